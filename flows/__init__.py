@@ -1,0 +1,1 @@
+"""What runs: the dataflows, the command line and the settings that wire `operators` together."""

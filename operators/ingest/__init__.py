@@ -1,0 +1,1 @@
+"""From raw messages of one partition to partial aggregates."""

@@ -1,0 +1,111 @@
+"""The columns that rollguard writes to each ClickHouse table, in order, with the kind of value each holds.
+
+A test holds this against infra/clickhouse: a column that only one of the two knows fails it. Columns that
+the database fills in itself (ALIAS, DEFAULT) are not listed.
+"""
+
+from typing import Literal
+
+Kind = Literal[
+    "string",  # str
+    "uint8",
+    "uint32",
+    "uint64",
+    "float64",
+    "float64?",  # NaN or None is NULL
+    "time_ms",  # int, Unix ms
+    "time_ms?",  # None is NULL
+    "decimal9",  # int in units of 1e-9; int64 or Python ints
+    "int16[]",
+    "uint32[]",
+    "map",  # dict[str, str]
+]
+
+SERIES: dict[str, Kind] = {"model": "string", "version": "string", "slice": "string", "dims": "map"}
+
+# `arrival` is the start of the pane in which the events came in: for late rows (late = 1) the pane that their
+# partition had reached, else `pane_start`. So a late row too is written once, when `arrival` closes.
+PANE: dict[str, Kind] = {
+    "pane_start": "time_ms",
+    "pane_ms": "uint32",
+    "late": "uint8",
+    "arrival": "time_ms",
+}
+
+WINDOW: dict[str, Kind] = {
+    "kind": "string",
+    "size_ms": "uint64",
+    "window_start": "time_ms",
+    "window_end": "time_ms",
+}
+
+# The events folded into the row: the larger one replaces, so a row sent twice replaces itself.
+VERSION: dict[str, Kind] = {"ver": "uint64"}
+
+TABLES: dict[str, dict[str, Kind]] = {
+    "sli_pane": SERIES
+    | PANE
+    | {"sli": "string", "good": "uint64", "bad": "uint64", "neither": "uint64"}
+    | VERSION,
+    "outcome_pane": SERIES | PANE | {"error_type": "string", "n": "uint64"} | VERSION,
+    "measure_pane": SERIES
+    | PANE
+    | {
+        "measure": "string",
+        "n": "uint64",
+        "sum": "decimal9",
+        "min": "float64",
+        "max": "float64",
+        "gamma": "float64",
+        "buckets": "int16[]",
+        "counts": "uint32[]",
+    }
+    | VERSION,
+    "sli_window": SERIES
+    | WINDOW
+    | {
+        "sli": "string",
+        "good": "uint64",
+        "bad": "uint64",
+        "ratio": "float64",
+        "lower": "float64",
+        "upper": "float64",
+    }
+    | VERSION,
+    "measure_window": SERIES
+    | WINDOW
+    | {
+        "measure": "string",
+        "n": "uint64",
+        "mean": "float64",
+        "p50": "float64",
+        "p90": "float64",
+        "p95": "float64",
+        "p99": "float64",
+        "max": "float64",
+    }
+    | VERSION,
+    "feedback": SERIES
+    | {
+        "request_id": "string",
+        "ts": "time_ms",
+        "kind": "string",
+        "source": "string",
+        "value": "string",
+        "value_number": "float64?",
+        "request_ts": "time_ms?",
+        "prediction": "string",
+        "score": "float64?",
+    }
+    | VERSION,
+    "dead_letter": {
+        "source": "string",
+        "position": "uint64",
+        "item": "uint32",
+        "reason": "string",
+        "detail": "string",
+        "bytes": "uint64",
+        "encoding": "string",
+        "value": "string",
+    },
+}

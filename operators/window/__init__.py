@@ -1,0 +1,1 @@
+"""From partial aggregates to closed panes and windows."""
