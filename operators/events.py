@@ -1,0 +1,86 @@
+"""The wire types that come in: an event (one inference) and feedback (something learned later about it).
+
+A message value is one JSON object, a JSON array of objects, or newline-delimited objects; DESIGN section 2.
+Limits stand in the types, so that a value outside of them is refused while it is decoded.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+TEXT_MAX = 128  # Characters of a name, id or slice value.
+INTEGER_MAX = 2**53  # Exactly representable in a float64 column.
+TS_MS_MIN = 946_684_800_000  # 2000-01-01. A smaller number is most likely a time in seconds.
+TS_MS_MAX = 4_102_444_800_000  # 2100-01-01
+
+Id = Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
+Text = Annotated[str, Meta(max_length=TEXT_MAX)]
+Amount = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
+Time = Annotated[int, Meta(ge=TS_MS_MIN, le=TS_MS_MAX)] | Annotated[datetime, Meta(tz=True)]
+Slices = dict[Text, Text]
+Scalar = str | float | bool
+
+FeedbackKind = Literal["label", "judge", "thumbs", "edit", "abandon", "safety", "report"]
+
+
+class Event(msgspec.Struct, gc=False, kw_only=True):
+    """One inference. `Raw` fields are only checked to be JSON: this job does not read them."""
+
+    request_id: Id
+    ts: Time
+    model: Id
+    version: Id
+    slices: Slices | None = None
+    error_type: Text | None = None
+    latency_ms: Amount | None = None
+    ttft_ms: Amount | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cost_usd: Amount | None = None
+    prediction: str | float | None = None
+    score: float | None = None
+    features: dict[str, str | float | None] | None = None
+    embedding: msgspec.Raw | None = None
+    metrics: dict[str, float] | None = None
+    flags: list[Text] | None = None
+    prompt_version: Text | None = None
+    endpoint: Text | None = None
+    team: Text | None = None
+    session_id: Text | None = None
+    user_id: Text | None = None
+    input: msgspec.Raw | None = None
+    output: msgspec.Raw | None = None
+
+
+class Feedback(msgspec.Struct, gc=False, kw_only=True):
+    """Something learned about a request; `model` and `version` are its context when the producer knows it."""
+
+    request_id: Id
+    ts: Time
+    kind: FeedbackKind
+    value: Scalar | None = None
+    source: Text = ""
+    model: Id | None = None
+    version: Id | None = None
+    slices: Slices | None = None
+    request_ts: Time | None = None
+    prediction: str | float | None = None
+    score: float | None = None
+
+
+def as_text(value: Scalar | None) -> str:
+    """Return the one text form of a scalar, so that the label `1` matches the prediction `1.0`.
+
+    >>> [as_text(value) for value in ("yes", True, 1, 1.0, 0.5, None)]
+    ['yes', 'true', '1', '1', '0.5', '']
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

@@ -1,0 +1,93 @@
+"""The policy: everything that changes results, as typed values. `policy_toml.parse` makes and checks one."""
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+EVENT_FIELDS = ("latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd", "score")
+FEEDBACK_FIELDS = tuple(f"feedback.{kind}" for kind in ("label", "judge", "thumbs", "edit", "safety"))
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[int, Meta(ge=1)]
+GoodKind = Literal["no_error", "at_most", "at_least", "flag_absent", "label_matches"]
+
+
+class PolicyError(ValueError):
+    """A policy that cannot be run: which `key`, which `value`, and what is `allowed` there."""
+
+    def __init__(self, key: str, value: object, allowed: str) -> None:
+        super().__init__(f"{key} = {value!r}: {allowed}")
+        self.key, self.value, self.allowed = key, value, allowed
+
+
+class DeadLetters(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[dead_letters]`: a partition stops the worker when `share_max` of `block` items are refused."""
+
+    share_max: Share = 0.2
+    block: Positive = 1_000
+    value_bytes_max: Positive = 65_536
+    message_bytes_max: Positive = 1_048_576
+
+
+class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[sli.NAME]`: what makes an event or feedback good; the error types in `ignore` count neither way."""
+
+    good: GoodKind
+    name: str = ""
+    field: str | None = None
+    limit: float | None = None
+    flags: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    @property
+    def on_feedback(self) -> bool:
+        return self.good == "label_matches" or (self.field or "").startswith("feedback.")
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """A union of panes: [k * every - size, k * every) for every whole k; tumbling when size == every."""
+
+    size_ms: int
+    every_ms: int
+
+    @property
+    def kind(self) -> str:
+        return "tumbling" if self.size_ms == self.every_ms else "sliding"
+
+
+class Measure(msgspec.Struct, frozen=True, kw_only=True):
+    """A number on an event (or `feedback.KIND`), summed in whole units of 10 ** -digits."""
+
+    name: str
+    digits: int
+
+    @property
+    def on_feedback(self) -> bool:
+        return self.name.startswith("feedback.")
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """A checked policy. `grains` are the reported slices as indices into `dimensions`; () is `*`."""
+
+    pane_ms: int
+    disorder_ms: int
+    late_horizon_ms: int
+    future_ms: int
+    dimensions: tuple[str, ...]
+    grains: tuple[tuple[int, ...], ...]
+    series_max: int
+    versions_max: int
+    error_types_max: int
+    windows: tuple[Window, ...]
+    measures: tuple[Measure, ...]
+    slis: tuple[Sli, ...]
+    dead_letters: DeadLetters
+    hash: str
+
+
+def is_field(name: str) -> bool:
+    """Tell whether `name` is a number that an event or feedback may carry."""
+    metric = re.fullmatch(r"metrics\.[A-Za-z_][A-Za-z0-9_.-]{0,63}", name)
+    return name in EVENT_FIELDS or name in FEEDBACK_FIELDS or metric is not None

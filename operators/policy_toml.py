@@ -1,0 +1,226 @@
+"""Read a policy from TOML and check it: a fault is named by its key, its value and what is allowed there."""
+
+import hashlib
+import re
+import tomllib
+from typing import Annotated, Any, NoReturn, TypeVar, get_args
+
+import msgspec
+from msgspec import Meta
+
+from operators.policy import (
+    EVENT_FIELDS,
+    FEEDBACK_FIELDS,
+    DeadLetters,
+    GoodKind,
+    Measure,
+    Policy,
+    PolicyError,
+    Positive,
+    Sli,
+    Window,
+    is_field,
+)
+
+UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+DURATION_ALLOWED = 'must be a duration such as "500ms", "10s", "5m", "1h", "30d"'
+FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *FEEDBACK_FIELDS))
+# Decimal digits kept of each measure: sums are integers, so that they do not depend on the order of adding.
+DIGITS = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 9}
+DIGITS_DEFAULT = 6
+
+T = TypeVar("T")
+Name = Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
+
+
+class Duration:
+    """A span of time, in the policy text such as "10s", here in whole milliseconds."""
+
+    def __init__(self, text: str) -> None:
+        match = re.fullmatch(r"(\d{1,9})(ms|s|m|h|d)", text)
+        if match is None:
+            raise ValueError(DURATION_ALLOWED)
+        self.ms = int(match[1]) * UNITS_MS[match[2]]
+
+
+class _Time(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    pane: Duration
+    disorder: Duration
+    late_horizon: Duration
+    future_tolerance: Duration
+
+
+class Crosses(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[slices]`: the dimensions, their combinations that are reported, and the limits on series."""
+
+    dimensions: list[Name]
+    crosses: list[list[str]] = []
+    series_max: Positive = 2_000
+    versions_max: Positive = 100
+    error_types_max: Positive = 100
+
+
+class _Sliding(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    size: Duration
+    every: Duration
+
+
+class _Windows(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    tumbling: list[Duration] = []
+    sliding: list[_Sliding] = []
+
+
+class _Measures(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    names: list[str] = []
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    time: _Time
+    slices: Crosses
+    windows: _Windows
+    measures: _Measures
+    sli: dict[Name, dict[str, Any]] = {}
+    dead_letters: DeadLetters = DeadLetters()
+
+
+def parse(text: str) -> Policy:
+    """Return the policy that TOML `text` describes. PolicyError names the first thing that is wrong."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError("policy", "", f"is not TOML: {error}") from error
+    file = _convert(raw, _File, "")
+    _check_time(file, raw)
+    return Policy(
+        pane_ms=file.time.pane.ms,
+        disorder_ms=file.time.disorder.ms,
+        late_horizon_ms=file.time.late_horizon.ms,
+        future_ms=file.time.future_tolerance.ms,
+        dimensions=tuple(file.slices.dimensions),
+        grains=_grains(file.slices),
+        series_max=file.slices.series_max,
+        versions_max=file.slices.versions_max,
+        error_types_max=file.slices.error_types_max,
+        windows=_windows(file, raw),
+        measures=_measures(file.measures.names),
+        slis=tuple(_sli(name, sli) for name, sli in file.sli.items()),
+        dead_letters=file.dead_letters,
+        hash=hashlib.sha256(msgspec.json.encode(raw, order="sorted")).hexdigest()[:16],
+    )
+
+
+def _convert(raw: dict[str, Any], kind: type[T], prefix: str) -> T:
+    try:
+        return msgspec.convert(raw, kind, dec_hook=_duration)
+    except msgspec.ValidationError as error:
+        _raise_located(str(error), raw, prefix)
+
+
+def _duration(kind: type, value: object) -> Duration:
+    if kind is not Duration or not isinstance(value, str):
+        raise ValueError(DURATION_ALLOWED)
+    return Duration(value)
+
+
+def _raise_located(message: str, raw: dict[str, Any], prefix: str) -> NoReturn:
+    """Turn msgspec's "... - at `$.time.pane`" into a PolicyError with that key and its value."""
+    allowed, _, path = message.partition(" - at `")
+    path = re.sub(r"^(key` in `)?\$\.?", "", path).rstrip("`")
+    value: Any = raw
+    for part in re.findall(r"[^.\[\]]+", path):
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    named = re.search(r"(unknown|missing required) field `([^`]*)`", allowed)
+    key = ".".join(part for part in (prefix, path, named[2] if named else "") if part)
+    if named:
+        value = value.get(named[2])
+        allowed = "is not a key of the policy" if named[1] == "unknown" else "is required"
+    if allowed.startswith("Invalid enum value"):
+        allowed = f"must be one of {', '.join(get_args(GoodKind))}"
+    raise PolicyError(key, value, allowed)
+
+
+def _check_time(file: _File, raw: dict[str, Any]) -> None:
+    pane = file.time.pane.ms
+    if not 100 <= pane <= UNITS_MS["d"]:
+        raise PolicyError("time.pane", raw["time"]["pane"], "must be between 100ms and 1d")
+    if UNITS_MS["d"] % pane:
+        raise PolicyError(
+            "time.pane", raw["time"]["pane"], "must divide one day, so that windows start on it"
+        )
+    if file.time.late_horizon.ms < file.time.disorder.ms:
+        raise PolicyError(
+            "time.late_horizon",
+            raw["time"]["late_horizon"],
+            f"must be at least time.disorder ({raw['time']['disorder']})",
+        )
+
+
+def _grains(slices: Crosses) -> tuple[tuple[int, ...], ...]:
+    """`*`, every dimension alone, then the crosses, each once."""
+    names = slices.dimensions
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise PolicyError("slices.dimensions", name, "is named twice")
+    grains: list[tuple[int, ...]] = [(), *((index,) for index in range(len(names)))]
+    for cross in slices.crosses:
+        for name in cross:
+            if name not in names:
+                raise PolicyError("slices.crosses", name, f"must be one of slices.dimensions {names}")
+        grain = tuple(sorted({names.index(name) for name in cross}))
+        if len(grain) != len(cross) or len(grain) < 2:
+            raise PolicyError("slices.crosses", cross, "must name two or more different dimensions")
+        if grain in grains:
+            raise PolicyError("slices.crosses", cross, "is named twice")
+        grains.append(grain)
+    return tuple(grains)
+
+
+def _windows(file: _File, raw: dict[str, Any]) -> tuple[Window, ...]:
+    pane, seen = file.time.pane.ms, set()
+    windows = []
+    for index, size in enumerate(file.windows.tumbling):
+        windows.append(("windows.tumbling", raw["windows"]["tumbling"][index], size.ms, size.ms))
+    for index, sliding in enumerate(file.windows.sliding):
+        windows.append(
+            ("windows.sliding", raw["windows"]["sliding"][index], sliding.size.ms, sliding.every.ms)
+        )
+    for key, value, size_ms, every_ms in windows:
+        if every_ms == 0 or every_ms % pane:
+            raise PolicyError(key, value, f"must be a multiple of time.pane ({raw['time']['pane']})")
+        if size_ms == 0 or size_ms % every_ms:
+            raise PolicyError(key, value, "its size must be a multiple of its every")
+        if (size_ms, every_ms) in seen:
+            raise PolicyError(key, value, "is named twice")
+        seen.add((size_ms, every_ms))
+    return tuple(Window(size_ms=size_ms, every_ms=every_ms) for _, _, size_ms, every_ms in windows)
+
+
+def _measures(names: list[str]) -> tuple[Measure, ...]:
+    for index, name in enumerate(names):
+        if not is_field(name):
+            raise PolicyError("measures.names", name, FIELDS_ALLOWED)
+        if name in names[:index]:
+            raise PolicyError("measures.names", name, "is named twice")
+    return tuple(Measure(name=name, digits=DIGITS.get(name, DIGITS_DEFAULT)) for name in names)
+
+
+def _sli(name: str, raw: dict[str, Any]) -> Sli:
+    key = f"sli.{name}"
+    if "name" in raw:
+        raise PolicyError(f"{key}.name", raw["name"], "is not a key of the policy")
+    sli = _convert(raw, Sli, key)
+    wants_limit = sli.good in ("at_most", "at_least")
+    for part, value, wanted in (
+        ("field", sli.field, wants_limit),
+        ("limit", sli.limit, wants_limit),
+        ("flags", sli.flags or None, sli.good == "flag_absent"),
+    ):
+        if wanted and value is None:
+            raise PolicyError(f"{key}.{part}", None, f'is required with good = "{sli.good}"')
+        if not wanted and value is not None:
+            raise PolicyError(f"{key}.{part}", value, f'has no meaning with good = "{sli.good}"')
+    if sli.field is not None and not is_field(sli.field):
+        raise PolicyError(f"{key}.field", sli.field, FIELDS_ALLOWED)
+    if sli.on_feedback and sli.ignore:
+        raise PolicyError(f"{key}.ignore", list(sli.ignore), "names error types, and feedback has none")
+    return msgspec.structs.replace(sli, name=name)

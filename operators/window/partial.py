@@ -1,0 +1,197 @@
+"""Partial aggregates: what some events add up to, in columns, and the one merge of them all.
+
+Everything in a `Partial` is an integer sum or a maximum, so merging is exact, associative and commutative:
+the result does not depend on where a batch was cut, nor on the order of partitions or workers.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.window.histogram import CODE_MIN
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+OTHER = "__other__"
+GOOD, BAD, NEITHER = 0, 1, 2
+# A sum is kept as two integers, hi * 2 ** LIMB_BITS + lo with lo < 2 ** LIMB_BITS for each value added: below
+# 2 ** 32 values neither can overflow, whatever the values are.
+LIMB_BITS = 31
+N, HI, LO = 0, 1, 2
+# Extremes are kept as the maxima of -x and of x, so that one maximum serves both.
+NEG_MIN, MAX = 0, 1
+CODE_BITS = 13  # Codes of the histogram, shifted to start at 0, stay below 2 ** 13.
+
+
+class Series(NamedTuple):
+    """What counts are kept for; `values` are the slice-dimension values, in the order of the policy."""
+
+    model: str
+    version: str
+    values: tuple[str, ...]
+
+
+class Partial(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of `rows` groups of events: one group a series, pane and lateness.
+
+    With R rows, S SLIs, M measures: `series` names, `which` (R,) index into it, `pane` (R,) number of the
+    pane, `late` (R,) 0 or 1, `events` (R,), `slis` (R, S, 3) good, bad, neither, `sums` (R, M, 3) n, hi, lo,
+    `extremes` (R, M, 2) maxima of -x and x (-inf without values). Sparse parts: `outcomes` (K, 3) row, index
+    into `error_types`, n; `cells` (C, 2) of row * M + measure << CODE_BITS | code - CODE_MIN, and n; sorted.
+    """
+
+    series: Sequence[Series]
+    error_types: Sequence[str]
+    which: Ints
+    pane: Ints
+    late: Ints
+    events: Ints
+    slis: Ints
+    sums: Ints
+    extremes: Floats
+    outcomes: Ints
+    cells: Ints
+
+    @property
+    def rows(self) -> int:
+        return len(self.which)
+
+
+def split_limbs(values: Ints) -> tuple[Ints, Ints]:
+    """Return (hi, lo) with values == hi * 2 ** LIMB_BITS + lo and 0 <= lo < 2 ** LIMB_BITS."""
+    return values >> LIMB_BITS, values & ((1 << LIMB_BITS) - 1)
+
+
+def starts_of(ordered: Ints) -> Ints:
+    """Return where each run of equal values starts in a sorted array; empty for an empty one."""
+    if not len(ordered):
+        return np.zeros(0, np.int64)
+    return np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+
+
+def sum_by_key(keys: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct keys in order, and the sum of `counts` over each."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    starts = starts_of(ordered)
+    if not len(starts):
+        return ordered, counts
+    return ordered[starts], np.add.reduceat(counts[order], starts)
+
+
+def merge(parts: Sequence[Partial], rename: Mapping[Series, Series] | None = None) -> Partial:
+    """Add up one or more partials of one policy, row by row of equal (late, pane, series).
+
+    `rename` sends series to others first (those past a limit to `__other__`). Rows come out ordered by
+    lateness, pane, then series in order of first appearance.
+    """
+    series, which = _unite([part.series for part in parts], [part.which for part in parts], rename or {})
+    late = np.concatenate([part.late for part in parts])
+    pane = np.concatenate([part.pane for part in parts])
+    order = np.lexsort((which, pane, late))
+    changes = np.zeros(len(order), bool)
+    for column in (late, pane, which):
+        ordered = column[order]
+        changes[1:] |= ordered[1:] != ordered[:-1]
+    changes[:1] = True
+    starts = np.flatnonzero(changes)
+    row_of = np.empty(len(order), np.int64)
+    row_of[order] = np.cumsum(changes) - 1
+
+    def summed(name: str) -> Any:
+        stacked = np.concatenate([getattr(part, name) for part in parts])
+        ufunc = np.maximum if name == "extremes" else np.add
+        return ufunc.reduceat(stacked[order], starts, axis=0) if len(starts) else stacked
+
+    first = order[starts]
+    error_types, outcomes = _merge_outcomes(parts, row_of)
+    return Partial(
+        series=series,
+        error_types=error_types,
+        which=which[first],
+        pane=pane[first],
+        late=late[first],
+        events=summed("events"),
+        slis=summed("slis"),
+        sums=summed("sums"),
+        extremes=summed("extremes"),
+        outcomes=outcomes,
+        cells=_merge_cells(parts, row_of),
+    )
+
+
+def take(part: Partial, first: int, last: int) -> Partial:
+    """Return rows first..last-1. O(those rows): the sparse parts are sorted by row."""
+    measures = part.sums.shape[1]
+    outcome_from, outcome_to = np.searchsorted(part.outcomes[:, 0], (first, last))
+    outcomes = part.outcomes[outcome_from:outcome_to].copy()
+    outcomes[:, 0] -= first
+    shift = (first * measures) << CODE_BITS
+    cell_from, cell_to = np.searchsorted(part.cells[:, 0], (shift, (last * measures) << CODE_BITS))
+    cells = part.cells[cell_from:cell_to].copy()
+    cells[:, 0] -= shift
+    return Partial(
+        series=part.series,
+        error_types=part.error_types,
+        which=part.which[first:last],
+        pane=part.pane[first:last],
+        late=part.late[first:last],
+        events=part.events[first:last],
+        slis=part.slis[first:last],
+        sums=part.sums[first:last],
+        extremes=part.extremes[first:last],
+        outcomes=outcomes,
+        cells=cells,
+    )
+
+
+def cell_rows(cells: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return (row * measures + measure, code, n) of each histogram cell, each (C,)."""
+    keys = cells[:, 0]
+    return keys >> CODE_BITS, (keys & ((1 << CODE_BITS) - 1)) + CODE_MIN, cells[:, 1]
+
+
+def _unite(
+    tables: Sequence[Sequence[Series]], indices: Sequence[Ints], rename: Mapping[Series, Series]
+) -> tuple[list[Series], Ints]:
+    """Give every series of several tables one index; only series that a row uses get one."""
+    index: dict[Series, int] = {}
+    united = []
+    for table, used in zip(tables, indices, strict=True):
+        new = np.zeros(len(table), np.int64)
+        for old in np.unique(used).tolist():
+            name = table[old]
+            new[old] = index.setdefault(rename.get(name, name), len(index))
+        united.append(new[used])
+    return list(index), np.concatenate(united)
+
+
+def _merge_outcomes(parts: Sequence[Partial], row_of: Ints) -> tuple[list[str], Ints]:
+    index: dict[str, int] = {}
+    rows, codes, counts, shift = [], [], [], 0
+    for part in parts:
+        new = np.array([index.setdefault(name, len(index)) for name in part.error_types], np.int64)
+        rows.append(row_of[part.outcomes[:, 0] + shift])
+        codes.append(new[part.outcomes[:, 1]])
+        counts.append(part.outcomes[:, 2])
+        shift += part.rows
+    width = max(len(index), 1)
+    keys, sums = sum_by_key(np.concatenate(rows) * width + np.concatenate(codes), np.concatenate(counts))
+    return list(index), np.column_stack((keys // width, keys % width, sums))
+
+
+def _merge_cells(parts: Sequence[Partial], row_of: Ints) -> Ints:
+    measures = parts[0].sums.shape[1]
+    low = (1 << CODE_BITS) - 1
+    keys, shift = [], 0
+    for part in parts:
+        pairs = part.cells[:, 0] >> CODE_BITS
+        rows = row_of[pairs // measures + shift] if measures else pairs
+        keys.append((rows * measures + pairs % max(measures, 1)) << CODE_BITS | (part.cells[:, 0] & low))
+        shift += part.rows
+    merged, sums = sum_by_key(np.concatenate(keys), np.concatenate([part.cells[:, 1] for part in parts]))
+    return np.column_stack((merged, sums))

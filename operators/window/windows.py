@@ -1,0 +1,99 @@
+"""All windows of one shard, moved on pane by pane: closed panes go in, the windows that ended come out.
+
+Only panes move time on, so what comes out is a function of the closed panes alone. A window is yielded when
+events lie in it; once it has slid past its last events it is empty, and silent.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import numpy as np
+
+from operators.policy import Policy
+from operators.window.panes import Closed
+from operators.window.partial import Partial, merge
+from operators.window.sliding import RunningWindow, WindowCounts, roll_up
+from operators.window.slots import Slots
+from operators.window.watermark import NEVER
+
+SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
+
+
+class Windows:
+    """State: one running window per window of the policy, with its ring; panes of the hops not yet ended."""
+
+    def __init__(self, policy: Policy, quantiles: Sequence[float]) -> None:
+        self.policy = policy
+        self.quantiles = tuple(quantiles)
+        self.slots = Slots(policy.dimensions, policy.grains)
+        self.slots_max = SLOTS_MIN
+        # Windows that slide by the same step share their hops. Key: panes per hop.
+        self.running: dict[int, list[RunningWindow]] = {}
+        self.begun: dict[int, list[Partial]] = {}
+        for window in policy.windows:
+            hop_panes = window.every_ms // policy.pane_ms
+            self.running.setdefault(hop_panes, []).append(RunningWindow(window, policy))
+            self.begun[hop_panes] = []
+        self.pane = NEVER  # Number of the last pane taken.
+
+    def push(self, closed: Closed) -> Iterator[WindowCounts]:
+        """Take a closed pane; yield the windows that end with it, or in the quiet panes before it.
+
+        Panes come in order. At the end of the files every hop that holds the last pane ends too.
+        """
+        yield from self._move_to(closed.pane - 1)
+        if closed.on_time is not None:
+            for parts in self.begun.values():
+                parts.append(closed.on_time)
+        yield from self._move_to(closed.pane)
+        if closed.end:
+            for hop_panes in self.running:
+                number, rest = divmod(closed.pane, hop_panes)
+                if rest != hop_panes - 1:
+                    yield from self._end_hop(hop_panes, number)
+
+    def _move_to(self, pane: int) -> Iterator[WindowCounts]:
+        at = self.pane + 1
+        while at <= pane and self._holds_events():
+            for hop_panes in self.running:
+                number, rest = divmod(at, hop_panes)
+                if rest == hop_panes - 1:
+                    yield from self._end_hop(hop_panes, number)
+            at += 1
+        self.pane = max(self.pane, pane)
+
+    def _holds_events(self) -> bool:
+        return any(self.begun.values()) or any(
+            window.ring for windows in self.running.values() for window in windows
+        )
+
+    def _end_hop(self, hop_panes: int, number: int) -> Iterator[WindowCounts]:
+        parts = self.begun[hop_panes]
+        hop = None
+        if parts:
+            same = [msgspec.structs.replace(part, pane=np.full(part.rows, number)) for part in parts]
+            hop = roll_up(same[0] if len(same) == 1 else merge(same), self.slots)
+            parts.clear()
+        end_ms = (number + 1) * hop_panes * self.policy.pane_ms
+        for running in self.running[hop_panes]:
+            running.drop_before(number + 1 - running.window.size_ms // running.window.every_ms)
+            if hop is not None:
+                running.push(number, hop)
+            counts = running.counts(end_ms, self.slots.names, self.quantiles)
+            if counts is not None:
+                yield counts
+        if len(self.slots.names) > self.slots_max:
+            self._renumber()
+
+    def _renumber(self) -> None:
+        """Give slots only to series that a ring still holds: versions come and go, memory must not grow."""
+        self.slots = Slots(self.policy.dimensions, self.policy.grains)
+        for hop_panes, windows in self.running.items():
+            rings = [list(running.ring) for running in windows]
+            parts = {number: hop.part for ring in rings for number, hop in ring}
+            hops = {number: roll_up(part, self.slots) for number, part in parts.items()}
+            self.running[hop_panes] = [RunningWindow(running.window, self.policy) for running in windows]
+            for running, ring in zip(self.running[hop_panes], rings, strict=True):
+                for number, _ in ring:
+                    running.push(number, hops[number])
+        self.slots_max = max(SLOTS_MIN, 2 * len(self.slots.names))
