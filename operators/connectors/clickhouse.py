@@ -1,0 +1,205 @@
+"""ClickHouse, embedded or served, as a place to query and as a sink of the dataflow.
+
+Address                                        what it opens
+chdb:///absolute/path                          the engine itself in this process; makes the folder if need be
+http(s)://user:password@host:port/database     a server
+
+The database is `rollguard` unless the address names one (for the embedded engine: `?database=name`). All
+times are UTC on the way in and out, whatever the zone of the host.
+
+The embedded engine: one process per folder and one folder per process at a time; a process forked after it
+was first used hangs (start processes with spawn). Each insert goes through a file in TMPDIR, best a memory
+file system, and kill -9 leaves the file of the insert under way behind, of about `inserter.BLOCK_BYTES`.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC
+from typing import Any, cast
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import clickhouse_connect
+import msgspec
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
+
+from operators.connectors.clickhouse_errors import (
+    SETUP_CODES,
+    ClickHouseError,
+    EmbeddedError,
+    RefusedError,
+    UnreachableError,
+    brief,
+)
+from operators.connectors.inserter import Inserter, Poison, Retry, Stats
+from operators.rows import Rows
+
+DATABASE = "rollguard"
+
+# Longer than any insert should take: then the rows are sent again, under the same token.
+ANSWER_TIMEOUT_S = 30
+CONNECT_TIMEOUT_S = 5
+
+# Times without a zone, in parameters above all, would otherwise be read in the zone of the host.
+_SETTINGS = {"session_timezone": "UTC"}
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """Where ClickHouse is. `str()` of it shows no user and no password."""
+
+    path: str | None  # Of the embedded engine, else None.
+    interface: str
+    host: str
+    port: int
+    username: str
+    password: str
+    database: str
+
+    @classmethod
+    def parse(cls, url: str) -> "Address":
+        """ValueError, which does not repeat the address, if it is not of a form above."""
+        parts = urlsplit(url)
+        embedded = parts.scheme == "chdb"
+        if parts.scheme not in {"chdb", "http", "https"}:
+            raise ValueError(f"a ClickHouse address starts with chdb://, http:// or https://, got {parts.scheme!r}")
+        if embedded and (parts.netloc or parts.path in {"", "/"}):
+            raise ValueError("the embedded ClickHouse needs an absolute path: chdb:///path/of/the/folder")
+        if not embedded and not parts.hostname:
+            raise ValueError(f"a ClickHouse address needs a host: {parts.scheme}://user:password@host:port/database")
+        named = parse_qs(parts.query).get("database", [""])[0] if embedded else unquote(parts.path.strip("/"))
+        database = named or DATABASE
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", database):
+            raise ValueError(f"a database is named by letters, digits and _, got {database!r}")
+        return cls(
+            path=unquote(parts.path) if embedded else None,
+            interface=parts.scheme,
+            host=parts.hostname or "",
+            port=parts.port or (8443 if parts.scheme == "https" else 8123),
+            username=unquote(parts.username or "default"),
+            password=unquote(parts.password or ""),
+            database=database,
+        )
+
+    def __str__(self) -> str:
+        return self.path or f"{self.interface}://{self.host}:{self.port}"
+
+    __repr__ = __str__
+
+
+def open_client(url: str) -> Client:
+    """Return a client of the database, to be closed by the caller, or raise one of `clickhouse_errors`.
+
+    The database is created in the embedded engine; on a server `migrate` creates it.
+    """
+    address = Address.parse(url)
+    if address.path is None:
+        return connect(address, address.database)
+    bare = connect(address, None)
+    try:
+        bare.command(f"CREATE DATABASE IF NOT EXISTS {address.database}")
+        return connect(address, address.database)
+    finally:
+        bare.close()
+
+
+def connect(address: Address, database: str | None) -> Client:
+    """Return a client of an existing database, or of none in particular."""
+    if address.path is not None:
+        client = _connect_embedded(address.path, database)
+    else:
+        client = _connect_server(address, database)
+    # The driver asked for the zone before the session had ours, and writes times in parameters in that zone.
+    client.server_tz = UTC
+    return client
+
+
+def _connect_server(address: Address, database: str | None) -> Client:
+    try:
+        return clickhouse_connect.get_client(
+            interface=address.interface,
+            host=address.host,
+            port=address.port,
+            username=address.username,
+            password=address.password,
+            database=database,
+            settings=_SETTINGS,
+            # A session would forbid two queries at a time.
+            autogenerate_session_id=False,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            send_receive_timeout=ANSWER_TIMEOUT_S,
+        )
+    except DriverError as error:
+        raise _explain(error, address, database) from error
+
+
+def _connect_embedded(path: str, database: str | None) -> Client:
+    try:
+        return clickhouse_connect.get_client(interface="chdb", path=path, database=database, settings=_SETTINGS)
+    except ImportError as error:
+        raise EmbeddedError(path, "chdb is missing; install rollguard[embedded]") from error
+    except DriverError as error:
+        why = "another process uses it (only one can at a time), or it cannot be written"
+        if "already" in str(error):
+            why = "this process has another folder open"
+        raise EmbeddedError(path, f"{why}: {brief(error)}") from error
+
+
+def _explain(error: DriverError, address: Address, database: str | None) -> ClickHouseError:
+    code = getattr(error, "code", None)
+    hints = {516: "wrong user or password", 81: f"no database {database}; run `rollguard migrate` first"}
+    if code in SETUP_CODES:
+        return RefusedError(str(address), hints.get(code) or brief(error), code)
+    return UnreachableError(str(address), brief(error))
+
+
+class ClickHouseSink(FixedPartitionedSink[Rows, None]):
+    """`(key, Rows)` in; stored when the epoch closes, or the dataflow stops before the epoch counts as done.
+
+    Each of `parts` is written by one worker. `reject` gets the rows that cannot be stored, `observe` what
+    was done.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        reject: Callable[[Poison], None],
+        *,
+        parts: Sequence[str] = ("0",),
+        retry: Retry | None = None,
+        observe: Callable[[Stats], None] = lambda _: None,
+    ) -> None:
+        self._url = url
+        self._reject = reject
+        self._parts = list(parts)
+        self._retry = retry
+        self._observe = observe
+
+    def list_parts(self) -> list[str]:
+        return self._parts
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Partition":
+        return _Partition(open_client(self._url), self._reject, self._retry, self._observe)
+
+
+class _Partition(StatefulSinkPartition[Rows, None]):
+    def __init__(
+        self,
+        client: Client,
+        reject: Callable[[Poison], None],
+        retry: Retry | None,
+        observe: Callable[[Stats], None],
+    ) -> None:
+        self._client = client
+        self._inserter = Inserter(cast(Any, client), reject, retry=retry, observe=observe)
+
+    def write_batch(self, values: list[Rows]) -> None:
+        for rows in values:
+            self._inserter.add(rows)
+
+    def snapshot(self) -> None:
+        self._inserter.flush()
+
+    def close(self) -> None:
+        # Never a flush: this also runs while a crash unwinds, and then these rows' epoch does not count.
+        self._client.close()

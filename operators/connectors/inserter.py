@@ -1,0 +1,235 @@
+"""Rows into ClickHouse, once in effect, whatever fails on the way.
+
+Every block of rows is serialised once and sent, as often as it takes, as the same bytes under the same
+token, a hash of them. So a block that the server had stored before its answer was lost is not stored again.
+(Without a token the driver itself doubles rows: it silently re-sends an insert whose connection broke.)
+Rows that come again in other blocks, after a restart, replace themselves through their version.
+"""
+
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from typing import Any, Protocol
+
+import msgspec
+import pyarrow as pa
+from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
+
+from operators.connectors.arrow import check, part, to_arrow
+from operators.connectors.clickhouse_errors import Blame, InsertError, blame, brief
+from operators.rows import Rows
+
+log = logging.getLogger(__name__)
+
+BLOCK_ROWS = 20_000
+BLOCK_BYTES = 32 << 20  # Of uncompressed columns; a single row may be larger.
+# In one block. More say that the table is at fault and not the rows: then nothing may be thrown away.
+REJECTS_MAX = 100
+
+# Without the server's own batching the answer says whether these rows are stored. A replay of many years may
+# cross more than the usual 100 monthly partitions in one block.
+SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 0}
+
+_IPC = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+class Client(Protocol):
+    """The part of the driver's client that is used here."""
+
+    def raw_insert(
+        self, table: str, column_names: list[str], insert_block: bytes, settings: dict[str, Any], fmt: str
+    ) -> object: ...
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """Wait a random share of `wait_s * 2**attempts`, at most of `wait_s_max`, until `deadline_s` of a flush.
+
+    The deadline must stay below the time after which a worker that stands still is taken for dead.
+    """
+
+    wait_s: float = 0.2
+    wait_s_max: float = 10.0
+    deadline_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.wait_s <= self.wait_s_max and self.deadline_s > 0):
+            raise ValueError(f"need 0 < wait_s <= wait_s_max and deadline_s > 0, got {self!r}")
+
+
+class Poison(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that cannot be stored: `row` is JSON."""
+
+    table: str
+    row: str
+    error: str
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """What one step did: told after each attempt and each rejected row, to be added up."""
+
+    table: str
+    attempts: int = 0
+    rows: int = 0
+    rejected: int = 0
+
+
+class Inserter:
+    """Keeps rows until `flush`, which returns when all are stored or rejected, or raises InsertError.
+
+    `reject` is called with each poison row, and again with the same one if the flush is repeated.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        reject: Callable[[Poison], None],
+        *,
+        retry: Retry | None = None,
+        observe: Callable[[Stats], None] = lambda _: None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        rand: Callable[[], float] = random.random,
+    ) -> None:
+        self._client = client
+        self._reject = reject
+        self._retry = Retry() if retry is None else retry
+        self._observe = observe
+        self._sleep = sleep
+        self._clock = clock
+        self._rand = rand
+        self._pending: dict[str, list[Rows]] = {}
+
+    def add(self, rows: Rows) -> None:
+        """ValueError if the columns are not those of the table."""
+        check(rows)
+        if len(rows):
+            self._pending.setdefault(rows.table, []).append(rows)
+
+    def flush(self) -> None:
+        deadline = self._clock() + self._retry.deadline_s
+        while self._pending:
+            table, pending = next(iter(self._pending.items()))
+            pieces = [piece for rows in pending for piece in self._convert(rows)]
+            for block in _blocks(pa.concat_tables(pieces)) if pieces else ():
+                self._store(table, block, deadline)
+            # Not before: after an exception a repeated flush sends the same blocks again.
+            del self._pending[table]
+
+    def _convert(self, rows: Rows) -> list[pa.Table]:
+        """`rows` as Arrow tables, without the rows that do not fit."""
+        converted: list[pa.Table] = []
+
+        def attempt(start: int, stop: int) -> str | None:
+            try:
+                converted.append(to_arrow(part(rows, start, stop)))
+            except ValueError as error:
+                return str(error)
+            return None
+
+        def reject(row: int, error: str) -> None:
+            columns = part(rows, row, row + 1).columns
+            self._set_aside(rows.table, {name: _only(column) for name, column in columns.items()}, error)
+
+        isolate(len(rows), attempt, reject, rows.table)
+        return converted
+
+    def _store(self, table: str, block: pa.Table, deadline: float) -> None:
+        def attempt(start: int, stop: int) -> str | None:
+            return self._send(table, block.slice(start, stop - start), deadline)
+
+        def reject(row: int, error: str) -> None:
+            self._set_aside(table, block.slice(row, 1).to_pylist()[0], error)
+
+        isolate(block.num_rows, attempt, reject, table)
+
+    def _set_aside(self, table: str, row: dict[str, Any], error: str) -> None:
+        log.warning("a row for %s cannot be stored: %s", table, error)
+        self._reject(Poison(table=table, row=json.dumps(row, default=str), error=error))
+        self._observe(Stats(table=table, rejected=1))
+
+    def _send(self, table: str, block: pa.Table, deadline: float) -> str | None:
+        """Store a block: the error if its rows are to blame, else None; InsertError if it cannot be done."""
+        payload = _serialise(block)
+        token = f"{table}:{blake2b(payload, digest_size=16).hexdigest()}"
+        settings = SETTINGS | {"insert_deduplication_token": token}
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                self._client.raw_insert(table, block.column_names, payload, settings, "ArrowStream")
+            except DriverError as error:
+                self._observe(Stats(table=table, attempts=1))
+                blamed = blame(error)
+                if blamed is Blame.ROWS:
+                    return brief(error)
+                wait = self._wait(attempts)
+                if blamed is Blame.SETUP or self._clock() + wait > deadline:
+                    raise InsertError(table, block.num_rows, attempts, brief(error)) from error
+                log.warning("insert into %s, attempt %d, again in %.1f s: %s", table, attempts, wait, brief(error))
+                self._sleep(wait)
+            else:
+                self._observe(Stats(table=table, attempts=1, rows=block.num_rows))
+                return None
+
+    def _wait(self, attempts: int) -> float:
+        # The exponent is capped as well, because 2**1024 is no float.
+        longest = min(self._retry.wait_s_max, self._retry.wait_s * 2.0 ** min(attempts, 16))
+        return self._rand() * longest
+
+
+def isolate(
+    rows: int,
+    attempt: Callable[[int, int], str | None],
+    reject: Callable[[int, str], None],
+    table: str,
+) -> None:
+    """Attempt all rows at once, and where that returns an error, in halves, down to the row to reject.
+
+    The halves come in order. InsertError after `REJECTS_MAX` rejected rows.
+    """
+    rejected = 0
+    spans = [(0, rows)]
+    while spans:
+        start, stop = spans.pop()
+        error = attempt(start, stop)
+        if error is None:
+            continue
+        if stop - start > 1:
+            middle = (start + stop) // 2
+            spans += [(middle, stop), (start, middle)]
+            continue
+        if rejected == REJECTS_MAX:
+            raise InsertError(table, rows, 1, f"more than {REJECTS_MAX} bad rows, the last: {error}")
+        reject(start, error)
+        rejected += 1
+
+
+def _blocks(table: pa.Table) -> Iterator[pa.Table]:
+    """Halves of halves until they are small enough: the same rows give the same blocks."""
+    rows = table.num_rows
+    if rows == 1 or (rows <= BLOCK_ROWS and table.nbytes <= BLOCK_BYTES):
+        yield table
+        return
+    yield from _blocks(table.slice(0, rows // 2))
+    yield from _blocks(table.slice(rows // 2))
+
+
+def _serialise(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    # One chunk per column, so that the bytes depend on the rows and not on how they came together.
+    whole = table.combine_chunks()
+    with pa.ipc.new_stream(sink, whole.schema, options=_IPC) as writer:
+        writer.write_table(whole)
+    return bytes(sink.getvalue())
+
+
+def _only(column: Any) -> Any:
+    """Return the one value of a column of one row, as JSON can hold it."""
+    if hasattr(column, "codes"):
+        return column.values[int(column.codes[0])]
+    if hasattr(column, "offsets"):
+        return column.flat.tolist()
+    return column.tolist()[0] if hasattr(column, "tolist") else column[0]
