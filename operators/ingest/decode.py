@@ -1,0 +1,149 @@
+"""Raw messages to typed items: what is valid, and a reject with a reason for everything that is not.
+
+A message is one JSON object, a JSON array of objects, or newline-delimited objects. A good item beside a bad
+one survives; a blank message holds no item. Cost: one C call per message of one object; Python sees single items
+only where one is bad.
+"""
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+Item = TypeVar("Item")
+
+
+class Reject(msgspec.Struct, frozen=True, kw_only=True):
+    """An item refused: `position` of its message in the source, `item` within it, and its original bytes."""
+
+    position: int
+    item: int
+    reason: str
+    detail: str
+    value: bytes
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where decoded items came from; message and item of item i, and its bytes for a later reject."""
+
+    messages: Sequence[bytes]
+    message_of: Sequence[int]
+    item_of: Sequence[int] | None = None  # None: one item a message.
+
+    def reject(self, index: int, first: int, reason: str, detail: str) -> Reject:
+        """Return the reject of decoded item `index`; `first` is the position of message 0."""
+        message = self.message_of[index]
+        item = 0 if self.item_of is None else self.item_of[index]
+        value = self.messages[message]
+        if self.item_of is not None:
+            value = bytes(split(value)[item])
+        return Reject(position=first + message, item=item, reason=reason, detail=detail, value=value)
+
+
+def split(message: bytes) -> list[bytes]:
+    """Return the JSON texts of a message's items. `msgspec.DecodeError` if it is a broken array."""
+    if message.lstrip()[:1] == b"[":
+        return [bytes(item) for item in msgspec.json.decode(message, type=list[msgspec.Raw])]
+    lines = [line for line in message.splitlines() if line.strip()]
+    if len(lines) > 1 and not _is_object(lines[0]):
+        return [message]  # One object over several lines.
+    return lines
+
+
+def _is_object(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
+
+
+class Decoder(Generic[Item]):
+    """Decodes messages of one kind of item. Keeps nothing between calls."""
+
+    def __init__(self, kind: type[Item], message_bytes_max: int) -> None:
+        self.message_bytes_max = message_bytes_max
+        self._one = msgspec.json.Decoder(kind).decode
+        self._many = msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]
+
+    def decode(self, messages: Sequence[bytes], first: int) -> tuple[list[Item], Origin, list[Reject]]:
+        """Return the valid items in order, where they came from, and the rejects.
+
+        `first` is the position of the first message in its source; the others follow without gaps.
+        """
+        try:
+            if max(map(len, messages), default=0) <= self.message_bytes_max:
+                return self._fast(messages)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass  # One of them is bad: take them one by one, to say which and why.
+        return self._careful(messages, first)
+
+    def _fast(self, messages: Sequence[bytes]) -> tuple[list[Item], Origin, list[Reject]]:
+        if messages and messages[0][:1] == b"[":
+            lists = [self._many(message) for message in messages]
+            origin = Origin(
+                messages=messages,
+                message_of=[index for index, items in enumerate(lists) for _ in items],
+                item_of=[item for items in lists for item in range(len(items))],
+            )
+            return [item for items in lists for item in items], origin, []
+        items = list(map(self._one, messages))
+        return items, Origin(messages=messages, message_of=range(len(messages))), []
+
+    def _careful(self, messages: Sequence[bytes], first: int) -> tuple[list[Item], Origin, list[Reject]]:
+        items: list[Item] = []
+        message_of: list[int] = []
+        item_of: list[int] = []
+        rejects: list[Reject] = []
+        for index, message in enumerate(messages):
+            for number, (text, item, reason) in enumerate(self._items(message)):
+                if item is not None:
+                    items.append(item)
+                    message_of.append(index)
+                    item_of.append(number)
+                else:
+                    code, detail = reason
+                    rejects.append(Reject(position=first + index, item=number, reason=code, detail=detail, value=text))
+        return items, Origin(messages=messages, message_of=message_of, item_of=item_of), rejects
+
+    def _items(self, message: bytes) -> list[tuple[bytes, Item | None, tuple[str, str]]]:
+        """Return (text, item or None, (reason, detail)) of every item of one message."""
+        if len(message) > self.message_bytes_max:
+            detail = f"{len(message)} bytes, allowed are {self.message_bytes_max}"
+            return [(message, None, ("too_large", detail))]
+        try:
+            texts = split(message)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return [(message, None, reason_of(error))]
+        out: list[tuple[bytes, Item | None, tuple[str, str]]] = []
+        for text in texts:
+            try:
+                out.append((text, self._one(text), ("", "")))
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                out.append((text, None, reason_of(error)))
+        return out
+
+
+def reason_of(error: Exception) -> tuple[str, str]:
+    """Return the reason, one word of a short list, and the decoder's own text.
+
+    >>> reason_of(msgspec.ValidationError("Expected `float` >= 0 - at `$.latency_ms`"))
+    ('out_of_range', 'Expected `float` >= 0 - at `$.latency_ms`')
+    """
+    text = str(error)
+    if isinstance(error, UnicodeDecodeError) or "utf-8" in text.lower():
+        return "bad_utf8", text
+    if "out of range" in text:  # A number such as 1e999: JSON knows no infinity.
+        return "out_of_range", text
+    if not isinstance(error, msgspec.ValidationError):
+        return "bad_json", text
+    return _invalid(text)
+
+
+def _invalid(text: str) -> tuple[str, str]:
+    if "missing required field" in text:
+        return "missing_field", text
+    bound = ">=" in text or "<=" in text
+    if bound and ("`$.ts`" in text or "`$.request_ts`" in text):
+        return "absurd_timestamp", f"{text}; is it in milliseconds since 1970?"
+    return ("out_of_range" if bound or "length" in text else "wrong_type"), text

@@ -1,0 +1,154 @@
+"""One partition of a topic or one file: raw messages in, partials by shard out, late judged by its own log.
+
+Late means older than the partition's own earlier maximum by more than the allowed disorder, so it does not
+depend on batches, other partitions or clocks. What the partition remembers is `State`, saved with its offset.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback
+from operators.ingest.columns import Columns, of_events, of_feedback, times_of
+from operators.ingest.decode import Decoder, Origin, Reject
+from operators.ingest.summarise import Placed, summarise
+from operators.policy import DeadLetters, Policy
+from operators.window.panes import ShardInput
+from operators.window.partial import Ints, Partial
+from operators.window.watermark import NEVER, Mark
+
+SHARDS = 64  # For ever: which shard owns a model's state is part of what is recovered.
+Stream = Literal["events", "feedback"]
+
+
+class TooManyRejects(Exception):
+    """A producer is broken: reading on would drain its topic into the dead letters."""
+
+    def __init__(self, source: str, rejects: int, items: int, share_max: float, last: Reject) -> None:
+        super().__init__(
+            f"{source}: {rejects} of the last {items} items were refused, allowed is a share of {share_max} "
+            f"(dead_letters.share_max); the last one, at {last.position}: {last.reason}: {last.detail}"
+        )
+
+
+class State(msgspec.Struct, kw_only=True):
+    """`newest` [Unix ms] is the prefix maximum; the rest counts since the last block of dead letters ended."""
+
+    newest: int = NEVER
+    items: int = 0
+    rejects: int = 0
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """What one batch of messages came to. `feedback` are the valid ones, to be stored row by row."""
+
+    inputs: list[tuple[int, ShardInput]]
+    rejects: list[Reject]
+    feedback: list[Feedback]
+    items: int
+    late: int
+
+
+class Partition:
+    """Takes the messages of one source in order. `sources` are all partitions that hold panes open."""
+
+    def __init__(self, source: str, stream: Stream, sources: tuple[str, ...], policy: Policy) -> None:
+        self.source, self.stream, self.sources, self.policy = source, stream, sources, policy
+        self.state = State()
+        kind = Event if stream == "events" else Feedback
+        self._decoder: Decoder[Event | Feedback] = Decoder(kind, policy.dead_letters.message_bytes_max)
+
+    def take(self, messages: Sequence[bytes], first: int, now_ms: int) -> Batch:
+        """Take the messages at positions first, first + 1, ...; `now_ms` is when they can have been written at
+        the latest. TooManyRejects when the policy's share is passed.
+        """
+        items, origin, rejects = self._decoder.decode(messages, first)
+        times = times_of([item.ts for item in items])
+        keep, placed, refused = self._place(items, times, origin, first, now_ms)
+        rejects += refused
+        if not keep.all():
+            items = [items[index] for index in np.flatnonzero(keep).tolist()]
+        feedback = [item for item in items if isinstance(item, Feedback)]
+        columns = self._columns(items)
+        shards = np.array([shard_of(name.model) for name in columns.names], np.int64)
+        partials = summarise(columns, placed, shards, self.policy)
+        self._judge(len(items) + len(rejects), rejects)
+        return Batch(
+            inputs=self._inputs(partials),
+            rejects=rejects,
+            feedback=feedback,
+            items=len(items),
+            late=int(placed.late.sum()),
+        )
+
+    def end(self) -> list[tuple[int, ShardInput]]:
+        """The source has ended: it holds no pane open any more."""
+        mark = Mark(partition=self.source, newest=self.state.newest, done=True)
+        return [(shard, ShardInput(mark=mark, partitions=self.sources)) for shard in range(SHARDS)]
+
+    def _columns(self, items: Sequence[Event | Feedback]) -> Columns:
+        if self.stream == "feedback":
+            return of_feedback([item for item in items if isinstance(item, Feedback)], self.policy)
+        return of_events(items, self.policy)  # type: ignore[arg-type]  # The decoder made events only.
+
+    def _place(
+        self, items: Sequence[Event | Feedback], times: Ints, origin: Origin, first: int, now_ms: int
+    ) -> tuple[NDArray[np.bool_], Placed, list[Reject]]:
+        """Judge the time of every item: which to keep, where those belong, and why the others are refused."""
+        reasons: dict[int, tuple[str, str]] = {}
+        latest = now_ms + self.policy.future_ms
+        for index in np.flatnonzero((times < TS_MS_MIN) | (times > TS_MS_MAX)).tolist():
+            reasons[index] = "absurd_timestamp", f"ts is {times[index]} ms since 1970"
+        for index in np.flatnonzero((times > latest) & (times <= TS_MS_MAX)).tolist():
+            reasons[index] = "future_timestamp", f"ts is {times[index] - now_ms} ms after it was received"
+        if self.stream == "feedback":
+            for index, item in enumerate(items):
+                if isinstance(item, Feedback) and (item.model is None or item.version is None):
+                    reasons.setdefault(index, ("no_context", "feedback needs model and version"))
+        keep = np.ones(len(times), bool)
+        keep[list(reasons)] = False
+        # A refused item must not move time on: one bad clock would make everybody else late.
+        seen = np.maximum.accumulate(np.append(self.state.newest, np.where(keep, times, NEVER)))
+        before = seen[:-1]
+        for index in np.flatnonzero(keep & (times < before - self.policy.late_horizon_ms)).tolist():
+            reasons[index] = "too_late", f"{before[index] - times[index]} ms behind its partition"
+            keep[index] = False
+        self.state.newest = int(seen[-1])
+        late = times < before - self.policy.disorder_ms
+        pane = times // self.policy.pane_ms
+        closing = np.where(late, before // self.policy.pane_ms, pane)
+        placed = Placed(closing=closing[keep], pane=pane[keep], late=late[keep].astype(np.int64))
+        rejects = [origin.reject(index, first, *reason) for index, reason in sorted(reasons.items())]
+        return keep, placed, rejects
+
+    def _judge(self, items: int, rejects: Sequence[Reject]) -> None:
+        limits: DeadLetters = self.policy.dead_letters
+        self.state.items += items
+        self.state.rejects += len(rejects)
+        if self.state.items < limits.block:
+            return
+        if self.state.rejects > limits.share_max * self.state.items:
+            raise TooManyRejects(self.source, self.state.rejects, self.state.items, limits.share_max, rejects[-1])
+        self.state.items = self.state.rejects = 0
+
+    def _inputs(self, partials: Sequence[tuple[int, int, Partial]]) -> list[tuple[int, ShardInput]]:
+        """One input for every shard, each with this partition's mark: no shard may miss that time has passed."""
+        mark = Mark(partition=self.source, newest=self.state.newest)
+        by_shard: dict[int, list[tuple[int, Partial]]] = {}
+        for shard, closing, partial in partials:
+            by_shard.setdefault(shard, []).append((closing, partial))
+        return [
+            (shard, ShardInput(mark=mark, partitions=self.sources, partials=by_shard.get(shard, ())))
+            for shard in range(SHARDS)
+        ]
+
+
+@lru_cache(maxsize=10_000)
+def shard_of(model: str) -> int:
+    """Return the shard of a model: the same in every process, unlike Python's own hash."""
+    return int.from_bytes(blake2b(model.encode(), digest_size=8).digest()) % SHARDS

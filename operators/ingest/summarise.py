@@ -1,0 +1,125 @@
+"""Columns of thousands of items to dozens of rows: one sort, then one NumPy call per kind of count.
+
+Cost per event: some 200 ns with five measures and three SLIs; nothing here is Python per event.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+
+from operators.ingest.columns import Columns
+from operators.ingest.sli import NOT_MEANT, classify
+from operators.policy import Measure, Policy
+from operators.window.histogram import CODE_MIN, codes_of
+from operators.window.partial import (
+    CODE_BITS,
+    Floats,
+    Ints,
+    Partial,
+    order_by,
+    runs_of,
+    split_limbs,
+    sum_by_key,
+    take,
+)
+
+FIXED_MAX = 2.0**62  # The largest magnitude of one value in whole units of its measure.
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """Where n items belong: the pane they close with, their own pane, and whether they were late; each (n,)."""
+
+    closing: Ints
+    pane: Ints
+    late: Ints
+
+
+class _Groups(msgspec.Struct, frozen=True, kw_only=True):
+    """Items in `order` form runs of one group each, from `starts`; `of` (n,) is the group of each in order."""
+
+    order: Ints
+    starts: Ints
+    of: Ints
+
+
+def summarise(columns: Columns, placed: Placed, shards: Ints, policy: Policy) -> list[tuple[int, int, Partial]]:
+    """Return (shard, closing pane, partial) in that order; `shards` (names,) is the shard of each series."""
+    if not len(columns.series):
+        return []
+    keys = (shards[columns.series], placed.closing, placed.late, placed.pane, columns.series)
+    order = order_by(*keys)
+    shard, closing, late, pane, which = (key[order] for key in keys)
+    changes = runs_of(shard, closing, late, pane, which)
+    groups = _Groups(order=order, starts=np.flatnonzero(changes), of=np.cumsum(changes) - 1)
+    sums, extremes, cells = _measures(columns, policy.measures, groups)
+    whole = Partial(
+        series=columns.names,
+        error_types=columns.error_types,
+        which=which[groups.starts],
+        pane=pane[groups.starts],
+        late=late[groups.starts],
+        events=np.diff(groups.starts, append=len(order)),
+        slis=_slis(columns, policy, groups),
+        sums=sums,
+        extremes=extremes,
+        outcomes=_outcomes(columns, groups),
+        cells=cells,
+    )
+    shard, closing = shard[groups.starts], closing[groups.starts]
+    firsts = np.flatnonzero(runs_of(shard, closing)).tolist()
+    return [
+        (int(shard[first]), int(closing[first]), take(whole, first, end))
+        for first, end in pairwise([*firsts, whole.rows])
+    ]
+
+
+def _slis(columns: Columns, policy: Policy, groups: _Groups) -> Ints:
+    size = len(groups.starts)
+    counts = np.zeros((size, len(policy.slis), 3), np.int64)
+    for index, sli in enumerate(policy.slis):
+        classes = classify(sli, columns)[groups.order]
+        cells = np.bincount(groups.of * (NOT_MEANT + 1) + classes, minlength=size * (NOT_MEANT + 1))
+        counts[:, index] = cells.reshape(size, NOT_MEANT + 1)[:, :NOT_MEANT]
+    return counts
+
+
+def _outcomes(columns: Columns, groups: _Groups) -> Ints:
+    """Return the error types of each group, shape (K, 3): row, error type, n. Feedback has none."""
+    if columns.errors is None:
+        return np.zeros((0, 3), np.int64)
+    width = len(columns.error_types)
+    keys, counts = sum_by_key(groups.of * width + columns.errors[groups.order], np.ones(len(groups.order), np.int64))
+    return np.column_stack((keys // width, keys % width, counts))
+
+
+def _measures(columns: Columns, measures: Sequence[Measure], groups: _Groups) -> tuple[Ints, Floats, Ints]:
+    """Return sums (G, M, 3), extremes (G, M, 2) and histogram cells of all groups and measures."""
+    sums = np.zeros((len(groups.starts), len(measures), 3), np.int64)
+    extremes = np.full((len(groups.starts), len(measures), 2), -np.inf)
+    pairs, codes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for index, measure in enumerate(measures):
+        column = columns.numbers.get(measure.name)
+        if column is None:
+            continue
+        values = column[groups.order]
+        present = ~np.isnan(values)
+        zeroed = np.where(present, values, 0.0)
+        fixed = np.rint(zeroed * 10.0**measure.digits).astype(np.int64)
+        for part, limb in enumerate((present, *split_limbs(fixed))):
+            sums[:, index, part] = np.add.reduceat(limb, groups.starts, dtype=np.int64)
+        for part, signed in enumerate((-values, values)):
+            extremes[:, index, part] = np.fmax.reduceat(signed, groups.starts)
+        pairs.append((groups.of * len(measures) + index)[present])
+        codes.append(codes_of(values[present]) - CODE_MIN)
+    extremes[np.isnan(extremes)] = -np.inf
+    return sums, extremes, _cells(np.concatenate(pairs), np.concatenate(codes))
+
+
+def _cells(pairs: Ints, codes: Ints) -> Ints:
+    """Count equal (pair, code), in order; shape (C, 2) as `Partial.cells`."""
+    order = order_by(pairs, codes)
+    keys = pairs[order] << CODE_BITS | codes[order]
+    starts = np.flatnonzero(runs_of(keys))
+    return np.column_stack((keys[starts], np.diff(starts, append=len(keys))))
