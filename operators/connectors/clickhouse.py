@@ -87,14 +87,14 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     __repr__ = __str__
 
 
-def open_client(url: str) -> Client:
+def open_client(url: str, *, answer_timeout_s: int = ANSWER_TIMEOUT_S) -> Client:
     """Return a client of the database, to be closed by the caller, or raise one of `clickhouse_errors`.
 
     The database is created in the embedded engine; on a server `migrate` creates it.
     """
     address = Address.parse(url)
     if address.path is None:
-        return connect(address, address.database)
+        return connect(address, address.database, answer_timeout_s)
     bare = connect(address, None)
     try:
         bare.command(f"CREATE DATABASE IF NOT EXISTS {address.database}")
@@ -103,18 +103,18 @@ def open_client(url: str) -> Client:
         bare.close()
 
 
-def connect(address: Address, database: str | None) -> Client:
+def connect(address: Address, database: str | None, answer_timeout_s: int = ANSWER_TIMEOUT_S) -> Client:
     """Return a client of an existing database, or of none in particular."""
     if address.path is not None:
         client = _connect_embedded(address.path, database)
     else:
-        client = _connect_server(address, database)
+        client = _connect_server(address, database, answer_timeout_s)
     # The driver asked for the zone before the session had ours, and writes times in parameters in that zone.
     client.server_tz = UTC
     return client
 
 
-def _connect_server(address: Address, database: str | None) -> Client:
+def _connect_server(address: Address, database: str | None, answer_timeout_s: int) -> Client:
     try:
         return clickhouse_connect.get_client(
             interface=address.interface,
@@ -127,7 +127,7 @@ def _connect_server(address: Address, database: str | None) -> Client:
             # A session would forbid two queries at a time.
             autogenerate_session_id=False,
             connect_timeout=CONNECT_TIMEOUT_S,
-            send_receive_timeout=ANSWER_TIMEOUT_S,
+            send_receive_timeout=answer_timeout_s,
         )
     except DriverError as error:
         raise _explain(error, address, database) from error
@@ -139,10 +139,16 @@ def _connect_embedded(path: str, database: str | None) -> Client:
     except ImportError as error:
         raise EmbeddedError(path, "chdb is missing; install rollguard[embedded]") from error
     except DriverError as error:
-        why = "another process uses it (only one can at a time), or it cannot be written"
-        if "already" in str(error):
-            why = "this process has another folder open"
-        raise EmbeddedError(path, f"{why}: {brief(error)}") from error
+        raise EmbeddedError(path, _why_closed(str(error))) from error
+
+
+def _why_closed(text: str) -> str:
+    """The engine says little: an empty reason where another process holds the lock of the folder."""
+    if "EmbeddedServer: ." in text:
+        return "another process uses it, and only one can at a time"
+    if "already initialized" in text:
+        return "this process has another folder open, and can have only one at a time"
+    return text.rpartition("DB::Exception: ")[2].splitlines()[0]
 
 
 def _explain(error: DriverError, address: Address, database: str | None) -> ClickHouseError:

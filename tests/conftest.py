@@ -1,0 +1,30 @@
+"""What tests of several folders share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from operators.connectors.clickhouse import open_client
+from operators.connectors.migrations import migrate
+
+MIGRATIONS = Path(__file__).parents[1] / "infra" / "clickhouse"
+
+
+class Embedded(msgspec.Struct, frozen=True, kw_only=True):
+    url: str
+    client: Client
+
+
+@pytest.fixture
+def embedded_clickhouse(tmp_path: Path) -> Iterator[Embedded]:
+    """The embedded engine with all tables, closed afterwards, because a process can have one folder open at a time."""
+    url = f"chdb://{tmp_path}/clickhouse"
+    migrate(url, MIGRATIONS)
+    client = open_client(url)
+    try:
+        yield Embedded(url=url, client=client)
+    finally:
+        client.close()

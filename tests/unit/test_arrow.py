@@ -1,0 +1,103 @@
+"""Rows become Arrow tables without losing or bending a value."""
+
+from decimal import Decimal, localcontext
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operators.connectors.arrow import part, to_arrow
+from operators.rows import Coded, Column, Ragged, Rows
+from operators.tables import TABLES
+from tests.sample_rows import sample
+
+
+def _with(rows: Rows, **columns: Column) -> Rows:
+    return Rows(table=rows.table, columns={**rows.columns, **columns})
+
+
+def _read(table: str, name: str, column: Column) -> list[Any]:
+    return to_arrow(_with(sample(table, len(column)), **{name: column})).column(name).to_pylist()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_columns_stand_in_the_order_of_the_table(table: str) -> None:
+    arrow = to_arrow(sample(table, 12))
+    assert arrow.column_names == list(TABLES[table])
+    assert arrow.num_rows == 12
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_no_rows_are_an_empty_table(table: str) -> None:
+    assert to_arrow(sample(table, 0)).num_rows == 0
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize(("start", "stop"), [(0, 12), (0, 0), (3, 9), (11, 12)])
+def test_a_part_equals_the_same_rows_of_the_whole(table: str, start: int, stop: int) -> None:
+    rows = sample(table, 12)
+    assert to_arrow(part(rows, start, stop)).to_pylist() == to_arrow(rows).to_pylist()[start:stop]
+
+
+@given(st.lists(st.integers(-(10**38) + 1, 10**38 - 1)))
+def test_sums_of_any_size_are_exact(units: list[int]) -> None:
+    with localcontext(prec=50):
+        assert _read("measure_pane", "sum", units) == [Decimal(unit).scaleb(-9) for unit in units]
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1)))
+def test_integer_and_object_sums_agree(units: list[int]) -> None:
+    assert _read("measure_pane", "sum", np.array(units, dtype=np.int64)) == _read("measure_pane", "sum", units)
+
+
+def test_coded_values_stand_where_their_codes_say() -> None:
+    column = Coded(values=[{"a": "1"}, {}, {"a": "2", "b": "3"}], codes=np.array([2, 0, 1, 2]))
+    read = _read("sli_pane", "dims", column)
+    assert [dict(row) for row in read] == [{"a": "2", "b": "3"}, {"a": "1"}, {}, {"a": "2", "b": "3"}]
+
+
+def test_lists_are_cut_at_their_offsets() -> None:
+    column = Ragged(flat=np.array([5, 6, -7], dtype=np.int16), offsets=np.array([0, 0, 2, 3]))
+    assert _read("measure_pane", "buckets", column) == [[], [5, 6], [-7]]
+
+
+def test_nan_and_none_are_null_only_where_null_is_allowed() -> None:
+    assert _read("feedback", "score", np.array([np.nan, 0.5])) == [None, 0.5]
+    assert _read("feedback", "score", [None, 0.5]) == [None, 0.5]
+    assert np.isnan(_read("sli_window", "ratio", np.array([np.nan]))[0])
+    with pytest.raises(ValueError, match="column slice must hold string, got a null"):
+        _read("feedback", "slice", ["a", None])
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "column"),
+    [
+        ("sli_pane", "good", np.array([-1])),
+        ("sli_pane", "good", np.array([0.5])),
+        ("sli_pane", "late", np.array([256])),
+        ("sli_pane", "sli", np.array([7])),
+        ("sli_pane", "sli", Coded(values=["a"], codes=np.array([1]))),
+        ("sli_pane", "dims", [{"region": 1}]),
+        ("sli_pane", "dims", ["region"]),
+        ("feedback", "ts", ["yesterday"]),
+        ("measure_pane", "sum", np.array([0.1])),
+        ("measure_pane", "sum", [10**38]),
+        ("measure_pane", "sum", [0.1]),
+        ("measure_pane", "buckets", Ragged(flat=np.array([40_000]), offsets=np.array([0, 1]))),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(table: str, name: str, column: Column) -> None:
+    with pytest.raises(ValueError, match=f"column {name} must hold"):
+        _read(table, name, column)
+
+
+def test_columns_must_be_those_of_the_table() -> None:
+    rows = sample("sli_pane", 2)
+    with pytest.raises(ValueError, match="got 'sli_pain'"):
+        to_arrow(Rows(table="sli_pain", columns=rows.columns))
+    with pytest.raises(ValueError, match="missing or unknown: \\['colour'\\]"):
+        to_arrow(_with(rows, colour=["red", "blue"]))
+    with pytest.raises(ValueError, match="differ in length"):
+        to_arrow(_with(rows, good=np.array([1])))

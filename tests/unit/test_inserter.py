@@ -1,0 +1,241 @@
+"""The inserter against a table in memory that forgets tokens never, fails on order and refuses marked rows."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError, DataError, OperationalError
+
+from operators.connectors import inserter
+from operators.connectors.clickhouse_errors import Blame, InsertError, blame
+from operators.connectors.inserter import Inserter, Poison, Retry, Stats
+from operators.rows import Rows
+from tests.sample_rows import sample
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.waits: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
+
+
+class Table:
+    """`errors` are raised one after the other, before or after the rows are stored."""
+
+    def __init__(self, errors: list[Exception] | None = None, *, stores: bool = False) -> None:
+        self.errors: Iterator[Exception] = iter(errors or [])
+        self.stores = stores
+        self.blocks: dict[str, list[dict[str, Any]]] = {}
+        self.settings: list[dict[str, Any]] = []
+
+    def raw_insert(
+        self, table: str, column_names: list[str], insert_block: bytes, settings: dict[str, Any], fmt: str
+    ) -> None:
+        assert fmt == "ArrowStream"
+        self.settings.append(settings)
+        error = next(self.errors, None)
+        if error is not None and not self.stores:
+            raise error
+        arrow = pa.ipc.open_stream(insert_block).read_all()
+        assert arrow.column_names == column_names
+        rows = arrow.to_pylist()
+        if any(row.get("sli") == "poison" for row in rows):
+            raise DatabaseError("Code: 469. Constraint is violated", code=469)
+        self.blocks.setdefault(settings["insert_deduplication_token"], rows)
+        if error is not None:
+            raise error
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [row for rows in self.blocks.values() for row in rows]
+
+
+def _inserter(table: Table, clock: Clock | None = None, **options: Any) -> tuple[Inserter, list[Poison], list[Stats]]:
+    clock = clock or Clock()
+    poisons: list[Poison] = []
+    stats: list[Stats] = []
+    made = Inserter(
+        table,
+        poisons.append,
+        observe=stats.append,
+        sleep=clock.sleep,
+        clock=lambda: clock.now,
+        rand=lambda: 1.0,
+        **options,
+    )
+    return made, poisons, stats
+
+
+def _poisoned(*bad: int, count: int = 10) -> Rows:
+    rows = sample("sli_pane", count)
+    names = ["poison" if i in bad else "fine" for i in range(count)]
+    return Rows(table=rows.table, columns={**rows.columns, "sli": names})
+
+
+def test_one_insert_per_table_and_flush() -> None:
+    table = Table()
+    made, _, stats = _inserter(table)
+    for first in (0, 5, 10):
+        made.add(sample("sli_pane", 5, first))
+    made.add(sample("dead_letter", 3))
+    made.flush()
+    made.flush()
+    assert [(one.table, one.attempts, one.rows) for one in stats] == [("sli_pane", 1, 15), ("dead_letter", 1, 3)]
+    assert len(table.rows) == 18
+
+
+def test_inserts_do_not_wait_for_the_batching_of_the_server() -> None:
+    table = Table()
+    made, _, _ = _inserter(table)
+    made.add(sample("sli_pane", 5))
+    made.flush()
+    assert table.settings[0]["async_insert"] == 0
+
+
+def test_tokens_tell_rows_apart_and_not_how_they_came_together() -> None:
+    table = Table()
+    for pieces in ([(0, 10)], [(0, 3), (3, 10)], [(0, 9)]):
+        made, _, _ = _inserter(table)
+        for start, stop in pieces:
+            made.add(sample("sli_pane", stop - start, start))
+        made.flush()
+    first, second, third = (settings["insert_deduplication_token"] for settings in table.settings)
+    assert first == second
+    assert first != third
+    assert first.startswith("sli_pane:")
+
+
+@pytest.mark.parametrize("stores", [False, True])
+def test_what_may_pass_is_sent_again_as_it_was(stores: bool) -> None:
+    table = Table([OperationalError("reset"), DatabaseError("too many parts", code=252)], stores=stores)
+    made, _, stats = _inserter(table)
+    made.add(sample("sli_pane", 5))
+    made.flush()
+    assert len(table.rows) == 5
+    assert len({settings["insert_deduplication_token"] for settings in table.settings}) == 1
+    assert [(one.attempts, one.rows) for one in stats] == [(1, 0), (1, 0), (1, 5)]
+
+
+def test_waits_double_up_to_their_limit_and_end_at_the_deadline() -> None:
+    clock = Clock()
+    made, _, _ = _inserter(
+        Table([OperationalError("reset")] * 99),
+        clock,
+        retry=Retry(wait_s=0.2, wait_s_max=1.0, deadline_s=5.0),
+    )
+    made.add(sample("sli_pane", 5))
+    with pytest.raises(InsertError, match="5 rows for sli_pane not stored after 6 attempts: reset"):
+        made.flush()
+    assert clock.waits == [0.4, 0.8, 1.0, 1.0, 1.0]
+    assert clock.now <= 5.0
+
+
+def test_a_flush_after_a_failed_one_sends_the_same_rows() -> None:
+    table = Table([DatabaseError("no such table", code=60)])
+    made, _, _ = _inserter(table)
+    made.add(sample("sli_pane", 5))
+    with pytest.raises(InsertError):
+        made.flush()
+    made.flush()
+    assert len(table.rows) == 5
+
+
+def test_what_a_person_must_change_stops_at_once() -> None:
+    clock = Clock()
+    made, poisons, _ = _inserter(Table([DatabaseError("Authentication failed", code=516)]), clock)
+    made.add(sample("sli_pane", 5))
+    with pytest.raises(InsertError, match="after 1 attempts: Authentication failed"):
+        made.flush()
+    assert clock.waits == []
+    assert poisons == []
+
+
+@pytest.mark.parametrize("bad", [(0,), (9,), (3, 4), (0, 5, 9), tuple(range(10))])
+def test_rows_that_the_server_refuses_are_set_aside(bad: tuple[int, ...]) -> None:
+    table = Table()
+    made, poisons, stats = _inserter(table)
+    made.add(_poisoned(*bad))
+    made.flush()
+    assert [json.loads(poison.row)["ver"] for poison in poisons] == [i + 1 for i in bad]
+    assert {poison.error for poison in poisons} == {"Code: 469. Constraint is violated"}
+    assert sorted(row["ver"] for row in table.rows) == [i + 1 for i in range(10) if i not in bad]
+    assert sum(one.rejected for one in stats) == len(bad)
+
+
+def test_rows_that_do_not_fit_their_columns_are_set_aside() -> None:
+    rows = sample("sli_pane", 10)
+    table = Table()
+    made, poisons, _ = _inserter(table)
+    made.add(Rows(table="sli_pane", columns={**rows.columns, "good": np.arange(10) - 1}))
+    made.add(sample("sli_pane", 5, 10))
+    made.flush()
+    (poison,) = poisons
+    assert json.loads(poison.row)["ver"] == 1
+    assert json.loads(poison.row)["dims"] == {"region": "r0"}
+    assert "column good must hold uint64" in poison.error
+    assert len(table.rows) == 14
+    # Of the good rows still one insert.
+    assert len(table.blocks) == 1
+
+
+def test_many_bad_rows_are_the_fault_of_the_table() -> None:
+    made, poisons, _ = _inserter(Table())
+    made.add(_poisoned(*range(300), count=300))
+    with pytest.raises(InsertError, match="more than 100 bad rows"):
+        made.flush()
+    assert len(poisons) == inserter.REJECTS_MAX
+
+
+def test_errors_that_are_not_of_the_database_are_ours() -> None:
+    """Taken for bad rows, a slip in the program would throw away everything."""
+    made, poisons, _ = _inserter(Table([ZeroDivisionError("slip")]))
+    made.add(sample("sli_pane", 5))
+    with pytest.raises(ZeroDivisionError):
+        made.flush()
+    assert poisons == []
+
+
+def test_blocks_are_bounded_by_rows_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inserter, "BLOCK_ROWS", 7)
+    table = Table()
+    made, _, _ = _inserter(table)
+    made.add(sample("sli_pane", 20))
+    made.flush()
+    assert [len(rows) for rows in table.blocks.values()] == [5, 5, 5, 5]
+    monkeypatch.setattr(inserter, "BLOCK_BYTES", 1)
+    made.add(sample("dead_letter", 3))
+    made.flush()
+    assert [len(rows) for rows in table.blocks.values()][4:] == [1, 1, 1]
+
+
+def test_wrong_columns_are_refused_when_they_come() -> None:
+    made, _, _ = _inserter(Table())
+    with pytest.raises(ValueError, match="sli_pain"):
+        made.add(Rows(table="sli_pain", columns={}))
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (DataError("garbage"), Blame.ROWS),
+        (DatabaseError("cannot parse", code=6), Blame.ROWS),
+        (DatabaseError("no table", code=60), Blame.SETUP),
+        (DatabaseError("bad gateway"), Blame.SERVICE),
+        (OperationalError("timed out"), Blame.SERVICE),
+        (DatabaseError("no space", code=243), Blame.SERVICE),
+    ],
+)
+def test_blame(error: DatabaseError, expected: Blame) -> None:
+    assert blame(error) is expected
+
+
+def test_retry_is_checked() -> None:
+    with pytest.raises(ValueError, match="wait_s"):
+        Retry(wait_s=2.0, wait_s_max=1.0)
