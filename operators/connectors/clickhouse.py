@@ -1,29 +1,22 @@
 """ClickHouse, embedded or served, as a place to query and as a sink of the dataflow.
 
-Address                                        what it opens
-chdb:///absolute/path                          the engine itself in this process; makes the folder if need be
-http(s)://user:password@host:port/database     a server
-
-The database is `rollguard` unless the address names one (for the embedded engine: `?database=name`). All
-times are UTC on the way in and out, whatever the zone of the host.
+All times are UTC on the way in and out, whatever the zone of the host.
 
 The embedded engine: one process per folder and one folder per process at a time; a process forked after it
 was first used hangs (start processes with spawn). Each insert goes through a file in TMPDIR, best a memory
-file system, and kill -9 leaves the file of the insert under way behind, of about `inserter.BLOCK_BYTES`.
+file system, and kill -9 leaves the file of the insert under way behind, of about `blocks.BLOCK_BYTES`.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC
 from typing import Any, cast
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import clickhouse_connect
-import msgspec
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 
+from operators.connectors.clickhouse_address import Address
 from operators.connectors.clickhouse_errors import (
     SETUP_CODES,
     ClickHouseError,
@@ -35,56 +28,12 @@ from operators.connectors.clickhouse_errors import (
 from operators.connectors.inserter import Inserter, Poison, Retry, Stats
 from operators.rows import Rows
 
-DATABASE = "rollguard"
-
 # Longer than any insert should take: then the rows are sent again, under the same token.
 ANSWER_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 5
 
 # Times without a zone, in parameters above all, would otherwise be read in the zone of the host.
 _SETTINGS = {"session_timezone": "UTC"}
-
-
-class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """Where ClickHouse is. `str()` of it shows no user and no password."""
-
-    path: str | None  # Of the embedded engine, else None.
-    interface: str
-    host: str
-    port: int
-    username: str
-    password: str
-    database: str
-
-    @classmethod
-    def parse(cls, url: str) -> "Address":
-        """ValueError, which does not repeat the address, if it is not of a form above."""
-        parts = urlsplit(url)
-        embedded = parts.scheme == "chdb"
-        if parts.scheme not in {"chdb", "http", "https"}:
-            raise ValueError(f"a ClickHouse address starts with chdb://, http:// or https://, got {parts.scheme!r}")
-        if embedded and (parts.netloc or parts.path in {"", "/"}):
-            raise ValueError("the embedded ClickHouse needs an absolute path: chdb:///path/of/the/folder")
-        if not embedded and not parts.hostname:
-            raise ValueError(f"a ClickHouse address needs a host: {parts.scheme}://user:password@host:port/database")
-        named = parse_qs(parts.query).get("database", [""])[0] if embedded else unquote(parts.path.strip("/"))
-        database = named or DATABASE
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", database):
-            raise ValueError(f"a database is named by letters, digits and _, got {database!r}")
-        return cls(
-            path=unquote(parts.path) if embedded else None,
-            interface=parts.scheme,
-            host=parts.hostname or "",
-            port=parts.port or (8443 if parts.scheme == "https" else 8123),
-            username=unquote(parts.username or "default"),
-            password=unquote(parts.password or ""),
-            database=database,
-        )
-
-    def __str__(self) -> str:
-        return self.path or f"{self.interface}://{self.host}:{self.port}"
-
-    __repr__ = __str__
 
 
 def open_client(url: str, *, answer_timeout_s: int = ANSWER_TIMEOUT_S) -> Client:
@@ -163,7 +112,8 @@ class ClickHouseSink(FixedPartitionedSink[Rows, None]):
     """`(key, Rows)` in; stored when the epoch closes, or the dataflow stops before the epoch counts as done.
 
     Each of `parts` is written by one worker. `reject` gets the rows that cannot be stored, `observe` what
-    was done.
+    was done. `fail`, where given, gets a failed flush instead of the engine: for a bounded run, which ends in
+    order and has no epoch to protect.
     """
 
     def __init__(
@@ -174,7 +124,9 @@ class ClickHouseSink(FixedPartitionedSink[Rows, None]):
         parts: Sequence[str] = ("0",),
         retry: Retry | None = None,
         observe: Callable[[Stats], None] = lambda _: None,
+        fail: Callable[[Exception], None] | None = None,
     ) -> None:
+        self._fail = fail
         self._url = url
         self._reject = reject
         self._parts = list(parts)
@@ -185,7 +137,7 @@ class ClickHouseSink(FixedPartitionedSink[Rows, None]):
         return self._parts
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Partition":
-        return _Partition(open_client(self._url), self._reject, self._retry, self._observe)
+        return _Partition(open_client(self._url), self._reject, self._retry, self._observe, self._fail)
 
 
 class _Partition(StatefulSinkPartition[Rows, None]):
@@ -195,7 +147,9 @@ class _Partition(StatefulSinkPartition[Rows, None]):
         reject: Callable[[Poison], None],
         retry: Retry | None,
         observe: Callable[[Stats], None],
+        fail: Callable[[Exception], None] | None,
     ) -> None:
+        self._fail = fail
         self._client = client
         self._inserter = Inserter(cast(Any, client), reject, retry=retry, observe=observe)
 
@@ -204,7 +158,12 @@ class _Partition(StatefulSinkPartition[Rows, None]):
             self._inserter.add(rows)
 
     def snapshot(self) -> None:
-        self._inserter.flush()
+        try:
+            self._inserter.flush()
+        except (ClickHouseError, OSError) as error:
+            if self._fail is None:
+                raise
+            self._fail(error)
 
     def close(self) -> None:
         # Never a flush: this also runs while a crash unwinds, and then these rows' epoch does not count.

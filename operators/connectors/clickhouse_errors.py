@@ -12,7 +12,7 @@ No message holds a password: addresses are written without user and password.
 from enum import Enum, auto
 
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
-from clickhouse_connect.driver.exceptions import DataError
+from clickhouse_connect.driver.exceptions import DataError, NotSupportedError, ProgrammingError
 
 
 class ClickHouseError(Exception):
@@ -63,14 +63,16 @@ SETUP_CODES = frozenset({16, 47, 60, 62, 81, 115, 164, 192, 193, 194, 497, 516})
 def blame(error: DriverError) -> Blame:
     """Judge an error of the driver; an unknown one (also a lost connection) may pass.
 
-    >>> blame(DriverError("no such table", code=60))
+    >>> from clickhouse_connect.driver.exceptions import DatabaseError
+    >>> blame(DatabaseError("no such table", code=60))
     <Blame.SETUP: 2>
     """
     code = getattr(error, "code", None)
-    # A DataError has no code, and neither has a lost connection: ask for its type.
+    # Errors of the driver itself have no code, and neither has a lost connection: ask for their types.
     if isinstance(error, DataError) or code in _ROWS:
         return Blame.ROWS
-    return Blame.SETUP if code in SETUP_CODES else Blame.SERVICE
+    wrong_use = isinstance(error, ProgrammingError | NotSupportedError)
+    return Blame.SETUP if wrong_use or code in SETUP_CODES else Blame.SERVICE
 
 
 def brief(error: BaseException) -> str:

@@ -10,7 +10,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Protocol
 
@@ -19,21 +19,15 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 
 from operators.connectors.arrow import check, part, to_arrow
+from operators.connectors.blocks import blocks, isolate, serialise
 from operators.connectors.clickhouse_errors import Blame, InsertError, blame, brief
 from operators.rows import Rows
 
 log = logging.getLogger(__name__)
 
-BLOCK_ROWS = 20_000
-BLOCK_BYTES = 32 << 20  # Of uncompressed columns; a single row may be larger.
-# In one block. More say that the table is at fault and not the rows: then nothing may be thrown away.
-REJECTS_MAX = 100
-
 # Without the server's own batching the answer says whether these rows are stored. A replay of many years may
 # cross more than the usual 100 monthly partitions in one block.
 SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 0}
-
-_IPC = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 class Client(Protocol):
@@ -113,7 +107,7 @@ class Inserter:
         while self._pending:
             table, pending = next(iter(self._pending.items()))
             pieces = [piece for rows in pending for piece in self._convert(rows)]
-            for block in _blocks(pa.concat_tables(pieces)) if pieces else ():
+            for block in blocks(pa.concat_tables(pieces)) if pieces else ():
                 self._store(table, block, deadline)
             # Not before: after an exception a repeated flush sends the same blocks again.
             del self._pending[table]
@@ -152,7 +146,7 @@ class Inserter:
 
     def _send(self, table: str, block: pa.Table, deadline: float) -> str | None:
         """Store a block: the error if its rows are to blame, else None; InsertError if it cannot be done."""
-        payload = _serialise(block)
+        payload = serialise(block)
         token = f"{table}:{blake2b(payload, digest_size=16).hexdigest()}"
         settings = SETTINGS | {"insert_deduplication_token": token}
         attempts = 0
@@ -180,56 +174,11 @@ class Inserter:
         return self._rand() * longest
 
 
-def isolate(
-    rows: int,
-    attempt: Callable[[int, int], str | None],
-    reject: Callable[[int, str], None],
-    table: str,
-) -> None:
-    """Attempt all rows at once, and where that returns an error, in halves, down to the row to reject.
-
-    The halves come in order. InsertError after `REJECTS_MAX` rejected rows.
-    """
-    rejected = 0
-    spans = [(0, rows)]
-    while spans:
-        start, stop = spans.pop()
-        error = attempt(start, stop)
-        if error is None:
-            continue
-        if stop - start > 1:
-            middle = (start + stop) // 2
-            spans += [(middle, stop), (start, middle)]
-            continue
-        if rejected == REJECTS_MAX:
-            raise InsertError(table, rows, 1, f"more than {REJECTS_MAX} bad rows, the last: {error}")
-        reject(start, error)
-        rejected += 1
-
-
-def _blocks(table: pa.Table) -> Iterator[pa.Table]:
-    """Halves of halves until they are small enough: the same rows give the same blocks."""
-    rows = table.num_rows
-    if rows == 1 or (rows <= BLOCK_ROWS and table.nbytes <= BLOCK_BYTES):
-        yield table
-        return
-    yield from _blocks(table.slice(0, rows // 2))
-    yield from _blocks(table.slice(rows // 2))
-
-
-def _serialise(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    # One chunk per column, so that the bytes depend on the rows and not on how they came together.
-    whole = table.combine_chunks()
-    with pa.ipc.new_stream(sink, whole.schema, options=_IPC) as writer:
-        writer.write_table(whole)
-    return bytes(sink.getvalue())
-
-
 def _only(column: Any) -> Any:
     """Return the one value of a column of one row, as JSON can hold it."""
     if hasattr(column, "codes"):
-        return column.values[int(column.codes[0])]
+        code = int(column.codes[0])
+        return column.values[code] if 0 <= code < len(column.values) else f"code {code}"
     if hasattr(column, "offsets"):
         return column.flat.tolist()
     return column.tolist()[0] if hasattr(column, "tolist") else column[0]

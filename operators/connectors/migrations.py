@@ -10,7 +10,8 @@ from clickhouse_migrations.clickhouse_cluster import ClickhouseCluster
 from clickhouse_migrations.connection import CLICKHOUSE_CONNECT, ClickhouseConnectConnection
 from clickhouse_migrations.migration import MigrationStorage
 
-from operators.connectors.clickhouse import Address, connect
+from operators.connectors.clickhouse import connect
+from operators.connectors.clickhouse_address import Address
 
 
 class _Database(ClickhouseCluster):  # type: ignore[misc]  # The library has no types.

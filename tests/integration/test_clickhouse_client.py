@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from operators.connectors.clickhouse import Address, open_client
+from operators.connectors.clickhouse import open_client
+from operators.connectors.clickhouse_address import Address
 from operators.connectors.clickhouse_errors import EmbeddedError, RefusedError, UnreachableError
 from operators.connectors.migrations import migrate
 from tests.conftest import MIGRATIONS, Embedded
@@ -88,10 +89,12 @@ def test_addresses_that_are_none(url: str) -> None:
         Address.parse(url)
 
 
-def test_addresses_that_are_none_are_not_repeated() -> None:
-    with pytest.raises(ValueError, match="got 'tcp'") as caught:
-        Address.parse("tcp://me:secret@host")
+@pytest.mark.parametrize("url", ["tcp://me:secret@host", "http://me:secret/more@host", "http://me:8/secret@host"])
+def test_no_part_of_a_password_is_repeated(url: str) -> None:
+    with pytest.raises(ValueError, match=r"ClickHouse|database") as caught:
+        Address.parse(url)
     assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
 
 
 _ELSEWHERE = """

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from clickhouse_connect.driver.exceptions import DatabaseError, DataError, OperationalError
+from clickhouse_connect.driver.exceptions import DatabaseError, DataError, OperationalError, ProgrammingError
 
-from operators.connectors import inserter
+from operators.connectors import blocks
 from operators.connectors.clickhouse_errors import Blame, InsertError, blame
 from operators.connectors.inserter import Inserter, Poison, Retry, Stats
-from operators.rows import Rows
+from operators.rows import Coded, Rows
 from tests.sample_rows import sample
 
 
@@ -185,12 +185,20 @@ def test_rows_that_do_not_fit_their_columns_are_set_aside() -> None:
     assert len(table.blocks) == 1
 
 
+def test_a_code_without_a_value_is_set_aside() -> None:
+    rows = sample("sli_pane", 3)
+    made, poisons, _ = _inserter(Table())
+    made.add(Rows(table="sli_pane", columns={**rows.columns, "sli": Coded(values=["a"], codes=np.array([0, 7, 0]))}))
+    made.flush()
+    assert [json.loads(poison.row)["sli"] for poison in poisons] == ["code 7"]
+
+
 def test_many_bad_rows_are_the_fault_of_the_table() -> None:
     made, poisons, _ = _inserter(Table())
     made.add(_poisoned(*range(300), count=300))
     with pytest.raises(InsertError, match="more than 100 bad rows"):
         made.flush()
-    assert len(poisons) == inserter.REJECTS_MAX
+    assert len(poisons) == blocks.REJECTS_MAX
 
 
 def test_errors_that_are_not_of_the_database_are_ours() -> None:
@@ -203,13 +211,13 @@ def test_errors_that_are_not_of_the_database_are_ours() -> None:
 
 
 def test_blocks_are_bounded_by_rows_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inserter, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(blocks, "BLOCK_ROWS", 7)
     table = Table()
     made, _, _ = _inserter(table)
     made.add(sample("sli_pane", 20))
     made.flush()
     assert [len(rows) for rows in table.blocks.values()] == [5, 5, 5, 5]
-    monkeypatch.setattr(inserter, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)
     made.add(sample("dead_letter", 3))
     made.flush()
     assert [len(rows) for rows in table.blocks.values()][4:] == [1, 1, 1]
@@ -227,6 +235,7 @@ def test_wrong_columns_are_refused_when_they_come() -> None:
         (DataError("garbage"), Blame.ROWS),
         (DatabaseError("cannot parse", code=6), Blame.ROWS),
         (DatabaseError("no table", code=60), Blame.SETUP),
+        (ProgrammingError("setting is read-only"), Blame.SETUP),
         (DatabaseError("bad gateway"), Blame.SERVICE),
         (OperationalError("timed out"), Blame.SERVICE),
         (DatabaseError("no space", code=243), Blame.SERVICE),
