@@ -144,9 +144,7 @@ def _check_time(file: _File, raw: dict[str, Any]) -> None:
     if not 100 <= pane <= UNITS_MS["d"]:
         raise PolicyError("time.pane", raw["time"]["pane"], "must be between 100ms and 1d")
     if UNITS_MS["d"] % pane:
-        raise PolicyError(
-            "time.pane", raw["time"]["pane"], "must divide one day, so that windows start on it"
-        )
+        raise PolicyError("time.pane", raw["time"]["pane"], "must divide one day, so that windows start on it")
     if file.time.late_horizon.ms < file.time.disorder.ms:
         raise PolicyError(
             "time.late_horizon",
@@ -181,9 +179,7 @@ def _windows(file: _File, raw: dict[str, Any]) -> tuple[Window, ...]:
     for index, size in enumerate(file.windows.tumbling):
         windows.append(("windows.tumbling", raw["windows"]["tumbling"][index], size.ms, size.ms))
     for index, sliding in enumerate(file.windows.sliding):
-        windows.append(
-            ("windows.sliding", raw["windows"]["sliding"][index], sliding.size.ms, sliding.every.ms)
-        )
+        windows.append(("windows.sliding", raw["windows"]["sliding"][index], sliding.size.ms, sliding.every.ms))
     for key, value, size_ms, every_ms in windows:
         if every_ms == 0 or every_ms % pane:
             raise PolicyError(key, value, f"must be a multiple of time.pane ({raw['time']['pane']})")

@@ -4,46 +4,131 @@ Every number is a float64 column in which NaN means absent; a failed event's lat
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Literal, cast
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from operators.events import Event, Feedback, as_text
 from operators.policy import Policy
-from operators.window.partial import Floats, Ints, Series
+from operators.window.partial import Floats, Ints, Series, sum_by_key
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 LATENCIES = ("latency_ms", "ttft_ms")
-MATCH, MISMATCH, UNKNOWN, NO_LABEL = 0, 1, 2, -1
+FEEDBACK = "feedback."
+LABEL = "label"  # Column of how the label compares with the prediction:
+MATCH, MISMATCH, UNKNOWN, NO_LABEL = 0, 1, 2, 3  # the first three as the classes of an SLI.
+
+Stream = Literal["events", "feedback"]
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
-    """n items of one stream: `series` (n,) index into `names`; `errors` (n,) into `error_types`, '' is none.
+    """n items of one stream: `series` (n,) index into `names`; `errors` (n,) into `error_types`, 0 is none.
 
-    `numbers` holds a float column (n,) per field that the policy names; `flagged` a bool column per SLI of
-    kind flag_absent; `labels` (n,) MATCH, MISMATCH, UNKNOWN or NO_LABEL. Feedback has no errors.
+    `numbers` are float columns (n,): one per field that the policy names; for feedback also, under
+    `of_kind_name(field)`, 1 where the item is of the field's kind, and LABEL; for events, under the name of an
+    SLI of kind flag_absent, 1 where one of its flags is set.
     """
 
+    stream: Stream
     names: Sequence[Series]
     series: Ints
     error_types: Sequence[str]
-    errors: Ints | None
+    errors: Ints
     numbers: dict[str, Floats]
-    flagged: dict[str, NDArray[np.bool_]]
-    labels: Ints | None
 
 
-class _Index(dict[tuple[str, ...], int]):
+class _Index(dict[str, int]):
     """Numbers keys in order of first appearance."""
 
-    def __missing__(self, key: tuple[str, ...]) -> int:
+    def __missing__(self, key: str) -> int:
         number = self[key] = len(self)
         return number
+
+
+class ColumnsBuilder:
+    """Collects the columns of one batch chunk by chunk, so that the decoded items can be dropped early."""
+
+    def __init__(self, stream: Stream, policy: Policy) -> None:
+        self.stream = stream
+        self.policy = policy
+        # Of the model, the version and each dimension. Several small indices stay in the processor's caches
+        # where one of whole series does not.
+        self._indices = [_Index() for _ in range(2 + len(policy.dimensions))]
+        self._error_types = _Index({"": 0})
+        self._chunks: list[tuple[list[Ints], Ints, dict[str, Floats]]] = []
+        self._fields = [field for field in fields_of(policy) if is_feedback(field) == (stream == "feedback")]
+        self._flags = {sli.name: frozenset(sli.flags) for sli in policy.slis if sli.flags}
+
+    def add_events(self, events: Sequence[Event]) -> None:
+        """Take the numbers and names that this policy needs out of some events."""
+        index = self._error_types
+        errors = np.array([index[kind] if kind else 0 for kind in [e.error_type for e in events]], np.int64)
+        numbers = {field: _numbers(events, field) for field in self._fields}
+        for field in LATENCIES:
+            if field in numbers and errors.any():
+                numbers[field][(errors > 0) & (numbers[field] == 0)] = np.nan
+        for name, bad in self._flags.items():
+            numbers[name] = np.array([not bad.isdisjoint(event.flags or ()) for event in events], float)
+        self._chunks.append((self._parts(events), errors, numbers))
+
+    def add_feedback(self, items: Sequence[Feedback]) -> None:
+        """Take some feedback with context (model and version)."""
+        values = np.array([_number(item.value) for item in items], float)
+        kinds = [item.kind for item in items]
+        numbers = {LABEL: np.array([_label(item) for item in items], float)}
+        for field in self._fields:
+            of_kind = np.array([kind == field.removeprefix(FEEDBACK) for kind in kinds], bool)
+            numbers[field] = np.where(of_kind, values, np.nan)
+            numbers[of_kind_name(field)] = of_kind.astype(float)
+        self._chunks.append((self._parts(items), np.zeros(len(items), np.int64), numbers))
+
+    def build(self) -> Columns:
+        """Return the columns of everything added, in order."""
+        parts, errors, numbers = zip(*self._chunks, strict=True) if self._chunks else ((), (), ())
+        names, series = self._series([np.concatenate(part) for part in zip(*parts, strict=True)])
+        return Columns(
+            stream=self.stream,
+            names=names,
+            series=series,
+            error_types=list(self._error_types),
+            errors=np.concatenate([np.zeros(0, np.int64), *errors]),
+            numbers={name: np.concatenate([chunk[name] for chunk in numbers]) for name in (numbers or [{}])[0]},
+        )
+
+    def _series(self, parts: Sequence[Ints]) -> tuple[list[Series], Ints]:
+        """Number the combinations of parts that occur."""
+        if not parts:
+            return [], np.zeros(0, np.int64)
+        keys = np.zeros(len(parts[0]), np.int64)
+        for index, part in zip(self._indices, parts, strict=True):
+            keys = keys * len(index) + part
+        distinct, _ = sum_by_key(keys, np.ones(len(keys), np.int64))
+        series = np.searchsorted(distinct, keys)
+        columns = []
+        for index in reversed(self._indices):
+            distinct, codes = np.divmod(distinct, max(len(index), 1))
+            texts = list(index)
+            columns.append([texts[code] for code in codes.tolist()])
+        model, version, *values = reversed(columns)
+        rest = zip(*values, strict=True) if values else (() for _ in model)
+        return [Series(*name) for name in zip(model, version, rest, strict=True)], series
+
+    def _parts(self, items: Sequence[Event] | Sequence[Feedback]) -> list[Ints]:
+        """Number the model, version and dimension values of each item, each part in its own index."""
+        slices: list[dict[str, str]] = [item.slices or {} for item in items]
+        texts = [
+            [item.model or "" for item in items],
+            [item.version or "" for item in items],
+            *([known.get(name, "") for known in slices] for name in self.policy.dimensions),
+        ]
+        return [
+            np.array(list(map(index.__getitem__, part)), np.int64)
+            for index, part in zip(self._indices, texts, strict=True)
+        ]
 
 
 def times_of(values: Sequence[int | datetime]) -> Ints:
@@ -59,72 +144,20 @@ def ms_of(value: int | datetime) -> int:
     return value if isinstance(value, int) else (value - EPOCH) // MILLISECOND
 
 
-def of_events(events: Sequence[Event], policy: Policy) -> Columns:
-    """Return the columns of some events that this policy needs."""
-    fields = [field for field in fields_of(policy) if not field.startswith("feedback.")]
-    names, series = _series(events, policy)
-    kinds = [event.error_type for event in events]
-    index = _Index()
-    index[("",)]
-    errors = np.array([index[(kind,)] if kind else 0 for kind in kinds], np.int64)
-    numbers = {field: _numbers(events, field) for field in fields}
-    for field in LATENCIES:
-        if field in numbers and errors.any():
-            numbers[field] = np.where((errors > 0) & (numbers[field] == 0), np.nan, numbers[field])
-    flagged = {
-        sli.name: np.array([not bad.isdisjoint(event.flags or ()) for event in events], bool)
-        for sli in policy.slis
-        if (bad := frozenset(sli.flags))
-    }
-    return Columns(
-        names=names,
-        series=series,
-        error_types=[key[0] for key in index],
-        errors=errors,
-        numbers=numbers,
-        flagged=flagged,
-        labels=None,
-    )
-
-
-def of_feedback(items: Sequence[Feedback], policy: Policy) -> Columns:
-    """Return the columns of some feedback with context (model and version)."""
-    names, series = _series(items, policy)
-    values = np.array([_number(item.value) for item in items], float)
-    numbers = {}
-    for field in fields_of(policy):
-        if field.startswith("feedback."):
-            kind = field.removeprefix("feedback.")
-            numbers[field] = np.where([item.kind == kind for item in items], values, np.nan)
-            numbers[f"{field}?"] = np.where([item.kind == kind for item in items], 1.0, np.nan)
-    return Columns(
-        names=names,
-        series=series,
-        error_types=[],
-        errors=None,
-        numbers=numbers,
-        flagged={},
-        labels=np.array([_label(item) for item in items], np.int64),
-    )
-
-
 def fields_of(policy: Policy) -> list[str]:
     """Return every numeric field that a measure or an SLI of the policy reads, each once."""
     named = [measure.name for measure in policy.measures] + [sli.field for sli in policy.slis if sli.field]
     return list(dict.fromkeys(named))
 
 
-def _series(items: Sequence[Event] | Sequence[Feedback], policy: Policy) -> tuple[list[Series], Ints]:
-    slices: list[dict[str, str]] = [item.slices or {} for item in items]
-    values: Iterable[tuple[str, ...]] = zip(
-        [item.model or "" for item in items],
-        [item.version or "" for item in items],
-        *([known.get(name, "") for known in slices] for name in policy.dimensions),
-        strict=True,
-    )
-    index = _Index()
-    series = np.fromiter(map(index.__getitem__, values), np.int64, len(items))
-    return [Series(key[0], key[1], key[2:]) for key in index], series
+def is_feedback(field: str) -> bool:
+    """Tell whether a field is a number on feedback rather than on an event."""
+    return field.startswith(FEEDBACK)
+
+
+def of_kind_name(field: str) -> str:
+    """Return the column that says which feedback is of the field's kind, whether or not it has a number."""
+    return f"{field}?"
 
 
 def _numbers(events: Sequence[Event], field: str) -> Floats:

@@ -7,23 +7,23 @@ depend on batches, other partitions or clocks. What the partition remembers is `
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Literal
+from typing import cast
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback
-from operators.ingest.columns import Columns, of_events, of_feedback, times_of
+from operators.ingest.columns import ColumnsBuilder, Stream, times_of
 from operators.ingest.decode import Decoder, Origin, Reject
-from operators.ingest.summarise import Placed, summarise
+from operators.ingest.summarise import Placed, joined, summarise
 from operators.policy import DeadLetters, Policy
 from operators.window.panes import ShardInput
-from operators.window.partial import Ints, Partial
-from operators.window.watermark import NEVER, Mark
+from operators.window.partial import Partial
+from operators.window.watermark import END, NEVER, Mark
 
 SHARDS = 64  # For ever: which shard owns a model's state is part of what is recovered.
-Stream = Literal["events", "feedback"]
+CHUNK = 4_000  # Messages decoded at once: with more, the decoded objects no longer fit the processor's caches.
 
 
 class TooManyRejects(Exception):
@@ -45,13 +45,18 @@ class State(msgspec.Struct, kw_only=True):
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """What one batch of messages came to. `feedback` are the valid ones, to be stored row by row."""
+    """What one batch of messages came to: valid `items`, how many of them `late`, their span of event time.
+
+    `feedback` are the valid ones, to be stored row by row.
+    """
 
     inputs: list[tuple[int, ShardInput]]
     rejects: list[Reject]
     feedback: list[Feedback]
     items: int
     late: int
+    oldest_ms: int
+    newest_ms: int
 
 
 class Partition:
@@ -64,26 +69,40 @@ class Partition:
         self._decoder: Decoder[Event | Feedback] = Decoder(kind, policy.dead_letters.message_bytes_max)
 
     def take(self, messages: Sequence[bytes], first: int, now_ms: int) -> Batch:
-        """Take the messages at positions first, first + 1, ...; `now_ms` is when they can have been written at
-        the latest. TooManyRejects when the policy's share is passed.
+        """Take the messages at positions first, first + 1, ... of the source, and say what they come to.
+
+        `now_ms` is the time at which they can have been written at the latest. TooManyRejects when the
+        policy's share is passed.
         """
-        items, origin, rejects = self._decoder.decode(messages, first)
-        times = times_of([item.ts for item in items])
-        keep, placed, refused = self._place(items, times, origin, first, now_ms)
-        rejects += refused
-        if not keep.all():
-            items = [items[index] for index in np.flatnonzero(keep).tolist()]
-        feedback = [item for item in items if isinstance(item, Feedback)]
-        columns = self._columns(items)
+        builder = ColumnsBuilder(self.stream, self.policy)
+        places: list[Placed] = []
+        rejects: list[Reject] = []
+        feedback: list[Feedback] = []
+        for start in range(0, len(messages), CHUNK):
+            items, origin, bad = self._decoder.decode(messages[start : start + CHUNK], first + start)
+            keep, placed, refused = self._place(items, origin, first + start, now_ms)
+            if refused:
+                items = [items[index] for index in np.flatnonzero(keep).tolist()]
+            if self.stream == "events":
+                builder.add_events(cast(list[Event], items))
+            else:
+                builder.add_feedback(cast(list[Feedback], items))
+                feedback += cast(list[Feedback], items)
+            places.append(placed)
+            rejects += bad + refused
+        placed = joined(places)
+        columns = builder.build()
         shards = np.array([shard_of(name.model) for name in columns.names], np.int64)
         partials = summarise(columns, placed, shards, self.policy)
-        self._judge(len(items) + len(rejects), rejects)
+        self._judge(len(placed.pane) + len(rejects), rejects)
         return Batch(
             inputs=self._inputs(partials),
             rejects=rejects,
             feedback=feedback,
-            items=len(items),
+            items=len(placed.pane),
             late=int(placed.late.sum()),
+            oldest_ms=int(placed.time.min(initial=END)),
+            newest_ms=int(placed.time.max(initial=NEVER)),
         )
 
     def end(self) -> list[tuple[int, ShardInput]]:
@@ -91,15 +110,11 @@ class Partition:
         mark = Mark(partition=self.source, newest=self.state.newest, done=True)
         return [(shard, ShardInput(mark=mark, partitions=self.sources)) for shard in range(SHARDS)]
 
-    def _columns(self, items: Sequence[Event | Feedback]) -> Columns:
-        if self.stream == "feedback":
-            return of_feedback([item for item in items if isinstance(item, Feedback)], self.policy)
-        return of_events(items, self.policy)  # type: ignore[arg-type]  # The decoder made events only.
-
     def _place(
-        self, items: Sequence[Event | Feedback], times: Ints, origin: Origin, first: int, now_ms: int
+        self, items: Sequence[Event | Feedback], origin: Origin, first: int, now_ms: int
     ) -> tuple[NDArray[np.bool_], Placed, list[Reject]]:
         """Judge the time of every item: which to keep, where those belong, and why the others are refused."""
+        times = times_of([item.ts for item in items])
         reasons: dict[int, tuple[str, str]] = {}
         latest = now_ms + self.policy.future_ms
         for index in np.flatnonzero((times < TS_MS_MIN) | (times > TS_MS_MAX)).tolist():
@@ -122,7 +137,7 @@ class Partition:
         late = times < before - self.policy.disorder_ms
         pane = times // self.policy.pane_ms
         closing = np.where(late, before // self.policy.pane_ms, pane)
-        placed = Placed(closing=closing[keep], pane=pane[keep], late=late[keep].astype(np.int64))
+        placed = Placed(time=times[keep], closing=closing[keep], pane=pane[keep], late=late[keep].astype(np.int64))
         rejects = [origin.reject(index, first, *reason) for index, reason in sorted(reasons.items())]
         return keep, placed, rejects
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from operators.ingest.columns import NO_LABEL, Columns
+from operators.ingest.columns import LABEL, Columns, of_kind_name
 from operators.policy import Sli
 from operators.window.partial import BAD, GOOD, NEITHER, Ints
 
-NOT_MEANT = 3  # The SLI is about other things: feedback for an SLI on events, and the reverse.
+NOT_MEANT = 3  # The SLI is about other things: feedback for an SLI on events, another kind, and the reverse.
 
 
 def classify(sli: Sli, columns: Columns) -> Ints:
@@ -14,31 +14,25 @@ def classify(sli: Sli, columns: Columns) -> Ints:
 
     An item that lacks the field is NEITHER: missing data is never good news, bad news or zero.
     """
-    size = len(columns.series)
-    if sli.on_feedback != (columns.errors is None):
-        return np.full(size, NOT_MEANT)
+    if sli.on_feedback != (columns.stream == "feedback"):
+        return np.full(len(columns.series), NOT_MEANT)
     if sli.good == "label_matches":
-        labels = np.zeros(0, np.int64) if columns.labels is None else columns.labels
-        return np.where(labels == NO_LABEL, NOT_MEANT, labels)
-    classes = _event_classes(sli, columns)
-    if sli.ignore and columns.errors is not None:
-        ignored = [code for code, name in enumerate(columns.error_types) if name in sli.ignore]
-        if ignored:
-            classes = np.where(np.isin(columns.errors, ignored), NEITHER, classes)
-    return classes
-
-
-def _event_classes(sli: Sli, columns: Columns) -> Ints:
+        return columns.numbers[LABEL].astype(np.int64)  # Its values are the classes.
     if sli.good == "no_error":
-        assert columns.errors is not None  # noqa: S101 - `classify` has sent feedback away.
-        return np.where(columns.errors > 0, BAD, GOOD)
-    if sli.good == "flag_absent":
-        return np.where(columns.flagged[sli.name], BAD, GOOD)
-    values = columns.numbers[sli.field or ""]
-    limit = sli.limit or 0.0
+        classes = np.where(columns.errors > 0, BAD, GOOD)
+    elif sli.good == "flag_absent":
+        classes = np.where(columns.numbers[sli.name] > 0, BAD, GOOD)
+    else:
+        classes = _against_limit(sli, columns)
+    ignored = [code for code, name in enumerate(columns.error_types) if name in sli.ignore]
+    return np.where(np.isin(columns.errors, ignored), NEITHER, classes) if ignored else classes
+
+
+def _against_limit(sli: Sli, columns: Columns) -> Ints:
+    field, limit = sli.field or "", sli.limit or 0.0
+    values = columns.numbers[field]
     good = values <= limit if sli.good == "at_most" else values >= limit
     classes = np.where(np.isnan(values), NEITHER, np.where(good, GOOD, BAD))
     if sli.on_feedback:
-        of_kind = columns.numbers[f"{sli.field}?"]
-        classes = np.where(np.isnan(of_kind), NOT_MEANT, classes)
+        return np.where(columns.numbers[of_kind_name(field)] > 0, classes, NOT_MEANT)
     return classes

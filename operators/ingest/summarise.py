@@ -25,15 +25,23 @@ from operators.window.partial import (
     take,
 )
 
-FIXED_MAX = 2.0**62  # The largest magnitude of one value in whole units of its measure.
-
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
-    """Where n items belong: the pane they close with, their own pane, and whether they were late; each (n,)."""
+    """Where n items belong, each (n,): their time [Unix ms], the pane they close with, their own, and lateness."""
 
+    time: Ints
     closing: Ints
     pane: Ints
     late: Ints
+
+
+def joined(places: Sequence[Placed]) -> Placed:
+    """Return the places of several chunks as one."""
+    columns = {
+        name: np.concatenate([np.zeros(0, np.int64), *(getattr(place, name) for place in places)])
+        for name in Placed.__struct_fields__
+    }
+    return Placed(**columns)
 
 
 class _Groups(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +95,7 @@ def _slis(columns: Columns, policy: Policy, groups: _Groups) -> Ints:
 
 def _outcomes(columns: Columns, groups: _Groups) -> Ints:
     """Return the error types of each group, shape (K, 3): row, error type, n. Feedback has none."""
-    if columns.errors is None:
+    if columns.stream == "feedback":
         return np.zeros((0, 3), np.int64)
     width = len(columns.error_types)
     keys, counts = sum_by_key(groups.of * width + columns.errors[groups.order], np.ones(len(groups.order), np.int64))
@@ -98,28 +106,29 @@ def _measures(columns: Columns, measures: Sequence[Measure], groups: _Groups) ->
     """Return sums (G, M, 3), extremes (G, M, 2) and histogram cells of all groups and measures."""
     sums = np.zeros((len(groups.starts), len(measures), 3), np.int64)
     extremes = np.full((len(groups.starts), len(measures), 2), -np.inf)
-    pairs, codes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    cells = [np.zeros((0, 2), np.int64)]
     for index, measure in enumerate(measures):
         column = columns.numbers.get(measure.name)
         if column is None:
             continue
         values = column[groups.order]
         present = ~np.isnan(values)
-        zeroed = np.where(present, values, 0.0)
-        fixed = np.rint(zeroed * 10.0**measure.digits).astype(np.int64)
+        fixed = np.rint(np.where(present, values, 0.0) * 10.0**measure.digits).astype(np.int64)
         for part, limb in enumerate((present, *split_limbs(fixed))):
             sums[:, index, part] = np.add.reduceat(limb, groups.starts, dtype=np.int64)
         for part, signed in enumerate((-values, values)):
             extremes[:, index, part] = np.fmax.reduceat(signed, groups.starts)
-        pairs.append((groups.of * len(measures) + index)[present])
-        codes.append(codes_of(values[present]) - CODE_MIN)
+        rows, codes, counts = _count_codes(groups.of[present], codes_of(values[present]))
+        keys = (rows * len(measures) + index) << CODE_BITS | (codes - CODE_MIN)
+        cells.append(np.column_stack((keys, counts)))
     extremes[np.isnan(extremes)] = -np.inf
-    return sums, extremes, _cells(np.concatenate(pairs), np.concatenate(codes))
+    every = np.concatenate(cells)
+    return sums, extremes, every[order_by(every[:, 0])]
 
 
-def _cells(pairs: Ints, codes: Ints) -> Ints:
-    """Count equal (pair, code), in order; shape (C, 2) as `Partial.cells`."""
-    order = order_by(pairs, codes)
-    keys = pairs[order] << CODE_BITS | codes[order]
-    starts = np.flatnonzero(runs_of(keys))
-    return np.column_stack((keys[starts], np.diff(starts, append=len(keys))))
+def _count_codes(rows: Ints, codes: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return the distinct (row, code), and how many values have each."""
+    low = int(codes.min(initial=0))
+    width = int(codes.max(initial=0)) - low + 1
+    keys, counts = sum_by_key(rows * width + (codes - low), np.ones(len(rows), np.int64))
+    return keys // width, keys % width + low, counts

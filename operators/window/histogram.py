@@ -35,12 +35,14 @@ def codes_of(values: Floats) -> Ints:
     [0, -2000, 231, -4231]
     """
     magnitudes = np.clip(np.abs(values), MAGNITUDE_MIN, MAGNITUDE_MAX)
-    buckets = np.ceil(np.log(magnitudes) / math.log(GAMMA)).astype(np.int64)
+    # The logarithm may differ in its last bits between processors and positions in a vector, so it only proposes
+    # the bucket or the one below; the edges decide.
+    buckets: Ints = np.ceil(np.log(magnitudes) * (1 / math.log(GAMMA)) - 1e-3).astype(np.int64)
     np.clip(buckets, B_MIN, B_MAX, out=buckets)
-    # The logarithm may differ in its last bit between processors and positions in a vector; the edges decide.
-    at = buckets - B_MIN
-    buckets += (magnitudes > _EDGES[at]) & (buckets < B_MAX)
-    buckets -= (magnitudes <= _EDGES[np.maximum(at - 1, 0)]) & (buckets > B_MIN)
+    buckets += magnitudes > _EDGES[buckets - B_MIN]
+    np.minimum(buckets, B_MAX, out=buckets)
+    if values.size and values.min() > 0:
+        return buckets
     signed = np.where(values > 0, buckets, -(buckets + NEGATIVE))
     return np.where(values == 0, ZERO, signed)
 

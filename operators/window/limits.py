@@ -68,9 +68,7 @@ class Limits(msgspec.Struct, kw_only=True):
         versions.admit(by_version, pane, policy.versions_max, silent)
         known = {name: n for name, n in counts.items() if (name.version,) in versions.last}
         series = self.series.setdefault(model, Admission())
-        series.admit(
-            {(name.version, *name.values): n for name, n in known.items()}, pane, policy.series_max, silent
-        )
+        series.admit({(name.version, *name.values): n for name, n in known.items()}, pane, policy.series_max, silent)
         renamed = {name: Series(model, OTHER, others) for name in counts if name not in known}
         for name in known:
             if (name.version, *name.values) not in series.last:

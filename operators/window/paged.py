@@ -1,95 +1,127 @@
-"""Histograms of many pairs (a series and a measure) that grow and shrink, and their quantiles.
+"""Histograms of many series and measures that grow and shrink, and their quantiles.
 
 Counts sit in pages of 16 neighbouring buckets, made when first touched: memory follows the buckets in use
 (some 2.5 KB for a latency that spreads over two decades), and one outlier costs one page, not a wide table.
-Adding is one scatter; the quantiles of all pairs at once are a search over pages, then inside of one page.
+Adding is one scatter; the quantiles of all series at once are a search over pages, then inside of one page.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.window.histogram import CODE_MIN, Floats, Ints, values_of
+from operators.window.histogram import CODE_MAX, CODE_MIN, Floats, Ints, values_of
+
+Grid = TypeVar("Grid", NDArray[np.int64], NDArray[np.int32])
 
 PAGE_BITS = 4
 PAGE = 1 << PAGE_BITS
+PAGES_OF_MEASURE = ((CODE_MAX - CODE_MIN) >> PAGE_BITS) + 1
 
 
 class PagedHistograms:
-    """Counts by (pair, code). Page 0 stays empty: it stands for every page that was never touched."""
+    """Counts by (slot, measure, code). Page 0 stays empty: it stands for every page that was never touched."""
 
-    def __init__(self) -> None:
+    def __init__(self, measures: int) -> None:
         self.pages: Ints = np.zeros((64, PAGE), np.int64)
         self.used = 1
-        # table[pair, column] is the number of a page; numbers[column] says which buckets the column holds.
+        # table[slot, column] is the number of a page; which buckets of which measure a column holds is its
+        # number in `numbers`, measure * PAGES_OF_MEASURE + page of the measure. `column_of` inverts that.
         self.table: NDArray[np.int32] = np.zeros((0, 0), np.int32)
         self.numbers: Ints = np.zeros(0, np.int64)
+        self.column_of: Ints = np.full(measures * PAGES_OF_MEASURE, -1)
 
-    def add(self, pairs: Ints, codes: Ints, counts: Ints) -> None:
-        """Add `counts` (negative to take away) at (pair, code); a place may occur several times."""
-        if not len(pairs):
+    def add(self, slots: Ints, measures: Ints, codes: Ints, counts: Ints) -> None:
+        """Add `counts` (negative to take away) at (slot, measure, code); a place may occur several times."""
+        if not len(slots):
             return
         places = codes - CODE_MIN
-        columns = self._columns(places >> PAGE_BITS)
-        self._reserve(int(pairs.max()) + 1)
-        pages = self.table[pairs, columns]
-        missing = pages == 0
-        if missing.any():
-            self._allocate(pairs[missing], columns[missing])
-            pages = self.table[pairs, columns]
-        np.add.at(self.pages.reshape(-1), pages * PAGE + (places & (PAGE - 1)), counts)
+        numbers = measures * PAGES_OF_MEASURE + (places >> PAGE_BITS)
+        columns = self.column_of[numbers]
+        if columns.min() < 0:
+            self._make_columns(np.unique(numbers[columns < 0]))
+            columns = self.column_of[numbers]
+        self._reserve(int(slots.max()) + 1)
+        cells = slots * self.table.shape[1] + columns
+        pages = self.table.reshape(-1)[cells]
+        if not pages.all():
+            self._allocate(cells[pages == 0])
+            pages = self.table.reshape(-1)[cells]
+        np.add.at(self.pages.reshape(-1), (pages << PAGE_BITS) + (places & (PAGE - 1)), counts)
 
-    def quantiles(self, pairs: Ints, probabilities: Sequence[float]) -> Floats:
-        """Return the quantiles of each pair, shape (pairs, probabilities); NaN for a pair without values.
+    def clear(self) -> None:
+        """Take everything away; the pages stay, to be used again."""
+        self.pages[: self.used] = 0
+
+    def quantiles(self, slots: Ints, measure: int, probabilities: Sequence[float]) -> Floats:
+        """Return quantiles of one measure, shape (slots, probabilities); NaN for a slot without values.
 
         Linear between the two neighbouring order statistics (Hyndman, Fan 1996, definition 7, NumPy's own),
         each within 1 %, so that the result is within 1 % of the exact one where values share a sign.
         """
-        ascending = np.argsort(self.numbers)
-        by_page = self.table[pairs][:, ascending] if len(ascending) else np.zeros((len(pairs), 1), np.int32)
-        page_ends = np.cumsum(self.pages[: self.used].sum(axis=1)[by_page], axis=1)
-        totals = page_ends[:, -1]
-        result = np.empty((len(pairs), len(probabilities)))
+        low = measure * PAGES_OF_MEASURE
+        own = np.flatnonzero((self.numbers >= low) & (self.numbers < low + PAGES_OF_MEASURE))
+        result = np.full((len(slots), len(probabilities)), np.nan)
+        if not len(own):
+            return result
+        own = own[np.argsort(self.numbers[own])]
+        pages = self.table[np.ix_(slots, own)]
+        ends = np.cumsum(np.einsum("ij->i", self.pages[: self.used])[pages], axis=1)
+        present = np.flatnonzero(ends[:, -1])
+        search = _Search(self.pages, pages[present], ends[present], self.numbers[own] - low)
         for index, probability in enumerate(probabilities):
-            position = probability * np.maximum(totals - 1, 0)
-            below = np.floor(position).astype(np.int64)
-            low = self._value_at(below, by_page, page_ends, ascending)
-            high = self._value_at(np.minimum(below + 1, totals - 1), by_page, page_ends, ascending)
-            result[:, index] = low + (position - below) * (high - low)
-        result[totals == 0] = np.nan
+            result[present, index] = search.quantile(probability)
         return result
 
-    def _value_at(self, ranks: Ints, by_page: NDArray[np.int32], page_ends: Ints, ascending: Ints) -> Floats:
-        """Return the value that stands for the bucket holding the rank-th smallest, rank from 0."""
-        rows = np.arange(len(ranks))
-        columns = np.minimum((page_ends <= ranks[:, None]).sum(axis=1), by_page.shape[1] - 1)
-        inside = self.pages[by_page[rows, columns]]
-        before = page_ends[rows, columns] - inside.sum(axis=1)
-        places = (np.cumsum(inside, axis=1) <= (ranks - before)[:, None]).sum(axis=1)
-        numbers = self.numbers[ascending] if len(ascending) else np.zeros(1, np.int64)
-        return values_of((numbers[columns] << PAGE_BITS) + np.minimum(places, PAGE - 1) + CODE_MIN)
+    def _make_columns(self, numbers: Ints) -> None:
+        self.column_of[numbers] = len(self.numbers) + np.arange(len(numbers))
+        self.numbers = np.concatenate((self.numbers, numbers))
+        self.table = _grown(self.table, len(self.table), len(self.numbers))
 
-    def _columns(self, numbers: Ints) -> Ints:
-        """Return the table column of each page number, making columns for new ones."""
-        known = np.full(int(max(numbers.max(), self.numbers.max(initial=0))) + 1, -1)
-        known[self.numbers] = np.arange(len(self.numbers))
-        new = np.unique(numbers[known[numbers] < 0])
-        if len(new):
-            known[new] = len(self.numbers) + np.arange(len(new))
-            self.numbers = np.concatenate((self.numbers, new))
-            self.table = np.pad(self.table, ((0, 0), (0, len(new))))
-        return known[numbers]
+    def _reserve(self, slots: int) -> None:
+        if slots > len(self.table):
+            self.table = _grown(self.table, max(slots, 2 * len(self.table)), len(self.numbers))
 
-    def _reserve(self, pairs: int) -> None:
-        if pairs > len(self.table):
-            self.table = np.pad(self.table, ((0, max(pairs, 2 * len(self.table)) - len(self.table)), (0, 0)))
-
-    def _allocate(self, pairs: Ints, columns: Ints) -> None:
-        width = self.table.shape[1]
-        places = np.unique(pairs * width + columns)
-        needed = self.used + len(places)
+    def _allocate(self, cells: Ints) -> None:
+        flat = self.table.reshape(-1)
+        flat[cells] = 1
+        new = np.unique(cells)
+        needed = self.used + len(new)
         if needed > len(self.pages):
-            self.pages = np.pad(self.pages, ((0, max(needed, 2 * len(self.pages)) - len(self.pages)), (0, 0)))
-        self.table.reshape(-1)[places] = np.arange(self.used, needed)
+            self.pages = _grown(self.pages, max(needed, 2 * len(self.pages)), PAGE)
+        flat[new] = np.arange(self.used, needed)
         self.used = needed
+
+
+class _Search:
+    """Looks up ranks in rows of pages; `ends` (rows, columns) counts the values up to the end of each page."""
+
+    def __init__(self, store: Ints, pages: NDArray[np.int32], ends: Ints, numbers: Ints) -> None:
+        self.store, self.pages, self.ends, self.numbers = store, pages, ends, numbers
+        self.totals = ends[:, -1]
+
+    def quantile(self, probability: float) -> Floats:
+        position = probability * (self.totals - 1).astype(np.float64)
+        ranks = np.floor(position).astype(np.int64)
+        rows = np.arange(len(ranks))
+        low, last = self._bucket(rows, ranks)
+        high = low.copy()
+        beyond = np.flatnonzero((ranks >= last) & (ranks + 1 < self.totals))
+        high[beyond], _ = self._bucket(beyond, ranks[beyond] + 1)
+        return low + (position - ranks) * (high - low)
+
+    def _bucket(self, rows: Ints, ranks: Ints) -> tuple[Floats, Ints]:
+        """Return the value of the bucket that holds the rank-th smallest (from 0), and its last rank."""
+        columns = (self.ends[rows] > ranks[:, None]).argmax(axis=1)
+        inside = np.cumsum(self.store[self.pages[rows, columns]], axis=1)
+        inside += (self.ends[rows, columns] - inside[:, -1])[:, None]
+        places = (inside > ranks[:, None]).argmax(axis=1)
+        values = values_of((self.numbers[columns] << PAGE_BITS) + places + CODE_MIN)
+        return values, inside[np.arange(len(rows)), places] - 1
+
+
+def _grown(array: Grid, rows: int, columns: int) -> Grid:
+    grown = np.zeros((rows, columns), array.dtype)
+    grown[: array.shape[0], : array.shape[1]] = array
+    return cast(Grid, grown)

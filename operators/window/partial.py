@@ -24,6 +24,8 @@ LIMB_BITS = 31
 N, HI, LO = 0, 1, 2
 # Extremes are kept as the maxima of -x and of x, so that one maximum serves both.
 NEG_MIN, MAX = 0, 1
+# Keys this close together are counted in an array with a place for each possible key: faster than sorting.
+DENSE, DENSE_MIN = 8, 1_024
 CODE_BITS = 13  # Codes of the histogram, shifted to start at 0, stay below 2 ** 13.
 
 
@@ -66,18 +68,43 @@ def split_limbs(values: Ints) -> tuple[Ints, Ints]:
     return values >> LIMB_BITS, values & ((1 << LIMB_BITS) - 1)
 
 
-def starts_of(ordered: Ints) -> Ints:
-    """Return where each run of equal values starts in a sorted array; empty for an empty one."""
-    if not len(ordered):
-        return np.zeros(0, np.int64)
-    return np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+def order_by(*columns: Ints) -> Ints:
+    """Return the stable order of rows by whole-number columns, the first the most significant.
+
+    Sorts 16 bits at a time, where NumPy has a radix sort: some ten times faster than `np.lexsort`.
+    """
+    order: Ints | None = None
+    for column in reversed(columns):
+        low = column.min(initial=0)
+        rest = column - low
+        highest = int(rest.max(initial=0))
+        while highest:
+            digits = (rest & 0xFFFF).astype(np.uint16)
+            step = np.argsort(digits if order is None else digits[order], kind="stable")
+            order = step if order is None else order[step]
+            rest, highest = rest >> 16, highest >> 16
+    return np.arange(len(columns[0])) if order is None else order
+
+
+def runs_of(*ordered: Ints) -> NDArray[np.bool_]:
+    """Return where a row of sorted columns differs from the one before it; the first row does."""
+    changes = np.zeros(len(ordered[0]), bool)
+    changes[:1] = True
+    for column in ordered:
+        changes[1:] |= column[1:] != column[:-1]
+    return changes
 
 
 def sum_by_key(keys: Ints, counts: Ints) -> tuple[Ints, Ints]:
-    """Return the distinct keys in order, and the sum of `counts` over each."""
-    order = np.argsort(keys, kind="stable")
+    """Return the distinct keys (>= 0) in order, and the sum of `counts` (> 0) over each."""
+    low = int(keys.min()) if len(keys) else 0
+    if len(keys) and int(keys.max()) - low < DENSE * len(keys) + DENSE_MIN:
+        sums = np.bincount(keys - low, weights=counts)  # Float sums of whole numbers, exact below 2 ** 53.
+        present = np.flatnonzero(sums)
+        return present + low, sums[present].astype(np.int64)
+    order = order_by(keys)
     ordered = keys[order]
-    starts = starts_of(ordered)
+    starts = np.flatnonzero(runs_of(ordered))
     if not len(starts):
         return ordered, counts
     return ordered[starts], np.add.reduceat(counts[order], starts)
@@ -92,12 +119,8 @@ def merge(parts: Sequence[Partial], rename: Mapping[Series, Series] | None = Non
     series, which = _unite([part.series for part in parts], [part.which for part in parts], rename or {})
     late = np.concatenate([part.late for part in parts])
     pane = np.concatenate([part.pane for part in parts])
-    order = np.lexsort((which, pane, late))
-    changes = np.zeros(len(order), bool)
-    for column in (late, pane, which):
-        ordered = column[order]
-        changes[1:] |= ordered[1:] != ordered[:-1]
-    changes[:1] = True
+    order = order_by(late, pane, which)
+    changes = runs_of(late[order], pane[order], which[order])
     starts = np.flatnonzero(changes)
     row_of = np.empty(len(order), np.int64)
     row_of[order] = np.cumsum(changes) - 1

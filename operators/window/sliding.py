@@ -4,7 +4,7 @@ A window of `size` that slides by `every` is a union of hops of length `every`, 
 The sums and histograms of the window are running totals; maxima cannot be taken away, so they are folded anew
 over the ring of hops. A tumbling window is the case size == every.
 
-Memory: a ring holds, per hop and finest series with events, 8 bytes a sum and 16 a histogram cell.
+Memory: a ring holds, per hop and reported series with events, 8 bytes a count and 16 a histogram cell.
 """
 
 from collections import deque
@@ -12,27 +12,30 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.policy import Policy, Window
 from operators.window.paged import PagedHistograms
-from operators.window.partial import Floats, Ints, Partial, cell_rows
+from operators.window.partial import Floats, Ints, Partial, cell_rows, order_by, runs_of, sum_by_key
 from operators.window.slots import Reported, Slots
 
 
 class Hop(msgspec.Struct, frozen=True, kw_only=True):
-    """One hop rolled up: counts of each slot that had events, and the cells of the finest series.
+    """One hop rolled up to the reported series: `slots` (W,) are those with events, each once.
 
-    `parents` (R, grains) are the slots of finest row r; `slots` (W,) the distinct ones, in order, with
-    `events` (W,), `slis` (W, S, 3), `sums` (W, M, 3), `extremes` (W, M, 2).
+    `events` (W,), `slis` (W, S, 3), `sums` (W, M, 3), `extremes` (W, M, 2). Histogram cells, each (C,):
+    `cell_slots`, `cell_measures`, `cell_codes`, `cell_counts`.
     """
 
-    part: Partial
-    parents: Ints
     slots: Ints
     events: Ints
     slis: Ints
     sums: Ints
     extremes: Floats
+    cell_slots: NDArray[np.int32]
+    cell_measures: NDArray[np.int16]
+    cell_codes: NDArray[np.int16]
+    cell_counts: Ints
 
 
 class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,23 +56,45 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def roll_up(part: Partial, slots: Slots) -> Hop:
-    """Add the finest series of a hop up to every reported slice."""
+    """Add the finest series of a hop up to every reported slice; each row of `part` is another series."""
     parents = slots.parents(part.series)[part.which]
     flat = parents.ravel()
-    rows = np.repeat(np.arange(part.rows), parents.shape[1])
-    order = np.argsort(flat, kind="stable")
+    order = order_by(flat)
     ordered = flat[order]
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    source = rows[order]
+    starts = np.flatnonzero(runs_of(ordered))
+    source = order // parents.shape[1]
+    cells = _roll_up_cells(part, parents)
     return Hop(
-        part=part,
-        parents=parents,
         slots=ordered[starts],
         events=np.add.reduceat(part.events[source], starts),
         slis=np.add.reduceat(part.slis[source], starts, axis=0),
         sums=np.add.reduceat(part.sums[source], starts, axis=0),
         extremes=np.maximum.reduceat(part.extremes[source], starts, axis=0),
+        cell_slots=cells[0].astype(np.int32),
+        cell_measures=cells[1].astype(np.int16),
+        cell_codes=cells[2].astype(np.int16),
+        cell_counts=cells[3],
     )
+
+
+def _roll_up_cells(part: Partial, parents: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return (slot, measure, code, count) of every cell of every reported slice."""
+    measures = max(part.sums.shape[1], 1)
+    pairs, codes, counts = cell_rows(part.cells)
+    if not len(pairs):
+        return pairs, pairs, codes, counts
+    rows, measure = np.divmod(pairs, measures)
+    lowest = int(codes.min())
+    width = int(codes.max()) - lowest + 1
+    keys, totals = [], []
+    for slots in parents.T:
+        key = (slots[rows] * measures + measure) * width + (codes - lowest)
+        distinct = len(np.unique(slots)) == len(slots)  # The finest grain: nothing falls together.
+        key, total = (key, counts) if distinct else sum_by_key(key, counts)
+        keys.append(key)
+        totals.append(total)
+    place, code = np.divmod(np.concatenate(keys), width)
+    return place // measures, place % measures, code + lowest, np.concatenate(totals)
 
 
 class RunningWindow:
@@ -82,7 +107,7 @@ class RunningWindow:
         self.events: Ints = np.zeros(0, np.int64)
         self.slis: Ints = np.zeros((0, len(policy.slis), 3), np.int64)
         self.sums: Ints = np.zeros((0, self.measures, 3), np.int64)
-        self.histograms = PagedHistograms()
+        self.histograms = PagedHistograms(self.measures)
 
     def push(self, number: int, hop: Hop) -> None:
         self.ring.append((number, hop))
@@ -90,21 +115,29 @@ class RunningWindow:
 
     def drop_before(self, number: int) -> None:
         """Take away the hops that have fallen out of the window."""
+        if self.ring and self.ring[-1][0] < number:
+            self._clear()
         while self.ring and self.ring[0][0] < number:
             self._count(self.ring.popleft()[1], -1)
 
-    def counts(
-        self, end_ms: int, names: Sequence[Reported], quantiles: Sequence[float]
-    ) -> WindowCounts | None:
+    def renumber(self, new_slot: Ints) -> None:
+        """Go over to other slots: `new_slot` (old slots,) says which."""
+        ring = [(number, _renumbered(hop, new_slot)) for number, hop in self.ring]
+        self.events, self.slis, self.sums = self.events[:0], self.slis[:0], self.sums[:0]
+        self.ring.clear()
+        self.histograms = PagedHistograms(self.measures)
+        for number, hop in ring:
+            self.push(number, hop)
+
+    def counts(self, end_ms: int, names: Sequence[Reported], quantiles: Sequence[float]) -> WindowCounts | None:
         """Return the window as it stands, None when nothing is in it."""
         slots = np.flatnonzero(self.events)
         if not len(slots):
             return None
-        pairs = (slots[:, None] * self.measures + np.arange(self.measures)).ravel()
         extremes = self._extremes()[slots]
-        values = self.histograms.quantiles(pairs, quantiles).reshape(
-            len(slots), self.measures, len(quantiles)
-        )
+        values = np.empty((len(slots), self.measures, len(quantiles)))
+        for measure in range(self.measures):
+            values[:, measure] = self.histograms.quantiles(slots, measure, quantiles)
         # A bucket's value may lie up to 1 % outside of what was seen.
         np.clip(values, -extremes[:, :, :1], extremes[:, :, 1:], out=values)
         return WindowCounts(
@@ -118,16 +151,23 @@ class RunningWindow:
             quantiles=values,
         )
 
+    def _clear(self) -> None:
+        self.ring.clear()
+        for totals in (self.events, self.slis, self.sums):
+            totals[:] = 0
+        self.histograms.clear()
+
     def _count(self, hop: Hop, sign: int) -> None:
-        self._reserve(int(hop.slots[-1]) + 1)
+        self._reserve(int(hop.slots.max()) + 1)
         self.events[hop.slots] += sign * hop.events
         self.slis[hop.slots] += sign * hop.slis
         self.sums[hop.slots] += sign * hop.sums
-        pairs, codes, counts = cell_rows(hop.part.cells)
-        rows, measures = np.divmod(pairs, max(self.measures, 1))
-        for grain in range(hop.parents.shape[1]):
-            slots = hop.parents[rows, grain]
-            self.histograms.add(slots * self.measures + measures, codes, sign * counts)
+        self.histograms.add(
+            hop.cell_slots.astype(np.int64),
+            hop.cell_measures.astype(np.int64),
+            hop.cell_codes.astype(np.int64),
+            sign * hop.cell_counts,
+        )
 
     def _extremes(self) -> Floats:
         extremes = np.full((len(self.events), self.measures, 2), -np.inf)
@@ -141,3 +181,7 @@ class RunningWindow:
             self.events = np.pad(self.events, (0, more))
             self.slis = np.pad(self.slis, ((0, more), (0, 0), (0, 0)))
             self.sums = np.pad(self.sums, ((0, more), (0, 0), (0, 0)))
+
+
+def _renumbered(hop: Hop, new_slot: Ints) -> Hop:
+    return msgspec.structs.replace(hop, slots=new_slot[hop.slots], cell_slots=new_slot[hop.cell_slots].astype(np.int32))

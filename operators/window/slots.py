@@ -45,6 +45,13 @@ class Slots:
         rows = [known.get(name) or self._add(name) for name in series]
         return np.array(rows, np.int64).reshape(len(series), len(self.grains))
 
+    def only(self, slots: Sequence[int]) -> "Slots":
+        """Return new slots 0, 1, ... for the series that have these slots now."""
+        new = Slots(self.dimensions, self.grains)
+        new.names = [self.names[slot] for slot in slots]
+        new._slot_of = {name: slot for slot, name in enumerate(new.names)}
+        return new
+
     def _add(self, series: Series) -> list[int]:
         slots = []
         for grain in self.grains:

@@ -41,11 +41,7 @@ class Watermark(msgspec.Struct, kw_only=True):
     def low_ms(self) -> int:
         """Every event that is not late and lies before this has come in. Unix ms."""
         return min(
-            (
-                self.newest.get(name, NEVER) - self.disorder_ms
-                for name in self.partitions
-                if name not in self.done
-            ),
+            (self.newest.get(name, NEVER) - self.disorder_ms for name in self.partitions if name not in self.done),
             default=END,
         )
 

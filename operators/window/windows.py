@@ -63,9 +63,7 @@ class Windows:
         self.pane = max(self.pane, pane)
 
     def _holds_events(self) -> bool:
-        return any(self.begun.values()) or any(
-            window.ring for windows in self.running.values() for window in windows
-        )
+        return any(self.begun.values()) or any(window.ring for windows in self.running.values() for window in windows)
 
     def _end_hop(self, hop_panes: int, number: int) -> Iterator[WindowCounts]:
         parts = self.begun[hop_panes]
@@ -87,13 +85,12 @@ class Windows:
 
     def _renumber(self) -> None:
         """Give slots only to series that a ring still holds: versions come and go, memory must not grow."""
-        self.slots = Slots(self.policy.dimensions, self.policy.grains)
-        for hop_panes, windows in self.running.items():
-            rings = [list(running.ring) for running in windows]
-            parts = {number: hop.part for ring in rings for number, hop in ring}
-            hops = {number: roll_up(part, self.slots) for number, part in parts.items()}
-            self.running[hop_panes] = [RunningWindow(running.window, self.policy) for running in windows]
-            for running, ring in zip(self.running[hop_panes], rings, strict=True):
-                for number, _ in ring:
-                    running.push(number, hops[number])
-        self.slots_max = max(SLOTS_MIN, 2 * len(self.slots.names))
+        running = [window for windows in self.running.values() for window in windows]
+        held = [hop.slots for window in running for _, hop in window.ring]
+        kept = np.unique(np.concatenate([np.zeros(0, np.int64), *held]))
+        new_slot = np.full(len(self.slots.names), -1)
+        new_slot[kept] = np.arange(len(kept))
+        self.slots = self.slots.only(kept.tolist())
+        for window in running:
+            window.renumber(new_slot)
+        self.slots_max = max(SLOTS_MIN, 2 * len(kept))

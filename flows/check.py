@@ -1,0 +1,45 @@
+"""`rollguard check`: what a valid policy will keep, in words that show a mistake."""
+
+from rich.console import Console
+from rich.table import Table
+
+from operators.policy import Policy, Sli
+
+
+def print_policy(policy: Policy, console: Console) -> None:
+    """Print the panes, slices, windows, measures and SLIs of a policy."""
+    console.print(f"policy {policy.hash} is valid", highlight=False)
+    facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    facts.add_row("panes", f"{_span(policy.pane_ms)}, closed {_span(policy.disorder_ms)} after their end")
+    facts.add_row("late", f"counted apart up to {_span(policy.late_horizon_ms)}, then dead letters")
+    facts.add_row("slices", "; ".join(_grain(policy, grain) for grain in policy.grains))
+    facts.add_row("series", f"at most {policy.series_max} per model, {policy.versions_max} versions")
+    for window in policy.windows:
+        every = "" if window.kind == "tumbling" else f", every {_span(window.every_ms)}"
+        facts.add_row(f"{window.kind} window", f"{_span(window.size_ms)}{every}")
+    facts.add_row("measures", ", ".join(measure.name for measure in policy.measures) or "none")
+    for sli in policy.slis:
+        facts.add_row(f"SLI {sli.name}", f"good: {_rule(sli)}")
+    console.print(facts)
+
+
+def _grain(policy: Policy, grain: tuple[int, ...]) -> str:
+    return " x ".join(policy.dimensions[index] for index in grain) or "* (all traffic)"
+
+
+def _rule(sli: Sli) -> str:
+    words = {
+        "no_error": "no error_type",
+        "at_most": f"{sli.field} <= {sli.limit}",
+        "at_least": f"{sli.field} >= {sli.limit}",
+        "flag_absent": f"none of the flags {', '.join(sli.flags)}",
+        "label_matches": "a feedback of kind label equals the prediction",
+    }[sli.good]
+    return words + (f"; neither: {', '.join(sli.ignore)}" if sli.ignore else "")
+
+
+def _span(ms: int) -> str:
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
+        if ms and ms % size == 0:
+            return f"{ms // size} {unit}"
+    return f"{ms} ms"

@@ -1,0 +1,143 @@
+"""The command line: thin. Exit codes: 0 done, 1 failed at work, 2 wrong use or wrong policy."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, ParamSpec
+
+import msgspec
+import typer
+from backports.zstd import ZstdError
+from prometheus_client import CollectorRegistry
+from rich.console import Console
+
+from flows import check as checks
+from flows import logs, progress, replay, settings, sql
+from operators.connectors.clickhouse_errors import ClickHouseError
+from operators.connectors.migrations import migrate
+from operators.connectors.stop import Stop
+from operators.ingest.partition import TooManyRejects
+from operators.metrics import Metrics
+from operators.policy import PolicyError
+
+P = ParamSpec("P")
+FAILURES = (ClickHouseError, OSError, EOFError, ZstdError, TooManyRejects, replay.FolderInUse, sql.QueryError)
+WRONG_USE = (PolicyError, msgspec.ValidationError)
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Watches AI models in production and says, with proof, when a new version hurts its users.",
+)
+
+PolicyOption = Annotated[Path | None, typer.Option("--policy", help="The policy; default: the one with rollguard.")]
+DataOption = Annotated[Path, typer.Option("--data", help="The folder of the embedded store.")]
+
+
+def _guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn what is expected to go wrong into one line and its exit code."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except WRONG_USE as error:
+            _fail(str(error), 2)
+        except FAILURES as error:
+            _fail(_words(error), 1)
+
+    return run
+
+
+@contextmanager
+def _interruptible(stop: Stop) -> Iterator[None]:
+    """End the engine in order on Ctrl-C and SIGTERM; a second Ctrl-C ends it at once."""
+
+    def ask(number: int, frame: object) -> None:
+        stop.request()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _fail(text: str, code: int) -> None:
+    typer.echo(f"rollguard: {' '.join(text.split())}", err=True)
+    raise typer.Exit(code)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+@app.command("replay")
+@_guarded
+def replay_command(
+    files: Annotated[list[Path], typer.Argument(help="Files of events, .ndjson, .gz or .zst; each is a partition.")],
+    out: Annotated[Path, typer.Option("--out", help="A new or empty folder for what comes out.")],
+    feedback: Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")] = None,
+    policy: PolicyOption = None,
+) -> None:
+    """Run files through the monitor into an embedded store, without a broker."""
+    where = settings.load()
+    rules = settings.load_policy(policy or where.policy)
+    stop = Stop()
+    with progress.of_files([*files, *(feedback or [])]) as progressed, _interruptible(stop):
+        inputs = replay.inputs_of(files, feedback or [], rules, progressed)
+        summary = replay.run(inputs, rules, out, stop, Metrics(CollectorRegistry()))
+    if not summary.complete:
+        _fail("interrupted: not all panes are closed", 1)
+    progress.print_summary(summary, out)
+
+
+@app.command("check")
+@_guarded
+def check_command(policy: PolicyOption = None) -> None:
+    """Validate a policy and say what it will keep."""
+    where = settings.load()
+    checks.print_policy(settings.load_policy(policy or where.policy), Console())
+
+
+@app.command("migrate")
+@_guarded
+def migrate_command(
+    data: DataOption = settings.DATA,
+    cluster: Annotated[str | None, typer.Option("--cluster", help="Make replicated tables on this cluster.")] = None,
+) -> None:
+    """Make or update the tables of the configured ClickHouse."""
+    url = settings.load().clickhouse or settings.embedded(data)
+    applied = migrate(url, settings.migrations(), cluster=cluster)
+    typer.echo("\n".join(applied) or "nothing to apply: the tables are up to date")
+
+
+@app.command("sql")
+@_guarded
+def sql_command(
+    query: Annotated[str, typer.Argument(help="SQL, or @FILE for the query in a file.")],
+    form: Annotated[sql.Form, typer.Option("--format", help="How to print the answer.")] = "table",
+    param: Annotated[list[str] | None, typer.Option("--param", help="NAME=VALUE for {NAME:Type} in the SQL.")] = None,
+    data: DataOption = settings.DATA,
+) -> None:
+    """Run SQL on the configured ClickHouse, or on the embedded store of --data."""
+    url = settings.load().clickhouse or settings.embedded(data)
+    sys.stdout.write(sql.answer(url, query, form, param or []))
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        where = settings.load()
+    except msgspec.ValidationError as error:
+        sys.exit(f"rollguard: {error}")
+    logs.configure(where.log_format, where.log_level)
+    app()

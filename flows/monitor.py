@@ -1,0 +1,41 @@
+"""The main dataflow: events and feedback in; aggregates, feedback and dead letters out. Wiring, no arithmetic."""
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import Source
+from bytewax.operators import KeyedStream
+from bytewax.outputs import Sink
+
+from operators.connectors.source import Item
+from operators.guard import close_panes, slide_windows, write_panes
+from operators.policy import Policy
+from operators.rows import Rows
+from operators.window.panes import ShardInput
+
+
+def build(policy: Policy, source: Source[Item], rows: Sink[tuple[str, Rows]], dead: Sink[tuple[str, Rows]]) -> Dataflow:
+    """Return the dataflow; `rows` gets the rows of every table, `dead` those of dead_letter once more."""
+    flow = Dataflow("rollguard")
+    items = op.input("input", flow, source)
+    # (shard, ShardInput) and (input name, Rows)
+    kinds = op.branch("kinds", items, _is_shard_input)
+    inputs: KeyedStream[ShardInput] = kinds.trues  # type: ignore[assignment]  # Bytewax's branch is untyped.
+    stored: KeyedStream[Rows] = kinds.falses  # type: ignore[assignment]
+    closed = close_panes("panes", inputs, policy)
+    # (shard, Closed)
+    panes = write_panes("pane_rows", closed, policy)
+    windows = slide_windows("windows", closed, policy)
+    # (shard, Rows)
+    op.output("clickhouse", op.map("unkeyed", op.merge("rows", stored, panes, windows), _to_one_part), rows)
+    letters = op.filter("letters", stored, lambda item: item[1].table == "dead_letter")
+    op.output("dead_letters", op.map("one_file", letters, _to_one_part), dead)
+    return flow
+
+
+def _is_shard_input(item: Item) -> bool:
+    return isinstance(item[1], ShardInput)
+
+
+def _to_one_part(item: tuple[str, Rows]) -> tuple[str, Rows]:
+    """Sinks route by key; everything of a single worker goes to its one part."""
+    return "0", item[1]

@@ -1,0 +1,49 @@
+"""What a person sees of a bounded run: a bar per input while it runs, and a summary at its end."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from flows.replay import Summary
+
+QUESTION = "SELECT version, slice, sli, ratio FROM sli_window ORDER BY window_end"
+
+
+@contextmanager
+def of_files(paths: Sequence[Path]) -> Iterator[Callable[[str, int], None]]:
+    """Show how much of each file has been read; yields what to call with a file's name and its bytes read."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        tasks = {str(path): bars.add_task(path.name, total=_size(path)) for path in paths}
+        yield lambda name, count: bars.update(tasks[name], completed=count)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def print_summary(summary: Summary, out: Path) -> None:
+    """Say in a few lines what a run came to."""
+    console = Console(highlight=False)
+    refused = sum(summary.rejects.values())
+    span = f", {_clock(summary.first_ms)} to {_clock(summary.last_ms)}" if summary.last_ms else ""
+    console.print(f"{summary.events} events and {summary.feedback} feedback in {summary.seconds} s{span}")
+    if summary.late:
+        console.print(f"{summary.late} came late and are counted in rows of their own (late = 1)")
+    if refused:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in summary.rejects.most_common())
+        console.print(f"{refused} refused: {reasons} (see {out / 'deadletter.ndjson'})")
+    if summary.rows_refused:
+        console.print(f"{summary.rows_refused} rows refused by ClickHouse (see {out / 'deadletter.ndjson'})")
+    rows = ", ".join(f"{count} {table}" for table, count in sorted(summary.rows.items()))
+    console.print(f"rows: {rows or 'none'}")
+    console.print(f'ask: rollguard sql --data {out} "{QUESTION}"', soft_wrap=True)
+
+
+def _clock(ms: int | None) -> str:
+    return datetime.fromtimestamp((ms or 0) / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,73 @@
+"""`rollguard sql`: one query, its answer as a table, JSON or CSV."""
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from operators.connectors.query import ask
+
+Form = Literal["table", "json", "csv"]
+WIDTH_MAX = 2_000  # Characters of a line: a table is cut only past this, whatever the terminal.
+
+
+class QueryError(Exception):
+    """The query cannot be run as it was asked."""
+
+
+def answer(url: str, query: str, form: Form, params: Sequence[str]) -> str:
+    """Return the answer as text. `query` may be @FILE; a param is NAME=VALUE."""
+    store = urlsplit(url)
+    if store.scheme == "chdb" and not Path(store.path).is_dir():
+        raise QueryError(f"{store.path}: no store there; `rollguard demo` and `replay` make one, --data names it")
+    text = Path(query[1:]).read_text() if query.startswith("@") else query
+    pairs = {}
+    for param in params:
+        name, equals, value = param.partition("=")
+        if not equals:
+            raise QueryError(f"--param {param!r} is not NAME=VALUE")
+        pairs[name] = value
+    names, rows = ask(url, text, pairs)
+    return FORMS[form](names, rows)
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    text = io.StringIO()
+    Console(file=text, width=WIDTH_MAX, highlight=False).print(table)
+    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _json(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    encode = msgspec.json.Encoder(enc_hook=str).encode
+    return "".join(encode(dict(zip(names, row, strict=True))).decode() + "\n" for row in rows)
+
+
+def _csv(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+FORMS = {"table": _table, "json": _json, "csv": _csv}

@@ -1,0 +1,102 @@
+"""Files of newline-delimited JSON, plain, .gz or .zst: read in blocks; and dead letters written as such a file."""
+
+import gzip
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, cast
+
+import msgspec
+from backports import zstd
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+
+from operators.connectors.stop import Stop
+from operators.rows import Rows
+
+BLOCK_BYTES = 8 << 20  # Read at once: some 24,000 events, 40 ms of work.
+
+Advanced = Callable[[int], None]  # Called with the bytes of the file, as it lies on disk, that were read.
+
+
+class FileReader:
+    """Reads whole lines; `position` is the number of the next line, from 1.
+
+    A line may be as long as `line_bytes_max` and one block; what is longer comes out cut off at that length,
+    so that a file without line ends cannot fill the memory.
+    """
+
+    def __init__(self, path: Path, line_bytes_max: int, advanced: Advanced) -> None:
+        self._raw = path.open("rb")
+        self._file: IO[bytes] = self._raw
+        if path.suffix == ".gz":
+            self._file = cast(IO[bytes], gzip.GzipFile(fileobj=self._raw))
+        elif path.suffix == ".zst":
+            self._file = cast(IO[bytes], zstd.ZstdFile(self._raw))
+        self._line_bytes_max = line_bytes_max
+        self._advanced = advanced
+        self._rest = b""
+        self._cut = False  # The line under way was handed out cut off: skip what is left of it.
+        self._position = 1
+
+    @property
+    def position(self) -> int:
+        return self._position
+
+    def read(self) -> Sequence[bytes] | None:
+        block = self._file.read(BLOCK_BYTES)
+        self._advanced(self._raw.tell())
+        if not block and not self._rest:
+            return None
+        lines = (self._rest + block).split(b"\n")
+        self._rest = lines.pop() if block else b""
+        if lines and self._cut:
+            del lines[0]
+            self._cut = False
+        if len(self._rest) > self._line_bytes_max:
+            if not self._cut:
+                lines.append(self._rest[: self._line_bytes_max + 1])
+            self._cut, self._rest = True, b""
+        self._position += len(lines)
+        return lines
+
+    def close(self) -> None:
+        self._file.close()
+        self._raw.close()
+
+
+class DeadLetterFile(FixedPartitionedSink[Rows, None]):
+    """(source, Rows of table dead_letter) in; one JSON object a line, written when the epoch closes."""
+
+    def __init__(self, path: Path, stop: Stop) -> None:
+        self._path = path
+        self._stop = stop
+
+    def list_parts(self) -> list[str]:
+        return ["0"]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_DeadLetterPart":
+        return _DeadLetterPart(self._path, self._stop)
+
+
+class _DeadLetterPart(StatefulSinkPartition[Rows, None]):
+    def __init__(self, path: Path, stop: Stop) -> None:
+        self._file = path.open("ab")
+        self._stop = stop
+        self._lines: list[bytes] = []
+
+    def write_batch(self, values: list[Rows]) -> None:
+        for rows in values:
+            names = list(rows.columns)
+            columns = [cast(Sequence[object], column) for column in rows.columns.values()]
+            for row in zip(*columns, strict=True):
+                self._lines.append(msgspec.json.encode(dict(zip(names, row, strict=True))) + b"\n")
+
+    def snapshot(self) -> None:
+        try:
+            self._file.writelines(self._lines)
+            self._file.flush()
+        except OSError as error:
+            self._stop.fail(error)
+        self._lines = []
+
+    def close(self) -> None:
+        self._file.close()

@@ -1,0 +1,69 @@
+"""Every operational metric of rollguard: name, kind, unit and meaning, and the one way to move it.
+
+They live in the registry of prometheus_client, which Bytewax serves on /metrics. Labels are bounded: no ids.
+"""
+
+from typing import Literal
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+Name = Literal[
+    "items",
+    "rejects",
+    "late",
+    "open_panes",
+    "watermark_lag_seconds",
+    "epoch_seconds",
+    "sink_rows",
+    "sink_retries",
+    "sink_rejects",
+]
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """`kind` says what `Metrics.add` does: add to a counter, set a gauge, observe in a histogram."""
+
+    kind: type[Counter] | type[Gauge] | type[Histogram]
+    meaning: str
+    label: str = ""
+
+
+METRICS: dict[Name, Metric] = {
+    "items": Metric(kind=Counter, meaning="Valid events and feedback taken in.", label="stream"),
+    "rejects": Metric(kind=Counter, meaning="Items refused and kept as dead letters.", label="reason"),
+    "late": Metric(
+        kind=Counter, meaning="Items late in their own partition; kept apart.", label="source"
+    ),
+    "open_panes": Metric(kind=Gauge, meaning="Panes of a shard that are not closed yet.", label="shard"),
+    "watermark_lag_seconds": Metric(
+        kind=Gauge, meaning="Event time from the watermark to the newest event of a shard's input.", label="shard"
+    ),
+    "epoch_seconds": Metric(kind=Histogram, meaning="Wall time from one epoch to the next, by input.", label="source"),
+    "sink_rows": Metric(kind=Counter, meaning="Rows that ClickHouse has stored.", label="table"),
+    "sink_retries": Metric(kind=Counter, meaning="Inserts sent again after a fault."),
+    "sink_rejects": Metric(kind=Counter, meaning="Rows that ClickHouse refused for what they hold.", label="table"),
+}
+
+
+class Metrics:
+    """The metrics of one process. Each is named rollguard_NAME; counters end in _total."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._metrics = {
+            name: metric.kind(
+                f"rollguard_{name}", metric.meaning, [metric.label] if metric.label else [], registry=registry
+            )
+            for name, metric in METRICS.items()
+        }
+
+    def add(self, name: Name, amount: float, label: str = "") -> None:
+        """Move a metric by, or to, `amount`; see `Metric.kind`."""
+        metric = self._metrics[name]
+        target = metric.labels(label) if METRICS[name].label else metric
+        if isinstance(target, Counter):
+            target.inc(amount)
+        elif isinstance(target, Gauge):
+            target.set(amount)
+        elif isinstance(target, Histogram):
+            target.observe(amount)
