@@ -1,6 +1,7 @@
 """What tests of several folders share."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -18,13 +19,19 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True):
     client: Client
 
 
-@pytest.fixture
-def embedded_clickhouse(tmp_path: Path) -> Iterator[Embedded]:
+@contextmanager
+def migrated(folder: Path) -> Iterator[Embedded]:
     """The embedded engine with all tables, closed afterwards, because a process can have one folder open at a time."""
-    url = f"chdb://{tmp_path}/clickhouse"
+    url = f"chdb://{folder}/clickhouse"
     migrate(url, MIGRATIONS)
     client = open_client(url)
     try:
         yield Embedded(url=url, client=client)
     finally:
         client.close()
+
+
+@pytest.fixture
+def embedded_clickhouse(tmp_path: Path) -> Iterator[Embedded]:
+    with migrated(tmp_path) as embedded:
+        yield embedded

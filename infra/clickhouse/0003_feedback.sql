@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS feedback ${ON_CLUSTER} (
   request_ts Nullable(DateTime64(3, 'UTC')) COMMENT 'when the request was made; NULL where nobody knows' CODEC(ZSTD(1)),
   prediction String COMMENT 'what the model had said' CODEC(ZSTD(1)),
   score Nullable(Float64) COMMENT 'the confidence of the model' CODEC(ZSTD(1)),
-  ver UInt64 COMMENT 'events folded into the row; the largest replaces the others' CODEC(T64, ZSTD(1)),
+  ver UInt64 COMMENT 'the largest replaces the others' CODEC(T64, ZSTD(1)),
   inserted_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'when the server took the row' CODEC(Delta, ZSTD(1))
 ) ENGINE = ${REPLACING}(ver)
 PARTITION BY toYYYYMM(ts)

@@ -12,6 +12,7 @@ from typing import Any
 import bytewax.operators as op
 import pytest
 from bytewax.dataflow import Dataflow
+from bytewax.errors import BytewaxRuntimeError
 from bytewax.testing import TestingSource, cluster_main
 from clickhouse_connect.driver.client import Client
 
@@ -202,10 +203,10 @@ def test_a_changed_password_stops_at_once(bridge: Bridge, database: str) -> None
         client.close()
 
 
-def _flow(url: str, batches: list[Any]) -> Dataflow:
+def _flow(url: str, batches: list[Any], fail: Callable[[Exception], None] | None = None) -> Dataflow:
     flow = Dataflow("sink")
     rows = op.input("in", flow, TestingSource(batches))
-    op.output("out", op.key_on("key", rows, lambda _: "0"), ClickHouseSink(url, _fail, retry=RETRY))
+    op.output("out", op.key_on("key", rows, lambda _: "0"), ClickHouseSink(url, _fail, retry=RETRY, fail=fail))
     return flow
 
 
@@ -225,6 +226,23 @@ def test_a_crash_stores_nothing_of_its_epoch(embedded_clickhouse: Embedded) -> N
         _flow(embedded_clickhouse.url, batches), [], 0, epoch_interval=timedelta(hours=1)
     )
     assert embedded_clickhouse.client.query("SELECT count() FROM sli_pane").result_rows == [(0,)]
+
+
+def test_a_failed_flush_stops_the_dataflow(embedded_clickhouse: Embedded) -> None:
+    embedded_clickhouse.client.command("DROP TABLE sli_pane")
+    with pytest.raises(BytewaxRuntimeError) as caught:
+        cluster_main(  # type: ignore[no-untyped-call]
+            _flow(embedded_clickhouse.url, [sample("sli_pane", 20)]), [], 0, epoch_interval=timedelta(0)
+        )
+    assert isinstance(caught.value.__cause__, InsertError)
+
+
+def test_a_bounded_run_is_told_of_a_failed_flush_and_ends_in_order(embedded_clickhouse: Embedded) -> None:
+    embedded_clickhouse.client.command("DROP TABLE sli_pane")
+    errors: list[Exception] = []
+    flow = _flow(embedded_clickhouse.url, [sample("sli_pane", 20)], errors.append)
+    cluster_main(flow, [], 0, epoch_interval=timedelta(0))  # type: ignore[no-untyped-call]
+    assert [type(error) for error in errors] == [InsertError]
 
 
 def test_the_sink_refuses_to_start_with_a_wrong_password(bridge: Bridge, database: str) -> None:

@@ -16,10 +16,8 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from operators.connectors.clickhouse import open_client
 from operators.connectors.inserter import Inserter, Poison
-from operators.connectors.migrations import migrate
-from tests.conftest import MIGRATIONS
+from tests.conftest import MIGRATIONS, migrated
 from tests.integration.known_events import (
     DAY,
     EVENTS,
@@ -46,21 +44,16 @@ def _fail(poison: Poison) -> None:
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    url = f"chdb://{tmp_path_factory.mktemp('queries')}/clickhouse"
-    migrate(url, MIGRATIONS)
-    opened = open_client(url)
-    try:
-        inserter = Inserter(opened, _fail)
+    with migrated(tmp_path_factory.mktemp("queries")) as embedded:
+        inserter = Inserter(embedded.client, _fail)
         for rows in (sli_panes(), outcome_panes(), measure_panes(), feedback()):
             inserter.add(rows)
         inserter.flush()
         for grain in ("1h", "1d"):
             for table in ("sli_pane", "outcome_pane", "measure_pane"):
-                opened.command(f"SYSTEM REFRESH VIEW {table}_{grain}_refresh")
-                opened.command(f"SYSTEM WAIT VIEW {table}_{grain}_refresh")
-        yield opened
-    finally:
-        opened.close()
+                embedded.client.command(f"SYSTEM REFRESH VIEW {table}_{grain}_refresh")
+                embedded.client.command(f"SYSTEM WAIT VIEW {table}_{grain}_refresh")
+        yield embedded.client
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,13 +1,18 @@
 """The SQL of infra/clickhouse and operators/tables.py say the same, and every table keeps the rules of 0001."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from operators.connectors.inserter import Inserter, Poison
 from operators.connectors.migrations import migrate, variables
+from operators.rows import Coded, Rows
 from operators.tables import TABLES, Kind
-from tests.conftest import MIGRATIONS, Embedded
+from tests.conftest import MIGRATIONS, Embedded, migrated
+from tests.sample_rows import sample
 
 SQL_TYPES: dict[Kind, set[str]] = {
     "string": {"String", "LowCardinality(String)"},
@@ -34,9 +39,15 @@ _TABLES = (
 )
 
 
-def test_sql_and_python_name_the_same_columns(embedded_clickhouse: Embedded) -> None:
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    with migrated(tmp_path_factory.mktemp("tables")) as embedded:
+        yield embedded
+
+
+def test_sql_and_python_name_the_same_columns(tables: Embedded) -> None:
     for table, columns in TABLES.items():
-        found = embedded_clickhouse.client.query(_COLUMNS, {"table": table}).result_rows
+        found = tables.client.query(_COLUMNS, {"table": table}).result_rows
         written = {name: type_ for name, type_, default, _ in found if not default}
         assert list(written) == list(columns), table
         for name, kind in columns.items():
@@ -44,8 +55,8 @@ def test_sql_and_python_name_the_same_columns(embedded_clickhouse: Embedded) -> 
         assert all(comment for name, _, _, comment in found if name not in {"version", "slice"}), table
 
 
-def test_tables_keep_the_rules(embedded_clickhouse: Embedded) -> None:
-    rows = embedded_clickhouse.client.query(_TABLES).result_rows
+def test_tables_keep_the_rules(tables: Embedded) -> None:
+    rows = tables.client.query(_TABLES).result_rows
     rollups = {f"{name}_{grain}" for name in ("sli_pane", "outcome_pane", "measure_pane") for grain in ("1h", "1d")}
     assert {name for name, *_ in rows} == set(TABLES) | rollups
     for name, partition, key, create in rows:
@@ -57,19 +68,67 @@ def test_tables_keep_the_rules(embedded_clickhouse: Embedded) -> None:
         assert "_1d" in name or "TTL " in create, name
 
 
-def test_every_view_can_be_read(embedded_clickhouse: Embedded) -> None:
-    client = embedded_clickhouse.client
+_PANE = {"model", "version", "slice", "pane_start", "pane_ms", "late", "arrival"}
+_WINDOW = {"model", "version", "slice", "kind", "size_ms", "window_start", "window_end"}
+
+# What makes a row another row; everything else is what it says.
+IDENTITY = {
+    "sli_pane": _PANE | {"sli"},
+    "outcome_pane": _PANE | {"error_type"},
+    "measure_pane": _PANE | {"measure"},
+    "sli_window": _WINDOW | {"sli"},
+    "measure_window": _WINDOW | {"measure"},
+    "feedback": {"model", "version", "slice", "request_id", "ts", "kind", "source"},
+    "dead_letter": {"source", "position", "item"},
+}
+
+
+def _fail(poison: Poison) -> None:
+    raise AssertionError(poison)
+
+
+def _changed(table: str, name: str) -> Rows:
+    """The first sample row with another value in one column."""
+    rows = sample(table, 1)
+    column = rows.columns[name]
+    value = next(iter(column.values)) if isinstance(column, Coded) else column[0]  # type: ignore[index]
+    other = f"{value} too" if isinstance(value, str) else int(value) + 1
+    return Rows(table=table, columns={**rows.columns, name: [other]})
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_rows_that_differ_in_what_they_are_about_stand_side_by_side(tables: Embedded, table: str) -> None:
+    client = tables.client
+    inserter = Inserter(client, _fail)
+    for name in sorted(IDENTITY[table]):
+        inserter.add(_changed(table, name))
+    inserter.add(sample(table, 1))
+    inserter.flush()
+    inserter.add(Rows(table=table, columns={**sample(table, 1).columns, **_said_otherwise(table)}))
+    inserter.flush()
+    count = client.query("SELECT count() FROM {view:Identifier}", {"view": f"{table}_latest"}).result_rows
+    assert count == [(len(IDENTITY[table]) + 1,)]
+
+
+def _said_otherwise(table: str) -> dict[str, Any]:
+    """Other values in plain columns that are no part of what a row is about."""
+    kinds = {name: kind for name, kind in TABLES[table].items() if name not in IDENTITY[table]}
+    return {name: [7] for name, kind in kinds.items() if kind in {"uint8", "uint32", "uint64", "float64"}}
+
+
+def test_every_view_can_be_read(tables: Embedded) -> None:
+    client = tables.client
     views = client.query("SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View'")
     assert len(views.result_rows) == len(TABLES) + 6
     for (view,) in views.result_rows:
-        assert client.query("SELECT * FROM {view:Identifier}", {"view": view}).result_rows == []
+        client.query("SELECT * FROM {view:Identifier}", {"view": view})  # Raises where it cannot be read.
 
 
-def test_migrating_again_changes_nothing(embedded_clickhouse: Embedded) -> None:
-    assert migrate(embedded_clickhouse.url, MIGRATIONS) == []
+def test_migrating_again_changes_nothing(tables: Embedded) -> None:
+    assert migrate(tables.url, MIGRATIONS) == []
 
 
-def test_files_are_valid_for_a_cluster(embedded_clickhouse: Embedded) -> None:
+def test_files_are_valid_for_a_cluster(tables: Embedded) -> None:
     """The embedded engine cannot run them, for want of a Keeper, but it can read them."""
     for file in sorted(MIGRATIONS.glob("*.sql")):
         text = file.read_text()
@@ -77,16 +136,17 @@ def test_files_are_valid_for_a_cluster(embedded_clickhouse: Embedded) -> None:
             text = text.replace(f"${{{name}}}", value)
         text = re.sub(r"--[^\n]*", "", text)
         for statement in filter(str.strip, text.split(";\n")):
-            read = embedded_clickhouse.client.query("SELECT formatQuery({sql:String})", {"sql": statement}).result_rows
+            read = tables.client.query("SELECT formatQuery({sql:String})", {"sql": statement}).result_rows
             assert "ON CLUSTER main" in read[0][0], file
 
 
 @pytest.mark.parametrize("suffix", ["", "_1h", "_1d"])
-def test_bucket_codes_stand_for_values_of_either_sign(embedded_clickhouse: Embedded, suffix: str) -> None:
-    client = embedded_clickhouse.client
+def test_bucket_codes_stand_for_values_of_either_sign(tables: Embedded, suffix: str) -> None:
+    client = tables.client
     table = f"measure_pane{suffix}"
     written = "refreshed_at" if suffix else "inserted_at"
     codes = [-5382, -4000, -2964, -2000, -1036, 0, 1382]
+    client.command("TRUNCATE TABLE {table:Identifier}", {"table": table})
     client.insert(table, [[1.02, codes, datetime.now(UTC)]], column_names=["gamma", "buckets", written])
     read = client.query("SELECT bucket_values FROM {view:Identifier}", {"view": f"{table}_latest"})
     (values,) = read.result_rows[0]
