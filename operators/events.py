@@ -12,22 +12,31 @@ from msgspec import Meta
 
 TEXT_MAX = 128  # Characters of a name, id or slice value.
 INTEGER_MAX = 2**53  # Exactly representable in a float64 column.
+# Sums are kept in whole units of 1e-6, of cost in 1e-9: beyond these one value would overflow 64 bits.
+NUMBER_MAX = 1e12
+COST_MAX = 1e9
 TS_MS_MIN = 946_684_800_000  # 2000-01-01. A smaller number is most likely a time in seconds.
 TS_MS_MAX = 4_102_444_800_000  # 2100-01-01
 
 Id = Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
 Text = Annotated[str, Meta(max_length=TEXT_MAX)]
-Amount = Annotated[float, Meta(ge=0)]
+Number = Annotated[float, Meta(ge=-NUMBER_MAX, le=NUMBER_MAX)]
+Amount = Annotated[float, Meta(ge=0, le=NUMBER_MAX)]
+Cost = Annotated[float, Meta(ge=0, le=COST_MAX)]
 Count = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
 Time = Annotated[int, Meta(ge=TS_MS_MIN, le=TS_MS_MAX)] | Annotated[datetime, Meta(tz=True)]
 Slices = dict[Text, Text]
-Scalar = str | float | bool
+Scalar = str | Number | bool
+ABSENT = msgspec.Raw(b"null")
 
 FeedbackKind = Literal["label", "judge", "thumbs", "edit", "abandon", "safety", "report"]
 
 
 class Event(msgspec.Struct, gc=False, kw_only=True):
-    """One inference. `Raw` fields are only checked to be JSON: this job does not read them."""
+    """One inference. `Raw` fields are only checked to be JSON: this job does not read them.
+
+    (`Raw | None` would refuse everything but null.)
+    """
 
     request_id: Id
     ts: Time
@@ -39,20 +48,20 @@ class Event(msgspec.Struct, gc=False, kw_only=True):
     ttft_ms: Amount | None = None
     input_tokens: Count | None = None
     output_tokens: Count | None = None
-    cost_usd: Amount | None = None
+    cost_usd: Cost | None = None
     prediction: str | float | None = None
-    score: float | None = None
+    score: Number | None = None
     features: dict[str, str | float | None] | None = None
-    embedding: msgspec.Raw | None = None
-    metrics: dict[str, float] | None = None
+    embedding: msgspec.Raw = ABSENT
+    metrics: dict[str, Number] | None = None
     flags: list[Text] | None = None
     prompt_version: Text | None = None
     endpoint: Text | None = None
     team: Text | None = None
     session_id: Text | None = None
     user_id: Text | None = None
-    input: msgspec.Raw | None = None
-    output: msgspec.Raw | None = None
+    input: msgspec.Raw = ABSENT
+    output: msgspec.Raw = ABSENT
 
 
 class Feedback(msgspec.Struct, gc=False, kw_only=True):
@@ -68,7 +77,7 @@ class Feedback(msgspec.Struct, gc=False, kw_only=True):
     slices: Slices | None = None
     request_ts: Time | None = None
     prediction: str | float | None = None
-    score: float | None = None
+    score: Number | None = None
 
 
 def as_text(value: Scalar | None) -> str:

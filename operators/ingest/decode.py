@@ -12,6 +12,9 @@ import msgspec
 
 Item = TypeVar("Item")
 
+# RecursionError: brackets nested deeper than the decoder's stack.
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
     """An item refused: `position` of its message in the source, `item` within it, and its original bytes."""
@@ -53,7 +56,7 @@ def split(message: bytes) -> list[bytes]:
 def _is_object(text: bytes) -> bool:
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return False
     return True
 
@@ -74,7 +77,7 @@ class Decoder(Generic[Item]):
         try:
             if max(map(len, messages), default=0) <= self.message_bytes_max:
                 return self._fast(messages)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNDECODABLE:
             pass  # One of them is bad: take them one by one, to say which and why.
         return self._careful(messages, first)
 
@@ -113,13 +116,13 @@ class Decoder(Generic[Item]):
             return [(message, None, ("too_large", detail))]
         try:
             texts = split(message)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNDECODABLE as error:
             return [(message, None, reason_of(error))]
         out: list[tuple[bytes, Item | None, tuple[str, str]]] = []
         for text in texts:
             try:
                 out.append((text, self._one(text), ("", "")))
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except UNDECODABLE as error:
                 out.append((text, None, reason_of(error)))
         return out
 
