@@ -106,7 +106,7 @@ class ColumnsBuilder:
         keys = np.zeros(len(parts[0]), np.int64)
         for index, part in zip(self._indices, parts, strict=True):
             keys = keys * len(index) + part
-        distinct, _ = sum_by_key(keys, np.ones(len(keys), np.int64))
+        distinct, _ = sum_by_key(keys)
         series = np.searchsorted(distinct, keys)
         columns = []
         for index in reversed(self._indices):
@@ -123,7 +123,7 @@ class ColumnsBuilder:
         texts = [
             [item.model or "" for item in items],
             [item.version or "" for item in items],
-            *([known.get(name, "") for known in slices] for name in self.policy.dimensions),
+            *(_values(slices, name) for name in self.policy.dimensions),
         ]
         return [
             np.array(list(map(index.__getitem__, part)), np.int64)
@@ -158,6 +158,13 @@ def is_feedback(field: str) -> bool:
 def of_kind_name(field: str) -> str:
     """Return the column that says which feedback is of the field's kind, whether or not it has a number."""
     return f"{field}?"
+
+
+def _values(slices: Sequence[dict[str, str]], name: str) -> list[str]:
+    try:
+        return [known[name] for known in slices]  # Three times as fast as `get`.
+    except KeyError:
+        return [known.get(name, "") for known in slices]
 
 
 def _numbers(events: Sequence[Event], field: str) -> Floats:

@@ -98,7 +98,7 @@ def _outcomes(columns: Columns, groups: _Groups) -> Ints:
     if columns.stream == "feedback":
         return np.zeros((0, 3), np.int64)
     width = len(columns.error_types)
-    keys, counts = sum_by_key(groups.of * width + columns.errors[groups.order], np.ones(len(groups.order), np.int64))
+    keys, counts = sum_by_key(groups.of * width + columns.errors[groups.order])
     return np.column_stack((keys // width, keys % width, counts))
 
 
@@ -130,5 +130,5 @@ def _count_codes(rows: Ints, codes: Ints) -> tuple[Ints, Ints, Ints]:
     """Return the distinct (row, code), and how many values have each."""
     low = int(codes.min(initial=0))
     width = int(codes.max(initial=0)) - low + 1
-    keys, counts = sum_by_key(rows * width + (codes - low), np.ones(len(rows), np.int64))
+    keys, counts = sum_by_key(rows * width + (codes - low))
     return keys // width, keys % width + low, counts

@@ -5,75 +5,103 @@ logs alone. What was let in stays until it has been silent for `SILENT_MS`, so t
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 
 from operators.policy import Policy
-from operators.window.partial import OTHER, Partial, Series, sum_by_key
+from operators.window.partial import OTHER, Partial, Series, sum_by_key, used_series
+
+Name = tuple[object, ...]  # A series, or (version,).
+AnyName = TypeVar("AnyName", bound=Name)
 
 SILENT_MS = 24 * 3_600_000  # A series without events for this long makes room for another.
 
 
-class Admission(msgspec.Struct, kw_only=True):
-    """The names let in, of one kind under one owner: name -> number of the last pane that had it."""
+class Admitted(msgspec.Struct, kw_only=True):
+    """The names of one kind let in under each model: `last[model][name]` is the last pane that had it."""
 
-    last: dict[tuple[str, ...], int] = {}
+    last: dict[str, dict[Name, int]] = {}
 
-    def admit(self, counts: Mapping[tuple[str, ...], int], pane: int, room: int, silent: int) -> None:
-        """Let in the new names of `pane`, the most frequent first, while there is room for them.
+    def touch(self, model: str, names: Collection[AnyName], pane: int) -> list[AnyName]:
+        """Note that these names had events in `pane`; return those that are not let in."""
+        last = self.last.setdefault(model, {})
+        unknown = [name for name in names if name not in last]
+        last.update((name, pane) for name in names if name in last)
+        return unknown
 
-        `room` is the limit, `silent` [panes] how long a name stays without events.
+    def admit(self, model: str, counts: Mapping[Name, int], pane: int, room: int, silent: int) -> None:
+        """Let in new names of `pane`, the most frequent first, while there are fewer than `room`.
+
+        A name without events for more than `silent` panes makes room.
         """
-        new = [name for name in counts if name not in self.last]
-        self.last.update((name, pane) for name in counts if name in self.last)
-        if new and len(self.last) + len(new) > room:
-            for name in [name for name, seen in self.last.items() if pane - seen > silent]:
-                del self.last[name]
-        for name in sorted(new, key=lambda name: (-counts[name], name)):
-            if len(self.last) >= room:
-                break
-            self.last[name] = pane
+        last = self.last[model]
+        if len(last) + len(counts) > room:
+            for name in [name for name, seen in last.items() if pane - seen > silent]:
+                del last[name]
+        for name in sorted(counts, key=lambda name: (-counts[name], name))[: max(room - len(last), 0)]:
+            last[name] = pane
 
 
 class Limits(msgspec.Struct, kw_only=True):
     """Who is let in, per model."""
 
-    versions: dict[str, Admission] = {}
-    series: dict[str, Admission] = {}
+    versions: Admitted = msgspec.field(default_factory=Admitted)
+    series: Admitted = msgspec.field(default_factory=Admitted)
 
-    def rename(self, parts: Iterable[Partial], pane: int, policy: Policy) -> dict[Series, Series]:
+    def rename(self, parts: Sequence[Partial], pane: int, policy: Policy) -> dict[Series, Series]:
         """Return where the series of a closing pane that are past a limit are counted instead."""
-        counts: Counter[Series] = Counter()
-        for part in parts:
-            totals = np.bincount(part.which, weights=part.events, minlength=len(part.series))
-            for name, total in zip(part.series, totals.tolist(), strict=True):
-                counts[name] += int(total)
+        by_model: dict[str, list[Series]] = {}
+        for name in dict.fromkeys(name for part in parts for name in used_series(part)):
+            by_model.setdefault(name.model, []).append(name)
         renamed: dict[Series, Series] = {}
-        for model in dict.fromkeys(name.model for name in counts):
-            own = {name: n for name, n in counts.items() if name.model == model and n > 0}
-            renamed |= self._rename_model(model, own, pane, policy)
-        return renamed
+        for model, names in by_model.items():
+            new_versions = self.versions.touch(model, {(name.version,) for name in names}, pane)
+            new_series = self.series.touch(model, names, pane)
+            if new_series:
+                counts = _counts(parts, model)
+                self._admit(model, counts, (new_versions, new_series), pane, policy)
+                renamed |= {name: self._home(name) for name in new_series}
+        return {name: home for name, home in renamed.items() if name != home}
 
-    def _rename_model(
-        self, model: str, counts: Mapping[Series, int], pane: int, policy: Policy
-    ) -> dict[Series, Series]:
+    def _admit(
+        self,
+        model: str,
+        counts: Mapping[Series, int],
+        new: tuple[Sequence[Name], Sequence[Name]],
+        pane: int,
+        policy: Policy,
+    ) -> None:
         silent = SILENT_MS // policy.pane_ms
-        others = (OTHER,) * len(policy.dimensions)
-        by_version: Counter[tuple[str, ...]] = Counter()
+        by_version: Counter[Name] = Counter()
         for name, count in counts.items():
             by_version[(name.version,)] += count
-        versions = self.versions.setdefault(model, Admission())
-        versions.admit(by_version, pane, policy.versions_max, silent)
-        known = {name: n for name, n in counts.items() if (name.version,) in versions.last}
-        series = self.series.setdefault(model, Admission())
-        series.admit({(name.version, *name.values): n for name, n in known.items()}, pane, policy.series_max, silent)
-        renamed = {name: Series(model, OTHER, others) for name in counts if name not in known}
-        for name in known:
-            if (name.version, *name.values) not in series.last:
-                renamed[name] = Series(model, name.version, others)
-        return renamed
+        new_versions = {name: by_version[name] for name in new[0]}
+        self.versions.admit(model, new_versions, pane, policy.versions_max, silent)
+        versions = self.versions.last[model]
+        wanted = set(new[1])
+        new_series: dict[Name, int] = {
+            name: n for name, n in counts.items() if name in wanted and (name.version,) in versions
+        }
+        self.series.admit(model, new_series, pane, policy.series_max, silent)
+
+    def _home(self, name: Series) -> Series:
+        others = (OTHER,) * len(name.values)
+        if (name.version,) not in self.versions.last[name.model]:
+            return Series(name.model, OTHER, others)
+        return name if name in self.series.last[name.model] else Series(name.model, name.version, others)
+
+
+def _counts(parts: Iterable[Partial], model: str) -> Counter[Series]:
+    counts: Counter[Series] = Counter()
+    for part in parts:
+        totals = np.bincount(part.which, weights=part.events, minlength=len(part.series))
+        for name, total in zip(part.series, totals.tolist(), strict=True):
+            if total and name.model == model:
+                counts[name] += int(total)
+    return counts
 
 
 def limit_error_types(part: Partial, error_types_max: int) -> Partial:

@@ -26,7 +26,7 @@ from operators.window.partial import (
     Partial,
     cell_rows,
 )
-from operators.window.slots import slice_text
+from operators.window.slots import described
 
 DECIMAL_DIGITS = 9  # measure_pane.sum has so many digits after the point.
 
@@ -36,20 +36,46 @@ def pane_rows(closed: Closed, policy: Policy) -> list[Rows]:
     rows = []
     for part in (closed.on_time, closed.late):
         if part is not None:
-            rows += [
-                _sli_rows(part, closed.pane, policy),
-                _outcome_rows(part, closed.pane, policy),
-                _measure_rows(part, closed.pane, policy),
-            ]
+            keys = _Keys(part, closed.pane, policy)
+            rows += [_sli_rows(part, keys, policy), _outcome_rows(part, keys), _measure_rows(part, keys, policy)]
     return [some for some in rows if len(some)]
 
 
-def _sli_rows(part: Partial, pane: int, policy: Policy) -> Rows:
+class _Keys:
+    """The columns that say which series, pane and lateness each row is about."""
+
+    def __init__(self, part: Partial, pane: int, policy: Policy) -> None:
+        described_series = [described(policy.dimensions, name.values) for name in part.series]
+        self._series: dict[str, list[Any]] = {
+            "model": [name.model for name in part.series],
+            "version": [name.version for name in part.series],
+            "slice": [text for text, _ in described_series],
+            "dims": [dims for _, dims in described_series],
+        }
+        self._part = part
+        self._arrival = pane * policy.pane_ms
+        self._pane_ms = policy.pane_ms
+
+    def of(self, row: Ints) -> dict[str, Column]:
+        """Return the columns for these rows of the partial."""
+        which = self._part.which[row]
+        late = self._part.late[row]
+        start = self._part.pane[row] * self._pane_ms
+        named: dict[str, Column] = {name: Coded(values=v, codes=which) for name, v in self._series.items()}
+        return named | {
+            "pane_start": start,
+            "pane_ms": np.full(len(row), self._pane_ms),
+            "late": late,
+            "arrival": np.where(late == 1, self._arrival, start),
+        }
+
+
+def _sli_rows(part: Partial, keys: _Keys, policy: Policy) -> Rows:
     row, sli = np.nonzero(part.slis.any(axis=2))
     counts = part.slis[row, sli]
     return Rows(
         table="sli_pane",
-        columns=_keys(part, row, pane, policy)
+        columns=keys.of(row)
         | {
             "sli": Coded(values=[known.name for known in policy.slis], codes=sli),
             "good": counts[:, GOOD],
@@ -60,24 +86,24 @@ def _sli_rows(part: Partial, pane: int, policy: Policy) -> Rows:
     )
 
 
-def _outcome_rows(part: Partial, pane: int, policy: Policy) -> Rows:
+def _outcome_rows(part: Partial, keys: _Keys) -> Rows:
     row, code, count = part.outcomes.T
     return Rows(
         table="outcome_pane",
-        columns=_keys(part, row, pane, policy)
-        | {"error_type": Coded(values=part.error_types, codes=code), "n": count, "ver": count},
+        columns=keys.of(row) | {"error_type": Coded(values=part.error_types, codes=code), "n": count, "ver": count},
     )
 
 
-def _measure_rows(part: Partial, pane: int, policy: Policy) -> Rows:
+def _measure_rows(part: Partial, keys: _Keys, policy: Policy) -> Rows:
     row, measure = np.nonzero(part.sums[:, :, N])
     sums = part.sums[row, measure]
     extremes = part.extremes[row, measure]
     cell_pairs, codes, counts = cell_rows(part.cells)
     pairs = row * part.sums.shape[1] + measure
+    offsets = np.append(np.searchsorted(cell_pairs, pairs), len(codes))
     return Rows(
         table="measure_pane",
-        columns=_keys(part, row, pane, policy)
+        columns=keys.of(row)
         | {
             "measure": Coded(values=[known.name for known in policy.measures], codes=measure),
             "n": sums[:, N],
@@ -85,34 +111,11 @@ def _measure_rows(part: Partial, pane: int, policy: Policy) -> Rows:
             "min": -extremes[:, NEG_MIN],
             "max": extremes[:, MAX],
             "gamma": np.full(len(row), GAMMA),
-            "buckets": Ragged(
-                flat=codes.astype(np.int16), offsets=np.append(np.searchsorted(cell_pairs, pairs), len(codes))
-            ),
-            "counts": Ragged(
-                flat=counts.astype(np.uint32),
-                offsets=np.append(np.searchsorted(cell_pairs, pairs), len(codes)),
-            ),
+            "buckets": Ragged(flat=codes.astype(np.int16), offsets=offsets),
+            "counts": Ragged(flat=counts.astype(np.uint32), offsets=offsets),
             "ver": sums[:, N],
         },
     )
-
-
-def _keys(part: Partial, row: Ints, pane: int, policy: Policy) -> dict[str, Column]:
-    """The columns that say which series, pane and lateness each row is about."""
-    which = part.which[row]
-    dims = [list(zip(policy.dimensions, name.values, strict=True)) for name in part.series]
-    late = part.late[row]
-    start = part.pane[row] * policy.pane_ms
-    return {
-        "model": Coded(values=[name.model for name in part.series], codes=which),
-        "version": Coded(values=[name.version for name in part.series], codes=which),
-        "slice": Coded(values=[slice_text(pairs) for pairs in dims], codes=which),
-        "dims": Coded(values=[dict(pairs) for pairs in dims], codes=which),
-        "pane_start": start,
-        "pane_ms": np.full(len(row), policy.pane_ms),
-        "late": late,
-        "arrival": np.where(late == 1, pane * policy.pane_ms, start),
-    }
 
 
 def _digits(policy: Policy) -> Ints:

@@ -95,19 +95,20 @@ def runs_of(*ordered: Ints) -> NDArray[np.bool_]:
     return changes
 
 
-def sum_by_key(keys: Ints, counts: Ints) -> tuple[Ints, Ints]:
-    """Return the distinct keys (>= 0) in order, and the sum of `counts` (> 0) over each."""
+def sum_by_key(keys: Ints, counts: Ints | None = None) -> tuple[Ints, Ints]:
+    """Return the distinct keys (>= 0) in order, and the sum of `counts` (> 0, default 1) over each."""
     low = int(keys.min()) if len(keys) else 0
     if len(keys) and int(keys.max()) - low < DENSE * len(keys) + DENSE_MIN:
-        sums = np.bincount(keys - low, weights=counts)  # Float sums of whole numbers, exact below 2 ** 53.
+        # With weights these are float sums of whole numbers, exact below 2 ** 53.
+        sums = np.bincount(keys - low, weights=counts)
         present = np.flatnonzero(sums)
         return present + low, sums[present].astype(np.int64)
     order = order_by(keys)
     ordered = keys[order]
     starts = np.flatnonzero(runs_of(ordered))
-    if not len(starts):
-        return ordered, counts
-    return ordered[starts], np.add.reduceat(counts[order], starts)
+    if counts is None:
+        return ordered[starts], np.diff(starts, append=len(ordered))
+    return ordered[starts], np.add.reduceat(counts[order], starts) if len(starts) else counts
 
 
 def merge(parts: Sequence[Partial], rename: Mapping[Series, Series] | None = None) -> Partial:
@@ -178,6 +179,15 @@ def cell_rows(cells: Ints) -> tuple[Ints, Ints, Ints]:
     return keys >> CODE_BITS, (keys & ((1 << CODE_BITS) - 1)) + CODE_MIN, cells[:, 1]
 
 
+def used_series(part: Partial) -> list[Series]:
+    """Return the series that have a row; `series` may name others too."""
+    return [part.series[index] for index in _used(part.series, part.which)]
+
+
+def _used(table: Sequence[Series], which: Ints) -> list[int]:
+    return np.flatnonzero(np.bincount(which, minlength=len(table))).tolist()
+
+
 def _unite(
     tables: Sequence[Sequence[Series]], indices: Sequence[Ints], rename: Mapping[Series, Series]
 ) -> tuple[list[Series], Ints]:
@@ -186,7 +196,7 @@ def _unite(
     united = []
     for table, used in zip(tables, indices, strict=True):
         new = np.zeros(len(table), np.int64)
-        for old in np.unique(used).tolist():
+        for old in _used(table, used):
             name = table[old]
             new[old] = index.setdefault(rename.get(name, name), len(index))
         united.append(new[used])

@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.policy import Policy, Window
+from operators.window.histogram import CODE_MAX, CODE_MIN
 from operators.window.paged import PagedHistograms
 from operators.window.partial import Floats, Ints, Partial, cell_rows, order_by, runs_of, sum_by_key
 from operators.window.slots import Reported, Slots
+
+CODES = CODE_MAX - CODE_MIN + 1
 
 
 class Hop(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +66,7 @@ def roll_up(part: Partial, slots: Slots) -> Hop:
     ordered = flat[order]
     starts = np.flatnonzero(runs_of(ordered))
     source = order // parents.shape[1]
-    cells = _roll_up_cells(part, parents)
+    cells = _roll_up_cells(part, parents, slots)
     return Hop(
         slots=ordered[starts],
         events=np.add.reduceat(part.events[source], starts),
@@ -77,24 +80,29 @@ def roll_up(part: Partial, slots: Slots) -> Hop:
     )
 
 
-def _roll_up_cells(part: Partial, parents: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+def _roll_up_cells(part: Partial, parents: Ints, slots: Slots) -> tuple[Ints, Ints, Ints, Ints]:
     """Return (slot, measure, code, count) of every cell of every reported slice."""
-    measures = max(part.sums.shape[1], 1)
     pairs, codes, counts = cell_rows(part.cells)
     if not len(pairs):
         return pairs, pairs, codes, counts
-    rows, measure = np.divmod(pairs, measures)
-    lowest = int(codes.min())
-    width = int(codes.max()) - lowest + 1
-    keys, totals = [], []
-    for slots in parents.T:
-        key = (slots[rows] * measures + measure) * width + (codes - lowest)
-        distinct = len(np.unique(slots)) == len(slots)  # The finest grain: nothing falls together.
-        key, total = (key, counts) if distinct else sum_by_key(key, counts)
-        keys.append(key)
-        totals.append(total)
-    place, code = np.divmod(np.concatenate(keys), width)
-    return place // measures, place % measures, code + lowest, np.concatenate(totals)
+    rows, measures = np.divmod(pairs, part.sums.shape[1])
+    # Number the (measure, code) that occur without wide gaps, so that a grain of few slots is counted densely.
+    places = measures * CODES + (codes - CODE_MIN)
+    present = np.flatnonzero(np.bincount(places))
+    dense = np.zeros(present[-1] + 1, np.int64)
+    dense[present] = np.arange(len(present))
+    numbers = dense[places]
+    parts = []
+    for grain, slot in zip(slots.grains, parents.T, strict=True):
+        if len(grain) == len(slots.dimensions):  # The finest: nothing falls together.
+            parts.append((slot[rows], numbers, counts))
+            continue
+        distinct = np.unique(slot)
+        keys, totals = sum_by_key(np.searchsorted(distinct, slot)[rows] * len(present) + numbers, counts)
+        parts.append((distinct[keys // len(present)], keys % len(present), totals))
+    slot, number, count = (np.concatenate(column) for column in zip(*parts, strict=True))
+    measure, code = np.divmod(present[number], CODES)
+    return slot, measure, code + CODE_MIN, count
 
 
 class RunningWindow:
@@ -135,9 +143,7 @@ class RunningWindow:
         if not len(slots):
             return None
         extremes = self._extremes()[slots]
-        values = np.empty((len(slots), self.measures, len(quantiles)))
-        for measure in range(self.measures):
-            values[:, measure] = self.histograms.quantiles(slots, measure, quantiles)
+        values = self.histograms.quantiles(slots, self.measures, quantiles)
         # A bucket's value may lie up to 1 % outside of what was seen.
         np.clip(values, -extremes[:, :, :1], extremes[:, :, 1:], out=values)
         return WindowCounts(

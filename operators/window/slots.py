@@ -1,6 +1,7 @@
 """The reported series of a shard: every finest series rolls up to `*`, single dimensions and crosses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +12,12 @@ ESCAPES = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\="})
 
 
 class Reported(NamedTuple):
-    """A (model, version, slice); `dims` are the slice's (dimension, value) pairs in policy order, () for `*`."""
+    """A (model, version, slice), the slice as text and as dimension -> value; `*` and {} for all traffic."""
 
     model: str
     version: str
-    dims: tuple[tuple[str, str], ...]
+    text: str
+    dims: Mapping[str, str]
 
 
 def slice_text(dims: Sequence[tuple[str, str]]) -> str:
@@ -29,6 +31,13 @@ def slice_text(dims: Sequence[tuple[str, str]]) -> str:
     return ",".join(f"{name}={value.translate(ESCAPES)}" for name, value in dims) or "*"
 
 
+@lru_cache(maxsize=1 << 16)
+def described(dimensions: tuple[str, ...], values: tuple[str, ...]) -> tuple[str, Mapping[str, str]]:
+    """Return the text of a slice, and its dimension -> value."""
+    dims = dict(zip(dimensions, values, strict=True))
+    return slice_text(tuple(dims.items())), dims
+
+
 class Slots:
     """Small whole numbers for the reported series, so that windows are arrays indexed by slot."""
 
@@ -36,7 +45,7 @@ class Slots:
         self.dimensions = dimensions
         self.grains = grains
         self.names: list[Reported] = []
-        self._slot_of: dict[Reported, int] = {}
+        self._slot_of: dict[tuple[str, str, str], int] = {}
         self._parents_of: dict[Series, list[int]] = {}
 
     def parents(self, series: Sequence[Series]) -> Ints:
@@ -49,17 +58,17 @@ class Slots:
         """Return new slots 0, 1, ... for the series that have these slots now."""
         new = Slots(self.dimensions, self.grains)
         new.names = [self.names[slot] for slot in slots]
-        new._slot_of = {name: slot for slot, name in enumerate(new.names)}
+        new._slot_of = {name[:3]: slot for slot, name in enumerate(new.names)}
         return new
 
     def _add(self, series: Series) -> list[int]:
         slots = []
         for grain in self.grains:
-            dims = tuple((self.dimensions[index], series.values[index]) for index in grain)
-            name = Reported(series.model, series.version, dims)
-            slot = self._slot_of.setdefault(name, len(self.names))
+            dimensions = tuple(self.dimensions[index] for index in grain)
+            text, dims = described(dimensions, tuple(series.values[index] for index in grain))
+            slot = self._slot_of.setdefault((series.model, series.version, text), len(self.names))
             if slot == len(self.names):
-                self.names.append(name)
+                self.names.append(Reported(series.model, series.version, text, dims))
             slots.append(slot)
         self._parents_of[series] = slots
         return slots

@@ -1,6 +1,8 @@
 """A window that ended as rows of sli_window and measure_window: one row per reported series and name."""
 
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
@@ -9,25 +11,32 @@ from operators.rows import Coded, Column, Rows
 from operators.window.pane_rows import means
 from operators.window.partial import BAD, GOOD, MAX, Floats, Ints, N
 from operators.window.sliding import WindowCounts
-from operators.window.slots import slice_text
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+SeriesColumns = Mapping[str, Sequence[Any]]  # What the series columns hold, by name of the column.
 Z = NormalDist().inv_cdf(0.975)  # Bounds of the middle 95 %.
 
 
 def window_rows(counts: WindowCounts, policy: Policy) -> list[Rows]:
     """Return the rows of one window; a series without values of a name gets none of it."""
-    return [rows for rows in (_sli_rows(counts, policy), _measure_rows(counts, policy)) if len(rows)]
+    series: dict[str, list[Any]] = {
+        "model": [name.model for name in counts.names],
+        "version": [name.version for name in counts.names],
+        "slice": [name.text for name in counts.names],
+        "dims": [name.dims for name in counts.names],
+    }
+    rows = (_sli_rows(counts, series, policy), _measure_rows(counts, series, policy))
+    return [some for some in rows if len(some)]
 
 
-def _sli_rows(counts: WindowCounts, policy: Policy) -> Rows:
+def _sli_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -> Rows:
     good_or_bad = counts.slis[:, :, GOOD] + counts.slis[:, :, BAD]
     row, sli = np.nonzero(good_or_bad)
     good, bad = counts.slis[row, sli, GOOD], counts.slis[row, sli, BAD]
     lower, upper = wilson(good, good + bad)
     return Rows(
         table="sli_window",
-        columns=_keys(counts, row)
+        columns=_keys(counts, series, row)
         | {
             "sli": Coded(values=[known.name for known in policy.slis], codes=sli),
             "good": good,
@@ -40,13 +49,13 @@ def _sli_rows(counts: WindowCounts, policy: Policy) -> Rows:
     )
 
 
-def _measure_rows(counts: WindowCounts, policy: Policy) -> Rows:
+def _measure_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -> Rows:
     row, measure = np.nonzero(counts.sums[:, :, N])
     n = counts.sums[row, measure, N]
     quantiles = counts.quantiles[row, measure]
     return Rows(
         table="measure_window",
-        columns=_keys(counts, row)
+        columns=_keys(counts, series, row)
         | {
             "measure": Coded(values=[known.name for known in policy.measures], codes=measure),
             "n": n,
@@ -57,13 +66,10 @@ def _measure_rows(counts: WindowCounts, policy: Policy) -> Rows:
     )
 
 
-def _keys(counts: WindowCounts, row: Ints) -> dict[str, Column]:
+def _keys(counts: WindowCounts, series: SeriesColumns, row: Ints) -> dict[str, Column]:
     size = len(row)
-    return {
-        "model": Coded(values=[name.model for name in counts.names], codes=row),
-        "version": Coded(values=[name.version for name in counts.names], codes=row),
-        "slice": Coded(values=[slice_text(name.dims) for name in counts.names], codes=row),
-        "dims": Coded(values=[dict(name.dims) for name in counts.names], codes=row),
+    named: dict[str, Column] = {name: Coded(values=values, codes=row) for name, values in series.items()}
+    return named | {
         "kind": Coded(values=[counts.window.kind], codes=np.zeros(size, np.int64)),
         "size_ms": np.full(size, counts.window.size_ms),
         "window_start": np.full(size, counts.end_ms - counts.window.size_ms),

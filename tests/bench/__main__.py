@@ -1,0 +1,80 @@
+"""Prints what the main job costs, as ratios against ceilings measured in the same run."""
+
+import itertools
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.bench.flows import cpu_s, decode_alone, per_event, whole_job
+from tests.bench.generate import lines, write
+
+SAMPLE = 240_000  # Events for what only needs a cost per event.
+# Events and events a second. With 3,600 series the busy load brings 50 events a series and pane, the quiet one 10.
+BUSY, QUIET = (1_440_000, 18_000), (720_000, 3_600)
+
+
+def main() -> None:
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, Python {platform.python_version()}, one process")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {}
+        for load, series in itertools.product((BUSY, QUIET), (36, 3_600)):
+            paths[load, series] = Path(folder, f"{series}-{load[1]}.ndjson")
+            write(paths[load, series], lines(load[0], series, load[1]))
+        _throughput(paths)
+        _memory(paths[QUIET, 36], paths[QUIET, 3_600])
+
+
+def _throughput(paths: dict[tuple[tuple[int, int], int], Path]) -> None:
+    events = lines(SAMPLE, 36, BUSY[1])
+    print(f"{SAMPLE} events of {sum(map(len, events)) / SAMPLE:.0f} bytes")
+    ceiling = _cost("decoding alone (the ceiling)", SAMPLE, lambda: decode_alone(events))
+    job = _cost("the whole job, 36 series", BUSY[0], lambda: whole_job(paths[BUSY, 36]))
+    wide = _cost("the whole job, 3,600 series", BUSY[0], lambda: whole_job(paths[BUSY, 3_600]))
+    calm = _cost("36 series, a fifth of the rate", QUIET[0], lambda: whole_job(paths[QUIET, 36]))
+    calm_wide = _cost("3,600 series, a fifth of the rate", QUIET[0], lambda: whole_job(paths[QUIET, 3_600]))
+    tuned = _cost("per-event flow, tuned", SAMPLE, lambda: per_event(events, tuned=True))
+    default = _cost("per-event flow, as the manual has it", SAMPLE, lambda: per_event(events, tuned=False))
+    print("ratios of events per CPU-second:")
+    print(f"  whole job / decoding alone: {ceiling / job:.2f} (at least 0.35)")
+    print(
+        f"  whole job / per-event flow as the manual has it: {default / job:.1f} (at least 6); tuned: {tuned / job:.1f}"
+    )
+    print("ratio of costs of an event:")
+    print(f"  3,600 series / 36: {wide / job:.2f} (at most 2); at a fifth of the rate: {calm_wide / calm:.2f}")
+
+
+def _cost(what: str, events: int, work: Callable[[], object]) -> float:
+    """Measure, print and return seconds of CPU per event."""
+    cost = cpu_s(work, runs=2) / events
+    print(f"  {what:38} {cost * 1e9:7.0f} ns an event, {1e-3 / cost:6.0f} k events a CPU-second", flush=True)
+    return cost
+
+
+def _memory(few: Path, many: Path) -> None:
+    """Compare the peaks of two processes of their own."""
+    small, large = (_peak_bytes(path) for path in (few, many))
+    print(f"peak memory: {small >> 20} MiB at 36 series, {large >> 20} MiB at 3,600", end=": ")
+    print(f"{(large - small) / (3_600 - 36) / 1024:.0f} KiB a series (5 measures, windows of 1 m, 5 m and 1 h)")
+
+
+def _peak_bytes(path: Path) -> int:
+    command = [sys.executable, "-m", "tests.bench", str(path)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def _own_peak_bytes() -> int:
+    # Not getrusage: its maximum is inherited from the process that started this one.
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        whole_job(Path(sys.argv[1]))
+        print(_own_peak_bytes())
+    else:
+        main()

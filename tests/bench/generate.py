@@ -1,0 +1,47 @@
+"""Events for benchmarks, of about 330 bytes: seeded, two models in two versions, as many series as asked for."""
+
+import itertools
+import random
+from pathlib import Path
+
+import msgspec
+
+START_MS = 1_700_000_000_000
+DISTINCT = 100_000
+
+
+def lines(count: int, series: int, per_second: int) -> list[bytes]:
+    """Return `count` events in order of time over 36 or 3,600 series: models x versions x regions x segments."""
+    side = {36: 3, 3_600: 30}[series]
+    regions = [f"region-{index}" for index in range(side)]
+    segments = [f"s{index}" for index in range(side)]
+    names = list(itertools.product(("checkout-llm", "search-llm"), ("v1", "v2"), regions, segments))
+    rng = random.Random(7)
+    encode = msgspec.json.Encoder().encode
+    # Making an event takes longer than monitoring it, so each is used several times, with other times.
+    halves = [encode(_event(rng, rng.choice(names))).split(b"TS") for _ in range(DISTINCT)]
+    order = rng.choices(halves, k=count)
+    return [b"%b%d%b" % (head, START_MS + index * 1000 // per_second, tail) for index, (head, tail) in enumerate(order)]
+
+
+def _event(rng: random.Random, name: tuple[str, str, str, str]) -> dict[str, object]:
+    model, version, region, segment = name
+    return {
+        "request_id": f"{rng.getrandbits(128):032x}",
+        "ts": msgspec.Raw(b"TS"),
+        "model": model,
+        "version": version,
+        "slices": {"region": region, "segment": segment},
+        "error_type": "timeout" if rng.random() < 0.03 else None,
+        "latency_ms": round(rng.lognormvariate(6, 1), 3),
+        "ttft_ms": round(rng.lognormvariate(4, 1), 3),
+        "input_tokens": rng.randrange(10, 3_000),
+        "output_tokens": rng.randrange(10, 800),
+        "cost_usd": round(rng.random() / 100, 9),
+        "prompt_version": "p-17",
+        "endpoint": "/v1/chat/completions",
+    }
+
+
+def write(path: Path, events: list[bytes]) -> None:
+    path.write_bytes(b"\n".join(events) + b"\n")
