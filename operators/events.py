@@ -11,9 +11,10 @@ import msgspec
 from msgspec import Meta
 
 TEXT_MAX = 128  # Characters of a name, id or slice value.
-INTEGER_MAX = 2**53  # Exactly representable in a float64 column.
-# Sums are kept in whole units of 1e-6, of cost in 1e-9: beyond these one value would overflow 64 bits.
+# Sums are kept in whole units of 1e-6, of cost in 1e-9: beyond these one value would overflow 64 bits. Histograms
+# end there too.
 NUMBER_MAX = 1e12
+INTEGER_MAX = 10**12
 COST_MAX = 1e9
 TS_MS_MIN = 946_684_800_000  # 2000-01-01. A smaller number is most likely a time in seconds.
 TS_MS_MAX = 4_102_444_800_000  # 2100-01-01

@@ -29,8 +29,9 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     """n items of one stream: `series` (n,) index into `names`; `errors` (n,) into `error_types`, 0 is none.
 
     `numbers` are float columns (n,): one per field that the policy names; for feedback also, under
-    `of_kind_name(field)`, 1 where the item is of the field's kind, and LABEL; for events, under the name of an
-    SLI of kind flag_absent, 1 where one of its flags is set.
+    `of_kind_name(field)`, 1 where the item is of the field's kind, and LABEL; for events, under the name of `flagged_name` of
+    an SLI of kind flag_absent, 1 where one of its flags is set. There is no negative zero: it equals zero, so
+    which of the two is the smallest would depend on the order of items.
     """
 
     stream: Stream
@@ -72,7 +73,7 @@ class ColumnsBuilder:
             if field in numbers and errors.any():
                 numbers[field][(errors > 0) & (numbers[field] == 0)] = np.nan
         for name, bad in self._flags.items():
-            numbers[name] = np.array([not bad.isdisjoint(event.flags or ()) for event in events], float)
+            numbers[flagged_name(name)] = np.array([not bad.isdisjoint(event.flags or ()) for event in events], float)
         self._chunks.append((self._parts(events), errors, numbers))
 
     def add_feedback(self, items: Sequence[Feedback]) -> None:
@@ -96,7 +97,7 @@ class ColumnsBuilder:
             series=series,
             error_types=list(self._error_types),
             errors=np.concatenate([np.zeros(0, np.int64), *errors]),
-            numbers={name: np.concatenate([chunk[name] for chunk in numbers]) for name in (numbers or [{}])[0]},
+            numbers={name: np.concatenate([chunk[name] for chunk in numbers]) + 0.0 for name in (numbers or [{}])[0]},
         )
 
     def _series(self, parts: Sequence[Ints]) -> tuple[list[Series], Ints]:
@@ -158,6 +159,11 @@ def is_feedback(field: str) -> bool:
 def of_kind_name(field: str) -> str:
     """Return the column that says which feedback is of the field's kind, whether or not it has a number."""
     return f"{field}?"
+
+
+def flagged_name(sli: str) -> str:
+    """Return the column of an SLI's flags; an SLI may be named as a field is, so this must be no field's name."""
+    return f"{sli} flagged"
 
 
 def _values(slices: Sequence[dict[str, str]], name: str) -> list[str]:

@@ -37,9 +37,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         """Return the reject of decoded item `index`; `first` is the position of message 0."""
         message = self.message_of[index]
         item = 0 if self.item_of is None else self.item_of[index]
-        value = self.messages[message]
-        if self.item_of is not None:
-            value = bytes(split(value)[item])
+        value = split(self.messages[message])[item]
         return Reject(position=first + message, item=item, reason=reason, detail=detail, value=value)
 
 

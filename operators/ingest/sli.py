@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from operators.ingest.columns import LABEL, Columns, of_kind_name
+from operators.ingest.columns import LABEL, Columns, flagged_name, of_kind_name
 from operators.policy import Sli
 from operators.window.partial import BAD, GOOD, NEITHER, Ints
 
@@ -21,7 +21,7 @@ def classify(sli: Sli, columns: Columns) -> Ints:
     if sli.good == "no_error":
         classes = np.where(columns.errors > 0, BAD, GOOD)
     elif sli.good == "flag_absent":
-        classes = np.where(columns.numbers[sli.name] > 0, BAD, GOOD)
+        classes = np.where(columns.numbers[flagged_name(sli.name)] > 0, BAD, GOOD)
     else:
         classes = _against_limit(sli, columns)
     ignored = [code for code, name in enumerate(columns.error_types) if name in sli.ignore]

@@ -60,6 +60,7 @@ class PagedHistograms:
         Linear between the two neighbouring order statistics (Hyndman, Fan 1996, definition 7, NumPy's own),
         each within 1 %, so that the result is within 1 % of the exact one where values share a sign.
         """
+        self._reserve(int(slots.max(initial=-1)) + 1)  # A slot may have events, and never a value.
         result = np.full((len(slots), measures, len(probabilities)), np.nan)
         totals = np.einsum("ij->i", self.pages[: self.used])
         for measure in range(measures):
