@@ -80,6 +80,22 @@ def _words(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
+@app.command("demo")
+@_guarded
+def demo_command(
+    data: Annotated[Path, typer.Option("--data", help="The folder for what comes out.")] = settings.DATA,
+    seconds: Annotated[float, typer.Option("--seconds", min=0, help="How long the simulated hour lasts.")] = 20.0,
+) -> None:
+    """Serve a real classifier in two versions for a simulated hour, and watch it live."""
+    from flows import demo  # noqa: PLC0415  # It brings river, half a second of imports.
+
+    stop = Stop()
+    with _interruptible(stop):
+        summary = demo.run(demo.last_hour(), seconds, data, stop, Console(highlight=False))
+    if not summary.complete:
+        _fail("interrupted: not all panes are closed", 1)
+
+
 @app.command("replay")
 @_guarded
 def replay_command(

@@ -16,15 +16,17 @@ from operators.connectors.clickhouse import ClickHouseSink
 from operators.connectors.files import DeadLetterFile, FileReader
 from operators.connectors.inserter import Poison, Stats
 from operators.connectors.migrations import migrate
-from operators.connectors.source import Input, MonitorSource
+from operators.connectors.source import Input, MonitorSource, Observe
 from operators.connectors.stop import Stop
 from operators.ingest.columns import Stream
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
 from operators.policy import Policy
 
+LOCK = ".lock"
 EPOCH = timedelta(seconds=1)  # Rows are buffered for so long, then stored.
 Progressed = Callable[[str, int], None]  # Told the input's name and how many of its bytes were read.
+Claim = Callable[[Path], None]  # Makes a folder that is held ready for results, or raises FolderInUse.
 
 
 class FolderInUse(Exception):
@@ -66,16 +68,35 @@ def _input(path: Path, stream: Stream, policy: Policy, progressed: Progressed) -
     )
 
 
-def run(inputs: Sequence[Input], policy: Policy, out: Path, stop: Stop, metrics: Metrics) -> Summary:
-    """Run the monitor over inputs that end. Whatever stopped it early is raised once the engine has ended."""
+def claim_empty(out: Path) -> None:
+    """The claim of a plain run: nothing that was there before is touched."""
+    if any(path.name != LOCK for path in out.iterdir()):
+        raise FolderInUse(f"{out}: the folder is not empty; name another with --out, or empty it")
+
+
+def run(
+    inputs: Sequence[Input],
+    policy: Policy,
+    out: Path,
+    stop: Stop,
+    metrics: Metrics,
+    *,
+    claim: Claim = claim_empty,
+    watch: Observe = lambda name, batch: None,
+) -> Summary:
+    """Run the monitor over inputs that end. Whatever stopped it early is raised once the engine has ended.
+
+    `watch` is told of every batch after it was counted.
+    """
     summary = Summary(policy=policy.hash)
     streams = {each.name: each.stream for each in inputs}
     began = time.monotonic()
 
     def observe(name: str, batch: Batch) -> None:
         _observe(summary, metrics, streams[name], name, batch)
+        watch(name, batch)
 
-    with _own(out):
+    with _own(out, claim):
         url = settings.embedded(out)
         migrate(url, settings.migrations())
         letters = out / "deadletter.ndjson"
@@ -98,16 +119,15 @@ def run(inputs: Sequence[Input], policy: Policy, out: Path, stop: Stop, metrics:
 
 
 @contextmanager
-def _own(out: Path) -> Iterator[None]:
-    """Hold the folder against a second run. FolderInUse when it is held, or holds anything."""
+def _own(out: Path, claim: Claim) -> Iterator[None]:
+    """Hold the folder against a second run, then claim it. FolderInUse when it is held, or cannot be claimed."""
     out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("w") as lock:
+    with (out / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise FolderInUse(f"{out}: another run is writing to this folder") from error
-        if any(path.name != ".lock" for path in out.iterdir()):
-            raise FolderInUse(f"{out}: the folder is not empty; name another with --out, or empty it")
+        claim(out)
         yield
 
 

@@ -1,0 +1,67 @@
+"""The demo: a model is served for a simulated hour, and the monitor reads its events and labels as they come.
+
+The hour is the last whole one before the start, so that no timestamp lies in the future and what looks at "the last
+hours" finds it. What was served is kept as files beside the store, so that it can be replayed.
+"""
+
+import shutil
+import time
+from pathlib import Path
+
+import msgspec
+from prometheus_client import CollectorRegistry
+from rich.console import Console
+
+from flows import replay, settings
+from flows.demo_report import conclude, introduce
+from flows.demo_view import View
+from flows.stage import EVENTS, FEEDBACK, Stage
+from flows.traffic import Traffic
+from flows.world import MINUTE_MS, World
+from operators.connectors.stop import Stop
+from operators.metrics import Metrics
+
+MARKER = "demo.json"
+# All that a demo leaves; the next one takes away these and nothing else.
+LEFT = ("clickhouse", "deadletter.ndjson", "summary.json", EVENTS, FEEDBACK, MARKER)
+HOUR_MS = 60 * MINUTE_MS
+
+
+def last_hour() -> World:
+    """Return the world of a demo that starts now."""
+    now_ms = int(time.time() * 1000)
+    return World(start_ms=now_ms // HOUR_MS * HOUR_MS - HOUR_MS)
+
+
+def run(world: World, seconds: float, data: Path, stop: Stop, console: Console) -> replay.Summary:
+    """Serve and watch the world in so many seconds, or as fast as it goes; everything ends up in `data`."""
+    # The default policy, whatever else is configured: the questions at the end speak of its SLIs.
+    policy = settings.load_policy(settings.Settings().policy)
+    traffic = Traffic(world)
+
+    def begin(out: Path) -> None:
+        claim(out, world)
+        introduce(world, console)
+
+    with View(console, world, policy) as view:
+        inputs = Stage(traffic, seconds).inputs(data)
+        metrics = Metrics(CollectorRegistry())
+        summary = replay.run(inputs, policy, data, stop, metrics, claim=begin, watch=view)
+    if summary.complete:
+        conclude(summary, traffic, data, console)
+    return summary
+
+
+def claim(data: Path, world: World) -> None:
+    """Take away what an earlier demo left. FolderInUse if the folder holds anything and no demo has been here."""
+    if not (data / MARKER).exists() and any(path.name != replay.LOCK for path in data.iterdir()):
+        raise replay.FolderInUse(
+            f"{data}: the folder holds something other than an earlier demo; name another with --data, or empty it"
+        )
+    for path in (data / name for name in LEFT if name != MARKER):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    # The marker is there all the time, so that an interrupted demo is recognised too.
+    (data / MARKER).write_bytes(msgspec.json.format(msgspec.json.encode(world)) + b"\n")

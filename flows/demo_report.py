@@ -1,0 +1,151 @@
+"""What the demo says at its end: a table by version and slice, read from the store, and how to ask further."""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from flows import settings
+from flows.demo_view import utc
+from flows.replay import Summary
+from flows.serve import CANDIDATE, DEFECT_FACTOR, DEFECT_FEATURE, DEFECT_REGION, PAGES_TRAINED
+from flows.stage import EVENTS, FEEDBACK
+from flows.traffic import Traffic
+from flows.world import World
+from operators.connectors.query import ask
+
+# The window of an hour that ends with the demo holds all of it; the crosses of slices are left to a question.
+HOUR = """
+SELECT m.slice, m.version, m.n, a.ratio, m.p50, m.p95, c.good + c.bad, c.ratio, c.lower, c.upper
+FROM measure_window_latest AS m
+JOIN sli_window_latest AS a USING (model, version, slice, kind, size_ms, window_start, window_end)
+JOIN sli_window_latest AS c USING (model, version, slice, kind, size_ms, window_start, window_end)
+WHERE m.measure = 'latency_ms' AND a.sli = 'availability' AND c.sli = 'correct'
+  AND m.kind = 'sliding' AND m.size_ms = 3600000 AND length(m.dims) < 2
+  AND m.window_end = fromUnixTimestamp64Milli({end_ms:Int64}, 'UTC')
+ORDER BY m.slice, m.version
+"""
+WIDTH = 80  # The table needs it; a narrower terminal wraps its lines rather than losing columns.
+QUESTIONS = (
+    (
+        "Every slice, crosses too, over the hour",
+        "SELECT slice, version, good, bad, ratio, lower, upper FROM sli_window_latest WHERE sli = 'correct' "
+        "AND size_ms = 3600000 ORDER BY window_end DESC, slice, version LIMIT 1 BY slice, version",
+    ),
+    (
+        "When it began: v2 in region=eu, five minutes at a time",
+        "SELECT window_end, good, bad, ratio, lower, upper FROM sli_window_latest WHERE sli = 'correct' "
+        "AND version = 'v2' AND slice = 'region=eu' AND size_ms = 300000 "
+        "AND toUnixTimestamp(window_end) % 300 = 0 ORDER BY window_end",
+    ),
+    (
+        "What goes wrong: the share of phishing pages that was found, and how sure the model was",
+        "SELECT version, dims['region'] AS region, countIf(value = 'phishing') AS phishing, "
+        "countIf(value = 'phishing' AND prediction = value) / phishing AS found, avg(score) AS confidence "
+        "FROM feedback_latest GROUP BY version, region ORDER BY region, version",
+    ),
+    ("What was refused, and why", "SELECT source, position, reason, detail FROM dead_letter_latest ORDER BY position"),
+)
+
+
+def introduce(world: World, console: Console) -> None:
+    """Say what will be seen."""
+    released = utc(world.start_ms + world.release_ms)
+    _say(
+        console,
+        "A real classifier of phishing pages is served for a simulated hour, live, and watched.",
+        f"  data set   river's Phishing; a logistic regression learns {PAGES_TRAINED} pages, the rest is asked",
+        f"  traffic    {world.requests:,} requests from {utc(world.start_ms)} to {utc(world.end_ms)} UTC",
+        f"  release    from {released} on, version {CANDIDATE} answers {100 * world.candidate_share:g} % of them",
+        f"  defect     {_defect()}",
+        "",
+    )
+
+
+def _say(console: Console, *lines: str) -> None:
+    # Soft wrap: the lines are short enough by themselves, and a file gets no padding.
+    console.print("\n".join(lines), soft_wrap=True, markup=False)
+
+
+def _defect() -> str:
+    return f"{CANDIDATE} gets the feature {DEFECT_FEATURE} as 0-{DEFECT_FACTOR:g}, not 0-1, in region={DEFECT_REGION}"
+
+
+def conclude(summary: Summary, traffic: Traffic, data: Path, console: Console) -> None:
+    """Say what came of it, from the store, and what to ask next."""
+    _say(
+        console,
+        "",
+        f"{summary.events:,} requests and {summary.feedback:,} labels in {summary.seconds:.0f} s;"
+        f" {traffic.labels_outstanding:,} labels had not come when the hour ended.",
+        f"{summary.rejects.total()} messages were cut off by their producer, on purpose, and refused:"
+        f" {data / 'deadletter.ndjson'}",
+        "",
+        "The hour by slice and version, as the store has it:",
+        "",
+    )
+    _, rows = ask(settings.embedded(data), HOUR, {"end_ms": str(traffic.world.end_ms)})
+    console.print(_table(rows), width=max(console.width, WIDTH), crop=False)
+    _say(
+        console,
+        "",
+        "< the whole interval lies below that of v1",
+        "",
+        "Both versions run the same code: neither errors nor latency tell them apart. The labels do:",
+        f"{_defect()}.",
+        "All traffic and both segments are lower too, because a quarter of their requests are from there.",
+        "",
+    )
+    _ask_further(data, console)
+
+
+def _table(rows: Sequence[Sequence[Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("slice", no_wrap=True)
+    for name in ("", "requests", "no\nerror", "p50\nms", "p95\nms", "labels", "correct"):
+        table.add_column(name, justify="right")
+    table.add_column("95 %\ninterval", no_wrap=True)
+    lowest = 1.0  # Of the interval of v1 in the same slice.
+    for text, version, n, available, p50, p95, labels, ratio, lower, upper in rows:
+        second = version == CANDIDATE
+        apart = second and upper < lowest
+        lowest = lower
+        table.add_row(
+            "" if second else text,
+            version,
+            f"{n:,}",
+            f"{100 * available:.4g} %",
+            f"{p50:.4f}",
+            f"{p95:.4f}",
+            f"{labels:,}",
+            f"{100 * ratio:.1f} %",
+            f"{100 * lower:.1f}-{100 * upper:.1f}" + " <" * apart,
+            style="bold red" if apart else None,
+        )
+    return table
+
+
+def _ask_further(data: Path, console: Console) -> None:
+    program = _program()
+    where = "" if data == settings.DATA else f"--data {shlex.quote(str(data))} "
+    _say(console, "Look further:")
+    for title, query in QUESTIONS:
+        console.print(f"\n# {title}", style="dim", soft_wrap=True)
+        _say(console, f'{program} sql {where}"{query}"')
+    console.print("\n# The same hour from the files: the windows come out the same", style="dim", soft_wrap=True)
+    files = [shlex.quote(str(data / name)) for name in (EVENTS, FEEDBACK)]
+    _say(console, f"{program} replay {files[0]} --feedback {files[1]} --out replayed")
+
+
+def _program() -> str:
+    """Return how this program can be called: by its name only where the shell would find it."""
+    called = Path(sys.argv[0])
+    if called.name != "rollguard" or shutil.which("rollguard"):
+        return "rollguard"
+    return os.path.relpath(called)
