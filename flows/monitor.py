@@ -5,23 +5,32 @@ from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 from bytewax.operators import KeyedStream
 from bytewax.outputs import Sink
+from prometheus_client import CollectorRegistry
 
 from operators.connectors.source import Item
 from operators.guard import close_panes, slide_windows, write_panes
+from operators.metrics import Metrics
 from operators.policy import Policy
 from operators.rows import Rows
 from operators.window.panes import ShardInput
 
 
-def build(policy: Policy, source: Source[Item], rows: Sink[tuple[str, Rows]], dead: Sink[tuple[str, Rows]]) -> Dataflow:
+def build(
+    policy: Policy,
+    source: Source[Item],
+    rows: Sink[tuple[str, Rows]],
+    dead: Sink[tuple[str, Rows]],
+    metrics: Metrics | None = None,
+) -> Dataflow:
     """Return the dataflow; `rows` gets the rows of every table, `dead` those of dead_letter once more."""
+    metrics = metrics or Metrics(CollectorRegistry())
     flow = Dataflow("rollguard")
     items = op.input("input", flow, source)
     # (shard, ShardInput) and (input name, Rows)
     kinds = op.branch("kinds", items, _is_shard_input)
     inputs: KeyedStream[ShardInput] = kinds.trues  # type: ignore[assignment]  # Bytewax's branch is untyped.
     stored: KeyedStream[Rows] = kinds.falses  # type: ignore[assignment]
-    closed = close_panes("panes", inputs, policy)
+    closed = close_panes("panes", inputs, policy, metrics)
     # (shard, Closed)
     panes = write_panes("pane_rows", closed, policy)
     windows = slide_windows("windows", closed, policy)

@@ -7,6 +7,7 @@ import bytewax.operators as op
 from bytewax.dataflow import operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from operators.metrics import Metrics
 from operators.policy import Policy
 from operators.rows import Rows
 from operators.window.pane_rows import pane_rows
@@ -21,11 +22,17 @@ def shard_key(shard: int) -> str:
 
 
 class _PanesLogic(StatefulBatchLogic[ShardInput, Closed, None]):
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, metrics: Metrics) -> None:
         self._panes = Panes(policy)
+        self._metrics = metrics
 
     def on_batch(self, values: list[ShardInput]) -> tuple[list[Closed], bool]:
-        return [closed for value in values for closed in self._panes.push(value)], StatefulBatchLogic.RETAIN
+        out = [closed for value in values for closed in self._panes.push(value)]
+        if out or self._panes.open:  # Most shards never have events: they need no metrics.
+            shard = str(values[-1].shard)
+            self._metrics.add("open_panes", len(self._panes.open), shard)
+            self._metrics.add("watermark_lag_seconds", self._panes.lag_ms / 1000, shard)
+        return out, StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> None:
         """Nothing: a bounded run over files has no recovery store, and starts again from their beginning."""
@@ -48,9 +55,9 @@ class _WindowsLogic(StatefulBatchLogic[Closed, Rows, None]):
 
 
 @operator
-def close_panes(step_id: str, up: KeyedStream[ShardInput], policy: Policy) -> KeyedStream[Closed]:
+def close_panes(step_id: str, up: KeyedStream[ShardInput], policy: Policy, metrics: Metrics) -> KeyedStream[Closed]:
     """(shard, input) in; (shard, closed pane) out, in order of panes."""
-    return op.stateful_batch("close", up, lambda _: _PanesLogic(policy))
+    return op.stateful_batch("close", up, lambda _: _PanesLogic(policy, metrics))
 
 
 @operator

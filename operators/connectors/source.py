@@ -4,6 +4,7 @@ Every batch goes out as one item per shard, so that time moves on everywhere at 
 go out as rows. A partition far ahead of the slowest waits, so that open panes stay few.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -50,14 +51,23 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Observe = Callable[[str, Batch], None]  # Told the input's name and each batch that was taken.
+EpochEnded = Callable[[str, float], None]  # Told the input's name and how many seconds its epoch lasted.
 
 
 class MonitorSource(FixedPartitionedSource[Item, None]):
     """(shard key, ShardInput) and (input name, Rows) out. `started_ms` bounds the timestamps that are believed."""
 
     def __init__(
-        self, inputs: Sequence[Input], policy: Policy, *, started_ms: int, stop: Stop, observe: Observe
+        self,
+        inputs: Sequence[Input],
+        policy: Policy,
+        *,
+        started_ms: int,
+        stop: Stop,
+        observe: Observe,
+        epoch_ended: EpochEnded = lambda name, seconds: None,
     ) -> None:
+        self._epoch_ended = epoch_ended
         self._inputs = {each.name: each for each in inputs}
         self._policy = policy
         self._started_ms = started_ms
@@ -71,7 +81,7 @@ class MonitorSource(FixedPartitionedSource[Item, None]):
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Part":
         each = self._inputs[for_part]
         partition = Partition(each.name, each.stream, tuple(self._inputs), self._policy)
-        return _Part(each, partition, self._newest, self._started_ms, self._stop, self._observe)
+        return _Part(each, partition, self._newest, self._started_ms, self._stop, self._observe, self._epoch_ended)
 
 
 class _Part(StatefulSourcePartition[Item, None]):
@@ -83,7 +93,10 @@ class _Part(StatefulSourcePartition[Item, None]):
         started_ms: int,
         stop: Stop,
         observe: Observe,
+        epoch_ended: EpochEnded,
     ) -> None:
+        self._epoch_ended = epoch_ended
+        self._epoch_began = time.monotonic()
         self._open = each.open
         self._reader: Reader | None = None
         self._partition = partition
@@ -132,7 +145,10 @@ class _Part(StatefulSourcePartition[Item, None]):
         return datetime.now(UTC) + WAIT if self._wait else None
 
     def snapshot(self) -> None:
-        """Nothing: a bounded run has no recovery store."""
+        """Nothing to save: a bounded run has no recovery store. The engine calls this when an epoch ends."""
+        now = time.monotonic()
+        self._epoch_ended(self._partition.source, now - self._epoch_began)
+        self._epoch_began = now
 
     def close(self) -> None:
         if self._reader is not None:

@@ -127,7 +127,7 @@ class ColumnsBuilder:
             *(_values(slices, name) for name in self.policy.dimensions),
         ]
         return [
-            np.array(list(map(index.__getitem__, part)), np.int64)
+            np.fromiter(map(index.__getitem__, part), np.int64, len(part))
             for index, part in zip(self._indices, texts, strict=True)
         ]
 

@@ -108,7 +108,7 @@ class Partition:
     def end(self) -> list[tuple[int, ShardInput]]:
         """The source has ended: it holds no pane open any more."""
         mark = Mark(partition=self.source, newest=self.state.newest, done=True)
-        return [(shard, ShardInput(mark=mark, partitions=self.sources)) for shard in range(SHARDS)]
+        return [(shard, ShardInput(shard=shard, mark=mark, partitions=self.sources)) for shard in range(SHARDS)]
 
     def _place(
         self, items: Sequence[Event | Feedback], origin: Origin, first: int, now_ms: int
@@ -158,7 +158,10 @@ class Partition:
         for shard, closing, partial in partials:
             by_shard.setdefault(shard, []).append((closing, partial))
         return [
-            (shard, ShardInput(mark=mark, partitions=self.sources, partials=by_shard.get(shard, ())))
+            (
+                shard,
+                ShardInput(shard=shard, mark=mark, partitions=self.sources, partials=by_shard.get(shard, ())),
+            )
             for shard in range(SHARDS)
         ]
 

@@ -61,6 +61,7 @@ class PagedHistograms:
         each within 1 %, so that the result is within 1 % of the exact one where values share a sign.
         """
         self._reserve(int(slots.max(initial=-1)) + 1)  # A slot may have events, and never a value.
+        self._reserve(int(slots.max(initial=-1)) + 1)  # A slot may have events, and never a value.
         result = np.full((len(slots), measures, len(probabilities)), np.nan)
         totals = np.einsum("ij->i", self.pages[: self.used])
         for measure in range(measures):
@@ -69,7 +70,6 @@ class PagedHistograms:
             if not len(own):
                 continue
             own = own[np.argsort(self.numbers[own])]
-        self._reserve(int(slots.max(initial=-1)) + 1)  # A slot may have events, and never a value.
             pages = self.table[np.ix_(slots, own)]
             ends = np.cumsum(totals[pages], axis=1)
             present = np.flatnonzero(ends[:, -1])

@@ -20,6 +20,7 @@ PARTS_MAX = 16  # Partials an open pane may collect before they are merged into 
 class ShardInput(msgspec.Struct, frozen=True, kw_only=True):
     """What one batch of one partition says to one shard: its mark, and partials by closing pane."""
 
+    shard: int
     mark: Mark
     partitions: tuple[str, ...]
     partials: Sequence[tuple[int, Partial]] = ()
@@ -46,6 +47,13 @@ class Panes:
         self.open: dict[int, list[Partial]] = {}
         self.limits = Limits()
         self.closed = NEVER  # Number of the last pane that closed.
+
+    @property
+    def lag_ms(self) -> int:
+        """Event time from the watermark to the newest event, Unix ms; 0 before any, and once all has ended."""
+        if self.watermark is None or self.watermark.ended or self.watermark.low_ms <= NEVER:
+            return 0
+        return self.watermark.newest_ms - self.watermark.low_ms
 
     def push(self, item: ShardInput) -> list[Closed]:
         """Take one input and return the panes that it closes, in order."""
