@@ -67,7 +67,7 @@ def replayed(
     The run is a process of its own: the embedded engine of a process has one store open at a time.
     """
     files = [_write(folder / f"{name}.ndjson", items) for name, items in events.items()]
-    options = ["--policy", HERE / "policies" / policy, "--out", folder / "out"]
+    options: list[str | Path] = ["--policy", HERE / "policies" / policy, "--out", folder / "out"]
     if feedback:
         options += ["--feedback", _write(folder / "feedback.ndjson", feedback)]
     run = subprocess.run([PROGRAM, "replay", *files, *options], capture_output=True, text=True, check=False)
