@@ -1,0 +1,144 @@
+"""A short demo end to end: what SQL says of it, what it leaves, what it replaces, and that it can be replayed."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from prometheus_client import CollectorRegistry
+from rich.console import Console
+from typer.testing import CliRunner
+
+from flows import cli, demo, demo_report, replay, settings, sql
+from flows.world import MINUTE_MS, World
+from operators.connectors.query import ask
+from operators.connectors.stop import Stop
+from operators.metrics import Metrics
+
+WORLD = World(
+    start_ms=1_772_452_800_000,  # 2026-03-02 12:00 UTC
+    length_ms=6 * MINUTE_MS,
+    requests=6_000,
+    release_ms=MINUTE_MS,
+    candidate_share=0.5,
+    delay_ms_min=5_000,
+    delay_ms_max=40_000,
+    spoiled_every=2_000,
+)
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished demo: its folder, what it came to, and what was printed."""
+
+    data: Path
+    summary: replay.Summary
+    text: str
+
+
+def _run(data: Path, world: World = WORLD, stop: Stop | None = None, *, terminal: bool = False) -> Shown:
+    text = io.StringIO()
+    console = Console(file=text, width=80, force_terminal=terminal, highlight=False)
+    summary = demo.run(world, 0, data, stop or Stop(), console)
+    return Shown(data=data, summary=summary, text=text.getvalue())
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    return _run(tmp_path_factory.mktemp("demo") / "data")
+
+
+def _query(data: Path, query: str) -> Sequence[Sequence[Any]]:
+    return ask(settings.embedded(data), query, {})[1]
+
+
+def test_every_message_is_accounted_for(shown: Shown) -> None:
+    assert shown.summary.complete
+    assert shown.summary.events == WORLD.requests - 3
+    assert shown.summary.rejects == {"bad_json": 3}
+    lines = (shown.data / "events.ndjson").read_bytes().splitlines()
+    labels = (shown.data / "feedback.ndjson").read_bytes().splitlines()
+    assert (len(lines), len(labels)) == (WORLD.requests, shown.summary.feedback)
+    refused = _query(shown.data, "SELECT source, position FROM dead_letter_latest ORDER BY position")
+    assert refused == [(str(shown.data / "events.ndjson"), number) for number in (2_000, 4_000, 6_000)]
+
+
+def test_the_intervals_are_apart_in_the_spoiled_slice_and_not_in_the_others(shown: Shown) -> None:
+    hour = {"end_ms": str(WORLD.end_ms)}
+    _, rows = ask(settings.embedded(shown.data), demo_report.HOUR, hour)
+    slices = ["*", "region=ap", "region=eu", "region=us", "segment=free", "segment=pro"]
+    assert [row[:2] for row in rows] == [(name, version) for name in slices for version in ("v1", "v2")]
+    apart = {v1[0]: v2[9] < v1[8] for v1, v2 in zip(rows[::2], rows[1::2], strict=True)}  # upper of v2, lower of v1
+    assert (apart["region=eu"], apart["region=ap"], apart["region=us"]) == (True, False, False)
+    ratios = {row[:2]: row[7] for row in rows}
+    assert ratios["region=eu", "v1"] > 0.86
+    assert ratios["region=eu", "v2"] < 0.78
+    assert {row[3] for row in rows} == {1.0}
+    assert sum(row[2] for row in rows if row[0] == "*") == shown.summary.events
+
+
+def test_plain_output_has_no_control_characters(shown: Shown) -> None:
+    assert not {character for character in shown.text if ord(character) < 32} - {"\n"}
+    line = next(line for line in shown.text.splitlines() if line.startswith("12:06 UTC"))
+    assert "5,997 requests" in line
+    assert any(line.startswith("region=eu") for line in shown.text.splitlines())
+    assert "…" not in shown.text
+
+
+def test_every_printed_question_has_an_answer(shown: Shown) -> None:
+    for title, query in demo_report.QUESTIONS:
+        assert f'sql --data {shown.data} "{query}"' in shown.text
+        answer = sql.answer(settings.embedded(shown.data), query, "csv", [])
+        assert len(answer.splitlines()) > 1, title
+
+
+def test_the_served_files_replay_to_the_same_tables(shown: Shown, tmp_path: Path) -> None:
+    policy = settings.load_policy(settings.Settings().policy)
+    files = [shown.data / "events.ndjson"], [shown.data / "feedback.ndjson"]
+    inputs = replay.inputs_of(*files, policy, lambda name, count: None)
+    replay.run(inputs, policy, tmp_path, Stop(), Metrics(CollectorRegistry()))
+    for table in ("sli_pane", "measure_pane", "outcome_pane", "sli_window", "measure_window", "dead_letter"):
+        query = f"SELECT * EXCEPT (inserted_at) FROM {table}_latest ORDER BY ALL"  # noqa: S608
+        rows = _query(shown.data, query)
+        assert rows
+        assert _query(tmp_path, query) == rows, table
+
+
+def test_a_second_demo_replaces_the_first_and_nothing_else(tmp_path: Path) -> None:
+    world = msgspec.structs.replace(WORLD, requests=1_000)
+    first = _run(tmp_path, world)
+    (tmp_path / "notes.txt").write_text("mine")
+    second = _run(tmp_path, msgspec.structs.replace(world, requests=1_500), terminal=True)
+    assert (first.summary.events, second.summary.events) == (1_000, 1_500)
+    counted = _query(tmp_path, "SELECT sum(n) FROM outcome_pane_latest")
+    assert counted == [(1_500,)]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert "█" in second.text
+
+
+def test_an_interrupted_demo_says_no_results_and_is_replaced(tmp_path: Path) -> None:
+    world = msgspec.structs.replace(WORLD, requests=1_000)
+    stop = Stop()
+    stop.request()
+    interrupted = _run(tmp_path, world, stop)
+    assert not interrupted.summary.complete
+    assert "Look further" not in interrupted.text
+    assert _run(tmp_path, world).summary.complete
+
+
+def test_another_folder_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text("{}")
+    result = CliRunner().invoke(cli.app, ["demo", "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        f"rollguard: {tmp_path}: the folder holds something other than an earlier demo; "
+        "name another with --data, or empty it"
+    ]
+    assert (tmp_path / "summary.json").read_text() == "{}"
+
+
+def test_the_hour_lies_in_the_past() -> None:
+    world = demo.last_hour()
+    assert world.length_ms == 60 * MINUTE_MS
+    assert world.start_ms % world.length_ms == 0
