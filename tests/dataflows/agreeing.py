@@ -1,0 +1,107 @@
+"""Holds what the monitor wrote against the oracle: counts and sums exactly, quantiles and histograms within 1 %."""
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from tests.dataflows.running import Table
+from tests.oracle import Answer, Row, exact_sum, wilson
+
+PANE = ("model", "version", "slice", "pane_start", "late", "arrival")
+WINDOW = ("model", "version", "slice", "kind", "size_ms", "window_start", "window_end")
+WITHIN = 0.01 * (1 + 1e-9)
+
+
+def check(tables: Table, answer: Answer, policy_text: str) -> None:
+    """Every row that must be there is, once, with the right content; and no other."""
+    policy = tomllib.loads(policy_text)
+    _check_panes(tables, answer)
+    _check_windows(tables, answer)
+    found = {(row["source"], row["position"], row["item"], row["reason"]) for row in tables["dead_letter"]}
+    assert found == answer.rejects
+    assert len(tables["dead_letter"]) == len(answer.rejects)
+    for name, rows in tables.items():
+        for row in rows:
+            if "dims" in row:
+                assert list(row["dims"]) == [known for known in policy["slices"]["dimensions"] if known in row["dims"]]
+                assert (row["slice"] == "*") == (not row["dims"]), name
+
+
+def _by_key(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[Row, Mapping[str, Any]]:
+    found = {tuple(row[name] for name in names): row for row in rows}
+    assert len(found) == len(rows), "two rows with one key: the database would keep only one of them"
+    return found
+
+
+def _same_keys(found: Mapping[Row, object], wanted: Mapping[Row, object]) -> None:
+    missing, surplus = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    assert not missing, f"{len(missing)} rows missing: {missing[:3]}"
+    assert not surplus, f"{len(surplus)} rows too many: {surplus[:3]}"
+
+
+def _check_panes(tables: Table, answer: Answer) -> None:
+    slis = _by_key(tables["sli_pane"], (*PANE, "sli"))
+    _same_keys(slis, answer.sli_pane)
+    for key, counts in answer.sli_pane.items():
+        row = slis[key]
+        assert (row["good"], row["bad"], row["neither"]) == counts, key
+        assert row["ver"] == sum(counts)
+    outcomes = _by_key(tables["outcome_pane"], (*PANE, "error_type"))
+    _same_keys(outcomes, answer.outcome_pane)
+    for key, n in answer.outcome_pane.items():
+        assert outcomes[key]["n"] == outcomes[key]["ver"] == n, key
+    measures = _by_key(tables["measure_pane"], (*PANE, "measure"))
+    _same_keys(measures, answer.measure_pane)
+    for key, values in answer.measure_pane.items():
+        _check_measure_pane(measures[key], values)
+
+
+def _check_measure_pane(row: Mapping[str, Any], values: Sequence[Decimal]) -> None:
+    assert row["n"] == row["ver"] == len(values)
+    assert Decimal(row["sum"]).scaleb(-9) == exact_sum(row["measure"], values)
+    numbers = np.sort(np.array([float(value) for value in values]))
+    assert (row["min"], row["max"]) == (numbers[0], numbers[-1])
+    codes, counts, gamma = np.array(row["buckets"]), np.array(row["counts"]), row["gamma"]
+    assert (np.diff(codes) > 0).all()
+    assert (counts > 0).all()
+    assert counts.sum() == len(values)
+    # As the comment in 0001_panes.sql decodes them.
+    middles = [
+        0.0 if code == -2000 else math.copysign(2 * gamma ** (code if code > -2000 else -(code + 4000)), code + 2000)
+        for code in codes.tolist()
+    ]
+    told = np.sort(np.repeat(np.array(middles) / (gamma + 1), counts))
+    assert within(told, numbers), (row, numbers)
+
+
+def _check_windows(tables: Table, answer: Answer) -> None:
+    slis = _by_key(tables["sli_window"], (*WINDOW, "sli"))
+    _same_keys(slis, answer.sli_window)
+    for key, (good, bad) in answer.sli_window.items():
+        row = slis[key]
+        assert (row["good"], row["bad"], row["ver"]) == (good, bad, good + bad), key
+        assert row["ratio"] == good / (good + bad)
+        assert np.allclose((row["lower"], row["upper"]), wilson(good, good + bad), atol=1e-9)
+        assert 0 <= row["lower"] <= row["ratio"] <= row["upper"] <= 1
+    measures = _by_key(tables["measure_window"], (*WINDOW, "measure"))
+    _same_keys(measures, answer.measure_window)
+    for key, values in answer.measure_window.items():
+        row = measures[key]
+        numbers = np.array([float(value) for value in values])
+        assert row["n"] == row["ver"] == len(values), key
+        assert math.isclose(row["mean"], exact_sum(row["measure"], values) / len(values), rel_tol=1e-14), key
+        assert row["max"] == numbers.max()
+        told = [row[name] for name in ("p50", "p90", "p95", "p99")]
+        wanted = np.quantile(numbers, [0.5, 0.9, 0.95, 0.99])
+        # Between neighbours of unlike sign only an error of 1 % of the larger one is promised.
+        slack = 0.01 * np.abs(numbers).max() if numbers.min() < 0 < numbers.max() else 0.0
+        assert within(np.array(told), wanted, slack), (key, told, wanted)
+
+
+def within(told: Any, wanted: Any, slack: float = 0.0) -> bool:
+    """Whether values agree within 1 %, and within the finest bucket around zero."""
+    return bool(np.all(np.abs(told - wanted) <= WITHIN * np.abs(wanted) + slack + 1e-9))

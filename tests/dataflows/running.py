@@ -1,0 +1,183 @@
+"""Runs the monitor over logs in memory: through the real dataflow, or its engine-free parts in any order of batches."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import msgspec
+from bytewax.testing import TestingSink, run_main
+
+from flows import monitor
+from operators.connectors.source import Input, MonitorSource
+from operators.connectors.stop import Stop
+from operators.guard import shard_key
+from operators.ingest.item_rows import dead_letter_rows, feedback_rows
+from operators.ingest.partition import Batch, Partition
+from operators.policy import Policy
+from operators.rows import Coded, Ragged, Rows
+from operators.window.pane_rows import pane_rows
+from operators.window.panes import Panes, ShardInput
+from operators.window.window_rows import QUANTILES, window_rows
+from operators.window.windows import Windows
+from tests.oracle import Log
+
+Table = dict[str, list[dict[str, Any]]]
+
+
+def plain(column: Any) -> list[Any]:
+    """One Python value per row of a column."""
+    if isinstance(column, Coded):
+        return [column.values[code] for code in column.codes.tolist()]
+    if isinstance(column, Ragged):
+        return [column.flat[start:end].tolist() for start, end in pairwise(column.offsets.tolist())]
+    return list(column.tolist() if hasattr(column, "tolist") else column)
+
+
+def expand(rows: Rows) -> list[dict[str, Any]]:
+    """Rows as dictionaries."""
+    columns = [plain(column) for column in rows.columns.values()]
+    return [dict(zip(rows.columns, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def tables_of(all_rows: Iterable[Rows]) -> Table:
+    tables: Table = defaultdict(list)
+    for rows in all_rows:
+        tables[rows.table] += expand(rows)
+    return tables
+
+
+def exact(tables: Table) -> list[str]:
+    """Every row of every table as text that tells apart any two bits, in one order."""
+    return sorted(
+        table
+        + " "
+        + " ".join(f"{name}={value.hex() if isinstance(value, float) else value!r}" for name, value in cells)
+        for table, rows in tables.items()
+        for cells in (row.items() for row in rows)
+    )
+
+
+class MemoryReader:
+    """Reads batches from memory; `pauses` is how often it has nothing at the moment before each."""
+
+    def __init__(self, log: Log, sizes: Callable[[], int], pauses: Callable[[], int]) -> None:
+        self._log, self._sizes, self._pauses = log, sizes, pauses
+        self._at = 0
+        self._wait = pauses()
+
+    @property
+    def position(self) -> int:
+        return self._log.first + self._at
+
+    def read(self) -> Sequence[bytes] | None:
+        if self._wait:
+            self._wait -= 1
+            return []
+        if self._at >= len(self._log.messages):
+            return None
+        first = self._at
+        self._at = min(first + self._sizes(), len(self._log.messages))
+        self._wait = self._pauses()
+        return self._log.messages[first : self._at]
+
+    def close(self) -> None: ...
+
+
+class Ran(msgspec.Struct, kw_only=True):
+    """What a run wrote, and what it took in."""
+
+    tables: Table
+    letters: list[dict[str, Any]]
+    batches: list[tuple[str, Batch]]
+    stop: Stop
+
+    @property
+    def items(self) -> int:
+        return sum(batch.items for _, batch in self.batches)
+
+    @property
+    def rejects(self) -> int:
+        return sum(len(batch.rejects) for _, batch in self.batches)
+
+
+def run_flow(
+    policy: Policy,
+    logs: Sequence[Log],
+    started_ms: int,
+    *,
+    sizes: Callable[[], int] = lambda: 1_000,
+    pauses: Callable[[str], int] = lambda _: 0,
+) -> Ran:
+    """Run the real dataflow. `sizes` draws the messages of each batch, `pauses` the empty reads before it."""
+
+    def opener(log: Log) -> Callable[[], MemoryReader]:
+        return lambda: MemoryReader(log, sizes, lambda: pauses(log.name))
+
+    stop = Stop()
+    batches: list[tuple[str, Batch]] = []
+    inputs = [Input(name=log.name, stream=_stream(log), open=opener(log)) for log in logs]
+    source = MonitorSource(
+        inputs,
+        policy,
+        started_ms=started_ms,
+        stop=stop,
+        observe=lambda name, batch: batches.append((name, batch)),
+    )
+    rows: list[tuple[str, Rows]] = []
+    letters: list[tuple[str, Rows]] = []
+    flow = monitor.build(policy, source, TestingSink(rows), TestingSink(letters))
+    run_main(flow)  # type: ignore[no-untyped-call]  # A native function.
+    return Ran(
+        tables=tables_of(rows for _, rows in rows),
+        letters=[letter for _, some in letters for letter in expand(some)],
+        batches=batches,
+        stop=stop,
+    )
+
+
+def run_pure(policy: Policy, logs: Sequence[Log], started_ms: int, random: Random, size_max: int) -> Table:
+    """Run the engine-free parts in a random order of partitions, each in batches of a random size."""
+    names = tuple(log.name for log in logs)
+    partitions = {log.name: Partition(log.name, _stream(log), names, policy) for log in logs}
+    at = dict.fromkeys(names, 0)
+    shards = _Shards(policy)
+    out: list[Rows] = []
+    left = {log.name: log for log in logs}
+    while left:
+        log = left[random.choice(list(left))]
+        first = at[log.name]
+        if first >= len(log.messages):
+            out += shards.push(partitions[log.name].end())
+            del left[log.name]
+            continue
+        messages = log.messages[first : first + random.randint(1, size_max)]
+        at[log.name] += len(messages)
+        batch = partitions[log.name].take(messages, log.first + first, started_ms)
+        out += shards.push(batch.inputs)
+        if batch.rejects:
+            out.append(dead_letter_rows(batch.rejects, log.name, policy))
+        if batch.feedback:
+            out.append(feedback_rows(batch.feedback, policy))
+    return tables_of(out)
+
+
+class _Shards:
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._panes: dict[str, Panes] = defaultdict(lambda: Panes(policy))
+        self._windows: dict[str, Windows] = defaultdict(lambda: Windows(policy, tuple(QUANTILES.values())))
+
+    def push(self, inputs: Iterable[tuple[int, ShardInput]]) -> list[Rows]:
+        out: list[Rows] = []
+        for shard, item in inputs:
+            for closed in self._panes[shard_key(shard)].push(item):
+                out += pane_rows(closed, self._policy)
+                for counts in self._windows[shard_key(shard)].push(closed):
+                    out += window_rows(counts, self._policy)
+        return out
+
+
+def _stream(log: Log) -> Any:
+    return log.stream
