@@ -47,6 +47,8 @@ def run(world: World, seconds: float, data: Path, stop: Stop, console: Console) 
         inputs = Stage(traffic, seconds).inputs(data)
         metrics = Metrics(CollectorRegistry())
         summary = replay.run(inputs, policy, data, stop, metrics, claim=begin, watch=view)
+        if summary.complete:
+            view.finish()
     if summary.complete:
         conclude(summary, traffic, data, console)
     return summary

@@ -35,6 +35,7 @@ class View:
         self._region = policy.dimensions.index("region")
         self._pane_ms = policy.pane_ms
         self._step_ms = world.length_ms // STEPS
+        self._step = f"{self._step_ms / MINUTE_MS:g} min"
         # (version, region) -> good and bad answers by step of the hour.
         self._judged: dict[tuple[str, str], NDArray[np.int64]] = defaultdict(lambda: np.zeros((STEPS, 2), np.int64))
         self._requests = self._labels = 0
@@ -48,8 +49,6 @@ class View:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if kind is None and self._requests:
-            self._draw(self._world.end_ms)
         if self._live is not None:
             self._live.stop()
 
@@ -62,6 +61,10 @@ class View:
         for _, shard_input in batch.inputs:
             for _, partial in shard_input.partials:
                 self._count(partial)
+
+    def finish(self) -> None:
+        """Show the whole hour; the last labels came after the last requests were shown."""
+        self._draw(self._world.end_ms)
 
     def _count(self, partial: Partial) -> None:
         steps = (partial.pane * self._pane_ms - self._world.start_ms) // self._step_ms
@@ -92,7 +95,7 @@ class View:
             f"{version} " + " ".join(f"{region} {self._share(version, region, step)}" for region in sorted(REGIONS))
             for version in self._versions()
         ]
-        return "correct: " + "   ".join(parts)
+        return f"correct in {self._step}: " + "   ".join(parts)
 
     def _versions(self) -> Iterator[str]:
         return (version for version in (BASELINE, CANDIDATE) if any(version == known for known, _ in self._judged))
@@ -107,7 +110,7 @@ class View:
         table.add_column("correct, 50-100 %")
         for version in (BASELINE, CANDIDATE):
             table.add_column(version)
-            table.add_column(f"{self._step_ms / MINUTE_MS:g} min", justify="right")
+            table.add_column(self._step, justify="right")
         for region in sorted(REGIONS):
             cells = [f"region={region}"]
             for version in (BASELINE, CANDIDATE):

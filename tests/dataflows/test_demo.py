@@ -123,6 +123,7 @@ def test_an_interrupted_demo_says_no_results_and_is_replaced(tmp_path: Path) -> 
     stop.request()
     interrupted = _run(tmp_path, world, stop)
     assert not interrupted.summary.complete
+    assert "UTC  " not in interrupted.text
     assert "Look further" not in interrupted.text
     assert _run(tmp_path, world).summary.complete
 
