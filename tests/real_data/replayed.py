@@ -17,6 +17,7 @@ from tests.conftest import MIGRATIONS
 
 HERE = Path(__file__).parent
 PROGRAM = Path(sys.executable).with_name("rollguard")
+TIMEOUT_S = 120  # The largest run takes six seconds.
 ALWAYS = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 # The tables that the query files read where the range is within the life of panes.
 PANES = {
@@ -70,7 +71,8 @@ def replayed(
     options: list[str | Path] = ["--policy", HERE / "policies" / policy, "--out", folder / "out"]
     if feedback:
         options += ["--feedback", _write(folder / "feedback.ndjson", feedback)]
-    run = subprocess.run([PROGRAM, "replay", *files, *options], capture_output=True, text=True, check=False)
+    command = [PROGRAM, "replay", *files, *options]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
     assert run.returncode == 0, run.stderr
     client = open_client(embedded(folder / "out"))
     try:

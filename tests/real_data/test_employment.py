@@ -1,6 +1,6 @@
 """SQL on a replay of 137,911 predictions and their labels gives the accuracy of every slice exactly.
 
-Massachusetts employment 2015 and 2016 of the US Census, predicted by the model of NannyML's data set library.
+Massachusetts employment in 2015 and 2016 from the US Census (PUMS), with the predictions that NannyML ships.
 """
 
 from collections.abc import Iterator
