@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from flows.replay import Summary
 
-QUESTION = "SELECT version, slice, sli, ratio FROM sli_window ORDER BY window_end"
+QUESTION = "SELECT version, slice, sli, ratio FROM sli_window_latest ORDER BY window_end"
 
 
 @contextmanager
@@ -32,7 +32,9 @@ def print_summary(summary: Summary, out: Path) -> None:
     console = Console(highlight=False)
     refused = sum(summary.rejects.values())
     span = f", {_clock(summary.first_ms)} to {_clock(summary.last_ms)}" if summary.last_ms else ""
-    console.print(f"{summary.events} events and {summary.feedback} feedback in {summary.seconds} s{span}")
+    console.print(
+        f"{summary.events} events and {summary.feedback} feedback in {summary.seconds} s{span}", soft_wrap=True
+    )
     if summary.late:
         console.print(f"{summary.late} came late and are counted in rows of their own (late = 1)")
     if refused:
@@ -41,7 +43,7 @@ def print_summary(summary: Summary, out: Path) -> None:
     if summary.rows_refused:
         console.print(f"{summary.rows_refused} rows refused by ClickHouse (see {out / 'deadletter.ndjson'})")
     rows = ", ".join(f"{count} {table}" for table, count in sorted(summary.rows.items()))
-    console.print(f"rows: {rows or 'none'}")
+    console.print(f"rows: {rows or 'none'}", soft_wrap=True)
     console.print(f'ask: rollguard sql --data {out} "{QUESTION}"', soft_wrap=True)
 
 
