@@ -101,11 +101,11 @@ class View:
         return (version for version in (BASELINE, CANDIDATE) if any(version == known for known, _ in self._judged))
 
     def _share(self, version: str, region: str, step: int) -> str:
-        good, bad = self._judged[version, region][step]
+        good, bad = self._judged[version, region][step] if step >= 0 else (0, 0)
         return f"{100 * good / (good + bad):5.1f} %" if good + bad else "    - "
 
     def _table(self, step: int) -> Table:
-        """The share of right answers by version and region: a chart of the hour so far, and its last whole step."""
+        """The share of right answers by version and region: a chart of the whole steps so far, and the last of them."""
         table = Table(box=None, padding=(0, 2, 0, 0))
         table.add_column("correct, 50-100 %")
         for version in (BASELINE, CANDIDATE):
@@ -114,13 +114,13 @@ class View:
         for region in sorted(REGIONS):
             cells = [f"region={region}"]
             for version in (BASELINE, CANDIDATE):
-                cells += [self._chart(version, region, step), self._share(version, region, max(step - 1, 0))]
+                cells += [self._chart(version, region, step), self._share(version, region, step - 1)]
             table.add_row(*cells)
         return table
 
     def _chart(self, version: str, region: str, step: int) -> str:
         blocks = ""
-        for good, bad in self._judged[version, region][: step + 1]:
+        for good, bad in self._judged[version, region][:step]:
             height = (good / (good + bad) - SHARE_MIN) / (1 - SHARE_MIN) if good + bad else 0.0
             blocks += BLOCKS[max(0, min(len(BLOCKS) - 1, int(height * len(BLOCKS))))] if good + bad else " "
         return blocks.ljust(STEPS)
