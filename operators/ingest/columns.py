@@ -29,9 +29,9 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     """n items of one stream: `series` (n,) index into `names`; `errors` (n,) into `error_types`, 0 is none.
 
     `numbers` are float columns (n,): one per field that the policy names; for feedback also, under
-    `of_kind_name(field)`, 1 where the item is of the field's kind, and LABEL; for events, under the name of `flagged_name` of
-    an SLI of kind flag_absent, 1 where one of its flags is set. There is no negative zero: it equals zero, so
-    which of the two is the smallest would depend on the order of items.
+    `of_kind_name(field)`, 1 where the item is of the field's kind, and LABEL; for events, under the
+    `flagged_name` of an SLI of kind flag_absent, 1 where one of its flags is set. There is no negative zero: it
+    equals zero, so which of the two is the smallest would depend on the order of items.
     """
 
     stream: Stream
