@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from operators.policy import Policy
-from operators.window.partial import OTHER, Partial, Series, sum_by_key, used_series
+from operators.window.partial import OTHER, Ints, Partial, Series, sum_by_key, used_series
 
 Name = tuple[object, ...]  # A series, or (version,).
 AnyName = TypeVar("AnyName", bound=Name)
@@ -60,10 +60,11 @@ class Limits(msgspec.Struct, kw_only=True):
         for model, names in by_model.items():
             new_versions = self.versions.touch(model, {(name.version,) for name in names}, pane)
             new_series = self.series.touch(model, names, pane)
-            if new_series:
+            # A version that was pushed out comes back with series that are known still.
+            if new_versions or new_series:
                 counts = _counts(parts, model)
                 self._admit(model, counts, (new_versions, new_series), pane, policy)
-                renamed |= {name: self._home(name) for name in new_series}
+                renamed |= {name: self._home(name) for name in names}
         return {name: home for name, home in renamed.items() if name != home}
 
     def _admit(
@@ -105,19 +106,31 @@ def _counts(parts: Iterable[Partial], model: str) -> Counter[Series]:
 
 
 def limit_error_types(part: Partial, error_types_max: int) -> Partial:
-    """Count the error types of a closed pane past the limit under `__other__`, the rarest first."""
-    if len(part.error_types) <= error_types_max:
+    """Count the error types of a closed pane past the limit of their model under `__other__`, the rarest first.
+
+    Success ("") is no error type: it is told apart, however rare.
+    """
+    names = list(dict.fromkeys([*part.error_types, OTHER]))
+    if len(names) <= error_types_max:
         return part
-    totals = np.bincount(part.outcomes[:, 1], weights=part.outcomes[:, 2], minlength=len(part.error_types))
-    by_count = sorted(range(len(totals)), key=lambda code: (-totals[code], part.error_types[code]))
-    kept = by_count[:error_types_max]
-    new = np.full(len(totals), len(kept))
-    new[kept] = np.arange(len(kept))
-    width = len(kept) + 1
-    keys = part.outcomes[:, 0] * width + new[part.outcomes[:, 1]]
-    keys, counts = sum_by_key(keys, part.outcomes[:, 2])
-    return msgspec.structs.replace(
-        part,
-        error_types=[*(part.error_types[code] for code in kept), OTHER],
-        outcomes=np.column_stack((keys // width, keys % width, counts)),
-    )
+    rows, codes, counts = part.outcomes.T
+    models = {model: index for index, model in enumerate(dict.fromkeys(name.model for name in part.series))}
+    owners = np.array([models[name.model] for name in part.series], np.int64)[part.which[rows]]
+    kinds = owners * len(names) + codes
+    past = np.isin(kinds, _past(*sum_by_key(kinds, counts), names, error_types_max))
+    keys = rows * len(names) + np.where(past, names.index(OTHER), codes)
+    keys, counts = sum_by_key(keys, counts)
+    outcomes = np.column_stack((keys // len(names), keys % len(names), counts))
+    return msgspec.structs.replace(part, error_types=names, outcomes=outcomes)
+
+
+def _past(kinds: Ints, totals: Ints, names: Sequence[str], room: int) -> list[int]:
+    """Return the kinds (owner * names + code) past the `room` of their owner."""
+    ranked = zip((-totals).tolist(), [names[kind % len(names)] for kind in kinds.tolist()], kinds.tolist(), strict=True)
+    taken: Counter[int] = Counter()
+    past = []
+    for _, name, kind in sorted(ranked):
+        taken[kind // len(names)] += name != ""
+        if name != "" and taken[kind // len(names)] > room:
+            past.append(kind)
+    return past
