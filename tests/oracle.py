@@ -153,6 +153,11 @@ def _limit_series(items: Sequence[Item], policy: dict[str, Any]) -> list[Item]:
     for pane, inside in sorted(by_pane.items()):
         for model in {item.model for item in inside}:
             own = [item for item in inside if item.model == model]
+            series[model].update(
+                ((v, *values), pane)
+                for v, values in {(i.version, i.values) for i in own}
+                if (v, *values) in series[model]
+            )
             wanted = Counter((item.version,) for item in own)
             _admit(versions[model], wanted, pane, policy["slices"].get("versions_max", 100), silent)
             known = Counter((item.version, *item.values) for item in own if (item.version,) in versions[model])

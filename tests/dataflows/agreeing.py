@@ -62,7 +62,7 @@ def _check_panes(tables: Table, answer: Answer) -> None:
 
 def _check_measure_pane(row: Mapping[str, Any], values: Sequence[Decimal]) -> None:
     assert row["n"] == row["ver"] == len(values)
-    assert Decimal(row["sum"]).scaleb(-9) == exact_sum(row["measure"], values)
+    assert Decimal(row["sum"]).scaleb(-9) == exact_sum(row["measure"], values), row["measure"]
     numbers = np.sort(np.array([float(value) for value in values]))
     assert (row["min"], row["max"]) == (numbers[0], numbers[-1])
     codes, counts, gamma = np.array(row["buckets"]), np.array(row["counts"]), row["gamma"]
