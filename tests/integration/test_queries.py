@@ -92,7 +92,7 @@ def _wilson(good: int, n: int) -> tuple[float, float]:
 
 
 def _quantiles(values: list[float], shares: Sequence[float]) -> list[float]:
-    return [float(np.quantile(values, share, method="inverted_cdf")) for share in shares]
+    return [float(np.quantile(values, share)) for share in shares]
 
 
 def _sizes(by: Sequence[str], measure: str) -> Callable[[list[Event]], list[Row]]:

@@ -8,26 +8,34 @@
 --
 -- Needs the measure ttft_ms in the policy, and no slice dimension. Quantiles are within 1 % as in
 -- measure_quantiles.sql. An interval in which a version streamed nothing has no row.
-SELECT
-  time,
-  version,
-  sum(weight) AS n,
-  quantileExactWeighted(0.5)(value, weight) AS p50,
-  quantileExactWeighted(0.95)(value, weight) AS p95,
-  quantileExactWeighted(0.99)(value, weight) AS p99
+WITH
+  arrayMap(level -> level * (n - 1), [0.5, 0.95, 0.99]) AS ranks,
+  arrayMap(rank -> values[arrayFirstIndex(upto -> upto > floor(rank), upto_values)], ranks) AS below,
+  arrayMap(rank -> values[arrayFirstIndex(upto -> upto > ceil(rank), upto_values)], ranks) AS above,
+  arrayMap((rank, low, high) -> low + (rank - floor(rank)) * (high - low), ranks, below, above) AS quantiles
+SELECT time, version, n, quantiles[1] AS p50, quantiles[2] AS p95, quantiles[3] AS p99
 FROM (
   SELECT
-    toStartOfInterval(p.pane_start, toIntervalSecond({step_s:UInt32})) AS time,
-    p.version AS version,
-    bucket.1 AS value,
-    sum(bucket.2) AS weight
-  FROM {panes:Identifier} AS p
-  ARRAY JOIN arrayZip(p.bucket_values, p.counts) AS bucket
-  WHERE p.model = {model:String}
-    AND p.measure = 'ttft_ms'
-    AND p.pane_start >= {from:DateTime64(3, 'UTC')}
-    AND p.pane_start < {to:DateTime64(3, 'UTC')}
-  GROUP BY time, version, value
+    time,
+    version,
+    arraySort(groupArray((value, weight))) AS buckets,
+    buckets.1 AS values,
+    arrayCumSum(buckets.2) AS upto_values,
+    sum(weight) AS n
+  FROM (
+    SELECT
+      toStartOfInterval(p.pane_start, toIntervalSecond({step_s:UInt32})) AS time,
+      p.version AS version,
+      bucket.1 AS value,
+      sum(bucket.2) AS weight
+    FROM {panes:Identifier} AS p
+    ARRAY JOIN arrayZip(p.bucket_values, p.counts) AS bucket
+    WHERE p.model = {model:String}
+      AND p.measure = 'ttft_ms'
+      AND p.pane_start >= {from:DateTime64(3, 'UTC')}
+      AND p.pane_start < {to:DateTime64(3, 'UTC')}
+    GROUP BY time, version, value
+  )
+  GROUP BY time, version
 )
-GROUP BY time, version
 ORDER BY time, version

@@ -1,0 +1,53 @@
+"""What the README prints as commands is run as printed."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+README = (CHECKOUT / "README.md").read_text()
+OWN_EVENTS = README.partition("## Your own events")[2].partition("\n## ")[0]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", OWN_EVENTS, flags=re.DOTALL)
+
+
+def run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_own_events_are_replayed_and_asked_as_the_readme_says(tmp_path: Path) -> None:
+    events, feedback = blocks("json")
+    (tmp_path / "events.ndjson").write_text(events)
+    (tmp_path / "feedback.ndjson").write_text(feedback)
+    (tmp_path / "infra").symlink_to(CHECKOUT / "infra")
+    (commands,) = blocks("sh")
+    replay, windows, errors = commands.strip().splitlines()
+    program = str(Path(sys.executable).with_name("rollguard"))
+
+    def as_printed(line: str) -> list[str]:
+        return [program, *shlex.split(line)[1:]]
+
+    assert "2 events and 1 feedback" in run(as_printed(replay), tmp_path)
+    assert "region=eu,segment=pro" in run(as_printed(windows), tmp_path)
+    assert "timeout" in run(as_printed(errors), tmp_path)
+
+
+def test_the_policy_that_the_readme_excerpts_is_the_default_policy() -> None:
+    (excerpt,) = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
+    default = (CHECKOUT / "flows" / "policy.toml").read_text()
+    for line in excerpt.splitlines():
+        setting = line.partition("#")[0].strip().rstrip("[]{} ")
+        assert setting.partition(", {")[0] in default, line
+
+
+def test_every_make_target_and_file_that_the_readme_names_exists() -> None:
+    targets = re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert set(re.findall(r"`?make ([a-z]+)", README)) - {"s"} <= {*targets}
+    for path in re.findall(r"`((?:flows|operators|infra|tests)/[\w./-]*)`", README):
+        assert (CHECKOUT / path).exists(), path
