@@ -185,7 +185,8 @@ def test_an_sli_may_be_named_as_a_measure() -> None:
 def test_sums_are_exact_for_the_largest_and_the_smallest_values() -> None:
     """1e12 in units of 1e-6 is near the end of 64 bits, and some thousand of them are far past it.
 
-    (A float above 2**53 units is exact only if it and its units are: 2.0**39 is, 1e12 - 1 is off by 6e-5; money is exact to 1e-9 up to some millions.)
+    (A float above 2**53 units is exact only if it and its units are: 2.0**39 is, 1e12 - 1 is off by 6e-5. Money is
+    exact to 1e-9 up to some millions.)
     """
     values = [1e12, -1e12, 1e-6, 0.0, 123456789.123457]
     random = Random(7)
