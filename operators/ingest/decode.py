@@ -42,16 +42,16 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def split(message: bytes) -> list[bytes]:
-    """Return the JSON texts of a message's items. `msgspec.DecodeError` if it is a broken array."""
+    """Return the JSON texts of a message's items. One of `UNDECODABLE` if it is a broken array."""
     if message.lstrip()[:1] == b"[":
         return [bytes(item) for item in msgspec.json.decode(message, type=list[msgspec.Raw])]
     lines = [line for line in message.splitlines() if line.strip()]
-    if len(lines) > 1 and not _is_object(lines[0]):
+    if len(lines) > 1 and not _is_json(lines[0]) and (_is_json(message) or not any(map(_is_json, lines))):
         return [message]  # One object over several lines.
     return lines
 
 
-def _is_object(text: bytes) -> bool:
+def _is_json(text: bytes) -> bool:
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
     except UNDECODABLE:

@@ -7,6 +7,7 @@ depend on batches, other partitions or clocks. What the partition remembers is `
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from operator import attrgetter
 from typing import cast
 
 import msgspec
@@ -89,7 +90,7 @@ class Partition:
                 builder.add_feedback(cast(list[Feedback], items))
                 feedback += cast(list[Feedback], items)
             places.append(placed)
-            rejects += bad + refused
+            rejects += sorted(bad + refused, key=attrgetter("position", "item"))  # In any batches in this order.
         placed = joined(places)
         columns = builder.build()
         shards = np.array([shard_of(name.model) for name in columns.names], np.int64)

@@ -1,0 +1,81 @@
+"""Bad input is a dead letter with a reason, never the end of the worker, and never lost: the sum is exact."""
+
+import os
+from random import Random
+
+import pytest
+
+from operators.connectors.arrow import to_arrow
+from operators.ingest.item_rows import dead_letter_rows, feedback_rows
+from operators.ingest.partition import Partition
+from operators.policy_toml import parse
+from operators.window.pane_rows import pane_rows
+from operators.window.panes import Panes
+from tests.dataflows.making import POLICY, STARTED_MS
+from tests.unit.mutating import OVERSIZED, mutant
+
+PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
+MESSAGES = 1_000_000 if PROVE else 100_000
+BATCH = 1_000
+REASONS = {
+    "bad_json", "bad_utf8", "wrong_type", "missing_field", "out_of_range", "too_large", "absurd_timestamp",
+    "future_timestamp", "too_late", "no_context",
+}  # fmt: skip
+RULES = parse(POLICY.replace("share_max = 1.0", f"share_max = 1.0\nmessage_bytes_max = {OVERSIZED}"))
+
+
+@pytest.mark.parametrize("stream", ["events", "feedback"])
+def test_every_mutated_message_is_counted_or_a_dead_letter(stream: str) -> None:
+    """Counted exactly, each dead letter once with a known reason, and all of it fits the tables."""
+    random = Random(20_251_009)
+    total = MESSAGES if stream == "events" else MESSAGES // 20
+    partition = Partition("p", "events" if stream == "events" else "feedback", ("p",), RULES)
+    panes = Panes(RULES)
+    counted = refused = summed = 0
+    for first in range(1, total, BATCH):
+        mutants = [mutant(random) for _ in range(BATCH)]
+        messages = [message for message, _ in mutants]
+        batch = partition.take(messages, first, STARTED_MS)
+        wanted = sum(1 if len(message) > OVERSIZED else items for message, items in mutants)
+        assert batch.items + len(batch.rejects) == wanted, _culprit(mutants, stream)
+        assert {reject.reason for reject in batch.rejects} <= REASONS
+        assert all(reject.value and reject.detail for reject in batch.rejects)
+        places = {(reject.position, reject.item) for reject in batch.rejects}
+        assert len(places) == len(batch.rejects)
+        assert all(first <= position < first + BATCH for position, _ in places)
+        counted += batch.items
+        refused += len(batch.rejects)
+        to_arrow(dead_letter_rows(batch.rejects, "p", RULES))
+        to_arrow(feedback_rows(batch.feedback, RULES))
+        for shard, item in batch.inputs:
+            summed += sum(int(partial.events.sum()) for _, partial in item.partials)
+            if shard == 0:
+                for closed in panes.push(item):
+                    for rows in pane_rows(closed, RULES):
+                        to_arrow(rows)
+    assert summed == counted
+    assert min(counted, refused) > total // 20
+
+
+def _culprit(mutants: list[tuple[bytes, int]], stream: str) -> str:
+    """Find the message that is counted wrong."""
+    for message, items in mutants:
+        partition = Partition("p", "events" if stream == "events" else "feedback", ("p",), RULES)
+        batch = partition.take([message], 1, STARTED_MS)
+        if batch.items + len(batch.rejects) != (1 if len(message) > OVERSIZED else items):
+            return f"{items} items wanted, {batch.items} counted, refused {batch.rejects}: {message[:2_000]!r}"
+    return "none of them alone"
+
+
+def test_batches_do_not_show_in_the_dead_letters() -> None:
+    """A message is decoded by another way beside bad ones than beside good ones; its rejects are the same."""
+    random = Random(7)
+    messages = [mutant(random)[0] for _ in range(3_000)]
+    found = []
+    for size in (1, 7, 3_000):
+        partition = Partition("p", "events", ("p",), RULES)
+        rejects = []
+        for first in range(0, len(messages), size):
+            rejects += partition.take(messages[first : first + size], first + 1, STARTED_MS).rejects
+        found.append(rejects)
+    assert found[0] == found[1] == found[2]
