@@ -35,7 +35,10 @@ app = typer.Typer(
 )
 
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="The policy; default: the one with rollguard.")]
-DataOption = Annotated[Path, typer.Option("--data", help="The folder of the embedded store.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="The folder of an embedded store; default: ROLLGUARD_CLICKHOUSE, else rollguard-data."),
+]
 
 
 def _guarded(command: Callable[P, None]) -> Callable[P, None]:
@@ -87,7 +90,7 @@ def demo_command(
     seconds: Annotated[float, typer.Option("--seconds", min=0, help="How long the simulated hour lasts.")] = 20.0,
 ) -> None:
     """Serve a real classifier in two versions for a simulated hour, and watch it live."""
-    from flows import demo  # noqa: PLC0415  # It brings river, half a second of imports.
+    from flows.demo import run as demo  # noqa: PLC0415  # It brings river, half a second of imports.
 
     stop = Stop()
     with _interruptible(stop):
@@ -127,11 +130,11 @@ def check_command(policy: PolicyOption = None) -> None:
 @app.command("migrate")
 @_guarded
 def migrate_command(
-    data: DataOption = settings.DATA,
+    data: DataOption = None,
     cluster: Annotated[str | None, typer.Option("--cluster", help="Make replicated tables on this cluster.")] = None,
 ) -> None:
     """Make or update the tables of the configured ClickHouse."""
-    url = settings.load().clickhouse or settings.embedded(data)
+    url = settings.store(settings.load(), data)
     applied = migrate(url, settings.migrations(), cluster=cluster)
     typer.echo("\n".join(applied) or "nothing to apply: the tables are up to date")
 
@@ -142,10 +145,10 @@ def sql_command(
     query: Annotated[str, typer.Argument(help="SQL, or @FILE for the query in a file.")],
     form: Annotated[sql.Form, typer.Option("--format", help="How to print the answer.")] = "table",
     param: Annotated[list[str] | None, typer.Option("--param", help="NAME=VALUE for {NAME:Type} in the SQL.")] = None,
-    data: DataOption = settings.DATA,
+    data: DataOption = None,
 ) -> None:
     """Run SQL on the configured ClickHouse, or on the embedded store of --data."""
-    url = settings.load().clickhouse or settings.embedded(data)
+    url = settings.store(settings.load(), data)
     sys.stdout.write(sql.answer(url, query, form, param or []))
 
 

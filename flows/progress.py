@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flows.replay import Summary
+from flows.summary import Summary
 
 QUESTION = "SELECT version, slice, sli, ratio FROM sli_window_latest ORDER BY window_end"
 

@@ -1,8 +1,8 @@
 """A bounded run over files, without a broker: embedded ClickHouse, dead letters and a summary under one folder."""
 
 import fcntl
+import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,9 +12,10 @@ import msgspec
 from bytewax.run import cli_main
 
 from flows import monitor, settings
+from flows.logs import LOGGER
+from flows.summary import Recorder, Summary
 from operators.connectors.clickhouse import ClickHouseSink
 from operators.connectors.files import DeadLetterFile, FileReader
-from operators.connectors.inserter import Poison, Stats
 from operators.connectors.migrations import migrate
 from operators.connectors.source import Input, MonitorSource, Observe
 from operators.connectors.stop import Stop
@@ -24,6 +25,8 @@ from operators.metrics import Metrics
 from operators.policy import Policy
 
 LOCK = ".lock"
+DEAD_LETTERS = "deadletter.ndjson"
+log = logging.getLogger(LOGGER)
 EPOCH = timedelta(seconds=1)  # Rows are buffered for so long, then stored.
 Progressed = Callable[[str, int], None]  # Told the input's name and how many of its bytes were read.
 Claim = Callable[[Path], None]  # Makes a folder that is held ready for results, or raises FolderInUse.
@@ -31,22 +34,6 @@ Claim = Callable[[Path], None]  # Makes a folder that is held ready for results,
 
 class FolderInUse(Exception):
     """The output folder holds results already, or another run writes to it."""
-
-
-class Summary(msgspec.Struct, kw_only=True):
-    """What a run came to; written as summary.json."""
-
-    policy: str
-    events: int = 0
-    feedback: int = 0
-    late: int = 0
-    rejects: Counter[str] = msgspec.field(default_factory=Counter)
-    rows: Counter[str] = msgspec.field(default_factory=Counter)
-    rows_refused: int = 0
-    first_ms: int | None = None
-    last_ms: int | None = None
-    seconds: float = 0.0
-    complete: bool = False
 
 
 def inputs_of(events: Sequence[Path], feedback: Sequence[Path], policy: Policy, progressed: Progressed) -> list[Input]:
@@ -88,31 +75,34 @@ def run(
 
     `watch` is told of every batch after it was counted.
     """
-    summary = Summary(policy=policy.hash)
-    streams = {each.name: each.stream for each in inputs}
+    recorder = Recorder(inputs, policy, out / DEAD_LETTERS, metrics)
+    summary = recorder.summary
     began = time.monotonic()
 
     def observe(name: str, batch: Batch) -> None:
-        _observe(summary, metrics, streams[name], name, batch)
+        recorder.take(name, batch)
         watch(name, batch)
 
     with _own(out, claim):
+        log.info("replay begins", extra={"fields": {"inputs": [each.name for each in inputs], "policy": policy.hash}})
         url = settings.embedded(out)
         migrate(url, settings.migrations())
-        letters = out / "deadletter.ndjson"
-        letters.touch()
-        source = MonitorSource(inputs, policy, started_ms=int(time.time() * 1000), stop=stop, observe=observe)
-        sink = ClickHouseSink(
-            url,
-            lambda poison: _refuse(poison, letters, summary, metrics),
-            observe=lambda stats: _count(stats, summary, metrics),
-            fail=stop.fail,
+        (out / DEAD_LETTERS).touch()
+        source = MonitorSource(
+            inputs,
+            policy,
+            started_ms=int(time.time() * 1000),
+            stop=stop,
+            observe=observe,
+            epoch_ended=lambda name, seconds: metrics.add("epoch_seconds", seconds, name),
         )
-        flow = monitor.build(policy, source, sink, DeadLetterFile(letters, stop))
+        sink = ClickHouseSink(url, recorder.refuse, observe=recorder.stored, fail=stop.fail)
+        flow = monitor.build(policy, source, sink, DeadLetterFile(out / DEAD_LETTERS, stop), metrics)
         cli_main(flow, epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
         summary.seconds = round(time.monotonic() - began, 3)
         summary.complete = not stop.requested
-        (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+        recorder.write(out)
+        log.info("replay ended", extra={"fields": msgspec.to_builtins(summary)})
     if stop.error is not None:
         raise stop.error
     return summary
@@ -122,46 +112,16 @@ def run(
 def _own(out: Path, claim: Claim) -> Iterator[None]:
     """Hold the folder against a second run, then claim it. FolderInUse when it is held, or cannot be claimed."""
     out.mkdir(parents=True, exist_ok=True)
+    ours = not (out / LOCK).exists()
     with (out / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise FolderInUse(f"{out}: another run is writing to this folder") from error
-        claim(out)
+        try:
+            claim(out)
+        except FolderInUse:
+            if ours:  # Somebody else's folder stays as it was.
+                (out / LOCK).unlink()
+            raise
         yield
-
-
-def _observe(summary: Summary, metrics: Metrics, stream: Stream, name: str, batch: Batch) -> None:
-    if stream == "events":
-        summary.events += batch.items
-    else:
-        summary.feedback += batch.items
-    summary.late += batch.late
-    if batch.items:
-        summary.first_ms = min(batch.oldest_ms, summary.first_ms or batch.oldest_ms)
-        summary.last_ms = max(batch.newest_ms, summary.last_ms or batch.newest_ms)
-    metrics.add("items", batch.items, stream)
-    metrics.add("late", batch.late, name)
-    for reason, count in Counter(reject.reason for reject in batch.rejects).items():
-        summary.rejects[reason] += count
-        metrics.add("rejects", count, reason)
-
-
-def _count(stats: Stats, summary: Summary, metrics: Metrics) -> None:
-    summary.rows[stats.table] += stats.rows
-    metrics.add("sink_rows", stats.rows, stats.table)
-    metrics.add("sink_retries", 0 if stats.rows else stats.attempts)
-
-
-def _refuse(poison: Poison, letters: Path, summary: Summary, metrics: Metrics) -> None:
-    """Keep a row that ClickHouse refuses for what it holds: nothing is lost, and it is named."""
-    summary.rows_refused += 1
-    metrics.add("sink_rejects", 1, poison.table)
-    record = {
-        "source": f"clickhouse:{poison.table}",
-        "reason": "row_refused",
-        "detail": poison.error,
-        "value": poison.row,
-    }
-    with letters.open("ab") as file:
-        file.write(msgspec.json.encode(record) + b"\n")

@@ -1,10 +1,10 @@
 """The place: where things are and how they are reached. The only reader of the environment.
 
 variable                 meaning                                              default
-ROLLGUARD_CLICKHOUSE     address of ClickHouse, chdb:///folder or http(s)://  the embedded store of --data
+ROLLGUARD_CLICKHOUSE     address of ClickHouse, chdb:///folder or http(s)://  the embedded store in rollguard-data
 ROLLGUARD_POLICY         the policy file                                      the policy that comes with rollguard
 ROLLGUARD_LOG_FORMAT     text or json                                         text
-ROLLGUARD_LOG_LEVEL      debug, info, warning or error                        info
+ROLLGUARD_LOG_LEVEL      debug, info, warning or error                        warning
 """
 
 import os
@@ -27,7 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse: str | None = None
     policy: Path = HERE / "policy.toml"
     log_format: Literal["text", "json"] = "text"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -53,6 +53,13 @@ def load_policy(path: Path) -> Policy:
 def embedded(folder: Path) -> str:
     """Return the address of the embedded ClickHouse store in a data folder."""
     return f"chdb://{(folder / 'clickhouse').resolve()}"
+
+
+def store(where: Settings, data: Path | None) -> str:
+    """Return the address to ask: the folder that was named, else the configured ClickHouse, else the usual folder."""
+    if data is None and where.clickhouse is not None:
+        return where.clickhouse
+    return embedded(data or DATA)
 
 
 def migrations() -> Path:

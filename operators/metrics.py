@@ -6,7 +6,7 @@ They live in the registry of prometheus_client, which Bytewax serves on /metrics
 from typing import Literal
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 Name = Literal[
     "items",
@@ -32,9 +32,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 METRICS: dict[Name, Metric] = {
     "items": Metric(kind=Counter, meaning="Valid events and feedback taken in.", label="stream"),
     "rejects": Metric(kind=Counter, meaning="Items refused and kept as dead letters.", label="reason"),
-    "late": Metric(
-        kind=Counter, meaning="Items late in their own partition; kept apart.", label="source"
-    ),
+    "late": Metric(kind=Counter, meaning="Items late in their own partition; kept apart.", label="source"),
     "open_panes": Metric(kind=Gauge, meaning="Panes of a shard that are not closed yet.", label="shard"),
     "watermark_lag_seconds": Metric(
         kind=Gauge, meaning="Event time from the watermark to the newest event of a shard's input.", label="shard"
@@ -50,12 +48,17 @@ class Metrics:
     """The metrics of one process. Each is named rollguard_NAME; counters end in _total."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
         self._metrics = {
             name: metric.kind(
                 f"rollguard_{name}", metric.meaning, [metric.label] if metric.label else [], registry=registry
             )
             for name, metric in METRICS.items()
         }
+
+    def text(self) -> bytes:
+        """Return all metrics as they stand, in the text format of Prometheus."""
+        return generate_latest(self._registry)
 
     def add(self, name: Name, amount: float, label: str = "") -> None:
         """Move a metric by, or to, `amount`; see `Metric.kind`."""

@@ -127,6 +127,8 @@ class _Part(StatefulSourcePartition[Item, None]):
         if messages is None:
             del self._newest[source]
             return [(shard_key(shard), item) for shard, item in self._partition.end()]
+        if not messages:
+            return []
         batch = self._partition.take(messages, first, self._started_ms)
         self._newest[source] = self._partition.state.newest
         self._observe(source, batch)

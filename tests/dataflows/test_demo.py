@@ -11,8 +11,11 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 from typer.testing import CliRunner
 
-from flows import cli, demo, demo_report, replay, settings, sql
-from flows.world import MINUTE_MS, World
+from flows import cli, replay, settings, sql
+from flows.demo import report as demo_report
+from flows.demo import run as demo
+from flows.demo.world import MINUTE_MS, World
+from flows.summary import Summary
 from operators.connectors.query import ask
 from operators.connectors.stop import Stop
 from operators.metrics import Metrics
@@ -33,7 +36,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """A finished demo: its folder, what it came to, and what was printed."""
 
     data: Path
-    summary: replay.Summary
+    summary: Summary
     text: str
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from flows.serve import DEFECT_FEATURE, Classifier, Page, pages, received
-from flows.traffic import Traffic
-from flows.world import MINUTE_MS, World, draws, pick
+from flows.demo.serve import DEFECT_FEATURE, Classifier, Page, pages, received
+from flows.demo.traffic import Traffic
+from flows.demo.world import MINUTE_MS, World, draws, pick
 from operators.events import Event, Feedback
 
 START_MS = 1_772_452_800_000  # 2026-03-02 12:00 UTC

@@ -12,10 +12,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from flows.serve import BASELINE, CANDIDATE
-from flows.stage import EVENTS
-from flows.traffic import REGIONS
-from flows.world import MINUTE_MS, World
+from flows.demo.serve import BASELINE, CANDIDATE
+from flows.demo.stage import EVENTS
+from flows.demo.traffic import REGIONS
+from flows.demo.world import MINUTE_MS, World
 from operators.ingest.partition import Batch
 from operators.policy import Policy
 from operators.window.partial import BAD, GOOD, Partial

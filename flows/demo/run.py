@@ -13,17 +13,18 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from flows import replay, settings
-from flows.demo_report import conclude, introduce
-from flows.demo_view import View
-from flows.stage import EVENTS, FEEDBACK, Stage
-from flows.traffic import Traffic
-from flows.world import MINUTE_MS, World
+from flows.demo.report import conclude, introduce
+from flows.demo.stage import EVENTS, FEEDBACK, Stage
+from flows.demo.traffic import Traffic
+from flows.demo.view import View
+from flows.demo.world import MINUTE_MS, World
+from flows.summary import Summary
 from operators.connectors.stop import Stop
 from operators.metrics import Metrics
 
 MARKER = "demo.json"
 # All that a demo leaves; the next one takes away these and nothing else.
-LEFT = ("clickhouse", "deadletter.ndjson", "summary.json", EVENTS, FEEDBACK, MARKER)
+LEFT = ("clickhouse", replay.DEAD_LETTERS, "summary.json", "metrics.prom", EVENTS, FEEDBACK, MARKER)
 HOUR_MS = 60 * MINUTE_MS
 
 
@@ -33,7 +34,7 @@ def last_hour() -> World:
     return World(start_ms=now_ms // HOUR_MS * HOUR_MS - HOUR_MS)
 
 
-def run(world: World, seconds: float, data: Path, stop: Stop, console: Console) -> replay.Summary:
+def run(world: World, seconds: float, data: Path, stop: Stop, console: Console) -> Summary:
     """Serve and watch the world in so many seconds, or as fast as it goes; everything ends up in `data`."""
     # The default policy, whatever else is configured: the questions at the end speak of its SLIs.
     policy = settings.load_policy(settings.Settings().policy)

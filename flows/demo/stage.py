@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from flows.traffic import Traffic
+from flows.demo.traffic import Traffic
 from operators.connectors.source import Input
 
 EVENTS, FEEDBACK = "events.ndjson", "feedback.ndjson"

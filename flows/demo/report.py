@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from flows import settings
-from flows.demo_view import utc
-from flows.replay import Summary
-from flows.serve import CANDIDATE, DEFECT_FACTOR, DEFECT_FEATURE, DEFECT_REGION, PAGES_TRAINED
-from flows.stage import EVENTS, FEEDBACK
-from flows.traffic import Traffic
-from flows.world import World
+from flows.demo.serve import CANDIDATE, DEFECT_FACTOR, DEFECT_FEATURE, DEFECT_REGION, PAGES_TRAINED
+from flows.demo.stage import EVENTS, FEEDBACK
+from flows.demo.traffic import Traffic
+from flows.demo.view import utc
+from flows.demo.world import World
+from flows.summary import Summary
 from operators.connectors.query import ask
 
 # The window of an hour that ends with the demo holds all of it; the crosses of slices are left to a question.

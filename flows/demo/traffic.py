@@ -9,8 +9,8 @@ from heapq import heappop, heappush
 
 import msgspec
 
-from flows.serve import BASELINE, CANDIDATE, MODEL, Classifier, pages, received
-from flows.world import Draws, World, draws, pick
+from flows.demo.serve import BASELINE, CANDIDATE, MODEL, Classifier, pages, received
+from flows.demo.world import Draws, World, draws, pick
 
 REGIONS = {"us": 0.5, "eu": 0.25, "ap": 0.25}  # Shares of the requests.
 SEGMENTS = {"free": 0.7, "pro": 0.3}

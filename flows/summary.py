@@ -1,0 +1,82 @@
+"""What a run came to: counted while it goes on, into the metrics and into summary.json."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from operators.connectors.inserter import Poison, Stats
+from operators.connectors.source import Input
+from operators.ingest.partition import Batch
+from operators.metrics import Metrics
+from operators.policy import Policy
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """What a run came to; `complete` says that its inputs ended and all panes are closed."""
+
+    policy: str
+    events: int = 0
+    feedback: int = 0
+    late: int = 0
+    rejects: Counter[str] = msgspec.field(default_factory=Counter)
+    rows: Counter[str] = msgspec.field(default_factory=Counter)
+    rows_refused: int = 0
+    first_ms: int | None = None
+    last_ms: int | None = None
+    seconds: float = 0.0
+    complete: bool = False
+
+
+class Recorder:
+    """Takes note of batches taken in and rows stored or refused."""
+
+    def __init__(self, inputs: Sequence[Input], policy: Policy, letters: Path, metrics: Metrics) -> None:
+        self.summary = Summary(policy=policy.hash)
+        self._streams = {each.name: each.stream for each in inputs}
+        self._letters = letters
+        self._metrics = metrics
+
+    def take(self, name: str, batch: Batch) -> None:
+        """Note a batch of the input `name`."""
+        summary, stream = self.summary, self._streams[name]
+        if stream == "events":
+            summary.events += batch.items
+        else:
+            summary.feedback += batch.items
+        summary.late += batch.late
+        if batch.items:
+            summary.first_ms = min(batch.oldest_ms, summary.first_ms or batch.oldest_ms)
+            summary.last_ms = max(batch.newest_ms, summary.last_ms or batch.newest_ms)
+        self._metrics.add("items", batch.items, stream)
+        self._metrics.add("late", batch.late, name)
+        for reason, count in Counter(reject.reason for reject in batch.rejects).items():
+            summary.rejects[reason] += count
+            self._metrics.add("rejects", count, reason)
+
+    def stored(self, stats: Stats) -> None:
+        """Note an attempt to store rows."""
+        self.summary.rows[stats.table] += stats.rows
+        self._metrics.add("sink_rows", stats.rows, stats.table)
+        if not stats.rows and not stats.rejected:
+            self._metrics.add("sink_retries", stats.attempts)
+
+    def refuse(self, poison: Poison) -> None:
+        """Keep a row that ClickHouse refuses for what it holds: nothing is lost, and it is named."""
+        self.summary.rows_refused += 1
+        self._metrics.add("sink_rejects", 1, poison.table)
+        letter = {
+            "source": f"clickhouse:{poison.table}",
+            "reason": "row_refused",
+            "detail": poison.error,
+            "value": poison.row,
+        }
+        with self._letters.open("ab") as file:
+            file.write(msgspec.json.encode(letter) + b"\n")
+
+    def write(self, out: Path) -> None:
+        """Write summary.json, and metrics.prom in the text format of Prometheus."""
+        text = msgspec.json.format(msgspec.json.encode(self.summary), indent=2)
+        (out / "summary.json").write_bytes(text + b"\n")
+        (out / "metrics.prom").write_bytes(self._metrics.text())
