@@ -25,7 +25,7 @@ from operators.policy import PolicyError
 
 P = ParamSpec("P")
 FAILURES = (ClickHouseError, OSError, EOFError, ZstdError, TooManyRejects, replay.FolderInUse, sql.QueryError)
-WRONG_USE = (PolicyError, msgspec.ValidationError)
+WRONG_USE = (PolicyError, msgspec.ValidationError, replay.GivenTwice)
 
 app = typer.Typer(
     add_completion=False,
@@ -157,6 +157,7 @@ def main() -> None:
     try:
         where = settings.load()
     except msgspec.ValidationError as error:
-        sys.exit(f"rollguard: {error}")
+        sys.stderr.write(f"rollguard: {error}\n")
+        sys.exit(2)
     logs.configure(where.log_format, where.log_level)
     app()

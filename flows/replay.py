@@ -36,10 +36,18 @@ class FolderInUse(Exception):
     """The output folder holds results already, or another run writes to it."""
 
 
+class GivenTwice(ValueError):
+    """One file is two inputs: its items would be counted twice, or be events and feedback at once."""
+
+
 def inputs_of(events: Sequence[Path], feedback: Sequence[Path], policy: Policy, progressed: Progressed) -> list[Input]:
-    """Return an input per file. OSError if one cannot be opened: better now than after an hour."""
+    """Return an input per file. OSError if one cannot be opened: better now than after an hour. GivenTwice."""
+    seen: set[Path] = set()
     for path in (*events, *feedback):
         path.open("rb").close()
+        if path.resolve() in seen:
+            raise GivenTwice(f"{path}: the same file is named twice")
+        seen.add(path.resolve())
     return [
         *(_input(path, "events", policy, progressed) for path in events),
         *(_input(path, "feedback", policy, progressed) for path in feedback),

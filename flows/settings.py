@@ -11,9 +11,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 import msgspec
 
+from operators.connectors.clickhouse_address import Address
 from operators.policy import Policy, PolicyError
 from operators.policy_toml import parse
 
@@ -35,24 +37,29 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     prefix = "ROLLGUARD_"
     known = {name: value for name in Settings.__struct_fields__ if (value := environment.get(prefix + name.upper()))}
     try:
-        return msgspec.convert(known, Settings, dec_hook=lambda _, value: Path(value))
+        settings = msgspec.convert(known, Settings, dec_hook=lambda _, value: Path(value))
     except msgspec.ValidationError as error:
         path = str(error).rpartition("$.")[2].rstrip("`")
         wrong = f"{prefix}{path.upper()} = {known.get(path)!r}: {str(error).partition(' - at')[0]}"
         raise msgspec.ValidationError(wrong) from error
+    try:
+        Address.parse(settings.clickhouse or embedded(DATA))
+    except ValueError as error:
+        raise msgspec.ValidationError(f"{prefix}CLICKHOUSE: {error}") from error
+    return settings
 
 
 def load_policy(path: Path) -> Policy:
     """Read and check a policy; PolicyError also when the file cannot be read."""
     try:
-        return parse(path.read_text())
+        return parse(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyError("policy", str(path), f"cannot be read: {error}") from error
 
 
 def embedded(folder: Path) -> str:
     """Return the address of the embedded ClickHouse store in a data folder."""
-    return f"chdb://{(folder / 'clickhouse').resolve()}"
+    return f"chdb://{quote(str((folder / 'clickhouse').resolve()))}"
 
 
 def store(where: Settings, data: Path | None) -> str:

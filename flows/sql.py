@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from rich.console import Console
@@ -24,9 +24,9 @@ class QueryError(Exception):
 
 def answer(url: str, query: str, form: Form, params: Sequence[str]) -> str:
     """Return the answer as text. `query` may be @FILE; a param is NAME=VALUE."""
-    store = urlsplit(url)
-    if store.scheme == "chdb" and not Path(store.path).is_dir():
-        raise QueryError(f"{store.path}: no store there; `rollguard demo` and `replay` make one, --data names it")
+    folder = unquote(urlsplit(url).path)
+    if url.startswith("chdb:") and not Path(folder).is_dir():
+        raise QueryError(f"{folder}: no store there; `rollguard demo` and `replay` make one, --data names it")
     text = Path(query[1:]).read_text() if query.startswith("@") else query
     pairs = {}
     for param in params:

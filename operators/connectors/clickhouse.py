@@ -83,6 +83,8 @@ def _connect_server(address: Address, database: str | None, answer_timeout_s: in
 
 
 def _connect_embedded(path: str, database: str | None) -> Client:
+    if "?" in path:
+        raise EmbeddedError(path, "the engine takes what follows ? for options; choose another name")
     try:
         return clickhouse_connect.get_client(interface="chdb", path=path, database=database, settings=_SETTINGS)
     except ImportError as error:

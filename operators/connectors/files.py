@@ -1,6 +1,8 @@
 """Files of newline-delimited JSON, plain, .gz or .zst: read in blocks; and dead letters written as such a file."""
 
+import errno
 import gzip
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, cast
@@ -13,7 +15,8 @@ from operators.connectors.stop import Stop
 from operators.rows import Rows
 
 BLOCK_BYTES = 1 << 20  # Read at once; larger blocks fall out of the processor's caches.
-LINES_MIN = 20_000  # Handed on at once, if there are as many: some 40 ms of work.
+LINES_MIN = 20_000  # Handed on at once, if there are as many: some 40 ms of work;
+BYTES_MAX = 32 << 20  # or so many bytes, where lines are long.
 
 Advanced = Callable[[int], None]  # Called with the bytes of the file, as it lies on disk, that were read.
 
@@ -26,6 +29,7 @@ class FileReader:
     """
 
     def __init__(self, path: Path, line_bytes_max: int, advanced: Advanced) -> None:
+        self._path = path
         self._raw = path.open("rb")
         self._file: IO[bytes] = self._raw
         if path.suffix == ".gz":
@@ -43,15 +47,24 @@ class FileReader:
         return self._position
 
     def read(self) -> Sequence[bytes] | None:
+        """Return some next lines, None at the end. OSError names the file, also when it is compressed and broken."""
         lines: list[bytes] = []
-        while len(lines) < LINES_MIN:
-            block = self._file.read(BLOCK_BYTES)
+        taken = 0
+        while len(lines) < LINES_MIN and taken < BYTES_MAX:
+            block = self._block()
             if not block and not self._rest:
                 break
+            taken += len(block)
             lines += self._split(block)
         self._advanced(self._raw.tell())
         self._position += len(lines)
-        return lines or None
+        return lines if lines or taken else None
+
+    def _block(self) -> bytes:
+        try:
+            return self._file.read(BLOCK_BYTES)
+        except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:
+            raise OSError(errno.EIO, f"cannot be read: {error}", str(self._path)) from error
 
     def _split(self, block: bytes) -> list[bytes]:
         """Return the lines that end in a block, or at the end of the file if it is empty."""
