@@ -30,19 +30,23 @@ CHUNK = 4_000  # Messages decoded at once: with more, the decoded objects no lon
 class TooManyRejects(Exception):
     """A producer is broken: reading on would drain its topic into the dead letters."""
 
-    def __init__(self, source: str, rejects: int, items: int, share_max: float, last: Reject) -> None:
+    def __init__(self, source: str, rejects: int, items: int, share_max: float, last: str) -> None:
         super().__init__(
             f"{source}: {rejects} of the last {items} items were refused, allowed is a share of {share_max} "
-            f"(dead_letters.share_max); the last one, at {last.position}: {last.reason}: {last.detail}"
+            f"(dead_letters.share_max); the last one, at {last}"
         )
 
 
 class State(msgspec.Struct, kw_only=True):
-    """`newest` [Unix ms] is the prefix maximum; the rest counts since the last block of dead letters ended."""
+    """`newest` [Unix ms] is the prefix maximum; the rest counts since the last block of dead letters ended.
+
+    `last_reject` says where and why, in words.
+    """
 
     newest: int = NEVER
     items: int = 0
     rejects: int = 0
+    last_reject: str = ""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,10 +150,15 @@ class Partition:
         limits: DeadLetters = self.policy.dead_letters
         self.state.items += items
         self.state.rejects += len(rejects)
+        if rejects:
+            last = rejects[-1]
+            self.state.last_reject = f"{last.position}: {last.reason}: {last.detail}"
         if self.state.items < limits.block:
             return
         if self.state.rejects > limits.share_max * self.state.items:
-            raise TooManyRejects(self.source, self.state.rejects, self.state.items, limits.share_max, rejects[-1])
+            raise TooManyRejects(
+                self.source, self.state.rejects, self.state.items, limits.share_max, self.state.last_reject
+            )
         self.state.items = self.state.rejects = 0
 
     def _inputs(self, partials: Sequence[tuple[int, int, Partial]]) -> list[tuple[int, ShardInput]]:
