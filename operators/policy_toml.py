@@ -1,6 +1,7 @@
 """Read a policy from TOML and check it: a fault is named by its key, its value and what is allowed there."""
 
 import hashlib
+import math
 import re
 import tomllib
 from typing import Annotated, Any, NoReturn, TypeVar, get_args
@@ -23,6 +24,7 @@ from operators.policy import (
 )
 
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+SPAN_MS_MAX = 366 * UNITS_MS["d"]  # Of windows and of the late horizon; times far from any event are no times.
 DURATION_ALLOWED = 'must be a duration such as "500ms", "10s", "5m", "1h", "30d"'
 FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *FEEDBACK_FIELDS))
 # Decimal digits kept of each measure: sums are integers, so that they do not depend on the order of adding.
@@ -79,7 +81,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     slices: Crosses
     windows: _Windows
     measures: _Measures
-    sli: dict[Name, dict[str, Any]] = {}
+    sli: dict[Name, Any] = {}
     dead_letters: DeadLetters = DeadLetters()
 
 
@@ -91,6 +93,8 @@ def parse(text: str) -> Policy:
         raise PolicyError("policy", "", f"is not TOML: {error}") from error
     file = _convert(raw, _File, "")
     _check_time(file, raw)
+    if math.isnan(file.dead_letters.share_max):
+        raise PolicyError("dead_letters.share_max", file.dead_letters.share_max, "must be between 0 and 1")
     return Policy(
         pane_ms=file.time.pane.ms,
         disorder_ms=file.time.disorder.ms,
@@ -151,6 +155,8 @@ def _check_time(file: _File, raw: dict[str, Any]) -> None:
             raw["time"]["late_horizon"],
             f"must be at least time.disorder ({raw['time']['disorder']})",
         )
+    if file.time.late_horizon.ms > SPAN_MS_MAX:
+        raise PolicyError("time.late_horizon", raw["time"]["late_horizon"], "must be at most 366d")
 
 
 def _grains(slices: Crosses) -> tuple[tuple[int, ...], ...]:
@@ -185,6 +191,8 @@ def _windows(file: _File, raw: dict[str, Any]) -> tuple[Window, ...]:
             raise PolicyError(key, value, f"must be a multiple of time.pane ({raw['time']['pane']})")
         if size_ms == 0 or size_ms % every_ms:
             raise PolicyError(key, value, "its size must be a multiple of its every")
+        if size_ms > SPAN_MS_MAX:
+            raise PolicyError(key, value, "its size must be at most 366d")
         if (size_ms, every_ms) in seen:
             raise PolicyError(key, value, "is named twice")
         seen.add((size_ms, every_ms))
@@ -200,8 +208,10 @@ def _measures(names: list[str]) -> tuple[Measure, ...]:
     return tuple(Measure(name=name, digits=DIGITS.get(name, DIGITS_DEFAULT)) for name in names)
 
 
-def _sli(name: str, raw: dict[str, Any]) -> Sli:
+def _sli(name: str, raw: Any) -> Sli:
     key = f"sli.{name}"
+    if not isinstance(raw, dict):
+        raise PolicyError(key, raw, "must be a table")
     if "name" in raw:
         raise PolicyError(f"{key}.name", raw["name"], "is not a key of the policy")
     sli = _convert(raw, Sli, key)
@@ -215,6 +225,8 @@ def _sli(name: str, raw: dict[str, Any]) -> Sli:
             raise PolicyError(f"{key}.{part}", None, f'is required with good = "{sli.good}"')
         if not wanted and value is not None:
             raise PolicyError(f"{key}.{part}", value, f'has no meaning with good = "{sli.good}"')
+    if sli.limit is not None and not math.isfinite(sli.limit):
+        raise PolicyError(f"{key}.limit", sli.limit, "must be a finite number")
     if sli.field is not None and not is_field(sli.field):
         raise PolicyError(f"{key}.field", sli.field, FIELDS_ALLOWED)
     if sli.on_feedback and sli.ignore:
