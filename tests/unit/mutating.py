@@ -17,9 +17,11 @@ TIMES: list[Any] = [
     "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999-23:59", "2025-02-30T00:00:00Z", "2025-10-09T24:00:00Z",
     "1999-12-31T23:59:59.999Z", "2100-01-01T00:00:00.001Z", "2025-10-09T08:00:60Z", True, None, {}, [START_MS],
 ]  # fmt: skip
-RAW = [b"NaN", b"-Infinity", b"1e999", b"-1e999", b"01", b"1.", b"+1", b"'x'", b"nul", b'"\\x"', b'"\\ud800"', b'"\xff"',
-       b"[" * 5_000, b"[" * 2_000 + b"]" * 2_000, b'{"a":' * 3_000, b'"' + b"x" * 200_000 + b'"', b"1" * 5_000, b"",
-       b'"\xc0\x80"', b'"\xed\xa0\x80"', b'"a\x00b"', b'"tab\there"']  # fmt: skip
+RAW = [
+    b"NaN", b"-Infinity", b"1e999", b"-1e999", b"01", b"1.", b"+1", b"'x'", b"nul", b'"\\x"', b'"\\ud800"', b'"\xff"',
+    b"[" * 5_000, b"[" * 2_000 + b"]" * 2_000, b'{"a":' * 3_000, b'"' + b"x" * 200_000 + b'"', b"1" * 5_000, b"",
+    b'"\xc0\x80"', b'"\xed\xa0\x80"', b'"a\x00b"', b'"tab\there"',
+]  # fmt: skip
 FIELDS = [
     "request_id", "ts", "model", "version", "slices", "error_type", "latency_ms", "ttft_ms", "input_tokens", "cost_usd",
     "prediction", "score", "features", "embedding", "metrics", "flags", "team", "input", "other", "kind", "value",

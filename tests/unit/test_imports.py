@@ -1,0 +1,148 @@
+"""The import direction of DESIGN section 4, held over the real tree; and each rule shown able to fail on a small one.
+
+flows -> guard, connectors, ingest -> {drift, verdict, release} -> window -> policy, events, control, rows, tables.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# What each layer of operators/ may import of operators/: itself, and these.
+BASE = {"control", "events", "metrics", "policy", "policy_toml", "rows", "tables"}
+JUDGES = {"drift", "verdict", "release"}
+ALLOWED: dict[str, set[str]] = {
+    **dict.fromkeys(BASE, BASE),
+    "window": BASE,
+    **dict.fromkeys(JUDGES, JUDGES | {"window"} | BASE),
+    "ingest": JUDGES | {"window"} | BASE,
+    "guard": {"ingest", "window"} | JUDGES | BASE,
+    "connectors": {"guard", "ingest", "window"} | JUDGES | BASE,
+}
+ENGINE_FREE = {"window", "ingest"} | JUDGES | BASE
+# Engines, clients, and what reaches the place where the program runs.
+FOREIGN = {
+    "bytewax", "confluent_kafka", "clickhouse_connect", "clickhouse_migrations", "chdb", "pyarrow", "requests",
+    "socket", "os", "time", "random", "threading", "subprocess", "typer", "rich", "prometheus_client",
+}  # fmt: skip
+# The registry of metrics is in-process, and what Bytewax serves.
+EXCUSED = {("metrics", "prometheus_client")}
+CLOCKS = {"now", "utcnow", "today"}
+
+
+class Module(msgspec.Struct, frozen=True, kw_only=True):
+    """A file below the root: `layer` is "flows", or the folder or file of operators/ that it belongs to."""
+
+    path: str
+    layer: str
+    tree: ast.Module
+
+
+def modules(root: Path) -> Iterator[Module]:
+    for path in sorted([*root.glob("operators/**/*.py"), *root.glob("flows/**/*.py")]):
+        parts = path.relative_to(root).with_suffix("").parts
+        layer = parts[1] if parts[0] == "operators" else "flows"
+        yield Module(path="/".join(parts), layer=layer, tree=ast.parse(path.read_text()))
+
+
+def imported(module: Module) -> set[str]:
+    """The dotted names of all modules imported, also within functions."""
+    names = set()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module.path}: imports are absolute here"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def faults(root: Path) -> list[str]:
+    """Every broken rule, as one line each."""
+    found = []
+    for module in modules(root):
+        if module.path.endswith("__init__"):
+            body = module.tree.body
+            if len(body) != 1 or ast.get_docstring(module.tree) is None:
+                found.append(f"{module.path}: holds more than a docstring")
+            continue
+        for name in sorted(imported(module)):
+            found += [f"{module.path}: {fault}" for fault in _import_faults(module.layer, name.split("."))]
+        if module.layer in ENGINE_FREE and _reads_clock(module.tree):
+            found.append(f"{module.path}: reads a clock")
+    return found
+
+
+def _import_faults(layer: str, parts: list[str]) -> Iterator[str]:
+    top = parts[0]
+    if top == "flows" and layer != "flows":
+        yield "imports flows"
+    if top == "operators" and layer != "flows" and parts[1] not in ALLOWED[layer] | {layer}:
+        yield f"imports {parts[1]}"
+    if layer in ENGINE_FREE and top in FOREIGN and (layer, top) not in EXCUSED:
+        yield f"is engine-free and imports {top}"
+
+
+def _reads_clock(tree: ast.Module) -> bool:
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return any(isinstance(call, ast.Attribute) and call.attr in CLOCKS for call in calls)
+
+
+def test_the_tree_keeps_the_import_direction() -> None:
+    assert len(list(modules(ROOT))) > 30
+    assert faults(ROOT) == []
+
+
+def test_every_layer_is_known() -> None:
+    layers = {module.layer for module in modules(ROOT)} - {"flows", "__init__"}
+    assert layers <= ALLOWED.keys()
+    assert {"window", "ingest", "guard", "connectors"} <= layers
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "fault"),
+    [
+        ("operators/window/a.py", "import flows.cli", "imports flows"),
+        ("operators/window/a.py", "from operators.ingest import sli", "imports ingest"),
+        ("operators/window/a.py", "from operators.connectors.files import X", "imports connectors"),
+        ("operators/window/a.py", "from operators import guard", "imports guard"),
+        ("operators/ingest/a.py", "from operators.guard import X", "imports guard"),
+        ("operators/policy.py", "from operators.window.panes import X", "imports window"),
+        ("operators/guard.py", "def f():\n    from operators.connectors import x", "imports connectors"),
+        ("operators/drift/a.py", "import bytewax.operators as op", "is engine-free and imports bytewax"),
+        ("operators/ingest/a.py", "from clickhouse_connect import X", "is engine-free and imports clickhouse_connect"),
+        ("operators/ingest/a.py", "import time", "is engine-free and imports time"),
+        ("operators/ingest/a.py", "from os import environ", "is engine-free and imports os"),
+        ("operators/release/a.py", "import prometheus_client", "is engine-free and imports prometheus_client"),
+        ("operators/window/a.py", "from datetime import datetime\nNOW = datetime.now()", "reads a clock"),
+        ("operators/window/__init__.py", '"""Text."""\nimport msgspec', "holds more than a docstring"),
+        ("flows/__init__.py", "", "holds more than a docstring"),
+    ],
+)
+def test_each_rule_can_fail(tmp_path: Path, path: str, text: str, fault: str) -> None:
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_text(text)
+    assert faults(tmp_path) == [f"{path.removesuffix('.py')}: {fault}"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("flows/a.py", "import os, time\nfrom operators.connectors.files import X\nfrom operators.guard import Y"),
+        (
+            "operators/connectors/a.py",
+            "import bytewax\nfrom operators.guard import X\nfrom operators.ingest.sli import Y",
+        ),
+        ("operators/ingest/a.py", "from datetime import datetime\nfrom operators.window.panes import X"),
+        ("operators/window/a.py", "from operators.policy import X\nfrom operators.window.slots import Y"),
+        ("operators/window/__init__.py", '"""Text."""'),
+    ],
+)
+def test_what_is_allowed_passes(tmp_path: Path, path: str, text: str) -> None:
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_text(text)
+    assert faults(tmp_path) == []

@@ -1,0 +1,72 @@
+"""The environment is read in one place, and a wrong variable is named."""
+
+import ast
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from flows import settings
+from operators.connectors.clickhouse_address import Address
+from operators.policy import PolicyError
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_nothing_set_gives_the_defaults() -> None:
+    assert settings.load({}) == settings.Settings()
+    assert settings.load({"ROLLGUARD_LOG_LEVEL": "", "OTHER": "x"}) == settings.Settings()
+
+
+def test_every_setting_is_read() -> None:
+    found = settings.load(
+        {
+            "ROLLGUARD_CLICKHOUSE": "http://user:secret@host:8123/db",
+            "ROLLGUARD_POLICY": "p.toml",
+            "ROLLGUARD_LOG_FORMAT": "json",
+            "ROLLGUARD_LOG_LEVEL": "debug",
+        }
+    )
+    assert found == settings.Settings(
+        clickhouse="http://user:secret@host:8123/db", policy=Path("p.toml"), log_format="json", log_level="debug"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("ROLLGUARD_LOG_LEVEL", "loud", "'loud'"),
+        ("ROLLGUARD_LOG_FORMAT", "xml", "'xml'"),
+        ("ROLLGUARD_CLICKHOUSE", "ftp://host", "starts with chdb://"),
+        ("ROLLGUARD_CLICKHOUSE", "http://user:abc/s3cret@host", "%2F"),
+    ],
+)
+def test_a_wrong_variable_is_named(name: str, value: str, says: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=name) as caught:
+        settings.load({name: value})
+    assert says in str(caught.value)
+    assert "s3cret" not in str(caught.value), "no part of a password is shown"
+
+
+def test_a_policy_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "latin.toml").write_bytes(b"# \xe9")
+    for path in (tmp_path / "missing.toml", tmp_path, tmp_path / "latin.toml"):
+        with pytest.raises(PolicyError, match="cannot be read") as caught:
+            settings.load_policy(path)
+        assert caught.value.value == str(path)
+
+
+@pytest.mark.parametrize("name", ["plain", "sp ace", "h#ash", "100%41", "ümlaut"])
+def test_the_embedded_store_lies_in_its_folder_whatever_the_name(tmp_path: Path, name: str) -> None:
+    """A folder with # in its name once had its store in another one."""
+    address = Address.parse(settings.embedded(tmp_path / name))
+    assert address.path == str(tmp_path / name / "clickhouse")
+
+
+def test_only_settings_reads_the_environment() -> None:
+    readers = []
+    for path in sorted([*ROOT.glob("operators/**/*.py"), *ROOT.glob("flows/**/*.py")]):
+        names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+        if names & {"environ", "getenv"}:
+            readers.append(path.relative_to(ROOT).as_posix())
+    assert readers == ["flows/settings.py"]
