@@ -56,7 +56,8 @@ class FileReader:
                 break
             taken += len(block)
             lines += self._split(block)
-        self._advanced(self._raw.tell())
+        if self._raw.seekable():  # A pipe does not say how far it is.
+            self._advanced(self._raw.tell())
         self._position += len(lines)
         return lines if lines or taken else None
 
