@@ -1,0 +1,132 @@
+"""Messages into Kafka: all of them stored when a flush returns, or an exception and nothing sent afterwards.
+
+Idempotent, so that the broker stores what was sent again only once. After a restart the same messages may come
+again with new numbers: readers tell them apart by what is in them, such as the id of a control event.
+"""
+
+import time
+from collections.abc import Sequence
+
+import msgspec
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from operators.connectors.kafka import Complaints, open_client
+from operators.connectors.kafka_config import KafkaConfig, producer_settings
+from operators.connectors.kafka_errors import NotDelivered
+
+# As with ClickHouse: below the time after which a worker that stands still is taken for dead.
+DEADLINE_S = 60.0
+POLL_S = 0.05
+POLL_EVERY = 1_000  # Messages; a poll takes note of those that were stored, and makes room.
+ANY_PARTITION = -1  # By the hash of the key, and without a key a random one.
+
+
+class KafkaMessage(msgspec.Struct, frozen=True):
+    """Without a `partition` librdkafka's partitioner chooses: CRC32 of the key, unless set otherwise."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    partition: int = ANY_PARTITION
+
+
+class KafkaProducer:
+    """Takes messages as fast as its memory allows, and each has `deadline_s` to be stored."""
+
+    def __init__(self, config: KafkaConfig, deadline_s: float = DEADLINE_S) -> None:
+        self._servers = config.bootstrap_servers
+        self._deadline_s = deadline_s
+        self._complaints = Complaints(self._servers)
+        self._producer = open_client(Producer, producer_settings(config, deadline_s), self._complaints)
+        self._sent = 0
+        self._failed = 0
+        self._why = ""
+
+    def send(self, message: KafkaMessage) -> None:
+        """Hand a message over; NotDelivered when there was no room for it until the deadline, or one failed before."""
+        deadline = 0.0
+        while True:
+            try:
+                self._producer.produce(
+                    message.topic, message.value, message.key, message.partition, on_delivery=self._report
+                )
+            except BufferError:
+                deadline = deadline or time.monotonic() + self._deadline_s
+                self.poll(POLL_S)
+                if time.monotonic() > deadline:
+                    self._give_up("its queue stayed full")
+            except KafkaException as error:
+                self._failed += 1
+                self._give_up(error.args[0].str())
+            else:
+                break
+        self._sent += 1
+        if self._sent % POLL_EVERY == 0:
+            self.poll(0)
+
+    def poll(self, wait_s: float) -> None:
+        """Take note of what became of messages, for at most so long. NotDelivered if one failed."""
+        self._producer.poll(wait_s)
+        if self._failed or self._complaints.refusal:
+            self._give_up(self._why)
+
+    def flush(self) -> None:
+        """Return when all messages are stored. NotDelivered, and none is sent any more, if that cannot be."""
+        # librdkafka itself gives up at the deadline, and says why; a little later we would not know.
+        self._producer.flush(self._deadline_s + 1.0)
+        if self._failed or len(self._producer):
+            self._give_up(self._why)
+
+    def close(self) -> None:
+        """Forget what was not flushed: this also runs while a crash unwinds."""
+        self._producer.purge()
+        self._producer.poll(0)
+
+    def _report(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failed += 1
+            self._why = self._why or f"{message.topic()}: {error.str()}"
+
+    def _give_up(self, why: str) -> None:
+        count = self._failed + len(self._producer)
+        self.close()
+        cause = self._complaints.last
+        raise NotDelivered(self._servers, count, f"{why} ({cause})" if cause else why)
+
+
+class KafkaProducerSink(FixedPartitionedSink[KafkaMessage, None]):
+    """(key, KafkaMessage) in; stored when the epoch closes, or the dataflow stops before the epoch counts as done.
+
+    Each of `parts` is written by one worker. In each, messages keep their order.
+    """
+
+    def __init__(self, config: KafkaConfig, *, parts: Sequence[str] = ("0",), deadline_s: float = DEADLINE_S) -> None:
+        self._config = config
+        self._parts = list(parts)
+        self._deadline_s = deadline_s
+
+    def list_parts(self) -> list[str]:
+        return self._parts
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Part":
+        return _Part(KafkaProducer(self._config, self._deadline_s))
+
+
+class _Part(StatefulSinkPartition[KafkaMessage, None]):
+    def __init__(self, producer: KafkaProducer) -> None:
+        self._producer = producer
+        self._pending: list[KafkaMessage] = []
+
+    def write_batch(self, values: list[KafkaMessage]) -> None:
+        self._pending += values
+
+    def snapshot(self) -> None:
+        for message in self._pending:
+            self._producer.send(message)
+        self._producer.flush()
+        self._pending = []
+
+    def close(self) -> None:
+        # Never a flush: after a crash these messages' epoch does not count.
+        self._producer.close()

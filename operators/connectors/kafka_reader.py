@@ -1,0 +1,148 @@
+"""Reads one partition of a topic, in order, from an offset that somebody chose: never from one that was guessed.
+
+One consumer per partition, told what to read: no group is joined, nothing is committed, nothing rebalances. Where
+to go on is the business of whoever saves `position`. Brokers that go away and come back are waited for.
+"""
+
+from typing import Literal
+
+import numpy as np
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from operators.connectors.kafka import TIMEOUT_S, Complaints, open_client
+from operators.connectors.kafka_config import KafkaConfig, reader_settings
+from operators.connectors.kafka_errors import GONE, PASSING, UNKNOWN, KafkaFailure, OffsetGone, ReadFailed, UnknownTopic
+from operators.ingest.messages import NO_BOUND, NOTHING, Messages
+
+MESSAGES_MAX = 20_000  # Handed on at once: some 40 ms of work.
+BYTES_MAX = 8 << 20  # Of values, or a little more: the size of a message is known only once it is there.
+WAIT_S = 0.002  # The engine's loop stands still so long; librdkafka fetches meanwhile.
+
+Start = int | Literal["beginning", "end"]
+
+
+class KafkaReader:
+    """`start` is an offset; "beginning" and "end" are made one at once, so that a restart cannot mean another place."""
+
+    def __init__(self, config: KafkaConfig, topic: str, partition: int, start: Start) -> None:
+        self._topic, self._partition = topic, partition
+        self._servers = config.bootstrap_servers
+        self._complaints = Complaints(self._servers)
+        self._consumer = open_client(Consumer, reader_settings(config), self._complaints)
+        self._mean = 1 << 20  # Bytes of a message, as read last: until then the most that brokers take by default.
+        self._at_end = False
+        try:
+            self._position = start if isinstance(start, int) else self._ends(TIMEOUT_S)[start == "end"]
+            self._consumer.assign([self._place(self._position)])
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def position(self) -> int:
+        """The offset of the next message to be read."""
+        return self._position
+
+    @property
+    def at_end(self) -> bool:
+        """Whether everything was read when the broker was last asked."""
+        return self._at_end
+
+    @property
+    def lag(self) -> int | None:
+        """How many offsets are still to be read, as far as is known without asking; None before the first fetch."""
+        known = self._consumer.get_watermark_offsets(self._place(), cached=True)
+        return None if known is None or known[1] < 0 else max(0, known[1] - self._position)
+
+    def read(self) -> Messages:
+        """Return the next messages, often none. One of `kafka_errors` when waiting would not help."""
+        taken: list[Message] = []
+        size = 0
+        while len(taken) < MESSAGES_MAX and size < BYTES_MAX:
+            wanted = min(MESSAGES_MAX - len(taken), (BYTES_MAX - size) // self._mean + 1)
+            some = self._consumer.consume(wanted, WAIT_S)
+            good = self._good(some)
+            taken += good
+            if good:
+                added = sum(map(len, good))
+                self._mean = max(1, added // len(good))
+                size += added
+            if len(some) < wanted:
+                break
+        if self._complaints.refusal is not None:
+            raise self._complaints.refusal
+        return _messages(taken) if taken else NOTHING
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _good(self, some: list[Message]) -> list[Message]:
+        """Return the messages among what came, after a look at what else came."""
+        good = [message for message in some if message.error() is None]
+        if good:
+            self._position = _offset(good[-1]) + 1
+            self._at_end = False
+        if len(good) < len(some):
+            for message in some:
+                error = message.error()
+                if error is not None:
+                    self._judge(error, message)
+        return good
+
+    def _judge(self, error: KafkaError, message: Message) -> None:
+        code = error.code()
+        if code == KafkaError._PARTITION_EOF:
+            # Behind the last message there may be marks of transactions: offsets without a message.
+            self._position = max(self._position, _offset(message))
+            self._at_end = _offset(message) == self._position
+        elif code in GONE:
+            raise OffsetGone(self._topic, self._partition, self._position, self._available())
+        elif code in UNKNOWN:
+            raise UnknownTopic(f"{self._topic}/{self._partition}", self._servers)
+        elif message.topic() is None:
+            # Of the client, not of the partition: nothing was skipped. It is in the log.
+            self._complaints.note(error)
+        elif code not in PASSING:
+            raise ReadFailed(self._topic, self._partition, self._position, error.str())
+
+    def _available(self) -> tuple[int, int] | None:
+        try:
+            return self._ends(timeout_s=2.0)
+        except KafkaFailure:
+            return None
+
+    def _ends(self, timeout_s: float) -> tuple[int, int]:
+        """Ask for the first offset and the one after the last. Blocks."""
+        try:
+            ends = self._consumer.get_watermark_offsets(self._place(), timeout=timeout_s)
+        except KafkaException as error:
+            if error.args[0].code() in UNKNOWN:
+                raise UnknownTopic(f"{self._topic}/{self._partition}", self._servers) from error
+            self._consumer.consume(1, 0)  # Hands over what the client complained of.
+            raise self._complaints.explain(error.args[0]) from error
+        if ends is None:
+            raise self._complaints.explain(KafkaError(KafkaError._TIMED_OUT))
+        return ends
+
+    def _place(self, offset: int = 0) -> TopicPartition:
+        return TopicPartition(self._topic, self._partition, offset)
+
+
+def _messages(taken: list[Message]) -> Messages:
+    first, last = _offset(taken[0]), _offset(taken[-1])
+    # Offsets only grow, so without gaps their ends say all.
+    whole = last - first + 1 == len(taken)
+    times = [message.timestamp() for message in taken]
+    return Messages(
+        # A message without a value is the mark that deletes a key; it holds no item.
+        values=[message.value() or b"" for message in taken],
+        positions=range(first, last + 1) if whole else [_offset(message) for message in taken],
+        received_ms=np.array([NO_BOUND if kind == TIMESTAMP_NOT_AVAILABLE else at for kind, at in times], np.int64),
+    )
+
+
+def _offset(message: Message) -> int:
+    offset = message.offset()
+    if offset is None:
+        raise ValueError("a message without an offset")
+    return offset
