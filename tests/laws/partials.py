@@ -1,0 +1,77 @@
+"""Random events as partials, and partials as plain values that can be compared whatever the order of rows."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from operators.ingest.partition import Partition
+from operators.policy_toml import parse
+from operators.window.panes import ShardInput
+from operators.window.partial import LIMB_BITS, Partial, cell_rows
+from tests.dataflows.making import POLICY, STARTED_MS
+
+RULES = parse(POLICY)
+PANE_MS = RULES.pane_ms
+ANCHOR_MS = 1_760_000_009_000  # The ninth second of a pane.
+MODEL = "m"
+
+numbers = st.one_of(st.sampled_from([0.0, -0.0, 1e-6, 1.0, 1e12]), st.floats(0, 1e6).map(lambda x: round(x, 6)))
+events = st.fixed_dictionaries(
+    {
+        "lag_ms": st.one_of(st.integers(0, 4_999), st.integers(9_000, 300_000)),  # On time in the pane, or late.
+        "version": st.sampled_from(["v1", "v2"]),
+        "region": st.sampled_from(["eu", "us"]),
+        "error_type": st.sampled_from([None, None, "timeout", "client_cancelled", "500"]),
+        "latency_ms": st.none() | numbers,
+        "score": st.none() | numbers | numbers.map(lambda x: -x),
+    }
+)
+
+
+def inputs_of(items: Sequence[dict[str, Any]], at_ms: int = ANCHOR_MS) -> list[ShardInput]:
+    """What a partition of its own makes of one event at `at_ms` and `items` before it; the shards with events."""
+    partition = Partition("p", "events", ("p",), RULES)
+    messages = [message(at_ms)]
+    for item in items:
+        kept = {name: value for name, value in item.items() if name not in ("lag_ms", "region")}
+        messages.append(message(at_ms - item["lag_ms"], slices={"region": item["region"]}, **kept))
+    batch = partition.take(messages, 1, STARTED_MS)
+    assert not batch.rejects
+    return [given for _, given in batch.inputs if given.partials]
+
+
+def partial_of(items: Sequence[dict[str, Any]], at_ms: int = ANCHOR_MS) -> Partial:
+    (given,) = inputs_of(items, at_ms)
+    ((_, partial),) = given.partials
+    return partial
+
+
+def message(ts: int, **fields: Any) -> bytes:
+    known = {"request_id": "r", "ts": ts, "model": MODEL, "version": "v1"}
+    return json.dumps(known | fields).encode()
+
+
+def plain(partial: Partial) -> dict[Any, Any]:
+    """Every row by (late, pane, series), with all that it counts; sums as one whole number each."""
+    rows: dict[Any, Any] = {}
+    names = []
+    for row in range(partial.rows):
+        series = partial.series[int(partial.which[row])]
+        names.append((int(partial.late[row]), int(partial.pane[row]), series))
+        sums = [(n, (hi << LIMB_BITS) + lo) for n, hi, lo in partial.sums[row].tolist()]
+        rows[names[-1]] = (int(partial.events[row]), partial.slis[row].tolist(), sums, partial.extremes[row].tolist())
+    assert len(rows) == partial.rows, "two rows of one series"
+    outcomes: dict[Any, int] = {}
+    for row, code, n in partial.outcomes.tolist():
+        key = (names[row], partial.error_types[code])
+        assert key not in outcomes, "two outcomes of one name"
+        outcomes[key] = n
+    cells: dict[Any, int] = {}
+    measures = partial.sums.shape[1]
+    for pair, code, n in zip(*(column.tolist() for column in cell_rows(partial.cells)), strict=True):
+        place = (names[pair // measures], pair % measures, code)
+        assert place not in cells, "two cells of one code"
+        cells[place] = n
+    return {"rows": rows, "outcomes": outcomes, "cells": cells}
