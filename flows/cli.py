@@ -124,7 +124,7 @@ def replay_command(
 def check_command(policy: PolicyOption = None) -> None:
     """Validate a policy and say what it will keep."""
     where = settings.load()
-    checks.print_policy(settings.load_policy(policy or where.policy), Console())
+    checks.print_policy(settings.load_policy(policy or where.policy), Console(markup=False, emoji=False))
 
 
 @app.command("migrate")

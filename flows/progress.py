@@ -29,7 +29,7 @@ def _size(path: Path) -> int:
 
 def print_summary(summary: Summary, out: Path) -> None:
     """Say in a few lines what a run came to."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)  # A path may look like markup.
     refused = sum(summary.rejects.values())
     span = f", {_clock(summary.first_ms)} to {_clock(summary.last_ms)}" if summary.last_ms else ""
     console.print(

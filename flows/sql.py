@@ -27,7 +27,7 @@ def answer(url: str, query: str, form: Form, params: Sequence[str]) -> str:
     folder = unquote(urlsplit(url).path)
     if url.startswith("chdb:") and not Path(folder).is_dir():
         raise QueryError(f"{folder}: no store there; `rollguard demo` and `replay` make one, --data names it")
-    text = Path(query[1:]).read_text() if query.startswith("@") else query
+    text = _read(Path(query[1:])) if query.startswith("@") else query
     pairs = {}
     for param in params:
         name, equals, value = param.partition("=")
@@ -38,6 +38,13 @@ def answer(url: str, query: str, form: Form, params: Sequence[str]) -> str:
     return FORMS[form](names, rows)
 
 
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise QueryError(f"{path}: is not UTF-8") from error
+
+
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     table = Table(box=None, pad_edge=False)
     for name in names:
@@ -45,7 +52,8 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     text = io.StringIO()
-    Console(file=text, width=WIDTH_MAX, highlight=False).print(table)
+    # What is in the database is text, even if it looks like markup or :smile:.
+    Console(file=text, width=WIDTH_MAX, highlight=False, markup=False, emoji=False).print(table)
     return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
 
 
