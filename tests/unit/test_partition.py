@@ -1,0 +1,96 @@
+"""One partition: how a broken producer is stopped, and which numbers of a failed request count."""
+
+import json
+from typing import Any
+
+import pytest
+
+from operators.ingest.partition import SHARDS, Partition, TooManyRejects, shard_of
+from operators.policy_toml import parse
+from operators.window.partial import MAX, N
+from tests.dataflows.making import POLICY, START_MS, STARTED_MS
+
+
+def partition(share_max: float = 0.2, block: int = 100) -> Partition:
+    text = POLICY.replace("share_max = 1.0", f"share_max = {share_max}\nblock = {block}")
+    return Partition("file", "events", ("file",), parse(text))
+
+
+def good(**fields: Any) -> bytes:
+    return json.dumps({"request_id": "r", "ts": START_MS, "model": "m", "version": "v"} | fields).encode()
+
+
+def test_a_share_of_rejects_up_to_the_limit_is_borne() -> None:
+    one = partition()
+    for first in range(0, 1_000, 100):
+        batch = one.take([good()] * 80 + [b"x"] * 20, first, STARTED_MS)
+        assert (batch.items, len(batch.rejects)) == (80, 20)
+
+
+def test_a_larger_share_stops_the_worker_and_says_why() -> None:
+    with pytest.raises(TooManyRejects) as caught:
+        partition().take([good()] * 79 + [b"x"] * 21, 1, STARTED_MS)
+    assert str(caught.value).startswith(
+        "file: 21 of the last 100 items were refused, allowed is a share of 0.2 (dead_letters.share_max); "
+        "the last one, at 100: bad_json"
+    )
+
+
+def test_a_share_is_judged_over_whole_blocks_only() -> None:
+    """Nine bad ones at the start are no broken producer yet; the block that they begin is judged when it is full."""
+    one = partition()
+    assert len(one.take([b"x"] * 9, 1, STARTED_MS).rejects) == 9
+    one.take([good()] * 91, 10, STARTED_MS)
+    one.take([b"x"] * 20, 101, STARTED_MS)
+    with pytest.raises(TooManyRejects):
+        one.take([b"x"] + [good()] * 79, 121, STARTED_MS)
+
+
+def test_a_share_of_one_never_stops_the_worker() -> None:
+    assert len(partition(share_max=1.0).take([b"x"] * 5_000, 1, STARTED_MS).rejects) == 5_000
+
+
+@pytest.mark.parametrize("field", ["embedding", "input", "output"])
+@pytest.mark.parametrize("value", [None, "text", [0.5, -1], {"a": [{}]}, 3, True])
+def test_what_is_not_read_may_be_any_json(field: str, value: object) -> None:
+    """Every event with an embedding, an input or an output was once refused."""
+    assert partition().take([good(**{field: value})], 1, STARTED_MS).items == 1
+
+
+def test_brackets_nested_past_any_stack_are_a_dead_letter() -> None:
+    """RecursionError is no error of decoding, and once ended the worker."""
+    deep = b"[" * 100_000
+    messages = [deep, good()[:-1] + b', "embedding": ' + deep + b"}", good()[:-1] + b', "x": ' + deep + b"}", good()]
+    batch = partition(share_max=1.0).take(messages, 1, STARTED_MS)
+    assert batch.items == 1
+    assert [reject.position for reject in batch.rejects] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("latency_ms", 1e300), ("latency_ms", -1), ("cost_usd", 1e10), ("input_tokens", 10**13), ("score", -1e13)],
+)
+def test_a_number_that_no_sum_can_hold_is_a_dead_letter(field: str, value: float) -> None:
+    """1e300 once became the smallest whole number there is."""
+    batch = partition().take([good(**{field: value}), good(metrics={"gpu-util": 1e13})], 1, STARTED_MS)
+    assert [reject.reason for reject in batch.rejects] == ["out_of_range", "out_of_range"]
+
+
+def test_a_failed_request_without_a_latency_has_none() -> None:
+    """A refused request with latency 0 would make the median 0; a failed one that took its time counts."""
+    messages = [
+        good(latency_ms=0, error_type="rate_limited"),
+        good(latency_ms=0),
+        good(latency_ms=7, error_type="timeout"),
+    ]
+    batch = partition().take(messages, 1, STARTED_MS)
+    (partial,) = [partial for _, given in batch.inputs for _, partial in given.partials]
+    assert partial.events.tolist() == [3]
+    assert partial.sums[0, 0, N] == 2
+    assert partial.extremes[0, 0, MAX] == 7
+
+
+def test_a_model_has_its_shard_for_ever() -> None:
+    """Changing this moves the state of every model to a shard that does not have it."""
+    assert [shard_of(name) for name in ("model-0", "model-13", "checkout", "")] == [49, 49, 16, 52]
+    assert {shard_of(f"m{index}") for index in range(2_000)} == set(range(SHARDS))
