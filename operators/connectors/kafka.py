@@ -9,7 +9,15 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaExcep
 from confluent_kafka.admin import AdminClient
 
 from operators.connectors.kafka_config import KafkaConfig, client_settings
-from operators.connectors.kafka_errors import REFUSALS, KafkaFailure, Refused, UnknownTopic, Unreachable, WrongSetting
+from operators.connectors.kafka_errors import (
+    REFUSALS,
+    UNKNOWN,
+    KafkaFailure,
+    Refused,
+    UnknownTopic,
+    Unreachable,
+    WrongSetting,
+)
 from operators.connectors.kafka_log import LOG
 
 TIMEOUT_S = 10.0  # For an answer when a worker starts; connecting takes most of it.
@@ -20,17 +28,19 @@ Client = TypeVar("Client")
 
 
 class Complaints:
-    """Keeps what a client last complained of: its answers say only that there was none."""
+    """Keeps what a client complained of: its answers say only that there was none."""
 
     def __init__(self, servers: str) -> None:
         self._servers = servers
         self.last: KafkaError | None = None
         self.refusal: Refused | None = None
+        self.unknown = False  # A topic or partition that the client works with does not exist.
 
     def note(self, error: KafkaError) -> None:
         """Librdkafka calls this from within poll, consume and flush."""
         if error.code() in REFUSALS:
             self.refusal = self.refusal or Refused(self._servers, error.str())
+        self.unknown = self.unknown or error.code() in UNKNOWN
         # That all are down is said after each; why the one is down is what helps.
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
             self.last = error

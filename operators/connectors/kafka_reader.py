@@ -71,6 +71,8 @@ class KafkaReader:
                 break
         if self._complaints.refusal is not None:
             raise self._complaints.refusal
+        if self._complaints.unknown:
+            raise self._unknown()
         return _messages(taken) if taken else NOTHING
 
     def close(self) -> None:
@@ -97,10 +99,8 @@ class KafkaReader:
             self._at_end = _offset(message) == self._position
         elif code in GONE:
             raise OffsetGone(self._topic, self._partition, self._position, self._available())
-        elif code in UNKNOWN:
-            raise UnknownTopic(f"{self._topic}/{self._partition}", self._servers)
-        elif message.topic() is None:
-            # Of the client, not of the partition: nothing was skipped. It is in the log.
+        elif message.topic() is None or code in UNKNOWN:
+            # Of the client, not of the partition's messages: nothing was skipped.
             self._complaints.note(error)
         elif code not in PASSING:
             raise ReadFailed(self._topic, self._partition, self._position, error.str())
@@ -117,12 +117,15 @@ class KafkaReader:
             ends = self._consumer.get_watermark_offsets(self._place(), timeout=timeout_s)
         except KafkaException as error:
             if error.args[0].code() in UNKNOWN:
-                raise UnknownTopic(f"{self._topic}/{self._partition}", self._servers) from error
+                raise self._unknown() from error
             self._consumer.consume(1, 0)  # Hands over what the client complained of.
             raise self._complaints.explain(error.args[0]) from error
         if ends is None:
             raise self._complaints.explain(KafkaError(KafkaError._TIMED_OUT))
         return ends
+
+    def _unknown(self) -> UnknownTopic:
+        return UnknownTopic(f"{self._topic}/{self._partition}", self._servers)
 
     def _place(self, offset: int = 0) -> TopicPartition:
         return TopicPartition(self._topic, self._partition, offset)

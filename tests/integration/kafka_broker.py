@@ -1,0 +1,80 @@
+"""A broker of the tests' own, on free ports, that can be killed and started again; see `conftest.py`."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions
+from confluent_kafka.cimpl import NewPartitions
+
+from infra.kafka.broker import BUILD, Broker
+
+JARS = BUILD / "lib"
+
+
+class TestBroker(Broker):
+    """A broker that does not outlive this process, however that ends."""
+
+    __test__ = False
+    _guard: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        super().start()
+        # Its standard input ends with this process; by kill -9 as well, when no code of ours runs any more.
+        self._guard = subprocess.Popen(["sh", "-c", f"read _; kill -9 {self.pid()}"], stdin=subprocess.PIPE)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> bool:
+        if self._guard is not None:
+            # First, or it might end another process that was given the same number.
+            self._guard.kill()
+            self._guard.communicate()
+            self._guard = None
+        return super().stop(number)
+
+    def kill(self) -> None:
+        self.stop(signal.SIGKILL)
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """Give a topic more partitions."""
+        admin = self.admin()
+        for future in admin.create_partitions([NewPartitions(topic, partitions)]).values():
+            future.result()
+
+    def committed(self, group: str) -> dict[tuple[str, int], int]:
+        """What lag tools see: how far a group is."""
+        admin = self.admin()
+        wanted = [ConsumerGroupTopicPartitions(group)]
+        answer = admin.list_consumer_group_offsets(wanted)[group].result().topic_partitions
+        return {(place.topic, place.partition): place.offset for place in answer or ()}
+
+
+@contextmanager
+def running(data: Path) -> Iterator[TestBroker]:
+    """A broker on free ports. Where Java or Maven is missing the test is skipped, except in CI, where it fails."""
+    missing = [tool for tool in ("java", *(() if JARS.is_dir() else ("mvn",))) if shutil.which(tool) is None]
+    if missing and os.environ.get("CI") != "true":
+        pytest.skip(f"no Kafka: {' and '.join(missing)} missing")
+    broker = TestBroker(data, JARS, *free_ports(2))
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.kill()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
