@@ -153,7 +153,8 @@ class Broker:
         self._properties.write_text(template.format(**self._ports, logs=logs))
         if not self._formatted.exists():
             cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            formatting = self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c")
+            # One argument: an id may begin with a hyphen.
+            formatting = self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c")
             if formatting.wait():
                 raise BrokerError(f"the data folder cannot be formatted: {_last(self.log.read_text())}")
 

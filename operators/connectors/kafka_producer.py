@@ -6,6 +6,7 @@ again with new numbers: readers tell them apart by what is in them, such as the 
 
 import time
 from collections.abc import Sequence
+from typing import NoReturn
 
 import msgspec
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
@@ -41,26 +42,16 @@ class KafkaProducer:
         self._producer = open_client(Producer, producer_settings(config, deadline_s), self._complaints)
         self._sent = 0
         self._failed = 0
-        self._why = ""
+        self._error: KafkaError | None = None  # The first one.
 
     def send(self, message: KafkaMessage) -> None:
         """Hand a message over; NotDelivered when there was no room for it until the deadline, or one failed before."""
         deadline = 0.0
-        while True:
-            try:
-                self._producer.produce(
-                    message.topic, message.value, message.key, message.partition, on_delivery=self._report
-                )
-            except BufferError:
-                deadline = deadline or time.monotonic() + self._deadline_s
-                self.poll(POLL_S)
-                if time.monotonic() > deadline:
-                    self._give_up("its queue stayed full")
-            except KafkaException as error:
-                self._failed += 1
-                self._give_up(error.args[0].str())
-            else:
-                break
+        while not self._handed_over(message):
+            deadline = deadline or time.monotonic() + self._deadline_s
+            self.poll(POLL_S)
+            if time.monotonic() > deadline:
+                self._give_up(KafkaError(KafkaError._QUEUE_FULL))
         self._sent += 1
         if self._sent % POLL_EVERY == 0:
             self.poll(0)
@@ -68,31 +59,47 @@ class KafkaProducer:
     def poll(self, wait_s: float) -> None:
         """Take note of what became of messages, for at most so long. NotDelivered if one failed."""
         self._producer.poll(wait_s)
-        if self._failed or self._complaints.refusal:
-            self._give_up(self._why)
+        if self._error is not None:
+            self._give_up(self._error)
 
     def flush(self) -> None:
         """Return when all messages are stored. NotDelivered, and none is sent any more, if that cannot be."""
-        # librdkafka itself gives up at the deadline, and says why; a little later we would not know.
-        self._producer.flush(self._deadline_s + 1.0)
-        if self._failed or len(self._producer):
-            self._give_up(self._why)
+        # librdkafka itself gives a message up at the deadline, so that a little later nothing should be left.
+        left = self._producer.flush(self._deadline_s + 1.0)
+        if self._error is not None or left:
+            self._give_up(self._error or KafkaError(KafkaError._MSG_TIMED_OUT))
 
     def close(self) -> None:
         """Forget what was not flushed: this also runs while a crash unwinds."""
         self._producer.purge()
         self._producer.poll(0)
 
+    def _handed_over(self, message: KafkaMessage) -> bool:
+        """Hand a message over, unless there is no room for it at the moment."""
+        try:
+            self._producer.produce(
+                message.topic, message.value, message.key, message.partition, on_delivery=self._report
+            )
+        except BufferError:
+            return False
+        except KafkaException as error:
+            self._failed += 1
+            self._give_up(error.args[0])
+        return True
+
     def _report(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
             self._failed += 1
-            self._why = self._why or f"{message.topic()}: {error.str()}"
+            self._error = self._error or error
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, error: KafkaError) -> NoReturn:
         count = self._failed + len(self._producer)
         self.close()
-        cause = self._complaints.last
-        raise NotDelivered(self._servers, count, f"{why} ({cause})" if cause else why)
+        why = error.str()
+        # That time is up says little; what the client complained of meanwhile says why.
+        if error.code() in (KafkaError._MSG_TIMED_OUT, KafkaError._QUEUE_FULL) and self._complaints.last is not None:
+            why = f"{why}: {self._complaints.last.str()}"
+        raise NotDelivered(self._servers, count, why)
 
 
 class KafkaProducerSink(FixedPartitionedSink[KafkaMessage, None]):

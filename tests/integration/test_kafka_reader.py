@@ -1,9 +1,7 @@
 """A partition is read as it was written: every message once, in order, whatever the broker goes through."""
 
-import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
@@ -12,24 +10,14 @@ from operators.connectors.kafka import OffsetPublisher, new_partitions, partitio
 from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_errors import OffsetGone, UnknownTopic, Unreachable, WrongSetting
 from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
-from operators.connectors.kafka_reader import BYTES_MAX, MESSAGES_MAX, KafkaReader, Start
-from operators.ingest.messages import Messages
+from operators.connectors.kafka_reader import BYTES_MAX, MESSAGES_MAX, KafkaReader
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker, free_ports
+from tests.integration.reading import WAIT_S_MAX, count, opened, positions_of, read_all, read_until, values_of
 
 pytestmark = pytest.mark.integration
 
-WAIT_S_MAX = 30.0
 LOG_APPEND = {"message.timestamp.type": "LogAppendTime"}
-
-
-@contextmanager
-def opened(config: KafkaConfig, topic: str, start: Start = "beginning", partition: int = 0) -> Iterator[KafkaReader]:
-    reader = KafkaReader(config, topic, partition, start)
-    try:
-        yield reader
-    finally:
-        reader.close()
 
 
 def produce(config: KafkaConfig, topic: str, values: Sequence[bytes], partition: int = 0) -> None:
@@ -37,34 +25,6 @@ def produce(config: KafkaConfig, topic: str, values: Sequence[bytes], partition:
     for value in values:
         producer.send(KafkaMessage(topic, None, value, partition))
     producer.flush()
-
-
-def read_until(reader: KafkaReader, done: Callable[[list[Messages]], object]) -> list[Messages]:
-    """Read until `done`, which is asked after every read with what came so far."""
-    deadline = time.monotonic() + WAIT_S_MAX
-    batches: list[Messages] = []
-    while not done(batches):
-        assert time.monotonic() < deadline, f"{count(batches)} messages, position {reader.position}"
-        batch = reader.read()
-        if len(batch):
-            batches.append(batch)
-    return batches
-
-
-def read_all(reader: KafkaReader) -> list[Messages]:
-    return read_until(reader, lambda _: reader.at_end)
-
-
-def count(batches: Sequence[Messages]) -> int:
-    return sum(map(len, batches))
-
-
-def values_of(batches: Sequence[Messages]) -> list[bytes]:
-    return list(itertools.chain.from_iterable(batch.values for batch in batches))
-
-
-def positions_of(batches: Sequence[Messages]) -> list[int]:
-    return list(itertools.chain.from_iterable(batch.positions for batch in batches))
 
 
 def test_every_message_once_and_in_order(kafka_config: KafkaConfig, make_topic: MakeTopic) -> None:
