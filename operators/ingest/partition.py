@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback
-from operators.ingest.columns import ColumnsBuilder, Stream, times_of
+from operators.ingest.columns import ColumnsBuilder, Stream, ms_of, times_of
 from operators.ingest.decode import Decoder, Origin, Reject
 from operators.ingest.summarise import Placed, joined, summarise
 from operators.policy import DeadLetters, Policy
@@ -128,8 +128,9 @@ class Partition:
             reasons[index] = "future_timestamp", f"ts is {times[index] - now_ms} ms after it was received"
         if self.stream == "feedback":
             for index, item in enumerate(items):
-                if isinstance(item, Feedback) and (item.model is None or item.version is None):
-                    reasons.setdefault(index, ("no_context", "feedback needs model and version"))
+                fault = _fault_of(item) if isinstance(item, Feedback) else None
+                if fault:
+                    reasons.setdefault(index, fault)
         keep = np.ones(len(times), bool)
         keep[list(reasons)] = False
         # A refused item must not move time on: one bad clock would make everybody else late.
@@ -174,6 +175,16 @@ class Partition:
             )
             for shard in range(SHARDS)
         ]
+
+
+def _fault_of(item: Feedback) -> tuple[str, str] | None:
+    """Why a feedback cannot be used, whatever its own time."""
+    if item.model is None or item.version is None:
+        return "no_context", "feedback needs model and version"
+    # As a number it was refused by its type; as text it may be any year.
+    if item.request_ts is not None and not TS_MS_MIN <= ms_of(item.request_ts) <= TS_MS_MAX:
+        return "absurd_timestamp", f"request_ts is {ms_of(item.request_ts)} ms since 1970"
+    return None
 
 
 @lru_cache(maxsize=10_000)
