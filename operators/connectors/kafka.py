@@ -96,7 +96,8 @@ class OffsetPublisher:
     Nobody else reads it: the recovery store says where to go on. So it never waits, and a failure is a line in the log.
     """
 
-    def __init__(self, config: KafkaConfig) -> None:
+    def __init__(self, config: KafkaConfig, timeout_s: float = PUBLISH_TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         self._group = config.group
         self._admin = open_client(AdminClient, client_settings(config), Complaints(config.bootstrap_servers))
         self._under_way: Future[ConsumerGroupTopicPartitions] | None = None
@@ -108,7 +109,7 @@ class OffsetPublisher:
         places = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
         wanted = ConsumerGroupTopicPartitions(self._group, places)
         try:
-            futures = self._admin.alter_consumer_group_offsets([wanted], request_timeout=PUBLISH_TIMEOUT_S)
+            futures = self._admin.alter_consumer_group_offsets([wanted], request_timeout=self._timeout_s)
             self._under_way = futures[self._group]
             self._under_way.add_done_callback(self._done)
         except Exception as error:  # A convenience must not stop the worker, whatever it was.

@@ -56,10 +56,12 @@ def test_large_messages_come_in_bounded_batches(kafka_config: KafkaConfig, make_
 
 def test_at_end_until_the_next_message(kafka_config: KafkaConfig, make_topic: MakeTopic) -> None:
     topic = make_topic()
+    producer = KafkaProducer(kafka_config)
     with opened(kafka_config, topic) as reader:
         assert read_all(reader) == []
         for number in range(3):
-            produce(kafka_config, topic, [b"%d" % number])
+            producer.send(KafkaMessage(topic, None, b"%d" % number))
+            producer.flush()
             assert values_of(read_until(reader, len)) == [b"%d" % number]
             read_all(reader)
             assert reader.position == number + 1
@@ -217,7 +219,7 @@ def test_offsets_are_published_for_lag_tools(
 
 
 def test_offsets_that_cannot_be_published_are_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    publisher = OffsetPublisher(KafkaConfig(bootstrap_servers=f"127.0.0.1:{free_ports(1)[0]}"))
+    publisher = OffsetPublisher(KafkaConfig(bootstrap_servers=f"127.0.0.1:{free_ports(1)[0]}"), timeout_s=0.5)
     with caplog.at_level("WARNING", logger="rollguard"):
         publisher.publish({("inference.events", 0): 3})
         deadline = time.monotonic() + WAIT_S_MAX
