@@ -8,7 +8,7 @@ from bytewax.outputs import Sink
 from prometheus_client import CollectorRegistry
 
 from operators.connectors.source import Item
-from operators.guard import close_panes, slide_windows, write_panes
+from operators.guard import close_panes, hold_panes, slide_windows, write_panes
 from operators.metrics import Metrics
 from operators.policy import Policy
 from operators.rows import Rows
@@ -21,8 +21,13 @@ def build(
     rows: Sink[tuple[str, Rows]],
     dead: Sink[tuple[str, Rows]],
     metrics: Metrics | None = None,
+    *,
+    recover: bool = False,
 ) -> Dataflow:
-    """Return the dataflow; `rows` gets the rows of every table, `dead` those of dead_letter once more."""
+    """Return the dataflow; `rows` gets the rows of every table, `dead` those of dead_letter once more.
+
+    With `recover` its steps save their state for a recovery store.
+    """
     metrics = metrics or Metrics(CollectorRegistry())
     flow = Dataflow("rollguard")
     items = op.input("input", flow, source)
@@ -30,10 +35,11 @@ def build(
     kinds = op.branch("kinds", items, _is_shard_input)
     inputs: KeyedStream[ShardInput] = kinds.trues  # type: ignore[assignment]  # Bytewax's branch is untyped.
     stored: KeyedStream[Rows] = kinds.falses  # type: ignore[assignment]
-    closed = close_panes("panes", inputs, policy, metrics)
+    closed = close_panes("panes", inputs, policy, metrics, recover)
     # (shard, Closed)
     panes = write_panes("pane_rows", closed, policy)
-    windows = slide_windows("windows", closed, policy)
+    held = hold_panes("ring", closed, policy) if recover else closed
+    windows = slide_windows("windows", held, policy, recover)
     # (shard, Rows)
     op.output("clickhouse", op.map("unkeyed", op.merge("rows", stored, panes, windows), _to_one_part), rows)
     letters = op.filter("letters", stored, lambda item: item[1].table == "dead_letter")

@@ -1,9 +1,14 @@
 """The stateful Bytewax operators of the monitor, keyed by shard: thin wrappers around engine-free classes.
 
-The steps `panes` and `windows` are recovery schema; so are the shard keys "s00".."s63" (flows/README.md).
+The steps' names and the keys are recovery schema (flows/README.md). What is saved is pickled here, at once, because
+the engine pickles later, when the state may have moved on. A bounded run saves nothing: `recover` is false.
 """
 
+import pickle
+from typing import Any, TypeVar, cast
+
 import bytewax.operators as op
+import msgspec
 from bytewax.dataflow import operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
@@ -11,9 +16,39 @@ from operators.metrics import Metrics
 from operators.policy import Policy
 from operators.rows import Rows
 from operators.window.pane_rows import pane_rows
-from operators.window.panes import Closed, Panes, ShardInput
+from operators.window.panes import Ask, Closed, PaneItem, Panes, Saved, ShardInput, slots_of
+from operators.window.recall import Reached, RecalledWindows, Slot, Told
 from operators.window.window_rows import QUANTILES, window_rows
-from operators.window.windows import Windows
+
+T = TypeVar("T")
+
+
+class StateMismatch(Exception):
+    """The recovery store was written under a policy that keeps other counts."""
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What is saved of a step, and the shape of the policy it was kept under."""
+
+    shape: str
+    state: Any
+
+
+def dumps(state: object, policy: Policy) -> bytes:
+    return pickle.dumps(Kept(shape=policy.shape, state=state), protocol=5)
+
+
+def loads(saved: bytes | None, kind: type[T], policy: Policy) -> T | None:
+    """Return what `dumps` saved. StateMismatch if the policy has come to keep something else since."""
+    if saved is None:
+        return None
+    kept = pickle.loads(saved)  # noqa: S301  # Only this worker's own recovery store comes here.
+    if kept.shape != policy.shape:
+        raise StateMismatch(
+            "the policy's time, slices, windows, measures or SLIs are not those the recovery store was written under: "
+            "name a new --recovery folder and where to start with --from, or go back to the old ones"
+        )
+    return cast(T, kept.state)
 
 
 def shard_key(shard: int) -> str:
@@ -21,52 +56,99 @@ def shard_key(shard: int) -> str:
     return f"s{shard:02d}"
 
 
-class _PanesLogic(StatefulBatchLogic[ShardInput, Closed, None]):
-    def __init__(self, policy: Policy, metrics: Metrics) -> None:
-        self._panes = Panes(policy)
+class _PanesLogic(StatefulBatchLogic[ShardInput, PaneItem, bytes | None]):
+    def __init__(self, panes: Panes, metrics: Metrics, recover: bool) -> None:
+        self._panes = panes
         self._metrics = metrics
+        self._recover = recover
 
-    def on_batch(self, values: list[ShardInput]) -> tuple[list[Closed], bool]:
-        out = [closed for value in values for closed in self._panes.push(value)]
+    def on_batch(self, values: list[ShardInput]) -> tuple[list[PaneItem], bool]:
+        out = [item for value in values for item in self._panes.push(value)]
         if out or self._panes.open:  # Most shards never have events: they need no metrics.
             shard = str(values[-1].shard)
             self._metrics.add("open_panes", len(self._panes.open), shard)
             self._metrics.add("watermark_lag_seconds", self._panes.lag_ms / 1000, shard)
         return out, StatefulBatchLogic.RETAIN
 
-    def snapshot(self) -> None:
-        """Nothing: a bounded run over files has no recovery store, and starts again from their beginning."""
+    def snapshot(self) -> bytes | None:
+        return dumps(self._panes.save(), self._panes.policy) if self._recover else None
 
 
-class _WindowsLogic(StatefulBatchLogic[Closed, Rows, None]):
-    def __init__(self, policy: Policy) -> None:
+class _SlotLogic(StatefulBatchLogic[PaneItem, PaneItem | Told, bytes]):
+    def __init__(self, slot: Slot, policy: Policy) -> None:
+        self._slot = slot
         self._policy = policy
-        self._windows = Windows(policy, tuple(QUANTILES.values()))
 
-    def on_batch(self, values: list[Closed]) -> tuple[list[Rows], bool]:
+    def on_batch(self, values: list[PaneItem]) -> tuple[list[PaneItem | Told], bool]:
+        return [self._slot.push(value) for value in values], StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> bytes:
+        return dumps(self._slot.held, self._policy)
+
+
+class _WindowsLogic(StatefulBatchLogic[PaneItem | Told, Rows, bytes | None]):
+    def __init__(self, windows: RecalledWindows, policy: Policy, recover: bool) -> None:
+        self._windows = windows
+        self._policy = policy
+        self._recover = recover
+
+    def on_batch(self, values: list[PaneItem | Told]) -> tuple[list[Rows], bool]:
         rows: list[Rows] = []
-        for closed in values:
-            for counts in self._windows.push(closed):
+        for value in values:
+            for counts in self._windows.push(value):
                 rows += window_rows(counts, self._policy)
         return rows, StatefulBatchLogic.RETAIN
 
-    def snapshot(self) -> None:
-        """Nothing, as above."""
+    def snapshot(self) -> bytes | None:
+        return dumps(self._windows.reached, self._policy) if self._recover else None
 
 
 @operator
-def close_panes(step_id: str, up: KeyedStream[ShardInput], policy: Policy, metrics: Metrics) -> KeyedStream[Closed]:
-    """(shard, input) in; (shard, closed pane) out, in order of panes."""
-    return op.stateful_batch("close", up, lambda _: _PanesLogic(policy, metrics))
+def close_panes(
+    step_id: str, up: KeyedStream[ShardInput], policy: Policy, metrics: Metrics, recover: bool
+) -> KeyedStream[PaneItem]:
+    """(shard, input) in; (shard, closed pane) out, in order of panes; after a restart first what is to be recalled."""
+
+    def build(saved: bytes | None) -> _PanesLogic:
+        return _PanesLogic(Panes(policy, loads(saved, Saved, policy)), metrics, recover)
+
+    return op.stateful_batch("close", up, build)
 
 
 @operator
-def write_panes(step_id: str, up: KeyedStream[Closed], policy: Policy) -> KeyedStream[Rows]:
+def hold_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> KeyedStream[PaneItem | Told]:
+    """(shard, closed pane) in and out, each pane kept under its slot; (shard, told pane) out when asked."""
+    slots = slots_of(policy)
+
+    def to_slot(item: tuple[str, PaneItem]) -> tuple[str, PaneItem]:
+        shard, value = item
+        if isinstance(value, Ask) or (isinstance(value, Closed) and value.on_time is not None):
+            return f"{shard}/{value.pane % slots}", value
+        return f"{shard}/", value
+
+    def build(saved: bytes | None) -> _SlotLogic:
+        return _SlotLogic(Slot(loads(saved, tuple[int, bytes], policy)), policy)
+
+    held = op.stateful_batch("hold", op.map("to_slot", up, to_slot), build)
+    return op.map("to_shard", held, lambda item: (item[0].partition("/")[0], item[1]))
+
+
+@operator
+def write_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> KeyedStream[Rows]:
     """(shard, closed pane) in; (shard, rows of the pane tables) out."""
-    return op.flat_map_value("rows", up, lambda closed: pane_rows(closed, policy))
+
+    def rows(item: PaneItem) -> list[Rows]:
+        return pane_rows(item, policy) if isinstance(item, Closed) else []
+
+    return op.flat_map_value("rows", up, rows)
 
 
 @operator
-def slide_windows(step_id: str, up: KeyedStream[Closed], policy: Policy) -> KeyedStream[Rows]:
-    """(shard, closed pane) in, in order; (shard, rows of the window tables) out."""
-    return op.stateful_batch("slide", up, lambda _: _WindowsLogic(policy))
+def slide_windows(step_id: str, up: KeyedStream[PaneItem | Told], policy: Policy, recover: bool) -> KeyedStream[Rows]:
+    """(shard, closed pane) in; (shard, rows of the window tables) out, in order of panes."""
+
+    def build(saved: bytes | None) -> _WindowsLogic:
+        windows = RecalledWindows(policy, tuple(QUANTILES.values()), loads(saved, Reached, policy))
+        return _WindowsLogic(windows, policy, recover)
+
+    return op.stateful_batch("slide", up, build)

@@ -69,7 +69,10 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """A checked policy. `grains` are the reported slices as indices into `dimensions`; () is `*`."""
+    """A checked policy. `grains` are the reported slices as indices into `dimensions`; () is `*`.
+
+    `hash` names the whole policy, `shape` the parts of it that say which counts are kept.
+    """
 
     pane_ms: int
     disorder_ms: int
@@ -85,6 +88,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     slis: tuple[Sli, ...]
     dead_letters: DeadLetters
     hash: str
+    shape: str
 
 
 def is_field(name: str) -> bool:

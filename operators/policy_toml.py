@@ -31,6 +31,8 @@ FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *
 DIGITS = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 9}
 DIGITS_DEFAULT = 6
 
+SHAPE = ("time", "slices", "windows", "measures", "sli")  # What says which counts are kept.
+
 T = TypeVar("T")
 Name = Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
 
@@ -109,8 +111,13 @@ def parse(text: str) -> Policy:
         measures=_measures(file.measures.names),
         slis=tuple(_sli(name, sli) for name, sli in file.sli.items()),
         dead_letters=file.dead_letters,
-        hash=hashlib.sha256(msgspec.json.encode(raw, order="sorted")).hexdigest()[:16],
+        hash=_hash(raw),
+        shape=_hash({key: raw[key] for key in SHAPE if key in raw}),
     )
+
+
+def _hash(raw: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(raw, order="sorted")).hexdigest()[:16]
 
 
 def _convert(raw: dict[str, Any], kind: type[T], prefix: str) -> T:

@@ -4,6 +4,7 @@ A pane closes for all its series at once. Late events are kept under the pane th
 when they came in, and leave with it as rows of their own: they never reopen a decision, and wait no longer.
 """
 
+from collections import deque
 from collections.abc import Sequence
 
 import msgspec
@@ -11,6 +12,7 @@ import numpy as np
 
 from operators.policy import Policy
 from operators.window.limits import Limits, limit_error_types
+from operators.window.packing import pack, unpack
 from operators.window.partial import Partial, merge, take
 from operators.window.watermark import NEVER, Mark, Watermark
 
@@ -36,17 +38,66 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     on_time: Partial | None = None
     late: Partial | None = None
     end: bool = False
+    order: int = 0  # Counts what a shard closed: panes may arrive out of order at the windows.
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """After a restart, to the slot of a pane: tell again what came in under it."""
+
+    pane: int
+
+
+class Recall(msgspec.Struct, frozen=True, kw_only=True):
+    """After a restart, to the windows: these panes will be told again."""
+
+    panes: tuple[int, ...]
+
+
+PaneItem = Closed | Ask | Recall
+
+
+class Saved(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of a shard's panes; `kept` are the closed panes that the slots still hold."""
+
+    watermark: Watermark | None
+    open: dict[int, bytes]
+    limits: Limits
+    closed: int
+    order: int
+    kept: tuple[int, ...]
 
 
 class Panes:
-    """The open panes of one shard. State: a few partials per open pane, and the limits' lists of names."""
+    """The open panes of one shard. State: a few partials per open pane, and the limits' lists of names.
 
-    def __init__(self, policy: Policy) -> None:
+    With `saved` it goes on from there, and first of all says what it needs to be told again.
+    """
+
+    def __init__(self, policy: Policy, saved: Saved | None = None) -> None:
         self.policy = policy
         self.watermark: Watermark | None = None
         self.open: dict[int, list[Partial]] = {}
         self.limits = Limits()
         self.closed = NEVER  # Number of the last pane that closed.
+        self.order = 0
+        self.kept: deque[int] = deque()
+        self._recalling = saved is not None
+        if saved is not None:
+            self.watermark, self.limits = saved.watermark, saved.limits
+            self.closed, self.order = saved.closed, saved.order
+            self.open = {pane: [unpack(part)] for pane, part in saved.open.items()}
+            self.kept.extend(saved.kept)
+
+    def save(self) -> Saved:
+        """Return all that a restart needs."""
+        return Saved(
+            watermark=self.watermark,
+            open={pane: pack(merge(parts)) for pane, parts in self.open.items()},
+            limits=self.limits,
+            closed=self.closed,
+            order=self.order,
+            kept=tuple(self.kept),
+        )
 
     @property
     def lag_ms(self) -> int:
@@ -55,17 +106,35 @@ class Panes:
             return 0
         return self.watermark.newest_ms - self.watermark.low_ms
 
-    def push(self, item: ShardInput) -> list[Closed]:
+    def push(self, item: ShardInput) -> list[PaneItem]:
         """Take one input and return the panes that it closes, in order."""
         if self.watermark is None:
-            self.watermark = Watermark(partitions=item.partitions, disorder_ms=self.policy.disorder_ms)
-        self.watermark.update(item.mark)
-        for pane, partial in item.partials:
+            self.watermark = Watermark(disorder_ms=self.policy.disorder_ms)
+        self.watermark.update(item.mark, item.partitions)
+        for closing, partial in item.partials:
+            pane, partial = self._placed(closing, partial)  # noqa: PLW2901
             parts = self.open.setdefault(pane, [])
             parts.append(partial)
             if len(parts) > PARTS_MAX:
                 self.open[pane] = [merge(parts)]
-        return self._close(self.watermark)
+        return [*self._recall(), *self._close(self.watermark)]
+
+    def _recall(self) -> list[PaneItem]:
+        if not self._recalling:
+            return []
+        self._recalling = False
+        return [Recall(panes=tuple(self.kept)), *(Ask(pane=pane) for pane in self.kept)]
+
+    def _placed(self, closing: int, partial: Partial) -> tuple[int, Partial]:
+        """Return the pane that a partial closes with.
+
+        What comes for a pane that closed while its partition was left out as idle is late, whatever its own log
+        says: a closed pane is never reopened.
+        """
+        if closing > self.closed:
+            return closing, partial
+        late = msgspec.structs.replace(partial, late=np.ones_like(partial.late))
+        return self.closed + 1, late
 
     def _close(self, watermark: Watermark) -> list[Closed]:
         pane_ms = self.policy.pane_ms
@@ -78,16 +147,30 @@ class Panes:
         out = [self._close_one(pane) for pane in due]
         self.closed = last
         if watermark.ended or not due or due[-1] != last:
-            out.append(Closed(pane=last, end=watermark.ended))
+            out.append(self._ordered(Closed(pane=last, end=watermark.ended)))
+        self.kept.extend(closed.pane for closed in out if closed.on_time is not None)
+        while self.kept and self.kept[0] <= self.closed - slots_of(self.policy):
+            self.kept.popleft()
         return out
+
+    def _ordered(self, closed: Closed) -> Closed:
+        self.order += 1
+        return msgspec.structs.replace(closed, order=self.order - 1)
 
     def _close_one(self, pane: int) -> Closed:
         parts = self.open.pop(pane)
         whole = merge(parts, self.limits.rename(parts, pane, self.policy))
         whole = limit_error_types(whole, self.policy.error_types_max)
         on_time = int(np.searchsorted(whole.late, 1))
-        return Closed(
-            pane=pane,
-            on_time=take(whole, 0, on_time) if on_time else None,
-            late=take(whole, on_time, whole.rows) if on_time < whole.rows else None,
+        return self._ordered(
+            Closed(
+                pane=pane,
+                on_time=take(whole, 0, on_time) if on_time else None,
+                late=take(whole, on_time, whole.rows) if on_time < whole.rows else None,
+            )
         )
+
+
+def slots_of(policy: Policy) -> int:
+    """Return how many slots hold every pane that some window still needs: the longest size and hop."""
+    return max((window.size_ms + window.every_ms for window in policy.windows), default=0) // policy.pane_ms

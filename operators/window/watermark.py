@@ -5,47 +5,55 @@ alone; the minimum over partitions depends on all logs, and on nothing else. A p
 that ended) holds nothing open.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 NEVER = -(2**62)  # Unix ms before any event: the mark of a partition that has not spoken.
-END = 2**62  # Unix ms after any event: the watermark once every partition is done.
+END = 2**62  # Unix ms after any event.
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one partition has come; `newest` is its largest event time, Unix ms."""
+    """How far one partition has come; `newest` is its largest event time, Unix ms.
+
+    `done`: it has ended. `idle`: it is read to its end and has been silent for long, so nobody waits for it.
+    """
 
     partition: str
     newest: int = NEVER
     done: bool = False
+    idle: bool = False
 
 
 class Watermark(msgspec.Struct, kw_only=True):
-    """The marks of all `partitions`; one that has not spoken yet holds every pane open."""
+    """The marks of all partitions; one that has not spoken yet holds every pane open."""
 
-    partitions: tuple[str, ...]
     disorder_ms: int
-    newest: dict[str, int] = {}
-    done: set[str] = set()
+    marks: dict[str, Mark] = {}
 
-    def update(self, mark: Mark) -> None:
-        """Take a partition's newest mark. Marks of one partition come in order and never fall."""
-        self.newest[mark.partition] = mark.newest
-        if mark.done:
-            self.done.add(mark.partition)
+    def update(self, mark: Mark, partitions: Sequence[str]) -> None:
+        """Take a partition's newest mark. Marks of one partition come in order and never fall.
+
+        `partitions` are all there are: one that is new holds panes open from now on, one that is gone no longer.
+        """
+        if self.marks.keys() != set(partitions):
+            self.marks = {name: self.marks.get(name, Mark(partition=name)) for name in partitions}
+        self.marks[mark.partition] = mark
 
     @property
     def ended(self) -> bool:
-        return len(self.done) == len(self.partitions)
+        return all(mark.done for mark in self.marks.values())
 
     @property
     def low_ms(self) -> int:
-        """Every event that is not late and lies before this has come in. Unix ms."""
-        return min(
-            (self.newest.get(name, NEVER) - self.disorder_ms for name in self.partitions if name not in self.done),
-            default=END,
-        )
+        """Every event that is not late and lies before this has come in. Unix ms.
+
+        While all are idle or done, time stands where the newest of them is.
+        """
+        waited_for = [mark.newest for mark in self.marks.values() if not (mark.done or mark.idle)]
+        return min(waited_for, default=self.newest_ms) - self.disorder_ms
 
     @property
     def newest_ms(self) -> int:
         """The largest event time over all partitions, Unix ms; NEVER without events."""
-        return max(self.newest.values(), default=NEVER)
+        return max((mark.newest for mark in self.marks.values()), default=NEVER)

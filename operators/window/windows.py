@@ -4,7 +4,7 @@ Only panes move time on, so what comes out is a function of the closed panes alo
 events lie in it; once it has slid past its last events it is empty, and silent.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -35,6 +35,7 @@ class Windows:
             self.running.setdefault(hop_panes, []).append(RunningWindow(window, policy))
             self.begun[hop_panes] = []
         self.pane = NEVER  # Number of the last pane taken.
+        self._silent = False  # While rebuilding, windows are moved but not counted: that is most of the cost.
 
     def push(self, closed: Closed) -> Iterator[WindowCounts]:
         """Take a closed pane; yield the windows that end with it, or in the quiet panes before it.
@@ -51,6 +52,16 @@ class Windows:
                 number, rest = divmod(closed.pane, hop_panes)
                 if rest != hop_panes - 1:
                     yield from self._end_hop(hop_panes, number)
+
+    def rebuild(self, panes: Iterable[tuple[int, Partial]], reached: int) -> None:
+        """Take panes whose windows were written before a restart, up to pane `reached`."""
+        self._silent = True
+        for pane, on_time in panes:
+            for _ in self.push(Closed(pane=pane, on_time=on_time)):
+                raise AssertionError("a silent window spoke")
+        for _ in self.push(Closed(pane=reached)):
+            raise AssertionError("a silent window spoke")
+        self._silent = False
 
     def _move_to(self, pane: int) -> Iterator[WindowCounts]:
         at = self.pane + 1
@@ -77,7 +88,7 @@ class Windows:
             running.drop_before(number + 1 - running.window.size_ms // running.window.every_ms)
             if hop is not None:
                 running.push(number, hop)
-            counts = running.counts(end_ms, self.slots.names, self.quantiles)
+            counts = None if self._silent else running.counts(end_ms, self.slots.names, self.quantiles)
             if counts is not None:
                 yield counts
         if len(self.slots.names) > self.slots_max:

@@ -1,0 +1,85 @@
+"""Windows rebuilt after a restart, from closed panes that were each saved once.
+
+A sliding window of an hour is many megabytes; saved with every epoch it would cost more than the work itself. So each
+closed pane is held by a slot of its own (pane number modulo the slots), whose saved state changes once in a turn of
+the ring, and the windows save nothing but how far they are. After a restart the shard's panes say which slots hold
+something (`Recall`) and ask them (`Ask`); the slots tell (`Told`), and the windows wait until all have, rebuild, and go
+on. Slots may live on other workers, so panes may arrive out of order: their `order` puts them back.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from operators.policy import Policy
+from operators.window.packing import pack, unpack
+from operators.window.panes import Ask, Closed, PaneItem, Recall
+from operators.window.partial import Partial
+from operators.window.sliding import WindowCounts
+from operators.window.watermark import NEVER
+from operators.window.windows import Windows
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a slot holds: what came in on time under a closed pane."""
+
+    pane: int
+    on_time: Partial
+
+
+class Slot:
+    """Holds the last closed pane that it was given, packed; `held` is its saved state."""
+
+    def __init__(self, held: tuple[int, bytes] | None) -> None:
+        self.held = held
+
+    def push(self, item: PaneItem) -> PaneItem | Told:
+        """Keep a pane and pass it on; answer when asked. LookupError if it holds another pane than is asked for."""
+        if isinstance(item, Ask):
+            if self.held is None or self.held[0] != item.pane:
+                raise LookupError(f"asked for pane {item.pane}, but holding {self.held and self.held[0]}")
+            return Told(pane=item.pane, on_time=unpack(self.held[1]))
+        if isinstance(item, Closed) and item.on_time is not None:
+            self.held = item.pane, pack(item.on_time)
+        return item
+
+
+class Reached(msgspec.Struct, frozen=True, kw_only=True):
+    """All that windows save: the order of the next pane to take, and the number of the last one taken."""
+
+    order: int = 0
+    pane: int = NEVER
+
+
+class RecalledWindows:
+    """Windows that take panes in order whatever order they arrive in, and rebuild themselves first if need be."""
+
+    def __init__(self, policy: Policy, quantiles: Sequence[float], saved: Reached | None) -> None:
+        self.windows = Windows(policy, quantiles)
+        self.reached = saved or Reached()
+        self._waiting = saved is not None
+        self._recall: Recall | None = None
+        self._told: dict[int, Partial] = {}
+        self._early: dict[int, Closed] = {}  # By order: panes whose turn has not come.
+
+    def push(self, item: PaneItem | Told) -> Iterator[WindowCounts]:
+        """Take an item; yield the windows that end with the panes whose turn has come."""
+        if isinstance(item, Recall):
+            self._recall = item
+        elif isinstance(item, Told):
+            self._told[item.pane] = item.on_time
+        elif isinstance(item, Closed):
+            self._early[item.order] = item
+        if self._waiting and not self._rebuilt():
+            return
+        while (closed := self._early.pop(self.reached.order, None)) is not None:
+            yield from self.windows.push(closed)
+            self.reached = Reached(order=closed.order + 1, pane=closed.pane)
+
+    def _rebuilt(self) -> bool:
+        if self._recall is None or len(self._told) < len(self._recall.panes):
+            return False
+        self.windows.rebuild(sorted(self._told.items()), self.reached.pane)
+        self._told.clear()
+        self._waiting = False
+        return True
