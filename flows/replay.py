@@ -17,7 +17,7 @@ from flows.summary import Recorder, Summary
 from operators.connectors.clickhouse import ClickHouseSink
 from operators.connectors.files import DeadLetterFile, FileReader
 from operators.connectors.migrations import migrate
-from operators.connectors.source import Input, MonitorSource, Observe
+from operators.connectors.source import Input, MonitorSource, Observe, Watch
 from operators.connectors.stop import Stop
 from operators.ingest.columns import Stream
 from operators.ingest.partition import Batch
@@ -55,11 +55,13 @@ def inputs_of(events: Sequence[Path], feedback: Sequence[Path], policy: Policy, 
 
 
 def _input(path: Path, stream: Stream, policy: Policy, progressed: Progressed) -> Input:
-    name = str(path)
+    name, started_ms = str(path), int(time.time() * 1000)
     return Input(
         name=name,
         stream=stream,
-        open=lambda: FileReader(path, policy.dead_letters.message_bytes_max, lambda count: progressed(name, count)),
+        open=lambda _: FileReader(
+            path, policy.dead_letters.message_bytes_max, started_ms, lambda count: progressed(name, count)
+        ),
     )
 
 
@@ -99,10 +101,8 @@ def run(
         source = MonitorSource(
             inputs,
             policy,
-            started_ms=int(time.time() * 1000),
             stop=stop,
-            observe=observe,
-            epoch_ended=lambda name, seconds: metrics.add("epoch_seconds", seconds, name),
+            watch=Watch(batch=observe, epoch_ended=lambda name, seconds: metrics.add("epoch_seconds", seconds, name)),
         )
         sink = ClickHouseSink(url, recorder.refuse, observe=recorder.stored, fail=stop.fail)
         flow = monitor.build(policy, source, sink, DeadLetterFile(out / DEAD_LETTERS, stop), metrics)

@@ -1,17 +1,22 @@
 """The traffic as inputs of the monitor: read live, in step with a clock that runs faster, and kept as files."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from flows.demo.traffic import Traffic
 from operators.connectors.source import Input
+from operators.ingest.messages import Messages
 
 EVENTS, FEEDBACK = "events.ndjson", "feedback.ndjson"
 
 
 class _Reader:
     """Hands on what `following` returns, and keeps it as lines of a file."""
+
+    at_end = False  # It says that it has ended instead.
 
     def __init__(self, path: Path, following: Callable[[], list[bytes] | None]) -> None:
         self._file = path.open("wb", buffering=0)
@@ -22,12 +27,15 @@ class _Reader:
     def position(self) -> int:
         return self._position
 
-    def read(self) -> Sequence[bytes] | None:
-        messages = self._following()
-        if messages:
-            self._file.write(b"\n".join(messages) + b"\n")
-            self._position += len(messages)
-        return messages
+    def read(self) -> Messages | None:
+        lines = self._following()
+        if lines is None:
+            return None
+        if lines:
+            self._file.write(b"\n".join(lines) + b"\n")
+        first, self._position = self._position, self._position + len(lines)
+        received_ms = np.full(len(lines), int(time.time() * 1000))
+        return Messages(values=lines, positions=range(first, self._position), received_ms=received_ms)
 
     def close(self) -> None:
         self._file.close()
@@ -44,8 +52,8 @@ class Stage:
     def inputs(self, data: Path) -> list[Input]:
         events, feedback = data / EVENTS, data / FEEDBACK
         return [
-            Input(name=str(events), stream="events", open=lambda: _Reader(events, self._events)),
-            Input(name=str(feedback), stream="feedback", open=lambda: _Reader(feedback, self._labels)),
+            Input(name=str(events), stream="events", open=lambda _: _Reader(events, self._events)),
+            Input(name=str(feedback), stream="feedback", open=lambda _: _Reader(feedback, self._labels)),
         ]
 
     def _events(self) -> list[bytes] | None:

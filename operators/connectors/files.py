@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import IO, cast
 
 import msgspec
+import numpy as np
 from backports import zstd
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from operators.connectors.stop import Stop
+from operators.ingest.messages import Messages
 from operators.rows import Rows
 
 BLOCK_BYTES = 1 << 20  # Read at once; larger blocks fall out of the processor's caches.
@@ -24,12 +26,17 @@ Advanced = Callable[[int], None]  # Called with the bytes of the file, as it lie
 class FileReader:
     """Reads whole lines; `position` is the number of the next line, from 1.
 
+    `received_ms` [Unix ms], the start of the run, bounds the timestamps that are believed.
+
     A longer line than `line_bytes_max` and one block comes out cut off, so that a file without line ends cannot
     fill the memory.
     """
 
-    def __init__(self, path: Path, line_bytes_max: int, advanced: Advanced) -> None:
+    at_end = False  # It says that it has ended instead.
+
+    def __init__(self, path: Path, line_bytes_max: int, received_ms: int, advanced: Advanced) -> None:
         self._path = path
+        self._received_ms = received_ms
         self._raw = path.open("rb")
         self._file: IO[bytes] = self._raw
         if path.suffix == ".gz":
@@ -46,7 +53,7 @@ class FileReader:
     def position(self) -> int:
         return self._position
 
-    def read(self) -> Sequence[bytes] | None:
+    def read(self) -> Messages | None:
         """Return some next lines, None at the end. OSError names the file, also when it is compressed and broken."""
         lines: list[bytes] = []
         taken = 0
@@ -58,8 +65,11 @@ class FileReader:
             lines += self._split(block)
         if self._raw.seekable():  # A pipe does not say how far it is.
             self._advanced(self._raw.tell())
-        self._position += len(lines)
-        return lines if lines or taken else None
+        first, self._position = self._position, self._position + len(lines)
+        if not lines and not taken:
+            return None
+        received_ms = np.full(len(lines), self._received_ms)
+        return Messages(values=lines, positions=range(first, self._position), received_ms=received_ms)
 
     def _block(self) -> bytes:
         try:

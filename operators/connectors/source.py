@@ -1,30 +1,34 @@
 """The Bytewax source of the monitor: one partition per input, each decoding and summarising its own messages.
 
 Every batch goes out as one item per shard, so that time moves on everywhere at once; feedback and dead letters
-go out as rows. A partition far ahead of the slowest waits, so that open panes stay few.
+go out as rows. A partition far ahead of those that lag waits, so that open panes stay few. What is saved of a partition
+is where its next message stands and how far its event time has come, as they were after the last whole batch.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import msgspec
-from backports.zstd import ZstdError
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from operators.connectors.stop import Stop
-from operators.guard import shard_key
+from operators.guard import dumps, loads, shard_key
 from operators.ingest.columns import Stream
 from operators.ingest.item_rows import dead_letter_rows, feedback_rows
-from operators.ingest.partition import Batch, Partition, TooManyRejects
+from operators.ingest.messages import Messages
+from operators.ingest.partition import Batch, Partition, State, TooManyRejects
 from operators.policy import Policy
 from operators.rows import Rows
 from operators.window.panes import ShardInput
-from operators.window.watermark import NEVER
 
 AHEAD_MS_MAX = 60_000  # Event time that a partition may be ahead of the slowest before it waits.
 WAIT = timedelta(milliseconds=2)
+CATCH_UP = 0.8  # Of an epoch: how long a partition may work at a stretch to make up for a wait.
+
+log = logging.getLogger("rollguard")
 
 Item = tuple[str, ShardInput | Rows]
 
@@ -32,126 +36,183 @@ Item = tuple[str, ShardInput | Rows]
 class Reader(Protocol):
     """Reads the messages of one input in order."""
 
-    def read(self) -> Sequence[bytes] | None:
-        """Return some next messages, none at the moment as an empty list, or None at the end."""
+    def read(self) -> Messages | None:
+        """Return some next messages, none at the moment as no messages, or None at the end."""
 
     @property
     def position(self) -> int:
         """The position of the next message."""
 
+    @property
+    def at_end(self) -> bool:
+        """Whether all there is at the moment has been read."""
+
     def close(self) -> None: ...
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True):
-    """An input: its name, what it carries, and how to open it."""
+    """An input: its name, what it carries, and how to open it, from its start (None) or at a position.
+
+    After `idle_s` of silence at its end nobody waits for it; None for an input that ends.
+    """
 
     name: str
     stream: Stream
-    open: Callable[[], Reader]
+    open: Callable[[int | None], Reader]
+    idle_s: float | None = None
 
 
 Observe = Callable[[str, Batch], None]  # Told the input's name and each batch that was taken.
 EpochEnded = Callable[[str, float], None]  # Told the input's name and how many seconds its epoch lasted.
 
 
-class MonitorSource(FixedPartitionedSource[Item, None]):
-    """(shard key, ShardInput) and (input name, Rows) out. `started_ms` bounds the timestamps that are believed."""
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is told what a source does."""
+
+    batch: Observe = lambda name, batch: None
+    epoch_ended: EpochEnded = lambda name, seconds: None
+    idle: Callable[[str], None] = lambda name: None
+
+
+class Saved(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a partition goes on after a restart."""
+
+    position: int
+    state: State
+
+
+class MonitorSource(FixedPartitionedSource[Item, bytes | None]):
+    """(shard key, ShardInput) and (input name, Rows) out.
+
+    In a bounded run (`recover` false) nothing is saved, and what goes wrong stops it in order; else it is raised, so
+    that the epoch does not commit. `epoch_s` is given where several workers wait for each other.
+    """
 
     def __init__(
         self,
         inputs: Sequence[Input],
         policy: Policy,
         *,
-        started_ms: int,
         stop: Stop,
-        observe: Observe,
-        epoch_ended: EpochEnded = lambda name, seconds: None,
+        watch: Watch,
+        recover: bool = False,
+        epoch_s: float = 0.0,
     ) -> None:
-        self._epoch_ended = epoch_ended
-        self._inputs = {each.name: each for each in inputs}
-        self._policy = policy
-        self._started_ms = started_ms
-        self._stop = stop
-        self._observe = observe
-        self._newest = dict.fromkeys(self._inputs, NEVER)
+        self.inputs = {each.name: each for each in inputs}
+        self.policy = policy
+        self.stop = stop
+        self.watch = watch
+        self.recover = recover
+        self.epoch_s = epoch_s
+        # The newest event time of every partition of this process that lags: the others do not run away from it.
+        self.lagging: dict[str, int] = {}
 
     def list_parts(self) -> list[str]:
-        return list(self._inputs)
+        return list(self.inputs)
 
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Part":
-        each = self._inputs[for_part]
-        partition = Partition(each.name, each.stream, tuple(self._inputs), self._policy)
-        return _Part(each, partition, self._newest, self._started_ms, self._stop, self._observe, self._epoch_ended)
+    def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_Part":
+        return _Part(self, self.inputs[for_part], loads(resume_state, Saved, self.policy))
 
 
-class _Part(StatefulSourcePartition[Item, None]):
-    def __init__(
-        self,
-        each: Input,
-        partition: Partition,
-        newest: dict[str, int],
-        started_ms: int,
-        stop: Stop,
-        observe: Observe,
-        epoch_ended: EpochEnded,
-    ) -> None:
-        self._epoch_ended = epoch_ended
-        self._epoch_began = time.monotonic()
-        self._open = each.open
+class _Part(StatefulSourcePartition[Item, bytes | None]):
+    def __init__(self, source: MonitorSource, each: Input, saved: Saved | None) -> None:
+        self._source = source
+        self._input = each
+        self._partition = Partition(each.name, each.stream, tuple(source.inputs), source.policy)
+        if saved is not None:
+            self._partition.state = saved.state
+        source.lagging[each.name] = self._partition.state.newest
+        self._saved = saved
         self._reader: Reader | None = None
-        self._partition = partition
-        self._newest = newest  # Of every partition of this process that is still read, shared by them.
-        self._started_ms = started_ms
-        self._stop = stop
-        self._observe = observe
-        self._wait = False
+        self._ended = self._idle = self._wait = False
+        self._spoke = self._epoch_began = time.monotonic()
+        self._barred_since: float | None = None
 
     def next_batch(self) -> list[Item]:
-        source = self._partition.source
-        if self._stop.requested or source not in self._newest:
+        source = self._source
+        if self._ended or source.stop.requested:
             raise StopIteration
-        self._wait = self._newest[source] > min(self._newest.values()) + AHEAD_MS_MAX
+        try:
+            items = self._read()
+            # Workers wait for each other at the end of an epoch, and the engine takes that wait out of the next one:
+            # whoever waited works for as long now, or the faster worker would get one batch an epoch.
+            began, waited = time.monotonic(), self._waited()
+            while items and not self._ended and time.monotonic() - began < waited:
+                items += self._read()
+        except (OSError, TooManyRejects) as error:
+            if source.recover:
+                raise
+            source.stop.fail(error)
+            return []
+        return items
+
+    def _waited(self) -> float:
+        since, self._barred_since = self._barred_since, None
+        if since is None:
+            return 0.0
+        return min(time.monotonic() - since, CATCH_UP * self._source.epoch_s)
+
+    def _read(self) -> list[Item]:
+        lagging, name = self._source.lagging, self._input.name
+        newest = self._partition.state.newest
+        self._wait = newest > min(lagging.values(), default=newest) + AHEAD_MS_MAX
         if self._wait:
             return []
-        try:
-            return self._read(source)
-        except (OSError, EOFError, ZstdError, TooManyRejects) as error:
-            self._stop.fail(error)
-            return []
-
-    def _read(self, source: str) -> list[Item]:
         if self._reader is None:
-            self._reader = self._open()
-        first = self._reader.position
+            self._reader = self._input.open(None if self._saved is None else self._saved.position)
         messages = self._reader.read()
         if messages is None:
-            del self._newest[source]
-            return [(shard_key(shard), item) for shard, item in self._partition.end()]
-        if not messages:
-            return []
-        batch = self._partition.take(messages, first, self._started_ms)
-        self._newest[source] = self._partition.state.newest
-        self._observe(source, batch)
-        return self._items(batch)
+            self._ended = True
+            lagging.pop(name, None)
+            return _items(self._partition.end())
+        if self._reader.at_end:
+            lagging.pop(name, None)
+        if not len(messages):
+            return self._silent()
+        return self._take(messages, self._reader)
 
-    def _items(self, batch: Batch) -> list[Item]:
-        items: list[Item] = [(shard_key(shard), item) for shard, item in batch.inputs]
-        source, policy = self._partition.source, self._partition.policy
+    def _take(self, messages: Messages, reader: Reader) -> list[Item]:
+        batch = self._partition.take(messages)
+        self._idle, self._spoke = False, time.monotonic()
+        if not reader.at_end:
+            self._source.lagging[self._input.name] = self._partition.state.newest
+        if self._source.recover:
+            state = msgspec.structs.replace(self._partition.state)
+            self._saved = Saved(position=reader.position, state=state)
+        self._source.watch.batch(self._input.name, batch)
+        items = _items(batch.inputs)
+        name, policy = self._input.name, self._source.policy
         if batch.feedback:
-            items.append((source, feedback_rows(batch.feedback, policy)))
+            items.append((name, feedback_rows(batch.feedback, policy)))
         if batch.rejects:
-            items.append((source, dead_letter_rows(batch.rejects, source, policy)))
+            items.append((name, dead_letter_rows(batch.rejects, name, policy)))
         return items
+
+    def _silent(self) -> list[Item]:
+        """Say once that nobody need wait for this partition, when it has been silent for long enough."""
+        idle_s, reader = self._input.idle_s, self._reader
+        if self._idle or idle_s is None or reader is None or not reader.at_end:
+            return []
+        if time.monotonic() - self._spoke < idle_s:
+            return []
+        self._idle = True
+        self._source.watch.idle(self._input.name)
+        return _items(self._partition.rest())
 
     def next_awake(self) -> datetime | None:
         return datetime.now(UTC) + WAIT if self._wait else None
 
-    def snapshot(self) -> None:
-        """Nothing to save: a bounded run has no recovery store. The engine calls this when an epoch ends."""
+    def snapshot(self) -> bytes | None:
+        """Return where to go on. The engine calls this when an epoch ends."""
         now = time.monotonic()
-        self._epoch_ended(self._partition.source, now - self._epoch_began)
-        self._epoch_began = now
+        self._source.watch.epoch_ended(self._input.name, now - self._epoch_began)
+        self._epoch_began = self._barred_since = now
+        return dumps(self._saved, self._source.policy) if self._source.recover else None
 
     def close(self) -> None:
         if self._reader is not None:
             self._reader.close()
+
+
+def _items(inputs: Sequence[tuple[int, ShardInput]]) -> list[Item]:
+    return [(shard_key(shard), item) for shard, item in inputs]

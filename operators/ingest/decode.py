@@ -9,6 +9,10 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.ingest.messages import Messages
 
 Item = TypeVar("Item")
 
@@ -29,16 +33,22 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Where decoded items came from; message and item of item i, and its bytes for a later reject."""
 
-    messages: Sequence[bytes]
+    messages: Messages
     message_of: Sequence[int]
     item_of: Sequence[int] | None = None  # None: one item a message.
 
-    def reject(self, index: int, first: int, reason: str, detail: str) -> Reject:
-        """Return the reject of decoded item `index`; `first` is the position of message 0."""
+    @property
+    def received_ms(self) -> NDArray[np.int64]:
+        """When the message of each item was received, Unix ms."""
+        return self.messages.received_ms[np.asarray(self.message_of, np.int64)]
+
+    def reject(self, index: int, reason: str, detail: str) -> Reject:
+        """Return the reject of decoded item `index`."""
         message = self.message_of[index]
         item = 0 if self.item_of is None else self.item_of[index]
-        value = split(self.messages[message])[item]
-        return Reject(position=first + message, item=item, reason=reason, detail=detail, value=value)
+        value = split(self.messages.values[message])[item]
+        position = self.messages.positions[message]
+        return Reject(position=position, item=item, reason=reason, detail=detail, value=value)
 
 
 def split(message: bytes) -> list[bytes]:
@@ -67,36 +77,33 @@ class Decoder(Generic[Item]):
         self._one = msgspec.json.Decoder(kind).decode
         self._many = msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]
 
-    def decode(self, messages: Sequence[bytes], first: int) -> tuple[list[Item], Origin, list[Reject]]:
-        """Return the valid items in order, where they came from, and the rejects.
-
-        `first` is the position of the first message in its source; the others follow without gaps.
-        """
+    def decode(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]]:
+        """Return the valid items in order, where they came from, and the rejects."""
         try:
-            if max(map(len, messages), default=0) <= self.message_bytes_max:
+            if max(map(len, messages.values), default=0) <= self.message_bytes_max:
                 return self._fast(messages)
         except UNDECODABLE:
             pass  # One of them is bad: take them one by one, to say which and why.
-        return self._careful(messages, first)
+        return self._careful(messages)
 
-    def _fast(self, messages: Sequence[bytes]) -> tuple[list[Item], Origin, list[Reject]]:
-        if messages and messages[0][:1] == b"[":
-            lists = [self._many(message) for message in messages]
+    def _fast(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]]:
+        if messages.values and messages.values[0][:1] == b"[":
+            lists = [self._many(message) for message in messages.values]
             origin = Origin(
                 messages=messages,
                 message_of=[index for index, items in enumerate(lists) for _ in items],
                 item_of=[item for items in lists for item in range(len(items))],
             )
             return [item for items in lists for item in items], origin, []
-        items = list(map(self._one, messages))
+        items = list(map(self._one, messages.values))
         return items, Origin(messages=messages, message_of=range(len(messages))), []
 
-    def _careful(self, messages: Sequence[bytes], first: int) -> tuple[list[Item], Origin, list[Reject]]:
+    def _careful(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]]:
         items: list[Item] = []
         message_of: list[int] = []
         item_of: list[int] = []
         rejects: list[Reject] = []
-        for index, message in enumerate(messages):
+        for index, message in enumerate(messages.values):
             for number, (text, item, reason) in enumerate(self._items(message)):
                 if item is not None:
                     items.append(item)
@@ -104,7 +111,8 @@ class Decoder(Generic[Item]):
                     item_of.append(number)
                 else:
                     code, detail = reason
-                    rejects.append(Reject(position=first + index, item=number, reason=code, detail=detail, value=text))
+                    position = messages.positions[index]
+                    rejects.append(Reject(position=position, item=number, reason=code, detail=detail, value=text))
         return items, Origin(messages=messages, message_of=message_of, item_of=item_of), rejects
 
     def _items(self, message: bytes) -> list[tuple[bytes, Item | None, tuple[str, str]]]:

@@ -10,7 +10,11 @@ NO_BOUND = 1 << 62  # [Unix ms] When nobody knows when a message was received: a
 
 
 class Messages(msgspec.Struct, frozen=True, kw_only=True):
-    """n messages in order. `positions` grow, and may have gaps; `received_ms` (n,) [Unix ms] is the broker's time."""
+    """n messages in order. `positions`, offsets or line numbers, grow, and may have gaps.
+
+    `received_ms` (n,) [Unix ms] bounds the timestamps that are believed: the broker's time of each message, or the
+    start of the run for files.
+    """
 
     values: Sequence[bytes]
     positions: Sequence[int]
@@ -18,6 +22,14 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def part(self, start: int, stop: int) -> "Messages":
+        """Return messages start .. stop - 1."""
+        return Messages(
+            values=self.values[start:stop],
+            positions=self.positions[start:stop],
+            received_ms=self.received_ms[start:stop],
+        )
 
 
 NOTHING = Messages(values=(), positions=(), received_ms=np.zeros(0, np.int64))

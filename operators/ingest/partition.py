@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from operators.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback
 from operators.ingest.columns import ColumnsBuilder, Stream, ms_of, times_of
 from operators.ingest.decode import Decoder, Origin, Reject
+from operators.ingest.messages import Messages
 from operators.ingest.summarise import Placed, joined, summarise
 from operators.policy import DeadLetters, Policy
 from operators.window.panes import ShardInput
@@ -73,19 +74,18 @@ class Partition:
         kind = Event if stream == "events" else Feedback
         self._decoder: Decoder[Event | Feedback] = Decoder(kind, policy.dead_letters.message_bytes_max)
 
-    def take(self, messages: Sequence[bytes], first: int, now_ms: int) -> Batch:
-        """Take the messages at positions first, first + 1, ... of the source, and say what they come to.
+    def take(self, messages: Messages) -> Batch:
+        """Take the next messages of the source, and say what they come to.
 
-        `now_ms` is the time at which they can have been written at the latest. TooManyRejects when the
-        policy's share is passed.
+        TooManyRejects when the policy's share is passed.
         """
         builder = ColumnsBuilder(self.stream, self.policy)
         places: list[Placed] = []
         rejects: list[Reject] = []
         feedback: list[Feedback] = []
         for start in range(0, len(messages), CHUNK):
-            items, origin, bad = self._decoder.decode(messages[start : start + CHUNK], first + start)
-            keep, placed, refused = self._place(items, origin, first + start, now_ms)
+            items, origin, bad = self._decoder.decode(messages.part(start, start + CHUNK))
+            keep, placed, refused = self._place(items, origin)
             if refused:
                 items = [items[index] for index in np.flatnonzero(keep).tolist()]
             if self.stream == "events":
@@ -112,20 +112,26 @@ class Partition:
 
     def end(self) -> list[tuple[int, ShardInput]]:
         """The source has ended: it holds no pane open any more."""
-        mark = Mark(partition=self.source, newest=self.state.newest, done=True)
+        return self._marks(Mark(partition=self.source, newest=self.state.newest, done=True))
+
+    def rest(self) -> list[tuple[int, ShardInput]]:
+        """The source is read to its end and silent: it holds no pane open until it speaks again."""
+        return self._marks(Mark(partition=self.source, newest=self.state.newest, idle=True))
+
+    def _marks(self, mark: Mark) -> list[tuple[int, ShardInput]]:
         return [(shard, ShardInput(shard=shard, mark=mark, partitions=self.sources)) for shard in range(SHARDS)]
 
     def _place(
-        self, items: Sequence[Event | Feedback], origin: Origin, first: int, now_ms: int
+        self, items: Sequence[Event | Feedback], origin: Origin
     ) -> tuple[NDArray[np.bool_], Placed, list[Reject]]:
         """Judge the time of every item: which to keep, where those belong, and why the others are refused."""
         times = times_of([item.ts for item in items])
         reasons: dict[int, tuple[str, str]] = {}
-        latest = now_ms + self.policy.future_ms
+        received = origin.received_ms
         for index in np.flatnonzero((times < TS_MS_MIN) | (times > TS_MS_MAX)).tolist():
             reasons[index] = "absurd_timestamp", f"ts is {times[index]} ms since 1970"
-        for index in np.flatnonzero((times > latest) & (times <= TS_MS_MAX)).tolist():
-            reasons[index] = "future_timestamp", f"ts is {times[index] - now_ms} ms after it was received"
+        for index in np.flatnonzero((times > received + self.policy.future_ms) & (times <= TS_MS_MAX)).tolist():
+            reasons[index] = "future_timestamp", f"ts is {times[index] - received[index]} ms after it was received"
         if self.stream == "feedback":
             for index, item in enumerate(items):
                 fault = _fault_of(item) if isinstance(item, Feedback) else None
@@ -144,7 +150,7 @@ class Partition:
         pane = times // self.policy.pane_ms
         closing = np.where(late, before // self.policy.pane_ms, pane)
         placed = Placed(time=times[keep], closing=closing[keep], pane=pane[keep], late=late[keep].astype(np.int64))
-        rejects = [origin.reject(index, first, *reason) for index, reason in sorted(reasons.items())]
+        rejects = [origin.reject(index, *reason) for index, reason in sorted(reasons.items())]
         return keep, placed, rejects
 
     def _judge(self, items: int, rejects: Sequence[Reject]) -> None:

@@ -16,7 +16,7 @@ from bytewax.testing import TestingSource, run_main
 
 from flows import monitor, settings
 from operators.connectors.files import FileReader
-from operators.connectors.source import Input, MonitorSource
+from operators.connectors.source import Input, MonitorSource, Watch
 from operators.connectors.stop import Stop
 from operators.events import Event
 
@@ -57,13 +57,13 @@ def decode_alone(events: list[bytes]) -> None:
 def whole_job(path: Path) -> None:
     """The monitor with the default policy over a file; results are thrown away at the sink."""
     policy = settings.load_policy(settings.Settings().policy)
-    stop = Stop()
+    stop, started_ms = Stop(), int(time.time() * 1000)
     reader = Input(
         name="events",
         stream="events",
-        open=lambda: FileReader(path, policy.dead_letters.message_bytes_max, lambda _: None),
+        open=lambda _: FileReader(path, policy.dead_letters.message_bytes_max, started_ms, lambda _: None),
     )
-    source = MonitorSource([reader], policy, started_ms=int(time.time() * 1000), stop=stop, observe=lambda *_: None)
+    source = MonitorSource([reader], policy, stop=stop, watch=Watch())
     flow = monitor.build(policy, source, Discard(), Discard())
     run_main(flow, epoch_interval=timedelta(seconds=1))  # type: ignore[no-untyped-call]  # A native function.
     if stop.error is not None:

@@ -7,18 +7,20 @@ from random import Random
 from typing import Any
 
 import msgspec
+import numpy as np
 from bytewax.testing import TestingSink, run_main
 
 from flows import monitor
-from operators.connectors.source import Input, MonitorSource
+from operators.connectors.source import Input, MonitorSource, Watch
 from operators.connectors.stop import Stop
 from operators.guard import shard_key
 from operators.ingest.item_rows import dead_letter_rows, feedback_rows
+from operators.ingest.messages import Messages
 from operators.ingest.partition import Batch, Partition
 from operators.policy import Policy
 from operators.rows import Coded, Ragged, Rows
 from operators.window.pane_rows import pane_rows
-from operators.window.panes import Panes, ShardInput
+from operators.window.panes import Closed, Panes, ShardInput
 from operators.window.window_rows import QUANTILES, window_rows
 from operators.window.windows import Windows
 from tests.oracle import Log
@@ -59,28 +61,39 @@ def exact(tables: Table) -> list[str]:
     )
 
 
+def messages_of(log: Log, start: int, stop: int, received_ms: int) -> Messages:
+    """Return messages start .. stop - 1 of a log, counted from 0, all received at one time."""
+    values = log.messages[start:stop]
+    positions = range(log.first + start, log.first + start + len(values))
+    return Messages(values=values, positions=positions, received_ms=np.full(len(values), received_ms))
+
+
 class MemoryReader:
     """Reads batches from memory; `pauses` is how often it has nothing at the moment before each."""
 
-    def __init__(self, log: Log, sizes: Callable[[], int], pauses: Callable[[], int]) -> None:
-        self._log, self._sizes, self._pauses = log, sizes, pauses
-        self._at = 0
+    at_end = False
+
+    def __init__(
+        self, log: Log, received_ms: int, sizes: Callable[[], int], pauses: Callable[[], int], position: int | None
+    ) -> None:
+        self._log, self._received_ms, self._sizes, self._pauses = log, received_ms, sizes, pauses
+        self._at = 0 if position is None else position - log.first
         self._wait = pauses()
 
     @property
     def position(self) -> int:
         return self._log.first + self._at
 
-    def read(self) -> Sequence[bytes] | None:
+    def read(self) -> Messages | None:
         if self._wait:
             self._wait -= 1
-            return []
+            return messages_of(self._log, self._at, self._at, self._received_ms)
         if self._at >= len(self._log.messages):
             return None
         first = self._at
         self._at = min(first + self._sizes(), len(self._log.messages))
         self._wait = self._pauses()
-        return self._log.messages[first : self._at]
+        return messages_of(self._log, first, self._at, self._received_ms)
 
     def close(self) -> None: ...
 
@@ -112,8 +125,8 @@ def run_flow(
 ) -> Ran:
     """Run the real dataflow. `sizes` draws the messages of each batch, `pauses` the empty reads before it."""
 
-    def opener(log: Log) -> Callable[[], MemoryReader]:
-        return lambda: MemoryReader(log, sizes, lambda: pauses(log.name))
+    def opener(log: Log) -> Callable[[int | None], MemoryReader]:
+        return lambda position: MemoryReader(log, started_ms, sizes, lambda: pauses(log.name), position)
 
     stop = Stop()
     batches: list[tuple[str, Batch]] = []
@@ -121,9 +134,8 @@ def run_flow(
     source = MonitorSource(
         inputs,
         policy,
-        started_ms=started_ms,
         stop=stop,
-        observe=lambda name, batch: batches.append((name, batch)),
+        watch=Watch(batch=lambda name, batch: batches.append((name, batch))),
     )
     rows: list[tuple[str, Rows]] = []
     letters: list[tuple[str, Rows]] = []
@@ -152,9 +164,9 @@ def run_pure(policy: Policy, logs: Sequence[Log], started_ms: int, random: Rando
             out += shards.push(partitions[log.name].end())
             del left[log.name]
             continue
-        messages = log.messages[first : first + random.randint(1, size_max)]
+        messages = messages_of(log, first, first + random.randint(1, size_max), started_ms)
         at[log.name] += len(messages)
-        batch = partitions[log.name].take(messages, log.first + first, started_ms)
+        batch = partitions[log.name].take(messages)
         out += shards.push(batch.inputs)
         if batch.rejects:
             out.append(dead_letter_rows(batch.rejects, log.name, policy))
@@ -173,6 +185,7 @@ class _Shards:
         out: list[Rows] = []
         for shard, item in inputs:
             for closed in self._panes[shard_key(shard)].push(item):
+                assert isinstance(closed, Closed)
                 out += pane_rows(closed, self._policy)
                 for counts in self._windows[shard_key(shard)].push(closed):
                     out += window_rows(counts, self._policy)

@@ -7,11 +7,14 @@ import pytest
 
 from operators.connectors.arrow import to_arrow
 from operators.ingest.item_rows import dead_letter_rows, feedback_rows
+from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition
 from operators.policy_toml import parse
 from operators.window.pane_rows import pane_rows
-from operators.window.panes import Panes
+from operators.window.panes import Closed, Panes
 from tests.dataflows.making import POLICY, STARTED_MS
+from tests.dataflows.running import messages_of
+from tests.oracle import Log
 from tests.unit.mutating import OVERSIZED, mutant
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
@@ -22,6 +25,11 @@ REASONS = {
     "future_timestamp", "too_late", "no_context",
 }  # fmt: skip
 RULES = parse(POLICY.replace("share_max = 1.0", f"share_max = 1.0\nmessage_bytes_max = {OVERSIZED}"))
+
+
+def received(values: list[bytes], first: int) -> Messages:
+    """Return messages that stand from position `first` on."""
+    return messages_of(Log(name="p", stream="events", messages=values, first=first), 0, len(values), STARTED_MS)
 
 
 @pytest.mark.parametrize("stream", ["events", "feedback"])
@@ -35,7 +43,7 @@ def test_every_mutated_message_is_counted_or_a_dead_letter(stream: str) -> None:
     for first in range(1, total, BATCH):
         mutants = [mutant(random) for _ in range(BATCH)]
         messages = [message for message, _ in mutants]
-        batch = partition.take(messages, first, STARTED_MS)
+        batch = partition.take(received(messages, first))
         wanted = sum(1 if len(message) > OVERSIZED else items for message, items in mutants)
         assert batch.items + len(batch.rejects) == wanted, _culprit(mutants, stream)
         assert {reject.reason for reject in batch.rejects} <= REASONS
@@ -51,6 +59,7 @@ def test_every_mutated_message_is_counted_or_a_dead_letter(stream: str) -> None:
             summed += sum(int(partial.events.sum()) for _, partial in item.partials)
             if shard == 0:
                 for closed in panes.push(item):
+                    assert isinstance(closed, Closed)
                     for rows in pane_rows(closed, RULES):
                         to_arrow(rows)
     assert summed == counted
@@ -61,7 +70,7 @@ def _culprit(mutants: list[tuple[bytes, int]], stream: str) -> str:
     """Find the message that is counted wrong."""
     for message, items in mutants:
         partition = Partition("p", "events" if stream == "events" else "feedback", ("p",), RULES)
-        batch = partition.take([message], 1, STARTED_MS)
+        batch = partition.take(received([message], 1))
         if batch.items + len(batch.rejects) != (1 if len(message) > OVERSIZED else items):
             return f"{items} items wanted, {batch.items} counted, refused {batch.rejects}: {message[:2_000]!r}"
     return "none of them alone"
@@ -76,6 +85,6 @@ def test_batches_do_not_show_in_the_dead_letters() -> None:
         partition = Partition("p", "events", ("p",), RULES)
         rejects = []
         for first in range(0, len(messages), size):
-            rejects += partition.take(messages[first : first + size], first + 1, STARTED_MS).rejects
+            rejects += partition.take(received(messages[first : first + size], first + 1)).rejects
         found.append(rejects)
     assert found[0] == found[1] == found[2]

@@ -1,0 +1,82 @@
+"""Crashes and restarts do not show: what was written before and after them is, row by row, what one run writes."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import ClassVar
+
+import pytest
+from bytewax.errors import BytewaxRuntimeError
+from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.testing import TestingSink, run_main
+
+from flows import monitor
+from operators.connectors.source import Input, MonitorSource, Watch
+from operators.connectors.stop import Stop
+from operators.ingest.messages import Messages
+from operators.policy_toml import parse
+from operators.rows import Rows
+from tests.dataflows.making import POLICY, STARTED_MS, log
+from tests.dataflows.running import MemoryReader, exact, run_flow, tables_of
+from tests.oracle import Log
+
+RULES = parse(POLICY)
+
+
+class Crash(Exception):
+    """What a kill is to the engine: the epoch under way does not count."""
+
+
+class CrashingReader(MemoryReader):
+    """Crashes the worker instead of reading, once `fuel` reads of all readers of a run are used up."""
+
+    fuel: ClassVar = [0]
+
+    def read(self) -> Messages | None:
+        if self.fuel[0] <= 0:
+            raise Crash
+        self.fuel[0] -= 1
+        return super().read()
+
+
+def run_until_crash(logs: list[Log], store: Path, reads: int, size: int) -> tuple[list[Rows], bool]:
+    """Return the rows written before a crash after so many reads, and whether the logs ended before it."""
+    CrashingReader.fuel[0] = reads
+
+    def opener(each: Log) -> Callable[[int | None], MemoryReader]:
+        return lambda position: CrashingReader(each, STARTED_MS, lambda: size, lambda: 0, position)
+
+    inputs = [Input(name=each.name, stream=each.stream, open=opener(each)) for each in logs]  # type: ignore[arg-type]
+    source = MonitorSource(inputs, RULES, stop=Stop(), watch=Watch(), recover=True)
+    rows: list[tuple[str, Rows]] = []
+    flow = monitor.build(RULES, source, TestingSink(rows), TestingSink([]), recover=True)
+    recovery = RecoveryConfig(str(store), backup_interval=timedelta(0))  # type: ignore[no-untyped-call]
+    try:
+        run_main(flow, epoch_interval=timedelta(0), recovery_config=recovery)  # type: ignore[no-untyped-call]
+    except BytewaxRuntimeError as error:
+        if not isinstance(error.__cause__, Crash):
+            raise
+        return [written for _, written in rows], False
+    return [written for _, written in rows], True
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_crashes_do_not_show_in_the_rows(seed: int, tmp_path: Path) -> None:
+    random = Random(seed)
+    logs = [
+        log("dense", random, 2_000),
+        log("sparse", random, 80, spacing_ms=5_000),
+        log("feedback", random, 600, stream="feedback", spacing_ms=300),
+    ]
+    wanted = exact(run_flow(RULES, logs, STARTED_MS, sizes=lambda: 20).tables)
+    init_db_dir(tmp_path, 1)  # type: ignore[no-untyped-call]
+    written: list[Rows] = []
+    ended, crashes = False, 0
+    while not ended:
+        rows, ended = run_until_crash(logs, tmp_path, random.randint(1, 14), random.randint(5, 40))
+        written += rows
+        crashes += not ended
+    assert crashes >= 4
+    # What an epoch wrote that did not count is written again: the same rows, which replace themselves.
+    assert sorted(set(exact(tables_of(written)))) == wanted
