@@ -1,14 +1,25 @@
 """Seeded logs that hold everything the monitor has to tell apart, and the policies to read them with."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from typing import Any
 
+import numpy as np
+
+from operators.ingest.messages import Messages
 from tests.oracle import Log
 
 START_MS = 1_760_000_003_700  # 2025-10-09, in the middle of a pane.
 STARTED_MS = START_MS + 10 * 3_600_000  # When the run began.
+
+
+def received(values: Sequence[bytes], first: int = 1, received_ms: int | None = None) -> Messages:
+    """Return messages that stand from position `first` on, all received at one time, by default when the run began."""
+    at = STARTED_MS if received_ms is None else received_ms
+    return Messages(values=values, positions=range(first, first + len(values)), received_ms=np.full(len(values), at))
+
 
 POLICY = """
 [time]

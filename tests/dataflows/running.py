@@ -7,7 +7,6 @@ from random import Random
 from typing import Any
 
 import msgspec
-import numpy as np
 from bytewax.testing import TestingSink, run_main
 
 from flows import monitor
@@ -23,6 +22,7 @@ from operators.window.pane_rows import pane_rows
 from operators.window.panes import Closed, Panes, ShardInput
 from operators.window.window_rows import QUANTILES, window_rows
 from operators.window.windows import Windows
+from tests.dataflows.making import received
 from tests.oracle import Log
 
 Table = dict[str, list[dict[str, Any]]]
@@ -63,9 +63,7 @@ def exact(tables: Table) -> list[str]:
 
 def messages_of(log: Log, start: int, stop: int, received_ms: int) -> Messages:
     """Return messages start .. stop - 1 of a log, counted from 0, all received at one time."""
-    values = log.messages[start:stop]
-    positions = range(log.first + start, log.first + start + len(values))
-    return Messages(values=values, positions=positions, received_ms=np.full(len(values), received_ms))
+    return received(log.messages[start:stop], log.first + start, received_ms)
 
 
 class MemoryReader:

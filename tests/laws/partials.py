@@ -10,7 +10,7 @@ from operators.ingest.partition import Partition
 from operators.policy_toml import parse
 from operators.window.panes import ShardInput
 from operators.window.partial import LIMB_BITS, Partial, cell_rows
-from tests.dataflows.making import POLICY, STARTED_MS
+from tests.dataflows.making import POLICY, received
 
 RULES = parse(POLICY)
 PANE_MS = RULES.pane_ms
@@ -37,7 +37,7 @@ def inputs_of(items: Sequence[dict[str, Any]], at_ms: int = ANCHOR_MS) -> list[S
     for item in items:
         kept = {name: value for name, value in item.items() if name not in ("lag_ms", "region")}
         messages.append(message(at_ms - item["lag_ms"], slices={"region": item["region"]}, **kept))
-    batch = partition.take(messages, 1, STARTED_MS)
+    batch = partition.take(received(messages, 1))
     assert not batch.rejects
     return [given for _, given in batch.inputs if given.partials]
 

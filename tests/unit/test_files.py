@@ -15,7 +15,7 @@ from operators.ingest.decode import Reject
 from operators.ingest.item_rows import dead_letter_rows
 from operators.ingest.partition import Partition
 from operators.policy_toml import parse
-from tests.dataflows.making import POLICY, START_MS, STARTED_MS
+from tests.dataflows.making import POLICY, START_MS, STARTED_MS, received
 
 LIMIT = 1_000
 PACK: dict[str, Callable[[bytes], bytes]] = {".ndjson": bytes, ".gz": gzip.compress, ".zst": zstd.compress}
@@ -24,15 +24,16 @@ PACK: dict[str, Callable[[bytes], bytes]] = {".ndjson": bytes, ".gz": gzip.compr
 def lines_of(path: Path) -> list[tuple[int, bytes]]:
     """(number, line) of everything that a reader hands out."""
     told: list[int] = []
-    reader = FileReader(path, LIMIT, told.append)
-    out = []
+    reader = FileReader(path, LIMIT, STARTED_MS, told.append)
+    out: list[tuple[int, bytes]] = []
     try:
         while True:
             first = reader.position
             lines = reader.read()
             if lines is None:
                 break
-            out += list(enumerate(lines, first))
+            assert list(lines.positions) == list(range(first, reader.position))
+            out += zip(lines.positions, lines.values, strict=True)
     finally:
         reader.close()
     assert told == sorted(told)
@@ -80,7 +81,7 @@ def test_a_line_past_the_limit_is_a_dead_letter_and_the_next_ones_keep_their_num
     partition = Partition("file", "events", ("file",), policy)
     items, rejects = 0, []
     for number, line in lines_of(write(tmp_path, content)):
-        batch = partition.take([line], number, STARTED_MS)
+        batch = partition.take(received([line], number))
         items += batch.items
         rejects += [(reject.position, reject.reason) for reject in batch.rejects]
     assert items == 3

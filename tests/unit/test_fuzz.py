@@ -7,14 +7,11 @@ import pytest
 
 from operators.connectors.arrow import to_arrow
 from operators.ingest.item_rows import dead_letter_rows, feedback_rows
-from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition
 from operators.policy_toml import parse
 from operators.window.pane_rows import pane_rows
 from operators.window.panes import Closed, Panes
-from tests.dataflows.making import POLICY, STARTED_MS
-from tests.dataflows.running import messages_of
-from tests.oracle import Log
+from tests.dataflows.making import POLICY, received
 from tests.unit.mutating import OVERSIZED, mutant
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
@@ -25,11 +22,6 @@ REASONS = {
     "future_timestamp", "too_late", "no_context",
 }  # fmt: skip
 RULES = parse(POLICY.replace("share_max = 1.0", f"share_max = 1.0\nmessage_bytes_max = {OVERSIZED}"))
-
-
-def received(values: list[bytes], first: int) -> Messages:
-    """Return messages that stand from position `first` on."""
-    return messages_of(Log(name="p", stream="events", messages=values, first=first), 0, len(values), STARTED_MS)
 
 
 @pytest.mark.parametrize("stream", ["events", "feedback"])

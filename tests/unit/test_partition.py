@@ -8,7 +8,7 @@ import pytest
 from operators.ingest.partition import SHARDS, Partition, TooManyRejects, shard_of
 from operators.policy_toml import parse
 from operators.window.partial import MAX, N
-from tests.dataflows.making import POLICY, START_MS, STARTED_MS
+from tests.dataflows.making import POLICY, START_MS, received
 
 
 def partition(share_max: float = 0.2, block: int = 100) -> Partition:
@@ -23,13 +23,13 @@ def good(**fields: Any) -> bytes:
 def test_a_share_of_rejects_up_to_the_limit_is_borne() -> None:
     one = partition()
     for first in range(0, 1_000, 100):
-        batch = one.take([good()] * 80 + [b"x"] * 20, first, STARTED_MS)
+        batch = one.take(received([good()] * 80 + [b"x"] * 20, first))
         assert (batch.items, len(batch.rejects)) == (80, 20)
 
 
 def test_a_larger_share_stops_the_worker_and_says_why() -> None:
     with pytest.raises(TooManyRejects) as caught:
-        partition().take([good()] * 79 + [b"x"] * 21, 1, STARTED_MS)
+        partition().take(received([good()] * 79 + [b"x"] * 21, 1))
     assert str(caught.value).startswith(
         "file: 21 of the last 100 items were refused, allowed is a share of 0.2 (dead_letters.share_max); "
         "the last one, at 100: bad_json"
@@ -39,29 +39,29 @@ def test_a_larger_share_stops_the_worker_and_says_why() -> None:
 def test_a_share_is_judged_over_whole_blocks_only() -> None:
     """Nine bad ones at the start are no broken producer yet; the block that they begin is judged when it is full."""
     one = partition()
-    assert len(one.take([b"x"] * 9, 1, STARTED_MS).rejects) == 9
-    one.take([good()] * 91, 10, STARTED_MS)
-    one.take([b"x"] * 20, 101, STARTED_MS)
+    assert len(one.take(received([b"x"] * 9, 1)).rejects) == 9
+    one.take(received([good()] * 91, 10))
+    one.take(received([b"x"] * 20, 101))
     with pytest.raises(TooManyRejects):
-        one.take([b"x"] + [good()] * 79, 121, STARTED_MS)
+        one.take(received([b"x"] + [good()] * 79, 121))
 
 
 def test_a_share_of_one_never_stops_the_worker() -> None:
-    assert len(partition(share_max=1.0).take([b"x"] * 5_000, 1, STARTED_MS).rejects) == 5_000
+    assert len(partition(share_max=1.0).take(received([b"x"] * 5_000, 1)).rejects) == 5_000
 
 
 @pytest.mark.parametrize("field", ["embedding", "input", "output"])
 @pytest.mark.parametrize("value", [None, "text", [0.5, -1], {"a": [{}]}, 3, True])
 def test_what_is_not_read_may_be_any_json(field: str, value: object) -> None:
     """Every event with an embedding, an input or an output was once refused."""
-    assert partition().take([good(**{field: value})], 1, STARTED_MS).items == 1
+    assert partition().take(received([good(**{field: value})], 1)).items == 1
 
 
 def test_brackets_nested_past_any_stack_are_a_dead_letter() -> None:
     """RecursionError is no error of decoding, and once ended the worker."""
     deep = b"[" * 100_000
     messages = [deep, good()[:-1] + b', "embedding": ' + deep + b"}", good()[:-1] + b', "x": ' + deep + b"}", good()]
-    batch = partition(share_max=1.0).take(messages, 1, STARTED_MS)
+    batch = partition(share_max=1.0).take(received(messages, 1))
     assert batch.items == 1
     assert [reject.position for reject in batch.rejects] == [1, 2, 3]
 
@@ -72,7 +72,7 @@ def test_brackets_nested_past_any_stack_are_a_dead_letter() -> None:
 )
 def test_a_number_that_no_sum_can_hold_is_a_dead_letter(field: str, value: float) -> None:
     """1e300 once became the smallest whole number there is."""
-    batch = partition().take([good(**{field: value}), good(metrics={"gpu-util": 1e13})], 1, STARTED_MS)
+    batch = partition().take(received([good(**{field: value}), good(metrics={"gpu-util": 1e13})], 1))
     assert [reject.reason for reject in batch.rejects] == ["out_of_range", "out_of_range"]
 
 
@@ -83,7 +83,7 @@ def test_a_failed_request_without_a_latency_has_none() -> None:
         good(latency_ms=0),
         good(latency_ms=7, error_type="timeout"),
     ]
-    batch = partition().take(messages, 1, STARTED_MS)
+    batch = partition().take(received(messages, 1))
     (partial,) = [partial for _, given in batch.inputs for _, partial in given.partials]
     assert partial.events.tolist() == [3]
     assert partial.sums[0, 0, N] == 2
