@@ -14,6 +14,7 @@ from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_errors import UnknownTopic
 from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
 from operators.connectors.stop import Stop
+from operators.ingest.messages import NO_BOUND
 
 LINE_BYTES_MAX = 1 << 20  # A longer line comes cut off, and is refused as too large.
 MESSAGE_BYTES_MAX = 900_000  # Of a batch: brokers and producers take a million by default.
@@ -80,10 +81,10 @@ def run(
 
 
 def _lines(path: Path, advanced: Advanced) -> Iterator[bytes]:
-    reader = FileReader(path, LINE_BYTES_MAX, advanced)
+    reader = FileReader(path, LINE_BYTES_MAX, NO_BOUND, advanced)
     try:
         while (lines := reader.read()) is not None:
-            yield from filter(None, lines)
+            yield from filter(None, lines.values)
     finally:
         reader.close()
 
