@@ -10,22 +10,22 @@ EVERY_S = 10.0
 class KafkaLog:
     """What librdkafka's clients take for their `logger`. It writes one line of a kind in `EVERY_S` and counts the rest.
 
-    A kind is what librdkafka calls a facility: FAIL (a connection), CONFWARN, ... So their number is bounded.
+    A kind is a level and what librdkafka calls a facility: FAIL (a connection), CONFWARN, ... So they are few.
     """
 
     def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
         self._logger = logger
         self._clock = clock
-        self._kinds: dict[str, tuple[float, int]] = {}  # When a kind was written last, and how often not since then.
+        self._kinds: dict[tuple[int, str], tuple[float, int]] = {}  # When a kind was written last, and how often not since then.
 
     def log(self, level: int, form: str, kind: str, *rest: object) -> None:
         """Librdkafka gives the form, the kind, the client's name and the text, with the thread in front."""
         now = self._clock()
-        last, left_out = self._kinds.get(kind, (-EVERY_S, 0))
+        last, left_out = self._kinds.get((level, kind), (-EVERY_S, 0))
         if now - last < EVERY_S:
-            self._kinds[kind] = last, left_out + 1
+            self._kinds[level, kind] = last, left_out + 1
             return
-        self._kinds[kind] = now, 0
+        self._kinds[level, kind] = now, 0
         more = f" ({left_out} more of {kind} left out)" if left_out else ""
         # It calls each lost connection an error; what is one for us comes as an exception.
         self._logger.log(min(level, logging.WARNING), "kafka: " + form + "%s", kind, *rest, more)

@@ -64,12 +64,14 @@ def test_the_log_says_each_kind_once_in_a_while(caplog: pytest.LogCaptureFixture
     clock = _Clock()
     log = KafkaLog(logging.getLogger("test.kafka"), clock)
     with caplog.at_level(logging.DEBUG, logger="test.kafka"):
+        log.log(logging.INFO, "%s [%s] %s", "FAIL", "rollguard#consumer-1", "disconnected")
         for _ in range(1000):
             log.log(logging.ERROR, "%s [%s] %s", "FAIL", "rollguard#consumer-1", "connection refused")
         log.log(logging.INFO, "%s [%s] %s", "CONFWARN", "rollguard#consumer-1", "is ignored")
         clock.now = EVERY_S
         log.log(logging.ERROR, "%s [%s] %s", "FAIL", "rollguard#consumer-2", "connection refused")
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "kafka: FAIL [rollguard#consumer-1] disconnected"),
         ("WARNING", "kafka: FAIL [rollguard#consumer-1] connection refused"),
         ("INFO", "kafka: CONFWARN [rollguard#consumer-1] is ignored"),
         ("WARNING", "kafka: FAIL [rollguard#consumer-2] connection refused (999 more of FAIL left out)"),
