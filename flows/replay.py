@@ -16,6 +16,7 @@ from flows.logs import LOGGER
 from flows.summary import Recorder, Summary
 from operators.connectors.clickhouse import ClickHouseSink
 from operators.connectors.files import DeadLetterFile, FileReader
+from operators.connectors.inserter import Retry
 from operators.connectors.migrations import migrate
 from operators.connectors.source import Input, MonitorSource, Observe, Watch
 from operators.connectors.stop import Stop
@@ -27,6 +28,8 @@ from operators.policy import Policy
 LOCK = ".lock"
 DEAD_LETTERS = "deadletter.ndjson"
 log = logging.getLogger(LOGGER)
+# An engine in this process does not come back like a server: what does not pass soon, such as a full disk, stays.
+RETRY = Retry(deadline_s=10.0)
 EPOCH = timedelta(seconds=1)  # Rows are buffered for so long, then stored.
 Progressed = Callable[[str, int], None]  # Told the input's name and how many of its bytes were read.
 Claim = Callable[[Path], None]  # Makes a folder that is held ready for results, or raises FolderInUse.
@@ -104,7 +107,7 @@ def run(
             stop=stop,
             watch=Watch(batch=observe, epoch_ended=lambda name, seconds: metrics.add("epoch_seconds", seconds, name)),
         )
-        sink = ClickHouseSink(url, recorder.refuse, observe=recorder.stored, fail=stop.fail)
+        sink = ClickHouseSink(url, recorder.refuse, observe=recorder.stored, fail=stop.fail, retry=RETRY)
         flow = monitor.build(policy, source, sink, DeadLetterFile(out / DEAD_LETTERS, stop), metrics)
         cli_main(flow, epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
         summary.seconds = round(time.monotonic() - began, 3)

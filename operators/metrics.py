@@ -15,6 +15,8 @@ Name = Literal[
     "open_panes",
     "watermark_lag_seconds",
     "epoch_seconds",
+    "lag",
+    "idle",
     "sink_rows",
     "sink_retries",
     "sink_rejects",
@@ -38,6 +40,10 @@ METRICS: dict[Name, Metric] = {
         kind=Gauge, meaning="Event time from the watermark to the newest event of a shard's input.", label="shard"
     ),
     "epoch_seconds": Metric(kind=Histogram, meaning="Wall time from one epoch to the next, by input.", label="source"),
+    "lag": Metric(kind=Gauge, meaning="Messages of a partition that are still to be read.", label="source"),
+    "idle": Metric(
+        kind=Counter, meaning="Times a silent partition was left out, so that panes could close.", label="source"
+    ),
     "sink_rows": Metric(kind=Counter, meaning="Rows that ClickHouse has stored.", label="table"),
     "sink_retries": Metric(kind=Counter, meaning="Inserts sent again after a fault."),
     "sink_rejects": Metric(kind=Counter, meaning="Rows that ClickHouse refused for what they hold.", label="table"),

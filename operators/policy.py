@@ -23,7 +23,7 @@ class PolicyError(ValueError):
 
 
 class DeadLetters(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[dead_letters]`: a partition stops the worker when `share_max` of `block` items are refused."""
+    """`[dead_letters]`: more than `share_max` of `block` messages with something refused in them stop the worker."""
 
     share_max: Share = 0.2
     block: Positive = 1_000
@@ -71,13 +71,14 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A checked policy. `grains` are the reported slices as indices into `dimensions`; () is `*`.
 
-    `hash` names the whole policy, `shape` the parts of it that say which counts are kept.
+    `idle_ms` is by stream. `hash` names the whole policy, `shape` the parts of it that say which counts are kept.
     """
 
     pane_ms: int
     disorder_ms: int
     late_horizon_ms: int
     future_ms: int
+    idle_ms: dict[str, int]
     dimensions: tuple[str, ...]
     grains: tuple[tuple[int, ...], ...]
     series_max: int

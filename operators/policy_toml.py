@@ -47,11 +47,17 @@ class Duration:
         self.ms = int(match[1]) * UNITS_MS[match[2]]
 
 
+class _Idle(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    events: Duration
+    feedback: Duration
+
+
 class _Time(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     pane: Duration
     disorder: Duration
     late_horizon: Duration
     future_tolerance: Duration
+    idle: _Idle = _Idle(events=Duration("30s"), feedback=Duration("5s"))
 
 
 class Crosses(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -112,8 +118,15 @@ def parse(text: str) -> Policy:
         slis=tuple(_sli(name, sli) for name, sli in file.sli.items()),
         dead_letters=file.dead_letters,
         hash=_hash(raw),
-        shape=_hash({key: raw[key] for key in SHAPE if key in raw}),
+        idle_ms={"events": file.time.idle.events.ms, "feedback": file.time.idle.feedback.ms},
+        shape=_shape(raw),
     )
+
+
+def _shape(raw: dict[str, Any]) -> str:
+    kept = {key: raw[key] for key in SHAPE if key in raw}
+    # How long a silent partition is waited for says when panes close, not what is kept of them.
+    return _hash(kept | {"time": {key: value for key, value in raw["time"].items() if key != "idle"}})
 
 
 def _hash(raw: object) -> str:

@@ -37,6 +37,9 @@ class _Reader:
         received_ms = np.full(len(lines), int(time.time() * 1000))
         return Messages(values=lines, positions=range(first, self._position), received_ms=received_ms)
 
+    def confirm_end(self) -> bool:
+        return self.at_end
+
     def close(self) -> None:
         self._file.close()
 

@@ -3,16 +3,16 @@
 import errno
 import gzip
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, cast
 
-import msgspec
 import numpy as np
 from backports import zstd
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from operators.connectors.stop import Stop
+from operators.ingest.item_rows import letters_of
 from operators.ingest.messages import Messages
 from operators.rows import Rows
 
@@ -90,6 +90,9 @@ class FileReader:
             self._cut, self._rest = True, b""
         return lines
 
+    def confirm_end(self) -> bool:
+        return self.at_end
+
     def close(self) -> None:
         self._file.close()
         self._raw.close()
@@ -116,11 +119,7 @@ class _DeadLetterPart(StatefulSinkPartition[Rows, None]):
         self._lines: list[bytes] = []
 
     def write_batch(self, values: list[Rows]) -> None:
-        for rows in values:
-            names = list(rows.columns)
-            columns = [cast(Sequence[object], column) for column in rows.columns.values()]
-            for row in zip(*columns, strict=True):
-                self._lines.append(msgspec.json.encode(dict(zip(names, row, strict=True))) + b"\n")
+        self._lines += [letter + b"\n" for rows in values for letter in letters_of(rows)]
 
     def snapshot(self) -> None:
         try:

@@ -47,6 +47,9 @@ class Reader(Protocol):
     def at_end(self) -> bool:
         """Whether all there is at the moment has been read."""
 
+    def confirm_end(self) -> bool:
+        """Whether all there is has been read, asking whoever knows."""
+
     def close(self) -> None: ...
 
 
@@ -67,11 +70,12 @@ EpochEnded = Callable[[str, float], None]  # Told the input's name and how many 
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is told what a source does."""
+    """Who is told what a source does; `opened` gets the reader of an input once it is there."""
 
     batch: Observe = lambda name, batch: None
     epoch_ended: EpochEnded = lambda name, seconds: None
     idle: Callable[[str], None] = lambda name: None
+    opened: Callable[[str, Reader], None] = lambda name, reader: None
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +164,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             return []
         if self._reader is None:
             self._reader = self._input.open(None if self._saved is None else self._saved.position)
+            self._source.watch.opened(name, self._reader)
         messages = self._reader.read()
         if messages is None:
             self._ended = True
@@ -193,7 +198,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         idle_s, reader = self._input.idle_s, self._reader
         if self._idle or idle_s is None or reader is None or not reader.at_end:
             return []
-        if time.monotonic() - self._spoke < idle_s:
+        if time.monotonic() - self._spoke < idle_s or not reader.confirm_end():
             return []
         self._idle = True
         self._source.watch.idle(self._input.name)

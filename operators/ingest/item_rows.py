@@ -2,6 +2,9 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
+from typing import cast
+
+import msgspec
 
 from operators.events import Feedback, as_text
 from operators.ingest.columns import ms_of
@@ -54,6 +57,12 @@ def dead_letter_rows(rejects: Sequence[Reject], source: str, policy: Policy) -> 
             "value": [value for _, value in values],
         },
     )
+
+
+def letters_of(rows: Rows) -> list[bytes]:
+    """Return each row of table `dead_letter` as one JSON object."""
+    columns = [cast(Sequence[object], column) for column in rows.columns.values()]
+    return [msgspec.json.encode(dict(zip(rows.columns, row, strict=True))) for row in zip(*columns, strict=True)]
 
 
 def _text(value: bytes) -> tuple[str, str]:

@@ -31,22 +31,22 @@ CHUNK = 4_000  # Messages decoded at once: with more, the decoded objects no lon
 class TooManyRejects(Exception):
     """A producer is broken: reading on would drain its topic into the dead letters."""
 
-    def __init__(self, source: str, rejects: int, items: int, share_max: float, last: str) -> None:
+    def __init__(self, source: str, refused: int, messages: int, share_max: float, last: str) -> None:
         super().__init__(
-            f"{source}: {rejects} of the last {items} items were refused, allowed is a share of {share_max} "
+            f"{source}: {refused} of {messages} messages were refused, allowed is a share of {share_max} "
             f"(dead_letters.share_max); the last one, at {last}"
         )
 
 
 class State(msgspec.Struct, kw_only=True):
-    """`newest` [Unix ms] is the prefix maximum; the rest counts since the last block of dead letters ended.
+    """`newest` [Unix ms] is the prefix maximum; `messages` and how many were `refused` count the block under way.
 
     `last_reject` says where and why, in words.
     """
 
     newest: int = NEVER
-    items: int = 0
-    rejects: int = 0
+    messages: int = 0
+    refused: int = 0
     last_reject: str = ""
 
 
@@ -99,7 +99,7 @@ class Partition:
         columns = builder.build()
         shards = np.array([shard_of(name.model) for name in columns.names], np.int64)
         partials = summarise(columns, placed, shards, self.policy)
-        self._judge(len(placed.pane) + len(rejects), rejects)
+        self._judge(messages, rejects)
         return Batch(
             inputs=self._inputs(partials),
             rejects=rejects,
@@ -153,20 +153,24 @@ class Partition:
         rejects = [origin.reject(index, *reason) for index, reason in sorted(reasons.items())]
         return keep, placed, rejects
 
-    def _judge(self, items: int, rejects: Sequence[Reject]) -> None:
+    def _judge(self, messages: Messages, rejects: Sequence[Reject]) -> None:
+        """Stop for a broken producer: judged block by block of the log, wherever batches are cut."""
         limits: DeadLetters = self.policy.dead_letters
-        self.state.items += items
-        self.state.rejects += len(rejects)
+        state = self.state
+        places = np.searchsorted(np.array(messages.positions), sorted({reject.position for reject in rejects}))
         if rejects:
             last = rejects[-1]
-            self.state.last_reject = f"{last.position}: {last.reason}: {last.detail}"
-        if self.state.items < limits.block:
-            return
-        if self.state.rejects > limits.share_max * self.state.items:
-            raise TooManyRejects(
-                self.source, self.state.rejects, self.state.items, limits.share_max, self.state.last_reject
-            )
-        self.state.items = self.state.rejects = 0
+            state.last_reject = f"{last.position}: {last.reason}: {last.detail}"
+        start = 0
+        while start < len(messages):
+            stop = min(start + limits.block - state.messages, len(messages))
+            state.messages += stop - start
+            state.refused += int(np.count_nonzero((places >= start) & (places < stop)))
+            if state.messages == limits.block:
+                if state.refused > limits.share_max * limits.block:
+                    raise TooManyRejects(self.source, state.refused, limits.block, limits.share_max, state.last_reject)
+                state.messages = state.refused = 0
+            start = stop
 
     def _inputs(self, partials: Sequence[tuple[int, int, Partial]]) -> list[tuple[int, ShardInput]]:
         """One input for every shard, each with this partition's mark: no shard may miss that time has passed."""

@@ -93,6 +93,9 @@ class MemoryReader:
         self._wait = self._pauses()
         return messages_of(self._log, first, self._at, self._received_ms)
 
+    def confirm_end(self) -> bool:
+        return self.at_end
+
     def close(self) -> None: ...
 
 

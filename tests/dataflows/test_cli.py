@@ -197,7 +197,7 @@ def _broken_producer(folder: Path, tmp: Path) -> tuple[list[object], str, int]:
     """The default share of dead letters, 0.2 of 1,000 items, stops the run."""
     path = tmp / "bad.ndjson"
     path.write_text('{"request_id": 1}\n' * 2_000)
-    says = f"{path}: 2000 of the last 2000 items were refused, allowed is a share of 0.2 (dead_letters.share_max)"
+    says = f"{path}: 1000 of 1000 messages were refused, allowed is a share of 0.2 (dead_letters.share_max)"
     return [path, "--policy", "flows/policy.toml", "--out", tmp / "out"], says, 1
 
 

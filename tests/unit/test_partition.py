@@ -31,7 +31,7 @@ def test_a_larger_share_stops_the_worker_and_says_why() -> None:
     with pytest.raises(TooManyRejects) as caught:
         partition().take(received([good()] * 79 + [b"x"] * 21, 1))
     assert str(caught.value).startswith(
-        "file: 21 of the last 100 items were refused, allowed is a share of 0.2 (dead_letters.share_max); "
+        "file: 21 of 100 messages were refused, allowed is a share of 0.2 (dead_letters.share_max); "
         "the last one, at 100: bad_json"
     )
 
