@@ -1,6 +1,7 @@
 """Kafka's topics seen from outside: opening clients, which partitions there are, and telling lag tools where we are."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
@@ -62,20 +63,31 @@ def open_client(
 
 def partitions_of(config: KafkaConfig, topics: Sequence[str], timeout_s: float = TIMEOUT_S) -> list[Partition]:
     """Return all partitions of some topics, in order; Unreachable, Refused or UnknownTopic."""
-    complaints = Complaints(config.bootstrap_servers)
-    admin = open_client(AdminClient, client_settings(config), complaints)
-    try:
-        # Of all topics: to ask for one by name makes it, where brokers are set up that way.
-        there = admin.list_topics(timeout=timeout_s).topics
-    except KafkaException as error:
-        admin.poll(0)  # Hands over what the client complained of.
-        raise complaints.explain(error.args[0]) from error
+    there = _topics(config, timeout_s)
     found = []
     for topic in topics:
-        if topic not in there or not there[topic].partitions:
+        if not there.get(topic):
             raise UnknownTopic(topic, config.bootstrap_servers)
-        found += [(topic, number) for number in sorted(there[topic].partitions)]
+        found += [(topic, number) for number in there[topic]]
     return found
+
+
+def _topics(config: KafkaConfig, timeout_s: float) -> dict[str, list[int]]:
+    """Return the partitions of every topic. A connection that breaks ends a wait at once, so ask again."""
+    complaints = Complaints(config.bootstrap_servers)
+    admin = open_client(AdminClient, client_settings(config), complaints)
+    deadline = time.monotonic() + timeout_s
+    wait = 1.0
+    while True:
+        try:
+            # Of all topics: to ask for one by name makes it, where brokers are set up that way.
+            there = admin.list_topics(timeout=min(wait, max(0.1, deadline - time.monotonic()))).topics
+            return {name: sorted(topic.partitions) for name, topic in there.items()}
+        except KafkaException as error:
+            admin.poll(0.1)  # Hands over what the client complained of.
+            if complaints.refusal is not None or time.monotonic() >= deadline:
+                raise complaints.explain(error.args[0]) from error
+        wait *= 2
 
 
 def new_partitions(config: KafkaConfig, topics: Sequence[str], known: Sequence[Partition]) -> list[Partition]:

@@ -16,7 +16,9 @@ class KafkaLog:
     def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
         self._logger = logger
         self._clock = clock
-        self._kinds: dict[tuple[int, str], tuple[float, int]] = {}  # When a kind was written last, and how often not since then.
+        self._kinds: dict[
+            tuple[int, str], tuple[float, int]
+        ] = {}  # When a kind was written last, and how often not since then.
 
     def log(self, level: int, form: str, kind: str, *rest: object) -> None:
         """Librdkafka gives the form, the kind, the client's name and the text, with the thread in front."""

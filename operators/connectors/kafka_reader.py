@@ -16,7 +16,6 @@ from operators.ingest.messages import NO_BOUND, NOTHING, Messages
 
 MESSAGES_MAX = 20_000  # Handed on at once: some 40 ms of work.
 BYTES_MAX = 8 << 20  # Of values, or a little more: the size of a message is known only once it is there.
-CONFIRM_TIMEOUT_S = 0.5
 WAIT_S = 0.002  # The engine's loop stands still so long; librdkafka fetches meanwhile.
 
 Start = int | Literal["beginning", "end"]
@@ -46,7 +45,7 @@ class KafkaReader:
 
     @property
     def at_end(self) -> bool:
-        """Whether everything was read when the broker last answered. It may be away since then: see `confirm_end`."""
+        """Whether everything was read when the broker last answered. It may be away since then: see `recheck`."""
         return self._at_end
 
     @property
@@ -76,17 +75,14 @@ class KafkaReader:
             raise self._unknown()
         return _messages(taken) if taken else NOTHING
 
-    def confirm_end(self) -> bool:
-        """Whether a broker says now that everything was read. Without an answer, within half a second: no.
+    def recheck(self) -> None:
+        """Make `at_end` false until a broker says anew that there is no more: within a second, if nothing came.
 
         Silence alone proves nothing: a broker that is away is silent, too, and may hold much that is to be read.
         """
-        if not self._at_end:
-            return False
-        try:
-            return self._ends(CONFIRM_TIMEOUT_S)[1] <= self._position
-        except KafkaFailure:
-            return False
+        self._at_end = False
+        # What was fetched but not read yet is fetched again.
+        self._consumer.assign([self._place(self._position)])
 
     def close(self) -> None:
         self._consumer.close()

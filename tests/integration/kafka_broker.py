@@ -17,12 +17,31 @@ from infra.kafka.broker import BUILD, Broker
 
 JARS = BUILD / "lib"
 
+# A second door, for which one needs a password. In a properties file the last line for a name counts.
+USER, PASSWORD = "rollguard", "a-secret"
+SASL = """
+listeners=PLAINTEXT://{plain},CONTROLLER://127.0.0.1:{controller_port},SASL_PLAINTEXT://{guarded}
+advertised.listeners=PLAINTEXT://{plain},SASL_PLAINTEXT://{guarded}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=\
+  org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
+"""
+
 
 class TestBroker(Broker):
     """A broker that does not outlive this process, however that ends."""
 
     __test__ = False
     _guard: subprocess.Popen[bytes] | None = None
+
+    def __init__(self, data: Path) -> None:
+        port, controller_port, guarded_port = free_ports(3)
+        super().__init__(data, JARS, port, controller_port)
+        self.guarded = f"127.0.0.1:{guarded_port}"
+        self._door = SASL.format(
+            plain=self.address, controller_port=controller_port, guarded=self.guarded, user=USER, password=PASSWORD
+        )
 
     def start(self) -> None:
         super().start()
@@ -39,6 +58,11 @@ class TestBroker(Broker):
 
     def kill(self) -> None:
         self.stop(signal.SIGKILL)
+
+    def _configure(self) -> None:
+        super()._configure()
+        with self._properties.open("a") as file:
+            file.write(self._door)
 
     def grow(self, topic: str, partitions: int) -> None:
         """Give a topic more partitions."""
@@ -60,7 +84,7 @@ def running(data: Path) -> Iterator[TestBroker]:
     missing = [tool for tool in ("java", *(() if JARS.is_dir() else ("mvn",))) if shutil.which(tool) is None]
     if missing and os.environ.get("CI") != "true":
         pytest.skip(f"no Kafka: {' and '.join(missing)} missing")
-    broker = TestBroker(data, JARS, *free_ports(2))
+    broker = TestBroker(data)
     try:
         broker.start()
         yield broker

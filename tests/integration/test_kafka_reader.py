@@ -8,11 +8,11 @@ from confluent_kafka import Producer, TopicPartition
 
 from operators.connectors.kafka import OffsetPublisher, new_partitions, partitions_of
 from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_errors import OffsetGone, UnknownTopic, Unreachable, WrongSetting
+from operators.connectors.kafka_errors import OffsetGone, Refused, UnknownTopic, Unreachable, WrongSetting
 from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
 from operators.connectors.kafka_reader import BYTES_MAX, MESSAGES_MAX, KafkaReader
 from tests.integration.conftest import MakeTopic
-from tests.integration.kafka_broker import TestBroker, free_ports
+from tests.integration.kafka_broker import PASSWORD, USER, TestBroker, free_ports
 from tests.integration.reading import WAIT_S_MAX, count, opened, positions_of, read_all, read_until, values_of
 
 pytestmark = pytest.mark.integration
@@ -163,6 +163,31 @@ def test_a_broker_that_is_not_there_is_named_with_the_reason() -> None:
         partitions_of(nobody, ["inference.events"], timeout_s=1.0)
 
 
+def guarded(kafka: TestBroker, password: str) -> KafkaConfig:
+    settings = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.username": USER}
+    return KafkaConfig(bootstrap_servers=kafka.guarded, settings=settings | {"sasl.password": password})
+
+
+def test_the_right_password_opens(kafka: TestBroker, make_topic: MakeTopic) -> None:
+    topic = make_topic()
+    config = guarded(kafka, PASSWORD)
+    produce(config, topic, [b"x"])
+    with opened(config, topic) as reader:
+        assert values_of(read_all(reader)) == [b"x"]
+
+
+def test_a_wrong_password_is_refused_and_in_no_text(
+    kafka: TestBroker, make_topic: MakeTopic, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = guarded(kafka, "a-wrong-secret")
+    with caplog.at_level("DEBUG", logger="rollguard"):
+        with pytest.raises(Refused, match="Invalid username or password") as listing:
+            partitions_of(config, ["inference.events"])
+        with opened(config, make_topic(), 0) as reader, pytest.raises(Refused) as reading:
+            read_until(reader, len)
+    assert "a-wrong-secret" not in f"{listing.value!r} {reading.value!r} {caplog.text}"
+
+
 def test_a_setting_that_librdkafka_refuses_is_named(kafka_config: KafkaConfig) -> None:
     wrong = KafkaConfig(bootstrap_servers=kafka_config.bootstrap_servers, settings={"securty.protocol": "ssl"})
     with pytest.raises(WrongSetting, match=r"securty\.protocol"):
@@ -194,7 +219,7 @@ def test_a_broker_killed_in_the_middle_loses_and_doubles_nothing(
         batches = read_until(reader, lambda so_far: count(so_far) > 10_000)
         assert count(batches) < len(first), "nothing was left to be read"
         kafka.kill()
-        # What was fetched before still comes; then nothing, and no error.
+        # What was fetched before still comes; then nothing, no error, and no claim that this is the end.
         until = time.monotonic() + 1.0
         batches += read_until(reader, lambda _: time.monotonic() > until)
         kafka.start()
@@ -226,3 +251,37 @@ def test_offsets_that_cannot_be_published_are_a_line_in_the_log(caplog: pytest.L
         while "not published" not in caplog.text:
             assert time.monotonic() < deadline
             time.sleep(0.01)
+
+
+def test_a_broker_that_is_away_does_not_say_that_this_is_the_end(
+    kafka: TestBroker, kafka_config: KafkaConfig, make_topic: MakeTopic
+) -> None:
+    """Otherwise a partition would be taken for idle while its messages cannot be fetched."""
+    topic = make_topic()
+    with opened(kafka_config, topic) as reader:
+        read_all(reader)
+        kafka.kill()
+        reader.recheck()
+        assert not reader.at_end
+        until = time.monotonic() + 1.0
+        assert read_until(reader, lambda _: time.monotonic() > until) == []
+        assert not reader.at_end
+        kafka.start()
+        assert read_all(reader) == []
+
+
+def test_asking_again_for_the_end_loses_and_doubles_nothing(kafka_config: KafkaConfig, make_topic: MakeTopic) -> None:
+    topic = make_topic()
+    sent = [b"%d" % number for number in range(2_000)]
+    producer = KafkaProducer(kafka_config)
+    came: list[bytes] = []
+    with opened(kafka_config, topic) as reader:
+        for number, value in enumerate(sent):
+            producer.send(KafkaMessage(topic, None, value))
+            if number % 20 == 0:
+                producer.flush()
+                came += reader.read().values
+                reader.recheck()
+        producer.flush()
+        came += values_of(read_until(reader, lambda _: reader.at_end and reader.position == len(sent)))
+    assert came == sent
