@@ -15,16 +15,29 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from flows import check as checks
-from flows import logs, progress, replay, settings, sql
+from flows import logs, progress, recovery, replay, settings, sql
 from operators.connectors.clickhouse_errors import ClickHouseError
+from operators.connectors.kafka_errors import KafkaFailure
 from operators.connectors.migrations import migrate
 from operators.connectors.stop import Stop
+from operators.guard import StateMismatch
 from operators.ingest.partition import TooManyRejects
 from operators.metrics import Metrics
 from operators.policy import PolicyError
 
 P = ParamSpec("P")
-FAILURES = (ClickHouseError, OSError, EOFError, ZstdError, TooManyRejects, replay.FolderInUse, sql.QueryError)
+FAILURES = (
+    ClickHouseError,
+    KafkaFailure,
+    OSError,
+    EOFError,
+    ZstdError,
+    TooManyRejects,
+    StateMismatch,
+    recovery.StoreInUse,
+    replay.FolderInUse,
+    sql.QueryError,
+)
 WRONG_USE = (PolicyError, msgspec.ValidationError, replay.GivenTwice)
 
 app = typer.Typer(
@@ -127,6 +140,73 @@ def check_command(policy: PolicyOption = None) -> None:
     checks.print_policy(settings.load_policy(policy or where.policy), Console(markup=False, emoji=False))
 
 
+@app.command("run")
+@_guarded
+def run_command(
+    policy: PolicyOption = None,
+    recovery_folder: Annotated[
+        Path, typer.Option("--recovery", help="The folder of the recovery store; made when missing.")
+    ] = Path("rollguard-state"),
+    start: Annotated[
+        str, typer.Option("--from", help="Where to start partitions that the store does not know: beginning or end.")
+    ] = "beginning",
+    epoch: Annotated[float, typer.Option(min=0.1, help="Seconds between two savings of the state.")] = 2.0,
+    listen: Annotated[str, typer.Option(help="host:port of /metrics, /livez and /readyz.")] = "127.0.0.1:9464",
+    process: Annotated[int, typer.Option("-i", "--process-id", help="Which of --addresses is this process.")] = 0,
+    addresses: Annotated[str, typer.Option("-a", "--addresses", help="host:port of all processes, by ';'.")] = "",
+) -> None:
+    """Watch Kafka's topics until stopped: the long-running worker."""
+    from flows import worker  # noqa: PLC0415  # It brings the Kafka client, which nothing else needs.
+
+    where = settings.load()
+    logs.configure(where.log_format, where.log_level or "info")
+    if start not in ("beginning", "end"):
+        raise typer.BadParameter("must be beginning or end", param_hint="--from")
+    options = worker.Options(
+        recovery=recovery_folder,
+        start="end" if start == "end" else "beginning",
+        epoch_s=epoch,
+        listen=listen,
+        process=process,
+        addresses=tuple(filter(None, addresses.split(";"))),
+    )
+    stop = Stop()
+    with _interruptible(stop):
+        worker.run(where, settings.load_policy(policy or where.policy), options, stop, Metrics(CollectorRegistry()))
+
+
+@app.command("produce")
+@_guarded
+def produce_command(
+    files: Annotated[list[Path], typer.Argument(help="Files of events or feedback, .ndjson, .gz or .zst.")],
+    topic: Annotated[str | None, typer.Option(help="The topic; default: that of events.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="Events a second; default: as fast as it goes.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Events a message; more than one are sent as an array.")] = 1,
+    key: Annotated[str, typer.Option(help="What decides the partition: none (in turn), model or request_id.")] = "none",
+    partition: Annotated[int | None, typer.Option(help="Send everything to this partition.")] = None,
+    now: Annotated[bool, typer.Option("--now", help="Give each event the time at which it is sent.")] = False,
+) -> None:
+    """Send files to a topic of Kafka."""
+    from flows import produce  # noqa: PLC0415
+
+    where = settings.load()
+    options = msgspec.convert(
+        {
+            "topic": topic or where.events_topic,
+            "rate": rate,
+            "batch": batch,
+            "key": key,
+            "partition": partition,
+            "now": now,
+        },
+        produce.Options,
+    )
+    stop = Stop()
+    with progress.of_files(files) as progressed, _interruptible(stop):
+        delivered = produce.run(files, where.kafka, options, stop, progressed)
+    typer.echo(f"{delivered.events} events in {delivered.messages} messages delivered in {delivered.seconds:.1f} s")
+
+
 @app.command("migrate")
 @_guarded
 def migrate_command(
@@ -159,5 +239,5 @@ def main() -> None:
     except msgspec.ValidationError as error:
         sys.stderr.write(f"rollguard: {error}\n")
         sys.exit(2)
-    logs.configure(where.log_format, where.log_level)
+    logs.configure(where.log_format, where.log_level or "warning")
     app()

@@ -41,16 +41,10 @@ def build(
     held = hold_panes("ring", closed, policy) if recover else closed
     windows = slide_windows("windows", held, policy, recover)
     # (shard, Rows)
-    op.output("clickhouse", op.map("unkeyed", op.merge("rows", stored, panes, windows), _to_one_part), rows)
-    letters = op.filter("letters", stored, lambda item: item[1].table == "dead_letter")
-    op.output("dead_letters", op.map("one_file", letters, _to_one_part), dead)
+    op.output("clickhouse", op.merge("rows", stored, panes, windows), rows)
+    op.output("dead_letters", op.filter("letters", stored, lambda item: item[1].table == "dead_letter"), dead)
     return flow
 
 
 def _is_shard_input(item: Item) -> bool:
     return isinstance(item[1], ShardInput)
-
-
-def _to_one_part(item: tuple[str, Rows]) -> tuple[str, Rows]:
-    """Sinks route by key; everything of a single worker goes to its one part."""
-    return "0", item[1]

@@ -3,8 +3,12 @@
 variable                 meaning                                              default
 ROLLGUARD_CLICKHOUSE     address of ClickHouse, chdb:///folder or http(s)://  the embedded store in rollguard-data
 ROLLGUARD_POLICY         the policy file                                      the policy that comes with rollguard
+ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS  host:port,... of some Kafka brokers        localhost:9092
+ROLLGUARD_KAFKA_GROUP    under which name lag tools see the worker            rollguard
+ROLLGUARD_KAFKA__NAME    any setting of librdkafka, as SASL_PASSWORD for sasl.password
+ROLLGUARD_EVENTS_TOPIC, ROLLGUARD_FEEDBACK_TOPIC, ROLLGUARD_DEADLETTER_TOPIC  inference.events, inference.feedback, ...
 ROLLGUARD_LOG_FORMAT     text or json                                         text
-ROLLGUARD_LOG_LEVEL      debug, info, warning or error                        warning
+ROLLGUARD_LOG_LEVEL      debug, info, warning or error                        info for `run`, else warning
 """
 
 import os
@@ -16,6 +20,7 @@ from urllib.parse import quote
 import msgspec
 
 from operators.connectors.clickhouse_address import Address
+from operators.connectors.kafka_config import KafkaConfig, librdkafka_settings
 from operators.policy import Policy, PolicyError
 from operators.policy_toml import parse
 
@@ -28,14 +33,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     clickhouse: str | None = None
     policy: Path = HERE / "policy.toml"
+    kafka_bootstrap_servers: str = "localhost:9092"
+    kafka_group: str = "rollguard"
+    kafka_settings: dict[str, str] = {}
+    events_topic: str = "inference.events"
+    feedback_topic: str = "inference.feedback"
+    deadletter_topic: str = "rollguard.deadletter"
     log_format: Literal["text", "json"] = "text"
-    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+
+    @property
+    def kafka(self) -> KafkaConfig:
+        return KafkaConfig(
+            bootstrap_servers=self.kafka_bootstrap_servers, settings=self.kafka_settings, group=self.kafka_group
+        )
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings. `msgspec.ValidationError` names a variable with a wrong value."""
     prefix = "ROLLGUARD_"
-    known = {name: value for name in Settings.__struct_fields__ if (value := environment.get(prefix + name.upper()))}
+    names = (name for name in Settings.__struct_fields__ if name != "kafka_settings")
+    known: dict[str, object] = {name: value for name in names if (value := environment.get(prefix + name.upper()))}
+    known["kafka_settings"] = librdkafka_settings(environment)
     try:
         settings = msgspec.convert(known, Settings, dec_hook=lambda _, value: Path(value))
     except msgspec.ValidationError as error:
@@ -46,6 +65,10 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         Address.parse(settings.clickhouse or embedded(DATA))
     except ValueError as error:
         raise msgspec.ValidationError(f"{prefix}CLICKHOUSE: {error}") from error
+    try:
+        _ = settings.kafka
+    except ValueError as error:
+        raise msgspec.ValidationError(str(error)) from error
     return settings
 
 

@@ -37,8 +37,7 @@ class _Reader:
         received_ms = np.full(len(lines), int(time.time() * 1000))
         return Messages(values=lines, positions=range(first, self._position), received_ms=received_ms)
 
-    def confirm_end(self) -> bool:
-        return self.at_end
+    def recheck(self) -> None: ...
 
     def close(self) -> None:
         self._file.close()

@@ -90,8 +90,7 @@ class FileReader:
             self._cut, self._rest = True, b""
         return lines
 
-    def confirm_end(self) -> bool:
-        return self.at_end
+    def recheck(self) -> None: ...
 
     def close(self) -> None:
         self._file.close()

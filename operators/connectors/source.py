@@ -47,8 +47,8 @@ class Reader(Protocol):
     def at_end(self) -> bool:
         """Whether all there is at the moment has been read."""
 
-    def confirm_end(self) -> bool:
-        """Whether all there is has been read, asking whoever knows."""
+    def recheck(self) -> None:
+        """Make `at_end` false until it is known anew that there is no more."""
 
     def close(self) -> None: ...
 
@@ -128,7 +128,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         source.lagging[each.name] = self._partition.state.newest
         self._saved = saved
         self._reader: Reader | None = None
-        self._ended = self._idle = self._wait = False
+        self._ended = self._idle = self._rechecked = self._wait = False
         self._spoke = self._epoch_began = time.monotonic()
         self._barred_since: float | None = None
 
@@ -178,7 +178,8 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
 
     def _take(self, messages: Messages, reader: Reader) -> list[Item]:
         batch = self._partition.take(messages)
-        self._idle, self._spoke = False, time.monotonic()
+        self._idle = self._rechecked = False
+        self._spoke = time.monotonic()
         if not reader.at_end:
             self._source.lagging[self._input.name] = self._partition.state.newest
         if self._source.recover:
@@ -198,7 +199,11 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         idle_s, reader = self._input.idle_s, self._reader
         if self._idle or idle_s is None or reader is None or not reader.at_end:
             return []
-        if time.monotonic() - self._spoke < idle_s or not reader.confirm_end():
+        if time.monotonic() - self._spoke < idle_s:
+            return []
+        if not self._rechecked:  # A broker that is away is silent, too.
+            self._rechecked = True
+            reader.recheck()
             return []
         self._idle = True
         self._source.watch.idle(self._input.name)

@@ -93,8 +93,7 @@ class MemoryReader:
         self._wait = self._pauses()
         return messages_of(self._log, first, self._at, self._received_ms)
 
-    def confirm_end(self) -> bool:
-        return self.at_end
+    def recheck(self) -> None: ...
 
     def close(self) -> None: ...
 

@@ -1,0 +1,171 @@
+"""The long-running worker: events and feedback from Kafka, rows to ClickHouse, dead letters to Kafka.
+
+Its state is exactly-once: offsets, panes and windows are saved together when an epoch ends, after the sinks have
+stored what it wrote. Whatever cannot be stored stops the worker before that, and a restart does the epoch again.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+from bytewax.errors import BytewaxRuntimeError
+from bytewax.run import cli_main
+
+from flows import health, monitor, recovery, settings
+from flows.logs import LOGGER
+from operators.connectors.clickhouse import ClickHouseSink
+from operators.connectors.dead_letters import DeadLetterTopic
+from operators.connectors.inserter import Poison, Stats
+from operators.connectors.kafka import Partition, new_partitions, partitions_of
+from operators.connectors.kafka_config import KafkaConfig
+from operators.connectors.kafka_reader import KafkaReader, Start
+from operators.connectors.migrations import migrate
+from operators.connectors.source import Input, MonitorSource, Reader, Watch
+from operators.connectors.stop import Stop
+from operators.ingest.columns import Stream
+from operators.ingest.partition import Batch
+from operators.metrics import Metrics
+from operators.policy import Policy
+
+LOOK_FOR_PARTITIONS_S = 300.0
+
+log = logging.getLogger(LOGGER)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How one process of the worker runs; `addresses` are those of all processes, none for a single one."""
+
+    recovery: Path
+    start: Start = "beginning"
+    epoch_s: float = 2.0
+    listen: str = "127.0.0.1:9464"
+    process: int = 0
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def processes(self) -> int:
+        return max(len(self.addresses), 1)
+
+
+def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics) -> None:
+    """Run until `stop` is requested. Raises what stopped it: the failures of connectors, or of the engine."""
+    url, config = settings.store(where, None), where.kafka
+    with recovery.opened(options.recovery, options.process, options.processes) as store:
+        if options.process == 0:
+            migrate(url, settings.migrations())
+        partitions = partitions_of(config, [where.events_topic, where.feedback_topic])
+        pulse = health.Pulse()
+        server = health.serve(options.listen, metrics, pulse)
+        watcher = _Watcher(config, where, partitions, metrics, pulse)
+        source = MonitorSource(
+            [_input(config, where, policy, place, options.start) for place in partitions],
+            policy,
+            stop=stop,
+            watch=watcher.watch,
+            recover=True,
+            epoch_s=options.epoch_s if options.processes > 1 else 0.0,
+        )
+        parts = [str(number) for number in range(options.processes)]
+        rows = ClickHouseSink(url, watcher.refused, parts=parts, observe=watcher.stored)
+        letters = DeadLetterTopic(config, where.deadletter_topic, parts)
+        flow = monitor.build(policy, source, rows, letters, metrics, recover=True)
+        log.info("worker begins", extra={"fields": {"partitions": len(partitions), "policy": policy.hash}})
+        try:
+            cli_main(  # type: ignore[no-untyped-call]  # A native function.
+                flow,
+                process_id=options.process if options.addresses else None,
+                addresses=list(options.addresses) or None,
+                epoch_interval=timedelta(seconds=options.epoch_s),
+                recovery_config=store,
+            )
+        except BytewaxRuntimeError as error:
+            raise _cause(error) from error
+        finally:
+            server.shutdown()
+        log.info("worker ended")
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What is behind the engine's error: it wraps whatever a step raises."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def name_of(place: Partition) -> str:
+    """Return the name of a partition: recovery schema, as its state is saved under it."""
+    return f"{place[0]}/{place[1]}"
+
+
+def _input(config: KafkaConfig, where: settings.Settings, policy: Policy, place: Partition, start: Start) -> Input:
+    topic, number = place
+    stream = _stream(where, place)
+
+    def open_at(position: int | None) -> Reader:
+        return KafkaReader(config, topic, number, start if position is None else position)
+
+    return Input(name=name_of(place), stream=stream, open=open_at, idle_s=policy.idle_ms[stream] / 1000)
+
+
+def _stream(where: settings.Settings, place: Partition) -> Stream:
+    return "events" if place[0] == where.events_topic else "feedback"
+
+
+class _Watcher:
+    """Turns what happens into metrics and log lines."""
+
+    def __init__(
+        self,
+        config: KafkaConfig,
+        where: settings.Settings,
+        partitions: Sequence[Partition],
+        metrics: Metrics,
+        pulse: health.Pulse,
+    ) -> None:
+        self._config = config
+        self._topics = [where.events_topic, where.feedback_topic]
+        self._known = list(partitions)
+        self._streams = {name_of(place): _stream(where, place) for place in partitions}
+        self._metrics = metrics
+        self._pulse = pulse
+        self._readers: dict[str, Reader] = {}
+        self._looked = time.monotonic()
+        self.watch = Watch(
+            batch=self._batch, epoch_ended=self._epoch_ended, idle=self._idle, opened=self._readers.__setitem__
+        )
+
+    def _batch(self, name: str, batch: Batch) -> None:
+        self._metrics.add("items", batch.items, self._streams[name])
+        self._metrics.add("late", batch.late, name)
+        for reason, count in Counter(reject.reason for reject in batch.rejects).items():
+            self._metrics.add("rejects", count, reason)
+            log.warning("refused", extra={"fields": {"source": name, "reason": reason, "count": count}})
+
+    def _epoch_ended(self, name: str, seconds: float) -> None:
+        self._metrics.add("epoch_seconds", seconds, name)
+        self._pulse.beat()
+        reader = self._readers.get(name)
+        if isinstance(reader, KafkaReader) and reader.lag is not None:
+            self._metrics.add("lag", reader.lag, name)
+        if time.monotonic() - self._looked > LOOK_FOR_PARTITIONS_S:
+            self._looked = time.monotonic()
+            for place in new_partitions(self._config, self._topics, self._known):
+                self._known.append(place)
+                log.warning("new partition, read after a restart", extra={"fields": {"source": name_of(place)}})
+
+    def _idle(self, name: str) -> None:
+        self._metrics.add("idle", 1, name)
+        log.info("silent, not waited for until it speaks", extra={"fields": {"source": name}})
+
+    def stored(self, stats: Stats) -> None:
+        self._metrics.add("sink_rows", stats.rows, stats.table)
+        if not stats.rows and not stats.rejected:
+            self._metrics.add("sink_retries", stats.attempts)
+
+    def refused(self, poison: Poison) -> None:
+        self._metrics.add("sink_rejects", 1, poison.table)
+        log.error("row refused", extra={"fields": {"table": poison.table, "error": poison.error, "row": poison.row}})
