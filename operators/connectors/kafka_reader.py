@@ -11,7 +11,16 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, Kafka
 
 from operators.connectors.kafka import TIMEOUT_S, Complaints, open_client
 from operators.connectors.kafka_config import KafkaConfig, reader_settings
-from operators.connectors.kafka_errors import GONE, PASSING, UNKNOWN, KafkaFailure, OffsetGone, ReadFailed, UnknownTopic
+from operators.connectors.kafka_errors import (
+    GONE,
+    PASSING,
+    REFUSALS,
+    UNKNOWN,
+    KafkaFailure,
+    OffsetGone,
+    ReadFailed,
+    UnknownTopic,
+)
 from operators.ingest.messages import NO_BOUND, NOTHING, Messages
 
 MESSAGES_MAX = 20_000  # Handed on at once: some 40 ms of work.
@@ -56,23 +65,17 @@ class KafkaReader:
 
     def read(self) -> Messages:
         """Return the next messages, often none. One of `kafka_errors` when waiting would not help."""
-        taken: list[Message] = []
-        size = 0
-        while len(taken) < MESSAGES_MAX and size < BYTES_MAX:
-            wanted = min(MESSAGES_MAX - len(taken), (BYTES_MAX - size) // self._mean + 1)
-            some = self._consumer.consume(wanted, WAIT_S)
-            good = self._good(some)
-            taken += good
-            if good:
-                added = sum(map(len, good))
-                self._mean = max(1, added // len(good))
-                size += added
-            if len(some) < wanted:
-                break
-        if self._complaints.refusal is not None:
-            raise self._complaints.refusal
-        if self._complaints.unknown:
-            raise self._unknown()
+        before = self._position
+        try:
+            taken = self._take()
+            if self._complaints.refusal is not None:
+                raise self._complaints.refusal
+            if self._complaints.unknown:
+                raise self._unknown()
+        except BaseException:
+            # Nothing is handed over: a position that is saved now must not be behind what was lost here.
+            self._position = before
+            raise
         return _messages(taken) if taken else NOTHING
 
     def recheck(self) -> None:
@@ -86,6 +89,22 @@ class KafkaReader:
 
     def close(self) -> None:
         self._consumer.close()
+
+    def _take(self) -> list[Message]:
+        taken: list[Message] = []
+        size = 0
+        while len(taken) < MESSAGES_MAX and size < BYTES_MAX:
+            wanted = min(MESSAGES_MAX - len(taken), (BYTES_MAX - size) // self._mean + 1)
+            some = self._consumer.consume(wanted, WAIT_S)
+            good = self._good(some)
+            taken += good
+            if good:
+                added = sum(map(len, good))
+                self._mean = max(1, added // len(good))
+                size += added
+            if len(some) < wanted:
+                break
+        return taken
 
     def _good(self, some: list[Message]) -> list[Message]:
         """Return the messages among what came, after a look at what else came."""
@@ -108,11 +127,12 @@ class KafkaReader:
             self._at_end = _offset(message) == self._position
         elif code in GONE:
             raise OffsetGone(self._topic, self._partition, self._position, self._available())
-        elif message.topic() is None or code in UNKNOWN:
+        elif message.topic() is None or code in UNKNOWN or code in REFUSALS:
             # Of the client, not of the partition's messages: nothing was skipped.
             self._complaints.note(error)
         elif code not in PASSING:
-            raise ReadFailed(self._topic, self._partition, self._position, error.str())
+            at = message.offset()
+            raise ReadFailed(self._topic, self._partition, self._position if at is None else at, error.str())
 
     def _available(self) -> tuple[int, int] | None:
         try:

@@ -127,6 +127,7 @@ def test_an_expired_offset_says_what_there_is(
         future.result()
     with opened(kafka_config, topic, 5) as reader, pytest.raises(OffsetGone, match="offset 5") as caught:
         read_until(reader, len)
+    assert reader.position == 5
     assert caught.value.available == (6, 10)
     assert "explicitly where to start" in str(caught.value)
 
