@@ -1,0 +1,187 @@
+"""The worker on a real Kafka writes what a replay of the same logs writes, byte by byte, through kills of either."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from operators.connectors.clickhouse import open_client
+from operators.connectors.kafka_config import KafkaConfig
+from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
+from tests.integration.conftest import MakeTopic
+from tests.integration.kafka_broker import TestBroker
+from tests.integration.working import Worker, working
+
+EVENTS = 250_000 if os.environ.get("ROLLGUARD_PROVE") == "1" else 30_000  # In each of four partitions.
+PARTITIONS = 4
+START_MS = 1_760_000_000_000
+END_MS = START_MS + 3 * 3_600_000
+TABLES = {
+    "sli_pane": "model != 'end'",
+    "outcome_pane": "model != 'end'",
+    "measure_pane": "model != 'end'",
+    "sli_window": "model != 'end'",
+    "measure_window": "model != 'end'",
+    "feedback": "model != 'end'",
+    "dead_letter": "1",
+}
+# Where a message stood is told in other words for a file and for a topic.
+LEFT_OUT = {"inserted_at", "source", "position"}
+
+Logs = dict[str, list[list[bytes]]]
+
+
+def event(random: Random, ts: int, model: str) -> dict[str, Any]:
+    return {
+        "request_id": f"{random.getrandbits(64):x}",
+        "ts": ts,
+        "model": model,
+        "version": random.choice(["v1", "v2"]),
+        "slices": {"region": random.choice(["eu", "us"]), "segment": random.choice(["pro", "free"])},
+        "error_type": random.choice([None] * 9 + ["timeout"]),
+        "latency_ms": round(random.lognormvariate(5, 1), 3),
+        "cost_usd": round(random.random() / 100, 9),
+    }
+
+
+def events(random: Random) -> list[bytes]:
+    """One partition: mostly in order, some late, some bad; the last event closes all panes before it."""
+    log = []
+    for index in range(EVENTS):
+        late = random.randrange(60_000) if random.random() < 0.01 else 0
+        line = json.dumps(event(random, START_MS + index * 40 - late, random.choice(["checkout", "search"]))).encode()
+        log.append(line[:-9] if random.random() < 0.0005 else line)
+    return [*log, json.dumps(event(random, END_MS, "end")).encode()]
+
+
+def feedback(random: Random) -> list[bytes]:
+    kinds = {"kind": "judge", "source": "judge-1"}
+    log = [
+        json.dumps(event(random, START_MS + index * 800, "checkout") | kinds | {"value": random.randint(1, 5)}).encode()
+        for index in range(EVENTS // 20)
+    ]
+    return [*log, json.dumps(event(random, END_MS, "end") | kinds | {"value": 5}).encode()]
+
+
+@pytest.fixture(scope="module")
+def logs() -> Logs:
+    random = Random(7)
+    return {
+        "events": [events(random) for _ in range(PARTITIONS)],
+        "feedback": [feedback(random) for _ in range(PARTITIONS)],
+    }
+
+
+def contents(url: str) -> dict[str, list[str]]:
+    """All rows of all tables but those of the model that ended the logs, in one order."""
+    client = open_client(url)
+    try:
+        found = {}
+        for table, where in TABLES.items():
+            result = client.query(f"SELECT * FROM {table} FINAL WHERE {where}")  # noqa: S608
+            kept = [index for index, name in enumerate(result.column_names) if name not in LEFT_OUT]
+            found[table] = sorted(repr([row[index] for index in kept]) for row in result.result_rows)
+        return found
+    finally:
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def wanted(logs: Logs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What a replay writes: each partition is a file."""
+    folder = tmp_path_factory.mktemp("replay")
+    names: dict[str, list[Path]] = {}
+    for stream, partitions in logs.items():
+        names[stream] = [folder / f"{stream}-{index}.ndjson" for index in range(len(partitions))]
+        for path, lines in zip(names[stream], partitions, strict=True):
+            path.write_bytes(b"\n".join(lines) + b"\n")
+    command = [sys.executable, "-c", "from flows.cli import main; main()", "replay", *map(str, names["events"])]
+    command += [part for path in names["feedback"] for part in ("--feedback", str(path))]
+    subprocess.run([*command, "--out", str(folder / "out")], check=True, capture_output=True)
+    return contents(f"chdb://{folder}/out/clickhouse")
+
+
+def send(config: KafkaConfig, topic: str, partitions: Sequence[Sequence[bytes]]) -> None:
+    producer = KafkaProducer(config)
+    for number, lines in enumerate(partitions):
+        for line in lines:
+            producer.send(KafkaMessage(topic, None, line, number))
+    producer.flush()
+    producer.close()
+
+
+@pytest.fixture
+def environment(kafka_config: KafkaConfig, make_topic: MakeTopic, logs: Logs, tmp_path: Path) -> dict[str, str]:
+    """Topics that hold the logs, and where the worker finds them."""
+    topics = {stream: make_topic(PARTITIONS, **{"message.timestamp.type": "LogAppendTime"}) for stream in logs}
+    for stream, topic in topics.items():
+        send(kafka_config, topic, logs[stream])
+    return {
+        "ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS": kafka_config.bootstrap_servers,
+        "ROLLGUARD_EVENTS_TOPIC": topics["events"],
+        "ROLLGUARD_FEEDBACK_TOPIC": topics["feedback"],
+        "ROLLGUARD_DEADLETTER_TOPIC": make_topic(),
+        "ROLLGUARD_CLICKHOUSE": f"chdb://{tmp_path}/clickhouse",
+        "RUST_BACKTRACE": "0",
+    }
+
+
+def finish(worker: Worker) -> None:
+    worker.drain(2 * PARTITIONS)
+    assert worker.ready()
+    assert worker.stop() == 0, worker.log.read_text()[-2_000:]
+
+
+def test_kills_of_the_worker_do_not_show(environment: dict[str, str], wanted: dict[str, Any], tmp_path: Path) -> None:
+    for share in (0.1, 0.3, 0.15):
+        with working(tmp_path, environment) as worker:
+            worker.wait_for_items(int(PARTITIONS * EVENTS * share))
+            worker.kill()
+    with working(tmp_path, environment) as worker:
+        finish(worker)
+    found = contents(environment["ROLLGUARD_CLICKHOUSE"])
+    for table, rows in wanted.items():
+        assert len(rows) > 0
+        assert found[table] == rows, table
+
+
+def test_a_kill_of_the_broker_does_not_show(
+    environment: dict[str, str], wanted: dict[str, Any], kafka: TestBroker, tmp_path: Path
+) -> None:
+    with working(tmp_path, environment) as worker:
+        worker.wait_for_items(EVENTS)
+        kafka.kill()
+        kafka.start()
+        finish(worker)
+    assert contents(environment["ROLLGUARD_CLICKHOUSE"]) == wanted
+
+
+def test_a_second_worker_on_the_same_store_is_refused(environment: dict[str, str], tmp_path: Path) -> None:
+    with working(tmp_path, environment) as first:
+        first.wait(first.ready)
+        with working(tmp_path, environment | {"ROLLGUARD_CLICKHOUSE": f"chdb://{tmp_path}/other"}) as second:
+            assert second.process.wait(30) == 1
+        assert "another worker is using this recovery store" in first.log.read_text()
+
+
+def test_a_policy_that_keeps_other_counts_is_refused(environment: dict[str, str], tmp_path: Path) -> None:
+    with working(tmp_path, environment) as worker:
+        finish(worker)
+    policy = tmp_path / "policy.toml"
+    default = Path("flows/policy.toml").read_text()
+    policy.write_text(default.replace('size = "5m"', 'size = "10m"'))
+    with working(tmp_path, environment, "--policy", str(policy)) as worker:
+        assert worker.process.wait(30) == 1
+    assert "not those the recovery store was written under" in worker.log.read_text()
+
+
+def test_a_topic_that_is_missing_is_named(environment: dict[str, str], tmp_path: Path) -> None:
+    with working(tmp_path, environment | {"ROLLGUARD_EVENTS_TOPIC": "no-such-topic"}) as worker:
+        assert worker.process.wait(30) == 1
+    assert "no-such-topic" in worker.log.read_text().splitlines()[-1]

@@ -1,0 +1,86 @@
+"""The worker as a process of its own, watched through /metrics, and killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.integration.kafka_broker import free_ports
+
+WAIT_S = 60.0
+
+
+class Worker:
+    """`rollguard run` with settings of its own."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], *options: str) -> None:
+        (port,) = free_ports(1)
+        self._url = f"http://127.0.0.1:{port}"
+        self.log = folder / "worker.log"
+        command = [sys.executable, "-c", "from flows.cli import main; main()", "run", "--epoch", "0.25"]
+        command += ["--recovery", str(folder / "state"), "--listen", f"127.0.0.1:{port}", *options]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, env=os.environ | dict(environment), stdout=log, stderr=log)
+
+    def metrics(self, name: str) -> dict[str, float]:
+        """A metric's values by its labels as text; empty while nobody answers."""
+        try:
+            with urllib.request.urlopen(f"{self._url}/metrics", timeout=5) as answer:  # noqa: S310
+                text = answer.read().decode()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return {}
+        found = re.findall(rf"^rollguard_{name}(\{{.*?\}})? (\S+)$", text, flags=re.MULTILINE)
+        return {labels: float(value) for labels, value in found}
+
+    def ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self._url}/readyz", timeout=5) as answer:  # noqa: S310
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def wait(self, condition: Callable[[], bool], wait_s: float = WAIT_S) -> None:
+        deadline = time.monotonic() + wait_s
+        while not condition():
+            assert self.process.poll() is None, self.log.read_text()[-2_000:]
+            assert time.monotonic() < deadline, self.log.read_text()[-2_000:]
+            time.sleep(0.02)
+
+    def wait_for_items(self, count: int) -> None:
+        self.wait(lambda: sum(self.metrics("items_total").values()) >= count)
+
+    def drain(self, partitions: int) -> None:
+        """Wait until all is read, and saved."""
+
+        def read() -> bool:
+            lags = self.metrics("lag").values()
+            return len(lags) == partitions and not any(lags)
+
+        self.wait(read)
+        epochs = sum(self.metrics("epoch_seconds_count").values())
+        self.wait(lambda: sum(self.metrics("epoch_seconds_count").values()) >= epochs + 3 * partitions)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(WAIT_S)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def working(folder: Path, environment: Mapping[str, str], *options: str) -> Iterator[Worker]:
+    """A worker that is killed at the end, if it still runs."""
+    worker = Worker(folder, environment, *options)
+    try:
+        yield worker
+    finally:
+        worker.kill()
