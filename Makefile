@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test prove lint format type unit bench migrate clean
+.PHONY: help setup demo test prove lint format type unit bench migrate kafka kafka-stop clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,9 @@ demo: setup ## Serve a real classifier in two versions, watch it live, ask the r
 
 test: setup lint type ## Everything that must hold: lint, types, all tests
 	$(PY) -m pytest -q
+
+prove: setup ## The same tests at full length: more examples, a million messages (20 minutes)
+	ROLLGUARD_PROVE=1 $(PY) -m pytest -q tests/unit tests/laws tests/dataflows tests/integration
 
 lint: setup ## Check style and formatting
 	.venv/bin/ruff check .
@@ -37,6 +40,13 @@ bench: setup ## Print throughput as ratios against ceilings measured in the same
 migrate: setup ## Make or update the tables of the configured ClickHouse
 	@.venv/bin/rollguard migrate
 
-clean: ## Remove the environment, caches and what the demo left
+kafka: setup ## Start a real Kafka on 127.0.0.1:9092, with rollguard's topics (needs Java 17, and Maven once)
+	@$(PY) infra/kafka/broker.py start
+
+kafka-stop: setup ## Stop it; its data stays in build/kafka/data
+	@$(PY) infra/kafka/broker.py stop
+
+clean: ## Remove the environment, caches, the development Kafka and what the demo left
+	@if [ -x $(PY) ]; then $(PY) infra/kafka/broker.py stop; fi
 	rm -rf .venv .mypy_cache .ruff_cache .hypothesis .benchmarks rollguard-data build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -32,6 +32,8 @@ from operators.metrics import Metrics
 from operators.policy import Policy
 
 LOOK_FOR_PARTITIONS_S = 300.0
+# Of the sinks, shared out among the processes. Recovery schema: a store knows its parts by name, for ever.
+PARTS = tuple(str(number) for number in range(16))
 
 log = logging.getLogger(LOGGER)
 
@@ -69,9 +71,8 @@ def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, 
             recover=True,
             epoch_s=options.epoch_s if options.processes > 1 else 0.0,
         )
-        parts = [str(number) for number in range(options.processes)]
-        rows = ClickHouseSink(url, watcher.refused, parts=parts, observe=watcher.stored)
-        letters = DeadLetterTopic(config, where.deadletter_topic, parts)
+        rows = ClickHouseSink(url, watcher.refused, parts=PARTS, observe=watcher.stored)
+        letters = DeadLetterTopic(config, where.deadletter_topic, PARTS)
         flow = monitor.build(policy, source, rows, letters, metrics, recover=True)
         log.info("worker begins", extra={"fields": {"partitions": len(partitions), "policy": policy.hash}})
         try:

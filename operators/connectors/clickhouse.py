@@ -113,9 +113,10 @@ def _explain(error: DriverError, address: Address, database: str | None) -> Clic
 class ClickHouseSink(FixedPartitionedSink[Rows, None]):
     """`(key, Rows)` in; stored when the epoch closes, or the dataflow stops before the epoch counts as done.
 
-    Each of `parts` is written by one worker. `reject` gets the rows that cannot be stored, `observe` what
-    was done. `fail`, where given, gets a failed flush instead of the engine: for a bounded run, which ends in
-    order and has no epoch to protect.
+    Each of `parts` is written by one worker, and those of one process share a connection and an inserter, so that an
+    epoch is one block per table. `reject` gets the rows that cannot be stored, `observe` what was done. `fail`, where
+    given, gets a failed flush instead of the engine: for a bounded run, which ends in order and has no epoch to
+    protect.
     """
 
     def __init__(
@@ -134,34 +135,42 @@ class ClickHouseSink(FixedPartitionedSink[Rows, None]):
         self._parts = list(parts)
         self._retry = retry
         self._observe = observe
+        self._open: list[_Partition] = []
 
     def list_parts(self) -> list[str]:
         return self._parts
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Partition":
-        return _Partition(open_client(self._url), self._reject, self._retry, self._observe, self._fail)
+        if self._open:
+            client, inserter = self._open[0].client, self._open[0].inserter
+        else:
+            client = open_client(self._url)
+            inserter = Inserter(cast(Any, client), self._reject, retry=self._retry, observe=self._observe)
+        self._open.append(_Partition(client, inserter, self._open, self._fail))
+        return self._open[-1]
 
 
 class _Partition(StatefulSinkPartition[Rows, None]):
     def __init__(
         self,
         client: Client,
-        reject: Callable[[Poison], None],
-        retry: Retry | None,
-        observe: Callable[[Stats], None],
+        inserter: Inserter,
+        together: "list[_Partition]",
         fail: Callable[[Exception], None] | None,
     ) -> None:
+        self.client = client
+        self.inserter = inserter
+        self._together = together
         self._fail = fail
-        self._client = client
-        self._inserter = Inserter(cast(Any, client), reject, retry=retry, observe=observe)
 
     def write_batch(self, values: list[Rows]) -> None:
         for rows in values:
-            self._inserter.add(rows)
+            self.inserter.add(rows)
 
     def snapshot(self) -> None:
         try:
-            self._inserter.flush()
+            # All rows of the epoch are there by now, also those of the other parts: the first flush stores all.
+            self.inserter.flush()
         except (ClickHouseError, OSError) as error:
             if self._fail is None:
                 raise
@@ -169,4 +178,6 @@ class _Partition(StatefulSinkPartition[Rows, None]):
 
     def close(self) -> None:
         # Never a flush: this also runs while a crash unwinds, and then these rows' epoch does not count.
-        self._client.close()
+        self._together.remove(self)
+        if not self._together:
+            self.client.close()

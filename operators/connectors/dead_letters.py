@@ -13,6 +13,7 @@ from operators.rows import Rows
 class DeadLetterTopic(FixedPartitionedSink[Rows, None]):
     """(source, Rows of table dead_letter) in; stored when the epoch closes, or it does not count.
 
+    The parts of one process share a producer.
     After a crash a letter may come again: (source, position, item) says that it is the same.
     """
 
@@ -20,12 +21,15 @@ class DeadLetterTopic(FixedPartitionedSink[Rows, None]):
         self._config = config
         self._topic = topic
         self._parts = list(parts)
+        self._producer: KafkaProducer | None = None
 
     def list_parts(self) -> list[str]:
         return self._parts
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Part":
-        return _Part(KafkaProducer(self._config), self._topic)
+        if self._producer is None:
+            self._producer = KafkaProducer(self._config)
+        return _Part(self._producer, self._topic)
 
 
 class _Part(StatefulSinkPartition[Rows, None]):

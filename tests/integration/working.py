@@ -67,8 +67,11 @@ class Worker:
         epochs = sum(self.metrics("epoch_seconds_count").values())
         self.wait(lambda: sum(self.metrics("epoch_seconds_count").values()) >= epochs + 3 * partitions)
 
-    def stop(self) -> int:
+    def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> int:
+        self.terminate()
         return self.process.wait(WAIT_S)
 
     def kill(self) -> None:
