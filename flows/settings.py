@@ -5,6 +5,8 @@ ROLLGUARD_CLICKHOUSE     address of ClickHouse, chdb:///folder or http(s)://  th
 ROLLGUARD_POLICY         the policy file                                      the policy that comes with rollguard
 ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS  host:port,... of some Kafka brokers        localhost:9092
 ROLLGUARD_KAFKA_GROUP    under which name lag tools see the worker            rollguard
+ROLLGUARD_KAFKA_PUBLISH_OFFSETS  tell lag tools how far the worker is (true)   false
+ROLLGUARD_CLICKHOUSE_DEADLINE_S  seconds of retries before the worker stops    120
 ROLLGUARD_KAFKA__NAME    any setting of librdkafka, as SASL_PASSWORD for sasl.password
 ROLLGUARD_EVENTS_TOPIC, ROLLGUARD_FEEDBACK_TOPIC, ROLLGUARD_DEADLETTER_TOPIC  inference.events, inference.feedback, ...
 ROLLGUARD_LOG_FORMAT     text or json                                         text
@@ -14,7 +16,7 @@ ROLLGUARD_LOG_LEVEL      debug, info, warning or error                        in
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -35,6 +37,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     policy: Path = HERE / "policy.toml"
     kafka_bootstrap_servers: str = "localhost:9092"
     kafka_group: str = "rollguard"
+    kafka_publish_offsets: bool = False
+    clickhouse_deadline_s: Annotated[float, msgspec.Meta(gt=0)] = 120.0
     kafka_settings: dict[str, str] = {}
     events_topic: str = "inference.events"
     feedback_topic: str = "inference.feedback"
@@ -56,7 +60,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     known: dict[str, object] = {name: value for name in names if (value := environment.get(prefix + name.upper()))}
     known["kafka_settings"] = librdkafka_settings(environment)
     try:
-        settings = msgspec.convert(known, Settings, dec_hook=lambda _, value: Path(value))
+        settings = msgspec.convert(known, Settings, strict=False, dec_hook=lambda _, value: Path(value))
     except msgspec.ValidationError as error:
         path = str(error).rpartition("$.")[2].rstrip("`")
         wrong = f"{prefix}{path.upper()} = {known.get(path)!r}: {str(error).partition(' - at')[0]}"

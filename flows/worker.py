@@ -19,8 +19,8 @@ from flows import health, monitor, recovery, settings
 from flows.logs import LOGGER
 from operators.connectors.clickhouse import ClickHouseSink
 from operators.connectors.dead_letters import DeadLetterTopic
-from operators.connectors.inserter import Poison, Stats
-from operators.connectors.kafka import Partition, new_partitions, partitions_of
+from operators.connectors.inserter import Poison, Retry, Stats
+from operators.connectors.kafka import OffsetPublisher, Partition, new_partitions, partitions_of
 from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_reader import KafkaReader, Start
 from operators.connectors.migrations import migrate
@@ -32,6 +32,7 @@ from operators.metrics import Metrics
 from operators.policy import Policy
 
 LOOK_FOR_PARTITIONS_S = 300.0
+PUBLISH_S = 5.0
 # Of the sinks, shared out among the processes. Recovery schema: a store knows its parts by name, for ever.
 PARTS = tuple(str(number) for number in range(16))
 
@@ -71,7 +72,8 @@ def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, 
             recover=True,
             epoch_s=options.epoch_s if options.processes > 1 else 0.0,
         )
-        rows = ClickHouseSink(url, watcher.refused, parts=PARTS, observe=watcher.stored)
+        retry = Retry(deadline_s=where.clickhouse_deadline_s)
+        rows = ClickHouseSink(url, watcher.refused, parts=PARTS, retry=retry, observe=watcher.stored)
         letters = DeadLetterTopic(config, where.deadletter_topic, PARTS)
         flow = monitor.build(policy, source, rows, letters, metrics, recover=True)
         log.info("worker begins", extra={"fields": {"partitions": len(partitions), "policy": policy.hash}})
@@ -134,7 +136,10 @@ class _Watcher:
         self._metrics = metrics
         self._pulse = pulse
         self._readers: dict[str, Reader] = {}
-        self._looked = time.monotonic()
+        self._looked = self._published = time.monotonic()
+        self._publisher = OffsetPublisher(config) if where.kafka_publish_offsets else None
+        self._ended: dict[Partition, int] = {}  # How far each partition was when its last epoch ended.
+        self._committed: dict[Partition, int] = {}  # And the epoch before, whose commit is surely done.
         self.watch = Watch(
             batch=self._batch, epoch_ended=self._epoch_ended, idle=self._idle, opened=self._readers.__setitem__
         )
@@ -152,11 +157,23 @@ class _Watcher:
         reader = self._readers.get(name)
         if isinstance(reader, KafkaReader) and reader.lag is not None:
             self._metrics.add("lag", reader.lag, name)
+        if self._publisher is not None and reader is not None:
+            self._publish(self._publisher, name, reader.position)
         if time.monotonic() - self._looked > LOOK_FOR_PARTITIONS_S:
             self._looked = time.monotonic()
             for place in new_partitions(self._config, self._topics, self._known):
                 self._known.append(place)
                 log.warning("new partition, read after a restart", extra={"fields": {"source": name_of(place)}})
+
+    def _publish(self, publisher: OffsetPublisher, name: str, position: int) -> None:
+        topic, _, number = name.rpartition("/")
+        place = topic, int(number)
+        if place in self._ended:
+            self._committed[place] = self._ended[place]
+        self._ended[place] = position
+        if time.monotonic() - self._published > PUBLISH_S:
+            self._published = time.monotonic()
+            publisher.publish(self._committed)
 
     def _idle(self, name: str) -> None:
         self._metrics.add("idle", 1, name)

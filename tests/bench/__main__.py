@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.bench import kafka, snapshots
 from tests.bench.flows import cpu_s, decode_alone, per_event, whole_job
 from tests.bench.generate import lines, write
 
@@ -26,6 +27,22 @@ def main() -> None:
             write(paths[load, series], lines(load[0], series, load[1]))
         _throughput(paths)
         _memory(paths[QUIET, 36], paths[QUIET, 3_600])
+    _kafka()
+    _snapshots()
+
+
+def _kafka() -> None:
+    files, single, arrays = kafka.compare()
+    print("events per CPU-second of the worker, Kafka / files, four partitions:")
+    print(f"  one event a message: {files / single:.2f} (at least 0.4)")
+    print(f"  arrays of 100:       {files / arrays:.2f} (at least 0.8)")
+
+
+def _snapshots() -> None:
+    print(f"saving the state, per epoch of {snapshots.EPOCH_S} s at 10 events a series and pane:")
+    for series, epochs in ((36, 200), (3_600, 80)):
+        size, seconds = snapshots.cost(series, epochs)
+        print(f"  {series:5} series: {size / 1024:7.0f} KiB, {seconds * 1e3:5.0f} ms (at most 500 ms)", flush=True)
 
 
 def _throughput(paths: dict[tuple[tuple[int, int], int], Path]) -> None:

@@ -54,16 +54,19 @@ def decode_alone(events: list[bytes]) -> None:
         list(map(decode, events[start : start + CHUNK]))
 
 
-def whole_job(path: Path) -> None:
-    """The monitor with the default policy over a file; results are thrown away at the sink."""
+def whole_job(*paths: Path) -> None:
+    """The monitor with the default policy over some files; results are thrown away at the sink."""
     policy = settings.load_policy(settings.Settings().policy)
     stop, started_ms = Stop(), int(time.time() * 1000)
-    reader = Input(
-        name="events",
-        stream="events",
-        open=lambda _: FileReader(path, policy.dead_letters.message_bytes_max, started_ms, lambda _: None),
-    )
-    source = MonitorSource([reader], policy, stop=stop, watch=Watch())
+
+    def opened(path: Path) -> Input:
+        return Input(
+            name=str(path),
+            stream="events",
+            open=lambda _: FileReader(path, policy.dead_letters.message_bytes_max, started_ms, lambda _: None),
+        )
+
+    source = MonitorSource([opened(path) for path in paths], policy, stop=stop, watch=Watch())
     flow = monitor.build(policy, source, Discard(), Discard())
     run_main(flow, epoch_interval=timedelta(seconds=1))  # type: ignore[no-untyped-call]  # A native function.
     if stop.error is not None:

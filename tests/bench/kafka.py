@@ -1,0 +1,78 @@
+"""What it costs to read from a real Kafka instead of files; everything behind the reader is the same."""
+
+import tempfile
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from bytewax.testing import run_main
+from confluent_kafka.cimpl import NewTopic
+
+from flows import monitor, settings
+from operators.connectors.kafka_config import KafkaConfig
+from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
+from operators.connectors.kafka_reader import KafkaReader
+from operators.connectors.source import Input, MonitorSource, Watch
+from operators.connectors.stop import Stop
+from operators.ingest.partition import Batch
+from tests.bench.flows import Discard, cpu_s, whole_job
+from tests.bench.generate import lines, write
+from tests.integration.kafka_broker import running
+
+EVENTS = 480_000
+PARTITIONS = 4
+
+
+def compare() -> tuple[float, float, float]:
+    """Return CPU seconds of the worker for files, one event a message, and arrays of 100; all in four partitions."""
+    events = lines(EVENTS, 36, 18_000)
+    parts = [events[number::PARTITIONS] for number in range(PARTITIONS)]
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder, "kafka")) as broker:
+        paths = [Path(folder, f"{number}.ndjson") for number in range(PARTITIONS)]
+        for path, part in zip(paths, parts, strict=True):
+            write(path, part)
+        config = KafkaConfig(bootstrap_servers=broker.address)
+        broker.create([NewTopic(name, num_partitions=PARTITIONS, replication_factor=1) for name in ("one", "hundred")])
+        _send(config, "one", parts)
+        _send(config, "hundred", [_arrays(part) for part in parts])
+        return (
+            cpu_s(lambda: whole_job(*paths), runs=2),
+            cpu_s(lambda: _from_kafka(config, "one"), runs=2),
+            cpu_s(lambda: _from_kafka(config, "hundred"), runs=2),
+        )
+
+
+def _arrays(part: Sequence[bytes]) -> list[bytes]:
+    return [b"[" + b",".join(part[start : start + 100]) + b"]" for start in range(0, len(part), 100)]
+
+
+def _send(config: KafkaConfig, topic: str, parts: Sequence[Sequence[bytes]]) -> None:
+    producer = KafkaProducer(config)
+    for number, messages in enumerate(parts):
+        for message in messages:
+            producer.send(KafkaMessage(topic, None, message, number))
+    producer.flush()
+    producer.close()
+
+
+def _from_kafka(config: KafkaConfig, topic: str) -> None:
+    policy = settings.load_policy(settings.Settings().policy)
+    stop, left = Stop(), [EVENTS]
+
+    def taken(name: str, batch: Batch) -> None:
+        left[0] -= batch.items
+        if left[0] == 0:
+            stop.request()
+
+    def opened(number: int) -> Input:
+        return Input(
+            name=f"{topic}/{number}",
+            stream="events",
+            open=lambda _: KafkaReader(config, topic, number, "beginning"),
+        )
+
+    inputs = [opened(number) for number in range(PARTITIONS)]
+    source = MonitorSource(inputs, policy, stop=stop, watch=Watch(batch=taken))
+    flow = monitor.build(policy, source, Discard(), Discard())
+    run_main(flow, epoch_interval=timedelta(seconds=1))  # type: ignore[no-untyped-call]
+    assert left[0] == 0, stop.error
