@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import msgspec
+from bytewax.dataflow import Dataflow
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.run import cli_main
 
@@ -21,7 +22,6 @@ from operators.connectors.clickhouse import ClickHouseSink
 from operators.connectors.dead_letters import DeadLetterTopic
 from operators.connectors.inserter import Poison, Retry, Stats
 from operators.connectors.kafka import OffsetPublisher, Partition, new_partitions, partitions_of
-from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_reader import KafkaReader, Start
 from operators.connectors.migrations import migrate
 from operators.connectors.source import Input, MonitorSource, Reader, Watch
@@ -56,28 +56,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics) -> None:
     """Run until `stop` is requested. Raises what stopped it: the failures of connectors, or of the engine."""
-    url, config = settings.store(where, None), where.kafka
     with recovery.opened(options.recovery, options.process, options.processes) as store:
         if options.process == 0:
-            migrate(url, settings.migrations())
-        partitions = partitions_of(config, [where.events_topic, where.feedback_topic])
+            migrate(settings.store(where, None), settings.migrations())
         pulse = health.Pulse()
         server = health.serve(options.listen, metrics, pulse)
-        watcher = _Watcher(config, where, partitions, metrics, pulse)
-        source = MonitorSource(
-            [_input(config, where, policy, place, options.start) for place in partitions],
-            policy,
-            stop=stop,
-            watch=watcher.watch,
-            recover=True,
-            epoch_s=options.epoch_s if options.processes > 1 else 0.0,
-        )
-        retry = Retry(deadline_s=where.clickhouse_deadline_s)
-        rows = ClickHouseSink(url, watcher.refused, parts=PARTS, retry=retry, observe=watcher.stored)
-        letters = DeadLetterTopic(config, where.deadletter_topic, PARTS)
-        flow = monitor.build(policy, source, rows, letters, metrics, recover=True)
-        log.info("worker begins", extra={"fields": {"partitions": len(partitions), "policy": policy.hash}})
         try:
+            flow = _flow(where, policy, options, stop, metrics, pulse)
             cli_main(  # type: ignore[no-untyped-call]  # A native function.
                 flow,
                 process_id=options.process if options.addresses else None,
@@ -92,9 +77,30 @@ def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, 
         log.info("worker ended")
 
 
+def _flow(
+    where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics, pulse: health.Pulse
+) -> Dataflow:
+    partitions = partitions_of(where.kafka, [where.events_topic, where.feedback_topic])
+    watcher = _Watcher(where, partitions, metrics, pulse)
+    source = MonitorSource(
+        [_input(where, policy, place, options.start) for place in partitions],
+        policy,
+        stop=stop,
+        watch=watcher.watch,
+        recover=True,
+        epoch_s=options.epoch_s if options.processes > 1 else 0.0,
+    )
+    retry = Retry(deadline_s=where.clickhouse_deadline_s)
+    url = settings.store(where, None)
+    rows = ClickHouseSink(url, watcher.refused, parts=PARTS, retry=retry, observe=watcher.stored)
+    letters = DeadLetterTopic(where.kafka, where.deadletter_topic, PARTS)
+    log.info("worker begins", extra={"fields": {"partitions": len(partitions), "policy": policy.hash}})
+    return monitor.build(policy, source, rows, letters, metrics, recover=True)
+
+
 def _cause(error: BaseException) -> BaseException:
     """What is behind the engine's error: it wraps whatever a step raises."""
-    while error.__cause__ is not None:
+    while isinstance(error, BytewaxRuntimeError) and error.__cause__ is not None:
         error = error.__cause__
     return error
 
@@ -104,12 +110,12 @@ def name_of(place: Partition) -> str:
     return f"{place[0]}/{place[1]}"
 
 
-def _input(config: KafkaConfig, where: settings.Settings, policy: Policy, place: Partition, start: Start) -> Input:
+def _input(where: settings.Settings, policy: Policy, place: Partition, start: Start) -> Input:
     topic, number = place
     stream = _stream(where, place)
 
     def open_at(position: int | None) -> Reader:
-        return KafkaReader(config, topic, number, start if position is None else position)
+        return KafkaReader(where.kafka, topic, number, start if position is None else position)
 
     return Input(name=name_of(place), stream=stream, open=open_at, idle_s=policy.idle_ms[stream] / 1000)
 
@@ -123,13 +129,12 @@ class _Watcher:
 
     def __init__(
         self,
-        config: KafkaConfig,
         where: settings.Settings,
         partitions: Sequence[Partition],
         metrics: Metrics,
         pulse: health.Pulse,
     ) -> None:
-        self._config = config
+        self._config = where.kafka
         self._topics = [where.events_topic, where.feedback_topic]
         self._known = list(partitions)
         self._streams = {name_of(place): _stream(where, place) for place in partitions}
@@ -137,7 +142,7 @@ class _Watcher:
         self._pulse = pulse
         self._readers: dict[str, Reader] = {}
         self._looked = self._published = time.monotonic()
-        self._publisher = OffsetPublisher(config) if where.kafka_publish_offsets else None
+        self._publisher = OffsetPublisher(where.kafka) if where.kafka_publish_offsets else None
         self._ended: dict[Partition, int] = {}  # How far each partition was when its last epoch ended.
         self._committed: dict[Partition, int] = {}  # And the epoch before, whose commit is surely done.
         self.watch = Watch(

@@ -28,7 +28,7 @@ def test_clickhouse_down_past_the_deadline_stops_the_worker_and_a_restart_is_exa
         "ROLLGUARD_CLICKHOUSE_DEADLINE_S": "1",
     }
     with working(tmp_path, place) as worker:
-        worker.wait_for_items(EVENTS // 2)
+        worker.wait(lambda: sum(worker.metrics("sink_rows_total").values()) > 0)
         bridge.stop(kill=True)
         assert worker.process.wait(60) == 1
     last = worker.log.read_text().splitlines()[-1]
