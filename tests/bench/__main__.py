@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import kafka, snapshots
+from tests.bench import kafka, processes, snapshots
 from tests.bench.flows import cpu_s, decode_alone, per_event, whole_job
 from tests.bench.generate import lines, write
 
@@ -27,8 +27,17 @@ def main() -> None:
             write(paths[load, series], lines(load[0], series, load[1]))
         _throughput(paths)
         _memory(paths[QUIET, 36], paths[QUIET, 3_600])
+        _processes(Path(folder), paths[BUSY, 36])
     _kafka()
     _snapshots()
+
+
+def _processes(folder: Path, path: Path) -> None:
+    copies = [folder / f"copy-{number}.ndjson" for number in range(4)]
+    for copy in copies:
+        copy.symlink_to(path)
+    one, two = (processes.seconds(copies, number) for number in (1, 2))
+    print(f"two processes / one, events a second over four files: {one / two:.2f} (at least 1.5)", flush=True)
 
 
 def _kafka() -> None:

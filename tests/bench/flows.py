@@ -19,6 +19,7 @@ from operators.connectors.files import FileReader
 from operators.connectors.source import Input, MonitorSource, Watch
 from operators.connectors.stop import Stop
 from operators.events import Event
+from operators.policy import Policy
 
 CHUNK = 4_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,20 +58,21 @@ def decode_alone(events: list[bytes]) -> None:
 def whole_job(*paths: Path) -> None:
     """The monitor with the default policy over some files; results are thrown away at the sink."""
     policy = settings.load_policy(settings.Settings().policy)
-    stop, started_ms = Stop(), int(time.time() * 1000)
-
-    def opened(path: Path) -> Input:
-        return Input(
-            name=str(path),
-            stream="events",
-            open=lambda _: FileReader(path, policy.dead_letters.message_bytes_max, started_ms, lambda _: None),
-        )
-
-    source = MonitorSource([opened(path) for path in paths], policy, stop=stop, watch=Watch())
+    stop = Stop()
+    source = MonitorSource([file_input(path, policy) for path in paths], policy, stop=stop, watch=Watch())
     flow = monitor.build(policy, source, Discard(), Discard())
     run_main(flow, epoch_interval=timedelta(seconds=1))  # type: ignore[no-untyped-call]  # A native function.
     if stop.error is not None:
         raise stop.error
+
+
+def file_input(path: Path, policy: Policy) -> Input:
+    started_ms = int(time.time() * 1000)
+    return Input(
+        name=str(path),
+        stream="events",
+        open=lambda _: FileReader(path, policy.dead_letters.message_bytes_max, started_ms, lambda _: None),
+    )
 
 
 def per_event(events: list[bytes], *, tuned: bool) -> None:
