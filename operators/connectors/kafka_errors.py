@@ -52,7 +52,7 @@ class OffsetGone(KafkaFailure):
         there = "" if available is None else f"; there are offsets from {available[0]} to before {available[1]}"
         super().__init__(
             f"{topic}/{partition} has no offset {offset} (any more){there}. Going on elsewhere changes results, so say "
-            "explicitly where to start: at the beginning, at the end, or at an offset that exists"
+            "where to start: a new --recovery folder, and --from beginning or --from end"
         )
         self.topic, self.partition, self.offset, self.available = topic, partition, offset, available
 
