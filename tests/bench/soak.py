@@ -11,6 +11,7 @@ from pathlib import Path
 
 from infra.kafka.broker import TOPICS
 from tests.bench.generate import lines, write
+from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.kafka_broker import running
 from tests.integration.working import Worker, working
 
@@ -21,9 +22,12 @@ def main(minutes: float, rate: int) -> None:
     with tempfile.TemporaryDirectory() as name, running(Path(name, "kafka")) as broker:
         folder = Path(name)
         broker.create(TOPICS)
+        # Behind HTTP, so that the memory is the worker's own and not the database engine's.
+        bridge = Bridge(folder / "clickhouse")
+        bridge.start()
         environment = {
             "ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS": broker.address,
-            "ROLLGUARD_CLICKHOUSE": f"chdb://{folder}/clickhouse",
+            "ROLLGUARD_CLICKHOUSE": bridge.url("rollguard"),
         }
         write(folder / "events.ndjson", lines(int(rate * 60 * minutes), 36, rate))
         feedback = [line[:-1] + b',"kind":"judge","value":4}' for line in lines(int(20 * 60 * minutes), 36, 20)]
@@ -39,6 +43,7 @@ def main(minutes: float, rate: int) -> None:
         finally:
             for producer in producers:
                 producer.kill()
+            bridge.stop()
 
 
 def _produce(address: str, path: Path, topic: str, rate: int) -> "subprocess.Popen[bytes]":
