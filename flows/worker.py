@@ -19,9 +19,10 @@ from bytewax.run import cli_main
 from flows import health, monitor, recovery, settings
 from flows.logs import LOGGER
 from operators.connectors.clickhouse import ClickHouseSink
-from operators.connectors.dead_letters import DeadLetterTopic
+from operators.connectors.dead_letters import to_topic
 from operators.connectors.inserter import Poison, Retry, Stats
 from operators.connectors.kafka import OffsetPublisher, Partition, new_partitions, partitions_of
+from operators.connectors.kafka_producer import KafkaProducerSink
 from operators.connectors.kafka_reader import KafkaReader, Start
 from operators.connectors.migrations import migrate
 from operators.connectors.source import Input, MonitorSource, Reader, Watch
@@ -93,7 +94,7 @@ def _flow(
     retry = Retry(deadline_s=where.clickhouse_deadline_s)
     url = settings.store(where, None)
     rows = ClickHouseSink(url, watcher.refused, parts=PARTS, retry=retry, observe=watcher.stored)
-    letters = DeadLetterTopic(where.kafka, where.deadletter_topic, PARTS)
+    letters = KafkaProducerSink(where.kafka, to_topic(where.deadletter_topic), parts=PARTS)
     log.info("worker begins", extra={"fields": {"partitions": len(partitions), "policy": policy.hash}})
     return monitor.build(policy, source, rows, letters, metrics, recover=True)
 

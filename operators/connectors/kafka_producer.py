@@ -5,8 +5,8 @@ again with new numbers: readers tell them apart by what is in them, such as the 
 """
 
 import time
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn, TypeVar
 
 import msgspec
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
@@ -15,6 +15,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from operators.connectors.kafka import Complaints, open_client
 from operators.connectors.kafka_config import KafkaConfig, producer_settings
 from operators.connectors.kafka_errors import NotDelivered
+
+Item = TypeVar("Item")
 
 # As with ClickHouse: below the time after which a worker that stands still is taken for dead.
 DEADLINE_S = 60.0
@@ -102,31 +104,44 @@ class KafkaProducer:
         raise NotDelivered(self._servers, count, why)
 
 
-class KafkaProducerSink(FixedPartitionedSink[KafkaMessage, None]):
-    """(key, KafkaMessage) in; stored when the epoch closes, or the dataflow stops before the epoch counts as done.
+class KafkaProducerSink(FixedPartitionedSink[Item, None]):
+    """(key, item) in; what `encode` makes of items is stored when the epoch closes, or the epoch does not count.
 
-    Each of `parts` is written by one worker. In each, messages keep their order.
+    Each of `parts` is written by one worker, and keeps its order; those of one process share a producer.
     """
 
-    def __init__(self, config: KafkaConfig, *, parts: Sequence[str] = ("0",), deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self,
+        config: KafkaConfig,
+        encode: Callable[[Item], Iterable[KafkaMessage]],
+        *,
+        parts: Sequence[str] = ("0",),
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
         self._config = config
+        self._encode = encode
         self._parts = list(parts)
         self._deadline_s = deadline_s
+        self._producer: KafkaProducer | None = None
 
     def list_parts(self) -> list[str]:
         return self._parts
 
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Part":
-        return _Part(KafkaProducer(self._config, self._deadline_s))
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Part[Item]":
+        if self._producer is None:
+            self._producer = KafkaProducer(self._config, self._deadline_s)
+        return _Part(self._producer, self._encode)
 
 
-class _Part(StatefulSinkPartition[KafkaMessage, None]):
-    def __init__(self, producer: KafkaProducer) -> None:
+class _Part(StatefulSinkPartition[Item, None]):
+    def __init__(self, producer: KafkaProducer, encode: Callable[[Item], Iterable[KafkaMessage]]) -> None:
         self._producer = producer
+        self._encode = encode
         self._pending: list[KafkaMessage] = []
 
-    def write_batch(self, values: list[KafkaMessage]) -> None:
-        self._pending += values
+    def write_batch(self, values: list[Item]) -> None:
+        for value in values:
+            self._pending += self._encode(value)
 
     def snapshot(self) -> None:
         for message in self._pending:

@@ -30,7 +30,11 @@ def stored(config: KafkaConfig, topic: str, partition: int = 0) -> list[bytes]:
         return values_of(read_all(reader))
 
 
-def flow_into(sink: KafkaProducerSink, messages: Sequence[KafkaMessage]) -> Dataflow:
+def as_it_is(message: KafkaMessage) -> tuple[KafkaMessage]:
+    return (message,)
+
+
+def flow_into(sink: KafkaProducerSink[KafkaMessage], messages: Sequence[KafkaMessage]) -> Dataflow:
     flow = Dataflow("test")
     items = op.input("input", flow, TestingSource([("0", message) for message in messages], batch_size=100))
     op.output("output", items, sink)
@@ -52,14 +56,14 @@ def with_settings(config: KafkaConfig, **settings: str) -> KafkaConfig:
 
 def test_a_dataflow_stores_everything_once_and_a_key_in_order(kafka_config: KafkaConfig, make_topic: MakeTopic) -> None:
     topic = make_topic(4)
-    run(flow_into(KafkaProducerSink(kafka_config), numbered(topic, 5_000, key=b"checkout")))
+    run(flow_into(KafkaProducerSink(kafka_config, as_it_is), numbered(topic, 5_000, key=b"checkout")))
     assert [values for partition in range(4) if (values := stored(kafka_config, topic, partition))] == [
         [b"%d" % number for number in range(5_000)]
     ]
 
 
 def test_without_a_broker_the_dataflow_stops_at_the_deadline(nobody: KafkaConfig) -> None:
-    sink = KafkaProducerSink(nobody, deadline_s=1.0)
+    sink = KafkaProducerSink(nobody, as_it_is, deadline_s=1.0)
     began = time.monotonic()
     with pytest.raises(BytewaxRuntimeError) as caught:
         run(flow_into(sink, numbered("rollguard.control", 3)))
@@ -76,14 +80,14 @@ def test_nothing_is_sent_after_a_failure_and_everything_once_when_repeated(
     kafka: TestBroker, kafka_config: KafkaConfig, make_topic: MakeTopic
 ) -> None:
     topic = make_topic()
-    part = KafkaProducerSink(kafka_config, deadline_s=1.0).build_part("", "0", None)
+    part = KafkaProducerSink(kafka_config, as_it_is, deadline_s=1.0).build_part("", "0", None)
     kafka.kill()
     part.write_batch(numbered(topic, 100))
     with pytest.raises(NotDelivered):
         part.snapshot()
     kafka.start()
     part.close()
-    again = KafkaProducerSink(kafka_config).build_part("", "0", None)
+    again = KafkaProducerSink(kafka_config, as_it_is).build_part("", "0", None)
     again.write_batch(numbered(topic, 100))
     again.snapshot()
     again.close()

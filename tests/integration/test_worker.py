@@ -16,6 +16,7 @@ from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker
+from tests.integration.reading import opened, read_all
 from tests.integration.working import Worker, working
 
 EVENTS = 250_000 if os.environ.get("ROLLGUARD_PROVE") == "1" else 30_000  # In each of four partitions.
@@ -138,7 +139,16 @@ def finish(worker: Worker) -> None:
     assert worker.stop() == 0, worker.log.read_text()[-2_000:]
 
 
-def test_kills_of_the_worker_do_not_show(environment: dict[str, str], wanted: dict[str, Any], tmp_path: Path) -> None:
+def letters(config: KafkaConfig, topic: str) -> set[tuple[str, int, int]]:
+    """Which items have a letter in the topic; after a crash one may be there twice."""
+    with opened(config, topic) as reader:
+        told = [json.loads(value) for batch in read_all(reader) for value in batch.values]
+    return {(letter["source"], letter["position"], letter["item"]) for letter in told}
+
+
+def test_kills_of_the_worker_do_not_show(
+    environment: dict[str, str], wanted: dict[str, Any], kafka_config: KafkaConfig, tmp_path: Path
+) -> None:
     for share in (0.1, 0.3, 0.15):
         with working(tmp_path, environment) as worker:
             worker.wait_for_items(int(PARTITIONS * EVENTS * share))
@@ -149,6 +159,7 @@ def test_kills_of_the_worker_do_not_show(environment: dict[str, str], wanted: di
     for table, rows in wanted.items():
         assert len(rows) > 0
         assert found[table] == rows, table
+    assert len(letters(kafka_config, environment["ROLLGUARD_DEADLETTER_TOPIC"])) == len(wanted["dead_letter"])
 
 
 def test_a_kill_of_the_broker_does_not_show(

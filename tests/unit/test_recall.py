@@ -1,0 +1,75 @@
+"""What is saved of panes, how windows come back from it, and what comes too late for a closed pane."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operators.policy_toml import parse
+from operators.window.packing import pack, unpack
+from operators.window.panes import Ask, Closed, Panes, Recall, ShardInput
+from operators.window.recall import Reached, RecalledWindows, Slot, Told
+from operators.window.watermark import Mark
+from tests.dataflows.making import POLICY
+from tests.laws.partials import ANCHOR_MS, PANE_MS, events, partial_of, plain
+
+RULES = parse(POLICY)
+PANE = ANCHOR_MS // PANE_MS
+
+
+@given(st.lists(events, max_size=20))
+def test_packing_loses_nothing(items: list[dict[str, object]]) -> None:
+    part = partial_of(items)
+    again = unpack(pack(part))
+    assert plain(again) == plain(part)
+    for name in ("which", "pane", "late", "events", "slis", "sums", "extremes", "outcomes", "cells"):
+        one, other = getattr(part, name), getattr(again, name)
+        assert one.dtype == other.dtype, name
+        assert np.array_equal(one, other), name
+
+
+def test_a_slot_tells_what_it_holds_and_nothing_else() -> None:
+    part = partial_of([])
+    slot = Slot(None)
+    closed = Closed(pane=PANE, on_time=part)
+    assert slot.push(closed) is closed
+    told = Slot(slot.held).push(Ask(pane=PANE))
+    assert isinstance(told, Told)
+    assert plain(told.on_time) == plain(part)
+    with pytest.raises(LookupError):
+        slot.push(Ask(pane=PANE + 1))
+
+
+def test_windows_wait_until_all_panes_are_told_and_take_new_ones_in_order() -> None:
+    parts = [partial_of([], ANCHOR_MS + index * PANE_MS) for index in range(5)]
+    panes = [Closed(pane=PANE + index, on_time=part, order=index) for index, part in enumerate(parts)]
+    straight = RecalledWindows(RULES, (0.5,), None)
+    wanted = [[counts.end_ms for counts in straight.push(pane)] for pane in panes]
+    again = RecalledWindows(RULES, (0.5,), Reached(order=3, pane=PANE + 2))
+    assert list(again.push(panes[4])) == []
+    assert list(again.push(Told(pane=PANE + 1, on_time=parts[1]))) == []
+    assert list(again.push(Recall(panes=(PANE, PANE + 1, PANE + 2)))) == []
+    assert list(again.push(Told(pane=PANE + 2, on_time=parts[2]))) == []
+    assert list(again.push(panes[3])) == []
+    found = [counts.end_ms for counts in again.push(Told(pane=PANE, on_time=parts[0]))]
+    assert found == wanted[3] + wanted[4]
+    assert again.reached == straight.reached
+
+
+def test_what_comes_for_a_pane_that_closed_meanwhile_is_late_and_reopens_nothing() -> None:
+    """A partition was left out as idle, panes closed, and then it spoke: on time by its own log, too late for us."""
+    panes = Panes(RULES)
+    both = ("a", "b")
+    panes.push(ShardInput(shard=0, mark=Mark(partition="b", idle=True), partitions=both))
+    first = partial_of([], ANCHOR_MS)
+    later = Mark(partition="a", newest=ANCHOR_MS + 60_000)
+    closed = panes.push(ShardInput(shard=0, mark=later, partitions=both, partials=[(PANE, first)]))
+    assert [item.pane for item in closed if isinstance(item, Closed) and item.on_time] == [PANE]
+    spoke = Mark(partition="b", newest=ANCHOR_MS)
+    assert panes.push(ShardInput(shard=0, mark=spoke, partitions=both, partials=[(PANE, first)])) == []
+    end = [Mark(partition=name, newest=ANCHOR_MS + 120_000, done=True) for name in both]
+    rest = [item for mark in end for item in panes.push(ShardInput(shard=0, mark=mark, partitions=both))]
+    late = [item for item in rest if isinstance(item, Closed) and item.late]
+    assert [int(item.late.events.sum()) for item in late if item.late] == [1]
+    assert not any(item.on_time for item in rest if isinstance(item, Closed))
+    assert late[0].pane > PANE
