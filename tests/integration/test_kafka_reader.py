@@ -129,7 +129,7 @@ def test_an_expired_offset_says_what_there_is(
         read_until(reader, len)
     assert reader.position == 5
     assert caught.value.available == (6, 10)
-    assert "explicitly where to start" in str(caught.value)
+    assert "a new --recovery folder, and --from beginning or --from end" in str(caught.value)
 
 
 def test_an_offset_of_the_future_does_not_exist(kafka_config: KafkaConfig, make_topic: MakeTopic) -> None:
