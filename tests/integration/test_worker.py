@@ -22,7 +22,8 @@ from tests.integration.working import Worker, working
 EVENTS = 250_000 if os.environ.get("ROLLGUARD_PROVE") == "1" else 30_000  # In each of four partitions.
 PARTITIONS = 4
 START_MS = 1_760_000_000_000
-END_MS = START_MS + 3 * 3_600_000
+# Further from the last event than the longest window, so that all windows have ended whether or not this pane closes.
+END_MS = START_MS + 12 * 3_600_000
 TABLES = {
     "sli_pane": "model != 'end'",
     "outcome_pane": "model != 'end'",
