@@ -8,6 +8,7 @@ import msgspec
 
 from operators.connectors.inserter import Poison, Stats
 from operators.connectors.source import Input
+from operators.ingest.columns import Stream
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
 from operators.policy import Policy
@@ -27,6 +28,23 @@ class Summary(msgspec.Struct, kw_only=True):
     last_ms: int | None = None
     seconds: float = 0.0
     complete: bool = False
+
+
+def count_batch(metrics: Metrics, stream: Stream, name: str, batch: Batch) -> Counter[str]:
+    """Move the metrics by a batch of the input `name`; return how many items were refused, by reason."""
+    metrics.add("items", batch.items, stream)
+    metrics.add("late", batch.late, name)
+    rejects = Counter(reject.reason for reject in batch.rejects)
+    for reason, count in rejects.items():
+        metrics.add("rejects", count, reason)
+    return rejects
+
+
+def count_stored(metrics: Metrics, stats: Stats) -> None:
+    """Move the metrics by an attempt to store rows."""
+    metrics.add("sink_rows", stats.rows, stats.table)
+    if not stats.rows and not stats.rejected:
+        metrics.add("sink_retries", stats.attempts)
 
 
 class Recorder:
@@ -49,18 +67,12 @@ class Recorder:
         if batch.items:
             summary.first_ms = min(batch.oldest_ms, summary.first_ms or batch.oldest_ms)
             summary.last_ms = max(batch.newest_ms, summary.last_ms or batch.newest_ms)
-        self._metrics.add("items", batch.items, stream)
-        self._metrics.add("late", batch.late, name)
-        for reason, count in Counter(reject.reason for reject in batch.rejects).items():
-            summary.rejects[reason] += count
-            self._metrics.add("rejects", count, reason)
+        summary.rejects += count_batch(self._metrics, stream, name, batch)
 
     def stored(self, stats: Stats) -> None:
         """Note an attempt to store rows."""
         self.summary.rows[stats.table] += stats.rows
-        self._metrics.add("sink_rows", stats.rows, stats.table)
-        if not stats.rows and not stats.rejected:
-            self._metrics.add("sink_retries", stats.attempts)
+        count_stored(self._metrics, stats)
 
     def refuse(self, poison: Poison) -> None:
         """Keep a row that ClickHouse refuses for what it holds: nothing is lost, and it is named."""

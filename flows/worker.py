@@ -6,7 +6,6 @@ stored what it wrote. Whatever cannot be stored stops the worker before that, an
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from bytewax.run import cli_main
 
 from flows import health, monitor, recovery, settings
 from flows.logs import LOGGER
+from flows.summary import count_batch, count_stored
 from operators.connectors.clickhouse import ClickHouseSink
 from operators.connectors.dead_letters import to_topic
 from operators.connectors.inserter import Poison, Retry, Stats
@@ -151,10 +151,7 @@ class _Watcher:
         )
 
     def _batch(self, name: str, batch: Batch) -> None:
-        self._metrics.add("items", batch.items, self._streams[name])
-        self._metrics.add("late", batch.late, name)
-        for reason, count in Counter(reject.reason for reject in batch.rejects).items():
-            self._metrics.add("rejects", count, reason)
+        for reason, count in count_batch(self._metrics, self._streams[name], name, batch).items():
             log.warning("refused", extra={"fields": {"source": name, "reason": reason, "count": count}})
 
     def _epoch_ended(self, name: str, seconds: float) -> None:
@@ -186,9 +183,7 @@ class _Watcher:
         log.info("silent, not waited for until it speaks", extra={"fields": {"source": name}})
 
     def stored(self, stats: Stats) -> None:
-        self._metrics.add("sink_rows", stats.rows, stats.table)
-        if not stats.rows and not stats.rejected:
-            self._metrics.add("sink_retries", stats.attempts)
+        count_stored(self._metrics, stats)
 
     def refused(self, poison: Poison) -> None:
         self._metrics.add("sink_rejects", 1, poison.table)

@@ -5,7 +5,6 @@ go out as rows. A partition far ahead of those that lag waits, so that open pane
 is where its next message stands and how far its event time has come, as they were after the last whole batch.
 """
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -27,8 +26,6 @@ from operators.window.panes import ShardInput
 AHEAD_MS_MAX = 60_000  # Event time that a partition may be ahead of the slowest before it waits.
 WAIT = timedelta(milliseconds=2)
 CATCH_UP = 0.8  # Of an epoch: how long a partition may work at a stretch to make up for a wait.
-
-log = logging.getLogger("rollguard")
 
 Item = tuple[str, ShardInput | Rows]
 
