@@ -8,7 +8,9 @@ ROLLGUARD_KAFKA_GROUP    under which name lag tools see the worker            ro
 ROLLGUARD_KAFKA_PUBLISH_OFFSETS  tell lag tools how far the worker is (true)   false
 ROLLGUARD_CLICKHOUSE_DEADLINE_S  seconds of retries before the worker stops    120
 ROLLGUARD_KAFKA__NAME    any setting of librdkafka, as SASL_PASSWORD for sasl.password
-ROLLGUARD_EVENTS_TOPIC, ROLLGUARD_FEEDBACK_TOPIC, ROLLGUARD_DEADLETTER_TOPIC  inference.events, inference.feedback, ...
+ROLLGUARD_EVENTS_TOPIC, ROLLGUARD_FEEDBACK_TOPIC, ROLLGUARD_COMMANDS_TOPIC  inference.events, inference.feedback, ...
+ROLLGUARD_CONTROL_TOPIC, ROLLGUARD_DEADLETTER_TOPIC  rollguard.control, rollguard.deadletter
+ROLLGUARD_COMMAND_KEY    the secret that commands are signed with              none: commands need no signature
 ROLLGUARD_LOG_FORMAT     text or json                                         text
 ROLLGUARD_LOG_LEVEL      debug, info, warning or error                        info for `run`, else warning
 """
@@ -42,7 +44,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_settings: dict[str, str] = {}
     events_topic: str = "inference.events"
     feedback_topic: str = "inference.feedback"
+    commands_topic: str = "rollguard.commands"
+    control_topic: str = "rollguard.control"
     deadletter_topic: str = "rollguard.deadletter"
+    command_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] | None = None
 

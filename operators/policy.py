@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from operators.rules import AnyRule
+
 EVENT_FIELDS = ("latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd", "score")
 FEEDBACK_FIELDS = tuple(f"feedback.{kind}" for kind in ("label", "judge", "thumbs", "edit", "safety"))
 
@@ -68,6 +70,23 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
         return self.name.startswith("feedback.")
 
 
+class Releases(msgspec.Struct, frozen=True, kw_only=True):
+    """`[release]`: how releases are found, and what is expected after a rollback.
+
+    Versions first seen within `settle_ms` of a model's first event are old ones; later ones are candidates. A rollback
+    is applied once the candidate's share of the events of `share_window_ms` is at most `applied_share`; the pinned
+    version must be well within `deadline_ms` of the rollback. For `cooldown_ms` after a rollback no other is decided.
+    A version is known while it was last seen within `known_ms`.
+    """
+
+    settle_ms: int = 300_000
+    applied_share: float = 0.01
+    share_window_ms: int = 60_000
+    deadline_ms: int = 900_000
+    cooldown_ms: int = 300_000
+    known_ms: int = 604_800_000
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A checked policy. `grains` are the reported slices as indices into `dimensions`; () is `*`.
 
@@ -88,6 +107,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     measures: tuple[Measure, ...]
     slis: tuple[Sli, ...]
     dead_letters: DeadLetters
+    rules: tuple[AnyRule, ...] = ()
+    releases: Releases = Releases()
     hash: str
     shape: str
 

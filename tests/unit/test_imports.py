@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # What each layer of operators/ may import of operators/: itself, and these.
-BASE = {"control", "events", "metrics", "policy", "policy_toml", "rows", "tables"}
+BASE = {"control", "events", "metrics", "policy", "policy_rules", "policy_toml", "rows", "rules", "signing", "tables"}
 JUDGES = {"drift", "verdict", "release"}
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),

@@ -1,0 +1,175 @@
+"""The wire types of the control side: commands that come in, control events that go out.
+
+Both are JSON objects of topics keyed by model (DESIGN section 2). A control event holds all that a reader needs to
+understand why it was sent.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from operators.events import Id, Scalar, Text, Time
+
+Word = Literal["OK", "BAD", "INSUFFICIENT", "STALE"]
+Severity = Literal["page", "ticket", "info"]
+State = Literal["firing", "resolved"]
+ControlType = Literal[
+    "alert",
+    "rollback",
+    "rollback_applied",
+    "recovered",
+    "rollback_ineffective",
+    "promote",
+    "hold",
+    "throttle",
+    "kill",
+]
+Details = dict[Text, dict[Text, Scalar | None]]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What people and deploy pipelines say; `id` tells one from another, `by` is who says it.
+
+    `signature` is the hexadecimal HMAC-SHA256 of the command without it (`operators/signing.py`).
+    """
+
+    id: Id
+    ts: Time
+    by: Text = ""
+    signature: Text = ""
+
+
+class Release(Command, frozen=True, kw_only=True, tag="release"):
+    """`candidate` begins to serve beside `baseline`; `metadata` of both, by "candidate" and "baseline"."""
+
+    model: Id
+    candidate: Id
+    baseline: Id
+    traffic_share: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    metadata: Details = {}
+
+
+class Override(Command, frozen=True, kw_only=True, tag="override"):
+    """Let `version` run whatever the rules say, until the override is `revoked`."""
+
+    model: Id
+    version: Id
+    revoked: bool = False
+
+
+class Ack(Command, frozen=True, kw_only=True, tag="ack"):
+    """Somebody looks after control event `event`."""
+
+    model: Id
+    event: Id
+
+
+class Silence(Command, frozen=True, kw_only=True, tag="silence"):
+    """Mute alerts of a model, of a rule, or of a rule on a model, until then; never a rollback."""
+
+    until: Time
+    model: Id | None = None
+    rule: Id | None = None
+
+
+AnyCommand = Release | Override | Ack | Silence
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that was refused, as far as it could be read: an alert for those who run the model."""
+
+    source: str
+    position: int
+    item: int
+    reason: str
+    detail: str
+    model: str = ""
+
+
+class Arm(msgspec.Struct, frozen=True, kw_only=True):
+    """What was counted of one version; `ratio` is good / (good + bad), None without either."""
+
+    version: str
+    good: int
+    bad: int
+    ratio: float | None = None
+
+    @classmethod
+    def of(cls, version: str, good: int, bad: int) -> "Arm":
+        return cls(version=version, good=good, bad=bad, ratio=good / (good + bad) if good + bad else None)
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a verdict is what it is. Ratios are of good; times are Unix ms, spans ms.
+
+    `lower`, `upper` bound `value`: the good ratio of a threshold, the bad ratio of a burn rate, the difference of bad
+    ratios (candidate less baseline) of a canary, at level `confidence`. `detectable` is the smallest difference that
+    could have been seen so far, `decides_in` how many further events of the candidate would decide at the observed
+    one. `since` is when it began, as far as the counts can tell.
+    """
+
+    sli: str | None = None
+    measure: str | None = None
+    good: int | None = None
+    bad: int | None = None
+    n: int | None = None
+    candidate: Arm | None = None
+    baseline: Arm | None = None
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    confidence: float | None = None
+    threshold: float | None = None
+    window_ms: int | None = None
+    short_window_ms: int | None = None
+    short_value: float | None = None
+    log_e: float | None = None
+    p_value: float | None = None
+    detectable: float | None = None
+    decides_in: float | None = None
+    since: int | None = None
+    watermark: int | None = None
+    maturity: float | None = None
+    reason: str | None = None
+
+
+class Affected(msgspec.Struct, frozen=True, kw_only=True):
+    """A slice that a control event is about, with the evidence of its verdict."""
+
+    slice: str
+    verdict: Word
+    evidence: Evidence
+
+
+class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What rollguard says. `slices` are worst first; `pin` is the version that traffic must go to, None if any may.
+
+    `revision` grows by one per model: a reader that has seen a larger one must not act on a smaller one. `onset` is
+    when the harm began, as far as the counts can tell; `detected`, `applied` and `recovered` when it was seen, when the
+    traffic had moved, and when the pinned version was well: each is filled once it is known. Unix ms.
+    """
+
+    id: str
+    revision: int
+    type: ControlType
+    ts: int
+    model: str
+    version: str
+    rule: str
+    severity: Severity
+    policy: str
+    state: State = "firing"
+    pin: str | None = None
+    reason: str = ""
+    slices: tuple[Affected, ...] = ()
+    evidence: Evidence = Evidence()
+    diff: Mapping[str, tuple[Scalar | None, Scalar | None]] = {}
+    runbook: str = ""
+    silenced: bool = False
+    acked: bool = False
+    onset: int | None = None
+    detected: int | None = None
+    applied: int | None = None
+    recovered: int | None = None

@@ -1,0 +1,95 @@
+"""The rules of a policy, typed: what turns counts into verdicts, and what a BAD verdict leads to."""
+
+from typing import Literal
+
+import msgspec
+
+from operators.control import Severity
+
+Action = Literal["alert", "hold", "throttle", "rollback", "kill"]
+Scope = Literal["version", "model"]
+Statistic = Literal["mean", "p50", "p90", "p95", "p99", "per_1k"]
+Fallback = Literal["hold", "kill"]
+Grain = tuple[int, ...]  # A reported slice as indices into the policy's dimensions; () is `*`.
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """What every kind has: it is judged on each slice of its `grains`, of each version, or of all versions together.
+
+    `fallback` is what is done instead of a rollback that has no version to go back to.
+    """
+
+    name: str
+    action: Action = "alert"
+    severity: Severity = "ticket"
+    grains: tuple[Grain, ...] = ((),)
+    scope: Scope = "version"
+    fallback: Fallback = "hold"
+    runbook: str = ""
+
+
+class Threshold(Rule, frozen=True, kw_only=True):
+    """The good ratio of `sli` over `window_ms` is below `target` for all of `for_ms`, at `confidence`."""
+
+    sli: str
+    target: float
+    window_ms: int
+    for_ms: int = 0
+    confidence: float = 0.99
+
+
+class Tier(msgspec.Struct, frozen=True, kw_only=True):
+    """Burning `factor` times the budget over both windows; `severity` of what is said then."""
+
+    factor: float
+    long_ms: int
+    short_ms: int
+    severity: Severity
+
+
+class BurnRate(Rule, frozen=True, kw_only=True):
+    """The error budget of `target` over `period_ms` is being spent too fast, in one of the tiers."""
+
+    sli: str
+    target: float
+    period_ms: int
+    tiers: tuple[Tier, ...]
+    confidence: float = 0.99
+
+
+class MeasureRule(Rule, frozen=True, kw_only=True):
+    """A statistic of `measure` over `window_ms` is above `at_most` or below `at_least` for all of `for_ms`.
+
+    `per_1k` is the sum over a thousand events. Fewer than `n_min` values are too few to judge.
+    """
+
+    measure: str
+    statistic: Statistic
+    window_ms: int
+    at_most: float | None = None
+    at_least: float | None = None
+    for_ms: int = 0
+    n_min: int = 100
+
+
+class Absence(Rule, frozen=True, kw_only=True):
+    """A series that had traffic has had none for `after_ms` of event time."""
+
+    after_ms: int
+
+
+class Canary(Rule, frozen=True, kw_only=True):
+    """The candidate of a release is worse than its baseline by more than `tolerance` on one of `slis`.
+
+    `alpha` is the chance of ever saying so wrongly, for the whole release. It may be promoted when it is surely not
+    worse by `margin`. A BAD slice leads to `slice_action`.
+    """
+
+    slis: tuple[str, ...]
+    alpha: float = 0.05
+    tolerance: float = 0.0
+    margin: float = 0.01
+    slice_action: Action = "hold"
+
+
+AnyRule = Threshold | BurnRate | MeasureRule | Absence | Canary

@@ -1,0 +1,1 @@
+"""Verdicts: what the counts of closed panes say about a version, a slice, a release."""

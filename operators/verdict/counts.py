@@ -1,0 +1,60 @@
+"""What the rules of a shard see of a closed pane: counts of its series, added up to the slices that rules name."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from operators.rules import Grain
+from operators.window.partial import Ints, Partial, Series, order_by, runs_of
+from operators.window.slots import Reported, Slots
+
+ALL_VERSIONS = "*"
+
+
+class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """One closed pane: `slots` (W,) are the series with events, each once and rising; `events` (W,), `slis` (W, S, 3).
+
+    A pane without events has W = 0.
+    """
+
+    pane: int
+    slots: Ints
+    events: Ints
+    slis: Ints
+
+
+class Roster:
+    """Numbers the series that rules judge: (model, version, slice), and (model, `*`, slice) over all versions."""
+
+    def __init__(self, dimensions: tuple[str, ...], grains: Sequence[Grain], slis: int) -> None:
+        self.slots = Slots(dimensions, tuple(grains))
+        self.slis = slis
+
+    @property
+    def names(self) -> Sequence[Reported]:
+        """The series, by slot."""
+        return self.slots.names
+
+    def count(self, pane: int, part: Partial | None) -> PaneCounts:
+        """Add the finest series of a closed pane up."""
+        if part is None:
+            none = np.zeros(0, np.int64)
+            return PaneCounts(pane=pane, slots=none, events=none, slis=np.zeros((0, self.slis, 3), np.int64))
+        together = [Series(name.model, ALL_VERSIONS, name.values) for name in part.series]
+        parents = np.hstack([self.slots.parents(part.series), self.slots.parents(together)])[part.which]
+        flat = parents.ravel()
+        order = order_by(flat)
+        ordered = flat[order]
+        starts = np.flatnonzero(runs_of(ordered))
+        source = order // parents.shape[1]
+        return PaneCounts(
+            pane=pane,
+            slots=ordered[starts],
+            events=np.add.reduceat(part.events[source], starts),
+            slis=np.add.reduceat(part.slis[source], starts, axis=0),
+        )
+
+    def only(self, slots: Ints) -> None:
+        """Keep these series, which get slots 0, 1, ...; whoever keeps something by slot must do the same."""
+        self.slots = self.slots.only(slots.tolist())
