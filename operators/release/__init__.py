@@ -1,0 +1,1 @@
+"""What follows from verdicts: the controller, and the pins that gateways obey."""
