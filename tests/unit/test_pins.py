@@ -1,0 +1,102 @@
+"""A gateway's table says what the newest event says, in whatever order and however often events come."""
+
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operators.control import ControlEvent
+from operators.release.pins import PinTable
+from tests.control_samples import event
+
+
+def told(*events: ControlEvent) -> PinTable:
+    table = PinTable()
+    for each in events:
+        table.take(each)
+    return table
+
+
+def test_a_model_that_nobody_spoke_of_has_no_pin() -> None:
+    table = PinTable()
+    assert (table.pin("m"), table.killed("m"), table.throttled("m")) == (None, None, None)
+
+
+@given(st.permutations(range(6)), st.integers(0, 99))
+def test_the_largest_revision_holds_in_any_order_and_with_repeats(order: list[int], seed: int) -> None:
+    events = [event(number + 1, pin) for number, pin in enumerate(["v1", None, "v0", "v1", None, "v3"])]
+    shuffled = [events[number] for number in order]
+    repeated = shuffled + Random(seed).choices(events, k=4)
+    assert told(*repeated).standings == told(events[-1]).standings
+
+
+def test_an_older_revision_of_a_zombie_is_refused() -> None:
+    table = told(event(5, "v1"))
+    assert not table.take(event(4, "v2", id="of-a-zombie"))
+    assert not table.take(event(5, "v2", id="also-of-a-zombie"))
+    assert table.pin("m") == "v1"
+    assert table.take(event(6, None, "promote"))
+    assert table.pin("m") is None
+
+
+def test_models_do_not_touch_each_other() -> None:
+    table = told(event(9, "v1"), event(1, "x1", model="other"))
+    assert (table.pin("m"), table.pin("other")) == ("v1", "x1")
+
+
+def test_take_tells_whether_anything_is_to_be_done() -> None:
+    table = PinTable()
+    assert table.take(event(1, "v1"))
+    assert not table.take(event(2, "v1", "rollback_applied")), "the pin is the same"
+    assert table.standings["m"].revision == 2
+    assert table.take(event(3, None, "recovered"))
+
+
+@pytest.mark.parametrize(
+    ("events", "killed", "throttled"),
+    [
+        ([event(1, kind="kill")], "v2", None),
+        ([event(1, kind="kill"), event(2, kind="alert")], "v2", None),
+        ([event(1, kind="kill"), event(2, kind="kill", state="resolved")], None, None),
+        ([event(1, kind="kill"), event(2, "v1", "rollback")], None, None),
+        ([event(1, kind="throttle"), event(2, kind="hold")], None, "v2"),
+        ([event(1, kind="throttle"), event(2, kind="throttle", state="resolved")], None, None),
+        ([event(1, kind="throttle"), event(2, kind="promote")], None, None),
+    ],
+)
+def test_kill_and_throttle_hold_until_something_ends_them(
+    events: list[ControlEvent], killed: str | None, throttled: str | None
+) -> None:
+    table = told(*events)
+    assert (table.killed("m"), table.throttled("m")) == (killed, throttled)
+
+
+def test_messages_are_taken_as_they_are() -> None:
+    first, second = told(event(1, "v1")), PinTable()
+    assert second.take(msgspec.json.encode(event(1, "v1")))
+    assert first.standings == second.standings
+
+
+def test_an_event_of_a_later_rollguard_still_pins() -> None:
+    fields = {**msgspec.to_builtins(event(1, "v1")), "type": "quarantine", "new": [1]}
+    table = PinTable()
+    table.take(msgspec.json.encode(fields))
+    assert table.pin("m") == "v1"
+
+
+@pytest.mark.parametrize("value", [b"", b"{", b"[]", b"\xff", b'{"model": "m"}'])
+def test_what_is_no_event_is_counted_and_survived(value: bytes) -> None:
+    table = told(event(1, "v1"))
+    assert not table.take(value)
+    assert (table.refused, table.pin("m")) == (1, "v1")
+
+
+def test_a_dumped_table_goes_on_where_it_was() -> None:
+    table = told(event(3, "v1"), event(2, kind="kill", model="other"))
+    again = PinTable.load(table.dump())
+    assert again.standings == table.standings
+    assert not again.take(event(3, "v2", id="x"))
+    with pytest.raises(msgspec.DecodeError):
+        PinTable.load(b'{"m": 1}')
