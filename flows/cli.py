@@ -21,6 +21,7 @@ from operators.connectors.kafka_errors import KafkaFailure
 from operators.connectors.migrations import migrate
 from operators.connectors.stop import Stop
 from operators.guard import StateMismatch
+from operators.ingest.columns import Stream
 from operators.ingest.partition import TooManyRejects
 from operators.metrics import Metrics
 from operators.policy import PolicyError
@@ -118,14 +119,16 @@ def replay_command(
     files: Annotated[list[Path], typer.Argument(help="Files of events, .ndjson, .gz or .zst; each is a partition.")],
     out: Annotated[Path, typer.Option("--out", help="A new or empty folder for what comes out.")],
     feedback: Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")] = None,
+    commands: Annotated[list[Path] | None, typer.Option("--commands", help="A file of commands; repeatable.")] = None,
     policy: PolicyOption = None,
 ) -> None:
     """Run files through the monitor into an embedded store, without a broker."""
     where = settings.load()
     rules = settings.load_policy(policy or where.policy)
     stop = Stop()
-    with progress.of_files([*files, *(feedback or [])]) as progressed, _interruptible(stop):
-        inputs = replay.inputs_of(files, feedback or [], rules, progressed)
+    streams: dict[Stream, list[Path]] = {"events": files, "feedback": feedback or [], "commands": commands or []}
+    with progress.of_files([path for paths in streams.values() for path in paths]) as progressed, _interruptible(stop):
+        inputs = replay.inputs_of(streams, rules, progressed, settings.credentials(where, rules))
         summary = replay.run(inputs, rules, out, stop, Metrics(CollectorRegistry()))
     if not summary.complete:
         _fail("interrupted: not all panes are closed", 1)

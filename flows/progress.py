@@ -32,9 +32,8 @@ def print_summary(summary: Summary, out: Path) -> None:
     console = Console(highlight=False, markup=False, emoji=False)  # A path may look like markup.
     refused = sum(summary.rejects.values())
     span = f", {_clock(summary.first_ms)} to {_clock(summary.last_ms)}" if summary.last_ms else ""
-    console.print(
-        f"{summary.events} events and {summary.feedback} feedback in {summary.seconds} s{span}", soft_wrap=True
-    )
+    taken = f"{summary.events} events, {summary.feedback} feedback and {summary.commands} commands"
+    console.print(f"{taken} in {summary.seconds} s{span}", soft_wrap=True)
     if summary.late:
         console.print(f"{summary.late} came late and are counted in rows of their own (late = 1)")
     if refused:

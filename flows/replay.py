@@ -3,9 +3,10 @@
 import fcntl
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,7 @@ from operators.connectors.migrations import migrate
 from operators.connectors.source import Input, MonitorSource, Observe, Watch
 from operators.connectors.stop import Stop
 from operators.ingest.columns import Stream
+from operators.ingest.commands import Credentials
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
 from operators.policy import Policy
@@ -43,21 +45,23 @@ class GivenTwice(ValueError):
     """One file is two inputs: its items would be counted twice, or be events and feedback at once."""
 
 
-def inputs_of(events: Sequence[Path], feedback: Sequence[Path], policy: Policy, progressed: Progressed) -> list[Input]:
+def inputs_of(
+    files: Mapping[Stream, Sequence[Path]],
+    policy: Policy,
+    progressed: Progressed,
+    credentials: Credentials = Credentials(),  # noqa: B008  # Frozen.
+) -> list[Input]:
     """Return an input per file. OSError if one cannot be opened: better now than after an hour. GivenTwice."""
     seen: set[Path] = set()
-    for path in (*events, *feedback):
+    for path in chain.from_iterable(files.values()):
         path.open("rb").close()
         if path.resolve() in seen:
             raise GivenTwice(f"{path}: the same file is named twice")
         seen.add(path.resolve())
-    return [
-        *(_input(path, "events", policy, progressed) for path in events),
-        *(_input(path, "feedback", policy, progressed) for path in feedback),
-    ]
+    return [_input(path, stream, policy, progressed, credentials) for stream in files for path in files[stream]]
 
 
-def _input(path: Path, stream: Stream, policy: Policy, progressed: Progressed) -> Input:
+def _input(path: Path, stream: Stream, policy: Policy, progressed: Progressed, credentials: Credentials) -> Input:
     name, started_ms = str(path), int(time.time() * 1000)
     return Input(
         name=name,
@@ -65,6 +69,7 @@ def _input(path: Path, stream: Stream, policy: Policy, progressed: Progressed) -
         open=lambda _: FileReader(
             path, policy.dead_letters.message_bytes_max, started_ms, lambda count: progressed(name, count)
         ),
+        credentials=credentials,
     )
 
 

@@ -25,6 +25,7 @@ import msgspec
 
 from operators.connectors.clickhouse_address import Address
 from operators.connectors.kafka_config import KafkaConfig, librdkafka_settings
+from operators.ingest.commands import Credentials
 from operators.policy import Policy, PolicyError
 from operators.policy_toml import parse
 
@@ -87,6 +88,15 @@ def load_policy(path: Path) -> Policy:
         return parse(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyError("policy", str(path), f"cannot be read: {error}") from error
+
+
+def credentials(where: Settings, policy: Policy) -> Credentials:
+    """Return what commands must be signed with. PolicyError if the policy wants signatures and there is no key."""
+    if not policy.commands.signed:
+        return Credentials()
+    if where.command_key is None:
+        raise PolicyError("commands.signed", True, "needs a key: set ROLLGUARD_COMMAND_KEY")
+    return Credentials(key=where.command_key)
 
 
 def embedded(folder: Path) -> str:

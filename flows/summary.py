@@ -20,6 +20,7 @@ class Summary(msgspec.Struct, kw_only=True):
     policy: str
     events: int = 0
     feedback: int = 0
+    commands: int = 0
     late: int = 0
     rejects: Counter[str] = msgspec.field(default_factory=Counter)
     rows: Counter[str] = msgspec.field(default_factory=Counter)
@@ -59,10 +60,7 @@ class Recorder:
     def take(self, name: str, batch: Batch) -> None:
         """Note a batch of the input `name`."""
         summary, stream = self.summary, self._streams[name]
-        if stream == "events":
-            summary.events += batch.items
-        else:
-            summary.feedback += batch.items
+        setattr(summary, stream, getattr(summary, stream) + batch.items)
         summary.late += batch.late
         if batch.items:
             summary.first_ms = min(batch.oldest_ms, summary.first_ms or batch.oldest_ms)

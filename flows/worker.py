@@ -1,4 +1,4 @@
-"""The long-running worker: events and feedback from Kafka, rows to ClickHouse, dead letters to Kafka.
+"""The long-running worker: events, feedback and commands from Kafka, rows to ClickHouse, dead letters to Kafka.
 
 Its state is exactly-once: offsets, panes and windows are saved together when an epoch ends, after the sinks have
 stored what it wrote. Whatever cannot be stored stops the worker before that, and a restart does the epoch again.
@@ -28,6 +28,7 @@ from operators.connectors.migrations import migrate
 from operators.connectors.source import Input, MonitorSource, Reader, Watch
 from operators.connectors.stop import Stop
 from operators.ingest.columns import Stream
+from operators.ingest.commands import Credentials
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
 from operators.policy import Policy
@@ -81,10 +82,11 @@ def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, 
 def _flow(
     where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics, pulse: health.Pulse
 ) -> Dataflow:
-    partitions = partitions_of(where.kafka, [where.events_topic, where.feedback_topic])
+    partitions = partitions_of(where.kafka, list(_streams(where)))
+    credentials = settings.credentials(where, policy)
     watcher = _Watcher(where, partitions, metrics, pulse)
     source = MonitorSource(
-        [_input(where, policy, place, options.start) for place in partitions],
+        [_input(where, policy, place, options.start, credentials) for place in partitions],
         policy,
         stop=stop,
         watch=watcher.watch,
@@ -111,18 +113,27 @@ def name_of(place: Partition) -> str:
     return f"{place[0]}/{place[1]}"
 
 
-def _input(where: settings.Settings, policy: Policy, place: Partition, start: Start) -> Input:
+def _input(
+    where: settings.Settings, policy: Policy, place: Partition, start: Start, credentials: Credentials
+) -> Input:
     topic, number = place
-    stream = _stream(where, place)
+    stream = _streams(where)[topic]
 
     def open_at(position: int | None) -> Reader:
         return KafkaReader(where.kafka, topic, number, start if position is None else position)
 
-    return Input(name=name_of(place), stream=stream, open=open_at, idle_s=policy.idle_ms[stream] / 1000)
+    return Input(
+        name=name_of(place),
+        stream=stream,
+        open=open_at,
+        idle_s=policy.idle_ms[stream] / 1000,
+        credentials=credentials,
+    )
 
 
-def _stream(where: settings.Settings, place: Partition) -> Stream:
-    return "events" if place[0] == where.events_topic else "feedback"
+def _streams(where: settings.Settings) -> dict[str, Stream]:
+    """Return what each topic that is read carries."""
+    return {where.events_topic: "events", where.feedback_topic: "feedback", where.commands_topic: "commands"}
 
 
 class _Watcher:
@@ -136,9 +147,10 @@ class _Watcher:
         pulse: health.Pulse,
     ) -> None:
         self._config = where.kafka
-        self._topics = [where.events_topic, where.feedback_topic]
+        streams = _streams(where)
+        self._topics = list(streams)
         self._known = list(partitions)
-        self._streams = {name_of(place): _stream(where, place) for place in partitions}
+        self._streams = {name_of(place): streams[place[0]] for place in partitions}
         self._metrics = metrics
         self._pulse = pulse
         self._readers: dict[str, Reader] = {}

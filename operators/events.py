@@ -4,7 +4,7 @@ A message value is one JSON object, a JSON array of objects, or newline-delimite
 Limits stand in the types, so that a value outside of them is refused while it is decoded.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -28,6 +28,8 @@ Count = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
 Time = Annotated[int, Meta(ge=TS_MS_MIN, le=TS_MS_MAX)] | Annotated[datetime, Meta(tz=True)]
 Slices = dict[Text, Text]
 Scalar = str | Number | bool
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 ABSENT = msgspec.Raw(b"null")
 
 FeedbackKind = Literal["label", "judge", "thumbs", "edit", "abandon", "safety", "report"]
@@ -79,6 +81,11 @@ class Feedback(msgspec.Struct, gc=False, kw_only=True):
     request_ts: Time | None = None
     prediction: str | float | None = None
     score: Number | None = None
+
+
+def ms_of(value: int | datetime) -> int:
+    """Return one time as Unix ms; fractions of a millisecond are cut off."""
+    return value if isinstance(value, int) else (value - EPOCH) // MILLISECOND
 
 
 def as_text(value: Scalar | None) -> str:

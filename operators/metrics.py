@@ -32,7 +32,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 
 
 METRICS: dict[Name, Metric] = {
-    "items": Metric(kind=Counter, meaning="Valid events and feedback taken in.", label="stream"),
+    "items": Metric(kind=Counter, meaning="Valid events, feedback and commands taken in.", label="stream"),
     "rejects": Metric(kind=Counter, meaning="Items refused and kept as dead letters.", label="reason"),
     "late": Metric(kind=Counter, meaning="Items late in their own partition; kept apart.", label="source"),
     "open_panes": Metric(kind=Gauge, meaning="Panes of a shard that are not closed yet.", label="shard"),

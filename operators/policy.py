@@ -87,6 +87,12 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     known_ms: int = 604_800_000
 
 
+class Commands(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[commands]`: whether commands must be `signed`, with the key in the environment."""
+
+    signed: bool = False
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A checked policy. `grains` are the reported slices as indices into `dimensions`; () is `*`.
 
@@ -109,6 +115,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: DeadLetters
     rules: tuple[AnyRule, ...] = ()
     releases: Releases = Releases()
+    commands: Commands = Commands()
     hash: str
     shape: str
 

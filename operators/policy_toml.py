@@ -50,6 +50,7 @@ class Duration:
 class _Idle(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     events: Duration
     feedback: Duration
+    commands: Duration = Duration("1s")
 
 
 class _Time(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -118,7 +119,7 @@ def parse(text: str) -> Policy:
         slis=tuple(_sli(name, sli) for name, sli in file.sli.items()),
         dead_letters=file.dead_letters,
         hash=_hash(raw),
-        idle_ms={"events": file.time.idle.events.ms, "feedback": file.time.idle.feedback.ms},
+        idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},
         shape=_shape(raw),
     )
 

@@ -16,6 +16,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from operators.connectors.stop import Stop
 from operators.guard import dumps, loads, shard_key
 from operators.ingest.columns import Stream
+from operators.ingest.commands import Credentials
 from operators.ingest.item_rows import dead_letter_rows, feedback_rows
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Batch, Partition, State, TooManyRejects
@@ -53,13 +54,15 @@ class Reader(Protocol):
 class Input(msgspec.Struct, frozen=True, kw_only=True):
     """An input: its name, what it carries, and how to open it, from its start (None) or at a position.
 
-    After `idle_s` of silence at its end nobody waits for it; None for an input that ends.
+    After `idle_s` of silence at its end nobody waits for it; None for an input that ends. `credentials` are what
+    commands must be signed with.
     """
 
     name: str
     stream: Stream
     open: Callable[[int | None], Reader]
     idle_s: float | None = None
+    credentials: Credentials = Credentials()
 
 
 Observe = Callable[[str, Batch], None]  # Told the input's name and each batch that was taken.
@@ -119,7 +122,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
     def __init__(self, source: MonitorSource, each: Input, saved: Saved | None) -> None:
         self._source = source
         self._input = each
-        self._partition = Partition(each.name, each.stream, tuple(source.inputs), source.policy)
+        self._partition = Partition(each.name, each.stream, tuple(source.inputs), source.policy, each.credentials)
         if saved is not None:
             self._partition.state = saved.state
         source.lagging[each.name] = self._partition.state.newest

@@ -5,24 +5,22 @@ Every number is a float64 column in which NaN means absent; a failed event's lat
 
 from array import array
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Literal, cast
 
 import msgspec
 import numpy as np
 
-from operators.events import Event, Feedback, as_text
+from operators.events import Event, Feedback, as_text, ms_of
 from operators.policy import Policy
 from operators.window.partial import Floats, Ints, Series, sum_by_key
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 LATENCIES = ("latency_ms", "ttft_ms")
 FEEDBACK = "feedback."
 LABEL = "label"  # Column of how the label compares with the prediction:
 MATCH, MISMATCH, UNKNOWN, NO_LABEL = 0, 1, 2, 3  # the first three as the classes of an SLI.
 
-Stream = Literal["events", "feedback"]
+Stream = Literal["events", "feedback", "commands"]
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,11 +136,6 @@ def times_of(values: Sequence[int | datetime]) -> Ints:
         return np.frombuffer(array("q", cast(Sequence[int], values)), np.int64)
     except TypeError:
         return np.array([ms_of(value) for value in values], np.int64)
-
-
-def ms_of(value: int | datetime) -> int:
-    """Return one time as Unix ms."""
-    return value if isinstance(value, int) else (value - EPOCH) // MILLISECOND
 
 
 def fields_of(policy: Policy) -> list[str]:

@@ -42,13 +42,17 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         """When the message of each item was received, Unix ms."""
         return self.messages.received_ms[np.asarray(self.message_of, np.int64)]
 
+    def text(self, index: int) -> bytes:
+        """Return the original bytes of decoded item `index`."""
+        return split(self.messages.values[self.message_of[index]])[self._item(index)]
+
     def reject(self, index: int, reason: str, detail: str) -> Reject:
         """Return the reject of decoded item `index`."""
-        message = self.message_of[index]
-        item = 0 if self.item_of is None else self.item_of[index]
-        value = split(self.messages.values[message])[item]
-        position = self.messages.positions[message]
-        return Reject(position=position, item=item, reason=reason, detail=detail, value=value)
+        position = self.messages.positions[self.message_of[index]]
+        return Reject(position=position, item=self._item(index), reason=reason, detail=detail, value=self.text(index))
+
+    def _item(self, index: int) -> int:
+        return 0 if self.item_of is None else self.item_of[index]
 
 
 def split(message: bytes) -> list[bytes]:
@@ -152,7 +156,7 @@ def reason_of(error: Exception) -> tuple[str, str]:
 def _invalid(text: str) -> tuple[str, str]:
     if "missing required field" in text:
         return "missing_field", text
-    bound = ">=" in text or "<=" in text
+    bound = "` <" in text or "` >" in text  # As in "Expected `float` >= 0".
     if bound and ("`$.ts`" in text or "`$.request_ts`" in text):
         return "absurd_timestamp", f"{text}; is it in milliseconds since 1970?"
     return ("out_of_range" if bound or "length" in text else "wrong_type"), text

@@ -6,8 +6,7 @@ from typing import cast
 
 import msgspec
 
-from operators.events import Feedback, as_text
-from operators.ingest.columns import ms_of
+from operators.events import Feedback, as_text, ms_of
 from operators.ingest.decode import Reject
 from operators.policy import Policy
 from operators.rows import Rows

@@ -14,18 +14,25 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback
-from operators.ingest.columns import ColumnsBuilder, Stream, ms_of, times_of
+from operators.control import AnyCommand, Command, Silence
+from operators.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback, ms_of
+from operators.ingest import commands as told
+from operators.ingest.columns import ColumnsBuilder, Stream, times_of
 from operators.ingest.decode import Decoder, Origin, Reject
 from operators.ingest.messages import Messages
 from operators.ingest.summarise import Placed, joined, summarise
 from operators.policy import DeadLetters, Policy
+from operators.window.commands import Said
 from operators.window.panes import ShardInput
 from operators.window.partial import Partial
 from operators.window.watermark import END, NEVER, Mark
 
 SHARDS = 64  # For ever: which shard owns a model's state is part of what is recovered.
+KINDS: dict[Stream, object] = {"events": Event, "feedback": Feedback, "commands": AnyCommand}
 CHUNK = 4_000  # Messages decoded at once: with more, the decoded objects no longer fit the processor's caches.
+
+
+Item = Event | Feedback | AnyCommand
 
 
 class TooManyRejects(Exception):
@@ -41,13 +48,14 @@ class TooManyRejects(Exception):
 class State(msgspec.Struct, kw_only=True):
     """`newest` [Unix ms] is the prefix maximum; `messages` and how many were `refused` count the block under way.
 
-    `last_reject` says where and why, in words.
+    `last_reject` says where and why, in words; `seen` are the commands taken, of a partition of commands.
     """
 
     newest: int = NEVER
     messages: int = 0
     refused: int = 0
     last_reject: str = ""
+    seen: told.Seen = msgspec.field(default_factory=told.Seen)
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,11 +76,18 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 class Partition:
     """Takes the messages of one source in order. `sources` are all partitions that hold panes open."""
 
-    def __init__(self, source: str, stream: Stream, sources: tuple[str, ...], policy: Policy) -> None:
+    def __init__(
+        self,
+        source: str,
+        stream: Stream,
+        sources: tuple[str, ...],
+        policy: Policy,
+        credentials: told.Credentials | None = None,
+    ) -> None:
         self.source, self.stream, self.sources, self.policy = source, stream, sources, policy
         self.state = State()
-        kind = Event if stream == "events" else Feedback
-        self._decoder: Decoder[Event | Feedback] = Decoder(kind, policy.dead_letters.message_bytes_max)
+        self._credentials = credentials or told.Credentials()
+        self._decoder: Decoder[Item] = Decoder(KINDS[stream], policy.dead_letters.message_bytes_max)  # type: ignore[arg-type]  # mypy takes a union of types for no type.
 
     def take(self, messages: Messages) -> Batch:
         """Take the next messages of the source, and say what they come to.
@@ -83,6 +98,7 @@ class Partition:
         places: list[Placed] = []
         rejects: list[Reject] = []
         feedback: list[Feedback] = []
+        commands: list[AnyCommand] = []
         for start in range(0, len(messages), CHUNK):
             items, origin, bad = self._decoder.decode(messages.part(start, start + CHUNK))
             keep, placed, refused = self._place(items, origin)
@@ -90,18 +106,24 @@ class Partition:
                 items = [items[index] for index in np.flatnonzero(keep).tolist()]
             if self.stream == "events":
                 builder.add_events(cast(list[Event], items))
-            else:
+            elif self.stream == "feedback":
                 builder.add_feedback(cast(list[Feedback], items))
                 feedback += cast(list[Feedback], items)
+            else:
+                commands += cast(list[AnyCommand], items)
             places.append(placed)
             rejects += sorted(bad + refused, key=attrgetter("position", "item"))  # In any batches in this order.
         placed = joined(places)
-        columns = builder.build()
-        shards = np.array([shard_of(name.model) for name in columns.names], np.int64)
-        partials = summarise(columns, placed, shards, self.policy)
-        self._judge(messages, rejects)
+        if self.stream == "commands":  # However many are refused: people hear of each, and models stay watched.
+            self.state.seen.forget_before(self.state.newest - self.policy.late_horizon_ms)
+            inputs = self._inputs([], self._said(commands, placed, rejects))
+        else:
+            self._judge(messages, rejects)
+            columns = builder.build()
+            shards = np.array([shard_of(name.model) for name in columns.names], np.int64)
+            inputs = self._inputs(summarise(columns, placed, shards, self.policy))
         return Batch(
-            inputs=self._inputs(partials),
+            inputs=inputs,
             rejects=rejects,
             feedback=feedback,
             items=len(placed.pane),
@@ -121,9 +143,21 @@ class Partition:
     def _marks(self, mark: Mark) -> list[tuple[int, ShardInput]]:
         return [(shard, ShardInput(shard=shard, mark=mark, partitions=self.sources)) for shard in range(SHARDS)]
 
-    def _place(
-        self, items: Sequence[Event | Feedback], origin: Origin
-    ) -> tuple[NDArray[np.bool_], Placed, list[Reject]]:
+    def _said(
+        self, commands: Sequence[AnyCommand], placed: Placed, rejects: Sequence[Reject]
+    ) -> list[tuple[int, int, Said]]:
+        """Return (shard, closing pane, what was said); what names no model is said to all shards."""
+        said: list[tuple[int, int, Said]] = []
+        for command, closing in zip(commands, placed.closing.tolist(), strict=True):
+            every = isinstance(command, Silence) and command.model is None
+            shards = range(SHARDS) if every else [shard_of(command.model or "")]
+            said += [(shard, closing, command) for shard in shards]
+        # A refused command has no time that can be believed: it is told of with the pane that the log has reached.
+        reached = self.state.newest // self.policy.pane_ms
+        said += [(shard_of(refusal.model), reached, refusal) for refusal in told.refusals(rejects, self.source)]
+        return said
+
+    def _place(self, items: Sequence[Item], origin: Origin) -> tuple[NDArray[np.bool_], Placed, list[Reject]]:
         """Judge the time of every item: which to keep, where those belong, and why the others are refused."""
         times = times_of([item.ts for item in items])
         reasons: dict[int, tuple[str, str]] = {}
@@ -132,11 +166,10 @@ class Partition:
             reasons[index] = "absurd_timestamp", f"ts is {times[index]} ms since 1970"
         for index in np.flatnonzero((times > received + self.policy.future_ms) & (times <= TS_MS_MAX)).tolist():
             reasons[index] = "future_timestamp", f"ts is {times[index] - received[index]} ms after it was received"
-        if self.stream == "feedback":
+        if self.stream != "events":
             for index, item in enumerate(items):
-                fault = _fault_of(item) if isinstance(item, Feedback) else None
-                if fault:
-                    reasons.setdefault(index, fault)
+                if index not in reasons and (fault := self._fault_of(item, origin, index)):
+                    reasons[index] = fault
         keep = np.ones(len(times), bool)
         keep[list(reasons)] = False
         # A refused item must not move time on: one bad clock would make everybody else late.
@@ -152,6 +185,16 @@ class Partition:
         placed = Placed(time=times[keep], closing=closing[keep], pane=pane[keep], late=late[keep].astype(np.int64))
         rejects = [origin.reject(index, *reason) for index, reason in sorted(reasons.items())]
         return keep, placed, rejects
+
+    def _fault_of(self, item: Item, origin: Origin, index: int) -> tuple[str, str] | None:
+        if isinstance(item, Feedback):
+            return _fault_of(item)
+        if not isinstance(item, Command):
+            return None
+        fault = told.fault_of(item, origin, index, self._credentials)
+        if fault is None and not self.state.seen.first_time(item):
+            fault = "repeated", f"command {item.id} was taken before"
+        return fault
 
     def _judge(self, messages: Messages, rejects: Sequence[Reject]) -> None:
         """Stop for a broken producer: judged block by block of the log, wherever batches are cut."""
@@ -172,16 +215,27 @@ class Partition:
                 state.messages = state.refused = 0
             start = stop
 
-    def _inputs(self, partials: Sequence[tuple[int, int, Partial]]) -> list[tuple[int, ShardInput]]:
+    def _inputs(
+        self, partials: Sequence[tuple[int, int, Partial]], said: Sequence[tuple[int, int, Said]] = ()
+    ) -> list[tuple[int, ShardInput]]:
         """One input for every shard, each with this partition's mark: no shard may miss that time has passed."""
         mark = Mark(partition=self.source, newest=self.state.newest)
         by_shard: dict[int, list[tuple[int, Partial]]] = {}
         for shard, closing, partial in partials:
             by_shard.setdefault(shard, []).append((closing, partial))
+        said_to: dict[int, list[tuple[int, Said]]] = {}
+        for shard, closing, each in said:
+            said_to.setdefault(shard, []).append((closing, each))
         return [
             (
                 shard,
-                ShardInput(shard=shard, mark=mark, partitions=self.sources, partials=by_shard.get(shard, ())),
+                ShardInput(
+                    shard=shard,
+                    mark=mark,
+                    partitions=self.sources,
+                    partials=by_shard.get(shard, ()),
+                    commands=said_to.get(shard, ()),
+                ),
             )
             for shard in range(SHARDS)
         ]

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from operators.policy import Policy
+from operators.window.commands import Said, Waiting
 from operators.window.limits import Limits, limit_error_types
 from operators.window.packing import pack, unpack
 from operators.window.partial import Partial, merge, take
@@ -20,18 +21,19 @@ PARTS_MAX = 16  # Partials an open pane may collect before they are merged into 
 
 
 class ShardInput(msgspec.Struct, frozen=True, kw_only=True):
-    """What one batch of one partition says to one shard: its mark, and partials by closing pane."""
+    """What one batch of one partition says to one shard: its mark, partials and commands by closing pane."""
 
     shard: int
     mark: Mark
     partitions: tuple[str, ...]
     partials: Sequence[tuple[int, Partial]] = ()
+    commands: Sequence[tuple[int, Said]] = ()
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
     """Pane number `pane` and all before it are closed; `end` says that no other follows.
 
-    `on_time` and `late` are what came in under this pane, None where nothing did.
+    `on_time` and `late` are what came in under this pane, None where nothing did; `commands` take effect with it.
     """
 
     pane: int
@@ -39,6 +41,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     late: Partial | None = None
     end: bool = False
     order: int = 0  # Counts what a shard closed: panes may arrive out of order at the windows.
+    commands: tuple[Said, ...] = ()
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +68,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     closed: int
     order: int
     kept: tuple[int, ...]
+    commands: tuple[tuple[int, Said], ...] = ()
 
 
 class Panes:
@@ -81,6 +85,7 @@ class Panes:
         self.closed = NEVER  # Number of the last pane that closed.
         self.order = 0
         self.kept: deque[int] = deque()
+        self.commands = Waiting(saved.commands if saved is not None else ())
         self._recalling = saved is not None
         if saved is not None:
             self.watermark, self.limits = saved.watermark, saved.limits
@@ -97,6 +102,7 @@ class Panes:
             closed=self.closed,
             order=self.order,
             kept=tuple(self.kept),
+            commands=tuple(self.commands.said),
         )
 
     @property
@@ -117,6 +123,7 @@ class Panes:
             parts.append(partial)
             if len(parts) > PARTS_MAX:
                 self.open[pane] = [merge(parts)]
+        self.commands.said += item.commands
         return [*self._recall(), *self._close(self.watermark)]
 
     def _recall(self) -> list[PaneItem]:
@@ -139,9 +146,9 @@ class Panes:
     def _close(self, watermark: Watermark) -> list[Closed]:
         pane_ms = self.policy.pane_ms
         last = watermark.newest_ms // pane_ms if watermark.ended else watermark.low_ms // pane_ms - 1
-        if last <= self.closed or (not self.open and self.closed == NEVER):
+        if last <= self.closed or (not self.open and not self.commands.said and self.closed == NEVER):
             return []
-        due = sorted(pane for pane in self.open if pane <= last)
+        due = sorted(pane for pane in self.open.keys() | self.commands.panes(self.closed) if pane <= last)
         if not due and self.closed == NEVER:
             return []
         out = [self._close_one(pane) for pane in due]
@@ -158,6 +165,9 @@ class Panes:
         return msgspec.structs.replace(closed, order=self.order - 1)
 
     def _close_one(self, pane: int) -> Closed:
+        commands = self.commands.take(pane)
+        if pane not in self.open:
+            return self._ordered(Closed(pane=pane, commands=commands))
         parts = self.open.pop(pane)
         whole = merge(parts, self.limits.rename(parts, pane, self.policy))
         whole = limit_error_types(whole, self.policy.error_types_max)
@@ -167,6 +177,7 @@ class Panes:
                 pane=pane,
                 on_time=take(whole, 0, on_time) if on_time else None,
                 late=take(whole, on_time, whole.rows) if on_time < whole.rows else None,
+                commands=commands,
             )
         )
 

@@ -18,6 +18,7 @@ from flows.demo.world import MINUTE_MS, World
 from flows.summary import Summary
 from operators.connectors.query import ask
 from operators.connectors.stop import Stop
+from operators.ingest.columns import Stream
 from operators.metrics import Metrics
 
 WORLD = World(
@@ -98,8 +99,11 @@ def test_every_printed_question_has_an_answer(shown: Shown) -> None:
 
 def test_the_served_files_replay_to_the_same_tables(shown: Shown, tmp_path: Path) -> None:
     policy = settings.load_policy(settings.Settings().policy)
-    files = [shown.data / "events.ndjson"], [shown.data / "feedback.ndjson"]
-    inputs = replay.inputs_of(*files, policy, lambda name, count: None)
+    files: dict[Stream, list[Path]] = {
+        "events": [shown.data / "events.ndjson"],
+        "feedback": [shown.data / "feedback.ndjson"],
+    }
+    inputs = replay.inputs_of(files, policy, lambda name, count: None)
     replay.run(inputs, policy, tmp_path, Stop(), Metrics(CollectorRegistry()))
     for table in ("sli_pane", "measure_pane", "outcome_pane", "sli_window", "measure_window", "dead_letter"):
         query = f"SELECT * EXCEPT (inserted_at) FROM {table}_latest ORDER BY ALL"  # noqa: S608

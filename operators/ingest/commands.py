@@ -1,0 +1,82 @@
+"""Commands of one partition: which are refused besides the undecodable, and what is told of the refused.
+
+A command is taken once: its id is remembered for as long as one so old would still be accepted, so that a command
+that somebody sends again, signed as it is, has no effect.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from operators.control import AnyCommand, Command, Refusal, Release, Silence
+from operators.events import TS_MS_MAX, TS_MS_MIN, ms_of
+from operators.ingest.decode import Origin, Reject
+from operators.signing import fault_of as signature_fault
+
+SEEN_MAX = 100_000  # Ids remembered of one partition: more commands than people and pipelines give in a day.
+
+
+class _Context(msgspec.Struct):
+    model: str = ""
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """`key` that commands must be signed with, None where they need no signature."""
+
+    key: str | None = None
+
+
+class Seen(msgspec.Struct, kw_only=True):
+    """The ids of commands taken, and the time of each, Unix ms."""
+
+    ids: dict[str, int] = {}
+
+    def first_time(self, command: Command) -> bool:
+        """Note a command; tell whether its id is new."""
+        new = command.id not in self.ids
+        if new:
+            self.ids[command.id] = ms_of(command.ts)
+        return new
+
+    def forget_before(self, oldest_ms: int) -> None:
+        """Forget ids that would be refused as too late anyway, and the oldest beyond `SEEN_MAX`."""
+        kept = {name: time for name, time in self.ids.items() if time >= oldest_ms}
+        self.ids = dict(sorted(kept.items(), key=lambda item: item[1])[-SEEN_MAX:]) if len(kept) > SEEN_MAX else kept
+
+
+def fault_of(command: AnyCommand, origin: Origin, index: int, credentials: Credentials) -> tuple[str, str] | None:
+    """Return why a decoded command is refused whatever was said before it, as (reason, detail)."""
+    if credentials.key is not None:
+        fault = signature_fault(origin.text(index), credentials.key)
+        if fault is not None:
+            return fault
+    if isinstance(command, Release) and command.candidate == command.baseline:
+        return "bad_command", f"candidate and baseline are both {command.candidate!r}"
+    if isinstance(command, Silence):
+        if command.model is None and command.rule is None:
+            return "bad_command", "a silence needs a model or a rule"
+        if not TS_MS_MIN <= ms_of(command.until) <= TS_MS_MAX:
+            return "absurd_timestamp", f"until is {ms_of(command.until)} ms since 1970"
+    return None
+
+
+def refusals(rejects: Sequence[Reject], source: str) -> list[Refusal]:
+    """Return what is told of refused commands; the model as far as it can be read."""
+    return [
+        Refusal(
+            source=source,
+            position=reject.position,
+            item=reject.item,
+            reason=reject.reason,
+            detail=reject.detail,
+            model=_model_of(reject.value),
+        )
+        for reject in rejects
+    ]
+
+
+def _model_of(value: bytes) -> str:
+    try:
+        return msgspec.json.decode(value, type=_Context).model
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""

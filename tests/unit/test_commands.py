@@ -1,0 +1,172 @@
+"""Commands of one partition: to which shard and pane they go, and which are refused."""
+
+import json
+from typing import Any
+
+import pytest
+
+from operators.control import Refusal, Release
+from operators.ingest.commands import SEEN_MAX, Credentials, Seen
+from operators.ingest.partition import SHARDS, Partition, shard_of
+from operators.policy_toml import parse
+from operators.signing import sign
+from operators.window.panes import Closed, Panes
+from operators.window.watermark import NEVER
+from tests.dataflows.making import POLICY, START_MS, received
+
+KEY = "a key of some length"
+PANE = START_MS // 10_000
+
+
+def release(**fields: Any) -> dict[str, Any]:
+    body = {"type": "release", "id": "r1", "ts": START_MS, "model": "m", "candidate": "v2", "baseline": "v1"}
+    return body | fields
+
+
+def partition(key: str | None = None) -> Partition:
+    return Partition("commands", "commands", ("commands",), parse(POLICY), Credentials(key=key))
+
+
+def taken(one: Partition, *bodies: dict[str, Any] | bytes) -> tuple[list[tuple[int, int, str]], list[tuple[str, str]]]:
+    """What was said, as (shard, closing pane, id or reason), and the (reason, detail) of what was refused."""
+    batch = one.take(received([body if isinstance(body, bytes) else json.dumps(body).encode() for body in bodies]))
+    said = [
+        (shard, closing, each.reason if isinstance(each, Refusal) else each.id)
+        for shard, item in batch.inputs
+        for closing, each in item.commands
+    ]
+    return said, [(reject.reason, reject.detail) for reject in batch.rejects]
+
+
+def test_a_command_goes_to_the_shard_of_its_model_and_every_shard_hears_that_time_has_passed() -> None:
+    one = partition()
+    batch = one.take(received([json.dumps(release()).encode()]))
+    assert len(batch.inputs) == SHARDS
+    assert {item.mark.newest for _, item in batch.inputs} == {START_MS}
+    assert taken(partition(), release()) == ([(shard_of("m"), PANE, "r1")], [])
+
+
+def test_a_silence_of_a_rule_goes_to_every_shard() -> None:
+    said, _ = taken(
+        partition(), {"type": "silence", "id": "s", "ts": START_MS, "until": START_MS + 1, "rule": "canary"}
+    )
+    assert [shard for shard, _, _ in said] == list(range(SHARDS))
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (release(candidate="v1"), "bad_command"),
+        (release(traffic_share=1.0), "out_of_range"),
+        (release(type="destroy"), "wrong_type"),
+        ({"type": "silence", "id": "s", "ts": START_MS, "until": START_MS}, "bad_command"),
+        ({"type": "ack", "id": "a", "ts": START_MS, "model": "m"}, "missing_field"),
+        (release(ts=START_MS + 10**9), "absurd_timestamp"),
+        (b"{", "bad_json"),
+    ],
+)
+def test_a_bad_command_is_a_dead_letter_and_is_told_of(body: dict[str, Any] | bytes, reason: str) -> None:
+    if isinstance(body, dict) and body["ts"] != START_MS:
+        body["ts"], reason = START_MS + 10 * 3_600_000 + 120_000, "future_timestamp"
+    said, refused = taken(partition(), body)
+    assert [each for _, _, each in said] == [reason]
+    assert [each for each, _ in refused] == [reason]
+
+
+def test_a_command_is_taken_once_also_after_a_restart() -> None:
+    one = partition()
+    assert taken(one, release(), release())[1] == [("repeated", "command r1 was taken before")]
+    again = partition()
+    again.state = one.state
+    assert taken(again, release(ts=START_MS + 5))[1] == [("repeated", "command r1 was taken before")]
+
+
+def test_ids_are_forgotten_when_so_old_a_command_would_be_too_late_anyway() -> None:
+    one = partition()
+    horizon = one.policy.late_horizon_ms
+    taken(one, release(), release(id="r2", ts=START_MS + horizon + 1))
+    assert list(one.state.seen.ids) == ["r2"]
+    assert taken(one, release())[1][0][0] == "too_late"
+
+
+def test_ids_have_a_limit() -> None:
+    seen = Seen(ids={str(number): number for number in range(SEEN_MAX + 2)})
+    seen.forget_before(0)
+    assert len(seen.ids) == SEEN_MAX
+    assert "0" not in seen.ids
+
+
+def test_with_a_key_only_signed_commands_are_taken() -> None:
+    good = release(id="r2")
+    good["signature"] = sign(good, KEY)
+    forged = good | {"candidate": "v3", "id": "r3"}
+    said, refused = taken(partition(KEY), release(), forged, good)
+    assert [reason for reason, _ in refused] == ["unsigned", "bad_signature"]
+    assert [each for _, _, each in said if each.startswith("r")] == ["r2"]
+
+
+def test_a_forged_command_does_not_use_up_its_id() -> None:
+    one = partition(KEY)
+    taken(one, release())
+    good = release()
+    good["signature"] = sign(good, KEY)
+    assert taken(one, good)[1] == []
+
+
+def test_many_bad_commands_do_not_stop_the_worker() -> None:
+    assert len(partition().take(received([b"x"] * 5_000)).rejects) == 5_000
+
+
+def closed(panes: Panes, one: Partition, *bodies: dict[str, Any]) -> list[tuple[int, list[str]]]:
+    """The panes that close when these are taken, and the ids that take effect with each."""
+    batch = one.take(received([json.dumps(body).encode() for body in bodies]))
+    out = panes.push(dict(batch.inputs)[shard_of("m")])
+    return [
+        (item.pane - PANE, [each.id for each in item.commands if isinstance(each, Release)])
+        for item in out
+        if isinstance(item, Closed)
+    ]
+
+
+def test_commands_take_effect_with_their_pane_in_order_of_time_and_id() -> None:
+    one = partition()
+    panes = Panes(one.policy)
+    said = [release(id="b"), release(id="a"), release(id="c", ts=START_MS - 1), release(id="d", ts=START_MS + 20_000)]
+    assert closed(panes, one, *said) == [(0, ["c", "a", "b"])]
+    assert closed(panes, one, release(id="e", ts=START_MS + 60_000)) == [(2, ["d"]), (4, [])]
+
+
+def test_a_command_whose_pane_has_closed_takes_effect_with_the_next() -> None:
+    one = partition()
+    panes = Panes(one.policy)
+    assert closed(panes, one, release(), release(id="r2", ts=START_MS + 100_000)) == [(0, ["r1"]), (8, [])]
+    late = closed(panes, one, release(id="late", ts=START_MS + 1_000), release(id="on", ts=START_MS + 140_000))
+    assert late == [(10, ["late", "r2"]), (12, [])]
+
+
+def test_a_command_from_a_partition_that_nobody_waited_for_takes_effect_with_the_next_pane() -> None:
+    one = partition()
+    panes = Panes(one.policy)
+    closed(panes, one, release(), release(id="r2", ts=START_MS + 100_000))
+    other = partition()
+    assert closed(panes, other, release(id="slow"), release(id="on", ts=START_MS + 140_000)) == [
+        (9, ["slow"]),
+        (10, ["r2"]),
+        (12, []),
+    ]
+
+
+def test_what_waits_is_saved() -> None:
+    one = partition()
+    panes = Panes(one.policy)
+    closed(panes, one, release())
+    again = Panes(one.policy, panes.save())
+    assert closed(again, one, release(id="r2", ts=START_MS + 60_000)) == [(0, ["r1"]), (4, [])]
+
+
+def test_what_names_no_model_wakes_no_shard() -> None:
+    one = partition()
+    panes = Panes(one.policy)
+    silence = {"type": "silence", "id": "s", "ts": START_MS, "until": START_MS + 1, "rule": "x"}
+    assert closed(panes, one, silence, silence | {"id": "t", "ts": START_MS + 60_000}) == []
+    assert panes.closed == NEVER
