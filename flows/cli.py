@@ -1,45 +1,21 @@
 """The command line: thin. Exit codes: 0 done, 1 failed at work, 2 wrong use or wrong policy."""
 
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated
 
 import msgspec
 import typer
-from backports.zstd import ZstdError
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from flows import check as checks
-from flows import logs, progress, recovery, replay, settings, sql
-from operators.connectors.clickhouse_errors import ClickHouseError
-from operators.connectors.kafka_errors import KafkaFailure
+from flows import control_cli, logs, progress, replay, settings, sql
+from flows.cli_errors import fail, guarded, interruptible
 from operators.connectors.migrations import migrate
 from operators.connectors.stop import Stop
-from operators.guard import StateMismatch
 from operators.ingest.columns import Stream
-from operators.ingest.partition import TooManyRejects
 from operators.metrics import Metrics
-from operators.policy import PolicyError
-
-P = ParamSpec("P")
-FAILURES = (
-    ClickHouseError,
-    KafkaFailure,
-    OSError,
-    EOFError,
-    ZstdError,
-    TooManyRejects,
-    StateMismatch,
-    recovery.StoreInUse,
-    replay.FolderInUse,
-    sql.QueryError,
-)
-WRONG_USE = (PolicyError, msgspec.ValidationError, replay.GivenTwice)
 
 app = typer.Typer(
     add_completion=False,
@@ -47,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Watches AI models in production and says, with proof, when a new version hurts its users.",
 )
+app.add_typer(control_cli.app, name="control")
 
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="The policy; default: the one with rollguard.")]
 DataOption = Annotated[
@@ -55,50 +32,8 @@ DataOption = Annotated[
 ]
 
 
-def _guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn what is expected to go wrong into one line and its exit code."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except WRONG_USE as error:
-            _fail(str(error), 2)
-        except FAILURES as error:
-            _fail(_words(error), 1)
-
-    return run
-
-
-@contextmanager
-def _interruptible(stop: Stop) -> Iterator[None]:
-    """End the engine in order on Ctrl-C and SIGTERM; a second Ctrl-C ends it at once."""
-
-    def ask(number: int, frame: object) -> None:
-        stop.request()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _fail(text: str, code: int) -> None:
-    typer.echo(f"rollguard: {' '.join(text.split())}", err=True)
-    raise typer.Exit(code)
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error) or type(error).__name__
-
-
 @app.command("demo")
-@_guarded
+@guarded
 def demo_command(
     data: Annotated[Path, typer.Option("--data", help="The folder for what comes out.")] = settings.DATA,
     seconds: Annotated[float, typer.Option("--seconds", min=0, help="How long the simulated hour lasts.")] = 20.0,
@@ -107,14 +42,14 @@ def demo_command(
     from flows.demo import run as demo  # noqa: PLC0415  # It brings river, half a second of imports.
 
     stop = Stop()
-    with _interruptible(stop):
+    with interruptible(stop):
         summary = demo.run(demo.last_hour(), seconds, data, stop, Console(highlight=False))
     if not summary.complete:
-        _fail("interrupted: not all panes are closed", 1)
+        fail("interrupted: not all panes are closed", 1)
 
 
 @app.command("replay")
-@_guarded
+@guarded
 def replay_command(
     files: Annotated[list[Path], typer.Argument(help="Files of events, .ndjson, .gz or .zst; each is a partition.")],
     out: Annotated[Path, typer.Option("--out", help="A new or empty folder for what comes out.")],
@@ -127,16 +62,16 @@ def replay_command(
     rules = settings.load_policy(policy or where.policy)
     stop = Stop()
     streams: dict[Stream, list[Path]] = {"events": files, "feedback": feedback or [], "commands": commands or []}
-    with progress.of_files([path for paths in streams.values() for path in paths]) as progressed, _interruptible(stop):
+    with progress.of_files([path for paths in streams.values() for path in paths]) as progressed, interruptible(stop):
         inputs = replay.inputs_of(streams, rules, progressed, settings.credentials(where, rules))
         summary = replay.run(inputs, rules, out, stop, Metrics(CollectorRegistry()))
     if not summary.complete:
-        _fail("interrupted: not all panes are closed", 1)
+        fail("interrupted: not all panes are closed", 1)
     progress.print_summary(summary, out)
 
 
 @app.command("check")
-@_guarded
+@guarded
 def check_command(policy: PolicyOption = None) -> None:
     """Validate a policy and say what it will keep."""
     where = settings.load()
@@ -144,7 +79,7 @@ def check_command(policy: PolicyOption = None) -> None:
 
 
 @app.command("run")
-@_guarded
+@guarded
 def run_command(
     policy: PolicyOption = None,
     recovery_folder: Annotated[
@@ -174,12 +109,12 @@ def run_command(
         addresses=tuple(filter(None, addresses.split(";"))),
     )
     stop = Stop()
-    with _interruptible(stop):
+    with interruptible(stop):
         worker.run(where, settings.load_policy(policy or where.policy), options, stop, Metrics(CollectorRegistry()))
 
 
 @app.command("produce")
-@_guarded
+@guarded
 def produce_command(
     files: Annotated[list[Path], typer.Argument(help="Files of events or feedback, .ndjson, .gz or .zst.")],
     topic: Annotated[str | None, typer.Option(help="The topic; default: that of events.")] = None,
@@ -205,13 +140,13 @@ def produce_command(
         produce.Options,
     )
     stop = Stop()
-    with progress.of_files(files) as progressed, _interruptible(stop):
+    with progress.of_files(files) as progressed, interruptible(stop):
         delivered = produce.run(files, where.kafka, options, stop, progressed)
     typer.echo(f"{delivered.events} events in {delivered.messages} messages delivered in {delivered.seconds:.1f} s")
 
 
 @app.command("migrate")
-@_guarded
+@guarded
 def migrate_command(
     data: DataOption = None,
     cluster: Annotated[str | None, typer.Option("--cluster", help="Make replicated tables on this cluster.")] = None,
@@ -223,7 +158,7 @@ def migrate_command(
 
 
 @app.command("sql")
-@_guarded
+@guarded
 def sql_command(
     query: Annotated[str, typer.Argument(help="SQL, or @FILE for the query in a file.")],
     form: Annotated[sql.Form, typer.Option("--format", help="How to print the answer.")] = "table",

@@ -11,6 +11,7 @@ ROLLGUARD_KAFKA__NAME    any setting of librdkafka, as SASL_PASSWORD for sasl.pa
 ROLLGUARD_EVENTS_TOPIC, ROLLGUARD_FEEDBACK_TOPIC, ROLLGUARD_COMMANDS_TOPIC  inference.events, inference.feedback, ...
 ROLLGUARD_CONTROL_TOPIC, ROLLGUARD_DEADLETTER_TOPIC  rollguard.control, rollguard.deadletter
 ROLLGUARD_COMMAND_KEY    the secret that commands are signed with              none: commands need no signature
+ROLLGUARD_WEBHOOK_KEY    the secret that webhooks are signed with              none: they are sent unsigned
 ROLLGUARD_LOG_FORMAT     text or json                                         text
 ROLLGUARD_LOG_LEVEL      debug, info, warning or error                        info for `run`, else warning
 """
@@ -49,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     control_topic: str = "rollguard.control"
     deadletter_topic: str = "rollguard.deadletter"
     command_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
+    webhook_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] | None = None
 
@@ -69,7 +71,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         settings = msgspec.convert(known, Settings, strict=False, dec_hook=lambda _, value: Path(value))
     except msgspec.ValidationError as error:
         path = str(error).rpartition("$.")[2].rstrip("`")
-        wrong = f"{prefix}{path.upper()} = {known.get(path)!r}: {str(error).partition(' - at')[0]}"
+        value = "" if path.endswith("_key") else f" = {known.get(path)!r}"  # A secret is shown to nobody.
+        wrong = f"{prefix}{path.upper()}{value}: {str(error).partition(' - at')[0]}"
         raise msgspec.ValidationError(wrong) from error
     try:
         Address.parse(settings.clickhouse or embedded(DATA))
@@ -80,6 +83,11 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     except ValueError as error:
         raise msgspec.ValidationError(str(error)) from error
     return settings
+
+
+def environment(added: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a program that rollguard starts: its own, and `added`."""
+    return {**os.environ, **added}
 
 
 def load_policy(path: Path) -> Policy:

@@ -39,6 +39,8 @@ def test_every_setting_is_read() -> None:
         ("ROLLGUARD_LOG_FORMAT", "xml", "'xml'"),
         ("ROLLGUARD_CLICKHOUSE", "ftp://host", "starts with chdb://"),
         ("ROLLGUARD_CLICKHOUSE", "http://user:abc/s3cret@host", "%2F"),
+        ("ROLLGUARD_COMMAND_KEY", "s3cret", "length >= 16"),
+        ("ROLLGUARD_WEBHOOK_KEY", "s3cret", "length >= 16"),
     ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str, says: str) -> None:

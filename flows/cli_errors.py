@@ -1,0 +1,77 @@
+"""What every command of `rollguard` shares: failures become one line and an exit code, signals an orderly end."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import NoReturn, ParamSpec
+
+import msgspec
+import typer
+from backports.zstd import ZstdError
+
+from flows import recovery, replay, sql
+from operators.connectors.clickhouse_errors import ClickHouseError
+from operators.connectors.kafka_errors import KafkaFailure
+from operators.connectors.stop import Stop
+from operators.guard import StateMismatch
+from operators.ingest.partition import TooManyRejects
+from operators.policy import PolicyError
+
+P = ParamSpec("P")
+FAILURES = (
+    ClickHouseError,
+    KafkaFailure,
+    OSError,
+    EOFError,
+    ZstdError,
+    TooManyRejects,
+    StateMismatch,
+    recovery.StoreInUse,
+    replay.FolderInUse,
+    sql.QueryError,
+)
+WRONG_USE = (PolicyError, msgspec.ValidationError, replay.GivenTwice)
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn what is expected to go wrong into one line and its exit code."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except WRONG_USE as error:
+            fail(str(error), 2)
+        except FAILURES as error:
+            fail(_words(error), 1)
+
+    return run
+
+
+@contextmanager
+def interruptible(stop: Stop) -> Iterator[None]:
+    """End the engine in order on Ctrl-C and SIGTERM; a second Ctrl-C ends it at once."""
+
+    def ask(number: int, frame: object) -> None:
+        stop.request()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def fail(text: str, code: int) -> NoReturn:
+    """Say what is wrong on one line of standard error, and exit."""
+    typer.echo(f"rollguard: {' '.join(text.split())}", err=True)
+    raise typer.Exit(code)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__

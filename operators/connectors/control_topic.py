@@ -1,0 +1,108 @@
+"""The control side from outside, on Kafka: following what rollguard says, and telling it something.
+
+A follower reads on from positions that its user keeps. So after a crash the last messages come again, and a control
+event's id says that it is the same.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+import msgspec
+
+from operators.connectors.kafka import partitions_of
+from operators.connectors.kafka_config import KafkaConfig
+from operators.connectors.kafka_errors import OffsetGone
+from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
+from operators.connectors.kafka_reader import KafkaReader
+
+DEADLINE_S = 15.0  # For a command to be stored: a person waits for it.
+
+From = Literal["beginning", "end"]
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A message's value as it is, and where in `source` reading goes on after it."""
+
+    source: str
+    next: int
+    body: bytes
+
+
+class Follower(Protocol):
+    """`positions`, by source, are where reading goes on; `at_end` when everything that is there was read."""
+
+    at_end: bool
+    positions: dict[str, int]
+
+    def read(self) -> list[Said]:
+        """Return what came, often nothing, without waiting long."""
+
+    def close(self) -> None: ...
+
+
+class TopicFollower:
+    """Reads all partitions of a topic: each from where `positions` say, else from `start`. KafkaFailure.
+
+    Brokers that go away and come back are waited for. What was deleted before it was read is passed over, with a line
+    in the log: the pins are in what is left.
+    """
+
+    def __init__(
+        self, config: KafkaConfig, topic: str, start: From, positions: Mapping[str, int] | None = None
+    ) -> None:
+        self._config = config
+        self._topic = topic
+        known = positions or {}
+        self._readers: dict[int, KafkaReader] = {}
+        try:
+            for _, number in partitions_of(config, [topic]):
+                self._readers[number] = KafkaReader(config, topic, number, known.get(f"{topic}/{number}", start))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def at_end(self) -> bool:
+        return all(reader.at_end for reader in self._readers.values())
+
+    @property
+    def positions(self) -> dict[str, int]:
+        return {f"{self._topic}/{number}": reader.position for number, reader in self._readers.items()}
+
+    def read(self) -> list[Said]:
+        said = []
+        for number in self._readers:
+            said += self._read(number)
+        return said
+
+    def _read(self, number: int) -> list[Said]:
+        try:
+            messages = self._readers[number].read()
+        except OffsetGone as error:
+            logging.getLogger("rollguard").warning("%s; going on with the first message that is there", error)
+            self._readers[number].close()
+            self._readers[number] = KafkaReader(self._config, self._topic, number, "beginning")
+            return []
+        source = f"{self._topic}/{number}"
+        return [
+            Said(source, at + 1, body) for at, body in zip(messages.positions, messages.values, strict=True) if body
+        ]
+
+    def close(self) -> None:
+        for reader in self._readers.values():
+            reader.close()
+
+
+def send_to_topic(config: KafkaConfig, topic: str, model: str | None, body: bytes) -> None:
+    """Store a command in a topic; its model is the key, so that commands of one model keep their order. KafkaFailure.
+
+    UnknownTopic at once, where the producer would wait for the topic to be made.
+    """
+    partitions_of(config, [topic])
+    producer = KafkaProducer(config, DEADLINE_S)
+    try:
+        producer.send(KafkaMessage(topic, None if model is None else model.encode(), body))
+        producer.flush()
+    finally:
+        producer.close()
