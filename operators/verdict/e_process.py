@@ -12,7 +12,7 @@ Source: Turner, Ly, Grunwald (2021), arXiv 2106.02693; the mixture over starts i
 A. Rinaldo, "E-detectors" (2022), arXiv 2203.03532, with weights that sum to 1, so that it stays a test.
 
 The alternative of a block comes from earlier blocks only: posterior means with Beta(1/2, 1/2), and exponential
-forgetting. It lies on one side of each d; the other side's null holds for it, so there e = 1: nothing is bet.
+forgetting. It lies on one side of each d. It is in the null that contains that side, so there e = 1: nothing is bet.
 
 Cost, for 300 processes and both nulls of 41 differences: 4.6 ms a step, 0.8 kB of state a process.
 """
@@ -53,6 +53,7 @@ class EProcesses:
             raise ValueError(
                 f"need -1 < tolerance < 1, 0 < margin < 1, half_life > 0, got {tolerance!r}, {margin!r}, {half_life!r}"
             )
+        self.tolerance, self.margin = tolerance, margin
         self.grid = differences(tolerance, margin)
         self.at_tolerance = int(np.searchsorted(self.grid, tolerance))
         self.at_margin = int(np.searchsorted(self.grid, margin))
