@@ -1,0 +1,60 @@
+"""Absence: a series that had traffic has had none for a while of event time.
+
+STALE once the last `after_ms` of closed panes hold no event of a series that had some before; OK from its next event
+on. Panes close as the partition logs move on, so a log that stands still makes nothing stale; and a series that never
+had an event is not missed. It says nothing about good and bad: it never is BAD.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.control import Evidence
+from operators.policy import Policy
+from operators.rules import Absence
+from operators.verdict.counts import PaneCounts
+from operators.verdict.standing import OK, STALE, Standing
+from operators.verdict.verdicts import Verdict
+from operators.window.partial import Ints
+from operators.window.sliding import WindowCounts
+from operators.window.slots import Reported
+
+
+class AbsenceEvaluator:
+    """Keeps by slot the last pane with events."""
+
+    def __init__(self, rule: Absence, policy: Policy) -> None:
+        self.rule = rule
+        self._panes = rule.after_ms // policy.pane_ms
+        self._standing = Standing(rule, policy)
+
+    def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[Reported]) -> list[Verdict]:
+        """Take the next pane; `windows` are not needed."""
+        slots, _ = self._standing.push(counts, names)
+        kept = self._standing.kept
+        returned = slots[kept["word"][slots] != OK]
+        gone = np.flatnonzero((kept["word"] == OK) & (counts.pane - kept["seen"] >= self._panes))
+        kept["word"][returned], kept["word"][gone] = OK, STALE
+        return [self._verdict(slot, names) for slot in [*returned.tolist(), *gone.tolist()]]
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no series is left that could become stale."""
+        return not (self._standing.kept["word"] == OK).any()
+
+    def held(self) -> Ints:
+        return np.flatnonzero((self._standing.kept["word"] == OK) | self._standing.remembered())
+
+    def only(self, slots: Ints) -> None:
+        self._standing.only(slots)
+
+    def _verdict(self, slot: int, names: Sequence[Reported]) -> Verdict:
+        pane_ms, kept = self._standing.pane_ms, self._standing.kept[slot]
+        stale = kept["word"] == STALE
+        evidence = Evidence(
+            window_ms=self.rule.after_ms,
+            since=(int(kept["seen"]) + 1) * pane_ms if stale else None,
+            watermark=(self._standing.pane + 1) * pane_ms,
+            reason="no events since" if stale else None,
+        )
+        return self._standing.verdict(slot, names, evidence)

@@ -1,0 +1,133 @@
+"""Measure: a mean, a quantile or a cost per thousand requests lies beyond a limit, for some time.
+
+Judged at each end of the policy's window of that length, the one that slides by the smallest step where several have
+it. A series holds enough when its window has `n_min` values (`per_1k`: events).
+
+- BAD: enough, and beyond the limit, at each end of the window for `for_ms`.
+- OK: enough and within it; after BAD for `for_ms` too, so that a value close to the limit does not come and go.
+- INSUFFICIENT: too few values. BAD stays BAD then, and time neither begins nor ends.
+
+There is no interval: the histograms give quantiles within 1 %, and `n_min` is what keeps chance out.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.control import Evidence
+from operators.policy import Policy
+from operators.rules import MeasureRule
+from operators.verdict.counts import PaneCounts
+from operators.verdict.standing import BAD, INSUFFICIENT, OK, Standing
+from operators.verdict.tails import Flags
+from operators.verdict.verdicts import Verdict
+from operators.window.partial import HI, LIMB_BITS, LO, Floats, Ints, N
+from operators.window.sliding import WindowCounts
+from operators.window.slots import Reported
+from operators.window.window_rows import QUANTILES
+
+# By slot: ends of the window that were beyond or, once BAD, within the limit, and the first of them.
+FIELDS = [("run", "i8"), ("since", "i8")]
+
+
+class MeasureEvaluator:
+    """Keeps by slot how long a value has been beyond its limit. Its windows are the policy's, of versions alone."""
+
+    def __init__(self, rule: MeasureRule, policy: Policy) -> None:
+        self.rule = rule
+        self._measure = [measure.name for measure in policy.measures].index(rule.measure)
+        self._scale = 10.0 ** -policy.measures[self._measure].digits
+        same = [window for window in policy.windows if window.size_ms == rule.window_ms]
+        self._window = min(same, key=lambda window: window.every_ms)
+        self._run_min = -(-rule.for_ms // self._window.every_ms) + 1  # From the first end to the last one.
+        self._standing = Standing(rule, policy, FIELDS)
+        self._slot_of: dict[tuple[str, ...], int] = {}  # Of the series that are judged, by name.
+        self._named = 0
+
+    def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[Reported]) -> list[Verdict]:
+        """Take the next pane, and the windows that end with it. One that ends empty is not among them."""
+        self._standing.push(counts, names)
+        self._number(names)
+        ended = [counts for counts in windows if counts.window == self._window]
+        if not ended and (counts.pane + 1) * self._standing.pane_ms % self._window.every_ms == 0:
+            return self._judge(None, names)
+        return [verdict for window in ended for verdict in self._judge(window, names)]
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no series is OK; an OK one would be INSUFFICIENT once its window is empty."""
+        return not (self._standing.kept["word"] == OK).any()
+
+    def held(self) -> Ints:
+        kept = self._standing.kept
+        return np.flatnonzero((kept["word"] == OK) | (kept["run"] > 0) | self._standing.remembered())
+
+    def only(self, slots: Ints) -> None:
+        self._standing.only(slots)
+        self._slot_of.clear()
+        self._named = 0
+
+    def _number(self, names: Sequence[Reported]) -> None:
+        member = self._standing.kept["member"]
+        for slot in range(self._named, len(names)):
+            if member[slot]:
+                self._slot_of[names[slot][:3]] = slot
+        self._named = len(names)
+
+    def _judge(self, window: WindowCounts | None, names: Sequence[Reported]) -> list[Verdict]:
+        kept = self._standing.kept
+        n, value = np.zeros(len(kept), np.int64), np.zeros(len(kept))
+        if window is not None:
+            slot_of = [self._slot_of.get(name[:3], -1) for name in window.names]
+            rows = np.flatnonzero(np.array(slot_of, np.int64) >= 0)
+            slots = np.array(slot_of, np.int64)[rows]
+            n[slots], value[slots] = self._values(window, rows)
+        enough = n >= self.rule.n_min
+        beyond = enough & self._beyond(value)
+        self._count_time(enough, beyond)
+        lasts = kept["run"] >= self._run_min
+        was = kept["word"]
+        bad = np.where(was == BAD, ~(lasts & enough & ~beyond), lasts & beyond)
+        word = np.where(bad, BAD, np.where(enough & ~beyond, OK, INSUFFICIENT))
+        changed = np.flatnonzero(word != was)
+        kept["run"][changed[(was[changed] == BAD) | (word[changed] == BAD)]] = 0
+        kept["word"] = word
+        return [self._verdict(slot, int(n[slot]), float(value[slot]), names) for slot in changed.tolist()]
+
+    def _count_time(self, enough: Flags, beyond: Flags) -> None:
+        """Count the time beyond the limit or, where it is BAD, the time within."""
+        kept = self._standing.kept
+        bad = kept["word"] == BAD
+        counted = enough & (beyond != bad)
+        kept["since"][counted & (kept["run"] == 0) & ~bad] = self._standing.pane
+        kept["run"] = np.where(counted, kept["run"] + 1, np.where(enough, 0, kept["run"]))
+
+    def _beyond(self, value: Floats) -> Flags:
+        above = value > np.inf if self.rule.at_most is None else value > self.rule.at_most
+        below = value < -np.inf if self.rule.at_least is None else value < self.rule.at_least
+        return np.asarray(above | below)
+
+    def _values(self, window: WindowCounts, rows: Ints) -> tuple[Ints, Floats]:
+        """Return how many values, and the statistic of them, of these rows of a window; 0 without values."""
+        sums = window.sums[rows, self._measure]
+        n, statistic = sums[:, N], self.rule.statistic
+        if statistic in QUANTILES:
+            return n, np.nan_to_num(window.quantiles[rows, self._measure, list(QUANTILES).index(statistic)])
+        total = (sums[:, HI] * 2.0**LIMB_BITS + sums[:, LO]) * self._scale
+        if statistic == "per_1k":
+            return window.events[rows], total * 1_000 / window.events[rows]
+        return n, total / np.maximum(n, 1)
+
+    def _verdict(self, slot: int, n: int, value: float, names: Sequence[Reported]) -> Verdict:
+        rule, kept = self.rule, self._standing.kept[slot]
+        limits = [limit for limit in (rule.at_most, rule.at_least) if limit is not None]
+        broken = [rule.at_most] if rule.at_most is not None and value > rule.at_most else limits[-1:]
+        evidence = Evidence(
+            measure=f"{rule.statistic} of {rule.measure}",
+            n=n,
+            value=value if n else None,
+            threshold=broken[0],
+            window_ms=rule.window_ms,
+            since=int(kept["since"]) * self._standing.pane_ms if kept["word"] == BAD else None,
+        )
+        return self._standing.verdict(slot, names, evidence)

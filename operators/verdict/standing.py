@@ -1,0 +1,79 @@
+"""What every rule keeps by slot: whether it judges the series, what it last said of it, and since when."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.control import Evidence, Severity, Word
+from operators.policy import Policy
+from operators.rules import Rule
+from operators.verdict.binomial import lower_bound, upper_bound
+from operators.verdict.counts import ALL_VERSIONS, PaneCounts
+from operators.verdict.rings import NEVER
+from operators.verdict.verdicts import Verdict
+from operators.window.partial import Ints
+from operators.window.slots import Reported
+
+WORDS: tuple[Word, ...] = ("INSUFFICIENT", "OK", "BAD", "STALE")
+INSUFFICIENT, OK, BAD, STALE = range(len(WORDS))
+Flags = NDArray[np.bool_]
+
+
+def bounded(hits: Ints, n: Ints, confidence: float) -> list[dict[str, Any]]:
+    """Return `value`, `lower` and `upper` of the ratio hits / n, for each of (K,); nothing without events."""
+    lower, upper = lower_bound(hits, n, 1.0 - confidence), upper_bound(hits, n, 1.0 - confidence)
+    value = hits / np.maximum(n, 1)
+    columns = zip(value.tolist(), lower.tolist(), upper.tolist(), n.tolist(), strict=True)
+    return [{"value": v, "lower": low, "upper": high} if seen else {} for v, low, high, seen in columns]
+
+
+class Standing:
+    """`kept` (slots,) has a row for each series, all zero at first; an evaluator adds `fields` of its own to
+
+    `member` whether the rule judges the series, `word` its verdict, `seen` the last pane with events of it.
+    """
+
+    def __init__(self, rule: Rule, policy: Policy, fields: Sequence[tuple[Any, ...]] = ()) -> None:
+        self._name = rule.name
+        self._grains = {frozenset(policy.dimensions[index] for index in grain) for grain in rule.grains}
+        self._of_versions = rule.scope == "version"
+        # A series not heard of for so long, and of which nothing is in a window, need not be remembered as BAD.
+        self._known_panes = policy.releases.known_ms // policy.pane_ms
+        self.pane_ms = policy.pane_ms
+        self.pane = NEVER
+        self.kept = np.zeros(0, [("member", "?"), ("word", "i1"), ("seen", "i8"), *fields])
+
+    def push(self, counts: PaneCounts, names: Sequence[Reported]) -> tuple[Ints, Ints]:
+        """Take the next pane; return the slots that are judged and had events, and their rows in `counts`."""
+        if len(names) > len(self.kept):
+            more = np.zeros(len(names) - len(self.kept), self.kept.dtype)
+            more["member"] = [self._judges(name) for name in names[len(self.kept) :]]
+            more["seen"] = NEVER
+            self.kept = np.concatenate([self.kept, more])
+        self.pane = counts.pane
+        rows = np.flatnonzero(self.kept["member"][counts.slots])
+        slots = counts.slots[rows]
+        self.kept["seen"][slots] = counts.pane
+        return slots, rows
+
+    def verdict(
+        self, slot: int, names: Sequence[Reported], evidence: Evidence, severity: Severity | None = None
+    ) -> Verdict:
+        """Return what is now said of a series."""
+        word = WORDS[self.kept["word"][slot]]
+        return Verdict(
+            rule=self._name, series=names[slot], word=word, pane=self.pane, evidence=evidence, severity=severity
+        )
+
+    def remembered(self) -> Flags:
+        """Return by slot whether a verdict is remembered that no window holds any more: BAD, or STALE."""
+        recent = self.kept["seen"] > self.pane - self._known_panes
+        return np.asarray((self.kept["word"] >= BAD) & recent)
+
+    def only(self, slots: Ints) -> None:
+        self.kept = self.kept[slots]
+
+    def _judges(self, name: Reported) -> bool:
+        return (name.version != ALL_VERSIONS) == self._of_versions and frozenset(name.dims) in self._grains
