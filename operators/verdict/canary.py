@@ -139,7 +139,8 @@ def _events_wanted(counts: Ints, margin: float) -> Floats:
     """Return how many further events each arm needs before an OK, (K, 2), as it has been so far; <= 0 where none."""
     n, bad = counts[:, ::2].astype(float), counts[:, 1::2]
     ratio = (bad + 0.5) / (n + 1)
-    return np.minimum((BAD_MIN - bad) / ratio, EVENTS_TIMES_MARGIN_MIN / margin - n)
+    wanted: Floats = np.minimum((BAD_MIN - bad) / ratio, EVENTS_TIMES_MARGIN_MIN / margin - n)
+    return wanted
 
 
 def _finite(values: Floats) -> float | None:

@@ -1,0 +1,143 @@
+"""How soon the canary test finds damage, and how often it cries wolf: simulated releases, all runs of a case at once.
+
+`python -m tests.bench.simulate_canary` prints the table of tests/README.md; it takes no clock, so it is the same
+everywhere. A run is one process; it is looked at after every pane. alpha = 0.05, tolerance 0.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+
+from operators.verdict.e_process import EProcesses
+from operators.window.partial import Floats, Ints
+
+ALPHA = 0.05
+PANE_S = 10
+Ratio = Callable[[int], float]  # Of bad events, by pane.
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests are Poisson, `per_pane` on average; each goes to the candidate with chance `share`."""
+
+    name: str
+    candidate: Ratio
+    baseline: Ratio
+    per_pane: float
+    share: float = 0.1
+    panes: int = 2_000
+    onset: int = 0
+    tolerance: float = 0.0
+    margin: float = 0.01
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """Of each run: how often it was BAD, and the panes, bad events, requests and dated onset at the time; inf if never.
+
+    Panes are counted from the onset of the damage on, the others from the start.
+    """
+
+    rejected: float
+    ok: float
+    panes: Floats
+    bad: Floats
+    requests: Floats
+    dated: Floats
+
+    def median(self, values: Floats) -> float:
+        return float(np.median(values))
+
+
+def constant(ratio: float) -> Ratio:
+    return lambda _: ratio
+
+
+def from_pane(onset: int, before: float, after: float) -> Ratio:
+    return lambda pane: after if pane >= onset else before
+
+
+def daily(ratio: float) -> Ratio:
+    """Swing by 80 % with a period of 360 panes, and stand at five times that in each third hour."""
+    return lambda pane: ratio * (1 + 0.8 * np.sin(2 * np.pi * pane / 360)) * (5 if pane % 1_080 >= 720 else 1)
+
+
+def steps(onset: int = 0) -> list[Case]:
+    """Damage by a factor, from the start or late; the size of panes matters little from the start, so it is small."""
+    late = f"{onset} quiet panes, then " if onset else ""
+    return [
+        Case(
+            name=f"{late}5 % x{factor}",
+            candidate=from_pane(onset, 0.05, 0.05 * factor),
+            baseline=constant(0.05),
+            per_pane=100 if onset else 20,
+            onset=onset,
+        )
+        for factor in (2, 3, 5)
+    ]
+
+
+QUIET = [
+    *(
+        Case(name=f"A/A at {ratio:.1%}", candidate=constant(ratio), baseline=constant(ratio), per_pane=100)
+        for ratio in (0.001, 0.01, 0.05, 0.2)
+    ),
+    Case(name="A/A, moving around 5 %", candidate=daily(0.05), baseline=daily(0.05), per_pane=100),
+    Case(name="A/A at 5 %, half and half", candidate=constant(0.05), baseline=constant(0.05), per_pane=20, share=0.5),
+    Case(name="A/A at 5 %, 0.2 requests/s", candidate=constant(0.05), baseline=constant(0.05), per_pane=2),
+]
+BETTER = [Case(name="5 % -> 2.5 %, better", candidate=constant(0.025), baseline=constant(0.05), per_pane=100)]
+SLOW = [
+    Case(name="0.5 % -> 5 % at 0.2 requests/s", candidate=constant(0.05), baseline=constant(0.005), per_pane=2,
+         panes=8_000),
+    Case(name="the same, half and half", candidate=constant(0.05), baseline=constant(0.005), per_pane=2, share=0.5,
+         panes=8_000),
+]  # fmt: skip
+
+
+def run(case: Case, runs: int = 400, panes: int | None = None, seed: int = 1) -> Outcome:
+    """Simulate until every run is BAD, or for the panes of the case."""
+    random = np.random.default_rng(seed)
+    processes = EProcesses(case.tolerance, case.margin, magnitudes=())
+    processes.grow(runs)
+    which = np.arange(runs)
+    total = np.zeros((2, runs))  # Bad events and requests.
+    found = np.full((4, runs), np.inf)  # As the fields of an outcome.
+    ok = np.zeros(runs, bool)
+    for pane in range(panes or case.panes):
+        counts = drawn(random, case, pane, runs)
+        processes.step(pane, which, *counts.T)
+        total += counts[:, 1::2].sum(axis=1), counts[:, ::2].sum(axis=1)
+        ok |= processes.log_e_not_worse() >= -np.log(ALPHA)
+        new = (processes.log_e_peak >= -np.log(ALPHA)) & np.isinf(found[0])
+        found[:, new] = np.vstack([np.full(runs, pane + 1.0 - case.onset), total, processes.since])[:, new]
+        if np.isfinite(found[0]).all():
+            break
+    return Outcome(
+        rejected=float(np.isfinite(found[0]).mean()),
+        ok=float(ok.mean()),
+        panes=found[0],
+        bad=found[1],
+        requests=found[2],
+        dated=found[3],
+    )
+
+
+def drawn(random: np.random.Generator, case: Case, pane: int, runs: int) -> Ints:
+    """Return n_c, x_c, n_b, x_b of a pane, (runs, 4)."""
+    n_c, n_b = random.poisson(np.array([[case.share], [1 - case.share]]) * case.per_pane, (2, runs))
+    x_c, x_b = random.binomial(n_c, case.candidate(pane)), random.binomial(n_b, case.baseline(pane))
+    return np.column_stack((n_c, x_c, n_b, x_b))
+
+
+def show(cases: Sequence[Case]) -> None:
+    for case in cases:
+        got = run(case)
+        medians = [got.median(each) for each in (got.panes, got.bad, got.requests, got.dated - case.onset)]
+        shown = " | ".join(f"{each:,.0f}" if np.isfinite(each) else "-" for each in medians)
+        print(f"| {case.name} | {case.per_pane:g} | {case.share:.0%} | {got.rejected:.1%} | {shown} |")
+
+
+if __name__ == "__main__":
+    print("| case | requests a pane | candidate | ever BAD | panes | bad events | requests | dated off by [panes] |")
+    print("|---|---|---|---|---|---|---|---|")
+    show([*QUIET, *BETTER, *steps(), *steps(onset=500), *SLOW])
