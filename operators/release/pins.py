@@ -9,14 +9,14 @@ import msgspec
 
 from operators.control import ControlEvent
 
-ENDS_KILL = frozenset({"rollback", "promote"})  # They say where traffic goes instead.
+VERSIONS_MAX = 100  # Of one model, killed or throttled: the newest.
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for a model since control event `event`, of time `ts` [Unix ms].
 
-    `pin` is the version that all traffic must go to, None if any may get some. Version `killed` must get none, and
-    `throttled` less than it would; both None in ordinary times.
+    `pin` is the version that all traffic must go to, None if any may get some. Versions `killed` must get none, and
+    those `throttled` less than they would; both empty in ordinary times.
     """
 
     revision: int
@@ -24,8 +24,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     ts: int
     pin: str | None = None
-    killed: str | None = None
-    throttled: str | None = None
+    killed: tuple[str, ...] = ()
+    throttled: tuple[str, ...] = ()
 
 
 class _Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +37,7 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True):
     ts: int
     model: str
     version: str
+    rule: str = ""
     state: str = "firing"
     pin: str | None = None
 
@@ -84,15 +85,19 @@ class PinTable:
         standing = self.standings.get(model)
         return None if standing is None else standing.pin
 
-    def killed(self, model: str) -> str | None:
-        """Return the version of a model that must get no traffic."""
+    def killed(self, model: str) -> tuple[str, ...]:
+        """Return the versions of a model that must get no traffic."""
         standing = self.standings.get(model)
-        return None if standing is None else standing.killed
+        return () if standing is None else standing.killed
 
-    def throttled(self, model: str) -> str | None:
-        """Return the version of a model that must get less traffic."""
+    def throttled(self, model: str) -> tuple[str, ...]:
+        """Return the versions of a model that must get less traffic."""
         standing = self.standings.get(model)
-        return None if standing is None else standing.throttled
+        return () if standing is None else standing.throttled
+
+    def allows(self, model: str, version: str) -> bool:
+        """Tell whether a version may get traffic at all."""
+        return self.pin(model) in (None, version) and version not in self.killed(model)
 
     def dump(self) -> bytes:
         """Return the table as JSON, to be kept over a restart."""
@@ -105,25 +110,29 @@ class PinTable:
 
 
 def _after(before: Standing | None, said: _Said) -> Standing:
-    killed = before.killed if before is not None else None
-    throttled = before.throttled if before is not None else None
-    over = said.state == "resolved"
-    if said.type in ENDS_KILL:
-        killed = throttled = None
-    elif said.type == "kill":
-        killed = None if over else said.version
-    elif said.type == "throttle":
-        throttled = None if over else said.version
     return Standing(
         revision=said.revision,
         event=said.id,
         type=said.type,
         ts=said.ts,
         pin=said.pin,
-        killed=killed,
-        throttled=throttled,
+        killed=_changed(() if before is None else before.killed, said, "kill"),
+        throttled=_changed(() if before is None else before.throttled, said, "throttle"),
     )
 
 
-def _orders(standing: Standing) -> tuple[str | None, str | None, str | None]:
+def _changed(versions: tuple[str, ...], said: _Said, kind: str) -> tuple[str, ...]:
+    """Return the versions that are killed, or throttled, after an event."""
+    others = tuple(version for version in versions if version != said.version)
+    if said.type == kind and said.state == "firing":
+        return (*others, said.version)[-VERSIONS_MAX:]
+    # An override is said by an alert. A version that was rolled back gets no traffic to be throttled.
+    allowed = said.type == "promote" or (said.rule == "override" and said.state == "firing")
+    if allowed or said.type == kind or (said.type == "rollback" and kind == "throttle"):
+        versions = others
+    # What traffic must go to cannot be forbidden it.
+    return tuple(version for version in versions if version != said.pin)
+
+
+def _orders(standing: Standing) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
     return standing.pin, standing.killed, standing.throttled

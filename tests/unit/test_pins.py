@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.control import ControlEvent
-from operators.release.pins import PinTable
+from operators.release.pins import VERSIONS_MAX, PinTable
 from tests.control_samples import event
 
 
@@ -21,7 +21,7 @@ def told(*events: ControlEvent) -> PinTable:
 
 def test_a_model_that_nobody_spoke_of_has_no_pin() -> None:
     table = PinTable()
-    assert (table.pin("m"), table.killed("m"), table.throttled("m")) == (None, None, None)
+    assert (table.pin("m"), table.killed("m"), table.throttled("m")) == (None, (), ())
 
 
 @given(st.permutations(range(6)), st.integers(0, 99))
@@ -57,20 +57,39 @@ def test_take_tells_whether_anything_is_to_be_done() -> None:
 @pytest.mark.parametrize(
     ("events", "killed", "throttled"),
     [
-        ([event(1, kind="kill")], "v2", None),
-        ([event(1, kind="kill"), event(2, kind="alert")], "v2", None),
-        ([event(1, kind="kill"), event(2, kind="kill", state="resolved")], None, None),
-        ([event(1, kind="kill"), event(2, "v1", "rollback")], None, None),
-        ([event(1, kind="throttle"), event(2, kind="hold")], None, "v2"),
-        ([event(1, kind="throttle"), event(2, kind="throttle", state="resolved")], None, None),
-        ([event(1, kind="throttle"), event(2, kind="promote")], None, None),
+        ([event(1, kind="kill")], ("v2",), ()),
+        ([event(1, kind="kill"), event(2, kind="alert")], ("v2",), ()),
+        ([event(1, kind="kill"), event(2, kind="kill", version="v3")], ("v2", "v3"), ()),
+        ([event(1, kind="kill"), event(2, kind="kill")], ("v2",), ()),
+        ([event(1, kind="kill"), event(2, kind="kill", state="resolved")], (), ()),
+        ([event(1, kind="kill"), event(2, kind="alert", rule="override")], (), ()),
+        ([event(1, kind="kill"), event(2, kind="alert", rule="override", state="resolved")], ("v2",), ()),
+        ([event(1, kind="kill"), event(2, "v1", "rollback", version="v3")], ("v2",), ()),
+        ([event(1, kind="kill"), event(2, "v2", "rollback", version="v3")], (), ()),
+        ([event(1, kind="throttle"), event(2, kind="hold")], (), ("v2",)),
+        ([event(1, kind="throttle"), event(2, kind="throttle", state="resolved")], (), ()),
+        ([event(1, kind="throttle"), event(2, kind="promote")], (), ()),
+        ([event(1, kind="throttle"), event(2, "v1", "rollback")], (), ()),
     ],
 )
 def test_kill_and_throttle_hold_until_something_ends_them(
-    events: list[ControlEvent], killed: str | None, throttled: str | None
+    events: list[ControlEvent], killed: tuple[str, ...], throttled: tuple[str, ...]
 ) -> None:
     table = told(*events)
     assert (table.killed("m"), table.throttled("m")) == (killed, throttled)
+
+
+def test_a_version_is_allowed_unless_another_is_pinned_or_it_is_killed() -> None:
+    table = told(event(1, kind="kill"), event(1, "x1", model="pinned"))
+    assert [table.allows("m", version) for version in ("v1", "v2")] == [True, False]
+    assert [table.allows("pinned", version) for version in ("x1", "x2")] == [True, False]
+    assert table.allows("unheard-of", "v1")
+
+
+def test_killed_versions_are_bounded() -> None:
+    table = told(*(event(number, kind="kill", version=f"v{number}") for number in range(1, VERSIONS_MAX + 3)))
+    assert len(table.killed("m")) == VERSIONS_MAX
+    assert not table.allows("m", f"v{VERSIONS_MAX + 2}")
 
 
 def test_messages_are_taken_as_they_are() -> None:
