@@ -1,0 +1,1 @@
+"""Has the world, the input or the judge changed? Engine-free scores and detectors, one per file."""

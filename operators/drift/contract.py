@@ -1,0 +1,98 @@
+"""The data contract of one feature: is what comes in still what the model was made for?
+
+Every finding needs both, as PSI does: a difference large enough to matter, and one beyond chance by `sigmas`
+standard errors of the two samples. So large windows do not alarm on trifles, and small ones not on noise. A limit
+that a person wrote is exact: one value outside breaks it.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from operators.drift.chance import normal_tail
+from operators.drift.finding import SAMPLES_MIN, Expectation, Finding
+from operators.drift.moments import moment_findings
+from operators.drift.profile import Profile
+from operators.drift.shares import share_findings
+from operators.drift.summary import Summary
+
+CARDINALITY_SHARE = 0.5  # Of the expected number of categories, up or down.
+
+
+def expectations(profile: Profile) -> dict[str, Expectation]:
+    """Return the contract that a profile implies, by feature."""
+    return {name: Expectation(reference=field) for name, field in profile.fields.items()}
+
+
+def check(contract: Mapping[str, Expectation], window: Mapping[str, Summary]) -> list[Finding]:
+    """Return every finding of a window, features in the order of the contract, explanations first.
+
+    A feature that `window` lacks was not looked at; one that no event carried is there, with all its rows missing.
+    Fewer than SAMPLES_MIN rows give no finding at all, and so say nothing (`Summary.rows`).
+    """
+    return [
+        finding
+        for feature, expectation in contract.items()
+        if feature in window and window[feature].rows >= SAMPLES_MIN
+        for finding in findings(feature, expectation, window[feature])
+    ]
+
+
+def findings(feature: str, expectation: Expectation, summary: Summary) -> Iterator[Finding]:
+    """Return the findings of one feature with one row or more; `summary` has the bins of the reference."""
+    if len(summary.counts) != expectation.reference.bins:
+        raise ValueError(f"{feature}: need {expectation.reference.bins} bins, got {len(summary.counts)}")
+    yield from share_findings(feature, expectation, summary)
+    yield from _constant(feature, expectation, summary)
+    yield from moment_findings(feature, expectation, summary)
+    yield from _range(feature, expectation, summary)
+    yield from _cardinality(feature, expectation, summary)
+
+
+def _range(feature: str, expectation: Expectation, summary: Summary) -> Iterator[Finding]:
+    if not summary.n or expectation.reference.moments is None:
+        return
+    reference = expectation.reference.moments
+    low, high = expectation.bounds
+    for observed, expected, limit, broken in (
+        (summary.low, reference.low, low, summary.low < low),
+        (summary.high, reference.high, high, summary.high > high),
+    ):
+        if broken:
+            yield Finding(feature=feature, kind="range", observed=observed, expected=expected, limit=limit)
+
+
+def _constant(feature: str, expectation: Expectation, summary: Summary) -> Iterator[Finding]:
+    """Find one single value where the reference's most frequent bin is too small for that by chance."""
+    reference = expectation.reference
+    own, before = summary.counts[: reference.missing], reference.counts[: reference.missing]
+    if reference.kind == "number":
+        present, single = summary.n, summary.n > 0 and summary.low == summary.high
+    else:
+        present = sum(own) + summary.counts[reference.unseen]
+        single = present in own or (present > 0 and not sum(own) and len(summary.unseen) == 1)
+    if not single or reference.cardinality < 2 or present < SAMPLES_MIN:
+        return
+    share = (max(before) + 0.5) / (sum(before) + 1)
+    if present * math.log(share) < math.log(float(normal_tail(expectation.sigmas))):
+        expected = float(reference.cardinality)
+        yield Finding(feature=feature, kind="constant", observed=1.0, expected=expected, limit=2.0)
+
+
+def _cardinality(feature: str, expectation: Expectation, summary: Summary) -> Iterator[Finding]:
+    """Compare how many of the listed categories occur with how many should among so many rows."""
+    reference = expectation.reference
+    before = np.array(reference.counts[: reference.missing])
+    n = sum(summary.counts[: reference.missing])
+    if reference.kind == "number" or n < SAMPLES_MIN:
+        return
+    absent = (1 - before / before.sum()) ** n
+    expected = float((1 - absent).sum())
+    # Occurrences of different categories hinder each other, so the true variance is smaller.
+    deviation = math.sqrt(float((absent * (1 - absent)).sum()))
+    room = max(CARDINALITY_SHARE * expected, expectation.sigmas * deviation)
+    observed = sum(count > 0 for count in summary.counts[: reference.missing])
+    if abs(observed - expected) > room:
+        limit = expected + math.copysign(room, observed - expected)
+        yield Finding(feature=feature, kind="cardinality", observed=observed, expected=expected, limit=limit)

@@ -1,0 +1,78 @@
+"""How many false alarms a week a set of monitors promises, so that `check` can say it before anybody is woken.
+
+These are expectations while nothing changes: what a policy costs. They add up over monitors.
+"""
+
+import math
+
+from operators.drift.adwin import DELTA
+from operators.drift.chance import normal_tail
+from operators.drift.page_hinkley import ALLOWANCE, THRESHOLD
+
+WEEK_MS = 7 * 86_400_000
+# Measured with the default delta on independent normal values: 1 alarm in 3.6 million with a scale learned from 60
+# values, none in a million with a known one. The guarantee itself, delta a value, is far from sharp.
+ADWIN_SHARE_OF_DELTA = 1 / 32
+OVERSHOOT = 1.166  # Siegmund's correction for looking at whole values only.
+
+
+def windows_a_week(every_ms: int) -> float:
+    return WEEK_MS / every_ms
+
+
+def of_shifts(alpha: float, every_ms: int, families: int = 1) -> float:
+    """Return how many features and slices Benjamini-Hochberg at `alpha` names wrongly a week.
+
+    A family is all that is judged together (one model, one window). Any number of members, judged independently:
+    P(any) is alpha, and as the expectation of the limit process alpha / (1 - alpha)^2 are named (Borel-Tanner).
+
+    >>> round(of_shifts(0.001, 3_600_000), 3)
+    0.168
+    """
+    return alpha / (1 - alpha) ** 2 * families * windows_a_week(every_ms)
+
+
+def of_sigma(sigmas: float, every_ms: int, series: int = 1) -> float:
+    """Return how often means fall `sigmas` standard errors by chance; also of one check of a contract, one-sided.
+
+    >>> round(of_sigma(2, 3_600_000), 1), round(of_sigma(3, 3_600_000), 2)
+    (3.8, 0.23)
+    """
+    return float(normal_tail(sigmas)) * series * windows_a_week(every_ms)
+
+
+def of_page_hinkley(pane_ms: int, series: int = 1, allowance: float = ALLOWANCE, threshold: float = THRESHOLD) -> float:
+    """Return the alarms of Page-Hinkley, both sides, on independent standard normal pane means.
+
+    D. Siegmund (1985), "Sequential Analysis", eq. 2.57: the mean run length of one side is
+    (exp(2 k b) - 2 k b - 1) / (2 k^2), k the allowance, b = threshold + 1.166. Means that follow each other closely
+    alarm more often, unless the scale allows for it (`standard`).
+
+    >>> round(of_page_hinkley(10_000), 4)
+    0.0058
+    """
+    exponent = 2 * allowance * (threshold + OVERSHOOT)
+    if exponent > 700:  # exp would overflow: never.
+        return 0.0
+    run_length = (math.exp(exponent) - exponent - 1) / (2 * allowance**2)
+    return 2 / run_length * series * windows_a_week(pane_ms)
+
+
+def of_adwin(pane_ms: int, series: int = 1, delta: float = DELTA) -> float:
+    """Return what ADWIN alarms at most, as measured.
+
+    >>> round(of_adwin(10_000), 3)
+    0.118
+    """
+    return delta * ADWIN_SHARE_OF_DELTA * series * windows_a_week(pane_ms)
+
+
+def of_contract(sigmas: float, every_ms: int, features: int, slices: int = 1) -> float:
+    """Return the findings of a contract without limits by hand: five tails of each feature.
+
+    Mean and deviation have two each, shares one.
+
+    >>> round(of_contract(5.0, 3_600_000, features=200, slices=50), 2)
+    2.41
+    """
+    return 5 * of_sigma(sigmas, every_ms, features * slices)

@@ -1,0 +1,72 @@
+"""Contract checks of the numbers of a feature: mean, standard deviation, and a change of scale."""
+
+import math
+from collections.abc import Iterator
+
+from operators.drift.finding import Expectation, Finding
+from operators.drift.profile import Moments
+from operators.drift.summary import Summary
+
+SAMPLES_MIN = 100  # Of numbers; below, the tails of means and deviations are not near enough to normal.
+MEAN_SHIFT_MIN = 0.5  # Standard deviations of the reference; PSI of a normal shifted by that is 0.25.
+SD_FACTOR_MIN = 1.5
+SCALE_TOLERANCE = 0.15  # Of a power of ten: between 7.1 and 14.1 times is ten times.
+ROUNDING = 1e-9  # Of the mean: sums of equal floats differ by less.
+
+
+def moment_findings(feature: str, expectation: Expectation, summary: Summary) -> Iterator[Finding]:
+    """Return what is wrong with mean, deviation and scale of one feature."""
+    reference = expectation.reference.moments
+    if reference is None or summary.n < SAMPLES_MIN:
+        return
+    power = _scale(reference, summary)
+    if power:
+        yield Finding(feature=feature, kind="scale", observed=10.0**power, expected=1.0, limit=1.0)
+    limit = _mean_limit(reference, summary, expectation.sigmas)
+    if abs(summary.mean - reference.mean) > limit:
+        limit = reference.mean + math.copysign(limit, summary.mean - reference.mean)
+        yield Finding(feature=feature, kind="mean", observed=summary.mean, expected=reference.mean, limit=limit)
+    if reference.sd > 0 and summary.sd > 0:
+        factor = _sd_limit(reference, summary, expectation.sigmas)
+        log_ratio = math.log(summary.sd / reference.sd)
+        if abs(log_ratio) > factor:
+            limit = reference.sd * math.exp(math.copysign(factor, log_ratio))
+            yield Finding(feature=feature, kind="deviation", observed=summary.sd, expected=reference.sd, limit=limit)
+
+
+def _mean_limit(reference: Moments, summary: Summary, sigmas: float) -> float:
+    """How far off the mean may be, in the unit of the feature.
+
+    Means of skewed values reach further to one side: Cornish and Fisher (1937), first term.
+    """
+    n, m = summary.n, reference.n
+    spread: float = 1 / n + 1 / m
+    skewness: float = reference.skewness * (1 / n**2 - 1 / m**2) / spread**1.5
+    towards = skewness if summary.mean > reference.mean else -skewness
+    errors = sigmas + max((sigmas**2 - 1) / 6 * towards, 0.0)
+    rounding = ROUNDING * max(abs(reference.mean), abs(summary.mean))
+    return max(MEAN_SHIFT_MIN * reference.sd, errors * reference.sd * math.sqrt(spread), rounding)
+
+
+def _sd_limit(reference: Moments, summary: Summary, sigmas: float) -> float:
+    """How far off the logarithm of the deviation may be; its variance is (kurtosis - 1) / 4n (delta method)."""
+    variance = (reference.kurtosis - 1) / 4 * (1 / summary.n + 1 / reference.n)
+    return max(math.log(SD_FACTOR_MIN), sigmas * math.sqrt(variance))
+
+
+def _scale(reference: Moments, summary: Summary) -> int:
+    """Return the power of ten by which both deviation and mean have changed, 0 if they have not."""
+    if not (reference.sd > 0 and summary.sd > 0):
+        return 0
+    ratios = [summary.sd / reference.sd]
+    if abs(reference.mean) > reference.sd / 2:  # A mean near zero says nothing about scale.
+        ratios.append(summary.mean / reference.mean)
+    powers = {_power(ratio) for ratio in ratios}
+    return powers.pop() if len(powers) == 1 else 0
+
+
+def _power(ratio: float) -> int:
+    if ratio <= 0:
+        return 0
+    power = round(math.log10(ratio))
+    return power if abs(math.log10(ratio) - power) < SCALE_TOLERANCE else 0

@@ -1,0 +1,98 @@
+"""A reference profile: what each field looked like when all was well, frozen and named by its content.
+
+Bins of one field: its own (quantiles of a number, values of a category), then one for missing values, then one for
+unseen values: text in a number, a category that the profile does not list. With F fields a profile is some 1 KiB of
+readable JSON each; two builds from the same values are the same bytes, and so have the same name.
+"""
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+from operators.drift.embedding import Centroids
+
+BINS = 10  # Quantile bins of a number.
+CATEGORIES_MAX = 50  # The most frequent are listed; the rest counts as unseen, in the reference too.
+
+Kind = Literal["number", "category"]
+
+
+class Moments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of the numbers of a field; `sd` with n - 1; `skewness` and `kurtosis` (3 for a normal) are 0 and 3 if it is 0."""
+
+    n: int
+    mean: float
+    sd: float
+    skewness: float
+    kurtosis: float
+    low: float
+    high: float
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One feature, prediction or measure.
+
+    `edges` of a number: bin i holds edges[i - 1] <= x < edges[i], the first and last are open. `categories` are
+    sorted. `counts`: of each bin, missing and unseen last. `cardinality`: distinct present values.
+    """
+
+    kind: Kind
+    edges: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+    counts: tuple[int, ...]
+    cardinality: int
+    moments: Moments | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.counts) != self.unseen + 1:
+            raise ValueError(f"a field needs {self.unseen + 1} counts, got {len(self.counts)}")
+        if list(self.edges) != sorted(set(self.edges)) or list(self.categories) != sorted(set(self.categories)):
+            raise ValueError("edges and categories must rise")
+
+    @property
+    def missing(self) -> int:
+        """Index of the bin of missing values; that of unseen ones is the next."""
+        return len(self.edges) + 1 if self.kind == "number" else len(self.categories)
+
+    @property
+    def unseen(self) -> int:
+        return self.missing + 1
+
+    @property
+    def bins(self) -> int:
+        return self.missing + 2
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts)
+
+    @property
+    def missing_share(self) -> float:
+        return self.counts[self.missing] / max(self.rows, 1)
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fields of one model by name, and the clusters of its embeddings."""
+
+    version: Literal[1] = 1  # Of this layout.
+    fields: dict[str, Field]
+    embedding: Centroids | None = None
+
+    @property
+    def name(self) -> str:
+        """16 hexadecimal digits that change when anything in the profile does."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]
+
+
+def to_json(profile: Profile) -> bytes:
+    """Return the profile as indented JSON, fields sorted by name."""
+    return msgspec.json.format(msgspec.json.encode(profile, order="sorted"), indent=1) + b"\n"
+
+
+def from_json(data: bytes) -> Profile:
+    """Read what `to_json` wrote. ValueError (of msgspec, with the place) if it is no profile."""
+    try:
+        return msgspec.json.decode(data, type=Profile)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"is no profile: {error}") from error
