@@ -2,18 +2,16 @@
 
 import hashlib
 import math
-import re
 import tomllib
-from typing import Annotated, Any, NoReturn, TypeVar, get_args
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
 from operators.policy import (
     EVENT_FIELDS,
     FEEDBACK_FIELDS,
+    Commands,
     DeadLetters,
-    GoodKind,
     Measure,
     Policy,
     PolicyError,
@@ -22,29 +20,15 @@ from operators.policy import (
     Window,
     is_field,
 )
+from operators.policy_reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, convert
+from operators.policy_rules import ReleaseTable, rules_of
 
-UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-SPAN_MS_MAX = 366 * UNITS_MS["d"]  # Of windows and of the late horizon; times far from any event are no times.
-DURATION_ALLOWED = 'must be a duration such as "500ms", "10s", "5m", "1h", "30d"'
 FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *FEEDBACK_FIELDS))
 # Decimal digits kept of each measure: sums are integers, so that they do not depend on the order of adding.
 DIGITS = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 9}
 DIGITS_DEFAULT = 6
 
 SHAPE = ("time", "slices", "windows", "measures", "sli")  # What says which counts are kept.
-
-T = TypeVar("T")
-Name = Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
-
-
-class Duration:
-    """A span of time, in the policy text such as "10s", here in whole milliseconds."""
-
-    def __init__(self, text: str) -> None:
-        match = re.fullmatch(r"(\d{1,9})(ms|s|m|h|d)", text)
-        if match is None:
-            raise ValueError(DURATION_ALLOWED)
-        self.ms = int(match[1]) * UNITS_MS[match[2]]
 
 
 class _Idle(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -92,6 +76,9 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     measures: _Measures
     sli: dict[Name, Any] = {}
     dead_letters: DeadLetters = DeadLetters()
+    rule: list[dict[str, Any]] = []
+    release: ReleaseTable = ReleaseTable()
+    commands: Commands = Commands()
 
 
 def parse(text: str) -> Policy:
@@ -100,11 +87,11 @@ def parse(text: str) -> Policy:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError("policy", "", f"is not TOML: {error}") from error
-    file = _convert(raw, _File, "")
+    file = convert(raw, _File, "")
     _check_time(file, raw)
     if math.isnan(file.dead_letters.share_max):
         raise PolicyError("dead_letters.share_max", file.dead_letters.share_max, "must be between 0 and 1")
-    return Policy(
+    policy = Policy(
         pane_ms=file.time.pane.ms,
         disorder_ms=file.time.disorder.ms,
         late_horizon_ms=file.time.late_horizon.ms,
@@ -121,7 +108,10 @@ def parse(text: str) -> Policy:
         hash=_hash(raw),
         idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},
         shape=_shape(raw),
+        commands=file.commands,
     )
+    releases = file.release.checked(policy.pane_ms)
+    return msgspec.structs.replace(policy, rules=rules_of(file.rule, policy), releases=releases)
 
 
 def _shape(raw: dict[str, Any]) -> str:
@@ -132,36 +122,6 @@ def _shape(raw: dict[str, Any]) -> str:
 
 def _hash(raw: object) -> str:
     return hashlib.sha256(msgspec.json.encode(raw, order="sorted")).hexdigest()[:16]
-
-
-def _convert(raw: dict[str, Any], kind: type[T], prefix: str) -> T:
-    try:
-        return msgspec.convert(raw, kind, dec_hook=_duration)
-    except msgspec.ValidationError as error:
-        _raise_located(str(error), raw, prefix)
-
-
-def _duration(kind: type, value: object) -> Duration:
-    if kind is not Duration or not isinstance(value, str):
-        raise ValueError(DURATION_ALLOWED)
-    return Duration(value)
-
-
-def _raise_located(message: str, raw: dict[str, Any], prefix: str) -> NoReturn:
-    """Turn msgspec's "... - at `$.time.pane`" into a PolicyError with that key and its value."""
-    allowed, _, path = message.partition(" - at `")
-    path = re.sub(r"^(key` in `)?\$\.?", "", path).rstrip("`")
-    value: Any = raw
-    for part in re.findall(r"[^.\[\]]+", path):
-        value = value[int(part)] if isinstance(value, list) else value[part]
-    named = re.search(r"(unknown|missing required) field `([^`]*)`", allowed)
-    key = ".".join(part for part in (prefix, path, named[2] if named else "") if part)
-    if named:
-        value = value.get(named[2])
-        allowed = "is not a key of the policy" if named[1] == "unknown" else "is required"
-    if allowed.startswith("Invalid enum value"):
-        allowed = f"must be one of {', '.join(get_args(GoodKind))}"
-    raise PolicyError(key, value, allowed)
 
 
 def _check_time(file: _File, raw: dict[str, Any]) -> None:
@@ -235,7 +195,7 @@ def _sli(name: str, raw: Any) -> Sli:
         raise PolicyError(key, raw, "must be a table")
     if "name" in raw:
         raise PolicyError(f"{key}.name", raw["name"], "is not a key of the policy")
-    sli = _convert(raw, Sli, key)
+    sli = convert(raw, Sli, key)
     wants_limit = sli.good in ("at_most", "at_least")
     for part, value, wanted in (
         ("field", sli.field, wants_limit),

@@ -1,0 +1,218 @@
+"""The kinds of `[[rule]]` in a policy: which keys each has, what they default to, and what is refused."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from operators.control import Severity
+from operators.policy import Policy, PolicyError, Positive
+from operators.policy_reading import SPAN_MS_MAX, Duration, Name, span
+from operators.policy_tiers import TierTable, tiers_of
+from operators.rules import (
+    Absence,
+    Action,
+    BurnRate,
+    Canary,
+    Fallback,
+    Grain,
+    MeasureRule,
+    Scope,
+    Statistic,
+    Threshold,
+)
+
+RUNBOOKS = "infra/runbooks"  # Where the page of each kind is, unless a rule names another.
+Inner = Annotated[float, Meta(gt=0, lt=1)]
+Confidence = Annotated[float, Meta(ge=0.5, lt=1)]
+NONE = Duration("0s")
+
+
+class Key:
+    """The place of a rule in the policy, for what is said about it; `policy` is checked but for its rules."""
+
+    def __init__(self, prefix: str, raw: dict[str, Any], policy: Policy) -> None:
+        self.prefix, self.raw, self.policy = prefix, raw, policy
+
+    def refuse(self, key: str, allowed: str, value: object = None) -> PolicyError:
+        return PolicyError(f"{self.prefix}.{key}", self.raw.get(key) if value is None else value, allowed)
+
+    def span(self, key: str, time: Duration, least: int = 1) -> int:
+        """Return a time that must be a whole number of panes, and at least so many."""
+        pane = self.policy.pane_ms
+        if time.ms % pane or time.ms < least * pane:
+            raise self.refuse(key, f"must be a multiple of time.pane ({span(pane)})", time.text)
+        if time.ms > SPAN_MS_MAX:
+            raise self.refuse(key, "must be at most 366d", time.text)
+        return time.ms
+
+    def sli(self, key: str, name: str) -> str:
+        known = [sli.name for sli in self.policy.slis]
+        if name not in known:
+            raise self.refuse(key, f"must be one of the SLIs {', '.join(known) or '(there are none)'}", name)
+        return name
+
+    def grain(self, text: str) -> Grain:
+        dimensions, grains = self.policy.dimensions, self.policy.grains
+        names = [] if text == "*" else text.split(",")
+        grain = tuple(sorted(dimensions.index(name) for name in names if name in dimensions))
+        if len(grain) < len(names) or grain not in grains:
+            known = " ".join(f'"{",".join(dimensions[index] for index in each) or "*"}"' for each in grains)
+            raise self.refuse("slices", f"must be one of the reported slices {known}", text)
+        return grain
+
+
+class _Rule(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """What every kind has."""
+
+    name: Name
+    kind: str
+    action: Action = "alert"
+    slices: Annotated[tuple[str, ...], Meta(min_length=1)] = ("*",)
+    scope: Scope | None = None
+    runbook: str | None = None
+
+    def common(self, key: Key, scope: Scope = "version") -> dict[str, Any]:
+        """Return the fields of `rules.Rule`; `scope` is what it is unless the rule says otherwise."""
+        grains = tuple(key.grain(text) for text in self.slices)
+        for index, grain in enumerate(grains):
+            if grain in grains[:index]:
+                raise key.refuse("slices", "is named twice", self.slices[index])
+        scope = self.scope or scope
+        if scope == "model" and self.action != "alert":
+            raise key.refuse("scope", f'must be "version" with action = "{self.action}", which is done to a version')
+        runbook = f"{RUNBOOKS}/{self.kind}.md" if self.runbook is None else self.runbook
+        return {"name": self.name, "action": self.action, "grains": grains, "scope": scope, "runbook": runbook}
+
+
+class _Acting(_Rule, frozen=True, kw_only=True):
+    fallback: Fallback = "hold"
+
+
+class _Threshold(_Acting, frozen=True, kw_only=True):
+    sli: str
+    target: Inner
+    window: Duration
+    for_: Duration = msgspec.field(default=NONE, name="for")
+    confidence: Confidence = 0.99
+    severity: Severity = "ticket"
+
+    def rule(self, key: Key) -> Threshold:
+        return Threshold(
+            **self.common(key),
+            severity=self.severity,
+            fallback=self.fallback,
+            sli=key.sli("sli", self.sli),
+            target=self.target,
+            window_ms=key.span("window", self.window),
+            for_ms=key.span("for", self.for_, 0),
+            confidence=self.confidence,
+        )
+
+
+class _BurnRate(_Acting, frozen=True, kw_only=True):
+    """It has no severity: each tier has its own."""
+
+    sli: str
+    target: Inner
+    period: Duration = Duration("30d")
+    tiers: Annotated[list[TierTable], Meta(min_length=1)] | None = None
+    confidence: Confidence = 0.99
+
+    def rule(self, key: Key) -> BurnRate:
+        period = key.span("period", self.period)
+        return BurnRate(
+            **self.common(key),
+            fallback=self.fallback,
+            sli=key.sli("sli", self.sli),
+            target=self.target,
+            period_ms=period,
+            tiers=tiers_of(self.tiers, f"{key.prefix}.tiers", self.target, period, key.policy.pane_ms),
+            confidence=self.confidence,
+        )
+
+
+class _Measure(_Acting, frozen=True, kw_only=True):
+    measure: str
+    statistic: Statistic
+    window: Duration
+    at_most: float | None = None
+    at_least: float | None = None
+    for_: Duration = msgspec.field(default=NONE, name="for")
+    n_min: Positive = 100
+    severity: Severity = "ticket"
+
+    def rule(self, key: Key) -> MeasureRule:
+        sizes = [window.size_ms for window in key.policy.windows]
+        known = [measure.name for measure in key.policy.measures]
+        if self.scope == "model":
+            raise key.refuse("scope", 'must be "version" with kind = "measure": [windows] are kept of each version')
+        if self.measure not in known:
+            raise key.refuse("measure", f"must be one of measures.names: {', '.join(known) or '(there are none)'}")
+        if self.window.ms not in sizes:
+            windows = ", ".join(span(size) for size in sorted(set(sizes))) or "(there are none)"
+            raise key.refuse("window", f"must be one of the sizes in [windows]: {windows}")
+        if self.at_most is None and self.at_least is None:
+            raise key.refuse("at_most", "is required, or at_least")
+        if self.at_most is not None and self.at_least is not None and self.at_least > self.at_most:
+            raise key.refuse("at_least", f"must be at most at_most ({self.at_most:g})")
+        return MeasureRule(
+            **self.common(key),
+            severity=self.severity,
+            fallback=self.fallback,
+            measure=self.measure,
+            statistic=self.statistic,
+            window_ms=self.window.ms,
+            at_most=self.at_most,
+            at_least=self.at_least,
+            for_ms=key.span("for", self.for_, 0),
+            n_min=self.n_min,
+        )
+
+
+class _Absence(_Rule, frozen=True, kw_only=True):
+    after: Duration
+    severity: Severity = "ticket"
+
+    def rule(self, key: Key) -> Absence:
+        if self.action != "alert":
+            raise key.refuse("action", 'must be "alert" with kind = "absence": no traffic says nothing of a version')
+        common = self.common(key, "model")
+        return Absence(**common, severity=self.severity, after_ms=key.span("after", self.after))
+
+
+class _Canary(_Acting, frozen=True, kw_only=True):
+    slis: Annotated[list[str], Meta(min_length=1)]
+    alpha: Inner = 0.05
+    tolerance: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    margin: Inner = 0.01
+    slice_action: Action = "hold"
+    severity: Severity = "ticket"
+
+    def rule(self, key: Key) -> Canary:
+        if self.scope == "model":
+            raise key.refuse("scope", 'must be "version" with kind = "canary", which compares two')
+        for index, name in enumerate(self.slis):
+            if key.sli("slis", name) in self.slis[:index]:
+                raise key.refuse("slis", "is named twice", name)
+        if self.margin < self.tolerance:
+            raise key.refuse("margin", f"must be at least tolerance ({self.tolerance:g})", self.margin)
+        return Canary(
+            **self.common(key),
+            severity=self.severity,
+            fallback=self.fallback,
+            slis=tuple(self.slis),
+            alpha=self.alpha,
+            tolerance=self.tolerance,
+            margin=self.margin,
+            slice_action=self.slice_action,
+        )
+
+
+KINDS: dict[str, type[_Threshold | _BurnRate | _Measure | _Absence | _Canary]] = {
+    "threshold": _Threshold,
+    "burn_rate": _BurnRate,
+    "measure": _Measure,
+    "absence": _Absence,
+    "canary": _Canary,
+}

@@ -1,0 +1,74 @@
+"""Read `[[rule]]` and `[release]` of a policy: a fault is named by its key, its value and what is allowed there.
+
+A rule's keys stand under its name, as in `rule.canary.alpha`, or under its place where it has none: `rule[2].name`.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from operators.policy import Policy, PolicyError, Releases
+from operators.policy_kinds import KINDS, Key
+from operators.policy_reading import NAME, SPAN_MS_MAX, Duration, convert, span
+from operators.rules import AnyRule
+
+
+class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[release]`; see `policy.Releases`."""
+
+    settle: Duration = Duration("5m")
+    applied_share: Annotated[float, Meta(ge=0, lt=1)] = 0.01
+    share_window: Duration = Duration("1m")
+    deadline: Duration = Duration("15m")
+    cooldown: Duration = Duration("5m")
+    known: Duration = Duration("7d")
+
+    def checked(self, pane_ms: int) -> Releases:
+        """Return it with times in ms. PolicyError where one is no time that panes can tell."""
+        times = {name: getattr(self, name) for name in ("settle", "share_window", "deadline", "cooldown", "known")}
+        for name, time in times.items():
+            least = pane_ms if name in ("share_window", "deadline", "known") else 0
+            if time.ms % pane_ms or time.ms < least:
+                raise PolicyError(f"release.{name}", time.text, f"must be a multiple of time.pane ({span(pane_ms)})")
+            if time.ms > SPAN_MS_MAX:
+                raise PolicyError(f"release.{name}", time.text, "must be at most 366d")
+        if math.isnan(self.applied_share):
+            raise PolicyError("release.applied_share", self.applied_share, "must be at least 0 and below 1")
+        return Releases(applied_share=self.applied_share, **{f"{name}_ms": time.ms for name, time in times.items()})
+
+
+def rules_of(tables: list[dict[str, Any]], policy: Policy) -> tuple[AnyRule, ...]:
+    """Return the rules of the `[[rule]]` tables; `policy` is the rest of it, checked."""
+    rules: list[AnyRule] = []
+    for index, raw in enumerate(tables):
+        name = raw.get("name")
+        good = isinstance(name, str) and re.fullmatch(NAME, name)
+        if good and any(name == rule.name for rule in rules):
+            raise PolicyError(f"rule[{index}].name", name, "is named twice")
+        rules.append(_rule(Key(f"rule.{name}" if good else f"rule[{index}]", raw, policy)))
+    return tuple(rules)
+
+
+def _rule(key: Key) -> AnyRule:
+    kind = key.raw.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise key.refuse("kind", f"must be one of {', '.join(KINDS)}")
+    for path, number in _numbers("", key.raw):
+        if not math.isfinite(number):
+            raise PolicyError(f"{key.prefix}{path}", number, "must be a finite number")
+    return convert(key.raw, KINDS[kind], key.prefix).rule(key)
+
+
+def _numbers(path: str, value: object) -> Iterator[tuple[str, float]]:
+    if isinstance(value, float):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from _numbers(f"{path}.{name}", part)
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _numbers(f"{path}[{index}]", part)
