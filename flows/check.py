@@ -3,11 +3,12 @@
 from rich.console import Console
 from rich.table import Table
 
+from flows.check_rules import rules_table
 from operators.policy import Policy, Sli
 
 
 def print_policy(policy: Policy, console: Console) -> None:
-    """Print the panes, slices, windows, measures and SLIs of a policy."""
+    """Print the panes, slices, windows, measures, SLIs and rules of a policy."""
     console.print(f"policy {policy.hash} is valid", highlight=False)
     facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     facts.add_row("panes", f"{_span(policy.pane_ms)}, closed {_span(policy.disorder_ms)} after their end")
@@ -21,6 +22,9 @@ def print_policy(policy: Policy, console: Console) -> None:
     for sli in policy.slis:
         facts.add_row(f"SLI {sli.name}", f"good: {_rule(sli)}")
     console.print(facts)
+    if policy.rules:
+        console.print()
+        console.print(rules_table(policy))
 
 
 def _grain(policy: Policy, grain: tuple[int, ...]) -> str:

@@ -39,7 +39,7 @@ def hits_below(n: Ints, limit: float, confidence: float) -> Ints:
     """Return the most hits of n (K,) that are surely below `limit`, -1 where not even none are.
 
     >>> hits_below(np.array([1, 2, 15, 1_000]), 0.95, 0.99).tolist()
-    [-1, 0, 11, 933]
+    [-1, 0, 11, 932]
     """
     low, high = np.full_like(n, -1), n.copy()  # `low` is below, or -1; `high` is not: no hits of n are below with n.
     while (high - low > 1).any():

@@ -1,0 +1,103 @@
+"""The rules of a policy in words, each with the smallest harm that it can see."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from rich.table import Table
+
+from operators.policy import Policy
+from operators.policy_reading import span
+from operators.rules import Absence, AnyRule, BurnRate, Canary, Grain, MeasureRule, Threshold
+from operators.verdict.tails import hits_below
+
+SIZES = (1, 10, 100, 1_000)  # Events in a window, for which the smallest harm is said.
+# What a canary is measured to need beyond ln(1 / alpha) to learn the size and the beginning of the damage, in nats.
+LEARNING = 1.4
+SHARE = 0.1  # Of the traffic, for the figures of a canary.
+
+
+def rules_table(policy: Policy) -> Table:
+    """Return a row for each rule: when it is BAD, what it can see, what it leads to."""
+    table = Table("rule", "judges", "BAD when", "can see", "then", box=None, padding=(0, 2, 1, 0), header_style="bold")
+    for rule in policy.rules:
+        table.add_row(rule.name, _judged(rule, policy), when(rule), "\n".join(detects(rule)), _then(rule))
+    return table
+
+
+def when(rule: AnyRule) -> str:
+    """Say what makes a rule BAD."""
+    match rule:
+        case Threshold():
+            lasting = f" for {span(rule.for_ms)}" if rule.for_ms else ""
+            return f"{rule.sli} surely below {rule.target:.6g} over {span(rule.window_ms)}{lasting}"
+        case BurnRate():
+            return f"the {span(rule.period_ms)} budget of {rule.sli} {rule.target:.6g} burns too fast, surely"
+        case MeasureRule():
+            limits = (("above", rule.at_most), ("below", rule.at_least))
+            beyond = " or ".join(f"{word} {limit:.6g}" for word, limit in limits if limit is not None)
+            lasting = f" for {span(rule.for_ms)}" if rule.for_ms else ""
+            return f"{rule.statistic} of {rule.measure} {beyond} over {span(rule.window_ms)}{lasting}"
+        case Absence():
+            return f"STALE: had events, and none for {span(rule.after_ms)}"
+        case Canary():
+            by = f" by more than {rule.tolerance:.6g}" if rule.tolerance else ""
+            return f"a candidate is worse than its baseline{by} in {', '.join(rule.slis)}; wrongly in {rule.alpha:.6g}"
+
+
+def detects(rule: AnyRule) -> Iterator[str]:
+    """Yield what is the smallest harm that a rule can see, line by line."""
+    match rule:
+        case Threshold():
+            for n, most in zip(SIZES, hits_below(np.array(SIZES), rule.target, rule.confidence).tolist(), strict=True):
+                yield f"of {n:,}: " + ("nothing" if most < 0 else f"{most / n:.1%} good")
+        case BurnRate():
+            yield from (_tier(rule, index) for index in range(len(rule.tiers)))
+        case MeasureRule():
+            yield f"from {rule.n_min:,} values on"
+        case Absence():
+            yield "a log that moves on without it"
+        case Canary():
+            # With so many SLIs each has its part of alpha.
+            needed = math.log(len(rule.slis) / rule.alpha) + LEARNING
+            for times in (2, 3, 5):
+                yield f"x{times}: {needed / _nats(times):,.0f} bad events"
+            yield f"(of both, at {SHARE:.0%} of the traffic)"
+
+
+def _tier(rule: BurnRate, index: int) -> str:
+    tier = rule.tiers[index]
+    limit = tier.factor * (1.0 - rule.target)
+    sizes = np.array([10, 100, 1_000])
+    fewest = sizes - hits_below(sizes, 1.0 - limit, rule.confidence)
+    seen = ", ".join(f"{few} of {n:,}" for few, n in zip(fewest.tolist(), sizes.tolist(), strict=True) if few <= n)
+    windows = f"{span(tier.long_ms)} and {span(tier.short_ms)}"
+    return f"{tier.severity}: x{tier.factor:.4g}, {limit:.2%} bad in {windows}; {seen or 'nothing below 1,000'}"
+
+
+def _nats(times: float) -> float:
+    """Return the evidence in a bad event, of either version, when the candidate's bad ratio is `times` the baseline's.
+
+    It is KL(share under the damage || share of traffic) of the candidate among bad events, which are rare.
+    """
+    share = SHARE * times / (SHARE * times + 1.0 - SHARE)
+    return share * math.log(share / SHARE) + (1.0 - share) * math.log((1.0 - share) / (1.0 - SHARE))
+
+
+def _judged(rule: AnyRule, policy: Policy) -> str:
+    whose = "all versions" if rule.scope == "model" else "each version"
+    return "\n".join([whose, *(_slice(grain, policy) for grain in rule.grains)])
+
+
+def _slice(grain: Grain, policy: Policy) -> str:
+    return ",".join(policy.dimensions[index] for index in grain) or "*"
+
+
+def _then(rule: AnyRule) -> str:
+    severity = "" if isinstance(rule, BurnRate) else f" ({rule.severity})"
+    lines = [f"{rule.action}{severity}"]
+    if isinstance(rule, Canary) and len(rule.grains) > 1:
+        lines.append(f"{rule.slice_action} in a slice")
+    if "rollback" in (rule.action, getattr(rule, "slice_action", "")):
+        lines.append(f"else {rule.fallback}")
+    return "\n".join(lines)
