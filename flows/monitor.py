@@ -1,4 +1,4 @@
-"""The main dataflow: events and feedback in; aggregates, feedback and dead letters out. Wiring, no arithmetic."""
+"""The main dataflow: events, feedback and commands in; aggregates, verdicts, control events and dead letters out."""
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
@@ -8,9 +8,11 @@ from bytewax.outputs import Sink
 from prometheus_client import CollectorRegistry
 
 from operators.connectors.source import Item
-from operators.guard import close_panes, hold_panes, slide_windows, write_panes
+from operators.control import ControlEvent
+from operators.guard import close_panes, hold_panes, judge, slide_windows, write_panes, write_windows
 from operators.metrics import Metrics
 from operators.policy import Policy
+from operators.release.judged_rows import judged_rows
 from operators.rows import Rows
 from operators.window.panes import ShardInput
 
@@ -20,11 +22,14 @@ def build(
     source: Source[Item],
     rows: Sink[tuple[str, Rows]],
     dead: Sink[tuple[str, Rows]],
+    control: Sink[tuple[str, ControlEvent]],
     metrics: Metrics | None = None,
     *,
     recover: bool = False,
 ) -> Dataflow:
     """Return the dataflow; `rows` gets the rows of every table, `dead` those of dead_letter once more.
+
+    `control` gets the control events.
 
     With `recover` its steps save their state for a recovery store.
     """
@@ -39,9 +44,15 @@ def build(
     # (shard, Closed)
     panes = write_panes("pane_rows", closed, policy)
     held = hold_panes("ring", closed, policy) if recover else closed
-    windows = slide_windows("windows", held, policy, recover)
+    moved = slide_windows("windows", held, policy, recover)
+    # (shard, Moved)
+    windows = write_windows("window_rows", moved, policy)
+    judged = judge("judge", moved, policy, metrics, recover)
+    # (shard, Judged)
+    verdicts = op.flat_map_value("verdict_rows", judged, lambda each: judged_rows(each, policy))
     # (shard, Rows)
-    op.output("clickhouse", op.merge("rows", stored, panes, windows), rows)
+    op.output("clickhouse", op.merge("rows", stored, panes, windows, verdicts), rows)
+    op.output("control", op.flat_map_value("events", judged, lambda each: each.events), control)
     op.output("dead_letters", op.filter("letters", stored, lambda item: item[1].table == "dead_letter"), dead)
     return flow
 

@@ -1,4 +1,4 @@
-"""A bounded run over files, without a broker: embedded ClickHouse, dead letters and a summary under one folder."""
+"""A bounded run over files, without a broker: embedded ClickHouse, control events, dead letters and a summary."""
 
 import fcntl
 import logging
@@ -16,19 +16,22 @@ from flows import monitor, settings
 from flows.logs import LOGGER
 from flows.summary import Recorder, Summary
 from operators.connectors.clickhouse import ClickHouseSink
-from operators.connectors.files import DeadLetterFile, FileReader
+from operators.connectors.files import FileReader, LineFile
 from operators.connectors.inserter import Retry
 from operators.connectors.migrations import migrate
 from operators.connectors.source import Input, MonitorSource, Observe, Watch
 from operators.connectors.stop import Stop
+from operators.control import ControlEvent
 from operators.ingest.columns import Stream
 from operators.ingest.commands import Credentials
+from operators.ingest.item_rows import letters_of
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
 from operators.policy import Policy
 
 LOCK = ".lock"
 DEAD_LETTERS = "deadletter.ndjson"
+CONTROL = "control.ndjson"
 log = logging.getLogger(LOGGER)
 # An engine in this process does not come back like a server: what does not pass soon, such as a full disk, stays.
 RETRY = Retry(deadline_s=10.0)
@@ -106,6 +109,7 @@ def run(
         url = settings.embedded(out)
         migrate(url, settings.migrations())
         (out / DEAD_LETTERS).touch()
+        (out / CONTROL).touch()
         source = MonitorSource(
             inputs,
             policy,
@@ -113,7 +117,9 @@ def run(
             watch=Watch(batch=observe, epoch_ended=lambda name, seconds: metrics.add("epoch_seconds", seconds, name)),
         )
         sink = ClickHouseSink(url, recorder.refuse, observe=recorder.stored, fail=stop.fail, retry=RETRY)
-        flow = monitor.build(policy, source, sink, DeadLetterFile(out / DEAD_LETTERS, stop), metrics)
+        letters = LineFile(out / DEAD_LETTERS, letters_of, stop)
+        control = LineFile[ControlEvent](out / CONTROL, lambda event: [msgspec.json.encode(event)], stop)
+        flow = monitor.build(policy, source, sink, letters, control, metrics)
         cli_main(flow, epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
         summary.seconds = round(time.monotonic() - began, 3)
         summary.complete = not stop.requested

@@ -1,4 +1,4 @@
-"""The long-running worker: events, feedback and commands from Kafka, rows to ClickHouse, dead letters to Kafka.
+"""The long-running worker: Kafka in; rows to ClickHouse, control events and dead letters to Kafka.
 
 Its state is exactly-once: offsets, panes and windows are saved together when an epoch ends, after the sinks have
 stored what it wrote. Whatever cannot be stored stops the worker before that, and a restart does the epoch again.
@@ -19,6 +19,7 @@ from flows import health, monitor, recovery, settings
 from flows.logs import LOGGER
 from flows.summary import count_batch, count_stored
 from operators.connectors.clickhouse import ClickHouseSink
+from operators.connectors.control_events import to_control
 from operators.connectors.dead_letters import to_topic
 from operators.connectors.inserter import Poison, Retry, Stats
 from operators.connectors.kafka import OffsetPublisher, Partition, new_partitions, partitions_of
@@ -97,8 +98,9 @@ def _flow(
     url = settings.store(where, None)
     rows = ClickHouseSink(url, watcher.refused, parts=PARTS, retry=retry, observe=watcher.stored)
     letters = KafkaProducerSink(where.kafka, to_topic(where.deadletter_topic), parts=PARTS)
+    control = KafkaProducerSink(where.kafka, to_control(where.control_topic), parts=PARTS)
     log.info("worker begins", extra={"fields": {"partitions": len(partitions), "policy": policy.hash}})
-    return monitor.build(policy, source, rows, letters, metrics, recover=True)
+    return monitor.build(policy, source, rows, letters, control, metrics, recover=True)
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -113,9 +115,7 @@ def name_of(place: Partition) -> str:
     return f"{place[0]}/{place[1]}"
 
 
-def _input(
-    where: settings.Settings, policy: Policy, place: Partition, start: Start, credentials: Credentials
-) -> Input:
+def _input(where: settings.Settings, policy: Policy, place: Partition, start: Start, credentials: Credentials) -> Input:
     topic, number = place
     stream = _streams(where)[topic]
 

@@ -14,11 +14,14 @@ from bytewax.operators import KeyedStream, StatefulBatchLogic
 
 from operators.metrics import Metrics
 from operators.policy import Policy
+from operators.release.judge import Judge, Judged
+from operators.release.judge import State as JudgeState
 from operators.rows import Rows
 from operators.window.pane_rows import pane_rows
 from operators.window.panes import Ask, Closed, PaneItem, Panes, Saved, ShardInput, slots_of
 from operators.window.recall import Reached, RecalledWindows, Slot, Told
 from operators.window.window_rows import QUANTILES, window_rows
+from operators.window.windows import Moved
 
 T = TypeVar("T")
 
@@ -86,21 +89,36 @@ class _SlotLogic(StatefulBatchLogic[PaneItem, PaneItem | Told, bytes]):
         return dumps(self._slot.held, self._policy)
 
 
-class _WindowsLogic(StatefulBatchLogic[PaneItem | Told, Rows, bytes | None]):
+class _WindowsLogic(StatefulBatchLogic[PaneItem | Told, Moved, bytes | None]):
     def __init__(self, windows: RecalledWindows, policy: Policy, recover: bool) -> None:
         self._windows = windows
         self._policy = policy
         self._recover = recover
 
-    def on_batch(self, values: list[PaneItem | Told]) -> tuple[list[Rows], bool]:
-        rows: list[Rows] = []
-        for value in values:
-            for counts in self._windows.push(value):
-                rows += window_rows(counts, self._policy)
-        return rows, StatefulBatchLogic.RETAIN
+    def on_batch(self, values: list[PaneItem | Told]) -> tuple[list[Moved], bool]:
+        return [moved for value in values for moved in self._windows.push(value)], StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> bytes | None:
         return dumps(self._windows.reached, self._policy) if self._recover else None
+
+
+class _JudgeLogic(StatefulBatchLogic[Moved, Judged, bytes | None]):
+    def __init__(self, judge: Judge, metrics: Metrics, recover: bool) -> None:
+        self._judge = judge
+        self._metrics = metrics
+        self._recover = recover
+
+    def on_batch(self, values: list[Moved]) -> tuple[list[Judged], bool]:
+        out = [judged for value in values for judged in self._judge.push(value)]
+        for judged in out:
+            for verdict in judged.verdicts:
+                self._metrics.add("verdicts", 1, verdict.word)
+            for event in judged.events:
+                self._metrics.add("control_events", 1, event.type)
+        return out, StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> bytes | None:
+        return dumps(self._judge.state, self._judge.policy) if self._recover else None
 
 
 @operator
@@ -144,11 +162,31 @@ def write_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> Keye
 
 
 @operator
-def slide_windows(step_id: str, up: KeyedStream[PaneItem | Told], policy: Policy, recover: bool) -> KeyedStream[Rows]:
-    """(shard, closed pane) in; (shard, rows of the window tables) out, in order of panes."""
+def slide_windows(step_id: str, up: KeyedStream[PaneItem | Told], policy: Policy, recover: bool) -> KeyedStream[Moved]:
+    """(shard, closed pane) in; (shard, closed pane with the windows that end) out, in order of panes."""
 
     def build(saved: bytes | None) -> _WindowsLogic:
         windows = RecalledWindows(policy, tuple(QUANTILES.values()), loads(saved, Reached, policy))
         return _WindowsLogic(windows, policy, recover)
 
     return op.stateful_batch("slide", up, build)
+
+
+@operator
+def write_windows(step_id: str, up: KeyedStream[Moved], policy: Policy) -> KeyedStream[Rows]:
+    """(shard, closed pane with its windows) in; (shard, rows of the window tables) out."""
+
+    def rows(moved: Moved) -> list[Rows]:
+        return [some for counts in moved.windows for some in window_rows(counts, policy)]
+
+    return op.flat_map_value("rows", up, rows)
+
+
+@operator
+def judge(step_id: str, up: KeyedStream[Moved], policy: Policy, metrics: Metrics, recover: bool) -> KeyedStream[Judged]:
+    """(shard, closed pane with its windows) in, in order; (shard, verdicts that changed and control events) out."""
+
+    def build(saved: bytes | None) -> _JudgeLogic:
+        return _JudgeLogic(Judge(policy, loads(saved, JudgeState, policy)), metrics, recover)
+
+    return op.stateful_batch("decide", up, build)

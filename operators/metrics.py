@@ -17,6 +17,8 @@ Name = Literal[
     "epoch_seconds",
     "lag",
     "idle",
+    "verdicts",
+    "control_events",
     "sink_rows",
     "sink_retries",
     "sink_rejects",
@@ -44,6 +46,8 @@ METRICS: dict[Name, Metric] = {
     "idle": Metric(
         kind=Counter, meaning="Times a silent partition was left out, so that panes could close.", label="source"
     ),
+    "verdicts": Metric(kind=Counter, meaning="Verdicts that changed.", label="verdict"),
+    "control_events": Metric(kind=Counter, meaning="Control events that were said.", label="type"),
     "sink_rows": Metric(kind=Counter, meaning="Rows that ClickHouse has stored.", label="table"),
     "sink_retries": Metric(kind=Counter, meaning="Inserts sent again after a fault."),
     "sink_rejects": Metric(kind=Counter, meaning="Rows that ClickHouse refused for what they hold.", label="table"),

@@ -23,6 +23,8 @@ Kind = Literal[
 
 SERIES: dict[str, Kind] = {"model": "string", "version": "string", "slice": "string", "dims": "map"}
 
+MODEL: dict[str, Kind] = {"model": "string", "version": "string"}
+
 # `arrival` is the start of the pane in which the events came in: for late rows (late = 1) the pane that their
 # partition had reached, else `pane_start`. So a late row too is written once, when `arrival` closes.
 PANE: dict[str, Kind] = {
@@ -93,6 +95,46 @@ TABLES: dict[str, dict[str, Kind]] = {
         "request_ts": "time_ms?",
         "prediction": "string",
         "score": "float64?",
+    }
+    | VERSION,
+    "verdict": SERIES
+    | {
+        "rule": "string",
+        "sli": "string",
+        "at": "time_ms",
+        "verdict": "string",
+        "good": "uint64",
+        "bad": "uint64",
+        "value": "float64?",
+        "lower": "float64?",
+        "upper": "float64?",
+        "since": "time_ms?",
+        "evidence": "string",
+        "policy": "string",
+    }
+    | VERSION,
+    "control": MODEL
+    | {
+        "id": "string",
+        "revision": "uint64",
+        "type": "string",
+        "state": "string",
+        "at": "time_ms",
+        "pin": "string",
+        "rule": "string",
+        "severity": "string",
+        "reason": "string",
+        "slices": "string",
+        "evidence": "string",
+        "diff": "string",
+        "runbook": "string",
+        "policy": "string",
+        "silenced": "uint8",
+        "acked": "uint8",
+        "onset": "time_ms?",
+        "detected": "time_ms?",
+        "applied": "time_ms?",
+        "recovered": "time_ms?",
     }
     | VERSION,
     "dead_letter": {

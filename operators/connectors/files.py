@@ -1,25 +1,24 @@
-"""Files of newline-delimited JSON, plain, .gz or .zst: read in blocks; and dead letters written as such a file."""
+"""Files of newline-delimited JSON, plain, .gz or .zst: read in blocks, and written."""
 
 import errno
 import gzip
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TypeVar, cast
 
 import numpy as np
 from backports import zstd
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from operators.connectors.stop import Stop
-from operators.ingest.item_rows import letters_of
 from operators.ingest.messages import Messages
-from operators.rows import Rows
 
 BLOCK_BYTES = 1 << 20  # Read at once; larger blocks fall out of the processor's caches.
 LINES_MIN = 20_000  # Handed on at once, if there are as many: some 40 ms of work;
 BYTES_MAX = 32 << 20  # or so many bytes, where lines are long.
 
+Item = TypeVar("Item")
 Advanced = Callable[[int], None]  # Called with the bytes of the file, as it lies on disk, that were read.
 
 
@@ -97,28 +96,30 @@ class FileReader:
         self._raw.close()
 
 
-class DeadLetterFile(FixedPartitionedSink[Rows, None]):
-    """(source, Rows of table dead_letter) in; one JSON object a line, written when the epoch closes."""
+class LineFile(FixedPartitionedSink[Item, None]):
+    """(key, item) in; what `encode` makes of items, one JSON object a line, written when the epoch closes."""
 
-    def __init__(self, path: Path, stop: Stop) -> None:
+    def __init__(self, path: Path, encode: Callable[[Item], Iterable[bytes]], stop: Stop) -> None:
         self._path = path
+        self._encode = encode
         self._stop = stop
 
     def list_parts(self) -> list[str]:
         return ["0"]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_DeadLetterPart":
-        return _DeadLetterPart(self._path, self._stop)
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_LinePart[Item]":
+        return _LinePart(self._path, self._encode, self._stop)
 
 
-class _DeadLetterPart(StatefulSinkPartition[Rows, None]):
-    def __init__(self, path: Path, stop: Stop) -> None:
+class _LinePart(StatefulSinkPartition[Item, None]):
+    def __init__(self, path: Path, encode: Callable[[Item], Iterable[bytes]], stop: Stop) -> None:
         self._file = path.open("ab")
+        self._encode = encode
         self._stop = stop
         self._lines: list[bytes] = []
 
-    def write_batch(self, values: list[Rows]) -> None:
-        self._lines += [letter + b"\n" for rows in values for letter in letters_of(rows)]
+    def write_batch(self, values: list[Item]) -> None:
+        self._lines += [line + b"\n" for value in values for line in self._encode(value)]
 
     def snapshot(self) -> None:
         try:

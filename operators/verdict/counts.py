@@ -13,9 +13,10 @@ ALL_VERSIONS = "*"
 
 
 class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """One closed pane: `slots` (W,) are the series with events, each once and rising; `events` (W,), `slis` (W, S, 3).
+    """One closed pane: `slots` (W,) are the series that something came in for, each once and rising.
 
-    A pane without events has W = 0.
+    `events` (W,) counts requests, 0 where there was only feedback; `slis` (W, S, 3) good, bad, neither. A pane in which
+    nothing came in has W = 0.
     """
 
     pane: int
@@ -48,10 +49,12 @@ class Roster:
         ordered = flat[order]
         starts = np.flatnonzero(runs_of(ordered))
         source = order // parents.shape[1]
+        # Every request has an outcome, feedback has none.
+        requests = np.bincount(part.outcomes[:, 0], weights=part.outcomes[:, 2], minlength=part.rows).astype(np.int64)
         return PaneCounts(
             pane=pane,
             slots=ordered[starts],
-            events=np.add.reduceat(part.events[source], starts),
+            events=np.add.reduceat(requests[source], starts),
             slis=np.add.reduceat(part.slis[source], starts, axis=0),
         )
 

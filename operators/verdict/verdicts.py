@@ -27,7 +27,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 class Evaluator(Protocol):
     """Judges all series of a shard by one rule, pane by pane; what it keeps is in arrays by slot, and pickles."""
 
-    rule: AnyRule
+    @property
+    def rule(self) -> AnyRule:
+        """What it judges by."""
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[Reported]) -> list[Verdict]:
         """Take the next pane, empty ones too, and the policy's windows that end with it; return what changed.

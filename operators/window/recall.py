@@ -15,9 +15,8 @@ from operators.policy import Policy
 from operators.window.packing import pack, unpack
 from operators.window.panes import Ask, Closed, PaneItem, Recall
 from operators.window.partial import Partial
-from operators.window.sliding import WindowCounts
 from operators.window.watermark import NEVER
-from operators.window.windows import Windows
+from operators.window.windows import Moved, Windows
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,8 +61,8 @@ class RecalledWindows:
         self._told: dict[int, Partial] = {}
         self._early: dict[int, Closed] = {}  # By order: panes whose turn has not come.
 
-    def push(self, item: PaneItem | Told) -> Iterator[WindowCounts]:
-        """Take an item; yield the windows that end with the panes whose turn has come."""
+    def push(self, item: PaneItem | Told) -> Iterator[Moved]:
+        """Take an item; yield the panes whose turn has come, each with the windows that end with it."""
         if isinstance(item, Recall):
             self._recall = item
         elif isinstance(item, Told):
@@ -73,8 +72,9 @@ class RecalledWindows:
         if self._waiting and not self._rebuilt():
             return
         while (closed := self._early.pop(self.reached.order, None)) is not None:
-            yield from self.windows.push(closed)
+            windows = tuple(self.windows.push(closed))
             self.reached = Reached(order=closed.order + 1, pane=closed.pane)
+            yield Moved(closed=closed, windows=windows)
 
     def _rebuilt(self) -> bool:
         if self._recall is None or len(self._told) < len(self._recall.panes):

@@ -16,6 +16,14 @@ from operators.window.sliding import RunningWindow, WindowCounts, roll_up
 from operators.window.slots import Slots
 from operators.window.watermark import NEVER
 
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """A closed pane, and the windows that ended with it or in the quiet panes before it."""
+
+    closed: Closed
+    windows: Sequence[WindowCounts]
+
+
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
 
 

@@ -60,7 +60,7 @@ def whole_job(*paths: Path) -> None:
     policy = settings.load_policy(settings.Settings().policy)
     stop = Stop()
     source = MonitorSource([file_input(path, policy) for path in paths], policy, stop=stop, watch=Watch())
-    flow = monitor.build(policy, source, Discard(), Discard())
+    flow = monitor.build(policy, source, Discard(), Discard(), Discard())
     run_main(flow, epoch_interval=timedelta(seconds=1))  # type: ignore[no-untyped-call]  # A native function.
     if stop.error is not None:
         raise stop.error

@@ -73,6 +73,6 @@ def _from_kafka(config: KafkaConfig, topic: str) -> None:
 
     inputs = [opened(number) for number in range(PARTITIONS)]
     source = MonitorSource(inputs, policy, stop=stop, watch=Watch(batch=taken))
-    flow = monitor.build(policy, source, Discard(), Discard())
+    flow = monitor.build(policy, source, Discard(), Discard(), Discard())
     run_main(flow, epoch_interval=timedelta(seconds=1))  # type: ignore[no-untyped-call]
     assert left[0] == 0, stop.error

@@ -38,7 +38,7 @@ def _run(number: int, addresses: str, paths: Sequence[Path]) -> None:
     inputs = [file_input(path, policy) for path in paths]
     several = addresses != "-"
     source = MonitorSource(inputs, policy, stop=Stop(), watch=Watch(), epoch_s=EPOCH_S if several else 0.0)
-    flow = monitor.build(policy, source, Discard(), Discard())
+    flow = monitor.build(policy, source, Discard(), Discard(), Discard())
     began = time.perf_counter()
     cli_main(  # type: ignore[no-untyped-call]
         flow,

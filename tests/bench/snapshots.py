@@ -75,7 +75,7 @@ def _run(policy: Policy, batches: list[list[bytes]], store: object) -> float:
     inputs = [Input(name="events", stream="events", open=lambda _: _EpochReader(batches))]
     recover = store is not None
     source = MonitorSource(inputs, policy, stop=Stop(), watch=Watch(), recover=recover)
-    flow = monitor.build(policy, source, Discard(), Discard(), recover=recover)
+    flow = monitor.build(policy, source, Discard(), Discard(), Discard(), recover=recover)
     began = time.perf_counter()
     # With an interval of zero every batch is an epoch of its own.
     run_main(flow, epoch_interval=timedelta(0), recovery_config=store)  # type: ignore[no-untyped-call]

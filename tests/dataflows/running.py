@@ -12,16 +12,19 @@ from bytewax.testing import TestingSink, run_main
 from flows import monitor
 from operators.connectors.source import Input, MonitorSource, Watch
 from operators.connectors.stop import Stop
+from operators.control import ControlEvent
 from operators.guard import shard_key
 from operators.ingest.item_rows import dead_letter_rows, feedback_rows
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Batch, Partition
 from operators.policy import Policy
+from operators.release.judge import Judge
+from operators.release.judged_rows import judged_rows
 from operators.rows import Coded, Ragged, Rows
 from operators.window.pane_rows import pane_rows
 from operators.window.panes import Closed, Panes, ShardInput
 from operators.window.window_rows import QUANTILES, window_rows
-from operators.window.windows import Windows
+from operators.window.windows import Moved, Windows
 from tests.dataflows.making import received
 from tests.oracle import Log
 
@@ -105,6 +108,7 @@ class Ran(msgspec.Struct, kw_only=True):
     letters: list[dict[str, Any]]
     batches: list[tuple[str, Batch]]
     stop: Stop
+    control: list[ControlEvent]
 
     @property
     def items(self) -> int:
@@ -139,13 +143,15 @@ def run_flow(
     )
     rows: list[tuple[str, Rows]] = []
     letters: list[tuple[str, Rows]] = []
-    flow = monitor.build(policy, source, TestingSink(rows), TestingSink(letters))
+    control: list[tuple[str, ControlEvent]] = []
+    flow = monitor.build(policy, source, TestingSink(rows), TestingSink(letters), TestingSink(control))
     run_main(flow)  # type: ignore[no-untyped-call]  # A native function.
     return Ran(
         tables=tables_of(rows for _, rows in rows),
         letters=[letter for _, some in letters for letter in expand(some)],
         batches=batches,
         stop=stop,
+        control=[event for _, event in control],
     )
 
 
@@ -180,6 +186,7 @@ class _Shards:
         self._policy = policy
         self._panes: dict[str, Panes] = defaultdict(lambda: Panes(policy))
         self._windows: dict[str, Windows] = defaultdict(lambda: Windows(policy, tuple(QUANTILES.values())))
+        self._judges: dict[str, Judge] = defaultdict(lambda: Judge(policy))
 
     def push(self, inputs: Iterable[tuple[int, ShardInput]]) -> list[Rows]:
         out: list[Rows] = []
@@ -187,8 +194,11 @@ class _Shards:
             for closed in self._panes[shard_key(shard)].push(item):
                 assert isinstance(closed, Closed)
                 out += pane_rows(closed, self._policy)
-                for counts in self._windows[shard_key(shard)].push(closed):
+                windows = tuple(self._windows[shard_key(shard)].push(closed))
+                for counts in windows:
                     out += window_rows(counts, self._policy)
+                for judged in self._judges[shard_key(shard)].push(Moved(closed=closed, windows=windows)):
+                    out += judged_rows(judged, self._policy)
         return out
 
 

@@ -50,7 +50,7 @@ def run_until_crash(logs: list[Log], store: Path, reads: int, size: int) -> tupl
     inputs = [Input(name=each.name, stream=each.stream, open=opener(each)) for each in logs]  # type: ignore[arg-type]
     source = MonitorSource(inputs, RULES, stop=Stop(), watch=Watch(), recover=True)
     rows: list[tuple[str, Rows]] = []
-    flow = monitor.build(RULES, source, TestingSink(rows), TestingSink([]), recover=True)
+    flow = monitor.build(RULES, source, TestingSink(rows), TestingSink([]), TestingSink([]), recover=True)
     recovery = RecoveryConfig(str(store), backup_interval=timedelta(0))  # type: ignore[no-untyped-call]
     try:
         run_main(flow, epoch_interval=timedelta(0), recovery_config=recovery)  # type: ignore[no-untyped-call]

@@ -9,10 +9,10 @@ from random import Random
 import pytest
 from backports import zstd
 
-from operators.connectors.files import BLOCK_BYTES, DeadLetterFile, FileReader
+from operators.connectors.files import BLOCK_BYTES, FileReader, LineFile
 from operators.connectors.stop import Stop
 from operators.ingest.decode import Reject
-from operators.ingest.item_rows import dead_letter_rows
+from operators.ingest.item_rows import dead_letter_rows, letters_of
 from operators.ingest.partition import Partition
 from operators.policy_toml import parse
 from tests.dataflows.making import POLICY, START_MS, STARTED_MS, received
@@ -106,7 +106,7 @@ def test_a_broken_compressed_file_is_named(tmp_path: Path, suffix: str, broken: 
 def test_dead_letters_that_cannot_be_written_stop_the_run() -> None:
     """/dev/full is a disk that is full."""
     stop = Stop()
-    part = DeadLetterFile(Path("/dev/full"), stop).build_part("s", "0", None)
+    part = LineFile(Path("/dev/full"), letters_of, stop).build_part("s", "0", None)
     reject = Reject(position=1, item=0, reason="bad_json", detail="d", value=b"x" * 100_000)
     part.write_batch([dead_letter_rows([reject], "s", parse(POLICY))])
     part.snapshot()

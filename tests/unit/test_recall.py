@@ -44,15 +44,16 @@ def test_windows_wait_until_all_panes_are_told_and_take_new_ones_in_order() -> N
     parts = [partial_of([], ANCHOR_MS + index * PANE_MS) for index in range(5)]
     panes = [Closed(pane=PANE + index, on_time=part, order=index) for index, part in enumerate(parts)]
     straight = RecalledWindows(RULES, (0.5,), None)
-    wanted = [[counts.end_ms for counts in straight.push(pane)] for pane in panes]
+    wanted = [[counts.end_ms for counts in moved.windows] for pane in panes for moved in straight.push(pane)]
     again = RecalledWindows(RULES, (0.5,), Reached(order=3, pane=PANE + 2))
     assert list(again.push(panes[4])) == []
     assert list(again.push(Told(pane=PANE + 1, on_time=parts[1]))) == []
     assert list(again.push(Recall(panes=(PANE, PANE + 1, PANE + 2)))) == []
     assert list(again.push(Told(pane=PANE + 2, on_time=parts[2]))) == []
     assert list(again.push(panes[3])) == []
-    found = [counts.end_ms for counts in again.push(Told(pane=PANE, on_time=parts[0]))]
-    assert found == wanted[3] + wanted[4]
+    moved = list(again.push(Told(pane=PANE, on_time=parts[0])))
+    assert [each.closed for each in moved] == panes[3:]
+    assert [[counts.end_ms for counts in each.windows] for each in moved] == wanted[3:]
     assert again.reached == straight.reached
 
 

@@ -79,6 +79,8 @@ IDENTITY = {
     "sli_window": _WINDOW | {"sli"},
     "measure_window": _WINDOW | {"measure"},
     "feedback": {"model", "version", "slice", "request_id", "ts", "kind", "source"},
+    "verdict": {"model", "version", "slice", "rule", "sli", "at"},
+    "control": {"model", "at", "id"},
     "dead_letter": {"source", "position", "item"},
 }
 

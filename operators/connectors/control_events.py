@@ -1,0 +1,20 @@
+"""Control events as messages of their Kafka topic, keyed by model, so that those of one model keep their order.
+
+After a crash an event may come again: its id says that it is the same.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from operators.connectors.kafka_producer import KafkaMessage
+from operators.control import ControlEvent
+
+
+def to_control(topic: str) -> Callable[[ControlEvent], list[KafkaMessage]]:
+    """Return what makes messages of control events."""
+
+    def encode(event: ControlEvent) -> list[KafkaMessage]:
+        return [KafkaMessage(topic, event.model.encode(), msgspec.json.encode(event))]
+
+    return encode

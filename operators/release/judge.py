@@ -1,0 +1,207 @@
+"""All rules and releases of one shard, moved on pane by pane: what changed comes out as verdicts and control events.
+
+A function of the closed panes alone. Panes in which nothing came in are stepped through one by one while anything
+could change with time, and left out otherwise, so it does not matter which of them were told.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from operators.control import ControlEvent, Refusal, Silence
+from operators.policy import Policy
+from operators.release.controller import begin_pane, end_pane, new_model
+from operators.release.model import At, Finding, Model
+from operators.rules import AnyRule
+from operators.verdict import canary_rule
+from operators.verdict.canary_rule import CanaryEvaluator
+from operators.verdict.counts import ALL_VERSIONS, PaneCounts, Roster
+from operators.verdict.evaluators import evaluators_of
+from operators.verdict.verdicts import Evaluator, Verdict
+from operators.window.commands import Said
+from operators.window.partial import Ints
+from operators.window.sliding import WindowCounts
+from operators.window.slots import Reported
+from operators.window.watermark import NEVER
+from operators.window.windows import Moved
+
+SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """What a closed pane came to."""
+
+    verdicts: Sequence[Verdict]
+    events: Sequence[ControlEvent]
+
+
+class State(msgspec.Struct, kw_only=True):
+    """All that a restart needs. An evaluator goes on only under the very rule it was kept under."""
+
+    pane: int
+    roster: Roster
+    alone: list[Evaluator]
+    releases: list[CanaryEvaluator]
+    models: dict[str, Model]
+    silences: list[Silence]
+
+
+class Judge:
+    """Judges one shard; `state` is all it keeps."""
+
+    def __init__(self, policy: Policy, saved: State | None = None) -> None:
+        self.policy = policy
+        alone, releases = evaluators_of(policy)
+        grains = dict.fromkeys([(), *(grain for rule in policy.rules for grain in rule.grains)])
+        roster = Roster(policy.dimensions, tuple(grains), len(policy.slis))
+        self.state = State(pane=NEVER, roster=roster, alone=alone, releases=releases, models={}, silences=[])
+        self.slots_max = SLOTS_MIN
+        if saved is not None:
+            self._go_on(saved)
+
+    def push(self, moved: Moved) -> list[Judged]:
+        """Take a closed pane, and the windows that ended with it or in the quiet panes before it."""
+        out = []
+        closed, windows = moved.closed, sorted(moved.windows, key=lambda each: each.end_ms)
+        while windows and windows[0].end_ms <= closed.pane * self.policy.pane_ms:
+            pane = windows[0].end_ms // self.policy.pane_ms - 1
+            ended = [each for each in windows if each.end_ms == windows[0].end_ms]
+            windows = windows[len(ended) :]
+            out += self._pass(pane)
+            out.append(self._step(self.state.roster.count(pane, None), (), ended))
+        out += self._pass(closed.pane)
+        out.append(self._step(self.state.roster.count(closed.pane, closed.on_time), closed.commands, windows))
+        if len(self.state.roster.names) > self.slots_max:
+            self._renumber()
+        return [judged for judged in out if judged.verdicts or judged.events]
+
+    def _go_on(self, saved: State) -> None:
+        """Take over what was saved; rules that have changed since begin anew."""
+        kept: dict[bytes, Evaluator | CanaryEvaluator] = {_identity(each.rule): each for each in saved.alone}
+        kept |= {_identity(each.rule): each for each in saved.releases}
+        same_grains = saved.roster.slots.grains == self.state.roster.slots.grains
+        alone: list[Evaluator] = []
+        for new in self.state.alone:
+            old = kept.get(_identity(new.rule))
+            alone.append(old if same_grains and isinstance(old, type(new)) else new)
+        releases = []
+        for fresh in self.state.releases:
+            known = kept.get(_identity(fresh.rule))
+            releases.append(known if isinstance(known, CanaryEvaluator) else fresh)
+        self.state = State(
+            pane=saved.pane,
+            roster=saved.roster if same_grains else self.state.roster,
+            alone=alone,
+            releases=releases,
+            models=saved.models,
+            silences=saved.silences,
+        )
+        names = {rule.name for rule in self.policy.rules}
+        for model in self.state.models.values():
+            for key in [key for key in model.bad if key[0] not in names]:
+                del model.bad[key]
+
+    def _pass(self, pane: int) -> list[Judged]:
+        """Let time pass up to the pane before this one."""
+        out = []
+        at = self.state.pane + 1
+        while self.state.pane != NEVER and at < pane and not self._quiet():
+            out.append(self._step(self.state.roster.count(at, None), (), ()))
+            at += 1
+        return out
+
+    def _quiet(self) -> bool:
+        state = self.state
+        return all(each.quiet for each in state.alone) and all(model.quiet for model in state.models.values())
+
+    def _step(self, counts: PaneCounts, said: Sequence[Said], windows: Sequence[WindowCounts]) -> Judged:
+        self.state.pane = counts.pane
+        names = self.state.roster.names
+        rows = _rows_of(counts, names)
+        events: list[ControlEvent] = []
+        by_model = self._addressed(said, rows)
+        ats = {name: self._at(counts, rows.get(name, {})) for name in self.state.models}
+        for name, model in self.state.models.items():
+            events += begin_pane(model, ats[name], by_model.get(name, ()))
+        verdicts = [verdict for each in self.state.alone for verdict in each.step(counts, windows, names)]
+        found: dict[str, list[Finding]] = {}
+        live = self._releases()
+        for evaluator in self.state.releases:
+            changes, results = evaluator.step(counts, names, live)
+            verdicts += changes
+            for release, result in results.items():
+                found.setdefault(release.model, []).append(_finding(evaluator, release, result))
+        told: dict[str, list[Verdict]] = {}
+        for verdict in verdicts:
+            told.setdefault(verdict.series.model, []).append(verdict)
+        for name, model in self.state.models.items():
+            events += end_pane(model, ats[name], told.get(name, ()), found.get(name, ()))
+        return Judged(verdicts=verdicts, events=events)
+
+    def _addressed(self, said: Sequence[Said], rows: Mapping[str, object]) -> dict[str, list[Said]]:
+        """Say to each model what is meant for it; a model is there from its first request or command on."""
+        by_model: dict[str, list[Said]] = {}
+        for each in said:
+            if isinstance(each, Silence) and each.model is None:
+                self.state.silences.append(each)
+                for name in self.state.models:
+                    by_model.setdefault(name, []).append(each)
+            elif isinstance(each, Refusal) or each.model is not None:
+                by_model.setdefault(each.model or "", []).append(each)
+        for name in (*rows, *by_model):
+            if name not in self.state.models:
+                model = self.state.models[name] = new_model(name)
+                for silence in self.state.silences:
+                    model.alerts.mute(silence)
+        return by_model
+
+    def _at(self, counts: PaneCounts, rows: Mapping[tuple[str, str], int]) -> At:
+        requests = {version: int(counts.events[row]) for (version, text), row in rows.items() if text == "*"}
+        requests.pop(ALL_VERSIONS, None)
+
+        def slis(version: str, text: str) -> Ints | None:
+            row = rows.get((version, text))
+            return None if row is None else counts.slis[row]
+
+        return At(policy=self.policy, pane=counts.pane, requests=requests, slis=slis)
+
+    def _releases(self) -> list[canary_rule.Release]:
+        return [
+            canary_rule.Release(name, trial.candidate, trial.baseline, trial.since)
+            for name, model in self.state.models.items()
+            for trial in model.trials.values()
+            if trial.judged
+        ]
+
+    def _renumber(self) -> None:
+        """Give slots only to series that a rule still keeps something about: versions come and go."""
+        held = np.unique(np.concatenate([np.zeros(0, np.int64), *(each.held() for each in self.state.alone)]))
+        for each in self.state.alone:
+            each.only(held)
+        self.state.roster.only(held)
+        self.slots_max = max(SLOTS_MIN, 2 * len(held))
+
+
+def _rows_of(counts: PaneCounts, names: Sequence[Reported]) -> dict[str, dict[tuple[str, str], int]]:
+    """Return by model where in the counts each (version, slice) is."""
+    rows: dict[str, dict[tuple[str, str], int]] = {}
+    for row, slot in enumerate(counts.slots.tolist()):
+        model, version, text, _ = names[slot]
+        rows.setdefault(model, {})[version, text] = row
+    return rows
+
+
+def _identity(rule: AnyRule) -> bytes:
+    return msgspec.msgpack.encode([type(rule).__name__, rule], order="sorted")
+
+
+def _finding(evaluator: CanaryEvaluator, release: canary_rule.Release, result: canary_rule.Result) -> Finding:
+    return Finding(
+        rule=evaluator.rule,
+        candidate=release.candidate,
+        word=result.word,
+        whole=result.whole,
+        bad=result.bad,
+        evidence=result.evidence,
+    )

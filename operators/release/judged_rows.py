@@ -1,0 +1,79 @@
+"""Verdicts and control events as rows of their tables."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from operators.control import ControlEvent
+from operators.policy import Policy
+from operators.release.judge import Judged
+from operators.rows import Rows
+from operators.verdict.verdicts import Verdict
+
+
+def judged_rows(judged: Judged, policy: Policy) -> list[Rows]:
+    """Return the rows of what a closed pane came to."""
+    rows = (_verdict_rows(judged.verdicts, policy), _control_rows(judged.events))
+    return [some for some in rows if len(some)]
+
+
+def _verdict_rows(verdicts: Sequence[Verdict], policy: Policy) -> Rows:
+    evidence = [verdict.evidence for verdict in verdicts]
+    arms = [(each.candidate.good, each.candidate.bad) if each.candidate else (each.good, each.bad) for each in evidence]
+    return Rows(
+        table="verdict",
+        columns={
+            "model": [verdict.series.model for verdict in verdicts],
+            "version": [verdict.series.version for verdict in verdicts],
+            "slice": [verdict.series.text for verdict in verdicts],
+            "dims": [verdict.series.dims for verdict in verdicts],
+            "rule": [verdict.rule for verdict in verdicts],
+            "sli": [each.sli or "" for each in evidence],
+            "at": [(verdict.pane + 1) * policy.pane_ms for verdict in verdicts],
+            "verdict": [verdict.word for verdict in verdicts],
+            "good": [good or 0 for good, _ in arms],
+            "bad": [bad or 0 for _, bad in arms],
+            "value": [each.value for each in evidence],
+            "lower": [each.lower for each in evidence],
+            "upper": [each.upper for each in evidence],
+            "since": [each.since for each in evidence],
+            "evidence": [_json(each) for each in evidence],
+            "policy": [policy.hash for _ in verdicts],
+            "ver": [1 for _ in verdicts],
+        },
+    )
+
+
+def _control_rows(events: Sequence[ControlEvent]) -> Rows:
+    return Rows(
+        table="control",
+        columns={
+            "model": [event.model for event in events],
+            "version": [event.version for event in events],
+            "id": [event.id for event in events],
+            "revision": [event.revision for event in events],
+            "type": [event.type for event in events],
+            "state": [event.state for event in events],
+            "at": [event.ts for event in events],
+            "pin": [event.pin or "" for event in events],
+            "rule": [event.rule for event in events],
+            "severity": [event.severity for event in events],
+            "reason": [event.reason for event in events],
+            "slices": [_json(event.slices) for event in events],
+            "evidence": [_json(event.evidence) for event in events],
+            "diff": [_json(event.diff) for event in events],
+            "runbook": [event.runbook for event in events],
+            "policy": [event.policy for event in events],
+            "silenced": [int(event.silenced) for event in events],
+            "acked": [int(event.acked) for event in events],
+            "onset": [event.onset for event in events],
+            "detected": [event.detected for event in events],
+            "applied": [event.applied for event in events],
+            "recovered": [event.recovered for event in events],
+            "ver": [event.revision for event in events],
+        },
+    )
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,105 @@
+"""All that is remembered of one model between panes, and what every part of the controller is told."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from operators.control import Affected, ControlEvent, ControlType, Evidence, Severity, Word
+from operators.policy import Policy
+from operators.release.alerts import Alerts, Key
+from operators.release.history import Served
+from operators.release.phases import URGENCY, Phase, Signal, step
+from operators.release.speaker import Speaker
+from operators.release.trial import Trial
+from operators.rules import Canary
+from operators.verdict.verdicts import Verdict
+from operators.window.partial import Ints
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a canary rule says of a release at a pane.
+
+    `word`: BAD where an SLI is BAD on all traffic, OK where all pass and no slice is BAD. `bad` are the BAD series,
+    worst first, `whole` those of them that are all traffic. `evidence` is that of the SLI that decides.
+    """
+
+    rule: Canary
+    candidate: str
+    word: Word
+    whole: tuple[Affected, ...]
+    bad: tuple[Affected, ...]
+    evidence: Evidence
+
+
+class At(msgspec.Struct, frozen=True, kw_only=True):
+    """The pane that has closed. `requests` by version; `slis` gives (S, 3) of a version and slice, None without any."""
+
+    policy: Policy
+    pane: int
+    requests: dict[str, int]
+    slis: Callable[[str, str], Ints | None]
+
+    @property
+    def ts(self) -> int:
+        """The end of the pane, Unix ms."""
+        return (self.pane + 1) * self.policy.pane_ms
+
+
+class Model(msgspec.Struct, kw_only=True):
+    """One model. `bad` are the verdicts that stand, by rule and version, then slice.
+
+    `cooled` ends a cool-down, Unix ms. `began` is the pane of the first request; once `settled`, versions that are new
+    are candidates.
+    """
+
+    speaker: Speaker
+    alerts: Alerts
+    served: dict[str, Served] = {}
+    trials: dict[str, Trial] = {}
+    overridden: set[str] = set()
+    bad: dict[Key, dict[str, Verdict]] = {}
+    began: int | None = None
+    settled: bool = False
+    cooled: int = 0
+
+    @property
+    def phase(self) -> Phase:
+        """The state of the model: that of its most urgent release."""
+        return min((trial.phase for trial in self.trials.values()), key=URGENCY.index, default="steady")
+
+    @property
+    def quiet(self) -> bool:
+        """Whether time may pass without a trace while nothing comes in."""
+        return not any(trial.phase in ("rolled_back", "verifying") for trial in self.trials.values())
+
+    def say(
+        self,
+        kind: ControlType,
+        at: At,
+        version: str,
+        rule: str,
+        severity: Severity,
+        trial: Trial | None = None,
+        **fields: object,
+    ) -> ControlEvent:
+        """Say something; alerts may be muted, nothing else ever is."""
+        muted = kind == "alert" and self.alerts.is_muted(rule, at.ts)
+        return self.speaker.say(
+            kind,
+            trial,
+            ts=at.ts,
+            policy=at.policy.hash,
+            version=version,
+            rule=rule,
+            severity=severity,
+            silenced=muted,
+            **fields,
+        )
+
+    def move(self, trial: Trial, signal: Signal) -> ControlType | None:
+        """Move a release on, and return what is to be said. LookupError if the signal means nothing here."""
+        moved = step(trial.phase, signal)
+        if moved is None:
+            raise LookupError(f"{signal} in {trial.phase}")
+        trial.phase, kind = moved
+        return kind

@@ -1,0 +1,72 @@
+"""Where a release stands, and what moves it on: every transition there is.
+
+One machine runs for each candidate of a model, because several may be judged at once; what they share (the pin, the
+cool-down, the revision) belongs to the model, whose state is that of its most urgent release (`URGENCY`).
+"""
+
+from typing import Literal
+
+from operators.control import ControlType
+
+Phase = Literal["steady", "rolling_out", "rolled_back", "verifying", "recovered", "ineffective", "overridden"]
+Signal = Literal[
+    "released",  # a release begins: by a command, or because a new version serves
+    "harmful",  # a rule says that it harms, and there is a version to go back to
+    "stopped",  # a rule says that it harms, there is none, and the policy says kill
+    "passed",  # every canary rule is OK, and nothing holds the promotion
+    "applied",  # the candidate's share of traffic has fallen to nearly nothing
+    "well",  # the pinned version serves well again
+    "overdue",  # it does not by the deadline
+    "overridden",  # somebody lets the candidate run
+    "revoked",  # and no longer
+]
+
+TRANSITIONS: dict[tuple[Phase, Signal], tuple[Phase, ControlType | None]] = {
+    ("steady", "released"): ("rolling_out", None),
+    ("steady", "harmful"): ("rolled_back", "rollback"),
+    ("steady", "stopped"): ("rolled_back", "kill"),
+    ("steady", "overridden"): ("overridden", "alert"),
+    ("rolling_out", "released"): ("rolling_out", None),
+    ("rolling_out", "passed"): ("steady", "promote"),
+    ("rolling_out", "harmful"): ("rolled_back", "rollback"),
+    ("rolling_out", "stopped"): ("rolled_back", "kill"),
+    ("rolling_out", "overridden"): ("overridden", "alert"),
+    ("rolled_back", "released"): ("rolling_out", None),
+    ("rolled_back", "applied"): ("verifying", "rollback_applied"),
+    ("rolled_back", "overdue"): ("ineffective", "rollback_ineffective"),
+    ("rolled_back", "overridden"): ("overridden", "alert"),
+    ("verifying", "released"): ("rolling_out", None),
+    ("verifying", "well"): ("recovered", "recovered"),
+    ("verifying", "overdue"): ("ineffective", "rollback_ineffective"),
+    ("verifying", "overridden"): ("overridden", "alert"),
+    ("recovered", "released"): ("rolling_out", None),
+    ("recovered", "overridden"): ("overridden", "alert"),
+    ("ineffective", "released"): ("rolling_out", None),
+    ("ineffective", "applied"): ("verifying", "rollback_applied"),
+    ("ineffective", "well"): ("recovered", "recovered"),
+    ("ineffective", "overridden"): ("overridden", "alert"),
+    ("overridden", "released"): ("overridden", None),
+    ("overridden", "revoked"): ("rolling_out", "alert"),
+}
+
+# Of several releases of a model, the first of these that one is in is the state of the model.
+URGENCY: tuple[Phase, ...] = (
+    "ineffective",
+    "rolled_back",
+    "verifying",
+    "rolling_out",
+    "overridden",
+    "recovered",
+    "steady",
+)
+
+
+def step(phase: Phase, signal: Signal) -> tuple[Phase, ControlType | None] | None:
+    """Return the next phase and what is said, or None where the signal means nothing.
+
+    >>> step("rolling_out", "harmful")
+    ('rolled_back', 'rollback')
+    >>> step("recovered", "harmful") is None  # At most one rollback per candidate.
+    True
+    """
+    return TRANSITIONS.get((phase, signal))
