@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import special
 
 from operators.verdict import block
-from operators.verdict.e_process import EProcesses
+from operators.verdict.e_process import NOT_WORSE, WORSE, EProcesses
 from operators.window.partial import Floats, Ints
 
 DIFFERENCES = [-0.05, -0.02, -0.001, 0.0, 0.001, 0.01, 0.05, 0.1]
@@ -50,6 +50,28 @@ def test_expectation_is_at_most_1_on_the_whole_null(d: float, sizes: tuple[int, 
         null = c - b <= d + 1e-15 if worse else c - b >= d - 1e-15
         largest = max(largest, expectations(sizes, alternative, d, c[null], b[null]).max())
     assert 0.5 < largest <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("difference", [-0.05, 0.0, 0.05])
+def test_expectation_of_the_whole_process_is_at_most_1(difference: float) -> None:
+    """Every history of four blocks is a process of its own; rates move together from block to block."""
+    sizes, baseline = [(1, 2), (2, 1), (1, 1), (2, 2)], [0.05, 0.4, 0.06, 0.9]
+    each = [list(itertools.product(range(n_c + 1), range(n_b + 1))) for n_c, n_b in sizes]
+    histories = np.array(list(itertools.product(*each)))
+    processes = EProcesses(tolerance=difference, margin=0.013)
+    processes.grow(len(histories))
+    chance = np.ones(len(histories))
+    for pane, ((n_c, n_b), b) in enumerate(zip(sizes, baseline, strict=True)):
+        x_c, x_b = histories[:, pane].T
+        chance *= outcomes(n_c, np.array([b + difference]))[0][x_c] * outcomes(n_b, np.array([b]))[0][x_b]
+        size = np.ones_like(x_c)
+        processes.step(pane, np.arange(len(histories)), n_c * size, x_c, n_b * size, x_b)
+        e = np.exp(processes.log_m) + 1 / (pane + 2)
+        # A history counts as often as it can go on.
+        expected = np.tensordot(chance / chance.sum(), e, 1)  # (2, G)
+        assert (expected[WORSE, processes.grid >= difference] <= 1 + 1e-9).all()
+        assert (expected[NOT_WORSE, processes.grid <= difference] <= 1 + 1e-9).all()
+    assert expected.max() > 1.01  # Nulls that are not true do pay.
 
 
 def test_a_solver_that_stops_early_stays_valid(monkeypatch: pytest.MonkeyPatch) -> None:
