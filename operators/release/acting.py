@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from operators.control import Affected, Arm, ControlEvent, ControlType, Evidence
+from operators.control import Affected, Arm, ControlEvent, ControlType, Evidence, Severity
 from operators.release.alerts import affected, worst_first
 from operators.release.discovery import restart
 from operators.release.history import bucket_of, degraded_together
@@ -64,7 +64,8 @@ def _hold(
     trial.said.add((kind, rule.name))
     evidence = slices[0].evidence if slices else Evidence()
     said: ControlType = "throttle" if kind == "throttle" else "hold"
-    severity = "page" if kind in ("unpinnable", "shared cause") else rule.severity
+    # Of a plain hold people hear by the alert that the verdict makes.
+    severity: Severity = "page" if kind in ("unpinnable", "shared cause") else "info"
     fields = {"reason": reason, "slices": slices, "evidence": evidence, "runbook": rule.runbook}
     return [model.say(said, at, trial.candidate, rule.name, severity, trial, **fields)]
 

@@ -45,7 +45,8 @@ def end_pane(model: Model, at: At, verdicts: Sequence[Verdict], findings: Sequen
     events += follow_up(model, at)
     for event in events:
         if event.type == "rollback_applied":
-            events += [_resolved(model, at, key, firing) for key, firing in model.alerts.drop(event.version)]
+            gone = f"{event.version} serves no longer"
+            events += [_resolved(model, at, key, firing, gone) for key, firing in model.alerts.drop(event.version)]
     return events
 
 
@@ -88,7 +89,7 @@ def _expected(model: Model, version: str) -> bool:
     return (trial is not None and trial.judged) or not model.trials
 
 
-def _resolved(model: Model, at: At, key: Key, firing: Firing) -> ControlEvent:
+def _resolved(model: Model, at: At, key: Key, firing: Firing, reason: str = "") -> ControlEvent:
     rule, version = key
     slices = worst_first(list(firing.slices.values()))
-    return model.say("alert", at, version, rule, "info", None, state="resolved", slices=slices)
+    return model.say("alert", at, version, rule, "info", None, state="resolved", slices=slices, reason=reason)

@@ -42,7 +42,7 @@ TRANSITIONS: dict[tuple[Phase, Signal], tuple[Phase, ControlType | None]] = {
     ("recovered", "released"): ("rolling_out", None),
     ("recovered", "overridden"): ("overridden", "alert"),
     ("ineffective", "released"): ("rolling_out", None),
-    ("ineffective", "applied"): ("verifying", "rollback_applied"),
+    ("ineffective", "applied"): ("ineffective", "rollback_applied"),
     ("ineffective", "well"): ("recovered", "recovered"),
     ("ineffective", "overridden"): ("overridden", "alert"),
     ("overridden", "released"): ("overridden", None),
