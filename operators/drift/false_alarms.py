@@ -56,8 +56,8 @@ def of_page_hinkley(
     D. Siegmund (1985), "Sequential Analysis", eq. 2.57: the mean run length of one side is
     (exp(2 k b) - 2 k b - 1) / (2 k^2), k the allowance, b = threshold + 1.166. Means that follow each other closely
     alarm more often, unless the scale allows for it (`standard`). A deviation learned from few values is now and then
-    too small; the mean is over its distribution, normal with variance 1 / (2 `learned_from`). Measured: 2 alarms in 6 million values,
-    0.02 a week, where 0.083 are expected.
+    too small; the mean is over its distribution, normal with variance 1 / (2 `learned_from`). Measured:
+    46 alarms of 3,000 series in 60 million values, 0.046 a week, where 0.083 are expected.
 
     >>> round(of_page_hinkley(10_000), 3), round(of_page_hinkley(10_000, learned_from=10_000), 4)
     (0.083, 0.0059)

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from operators.drift.alarm import finite
+
 CLIP = 4.0  # One pane, however far off, is no change: it takes several.
 LEARNED_FROM = 60  # Panes. Better a whole day, where the day has a shape.
 CORRELATION_MAX = 0.95
@@ -24,8 +26,8 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     sd: float
 
     def standardise(self, x: float) -> float:
-        """Return (x - mean) / sd, at most CLIP to either side; NaN stays NaN."""
-        return min(max((x - self.mean) / self.sd, -CLIP), CLIP) if x == x else x  # noqa: PLR0124
+        """Return (x - mean) / sd of a finite x, at most CLIP to either side."""
+        return min(max((x - self.mean) / self.sd, -CLIP), CLIP)
 
 
 def learn(values: Sequence[float], sd_min: float = 0.0) -> Scale:
@@ -61,19 +63,26 @@ def ratio_sd(bad: int, n: int, pane_n: float) -> float:
 
 
 class Standardiser(msgspec.Struct, kw_only=True):
-    """Learns the scale of one series from its first values, then is frozen: the state of one series."""
+    """Learns the scale of one series from its first values, then is frozen: the state of one series.
+
+    Nothing is lost to learning: the first values come out when their scale is known.
+
+    >>> standardiser = Standardiser(learned_from=3)
+    >>> [standardiser.update(x) for x in (1.0, 3.0, 2.0, 3.0)]
+    [[], [], [-1.0, 1.0, 0.0], [1.0]]
+    """
 
     learned_from: int = LEARNED_FROM
     sd_min: float = 0.0
     values: list[float] = []
     scale: Scale | None = None
 
-    def update(self, x: float) -> float | None:
-        """Take the next value; return it standardised, or None while learning. ValueError: x is not finite."""
-        if self.scale is not None:
-            return self.scale.standardise(x)
-        self.values.append(x)
-        if len(self.values) >= self.learned_from:
+    def update(self, x: float) -> list[float]:
+        """Take the next value; return what is standardised by now, in order. ValueError: x is not finite."""
+        self.values.append(finite(x))
+        if self.scale is None:
+            if len(self.values) < self.learned_from:
+                return []
             self.scale = learn(self.values, self.sd_min)
-            self.values = []
-        return None
+        values, self.values = self.values, []
+        return [self.scale.standardise(value) for value in values]

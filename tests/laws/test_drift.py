@@ -29,10 +29,8 @@ class Standardised:
         self._scale, self._detector = Standardiser(), PageHinkley()
 
     def update(self, x: float) -> Alarm | None:
-        if not math.isfinite(x):
-            raise ValueError(f"x must be finite, got {x!r}")
-        standard = self._scale.update(x)
-        return None if standard is None else self._detector.update(standard)
+        found = [self._detector.update(standard) for standard in self._scale.update(x)]
+        return next((alarm for alarm in found if alarm is not None), None)
 
 
 DETECTORS: list[Callable[[], Detector]] = [Adwin, PageHinkley, Standardised]

@@ -110,9 +110,9 @@ def test_a_constant_series_has_a_scale() -> None:
 
 def test_a_scale_is_learned_once() -> None:
     standardiser = Standardiser(learned_from=3)
-    assert [standardiser.update(x) for x in (1.0, 3.0, 2.0)] == [None] * 3
+    assert [standardiser.update(x) for x in (1.0, 3.0, 2.0)] == [[], [], [-1.0, 1.0, 0.0]]
     assert standardiser.scale == Scale(mean=2.0, sd=1.0)
-    assert [standardiser.update(x) for x in (3.0, 0.0, 99.0)] == [1.0, -2.0, CLIP]
+    assert [standardiser.update(x) for x in (3.0, 0.0, 99.0)] == [[1.0], [-2.0], [CLIP]]
     assert standardiser.values == []
 
 
