@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from operators.policy import Policy, PolicyError, Releases
 from operators.policy_kinds import KINDS, Key
-from operators.policy_reading import NAME, SPAN_MS_MAX, Duration, convert, span
+from operators.policy_reading import NAME, SPAN_MS_MAX, Duration, convert
 from operators.rules import AnyRule
 
 
@@ -28,17 +28,15 @@ class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     known: Duration = Duration("7d")
 
     def checked(self, pane_ms: int) -> Releases:
-        """Return it with times in ms. PolicyError where one is no time that panes can tell."""
+        """Return it with times in ms, rounded up to whole panes. PolicyError where one cannot be."""
         times = {name: getattr(self, name) for name in ("settle", "share_window", "deadline", "cooldown", "known")}
         for name, time in times.items():
-            least = pane_ms if name in ("share_window", "deadline", "known") else 0
-            if time.ms % pane_ms or time.ms < least:
-                raise PolicyError(f"release.{name}", time.text, f"must be a multiple of time.pane ({span(pane_ms)})")
+            if time.ms == 0 and name not in ("settle", "cooldown"):
+                raise PolicyError(f"release.{name}", time.text, "must be more than nothing")
             if time.ms > SPAN_MS_MAX:
                 raise PolicyError(f"release.{name}", time.text, "must be at most 366d")
-        if math.isnan(self.applied_share):
-            raise PolicyError("release.applied_share", self.applied_share, "must be at least 0 and below 1")
-        return Releases(applied_share=self.applied_share, **{f"{name}_ms": time.ms for name, time in times.items()})
+        panes = {f"{name}_ms": -(-time.ms // pane_ms) * pane_ms for name, time in times.items()}
+        return Releases(applied_share=self.applied_share, **panes)
 
 
 def rules_of(tables: list[dict[str, Any]], policy: Policy) -> tuple[AnyRule, ...]:

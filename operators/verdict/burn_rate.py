@@ -9,8 +9,8 @@ The limit of a tier is factor * (1 - target), a ratio of bad events. A tier
   anything. A long window with fewer events stops nothing.
 
 BAD while a tier fires; the verdict has the severity of the worst one, and is told again when that changes. OK once no
-tier fires any more, or once the upper bounds in all long windows are below their limits; it stays OK while all long
-windows are below their limits as they stand, with enough events. Otherwise INSUFFICIENT.
+tier fires any more, or once each has a window whose upper bound is below the limit; it stays OK while in each the long
+window, with enough events, is below the limit as it stands, or the short one surely. Otherwise INSUFFICIENT.
 
 Sources: B. Beyer and others, "The Site Reliability Workbook" (2018), chapter 5, multiwindow, multi-burn-rate alerts,
 which uses the ratios alone; bounds of Clopper and Pearson, see tails.py.
@@ -47,8 +47,9 @@ class BurnRateEvaluator:
         sli = [known.name for known in policy.slis].index(rule.sli)
         spans = {span for tier in rule.tiers for span in (tier.long_ms, tier.short_ms)}
         self._rings = {span: Ring(span // policy.pane_ms, sli) for span in sorted(spans)}
-        # By slot: which tiers fire, since which pane some do, and the worst one that was told.
-        fields = [("fires", "?", (len(rule.tiers),)), ("since", "i8"), ("told", "i1")]
+        # By slot: which tiers fire, since which pane some do, and the worst of them.
+        fields = [("fires", "?", (len(rule.tiers),)), ("since", "i8"), ("worst", "i1")]
+        self._severities = np.array([SEVERITIES.index(tier.severity) for tier in self._tiers])
         self._standing = Standing(rule, policy, fields)
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[Reported]) -> list[Verdict]:
@@ -64,9 +65,10 @@ class BurnRateEvaluator:
         fires = np.asarray(kept["fires"].any(axis=1))
         kept["since"][fires & ~fired] = counts.pane
         word = np.where(fires, BAD, np.where(fired | self._ok(fires), OK, INSUFFICIENT))
-        worst = np.where(fires, kept["fires"].argmax(axis=1), -1)
-        changed = np.flatnonzero((word != kept["word"]) | ((worst != kept["told"]) & fires))
-        kept["word"], kept["told"] = word, worst
+        worst = np.asarray(kept["fires"].argmax(axis=1))
+        other = self._severities[worst] != self._severities[kept["worst"]]
+        changed = np.flatnonzero((word != kept["word"]) | (fires & other))
+        kept["word"], kept["worst"] = word, worst
         return self._verdicts(changed, names) if len(changed) else []
 
     @property
@@ -103,14 +105,17 @@ class BurnRateEvaluator:
     def _ok(self, fires: Flags) -> Flags:
         """Return which series, none of whose tiers fires, stay or become OK."""
         was = self._standing.kept["word"] == OK
-        ok: Flags = ~fires & self._standing.kept["member"]
+        ok = ~fires & self._standing.kept["member"]
+        # The smallest limit first: it leaves the fewest series to look at closely.
         for index in sorted(range(len(self._tiers)), key=lambda index: self._limits[index]):
-            limit, confidence = self._limits[index], self.rule.confidence
-            bad, n = self._sums(self._tiers[index].long_ms)
-            ok &= (n >= enough(limit, confidence)) & (bad < limit * n)
-            left = np.flatnonzero(ok & ~was)
-            ok[left] = surely_below(bad[left], n[left], limit, confidence)
-        return ok
+            limit, confidence, tier = self._limits[index], self.rule.confidence, self._tiers[index]
+            (bad, n), (bad_short, n_short) = self._sums(tier.long_ms), self._sums(tier.short_ms)
+            ok &= n >= enough(limit, confidence)
+            unsure = np.flatnonzero(ok & ~(was & (bad < limit * n)))
+            sure = surely_below(bad_short[unsure], n_short[unsure], limit, confidence)
+            sure |= surely_below(bad[unsure], n[unsure], limit, confidence)
+            ok[unsure] = sure
+        return np.asarray(ok)
 
     def _sums(self, span: int) -> tuple[Ints, Ints]:
         totals = self._rings[span].totals
@@ -118,7 +123,7 @@ class BurnRateEvaluator:
 
     def _verdicts(self, slots: Ints, names: Sequence[Reported]) -> list[Verdict]:
         kept = self._standing.kept
-        shown = np.where(kept["word"][slots] == BAD, kept["told"][slots], self._finest)
+        shown = np.where(kept["word"][slots] == BAD, kept["worst"][slots], self._finest)
         told = []
         for index in np.unique(shown).tolist():
             told += self._of_tier(index, slots[shown == index], names)

@@ -1,0 +1,109 @@
+"""Panes for rules to judge, made from numbers: one slot a series, one SLI."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from operators.control import Severity
+from operators.policy import Policy
+from operators.policy_toml import parse
+from operators.rules import BurnRate, Tier
+from operators.verdict.counts import PaneCounts
+from operators.verdict.verdicts import Evaluator, Verdict
+from operators.window.partial import Ints
+from operators.window.sliding import WindowCounts
+from operators.window.slots import Reported, described
+
+M, H, D = 60_000, 3_600_000, 86_400_000  # In ms.
+
+POLICY = """
+[time]
+pane = "10s"
+disorder = "5s"
+late_horizon = "24h"
+future_tolerance = "5m"
+[slices]
+dimensions = ["region", "segment"]
+crosses = [["region", "segment"]]
+[windows]
+tumbling = ["1m"]
+sliding = [{ size = "5m", every = "10s" }, { size = "1h", every = "1m" }]
+[measures]
+names = ["latency_ms", "cost_usd", "input_tokens"]
+[sli.ok]
+good = "no_error"
+[sli.fast]
+good = "at_most"
+field = "latency_ms"
+limit = 2000
+"""
+
+
+def policy(more: str = "") -> Policy:
+    return parse(POLICY + more)
+
+
+def series(version: str, **dims: str) -> Reported:
+    return Reported("m", version, *described(tuple(dims), tuple(dims.values())))
+
+
+def versions(count: int) -> list[Reported]:
+    """So many series of all traffic, each a version of its own."""
+    return [series(f"v{number}") for number in range(count)]
+
+
+def pane_of(number: int, slots: Ints, good: Ints, bad: Ints) -> PaneCounts:
+    """A pane in which these series had so many events; those without events are left out."""
+    some = np.flatnonzero(good + bad)
+    slis = np.zeros((len(some), 2, 3), np.int64)
+    slis[:, 0, 0], slis[:, 0, 1] = good[some], bad[some]
+    return PaneCounts(pane=number, slots=slots[some], events=(good + bad)[some], slis=slis)
+
+
+def pane(number: int, counts: Mapping[int, tuple[int, int]] | None = None) -> PaneCounts:
+    """A pane with (good, bad) of some slots."""
+    slots = sorted(counts or {})
+    both = np.array([(counts or {})[slot] for slot in slots], np.int64).reshape(len(slots), 2)
+    return pane_of(number, np.array(slots, np.int64), both[:, 0], both[:, 1])
+
+
+class Watch:
+    """One rule over time: panes go in, words come out, `told` is all that was said."""
+
+    def __init__(self, rule: Evaluator, names: Sequence[Reported] | None = None, start: int = 1_000_000) -> None:
+        self.rule = rule
+        self.names = versions(1) if names is None else names
+        self.next = start
+        self.told: list[Verdict] = []
+
+    def of(self, good: int, bad: int, panes: int = 1, slot: int = 0) -> list[str]:
+        """Take so many panes, each with so many events of one series; return the words that were told."""
+        told = []
+        for _ in range(panes):
+            told += self.take(pane(self.next, {slot: (good, bad)} if good + bad else {}))
+        return [verdict.word for verdict in told]
+
+    def take(self, counts: PaneCounts, windows: Sequence[WindowCounts] = ()) -> list[Verdict]:
+        told = self.rule.step(counts, windows, self.names)
+        self.told += told
+        self.next = counts.pane + 1
+        return told
+
+    @property
+    def last(self) -> Verdict:
+        return self.told[-1]
+
+
+def sre(target: float, page: Severity = "page") -> BurnRate:
+    """The four tiers of the SRE workbook, over 30 days."""
+    hours: tuple[tuple[float, float, float, Severity], ...] = (
+        (14.4, 1, 5 / 60, page),
+        (6, 6, 0.5, page),
+        (3, 24, 2, "ticket"),
+        (1, 72, 6, "ticket"),
+    )
+    tiers = tuple(
+        Tier(factor=factor, long_ms=int(long * H), short_ms=int(short * H), severity=severity)
+        for factor, long, short, severity in hours
+    )
+    return BurnRate(name="burn", sli="ok", target=target, period_ms=30 * D, tiers=tiers)

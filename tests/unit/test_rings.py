@@ -1,0 +1,73 @@
+"""Sliding sums against sums over all panes that the documented span covers."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from operators.verdict.rings import Ring, hop_panes
+from tests.judged import pane
+
+
+@pytest.mark.parametrize("panes", [1, 2, 7, 30, 61, 90, 130, 360, 8_640, 25_920])
+def test_a_window_of_any_length_is_kept_in_few_hops(panes: int) -> None:
+    hop = hop_panes(panes)
+    assert -(-panes // 60) <= hop < 2 * -(-panes // 60)
+    assert panes // hop <= 60
+    assert panes % hop == 0 or panes == 61
+
+
+@pytest.mark.parametrize("panes", [1, 30, 61, 130, 360])
+def test_totals_are_the_sums_of_the_last_panes(panes: int) -> None:
+    """They cover full hops and the one that runs: more than window - hop, where one divides it; at most the window."""
+    random = np.random.default_rng(panes)
+    ring, seen = Ring(panes, 0), []
+    ring.grow(2)
+    for number in range(5, 5 + 3 * panes):
+        good, bad = int(random.integers(0, 4)), int(random.integers(0, 3))
+        seen.append((number, good, bad))
+        if good + bad:
+            ring.push(pane(number, {1: (good, bad)}), np.array([1]), np.array([0]))
+        else:
+            ring.push(pane(number), np.zeros(0, int), np.zeros(0, int))
+        first = (number // ring.hop_panes - panes // ring.hop_panes + 1) * ring.hop_panes
+        span = number - first + 1
+        assert panes - (1 if panes % ring.hop_panes == 0 else 2) * ring.hop_panes < span <= panes
+        covered = [both for at, *both in seen if at >= first]
+        assert ring.totals.tolist() == [[0, 0], np.sum(covered, axis=0).tolist()]
+
+
+def test_a_gap_longer_than_the_window_empties_it() -> None:
+    ring = Ring(30, 0)
+    ring.grow(1)
+    ring.push(pane(7, {0: (5, 1)}), np.array([0]), np.array([0]))
+    assert not ring.quiet
+    ring.push(pane(36), np.zeros(0, int), np.zeros(0, int))
+    assert ring.totals.tolist() == [[5, 1]]
+    ring.push(pane(37), np.zeros(0, int), np.zeros(0, int))
+    assert ring.quiet
+    ring.push(pane(10_000, {0: (1, 0)}), np.array([0]), np.array([0]))
+    assert ring.totals.tolist() == [[1, 0]]
+
+
+def test_what_is_saved_is_small_and_the_same() -> None:
+    ring = Ring(360, 0)
+    ring.grow(300)
+    for number in range(360):
+        ring.push(pane(number, {5: (250, 3), 77: (1, 0)}), np.array([5, 77]), np.array([0, 1]))
+    saved = pickle.dumps(ring)
+    assert len(saved) < 2_000
+    again = pickle.loads(saved)  # noqa: S301 - It is our own.
+    assert again.hops.tolist() == ring.hops.tolist()
+    assert again.totals.tolist() == ring.totals.tolist()
+    assert again.totals.dtype == np.int64
+
+
+def test_slots_left_out_are_gone_and_the_others_move() -> None:
+    ring = Ring(30, 0)
+    ring.grow(3)
+    ring.push(pane(0, {0: (1, 0), 2: (3, 4)}), np.array([0, 2]), np.array([0, 1]))
+    ring.only(np.array([2]))
+    assert ring.totals.tolist() == [[3, 4]]
+    ring.grow(2)
+    assert ring.totals.tolist() == [[3, 4], [0, 0]]
