@@ -28,6 +28,7 @@ Bools = NDArray[np.bool_]
 # Newton steps: after 7 of them 99.95 % of extreme cases (ratios 0.001 to 0.999, blocks of 1 to 100,000) lack less
 # than a millionth of a nat. It is a fixed number, so that a row's result never depends on the rows beside it.
 STEPS = 7
+EDGE = 1e-15  # Nulls stay this far from 0 and 1, where likelihoods would be zero; what that lacks is known too.
 LACK_MAX = 1e-3  # Nats. A projection that lacks more than this bets nothing, as known before the block is seen.
 
 
@@ -83,16 +84,16 @@ def _project(n: Floats, a: Floats, n_high: Floats, a_high: Floats, width: Floats
     """
     top = 1 - width
     target = a_high - width
-    below, above = np.maximum(np.minimum(a, target), 0.0), np.minimum(np.maximum(a, target), top)
+    below, above = np.maximum(np.minimum(a, target), EDGE), np.minimum(np.maximum(a, target), top - EDGE)
     noise, noise_high = a * (1 - a) * n_high, a_high * (1 - a_high) * n
-    margin = 0.01 * (above - below)  # Off the ends, where the slope may be infinite.
+    margin = 0.01 * (above - below)  # Off the ends, from where Newton's steps are short.
     low = np.clip((a * noise_high + target * noise) / (noise + noise_high), below + margin, above - margin)
     for _ in range(STEPS):
         slope, bend = _slope(low, n, a, n_high, a_high, width)
         below, above = np.where(slope > 0, low, below), np.where(slope < 0, low, above)
         room = low * (top - low)
         newton = low - slope * room / (slope * (top - 2 * low) - bend * room)
-        inside = (newton >= below) & (newton <= above) & (newton > 0) & (newton < top)
+        inside = (newton >= below) & (newton <= above)
         low = np.where(inside, newton, (below + above) / 2)
     slope, _ = _slope(low, n, a, n_high, a_high, width)
     return low, np.maximum(slope * (top - low), -slope * low)

@@ -1,9 +1,9 @@
 """What one (SLI, slice) of a release says of the candidate: BAD, OK or INSUFFICIENT, and why.
 
 BAD: the E-value of "worse by more than `tolerance`" has ever reached 1 / alpha; it stays BAD. OK: the difference of
-bad ratios is surely below `margin` now, and each arm has had enough events to know. Else INSUFFICIENT. Each of the two
-words is ever wrong with chance <= alpha, however often one looks, while the difference does not move; what they
-promise while it moves is said at `EProcesses.bounds`.
+bad ratios was shown to be below `margin`, without a relapse since, and each arm has had enough events to know. Else
+INSUFFICIENT. Each of the two words is ever wrong with chance <= alpha, however often one looks, while the difference
+does not move; what they promise while it moves is said at `EProcesses.bounds`.
 """
 
 import msgspec

@@ -11,14 +11,14 @@ the weights, harm that begins after 500 quiet blocks would take twice as long to
 Source: Turner, Ly, Grunwald (2021), arXiv 2106.02693; the mixture over starts is the e-detector of J. Shin, A. Ramdas,
 A. Rinaldo, "E-detectors" (2022), arXiv 2203.03532, with weights that sum to 1, so that it stays a test.
 
-A proof that the candidate is not worse must not outlive the time when it was not: where a recent stretch of blocks
-has a product of e of at least 1 / RELAPSE for "worse" at d, the M of "not worse" at d starts again from 0. (Throwing
-evidence away keeps a supermartingale one.)
+What was rejected once stays so: the largest E so far is kept. But a proof that the candidate is not worse must not
+outlive the time when it was not: where a recent stretch of blocks has a product of e of at least 1 / RELAPSE for
+"worse" at d, "not worse" at d must be proven anew, from M = 0. (Throwing evidence away keeps a supermartingale one.)
 
 The alternative of a block comes from earlier blocks only: posterior means with Beta(1/2, 1/2), and exponential
 forgetting. It lies on one side of each d. It is in the null that contains that side, so there e = 1: nothing is bet.
 
-Cost, for 300 processes and both nulls of 41 differences: 4.5 ms a step, 1.1 kB of state a process.
+Cost, for 300 processes and both nulls of 41 differences: 4.1 ms a step, 1.8 kB of state a process.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from operators.verdict import block
 from operators.window.partial import Floats, Ints
 
 HALF_LIFE = 60.0  # Blocks.
-RELAPSE = 0.05
+RELAPSE = 0.05  # Under no harm a few releases in a hundred prove once more than they need to.
 NONE = -1  # A pane number that stands for none.
 WORSE, NOT_WORSE = 0, 1
 # Differences of ratios at which the confidence sequence is read, each with both signs: 0.001 resolves what a good
@@ -48,11 +48,11 @@ def differences(tolerance: float, margin: float, magnitudes: Sequence[float] = M
 class EProcesses:
     """K processes, as plain arrays that grow, pickle, and depend on nothing but the blocks of their own process.
 
-    `log_m` (K, 2, G): ln M of WORSE and NOT_WORSE. `seen` (K, 4): bad and good events of candidate and baseline with
-    forgetting, what the next alternative is made of. `counts` (K, 4): n_c, x_c, n_b, x_b of all blocks. `blocks` (K,).
-    `log_e_peak` (K,): the largest ln E at `tolerance` ever. `since` (K,): the pane in which the damage began, as far as
-    the blocks can tell: the start of the stretch of blocks with the largest product of e; NONE without a bet that won.
-    It comes late by the blocks it took to learn that the candidate is worse: a few, if the damage is large.
+    `log_m` (K, 2, G): ln M of WORSE and NOT_WORSE. `peaks` (K, 2, G): the largest ln E, since the last relapse.
+    `seen` (K, 4): bad and good events of candidate and baseline with forgetting, what the next alternative is made of.
+    `counts` (K, 4): n_c, x_c, n_b, x_b of all blocks. `blocks` (K,). `since` (K,): the pane in which the damage began,
+    as far as the blocks can tell: the start of the stretch of blocks with the largest product of e; NONE without a bet
+    that won. It comes late by the blocks it took to learn that the candidate is worse: a few, if the damage is large.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class EProcesses:
         self.at_margin = int(np.searchsorted(self.grid, margin))
         self.keep = 0.5 ** (1 / half_life)
         self.log_m = np.zeros((0, 2, len(self.grid)))
+        self.peaks = np.zeros((0, 2, len(self.grid)))
         self.seen = np.zeros((0, 4))
         self.counts = np.zeros((0, 4), np.int64)
         self.blocks = np.zeros(0, np.int64)
-        self.log_e_peak = np.zeros(0)
         self.since = np.zeros(0, np.int64)
         # Of "worse" at each d: ln e in total over the recent stretch of blocks, with forgetting, (K, G).
         self._relapse = np.zeros((0, len(self.grid)))
@@ -123,26 +123,29 @@ class EProcesses:
         self._date(pane, which, gain[:, self.at_tolerance] * (alt_c - alt_b > self.grid[self.at_tolerance]))
         bad, n = counts[:, 1::2], counts[:, ::2]
         self.seen[which] = self.seen[which] * self.keep + np.stack((bad, n - bad), axis=2).reshape(-1, 4)
-        self.log_e_peak[which] = np.maximum(self.log_e_peak[which], self.log_e(which))
 
     def log_e(self, which: Ints | slice = slice(None)) -> Floats:
         """Return ln E now, of "the candidate is worse by more than `tolerance`", (K,)."""
-        return self._log_e(self.log_m[which, WORSE, self.at_tolerance], self.blocks[which])
+        return self._log_e(which, WORSE, self.at_tolerance)
 
     def log_e_not_worse(self, which: Ints | slice = slice(None)) -> Floats:
         """Return ln E now, of "the candidate is not worse by `margin`", (K,)."""
-        return self._log_e(self.log_m[which, NOT_WORSE, self.at_margin], self.blocks[which])
+        return self._log_e(which, NOT_WORSE, self.at_margin)
+
+    @property
+    def log_e_peak(self) -> Floats:
+        """The largest ln E ever, of "the candidate is worse by more than `tolerance`", (K,)."""
+        return self.peaks[:, WORSE, self.at_tolerance]
 
     def bounds(self, alpha: Floats | float, which: Ints | slice = slice(None)) -> tuple[Floats, Floats]:
         """Return bounds of theta_c - theta_b, (K,): each alone is wrong at any time ever with chance <= `alpha`.
 
-        The lower one is the largest d of the grid that is rejected, as all below it are, from the E-values as they are
-        now; -1 and 1 where none is. What they bound: `lower` < the largest difference of any block so far, and
-        `upper` > the smallest since the last relapse. While the difference is constant that is the difference itself.
-        Each would stay true if it were latched; they are not, so that they let go of a past that has ended.
+        The lower one is the largest d of the grid that was rejected, with all below it, the upper one the smallest
+        with all above it; -1 and 1 where none was. What they bound: `lower` < the largest difference of any block so
+        far, and `upper` > the smallest since the last relapse. While the difference is constant that is the difference
+        itself; where `lower` > `upper`, it has moved.
         """
-        log_e = self._log_e(self.log_m[which], self.blocks[which][:, None, None])
-        rejected = log_e >= -np.log(np.broadcast_to(alpha, log_e.shape[:1]))[:, None, None]
+        rejected = self.peaks[which] >= -np.log(np.broadcast_to(alpha, self.blocks[which].shape))[:, None, None]
         below = np.logical_and.accumulate(rejected[:, WORSE], axis=1).sum(axis=1)
         above = np.logical_and.accumulate(rejected[:, NOT_WORSE, ::-1], axis=1).sum(axis=1)
         ends = np.concatenate(([-1.0], self.grid, [1.0]))
@@ -155,12 +158,15 @@ class EProcesses:
     def _bet(self, which: Ints, gain: Floats, is_worse: block.Bools) -> None:
         k = self.blocks[which].astype(float)
         worse = np.where(is_worse, gain, 0.0)
-        log_m = np.logaddexp(self.log_m[which], -np.log(k * (k + 1))[:, None, None])
+        log_m = _log_add(self.log_m[which], -np.log(k * (k + 1)))
         log_m[:, WORSE] += worse
         log_m[:, NOT_WORSE] += gain - worse
         relapse = np.maximum(self._relapse[which] * self.keep + worse, 0.0)
         relapsed = relapse >= -np.log(RELAPSE)
         log_m[:, NOT_WORSE][relapsed] = -np.inf
+        peaks = self.peaks[which]
+        peaks[:, NOT_WORSE][relapsed] = 0.0
+        self.peaks[which] = np.maximum(peaks, _log_add(log_m, -np.log(k + 1)))
         self.log_m[which] = log_m
         self._relapse[which] = np.where(relapsed, 0.0, relapse)
 
@@ -173,19 +179,28 @@ class EProcesses:
         self._run_best[which] = np.where(best, run, self._run_best[which])
         self.since[which] = np.where(best, since, self.since[which])
 
-    @staticmethod
-    def _log_e(log_m: Floats, blocks: Ints) -> Floats:
-        log_e: Floats = np.logaddexp(log_m, -np.log(blocks + 1.0))
-        return log_e
+    def _log_e(self, which: Ints | slice, side: int, at: int) -> Floats:
+        return _log_add(self.log_m[which, side, at], -np.log(self.blocks[which] + 1.0))
+
+
+def _log_add(log_m: Floats, log_weight: Floats) -> Floats:
+    """Return ln(M + weight), of the shape of `log_m` (K, ...); `log_weight` (K,) is finite, so nothing is inf - inf.
+
+    Five times as fast as `np.logaddexp`, and as exact as ln E has to be: 1e-16 nats.
+    """
+    log_weight = log_weight.reshape(-1, *[1] * (log_m.ndim - 1))
+    high = np.maximum(log_m, log_weight)
+    total: Floats = high + np.log(1 + np.exp(np.minimum(log_m, log_weight) - high))
+    return total
 
 
 # The arrays of a process, and what each holds before its first block.
 _FILLS: dict[str, float] = {
     "log_m": -np.inf,
+    "peaks": 0,
     "seen": 0,
     "counts": 0,
     "blocks": 0,
-    "log_e_peak": 0,
     "since": NONE,
     "_relapse": 0,
     "_run": 0,
