@@ -1,7 +1,7 @@
 """ADWIN: has the mean of one series changed within a window that grows until it does?
 
 Watches values with a standard deviation near 1 (`standard`) or values within 0 .. 1, pane by pane. Its window
-keeps O(log n) buckets: 1.3 KiB pickled after 1,000 values, 0.4 us an update. Two parts of the window differ when
+keeps O(log n) buckets: 1.8 KiB pickled after 10,000 values, 0.9 us an update. Two parts of the window differ when
 their means are further apart than eps_cut(delta); then the older part is forgotten, so one change is one alarm.
 
 A. Bifet, R. Gavalda (2007), "Learning from time-changing data with adaptive windowing", SDM, pp. 443-448,

@@ -6,9 +6,9 @@ smoothed nor counted, and so histograms of different width may share an array, f
 window of 100 against a reference of 100,000 would seem to differ in every bin that never occurs.) Without any
 value in one of the two every score is NaN: no data is no distance.
 
-PSI: S. Kullback, R. A. Leibler (1951), "On information and sufficiency", Ann. Math. Stat. 22, eq. 2.6 (J), known
+PSI: S. Kullback, R. A. Leibler (1951), "On information and sufficiency", Ann. Math. Stat. 22 (their J), known
 in credit scoring as the population stability index. Jensen-Shannon: J. Lin (1991), IEEE Trans. Inf. Theory 37,
-eq. 4.1. Hellinger: E. Hellinger (1909); here sqrt(1 - sum sqrt(q p)), between 0 and 1.
+section IV. Hellinger: E. Hellinger (1909); here sqrt(1 - sum sqrt(q p)), between 0 and 1.
 """
 
 from typing import Any

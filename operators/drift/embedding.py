@@ -23,6 +23,10 @@ class Centroids(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     centres: tuple[tuple[float, ...], ...]
     counts: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        if len({len(centre) for centre in self.centres}) != 1 or len(self.counts) != len(self.centres) + 2:
+            raise ValueError("centroids need centres of one length, and a count for each, missing and unseen")
+
     @property
     def matrix(self) -> Floats:
         return np.array(self.centres, float)

@@ -53,7 +53,7 @@ def of_page_hinkley(
 ) -> float:
     """Return the alarms of Page-Hinkley, both sides, on independent standard normal pane means.
 
-    D. Siegmund (1985), "Sequential Analysis", eq. 2.57: the mean run length of one side is
+    D. Siegmund (1985), "Sequential Analysis", corrected diffusion: the mean run length of one side is
     (exp(2 k b) - 2 k b - 1) / (2 k^2), k the allowance, b = threshold + 1.166. Means that follow each other closely
     alarm more often, unless the scale allows for it (`standard`). A deviation learned from few values is now and then
     too small; the mean is over its distribution, normal with variance 1 / (2 `learned_from`). Measured:

@@ -5,7 +5,7 @@ x: on raw request counts river's defaults alarm 134 times in 4,032 values. With 
 
     up_n = up_{n-1} + x_n - mean_n - allowance        alarm: up_n - min up > threshold        (down: mirrored)
 
-State: six numbers; an alarm starts it afresh, so one change is one alarm.
+State: six numbers, 475 bytes pickled, 0.8 us an update; an alarm starts it afresh, so one change is one alarm.
 
 E. S. Page (1954), "Continuous inspection schemes", Biometrika 41, pp. 100-115. The algorithm is river's, the
 defaults are ours: river forgets sums (alpha = 0.9999), which cancels the allowance after some 10,000 values and

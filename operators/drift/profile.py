@@ -47,6 +47,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def __post_init__(self) -> None:
         if len(self.counts) != self.unseen + 1:
             raise ValueError(f"a field needs {self.unseen + 1} counts, got {len(self.counts)}")
+        if min(self.counts) < 0 or not any(self.counts[: self.missing]):
+            raise ValueError(f"counts must be at least 0 and some above, got {self.counts!r}")
         if list(self.edges) != sorted(set(self.edges)) or list(self.categories) != sorted(set(self.categories)):
             raise ValueError("edges and categories must rise")
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from operators.drift.binning import Value, bins_of, numbers_of
-from operators.drift.embedding import fit, nearest, occupancy
+from operators.drift.embedding import Centroids, fit, nearest, occupancy
 from operators.drift.profile import CATEGORIES_MAX, Field, from_json, to_json
 from operators.drift.reference import build
 from operators.drift.shift import shift
@@ -92,9 +92,14 @@ def test_a_broken_file_is_refused(text: bytes) -> None:
         from_json(text)
 
 
-def test_edges_must_rise() -> None:
+def test_edges_must_rise_and_counts_must_count() -> None:
     with pytest.raises(ValueError, match="rise"):
-        Field(kind="number", edges=(2.0, 1.0), counts=(0,) * 5, cardinality=1)
+        Field(kind="number", edges=(2.0, 1.0), counts=(1,) * 5, cardinality=1)
+    for counts in ((0, 0, 0, 5, 5), (1, -1, 1, 0, 0)):
+        with pytest.raises(ValueError, match="at least 0 and some above"):
+            Field(kind="number", edges=(1.0, 2.0), counts=counts, cardinality=1)
+    with pytest.raises(ValueError, match="one length"):
+        Centroids(centres=((1.0, 2.0), (1.0,)), counts=(1, 1, 0, 0))
 
 
 def test_what_cannot_be_built_is_refused() -> None:
