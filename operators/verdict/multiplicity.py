@@ -12,8 +12,8 @@ def e_bh(log_e: Floats, alpha: float) -> Bools:
     With E_(1) >= E_(2) >= ..., it is the first k, for the largest k with E_(k) >= K / (k alpha). The share of wrong
     ones among them is <= `alpha` in expectation, however the K depend on each other: slices that overlap may be
     judged together. Give it the E-values as they are at the moment of judging, not their peaks: a peak over time is no
-    E-value. While no slice is worse, the chance that it ever rejects one at all is <= `alpha` too, because a
-    rejection needs a mean E-value >= 1 / alpha, and the mean is an e-process (Ville).
+    E-value. While none of the same K is false, the chance that it ever rejects one at all is <= `alpha` too, because
+    a rejection needs a mean E-value >= 1 / alpha, and the mean is an e-process (Ville).
 
     Source: R. Wang, A. Ramdas, "False discovery rate control with e-values", JRSS B 84 (2022), 822-852, definition 1.
 
