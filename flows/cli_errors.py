@@ -11,6 +11,9 @@ import typer
 from backports.zstd import ZstdError
 
 from flows import recovery, replay, sql
+from flows.control.commands import WrongCommand
+from flows.control.hooks import HookFailed
+from flows.control.memory import NoMemory
 from operators.connectors.clickhouse_errors import ClickHouseError
 from operators.connectors.kafka_errors import KafkaFailure
 from operators.connectors.stop import Stop
@@ -30,8 +33,10 @@ FAILURES = (
     recovery.StoreInUse,
     replay.FolderInUse,
     sql.QueryError,
+    HookFailed,
+    NoMemory,
 )
-WRONG_USE = (PolicyError, msgspec.ValidationError, replay.GivenTwice)
+WRONG_USE = (PolicyError, WrongCommand, msgspec.ValidationError, replay.GivenTwice)
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:

@@ -1,5 +1,179 @@
 """`rollguard control`: thin."""
 
-import typer
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
 
-app = typer.Typer(no_args_is_help=True, help="Follow what rollguard says, and tell it something.")
+import typer
+from rich.console import Console
+
+from flows import settings
+from flows.cli_errors import guarded, interruptible
+from flows.control import commands, hooks, view
+from flows.control.follow import Follow, pins
+from flows.control.memory import opened
+from operators.connectors.control_file import FileFollower
+from operators.connectors.control_topic import Follower, From, TopicFollower
+from operators.connectors.stop import Stop
+from operators.control import AnyCommand, ControlEvent
+
+STATE = Path("rollguard-control.json")
+
+app = typer.Typer(no_args_is_help=True, help="Follow what rollguard says, act on it, and tell it something.")
+
+Model = Annotated[str, typer.Argument(help="The model.")]
+By = Annotated[str | None, typer.Option("--by", help="Who says it; default: user@host.")]
+CommandFile = Annotated[
+    Path | None, typer.Option("--file", help="Add it to this file of commands, instead of sending it to Kafka.")
+]
+ControlFile = Annotated[
+    Path | None, typer.Option("--file", help="A control.ndjson of `replay` or `demo`, instead of Kafka's topic.")
+]
+
+
+@app.command("follow")
+@guarded
+def follow_command(
+    file: ControlFile = None,
+    start: Annotated[
+        From | None, typer.Option("--from", help="Where to begin; default: end, and with --until-end beginning.")
+    ] = None,
+    until_end: Annotated[bool, typer.Option("--until-end", help="Stop when everything was read.")] = False,
+    form: Annotated[Literal["text", "json"], typer.Option("--format", help="json: the events as they came.")] = "text",
+    program: Annotated[
+        str | None,
+        typer.Option("--exec", help="Run this once per event: JSON on standard input, ROLLGUARD_EVENT_TYPE and so on."),
+    ] = None,
+    webhook: Annotated[
+        str | None, typer.Option(help="POST each event here once, signed if ROLLGUARD_WEBHOOK_KEY is set.")
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help=f"Remembers what was done; default: {STATE}, with neither --exec nor --webhook none."),
+    ] = None,
+    attempts: Annotated[int, typer.Option(min=1, help="How often to try before giving up.")] = 4,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that one attempt may take.")] = 30.0,
+) -> None:
+    """Print control events as they come; run a program or call a webhook once for each."""
+    where = settings.load()
+    if until_end and file is not None:
+        file.stat()  # One that never comes has no end.
+    actions = [] if program is None else [hooks.program(program, timeout)]
+    actions += [] if webhook is None else [hooks.webhook(webhook, where.webhook_key, timeout)]
+    retry = hooks.Retry(attempts=attempts, timeout_s=timeout)
+    begin = start or ("beginning" if until_end else "end")
+    stop = Stop()
+    with (
+        opened(state or (STATE if actions else None)) as memory,
+        _follower(where, file, begin, memory.positions) as follower,
+        interruptible(stop),
+    ):
+        Follow(follower, memory, _show_json if form == "json" else _show_text, actions, retry).run(stop, until_end)
+
+
+@app.command("pins")
+@guarded
+def pins_command(
+    file: ControlFile = None,
+    form: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",
+) -> None:
+    """Print which version each model's traffic must go to now."""
+    if file is not None:
+        file.stat()  # Without a file nothing is known, which is not that nothing is pinned.
+    with _follower(settings.load(), file, "beginning", {}) as follower:
+        table = pins(follower)
+    if form == "json":
+        sys.stdout.write(view.pins_json(table.standings))
+    else:
+        view.print_pins(_console(view.WIDTH_MAX), table.standings)
+
+
+@app.command("release")
+@guarded
+def release_command(
+    model: Model,
+    candidate: Annotated[str, typer.Option(help="The version that begins to serve.")],
+    baseline: Annotated[str, typer.Option(help="The version that it is judged against.")],
+    share: Annotated[float | None, typer.Option(help="The candidate's share of traffic, between 0 and 1.")] = None,
+    metadata: Annotated[
+        Path | None, typer.Option(help='JSON of both, by "candidate" and "baseline": prompt, weights, ...')
+    ] = None,
+    by: By = None,
+    file: CommandFile = None,
+) -> None:
+    """Say that a candidate begins to serve beside a baseline."""
+    _send(commands.release(model, candidate, baseline, share, metadata, by), file)
+
+
+@app.command("override")
+@guarded
+def override_command(
+    model: Model,
+    version: Annotated[str, typer.Argument(help="The version that may run whatever the rules say.")],
+    revoke: Annotated[bool, typer.Option("--revoke", help="End an override.")] = False,
+    by: By = None,
+    file: CommandFile = None,
+) -> None:
+    """Let a version run whatever the rules say, until the override is revoked."""
+    _send(commands.override(model, version, revoke, by), file)
+
+
+@app.command("ack")
+@guarded
+def ack_command(
+    model: Model,
+    event: Annotated[str, typer.Argument(help="The id of a control event.")],
+    by: By = None,
+    file: CommandFile = None,
+) -> None:
+    """Say that somebody looks after a control event."""
+    _send(commands.ack(model, event, by), file)
+
+
+@app.command("silence")
+@guarded
+def silence_command(
+    model: Annotated[str | None, typer.Option(help="Alerts of this model.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Alerts of this rule.")] = None,
+    span: Annotated[str | None, typer.Option("--for", help='For so long, such as "2h".')] = None,
+    until: Annotated[str | None, typer.Option(help="Until then, such as 2026-11-21T12:00:00Z.")] = None,
+    by: By = None,
+    file: CommandFile = None,
+) -> None:
+    """Mute alerts of a model, of a rule, or of a rule on a model; rollbacks are never muted."""
+    _send(commands.silence(model, rule, span, until, by), file)
+
+
+def _send(command: AnyCommand, file: Path | None) -> None:
+    commands.send(command, settings.load(), file)
+    typer.echo(command.id)
+
+
+@contextmanager
+def _follower(
+    where: settings.Settings, file: Path | None, start: From, positions: dict[str, int]
+) -> Iterator[Follower]:
+    follower: Follower
+    if file is None:
+        follower = TopicFollower(where.kafka, where.control_topic, start, positions)
+    else:
+        follower = FileFollower(file, start, positions)
+    try:
+        yield follower
+    finally:
+        follower.close()
+
+
+def _console(width: int | None = None) -> Console:
+    return Console(highlight=False, markup=False, emoji=False, width=width)
+
+
+def _show_text(body: bytes, event: ControlEvent, note: str) -> None:
+    view.print_event(_console(), event, note)
+
+
+def _show_json(body: bytes, event: ControlEvent, note: str) -> None:
+    sys.stdout.write(view.as_line(body))
+    sys.stdout.flush()

@@ -32,8 +32,11 @@ class Said(msgspec.Struct, frozen=True):
 class Follower(Protocol):
     """`positions`, by source, are where reading goes on; `at_end` when everything that is there was read."""
 
-    at_end: bool
-    positions: dict[str, int]
+    @property
+    def at_end(self) -> bool: ...
+
+    @property
+    def positions(self) -> dict[str, int]: ...
 
     def read(self) -> list[Said]:
         """Return what came, often nothing, without waiting long."""

@@ -1,0 +1,1 @@
+"""`rollguard control`: following what rollguard says, doing something about it, and telling it something."""

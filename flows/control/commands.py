@@ -1,0 +1,118 @@
+"""Commands made on the command line: `release`, `override`, `ack`, `silence`, sent to the topic or added to a file."""
+
+import getpass
+import socket
+import time
+import uuid
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from flows.settings import Settings
+from operators.connectors.control_file import append_to_file
+from operators.connectors.control_topic import send_to_topic
+from operators.control import AnyCommand
+from operators.events import TEXT_MAX, ms_of
+from operators.policy_reading import Duration
+from operators.signing import signed
+
+ARMS = {"candidate", "baseline"}
+
+
+class WrongCommand(Exception):
+    """What was asked for makes no command, or no sense."""
+
+
+def release(
+    model: str, candidate: str, baseline: str, share: float | None, metadata: Path | None, by: str | None
+) -> AnyCommand:
+    """Return the command that begins a release. WrongCommand; `metadata` is a file of {"candidate": {...}, ...}."""
+    if candidate == baseline:
+        raise WrongCommand(f"candidate and baseline are both {candidate!r}")
+    details = {} if metadata is None else _metadata(metadata)
+    fields = {"model": model, "candidate": candidate, "baseline": baseline, "traffic_share": share}
+    return _made("release", {**fields, "metadata": details}, by)
+
+
+def override(model: str, version: str, revoked: bool, by: str | None) -> AnyCommand:
+    """Return the command that lets a version run, or ends that. WrongCommand."""
+    return _made("override", {"model": model, "version": version, "revoked": revoked}, by)
+
+
+def ack(model: str, event: str, by: str | None) -> AnyCommand:
+    """Return the command that says somebody looks after a control event. WrongCommand."""
+    return _made("ack", {"model": model, "event": event}, by)
+
+
+def silence(model: str | None, rule: str | None, span: str | None, until: str | None, by: str | None) -> AnyCommand:
+    """Return the command that mutes alerts for a span ("2h"), or until a time in RFC 3339. WrongCommand."""
+    if model is None and rule is None:
+        raise WrongCommand("a silence needs --model, --rule or both")
+    now = _now_ms()
+    end = _end_ms(span, until, now)
+    if end <= now:
+        raise WrongCommand(f"the silence would be over already: it ends {end} ms after 1970, and now it is {now}")
+    return _made("silence", {"model": model, "rule": rule, "until": end}, by)
+
+
+def send(command: AnyCommand, where: Settings, file: Path | None) -> None:
+    """Store a command in its topic, or as a line of `file`; signed if there is a key. KafkaFailure, OSError."""
+    if where.command_key is not None:
+        command = signed(command, where.command_key)
+    body = msgspec.json.encode(command)
+    if file is not None:
+        append_to_file(file, body)
+    else:
+        send_to_topic(where.kafka, where.commands_topic, command.model, body)
+
+
+def _made(kind: str, fields: dict[str, object], by: str | None) -> AnyCommand:
+    stamped = {"type": kind, "id": str(uuid.uuid4()), "ts": _now_ms(), "by": _myself() if by is None else by, **fields}
+    try:
+        command: AnyCommand = msgspec.convert(stamped, AnyCommand)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$")
+        raise WrongCommand(f"{path.strip('.`') or kind}: {what}") from error
+    return command
+
+
+def _metadata(path: Path) -> dict[str, object]:
+    try:
+        details: dict[str, object] = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+    except OSError as error:
+        raise WrongCommand(f"--metadata {path}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise WrongCommand(f"--metadata {path}: {error}") from error
+    if strange := sorted(details.keys() - ARMS):
+        raise WrongCommand(f'--metadata {path}: has {strange[0]!r}, not only "candidate" and "baseline"')
+    return details
+
+
+def _end_ms(span: str | None, until: str | None, now: int) -> int:
+    if (span is None) == (until is None):
+        raise WrongCommand("a silence needs either --for or --until")
+    if until is None:
+        try:
+            return now + Duration(span or "").ms
+        except ValueError as error:
+            raise WrongCommand(f"--for {span!r}: {error}") from error
+    try:
+        end = datetime.fromisoformat(until)
+    except ValueError as error:
+        raise WrongCommand(f"--until {until!r}: must be a time such as 2026-11-21T12:00:00Z") from error
+    if end.tzinfo is None:
+        raise WrongCommand(f"--until {until!r}: needs an offset, such as Z or +01:00")
+    return ms_of(end)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _myself() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # In containers a user may have no name.
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"[:TEXT_MAX]

@@ -1,0 +1,196 @@
+"""What is done once per control event: a program is run, a webhook is called, and both again if they fail."""
+
+import hashlib
+import hmac
+import http.client
+import shlex
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import IO
+from urllib.parse import urlsplit
+
+import msgspec
+
+from flows import settings
+from flows.control.commands import WrongCommand
+from operators.connectors.stop import Stop
+from operators.control import ControlEvent
+
+STANDARD_ERROR = 2  # Where a program's output goes: standard output is ours, and may be JSON.
+WAIT_S_MAX = 30.0
+STEP_S = 0.1
+
+Hook = Callable[[bytes, ControlEvent], None]  # The event's bytes as they came, and what they say; raises HookFailed.
+
+
+class HookFailed(Exception):
+    """A program or a webhook did not do what it should. Why is in the text; no secret is."""
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """`attempts` in all, `wait_s` before the second, and twice as long before each further one. ValueError."""
+
+    attempts: int = 4
+    wait_s: float = 1.0
+    timeout_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not (self.attempts >= 1 and self.wait_s >= 0 and self.timeout_s > 0):
+            raise ValueError(f"need attempts >= 1, wait_s >= 0 and timeout_s > 0, got {self!r}")
+
+
+def persist(hook: Hook, body: bytes, event: ControlEvent, retry: Retry, stop: Stop) -> bool:
+    """Call a hook until it succeeds; False if somebody asked to stop before. HookFailed after the last attempt."""
+    wait = retry.wait_s
+    for attempt in range(1, retry.attempts + 1):
+        try:
+            hook(body, event)
+        except HookFailed as error:
+            if stop.requested:
+                return False
+            if attempt == retry.attempts:
+                again = f"{attempt} attempts, the last one: " if attempt > 1 else ""
+                raise HookFailed(f"event {event.id}: {again}{error}") from error
+        else:
+            return True
+        if not _waited(wait, stop):
+            return False
+        wait = min(WAIT_S_MAX, wait * 2)
+    return False
+
+
+def _waited(wait_s: float, stop: Stop) -> bool:
+    """Wait in short steps, because a stop is only seen between them."""
+    until = time.monotonic() + wait_s
+    while not stop.requested and (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, STEP_S))
+    return not stop.requested
+
+
+def program(command: str, timeout_s: float) -> Hook:
+    """Return what runs a command (words as in a shell, but no shell), with the event on standard input.
+
+    WrongCommand if there is no such program.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise WrongCommand(f"--exec {command!r}: {error}") from error
+    if not words or shutil.which(words[0]) is None:
+        raise WrongCommand(f"--exec {command!r}: there is no such program")
+
+    def run(body: bytes, event: ControlEvent) -> None:
+        try:
+            done = subprocess.run(  # noqa: S603  # The user's own command; what the event says is in variables only.
+                words,
+                input=body,
+                env=settings.environment(variables(event)),
+                stdout=STANDARD_ERROR,
+                timeout=timeout_s,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise HookFailed(f"{words[0]}: {_why(error)}") from error
+        if done.returncode:
+            raise HookFailed(f"{words[0]}: exit code {done.returncode}")
+
+    return run
+
+
+def variables(event: ControlEvent) -> dict[str, str]:
+    """Return the variables that tell a program the most important; what is not there is empty."""
+    fields = {
+        "id": event.id,
+        "type": event.type,
+        "state": event.state,
+        "ts": event.ts,
+        "model": event.model,
+        "version": event.version,
+        "pin": event.pin,
+        "revision": event.revision,
+        "rule": event.rule,
+        "severity": event.severity,
+        "runbook": event.runbook,
+    }
+    return {
+        # No system takes a NUL in a variable.
+        f"ROLLGUARD_EVENT_{name.upper()}": "" if value is None else str(value).replace("\0", "")
+        for name, value in fields.items()
+    }
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirected POST would go on as a GET without the event."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> None:
+        return None
+
+
+def webhook(url: str, key: str | None, timeout_s: float) -> Hook:
+    """Return what posts the event's bytes to `url`, with their HMAC-SHA256 in a header if there is a key.
+
+    Any answer but 2xx is a failure. WrongCommand if `url` is none of http or https.
+    """
+    place = _place(url)
+    opener = urllib.request.build_opener(_NoRedirect)
+
+    def post(body: bytes, event: ControlEvent) -> None:
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "rollguard",
+            # A receiver may see an event twice, and knows it by this. Headers are ASCII.
+            "X-Rollguard-Event": event.id.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " "),
+        }
+        if key is not None:
+            headers["X-Rollguard-Signature"] = f"sha256={signature(body, key)}"
+        request = urllib.request.Request(url, body, headers, method="POST")  # noqa: S310  # `_place` looked at it.
+        try:
+            with opener.open(request, timeout=timeout_s):
+                pass
+        except (OSError, http.client.HTTPException) as error:
+            raise HookFailed(f"{place}: {_why(error)}") from error
+
+    return post
+
+
+def signature(body: bytes, key: str) -> str:
+    """Return what a receiver compares with the header: hex HMAC-SHA256 of the body as it came.
+
+    >>> signature(b"{}", "a key of some length")[:16]
+    '9d7e153fcfd61650'
+    """
+    return hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
+
+
+def _place(url: str) -> str:
+    """Return the part of a webhook's address that may be shown: many have a secret in their path."""
+    try:
+        parts = urlsplit(url)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError as error:
+        raise WrongCommand(f"--webhook: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii() or " " in url:
+        raise WrongCommand("--webhook: must be an address such as https://host/path")
+    return f"{parts.scheme}://{parts.hostname}{port}"
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"answered {error.code}"
+    if isinstance(error, urllib.error.URLError):
+        return str(error.reason)
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"not done after {error.timeout:.1f} s"
+    return str(error) or type(error).__name__

@@ -1,0 +1,98 @@
+"""What a follower of the control topic remembers over a restart: where it is, and which events it has acted on."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from operators.connectors.control_topic import Said
+from operators.control import ControlEvent
+
+IDS_MAX = 10_000  # An event comes again because a worker sent its last epoch again: a few, and soon.
+
+
+class NoMemory(Exception):
+    """The file cannot be what is remembered: it is something else, or another follower's."""
+
+
+class _Kept(msgspec.Struct, kw_only=True):
+    """`revisions` is the largest one per model; `ids` are in the order in which they came."""
+
+    positions: dict[str, int] = {}
+    revisions: dict[str, int] = {}
+    ids: list[str] = []
+
+
+class Memory:
+    """Kept in `path`, if there is one. What is in the file was done: it is written after an event was acted on."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._dirty = False
+        kept = _Kept() if path is None else _load(path)
+        self.positions = kept.positions
+        self._revisions = kept.revisions
+        self._ids = dict.fromkeys(kept.ids)
+
+    def knows(self, event: ControlEvent) -> bool:
+        return event.id in self._ids
+
+    def newest(self, event: ControlEvent) -> int | None:
+        """Return the revision that makes this event an older one, which must not be acted on; None if it is not."""
+        newest = self._revisions.get(event.model)
+        return newest if newest is not None and event.revision < newest else None
+
+    def note(self, said: Said, event: ControlEvent | None) -> None:
+        """Remember that a message is done with."""
+        self.positions[said.source] = said.next
+        self._dirty = True
+        if event is not None:
+            self._ids[event.id] = None
+            self._revisions[event.model] = max(event.revision, self._revisions.get(event.model, event.revision))
+            if len(self._ids) > IDS_MAX:
+                del self._ids[next(iter(self._ids))]
+
+    def follow(self, positions: dict[str, int]) -> None:
+        """Go on from these positions, which a follower has when it begins."""
+        self._dirty = self._dirty or positions != self.positions
+        self.positions = dict(positions)
+
+    def save(self) -> None:
+        """Put everything on disk, all or nothing. OSError."""
+        if self._path is None or not self._dirty:
+            return
+        kept = _Kept(positions=self.positions, revisions=self._revisions, ids=list(self._ids))
+        partial = self._path.with_name(f"{self._path.name}.new")
+        with partial.open("wb") as file:
+            file.write(msgspec.json.encode(kept))
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(self._path)
+        self._dirty = False
+
+
+@contextmanager
+def opened(path: Path | None) -> Iterator[Memory]:
+    """Hold what is remembered in `path`, or nothing for longer than this. NoMemory, OSError."""
+    if path is None:
+        yield Memory(None)
+        return
+    # Two followers of one file would each do half of the events. The lock outlives no process.
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise NoMemory(f"{path}: another follower remembers here; name another file with --state") from error
+        yield Memory(path)
+
+
+def _load(path: Path) -> _Kept:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Kept)
+    except FileNotFoundError:
+        return _Kept()
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NoMemory(f"{path}: holds nothing that a follower wrote: {error}") from error
