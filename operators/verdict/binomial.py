@@ -13,7 +13,7 @@ def lower_bound(x: Ints, n: Ints, alpha: float) -> Floats:
 
     Source: C. J. Clopper, E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the
     binomial", Biometrika 26 (1934), 404-413; as Beta quantiles in L. D. Brown, T. T. Cai, A. DasGupta, "Interval
-    estimation for a binomial proportion", Statistical Science 16 (2001), 101-133, section 4.2.1.
+    estimation for a binomial proportion", Statistical Science 16 (2001), 101-133.
 
     >>> lower_bound(np.array([0, 18, 20]), np.array([0, 20, 20]), 0.025).round(4)
     array([0.    , 0.683 , 0.8316])

@@ -7,8 +7,8 @@ Kullback-Leibler divergence weighted by n_c and n_b,
     e = Bin(x_c | n_c, alt_c) Bin(x_b | n_b, alt_b) / (Bin(x_c | n_c, null_c) Bin(x_b | n_b, null_b))
 
 has an expectation of at most 1 whatever the true ratios of the null are. Source: R. J. Turner, A. Ly, P. D. Grunwald,
-"Generic E-variables for exact sequential k-sample tests that allow for optional stopping" (2021), arXiv 2106.02693,
-theorem 1; for d other than 0, R. J. Turner, P. D. Grunwald, "Exact anytime-valid confidence intervals for contingency
+"Generic E-variables for exact sequential k-sample tests that allow for optional stopping" (2021), arXiv 2106.02693;
+for d other than 0, R. J. Turner, P. D. Grunwald, "Exact anytime-valid confidence intervals for contingency
 tables and beyond" (2022), arXiv 2203.09785.
 
 Why <= 1: with true ratios c, b the expectation is (1 + r_c)^n_c (1 + r_b)^n_b, where

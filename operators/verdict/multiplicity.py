@@ -15,7 +15,7 @@ def e_bh(log_e: Floats, alpha: float) -> Bools:
     E-value. While none of the same K is false, the chance that it ever rejects one at all is <= `alpha` too, because
     a rejection needs a mean E-value >= 1 / alpha, and the mean is an e-process (Ville).
 
-    Source: R. Wang, A. Ramdas, "False discovery rate control with e-values", JRSS B 84 (2022), 822-852, definition 1.
+    Source: R. Wang, A. Ramdas, "False discovery rate control with e-values", JRSS B 84 (2022), 822-852.
 
     >>> e_bh(np.log([100.0, 1.0, 45.0, 20.0]), 0.05)
     array([ True, False,  True, False])
@@ -32,7 +32,7 @@ def benjamini_hochberg(p: Floats, alpha: float) -> Bools:
     With p_(1) <= p_(2) <= ..., it is the first k, for the largest k with p_(k) <= k alpha / K. The false discovery rate
     is <= `alpha` for p-values that are independent or positively dependent, at one look.
 
-    Source: Y. Benjamini, Y. Hochberg, "Controlling the false discovery rate", JRSS B 57 (1995), 289-300, procedure (1).
+    Source: Y. Benjamini, Y. Hochberg, "Controlling the false discovery rate", JRSS B 57 (1995), 289-300.
 
     >>> benjamini_hochberg(np.array([0.04, 0.001, 0.025, 0.9]), 0.05)
     array([False,  True,  True, False])

@@ -9,7 +9,7 @@ L1 / L0 is a martingale from 1 while the shares are true, so p = min(1, L0 / L1)
 chance <= alpha. A broken split means that the arms are not comparable: their users differ, or requests are lost.
 
 Source: M. Lindon, A. Malek, "Anytime-valid inference for multinomial count data", NeurIPS 35 (2022), arXiv 2011.03567:
-the Bayes factor of a Dirichlet prior against the null; sample-ratio mismatch is its example.
+the Bayes factor of a Dirichlet prior against the null.
 """
 
 from collections.abc import Sequence

@@ -12,7 +12,7 @@ from operators.verdict.multiplicity import benjamini_hochberg, e_bh
 from operators.window.partial import Floats
 
 ALPHA = 0.05
-# Table 1 of Benjamini and Hochberg (1995), section 3.2: 15 p-values, of which the procedure rejects the first four.
+# The example of Benjamini and Hochberg (1995): 15 p-values, of which the procedure rejects the first four.
 PAPER = [
     0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344,
     0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0000,
