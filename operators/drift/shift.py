@@ -1,8 +1,8 @@
 """Is a PSI large enough to matter, and too large for chance?
 
 Without drift PSI is close to chi2_{B-1} * (1/n + 1/m) (B. Yurdakul, 2018, "Statistical properties of population
-stability index", Western Michigan University): with n = 100 a bare limit of 0.1 would fire in 39 % of windows. So an alarm needs
-both: more than PSI_MIN, the usual "significant shift", and more than chance gives.
+stability index", Western Michigan University): with n = 100 a bare limit of 0.1 would fire in 39 % of windows. So
+an alarm needs both: more than PSI_MIN, the usual "significant shift", and more than chance gives.
 
 The p-value is the larger of the chi-square tails of PSI and of the likelihood ratio, because far out, where many
 features and slices at once are judged, PSI's own is too small. Measured, 4 million windows of 100 in ten bins:
