@@ -159,6 +159,9 @@ def webhook(url: str, key: str | None, timeout_s: float) -> Hook:
         try:
             with opener.open(request, timeout=timeout_s):
                 pass
+        except urllib.error.HTTPError as error:
+            error.close()  # It holds the connection.
+            raise HookFailed(f"{place}: answered {error.code}") from error
         except (OSError, http.client.HTTPException) as error:
             raise HookFailed(f"{place}: {_why(error)}") from error
 
@@ -187,8 +190,6 @@ def _place(url: str) -> str:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"answered {error.code}"
     if isinstance(error, urllib.error.URLError):
         return str(error.reason)
     if isinstance(error, subprocess.TimeoutExpired):

@@ -1,0 +1,169 @@
+"""Webhooks against a real server on loopback: what it is sent, and what is done when it does not answer well."""
+
+import hashlib
+import hmac
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows import cli
+from flows.control.hooks import HookFailed, Retry, persist, webhook
+from operators.connectors.stop import Stop
+from operators.control import ControlEvent
+from tests.control_samples import event, line
+
+KEY = "a key of sixteen characters or more"
+BODY = line(event(1)).strip()
+
+
+class Receiver(HTTPServer):
+    """Answers with the codes that it was given, one after the other, then with 200."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.codes: list[int] = []
+        self.wait_s = 0.0
+        self.taken: list[tuple[str, dict[str, str], bytes]] = []  # Method, headers, body.
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/secret"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:  # Its name in the library.
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.taken.append((self.command, dict(self.headers), body))
+        time.sleep(self.server.wait_s)
+        code = self.server.codes.pop(0) if self.server.codes else 200
+        self.send_response(code)
+        if 300 <= code < 400:
+            self.send_header("Location", self.server.url)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def quick(attempts: int = 1) -> Retry:
+    return Retry(attempts=attempts, wait_s=0.0)
+
+
+def test_a_webhook_gets_the_event_as_it_came_and_can_check_who_sent_it(receiver: Receiver) -> None:
+    assert persist(webhook(receiver.url, KEY, 5.0), BODY, event(1), quick(), Stop())
+    ((method, headers, body),) = receiver.taken
+    assert (method, body) == ("POST", BODY)
+    assert headers["X-Rollguard-Signature"] == f"sha256={hmac.new(KEY.encode(), BODY, hashlib.sha256).hexdigest()}"
+    assert (headers["X-Rollguard-Event"], headers["Content-Type"]) == ("e1", "application/json")
+
+
+def test_without_a_key_there_is_no_signature(receiver: Receiver) -> None:
+    persist(webhook(receiver.url, None, 5.0), BODY, event(1), quick(), Stop())
+    assert "X-Rollguard-Signature" not in receiver.taken[0][1]
+
+
+def test_a_webhook_is_called_again_until_it_takes_the_event(receiver: Receiver) -> None:
+    receiver.codes = [500, 429]
+    assert persist(webhook(receiver.url, None, 5.0), BODY, event(1), quick(3), Stop())
+    assert [body for _, _, body in receiver.taken] == [BODY] * 3
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 404, 503])
+def test_any_answer_but_success_is_a_failure(receiver: Receiver, code: int) -> None:
+    """A redirected POST would arrive as a GET without the event."""
+    receiver.codes = [code, code]
+    with pytest.raises(
+        HookFailed, match=rf"event e1: 2 attempts, the last one: http://127.*: answered {code}"
+    ) as caught:
+        persist(webhook(receiver.url, None, 5.0), BODY, event(1), quick(2), Stop())
+    assert "secret" not in str(caught.value)
+    assert len(receiver.taken) == 2
+
+
+def test_one_that_does_not_answer_in_time_has_failed(receiver: Receiver) -> None:
+    receiver.wait_s = 0.5
+    with pytest.raises(HookFailed, match="timed out"):
+        persist(webhook(receiver.url, None, 0.1), BODY, event(1), quick(), Stop())
+
+
+def test_nobody_there_is_a_failure(receiver: Receiver) -> None:
+    url = receiver.url.replace(str(receiver.server_port), "1")
+    with pytest.raises(HookFailed, match="refused"):
+        persist(webhook(url, None, 1.0), BODY, event(1), quick(), Stop())
+
+
+def test_an_odd_id_is_no_further_header(receiver: Receiver) -> None:
+    assert persist(webhook(receiver.url, None, 5.0), BODY, event(1, id="ä\r\nX-Other: 1"), quick(), Stop())
+    assert "X-Other" not in receiver.taken[0][1]
+
+
+def test_waits_grow_and_end_when_somebody_asks_to_stop() -> None:
+    stop = Stop()
+    calls = []
+
+    def fail(body: bytes, event: ControlEvent) -> None:
+        calls.append(time.monotonic())
+        if len(calls) == 3:
+            stop.request()
+        raise HookFailed("no")
+
+    assert not persist(fail, BODY, event(1), Retry(attempts=9, wait_s=0.05), stop)
+    assert len(calls) == 3
+    assert calls[1] - calls[0] >= 0.05
+    assert calls[2] - calls[1] >= 0.1
+
+
+@pytest.mark.parametrize("wrong", [{"attempts": 0}, {"wait_s": -1.0}, {"timeout_s": 0.0}])
+def test_wrong_retries_are_named(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Retry(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_webhook_is_called_once_per_event_over_restarts(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ROLLGUARD_WEBHOOK_KEY", KEY)
+    (tmp_path / "control.ndjson").write_bytes(line(event(1)) + line(event(2)) + line(event(3)))
+    words = [
+        "control",
+        "follow",
+        "--file",
+        "control.ndjson",
+        "--until-end",
+        "--attempts",
+        "1",
+        "--webhook",
+        receiver.url,
+    ]
+    receiver.codes = [200, 500]
+    result = CliRunner().invoke(cli.app, words)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "event e2: http://127.0.0.1" in result.stderr
+    for _ in range(2):
+        assert CliRunner().invoke(cli.app, words).exit_code == 0
+    assert [headers["X-Rollguard-Event"] for _, headers, _ in receiver.taken] == ["e1", "e2", "e2", "e3"]
+    assert all("X-Rollguard-Signature" in headers for _, headers, _ in receiver.taken)
