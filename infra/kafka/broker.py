@@ -29,11 +29,13 @@ POLL_S = 0.1
 
 # With LogAppendTime the broker's clock says when a message came, so no producer's clock can.
 INPUT = {"message.timestamp.type": "LogAppendTime"}
+# The pins of all models and the overrides in force are in what was said, however long ago; it is little.
+FOR_EVER = {"retention.ms": "-1"}
 TOPICS = [
     NewTopic("inference.events", num_partitions=4, replication_factor=1, config=INPUT),
     NewTopic("inference.feedback", num_partitions=4, replication_factor=1, config=INPUT),
-    NewTopic("rollguard.commands", num_partitions=1, replication_factor=1, config=INPUT),
-    NewTopic("rollguard.control", num_partitions=1, replication_factor=1),
+    NewTopic("rollguard.commands", num_partitions=1, replication_factor=1, config=INPUT | FOR_EVER),
+    NewTopic("rollguard.control", num_partitions=1, replication_factor=1, config=FOR_EVER),
     NewTopic("rollguard.deadletter", num_partitions=1, replication_factor=1),
     NewTopic("rollguard.triage", num_partitions=1, replication_factor=1),
 ]

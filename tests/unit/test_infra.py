@@ -73,7 +73,8 @@ def check_variables(files: Files) -> Iterator[str]:
             continue
         if not (loaded.clickhouse or "").startswith("http"):
             yield f"{path}: names no ClickHouse server"
-        if {loaded.events_topic, loaded.feedback_topic, loaded.deadletter_topic} - {topic.topic for topic in TOPICS}:
+        named = {getattr(loaded, name) for name in settings.Settings.__struct_fields__ if name.endswith("_topic")}
+        if named - {topic.topic for topic in TOPICS}:
             yield f"{path}: names a topic that nobody makes"
 
 
@@ -107,7 +108,7 @@ def check_topics(files: Files) -> Iterator[str]:
     made = set()
     for line in re.findall(r"^make (.*)$", script, flags=re.MULTILINE):
         name, _, partitions, *config = line.split()
-        made.add((name, int(partitions), tuple(config[1:])))
+        made.add((name, int(partitions), tuple(config[1::2])))
     wanted = {
         (topic.topic, topic.num_partitions, tuple(f"{name}={value}" for name, value in (topic.config or {}).items()))
         for topic in TOPICS
@@ -325,6 +326,9 @@ def test_infra_agrees_with_the_program(files: Files, check: Check) -> None:
         (check_policy, SETTINGS, 'pane = "10s"', 'pane = "10"', "time.pane"),
         (check_policy, CLUSTER, "/etc/rollguard", "/etc/policy", "not mounted where"),
         (check_topics, COMPOSE, "make rollguard.control", "make control", "'control', 1"),
+        (check_topics, COMPOSE, "control --partitions 1 --config retention.ms=-1", "control --partitions 1", "()"),
+        (check_variables, SETTINGS, "rollguard.commands", "commands", "a topic that nobody makes"),
+        (check_variables, SECRET, "CHANGE-ME-CHANGE-ME", "CHANGE-ME", "ROLLGUARD_COMMAND_KEY: Expected"),
         (check_topics, COMPOSE, "feedback --partitions 4", "feedback --partitions 8", "'inference.feedback', 8"),
         (check_versions, COMPOSE, "clickhouse-server:26.9", "clickhouse-server:24.1", "clickhouse-server:24.1"),
         (check_ports, DOCKERFILE, "9464/livez", "9465/livez", "another port"),

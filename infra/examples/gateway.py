@@ -1,0 +1,61 @@
+"""A gateway that obeys rollguard, in few lines: it follows what rollguard says and sends requests where they may go.
+
+    python -m infra.examples.gateway rollguard-data/control.ndjson checkout v1=0.9 v2=0.1
+
+reads one request id per line from standard input, and prints the version that answers it. In production the follower
+is a TopicFollower, `route` is part of a proxy, and `catch_up` runs beside it every second.
+"""
+
+import sys
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from operators.connectors.control_file import FileFollower
+from operators.connectors.control_topic import Follower
+from operators.release.pins import PinTable
+
+
+class Gateway:
+    """Splits the traffic of a model by `weights`, as far as its pin allows."""
+
+    def __init__(self, follower: Follower, model: str, weights: Mapping[str, float]) -> None:
+        self._follower = follower
+        self._model = model
+        self._weights = weights
+        self.pins = PinTable()
+
+    def catch_up(self) -> None:
+        """Take what rollguard has said meanwhile; at the start before any request, or a pin would be missed."""
+        while True:
+            for said in self._follower.read():
+                if self.pins.take(said.body):
+                    sys.stderr.write(f"{self._model}: pin {self.pins.pin(self._model)}\n")
+            if self._follower.at_end:
+                return
+
+    def route(self, request_id: str) -> str | None:
+        """Return the version that answers a request, the same one each time; None if none may."""
+        # A pinned version gets everything, whether it had a weight or not.
+        pin = self.pins.pin(self._model)
+        shares = {pin: 1.0} if pin is not None else self._weights
+        allowed = {version: share for version, share in shares.items() if self.pins.allows(self._model, version)}
+        point = zlib.crc32(request_id.encode()) / 2**32 * sum(allowed.values())
+        for version, share in allowed.items():
+            point -= share
+            if point < 0:
+                return version
+        return next(reversed(allowed), None)
+
+
+def main(control: str, model: str, *weights: str) -> None:
+    shares = {version: float(share) for version, _, share in (each.partition("=") for each in weights)}
+    gateway = Gateway(FileFollower(Path(control), "beginning"), model, shares)
+    for line in sys.stdin:
+        gateway.catch_up()
+        sys.stdout.write(f"{line.strip()} {gateway.route(line.strip())}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,51 @@
+"""The example of a gateway really moves the traffic."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from infra.examples.gateway import Gateway
+from operators.connectors.control_file import FileFollower
+from tests.control_samples import event, line
+
+ROOT = Path(__file__).parents[2]
+IDS = [f"r-{number}" for number in range(2_000)]
+
+
+def test_traffic_is_split_until_a_rollback_and_again_after_it_is_lifted(tmp_path: Path) -> None:
+    path = tmp_path / "control.ndjson"
+    gateway = Gateway(FileFollower(path, "beginning"), "m", {"v1": 0.9, "v2": 0.1})
+
+    def shares() -> dict[str | None, float]:
+        gateway.catch_up()
+        return {version: count / len(IDS) for version, count in Counter(map(gateway.route, IDS)).items()}
+
+    before = shares()
+    assert 0.08 < before["v2"] < 0.12
+    said = line(event(1, "v1"))
+    path.write_bytes(said)
+    assert shares() == {"v1": 1.0}
+    path.write_bytes(said := said + line(event(2, None, "promote")))
+    assert shares() == before
+    path.write_bytes(said := said + line(event(3, kind="kill")))
+    assert shares() == {"v1": 1.0}
+    path.write_bytes(said := said + line(event(4, kind="kill", version="v1")))
+    assert shares() == {None: 1.0}, "no version may answer"
+    path.write_bytes(said + line(event(5, "v0")))
+    assert shares() == {"v0": 1.0}, "a pinned version needs no weight"
+
+
+def test_it_runs_as_its_first_lines_say(tmp_path: Path) -> None:
+    path = tmp_path / "control.ndjson"
+    path.write_bytes(line(event(1, "v1")))
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.examples.gateway", path, "m", "v1=0.9", "v2=0.1"],
+        cwd=ROOT,
+        input="a\nb\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("a v1\nb v1\n", "m: pin v1\n")
