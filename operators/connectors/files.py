@@ -97,31 +97,43 @@ class FileReader:
 
 
 class LineFile(FixedPartitionedSink[Item, None]):
-    """(key, item) in; what `encode` makes of items, one JSON object a line, written when the epoch closes."""
+    """(key, item) in; what `encode` makes of items, one JSON object a line, written when the epoch closes.
 
-    def __init__(self, path: Path, encode: Callable[[Item], Iterable[bytes]], stop: Stop) -> None:
+    Or `at_once`, where somebody reads along: only in a run that is never resumed, because lines would come twice.
+    """
+
+    def __init__(
+        self, path: Path, encode: Callable[[Item], Iterable[bytes]], stop: Stop, *, at_once: bool = False
+    ) -> None:
         self._path = path
         self._encode = encode
         self._stop = stop
+        self._at_once = at_once
 
     def list_parts(self) -> list[str]:
         return ["0"]
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_LinePart[Item]":
-        return _LinePart(self._path, self._encode, self._stop)
+        return _LinePart(self._path, self._encode, self._stop, self._at_once)
 
 
 class _LinePart(StatefulSinkPartition[Item, None]):
-    def __init__(self, path: Path, encode: Callable[[Item], Iterable[bytes]], stop: Stop) -> None:
+    def __init__(self, path: Path, encode: Callable[[Item], Iterable[bytes]], stop: Stop, at_once: bool) -> None:
         self._file = path.open("ab")
+        self._at_once = at_once
         self._encode = encode
         self._stop = stop
         self._lines: list[bytes] = []
 
     def write_batch(self, values: list[Item]) -> None:
         self._lines += [line + b"\n" for value in values for line in self._encode(value)]
+        if self._at_once:
+            self._write()
 
     def snapshot(self) -> None:
+        self._write()
+
+    def _write(self) -> None:
         try:
             self._file.writelines(self._lines)
             self._file.flush()

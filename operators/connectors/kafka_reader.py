@@ -4,6 +4,7 @@ One consumer per partition, told what to read: no group is joined, nothing is co
 to go on is the business of whoever saves `position`. Brokers that go away and come back are waited for.
 """
 
+import time
 from typing import Literal
 
 import numpy as np
@@ -21,10 +22,12 @@ from operators.connectors.kafka_errors import (
     ReadFailed,
     UnknownTopic,
 )
+from operators.connectors.log_end import LogEnd
 from operators.ingest.messages import NO_BOUND, NOTHING, Messages
 
 MESSAGES_MAX = 20_000  # Handed on at once: some 40 ms of work.
 BYTES_MAX = 8 << 20  # Of values, or a little more: the size of a message is known only once it is there.
+ASK_AGAIN_S = 1.0
 WAIT_S = 0.002  # The engine's loop stands still so long; librdkafka fetches meanwhile.
 
 Start = int | Literal["beginning", "end"]
@@ -39,7 +42,8 @@ class KafkaReader:
         self._complaints = Complaints(self._servers)
         self._consumer = open_client(Consumer, reader_settings(config), self._complaints)
         self._mean = 1 << 20  # Bytes of a message, as read last: until then the most that brokers take by default.
-        self._at_end = False
+        self._end = LogEnd()
+        self._asked = 0.0  # When a doubted end was asked for again.
         try:
             self._position = start if isinstance(start, int) else self._ends(TIMEOUT_S)[start == "end"]
             self._consumer.assign([self._place(self._position)])
@@ -55,17 +59,24 @@ class KafkaReader:
     @property
     def at_end(self) -> bool:
         """Whether everything was read when the broker last answered. It may be away since then: see `recheck`."""
-        return self._at_end
+        return self._end.reached
 
     @property
     def lag(self) -> int | None:
         """How many offsets are still to be read, as far as is known without asking; None before the first fetch."""
+        high = self._high()
+        return None if high < 0 else max(0, high - self._position)
+
+    def _high(self) -> int:
+        """Return the offset behind the last message, as far as is known without asking; -1 before the first fetch."""
         known = self._consumer.get_watermark_offsets(self._place(), cached=True)
-        return None if known is None or known[1] < 0 else max(0, known[1] - self._position)
+        return -1 if known is None else known[1]
 
     def read(self) -> Messages:
         """Return the next messages, often none. One of `kafka_errors` when waiting would not help."""
         before = self._position
+        if self._end.doubted and time.monotonic() - self._asked > ASK_AGAIN_S:
+            self._ask_again()
         try:
             taken = self._take()
             if self._complaints.refusal is not None:
@@ -83,7 +94,11 @@ class KafkaReader:
 
         Silence alone proves nothing: a broker that is away is silent, too, and may hold much that is to be read.
         """
-        self._at_end = False
+        self._end.recheck()
+        self._ask_again()
+
+    def _ask_again(self) -> None:
+        self._asked = time.monotonic()
         # What was fetched but not read yet is fetched again.
         self._consumer.assign([self._place(self._position)])
 
@@ -111,7 +126,7 @@ class KafkaReader:
         good = [message for message in some if message.error() is None]
         if good:
             self._position = _offset(good[-1]) + 1
-            self._at_end = False
+            self._end.moved(self._high())
         if len(good) < len(some):
             for message in some:
                 error = message.error()
@@ -124,7 +139,8 @@ class KafkaReader:
         if code == KafkaError._PARTITION_EOF:
             # Behind the last message there may be marks of transactions: offsets without a message.
             self._position = max(self._position, _offset(message))
-            self._at_end = _offset(message) == self._position
+            if _offset(message) == self._position:
+                self._end.told(self._position, time.monotonic())
         elif code in GONE:
             raise OffsetGone(self._topic, self._partition, self._position, self._available())
         elif message.topic() is None or code in UNKNOWN or code in REFUSALS:

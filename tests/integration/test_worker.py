@@ -4,16 +4,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
 from operators.connectors.clickhouse import open_client
 from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
+from operators.control import ControlEvent
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker
 from tests.integration.reading import opened, read_all
@@ -21,6 +23,7 @@ from tests.integration.working import Worker, working
 
 EVENTS = 250_000 if os.environ.get("ROLLGUARD_PROVE") == "1" else 30_000  # In each of four partitions.
 PARTITIONS = 4
+INPUTS = 2 * PARTITIONS + 1  # Events, feedback, commands.
 START_MS = 1_760_000_000_000
 # Further from the last event than the longest window, so that all windows have ended whether or not this pane closes.
 END_MS = START_MS + 12 * 3_600_000
@@ -31,6 +34,9 @@ TABLES = {
     "sli_window": "model != 'end'",
     "measure_window": "model != 'end'",
     "feedback": "model != 'end'",
+    "verdict": "model != 'end'",
+    # Of a refused command it is told where it stood.
+    "control": "NOT startsWith(rule, 'commands')",
     "dead_letter": "1",
 }
 # Where a message stood is told in other words for a file and for a topic.
@@ -46,7 +52,7 @@ def event(random: Random, ts: int, model: str) -> dict[str, Any]:
         "model": model,
         "version": random.choice(["v1", "v2"]),
         "slices": {"region": random.choice(["eu", "us"]), "segment": random.choice(["pro", "free"])},
-        "error_type": random.choice([None] * 9 + ["timeout"]),
+        "error_type": random.choice([None] * 199 + ["timeout"]),
         "latency_ms": round(random.lognormvariate(5, 1), 3),
         "cost_usd": round(random.random() / 100, 9),
     }
@@ -57,7 +63,10 @@ def events(random: Random) -> list[bytes]:
     log = []
     for index in range(EVENTS):
         late = random.randrange(60_000) if random.random() < 0.01 else 0
-        line = json.dumps(event(random, START_MS + index * 40 - late, random.choice(["checkout", "search"]))).encode()
+        body = event(random, START_MS + index * 40 - late, random.choice(["checkout", "search"]))
+        if index > EVENTS // 2 and body["model"] == "search" and body["version"] == "v2" and random.random() < 0.2:
+            body["error_type"] = "500"  # The harm that a rollback is for.
+        line = json.dumps(body).encode()
         log.append(line[:-9] if random.random() < 0.0005 else line)
     return [*log, json.dumps(event(random, END_MS, "end")).encode()]
 
@@ -71,13 +80,37 @@ def feedback(random: Random) -> list[bytes]:
     return [*log, json.dumps(event(random, END_MS, "end") | kinds | {"value": 5}).encode()]
 
 
+def commands() -> list[bytes]:
+    """A release, an override after the rollback, an alert muted; one of them twice, and one that is none."""
+    release = {"type": "release", "model": "search", "candidate": "v2", "baseline": "v1"}
+    override = {"type": "override", "model": "search", "version": "v2"}
+    silence = {"type": "silence", "rule": "availability-slo", "until": END_MS}
+    log = [
+        release | {"id": "c1", "ts": START_MS + 60_000, "metadata": {"candidate": {"prompt_version": "p2"}}},
+        silence | {"id": "c2", "ts": START_MS + 70_000},
+        {"type": "obey", "id": "c3", "ts": START_MS + 80_000},
+        override | {"id": "c4", "ts": START_MS + EVENTS * 36},
+        override | {"id": "c4", "ts": START_MS + EVENTS * 36},
+    ]
+    return [json.dumps(each).encode() for each in log]
+
+
 @pytest.fixture(scope="module")
 def logs() -> Logs:
     random = Random(7)
     return {
         "events": [events(random) for _ in range(PARTITIONS)],
         "feedback": [feedback(random) for _ in range(PARTITIONS)],
+        "commands": [commands()],
     }
+
+
+def said(lines: Iterable[bytes]) -> list[bytes]:
+    """Control events in order of model and revision, each once: after a crash one may be there twice, the same."""
+    events = {line: msgspec.json.decode(line, type=ControlEvent) for line in lines}
+    by_place = {(event.model, event.revision): line for line, event in events.items()}
+    assert len(by_place) == len(events) == len({event.id for event in events.values()})
+    return [line for _, line in sorted(by_place.items()) if not events[line].rule.startswith("commands")]
 
 
 def contents(url: str) -> dict[str, list[str]]:
@@ -105,8 +138,12 @@ def wanted(logs: Logs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, li
             path.write_bytes(b"\n".join(lines) + b"\n")
     command = [sys.executable, "-c", "from flows.cli import main; main()", "replay", *map(str, names["events"])]
     command += [part for path in names["feedback"] for part in ("--feedback", str(path))]
+    command += [part for path in names["commands"] for part in ("--commands", str(path))]
     subprocess.run([*command, "--out", str(folder / "out")], check=True, capture_output=True)
-    return contents(f"chdb://{folder}/out/clickhouse")
+    events = said((folder / "out" / "control.ndjson").read_bytes().splitlines())
+    types = [msgspec.json.decode(line, type=ControlEvent).type for line in events]
+    assert "rollback" in types
+    return contents(f"chdb://{folder}/out/clickhouse") | {"control topic": [line.decode() for line in events]}
 
 
 def send(config: KafkaConfig, topic: str, partitions: Sequence[Sequence[bytes]]) -> None:
@@ -121,13 +158,15 @@ def send(config: KafkaConfig, topic: str, partitions: Sequence[Sequence[bytes]])
 @pytest.fixture
 def environment(kafka_config: KafkaConfig, make_topic: MakeTopic, logs: Logs, tmp_path: Path) -> dict[str, str]:
     """Topics that hold the logs, and where the worker finds them."""
-    topics = {stream: make_topic(PARTITIONS, **{"message.timestamp.type": "LogAppendTime"}) for stream in logs}
+    topics = {stream: make_topic(len(logs[stream]), **{"message.timestamp.type": "LogAppendTime"}) for stream in logs}
     for stream, topic in topics.items():
         send(kafka_config, topic, logs[stream])
     return {
         "ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS": kafka_config.bootstrap_servers,
         "ROLLGUARD_EVENTS_TOPIC": topics["events"],
         "ROLLGUARD_FEEDBACK_TOPIC": topics["feedback"],
+        "ROLLGUARD_COMMANDS_TOPIC": topics["commands"],
+        "ROLLGUARD_CONTROL_TOPIC": make_topic(),
         "ROLLGUARD_DEADLETTER_TOPIC": make_topic(),
         "ROLLGUARD_CLICKHOUSE": f"chdb://{tmp_path}/clickhouse",
         "RUST_BACKTRACE": "0",
@@ -135,7 +174,7 @@ def environment(kafka_config: KafkaConfig, make_topic: MakeTopic, logs: Logs, tm
 
 
 def finish(worker: Worker) -> None:
-    worker.drain(2 * PARTITIONS)
+    worker.drain(INPUTS)
     assert worker.ready()
     assert worker.stop() == 0, worker.log.read_text()[-2_000:]
 
@@ -147,6 +186,15 @@ def letters(config: KafkaConfig, topic: str) -> set[tuple[str, int, int]]:
     return {(letter["source"], letter["position"], letter["item"]) for letter in told}
 
 
+def written(environment: dict[str, str]) -> dict[str, list[str]]:
+    """What the worker left: the tables, and the control topic."""
+    config = KafkaConfig(bootstrap_servers=environment["ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS"])
+    with opened(config, environment["ROLLGUARD_CONTROL_TOPIC"]) as reader:
+        events = said(value for batch in read_all(reader) for value in batch.values)
+    tables = contents(environment["ROLLGUARD_CLICKHOUSE"])
+    return tables | {"control topic": [line.decode() for line in events]}
+
+
 def test_kills_of_the_worker_do_not_show(
     environment: dict[str, str], wanted: dict[str, Any], kafka_config: KafkaConfig, tmp_path: Path
 ) -> None:
@@ -156,7 +204,7 @@ def test_kills_of_the_worker_do_not_show(
             worker.kill()
     with working(tmp_path, environment) as worker:
         finish(worker)
-    found = contents(environment["ROLLGUARD_CLICKHOUSE"])
+    found = written(environment)
     for table, rows in wanted.items():
         assert len(rows) > 0
         assert found[table] == rows, table
@@ -171,7 +219,9 @@ def test_a_kill_of_the_broker_does_not_show(
         kafka.kill()
         kafka.start()
         finish(worker)
-    assert contents(environment["ROLLGUARD_CLICKHOUSE"]) == wanted
+    found = written(environment)
+    for table, rows in wanted.items():
+        assert found[table] == rows, table
 
 
 def test_a_second_worker_on_the_same_store_is_refused(environment: dict[str, str], tmp_path: Path) -> None:

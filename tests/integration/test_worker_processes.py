@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.kafka_broker import free_ports
-from tests.integration.test_worker import EVENTS, contents, environment, finish, logs, wanted
+from tests.integration.test_worker import EVENTS, environment, finish, logs, wanted, written
 from tests.integration.working import Worker, working
 
 __all__ = ["environment", "logs", "wanted"]  # Fixtures of the one worker serve here too.
@@ -64,6 +64,6 @@ def test_other_numbers_of_processes_do_not_show(
         assert [worker.process.wait(30) for worker in workers] == [0, 0]
     with working(tmp_path, place) as worker:
         finish(worker)
-    found = contents(place["ROLLGUARD_CLICKHOUSE"])
+    found = written(place)
     assert {table: len(rows) for table, rows in found.items()} == {table: len(rows) for table, rows in wanted.items()}
     assert found == wanted
