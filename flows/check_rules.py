@@ -9,7 +9,9 @@ from rich.table import Table
 from operators.policy import Policy
 from operators.policy_reading import span
 from operators.rules import Absence, AnyRule, BurnRate, Canary, Grain, MeasureRule, Threshold
-from operators.verdict.tails import hits_below
+from operators.verdict.canary import levels
+from operators.verdict.canary_rule import ACTING
+from operators.verdict.tails import good_most
 
 SIZES = (1, 10, 100, 1_000)  # Events in a window, for which the smallest harm is said.
 # What a canary is measured to need beyond ln(1 / alpha) to learn the size and the beginning of the damage, in nats.
@@ -49,7 +51,7 @@ def detects(rule: AnyRule) -> Iterator[str]:
     """Yield what is the smallest harm that a rule can see, line by line."""
     match rule:
         case Threshold():
-            for n, most in zip(SIZES, hits_below(np.array(SIZES), rule.target, rule.confidence).tolist(), strict=True):
+            for n, most in zip(SIZES, good_most(np.array(SIZES), rule.target, rule.confidence).tolist(), strict=True):
                 yield f"of {n:,}: " + ("nothing" if most < 0 else f"{most / n:.1%} good")
         case BurnRate():
             yield from (_tier(rule, index) for index in range(len(rule.tiers)))
@@ -58,8 +60,9 @@ def detects(rule: AnyRule) -> Iterator[str]:
         case Absence():
             yield "a log that moves on without it"
         case Canary():
-            # With so many SLIs each has its part of alpha.
-            needed = math.log(len(rule.slis) / rule.alpha) + LEARNING
+            # Each SLI has its part of alpha.
+            alpha = levels(rule.alpha, len(rule.slis), rule.slice_action in ACTING).all_traffic
+            needed = LEARNING - math.log(alpha)
             for times in (2, 3, 5):
                 yield f"x{times}: {needed / _nats(times):,.0f} bad events"
             yield f"(of both, at {SHARE:.0%} of the traffic)"
@@ -69,7 +72,7 @@ def _tier(rule: BurnRate, index: int) -> str:
     tier = rule.tiers[index]
     limit = tier.factor * (1.0 - rule.target)
     sizes = np.array([10, 100, 1_000])
-    fewest = sizes - hits_below(sizes, 1.0 - limit, rule.confidence)
+    fewest = sizes - good_most(sizes, 1.0 - limit, rule.confidence)
     seen = ", ".join(f"{few} of {n:,}" for few, n in zip(fewest.tolist(), sizes.tolist(), strict=True) if few <= n)
     windows = f"{span(tier.long_ms)} and {span(tier.short_ms)}"
     return f"{tier.severity}: x{tier.factor:.4g}, {limit:.2%} bad in {windows}; {seen or 'nothing below 1,000'}"

@@ -3,7 +3,7 @@
 The limit of a tier is factor * (1 - target), a ratio of bad events. A tier
 
 - fires when both windows hold at least that ratio, and the exact one-sided lower bound of the ratio in the long window
-  is above it too, so that one failure among few requests is no alarm;
+  is above it too, of two failures at least, so that one among few requests is no alarm;
 - stops when the upper bound of the ratio in the short window is below the limit, or when the long window, with enough
   events to fire on, is below it as it stands: that is how it ends at low traffic, where no short window proves
   anything. A long window with fewer events stops nothing.
@@ -26,7 +26,7 @@ from operators.rules import BurnRate, Tier
 from operators.verdict.counts import PaneCounts
 from operators.verdict.rings import Ring
 from operators.verdict.standing import BAD, INSUFFICIENT, OK, Standing, bounded
-from operators.verdict.tails import Flags, enough, hits_below, surely_above, surely_below
+from operators.verdict.tails import Flags, enough, good_most, surely_bad, surely_below
 from operators.verdict.verdicts import Verdict
 from operators.window.partial import Ints
 from operators.window.sliding import WindowCounts
@@ -95,7 +95,7 @@ class BurnRateEvaluator:
         starts = np.flatnonzero(
             ~fires & (bad > 0) & (bad >= limit * n) & (bad_short > 0) & (bad_short >= limit * n_short)
         )
-        starts = starts[surely_above(bad[starts], n[starts], limit, confidence)]
+        starts = starts[surely_bad((n - bad)[starts], n[starts], 1.0 - limit, confidence)]
         firing = np.flatnonzero(fires)
         low = surely_below(bad_short[firing], n_short[firing], limit, confidence)
         over = (n[firing] >= enough(limit, confidence)) & (bad[firing] < limit * n[firing])
@@ -134,7 +134,7 @@ class BurnRateEvaluator:
         tier, limit, confidence = self._tiers[index], self._limits[index], self.rule.confidence
         (bad, n), (bad_short, n_short) = self._sums(tier.long_ms), self._sums(tier.short_ms)
         kept = self._standing.kept
-        needed = n[slots] - hits_below(n[slots], 1.0 - limit, confidence)
+        needed = n[slots] - good_most(n[slots], 1.0 - limit, confidence)
         told = []
         for row, measured in enumerate(bounded(bad[slots], n[slots], confidence)):
             slot = int(slots[row])

@@ -13,6 +13,8 @@ from scipy.special import betainc
 from operators.window.partial import Ints
 
 Flags = NDArray[np.bool_]
+# One failure is no proof, not even where it is the first event of a series and its target is 99.9 %.
+FAILURES_MIN = 2
 
 
 def surely_below(hits: Ints, n: Ints, limit: float, confidence: float) -> Flags:
@@ -26,25 +28,29 @@ def surely_above(hits: Ints, n: Ints, limit: float, confidence: float) -> Flags:
     return surely_below(n - hits, n, 1.0 - limit, confidence)
 
 
+def surely_bad(good: Ints, n: Ints, target: float, confidence: float) -> Flags:
+    """Return where the ratio of good is surely below `target`, and not for a single failure."""
+    return np.asarray(surely_below(good, n, target, confidence) & (n - good >= FAILURES_MIN))
+
+
 def enough(limit: float, confidence: float) -> int:
-    """Return the smallest n with limit ** n < 1 - confidence: from there on, n hits of n are surely above `limit`.
+    """Return the smallest n, at least 2, of which n hits are surely above `limit`: limit ** n < 1 - confidence.
 
-    >>> enough(0.05, 0.99), enough(0.95, 0.99)
-    (2, 90)
+    >>> enough(0.05, 0.99), enough(0.95, 0.99), enough(0.001, 0.99)
+    (2, 90, 2)
     """
-    return math.floor(math.log(1.0 - confidence) / math.log(limit)) + 1
+    return max(FAILURES_MIN, math.floor(math.log(1.0 - confidence) / math.log(limit)) + 1)
 
 
-def hits_below(n: Ints, limit: float, confidence: float) -> Ints:
-    """Return the most hits of n (K,) that are surely below `limit`, -1 where not even none are.
+def good_most(n: Ints, target: float, confidence: float) -> Ints:
+    """Return the most good of n (K,) that are surely bad, -1 where not even none are.
 
-    >>> hits_below(np.array([1, 2, 15, 1_000]), 0.95, 0.99).tolist()
+    >>> good_most(np.array([1, 2, 15, 1_000]), 0.95, 0.99).tolist()
     [-1, 0, 11, 932]
     """
-    low, high = np.full_like(n, -1), n.copy()  # `low` is below, or -1; `high` is not: no hits of n are below with n.
-    while (high - low > 1).any():
+    low, high = np.full_like(n, -1), n.copy()  # `low` is bad, or -1; `high` is not: n of n never are.
+    while (open_ := high - low > 1).any():
         middle = np.maximum((low + high) // 2, 0)
-        below = surely_below(middle, n, limit, confidence)
-        open_ = high - low > 1
-        low, high = np.where(open_ & below, middle, low), np.where(open_ & ~below, middle, high)
+        bad = surely_bad(middle, n, target, confidence)
+        low, high = np.where(open_ & bad, middle, low), np.where(open_ & ~bad, middle, high)
     return low

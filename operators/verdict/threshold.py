@@ -1,8 +1,9 @@
 """Threshold: the good ratio of an SLI over a window is below its target, for some time, and surely.
 
-At each pane a window is *below* when the one-sided exact upper bound of its good ratio is below the target, *well* when
-the lower bound is above it, and *thin* when it holds so few events that even failures alone would not be below (one
-event at a target of 95 % and confidence 99 %). Bounds: Clopper and Pearson, see tails.py.
+At each pane a window is *below* when the one-sided exact upper bound of its good ratio is below the target and more
+than one event is bad, *well* when the lower bound is above the target, and *thin* when it holds so few events that
+even failures alone would not be below (one at a target of 95 % and confidence 99 %). Bounds: Clopper and Pearson, see
+tails.py.
 
 - BAD: below at every pane for `for_ms` of event time. Thin panes neither begin nor break nor prolong that time, so that
   a gap in the traffic is no proof either way.
@@ -27,7 +28,7 @@ from operators.rules import Threshold
 from operators.verdict.counts import PaneCounts
 from operators.verdict.rings import Ring
 from operators.verdict.standing import BAD, INSUFFICIENT, OK, Standing, bounded
-from operators.verdict.tails import Flags, enough, hits_below, surely_above, surely_below
+from operators.verdict.tails import Flags, enough, good_most, surely_above, surely_bad
 from operators.verdict.verdicts import Verdict
 from operators.window.partial import Ints
 from operators.window.sliding import WindowCounts
@@ -80,7 +81,7 @@ class ThresholdEvaluator:
         """Compare the windows whose sums have changed with the target."""
         good, n = self._sums(slots)
         target, confidence = self.rule.target, self.rule.confidence
-        self._standing.kept["below"][slots] = surely_below(good, n, target, confidence)
+        self._standing.kept["below"][slots] = surely_bad(good, n, target, confidence)
         self._standing.kept["well"][slots] = surely_above(good, n, target, confidence)
 
     def _count_time(self, pane: int) -> None:
@@ -122,7 +123,7 @@ class ThresholdEvaluator:
         after = (kept["word"] == OK) & ~kept["well"]
         totals = np.where(after[:, None], kept["after"], self._ring.totals[slots])
         good, n = totals[:, 0], totals.sum(axis=1)
-        could = np.where(kept["word"] == INSUFFICIENT, hits_below(n, rule.target, rule.confidence), -1)
+        could = np.where(kept["word"] == INSUFFICIENT, good_most(n, rule.target, rule.confidence), -1)
         told = []
         for row, measured in enumerate(bounded(good, n, rule.confidence)):
             evidence = Evidence(

@@ -1,0 +1,63 @@
+"""What `rollguard check` says of rules: when they are BAD, and the smallest harm that they can see."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from flows.check import print_policy
+from flows.check_rules import detects, when
+from operators.rules import Absence, Canary, MeasureRule, Threshold
+from tests.judged import H, M, policy, sre
+from tests.unit.test_policy_rules import RULES
+
+
+def printed(more: str) -> str:
+    text = io.StringIO()
+    print_policy(policy(more), Console(file=text, width=200, markup=False, emoji=False))
+    return text.getvalue()
+
+
+def test_every_rule_is_listed_with_what_it_leads_to() -> None:
+    text = printed(RULES)
+    for words in ("slo", "budget", "slow", "gone", "canary", "rollback (ticket)", "hold in a slice", "region,segment"):
+        assert words in text
+    assert "all versions" in text
+    assert "BAD when" not in printed("")
+
+
+def test_a_threshold_says_the_best_ratio_that_is_surely_too_bad() -> None:
+    rule = Threshold(name="slo", sli="ok", target=0.95, window_ms=5 * M, for_ms=10 * M)
+    assert when(rule) == "ok surely below 0.95 over 5m for 10m"
+    assert list(detects(rule)) == ["of 1: nothing", "of 10: 60.0% good", "of 100: 88.0% good", "of 1,000: 93.2% good"]
+
+
+def test_a_burn_rate_says_for_each_tier_how_many_failures_it_needs() -> None:
+    lines = list(detects(sre(0.95)))
+    # 14.4 * 5 % = 72 %: ten failures of ten are possible by chance in 3.7 %.
+    assert lines[0] == "page: x14.4, 72.00% bad in 1h and 5m; 83 of 100, 754 of 1,000"
+    assert lines[3].startswith("ticket: x1, 5.00% bad in 3d and 6h; 4 of 10")
+
+
+@pytest.mark.parametrize(
+    ("slis", "needed"),
+    [(("ok",), [(130, 150), (40, 50), (17, 25)]), (("ok", "fast"), [(150, 180), (50, 60), (20, 25)])],
+)
+def test_a_canary_says_about_as_many_bad_events_as_it_was_measured_to_need(
+    slis: tuple[str, ...], needed: list[tuple[int, int]]
+) -> None:
+    lines = list(detects(Canary(name="canary", slis=slis)))
+    said = [int(line.split(": ")[1].split()[0]) for line in lines[:3]]
+    assert all(low <= number <= high for number, (low, high) in zip(said, needed, strict=True)), lines
+
+
+def test_the_other_kinds_are_said_in_words() -> None:
+    slow = MeasureRule(
+        name="m", measure="cost_usd", statistic="per_1k", window_ms=H, at_most=3.5, at_least=0.1, n_min=50
+    )
+    assert when(slow) == "per_1k of cost_usd above 3.5 or below 0.1 over 1h"
+    assert list(detects(slow)) == ["from 50 values on"]
+    assert when(Absence(name="a", after_ms=M)) == "STALE: had events, and none for 1m"
+    assert when(Canary(name="c", slis=("ok",), tolerance=0.01)).startswith(
+        "a candidate is worse than its baseline by more"
+    )
