@@ -12,6 +12,7 @@ from rich.console import Console
 from flows import settings
 from flows.cli_errors import guarded, interruptible
 from flows.control import commands, hooks, view
+from flows.control import webhook as webhooks
 from flows.control.follow import Follow, pins
 from flows.control.memory import opened
 from operators.connectors.control_file import FileFollower
@@ -61,7 +62,7 @@ def follow_command(
     if until_end and file is not None:
         file.stat()  # One that never comes has no end.
     actions = [] if program is None else [hooks.program(program, timeout)]
-    actions += [] if webhook is None else [hooks.webhook(webhook, where.webhook_key, timeout)]
+    actions += [] if webhook is None else [webhooks.webhook(webhook, where.webhook_key, timeout)]
     retry = hooks.Retry(attempts=attempts, timeout_s=timeout)
     begin = start or ("beginning" if until_end else "end")
     stop = Stop()

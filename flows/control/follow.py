@@ -59,9 +59,11 @@ class Follow:
     def _take_all(self, batch: Sequence[Said], stop: Stop) -> bool:
         """Deal with messages; False if somebody asked to stop before that was done."""
         for said in batch:
+            if stop.requested:
+                return False
             event = _event(said)
             acts = event is not None and self._is_new(said, event)
-            if stop.requested or (event is not None and acts and not self._act(said.body, event, stop)):
+            if event is not None and acts and not self._act(said.body, event, stop):
                 return False
             self._memory.note(said, event)
             if acts and self._hooks:

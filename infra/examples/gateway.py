@@ -1,4 +1,4 @@
-"""A gateway that obeys rollguard, in few lines: it follows what rollguard says and sends requests where they may go.
+"""A gateway that obeys rollguard: it follows what rollguard says and sends requests where they may go.
 
     python -m infra.examples.gateway rollguard-data/control.ndjson checkout v1=0.9 v2=0.1
 
@@ -36,8 +36,7 @@ class Gateway:
 
     def route(self, request_id: str) -> str | None:
         """Return the version that answers a request, the same one each time; None if none may."""
-        # A pinned version gets everything, whether it had a weight or not.
-        pin = self.pins.pin(self._model)
+        pin = self.pins.pin(self._model)  # It gets everything, whether it had a weight or not.
         shares = {pin: 1.0} if pin is not None else self._weights
         allowed = {version: share for version, share in shares.items() if self.pins.allows(self._model, version)}
         point = zlib.crc32(request_id.encode()) / 2**32 * sum(allowed.values())
@@ -54,7 +53,6 @@ def main(control: str, model: str, *weights: str) -> None:
     for line in sys.stdin:
         gateway.catch_up()
         sys.stdout.write(f"{line.strip()} {gateway.route(line.strip())}\n")
-        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from flows import cli
-from flows.control.hooks import HookFailed, Retry, persist, webhook
+from flows.control.hooks import HookFailed, Retry, persist
+from flows.control.webhook import webhook
 from operators.connectors.stop import Stop
 from operators.control import ControlEvent
 from tests.control_samples import event, line
