@@ -21,19 +21,21 @@ from operators.window.slots import Reported
 
 
 class AbsenceEvaluator:
-    """Keeps by slot the last pane with events."""
+    """Keeps by slot the last pane with events: feedback alone is no traffic."""
 
     def __init__(self, rule: Absence, policy: Policy) -> None:
         self.rule = rule
         self._panes = rule.after_ms // policy.pane_ms
-        self._standing = Standing(rule, policy)
+        self._standing = Standing(rule, policy, [("asked", "i8")])
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[Reported]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
-        slots, _ = self._standing.push(counts, names)
+        slots, rows = self._standing.push(counts, names)
         kept = self._standing.kept
-        returned = slots[kept["word"][slots] != OK]
-        gone = np.flatnonzero((kept["word"] == OK) & (counts.pane - kept["seen"] >= self._panes))
+        asked = slots[counts.events[rows] > 0]
+        kept["asked"][asked] = counts.pane
+        returned = asked[kept["word"][asked] != OK]
+        gone = np.flatnonzero((kept["word"] == OK) & (counts.pane - kept["asked"] >= self._panes))
         kept["word"][returned], kept["word"][gone] = OK, STALE
         return [self._verdict(slot, names) for slot in [*returned.tolist(), *gone.tolist()]]
 
@@ -53,7 +55,7 @@ class AbsenceEvaluator:
         stale = kept["word"] == STALE
         evidence = Evidence(
             window_ms=self.rule.after_ms,
-            since=(int(kept["seen"]) + 1) * pane_ms if stale else None,
+            since=(int(kept["asked"]) + 1) * pane_ms if stale else None,
             watermark=(self._standing.pane + 1) * pane_ms,
             reason="no events since" if stale else None,
         )

@@ -115,7 +115,8 @@ class MeasureEvaluator:
             return n, np.nan_to_num(window.quantiles[rows, self._measure, list(QUANTILES).index(statistic)])
         total = (sums[:, HI] * 2.0**LIMB_BITS + sums[:, LO]) * self._scale
         if statistic == "per_1k":
-            return window.events[rows], total * 1_000 / window.events[rows]
+            events = window.events[rows]
+            return events, total * 1_000 / np.maximum(events, 1)  # Feedback alone is no event.
         return n, total / np.maximum(n, 1)
 
     def _verdict(self, slot: int, n: int, value: float, names: Sequence[Reported]) -> Verdict:

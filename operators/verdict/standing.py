@@ -30,9 +30,10 @@ def bounded(hits: Ints, n: Ints, confidence: float) -> list[dict[str, Any]]:
 
 
 class Standing:
-    """`kept` (slots,) has a row for each series, all zero at first; an evaluator adds `fields` of its own to
+    """`kept` (slots,) is a structured array with a row for each series, so that one index keeps or pickles it all.
 
-    `member` whether the rule judges the series, `word` its verdict, `seen` the last pane with events of it.
+    Fields: `member` whether the rule judges the series, `word` its verdict as an index into WORDS, `seen` the last pane
+    in which something of it came in, and the evaluator's own `fields`, as NumPy names and types them, zero at first.
     """
 
     def __init__(self, rule: Rule, policy: Policy, fields: Sequence[tuple[Any, ...]] = ()) -> None:
@@ -46,7 +47,7 @@ class Standing:
         self.kept = np.zeros(0, [("member", "?"), ("word", "i1"), ("seen", "i8"), *fields])
 
     def push(self, counts: PaneCounts, names: Sequence[Reported]) -> tuple[Ints, Ints]:
-        """Take the next pane; return the slots that are judged and had events, and their rows in `counts`."""
+        """Take the next pane; return the slots that are judged and in it, and their rows in `counts`."""
         if len(names) > len(self.kept):
             more = np.zeros(len(names) - len(self.kept), self.kept.dtype)
             more["member"] = [self._judges(name) for name in names[len(self.kept) :]]

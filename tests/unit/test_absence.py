@@ -1,5 +1,8 @@
 """The absence rule: traffic that stops is told, once, and so is its return."""
 
+import msgspec
+import numpy as np
+
 from operators.rules import Absence
 from operators.verdict.absence import AbsenceEvaluator
 from tests.judged import M, Watch, pane, policy, versions
@@ -24,6 +27,14 @@ def test_a_series_without_events_for_the_whole_time_is_stale_until_the_next_one(
     assert seen.of(0, 0, panes=1_000) == []
     assert seen.of(0, 1) == ["OK"]
     assert seen.last.evidence.since is None
+
+
+def test_feedback_alone_is_no_traffic() -> None:
+    seen = watch()
+    seen.of(1, 0)
+    judged = [pane(seen.next + ahead, {0: (1, 0)}) for ahead in range(60)]
+    feedback = [msgspec.structs.replace(counts, events=np.array([0])) for counts in judged]
+    assert [verdict.word for counts in feedback for verdict in seen.take(counts)] == ["STALE"]
 
 
 def test_a_series_that_never_had_events_is_not_missed() -> None:
