@@ -74,14 +74,13 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     """`[release]`: how releases are found, and what is expected after a rollback.
 
     Versions first seen within `settle_ms` of a model's first event are old ones; later ones are candidates. A rollback
-    is applied once the candidate's share of the events of `share_window_ms` is at most `applied_share`; the pinned
-    version must be well within `deadline_ms` of the rollback. For `cooldown_ms` after a rollback no other is decided.
+    is applied once the candidate's share of requests is surely at most `applied_share`; the pinned version must be
+    well within `deadline_ms` of the rollback. For `cooldown_ms` after a rollback no other is decided.
     A version is known while it was last seen within `known_ms`.
     """
 
     settle_ms: int = 300_000
     applied_share: float = 0.01
-    share_window_ms: int = 60_000
     deadline_ms: int = 900_000
     cooldown_ms: int = 300_000
     known_ms: int = 604_800_000

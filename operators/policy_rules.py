@@ -22,14 +22,13 @@ class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
 
     settle: Duration = Duration("5m")
     applied_share: Annotated[float, Meta(ge=0, lt=1)] = 0.01
-    share_window: Duration = Duration("1m")
     deadline: Duration = Duration("15m")
     cooldown: Duration = Duration("5m")
     known: Duration = Duration("7d")
 
     def checked(self, pane_ms: int) -> Releases:
         """Return it with times in ms, rounded up to whole panes. PolicyError where one cannot be."""
-        times = {name: getattr(self, name) for name in ("settle", "share_window", "deadline", "cooldown", "known")}
+        times = {name: getattr(self, name) for name in ("settle", "deadline", "cooldown", "known")}
         for name, time in times.items():
             if time.ms == 0 and name not in ("settle", "cooldown"):
                 raise PolicyError(f"release.{name}", time.text, "must be more than nothing")

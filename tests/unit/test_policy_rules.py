@@ -153,7 +153,6 @@ WRONG = [
     ("margin = 0.01", 'scope = "model"', "rule.canary.scope", "'model': must be \"version\""),
     ("margin = 0.01", 'slice_action = "x"', "rule.canary.slice_action", "'x': must be one of alert, hold"),
     ('settle = "1m"', 'settle = "soon"', "release.settle", "'soon': must be a duration"),
-    ('settle = "1m"', 'share_window = "0s"', "release.share_window", "'0s': must be more than nothing"),
     ('settle = "1m"', 'deadline = "0s"', "release.deadline", "'0s': must be more than nothing"),
     ('settle = "1m"', 'known = "400d"', "release.known", "must be at most 366d"),
     ('settle = "1m"', 'settled = "1m"', "release.settled", "is not a key of the policy"),
@@ -241,8 +240,8 @@ def test_default_tiers_that_are_no_panes_are_refused_with_what_to_do() -> None:
 
 
 def test_times_of_a_release_are_rounded_up_to_whole_panes() -> None:
-    releases = parse(POLICY + '[release]\nsettle = "0s"\nshare_window = "15s"\n').releases
-    assert (releases.settle_ms, releases.share_window_ms, releases.deadline_ms) == (0, 20_000, 15 * M)
+    releases = parse(POLICY + '[release]\nsettle = "0s"\ndeadline = "15s"\n').releases
+    assert (releases.settle_ms, releases.deadline_ms, releases.cooldown_ms) == (0, 20_000, 5 * M)
 
 
 def test_rules_change_the_policy_and_not_what_is_kept() -> None:
