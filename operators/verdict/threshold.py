@@ -40,7 +40,7 @@ FIELDS = [("run", "i8"), ("since", "i8"), ("after", "i8", (2,)), ("below", "?"),
 
 
 class ThresholdEvaluator:
-    """Keeps the ring of the window, and by slot the time it has been below. One pane of 300 series: some 0.1 ms."""
+    """Keeps the ring of the window, and by slot the time it has been below. One pane of 300 series: 0.3 ms."""
 
     def __init__(self, rule: Threshold, policy: Policy) -> None:
         self.rule = rule
