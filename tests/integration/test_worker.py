@@ -91,6 +91,7 @@ def commands() -> list[bytes]:
         {"type": "obey", "id": "c3", "ts": START_MS + 80_000},
         override | {"id": "c4", "ts": START_MS + EVENTS * 36},
         override | {"id": "c4", "ts": START_MS + EVENTS * 36},
+        {"type": "ack", "id": "c5", "ts": END_MS, "model": "end", "event": "none"},
     ]
     return [json.dumps(each).encode() for each in log]
 
@@ -237,7 +238,7 @@ def test_a_policy_that_keeps_other_counts_is_refused(environment: dict[str, str]
         finish(worker)
     policy = tmp_path / "policy.toml"
     default = Path("flows/policy.toml").read_text()
-    policy.write_text(default.replace('size = "5m"', 'size = "10m"'))
+    policy.write_text(default.replace("versions_max = 100", "versions_max = 99"))
     with working(tmp_path, environment, "--policy", str(policy)) as worker:
         assert worker.process.wait(30) == 1
     assert "not those the recovery store was written under" in worker.log.read_text()

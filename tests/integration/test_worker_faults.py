@@ -72,6 +72,8 @@ def test_a_partition_that_is_added_is_read_from_its_beginning_after_a_restart(
         )
     line = json.dumps(event(Random(0), END_MS + 3_600_000, "end")).encode()
     producer.send(KafkaMessage(environment["ROLLGUARD_EVENTS_TOPIC"], None, line, PARTITIONS))
+    ack = {"type": "ack", "id": "c9", "ts": END_MS + 3_600_000, "model": "end", "event": "none"}
+    producer.send(KafkaMessage(environment["ROLLGUARD_COMMANDS_TOPIC"], None, json.dumps(ack).encode(), 0))
     producer.flush()
     producer.close()
     with working(tmp_path, environment) as worker:
