@@ -43,7 +43,17 @@ def print_summary(summary: Summary, out: Path) -> None:
         console.print(f"{summary.rows_refused} rows refused by ClickHouse (see {out / 'deadletter.ndjson'})")
     rows = ", ".join(f"{count} {table}" for table, count in sorted(summary.rows.items()))
     console.print(f"rows: {rows or 'none'}", soft_wrap=True)
+    _print_control(summary, console)
     console.print(f'ask: rollguard sql --data {out} "{QUESTION}"', soft_wrap=True)
+
+
+def _print_control(summary: Summary, console: Console) -> None:
+    types = ", ".join(f"{count} {kind}" for kind, count in sorted(summary.control.items()))
+    console.print(f"control events: {types or 'none'}", soft_wrap=True)
+    for each in summary.withdrawn:
+        what = f"killed {each.version}" if each.pin is None else f"rolled {each.version} back to {each.pin}"
+        where = f"by {each.rule}, worst slice {each.slice}"
+        console.print(f"{_clock(each.ts)} {each.model}: {what}, {where}", soft_wrap=True)
 
 
 def _clock(ms: int | None) -> str:

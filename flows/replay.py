@@ -104,6 +104,10 @@ def run(
         recorder.take(name, batch)
         watch(name, batch)
 
+    def said(event: ControlEvent) -> list[bytes]:
+        recorder.say(event)
+        return [msgspec.json.encode(event)]
+
     with _own(out, claim):
         log.info("replay begins", extra={"fields": {"inputs": [each.name for each in inputs], "policy": policy.hash}})
         url = settings.embedded(out)
@@ -118,7 +122,8 @@ def run(
         )
         sink = ClickHouseSink(url, recorder.refuse, observe=recorder.stored, fail=stop.fail, retry=RETRY)
         letters = LineFile(out / DEAD_LETTERS, letters_of, stop)
-        control = LineFile[ControlEvent](out / CONTROL, lambda event: [msgspec.json.encode(event)], stop)
+        # A gateway that follows the file should not have to wait for an epoch to end.
+        control = LineFile[ControlEvent](out / CONTROL, said, stop, at_once=True)
         flow = monitor.build(policy, source, sink, letters, control, metrics)
         cli_main(flow, epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
         summary.seconds = round(time.monotonic() - began, 3)

@@ -8,14 +8,31 @@ import msgspec
 
 from operators.connectors.inserter import Poison, Stats
 from operators.connectors.source import Input
+from operators.control import ControlEvent
 from operators.ingest.columns import Stream
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
 from operators.policy import Policy
 
+WITHDRAWN_MAX = 100  # The control file has all.
+
+
+class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that was taken out: by a rollback, or killed where `pin` is None. `slice` is the one worst affected."""
+
+    ts: int
+    model: str
+    version: str
+    pin: str | None
+    rule: str
+    slice: str
+
 
 class Summary(msgspec.Struct, kw_only=True):
-    """What a run came to; `complete` says that its inputs ended and all panes are closed."""
+    """What a run came to; `complete` says that its inputs ended and all panes are closed.
+
+    `control` counts control events by type; `withdrawn` are the first versions that were rolled back or killed.
+    """
 
     policy: str
     events: int = 0
@@ -25,6 +42,8 @@ class Summary(msgspec.Struct, kw_only=True):
     rejects: Counter[str] = msgspec.field(default_factory=Counter)
     rows: Counter[str] = msgspec.field(default_factory=Counter)
     rows_refused: int = 0
+    control: Counter[str] = msgspec.field(default_factory=Counter)
+    withdrawn: list[Withdrawn] = []
     first_ms: int | None = None
     last_ms: int | None = None
     seconds: float = 0.0
@@ -71,6 +90,22 @@ class Recorder:
         """Note an attempt to store rows."""
         self.summary.rows[stats.table] += stats.rows
         count_stored(self._metrics, stats)
+
+    def say(self, event: ControlEvent) -> None:
+        """Note a control event."""
+        summary = self.summary
+        summary.control[event.type] += 1
+        if event.type in ("rollback", "kill") and len(summary.withdrawn) < WITHDRAWN_MAX:
+            summary.withdrawn.append(
+                Withdrawn(
+                    ts=event.ts,
+                    model=event.model,
+                    version=event.version,
+                    pin=event.pin,
+                    rule=event.rule,
+                    slice=event.slices[0].slice if event.slices else "*",
+                )
+            )
 
     def refuse(self, poison: Poison) -> None:
         """Keep a row that ClickHouse refuses for what it holds: nothing is lost, and it is named."""

@@ -1,9 +1,5 @@
-"""What the demo says at its end: a table by version and slice, read from the store, and how to ask further."""
+"""What the demo says before and at its end: what was decided, the hour by version and slice, how to ask further."""
 
-import os
-import shlex
-import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +8,13 @@ from rich.console import Console
 from rich.table import Table
 
 from flows import settings
+from flows.demo.decided import said, tell
+from flows.demo.questions import ask_further
 from flows.demo.serve import CANDIDATE, DEFECT_FACTOR, DEFECT_FEATURE, DEFECT_REGION, PAGES_TRAINED
-from flows.demo.stage import EVENTS, FEEDBACK
 from flows.demo.traffic import Traffic
 from flows.demo.view import utc
 from flows.demo.world import World
+from flows.replay import CONTROL
 from flows.summary import Summary
 from operators.connectors.query import ask
 
@@ -31,30 +29,11 @@ WHERE m.measure = 'latency_ms' AND a.sli = 'availability' AND c.sli = 'correct'
   AND m.window_end = fromUnixTimestamp64Milli({end_ms:Int64}, 'UTC')
 ORDER BY m.slice, m.version
 """
+DEFECT = f"{CANDIDATE} gets {DEFECT_FEATURE} as 0-{DEFECT_FACTOR:g}, not 0-1, in region={DEFECT_REGION}"
 WIDTH = 80  # The table needs it; a narrower terminal wraps its lines rather than losing columns.
-QUESTIONS = (
-    (
-        "Every slice, crosses too, over the hour",
-        "SELECT slice, version, good, bad, ratio, lower, upper FROM sli_window_latest WHERE sli = 'correct' "
-        "AND size_ms = 3600000 ORDER BY window_end DESC, slice, version LIMIT 1 BY slice, version",
-    ),
-    (
-        "When it began: v2 in region=eu, five minutes at a time",
-        "SELECT window_end, good, bad, ratio, lower, upper FROM sli_window_latest WHERE sli = 'correct' "
-        "AND version = 'v2' AND slice = 'region=eu' AND size_ms = 300000 "
-        "AND toUnixTimestamp(window_end) % 300 = 0 ORDER BY window_end",
-    ),
-    (
-        "What goes wrong: the share of phishing pages that was found, and how sure the model was",
-        "SELECT version, dims['region'] AS region, countIf(value = 'phishing') AS phishing, "
-        "countIf(value = 'phishing' AND prediction = value) / phishing AS found, avg(score) AS confidence "
-        "FROM feedback_latest GROUP BY version, region ORDER BY region, version",
-    ),
-    ("What was refused, and why", "SELECT source, position, reason, detail FROM dead_letter_latest ORDER BY position"),
-)
 
 
-def introduce(world: World, console: Console) -> None:
+def introduce(world: World, data: Path, console: Console) -> None:
     """Say what will be seen."""
     released = utc(world.start_ms + world.release_ms)
     _say(
@@ -63,7 +42,8 @@ def introduce(world: World, console: Console) -> None:
         f"  data set   river's Phishing; a logistic regression learns {PAGES_TRAINED} pages, the rest is asked",
         f"  traffic    {world.requests:,} requests from {utc(world.start_ms)} to {utc(world.end_ms)} UTC",
         f"  release    from {released} on, version {CANDIDATE} answers {100 * world.candidate_share:g} % of them",
-        f"  defect     {_defect()}",
+        f"  defect     from {utc(world.start_ms + world.defect_ms)} on {DEFECT}",
+        f"  gateway    follows {data / CONTROL} and does what it says",
         "",
     )
 
@@ -71,10 +51,6 @@ def introduce(world: World, console: Console) -> None:
 def _say(console: Console, *lines: str) -> None:
     # Soft wrap: the lines are short enough by themselves, and a file gets no padding.
     console.print("\n".join(lines), soft_wrap=True, markup=False)
-
-
-def _defect() -> str:
-    return f"{CANDIDATE} gets the feature {DEFECT_FEATURE} as 0-{DEFECT_FACTOR:g}, not 0-1, in region={DEFECT_REGION}"
 
 
 def conclude(summary: Summary, traffic: Traffic, data: Path, console: Console) -> None:
@@ -87,9 +63,9 @@ def conclude(summary: Summary, traffic: Traffic, data: Path, console: Console) -
         f"{summary.rejects.total()} messages were cut off by their producer, on purpose, and refused:"
         f" {data / 'deadletter.ndjson'}",
         "",
-        "The hour by slice and version, as the store has it:",
-        "",
     )
+    tell(said(data / CONTROL), traffic.world, console, max(console.width, WIDTH))
+    _say(console, "", "The hour by slice and version, as the store has it:", "")
     _, rows = ask(settings.embedded(data), HOUR, {"end_ms": str(traffic.world.end_ms)})
     console.print(_table(rows), width=max(console.width, WIDTH), crop=False)
     _say(
@@ -98,11 +74,12 @@ def conclude(summary: Summary, traffic: Traffic, data: Path, console: Console) -
         "< the whole interval lies below that of v1",
         "",
         "Both versions run the same code: neither errors nor latency tell them apart. The labels do:",
-        f"{_defect()}.",
-        "All traffic and both segments are lower too, because a quarter of their requests are from there.",
+        f"from {utc(traffic.world.start_ms + traffic.world.defect_ms)} on {DEFECT}.",
+        "All traffic and both segments are lower too: a quarter of their requests are from there.",
         "",
+        "Look further:",
     )
-    _ask_further(data, console)
+    ask_further(data, console)
 
 
 def _table(rows: Sequence[Sequence[Any]]) -> Table:
@@ -129,23 +106,3 @@ def _table(rows: Sequence[Sequence[Any]]) -> Table:
             style="bold red" if apart else None,
         )
     return table
-
-
-def _ask_further(data: Path, console: Console) -> None:
-    program = _program()
-    where = "" if data == settings.DATA else f"--data {shlex.quote(str(data))} "
-    _say(console, "Look further:")
-    for title, query in QUESTIONS:
-        console.print(f"\n# {title}", style="dim", soft_wrap=True)
-        _say(console, f'{program} sql {where}"{query}"')
-    console.print("\n# The same hour from the files: the windows come out the same", style="dim", soft_wrap=True)
-    files = [shlex.quote(str(data / name)) for name in (EVENTS, FEEDBACK)]
-    _say(console, f"{program} replay {files[0]} --feedback {files[1]} --out replayed")
-
-
-def _program() -> str:
-    """Return how this program can be called: by its name only where the shell would find it."""
-    called = Path(sys.argv[0])
-    if called.name != "rollguard" or shutil.which("rollguard"):
-        return "rollguard"
-    return os.path.relpath(called)

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from flows import replay, settings
+from flows.demo.gateway import Gateway
 from flows.demo.report import conclude, introduce
 from flows.demo.stage import EVENTS, FEEDBACK, Stage
 from flows.demo.traffic import Traffic
@@ -24,7 +25,7 @@ from operators.metrics import Metrics
 
 MARKER = "demo.json"
 # All that a demo leaves; the next one takes away these and nothing else.
-LEFT = ("clickhouse", replay.DEAD_LETTERS, "summary.json", "metrics.prom", EVENTS, FEEDBACK, MARKER)
+LEFT = ("clickhouse", replay.DEAD_LETTERS, replay.CONTROL, "summary.json", "metrics.prom", EVENTS, FEEDBACK, MARKER)
 HOUR_MS = 60 * MINUTE_MS
 
 
@@ -38,13 +39,13 @@ def run(world: World, seconds: float, data: Path, stop: Stop, console: Console) 
     """Serve and watch the world in so many seconds, or as fast as it goes; everything ends up in `data`."""
     # The default policy, whatever else is configured: the questions at the end speak of its SLIs.
     policy = settings.load_policy(settings.Settings().policy)
-    traffic = Traffic(world)
 
     def begin(out: Path) -> None:
         claim(out, world)
-        introduce(world, console)
+        introduce(world, data, console)
 
     with View(console, world, policy) as view:
+        traffic = Traffic(world, Gateway(data / replay.CONTROL, view.hear).allows)
         inputs = Stage(traffic, seconds).inputs(data)
         metrics = Metrics(CollectorRegistry())
         summary = replay.run(inputs, policy, data, stop, metrics, claim=begin, watch=view)

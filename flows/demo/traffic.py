@@ -1,10 +1,10 @@
 """The requests of a simulated hour: served in order of time, and labelled some minutes later.
 
-Only the measured latencies differ between runs; all else follows from the `World`. Pages are drawn with
-replacement: an interval speaks of the traffic, not of pages that nobody asked about.
+Up to a rollback only the measured latencies differ between runs; all else follows from the `World`. Pages are drawn
+with replacement: an interval speaks of the traffic, not of pages that nobody asked about.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from heapq import heappop, heappush
 
 import msgspec
@@ -15,6 +15,8 @@ from flows.demo.world import Draws, World, draws, pick
 REGIONS = {"us": 0.5, "eu": 0.25, "ap": 0.25}  # Shares of the requests.
 SEGMENTS = {"free": 0.7, "pro": 0.3}
 TICK_MS = 10_000  # Served at once: one pane of the default policy.
+
+Allows = Callable[[str], bool]  # Asked before every tick whether a version may get requests.
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +52,10 @@ class Labelled(msgspec.Struct, frozen=True, kw_only=True):
 class Traffic:
     """Serves the requests in order of time; labels wait until their time has come."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, allows: Allows = lambda version: True) -> None:
         self.world = world
+        self._allows = allows
+        self._candidate_allowed = True
         trained_on, self._pages = pages()
         self._model = Classifier(trained_on)
         self._number = 0  # Of the next request.
@@ -72,6 +76,7 @@ class Traffic:
 
     def serve(self) -> list[bytes]:
         """Serve the requests of the next tick and return their messages."""
+        self._candidate_allowed = self._allows(CANDIDATE)
         self.now_ms += TICK_MS
         return list(self._until(self.now_ms))
 
@@ -94,11 +99,12 @@ class Traffic:
 
     def _answer(self, ts: int, drawn: Draws) -> bytes:
         world = self.world
-        released = ts >= world.start_ms + world.release_ms
-        version = CANDIDATE if released and drawn.version < world.candidate_share else BASELINE
+        offered = self._candidate_allowed and ts >= world.start_ms + world.release_ms
+        version = CANDIDATE if offered and drawn.version < world.candidate_share else BASELINE
         slices = {"region": pick(REGIONS, drawn.region), "segment": pick(SEGMENTS, drawn.segment)}
         page = self._pages[int(drawn.page * len(self._pages))]
-        features = received(page.features, version, slices["region"])
+        spoils = ts >= world.start_ms + world.defect_ms
+        features = received(page.features, version, slices["region"]) if spoils else page.features
         answer = self._model.answer(features)
         request_id = f"r{self._number:06d}"
         if drawn.labelled < world.labelled_share:

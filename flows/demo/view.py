@@ -16,6 +16,7 @@ from flows.demo.serve import BASELINE, CANDIDATE
 from flows.demo.stage import EVENTS
 from flows.demo.traffic import REGIONS
 from flows.demo.world import MINUTE_MS, World
+from operators.control import ControlEvent
 from operators.ingest.partition import Batch
 from operators.policy import Policy
 from operators.window.partial import BAD, GOOD, Partial
@@ -61,6 +62,14 @@ class View:
         for _, shard_input in batch.inputs:
             for _, partial in shard_input.partials:
                 self._count(partial)
+
+    def hear(self, event: ControlEvent) -> None:
+        """Show what the gateway was told; the slices that make an alert again and again are for the end."""
+        if event.type != "alert":
+            worst = f", worst in {event.slices[0].slice}" if event.slices else ""
+            pinned = "" if event.pin is None else f", {event.model} is pinned to {event.pin}"
+            line = f"{utc(event.ts)} UTC  {event.type} {event.version}{worst}{pinned}"
+            self._console.print(line, style="bold", soft_wrap=True)
 
     def finish(self) -> None:
         """Show the whole hour; the last labels came after the last requests were shown."""

@@ -17,14 +17,16 @@ MINUTE_MS = 60_000
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """What happens; written as demo.json. ValueError if the labels or the release would not fit into it.
 
-    From `release_ms` after the start on, `candidate_share` of the requests go to v2. `labelled_share` of them get a
-    label, between `delay_ms_min` and `delay_ms_max` later. One message in `spoiled_every` is not valid.
+    From `release_ms` after the start on, `candidate_share` of the requests go to v2, as long as the gateway lets them;
+    from `defect_ms` on its input is wrong in one region. `labelled_share` of all requests get a label, between
+    `delay_ms_min` and `delay_ms_max` later. One message in `spoiled_every` is not valid.
     """
 
     start_ms: int
     length_ms: int = 60 * MINUTE_MS
     requests: int = 60_000
-    release_ms: int = 15 * MINUTE_MS
+    release_ms: int = 10 * MINUTE_MS
+    defect_ms: int = 15 * MINUTE_MS
     candidate_share: float = 0.1
     labelled_share: float = 0.6
     delay_ms_min: int = 20_000
@@ -39,6 +41,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"need 0 < delay_ms_min <= delay_ms_max < length_ms, got {self!r}")
         if not 0 <= self.release_ms < self.length_ms:
             raise ValueError(f"need 0 <= release_ms < length_ms, got {self.release_ms}")
+        if not self.release_ms <= self.defect_ms < self.length_ms:
+            raise ValueError(f"need release_ms <= defect_ms < length_ms, got {self.defect_ms}")
 
     @property
     def end_ms(self) -> int:

@@ -16,6 +16,7 @@ SHORT = World(
     length_ms=4 * MINUTE_MS,
     requests=2_000,
     release_ms=MINUTE_MS,
+    defect_ms=2 * MINUTE_MS,
     candidate_share=0.5,
     delay_ms_min=5_000,
     delay_ms_max=30_000,
@@ -80,7 +81,9 @@ def test_a_draw_next_to_1_picks_the_last_name() -> None:
     assert pick({"a": 0.7, "b": 0.2}, 1 - 2**-53) == "b"
 
 
-@pytest.mark.parametrize("wrong", [{"start_ms": 1}, {"delay_ms_min": 0}, {"release_ms": 60 * MINUTE_MS}])
+@pytest.mark.parametrize(
+    "wrong", [{"start_ms": 1}, {"delay_ms_min": 0}, {"release_ms": 60 * MINUTE_MS}, {"defect_ms": 1}]
+)
 def test_an_impossible_world_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         World(**{"start_ms": START_MS, **wrong})
@@ -107,6 +110,23 @@ def test_messages_keep_the_contract_and_the_order_of_time() -> None:
         assert SHORT.start_ms <= times[0] <= times[-1] < SHORT.end_ms  # type: ignore[operator]
     assert len(judged) == pytest.approx(0.6 * SHORT.requests, rel=0.1)
     assert {event.version for event in valid if event.ts < START_MS + MINUTE_MS} == {"v1"}  # type: ignore[operator]
+
+
+def test_the_defect_begins_when_the_world_says() -> None:
+    events = [msgspec.json.decode(line) for line in _served(SHORT)[0] if line.endswith(b"}}")]
+    spoiled = [event for event in events if event["features"][DEFECT_FEATURE] > 1]
+    assert {(event["version"], event["slices"]["region"]) for event in spoiled} == {("v2", "eu")}
+    assert min(event["ts"] for event in spoiled) >= START_MS + SHORT.defect_ms
+
+
+def test_a_version_that_is_not_allowed_gets_no_requests() -> None:
+    traffic = Traffic(SHORT, lambda version: version != "v2" or traffic.now_ms < START_MS + 2 * MINUTE_MS)
+    events = []
+    while not traffic.ended:
+        events += traffic.serve()
+    valid = [msgspec.json.decode(line) for line in events if line.endswith(b"}}")]
+    times = [event["ts"] for event in valid if event["version"] == "v2"]
+    assert START_MS + MINUTE_MS <= min(times) <= max(times) < START_MS + 2 * MINUTE_MS
 
 
 def test_two_runs_differ_in_nothing_but_latency() -> None:

@@ -1,0 +1,27 @@
+-- What was said about a model, in order?
+--
+-- model          of which model
+-- from, to       the range: said in [from, to), UTC, event time
+--
+-- Needs no slice dimension. `worst` is the slice that is affected most, of `slices` in all. The larger `revision` counts:
+-- its `pin` is where traffic must go, empty if anywhere. `id` is what `rollguard control ack` takes.
+SELECT
+  at,
+  revision,
+  type,
+  state,
+  version,
+  pin,
+  rule,
+  severity,
+  JSONExtractString(slices, 1, 'slice') AS worst,
+  JSONLength(slices) AS slices_n,
+  reason,
+  silenced,
+  acked,
+  id
+FROM control_latest AS c
+WHERE c.model = {model:String}
+  AND c.at >= {from:DateTime64(3, 'UTC')}
+  AND c.at < {to:DateTime64(3, 'UTC')}
+ORDER BY revision
