@@ -186,6 +186,8 @@ class _Canary(_Acting, frozen=True, kw_only=True):
     alpha: Inner = 0.05
     tolerance: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     margin: Inner = 0.01
+    slice_margin: Inner = 0.1
+    slice_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
     slice_action: Action = "hold"
     severity: Severity = "ticket"
 
@@ -205,6 +207,8 @@ class _Canary(_Acting, frozen=True, kw_only=True):
             alpha=self.alpha,
             tolerance=self.tolerance,
             margin=self.margin,
+            slice_margin=self.slice_margin,
+            slice_share=self.slice_share,
             slice_action=self.slice_action,
         )
 

@@ -82,13 +82,16 @@ class Canary(Rule, frozen=True, kw_only=True):
     """The candidate of a release is worse than its baseline by more than `tolerance` on one of `slis`.
 
     `alpha` is the chance of ever saying so wrongly, for the whole release. It may be promoted when it is surely not
-    worse by `margin`. A BAD slice leads to `slice_action`.
+    worse by `margin`, and on no slice with at least `slice_share` of its events worse by `slice_margin`: better on the
+    whole may be far worse for some. A BAD slice leads to `slice_action`.
     """
 
     slis: tuple[str, ...]
     alpha: float = 0.05
     tolerance: float = 0.0
     margin: float = 0.01
+    slice_margin: float = 0.1
+    slice_share: float = 0.05
     slice_action: Action = "hold"
 
 

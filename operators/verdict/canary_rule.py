@@ -163,11 +163,23 @@ class CanaryEvaluator:
         undecided = [index for index in mine if self._of[index].slice == "*" and words[index] != "OK"]
         decides = affected[0].evidence if affected else self._evidence((undecided or list(mine))[0])
         return Result(
-            word="BAD" if "BAD" in whole.values() else "OK" if passed else "INSUFFICIENT",
+            word="BAD" if "BAD" in whole.values() else "OK" if passed and self._slices_known(mine) else "INSUFFICIENT",
             whole=tuple(each for each in affected if each.slice == "*"),
             bad=tuple(affected),
             evidence=decides,
         )
+
+    def _slices_known(self, mine: Sequence[int]) -> bool:
+        """Whether every slice that matters is surely not worse by the slices' margin."""
+        events = self._processes.counts[:, 0]
+        of_all = {self._of[index].sli: events[index] for index in mine if self._of[index].slice == "*"}
+        large = [
+            index
+            for index in mine
+            if self._of[index].slice != "*" and events[index] >= self.rule.slice_share * of_all[self._of[index].sli]
+        ]
+        _, upper = self._processes.bounds(self._levels.slices, np.array(large, np.int64))
+        return bool((upper <= self.rule.slice_margin).all())
 
     def _changes(self, words: Sequence[Word], pane: int) -> list[Verdict]:
         """Tell what changed; and of all traffic how far it is, each time the candidate's events have doubled."""

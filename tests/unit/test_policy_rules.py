@@ -150,6 +150,8 @@ WRONG = [
     ("tolerance = 0.0", "tolerance = -0.1", "rule.canary.tolerance", "-0.1"),
     ("tolerance = 0.0", "tolerance = 0.02", "rule.canary.margin", "0.01: must be at least tolerance (0.02)"),
     ("margin = 0.01", "margin = 0.0", "rule.canary.margin", "0.0"),
+    ("margin = 0.01", "slice_margin = 1.0", "rule.canary.slice_margin", "1.0"),
+    ("margin = 0.01", "slice_share = 1.5", "rule.canary.slice_share", "1.5"),
     ("margin = 0.01", 'scope = "model"', "rule.canary.scope", "'model': must be \"version\""),
     ("margin = 0.01", 'slice_action = "x"', "rule.canary.slice_action", "'x': must be one of alert, hold"),
     ('settle = "1m"', 'settle = "soon"', "release.settle", "'soon': must be a duration"),
