@@ -8,7 +8,7 @@ from rich.table import Table
 
 from operators.policy import Policy
 from operators.policy_reading import span
-from operators.rules import Absence, AnyRule, BurnRate, Canary, Grain, MeasureRule, Threshold
+from operators.rules import Absence, AnyRule, BurnRate, Canary, DriftRule, Grain, MeasureRule, Threshold
 from operators.verdict.canary import levels
 from operators.verdict.canary_rule import ACTING
 from operators.verdict.tails import good_most
@@ -45,6 +45,8 @@ def when(rule: AnyRule) -> str:
         case Canary():
             by = f" by more than {rule.tolerance:.6g}" if rule.tolerance else ""
             return f"a candidate is worse than its baseline{by} in {', '.join(rule.slis)}; wrongly in {rule.alpha:.6g}"
+        case DriftRule():
+            return f"drift is found by {', '.join(rule.monitors)}"
 
 
 def detects(rule: AnyRule) -> Iterator[str]:
@@ -66,6 +68,8 @@ def detects(rule: AnyRule) -> Iterator[str]:
             for times in (2, 3, 5):
                 yield f"x{times}: {needed / _nats(times):,.0f} bad events"
             yield f"(of both, at {SHARE:.0%} of the traffic)"
+        case DriftRule():
+            yield "what its monitors see"
 
 
 def _tier(rule: BurnRate, index: int) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from operators.monitors import AnyMonitor, Sampling, Watched
 from operators.rules import AnyRule
 
 EVENT_FIELDS = ("latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd", "score")
@@ -96,6 +97,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A checked policy. `grains` are the reported slices as indices into `dimensions`; () is `*`.
 
     `idle_ms` is by stream. `hash` names the whole policy, `shape` the parts of it that say which counts are kept.
+    `watched` are the fields whose distribution some of the `monitors` need, in the order of their offsets.
     """
 
     pane_ms: int
@@ -115,8 +117,22 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[AnyRule, ...] = ()
     releases: Releases = Releases()
     commands: Commands = Commands()
+    monitors: tuple[AnyMonitor, ...] = ()
+    watched: tuple[Watched, ...] = ()
+    sampling: Sampling = Sampling()
     hash: str
     shape: str
+
+    @property
+    def bins(self) -> int:
+        """How many bins all watched fields have together."""
+        return sum(watched.bins for watched in self.watched)
+
+    def watched_by(self, monitor: AnyMonitor) -> list[int]:
+        """Return the index into `watched` of each field that a monitor is on; none for ADWIN and Page-Hinkley."""
+        whose = (monitor.model, monitor.profile)
+        known = {each.name: index for index, each in enumerate(self.watched) if (each.model, each.profile) == whose}
+        return [known[name] for name in monitor.on if name in known]
 
 
 def is_field(name: str) -> bool:

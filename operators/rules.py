@@ -95,4 +95,15 @@ class Canary(Rule, frozen=True, kw_only=True):
     slice_action: Action = "hold"
 
 
-AnyRule = Threshold | BurnRate | MeasureRule | Absence | Canary
+class DriftRule(Rule, frozen=True, kw_only=True):
+    """One of `monitors` has found drift on a slice; it listens to those of its `grains` that a monitor watches.
+
+    Drift says that the world, the inputs or the judge changed, not that a version is worse: by itself it holds a
+    promotion, and rolls nothing back.
+    """
+
+    monitors: tuple[str, ...]
+    action: Action = "hold"
+
+
+AnyRule = Threshold | BurnRate | MeasureRule | Absence | Canary | DriftRule

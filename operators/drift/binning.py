@@ -7,8 +7,8 @@ from typing import cast
 
 import numpy as np
 
-from operators.drift.profile import Field
 from operators.events import as_text
+from operators.profile import Field
 from operators.window.partial import Floats, Ints
 
 Value = str | float | None

@@ -13,9 +13,9 @@ import numpy as np
 from operators.drift.chance import normal_tail
 from operators.drift.finding import SAMPLES_MIN, Expectation, Finding
 from operators.drift.moments import moment_findings
-from operators.drift.profile import Profile
 from operators.drift.shares import share_findings
 from operators.drift.summary import Summary
+from operators.profile import Profile
 
 CARDINALITY_SHARE = 0.5  # Of the expected number of categories, up or down.
 

@@ -5,31 +5,13 @@ Lloyd's iteration (S. Lloyd, 1982, IEEE Trans. Inf. Theory 28, p. 129) from k-me
 Vassilvitskii, 2007, SODA, p. 1027). Assigning n vectors of d numbers to k centroids is one matrix product.
 """
 
-import msgspec
 import numpy as np
 
+from operators.profile import Centroids
 from operators.window.partial import Floats, Ints
 
 CLUSTERS = 16
 ROUNDS_MAX = 50
-
-
-class Centroids(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`centres` (k, d), and how many vectors of the reference lie nearest to each; the last count is of missing ones.
-
-    A vector of another length than d counts as unseen: bins are the k clusters, missing, unseen.
-    """
-
-    centres: tuple[tuple[float, ...], ...]
-    counts: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        if len({len(centre) for centre in self.centres}) != 1 or len(self.counts) != len(self.centres) + 2:
-            raise ValueError("centroids need centres of one length, and a count for each, missing and unseen")
-
-    @property
-    def matrix(self) -> Floats:
-        return np.array(self.centres, float)
 
 
 def fit(vectors: Floats, clusters: int = CLUSTERS, seed: int = 0) -> Centroids:

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from operators.drift.profile import Field
+from operators.profile import Field
 
 SIGMAS = 5.0  # 200 features and 50 slices, hourly, then break 2.4 times a week by chance (`false_alarms`).
 SAMPLES_MIN = 30  # Rows of a window; fewer break nothing.
@@ -60,8 +60,5 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
         moments = self.reference.moments
         if moments is None:
             return -math.inf, math.inf
-        span = moments.high - moments.low
-        return (
-            moments.low - span if self.low is None else self.low,
-            moments.high + span if self.high is None else self.high,
-        )
+        low, high = moments.bounds
+        return low if self.low is None else self.low, high if self.high is None else self.high

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 
 from operators.drift.finding import Expectation, Finding
-from operators.drift.profile import Moments
 from operators.drift.summary import Summary
+from operators.profile import Moments
 
 SAMPLES_MIN = 100  # Of numbers; below, the tails of means and deviations are not near enough to normal.
 MEAN_SHIFT_MIN = 0.5  # Standard deviations of the reference; PSI of a normal shifted by that is 0.25.

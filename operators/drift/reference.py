@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from operators.drift.binning import TEXT, Value, category_bins, number_bins, numbers_of, texts_of
-from operators.drift.embedding import Centroids
-from operators.drift.profile import BINS, CATEGORIES_MAX, Field, Moments, Profile
+from operators.profile import BINS, CATEGORIES_MAX, Centroids, Field, Moments, Profile
 from operators.window.partial import Floats, Ints
 
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from operators.drift.binning import Value, category_bins, number_bins, numbers_of, texts_of
-from operators.drift.profile import Field
+from operators.profile import Field
 
 NAMES_MAX = 5  # Of unseen categories; the rest are only counted.
 

@@ -74,6 +74,10 @@ def summarise(columns: Columns, placed: Placed, shards: Ints, policy: Policy) ->
         extremes=extremes,
         outcomes=_outcomes(columns, groups),
         cells=cells,
+        bins=policy.bins,
+        features=np.zeros((0, 2), np.int64),
+        moments=np.zeros((len(groups.starts), len(policy.watched), 5), np.int64),
+        ranges=np.full((len(groups.starts), len(policy.watched), 2), -np.inf),
     )
     shard, closing = shard[groups.starts], closing[groups.starts]
     firsts = np.flatnonzero(runs_of(shard, closing)).tolist()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.monitors import Offender
 from operators.window.partial import CODE_BITS, Ints, Partial, Series
 
 LEVEL = 1  # Of zlib; more costs three times the time for a tenth of the bytes.
@@ -28,6 +29,8 @@ def pack(part: Partial) -> bytes:
         "codes": codes.astype(np.uint16),
         "counts": _narrow(part.cells[:, 1]),
     }
+    if part.moments.size or part.bins:
+        fields |= _packed_features(part)
     return zlib.compress(pickle.dumps(fields, protocol=5), LEVEL)
 
 
@@ -39,7 +42,33 @@ def unpack(packed: bytes) -> Partial:
     cells = np.column_stack((keys, fields.pop("counts").astype(np.int64)))
     wide = {name: fields.pop(name).astype(np.int64) for name in NARROW}
     series = [Series(*name) for name in fields.pop("series")]
-    return Partial(series=series, cells=cells, **wide, **fields)
+    return Partial(series=series, cells=cells, **wide, **_unpacked_features(fields, len(wide["which"])), **fields)
+
+
+def _packed_features(part: Partial) -> dict[str, Any]:
+    return {
+        "bins": part.bins,
+        "feature_steps": _narrow(np.diff(part.features[:, 0], prepend=0)),
+        "feature_counts": _narrow(part.features[:, 1]),
+        # By kind of sum: those of one are of like size.
+        "moments": [_narrow(part.moments[:, :, index]) for index in range(part.moments.shape[2])],
+        "ranges": part.ranges,
+        "offenders": [(row, *offender) for row, offender in part.offenders],
+    }
+
+
+def _unpacked_features(fields: dict[str, Any], rows: int) -> dict[str, Any]:
+    """Take the watched fields out of `fields`; where nothing was watched, they were not saved."""
+    steps = fields.pop("feature_steps", np.zeros(0, np.int64)).astype(np.int64)
+    counts = fields.pop("feature_counts", np.zeros(0, np.int64)).astype(np.int64)
+    moments = fields.pop("moments", [np.zeros((rows, 0), np.int64)] * 5)
+    return {
+        "bins": fields.pop("bins", 0),
+        "features": np.column_stack((np.cumsum(steps), counts)),
+        "moments": np.stack(moments, axis=2).astype(np.int64),
+        "ranges": fields.pop("ranges", np.zeros((rows, 0, 2))),
+        "offenders": [(row, Offender(*rest)) for row, *rest in fields.pop("offenders", [])],
+    }
 
 
 def _narrow(values: Ints) -> NDArray[Any]:

@@ -11,7 +11,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.monitors import Offender
 from operators.window.histogram import CODE_MIN
+from operators.window.offenders import first_of
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -26,6 +28,8 @@ N, HI, LO = 0, 1, 2
 NEG_MIN, MAX = 0, 1
 # Keys this close together are counted in an array with a place for each possible key: faster than sorting.
 DENSE, DENSE_MIN = 8, 1_024
+# A watched number is kept as z, in deviations of the reference: a value may be any, and this many digits do.
+Z_UNIT, Z_MAX = 1e-6, 1e4
 CODE_BITS = 13  # Codes of the histogram, shifted to start at 0, stay below 2 ** 13.
 
 
@@ -44,6 +48,10 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
     pane, `late` (R,) 0 or 1, `events` (R,), `slis` (R, S, 3) good, bad, neither, `sums` (R, M, 3) n, hi, lo,
     `extremes` (R, M, 2) maxima of -x and x (-inf without values). Sparse parts: `outcomes` (K, 3) row, index
     into `error_types`, n; `cells` (C, 2) of row * M + measure << CODE_BITS | code - CODE_MIN, and n; sorted.
+
+    Of F watched fields with W = `bins` bins together: `features` (D, 2) of row * W + bin, and n, sparse and sorted;
+    `moments` (R, F, 5) n, hi and lo of the sum of z, and of z squared, in units of Z_UNIT; `ranges` (R, F, 2) maxima of
+    -x and x; `offenders` rows and values against a contract, in order, a few of each series.
     """
 
     series: Sequence[Series]
@@ -57,6 +65,11 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
     extremes: Floats
     outcomes: Ints
     cells: Ints
+    bins: int
+    features: Ints
+    moments: Ints
+    ranges: Floats
+    offenders: Sequence[tuple[int, Offender]] = ()
 
     @property
     def rows(self) -> int:
@@ -128,12 +141,12 @@ def merge(parts: Sequence[Partial], rename: Mapping[Series, Series] | None = Non
 
     def summed(name: str) -> Any:
         stacked = np.concatenate([getattr(part, name) for part in parts])
-        ufunc = np.maximum if name == "extremes" else np.add
+        ufunc = np.maximum if name in ("extremes", "ranges") else np.add
         return ufunc.reduceat(stacked[order], starts, axis=0) if len(starts) else stacked
 
     first = order[starts]
     error_types, outcomes = _merge_outcomes(parts, row_of)
-    return Partial(
+    merged = Partial(
         series=series,
         error_types=error_types,
         which=which[first],
@@ -144,20 +157,21 @@ def merge(parts: Sequence[Partial], rename: Mapping[Series, Series] | None = Non
         sums=summed("sums"),
         extremes=summed("extremes"),
         outcomes=outcomes,
-        cells=_merge_cells(parts, row_of),
+        cells=_merge_keyed(parts, "cells", _cell_width(parts[0]), row_of),
+        bins=parts[0].bins,
+        features=_merge_keyed(parts, "features", parts[0].bins, row_of),
+        moments=summed("moments"),
+        ranges=summed("ranges"),
+        offenders=_moved_offenders(parts, row_of),
     )
+    return keep_first(merged) if merged.offenders else merged
 
 
 def take(part: Partial, first: int, last: int) -> Partial:
     """Return rows first..last-1. O(those rows): the sparse parts are sorted by row."""
-    measures = part.sums.shape[1]
     outcome_from, outcome_to = np.searchsorted(part.outcomes[:, 0], (first, last))
     outcomes = part.outcomes[outcome_from:outcome_to].copy()
     outcomes[:, 0] -= first
-    shift = (first * measures) << CODE_BITS
-    cell_from, cell_to = np.searchsorted(part.cells[:, 0], (shift, (last * measures) << CODE_BITS))
-    cells = part.cells[cell_from:cell_to].copy()
-    cells[:, 0] -= shift
     return Partial(
         series=part.series,
         error_types=part.error_types,
@@ -169,7 +183,12 @@ def take(part: Partial, first: int, last: int) -> Partial:
         sums=part.sums[first:last],
         extremes=part.extremes[first:last],
         outcomes=outcomes,
-        cells=cells,
+        cells=_take_keyed(part.cells, _cell_width(part), first, last),
+        bins=part.bins,
+        features=_take_keyed(part.features, part.bins, first, last),
+        moments=part.moments[first:last],
+        ranges=part.ranges[first:last],
+        offenders=[(row - first, offender) for row, offender in part.offenders if first <= row < last],
     )
 
 
@@ -177,6 +196,20 @@ def cell_rows(cells: Ints) -> tuple[Ints, Ints, Ints]:
     """Return (row * measures + measure, code, n) of each histogram cell, each (C,)."""
     keys = cells[:, 0]
     return keys >> CODE_BITS, (keys & ((1 << CODE_BITS) - 1)) + CODE_MIN, cells[:, 1]
+
+
+def feature_rows(part: Partial) -> tuple[Ints, Ints, Ints]:
+    """Return row, bin of the layout, and n of each feature count, each (D,)."""
+    keys = part.features[:, 0]
+    return keys // max(part.bins, 1), keys % max(part.bins, 1), part.features[:, 1]
+
+
+def keep_first(part: Partial) -> Partial:
+    """Return it with only the first offenders of each model and version."""
+    late, pane, which = part.late.tolist(), part.pane.tolist(), part.which.tolist()
+    series = [(row, part.series[which[row]]) for row, _ in part.offenders]
+    groups = [(late[row], pane[row], name.model, name.version) for row, name in series]
+    return msgspec.structs.replace(part, offenders=first_of(groups, part.offenders))
 
 
 def used_series(part: Partial) -> list[Series]:
@@ -217,14 +250,35 @@ def _merge_outcomes(parts: Sequence[Partial], row_of: Ints) -> tuple[list[str], 
     return list(index), np.column_stack((keys // width, keys % width, sums))
 
 
-def _merge_cells(parts: Sequence[Partial], row_of: Ints) -> Ints:
-    measures = parts[0].sums.shape[1]
-    low = (1 << CODE_BITS) - 1
+def _cell_width(part: Partial) -> int:
+    """How far the keys of the histogram cells of neighbouring rows are apart."""
+    return int(part.sums.shape[1]) << CODE_BITS
+
+
+def _merge_keyed(parts: Sequence[Partial], name: str, width: int, row_of: Ints) -> Ints:
+    """Merge sparse counts (K, 2) of row * width + place, and n."""
+    counted: list[Ints] = [getattr(part, name) for part in parts]
+    if not any(map(len, counted)):
+        return counted[0]
     keys, shift = [], 0
-    for part in parts:
-        pairs = part.cells[:, 0] >> CODE_BITS
-        rows = row_of[pairs // measures + shift] if measures else pairs
-        keys.append((rows * measures + pairs % max(measures, 1)) << CODE_BITS | (part.cells[:, 0] & low))
+    for part, counts in zip(parts, counted, strict=True):
+        rows, places = np.divmod(counts[:, 0], width)
+        keys.append(row_of[rows + shift] * width + places)
         shift += part.rows
-    merged, sums = sum_by_key(np.concatenate(keys), np.concatenate([part.cells[:, 1] for part in parts]))
+    merged, sums = sum_by_key(np.concatenate(keys), np.concatenate([counts[:, 1] for counts in counted]))
     return np.column_stack((merged, sums))
+
+
+def _take_keyed(counts: Ints, width: int, first: int, last: int) -> Ints:
+    start, stop = np.searchsorted(counts[:, 0], (first * width, last * width))
+    taken = counts[start:stop].copy()
+    taken[:, 0] -= first * width
+    return taken
+
+
+def _moved_offenders(parts: Sequence[Partial], row_of: Ints) -> list[tuple[int, Offender]]:
+    moved, shift = [], 0
+    for part in parts:
+        moved += [(int(row_of[row + shift]), offender) for row, offender in part.offenders]
+        shift += part.rows
+    return moved

@@ -11,11 +11,11 @@ from operators.drift.binning import Value, bins_of
 from operators.drift.contract import expectations, findings
 from operators.drift.divergence import psi
 from operators.drift.page_hinkley import PageHinkley
-from operators.drift.profile import Profile
 from operators.drift.reference import build
 from operators.drift.shift import shift
 from operators.drift.sigma import fall, scores_of
 from operators.drift.summary import summarise
+from operators.profile import Profile
 from operators.window.partial import Floats
 from tests.real_data.data import folder
 from tests.real_data.drifting import alarms, panes

@@ -9,10 +9,10 @@ import pytest
 from operators.drift.binning import Value, bins_of
 from operators.drift.contract import check, expectations, findings
 from operators.drift.finding import Expectation, Finding
-from operators.drift.profile import Field
 from operators.drift.reference import build
 from operators.drift.shift import shift
 from operators.drift.summary import summarise
+from operators.profile import Field
 
 RNG = np.random.default_rng(7)
 SHARE = RNG.beta(2, 3, 5_000).tolist()

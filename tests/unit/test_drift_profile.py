@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from operators.drift.binning import Value, bins_of, numbers_of
-from operators.drift.embedding import Centroids, fit, nearest, occupancy
-from operators.drift.profile import CATEGORIES_MAX, Field, from_json, to_json
+from operators.drift.embedding import fit, nearest, occupancy
 from operators.drift.reference import build
 from operators.drift.shift import shift
+from operators.profile import CATEGORIES_MAX, Centroids, Field, from_json, to_json
 
 
 def test_quantile_bins_hold_a_tenth_each() -> None:

@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # What each layer of operators/ may import of operators/: itself, and these.
-POLICY = {"policy", "policy_kinds", "policy_reading", "policy_rules", "policy_tiers", "policy_toml"}
-BASE = {"control", "events", "metrics", "rows", "rules", "signing", "tables"} | POLICY
+POLICY = {"policy", "policy_kinds", "policy_monitors", "policy_reading", "policy_rules", "policy_tiers", "policy_toml"}
+BASE = {"control", "events", "metrics", "monitors", "profile", "rows", "rules", "signing", "tables"} | POLICY
 JUDGES = {"drift", "verdict", "release"}
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),

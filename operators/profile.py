@@ -9,13 +9,33 @@ import hashlib
 from typing import Literal
 
 import msgspec
-
-from operators.drift.embedding import Centroids
+import numpy as np
+from numpy.typing import NDArray
 
 BINS = 10  # Quantile bins of a number.
 CATEGORIES_MAX = 50  # The most frequent are listed; the rest counts as unseen, in the reference too.
 
+EMBEDDING = "embedding"
+
 Kind = Literal["number", "category"]
+
+
+class Centroids(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`centres` (k, d), and how many vectors of the reference lie nearest to each, are missing, and are unseen.
+
+    A vector of another length than d counts as unseen: bins are the k clusters, missing, unseen.
+    """
+
+    centres: tuple[tuple[float, ...], ...]
+    counts: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len({len(centre) for centre in self.centres}) != 1 or len(self.counts) != len(self.centres) + 2:
+            raise ValueError("centroids need centres of one length, and a count for each, missing and unseen")
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        return np.array(self.centres, float)
 
 
 class Moments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +48,12 @@ class Moments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     kurtosis: float
     low: float
     high: float
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The range in which values are no surprise: as far outside of the reference's as that is wide."""
+        span = self.high - self.low
+        return self.low - span, self.high + span
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,6 +106,14 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     version: Literal[1] = 1  # Of this layout.
     fields: dict[str, Field]
     embedding: Centroids | None = None
+
+    def field(self, name: str) -> Field | None:
+        """Return the field of a name; the clusters of `embedding` are the categories of one."""
+        if name != EMBEDDING or self.embedding is None:
+            return self.fields.get(name)
+        clusters = len(self.embedding.centres)
+        names = tuple(f"cluster-{number:04}" for number in range(clusters))
+        return Field(kind="category", categories=names, counts=self.embedding.counts, cardinality=clusters)
 
     @property
     def name(self) -> str:
