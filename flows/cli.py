@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from flows import check as checks
-from flows import control_cli, logs, progress, replay, settings, sql
+from flows import control_cli, logs, progress, reference_cli, replay, settings, sql
 from flows.cli_errors import fail, guarded, interruptible
 from operators.connectors.migrations import migrate
 from operators.connectors.stop import Stop
@@ -24,6 +24,7 @@ app = typer.Typer(
     help="Watches AI models in production and says, with proof, when a new version hurts its users.",
 )
 app.add_typer(control_cli.app, name="control")
+app.add_typer(reference_cli.app, name="reference")
 
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="The policy; default: the one with rollguard.")]
 DataOption = Annotated[

@@ -10,7 +10,7 @@ import msgspec
 import typer
 from backports.zstd import ZstdError
 
-from flows import recovery, replay, sql
+from flows import recovery, reference, replay, sql
 from flows.control.commands import WrongCommand
 from flows.control.hooks import HookFailed
 from flows.control.memory import NoMemory
@@ -36,7 +36,7 @@ FAILURES = (
     HookFailed,
     NoMemory,
 )
-WRONG_USE = (PolicyError, WrongCommand, msgspec.ValidationError, replay.GivenTwice)
+WRONG_USE = (PolicyError, WrongCommand, msgspec.ValidationError, replay.GivenTwice, reference.WrongReference)
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:

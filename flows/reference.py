@@ -1,0 +1,204 @@
+"""A reference profile from files of events and feedback: which items count, a sample of them, and the columns.
+
+Memory is bounded whatever the size of the files: of the items that fit, those with the `sample` smallest hashes of
+their request id are kept (bottom-k). That is a uniform sample of the requests, the same in any order and however the
+files are cut, and it holds an event and its feedback alike. 100,000 events with 20 features take some 150 MB; their
+quantiles are within 0.5 % of rank of those of all.
+"""
+
+import hashlib
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from operators.connectors.files import FileReader
+from operators.drift.binning import Value
+from operators.drift.embedding import fit
+from operators.drift.reference import build
+from operators.events import Event, Feedback, ms_of
+from operators.ingest.decode import Decoder
+from operators.policy import EVENT_FIELDS
+from operators.profile import Centroids, Profile
+from operators.window.partial import Floats
+
+SAMPLE = 100_000  # Events, and as many items of feedback.
+FIELDS_MAX = 1_000  # More are most likely names that carry values.
+ITEM_BYTES_MAX = 1 << 20
+Progressed = Callable[[str, int], None]
+Item = TypeVar("Item", Event, Feedback)
+Columns = dict[str, list[Value]]
+
+
+class WrongReference(ValueError):
+    """What was asked for gives no profile."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which items: of these models and versions (all, where none is named), `start` <= ts < `end` [Unix ms]."""
+
+    models: frozenset[str] = frozenset()
+    versions: frozenset[str] = frozenset()
+    start: int | None = None
+    end: int | None = None
+
+    def takes(self, item: Event | Feedback) -> bool:
+        if (self.models and item.model not in self.models) or (self.versions and item.version not in self.versions):
+            return False
+        ts = ms_of(item.ts)
+        return (self.start is None or ts >= self.start) and (self.end is None or ts < self.end)
+
+
+class Counted(msgspec.Struct, kw_only=True):
+    """How many items were read, how many of them fit, were refused, and are in the sample."""
+
+    read: int = 0
+    fit: int = 0
+    refused: int = 0
+    sampled: int = 0
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """`fields` are those to keep, all where none is named; `clusters` of the embeddings, None for no centroids."""
+
+    fields: tuple[str, ...] = ()
+    bins: int = 10
+    clusters: int | None = None
+    sample: int = SAMPLE
+
+
+def profile_of(
+    events: Sequence[Path], feedback: Sequence[Path], wanted: Wanted, options: Options, progressed: Progressed
+) -> tuple[Profile, Counted]:
+    """Return the profile of files. WrongReference; OSError if a file cannot be read."""
+    for path in (*events, *feedback):
+        path.open("rb").close()  # Better now than after an hour.
+    counted = Counted()
+    asked = _sampled(_items(events, Event, wanted, counted, progressed), options.sample)
+    told = _sampled(_items(feedback, Feedback, wanted, counted, progressed), options.sample)
+    counted.sampled = len(asked) + len(told)
+    if not counted.sampled:
+        raise WrongReference(f"none of {counted.read} items fits: see --model, --version, --from and --until")
+    columns = _chosen(_event_columns(asked) | _feedback_columns(told), options.fields)
+    centroids = None if options.clusters is None else _centroids(asked, options.clusters)
+    try:
+        return build(columns, options.bins, centroids), counted
+    except ValueError as error:
+        raise WrongReference(str(error)) from error
+
+
+def _items(
+    paths: Iterable[Path], kind: type[Item], wanted: Wanted, counted: Counted, progressed: Progressed
+) -> Iterator[Item]:
+    decoder = Decoder(kind, ITEM_BYTES_MAX)
+    for path in paths:
+        reader = FileReader(path, ITEM_BYTES_MAX, int(time.time() * 1000), partial(progressed, str(path)))
+        try:
+            while (messages := reader.read()) is not None:
+                items, _, rejects = decoder.decode(messages)
+                kept = [item for item in items if wanted.takes(item)]
+                counted.read += len(items) + len(rejects)
+                counted.refused += len(rejects)
+                counted.fit += len(kept)
+                yield from kept
+        finally:
+            reader.close()
+
+
+def _sampled(items: Iterable[Item], size: int) -> list[Item]:
+    """Return the items with the smallest hashes, in order of those; of equal request ids either all or none."""
+    kept: list[tuple[int, Item]] = []
+    limit = 1 << 64
+    for item in items:
+        place = _hash(item.request_id)
+        if place < limit:
+            kept.append((place, _let_go(item)))
+            if len(kept) >= 2 * size:
+                limit = _cut(kept, size)
+    _cut(kept, size)
+    return [item for _, item in kept]
+
+
+def _cut(kept: list[tuple[int, Item]], size: int) -> int:
+    """Keep the `size` smallest; return the limit that those beyond do not come below."""
+    kept.sort(key=lambda pair: (pair[0], ms_of(pair[1].ts)))
+    if len(kept) <= size:
+        return 1 << 64
+    limit = kept[size][0]
+    del kept[bisect_left(kept, limit, key=itemgetter(0)) :]
+    return limit
+
+
+def _hash(request_id: str) -> int:
+    return int.from_bytes(hashlib.blake2b(request_id.encode(), digest_size=8).digest(), "big")
+
+
+def _let_go(item: Item) -> Item:
+    """Drop what is not needed: undecoded fields hold on to the whole block that they were read with."""
+    if isinstance(item, Event):
+        item.input = item.output = msgspec.Raw(b"")
+        item.embedding = msgspec.Raw(bytes(item.embedding))
+    return item
+
+
+def _event_columns(events: Sequence[Event]) -> Columns:
+    columns: Columns = {field: [getattr(event, field) for event in events] for field in EVENT_FIELDS}
+    columns["prediction"] = [event.prediction for event in events]
+    columns |= _named("features", [event.features or {} for event in events])
+    columns |= _named("metrics", [event.metrics or {} for event in events])
+    flags = sorted({flag for event in events for flag in event.flags or ()})
+    for flag in flags[:FIELDS_MAX]:
+        columns[f"flags.{flag}"] = [float(flag in (event.flags or ())) for event in events]
+    return {name: values for name, values in columns.items() if any(value is not None for value in values)}
+
+
+def _named(kind: str, maps: Sequence[Any]) -> Columns:
+    names = sorted({name for each in maps for name in each})
+    if len(names) > FIELDS_MAX:
+        raise WrongReference(f"{len(names)} different {kind}, allowed are {FIELDS_MAX}: do their names carry values?")
+    return {f"{kind}.{name}": [each.get(name) for each in maps] for name in names}
+
+
+def _feedback_columns(items: Sequence[Feedback]) -> Columns:
+    columns: Columns = {}
+    for item in sorted(items, key=lambda item: item.kind):
+        if item.value is not None:
+            value = float(item.value) if isinstance(item.value, bool) else item.value
+            columns.setdefault(f"feedback.{item.kind}", []).append(value)
+    return columns
+
+
+def _chosen(columns: Columns, fields: Sequence[str]) -> Columns:
+    for field in fields:
+        if field not in columns:
+            known = ", ".join(columns) or "none"
+            raise WrongReference(f"--field {field}: no item has it; there are {known}")
+    return {field: columns[field] for field in fields or columns}
+
+
+def _centroids(events: Sequence[Event], clusters: int) -> Centroids:
+    """Return the centroids of the embeddings; those of the rarer lengths count as unseen."""
+    vectors = [_vector(event.embedding) for event in events]
+    lengths = np.bincount([0 if vector is None else len(vector) for vector in vectors], minlength=1)
+    missing, lengths[0] = int(lengths[0]), 0
+    if not lengths.any():
+        raise WrongReference(f"--embedding: none of {len(events)} events has one")
+    same = [vector for vector in vectors if vector is not None and len(vector) == int(lengths.argmax())]
+    fitted = fit(np.stack(same), clusters)
+    unseen = len(events) - missing - len(same)
+    return msgspec.structs.replace(fitted, counts=(*fitted.counts[:-2], missing, unseen))
+
+
+def _vector(raw: msgspec.Raw) -> Floats | None:
+    """Return an embedding, None without one; a broken one is none."""
+    try:
+        vector = np.array(msgspec.json.decode(raw, type=list[float] | None) or (), float)
+    except msgspec.MsgspecError:
+        return None
+    return vector if len(vector) and np.isfinite(vector).all() else None

@@ -1,0 +1,123 @@
+"""`rollguard reference`: thin."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flows import progress, reference
+from flows.cli_errors import guarded
+from operators.drift.embedding import CLUSTERS
+from operators.events import ms_of
+from operators.profile import Field, Profile, from_json, to_json
+
+app = typer.Typer(no_args_is_help=True, help="Frozen reference profiles: what monitors compare with.")
+
+Files = Annotated[list[Path], typer.Argument(help="Files of events, .ndjson, .gz or .zst.")]
+TOP = 3  # Bins of a field that are shown.
+WIDTH = 2_000  # Characters: a narrow terminal breaks lines; a table that folds cannot be searched.
+
+
+@app.command("build")
+@guarded
+def build_command(
+    files: Files,
+    out: Annotated[Path, typer.Option("--out", help="The profile to write, .json.")],
+    feedback: Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")] = None,
+    model: Annotated[list[str] | None, typer.Option("--model", help="Only of this model; repeatable.")] = None,
+    version: Annotated[list[str] | None, typer.Option("--version", help="Only of this version; repeatable.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="From then on, such as 2026-11-21T12:00:00Z.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Before then.")] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option("--field", help="Only this field, such as features.amount or score; repeatable. Default: all."),
+    ] = None,
+    bins: Annotated[int, typer.Option(min=2, help="Quantile bins of a number.")] = reference.Options().bins,
+    embedding: Annotated[bool, typer.Option("--embedding", help="Find clusters of the embeddings.")] = False,
+    clusters: Annotated[int, typer.Option(min=2, help="How many clusters.")] = CLUSTERS,
+    sample: Annotated[int, typer.Option(min=100, help="At most so many requests are looked at.")] = reference.SAMPLE,
+) -> None:
+    """Freeze how each field is distributed in some events and feedback."""
+    wanted = reference.Wanted(
+        models=frozenset(model or ()),
+        versions=frozenset(version or ()),
+        start=_time("--from", start),
+        end=_time("--until", until),
+    )
+    options = reference.Options(
+        fields=tuple(field or ()), bins=bins, clusters=clusters if embedding else None, sample=sample
+    )
+    with progress.of_files([*files, *(feedback or ())]) as progressed:
+        profile, counted = reference.profile_of(files, feedback or (), wanted, options, progressed)
+    out.write_bytes(to_json(profile))
+    refused = f", {counted.refused} refused" if counted.refused else ""
+    taken = f"{counted.sampled} of {counted.fit} items that fit, {counted.read} read{refused}"
+    typer.echo(f"{out}: profile {profile.name} of {len(profile.fields)} fields, from {taken}")
+
+
+@app.command("show")
+@guarded
+def show_command(
+    profile: Annotated[Path, typer.Argument(help="A profile that `build` wrote.")],
+    form: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",
+) -> None:
+    """Print a profile: the bins of each field with the most in them, its moments, what is missing."""
+    known = _read(profile)
+    if form == "json":
+        sys.stdout.write(to_json(known).decode())
+        return
+    console = Console(highlight=False, markup=False, emoji=False, width=WIDTH)
+    console.print(f"profile {known.name}", soft_wrap=True)
+    console.print(_table(known))
+    if known.embedding is not None:
+        counts = ", ".join(map(str, known.embedding.counts))
+        console.print(f"embedding: {len(known.embedding.centres)} clusters, vectors in each, missing, other: {counts}")
+
+
+def _read(path: Path) -> Profile:
+    try:
+        return from_json(path.read_bytes())
+    except ValueError as error:
+        raise reference.WrongReference(f"{path}: {error}") from error
+
+
+def _time(option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise reference.WrongReference(f"{option} {text!r}: must be a time such as 2026-11-21T12:00:00Z") from error
+    if time.tzinfo is None:
+        raise reference.WrongReference(f"{option} {text!r}: needs an offset, such as Z or +01:00")
+    return ms_of(time)
+
+
+def _table(profile: Profile) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("field", "kind", "rows", "missing", "distinct", "mean", "sd", "min", "max", "most in"):
+        table.add_column(name, no_wrap=name != "most in", overflow="fold")
+    for name, field in sorted(profile.fields.items()):
+        of = field.moments
+        numbers = ["", "", "", ""] if of is None else [f"{x:.4g}" for x in (of.mean, of.sd, of.low, of.high)]
+        shares = [str(field.rows), f"{field.missing_share:.2%}", str(field.cardinality)]
+        table.add_row(name, field.kind, *shares, *numbers, _most(field))
+    return table
+
+
+def _most(field: Field) -> str:
+    """Return the fullest bins of a field, with their share of what is present."""
+    own = field.counts[: field.missing]
+    fullest = sorted(range(len(own)), key=lambda bin_: -own[bin_])[:TOP]
+    return ", ".join(f"{_label(field, bin_)} {own[bin_] / sum(own):.0%}" for bin_ in fullest)
+
+
+def _label(field: Field, bin_: int) -> str:
+    if field.kind == "category":
+        return field.categories[bin_]
+    edges = ("", *(f"{edge:.4g}" for edge in field.edges), "")
+    return f"{edges[bin_]}..{edges[bin_ + 1]}"

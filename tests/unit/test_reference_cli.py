@@ -1,0 +1,159 @@
+"""`rollguard reference`: a profile of files, what is in it, what bounds it, and what is refused in one line."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from flows import cli, reference
+from operators.events import Event
+from operators.profile import Profile, from_json
+
+T = 1_763_683_200_000
+Reference = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reference:
+    """Runs `rollguard reference ...` in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(cli.app, ["reference", *map(str, words)])
+
+
+def event(number: int, **fields: Any) -> dict[str, Any]:
+    return {"request_id": f"r{number}", "ts": T + 1_000 * number, "model": "m", "version": "v1", **fields}
+
+
+def written(name: str, items: Iterable[dict[str, Any]]) -> Path:
+    path, text = Path(name), "".join(json.dumps(item) + "\n" for item in items).encode()
+    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+    return path
+
+
+def built(path: str = "p.json") -> Profile:
+    return from_json(Path(path).read_bytes())
+
+
+def requests(count: int = 400) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(3)
+    return [
+        event(
+            number,
+            features={"amount": float(rng.normal()), "card": ["visa", "amex"][number % 2]},
+            prediction="yes" if number % 4 else "no",
+            score=float(rng.random()),
+            output_tokens=number % 50,
+            flags=["refused"] if number % 10 == 0 else [],
+            embedding=rng.normal(loc=number % 3 * 10, size=4).tolist(),
+        )
+        for number in range(count)
+    ]
+
+
+def test_every_field_that_occurs_is_in_the_profile(run: Reference) -> None:
+    judged = [event(number, kind="judge", value=number % 5 + 1) for number in range(100)]
+    done = run(
+        "build", written("e.ndjson.gz", requests()), "--feedback", written("f.ndjson", judged), "--out", "p.json"
+    )
+    assert done.exit_code == 0, done.output
+    fields = built().fields
+    assert set(fields) == {
+        "features.amount", "features.card", "prediction", "score", "output_tokens", "flags.refused", "feedback.judge",
+    }  # fmt: skip
+    assert fields["features.card"].counts == (200, 200, 0, 0)
+    assert fields["prediction"].counts == (100, 300, 0, 0)
+    assert fields["flags.refused"].counts[:2] == (360, 40)
+    assert fields["feedback.judge"].counts[:5] == (20,) * 5
+    assert f"profile {built().name} of 7 fields, from 500 of 500 items that fit, 500 read" in done.output
+
+
+def test_only_what_is_asked_for_counts(run: Reference) -> None:
+    others = [
+        event(n, model=model, version=version) for n in range(50) for model, version in (("o", "v1"), ("m", "v2"))
+    ]
+    path = written("e.ndjson", [*requests(), *({**other, "features": {"amount": 99}} for other in others)])
+    asked = (
+        "--model",
+        "m",
+        "--version",
+        "v1",
+        "--from",
+        "2025-11-21T00:01:40Z",
+        "--until",
+        "2025-11-21T01:05:00+01:00",
+    )
+    done = run("build", path, "--out", "p.json", *asked, "--field", "features.amount")
+    assert done.exit_code == 0, done.output
+    assert list(built().fields) == ["features.amount"]
+    assert built().fields["features.amount"].rows == 200
+
+
+def test_embeddings_become_clusters(run: Reference) -> None:
+    items = [*requests(300), event(900), event(901, embedding=[1, 2]), event(902, embedding="broken")]
+    done = run("build", written("e.ndjson", items), "--out", "p.json", "--embedding", "--clusters", 3)
+    assert done.exit_code == 0, done.output
+    embedding = built().embedding
+    assert embedding is not None
+    assert embedding.counts == (100, 100, 100, 2, 1)
+
+
+def test_a_sample_is_the_same_in_any_order_and_cut(run: Reference) -> None:
+    items = requests(2_000)
+    whole = run("build", written("a.ndjson", items), "--out", "a.json", "--sample", 300, "--embedding")
+    halves = [written("b.ndjson", items[::-2]), written("c.ndjson", items[-2::-2])]
+    parts = run("build", *halves, "--out", "b.json", "--sample", 300, "--embedding")
+    assert "from 300 of 2000 items" in whole.output
+    assert whole.exit_code == parts.exit_code == 0
+    assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
+
+
+def test_a_sample_needs_no_more_memory_than_its_size() -> None:
+    def endless() -> Iterable[Event]:
+        for number in range(20_000):
+            yield Event(request_id=f"r{number}", ts=T, model="m", version="v1")
+
+    kept = reference._sampled(endless(), 500)
+    assert len(kept) == 500
+    places = [reference._hash(item.request_id) for item in kept]
+    assert max(places) < 0.035 * 2**64  # 500 of 20,000 are the lowest fortieth.
+
+
+def test_show_prints_what_a_person_asks_of_a_profile(run: Reference) -> None:
+    run("build", written("e.ndjson", requests()), "--out", "p.json", "--embedding", "--clusters", 3)
+    shown = run("show", "p.json")
+    assert shown.exit_code == 0, shown.output
+    assert f"profile {built().name}" in shown.output
+    assert "features.amount" in shown.output
+    assert "3 clusters" in shown.output
+    assert run("show", "p.json", "--format", "json").output.encode() == Path("p.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("build", "e.ndjson", "--out", "p.json", "--model", "other"), "none of 400 items fits"),
+        (("build", "e.ndjson", "--out", "p.json", "--field", "features.fee"), "--field features.fee: no item has it"),
+        (("build", "e.ndjson", "--out", "p.json", "--from", "yesterday"), "--from 'yesterday': must be a time"),
+        (("build", "e.ndjson", "--out", "p.json", "--until", "2025-11-21T00:00:00"), "needs an offset"),
+        (("build", "plain.ndjson", "--out", "p.json", "--embedding"), "--embedding: none of 1 events has one"),
+        (("show", "e.ndjson"), "e.ndjson: is no profile"),
+    ],
+)
+def test_wrong_use_is_one_line(run: Reference, words: Sequence[str], says: str) -> None:
+    written("e.ndjson", requests())
+    written("plain.ndjson", [event(1, score=1)])
+    done = run(*words)
+    assert done.exit_code == 2
+    assert says in done.output
+    assert done.output.startswith("rollguard: ")
+    assert done.output.count("\n") == 1
+
+
+def test_a_file_that_is_not_there_fails(run: Reference) -> None:
+    assert run("build", "none.ndjson", "--out", "p.json").exit_code == 1
+    assert run("show", "none.json").exit_code == 1
