@@ -3,20 +3,30 @@
 from collections.abc import Mapping, Sequence
 
 import msgspec
+import numpy as np
 
-from operators.control import Ack, Affected, Severity, Silence
+from operators.control import Ack, Affected, Evidence, Severity, Silence, State
 from operators.events import ms_of
+from operators.verdict.binomial import lower_bound
 from operators.verdict.verdicts import Verdict
 
 Key = tuple[str, str]  # Rule and version.
+ALPHA = 0.01  # Of the bound by which slices are compared.
+SEVERITIES: tuple[Severity, ...] = ("info", "ticket", "page")
 
 
 class Firing(msgspec.Struct, kw_only=True):
-    """An alert that fires: the slices it is about, and the id of the event that said so last."""
+    """An alert that fires: the slices it is about, how severe each is, and the event that said so last."""
 
-    slices: dict[str, Affected]
-    severity: Severity
+    slices: dict[str, Affected] = {}
+    severities: dict[str, Severity] = {}
     event: str = ""
+    silenced: bool = False
+
+    @property
+    def severity(self) -> Severity:
+        """The severest of any slice."""
+        return max(self.severities.values(), key=SEVERITIES.index, default="info")
 
 
 class Muted(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,37 +42,44 @@ class Alerts(msgspec.Struct, kw_only=True):
     firing: dict[Key, Firing] = {}
     muted: list[Muted] = []
 
-    def take(self, verdict: Verdict, severity: Severity) -> tuple[str, Firing] | None:
-        """Take a verdict that changed; return what is to be said: "firing" or "resolved", and of what.
+    def take(self, key: Key, verdicts: Sequence[Verdict], severity: Severity) -> tuple[State, list[Affected]] | None:
+        """Take the verdicts of a pane of one rule and version that changed; return what is to be said, of which slices.
 
         BAD and STALE fire, and fire again when another slice joins or it becomes more severe; OK resolves once no
-        slice is left. INSUFFICIENT says nothing: missing data is never good news.
+        slice is left. INSUFFICIENT says nothing: missing data is never good news. `severity` is the rule's.
         """
-        key = verdict.rule, verdict.series.version
-        known, text = self.firing.get(key), verdict.series.text
-        if verdict.word in ("BAD", "STALE"):
+        firing = self.firing.get(key) or Firing()
+        fires, over = False, []
+        for verdict in verdicts:
+            text = verdict.series.text
             affected = Affected(slice=text, verdict=verdict.word, evidence=verdict.evidence)
-            if known is None:
-                known = self.firing[key] = Firing(slices={}, severity=severity)
-            known.slices[text] = affected
-            known.severity = severity
-            return "firing", known
-        if verdict.word == "OK" and known is not None and known.slices.pop(text, None) is not None and not known.slices:
-            return "resolved", self.firing.pop(key)
+            if verdict.word in ("BAD", "STALE"):
+                firing.slices[text] = affected
+                firing.severities[text] = verdict.severity or severity
+                fires = True
+            elif verdict.word == "OK" and firing.slices.pop(text, None) is not None:
+                del firing.severities[text]
+                over.append(affected)
+        if fires:
+            self.firing[key] = firing
+            return "firing", list(firing.slices.values())
+        if over and not firing.slices:
+            del self.firing[key]
+            return "resolved", over
         return None
 
-    def drop(self, version: str) -> list[tuple[Key, Firing]]:
-        """Take out all that fires about a version, because it serves no longer."""
-        keys = [key for key in self.firing if key[1] == version]
-        return [(key, self.firing.pop(key)) for key in keys]
-
-    def mute(self, silence: Silence) -> None:
-        self.muted.append(Muted(rule=silence.rule, until=ms_of(silence.until)))
+    def mute(self, silence: Silence, ts: int) -> None:
+        """Mute from `ts` on, Unix ms; forget the silences that have ended."""
+        self.muted = [muted for muted in self.muted if muted.until > ts]
+        if ms_of(silence.until) > ts:
+            self.muted.append(Muted(rule=silence.rule, until=ms_of(silence.until)))
 
     def is_muted(self, rule: str, ts: int) -> bool:
-        """Tell whether alerts of a rule are muted at `ts`, Unix ms; forget the silences that have ended."""
-        self.muted = [muted for muted in self.muted if muted.until > ts]
-        return any(muted.rule in (None, rule) for muted in self.muted)
+        return any(muted.until > ts and muted.rule in (None, rule) for muted in self.muted)
+
+    def unheard(self, ts: int) -> list[Key]:
+        """Return what fires, and was said only while it was muted."""
+        return [key for key, firing in self.firing.items() if firing.silenced and not self.is_muted(key[0], ts)]
 
     def acknowledged(self, ack: Ack) -> tuple[Key, Firing] | None:
         """Return the alert that somebody says they look after."""
@@ -75,14 +92,20 @@ def affected(verdicts: Mapping[str, Verdict]) -> list[Affected]:
 
 
 def worst_first(slices: Sequence[Affected]) -> tuple[Affected, ...]:
-    """Order slices by how much harm their evidence proves, then by how much it shows."""
+    """Order slices by how much harm their evidence proves, then by how much it shows.
 
-    def harm(affected: Affected) -> tuple[float, float, str]:
-        evidence = affected.evidence
-        proven = evidence.lower if evidence.candidate is not None else None
-        shown = evidence.value if evidence.value is not None else 0.0
-        # A good ratio is worse the lower it is; a difference of bad ratios, and whatever else, the higher it is.
-        sign = -1.0 if evidence.threshold is not None and evidence.good is not None else 1.0
-        return (-(proven if proven is not None else -1.0), -sign * shown, affected.slice)
+    Harm is the difference of bad ratios where two versions are compared, else the ratio of bad events, else how far a
+    measure is beyond its limit.
+    """
+    return tuple(sorted(slices, key=lambda each: (*_harm(each.evidence), each.slice)))
 
-    return tuple(sorted(slices, key=harm))
+
+def _harm(evidence: Evidence) -> tuple[float, float]:
+    """Return the harm proven and shown, the worst the smallest."""
+    if evidence.candidate is not None:
+        return -(evidence.lower or 0.0), -(evidence.value or 0.0)
+    if evidence.good is not None and evidence.bad is not None:
+        n = evidence.good + evidence.bad
+        return -float(lower_bound(np.array([evidence.bad]), np.array([n]), ALPHA)[0]), -evidence.bad / max(n, 1)
+    beyond = abs((evidence.value or 0.0) - (evidence.threshold or 0.0))
+    return 0.0, -beyond

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 
 from operators.control import Ack, ControlEvent, Override, Refusal, Release, Silence
-from operators.release.discovery import declare
+from operators.release.discovery import declare, lift, restart, split_of
 from operators.release.model import At, Model
+from operators.release.trial import Trial
 from operators.window.commands import Said
 
 
 def obey(model: Model, at: At, said: Sequence[Said]) -> list[ControlEvent]:
     """Do what commands ask for, in their order; tell of those that were refused."""
     events: list[ControlEvent] = []
+    refused: dict[str, list[Refusal]] = {}
     for each in said:
         if isinstance(each, Release):
             events += declare(model, at, each)
@@ -19,23 +21,23 @@ def obey(model: Model, at: At, said: Sequence[Said]) -> list[ControlEvent]:
         elif isinstance(each, Ack):
             events += _acknowledge(model, at, each)
         elif isinstance(each, Silence):
-            model.alerts.mute(each)
+            model.alerts.mute(each, at.ts)
         else:
-            events.append(_refused(model, at, each))
-    return events
+            refused.setdefault(each.reason, []).append(each)
+    return events + [_refused(model, at, some) for some in refused.values()]
 
 
 def _override(model: Model, at: At, command: Override) -> list[ControlEvent]:
     if command.version in model.overridden:
         return []
     model.overridden.add(command.version)
+    reason = f"{command.version} runs whatever the rules say, until revoked; {_by(command)}"
     trial = model.trials.get(command.version)
     if trial is not None:
-        # The pin that keeps traffic from this version goes; one that another rollback set stays.
-        if trial.withdrawn and model.speaker.pin == trial.baseline:
-            model.speaker.pin = None
         model.move(trial, "overridden")
-    reason = f"{command.version} runs whatever the rules say, until revoked; {_by(command)}"
+    if model.speaker.pin not in (None, command.version):
+        # While traffic is held on one version no other runs.
+        reason += f"; {lift(model, 'this')}"
     return [model.say("alert", at, command.version, "override", "info", trial, reason=reason)]
 
 
@@ -44,17 +46,19 @@ def _revoke(model: Model, at: At, command: Override) -> list[ControlEvent]:
         return []
     model.overridden.discard(command.version)
     trial = model.trials.get(command.version)
-    if trial is not None and trial.phase == "overridden":
+    if trial is not None:
         # Judged anew: what came before was allowed.
-        fresh = type(trial)(
+        trial = Trial(
             candidate=trial.candidate,
             baseline=trial.baseline,
             since=at.pane,
-            phase="overridden",
+            phase=trial.phase,
             release=trial.release,
+            split=split_of(trial.release),
         )
-        model.trials[command.version] = fresh
-        model.move(fresh, "revoked")
+        model.trials[command.version] = trial
+        model.move(trial, "revoked")
+        restart(model, at, trial, at.pane)
     reason = f"{command.version} is judged by the rules again; {_by(command)}"
     return [model.say("alert", at, command.version, "override", "info", trial, reason=reason, state="resolved")]
 
@@ -73,7 +77,9 @@ def _by(command: Ack | Override) -> str:
     return f"command {command.id}" + (f" by {command.by}" if command.by else "")
 
 
-def _refused(model: Model, at: At, refusal: Refusal) -> ControlEvent:
-    where = f"{refusal.source} at {refusal.position}, item {refusal.item}"
-    reason = f"a command was refused ({refusal.reason}): {refusal.detail}; {where}"
-    return model.say("alert", at, "", f"commands:{refusal.reason}", "ticket", None, reason=reason)
+def _refused(model: Model, at: At, refusals: Sequence[Refusal]) -> ControlEvent:
+    """Tell of commands that were refused for one reason: one alert a pane, so that a flood of them floods nobody."""
+    first = refusals[0]
+    many = "a command was" if len(refusals) == 1 else f"{len(refusals)} commands were"
+    reason = f"{many} refused ({first.reason}): {first.detail}; {first.source} at {first.position}, item {first.item}"
+    return model.say("alert", at, "", f"commands:{first.reason}", "ticket", None, reason=reason)

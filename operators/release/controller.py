@@ -1,21 +1,20 @@
 """One model, pane by pane: traffic and commands in, then verdicts, then what is to be said.
 
-The parts: `commands.py` obeys, `discovery.py` finds releases, `acting.py` does what rules ask for, `aftermath.py` sees
-whether it helped, `alerts.py` tells people. `phases.py` has every transition.
+The parts: `commands.py` obeys, `discovery.py` finds releases, `acting.py` does what rules ask for (`withdrawing.py`,
+`promoting.py`), `aftermath.py` sees whether it helped, `telling.py` tells people. `phases.py` has every transition.
 """
 
 from collections.abc import Sequence
 
 from operators.control import ControlEvent
-from operators.release.acting import act
+from operators.release.acting import act, standing
 from operators.release.aftermath import follow_up
-from operators.release.alerts import Alerts, Firing, Key, worst_first
+from operators.release.alerts import Alerts, Key
 from operators.release.commands import obey
 from operators.release.discovery import discover, note_traffic
 from operators.release.model import At, Finding, Model
 from operators.release.speaker import Speaker
-from operators.rules import AnyRule
-from operators.verdict.counts import ALL_VERSIONS
+from operators.release.telling import resolve_replaced, tell, tell_unheard
 from operators.verdict.verdicts import Verdict
 from operators.window.commands import Said
 
@@ -38,16 +37,15 @@ def end_pane(model: Model, at: At, verdicts: Sequence[Verdict], findings: Sequen
         _remember(model, verdict)
     events = act(model, at, findings)
     told = {(event.rule, event.version) for event in events if event.type in ("rollback", "kill")}
-    rules = {rule.name: rule for rule in at.policy.rules}
-    for verdict in verdicts:
-        if (verdict.rule, verdict.series.version) not in told:
-            events += _alert(model, at, verdict, rules[verdict.rule])
+    changed: dict[Key, list[Verdict]] = {}
+    for verdict in [*verdicts, *_untold(model, at, verdicts)]:
+        changed.setdefault((verdict.rule, verdict.series.version), []).append(verdict)
+    for key, some in changed.items():
+        if key not in told:
+            events += tell(model, at, key, some)
     events += follow_up(model, at)
-    for event in events:
-        if event.type == "rollback_applied":
-            gone = f"{event.version} serves no longer"
-            events += [_resolved(model, at, key, firing, gone) for key, firing in model.alerts.drop(event.version)]
-    return events
+    events += resolve_replaced(model, at, events)
+    return events + tell_unheard(model, at)
 
 
 def _remember(model: Model, verdict: Verdict) -> None:
@@ -61,35 +59,13 @@ def _remember(model: Model, verdict: Verdict) -> None:
             del model.bad[key]
 
 
-def _alert(model: Model, at: At, verdict: Verdict, rule: AnyRule) -> list[ControlEvent]:
-    version = verdict.series.version
-    trial = model.trials.get(version)
-    if trial is not None and trial.phase in ("rolled_back", "verifying"):
-        return []  # People know.
-    if verdict.word == "STALE" and version != ALL_VERSIONS and not _expected(model, version):
-        return []
-    change = model.alerts.take(verdict, verdict.severity or rule.severity)
-    if change is None:
-        return []
-    state, firing = change
-    if state == "resolved":
-        return [_resolved(model, at, (rule.name, version), firing)]
-    slices = worst_first(list(firing.slices.values()))
-    fields = {"slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}
-    event = model.say("alert", at, version, rule.name, firing.severity, trial, **fields)
-    firing.event = event.id
-    return [event]
-
-
-def _expected(model: Model, version: str) -> bool:
-    """Whether a version ought to have traffic: one that was replaced is missed by nobody."""
-    trial = model.trials.get(version)
-    if model.speaker.pin is not None:
-        return version == model.speaker.pin
-    return (trial is not None and trial.judged) or not model.trials
-
-
-def _resolved(model: Model, at: At, key: Key, firing: Firing, reason: str = "") -> ControlEvent:
-    rule, version = key
-    slices = worst_first(list(firing.slices.values()))
-    return model.say("alert", at, version, rule, "info", None, state="resolved", slices=slices, reason=reason)
+def _untold(model: Model, at: At, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Return verdicts that stand on a candidate since before its release began anew, and of which no alert fires."""
+    now = {(verdict.rule, verdict.series.version) for verdict in verdicts}
+    return [
+        verdict
+        for trial in model.trials.values()
+        for rule in at.policy.rules
+        if (rule.name, trial.candidate) not in model.alerts.firing.keys() | now
+        for verdict in standing(model, at, trial, rule).values()
+    ]

@@ -3,6 +3,7 @@
 from operators.control import ControlEvent, Release
 from operators.release.history import BUCKETS, Served, bucket_of, busiest
 from operators.release.model import At, Model
+from operators.release.phases import step
 from operators.release.trial import Trial
 from operators.rules import Canary
 from operators.verdict.traffic_split import TrafficSplit
@@ -10,21 +11,31 @@ from operators.window.partial import OTHER
 
 
 def note_traffic(model: Model, at: At) -> None:
-    """Remember what each version served in the pane, and forget versions that have not served for long."""
+    """Remember what each version served in the pane, having forgotten what is known no longer.
+
+    A version is known from its first request until it has had none for the policy's `known`; feedback alone makes none
+    known.
+    """
+    _forget(model, at)
     bucket = bucket_of(at.pane, at.policy.pane_ms)
     for version, requests in at.requests.items():
-        served = model.served.get(version)
-        if served is None:
-            served = model.served[version] = Served(first=at.pane, last=at.pane)
         slis = at.slis(version, "*")
-        if slis is not None:
-            served.add(at.pane, bucket, requests, slis)
+        if requests and version not in model.served:
+            model.served[version] = Served(first=at.pane, last=at.pane)
+        if slis is not None and version in model.served:
+            model.served[version].add(at.pane, bucket, requests, slis)
     if any(at.requests.values()) and model.began is None:
         model.began = at.pane
+
+
+def _forget(model: Model, at: At) -> None:
     known_panes = at.policy.releases.known_ms // at.policy.pane_ms
     for version in [name for name, each in model.served.items() if at.pane - each.last > known_panes]:
         del model.served[version]
-        model.trials.pop(version, None)
+    for trial in list(model.trials.values()):
+        # A release that was declared is waited for as long.
+        if trial.candidate not in model.served and at.pane - trial.since > known_panes:
+            del model.trials[trial.candidate]
 
 
 def discover(model: Model, at: At) -> None:
@@ -36,69 +47,88 @@ def discover(model: Model, at: At) -> None:
     if model.began is None:
         return
     if not model.settled:
-        if (at.pane - model.began) * at.policy.pane_ms < at.policy.releases.settle_ms:
+        settle_panes = at.policy.releases.settle_ms // at.policy.pane_ms
+        if at.pane - model.began < settle_panes:
             return
         model.settled = True
-        first = busiest(model.served, frozenset(), 0)
-        new = [name for name in sorted(model.served) if name != first]
+        old = {name: served for name, served in model.served.items() if served.first - model.began <= settle_panes}
+        new = model.served.keys() - {busiest(old, frozenset(), 0)}
     else:
-        new = [name for name, served in sorted(model.served.items()) if served.first == at.pane]
+        new = {name for name, served in model.served.items() if served.first == at.pane}
     declared = {trial.baseline for trial in model.trials.values()}
-    for version in new:
-        if version not in (OTHER, *declared, *model.trials):
-            baseline = _baseline(model, at, version)
-            if baseline is not None:
-                begin(model, at, Trial(candidate=version, baseline=baseline, since=at.pane))
+    new -= {OTHER, *declared, *model.trials}
+    for version in sorted(new):
+        baseline = _baseline(model, at, frozenset(new))
+        if baseline is not None:
+            begin(model, at, Trial(candidate=version, baseline=baseline, since=at.pane))
 
 
-def _baseline(model: Model, at: At, candidate: str) -> str | None:
-    """The version with the most traffic before; another candidate only if nothing else served lately."""
-    lately = bucket_of(at.pane, at.policy.pane_ms) - BUCKETS
-    never = {candidate, OTHER} | {name for name, trial in model.trials.items() if trial.withdrawn}
+def _baseline(model: Model, at: At, new: frozenset[str]) -> str | None:
+    """The version with the most traffic before these; another candidate only if nothing else served lately."""
+    lately = bucket_of(at.pane, at.policy.pane_ms) - BUCKETS + 1
+    never = new | {OTHER} | {name for name, trial in model.trials.items() if trial.withdrawn}
     candidates = {name for name, trial in model.trials.items() if trial.phase == "rolling_out"}
     first = busiest(model.served, frozenset(never | candidates), lately)
-    return first or busiest(model.served, frozenset(never), lately)
+    return first or busiest(model.served, never, lately) or busiest(model.served, never, 0)
 
 
 def begin(model: Model, at: At, trial: Trial) -> None:
     """Put a candidate on trial, in place of an earlier trial of the same version."""
+    earlier = model.trials.get(trial.candidate)
+    trial.phase = earlier.phase if earlier is not None else trial.phase
     if trial.candidate in model.overridden:
         trial.phase = "overridden"
-    model.move(trial, "released")
+    moved = step(trial.phase, "released")
+    if moved is None:
+        raise LookupError(f"released in {trial.phase}")
+    trial.phase, _ = moved
     model.trials[trial.candidate] = trial
-    restart(model, at, trial)
+    restart(model, at, trial, at.pane)
 
 
-def restart(model: Model, at: At, trial: Trial) -> None:
-    """Compare anew from the next pane on: what was found before does not stand."""
-    trial.since = at.pane
+def restart(model: Model, at: At, trial: Trial, since: int) -> None:
+    """Compare anew from a pane on: what canary rules found before does not stand."""
+    trial.since = since
     for rule in at.policy.rules:
         if isinstance(rule, Canary):
             model.bad.pop((rule.name, trial.candidate), None)
 
 
 def declare(model: Model, at: At, release: Release) -> list[ControlEvent]:
-    """Take a release command: it declares a release, or describes one that was seen already."""
+    """Take a release command: it declares a release, or describes one that was seen already.
+
+    What keeps traffic from the candidate ends, and gateways are told: a pin on another version, having been withdrawn,
+    or throttled.
+    """
     known = model.trials.get(release.candidate)
     if known is not None and known.release is None and known.baseline == release.baseline and not known.withdrawn:
-        known.release, known.split = release, _split(release)
+        known.release, known.split = release, split_of(release)
         return []
+    barred = known is not None and (known.withdrawn or "throttle" in known.holds.values())
     trial = Trial(
         candidate=release.candidate,
         baseline=release.baseline,
         since=at.pane,
         release=release,
-        split=_split(release),
+        split=split_of(release),
     )
     begin(model, at, trial)
-    if model.speaker.pin in (None, release.candidate):
+    reasons = [f"{release.candidate} may serve again"] if barred else []
+    if model.speaker.pin not in (None, release.candidate):
+        reasons.append(lift(model, f"the release of {release.candidate}"))
+    if not reasons:
         return []
-    # Traffic that is held on one version could never reach the new one.
+    return [model.say("alert", at, release.candidate, "release", "info", trial, reason="; ".join(reasons))]
+
+
+def lift(model: Model, what: str) -> str:
+    """Let traffic go anywhere; return what is said of it."""
     pin, model.speaker.pin = model.speaker.pin, None
-    reason = f"the release of {release.candidate} lifts the pin on {pin}"
-    return [model.say("alert", at, release.candidate, "release", "info", trial, reason=reason)]
+    freed = sorted(name for name, trial in model.trials.items() if trial.withdrawn)
+    rest = f"; nothing but the gateway's own shares keeps traffic from {', '.join(freed)} now" if freed else ""
+    return f"{what} lifts the pin on {pin}{rest}"
 
 
-def _split(release: Release) -> TrafficSplit | None:
-    share = release.traffic_share
+def split_of(release: Release | None) -> TrafficSplit | None:
+    share = release.traffic_share if release is not None else None
     return None if share is None else TrafficSplit((share, 1.0 - share))

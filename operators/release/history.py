@@ -12,6 +12,7 @@ BUCKET_MS = 300_000  # What is counted together.
 BUCKETS = 24  # How many are kept: two hours.
 RECENT = 2  # Buckets that say how it is now: five to ten minutes.
 ALPHA = 0.01  # Of each bound.
+Counted = tuple[int, int]  # Good and bad.
 
 
 class Served(msgspec.Struct, kw_only=True):
@@ -35,8 +36,8 @@ class Served(msgspec.Struct, kw_only=True):
         while len(self.buckets) > BUCKETS:
             del self.buckets[min(self.buckets)]
 
-    def counts(self, sli: int, before: int | None = None, since: int | None = None) -> tuple[int, int]:
-        """Return (good, bad) of an SLI in the buckets before one, or from one on."""
+    def counts(self, sli: int, before: int | None = None, since: int | None = None) -> Counted:
+        """Return what was counted of an SLI in the buckets before one, or from one on."""
         chosen = [
             bucket
             for number, bucket in self.buckets.items()
@@ -55,19 +56,14 @@ def busiest(served: Mapping[str, Served], but: frozenset[str], since: int) -> st
     return min(known)[1] if known and min(known)[0] < 0 else None
 
 
-def degraded_together(candidate: Served, baseline: Served, sli: int, now: int) -> bool:
-    """Tell whether the baseline has become worse too, and that explains at least half of the candidate's harm.
-
-    With b the baseline's ratio of bad events before bucket `now` - 1, and c', b' those of both since: b' > b at
-    confidence 0.99 each (Clopper-Pearson intervals apart), and b' - b >= (c' - b) / 2.
-    """
-    since = now - RECENT + 1
-    (good, bad), (good_now, bad_now) = baseline.counts(sli, before=since), baseline.counts(sli, since=since)
-    good_c, bad_c = candidate.counts(sli, since=since)
-    if not (good + bad and good_now + bad_now and good_c + bad_c):
+def has_degraded(before: Counted, now: Counted) -> bool:
+    """Tell whether the ratio of bad events is surely higher now: intervals (Clopper-Pearson) at 0.99 each apart."""
+    if not (sum(before) and sum(now)):
         return False
-    highest_before = upper_bound(np.array([bad]), np.array([good + bad]), ALPHA)[0]
-    lowest_now = lower_bound(np.array([bad_now]), np.array([good_now + bad_now]), ALPHA)[0]
-    before, after = bad / (good + bad), bad_now / (good_now + bad_now)
-    harm = bad_c / (good_c + bad_c) - before
-    return bool(lowest_now > highest_before and after - before >= harm / 2)
+    highest_before = upper_bound(np.array([before[1]]), np.array([sum(before)]), ALPHA)[0]
+    lowest_now = lower_bound(np.array([now[1]]), np.array([sum(now)]), ALPHA)[0]
+    return bool(lowest_now > highest_before)
+
+
+def bad_ratio(counted: Counted) -> float:
+    return counted[1] / max(sum(counted), 1)

@@ -5,11 +5,13 @@ could change with time, and left out otherwise, so it does not matter which of t
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 
 from operators.control import ControlEvent, Refusal, Silence
+from operators.events import ms_of
 from operators.policy import Policy
 from operators.release.controller import begin_pane, end_pane, new_model
 from operators.release.model import At, Finding, Model
@@ -26,6 +28,7 @@ from operators.window.slots import Reported
 from operators.window.watermark import NEVER
 from operators.window.windows import Moved
 
+T = TypeVar("T", Evaluator, CanaryEvaluator)
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
 
 
@@ -62,8 +65,10 @@ class Judge:
 
     def push(self, moved: Moved) -> list[Judged]:
         """Take a closed pane, and the windows that ended with it or in the quiet panes before it."""
-        out = []
+        out: list[Judged] = []
         closed, windows = moved.closed, sorted(moved.windows, key=lambda each: each.end_ms)
+        if closed.on_time is None and not closed.commands and not windows and self._quiet():
+            return out  # As if it had not been told.
         while windows and windows[0].end_ms <= closed.pane * self.policy.pane_ms:
             pane = windows[0].end_ms // self.policy.pane_ms - 1
             ended = [each for each in windows if each.end_ms == windows[0].end_ms]
@@ -80,24 +85,17 @@ class Judge:
         """Take over what was saved; rules that have changed since begin anew."""
         kept: dict[bytes, Evaluator | CanaryEvaluator] = {_identity(each.rule): each for each in saved.alone}
         kept |= {_identity(each.rule): each for each in saved.releases}
-        same_grains = saved.roster.slots.grains == self.state.roster.slots.grains
-        alone: list[Evaluator] = []
-        for new in self.state.alone:
-            old = kept.get(_identity(new.rule))
-            alone.append(old if same_grains and isinstance(old, type(new)) else new)
-        releases = []
-        for fresh in self.state.releases:
-            known = kept.get(_identity(fresh.rule))
-            releases.append(known if isinstance(known, CanaryEvaluator) else fresh)
+        saved.roster.go_on(self.state.roster.slots.grains)
         self.state = State(
             pane=saved.pane,
-            roster=saved.roster if same_grains else self.state.roster,
-            alone=alone,
-            releases=releases,
+            roster=saved.roster,
+            alone=[_kept(kept, each) for each in self.state.alone],
+            releases=[_kept(kept, each) for each in self.state.releases],
             models=saved.models,
             silences=saved.silences,
         )
-        names = {rule.name for rule in self.policy.rules}
+        # What a rule said before it was changed does not stand.
+        names = {rule.name for rule in self.policy.rules if _identity(rule) in kept}
         for model in self.state.models.values():
             for key in [key for key in model.bad if key[0] not in names]:
                 del model.bad[key]
@@ -124,12 +122,14 @@ class Judge:
         ats = {name: self._at(counts, rows.get(name, {})) for name in self.state.models}
         for name, model in self.state.models.items():
             events += begin_pane(model, ats[name], by_model.get(name, ()))
-        verdicts = [verdict for each in self.state.alone for verdict in each.step(counts, windows, names)]
+        verdicts: list[Verdict] = []
+        for each in self.state.alone:
+            verdicts += _ordered(each.step(counts, windows, names))
         found: dict[str, list[Finding]] = {}
         live = self._releases()
         for evaluator in self.state.releases:
             changes, results = evaluator.step(counts, names, live)
-            verdicts += changes
+            verdicts += _ordered(changes)
             for release, result in results.items():
                 found.setdefault(release.model, []).append(_finding(evaluator, release, result))
         told: dict[str, list[Verdict]] = {}
@@ -142,6 +142,8 @@ class Judge:
     def _addressed(self, said: Sequence[Said], rows: Mapping[str, object]) -> dict[str, list[Said]]:
         """Say to each model what is meant for it; a model is there from its first request or command on."""
         by_model: dict[str, list[Said]] = {}
+        now = (self.state.pane + 1) * self.policy.pane_ms
+        self.state.silences = [each for each in self.state.silences if ms_of(each.until) > now]
         for each in said:
             if isinstance(each, Silence) and each.model is None:
                 self.state.silences.append(each)
@@ -149,11 +151,14 @@ class Judge:
                     by_model.setdefault(name, []).append(each)
             elif isinstance(each, Refusal) or each.model is not None:
                 by_model.setdefault(each.model or "", []).append(each)
-        for name in (*rows, *by_model):
-            if name not in self.state.models:
-                model = self.state.models[name] = new_model(name)
-                for silence in self.state.silences:
-                    model.alerts.mute(silence)
+        new = {*rows, *by_model} - self.state.models.keys()
+        for name in new:
+            model = self.state.models[name] = new_model(name)
+            for silence in self.state.silences:
+                model.alerts.mute(silence, now)
+        if new:
+            # In an order that does not depend on which partition was read first.
+            self.state.models = dict(sorted(self.state.models.items()))
         return by_model
 
     def _at(self, counts: PaneCounts, rows: Mapping[tuple[str, str], int]) -> At:
@@ -190,6 +195,16 @@ def _rows_of(counts: PaneCounts, names: Sequence[Reported]) -> dict[str, dict[tu
         model, version, text, _ = names[slot]
         rows.setdefault(model, {})[version, text] = row
     return rows
+
+
+def _ordered(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Slots are given in the order in which partitions were read: nothing that is said may depend on it."""
+    return sorted(verdicts, key=lambda verdict: verdict.series[:3])
+
+
+def _kept(kept: Mapping[bytes, object], new: T) -> T:
+    known = kept.get(_identity(new.rule))
+    return known if isinstance(known, type(new)) else new
 
 
 def _identity(rule: AnyRule) -> bytes:

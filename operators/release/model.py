@@ -20,7 +20,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What a canary rule says of a release at a pane.
 
     `word`: BAD where an SLI is BAD on all traffic, OK where all pass and no slice is BAD. `bad` are the BAD series,
-    worst first, `whole` those of them that are all traffic. `evidence` is that of the SLI that decides.
+    worst first, `whole` those of them that are all traffic. `evidence` is that of an SLI on all traffic, where OK.
     """
 
     rule: Canary
@@ -96,10 +96,10 @@ class Model(msgspec.Struct, kw_only=True):
             **fields,
         )
 
-    def move(self, trial: Trial, signal: Signal) -> ControlType | None:
+    def move(self, trial: Trial, signal: Signal) -> ControlType:
         """Move a release on, and return what is to be said. LookupError if the signal means nothing here."""
         moved = step(trial.phase, signal)
-        if moved is None:
+        if moved is None or moved[1] is None:
             raise LookupError(f"{signal} in {trial.phase}")
-        trial.phase, kind = moved
-        return kind
+        trial.phase, _ = moved
+        return moved[1]

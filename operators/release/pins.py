@@ -126,8 +126,8 @@ def _changed(versions: tuple[str, ...], said: _Said, kind: str) -> tuple[str, ..
     others = tuple(version for version in versions if version != said.version)
     if said.type == kind and said.state == "firing":
         return (*others, said.version)[-VERSIONS_MAX:]
-    # An override is said by an alert. A version that was rolled back gets no traffic to be throttled.
-    allowed = said.type == "promote" or (said.rule == "override" and said.state == "firing")
+    # Overrides and new releases are said by alerts. A version that was rolled back gets no traffic to be throttled.
+    allowed = said.type == "promote" or (said.rule in ("override", "release") and said.state == "firing")
     if allowed or said.type == kind or (said.type == "rollback" and kind == "throttle"):
         versions = others
     # What traffic must go to cannot be forbidden it.

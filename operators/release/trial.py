@@ -1,17 +1,24 @@
 """A release under judgement: a candidate beside its baseline, from the first request to what became of it."""
 
+from typing import Literal
+
 import msgspec
 
 from operators.control import Affected, Evidence, Release
 from operators.events import Scalar
+from operators.release.health import Health
+from operators.release.history import Counted
 from operators.release.phases import Phase
 from operators.verdict.traffic_split import TrafficSplit
+
+# "unpinnable": there is no version to go back to; "cool-down": none is gone back to so soon after another rollback.
+Hold = Literal["hold", "throttle", "unpinnable", "shared cause", "cool-down"]
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """Why a candidate was rolled back: the rule, and the level the pinned version has to come below to be well.
 
-    `sli` is an index and `bad_max` a ratio of bad events; None where the rule has no SLI.
+    `sli` is an index, `bad_max` a ratio of bad events, and `bad_well` one that is well; None where the rule has no SLI.
     """
 
     rule: str
@@ -20,6 +27,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     sli: int | None = None
     bad_max: float | None = None
+    bad_well: float | None = None
 
 
 class Gone(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,9 +41,9 @@ class Gone(msgspec.Struct, frozen=True, kw_only=True):
 class Trial(msgspec.Struct, kw_only=True):
     """One candidate; `since` is the pane it began with, times are Unix ms.
 
-    `holds` say why a promotion is held, by the rule that holds it. `said` are things said once: (what, rule). After a
-    rollback `share` is the candidate's share of requests before it, `gone` what came without it since, and `good`,
-    `bad` count the pinned version since it was applied.
+    `holds` say how a rule holds the promotion as of the last pane, `held` as of the one before. `shared` has by SLI
+    what the baseline served before it degraded as well, for as long as it does. After a rollback `share` is the
+    candidate's share of requests before it, `gone` what came without it since, and `health` that of what serves.
     """
 
     candidate: str
@@ -44,8 +52,9 @@ class Trial(msgspec.Struct, kw_only=True):
     phase: Phase = "steady"
     release: Release | None = None
     split: TrafficSplit | None = None
-    holds: dict[str, str] = {}
-    said: set[tuple[str, str]] = set()
+    holds: dict[str, Hold] = {}
+    held: dict[str, Hold] = {}
+    shared: dict[int, Counted] = {}
     cause: Cause | None = None
     onset: int | None = None
     detected: int | None = None
@@ -53,8 +62,7 @@ class Trial(msgspec.Struct, kw_only=True):
     recovered: int | None = None
     share: float = 0.0
     gone: Gone | None = None
-    good: int = 0
-    bad: int = 0
+    health: Health | None = None
 
     @property
     def judged(self) -> bool:

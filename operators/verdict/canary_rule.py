@@ -60,6 +60,7 @@ class CanaryEvaluator:
         self._series: dict[Process, Reported] = {}
         self._index: dict[Process, int] = {}
         self._bad: set[Process] = set()  # Slices that were found BAD: they stay so.
+        self._proofs: dict[Process, Affected] = {}  # Of those that are BAD.
         self._told: dict[Process, tuple[Word, int]] = {}  # The word, and the events it was last told at.
 
     def step(
@@ -86,6 +87,7 @@ class CanaryEvaluator:
         self._of = [self._of[index] for index in kept]
         self._index = {process: index for index, process in enumerate(self._of)}
         self._bad -= gone
+        self._proofs = {process: proof for process, proof in self._proofs.items() if process not in gone}
         self._series = {process: self._series[process] for process in self._of}
         self._told = {process: told for process, told in self._told.items() if process not in gone}
 
@@ -97,22 +99,27 @@ class CanaryEvaluator:
             if frozenset(name.dims) in self._grains:
                 arms.setdefault((name.model, name.version), {})[name.text] = row
         none: Mapping[str, int] = {}
-        which, blocks = [], []
+        pairs: list[tuple[Release, str, int, int]] = []
         for release in releases:
             candidate = arms.get((release.model, release.candidate), none)
             baseline = arms.get((release.model, release.baseline), none)
-            for text in sorted(candidate.keys() & baseline.keys()):
-                rows = candidate[text], baseline[text]
-                for place, sli in enumerate(self._slis):
-                    block = counts.slis[list(rows), sli][:, [GOOD, BAD]]
-                    if block.sum(axis=1).all():
-                        series = names[counts.slots[rows[0]]]
-                        which.append(self._number(Process(release, text, place), series))
-                        blocks.append((block[0].sum(), block[0, 1], block[1].sum(), block[1, 1]))
+            pairs += [
+                (release, text, candidate[text], baseline[text]) for text in sorted(candidate.keys() & baseline.keys())
+            ]
+        if not pairs:
+            return
+        rows = np.array([pair[2:] for pair in pairs], np.int64)
+        blocks = counts.slis[rows][:, :, self._slis][..., [GOOD, BAD]]  # (pairs, arms, SLIs, 2)
+        found = np.argwhere(blocks.sum(axis=3).all(axis=1)).tolist()
+        which = []
+        for pair, place in found:
+            release, text, row, _ = pairs[pair]
+            which.append(self._number(Process(release, text, place), names[counts.slots[row]]))
         if which:
+            chosen = blocks[[pair for pair, _ in found], :, [place for _, place in found]]  # (which, arms, 2)
+            n, bad = chosen.sum(axis=2), chosen[:, :, 1]
             self._processes.grow(len(self._of))
-            n_c, x_c, n_b, x_b = np.array(blocks, np.int64).T
-            self._processes.step(counts.pane, np.array(which, np.int64), n_c, x_c, n_b, x_b)
+            self._processes.step(counts.pane, np.array(which, np.int64), n[:, 0], bad[:, 0], n[:, 1], bad[:, 1])
 
     def _number(self, process: Process, series: Reported) -> int:
         index = self._index.get(process)
@@ -154,20 +161,29 @@ class CanaryEvaluator:
 
     def _result(self, mine: Sequence[int], words: Sequence[Word]) -> Result:
         bad = [index for index in mine if words[index] == "BAD"]
-        affected = [
-            Affected(slice=self._of[index].slice, verdict="BAD", evidence=self._evidence(index)) for index in bad
-        ]
+        affected = [self._proof(index) for index in bad]
         affected.sort(key=lambda each: (-(each.evidence.lower or 0.0), -(each.evidence.value or 0.0), each.slice))
         whole = {self._of[index].sli: words[index] for index in mine if self._of[index].slice == "*"}
         passed = len(whole) == len(self._slis) and set(whole.values()) == {"OK"} and not bad
-        undecided = [index for index in mine if self._of[index].slice == "*" and words[index] != "OK"]
-        decides = affected[0].evidence if affected else self._evidence((undecided or list(mine))[0])
+        word: Word = "INSUFFICIENT"
+        if "BAD" in whole.values():
+            word = "BAD"
+        elif passed and self._slices_known(mine):
+            word = "OK"
+        last = next(index for index in reversed(mine) if self._of[index].slice == "*") if word == "OK" else None
         return Result(
-            word="BAD" if "BAD" in whole.values() else "OK" if passed and self._slices_known(mine) else "INSUFFICIENT",
+            word=word,
             whole=tuple(each for each in affected if each.slice == "*"),
             bad=tuple(affected),
-            evidence=decides,
+            evidence=Evidence() if last is None else self._evidence(last),
         )
+
+    def _proof(self, index: int) -> Affected:
+        """Return a process that is BAD with the evidence that first showed it."""
+        process = self._of[index]
+        if process not in self._proofs:
+            self._proofs[process] = Affected(slice=process.slice, verdict="BAD", evidence=self._evidence(index))
+        return self._proofs[process]
 
     def _slices_known(self, mine: Sequence[int]) -> bool:
         """Whether every slice that matters is surely not worse by the slices' margin."""

@@ -58,6 +58,11 @@ class Roster:
             slis=np.add.reduceat(part.slis[source], starts, axis=0),
         )
 
+    def go_on(self, grains: Sequence[Grain]) -> None:
+        """Count under these slices from now on; the series that are known keep their slots."""
+        self.slots = self.slots.only(range(len(self.names)))
+        self.slots.grains = tuple(grains)
+
     def only(self, slots: Ints) -> None:
         """Keep these series, which get slots 0, 1, ...; whoever keeps something by slot must do the same."""
         self.slots = self.slots.only(slots.tolist())

@@ -1,0 +1,72 @@
+"""Promoting a candidate: once every canary rule passes, its traffic came as declared, and nothing holds it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.control import ControlEvent, Evidence
+from operators.release.discovery import restart
+from operators.release.model import At, Finding, Model
+from operators.release.trial import Trial
+from operators.rules import Canary
+
+SPLIT = "traffic-split"  # What the check of the traffic split is called where a rule is named.
+
+
+def check_split(model: Model, at: At) -> list[ControlEvent]:
+    """Compare the traffic of the arms with what the release declared; a mismatch is told once, and holds."""
+    events = []
+    for trial in model.trials.values():
+        split, served = trial.split, model.served.get(trial.candidate)
+        # Until the candidate's first request the release has not begun to serve.
+        if split is None or trial.phase != "rolling_out" or served is None or served.last < trial.since:
+            continue
+        was, candidate = split.unhealthy, at.requests.get(trial.candidate, 0)
+        p_value = split.step(np.array([candidate, sum(at.requests.values()) - candidate]))
+        if split.unhealthy and not was:
+            n = int(split.counts.sum())
+            evidence = Evidence(p_value=p_value, n=n, value=split.counts[0] / n, threshold=float(split.shares[0]))
+            reason = "requests arrive in other shares than were declared: the arms may not be comparable"
+            fields = {"reason": reason, "evidence": evidence, "runbook": "infra/runbooks/traffic-split.md"}
+            events.append(model.say("alert", at, trial.candidate, SPLIT, "ticket", trial, **fields))
+            events.append(model.say("hold", at, trial.candidate, SPLIT, "info", trial, **fields))
+    return events
+
+
+def promote(model: Model, at: At, findings: Sequence[Finding]) -> list[ControlEvent]:
+    """Promote each candidate that every canary rule passes and nothing holds."""
+    events = []
+    rules = {rule.name for rule in at.policy.rules if isinstance(rule, Canary)}
+    for trial in list(model.trials.values()):
+        passed = [finding for finding in findings if finding.candidate == trial.candidate and finding.word == "OK"]
+        if not rules or {finding.rule.name for finding in passed} != rules or _is_held(model, at, trial):
+            continue
+        kind = model.move(trial, "passed")
+        _succeed(model, at, trial)
+        last = passed[-1]
+        fields = {"evidence": last.evidence, "runbook": last.rule.runbook}
+        events.append(model.say(kind, at, trial.candidate, last.rule.name, "info", trial, **fields))
+    return events
+
+
+def _is_held(model: Model, at: At, trial: Trial) -> bool:
+    return (
+        trial.phase != "rolling_out"
+        or trial.since > at.pane  # What the rules found was found before it began anew.
+        or bool(trial.holds)
+        or (trial.split is not None and trial.split.unhealthy)
+        or at.ts < model.cooled
+        or model.speaker.pin not in (None, trial.candidate)
+        or any(version == trial.candidate for _, version in model.bad)
+    )
+
+
+def _succeed(model: Model, at: At, trial: Trial) -> None:
+    """Let a promoted version take its baseline's place: also as what discovered candidates are compared with."""
+    old = model.trials.get(trial.baseline)
+    if old is not None and old.phase == "steady":
+        del model.trials[trial.baseline]
+    for other in model.trials.values():
+        if other.phase == "rolling_out" and other.baseline == trial.baseline and other.release is None:
+            other.baseline = trial.candidate
+            restart(model, at, other, at.pane + 1)

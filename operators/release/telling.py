@@ -1,0 +1,67 @@
+"""Alerts as control events: which verdicts people are told of, and when it is over."""
+
+from collections.abc import Sequence
+
+from operators.control import Affected, ControlEvent
+from operators.release.alerts import Key, worst_first
+from operators.release.model import At, Model
+from operators.verdict.counts import ALL_VERSIONS
+from operators.verdict.verdicts import Verdict
+
+
+def tell(model: Model, at: At, key: Key, verdicts: Sequence[Verdict]) -> list[ControlEvent]:
+    """Tell of the verdicts of one rule and version that changed: one event, however many slices."""
+    name, version = key
+    trial = model.trials.get(version)
+    if trial is not None and trial.phase in ("rolled_back", "verifying"):
+        return []  # People know.
+    expected = version == ALL_VERSIONS or _expected(model, version)
+    heard = [verdict for verdict in verdicts if expected or verdict.word != "STALE"]
+    rule = next(rule for rule in at.policy.rules if rule.name == name)
+    change = model.alerts.take(key, heard, rule.severity)
+    if change is None:
+        return []
+    state, slices = change
+    return [_fire(model, at, key) if state == "firing" else _resolve(model, at, key, slices)]
+
+
+def tell_unheard(model: Model, at: At) -> list[ControlEvent]:
+    """Tell again of what began while it was muted, and still fires once it is not."""
+    return [_fire(model, at, key) for key in model.alerts.unheard(at.ts)]
+
+
+def resolve_replaced(model: Model, at: At, said: Sequence[ControlEvent]) -> list[ControlEvent]:
+    """Resolve what fires of versions whose traffic has moved away, and of rules that are no more."""
+    gone = {event.version for event in said if event.type == "rollback_applied"}
+    rules = {rule.name for rule in at.policy.rules}
+    events = []
+    for key in [key for key in model.alerts.firing if key[1] in gone or key[0] not in rules]:
+        slices = list(model.alerts.firing.pop(key).slices.values())
+        reason = f"{key[1]} serves no longer" if key[0] in rules else f"{key[0]} is no rule any more"
+        events.append(_resolve(model, at, key, slices, reason))
+    return events
+
+
+def _fire(model: Model, at: At, key: Key) -> ControlEvent:
+    rule = next(rule for rule in at.policy.rules if rule.name == key[0])
+    firing = model.alerts.firing[key]
+    slices = worst_first(list(firing.slices.values()))
+    fields = {"slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}
+    event = model.say("alert", at, key[1], rule.name, firing.severity, model.trials.get(key[1]), **fields)
+    firing.event, firing.silenced = event.id, event.silenced
+    return event
+
+
+def _expected(model: Model, version: str) -> bool:
+    """Whether a version ought to have traffic: one that was replaced is missed by nobody."""
+    trial = model.trials.get(version)
+    if model.speaker.pin is not None:
+        return version == model.speaker.pin
+    heir = any(other.withdrawn and other.baseline == version for other in model.trials.values())
+    return (trial is not None and trial.judged) or heir or not model.trials
+
+
+def _resolve(model: Model, at: At, key: Key, slices: Sequence[Affected], reason: str = "") -> ControlEvent:
+    return model.say(
+        "alert", at, key[1], key[0], "info", None, state="resolved", slices=worst_first(slices), reason=reason
+    )

@@ -1,0 +1,147 @@
+"""Withdrawing a candidate: to which version, unless its harm has a cause that it shares; at most once a release."""
+
+import msgspec
+
+from operators.control import Affected, ControlEvent, ControlType, Severity
+from operators.release.discovery import restart
+from operators.release.history import RECENT, Counted, bad_ratio, bucket_of, has_degraded
+from operators.release.model import At, Model
+from operators.release.trial import Cause, Hold, Trial
+from operators.rules import Action, AnyRule, BurnRate, Threshold
+from operators.window.partial import OTHER
+
+Slices = tuple[Affected, ...]  # Never empty, worst first.
+
+
+def withdraw(model: Model, at: At, trial: Trial, rule: AnyRule, action: Action, slices: Slices) -> list[ControlEvent]:
+    """Roll back or kill, or say why not."""
+    if at.ts < model.cooled:
+        # Nothing is said: what was said before stands.
+        trial.holds[rule.name] = trial.held.get(rule.name, "cool-down")
+        return []
+    if _is_shared(model, at, trial, slices):
+        reason = f"{trial.baseline} has become worse as well: the cause is shared, a rollback would not help"
+        return hold(model, at, trial, rule, "shared cause", reason, slices)
+    unfit = None if action == "kill" else _unfit(model, at, trial)
+    if unfit is not None and rule.fallback == "hold":
+        return hold(model, at, trial, rule, "unpinnable", unfit, slices)
+    killed = action == "kill" or unfit is not None
+    evidence = slices[0].evidence
+    trial.detected = at.ts
+    trial.onset = evidence.since
+    trial.cause = _cause(at, rule, slices)
+    trial.share = _share(model, at, trial.candidate)
+    kind = model.move(trial, "stopped" if killed else "harmful")
+    if not killed:
+        model.speaker.pin = trial.baseline
+    elif model.speaker.pin == trial.candidate:
+        model.speaker.pin = None
+    model.cooled = at.ts + at.policy.releases.cooldown_ms
+    severity: Severity = "page" if unfit else rule.severity
+    fields = {"reason": unfit or "", "slices": slices, "evidence": evidence, "runbook": rule.runbook}
+    return [model.say(kind, at, trial.candidate, rule.name, severity, trial, **fields)]
+
+
+def hold(
+    model: Model, at: At, trial: Trial, rule: AnyRule, how: Hold, reason: str, slices: Slices
+) -> list[ControlEvent]:
+    """Hold the promotion for as long as this is called at every pane; say so when it begins."""
+    trial.holds[rule.name] = how
+    if trial.held.get(rule.name) == how:
+        return []
+    # Of a plain hold people hear by the alert that the verdict makes.
+    severity: Severity = "page" if how in ("unpinnable", "shared cause") else "info"
+    kind: ControlType = "throttle" if how == "throttle" else "hold"
+    fields = {"reason": reason, "slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}
+    return [model.say(kind, at, trial.candidate, rule.name, severity, trial, **fields)]
+
+
+def end_shared(model: Model, at: At) -> None:
+    """Where a baseline has recovered, compare anew: what was found while both suffered says little of the candidate."""
+    for trial in model.trials.values():
+        baseline = model.served.get(trial.baseline)
+        for sli, before in list(trial.shared.items()) if trial.judged else ():
+            now = (0, 0) if baseline is None else baseline.counts(sli, since=_recently(at))
+            if sum(now) and not has_degraded(before, now):
+                del trial.shared[sli]
+                restart(model, at, trial, at.pane + 1)
+
+
+def _is_shared(model: Model, at: At, trial: Trial, slices: Slices) -> bool:
+    """Tell whether the baseline degrades as well, which explains at least half of the candidate's harm.
+
+    Degrading: with b the ratio of bad events that the baseline served in the two hours before the last five to ten
+    minutes, and b', c' those of both versions in these minutes, all traffic, b' > b surely, and b' - b >= (c' - b) / 2.
+    Once that is so, b stays what it was until the baseline has recovered: a long outage does not become the norm.
+    A rule without an SLI has no such ratio: its cause counts as the candidate's own.
+    """
+    name = slices[0].evidence.sli
+    candidate, baseline = model.served.get(trial.candidate), model.served.get(trial.baseline)
+    if name is None or candidate is None or baseline is None:
+        return False
+    sli, recently = _index(at, name), _recently(at)
+    before: Counted = trial.shared.get(sli) or baseline.counts(sli, before=recently)
+    after = baseline.counts(sli, since=recently)
+    if not has_degraded(before, after):
+        return False
+    harm = bad_ratio(candidate.counts(sli, since=recently)) - bad_ratio(before)
+    if bad_ratio(after) - bad_ratio(before) < harm / 2:
+        return False
+    trial.shared[sli] = before
+    return True
+
+
+def _unfit(model: Model, at: At, trial: Trial) -> str | None:
+    """Return why the baseline is no version to go back to, None if it is one.
+
+    Unfit: not known, which is that it has had no request within the policy's `known`; rolled back or killed itself, and
+    no override lets it run; or BAD on all traffic by any rule, also one that only alerts.
+    """
+    baseline = trial.baseline
+    if baseline not in model.served or baseline == OTHER:
+        return f"{baseline} is not known: it has not served within {at.policy.releases.known_ms / 3_600_000:g} h"
+    other = model.trials.get(baseline)
+    if other is not None and other.withdrawn:
+        return f"{baseline} was withdrawn itself"
+    for (rule, version), slices in model.bad.items():
+        if version == baseline and "*" in slices:
+            return f"{baseline} is BAD itself, by {rule}"
+    return None
+
+
+def _cause(at: At, rule: AnyRule, slices: Slices) -> Cause:
+    """Keep why a candidate is withdrawn, and how low the bad ratio must come: half-way back to the better arm."""
+    evidence = slices[0].evidence
+    sli = None if evidence.sli is None else _index(at, evidence.sli)
+    cause = Cause(rule=rule.name, runbook=rule.runbook, slices=slices, evidence=evidence, sli=sli)
+    candidate, baseline = evidence.candidate, evidence.baseline
+    if candidate is not None and baseline is not None:
+        harm, well = _inner((candidate.good, candidate.bad)), _inner((baseline.good, baseline.bad))
+    elif isinstance(rule, Threshold | BurnRate) and evidence.good is not None and evidence.bad is not None:
+        harm, well = _inner((evidence.good, evidence.bad)), 1.0 - rule.target
+    else:
+        return cause
+    if well >= harm:
+        return cause
+    return msgspec.structs.replace(cause, bad_max=(harm + well) / 2, bad_well=well)
+
+
+def _inner(counted: Counted) -> float:
+    """Return the ratio of bad events, kept off 0 and 1."""
+    return (counted[1] + 0.5) / (sum(counted) + 1)
+
+
+def _share(model: Model, at: At, version: str) -> float:
+    """Return a version's share of requests in the last five to ten minutes."""
+    recently = _recently(at)
+    total = sum(served.requests(recently) for served in model.served.values())
+    served = model.served.get(version)
+    return served.requests(recently) / total if served is not None and total else 0.0
+
+
+def _recently(at: At) -> int:
+    return bucket_of(at.pane, at.policy.pane_ms) - RECENT + 1
+
+
+def _index(at: At, name: str) -> int:
+    return [sli.name for sli in at.policy.slis].index(name)
