@@ -1,5 +1,6 @@
 """What the README prints as commands is run as printed."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -33,9 +34,31 @@ def test_own_events_are_replayed_and_asked_as_the_readme_says(tmp_path: Path) ->
     def as_printed(line: str) -> list[str]:
         return [program, *shlex.split(line)[1:]]
 
-    assert "2 events and 1 feedback" in run(as_printed(replay), tmp_path)
+    assert "2 events, 1 feedback and 0 commands" in run(as_printed(replay), tmp_path)
     assert "region=eu,segment=pro" in run(as_printed(windows), tmp_path)
     assert "timeout" in run(as_printed(errors), tmp_path)
+
+
+def test_commands_of_the_control_side_are_taken_as_printed(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```sh\n(rollguard control .*?)```", README, flags=re.DOTALL)
+    (tmp_path / "versions.json").write_text('{"candidate": {"prompt_version": "p2"}, "baseline": {}}')
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "control.ndjson").touch()
+    (tmp_path / "apply.sh").write_text("#!/bin/sh\n")
+    (tmp_path / "apply.sh").chmod(0o755)
+    program = str(Path(sys.executable).with_name("rollguard"))
+    sent = 0
+    for line in block.splitlines():
+        words = shlex.split(line.partition("#")[0])[1:]
+        if words[1] == "follow":
+            words += ["--file", "results/control.ndjson", "--until-end"]
+        elif words[1] != "pins":
+            words += ["--file", "commands.ndjson"]
+            sent += 1
+        run([program, *words], tmp_path)
+    kinds = [json.loads(line)["type"] for line in (tmp_path / "commands.ndjson").read_text().splitlines()]
+    assert kinds == ["release", "override", "silence"]
+    assert sent == len(kinds)
 
 
 def test_the_policy_that_the_readme_excerpts_is_the_default_policy() -> None:
