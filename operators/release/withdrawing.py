@@ -95,8 +95,10 @@ def _unfit(model: Model, at: At, trial: Trial) -> str | None:
     """Return why the baseline is no version to go back to, None if it is one.
 
     Unfit: not known, which is that it has had no request within the policy's `known`; rolled back or killed itself, and
-    no override lets it run; or BAD on all traffic by any rule, also one that only alerts.
+    no override lets it run; or BAD on all traffic by a rule that pages or acts. A leak that only makes a ticket is no
+    reason to leave users with what is worse still.
     """
+    grave = {rule.name for rule in at.policy.rules if rule.severity == "page" or rule.action != "alert"}
     baseline = trial.baseline
     if baseline not in model.served or baseline == OTHER:
         return f"{baseline} is not known: it has not served within {at.policy.releases.known_ms / 3_600_000:g} h"
@@ -104,7 +106,7 @@ def _unfit(model: Model, at: At, trial: Trial) -> str | None:
     if other is not None and other.withdrawn:
         return f"{baseline} was withdrawn itself"
     for (rule, version), slices in model.bad.items():
-        if version == baseline and "*" in slices:
+        if version == baseline and "*" in slices and (rule in grave or slices["*"].severity == "page"):
             return f"{baseline} is BAD itself, by {rule}"
     return None
 
