@@ -28,7 +28,7 @@ from operators.connectors.clickhouse_address import Address
 from operators.connectors.kafka_config import KafkaConfig, librdkafka_settings
 from operators.ingest.commands import Credentials
 from operators.policy import Policy, PolicyError
-from operators.policy_toml import parse
+from operators.policy_toml import parse, profiles_named
 
 DATA = Path("rollguard-data")
 HERE = Path(__file__).resolve().parent
@@ -91,11 +91,25 @@ def environment(added: Mapping[str, str]) -> dict[str, str]:
 
 
 def load_policy(path: Path) -> Policy:
-    """Read and check a policy; PolicyError also when the file cannot be read."""
+    """Read and check a policy and the profiles that it names; PolicyError also when a file cannot be read."""
     try:
-        return parse(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyError("policy", str(path), f"cannot be read: {error}") from error
+    return parse(text, _profiles(profiles_named(text), path.parent))
+
+
+def _profiles(names: list[str], folder: Path) -> dict[str, bytes]:
+    """Return the contents of profiles, looked for beside the policy and then in the working directory."""
+    contents = {}
+    for name in names:
+        found = [place for place in (folder / name, Path(name)) if place.is_file()]
+        if found:
+            try:
+                contents[name] = found[0].read_bytes()
+            except OSError as error:
+                raise PolicyError("profile", name, f"cannot be read: {error}") from error
+    return contents
 
 
 def credentials(where: Settings, policy: Policy) -> Credentials:

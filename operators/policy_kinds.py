@@ -14,6 +14,7 @@ from operators.rules import (
     Action,
     BurnRate,
     Canary,
+    DriftRule,
     Fallback,
     Grain,
     MeasureRule,
@@ -61,6 +62,13 @@ class Key:
             raise self.refuse("slices", f"must be one of the reported slices {known}", text)
         return grain
 
+    def grains(self, texts: tuple[str, ...]) -> tuple[Grain, ...]:
+        grains = tuple(self.grain(text) for text in texts)
+        for index, grain in enumerate(grains):
+            if grain in grains[:index]:
+                raise self.refuse("slices", "is named twice", texts[index])
+        return grains
+
 
 class _Rule(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """What every kind has."""
@@ -74,10 +82,7 @@ class _Rule(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
 
     def common(self, key: Key, scope: Scope = "version") -> dict[str, Any]:
         """Return the fields of `rules.Rule`; `scope` is what it is unless the rule says otherwise."""
-        grains = tuple(key.grain(text) for text in self.slices)
-        for index, grain in enumerate(grains):
-            if grain in grains[:index]:
-                raise key.refuse("slices", "is named twice", self.slices[index])
+        grains = key.grains(self.slices)
         scope = self.scope or scope
         if scope == "model" and self.action != "alert":
             raise key.refuse("scope", f'must be "version" with action = "{self.action}", which is done to a version')
@@ -213,10 +218,35 @@ class _Canary(_Acting, frozen=True, kw_only=True):
         )
 
 
-KINDS: dict[str, type[_Threshold | _BurnRate | _Measure | _Absence | _Canary]] = {
+class _Drift(_Acting, frozen=True, kw_only=True):
+    monitors: Annotated[list[str], Meta(min_length=1)] | None = None
+    action: Action = "hold"
+    severity: Severity = "ticket"
+
+    def rule(self, key: Key) -> DriftRule:
+        monitors = {monitor.name: monitor for monitor in key.policy.monitors}
+        names = tuple(monitors) if self.monitors is None else tuple(self.monitors)
+        if self.scope == "model":
+            raise key.refuse("scope", 'must be "version" with kind = "drift": monitors watch each version')
+        if not names:
+            raise key.refuse("monitors", "there are none: add a [[monitor]]")
+        for index, name in enumerate(names):
+            if name not in monitors:
+                raise key.refuse("monitors", f"must be one of the monitors {', '.join(monitors) or '(none)'}", name)
+            if name in names[:index]:
+                raise key.refuse("monitors", "is named twice", name)
+        common = self.common(key)
+        for grain, text in zip(common["grains"], self.slices, strict=True):
+            if not any(grain in monitors[name].grains for name in names):
+                raise key.refuse("slices", f"is watched by none of the monitors {', '.join(names)}", text)
+        return DriftRule(**common, severity=self.severity, fallback=self.fallback, monitors=names)
+
+
+KINDS: dict[str, type[_Threshold | _BurnRate | _Measure | _Absence | _Canary | _Drift]] = {
     "threshold": _Threshold,
     "burn_rate": _BurnRate,
     "measure": _Measure,
     "absence": _Absence,
     "canary": _Canary,
+    "drift": _Drift,
 }

@@ -1,12 +1,15 @@
 """From TOML values to typed ones: durations, and faults that are named by their key and value."""
 
+import math
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, NoReturn, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
 
 from operators.control import Severity
+from operators.monitors import Reference
 from operators.policy import GoodKind, PolicyError
 from operators.rules import Action, Fallback, Scope, Statistic
 
@@ -22,6 +25,7 @@ CHOICES: dict[str, object] = {
     "scope": Scope,
     "fallback": Fallback,
     "statistic": Statistic,
+    "reference": Reference,
 }
 
 T = TypeVar("T")
@@ -58,6 +62,24 @@ def convert(raw: dict[str, Any], kind: type[T], prefix: str) -> T:
         return msgspec.convert(raw, kind, dec_hook=_duration)
     except msgspec.ValidationError as error:
         _raise_located(str(error), raw, prefix)
+
+
+def check_finite(prefix: str, raw: dict[str, Any]) -> None:
+    """Refuse NaN and infinity anywhere in `raw`, which stands at the key `prefix`."""
+    for path, number in _numbers("", raw):
+        if not math.isfinite(number):
+            raise PolicyError(f"{prefix}{path}", number, "must be a finite number")
+
+
+def _numbers(path: str, value: object) -> Iterator[tuple[str, float]]:
+    if isinstance(value, float):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from _numbers(f"{path}.{name}", part)
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _numbers(f"{path}[{index}]", part)
 
 
 def _duration(kind: type, value: object) -> Duration:

@@ -3,9 +3,7 @@
 A rule's keys stand under its name, as in `rule.canary.alpha`, or under its place where it has none: `rule[2].name`.
 """
 
-import math
 import re
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +11,7 @@ from msgspec import Meta
 
 from operators.policy import Policy, PolicyError, Releases
 from operators.policy_kinds import KINDS, Key
-from operators.policy_reading import NAME, SPAN_MS_MAX, Duration, convert
+from operators.policy_reading import NAME, SPAN_MS_MAX, Duration, check_finite, convert
 from operators.rules import AnyRule
 
 
@@ -54,18 +52,5 @@ def _rule(key: Key) -> AnyRule:
     kind = key.raw.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         raise key.refuse("kind", f"must be one of {', '.join(KINDS)}")
-    for path, number in _numbers("", key.raw):
-        if not math.isfinite(number):
-            raise PolicyError(f"{key.prefix}{path}", number, "must be a finite number")
+    check_finite(key.prefix, key.raw)
     return convert(key.raw, KINDS[kind], key.prefix).rule(key)
-
-
-def _numbers(path: str, value: object) -> Iterator[tuple[str, float]]:
-    if isinstance(value, float):
-        yield path, value
-    elif isinstance(value, dict):
-        for name, part in value.items():
-            yield from _numbers(f"{path}.{name}", part)
-    elif isinstance(value, list):
-        for index, part in enumerate(value):
-            yield from _numbers(f"{path}[{index}]", part)

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import tomllib
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -20,8 +21,10 @@ from operators.policy import (
     Window,
     is_field,
 )
+from operators.policy_monitors import DriftTable, Profiles, monitors_of, paths_of
 from operators.policy_reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, convert
 from operators.policy_rules import ReleaseTable, rules_of
+from operators.policy_watched import watched_by
 
 FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *FEEDBACK_FIELDS))
 # Decimal digits kept of each measure: sums are integers, so that they do not depend on the order of adding.
@@ -79,14 +82,28 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     rule: list[dict[str, Any]] = []
     release: ReleaseTable = ReleaseTable()
     commands: Commands = Commands()
+    drift: DriftTable = DriftTable()
+    monitor: list[dict[str, Any]] = []
 
 
-def parse(text: str) -> Policy:
-    """Return the policy that TOML `text` describes. PolicyError names the first thing that is wrong."""
+def profiles_named(text: str) -> list[str]:
+    """Return the profiles that a policy names; their contents are to be given to `parse`. PolicyError: not TOML."""
+    return paths_of(_toml(text))
+
+
+def _toml(text: str) -> dict[str, Any]:
     try:
-        raw = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError("policy", "", f"is not TOML: {error}") from error
+
+
+def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
+    """Return the policy that TOML `text` describes. PolicyError names the first thing that is wrong.
+
+    `profiles` are the contents of the files that it names, by name.
+    """
+    raw = _toml(text)
     file = convert(raw, _File, "")
     _check_time(file, raw)
     if math.isnan(file.dead_letters.share_max):
@@ -111,7 +128,25 @@ def parse(text: str) -> Policy:
         commands=file.commands,
     )
     releases = file.release.checked(policy.pane_ms)
+    policy = _monitored(policy, file, Profiles(profiles or {}))
     return msgspec.structs.replace(policy, rules=rules_of(file.rule, policy), releases=releases)
+
+
+def _monitored(policy: Policy, file: _File, profiles: Profiles) -> Policy:
+    """Return it with its monitors and what they watch; what profiles hold is a part of what it says."""
+    monitors = monitors_of(file.monitor, file.drift, policy, profiles)
+    watched = watched_by(monitors, profiles.by_name())
+    if not monitors:
+        return policy
+    kept = [(each.name, each.model, each.profile) for each in watched]
+    return msgspec.structs.replace(
+        policy,
+        monitors=monitors,
+        watched=watched,
+        sampling=file.drift.sampling,
+        hash=_hash([policy.hash, sorted(profiles.by_name())]),
+        shape=_hash([policy.shape, kept]) if kept else policy.shape,
+    )
 
 
 def _shape(raw: dict[str, Any]) -> str:

@@ -67,7 +67,7 @@ WRONG = [
         "rule.slo.kind",
         "None: must be one of threshold, burn_rate, measure, absence",
     ),
-    ('kind = "threshold"', 'kind = "drift"', "rule.slo.kind", "'drift': must be one of threshold"),
+    ('kind = "threshold"', 'kind = "drifted"', "rule.slo.kind", "'drifted': must be one of threshold"),
     ('kind = "threshold"', "kind = 1", "rule.slo.kind", "1: must be one of threshold"),
     ('sli = "ok"\n', "", "rule.slo.sli", "is required"),
     ('sli = "ok"', 'sli = "okay"', "rule.slo.sli", f"'okay': {SLI}"),
