@@ -44,7 +44,7 @@ def tell(events: Sequence[ControlEvent], world: World, console: Console, width: 
     if last.onset is not None and last.recovered is not None:
         took = _span(last.recovered - last.onset)
         console.print(f"\nFrom onset to recovered (MTTR) {took}, and nobody had to look.", soft_wrap=True)
-    console.print("\nWhy: wrong answers from the release to the rollback, the worst slice first\n", soft_wrap=True)
+    console.print("\nWhy: wrong answers since the release, each slice as it was proved, worst first\n", soft_wrap=True)
     console.print(_evidence(rollback.slices), width=width, crop=False)
     confidence = rollback.evidence.confidence or 0.0
     console.print(

@@ -27,7 +27,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     requests: int = 60_000
     release_ms: int = 10 * MINUTE_MS
     defect_ms: int = 15 * MINUTE_MS
-    candidate_share: float = 0.1
+    candidate_share: float = 0.15
     labelled_share: float = 0.6
     delay_ms_min: int = 20_000
     delay_ms_max: int = 4 * MINUTE_MS
