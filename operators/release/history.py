@@ -8,9 +8,9 @@ import numpy as np
 from operators.verdict.binomial import lower_bound, upper_bound
 from operators.window.partial import BAD, GOOD, Ints
 
-BUCKET_MS = 300_000  # What is counted together.
-BUCKETS = 24  # How many are kept: two hours.
-RECENT = 2  # Buckets that say how it is now: five to ten minutes.
+BUCKET_MS = 60_000  # What is counted together.
+BUCKETS = 60  # How many are kept, of those with traffic: an hour.
+RECENT = 5  # Buckets that say how it is now: four to five minutes.
 ALPHA = 0.01  # Of each bound.
 Counted = tuple[int, int]  # Good and bad.
 

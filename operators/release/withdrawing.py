@@ -70,22 +70,27 @@ def end_shared(model: Model, at: At) -> None:
 def _is_shared(model: Model, at: At, trial: Trial, slices: Slices) -> bool:
     """Tell whether the baseline degrades as well, which explains at least half of the candidate's harm.
 
-    Degrading: with b the ratio of bad events that the baseline served in the two hours before the last five to ten
-    minutes, and b', c' those of both versions in these minutes, all traffic, b' > b surely, and b' - b >= (c' - b) / 2.
-    Once that is so, b stays what it was until the baseline has recovered: a long outage does not become the norm.
-    A rule without an SLI has no such ratio: its cause counts as the candidate's own.
+    Degrading: with b the ratio of bad events of the baseline, all traffic, in the hour before the harm began, and b',
+    c' those of both versions since then, b' > b surely, and b' - b >= c' - b'. Where only slices are BAD, c' - b' is
+    the difference found in the worst of them. Once that is so, b stays what it was until the baseline has recovered: a
+    long outage does not become the norm. A rule without an SLI has no such ratio: its cause counts as the candidate's
+    own.
     """
-    name = slices[0].evidence.sli
+    evidence = slices[0].evidence
+    name, onset = evidence.sli, evidence.since
     candidate, baseline = model.served.get(trial.candidate), model.served.get(trial.baseline)
     if name is None or candidate is None or baseline is None:
         return False
-    sli, recently = _index(at, name), _recently(at)
-    before: Counted = trial.shared.get(sli) or baseline.counts(sli, before=recently)
-    after = baseline.counts(sli, since=recently)
+    sli = _index(at, name)
+    began = _recently(at) if onset is None else bucket_of(onset // at.policy.pane_ms, at.policy.pane_ms)
+    before: Counted = trial.shared.get(sli) or baseline.counts(sli, before=began)
+    after = baseline.counts(sli, since=began)
     if not has_degraded(before, after):
         return False
-    harm = bad_ratio(candidate.counts(sli, since=recently)) - bad_ratio(before)
-    if bad_ratio(after) - bad_ratio(before) < harm / 2:
+    harm = bad_ratio(candidate.counts(sli, since=began)) - bad_ratio(after)
+    if evidence.candidate is not None and all(each.slice != "*" for each in slices):
+        harm = evidence.value or 0.0
+    if bad_ratio(after) - bad_ratio(before) < harm:
         return False
     trial.shared[sli] = before
     return True
@@ -134,7 +139,7 @@ def _inner(counted: Counted) -> float:
 
 
 def _share(model: Model, at: At, version: str) -> float:
-    """Return a version's share of requests in the last five to ten minutes."""
+    """Return a version's share of requests in the last minutes."""
     recently = _recently(at)
     total = sum(served.requests(recently) for served in model.served.values())
     served = model.served.get(version)

@@ -1,0 +1,218 @@
+"""Releases played pane by pane: compact tables of counts go into a Judge, control events come out."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from operators.control import Ack, ControlEvent, Details, Override, Release, Silence
+from operators.guard import dumps, loads
+from operators.ingest.partition import Partition
+from operators.policy import Policy
+from operators.policy_toml import parse
+from operators.release.judge import Judge, State
+from operators.release.trial import Trial
+from operators.verdict.verdicts import Verdict
+from operators.window.commands import Said
+from operators.window.panes import Closed
+from operators.window.partial import Partial, Series
+from operators.window.sliding import WindowCounts
+from operators.window.windows import Moved
+from tests.dataflows.making import received
+
+START = 176_000_000  # A pane number in 2025.
+PANE_MS = 10_000
+BASE = """
+[time]
+pane = "10s"
+disorder = "5s"
+late_horizon = "24h"
+future_tolerance = "5m"
+[slices]
+dimensions = ["region"]
+[windows]
+tumbling = ["1m"]
+sliding = []
+[measures]
+names = ["latency_ms"]
+[sli.ok]
+good = "no_error"
+[sli.quality]
+good = "at_least"
+field = "feedback.judge"
+limit = 4
+"""
+CANARY = """
+[[rule]]
+name = "canary"
+kind = "canary"
+slis = ["ok"]
+margin = 0.05
+action = "rollback"
+severity = "page"
+slices = ["*", "region"]
+"""
+THRESHOLD = """
+[[rule]]
+name = "slo"
+kind = "threshold"
+sli = "ok"
+target = 0.95
+window = "1m"
+action = "alert"
+severity = "ticket"
+"""
+RELEASE = """
+[release]
+settle = "10s"
+deadline = "5m"
+cooldown = "1m"
+known = "1h"
+"""
+
+# What a version served in a pane, by version, or by version and region: good and bad requests.
+Counts = dict[str | tuple[str, str], tuple[int, int]]
+# Rates of a version with some 100 requests a pane.
+WELL, ILL, SMALL_WELL, SMALL_ILL = (99, 1), (60, 40), (20, 0), (12, 8)
+OLD: Counts = {"v1": WELL}
+GOOD_NEWS: Counts = {"v1": WELL, "v2": WELL}
+BAD_NEWS: Counts = {"v1": WELL, "v2": SMALL_ILL}
+
+
+def policy(rules: str = CANARY, release: str = RELEASE) -> Policy:
+    return parse(BASE + rules + release)
+
+
+@cache
+def _empty(policy_text: str) -> Partial:
+    """A partial of one event, whatever columns partials have."""
+    event = b'{"request_id":"r","ts":1760000000000,"model":"m","version":"v","slices":{"region":"eu"}}'
+    partition = Partition("log", "events", ("log",), parse(policy_text))
+    return next(part for _, item in partition.take(received([event])).inputs for _, part in item.partials if part.rows)
+
+
+def partial(pane: int, ok: Counts, quality: Counts | None = None, model: str = "m") -> Partial:
+    """A pane's requests by what became of them, and its feedback by whether the judge liked it."""
+    rows = [(_series(model, key), good, bad, 0) for key, (good, bad) in ok.items()]
+    rows += [(_series(model, key), good, bad, 1) for key, (good, bad) in (quality or {}).items()]
+    index = {series: at for at, series in enumerate(dict.fromkeys(row[0] for row in rows))}
+    slis = np.zeros((len(index), 2, 3), np.int64)
+    for series, good, bad, sli in rows:
+        slis[index[series], sli, :2] += (good, bad)
+    one, count = _empty(BASE), len(index)
+    requests = slis[:, 0].sum(axis=1)
+    some = np.flatnonzero(requests)
+    return msgspec.structs.replace(
+        one,
+        series=list(index),
+        error_types=[""],
+        which=np.arange(count),
+        pane=np.full(count, pane),
+        late=np.zeros(count, np.int64),
+        events=requests,
+        slis=slis,
+        sums=np.zeros((count, 1, 3), np.int64),
+        extremes=np.full((count, 1, 2), -np.inf),
+        outcomes=np.column_stack((some, np.zeros(len(some), np.int64), requests[some])),
+        cells=np.zeros((0, 2), np.int64),
+    )
+
+
+def _series(model: str, key: str | tuple[str, str]) -> Series:
+    version, region = (key, "eu") if isinstance(key, str) else key
+    return Series(model, version, (region,))
+
+
+class Story:
+    """Plays panes to a Judge, one after the other; `told` is all that was said."""
+
+    def __init__(self, rules: str = CANARY, release: str = RELEASE, start: int = START) -> None:
+        self.policy = policy(rules, release)
+        self.judge = Judge(self.policy)
+        self.next = start
+        self.told: list[ControlEvent] = []
+        self.verdicts: list[Verdict] = []
+
+    def play(self, ok: Counts | None = None, panes: int = 1, **more: Any) -> list[str]:
+        """Play so many equal panes; return what was said: type, version, and for alerts the state."""
+        return [short(event) for _ in range(panes) for event in self.pane(ok or {}, **more)]
+
+    def pane(
+        self,
+        ok: Counts,
+        quality: Counts | None = None,
+        said: Sequence[Said] = (),
+        windows: Sequence[WindowCounts] = (),
+    ) -> list[ControlEvent]:
+        part = partial(self.next, ok, quality) if ok or quality else None
+        closed = Closed(pane=self.next, on_time=part, commands=tuple(said))
+        judged = self.judge.push(Moved(closed=closed, windows=tuple(windows)))
+        self.next += 1
+        self.verdicts += [verdict for each in judged for verdict in each.verdicts]
+        events = [event for each in judged for event in each.events]
+        self.told += events
+        return events
+
+    def until(self, kind: str, ok: Counts, panes: int = 400, **more: Any) -> ControlEvent:
+        """Play equal panes until something of this type is said; return it."""
+        for _ in range(panes):
+            for event in self.pane(ok, **more):
+                if event.type == kind:
+                    return event
+        raise AssertionError(f"no {kind} within {panes} panes: {[short(event) for event in self.told]}")
+
+    def settled(self) -> "Story":
+        """Let v1 serve alone for long enough that whatever else serves is new."""
+        assert self.play(OLD, panes=60) == []
+        return self
+
+    def restart(self, rules: str | None = None, release: str = RELEASE) -> None:
+        """Go on as after a restart, perhaps with other rules."""
+        if rules is not None:
+            self.policy = policy(rules, release)
+        self.judge = Judge(self.policy, loads(dumps(self.judge.state, self.policy), State, self.policy))
+
+    def trial(self, version: str = "v2") -> Trial:
+        return self.judge.state.models["m"].trials[version]
+
+    @property
+    def pin(self) -> str | None:
+        return self.judge.state.models["m"].speaker.pin
+
+    @property
+    def now(self) -> int:
+        """The end of the last pane, Unix ms."""
+        return self.next * PANE_MS
+
+
+def short(event: ControlEvent) -> str:
+    state = f" {event.state}" if event.type in ("alert", "throttle") else ""
+    return f"{event.type} {event.version} {event.rule}{state}"
+
+
+def release(
+    candidate: str = "v2", baseline: str = "v1", share: float | None = None, metadata: Details | None = None
+) -> Release:
+    return Release(
+        id="c1",
+        ts=0,
+        model="m",
+        candidate=candidate,
+        baseline=baseline,
+        traffic_share=share,
+        metadata=metadata or {},
+    )
+
+
+def override(version: str = "v2", revoked: bool = False) -> Override:
+    return Override(id="c2", ts=0, model="m", version=version, revoked=revoked, by="ann")
+
+
+def silence(until_ms: int, rule: str | None = None, model: str | None = "m") -> Silence:
+    return Silence(id="c3", ts=0, model=model, rule=rule, until=until_ms)
+
+
+def ack(event: str) -> Ack:
+    return Ack(id="c4", ts=0, model="m", event=event, by="bob")

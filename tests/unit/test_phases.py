@@ -1,0 +1,174 @@
+"""The transitions of a release: as documented, and each taken by a Judge that is told what leads to it."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from operators.control import ControlType
+from operators.release.phases import TRANSITIONS, URGENCY, Phase, Signal, step
+from tests.releasing import BAD_NEWS, CANARY, GOOD_NEWS, OLD, THRESHOLD, Counts, Story, override, release, short
+
+README = Path(__file__).parents[2] / "operators/release/README.md"
+KILL = CANARY.replace('"rollback"', '"kill"')
+# The pinned version is as ill as the one that was rolled back.
+NO_HELP: Counts = {"v1": (60, 40)}
+
+
+def test_the_table_is_the_one_in_the_readme() -> None:
+    rows = re.findall(r"^\| (\w+) \| (\w+) \| (\w+) \| (\w*) ?\|$", README.read_text(), re.MULTILINE)
+    written = [f"{phase} {signal} -> {after} {said}".strip() for phase, signal, after, said in rows]
+    coded = [
+        f"{phase} {signal} -> {after} {said or ''}".strip() for (phase, signal), (after, said) in TRANSITIONS.items()
+    ]
+    assert written == coded
+
+
+def test_every_phase_can_be_left_and_every_signal_means_something() -> None:
+    assert {phase for phase, _ in TRANSITIONS} == set(get_args(Phase)) == set(URGENCY)
+    assert {signal for _, signal in TRANSITIONS} == set(get_args(Signal))
+
+
+def test_a_candidate_is_withdrawn_at_most_once() -> None:
+    """Between two withdrawals somebody releases it anew, or revokes an override."""
+    after = [to for (_, signal), (to, _) in TRANSITIONS.items() if signal in ("harmful", "stopped")]
+    reached = set(after)
+    while True:
+        more = {
+            to
+            for (phase, signal), (to, _) in TRANSITIONS.items()
+            if phase in reached and signal not in ("released", "overridden")
+        }
+        if more <= reached:
+            break
+        reached |= more
+    assert all(step(phase, "harmful") is None and step(phase, "stopped") is None for phase in reached)
+
+
+def steady(rules: str = CANARY) -> Story:
+    """v2 was promoted."""
+    story = Story(rules).settled()
+    story.until("promote", GOOD_NEWS)
+    return story
+
+
+def rolling_out(rules: str = CANARY) -> Story:
+    story = Story(rules).settled()
+    story.play(GOOD_NEWS)
+    return story
+
+
+def rolled_back(rules: str = CANARY) -> Story:
+    story = rolling_out(rules)
+    story.until("kill" if rules is KILL else "rollback", BAD_NEWS)
+    return story
+
+
+def verifying() -> Story:
+    story = rolled_back()
+    story.until("rollback_applied", NO_HELP)
+    return story
+
+
+def recovered() -> Story:
+    story = rolled_back()
+    story.until("recovered", OLD)
+    return story
+
+
+def ineffective() -> Story:
+    """The candidate goes on serving."""
+    story = rolled_back()
+    story.until("rollback_ineffective", BAD_NEWS)
+    return story
+
+
+def applied_late() -> Story:
+    story = ineffective()
+    story.until("rollback_applied", NO_HELP)
+    return story
+
+
+def overridden() -> Story:
+    story = rolling_out()
+    story.play(GOOD_NEWS, said=[override()])
+    return story
+
+
+def playing(*args: object, **more: object) -> Callable[[Story], list[str]]:
+    return lambda story: story.play(*args, **more)  # type: ignore[arg-type]
+
+
+def until(kind: ControlType, counts: Counts) -> Callable[[Story], list[str]]:
+    return lambda story: [short(story.until(kind, counts))]
+
+
+RELEASE = playing(GOOD_NEWS, said=[release(share=0.5)])
+OVERRIDE = playing(GOOD_NEWS, said=[override()])
+CASES: dict[tuple[Phase, Signal], tuple[Callable[[], Story], Callable[[Story], list[str]]]] = {
+    ("steady", "released"): (lambda: declared(steady()), RELEASE),
+    ("steady", "harmful"): (steady, until("rollback", BAD_NEWS)),
+    ("steady", "stopped"): (lambda: steady(KILL), until("kill", BAD_NEWS)),
+    ("steady", "overridden"): (steady, OVERRIDE),
+    ("rolling_out", "released"): (lambda: declared(rolling_out()), RELEASE),
+    ("rolling_out", "passed"): (rolling_out, playing(GOOD_NEWS, panes=300)),
+    ("rolling_out", "harmful"): (rolling_out, until("rollback", BAD_NEWS)),
+    ("rolling_out", "stopped"): (lambda: rolling_out(KILL), until("kill", BAD_NEWS)),
+    ("rolling_out", "overridden"): (rolling_out, OVERRIDE),
+    ("rolled_back", "released"): (rolled_back, RELEASE),
+    ("rolled_back", "applied"): (rolled_back, playing(NO_HELP, panes=3)),
+    ("rolled_back", "overdue"): (rolled_back, playing(BAD_NEWS, panes=30)),
+    ("rolled_back", "overridden"): (rolled_back, OVERRIDE),
+    ("verifying", "released"): (verifying, RELEASE),
+    ("verifying", "well"): (verifying, playing(OLD, panes=20)),
+    ("verifying", "overdue"): (verifying, playing(NO_HELP, panes=30)),
+    ("verifying", "overridden"): (verifying, OVERRIDE),
+    ("recovered", "released"): (recovered, RELEASE),
+    ("recovered", "overridden"): (recovered, OVERRIDE),
+    ("ineffective", "released"): (ineffective, RELEASE),
+    ("ineffective", "applied"): (ineffective, playing(NO_HELP, panes=3)),
+    ("ineffective", "well"): (applied_late, playing(OLD, panes=20)),
+    ("ineffective", "overridden"): (ineffective, OVERRIDE),
+    ("overridden", "released"): (lambda: declared(overridden()), RELEASE),
+    ("overridden", "revoked"): (overridden, playing(GOOD_NEWS, said=[override(revoked=True)])),
+}
+
+
+def declared(story: Story) -> Story:
+    """A first release command only describes what was seen already; the next one begins anew."""
+    story.play(GOOD_NEWS, said=[release()])
+    return story
+
+
+def test_every_transition_is_taken_below() -> None:
+    assert list(CASES) == list(TRANSITIONS)
+
+
+@pytest.mark.parametrize(("phase", "signal"), CASES)
+def test_a_transition(phase: Phase, signal: Signal) -> None:
+    before, then = CASES[phase, signal]
+    story = before()
+    assert story.trial().phase == phase
+    told = then(story)
+    after, said = TRANSITIONS[phase, signal]
+    assert story.trial().phase == after
+    if said is not None:
+        assert any(text.startswith(f"{said} v2") for text in told), told
+    else:
+        kinds: set[ControlType] = {"alert"}
+        assert {text.split()[0] for text in told} <= kinds
+
+
+def test_the_first_pane_of_no_release_is_steady() -> None:
+    story = Story()
+    story.play(OLD)
+    assert story.judge.state.models["m"].phase == "steady"
+
+
+def test_a_model_is_in_the_phase_of_its_most_urgent_release() -> None:
+    story = rolled_back(THRESHOLD + CANARY)
+    story.play(BAD_NEWS | {"v3": (99, 1)})
+    assert story.trial("v3").phase == "rolling_out"
+    assert story.judge.state.models["m"].phase == "rolled_back"
