@@ -41,6 +41,8 @@ WINDOW: dict[str, Kind] = {
     "window_end": "time_ms",
 }
 
+BIN: dict[str, Kind] = {"profile": "string", "field": "string", "bin": "uint32"}
+
 # The events folded into the row: the larger one replaces, so a row sent twice replaces itself.
 VERSION: dict[str, Kind] = {"ver": "uint64"}
 
@@ -135,6 +137,53 @@ TABLES: dict[str, dict[str, Kind]] = {
         "detected": "time_ms?",
         "applied": "time_ms?",
         "recovered": "time_ms?",
+    }
+    | VERSION,
+    "drift": SERIES
+    | {
+        "monitor": "string",
+        "field": "string",
+        "window_start": "time_ms",
+        "window_end": "time_ms",
+        "axis": "string",
+        "kind": "string",
+        "method": "string",
+        "reference": "string",
+        "verdict": "string",
+        "score": "float64?",
+        "threshold": "float64?",
+        "p": "float64?",
+        "kl": "float64?",
+        "jensen_shannon": "float64?",
+        "expected": "float64?",
+        "n_reference": "uint64",
+        "n_current": "uint64",
+        "profile": "string",
+        "detail": "string",
+        "requests": "string",
+        "policy": "string",
+    }
+    | VERSION,
+    "feature_window": SERIES
+    | {
+        "field": "string",
+        "profile": "string",
+        "window_start": "time_ms",
+        "window_end": "time_ms",
+        "counts": "uint32[]",
+        "n": "uint64",
+        "mean": "float64?",
+        "sd": "float64?",
+        "low": "float64?",
+        "high": "float64?",
+    }
+    | VERSION,
+    "profile": BIN
+    | {
+        "label": "string",
+        "low": "float64?",
+        "high": "float64?",
+        "n": "uint64",
     }
     | VERSION,
     "dead_letter": {

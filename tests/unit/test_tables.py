@@ -81,6 +81,18 @@ IDENTITY = {
     "feedback": {"model", "version", "slice", "request_id", "ts", "kind", "source"},
     "verdict": {"model", "version", "slice", "rule", "sli", "at"},
     "control": {"model", "at", "id"},
+    "drift": {
+        "model",
+        "version",
+        "slice",
+        "monitor",
+        "field",
+        "method",
+        "window_start",
+        "window_end",
+    },
+    "feature_window": {"model", "version", "slice", "field", "profile", "window_start", "window_end"},
+    "profile": {"profile", "field", "bin"},
     "dead_letter": {"source", "position", "item"},
 }
 

@@ -1,0 +1,92 @@
+"""What monitors say: a score of one field of one series over one window or at one pane, and what it comes to."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from operators.control import Word
+from operators.monitors import Axis, DriftKind, Offender, Watched
+from operators.window.partial import Floats, Ints
+from operators.window.slots import Reported
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """`score` of `method` on `field`, from `start` to `end` [Unix ms]: BAD past `threshold`, with p-value `p`.
+
+    `reference` is what it was compared with; `n_reference` and `n_current` are values (of detectors: panes).
+    `profile` names the content that holds the bins. `requests` are the first that offend, `detail` what they do.
+    """
+
+    monitor: str
+    series: Reported
+    field: str
+    start: int
+    end: int
+    axis: Axis
+    kind: DriftKind
+    method: str
+    word: Word
+    score: float | None = None
+    threshold: float | None = None
+    p: float | None = None
+    kl: float | None = None
+    jensen_shannon: float | None = None
+    expected: float | None = None
+    reference: str = ""
+    n_reference: int = 0
+    n_current: int = 0
+    profile: str = ""
+    detail: str = ""
+    requests: tuple[str, ...] = ()
+
+    @property
+    def excess(self) -> float:
+        """How many times the threshold the score is, to find the worst of several."""
+        if self.score is None or not self.threshold or self.score != self.score:
+            return 0.0
+        return abs(self.score / self.threshold)
+
+
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """What one monitor says of a series by now: `fields` are BAD, the worst first, `worst` is what it said of it."""
+
+    monitor: str
+    series: Reported
+    word: Word
+    fields: tuple[str, ...] = ()
+    worst: Drift
+
+
+class FieldCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """One watched field over a window that ended: `names` (K) series, `counts` (K, B) of its bins.
+
+    `n` (K,), `mean`, `sd`, `low`, `high` are of its numbers, NaN without any.
+    """
+
+    watched: Watched
+    start: int
+    end: int
+    names: Sequence[Reported]
+    counts: Ints
+    n: Ints
+    mean: Floats
+    sd: Floats
+    low: Floats
+    high: Floats
+
+
+class Monitored(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pane came to: `drifts` and `windows` become rows, `heard` is for rules; `profiles` are newly used."""
+
+    drifts: Sequence[Drift] = ()
+    heard: Sequence[Heard] = ()
+    windows: Sequence[FieldCounts] = ()
+    profiles: Sequence[Watched] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not (self.drifts or self.heard or self.windows or self.profiles)
+
+
+NOTHING = Monitored()
+Offenders = dict[tuple[int, str], list[Offender]]  # By index into `policy.watched`, and why.

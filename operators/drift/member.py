@@ -1,0 +1,26 @@
+"""Which series and fields a monitor watches."""
+
+from collections.abc import Iterator
+
+from operators.monitors import AnyMonitor, Watched
+from operators.policy import Policy
+from operators.verdict.counts import ALL_VERSIONS
+from operators.window.slots import Reported
+
+
+def grains_of(monitor: AnyMonitor, policy: Policy) -> set[frozenset[str]]:
+    return {frozenset(policy.dimensions[index] for index in grain) for grain in monitor.grains}
+
+
+def watches(monitor: AnyMonitor, grains: set[frozenset[str]], name: Reported) -> bool:
+    """Tell whether a monitor, whose slices have these dimensions, watches a series."""
+    ours = monitor.model is None or monitor.model == name.model
+    return ours and name.version != ALL_VERSIONS and frozenset(name.dims) in grains
+
+
+def watched_of(monitor: AnyMonitor, policy: Policy) -> Iterator[tuple[int, Watched]]:
+    """Return the fields that a monitor watches, with their index into `policy.watched`."""
+    for name in monitor.on:
+        for index, watched in enumerate(policy.watched):
+            if (watched.name, watched.model, watched.profile) == (name, monitor.model, monitor.profile):
+                yield index, watched

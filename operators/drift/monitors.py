@@ -1,0 +1,192 @@
+"""All monitors of one shard, moved on pane by pane: closed panes go in, what drifted comes out.
+
+A function of the closed panes alone: detectors look at each pane with a value, windows tumble and are judged with the
+pane that ends them, and empty panes change nothing but what `quiet` says. Late events are not looked at.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from operators.drift.broken import Contracts
+from operators.drift.changes import Changes
+from operators.drift.drifted import NOTHING, Drift, FieldCounts, Heard, Monitored
+from operators.drift.falls import falls
+from operators.drift.judging import Arms, Ended
+from operators.drift.member import watched_of
+from operators.drift.past import Past
+from operators.drift.shifts import shifts
+from operators.drift.sums import Rolled, Sums, roll_up
+from operators.monitors import Adwin, AnyMonitor, Contract, PageHinkley, Psi, Sigma, Watched
+from operators.policy import Policy
+from operators.window.partial import Partial
+from operators.window.slots import Slots
+
+SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
+Windowed = Psi | Sigma | Contract
+
+
+class State(msgspec.Struct, kw_only=True):
+    """All that a restart needs; `identity` names the policy's monitors that it was kept under."""
+
+    identity: bytes
+    slots: Slots
+    sums: dict[int, Sums]  # By window length.
+    past: Past
+    contracts: Contracts
+    changes: list[Changes]
+    slots_max: int = SLOTS_MIN
+    told: set[tuple[str, str]] = set()  # Profiles and their fields that the store has.
+
+
+class Monitors:
+    """The monitors of one shard; `state` is all it keeps, and is that of the same monitors or begins anew."""
+
+    def __init__(self, policy: Policy, saved: State | None = None) -> None:
+        self.policy = policy
+        windowed = [each for each in policy.monitors if isinstance(each, Windowed)]
+        # Shorter windows first, then in the order of the policy.
+        self.windowed = {
+            window_ms: [each for each in windowed if each.window_ms == window_ms]
+            for window_ms in sorted({each.window_ms for each in windowed})
+        }
+        identity = msgspec.msgpack.encode([policy.monitors, policy.watched, policy.dimensions, policy.slis])
+        if saved is not None and saved.identity == identity:
+            self.state = saved
+            return
+        grains = dict.fromkeys(grain for monitor in policy.monitors for grain in monitor.grains)
+        self.state = State(
+            identity=identity,
+            slots=Slots(policy.dimensions, tuple(grains)),
+            sums={window_ms: Sums(policy) for window_ms in self.windowed},
+            past=Past(policy),
+            contracts=Contracts(),
+            changes=[
+                Changes(monitor, field, policy)
+                for monitor in policy.monitors
+                if isinstance(monitor, Adwin | PageHinkley)
+                for field in monitor.on
+            ],
+        )
+
+    @property
+    def quiet(self) -> bool:
+        """Whether an empty pane would change nothing, so that a run of them may be left out."""
+        return all(sums.empty for sums in self.state.sums.values()) and all(each.quiet for each in self.state.changes)
+
+    def step(self, pane: int, part: Partial | None, arms: Arms, end: bool = False) -> Monitored:
+        """Take the next pane, `part` None if it is empty; `arms` are the releases under way.
+
+        `end` says that no pane follows: the windows that run are judged as they stand.
+        """
+        if not self.policy.monitors or (part is None and self.quiet):
+            return NOTHING
+        rolled = None if part is None else roll_up(part, self.state.slots)
+        drifts, heard = self._detect(pane, rolled)
+        windows: list[FieldCounts] = []
+        profiles: list[Watched] = []
+        for window_ms, sums in self.state.sums.items():
+            if rolled is not None:
+                sums.add(rolled, len(self.state.slots.names))
+            panes = window_ms // self.policy.pane_ms
+            if (end or (pane + 1) % panes == 0) and not sums.empty:
+                ended = self._ended(window_ms, (pane // panes + 1) * window_ms, arms)
+                for monitor in self.windowed[window_ms]:
+                    rows, said = self._judge(monitor, ended)
+                    drifts += rows
+                    heard += said
+                windows += self._counts(ended, profiles)
+                self.state.past.store(window_ms, ended.end, sums, ended.used, ended.names)
+                sums.clear()
+        self._forget(pane)
+        return Monitored(drifts=drifts, heard=heard, windows=windows, profiles=profiles)
+
+    def _detect(self, pane: int, rolled: Rolled | None) -> tuple[list[Drift], list[Heard]]:
+        """Step the detectors; return what changed, and what their monitors say of those series by now."""
+        names = self.state.slots.names
+        drifts = [drift for each in self.state.changes for drift in each.step(pane, rolled, names)]
+        last = {(drift.monitor, *drift.series[:3]): drift for drift in drifts}
+        heard = []
+        for drift in last.values():
+            alarms = [each.alarm(drift.series) for each in self.state.changes if each.monitor.name == drift.monitor]
+            heard.append(_heard([*filter(None, alarms), drift]))
+        return drifts, heard
+
+    def _ended(self, window_ms: int, end: int, arms: Arms) -> Ended:
+        sums, names = self.state.sums[window_ms], self.state.slots.names
+        return Ended(
+            policy=self.policy,
+            window_ms=window_ms,
+            end=end,
+            sums=sums,
+            names=names,
+            offenders={names[slot][:3]: known for slot, known in sums.offenders.items()},
+            used=sums.used(),
+            past=self.state.past,
+            arms=arms,
+        )
+
+    def _judge(self, monitor: AnyMonitor, ended: Ended) -> tuple[list[Drift], list[Heard]]:
+        """Return the rows of a window, and what the monitor says of each series by now."""
+        rows: list[Drift]
+        if isinstance(monitor, Psi):
+            rows = stands = shifts(monitor, ended)
+        elif isinstance(monitor, Sigma):
+            rows = stands = falls(monitor, ended)
+        elif isinstance(monitor, Contract):
+            rows, stands = self.state.contracts.judge(monitor, ended)
+        else:
+            raise TypeError(f"{monitor.kind} is not judged at the end of windows")
+        by_series: dict[tuple[str, ...], list[Drift]] = {}
+        for drift in stands:
+            by_series.setdefault(drift.series[:3], []).append(drift)
+        return rows, [_heard(of_one) for of_one in by_series.values()]
+
+    def _counts(self, ended: Ended, profiles: list[Watched]) -> list[FieldCounts]:
+        """Return the counts of every field with bins that monitors of this window watch, of the series they watch."""
+        found: dict[int, list[int]] = {}
+        for monitor in self.windowed[ended.window_ms]:
+            members = ended.members(monitor).tolist()
+            for index, watched in watched_of(monitor, self.policy):
+                found.setdefault(index, []).extend(members if watched.bins else ())
+        windows = []
+        for index, slots in sorted(found.items()):
+            watched = self.policy.watched[index]
+            window = ended.counts_of(index, watched, np.array(list(dict.fromkeys(slots)), np.int64))
+            if len(window.names):
+                windows.append(window)
+                if (watched.profile, watched.name) not in self.state.told:
+                    self.state.told.add((watched.profile, watched.name))
+                    profiles.append(watched)
+        return windows
+
+    def _forget(self, pane: int) -> None:
+        """Give slots only to series that a running window still holds: versions come and go, memory must not grow."""
+        state = self.state
+        if len(state.slots.names) <= state.slots_max:
+            return
+        held = [sums.used() for sums in state.sums.values()]
+        kept = np.unique(np.concatenate([np.zeros(0, np.int64), *held]))
+        for sums in state.sums.values():
+            sums.only(kept)
+        state.slots = state.slots.only(kept.tolist())
+        state.slots_max = max(SLOTS_MIN, 2 * len(kept))
+        before = pane * self.policy.pane_ms - self.policy.releases.known_ms
+        state.contracts.forget(before)
+        for changes in state.changes:
+            changes.forget(before)
+
+
+def _heard(of_one: Sequence[Drift]) -> Heard:
+    """Return what one monitor says of one series, from what it says of each field of it."""
+    bad = sorted((drift for drift in of_one if drift.word == "BAD"), key=lambda drift: (-drift.excess, drift.field))
+    well = [drift for drift in of_one if drift.word == "OK"]
+    worst = (bad or well or list(of_one))[0]
+    return Heard(
+        monitor=worst.monitor,
+        series=worst.series,
+        word=worst.word,
+        fields=tuple(dict.fromkeys(drift.field for drift in bad)),
+        worst=worst,
+    )
