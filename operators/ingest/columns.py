@@ -12,11 +12,13 @@ import msgspec
 import numpy as np
 
 from operators.events import Event, Feedback, as_text, ms_of
+from operators.ingest.fields import FEEDBACK, LATENCIES, READERS
+from operators.ingest.offending import Place
+from operators.ingest.placed import Placed
+from operators.ingest.watched import WatchedBuilder, WatchedColumns
 from operators.policy import Policy
 from operators.window.partial import Floats, Ints, Series, sum_by_key
 
-LATENCIES = ("latency_ms", "ttft_ms")
-FEEDBACK = "feedback."
 LABEL = "label"  # Column of how the label compares with the prediction:
 MATCH, MISMATCH, UNKNOWN, NO_LABEL = 0, 1, 2, 3  # the first three as the classes of an SLI.
 
@@ -38,6 +40,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     error_types: Sequence[str]
     errors: Ints
     numbers: dict[str, Floats]
+    watched: WatchedColumns = WatchedColumns()
 
 
 class _Index(dict[str, int]):
@@ -60,9 +63,10 @@ class ColumnsBuilder:
         self._error_types = _Index({"": 0})
         self._chunks: list[tuple[list[Ints], Ints, dict[str, Floats]]] = []
         self._fields = [field for field in fields_of(policy) if is_feedback(field) == (stream == "feedback")]
+        self._watched = WatchedBuilder(on_feedback=stream == "feedback", policy=policy)
         self._flags = {sli.name: frozenset(sli.flags) for sli in policy.slis if sli.flags}
 
-    def add_events(self, events: Sequence[Event]) -> None:
+    def add_events(self, events: Sequence[Event], placed: Placed) -> None:
         """Take the numbers and names that this policy needs out of some events."""
         index = self._error_types
         errors = np.array([index[kind] if kind else 0 for kind in [e.error_type for e in events]], np.int64)
@@ -72,9 +76,9 @@ class ColumnsBuilder:
                 numbers[field][(errors > 0) & (numbers[field] == 0)] = np.nan
         for name, bad in self._flags.items():
             numbers[flagged_name(name)] = np.array([not bad.isdisjoint(event.flags or ()) for event in events], float)
-        self._chunks.append((self._parts(events), errors, numbers))
+        self._add(events, placed, errors, numbers)
 
-    def add_feedback(self, items: Sequence[Feedback]) -> None:
+    def add_feedback(self, items: Sequence[Feedback], placed: Placed) -> None:
         """Take some feedback with context (model and version)."""
         values = np.array([_number(item.value) for item in items], float)
         kinds = [item.kind for item in items]
@@ -83,7 +87,19 @@ class ColumnsBuilder:
             of_kind = np.array([kind == field.removeprefix(FEEDBACK) for kind in kinds], bool)
             numbers[field] = np.where(of_kind, values, np.nan)
             numbers[of_kind_name(field)] = of_kind.astype(float)
-        self._chunks.append((self._parts(items), np.zeros(len(items), np.int64), numbers))
+        self._add(items, placed, np.zeros(len(items), np.int64), numbers)
+
+    def _add(
+        self, items: Sequence[Event] | Sequence[Feedback], placed: Placed, errors: Ints, numbers: dict[str, Floats]
+    ) -> None:
+        parts = self._parts(items)
+        self._chunks.append((parts, errors, numbers))
+        if self._watched.fields:
+            ids = [item.request_id for item in items]
+            names = {"model": parts[0], "version": parts[1]}
+            self._watched.add(
+                items, Place(time=placed.time, pane=placed.pane, late=placed.late, request_ids=ids, **names)
+            )
 
     def build(self) -> Columns:
         """Return the columns of everything added, in order."""
@@ -96,6 +112,7 @@ class ColumnsBuilder:
             error_types=list(self._error_types),
             errors=np.concatenate([np.zeros(0, np.int64), *errors]),
             numbers={name: np.concatenate([chunk[name] for chunk in numbers]) + 0.0 for name in (numbers or [{}])[0]},
+            watched=self._watched.build(),
         )
 
     def _series(self, parts: Sequence[Ints]) -> tuple[list[Series], Ints]:
@@ -170,18 +187,7 @@ def _numbers(events: Sequence[Event], field: str) -> Floats:
     if field.startswith("metrics."):
         name = field.removeprefix("metrics.")
         return np.array([(event.metrics or {}).get(name) for event in events], float)
-    # A comprehension over a literal attribute is twice as fast as getattr by name.
-    return np.array(_READERS[field](events), float)
-
-
-_READERS = {
-    "latency_ms": lambda events: [event.latency_ms for event in events],
-    "ttft_ms": lambda events: [event.ttft_ms for event in events],
-    "input_tokens": lambda events: [event.input_tokens for event in events],
-    "output_tokens": lambda events: [event.output_tokens for event in events],
-    "cost_usd": lambda events: [event.cost_usd for event in events],
-    "score": lambda events: [event.score for event in events],
-}
+    return np.array(READERS[field](events), float)
 
 
 def _number(value: object) -> float:

@@ -20,7 +20,8 @@ from operators.ingest import commands as told
 from operators.ingest.columns import ColumnsBuilder, Stream, times_of
 from operators.ingest.decode import Decoder, Origin, Reject
 from operators.ingest.messages import Messages
-from operators.ingest.summarise import Placed, joined, summarise
+from operators.ingest.placed import Placed, joined
+from operators.ingest.summarise import summarise
 from operators.policy import DeadLetters, Policy
 from operators.window.commands import Said
 from operators.window.panes import ShardInput
@@ -105,9 +106,9 @@ class Partition:
             if refused:
                 items = [items[index] for index in np.flatnonzero(keep).tolist()]
             if self.stream == "events":
-                builder.add_events(cast(list[Event], items))
+                builder.add_events(cast(list[Event], items), placed)
             elif self.stream == "feedback":
-                builder.add_feedback(cast(list[Feedback], items))
+                builder.add_feedback(cast(list[Feedback], items), placed)
                 feedback += cast(list[Feedback], items)
             else:
                 commands += cast(list[AnyCommand], items)

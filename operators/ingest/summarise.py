@@ -6,11 +6,12 @@ Cost per event: some 200 ns with five measures and three SLIs; nothing here is P
 from collections.abc import Sequence
 from itertools import pairwise
 
-import msgspec
 import numpy as np
 
 from operators.ingest.columns import Columns
+from operators.ingest.placed import Placed
 from operators.ingest.sli import NOT_MEANT, classify
+from operators.ingest.watched_counts import Runs, count
 from operators.policy import Measure, Policy
 from operators.window.histogram import CODE_MIN, codes_of
 from operators.window.partial import (
@@ -18,38 +19,13 @@ from operators.window.partial import (
     Floats,
     Ints,
     Partial,
+    keep_first,
     order_by,
     runs_of,
     split_limbs,
     sum_by_key,
     take,
 )
-
-
-class Placed(msgspec.Struct, frozen=True, kw_only=True):
-    """Where n items belong, each (n,): their time [Unix ms], the pane they close with, their own, and lateness."""
-
-    time: Ints
-    closing: Ints
-    pane: Ints
-    late: Ints
-
-
-def joined(places: Sequence[Placed]) -> Placed:
-    """Return the places of several chunks as one."""
-    columns = {
-        name: np.concatenate([np.zeros(0, np.int64), *(getattr(place, name) for place in places)])
-        for name in Placed.__struct_fields__
-    }
-    return Placed(**columns)
-
-
-class _Groups(msgspec.Struct, frozen=True, kw_only=True):
-    """Items in `order` form runs of one group each, from `starts`; `of` (n,) is the group of each in order."""
-
-    order: Ints
-    starts: Ints
-    of: Ints
 
 
 def summarise(columns: Columns, placed: Placed, shards: Ints, policy: Policy) -> list[tuple[int, int, Partial]]:
@@ -60,8 +36,9 @@ def summarise(columns: Columns, placed: Placed, shards: Ints, policy: Policy) ->
     order = order_by(*keys)
     shard, closing, late, pane, which = (key[order] for key in keys)
     changes = runs_of(shard, closing, late, pane, which)
-    groups = _Groups(order=order, starts=np.flatnonzero(changes), of=np.cumsum(changes) - 1)
+    groups = Runs(order=order, starts=np.flatnonzero(changes), of=np.cumsum(changes) - 1)
     sums, extremes, cells = _measures(columns, policy.measures, groups)
+    watches = count(columns.watched, groups, policy)
     whole = Partial(
         series=columns.names,
         error_types=columns.error_types,
@@ -75,10 +52,12 @@ def summarise(columns: Columns, placed: Placed, shards: Ints, policy: Policy) ->
         outcomes=_outcomes(columns, groups),
         cells=cells,
         bins=policy.bins,
-        features=np.zeros((0, 2), np.int64),
-        moments=np.zeros((len(groups.starts), len(policy.watched), 5), np.int64),
-        ranges=np.full((len(groups.starts), len(policy.watched), 2), -np.inf),
+        features=watches.features,
+        moments=watches.moments,
+        ranges=watches.ranges,
+        offenders=watches.offenders,
     )
+    whole = keep_first(whole) if whole.offenders else whole
     shard, closing = shard[groups.starts], closing[groups.starts]
     firsts = np.flatnonzero(runs_of(shard, closing)).tolist()
     return [
@@ -87,7 +66,7 @@ def summarise(columns: Columns, placed: Placed, shards: Ints, policy: Policy) ->
     ]
 
 
-def _slis(columns: Columns, policy: Policy, groups: _Groups) -> Ints:
+def _slis(columns: Columns, policy: Policy, groups: Runs) -> Ints:
     size = len(groups.starts)
     counts = np.zeros((size, len(policy.slis), 3), np.int64)
     for index, sli in enumerate(policy.slis):
@@ -97,7 +76,7 @@ def _slis(columns: Columns, policy: Policy, groups: _Groups) -> Ints:
     return counts
 
 
-def _outcomes(columns: Columns, groups: _Groups) -> Ints:
+def _outcomes(columns: Columns, groups: Runs) -> Ints:
     """Return the error types of each group, shape (K, 3): row, error type, n. Feedback has none."""
     if columns.stream == "feedback":
         return np.zeros((0, 3), np.int64)
@@ -106,7 +85,7 @@ def _outcomes(columns: Columns, groups: _Groups) -> Ints:
     return np.column_stack((keys // width, keys % width, counts))
 
 
-def _measures(columns: Columns, measures: Sequence[Measure], groups: _Groups) -> tuple[Ints, Floats, Ints]:
+def _measures(columns: Columns, measures: Sequence[Measure], groups: Runs) -> tuple[Ints, Floats, Ints]:
     """Return sums (G, M, 3), extremes (G, M, 2) and histogram cells of all groups and measures."""
     sums = np.zeros((len(groups.starts), len(measures), 3), np.int64)
     extremes = np.full((len(groups.starts), len(measures), 2), -np.inf)

@@ -1,0 +1,23 @@
+"""How a field of an event is read as a column of values."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from operators.events import Event
+from operators.profile import EMBEDDING
+
+LATENCIES = ("latency_ms", "ttft_ms")
+FEEDBACK = "feedback."
+# A comprehension over a literal attribute is twice as fast as getattr by name.
+READERS: dict[str, Callable[[Sequence[Event]], list[Any]]] = {
+    "latency_ms": lambda events: [event.latency_ms for event in events],
+    "ttft_ms": lambda events: [event.ttft_ms for event in events],
+    "input_tokens": lambda events: [event.input_tokens for event in events],
+    "output_tokens": lambda events: [event.output_tokens for event in events],
+    "cost_usd": lambda events: [event.cost_usd for event in events],
+    "score": lambda events: [event.score for event in events],
+    "prediction": lambda events: [event.prediction for event in events],
+    EMBEDDING: lambda events: [event.embedding for event in events],
+    "features": lambda events: [event.features for event in events],
+    "metrics": lambda events: [event.metrics for event in events],
+}

@@ -1,0 +1,81 @@
+"""Which values of a chunk offend against a contract, and the first of them for each pane, model and version."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
+
+import msgspec
+import numpy as np
+
+from operators.events import TEXT_MAX
+from operators.monitors import Offender, Watched, Why
+from operators.window.offenders import OFFENDERS_MAX
+from operators.window.partial import Floats, Ints, order_by, runs_of
+
+WHY: tuple[Why, ...] = get_args(Why)
+MISSING, UNSEEN, RANGE = 0, 1, 2
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where n items belong, each (n,): time [Unix ms], pane, lateness, numbers of model and version; request ids.
+
+    `rows` are the places of the items that are meant, None for all.
+    """
+
+    time: Ints
+    pane: Ints
+    late: Ints
+    model: Ints
+    version: Ints
+    request_ids: Sequence[str]
+    rows: Ints | None = None
+
+    def at(self, rows: Ints | None) -> "Place":
+        return msgspec.structs.replace(self, rows=rows)
+
+
+def offenders_in(
+    index: int, watched: Watched, column: Floats | Ints, values: Sequence[Any], place: Place
+) -> Iterator[tuple[int, Offender]]:
+    """Yield the offenders of a column with their places in the chunk, of each group no fewer than are kept."""
+    why = _why(watched, column)
+    found = np.flatnonzero(why >= 0)
+    if not len(found):
+        return
+    rows = found if place.rows is None else place.rows[found]
+    for at in _first(why[found], rows, place).tolist():
+        row, value = int(rows[at]), values[int(found[at])]
+        reason = WHY[int(why[found[at]])]
+        yield row, Offender(index, reason, int(place.time[row]), place.request_ids[row], text_of(value, reason))
+
+
+def text_of(value: Any, why: Why) -> str:
+    if why == "missing":
+        return ""
+    if isinstance(value, msgspec.Raw):
+        return bytes(value)[:TEXT_MAX].decode(errors="replace")
+    return value[:TEXT_MAX] if isinstance(value, str) else f"{value:.12g}"
+
+
+def _why(watched: Watched, column: Floats | Ints) -> Ints:
+    """Return the index into WHY of each value, -1 where it does not offend."""
+    if watched.is_number:
+        outside = ~((column >= watched.low) & (column <= watched.high))  # So are NaN and, mostly, infinity.
+        texts = np.isinf(column)
+        if not outside.any() and not texts.any():
+            return np.full(len(column), -1)
+        return np.select([np.isnan(column), texts, outside], [MISSING, UNSEEN, RANGE], -1)
+    missing = watched.bins - 2
+    return np.select([column == missing, column > missing], [MISSING, UNSEEN], -1)
+
+
+def _first(why: Ints, rows: Ints, place: Place) -> Ints:
+    """Return which offenders may be among the first of their groups: those, and all of the same time as the last."""
+    groups = [why, *(column[rows] for column in (place.late, place.pane, place.model, place.version))]
+    time = place.time[rows]
+    order = order_by(*groups, time)
+    starts = np.flatnonzero(runs_of(*(group[order] for group in groups)))
+    sizes = np.diff(starts, append=len(order))
+    rank = np.arange(len(order)) - np.repeat(starts, sizes)
+    last = time[order][starts + np.minimum(sizes, OFFENDERS_MAX) - 1]
+    kept: Ints = order[(rank < OFFENDERS_MAX) | (time[order] == np.repeat(last, sizes))]
+    return kept

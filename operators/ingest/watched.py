@@ -1,0 +1,163 @@
+"""Typed items to the columns of watched fields: numbers and bins, and who offends against a contract.
+
+Nothing is read where nothing is watched. Items are read in views: those of one model or of one kind of feedback, and
+of those the share that is sampled.
+"""
+
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple, cast
+
+import msgspec
+import numpy as np
+
+from operators.drift.binning import Value, category_bins, numbers_of
+from operators.events import Event, Feedback
+from operators.ingest.embeddings import embedding_bins
+from operators.ingest.fields import FEEDBACK, LATENCIES, READERS
+from operators.ingest.offending import Place, offenders_in
+from operators.ingest.sampling import sampled
+from operators.monitors import Offender, Watched
+from operators.policy import Policy
+from operators.window.partial import Floats, Ints
+
+Items = Sequence[Event] | Sequence[Feedback]
+Column = Floats | Ints
+MAPS = ("features", "metrics")
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """Watched fields of the same items: their places in the batch, None for all, and columns by index of the field.
+
+    The column of a number holds floats, NaN where it is missing and infinity where it is text; others hold bins.
+    """
+
+    rows: Ints | None
+    columns: dict[int, Column]
+
+
+class WatchedColumns(msgspec.Struct, frozen=True, kw_only=True):
+    """The views of a batch, and the first offenders of each pane and version with their places in it."""
+
+    views: Sequence[View] = ()
+    offenders: Sequence[tuple[int, Offender]] = ()
+
+
+class _Chunk(NamedTuple):
+    rows: Ints | None
+    columns: dict[int, Column]
+    size: int
+
+
+class WatchedBuilder:
+    """Collects the columns of the watched fields of one stream chunk by chunk."""
+
+    def __init__(self, *, on_feedback: bool, policy: Policy) -> None:
+        self._sampling = policy.sampling
+        self._views: dict[tuple[str | None, str], list[tuple[int, Watched]]] = {}
+        for index, watched in enumerate(policy.watched):
+            if watched.on_feedback == on_feedback:
+                kind = watched.name.removeprefix(FEEDBACK) if on_feedback else ""
+                self._views.setdefault((watched.model, kind), []).append((index, watched))
+        self._chunks: dict[tuple[str | None, str], list[_Chunk]] = {key: [] for key in self._views}
+        self._offenders: list[tuple[int, Offender]] = []
+        self._size = 0
+
+    @property
+    def fields(self) -> int:
+        """How many fields of this stream are watched."""
+        return sum(map(len, self._views.values()))
+
+    def add(self, items: Items, place: Place) -> None:
+        """Take some items; `place` says where they belong."""
+        read = sampled(items, self._sampling)
+        for (model, kind), fields in self._views.items():
+            rows = _rows(items, read, model, kind)
+            chosen = items if rows is None else cast(Items, [items[row] for row in rows.tolist()])
+            reader = Reader(chosen)
+            columns = {}
+            for index, watched in fields:
+                values = reader.values(watched.name)
+                columns[index] = _column(watched, values)
+                if watched.contract:
+                    for row, offender in offenders_in(index, watched, columns[index], values, place.at(rows)):
+                        self._offenders.append((row + self._size, offender))
+            where = None if rows is None else rows + self._size
+            self._chunks[model, kind].append(_Chunk(where, columns, len(items)))
+        self._size += len(items)
+
+    def build(self) -> WatchedColumns:
+        """Return the columns of everything added, in order."""
+        views = [_joined(chunks) for chunks in self._chunks.values() if chunks]
+        return WatchedColumns(views=views, offenders=self._offenders)
+
+
+class Reader:
+    """Reads fields of some items as columns of values; what an item lacks is None."""
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+        self._maps: dict[str, Sequence[Mapping[str, Any] | None]] = {}
+
+    def values(self, name: str) -> Sequence[Any]:
+        """Return the values of a watched field; of embeddings the undecoded ones."""
+        kind, _, rest = name.partition(".")
+        if kind == "feedback":
+            return [_scalar(item.value) for item in cast(Sequence[Feedback], self._items)]
+        if kind in MAPS:
+            return self._named(kind, rest)
+        events = cast(Sequence[Event], self._items)
+        if kind == "flags":
+            return [float(rest in (event.flags or ())) for event in events]
+        values = READERS[name](events)
+        if name in LATENCIES:  # A failed event's latency of zero is none.
+            return [
+                None if value == 0 and event.error_type else value for value, event in zip(values, events, strict=True)
+            ]
+        return values
+
+    def _named(self, kind: str, name: str) -> Sequence[Value]:
+        if kind not in self._maps:
+            self._maps[kind] = READERS[kind](cast(Sequence[Event], self._items))
+        try:
+            return list(map(itemgetter(name), cast(Sequence[Mapping[str, Any]], self._maps[kind])))
+        except (KeyError, TypeError):
+            return [None if known is None else known.get(name) for known in self._maps[kind]]
+
+
+def _scalar(value: str | float | None) -> Value:
+    """A boolean is a number, as in the reference."""
+    return float(value) if isinstance(value, bool) else value
+
+
+def _column(watched: Watched, values: Sequence[Any]) -> Column:
+    if watched.centroids is not None:
+        return embedding_bins(watched.centroids, values)
+    if watched.is_number:
+        return numbers_of(values) + 0.0  # There is no negative zero.
+    return category_bins(watched.field.categories if watched.field else (), values)
+
+
+def _rows(items: Items, read: Ints | None, model: str | None, kind: str) -> Ints | None:
+    """Return which of the items a view is about, None for all."""
+    if model is None and not kind:
+        return read
+    rows = range(len(items)) if read is None else read.tolist()
+    if kind:
+        told = cast(Sequence[Feedback], items)
+        rows = [row for row in rows if told[row].kind == kind]
+    if model is not None:
+        rows = [row for row in rows if items[row].model == model]
+    return np.array(rows, np.int64)
+
+
+def _joined(chunks: Sequence[_Chunk]) -> View:
+    columns = {index: np.concatenate([chunk.columns[index] for chunk in chunks]) for index in chunks[0].columns}
+    if all(chunk.rows is None for chunk in chunks):
+        return View(rows=None, columns=columns)
+    # Whether all of a chunk is read depends on where it was cut.
+    rows, start = [], 0
+    for chunk in chunks:
+        rows.append(np.arange(start, start + chunk.size) if chunk.rows is None else chunk.rows)
+        start += chunk.size
+    return View(rows=np.concatenate(rows), columns=columns)
