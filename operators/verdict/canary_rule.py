@@ -161,7 +161,7 @@ class CanaryEvaluator:
 
     def _result(self, mine: Sequence[int], words: Sequence[Word]) -> Result:
         bad = [index for index in mine if words[index] == "BAD"]
-        affected = [self._proof(index) for index in bad]
+        affected = self._proofs_of(bad)
         affected.sort(key=lambda each: (-(each.evidence.lower or 0.0), -(each.evidence.value or 0.0), each.slice))
         whole = {self._of[index].sli: words[index] for index in mine if self._of[index].slice == "*"}
         passed = len(whole) == len(self._slis) and set(whole.values()) == {"OK"} and not bad
@@ -178,12 +178,13 @@ class CanaryEvaluator:
             evidence=Evidence() if last is None else self._evidence(last),
         )
 
-    def _proof(self, index: int) -> Affected:
-        """Return a process that is BAD with the evidence that first showed it."""
-        process = self._of[index]
-        if process not in self._proofs:
-            self._proofs[process] = Affected(slice=process.slice, verdict="BAD", evidence=self._evidence(index))
-        return self._proofs[process]
+    def _proofs_of(self, bad: Sequence[int]) -> list[Affected]:
+        """Return what is BAD of a release, with the evidence as it was when the last of it joined."""
+        if any(self._of[index] not in self._proofs for index in bad):
+            for index in bad:
+                process = self._of[index]
+                self._proofs[process] = Affected(slice=process.slice, verdict="BAD", evidence=self._evidence(index))
+        return [self._proofs[self._of[index]] for index in bad]
 
     def _slices_known(self, mine: Sequence[int]) -> bool:
         """Whether every slice that matters is surely not worse by the slices' margin."""

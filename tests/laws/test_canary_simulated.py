@@ -42,7 +42,7 @@ def test_damage_from_the_start_is_found_within_so_many_events(factor: int, bad: 
     assert outcome.median(outcome.requests) <= requests
 
 
-@pytest.mark.parametrize(("factor", "panes"), [(2, 60), (3, 28), (5, 14)])
+@pytest.mark.parametrize(("factor", "panes"), [(2, 52 if PROVE else 56), (3, 25), (5, 12)])
 def test_late_damage_is_found_within_so_many_panes(factor: int, panes: float) -> None:
     case = damage(factor, onset=500)
     outcome = run(case, RUNS if PROVE else 200)
@@ -55,7 +55,7 @@ def test_late_damage_is_found_within_so_many_panes(factor: int, panes: float) ->
 def test_little_traffic_is_enough_for_large_damage(case: Case) -> None:
     outcome = run(case, RUNS if PROVE else 100)
     assert outcome.rejected == 1
-    assert outcome.median(outcome.bad) <= 18
+    assert outcome.median(outcome.bad) <= (18 if PROVE else 20)
 
 
 def test_bounds_hold_at_every_pane_at_once() -> None:
