@@ -11,6 +11,9 @@ import msgspec
 import numpy as np
 
 from operators.control import ControlEvent, Refusal, Silence
+from operators.drift.drifted import NOTHING, Monitored
+from operators.drift.monitors import Monitors
+from operators.drift.monitors import State as MonitorsState
 from operators.events import ms_of
 from operators.policy import Policy
 from operators.release.controller import begin_pane, end_pane, new_model
@@ -19,16 +22,17 @@ from operators.rules import AnyRule
 from operators.verdict import canary_rule
 from operators.verdict.canary_rule import CanaryEvaluator
 from operators.verdict.counts import ALL_VERSIONS, PaneCounts, Roster
+from operators.verdict.drift_rule import DriftEvaluator
 from operators.verdict.evaluators import evaluators_of
 from operators.verdict.verdicts import Evaluator, Verdict
 from operators.window.commands import Said
-from operators.window.partial import Ints
+from operators.window.partial import Ints, Partial
 from operators.window.sliding import WindowCounts
 from operators.window.slots import Reported
 from operators.window.watermark import NEVER
 from operators.window.windows import Moved
 
-T = TypeVar("T", Evaluator, CanaryEvaluator)
+T = TypeVar("T", Evaluator, CanaryEvaluator, DriftEvaluator)
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
 
 
@@ -37,6 +41,11 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
     verdicts: Sequence[Verdict]
     events: Sequence[ControlEvent]
+    drift: Monitored = NOTHING
+
+    @property
+    def empty(self) -> bool:
+        return not self.verdicts and not self.events and self.drift.empty
 
 
 class State(msgspec.Struct, kw_only=True):
@@ -48,6 +57,8 @@ class State(msgspec.Struct, kw_only=True):
     releases: list[CanaryEvaluator]
     models: dict[str, Model]
     silences: list[Silence]
+    listening: list[DriftEvaluator]
+    monitors: MonitorsState
 
 
 class Judge:
@@ -55,10 +66,20 @@ class Judge:
 
     def __init__(self, policy: Policy, saved: State | None = None) -> None:
         self.policy = policy
-        alone, releases = evaluators_of(policy)
+        alone, releases, listening = evaluators_of(policy)
         grains = dict.fromkeys([(), *(grain for rule in policy.rules for grain in rule.grains)])
         roster = Roster(policy.dimensions, tuple(grains), len(policy.slis))
-        self.state = State(pane=NEVER, roster=roster, alone=alone, releases=releases, models={}, silences=[])
+        self.monitors = Monitors(policy, None if saved is None else saved.monitors)
+        self.state = State(
+            pane=NEVER,
+            roster=roster,
+            alone=alone,
+            releases=releases,
+            models={},
+            silences=[],
+            listening=listening,
+            monitors=self.monitors.state,
+        )
         self.slots_max = SLOTS_MIN
         if saved is not None:
             self._go_on(saved)
@@ -76,15 +97,18 @@ class Judge:
             out += self._pass(pane)
             out.append(self._step(self.state.roster.count(pane, None), (), ended))
         out += self._pass(closed.pane)
-        out.append(self._step(self.state.roster.count(closed.pane, closed.on_time), closed.commands, windows))
+        counts = self.state.roster.count(closed.pane, closed.on_time)
+        out.append(self._step(counts, closed.commands, windows, closed.on_time, closed.end))
         if len(self.state.roster.names) > self.slots_max:
             self._renumber()
-        return [judged for judged in out if judged.verdicts or judged.events]
+        return [judged for judged in out if not judged.empty]
 
     def _go_on(self, saved: State) -> None:
         """Take over what was saved; rules that have changed since begin anew."""
-        kept: dict[bytes, Evaluator | CanaryEvaluator] = {_identity(each.rule): each for each in saved.alone}
+        kept: dict[bytes, object] = {_identity(each.rule): each for each in saved.alone}
         kept |= {_identity(each.rule): each for each in saved.releases}
+        if self.monitors.state is saved.monitors:  # Else the monitors that drift rules listen to begin anew.
+            kept |= {_identity(each.rule): each for each in saved.listening}
         saved.roster.go_on(self.state.roster.slots.grains)
         self.state = State(
             pane=saved.pane,
@@ -93,6 +117,8 @@ class Judge:
             releases=[_kept(kept, each) for each in self.state.releases],
             models=saved.models,
             silences=saved.silences,
+            listening=[_kept(kept, each) for each in self.state.listening],
+            monitors=self.monitors.state,
         )
         # What a rule said before it was changed does not stand.
         names = {rule.name for rule in self.policy.rules if _identity(rule) in kept}
@@ -111,9 +137,17 @@ class Judge:
 
     def _quiet(self) -> bool:
         state = self.state
-        return all(each.quiet for each in state.alone) and all(model.quiet for model in state.models.values())
+        models = state.models.values()
+        return self.monitors.quiet and all(each.quiet for each in state.alone) and all(model.quiet for model in models)
 
-    def _step(self, counts: PaneCounts, said: Sequence[Said], windows: Sequence[WindowCounts]) -> Judged:
+    def _step(
+        self,
+        counts: PaneCounts,
+        said: Sequence[Said],
+        windows: Sequence[WindowCounts],
+        part: Partial | None = None,
+        end: bool = False,
+    ) -> Judged:
         self.state.pane = counts.pane
         names = self.state.roster.names
         rows = _rows_of(counts, names)
@@ -132,12 +166,16 @@ class Judge:
             verdicts += _ordered(changes)
             for release, result in results.items():
                 found.setdefault(release.model, []).append(_finding(evaluator, release, result))
+        arms = {(release.model, release.candidate): release.baseline for release in live}
+        drift = self.monitors.step(counts.pane, part, arms, end)
+        for listening in self.state.listening:
+            verdicts += _ordered(listening.step(counts.pane, drift.heard))
         told: dict[str, list[Verdict]] = {}
         for verdict in verdicts:
             told.setdefault(verdict.series.model, []).append(verdict)
         for name, model in self.state.models.items():
             events += end_pane(model, ats[name], told.get(name, ()), found.get(name, ()))
-        return Judged(verdicts=verdicts, events=events)
+        return Judged(verdicts=verdicts, events=events, drift=drift)
 
     def _addressed(self, said: Sequence[Said], rows: Mapping[str, object]) -> dict[str, list[Said]]:
         """Say to each model what is meant for it; a model is there from its first request or command on."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from operators.control import ControlEvent
+from operators.drift.drift_rows import drift_rows
 from operators.policy import Policy
 from operators.release.judge import Judged
 from operators.rows import Rows
@@ -13,7 +14,11 @@ from operators.verdict.verdicts import Verdict
 
 def judged_rows(judged: Judged, policy: Policy) -> list[Rows]:
     """Return the rows of what a closed pane came to."""
-    rows = (_verdict_rows(judged.verdicts, policy), _control_rows(judged.events))
+    rows = (
+        _verdict_rows(judged.verdicts, policy),
+        _control_rows(judged.events),
+        *drift_rows(judged.drift, policy.hash),
+    )
     return [some for some in rows if len(some)]
 
 

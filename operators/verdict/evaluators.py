@@ -1,19 +1,20 @@
 """The evaluator of each kind of rule."""
 
 from operators.policy import Policy
-from operators.rules import Absence, BurnRate, Canary, MeasureRule, Threshold
+from operators.rules import Absence, BurnRate, Canary, DriftRule, MeasureRule, Threshold
 from operators.verdict.absence import AbsenceEvaluator
 from operators.verdict.burn_rate import BurnRateEvaluator
 from operators.verdict.canary_rule import CanaryEvaluator
+from operators.verdict.drift_rule import DriftEvaluator
 from operators.verdict.measure import MeasureEvaluator
 from operators.verdict.threshold import ThresholdEvaluator
 from operators.verdict.verdicts import Evaluator
 
 
-def evaluators_of(policy: Policy) -> tuple[list[Evaluator], list[CanaryEvaluator]]:
-    """Return what judges by the rules of a policy: each series by itself, and releases."""
+def evaluators_of(policy: Policy) -> tuple[list[Evaluator], list[CanaryEvaluator], list[DriftEvaluator]]:
+    """Return what judges by the rules of a policy: each series by itself, releases, and what monitors say."""
     alone: list[Evaluator] = []
-    releases = []
+    releases, listening = [], []
     for rule in policy.rules:
         if isinstance(rule, Canary):
             releases.append(CanaryEvaluator(rule, policy))
@@ -25,4 +26,6 @@ def evaluators_of(policy: Policy) -> tuple[list[Evaluator], list[CanaryEvaluator
             alone.append(MeasureEvaluator(rule, policy))
         elif isinstance(rule, Absence):
             alone.append(AbsenceEvaluator(rule, policy))
-    return alone, releases
+        elif isinstance(rule, DriftRule):
+            listening.append(DriftEvaluator(rule, policy))
+    return alone, releases, listening
