@@ -69,13 +69,15 @@ def _why(watched: Watched, column: Floats | Ints) -> Ints:
 
 
 def _first(why: Ints, rows: Ints, place: Place) -> Ints:
-    """Return which offenders may be among the first of their groups: those, and all of the same time as the last."""
+    """Return which offenders may be among the first of their groups: those of so many first times.
+
+    The same one may have come several times, and then is one.
+    """
     groups = [why, *(column[rows] for column in (place.late, place.pane, place.model, place.version))]
-    time = place.time[rows]
-    order = order_by(*groups, time)
-    starts = np.flatnonzero(runs_of(*(group[order] for group in groups)))
-    sizes = np.diff(starts, append=len(order))
-    rank = np.arange(len(order)) - np.repeat(starts, sizes)
-    last = time[order][starts + np.minimum(sizes, OFFENDERS_MAX) - 1]
-    kept: Ints = order[(rank < OFFENDERS_MAX) | (time[order] == np.repeat(last, sizes))]
+    times = place.time[rows]
+    order = order_by(*groups, times)
+    ordered = [group[order] for group in groups]
+    starts = np.flatnonzero(runs_of(*ordered))
+    time = np.cumsum(runs_of(*ordered, times[order]))
+    kept: Ints = order[time - np.repeat(time[starts], np.diff(starts, append=len(order))) < OFFENDERS_MAX]
     return kept

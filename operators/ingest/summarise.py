@@ -57,11 +57,10 @@ def summarise(columns: Columns, placed: Placed, shards: Ints, policy: Policy) ->
         ranges=watches.ranges,
         offenders=watches.offenders,
     )
-    whole = keep_first(whole) if whole.offenders else whole
     shard, closing = shard[groups.starts], closing[groups.starts]
     firsts = np.flatnonzero(runs_of(shard, closing)).tolist()
     return [
-        (int(shard[first]), int(closing[first]), take(whole, first, end))
+        (int(shard[first]), int(closing[first]), keep_first(take(whole, first, end)))
         for first, end in pairwise([*firsts, whole.rows])
     ]
 

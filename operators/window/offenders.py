@@ -1,6 +1,6 @@
 """Values against a contract, the first few of each pane, lateness, model, version, field and reason.
 
-First by event time, then by request id and value: which are kept does not depend on the order of merging.
+First by event time, then by request id and value, each once: which are kept does not depend on the order of merging.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,15 +13,16 @@ Group = tuple[int, int, str, str]  # Lateness, pane, model, version.
 
 
 def first_of(groups: Iterable[Group], offenders: Sequence[tuple[int, Offender]]) -> list[tuple[int, Offender]]:
-    """Return the first offenders of each group, `groups` being that of each, with their rows and in order of rows."""
+    """Return the first offenders of each group, `groups` being that of each, in order of rows.
+
+    Of an offender that two slices of a group have, which of their rows it stays with is left open.
+    """
     taken: dict[tuple[Group, int, str], int] = {}
+    distinct = {(group, offender): row for group, (row, offender) in zip(groups, offenders, strict=True)}
     kept = []
-    for group, row, offender in sorted(
-        ((group, row, offender) for group, (row, offender) in zip(groups, offenders, strict=True)),
-        key=lambda each: (each[2].time, each[2].request_id, each[2].value, each[1]),
-    ):
+    for group, offender in sorted(distinct, key=lambda each: (each[1].time, each[1].request_id, each[1].value)):
         place = group, offender.watched, offender.why
         taken[place] = taken.get(place, 0) + 1
         if taken[place] <= OFFENDERS_MAX:
-            kept.append((row, offender))
+            kept.append((distinct[group, offender], offender))
     return sorted(kept)

@@ -164,7 +164,7 @@ def merge(parts: Sequence[Partial], rename: Mapping[Series, Series] | None = Non
         ranges=summed("ranges"),
         offenders=_moved_offenders(parts, row_of),
     )
-    return keep_first(merged) if merged.offenders else merged
+    return keep_first(merged)
 
 
 def take(part: Partial, first: int, last: int) -> Partial:
@@ -206,6 +206,8 @@ def feature_rows(part: Partial) -> tuple[Ints, Ints, Ints]:
 
 def keep_first(part: Partial) -> Partial:
     """Return it with only the first offenders of each model and version."""
+    if not part.offenders:
+        return part
     late, pane, which = part.late.tolist(), part.pane.tolist(), part.which.tolist()
     series = [(row, part.series[which[row]]) for row, _ in part.offenders]
     groups = [(late[row], pane[row], name.model, name.version) for row, name in series]

@@ -9,15 +9,17 @@ from hypothesis import strategies as st
 from operators.ingest.partition import Partition
 from operators.policy_toml import parse
 from operators.window.panes import ShardInput
-from operators.window.partial import LIMB_BITS, Partial, cell_rows
+from operators.window.partial import LIMB_BITS, Partial, cell_rows, feature_rows
 from tests.dataflows.making import POLICY, received
+from tests.monitored import FILES, MONITORS
 
-RULES = parse(POLICY)
+RULES = parse(POLICY + MONITORS, FILES)
 PANE_MS = RULES.pane_ms
 ANCHOR_MS = 1_760_000_009_000  # The ninth second of a pane.
 MODEL = "m"
 
 numbers = st.one_of(st.sampled_from([0.0, -0.0, 1e-6, 1.0, 1e12]), st.floats(0, 1e6).map(lambda x: round(x, 6)))
+values = st.none() | numbers | st.sampled_from(["visa", "amex", "1", ""]) | st.sampled_from([-1e308, 1e308, 2.5])
 events = st.fixed_dictionaries(
     {
         "lag_ms": st.one_of(st.integers(0, 4_999), st.integers(9_000, 300_000)),  # On time in the pane, or late.
@@ -26,6 +28,11 @@ events = st.fixed_dictionaries(
         "error_type": st.sampled_from([None, None, "timeout", "client_cancelled", "500"]),
         "latency_ms": st.none() | numbers,
         "score": st.none() | numbers | numbers.map(lambda x: -x),
+        "request_id": st.sampled_from(["a", "b", "c"]),
+        "features": st.none() | st.fixed_dictionaries({}, optional={"amount": values, "card": values}),
+        "prediction": values,
+        "flags": st.sampled_from([None, [], ["refused"]]),
+        "embedding": st.sampled_from([None, [], [0.5, 2], [3, 1.5], [1], "x"]),
     }
 )
 
@@ -61,7 +68,10 @@ def plain(partial: Partial) -> dict[Any, Any]:
         series = partial.series[int(partial.which[row])]
         names.append((int(partial.late[row]), int(partial.pane[row]), series))
         sums = [(n, (hi << LIMB_BITS) + lo) for n, hi, lo in partial.sums[row].tolist()]
-        rows[names[-1]] = (int(partial.events[row]), partial.slis[row].tolist(), sums, partial.extremes[row].tolist())
+        watched = (_moments(partial, row), partial.ranges[row].tolist())
+        rows[names[-1]] = (
+            int(partial.events[row]), partial.slis[row].tolist(), sums, partial.extremes[row].tolist(), watched,
+        )  # fmt: skip
     assert len(rows) == partial.rows, "two rows of one series"
     outcomes: dict[Any, int] = {}
     for row, code, n in partial.outcomes.tolist():
@@ -74,4 +84,21 @@ def plain(partial: Partial) -> dict[Any, Any]:
         place = (names[pair // measures], pair % measures, code)
         assert place not in cells, "two cells of one code"
         cells[place] = n
-    return {"rows": rows, "outcomes": outcomes, "cells": cells}
+    features: dict[Any, Any] = {}
+    for row, bin_, n in zip(*(column.tolist() for column in feature_rows(partial)), strict=True):
+        assert (names[row], bin_) not in features, "two counts of one bin"
+        features[names[row], bin_] = n
+    # With which slice an offender of two stays is left open.
+    offenders = {
+        (late, pane, series.model, series.version, offender): 1
+        for row, offender in partial.offenders
+        for late, pane, series in [names[row]]
+    }
+    assert len(offenders) == len(partial.offenders), "an offender twice"
+    return {"rows": rows, "outcomes": outcomes, "cells": cells, "features": features, "offenders": offenders}
+
+
+def _moments(partial: Partial, row: int) -> list[tuple[int, int, int]]:
+    """Of each watched field n, and the sums as whole numbers."""
+    limbs = partial.moments[row].tolist()
+    return [(n, (hi << LIMB_BITS) + lo, (hi2 << LIMB_BITS) + lo2) for n, hi, lo, hi2, lo2 in limbs]

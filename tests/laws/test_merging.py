@@ -1,12 +1,15 @@
 """Merging partials is adding all their events, in any order and grouping; nothing that is merged changes."""
 
 import pickle
+from collections import Counter
 from typing import Any
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from operators.window.offenders import OFFENDERS_MAX
+from operators.window.packing import pack, unpack
 from operators.window.partial import merge as merge_parts
 from operators.window.partial import order_by, runs_of, split_limbs, sum_by_key, take
 from tests.laws.partials import events, message, partial_of, plain
@@ -14,6 +17,7 @@ from tests.laws.partials import events, message, partial_of, plain
 Lists = list[list[dict[str, Any]]]
 lists = st.lists(st.lists(events, max_size=8), min_size=1, max_size=5)
 anchor = {"lag_ms": 0, "version": "v1", "region": "", "error_type": None, "latency_ms": None, "score": None}
+NOTHING: dict[str, dict[Any, Any]] = {"rows": {}, "outcomes": {}, "cells": {}, "features": {}, "offenders": {}}
 
 
 @given(lists)
@@ -52,7 +56,7 @@ def test_one_part_and_an_empty_part_change_nothing(part: list[dict[str, Any]]) -
     empty = take(partial, 0, 0)
     assert empty.rows == 0
     assert plain(merge_parts([empty, partial, empty])) == plain(partial)
-    assert plain(merge_parts([empty])) == plain(empty) == {"rows": {}, "outcomes": {}, "cells": {}}
+    assert plain(merge_parts([empty])) == plain(empty) == NOTHING
 
 
 @given(st.lists(events, max_size=12), st.data())
@@ -60,12 +64,35 @@ def test_taking_rows_apart_loses_nothing(part: list[dict[str, Any]], data: st.Da
     whole = partial_of(part)
     cuts = sorted(data.draw(st.lists(st.integers(0, whole.rows), max_size=3)))
     pieces = [take(whole, *pair) for pair in zip([0, *cuts], [*cuts, whole.rows], strict=True)]
-    united: dict[str, dict[Any, Any]] = {"rows": {}, "outcomes": {}, "cells": {}}
+    united: dict[str, dict[Any, Any]] = {name: {} for name in NOTHING}
     for piece in pieces:
         for name, content in plain(piece).items():
             assert not united[name].keys() & content.keys()
             united[name] |= content
     assert united == plain(whole)
+
+
+@given(st.lists(events, max_size=12))
+def test_packing_gives_back_what_was_packed(part: list[dict[str, Any]]) -> None:
+    whole = partial_of(part)
+    for partial in (whole, take(whole, 0, 0), take(whole, 1, whole.rows)):
+        again = unpack(pack(partial))
+        assert plain(again) == plain(partial)
+        assert pickle.dumps(again.moments) == pickle.dumps(np.ascontiguousarray(partial.moments))
+        assert again.bins == partial.bins
+
+
+@given(lists)
+def test_renaming_keeps_the_first_offenders_of_the_new_names(parts: Lists) -> None:
+    """Versions past a limit are counted together, and so are their offenders."""
+    partials = [partial_of(part) for part in parts]
+    together = [event | {"version": "v1"} for part in parts for event in part]
+    whole = partial_of([*([anchor] * (len(parts) - 1)), *together])
+    rename = {name: name._replace(version="__other__") for partial in (whole, *partials) for name in partial.series}
+    renamed = merge_parts(partials, rename)
+    assert plain(renamed) == plain(merge_parts([whole], rename))
+    groups = [(offender.watched, offender.why, renamed.pane[row]) for row, offender in renamed.offenders]
+    assert max(Counter(groups).values(), default=0) <= 2 * OFFENDERS_MAX, "on time and late"
 
 
 @given(st.lists(st.integers(-(2**62), 2**62), max_size=50))
