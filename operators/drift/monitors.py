@@ -36,7 +36,7 @@ class State(msgspec.Struct, kw_only=True):
     past: Past
     contracts: Contracts
     changes: list[Changes]
-    slots_max: int = SLOTS_MIN
+    slots_max: int
     told: set[tuple[str, str]] = set()  # Profiles and their fields that the store has.
 
 
@@ -61,6 +61,7 @@ class Monitors:
             slots=Slots(policy.dimensions, tuple(grains)),
             sums={window_ms: Sums(policy) for window_ms in self.windowed},
             past=Past(policy),
+            slots_max=SLOTS_MIN,
             contracts=Contracts(),
             changes=[
                 Changes(monitor, field, policy)

@@ -1,0 +1,139 @@
+"""Events of one model through ingest, panes and the judge, as a worker does it, in memory."""
+
+import json
+import pickle
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from operators.drift.drifted import Drift, Monitored
+from operators.drift.reference import build
+from operators.ingest.messages import Messages
+from operators.ingest.partition import Partition, shard_of
+from operators.policy import Policy
+from operators.policy_toml import parse
+from operators.profile import Profile, to_json
+from operators.release.judge import Judge, Judged
+from operators.window.panes import Closed, Panes
+from operators.window.windows import Moved
+from tests.dataflows.making import received
+
+MODEL = "m"
+START_MS = 1_760_572_800_000  # 2025-10-16, midnight.
+M, H, D = 60_000, 3_600_000, 86_400_000
+Item = dict[str, Any]
+
+BASE = """
+[time]
+pane = "1m"
+disorder = "5s"
+late_horizon = "24h"
+future_tolerance = "5m"
+[slices]
+dimensions = ["region"]
+[windows]
+tumbling = ["1m"]
+[measures]
+names = ["latency_ms", "feedback.judge"]
+[sli.ok]
+good = "no_error"
+"""
+
+
+def policy_of(monitors: str, profile: Mapping[str, Sequence[Any]] | Profile | None = None) -> Policy:
+    """Return a policy with these tables; a profile, if there is one, is that of all monitors."""
+    files = {}
+    if profile is not None:
+        files["p.json"] = to_json(profile if isinstance(profile, Profile) else build(profile))
+        monitors = '[drift]\nprofile = "p.json"\n' + monitors
+    return parse(BASE + monitors, files)
+
+
+def event(ts: int, version: str = "v1", **fields: Any) -> Item:
+    region = fields.pop("region", "eu")
+    return {"request_id": f"{version}-{ts}", "ts": ts, "model": MODEL, "version": version, **fields} | {
+        "slices": {"region": region}
+    }
+
+
+def judged_by(ts: int, value: float, version: str = "v1") -> Item:
+    """What a judge said of an event."""
+    return event(ts, version, kind="judge", value=value)
+
+
+class Run:
+    """What came out of it all: `judged`, pane by pane."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        events: Iterable[Item],
+        feedback: Iterable[Item] = (),
+        commands: Iterable[Item] = (),
+        *,
+        batch: int = 10_000,
+        restart: bool = False,
+        tell_quiet: bool = False,
+    ) -> None:
+        self.policy, self.judge = policy, Judge(policy)
+        self.judged: list[Judged] = []
+        self._restart, self._tell_quiet = restart, tell_quiet
+        logs = {"events": events, "feedback": feedback, "commands": commands}
+        panes = Panes(policy)
+        for name, items in logs.items():
+            lines = [json.dumps(item).encode() for item in sorted(items, key=lambda item: item["ts"])]
+            partition = Partition(name, name, tuple(logs), policy)  # type: ignore[arg-type]
+            for at in range(0, len(lines), batch):
+                taken = partition.take(_messages(lines, at, at + batch))
+                assert not taken.rejects, taken.rejects[0]
+                self._close(panes, taken.inputs)
+            self._close(panes, partition.end())
+
+    @property
+    def drifts(self) -> list[Drift]:
+        return [drift for each in self.judged for drift in each.drift.drifts]
+
+    @property
+    def bad(self) -> list[Drift]:
+        return [drift for drift in self.drifts if drift.word == "BAD"]
+
+    @property
+    def monitored(self) -> list[Monitored]:
+        return [each.drift for each in self.judged]
+
+    def text(self) -> list[str]:
+        """All that came out, as text that tells apart any two bits."""
+        return [repr(msgspec.structs.replace(each, drift=_plain(each.drift))) for each in self.judged]
+
+    def _close(self, panes: Panes, inputs: Iterable[tuple[int, Any]]) -> None:
+        for shard, item in inputs:
+            for closed in panes.push(item) if shard == shard_of(MODEL) else ():
+                assert isinstance(closed, Closed)
+                self._push(closed)
+
+    def _push(self, closed: Closed) -> None:
+        if self._tell_quiet and self.judged:
+            for pane in range(self.judge.state.pane + 1, closed.pane):
+                self._push_one(Closed(pane=pane))
+        self._push_one(closed)
+
+    def _push_one(self, closed: Closed) -> None:
+        if self._restart:
+            self.judge = Judge(self.policy, pickle.loads(pickle.dumps(self.judge.state)))  # noqa: S301  # Our own.
+        self.judged += self.judge.push(Moved(closed=closed, windows=()))
+
+
+def _messages(lines: Sequence[bytes], start: int, stop: int) -> Messages:
+    return received(lines[start:stop], start + 1, START_MS + 400 * D)
+
+
+def _plain(monitored: Monitored) -> Any:
+    windows = [
+        {
+            name: value.tolist() if hasattr(value, "tolist") else value
+            for name, value in msgspec.structs.asdict(window).items()
+        }
+        for window in monitored.windows
+    ]
+    return monitored.drifts, monitored.heard, windows, monitored.profiles
