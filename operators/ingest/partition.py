@@ -99,9 +99,11 @@ class Partition:
         places: list[Placed] = []
         rejects: list[Reject] = []
         feedback: list[Feedback] = []
-        commands: list[AnyCommand] = []
-        for start in range(0, len(messages), CHUNK):
-            items, origin, bad = self._decoder.decode(messages.part(start, start + CHUNK))
+        said: list[tuple[int, int, Said]] = []
+        # Of a refused command it is told when its log had come to it, so commands are taken message by message.
+        chunk = 1 if self.stream == "commands" else CHUNK
+        for start in range(0, len(messages), chunk):
+            items, origin, bad = self._decoder.decode(messages.part(start, start + chunk))
             keep, placed, refused = self._place(items, origin)
             if refused:
                 items = [items[index] for index in np.flatnonzero(keep).tolist()]
@@ -110,14 +112,15 @@ class Partition:
             elif self.stream == "feedback":
                 builder.add_feedback(cast(list[Feedback], items), placed)
                 feedback += cast(list[Feedback], items)
-            else:
-                commands += cast(list[AnyCommand], items)
             places.append(placed)
-            rejects += sorted(bad + refused, key=attrgetter("position", "item"))  # In any batches in this order.
+            here = sorted(bad + refused, key=attrgetter("position", "item"))  # In any batches in this order.
+            rejects += here
+            if self.stream == "commands":
+                said += self._said(cast(list[AnyCommand], items), placed, here)
         placed = joined(places)
         if self.stream == "commands":  # However many are refused: people hear of each, and models stay watched.
             self.state.seen.forget_before(self.state.newest - self.policy.late_horizon_ms)
-            inputs = self._inputs([], self._said(commands, placed, rejects))
+            inputs = self._inputs([], said)
         else:
             self._judge(messages, rejects)
             columns = builder.build()

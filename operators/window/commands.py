@@ -8,7 +8,7 @@ from operators.window.watermark import END, NEVER
 
 Said = AnyCommand | Refusal
 # A silence of every model goes to all shards, also to those without any model: it wakes none of them.
-OF_A_MODEL = (Release, Override, Ack)
+WAKING = (Release, Override, Ack, Refusal)
 
 
 class Waiting:
@@ -21,7 +21,8 @@ class Waiting:
         """Return the panes that commands wait for: where theirs has closed already, the next one to close."""
         if closed != NEVER:
             return {max(closing, closed + 1) for closing, _ in self.said}
-        return {closing for closing, said in self.said if isinstance(said, OF_A_MODEL)}
+        # Refused before its log had reached any time, a command waits for the first pane there is.
+        return {closing for closing, said in self.said if isinstance(said, WAKING) and closing > 0}
 
     def take(self, pane: int) -> tuple[Said, ...]:
         """Take out what takes effect with this pane, in an order that depends on nothing but what was said."""

@@ -1,11 +1,12 @@
 """Crashes and restarts do not show: what was written before and after them is, row by row, what one run writes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import ClassVar
 
+import msgspec
 import pytest
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.recovery import RecoveryConfig, init_db_dir
@@ -14,7 +15,9 @@ from bytewax.testing import TestingSink, run_main
 from flows import monitor
 from operators.connectors.source import Input, MonitorSource, Watch
 from operators.connectors.stop import Stop
+from operators.control import ControlEvent
 from operators.ingest.messages import Messages
+from operators.policy import Policy
 from operators.policy_toml import parse
 from operators.rows import Rows
 from tests.dataflows.making import POLICY, STARTED_MS, log
@@ -40,25 +43,46 @@ class CrashingReader(MemoryReader):
         return super().read()
 
 
-def run_until_crash(logs: list[Log], store: Path, reads: int, size: int) -> tuple[list[Rows], bool]:
-    """Return the rows written before a crash after so many reads, and whether the logs ended before it."""
+class Written(msgspec.Struct, kw_only=True):
+    """What was written before a crash, and whether the logs ended before it."""
+
+    rows: list[Rows]
+    control: list[ControlEvent]
+    ended: bool
+
+
+def run_until_crash(policy: Policy, logs: Sequence[Log], store: Path, reads: int, size: int) -> Written:
+    """Run until a crash after so many reads, or to the end."""
     CrashingReader.fuel[0] = reads
 
     def opener(each: Log) -> Callable[[int | None], MemoryReader]:
         return lambda position: CrashingReader(each, STARTED_MS, lambda: size, lambda: 0, position)
 
     inputs = [Input(name=each.name, stream=each.stream, open=opener(each)) for each in logs]  # type: ignore[arg-type]
-    source = MonitorSource(inputs, RULES, stop=Stop(), watch=Watch(), recover=True)
+    source = MonitorSource(inputs, policy, stop=Stop(), watch=Watch(), recover=True)
     rows: list[tuple[str, Rows]] = []
-    flow = monitor.build(RULES, source, TestingSink(rows), TestingSink([]), TestingSink([]), recover=True)
+    control: list[tuple[str, ControlEvent]] = []
+    flow = monitor.build(policy, source, TestingSink(rows), TestingSink([]), TestingSink(control), recover=True)
+    ended = True
     recovery = RecoveryConfig(str(store), backup_interval=timedelta(0))  # type: ignore[no-untyped-call]
     try:
         run_main(flow, epoch_interval=timedelta(0), recovery_config=recovery)  # type: ignore[no-untyped-call]
     except BytewaxRuntimeError as error:
         if not isinstance(error.__cause__, Crash):
             raise
-        return [written for _, written in rows], False
-    return [written for _, written in rows], True
+        ended = False
+    return Written(rows=[some for _, some in rows], control=[event for _, event in control], ended=ended)
+
+
+def run_through_crashes(
+    policy: Policy, logs: Sequence[Log], store: Path, fuel: Callable[[], tuple[int, int]]
+) -> list[Written]:
+    """Run to the end, going on after each crash; `fuel` draws the reads until the next one, and the size of batches."""
+    init_db_dir(store, 1)  # type: ignore[no-untyped-call]
+    runs = [run_until_crash(policy, logs, store, *fuel())]
+    while not runs[-1].ended:
+        runs.append(run_until_crash(policy, logs, store, *fuel()))
+    return runs
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -70,13 +94,8 @@ def test_crashes_do_not_show_in_the_rows(seed: int, tmp_path: Path) -> None:
         log("feedback", random, 600, stream="feedback", spacing_ms=300),
     ]
     wanted = exact(run_flow(RULES, logs, STARTED_MS, sizes=lambda: 20).tables)
-    init_db_dir(tmp_path, 1)  # type: ignore[no-untyped-call]
-    written: list[Rows] = []
-    ended, crashes = False, 0
-    while not ended:
-        rows, ended = run_until_crash(logs, tmp_path, random.randint(1, 14), random.randint(5, 40))
-        written += rows
-        crashes += not ended
-    assert crashes >= 4
+    runs = run_through_crashes(RULES, logs, tmp_path, lambda: (random.randint(1, 14), random.randint(5, 40)))
+    written = [rows for run in runs for rows in run.rows]
+    assert len(runs) > 4
     # What an epoch wrote that did not count is written again: the same rows, which replace themselves.
     assert sorted(set(exact(tables_of(written)))) == wanted
