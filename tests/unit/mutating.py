@@ -37,7 +37,8 @@ def mutant(random: Random) -> tuple[bytes, int]:
 def _body(random: Random) -> dict[str, Any]:
     """An event that is a feedback as well."""
     value = random.choice([1, 4.5, True, "yes", None])
-    return event(random, START_MS + random.randrange(100_000)) | {"kind": "judge", "value": value}
+    more = {"kind": "judge", "value": value, "features": {"amount": random.choice([1, "x"]), "card": "visa"}}
+    return event(random, START_MS + random.randrange(100_000)) | more
 
 
 def _text(random: Random) -> bytes:
@@ -87,7 +88,9 @@ def _raw(random: Random) -> tuple[bytes, int]:
 def _nested(random: Random) -> tuple[bytes, int]:
     body = _body(random)
     name = random.choice(["slices", "metrics", "features", "flags"])
-    inside = random.choice([{random.choice(["region", "gpu-util", "a" * 129]): random.choice(WRONG)}, WRONG])
+    inside = random.choice(
+        [{random.choice(["region", "gpu-util", "amount", "card", "a" * 129]): random.choice(WRONG)}, WRONG]
+    )
     return json.dumps(body | {name: inside}).encode(), 1
 
 

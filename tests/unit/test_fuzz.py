@@ -9,9 +9,12 @@ from operators.connectors.arrow import to_arrow
 from operators.ingest.item_rows import dead_letter_rows, feedback_rows
 from operators.ingest.partition import Partition
 from operators.policy_toml import parse
+from operators.window.packing import pack, unpack
 from operators.window.pane_rows import pane_rows
 from operators.window.panes import Closed, Panes
+from operators.window.partial import Partial, feature_rows
 from tests.dataflows.making import POLICY, received
+from tests.monitored import FILES, MONITORS
 from tests.unit.mutating import OVERSIZED, mutant
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
@@ -21,7 +24,7 @@ REASONS = {
     "bad_json", "bad_utf8", "wrong_type", "missing_field", "out_of_range", "too_large", "absurd_timestamp",
     "future_timestamp", "too_late", "no_context",
 }  # fmt: skip
-RULES = parse(POLICY.replace("share_max = 1.0", f"share_max = 1.0\nmessage_bytes_max = {OVERSIZED}"))
+RULES = parse(POLICY.replace("share_max = 1.0", f"share_max = 1.0\nmessage_bytes_max = {OVERSIZED}") + MONITORS, FILES)
 
 
 @pytest.mark.parametrize("stream", ["events", "feedback"])
@@ -31,7 +34,7 @@ def test_every_mutated_message_is_counted_or_a_dead_letter(stream: str) -> None:
     total = MESSAGES if stream == "events" else MESSAGES // 20
     partition = Partition("p", "events" if stream == "events" else "feedback", ("p",), RULES)
     panes = Panes(RULES)
-    counted = refused = summed = 0
+    counted = refused = summed = binned = 0
     for first in range(1, total, BATCH):
         mutants = [mutant(random) for _ in range(BATCH)]
         messages = [message for message, _ in mutants]
@@ -49,13 +52,24 @@ def test_every_mutated_message_is_counted_or_a_dead_letter(stream: str) -> None:
         to_arrow(feedback_rows(batch.feedback, RULES))
         for shard, item in batch.inputs:
             summed += sum(int(partial.events.sum()) for _, partial in item.partials)
+            binned += sum(_binned(partial, stream) for _, partial in item.partials)
             if shard == 0:
                 for closed in panes.push(item):
                     assert isinstance(closed, Closed)
                     for rows in pane_rows(closed, RULES):
                         to_arrow(rows)
     assert summed == counted
+    assert stream == "feedback" or binned == counted, "each event is in one bin of a feature, whatever it holds"
     assert min(counted, refused) > total // 20
+
+
+def _binned(partial: Partial, stream: str) -> int:
+    """How many items are in a bin of the first watched field of a stream; all that is kept survives packing."""
+    _, bins, counts = feature_rows(partial)
+    assert all(offender.time >= 0 and len(offender.value) <= 128 for _, offender in partial.offenders)
+    assert (unpack(pack(partial)).features == partial.features).all()
+    first = next(each for each in RULES.watched if each.on_feedback == (stream == "feedback"))
+    return int(counts[(bins >= first.offset) & (bins < first.offset + first.bins)].sum())
 
 
 def _culprit(mutants: list[tuple[bytes, int]], stream: str) -> str:
