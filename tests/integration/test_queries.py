@@ -18,7 +18,7 @@ from clickhouse_connect.driver.client import Client
 
 from operators.connectors.inserter import Inserter, Poison
 from tests.conftest import MIGRATIONS, migrated
-from tests.integration import test_control_queries
+from tests.integration import test_control_queries, test_drift_queries
 from tests.integration.known_events import (
     DAY,
     EVENTS,
@@ -287,7 +287,8 @@ def test_a_ratio_of_nothing_is_unknown(client: Client) -> None:
 
 def test_every_file_is_tested_and_says_what_it_needs() -> None:
     files = {file.stem: file.read_text() for file in QUERIES.glob("*.sql")}
-    assert files.keys() == {question.file for question in QUESTIONS} | set(test_control_queries.FILES)
+    others = {*test_control_queries.FILES, *test_drift_queries.FILES}
+    assert files.keys() == {question.file for question in QUESTIONS} | others
     for name, text in files.items():
         header = text.splitlines()
         assert re.fullmatch(r"-- .*\?", header[0]), name
