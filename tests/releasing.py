@@ -104,20 +104,23 @@ def partial(pane: int, ok: Counts, quality: Counts | None = None, model: str = "
     one, count = _empty(BASE), len(index)
     requests = slis[:, 0].sum(axis=1)
     some = np.flatnonzero(requests)
-    return msgspec.structs.replace(
-        one,
-        series=list(index),
-        error_types=[""],
-        which=np.arange(count),
-        pane=np.full(count, pane),
-        late=np.zeros(count, np.int64),
-        events=requests,
-        slis=slis,
-        sums=np.zeros((count, 1, 3), np.int64),
-        extremes=np.full((count, 1, 2), -np.inf),
-        outcomes=np.column_stack((some, np.zeros(len(some), np.int64), requests[some])),
-        cells=np.zeros((0, 2), np.int64),
-    )
+    # Of columns that do not matter here, the row of one event stands for each.
+    others = {name: np.repeat(each, count, axis=0) for name, each in _columns(one) if len(each) == 1}
+    columns = {
+        "series": list(index),
+        "error_types": [""],
+        "which": np.arange(count),
+        "pane": np.full(count, pane),
+        "events": requests,
+        "slis": slis,
+        "outcomes": np.column_stack((some, np.zeros(len(some), np.int64), requests[some])),
+    }
+    return msgspec.structs.replace(one, **(others | columns))
+
+
+def _columns(part: Partial) -> list[tuple[str, Any]]:
+    every = [(name, getattr(part, name)) for name in part.__struct_fields__]
+    return [(name, each) for name, each in every if isinstance(each, np.ndarray)]
 
 
 def _series(model: str, key: str | tuple[str, str]) -> Series:

@@ -88,8 +88,6 @@ class Judge:
         """Take a closed pane, and the windows that ended with it or in the quiet panes before it."""
         out: list[Judged] = []
         closed, windows = moved.closed, sorted(moved.windows, key=lambda each: each.end_ms)
-        if closed.on_time is None and not closed.commands and not windows and self._quiet():
-            return out  # As if it had not been told.
         while windows and windows[0].end_ms <= closed.pane * self.policy.pane_ms:
             pane = windows[0].end_ms // self.policy.pane_ms - 1
             ended = [each for each in windows if each.end_ms == windows[0].end_ms]
@@ -97,8 +95,9 @@ class Judge:
             out += self._pass(pane)
             out.append(self._step(self.state.roster.count(pane, None), (), ended))
         out += self._pass(closed.pane)
-        counts = self.state.roster.count(closed.pane, closed.on_time)
-        out.append(self._step(counts, closed.commands, windows, closed.on_time, closed.end))
+        if closed.on_time is not None or closed.commands or windows or not self._quiet():
+            counts = self.state.roster.count(closed.pane, closed.on_time)
+            out.append(self._step(counts, closed.commands, windows, closed.on_time, closed.end))
         if len(self.state.roster.names) > self.slots_max:
             self._renumber()
         return [judged for judged in out if not judged.empty]

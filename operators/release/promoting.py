@@ -25,7 +25,7 @@ def check_split(model: Model, at: At) -> list[ControlEvent]:
         p_value = split.step(np.array([candidate, sum(at.requests.values()) - candidate]))
         if split.unhealthy and not was:
             n = int(split.counts.sum())
-            evidence = Evidence(p_value=p_value, n=n, value=split.counts[0] / n, threshold=float(split.shares[0]))
+            evidence = Evidence(p_value=p_value, n=n, value=int(split.counts[0]) / n, threshold=float(split.shares[0]))
             reason = "requests arrive in other shares than were declared: the arms may not be comparable"
             fields = {"reason": reason, "evidence": evidence, "runbook": "infra/runbooks/traffic-split.md"}
             events.append(model.say("alert", at, trial.candidate, SPLIT, "ticket", trial, **fields))

@@ -44,6 +44,7 @@ class Standing:
         self._known_panes = policy.releases.known_ms // policy.pane_ms
         self.pane_ms = policy.pane_ms
         self.pane = NEVER
+        self._fields = ("word", *(str(field[0]) for field in fields))
         self.kept = np.zeros(0, [("member", "?"), ("word", "i1"), ("seen", "i8"), *fields])
 
     def push(self, counts: PaneCounts, names: Sequence[Reported]) -> tuple[Ints, Ints]:
@@ -56,6 +57,10 @@ class Standing:
         self.pane = counts.pane
         rows = np.flatnonzero(self.kept["member"][counts.slots])
         slots = counts.slots[rows]
+        # What is not known any more begins anew, whether its slot was given up meanwhile or not.
+        forgotten = slots[self.kept["seen"][slots] <= counts.pane - self._known_panes]
+        for name in self._fields:
+            self.kept[name][forgotten] = 0
         self.kept["seen"][slots] = counts.pane
         return slots, rows
 
@@ -69,9 +74,11 @@ class Standing:
         )
 
     def remembered(self) -> Flags:
-        """Return by slot whether a verdict is remembered that no window holds any more: BAD, or STALE."""
-        recent = self.kept["seen"] > self.pane - self._known_panes
-        return np.asarray((self.kept["word"] >= BAD) & recent)
+        """Return by slot whether something is remembered that no window holds any more, of a series that is known."""
+        some = np.zeros(len(self.kept), bool)
+        for name in self._fields:
+            some |= (self.kept[name] != 0).reshape(len(self.kept), -1).any(axis=1)
+        return np.asarray(some & (self.kept["seen"] > self.pane - self._known_panes))
 
     def only(self, slots: Ints) -> None:
         self.kept = self.kept[slots]
