@@ -3,12 +3,13 @@
 from rich.console import Console
 from rich.table import Table
 
+from flows.check_monitors import SERIES, monitors_table, noisy_monitors
 from flows.check_rules import rules_table
 from operators.policy import Policy, Sli
 
 
 def print_policy(policy: Policy, console: Console) -> None:
-    """Print the panes, slices, windows, measures, SLIs and rules of a policy."""
+    """Print the panes, slices, windows, measures, SLIs, rules and monitors of a policy."""
     console.print(f"policy {policy.hash} is valid", highlight=False)
     facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     facts.add_row("panes", f"{_span(policy.pane_ms)}, closed {_span(policy.disorder_ms)} after their end")
@@ -25,6 +26,19 @@ def print_policy(policy: Policy, console: Console) -> None:
     if policy.rules:
         console.print()
         console.print(rules_table(policy))
+    if policy.monitors:
+        console.print()
+        console.print(monitors_table(policy))
+        console.print("False alarms are expected numbers while nothing changes.", *_sampled(policy), highlight=False)
+        if noisy := noisy_monitors(policy):
+            console.print(f"Warning: more than one a day at {SERIES[-1]} series: {', '.join(noisy)}.", highlight=False)
+
+
+def _sampled(policy: Policy) -> list[str]:
+    """Say what share of requests is read for monitors, unless it is all."""
+    by_model = [f"{share:.0%} of {model}" for model, share in policy.sampling.by_model.items()]
+    shares = [f"{policy.sampling.share:.0%} of the requests", *by_model]
+    return [] if policy.sampling.reads_all else [f"Read for them: {', '.join(shares)}."]
 
 
 def _grain(policy: Policy, grain: tuple[int, ...]) -> str:

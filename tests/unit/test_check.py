@@ -7,8 +7,11 @@ from rich.console import Console
 
 from flows.check import print_policy
 from flows.check_rules import detects, when
+from operators.drift.false_alarms import of_monitor
+from operators.policy_toml import parse
 from operators.rules import Absence, Canary, MeasureRule, Threshold
-from tests.judged import H, M, policy, sre
+from tests.judged import POLICY, H, M, policy, sre
+from tests.unit.test_policy_monitors import FILES, MONITORS
 from tests.unit.test_policy_rules import RULES
 
 
@@ -24,6 +27,35 @@ def test_every_rule_is_listed_with_what_it_leads_to() -> None:
         assert words in text
     assert "all versions" in text
     assert "BAD when" not in printed("")
+
+
+def monitored(more: str = MONITORS) -> str:
+    text = io.StringIO()
+    made = parse(POLICY + more, FILES)
+    print_policy(made, Console(file=text, width=220, markup=False, emoji=False))
+    return text.getvalue()
+
+
+def test_every_monitor_is_listed_with_its_false_alarms() -> None:
+    text = monitored()
+    for words in ("amount-other", "page_hinkley", "features.card (input)", "latency_ms (output)", "of search in *"):
+        assert words in text
+    assert "the same window a week before" in text
+    assert "low -5, high 20" in text
+    assert "Read for them: 50% of the requests, 100% of search." in text
+    assert "drift is found by amount, all" in text
+    assert "false alarms" not in printed("").lower()
+    assert "Warning: more than one a day at 50 series: judge, failures." in text
+
+
+def test_false_alarms_are_those_that_the_detectors_promise() -> None:
+    rows = {line.split()[0]: line.split()[-2:] for line in monitored().splitlines() if line.strip()}
+    assert rows["amount"] == ["0.084", "0.084"], "judged together, so more slices cost nothing: two-hourly at 0.001"
+    assert rows["judge"] == ["0.23", "11"], "hourly at three sigma, of each series"
+    few, many = (
+        sum(of_monitor(each, 10_000, series) for each in parse(POLICY + MONITORS, FILES).monitors) for series in (1, 50)
+    )
+    assert rows["all"] == [f"{few:.2g}", f"{many:.2g}"]
 
 
 def test_a_threshold_says_the_best_ratio_that_is_surely_too_bad() -> None:
