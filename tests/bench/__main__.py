@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import kafka, processes, snapshots
+from tests.bench import kafka, processes, snapshots, watched
 from tests.bench.flows import cpu_s, decode_alone, per_event, whole_job
 from tests.bench.generate import lines, write
 
@@ -26,6 +26,7 @@ def main() -> None:
             paths[load, series] = Path(folder, f"{series}-{load[1]}.ndjson")
             write(paths[load, series], lines(load[0], series, load[1]))
         _throughput(paths)
+        _watched()
         _memory(paths[QUIET, 36], paths[QUIET, 3_600])
         _processes(Path(folder), paths[BUSY, 36])
     _kafka()
@@ -71,6 +72,18 @@ def _throughput(paths: dict[tuple[tuple[int, int], int], Path]) -> None:
     )
     print("ratio of costs of an event:")
     print(f"  3,600 series / 36: {wide / job:.2f} (at most 2); at a fifth of the rate: {calm_wide / calm:.2f}")
+
+
+def _watched() -> None:
+    """Events carry as many features as are watched: more would make decoding dearer and the ratio better."""
+    ratios = []
+    for features, decoding, job in watched.jobs(SAMPLE, BUSY[1]):
+        ceiling = _cost(f"decoding alone, {features} features", SAMPLE, decoding)
+        ratios.append((features, ceiling / _cost(f"the whole job, {features} watched", SAMPLE, job)))
+    print("whole job / decoding alone, by watched features:")
+    print(
+        "  " + ", ".join(f"{features}: {ratio:.2f}" for features, ratio in ratios) + " (4: at least 0.25)", flush=True
+    )
 
 
 def _cost(what: str, events: int, work: Callable[[], object]) -> float:

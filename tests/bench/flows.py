@@ -55,9 +55,9 @@ def decode_alone(events: list[bytes]) -> None:
         list(map(decode, events[start : start + CHUNK]))
 
 
-def whole_job(*paths: Path) -> None:
-    """The monitor with the default policy over some files; results are thrown away at the sink."""
-    policy = settings.load_policy(settings.Settings().policy)
+def whole_job(*paths: Path, policy: Policy | None = None) -> None:
+    """The monitor, with the default policy, over some files; results are thrown away at the sink."""
+    policy = policy or settings.load_policy(settings.Settings().policy)
     stop = Stop()
     source = MonitorSource([file_input(path, policy) for path in paths], policy, stop=stop, watch=Watch())
     flow = monitor.build(policy, source, Discard(), Discard(), Discard())

@@ -10,8 +10,11 @@ START_MS = 1_700_000_000_000
 DISTINCT = 100_000
 
 
-def lines(count: int, series: int, per_second: int) -> list[bytes]:
-    """Return `count` events in order of time over 36 or 3,600 series: models x versions x regions x segments."""
+def lines(count: int, series: int, per_second: int, features: int = 0) -> list[bytes]:
+    """Return `count` events in order of time over 36 or 3,600 series: models x versions x regions x segments.
+
+    Of the `features` of each, every fourth is a category.
+    """
     side = {36: 3, 3_600: 30}[series]
     regions = [f"region-{index}" for index in range(side)]
     segments = [f"s{index}" for index in range(side)]
@@ -19,7 +22,7 @@ def lines(count: int, series: int, per_second: int) -> list[bytes]:
     rng = random.Random(7)
     encode = msgspec.json.Encoder().encode
     # Making an event takes longer than monitoring it, so each is used several times, with other times.
-    halves = [encode(_event(rng, rng.choice(names))).split(b"TS") for _ in range(DISTINCT)]
+    halves = [encode(_event(rng, rng.choice(names)) | _features(rng, features)).split(b"TS") for _ in range(DISTINCT)]
     order = rng.choices(halves, k=count)
     return [b"%b%d%b" % (head, START_MS + index * 1000 // per_second, tail) for index, (head, tail) in enumerate(order)]
 
@@ -41,6 +44,18 @@ def _event(rng: random.Random, name: tuple[str, str, str, str]) -> dict[str, obj
         "prompt_version": "p-17",
         "endpoint": "/v1/chat/completions",
     }
+
+
+def _features(rng: random.Random, count: int) -> dict[str, object]:
+    return {"features": {name: value(rng, index) for index, name in enumerate(named(count))}} if count else {}
+
+
+def named(count: int) -> list[str]:
+    return [f"feature_{index}" for index in range(count)]
+
+
+def value(rng: random.Random, index: int) -> float | str:
+    return rng.choice(("visa", "amex", "cash", "bank")) if index % 4 == 3 else round(rng.lognormvariate(3, 1), 2)
 
 
 def write(path: Path, events: list[bytes]) -> None:
