@@ -1,0 +1,146 @@
+"""With every kind of monitor on, the same logs give the same rows, bit by bit, whatever batches and interleaving."""
+
+import json
+from random import Random
+from typing import Any
+
+import pytest
+
+from operators.policy import Policy
+from operators.policy_toml import parse
+from operators.profile import to_json
+from tests.dataflows.making import POLICY, START_MS, STARTED_MS, event, feedback, packed
+from tests.dataflows.running import Ran, exact, run_flow, run_pure
+from tests.monitored import PROFILE
+from tests.oracle import Log
+
+FIELDS = '["features.amount", "features.card", "prediction", "score", "flags.refused"]'
+MONITORS = f"""
+[drift]
+profile = "all.json"
+
+[[monitor]]
+name = "shifts"
+kind = "psi"
+on = {FIELDS}
+slices = ["*", "region"]
+window = "1m"
+
+[[monitor]]
+name = "arms"
+kind = "psi"
+on = {FIELDS}
+reference = "baseline"
+window = "30s"
+
+[[monitor]]
+name = "contract"
+kind = "contract"
+slices = ["*", "segment"]
+window = "2m"
+
+[[monitor]]
+name = "clusters"
+kind = "embedding"
+window = "1m"
+
+[[monitor]]
+name = "judge"
+kind = "sigma"
+on = "feedback.judge"
+window = "2m"
+
+[[monitor]]
+name = "level"
+kind = "adwin"
+on = ["sli.availability", "latency_ms", "feedback.judge"]
+slices = ["*", "region"]
+learned_from = 5
+
+[[monitor]]
+name = "level-too"
+kind = "page_hinkley"
+on = "latency_ms"
+learned_from = 5
+samples_min = 5
+threshold = 3.0
+
+[[rule]]
+name = "drifted"
+kind = "drift"
+monitors = ["shifts", "contract", "level"]
+slices = ["*"]
+
+[release]
+settle = "30s"
+"""
+
+MONITORED = {"shifts", "arms", "contract", "clusters", "judge", "level", "level-too"}
+SERIES = ("model", "version", "slice", "field", "window_start", "window_end")
+
+
+def policy() -> Policy:
+    return parse(POLICY + MONITORS, {"all.json": to_json(PROFILE)})
+
+
+def watched_log(name: str, seed: int, count: int, stream: str = "events", spacing_ms: int = 100) -> Log:
+    random = Random(f"{name}{seed}")
+    ts, items = START_MS, []
+    for number in range(count):
+        ts += round(random.expovariate(1 / spacing_ms))
+        item: dict[str, Any] = (event if stream == "events" else feedback)(random, ts - random.randrange(3_000))
+        if stream == "events":
+            item["features"] = {
+                "amount": random.choice([random.gauss(2, 1), random.gauss(2, 1), None, "n/a", 1e6]),
+                "card": random.choice(["visa", "amex", "cash", f"new{number % 9}"]),
+            }
+            item["embedding"] = [random.random(), random.random()]
+        items.append(item)
+    return Log(name, stream, packed(random, items))
+
+
+@pytest.fixture(scope="module")
+def logs() -> list[Log]:
+    return [
+        watched_log("a", 1, 2_000),
+        watched_log("b", 2, 1_000, spacing_ms=200),
+        watched_log("feedback", 3, 1_000, stream="feedback", spacing_ms=300),
+    ]
+
+
+def run(logs: list[Log], size: int) -> Ran:
+    return run_flow(policy(), logs, STARTED_MS, sizes=lambda: size)
+
+
+@pytest.fixture(scope="module")
+def wanted(logs: list[Log]) -> Ran:
+    return run(logs, 100)
+
+
+def test_every_kind_of_monitor_writes_rows(wanted: Ran) -> None:
+    drift, windows = wanted.tables["drift"], wanted.tables["feature_window"]
+    assert {row["monitor"] for row in drift} == MONITORED
+    assert {row["verdict"] for row in drift} == {"OK", "BAD", "INSUFFICIENT"}
+    assert any(json.loads(row["requests"]) for row in drift)
+    assert "drifted" in {row["rule"] for row in wanted.tables["verdict"]}
+    bins = {row["bin"] for row in wanted.tables["profile"] if row["field"] == "features.card"}
+    assert {len(row["counts"]) for row in windows if row["field"] == "features.card"} == {max(bins)}
+    assert distinct(windows, SERIES)
+    assert distinct(drift, (*SERIES, "monitor", "method"))
+
+
+def distinct(rows: list[dict[str, Any]], key: tuple[str, ...]) -> bool:
+    return len({tuple(row[name] for name in key) for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("size", [1, 13, 1_000_000])
+def test_batch_sizes_do_not_show_in_the_rows(logs: list[Log], wanted: Ran, size: int) -> None:
+    ran = run(logs, size)
+    assert exact(ran.tables) == exact(wanted.tables)
+    assert ran.control == wanted.control
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_interleaving_gives_the_same_rows(logs: list[Log], wanted: Ran, seed: int) -> None:
+    tables = run_pure(policy(), logs, STARTED_MS, Random(seed), 1 + 7**seed % 300)
+    assert exact(tables) == exact(wanted.tables)
