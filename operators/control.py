@@ -146,7 +146,8 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
 class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What rollguard says. `slices` are worst first; `pin` is the version that traffic must go to, None if any may.
 
-    `revision` grows by one per model: a reader that has seen a larger one must not act on a smaller one. `onset` is
+    `revision` grows by one per model, from the time of the first: a reader that has seen a larger one must not act on a
+    smaller one. `onset` is
     when the harm began, as far as the counts can tell; `detected`, `applied` and `recovered` when it was seen, when the
     traffic had moved, and when the pinned version was well: each is filled once it is known. Unix ms.
     """

@@ -33,6 +33,7 @@ from operators.window.watermark import NEVER
 from operators.window.windows import Moved
 
 T = TypeVar("T", Evaluator, CanaryEvaluator, DriftEvaluator)
+MODELS_MAX = 10_000  # Of a shard; beyond them only what has traffic is remembered.
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
 
 
@@ -68,7 +69,8 @@ class Judge:
         self.policy = policy
         alone, releases, listening = evaluators_of(policy)
         grains = dict.fromkeys([(), *(grain for rule in policy.rules for grain in rule.grains)])
-        roster = Roster(policy.dimensions, tuple(grains), len(policy.slis))
+        together = dict.fromkeys(grain for rule in policy.rules if rule.scope == "model" for grain in rule.grains)
+        roster = Roster(policy.dimensions, tuple(grains), len(policy.slis), tuple(together))
         self.monitors = Monitors(policy, None if saved is None else saved.monitors)
         self.state = State(
             pane=NEVER,
@@ -108,7 +110,7 @@ class Judge:
         kept |= {_identity(each.rule): each for each in saved.releases}
         if self.monitors.state is saved.monitors:  # Else the monitors that drift rules listen to begin anew.
             kept |= {_identity(each.rule): each for each in saved.listening}
-        saved.roster.go_on(self.state.roster.slots.grains)
+        saved.roster.go_on(self.state.roster.slots.grains, self.state.roster.together)
         self.state = State(
             pane=saved.pane,
             roster=saved.roster,
@@ -189,6 +191,9 @@ class Judge:
             elif isinstance(each, Refusal) or each.model is not None:
                 by_model.setdefault(each.model or "", []).append(each)
         new = {*rows, *by_model} - self.state.models.keys()
+        if len(self.state.models) >= MODELS_MAX:  # Commands may name what never was.
+            new &= rows.keys()
+            by_model = {name: each for name, each in by_model.items() if name in new | self.state.models.keys()}
         for name in new:
             model = self.state.models[name] = new_model(name)
             for silence in self.state.silences:

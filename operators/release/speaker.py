@@ -39,7 +39,8 @@ class Speaker(msgspec.Struct, kw_only=True):
         **fields: Any,
     ) -> ControlEvent:
         """Return the next control event, about `version` at `ts`, the end of a pane; `fields` as in ControlEvent."""
-        self.revision += 1
+        # The first one is the time: a worker that begins anew must not fall behind what was said before.
+        self.revision = self.revision + 1 if self.revision else ts
         slices = fields.get("slices", ())
         text = slices[0].slice if slices else "*"
         if ts != self.ts:

@@ -26,10 +26,16 @@ class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Roster:
-    """Numbers the series that rules judge: (model, version, slice), and (model, `*`, slice) over all versions."""
+    """Numbers the series that rules judge: (model, version, slice), and (model, `*`, slice) over all versions.
 
-    def __init__(self, dimensions: tuple[str, ...], grains: Sequence[Grain], slis: int) -> None:
+    Of versions the slices are `grains`, of all together those of `together`: each slice costs.
+    """
+
+    def __init__(
+        self, dimensions: tuple[str, ...], grains: Sequence[Grain], slis: int, together: Sequence[Grain]
+    ) -> None:
         self.slots = Slots(dimensions, tuple(grains))
+        self.together = tuple(together)
         self.slis = slis
 
     @property
@@ -43,7 +49,7 @@ class Roster:
             none = np.zeros(0, np.int64)
             return PaneCounts(pane=pane, slots=none, events=none, slis=np.zeros((0, self.slis, 3), np.int64))
         together = [Series(name.model, ALL_VERSIONS, name.values) for name in part.series]
-        parents = np.hstack([self.slots.parents(part.series), self.slots.parents(together)])[part.which]
+        parents = np.hstack([self.slots.parents(part.series), self.slots.parents(together, self.together)])[part.which]
         flat = parents.ravel()
         order = order_by(flat)
         ordered = flat[order]
@@ -58,10 +64,10 @@ class Roster:
             slis=np.add.reduceat(part.slis[source], starts, axis=0),
         )
 
-    def go_on(self, grains: Sequence[Grain]) -> None:
+    def go_on(self, grains: Sequence[Grain], together: Sequence[Grain]) -> None:
         """Count under these slices from now on; the series that are known keep their slots."""
         self.slots = self.slots.only(range(len(self.names)))
-        self.slots.grains = tuple(grains)
+        self.slots.grains, self.together = tuple(grains), tuple(together)
 
     def only(self, slots: Ints) -> None:
         """Keep these series, which get slots 0, 1, ...; whoever keeps something by slot must do the same."""

@@ -48,11 +48,15 @@ class Slots:
         self._slot_of: dict[tuple[str, str, str], int] = {}
         self._parents_of: dict[Series, list[int]] = {}
 
-    def parents(self, series: Sequence[Series]) -> Ints:
-        """Return the slots that each finest series counts into, shape (series, grains)."""
+    def parents(self, series: Sequence[Series], grains: tuple[tuple[int, ...], ...] | None = None) -> Ints:
+        """Return the slots that each finest series counts into, shape (series, grains).
+
+        `grains` are the same for a series at each call.
+        """
+        grains = self.grains if grains is None else grains
         known = self._parents_of
-        rows = [known.get(name) or self._add(name) for name in series]
-        return np.array(rows, np.int64).reshape(len(series), len(self.grains))
+        rows = [known.get(name) or self._add(name, grains) for name in series]
+        return np.array(rows, np.int64).reshape(len(series), len(grains))
 
     def only(self, slots: Sequence[int]) -> "Slots":
         """Return new slots 0, 1, ... for the series that have these slots now."""
@@ -61,9 +65,9 @@ class Slots:
         new._slot_of = {name[:3]: slot for slot, name in enumerate(new.names)}
         return new
 
-    def _add(self, series: Series) -> list[int]:
+    def _add(self, series: Series, grains: tuple[tuple[int, ...], ...]) -> list[int]:
         slots = []
-        for grain in self.grains:
+        for grain in grains:
             dimensions = tuple(self.dimensions[index] for index in grain)
             text, dims = described(dimensions, tuple(series.values[index] for index in grain))
             slot = self._slot_of.setdefault((series.model, series.version, text), len(self.names))
