@@ -29,7 +29,7 @@ def moment_findings(feature: str, expectation: Expectation, summary: Summary) ->
     if reference.sd > 0 and summary.sd > 0:
         factor = _sd_limit(reference, summary, expectation.sigmas)
         log_ratio = math.log(summary.sd / reference.sd)
-        if abs(log_ratio) > factor:
+        if -log_ratio > factor or _sd_without_extreme(summary) > reference.sd * math.exp(factor):
             limit = reference.sd * math.exp(math.copysign(factor, log_ratio))
             yield Finding(feature=feature, kind="deviation", observed=summary.sd, expected=reference.sd, limit=limit)
 
@@ -52,6 +52,13 @@ def _sd_limit(reference: Moments, summary: Summary, sigmas: float) -> float:
     """How far off the logarithm of the deviation may be; its variance is (kurtosis - 1) / 4n (delta method)."""
     variance = (reference.kurtosis - 1) / 4 * (1 / summary.n + 1 / reference.n)
     return max(math.log(SD_FACTOR_MIN), sigmas * math.sqrt(variance))
+
+
+def _sd_without_extreme(summary: Summary) -> float:
+    """Return the deviation of all values but the one furthest off: one value alone is no change of deviation."""
+    off = max(summary.high - summary.mean, summary.mean - summary.low)
+    squares = (summary.n - 1) * summary.sd**2 - off**2 * summary.n / (summary.n - 1)
+    return math.sqrt(max(squares, 0.0) / (summary.n - 2))
 
 
 def _scale(reference: Moments, summary: Summary) -> int:

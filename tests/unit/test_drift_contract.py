@@ -172,3 +172,17 @@ def test_limits_that_do_not_fit_are_refused(name: str, limits: dict[str, object]
 def test_a_summary_of_another_profile_is_refused() -> None:
     with pytest.raises(ValueError, match="need 12 bins, got 5"):
         list(findings("share", Expectation(reference=FIELDS["share"]), summarise(FIELDS["card"], CARD)))
+
+
+def test_heavy_tails_have_room() -> None:
+    """Of log-normal amounts one of many is far beyond what the reference saw: that is no fault, a change of unit is."""
+    rng = np.random.default_rng(30)
+    contract = expectations(build({"amount": rng.lognormal(size=20_000).tolist()}))["amount"]
+    moments = contract.reference.moments
+    assert moments is not None
+    assert moments.kurtosis > 12
+    window = rng.lognormal(size=1_000)
+    window[0] = 4 * moments.high
+    assert not list(findings("amount", contract, summarise(contract.reference, window.tolist())))
+    cents = summarise(contract.reference, (window * 100).tolist())
+    assert {finding.kind for finding in findings("amount", contract, cents)} >= {"mean", "deviation", "range"}
