@@ -214,6 +214,15 @@ def keep_first(part: Partial) -> Partial:
     return msgspec.structs.replace(part, offenders=first_of(groups, part.offenders))
 
 
+def unwatched(part: Partial) -> Partial:
+    """Return it without what is kept of watched fields: windows, and what they are rebuilt from, need none of it."""
+    if not part.moments.shape[1]:
+        return part
+    return msgspec.structs.replace(
+        part, bins=0, features=part.features[:0], moments=part.moments[:, :0], ranges=part.ranges[:, :0], offenders=()
+    )
+
+
 def used_series(part: Partial) -> list[Series]:
     """Return the series that have a row; `series` may name others too."""
     return [part.series[index] for index in _used(part.series, part.which)]

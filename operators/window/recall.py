@@ -14,13 +14,13 @@ import msgspec
 from operators.policy import Policy
 from operators.window.packing import pack, unpack
 from operators.window.panes import Ask, Closed, PaneItem, Recall
-from operators.window.partial import Partial
+from operators.window.partial import Partial, unwatched
 from operators.window.watermark import NEVER
 from operators.window.windows import Moved, Windows
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What a slot holds: what came in on time under a closed pane."""
+    """What a slot holds: what came in on time under a closed pane, without watched fields."""
 
     pane: int
     on_time: Partial
@@ -39,7 +39,7 @@ class Slot:
                 raise LookupError(f"asked for pane {item.pane}, but holding {self.held and self.held[0]}")
             return Told(pane=item.pane, on_time=unpack(self.held[1]))
         if isinstance(item, Closed) and item.on_time is not None:
-            self.held = item.pane, pack(item.on_time)
+            self.held = item.pane, pack(unwatched(item.on_time))
         return item
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from operators.policy import Policy
 from operators.window.panes import Closed
-from operators.window.partial import Partial, merge
+from operators.window.partial import Partial, merge, unwatched
 from operators.window.sliding import RunningWindow, WindowCounts, roll_up
 from operators.window.slots import Slots
 from operators.window.watermark import NEVER
@@ -52,8 +52,9 @@ class Windows:
         """
         yield from self._move_to(closed.pane - 1)
         if closed.on_time is not None:
+            on_time = unwatched(closed.on_time)
             for parts in self.begun.values():
-                parts.append(closed.on_time)
+                parts.append(on_time)
         yield from self._move_to(closed.pane)
         if closed.end:
             for hop_panes in self.running:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from operators.policy_toml import parse
 from operators.window.packing import pack, unpack
 from operators.window.panes import Ask, Closed, Panes, Recall, ShardInput
+from operators.window.partial import unwatched
 from operators.window.recall import Reached, RecalledWindows, Slot, Told
 from operators.window.watermark import Mark
 from tests.dataflows.making import POLICY
@@ -35,7 +36,8 @@ def test_a_slot_tells_what_it_holds_and_nothing_else() -> None:
     assert slot.push(closed) is closed
     told = Slot(slot.held).push(Ask(pane=PANE))
     assert isinstance(told, Told)
-    assert plain(told.on_time) == plain(part)
+    assert part.moments.shape[1]
+    assert plain(told.on_time) == plain(unwatched(part)), "what is watched has gone to the monitors already"
     with pytest.raises(LookupError):
         slot.push(Ask(pane=PANE + 1))
 
@@ -55,6 +57,24 @@ def test_windows_wait_until_all_panes_are_told_and_take_new_ones_in_order() -> N
     assert [each.closed for each in moved] == panes[3:]
     assert [[counts.end_ms for counts in each.windows] for each in moved] == wanted[3:]
     assert again.reached == straight.reached
+
+
+def test_a_hop_may_hold_panes_of_before_and_after_a_restart() -> None:
+    """Those of before have lost what was watched; once they could not be added to the others."""
+    slots = [Slot(None), Slot(None)]
+    panes = [Closed(pane=PANE + n, on_time=partial_of([], ANCHOR_MS + n * PANE_MS), order=n) for n in range(8)]
+    straight = RecalledWindows(RULES, (0.5,), None)
+    wanted = [counts.sums.tolist() for pane in panes for moved in straight.push(pane) for counts in moved.windows]
+    again = RecalledWindows(RULES, (0.5,), Reached(order=2, pane=PANE + 1))
+    list(again.push(Recall(panes=(PANE, PANE + 1))))
+    for slot, pane in zip(slots, panes, strict=False):
+        slot.push(pane)
+        told = slot.push(Ask(pane=pane.pane))
+        assert isinstance(told, Told)
+        list(again.push(told))
+    found = [counts.sums.tolist() for pane in panes[2:] for moved in again.push(pane) for counts in moved.windows]
+    assert found == wanted[-len(found) :]
+    assert len(found) > 5
 
 
 def test_what_comes_for_a_pane_that_closed_meanwhile_is_late_and_reopens_nothing() -> None:
