@@ -49,7 +49,9 @@ class PinTable:
     """Keeps per model what the event of the largest revision says; every event says the model's whole pin.
 
     The revision is the fencing token: an event with the same or a smaller one changes nothing, so events may come
-    again, and what a worker says that was thought dead and speaks late is not obeyed. One entry per model is kept.
+    again, and what a worker says that was thought dead and speaks late is not obeyed. One entry per model is kept. A pin
+    is lifted only by what lifts one (an override, a release, a promotion, a kill): a worker that has begun anew, with an
+    empty recovery folder, knows of no pin, and its alerts must not lift what stands.
     """
 
     def __init__(self, standings: Mapping[str, Standing] | None = None) -> None:
@@ -115,10 +117,15 @@ def _after(before: Standing | None, said: _Said) -> Standing:
         event=said.id,
         type=said.type,
         ts=said.ts,
-        pin=said.pin,
+        pin=said.pin or (None if before is None or _lifts(said) else before.pin),
         killed=_changed(() if before is None else before.killed, said, "kill"),
         throttled=_changed(() if before is None else before.throttled, said, "throttle"),
     )
+
+
+def _lifts(said: _Said) -> bool:
+    freed = said.rule in ("override", "release") and said.state == "firing"
+    return freed or said.type in ("promote", "kill")
 
 
 def _changed(versions: tuple[str, ...], said: _Said, kind: str) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def test_take_tells_whether_anything_is_to_be_done() -> None:
     assert table.take(event(1, "v1"))
     assert not table.take(event(2, "v1", "rollback_applied")), "the pin is the same"
     assert table.standings["m"].revision == 2
-    assert table.take(event(3, None, "recovered"))
+    assert table.take(event(3, None, "promote"))
 
 
 @pytest.mark.parametrize(
@@ -119,3 +119,11 @@ def test_a_dumped_table_goes_on_where_it_was() -> None:
     assert not again.take(event(3, "v2", id="x"))
     with pytest.raises(msgspec.DecodeError):
         PinTable.load(b'{"m": 1}')
+
+
+def test_a_worker_that_has_begun_anew_does_not_lift_a_pin_by_what_it_does_not_know() -> None:
+    table = PinTable()
+    table.take(event(1, "v1"))
+    assert not table.take(event(2, None, "alert"))
+    assert table.pin("m") == "v1"
+    assert table.take(event(3, "v3", "alert")), "a pin that was missed is taken up"
