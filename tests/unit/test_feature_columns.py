@@ -58,14 +58,21 @@ def feedback(random: Random, number: int) -> dict[str, Any]:
 
 
 def taken(rules: Policy, stream: Any, items: Sequence[dict[str, Any]], batch: int = 10_000) -> list[Partial]:
-    """What a partition makes of items in batches, all shards and panes as one partial."""
+    """What a partition makes of items in batches."""
+    return [partial for parts in closing(rules, stream, items, batch).values() for partial in parts]
+
+
+def closing(rules: Policy, stream: Any, items: Sequence[dict[str, Any]], batch: int) -> dict[int, list[Partial]]:
+    """What a partition makes of items in batches, by the pane that it closes with."""
     partition = Partition("p", stream, ("p",), rules)
-    parts = []
+    parts: dict[int, list[Partial]] = {}
     for first in range(0, len(items), batch):
         messages = [json.dumps(each).encode() for each in items[first : first + batch]]
         took = partition.take(received(messages, first + 1))
         assert not took.rejects
-        parts += [partial for _, given in took.inputs for _, partial in given.partials]
+        for _, given in took.inputs:
+            for pane, partial in given.partials:
+                parts.setdefault(pane, []).append(partial)
     return parts
 
 
@@ -168,6 +175,19 @@ def test_nothing_depends_on_where_a_batch_is_cut() -> None:
     for parts in others:
         assert counted(parts) == counted(whole)
         assert offenders_of(parts) == offenders_of(whole)
+
+
+def test_late_offenders_go_with_the_pane_that_they_close_with() -> None:
+    """Of one pane, but late by more or less: the first of each closing pane are kept, not of a batch."""
+    random = Random(6)
+    times = [START_MS + number * 30 - random.choice([0, 0, 9_000, 19_000]) for number in range(1_500)]
+    items = [event(random, number) | {"ts": ts} for number, ts in enumerate(times)]
+    whole, *others = (closing(RULES, "events", items, batch) for batch in (1_500, 300, 11))
+    assert len(whole) > 1
+    for parts in others:
+        assert {pane: offenders_of(each) for pane, each in parts.items()} == {
+            pane: offenders_of(each) for pane, each in whole.items()
+        }
 
 
 def offenders_of(parts: Sequence[Partial]) -> set[Any]:
