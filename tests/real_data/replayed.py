@@ -67,10 +67,10 @@ def replayed(
 
     The run is a process of its own: the embedded engine of a process has one store open at a time.
     """
-    files = [_write(folder / f"{name}.ndjson", items) for name, items in events.items()]
+    files = [lines(folder / f"{name}.ndjson", items) for name, items in events.items()]
     options: list[str | Path] = ["--policy", HERE / "policies" / policy, "--out", folder / "out"]
     if feedback:
-        options += ["--feedback", _write(folder / "feedback.ndjson", feedback)]
+        options += ["--feedback", lines(folder / "feedback.ndjson", feedback)]
     command = [PROGRAM, "replay", *files, *options]
     run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
     assert run.returncode == 0, run.stderr
@@ -87,6 +87,14 @@ def in_order(items: Sequence[Item]) -> list[Item]:
     return sorted(items, key=lambda item: item["ts"])
 
 
-def _write(path: Path, items: Sequence[Item]) -> Path:
+def reference_built(out: Path, *words: str | Path) -> None:
+    """Build a profile by the command line."""
+    command = [PROGRAM, "reference", "build", *words, "--out", out]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    assert run.returncode == 0, run.stderr
+
+
+def lines(path: Path, items: Sequence[Item]) -> Path:
+    """Write items as a file of lines."""
     path.write_bytes(msgspec.json.Encoder().encode_lines(items))
     return path
