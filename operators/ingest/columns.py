@@ -96,10 +96,7 @@ class ColumnsBuilder:
         self._chunks.append((parts, errors, numbers))
         if self._watched.fields:
             ids = [item.request_id for item in items]
-            names = {"model": parts[0], "version": parts[1]}
-            self._watched.add(
-                items, Place(time=placed.time, pane=placed.pane, late=placed.late, request_ids=ids, **names)
-            )
+            self._watched.add(items, Place(placed=placed, model=parts[0], version=parts[1], request_ids=ids))
 
     def build(self) -> Columns:
         """Return the columns of everything added, in order."""

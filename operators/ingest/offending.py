@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from operators.events import TEXT_MAX
+from operators.ingest.placed import Placed
 from operators.monitors import Offender, Watched, Why
 from operators.window.offenders import OFFENDERS_MAX
 from operators.window.partial import Floats, Ints, order_by, runs_of
@@ -16,14 +17,12 @@ MISSING, UNSEEN, RANGE = 0, 1, 2
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where n items belong, each (n,): time [Unix ms], pane, lateness, numbers of model and version; request ids.
+    """Where n items belong, each (n,): `Placed`, and the numbers of model and version; their request ids.
 
     `rows` are the places of the items that are meant, None for all.
     """
 
-    time: Ints
-    pane: Ints
-    late: Ints
+    placed: Placed
     model: Ints
     version: Ints
     request_ids: Sequence[str]
@@ -45,7 +44,7 @@ def offenders_in(
     for at in _first(why[found], rows, place).tolist():
         row, value = int(rows[at]), values[int(found[at])]
         reason = WHY[int(why[found[at]])]
-        yield row, Offender(index, reason, int(place.time[row]), place.request_ids[row], text_of(value, reason))
+        yield row, Offender(index, reason, int(place.placed.time[row]), place.request_ids[row], text_of(value, reason))
 
 
 def text_of(value: Any, why: Why) -> str:
@@ -73,8 +72,10 @@ def _first(why: Ints, rows: Ints, place: Place) -> Ints:
 
     The same one may have come several times, and then is one.
     """
-    groups = [why, *(column[rows] for column in (place.late, place.pane, place.model, place.version))]
-    times = place.time[rows]
+    placed = place.placed
+    columns = (placed.closing, placed.late, placed.pane, place.model, place.version)
+    groups = [why, *(column[rows] for column in columns)]
+    times = placed.time[rows]
     order = order_by(*groups, times)
     ordered = [group[order] for group in groups]
     starts = np.flatnonzero(runs_of(*ordered))
