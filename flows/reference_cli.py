@@ -9,15 +9,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows import progress, reference
+from flows import progress, reference, settings
 from flows.cli_errors import guarded
+from flows.reference_store import profile_of_store
 from operators.drift.embedding import CLUSTERS
 from operators.events import ms_of
 from operators.profile import Field, Profile, from_json, to_json
 
 app = typer.Typer(no_args_is_help=True, help="Frozen reference profiles: what monitors compare with.")
 
-Files = Annotated[list[Path], typer.Argument(help="Files of events, .ndjson, .gz or .zst.")]
+Files = Annotated[list[Path] | None, typer.Argument(help="Files of events, .ndjson, .gz or .zst.")]
 TOP = 3  # Bins of a field that are shown.
 WIDTH = 2_000  # Characters: a narrow terminal breaks lines; a table that folds cannot be searched.
 
@@ -25,8 +26,12 @@ WIDTH = 2_000  # Characters: a narrow terminal breaks lines; a table that folds 
 @app.command("build")
 @guarded
 def build_command(
-    files: Files,
     out: Annotated[Path, typer.Option("--out", help="The profile to write, .json.")],
+    files: Files = None,
+    store: Annotated[
+        bool, typer.Option("--store", help="Instead of files: measures from the configured ClickHouse, or --data.")
+    ] = False,
+    data: Annotated[Path | None, typer.Option("--data", help="With --store: the folder of an embedded store.")] = None,
     feedback: Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")] = None,
     model: Annotated[list[str] | None, typer.Option("--model", help="Only of this model; repeatable.")] = None,
     version: Annotated[list[str] | None, typer.Option("--version", help="Only of this version; repeatable.")] = None,
@@ -42,6 +47,8 @@ def build_command(
     sample: Annotated[int, typer.Option(min=100, help="At most so many requests are looked at.")] = reference.SAMPLE,
 ) -> None:
     """Freeze how each field is distributed in some events and feedback."""
+    if store == bool(files) or (store and (feedback or embedding)) or (data is not None and not store):
+        raise reference.WrongReference("needs either files, with --feedback and --embedding, or --store, with --data")
     wanted = reference.Wanted(
         models=frozenset(model or ()),
         versions=frozenset(version or ()),
@@ -51,8 +58,11 @@ def build_command(
     options = reference.Options(
         fields=tuple(field or ()), bins=bins, clusters=clusters if embedding else None, sample=sample
     )
-    with progress.of_files([*files, *(feedback or ())]) as progressed:
-        profile, counted = reference.profile_of(files, feedback or (), wanted, options, progressed)
+    if store:
+        profile, counted = profile_of_store(settings.store(settings.load(), data), wanted, options)
+    else:
+        with progress.of_files([*(files or ()), *(feedback or ())]) as progressed:
+            profile, counted = reference.profile_of(files or (), feedback or (), wanted, options, progressed)
     out.write_bytes(to_json(profile))
     refused = f", {counted.refused} refused" if counted.refused else ""
     taken = f"{counted.sampled} of {counted.fit} items that fit, {counted.read} read{refused}"

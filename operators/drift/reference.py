@@ -38,11 +38,10 @@ def build(columns: Mapping[str, Sequence[Value]], bins: int = BINS, embedding: C
 
 
 def number_field(numbers: Floats, bins: int = BINS) -> Field:
-    """Return the field of a column as `numbers_of` gives it. A number with few values gets a bin for each."""
+    """Return the field of a column as `numbers_of` gives it."""
     finite = np.sort(numbers[np.isfinite(numbers)])
-    distinct = np.unique(finite)
-    cuts = distinct[1:] if len(distinct) <= bins else _quantiles(finite, bins)
-    edges = tuple(cuts.tolist())
+    distinct, counts = np.unique(finite, return_counts=True)
+    edges = tuple(cuts_of(distinct, counts, bins).tolist())
     return Field(
         kind="number",
         edges=edges,
@@ -63,27 +62,39 @@ def category_field(values: Sequence[Value]) -> Field:
 
 def moments_of(finite: Floats) -> Moments:
     """Return the moments of one or more numbers in order."""
-    mean = float(finite.mean())
-    off = finite - mean
-    variance = float((off**2).mean())
+    return moments_of_weighted(finite, np.ones(len(finite), np.int64))
+
+
+def moments_of_weighted(rising: Floats, counts: Ints) -> Moments:
+    """Return the moments of numbers in order, each as often as `counts` says."""
+    n = int(counts.sum())
+    mean = float((rising * counts).sum() / n)
+    off = rising - mean
+    variance = float((off**2 * counts).sum() / n)
     flat = variance <= 0
     return Moments(
-        n=len(finite),
+        n=n,
         mean=mean,
-        sd=float((variance * len(finite) / max(len(finite) - 1, 1)) ** 0.5),
-        skewness=0.0 if flat else float((off**3).mean() / variance**1.5),
-        kurtosis=3.0 if flat else float((off**4).mean() / variance**2),
-        low=float(finite[0]),
-        high=float(finite[-1]),
+        sd=float((variance * n / max(n - 1, 1)) ** 0.5),
+        skewness=0.0 if flat else float((off**3 * counts).sum() / n / variance**1.5),
+        kurtosis=3.0 if flat else float((off**4 * counts).sum() / n / variance**2),
+        low=float(rising[0]),
+        high=float(rising[-1]),
     )
 
 
-def _quantiles(ordered: Floats, bins: int) -> Floats:
-    """Return rising cuts at values of the column, so that every bin between them holds some."""
-    at = np.arange(1, bins) * len(ordered) // bins
-    cuts: Floats = np.unique(ordered[at])
+def cuts_of(rising: Floats, counts: Ints, bins: int) -> Floats:
+    """Return rising cuts at some of the distinct numbers, each as often as `counts` says.
+
+    Every bin between them holds some. A number with few values gets a bin for each.
+    """
+    if len(rising) <= bins:
+        return rising[1:]
+    upto = np.cumsum(counts)
+    at = np.arange(1, bins) * int(upto[-1]) // bins
+    cuts: Floats = np.unique(rising[np.searchsorted(upto, at, side="right")])
     # A cut at the smallest value would leave the first bin empty.
-    return np.asarray(cuts[cuts > ordered[0]], float)
+    return np.asarray(cuts[cuts > rising[0]], float)
 
 
 def _counts(bins: Ints, size: int) -> tuple[int, ...]:

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from flows import cli, reference
+from operators.drift.binning import bins_of
 from operators.events import Event
 from operators.profile import Profile, from_json
 
@@ -154,6 +157,67 @@ def test_wrong_use_is_one_line(run: Reference, words: Sequence[str], says: str) 
     assert done.output.count("\n") == 1
 
 
+def test_a_store_that_is_not_there_is_not_made(run: Reference) -> None:
+    done = run("build", "--store", "--data", "nowhere", "--out", "p.json")
+    assert done.exit_code == 2
+    assert "no store there" in done.output
+    assert not Path("nowhere").exists()
+
+
 def test_a_file_that_is_not_there_fails(run: Reference) -> None:
     assert run("build", "none.ndjson", "--out", "p.json").exit_code == 1
     assert run("show", "none.json").exit_code == 1
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a replay by the default policy."""
+    here = tmp_path_factory.mktemp("stored")
+    rng = np.random.default_rng(8)
+    items = [
+        event(number, version=f"v{number % 2 + 1}", **({"latency_ms": float(rng.lognormal(5))} if number % 10 else {}))
+        for number in range(2_000)
+    ]
+    (here / "e.ndjson").write_text("".join(json.dumps(item) + "\n" for item in items))
+    program = Path(sys.executable).with_name("rollguard")
+    done = subprocess.run(
+        [program, "replay", here / "e.ndjson", "--out", here / "out"], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return here
+
+
+def test_measures_come_from_the_store_too(run: Reference, stored: Path) -> None:
+    """Bin by bin the counts of the store are those of the values; deviations are within 1 %."""
+    done = run("build", "--store", "--data", stored / "out", "--version", "v1", "--out", "p.json")
+    assert done.exit_code == 0, done.output
+    lines = [json.loads(line) for line in (stored / "e.ndjson").read_text().splitlines()]
+    values = [item.get("latency_ms") for item in lines if item["version"] == "v1"]
+    field = built().fields["latency_ms"]
+    assert list(field.counts) == np.bincount(bins_of(field, values), minlength=field.bins).tolist()
+    assert len(field.edges) == 9
+    known = np.array([value for value in values if value is not None])
+    moments = field.moments
+    assert moments is not None
+    assert (moments.low, moments.high) == (known.min(), known.max())
+    assert moments.mean == pytest.approx(known.mean(), rel=1e-9)
+    assert moments.sd == pytest.approx(known.std(ddof=1), rel=0.01)
+    within = run("build", "--store", "--data", stored / "out", "--until", "2025-11-21T00:10:00Z", "--out", "q.json")
+    assert within.exit_code == 0, within.output
+    assert built("q.json").fields["latency_ms"].rows == 600
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--model", "other"), "the store has no measure that fits"),
+        (("--field", "features.amount"), "the store keeps values of measures alone"),
+        (("--embedding",), "needs either files"),
+        (("e.ndjson",), "needs either files"),
+    ],
+)
+def test_what_the_store_does_not_have_is_refused(run: Reference, stored: Path, words: Sequence[str], says: str) -> None:
+    done = run("build", "--store", "--data", stored / "out", "--out", "p.json", *words)
+    assert done.exit_code == 2
+    assert says in done.output
+    assert done.output.count("\n") == 1
