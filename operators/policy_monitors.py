@@ -14,7 +14,8 @@ from operators.events import Id
 from operators.monitors import AnyMonitor, Sampling
 from operators.policy import Policy, PolicyError
 from operators.policy_kinds import Key
-from operators.policy_monitor_kinds import KINDS, Reading
+from operators.policy_monitor_kinds import KINDS
+from operators.policy_monitor_place import Reading
 from operators.policy_reading import NAME, check_finite, convert
 from operators.profile import Profile, from_json
 
