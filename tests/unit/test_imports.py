@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 # What each layer of operators/ may import of operators/: itself, and these.
 POLICY = {
-    "policy", "policy_kinds", "policy_monitor_kinds", "policy_monitor_place", "policy_monitors", "policy_reading", "policy_rules",
-    "policy_tiers", "policy_toml", "policy_watched",
+    "policy", "policy_kinds", "policy_monitor_kinds", "policy_monitor_place", "policy_monitors", "policy_reading",
+    "policy_rules", "policy_tiers", "policy_toml", "policy_watched",
 }  # fmt: skip
 BASE = {"control", "events", "metrics", "monitors", "profile", "rows", "rules", "signing", "tables"} | POLICY
 JUDGES = {"drift", "verdict", "release"}
