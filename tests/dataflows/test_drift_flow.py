@@ -1,6 +1,7 @@
 """With every kind of monitor on, the same logs give the same rows, bit by bit, whatever batches and interleaving."""
 
 import json
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -10,7 +11,8 @@ from operators.policy import Policy
 from operators.policy_toml import parse
 from operators.profile import to_json
 from tests.dataflows.making import POLICY, START_MS, STARTED_MS, event, feedback, packed
-from tests.dataflows.running import Ran, exact, run_flow, run_pure
+from tests.dataflows.running import Ran, exact, run_flow, run_pure, tables_of
+from tests.dataflows.test_recovery import run_through_crashes
 from tests.monitored import PROFILE
 from tests.oracle import Log
 
@@ -144,3 +146,11 @@ def test_batch_sizes_do_not_show_in_the_rows(logs: list[Log], wanted: Ran, size:
 def test_any_interleaving_gives_the_same_rows(logs: list[Log], wanted: Ran, seed: int) -> None:
     tables = run_pure(policy(), logs, STARTED_MS, Random(seed), 1 + 7**seed % 300)
     assert exact(tables) == exact(wanted.tables)
+
+
+def test_crashes_do_not_show_in_the_rows(logs: list[Log], wanted: Ran, tmp_path: Path) -> None:
+    random = Random(5)
+    runs = run_through_crashes(policy(), logs, tmp_path, lambda: (random.randint(2, 14), random.randint(20, 80)))
+    assert len(runs) > 3
+    written = [rows for run in runs for rows in run.rows]
+    assert sorted(set(exact(tables_of(written)))) == sorted(set(exact(wanted.tables)))
