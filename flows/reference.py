@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -23,8 +23,11 @@ from operators.drift.binning import Value
 from operators.drift.embedding import fit
 from operators.drift.reference import build
 from operators.events import Event, Feedback, ms_of
-from operators.ingest.decode import Decoder
-from operators.policy import EVENT_FIELDS
+from operators.ingest.decode import UNDECODABLE, Decoder
+from operators.ingest.embeddings import embedding_bins
+from operators.ingest.watched import Reader
+from operators.policy import EVENT_FIELDS, FEEDBACK_FIELDS
+from operators.policy_watched import is_watchable
 from operators.profile import Centroids, Profile
 from operators.window.partial import Floats
 
@@ -33,7 +36,7 @@ FIELDS_MAX = 1_000  # More are most likely names that carry values.
 ITEM_BYTES_MAX = 1 << 20
 Progressed = Callable[[str, int], None]
 Item = TypeVar("Item", Event, Feedback)
-Columns = dict[str, list[Value]]
+Columns = dict[str, Sequence[Value]]
 
 
 class WrongReference(ValueError):
@@ -85,7 +88,7 @@ def profile_of(
     counted.sampled = len(asked) + len(told)
     if not counted.sampled:
         raise WrongReference(f"none of {counted.read} items fits: see --model, --version, --from and --until")
-    columns = _chosen(_event_columns(asked) | _feedback_columns(told), options.fields)
+    columns = _chosen(_columns(asked, told), options.fields)
     centroids = None if options.clusters is None else _centroids(asked, options.clusters)
     try:
         return build(columns, options.bins, centroids), counted
@@ -147,31 +150,26 @@ def _let_go(item: Item) -> Item:
     return item
 
 
-def _event_columns(events: Sequence[Event]) -> Columns:
-    columns: Columns = {field: [getattr(event, field) for event in events] for field in EVENT_FIELDS}
-    columns["prediction"] = [event.prediction for event in events]
-    columns |= _named("features", [event.features or {} for event in events])
-    columns |= _named("metrics", [event.metrics or {} for event in events])
-    flags = sorted({flag for event in events for flag in event.flags or ()})
-    for flag in flags[:FIELDS_MAX]:
-        columns[f"flags.{flag}"] = [float(flag in (event.flags or ())) for event in events]
-    return {name: values for name, values in columns.items() if any(value is not None for value in values)}
-
-
-def _named(kind: str, maps: Sequence[Any]) -> Columns:
-    names = sorted({name for each in maps for name in each})
-    if len(names) > FIELDS_MAX:
-        raise WrongReference(f"{len(names)} different {kind}, allowed are {FIELDS_MAX}: do their names carry values?")
-    return {f"{kind}.{name}": [each.get(name) for each in maps] for name in names}
-
-
-def _feedback_columns(items: Sequence[Feedback]) -> Columns:
+def _columns(events: Sequence[Event], feedback: Sequence[Feedback]) -> Columns:
+    """Return every field that can be watched and has a value, read as the job will read it."""
     columns: Columns = {}
-    for item in sorted(items, key=lambda item: item.kind):
-        if item.value is not None:
-            value = float(item.value) if isinstance(item.value, bool) else item.value
-            columns.setdefault(f"feedback.{item.kind}", []).append(value)
-    return columns
+    reader = Reader(events)
+    for name in (*EVENT_FIELDS, "prediction", *_names(events)):
+        columns[name] = reader.values(name)
+    for name in FEEDBACK_FIELDS:
+        columns[name] = Reader([item for item in feedback if f"feedback.{item.kind}" == name]).values(name)
+    some = {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    return {name: values for name, values in some.items() if is_watchable(name)}
+
+
+def _names(events: Sequence[Event]) -> list[str]:
+    """Return the features, metrics and flags that occur."""
+    features = {f"features.{name}" for event in events for name in event.features or ()}
+    metrics = {f"metrics.{name}" for event in events for name in event.metrics or ()}
+    names = features | metrics | {f"flags.{flag}" for event in events for flag in event.flags or ()}
+    if len(names) > FIELDS_MAX:
+        raise WrongReference(f"{len(names)} different fields, allowed are {FIELDS_MAX}: do their names carry values?")
+    return sorted(names)
 
 
 def _chosen(columns: Columns, fields: Sequence[str]) -> Columns:
@@ -183,22 +181,21 @@ def _chosen(columns: Columns, fields: Sequence[str]) -> Columns:
 
 
 def _centroids(events: Sequence[Event], clusters: int) -> Centroids:
-    """Return the centroids of the embeddings; those of the rarer lengths count as unseen."""
+    """Return the centroids of the embeddings of the most frequent length, and how many of all lie nearest to each."""
     vectors = [_vector(event.embedding) for event in events]
-    lengths = np.bincount([0 if vector is None else len(vector) for vector in vectors], minlength=1)
-    missing, lengths[0] = int(lengths[0]), 0
+    lengths = np.bincount([len(vector) for vector in vectors], minlength=1)
+    lengths[0] = 0
     if not lengths.any():
         raise WrongReference(f"--embedding: none of {len(events)} events has one")
-    same = [vector for vector in vectors if vector is not None and len(vector) == int(lengths.argmax())]
-    fitted = fit(np.stack(same), clusters)
-    unseen = len(events) - missing - len(same)
-    return msgspec.structs.replace(fitted, counts=(*fitted.counts[:-2], missing, unseen))
+    fitted = fit(np.stack([vector for vector in vectors if len(vector) == int(lengths.argmax())]), clusters)
+    bins = embedding_bins(fitted, [event.embedding for event in events])
+    return msgspec.structs.replace(fitted, counts=tuple(np.bincount(bins, minlength=len(fitted.centres) + 2).tolist()))
 
 
-def _vector(raw: msgspec.Raw) -> Floats | None:
-    """Return an embedding, None without one; a broken one is none."""
+def _vector(raw: msgspec.Raw) -> Floats:
+    """Return an embedding, an empty one where there is none or it is broken."""
     try:
         vector = np.array(msgspec.json.decode(raw, type=list[float] | None) or (), float)
-    except msgspec.MsgspecError:
-        return None
-    return vector if len(vector) and np.isfinite(vector).all() else None
+    except UNDECODABLE:
+        return np.zeros(0)
+    return vector if np.isfinite(vector).all() else np.zeros(0)

@@ -96,13 +96,26 @@ def test_only_what_is_asked_for_counts(run: Reference) -> None:
     assert built().fields["features.amount"].rows == 200
 
 
+def test_fields_are_read_as_the_job_will_read_them(run: Reference) -> None:
+    """A failed event's latency of zero is none; what cannot be watched is left out."""
+    items = [event(number, error_type="500", latency_ms=0) for number in range(10)]
+    items += [event(10 + number, latency_ms=number, features={"": 1}) for number in range(10)]
+    judged = [event(number, kind="report", value=1) for number in range(5)]
+    judged += [event(number, kind="judge", value=[None, True][number % 2]) for number in range(6)]
+    done = run("build", written("e.ndjson", items), "--feedback", written("f.ndjson", judged), "--out", "p.json")
+    assert done.exit_code == 0, done.output
+    assert set(built().fields) == {"latency_ms", "feedback.judge"}
+    assert built().fields["latency_ms"].counts[-2:] == (10, 0)
+    assert built().fields["feedback.judge"].counts == (3, 3, 0)
+
+
 def test_embeddings_become_clusters(run: Reference) -> None:
     items = [*requests(300), event(900), event(901, embedding=[1, 2]), event(902, embedding="broken")]
     done = run("build", written("e.ndjson", items), "--out", "p.json", "--embedding", "--clusters", 3)
     assert done.exit_code == 0, done.output
     embedding = built().embedding
     assert embedding is not None
-    assert embedding.counts == (100, 100, 100, 2, 1)
+    assert embedding.counts == (100, 100, 100, 1, 2)
 
 
 def test_a_sample_is_the_same_in_any_order_and_cut(run: Reference) -> None:
