@@ -49,9 +49,10 @@ class PinTable:
     """Keeps per model what the event of the largest revision says; every event says the model's whole pin.
 
     The revision is the fencing token: an event with the same or a smaller one changes nothing, so events may come
-    again, and what a worker says that was thought dead and speaks late is not obeyed. One entry per model is kept. A pin
-    is lifted only by what lifts one (an override, a release, a promotion, a kill): a worker that has begun anew, with an
-    empty recovery folder, knows of no pin, and its alerts must not lift what stands.
+    again, and what a worker says that was thought dead and speaks late is not obeyed. One entry per model is kept.
+
+    A pin is lifted only by what lifts one (an override, a release, a promotion, a kill): a worker that has begun anew,
+    with an empty recovery folder, knows of no pin, and its alerts must not lift what stands.
     """
 
     def __init__(self, standings: Mapping[str, Standing] | None = None) -> None:

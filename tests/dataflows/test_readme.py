@@ -61,8 +61,25 @@ def test_commands_of_the_control_side_are_taken_as_printed(tmp_path: Path) -> No
     assert sent == len(kinds)
 
 
+def test_drift_is_watched_as_the_readme_says(tmp_path: Path) -> None:
+    section = README.partition("## Drift and data contracts")[2].partition("\n## ")[0]
+    events, feedback = blocks("json")
+    (tmp_path / "events.ndjson").write_text(events)
+    (tmp_path / "feedback.ndjson").write_text(feedback)
+    program = str(Path(sys.executable).with_name("rollguard"))
+    (commands,) = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
+    for line in commands.strip().splitlines():
+        run([program, *shlex.split(line, comments=True)[1:]], tmp_path)
+    (monitors,) = re.findall(r"```toml\n(.*?)```", section, flags=re.DOTALL)
+    default = (CHECKOUT / "flows" / "policy.toml").read_text()
+    (tmp_path / "policy.toml").write_text(default + monitors)
+    assert "false alarms" in run([program, "check", "--policy", "policy.toml"], tmp_path)
+    options = ["--feedback", "feedback.ndjson", "--policy", "policy.toml", "--out", "results"]
+    run([program, "replay", "events.ndjson", *options], tmp_path)
+
+
 def test_the_policy_that_the_readme_excerpts_is_the_default_policy() -> None:
-    (excerpt,) = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
+    (excerpt,) = re.findall(r"```toml\n(.*?)```", README.partition("## The policy")[2], flags=re.DOTALL)
     default = (CHECKOUT / "flows" / "policy.toml").read_text()
     for line in excerpt.splitlines():
         setting = line.partition("#")[0].strip().rstrip("[]{} ")

@@ -84,7 +84,7 @@ def commands() -> list[bytes]:
     """A release, an override after the rollback, an alert muted; one of them twice, and one that is none."""
     release = {"type": "release", "model": "search", "candidate": "v2", "baseline": "v1"}
     override = {"type": "override", "model": "search", "version": "v2"}
-    silence = {"type": "silence", "rule": "availability-slo", "until": END_MS}
+    silence = {"type": "silence", "rule": "availability-slo", "until": START_MS + 3_600_000}
     log = [
         release | {"id": "c1", "ts": START_MS + 60_000, "metadata": {"candidate": {"prompt_version": "p2"}}},
         silence | {"id": "c2", "ts": START_MS + 70_000},
