@@ -35,12 +35,41 @@ TABLES = {
     "measure_window": "model != 'end'",
     "feedback": "model != 'end'",
     "verdict": "model != 'end'",
+    "drift": "model != 'end'",
+    "feature_window": "model != 'end'",
     # Of a refused command it is told where it stood.
     "control": "NOT startsWith(rule, 'commands')",
     "dead_letter": "1",
 }
 # Where a message stood is told in other words for a file and for a topic.
 LEFT_OUT = {"inserted_at", "source", "position"}
+
+MONITORS = """
+[drift]
+profile = "profile.json"
+
+[[monitor]]
+name = "inputs"
+kind = "psi"
+on = ["features.amount", "features.card", "latency_ms"]
+slices = ["*", "region"]
+window = "1m"
+
+[[monitor]]
+name = "checked"
+kind = "contract"
+window = "5m"
+
+[[monitor]]
+name = "errors"
+kind = "page_hinkley"
+on = "sli.availability"
+learned_from = 20
+
+[[rule]]
+name = "drift"
+kind = "drift"
+"""
 
 Logs = dict[str, list[list[bytes]]]
 
@@ -55,6 +84,7 @@ def event(random: Random, ts: int, model: str) -> dict[str, Any]:
         "error_type": random.choice([None] * 199 + ["timeout"]),
         "latency_ms": round(random.lognormvariate(5, 1), 3),
         "cost_usd": round(random.random() / 100, 9),
+        "features": {"amount": round(random.lognormvariate(3, 1), 2), "card": random.choice(["visa", "amex", None])},
     }
 
 
@@ -128,8 +158,25 @@ def contents(url: str) -> dict[str, list[str]]:
         client.close()
 
 
+def rollguard(*arguments: str) -> None:
+    command = [sys.executable, "-c", "from flows.cli import main; main()", *arguments]
+    subprocess.run(command, check=True, capture_output=True)
+
+
 @pytest.fixture(scope="module")
-def wanted(logs: Logs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+def policy(logs: Logs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default policy with monitors on, and a profile of the first quarter of an hour."""
+    folder = tmp_path_factory.mktemp("policy")
+    (folder / "first.ndjson").write_bytes(b"\n".join(logs["events"][0][: EVENTS // 4]) + b"\n")
+    fields = [part for name in ("features.amount", "features.card", "latency_ms") for part in ("--field", name)]
+    rollguard("reference", "build", str(folder / "first.ndjson"), *fields, "--out", str(folder / "profile.json"))
+    path = folder / "policy.toml"
+    path.write_text(Path("flows/policy.toml").read_text() + MONITORS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def wanted(logs: Logs, policy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """What a replay writes: each partition is a file."""
     folder = tmp_path_factory.mktemp("replay")
     names: dict[str, list[Path]] = {}
@@ -137,10 +184,10 @@ def wanted(logs: Logs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, li
         names[stream] = [folder / f"{stream}-{index}.ndjson" for index in range(len(partitions))]
         for path, lines in zip(names[stream], partitions, strict=True):
             path.write_bytes(b"\n".join(lines) + b"\n")
-    command = [sys.executable, "-c", "from flows.cli import main; main()", "replay", *map(str, names["events"])]
-    command += [part for path in names["feedback"] for part in ("--feedback", str(path))]
-    command += [part for path in names["commands"] for part in ("--commands", str(path))]
-    subprocess.run([*command, "--out", str(folder / "out")], check=True, capture_output=True)
+    options = [part for path in names["feedback"] for part in ("--feedback", str(path))]
+    options += [part for path in names["commands"] for part in ("--commands", str(path))]
+    options += ["--policy", str(policy), "--out", str(folder / "out")]
+    rollguard("replay", *map(str, names["events"]), *options)
     events = said((folder / "out" / "control.ndjson").read_bytes().splitlines())
     types = [msgspec.json.decode(line, type=ControlEvent).type for line in events]
     assert "rollback" in types
@@ -157,7 +204,9 @@ def send(config: KafkaConfig, topic: str, partitions: Sequence[Sequence[bytes]])
 
 
 @pytest.fixture
-def environment(kafka_config: KafkaConfig, make_topic: MakeTopic, logs: Logs, tmp_path: Path) -> dict[str, str]:
+def environment(
+    kafka_config: KafkaConfig, make_topic: MakeTopic, logs: Logs, policy: Path, tmp_path: Path
+) -> dict[str, str]:
     """Topics that hold the logs, and where the worker finds them."""
     topics = {stream: make_topic(len(logs[stream]), **{"message.timestamp.type": "LogAppendTime"}) for stream in logs}
     for stream, topic in topics.items():
@@ -170,6 +219,7 @@ def environment(kafka_config: KafkaConfig, make_topic: MakeTopic, logs: Logs, tm
         "ROLLGUARD_CONTROL_TOPIC": make_topic(),
         "ROLLGUARD_DEADLETTER_TOPIC": make_topic(),
         "ROLLGUARD_CLICKHOUSE": f"chdb://{tmp_path}/clickhouse",
+        "ROLLGUARD_POLICY": str(policy),
         "RUST_BACKTRACE": "0",
     }
 
@@ -236,10 +286,10 @@ def test_a_second_worker_on_the_same_store_is_refused(environment: dict[str, str
 def test_a_policy_that_keeps_other_counts_is_refused(environment: dict[str, str], tmp_path: Path) -> None:
     with working(tmp_path, environment) as worker:
         finish(worker)
-    policy = tmp_path / "policy.toml"
+    other = tmp_path / "policy.toml"
     default = Path("flows/policy.toml").read_text()
-    policy.write_text(default.replace("versions_max = 100", "versions_max = 99"))
-    with working(tmp_path, environment, "--policy", str(policy)) as worker:
+    other.write_text(default.replace("versions_max = 100", "versions_max = 99"))
+    with working(tmp_path, environment, "--policy", str(other)) as worker:
         assert worker.process.wait(30) == 1
     assert "not those the recovery store was written under" in worker.log.read_text()
 

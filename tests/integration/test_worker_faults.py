@@ -19,13 +19,14 @@ from tests.integration.test_worker import (
     event,
     finish,
     logs,
+    policy,
     wanted,
     written,
 )
 from tests.integration.test_worker_processes import bridge
 from tests.integration.working import working
 
-__all__ = ["bridge", "environment", "logs", "wanted"]  # Fixtures.
+__all__ = ["bridge", "environment", "logs", "policy", "wanted"]  # Fixtures.
 
 
 def test_clickhouse_down_past_the_deadline_stops_the_worker_and_a_restart_is_exact(

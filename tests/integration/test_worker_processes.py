@@ -12,10 +12,10 @@ import pytest
 
 from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.kafka_broker import free_ports
-from tests.integration.test_worker import EVENTS, environment, finish, logs, wanted, written
+from tests.integration.test_worker import EVENTS, environment, finish, logs, policy, wanted, written
 from tests.integration.working import Worker, working
 
-__all__ = ["environment", "logs", "wanted"]  # Fixtures of the one worker serve here too.
+__all__ = ["environment", "logs", "policy", "wanted"]  # Fixtures of the one worker serve here too.
 
 
 @pytest.fixture
