@@ -103,7 +103,8 @@ def worst_first(slices: Sequence[Affected]) -> tuple[Affected, ...]:
 def _harm(evidence: Evidence) -> tuple[float, float]:
     """Return the harm proven and shown, the worst the smallest."""
     if evidence.candidate is not None:
-        return -(evidence.lower or 0.0), -(evidence.value or 0.0)
+        # Bounds lie on a grid: of equal ones the better proven is the worse.
+        return -(evidence.lower or 0.0), -(evidence.log_e or 0.0)
     if evidence.good is not None and evidence.bad is not None:
         n = evidence.good + evidence.bad
         return -float(lower_bound(np.array([evidence.bad]), np.array([n]), ALPHA)[0]), -evidence.bad / max(n, 1)

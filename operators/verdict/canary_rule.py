@@ -162,7 +162,7 @@ class CanaryEvaluator:
     def _result(self, mine: Sequence[int], words: Sequence[Word]) -> Result:
         bad = [index for index in mine if words[index] == "BAD"]
         affected = self._proofs_of(bad)
-        affected.sort(key=lambda each: (-(each.evidence.lower or 0.0), -(each.evidence.value or 0.0), each.slice))
+        affected.sort(key=lambda each: (-(each.evidence.lower or 0.0), -(each.evidence.log_e or 0.0), each.slice))
         whole = {self._of[index].sli: words[index] for index in mine if self._of[index].slice == "*"}
         passed = len(whole) == len(self._slis) and set(whole.values()) == {"OK"} and not bad
         word: Word = "INSUFFICIENT"
