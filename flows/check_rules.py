@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 from rich.table import Table
 
+from operators.policies.reading import span
 from operators.policy import Policy
-from operators.policy_reading import span
 from operators.rules import Absence, AnyRule, BurnRate, Canary, DriftRule, Grain, MeasureRule, Threshold
 from operators.verdict.canary import levels
 from operators.verdict.canary_rule import ACTING

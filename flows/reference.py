@@ -26,8 +26,8 @@ from operators.events import Event, Feedback, ms_of
 from operators.ingest.decode import UNDECODABLE, Decoder
 from operators.ingest.embeddings import embedding_bins
 from operators.ingest.watched import Reader
+from operators.policies.watched import is_watchable
 from operators.policy import EVENT_FIELDS, FEEDBACK_FIELDS
-from operators.policy_watched import is_watchable
 from operators.profile import Centroids, Profile
 from operators.window.partial import Floats
 

@@ -27,8 +27,8 @@ import msgspec
 from operators.connectors.clickhouse_address import Address
 from operators.connectors.kafka_config import KafkaConfig, librdkafka_settings
 from operators.ingest.commands import Credentials
+from operators.policies.toml import parse, profiles_named
 from operators.policy import Policy, PolicyError
-from operators.policy_toml import parse, profiles_named
 
 DATA = Path("rollguard-data")
 HERE = Path(__file__).resolve().parent

@@ -1,4 +1,4 @@
-"""The policy: everything that changes results, as typed values. `policy_toml.parse` makes and checks one."""
+"""The policy: everything that changes results, as typed values. `policies.toml.parse` makes and checks one."""
 
 import re
 from typing import Annotated, Literal

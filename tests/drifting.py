@@ -11,8 +11,8 @@ from operators.drift.drifted import Drift, Monitored
 from operators.drift.reference import build
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition, shard_of
+from operators.policies.toml import parse
 from operators.policy import Policy
-from operators.policy_toml import parse
 from operators.profile import Profile, to_json
 from operators.release.judge import Judge, Judged
 from operators.window.panes import Closed, Panes

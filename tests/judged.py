@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from operators.control import Severity
+from operators.policies.toml import parse
 from operators.policy import Policy
-from operators.policy_toml import parse
 from operators.rules import BurnRate, Tier
 from operators.verdict.counts import PaneCounts
 from operators.verdict.verdicts import Evaluator, Verdict

@@ -10,8 +10,8 @@ import numpy as np
 from operators.control import Ack, ControlEvent, Details, Override, Release, Silence
 from operators.guard import dumps, loads
 from operators.ingest.partition import Partition
+from operators.policies.toml import parse
 from operators.policy import Policy
-from operators.policy_toml import parse
 from operators.release.judge import Judge, State
 from operators.release.trial import Trial
 from operators.verdict.verdicts import Verdict

@@ -14,7 +14,7 @@ from operators.connectors.control_file import append_to_file
 from operators.connectors.control_topic import send_to_topic
 from operators.control import AnyCommand
 from operators.events import TEXT_MAX, ms_of
-from operators.policy_reading import Duration
+from operators.policies.reading import Duration
 from operators.signing import signed
 
 ARMS = {"candidate", "baseline"}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
-from operators.policy_toml import parse
+from operators.policies.toml import parse
 from operators.rules import BurnRate, Threshold
 from operators.verdict.burn_rate import BurnRateEvaluator
 from operators.verdict.threshold import ThresholdEvaluator

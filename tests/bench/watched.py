@@ -7,8 +7,8 @@ from pathlib import Path
 
 from flows import settings
 from operators.drift.reference import build
+from operators.policies.toml import parse
 from operators.policy import Policy
-from operators.policy_toml import parse
 from operators.profile import to_json
 from tests.bench.flows import decode_alone, whole_job
 from tests.bench.generate import lines, named, value, write

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from operators.control import ControlEvent
-from operators.policy_toml import parse
+from operators.policies.toml import parse
 from tests.dataflows.making import STARTED_MS
 from tests.dataflows.running import exact, run_flow, run_pure, tables_of
 from tests.dataflows.test_recovery import run_through_crashes

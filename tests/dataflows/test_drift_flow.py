@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from operators.policies.toml import parse
 from operators.policy import Policy
-from operators.policy_toml import parse
 from operators.profile import to_json
 from tests.dataflows.making import POLICY, START_MS, STARTED_MS, event, feedback, packed
 from tests.dataflows.running import Ran, exact, run_flow, run_pure, tables_of

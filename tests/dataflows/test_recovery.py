@@ -17,8 +17,8 @@ from operators.connectors.source import Input, MonitorSource, Watch
 from operators.connectors.stop import Stop
 from operators.control import ControlEvent
 from operators.ingest.messages import Messages
+from operators.policies.toml import parse
 from operators.policy import Policy
-from operators.policy_toml import parse
 from operators.rows import Rows
 from tests.dataflows.making import POLICY, STARTED_MS, log
 from tests.dataflows.running import MemoryReader, exact, run_flow, tables_of

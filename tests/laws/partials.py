@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from operators.ingest.partition import Partition
-from operators.policy_toml import parse
+from operators.policies.toml import parse
 from operators.window.panes import ShardInput
 from operators.window.partial import LIMB_BITS, Partial, cell_rows, feature_rows
 from tests.dataflows.making import POLICY, received

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from operators.policy_reading import Duration
-from operators.policy_tiers import TierTable, tiers_of
+from operators.policies.reading import Duration
+from operators.policies.tiers import TierTable, tiers_of
 from operators.rules import BurnRate
 from operators.verdict.burn_rate import BurnRateEvaluator
 from tests.judged import D, H, Watch, policy

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from operators.control import ControlEvent
+from operators.policies.toml import parse
 from operators.policy import Policy
-from operators.policy_toml import parse
 from tests.dataflows.making import STARTED_MS
 from tests.dataflows.running import run_flow
 from tests.oracle import Log

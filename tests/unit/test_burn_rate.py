@@ -2,7 +2,7 @@
 
 import pytest
 
-from operators.policy_toml import parse
+from operators.policies.toml import parse
 from operators.rules import BurnRate
 from operators.verdict.burn_rate import BurnRateEvaluator
 from tests.judged import POLICY, H, M, Watch, sre

@@ -8,7 +8,7 @@ import pytest
 from operators.control import Refusal, Release
 from operators.ingest.commands import SEEN_MAX, Credentials, Seen
 from operators.ingest.partition import SHARDS, Partition, shard_of
-from operators.policy_toml import parse
+from operators.policies.toml import parse
 from operators.signing import sign
 from operators.window.panes import Closed, Panes
 from operators.window.watermark import NEVER

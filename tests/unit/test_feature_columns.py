@@ -15,8 +15,8 @@ from operators.drift.embedding import nearest
 from operators.ingest.partition import Partition
 from operators.ingest.sampling import places
 from operators.monitors import Sampling, Watched
+from operators.policies.toml import parse
 from operators.policy import Policy
-from operators.policy_toml import parse
 from operators.window.partial import LIMB_BITS, Z_MAX, Partial, feature_rows, merge
 from tests.dataflows.making import POLICY, received
 from tests.monitored import FILES, MONITORS

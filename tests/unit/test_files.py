@@ -14,7 +14,7 @@ from operators.connectors.stop import Stop
 from operators.ingest.decode import Reject
 from operators.ingest.item_rows import dead_letter_rows, letters_of
 from operators.ingest.partition import Partition
-from operators.policy_toml import parse
+from operators.policies.toml import parse
 from tests.dataflows.making import POLICY, START_MS, STARTED_MS, received
 
 LIMIT = 1_000

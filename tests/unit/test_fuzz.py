@@ -8,7 +8,7 @@ import pytest
 from operators.connectors.arrow import to_arrow
 from operators.ingest.item_rows import dead_letter_rows, feedback_rows
 from operators.ingest.partition import Partition
-from operators.policy_toml import parse
+from operators.policies.toml import parse
 from operators.window.packing import pack, unpack
 from operators.window.pane_rows import pane_rows
 from operators.window.panes import Closed, Panes

@@ -17,8 +17,8 @@ from flows import settings
 from flows.worker import Options
 from infra.kafka.broker import TOPICS
 from operators.connectors.kafka_config import PREFIX
+from operators.policies.toml import parse
 from operators.policy import PolicyError
-from operators.policy_toml import parse
 from tests.unit.infra_files import (
     CLUSTER,
     COMPOSE,

@@ -7,7 +7,7 @@ from math import isnan
 from operators.events import Feedback
 from operators.ingest.decode import Reject
 from operators.ingest.item_rows import dead_letter_rows, feedback_rows
-from operators.policy_toml import parse
+from operators.policies.toml import parse
 from tests.dataflows.making import POLICY
 from tests.dataflows.running import expand
 

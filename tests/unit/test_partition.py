@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from operators.ingest.partition import SHARDS, Partition, TooManyRejects, shard_of
-from operators.policy_toml import parse
+from operators.policies.toml import parse
 from operators.window.partial import MAX, N
 from tests.dataflows.making import POLICY, START_MS, received
 

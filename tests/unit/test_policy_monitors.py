@@ -12,8 +12,8 @@ from operators.drift import adwin, finding, page_hinkley, shift, sigma, standard
 from operators.drift.embedding import fit
 from operators.drift.reference import build
 from operators.monitors import Adwin, Contract, PageHinkley, Psi, Sampling, Sigma
+from operators.policies.toml import parse, profiles_named
 from operators.policy import Policy, PolicyError
-from operators.policy_toml import parse, profiles_named
 from operators.profile import to_json
 from operators.rules import DriftRule
 from tests.judged import POLICY

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from operators.policies.toml import parse
 from operators.policy import Commands, PolicyError, Releases
-from operators.policy_toml import parse
 from operators.rules import Absence, BurnRate, Canary, MeasureRule, Threshold, Tier
 from tests.judged import POLICY, D, H, M
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.policy_toml import parse
+from operators.policies.toml import parse
 from operators.window.packing import pack, unpack
 from operators.window.panes import Ask, Closed, Panes, Recall, ShardInput
 from operators.window.partial import unwatched

@@ -10,7 +10,7 @@ import typer
 
 from flows import cli, settings, sql
 from operators.connectors.migrations import migrate
-from operators.policy_kinds import KINDS, RUNBOOKS
+from operators.policies.kinds import KINDS, RUNBOOKS
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.name: path.read_text() for path in sorted((ROOT / RUNBOOKS).glob("*.md"))}

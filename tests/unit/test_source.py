@@ -6,7 +6,7 @@ from collections.abc import Callable
 from operators.connectors.source import CATCH_UP, Input, Item, MonitorSource, Watch
 from operators.connectors.stop import Stop
 from operators.ingest.messages import NOTHING, Messages
-from operators.policy_toml import parse
+from operators.policies.toml import parse
 from operators.window.panes import ShardInput
 from tests.dataflows.making import POLICY, received
 from tests.laws.partials import ANCHOR_MS, message

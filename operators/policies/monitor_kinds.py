@@ -7,9 +7,9 @@ from msgspec import Meta
 
 from operators.events import Id
 from operators.monitors import Adwin, AnyMonitor, Contract, Monitor, PageHinkley, Psi, Reference, Sigma
-from operators.policy_kinds import Inner
-from operators.policy_monitor_place import EVERY, On, Reading
-from operators.policy_reading import Duration, Name
+from operators.policies.kinds import Inner
+from operators.policies.monitor_place import EVERY, On, Reading
+from operators.policies.reading import Duration, Name
 from operators.profile import EMBEDDING
 
 HOUR = Duration("1h")

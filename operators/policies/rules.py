@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from operators.policies.kinds import KINDS, Key
+from operators.policies.reading import NAME, SPAN_MS_MAX, Duration, check_finite, convert
 from operators.policy import Policy, PolicyError, Releases
-from operators.policy_kinds import KINDS, Key
-from operators.policy_reading import NAME, SPAN_MS_MAX, Duration, check_finite, convert
 from operators.rules import AnyRule
 
 

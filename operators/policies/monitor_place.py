@@ -6,9 +6,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from operators.monitors import Reference
-from operators.policy_kinds import Key
-from operators.policy_reading import UNITS_MS, Duration
-from operators.policy_watched import FIELDS_ALLOWED, is_watchable
+from operators.policies.kinds import Key
+from operators.policies.reading import UNITS_MS, Duration
+from operators.policies.watched import FIELDS_ALLOWED, is_watchable
 from operators.profile import EMBEDDING, Field, Profile
 
 EVERY = "*"  # All fields of the profile.

@@ -8,6 +8,10 @@ from typing import Any
 
 import msgspec
 
+from operators.policies.monitors import DriftTable, Profiles, monitors_of, paths_of
+from operators.policies.reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, convert
+from operators.policies.rules import ReleaseTable, rules_of
+from operators.policies.watched import watched_by
 from operators.policy import (
     EVENT_FIELDS,
     FEEDBACK_FIELDS,
@@ -21,10 +25,6 @@ from operators.policy import (
     Window,
     is_field,
 )
-from operators.policy_monitors import DriftTable, Profiles, monitors_of, paths_of
-from operators.policy_reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, convert
-from operators.policy_rules import ReleaseTable, rules_of
-from operators.policy_watched import watched_by
 
 FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *FEEDBACK_FIELDS))
 # Decimal digits kept of each measure: sums are integers, so that they do not depend on the order of adding.

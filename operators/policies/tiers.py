@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Meta
 
 from operators.control import Severity
+from operators.policies.reading import Duration, span
 from operators.policy import PolicyError
-from operators.policy_reading import Duration, span
 from operators.rules import Tier
 
 

@@ -12,11 +12,11 @@ from msgspec import Meta
 
 from operators.events import Id
 from operators.monitors import AnyMonitor, Sampling
+from operators.policies.kinds import Key
+from operators.policies.monitor_kinds import KINDS
+from operators.policies.monitor_place import Reading
+from operators.policies.reading import NAME, check_finite, convert
 from operators.policy import Policy, PolicyError
-from operators.policy_kinds import Key
-from operators.policy_monitor_kinds import KINDS
-from operators.policy_monitor_place import Reading
-from operators.policy_reading import NAME, check_finite, convert
 from operators.profile import Profile, from_json
 
 MONITORS_MAX = 1_000

@@ -6,9 +6,9 @@ import msgspec
 from msgspec import Meta
 
 from operators.control import Severity
+from operators.policies.reading import SPAN_MS_MAX, Duration, Name, span
+from operators.policies.tiers import TierTable, tiers_of
 from operators.policy import Policy, PolicyError, Positive
-from operators.policy_reading import SPAN_MS_MAX, Duration, Name, span
-from operators.policy_tiers import TierTable, tiers_of
 from operators.rules import (
     Absence,
     Action,
