@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 import msgspec
+from bytewax.dataflow import Dataflow
 from bytewax.run import cli_main
 
 from flows import monitor, settings
@@ -99,6 +100,30 @@ def run(
     recorder = Recorder(inputs, policy, out / DEAD_LETTERS, metrics)
     summary = recorder.summary
     began = time.monotonic()
+    with _own(out, claim):
+        log.info("replay begins", extra={"fields": {"inputs": [each.name for each in inputs], "policy": policy.hash}})
+        migrate(settings.embedded(out), settings.migrations())
+        flow = _flow(inputs, policy, out, stop, metrics, recorder, watch)
+        cli_main(flow, epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
+        summary.seconds = round(time.monotonic() - began, 3)
+        summary.complete = not stop.requested
+        recorder.write(out)
+        log.info("replay ended", extra={"fields": msgspec.to_builtins(summary)})
+    if stop.error is not None:
+        raise stop.error
+    return summary
+
+
+def _flow(
+    inputs: Sequence[Input],
+    policy: Policy,
+    out: Path,
+    stop: Stop,
+    metrics: Metrics,
+    recorder: Recorder,
+    watch: Observe,
+) -> Dataflow:
+    """Return the dataflow from these inputs to the files and the store below `out`."""
 
     def observe(name: str, batch: Batch) -> None:
         recorder.take(name, batch)
@@ -108,31 +133,20 @@ def run(
         recorder.say(event)
         return [msgspec.json.encode(event)]
 
-    with _own(out, claim):
-        log.info("replay begins", extra={"fields": {"inputs": [each.name for each in inputs], "policy": policy.hash}})
-        url = settings.embedded(out)
-        migrate(url, settings.migrations())
-        (out / DEAD_LETTERS).touch()
-        (out / CONTROL).touch()
-        source = MonitorSource(
-            inputs,
-            policy,
-            stop=stop,
-            watch=Watch(batch=observe, epoch_ended=lambda name, seconds: metrics.add("epoch_seconds", seconds, name)),
-        )
-        sink = ClickHouseSink(url, recorder.refuse, observe=recorder.stored, fail=stop.fail, retry=RETRY)
-        letters = LineFile(out / DEAD_LETTERS, letters_of, stop)
-        # A gateway that follows the file should not have to wait for an epoch to end.
-        control = LineFile[ControlEvent](out / CONTROL, said, stop, at_once=True)
-        flow = monitor.build(policy, source, sink, letters, control, metrics)
-        cli_main(flow, epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
-        summary.seconds = round(time.monotonic() - began, 3)
-        summary.complete = not stop.requested
-        recorder.write(out)
-        log.info("replay ended", extra={"fields": msgspec.to_builtins(summary)})
-    if stop.error is not None:
-        raise stop.error
-    return summary
+    for name in (DEAD_LETTERS, CONTROL):
+        (out / name).touch()
+    source = MonitorSource(
+        inputs,
+        policy,
+        stop=stop,
+        watch=Watch(batch=observe, epoch_ended=lambda name, seconds: metrics.add("epoch_seconds", seconds, name)),
+    )
+    store = settings.embedded(out)
+    sink = ClickHouseSink(store, recorder.refuse, observe=recorder.stored, fail=stop.fail, retry=RETRY)
+    letters = LineFile(out / DEAD_LETTERS, letters_of, stop)
+    # A gateway that follows the file should not have to wait for an epoch to end.
+    control = LineFile[ControlEvent](out / CONTROL, said, stop, at_once=True)
+    return monitor.build(policy, source, sink, letters, control, metrics)
 
 
 @contextmanager

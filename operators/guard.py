@@ -115,6 +115,9 @@ class _JudgeLogic(StatefulBatchLogic[Moved, Judged, bytes | None]):
                 self._metrics.add("verdicts", 1, verdict.word)
             for event in judged.events:
                 self._metrics.add("control_events", 1, event.type)
+            for drift in judged.drift.drifts:
+                if drift.word == "BAD":
+                    self._metrics.add("drift", 1, drift.monitor)
         return out, StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> bytes | None:
