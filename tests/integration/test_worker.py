@@ -21,7 +21,7 @@ from tests.integration.kafka_broker import TestBroker
 from tests.integration.reading import opened, read_all
 from tests.integration.working import Worker, working
 
-EVENTS = 250_000 if os.environ.get("ROLLGUARD_PROVE") == "1" else 30_000  # In each of four partitions.
+EVENTS = 250_000 if os.environ.get("ROLLGUARD_PROVE") == "1" else 20_000  # In each of four partitions.
 PARTITIONS = 4
 INPUTS = 2 * PARTITIONS + 1  # Events, feedback, commands.
 START_MS = 1_760_000_000_000
