@@ -36,7 +36,7 @@ HALF_LIFE = 60.0  # Blocks.
 RELAPSE = 0.05  # Under no harm a few releases in a hundred prove once more than they need to.
 LEAPS = (3.0, 10.0)  # Odds ratios.
 SHORT = 0.4  # Of the half-life.
-WEIGHTS = np.array([0.45, 0.35, 0.1, 0.1])  # Of the long memory, the short one, and each leap.
+WEIGHTS = (0.45, 0.35, 0.1, 0.1)  # Of the long memory, the short one, and each leap.
 NONE = -1  # A pane number that stands for none.
 WORSE, NOT_WORSE = 0, 1
 # Differences of ratios at which the confidence sequence is read, each with both signs: 0.001 resolves what a good
@@ -230,7 +230,9 @@ def _mean(learned: Floats, more: Floats) -> Floats:
     """Return the logarithm of the weighted mean of e^learned (K,) and e^more (K, 3)."""
     every = np.column_stack((learned, more))
     high = every.max(axis=1, keepdims=True)
-    mean: Floats = high[:, 0] + np.log(np.exp(every - high) @ WEIGHTS)
+    # Column by column: the last bits of a matrix product depend on how many rows there are.
+    parts = np.exp(every - high)
+    mean: Floats = high[:, 0] + np.log(sum(parts[:, index] * weight for index, weight in enumerate(WEIGHTS)))
     return mean
 
 
