@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from operators.drift.drifted import Drift, FieldCounts, Monitored
 from operators.monitors import Watched
 from operators.rows import Column, Ragged, Rows
-from operators.window.slots import Reported
+from operators.window.slots import series_columns
 
 
 def drift_rows(monitored: Monitored, policy: str) -> list[Rows]:
@@ -25,7 +24,7 @@ def drift_rows(monitored: Monitored, policy: str) -> list[Rows]:
 
 def _drifts(drifts: Sequence[Drift], policy: str) -> Rows:
     columns: dict[str, Column] = {
-        **_series([drift.series for drift in drifts]),
+        **series_columns([drift.series for drift in drifts]),
         "monitor": [drift.monitor for drift in drifts],
         "field": [drift.field for drift in drifts],
         "window_start": [drift.start for drift in drifts],
@@ -56,7 +55,7 @@ def _windows(window: FieldCounts) -> Rows:
     return Rows(
         table="feature_window",
         columns={
-            **_series(window.names),
+            **series_columns(window.names),
             "field": [window.watched.name] * rows,
             "profile": [window.watched.profile] * rows,
             "window_start": np.full(rows, window.start),
@@ -117,12 +116,3 @@ def _range(low: float | None, high: float | None) -> str:
     if low is None:
         return "any" if high is None else f"< {high:g}"
     return f">= {low:g}" if high is None else f"{low:g} .. {high:g}"
-
-
-def _series(names: Sequence[Reported]) -> dict[str, Any]:
-    return {
-        "model": [name.model for name in names],
-        "version": [name.version for name in names],
-        "slice": [name.text for name in names],
-        "dims": [name.dims for name in names],
-    }

@@ -21,11 +21,9 @@ from operators.window.partial import (
     Ints,
     Partial,
     feature_rows,
-    order_by,
-    runs_of,
     sum_by_key,
 )
-from operators.window.slots import Slots
+from operators.window.slots import Slots, rollup
 
 OFFENDERS_MAX = 5  # Of a window, slot, field and reason.
 
@@ -48,17 +46,13 @@ class Rolled(msgspec.Struct, frozen=True, kw_only=True):
 def roll_up(part: Partial, slots: Slots) -> Rolled:
     """Add the finest series of a pane up to every monitored slice; new series get slots."""
     parents = slots.parents(part.series)[part.which]
-    flat = parents.ravel()
-    order = order_by(flat)
-    ordered = flat[order]
-    starts = np.flatnonzero(runs_of(ordered))
-    source = order // parents.shape[1]
+    slots_of, starts, source = rollup(parents)
     offenders = [(slot, each) for row, each in part.offenders for slot in parents[row].tolist()]
     rows, bins, n = feature_rows(part)
     keys = (parents[rows] * max(part.bins, 1) + bins[:, None]).ravel()
     keys, totals = sum_by_key(keys, np.repeat(n, parents.shape[1]))
     return Rolled(
-        slots=ordered[starts],
+        slots=slots_of,
         slis=np.add.reduceat(part.slis[source], starts, axis=0),
         sums=np.add.reduceat(part.sums[source], starts, axis=0),
         moments=np.add.reduceat(part.moments[source], starts, axis=0),

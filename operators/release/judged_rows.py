@@ -10,6 +10,7 @@ from operators.policy import Policy
 from operators.release.judge import Judged
 from operators.rows import Rows
 from operators.verdict.verdicts import Verdict
+from operators.window.slots import series_columns
 
 
 def judged_rows(judged: Judged, policy: Policy) -> list[Rows]:
@@ -28,10 +29,7 @@ def _verdict_rows(verdicts: Sequence[Verdict], policy: Policy) -> Rows:
     return Rows(
         table="verdict",
         columns={
-            "model": [verdict.series.model for verdict in verdicts],
-            "version": [verdict.series.version for verdict in verdicts],
-            "slice": [verdict.series.text for verdict in verdicts],
-            "dims": [verdict.series.dims for verdict in verdicts],
+            **series_columns([verdict.series for verdict in verdicts]),
             "rule": [verdict.rule for verdict in verdicts],
             "sli": [each.sli or "" for each in evidence],
             "at": [(verdict.pane + 1) * policy.pane_ms for verdict in verdicts],

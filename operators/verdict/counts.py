@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 
 from operators.rules import Grain
-from operators.window.partial import Ints, Partial, Series, order_by, runs_of
-from operators.window.slots import Reported, Slots
+from operators.window.partial import Ints, Partial, Series
+from operators.window.slots import Reported, Slots, rollup
 
 ALL_VERSIONS = "*"
 
@@ -50,16 +50,12 @@ class Roster:
             return PaneCounts(pane=pane, slots=none, events=none, slis=np.zeros((0, self.slis, 3), np.int64))
         together = [Series(name.model, ALL_VERSIONS, name.values) for name in part.series]
         parents = np.hstack([self.slots.parents(part.series), self.slots.parents(together, self.together)])[part.which]
-        flat = parents.ravel()
-        order = order_by(flat)
-        ordered = flat[order]
-        starts = np.flatnonzero(runs_of(ordered))
-        source = order // parents.shape[1]
+        slots, starts, source = rollup(parents)
         # Every request has an outcome, feedback has none.
         requests = np.bincount(part.outcomes[:, 0], weights=part.outcomes[:, 2], minlength=part.rows).astype(np.int64)
         return PaneCounts(
             pane=pane,
-            slots=ordered[starts],
+            slots=slots,
             events=np.add.reduceat(requests[source], starts),
             slis=np.add.reduceat(part.slis[source], starts, axis=0),
         )

@@ -14,9 +14,9 @@ import numpy as np
 
 from operators.verdict.counts import PaneCounts
 from operators.window.partial import BAD, GOOD, Ints
+from operators.window.watermark import NEVER
 
 HOPS = 60
-NEVER = -(2**62)
 
 
 def hop_panes(panes: int) -> int:

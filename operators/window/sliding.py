@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from operators.policy import Policy, Window
 from operators.window.histogram import CODE_MAX, CODE_MIN
 from operators.window.paged import PagedHistograms
-from operators.window.partial import Floats, Ints, Partial, cell_rows, order_by, runs_of, sum_by_key
-from operators.window.slots import Reported, Slots
+from operators.window.partial import Floats, Ints, Partial, cell_rows, sum_by_key
+from operators.window.slots import Reported, Slots, rollup
 
 CODES = CODE_MAX - CODE_MIN + 1
 
@@ -61,14 +61,10 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
 def roll_up(part: Partial, slots: Slots) -> Hop:
     """Add the finest series of a hop up to every reported slice; each row of `part` is another series."""
     parents = slots.parents(part.series)[part.which]
-    flat = parents.ravel()
-    order = order_by(flat)
-    ordered = flat[order]
-    starts = np.flatnonzero(runs_of(ordered))
-    source = order // parents.shape[1]
+    slots_of, starts, source = rollup(parents)
     cells = _roll_up_cells(part, parents, slots)
     return Hop(
-        slots=ordered[starts],
+        slots=slots_of,
         events=np.add.reduceat(part.events[source], starts),
         slis=np.add.reduceat(part.slis[source], starts, axis=0),
         sums=np.add.reduceat(part.sums[source], starts, axis=0),

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from operators.window.partial import Ints, Series
+from operators.window.partial import Ints, Series, order_by, runs_of
 
 ESCAPES = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\="})
 
@@ -36,6 +36,36 @@ def described(dimensions: tuple[str, ...], values: tuple[str, ...]) -> tuple[str
     """Return the text of a slice, and its dimension -> value."""
     dims = dict(zip(dimensions, values, strict=True))
     return slice_text(tuple(dims.items())), dims
+
+
+def series_columns(names: Sequence[Reported]) -> dict[str, list[Any]]:
+    """Return the series columns of a table (`operators/tables.py: SERIES`), a row per name."""
+    return {
+        "model": [name.model for name in names],
+        "version": [name.version for name in names],
+        "slice": [name.text for name in names],
+        "dims": [name.dims for name in names],
+    }
+
+
+class Rollup(NamedTuple):
+    """How rows add up to slots: `slots` (W,), each once and rising; those of one begin at `starts` (W,) of `source`.
+
+    `source` are row numbers, each as often as the row has slots: `np.add.reduceat(x[source], starts, axis=0)`.
+    """
+
+    slots: Ints
+    starts: Ints
+    source: Ints
+
+
+def rollup(parents: Ints) -> Rollup:
+    """Return how rows add up to the slots that each counts into, `parents` (rows, grains)."""
+    flat = parents.ravel()
+    order = order_by(flat)
+    ordered = flat[order]
+    starts = np.flatnonzero(runs_of(ordered))
+    return Rollup(slots=ordered[starts], starts=starts, source=order // parents.shape[1])
 
 
 class Slots:

@@ -11,6 +11,7 @@ from operators.rows import Coded, Column, Rows
 from operators.window.pane_rows import means
 from operators.window.partial import BAD, GOOD, MAX, Floats, Ints, N
 from operators.window.sliding import WindowCounts
+from operators.window.slots import series_columns
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 SeriesColumns = Mapping[str, Sequence[Any]]  # What the series columns hold, by name of the column.
@@ -19,12 +20,7 @@ Z = NormalDist().inv_cdf(0.975)  # Bounds of the middle 95 %.
 
 def window_rows(counts: WindowCounts, policy: Policy) -> list[Rows]:
     """Return the rows of one window; a series without values of a name gets none of it."""
-    series: dict[str, list[Any]] = {
-        "model": [name.model for name in counts.names],
-        "version": [name.version for name in counts.names],
-        "slice": [name.text for name in counts.names],
-        "dims": [name.dims for name in counts.names],
-    }
+    series = series_columns(counts.names)
     rows = (_sli_rows(counts, series, policy), _measure_rows(counts, series, policy))
     return [some for some in rows if len(some)]
 
