@@ -146,6 +146,10 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
 class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What rollguard says. `slices` are worst first; `pin` is the version that traffic must go to, None if any may.
 
+    `barred` are all versions of the model that must get no traffic because they were withdrawn, whatever is pinned.
+    `lifts` says that with this event `version` may serve again, and that a pin which the event does not name has ended;
+    an event that does not lift ends neither. None: said by an older worker, of which readers go by type and rule.
+
     `revision` grows by one per model, from the time of the first: a reader that has seen a larger one must not act on a
     smaller one. `onset` is
     when the harm began, as far as the counts can tell; `detected`, `applied` and `recovered` when it was seen, when the
@@ -163,6 +167,8 @@ class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     policy: str
     state: State = "firing"
     pin: str | None = None
+    barred: tuple[str, ...] = ()
+    lifts: bool | None = None
     reason: str = ""
     slices: tuple[Affected, ...] = ()
     evidence: Evidence = Evidence()

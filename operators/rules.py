@@ -10,6 +10,8 @@ Action = Literal["alert", "hold", "throttle", "rollback", "kill"]
 Scope = Literal["version", "model"]
 Statistic = Literal["mean", "p50", "p90", "p95", "p99", "per_1k"]
 Fallback = Literal["hold", "kill"]
+# Names under which rollguard itself speaks; of older workers gateways read what lifts a pin by them.
+RESERVED = ("release", "override", "traffic-split", "commands")
 Grain = tuple[int, ...]  # A reported slice as indices into the policy's dimensions; () is `*`.
 
 

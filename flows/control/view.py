@@ -117,12 +117,13 @@ def plain(text: str) -> str:
 
 def print_pins(console: Console, standings: Mapping[str, Standing]) -> None:
     """Print a table of what holds for each model."""
-    table = Table("model", "pin", "killed", "throttled", "since", "event", "revision")
+    table = Table("model", "pin", "killed", "barred", "throttled", "since", "event", "revision")
     for model, each in sorted(standings.items()):
         cells = (
             model,
             each.pin or "-",
             ", ".join(each.killed) or "-",
+            ", ".join(each.barred) or "-",
             ", ".join(each.throttled) or "-",
             clock(each.ts),
             each.type,

@@ -12,7 +12,7 @@ from msgspec import Meta
 from operators.policies.kinds import KINDS, Key
 from operators.policies.reading import NAME, SPAN_MS_MAX, Duration, check_finite, convert
 from operators.policy import Policy, PolicyError, Releases
-from operators.rules import AnyRule
+from operators.rules import RESERVED, AnyRule
 
 
 class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -42,6 +42,8 @@ def rules_of(tables: list[dict[str, Any]], policy: Policy) -> tuple[AnyRule, ...
     for index, raw in enumerate(tables):
         name = raw.get("name")
         good = isinstance(name, str) and re.fullmatch(NAME, name)
+        if name in RESERVED:
+            raise PolicyError(f"rule[{index}].name", name, "is one of rollguard's own: name the rule otherwise")
         if good and any(name == rule.name for rule in rules):
             raise PolicyError(f"rule[{index}].name", name, "is named twice")
         rules.append(_rule(Key(f"rule.{name}" if good else f"rule[{index}]", raw, policy)))

@@ -38,7 +38,7 @@ def _override(model: Model, at: At, command: Override) -> list[ControlEvent]:
     if model.speaker.pin not in (None, command.version):
         # While traffic is held on one version no other runs.
         reason += f"; {lift(model, 'this')}"
-    return [model.say("alert", at, command.version, "override", "info", trial, reason=reason)]
+    return [model.say("alert", at, command.version, "override", "info", trial, reason=reason, lifts=True)]
 
 
 def _revoke(model: Model, at: At, command: Override) -> list[ControlEvent]:

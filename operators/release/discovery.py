@@ -118,14 +118,14 @@ def declare(model: Model, at: At, release: Release) -> list[ControlEvent]:
         reasons.append(lift(model, f"the release of {release.candidate}"))
     if not reasons:
         return []
-    return [model.say("alert", at, release.candidate, "release", "info", trial, reason="; ".join(reasons))]
+    said = "; ".join(reasons)
+    return [model.say("alert", at, release.candidate, "release", "info", trial, reason=said, lifts=True)]
 
 
 def lift(model: Model, what: str) -> str:
-    """Let traffic go anywhere; return what is said of it."""
+    """Let traffic go to all versions but the withdrawn; return what is said of it."""
     pin, model.speaker.pin = model.speaker.pin, None
-    freed = sorted(name for name, trial in model.trials.items() if trial.withdrawn)
-    rest = f"; nothing but the gateway's own shares keeps traffic from {', '.join(freed)} now" if freed else ""
+    rest = f"; withdrawn all the same: {', '.join(model.barred)}" if model.barred else ""
     return f"{what} lifts the pin on {pin}{rest}"
 
 

@@ -72,6 +72,11 @@ class Model(msgspec.Struct, kw_only=True):
         """Whether time may pass without a trace while nothing comes in."""
         return not any(trial.phase in ("rolled_back", "verifying") for trial in self.trials.values())
 
+    @property
+    def barred(self) -> tuple[str, ...]:
+        """The versions that were withdrawn, and that nobody has let serve again since."""
+        return tuple(sorted(name for name, trial in self.trials.items() if trial.withdrawn))
+
     def say(
         self,
         kind: ControlType,
@@ -82,7 +87,7 @@ class Model(msgspec.Struct, kw_only=True):
         trial: Trial | None = None,
         **fields: object,
     ) -> ControlEvent:
-        """Say something; alerts may be muted, nothing else ever is."""
+        """Say something; alerts may be muted, nothing else ever is. With `lifts` the version may serve again."""
         muted = kind == "alert" and self.alerts.is_muted(rule, at.ts)
         return self.speaker.say(
             kind,
@@ -93,7 +98,7 @@ class Model(msgspec.Struct, kw_only=True):
             rule=rule,
             severity=severity,
             silenced=muted,
-            **fields,
+            **{"lifts": kind == "promote", "barred": self.barred, **fields},
         )
 
     def move(self, trial: Trial, signal: Signal) -> ControlType:

@@ -9,14 +9,14 @@ import msgspec
 
 from operators.control import ControlEvent
 
-VERSIONS_MAX = 100  # Of one model, killed or throttled: the newest.
+VERSIONS_MAX = 100  # Of one model, killed, throttled or barred: the newest.
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for a model since control event `event`, of time `ts` [Unix ms].
 
-    `pin` is the version that all traffic must go to, None if any may get some. Versions `killed` must get none, and
-    those `throttled` less than they would; both empty in ordinary times.
+    `pin` is the version that all traffic must go to, None if any may get some. Versions `killed` or `barred` must get
+    none, and those `throttled` less than they would; all are empty in ordinary times.
     """
 
     revision: int
@@ -26,6 +26,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     pin: str | None = None
     killed: tuple[str, ...] = ()
     throttled: tuple[str, ...] = ()
+    barred: tuple[str, ...] = ()
 
 
 class _Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +41,8 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True):
     rule: str = ""
     state: str = "firing"
     pin: str | None = None
+    barred: tuple[str, ...] = ()
+    lifts: bool | None = None
 
 
 _decode = msgspec.json.Decoder(_Said).decode
@@ -51,7 +54,7 @@ class PinTable:
     The revision is the fencing token: an event with the same or a smaller one changes nothing, so events may come
     again, and what a worker says that was thought dead and speaks late is not obeyed. One entry per model is kept.
 
-    A pin is lifted only by what lifts one (an override, a release, a promotion, a kill): a worker that has begun anew,
+    A pin is lifted, and a version allowed again, only by an event that says so (`lifts`): a worker that has begun anew,
     with an empty recovery folder, knows of no pin, and its alerts must not lift what stands.
     """
 
@@ -98,9 +101,15 @@ class PinTable:
         standing = self.standings.get(model)
         return () if standing is None else standing.throttled
 
+    def barred(self, model: str) -> tuple[str, ...]:
+        """Return the versions of a model that were withdrawn, and must get no traffic."""
+        standing = self.standings.get(model)
+        return () if standing is None else standing.barred
+
     def allows(self, model: str, version: str) -> bool:
         """Tell whether a version may get traffic at all."""
-        return self.pin(model) in (None, version) and version not in self.killed(model)
+        excluded = (*self.killed(model), *self.barred(model))
+        return self.pin(model) in (None, version) and version not in excluded
 
     def dump(self) -> bytes:
         """Return the table as JSON, to be kept over a restart."""
@@ -118,15 +127,31 @@ def _after(before: Standing | None, said: _Said) -> Standing:
         event=said.id,
         type=said.type,
         ts=said.ts,
-        pin=said.pin or (None if before is None or _lifts(said) else before.pin),
+        pin=said.pin or (None if before is None or _lifts(said, before.pin) else before.pin),
         killed=_changed(() if before is None else before.killed, said, "kill"),
         throttled=_changed(() if before is None else before.throttled, said, "throttle"),
+        barred=_barred(() if before is None else before.barred, said),
     )
 
 
-def _lifts(said: _Said) -> bool:
-    freed = said.rule in ("override", "release") and said.state == "firing"
-    return freed or said.type in ("promote", "kill")
+def _lifts(said: _Said, pin: str | None) -> bool:
+    """Tell whether a pin ends that an event does not name: also if the event withdraws that very version."""
+    return _frees(said) or pin in said.barred or (said.lifts is None and said.type == "kill")
+
+
+def _frees(said: _Said) -> bool:
+    """Tell whether the version that an event is about may serve again."""
+    if said.lifts is not None:
+        return said.lifts
+    # An older worker said so by type, and of commands by an alert whose rule is the command's name.
+    return said.type == "promote" or (said.rule in ("override", "release") and said.state == "firing")
+
+
+def _barred(versions: tuple[str, ...], said: _Said) -> tuple[str, ...]:
+    """Return the versions that are barred after an event: those before it, too, which a new worker does not know."""
+    freed = {said.pin, said.version} if _frees(said) else {said.pin}
+    kept = [version for version in versions if version not in freed and version not in said.barred]
+    return (*kept, *(version for version in said.barred if version != said.pin))[-VERSIONS_MAX:]
 
 
 def _changed(versions: tuple[str, ...], said: _Said, kind: str) -> tuple[str, ...]:
@@ -134,13 +159,12 @@ def _changed(versions: tuple[str, ...], said: _Said, kind: str) -> tuple[str, ..
     others = tuple(version for version in versions if version != said.version)
     if said.type == kind and said.state == "firing":
         return (*others, said.version)[-VERSIONS_MAX:]
-    # Overrides and new releases are said by alerts. A version that was rolled back gets no traffic to be throttled.
-    allowed = said.type == "promote" or (said.rule in ("override", "release") and said.state == "firing")
-    if allowed or said.type == kind or (said.type == "rollback" and kind == "throttle"):
+    # A version that was rolled back gets no traffic to be throttled.
+    if _frees(said) or said.type == kind or (said.type == "rollback" and kind == "throttle"):
         versions = others
     # What traffic must go to cannot be forbidden it.
     return tuple(version for version in versions if version != said.pin)
 
 
-def _orders(standing: Standing) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
-    return standing.pin, standing.killed, standing.throttled
+def _orders(standing: Standing) -> tuple[object, ...]:
+    return standing.pin, standing.killed, standing.throttled, standing.barred

@@ -62,7 +62,7 @@ class Speaker(msgspec.Struct, kw_only=True):
             policy=policy,
             pin=self.pin,
             diff=trial.diff() if trial is not None and kind != "alert" else {},
-            **{"evidence": Evidence(), **times, **fields},
+            **{"evidence": Evidence(), "lifts": False, **times, **fields},
         )
 
 

@@ -32,14 +32,15 @@ def withdraw(model: Model, at: At, trial: Trial, rule: AnyRule, action: Action, 
     trial.cause = _cause(at, rule, slices)
     trial.share = _share(model, at, trial.candidate)
     kind = model.move(trial, "stopped" if killed else "harmful")
+    lifts = killed and model.speaker.pin == trial.candidate
     if not killed:
         model.speaker.pin = trial.baseline
-    elif model.speaker.pin == trial.candidate:
+    elif lifts:
         model.speaker.pin = None
     model.cooled = at.ts + at.policy.releases.cooldown_ms
     severity: Severity = "page" if unfit else rule.severity
     fields = {"reason": unfit or "", "slices": slices, "evidence": evidence, "runbook": rule.runbook}
-    return [model.say(kind, at, trial.candidate, rule.name, severity, trial, **fields)]
+    return [model.say(kind, at, trial.candidate, rule.name, severity, trial, lifts=lifts, **fields)]
 
 
 def hold(

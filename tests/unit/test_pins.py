@@ -127,3 +127,53 @@ def test_a_worker_that_has_begun_anew_does_not_lift_a_pin_by_what_it_does_not_kn
     assert not table.take(event(2, None, "alert"))
     assert table.pin("m") == "v1"
     assert table.take(event(3, "v3", "alert")), "a pin that was missed is taken up"
+
+
+def test_an_event_says_by_a_field_what_it_lifts_and_not_by_the_name_of_its_rule() -> None:
+    """A user's own rule of the name once let a killed version serve again."""
+    for rule in ("release", "override", "traffic-split"):
+        table = told(event(1, "v1"), event(2, None, "alert", rule=rule, lifts=False))
+        assert table.pin("m") == "v1"
+        table = told(event(1, kind="kill", lifts=False), event(2, None, "alert", rule=rule, lifts=False))
+        assert table.killed("m") == ("v2",)
+    assert told(event(1, "v1"), event(2, None, "alert", rule="slo", lifts=True)).pin("m") is None
+
+
+def test_a_barred_version_gets_nothing_beside_others_that_may_serve() -> None:
+    """v2 was withdrawn; the release of v3 lifts the pin, not what bars v2."""
+    table = told(event(1, "v1", barred=("v2",), lifts=False))
+    assert table.take(event(2, None, "alert", version="v3", rule="release", barred=("v2",), lifts=True))
+    assert [table.allows("m", version) for version in ("v1", "v2", "v3")] == [True, False, True]
+    assert table.barred("m") == ("v2",)
+    assert PinTable.load(table.dump()).barred("m") == ("v2",)
+
+
+def test_a_version_is_barred_until_an_event_lets_that_very_version_serve() -> None:
+    table = told(event(1, "v1", barred=("v2",), lifts=False))
+    for revision, more in enumerate(
+        [
+            {"kind": "alert", "rule": "slo", "lifts": False},  # Of a worker that has begun anew.
+            {"kind": "promote", "version": "v3", "lifts": True},
+            {"kind": "alert", "rule": "override", "version": "v4", "lifts": True},
+        ],
+        start=2,
+    ):
+        table.take(event(revision, **more))  # type: ignore[arg-type]
+        assert table.barred("m") == ("v2",), more
+    table.take(event(9, kind="alert", rule="override", lifts=True))
+    assert table.barred("m") == ()
+
+
+def test_what_traffic_must_go_to_is_not_barred() -> None:
+    assert told(event(1, "v2", barred=("v2", "v3"), lifts=False)).barred("m") == ("v3",)
+
+
+def test_a_pin_on_a_version_that_is_withdrawn_ends() -> None:
+    """Said by a worker that has begun anew and knows of no pin."""
+    table = told(event(1, "v2", version="v3"), event(2, kind="kill", barred=("v2",), lifts=False))
+    assert (table.pin("m"), table.allows("m", "v2"), table.allows("m", "v1")) == (None, False, True)
+
+
+def test_barred_versions_are_bounded() -> None:
+    many = tuple(f"v{number}" for number in range(VERSIONS_MAX + 50))
+    assert len(told(event(1, barred=many, lifts=False)).barred("m")) == VERSIONS_MAX

@@ -61,6 +61,10 @@ WRONG = [
     ('name = "slo"', "name = 3", "rule[0].name", "3"),
     ('name = "slo"', 'name = "s l o"', "rule[0].name", "'s l o'"),
     ('name = "slow"', 'name = "slo"', "rule[2].name", "'slo': is named twice"),
+    ('name = "slow"', 'name = "release"', "rule[2].name", "'release': is one of rollguard's own"),
+    ('name = "slow"', 'name = "override"', "rule[2].name", "'override': is one of rollguard's own"),
+    ('name = "slow"', 'name = "traffic-split"', "rule[2].name", "'traffic-split': is one of rollguard's own"),
+    ('name = "slow"', 'name = "commands:unsigned"', "rule[2].name", "'commands:unsigned'"),
     (
         'kind = "threshold"\n',
         "",

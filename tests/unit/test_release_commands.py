@@ -53,14 +53,16 @@ def test_a_release_command_with_another_baseline_begins_anew() -> None:
     assert (story.trial().since, story.trial().baseline) == (story.next - 1, "v3")
 
 
-def test_a_release_lifts_the_pin_and_says_which_versions_are_free_again() -> None:
+def test_a_release_lifts_the_pin_and_not_what_bars_the_withdrawn() -> None:
     story = Story().settled()
     story.until("rollback", BAD_NEWS)
     assert story.pin == "v1"
     assert story.play(OLD, said=[release("v3", "v1")]) == ["alert v3 release firing"]
     assert story.pin is None
-    assert "from v2 now" in story.told[-1].reason
-    assert pins(story).pin("m") is None
+    assert "withdrawn all the same: v2" in story.told[-1].reason
+    table = pins(story)
+    assert table.pin("m") is None
+    assert [table.allows("m", version) for version in ("v1", "v2", "v3")] == [True, False, True]
 
 
 def test_a_version_that_was_killed_may_serve_again_once_it_is_released() -> None:
