@@ -54,6 +54,7 @@ def count_batch(metrics: Metrics, stream: Stream, name: str, batch: Batch) -> Co
     """Move the metrics by a batch of the input `name`; return how many items were refused, by reason."""
     metrics.add("items", batch.items, stream)
     metrics.add("late", batch.late, name)
+    metrics.add("tombstones", batch.tombstones, name)
     rejects = Counter(reject.reason for reject in batch.rejects)
     for reason, count in rejects.items():
         metrics.add("rejects", count, reason)

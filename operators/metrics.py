@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 Name = Literal[
     "items",
     "rejects",
+    "tombstones",
     "late",
     "open_panes",
     "watermark_lag_seconds",
@@ -37,6 +38,9 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 METRICS: dict[Name, Metric] = {
     "items": Metric(kind=Counter, meaning="Valid events, feedback and commands taken in.", label="stream"),
     "rejects": Metric(kind=Counter, meaning="Items refused and kept as dead letters.", label="reason"),
+    "tombstones": Metric(
+        kind=Counter, meaning="Messages without a value, which hold no item and are passed over.", label="source"
+    ),
     "late": Metric(kind=Counter, meaning="Items late in their own partition; kept apart.", label="source"),
     "open_panes": Metric(kind=Gauge, meaning="Panes of a shard that are not closed yet.", label="shard"),
     "watermark_lag_seconds": Metric(

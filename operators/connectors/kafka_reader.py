@@ -181,11 +181,12 @@ def _messages(taken: list[Message]) -> Messages:
     # Offsets only grow, so without gaps their ends say all.
     whole = last - first + 1 == len(taken)
     times = [message.timestamp() for message in taken]
+    values = [message.value() for message in taken]
     return Messages(
-        # A message without a value is the mark that deletes a key; it holds no item.
-        values=[message.value() or b"" for message in taken],
+        values=[value or b"" for value in values],
         positions=range(first, last + 1) if whole else [_offset(message) for message in taken],
         received_ms=np.array([NO_BOUND if kind == TIMESTAMP_NOT_AVAILABLE else at for kind, at in times], np.int64),
+        tombstones=values.count(None),
     )
 
 

@@ -30,12 +30,29 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
     value: bytes
 
 
+class Texts(msgspec.Struct, kw_only=True):
+    """The JSON texts of one message's items, split anew only when another message is asked for.
+
+    Items are asked for in order, and an array may hold thousands: to split it for each would take their square.
+    """
+
+    index: int = -1
+    texts: Sequence[bytes] = ()
+
+    def of(self, messages: Messages, index: int) -> Sequence[bytes]:
+        """Return the texts of message `index`."""
+        if index != self.index:
+            self.index, self.texts = index, split(messages.values[index])
+        return self.texts
+
+
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Where decoded items came from; message and item of item i, and its bytes for a later reject."""
 
     messages: Messages
     message_of: Sequence[int]
     item_of: Sequence[int] | None = None  # None: one item a message.
+    texts: Texts = msgspec.field(default_factory=Texts)
 
     @property
     def received_ms(self) -> NDArray[np.int64]:
@@ -44,7 +61,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
     def text(self, index: int) -> bytes:
         """Return the original bytes of decoded item `index`."""
-        return split(self.messages.values[self.message_of[index]])[self._item(index)]
+        return self.texts.of(self.messages, self.message_of[index])[self._item(index)]
 
     def reject(self, index: int, reason: str, detail: str) -> Reject:
         """Return the reject of decoded item `index`."""

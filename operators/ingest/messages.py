@@ -13,18 +13,20 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
     """n messages in order. `positions`, offsets or line numbers, grow, and may have gaps.
 
     `received_ms` (n,) [Unix ms] bounds the timestamps that are believed: the broker's time of each message, or the
-    start of the run for files.
+    start of the run for files. `tombstones` counts the messages without a value, the marks that delete a key: they
+    hold no item, and stand here as empty ones.
     """
 
     values: Sequence[bytes]
     positions: Sequence[int]
     received_ms: NDArray[np.int64]
+    tombstones: int = 0
 
     def __len__(self) -> int:
         return len(self.values)
 
     def part(self, start: int, stop: int) -> "Messages":
-        """Return messages start .. stop - 1."""
+        """Return messages start .. stop - 1; tombstones are counted of the whole only."""
         return Messages(
             values=self.values[start:stop],
             positions=self.positions[start:stop],

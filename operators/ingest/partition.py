@@ -62,7 +62,7 @@ class State(msgspec.Struct, kw_only=True):
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What one batch of messages came to: valid `items`, how many of them `late`, their span of event time.
 
-    `feedback` are the valid ones, to be stored row by row.
+    `feedback` are the valid ones, to be stored row by row. `tombstones` are messages without a value: no items.
     """
 
     inputs: list[tuple[int, ShardInput]]
@@ -72,6 +72,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     late: int
     oldest_ms: int
     newest_ms: int
+    tombstones: int = 0
 
 
 class Partition:
@@ -134,6 +135,7 @@ class Partition:
             late=int(placed.late.sum()),
             oldest_ms=int(placed.time.min(initial=END)),
             newest_ms=int(placed.time.max(initial=NEVER)),
+            tombstones=messages.tombstones,
         )
 
     def end(self) -> list[tuple[int, ShardInput]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import kafka, processes, snapshots, watched
+from tests.bench import kafka, processes, refused, snapshots, watched
 from tests.bench.flows import cpu_s, decode_alone, per_event, whole_job
 from tests.bench.generate import lines, write
 
@@ -29,6 +29,7 @@ def main() -> None:
         _watched()
         _memory(paths[QUIET, 36], paths[QUIET, 3_600])
         _processes(Path(folder), paths[BUSY, 36])
+    _refused()
     _kafka()
     _snapshots()
 
@@ -39,6 +40,12 @@ def _processes(folder: Path, path: Path) -> None:
         copy.symlink_to(path)
     one, two = (processes.seconds(copies, number) for number in (1, 2))
     print(f"two processes / one, events a second over four files: {one / two:.2f} (at least 1.5)", flush=True)
+
+
+def _refused() -> None:
+    for items in (8_000, 16_000):
+        size, seconds = refused.cost(items)
+        print(f"an array of {items} refused items, {size >> 10} KiB: {seconds * 1e3:.0f} ms of CPU", flush=True)
 
 
 def _kafka() -> None:

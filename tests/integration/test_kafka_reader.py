@@ -108,13 +108,16 @@ def test_transactions_leave_gaps_between_positions(kafka_config: KafkaConfig, ma
     assert positions_of(batches) == [0, 1, 2, 8, 9, 10, 12, 13, 14]
 
 
-def test_a_message_without_a_value_is_empty(kafka_config: KafkaConfig, make_topic: MakeTopic) -> None:
+def test_a_message_without_a_value_is_empty_and_counted(kafka_config: KafkaConfig, make_topic: MakeTopic) -> None:
     topic = make_topic()
     producer = Producer({"bootstrap.servers": kafka_config.bootstrap_servers})
-    producer.produce(topic, None, b"key")
+    for value in (None, b"", b"{}", None):
+        producer.produce(topic, value, b"key")
     producer.flush(WAIT_S_MAX)
     with opened(kafka_config, topic) as reader:
-        assert values_of(read_all(reader)) == [b""]
+        batches = read_all(reader)
+    assert values_of(batches) == [b"", b"", b"{}", b""]
+    assert sum(batch.tombstones for batch in batches) == 2
 
 
 def test_an_expired_offset_says_what_there_is(
