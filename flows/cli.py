@@ -65,7 +65,7 @@ def replay_command(
     streams: dict[Stream, list[Path]] = {"events": files, "feedback": feedback or [], "commands": commands or []}
     with progress.of_files([path for paths in streams.values() for path in paths]) as progressed, interruptible(stop):
         inputs = replay.inputs_of(streams, rules, progressed, settings.credentials(where, rules))
-        summary = replay.run(inputs, rules, out, stop, Metrics(CollectorRegistry()))
+        summary = replay.run(inputs, rules, out, stop, Metrics(CollectorRegistry()), key=where.signing_key)
     if not summary.complete:
         fail("interrupted: not all panes are closed", 1)
     progress.print_summary(summary, out)

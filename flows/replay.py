@@ -29,6 +29,7 @@ from operators.ingest.item_rows import letters_of
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
 from operators.policy import Policy
+from operators.sealing import Key, seal
 
 LOCK = ".lock"
 DEAD_LETTERS = "deadletter.ndjson"
@@ -92,10 +93,11 @@ def run(
     *,
     claim: Claim = claim_empty,
     watch: Observe = lambda name, batch: None,
+    key: Key | None = None,
 ) -> Summary:
     """Run the monitor over inputs that end. Whatever stopped it early is raised once the engine has ended.
 
-    `watch` is told of every batch after it was counted.
+    `watch` is told of every batch after it was counted; `key` signs the control events.
     """
     recorder = Recorder(inputs, policy, out / DEAD_LETTERS, metrics)
     summary = recorder.summary
@@ -103,7 +105,7 @@ def run(
     with _own(out, claim):
         log.info("replay begins", extra={"fields": {"inputs": [each.name for each in inputs], "policy": policy.hash}})
         migrate(settings.embedded(out), settings.migrations())
-        flow = _flow(inputs, policy, out, stop, metrics, recorder, watch)
+        flow = _flow(inputs, policy, out, stop, metrics, recorder, watch, key)
         cli_main(flow, epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
         summary.seconds = round(time.monotonic() - began, 3)
         summary.complete = not stop.requested
@@ -122,6 +124,7 @@ def _flow(
     metrics: Metrics,
     recorder: Recorder,
     watch: Observe,
+    key: Key | None,
 ) -> Dataflow:
     """Return the dataflow from these inputs to the files and the store below `out`."""
 
@@ -131,7 +134,7 @@ def _flow(
 
     def said(event: ControlEvent) -> list[bytes]:
         recorder.say(event)
-        return [msgspec.json.encode(event)]
+        return [seal(event, key)]
 
     for name in (DEAD_LETTERS, CONTROL):
         (out / name).touch()

@@ -11,6 +11,8 @@ ROLLGUARD_KAFKA__NAME    any setting of librdkafka, as SASL_PASSWORD for sasl.pa
 ROLLGUARD_EVENTS_TOPIC, ROLLGUARD_FEEDBACK_TOPIC, ROLLGUARD_COMMANDS_TOPIC  inference.events, inference.feedback, ...
 ROLLGUARD_CONTROL_TOPIC, ROLLGUARD_DEADLETTER_TOPIC  rollguard.control, rollguard.deadletter
 ROLLGUARD_COMMAND_KEY    the secret that commands are signed with              none: commands need no signature
+ROLLGUARD_CONTROL_KEY    ID:SECRET,ID:SECRET...: the first signs what the      none: control events are not signed,
+                         worker says; `control` and gateways believe all      and all are believed
 ROLLGUARD_WEBHOOK_KEY    the secret that webhooks are signed with              none: they are sent unsigned
 ROLLGUARD_LOG_FORMAT     text or json                                         text
 ROLLGUARD_LOG_LEVEL      debug, info, warning or error                        info for `run`, else warning
@@ -29,6 +31,7 @@ from operators.connectors.kafka_config import KafkaConfig, librdkafka_settings
 from operators.ingest.commands import Credentials
 from operators.policies.toml import parse, profiles_named
 from operators.policy import Policy, PolicyError
+from operators.sealing import Key, keys_of
 
 DATA = Path("rollguard-data")
 HERE = Path(__file__).resolve().parent
@@ -50,9 +53,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     control_topic: str = "rollguard.control"
     deadletter_topic: str = "rollguard.deadletter"
     command_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
+    control_key: str | None = None
     webhook_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] | None = None
+
+    @property
+    def control_keys(self) -> tuple[Key, ...]:
+        """The keys of control events, that which signs first. ValueError."""
+        return keys_of(self.control_key) if self.control_key else ()
+
+    @property
+    def signing_key(self) -> Key | None:
+        """The key that control events are signed with, if any."""
+        return next(iter(self.control_keys), None)
 
     @property
     def kafka(self) -> KafkaConfig:
@@ -78,6 +92,10 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         Address.parse(settings.clickhouse or embedded(DATA))
     except ValueError as error:
         raise msgspec.ValidationError(f"{prefix}CLICKHOUSE: {error}") from error
+    try:
+        _ = settings.control_keys
+    except ValueError as error:
+        raise msgspec.ValidationError(f"{prefix}CONTROL_KEY: {error}") from error
     try:
         _ = settings.kafka
     except ValueError as error:

@@ -98,7 +98,7 @@ def _flow(
     url = settings.store(where, None)
     rows = ClickHouseSink(url, watcher.refused, parts=PARTS, retry=retry, observe=watcher.stored)
     letters = KafkaProducerSink(where.kafka, to_topic(where.deadletter_topic), parts=PARTS)
-    control = KafkaProducerSink(where.kafka, to_control(where.control_topic), parts=PARTS)
+    control = KafkaProducerSink(where.kafka, to_control(where.control_topic, where.signing_key), parts=PARTS)
     log.info("worker begins", extra={"fields": {"partitions": len(partitions), "policy": policy.hash}})
     return monitor.build(policy, source, rows, letters, control, metrics, recover=True)
 

@@ -28,6 +28,10 @@ ControlType = Literal[
 ]
 Details = dict[Text, dict[Text, Scalar | None]]
 
+EVENT_BYTES_MAX = 256 << 10  # Of a control event as JSON; brokers take messages of 1 MB unless told otherwise.
+# How far a revision may be beyond the time of its event [Unix ms]: by what is said of a model at one time, and less.
+REVISIONS_AHEAD_MAX = 1_000_000
+
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """What people and deploy pipelines say; `id` tells one from another, `by` is who says it.
@@ -78,7 +82,10 @@ AnyCommand = Release | Override | Ack | Silence
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A command that was refused, as far as it could be read: an alert for those who run the model."""
+    """A command that was refused, as far as it could be read: an alert for those who run the model.
+
+    `count` are those of one message that were refused for the same reason; this is the first of them.
+    """
 
     source: str
     position: int
@@ -86,6 +93,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     detail: str
     model: str = ""
+    count: int = 1
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,10 +158,11 @@ class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     `lifts` says that with this event `version` may serve again, and that a pin which the event does not name has ended;
     an event that does not lift ends neither. None: said by an older worker, of which readers go by type and rule.
 
-    `revision` grows by one per model, from the time of the first: a reader that has seen a larger one must not act on a
-    smaller one. `onset` is
-    when the harm began, as far as the counts can tell; `detected`, `applied` and `recovered` when it was seen, when the
-    traffic had moved, and when the pinned version was well: each is filled once it is known. Unix ms.
+    `revision` grows with each event of a model and is at least its time: a reader that has seen a larger one must not
+    act on a smaller one. `slices_more` and `diff_more` count what was left out, as the whole has at most
+    `EVENT_BYTES_MAX`. `onset` is when the harm began, as far as the counts can tell; `detected`, `applied` and
+    `recovered` when it was seen, when the traffic had moved, and when the pinned version was well: each is filled once
+    it is known. Unix ms. `key` is the id of the key that `signature` was made with (`operators/sealing.py`).
     """
 
     id: str
@@ -180,3 +189,7 @@ class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     detected: int | None = None
     applied: int | None = None
     recovered: int | None = None
+    slices_more: int = 0
+    diff_more: int = 0
+    key: str = ""
+    signature: str = ""

@@ -45,10 +45,8 @@ def fault_of(body: bytes, key: str) -> tuple[Reason, str] | None:
     ('bad_signature', 'the signature is not that of this command and this key')
     """
     try:
-        fields = msgspec.json.decode(body, type=dict[str, object])
-        # What is signed must be all that a reader can take: of a name given twice, each reader may take another one.
-        json.loads(body, object_pairs_hook=_once)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        fields = fields_of(body)
+    except ValueError as error:
         return "bad_signature", f"what is signed is not clear: {error}"
     signature = fields.get("signature", "")
     if signature == "":
@@ -57,6 +55,17 @@ def fault_of(body: bytes, key: str) -> tuple[Reason, str] | None:
     if not hmac.compare_digest(str(signature).encode("utf-8", "replace"), sign(fields, key).encode()):
         return "bad_signature", "the signature is not that of this command and this key"
     return None
+
+
+def fields_of(body: bytes) -> dict[str, object]:
+    """Return the fields of a signed object. ValueError where two readers may take it for two things."""
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, object])
+        # What is signed must be all that a reader can take: of a name given twice, each reader may take another one.
+        json.loads(body, object_pairs_hook=_once)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(str(error) or "nested too deeply") from error
+    return fields
 
 
 def _canonical(fields: Mapping[str, object]) -> bytes:

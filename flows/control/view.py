@@ -52,10 +52,12 @@ def _reasons(event: ControlEvent) -> Iterator[str]:
         yield words
     for affected in event.slices[:SLICES_MAX]:
         yield _slice_words(affected)
-    if len(event.slices) > SLICES_MAX:
-        yield f"and {len(event.slices) - SLICES_MAX} further slices"
+    if (more := event.slices_more + max(0, len(event.slices) - SLICES_MAX)) > 0:
+        yield f"and {more} further slices"
     for name, (before, after) in event.diff.items():
         yield f"{name}: {before} -> {after}"
+    if event.diff_more:
+        yield f"and {event.diff_more} further differences"
     if event.runbook:
         yield f"runbook: {event.runbook}"
     yield f"event: {event.id}"

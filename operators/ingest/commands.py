@@ -9,15 +9,18 @@ from collections.abc import Sequence
 import msgspec
 
 from operators.control import AnyCommand, Command, Refusal, Release, Silence
-from operators.events import TS_MS_MAX, TS_MS_MIN, ms_of
+from operators.events import TS_MS_MAX, TS_MS_MIN, Id, ms_of
 from operators.ingest.decode import Origin, Reject
+from operators.release.fitting import slim
 from operators.signing import fault_of as signature_fault
+from operators.texts import DETAIL_MAX, cut
 
+MODELS_TOLD_MAX = 10  # Of one message: of what else it names, one telling under no model at all.
 SEEN_MAX = 100_000  # Ids remembered of one partition: more commands than people and pipelines give in a day.
 
 
 class _Context(msgspec.Struct):
-    model: str = ""
+    model: Id | None = None
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,23 +63,40 @@ def fault_of(command: AnyCommand, origin: Origin, index: int, credentials: Crede
     return None
 
 
+def kept(command: AnyCommand) -> AnyCommand:
+    """Return a command without what nobody reads: it is held until its pane closes, and saved."""
+    return slim(command) if isinstance(command, Release) else command
+
+
 def refusals(rejects: Sequence[Reject], source: str) -> list[Refusal]:
-    """Return what is told of refused commands; the model as far as it can be read."""
-    return [
-        Refusal(
+    """Return what is told of the refused commands of one message, once for each reason and model.
+
+    The model is as far as it can be read; what can be no model's name is nobody's.
+    """
+    found: dict[tuple[str, str], Refusal] = {}
+    models: set[str] = set()
+    for reject in rejects:
+        model = _model_of(reject.value)
+        if model not in models:
+            model = model if len(models) < MODELS_TOLD_MAX else ""
+            models.add(model)
+        before = found.get((reject.reason, model))
+        if before is not None:
+            found[reject.reason, model] = msgspec.structs.replace(before, count=before.count + 1)
+            continue
+        found[reject.reason, model] = Refusal(
             source=source,
             position=reject.position,
             item=reject.item,
             reason=reject.reason,
-            detail=reject.detail,
-            model=_model_of(reject.value),
+            detail=cut(reject.detail, DETAIL_MAX),
+            model=model,
         )
-        for reject in rejects
-    ]
+    return list(found.values())
 
 
 def _model_of(value: bytes) -> str:
     try:
-        return msgspec.json.decode(value, type=_Context).model
+        return msgspec.json.decode(value, type=_Context).model or ""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.ingest.messages import Messages
+from operators.texts import DETAIL_MAX, cut
 
 Item = TypeVar("Item")
 
@@ -160,7 +161,7 @@ def reason_of(error: Exception) -> tuple[str, str]:
     >>> reason_of(msgspec.ValidationError("Expected `float` >= 0 - at `$.latency_ms`"))
     ('out_of_range', 'Expected `float` >= 0 - at `$.latency_ms`')
     """
-    text = str(error)
+    text = cut(str(error), DETAIL_MAX)  # It may quote a value as long as the message.
     if isinstance(error, UnicodeDecodeError) or "utf-8" in text.lower():
         return "bad_utf8", text
     if "out of range" in text:  # A number such as 1e999: JSON knows no infinity.

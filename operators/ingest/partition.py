@@ -154,7 +154,7 @@ class Partition:
     ) -> list[tuple[int, int, Said]]:
         """Return (shard, closing pane, what was said); what names no model is said to all shards."""
         said: list[tuple[int, int, Said]] = []
-        for command, closing in zip(commands, placed.closing.tolist(), strict=True):
+        for command, closing in zip(map(told.kept, commands), placed.closing.tolist(), strict=True):
             every = isinstance(command, Silence) and command.model is None
             shards = range(SHARDS) if every else [shard_of(command.model or "")]
             said += [(shard, closing, command) for shard in shards]

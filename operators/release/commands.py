@@ -80,6 +80,7 @@ def _by(command: Ack | Override) -> str:
 def _refused(model: Model, at: At, refusals: Sequence[Refusal]) -> ControlEvent:
     """Tell of commands that were refused for one reason: one alert a pane, so that a flood of them floods nobody."""
     first = refusals[0]
-    many = "a command was" if len(refusals) == 1 else f"{len(refusals)} commands were"
+    count = sum(refusal.count for refusal in refusals)
+    many = "a command was" if count == 1 else f"{count} commands were"
     reason = f"{many} refused ({first.reason}): {first.detail}; {first.source} at {first.position}, item {first.item}"
     return model.say("alert", at, "", f"commands:{first.reason}", "ticket", None, reason=reason)

@@ -1,13 +1,16 @@
 """The pins of all models, as a gateway keeps them from the control topic: which version its traffic must go to.
 
-Nothing but this module and `operators/control.py` is needed; it reads no clock, and it is not safe for threads.
+Nothing but this module, `operators/control.py` and `operators/sealing.py` is needed. It reads no clock unless it is
+given one, and it is not safe for threads.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 
 import msgspec
 
 from operators.control import ControlEvent
+from operators.sealing import Reason, Verifier
 
 VERSIONS_MAX = 100  # Of one model, killed, throttled or barred: the newest.
 
@@ -56,30 +59,41 @@ class PinTable:
 
     A pin is lifted, and a version allowed again, only by an event that says so (`lifts`): a worker that has begun anew,
     with an empty recovery folder, knows of no pin, and its alerts must not lift what stands.
+
+    `verifier` says which events to believe; give it the keys of the worker and a clock. `refusals` counts by reason
+    those that were not.
     """
 
-    def __init__(self, standings: Mapping[str, Standing] | None = None) -> None:
+    def __init__(self, standings: Mapping[str, Standing] | None = None, verifier: Verifier | None = None) -> None:
         self.standings: dict[str, Standing] = dict(standings or {})
-        self.refused = 0  # Values that are no control event.
+        self.refusals: Counter[Reason] = Counter()
+        self._verifier = verifier or Verifier()
+
+    @property
+    def refused(self) -> int:
+        """How many values were no control event, or none to believe."""
+        return self.refusals.total()
 
     def take(self, event: ControlEvent | bytes) -> bool:
         """Take an event, as it is or as a message's value; return whether the model's standing is another one now.
 
-        A value that is no control event is counted as refused: a gateway must survive it.
+        A value that is no control event, or is not believed, is counted as refused: a gateway must survive it.
 
         >>> table = PinTable()
         >>> event = b'{"id":"a","revision":7,"type":"rollback","ts":0,"model":"m","version":"v2","pin":"v1"}'
         >>> table.take(event), table.pin("m"), table.take(event)
         (True, 'v1', False)
         """
-        if isinstance(event, bytes):
-            try:
-                said = _decode(event)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                self.refused += 1
-                return False
-        else:
-            said = msgspec.convert(event, _Said, from_attributes=True)
+        body = event if isinstance(event, bytes) else msgspec.json.encode(event)
+        fault = self._verifier.fault_of(body)
+        if fault is not None:
+            self.refusals[fault[0]] += 1
+            return False
+        try:
+            said = _decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self.refusals["no_event"] += 1
+            return False
         before = self.standings.get(said.model)
         if before is not None and said.revision <= before.revision:
             return False
@@ -116,9 +130,9 @@ class PinTable:
         return msgspec.json.encode(self.standings)
 
     @classmethod
-    def load(cls, text: bytes) -> "PinTable":
+    def load(cls, text: bytes, verifier: Verifier | None = None) -> "PinTable":
         """Return the table that was dumped; msgspec.DecodeError if `text` is not one."""
-        return cls(msgspec.json.decode(text, type=dict[str, Standing]))
+        return cls(msgspec.json.decode(text, type=dict[str, Standing]), verifier)
 
 
 def _after(before: Standing | None, said: _Said) -> Standing:

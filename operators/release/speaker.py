@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from operators.control import ControlEvent, ControlType, Evidence, Severity
+from operators.release.fitting import fitted
 from operators.release.trial import Trial
 
 NAMESPACE = uuid.UUID("8f1f8a0e-6a0c-5c0b-9b62-0f3f6f1f7d11")  # For ever: ids are made in it.
@@ -39,8 +40,9 @@ class Speaker(msgspec.Struct, kw_only=True):
         **fields: Any,
     ) -> ControlEvent:
         """Return the next control event, about `version` at `ts`, the end of a pane; `fields` as in ControlEvent."""
-        # The first one is the time: a worker that begins anew must not fall behind what was said before.
-        self.revision = self.revision + 1 if self.revision else ts
+        # At least the time: a worker that begins anew must not fall behind what was said before, and what somebody
+        # forged outdates nothing that is said later.
+        self.revision = max(self.revision + 1, ts)
         slices = fields.get("slices", ())
         text = slices[0].slice if slices else "*"
         if ts != self.ts:
@@ -50,7 +52,7 @@ class Speaker(msgspec.Struct, kw_only=True):
             name = str(uuid.uuid5(NAMESPACE, name))
         self.ids += (name,)
         times = {} if trial is None else {name: getattr(trial, name) for name in _TIMES}
-        return ControlEvent(
+        event = ControlEvent(
             id=name,
             revision=self.revision,
             type=kind,
@@ -64,6 +66,7 @@ class Speaker(msgspec.Struct, kw_only=True):
             diff=trial.diff() if trial is not None and kind != "alert" else {},
             **{"evidence": Evidence(), "lifts": False, **times, **fields},
         )
+        return fitted(event)
 
 
 _TIMES = ("onset", "detected", "applied", "recovered")

@@ -85,7 +85,9 @@ def test_every_message_is_accounted_for(shown: Shown) -> None:
 
 def test_the_harmful_version_is_rolled_back_and_its_worst_slice_named(shown: Shown) -> None:
     events = said(shown.data / replay.CONTROL)
-    assert [event.revision for event in events] == list(range(events[0].ts, events[0].ts + len(events)))
+    revisions = [event.revision for event in events]
+    assert revisions == sorted(set(revisions))
+    assert all(event.revision >= event.ts for event in events)
     order = [event.type for event in events if event.type != "alert"]
     assert order == ["hold", "rollback", "rollback_applied", "recovered"]
     rollback = next(event for event in events if event.type == "rollback")

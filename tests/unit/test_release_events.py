@@ -22,10 +22,12 @@ def played(rules: str = RULES) -> Story:
     return story
 
 
-def test_revisions_grow_by_one() -> None:
+def test_revisions_grow_and_are_at_least_the_time() -> None:
+    """So one that somebody forged, at most a little ahead of the time, outdates nothing that is said later."""
     told = played().told
-    first = told[0].ts
-    assert [event.revision for event in told] == list(range(first, first + len(told)))
+    revisions = [event.revision for event in told]
+    assert revisions == sorted(set(revisions))
+    assert all(event.ts <= event.revision < event.ts + len(told) for event in told)
     assert len(told) > 5
 
 

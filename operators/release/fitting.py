@@ -1,0 +1,76 @@
+"""Control events fitted to a size that brokers, hooks and readers take, whatever was said to rollguard.
+
+A function of the event alone: a topic, a file and a replay get the same bytes. What is left out is counted.
+"""
+
+import msgspec
+
+from operators.control import EVENT_BYTES_MAX, ControlEvent, Details, Release
+from operators.events import Scalar
+from operators.texts import cut
+
+SEALED_BYTES = 1_024  # Left for the key's id and the signature.
+REASON_MAX = 2_000  # Characters.
+RUNBOOK_MAX = 500  # Characters.
+VALUE_MAX = 200  # Characters of a value of release metadata.
+DIFF_BYTES_MAX = 64 << 10
+
+Diff = dict[str, tuple[Scalar | None, Scalar | None]]
+
+
+def fitted(event: ControlEvent) -> ControlEvent:
+    """Return the event with its texts cut, and as many of its slices, the first ones, as there is room for.
+
+    `slices_more` and `diff_more` say how many were left out.
+    """
+    diff = _diff(event)
+    event = msgspec.structs.replace(
+        event,
+        reason=cut(event.reason, REASON_MAX),
+        runbook=cut(event.runbook, RUNBOOK_MAX),
+        evidence=msgspec.structs.replace(event.evidence, reason=_cut(event.evidence.reason)),
+        diff=diff,
+        diff_more=event.diff_more + len(event.diff) - len(diff),
+    )
+    room = EVENT_BYTES_MAX - SEALED_BYTES - _size(msgspec.structs.replace(event, slices=()))
+    kept = 0
+    for each in event.slices:
+        room -= _size(each) + 1
+        if room < 0:
+            break
+        kept += 1
+    if kept == len(event.slices):
+        return event
+    more = event.slices_more + len(event.slices) - kept
+    return msgspec.structs.replace(event, slices=event.slices[:kept], slices_more=more)
+
+
+def slim(release: Release) -> Release:
+    """Return a release with what its metadata says differently of its two versions, long values cut: it is kept."""
+    old, new = release.metadata.get("baseline", {}), release.metadata.get("candidate", {})
+    differ = sorted(name for name in old.keys() | new.keys() if _cut(old.get(name)) != _cut(new.get(name)))
+    arms = {"baseline": old, "candidate": new}
+    slimmer: Details = {
+        arm: {name: _cut(values[name]) for name in differ if name in values} for arm, values in arms.items()
+    }
+    return msgspec.structs.replace(release, metadata=slimmer if release.metadata else {})
+
+
+def _diff(event: ControlEvent) -> Diff:
+    """Return the differences of metadata that there is room for, in their order."""
+    kept: Diff = {}
+    room = DIFF_BYTES_MAX
+    for name, (old, new) in event.diff.items():
+        room -= _size({name: (pair := (_cut(old), _cut(new)))})
+        if room < 0:
+            break
+        kept[name] = pair
+    return kept
+
+
+def _cut(value: Scalar | None) -> Scalar | None:
+    return cut(value, VALUE_MAX) if isinstance(value, str) else value
+
+
+def _size(value: object) -> int:
+    return len(msgspec.json.encode(value))
