@@ -7,6 +7,7 @@ import msgspec
 
 from operators.control import EVENT_BYTES_MAX, ControlEvent, Details, Release
 from operators.events import Scalar
+from operators.release.pins import VERSIONS_MAX
 from operators.texts import cut
 
 SEALED_BYTES = 1_024  # Left for the key's id and the signature.
@@ -26,6 +27,7 @@ def fitted(event: ControlEvent) -> ControlEvent:
     diff = _diff(event)
     event = msgspec.structs.replace(
         event,
+        barred=event.barred[-VERSIONS_MAX:],
         reason=cut(event.reason, REASON_MAX),
         runbook=cut(event.runbook, RUNBOOK_MAX),
         evidence=msgspec.structs.replace(event.evidence, reason=_cut(event.evidence.reason)),

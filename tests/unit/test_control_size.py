@@ -134,7 +134,7 @@ def test_all_at_once_stays_below_the_size_with_a_signature() -> None:
     told = Speaker(model=WORST, pin=WORST).say(
         "rollback", trial, ts=START_MS, policy="p" * 64, version=WORST, rule="r" * 64, severity="page",
         reason="\x00" * 10**6, runbook="\x00" * 10**6, slices=slices(5_000),
-        evidence=Evidence(reason="\x00" * 10**6),
+        evidence=Evidence(reason="\x00" * 10**6), barred=(WORST,) * 1_000,
     )  # fmt: skip
     sealed = seal(told, Key("k" * 64, "s" * 16))
     assert len(sealed) <= EVENT_BYTES_MAX
