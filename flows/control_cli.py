@@ -143,8 +143,20 @@ def silence_command(
     by: By = None,
     file: CommandFile = None,
 ) -> None:
-    """Mute alerts of a model, of a rule, or of a rule on a model; rollbacks are never muted."""
+    """Mute alerts of a model, of a rule, or of a rule on a model, for 7 days at most; rollbacks are never muted."""
     _send(commands.silence(model, rule, span, until, by), file)
+
+
+@app.command("unsilence")
+@guarded
+def unsilence_command(
+    model: Annotated[str | None, typer.Option(help="As the silence had it.")] = None,
+    rule: Annotated[str | None, typer.Option(help="As the silence had it.")] = None,
+    by: By = None,
+    file: CommandFile = None,
+) -> None:
+    """End the silence of a model, of a rule, or of a rule on a model."""
+    _send(commands.unsilence(model, rule, by), file)
 
 
 def _send(command: AnyCommand, file: Path | None) -> None:

@@ -26,6 +26,7 @@ ControlType = Literal[
     "throttle",
     "kill",
 ]
+SILENCE_MS_MAX = 7 * 86_400_000  # From when it was said: what is muted for longer should be another policy.
 Details = dict[Text, dict[Text, Scalar | None]]
 
 EVENT_BYTES_MAX = 256 << 10  # Of a control event as JSON; brokers take messages of 1 MB unless told otherwise.
@@ -71,14 +72,24 @@ class Ack(Command, frozen=True, kw_only=True, tag="ack"):
 
 
 class Silence(Command, frozen=True, kw_only=True, tag="silence"):
-    """Mute alerts of a model, of a rule, or of a rule on a model, until then; never a rollback."""
+    """Mute alerts of a model, of a rule, or of a rule on a model, until then; never a rollback.
+
+    It takes the place of an earlier one of the same model and rule.
+    """
 
     until: Time
     model: Id | None = None
     rule: Id | None = None
 
 
-AnyCommand = Release | Override | Ack | Silence
+class Unsilence(Command, frozen=True, kw_only=True, tag="unsilence"):
+    """End the silence of this very model and rule."""
+
+    model: Id | None = None
+    rule: Id | None = None
+
+
+AnyCommand = Release | Override | Ack | Silence | Unsilence
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from operators.control import Ack, ControlEvent, Details, Override, Release, Silence
+from operators.control import Ack, ControlEvent, Details, Override, Release, Silence, Unsilence
 from operators.guard import dumps, loads
 from operators.ingest.partition import Partition
 from operators.policies.toml import parse
@@ -215,6 +215,10 @@ def override(version: str = "v2", revoked: bool = False) -> Override:
 
 def silence(until_ms: int, rule: str | None = None, model: str | None = "m") -> Silence:
     return Silence(id="c3", ts=0, model=model, rule=rule, until=until_ms)
+
+
+def unsilence(rule: str | None = None, model: str | None = "m") -> Unsilence:
+    return Unsilence(id="c5", ts=0, model=model, rule=rule)
 
 
 def ack(event: str) -> Ack:

@@ -1,4 +1,4 @@
-"""Commands made on the command line: `release`, `override`, `ack`, `silence`, sent to the topic or added to a file."""
+"""Commands made on the command line, sent to their topic or added to a file."""
 
 import getpass
 import socket
@@ -12,7 +12,7 @@ import msgspec
 from flows.settings import Settings
 from operators.connectors.control_file import append_to_file
 from operators.connectors.control_topic import send_to_topic
-from operators.control import AnyCommand
+from operators.control import SILENCE_MS_MAX, AnyCommand
 from operators.events import TEXT_MAX, ms_of
 from operators.policies.reading import Duration
 from operators.signing import signed
@@ -53,7 +53,16 @@ def silence(model: str | None, rule: str | None, span: str | None, until: str | 
     end = _end_ms(span, until, now)
     if end <= now:
         raise WrongCommand(f"the silence would be over already: it ends {end} ms after 1970, and now it is {now}")
+    if end - now > SILENCE_MS_MAX:
+        raise WrongCommand("a silence lasts at most 7 days: change the policy to hear no more of a rule")
     return _made("silence", {"model": model, "rule": rule, "until": end}, by)
+
+
+def unsilence(model: str | None, rule: str | None, by: str | None) -> AnyCommand:
+    """Return the command that ends a silence. WrongCommand."""
+    if model is None and rule is None:
+        raise WrongCommand("a silence has --model, --rule or both")
+    return _made("unsilence", {"model": model, "rule": rule}, by)
 
 
 def send(command: AnyCommand, where: Settings, file: Path | None) -> None:

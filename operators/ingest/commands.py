@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from operators.control import AnyCommand, Command, Refusal, Release, Silence
+from operators.control import SILENCE_MS_MAX, AnyCommand, Command, Refusal, Release, Silence, Unsilence
 from operators.events import TS_MS_MAX, TS_MS_MIN, Id, ms_of
 from operators.ingest.decode import Origin, Reject
 from operators.release.fitting import slim
@@ -55,11 +55,14 @@ def fault_of(command: AnyCommand, origin: Origin, index: int, credentials: Crede
             return fault
     if isinstance(command, Release) and command.candidate == command.baseline:
         return "bad_command", f"candidate and baseline are both {command.candidate!r}"
+    if isinstance(command, Silence | Unsilence) and command.model is None and command.rule is None:
+        return "bad_command", "a silence needs a model or a rule"
     if isinstance(command, Silence):
-        if command.model is None and command.rule is None:
-            return "bad_command", "a silence needs a model or a rule"
-        if not TS_MS_MIN <= ms_of(command.until) <= TS_MS_MAX:
-            return "absurd_timestamp", f"until is {ms_of(command.until)} ms since 1970"
+        until = ms_of(command.until)
+        if not TS_MS_MIN <= until <= TS_MS_MAX:
+            return "absurd_timestamp", f"until is {until} ms since 1970"
+        if until - ms_of(command.ts) > SILENCE_MS_MAX:
+            return "bad_command", "a silence lasts at most 7 days"
     return None
 
 

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.control import AnyCommand, Command, Silence
+from operators.control import AnyCommand, Command, Silence, Unsilence
 from operators.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback, ms_of
 from operators.ingest import commands as told
 from operators.ingest.columns import ColumnsBuilder, Stream, times_of
@@ -155,7 +155,7 @@ class Partition:
         """Return (shard, closing pane, what was said); what names no model is said to all shards."""
         said: list[tuple[int, int, Said]] = []
         for command, closing in zip(map(told.kept, commands), placed.closing.tolist(), strict=True):
-            every = isinstance(command, Silence) and command.model is None
+            every = isinstance(command, Silence | Unsilence) and command.model is None
             shards = range(SHARDS) if every else [shard_of(command.model or "")]
             said += [(shard, closing, command) for shard in shards]
         # A refused command has no time that can be believed: it is told of with the pane that the log has reached.

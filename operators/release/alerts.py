@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from operators.control import Ack, Affected, Evidence, Severity, Silence, State
+from operators.control import Ack, Affected, Evidence, Severity, Silence, State, Unsilence
 from operators.events import ms_of
 from operators.verdict.binomial import lower_bound
 from operators.verdict.verdicts import Verdict
@@ -30,10 +30,11 @@ class Firing(msgspec.Struct, kw_only=True):
 
 
 class Muted(msgspec.Struct, frozen=True, kw_only=True):
-    """A silence in force until then, Unix ms; None is every rule."""
+    """A silence in force until then, Unix ms, of every rule where `rule` is None, on all models where `every`."""
 
     rule: str | None
     until: int
+    every: bool = False
 
 
 class Alerts(msgspec.Struct, kw_only=True):
@@ -69,10 +70,15 @@ class Alerts(msgspec.Struct, kw_only=True):
         return None
 
     def mute(self, silence: Silence, ts: int) -> None:
-        """Mute from `ts` on, Unix ms; forget the silences that have ended."""
-        self.muted = [muted for muted in self.muted if muted.until > ts]
+        """Mute from `ts` on, Unix ms, instead of what was said of the same model and rule before."""
+        self.unmute(silence, ts)
         if ms_of(silence.until) > ts:
-            self.muted.append(Muted(rule=silence.rule, until=ms_of(silence.until)))
+            self.muted.append(Muted(rule=silence.rule, until=ms_of(silence.until), every=silence.model is None))
+
+    def unmute(self, what: Silence | Unsilence, ts: int) -> None:
+        """End the silence of this model and rule; forget those that have ended by themselves."""
+        ended = what.rule, what.model is None
+        self.muted = [muted for muted in self.muted if muted.until > ts and (muted.rule, muted.every) != ended]
 
     def is_muted(self, rule: str, ts: int) -> bool:
         return any(muted.until > ts and muted.rule in (None, rule) for muted in self.muted)

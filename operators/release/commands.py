@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from operators.control import Ack, ControlEvent, Override, Refusal, Release, Silence
+from operators.control import Ack, ControlEvent, Override, Refusal, Release, Silence, Unsilence
 from operators.release.discovery import declare, lift, restart, split_of
 from operators.release.model import At, Model
 from operators.release.trial import Trial
@@ -22,6 +22,8 @@ def obey(model: Model, at: At, said: Sequence[Said]) -> list[ControlEvent]:
             events += _acknowledge(model, at, each)
         elif isinstance(each, Silence):
             model.alerts.mute(each, at.ts)
+        elif isinstance(each, Unsilence):
+            model.alerts.unmute(each, at.ts)
         else:
             refused.setdefault(each.reason, []).append(each)
     return events + [_refused(model, at, some) for some in refused.values()]

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from operators.control import ControlEvent, Refusal, Silence
+from operators.control import ControlEvent, Refusal, Silence, Unsilence
 from operators.drift.drifted import NOTHING, Monitored
 from operators.drift.monitors import Monitors
 from operators.drift.monitors import State as MonitorsState
@@ -184,8 +184,9 @@ class Judge:
         now = (self.state.pane + 1) * self.policy.pane_ms
         self.state.silences = [each for each in self.state.silences if ms_of(each.until) > now]
         for each in said:
-            if isinstance(each, Silence) and each.model is None:
-                self.state.silences.append(each)
+            if isinstance(each, Silence | Unsilence) and each.model is None:
+                kept = [silence for silence in self.state.silences if silence.rule != each.rule]
+                self.state.silences = [*kept, each] if isinstance(each, Silence) else kept
                 for name in self.state.models:
                     by_model.setdefault(name, []).append(each)
             elif isinstance(each, Refusal) or each.model is not None:

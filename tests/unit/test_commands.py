@@ -16,6 +16,7 @@ from tests.dataflows.making import POLICY, START_MS, received
 
 KEY = "a key of some length"
 PANE = START_MS // 10_000
+WEEK = 7 * 86_400_000
 
 
 def release(**fields: Any) -> dict[str, Any]:
@@ -51,6 +52,13 @@ def test_a_silence_of_a_rule_goes_to_every_shard() -> None:
         partition(), {"type": "silence", "id": "s", "ts": START_MS, "until": START_MS + 1, "rule": "canary"}
     )
     assert [shard for shard, _, _ in said] == list(range(SHARDS))
+    said, _ = taken(partition(), {"type": "unsilence", "id": "s", "ts": START_MS, "rule": "canary"})
+    assert [shard for shard, _, _ in said] == list(range(SHARDS))
+
+
+def test_a_silence_of_a_week_is_taken() -> None:
+    week = {"type": "silence", "id": "s", "ts": START_MS, "until": START_MS + WEEK, "rule": "canary"}
+    assert taken(partition(), week)[1] == []
 
 
 @pytest.mark.parametrize(
@@ -60,6 +68,12 @@ def test_a_silence_of_a_rule_goes_to_every_shard() -> None:
         (release(traffic_share=1.0), "out_of_range"),
         (release(type="destroy"), "wrong_type"),
         ({"type": "silence", "id": "s", "ts": START_MS, "until": START_MS}, "bad_command"),
+        ({"type": "silence", "id": "s", "ts": START_MS, "rule": "r", "until": START_MS + WEEK + 1}, "bad_command"),
+        (
+            {"type": "silence", "id": "s", "ts": START_MS, "rule": "r", "until": "1990-01-01T00:00:00Z"},
+            "absurd_timestamp",
+        ),
+        ({"type": "unsilence", "id": "s", "ts": START_MS}, "bad_command"),
         ({"type": "ack", "id": "a", "ts": START_MS, "model": "m"}, "missing_field"),
         (release(ts=START_MS + 10**9), "absurd_timestamp"),
         (b"{", "bad_json"),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -254,6 +255,7 @@ def test_pins_are_those_of_the_newest_events(control: Control, said: Path) -> No
     assert found["other"]["killed"] == ["v2"]
 
 
+SOON = datetime.now(timezone(timedelta(hours=1))).replace(microsecond=0) + timedelta(days=3)
 COMMANDS: list[tuple[list[object], dict[str, object]]] = [
     (
         ["release", "m", "--candidate", "v2", "--baseline", "v1", "--share", 0.1, "--metadata", "meta.json"],
@@ -269,7 +271,8 @@ COMMANDS: list[tuple[list[object], dict[str, object]]] = [
     (["override", "m", "v2", "--revoke", "--by", "ann"], {"type": "override", "revoked": True, "by": "ann"}),
     (["ack", "m", "e2"], {"type": "ack", "model": "m", "event": "e2"}),
     (["silence", "--rule", "slo", "--for", "2h"], {"type": "silence", "rule": "slo", "model": None}),
-    (["silence", "--model", "m", "--until", "2099-01-01T00:00:00+01:00"], {"model": "m", "until": 4_070_905_200_000}),
+    (["silence", "--model", "m", "--until", SOON.isoformat()], {"model": "m", "until": int(SOON.timestamp() * 1000)}),
+    (["unsilence", "--model", "m", "--rule", "slo"], {"type": "unsilence", "model": "m", "rule": "slo"}),
 ]
 
 
@@ -318,6 +321,9 @@ def test_commands_are_added_to_a_file(
         (["silence", "--rule", "slo", "--until", "tomorrow"], "must be a time such as"),
         (["silence", "--rule", "slo", "--until", "2099-01-01T00:00:00"], "needs an offset"),
         (["silence", "--rule", "slo", "--until", "2020-01-01T00:00:00Z"], "over already"),
+        (["silence", "--rule", "slo", "--until", "2099-01-01T00:00:00Z"], "at most 7 days"),
+        (["silence", "--rule", "slo", "--for", "8d"], "at most 7 days"),
+        (["unsilence"], "--model, --rule or both"),
         (["follow", "--exec", "no-such-program-anywhere"], "there is no such program"),
         (["follow", "--exec", "sh -c 'x"], "No closing quotation"),
         (["follow", "--webhook", "ftp://host/x"], "must be an address such as"),

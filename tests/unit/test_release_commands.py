@@ -16,6 +16,7 @@ from tests.releasing import (
     release,
     short,
     silence,
+    unsilence,
 )
 
 KILL = CANARY.replace('"rollback"', '"kill"')
@@ -163,6 +164,47 @@ def test_a_silence_of_all_models_holds_for_a_model_that_comes_later() -> None:
     story.play(OLD, panes=3)
     story.play(DOWN, panes=5)
     assert [event.silenced for event in story.told] == [True]
+
+
+def test_of_silences_of_one_model_and_rule_the_last_counts() -> None:
+    """Also where it ends sooner than the one before."""
+    for model in ("m", None):
+        story = Story(THRESHOLD).settled()
+        story.play(OLD, said=[silence(story.now + 3_600_000, rule="slo", model=model)])
+        story.play(OLD, said=[silence(story.now + 20_000, rule="slo", model=model)])
+        story.play(OLD, panes=3)
+        story.play(DOWN, panes=5)
+        assert [event.silenced for event in story.told] == [False], model
+
+
+def test_what_is_muted_is_told_once_its_silence_was_ended() -> None:
+    for model in ("m", None):
+        story = Story(THRESHOLD).settled()
+        story.play(OLD, said=[silence(story.now + 3_600_000, rule="slo", model=model)])
+        story.play(DOWN, panes=5)
+        assert [event.silenced for event in story.told] == [True], model
+        assert story.play(DOWN, said=[unsilence("slo", model)]) == ["alert v1 slo firing"]
+        assert not story.told[-1].silenced
+
+
+def test_a_silence_is_ended_by_its_own_model_and_rule_alone() -> None:
+    """That of all models outlives that of one, and the other way round."""
+    for mine, other in ((None, "m"), ("m", None)):
+        story = Story(THRESHOLD).settled()
+        story.play(OLD, said=[silence(story.now + 3_600_000, rule="slo", model=mine)])
+        story.play(OLD, said=[silence(story.now + 1, rule="slo", model=other), unsilence("other", mine)])
+        story.play(OLD, said=[unsilence("slo", other)])
+        story.play(DOWN, panes=5)
+        assert [event.silenced for event in story.told] == [True]
+
+
+def test_a_silence_of_all_models_that_was_ended_is_unknown_to_later_models() -> None:
+    story = Story(THRESHOLD)
+    story.play(said=[silence((story.next + 1_000) * 10_000, rule="slo", model=None)])
+    story.play(said=[unsilence("slo", None)])
+    story.play(OLD, panes=3)
+    story.play(DOWN, panes=5)
+    assert [event.silenced for event in story.told] == [False]
 
 
 def test_silences_that_have_ended_are_forgotten() -> None:
