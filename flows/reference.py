@@ -19,12 +19,13 @@ import msgspec
 import numpy as np
 
 from operators.connectors.files import FileReader
-from operators.drift.binning import Value
+from operators.drift.binning import Value, is_value
 from operators.drift.embedding import fit
 from operators.drift.reference import build
-from operators.events import Event, Feedback, ms_of
-from operators.ingest.decode import UNDECODABLE, Decoder
+from operators.events import UNUSABLE, Event, Feedback, ms_of
+from operators.ingest.decode import Decoder
 from operators.ingest.embeddings import embedding_bins
+from operators.ingest.usable import UNDECODABLE
 from operators.ingest.watched import Reader
 from operators.policies.watched import is_watchable
 from operators.policy import EVENT_FIELDS, FEEDBACK_FIELDS
@@ -158,7 +159,11 @@ def _columns(events: Sequence[Event], feedback: Sequence[Feedback]) -> Columns:
         columns[name] = reader.values(name)
     for name in FEEDBACK_FIELDS:
         columns[name] = Reader([item for item in feedback if f"feedback.{item.kind}" == name]).values(name)
-    some = {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    some = {
+        name: values
+        for name, values in columns.items()
+        if any(value is not None and is_value(value) for value in values)
+    }
     return {name: values for name, values in some.items() if is_watchable(name)}
 
 
@@ -166,7 +171,7 @@ def _names(events: Sequence[Event]) -> list[str]:
     """Return the features, metrics and flags that occur."""
     features = {f"features.{name}" for event in events for name in event.features or ()}
     metrics = {f"metrics.{name}" for event in events for name in event.metrics or ()}
-    names = features | metrics | {f"flags.{flag}" for event in events for flag in event.flags or ()}
+    names = features | metrics | {f"flags.{flag}" for event in events for flag in event.flags or () if flag != UNUSABLE}
     if len(names) > FIELDS_MAX:
         raise WrongReference(f"{len(names)} different fields, allowed are {FIELDS_MAX}: do their names carry values?")
     return sorted(names)

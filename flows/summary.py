@@ -31,7 +31,8 @@ class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
 class Summary(msgspec.Struct, kw_only=True):
     """What a run came to; `complete` says that its inputs ended and all panes are closed.
 
-    `control` counts control events by type; `withdrawn` are the first versions that were rolled back or killed.
+    `unusable` counts items with an optional field that was left out, by field; `control` control events by type;
+    `withdrawn` are the first versions that were rolled back or killed.
     """
 
     policy: str
@@ -40,6 +41,7 @@ class Summary(msgspec.Struct, kw_only=True):
     commands: int = 0
     late: int = 0
     rejects: Counter[str] = msgspec.field(default_factory=Counter)
+    unusable: Counter[str] = msgspec.field(default_factory=Counter)
     rows: Counter[str] = msgspec.field(default_factory=Counter)
     rows_refused: int = 0
     control: Counter[str] = msgspec.field(default_factory=Counter)
@@ -58,6 +60,8 @@ def count_batch(metrics: Metrics, stream: Stream, name: str, batch: Batch) -> Co
     rejects = Counter(reject.reason for reject in batch.rejects)
     for reason, count in rejects.items():
         metrics.add("rejects", count, reason)
+    for field, count in batch.unusable.items():
+        metrics.add("unusable", count, field)
     return rejects
 
 
@@ -85,6 +89,7 @@ class Recorder:
         if batch.items:
             summary.first_ms = min(batch.oldest_ms, summary.first_ms or batch.oldest_ms)
             summary.last_ms = max(batch.newest_ms, summary.last_ms or batch.newest_ms)
+        summary.unusable += batch.unusable
         summary.rejects += count_batch(self._metrics, stream, name, batch)
 
     def stored(self, stats: Stats) -> None:

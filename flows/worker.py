@@ -165,6 +165,8 @@ class _Watcher:
     def _batch(self, name: str, batch: Batch) -> None:
         for reason, count in count_batch(self._metrics, self._streams[name], name, batch).items():
             log.warning("refused", extra={"fields": {"source": name, "reason": reason, "count": count}})
+        for field, count in batch.unusable.items():
+            log.warning("left out", extra={"fields": {"source": name, "field": field, "count": count}})
 
     def _epoch_ended(self, name: str, seconds: float) -> None:
         self._metrics.add("epoch_seconds", seconds, name)

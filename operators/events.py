@@ -5,7 +5,7 @@ Limits stand in the types, so that a value outside of them is refused while it i
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -28,9 +28,12 @@ Count = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
 Time = Annotated[int, Meta(ge=TS_MS_MIN, le=TS_MS_MAX)] | Annotated[datetime, Meta(tz=True)]
 Slices = dict[Text, Text]
 Scalar = str | Number | bool
+# A list or an object is no value of a feature; it is let through, so that it costs that feature alone and no time.
+Feature = str | float | bool | list[Any] | dict[str, Any] | None
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 ABSENT = msgspec.Raw(b"null")
+UNUSABLE = "__unusable__"  # Stands for an error type, or a flag, that could not be read.
 
 FeedbackKind = Literal["label", "judge", "thumbs", "edit", "abandon", "safety", "report"]
 
@@ -38,7 +41,9 @@ FeedbackKind = Literal["label", "judge", "thumbs", "edit", "abandon", "safety", 
 class Event(msgspec.Struct, gc=False, kw_only=True):
     """One inference. `Raw` fields are only checked to be JSON: this job does not read them.
 
-    (`Raw | None` would refuse everything but null.)
+    (`Raw | None` would refuse everything but null.) What is needed must be right, or the event is refused; of the rest,
+    what cannot be used is left out (`ingest/usable.py`). A boolean among features or metrics is a value: 1 or 0 as a
+    number, `true` or `false` as a category.
     """
 
     request_id: Id
@@ -52,11 +57,11 @@ class Event(msgspec.Struct, gc=False, kw_only=True):
     input_tokens: Count | None = None
     output_tokens: Count | None = None
     cost_usd: Cost | None = None
-    prediction: str | float | None = None
+    prediction: Feature = None
     score: Number | None = None
-    features: dict[str, str | float | None] | None = None
+    features: dict[str, Feature] | None = None
     embedding: msgspec.Raw = ABSENT
-    metrics: dict[str, Number] | None = None
+    metrics: dict[str, Number | bool] | None = None
     flags: list[Text] | None = None
     prompt_version: Text | None = None
     endpoint: Text | None = None
@@ -79,7 +84,7 @@ class Feedback(msgspec.Struct, gc=False, kw_only=True):
     version: Id | None = None
     slices: Slices | None = None
     request_ts: Time | None = None
-    prediction: str | float | None = None
+    prediction: str | float | bool | None = None
     score: Number | None = None
 
 

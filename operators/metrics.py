@@ -12,6 +12,7 @@ Name = Literal[
     "items",
     "rejects",
     "tombstones",
+    "unusable",
     "late",
     "open_panes",
     "watermark_lag_seconds",
@@ -40,6 +41,9 @@ METRICS: dict[Name, Metric] = {
     "rejects": Metric(kind=Counter, meaning="Items refused and kept as dead letters.", label="reason"),
     "tombstones": Metric(
         kind=Counter, meaning="Messages without a value, which hold no item and are passed over.", label="source"
+    ),
+    "unusable": Metric(
+        kind=Counter, meaning="Items counted without an optional field that could not be used.", label="field"
     ),
     "late": Metric(kind=Counter, meaning="Items late in their own partition; kept apart.", label="source"),
     "open_panes": Metric(kind=Gauge, meaning="Panes of a shard that are not closed yet.", label="shard"),

@@ -11,22 +11,23 @@ from operators.events import as_text
 from operators.profile import Field
 from operators.window.partial import Floats, Ints
 
-Value = str | float | None
+Value = str | float | None  # Anything else that a feature may hold is no value: it counts as unseen.
 MISSING, TEXT = np.nan, np.inf  # How the column of a number marks a missing value, and text.
 
 
 def numbers_of(values: Sequence[Value]) -> Floats:
-    """Return a column as floats (n,): NaN is missing, +inf is text (infinity is no number on the wire).
+    """Return a column as floats (n,): NaN is missing, +inf is no number (infinity is none on the wire).
 
-    >>> numbers_of([1, None, "7", 2.5]).tolist()
-    [1.0, nan, inf, 2.5]
+    >>> numbers_of([1, None, "7", 2.5, True]).tolist()
+    [1.0, nan, inf, 2.5, 1.0]
     """
     try:
         # It raises for text and None; NumPy would read text as a number.
         return np.frombuffer(array("d", cast(Sequence[float], values)), float)
     except TypeError:
         return np.array(
-            [MISSING if value is None else TEXT if isinstance(value, str) else value for value in values], float
+            [MISSING if value is None else TEXT if isinstance(value, (str, list, dict)) else value for value in values],
+            float,
         )
 
 
@@ -45,23 +46,34 @@ def number_bins(edges: Sequence[float], numbers: Floats) -> Ints:
 def category_bins(categories: Sequence[str], values: Sequence[Value]) -> Ints:
     """Return the bin of each value (n,), of missing and of unseen: with C categories 0 .. C - 1, C, C + 1.
 
-    >>> category_bins(["1", "card"], ["card", 1.0, None, "cash"]).tolist()
-    [1, 0, 2, 3]
+    >>> category_bins(["1", "card"], ["card", 1.0, None, "cash", True]).tolist()
+    [1, 0, 2, 3, 3]
     """
     index: dict[Value, int] = {category: bin_ for bin_, category in enumerate(categories)}
     index[None], unseen = len(categories), len(categories) + 1
     try:
         return np.fromiter(map(index.__getitem__, values), np.int64, len(values))
-    except KeyError:
-        return np.array([index.get(text, unseen) for text in texts_of(values)], np.int64)
+    except (KeyError, TypeError):  # A list has no hash.
+        bins = np.array([index.get(text, unseen) for text in texts_of(values)], np.int64)
+        bins[[not is_value(value) for value in values]] = unseen
+        return bins
 
 
 def texts_of(values: Sequence[Value]) -> list[str | None]:
-    """Return a column as text, a number in the one form it has as a category; None and NaN are missing."""
+    """Return a column as text, a number in the one form it has as a category; missing, and no value at all, is None."""
     return [
-        value if value is None or isinstance(value, str) else None if math.isnan(value) else as_text(value)
+        value
+        if value is None or isinstance(value, str)
+        else as_text(value)
+        if is_value(value) and not math.isnan(value)
+        else None
         for value in values
     ]
+
+
+def is_value(value: object) -> bool:
+    """Tell whether this may be the value of a feature, or a missing one: a text, a number or a boolean."""
+    return not isinstance(value, (list, dict))
 
 
 def bins_of(field: Field, values: Sequence[Value]) -> Ints:

@@ -11,7 +11,7 @@ from typing import Literal, cast
 import msgspec
 import numpy as np
 
-from operators.events import Event, Feedback, as_text, ms_of
+from operators.events import UNUSABLE, Event, Feedback, as_text, ms_of
 from operators.ingest.fields import FEEDBACK, LATENCIES, READERS
 from operators.ingest.offending import Place
 from operators.ingest.placed import Placed
@@ -29,9 +29,9 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     """n items of one stream: `series` (n,) index into `names`; `errors` (n,) into `error_types`, 0 is none.
 
     `numbers` are float columns (n,): one per field that the policy names; for feedback also, under
-    `of_kind_name(field)`, 1 where the item is of the field's kind, and LABEL; for events, under the
-    `flagged_name` of an SLI of kind flag_absent, 1 where one of its flags is set. There is no negative zero: it
-    equals zero, so which of the two is the smallest would depend on the order of items.
+    `of_kind_name(field)`, 1 where the item is of the field's kind, and LABEL; for events, under the `flagged_name` of
+    an SLI of kind flag_absent, 1 where one of its flags is set, NaN where that cannot be read. There is no negative
+    zero: it equals zero, so which of the two is the smallest would depend on the order of items.
     """
 
     stream: Stream
@@ -75,7 +75,7 @@ class ColumnsBuilder:
             if field in numbers and errors.any():
                 numbers[field][(errors > 0) & (numbers[field] == 0)] = np.nan
         for name, bad in self._flags.items():
-            numbers[flagged_name(name)] = np.array([not bad.isdisjoint(event.flags or ()) for event in events], float)
+            numbers[flagged_name(name)] = _flagged(events, bad)
         self._add(events, placed, errors, numbers)
 
     def add_feedback(self, items: Sequence[Feedback], placed: Placed) -> None:
@@ -185,6 +185,15 @@ def _numbers(events: Sequence[Event], field: str) -> Floats:
         name = field.removeprefix("metrics.")
         return np.array([(event.metrics or {}).get(name) for event in events], float)
     return np.array(READERS[field](events), float)
+
+
+def _flagged(events: Sequence[Event], bad: frozenset[str]) -> Floats:
+    either = bad | {UNUSABLE}
+    flagged = np.array([not either.isdisjoint(event.flags or ()) for event in events], float)
+    for row in np.flatnonzero(flagged).tolist():
+        if bad.isdisjoint(events[row].flags or ()):
+            flagged[row] = np.nan
+    return flagged
 
 
 def _number(value: object) -> float:

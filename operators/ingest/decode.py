@@ -1,11 +1,12 @@
 """Raw messages to typed items: what is valid, and a reject with a reason for everything that is not.
 
 A message is one JSON object, a JSON array of objects, or newline-delimited objects. A good item beside a bad
-one survives; a blank message holds no item. Cost: one C call per message of one object; Python sees single items
-only where one is bad.
+one survives, and so does an item with a fault in an optional field; a blank message holds no item. Cost: one C call
+per message of one object; Python sees single items only where one is bad.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -13,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.ingest.messages import Messages
+from operators.ingest.usable import UNDECODABLE, Usable
 from operators.texts import DETAIL_MAX, cut
 
 Item = TypeVar("Item")
-
-# RecursionError: brackets nested deeper than the decoder's stack.
-UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,12 +47,16 @@ class Texts(msgspec.Struct, kw_only=True):
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Where decoded items came from; message and item of item i, and its bytes for a later reject."""
+    """Where decoded items came from; message and item of item i, and its bytes for a later reject.
+
+    `unusable`: of how many items each optional field was left out, in part or whole.
+    """
 
     messages: Messages
     message_of: Sequence[int]
     item_of: Sequence[int] | None = None  # None: one item a message.
     texts: Texts = msgspec.field(default_factory=Texts)
+    unusable: Mapping[str, int] = {}
 
     @property
     def received_ms(self) -> NDArray[np.int64]:
@@ -98,6 +101,7 @@ class Decoder(Generic[Item]):
         self.message_bytes_max = message_bytes_max
         self._one = msgspec.json.Decoder(kind).decode
         self._many = msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]
+        self._usable = Usable(kind)
 
     def decode(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]]:
         """Return the valid items in order, where they came from, and the rejects."""
@@ -125,8 +129,9 @@ class Decoder(Generic[Item]):
         message_of: list[int] = []
         item_of: list[int] = []
         rejects: list[Reject] = []
+        unusable: Counter[str] = Counter()
         for index, message in enumerate(messages.values):
-            for number, (text, item, reason) in enumerate(self._items(message)):
+            for number, (text, item, reason) in enumerate(self._items(message, unusable)):
                 if item is not None:
                     items.append(item)
                     message_of.append(index)
@@ -135,10 +140,11 @@ class Decoder(Generic[Item]):
                     code, detail = reason
                     position = messages.positions[index]
                     rejects.append(Reject(position=position, item=number, reason=code, detail=detail, value=text))
-        return items, Origin(messages=messages, message_of=message_of, item_of=item_of), rejects
+        origin = Origin(messages=messages, message_of=message_of, item_of=item_of, unusable=unusable)
+        return items, origin, rejects
 
-    def _items(self, message: bytes) -> list[tuple[bytes, Item | None, tuple[str, str]]]:
-        """Return (text, item or None, (reason, detail)) of every item of one message."""
+    def _items(self, message: bytes, unusable: Counter[str]) -> list[tuple[bytes, Item | None, tuple[str, str]]]:
+        """Return (text, item or None, (reason, detail)) of every item of one message; count what is left out."""
         if len(message) > self.message_bytes_max:
             detail = f"{len(message)} bytes, allowed are {self.message_bytes_max}"
             return [(message, None, ("too_large", detail))]
@@ -149,10 +155,18 @@ class Decoder(Generic[Item]):
         out: list[tuple[bytes, Item | None, tuple[str, str]]] = []
         for text in texts:
             try:
-                out.append((text, self._one(text), ("", "")))
+                out.append((text, self._item(text, unusable), ("", "")))
             except UNDECODABLE as error:
                 out.append((text, None, reason_of(error)))
         return out
+
+    def _item(self, text: bytes, unusable: Counter[str]) -> Item:
+        try:
+            return self._one(text)
+        except UNDECODABLE:
+            item, fields = self._usable.decode(text)
+        unusable.update(fields)
+        return item
 
 
 def reason_of(error: Exception) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from operators.drift.embedding import nearest
-from operators.ingest.decode import UNDECODABLE
+from operators.ingest.usable import UNDECODABLE
 from operators.profile import Centroids
 from operators.window.partial import Ints
 

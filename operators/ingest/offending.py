@@ -6,7 +6,7 @@ from typing import Any, get_args
 import msgspec
 import numpy as np
 
-from operators.events import TEXT_MAX
+from operators.events import TEXT_MAX, as_text
 from operators.ingest.placed import Placed
 from operators.monitors import Offender, Watched, Why
 from operators.window.offenders import OFFENDERS_MAX
@@ -50,8 +50,11 @@ def offenders_in(
 def text_of(value: Any, why: Why) -> str:
     if why == "missing":
         return ""
-    if isinstance(value, msgspec.Raw):
-        return bytes(value)[:TEXT_MAX].decode(errors="replace")
+    if isinstance(value, (msgspec.Raw, list, dict)):
+        raw = value if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
+        return bytes(raw)[:TEXT_MAX].decode(errors="replace")
+    if isinstance(value, bool):
+        return as_text(value)
     return value[:TEXT_MAX] if isinstance(value, str) else f"{value:.12g}"
 
 

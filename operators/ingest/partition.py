@@ -4,6 +4,7 @@ Late means older than the partition's own earlier maximum by more than the allow
 depend on batches, other partitions or clocks. What the partition remembers is `State`, saved with its offset.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
@@ -63,6 +64,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What one batch of messages came to: valid `items`, how many of them `late`, their span of event time.
 
     `feedback` are the valid ones, to be stored row by row. `tombstones` are messages without a value: no items.
+    `unusable`: of how many items each optional field was left out.
     """
 
     inputs: list[tuple[int, ShardInput]]
@@ -73,6 +75,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     oldest_ms: int
     newest_ms: int
     tombstones: int = 0
+    unusable: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 class Partition:
@@ -100,11 +103,13 @@ class Partition:
         places: list[Placed] = []
         rejects: list[Reject] = []
         feedback: list[Feedback] = []
+        unusable: Counter[str] = Counter()
         said: list[tuple[int, int, Said]] = []
         # Of a refused command it is told when its log had come to it, so commands are taken message by message.
         chunk = 1 if self.stream == "commands" else CHUNK
         for start in range(0, len(messages), chunk):
             items, origin, bad = self._decoder.decode(messages.part(start, start + chunk))
+            unusable.update(origin.unusable)
             keep, placed, refused = self._place(items, origin)
             if refused:
                 items = [items[index] for index in np.flatnonzero(keep).tolist()]
@@ -136,6 +141,7 @@ class Partition:
             oldest_ms=int(placed.time.min(initial=END)),
             newest_ms=int(placed.time.max(initial=NEVER)),
             tombstones=messages.tombstones,
+            unusable=unusable,
         )
 
     def end(self) -> list[tuple[int, ShardInput]]:

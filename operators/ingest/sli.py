@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from operators.events import UNUSABLE
 from operators.ingest.columns import LABEL, Columns, flagged_name, of_kind_name
 from operators.policy import Sli
 from operators.window.partial import BAD, GOOD, NEITHER, Ints
@@ -12,7 +13,8 @@ NOT_MEANT = 3  # The SLI is about other things: feedback for an SLI on events, a
 def classify(sli: Sli, columns: Columns) -> Ints:
     """Return GOOD, BAD, NEITHER or NOT_MEANT for each item, shape (n,).
 
-    An item that lacks the field is NEITHER: missing data is never good news, bad news or zero.
+    An item that lacks the field is NEITHER: missing data is never good news, bad news or zero. So is an event whose
+    error type could not be read.
     """
     if sli.on_feedback != (columns.stream == "feedback"):
         return np.full(len(columns.series), NOT_MEANT)
@@ -21,10 +23,11 @@ def classify(sli: Sli, columns: Columns) -> Ints:
     if sli.good == "no_error":
         classes = np.where(columns.errors > 0, BAD, GOOD)
     elif sli.good == "flag_absent":
-        classes = np.where(columns.numbers[flagged_name(sli.name)] > 0, BAD, GOOD)
+        flagged = columns.numbers[flagged_name(sli.name)]
+        classes = np.where(np.isnan(flagged), NEITHER, np.where(flagged > 0, BAD, GOOD))
     else:
         classes = _against_limit(sli, columns)
-    ignored = [code for code, name in enumerate(columns.error_types) if name in sli.ignore]
+    ignored = [code for code, name in enumerate(columns.error_types) if name in sli.ignore or name == UNUSABLE]
     return np.where(np.isin(columns.errors, ignored), NEITHER, classes) if ignored else classes
 
 

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from operators.drift.binning import Value, category_bins, numbers_of
-from operators.events import Event, Feedback
+from operators.events import UNUSABLE, Event, Feedback
 from operators.ingest.embeddings import embedding_bins
 from operators.ingest.fields import FEEDBACK, LATENCIES, READERS
 from operators.ingest.offending import Place, offenders_in
@@ -108,7 +108,7 @@ class Reader:
             return self._named(kind, rest)
         events = cast(Sequence[Event], self._items)
         if kind == "flags":
-            return [float(rest in (event.flags or ())) for event in events]
+            return [_flag(rest, event.flags or ()) for event in events]
         values = READERS[name](events)
         if name in LATENCIES:  # A failed event's latency of zero is none.
             return [
@@ -123,6 +123,10 @@ class Reader:
             return list(map(itemgetter(name), cast(Sequence[Mapping[str, Any]], self._maps[kind])))
         except (KeyError, TypeError):
             return [None if known is None else known.get(name) for known in self._maps[kind]]
+
+
+def _flag(name: str, flags: Sequence[str]) -> float | None:
+    return 1.0 if name in flags else None if UNUSABLE in flags else 0.0
 
 
 def _scalar(value: str | float | None) -> Value:

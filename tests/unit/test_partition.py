@@ -70,10 +70,14 @@ def test_brackets_nested_past_any_stack_are_a_dead_letter() -> None:
     ("field", "value"),
     [("latency_ms", 1e300), ("latency_ms", -1), ("cost_usd", 1e10), ("input_tokens", 10**13), ("score", -1e13)],
 )
-def test_a_number_that_no_sum_can_hold_is_a_dead_letter(field: str, value: float) -> None:
-    """1e300 once became the smallest whole number there is."""
+def test_a_number_that_no_sum_can_hold_costs_that_number_alone(field: str, value: float) -> None:
+    """1e300 once became the smallest whole number there is, then refused its event."""
     batch = partition().take(received([good(**{field: value}), good(metrics={"gpu-util": 1e13})], 1))
-    assert [reject.reason for reject in batch.rejects] == ["out_of_range", "out_of_range"]
+    assert batch.items == 2
+    assert not batch.rejects
+    assert batch.unusable == {field: 1, "metrics": 1}
+    (partial,) = [partial for _, given in batch.inputs for _, partial in given.partials]
+    assert not partial.sums.any()
 
 
 def test_a_failed_request_without_a_latency_has_none() -> None:

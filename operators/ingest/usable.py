@@ -1,0 +1,123 @@
+"""What of an item can be used when not all of it can: a fault in an optional field costs that field alone.
+
+Needed are the fields that say which item this is, what it is about and when it was: a fault in one of them refuses the
+item. What is left out never becomes good news: an SLI counts an item neither way where it cannot read its number, the
+item's error type, or one of its flags. Only items that were refused at first come here, so nothing else pays for it.
+"""
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, get_type_hints
+
+import msgspec
+
+from operators.events import TEXT_MAX, UNUSABLE, Event, Feature, Feedback, Number, Scalar, Text, as_text
+
+Item = TypeVar("Item")
+
+# RecursionError: brackets nested deeper than the decoder's stack.
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+OPTIONAL: dict[object, frozenset[str]] = {
+    Event: frozenset(Event.__struct_fields__) - {"request_id", "ts", "model", "version"},
+    # Without a value, or of an unknown kind or source, nothing was learned.
+    Feedback: frozenset({"slices", "prediction", "score"}),
+}
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_text = msgspec.json.Decoder(Text).decode
+_string = msgspec.json.Decoder(str).decode
+_scalar = msgspec.json.Decoder(Scalar).decode
+_feature = msgspec.json.Decoder(Feature).decode
+_metric = msgspec.json.Decoder(Number | bool).decode
+
+
+class Usable(Generic[Item]):
+    """Decodes one kind of item without what cannot be used of it. Keeps nothing between calls."""
+
+    def __init__(self, kind: type[Item]) -> None:
+        self._decode = msgspec.json.Decoder(kind).decode
+        types = get_type_hints(kind, include_extras=True)
+        self._checks: dict[str, Callable[[msgspec.Raw], Any]] = {
+            name: msgspec.json.Decoder(types[name]).decode for name in sorted(OPTIONAL.get(kind, ()))
+        }
+
+    def decode(self, text: bytes) -> tuple[Item, list[str]]:
+        """Return the item and the fields that were left out, in part or whole. One of UNDECODABLE if it is refused."""
+        fields: dict[str, Any] = dict(_fields(text))
+        unusable = []
+        for name, check in self._checks.items():
+            if name in fields:
+                try:
+                    check(fields[name])
+                except UNDECODABLE:
+                    unusable.append(name)
+                    fields[name] = _rest_of(name, fields[name])
+        return self._decode(msgspec.json.encode(fields) if unusable else text), unusable
+
+
+def _rest_of(name: str, value: msgspec.Raw) -> object:
+    """Return what can be used of a field, None where nothing can."""
+    rest = _RESTS.get(name)
+    try:
+        return None if rest is None else rest(value)
+    except UNDECODABLE:
+        return None
+
+
+def _error_type(value: msgspec.Raw) -> str:
+    """Cut a text that is too long; of what is no text nobody knows whether it is a failure."""
+    try:
+        return _string(value)[:TEXT_MAX]
+    except UNDECODABLE:
+        return UNUSABLE
+
+
+def _flags(value: msgspec.Raw) -> list[str]:
+    """Return the flags that are texts. That of the others none was the one asked for, nobody knows."""
+    try:
+        texts = [_or_none(_text, flag) for flag in _items(value)]
+    except UNDECODABLE:
+        texts = []
+    return [*(text for text in texts if text is not None), UNUSABLE]
+
+
+def _slices(value: msgspec.Raw) -> dict[str, str]:
+    """Return the values that are texts; numbers and booleans as the text that stands for them."""
+    texts = {name: as_text(_or_none(_scalar, raw)) for name, raw in _fields(value).items()}
+    return {name: text for name, text in texts.items() if max(len(name), len(text)) <= TEXT_MAX}
+
+
+def _features(value: msgspec.Raw) -> dict[str, object]:
+    """Keep the features that can be used; in place of another stands a list, which is no value of a feature."""
+    return {
+        name: [bytes(raw)[:TEXT_MAX].decode(errors="replace")] if _fails(_feature, raw) else raw
+        for name, raw in _fields(value).items()
+    }
+
+
+def _metrics(value: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    return {name: raw for name, raw in _fields(value).items() if not _fails(_metric, raw)}
+
+
+_RESTS: dict[str, Callable[[msgspec.Raw], object]] = {
+    "error_type": _error_type,
+    "flags": _flags,
+    "slices": _slices,
+    "features": _features,
+    "metrics": _metrics,
+}
+
+
+def _or_none(decode: Callable[[msgspec.Raw], Any], raw: msgspec.Raw) -> Any:
+    try:
+        return decode(raw)
+    except UNDECODABLE:
+        return None
+
+
+def _fails(decode: Callable[[msgspec.Raw], Any], raw: msgspec.Raw) -> bool:
+    try:
+        decode(raw)
+    except UNDECODABLE:
+        return True
+    return False
