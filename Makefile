@@ -1,7 +1,10 @@
 # Everything a person does with this repository. `make help` lists the targets.
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-export PYTHONDONTWRITEBYTECODE := 1
+# Tests start hundreds of processes, each of which would compile rollguard again.
+unexport PYTHONDONTWRITEBYTECODE
+# Three processes on two cores, because tests with Kafka wait half of their time; tests/parallel.py says who runs what.
+PYTEST := $(PY) -m pytest -q -n 3 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help setup demo test prove lint format type unit bench migrate kafka kafka-stop clean
 
@@ -15,10 +18,10 @@ demo: setup ## Serve a real classifier in two versions, watch it live, ask the r
 	@.venv/bin/rollguard demo
 
 test: setup lint type ## Everything that must hold: lint, types, all tests
-	$(PY) -m pytest -q
+	$(PYTEST)
 
 prove: setup ## The same tests at full length: more examples, a million messages (20 minutes)
-	ROLLGUARD_PROVE=1 $(PY) -m pytest -q tests/unit tests/laws tests/dataflows tests/integration
+	ROLLGUARD_PROVE=1 $(PYTEST) tests/unit tests/laws tests/dataflows tests/integration
 
 lint: setup ## Check style and formatting
 	.venv/bin/ruff check .
@@ -32,7 +35,7 @@ type: setup ## Check types
 	.venv/bin/mypy
 
 unit: setup ## The fast tests: no servers, no real data
-	$(PY) -m pytest -q tests/unit tests/laws tests/dataflows
+	$(PYTEST) tests/unit tests/laws tests/dataflows
 
 bench: setup ## Print throughput as ratios against ceilings measured in the same run
 	$(PY) -m tests.bench

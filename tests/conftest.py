@@ -10,8 +10,15 @@ from clickhouse_connect.driver.client import Client
 
 from operators.connectors.clickhouse import open_client
 from operators.connectors.migrations import migrate
+from tests.parallel import share
 
 MIGRATIONS = Path(__file__).parents[1] / "infra" / "clickhouse"
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        share(items)
 
 
 class Embedded(msgspec.Struct, frozen=True, kw_only=True):

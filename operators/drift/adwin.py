@@ -12,11 +12,8 @@ Measured: no alarm in a million independent normal values; a shift by 4 found af
 
 from typing import Any
 
-from river import drift
-
 from operators.drift.alarm import Alarm, finite
 
-_ALGORITHM: Any = drift.ADWIN  # Its methods carry no types.
 DELTA = 0.002 / 32
 WINDOW_MIN = 5  # Values in the shorter part; a single value never is a change.
 GRACE = 10  # Values before the first look.
@@ -33,7 +30,10 @@ class Adwin:
             raise ValueError(f"delta must be between 0 and 1, got {delta!r}")
         if clock < 1:
             raise ValueError(f"clock must be at least 1, got {clock!r}")
-        self._river: Any = _ALGORITHM(delta=delta, clock=clock, min_window_length=WINDOW_MIN, grace_period=GRACE)
+        from river import drift  # noqa: PLC0415  # It brings scipy.stats, most of a second of imports.
+
+        algorithm: Any = drift.ADWIN  # Its methods carry no types.
+        self._river: Any = algorithm(delta=delta, clock=clock, min_window_length=WINDOW_MIN, grace_period=GRACE)
 
     @property
     def mean(self) -> float:

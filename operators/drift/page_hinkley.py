@@ -15,11 +15,8 @@ the run length follows Siegmund's formula (`false_alarms`). A shift by 1 is foun
 
 from typing import Any
 
-from river import drift
-
 from operators.drift.alarm import Alarm, finite
 
-_ALGORITHM: Any = drift.PageHinkley  # Its methods carry no types.
 ALLOWANCE = 0.5  # Standard deviations: shifts of half of that and less do not count.
 THRESHOLD = 15.0  # Standard deviations times values.
 SAMPLES_MIN = 30
@@ -42,7 +39,10 @@ class PageHinkley:
             raise ValueError(f"allowance and threshold must be above 0, got {allowance!r} and {threshold!r}")
         if not 0 < alpha <= 1:
             raise ValueError(f"alpha must be between 0 and 1, got {alpha!r}")
-        self._river: Any = _ALGORITHM(
+        from river import drift  # noqa: PLC0415  # It brings scipy.stats, most of a second of imports.
+
+        algorithm: Any = drift.PageHinkley  # Its methods carry no types.
+        self._river: Any = algorithm(
             min_instances=samples_min, delta=allowance, threshold=threshold, alpha=alpha, mode="both"
         )
         self._threshold = threshold

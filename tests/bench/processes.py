@@ -16,7 +16,7 @@ from flows import monitor, settings
 from operators.connectors.source import MonitorSource, Watch
 from operators.connectors.stop import Stop
 from tests.bench.flows import Discard, file_input
-from tests.integration.kafka_broker import free_ports
+from tests.integration.ports import free_ports
 
 EPOCH_S = 1.0
 

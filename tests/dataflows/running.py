@@ -54,14 +54,8 @@ def tables_of(all_rows: Iterable[Rows]) -> Table:
 
 
 def exact(tables: Table) -> list[str]:
-    """Every row of every table as text that tells apart any two bits, in one order."""
-    return sorted(
-        table
-        + " "
-        + " ".join(f"{name}={value.hex() if isinstance(value, float) else value!r}" for name, value in cells)
-        for table, rows in tables.items()
-        for cells in (row.items() for row in rows)
-    )
+    """Every row of every table as text that tells apart any two numbers, types and signs of zero, in one order."""
+    return sorted(f"{table} {row!r}" for table, rows in tables.items() for row in rows)
 
 
 def messages_of(log: Log, start: int, stop: int, received_ms: int) -> Messages:

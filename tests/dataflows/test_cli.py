@@ -40,7 +40,7 @@ def rollguard(*arguments: object, **environment: str) -> subprocess.CompletedPro
         env=ENVIRONMENT | environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

@@ -62,7 +62,7 @@ class Bridge:
         return json.loads(self._ask("/inserts"))  # type: ignore[no-any-return]
 
     def _ask(self, path: str) -> bytes:
-        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
             return answer.read()  # type: ignore[no-any-return]
 
 

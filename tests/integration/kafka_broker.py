@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions
 from confluent_kafka.cimpl import NewPartitions
 
 from infra.kafka.broker import BUILD, Broker
+from tests.integration.ports import free_ports
 
 JARS = BUILD / "lib"
 
@@ -90,15 +90,3 @@ def running(data: Path) -> Iterator[TestBroker]:
         yield broker
     finally:
         broker.kill()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

@@ -9,7 +9,7 @@ from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_reader import KafkaReader, Start
 from operators.ingest.messages import Messages
 
-WAIT_S_MAX = 30.0
+WAIT_S_MAX = 120.0
 
 
 @contextmanager

@@ -252,7 +252,7 @@ def test_the_sink_refuses_to_start_with_a_wrong_password(bridge: Bridge, databas
     assert "guess" not in str(caught.value)
 
 
-def _wait_until(done: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def _wait_until(done: Callable[[], bool], timeout_s: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not done():
         assert time.monotonic() < deadline, "waited in vain"

@@ -14,7 +14,8 @@ from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_errors import NotDelivered
 from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer, KafkaProducerSink
 from tests.integration.conftest import MakeTopic
-from tests.integration.kafka_broker import TestBroker, free_ports
+from tests.integration.kafka_broker import TestBroker
+from tests.integration.ports import free_ports
 from tests.integration.reading import opened, read_all, values_of
 
 pytestmark = pytest.mark.integration

@@ -12,7 +12,8 @@ from operators.connectors.kafka_errors import OffsetGone, Refused, UnknownTopic,
 from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
 from operators.connectors.kafka_reader import BYTES_MAX, MESSAGES_MAX, KafkaReader
 from tests.integration.conftest import MakeTopic
-from tests.integration.kafka_broker import PASSWORD, USER, TestBroker, free_ports
+from tests.integration.kafka_broker import PASSWORD, USER, TestBroker
+from tests.integration.ports import free_ports
 from tests.integration.reading import WAIT_S_MAX, count, opened, positions_of, read_all, read_until, values_of
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.clickhouse_bridge import Bridge
-from tests.integration.kafka_broker import free_ports
+from tests.integration.ports import free_ports
 from tests.integration.test_worker import EVENTS, environment, finish, logs, policy, wanted, written
 from tests.integration.working import Worker, working
 
