@@ -1,6 +1,7 @@
 """`rollguard control`: thin."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +15,13 @@ from flows.cli_errors import guarded, interruptible
 from flows.control import commands, hooks, view
 from flows.control import webhook as webhooks
 from flows.control.follow import Follow, pins
+from flows.control.handing import Handing
 from flows.control.memory import opened
 from operators.connectors.control_file import FileFollower
 from operators.connectors.control_topic import Follower, From, TopicFollower
 from operators.connectors.stop import Stop
 from operators.control import AnyCommand, ControlEvent
+from operators.sealing import Verifier
 
 STATE = Path("rollguard-control.json")
 
@@ -56,6 +59,9 @@ def follow_command(
     ] = None,
     attempts: Annotated[int, typer.Option(min=1, help="How often to try before giving up.")] = 4,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that one attempt may take.")] = 30.0,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End at the first event that cannot be handed on, instead of going on.")
+    ] = False,
 ) -> None:
     """Print control events as they come; run a program or call a webhook once for each."""
     where = settings.load()
@@ -71,7 +77,9 @@ def follow_command(
         _follower(where, file, begin, memory.positions) as follower,
         interruptible(stop),
     ):
-        Follow(follower, memory, _show_json if form == "json" else _show_text, actions, retry).run(stop, until_end)
+        show = _show_json if form == "json" else _show_text
+        handing = Handing(actions, retry, memory, strict)
+        Follow(follower, memory, show, handing, _verifier(where, file)).run(stop, until_end)
 
 
 @app.command("pins")
@@ -83,8 +91,12 @@ def pins_command(
     """Print which version each model's traffic must go to now."""
     if file is not None:
         file.stat()  # Without a file nothing is known, which is not that nothing is pinned.
-    with _follower(settings.load(), file, "beginning", {}) as follower:
-        table = pins(follower)
+    where = settings.load()
+    with _follower(where, file, "beginning", {}) as follower:
+        table = pins(follower, _verifier(where, file))
+    if table.refused:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(table.refusals.items()))
+        typer.echo(f"rollguard: {table.refused} messages are not believed: {reasons}", err=True)
     if form == "json":
         sys.stdout.write(view.pins_json(table.standings))
     else:
@@ -177,6 +189,11 @@ def _follower(
         yield follower
     finally:
         follower.close()
+
+
+def _verifier(where: settings.Settings, file: Path | None) -> Verifier:
+    """Return what tells which events to believe. A file may hold another time than ours: that of a replay."""
+    return Verifier(where.control_keys, None if file is not None else lambda: int(time.time() * 1000))
 
 
 def _console(width: int | None = None) -> Console:

@@ -20,6 +20,7 @@ from operators.signing import fields_of, sign
 
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SECRET_MIN = 16  # Characters.
+PLACEHOLDER = "CHANGE-ME"  # As in infra/kubernetes/secret.example.yaml.
 # How far the time of an event may be beyond the reader's clock: what somebody forges outdates what is said for no
 # longer. Clocks, and the policy's `future_tolerance`, are within it.
 AHEAD_MS_MAX = 3_600_000
@@ -69,6 +70,8 @@ def keys_of(text: str) -> tuple[Key, ...]:
             raise ValueError(f"key {number} must be ID:SECRET, its id of letters, digits, '.', '_' and '-'")
         if len(secret) < SECRET_MIN:
             raise ValueError(f"the secret of key {name} must have at least {SECRET_MIN} characters")
+        if PLACEHOLDER in secret:
+            raise ValueError(f"the secret of key {name} is the one of the examples: make one of your own")
         if name in {key.id for key in keys}:
             raise ValueError(f"key {name} is given twice")
         keys.append(Key(name, secret))

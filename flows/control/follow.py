@@ -2,18 +2,21 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
 
-from flows.control.hooks import Hook, Retry, persist
+from flows.control.handing import Handing
 from flows.control.memory import Memory
 from operators.connectors.control_topic import Follower, Said
 from operators.connectors.stop import Stop
 from operators.control import ControlEvent
 from operators.release.pins import PinTable
+from operators.sealing import Verifier
 
 POLL_S = 0.1  # Between two looks at a place where nothing new is.
+TOLD_MAX = 10  # Lines about messages that are not believed, and one of a thousand further ones.
 
 Show = Callable[[bytes, ControlEvent, str], None]  # An event's bytes, what they say, and what is done about it.
 
@@ -23,30 +26,36 @@ _decode = msgspec.json.Decoder(ControlEvent).decode
 class Follow:
     """One run of `rollguard control follow`.
 
-    At least once: an event is remembered after its hooks have succeeded, so a crash in between calls them again. Hooks
-    are not called for an alert that is silenced, nor for a revision older than one seen, which is of a worker that
-    was thought dead.
+    At least once: an event is remembered after its hooks have succeeded, or were given up, so a crash in between calls
+    them again. Hooks are not called for an alert that is silenced, nor for a revision older than one seen, which is of
+    a worker that was thought dead.
     """
 
-    def __init__(self, follower: Follower, memory: Memory, show: Show, hooks: Sequence[Hook], retry: Retry) -> None:
+    def __init__(self, follower: Follower, memory: Memory, show: Show, handing: Handing, verifier: Verifier) -> None:
         self._follower = follower
         self._memory = memory
         self._show = show
-        self._hooks = hooks
-        self._retry = retry
+        self._handing = handing
+        self._verifier = verifier
+        self._refused: Counter[str] = Counter()
 
     def run(self, stop: Stop, until_end: bool) -> None:
-        """Follow until somebody asks to stop, or, with `until_end`, all was read. HookFailed, KafkaFailure, OSError."""
+        """Follow until somebody asks to stop, or, with `until_end`, all was read.
+
+        HookFailed, with `until_end` once all was read; KafkaFailure, OSError.
+        """
         # From now on "the end" is this one, also after a restart.
         self._memory.follow(self._follower.positions)
         try:
             self._memory.save()
             while not stop.requested:
+                self._handing.try_again(stop)
                 batch = self._follower.read()
                 if not (self._take_all(batch, stop) and self._wait(batch, until_end)):
-                    return
+                    break
         finally:
             self._memory.save()
+        self._handing.end(failing=until_end and not stop.requested)
 
     def _wait(self, batch: Sequence[Said], until_end: bool) -> bool:
         """Wait a little if nothing came; False if that was the end."""
@@ -61,12 +70,12 @@ class Follow:
         for said in batch:
             if stop.requested:
                 return False
-            event = _event(said)
+            event = self._event(said)
             acts = event is not None and self._is_new(said, event)
-            if event is not None and acts and not self._act(said.body, event, stop):
+            if event is not None and acts and not self._handing.hand(said.body, event, stop):
                 return False
             self._memory.note(said, event)
-            if acts and self._hooks:
+            if acts and self._handing.acts:
                 self._memory.save()
         return True
 
@@ -79,22 +88,24 @@ class Follow:
         # A silence mutes alerts only; a rollback is never held back, whatever it says.
         return newest is None and not (event.silenced and event.type == "alert")
 
-    def _act(self, body: bytes, event: ControlEvent, stop: Stop) -> bool:
-        """Call all hooks; False if somebody asked to stop before they had succeeded."""
-        return all(persist(hook, body, event, self._retry, stop) for hook in self._hooks)
-
-
-def _event(said: Said) -> ControlEvent | None:
-    try:
-        return _decode(said.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        sys.stderr.write(f"rollguard: {said.source}, before {said.next}: no control event: {error}\n")
+    def _event(self, said: Said) -> ControlEvent | None:
+        fault = self._verifier.fault_of(said.body)
+        try:
+            if fault is None:
+                return _decode(said.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            fault = "no_event", str(error)
+        reason, detail = fault or ("", "")
+        self._refused[reason] += 1
+        if (count := self._refused[reason]) <= TOLD_MAX or count % 1_000 == 0:
+            what = "no control event" if reason == "no_event" else f"not believed, {reason}"
+            sys.stderr.write(f"rollguard: {said.source}, before {said.next}: {what}: {detail}\n")
         return None
 
 
-def pins(follower: Follower) -> PinTable:
+def pins(follower: Follower, verifier: Verifier) -> PinTable:
     """Read to the end; what then holds for each model. KafkaFailure, OSError."""
-    table = PinTable()
+    table = PinTable(verifier=verifier)
     while True:
         batch = follower.read()
         for said in batch:

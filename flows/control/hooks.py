@@ -12,10 +12,12 @@ from flows import settings
 from flows.control.commands import WrongCommand
 from operators.connectors.stop import Stop
 from operators.control import ControlEvent
+from operators.texts import cut
 
 STANDARD_ERROR = 2  # Where a program's output goes: standard output is ours, and may be JSON.
 WAIT_S_MAX = 30.0
 STEP_S = 0.1
+VARIABLE_MAX = 1_000  # Characters: more than any field of an event that the worker makes.
 
 Hook = Callable[[bytes, ControlEvent], None]  # The event's bytes as they came, and what they say; raises HookFailed.
 
@@ -110,8 +112,8 @@ def variables(event: ControlEvent) -> dict[str, str]:
         "runbook": event.runbook,
     }
     return {
-        # No system takes a NUL in a variable.
-        f"ROLLGUARD_EVENT_{name.upper()}": "" if value is None else str(value).replace("\0", "")
+        # No system takes a NUL in a variable, nor more than 128 KiB.
+        f"ROLLGUARD_EVENT_{name.upper()}": "" if value is None else cut(str(value).replace("\0", ""), VARIABLE_MAX)
         for name, value in fields.items()
     }
 

@@ -5,12 +5,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from operators.connectors.control_topic import Said
 from operators.control import ControlEvent
 
+MODELS_MAX = 100_000  # The revisions of more models are not remembered, nor more than so many events that wait.
 IDS_MAX = 10_000  # An event comes again because a worker sent its last epoch again: a few, and soon.
 
 
@@ -19,11 +21,15 @@ class NoMemory(Exception):
 
 
 class _Kept(msgspec.Struct, kw_only=True):
-    """`revisions` is the largest one per model; `ids` are in the order in which they came."""
+    """`revisions` is the largest one per model; `ids` are in the order in which they came.
+
+    `waiting` are the events of which hooks failed, one per model: the newest, unless a newer one was acted on.
+    """
 
     positions: dict[str, int] = {}
     revisions: dict[str, int] = {}
     ids: list[str] = []
+    waiting: dict[str, msgspec.Raw] = {}
 
 
 class Memory:
@@ -36,6 +42,7 @@ class Memory:
         self.positions = kept.positions
         self._revisions = kept.revisions
         self._ids = dict.fromkeys(kept.ids)
+        self.waiting = {model: bytes(body) for model, body in kept.waiting.items()}
 
     def knows(self, event: ControlEvent) -> bool:
         return event.id in self._ids
@@ -52,8 +59,17 @@ class Memory:
         if event is not None:
             self._ids[event.id] = None
             self._revisions[event.model] = max(event.revision, self._revisions.get(event.model, event.revision))
-            if len(self._ids) > IDS_MAX:
-                del self._ids[next(iter(self._ids))]
+            _drop(self._ids, IDS_MAX)
+            _drop(self._revisions, MODELS_MAX)
+
+    def wait(self, model: str, body: bytes | None) -> None:
+        """Keep the event of a model that is to be tried again, instead of one before it; None: there is none."""
+        if body is None:
+            self._dirty = self.waiting.pop(model, None) is not None or self._dirty
+            return
+        self.waiting[model] = body
+        self._dirty = True
+        _drop(self.waiting, MODELS_MAX)
 
     def follow(self, positions: dict[str, int]) -> None:
         """Go on from these positions, which a follower has when it begins."""
@@ -64,7 +80,8 @@ class Memory:
         """Put everything on disk, all or nothing. OSError."""
         if self._path is None or not self._dirty:
             return
-        kept = _Kept(positions=self.positions, revisions=self._revisions, ids=list(self._ids))
+        waiting = {model: msgspec.Raw(body) for model, body in self.waiting.items()}
+        kept = _Kept(positions=self.positions, revisions=self._revisions, ids=list(self._ids), waiting=waiting)
         partial = self._path.with_name(f"{self._path.name}.new")
         with partial.open("wb") as file:
             file.write(msgspec.json.encode(kept))
@@ -87,6 +104,12 @@ def opened(path: Path | None) -> Iterator[Memory]:
         except BlockingIOError as error:
             raise NoMemory(f"{path}: another follower remembers here; name another file with --state") from error
         yield Memory(path)
+
+
+def _drop(entries: dict[str, Any], most: int) -> None:
+    """Forget the oldest of more entries than that."""
+    if len(entries) > most:
+        del entries[next(iter(entries))]
 
 
 def _load(path: Path) -> _Kept:

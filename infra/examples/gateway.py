@@ -2,10 +2,13 @@
 
     python -m infra.examples.gateway rollguard-data/control.ndjson checkout v1=0.9 v2=0.1
 
-reads one request id per line from standard input, and prints the version that answers it. In production the follower
-is a TopicFollower, `route` is part of a proxy, and `catch_up` runs beside it every second.
+reads one request id per line from standard input, and prints the version that answers it. With ROLLGUARD_CONTROL_KEY
+it obeys only what was signed with one of those keys. In production the follower is a TopicFollower, the verifier has a
+clock as well, `Verifier(keys, lambda: int(time.time() * 1000))`, `route` is part of a proxy, and `catch_up` runs beside
+it every second; `pins.refusals` is worth a metric.
 """
 
+import os
 import sys
 import zlib
 from collections.abc import Mapping
@@ -14,16 +17,19 @@ from pathlib import Path
 from operators.connectors.control_file import FileFollower
 from operators.connectors.control_topic import Follower
 from operators.release.pins import PinTable
+from operators.sealing import Verifier, keys_of
 
 
 class Gateway:
     """Splits the traffic of a model by `weights`, as far as its pin allows."""
 
-    def __init__(self, follower: Follower, model: str, weights: Mapping[str, float]) -> None:
+    def __init__(
+        self, follower: Follower, model: str, weights: Mapping[str, float], verifier: Verifier | None = None
+    ) -> None:
         self._follower = follower
         self._model = model
         self._weights = weights
-        self.pins = PinTable()
+        self.pins = PinTable(verifier=verifier)
 
     def catch_up(self) -> None:
         """Take what rollguard has said meanwhile; at the start before any request, or a pin would be missed."""
@@ -49,7 +55,9 @@ class Gateway:
 
 def main(control: str, model: str, *weights: str) -> None:
     shares = {version: float(share) for version, _, share in (each.partition("=") for each in weights)}
-    gateway = Gateway(FileFollower(Path(control), "beginning"), model, shares)
+    keys = os.environ.get("ROLLGUARD_CONTROL_KEY")
+    verifier = Verifier(keys_of(keys) if keys else ())
+    gateway = Gateway(FileFollower(Path(control), "beginning"), model, shares, verifier)
     for line in sys.stdin:
         gateway.catch_up()
         sys.stdout.write(f"{line.strip()} {gateway.route(line.strip())}\n")

@@ -156,9 +156,11 @@ def test_an_old_revision_is_known_as_such_after_a_restart(control: Control, said
     assert done(said.parent) == ["e1", "e2", "e3"]
 
 
-def test_a_failing_program_stops_it_and_is_tried_again_at_the_restart(control: Control, said: Path) -> None:
+def test_a_failing_program_stops_it_if_that_is_asked_for_and_is_tried_again_at_the_restart(
+    control: Control, said: Path
+) -> None:
     fails = script(said.parent, "sys.exit(body['id'] == 'e2' and not os.path.exists('mended'))")
-    follow = ("follow", "--file", said, "--until-end", "--attempts", 1, "--exec", fails)
+    follow = ("follow", "--file", said, "--until-end", "--strict", "--attempts", 1, "--exec", fails)
     assert "event e2: " in one_line(control(*follow), 1)
     assert done(said.parent) == ["e1", "e2"]
     (said.parent / "mended").touch()
@@ -168,7 +170,7 @@ def test_a_failing_program_stops_it_and_is_tried_again_at_the_restart(control: C
 
 def test_a_program_that_takes_too_long_has_failed(control: Control, said: Path) -> None:
     hangs = script(said.parent, "import time; time.sleep(60)")
-    follow = ("follow", "--file", said, "--until-end", "--attempts", 1, "--timeout", 0.5, "--exec", hangs)
+    follow = ("follow", "--file", said, "--until-end", "--strict", "--attempts", 1, "--timeout", 0.5, "--exec", hangs)
     assert "not done after 0.5 s" in one_line(control(*follow), 1)
 
 

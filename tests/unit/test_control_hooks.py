@@ -155,6 +155,7 @@ def test_a_webhook_is_called_once_per_event_over_restarts(
         "--file",
         "control.ndjson",
         "--until-end",
+        "--strict",
         "--attempts",
         "1",
         "--webhook",

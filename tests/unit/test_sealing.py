@@ -123,6 +123,7 @@ def test_history_is_read_without_a_clock() -> None:
         (":a secret of some length", "key 1 must be ID:SECRET"),
         ("a b:a secret of some length", "key 1 must be ID:SECRET"),
         ("a:short", "the secret of key a must have at least 16 characters"),
+        ("a:CHANGE-ME-CHANGE-ME", "the secret of key a is the one of the examples"),
         ("a:a secret of some length,a:a secret of some length", "key a is given twice"),
     ],
 )
