@@ -36,7 +36,8 @@ class Usable(Generic[Item]):
 
     def __init__(self, kind: type[Item]) -> None:
         self._decode = msgspec.json.Decoder(kind).decode
-        types = get_type_hints(kind, include_extras=True)
+        # Commands have no such fields, and their kind is a union, which has no hints.
+        types = get_type_hints(kind, include_extras=True) if kind in OPTIONAL else {}
         self._checks: dict[str, Callable[[msgspec.Raw], Any]] = {
             name: msgspec.json.Decoder(types[name]).decode for name in sorted(OPTIONAL.get(kind, ()))
         }

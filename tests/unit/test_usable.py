@@ -129,6 +129,11 @@ def test_of_feedback_the_value_is_needed_too(fields: dict[str, Any], items: int)
         assert list(batch.unusable) == list(fields)
 
 
+def test_a_command_is_needed_as_a_whole() -> None:
+    batch = take(item(type="override", id="c1", by=5), stream="commands")
+    assert (batch.items, len(batch.rejects)) == (0, 1)
+
+
 def test_where_batches_are_cut_does_not_show_in_what_is_left_out() -> None:
     messages = [item(**{field: odd}) for field in ("features", "flags", "error_type", "metrics") for odd in ODD]
     messages[3::7] = [b"{"] * len(messages[3::7])
