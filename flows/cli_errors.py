@@ -10,16 +10,18 @@ import msgspec
 import typer
 from backports.zstd import ZstdError
 
-from flows import recovery, reference, replay, sql
+from flows import reference, replay, sql
 from flows.control.commands import WrongCommand
 from flows.control.hooks import HookFailed
 from flows.control.memory import NoMemory
+from flows.recovery.holders import StoreInUse
 from operators.connectors.clickhouse_errors import ClickHouseError
 from operators.connectors.kafka_errors import KafkaFailure
 from operators.connectors.stop import Stop
 from operators.guard import StateMismatch
 from operators.ingest.partition import TooManyRejects
 from operators.policy import PolicyError
+from operators.window.fence import OutOfStep
 
 P = ParamSpec("P")
 FAILURES = (
@@ -30,7 +32,8 @@ FAILURES = (
     ZstdError,
     TooManyRejects,
     StateMismatch,
-    recovery.StoreInUse,
+    StoreInUse,
+    OutOfStep,
     replay.FolderInUse,
     sql.QueryError,
     HookFailed,

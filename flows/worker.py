@@ -6,7 +6,7 @@ stored what it wrote. Whatever cannot be stored stops the worker before that, an
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from bytewax.dataflow import Dataflow
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.run import cli_main
 
-from flows import health, monitor, recovery, settings
+from flows import health, monitor, settings
 from flows.logs import LOGGER
+from flows.recovery.store import opened
 from flows.summary import count_batch, count_stored
 from operators.connectors.clickhouse import ClickHouseSink
 from operators.connectors.control_events import to_control
@@ -59,19 +60,19 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics) -> None:
     """Run until `stop` is requested. Raises what stopped it: the failures of connectors, or of the engine."""
-    with recovery.opened(options.recovery, options.process, options.processes) as store:
+    with opened(options.recovery, options.process, options.processes) as store:
         if options.process == 0:
             migrate(settings.store(where, None), settings.migrations())
         pulse = health.Pulse()
         server = health.serve(options.listen, metrics, pulse)
         try:
-            flow = _flow(where, policy, options, stop, metrics, pulse)
+            flow = _flow(where, policy, options, stop, metrics, pulse, store.begun)
             cli_main(  # type: ignore[no-untyped-call]  # A native function.
                 flow,
                 process_id=options.process if options.addresses else None,
                 addresses=list(options.addresses) or None,
                 epoch_interval=timedelta(seconds=options.epoch_s),
-                recovery_config=store,
+                recovery_config=store.config,
             )
         except BytewaxRuntimeError as error:
             raise _cause(error) from error
@@ -81,7 +82,13 @@ def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, 
 
 
 def _flow(
-    where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics, pulse: health.Pulse
+    where: settings.Settings,
+    policy: Policy,
+    options: Options,
+    stop: Stop,
+    metrics: Metrics,
+    pulse: health.Pulse,
+    begun: Callable[[], None],
 ) -> Dataflow:
     partitions = partitions_of(where.kafka, list(_streams(where)))
     credentials = settings.credentials(where, policy)
@@ -90,7 +97,7 @@ def _flow(
         [_input(where, policy, place, options.start, credentials) for place in partitions],
         policy,
         stop=stop,
-        watch=watcher.watch,
+        watch=msgspec.structs.replace(watcher.watch, begun=begun),
         recover=True,
         epoch_s=options.epoch_s if options.processes > 1 else 0.0,
     )

@@ -17,6 +17,7 @@ from operators.policy import Policy
 from operators.release.judge import Judge, Judged
 from operators.release.judge import State as JudgeState
 from operators.rows import Rows
+from operators.window.fence import in_order
 from operators.window.pane_rows import pane_rows
 from operators.window.panes import Ask, Closed, PaneItem, Panes, Saved, ShardInput, slots_of
 from operators.window.recall import Reached, RecalledWindows, Slot, Told
@@ -109,7 +110,11 @@ class _JudgeLogic(StatefulBatchLogic[Moved, Judged, bytes | None]):
         self._recover = recover
 
     def on_batch(self, values: list[Moved]) -> tuple[list[Judged], bool]:
-        out = [judged for value in values for judged in self._judge.push(value)]
+        out: list[Judged] = []
+        for value in values:
+            in_order("judgements", self._judge.state.order, value.closed.order)
+            out += self._judge.push(value)
+            self._judge.state.order = value.closed.order + 1
         for judged in out:
             for verdict in judged.verdicts:
                 self._metrics.add("verdicts", 1, verdict.word)

@@ -22,6 +22,7 @@ from operators.ingest.messages import Messages
 from operators.ingest.partition import Batch, Partition, State, TooManyRejects
 from operators.policy import Policy
 from operators.rows import Rows
+from operators.window.fence import NOWHERE, Span
 from operators.window.panes import ShardInput
 
 AHEAD_MS_MAX = 60_000  # Event time that a partition may be ahead of the slowest before it waits.
@@ -70,8 +71,12 @@ EpochEnded = Callable[[str, float], None]  # Told the input's name and how many 
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is told what a source does; `opened` gets the reader of an input once it is there."""
+    """Who is told what a source does; `opened` gets the reader of an input once it is there.
 
+    `begun`: the engine is about to run, and all processes of the cluster are there.
+    """
+
+    begun: Callable[[], None] = lambda: None
     batch: Observe = lambda name, batch: None
     epoch_ended: EpochEnded = lambda name, seconds: None
     idle: Callable[[str], None] = lambda name: None
@@ -112,6 +117,7 @@ class MonitorSource(FixedPartitionedSource[Item, bytes | None]):
         self.lagging: dict[str, int] = {}
 
     def list_parts(self) -> list[str]:
+        self.watch.begun()
         return list(self.inputs)
 
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_Part":
@@ -127,6 +133,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             self._partition.state = saved.state
         source.lagging[each.name] = self._partition.state.newest
         self._saved = saved
+        self._position = NOWHERE if saved is None else saved.position
         self._reader: Reader | None = None
         self._ended = self._idle = self._rechecked = self._wait = False
         self._spoke = self._epoch_began = time.monotonic()
@@ -169,7 +176,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         if messages is None:
             self._ended = True
             lagging.pop(name, None)
-            return _items(self._partition.end())
+            return self._told(self._partition.end(), self._position)
         if self._reader.at_end:
             lagging.pop(name, None)
         if not len(messages):
@@ -186,13 +193,19 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             state = msgspec.structs.replace(self._partition.state)
             self._saved = Saved(position=reader.position, state=state)
         self._source.watch.batch(self._input.name, batch)
-        items = _items(batch.inputs)
+        items = self._told(batch.inputs, reader.position)
         name, policy = self._input.name, self._source.policy
         if batch.feedback:
             items.append((name, feedback_rows(batch.feedback, policy)))
         if batch.rejects:
             items.append((name, dead_letter_rows(batch.rejects, name, policy)))
         return items
+
+    def _told(self, inputs: Sequence[tuple[int, ShardInput]], position: int) -> list[Item]:
+        """Return what to say to the shards of the messages up to before `position`."""
+        span = Span(start=self._position, stop=position)
+        self._position = position
+        return [(shard_key(shard), msgspec.structs.replace(item, span=span)) for shard, item in inputs]
 
     def _silent(self) -> list[Item]:
         """Say once that nobody need wait for this partition, when it has been silent for long enough."""
@@ -207,7 +220,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             return []
         self._idle = True
         self._source.watch.idle(self._input.name)
-        return _items(self._partition.rest())
+        return self._told(self._partition.rest(), self._position)
 
     def next_awake(self) -> datetime | None:
         return datetime.now(UTC) + WAIT if self._wait else None
@@ -222,7 +235,3 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
     def close(self) -> None:
         if self._reader is not None:
             self._reader.close()
-
-
-def _items(inputs: Sequence[tuple[int, ShardInput]]) -> list[Item]:
-    return [(shard_key(shard), item) for shard, item in inputs]

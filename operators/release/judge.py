@@ -26,6 +26,7 @@ from operators.verdict.drift_rule import DriftEvaluator
 from operators.verdict.evaluators import evaluators_of
 from operators.verdict.verdicts import Evaluator, Verdict
 from operators.window.commands import Said
+from operators.window.fence import UNKNOWN
 from operators.window.partial import Ints, Partial
 from operators.window.sliding import WindowCounts
 from operators.window.slots import Reported
@@ -50,7 +51,10 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State(msgspec.Struct, kw_only=True):
-    """All that a restart needs. An evaluator goes on only under the very rule it was kept under."""
+    """All that a restart needs. An evaluator goes on only under the very rule it was kept under.
+
+    `order` is that of the next closed pane; unknown in what was saved before it was kept.
+    """
 
     pane: int
     roster: Roster
@@ -60,6 +64,7 @@ class State(msgspec.Struct, kw_only=True):
     silences: list[Silence]
     listening: list[DriftEvaluator]
     monitors: MonitorsState
+    order: int = UNKNOWN
 
 
 class Judge:
@@ -81,6 +86,7 @@ class Judge:
             silences=[],
             listening=listening,
             monitors=self.monitors.state,
+            order=0,
         )
         self.slots_max = SLOTS_MIN
         if saved is not None:
@@ -120,6 +126,7 @@ class Judge:
             silences=saved.silences,
             listening=[_kept(kept, each) for each in self.state.listening],
             monitors=self.monitors.state,
+            order=saved.order,
         )
         # What a rule said before it was changed does not stand.
         names = {rule.name for rule in self.policy.rules if _identity(rule) in kept}

@@ -12,6 +12,7 @@ import numpy as np
 
 from operators.policy import Policy
 from operators.window.commands import Said, Waiting
+from operators.window.fence import UNKNOWN, Seen, Span
 from operators.window.limits import Limits, limit_error_types
 from operators.window.packing import pack, unpack
 from operators.window.partial import Partial, merge, take
@@ -21,13 +22,17 @@ PARTS_MAX = 16  # Partials an open pane may collect before they are merged into 
 
 
 class ShardInput(msgspec.Struct, frozen=True, kw_only=True):
-    """What one batch of one partition says to one shard: its mark, partials and commands by closing pane."""
+    """What one batch of one partition says to one shard: its mark, partials and commands by closing pane.
+
+    `span` is where the batch stands in its partition; None where nothing is ever resumed.
+    """
 
     shard: int
     mark: Mark
     partitions: tuple[str, ...]
     partials: Sequence[tuple[int, Partial]] = ()
     commands: Sequence[tuple[int, Said]] = ()
+    span: Span | None = None
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,16 +56,20 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recall(msgspec.Struct, frozen=True, kw_only=True):
-    """After a restart, to the windows: these panes will be told again."""
+    """After a restart, to the windows: these panes will be told again, and so many have closed."""
 
     panes: tuple[int, ...]
+    order: int
 
 
 PaneItem = Closed | Ask | Recall
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of a shard's panes; `kept` are the closed panes that the slots still hold."""
+    """The state of a shard's panes; `kept` are the closed panes that the slots still hold.
+
+    `seen` is the position that each partition was seen up to; None in what was saved before it was kept.
+    """
 
     watermark: Watermark | None
     open: dict[int, bytes]
@@ -69,6 +78,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     order: int
     kept: tuple[int, ...]
     commands: tuple[tuple[int, Said], ...] = ()
+    seen: dict[str, int] | None = None
 
 
 class Panes:
@@ -86,12 +96,15 @@ class Panes:
         self.order = 0
         self.kept: deque[int] = deque()
         self.commands = Waiting(saved.commands if saved is not None else ())
+        self.seen = Seen({})
         self._recalling = saved is not None
         if saved is not None:
             self.watermark, self.limits = saved.watermark, saved.limits
             self.closed, self.order = saved.closed, saved.order
             self.open = {pane: [unpack(part)] for pane, part in saved.open.items()}
             self.kept.extend(saved.kept)
+            known = saved.watermark.marks if saved.watermark is not None else ()
+            self.seen = Seen(dict.fromkeys(known, UNKNOWN) if saved.seen is None else saved.seen)
 
     def save(self) -> Saved:
         """Return all that a restart needs."""
@@ -103,6 +116,7 @@ class Panes:
             order=self.order,
             kept=tuple(self.kept),
             commands=tuple(self.commands.said),
+            seen=self.seen.positions,
         )
 
     @property
@@ -113,7 +127,9 @@ class Panes:
         return self.watermark.newest_ms - self.watermark.low_ms
 
     def push(self, item: ShardInput) -> list[PaneItem]:
-        """Take one input and return the panes that it closes, in order."""
+        """Take one input and return the panes that it closes, in order. OutOfStep if it is not the next one."""
+        if item.span is not None:
+            self.seen.take(item.mark.partition, item.span)
         if self.watermark is None:
             self.watermark = Watermark(disorder_ms=self.policy.disorder_ms)
         self.watermark.update(item.mark, item.partitions)
@@ -130,7 +146,7 @@ class Panes:
         if not self._recalling:
             return []
         self._recalling = False
-        return [Recall(panes=tuple(self.kept)), *(Ask(pane=pane) for pane in self.kept)]
+        return [Recall(panes=tuple(self.kept), order=self.order), *(Ask(pane=pane) for pane in self.kept)]
 
     def _placed(self, closing: int, partial: Partial) -> tuple[int, Partial]:
         """Return the pane that a partial closes with.

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from operators.policy import Policy
+from operators.window.fence import OutOfStep, in_order
 from operators.window.packing import pack, unpack
 from operators.window.panes import Ask, Closed, PaneItem, Recall
 from operators.window.partial import Partial, unwatched
@@ -33,12 +34,14 @@ class Slot:
         self.held = held
 
     def push(self, item: PaneItem) -> PaneItem | Told:
-        """Keep a pane and pass it on; answer when asked. LookupError if it holds another pane than is asked for."""
+        """Keep a pane and pass it on; answer when asked. OutOfStep if what it holds is of another moment."""
         if isinstance(item, Ask):
             if self.held is None or self.held[0] != item.pane:
-                raise LookupError(f"asked for pane {item.pane}, but holding {self.held and self.held[0]}")
+                raise OutOfStep(f"asked for closed pane {item.pane}, but holding {self.held and self.held[0]}")
             return Told(pane=item.pane, on_time=unpack(self.held[1]))
         if isinstance(item, Closed) and item.on_time is not None:
+            if self.held is not None and self.held[0] >= item.pane:
+                raise OutOfStep(f"pane {item.pane} closed, but closed pane {self.held[0]} is held already")
             self.held = item.pane, pack(unwatched(item.on_time))
         return item
 
@@ -62,12 +65,18 @@ class RecalledWindows:
         self._early: dict[int, Closed] = {}  # By order: panes whose turn has not come.
 
     def push(self, item: PaneItem | Told) -> Iterator[Moved]:
-        """Take an item; yield the panes whose turn has come, each with the windows that end with it."""
+        """Take an item; yield the panes whose turn has come, each with the windows that end with it.
+
+        OutOfStep if the panes are not those behind what was reached.
+        """
         if isinstance(item, Recall):
+            in_order("windows", self.reached.order, item.order)
             self._recall = item
         elif isinstance(item, Told):
             self._told[item.pane] = item.on_time
         elif isinstance(item, Closed):
+            if item.order < self.reached.order:
+                in_order("windows", self.reached.order, item.order)
             self._early[item.order] = item
         if self._waiting and not self._rebuilt():
             return

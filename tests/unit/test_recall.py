@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.policies.toml import parse
+from operators.window.fence import OutOfStep
 from operators.window.packing import pack, unpack
 from operators.window.panes import Ask, Closed, Panes, Recall, ShardInput
 from operators.window.partial import unwatched
@@ -38,7 +39,7 @@ def test_a_slot_tells_what_it_holds_and_nothing_else() -> None:
     assert isinstance(told, Told)
     assert part.moments.shape[1]
     assert plain(told.on_time) == plain(unwatched(part)), "what is watched has gone to the monitors already"
-    with pytest.raises(LookupError):
+    with pytest.raises(OutOfStep):
         slot.push(Ask(pane=PANE + 1))
 
 
@@ -50,7 +51,7 @@ def test_windows_wait_until_all_panes_are_told_and_take_new_ones_in_order() -> N
     again = RecalledWindows(RULES, (0.5,), Reached(order=3, pane=PANE + 2))
     assert list(again.push(panes[4])) == []
     assert list(again.push(Told(pane=PANE + 1, on_time=parts[1]))) == []
-    assert list(again.push(Recall(panes=(PANE, PANE + 1, PANE + 2)))) == []
+    assert list(again.push(Recall(panes=(PANE, PANE + 1, PANE + 2), order=3))) == []
     assert list(again.push(Told(pane=PANE + 2, on_time=parts[2]))) == []
     assert list(again.push(panes[3])) == []
     moved = list(again.push(Told(pane=PANE, on_time=parts[0])))
@@ -66,7 +67,7 @@ def test_a_hop_may_hold_panes_of_before_and_after_a_restart() -> None:
     straight = RecalledWindows(RULES, (0.5,), None)
     wanted = [counts.sums.tolist() for pane in panes for moved in straight.push(pane) for counts in moved.windows]
     again = RecalledWindows(RULES, (0.5,), Reached(order=2, pane=PANE + 1))
-    list(again.push(Recall(panes=(PANE, PANE + 1))))
+    list(again.push(Recall(panes=(PANE, PANE + 1), order=2)))
     for slot, pane in zip(slots, panes, strict=False):
         slot.push(pane)
         told = slot.push(Ask(pane=pane.pane))

@@ -1,0 +1,54 @@
+"""Snapshots that do not count are taken out of the recovery store before the engine reads it.
+
+The engine (Bytewax 0.21.1, src/recovery.rs) writes the snapshots of an epoch before it marks the epoch as done, and
+takes none back. Killed between the two it does the epoch again, perhaps with other messages. A key that is not touched
+this time writes nothing over its snapshot of the first attempt, and once that epoch is done the next start loads it:
+counts of messages that the source is yet to read. So before every start all snapshots go that are not of an epoch
+before the one to resume with. Nobody may be at work in the store meanwhile (`holders`); to do it twice does nothing.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+FIRST_EPOCH = 1  # Of a store in which nothing was ever done.
+BUSY_S = 30.0  # A peer that starts as well may be at it.
+
+
+def remove_uncommitted(parts: Sequence[Path]) -> int:
+    """Remove the snapshots of the epoch to resume with and of later ones; return how many. sqlite3.Error."""
+    first = resume_epoch(parts)
+    removed = 0
+    for path in parts:
+        with _opened(path) as part:
+            removed += part.execute("DELETE FROM snaps WHERE snap_epoch >= ?", (first,)).rowcount
+    return removed
+
+
+def resume_epoch(parts: Sequence[Path]) -> int:
+    """Return the epoch that the engine resumes with, reckoned as it does.
+
+    An epoch is done when all workers of the last execution have got past it; who has told nothing is where that
+    execution began.
+    """
+    executions: list[tuple[int, int, int]] = []
+    told: dict[tuple[int, int], int] = {}
+    for path in parts:
+        with _opened(path) as part:
+            executions += part.execute("SELECT ex_num, worker_count, resume_epoch FROM exs")
+            told |= {
+                (execution, worker): epoch
+                for execution, worker, epoch in part.execute("SELECT ex_num, worker_index, worker_frontier FROM fronts")
+            }
+    if not executions:
+        return FIRST_EPOCH
+    last, workers, began = max(executions)
+    return min(max(began, told.get((last, worker), began)) for worker in range(workers))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    # Every statement is a transaction of its own.
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY_S, isolation_level=None)) as part:
+        yield part

@@ -1,0 +1,54 @@
+"""Is all that was saved of one moment? Every step says how far it was, and the next one compares before it goes on.
+
+A store whose parts are of different moments would count messages twice, or leave some out, without a word. So panes
+keep the position of every partition that they have seen, and what comes next must begin there; and each later step
+keeps how many panes it has taken, and the next one must be the next in order. All of this depends on the logs alone.
+"""
+
+import msgspec
+
+NOWHERE = -1  # The position of a partition before its first message.
+UNKNOWN = -2  # Of state that was saved before positions were: it takes whatever comes next.
+
+
+class OutOfStep(Exception):
+    """Two parts of what was saved are of different moments; `found` says which, and by how much."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"{found}: the recovery store is not of one moment, and going on would count wrongly; put back a backup "
+            "of the whole folder, or name a new --recovery folder and where to start with --from"
+        )
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """Which messages of a partition an input stands for: those from `start` up to before `stop`."""
+
+    start: int
+    stop: int
+
+
+class Seen:
+    """The position that each partition was seen up to; `positions` is what is saved."""
+
+    def __init__(self, positions: dict[str, int]) -> None:
+        self.positions = positions
+
+    def take(self, partition: str, span: Span) -> None:
+        """Note the next messages of a partition. OutOfStep if they are not those behind the last ones."""
+        seen = self.positions.get(partition, NOWHERE)
+        if seen not in (span.start, UNKNOWN):
+            known, next_ = (_words(position) for position in (seen, span.start))
+            raise OutOfStep(f"{partition}: the saved panes know it up to {known}, and reading goes on from {next_}")
+        if seen != span.stop:
+            self.positions[partition] = span.stop
+
+
+def in_order(step: str, wanted: int, order: int) -> None:
+    """OutOfStep unless the pane with this `order` is the one that `step` waits for."""
+    if wanted not in (order, UNKNOWN):
+        raise OutOfStep(f"the saved {step} took {wanted} closed panes of its shard, and the next to come is {order}")
+
+
+def _words(position: int) -> str:
+    return "its beginning" if position == NOWHERE else f"position {position}"

@@ -1,0 +1,120 @@
+"""State of different moments is refused wherever it meets; state from before positions were kept goes on."""
+
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from operators.guard import _JudgeLogic
+from operators.metrics import Metrics
+from operators.policies.toml import parse
+from operators.release.judge import Judge
+from operators.window.fence import NOWHERE, UNKNOWN, OutOfStep, Seen, Span, in_order
+from operators.window.panes import Ask, Closed, Panes, Recall, Saved, ShardInput
+from operators.window.recall import Reached, RecalledWindows, Slot
+from operators.window.watermark import Mark
+from operators.window.windows import Moved
+from tests.dataflows.making import POLICY
+from tests.laws.partials import ANCHOR_MS, PANE_MS, partial_of
+
+RULES = parse(POLICY)
+PANE = ANCHOR_MS // PANE_MS
+
+
+def said(start: int, stop: int, partition: str = "a") -> ShardInput:
+    mark = Mark(partition=partition, newest=ANCHOR_MS)
+    return ShardInput(shard=0, mark=mark, partitions=("a", "b"), span=Span(start=start, stop=stop))
+
+
+def panes_after(*spans: tuple[int, int]) -> Saved:
+    panes = Panes(RULES)
+    for start, stop in spans:
+        panes.push(said(start, stop))
+    return panes.save()
+
+
+def test_what_follows_goes_on_and_what_moves_nothing_may_be_repeated() -> None:
+    panes = Panes(RULES, panes_after((NOWHERE, 5), (5, 10)))
+    for start, stop in ((10, 10), (10, 10), (10, 17)):
+        panes.push(said(start, stop))
+    panes.push(said(NOWHERE, NOWHERE, "b"))
+    panes.push(said(NOWHERE, 3, "b"))
+    assert panes.save().seen == {"a": 17, "b": 3}
+
+
+@pytest.mark.parametrize(
+    ("start", "words"), [(5, "position 10, and reading goes on from position 5"), (12, "position 12"), (NOWHERE, "its")]
+)
+def test_a_source_behind_or_ahead_of_the_panes_is_refused(start: int, words: str) -> None:
+    with pytest.raises(OutOfStep, match=words):
+        Panes(RULES, panes_after((NOWHERE, 10))).push(said(start, 20))
+
+
+def test_panes_that_are_gone_are_missed() -> None:
+    with pytest.raises(OutOfStep, match="know it up to its beginning"):
+        Panes(RULES).push(said(10, 20))
+
+
+def test_panes_saved_before_positions_were_kept_go_on() -> None:
+    """A class without the field stands for the version before, which pickled it by the names of its fields."""
+    saved = panes_after((NOWHERE, 10))
+    old = without(saved, "seen")
+    assert old.seen is None
+    panes = Panes(RULES, old)
+    panes.push(said(10, 20))
+    with pytest.raises(OutOfStep):
+        panes.push(said(10, 20))
+
+
+def test_windows_ahead_of_or_behind_the_panes_are_refused() -> None:
+    for reached in (2, 4):
+        windows = RecalledWindows(RULES, (0.5,), Reached(order=reached, pane=PANE))
+        with pytest.raises(OutOfStep, match=f"windows took {reached} closed panes"):
+            list(windows.push(Recall(panes=(), order=3)))
+    with pytest.raises(OutOfStep):
+        list(RecalledWindows(RULES, (0.5,), None).push(Recall(panes=(), order=3)))
+    with pytest.raises(OutOfStep):
+        list(RecalledWindows(RULES, (0.5,), Reached(order=4, pane=PANE)).push(Closed(pane=PANE, order=3)))
+
+
+def test_a_slot_ahead_of_or_behind_the_panes_is_refused() -> None:
+    slot = Slot(None)
+    with pytest.raises(OutOfStep, match="holding None"):
+        slot.push(Ask(pane=PANE))
+    slot.push(Closed(pane=PANE, on_time=partial_of([])))
+    with pytest.raises(OutOfStep, match=f"holding {PANE}"):
+        slot.push(Ask(pane=PANE - 1))
+    with pytest.raises(OutOfStep, match="held already"):
+        Slot(slot.held).push(Closed(pane=PANE, on_time=partial_of([])))
+
+
+def test_judgements_ahead_of_the_windows_are_refused() -> None:
+    logic = judging(Judge(RULES))
+    logic.on_batch([moved(0), moved(1)])
+    again = judging(Judge(RULES, logic._judge.state))
+    with pytest.raises(OutOfStep, match="judgements took 2 closed panes of its shard, and the next to come is 1"):
+        again.on_batch([moved(1)])
+    old = without(logic._judge.state, "order")
+    assert old.order == UNKNOWN
+    judging(Judge(RULES, old)).on_batch([moved(7), moved(8)])
+
+
+def judging(judge: Judge) -> _JudgeLogic:
+    return _JudgeLogic(judge, Metrics(CollectorRegistry()), recover=True)
+
+
+def without(saved: Any, field: str) -> Any:
+    """What unpickling gives for what was pickled by a class without the field: by the names of the others."""
+    rebuild, (kind, fields) = saved.__reduce__()
+    return rebuild(kind, {name: value for name, value in fields.items() if name != field})
+
+
+def moved(order: int) -> Moved:
+    return Moved(closed=Closed(pane=PANE + order, order=order), windows=())
+
+
+def test_unknown_takes_anything_once() -> None:
+    in_order("windows", UNKNOWN, 5)
+    seen = Seen({"a": UNKNOWN})
+    seen.take("a", Span(start=7, stop=9))
+    assert seen.positions == {"a": 9}
