@@ -7,12 +7,14 @@ Vassilvitskii, 2007, SODA, p. 1027). Assigning n vectors of d numbers to k centr
 
 import numpy as np
 
+from operators.drift.magnitude import scaled
 from operators.profile import Centroids
 from operators.window.partial import Floats, Ints
 
 CLUSTERS = 16
 ROUNDS_MAX = 50
 GRID = 2.0**17  # Steps up to the largest number in a centre.
+UNIT_MIN = np.finfo(float).tiny
 REACH = 2.0**20  # Steps up to which vectors count; beyond eight times the centres nothing is near.
 
 
@@ -23,6 +25,7 @@ def fit(vectors: Floats, clusters: int = CLUSTERS, seed: int = 0) -> Centroids:
     """
     if vectors.ndim != 2 or not len(vectors) or not np.isfinite(vectors).all() or clusters < 1:
         raise ValueError(f"need finite vectors (n, d) and clusters >= 1, got {vectors.shape} and {clusters!r}")
+    vectors, exponent = scaled(vectors)
     centres = _seeds(vectors, clusters, np.random.default_rng(seed))
     of = nearest(centres, vectors)
     for _ in range(ROUNDS_MAX):
@@ -33,7 +36,8 @@ def fit(vectors: Floats, clusters: int = CLUSTERS, seed: int = 0) -> Centroids:
             break
     counts = np.bincount(of, minlength=len(centres))
     order = np.argsort(-counts, kind="stable")
-    return Centroids(centres=tuple(map(tuple, centres[order].tolist())), counts=(*counts[order].tolist(), 0, 0))
+    centres = np.ldexp(centres[order], exponent)
+    return Centroids(centres=tuple(map(tuple, centres.tolist())), counts=(*counts[order].tolist(), 0, 0))
 
 
 def nearest(centres: Floats, vectors: Floats) -> Ints:
@@ -42,7 +46,7 @@ def nearest(centres: Floats, vectors: Floats) -> Ints:
     On a grid on which every sum is exact (for d up to 16,384): a product of matrices adds in an order that depends on
     their shape, and which of two equally near centres is taken must not depend on how many vectors come at once.
     """
-    unit = (float(np.abs(centres).max()) or 1.0) / GRID
+    unit = (float(np.abs(centres).max()) or 1.0) / GRID or UNIT_MIN
     own = np.rint(centres / unit)
     with np.errstate(over="ignore"):
         others = np.rint(np.clip(vectors / unit, -REACH, REACH))

@@ -65,6 +65,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
         mean = total / np.maximum(n, 1)
         # Rounded sums of equal values leave a deviation where there is none.
         variance = np.where(low == high, 0.0, np.maximum(squares - n * mean**2, 0.0)) / np.maximum(n - 1, 1)
+        with np.errstate(over="ignore", invalid="ignore"):  # A mean beyond the largest float is infinite.
+            values, deviations = mean * watched.scale + watched.centre, np.sqrt(variance) * watched.scale
         return FieldCounts(
             watched=watched,
             start=self.start,
@@ -72,8 +74,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
             names=[self.names[slot] for slot in slots.tolist()],
             counts=counts,
             n=n,
-            mean=np.where(none, np.nan, mean * watched.scale + watched.centre),
-            sd=np.where(none, np.nan, np.sqrt(variance) * watched.scale),
+            mean=np.where(none, np.nan, values),
+            sd=np.where(none, np.nan, deviations),
             low=np.where(none, np.nan, low),
             high=np.where(none, np.nan, high),
         )

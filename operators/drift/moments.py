@@ -11,6 +11,7 @@ SAMPLES_MIN = 100  # Of numbers; below, the tails of means and deviations are no
 MEAN_SHIFT_MIN = 0.5  # Standard deviations of the reference; PSI of a normal shifted by that is 0.25.
 SD_FACTOR_MIN = 1.5
 SCALE_TOLERANCE = 0.15  # Of a power of ten: between 7.1 and 14.1 times is ten times.
+FACTOR_MAX = 700.0  # Of a logarithm: its exponential is near the largest float.
 ROUNDING = 1e-9  # Of the mean: sums of equal floats differ by less.
 
 
@@ -28,7 +29,7 @@ def moment_findings(feature: str, expectation: Expectation, summary: Summary) ->
         yield Finding(feature=feature, kind="mean", observed=summary.mean, expected=reference.mean, limit=limit)
     if reference.sd > 0 and summary.sd > 0:
         factor = _sd_limit(reference, summary, expectation.sigmas)
-        log_ratio = math.log(summary.sd / reference.sd)
+        log_ratio = math.log(summary.sd) - math.log(reference.sd)
         if -log_ratio > factor or _sd_without_extreme(summary) > reference.sd * math.exp(factor):
             limit = reference.sd * math.exp(math.copysign(factor, log_ratio))
             yield Finding(feature=feature, kind="deviation", observed=summary.sd, expected=reference.sd, limit=limit)
@@ -50,15 +51,17 @@ def _mean_limit(reference: Moments, summary: Summary, sigmas: float) -> float:
 
 def _sd_limit(reference: Moments, summary: Summary, sigmas: float) -> float:
     """How far off the logarithm of the deviation may be; its variance is (kurtosis - 1) / 4n (delta method)."""
-    variance = (reference.kurtosis - 1) / 4 * (1 / summary.n + 1 / reference.n)
-    return max(math.log(SD_FACTOR_MIN), sigmas * math.sqrt(variance))
+    # Half of one value, half of another have a kurtosis of 1, or by rounding a little less.
+    variance = max(reference.kurtosis - 1, 0.0) / 4 * (1 / summary.n + 1 / reference.n)
+    return min(max(math.log(SD_FACTOR_MIN), sigmas * math.sqrt(variance)), FACTOR_MAX)
 
 
 def _sd_without_extreme(summary: Summary) -> float:
     """Return the deviation of all values but the one furthest off: one value alone is no change of deviation."""
-    off = max(summary.high - summary.mean, summary.mean - summary.low)
-    squares = (summary.n - 1) * summary.sd**2 - off**2 * summary.n / (summary.n - 1)
-    return math.sqrt(max(squares, 0.0) / (summary.n - 2))
+    low, mean, high = (number / summary.sd for number in (summary.low, summary.mean, summary.high))
+    off = max(high - mean, mean - low)
+    squares = (summary.n - 1) - off * off * summary.n / (summary.n - 1)
+    return math.sqrt(max(squares, 0.0) / (summary.n - 2)) * summary.sd
 
 
 def _scale(reference: Moments, summary: Summary) -> int:
@@ -73,7 +76,7 @@ def _scale(reference: Moments, summary: Summary) -> int:
 
 
 def _power(ratio: float) -> int:
-    if ratio <= 0:
+    if not 0 < ratio < math.inf:
         return 0
     power = round(math.log10(ratio))
     return power if abs(math.log10(ratio) - power) < SCALE_TOLERANCE else 0

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from operators.drift.binning import TEXT, Value, category_bins, number_bins, numbers_of, texts_of
+from operators.drift.magnitude import scaled, unscaled
 from operators.profile import BINS, CATEGORIES_MAX, Centroids, Field, Moments, Profile
 from operators.window.partial import Floats, Ints
 
@@ -68,14 +69,16 @@ def moments_of(finite: Floats) -> Moments:
 def moments_of_weighted(rising: Floats, counts: Ints) -> Moments:
     """Return the moments of numbers in order, each as often as `counts` says."""
     n = int(counts.sum())
-    mean = float((rising * counts).sum() / n)
-    off = rising - mean
+    values, exponent = scaled(rising)
+    # Of equal values the rounded mean may lie beside them, and leave a deviation where there is none.
+    mean = min(max(float((values * counts).sum() / n), float(values[0])), float(values[-1]))
+    off = values - mean
     variance = float((off**2 * counts).sum() / n)
     flat = variance <= 0
     return Moments(
         n=n,
-        mean=mean,
-        sd=float((variance * n / max(n - 1, 1)) ** 0.5),
+        mean=unscaled(mean, exponent),
+        sd=unscaled((variance * n / max(n - 1, 1)) ** 0.5, exponent),
         skewness=0.0 if flat else float((off**3 * counts).sum() / n / variance**1.5),
         kurtosis=3.0 if flat else float((off**4 * counts).sum() / n / variance**2),
         low=float(rising[0]),

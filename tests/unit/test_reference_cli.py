@@ -149,6 +149,16 @@ def test_show_prints_what_a_person_asks_of_a_profile(run: Reference) -> None:
     assert run("show", "p.json", "--format", "json").output.encode() == Path("p.json").read_bytes()
 
 
+@pytest.mark.parametrize("size", [1e80, 1e308])
+def test_a_profile_of_huge_numbers_is_built_and_read_back(run: Reference, size: float) -> None:
+    """Their powers once ended the command, and their sums wrote a profile that could not be read."""
+    items = [event(at, features={"amount": size * (at % 3 - 1)}, embedding=[size, at % 2 * size]) for at in range(60)]
+    done = run("build", written("e.ndjson", items), "--out", "p.json", "--embedding", "--clusters", 2)
+    assert (done.exit_code, done.output.count("\n")) == (0, 1), done.output
+    assert run("show", "p.json").exit_code == 0
+    assert built().fields["features.amount"].counts == (20, 20, 20, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
