@@ -23,7 +23,7 @@ from operators.connectors.clickhouse import ClickHouseSink
 from operators.connectors.control_events import to_control
 from operators.connectors.dead_letters import to_topic
 from operators.connectors.inserter import Poison, Retry, Stats
-from operators.connectors.kafka import OffsetPublisher, Partition, new_partitions, partitions_of
+from operators.connectors.kafka import OffsetPublisher, Partition, check_one, new_partitions, partitions_of
 from operators.connectors.kafka_producer import KafkaProducerSink
 from operators.connectors.kafka_reader import KafkaReader, Start
 from operators.connectors.migrations import migrate
@@ -91,6 +91,7 @@ def _flow(
     begun: Callable[[], None],
 ) -> Dataflow:
     partitions = partitions_of(where.kafka, list(_streams(where)))
+    check_one(where.commands_topic, partitions)
     credentials = settings.credentials(where, policy)
     watcher = _Watcher(where, partitions, metrics, pulse)
     source = MonitorSource(

@@ -15,6 +15,7 @@ from operators.connectors.kafka_errors import (
     UNKNOWN,
     KafkaFailure,
     Refused,
+    SeveralPartitions,
     UnknownTopic,
     Unreachable,
     WrongSetting,
@@ -70,6 +71,13 @@ def partitions_of(config: KafkaConfig, topics: Sequence[str], timeout_s: float =
             raise UnknownTopic(topic, config.bootstrap_servers)
         found += [(topic, number) for number in there[topic]]
     return found
+
+
+def check_one(topic: str, partitions: Sequence[Partition]) -> None:
+    """SeveralPartitions if a topic has more than one of these."""
+    count = sum(name == topic for name, _ in partitions)
+    if count > 1:
+        raise SeveralPartitions(topic, count)
 
 
 def _topics(config: KafkaConfig, timeout_s: float) -> dict[str, list[int]]:

@@ -5,6 +5,7 @@
     ├── Unreachable     nobody answers, or nobody whom we can understand
     ├── Refused         a broker answers, but not to us: user, password, access rights
     ├── UnknownTopic    there is no such topic or partition, or we may not see it
+    ├── SeveralPartitions  a topic has more partitions than it may
     ├── OffsetGone      the messages to go on with do not exist (any more)
     ├── ReadFailed      messages are there that cannot be read
     └── NotDelivered    messages were not, or not surely, stored
@@ -42,6 +43,15 @@ class Refused(KafkaFailure):
 class UnknownTopic(KafkaFailure):
     def __init__(self, topic: str, servers: str) -> None:
         super().__init__(f"Kafka at {servers} has no topic {topic}, or does not let us see it")
+        self.topic = topic
+
+
+class SeveralPartitions(KafkaFailure):
+    def __init__(self, topic: str, partitions: int) -> None:
+        super().__init__(
+            f"topic {topic} has {partitions} partitions, and must have one: commands are obeyed in the order in which "
+            "they were given. Make a topic with one, and name it in ROLLGUARD_COMMANDS_TOPIC"
+        )
         self.topic = topic
 
 

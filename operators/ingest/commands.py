@@ -1,22 +1,21 @@
 """Commands of one partition: which are refused besides the undecodable, and what is told of the refused.
 
-A command is taken once: its id is remembered for as long as one so old would still be accepted, so that a command
-that somebody sends again, signed as it is, has no effect.
+That a command is taken once is seen to by the shard that obeys it: `operators/window/commands.py`.
 """
 
 from collections.abc import Sequence
 
 import msgspec
 
-from operators.control import SILENCE_MS_MAX, AnyCommand, Command, Refusal, Release, Silence, Unsilence
+from operators.control import SILENCE_MS_MAX, AnyCommand, Refusal, Release, Silence, Unsilence
 from operators.events import TS_MS_MAX, TS_MS_MIN, Id, ms_of
 from operators.ingest.decode import Origin, Reject
 from operators.release.fitting import slim
 from operators.signing import fault_of as signature_fault
 from operators.texts import DETAIL_MAX, cut
+from operators.window.commands import Obeyed as Seen  # noqa: F401  # Older stores have it saved by this name.
 
 MODELS_TOLD_MAX = 10  # Of one message: of what else it names, one telling under no model at all.
-SEEN_MAX = 100_000  # Ids remembered of one partition: more commands than people and pipelines give in a day.
 
 
 class _Context(msgspec.Struct):
@@ -27,24 +26,6 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     """`key` that commands must be signed with, None where they need no signature."""
 
     key: str | None = None
-
-
-class Seen(msgspec.Struct, kw_only=True):
-    """The ids of commands taken, and the time of each, Unix ms."""
-
-    ids: dict[str, int] = {}
-
-    def first_time(self, command: Command) -> bool:
-        """Note a command; tell whether its id is new."""
-        new = command.id not in self.ids
-        if new:
-            self.ids[command.id] = ms_of(command.ts)
-        return new
-
-    def forget_before(self, oldest_ms: int) -> None:
-        """Forget ids that would be refused as too late anyway, and the oldest beyond `SEEN_MAX`."""
-        kept = {name: time for name, time in self.ids.items() if time >= oldest_ms}
-        self.ids = dict(sorted(kept.items(), key=lambda item: item[1])[-SEEN_MAX:]) if len(kept) > SEEN_MAX else kept
 
 
 def fault_of(command: AnyCommand, origin: Origin, index: int, credentials: Credentials) -> tuple[str, str] | None:

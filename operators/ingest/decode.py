@@ -69,8 +69,12 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
     def reject(self, index: int, reason: str, detail: str) -> Reject:
         """Return the reject of decoded item `index`."""
-        position = self.messages.positions[self.message_of[index]]
-        return Reject(position=position, item=self._item(index), reason=reason, detail=detail, value=self.text(index))
+        position, item = self.place(index)
+        return Reject(position=position, item=item, reason=reason, detail=detail, value=self.text(index))
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Return the position of a decoded item's message in the source, and the item within it."""
+        return self.messages.positions[self.message_of[index]], self._item(index)
 
     def _item(self, index: int) -> int:
         return 0 if self.item_of is None else self.item_of[index]

@@ -24,7 +24,7 @@ from operators.ingest.messages import Messages
 from operators.ingest.placed import Placed, joined
 from operators.ingest.summarise import summarise
 from operators.policy import DeadLetters, Policy
-from operators.window.commands import Said
+from operators.window.commands import Coming, Obeyed, Sent
 from operators.window.panes import ShardInput
 from operators.window.partial import Partial
 from operators.window.watermark import END, NEVER, Mark
@@ -50,14 +50,14 @@ class TooManyRejects(Exception):
 class State(msgspec.Struct, kw_only=True):
     """`newest` [Unix ms] is the prefix maximum; `messages` and how many were `refused` count the block under way.
 
-    `last_reject` says where and why, in words; `seen` are the commands taken, of a partition of commands.
+    `last_reject` says where and why, in words; `seen` are the commands that an older worker took, which kept them here.
     """
 
     newest: int = NEVER
     messages: int = 0
     refused: int = 0
     last_reject: str = ""
-    seen: told.Seen = msgspec.field(default_factory=told.Seen)
+    seen: Obeyed = msgspec.field(default_factory=Obeyed)
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +104,7 @@ class Partition:
         rejects: list[Reject] = []
         feedback: list[Feedback] = []
         unusable: Counter[str] = Counter()
-        said: list[tuple[int, int, Said]] = []
+        said: list[tuple[int, int, Coming]] = []
         # Of a refused command it is told when its log had come to it, so commands are taken message by message.
         chunk = 1 if self.stream == "commands" else CHUNK
         for start in range(0, len(messages), chunk):
@@ -122,7 +122,8 @@ class Partition:
             here = sorted(bad + refused, key=attrgetter("position", "item"))  # In any batches in this order.
             rejects += here
             if self.stream == "commands":
-                said += self._said(cast(list[AnyCommand], items), placed, here)
+                at = [origin.place(index) for index in np.flatnonzero(keep).tolist()]
+                said += self._said(cast(list[AnyCommand], items), at, placed, here)
         placed = joined(places)
         if self.stream == "commands":  # However many are refused: people hear of each, and models stay watched.
             self.state.seen.forget_before(self.state.newest - self.policy.late_horizon_ms)
@@ -156,14 +157,20 @@ class Partition:
         return [(shard, ShardInput(shard=shard, mark=mark, partitions=self.sources)) for shard in range(SHARDS)]
 
     def _said(
-        self, commands: Sequence[AnyCommand], placed: Placed, rejects: Sequence[Reject]
-    ) -> list[tuple[int, int, Said]]:
+        self,
+        commands: Sequence[AnyCommand],
+        at: Sequence[tuple[int, int]],
+        placed: Placed,
+        rejects: Sequence[Reject],
+    ) -> list[tuple[int, int, Coming]]:
         """Return (shard, closing pane, what was said); what names no model is said to all shards."""
-        said: list[tuple[int, int, Said]] = []
-        for command, closing in zip(map(told.kept, commands), placed.closing.tolist(), strict=True):
+        said: list[tuple[int, int, Coming]] = []
+        for command, (position, item), closing in zip(commands, at, placed.closing.tolist(), strict=True):
             every = isinstance(command, Silence | Unsilence) and command.model is None
-            shards = range(SHARDS) if every else [shard_of(command.model or "")]
-            said += [(shard, closing, command) for shard in shards]
+            home = shard_of(command.model or "")  # Where it is told of, if it was taken before.
+            sent = Sent(command=told.kept(command), source=self.source, position=position, item=item)
+            shards = range(SHARDS) if every else [home]
+            said += [(shard, closing, msgspec.structs.replace(sent, told=shard == home)) for shard in shards]
         # A refused command has no time that can be believed: it is told of with the pane that the log has reached.
         reached = self.state.newest // self.policy.pane_ms
         said += [(shard_of(refusal.model), reached, refusal) for refusal in told.refusals(rejects, self.source)]
@@ -203,10 +210,9 @@ class Partition:
             return _fault_of(item)
         if not isinstance(item, Command):
             return None
-        fault = told.fault_of(item, origin, index, self._credentials)
-        if fault is None and not self.state.seen.first_time(item):
-            fault = "repeated", f"command {item.id} was taken before"
-        return fault
+        if item.id in self.state.seen.ids:
+            return "repeated", f"command {item.id} was taken before"
+        return told.fault_of(item, origin, index, self._credentials)
 
     def _judge(self, messages: Messages, rejects: Sequence[Reject]) -> None:
         """Stop for a broken producer: judged block by block of the log, wherever batches are cut."""
@@ -228,14 +234,14 @@ class Partition:
             start = stop
 
     def _inputs(
-        self, partials: Sequence[tuple[int, int, Partial]], said: Sequence[tuple[int, int, Said]] = ()
+        self, partials: Sequence[tuple[int, int, Partial]], said: Sequence[tuple[int, int, Coming]] = ()
     ) -> list[tuple[int, ShardInput]]:
         """One input for every shard, each with this partition's mark: no shard may miss that time has passed."""
         mark = Mark(partition=self.source, newest=self.state.newest)
         by_shard: dict[int, list[tuple[int, Partial]]] = {}
         for shard, closing, partial in partials:
             by_shard.setdefault(shard, []).append((closing, partial))
-        said_to: dict[int, list[tuple[int, Said]]] = {}
+        said_to: dict[int, list[tuple[int, Coming]]] = {}
         for shard, closing, each in said:
             said_to.setdefault(shard, []).append((closing, each))
         return [

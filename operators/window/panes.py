@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from operators.policy import Policy
-from operators.window.commands import Said, Waiting
+from operators.window.commands import Coming, Obeyed, Said, Waiting
 from operators.window.fence import UNKNOWN, Seen, Span
 from operators.window.limits import Limits, limit_error_types
 from operators.window.packing import pack, unpack
@@ -31,7 +31,7 @@ class ShardInput(msgspec.Struct, frozen=True, kw_only=True):
     mark: Mark
     partitions: tuple[str, ...]
     partials: Sequence[tuple[int, Partial]] = ()
-    commands: Sequence[tuple[int, Said]] = ()
+    commands: Sequence[tuple[int, Coming]] = ()
     span: Span | None = None
 
 
@@ -77,8 +77,9 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     closed: int
     order: int
     kept: tuple[int, ...]
-    commands: tuple[tuple[int, Said], ...] = ()
+    commands: tuple[tuple[int, Coming], ...] = ()
     seen: dict[str, int] | None = None
+    obeyed: Obeyed = msgspec.field(default_factory=Obeyed)
 
 
 class Panes:
@@ -95,7 +96,7 @@ class Panes:
         self.closed = NEVER  # Number of the last pane that closed.
         self.order = 0
         self.kept: deque[int] = deque()
-        self.commands = Waiting(saved.commands if saved is not None else ())
+        self.commands = Waiting() if saved is None else Waiting(saved.commands, saved.obeyed)
         self.seen = Seen({})
         self._recalling = saved is not None
         if saved is not None:
@@ -117,6 +118,7 @@ class Panes:
             kept=tuple(self.kept),
             commands=tuple(self.commands.said),
             seen=self.seen.positions,
+            obeyed=self.commands.obeyed,
         )
 
     @property
@@ -181,7 +183,7 @@ class Panes:
         return msgspec.structs.replace(closed, order=self.order - 1)
 
     def _close_one(self, pane: int) -> Closed:
-        commands = self.commands.take(pane)
+        commands = self.commands.take(pane, self.policy.pane_ms, self.policy.late_horizon_ms)
         if pane not in self.open:
             return self._ordered(Closed(pane=pane, commands=commands))
         parts = self.open.pop(pane)

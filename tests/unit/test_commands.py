@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from operators.control import Refusal, Release
-from operators.ingest.commands import SEEN_MAX, Credentials, Seen
+from operators.ingest.commands import Credentials
 from operators.ingest.partition import SHARDS, Partition, shard_of
 from operators.policies.toml import parse
 from operators.signing import sign
@@ -32,7 +32,7 @@ def taken(one: Partition, *bodies: dict[str, Any] | bytes) -> tuple[list[tuple[i
     """What was said, as (shard, closing pane, id or reason), and the (reason, detail) of what was refused."""
     batch = one.take(received([body if isinstance(body, bytes) else json.dumps(body).encode() for body in bodies]))
     said = [
-        (shard, closing, each.reason if isinstance(each, Refusal) else each.id)
+        (shard, closing, each.reason if isinstance(each, Refusal) else each.command.id)
         for shard, item in batch.inputs
         for closing, each in item.commands
     ]
@@ -85,29 +85,6 @@ def test_a_bad_command_is_a_dead_letter_and_is_told_of(body: dict[str, Any] | by
     said, refused = taken(partition(), body)
     assert [each for _, _, each in said] == [reason]
     assert [each for each, _ in refused] == [reason]
-
-
-def test_a_command_is_taken_once_also_after_a_restart() -> None:
-    one = partition()
-    assert taken(one, release(), release())[1] == [("repeated", "command r1 was taken before")]
-    again = partition()
-    again.state = one.state
-    assert taken(again, release(ts=START_MS + 5))[1] == [("repeated", "command r1 was taken before")]
-
-
-def test_ids_are_forgotten_when_so_old_a_command_would_be_too_late_anyway() -> None:
-    one = partition()
-    horizon = one.policy.late_horizon_ms
-    taken(one, release(), release(id="r2", ts=START_MS + horizon + 1))
-    assert list(one.state.seen.ids) == ["r2"]
-    assert taken(one, release())[1][0][0] == "too_late"
-
-
-def test_ids_have_a_limit() -> None:
-    seen = Seen(ids={str(number): number for number in range(SEEN_MAX + 2)})
-    seen.forget_before(0)
-    assert len(seen.ids) == SEEN_MAX
-    assert "0" not in seen.ids
 
 
 def test_with_a_key_only_signed_commands_are_taken() -> None:

@@ -1,0 +1,170 @@
+"""A command is obeyed once, whoever sends it again, and to whichever partition."""
+
+import json
+import pickle
+import zlib
+from base64 import b85decode
+from typing import Any
+
+import pytest
+
+from operators.connectors.kafka import check_one
+from operators.connectors.kafka_errors import KafkaFailure
+from operators.control import Refusal, Silence
+from operators.ingest.partition import SHARDS, Partition, shard_of
+from operators.policies.toml import parse
+from operators.window import commands
+from operators.window.commands import Obeyed, Said
+from operators.window.panes import Closed, Panes
+from tests.dataflows.making import POLICY, START_MS, received
+
+HOUR, DAY = 3_600_000, 86_400_000
+WIDE = parse(POLICY.replace('late_horizon = "10m"', 'late_horizon = "24h"'))
+SOURCES = ("commands/0", "commands/1")
+# A partition's state and a shard's, pickled before shards remembered ids: r0 was taken, r1 waits.
+OLD = (
+    r"c-m!Bv2GJV5OvOX7aI#C6huS{x=0{_MWBkPXcIz_6qMHbcI;hpw`=Y0*`lySLj-6#h9ZB$Cs0xGLCl_=yTVuO&F<`*_ulM$$$s_w"
+    r"z2?IQm7n_s6yr%9bm<BA9ZYLoO8QB7WEbE>u+ERQnS&4Gg>XR!Z4F^|6+{5Owx(y88(49ke&qjtzx;E%hl2{d7mT6vUaUE*J;)f3"
+    r"O5wxA!6zsJVUIBN0ESe8Pj=V}TUEkHR+V1GOOXrvnhzpp;$AUd`1>OACGMmpul)^OQXLmA`?xE+(ni`9n=q`44TvSkt%2c+&A3Xq"
+    r">xenp!E|XHer)3nb|kg8PJ)|Mo-V!}U>1{6Bo0~&Dp5}{z35QGu9xaq?YEsvr8Pj`G1ao<e`CWpE2b>V#Ikv*D;;7{Jlv7G&0+q2"
+    r"6Kv=POK_ga8YORV@J@0vZ2e;zUxkCFbC`Q@8k(D@Yf^8w=Nl1uQQG*HXDP1lVb&O@^90jtSOj{mj?Z#Vu(F4pvcj6+Y{}Dg2_*=B"
+    r"H#Uiuq#j|yDqH`_^fRdu4!xcm5o!l<msM5*<M%4=f58paG7cXm%h%lGDOW7DY4#_C_k$C&nJy+?35I`&!x#hu1d}!<Zs_Y>F#Zq2"
+    r"i#pZ"
+)
+
+
+def override(name: str, ts: int = START_MS, **fields: Any) -> dict[str, Any]:
+    return {"type": "override", "id": name, "ts": ts, "model": "m", "version": "v2"} | fields
+
+
+def partitions() -> list[Partition]:
+    return [Partition(source, "commands", SOURCES, WIDE) for source in SOURCES]
+
+
+def heard(panes: Panes, one: Partition, *bodies: dict[str, Any], shard: int | None = None) -> list[Said]:
+    """What takes effect in a shard as these are taken."""
+    now = max(body["ts"] for body in bodies)
+    batch = one.take(received([json.dumps(body).encode() for body in bodies], received_ms=now))
+    out = panes.push(dict(batch.inputs)[shard_of("m") if shard is None else shard])
+    return [said for item in out if isinstance(item, Closed) for said in item.commands]
+
+
+def words(said: list[Said]) -> list[tuple[str, ...]]:
+    return [(each.reason, each.source) if isinstance(each, Refusal) else (each.id,) for each in said]
+
+
+LATER = override("later", START_MS + 2 * HOUR)
+REVOKED = override("revoked", START_MS + HOUR, revoked=True)
+HISTORY = [
+    (0, [override("once"), REVOKED, LATER]),
+    (1, [override("once"), override("other", START_MS + 2 * HOUR)]),  # Somebody recorded it.
+]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_copy_in_another_partition_has_no_effect_whichever_is_read_first(order: tuple[int, int]) -> None:
+    """A revoked override was once obeyed again like this."""
+    panes, both, told = Panes(WIDE), partitions(), []
+    for at in order:
+        told += heard(panes, both[at], *HISTORY[at][1])
+    told += heard(panes, both[0], override("end", START_MS + 3 * HOUR))
+    told += heard(panes, both[1], override("end2", START_MS + 3 * HOUR))
+    assert words(told) == [("once",), ("repeated", "commands/1"), ("revoked",), ("later",), ("other",)]
+
+
+def test_a_copy_in_a_partition_that_was_silent_is_obeyed_neither_after_a_day_nor_after_a_month() -> None:
+    panes, both = Panes(WIDE), partitions()
+    told = heard(panes, both[0], override("once"), REVOKED)
+    both[1].take(received([]))
+    for days in (1, 31):
+        again, after = START_MS + days * DAY, START_MS + (days + 1) * DAY
+        told += heard(panes, both[0], override(f"on{days}", again))
+        told += heard(panes, both[1], override("once"), override(f"there{days}", again))
+        both[1].state.newest = START_MS  # As if it were read for the first time.
+        told += heard(panes, both[0], override(f"end{days}", after))
+        told += heard(panes, both[1], override(f"also{days}", after))
+    assert words(told).count(("once",)) == 1
+    refused = [each for each in words(told) if len(each) == 2]
+    assert refused == [("repeated", "commands/1"), ("too_late", "commands/1")]
+
+
+def test_a_command_is_taken_once_also_after_a_restart() -> None:
+    panes, (one, _) = Panes(WIDE), partitions()
+    alone = Partition("commands/0", "commands", ("commands/0",), WIDE)
+    assert words(heard(panes, alone, override("once"), LATER)) == [("once",)]
+    panes = Panes(WIDE, pickle.loads(pickle.dumps(panes.save())))  # noqa: S301
+    again = [override("once", START_MS + 2 * HOUR), override("end", START_MS + 3 * HOUR)]
+    assert words(heard(panes, alone, *again)) == [("later",), ("repeated", "commands/0")]
+    assert one.state.seen.ids == {}
+
+
+def test_of_two_in_one_pane_the_earlier_is_obeyed() -> None:
+    alone = Partition("commands/0", "commands", ("commands/0",), WIDE)
+    told = heard(Panes(WIDE), alone, override("a", START_MS + 1), override("a"), LATER)
+    assert [each.ts for each in told if not isinstance(each, Refusal)] == [START_MS]
+    assert [each.position for each in told if isinstance(each, Refusal)] == [1]
+
+
+def test_people_hear_of_a_repeat() -> None:
+    alone = Partition("commands/0", "commands", ("commands/0",), WIDE)
+    (_, refusal) = heard(Panes(WIDE), alone, override("a"), override("a"), LATER)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.reason, refusal.detail, refusal.model) == ("repeated", "command a was taken before", "m")
+
+
+def test_a_repeated_silence_of_all_models_is_told_of_by_one_shard() -> None:
+    alone = Partition("commands/0", "commands", ("commands/0",), WIDE)
+    silence = {"type": "silence", "id": "s", "ts": START_MS, "until": START_MS + DAY, "rule": "slo"}
+    batch = alone.take(received([json.dumps(each).encode() for each in (silence, silence, LATER)]))
+    told = []
+    for shard, item in batch.inputs:
+        panes = Panes(WIDE)
+        panes.closed = START_MS // WIDE.pane_ms - 1  # Something has happened in each.
+        told += [(shard, said) for out in panes.push(item) if isinstance(out, Closed) for said in out.commands]
+    assert len([each for _, each in told if isinstance(each, Silence)]) == SHARDS
+    assert [shard for shard, each in told if isinstance(each, Refusal)] == [shard_of("")]
+
+
+def test_of_a_silence_that_is_over_nobody_hears() -> None:
+    """It waited in a shard without any model."""
+    alone = Partition("commands/0", "commands", ("commands/0",), WIDE)
+    silence = {"type": "silence", "id": "s", "ts": START_MS, "until": START_MS + DAY, "rule": "slo"}
+    panes = Panes(WIDE)
+    told = heard(panes, alone, silence, override("a", START_MS + 40 * DAY), override("b", START_MS + 41 * DAY))
+    assert words(told) == [("a",)]
+
+
+def test_ids_have_a_limit_and_what_was_forgotten_is_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever holds a key and sends a flood cannot make room for what was recorded."""
+    monkeypatch.setattr(commands, "OBEYED_MAX", 100)
+    alone = Partition("commands/0", "commands", ("commands/0",), WIDE)
+    panes = Panes(WIDE)
+    flood = [override(f"f{number}", START_MS + 60_000 + number) for number in range(120)]
+    told = heard(panes, alone, override("once"), *flood, LATER)
+    assert len(told) == 121
+    assert len(panes.commands.obeyed.ids) == 100
+    told = heard(panes, alone, override("once"), override("end", START_MS + 3 * HOUR))
+    assert words(told) == [("later",), ("repeated", "commands/0")]
+
+
+def test_ids_are_forgotten_when_so_old_a_command_would_be_refused_anyway() -> None:
+    seen = Obeyed(ids={"a": 1, "b": 2})
+    seen.forget_before(2)
+    assert (seen.ids, seen.floor < 0) == ({"b": 2}, True)
+
+
+def test_a_store_of_a_worker_that_kept_ids_by_partition_goes_on() -> None:
+    state, saved = pickle.loads(zlib.decompress(b85decode("".join(OLD))))  # noqa: S301
+    one = Partition("commands", "commands", ("commands",), parse(POLICY))
+    one.state = state
+    panes = Panes(one.policy, saved)
+    batch = one.take(received([json.dumps(override(name, START_MS + 60_000)).encode() for name in ("r0", "r1", "r2")]))
+    assert [reject.reason for reject in batch.rejects] == ["repeated", "repeated"]
+    told = heard(panes, one, override("r3", START_MS + 120_000))
+    assert words(told) == [("r1",)]
+
+
+def test_the_topic_of_commands_has_one_partition() -> None:
+    check_one("commands", [("events", 0), ("events", 1), ("commands", 0)])
+    with pytest.raises(KafkaFailure, match="topic commands has 2 partitions, and must have one"):
+        check_one("commands", [("commands", 0), ("commands", 1)])
