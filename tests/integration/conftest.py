@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from confluent_kafka.cimpl import NewTopic
@@ -16,6 +17,12 @@ MakeTopic = Callable[..., str]
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBroker]:
     with running(tmp_path_factory.mktemp("kafka")) as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def kept() -> dict[str, Any]:
+    """What fixtures of several files need, and takes long to make."""
+    return {}
 
 
 @pytest.fixture

@@ -127,8 +127,13 @@ def commands() -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def logs() -> Logs:
-    random = Random(7)
+def logs(kept: dict[str, Any]) -> Logs:
+    if "logs" not in kept:
+        kept["logs"] = made(Random(7))
+    return kept["logs"]  # type: ignore[no-any-return]
+
+
+def made(random: Random) -> Logs:
     return {
         "events": [events(random) for _ in range(PARTITIONS)],
         "feedback": [feedback(random) for _ in range(PARTITIONS)],
@@ -164,9 +169,14 @@ def rollguard(*arguments: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def policy(logs: Logs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def policy(kept: dict[str, Any], logs: Logs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The default policy with monitors on, and a profile of the first quarter of an hour."""
-    folder = tmp_path_factory.mktemp("policy")
+    if "policy" not in kept:
+        kept["policy"] = profiled(logs, tmp_path_factory.mktemp("policy"))
+    return kept["policy"]  # type: ignore[no-any-return]
+
+
+def profiled(logs: Logs, folder: Path) -> Path:
     (folder / "first.ndjson").write_bytes(b"\n".join(logs["events"][0][: EVENTS // 4]) + b"\n")
     fields = [part for name in ("features.amount", "features.card", "latency_ms") for part in ("--field", name)]
     rollguard("reference", "build", str(folder / "first.ndjson"), *fields, "--out", str(folder / "profile.json"))
@@ -176,9 +186,16 @@ def policy(logs: Logs, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wanted(logs: Logs, policy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+def wanted(
+    kept: dict[str, Any], logs: Logs, policy: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[str]]:
     """What a replay writes: each partition is a file."""
-    folder = tmp_path_factory.mktemp("replay")
+    if "wanted" not in kept:
+        kept["wanted"] = replayed(logs, policy, tmp_path_factory.mktemp("replay"))
+    return kept["wanted"]  # type: ignore[no-any-return]
+
+
+def replayed(logs: Logs, policy: Path, folder: Path) -> dict[str, list[str]]:
     names: dict[str, list[Path]] = {}
     for stream, partitions in logs.items():
         names[stream] = [folder / f"{stream}-{index}.ndjson" for index in range(len(partitions))]
