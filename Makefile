@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # Tests start hundreds of processes, each of which would compile rollguard again.
 unexport PYTHONDONTWRITEBYTECODE
 # Three processes on two cores, because tests with Kafka wait half of their time; tests/parallel.py says who runs what.
-PYTEST := $(PY) -m pytest -q -n 3 --dist loadgroup --no-loadscope-reorder
+PYTEST := $(PY) -m pytest -q -n 3
 
 .PHONY: help setup demo test prove lint format type unit bench migrate kafka kafka-stop clean
 

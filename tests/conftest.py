@@ -7,18 +7,22 @@ from pathlib import Path
 import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
+from xdist.remote import Producer
 
 from operators.connectors.clickhouse import open_client
 from operators.connectors.migrations import migrate
-from tests.parallel import share
+from tests.parallel import Scheduler, order
 
 MIGRATIONS = Path(__file__).parents[1] / "infra" / "clickhouse"
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook.
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
+    return Scheduler(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
-        share(items)
+        order(items)
 
 
 class Embedded(msgspec.Struct, frozen=True, kw_only=True):

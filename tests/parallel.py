@@ -1,26 +1,48 @@
-"""How the processes of `pytest -n` share the tests: each file is run by one of them, and those with Kafka by two.
+"""How the processes of `pytest -n` share the tests: a file is run by one of them, and files with Kafka by two at most.
 
 So the fixtures of a file are made once, a run has two brokers at most, and no test meets a broker that a test of
-another process has killed.
+another process has killed. (The mark `xdist_group` would say the same, but has no effect with pytest 9.2.)
 """
 
-from itertools import cycle
+import re
+from functools import cache
+from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
-BROKER = "kafka"
-GROUPS = ("kafka-1", "kafka-2")  # Their tests wait half of the time, and take half of the time of all tests.
-
-
-def share(items: list[pytest.Item]) -> None:
-    """Mark each test with its group, and put those with Kafka, which take longest, first."""
-    with_broker = {item.path for item in items if BROKER in getattr(item, "fixturenames", ())}
-    groups = dict(zip(sorted(with_broker), cycle(GROUPS), strict=False))
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(groups.get(item.path) or _of(item)))
-    items.sort(key=lambda item: item.path not in with_broker)
+ROOT = Path(__file__).parents[1]
+# They wait half of the time, and take longest: they come first, beside tests that compute.
+WORKER, KAFKA = "worker", "kafka"
 
 
-def _of(item: pytest.Item) -> str:
-    return item.path.relative_to(item.config.rootpath).with_suffix("").as_posix()
+@cache
+def group_of(path: str) -> str:
+    """What is run by one process: the file, unless it seems to need a broker. A wrong guess costs one broker more."""
+    if not path.startswith("tests/integration/"):
+        return path
+    text = (ROOT / path).read_text()
+    if "test_worker" in path or re.search(r"\bimport.*\bworking$|\.test_worker import", text, flags=re.MULTILINE):
+        return WORKER
+    return KAFKA if "kafka" in text else path
+
+
+class Scheduler(LoadFileScheduling):  # type: ignore[misc]  # The library has no types.
+    """Hands out groups in the order of their first tests."""
+
+    def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(_path(nodeid))
+
+
+def order(items: list[pytest.Item]) -> None:
+    """Put the groups with Kafka first."""
+    items.sort(key=lambda item: group_of(_path(item.nodeid)) not in {WORKER, KAFKA})
+
+
+def _path(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
