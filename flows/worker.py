@@ -60,6 +60,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics) -> None:
     """Run until `stop` is requested. Raises what stopped it: the failures of connectors, or of the engine."""
+    _run_once(where, policy, options, stop, metrics)
+    while stop.renew():
+        log.warning("the dataflow begins again from its last epoch")
+        _run_once(where, policy, options, stop, metrics)
+    if stop.error is not None:
+        raise stop.error
+    log.info("worker ended")
+
+
+def _run_once(where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics) -> None:
     with opened(options.recovery, options.process, options.processes) as store:
         if options.process == 0:
             migrate(settings.store(where, None), settings.migrations())
@@ -78,7 +88,7 @@ def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, 
             raise _cause(error) from error
         finally:
             server.shutdown()
-        log.info("worker ended")
+            server.server_close()
 
 
 def _flow(
@@ -167,7 +177,11 @@ class _Watcher:
         self._ended: dict[Partition, int] = {}  # How far each partition was when its last epoch ended.
         self._committed: dict[Partition, int] = {}  # And the epoch before, whose commit is surely done.
         self.watch = Watch(
-            batch=self._batch, epoch_ended=self._epoch_ended, idle=self._idle, opened=self._readers.__setitem__
+            batch=self._batch,
+            epoch_ended=self._epoch_ended,
+            idle=self._idle,
+            opened=self._readers.__setitem__,
+            stepped_back=self._stepped_back,
         )
 
     def _batch(self, name: str, batch: Batch) -> None:
@@ -203,6 +217,10 @@ class _Watcher:
     def _idle(self, name: str) -> None:
         self._metrics.add("idle", 1, name)
         log.info("silent, not waited for until it speaks", extra={"fields": {"source": name}})
+
+    def _stepped_back(self, seconds: float) -> None:
+        self._metrics.add("clock_steps", 1)
+        log.warning("the wall clock stepped back", extra={"fields": {"seconds": round(seconds, 3)}})
 
     def stored(self, stats: Stats) -> None:
         count_stored(self._metrics, stats)

@@ -19,6 +19,7 @@ Name = Literal[
     "epoch_seconds",
     "lag",
     "idle",
+    "clock_steps",
     "verdicts",
     "control_events",
     "drift",
@@ -55,6 +56,7 @@ METRICS: dict[Name, Metric] = {
     "idle": Metric(
         kind=Counter, meaning="Times a silent partition was left out, so that panes could close.", label="source"
     ),
+    "clock_steps": Metric(kind=Counter, meaning="Times the wall clock stepped back, and the dataflow began again."),
     "verdicts": Metric(kind=Counter, meaning="Verdicts that changed.", label="verdict"),
     "control_events": Metric(kind=Counter, meaning="Control events that were said.", label="type"),
     "drift": Metric(kind=Counter, meaning="Windows and alarms in which a monitor found drift.", label="monitor"),

@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from operators.connectors.kafka_config import KafkaConfig, client_settings
 from operators.connectors.kafka_errors import (
+    LOST,
     REFUSALS,
     UNKNOWN,
     KafkaFailure,
@@ -37,12 +38,14 @@ class Complaints:
         self.last: KafkaError | None = None
         self.refusal: Refused | None = None
         self.unknown = False  # A topic or partition that the client works with does not exist.
+        self.lost = False  # A connection; whoever takes note of it sets it back.
 
     def note(self, error: KafkaError) -> None:
         """Librdkafka calls this from within poll, consume and flush."""
         if error.code() in REFUSALS:
             self.refusal = self.refusal or Refused(self._servers, error.str())
         self.unknown = self.unknown or error.code() in UNKNOWN
+        self.lost = self.lost or error.code() in LOST
         # That all are down is said after each; why the one is down is what helps.
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
             self.last = error

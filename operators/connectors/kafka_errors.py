@@ -92,6 +92,9 @@ REFUSALS = frozenset(
 
 UNKNOWN = frozenset({KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART})
 
+# Of a connection: until it is there again nobody says what is new.
+LOST = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT, KafkaError._TRANSPORT})
+
 # _LOG_TRUNCATION: brokers lost messages that were read before, and have others at their offsets now.
 GONE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION, KafkaError.OFFSET_OUT_OF_RANGE})
 

@@ -58,7 +58,7 @@ class KafkaReader:
 
     @property
     def at_end(self) -> bool:
-        """Whether everything was read when the broker last answered. It may be away since then: see `recheck`."""
+        """Whether everything was read when the broker last answered, and the connection held. See also `recheck`."""
         return self._end.reached
 
     @property
@@ -87,6 +87,10 @@ class KafkaReader:
             # Nothing is handed over: a position that is saved now must not be behind what was lost here.
             self._position = before
             raise
+        if self._complaints.lost:
+            self._complaints.lost = False
+            if self._end.reached:
+                self.recheck()
         return _messages(taken) if taken else NOTHING
 
     def recheck(self) -> None:

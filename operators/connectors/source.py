@@ -5,14 +5,14 @@ go out as rows. A partition far ahead of those that lag waits, so that open pane
 is where its next message stands and how far its event time has come, as they were after the last whole batch.
 """
 
-import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from operators.connectors.polling import ALWAYS_DUE, STALL_S, Polling
 from operators.connectors.stop import Stop
 from operators.guard import dumps, loads, shard_key
 from operators.ingest.columns import Stream
@@ -26,7 +26,6 @@ from operators.window.fence import NOWHERE, Span
 from operators.window.panes import ShardInput
 
 AHEAD_MS_MAX = 60_000  # Event time that a partition may be ahead of the slowest before it waits.
-WAIT = timedelta(milliseconds=2)
 CATCH_UP = 0.8  # Of an epoch: how long a partition may work at a stretch to make up for a wait.
 
 Item = tuple[str, ShardInput | Rows]
@@ -81,20 +80,22 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     epoch_ended: EpochEnded = lambda name, seconds: None
     idle: Callable[[str], None] = lambda name: None
     opened: Callable[[str, Reader], None] = lambda name, reader: None
+    stepped_back: Callable[[float], None] = lambda seconds: None  # The wall clock.
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a partition goes on after a restart."""
+    """Where a partition goes on after a restart; `idle` says that nobody waited for it."""
 
     position: int
     state: State
+    idle: bool = False
 
 
 class MonitorSource(FixedPartitionedSource[Item, bytes | None]):
     """(shard key, ShardInput) and (input name, Rows) out.
 
     In a bounded run (`recover` false) nothing is saved, and what goes wrong stops it in order; else it is raised, so
-    that the epoch does not commit. `epoch_s` is given where several workers wait for each other.
+    that the epoch does not commit. `epoch_s` is given where several workers wait for each other. `polling` keeps time.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class MonitorSource(FixedPartitionedSource[Item, bytes | None]):
         watch: Watch,
         recover: bool = False,
         epoch_s: float = 0.0,
+        polling: Polling | None = None,
     ) -> None:
         self.inputs = {each.name: each for each in inputs}
         self.policy = policy
@@ -115,13 +117,16 @@ class MonitorSource(FixedPartitionedSource[Item, bytes | None]):
         self.epoch_s = epoch_s
         # The newest event time of every partition of this process that lags: the others do not run away from it.
         self.lagging: dict[str, int] = {}
+        self.polling = polling or Polling(several=epoch_s > 0)
+        self.parts: list[_Part] = []
 
     def list_parts(self) -> list[str]:
         self.watch.begun()
         return list(self.inputs)
 
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_Part":
-        return _Part(self, self.inputs[for_part], loads(resume_state, Saved, self.policy))
+        self.parts.append(_Part(self, self.inputs[for_part], loads(resume_state, Saved, self.policy)))
+        return self.parts[-1]
 
 
 class _Part(StatefulSourcePartition[Item, bytes | None]):
@@ -135,39 +140,56 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         self._saved = saved
         self._position = NOWHERE if saved is None else saved.position
         self._reader: Reader | None = None
-        self._ended = self._idle = self._rechecked = self._wait = False
-        self._spoke = self._epoch_began = time.monotonic()
+        self._ended = self._rechecked = self._woken = False
+        self._idle = saved is not None and saved.idle
+        self._polled = self._epoch_began = source.polling.clock()
+        # Once left out as silent it is waited for only until it is known to be silent still.
+        self._silence_s = (each.idle_s or 0.0) if self._idle else 0.0
+        self._rested = -1
         self._barred_since: float | None = None
 
     def next_batch(self) -> list[Item]:
-        source = self._source
-        if self._ended or source.stop.requested:
+        source, clock = self._source, self._source.polling.clock
+        if self._ended or source.stop.requested or self._stepped_back():
             raise StopIteration
+        items = [item for part in source.parts for item in part.wake()] if source.polling.begin() else []
         try:
-            items = self._read()
+            items += self._read()
             # Workers wait for each other at the end of an epoch, and the engine takes that wait out of the next one:
             # whoever waited works for as long now, or the faster worker would get one batch an epoch.
-            began, waited = time.monotonic(), self._waited()
-            while items and not self._ended and time.monotonic() - began < waited:
+            began, waited = clock(), self._waited()
+            while items and not self._ended and clock() - began < waited:
                 items += self._read()
         except (OSError, TooManyRejects) as error:
             if source.recover:
                 raise
             source.stop.fail(error)
             return []
+        if items:
+            source.polling.worked()
+        else:
+            self._rested = source.polling.rest(self._rested)
         return items
+
+    def _stepped_back(self) -> bool:
+        """Whether the dataflow has to begin again, because the engine times epochs by a clock that stepped back."""
+        source = self._source
+        step = source.polling.stepped_back_s() if source.recover else 0.0
+        if step:
+            source.watch.stepped_back(step)
+            source.stop.begin_again()
+        return step > 0
 
     def _waited(self) -> float:
         since, self._barred_since = self._barred_since, None
         if since is None:
             return 0.0
-        return min(time.monotonic() - since, CATCH_UP * self._source.epoch_s)
+        return min(self._source.polling.clock() - since, CATCH_UP * self._source.epoch_s)
 
     def _read(self) -> list[Item]:
         lagging, name = self._source.lagging, self._input.name
         newest = self._partition.state.newest
-        self._wait = newest > min(lagging.values(), default=newest) + AHEAD_MS_MAX
-        if self._wait:
+        if self._source.polling.held or newest > min(lagging.values(), default=newest) + AHEAD_MS_MAX:
             return []
         if self._reader is None:
             self._reader = self._input.open(None if self._saved is None else self._saved.position)
@@ -179,14 +201,17 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             return self._told(self._partition.end(), self._position)
         if self._reader.at_end:
             lagging.pop(name, None)
-        if not len(messages):
+        if len(messages):
+            return self._take(messages, self._reader)
+        if self._reader.at_end:
             return self._silent()
-        return self._take(messages, self._reader)
+        self._polled = self._source.polling.clock()
+        return self.wake() if self._idle else []  # It is not known any more that there is nothing to be read.
 
     def _take(self, messages: Messages, reader: Reader) -> list[Item]:
         batch = self._partition.take(messages)
-        self._idle = self._rechecked = False
-        self._spoke = time.monotonic()
+        self._idle = self._rechecked = self._woken = False
+        self._polled, self._silence_s = self._source.polling.clock(), 0.0
         if not reader.at_end:
             self._source.lagging[self._input.name] = self._partition.state.newest
         if self._source.recover:
@@ -208,26 +233,53 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         return [(shard_key(shard), msgspec.structs.replace(item, span=span)) for shard, item in inputs]
 
     def _silent(self) -> list[Item]:
-        """Say once that nobody need wait for this partition, when it has been silent for long enough."""
+        """Say once that nobody need wait for this partition, when it has been silent for long enough.
+
+        Only time in which it was polled and empty counts.
+        """
         idle_s, reader = self._input.idle_s, self._reader
-        if self._idle or idle_s is None or reader is None or not reader.at_end:
+        now = self._source.polling.clock()
+        since, self._polled = now - self._polled, now
+        if self._idle or idle_s is None or reader is None:
             return []
-        if time.monotonic() - self._spoke < idle_s:
+        self._silence_s += min(since, STALL_S)
+        if self._silence_s < idle_s:
             return []
         if not self._rechecked:  # A broker that is away is silent, too.
             self._rechecked = True
             reader.recheck()
             return []
-        self._idle = True
-        self._source.watch.idle(self._input.name)
+        self._leave_out(idle=True)
+        if not self._woken:
+            self._source.watch.idle(self._input.name)
         return self._told(self._partition.rest(), self._position)
 
+    def wake(self) -> list[Item]:
+        """Have this partition waited for again, if it is left out, until it is known anew that it is silent.
+
+        For when what was sent to it meanwhile could not be read.
+        """
+        self._polled, self._rechecked = self._source.polling.clock(), False
+        if not self._idle:
+            return []
+        self._leave_out(idle=False)
+        self._source.lagging[self._input.name] = self._partition.state.newest
+        if self._reader is not None and self._reader.at_end:
+            self._reader.recheck()
+        self._rechecked = self._woken = True
+        return self._told(self._partition.wake(), self._position)
+
+    def _leave_out(self, *, idle: bool) -> None:
+        self._idle = idle
+        if self._saved is not None:
+            self._saved = msgspec.structs.replace(self._saved, idle=idle)
+
     def next_awake(self) -> datetime | None:
-        return datetime.now(UTC) + WAIT if self._wait else None
+        return ALWAYS_DUE
 
     def snapshot(self) -> bytes | None:
         """Return where to go on. The engine calls this when an epoch ends."""
-        now = time.monotonic()
+        now = self._source.polling.clock()
         self._source.watch.epoch_ended(self._input.name, now - self._epoch_began)
         self._epoch_began = self._barred_since = now
         return dumps(self._saved, self._source.policy) if self._source.recover else None

@@ -6,14 +6,26 @@ to protect, records what went wrong here instead, and says it in one line once t
 
 
 class Stop:
-    """Whether to stop, and why: an error, or None when somebody asked."""
+    """Whether to stop, and why: an error, or None when somebody asked, or when the dataflow is to begin again."""
 
     def __init__(self) -> None:
         self.requested = False
         self.error: Exception | None = None
+        self._asked = self._again = False
 
     def request(self) -> None:
-        self.requested = True
+        self._asked = self.requested = True
+
+    def begin_again(self) -> None:
+        """End the dataflow in order, so that it can go on from what it has saved."""
+        self._again = self.requested = True
+
+    def renew(self) -> bool:
+        """Return whether to begin again now that the dataflow has ended: then nothing is requested any more."""
+        if not self._again or self._asked or self.error is not None:
+            return False
+        self._again = self.requested = False
+        return True
 
     def fail(self, error: Exception) -> None:
         """Stop because of `error`; the first one is kept."""

@@ -153,6 +153,10 @@ class Partition:
         """The source is read to its end and silent: it holds no pane open until it speaks again."""
         return self._marks(Mark(partition=self.source, newest=self.state.newest, idle=True))
 
+    def wake(self) -> list[tuple[int, ShardInput]]:
+        """The source may have more to be read after all: it holds panes open again."""
+        return self._marks(Mark(partition=self.source, newest=self.state.newest))
+
     def _marks(self, mark: Mark) -> list[tuple[int, ShardInput]]:
         return [(shard, ShardInput(shard=shard, mark=mark, partitions=self.sources)) for shard in range(SHARDS)]
 

@@ -3,6 +3,9 @@
 import time
 from collections.abc import Callable
 
+import pytest
+
+from operators.connectors.polling import ALWAYS_DUE, STALL_S, Polling
 from operators.connectors.source import CATCH_UP, Input, Item, MonitorSource, Watch
 from operators.connectors.stop import Stop
 from operators.ingest.messages import NOTHING, Messages
@@ -37,9 +40,30 @@ class Live:
     def close(self) -> None: ...
 
 
-def source_of(readers: dict[str, Callable[[int | None], Live]], **options: float) -> MonitorSource:
-    inputs = [Input(name=name, stream="events", open=opened, idle_s=0.0) for name, opened in readers.items()]
-    return MonitorSource(inputs, RULES, stop=Stop(), watch=Watch(), recover=True, epoch_s=options.get("epoch_s", 0.0))
+class Clocks:
+    """The monotonic clock and the wall clock, which a test moves."""
+
+    def __init__(self) -> None:
+        self.now, self.wall = 1_000.0, 1_760_000_000.0
+        self.slept: list[float] = []
+
+    def move(self, seconds: float) -> None:
+        self.now += seconds
+        self.wall += seconds
+
+    def polling(self, *, several: bool = False) -> Polling:
+        return Polling(several=several, clock=lambda: self.now, wall=lambda: self.wall, sleep=self.slept.append)
+
+
+def source_of(
+    readers: dict[str, Callable[[int | None], Live]],
+    *,
+    epoch_s: float = 0.0,
+    idle_s: float = 0.0,
+    polling: Polling | None = None,
+) -> MonitorSource:
+    inputs = [Input(name=name, stream="events", open=opened, idle_s=idle_s) for name, opened in readers.items()]
+    return MonitorSource(inputs, RULES, stop=Stop(), watch=Watch(), recover=True, epoch_s=epoch_s, polling=polling)
 
 
 def marks(items: list[Item]) -> set[tuple[str, bool]]:
@@ -67,7 +91,6 @@ def test_a_partition_far_ahead_waits_for_those_that_lag_but_not_for_those_at_the
     a, b = (source.build_part("", name, None) for name in "ab")
     assert marks(a.next_batch()) == {("a", False)}
     assert a.next_batch() == []
-    assert a.next_awake() is not None
     b.next_batch()
     assert marks(a.next_batch()) == {("a", False)}
     assert a.next_batch() == []
@@ -98,10 +121,152 @@ def test_a_partition_goes_on_where_its_last_whole_batch_ended() -> None:
 def test_whoever_waited_for_the_others_at_the_end_of_an_epoch_works_for_as_long() -> None:
     """The engine takes the wait out of the next epoch, or the faster worker would get one batch an epoch."""
     lines = [message(ANCHOR_MS)] * 100_000
-    part = source_of({"a": lambda _: Live(lines)}, epoch_s=0.5).build_part("", "a", None)
+    part = source_of({"a": lambda _: Live(lines)}, epoch_s=0.5, polling=Polling()).build_part("", "a", None)
     assert len(part.next_batch()) == 64
     part.snapshot()
     time.sleep(0.05)
     assert len(part.next_batch()) > 5 * 64
     assert len(part.next_batch()) == 64
     assert 0 < CATCH_UP < 1
+
+
+def in_order(items: list[Item]) -> list[tuple[str, bool]]:
+    """(partition, idle) of what was told to one shard, in order."""
+    told = [item for key, item in items if key == "s00" and isinstance(item, ShardInput)]
+    return [(item.mark.partition, item.mark.idle) for item in told]
+
+
+def test_after_a_stall_nobody_is_left_out_before_it_is_known_anew_that_there_is_no_more() -> None:
+    """An override that was sent to a silent partition during the stall comes before the events of the stall count."""
+    clocks = Clocks()
+    quiet, busy = [message(ANCHOR_MS)], [message(ANCHOR_MS)]
+    source = source_of({"busy": lambda _: Live(busy), "quiet": lambda _: Live(quiet)}, polling=clocks.polling())
+    a, b = (source.build_part("", name, None) for name in ("busy", "quiet"))
+    for _ in range(4):
+        a.next_batch()
+        b.next_batch()
+    busy += [message(ANCHOR_MS + 40_000)]
+    clocks.move(40.0)
+    quiet += [message(ANCHOR_MS + 1_000)]
+    # Before the batch of the stall all are waited for again, whoever is polled first.
+    assert in_order(a.next_batch()) == [("busy", False), ("quiet", False), ("busy", False)]
+    assert in_order(b.next_batch()) == [("quiet", False)]
+    assert in_order(b.next_batch()) == []
+    assert in_order(b.next_batch()) == [("quiet", True)]
+
+
+def test_who_was_silent_before_a_stall_and_still_is_is_left_out_at_once() -> None:
+    clocks = Clocks()
+    reader = Live([message(ANCHOR_MS)])
+    idle: list[str] = []
+    source = source_of({"a": lambda _: reader}, idle_s=30.0, polling=clocks.polling())
+    source.watch = Watch(idle=idle.append)
+    part = source.build_part("", "a", None)
+    told = []
+    for _ in range(40):
+        told += in_order(part.next_batch())
+        clocks.move(1.0)
+    assert told == [("a", False), ("a", True)]
+    clocks.move(40.0)
+    assert in_order(part.next_batch()) == [("a", False), ("a", True)]
+    assert reader.rechecks == 2
+    assert idle == ["a"], "it counts as one silence"
+
+
+def test_only_time_in_which_a_partition_was_polled_counts_as_silence() -> None:
+    clocks = Clocks()
+    source = source_of({"a": lambda _: Live([message(ANCHOR_MS)])}, idle_s=30.0, polling=clocks.polling())
+    part = source.build_part("", "a", None)
+    told = in_order(part.next_batch())
+    for _ in range(14):
+        clocks.move(600.0)
+        told += in_order(part.next_batch())
+        clocks.move(STALL_S - 1.0)
+        told += in_order(part.next_batch())
+    assert told == [("a", False)]
+    for _ in range(3):
+        clocks.move(1.0)
+        told += in_order(part.next_batch())
+    assert told == [("a", False), ("a", True)]
+
+
+def test_a_reader_that_lost_its_end_is_waited_for_again() -> None:
+    """Its broker went away: what is sent to it meanwhile cannot be read."""
+    clocks = Clocks()
+    reader = Live([message(ANCHOR_MS)])
+    part = source_of({"a": lambda _: reader}, polling=clocks.polling()).build_part("", "a", None)
+    told = [mark for _ in range(4) for mark in in_order(part.next_batch())]
+    assert told == [("a", False), ("a", True)]
+    away = reader.read
+    reader.at_end = False
+    reader.read = lambda: NOTHING  # type: ignore[method-assign]
+    assert in_order(part.next_batch()) == [("a", False)]
+    assert in_order(part.next_batch()) == []
+    reader.read = away  # type: ignore[method-assign]
+    assert in_order(part.next_batch()) == [("a", True)]
+
+
+def test_the_end_may_take_its_time_to_be_told_anew() -> None:
+    reader = Live([message(ANCHOR_MS)])
+    part = source_of({"a": lambda _: reader}).build_part("", "a", None)
+    part.next_batch()
+    assert part.next_batch() == []
+    answer = reader.read
+    reader.read = lambda: NOTHING  # type: ignore[method-assign]
+    assert [part.next_batch() for _ in range(3)] == [[], [], []]
+    reader.read = answer  # type: ignore[method-assign]
+    assert in_order(part.next_batch()) == [("a", True)]
+    assert reader.rechecks == 1
+
+
+def test_after_a_restart_who_was_left_out_is_waited_for_until_it_is_known_to_be_silent() -> None:
+    clocks = Clocks()
+    lines = [message(ANCHOR_MS)]
+    part = source_of({"a": lambda _: Live(lines)}, idle_s=30.0, polling=clocks.polling()).build_part("", "a", None)
+    for _ in range(40):
+        part.next_batch()
+        clocks.move(1.0)
+    saved = part.snapshot()
+    again = source_of({"a": lambda at: Live(lines, at)}, idle_s=30.0, polling=clocks.polling())
+    assert in_order(again.build_part("", "a", saved).next_batch()) == [("a", False), ("a", True)]
+
+
+def test_after_a_stall_one_of_several_processes_waits_for_what_the_others_say() -> None:
+    clocks = Clocks()
+    polling = clocks.polling(several=True)
+    part = source_of({"a": lambda _: Live([message(ANCHOR_MS)])}, epoch_s=1.0, polling=polling).build_part(
+        "", "a", None
+    )
+    assert part.next_batch() == []
+    clocks.move(1.0)
+    assert marks(part.next_batch()) == {("a", False)}
+
+
+def test_the_engine_is_never_given_a_time_to_sleep_until_and_does_not_spin() -> None:
+    """It would compare it with the wall clock. Of all partitions with nothing to do one rests in a round."""
+    clocks = Clocks()
+    source = source_of({name: lambda _: Live([]) for name in "abc"}, idle_s=30.0, polling=clocks.polling())
+    parts = [source.build_part("", name, None) for name in "abc"]
+    for _ in range(11):
+        for part in parts:
+            assert part.next_batch() == []
+            assert part.next_awake() == ALWAYS_DUE
+    assert len(clocks.slept) == 10
+
+
+def test_a_step_back_of_the_wall_clock_begins_the_dataflow_again() -> None:
+    """The engine would leave its epoch open for as long as the step."""
+    clocks = Clocks()
+    source = source_of({"a": lambda _: Live([message(ANCHOR_MS)] * 3)}, polling=clocks.polling())
+    part = source.build_part("", "a", None)
+    part.next_batch()
+    clocks.wall += 3_600.0
+    part.next_batch()
+    clocks.wall -= 20.0
+    with pytest.raises(StopIteration):
+        part.next_batch()
+    assert source.stop.renew()
+    assert not source.stop.requested
+    source.stop.begin_again()
+    source.stop.request()
+    assert not source.stop.renew(), "whoever asks to stop is obeyed"

@@ -1,0 +1,73 @@
+"""When the partitions of one process were polled, by the monotonic clock: empty rounds paced, stalls told from silence.
+
+The engine compares the times at which a source wants to be woken, and those at which epochs end, with the wall clock.
+When that steps back it would sleep, and leave an epoch open, for as long as the step. So sources are always due and
+rest here, and after a step the dataflow has to be begun again (`stop.Stop.begin_again`).
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+ALWAYS_DUE = datetime.fromtimestamp(0, UTC)  # Before any wall clock: the engine polls again at once.
+REST_S = 0.002  # In a round of polls in which nobody had anything to do.
+# Between two polls of one process: more than an epoch's work at a stretch, less than the disorder that closes panes
+# usually wait for, so that nothing is decided meanwhile without what could not be read.
+STALL_S = 3.0
+HOLD_S = 1.0  # After a stall of one of several processes, for what the others say to arrive.
+STEP_S = 1.0  # A smaller step back of the wall clock makes one epoch that much longer.
+
+
+class Polling:
+    """`begin` is called before each poll of a partition, `rest` after each that brought nothing."""
+
+    def __init__(
+        self,
+        *,
+        several: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.clock = clock
+        self._wall = wall
+        self._sleep = sleep
+        self._several = several
+        self._last = float("-inf")  # Before the first poll nothing was read, as in a stall.
+        self._ahead = wall() - clock()  # Of the wall clock.
+        self._worked = 0
+        self._held_until = float("-inf")
+
+    def begin(self) -> bool:
+        """Note a poll; return whether the process stood still before it, or had not begun."""
+        now = self.clock()
+        stalled = now - self._last > STALL_S
+        self._last = now
+        if stalled and self._several:
+            self._held_until = now + HOLD_S
+        return stalled
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing may be read yet, after a stall."""
+        return self.clock() < self._held_until
+
+    def stepped_back_s(self) -> float:
+        """By how much the wall clock has stepped back since the last call; 0.0 for less than `STEP_S`."""
+        ahead = self._wall() - self.clock()
+        step, self._ahead = self._ahead - ahead, ahead
+        return step if step >= STEP_S else 0.0
+
+    def worked(self) -> None:
+        """Note that a poll brought something, or waited by itself."""
+        self._worked += 1
+
+    def rest(self, seen: int) -> int:
+        """Sleep shortly if nothing has happened since the caller's last empty poll, at which `seen` was returned.
+
+        So of many partitions that all have nothing to do one sleeps in each round, and none while another works.
+        """
+        if seen == self._worked:
+            self._sleep(REST_S)
+            self._worked += 1
+        return self._worked
