@@ -20,6 +20,11 @@ from operators.texts import DETAIL_MAX, cut
 Item = TypeVar("Item")
 
 
+# Refused items of one message. What comes after them is refused as one: a megabyte of "1,1,1" would else be half a
+# million dead letters, and seconds of work.
+FAULTS_MAX = 10_000
+
+
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
     """An item refused: `position` of its message in the source, `item` within it, and its original bytes."""
 
@@ -157,11 +162,17 @@ class Decoder(Generic[Item]):
         except UNDECODABLE as error:
             return [(message, None, reason_of(error))]
         out: list[tuple[bytes, Item | None, tuple[str, str]]] = []
-        for text in texts:
+        faults = 0
+        for number, text in enumerate(texts):
             try:
                 out.append((text, self._item(text, unusable), ("", "")))
             except UNDECODABLE as error:
                 out.append((text, None, reason_of(error)))
+                faults += 1
+            if faults == FAULTS_MAX and number + 1 < len(texts):
+                rest = texts[number + 1 :]
+                detail = f"{len(rest)} items after {FAULTS_MAX} that were refused were not looked at"
+                return [*out, (b",".join(rest), None, ("too_many_faults", detail))]
         return out
 
     def _item(self, text: bytes, unusable: Counter[str]) -> Item:

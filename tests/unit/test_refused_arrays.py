@@ -8,7 +8,7 @@ import pytest
 
 from operators.ingest.columns import Stream
 from operators.ingest.commands import Credentials
-from operators.ingest.decode import Decoder
+from operators.ingest.decode import FAULTS_MAX, Decoder
 from operators.ingest.partition import Batch, Partition
 from operators.policies.toml import parse
 from tests.dataflows.making import POLICY, START_MS, received
@@ -16,7 +16,7 @@ from tests.dataflows.making import POLICY, START_MS, received
 ITEM: dict[str, Any] = {"request_id": "r", "ts": START_MS, "model": "m", "version": "v"}
 # Refused by their own text, by their time, for want of context, and for want of a signature.
 REFUSED: dict[str, tuple[Stream, dict[str, Any]]] = {
-    "wrong_type": ("events", ITEM | {"latency_ms": "x"}),
+    "wrong_type": ("events", ITEM | {"model": 7}),
     "future_timestamp": ("events", ITEM | {"ts": START_MS + 30 * 86_400_000}),
     "no_context": ("feedback", {"request_id": "r", "ts": START_MS, "kind": "judge"}),
     "unsigned": ("commands", {"type": "override", "id": "o", "ts": START_MS, "model": "m", "version": "v"}),
@@ -50,3 +50,25 @@ def test_texts_may_be_asked_for_in_any_order() -> None:
     items, origin, _ = Decoder(str, 1_000).decode(messages)
     for index in (8, 0, 4, 5, 1, 8, 3):
         assert json.loads(origin.text(index)) == items[index]
+
+
+@pytest.mark.parametrize("glue", [b",", b"\n"])
+def test_what_follows_many_refused_items_of_a_message_is_refused_as_one(glue: bytes) -> None:
+    """Half a million dead letters of one megabyte, and seven seconds, before."""
+    text = glue.join([b"1"] * 400_000)
+    one = Partition("log", "events", ("log",), parse(POLICY))
+    began = time.process_time()
+    batch = one.take(received([b"[" + text + b"]" if glue == b"," else text]))
+    assert time.process_time() - began < 3.0
+    assert len(batch.rejects) == FAULTS_MAX + 1
+    last = batch.rejects[-1]
+    assert (last.item, last.reason) == (FAULTS_MAX, "too_many_faults")
+    assert last.detail == f"{400_000 - FAULTS_MAX} items after {FAULTS_MAX} that were refused were not looked at"
+    assert last.value == b",".join([b"1"] * (400_000 - FAULTS_MAX))
+
+
+def test_good_items_beside_many_refused_ones_survive() -> None:
+    body = [*[1] * (FAULTS_MAX - 1), ITEM, 1, ITEM]
+    one = Partition("log", "events", ("log",), parse(POLICY))
+    batch = one.take(received([json.dumps(body).encode()]))
+    assert (batch.items, batch.rejects[-1].reason) == (1, "too_many_faults")
