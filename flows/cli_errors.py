@@ -10,11 +10,12 @@ import msgspec
 import typer
 from backports.zstd import ZstdError
 
-from flows import reference, replay, sql
+from flows import engine, reference, replay, sql
 from flows.control.commands import WrongCommand
 from flows.control.hooks import HookFailed
 from flows.control.memory import NoMemory
 from flows.recovery.holders import StoreInUse
+from flows.recovery.parts import StoreUnusable
 from operators.connectors.clickhouse_errors import ClickHouseError
 from operators.connectors.kafka_errors import KafkaFailure
 from operators.connectors.stop import Stop
@@ -33,6 +34,8 @@ FAILURES = (
     TooManyRejects,
     StateMismatch,
     StoreInUse,
+    StoreUnusable,
+    engine.EngineFailed,
     OutOfStep,
     replay.FolderInUse,
     sql.QueryError,

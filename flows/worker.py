@@ -12,10 +12,8 @@ from pathlib import Path
 
 import msgspec
 from bytewax.dataflow import Dataflow
-from bytewax.errors import BytewaxRuntimeError
-from bytewax.run import cli_main
 
-from flows import health, monitor, settings
+from flows import engine, health, monitor, settings
 from flows.logs import LOGGER
 from flows.recovery.store import opened
 from flows.summary import count_batch, count_stored
@@ -77,15 +75,8 @@ def _run_once(where: settings.Settings, policy: Policy, options: Options, stop: 
         server = health.serve(options.listen, metrics, pulse)
         try:
             flow = _flow(where, policy, options, stop, metrics, pulse, store.begun)
-            cli_main(  # type: ignore[no-untyped-call]  # A native function.
-                flow,
-                process_id=options.process if options.addresses else None,
-                addresses=list(options.addresses) or None,
-                epoch_interval=timedelta(seconds=options.epoch_s),
-                recovery_config=store.config,
-            )
-        except BytewaxRuntimeError as error:
-            raise _cause(error) from error
+            epoch = timedelta(seconds=options.epoch_s)
+            engine.run(flow, options.process, options.addresses, epoch, store.config)
         finally:
             server.shutdown()
             server.server_close()
@@ -119,13 +110,6 @@ def _flow(
     control = KafkaProducerSink(where.kafka, to_control(where.control_topic, where.signing_key), parts=PARTS)
     log.info("worker begins", extra={"fields": {"partitions": len(partitions), "policy": policy.hash}})
     return monitor.build(policy, source, rows, letters, control, metrics, recover=True)
-
-
-def _cause(error: BaseException) -> BaseException:
-    """What is behind the engine's error: it wraps whatever a step raises."""
-    while isinstance(error, BytewaxRuntimeError) and error.__cause__ is not None:
-        error = error.__cause__
-    return error
 
 
 def name_of(place: Partition) -> str:

@@ -1,22 +1,24 @@
 """The recovery store: a folder of SQLite files that the engine writes, made when missing, held against others."""
 
+import errno
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
-from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.recovery import RecoveryConfig
 
 from flows.logs import LOGGER
-from flows.recovery.holders import held
+from flows.recovery.holders import Holder, held
+from flows.recovery.parts import READY, WAY_OUT, StoreUnusable, check, make, parts_of, require_room
 from flows.recovery.uncommitted import remove_uncommitted
 
 WAIT_S = 30.0  # For the first process of a cluster to make the store.
 POLL_S = 0.1
-READY = ".ready"
 
 log = logging.getLogger(LOGGER)
 
@@ -32,24 +34,44 @@ class Store(msgspec.Struct, frozen=True):
 def opened(folder: Path, process: int, processes: int) -> Iterator[Store]:
     """Hold the store for one process of a cluster, with only what counts in it; the first makes it if it is new.
 
-    StoreInUse, TimeoutError.
+    StoreInUse, StoreUnusable, TimeoutError, OSError.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with held(folder, process) as holder:
-        if process == 0 and not (folder / READY).exists():
-            # As many files as processes: they are written side by side. The number can never change.
-            init_db_dir(folder, processes)  # type: ignore[no-untyped-call]  # A native function.
-            (folder / READY).touch()
-        deadline = time.monotonic() + WAIT_S
-        while not (folder / READY).exists():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{folder}: process 0 has not made the recovery store for {WAIT_S:.0f} s")
-            time.sleep(POLL_S)
-        holder.wait_for_others()
-        removed = remove_uncommitted(sorted(folder.resolve().glob("part-*.sqlite3")))
-        if removed:
-            log.info("snapshots that never counted removed", extra={"fields": {"snapshots": removed}})
+    with ExitStack() as stack:
+        with _explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            holder = stack.enter_context(held(folder, process))
+            _prepare(folder, process, processes, holder)
         yield Store(
             RecoveryConfig(str(folder), backup_interval=timedelta(0)),  # type: ignore[no-untyped-call]
             holder.begin,
         )
+
+
+def _prepare(folder: Path, process: int, processes: int, holder: Holder) -> None:
+    require_room(folder)
+    if process == 0 and not (folder / READY).exists():
+        # As many files as processes: they are written side by side. The number can never change.
+        make(folder, processes)
+    deadline = time.monotonic() + WAIT_S
+    while not (folder / READY).exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{folder}: process 0 has not made the recovery store for {WAIT_S:.0f} s")
+        time.sleep(POLL_S)
+    holder.wait_for_others()
+    check(folder)
+    removed = remove_uncommitted(parts_of(folder))
+    if removed:
+        log.info("snapshots that never counted removed", extra={"fields": {"snapshots": removed}})
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Say what to do about what the disk or SQLite complains of."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StoreUnusable(f"{folder}: no room for the recovery store: make some, then start again") from error
+        raise
+    except sqlite3.Error as error:
+        raise StoreUnusable(f"{folder}: the recovery store cannot be used ({error}); {WAY_OUT}") from error

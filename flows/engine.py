@@ -1,0 +1,69 @@
+"""The engine as a worker runs it: what it raises is what went wrong, in words, whatever died on the way.
+
+Bytewax wraps what a step raises. Where its own code fails it panics: in Python an exception that is none of
+`Exception`, on standard error a native backtrace where the environment asks for one. When a process of a cluster is
+gone all others panic, and their threads may end the interpreter by SIGABRT while it shuts down.
+"""
+
+import atexit
+import logging
+import os
+import re
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bytewax.dataflow import Dataflow
+from bytewax.errors import BytewaxRuntimeError
+from bytewax.recovery import RecoveryConfig
+from bytewax.run import cli_main
+
+PEER_GONE = ("Send thread panic", "Recv thread panic", "connection", "Connection", "Broken pipe")
+SQLITE = re.compile(r'SqliteFailure\(.*?Some\("(?P<why>[^"]*)"\)')
+
+
+class EngineFailed(Exception):
+    """The engine itself ended; nothing that was not saved counts."""
+
+
+def run(flow: Dataflow, process: int, addresses: Sequence[str], epoch: timedelta, recovery: RecoveryConfig) -> None:
+    """Run to the end, as a process of a cluster if there are addresses. Raises what a step raised, or EngineFailed."""
+    os.putenv("RUST_BACKTRACE", "0")  # The line that says what is wrong would stand below hundreds of others.
+    try:
+        cli_main(  # type: ignore[no-untyped-call]  # A native function.
+            flow,
+            process_id=process if addresses else None,
+            addresses=list(addresses) or None,
+            epoch_interval=epoch,
+            recovery_config=recovery,
+        )
+    except BaseException as error:
+        if addresses:
+            atexit.register(_end_at_once)
+        cause = _cause(error)
+        if isinstance(cause, BytewaxRuntimeError) or type(cause).__module__ == "pyo3_runtime":
+            raise EngineFailed(_words(str(cause))) from error
+        raise cause from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What is behind the engine's error: it wraps whatever a step raises."""
+    while isinstance(error, BytewaxRuntimeError) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _words(text: str) -> str:
+    if stored := SQLITE.search(text):
+        return f"the recovery store cannot be written ({stored['why']}): see to its disk, then start again"
+    if any(words in text for words in PEER_GONE):
+        return "another process of the cluster is gone: start all of them again"
+    return f"the engine failed: {text}"
+
+
+def _end_at_once() -> None:
+    """End before the interpreter shuts down: the engine's threads live on, and would abort the process."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
