@@ -67,6 +67,8 @@ def fetch_jars(jars: Path) -> None:
 class Broker:
     """One broker: the same data folder and ports at each start. `address` is what clients need."""
 
+    _options: tuple[str, ...] = ("-Xmx512m",)
+
     def __init__(self, data: Path, jars: Path, port: int, controller_port: int) -> None:
         self.address = f"127.0.0.1:{port}"
         self.log = data / "broker.log"
@@ -94,7 +96,7 @@ class Broker:
             raise BrokerError(f"a broker is running on {self._data} already")
         fetch_jars(self._jars)
         self._configure()
-        process = self._java("-Xmx512m", f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}", "kafka.Kafka")
+        process = self._java(*self._options, f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}", "kafka.Kafka")
         self._process = process
         self._pid_file.write_text(str(process.pid))
         deadline = time.monotonic() + START_S_MAX
@@ -156,7 +158,8 @@ class Broker:
         if not self._formatted.exists():
             cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             # One argument: an id may begin with a hyphen.
-            formatting = self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c")
+            tool = ("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c")
+            formatting = self._java(*self._options, *tool)
             if formatting.wait():
                 raise BrokerError(f"the data folder cannot be formatted: {_last(self.log.read_text())}")
 

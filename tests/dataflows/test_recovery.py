@@ -89,9 +89,9 @@ def run_through_crashes(
 def test_crashes_do_not_show_in_the_rows(seed: int, tmp_path: Path) -> None:
     random = Random(seed)
     logs = [
-        log("dense", random, 2_000),
-        log("sparse", random, 80, spacing_ms=5_000),
-        log("feedback", random, 600, stream="feedback", spacing_ms=300),
+        log("dense", random, 1_200),
+        log("sparse", random, 48, spacing_ms=5_000),
+        log("feedback", random, 360, stream="feedback", spacing_ms=300),
     ]
     wanted = exact(run_flow(RULES, logs, STARTED_MS, sizes=lambda: 20).tables)
     runs = run_through_crashes(RULES, logs, tmp_path, lambda: (random.randint(1, 14), random.randint(5, 40)))

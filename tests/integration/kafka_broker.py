@@ -33,6 +33,8 @@ class TestBroker(Broker):
     """A broker that does not outlive this process, however that ends."""
 
     __test__ = False
+    # It lives for a minute or two, in which the optimising compiler earns nothing.
+    _options = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
     _guard: subprocess.Popen[bytes] | None = None
 
     def __init__(self, data: Path) -> None:

@@ -226,17 +226,29 @@ def environment(
     kafka_config: KafkaConfig, make_topic: MakeTopic, logs: Logs, policy: Path, tmp_path: Path
 ) -> dict[str, str]:
     """Topics that hold the logs, and where the worker finds them."""
-    topics = {stream: make_topic(len(logs[stream]), **{"message.timestamp.type": "LogAppendTime"}) for stream in logs}
-    for stream, topic in topics.items():
-        send(kafka_config, topic, logs[stream])
+    place = places(kafka_config, make_topic, policy, tmp_path)
+    for stream, partitions in logs.items():
+        send(kafka_config, place[f"ROLLGUARD_{stream.upper()}_TOPIC"], partitions)
+    return place
+
+
+@pytest.fixture
+def quiet(kafka_config: KafkaConfig, make_topic: MakeTopic, policy: Path, tmp_path: Path) -> dict[str, str]:
+    """The same with nothing in the topics."""
+    return places(kafka_config, make_topic, policy, tmp_path)
+
+
+def places(config: KafkaConfig, make_topic: MakeTopic, policy: Path, folder: Path) -> dict[str, str]:
+    """Empty topics, and a folder for the tables."""
+    by_broker = {"message.timestamp.type": "LogAppendTime"}
     return {
-        "ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS": kafka_config.bootstrap_servers,
-        "ROLLGUARD_EVENTS_TOPIC": topics["events"],
-        "ROLLGUARD_FEEDBACK_TOPIC": topics["feedback"],
-        "ROLLGUARD_COMMANDS_TOPIC": topics["commands"],
+        "ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS": config.bootstrap_servers,
+        "ROLLGUARD_EVENTS_TOPIC": make_topic(PARTITIONS, **by_broker),
+        "ROLLGUARD_FEEDBACK_TOPIC": make_topic(PARTITIONS, **by_broker),
+        "ROLLGUARD_COMMANDS_TOPIC": make_topic(1, **by_broker),
         "ROLLGUARD_CONTROL_TOPIC": make_topic(),
         "ROLLGUARD_DEADLETTER_TOPIC": make_topic(),
-        "ROLLGUARD_CLICKHOUSE": f"chdb://{tmp_path}/clickhouse",
+        "ROLLGUARD_CLICKHOUSE": f"chdb://{folder}/clickhouse",
         "ROLLGUARD_POLICY": str(policy),
         "RUST_BACKTRACE": "0",
     }
@@ -293,10 +305,10 @@ def test_a_kill_of_the_broker_does_not_show(
         assert found[table] == rows, table
 
 
-def test_a_second_worker_on_the_same_store_is_refused(environment: dict[str, str], tmp_path: Path) -> None:
-    with working(tmp_path, environment) as first:
+def test_a_second_worker_on_the_same_store_is_refused(quiet: dict[str, str], tmp_path: Path) -> None:
+    with working(tmp_path, quiet) as first:
         first.wait(first.ready)
-        with working(tmp_path, environment | {"ROLLGUARD_CLICKHOUSE": f"chdb://{tmp_path}/other"}) as second:
+        with working(tmp_path, quiet | {"ROLLGUARD_CLICKHOUSE": f"chdb://{tmp_path}/other"}) as second:
             assert second.process.wait(30) == 1
         assert "another worker is using this recovery store" in first.log.read_text()
 
@@ -312,7 +324,7 @@ def test_a_policy_that_keeps_other_counts_is_refused(environment: dict[str, str]
     assert "not those the recovery store was written under" in worker.log.read_text()
 
 
-def test_a_topic_that_is_missing_is_named(environment: dict[str, str], tmp_path: Path) -> None:
-    with working(tmp_path, environment | {"ROLLGUARD_EVENTS_TOPIC": "no-such-topic"}) as worker:
+def test_a_topic_that_is_missing_is_named(quiet: dict[str, str], tmp_path: Path) -> None:
+    with working(tmp_path, quiet | {"ROLLGUARD_EVENTS_TOPIC": "no-such-topic"}) as worker:
         assert worker.process.wait(30) == 1
     assert "no-such-topic" in worker.log.read_text().splitlines()[-1]
