@@ -14,6 +14,7 @@ from flows import engine, reference, replay, sql
 from flows.control.commands import WrongCommand
 from flows.control.hooks import HookFailed
 from flows.control.memory import NoMemory
+from flows.plain import plain
 from flows.recovery.holders import StoreInUse
 from flows.recovery.parts import StoreUnusable
 from operators.connectors.clickhouse_errors import ClickHouseError
@@ -78,7 +79,7 @@ def interruptible(stop: Stop) -> Iterator[None]:
 
 def fail(text: str, code: int) -> NoReturn:
     """Say what is wrong on one line of standard error, and exit."""
-    typer.echo(f"rollguard: {' '.join(text.split())}", err=True)
+    typer.echo(f"rollguard: {plain(' '.join(text.split()))}", err=True)
     raise typer.Exit(code)
 
 

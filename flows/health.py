@@ -3,8 +3,8 @@
 import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from flows.http_server import ProbeServer
 from operators.metrics import Metrics
 
 # A worker whose epochs do not end is stuck. Above the time after which ClickHouse or Kafka are given up.
@@ -31,28 +31,19 @@ class Pulse:
         return time.monotonic() - self._last < STUCK_S
 
 
-def serve(address: str, metrics: Metrics, pulse: Pulse) -> ThreadingHTTPServer:
+def serve(address: str, metrics: Metrics, pulse: Pulse) -> ProbeServer:
     """Answer at `host:port` from a thread of its own, which waits nearly always; OSError if the port is taken."""
     host, _, port = address.rpartition(":")
+    answers: dict[str, Callable[[], tuple[int, bytes]]] = {
+        "/metrics": lambda: (200, metrics.text()),
+        "/livez": lambda: (200, b"alive\n") if pulse.alive else (503, b"no epoch has ended for long\n"),
+        "/readyz": lambda: (200, b"ready\n") if pulse.ready else (503, b"no epoch has ended yet\n"),
+    }
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            answers: dict[str, Callable[[], tuple[int, bytes]]] = {
-                "/metrics": lambda: (200, metrics.text()),
-                "/livez": lambda: (200, b"alive\n") if pulse.alive else (503, b"no epoch has ended for long\n"),
-                "/readyz": lambda: (200, b"ready\n") if pulse.ready else (503, b"no epoch has ended yet\n"),
-            }
-            found = answers.get(self.path)
-            code, body = found() if found else (404, b"try /metrics, /livez, /readyz\n")
-            self.send_response(code)
-            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(path: str) -> tuple[int, bytes]:
+        found = answers.get(path)
+        return found() if found else (404, b"try /metrics, /livez, /readyz\n")
 
-        def log_message(self, *_: object) -> None:
-            """Silent: probes come every few seconds."""
-
-    server = ThreadingHTTPServer((host, int(port)), Handler)
+    server = ProbeServer((host, int(port)), answer)
     threading.Thread(target=server.serve_forever, daemon=True, name="health").start()
     return server

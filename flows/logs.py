@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from flows.plain import escaped, json_escaped
+
 LOGGER = "rollguard"
 
 
@@ -17,7 +19,7 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, "fields", {})
         pairs = "".join(f" {name}={value}" for name, value in fields.items())
-        return f"rollguard {record.levelname.lower()}: {record.getMessage()}{pairs}"
+        return escaped(f"rollguard {record.levelname.lower()}: {record.getMessage()}{pairs}")
 
 
 class _Json(logging.Formatter):
@@ -27,7 +29,7 @@ class _Json(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }
-        return msgspec.json.encode(line | getattr(record, "fields", {})).decode()
+        return json_escaped(msgspec.json.encode(line | getattr(record, "fields", {})).decode())
 
 
 def configure(form: Literal["text", "json"], level: str) -> None:

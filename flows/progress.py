@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from flows.plain import plain
 from flows.summary import Summary
 
 QUESTION = "SELECT version, slice, sli, ratio FROM sli_window_latest ORDER BY window_end"
@@ -53,7 +54,7 @@ def _print_control(summary: Summary, console: Console) -> None:
     for each in summary.withdrawn:
         what = f"killed {each.version}" if each.pin is None else f"rolled {each.version} back to {each.pin}"
         where = f"by {each.rule}, worst slice {each.slice}"
-        console.print(f"{_clock(each.ts)} {each.model}: {what}, {where}", soft_wrap=True)
+        console.print(plain(f"{_clock(each.ts)} {each.model}: {what}, {where}"), soft_wrap=True)
 
 
 def _clock(ms: int | None) -> str:

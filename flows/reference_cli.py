@@ -11,6 +11,7 @@ from rich.table import Table
 
 from flows import progress, reference, settings
 from flows.cli_errors import guarded
+from flows.plain import json_escaped, plain
 from flows.reference_store import profile_of_store
 from operators.drift.embedding import CLUSTERS
 from operators.events import ms_of
@@ -78,10 +79,10 @@ def show_command(
     """Print a profile: the bins of each field with the most in them, its moments, what is missing."""
     known = _read(profile)
     if form == "json":
-        sys.stdout.write(to_json(known).decode())
+        sys.stdout.write(json_escaped(to_json(known).decode()))
         return
     console = Console(highlight=False, markup=False, emoji=False, width=WIDTH)
-    console.print(f"profile {known.name}", soft_wrap=True)
+    console.print(f"profile {plain(known.name)}", soft_wrap=True)
     console.print(_table(known))
     if known.embedding is not None:
         counts = ", ".join(map(str, known.embedding.counts))
@@ -115,7 +116,7 @@ def _table(profile: Profile) -> Table:
         of = field.moments
         numbers = ["", "", "", ""] if of is None else [f"{x:.4g}" for x in (of.mean, of.sd, of.low, of.high)]
         shares = [str(field.rows), f"{field.missing_share:.2%}", str(field.cardinality)]
-        table.add_row(name, field.kind, *shares, *numbers, _most(field))
+        table.add_row(plain(name), field.kind, *shares, *numbers, plain(_most(field)))
     return table
 
 

@@ -103,9 +103,14 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
-def environment(added: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a program that rollguard starts: its own, and `added`."""
-    return {**os.environ, **added}
+# What a program that rollguard starts needs to run at all: none of it is a secret.
+PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM", "SSL_CERT_FILE")
+
+
+def environment(added: Mapping[str, str], own: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment of a program that rollguard starts: `added`, and of its own what names no secret."""
+    passed = {name: value for name, value in own.items() if name in PASSED_ON or name.startswith("LC_")}
+    return {**passed, **added}
 
 
 def load_policy(path: Path) -> Policy:

@@ -12,6 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from flows.plain import json_escaped, plain
 from operators.connectors.query import ask
 
 Form = Literal["table", "json", "csv"]
@@ -48,7 +49,7 @@ def _read(path: Path) -> str:
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     table = Table(box=None, pad_edge=False)
     for name in names:
-        table.add_column(name, no_wrap=True)
+        table.add_column(plain(name), no_wrap=True)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     text = io.StringIO()
@@ -62,19 +63,19 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else plain(str(value))
 
 
 def _json(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     encode = msgspec.json.Encoder(enc_hook=str).encode
-    return "".join(encode(dict(zip(names, row, strict=True))).decode() + "\n" for row in rows)
+    return "".join(json_escaped(encode(dict(zip(names, row, strict=True))).decode()) + "\n" for row in rows)
 
 
 def _csv(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(rows)
+    writer.writerow(map(plain, names))
+    writer.writerows([plain(value) if isinstance(value, str) else value for value in row] for row in rows)
     return text.getvalue()
 
 

@@ -117,6 +117,8 @@ def _judge(log: Log, policy: dict[str, Any], started_ms: int, items: list[Item],
                 reason = "future_timestamp"
             elif log.stream == "feedback" and (body.get("model") is None or body.get("version") is None):
                 reason = "no_context"
+            elif any(name == "*" or name.startswith(OTHER) for name in (body["model"], body["version"])):
+                reason = "reserved_name"
             elif newest and newest - ts > horizon:
                 reason = "too_late"
             if reason:

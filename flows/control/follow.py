@@ -9,6 +9,7 @@ import msgspec
 
 from flows.control.handing import Handing
 from flows.control.memory import Memory
+from flows.plain import plain
 from operators.connectors.control_topic import Follower, Said
 from operators.connectors.stop import Stop
 from operators.control import ControlEvent
@@ -99,7 +100,7 @@ class Follow:
         self._refused[reason] += 1
         if (count := self._refused[reason]) <= TOLD_MAX or count % 1_000 == 0:
             what = "no control event" if reason == "no_event" else f"not believed, {reason}"
-            sys.stderr.write(f"rollguard: {said.source}, before {said.next}: {what}: {detail}\n")
+            sys.stderr.write(f"rollguard: {said.source}, before {said.next}: {what}: {plain(detail)}\n")
         return None
 
 

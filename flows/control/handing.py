@@ -8,6 +8,7 @@ import msgspec
 
 from flows.control.hooks import Hook, HookFailed, Retry, persist
 from flows.control.memory import Memory
+from flows.plain import plain
 from operators.connectors.stop import Stop
 from operators.control import ControlEvent
 
@@ -84,7 +85,7 @@ class Handing:
 
     def _give_up(self, body: bytes, event: ControlEvent, error: HookFailed) -> None:
         self._failed += 1
-        self._last = " ".join(str(error).split())
+        self._last = plain(" ".join(str(error).split()))
         self._failing = True
         self._memory.wait(event.model, body)
         self._next_s = time.monotonic() + AGAIN_S

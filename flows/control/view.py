@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.plain import json_escaped, plain
 from operators.control import Affected, Arm, ControlEvent, Evidence
 from operators.release.pins import Standing
 
@@ -108,15 +109,6 @@ def clock(ms: int) -> str:
         return str(ms)
 
 
-def plain(text: str) -> str:
-    r"""Return text without what could move a terminal's cursor: names come from whoever sends events.
-
-    >>> plain("m\x1b[2Jodel")
-    'm?[2Jodel'
-    """
-    return "".join(char if char.isprintable() else "?" for char in text)
-
-
 def print_pins(console: Console, standings: Mapping[str, Standing]) -> None:
     """Print a table of what holds for each model."""
     table = Table("model", "pin", "killed", "barred", "throttled", "since", "event", "revision")
@@ -136,9 +128,10 @@ def print_pins(console: Console, standings: Mapping[str, Standing]) -> None:
 
 def pins_json(standings: Mapping[str, Standing]) -> str:
     """Return what holds for each model as one JSON object, by model."""
-    return msgspec.json.format(msgspec.json.encode(dict(sorted(standings.items()))), indent=2).decode() + "\n"
+    text = msgspec.json.format(msgspec.json.encode(dict(sorted(standings.items()))), indent=2).decode()
+    return json_escaped(text) + "\n"
 
 
 def as_line(body: bytes) -> str:
-    """Return JSON as it came, on one line."""
-    return (msgspec.json.format(body, indent=-1) if b"\n" in body else body).decode() + "\n"
+    """Return JSON on one line, as it came but for characters that are not printable: those are escaped."""
+    return json_escaped((msgspec.json.format(body, indent=-1) if b"\n" in body else body).decode()) + "\n"

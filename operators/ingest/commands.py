@@ -9,6 +9,7 @@ import msgspec
 
 from operators.control import SILENCE_MS_MAX, AnyCommand, Refusal, Release, Silence, Unsilence
 from operators.events import TS_MS_MAX, TS_MS_MIN, Id, ms_of
+from operators.ingest import reserved
 from operators.ingest.decode import Origin, Reject
 from operators.release.fitting import slim
 from operators.signing import fault_of as signature_fault
@@ -34,6 +35,10 @@ def fault_of(command: AnyCommand, origin: Origin, index: int, credentials: Crede
         fault = signature_fault(origin.text(index), credentials.key)
         if fault is not None:
             return fault
+    return reserved.fault_of_command(command) or _nonsense(command)
+
+
+def _nonsense(command: AnyCommand) -> tuple[str, str] | None:
     if isinstance(command, Release) and command.candidate == command.baseline:
         return "bad_command", f"candidate and baseline are both {command.candidate!r}"
     if isinstance(command, Silence | Unsilence) and command.model is None and command.rule is None:
@@ -81,6 +86,7 @@ def refusals(rejects: Sequence[Reject], source: str) -> list[Refusal]:
 
 def _model_of(value: bytes) -> str:
     try:
-        return msgspec.json.decode(value, type=_Context).model or ""
+        model = msgspec.json.decode(value, type=_Context).model or ""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
+    return "" if reserved.is_reserved(model) else model

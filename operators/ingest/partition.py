@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from operators.control import AnyCommand, Command, Silence, Unsilence
 from operators.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback, ms_of
 from operators.ingest import commands as told
+from operators.ingest import reserved
 from operators.ingest.columns import ColumnsBuilder, Stream, times_of
 from operators.ingest.decode import Decoder, Origin, Reject
 from operators.ingest.messages import Messages
@@ -189,7 +190,9 @@ class Partition:
             reasons[index] = "absurd_timestamp", f"ts is {times[index]} ms since 1970"
         for index in np.flatnonzero((times > received + self.policy.future_ms) & (times <= TS_MS_MAX)).tolist():
             reasons[index] = "future_timestamp", f"ts is {times[index] - received[index]} ms after it was received"
-        if self.stream != "events":
+        if self.stream == "events":
+            reasons = reserved.faults_of(cast(Sequence[Event], items)) | reasons
+        else:
             for index, item in enumerate(items):
                 if index not in reasons and (fault := self._fault_of(item, origin, index)):
                     reasons[index] = fault
@@ -267,6 +270,8 @@ def _fault_of(item: Feedback) -> tuple[str, str] | None:
     """Why a feedback cannot be used, whatever its own time."""
     if item.model is None or item.version is None:
         return "no_context", "feedback needs model and version"
+    if (fault := reserved.fault_of(item.model, item.version)) is not None:
+        return fault
     # As a number it was refused by its type; as text it may be any year.
     if item.request_ts is not None and not TS_MS_MIN <= ms_of(item.request_ts) <= TS_MS_MAX:
         return "absurd_timestamp", f"request_ts is {ms_of(item.request_ts)} ms since 1970"

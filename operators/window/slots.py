@@ -76,16 +76,14 @@ class Slots:
         self.grains = grains
         self.names: list[Reported] = []
         self._slot_of: dict[tuple[str, str, str], int] = {}
-        self._parents_of: dict[Series, list[int]] = {}
+        # By the grains asked for: no name, whatever it is, may find slots of other grains.
+        self._parents_of: dict[tuple[tuple[int, ...], ...], dict[Series, list[int]]] = {}
 
     def parents(self, series: Sequence[Series], grains: tuple[tuple[int, ...], ...] | None = None) -> Ints:
-        """Return the slots that each finest series counts into, shape (series, grains).
-
-        `grains` are the same for a series at each call.
-        """
+        """Return the slots that each finest series counts into, shape (series, grains)."""
         grains = self.grains if grains is None else grains
-        known = self._parents_of
-        rows = [known.get(name) or self._add(name, grains) for name in series]
+        known = self._parents_of.setdefault(grains, {})
+        rows = [known[name] if name in known else self._add(name, grains) for name in series]
         return np.array(rows, np.int64).reshape(len(series), len(grains))
 
     def only(self, slots: Sequence[int]) -> "Slots":
@@ -104,5 +102,5 @@ class Slots:
             if slot == len(self.names):
                 self.names.append(Reported(series.model, series.version, text, dims))
             slots.append(slot)
-        self._parents_of[series] = slots
+        self._parents_of[grains][series] = slots
         return slots

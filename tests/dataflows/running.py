@@ -103,6 +103,7 @@ class Ran(msgspec.Struct, kw_only=True):
     batches: list[tuple[str, Batch]]
     stop: Stop
     control: list[ControlEvent]
+    rows: list[Rows]
 
     @property
     def items(self) -> int:
@@ -146,6 +147,7 @@ def run_flow(
         batches=batches,
         stop=stop,
         control=[event for _, event in control],
+        rows=[some for _, some in rows],
     )
 
 

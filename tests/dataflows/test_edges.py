@@ -82,7 +82,10 @@ def test_error_types_are_limited_for_each_model_and_success_is_always_told_apart
 
 
 def test_names_that_are_called_other_by_the_producer_join_the_rest() -> None:
-    """An error type `__other__` among those that are kept once made two rows with one key."""
+    """An error type `__other__` among those that are kept once made two rows with one key.
+
+    So do slice values; a version of that name would never be judged, and is refused.
+    """
     errors = ["__other__"] * 5 + ["a"] * 4 + ["b"] * 3 + ["c"]
     messages = [message(START_MS, error_type=error) for error in errors]
     agree(policy(error_types_max="2"), [Log("a", "events", messages)])
@@ -91,7 +94,26 @@ def test_names_that_are_called_other_by_the_producer_join_the_rest() -> None:
         message(START_MS + index * 1_000, version=version, slices=other if index % 2 else {})
         for index, version in enumerate(["__other__", "v1", "v2", "v3"] * 6)
     ]
-    agree(policy(versions_max="2", series_max="2"), [Log("a", "events", messages)])
+    tables = agree(policy(versions_max="2", series_max="2"), [Log("a", "events", messages)])
+    assert {row["reason"] for row in tables["dead_letter"]} == {"reserved_name"}
+
+
+@pytest.mark.parametrize("stream", ["events", "feedback"])
+@pytest.mark.parametrize("name", ["*", "__other__", "__other__/s17"])
+def test_reserved_names_are_refused_and_stop_nothing(name: str, stream: str) -> None:
+    """A version `*` once ended the worker ("cannot reshape"), and again at every restart."""
+    kind = {"kind": "judge", "value": 5} if stream == "feedback" else {}
+    messages = [
+        message(START_MS),
+        message(START_MS + 1, version=name, **kind),
+        message(START_MS + 2, model=name, **kind),
+        message(START_MS + 3, version=f" {name}", slices={"region": name, "segment": name}, **kind),
+    ]
+    text = policy() + '\n[[rule]]\nname = "gone"\nkind = "absence"\nscope = "model"\nafter = "1m"\n'
+    logs = [Log("a", "events", messages[:1]), Log("b", stream, messages[1:])]
+    tables = agree(text, logs)
+    assert [row["reason"] for row in tables["dead_letter"]] == ["reserved_name", "reserved_name"]
+    assert {row["version"] for row in tables["sli_pane"]} == {"v1", f" {name}"}
 
 
 def test_windows_slide_out_of_a_quiet_gap_and_are_silent_after() -> None:

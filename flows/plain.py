@@ -1,0 +1,42 @@
+r"""Text from outside made harmless before a person sees it: names come from whoever sends events.
+
+An escape sequence in a name could move the cursor of a terminal, and a line break in a log could forge a line. What is
+not printable (Unicode's control, format, surrogate and unassigned characters, and separators other than the space) is
+replaced or written as an escape.
+"""
+
+import json
+from collections.abc import Callable
+
+
+def plain(text: str) -> str:
+    r"""Return text for a terminal: `?` stands for what is not printable.
+
+    >>> plain("m\x1b[2Jodel")
+    'm?[2Jodel'
+    """
+    return _each(text, lambda char: "?")
+
+
+def escaped(text: str) -> str:
+    r"""Return text for a line of a log: what is not printable as Python writes it, so that nothing is lost.
+
+    >>> print(escaped("a\nrollguard info: forged\x1b[2J"))
+    a\nrollguard info: forged\x1b[2J
+    """
+    return _each(text, lambda char: repr(char)[1:-1])
+
+
+def json_escaped(text: str) -> str:
+    r"""Return JSON text of the same value: what is not printable, within its strings, as \uXXXX; lines stay lines.
+
+    >>> json_escaped('{"model":"\u202em\x9b2J"}\n')
+    '{"model":"\\u202em\\u009b2J"}\n'
+    """
+    return "\n".join(_each(line, lambda char: json.dumps(char)[1:-1]) for line in text.split("\n"))
+
+
+def _each(text: str, of: Callable[[str], str]) -> str:
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else of(char) for char in text)

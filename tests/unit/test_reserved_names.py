@@ -1,0 +1,43 @@
+"""Names that are rollguard's own: refused in commands, and harmless where one came through all the same."""
+
+import json
+
+import pytest
+
+from operators.control import Refusal
+from operators.ingest.partition import Partition
+from operators.window.partial import Series
+from operators.window.slots import Slots
+from tests.dataflows.making import START_MS, received
+from tests.releasing import policy
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"type": "release", "model": "*", "candidate": "v2", "baseline": "v1"},
+        {"type": "release", "model": "m", "candidate": "__other__", "baseline": "v1"},
+        {"type": "release", "model": "m", "candidate": "v2", "baseline": "*"},
+        {"type": "override", "model": "m", "version": "*"},
+        {"type": "ack", "model": "__other__/s03", "event": "e"},
+        {"type": "silence", "model": "*", "until": START_MS},
+    ],
+)
+def test_a_command_with_a_reserved_name_is_refused_and_told_of(said: dict[str, object]) -> None:
+    partition = Partition("c", "commands", ("c",), policy())
+    batch = partition.take(received([json.dumps({"id": "a", "ts": START_MS} | said).encode()]))
+    assert [reject.reason for reject in batch.rejects] == ["reserved_name"]
+    told = [each for _, item in batch.inputs for _, each in item.commands]
+    assert [each.reason for each in told if isinstance(each, Refusal)] == ["reserved_name"]
+    assert {each.model for each in told if isinstance(each, Refusal)} <= {"", "m"}
+
+
+def test_slots_of_a_series_depend_on_the_grains_asked_for() -> None:
+    """A version `*` once found the slots of all versions together, of other grains: "cannot reshape"."""
+    slots = Slots(("region",), ((), (0,)))
+    name = Series("m", "*", ("eu",))
+    assert slots.parents([name], ((),)).shape == (1, 1)
+    assert slots.parents([name]).shape == (1, 2)
+    assert slots.parents([name], ()).shape == (1, 0)
+    assert slots.parents([name], ((),)).tolist() == [[0]]
+    assert slots.parents([name]).tolist() == [[0, 1]]
