@@ -28,6 +28,7 @@ from operators.ingest.item_rows import letters_of
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
 from operators.policy import Policy
+from operators.pseudonyms import Pseudonyms
 from operators.sealing import Key, seal
 
 LOCK = ".lock"
@@ -54,6 +55,7 @@ def inputs_of(
     policy: Policy,
     progressed: Progressed,
     credentials: Credentials = Credentials(),  # noqa: B008  # Frozen.
+    pseudonyms: Pseudonyms = Pseudonyms(),  # noqa: B008
 ) -> list[Input]:
     """Return an input per file. OSError if one cannot be opened: better now than after an hour. GivenTwice."""
     seen: set[Path] = set()
@@ -62,10 +64,11 @@ def inputs_of(
         if path.resolve() in seen:
             raise GivenTwice(f"{path}: the same file is named twice")
         seen.add(path.resolve())
-    return [_input(path, stream, policy, progressed, credentials) for stream in files for path in files[stream]]
+    inputs = [_input(path, stream, policy, progressed) for stream in files for path in files[stream]]
+    return [msgspec.structs.replace(each, credentials=credentials, pseudonyms=pseudonyms) for each in inputs]
 
 
-def _input(path: Path, stream: Stream, policy: Policy, progressed: Progressed, credentials: Credentials) -> Input:
+def _input(path: Path, stream: Stream, policy: Policy, progressed: Progressed) -> Input:
     name, started_ms = str(path), int(time.time() * 1000)
     return Input(
         name=name,
@@ -73,7 +76,6 @@ def _input(path: Path, stream: Stream, policy: Policy, progressed: Progressed, c
         open=lambda _: FileReader(
             path, policy.dead_letters.message_bytes_max, started_ms, lambda count: progressed(name, count)
         ),
-        credentials=credentials,
     )
 
 

@@ -13,6 +13,7 @@ ROLLGUARD_CONTROL_TOPIC, ROLLGUARD_DEADLETTER_TOPIC  rollguard.control, rollguar
 ROLLGUARD_COMMAND_KEY    the secret that commands are signed with              none: commands need no signature
 ROLLGUARD_CONTROL_KEY    ID:SECRET,ID:SECRET...: the first signs what the      none: control events are not signed,
                          worker says; `control` and gateways believe all      and all are believed
+ROLLGUARD_ID_KEY         the secret that ids are hashed with in dead letters    none: ids are not kept there
 ROLLGUARD_WEBHOOK_KEY    the secret that webhooks are signed with              none: they are sent unsigned
 ROLLGUARD_LOG_FORMAT     text or json                                         text
 ROLLGUARD_LOG_LEVEL      debug, info, warning or error                        info for `run`, else warning
@@ -31,6 +32,7 @@ from operators.connectors.kafka_config import KafkaConfig, librdkafka_settings
 from operators.ingest.commands import Credentials
 from operators.policies.toml import parse, profiles_named
 from operators.policy import Policy, PolicyError
+from operators.pseudonyms import Pseudonyms
 from operators.sealing import Key, keys_of
 
 DATA = Path("rollguard-data")
@@ -55,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     command_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
     control_key: str | None = None
     webhook_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
+    id_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] | None = None
 
@@ -142,6 +145,11 @@ def credentials(where: Settings, policy: Policy) -> Credentials:
     if where.command_key is None:
         raise PolicyError("commands.signed", True, "needs a key: set ROLLGUARD_COMMAND_KEY")
     return Credentials(key=where.command_key)
+
+
+def pseudonyms(where: Settings) -> Pseudonyms:
+    """Return what stands for ids and texts that must not be kept."""
+    return Pseudonyms(where.id_key)
 
 
 def embedded(folder: Path) -> str:

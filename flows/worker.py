@@ -130,6 +130,7 @@ def _input(where: settings.Settings, policy: Policy, place: Partition, start: St
         open=open_at,
         idle_s=policy.idle_ms[stream] / 1000,
         credentials=credentials,
+        pseudonyms=settings.pseudonyms(where),
     )
 
 

@@ -17,6 +17,7 @@ DriftKind = Literal["covariate", "label", "concept"]
 Reference = Literal["profile", "last_week", "baseline"]
 Why = Literal["missing", "unseen", "range"]
 
+NOT_KEPT = "(not kept)"  # Stands for a text that offends where nothing may tell it from others.
 INPUTS = ("input_tokens", EMBEDDING)
 HOUR_MS = 3_600_000
 
@@ -55,7 +56,7 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Offender(NamedTuple):
-    """A value against a contract: index into `policy.watched`, `why`, Unix ms, request, and the value as text."""
+    """A value against a contract: index into `policy.watched`, `why`, Unix ms, request, the value or its pseudonym."""
 
     watched: int
     why: Why

@@ -26,12 +26,22 @@ class PolicyError(ValueError):
 
 
 class DeadLetters(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[dead_letters]`: more than `share_max` of `block` messages with something refused in them stop the worker."""
+    """`[dead_letters]`: more than `share_max` of `block` messages with something refused in them stop the worker.
+
+    `keep` says what is kept of what was refused: its structure alone, or the original bytes, up to `value_bytes_max`.
+    """
 
     share_max: Share = 0.2
     block: Positive = 1_000
+    keep: Literal["structure", "full"] = "structure"
     value_bytes_max: Positive = 65_536
     message_bytes_max: Positive = 1_048_576
+
+
+class Privacy(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[privacy]`: texts that offend against a contract are kept by a pseudonym, or as they came."""
+
+    values: Literal["hashed", "full"] = "hashed"
 
 
 class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -114,6 +124,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     measures: tuple[Measure, ...]
     slis: tuple[Sli, ...]
     dead_letters: DeadLetters
+    privacy: Privacy = Privacy()
     rules: tuple[AnyRule, ...] = ()
     releases: Releases = Releases()
     commands: Commands = Commands()

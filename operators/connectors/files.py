@@ -142,4 +142,7 @@ class _LinePart(StatefulSinkPartition[Item, None]):
         self._lines = []
 
     def close(self) -> None:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:  # It tries once more to write what could not be written.
+            self._stop.fail(error)

@@ -21,6 +21,7 @@ from operators.ingest.item_rows import dead_letter_rows, feedback_rows
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Batch, Partition, State, TooManyRejects
 from operators.policy import Policy
+from operators.pseudonyms import Pseudonyms
 from operators.rows import Rows
 from operators.window.fence import NOWHERE, Span
 from operators.window.panes import ShardInput
@@ -55,7 +56,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     """An input: its name, what it carries, and how to open it, from its start (None) or at a position.
 
     After `idle_s` of silence at its end nobody waits for it; None for an input that ends. `credentials` are what
-    commands must be signed with.
+    commands must be signed with, `pseudonyms` stand for what must not be kept.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     open: Callable[[int | None], Reader]
     idle_s: float | None = None
     credentials: Credentials = Credentials()
+    pseudonyms: Pseudonyms = Pseudonyms()
 
 
 Observe = Callable[[str, Batch], None]  # Told the input's name and each batch that was taken.
@@ -133,7 +135,9 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
     def __init__(self, source: MonitorSource, each: Input, saved: Saved | None) -> None:
         self._source = source
         self._input = each
-        self._partition = Partition(each.name, each.stream, tuple(source.inputs), source.policy, each.credentials)
+        self._partition = Partition(
+            each.name, each.stream, tuple(source.inputs), source.policy, each.credentials, each.pseudonyms
+        )
         if saved is not None:
             self._partition.state = saved.state
         source.lagging[each.name] = self._partition.state.newest
@@ -223,7 +227,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         if batch.feedback:
             items.append((name, feedback_rows(batch.feedback, policy)))
         if batch.rejects:
-            items.append((name, dead_letter_rows(batch.rejects, name, policy)))
+            items.append((name, dead_letter_rows(batch.rejects, name, policy, self._input.pseudonyms)))
         return items
 
     def _told(self, inputs: Sequence[tuple[int, ShardInput]], position: int) -> list[Item]:

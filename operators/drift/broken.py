@@ -12,7 +12,7 @@ from operators.drift.finding import SAMPLES_MIN, Expectation, Finding
 from operators.drift.judging import Ended
 from operators.drift.member import watched_of
 from operators.drift.summary import NAMES_MAX, Summary
-from operators.monitors import Contract, Watched, Why, axis_of, kind_of
+from operators.monitors import NOT_KEPT, Contract, Watched, Why, axis_of, kind_of
 from operators.window.slots import Reported
 
 WHY: dict[str, Why] = {"absent": "missing", "missing": "missing", "type": "unseen", "category": "unseen"}
@@ -111,7 +111,8 @@ def _summaries(index: int, window: FieldCounts, offenders: Sequence[Offenders]) 
     columns = (window.n, window.mean, window.sd, window.low, window.high)
     rows = zip(window.counts.tolist(), *(column.tolist() for column in columns), offenders, strict=True)
     for counts, n, mean, sd, low, high, told in rows:
-        unseen = tuple(sorted({each.value for each in told.get((index, "unseen"), ())}))[:NAMES_MAX]
+        values = {each.value for each in told.get((index, "unseen"), ())}
+        unseen = tuple(sorted(values - {NOT_KEPT}))[:NAMES_MAX]
         yield Summary(counts=tuple(counts), n=n, mean=mean, sd=sd, low=low, high=high, unseen=unseen)
 
 

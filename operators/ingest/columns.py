@@ -17,6 +17,7 @@ from operators.ingest.offending import Place
 from operators.ingest.placed import Placed
 from operators.ingest.watched import WatchedBuilder, WatchedColumns
 from operators.policy import Policy
+from operators.pseudonyms import Pseudonyms
 from operators.window.partial import Floats, Ints, Series, sum_by_key
 
 LABEL = "label"  # Column of how the label compares with the prediction:
@@ -54,7 +55,7 @@ class _Index(dict[str, int]):
 class ColumnsBuilder:
     """Collects the columns of one batch chunk by chunk, so that the decoded items can be dropped early."""
 
-    def __init__(self, stream: Stream, policy: Policy) -> None:
+    def __init__(self, stream: Stream, policy: Policy, pseudonyms: Pseudonyms = Pseudonyms()) -> None:  # noqa: B008  # Frozen.
         self.stream = stream
         self.policy = policy
         # Of the model, the version and each dimension. Several small indices stay in the processor's caches
@@ -63,7 +64,7 @@ class ColumnsBuilder:
         self._error_types = _Index({"": 0})
         self._chunks: list[tuple[list[Ints], Ints, dict[str, Floats]]] = []
         self._fields = [field for field in fields_of(policy) if is_feedback(field) == (stream == "feedback")]
-        self._watched = WatchedBuilder(on_feedback=stream == "feedback", policy=policy)
+        self._watched = WatchedBuilder(on_feedback=stream == "feedback", policy=policy, pseudonyms=pseudonyms)
         self._flags = {sli.name: frozenset(sli.flags) for sli in policy.slis if sli.flags}
 
     def add_events(self, events: Sequence[Event], placed: Placed) -> None:

@@ -5,6 +5,7 @@ one survives, and so does an item with a fault in an optional field; a blank mes
 per message of one object; Python sees single items only where one is bad.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
@@ -18,6 +19,7 @@ from operators.ingest.usable import UNDECODABLE, Usable
 from operators.texts import DETAIL_MAX, cut
 
 Item = TypeVar("Item")
+QUOTED = re.compile(r"^(Invalid (?:enum )?value) .*?( - at `[^`]*`)?$", re.DOTALL)  # How msgspec quotes a text.
 
 
 # Refused items of one message. What comes after them is refused as one: a megabyte of "1,1,1" would else be half a
@@ -185,12 +187,14 @@ class Decoder(Generic[Item]):
 
 
 def reason_of(error: Exception) -> tuple[str, str]:
-    """Return the reason, one word of a short list, and the decoder's own text.
+    """Return the reason, one word of a short list, and the decoder's own text, without the value if it quotes one.
 
     >>> reason_of(msgspec.ValidationError("Expected `float` >= 0 - at `$.latency_ms`"))
     ('out_of_range', 'Expected `float` >= 0 - at `$.latency_ms`')
+    >>> reason_of(msgspec.ValidationError("Invalid enum value 'Ann Lee' - at `$.kind`"))
+    ('wrong_type', 'Invalid enum value - at `$.kind`')
     """
-    text = cut(str(error), DETAIL_MAX)  # It may quote a value as long as the message.
+    text = cut(QUOTED.sub(r"\1\2", str(error)), DETAIL_MAX)
     if isinstance(error, UnicodeDecodeError) or "utf-8" in text.lower():
         return "bad_utf8", text
     if "out of range" in text:  # A number such as 1e999: JSON knows no infinity.

@@ -8,7 +8,9 @@ import msgspec
 
 from operators.events import Feedback, as_text, ms_of
 from operators.ingest.decode import Reject
+from operators.ingest.structure import structure_of
 from operators.policy import Policy
+from operators.pseudonyms import Pseudonyms
 from operators.rows import Rows
 from operators.window.slots import slice_text
 
@@ -37,12 +39,21 @@ def feedback_rows(items: Sequence[Feedback], policy: Policy) -> Rows:
     )
 
 
-def dead_letter_rows(rejects: Sequence[Reject], source: str, policy: Policy) -> Rows:
-    """Return the rows of table `dead_letter`, with the original bytes up to the policy's limit.
+def dead_letter_rows(
+    rejects: Sequence[Reject],
+    source: str,
+    policy: Policy,
+    pseudonyms: Pseudonyms = Pseudonyms(),  # noqa: B008  # Frozen.
+) -> Rows:
+    """Return the rows of table `dead_letter`: by the policy with the structure of the original, or its bytes, cut.
 
-    `bytes` is the original's size; `value` is text where the bytes are UTF-8, else base64.
+    `bytes` is the original's size; `value` is its structure, or the text where the bytes are UTF-8, else base64.
     """
-    values = [_text(reject.value[: policy.dead_letters.value_bytes_max]) for reject in rejects]
+    limit = policy.dead_letters.value_bytes_max
+    if policy.dead_letters.keep == "full":
+        values = [_text(reject.value[:limit]) for reject in rejects]
+    else:
+        values = [("structure", structure_of(reject.value, pseudonyms)[:limit]) for reject in rejects]
     return Rows(
         table="dead_letter",
         columns={

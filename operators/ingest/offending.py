@@ -8,7 +8,8 @@ import numpy as np
 
 from operators.events import TEXT_MAX, as_text
 from operators.ingest.placed import Placed
-from operators.monitors import Offender, Watched, Why
+from operators.monitors import NOT_KEPT, Offender, Watched, Why
+from operators.pseudonyms import Pseudonyms
 from operators.window.offenders import OFFENDERS_MAX
 from operators.window.partial import Floats, Ints, order_by, runs_of
 
@@ -33,9 +34,17 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def offenders_in(
-    index: int, watched: Watched, column: Floats | Ints, values: Sequence[Any], place: Place
+    index: int,
+    watched: Watched,
+    column: Floats | Ints,
+    values: Sequence[Any],
+    place: Place,
+    pseudonyms: Pseudonyms | None,
 ) -> Iterator[tuple[int, Offender]]:
-    """Yield the offenders of a column with their places in the chunk, of each group no fewer than are kept."""
+    """Yield the offenders of a column with their places in the chunk, of each group no fewer than are kept.
+
+    Their texts are replaced by `pseudonyms`, None where they may stay.
+    """
     why = _why(watched, column)
     found = np.flatnonzero(why >= 0)
     if not len(found):
@@ -44,12 +53,21 @@ def offenders_in(
     for at in _first(why[found], rows, place).tolist():
         row, value = int(rows[at]), values[int(found[at])]
         reason = WHY[int(why[found[at]])]
-        yield row, Offender(index, reason, int(place.placed.time[row]), place.request_ids[row], text_of(value, reason))
+        text = text_of(value, reason, pseudonyms)
+        yield row, Offender(index, reason, int(place.placed.time[row]), place.request_ids[row], text)
 
 
-def text_of(value: Any, why: Why) -> str:
+def text_of(value: Any, why: Why, pseudonyms: Pseudonyms | None) -> str:
+    """Return a value as text, cut; unless it is a number its pseudonym, where these are given."""
     if why == "missing":
         return ""
+    text = _text_of(value)
+    if pseudonyms is None or isinstance(value, (float, int)):
+        return text
+    return pseudonyms.of(text) or NOT_KEPT
+
+
+def _text_of(value: Any) -> str:
     if isinstance(value, (msgspec.Raw, list, dict)):
         raw = value if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
         return bytes(raw)[:TEXT_MAX].decode(errors="replace")

@@ -25,6 +25,7 @@ from operators.ingest.messages import Messages
 from operators.ingest.placed import Placed, joined
 from operators.ingest.summarise import summarise
 from operators.policy import DeadLetters, Policy
+from operators.pseudonyms import Pseudonyms
 from operators.window.commands import Coming, Obeyed, Sent
 from operators.window.panes import ShardInput
 from operators.window.partial import Partial
@@ -89,10 +90,12 @@ class Partition:
         sources: tuple[str, ...],
         policy: Policy,
         credentials: told.Credentials | None = None,
+        pseudonyms: Pseudonyms = Pseudonyms(),  # noqa: B008  # Frozen.
     ) -> None:
         self.source, self.stream, self.sources, self.policy = source, stream, sources, policy
         self.state = State()
         self._credentials = credentials or told.Credentials()
+        self._pseudonyms = pseudonyms
         self._decoder: Decoder[Item] = Decoder(KINDS[stream], policy.dead_letters.message_bytes_max)  # type: ignore[arg-type]  # mypy takes a union of types for no type.
 
     def take(self, messages: Messages) -> Batch:
@@ -100,7 +103,7 @@ class Partition:
 
         TooManyRejects when the policy's share is passed.
         """
-        builder = ColumnsBuilder(self.stream, self.policy)
+        builder = ColumnsBuilder(self.stream, self.policy, self._pseudonyms)
         places: list[Placed] = []
         rejects: list[Reject] = []
         feedback: list[Feedback] = []

@@ -19,6 +19,7 @@ from operators.ingest.offending import Place, offenders_in
 from operators.ingest.sampling import sampled
 from operators.monitors import Offender, Watched
 from operators.policy import Policy
+from operators.pseudonyms import Pseudonyms
 from operators.window.partial import Floats, Ints
 
 Items = Sequence[Event] | Sequence[Feedback]
@@ -52,7 +53,8 @@ class _Chunk(NamedTuple):
 class WatchedBuilder:
     """Collects the columns of the watched fields of one stream chunk by chunk."""
 
-    def __init__(self, *, on_feedback: bool, policy: Policy) -> None:
+    def __init__(self, *, on_feedback: bool, policy: Policy, pseudonyms: Pseudonyms) -> None:
+        self._kept = None if policy.privacy.values == "full" else pseudonyms
         self._sampling = policy.sampling
         self._views: dict[tuple[str | None, str], list[tuple[int, Watched]]] = {}
         for index, watched in enumerate(policy.watched):
@@ -80,7 +82,9 @@ class WatchedBuilder:
                 values = reader.values(watched.name)
                 columns[index] = _column(watched, values)
                 if watched.contract:
-                    for row, offender in offenders_in(index, watched, columns[index], values, place.at(rows)):
+                    for row, offender in offenders_in(
+                        index, watched, columns[index], values, place.at(rows), self._kept
+                    ):
                         self._offenders.append((row + self._size, offender))
             where = None if rows is None else rows + self._size
             self._chunks[model, kind].append(_Chunk(where, columns, len(items)))

@@ -21,6 +21,7 @@ from operators.policy import (
     Policy,
     PolicyError,
     Positive,
+    Privacy,
     Sli,
     Window,
     is_field,
@@ -79,6 +80,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     measures: _Measures
     sli: dict[Name, Any] = {}
     dead_letters: DeadLetters = DeadLetters()
+    privacy: Privacy = Privacy()
     rule: list[dict[str, Any]] = []
     release: ReleaseTable = ReleaseTable()
     commands: Commands = Commands()
@@ -122,6 +124,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         measures=_measures(file.measures.names),
         slis=tuple(_sli(name, sli) for name, sli in file.sli.items()),
         dead_letters=file.dead_letters,
+        privacy=file.privacy,
         hash=_hash(raw),
         idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},
         shape=_shape(raw),

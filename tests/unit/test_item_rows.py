@@ -11,7 +11,7 @@ from operators.policies.toml import parse
 from tests.dataflows.making import POLICY
 from tests.dataflows.running import expand
 
-RULES = parse(POLICY.replace("share_max = 1.0", "share_max = 1.0\nvalue_bytes_max = 4"))
+RULES = parse(POLICY.replace("share_max = 1.0", 'share_max = 1.0\nkeep = "full"\nvalue_bytes_max = 4'))
 TS = 1_760_000_000_123
 
 

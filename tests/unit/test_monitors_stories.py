@@ -87,10 +87,11 @@ def test_a_new_category_comes_and_goes() -> None:
     for item in items:
         if item["ts"] >= START_MS + 3 * H and item["features"]["card"] == "cash":
             item["features"]["card"] = "amex"
-    run = Run(policy_of(CONTRACT, REFERENCE), items)
-    said = [(d.method, d.word, (d.end - START_MS) // H) for d in run.drifts if d.method == "category"]
-    assert said == [("category", "BAD", 2), ("category", "OK", 4)]
-    assert next(drift for drift in run.bad if drift.method == "category").detail == "cash"
+    for privacy, detail in (('[privacy]\nvalues = "full"\n', "cash"), ("", "(not kept)")):
+        run = Run(policy_of(CONTRACT + privacy, REFERENCE), items)
+        said = [(d.method, d.word, (d.end - START_MS) // H) for d in run.drifts if d.method == "category"]
+        assert said == [("category", "BAD", 2), ("category", "OK", 4)]
+        assert next(drift for drift in run.bad if drift.method == "category").detail == detail
 
 
 def test_drift_of_one_slice_is_told_of_that_slice() -> None:

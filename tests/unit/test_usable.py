@@ -14,7 +14,7 @@ from operators.window.partial import BAD, GOOD, NEITHER, Partial, feature_rows
 from tests.dataflows.making import POLICY, START_MS, received
 from tests.monitored import FILES, MONITORS
 
-RULES = parse(POLICY + MONITORS, FILES)
+RULES = parse(POLICY + MONITORS + '\n[privacy]\nvalues = "full"\n', FILES)
 SLIS = [sli.name for sli in RULES.slis]
 ODD: list[Any] = [True, False, [], [1], {}, {"a": [{}]}, "x" * 200, 10**400, -(10**30), {"": None}]
 

@@ -1,0 +1,22 @@
+"""What stands for an id or a text that must not be kept: a hash that only who has the key can tell from a guess."""
+
+from hashlib import blake2b, sha256
+
+import msgspec
+
+
+class Pseudonyms(msgspec.Struct, frozen=True):
+    """With `key`, None where there is none: then nothing can stand for a text, as a hash of few texts is no secret."""
+
+    key: str | None = None
+
+    def of(self, text: str) -> str | None:
+        """Return the keyed BLAKE2b of a text (8 bytes), the same wherever the key is; None without a key.
+
+        >>> Pseudonyms("0123456789abcdef").of("user-7"), Pseudonyms().of("user-7")
+        ('id:34109511057828a9', None)
+        """
+        if self.key is None:
+            return None
+        key = sha256(self.key.encode()).digest()  # BLAKE2b takes keys of up to 64 bytes.
+        return f"id:{blake2b(text.encode('utf-8', 'backslashreplace'), key=key, digest_size=8).hexdigest()}"
