@@ -12,6 +12,7 @@ from rich.console import Console
 from flows import check as checks
 from flows import control_cli, logs, progress, reference_cli, replay, settings, sql
 from flows.cli_errors import fail, guarded, interruptible
+from flows.private import keep_private
 from operators.connectors.stop import Stop
 from operators.ingest.columns import Stream
 from operators.metrics import Metrics
@@ -63,7 +64,8 @@ def replay_command(
     stop = Stop()
     streams: dict[Stream, list[Path]] = {"events": files, "feedback": feedback or [], "commands": commands or []}
     with progress.of_files([path for paths in streams.values() for path in paths]) as progressed, interruptible(stop):
-        inputs = replay.inputs_of(streams, rules, progressed, settings.credentials(where, rules))
+        credentials, pseudonyms = settings.credentials(where, rules), settings.pseudonyms(where)
+        inputs = replay.inputs_of(streams, rules, progressed, credentials, pseudonyms)
         summary = replay.run(inputs, rules, out, stop, Metrics(CollectorRegistry()), key=where.signing_key)
     if not summary.complete:
         fail("interrupted: not all panes are closed", 1)
@@ -174,6 +176,7 @@ def sql_command(
 
 def main() -> None:
     """The console script."""
+    keep_private()
     try:
         where = settings.load()
     except msgspec.ValidationError as error:
