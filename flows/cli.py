@@ -161,6 +161,23 @@ def migrate_command(
     typer.echo("\n".join(applied) or "nothing to apply: the tables are up to date")
 
 
+@app.command("resend")
+@guarded
+def resend_command(
+    files: Annotated[list[Path] | None, typer.Argument(help="Each a deadletter.ndjson; default: the topic.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Send rows again that ClickHouse refused and that are kept among the dead letters."""
+    from flows import resend  # noqa: PLC0415  # It brings the driver of ClickHouse.
+
+    where = settings.load()
+    letters = resend.of_files(files) if files else resend.of_topic(where.kafka, where.deadletter_topic)
+    resent = resend.run(letters, settings.store(where, data))
+    typer.echo(f"{resent.stored} rows stored")
+    if resent.refused or resent.misfit:
+        fail(f"{resent.refused} rows refused again, {resent.misfit} do not fit their table; the last: {resent.last}", 1)
+
+
 @app.command("sql")
 @guarded
 def sql_command(

@@ -19,6 +19,7 @@ from flows.recovery.holders import StoreInUse
 from flows.recovery.parts import StoreUnusable
 from operators.connectors.clickhouse_errors import ClickHouseError
 from operators.connectors.kafka_errors import KafkaFailure
+from operators.connectors.replaced import LogReplaced
 from operators.connectors.stop import Stop
 from operators.guard import StateMismatch
 from operators.ingest.partition import TooManyRejects
@@ -29,6 +30,7 @@ P = ParamSpec("P")
 FAILURES = (
     ClickHouseError,
     KafkaFailure,
+    LogReplaced,
     OSError,
     EOFError,
     ZstdError,

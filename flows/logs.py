@@ -19,7 +19,8 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, "fields", {})
         pairs = "".join(f" {name}={value}" for name, value in fields.items())
-        return escaped(f"rollguard {record.levelname.lower()}: {record.getMessage()}{pairs}")
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        return escaped(f"{at} rollguard {record.levelname.lower()}: {record.getMessage()}{pairs}")
 
 
 class _Json(logging.Formatter):

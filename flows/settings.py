@@ -7,6 +7,8 @@ ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS  host:port,... of some Kafka brokers        lo
 ROLLGUARD_KAFKA_GROUP    under which name lag tools see the worker            rollguard
 ROLLGUARD_KAFKA_PUBLISH_OFFSETS  tell lag tools how far the worker is (true)   false
 ROLLGUARD_CLICKHOUSE_DEADLINE_S  seconds of retries before the worker stops    120
+ROLLGUARD_READY_S        without the end of an epoch: then /readyz says no       30
+ROLLGUARD_STUCK_S        and then a worker that is frozen ends itself            300
 ROLLGUARD_KAFKA__NAME    any setting of librdkafka, as SASL_PASSWORD for sasl.password
 ROLLGUARD_EVENTS_TOPIC, ROLLGUARD_FEEDBACK_TOPIC, ROLLGUARD_COMMANDS_TOPIC  inference.events, inference.feedback, ...
 ROLLGUARD_CONTROL_TOPIC, ROLLGUARD_DEADLETTER_TOPIC  rollguard.control, rollguard.deadletter
@@ -48,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_group: str = "rollguard"
     kafka_publish_offsets: bool = False
     clickhouse_deadline_s: Annotated[float, msgspec.Meta(gt=0)] = 120.0
+    ready_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    stuck_s: Annotated[float, msgspec.Meta(gt=0)] = 300.0
     kafka_settings: dict[str, str] = {}
     events_topic: str = "inference.events"
     feedback_topic: str = "inference.feedback"

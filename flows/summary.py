@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from operators.connectors.inserter import Poison, Stats
+from operators.connectors.inserter import Stats
+from operators.connectors.refused import Poison, letter_of
 from operators.connectors.source import Input
 from operators.control import ControlEvent
 from operators.ingest.columns import Stream
@@ -117,14 +118,8 @@ class Recorder:
         """Keep a row that ClickHouse refuses for what it holds: nothing is lost, and it is named."""
         self.summary.rows_refused += 1
         self._metrics.add("sink_rejects", 1, poison.table)
-        letter = {
-            "source": f"clickhouse:{poison.table}",
-            "reason": "row_refused",
-            "detail": poison.error,
-            "value": poison.row,
-        }
         with self._letters.open("ab") as file:
-            file.write(msgspec.json.encode(letter) + b"\n")
+            file.write(letter_of(poison) + b"\n")
 
     def write(self, out: Path) -> None:
         """Write summary.json, and metrics.prom in the text format of Prometheus."""

@@ -13,20 +13,25 @@ from pathlib import Path
 import msgspec
 from bytewax.dataflow import Dataflow
 
-from flows import engine, health, monitor, settings
+from flows import engine, health, monitor, settings, topic_watch, watchdog
 from flows.logs import LOGGER
+from flows.pulse import Pulse
+from flows.recovery.saved import check_logs
 from flows.recovery.store import opened
 from flows.summary import count_batch, count_stored
+from flows.topic_watch import TopicWatch
 from operators.connectors.clickhouse import ClickHouseSink
 from operators.connectors.control_events import to_control
 from operators.connectors.dead_letters import to_topic
-from operators.connectors.inserter import Poison, Retry, Stats
+from operators.connectors.inserter import Retry, Stats
 from operators.connectors.kafka import OffsetPublisher, Partition, check_one, new_partitions, partitions_of
-from operators.connectors.kafka_producer import KafkaProducerSink
+from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer, KafkaProducerSink
 from operators.connectors.kafka_reader import KafkaReader, Start
 from operators.connectors.migrations import migrate
+from operators.connectors.refused import Poison, letter_of
 from operators.connectors.source import Input, MonitorSource, Reader, Watch
 from operators.connectors.stop import Stop
+from operators.connectors.topics import Describer
 from operators.ingest.columns import Stream
 from operators.ingest.commands import Credentials
 from operators.ingest.partition import Batch
@@ -35,6 +40,7 @@ from operators.policy import Policy
 
 LOOK_FOR_PARTITIONS_S = 300.0
 PUBLISH_S = 5.0
+READY_EPOCHS = 5  # A worker with long epochs is ready for at least so many without the end of one.
 # Of the sinks, shared out among the processes. Recovery schema: a store knows its parts by name, for ever.
 PARTS = tuple(str(number) for number in range(16))
 
@@ -58,28 +64,51 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics) -> None:
     """Run until `stop` is requested. Raises what stopped it: the failures of connectors, or of the engine."""
-    _run_once(where, policy, options, stop, metrics)
-    while stop.renew():
-        log.warning("the dataflow begins again from its last epoch")
-        _run_once(where, policy, options, stop, metrics)
+    ready_s = max(where.ready_s, READY_EPOCHS * options.epoch_s)
+    pulse = Pulse(ready_s=ready_s, stuck_s=where.stuck_s)
+    server = health.serve(options.listen, metrics, pulse)
+    try:
+        with watchdog.watching(pulse, stop, metrics):
+            _run_once(where, policy, options, stop, metrics, pulse)
+            while stop.renew():
+                log.warning("the dataflow begins again from its last epoch")
+                pulse.begin()
+                _run_once(where, policy, options, stop, metrics, pulse)
+    finally:
+        server.shutdown()
+        server.server_close()
     if stop.error is not None:
         raise stop.error
     log.info("worker ended")
 
 
-def _run_once(where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics) -> None:
+def _run_once(
+    where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics, pulse: Pulse
+) -> None:
     with opened(options.recovery, options.process, options.processes) as store:
         if options.process == 0:
             migrate(settings.store(where, None), settings.migrations())
-        pulse = health.Pulse()
-        server = health.serve(options.listen, metrics, pulse)
-        try:
-            flow = _flow(where, policy, options, stop, metrics, pulse, store.begun)
-            epoch = timedelta(seconds=options.epoch_s)
+        topics = _Topics(where)
+        check_logs(store.parts, topics.ids)
+        watch = TopicWatch(topics.describe, topics.topic_ids, pulse, stop)
+        flow = _flow(where, policy, options, stop, metrics, pulse, topics, store.begun)
+        epoch = timedelta(seconds=options.epoch_s)
+        with topic_watch.watching(watch, pulse.ready_s):
             engine.run(flow, options.process, options.addresses, epoch, store.config)
-        finally:
-            server.shutdown()
-            server.server_close()
+
+
+class _Topics:
+    """The topics as they are when the dataflow starts. KafkaFailure if one is missing, also of those written to."""
+
+    def __init__(self, where: settings.Settings) -> None:
+        read, written = list(_streams(where)), [where.control_topic, where.deadletter_topic]
+        there = partitions_of(where.kafka, read + written)
+        self.partitions = [place for place in there if place[0] in read]
+        check_one(where.commands_topic, self.partitions)
+        self.describe = Describer(where.kafka, read + written).describe
+        described = self.describe()
+        self.topic_ids = {} if described is None else {name: described.ids.get(name, "") for name in read}
+        self.ids = {name_of(place): self.topic_ids.get(place[0], "") for place in self.partitions}
 
 
 def _flow(
@@ -88,15 +117,17 @@ def _flow(
     options: Options,
     stop: Stop,
     metrics: Metrics,
-    pulse: health.Pulse,
+    pulse: Pulse,
+    topics: _Topics,
     begun: Callable[[], None],
 ) -> Dataflow:
-    partitions = partitions_of(where.kafka, list(_streams(where)))
-    check_one(where.commands_topic, partitions)
     credentials = settings.credentials(where, policy)
-    watcher = _Watcher(where, partitions, metrics, pulse)
+    watcher = _Watcher(where, topics.partitions, metrics, pulse)
     source = MonitorSource(
-        [_input(where, policy, place, options.start, credentials) for place in partitions],
+        [
+            _input(where, policy, place, options.start, credentials, topics.ids[name_of(place)])
+            for place in topics.partitions
+        ],
         policy,
         stop=stop,
         watch=msgspec.structs.replace(watcher.watch, begun=begun),
@@ -108,7 +139,7 @@ def _flow(
     rows = ClickHouseSink(url, watcher.refused, parts=PARTS, retry=retry, observe=watcher.stored)
     letters = KafkaProducerSink(where.kafka, to_topic(where.deadletter_topic), parts=PARTS)
     control = KafkaProducerSink(where.kafka, to_control(where.control_topic, where.signing_key), parts=PARTS)
-    log.info("worker begins", extra={"fields": {"partitions": len(partitions), "policy": policy.hash}})
+    log.info("worker begins", extra={"fields": {"partitions": len(topics.partitions), "policy": policy.hash}})
     return monitor.build(policy, source, rows, letters, control, metrics, recover=True)
 
 
@@ -117,7 +148,9 @@ def name_of(place: Partition) -> str:
     return f"{place[0]}/{place[1]}"
 
 
-def _input(where: settings.Settings, policy: Policy, place: Partition, start: Start, credentials: Credentials) -> Input:
+def _input(
+    where: settings.Settings, policy: Policy, place: Partition, start: Start, credentials: Credentials, log_id: str
+) -> Input:
     topic, number = place
     stream = _streams(where)[topic]
 
@@ -131,6 +164,7 @@ def _input(where: settings.Settings, policy: Policy, place: Partition, start: St
         idle_s=policy.idle_ms[stream] / 1000,
         credentials=credentials,
         pseudonyms=settings.pseudonyms(where),
+        log_id=log_id,
     )
 
 
@@ -147,7 +181,7 @@ class _Watcher:
         where: settings.Settings,
         partitions: Sequence[Partition],
         metrics: Metrics,
-        pulse: health.Pulse,
+        pulse: Pulse,
     ) -> None:
         self._config = where.kafka
         streams = _streams(where)
@@ -156,6 +190,8 @@ class _Watcher:
         self._streams = {name_of(place): streams[place[0]] for place in partitions}
         self._metrics = metrics
         self._pulse = pulse
+        self._deadletter_topic = where.deadletter_topic
+        self._letters: KafkaProducer | None = None  # For rows that ClickHouse refuses.
         self._readers: dict[str, Reader] = {}
         self._looked = self._published = time.monotonic()
         self._publisher = OffsetPublisher(where.kafka) if where.kafka_publish_offsets else None
@@ -170,6 +206,9 @@ class _Watcher:
         )
 
     def _batch(self, name: str, batch: Batch) -> None:
+        self._pulse.beat("message")
+        if self._streams[name] == "commands":
+            self._pulse.beat("command")
         for reason, count in count_batch(self._metrics, self._streams[name], name, batch).items():
             log.warning("refused", extra={"fields": {"source": name, "reason": reason, "count": count}})
         for field, count in batch.unusable.items():
@@ -211,5 +250,11 @@ class _Watcher:
         count_stored(self._metrics, stats)
 
     def refused(self, poison: Poison) -> None:
+        """Keep a row that ClickHouse refuses in full, before its epoch counts. KafkaFailure."""
         self._metrics.add("sink_rejects", 1, poison.table)
-        log.error("row refused", extra={"fields": {"table": poison.table, "error": poison.error, "row": poison.row}})
+        if self._letters is None:
+            self._letters = KafkaProducer(self._config)
+        self._letters.send(KafkaMessage(self._deadletter_topic, poison.table.encode(), letter_of(poison)))
+        self._letters.flush()
+        kept = {"table": poison.table, "error": poison.error, "topic": self._deadletter_topic}
+        log.error("row refused, kept among the dead letters: see `rollguard resend`", extra={"fields": kept})

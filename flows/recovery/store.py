@@ -24,8 +24,9 @@ log = logging.getLogger(LOGGER)
 
 
 class Store(msgspec.Struct, frozen=True):
-    """An open store: what the engine is given, and what to call when it begins its work."""
+    """An open store: its files, what the engine is given, and what to call when it begins its work."""
 
+    parts: list[Path]
     config: RecoveryConfig
     begun: Callable[[], None]
 
@@ -42,6 +43,7 @@ def opened(folder: Path, process: int, processes: int) -> Iterator[Store]:
             holder = stack.enter_context(held(folder, process))
             _prepare(folder, process, processes, holder)
         yield Store(
+            sorted(folder.resolve().glob("part-*.sqlite3")),
             RecoveryConfig(str(folder), backup_interval=timedelta(0)),  # type: ignore[no-untyped-call]
             holder.begin,
         )

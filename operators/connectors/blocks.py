@@ -1,6 +1,6 @@
 """Blocks of rows: how large an insert is, which bytes it sends, and how to find the row that spoils it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
 
@@ -39,6 +39,34 @@ def isolate(
             raise InsertError(table, rows, 1, f"more than {REJECTS_MAX} bad rows, the last: {error}")
         reject(start, error)
         rejected += 1
+
+
+def sift(
+    spans: Sequence[tuple[int, int]],
+    attempt: Callable[[int, int], str | None],
+    worth_it: Callable[[], bool],
+) -> list[tuple[int, int, str]]:
+    """Attempt spans of rows, and those that return an error in halves; return what was not taken, with the errors.
+
+    Single rows, unless there are more than `REJECTS_MAX`, or `worth_it` says that nothing is taken at the moment.
+    """
+    left: list[tuple[int, int, str]] = []
+    todo = list(reversed(spans))
+    divided = False
+    while todo:
+        start, stop = todo.pop()
+        error = attempt(start, stop)
+        if error is None:
+            continue
+        if not divided and not worth_it():
+            return [*left, (start, stop, error), *((*span, error) for span in reversed(todo))]
+        divided = True
+        if stop - start > 1 and len(left) < REJECTS_MAX:
+            middle = (start + stop) // 2
+            todo += [(middle, stop), (start, middle)]
+        else:
+            left.append((start, stop, error))
+    return left
 
 
 def blocks(table: pa.Table) -> Iterator[pa.Table]:

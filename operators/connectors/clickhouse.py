@@ -25,7 +25,8 @@ from operators.connectors.clickhouse_errors import (
     UnreachableError,
     brief,
 )
-from operators.connectors.inserter import Inserter, Poison, Retry, Stats
+from operators.connectors.inserter import Inserter, Retry, Stats
+from operators.connectors.refused import Poison
 from operators.rows import Rows
 
 # Longer than any insert should take: then the rows are sent again, under the same token.

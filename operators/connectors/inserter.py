@@ -4,6 +4,9 @@ Every block of rows is serialised once and sent, as often as it takes, as the sa
 token, a hash of them. So a block that the server had stored before its answer was lost is not stored again.
 (Without a token the driver itself doubles rows: it silently re-sends an insert whose connection broke.)
 Rows that come again in other blocks, after a restart, replace themselves through their version.
+
+An error that may be of a row may be of the server as well. So a row is refused only if the server takes others of
+its table before and after, and refuses it again later; else all is sent again, like after any fault of the service.
 """
 
 import json
@@ -19,8 +22,9 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 
 from operators.connectors.arrow import check, part, to_arrow
-from operators.connectors.blocks import blocks, isolate, serialise
+from operators.connectors.blocks import REJECTS_MAX, blocks, isolate, serialise, sift
 from operators.connectors.clickhouse_errors import Blame, InsertError, blame, brief
+from operators.connectors.refused import Poison
 from operators.rows import Rows
 
 log = logging.getLogger(__name__)
@@ -28,6 +32,9 @@ log = logging.getLogger(__name__)
 # Without the server's own batching the answer says whether these rows are stored. A replay of many years may
 # cross more than the usual 100 monthly partitions in one block.
 SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 0}
+
+
+AGAIN_S = 2.0  # After which a row is tried once more before it is refused.
 
 
 class Client(Protocol):
@@ -51,14 +58,6 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not (0 < self.wait_s <= self.wait_s_max and self.deadline_s > 0):
             raise ValueError(f"need 0 < wait_s <= wait_s_max and deadline_s > 0, got {self!r}")
-
-
-class Poison(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that cannot be stored: `row` is JSON."""
-
-    table: str
-    row: str
-    error: str
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +94,7 @@ class Inserter:
         self._clock = clock
         self._rand = rand
         self._pending: dict[str, list[Rows]] = {}
+        self._taken: dict[str, tuple[list[str], bytes]] = {}  # By table, a row that the server took, and its columns.
 
     def add(self, rows: Rows) -> None:
         """ValueError if the columns are not those of the table."""
@@ -131,29 +131,65 @@ class Inserter:
         return converted
 
     def _store(self, table: str, block: pa.Table, deadline: float) -> None:
-        def attempt(start: int, stop: int) -> str | None:
-            return self._send(table, block.slice(start, stop - start), deadline)
+        """Store a block. InsertError if it cannot be done, or it does not become clear which rows are bad."""
+        spans = [(0, block.num_rows)]
+        rounds, refused_before = 0, False
+        while True:
+            left = sift(
+                spans,
+                lambda start, stop: self._send(table, block.slice(start, stop - start), deadline),
+                lambda: table not in self._taken or self._takes(table),
+            )
+            if not left:
+                return
+            single = len(left) <= REJECTS_MAX and all(stop - start == 1 for start, stop, _ in left)
+            refused = single and self._takes(table)
+            if refused and refused_before:
+                for row, _, error in left:
+                    one = block.slice(row, 1)
+                    self._set_aside(table, one.to_pylist()[0], error, serialise(one))
+                return
+            rounds += 1
+            self._pause(table, left, rounds, AGAIN_S if refused else self._wait(rounds), deadline)
+            refused_before = refused
+            spans = [(start, stop) for start, stop, _ in left]
 
-        def reject(row: int, error: str) -> None:
-            self._set_aside(table, block.slice(row, 1).to_pylist()[0], error)
+    def _pause(self, table: str, left: list[tuple[int, int, str]], rounds: int, wait: float, deadline: float) -> None:
+        rows, error = sum(stop - start for start, stop, _ in left), left[0][2]
+        if self._clock() + wait > deadline:
+            raise InsertError(table, rows, rounds, error)
+        log.warning("%d rows for %s not taken, again in %.1f s: %s", rows, table, wait, error)
+        self._sleep(wait)
 
-        isolate(block.num_rows, attempt, reject, table)
+    def _takes(self, table: str) -> bool:
+        """Whether the server takes, at this moment, a row of this table that it took before: under the same token."""
+        if table not in self._taken:
+            return False
+        columns, payload = self._taken[table]
+        try:
+            self._insert(table, columns, payload)
+        except DriverError:
+            return False
+        return True
 
-    def _set_aside(self, table: str, row: dict[str, Any], error: str) -> None:
+    def _insert(self, table: str, columns: list[str], payload: bytes) -> None:
+        token = f"{table}:{blake2b(payload, digest_size=16).hexdigest()}"
+        settings = SETTINGS | {"insert_deduplication_token": token}
+        self._client.raw_insert(table, columns, payload, settings, "ArrowStream")
+
+    def _set_aside(self, table: str, row: dict[str, Any], error: str, arrow: bytes = b"") -> None:
         log.warning("a row for %s cannot be stored: %s", table, error)
-        self._reject(Poison(table=table, row=json.dumps(row, default=str), error=error))
+        self._reject(Poison(table=table, row=json.dumps(row, default=str), error=error, arrow=arrow))
         self._observe(Stats(table=table, rejected=1))
 
     def _send(self, table: str, block: pa.Table, deadline: float) -> str | None:
         """Store a block: the error if its rows are to blame, else None; InsertError if it cannot be done."""
         payload = serialise(block)
-        token = f"{table}:{blake2b(payload, digest_size=16).hexdigest()}"
-        settings = SETTINGS | {"insert_deduplication_token": token}
         attempts = 0
         while True:
             attempts += 1
             try:
-                self._client.raw_insert(table, block.column_names, payload, settings, "ArrowStream")
+                self._insert(table, block.column_names, payload)
             except DriverError as error:
                 self._observe(Stats(table=table, attempts=1))
                 blamed = blame(error)
@@ -165,6 +201,7 @@ class Inserter:
                 log.warning("insert into %s, attempt %d, again in %.1f s: %s", table, attempts, wait, brief(error))
                 self._sleep(wait)
             else:
+                self._taken[table] = block.column_names, serialise(block.slice(0, 1))
                 self._observe(Stats(table=table, attempts=1, rows=block.num_rows))
                 return None
 

@@ -56,7 +56,8 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     """An input: its name, what it carries, and how to open it, from its start (None) or at a position.
 
     After `idle_s` of silence at its end nobody waits for it; None for an input that ends. `credentials` are what
-    commands must be signed with, `pseudonyms` stand for what must not be kept.
+    commands must be signed with, `pseudonyms` stand for what must not be kept. `log_id` tells a log from another of the
+    same name, '' where nobody knows.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     idle_s: float | None = None
     credentials: Credentials = Credentials()
     pseudonyms: Pseudonyms = Pseudonyms()
+    log_id: str = ""
 
 
 Observe = Callable[[str, Batch], None]  # Told the input's name and each batch that was taken.
@@ -86,11 +88,12 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a partition goes on after a restart; `idle` says that nobody waited for it."""
+    """Where in which log a partition goes on after a restart; `idle` says that nobody waited for it."""
 
     position: int
     state: State
     idle: bool = False
+    log_id: str = ""
 
 
 class MonitorSource(FixedPartitionedSource[Item, bytes | None]):
@@ -220,7 +223,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             self._source.lagging[self._input.name] = self._partition.state.newest
         if self._source.recover:
             state = msgspec.structs.replace(self._partition.state)
-            self._saved = Saved(position=reader.position, state=state)
+            self._saved = Saved(position=reader.position, state=state, log_id=self._input.log_id)
         self._source.watch.batch(self._input.name, batch)
         items = self._told(batch.inputs, reader.position)
         name, policy = self._input.name, self._source.policy

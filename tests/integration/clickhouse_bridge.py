@@ -24,8 +24,9 @@ import lz4.frame  # type: ignore[import-untyped]
 
 USER, PASSWORD = "rollguard", "a-secret"
 
-# What happens to the next inserts: stored but not answered; neither; 503; stored after a pause; too many parts.
-Fault = Literal["lost_ack", "reset", "unavailable", "stall", "too_many_parts"]
+# What happens to the next inserts: stored but not answered; neither; 503; stored after a pause; too many parts; an
+# error that looks as if it were of a row; nothing.
+Fault = Literal["none", "lost_ack", "reset", "unavailable", "stall", "too_many_parts", "cannot_read"]
 
 
 class Bridge:
@@ -119,6 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(503, b"busy")
         elif fault == "too_many_parts":
             self._fail(252, "Code: 252. DB::Exception: Too many parts. (TOO_MANY_PARTS)", 500)
+        elif fault == "cannot_read":
+            self._fail(33, "Code: 33. DB::Exception: Cannot read all data. (CANNOT_READ_ALL_DATA)", 500)
         elif fault == "reset":
             self.close_connection = True
         else:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from operators.connectors.inserter import Inserter, Poison
+from operators.connectors.inserter import Inserter
+from operators.connectors.refused import Poison
 from operators.rows import Rows
 from tests.conftest import Embedded
 from tests.sample_rows import START_MS, sample

@@ -3,10 +3,12 @@
 `bridge` is a real engine behind HTTP that breaks down to order; every test has a database of its own in it.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import bytewax.operators as op
@@ -16,10 +18,12 @@ from bytewax.errors import BytewaxRuntimeError
 from bytewax.testing import TestingSource, cluster_main
 from clickhouse_connect.driver.client import Client
 
+from flows import resend
 from operators.connectors.clickhouse import ClickHouseSink, open_client
 from operators.connectors.clickhouse_errors import InsertError, RefusedError
-from operators.connectors.inserter import Inserter, Poison, Retry
+from operators.connectors.inserter import Inserter, Retry
 from operators.connectors.migrations import migrate
+from operators.connectors.refused import Poison, letter_of
 from operators.rows import Rows
 from operators.tables import TABLES
 from tests.conftest import MIGRATIONS, Embedded
@@ -191,6 +195,66 @@ def test_a_poison_row_is_named_and_the_others_are_stored(bridge: Bridge, databas
     (poison,) = poisons
     assert (poison.table, '"ver": 8' in poison.row) == ("sli_pane", True)
     assert "harmless" in poison.error
+
+
+def test_a_refused_row_can_be_sent_again(bridge: Bridge, database: str, tmp_path: Path) -> None:
+    """Once with the fault still there, then without, and once too often."""
+    client = open_client(bridge.url(database))
+    letters = tmp_path / "deadletter.ndjson"
+    lines = [b'{"source": "events", "reason": "bad_json"}\n', b"none\n"]
+    try:
+        client.command("ALTER TABLE measure_pane ADD CONSTRAINT harmless CHECK ver != 8")
+        inserter = Inserter(client, lambda poison: lines.append(letter_of(poison) + b"\n"), retry=RETRY)
+        inserter.add(sample("measure_pane", 20))
+        inserter.flush()
+        letters.write_bytes(b"".join(lines))
+        again = resend.run(resend.of_files([letters]), bridge.url(database))
+        assert (again.stored, again.refused, again.misfit) == (0, 1, 0)
+        assert "harmless" in again.last
+        client.command("ALTER TABLE measure_pane DROP CONSTRAINT harmless")
+        for _ in range(2):
+            assert resend.run(resend.of_files([letters]), bridge.url(database)).stored == 1
+        columns = ", ".join(TABLES["measure_pane"])
+        query = f"SELECT {columns} FROM measure_pane FINAL ORDER BY ALL"  # noqa: S608
+        found = client.query(query).result_rows
+        client.command("TRUNCATE TABLE measure_pane")
+        _fresh(client, sample("measure_pane", 20))
+        assert found == client.query(query).result_rows
+    finally:
+        client.close()
+
+
+def _fresh(client: Client, rows: Rows) -> None:
+    """Store rows that were stored before: the server forgets tokens with the table's contents."""
+    client.command("ALTER TABLE measure_pane MODIFY SETTING non_replicated_deduplication_window = 0")
+    inserter = Inserter(client, _fail, retry=RETRY)
+    inserter.add(rows)
+    inserter.flush()
+
+
+FAILING_S = 10.0 if os.environ.get("ROLLGUARD_PROVE") == "1" else 2.0
+
+
+@pytest.mark.parametrize("first", [0, 9])
+def test_a_server_that_fails_by_a_code_of_rows_for_a_while_loses_nothing(
+    bridge: Bridge, database: str, undisturbed: dict[str, Any], first: int
+) -> None:
+    """It begins with the first insert, or when some tables have been written and others have not."""
+    client = open_client(bridge.url(database))
+    well: Fault = "none"
+    ill: Fault = "cannot_read"
+    try:
+        bridge.order(*[well] * first, *[ill] * 5_000)
+        healing = threading.Timer(FAILING_S, bridge.order)
+        healing.start()
+        _write(client)
+        healing.join()
+        content = _content(client)
+        assert {table: rows for table, (rows, _) in content.items()} == {
+            table: rows for table, (rows, _) in undisturbed.items()
+        }
+    finally:
+        client.close()
 
 
 def test_a_changed_password_stops_at_once(bridge: Bridge, database: str) -> None:

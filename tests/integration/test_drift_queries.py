@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from operators.connectors.inserter import Inserter, Poison
+from operators.connectors.inserter import Inserter
+from operators.connectors.refused import Poison
 from operators.drift.divergence import psi
 from operators.drift.reference import build
 from operators.release.judged_rows import judged_rows

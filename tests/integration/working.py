@@ -22,7 +22,9 @@ class Worker:
 
     def __init__(self, folder: Path, environment: Mapping[str, str], *options: str) -> None:
         (port,) = free_ports(1)
-        self._url = f"http://127.0.0.1:{port}"
+        self.address = f"127.0.0.1:{port}"
+        self._url = f"http://{self.address}"
+        folder.mkdir(exist_ok=True)
         self.log = folder / "worker.log"
         command = [sys.executable, "-c", "from flows.cli import main; main()", "run", "--epoch", "0.25"]
         command += ["--recovery", str(folder / "state"), "--listen", f"127.0.0.1:{port}", *options]
@@ -40,11 +42,18 @@ class Worker:
         return {labels: float(value) for labels, value in found}
 
     def ready(self) -> bool:
+        return self.readiness()[0] == 200
+
+    def readiness(self) -> tuple[int, str]:
+        """What /readyz says; 0 while nobody answers."""
         try:
             with urllib.request.urlopen(f"{self._url}/readyz", timeout=5) as answer:  # noqa: S310
-                return bool(answer.status == 200)
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
         except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
+            return 0, ""
 
     def wait(self, condition: Callable[[], bool], wait_s: float = WAIT_S) -> None:
         deadline = time.monotonic() + wait_s

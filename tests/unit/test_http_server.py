@@ -10,13 +10,14 @@ from prometheus_client import CollectorRegistry
 
 from flows import health, http_server
 from flows.http_server import CONNECTIONS_MAX, REQUEST_BYTES_MAX, ProbeServer
+from flows.pulse import Pulse
 from operators.metrics import Metrics
 from tests.unit.test_health import get
 
 
 @pytest.fixture
 def server() -> Iterator[ProbeServer]:
-    server = health.serve("127.0.0.1:0", Metrics(CollectorRegistry()), health.Pulse())
+    server = health.serve("127.0.0.1:0", Metrics(CollectorRegistry()), Pulse())
     try:
         yield server
     finally:

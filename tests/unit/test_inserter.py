@@ -11,7 +11,8 @@ from clickhouse_connect.driver.exceptions import DatabaseError, DataError, Opera
 
 from operators.connectors import blocks
 from operators.connectors.clickhouse_errors import Blame, InsertError, blame
-from operators.connectors.inserter import Inserter, Poison, Retry, Stats
+from operators.connectors.inserter import Inserter, Retry, Stats
+from operators.connectors.refused import Poison
 from operators.rows import Coded, Rows
 from tests.sample_rows import sample
 
@@ -157,15 +158,16 @@ def test_what_a_person_must_change_stops_at_once() -> None:
     assert poisons == []
 
 
-@pytest.mark.parametrize("bad", [(0,), (9,), (3, 4), (0, 5, 9), tuple(range(10))])
-def test_rows_that_the_server_refuses_are_set_aside(bad: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("bad", [(0,), (9,), (3, 4), (0, 5, 9), tuple(range(9))])
+def test_rows_that_the_server_refuses_twice_while_it_takes_others_are_set_aside(bad: tuple[int, ...]) -> None:
     table = Table()
     made, poisons, stats = _inserter(table)
     made.add(_poisoned(*bad))
     made.flush()
     assert [json.loads(poison.row)["ver"] for poison in poisons] == [i + 1 for i in bad]
     assert {poison.error for poison in poisons} == {"Code: 469. Constraint is violated"}
-    assert sorted(row["ver"] for row in table.rows) == [i + 1 for i in range(10) if i not in bad]
+    # A row that was sent once more, to see that the server takes it, replaces itself.
+    assert sorted({row["ver"] for row in table.rows}) == [i + 1 for i in range(10) if i not in bad]
     assert sum(one.rejected for one in stats) == len(bad)
 
 
@@ -193,12 +195,66 @@ def test_a_code_without_a_value_is_set_aside() -> None:
     assert [json.loads(poison.row)["sli"] for poison in poisons] == ["code 7"]
 
 
-def test_many_bad_rows_are_the_fault_of_the_table() -> None:
+def test_a_row_that_is_set_aside_is_kept_whole() -> None:
     made, poisons, _ = _inserter(Table())
-    made.add(_poisoned(*range(300), count=300))
-    with pytest.raises(InsertError, match="more than 100 bad rows"):
+    made.add(_poisoned(3))
+    made.flush()
+    (poison,) = poisons
+    (row,) = pa.ipc.open_stream(poison.arrow).read_all().to_pylist()
+    assert (row["ver"], row["sli"], row["dims"]) == (4, "poison", [("region", "r3")])
+
+
+@pytest.mark.parametrize("bad", [tuple(range(10)), tuple(range(300))])
+def test_a_server_that_takes_no_row_is_at_fault_and_not_the_rows(bad: tuple[int, ...]) -> None:
+    made, poisons, _ = _inserter(Table())
+    made.add(_poisoned(*bad, count=len(bad)))
+    with pytest.raises(InsertError, match=f"{len(bad)} rows for sli_pane not stored .* Constraint is violated"):
         made.flush()
-    assert len(poisons) == blocks.REJECTS_MAX
+    assert poisons == []
+
+
+def test_more_than_a_few_bad_rows_are_the_fault_of_the_table() -> None:
+    table = Table()
+    made, poisons, _ = _inserter(table)
+    made.add(_poisoned(*range(1, 300), count=300))
+    with pytest.raises(InsertError, match="not stored"):
+        made.flush()
+    assert poisons == []
+    assert len(table.rows) == 1
+
+
+class Failing(Table):
+    """From `since` on, for 10 s, every insert fails with an error that looks as if it were of a row."""
+
+    def __init__(self, clock: Clock, since: float) -> None:
+        super().__init__()
+        self._clock, self._since = clock, since
+        self.sent = 0
+
+    def raw_insert(self, *given: Any) -> None:
+        self.sent += 1
+        self._clock.now += 0.01
+        if 0 <= self._clock.now - self._since < 10.0:
+            raise DatabaseError("Code: 33. Cannot read all data", code=33)
+        super().raw_insert(*given)
+
+
+@pytest.mark.parametrize("since", [0.0, 0.025, 0.045, 0.065, 2.02, 2.045, 2.065])
+@pytest.mark.parametrize("bad", [(), (3,)])
+def test_a_server_that_fails_by_code_for_10_s_loses_nothing(since: float, bad: tuple[int, ...]) -> None:
+    """Whenever it begins: before the first row, between the halves, between two looks at a row that is bad."""
+    clock = Clock()
+    table = Failing(clock, since)
+    made, poisons, _ = _inserter(table, clock)
+    made.add(sample("sli_pane", 1, 217))
+    made.flush()
+    made.add(_poisoned(*bad, count=218))
+    made.add(sample("dead_letter", 3))
+    made.flush()
+    assert sorted({row["ver"] for row in table.rows if "sli" in row}) == [i + 1 for i in range(218) if i not in bad]
+    assert [json.loads(poison.row)["ver"] for poison in poisons] == [i + 1 for i in bad]
+    assert sum("reason" in row for row in table.rows) == 3
+    assert table.sent < 400
 
 
 def test_errors_that_are_not_of_the_database_are_ours() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from operators.connectors.inserter import Inserter, Poison
+from operators.connectors.inserter import Inserter
 from operators.connectors.migrations import migrate, variables
+from operators.connectors.refused import Poison
 from operators.rows import Coded, Rows
 from operators.tables import TABLES, Kind
 from tests.conftest import MIGRATIONS, Embedded, migrated

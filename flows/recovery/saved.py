@@ -1,0 +1,40 @@
+"""Which partitions of which logs a recovery store goes on with, read before the engine starts."""
+
+import pickle
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from operators.connectors.replaced import fewer, made_again
+
+INPUT = "rollguard.input"  # The step whose state says where reading goes on.
+
+
+def check_logs(parts: Sequence[Path], ids: Mapping[str, str]) -> None:
+    """LogReplaced unless every saved partition is there, `ids` by partition, and of the log that was saved."""
+    saved = saved_ids(parts)
+    missing = sorted(saved.keys() - ids.keys())
+    if missing:
+        raise fewer(missing)
+    for name, before in sorted(saved.items()):
+        if before and ids[name] and before != ids[name]:
+            raise made_again(name, before, ids[name])
+
+
+def saved_ids(parts: Sequence[Path]) -> dict[str, str]:
+    """Return the id of the log of every partition that something is saved of; '' where none was saved with it."""
+    found: dict[str, tuple[int, bytes | None]] = {}
+    query = "SELECT state_key, snap_epoch, ser_change FROM snaps WHERE step_id = ? ORDER BY snap_epoch"
+    for path in parts:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as part:
+            for name, epoch, state in part.execute(query, (INPUT,)):
+                if epoch >= found.get(name, (epoch, None))[0]:
+                    found[name] = epoch, state
+    return {name: _id(state) for name, (_, state) in found.items() if state is not None}
+
+
+def _id(state: bytes) -> str:
+    # The engine pickles the bytes that it is given. Only this worker's own recovery store comes here.
+    kept = pickle.loads(pickle.loads(state))  # noqa: S301
+    return "" if kept.state is None else str(kept.state.log_id)

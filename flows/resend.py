@@ -1,0 +1,76 @@
+"""Sends rows again that ClickHouse refused: from the dead letters of the worker's topic, or of the files of replays."""
+
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
+
+from operators.connectors.clickhouse import open_client
+from operators.connectors.clickhouse_errors import brief
+from operators.connectors.inserter import SETTINGS
+from operators.connectors.kafka_config import KafkaConfig
+from operators.connectors.refused import Poison, row_of
+
+
+class Resent(msgspec.Struct, kw_only=True):
+    """How many rows are stored now, how many were refused again, and how many do not fit their table at all.
+
+    `last` is the last refusal, in words.
+    """
+
+    stored: int = 0
+    refused: int = 0
+    misfit: int = 0
+    last: str = ""
+
+
+def run(letters: Iterable[bytes], url: str) -> Resent:
+    """Send every refused row among dead letters once. One that is stored already replaces itself. ClickHouseError."""
+    client = open_client(url)
+    resent = Resent()
+    try:
+        for row in filter(None, map(row_of, letters)):
+            _send(client, row, resent)
+    finally:
+        client.close()
+    return resent
+
+
+def _send(client: Client, row: Poison, resent: Resent) -> None:
+    if not row.arrow:
+        resent.misfit += 1
+        resent.last = f"{row.table}: {row.error}"
+        return
+    token = f"{row.table}:{blake2b(row.arrow, digest_size=16).hexdigest()}"
+    once = SETTINGS | {"insert_deduplication_token": token}
+    try:
+        columns = pa.ipc.open_stream(row.arrow).schema.names
+        client.raw_insert(row.table, columns, row.arrow, once, "ArrowStream")
+    except (DriverError, pa.ArrowInvalid) as error:
+        resent.refused += 1
+        resent.last = f"{row.table}: {brief(error)}"
+    else:
+        resent.stored += 1
+
+
+def of_files(paths: Iterable[Path]) -> Iterator[bytes]:
+    """Return the dead letters of files, one a line. OSError."""
+    for path in paths:
+        with path.open("rb") as file:
+            yield from file
+
+
+def of_topic(config: KafkaConfig, topic: str) -> Iterator[bytes]:
+    """Return all dead letters that are in a topic. KafkaFailure."""
+    from operators.connectors.control_topic import TopicFollower  # noqa: PLC0415  # It brings the Kafka client.
+
+    follower = TopicFollower(config, topic, "beginning")
+    try:
+        while not follower.at_end:
+            yield from (said.body for said in follower.read())
+    finally:
+        follower.close()

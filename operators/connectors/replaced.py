@@ -1,0 +1,22 @@
+"""A log that is not the one that was read: positions in it mean other messages."""
+
+
+class LogReplaced(Exception):
+    """Going on would leave messages out, or read others for them, without a word."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"{found}. What was saved belongs to the one before. Say where to start: a new --recovery folder, and "
+            "--from beginning (all that is there now is read) or --from end (it is left out)"
+        )
+
+
+def made_again(name: str, before: str, now: str) -> LogReplaced:
+    """Return the failure of a topic that was deleted and made again under its name."""
+    return LogReplaced(f"{name} was deleted and made again: it has the id {now}, and {before} was read")
+
+
+def fewer(missing: list[str]) -> LogReplaced:
+    """Return the failure of partitions that were read and are not there any more."""
+    shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+    return LogReplaced(f"{shown} was read before and is not there any more: its topic was made again, or is another")
