@@ -7,15 +7,17 @@ stored what it wrote. Whatever cannot be stored stops the worker before that, an
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 from bytewax.dataflow import Dataflow
 
-from flows import engine, health, monitor, settings, topic_watch, watchdog
+from flows import engine, health, monitor, settings, topic_watch, watchdog, writer_watch
 from flows.logs import LOGGER
 from flows.pulse import Pulse
+from flows.recovery.identity import store_id
 from flows.recovery.saved import check_logs
 from flows.recovery.store import opened
 from flows.summary import count_batch, count_stored
@@ -91,9 +93,13 @@ def _run_once(
         topics = _Topics(where)
         check_logs(store.parts, topics.ids)
         watch = TopicWatch(topics.describe, topics.topic_ids, pulse, stop)
-        flow = _flow(where, policy, options, stop, metrics, pulse, topics, store.begun)
+        writer = store_id(options.recovery)
+        flow = _flow(where, policy, options, stop, metrics, pulse, topics, store.begun, writer)
         epoch = timedelta(seconds=options.epoch_s)
-        with topic_watch.watching(watch, pulse.ready_s):
+        with ExitStack() as threads:
+            threads.enter_context(topic_watch.watching(watch, pulse.ready_s))
+            if options.process == 0:
+                threads.enter_context(writer_watch.watching(where.kafka, where.control_topic, writer, pulse, metrics))
             engine.run(flow, options.process, options.addresses, epoch, store.config)
 
 
@@ -120,6 +126,7 @@ def _flow(
     pulse: Pulse,
     topics: _Topics,
     begun: Callable[[], None],
+    writer: str,
 ) -> Dataflow:
     credentials = settings.credentials(where, policy)
     watcher = _Watcher(where, topics.partitions, metrics, pulse)
@@ -138,7 +145,7 @@ def _flow(
     url = settings.store(where, None)
     rows = ClickHouseSink(url, watcher.refused, parts=PARTS, retry=retry, observe=watcher.stored)
     letters = KafkaProducerSink(where.kafka, to_topic(where.deadletter_topic), parts=PARTS)
-    control = KafkaProducerSink(where.kafka, to_control(where.control_topic, where.signing_key), parts=PARTS)
+    control = KafkaProducerSink(where.kafka, to_control(where.control_topic, where.signing_key, writer), parts=PARTS)
     log.info("worker begins", extra={"fields": {"partitions": len(topics.partitions), "policy": policy.hash}})
     return monitor.build(policy, source, rows, letters, control, metrics, recover=True)
 

@@ -14,6 +14,7 @@ from operators.connectors.control_topic import Follower, Said
 from operators.connectors.stop import Stop
 from operators.control import ControlEvent
 from operators.release.pins import PinTable
+from operators.release.writers import Turns
 from operators.sealing import Verifier
 
 POLL_S = 0.1  # Between two looks at a place where nothing new is.
@@ -39,6 +40,7 @@ class Follow:
         self._handing = handing
         self._verifier = verifier
         self._refused: Counter[str] = Counter()
+        self._turns = Turns()
 
     def run(self, stop: Stop, until_end: bool) -> None:
         """Follow until somebody asks to stop, or, with `until_end`, all was read.
@@ -72,6 +74,9 @@ class Follow:
             if stop.requested:
                 return False
             event = self._event(said)
+            told = None if event is None else self._turns.take(event.model, said.writer)
+            if told is not None:
+                sys.stderr.write(f"rollguard: {said.source}, before {said.next}: {plain(told)}\n")
             acts = event is not None and self._is_new(said, event)
             if event is not None and acts and not self._handing.hand(said.body, event, stop):
                 return False

@@ -1,6 +1,7 @@
 """Control events as messages of their Kafka topic, keyed by model, so that those of one model keep their order.
 
-After a crash an event may come again: its id says that it is the same.
+After a crash an event may come again: its id says that it is the same. Who wrote it stands beside it, in a header: its
+bytes are those of a replay.
 """
 
 from collections.abc import Callable
@@ -9,11 +10,15 @@ from operators.connectors.kafka_producer import KafkaMessage
 from operators.control import ControlEvent
 from operators.sealing import Key, seal
 
+WRITER = "rollguard-writer"
+WRITER_MAX = 40  # Bytes of it that are believed.
 
-def to_control(topic: str, key: Key | None = None) -> Callable[[ControlEvent], list[KafkaMessage]]:
-    """Return what makes messages of control events, signed if there is a key."""
+
+def to_control(topic: str, key: Key | None = None, writer: str = "") -> Callable[[ControlEvent], list[KafkaMessage]]:
+    """Return what makes messages of control events, signed if there is a key, with the id of the worker that writes."""
+    headers = ((WRITER, writer.encode()),) if writer else ()
 
     def encode(event: ControlEvent) -> list[KafkaMessage]:
-        return [KafkaMessage(topic, event.model.encode(), seal(event, key))]
+        return [KafkaMessage(topic, event.model.encode(), seal(event, key), headers=headers)]
 
     return encode

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from operators.connectors.control_events import WRITER, WRITER_MAX
 from operators.connectors.kafka import partitions_of
 from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_errors import OffsetGone
@@ -22,11 +23,16 @@ From = Literal["beginning", "end"]
 
 
 class Said(msgspec.Struct, frozen=True):
-    """A message's value as it is, and where in `source` reading goes on after it."""
+    """A message's value as it is, and where in `source` reading goes on after it.
+
+    Beside it stand the `model`, which is the key, and the worker that wrote it; '' where nobody says.
+    """
 
     source: str
     next: int
     body: bytes
+    model: str = ""
+    writer: str = ""
 
 
 class Follower(Protocol):
@@ -60,7 +66,8 @@ class TopicFollower:
         self._readers: dict[int, KafkaReader] = {}
         try:
             for _, number in partitions_of(config, [topic]):
-                self._readers[number] = KafkaReader(config, topic, number, known.get(f"{topic}/{number}", start))
+                at = known.get(f"{topic}/{number}", start)
+                self._readers[number] = KafkaReader(config, topic, number, at, header=WRITER)
         except BaseException:
             self.close()
             raise
@@ -85,16 +92,22 @@ class TopicFollower:
         except OffsetGone as error:
             logging.getLogger("rollguard").warning("%s; going on with the first message that is there", error)
             self._readers[number].close()
-            self._readers[number] = KafkaReader(self._config, self._topic, number, "beginning")
+            self._readers[number] = KafkaReader(self._config, self._topic, number, "beginning", header=WRITER)
             return []
         source = f"{self._topic}/{number}"
         return [
-            Said(source, at + 1, body) for at, body in zip(messages.positions, messages.values, strict=True) if body
+            Said(source, at + 1, body, _text(key), _text(writer[:WRITER_MAX]))
+            for at, body, (key, writer) in zip(messages.positions, messages.values, messages.beside, strict=True)
+            if body
         ]
 
     def close(self) -> None:
         for reader in self._readers.values():
             reader.close()
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
 
 
 def send_to_topic(config: KafkaConfig, topic: str, model: str | None, body: bytes) -> None:

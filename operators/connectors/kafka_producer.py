@@ -32,6 +32,7 @@ class KafkaMessage(msgspec.Struct, frozen=True):
     key: bytes | None
     value: bytes
     partition: int = ANY_PARTITION
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class KafkaProducer:
@@ -80,7 +81,12 @@ class KafkaProducer:
         """Hand a message over, unless there is no room for it at the moment."""
         try:
             self._producer.produce(
-                message.topic, message.value, message.key, message.partition, on_delivery=self._report
+                message.topic,
+                message.value,
+                message.key,
+                message.partition,
+                on_delivery=self._report,
+                headers=list(message.headers),
             )
         except BufferError:
             return False

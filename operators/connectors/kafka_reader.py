@@ -34,9 +34,15 @@ Start = int | Literal["beginning", "end"]
 
 
 class KafkaReader:
-    """`start` is an offset; "beginning" and "end" are made one at once, so that a restart cannot mean another place."""
+    """`start` is an offset; "beginning" and "end" are made one at once, so that a restart cannot mean another place.
 
-    def __init__(self, config: KafkaConfig, topic: str, partition: int, start: Start) -> None:
+    With the name of a `header` it is handed on beside each message, with its key.
+    """
+
+    def __init__(
+        self, config: KafkaConfig, topic: str, partition: int, start: Start, header: str | None = None
+    ) -> None:
+        self._header = header
         self._topic, self._partition = topic, partition
         self._servers = config.bootstrap_servers
         self._complaints = Complaints(self._servers)
@@ -91,7 +97,7 @@ class KafkaReader:
             self._complaints.lost = False
             if self._end.reached:
                 self.recheck()
-        return _messages(taken) if taken else NOTHING
+        return _messages(taken, self._header) if taken else NOTHING
 
     def recheck(self) -> None:
         """Make `at_end` false until a broker says anew that there is no more: within a second, if nothing came.
@@ -180,7 +186,7 @@ class KafkaReader:
         return TopicPartition(self._topic, self._partition, offset)
 
 
-def _messages(taken: list[Message]) -> Messages:
+def _messages(taken: list[Message], header: str | None) -> Messages:
     first, last = _offset(taken[0]), _offset(taken[-1])
     # Offsets only grow, so without gaps their ends say all.
     whole = last - first + 1 == len(taken)
@@ -191,7 +197,18 @@ def _messages(taken: list[Message]) -> Messages:
         positions=range(first, last + 1) if whole else [_offset(message) for message in taken],
         received_ms=np.array([NO_BOUND if kind == TIMESTAMP_NOT_AVAILABLE else at for kind, at in times], np.int64),
         tombstones=values.count(None),
+        beside=() if header is None else [_beside(message, header) for message in taken],
     )
+
+
+def _beside(message: Message, header: str) -> tuple[bytes, bytes]:
+    """Return the key of a message, and the last value of a header, empty where there is none."""
+    found = dict(message.headers() or ()).get(header)
+    return _bytes(message.key()), _bytes(found)
+
+
+def _bytes(value: str | bytes | None) -> bytes:
+    return value.encode() if isinstance(value, str) else value or b""
 
 
 def _offset(message: Message) -> int:

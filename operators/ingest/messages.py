@@ -14,13 +14,14 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
 
     `received_ms` (n,) [Unix ms] bounds the timestamps that are believed: the broker's time of each message, or the
     start of the run for files. `tombstones` counts the messages without a value, the marks that delete a key: they
-    hold no item, and stand here as empty ones.
+    hold no item, and stand here as empty ones. `beside` has the key of each and a header, where the reader was asked.
     """
 
     values: Sequence[bytes]
     positions: Sequence[int]
     received_ms: NDArray[np.int64]
     tombstones: int = 0
+    beside: Sequence[tuple[bytes, bytes]] = ()
 
     def __len__(self) -> int:
         return len(self.values)

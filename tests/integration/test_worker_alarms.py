@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
@@ -149,3 +151,25 @@ def test_an_address_in_use_is_named(place: dict[str, str], tmp_path: Path) -> No
         with working(tmp_path / "other", place, "--listen", worker.address) as second:
             assert second.process.wait(60) == 1
         assert last_line(second.log) == f"rollguard: {worker.address}: Address already in use"
+
+
+def test_two_workers_on_folders_of_their_own_are_told_of(
+    place: dict[str, str], kafka_config: KafkaConfig, tmp_path: Path
+) -> None:
+    """A refused command is told of by both, to the same model."""
+    other = place | {"ROLLGUARD_CLICKHOUSE": f"chdb://{tmp_path}/other/clickhouse"}
+    with working(tmp_path / "one", place) as one, working(tmp_path / "other", other) as two:
+        one.wait(lambda: one.ready() and two.ready())
+        for number in range(3):
+            command = {"type": "obey", "id": f"c{number}", "ts": START_MS + 1_000, "model": "m"}
+            send(kafka_config, place["ROLLGUARD_COMMANDS_TOPIC"], [[json.dumps(command).encode()]])
+            send(kafka_config, place["ROLLGUARD_EVENTS_TOPIC"], [lines(200, 1_000 * (number + 1))] * 2)
+        one.wait(lambda: sum(one.metrics("rival_events_total").values()) > 0)
+        two.wait(lambda: sum(two.metrics("rival_events_total").values()) > 0)
+        assert "note: another worker" in one.readiness()[1]
+        assert one.ready()
+        assert (one.stop(), two.stop()) == (0, 0)
+    assert "writes of model m to the control topic: stop one of the two" in one.log.read_text()
+    command_line = [sys.executable, "-c", "from flows.cli import main; main()", "control", "follow", "--until-end"]
+    told = subprocess.run(command_line, env=os.environ | place, capture_output=True, text=True, check=True)
+    assert "worker" in told.stderr
