@@ -25,8 +25,10 @@ EVENTS = 250_000 if os.environ.get("ROLLGUARD_PROVE") == "1" else 20_000  # In e
 PARTITIONS = 4
 INPUTS = 2 * PARTITIONS + 1  # Events, feedback, commands.
 START_MS = 1_760_000_000_000
-# Further from the last event than the longest window, so that all windows have ended whether or not this pane closes.
-END_MS = START_MS + 12 * 3_600_000
+SPACING_MS = 40  # Between two events of a partition.
+# Further from the last event than the longest window, so that all windows have ended whether or not this pane closes;
+# and not by more, because each silent pane is judged, too.
+END_MS = START_MS + EVENTS * SPACING_MS + 90 * 60_000
 TABLES = {
     "sli_pane": "model != 'end'",
     "outcome_pane": "model != 'end'",
@@ -93,7 +95,7 @@ def events(random: Random) -> list[bytes]:
     log = []
     for index in range(EVENTS):
         late = random.randrange(60_000) if random.random() < 0.01 else 0
-        body = event(random, START_MS + index * 40 - late, random.choice(["checkout", "search"]))
+        body = event(random, START_MS + index * SPACING_MS - late, random.choice(["checkout", "search"]))
         if index > EVENTS // 2 and body["model"] == "search" and body["version"] == "v2" and random.random() < 0.2:
             body["error_type"] = "500"  # The harm that a rollback is for.
         line = json.dumps(body).encode()
