@@ -217,13 +217,15 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
 
     def _take(self, messages: Messages, reader: Reader) -> list[Item]:
         batch = self._partition.take(messages)
-        self._idle = self._rechecked = self._woken = False
-        self._polled, self._silence_s = self._source.polling.clock(), 0.0
+        if batch.items:
+            self._idle = self._rechecked = self._woken = False
+            self._polled, self._silence_s = self._source.polling.clock(), 0.0
+        # Else it is as silent as before: what is refused says no time, and whoever sends such would hold up everybody.
         if not reader.at_end:
             self._source.lagging[self._input.name] = self._partition.state.newest
         if self._source.recover:
             state = msgspec.structs.replace(self._partition.state)
-            self._saved = Saved(position=reader.position, state=state, log_id=self._input.log_id)
+            self._saved = Saved(position=reader.position, state=state, log_id=self._input.log_id, idle=self._idle)
         self._source.watch.batch(self._input.name, batch)
         items = self._told(batch.inputs, reader.position)
         name, policy = self._input.name, self._source.policy
@@ -237,7 +239,11 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         """Return what to say to the shards of the messages up to before `position`."""
         span = Span(start=self._position, stop=position)
         self._position = position
-        return [(shard_key(shard), msgspec.structs.replace(item, span=span)) for shard, item in inputs]
+        told: list[Item] = []
+        for shard, item in inputs:
+            mark = msgspec.structs.replace(item.mark, idle=self._idle)
+            told.append((shard_key(shard), msgspec.structs.replace(item, span=span, mark=mark)))
+        return told
 
     def _silent(self) -> list[Item]:
         """Say once that nobody need wait for this partition, when it has been silent for long enough.

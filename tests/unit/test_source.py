@@ -270,3 +270,37 @@ def test_a_step_back_of_the_wall_clock_begins_the_dataflow_again() -> None:
     source.stop.begin_again()
     source.stop.request()
     assert not source.stop.renew(), "whoever asks to stop is obeyed"
+
+
+def test_who_sends_only_what_is_refused_holds_up_nobody() -> None:
+    """A message of junk now and then, in a partition that is quiet otherwise, kept every pane open for ever."""
+    clocks = Clocks()
+    reader = Junk([message(ANCHOR_MS), *[b"junk"] * 100])
+    part = source_of({"a": lambda _: reader}, idle_s=5.0, polling=clocks.polling()).build_part("", "a", None)
+    told = []
+    for _ in range(100):
+        told.append(marks(part.next_batch()))
+        clocks.move(0.25)
+    assert told[0] == {("a", False)}
+    resting = told.index({("a", True)})
+    assert 20 <= resting <= 50
+    assert {mark for each in told[resting:] for mark in each} == {("a", True)}, "junk does not wake it"
+    reader.lines.append(message(ANCHOR_MS + 1))
+    while reader.position < len(reader.lines):
+        last = part.next_batch()
+    assert marks(last) == {("a", False)}, "an event does"
+
+
+class Junk(Live):
+    """At its end after every message; a further one has come by the next but one read."""
+
+    @property
+    def lines(self) -> list[bytes]:
+        return self._lines
+
+    def read(self) -> Messages:
+        if not self.at_end and self.position:
+            self.at_end = True
+            return NOTHING
+        self.at_end = False
+        return super().read()
