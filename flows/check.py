@@ -15,7 +15,9 @@ def print_policy(policy: Policy, console: Console) -> None:
     facts.add_row("panes", f"{_span(policy.pane_ms)}, closed {_span(policy.disorder_ms)} after their end")
     facts.add_row("late", f"counted apart up to {_span(policy.late_horizon_ms)}, then dead letters")
     facts.add_row("slices", "; ".join(_grain(policy, grain) for grain in policy.grains))
-    facts.add_row("series", f"at most {policy.series_max} per model, {policy.versions_max} versions")
+    facts.add_row(
+        "series", f"at most {policy.series_max} per model, {policy.versions_max} versions; {policy.models_max} models"
+    )
     for window in policy.windows:
         every = "" if window.kind == "tumbling" else f", every {_span(window.every_ms)}"
         facts.add_row(f"{window.kind} window", f"{_span(window.size_ms)}{every}")

@@ -21,6 +21,7 @@ from operators.window.fence import in_order
 from operators.window.pane_rows import pane_rows
 from operators.window.panes import Ask, Closed, PaneItem, Panes, Saved, ShardInput, slots_of
 from operators.window.recall import Reached, RecalledWindows, Slot, Told
+from operators.window.shards import shard_name
 from operators.window.window_rows import QUANTILES, window_rows
 from operators.window.windows import Moved
 
@@ -57,7 +58,7 @@ def loads(saved: bytes | None, kind: type[T], policy: Policy) -> T | None:
 
 def shard_key(shard: int) -> str:
     """Return the key under which Bytewax routes a shard and keeps its state."""
-    return f"s{shard:02d}"
+    return shard_name(shard)
 
 
 class _PanesLogic(StatefulBatchLogic[ShardInput, PaneItem, bytes | None]):
@@ -68,6 +69,8 @@ class _PanesLogic(StatefulBatchLogic[ShardInput, PaneItem, bytes | None]):
 
     def on_batch(self, values: list[ShardInput]) -> tuple[list[PaneItem], bool]:
         out = [item for value in values for item in self._panes.push(value)]
+        for folded in (each for item in out if isinstance(item, Closed) for each in item.folded):
+            self._metrics.add("folded", folded.events, folded.kind)
         if out or self._panes.open:  # Most shards never have events: they need no metrics.
             shard = str(values[-1].shard)
             self._metrics.add("open_panes", len(self._panes.open), shard)

@@ -119,6 +119,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     grains: tuple[tuple[int, ...], ...]
     series_max: int
     versions_max: int
+    models_max: int
     error_types_max: int
     windows: tuple[Window, ...]
     measures: tuple[Measure, ...]

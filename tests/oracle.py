@@ -143,48 +143,72 @@ def _judge(log: Log, policy: dict[str, Any], started_ms: int, items: list[Item],
 
 
 def _limit_series(items: Sequence[Item], policy: dict[str, Any]) -> list[Item]:
-    """Send versions and series past the limits to `__other__`: judged pane by pane, the most frequent first."""
-    silent = SILENT_MS // _ms(policy["time"]["pane"])
+    """Send versions and series past the limits to `__other__`: judged pane by pane."""
+    pane_ms = _ms(policy["time"]["pane"])
     others = (OTHER,) * len(policy["slices"]["dimensions"])
     by_pane: dict[int, list[Item]] = defaultdict(list)
     for item in items:
         by_pane[item.closing].append(item)
-    versions: dict[str, dict[Any, int]] = defaultdict(dict)
-    series: dict[str, dict[Any, int]] = defaultdict(dict)
+    versions: dict[str, _Places] = defaultdict(lambda: _Places(policy["slices"].get("versions_max", 100), pane_ms))
+    series: dict[str, _Places] = defaultdict(lambda: _Places(policy["slices"].get("series_max", 2_000), pane_ms))
     out = []
     for pane, inside in sorted(by_pane.items()):
         for model in {item.model for item in inside}:
             own = [item for item in inside if item.model == model]
-            series[model].update(
-                ((v, *values), pane)
-                for v, values in {(i.version, i.values) for i in own}
-                if (v, *values) in series[model]
-            )
-            wanted = Counter((item.version,) for item in own)
-            _admit(versions[model], wanted, pane, policy["slices"].get("versions_max", 100), silent)
-            known = Counter((item.version, *item.values) for item in own if (item.version,) in versions[model])
-            _admit(series[model], known, pane, policy["slices"].get("series_max", 2_000), silent)
+            versions[model].take(Counter((item.version,) for item in own), pane)
+            known = versions[model].holders
+            for name in [name for name in series[model].holders if name[:1] not in known]:
+                series[model].holders.pop(name)
+                series[model].weights.pop(name, None)
+            series[model].take(Counter((i.version, *i.values) for i in own if (i.version,) in known), pane)
         for item in inside:
-            if (item.version,) not in versions[item.model]:
+            if (item.version,) not in versions[item.model].holders:
                 out.append(item._replace(version=OTHER, values=others))
-            elif (item.version, *item.values) not in series[item.model]:
+            elif (item.version, *item.values) not in series[item.model].holders:
                 out.append(item._replace(values=others))
             else:
                 out.append(item)
     return out
 
 
-def _admit(last: dict[Any, int], counts: Counter[Any], pane: int, room: int, silent: int) -> None:
-    for name in counts:
-        if name in last:
-            last[name] = pane
-    new = sorted((name for name in counts if name not in last), key=lambda name: (-counts[name], name))
-    if len(last) + len(new) > room:
-        for name in [name for name, seen in last.items() if pane - seen > silent]:
-            del last[name]
-    for name in new:
-        if len(last) < room:
-            last[name] = pane
+class _Places:
+    """Some places for names. `holders` are those with one, and the last pane of each.
+
+    `weights` are of all names: their events, halved at every ten minutes of the clock.
+    """
+
+    def __init__(self, room: int, pane_ms: int) -> None:
+        self.room, self.pane_ms = room, pane_ms
+        self.holders: dict[Any, int] = {}
+        self.weights: dict[Any, int] = {}
+        self.pane = 0
+
+    def take(self, counts: Counter[Any], pane: int) -> None:
+        ten_minutes = pane * self.pane_ms // 600_000 - self.pane * self.pane_ms // 600_000
+        self.weights = {name: weight >> ten_minutes for name, weight in self.weights.items()}
+        self.pane = pane
+        for name, count in counts.items():
+            self.weights[name] = self.weights.get(name, 0) + count
+            if name in self.holders:
+                self.holders[name] = pane
+        new = [name for name in counts if name not in self.holders]
+        if len(self.holders) + len(new) > self.room:
+            silent = SILENT_MS // self.pane_ms
+            for name in [name for name, seen in self.holders.items() if pane - seen > silent]:
+                del self.holders[name]
+                del self.weights[name]
+        for name in sorted(new, key=lambda name: (-self.weights[name], name)):
+            if len(self.holders) == self.room:
+                settled = [other for other in self.holders if other not in new]
+                least = min(settled, key=lambda other: (self.weights.get(other, 0), other), default=None)
+                if least is None or self.weights[name] <= 2 * self.weights.get(least, 0) + 10:
+                    continue
+                del self.holders[least]
+            self.holders[name] = pane
+        # Of those that wait only as many are known as there are places.
+        waiting = sorted(self.weights.keys() - self.holders.keys(), key=lambda name: (-self.weights[name], name))
+        for name in waiting[self.room :] if new else []:
+            del self.weights[name]
 
 
 def _escape(value: str) -> str:

@@ -29,9 +29,9 @@ from operators.pseudonyms import Pseudonyms
 from operators.window.commands import Coming, Obeyed, Sent
 from operators.window.panes import ShardInput
 from operators.window.partial import Partial
+from operators.window.shards import SHARDS
 from operators.window.watermark import END, NEVER, Mark
 
-SHARDS = 64  # For ever: which shard owns a model's state is part of what is recovered.
 KINDS: dict[Stream, object] = {"events": Event, "feedback": Feedback, "commands": AnyCommand}
 CHUNK = 4_000  # Messages decoded at once: with more, the decoded objects no longer fit the processor's caches.
 

@@ -56,6 +56,7 @@ class Crosses(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     crosses: list[list[str]] = []
     series_max: Positive = 2_000
     versions_max: Positive = 100
+    models_max: Positive = 1_000
     error_types_max: Positive = 100
 
 
@@ -119,6 +120,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         grains=_grains(file.slices),
         series_max=file.slices.series_max,
         versions_max=file.slices.versions_max,
+        models_max=file.slices.models_max,
         error_types_max=file.slices.error_types_max,
         windows=_windows(file, raw),
         measures=_measures(file.measures.names),
@@ -154,8 +156,12 @@ def _monitored(policy: Policy, file: _File, profiles: Profiles) -> Policy:
 
 def _shape(raw: dict[str, Any]) -> str:
     kept = {key: raw[key] for key in SHAPE if key in raw}
+    # How many models are told apart says whose counts are kept, as it always changes; not which.
+    slices = {key: value for key, value in raw["slices"].items() if key != "models_max"}
     # How long a silent partition is waited for says when panes close, not what is kept of them.
-    return _hash(kept | {"time": {key: value for key, value in raw["time"].items() if key != "idle"}})
+    return _hash(
+        kept | {"slices": slices} | {"time": {key: value for key, value in raw["time"].items() if key != "idle"}}
+    )
 
 
 def _hash(raw: object) -> str:

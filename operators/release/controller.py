@@ -13,22 +13,24 @@ from operators.release.alerts import Alerts, Key
 from operators.release.commands import obey
 from operators.release.discovery import discover, note_traffic
 from operators.release.model import At, Finding, Model
+from operators.release.overflow import tell_overflow
 from operators.release.speaker import Speaker
 from operators.release.telling import resolve_replaced, tell, tell_unheard
 from operators.verdict.verdicts import Verdict
 from operators.window.commands import Said
+from operators.window.folded import Folded
 
 
 def new_model(name: str) -> Model:
     return Model(speaker=Speaker(model=name), alerts=Alerts())
 
 
-def begin_pane(model: Model, at: At, said: Sequence[Said]) -> list[ControlEvent]:
-    """Take commands and traffic, before the pane is judged."""
+def begin_pane(model: Model, at: At, said: Sequence[Said], folded: Sequence[Folded] = ()) -> list[ControlEvent]:
+    """Take commands and traffic, and what of it was beyond a limit, before the pane is judged."""
     note_traffic(model, at)
     events = obey(model, at, said)
     discover(model, at)
-    return events
+    return events + tell_overflow(model, at, folded)
 
 
 def end_pane(model: Model, at: At, verdicts: Sequence[Verdict], findings: Sequence[Finding]) -> list[ControlEvent]:

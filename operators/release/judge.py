@@ -4,7 +4,7 @@ A function of the closed panes alone. Panes in which nothing came in are stepped
 could change with time, and left out otherwise, so it does not matter which of them were told.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -17,7 +17,9 @@ from operators.drift.monitors import State as MonitorsState
 from operators.events import ms_of
 from operators.policy import Policy
 from operators.release.controller import begin_pane, end_pane, new_model
+from operators.release.forgetting import surplus
 from operators.release.model import At, Finding, Model
+from operators.release.telling import resolve_forgotten
 from operators.rules import AnyRule
 from operators.verdict import canary_rule
 from operators.verdict.canary_rule import CanaryEvaluator
@@ -27,7 +29,9 @@ from operators.verdict.evaluators import evaluators_of
 from operators.verdict.verdicts import Evaluator, Verdict
 from operators.window.commands import Said
 from operators.window.fence import UNKNOWN
-from operators.window.partial import Ints, Partial
+from operators.window.folded import Folded
+from operators.window.panes import Closed
+from operators.window.partial import Ints
 from operators.window.sliding import WindowCounts
 from operators.window.slots import Reported
 from operators.window.watermark import NEVER
@@ -91,6 +95,8 @@ class Judge:
         self.slots_max = SLOTS_MIN
         if saved is not None:
             self._go_on(saved)
+        # The models in which a pane without anything of them may leave a trace; at first nobody knows which do.
+        self._awake = set(self.state.models)
 
     def push(self, moved: Moved) -> list[Judged]:
         """Take a closed pane, and the windows that ended with it or in the quiet panes before it."""
@@ -103,9 +109,9 @@ class Judge:
             out += self._pass(pane)
             out.append(self._step(self.state.roster.count(pane, None), (), ended))
         out += self._pass(closed.pane)
-        if closed.on_time is not None or closed.commands or windows or not self._quiet():
+        if closed.on_time is not None or closed.commands or closed.folded or windows or not self._quiet():
             counts = self.state.roster.count(closed.pane, closed.on_time)
-            out.append(self._step(counts, closed.commands, windows, closed.on_time, closed.end))
+            out.append(self._step(counts, closed.commands, windows, closed))
         if len(self.state.roster.names) > self.slots_max:
             self._renumber()
         return [judged for judged in out if not judged.empty]
@@ -145,7 +151,7 @@ class Judge:
 
     def _quiet(self) -> bool:
         state = self.state
-        models = state.models.values()
+        models = (state.models[name] for name in self._awake)
         return self.monitors.quiet and all(each.quiet for each in state.alone) and all(model.quiet for model in models)
 
     def _step(
@@ -153,39 +159,55 @@ class Judge:
         counts: PaneCounts,
         said: Sequence[Said],
         windows: Sequence[WindowCounts],
-        part: Partial | None = None,
-        end: bool = False,
+        closed: Closed | None = None,
     ) -> Judged:
         self.state.pane = counts.pane
         names = self.state.roster.names
         rows = _rows_of(counts, names)
         events: list[ControlEvent] = []
-        by_model = self._addressed(said, rows)
-        ats = {name: self._at(counts, rows.get(name, {})) for name in self.state.models}
-        for name, model in self.state.models.items():
-            events += begin_pane(model, ats[name], by_model.get(name, ()))
+        folded: dict[str, list[Folded]] = {}
+        for each_folded in closed.folded if closed is not None else ():
+            folded.setdefault(each_folded.model, []).append(each_folded)
+        by_model = self._addressed(said, {*rows, *folded})
+        awake = sorted((self._awake | rows.keys() | by_model.keys() | folded.keys()) & self.state.models.keys())
+        ats = {name: self._at(counts, rows.get(name, {})) for name in awake}
+        for name in awake:
+            events += begin_pane(self.state.models[name], ats[name], by_model.get(name, ()), folded.get(name, ()))
         verdicts: list[Verdict] = []
         for each in self.state.alone:
             verdicts += _ordered(each.step(counts, windows, names))
         found: dict[str, list[Finding]] = {}
-        live = self._releases()
+        live = self._releases(awake)
         for evaluator in self.state.releases:
             changes, results = evaluator.step(counts, names, live)
             verdicts += _ordered(changes)
             for release, result in results.items():
                 found.setdefault(release.model, []).append(_finding(evaluator, release, result))
         arms = {(release.model, release.candidate): release.baseline for release in live}
+        part, end = (None, False) if closed is None else (closed.on_time, closed.end)
         drift = self.monitors.step(counts.pane, part, arms, end)
         for listening in self.state.listening:
             verdicts += _ordered(listening.step(counts.pane, drift.heard))
         told: dict[str, list[Verdict]] = {}
         for verdict in verdicts:
             told.setdefault(verdict.series.model, []).append(verdict)
-        for name, model in self.state.models.items():
-            events += end_pane(model, ats[name], told.get(name, ()), found.get(name, ()))
+        awake = sorted({*awake, *told} & self.state.models.keys())
+        for name in awake:
+            at = ats.get(name) or self._at(counts, {})
+            events += end_pane(self.state.models[name], at, told.get(name, ()), found.get(name, ()))
+        self._awake = {name for name in awake if not self.state.models[name].rests}
+        events += self._forget(counts, rows)
         return Judged(verdicts=verdicts, events=events, drift=drift)
 
-    def _addressed(self, said: Sequence[Said], rows: Mapping[str, object]) -> dict[str, list[Said]]:
+    def _forget(self, counts: PaneCounts, but: Collection[str]) -> list[ControlEvent]:
+        """Forget models that nobody needs, where there are too many."""
+        events: list[ControlEvent] = []
+        for name in surplus(self.state.models, self.policy.models_max, but):
+            self._awake.discard(name)
+            events += resolve_forgotten(self.state.models.pop(name), self._at(counts, {}))
+        return events
+
+    def _addressed(self, said: Sequence[Said], rows: Collection[str]) -> dict[str, list[Said]]:
         """Say to each model what is meant for it; a model is there from its first request or command on."""
         by_model: dict[str, list[Said]] = {}
         now = (self.state.pane + 1) * self.policy.pane_ms
@@ -200,7 +222,7 @@ class Judge:
                 by_model.setdefault(each.model or "", []).append(each)
         new = {*rows, *by_model} - self.state.models.keys()
         if len(self.state.models) >= MODELS_MAX:  # Commands may name what never was.
-            new &= rows.keys()
+            new &= set(rows)
             by_model = {name: each for name, each in by_model.items() if name in new | self.state.models.keys()}
         for name in new:
             model = self.state.models[name] = new_model(name)
@@ -221,11 +243,11 @@ class Judge:
 
         return At(policy=self.policy, pane=counts.pane, requests=requests, slis=slis)
 
-    def _releases(self) -> list[canary_rule.Release]:
+    def _releases(self, awake: Sequence[str]) -> list[canary_rule.Release]:
         return [
             canary_rule.Release(name, trial.candidate, trial.baseline, trial.since)
-            for name, model in self.state.models.items()
-            for trial in model.trials.values()
+            for name in awake  # Every model with a release is.
+            for trial in self.state.models[name].trials.values()
             if trial.judged
         ]
 

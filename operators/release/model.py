@@ -13,6 +13,7 @@ from operators.release.speaker import Speaker
 from operators.release.trial import Trial
 from operators.rules import Canary
 from operators.verdict.verdicts import Verdict
+from operators.window.folded import Kind
 from operators.window.partial import Ints
 
 
@@ -45,11 +46,19 @@ class At(msgspec.Struct, frozen=True, kw_only=True):
         return (self.pane + 1) * self.policy.pane_ms
 
 
+class Overflow(msgspec.Struct, frozen=True, kw_only=True):
+    """What was beyond a limit: the `last` pane with any, the most names in one, and the events of all panes."""
+
+    last: int
+    most: int = 0
+    events: int = 0
+
+
 class Model(msgspec.Struct, kw_only=True):
     """One model. `bad` are the verdicts that stand, by rule and version, then slice.
 
     `cooled` ends a cool-down, Unix ms. `began` is the pane of the first request; once `settled`, versions that are new
-    are candidates.
+    are candidates. `overflow` is what is beyond a limit by now.
     """
 
     speaker: Speaker
@@ -61,6 +70,7 @@ class Model(msgspec.Struct, kw_only=True):
     began: int | None = None
     settled: bool = False
     cooled: int = 0
+    overflow: dict[Kind, Overflow] = {}
 
     @property
     def phase(self) -> Phase:
@@ -70,7 +80,19 @@ class Model(msgspec.Struct, kw_only=True):
     @property
     def quiet(self) -> bool:
         """Whether time may pass without a trace while nothing comes in."""
-        return not any(trial.phase in ("rolled_back", "verifying") for trial in self.trials.values())
+        withdrawn = any(trial.phase in ("rolled_back", "verifying") for trial in self.trials.values())
+        return not (withdrawn or self.overflow)
+
+    @property
+    def rests(self) -> bool:
+        """Whether a pane without anything of this model leaves no trace in it, whatever came in for others.
+
+        Then it has no release and no pin, is not about to settle, and no alert waits for the end of a silence.
+        """
+        settling = self.began is not None and not self.settled
+        waiting = any(firing.silenced for firing in self.alerts.firing.values())
+        held = self.trials or self.overridden or self.overflow or self.speaker.pin is not None
+        return not (settling or waiting or held)
 
     @property
     def barred(self) -> tuple[str, ...]:

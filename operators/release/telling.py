@@ -42,6 +42,13 @@ def resolve_replaced(model: Model, at: At, said: Sequence[ControlEvent]) -> list
     return events
 
 
+def resolve_forgotten(model: Model, at: At) -> list[ControlEvent]:
+    """Resolve what fires of a model that is forgotten."""
+    firing = {key: list(each.slices.values()) for key, each in model.alerts.firing.items()}
+    model.alerts.firing.clear()
+    return [_resolve(model, at, key, slices, "served long ago, and forgotten") for key, slices in firing.items()]
+
+
 def _fire(model: Model, at: At, key: Key) -> ControlEvent:
     rule = next(rule for rule in at.policy.rules if rule.name == key[0])
     firing = model.alerts.firing[key]

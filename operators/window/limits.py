@@ -1,108 +1,116 @@
-"""The limits on what is kept per model: versions, series and error types; what is past them is `__other__`.
+"""The limits on what is kept: models of a shard, versions, series and error types of a model; the rest is `__other__`.
 
-Decided when a pane closes, from whole panes, by count and then by name, so that the choice depends on the
-logs alone. What was let in stays until it has been silent for `SILENT_MS`, so that a series keeps its rows.
+Decided when a pane closes, from whole panes, so that the choice depends on the logs alone; who keeps a place, and who
+gets one: `operators/window/admitted.py`. What is past the limits is counted all the same, and told of.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
 
+from operators.control import Override, Release
 from operators.policy import Policy
-from operators.window.partial import OTHER, Ints, Partial, Series, sum_by_key, used_series
+from operators.window.admitted import Admitted, At, Name
+from operators.window.commands import Said
+from operators.window.folded import Folded, Kind, rest_of
+from operators.window.partial import OTHER, Ints, Partial, Series, sum_by_key
+from operators.window.shards import models_room
 
-Name = tuple[object, ...]  # A series, or (version,).
-AnyName = TypeVar("AnyName", bound=Name)
-
-SILENT_MS = 24 * 3_600_000  # A series without events for this long makes room for another.
-
-
-class Admitted(msgspec.Struct, kw_only=True):
-    """The names of one kind let in under each model: `last[model][name]` is the last pane that had it."""
-
-    last: dict[str, dict[Name, int]] = {}
-
-    def touch(self, model: str, names: Collection[AnyName], pane: int) -> list[AnyName]:
-        """Note that these names had events in `pane`; return those that are not let in."""
-        last = self.last.setdefault(model, {})
-        unknown = [name for name in names if name not in last]
-        last.update((name, pane) for name in names if name in last)
-        return unknown
-
-    def admit(self, model: str, counts: Mapping[Name, int], pane: int, room: int, silent: int) -> None:
-        """Let in new names of `pane`, the most frequent first, while there are fewer than `room`.
-
-        A name without events for more than `silent` panes makes room.
-        """
-        last = self.last[model]
-        if len(last) + len(counts) > room:
-            for name in [name for name, seen in last.items() if pane - seen > silent]:
-                del last[name]
-        for name in sorted(counts, key=lambda name: (-counts[name], name))[: max(room - len(last), 0)]:
-            last[name] = pane
+SHARD = ""  # The owner of models.
+DECLARED_MIN = 2  # A candidate and its baseline.
 
 
 class Limits(msgspec.Struct, kw_only=True):
-    """Who is let in, per model."""
+    """Who has a place. `declared` are by model the versions that commands named, the newest last, and so are models."""
 
     versions: Admitted = msgspec.field(default_factory=Admitted)
     series: Admitted = msgspec.field(default_factory=Admitted)
+    models: Admitted = msgspec.field(default_factory=Admitted)
+    declared: dict[str, list[str]] = {}
 
-    def rename(self, parts: Sequence[Partial], pane: int, policy: Policy) -> dict[Series, Series]:
-        """Return where the series of a closing pane that are past a limit are counted instead."""
-        by_model: dict[str, list[Series]] = {}
-        for name in dict.fromkeys(name for part in parts for name in used_series(part)):
-            by_model.setdefault(name.model, []).append(name)
-        renamed: dict[Series, Series] = {}
-        for model, names in by_model.items():
-            new_versions = self.versions.touch(model, {(name.version,) for name in names}, pane)
-            new_series = self.series.touch(model, names, pane)
-            # A version that was pushed out comes back with series that are known still.
-            if new_versions or new_series:
-                counts = _counts(parts, model)
-                self._admit(model, counts, (new_versions, new_series), pane, policy)
-                renamed |= {name: self._home(name) for name in names}
-        return {name: home for name, home in renamed.items() if name != home}
+    def declare(self, said: Iterable[Said], policy: Policy) -> None:
+        """Note the versions that releases and overrides name: they have a place, up to half of all that there are."""
+        for each in said:
+            if isinstance(each, Release):
+                self._declare(each.model, (each.candidate, each.baseline), policy)
+            elif isinstance(each, Override) and not each.revoked:
+                self._declare(each.model, (each.version,), policy)
 
-    def _admit(
-        self,
-        model: str,
-        counts: Mapping[Series, int],
-        new: tuple[Sequence[Name], Sequence[Name]],
-        pane: int,
-        policy: Policy,
-    ) -> None:
-        silent = SILENT_MS // policy.pane_ms
+    def _declare(self, model: str, versions: Sequence[str], policy: Policy) -> None:
+        known = [name for name in self.declared.pop(model, []) if name not in versions]
+        self.declared[model] = [*known, *versions][-max(DECLARED_MIN, policy.versions_max // 2) :]
+        if len(self.declared) > max(1, models_room(policy.models_max) // 2):
+            del self.declared[next(iter(self.declared))]
+
+    def fold(self, whole: Partial, shard: int, pane: int, policy: Policy) -> tuple[dict[Series, Series], list[Folded]]:
+        """Return where the series of a closing pane that are past a limit are counted instead, and what that comes to.
+
+        `whole` has all that came in under the pane.
+        """
+        by_model: dict[str, dict[Series, int]] = {}
+        for name, count in _counts(whole).items():
+            by_model.setdefault(name.model, {})[name] = count
+        self._admit_models({(model,): sum(counts.values()) for model, counts in by_model.items()}, pane, policy)
+        homes: dict[Series, Series] = {}
+        folded: list[Folded] = []
+        past = {model: counts for model, counts in by_model.items() if not self.models.has(SHARD, (model,))}
+        if past:
+            rest, others = rest_of(shard)
+            events = sum(sum(counts.values()) for counts in past.values())
+            folded.append(Folded(kind="models", model=rest, names=len(past), events=events))
+            home = (OTHER, others)
+            homes |= {name: Series(*home, (OTHER,) * len(name.values)) for counts in past.values() for name in counts}
+        for model in sorted(by_model.keys() - past.keys()):
+            counts = by_model[model]
+            self._admit(model, counts, pane, policy)
+            moved = {name: new for name in counts if (new := self._home(name)) != name}
+            homes |= moved
+            folded += _folded(model, counts, moved)
+        return homes, folded
+
+    def _admit_models(self, counts: dict[Name, int], pane: int, policy: Policy) -> None:
+        at = At(pane=pane, pane_ms=policy.pane_ms, places=models_room(policy.models_max))
+        for (model,) in self.models.admit(SHARD, counts, at, {(name,) for name in self.declared}):
+            self.versions.forget(str(model))
+            self.series.forget(str(model))
+
+    def _admit(self, model: str, counts: dict[Series, int], pane: int, policy: Policy) -> None:
+        at = At(pane=pane, pane_ms=policy.pane_ms, places=policy.versions_max)
         by_version: Counter[Name] = Counter()
         for name, count in counts.items():
             by_version[(name.version,)] += count
-        new_versions = {name: by_version[name] for name in new[0]}
-        self.versions.admit(model, new_versions, pane, policy.versions_max, silent)
+        declared = {(version,) for version in self.declared.get(model, ())}
+        gone = self.versions.admit(model, by_version, at, declared)
+        if gone:
+            series = self.series.last.get(model, {})
+            self.series.remove(model, [name for name in series if (name[1],) in gone])
         versions = self.versions.last[model]
-        wanted = set(new[1])
-        new_series: dict[Name, int] = {
-            name: n for name, n in counts.items() if name in wanted and (name.version,) in versions
-        }
-        self.series.admit(model, new_series, pane, policy.series_max, silent)
+        told_apart: dict[Name, int] = {name: count for name, count in counts.items() if (name.version,) in versions}
+        self.series.admit(model, told_apart, msgspec.structs.replace(at, places=policy.series_max))
 
     def _home(self, name: Series) -> Series:
         others = (OTHER,) * len(name.values)
-        if (name.version,) not in self.versions.last[name.model]:
+        if not self.versions.has(name.model, (name.version,)):
             return Series(name.model, OTHER, others)
-        return name if name in self.series.last[name.model] else Series(name.model, name.version, others)
+        return name if self.series.has(name.model, name) else Series(name.model, name.version, others)
 
 
-def _counts(parts: Iterable[Partial], model: str) -> Counter[Series]:
-    counts: Counter[Series] = Counter()
-    for part in parts:
-        totals = np.bincount(part.which, weights=part.events, minlength=len(part.series))
-        for name, total in zip(part.series, totals.tolist(), strict=True):
-            if total and name.model == model:
-                counts[name] += int(total)
-    return counts
+def _folded(model: str, counts: dict[Series, int], moved: dict[Series, Series]) -> Iterable[Folded]:
+    """Say how many versions of a model are counted as one, and how many series of versions that are told apart."""
+    kinds: tuple[Kind, ...] = ("versions", "series")
+    for kind in kinds:
+        names = [name for name, home in moved.items() if (home.version == OTHER) == (kind == "versions")]
+        if names:
+            distinct = {name.version for name in names} if kind == "versions" else set(names)
+            yield Folded(kind=kind, model=model, names=len(distinct), events=sum(counts[name] for name in names))
+
+
+def _counts(part: Partial) -> dict[Series, int]:
+    """Return the events of each series that has any."""
+    totals = np.bincount(part.which, weights=part.events, minlength=len(part.series)).tolist()
+    return {name: int(total) for name, total in zip(part.series, totals, strict=True) if total}
 
 
 def limit_error_types(part: Partial, error_types_max: int) -> Partial:

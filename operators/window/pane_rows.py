@@ -34,7 +34,7 @@ DECIMAL_DIGITS = 9  # measure_pane.sum has so many digits after the point.
 def pane_rows(closed: Closed, policy: Policy) -> list[Rows]:
     """Return the rows of what came in under one pane, on time and late."""
     rows = []
-    for part in (closed.on_time, closed.late):
+    for part in (closed.on_time, closed.rest, closed.late):
         if part is not None:
             keys = _Keys(part, closed.pane, policy)
             rows += [_sli_rows(part, keys, policy), _outcome_rows(part, keys), _measure_rows(part, keys, policy)]

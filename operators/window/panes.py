@@ -13,9 +13,10 @@ import numpy as np
 from operators.policy import Policy
 from operators.window.commands import Coming, Obeyed, Said, Waiting
 from operators.window.fence import UNKNOWN, Seen, Span
+from operators.window.folded import Folded
 from operators.window.limits import Limits, limit_error_types
 from operators.window.packing import pack, unpack
-from operators.window.partial import Partial, merge, take
+from operators.window.partial import OTHER, Partial, merge, take
 from operators.window.watermark import NEVER, Mark, Watermark
 
 PARTS_MAX = 16  # Partials an open pane may collect before they are merged into one.
@@ -39,6 +40,8 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     """Pane number `pane` and all before it are closed; `end` says that no other follows.
 
     `on_time` and `late` are what came in under this pane, None where nothing did; `commands` take effect with it.
+    `rest` is what came in on time of models past the limit: counted in rows, and judged by nobody. `folded` says what
+    else is past a limit.
     """
 
     pane: int
@@ -47,6 +50,8 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     end: bool = False
     order: int = 0  # Counts what a shard closed: panes may arrive out of order at the windows.
     commands: tuple[Said, ...] = ()
+    rest: Partial | None = None
+    folded: tuple[Folded, ...] = ()
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +96,7 @@ class Panes:
     def __init__(self, policy: Policy, saved: Saved | None = None) -> None:
         self.policy = policy
         self.watermark: Watermark | None = None
+        self.shard = 0
         self.open: dict[int, list[Partial]] = {}
         self.limits = Limits()
         self.closed = NEVER  # Number of the last pane that closed.
@@ -134,6 +140,7 @@ class Panes:
             self.seen.take(item.mark.partition, item.span)
         if self.watermark is None:
             self.watermark = Watermark(disorder_ms=self.policy.disorder_ms)
+        self.shard = item.shard
         self.watermark.update(item.mark, item.partitions)
         for closing, partial in item.partials:
             pane, partial = self._placed(closing, partial)  # noqa: PLW2901
@@ -184,20 +191,29 @@ class Panes:
 
     def _close_one(self, pane: int) -> Closed:
         commands = self.commands.take(pane, self.policy.pane_ms, self.policy.late_horizon_ms)
+        self.limits.declare(commands, self.policy)
         if pane not in self.open:
             return self._ordered(Closed(pane=pane, commands=commands))
-        parts = self.open.pop(pane)
-        whole = merge(parts, self.limits.rename(parts, pane, self.policy))
-        whole = limit_error_types(whole, self.policy.error_types_max)
-        on_time = int(np.searchsorted(whole.late, 1))
+        whole = merge(self.open.pop(pane))
+        homes, folded = self.limits.fold(whole, self.shard, pane, self.policy)
+        whole = limit_error_types(merge([whole], homes) if homes else whole, self.policy.error_types_max)
+        late = int(np.searchsorted(whole.late, 1))
+        rest = _rest(whole, late)
         return self._ordered(
             Closed(
                 pane=pane,
-                on_time=take(whole, 0, on_time) if on_time else None,
-                late=take(whole, on_time, whole.rows) if on_time < whole.rows else None,
+                on_time=take(whole, 0, rest) if rest else None,
+                late=take(whole, late, whole.rows) if late < whole.rows else None,
                 commands=commands,
+                rest=take(whole, rest, late) if rest < late else None,
+                folded=tuple(folded),
             )
         )
+
+
+def _rest(whole: Partial, late: int) -> int:
+    """Return the first row of models past the limit among those before row `late`: it is the last of them, if any."""
+    return late - 1 if late and whole.series[whole.which[late - 1]].model == OTHER else late
 
 
 def slots_of(policy: Policy) -> int:

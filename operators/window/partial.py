@@ -244,7 +244,18 @@ def _unite(
             name = table[old]
             new[old] = index.setdefault(rename.get(name, name), len(index))
         united.append(new[used])
-    return list(index), np.concatenate(united)
+    which = np.concatenate(united)
+    if any(name.model == OTHER for name in index):
+        return _rest_last(list(index), which)
+    return list(index), which
+
+
+def _rest_last(series: Sequence[Series], which: Ints) -> tuple[list[Series], Ints]:
+    """Number what is counted of models past the limit after all others."""
+    order = sorted(range(len(series)), key=lambda index: series[index].model == OTHER)
+    new = np.empty(len(series), np.int64)
+    new[order] = np.arange(len(series))
+    return [series[index] for index in order], new[which]
 
 
 def _merge_outcomes(parts: Sequence[Partial], row_of: Ints) -> tuple[list[str], Ints]:

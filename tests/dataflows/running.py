@@ -156,7 +156,7 @@ def run_pure(policy: Policy, logs: Sequence[Log], started_ms: int, random: Rando
     names = tuple(log.name for log in logs)
     partitions = {log.name: Partition(log.name, _stream(log), names, policy) for log in logs}
     at = dict.fromkeys(names, 0)
-    shards = _Shards(policy)
+    shards = Shards(policy)
     out: list[Rows] = []
     left = {log.name: log for log in logs}
     while left:
@@ -177,23 +177,39 @@ def run_pure(policy: Policy, logs: Sequence[Log], started_ms: int, random: Rando
     return tables_of(out)
 
 
-class _Shards:
+def run_shards(policy: Policy, logs: Sequence[Log], started_ms: int, size: int) -> "Shards":
+    """Run the engine-free parts over logs, one after the other, and return what they keep."""
+    names = tuple(log.name for log in logs)
+    shards = Shards(policy)
+    for log in logs:
+        partition = Partition(log.name, _stream(log), names, policy)
+        for first in range(0, len(log.messages), size):
+            shards.push(partition.take(messages_of(log, first, first + size, started_ms)).inputs)
+        shards.push(partition.end())
+    return shards
+
+
+class Shards:
+    """The engine-free parts of all shards, and the control events that they said."""
+
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._panes: dict[str, Panes] = defaultdict(lambda: Panes(policy))
+        self.events: list[ControlEvent] = []
+        self.panes: dict[str, Panes] = defaultdict(lambda: Panes(policy))
         self._windows: dict[str, Windows] = defaultdict(lambda: Windows(policy, tuple(QUANTILES.values())))
-        self._judges: dict[str, Judge] = defaultdict(lambda: Judge(policy))
+        self.judges: dict[str, Judge] = defaultdict(lambda: Judge(policy))
 
     def push(self, inputs: Iterable[tuple[int, ShardInput]]) -> list[Rows]:
         out: list[Rows] = []
         for shard, item in inputs:
-            for closed in self._panes[shard_key(shard)].push(item):
+            for closed in self.panes[shard_key(shard)].push(item):
                 assert isinstance(closed, Closed)
                 out += pane_rows(closed, self._policy)
                 windows = tuple(self._windows[shard_key(shard)].push(closed))
                 for counts in windows:
                     out += window_rows(counts, self._policy)
-                for judged in self._judges[shard_key(shard)].push(Moved(closed=closed, windows=windows)):
+                for judged in self.judges[shard_key(shard)].push(Moved(closed=closed, windows=windows)):
+                    self.events += judged.events
                     out += judged_rows(judged, self._policy)
         return out
 

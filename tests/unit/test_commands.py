@@ -7,10 +7,11 @@ import pytest
 
 from operators.control import Refusal, Release
 from operators.ingest.commands import Credentials
-from operators.ingest.partition import SHARDS, Partition, shard_of
+from operators.ingest.partition import Partition, shard_of
 from operators.policies.toml import parse
 from operators.signing import sign
 from operators.window.panes import Closed, Panes
+from operators.window.shards import SHARDS
 from operators.window.watermark import NEVER
 from tests.dataflows.making import POLICY, START_MS, received
 

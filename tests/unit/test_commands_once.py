@@ -11,11 +11,12 @@ import pytest
 from operators.connectors.kafka import check_one
 from operators.connectors.kafka_errors import KafkaFailure
 from operators.control import Refusal, Silence
-from operators.ingest.partition import SHARDS, Partition, shard_of
+from operators.ingest.partition import Partition, shard_of
 from operators.policies.toml import parse
 from operators.window import commands
 from operators.window.commands import Obeyed, Said
 from operators.window.panes import Closed, Panes
+from operators.window.shards import SHARDS
 from tests.dataflows.making import POLICY, START_MS, received
 
 HOUR, DAY = 3_600_000, 86_400_000

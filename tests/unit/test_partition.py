@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from operators.ingest.partition import SHARDS, Partition, TooManyRejects, shard_of
+from operators.ingest.partition import Partition, TooManyRejects, shard_of
 from operators.policies.toml import parse
 from operators.window.partial import MAX, N
+from operators.window.shards import SHARDS
 from tests.dataflows.making import POLICY, START_MS, received
 
 

@@ -1,0 +1,31 @@
+"""Which models need not be remembered: whoever may send events may name as many as they like."""
+
+from collections.abc import Collection, Mapping
+
+from operators.release.model import Model
+from operators.window.shards import models_room
+
+TIMES = 4  # So many models are remembered for each that is told apart: models come and go.
+REMEMBERED_MIN = 64
+
+
+def surplus(models: Mapping[str, Model], models_max: int, but: Collection[str]) -> list[str]:
+    """Return the models of a shard to forget, those served longest ago first.
+
+    One that is pinned, overridden, declared, or had a version withdrawn is never forgotten. Of the others nothing is
+    lost but what they served: their revisions go on from the time, as those of a model that is new.
+    """
+    most = max(REMEMBERED_MIN, TIMES * models_room(models_max))
+    if len(models) <= most:
+        return []
+    idle = [(_last(model), name) for name, model in models.items() if name not in but and _forgettable(model)]
+    return [name for _, name in sorted(idle)[: len(models) - most]]
+
+
+def _last(model: Model) -> int:
+    return max((served.last for served in model.served.values()), default=-1)
+
+
+def _forgettable(model: Model) -> bool:
+    declared = any(trial.release is not None or trial.withdrawn for trial in model.trials.values())
+    return not (declared or model.overridden or model.overflow or model.speaker.pin is not None)

@@ -1,0 +1,21 @@
+"""How models are spread over shards."""
+
+SHARDS = 64  # For ever: which shard owns a model's state is part of what is recovered.
+
+
+def shard_name(shard: int) -> str:
+    """Return the name of a shard, under which its state is kept and its rest is counted."""
+    return f"s{shard:02d}"
+
+
+def models_room(models_max: int) -> int:
+    """Return how many models each shard tells apart, so that `models_max` of any names find room together.
+
+    Models fall on shards like balls into urns: with m on average, one of 64 shards gets more than m + 5 sqrt(m) + 1
+    in less than one of 1,000 sets of names. All shards together may so tell apart more than `models_max`.
+
+    >>> [(models_max, models_room(models_max), SHARDS * models_room(models_max)) for models_max in (1, 100, 1_000)]
+    [(1, 2, 128), (100, 9, 576), (1000, 37, 2368)]
+    """
+    mean = models_max / SHARDS
+    return int(mean + 5 * mean**0.5) + 2
