@@ -57,6 +57,7 @@ def _revoke(model: Model, at: At, command: Override) -> list[ControlEvent]:
             phase=trial.phase,
             release=trial.release,
             split=split_of(trial.release),
+            unseen=trial.unseen,
         )
         model.trials[command.version] = trial
         model.move(trial, "revoked")

@@ -1,7 +1,8 @@
 """One model, pane by pane: traffic and commands in, then verdicts, then what is to be said.
 
 The parts: `commands.py` obeys, `discovery.py` finds releases, `acting.py` does what rules ask for (`withdrawing.py`,
-`promoting.py`), `aftermath.py` sees whether it helped, `telling.py` tells people. `phases.py` has every transition.
+`promoting.py`), `aftermath.py` sees whether it helped, `returning.py` whether what was withdrawn stays away,
+`telling.py` tells people. `phases.py` has every transition.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,10 @@ from operators.release.commands import obey
 from operators.release.discovery import discover, note_traffic
 from operators.release.model import At, Finding, Model
 from operators.release.overflow import tell_overflow
+from operators.release.returning import watch
 from operators.release.speaker import Speaker
 from operators.release.telling import resolve_replaced, tell, tell_unheard
+from operators.release.unseen import await_unseen
 from operators.verdict.verdicts import Verdict
 from operators.window.commands import Said
 from operators.window.folded import Folded
@@ -28,7 +31,7 @@ def new_model(name: str) -> Model:
 def begin_pane(model: Model, at: At, said: Sequence[Said], folded: Sequence[Folded] = ()) -> list[ControlEvent]:
     """Take commands and traffic, and what of it was beyond a limit, before the pane is judged."""
     note_traffic(model, at)
-    events = obey(model, at, said)
+    events = [*obey(model, at, said), *await_unseen(model, at, said)]
     discover(model, at)
     return events + tell_overflow(model, at, folded)
 
@@ -46,6 +49,7 @@ def end_pane(model: Model, at: At, verdicts: Sequence[Verdict], findings: Sequen
         if key not in told:
             events += tell(model, at, key, some)
     events += follow_up(model, at)
+    events += watch(model, at)
     events += resolve_replaced(model, at, events)
     return events + tell_unheard(model, at)
 

@@ -4,6 +4,7 @@ from operators.control import ControlEvent, Release
 from operators.release.history import BUCKETS, Served, bucket_of, busiest
 from operators.release.model import At, Model
 from operators.release.phases import step
+from operators.release.pins import VERSIONS_MAX
 from operators.release.trial import Trial
 from operators.rules import Canary
 from operators.verdict.traffic_split import TrafficSplit
@@ -33,9 +34,14 @@ def _forget(model: Model, at: At) -> None:
     for version in [name for name, each in model.served.items() if at.pane - each.last > known_panes]:
         del model.served[version]
     for trial in list(model.trials.values()):
-        # A release that was declared is waited for as long.
-        if trial.candidate not in model.served and at.pane - trial.since > known_panes:
+        # A release that was declared is waited for as long, and told of (`unseen.py`); the withdrawn stay so.
+        kept = trial.candidate in model.served or trial.unseen or trial.withdrawn
+        if not kept and at.pane - trial.since > known_panes:
             del model.trials[trial.candidate]
+    withdrawn = sorted((trial.detected or 0, name) for name, trial in model.trials.items() if trial.withdrawn)
+    for _, name in withdrawn[:-VERSIONS_MAX]:
+        del model.trials[name]
+        model.served.pop(name, None)  # If it serves again it is new, and judged.
 
 
 def discover(model: Model, at: At) -> None:
@@ -52,18 +58,22 @@ def discover(model: Model, at: At) -> None:
             return
         model.settled = True
         old = {name: served for name, served in model.served.items() if served.first - model.began <= settle_panes}
-        new = model.served.keys() - {busiest(old, frozenset(), 0)}
+        first = busiest(old, frozenset(), 0)
+        # What a release names as the baseline of the busiest is none of its candidates.
+        new = model.served.keys() - {
+            first,
+            *(each.baseline for each in model.trials.values() if each.candidate == first),
+        }
     else:
         new = {name for name, served in model.served.items() if served.first == at.pane}
-    declared = {trial.baseline for trial in model.trials.values()}
-    new -= {OTHER, *declared, *model.trials}
+    new -= {OTHER, *model.trials}
     for version in sorted(new):
-        baseline = _baseline(model, at, frozenset(new))
+        baseline = usual_baseline(model, at, frozenset(new))
         if baseline is not None:
             begin(model, at, Trial(candidate=version, baseline=baseline, since=at.pane))
 
 
-def _baseline(model: Model, at: At, new: frozenset[str]) -> str | None:
+def usual_baseline(model: Model, at: At, new: frozenset[str]) -> str | None:
     """The version with the most traffic before these; another candidate only if nothing else served lately."""
     lately = bucket_of(at.pane, at.policy.pane_ms) - BUCKETS + 1
     never = new | {OTHER} | {name for name, trial in model.trials.items() if trial.withdrawn}
@@ -100,7 +110,10 @@ def declare(model: Model, at: At, release: Release) -> list[ControlEvent]:
     What keeps traffic from the candidate ends, and gateways are told: a pin on another version, having been withdrawn,
     or throttled.
     """
-    known = model.trials.get(release.candidate)
+    known, old = model.trials.get(release.candidate), model.trials.get(release.baseline)
+    if old is not None and old.withdrawn:
+        why = f"the release of {release.candidate} is refused: its baseline {release.baseline} was withdrawn"
+        return [model.say("alert", at, release.candidate, "commands:withdrawn_baseline", "ticket", None, reason=why)]
     if known is not None and known.release is None and known.baseline == release.baseline and not known.withdrawn:
         known.release, known.split = release, split_of(release)
         return []
@@ -111,6 +124,7 @@ def declare(model: Model, at: At, release: Release) -> list[ControlEvent]:
         since=at.pane,
         release=release,
         split=split_of(release),
+        unseen=tuple(name for name in (release.candidate, release.baseline) if name not in model.served),
     )
     begin(model, at, trial)
     reasons = [f"{release.candidate} may serve again"] if barred else []
@@ -124,7 +138,8 @@ def declare(model: Model, at: At, release: Release) -> list[ControlEvent]:
 
 def lift(model: Model, what: str) -> str:
     """Let traffic go to all versions but the withdrawn; return what is said of it."""
-    pin, model.speaker.pin = model.speaker.pin, None
+    pin = model.speaker.pin
+    model.unpin()
     rest = f"; withdrawn all the same: {', '.join(model.barred)}" if model.barred else ""
     return f"{what} lifts the pin on {pin}{rest}"
 

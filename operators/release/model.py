@@ -99,6 +99,13 @@ class Model(msgspec.Struct, kw_only=True):
         """The versions that were withdrawn, and that nobody has let serve again since."""
         return tuple(sorted(name for name, trial in self.trials.items() if trial.withdrawn))
 
+    def unpin(self) -> None:
+        """Let traffic go to all versions but the withdrawn; look for those of them that were not gone yet."""
+        self.speaker.pin = None
+        for trial in self.trials.values():
+            if trial.withdrawn and trial.applied is None:
+                trial.loose, trial.excess = True, None
+
     def say(
         self,
         kind: ControlType,

@@ -17,6 +17,8 @@ Signal = Literal[
     "applied",  # the candidate's share of traffic has fallen to nearly nothing
     "well",  # the pinned version serves well again
     "overdue",  # it does not by the deadline
+    "returned",  # a withdrawn version serves, and traffic is pinned away from it
+    "barred",  # it serves, and a pin would stop others that may
     "overridden",  # somebody lets the candidate run
     "revoked",  # and no longer
 ]
@@ -34,16 +36,24 @@ TRANSITIONS: dict[tuple[Phase, Signal], tuple[Phase, ControlType | None]] = {
     ("rolled_back", "released"): ("rolling_out", None),
     ("rolled_back", "applied"): ("verifying", "rollback_applied"),
     ("rolled_back", "overdue"): ("ineffective", "rollback_ineffective"),
+    ("rolled_back", "returned"): ("rolled_back", "rollback"),
+    ("rolled_back", "barred"): ("rolled_back", "kill"),
     ("rolled_back", "overridden"): ("overridden", "alert"),
     ("verifying", "released"): ("rolling_out", None),
     ("verifying", "well"): ("recovered", "recovered"),
     ("verifying", "overdue"): ("ineffective", "rollback_ineffective"),
+    ("verifying", "returned"): ("rolled_back", "rollback"),
+    ("verifying", "barred"): ("rolled_back", "kill"),
     ("verifying", "overridden"): ("overridden", "alert"),
     ("recovered", "released"): ("rolling_out", None),
+    ("recovered", "returned"): ("rolled_back", "rollback"),
+    ("recovered", "barred"): ("rolled_back", "kill"),
     ("recovered", "overridden"): ("overridden", "alert"),
     ("ineffective", "released"): ("rolling_out", None),
     ("ineffective", "applied"): ("ineffective", "rollback_applied"),
     ("ineffective", "well"): ("recovered", "recovered"),
+    ("ineffective", "returned"): ("rolled_back", "rollback"),
+    ("ineffective", "barred"): ("rolled_back", "kill"),
     ("ineffective", "overridden"): ("overridden", "alert"),
     ("overridden", "released"): ("overridden", None),
     ("overridden", "revoked"): ("rolling_out", "alert"),
@@ -66,7 +76,7 @@ def step(phase: Phase, signal: Signal) -> tuple[Phase, ControlType | None] | Non
 
     >>> step("rolling_out", "harmful")
     ('rolled_back', 'rollback')
-    >>> step("recovered", "harmful") is None  # At most one rollback per candidate.
+    >>> step("recovered", "harmful") is None  # It is withdrawn: what it does is no matter of rules.
     True
     """
     return TRANSITIONS.get((phase, signal))

@@ -9,6 +9,7 @@ from operators.events import Scalar
 from operators.release.health import Health
 from operators.release.history import Counted
 from operators.release.phases import Phase
+from operators.release.share import Excess
 from operators.verdict.traffic_split import TrafficSplit
 
 # "unpinnable": there is no version to go back to; "cool-down": none is gone back to so soon after another rollback.
@@ -43,7 +44,9 @@ class Trial(msgspec.Struct, kw_only=True):
 
     `holds` say how a rule holds the promotion as of the last pane, `held` as of the one before. `shared` has by SLI
     what the baseline served before it degraded as well, for as long as it does. After a rollback `share` is the
-    candidate's share of requests before it, `gone` what came without it since, and `health` that of what serves.
+    candidate's share of requests before it, `gone` what came without it since, and `health` that of what serves;
+    `excess` says whether it surely serves, and `loose` that the pin which kept it away was lifted before it was gone.
+    `unseen` are its versions that have not served since it was declared.
     """
 
     candidate: str
@@ -63,6 +66,9 @@ class Trial(msgspec.Struct, kw_only=True):
     share: float = 0.0
     gone: Gone | None = None
     health: Health | None = None
+    excess: Excess | None = None
+    loose: bool = False
+    unseen: tuple[str, ...] = ()
 
     @property
     def judged(self) -> bool:

@@ -22,24 +22,24 @@ def withdraw(model: Model, at: At, trial: Trial, rule: AnyRule, action: Action, 
     if _is_shared(model, at, trial, slices):
         reason = f"{trial.baseline} has become worse as well: the cause is shared, a rollback would not help"
         return hold(model, at, trial, rule, "shared cause", reason, slices)
-    unfit = None if action == "kill" else _unfit(model, at, trial)
-    if unfit is not None and rule.fallback == "hold":
-        return hold(model, at, trial, rule, "unpinnable", unfit, slices)
-    killed = action == "kill" or unfit is not None
+    why = None if action == "kill" else unfit(model, at, trial)
+    if why is not None and rule.fallback == "hold":
+        return hold(model, at, trial, rule, "unpinnable", why, slices)
+    killed = action == "kill" or why is not None
     evidence = slices[0].evidence
     trial.detected = at.ts
     trial.onset = evidence.since
     trial.cause = _cause(at, rule, slices)
-    trial.share = _share(model, at, trial.candidate)
+    trial.share = share_of(model, at, trial.candidate)
     kind = model.move(trial, "stopped" if killed else "harmful")
     lifts = killed and model.speaker.pin == trial.candidate
     if not killed:
         model.speaker.pin = trial.baseline
     elif lifts:
-        model.speaker.pin = None
+        model.unpin()
     model.cooled = at.ts + at.policy.releases.cooldown_ms
-    severity: Severity = "page" if unfit else rule.severity
-    fields = {"reason": unfit or "", "slices": slices, "evidence": evidence, "runbook": rule.runbook}
+    severity: Severity = "page" if why else rule.severity
+    fields = {"reason": why or "", "slices": slices, "evidence": evidence, "runbook": rule.runbook}
     return [model.say(kind, at, trial.candidate, rule.name, severity, trial, lifts=lifts, **fields)]
 
 
@@ -97,7 +97,7 @@ def _is_shared(model: Model, at: At, trial: Trial, slices: Slices) -> bool:
     return True
 
 
-def _unfit(model: Model, at: At, trial: Trial) -> str | None:
+def unfit(model: Model, at: At, trial: Trial) -> str | None:
     """Return why the baseline is no version to go back to, None if it is one.
 
     Unfit: not known, which is that it has had no request within the policy's `known`; rolled back or killed itself, and
@@ -139,7 +139,7 @@ def _inner(counted: Counted) -> float:
     return (counted[1] + 0.5) / (sum(counted) + 1)
 
 
-def _share(model: Model, at: At, version: str) -> float:
+def share_of(model: Model, at: At, version: str) -> float:
     """Return a version's share of requests in the last minutes."""
     recently = _recently(at)
     total = sum(served.requests(recently) for served in model.served.values())

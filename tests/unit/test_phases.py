@@ -9,7 +9,19 @@ import pytest
 
 from operators.control import ControlType
 from operators.release.phases import TRANSITIONS, URGENCY, Phase, Signal, step
-from tests.releasing import BAD_NEWS, CANARY, GOOD_NEWS, OLD, THRESHOLD, Counts, Story, override, release, short
+from tests.releasing import (
+    BAD_NEWS,
+    CANARY,
+    GOOD_NEWS,
+    OLD,
+    SMALL_WELL,
+    THRESHOLD,
+    Counts,
+    Story,
+    override,
+    release,
+    short,
+)
 
 README = Path(__file__).parents[2] / "operators/release/README.md"
 KILL = CANARY.replace('"rollback"', '"kill"')
@@ -97,6 +109,19 @@ def overridden() -> Story:
     return story
 
 
+def with_another(story: Story) -> Story:
+    """v3 is released, which lifts the pin."""
+    story.play(said=[release("v3", "v1")])
+    return story
+
+
+def lifted(story: Story) -> Story:
+    """v9 was let run, which lifted the pin, and no longer."""
+    story.play(said=[override("v9")])
+    story.play(said=[override("v9", revoked=True)])
+    return story
+
+
 def playing(*args: object, **more: object) -> Callable[[Story], list[str]]:
     return lambda story: story.play(*args, **more)  # type: ignore[arg-type]
 
@@ -120,16 +145,24 @@ CASES: dict[tuple[Phase, Signal], tuple[Callable[[], Story], Callable[[Story], l
     ("rolled_back", "released"): (rolled_back, RELEASE),
     ("rolled_back", "applied"): (rolled_back, playing(NO_HELP, panes=3)),
     ("rolled_back", "overdue"): (rolled_back, playing(BAD_NEWS, panes=30)),
+    ("rolled_back", "returned"): (lambda: lifted(rolled_back()), until("rollback", BAD_NEWS)),
+    ("rolled_back", "barred"): (lambda: with_another(rolled_back()), until("kill", BAD_NEWS)),
     ("rolled_back", "overridden"): (rolled_back, OVERRIDE),
     ("verifying", "released"): (verifying, RELEASE),
     ("verifying", "well"): (verifying, playing(OLD, panes=20)),
     ("verifying", "overdue"): (verifying, playing(NO_HELP, panes=30)),
+    ("verifying", "returned"): (verifying, until("rollback", NO_HELP | {"v2": SMALL_WELL})),
+    ("verifying", "barred"): (lambda: with_another(verifying()), until("kill", NO_HELP | {"v2": SMALL_WELL})),
     ("verifying", "overridden"): (verifying, OVERRIDE),
     ("recovered", "released"): (recovered, RELEASE),
+    ("recovered", "returned"): (recovered, until("rollback", BAD_NEWS)),
+    ("recovered", "barred"): (lambda: with_another(recovered()), until("kill", BAD_NEWS)),
     ("recovered", "overridden"): (recovered, OVERRIDE),
     ("ineffective", "released"): (ineffective, RELEASE),
     ("ineffective", "applied"): (ineffective, playing(NO_HELP, panes=3)),
     ("ineffective", "well"): (applied_late, playing(OLD, panes=20)),
+    ("ineffective", "returned"): (applied_late, until("rollback", NO_HELP | {"v2": SMALL_WELL})),
+    ("ineffective", "barred"): (lambda: with_another(applied_late()), until("kill", NO_HELP | {"v2": SMALL_WELL})),
     ("ineffective", "overridden"): (ineffective, OVERRIDE),
     ("overridden", "released"): (lambda: declared(overridden()), RELEASE),
     ("overridden", "revoked"): (overridden, playing(GOOD_NEWS, said=[override(revoked=True)])),

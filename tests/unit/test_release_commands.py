@@ -7,6 +7,7 @@ from tests.releasing import (
     CANARY,
     GOOD_NEWS,
     OLD,
+    SMALL_WELL,
     THRESHOLD,
     WELL,
     Counts,
@@ -33,7 +34,8 @@ def pins(story: Story) -> PinTable:
 
 def test_a_release_command_declares_a_release_before_its_first_request() -> None:
     story = Story().settled()
-    assert story.play(OLD, said=[release(metadata={"candidate": {"prompt": "b"}, "baseline": {"prompt": "a"}})]) == []
+    said = release(metadata={"candidate": {"prompt": "b"}, "baseline": {"prompt": "a"}})
+    assert story.play(OLD, said=[said]) == ["alert v2 commands:unseen firing"]
     assert story.trial().phase == "rolling_out"
     event = story.until("rollback", BAD_NEWS)
     assert event.diff == {"prompt": ("a", "b")}
@@ -58,7 +60,7 @@ def test_a_release_lifts_the_pin_and_not_what_bars_the_withdrawn() -> None:
     story = Story().settled()
     story.until("rollback", BAD_NEWS)
     assert story.pin == "v1"
-    assert story.play(OLD, said=[release("v3", "v1")]) == ["alert v3 release firing"]
+    assert story.play(OLD | {"v3": SMALL_WELL}, said=[release("v3", "v1")]) == ["alert v3 release firing"]
     assert story.pin is None
     assert "withdrawn all the same: v2" in story.told[-1].reason
     table = pins(story)

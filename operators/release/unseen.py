@@ -1,0 +1,62 @@
+"""Releases of versions that nobody has seen: told of at once, and dropped if they do not serve within `known`."""
+
+from collections.abc import Sequence
+
+from operators.control import ControlEvent, Release, Severity
+from operators.policies.reading import span
+from operators.release.discovery import begin, usual_baseline
+from operators.release.model import At, Model
+from operators.release.trial import Trial
+from operators.window.commands import Said
+
+RULE = "commands:unseen"  # What such releases are called where a rule is named.
+
+
+def await_unseen(model: Model, at: At, said: Sequence[Said]) -> list[ControlEvent]:
+    """Tell of releases of versions that have not served, and of what becomes of them.
+
+    Only with panes in which something came in: silence says nothing of who serves.
+    """
+    if not said and not any(at.requests.values()):
+        return []
+    known_panes = at.policy.releases.known_ms // at.policy.pane_ms
+    events: list[ControlEvent] = []
+    for trial in list(model.trials.values()):
+        if not trial.unseen or trial.withdrawn:
+            continue
+        trial.unseen = tuple(name for name in trial.unseen if name not in model.served)
+        if not trial.unseen:
+            events.append(_said(model, at, trial, "all its versions have served now", state="resolved"))
+        elif at.pane - trial.since > known_panes:
+            events.append(_drop(model, at, trial))
+        elif _is_new(trial, said):
+            wait = span(at.policy.releases.known_ms)
+            events.append(_said(model, at, trial, f"{_names(trial)} not served; it is dropped after {wait} without"))
+    return events
+
+
+def _is_new(trial: Trial, said: Sequence[Said]) -> bool:
+    return any(each is trial.release for each in said if isinstance(each, Release))
+
+
+def _drop(model: Model, at: At, trial: Trial) -> ControlEvent:
+    """Forget a release; if the candidate serves, compare it with what it would be compared with by itself."""
+    del model.trials[trial.candidate]
+    why = f"{_names(trial)} not served, so it is dropped"
+    if trial.candidate in model.served:
+        baseline = usual_baseline(model, at, frozenset({trial.candidate}))
+        if baseline is not None:
+            begin(model, at, Trial(candidate=trial.candidate, baseline=baseline, since=at.pane))
+            why += f"; {trial.candidate} is compared with {baseline} instead"
+    return _said(model, at, trial, why)
+
+
+def _said(model: Model, at: At, trial: Trial, what: str, **fields: object) -> ControlEvent:
+    """A baseline that never served leaves its candidate unjudged: that is to be looked into."""
+    reason = f"the release of {trial.candidate} beside {trial.baseline}: {what}"
+    severity: Severity = "ticket" if trial.baseline in trial.unseen else "info"
+    return model.say("alert", at, trial.candidate, RULE, severity, None, reason=reason, **fields)
+
+
+def _names(trial: Trial) -> str:
+    return f"{' and '.join(trial.unseen)} {'have' if len(trial.unseen) > 1 else 'has'}"
