@@ -22,7 +22,7 @@ from operators.connectors.kafka_errors import KafkaFailure
 from operators.connectors.replaced import LogReplaced
 from operators.connectors.stop import Stop
 from operators.guard import StateMismatch
-from operators.ingest.partition import TooManyRejects
+from operators.ingest.refused_share import TooManyRejects
 from operators.policy import PolicyError
 from operators.window.fence import OutOfStep
 

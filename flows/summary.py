@@ -61,6 +61,8 @@ def count_batch(metrics: Metrics, stream: Stream, name: str, batch: Batch) -> Co
     rejects = Counter(reject.reason for reject in batch.rejects)
     for reason, count in rejects.items():
         metrics.add("rejects", count, reason)
+    metrics.add("source_rejects", len(batch.rejects), name)
+    metrics.add("notices", sum(notice.severity is not None for notice in batch.notices), name)
     for field, count in batch.unusable.items():
         metrics.add("unusable", count, field)
     return rejects

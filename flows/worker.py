@@ -29,6 +29,7 @@ from operators.connectors.inserter import Retry, Stats
 from operators.connectors.kafka import OffsetPublisher, Partition, check_one, new_partitions, partitions_of
 from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer, KafkaProducerSink
 from operators.connectors.kafka_reader import KafkaReader, Start
+from operators.connectors.kafka_times import BROKERS, TYPE, timestamp_types
 from operators.connectors.migrations import migrate
 from operators.connectors.refused import Poison, letter_of
 from operators.connectors.source import Input, MonitorSource, Reader, Watch
@@ -128,6 +129,8 @@ def _flow(
     begun: Callable[[], None],
     writer: str,
 ) -> Dataflow:
+    if options.process == 0:
+        _tell_clocks(where, policy)
     credentials = settings.credentials(where, policy)
     watcher = _Watcher(where, topics.partitions, metrics, pulse)
     source = MonitorSource(
@@ -148,6 +151,17 @@ def _flow(
     control = KafkaProducerSink(where.kafka, to_control(where.control_topic, where.signing_key, writer), parts=PARTS)
     log.info("worker begins", extra={"fields": {"partitions": len(topics.partitions), "policy": policy.hash}})
     return monitor.build(policy, source, rows, letters, control, metrics, recover=True)
+
+
+def _tell_clocks(where: settings.Settings, policy: Policy) -> None:
+    """Say whose clock bounds the times in each topic: a writer can set its own, and with it how far ahead it may be."""
+    for topic, kind in timestamp_types(where.kafka, list(_streams(where))).items():
+        fields = {"topic": topic, TYPE: kind}
+        if kind == BROKERS:
+            log.info("times are bounded by the broker's clock", extra={"fields": fields})
+        else:
+            fields["tolerance_s"] = f"{policy.future_ms / 1000:g}"
+            log.warning(f"times are not bounded by the broker's clock: set {TYPE}={BROKERS}", extra={"fields": fields})
 
 
 def name_of(place: Partition) -> str:
@@ -218,6 +232,9 @@ class _Watcher:
             self._pulse.beat("command")
         for reason, count in count_batch(self._metrics, self._streams[name], name, batch).items():
             log.warning("refused", extra={"fields": {"source": name, "reason": reason, "count": count}})
+        for notice in batch.notices:
+            fields = {"source": name, "kind": notice.kind, "severity": notice.severity, "what": notice.what}
+            log.warning("share of an input", extra={"fields": fields})
         for field, count in batch.unusable.items():
             log.warning("left out", extra={"fields": {"source": name, "field": field, "count": count}})
 

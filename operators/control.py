@@ -107,6 +107,24 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     count: int = 1
 
 
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """What people should hear of an input: too much of it is late or refused, or (`severity` None) is no longer.
+
+    `bad` of `n` were so, items where late, messages where refused; a share of `share_max` is allowed. `number` orders
+    the notices of a kind and source.
+    """
+
+    kind: Literal["late", "refused"]
+    source: str
+    number: int
+    severity: Severity | None
+    bad: int
+    n: int
+    share_max: float
+    what: str
+    model: str = ""
+
+
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
     """What was counted of one version; `ratio` is good / (good + bad), None without either."""
 

@@ -11,6 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 Name = Literal[
     "items",
     "rejects",
+    "source_rejects",
+    "notices",
     "tombstones",
     "unusable",
     "late",
@@ -47,6 +49,10 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 METRICS: dict[Name, Metric] = {
     "items": Metric(kind=Counter, meaning="Valid events, feedback and commands taken in.", label="stream"),
     "rejects": Metric(kind=Counter, meaning="Items refused and kept as dead letters.", label="reason"),
+    "source_rejects": Metric(kind=Counter, meaning="Items refused, by input.", label="source"),
+    "notices": Metric(
+        kind=Counter, meaning="Times an input came to have too much that is late or refused.", label="source"
+    ),
     "tombstones": Metric(
         kind=Counter, meaning="Messages without a value, which hold no item and are passed over.", label="source"
     ),

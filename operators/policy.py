@@ -26,12 +26,14 @@ class PolicyError(ValueError):
 
 
 class DeadLetters(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[dead_letters]`: more than `share_max` of `block` messages with something refused in them stop the worker.
+    """`[dead_letters]`: people are told of more than `share_max` of `block` messages with something refused in them.
 
+    `on_refused` = "stop" stops for it instead.
     `keep` says what is kept of what was refused: its structure alone, or the original bytes, up to `value_bytes_max`.
     """
 
     share_max: Share = 0.2
+    on_refused: Literal["quarantine", "stop"] = "quarantine"
     block: Positive = 1_000
     keep: Literal["structure", "full"] = "structure"
     value_bytes_max: Positive = 65_536
@@ -106,7 +108,8 @@ class Commands(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A checked policy. `grains` are the reported slices as indices into `dimensions`; () is `*`.
 
-    `idle_ms` is by stream. `hash` names the whole policy, `shape` the parts of it that say which counts are kept.
+    `idle_ms` is by stream. `outliers` is how many events ahead of all others leave a partition's time where it is.
+    `hash` names the whole policy, `shape` the parts of it that say which counts are kept.
     `watched` are the fields whose distribution some of the `monitors` need, in the order of their offsets.
     """
 
@@ -115,6 +118,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     late_horizon_ms: int
     future_ms: int
     idle_ms: dict[str, int]
+    outliers: int
     dimensions: tuple[str, ...]
     grains: tuple[tuple[int, ...], ...]
     series_max: int

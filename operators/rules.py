@@ -11,7 +11,8 @@ Scope = Literal["version", "model"]
 Statistic = Literal["mean", "p50", "p90", "p95", "p99", "per_1k"]
 Fallback = Literal["hold", "kill"]
 # Names under which rollguard itself speaks; of older workers gateways read what lifts a pin by them.
-RESERVED = ("release", "override", "traffic-split", "commands")
+INPUT = "input"
+RESERVED = ("release", "override", "traffic-split", "commands", INPUT)
 Grain = tuple[int, ...]  # A reported slice as indices into the policy's dimensions; () is `*`.
 
 

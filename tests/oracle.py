@@ -12,6 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 OTHER = "__other__"
@@ -101,15 +103,64 @@ def _time(value: int | str) -> int:
     return (moment - datetime.fromisoformat("1970-01-01T00:00:00+00:00")) // timedelta(milliseconds=1)
 
 
+class Clock:
+    """The time of one partition after each event, from all that came before: `outliers` of them do not move it."""
+
+    def __init__(self, outliers: int, disorder: int) -> None:
+        self.few, self.disorder = outliers + 1, disorder
+        self.many = 10 * self.few if outliers else self.few
+        self.times: list[int] = []
+        self.dense = False
+        self.now = 0
+        self.ahead: set[int] = set()
+
+    def take(self, ts: int) -> None:
+        self.times.append(ts)
+        few, many = self.few, self.many
+        if few == 1:
+            self.now = max(self.now, ts)
+            return
+        self.now = max(self.now, self._largest(many if self.dense else few))
+        last = self.times[-few:]
+        in_order = all(after - before >= -self.disorder for before, after in pairwise(last))
+        if self.dense and in_order and last[-1] - last[0] >= 12 * self.disorder:
+            self.now = max(self.now, min(last))
+        if len(self.times) % (2 * many) == 0:
+            newest = sorted(self.times[-8 * many :], reverse=True)
+            wait = len(newest) - many - (len(newest) - many) // 2
+            pace = Fraction(newest[many - 1] - newest[many - 1 + wait], wait)  # ms an event.
+            self.dense = pace * many <= 2 * self.disorder
+
+    def fault(self, ts: int, horizon: int, tolerance: int, pane_ms: int) -> str | None:
+        """Why the next event has no place: far behind, or far ahead like those of 300 other panes."""
+        if not self.now:
+            return None
+        if self.now - ts > horizon:
+            return "too_late"
+        if ts - self.now > tolerance and ts // pane_ms not in self.ahead:
+            self.ahead = {pane for pane in self.ahead if pane * pane_ms > self.now + tolerance}
+            if len(self.ahead) >= 300:
+                return "future_timestamp"
+            self.ahead.add(ts // pane_ms)
+        return None
+
+    def _largest(self, rank: int) -> int:
+        """The time of that rank, the largest is 1, among the last ten times as many."""
+        last = sorted(self.times[-10 * rank :], reverse=True)
+        return last[rank - 1] if len(last) >= rank else 0
+
+
 def _judge(log: Log, policy: dict[str, Any], started_ms: int, items: list[Item], rejects: set[Any]) -> int:
-    """Append the valid items of one partition, and the rejects; return its newest time."""
+    """Append the valid items of one partition, and the rejects; return the largest time of any."""
     time = policy["time"]
     pane_ms, disorder, horizon = (_ms(time[name]) for name in ("pane", "disorder", "late_horizon"))
-    latest = started_ms + _ms(time["future_tolerance"])
-    newest = 0
+    tolerance = _ms(time["future_tolerance"])
+    latest = started_ms + tolerance
+    clock = Clock(time.get("outliers", 10), disorder)
+    furthest = 0
     for position, message in enumerate(log.messages, log.first):
         for number, body in enumerate(objects_of(message)):
-            ts = _time(body["ts"])
+            ts, newest = _time(body["ts"]), clock.now
             reason = None
             if not TS_MIN <= ts <= TS_MAX:
                 reason = "absurd_timestamp"
@@ -119,8 +170,9 @@ def _judge(log: Log, policy: dict[str, Any], started_ms: int, items: list[Item],
                 reason = "no_context"
             elif any(name == "*" or name.startswith(OTHER) for name in (body["model"], body["version"])):
                 reason = "reserved_name"
-            elif newest and newest - ts > horizon:
-                reason = "too_late"
+            else:
+                reason = clock.fault(ts, horizon, tolerance, pane_ms)
+                clock.take(ts)
             if reason:
                 rejects.add((log.name, position, number, reason))
                 continue
@@ -138,8 +190,8 @@ def _judge(log: Log, policy: dict[str, Any], started_ms: int, items: list[Item],
                     late=int(late),
                 )
             )
-            newest = max(newest, ts)
-    return newest
+            furthest = max(furthest, ts)
+    return furthest
 
 
 def _limit_series(items: Sequence[Item], policy: dict[str, Any]) -> list[Item]:

@@ -8,7 +8,15 @@ import time
 from typing import Literal
 
 import numpy as np
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    TIMESTAMP_LOG_APPEND_TIME,
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from operators.connectors.kafka import TIMEOUT_S, Complaints, open_client
 from operators.connectors.kafka_config import KafkaConfig, reader_settings
@@ -196,6 +204,7 @@ def _messages(taken: list[Message], header: str | None) -> Messages:
         values=[value or b"" for value in values],
         positions=range(first, last + 1) if whole else [_offset(message) for message in taken],
         received_ms=np.array([NO_BOUND if kind == TIMESTAMP_NOT_AVAILABLE else at for kind, at in times], np.int64),
+        appended=np.array([kind == TIMESTAMP_LOG_APPEND_TIME for kind, _ in times], bool),
         tombstones=values.count(None),
         beside=() if header is None else [_beside(message, header) for message in taken],
     )

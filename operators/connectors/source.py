@@ -19,7 +19,8 @@ from operators.ingest.columns import Stream
 from operators.ingest.commands import Credentials
 from operators.ingest.item_rows import dead_letter_rows, feedback_rows
 from operators.ingest.messages import Messages
-from operators.ingest.partition import Batch, Partition, State, TooManyRejects
+from operators.ingest.partition import Batch, Partition, State
+from operators.ingest.refused_share import TooManyRejects
 from operators.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.rows import Rows

@@ -70,6 +70,13 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         """When the message of each item was received, Unix ms."""
         return self.messages.received_ms[np.asarray(self.message_of, np.int64)]
 
+    @property
+    def appended(self) -> NDArray[np.bool_]:
+        """Whether the broker's own clock said so."""
+        if self.messages.appended is None:
+            return np.zeros(len(self.message_of), bool)
+        return self.messages.appended[np.asarray(self.message_of, np.int64)]
+
     def text(self, index: int) -> bytes:
         """Return the original bytes of decoded item `index`."""
         return self.texts.of(self.messages, self.message_of[index])[self._item(index)]

@@ -13,13 +13,15 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
     """n messages in order. `positions`, offsets or line numbers, grow, and may have gaps.
 
     `received_ms` (n,) [Unix ms] bounds the timestamps that are believed: the broker's time of each message, or the
-    start of the run for files. `tombstones` counts the messages without a value, the marks that delete a key: they
+    start of the run for files. `appended` (n,) says of which it is the broker's own clock (LogAppendTime), that no
+    producer can set; None: of none. `tombstones` counts the messages without a value, the marks that delete a key: they
     hold no item, and stand here as empty ones. `beside` has the key of each and a header, where the reader was asked.
     """
 
     values: Sequence[bytes]
     positions: Sequence[int]
     received_ms: NDArray[np.int64]
+    appended: NDArray[np.bool_] | None = None
     tombstones: int = 0
     beside: Sequence[tuple[bytes, bytes]] = ()
 
@@ -32,6 +34,7 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
             values=self.values[start:stop],
             positions=self.positions[start:stop],
             received_ms=self.received_ms[start:stop],
+            appended=None if self.appended is None else self.appended[start:stop],
         )
 
 

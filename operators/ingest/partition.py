@@ -1,7 +1,7 @@
 """One partition of a topic or one file: raw messages in, partials by shard out, late judged by its own log.
 
-Late means older than the partition's own earlier maximum by more than the allowed disorder, so it does not
-depend on batches, other partitions or clocks. What the partition remembers is `State`, saved with its offset.
+Late means older than the time its own partition has reached (`progress.py`) by more than the allowed disorder, so it
+does not depend on batches, other partitions or clocks. What the partition remembers is `State`, saved with its offset.
 """
 
 from collections import Counter
@@ -15,44 +15,39 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.control import AnyCommand, Command, Silence, Unsilence
+from operators.control import AnyCommand, Command, Notice, Silence, Unsilence
 from operators.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback, ms_of
 from operators.ingest import commands as told
 from operators.ingest import reserved
 from operators.ingest.columns import ColumnsBuilder, Stream, times_of
 from operators.ingest.decode import Decoder, Origin, Reject
+from operators.ingest.late_share import LateShare
 from operators.ingest.messages import Messages
 from operators.ingest.placed import Placed, joined
+from operators.ingest.progress import Recent, advance
+from operators.ingest.refused_share import RefusedShare
 from operators.ingest.summarise import summarise
-from operators.policy import DeadLetters, Policy
+from operators.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.commands import Coming, Obeyed, Sent
 from operators.window.panes import ShardInput
-from operators.window.partial import Partial
+from operators.window.partial import Ints, Partial
 from operators.window.shards import SHARDS
 from operators.window.watermark import END, NEVER, Mark
 
 KINDS: dict[Stream, object] = {"events": Event, "feedback": Feedback, "commands": AnyCommand}
+AHEAD_MAX = 300  # Panes of one partition that events may open ahead of its time by more than the tolerance.
 CHUNK = 4_000  # Messages decoded at once: with more, the decoded objects no longer fit the processor's caches.
 
 
 Item = Event | Feedback | AnyCommand
 
 
-class TooManyRejects(Exception):
-    """A producer is broken: reading on would drain its topic into the dead letters."""
-
-    def __init__(self, source: str, refused: int, messages: int, share_max: float, last: str) -> None:
-        super().__init__(
-            f"{source}: {refused} of {messages} messages were refused, allowed is a share of {share_max} "
-            f"(dead_letters.share_max); the last one, at {last}"
-        )
-
-
 class State(msgspec.Struct, kw_only=True):
-    """`newest` [Unix ms] is the prefix maximum; `messages` and how many were `refused` count the block under way.
+    """`newest` [Unix ms] is the time that the partition has reached, by its `recent` events; `furthest` is the largest.
 
-    `last_reject` says where and why, in words; `seen` are the commands that an older worker took, which kept them here.
+    `ahead` are panes that events have opened far ahead of that time. `seen` are the commands that an older worker took,
+    which kept them here, and `messages`, `refused` and `last_reject` the block of messages that it had under way.
     """
 
     newest: int = NEVER
@@ -60,13 +55,26 @@ class State(msgspec.Struct, kw_only=True):
     refused: int = 0
     last_reject: str = ""
     seen: Obeyed = msgspec.field(default_factory=Obeyed)
+    recent: Recent = Recent()
+    furthest: int = NEVER
+    ahead: tuple[int, ...] = ()
+    late_share: LateShare = msgspec.field(default_factory=LateShare)
+    refused_share: RefusedShare = msgspec.field(default_factory=RefusedShare)
+
+
+class Passed(msgspec.Struct, frozen=True, kw_only=True):
+    """How time went on, item by item of those that may move it: its `message`, the time `after` it, whether `late`."""
+
+    message: Ints
+    after: Ints
+    late: NDArray[np.bool_]
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What one batch of messages came to: valid `items`, how many of them `late`, their span of event time.
 
     `feedback` are the valid ones, to be stored row by row. `tombstones` are messages without a value: no items.
-    `unusable`: of how many items each optional field was left out.
+    `unusable`: of how many items each optional field was left out. `notices` are what people should hear of the input.
     """
 
     inputs: list[tuple[int, ShardInput]]
@@ -78,6 +86,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     newest_ms: int
     tombstones: int = 0
     unusable: Counter[str] = msgspec.field(default_factory=Counter)
+    notices: Sequence[Notice] = ()
 
 
 class Partition:
@@ -101,20 +110,24 @@ class Partition:
     def take(self, messages: Messages) -> Batch:
         """Take the next messages of the source, and say what they come to.
 
-        TooManyRejects when the policy's share is passed.
+        TooManyRejects when more than a share is refused, and the policy stops for it.
         """
         builder = ColumnsBuilder(self.stream, self.policy, self._pseudonyms)
+        newest = self.state.newest
         places: list[Placed] = []
+        passed: list[Passed] = []
         rejects: list[Reject] = []
         feedback: list[Feedback] = []
         unusable: Counter[str] = Counter()
+        notices: list[tuple[int, int, Notice]] = []
         said: list[tuple[int, int, Coming]] = []
         # Of a refused command it is told when its log had come to it, so commands are taken message by message.
         chunk = 1 if self.stream == "commands" else CHUNK
         for start in range(0, len(messages), chunk):
             items, origin, bad = self._decoder.decode(messages.part(start, start + chunk))
             unusable.update(origin.unusable)
-            keep, placed, refused = self._place(items, origin)
+            keep, placed, refused, moved = self._place(items, origin)
+            passed.append(msgspec.structs.replace(moved, message=moved.message + start))
             if refused:
                 items = [items[index] for index in np.flatnonzero(keep).tolist()]
             if self.stream == "events":
@@ -133,10 +146,10 @@ class Partition:
             self.state.seen.forget_before(self.state.newest - self.policy.late_horizon_ms)
             inputs = self._inputs([], said)
         else:
-            self._judge(messages, rejects)
+            notices = self._shares(messages, rejects, newest, passed)
             columns = builder.build()
             shards = np.array([shard_of(name.model) for name in columns.names], np.int64)
-            inputs = self._inputs(summarise(columns, placed, shards, self.policy))
+            inputs = self._inputs(summarise(columns, placed, shards, self.policy), notices)
         return Batch(
             inputs=inputs,
             rejects=rejects,
@@ -147,11 +160,13 @@ class Partition:
             newest_ms=int(placed.time.max(initial=NEVER)),
             tombstones=messages.tombstones,
             unusable=unusable,
+            notices=[notice for _, _, notice in notices],
         )
 
     def end(self) -> list[tuple[int, ShardInput]]:
-        """The source has ended: it holds no pane open any more."""
-        return self._marks(Mark(partition=self.source, newest=self.state.newest, done=True))
+        """The source has ended: it holds no pane open any more, and its last events wait for no others."""
+        newest = max(self.state.newest, self.state.furthest)
+        return self._marks(Mark(partition=self.source, newest=newest, done=True))
 
     def rest(self) -> list[tuple[int, ShardInput]]:
         """The source is read to its end and silent: it holds no pane open until it speaks again."""
@@ -180,18 +195,20 @@ class Partition:
             shards = range(SHARDS) if every else [home]
             said += [(shard, closing, msgspec.structs.replace(sent, told=shard == home)) for shard in shards]
         # A refused command has no time that can be believed: it is told of with the pane that the log has reached.
-        reached = self.state.newest // self.policy.pane_ms
+        reached = max(self.state.newest, self.state.furthest) // self.policy.pane_ms
         said += [(shard_of(refusal.model), reached, refusal) for refusal in told.refusals(rejects, self.source)]
         return said
 
-    def _place(self, items: Sequence[Item], origin: Origin) -> tuple[NDArray[np.bool_], Placed, list[Reject]]:
-        """Judge the time of every item: which to keep, where those belong, and why the others are refused."""
+    def _place(self, items: Sequence[Item], origin: Origin) -> tuple[NDArray[np.bool_], Placed, list[Reject], Passed]:
+        """Judge the time of every item: which to keep, where those belong, why not the others, and how time went on."""
         times = times_of([item.ts for item in items])
         reasons: dict[int, tuple[str, str]] = {}
         received = origin.received_ms
         for index in np.flatnonzero((times < TS_MS_MIN) | (times > TS_MS_MAX)).tolist():
             reasons[index] = "absurd_timestamp", f"ts is {times[index]} ms since 1970"
-        for index in np.flatnonzero((times > received + self.policy.future_ms) & (times <= TS_MS_MAX)).tolist():
+        # The broker's own clock is the one that no producer sets.
+        ahead = np.where(origin.appended, self.policy.disorder_ms, self.policy.future_ms)
+        for index in np.flatnonzero((times > received + ahead) & (times <= TS_MS_MAX)).tolist():
             reasons[index] = "future_timestamp", f"ts is {times[index] - received[index]} ms after it was received"
         if self.stream == "events":
             reasons = reserved.faults_of(cast(Sequence[Event], items)) | reasons
@@ -202,18 +219,40 @@ class Partition:
         keep = np.ones(len(times), bool)
         keep[list(reasons)] = False
         # A refused item must not move time on: one bad clock would make everybody else late.
-        seen = np.maximum.accumulate(np.append(self.state.newest, np.where(keep, times, NEVER)))
-        before = seen[:-1]
+        after, self.state.recent = advance(self.state.newest, self.state.recent, times[keep], self.policy)
+        seen = np.append(self.state.newest, after)
+        before = seen[np.cumsum(keep) - keep]
+        late = times < before - self.policy.disorder_ms
+        passed = Passed(message=np.asarray(origin.message_of, np.int64)[keep], after=after, late=late[keep])
         for index in np.flatnonzero(keep & (times < before - self.policy.late_horizon_ms)).tolist():
             reasons[index] = "too_late", f"{before[index] - times[index]} ms behind its partition"
             keep[index] = False
+        self._bound(times, before, keep, reasons)
         self.state.newest = int(seen[-1])
-        late = times < before - self.policy.disorder_ms
+        self.state.furthest = max(self.state.furthest, int(times[keep].max(initial=NEVER)))
         pane = times // self.policy.pane_ms
         closing = np.where(late, before // self.policy.pane_ms, pane)
         placed = Placed(time=times[keep], closing=closing[keep], pane=pane[keep], late=late[keep].astype(np.int64))
         rejects = [origin.reject(index, *reason) for index, reason in sorted(reasons.items())]
-        return keep, placed, rejects
+        return keep, placed, rejects, passed
+
+    def _bound(self, times: Ints, before: Ints, keep: NDArray[np.bool_], reasons: dict[int, tuple[str, str]]) -> None:
+        """Refuse events far ahead of their partition that would open more than AHEAD_MAX panes there.
+
+        Few events after a pause are far ahead, and keep a place until time follows; an endless run of wrong ones would
+        fill the memory.
+        """
+        pane_ms, far = self.policy.pane_ms, before + self.policy.future_ms
+        for index in np.flatnonzero(keep & (before > NEVER) & (times > far)).tolist():
+            pane = int(times[index]) // pane_ms
+            if pane in self.state.ahead:
+                continue
+            self.state.ahead = tuple(each for each in self.state.ahead if each * pane_ms > far[index])
+            if len(self.state.ahead) < AHEAD_MAX:
+                self.state.ahead += (pane,)
+                continue
+            reasons[index] = "future_timestamp", f"{times[index] - before[index]} ms ahead of its partition, like many"
+            keep[index] = False
 
     def _fault_of(self, item: Item, origin: Origin, index: int) -> tuple[str, str] | None:
         if isinstance(item, Feedback):
@@ -224,24 +263,18 @@ class Partition:
             return "repeated", f"command {item.id} was taken before"
         return told.fault_of(item, origin, index, self._credentials)
 
-    def _judge(self, messages: Messages, rejects: Sequence[Reject]) -> None:
-        """Stop for a broken producer: judged block by block of the log, wherever batches are cut."""
-        limits: DeadLetters = self.policy.dead_letters
-        state = self.state
-        places = np.searchsorted(np.array(messages.positions), sorted({reject.position for reject in rejects}))
-        if rejects:
-            last = rejects[-1]
-            state.last_reject = f"{last.position}: {last.reason}: {last.detail}"
-        start = 0
-        while start < len(messages):
-            stop = min(start + limits.block - state.messages, len(messages))
-            state.messages += stop - start
-            state.refused += int(np.count_nonzero((places >= start) & (places < stop)))
-            if state.messages == limits.block:
-                if state.refused > limits.share_max * limits.block:
-                    raise TooManyRejects(self.source, state.refused, limits.block, limits.share_max, state.last_reject)
-                state.messages = state.refused = 0
-            start = stop
+    def _shares(
+        self, messages: Messages, rejects: Sequence[Reject], newest: int, passed: Sequence[Passed]
+    ) -> list[tuple[int, int, Notice]]:
+        """Return what people should hear of the shares that are late and refused, with the panes where it is so."""
+        after = np.concatenate([np.array([newest]), *(each.after for each in passed)])
+        late = np.concatenate([np.zeros(0, bool), *(each.late for each in passed)])
+        at = np.concatenate([np.zeros(0, np.int64), *(each.message for each in passed)])
+        told = self.state.late_share.take(self.source, after[1:], late)
+        limits = self.policy.dead_letters
+        for message, notice in self.state.refused_share.take(self.source, messages.positions, rejects, limits):
+            told.append((int(after[np.searchsorted(at, message, "right")]), notice))
+        return [(shard_of(""), time // self.policy.pane_ms, notice) for time, notice in told]
 
     def _inputs(
         self, partials: Sequence[tuple[int, int, Partial]], said: Sequence[tuple[int, int, Coming]] = ()

@@ -4,9 +4,10 @@ import hashlib
 import math
 import tomllib
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from operators.policies.monitors import DriftTable, Profiles, monitors_of, paths_of
 from operators.policies.reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, convert
@@ -46,6 +47,7 @@ class _Time(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     disorder: Duration
     late_horizon: Duration
     future_tolerance: Duration
+    outliers: Annotated[int, Meta(ge=0, le=100)] = 10
     idle: _Idle = _Idle(events=Duration("30s"), feedback=Duration("5s"))
 
 
@@ -116,6 +118,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         disorder_ms=file.time.disorder.ms,
         late_horizon_ms=file.time.late_horizon.ms,
         future_ms=file.time.future_tolerance.ms,
+        outliers=file.time.outliers,
         dimensions=tuple(file.slices.dimensions),
         grains=_grains(file.slices),
         series_max=file.slices.series_max,
@@ -158,10 +161,9 @@ def _shape(raw: dict[str, Any]) -> str:
     kept = {key: raw[key] for key in SHAPE if key in raw}
     # How many models are told apart says whose counts are kept, as it always changes; not which.
     slices = {key: value for key, value in raw["slices"].items() if key != "models_max"}
-    # How long a silent partition is waited for says when panes close, not what is kept of them.
-    return _hash(
-        kept | {"slices": slices} | {"time": {key: value for key, value in raw["time"].items() if key != "idle"}}
-    )
+    # How long a silent partition is waited for, and how many events move time, say when panes close, not what is kept.
+    time = {key: value for key, value in raw["time"].items() if key not in ("idle", "outliers")}
+    return _hash(kept | {"slices": slices, "time": time})
 
 
 def _hash(raw: object) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from operators.control import Ack, ControlEvent, Override, Refusal, Release, Silence, Unsilence
+from operators.control import Ack, ControlEvent, Notice, Override, Refusal, Release, Silence, Unsilence
 from operators.release.discovery import declare, lift, restart, split_of
+from operators.release.inputs import heed
 from operators.release.model import At, Model
 from operators.release.trial import Trial
 from operators.window.commands import Said
@@ -13,6 +14,7 @@ def obey(model: Model, at: At, said: Sequence[Said]) -> list[ControlEvent]:
     """Do what commands ask for, in their order; tell of those that were refused."""
     events: list[ControlEvent] = []
     refused: dict[str, list[Refusal]] = {}
+    notices = [each for each in said if isinstance(each, Notice)]
     for each in said:
         if isinstance(each, Release):
             events += declare(model, at, each)
@@ -24,9 +26,9 @@ def obey(model: Model, at: At, said: Sequence[Said]) -> list[ControlEvent]:
             model.alerts.mute(each, at.ts)
         elif isinstance(each, Unsilence):
             model.alerts.unmute(each, at.ts)
-        else:
+        elif isinstance(each, Refusal):
             refused.setdefault(each.reason, []).append(each)
-    return events + [_refused(model, at, some) for some in refused.values()]
+    return events + [_refused(model, at, some) for some in refused.values()] + heed(model, at, notices)
 
 
 def _override(model: Model, at: At, command: Override) -> list[ControlEvent]:

@@ -18,7 +18,8 @@ def surplus(models: Mapping[str, Model], models_max: int, but: Collection[str]) 
     most = max(REMEMBERED_MIN, TIMES * models_room(models_max))
     if len(models) <= most:
         return []
-    idle = [(_last(model), name) for name, model in models.items() if name not in but and _forgettable(model)]
+    kept = {"", *but}  # The one without a name stands for all: alerts about inputs are its.
+    idle = [(_last(model), name) for name, model in models.items() if name not in kept and _forgettable(model)]
     return [name for _, name in sorted(idle)[: len(models) - most]]
 
 

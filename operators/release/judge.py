@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from operators.control import ControlEvent, Refusal, Silence, Unsilence
+from operators.control import ControlEvent, Notice, Refusal, Silence, Unsilence
 from operators.drift.drifted import NOTHING, Monitored
 from operators.drift.monitors import Monitors
 from operators.drift.monitors import State as MonitorsState
@@ -218,7 +218,7 @@ class Judge:
                 self.state.silences = [*kept, each] if isinstance(each, Silence) else kept
                 for name in self.state.models:
                     by_model.setdefault(name, []).append(each)
-            elif isinstance(each, Refusal) or each.model is not None:
+            elif isinstance(each, Refusal | Notice) or each.model is not None:
                 by_model.setdefault(each.model or "", []).append(each)
         new = {*rows, *by_model} - self.state.models.keys()
         if len(self.state.models) >= MODELS_MAX:  # Commands may name what never was.

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from operators.control import Affected, ControlEvent
 from operators.release.alerts import Key, worst_first
+from operators.release.inputs import fire as fire_input
 from operators.release.model import At, Model
+from operators.rules import INPUT
 from operators.verdict.counts import ALL_VERSIONS
 from operators.verdict.verdicts import Verdict
 
@@ -35,7 +37,8 @@ def resolve_replaced(model: Model, at: At, said: Sequence[ControlEvent]) -> list
     gone = {event.version for event in said if event.type == "rollback_applied"}
     rules = {rule.name for rule in at.policy.rules}
     events = []
-    for key in [key for key in model.alerts.firing if key[1] in gone or key[0] not in rules]:
+    fires = [key for key in model.alerts.firing if not _is_input(key)]
+    for key in [key for key in fires if key[1] in gone or key[0] not in rules]:
         slices = list(model.alerts.firing.pop(key).slices.values())
         reason = f"{key[1]} serves no longer" if key[0] in rules else f"{key[0]} is no rule any more"
         events.append(_resolve(model, at, key, slices, reason))
@@ -49,7 +52,13 @@ def resolve_forgotten(model: Model, at: At) -> list[ControlEvent]:
     return [_resolve(model, at, key, slices, "served long ago, and forgotten") for key, slices in firing.items()]
 
 
+def _is_input(key: Key) -> bool:
+    return key[0].startswith(f"{INPUT}:")
+
+
 def _fire(model: Model, at: At, key: Key) -> ControlEvent:
+    if _is_input(key):
+        return fire_input(model, at, key)
     rule = next(rule for rule in at.policy.rules if rule.name == key[0])
     firing = model.alerts.firing[key]
     slices = worst_first(list(firing.slices.values()))

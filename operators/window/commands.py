@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from operators.control import SILENCE_MS_MAX, Ack, AnyCommand, Command, Override, Refusal, Release, Silence
+from operators.control import SILENCE_MS_MAX, Ack, AnyCommand, Command, Notice, Override, Refusal, Release, Silence
 from operators.events import ms_of
 from operators.window.watermark import END, NEVER
 
-Said = AnyCommand | Refusal
+Said = AnyCommand | Refusal | Notice
 # A silence of every model goes to all shards, also to those without any model: it wakes none of them.
 WAKING = (Release, Override, Ack)
 REMEMBERED_MS = SILENCE_MS_MAX  # At least so old a command is still obeyed; what is older is refused.
@@ -35,7 +35,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-Coming = Sent | Refusal
+Coming = Sent | Refusal | Notice
 
 
 class Obeyed(msgspec.Struct, kw_only=True):
@@ -93,11 +93,11 @@ class Waiting:
         self.said = [(closing, said) for closing, said in self.said if closing > pane]
         now = pane * pane_ms
         oldest = now - max(horizon_ms, REMEMBERED_MS)
-        taken = [each if isinstance(each, Refusal) else self._taken(each, now, oldest) for each in due]
+        taken = [each if isinstance(each, Refusal | Notice) else self._taken(each, now, oldest) for each in due]
         self.obeyed.forget_before(oldest)
         commands = [each for each in taken if isinstance(each, Command)]
-        refusals = [each for each in taken if isinstance(each, Refusal)]
-        return (*commands, *sorted(refusals, key=_place_of))
+        others = [each for each in taken if isinstance(each, Refusal | Notice)]
+        return (*commands, *sorted(others, key=_place_of))
 
     def _taken(self, sent: Sent, now: int, oldest: int) -> Said | None:
         """Return a command to be obeyed, or what is told instead, if anything."""
@@ -110,15 +110,17 @@ class Waiting:
 
 
 def _wakes(said: Coming) -> bool:
-    return isinstance(said, Refusal) or isinstance(said.command, WAKING)
+    return isinstance(said, Refusal | Notice) or isinstance(said.command, WAKING)
 
 
 def _order_of(said: Coming) -> tuple[int, str, str, int, int]:
-    """Commands by time and id, and after them the refusals; by where they stood."""
-    if isinstance(said, Refusal):
+    """Commands by time and id, and after them refusals and notices; by where they stood."""
+    if isinstance(said, Refusal | Notice):
         return END, "", *_place_of(said)
     return ms_of(said.command.ts), said.command.id, *_place_of(said)
 
 
 def _place_of(said: Coming) -> tuple[str, int, int]:
+    if isinstance(said, Notice):
+        return said.source, said.number, said.kind == "late"
     return said.source, said.position, said.item

@@ -1,7 +1,7 @@
 """When is a pane complete? The watermark of a shard: the minimum over all partitions of what each has passed.
 
-A partition's own mark is its prefix maximum of event time less the allowed disorder, so it depends on its log
-alone; the minimum over partitions depends on all logs, and on nothing else. A partition that is done (a file
+A partition's own mark is the event time it has reached (`ingest/progress.py`) less the allowed disorder, so it depends
+on its log alone; the minimum over partitions depends on all logs, and on nothing else. A partition that is done (a file
 that ended) holds nothing open.
 """
 
@@ -14,7 +14,7 @@ END = 2**62  # Unix ms after any event.
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one partition has come; `newest` is its largest event time, Unix ms.
+    """How far one partition has come; `newest` is the event time it has reached, Unix ms.
 
     `done`: it has ended. `idle`: it is read to its end and has been silent for long, so nobody waits for it.
     """
@@ -55,5 +55,5 @@ class Watermark(msgspec.Struct, kw_only=True):
 
     @property
     def newest_ms(self) -> int:
-        """The largest event time over all partitions, Unix ms; NEVER without events."""
+        """The largest time that any partition has reached, Unix ms; NEVER without any."""
         return max((mark.newest for mark in self.marks.values()), default=NEVER)

@@ -71,6 +71,10 @@ share_max = 1.0
 """
 
 
+# Time follows every event: for logs of a few events that are about something else.
+FOLLOWS_ALL = POLICY.replace("[time]", "[time]\noutliers = 0")
+
+
 def event(random: Random, ts: int, models: int = 3) -> dict[str, Any]:
     """One event at `ts`; nearly every field may be missing, null or odd."""
     error = random.choices([None, "", "timeout", "client_cancelled", "500"], [80, 4, 6, 4, 6])[0]

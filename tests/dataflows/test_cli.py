@@ -194,11 +194,13 @@ def _under_a_file(folder: Path, tmp: Path) -> tuple[list[object], str, int]:
 
 
 def _broken_producer(folder: Path, tmp: Path) -> tuple[list[object], str, int]:
-    """The default share of dead letters, 0.2 of 1,000 items, stops the run."""
-    path = tmp / "bad.ndjson"
+    """The default share of dead letters, 0.2 of 1,000 items, stops a run that is to stop."""
+    path, rules = tmp / "bad.ndjson", tmp / "stop.toml"
+    default = Path("flows/policy.toml").read_text()
+    rules.write_text(default.replace('on_refused = "quarantine"', 'on_refused = "stop"'))
     path.write_text('{"request_id": 1}\n' * 2_000)
     says = f"{path}: 1000 of 1000 messages were refused, allowed is a share of 0.2 (dead_letters.share_max)"
-    return [path, "--policy", "flows/policy.toml", "--out", tmp / "out"], says, 1
+    return [path, "--policy", rules, "--out", tmp / "out"], says, 1
 
 
 def _question_mark(folder: Path, tmp: Path) -> tuple[list[object], str, int]:

@@ -9,7 +9,7 @@ import pytest
 from operators.ingest.partition import shard_of
 from operators.policies.toml import parse
 from tests.dataflows.agreeing import check
-from tests.dataflows.making import POLICY, START_MS, STARTED_MS, log
+from tests.dataflows.making import FOLLOWS_ALL, POLICY, START_MS, STARTED_MS, log
 from tests.dataflows.running import exact, run_flow, run_pure
 from tests.oracle import Log, answer
 
@@ -142,7 +142,7 @@ def test_events_late_by_a_millisecond_and_at_the_horizon() -> None:
     """Exactly `disorder` behind is on time, exactly `late_horizon` behind is late and no dead letter."""
     newest = START_MS + 1_000_000
     times = [newest, newest - 5_000, newest - 5_001, newest - 600_000, newest - 600_001, newest]
-    tables = agree(POLICY, [Log("a", "events", [message(ts, request_id=f"r{ts}") for ts in times])])
+    tables = agree(FOLLOWS_ALL, [Log("a", "events", [message(ts, request_id=f"r{ts}") for ts in times])])
     assert [row["reason"] for row in tables["dead_letter"]] == ["too_late"]
     late = [row for row in tables["outcome_pane"] if row["late"]]
     assert {row["arrival"] for row in late} == {newest // 10_000 * 10_000}

@@ -11,6 +11,7 @@ from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_errors import OffsetGone, Refused, UnknownTopic, Unreachable, WrongSetting
 from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
 from operators.connectors.kafka_reader import BYTES_MAX, MESSAGES_MAX, KafkaReader
+from operators.connectors.kafka_times import timestamp_types
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import PASSWORD, USER, TestBroker
 from tests.integration.ports import free_ports
@@ -41,8 +42,22 @@ def test_every_message_once_and_in_order(kafka_config: KafkaConfig, make_topic: 
     assert positions_of(batches) == list(range(len(sent)))
     assert max(map(len, batches)) <= MESSAGES_MAX
     for batch in batches:
+        assert batch.appended is not None
+        assert batch.appended.all()
         assert batch.received_ms.shape == (len(batch),)
         assert before_ms - 1000 <= batch.received_ms.min() <= batch.received_ms.max() <= time.time() * 1000 + 1000
+
+
+def test_whose_clock_a_message_has_is_told(kafka_config: KafkaConfig, make_topic: MakeTopic) -> None:
+    """A topic may be changed while it is used: each message says it of itself."""
+    names = make_topic(1, **LOG_APPEND), make_topic()
+    types = timestamp_types(kafka_config, [*names, "there-is-none"])
+    assert types == {names[0]: "LogAppendTime", names[1]: "CreateTime", "there-is-none": "unknown"}
+    produce(kafka_config, names[1], [b"{}"] * 3)
+    with opened(kafka_config, names[1]) as reader:
+        (batch,) = read_all(reader)
+    assert batch.appended is not None
+    assert not batch.appended.any()
 
 
 def test_large_messages_come_in_bounded_batches(kafka_config: KafkaConfig, make_topic: MakeTopic) -> None:

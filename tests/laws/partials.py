@@ -10,10 +10,10 @@ from operators.ingest.partition import Partition
 from operators.policies.toml import parse
 from operators.window.panes import ShardInput
 from operators.window.partial import LIMB_BITS, Partial, cell_rows, feature_rows
-from tests.dataflows.making import POLICY, received
+from tests.dataflows.making import FOLLOWS_ALL, received
 from tests.monitored import FILES, MONITORS
 
-RULES = parse(POLICY + MONITORS, FILES)
+RULES = parse(FOLLOWS_ALL + MONITORS, FILES)
 PANE_MS = RULES.pane_ms
 ANCHOR_MS = 1_760_000_009_000  # The ninth second of a pane.
 MODEL = "m"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from operators.control import Refusal, Release
+from operators.control import Notice, Refusal, Release
 from operators.ingest.commands import Credentials
 from operators.ingest.partition import Partition, shard_of
 from operators.policies.toml import parse
@@ -13,7 +13,7 @@ from operators.signing import sign
 from operators.window.panes import Closed, Panes
 from operators.window.shards import SHARDS
 from operators.window.watermark import NEVER
-from tests.dataflows.making import POLICY, START_MS, received
+from tests.dataflows.making import FOLLOWS_ALL, POLICY, START_MS, received
 
 KEY = "a key of some length"
 PANE = START_MS // 10_000
@@ -26,7 +26,7 @@ def release(**fields: Any) -> dict[str, Any]:
 
 
 def partition(key: str | None = None) -> Partition:
-    return Partition("commands", "commands", ("commands",), parse(POLICY), Credentials(key=key))
+    return Partition("commands", "commands", ("commands",), parse(FOLLOWS_ALL), Credentials(key=key))
 
 
 def taken(one: Partition, *bodies: dict[str, Any] | bytes) -> tuple[list[tuple[int, int, str]], list[tuple[str, str]]]:
@@ -36,6 +36,7 @@ def taken(one: Partition, *bodies: dict[str, Any] | bytes) -> tuple[list[tuple[i
         (shard, closing, each.reason if isinstance(each, Refusal) else each.command.id)
         for shard, item in batch.inputs
         for closing, each in item.commands
+        if not isinstance(each, Notice)
     ]
     return said, [(reject.reason, reject.detail) for reject in batch.rejects]
 
@@ -162,3 +163,15 @@ def test_what_names_no_model_wakes_no_shard() -> None:
     silence = {"type": "silence", "id": "s", "ts": START_MS, "until": START_MS + 1, "rule": "x"}
     assert closed(panes, one, silence, silence | {"id": "t", "ts": START_MS + 60_000}) == []
     assert panes.closed == NEVER
+
+
+def test_one_command_moves_no_time_and_holds_up_none() -> None:
+    """Of a command with a wrong clock the next ones are not late: each takes effect with its own pane, or the next."""
+    one = Partition("commands", "commands", ("commands",), parse(POLICY))
+    ahead = START_MS + 9 * 3_600_000
+    said, refused = taken(one, release(ts=ahead), release(id="r2"), b"{}")
+    assert said[:2] == [(shard_of("m"), ahead // 10_000, "r1"), (shard_of("m"), PANE, "r2")]
+    assert {item.mark.newest for _, item in one.rest()} == {NEVER}
+    # Of one that cannot be read it is told with the last pane that any command was of.
+    assert (said[2], len(refused)) == ((shard_of(""), ahead // 10_000, "missing_field"), 1)
+    assert taken(one, release(id="r3", ts=START_MS + 1))[0] == [(shard_of("m"), PANE, "r3")]

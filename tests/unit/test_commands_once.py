@@ -10,17 +10,17 @@ import pytest
 
 from operators.connectors.kafka import check_one
 from operators.connectors.kafka_errors import KafkaFailure
-from operators.control import Refusal, Silence
+from operators.control import AnyCommand, Notice, Refusal, Silence
 from operators.ingest.partition import Partition, shard_of
 from operators.policies.toml import parse
 from operators.window import commands
-from operators.window.commands import Obeyed, Said
+from operators.window.commands import Obeyed
 from operators.window.panes import Closed, Panes
 from operators.window.shards import SHARDS
-from tests.dataflows.making import POLICY, START_MS, received
+from tests.dataflows.making import FOLLOWS_ALL, START_MS, received
 
 HOUR, DAY = 3_600_000, 86_400_000
-WIDE = parse(POLICY.replace('late_horizon = "10m"', 'late_horizon = "24h"'))
+WIDE = parse(FOLLOWS_ALL.replace('late_horizon = "10m"', 'late_horizon = "24h"'))
 SOURCES = ("commands/0", "commands/1")
 # A partition's state and a shard's, pickled before shards remembered ids: r0 was taken, r1 waits.
 OLD = (
@@ -42,15 +42,18 @@ def partitions() -> list[Partition]:
     return [Partition(source, "commands", SOURCES, WIDE) for source in SOURCES]
 
 
-def heard(panes: Panes, one: Partition, *bodies: dict[str, Any], shard: int | None = None) -> list[Said]:
+def heard(
+    panes: Panes, one: Partition, *bodies: dict[str, Any], shard: int | None = None
+) -> list[AnyCommand | Refusal]:
     """What takes effect in a shard as these are taken."""
     now = max(body["ts"] for body in bodies)
     batch = one.take(received([json.dumps(body).encode() for body in bodies], received_ms=now))
     out = panes.push(dict(batch.inputs)[shard_of("m") if shard is None else shard])
-    return [said for item in out if isinstance(item, Closed) for said in item.commands]
+    said = [said for item in out if isinstance(item, Closed) for said in item.commands]
+    return [each for each in said if not isinstance(each, Notice)]
 
 
-def words(said: list[Said]) -> list[tuple[str, ...]]:
+def words(said: list[AnyCommand | Refusal]) -> list[tuple[str, ...]]:
     return [(each.reason, each.source) if isinstance(each, Refusal) else (each.id,) for each in said]
 
 
@@ -156,7 +159,7 @@ def test_ids_are_forgotten_when_so_old_a_command_would_be_refused_anyway() -> No
 
 def test_a_store_of_a_worker_that_kept_ids_by_partition_goes_on() -> None:
     state, saved = pickle.loads(zlib.decompress(b85decode("".join(OLD))))  # noqa: S301
-    one = Partition("commands", "commands", ("commands",), parse(POLICY))
+    one = Partition("commands", "commands", ("commands",), parse(FOLLOWS_ALL))
     one.state = state
     panes = Panes(one.policy, saved)
     batch = one.take(received([json.dumps(override(name, START_MS + 60_000)).encode() for name in ("r0", "r1", "r2")]))

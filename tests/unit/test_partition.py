@@ -3,9 +3,12 @@
 import json
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
-from operators.ingest.partition import Partition, TooManyRejects, shard_of
+from operators.ingest.partition import AHEAD_MAX, Partition, shard_of
+from operators.ingest.refused_share import TooManyRejects
 from operators.policies.toml import parse
 from operators.window.partial import MAX, N
 from operators.window.shards import SHARDS
@@ -13,7 +16,7 @@ from tests.dataflows.making import POLICY, START_MS, received
 
 
 def partition(share_max: float = 0.2, block: int = 100) -> Partition:
-    text = POLICY.replace("share_max = 1.0", f"share_max = {share_max}\nblock = {block}")
+    text = POLICY.replace("share_max = 1.0", f'share_max = {share_max}\nblock = {block}\non_refused = "stop"')
     return Partition("file", "events", ("file",), parse(text))
 
 
@@ -28,7 +31,7 @@ def test_a_share_of_rejects_up_to_the_limit_is_borne() -> None:
         assert (batch.items, len(batch.rejects)) == (80, 20)
 
 
-def test_a_larger_share_stops_the_worker_and_says_why() -> None:
+def test_a_larger_share_stops_a_run_that_is_to_stop_and_says_why() -> None:
     with pytest.raises(TooManyRejects) as caught:
         partition().take(received([good()] * 79 + [b"x"] * 21, 1))
     assert str(caught.value).startswith(
@@ -47,7 +50,7 @@ def test_a_share_is_judged_over_whole_blocks_only() -> None:
         one.take(received([b"x"] + [good()] * 79, 121))
 
 
-def test_a_share_of_one_never_stops_the_worker() -> None:
+def test_a_share_of_one_never_stops_anything() -> None:
     assert len(partition(share_max=1.0).take(received([b"x"] * 5_000, 1)).rejects) == 5_000
 
 
@@ -108,3 +111,27 @@ def test_a_model_has_its_shard_for_ever() -> None:
     """Changing this moves the state of every model to a shard that does not have it."""
     assert [shard_of(name) for name in ("model-0", "model-13", "checkout", "")] == [49, 49, 16, 52]
     assert {shard_of(f"m{index}") for index in range(2_000)} == set(range(SHARDS))
+
+
+def test_the_broker_s_clock_bounds_times_closer_than_a_producer_s() -> None:
+    """Nothing is ahead of it by more than `disorder`; where a producer may set the clock the tolerance counts."""
+    one = partition()
+    times = [START_MS + ahead for ahead in (5_000, 5_001, 60_000, 60_001)]
+    messages = received([good(ts=ts) for ts in times], 1, received_ms=START_MS)
+    assert [each.position for each in one.take(messages).rejects] == [4]
+    appended = msgspec.structs.replace(messages, appended=np.array([True] * 4))
+    rejects = one.take(appended).rejects
+    assert [(each.position, each.reason) for each in rejects] == [(at, "future_timestamp") for at in (2, 3, 4)]
+    mixed = msgspec.structs.replace(messages, appended=np.array([True, False, False, True]))
+    assert [each.position for each in one.take(mixed).rejects] == [4]
+
+
+def test_events_far_ahead_open_no_more_panes_than_there_is_room_for() -> None:
+    """In files times may be anything: each pane that waits for its time takes memory."""
+    one = partition()
+    times = [START_MS + index * 100 for index in range(8_000)]
+    times[19::20] = [START_MS + 3_600_000 + index * 10_000 for index in range(400)]
+    whole = one.take(received([good(ts=ts) for ts in times], 1))
+    assert [each.position for each in whole.rejects] == list(range(20 * (AHEAD_MAX + 1), 8_001, 20))
+    assert {each.reason for each in whole.rejects} == {"future_timestamp"}
+    assert whole.late == 0

@@ -11,10 +11,10 @@ from operators.connectors.stop import Stop
 from operators.ingest.messages import NOTHING, Messages
 from operators.policies.toml import parse
 from operators.window.panes import ShardInput
-from tests.dataflows.making import POLICY, received
+from tests.dataflows.making import FOLLOWS_ALL, received
 from tests.laws.partials import ANCHOR_MS, message
 
-RULES = parse(POLICY)
+RULES = parse(FOLLOWS_ALL)
 
 
 class Live:

@@ -1,0 +1,84 @@
+"""Is too much of a partition late? Judged minute by minute of its own time: a function of its log alone.
+
+Late events are kept apart and decide nothing, so a clock that is wrong, or one that moved the partition's time, blinds
+the guard: people are told when it begins, when it grows worse, and when it is over.
+"""
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.control import Notice, Severity
+from operators.window.partial import Ints
+from operators.window.watermark import NEVER
+
+SHARE_MAX = 0.1
+SHARE_PAGE = 0.5  # From here on most of what comes in decides nothing.
+MINUTE_MS = 60_000
+ITEMS_MIN = 50  # Fewer say little of a share: so many are waited for.
+CROWD = 2  # Where time stands still a block ends with so many times the items of the last minute,
+CROWD_MIN = 1_000  # or with so many, if these are more.
+
+
+class LateShare(msgspec.Struct, kw_only=True):
+    """The block under way: its `minute`, its items and how many are late; `usual` is how many the last minute had.
+
+    `time` is that of the partition after the last item. `told` is how severe people were told it is, None while nothing
+    is wrong; `blocks` counts those that ended.
+    """
+
+    minute: int = NEVER
+    time: int = NEVER
+    items: int = 0
+    late: int = 0
+    usual: int = 0
+    blocks: int = 0
+    told: Severity | None = None
+
+    def take(self, source: str, after: Ints, late: NDArray[np.bool_]) -> list[tuple[int, Notice]]:
+        """Take items by the partition's time after each [Unix ms] and whether each is late, both (n,).
+
+        Return what people should hear, with the time of the partition at which it is so.
+        """
+        minutes = after // MINUTE_MS
+        told: list[tuple[int, Notice]] = []
+        start = 0
+        while start < len(after):
+            if not self.items:
+                self.minute = int(minutes[start])
+            passed = int(np.searchsorted(minutes, self.minute, "right"))
+            stop = max(passed, start + ITEMS_MIN - self.items)
+            crowd = start + max(CROWD * self.usual, CROWD_MIN) - self.items
+            end = min(stop, crowd, len(after))
+            if end > start:
+                self.items += end - start
+                self.late += int(late[start:end].sum())
+                self.time = int(after[end - 1])
+            # Whether a block ends by time where a batch does is for the next item to say.
+            if end == crowd or end < len(after):
+                self.usual = self.usual if end == crowd else self.items
+                notice = self._judged(source)
+                told += [] if notice is None else [(self.time, notice)]
+                self.items = self.late = 0
+            start = end
+        return told
+
+    def _judged(self, source: str) -> Notice | None:
+        share = self.late / self.items
+        severity: Severity | None = None
+        if share > SHARE_MAX:
+            severity = "page" if share > SHARE_PAGE else "ticket"
+        self.blocks += 1
+        before, self.told = self.told, severity if severity is None or self.told != "page" else "page"
+        if self.told == before:
+            return None
+        return Notice(
+            kind="late",
+            source=source,
+            number=self.blocks,
+            severity=severity,
+            bad=self.late,
+            n=self.items,
+            share_max=SHARE_MAX,
+            what=f"{self.late} of {self.items} items were late",
+        )

@@ -1,0 +1,118 @@
+"""How far a partition's event time has come, judged by its own log, so that no few events can move it.
+
+With `outliers` = o, k = o + 1 and K = 10 k, the time after an event is the largest so far of
+
+- the k-th largest time of the last 10 k events: o events with a time ahead of all others move nothing;
+- where events come densely, the K-th largest of the last 10 K instead: as many as 10 o in a row move nothing;
+- the oldest of the last k events where these came in order and span SLOW x disorder: a dense log that slows down.
+
+So time follows k events after a pause, or K in a dense log: there waiting for them costs no more than DENSE x disorder.
+Before the first k events there is no time. With `outliers` = 0 time is the largest of all events.
+
+Events are counted, not messages, and everything is a function of the events before, however they are cut into batches.
+Cost: 20 to 90 ns an event (scipy.ndimage.rank_filter).
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.ndimage import rank_filter
+
+from operators.policy import Policy
+from operators.window.partial import Ints
+from operators.window.watermark import NEVER
+
+WIDER = 10  # How many times more events a dense log waits for, and of how many the k-th largest is taken.
+DENSE = 2  # [disorder] A log is dense while K events take no longer than this.
+SLOW = 12  # [disorder] What k events in order must span to be believed in a dense log.
+FEW = 8  # Fewer events than this are ranked one by one: setting up the filter costs more.
+NONE = np.zeros(0, np.int64)
+
+
+class Recent(msgspec.Struct, frozen=True, kw_only=True):
+    """The `times` [Unix ms] of the last 10 K events, how many there were in all, and whether they come densely."""
+
+    times: Ints = NONE
+    count: int = 0
+    dense: bool = False
+
+
+def advance(time: int, recent: Recent, times: Ints, policy: Policy) -> tuple[Ints, Recent]:
+    """Return the partition's time after each of some next events, (n,), and what is to be kept.
+
+    `time` is that of the partition before them, Unix ms, or NEVER.
+    """
+    if not len(times):
+        return NONE, recent
+    if not policy.outliers:
+        return np.maximum.accumulate(np.maximum(times, time)), recent
+    few = policy.outliers + 1
+    known = np.concatenate((recent.times, times))
+    seen, dense = [], recent.dense
+    for start, stop, dense in _stretches(known, recent, few, policy.disorder_ms):
+        seen.append(_followed(known, start, stop, few, dense, policy.disorder_ms))
+    kept = known[-WIDER * WIDER * few :].copy()
+    after = np.maximum.accumulate(np.maximum(np.concatenate(seen), time))
+    count = recent.count + len(times)
+    if not count % _stride(few):
+        dense = _is_dense(known, few, policy.disorder_ms)
+    return after, Recent(times=kept, count=count, dense=dense)
+
+
+def _stride(few: int) -> int:
+    """How many events there are from one look at their density to the next."""
+    return 2 * WIDER * few
+
+
+def _stretches(known: Ints, recent: Recent, few: int, disorder_ms: int) -> Iterator[tuple[int, int, bool]]:
+    """Yield (start, stop, dense) of stretches of the new events: density is looked at at fixed counts of the log."""
+    start, dense = len(recent.times), recent.dense
+    stride = _stride(few)
+    for look in range(start + stride - recent.count % stride, len(known), stride):
+        now = _is_dense(known[:look], few, disorder_ms)
+        if now != dense:
+            yield start, look, dense
+            start, dense = look, now
+    yield start, len(known), dense
+
+
+def _is_dense(known: Ints, few: int, disorder_ms: int) -> bool:
+    """Tell whether K events take no longer than DENSE x disorder: by the middle of the last 8 K, which few can move."""
+    many = WIDER * few
+    last = known[-8 * many :]
+    upper, lower = len(last) - many, (len(last) - many) // 2
+    ranked = np.partition(last, (lower, upper))
+    return bool((ranked[upper] - ranked[lower]) * many <= (upper - lower) * DENSE * disorder_ms)
+
+
+def _followed(known: Ints, start: int, stop: int, few: int, dense: bool, disorder_ms: int) -> Ints:
+    """Return what time may follow after each of the events start .. stop - 1, whatever it was before."""
+    if not dense:
+        return _ranked(known, start, stop, few)
+    return np.maximum(_ranked(known, start, stop, WIDER * few), _slowed(known, start, stop, few, disorder_ms))
+
+
+def _ranked(known: Ints, start: int, stop: int, few: int) -> Ints:
+    """Return after each event the `few`-th largest time of the last 10 `few`; NEVER while there are fewer."""
+    width = WIDER * few
+    missing = np.full(max(0, width - 1 - start), NEVER)
+    near = np.concatenate((missing, known[max(0, start - width + 1) : stop]))
+    if stop - start < FEW:
+        return np.partition(sliding_window_view(near, width), width - few, axis=1)[:, width - few]
+    # The window of each output ends with its own event.
+    ranked = rank_filter(near, rank=width - few, size=width, origin=(width - 1) // 2, mode="nearest")
+    return np.asarray(ranked[width - 1 :], np.int64)
+
+
+def _slowed(known: Ints, start: int, stop: int, few: int, disorder_ms: int) -> Ints:
+    """Return after each event the oldest of the last `few` where these are in order and span long; else NEVER."""
+    out = np.full(stop - start, NEVER)
+    first = max(start, few - 1)
+    spans = known[first:stop] - known[first - few + 1 : stop - few + 1]
+    for index in np.flatnonzero(spans >= SLOW * disorder_ms).tolist():
+        last = known[first + index - few + 1 : first + index + 1]
+        if (np.diff(last) >= -disorder_ms).all():
+            out[first - start + index] = last.min()
+    return out

@@ -1,0 +1,82 @@
+"""Alerts about what comes in: one per kind for all partitions, which stand where other alerts have slices.
+
+Who is asked to hear of them: the model '' that stands for all. Silences, acknowledgements and repeats are those of
+every alert.
+"""
+
+from collections.abc import Sequence
+
+from operators.control import Affected, ControlEvent, Evidence, Notice
+from operators.release.alerts import Key
+from operators.release.model import At, Model
+from operators.rules import INPUT
+from operators.verdict.verdicts import Verdict
+from operators.window.slots import Reported, slice_text
+
+RUNBOOK = "infra/runbooks/input.md"
+
+
+def heed(model: Model, at: At, notices: Sequence[Notice]) -> list[ControlEvent]:
+    """Tell of inputs of which too much is late or refused, or is no longer: one event a kind, however many."""
+    changed: dict[Key, list[Notice]] = {}
+    for notice in notices:
+        changed.setdefault((f"{INPUT}:{notice.kind}", ""), []).append(notice)
+    return [event for key, some in changed.items() for event in _told(model, at, key, some)]
+
+
+def fire(model: Model, at: At, key: Key) -> ControlEvent:
+    """Tell of all partitions that an alert is about, the worst first."""
+    firing = model.alerts.firing[key]
+    slices = _worst_first(list(firing.slices.values()))
+    event = model.say(
+        "alert",
+        at,
+        key[1],
+        key[0],
+        firing.severity,
+        slices=slices,
+        evidence=slices[0].evidence,
+        reason=_reason(slices),
+        runbook=RUNBOOK,
+    )
+    firing.event, firing.silenced = event.id, event.silenced
+    return event
+
+
+def _told(model: Model, at: At, key: Key, notices: Sequence[Notice]) -> list[ControlEvent]:
+    newest = {notice.source: notice for notice in notices}  # In their order: the last word counts.
+    change = model.alerts.take(key, [_verdict(key[0], at, notice) for notice in newest.values()], "ticket")
+    if change is None:
+        return []
+    state, slices = change
+    if state == "firing":
+        return [fire(model, at, key)]
+    over = _worst_first(slices)
+    reason = _reason(over)
+    return [model.say("alert", at, key[1], key[0], "info", state="resolved", slices=over, reason=reason)]
+
+
+def _verdict(rule: str, at: At, notice: Notice) -> Verdict:
+    """Return a notice as what alerts are made of."""
+    return Verdict(
+        rule=rule,
+        series=Reported("", "", slice_text([("source", notice.source)]), {"source": notice.source}),
+        word="OK" if notice.severity is None else "BAD",
+        pane=at.pane,
+        evidence=Evidence(
+            bad=notice.bad,
+            n=notice.n,
+            value=notice.bad / notice.n,
+            threshold=notice.share_max,
+            reason=notice.what,
+        ),
+        severity=notice.severity,
+    )
+
+
+def _worst_first(slices: Sequence[Affected]) -> tuple[Affected, ...]:
+    return tuple(sorted(slices, key=lambda each: (-(each.evidence.value or 0.0), each.slice)))
+
+
+def _reason(slices: Sequence[Affected]) -> str:
+    return "; ".join(f"{each.slice}: {each.evidence.reason}" for each in slices)
