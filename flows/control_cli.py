@@ -32,6 +32,10 @@ By = Annotated[str | None, typer.Option("--by", help="Who says it; default: user
 CommandFile = Annotated[
     Path | None, typer.Option("--file", help="Add it to this file of commands, instead of sending it to Kafka.")
 ]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", help="The id of the policy's key to sign it with; default: ROLLGUARD_COMMAND_KEY."),
+]
 ControlFile = Annotated[
     Path | None, typer.Option("--file", help="A control.ndjson of `replay` or `demo`, instead of Kafka's topic.")
 ]
@@ -115,9 +119,10 @@ def release_command(
     ] = None,
     by: By = None,
     file: CommandFile = None,
+    key: Key = None,
 ) -> None:
     """Say that a candidate begins to serve beside a baseline."""
-    _send(commands.release(model, candidate, baseline, share, metadata, by), file)
+    _send(commands.release(model, candidate, baseline, share, metadata, by), file, key)
 
 
 @app.command("override")
@@ -128,9 +133,10 @@ def override_command(
     revoke: Annotated[bool, typer.Option("--revoke", help="End an override.")] = False,
     by: By = None,
     file: CommandFile = None,
+    key: Key = None,
 ) -> None:
     """Let a version run whatever the rules say, until the override is revoked."""
-    _send(commands.override(model, version, revoke, by), file)
+    _send(commands.override(model, version, revoke, by), file, key)
 
 
 @app.command("ack")
@@ -140,9 +146,10 @@ def ack_command(
     event: Annotated[str, typer.Argument(help="The id of a control event.")],
     by: By = None,
     file: CommandFile = None,
+    key: Key = None,
 ) -> None:
     """Say that somebody looks after a control event."""
-    _send(commands.ack(model, event, by), file)
+    _send(commands.ack(model, event, by), file, key)
 
 
 @app.command("silence")
@@ -154,9 +161,10 @@ def silence_command(
     until: Annotated[str | None, typer.Option(help="Until then, such as 2026-11-21T12:00:00Z.")] = None,
     by: By = None,
     file: CommandFile = None,
+    key: Key = None,
 ) -> None:
     """Mute alerts of a model, of a rule, or of a rule on a model, for 7 days at most; rollbacks are never muted."""
-    _send(commands.silence(model, rule, span, until, by), file)
+    _send(commands.silence(model, rule, span, until, by), file, key)
 
 
 @app.command("unsilence")
@@ -166,13 +174,14 @@ def unsilence_command(
     rule: Annotated[str | None, typer.Option(help="As the silence had it.")] = None,
     by: By = None,
     file: CommandFile = None,
+    key: Key = None,
 ) -> None:
     """End the silence of a model, of a rule, or of a rule on a model."""
-    _send(commands.unsilence(model, rule, by), file)
+    _send(commands.unsilence(model, rule, by), file, key)
 
 
-def _send(command: AnyCommand, file: Path | None) -> None:
-    commands.send(command, settings.load(), file)
+def _send(command: AnyCommand, file: Path | None, key: str | None) -> None:
+    commands.send(command, settings.load(), file, key)
     typer.echo(command.id)
 
 

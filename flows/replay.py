@@ -23,7 +23,7 @@ from operators.connectors.source import Input, MonitorSource, Observe, Watch
 from operators.connectors.stop import Stop
 from operators.control import ControlEvent
 from operators.ingest.columns import Stream
-from operators.ingest.commands import Credentials
+from operators.ingest.credentials import Credentials
 from operators.ingest.item_rows import letters_of
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics

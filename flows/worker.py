@@ -36,7 +36,7 @@ from operators.connectors.source import Input, MonitorSource, Reader, Watch
 from operators.connectors.stop import Stop
 from operators.connectors.topics import Describer
 from operators.ingest.columns import Stream
-from operators.ingest.commands import Credentials
+from operators.ingest.credentials import Credentials
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
 from operators.policy import Policy

@@ -37,12 +37,13 @@ REVISIONS_AHEAD_MAX = 1_000_000
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """What people and deploy pipelines say; `id` tells one from another, `by` is who says it.
 
-    `signature` is the hexadecimal HMAC-SHA256 of the command without it (`operators/signing.py`).
+    `signature` is the hexadecimal HMAC-SHA256 of the command without it (`operators/signing.py`), made with key `key`.
     """
 
     id: Id
     ts: Time
     by: Text = ""
+    key: Text = ""
     signature: Text = ""
 
 

@@ -1,6 +1,7 @@
 """The policy: everything that changes results, as typed values. `policies.toml.parse` makes and checks one."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -99,10 +100,31 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     known_ms: int = 604_800_000
 
 
+DEFAULT_KEY = "default"  # The id of the key in ROLLGUARD_COMMAND_KEY, which has all rights.
+# What a key may allow: a type of command each, and to silence all models at once.
+RIGHTS = ("release", "override", "ack", "silence", "unsilence", "silence-all")
+
+
+class CommandKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[[commands.key]]`: whose it is, and on which models (patterns as of file names) it may say what.
+
+    Its secret is in the variable `env` or in a `file`. Commands given when it was `retired` or later are refused.
+    """
+
+    id: str
+    name: str
+    models: tuple[str, ...] = ("*",)
+    types: tuple[str, ...] = RIGHTS
+    env: str | None = None
+    file: str | None = None
+    retired: Annotated[datetime, Meta(tz=True)] | None = None
+
+
 class Commands(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[commands]`: whether commands must be `signed`, with the key in the environment."""
+    """`[commands]`: whether commands must be `signed`; by these keys, or that in the environment."""
 
     signed: bool = False
+    key: tuple[CommandKey, ...] = ()
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import msgspec
 
-from flows.settings import Settings
+from flows.settings import Settings, load_policy, secret_of
 from operators.connectors.control_file import append_to_file
 from operators.connectors.control_topic import send_to_topic
 from operators.control import SILENCE_MS_MAX, AnyCommand
 from operators.events import TEXT_MAX, ms_of
 from operators.policies.reading import Duration
+from operators.policy import DEFAULT_KEY
 from operators.signing import signed
 
 ARMS = {"candidate", "baseline"}
@@ -65,10 +66,18 @@ def unsilence(model: str | None, rule: str | None, by: str | None) -> AnyCommand
     return _made("unsilence", {"model": model, "rule": rule}, by)
 
 
-def send(command: AnyCommand, where: Settings, file: Path | None) -> None:
-    """Store a command in its topic, or as a line of `file`; signed if there is a key. KafkaFailure, OSError."""
-    if where.command_key is not None:
+def send(command: AnyCommand, where: Settings, file: Path | None, key: str | None = None) -> None:
+    """Store a command in its topic, or as a line of `file`. KafkaFailure, OSError, PolicyError.
+
+    It is signed with the `key` of the policy of that id, or that of the environment, if there is one.
+    """
+    if key is not None and key != DEFAULT_KEY:
+        secret = secret_of(where, load_policy(where.policy), key)
+        command = signed(msgspec.structs.replace(command, key=key), secret)
+    elif where.command_key is not None:
         command = signed(command, where.command_key)
+    elif key is not None:
+        raise WrongCommand(f"--key {key}: ROLLGUARD_COMMAND_KEY is not set")
     body = msgspec.json.encode(command)
     if file is not None:
         append_to_file(file, body)

@@ -16,7 +16,7 @@ from operators.connectors.polling import ALWAYS_DUE, STALL_S, Polling
 from operators.connectors.stop import Stop
 from operators.guard import dumps, loads, shard_key
 from operators.ingest.columns import Stream
-from operators.ingest.commands import Credentials
+from operators.ingest.credentials import Credentials
 from operators.ingest.item_rows import dead_letter_rows, feedback_rows
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Batch, Partition, State

@@ -10,9 +10,9 @@ import msgspec
 from operators.control import SILENCE_MS_MAX, AnyCommand, Refusal, Release, Silence, Unsilence
 from operators.events import TS_MS_MAX, TS_MS_MIN, Id, ms_of
 from operators.ingest import reserved
+from operators.ingest.credentials import Credentials
 from operators.ingest.decode import Origin, Reject
 from operators.release.fitting import slim
-from operators.signing import fault_of as signature_fault
 from operators.texts import DETAIL_MAX, cut
 from operators.window.commands import Obeyed as Seen  # noqa: F401  # Older stores have it saved by this name.
 
@@ -23,16 +23,10 @@ class _Context(msgspec.Struct):
     model: Id | None = None
 
 
-class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """`key` that commands must be signed with, None where they need no signature."""
-
-    key: str | None = None
-
-
 def fault_of(command: AnyCommand, origin: Origin, index: int, credentials: Credentials) -> tuple[str, str] | None:
     """Return why a decoded command is refused whatever was said before it, as (reason, detail)."""
-    if credentials.key is not None:
-        fault = signature_fault(origin.text(index), credentials.key)
+    if credentials.asks:
+        fault = credentials.fault_of(command, origin.text(index))
         if fault is not None:
             return fault
     return reserved.fault_of_command(command) or _nonsense(command)

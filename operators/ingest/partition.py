@@ -20,6 +20,7 @@ from operators.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback, ms_of
 from operators.ingest import commands as told
 from operators.ingest import reserved
 from operators.ingest.columns import ColumnsBuilder, Stream, times_of
+from operators.ingest.credentials import Credentials
 from operators.ingest.decode import Decoder, Origin, Reject
 from operators.ingest.late_share import LateShare
 from operators.ingest.messages import Messages
@@ -98,12 +99,12 @@ class Partition:
         stream: Stream,
         sources: tuple[str, ...],
         policy: Policy,
-        credentials: told.Credentials | None = None,
+        credentials: Credentials | None = None,
         pseudonyms: Pseudonyms = Pseudonyms(),  # noqa: B008  # Frozen.
     ) -> None:
         self.source, self.stream, self.sources, self.policy = source, stream, sources, policy
         self.state = State()
-        self._credentials = credentials or told.Credentials()
+        self._credentials = credentials or Credentials()
         self._pseudonyms = pseudonyms
         self._decoder: Decoder[Item] = Decoder(KINDS[stream], policy.dead_letters.message_bytes_max)  # type: ignore[arg-type]  # mypy takes a union of types for no type.
 
@@ -188,10 +189,11 @@ class Partition:
     ) -> list[tuple[int, int, Coming]]:
         """Return (shard, closing pane, what was said); what names no model is said to all shards."""
         said: list[tuple[int, int, Coming]] = []
+        who = self._credentials
         for command, (position, item), closing in zip(commands, at, placed.closing.tolist(), strict=True):
             every = isinstance(command, Silence | Unsilence) and command.model is None
             home = shard_of(command.model or "")  # Where it is told of, if it was taken before.
-            sent = Sent(command=told.kept(command), source=self.source, position=position, item=item)
+            sent = Sent(command=told.kept(who.attributed(command)), source=self.source, position=position, item=item)
             shards = range(SHARDS) if every else [home]
             said += [(shard, closing, msgspec.structs.replace(sent, told=shard == home)) for shard in shards]
         # A refused command has no time that can be believed: it is told of with the pane that the log has reached.

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from operators.policies.keys import checked
 from operators.policies.monitors import DriftTable, Profiles, monitors_of, paths_of
 from operators.policies.reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, convert
 from operators.policies.rules import ReleaseTable, rules_of
@@ -133,7 +134,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         hash=_hash(raw),
         idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},
         shape=_shape(raw),
-        commands=file.commands,
+        commands=checked(file.commands),
     )
     releases = file.release.checked(policy.pane_ms)
     policy = _monitored(policy, file, Profiles(profiles or {}))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from operators.control import Notice, Refusal, Release
-from operators.ingest.commands import Credentials
+from operators.ingest.credentials import Credentials
 from operators.ingest.partition import Partition, shard_of
 from operators.policies.toml import parse
 from operators.signing import sign

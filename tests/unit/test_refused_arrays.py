@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from operators.ingest.columns import Stream
-from operators.ingest.commands import Credentials
+from operators.ingest.credentials import Credentials
 from operators.ingest.decode import FAULTS_MAX, Decoder
 from operators.ingest.partition import Batch, Partition
 from operators.policies.toml import parse

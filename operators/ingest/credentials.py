@@ -1,0 +1,75 @@
+"""Who may say what: commands are believed by the key that signed them, and say no more than that key may."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from operators.control import AnyCommand, Silence, Unsilence
+from operators.events import ms_of
+from operators.policy import DEFAULT_KEY, CommandKey
+from operators.signing import fault_of as signature_fault
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A key and its secret, which is never shown."""
+
+    key: CommandKey
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Held(key={self.key.id!r})"
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys that commands must be signed with, by id; none where they need no signature.
+
+    `key` is the secret of the key that has no entry in the policy, and all rights.
+    """
+
+    key: str | None = None
+    held: Mapping[str, Held] = {}
+
+    def __repr__(self) -> str:
+        return f"Credentials(keys={sorted(self._all())})"
+
+    @property
+    def asks(self) -> bool:
+        """Whether commands need a signature."""
+        return bool(self._all())
+
+    def fault_of(self, command: AnyCommand, body: bytes) -> tuple[str, str] | None:
+        """Return why a command is not believed or not allowed, as (reason, detail); `body` is all that was sent."""
+        known = self._all()
+        name = command.key or DEFAULT_KEY
+        held = known.get(name)
+        if held is None and not command.signature:
+            return "unsigned", "the command has no signature"
+        if held is None:
+            return "unknown_key", f"there is no key {name!r}"
+        return signature_fault(body, held.secret) or _forbidden(command, held.key)
+
+    def attributed(self, command: AnyCommand) -> AnyCommand:
+        """Return a command that was believed, said by whose key signed it, whatever it claims."""
+        held = self._all().get(command.key or DEFAULT_KEY)
+        return command if held is None else msgspec.structs.replace(command, by=held.key.name)
+
+    def _all(self) -> dict[str, Held]:
+        one = CommandKey(id=DEFAULT_KEY, name=DEFAULT_KEY)
+        alone = {} if self.key is None else {DEFAULT_KEY: Held(key=one, secret=self.key)}
+        return alone | dict(self.held)
+
+
+def _forbidden(command: AnyCommand, key: CommandKey) -> tuple[str, str] | None:
+    """Return why a key may not say this. A command from before its key was retired stays as valid as it was."""
+    if key.retired is not None and ms_of(command.ts) >= ms_of(key.retired):
+        return "retired_key", f"key {key.id} was retired before the command was given"
+    right = str(command.__struct_config__.tag)
+    every = isinstance(command, Silence | Unsilence) and command.model is None
+    if every and ("silence-all" not in key.types or "*" not in key.models):
+        return "not_allowed", f"key {key.id} may not silence all models"
+    if right not in key.types:
+        return "not_allowed", f"key {key.id} may not {right}"
+    if not every and not any(fnmatchcase(command.model or "", pattern) for pattern in key.models):
+        return "not_allowed", f"key {key.id} has no right to model {command.model}"
+    return None
