@@ -13,11 +13,12 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any, Protocol
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 0}
 
 
+ROWS_TOGETHER = 200_000  # Rows of a table that are converted at once, or a little more.
 AGAIN_S = 2.0  # After which a row is tried once more before it is refused.
 
 
@@ -67,6 +69,12 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     rows: int = 0
     rejected: int = 0
+
+
+def _together(pending: Sequence[Rows]) -> int:
+    """Return how many of the first are converted together: all of an epoch would be in memory twice."""
+    rows = np.cumsum([len(each) for each in pending])
+    return int(np.searchsorted(rows, ROWS_TOGETHER)) + 1
 
 
 class Inserter:
@@ -106,11 +114,14 @@ class Inserter:
         deadline = self._clock() + self._retry.deadline_s
         while self._pending:
             table, pending = next(iter(self._pending.items()))
-            pieces = [piece for rows in pending for piece in self._convert(rows)]
+            some = _together(pending)
+            pieces = [piece for rows in pending[:some] for piece in self._convert(rows)]
             for block in blocks(pa.concat_tables(pieces)) if pieces else ():
                 self._store(table, block, deadline)
             # Not before: after an exception a repeated flush sends the same blocks again.
-            del self._pending[table]
+            del pending[:some]
+            if not pending:
+                del self._pending[table]
 
     def _convert(self, rows: Rows) -> list[pa.Table]:
         """`rows` as Arrow tables, without the rows that do not fit."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, DataError, OperationalError, ProgrammingError
 
-from operators.connectors import blocks
+from operators.connectors import blocks, inserter
 from operators.connectors.clickhouse_errors import Blame, InsertError, blame
 from operators.connectors.inserter import Inserter, Retry, Stats
 from operators.connectors.refused import Poison
@@ -31,7 +31,7 @@ class Table:
     """`errors` are raised one after the other, before or after the rows are stored."""
 
     def __init__(self, errors: list[Exception] | None = None, *, stores: bool = False) -> None:
-        self.errors: Iterator[Exception] = iter(errors or [])
+        self.errors: Iterator[Exception | None] = iter(errors or [])
         self.stores = stores
         self.blocks: dict[str, list[dict[str, Any]]] = {}
         self.settings: list[dict[str, Any]] = []
@@ -277,6 +277,23 @@ def test_blocks_are_bounded_by_rows_and_bytes(monkeypatch: pytest.MonkeyPatch) -
     made.add(sample("dead_letter", 3))
     made.flush()
     assert [len(rows) for rows in table.blocks.values()][4:] == [1, 1, 1]
+
+
+def test_rows_are_converted_some_at_a_time_and_let_go_once_they_are_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All rows of an epoch at once were in memory twice: half a gigabyte of windows of some thousand models."""
+    monkeypatch.setattr(inserter, "ROWS_TOGETHER", 5)
+    table = Table()
+    made, _, _ = _inserter(table)
+    for first in range(0, 16, 2):
+        made.add(sample("sli_pane", 2, first))
+    table.errors = iter([None, DatabaseError("no such table", code=60)])
+    with pytest.raises(InsertError):
+        made.flush()
+    assert [len(rows) for rows in table.blocks.values()] == [6]
+    assert sum(map(len, made._pending["sli_pane"])) == 10
+    made.flush()
+    assert [len(rows) for rows in table.blocks.values()] == [6, 6, 4]
+    assert len({json.dumps(row, default=str, sort_keys=True) for row in table.rows}) == 16
 
 
 def test_wrong_columns_are_refused_when_they_come() -> None:
