@@ -254,7 +254,7 @@ def test_a_run_that_is_interrupted_ends_in_order(tmp_path: Path, number: signal.
         try:
             with _read_by_somebody(pipe):
                 process.send_signal(number)
-            _, error = process.communicate(timeout=60)
+            _, error = process.communicate(timeout=180)
         finally:
             process.kill()
     assert process.returncode == 1, error

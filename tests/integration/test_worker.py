@@ -19,7 +19,7 @@ from operators.control import ControlEvent
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker
 from tests.integration.reading import opened, read_all
-from tests.integration.working import Worker, working
+from tests.integration.working import WAIT_S, Worker, working
 
 EVENTS = 250_000 if os.environ.get("ROLLGUARD_PROVE") == "1" else 20_000  # In each of four partitions.
 PARTITIONS = 4
@@ -311,22 +311,25 @@ def test_a_second_worker_on_the_same_store_is_refused(quiet: dict[str, str], tmp
     with working(tmp_path, quiet) as first:
         first.wait(first.ready)
         with working(tmp_path, quiet | {"ROLLGUARD_CLICKHOUSE": f"chdb://{tmp_path}/other"}) as second:
-            assert second.process.wait(30) == 1
+            assert second.process.wait(WAIT_S) == 1
         assert "another worker is using this recovery store" in first.log.read_text()
 
 
-def test_a_policy_that_keeps_other_counts_is_refused(environment: dict[str, str], tmp_path: Path) -> None:
-    with working(tmp_path, environment) as worker:
+def test_a_policy_that_keeps_other_counts_is_refused(
+    quiet: dict[str, str], kafka_config: KafkaConfig, logs: Logs, tmp_path: Path
+) -> None:
+    send(kafka_config, quiet["ROLLGUARD_EVENTS_TOPIC"], [lines[:100] for lines in logs["events"]])
+    with working(tmp_path, quiet) as worker:
         finish(worker)
     other = tmp_path / "policy.toml"
     default = Path("flows/policy.toml").read_text()
     other.write_text(default.replace("versions_max = 100", "versions_max = 99"))
-    with working(tmp_path, environment, "--policy", str(other)) as worker:
-        assert worker.process.wait(30) == 1
+    with working(tmp_path, quiet, "--policy", str(other)) as worker:
+        assert worker.process.wait(WAIT_S) == 1
     assert "not those the recovery store was written under" in worker.log.read_text()
 
 
 def test_a_topic_that_is_missing_is_named(quiet: dict[str, str], tmp_path: Path) -> None:
     with working(tmp_path, quiet | {"ROLLGUARD_EVENTS_TOPIC": "no-such-topic"}) as worker:
-        assert worker.process.wait(30) == 1
+        assert worker.process.wait(WAIT_S) == 1
     assert "no-such-topic" in worker.log.read_text().splitlines()[-1]

@@ -24,7 +24,7 @@ from tests.integration.test_worker import (
     written,
 )
 from tests.integration.test_worker_processes import bridge
-from tests.integration.working import working
+from tests.integration.working import WAIT_S, working
 
 __all__ = ["bridge", "environment", "logs", "policy", "wanted"]  # Fixtures.
 
@@ -42,7 +42,7 @@ def test_clickhouse_down_past_the_deadline_stops_the_worker_and_a_restart_is_exa
     with working(tmp_path, place) as worker:
         worker.wait(lambda: sum(worker.metrics("sink_rows_total").values()) > 0)
         bridge.stop(kill=True)
-        assert worker.process.wait(60) == 1
+        assert worker.process.wait(WAIT_S) == 1
     last = worker.log.read_text().splitlines()[-1]
     assert last.startswith("rollguard: "), last
     assert "not stored" in last, last

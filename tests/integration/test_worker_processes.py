@@ -13,7 +13,7 @@ import pytest
 from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.ports import free_ports
 from tests.integration.test_worker import EVENTS, environment, finish, logs, policy, wanted, written
-from tests.integration.working import Worker, working
+from tests.integration.working import WAIT_S, Worker, working
 
 __all__ = ["environment", "logs", "policy", "wanted"]  # Fixtures of the one worker serve here too.
 
@@ -54,14 +54,14 @@ def test_other_numbers_of_processes_do_not_show(
         first.wait(lambda: items([first, second]) >= EVENTS // 2)
         second.kill()
         # The engine takes a cluster down when one process is gone; a supervisor starts all of them again.
-        assert first.process.wait(30) != 0
+        assert first.process.wait(WAIT_S) != 0
     with ExitStack() as stack:
         workers = cluster(stack, tmp_path, place)
         workers[0].wait(lambda: items(workers) >= EVENTS // 2 and all(worker.ready() for worker in workers))
         assert all(sum(worker.metrics("items_total").values()) > 0 for worker in workers), "one had nothing to do"
         for worker in workers:
             worker.terminate()
-        assert [worker.process.wait(30) for worker in workers] == [0, 0]
+        assert [worker.process.wait(WAIT_S) for worker in workers] == [0, 0]
     with working(tmp_path, place) as worker:
         finish(worker)
     found = written(place)

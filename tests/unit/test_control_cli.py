@@ -179,7 +179,7 @@ def test_an_event_that_was_acted_on_but_not_remembered_is_acted_on_again(control
     first = "body['id'] == 'e2' and open('done').read().count('e2') == 1"
     kills = script(said.parent, f"{first} and os.kill(os.getppid(), 9)")
     killed = subprocess.run(
-        [*program("follow", "--file", said, "--until-end"), "--exec", kills], cwd=said.parent, timeout=60, check=False
+        [*program("follow", "--file", said, "--until-end"), "--exec", kills], cwd=said.parent, timeout=180, check=False
     )
     assert killed.returncode == -signal.SIGKILL
     assert control("follow", "--file", said, "--until-end", "--exec", kills).exit_code == 0
@@ -200,7 +200,7 @@ def test_a_file_that_comes_later_is_followed_until_a_signal(control: Control, tm
             write(path, [event(9)])
             assert process.stdout.readline() == line(event(9)), "another file of the same name"
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=180) == 0
             assert process.stderr.read() == b""
         finally:
             process.kill()

@@ -45,7 +45,7 @@ def test_it_runs_as_its_first_lines_say(tmp_path: Path) -> None:
         input="a\nb\n",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     assert (done.stdout, done.stderr) == ("a v1\nb v1\n", "m: pin v1\n")

@@ -390,6 +390,6 @@ def test_units_are_understood_by_systemd(files: Files, tmp_path: Path) -> None:
         (tmp_path / name).write_text(files[path].replace("/opt/rollguard/bin/rollguard", shutil.which("true") or ""))
         names.append(str(tmp_path / name))
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", *names], capture_output=True, text=True, check=False, timeout=60
+        ["systemd-analyze", "verify", "--man=no", *names], capture_output=True, text=True, check=False, timeout=180
     )
     assert (done.returncode, done.stderr) == (0, "")
