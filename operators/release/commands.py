@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from operators.control import Ack, ControlEvent, Notice, Override, Refusal, Release, Silence, Unsilence
 from operators.release.discovery import declare, lift, restart, split_of
+from operators.release.floods import without_flood
 from operators.release.inputs import heed
 from operators.release.model import At, Model
 from operators.release.trial import Trial
@@ -12,7 +13,7 @@ from operators.window.commands import Said
 
 def obey(model: Model, at: At, said: Sequence[Said]) -> list[ControlEvent]:
     """Do what commands ask for, in their order; tell of those that were refused."""
-    events: list[ControlEvent] = []
+    said, events = without_flood(model, at, said)
     refused: dict[str, list[Refusal]] = {}
     notices = [each for each in said if isinstance(each, Notice)]
     for each in said:
