@@ -27,6 +27,7 @@ from operators.rows import Rows
 from operators.window.fence import NOWHERE, Span
 from operators.window.panes import ShardInput
 
+STALLS_MAX = 2  # In a row, after which a partition that is found empty each time is left out all the same.
 AHEAD_MS_MAX = 60_000  # Event time that a partition may be ahead of the slowest before it waits.
 CATCH_UP = 0.8  # Of an epoch: how long a partition may work at a stretch to make up for a wait.
 
@@ -149,6 +150,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         self._position = NOWHERE if saved is None else saved.position
         self._reader: Reader | None = None
         self._ended = self._rechecked = self._woken = False
+        self._stalls = 0  # Since it spoke, or was left out.
         self._idle = saved is not None and saved.idle
         self._polled = self._epoch_began = source.polling.clock()
         # Once left out as silent it is waited for only until it is known to be silent still.
@@ -220,6 +222,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         batch = self._partition.take(messages)
         if batch.items:
             self._idle = self._rechecked = self._woken = False
+            self._stalls = 0
             self._polled, self._silence_s = self._source.polling.clock(), 0.0
         # Else it is as silent as before: what is refused says no time, and whoever sends such would hold up everybody.
         if not reader.at_end:
@@ -273,7 +276,12 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
 
         For when what was sent to it meanwhile could not be read.
         """
-        self._polled, self._rechecked = self._source.polling.clock(), False
+        self._polled = self._source.polling.clock()
+        self._stalls += 1
+        # A worker that is slow stalls in every round: then what was asked before the last stall must do, or nobody
+        # would ever be left out, and no pane would close.
+        if self._stalls <= STALLS_MAX:
+            self._rechecked = False
         if not self._idle:
             return []
         self._leave_out(idle=False)
@@ -285,6 +293,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
 
     def _leave_out(self, *, idle: bool) -> None:
         self._idle = idle
+        self._stalls = 0 if idle else self._stalls
         if self._saved is not None:
             self._saved = msgspec.structs.replace(self._saved, idle=idle)
 

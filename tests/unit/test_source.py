@@ -304,3 +304,20 @@ class Junk(Live):
             return NOTHING
         self.at_end = False
         return super().read()
+
+
+def test_a_worker_that_stalls_in_every_round_leaves_out_who_is_silent_all_the_same() -> None:
+    """Slower than the stall that it looks for, it waited for a silent partition for ever, and no pane closed."""
+    clocks = Clocks()
+    reader, busy = Junk([message(ANCHOR_MS)]), Live([message(ANCHOR_MS + at) for at in range(30)])
+    source = source_of({"a": lambda _: reader, "b": lambda _: busy}, idle_s=1.0, polling=clocks.polling())
+    part, other = (source.build_part("", name, None) for name in "ab")
+    told: list[set[tuple[str, bool]]] = []
+    for _ in range(30):
+        clocks.move(2 * STALL_S)
+        other.next_batch()
+        clocks.move(0.5)
+        told.append(marks(part.next_batch()))
+    assert ("a", True) in set().union(*told[:15])
+    assert ("a", True) in set().union(*told[15:]), "and again, once it is waited for again"
+    assert reader.rechecks > 1
