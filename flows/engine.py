@@ -6,9 +6,11 @@ gone all others panic, and their threads may end the interpreter by SIGABRT whil
 """
 
 import atexit
+import errno
 import logging
 import os
 import re
+import socket
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
@@ -27,7 +29,12 @@ class EngineFailed(Exception):
 
 
 def run(flow: Dataflow, process: int, addresses: Sequence[str], epoch: timedelta, recovery: RecoveryConfig) -> None:
-    """Run to the end, as a process of a cluster if there are addresses. Raises what a step raised, or EngineFailed."""
+    """Run to the end, as a process of a cluster if there are addresses. Raises what a step raised, or EngineFailed.
+
+    OSError names an own address that is in use.
+    """
+    if addresses:
+        _require_free(addresses[process])
     os.putenv("RUST_BACKTRACE", "0")  # The line that says what is wrong would stand below hundreds of others.
     try:
         cli_main(  # type: ignore[no-untyped-call]  # A native function.
@@ -44,6 +51,16 @@ def run(flow: Dataflow, process: int, addresses: Sequence[str], epoch: timedelta
         if isinstance(cause, BytewaxRuntimeError) or type(cause).__module__ == "pyo3_runtime":
             raise EngineFailed(_words(str(cause))) from error
         raise cause from error
+
+
+def _require_free(address: str) -> None:
+    """The engine would only panic."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_server((host, int(port))).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise OSError(error.errno, os.strerror(error.errno), address) from error
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -16,7 +16,7 @@ from bytewax.run import cli_main
 from flows import monitor, settings
 from flows.logs import LOGGER
 from flows.summary import Recorder, Summary
-from operators.connectors.clickhouse import ClickHouseSink
+from operators.connectors.clickhouse import ClickHouseSink, held
 from operators.connectors.files import FileReader, LineFile
 from operators.connectors.inserter import Retry
 from operators.connectors.source import Input, MonitorSource, Observe, Watch
@@ -107,9 +107,10 @@ def run(
         log.info("replay begins", extra={"fields": {"inputs": [each.name for each in inputs], "policy": policy.hash}})
         from operators.connectors.migrations import migrate  # noqa: PLC0415  # It brings a second driver, 0.2 s.
 
-        migrate(settings.embedded(out), settings.migrations())
-        flow = _flow(inputs, policy, out, stop, metrics, recorder, watch, key)
-        cli_main(flow, epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
+        with held(settings.embedded(out)):
+            migrate(settings.embedded(out), settings.migrations())
+            flow = _flow(inputs, policy, out, stop, metrics, recorder, watch, key)
+            cli_main(flow, epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
         summary.seconds = round(time.monotonic() - began, 3)
         summary.complete = not stop.requested
         recorder.write(out)

@@ -23,6 +23,7 @@ from operators.metrics import Metrics, Name
 
 LOOK_S = 1.0
 STOP_S = 25.0
+START_S = 300.0  # For the first epoch: state is loaded, peers are waited for.
 AGES: dict[Name, Deed] = {
     "epoch_age_seconds": "epoch",
     "message_age_seconds": "message",
@@ -77,7 +78,7 @@ class Watchdog:
         if self._stopping_s > STOP_S:
             why = f"{self._stop.error}; " if self._stop.error else ""
             self._give_up(f"{why}did not end within {STOP_S:.0f} s of being asked to: {lost}")
-        elif self._frozen_s > self._pulse.stuck_s:
+        elif self._frozen_s > (self._pulse.stuck_s if self._epochs else max(START_S, self._pulse.stuck_s)):
             self._give_up(f"frozen: no epoch has ended for {self._frozen_s:.0f} s: {lost}")
 
     def _tell(self) -> None:

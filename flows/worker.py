@@ -22,7 +22,7 @@ from flows.recovery.saved import check_logs
 from flows.recovery.store import opened
 from flows.summary import count_batch, count_stored
 from flows.topic_watch import TopicWatch
-from operators.connectors.clickhouse import ClickHouseSink
+from operators.connectors.clickhouse import ClickHouseSink, held
 from operators.connectors.control_events import to_control
 from operators.connectors.dead_letters import to_topic
 from operators.connectors.inserter import Retry, Stats
@@ -88,9 +88,10 @@ def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, 
 def _run_once(
     where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics, pulse: Pulse
 ) -> None:
-    with opened(options.recovery, options.process, options.processes) as store:
+    url = settings.store(where, None)
+    with opened(options.recovery, options.process, options.processes) as store, held(url):
         if options.process == 0:
-            migrate(settings.store(where, None), settings.migrations())
+            migrate(url, settings.migrations())
         topics = _Topics(where)
         check_logs(store.parts, topics.ids)
         watch = TopicWatch(topics.describe, topics.topic_ids, pulse, stop)

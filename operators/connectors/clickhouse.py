@@ -7,7 +7,8 @@ was first used hangs (start processes with spawn). Each insert goes through a fi
 file system, and kill -9 leaves the file of the insert under way behind, of about `blocks.BLOCK_BYTES`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC
 from typing import Any, cast
 
@@ -51,6 +52,22 @@ def open_client(url: str, *, answer_timeout_s: int = ANSWER_TIMEOUT_S) -> Client
         return connect(address, address.database)
     finally:
         bare.close()
+
+
+@contextmanager
+def held(url: str) -> Iterator[None]:
+    """Keep an embedded engine open, so that no other process can take its folder between two uses. EmbeddedError.
+
+    On a server there is nothing to be held.
+    """
+    if Address.parse(url).path is None:
+        yield
+        return
+    client = open_client(url)
+    try:
+        yield
+    finally:
+        client.close()
 
 
 def connect(address: Address, database: str | None, answer_timeout_s: int = ANSWER_TIMEOUT_S) -> Client:

@@ -133,7 +133,7 @@ def test_a_process_whose_peer_is_cut_off_without_a_word_says_so_and_ends(
     with ExitStack() as stack:
         first, second = (
             stack.enter_context(
-                working(tmp_path, place | server | {"ROLLGUARD_STUCK_S": "20"}, "-i", str(number), "-a", addresses)
+                working(tmp_path, place | server | {"ROLLGUARD_STUCK_S": "8"}, "-i", str(number), "-a", addresses)
             )
             for number in range(2)
         )
@@ -173,3 +173,13 @@ def test_two_workers_on_folders_of_their_own_are_told_of(
     command_line = [sys.executable, "-c", "from flows.cli import main; main()", "control", "follow", "--until-end"]
     told = subprocess.run(command_line, env=os.environ | place, capture_output=True, text=True, check=True)
     assert "worker" in told.stderr
+
+
+def test_a_second_worker_on_the_same_embedded_store_is_refused(place: dict[str, str], tmp_path: Path) -> None:
+    """Before it reads anything, and not only when it has rows to store."""
+    with working(tmp_path / "one", place) as one:
+        one.wait(one.ready)
+        with working(tmp_path / "two", place) as two:
+            assert two.process.wait(60) == 1
+        assert "another process uses it" in last_line(two.log)
+        assert "worker begins" not in two.log.read_text()
