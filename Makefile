@@ -20,7 +20,7 @@ demo: setup ## Serve a real classifier in two versions, watch it live, ask the r
 test: setup lint type ## Everything that must hold: lint, types, all tests
 	$(PYTEST)
 
-prove: setup ## The same tests at full length: more examples, a million messages (20 minutes)
+prove: setup ## The same tests at full length: more examples, a million messages (an hour and a half)
 	ROLLGUARD_PROVE=1 $(PYTEST) tests/unit tests/laws tests/dataflows tests/integration
 
 lint: setup ## Check style and formatting

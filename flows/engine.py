@@ -48,7 +48,7 @@ def run(flow: Dataflow, process: int, addresses: Sequence[str], epoch: timedelta
         if addresses:
             atexit.register(_end_at_once)
         cause = _cause(error)
-        if isinstance(cause, BytewaxRuntimeError) or type(cause).__module__ == "pyo3_runtime":
+        if _of_the_engine(cause):
             raise EngineFailed(_words(str(cause))) from error
         raise cause from error
 
@@ -68,6 +68,14 @@ def _cause(error: BaseException) -> BaseException:
     while isinstance(error, BytewaxRuntimeError) and error.__cause__ is not None:
         error = error.__cause__
     return error
+
+
+def _of_the_engine(error: BaseException) -> bool:
+    """Whether no step raised this: a panic, as such, or as a RuntimeError that names the engine's source."""
+    panic = type(error).__module__ == "pyo3_runtime"
+    return (
+        panic or isinstance(error, BytewaxRuntimeError) or (type(error) is RuntimeError and str(error)[:5] == "(src/")
+    )
 
 
 def _words(text: str) -> str:

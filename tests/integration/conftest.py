@@ -40,3 +40,11 @@ def make_topic(kafka: TestBroker) -> MakeTopic:
         return name
 
     return make
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests recorded of the faults that they went through."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "faults" and report.when == "call":
+                terminalreporter.write_line(f"faults: {value}")

@@ -54,7 +54,8 @@ def test_other_numbers_of_processes_do_not_show(
         first.wait(lambda: items([first, second]) >= EVENTS // 2)
         second.kill()
         # The engine takes a cluster down when one process is gone; a supervisor starts all of them again.
-        assert first.process.wait(WAIT_S) != 0
+        assert first.process.wait(WAIT_S) == 1
+        assert "rollguard: another process of the cluster is gone" in first.log.read_text()
     with ExitStack() as stack:
         workers = cluster(stack, tmp_path, place)
         workers[0].wait(lambda: items(workers) >= EVENTS // 2 and all(worker.ready() for worker in workers))
