@@ -1,10 +1,10 @@
 """LLMDrift as a log in which answers are written when they are done: event time is not arrival time."""
 
 from collections.abc import Iterator
-from itertools import accumulate
 
 import pytest
 
+from tests.oracle import Clock
 from tests.real_data.data import read_csv
 from tests.real_data.llmdrift import ROWS, requests
 from tests.real_data.replayed import Item, Replayed, replayed
@@ -20,8 +20,13 @@ def _by_arrival() -> list[Item]:
 
 
 def _late(log: list[Item]) -> list[Item]:
-    newest = [0, *accumulate((event["ts"] for event in log), max)]
-    return [event for event, before in zip(log, newest, strict=False) if event["ts"] < before - DISORDER_MS]
+    """Those behind the time that the log has reached, by the default of events that do not move it."""
+    clock, late = Clock(10, DISORDER_MS), []
+    for event in log:
+        if event["ts"] < clock.now - DISORDER_MS:
+            late.append(event)
+        clock.take(event["ts"])
+    return late
 
 
 @pytest.fixture(scope="module")
