@@ -90,7 +90,8 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     Versions first seen within `settle_ms` of a model's first event are old ones; later ones are candidates. A rollback
     is applied once the candidate's share of requests is surely at most `applied_share`; the pinned version must be
     well within `deadline_ms` of the rollback. For `cooldown_ms` after a rollback no other is decided.
-    A version is known while it was last seen within `known_ms`.
+    A version is known while it was last seen within `known_ms`. A verdict of which more than `producer_share_max` rests
+    on bad events of one of several values of the slice dimension `producer` is held and paged for instead of acted on.
     """
 
     settle_ms: int = 300_000
@@ -98,6 +99,8 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     deadline_ms: int = 900_000
     cooldown_ms: int = 300_000
     known_ms: int = 604_800_000
+    producer: str | None = None
+    producer_share_max: float | None = None
 
 
 DEFAULT_KEY = "default"  # The id of the key in ROLLGUARD_COMMAND_KEY, which has all rights.

@@ -23,8 +23,10 @@ class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     deadline: Duration = Duration("15m")
     cooldown: Duration = Duration("5m")
     known: Duration = Duration("7d")
+    producer: str | None = None
+    producer_share_max: Annotated[float, Meta(gt=0, lt=1)] | None = None
 
-    def checked(self, pane_ms: int) -> Releases:
+    def checked(self, pane_ms: int, dimensions: tuple[str, ...]) -> Releases:
         """Return it with times in ms, rounded up to whole panes. PolicyError where one cannot be."""
         times = {name: getattr(self, name) for name in ("settle", "deadline", "cooldown", "known")}
         for name, time in times.items():
@@ -32,8 +34,18 @@ class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
                 raise PolicyError(f"release.{name}", time.text, "must be more than nothing")
             if time.ms > SPAN_MS_MAX:
                 raise PolicyError(f"release.{name}", time.text, "must be at most 366d")
+        if self.producer is not None and self.producer not in dimensions:
+            raise PolicyError("release.producer", self.producer, f"must be one of slices.dimensions {list(dimensions)}")
+        if (self.producer is None) != (self.producer_share_max is None):
+            value = self.producer_share_max
+            raise PolicyError("release.producer_share_max", value, "goes with release.producer: give both or neither")
         panes = {f"{name}_ms": -(-time.ms // pane_ms) * pane_ms for name, time in times.items()}
-        return Releases(applied_share=self.applied_share, **panes)
+        return Releases(
+            applied_share=self.applied_share,
+            producer=self.producer,
+            producer_share_max=self.producer_share_max,
+            **panes,
+        )
 
 
 def rules_of(tables: list[dict[str, Any]], policy: Policy) -> tuple[AnyRule, ...]:

@@ -136,7 +136,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         shape=_shape(raw),
         commands=checked(file.commands),
     )
-    releases = file.release.checked(policy.pane_ms)
+    releases = file.release.checked(policy.pane_ms, policy.dimensions)
     policy = _monitored(policy, file, Profiles(profiles or {}))
     return msgspec.structs.replace(policy, rules=rules_of(file.rule, policy), releases=releases)
 

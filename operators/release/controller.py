@@ -15,6 +15,7 @@ from operators.release.commands import obey
 from operators.release.discovery import discover, note_traffic
 from operators.release.model import At, Finding, Model
 from operators.release.overflow import tell_overflow
+from operators.release.producers import note_producers
 from operators.release.returning import watch
 from operators.release.speaker import Speaker
 from operators.release.telling import resolve_replaced, tell, tell_unheard
@@ -33,6 +34,7 @@ def begin_pane(model: Model, at: At, said: Sequence[Said], folded: Sequence[Fold
     note_traffic(model, at)
     events = [*obey(model, at, said), *await_unseen(model, at, said)]
     discover(model, at)
+    note_producers(model, at)
     return events + tell_overflow(model, at, folded)
 
 

@@ -4,6 +4,7 @@ A function of the closed panes alone. Panes in which nothing came in are stepped
 could change with time, and left out otherwise, so it does not matter which of them were told.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
@@ -77,7 +78,10 @@ class Judge:
     def __init__(self, policy: Policy, saved: State | None = None) -> None:
         self.policy = policy
         alone, releases, listening = evaluators_of(policy)
+        producer = policy.releases.producer
         grains = dict.fromkeys([(), *(grain for rule in policy.rules for grain in rule.grains)])
+        if producer is not None:
+            grains |= {(policy.dimensions.index(producer),): None}
         together = dict.fromkeys(grain for rule in policy.rules if rule.scope == "model" for grain in rule.grains)
         roster = Roster(policy.dimensions, tuple(grains), len(policy.slis), tuple(together))
         self.monitors = Monitors(policy, None if saved is None else saved.monitors)
@@ -93,6 +97,8 @@ class Judge:
             order=0,
         )
         self.slots_max = SLOTS_MIN
+        # Slices of the dimension alone, none of its crosses.
+        self.producer = None if producer is None else re.compile(re.escape(producer) + r"=(?:[^,\\]|\\.)*")
         if saved is not None:
             self._go_on(saved)
         # The models in which a pane without anything of them may leave a trace; at first nobody knows which do.
@@ -241,7 +247,14 @@ class Judge:
             row = rows.get((version, text))
             return None if row is None else counts.slis[row]
 
-        return At(policy=self.policy, pane=counts.pane, requests=requests, slis=slis)
+        def producers(version: str) -> dict[str, Ints]:
+            return {
+                text: counts.slis[row]
+                for (of, text), row in rows.items()
+                if of == version and self.producer is not None and self.producer.fullmatch(text)
+            }
+
+        return At(policy=self.policy, pane=counts.pane, requests=requests, slis=slis, producers=producers)
 
     def _releases(self, awake: Sequence[str]) -> list[canary_rule.Release]:
         return [

@@ -33,12 +33,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class At(msgspec.Struct, frozen=True, kw_only=True):
-    """The pane that has closed. `requests` by version; `slis` gives (S, 3) of a version and slice, None without any."""
+    """The pane that has closed. `requests` by version; `slis` gives (S, 3) of a version and slice, None without any.
+
+    `producers` gives (S, 3) of a version by producer, where the policy names what a producer is.
+    """
 
     policy: Policy
     pane: int
     requests: dict[str, int]
     slis: Callable[[str, str], Ints | None]
+    producers: Callable[[str], dict[str, Ints]] = lambda version: {}
 
     @property
     def ts(self) -> int:

@@ -13,7 +13,7 @@ from operators.release.share import Excess
 from operators.verdict.traffic_split import TrafficSplit
 
 # "unpinnable": there is no version to go back to; "cool-down": none is gone back to so soon after another rollback.
-Hold = Literal["hold", "throttle", "unpinnable", "shared cause", "cool-down"]
+Hold = Literal["hold", "throttle", "unpinnable", "shared cause", "cool-down", "one producer"]
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +46,8 @@ class Trial(msgspec.Struct, kw_only=True):
     what the baseline served before it degraded as well, for as long as it does. After a rollback `share` is the
     candidate's share of requests before it, `gone` what came without it since, and `health` that of what serves;
     `excess` says whether it surely serves, and `loose` that the pin which kept it away was lifted before it was gone.
-    `unseen` are its versions that have not served since it was declared.
+    `unseen` are its versions that have not served since it was declared. `producers` has by bucket and producer the
+    candidate's events of each SLI, then the bad ones of each.
     """
 
     candidate: str
@@ -69,6 +70,7 @@ class Trial(msgspec.Struct, kw_only=True):
     excess: Excess | None = None
     loose: bool = False
     unseen: tuple[str, ...] = ()
+    producers: dict[int, dict[str, list[int]]] = {}
 
     @property
     def judged(self) -> bool:

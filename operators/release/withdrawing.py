@@ -6,6 +6,7 @@ from operators.control import Affected, ControlEvent, ControlType, Severity
 from operators.release.discovery import restart
 from operators.release.history import RECENT, Counted, bad_ratio, bucket_of, has_degraded
 from operators.release.model import At, Model
+from operators.release.producers import why_doubted
 from operators.release.trial import Cause, Hold, Trial
 from operators.rules import Action, AnyRule, BurnRate, Threshold
 from operators.window.partial import OTHER
@@ -22,6 +23,9 @@ def withdraw(model: Model, at: At, trial: Trial, rule: AnyRule, action: Action, 
     if _is_shared(model, at, trial, slices):
         reason = f"{trial.baseline} has become worse as well: the cause is shared, a rollback would not help"
         return hold(model, at, trial, rule, "shared cause", reason, slices)
+    doubt = why_doubted(at, trial, slices[0].evidence)
+    if doubt is not None:
+        return hold(model, at, trial, rule, "one producer", doubt, slices)
     why = None if action == "kill" else unfit(model, at, trial)
     if why is not None and rule.fallback == "hold":
         return hold(model, at, trial, rule, "unpinnable", why, slices)
@@ -51,7 +55,7 @@ def hold(
     if trial.held.get(rule.name) == how:
         return []
     # Of a plain hold people hear by the alert that the verdict makes.
-    severity: Severity = "page" if how in ("unpinnable", "shared cause") else "info"
+    severity: Severity = "page" if how in ("unpinnable", "shared cause", "one producer") else "info"
     kind: ControlType = "throttle" if how == "throttle" else "hold"
     fields = {"reason": reason, "slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}
     return [model.say(kind, at, trial.candidate, rule.name, severity, trial, **fields)]
