@@ -43,6 +43,7 @@ class Summary(msgspec.Struct, kw_only=True):
     late: int = 0
     rejects: Counter[str] = msgspec.field(default_factory=Counter)
     unusable: Counter[str] = msgspec.field(default_factory=Counter)
+    duplicates: int = 0
     rows: Counter[str] = msgspec.field(default_factory=Counter)
     rows_refused: int = 0
     control: Counter[str] = msgspec.field(default_factory=Counter)
@@ -63,6 +64,7 @@ def count_batch(metrics: Metrics, stream: Stream, name: str, batch: Batch) -> Co
         metrics.add("rejects", count, reason)
     metrics.add("source_rejects", len(batch.rejects), name)
     metrics.add("notices", sum(notice.severity is not None for notice in batch.notices), name)
+    metrics.add("duplicates", batch.duplicates, name)
     for field, count in batch.unusable.items():
         metrics.add("unusable", count, field)
     return rejects
@@ -93,6 +95,7 @@ class Recorder:
             summary.first_ms = min(batch.oldest_ms, summary.first_ms or batch.oldest_ms)
             summary.last_ms = max(batch.newest_ms, summary.last_ms or batch.newest_ms)
         summary.unusable += batch.unusable
+        summary.duplicates += batch.duplicates
         summary.rejects += count_batch(self._metrics, stream, name, batch)
 
     def stored(self, stats: Stats) -> None:

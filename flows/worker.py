@@ -31,8 +31,9 @@ from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer, Kaf
 from operators.connectors.kafka_reader import KafkaReader, Start
 from operators.connectors.kafka_times import BROKERS, TYPE, timestamp_types
 from operators.connectors.migrations import migrate
+from operators.connectors.reader import Reader
 from operators.connectors.refused import Poison, letter_of
-from operators.connectors.source import Input, MonitorSource, Reader, Watch
+from operators.connectors.source import Input, MonitorSource, Watch
 from operators.connectors.stop import Stop
 from operators.connectors.topics import Describer
 from operators.ingest.columns import Stream
@@ -223,6 +224,7 @@ class _Watcher:
             batch=self._batch,
             epoch_ended=self._epoch_ended,
             idle=self._idle,
+            forgot=self._forgot,
             opened=self._readers.__setitem__,
             stepped_back=self._stepped_back,
         )
@@ -262,6 +264,9 @@ class _Watcher:
         if time.monotonic() - self._published > PUBLISH_S:
             self._published = time.monotonic()
             publisher.publish(self._committed)
+
+    def _forgot(self, name: str, why: str) -> None:
+        log.warning(why, extra={"fields": {"source": name}})
 
     def _idle(self, name: str) -> None:
         self._metrics.add("idle", 1, name)

@@ -50,6 +50,7 @@ class Event(msgspec.Struct, gc=False, kw_only=True):
     ts: Time
     model: Id
     version: Id
+    attempt: Count | None = None  # Of a retry that was meant: another attempt is another event.
     slices: Slices | None = None
     error_type: Text | None = None
     latency_ms: Amount | None = None
@@ -80,6 +81,7 @@ class Feedback(msgspec.Struct, gc=False, kw_only=True):
     kind: FeedbackKind
     value: Scalar | None = None
     source: Text = ""
+    name: Text = ""  # Of the criterion, where one source judges by several.
     model: Id | None = None
     version: Id | None = None
     slices: Slices | None = None

@@ -15,6 +15,7 @@ Name = Literal[
     "notices",
     "tombstones",
     "unusable",
+    "duplicates",
     "late",
     "open_panes",
     "watermark_lag_seconds",
@@ -56,6 +57,7 @@ METRICS: dict[Name, Metric] = {
     "tombstones": Metric(
         kind=Counter, meaning="Messages without a value, which hold no item and are passed over.", label="source"
     ),
+    "duplicates": Metric(kind=Counter, meaning="Items that had come before, and are dropped.", label="source"),
     "unusable": Metric(
         kind=Counter, meaning="Items counted without an optional field that could not be used.", label="field"
     ),

@@ -15,6 +15,8 @@ FEEDBACK_FIELDS = tuple(f"feedback.{kind}" for kind in ("label", "judge", "thumb
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[int, Meta(ge=1)]
+Keep = Literal["structure", "full"]
+Values = Literal["hashed", "full"]
 GoodKind = Literal["no_error", "at_most", "at_least", "flag_absent", "label_matches"]
 
 
@@ -36,7 +38,7 @@ class DeadLetters(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, froz
     share_max: Share = 0.2
     on_refused: Literal["quarantine", "stop"] = "quarantine"
     block: Positive = 1_000
-    keep: Literal["structure", "full"] = "structure"
+    keep: Keep = "structure"
     value_bytes_max: Positive = 65_536
     message_bytes_max: Positive = 1_048_576
 
@@ -44,7 +46,14 @@ class DeadLetters(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, froz
 class Privacy(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """`[privacy]`: texts that offend against a contract are kept by a pseudonym, or as they came."""
 
-    values: Literal["hashed", "full"] = "hashed"
+    values: Values = "hashed"
+
+
+class Dedup(msgspec.Struct, frozen=True, kw_only=True):
+    """`[dedup]`: an item whose id came within `horizon_ms` and the last `ids_max` items of its partition is dropped."""
+
+    horizon_ms: int = 600_000
+    ids_max: int = 100_000
 
 
 class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -155,6 +164,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     slis: tuple[Sli, ...]
     dead_letters: DeadLetters
     privacy: Privacy = Privacy()
+    dedup: Dedup = Dedup()
     rules: tuple[AnyRule, ...] = ()
     releases: Releases = Releases()
     commands: Commands = Commands()

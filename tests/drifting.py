@@ -32,6 +32,8 @@ late_horizon = "24h"
 future_tolerance = "5m"
 [slices]
 dimensions = ["region"]
+[dedup]
+horizon = "0s"
 [windows]
 tumbling = ["1m"]
 [measures]

@@ -7,12 +7,14 @@ is where its next message stands and how far its event time has come, as they we
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from functools import partial
 
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from operators.connectors.polling import ALWAYS_DUE, STALL_S, Polling
+from operators.connectors.reader import Reader
+from operators.connectors.recall import recall
 from operators.connectors.stop import Stop
 from operators.guard import dumps, loads, shard_key
 from operators.ingest.columns import Stream
@@ -32,26 +34,6 @@ AHEAD_MS_MAX = 60_000  # Event time that a partition may be ahead of the slowest
 CATCH_UP = 0.8  # Of an epoch: how long a partition may work at a stretch to make up for a wait.
 
 Item = tuple[str, ShardInput | Rows]
-
-
-class Reader(Protocol):
-    """Reads the messages of one input in order."""
-
-    def read(self) -> Messages | None:
-        """Return some next messages, none at the moment as no messages, or None at the end."""
-
-    @property
-    def position(self) -> int:
-        """The position of the next message."""
-
-    @property
-    def at_end(self) -> bool:
-        """Whether all there is at the moment has been read."""
-
-    def recheck(self) -> None:
-        """Make `at_end` false until it is known anew that there is no more."""
-
-    def close(self) -> None: ...
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +69,7 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     idle: Callable[[str], None] = lambda name: None
     opened: Callable[[str, Reader], None] = lambda name, reader: None
     stepped_back: Callable[[float], None] = lambda seconds: None  # The wall clock.
+    forgot: Callable[[str, str], None] = lambda name, why: None
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +132,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         self._saved = saved
         self._position = NOWHERE if saved is None else saved.position
         self._reader: Reader | None = None
+        self._recall = recall(self._partition, each.open, self._position, partial(source.watch.forgot, each.name))
         self._ended = self._rechecked = self._woken = False
         self._stalls = 0  # Since it spoke, or was left out.
         self._idle = saved is not None and saved.idle
@@ -202,6 +186,8 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         if self._source.polling.held or newest > min(lagging.values(), default=newest) + AHEAD_MS_MAX:
             return []
         if self._reader is None:
+            for _ in self._recall:  # One read at a time.
+                return []
             self._reader = self._input.open(None if self._saved is None else self._saved.position)
             self._source.watch.opened(name, self._reader)
         messages = self._reader.read()
@@ -308,5 +294,6 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         return dumps(self._saved, self._source.policy) if self._source.recover else None
 
     def close(self) -> None:
+        self._recall.close()
         if self._reader is not None:
             self._reader.close()

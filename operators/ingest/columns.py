@@ -67,8 +67,8 @@ class ColumnsBuilder:
         self._watched = WatchedBuilder(on_feedback=stream == "feedback", policy=policy, pseudonyms=pseudonyms)
         self._flags = {sli.name: frozenset(sli.flags) for sli in policy.slis if sli.flags}
 
-    def add_events(self, events: Sequence[Event], placed: Placed) -> None:
-        """Take the numbers and names that this policy needs out of some events."""
+    def add_events(self, events: Sequence[Event], placed: Placed, parts: Sequence[Ints] | None = None) -> None:
+        """Take the numbers and names that this policy needs out of some events; `parts` where they are known."""
         index = self._error_types
         errors = np.array([index[kind] if kind else 0 for kind in [e.error_type for e in events]], np.int64)
         numbers = {field: _numbers(events, field) for field in self._fields}
@@ -77,9 +77,9 @@ class ColumnsBuilder:
                 numbers[field][(errors > 0) & (numbers[field] == 0)] = np.nan
         for name, bad in self._flags.items():
             numbers[flagged_name(name)] = _flagged(events, bad)
-        self._add(events, placed, errors, numbers)
+        self._add(events, placed, errors, numbers, parts)
 
-    def add_feedback(self, items: Sequence[Feedback], placed: Placed) -> None:
+    def add_feedback(self, items: Sequence[Feedback], placed: Placed, parts: Sequence[Ints] | None = None) -> None:
         """Take some feedback with context (model and version)."""
         values = np.array([_number(item.value) for item in items], float)
         kinds = [item.kind for item in items]
@@ -88,12 +88,17 @@ class ColumnsBuilder:
             of_kind = np.array([kind == field.removeprefix(FEEDBACK) for kind in kinds], bool)
             numbers[field] = np.where(of_kind, values, np.nan)
             numbers[of_kind_name(field)] = of_kind.astype(float)
-        self._add(items, placed, np.zeros(len(items), np.int64), numbers)
+        self._add(items, placed, np.zeros(len(items), np.int64), numbers, parts)
 
     def _add(
-        self, items: Sequence[Event] | Sequence[Feedback], placed: Placed, errors: Ints, numbers: dict[str, Floats]
+        self,
+        items: Sequence[Event] | Sequence[Feedback],
+        placed: Placed,
+        errors: Ints,
+        numbers: dict[str, Floats],
+        parts: Sequence[Ints] | None,
     ) -> None:
-        parts = self._parts(items)
+        parts = self.parts(items) if parts is None else list(parts)
         self._chunks.append((parts, errors, numbers))
         if self._watched.fields:
             ids = [item.request_id for item in items]
@@ -131,7 +136,11 @@ class ColumnsBuilder:
         rest = zip(*values, strict=True) if values else (() for _ in model)
         return [Series(*name) for name in zip(model, version, rest, strict=True)], series
 
-    def _parts(self, items: Sequence[Event] | Sequence[Feedback]) -> list[Ints]:
+    def names(self, part: int) -> list[str]:
+        """Return what the numbers of a part stand for."""
+        return list(self._indices[part])
+
+    def parts(self, items: Sequence[Event] | Sequence[Feedback]) -> list[Ints]:
         """Number the model, version and dimension values of each item, each part in its own index."""
         slices: list[dict[str, str]] = [item.slices or {} for item in items]
         texts = [

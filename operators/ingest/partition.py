@@ -22,6 +22,7 @@ from operators.ingest import reserved
 from operators.ingest.columns import ColumnsBuilder, Stream, times_of
 from operators.ingest.credentials import Credentials
 from operators.ingest.decode import Decoder, Origin, Reject
+from operators.ingest.duplicates import Anchor, Duplicates, ids_of
 from operators.ingest.late_share import LateShare
 from operators.ingest.messages import Messages
 from operators.ingest.placed import Placed, joined
@@ -56,6 +57,7 @@ class State(msgspec.Struct, kw_only=True):
     refused: int = 0
     last_reject: str = ""
     seen: Obeyed = msgspec.field(default_factory=Obeyed)
+    remembered: Anchor | None = None
     recent: Recent = Recent()
     furthest: int = NEVER
     ahead: tuple[int, ...] = ()
@@ -76,6 +78,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     `feedback` are the valid ones, to be stored row by row. `tombstones` are messages without a value: no items.
     `unusable`: of how many items each optional field was left out. `notices` are what people should hear of the input.
+    `duplicates` had come before, and are no items.
     """
 
     inputs: list[tuple[int, ShardInput]]
@@ -88,6 +91,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     tombstones: int = 0
     unusable: Counter[str] = msgspec.field(default_factory=Counter)
     notices: Sequence[Notice] = ()
+    duplicates: int = 0
 
 
 class Partition:
@@ -105,6 +109,7 @@ class Partition:
         self.source, self.stream, self.sources, self.policy = source, stream, sources, policy
         self.state = State()
         self._credentials = credentials or Credentials()
+        self._duplicates = Duplicates(policy.dedup.horizon_ms, policy.dedup.ids_max)
         self._pseudonyms = pseudonyms
         self._decoder: Decoder[Item] = Decoder(KINDS[stream], policy.dead_letters.message_bytes_max)  # type: ignore[arg-type]  # mypy takes a union of types for no type.
 
@@ -124,17 +129,23 @@ class Partition:
         said: list[tuple[int, int, Coming]] = []
         # Of a refused command it is told when its log had come to it, so commands are taken message by message.
         chunk = 1 if self.stream == "commands" else CHUNK
+        duplicates = 0
+        if len(messages):
+            self._duplicates.begin(messages.positions[0])
         for start in range(0, len(messages), chunk):
             items, origin, bad = self._decoder.decode(messages.part(start, start + chunk))
             unusable.update(origin.unusable)
-            keep, placed, refused, moved = self._place(items, origin)
+            parts = self._parts(items, builder)
+            keep, placed, refused, moved = self._place(items, origin, self._ids(items, builder, parts))
             passed.append(msgspec.structs.replace(moved, message=moved.message + start))
-            if refused:
+            if not keep.all():
+                duplicates += len(items) - len(refused) - int(keep.sum())
                 items = [items[index] for index in np.flatnonzero(keep).tolist()]
+                parts = [part[keep] for part in parts]
             if self.stream == "events":
-                builder.add_events(cast(list[Event], items), placed)
+                builder.add_events(cast(list[Event], items), placed, parts)
             elif self.stream == "feedback":
-                builder.add_feedback(cast(list[Feedback], items), placed)
+                builder.add_feedback(cast(list[Feedback], items), placed, parts)
                 feedback += cast(list[Feedback], items)
             places.append(placed)
             here = sorted(bad + refused, key=attrgetter("position", "item"))  # In any batches in this order.
@@ -143,6 +154,7 @@ class Partition:
                 at = [origin.place(index) for index in np.flatnonzero(keep).tolist()]
                 said += self._said(cast(list[AnyCommand], items), at, placed, here)
         placed = joined(places)
+        self.state.remembered = self._duplicates.anchor
         if self.stream == "commands":  # However many are refused: people hear of each, and models stay watched.
             self.state.seen.forget_before(self.state.newest - self.policy.late_horizon_ms)
             inputs = self._inputs([], said)
@@ -162,7 +174,33 @@ class Partition:
             tombstones=messages.tombstones,
             unusable=unusable,
             notices=[notice for _, _, notice in notices],
+            duplicates=duplicates,
         )
+
+    def remember_from(self, anchor: Anchor) -> None:
+        """Begin to remember what came from there on: nothing of it counts again."""
+        dedup = self.policy.dedup
+        self._duplicates = Duplicates(dedup.horizon_ms, dedup.ids_max, anchor.clock)
+
+    def remember(self, messages: Messages) -> None:
+        """Take messages that have counted before, to know later ones that are the same."""
+        state, self.state = self.state, msgspec.structs.replace(self.state)
+        self._duplicates.begin(messages.positions[0])
+        for start in range(0, len(messages), CHUNK):
+            builder = ColumnsBuilder(self.stream, self.policy)
+            items, origin, _ = self._decoder.decode(messages.part(start, start + CHUNK))
+            self._place(items, origin, self._ids(items, builder, self._parts(items, builder)))
+        self.state = state
+
+    def _parts(self, items: Sequence[Item], builder: ColumnsBuilder) -> list[Ints]:
+        return [] if self.stream == "commands" else builder.parts(cast(list[Event], items))
+
+    def _ids(self, items: Sequence[Item], builder: ColumnsBuilder, parts: Sequence[Ints]) -> Ints | None:
+        """Return what tells the items apart, None where none of them can be a duplicate."""
+        if self.stream == "commands" or not self.policy.dedup.horizon_ms or not items:
+            return None
+        named = [(parts[part], builder.names(part)) for part in (0, 1)]
+        return ids_of(cast(list[Event], items), named)
 
     def end(self) -> list[tuple[int, ShardInput]]:
         """The source has ended: it holds no pane open any more, and its last events wait for no others."""
@@ -201,7 +239,9 @@ class Partition:
         said += [(shard_of(refusal.model), reached, refusal) for refusal in told.refusals(rejects, self.source)]
         return said
 
-    def _place(self, items: Sequence[Item], origin: Origin) -> tuple[NDArray[np.bool_], Placed, list[Reject], Passed]:
+    def _place(
+        self, items: Sequence[Item], origin: Origin, ids: Ints | None
+    ) -> tuple[NDArray[np.bool_], Placed, list[Reject], Passed]:
         """Judge the time of every item: which to keep, where those belong, why not the others, and how time went on."""
         times = times_of([item.ts for item in items])
         reasons: dict[int, tuple[str, str]] = {}
@@ -220,6 +260,8 @@ class Partition:
                     reasons[index] = fault
         keep = np.ones(len(times), bool)
         keep[list(reasons)] = False
+        if ids is not None:  # A duplicate moves no time, and is late for nothing.
+            keep[np.flatnonzero(keep)[self._duplicates.again(ids[keep], times[keep])]] = False
         # A refused item must not move time on: one bad clock would make everybody else late.
         after, self.state.recent = advance(self.state.newest, self.state.recent, times[keep], self.policy)
         seen = np.append(self.state.newest, after)

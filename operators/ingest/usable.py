@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 # RecursionError: brackets nested deeper than the decoder's stack.
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 OPTIONAL: dict[object, frozenset[str]] = {
-    Event: frozenset(Event.__struct_fields__) - {"request_id", "ts", "model", "version"},
+    Event: frozenset(Event.__struct_fields__) - {"request_id", "ts", "model", "version", "attempt"},
     # Without a value, or of an unknown kind or source, nothing was learned.
     Feedback: frozenset({"slices", "prediction", "score"}),
 }

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from operators.control import Severity
 from operators.monitors import Reference
-from operators.policy import GoodKind, PolicyError
+from operators.policy import GoodKind, Keep, PolicyError, Values
 from operators.rules import Action, Fallback, Scope, Statistic
 
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -19,6 +19,8 @@ DURATION_ALLOWED = 'must be a duration such as "500ms", "10s", "5m", "1h", "30d"
 # The words that a key may have; msgspec's own message does not list them.
 CHOICES: dict[str, object] = {
     "good": GoodKind,
+    "keep": Keep,
+    "values": Values,
     "action": Action,
     "slice_action": Action,
     "severity": Severity,

@@ -19,6 +19,7 @@ from operators.policy import (
     FEEDBACK_FIELDS,
     Commands,
     DeadLetters,
+    Dedup,
     Measure,
     Policy,
     PolicyError,
@@ -33,6 +34,8 @@ FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *
 # Decimal digits kept of each measure: sums are integers, so that they do not depend on the order of adding.
 DIGITS = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 9}
 DIGITS_DEFAULT = 6
+DEDUP_MS_MAX = UNITS_MS["d"]
+IDS_MAX = 10_000_000  # Remembered of one partition: 1.6 GB.
 
 SHAPE = ("time", "slices", "windows", "measures", "sli")  # What says which counts are kept.
 
@@ -73,6 +76,16 @@ class _Windows(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sliding: list[_Sliding] = []
 
 
+class _Dedup(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    horizon: Duration = Duration("10m")
+    ids_max: Annotated[int, Meta(ge=1, le=IDS_MAX)] = Dedup().ids_max
+
+    def checked(self) -> Dedup:
+        if self.horizon.ms > DEDUP_MS_MAX:
+            raise PolicyError("dedup.horizon", self.horizon.text, "must be at most 24h; 0s for none")
+        return Dedup(horizon_ms=self.horizon.ms, ids_max=self.ids_max)
+
+
 class _Measures(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     names: list[str] = []
 
@@ -85,6 +98,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sli: dict[Name, Any] = {}
     dead_letters: DeadLetters = DeadLetters()
     privacy: Privacy = Privacy()
+    dedup: _Dedup = _Dedup()
     rule: list[dict[str, Any]] = []
     release: ReleaseTable = ReleaseTable()
     commands: Commands = Commands()
@@ -131,6 +145,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         slis=tuple(_sli(name, sli) for name, sli in file.sli.items()),
         dead_letters=file.dead_letters,
         privacy=file.privacy,
+        dedup=file.dedup.checked(),
         hash=_hash(raw),
         idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},
         shape=_shape(raw),

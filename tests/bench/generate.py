@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 from pathlib import Path
 
 import msgspec
@@ -21,16 +22,21 @@ def lines(count: int, series: int, per_second: int, features: int = 0) -> list[b
     names = list(itertools.product(("checkout-llm", "search-llm"), ("v1", "v2"), regions, segments))
     rng = random.Random(7)
     encode = msgspec.json.Encoder().encode
-    # Making an event takes longer than monitoring it, so each is used several times, with other times.
-    halves = [encode(_event(rng, rng.choice(names)) | _features(rng, features)).split(b"TS") for _ in range(DISTINCT)]
-    order = rng.choices(halves, k=count)
-    return [b"%b%d%b" % (head, START_MS + index * 1000 // per_second, tail) for index, (head, tail) in enumerate(order)]
+    # Making an event takes longer than monitoring it, so each is used several times, with other ids and times.
+    parts = [
+        re.split(b"ID|TS", encode(_event(rng, rng.choice(names)) | _features(rng, features))) for _ in range(DISTINCT)
+    ]
+    order = rng.choices(parts, k=count)
+    return [
+        b"%b%032x%b%d%b" % (head, rng.getrandbits(128), middle, START_MS + index * 1000 // per_second, tail)
+        for index, (head, middle, tail) in enumerate(order)
+    ]
 
 
 def _event(rng: random.Random, name: tuple[str, str, str, str]) -> dict[str, object]:
     model, version, region, segment = name
     return {
-        "request_id": f"{rng.getrandbits(128):032x}",
+        "request_id": "ID",
         "ts": msgspec.Raw(b"TS"),
         "model": model,
         "version": version,

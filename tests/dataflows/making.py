@@ -66,6 +66,9 @@ good = "at_least"
 field = "feedback.judge"
 limit = 4
 
+[dedup]
+horizon = "0s"
+
 [dead_letters]
 share_max = 1.0
 """

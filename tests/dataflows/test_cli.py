@@ -281,5 +281,5 @@ def _read_by_somebody(pipe: Path) -> IO[bytes]:
 
 
 def _an_hour_of_events() -> bytes:
-    line = '{{"request_id": "r", "ts": {}, "model": "m", "version": "v", "latency_ms": 5}}\n'
-    return "".join(line.format(START_MS + index * 100) for index in range(36_000)).encode()
+    line = '{{"request_id": "r{}", "ts": {}, "model": "m", "version": "v", "latency_ms": 5}}\n'
+    return "".join(line.format(index, START_MS + index * 100) for index in range(36_000)).encode()

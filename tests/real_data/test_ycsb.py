@@ -29,9 +29,9 @@ def _events() -> Iterator[Item]:
         read = {"ts": round(float(start) * 1000), "model": SERIES[0], "version": SERIES[1]}
         for bucket in buckets:
             middle_us = (int(bucket["value_low"]) + int(bucket["value_high"])) / 2
-            event = {**read, "request_id": f"{start}/{bucket['value_low']}", "latency_ms": middle_us / 1000}
-            for _ in range(int(bucket["count"])):
-                yield event
+            event = {**read, "latency_ms": middle_us / 1000}
+            for number in range(int(bucket["count"])):
+                yield {**event, "request_id": f"{start}/{bucket['value_low']}/{number}"}
 
 
 @pytest.fixture(scope="module")

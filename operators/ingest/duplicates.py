@@ -1,0 +1,205 @@
+"""Which items of a partition came before: the same id within a bounded horizon of the partition's own log.
+
+Producers that retry send an item twice. An item is a duplicate if one with its id came within the last `horizon_ms` of
+the log's own time and the last `ids_max` items: that depends on nothing further back, so what is remembered is read
+again from the log after a restart instead of being saved.
+
+Ids are 64-bit hashes. The hash of some other item is the same with chance ids_max / 2 ** 64: at a billion items a day
+one item is lost in some 500 years. Python keys its hash of texts (SipHash) anew in every process, so nobody can make
+ids that collide. Memory: up to 16 MB a partition for 100,000 ids, and 2 MB for their times.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.events import Event, Feedback
+from operators.window.partial import Ints
+from operators.window.watermark import NEVER
+
+SLOTS_MIN = 1 << 12
+PIECE = 1 << 13  # Items looked up at once.
+MARKS = 64  # Of the horizon: how finely it is known where in the log it begins.
+NONE = -1
+
+
+class Anchor(NamedTuple):
+    """Where to read the log from to remember the same, and the log's time before that [Unix ms]."""
+
+    position: int
+    clock: int
+
+
+class Duplicates:
+    """What is remembered of one partition. With a `horizon_ms` of 0 that is nothing."""
+
+    def __init__(self, horizon_ms: int, ids_max: int, clock: int = NEVER) -> None:
+        self._horizon_ms, self._ids_max = horizon_ms, ids_max
+        self._clock = clock
+        self._count = 0  # Items so far: the number of the next one.
+        self._times = _Times(ids_max)
+        # What came since `_since`, number and time, is in the new table; of the old one nothing further back counts.
+        self._since = (0, clock)
+        self._old, self._new = _Table(SLOTS_MIN), _Table(SLOTS_MIN)
+        self._marks: list[tuple[Anchor, int]] = []  # With the number of the next item there.
+
+    def begin(self, position: int) -> None:
+        """Note that the next items are those of the message at `position`."""
+        last, count = self._marks[-1] if self._marks else (None, 0)
+        step_ms, step = self._horizon_ms // MARKS, self._ids_max // MARKS
+        if last is None or self._clock - last.clock > step_ms or self._count - count > step:
+            self._marks.append((Anchor(position, self._clock), self._count))
+        while len(self._marks) > 1 and self._is_past(self._marks[1][1], self._marks[1][0].clock):
+            del self._marks[0]
+
+    @property
+    def anchor(self) -> Anchor | None:
+        """Where the log is to be read from to remember the same; None where nothing is to be remembered."""
+        return self._marks[0][0] if self._marks and self._horizon_ms else None
+
+    def again(self, ids: Ints, times: Ints) -> NDArray[np.bool_]:
+        """Remember the next items, (n,) in the order of the log; return which of them came before.
+
+        `ids` are none of them 0 (`hashes_of`); `times` [Unix ms] are the items' own.
+        """
+        if not self._horizon_ms or not len(ids):
+            return np.zeros(len(ids), bool)
+        return np.concatenate(
+            [self._again(ids[at : at + PIECE], times[at : at + PIECE]) for at in range(0, len(ids), PIECE)]
+        )
+
+    def _again(self, ids: Ints, times: Ints) -> NDArray[np.bool_]:
+        if self._is_past(*self._since):
+            self._old, self._new = self._new, _Table(self._new.slots)
+            self._since = self._count, self._clock
+        self._new.make_room(len(ids))
+        numbers = np.arange(self._count, self._count + len(ids))
+        clock = np.maximum(np.maximum.accumulate(times), self._clock)
+        self._count, self._clock = self._count + len(ids), int(clock[-1])
+        self._times.add(clock)
+        before = self._new.remember(ids, numbers)
+        unknown = np.flatnonzero(before == NONE)
+        if self._old.used:
+            before[unknown] = self._old.numbers_of(ids[unknown])
+        again = before != NONE
+        again &= numbers - before <= self._ids_max
+        at = np.flatnonzero(again)
+        again[at] = clock[at] - self._times.of(before[at]) <= self._horizon_ms
+        return np.asarray(again, bool)
+
+    def _is_past(self, number: int, clock: int) -> bool:
+        """Whether items before that number, and before that time of the log, are beyond the horizon by now."""
+        return self._count - number >= self._ids_max or self._clock - clock > self._horizon_ms
+
+
+class _Times:
+    """The log's time at each of the last `kept` items and more."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._first = self._end = 0  # Number of the first item, and place behind the last one.
+        self._times = np.zeros(SLOTS_MIN, np.int64)
+
+    def add(self, times: Ints) -> None:
+        if self._end + len(times) > len(self._times):
+            known = self._times[max(self._end - self._kept, 0) : self._end]
+            self._first += self._end - len(known)
+            self._times, self._end = np.zeros(2 * (len(known) + len(times)), np.int64), len(known)
+            self._times[: self._end] = known
+        self._times[self._end : self._end + len(times)] = times
+        self._end += len(times)
+
+    def of(self, numbers: Ints) -> Ints:
+        return self._times[numbers - self._first]
+
+
+class _Table:
+    """Ids and the number of the last item of each: open addressing, at most half full; pairs lie side by side."""
+
+    def __init__(self, slots: int) -> None:
+        self.slots, self.used = slots, 0
+        self._pairs = np.zeros(2 * slots, np.int64)  # An id, 0 where there is none; the number, plus 1.
+        self._shift = np.uint64(64 - slots.bit_length() + 1)
+
+    def make_room(self, coming: int) -> None:
+        if 2 * (self.used + coming) <= self.slots:
+            return
+        ids, numbers = self._pairs.reshape(-1, 2)[self._pairs[::2] != 0].T.copy()
+        self.__init__(1 << (4 * (self.used + coming) - 1).bit_length())  # type: ignore[misc]  # As a new one.
+        self.remember(ids, numbers - 1)
+
+    def remember(self, ids: Ints, numbers: Ints) -> Ints:
+        """Return the number that each id had, NONE for a new one, and give it the next, all in order."""
+        places = self._places(ids, add=True) + 1
+        before = self._pairs.take(places) - 1
+        self.used += int(np.count_nonzero(before == NONE))
+        self._pairs[places] = numbers + 1
+        if (self._pairs.take(places) != numbers + 1).any():  # An id came several times.
+            order = np.argsort(places, kind="stable")
+            same = np.flatnonzero(places[order][1:] == places[order][:-1])
+            before[order[same + 1]] = numbers[order[same]]
+            self._pairs[places[order]] = numbers[order] + 1  # The last is written last.
+        return before
+
+    def numbers_of(self, ids: Ints) -> Ints:
+        """Return the number of each id, NONE where it has none."""
+        return np.asarray(self._pairs.take(self._places(ids, add=False) + 1) - 1)
+
+    def _places(self, ids: Ints, *, add: bool) -> Ints:
+        """Return where each id is, or would be: all are tried at once, then those that found another id again."""
+        places = (ids.view(np.uint64) >> self._shift).astype(np.int64) * 2
+        pending, step = np.flatnonzero(~self._settled(places, ids, add)), 0
+        while len(pending):
+            step += 2  # Ever further: ids crowd less than side by side, and every slot is tried.
+            tried = (places[pending] + step) & (len(self._pairs) - 1)
+            places[pending] = tried
+            pending = pending[~self._settled(tried, ids[pending], add)]
+        return places
+
+    def _settled(self, places: Ints, ids: Ints, add: bool) -> NDArray[np.bool_]:
+        held = self._pairs.take(places)
+        empty = held == 0
+        if not add:
+            return np.asarray(empty | (held == ids))
+        if empty.any():
+            at = places[empty]
+            self._pairs[at] = ids[empty]
+            held[empty] = self._pairs.take(at)  # Of several ids that wanted one place, one has got it.
+        return np.asarray(held == ids)
+
+
+def hashes_of(parts: list[object]) -> Ints:
+    """Return a hash of each, none of them 0, the same within this process."""
+    return without_zero(np.fromiter(map(hash, parts), np.int64, len(parts)))
+
+
+def without_zero(hashes: Ints) -> Ints:
+    hashes[hashes == 0] = 1
+    return hashes
+
+
+def ids_of(items: Sequence[Event] | Sequence[Feedback], named: Sequence[tuple[Ints, list[str]]]) -> Ints:
+    """Return what tells items apart, (n,): request and attempt, of feedback kind, name and source; model and version.
+
+    `named` are the numbers of each item's model and version, and the names that these stand for. One request may be
+    answered by several models, or for a comparison by two versions.
+    """
+    requests: list[object] = [item.request_id for item in items]
+    first = items[0]
+    if isinstance(first, Feedback):
+        told = cast(Sequence[Feedback], items)
+        requests = [(each.request_id, each.kind, each.name, each.source) for each in told]
+    else:
+        events = cast(Sequence[Event], items)
+        attempts = [each.attempt for each in events]
+        if attempts.count(None) < len(attempts):
+            requests = [
+                request if attempt is None else (request, attempt)
+                for request, attempt in zip(requests, attempts, strict=True)
+            ]
+    hashes = hashes_of(requests)
+    for part, (numbers, names) in enumerate(named):
+        hashes ^= hashes_of([(part, name) for name in names])[numbers]
+    return without_zero(hashes)
