@@ -198,13 +198,20 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         if self._reader.at_end:
             lagging.pop(name, None)
         if len(messages):
-            return self._take(messages, self._reader)
+            items, spoke = self._take(messages, self._reader)
+            return items if spoke or not self._near_end(len(messages)) else items + self._silent()
         if self._reader.at_end:
             return self._silent()
         self._polled = self._source.polling.clock()
         return self.wake() if self._idle else []  # It is not known any more that there is nothing to be read.
 
-    def _take(self, messages: Messages, reader: Reader) -> list[Item]:
+    def _near_end(self, read: int) -> bool:
+        """Whether no more is unread than was read just now: with refused ones all the time its end is never seen."""
+        lag: int | None = getattr(self._reader, "lag", None)
+        return (self._reader is not None and self._reader.at_end) or (lag is not None and lag <= read)
+
+    def _take(self, messages: Messages, reader: Reader) -> tuple[list[Item], bool]:
+        """Return what to say of some next messages, and whether there is an item among them that was not refused."""
         batch = self._partition.take(messages)
         if batch.items:
             self._idle = self._rechecked = self._woken = False
@@ -223,7 +230,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             items.append((name, feedback_rows(batch.feedback, policy)))
         if batch.rejects:
             items.append((name, dead_letter_rows(batch.rejects, name, policy, self._input.pseudonyms)))
-        return items
+        return items, batch.items > 0
 
     def _told(self, inputs: Sequence[tuple[int, ShardInput]], position: int) -> list[Item]:
         """Return what to say to the shards of the messages up to before `position`."""

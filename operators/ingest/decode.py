@@ -24,7 +24,7 @@ QUOTED = re.compile(r"^(Invalid (?:enum )?value) .*?( - at `[^`]*`)?$", re.DOTAL
 
 # Refused items of one message. What comes after them is refused as one: a megabyte of "1,1,1" would else be half a
 # million dead letters, and seconds of work.
-FAULTS_MAX = 10_000
+FAULTS_MAX = 1_000
 
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):

@@ -321,3 +321,30 @@ def test_a_worker_that_stalls_in_every_round_leaves_out_who_is_silent_all_the_sa
     assert ("a", True) in set().union(*told[:15])
     assert ("a", True) in set().union(*told[15:]), "and again, once it is waited for again"
     assert reader.rechecks > 1
+
+
+def test_who_sends_what_is_refused_all_the_time_is_left_out_near_its_end_only() -> None:
+    """Each read brings some more, and the end is never seen."""
+    for unread, told_of in ((0, {("a", False), ("a", True)}), (2, {("a", False)})):
+        clocks = Clocks()
+        reader = Flood([message(ANCHOR_MS), *[b"junk"] * 60])
+        reader.lag = unread
+        opens: dict[str, Callable[[int | None], Live]] = {"a": reader.opened}
+        part = source_of(opens, idle_s=5.0, polling=clocks.polling()).build_part("", "a", None)
+        told: set[tuple[str, bool]] = set()
+        for _ in range(60):
+            told |= marks(part.next_batch())
+            clocks.move(0.25)
+        assert told == told_of
+
+
+class Flood(Live):
+    """Never at its end; `lag` messages are behind the one that was read."""
+
+    lag = 0
+
+    def opened(self, position: int | None) -> Live:
+        return self
+
+    def recheck(self) -> None:
+        self.rechecks += 1
