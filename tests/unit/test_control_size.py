@@ -63,10 +63,10 @@ def test_what_is_told_of_a_refused_command_is_cut(wrong: dict[str, Any]) -> None
 
 def test_many_refused_commands_of_one_message_are_told_of_at_once() -> None:
     """A million would be as many entries of a shard's state, and models that never were as many models."""
-    refusals, rejects = said_of([command(model=f"m{number % 50}", event="") for number in range(5_000)])
-    assert len(rejects) == 5_000
+    refusals, rejects = said_of([command(model=f"m{number % 50}", event="") for number in range(900)])
+    assert len(rejects) == 900
     assert len(refusals) == 11
-    assert sum(each.count for each in refusals) == 5_000
+    assert sum(each.count for each in refusals) == 900
     assert {each.model for each in refusals} == {"", *(f"m{number}" for number in range(10))}
 
 
