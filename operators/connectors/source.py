@@ -118,6 +118,10 @@ class MonitorSource(FixedPartitionedSource[Item, bytes | None]):
         self.parts.append(_Part(self, self.inputs[for_part], loads(resume_state, Saved, self.policy)))
         return self.parts[-1]
 
+    def after_stall(self) -> list[Item]:
+        """Have all partitions waited for again that were left out, if this process has just stood still."""
+        return [item for part in self.parts for item in part.wake()] if self.polling.begin() else []
+
 
 class _Part(StatefulSourcePartition[Item, bytes | None]):
     def __init__(self, source: MonitorSource, each: Input, saved: Saved | None) -> None:
@@ -146,7 +150,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         source, clock = self._source, self._source.polling.clock
         if self._ended or source.stop.requested or self._stepped_back():
             raise StopIteration
-        items = [item for part in source.parts for item in part.wake()] if source.polling.begin() else []
+        items = source.after_stall()
         try:
             items += self._read()
             # Workers wait for each other at the end of an epoch, and the engine takes that wait out of the next one:
@@ -191,19 +195,21 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             self._reader = self._input.open(None if self._saved is None else self._saved.position)
             self._source.watch.opened(name, self._reader)
         messages = self._reader.read()
+        woken = self._source.after_stall()  # It may have stood still in the middle of a read.
         if messages is None:
             self._ended = True
             lagging.pop(name, None)
-            return self._told(self._partition.end(), self._position)
+            return woken + self._told(self._partition.end(), self._position)
         if self._reader.at_end:
             lagging.pop(name, None)
         if len(messages):
             items, spoke = self._take(messages, self._reader)
-            return items if spoke or not self._near_end(len(messages)) else items + self._silent()
+            return woken + (items if spoke or not self._near_end(len(messages)) else items + self._silent())
         if self._reader.at_end:
-            return self._silent()
+            return woken + self._silent()
         self._polled = self._source.polling.clock()
-        return self.wake() if self._idle else []  # It is not known any more that there is nothing to be read.
+        # It is not known any more that there is nothing to be read.
+        return woken + (self.wake() if self._idle else [])
 
     def _near_end(self, read: int) -> bool:
         """Whether no more is unread than was read just now: with refused ones all the time its end is never seen."""

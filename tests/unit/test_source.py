@@ -155,6 +155,24 @@ def test_after_a_stall_nobody_is_left_out_before_it_is_known_anew_that_there_is_
     assert in_order(b.next_batch()) == [("quiet", True)]
 
 
+def test_a_stall_in_the_middle_of_a_read_is_seen_before_what_was_read_counts() -> None:
+    clocks = Clocks()
+    quiet, busy = Live([message(ANCHOR_MS)]), Live([message(ANCHOR_MS)])
+    source = source_of({"busy": lambda _: busy, "quiet": lambda _: quiet}, polling=clocks.polling())
+    a, b = (source.build_part("", name, None) for name in ("busy", "quiet"))
+    for _ in range(4):
+        a.next_batch()
+        b.next_batch()
+
+    def read() -> Messages:
+        clocks.move(40.0)
+        return received([message(ANCHOR_MS + 40_000)], 1)
+
+    busy.read = read  # type: ignore[method-assign]
+    busy.position = 2
+    assert in_order(a.next_batch()) == [("busy", False), ("quiet", False), ("busy", False)]
+
+
 def test_who_was_silent_before_a_stall_and_still_is_is_left_out_at_once() -> None:
     clocks = Clocks()
     reader = Live([message(ANCHOR_MS)])
