@@ -16,7 +16,8 @@ from tests.integration.test_worker import MONITORS, START_MS, Logs, event, profi
 PARTITIONS = 3  # Of events, until one is added.
 SPACING_MS = 600
 LATE_MS = 60_000  # An event may come so much later than others of its partition.
-REST_MS = 2 * 3_600_000  # From the last event to the one that ends a log: all windows have ended by then.
+REST_MS = 3_600_000 + 600_000  # From the last event to those that end a log: all windows have ended by then.
+ENDS = 150  # Events that end a log, a pane apart: time follows no few of them.
 JUDGED = {"kind": "judge", "source": "judge-1"}
 
 
@@ -33,7 +34,7 @@ class Made(msgspec.Struct, frozen=True):
 def made(random: Random, count: int, folder: Path) -> Made:
     """Make logs of about `count` events a partition."""
     half_ms = START_MS + count * SPACING_MS // 2
-    end_ms = START_MS + count * SPACING_MS + 2 * LATE_MS + REST_MS
+    end_ms = START_MS + count * SPACING_MS + 2 * LATE_MS + REST_MS + ENDS * 10_000
     logs = {
         "events": [_events(random, START_MS, count, half_ms, end_ms) for _ in range(PARTITIONS)]
         + [_events(random, half_ms + 2 * LATE_MS, count // 2, half_ms, end_ms)],
@@ -71,7 +72,12 @@ def _events(random: Random, start_ms: int, count: int, bad_from_ms: int, end_ms:
             body["error_type"] = "500"
         line = json.dumps(body).encode()
         log.append(line[:-9] if random.random() < 0.001 else line)
-    return [*log, json.dumps(event(random, end_ms, "end")).encode()]
+    return [*log, *(json.dumps(event(random, at, "end")).encode() for at in _ends(end_ms))]
+
+
+def _ends(end_ms: int) -> range:
+    """When the items are that end a log, the last one at `end_ms`."""
+    return range(end_ms - (ENDS - 1) * 10_000, end_ms + 1, 10_000)
 
 
 def _feedback(random: Random, count: int, end_ms: int) -> list[bytes]:
@@ -79,7 +85,8 @@ def _feedback(random: Random, count: int, end_ms: int) -> list[bytes]:
         event(random, START_MS + index * SPACING_MS * 10, "checkout") | JUDGED | {"value": random.randint(1, 5)}
         for index in range(count)
     ]
-    return [json.dumps(body).encode() for body in [*log, event(random, end_ms, "end") | JUDGED | {"value": 5}]]
+    log += [event(random, at, "end") | JUDGED | {"value": 5} for at in _ends(end_ms)]
+    return [json.dumps(body).encode() for body in log]
 
 
 def _commands(span_ms: int, end_ms: int) -> list[bytes]:
@@ -92,7 +99,7 @@ def _commands(span_ms: int, end_ms: int) -> list[bytes]:
         # Time passes in this partition, too: nothing else would, without it.
         *(
             {"type": "ack", "id": f"t{at}", "ts": START_MS + at, "model": "end", "event": "none"}
-            for at in [*range(0, span_ms, 10_000), end_ms - START_MS]
+            for at in [*range(0, span_ms, 10_000), *(at - START_MS for at in _ends(end_ms))]
         ),
     ]
     return [json.dumps(each).encode() for each in sorted(log, key=lambda each: int(str(each["ts"])))]
