@@ -224,8 +224,11 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             self._stalls = 0
             self._polled, self._silence_s = self._source.polling.clock(), 0.0
         # Else it is as silent as before: what is refused says no time, and whoever sends such would hold up everybody.
-        if not reader.at_end:
+        if batch.items and not reader.at_end:
             self._source.lagging[self._input.name] = self._partition.state.newest
+        elif self._near_end(len(messages)):
+            # Refused ones all the time: the others would wait for its end, which is never seen.
+            self._source.lagging.pop(self._input.name, None)
         if self._source.recover:
             state = msgspec.structs.replace(self._partition.state)
             self._saved = Saved(position=reader.position, state=state, log_id=self._input.log_id, idle=self._idle)

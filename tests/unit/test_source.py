@@ -366,3 +366,15 @@ class Flood(Live):
 
     def recheck(self) -> None:
         self.rechecks += 1
+
+
+def test_nobody_waits_to_read_for_one_that_is_sent_what_is_refused_all_the_time() -> None:
+    ahead = Live([message(ANCHOR_MS + index * 61_000) for index in range(4)])
+    flood = Flood([b"junk"] * 60)
+    opens: dict[str, Callable[[int | None], Live]] = {"a": lambda _: ahead, "b": flood.opened}
+    source = source_of(opens)
+    a, b = (source.build_part("", name, None) for name in "ab")
+    for _ in range(8):
+        b.next_batch()
+        a.next_batch()
+    assert ahead.position == 4
