@@ -51,15 +51,16 @@ def test_an_override_that_came_while_the_worker_was_stopped_holds(
         "ROLLGUARD_CLICKHOUSE": f"chdb://{tmp_path}/clickhouse",
     }
     release = {"type": "release", "id": "r1", "ts": START_MS + 1, "model": "m", "candidate": "v2", "baseline": "v1"}
-    override = {"type": "override", "id": "o1", "ts": HARM_MS - 1, "model": "m", "version": "v2"}
+    override = {"type": "override", "id": "o1", "ts": HARM_MS - 30_000, "model": "m", "version": "v2"}
     send(kafka_config, topics["COMMANDS"], [[json.dumps(release).encode()]])
     send(kafka_config, topics["EVENTS"], [served(START_MS, HARM_MS - 60_000, 0.0)])
+    while_stopped = [*served(HARM_MS - 60_000, HARM_MS, 0.0), *served(HARM_MS, HARM_MS + 300_000, 0.9)]
     with working(tmp_path, place) as worker:
         worker.drain(3)
         commands = f'{{source="{topics["COMMANDS"]}/0"}}'
         worker.wait(lambda: worker.metrics("idle_total").get(commands, 0) > 0)
         worker.process.send_signal(signal.SIGSTOP)
-        send(kafka_config, topics["EVENTS"], [served(HARM_MS - 60_000, HARM_MS + 300_000, 0.9)])
+        send(kafka_config, topics["EVENTS"], [while_stopped])
         if overridden:
             send(kafka_config, topics["COMMANDS"], [[json.dumps(override).encode()]])
         time.sleep(STOPPED_S)
