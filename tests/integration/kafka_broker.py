@@ -17,15 +17,19 @@ from tests.integration.ports import free_ports
 
 JARS = BUILD / "lib"
 
-# A second door, for which one needs a password. In a properties file the last line for a name counts.
+# A second door, for which one needs a password; behind it all but USER need rights as well (infra/kafka/acls.sh).
+# In a properties file the last line for a name counts.
 USER, PASSWORD = "rollguard", "a-secret"
+ROLES = ("producer", "worker", "gateway", "operator", "stranger")
 SASL = """
 listeners=PLAINTEXT://{plain},CONTROLLER://127.0.0.1:{controller_port},SASL_PLAINTEXT://{guarded}
 advertised.listeners=PLAINTEXT://{plain},SASL_PLAINTEXT://{guarded}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
 sasl.enabled.mechanisms=PLAIN
 listener.name.sasl_plaintext.plain.sasl.jaas.config=\
-  org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
+  org.apache.kafka.common.security.plain.PlainLoginModule required {users};
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:{user}
 """
 
 
@@ -42,7 +46,11 @@ class TestBroker(Broker):
         super().__init__(data, JARS, port, controller_port)
         self.guarded = f"127.0.0.1:{guarded_port}"
         self._door = SASL.format(
-            plain=self.address, controller_port=controller_port, guarded=self.guarded, user=USER, password=PASSWORD
+            plain=self.address,
+            controller_port=controller_port,
+            guarded=self.guarded,
+            user=USER,
+            users=" ".join(f'user_{name}="{PASSWORD}"' for name in (USER, *ROLES)),
         )
 
     def start(self) -> None:

@@ -1,0 +1,27 @@
+-- Who may do what in database rollguard; SECURITY.md says why. An administrator runs it once, and again after changes:
+--   clickhouse-client --multiquery --queries-file infra/clickhouse/access/grants.sql
+-- It is no migration: the worker has no right to give rights. Another database, or a cluster: replace "rollguard." and
+-- add ON CLUSTER 'name' to each statement.
+
+-- Makes and changes the tables: `rollguard migrate`, before a new version of the worker starts.
+CREATE ROLE IF NOT EXISTS rollguard_migrator;
+GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, ALTER TABLE, ALTER VIEW ON rollguard.* TO rollguard_migrator;
+GRANT SELECT, INSERT ON rollguard.* TO rollguard_migrator;
+
+-- The worker: writes rows, and looks whether the tables are those that it knows. It reads no rows, changes none, and
+-- drops none.
+CREATE ROLE IF NOT EXISTS rollguard_writer;
+GRANT INSERT ON rollguard.* TO rollguard_writer;
+GRANT SELECT ON rollguard.schema_versions TO rollguard_writer;
+
+-- People, dashboards, `rollguard sql` and `rollguard reference build --store`. readonly = 2: no writes, and settings of
+-- a query within these bounds; 1 would refuse the settings that every client sends.
+CREATE SETTINGS PROFILE IF NOT EXISTS rollguard_reader SETTINGS readonly = 2 READONLY, max_execution_time = 60 MIN 1 MAX 600, max_memory_usage = 4000000000 MAX 8000000000;
+CREATE ROLE IF NOT EXISTS rollguard_reader SETTINGS PROFILE 'rollguard_reader';
+GRANT SELECT ON rollguard.* TO rollguard_reader;
+-- Not for everybody: dead letters and single feedback may hold what users wrote, as far as the policy keeps it.
+REVOKE SELECT ON rollguard.dead_letter FROM rollguard_reader;
+
+-- Then a user of each, for instance:
+--   CREATE USER rollguard_worker IDENTIFIED WITH sha256_password BY '...' HOST IP '10.0.0.0/8' DEFAULT ROLE rollguard_writer;
+--   GRANT rollguard_writer TO rollguard_worker;

@@ -1,0 +1,66 @@
+"""The grants of infra/clickhouse/access: statements that the engine takes, and no migration."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from flows import settings
+from operators.connectors.clickhouse import open_client
+from operators.connectors.migrations import migrate
+
+GRANTS = settings.migrations() / "access" / "grants.sql"
+
+
+def statements() -> list[str]:
+    lines = [line for line in GRANTS.read_text().splitlines() if not line.startswith("--")]
+    return [text.strip() for text in "\n".join(lines).split(";") if text.strip()]
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    migrate(f"chdb://{tmp_path}/store", settings.migrations())
+    client = open_client(f"chdb://{tmp_path}/store")
+    yield client
+    client.close()
+
+
+def test_the_engine_takes_every_statement(client: Client) -> None:
+    """It knows users only where it is a server: here it reads the statements, and then misses the right to obey."""
+    for text in statements():
+        assert client.query(f"EXPLAIN AST {text}").result_rows
+        with pytest.raises(DatabaseError, match=r"ACCESS_DENIED|UNKNOWN_ROLE"):
+            client.command(text)
+
+
+def test_they_name_what_there_is(client: Client) -> None:
+    """A right on a table that is not there would be given without a word."""
+    tables = {
+        name for (name,) in client.query("SELECT name FROM system.tables WHERE database = 'rollguard'").result_rows
+    }
+    named = {part.split()[0] for text in statements() for part in text.split(" ON rollguard.")[1:]}
+    assert named - {"*"} <= tables
+    assert named == {"*", "schema_versions", "dead_letter"}
+
+
+def test_roles_can_do_no_more_than_their_work() -> None:
+    given = [text for text in statements() if text.startswith("GRANT ")]
+    assert [text for text in given if text.endswith("TO rollguard_reader")] == [
+        "GRANT SELECT ON rollguard.* TO rollguard_reader"
+    ]
+    assert [text for text in given if text.endswith("TO rollguard_writer")] == [
+        "GRANT INSERT ON rollguard.* TO rollguard_writer",
+        "GRANT SELECT ON rollguard.schema_versions TO rollguard_writer",
+    ]
+    assert any("readonly = 2 READONLY" in text for text in statements())
+
+
+def test_a_worker_makes_nothing_where_all_tables_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may lack the right to: a server refuses CREATE ... IF NOT EXISTS also for what exists."""
+    url = f"chdb://{tmp_path}/store"
+    assert migrate(url, settings.migrations())
+    with monkeypatch.context() as patched:
+        patched.delattr("clickhouse_migrations.clickhouse_cluster.ClickhouseCluster.apply_migrations")
+        assert migrate(url, settings.migrations()) == []
