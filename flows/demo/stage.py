@@ -16,7 +16,7 @@ EVENTS, FEEDBACK = "events.ndjson", "feedback.ndjson"
 class _Reader:
     """Hands on what `following` returns, and keeps it as lines of a file."""
 
-    at_end = False  # It says that it has ended instead.
+    at_end = True  # It hands on all there is at each time, so that nobody waits for labels that are not there yet.
 
     def __init__(self, path: Path, following: Callable[[], list[bytes] | None]) -> None:
         self._file = path.open("wb", buffering=0)

@@ -11,13 +11,12 @@ from random import Random
 
 import msgspec
 
-from tests.integration.test_worker import MONITORS, START_MS, Logs, event, profiled, replayed
+from tests.integration.test_worker import ENDS, MONITORS, START_MS, Logs, ends, event, profiled, replayed
 
 PARTITIONS = 3  # Of events, until one is added.
 SPACING_MS = 600
 LATE_MS = 60_000  # An event may come so much later than others of its partition.
 REST_MS = 3_600_000 + 600_000  # From the last event to those that end a log: all windows have ended by then.
-ENDS = 150  # Events that end a log, a pane apart: time follows no few of them.
 JUDGED = {"kind": "judge", "source": "judge-1"}
 
 
@@ -72,12 +71,7 @@ def _events(random: Random, start_ms: int, count: int, bad_from_ms: int, end_ms:
             body["error_type"] = "500"
         line = json.dumps(body).encode()
         log.append(line[:-9] if random.random() < 0.001 else line)
-    return [*log, *(json.dumps(event(random, at, "end")).encode() for at in _ends(end_ms))]
-
-
-def _ends(end_ms: int) -> range:
-    """When the items are that end a log, the last one at `end_ms`."""
-    return range(end_ms - (ENDS - 1) * 10_000, end_ms + 1, 10_000)
+    return [*log, *(json.dumps(event(random, at, "end")).encode() for at in ends(end_ms))]
 
 
 def _feedback(random: Random, count: int, end_ms: int) -> list[bytes]:
@@ -85,7 +79,7 @@ def _feedback(random: Random, count: int, end_ms: int) -> list[bytes]:
         event(random, START_MS + index * SPACING_MS * 10, "checkout") | JUDGED | {"value": random.randint(1, 5)}
         for index in range(count)
     ]
-    log += [event(random, at, "end") | JUDGED | {"value": 5} for at in _ends(end_ms)]
+    log += [event(random, at, "end") | JUDGED | {"value": 5} for at in ends(end_ms)]
     return [json.dumps(body).encode() for body in log]
 
 
@@ -99,7 +93,7 @@ def _commands(span_ms: int, end_ms: int) -> list[bytes]:
         # Time passes in this partition, too: nothing else would, without it.
         *(
             {"type": "ack", "id": f"t{at}", "ts": START_MS + at, "model": "end", "event": "none"}
-            for at in [*range(0, span_ms, 10_000), *(at - START_MS for at in _ends(end_ms))]
+            for at in [*range(0, span_ms, 10_000), *(at - START_MS for at in ends(end_ms))]
         ),
     ]
     return [json.dumps(each).encode() for each in sorted(log, key=lambda each: int(str(each["ts"])))]

@@ -26,9 +26,10 @@ PARTITIONS = 4
 INPUTS = 2 * PARTITIONS + 1  # Events, feedback, commands.
 START_MS = 1_760_000_000_000
 SPACING_MS = 40  # Between two events of a partition.
+ENDS = 150  # Items that end a log, a pane apart: time follows no few of them.
 # Further from the last event than the longest window, so that all windows have ended whether or not this pane closes;
 # and not by more, because each silent pane is judged, too.
-END_MS = START_MS + EVENTS * SPACING_MS + 90 * 60_000
+END_MS = START_MS + EVENTS * SPACING_MS + 90 * 60_000 + ENDS * 10_000
 TABLES = {
     "sli_pane": "model != 'end'",
     "outcome_pane": "model != 'end'",
@@ -91,7 +92,7 @@ def event(random: Random, ts: int, model: str) -> dict[str, Any]:
 
 
 def events(random: Random) -> list[bytes]:
-    """One partition: mostly in order, some late, some bad; the last event closes all panes before it."""
+    """One partition: mostly in order, some late, some bad; the last events close all panes before them."""
     log = []
     for index in range(EVENTS):
         late = random.randrange(60_000) if random.random() < 0.01 else 0
@@ -100,7 +101,12 @@ def events(random: Random) -> list[bytes]:
             body["error_type"] = "500"  # The harm that a rollback is for.
         line = json.dumps(body).encode()
         log.append(line[:-9] if random.random() < 0.0005 else line)
-    return [*log, json.dumps(event(random, END_MS, "end")).encode()]
+    return [*log, *(json.dumps(event(random, at, "end")).encode() for at in ends(END_MS))]
+
+
+def ends(end_ms: int) -> range:
+    """When the items are that end a log, the last one at `end_ms`."""
+    return range(end_ms - (ENDS - 1) * 10_000, end_ms + 1, 10_000)
 
 
 def feedback(random: Random) -> list[bytes]:
@@ -109,7 +115,7 @@ def feedback(random: Random) -> list[bytes]:
         json.dumps(event(random, START_MS + index * 800, "checkout") | kinds | {"value": random.randint(1, 5)}).encode()
         for index in range(EVENTS // 20)
     ]
-    return [*log, json.dumps(event(random, END_MS, "end") | kinds | {"value": 5}).encode()]
+    return [*log, *(json.dumps(event(random, at, "end") | kinds | {"value": 5}).encode() for at in ends(END_MS))]
 
 
 def commands() -> list[bytes]:
@@ -123,7 +129,7 @@ def commands() -> list[bytes]:
         {"type": "obey", "id": "c3", "ts": START_MS + 80_000},
         override | {"id": "c4", "ts": START_MS + EVENTS * 36},
         override | {"id": "c4", "ts": START_MS + EVENTS * 36},
-        {"type": "ack", "id": "c5", "ts": END_MS, "model": "end", "event": "none"},
+        *({"type": "ack", "id": f"t{at}", "ts": at, "model": "end", "event": "none"} for at in ends(END_MS)),
     ]
     return [json.dumps(each).encode() for each in log]
 
