@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,14 +14,17 @@ from rich.console import Console
 from flows import settings
 from flows.cli_errors import guarded, interruptible
 from flows.control import commands, hooks, view
+from flows.control import services as told
 from flows.control import webhook as webhooks
+from flows.control.delivering import Delivering
 from flows.control.follow import Follow, pins
 from flows.control.handing import Handing
 from flows.control.memory import opened
+from flows.control.template import read as template_in
 from operators.connectors.control_file import FileFollower
 from operators.connectors.control_topic import Follower, From, TopicFollower
 from operators.connectors.stop import Stop
-from operators.control import AnyCommand, ControlEvent
+from operators.control import AnyCommand, ControlEvent, Severity
 from operators.sealing import Verifier
 
 STATE = Path("rollguard-control.json")
@@ -57,9 +61,24 @@ def follow_command(
     webhook: Annotated[
         str | None, typer.Option(help="POST each event here once, signed if ROLLGUARD_WEBHOOK_KEY is set.")
     ] = None,
+    alertmanager: Annotated[
+        str | None, typer.Option(help="Send alerts to the Alertmanager at this address, and end them.")
+    ] = None,
+    slack: Annotated[
+        str | None, typer.Option(help="Post a sentence per event to this webhook; -: that of ROLLGUARD_SLACK_URL.")
+    ] = None,
+    pagerduty: Annotated[
+        bool, typer.Option("--pagerduty", help="Trigger and resolve incidents, by ROLLGUARD_PAGERDUTY_KEY.")
+    ] = False,
+    severity: Annotated[
+        Severity, typer.Option("--pagerduty-severity", help="The least severity that PagerDuty hears of.")
+    ] = "page",
+    template: Annotated[
+        Path | None, typer.Option(help="A file with the text that people read, such as '{model}: {sentence}'.")
+    ] = None,
     state: Annotated[
         Path | None,
-        typer.Option(help=f"Remembers what was done; default: {STATE}, with neither --exec nor --webhook none."),
+        typer.Option(help=f"Remembers what was done; default: {STATE}, and none where events are only printed."),
     ] = None,
     attempts: Annotated[int, typer.Option(min=1, help="How often to try before giving up.")] = 4,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that one attempt may take.")] = 30.0,
@@ -67,23 +86,25 @@ def follow_command(
         bool, typer.Option("--strict", help="End at the first event that cannot be handed on, instead of going on.")
     ] = False,
 ) -> None:
-    """Print control events as they come; run a program or call a webhook once for each."""
+    """Print control events as they come; run a program, call a webhook, tell people, once for each."""
     where = settings.load()
     if until_end and file is not None:
         file.stat()  # One that never comes has no end.
     actions = [] if program is None else [hooks.program(program, timeout)]
     actions += [] if webhook is None else [webhooks.webhook(webhook, where.webhook_key, timeout)]
+    services = _services(where, alertmanager, slack, severity if pagerduty else None, template, timeout)
     retry = hooks.Retry(attempts=attempts, timeout_s=timeout)
     begin = start or ("beginning" if until_end else "end")
     stop = Stop()
     with (
-        opened(state or (STATE if actions else None)) as memory,
+        opened(state or (STATE if actions or services else None)) as memory,
         _follower(where, file, begin, memory.positions) as follower,
         interruptible(stop),
     ):
         show = _show_json if form == "json" else _show_text
         handing = Handing(actions, retry, memory, strict)
-        Follow(follower, memory, show, handing, _verifier(where, file)).run(stop, until_end)
+        delivering = Delivering(services, retry, memory, strict)
+        Follow(follower, memory, show, handing, delivering, _verifier(where, file)).run(stop, until_end)
 
 
 @app.command("pins")
@@ -178,6 +199,27 @@ def unsilence_command(
 ) -> None:
     """End the silence of a model, of a rule, or of a rule on a model."""
     _send(commands.unsilence(model, rule, by), file, key)
+
+
+def _services(
+    where: settings.Settings,
+    alertmanager: str | None,
+    slack: str | None,
+    pagerduty: Severity | None,
+    template: Path | None,
+    timeout: float,
+) -> list[told.Service]:
+    text = None if template is None else template_in(template)
+    services: list[told.Service] = []
+    if alertmanager is not None:
+        services.append(told.Alertmanager(alertmanager, text, timeout, lambda: datetime.now(UTC)))
+    if slack is not None:
+        services.append(told.Slack((where.slack_url or "") if slack == "-" else slack, text, timeout))
+    if pagerduty is not None:
+        services.append(told.PagerDuty(where.pagerduty_url, where.pagerduty_key, pagerduty, text, timeout))
+    if text is not None and not services:
+        raise commands.WrongCommand("--template: is for --alertmanager, --slack and --pagerduty, and none is given")
+    return services
 
 
 def _send(command: AnyCommand, file: Path | None, key: str | None) -> None:

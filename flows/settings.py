@@ -17,6 +17,9 @@ ROLLGUARD_CONTROL_KEY    ID:SECRET,ID:SECRET...: the first signs what the      n
                          worker says; `control` and gateways believe all      and all are believed
 ROLLGUARD_ID_KEY         the secret that ids are hashed with in dead letters    none: ids are not kept there
 ROLLGUARD_WEBHOOK_KEY    the secret that webhooks are signed with              none: they are sent unsigned
+ROLLGUARD_PAGERDUTY_KEY  the routing key of `control follow --pagerduty`        none
+ROLLGUARD_PAGERDUTY_URL  where its events go: the EU's, a proxy's               https://events.pagerduty.com/v2/enqueue
+ROLLGUARD_SLACK_URL      the webhook of `control follow --slack -`             none
 ROLLGUARD_LOG_FORMAT     text or json                                         text
 ROLLGUARD_LOG_LEVEL      debug, info, warning or error                        info for `run`, else warning
 """
@@ -62,6 +65,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     command_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
     control_key: str | None = None
     webhook_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
+    pagerduty_key: str | None = None
+    pagerduty_url: str = "https://events.pagerduty.com/v2/enqueue"
+    slack_url: str | None = None
     id_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] | None = None

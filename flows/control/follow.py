@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from flows.control.delivering import Delivering
 from flows.control.handing import Handing
 from flows.control.memory import Memory
 from flows.plain import plain
@@ -30,14 +31,23 @@ class Follow:
 
     At least once: an event is remembered after its hooks have succeeded, or were given up, so a crash in between calls
     them again. Hooks are not called for an alert that is silenced, nor for a revision older than one seen, which is of
-    a worker that was thought dead.
+    a worker that was thought dead. What services are to be told is remembered with the event, and told after.
     """
 
-    def __init__(self, follower: Follower, memory: Memory, show: Show, handing: Handing, verifier: Verifier) -> None:
+    def __init__(
+        self,
+        follower: Follower,
+        memory: Memory,
+        show: Show,
+        handing: Handing,
+        delivering: Delivering,
+        verifier: Verifier,
+    ) -> None:
         self._follower = follower
         self._memory = memory
         self._show = show
         self._handing = handing
+        self._delivering = delivering
         self._verifier = verifier
         self._refused: Counter[str] = Counter()
         self._turns = Turns()
@@ -53,12 +63,15 @@ class Follow:
             self._memory.save()
             while not stop.requested:
                 self._handing.try_again(stop)
+                self._delivering.send(stop)
                 batch = self._follower.read()
                 if not (self._take_all(batch, stop) and self._wait(batch, until_end)):
                     break
         finally:
             self._memory.save()
-        self._handing.end(failing=until_end and not stop.requested)
+        failing = until_end and not stop.requested
+        self._delivering.end(stop, failing)
+        self._handing.end(failing)
 
     def _wait(self, batch: Sequence[Said], until_end: bool) -> bool:
         """Wait a little if nothing came; False if that was the end."""
@@ -78,11 +91,21 @@ class Follow:
             if told is not None:
                 sys.stderr.write(f"rollguard: {said.source}, before {said.next}: {plain(told)}\n")
             acts = event is not None and self._is_new(said, event)
-            if event is not None and acts and not self._handing.hand(said.body, event, stop):
+            if event is not None and acts and not self._act(said.body, event, stop):
                 return False
             self._memory.note(said, event)
-            if acts and self._handing.acts:
+            if acts and (self._handing.acts or self._delivering.acts):
                 self._memory.save()
+                self._delivering.send(stop)
+        return True
+
+    def _act(self, body: bytes, event: ControlEvent, stop: Stop) -> bool:
+        """Call hooks, and queue what services are to be told; False if somebody asked to stop before."""
+        # A silence mutes alerts only; a rollback is never held back, whatever it says.
+        muted = event.silenced and event.type == "alert"
+        if not muted and not self._handing.hand(body, event, stop):
+            return False
+        self._delivering.take(event)
         return True
 
     def _is_new(self, said: Said, event: ControlEvent) -> bool:
@@ -91,8 +114,7 @@ class Follow:
             return False
         newest = self._memory.newest(event)
         self._show(said.body, event, "" if newest is None else f"older than revision {newest}: not acted on")
-        # A silence mutes alerts only; a rollback is never held back, whatever it says.
-        return newest is None and not (event.silenced and event.type == "alert")
+        return newest is None
 
     def _event(self, said: Said) -> ControlEvent | None:
         fault = self._verifier.fault_of(said.body)

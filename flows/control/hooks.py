@@ -52,13 +52,13 @@ def persist(hook: Hook, body: bytes, event: ControlEvent, retry: Retry, stop: St
                 raise HookFailed(f"event {event.id}: {again}{error}") from error
         else:
             return True
-        if not _waited(wait, stop):
+        if not waited(wait, stop):
             return False
         wait = min(WAIT_S_MAX, wait * 2)
     return False
 
 
-def _waited(wait_s: float, stop: Stop) -> bool:
+def waited(wait_s: float, stop: Stop) -> bool:
     """Wait in short steps, because a stop is only seen between them."""
     until = time.monotonic() + wait_s
     while not stop.requested and (left := until - time.monotonic()) > 0:

@@ -9,10 +9,13 @@ from typing import Any
 
 import msgspec
 
+from flows.control.notes import Note
 from operators.connectors.control_topic import Said
 from operators.control import ControlEvent
 
 MODELS_MAX = 100_000  # The revisions of more models are not remembered, nor more than so many events that wait.
+NOTES_MAX = 1_000  # That one service has not been told of yet.
+INCIDENTS_MAX = 10_000
 IDS_MAX = 10_000  # An event comes again because a worker sent its last epoch again: a few, and soon.
 
 
@@ -24,12 +27,15 @@ class _Kept(msgspec.Struct, kw_only=True):
     """`revisions` is the largest one per model; `ids` are in the order in which they came.
 
     `waiting` are the events of which hooks failed, one per model: the newest, unless a newer one was acted on.
+    `unsent` are the notes that services have not been told of, by service, and `incidents` those that are open, by key.
     """
 
     positions: dict[str, int] = {}
     revisions: dict[str, int] = {}
     ids: list[str] = []
     waiting: dict[str, msgspec.Raw] = {}
+    unsent: dict[str, list[Note]] = {}
+    incidents: dict[str, Note] = {}
 
 
 class Memory:
@@ -43,6 +49,8 @@ class Memory:
         self._revisions = kept.revisions
         self._ids = dict.fromkeys(kept.ids)
         self.waiting = {model: bytes(body) for model, body in kept.waiting.items()}
+        self.unsent = kept.unsent
+        self.incidents = kept.incidents
 
     def knows(self, event: ControlEvent) -> bool:
         return event.id in self._ids
@@ -71,6 +79,29 @@ class Memory:
         self._dirty = True
         _drop(self.waiting, MODELS_MAX)
 
+    def standing(self, note: Note) -> None:
+        """Remember that an incident is open, and how, or that it is over."""
+        if note.action in ("open", "update"):
+            self.incidents[note.key] = note
+            _drop(self.incidents, INCIDENTS_MAX)
+        elif note.action == "close":
+            self.incidents.pop(note.key, None)
+        self._dirty = True
+
+    def queue(self, service: str, note: Note) -> int:
+        """Keep a note for a service; return how many older ones were forgotten for it."""
+        notes = self.unsent.setdefault(service, [])
+        notes.append(note)
+        gone = max(0, len(notes) - NOTES_MAX)
+        del notes[:gone]
+        self._dirty = True
+        return gone
+
+    def sent(self, service: str) -> None:
+        """Forget the oldest note for a service."""
+        del self.unsent[service][0]
+        self._dirty = True
+
     def follow(self, positions: dict[str, int]) -> None:
         """Go on from these positions, which a follower has when it begins."""
         self._dirty = self._dirty or positions != self.positions
@@ -82,6 +113,7 @@ class Memory:
             return
         waiting = {model: msgspec.Raw(body) for model, body in self.waiting.items()}
         kept = _Kept(positions=self.positions, revisions=self._revisions, ids=list(self._ids), waiting=waiting)
+        kept.unsent, kept.incidents = self.unsent, self.incidents
         partial = self._path.with_name(f"{self._path.name}.new")
         with partial.open("wb") as file:
             file.write(msgspec.json.encode(kept))

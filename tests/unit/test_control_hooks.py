@@ -2,10 +2,8 @@
 
 import hashlib
 import hmac
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,56 +15,16 @@ from flows.control.webhook import webhook
 from operators.connectors.stop import Stop
 from operators.control import ControlEvent
 from tests.control_samples import event, line
+from tests.receiving import Receiver, receiving
 
 KEY = "a key of sixteen characters or more"
 BODY = line(event(1)).strip()
 
 
-class Receiver(HTTPServer):
-    """Answers with the codes that it was given, one after the other, then with 200."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.codes: list[int] = []
-        self.wait_s = 0.0
-        self.taken: list[tuple[str, dict[str, str], bytes]] = []  # Method, headers, body.
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/secret"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:  # Its name in the library.
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.taken.append((self.command, dict(self.headers), body))
-        time.sleep(self.server.wait_s)
-        code = self.server.codes.pop(0) if self.server.codes else 200
-        self.send_response(code)
-        if 300 <= code < 400:
-            self.send_header("Location", self.server.url)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def do_GET(self) -> None:
-        self.do_POST()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with receiving() as server:
+        yield server
 
 
 def quick(attempts: int = 1) -> Retry:

@@ -1,0 +1,142 @@
+"""Delivers notes to services: each once, in order, and none is lost while a service is away or this restarts."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from flows.control.hooks import WAIT_S_MAX, HookFailed, Retry, waited
+from flows.control.memory import Memory
+from flows.control.notes import notes_of
+from flows.control.posting import Refused
+from flows.control.services import Service
+from flows.plain import plain
+from operators.connectors.stop import Stop
+from operators.control import ControlEvent
+
+REMIND_S = 60.0  # Between two times that a service is told again what is open.
+
+
+class _Line(msgspec.Struct, kw_only=True):
+    """How a service does: `failures` in a row, and when it may be asked again and reminded, on the steady clock."""
+
+    failures: int = 0
+    told: bool = False
+    next_s: float = 0.0
+    remind_s: float = 0.0
+
+
+class Delivering:
+    """Queues what is to be told, and tells each service what waits for it, oldest first.
+
+    What waits is in the memory before it is sent, so a service may hear of an event twice after a crash, and of none
+    never. A service that fails holds up no other, and no event: it is asked again after `retry`'s waits, up to half a
+    minute each, until it answers. After `retry.attempts` people are told; with `strict` that ends it. What a service
+    refuses is told of and dropped. `clock` is a steady one, in seconds.
+    """
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        retry: Retry,
+        memory: Memory,
+        strict: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lines = [(service, _Line(next_s=clock(), remind_s=clock())) for service in services]
+        self._retry = retry
+        self._memory = memory
+        self._strict = strict
+        self._clock = clock
+        self._lost = 0
+
+    @property
+    def acts(self) -> bool:
+        return bool(self._lines)
+
+    def take(self, event: ControlEvent) -> None:
+        """Queue what an event tells; nothing is sent before the memory was saved."""
+        if not self._lines:
+            return
+        for note in list(notes_of(event, self._memory.incidents)):
+            self._memory.standing(note)
+            for service, _ in self._lines:
+                gone = self._memory.queue(service.name, note) if service.wants(note) else 0
+                if gone:
+                    self._lose(gone, f"{service.name} is away: the oldest of what waits for it is dropped")
+
+    def send(self, stop: Stop) -> None:
+        """Tell every service that may be asked now what waits for it. HookFailed with `strict`."""
+        for service, line in self._lines:
+            self._send(service, line, stop)
+
+    def end(self, stop: Stop, failing: bool) -> None:
+        """Say what could not be delivered, as HookFailed if that is a failure of the whole; first try all of it."""
+        for service, line in self._lines if failing else ():
+            while self._waits(service) and line.failures < self._retry.attempts:
+                if not waited(line.next_s - self._clock(), stop):
+                    break
+                self._send(service, line, stop)
+        left = {service.name: count for service, _ in self._lines if (count := self._waits(service))}
+        words = [f"{count} notes wait for {name}, until the next start" for name, count in left.items()]
+        words += [f"{self._lost} notes were dropped"] if self._lost else []
+        if words and failing:
+            raise HookFailed("; ".join(words))
+        if words:
+            sys.stderr.write(f"rollguard: {'; '.join(words)}\n")
+
+    def _waits(self, service: Service) -> int:
+        return len(self._memory.unsent.get(service.name, ()))
+
+    def _send(self, service: Service, line: _Line, stop: Stop) -> None:
+        if self._clock() < line.next_s:
+            return
+        try:
+            while self._waits(service) and not stop.requested:
+                self._send_oldest(service)
+                self._well(service, line)
+            if not self._waits(service) and self._clock() >= line.remind_s:
+                line.remind_s = self._clock() + REMIND_S
+                self._remind(service)
+                self._well(service, line)
+        except HookFailed as error:
+            self._failed(service, line, error)
+
+    def _send_oldest(self, service: Service) -> None:
+        note = self._memory.unsent[service.name][0]
+        try:
+            service.send(note)
+        except Refused as error:
+            if self._strict:
+                raise
+            self._lose(1, f"event {note.fields['id']}: {error}: it is dropped")
+        self._memory.sent(service.name)
+        self._memory.save()
+
+    def _remind(self, service: Service) -> None:
+        try:
+            service.remind(list(self._memory.incidents.values()))
+        except Refused as error:
+            sys.stderr.write(f"rollguard: {service.name} could not be told what is open: {plain(str(error))}\n")
+
+    def _well(self, service: Service, line: _Line) -> None:
+        if line.told:
+            sys.stderr.write(f"rollguard: {service.name} answers again\n")
+        line.failures, line.told = 0, False
+
+    def _failed(self, service: Service, line: _Line, error: HookFailed) -> None:
+        line.next_s = self._clock() + min(WAIT_S_MAX, self._retry.wait_s * 2 ** min(line.failures, 10))
+        line.failures += 1
+        if line.failures < self._retry.attempts or line.told:
+            return
+        words = f"{service.name}: {line.failures} attempts, the last one: {plain(' '.join(str(error).split()))}"
+        if self._strict:
+            raise HookFailed(words) from error
+        line.told = True
+        waits = self._waits(service)
+        sys.stderr.write(f"rollguard: {words}; {waits} notes wait, and are tried again\n")
+
+    def _lose(self, count: int, words: str) -> None:
+        self._lost += count
+        sys.stderr.write(f"rollguard: {plain(words)}\n")
