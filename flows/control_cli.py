@@ -14,12 +14,15 @@ from rich.console import Console
 from flows import settings
 from flows.cli_errors import guarded, interruptible
 from flows.control import commands, hooks, view
-from flows.control import services as told
 from flows.control import webhook as webhooks
+from flows.control.alertmanager import Alertmanager
 from flows.control.delivering import Delivering
 from flows.control.follow import Follow, pins
 from flows.control.handing import Handing
 from flows.control.memory import opened
+from flows.control.pagerduty import PagerDuty
+from flows.control.services import Service
+from flows.control.slack import Slack
 from flows.control.template import read as template_in
 from operators.connectors.control_file import FileFollower
 from operators.connectors.control_topic import Follower, From, TopicFollower
@@ -208,15 +211,15 @@ def _services(
     pagerduty: Severity | None,
     template: Path | None,
     timeout: float,
-) -> list[told.Service]:
+) -> list[Service]:
     text = None if template is None else template_in(template)
-    services: list[told.Service] = []
+    services: list[Service] = []
     if alertmanager is not None:
-        services.append(told.Alertmanager(alertmanager, text, timeout, lambda: datetime.now(UTC)))
+        services.append(Alertmanager(alertmanager, text, timeout, lambda: datetime.now(UTC)))
     if slack is not None:
-        services.append(told.Slack((where.slack_url or "") if slack == "-" else slack, text, timeout))
+        services.append(Slack((where.slack_url or "") if slack == "-" else slack, text, timeout))
     if pagerduty is not None:
-        services.append(told.PagerDuty(where.pagerduty_url, where.pagerduty_key, pagerduty, text, timeout))
+        services.append(PagerDuty(where.pagerduty_url, where.pagerduty_key, pagerduty, text, timeout))
     if text is not None and not services:
         raise commands.WrongCommand("--template: is for --alertmanager, --slack and --pagerduty, and none is given")
     return services

@@ -172,6 +172,13 @@ def test_what_is_said_once_ends_by_itself(folder: Path, receiver: Receiver) -> N
     assert second["labels"]["alertname"] == "RollguardPromote"
 
 
+def test_that_users_are_well_ends_the_rollback_and_is_an_alert_of_its_own(folder: Path, receiver: Receiver) -> None:
+    follow("--alertmanager", receiver.url, events=(event(1, "v1"), event(2, "v1", "recovered", severity="info")))
+    (begun,), (ended,), (well,) = receiver.bodies()
+    assert (ended["labels"], ended["endsAt"]) == (begun["labels"], "2025-11-21T04:40:02Z")
+    assert (well["labels"]["alertname"], well["labels"]["severity"]) == ("RollguardRecovered", "info")
+
+
 def test_a_template_is_the_text_of_all_and_only_its_fields_are_escaped(folder: Path, receiver: Receiver) -> None:
     Path("text").write_text("<!here> {model}/{version} {{{severity}}}: {reason}\n")
     told = alert(1, model="a<b", reason="{id} of {model.__class__}")

@@ -173,6 +173,23 @@ def test_waits_grow_and_all_is_told_in_order_when_it_answers(capsys: pytest.Capt
     ]
 
 
+def test_what_was_told_is_forgotten_on_disk_before_the_next_is_told(tmp_path: Path) -> None:
+    """A crash while a long queue goes out must not say all of it again."""
+    left: list[int] = []
+
+    class Looking(Recorder):
+        def send(self, note: Note) -> None:
+            left.append(len(Memory(tmp_path / "state").unsent[self.name]))
+
+    memory = Memory(tmp_path / "state")
+    to = Delivering([Looking()], Retry(), memory, False, Clock())
+    for number in (1, 2, 3):
+        to.take(alert(number, rule=f"r{number}"))
+    memory.save()
+    to.send(Stop())
+    assert left == [3, 2, 1]
+
+
 def test_what_is_open_is_said_again_every_minute_also_after_a_restart(tmp_path: Path) -> None:
     """An Alertmanager that was restarted has forgotten its alerts."""
     service, clock = Recorder(), Clock()

@@ -1,0 +1,56 @@
+"""Incidents as alerts of Prometheus' Alertmanager, by its API v2."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from flows.control.notes import Note
+from flows.control.posting import Place
+from flows.control.services import LINK, moment, summary
+from flows.control.template import Template
+
+HELD_S = 7 * 86_400  # An alert stands for so long after the follower was last heard of: silence is no good news.
+
+
+class Alertmanager:
+    """Prometheus' Alertmanager, API v2, at `url`: an incident is an alert, which ends when it does.
+
+    An Alertmanager that is restarted has forgotten its alerts, so what is open is sent again now and then.
+    """
+
+    name = "alertmanager"
+
+    def __init__(self, url: str, template: Template | None, timeout_s: float, now: Callable[[], datetime]) -> None:
+        self._place = Place(f"{url.rstrip('/')}/api/v2/alerts", "--alertmanager", timeout_s)
+        self._template = template
+        self._now = now
+
+    def wants(self, note: Note) -> bool:
+        # It has no word for an acknowledgement, and knows only the labels with which something began.
+        return note.action != "acknowledge" and (note.known or note.action != "close")
+
+    def send(self, note: Note) -> None:
+        alerts = [self._alert(note)]
+        if note.was:  # To Alertmanager another severity is another alert.
+            labels = note.labels | {"severity": note.was}
+            alerts.insert(0, self._alert(msgspec.structs.replace(note, action="close", labels=labels)))
+        self._place.post(msgspec.json.encode(alerts))
+
+    def remind(self, notes: Sequence[Note]) -> None:
+        standing = [self._alert(note) for note in notes if note.lasts_ms is None]
+        if standing:
+            self._place.post(msgspec.json.encode(standing))
+
+    def _alert(self, note: Note) -> dict[str, object]:
+        begin, now = moment(note.since), self._now()
+        if note.action == "close":
+            end = max(begin, min(moment(note.ts), now))
+        elif note.lasts_ms is not None:
+            end = moment(note.ts) + timedelta(milliseconds=note.lasts_ms)
+        else:
+            end = max(begin, now) + timedelta(seconds=HELD_S)
+        annotations = {"summary": summary(note, self._template), "event": note.fields["id"]}
+        if note.fields["runbook"]:
+            annotations["runbook_url" if LINK.fullmatch(note.fields["runbook"]) else "runbook"] = note.fields["runbook"]
+        return {"labels": note.labels, "annotations": annotations, "startsAt": begin, "endsAt": end}
