@@ -26,6 +26,10 @@ disorder = "5s"
 late_horizon = "10m"
 future_tolerance = "1m"
 
+# After a crash the horizon is read again: a few reads from one crash to the next would get nowhere.
+[dedup]
+horizon = "0s"
+
 [slices]
 dimensions = ["region"]
 
