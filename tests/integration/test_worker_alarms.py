@@ -19,7 +19,7 @@ from tests.integration.kafka_broker import TestBroker
 from tests.integration.ports import free_ports
 from tests.integration.test_worker import START_MS, event, send
 from tests.integration.test_worker_processes import bridge
-from tests.integration.working import working
+from tests.integration.working import WAIT_S, working
 
 __all__ = ["bridge"]  # A fixture.
 
@@ -63,7 +63,7 @@ def test_a_topic_to_write_to_that_is_missing_is_named_before_the_worker_is_ready
     place: dict[str, str], tmp_path: Path, name: str
 ) -> None:
     with working(tmp_path, place | {f"ROLLGUARD_{name}_TOPIC": "no-such-topic"}) as worker:
-        assert worker.process.wait(60) == 1
+        assert worker.process.wait(WAIT_S) == 1
     assert "has no topic no-such-topic" in last_line(worker.log)
     assert "worker begins" not in worker.log.read_text()
 
@@ -78,12 +78,12 @@ def test_a_topic_that_was_made_again_and_filled_is_not_read_on(
     make_again(kafka, topic, 2)
     send(kafka_config, topic, [lines(80), lines(80)])
     with working(tmp_path, place) as worker:
-        assert worker.process.wait(60) == 1
+        assert worker.process.wait(WAIT_S) == 1
     assert last_line(worker.log).startswith(f"rollguard: {topic}/0 was deleted and made again")
     assert "--from beginning" in last_line(worker.log)
     make_again(kafka, topic, 1)
     with working(tmp_path, place) as worker:
-        assert worker.process.wait(60) == 1
+        assert worker.process.wait(WAIT_S) == 1
     assert last_line(worker.log).startswith(f"rollguard: {topic}/1 was read before and is not there any more")
 
 
@@ -96,12 +96,11 @@ def test_a_topic_to_write_to_that_vanishes_makes_it_unready_and_one_that_is_made
         worker.wait(worker.ready)
         admin = kafka.admin()
         admin.delete_topics([topic])[topic].result()
-        worker.wait(lambda: not worker.ready(), 30)
-        assert worker.readiness() == (503, f"Kafka has no topic {topic}\n")
+        worker.wait(lambda: worker.readiness() == (503, f"Kafka has no topic {topic}\n"))
         kafka.create([NewTopic(topic, num_partitions=1, replication_factor=1)])
-        worker.wait(worker.ready, 30)
+        worker.wait(worker.ready)
         make_again(kafka, place["ROLLGUARD_EVENTS_TOPIC"], 2)
-        assert worker.process.wait(60) == 1
+        assert worker.process.wait(WAIT_S) == 1
     assert place["ROLLGUARD_EVENTS_TOPIC"] in last_line(worker.log)
 
 
@@ -115,9 +114,8 @@ def test_brokers_that_are_away_and_come_back_are_seen_in_readyz(
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
         try:
-            worker.wait(lambda: not worker.ready(), 60)
-            assert worker.readiness()[1].endswith("since a Kafka broker answered\n")
-            worker.wait(lambda: worker.metrics("ready") == {"": 0.0}, 10)
+            worker.wait(lambda: worker.readiness()[1].endswith("since a Kafka broker answered\n"))
+            worker.wait(lambda: worker.metrics("ready") == {"": 0.0})
         finally:
             os.kill(pid, signal.SIGCONT)
         worker.wait(worker.ready)
@@ -139,9 +137,8 @@ def test_a_process_whose_peer_is_cut_off_without_a_word_says_so_and_ends(
         )
         first.wait(lambda: first.ready() and second.ready())
         second.process.send_signal(signal.SIGSTOP)
-        first.wait(lambda: not first.ready(), 30)
-        assert first.readiness()[1].endswith("since an epoch ended\n")
-        assert first.process.wait(60) == 1
+        first.wait(lambda: first.readiness()[1].endswith("since an epoch ended\n"))
+        assert first.process.wait(WAIT_S) == 1
     assert "rollguard: frozen: no epoch has ended for" in first.log.read_text()
 
 
@@ -149,7 +146,7 @@ def test_an_address_in_use_is_named(place: dict[str, str], tmp_path: Path) -> No
     with working(tmp_path, place) as worker:
         worker.wait(worker.ready)
         with working(tmp_path / "other", place, "--listen", worker.address) as second:
-            assert second.process.wait(60) == 1
+            assert second.process.wait(WAIT_S) == 1
         assert last_line(second.log) == f"rollguard: {worker.address}: Address already in use"
 
 
@@ -180,6 +177,6 @@ def test_a_second_worker_on_the_same_embedded_store_is_refused(place: dict[str, 
     with working(tmp_path / "one", place) as one:
         one.wait(one.ready)
         with working(tmp_path / "two", place) as two:
-            assert two.process.wait(60) == 1
+            assert two.process.wait(WAIT_S) == 1
         assert "another process uses it" in last_line(two.log)
         assert "worker begins" not in two.log.read_text()
