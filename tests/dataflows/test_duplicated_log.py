@@ -7,18 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 
 from operators.policies.toml import parse
+from operators.policy import Dedup
 from tests.dataflows.making import POLICY, STARTED_MS, log
 from tests.dataflows.running import Ran, exact, run_flow, tables_of
-from tests.dataflows.test_control_determinism import POLICY as JUDGING
+from tests.dataflows.test_control_determinism import POLICY as JUDGED
 from tests.dataflows.test_control_determinism import logs as released
 from tests.dataflows.test_control_determinism import said
 from tests.dataflows.test_recovery import run_through_crashes
 from tests.oracle import Log
 
 OFF = parse(POLICY)
+JUDGING = msgspec.structs.replace(JUDGED, dedup=Dedup())
 RULES, SHORT = (parse(POLICY.replace('horizon = "0s"', f'horizon = "{horizon}"')) for horizon in ("10m", "15s"))
 
 

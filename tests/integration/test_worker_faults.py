@@ -12,9 +12,11 @@ from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.kafka_broker import TestBroker
 from tests.integration.test_worker import (
     END_MS,
+    ENDS,
     EVENTS,
     INPUTS,
     PARTITIONS,
+    ends,
     environment,
     event,
     finish,
@@ -65,16 +67,15 @@ def test_a_partition_that_is_added_is_read_from_its_beginning_after_a_restart(
     for index in range(10):
         line = json.dumps(event(Random(index), END_MS + 60_000 + index, "newcomer")).encode()
         producer.send(KafkaMessage(environment["ROLLGUARD_EVENTS_TOPIC"], None, line, PARTITIONS))
-    for number in range(PARTITIONS):
-        line = json.dumps(event(Random(number), END_MS + 3_600_000, "end")).encode()
-        producer.send(KafkaMessage(environment["ROLLGUARD_EVENTS_TOPIC"], None, line, number))
-        producer.send(
-            KafkaMessage(environment["ROLLGUARD_FEEDBACK_TOPIC"], None, line[:-1] + b', "kind": "edit"}', number)
-        )
-    line = json.dumps(event(Random(0), END_MS + 3_600_000, "end")).encode()
-    producer.send(KafkaMessage(environment["ROLLGUARD_EVENTS_TOPIC"], None, line, PARTITIONS))
-    ack = {"type": "ack", "id": "c9", "ts": END_MS + 3_600_000, "model": "end", "event": "none"}
-    producer.send(KafkaMessage(environment["ROLLGUARD_COMMANDS_TOPIC"], None, json.dumps(ack).encode(), 0))
+    for at in ends(END_MS + 3_600_000):
+        for number in range(PARTITIONS + 1):
+            line = json.dumps(event(Random(at + number), at, "end")).encode()
+            producer.send(KafkaMessage(environment["ROLLGUARD_EVENTS_TOPIC"], None, line, number))
+            if number < PARTITIONS:
+                edit = line[:-1] + b', "kind": "edit"}'
+                producer.send(KafkaMessage(environment["ROLLGUARD_FEEDBACK_TOPIC"], None, edit, number))
+        ack = {"type": "ack", "id": f"l{at}", "ts": at, "model": "end", "event": "none"}
+        producer.send(KafkaMessage(environment["ROLLGUARD_COMMANDS_TOPIC"], None, json.dumps(ack).encode(), 0))
     producer.flush()
     producer.close()
     with working(tmp_path, environment) as worker:
@@ -97,6 +98,6 @@ def test_lag_tools_see_how_far_the_worker_is(
     with working(tmp_path, environment | group) as worker:
         worker.drain(INPUTS)
         topic = environment["ROLLGUARD_EVENTS_TOPIC"]
-        all_read = {(topic, number): EVENTS + 1 for number in range(PARTITIONS)}
+        all_read = {(topic, number): EVENTS + ENDS for number in range(PARTITIONS)}
         worker.wait(lambda: all_read.items() <= kafka.committed(group["ROLLGUARD_KAFKA_GROUP"]).items())
         assert worker.stop() == 0

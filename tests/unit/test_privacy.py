@@ -11,7 +11,7 @@ from operators.ingest.partition import Partition
 from operators.ingest.structure import structure_of
 from operators.policies.toml import parse
 from operators.pseudonyms import Pseudonyms
-from tests.dataflows.making import POLICY, START_MS, received
+from tests.dataflows.making import FOLLOWS_ALL, POLICY, START_MS, received
 from tests.dataflows.running import expand
 from tests.monitored import FILES, MONITORS
 
@@ -55,7 +55,7 @@ MESSAGES += [MESSAGES[0][:-5], b'{"a": "Ann Lee\xff"}', b"Ann Lee", b'["Ann Lee"
 @pytest.mark.parametrize("pseudonyms", [Pseudonyms(), KEY])
 def test_a_dead_letter_holds_nothing_of_a_person(pseudonyms: Pseudonyms) -> None:
     person = json.dumps(PERSON | {"ts": START_MS + 10**9}).encode()  # So that older ones are too late.
-    rows = refused(pseudonyms, json.dumps(PERSON).encode(), *MESSAGES, person)
+    rows = refused(pseudonyms, json.dumps(PERSON).encode(), *MESSAGES, person, policy=FOLLOWS_ALL)
     assert len(rows) == len(MESSAGES) + 2
     text = json.dumps(rows)
     assert not [secret for secret in SECRETS if secret in text]
