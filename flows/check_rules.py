@@ -10,7 +10,8 @@ from operators.policies.reading import span
 from operators.policy import Policy
 from operators.rules import Absence, AnyRule, BurnRate, Canary, DriftRule, Grain, MeasureRule, Threshold
 from operators.verdict.canary import levels
-from operators.verdict.canary_rule import ACTING
+from operators.verdict.canary_rule import ACTING, BLIP_CAP
+from operators.verdict.ratio_bound import upper
 from operators.verdict.tails import good_most
 
 SIZES = (1, 10, 100, 1_000)  # Events in a window, for which the smallest harm is said.
@@ -43,7 +44,8 @@ def when(rule: AnyRule) -> str:
         case Absence():
             return f"STALE: had events, and none for {span(rule.after_ms)}"
         case Canary():
-            by = f" by more than {rule.tolerance:.6g}" if rule.tolerance else ""
+            by = f" by more than {rule.tolerance:.6g} times the odds" if rule.tolerance > 1 else ""
+            by += f", {rule.tolerance_points:.6g} points" if rule.tolerance_points else ""
             return f"a candidate is worse than its baseline{by} in {', '.join(rule.slis)}; wrongly in {rule.alpha:.6g}"
         case DriftRule():
             return f"drift is found by {', '.join(rule.monitors)}"
@@ -68,8 +70,22 @@ def detects(rule: AnyRule) -> Iterator[str]:
             for times in (2, 3, 5):
                 yield f"x{times}: {needed / _nats(times):,.0f} bad events"
             yield f"(of both, at {SHARE:.0%} of the traffic)"
+            if rule.blip_ms:
+                blips = math.ceil(needed / math.log(BLIP_CAP))
+                yield f"nothing before {span(blips * rule.blip_ms)}"
+            yield from _promotion(rule, alpha, needed)
         case DriftRule():
             yield "what its monitors see"
+
+
+def _promotion(rule: Canary, alpha: float, needed: float) -> Iterator[str]:
+    """Say how many requests a candidate that is as good as its baseline needs to be promoted."""
+    yield f"passes after {needed / _nats(rule.margin, back=True):,.0f} bad events where both are alike"
+    if rule.margin_points > 0:
+        sizes = np.geomspace(10, 1e8, 141).astype(np.int64)
+        enough = upper(np.zeros_like(sizes), sizes, alpha / 2) <= rule.margin_points
+        if enough.any():
+            yield f"or {sizes[enough.argmax()]:,} requests of it if none is bad"
 
 
 def _tier(rule: BurnRate, index: int) -> str:
@@ -82,13 +98,15 @@ def _tier(rule: BurnRate, index: int) -> str:
     return f"{tier.severity}: x{tier.factor:.4g}, {limit:.2%} bad in {windows}; {seen or 'nothing below 1,000'}"
 
 
-def _nats(times: float) -> float:
+def _nats(times: float, *, back: bool = False) -> float:
     """Return the evidence in a bad event, of either version, when the candidate's bad ratio is `times` the baseline's.
 
-    It is KL(share under the damage || share of traffic) of the candidate among bad events, which are rare.
+    It is KL(share under the damage || share of traffic) of the candidate among bad events, which are rare; `back`: the
+    reverse, the evidence against `times` when the two are alike.
     """
-    share = SHARE * times / (SHARE * times + 1.0 - SHARE)
-    return share * math.log(share / SHARE) + (1.0 - share) * math.log((1.0 - share) / (1.0 - SHARE))
+    damaged = SHARE * times / (SHARE * times + 1.0 - SHARE)
+    share, other = (SHARE, damaged) if back else (damaged, SHARE)
+    return share * math.log(share / other) + (1.0 - share) * math.log((1.0 - share) / (1.0 - other))
 
 
 def _judged(rule: AnyRule, policy: Policy) -> str:

@@ -143,9 +143,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a verdict is what it is. Ratios are of good; times are Unix ms, spans ms.
 
     `lower`, `upper` bound `value`: the good ratio of a threshold, the bad ratio of a burn rate, the difference of bad
-    ratios (candidate less baseline) of a canary, at level `confidence`. `detectable` is the smallest difference that
-    could have been seen so far, `decides_in` how many further events of the candidate would decide at the observed
-    one. `since` is when it began, as far as the counts can tell.
+    ratios (candidate less baseline, at the same mix of slices) of a canary, at level `confidence`; `raw` is the
+    difference of all events as they came, `odds_ratio` the factor between the odds of a bad event. `detectable` is the
+    smallest difference that could have been seen so far, `decides_in` how many further events of the candidate would
+    decide at the observed one. `since` is when it began, as far as the counts can tell.
     """
 
     sli: str | None = None
@@ -156,6 +157,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     candidate: Arm | None = None
     baseline: Arm | None = None
     value: float | None = None
+    raw: float | None = None
+    odds_ratio: float | None = None
+    odds_lower: float | None = None
+    odds_upper: float | None = None
     lower: float | None = None
     upper: float | None = None
     confidence: float | None = None

@@ -101,6 +101,7 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     well within `deadline_ms` of the rollback. For `cooldown_ms` after a rollback no other is decided.
     A version is known while it was last seen within `known_ms`. A verdict of which more than `producer_share_max` rests
     on bad events of one of several values of the slice dimension `producer` is held and paged for instead of acted on.
+    The first `warm_up_ms` of a version's requests are left out when it is compared.
     """
 
     settle_ms: int = 300_000
@@ -110,6 +111,7 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     known_ms: int = 604_800_000
     producer: str | None = None
     producer_share_max: float | None = None
+    warm_up_ms: int = 60_000
 
 
 DEFAULT_KEY = "default"  # The id of the key in ROLLGUARD_COMMAND_KEY, which has all rights.

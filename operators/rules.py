@@ -82,20 +82,28 @@ class Absence(Rule, frozen=True, kw_only=True):
 
 
 class Canary(Rule, frozen=True, kw_only=True):
-    """The candidate of a release is worse than its baseline by more than `tolerance` on one of `slis`.
+    """The candidate of a release is worse than its baseline on one of `slis`.
 
-    `alpha` is the chance of ever saying so wrongly, for the whole release. It may be promoted when it is surely not
-    worse by `margin`, and on no slice with at least `slice_share` of its events worse by `slice_margin`: better on the
-    whole may be far worse for some. A BAD slice leads to `slice_action`.
+    Worse: its odds of a bad event are more than `tolerance` times the baseline's, and its ratio of bad events more than
+    `tolerance_points` above. `alpha` is the chance of ever saying so wrongly, for the whole release, while failures
+    come one by one; a burst of failures that lasts up to `blip_ms` decides nothing (0: every pane counts in full).
+
+    It may be promoted when it is surely not worse by `margin` times the odds, or not by `margin_points`, and on no
+    slice with at least `slice_share` of its events by `slice_margin` or `slice_margin_points`: better on the whole may
+    be far worse for some. A BAD slice leads to `slice_action`.
     """
 
     slis: tuple[str, ...]
     alpha: float = 0.05
-    tolerance: float = 0.0
-    margin: float = 0.01
-    slice_margin: float = 0.1
+    tolerance: float = 1.0
+    tolerance_points: float = 0.0
+    margin: float = 1.5
+    margin_points: float = 0.001
+    slice_margin: float = 3.0
+    slice_margin_points: float = 0.1
     slice_share: float = 0.05
     slice_action: Action = "hold"
+    blip_ms: int = 60_000
 
 
 class DriftRule(Rule, frozen=True, kw_only=True):

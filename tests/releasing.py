@@ -49,11 +49,17 @@ CANARY = """
 name = "canary"
 kind = "canary"
 slis = ["ok"]
-margin = 0.05
+tolerance_points = 0.0
+margin = 3.0
+margin_points = 0.05
+blip = "0s"
 action = "rollback"
 severity = "page"
 slices = ["*", "region"]
 """
+SLOWLY = CANARY.replace("margin = 3.0", "margin = 1.2").replace(
+    "margin_points = 0.05", "margin_points = 0.0"
+)  # To promote.
 THRESHOLD = """
 [[rule]]
 name = "slo"
@@ -70,6 +76,7 @@ settle = "10s"
 deadline = "5m"
 cooldown = "1m"
 known = "1h"
+warm_up = "0s"
 """
 
 # What a version served in a pane, by version, or by version and region: good and bad requests.

@@ -29,6 +29,9 @@ Confidence = Annotated[float, Meta(ge=0.5, lt=1)]
 NONE = Duration("0s")
 
 
+BLIP_MS = 60_000  # How long a burst of failures may last that decides nothing.
+
+
 class Key:
     """The place of a rule in the policy, for what is said about it; `policy` is checked but for its rules."""
 
@@ -189,9 +192,13 @@ class _Absence(_Rule, frozen=True, kw_only=True):
 class _Canary(_Acting, frozen=True, kw_only=True):
     slis: Annotated[list[str], Meta(min_length=1)]
     alpha: Inner = 0.05
-    tolerance: Annotated[float, Meta(ge=0, lt=1)] = 0.0
-    margin: Inner = 0.01
-    slice_margin: Inner = 0.1
+    tolerance: float = 1.0
+    tolerance_points: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    margin: float = 1.5
+    margin_points: Annotated[float, Meta(ge=0, lt=1)] = 0.001
+    slice_margin: float = 3.0
+    slice_margin_points: Annotated[float, Meta(ge=0, lt=1)] = 0.1
+    blip: Duration | None = None
     slice_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
     slice_action: Action = "hold"
     severity: Severity = "ticket"
@@ -202,8 +209,7 @@ class _Canary(_Acting, frozen=True, kw_only=True):
         for index, name in enumerate(self.slis):
             if key.sli("slis", name) in self.slis[:index]:
                 raise key.refuse("slis", "is named twice", name)
-        if self.margin < self.tolerance:
-            raise key.refuse("margin", f"must be at least tolerance ({self.tolerance:g})", self.margin)
+        self._check_ratios(key)
         return Canary(
             **self.common(key),
             severity=self.severity,
@@ -211,11 +217,31 @@ class _Canary(_Acting, frozen=True, kw_only=True):
             slis=tuple(self.slis),
             alpha=self.alpha,
             tolerance=self.tolerance,
+            tolerance_points=self.tolerance_points,
             margin=self.margin,
+            margin_points=self.margin_points,
             slice_margin=self.slice_margin,
+            slice_margin_points=self.slice_margin_points,
+            blip_ms=self._blip_ms(key),
             slice_share=self.slice_share,
             slice_action=self.slice_action,
         )
+
+    def _check_ratios(self, key: Key) -> None:
+        """A policy with differences where ratios stand now is told so, and not read as another one."""
+        if self.tolerance < 1:
+            raise key.refuse("tolerance", "must be a ratio of odds, 1 or more; a difference is `tolerance_points`")
+        for name, least in (("margin", self.tolerance), ("slice_margin", 1.0)):
+            if not least < getattr(self, name):
+                allowed = f"must be a ratio of odds above {least:g}; a difference is `{name}_points`"
+                raise key.refuse(name, allowed, getattr(self, name))
+
+    def _blip_ms(self, key: Key) -> int:
+        """Return how long a burst may last: a minute in whole panes, unless the rule says otherwise."""
+        if self.blip is not None:
+            return key.span("blip", self.blip, 0)
+        pane_ms = key.policy.pane_ms
+        return -(-BLIP_MS // pane_ms) * pane_ms
 
 
 class _Drift(_Acting, frozen=True, kw_only=True):

@@ -22,15 +22,16 @@ class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     applied_share: Annotated[float, Meta(ge=0, lt=1)] = 0.01
     deadline: Duration = Duration("15m")
     cooldown: Duration = Duration("5m")
+    warm_up: Duration = Duration("1m")
     known: Duration = Duration("7d")
     producer: str | None = None
     producer_share_max: Annotated[float, Meta(gt=0, lt=1)] | None = None
 
     def checked(self, pane_ms: int, dimensions: tuple[str, ...]) -> Releases:
         """Return it with times in ms, rounded up to whole panes. PolicyError where one cannot be."""
-        times = {name: getattr(self, name) for name in ("settle", "deadline", "cooldown", "known")}
+        times = {name: getattr(self, name) for name in ("settle", "deadline", "cooldown", "known", "warm_up")}
         for name, time in times.items():
-            if time.ms == 0 and name not in ("settle", "cooldown"):
+            if time.ms == 0 and name not in ("settle", "cooldown", "warm_up"):
                 raise PolicyError(f"release.{name}", time.text, "must be more than nothing")
             if time.ms > SPAN_MS_MAX:
                 raise PolicyError(f"release.{name}", time.text, "must be at most 366d")

@@ -21,6 +21,7 @@ from operators.release.controller import begin_pane, end_pane, new_model
 from operators.release.forgetting import surplus
 from operators.release.model import At, Finding, Model
 from operators.release.telling import resolve_forgotten
+from operators.release.trial import Trial
 from operators.rules import AnyRule
 from operators.verdict import canary_rule
 from operators.verdict.canary_rule import CanaryEvaluator
@@ -78,8 +79,10 @@ class Judge:
     def __init__(self, policy: Policy, saved: State | None = None) -> None:
         self.policy = policy
         alone, releases, listening = evaluators_of(policy)
+        # Releases are compared at the finest slices.
+        finest = [tuple(range(len(policy.dimensions)))] if releases else []
+        grains = dict.fromkeys([(), *finest, *(grain for rule in policy.rules for grain in rule.grains)])
         producer = policy.releases.producer
-        grains = dict.fromkeys([(), *(grain for rule in policy.rules for grain in rule.grains)])
         if producer is not None:
             grains |= {(policy.dimensions.index(producer),): None}
         together = dict.fromkeys(grain for rule in policy.rules if rule.scope == "model" for grain in rule.grains)
@@ -158,7 +161,8 @@ class Judge:
     def _quiet(self) -> bool:
         state = self.state
         models = (state.models[name] for name in self._awake)
-        return self.monitors.quiet and all(each.quiet for each in state.alone) and all(model.quiet for model in models)
+        judging = all(each.quiet for each in state.alone) and all(each.quiet for each in state.releases)
+        return self.monitors.quiet and judging and all(model.quiet for model in models)
 
     def _step(
         self,
@@ -258,7 +262,13 @@ class Judge:
 
     def _releases(self, awake: Sequence[str]) -> list[canary_rule.Release]:
         return [
-            canary_rule.Release(name, trial.candidate, trial.baseline, trial.since)
+            canary_rule.Release(
+                name,
+                trial.candidate,
+                trial.baseline,
+                trial.since,
+                warmed_up(self.state.models[name], trial, self.policy),
+            )
             for name in awake  # Every model with a release is.
             for trial in self.state.models[name].trials.values()
             if trial.judged
@@ -294,6 +304,14 @@ def _kept(kept: Mapping[bytes, object], new: T) -> T:
 
 def _identity(rule: AnyRule) -> bytes:
     return msgspec.msgpack.encode([type(rule).__name__, rule], order="sorted")
+
+
+def warmed_up(model: Model, trial: Trial, policy: Policy) -> int:
+    """Return the first pane that says something of a candidate: one that has just begun to serve is still cold."""
+    served = model.served.get(trial.candidate)
+    return (
+        trial.since if served is None else max(trial.since, served.first + policy.releases.warm_up_ms // policy.pane_ms)
+    )
 
 
 def _finding(evaluator: CanaryEvaluator, release: canary_rule.Release, result: canary_rule.Result) -> Finding:

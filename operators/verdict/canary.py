@@ -1,24 +1,23 @@
 """What one (SLI, slice) of a release says of the candidate: BAD, OK or INSUFFICIENT, and why.
 
-BAD: the E-value of "worse by more than `tolerance`" has ever reached 1 / alpha; it stays BAD. OK: the difference of
-bad ratios was shown to be below `margin`, without a relapse since, and each arm has had enough events to know. Else
-INSUFFICIENT. Each of the two words is ever wrong with chance <= alpha, however often one looks, while the difference
-does not move; what they promise while it moves is said at `EProcesses.bounds`.
+BAD: the E-value of "the odds of a bad event are more than `tolerance` times the baseline's" has ever reached 1 / alpha;
+it stays BAD. OK: the odds ratio was shown to be below `margin`, without a relapse since, or the difference of ratios to
+be below `margin_points`. Else INSUFFICIENT. Each of the two words is ever wrong with chance <= alpha, however often one
+looks, while the odds ratio does not move; what they promise while it moves is said at `EProcesses.bounds`.
 """
 
 import msgspec
 import numpy as np
 
 from operators.control import Arm, Evidence, Word
-from operators.verdict import block
+from operators.verdict import ratio_bound
 from operators.verdict.e_process import NONE, EProcesses
+from operators.verdict.hypergeometric import growth
+from operators.verdict.multiplicity import Bools
 from operators.window.partial import Floats, Ints
 
-BAD_MIN = 5  # Bad events of an arm that are enough to know its ratio by.
-# Without so many, an arm needs this over `margin` events: none bad in 3 / r excludes a ratio of r at 95 %.
-EVENTS_TIMES_MARGIN_MIN = 3.0
 # Where `detectable` looks; between two of them, 5 % apart, it draws a line.
-ABOVE_TOLERANCE = np.geomspace(1e-5, 1.0, 256)
+TIMES = np.geomspace(1.02, 1_000.0, 200)
 
 
 class Levels(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +25,18 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True):
 
     all_traffic: float
     slices: float
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """How much worse is worse, and what is not worse: ratios of odds, and differences of ratios of bad events.
+
+    BAD needs both tolerances to be passed; OK needs one of the margins to be kept.
+    """
+
+    tolerance: float
+    tolerance_points: float
+    margin: float
+    margin_points: float
 
 
 def levels(alpha: float, slis: int, slices_act: bool) -> Levels:
@@ -44,12 +55,44 @@ def levels(alpha: float, slis: int, slices_act: bool) -> Levels:
     return Levels(all_traffic=share / 2, slices=share / 2) if slices_act else Levels(all_traffic=share, slices=share)
 
 
-def judge(processes: EProcesses, alpha: Floats | float) -> list[Word]:
-    """Return the word of each process (K,); `alpha` is one for all, or (K,)."""
-    is_bad = processes.log_e_peak >= -np.log(alpha)
-    _, upper = processes.bounds(alpha)
-    is_ok = (upper <= processes.margin) & (_events_wanted(processes.counts, processes.margin) <= 0).all(axis=1)
+def judge(processes: EProcesses, which: Ints, alpha: float, terms: Terms) -> list[Word]:
+    """Return the word of each process of `which` (W,)."""
+    is_bad = processes.log_e_peak[which] >= -np.log(alpha)
+    if terms.tolerance_points > 0:
+        is_bad &= points(processes, which, alpha)[0] > terms.tolerance_points
+    is_ok = not_worse(processes, which, alpha, terms)
     return ["BAD" if bad else "OK" if ok else "INSUFFICIENT" for bad, ok in zip(is_bad, is_ok, strict=True)]
+
+
+def not_worse(processes: EProcesses, which: Ints, alpha: float, terms: Terms) -> Bools:
+    """Return which processes of `which` (W,) keep a margin, surely."""
+    _, upper = processes.bounds(alpha, which)
+    kept = upper <= terms.margin
+    if terms.margin_points > 0:
+        # No word comes in fewer blocks than the cap leaves.
+        long_enough = np.maximum(processes.blocks[which], 1) * processes.log_cap >= -np.log(alpha)
+        kept |= long_enough & (points(processes, which, alpha)[1] <= terms.margin_points)
+    return kept
+
+
+def points(processes: EProcesses, which: Ints, alpha: float) -> tuple[Floats, Floats]:
+    """Return bounds of the difference of the ratios of bad events, candidate less baseline, (W,) each.
+
+    Those of the odds ratio, read at the baseline's ratio as it was observed; or, where they are closer, those of each
+    arm's own ratio, which say something before anything bad has come.
+    """
+    lower, upper = processes.bounds(alpha, which)
+    _, b = processes.ratios(which)
+    n_c, x_c, n_b, x_b = processes.counts[which].T
+    most = ratio_bound.upper(x_c, n_c, alpha / 2) - ratio_bound.lower(x_b, n_b, alpha / 2)
+    finite = np.where(np.isfinite(upper), upper, 1e12)
+    return shifted(b, lower) - b, np.minimum(np.minimum(shifted(b, finite) - b, 1.0 - b), most)
+
+
+def shifted(ratio: Floats, times: Floats) -> Floats:
+    """Return the ratio whose odds are so many times those of another."""
+    odds = times * ratio / (1.0 - ratio)
+    return odds / (1.0 + odds)
 
 
 def evidence(
@@ -57,21 +100,29 @@ def evidence(
 ) -> Evidence:
     """Return why process `index` is judged as it is; `arms` are the versions of candidate and baseline.
 
-    `log_e` is the largest so far, and `p_value` its anytime-valid p. Counts are those of panes in which both arms had
-    events: the others could not be compared.
+    `log_e` is the largest so far, and `p_value` its anytime-valid p. `value` is the difference at the same mix of
+    strata, `raw` that of all events as they came. Counts are those of strata and blocks in which both arms had events:
+    the others could not be compared.
     """
     which = np.array([index])
-    lower, upper = processes.bounds(alpha, which)
+    low, high = processes.bounds(alpha, which)
+    lower, upper = points(processes, which, alpha)
+    c, b = processes.ratios(which)
     n_c, x_c, n_b, x_b = processes.counts[index].tolist()
     since = int(processes.since[index])
     log_e = float(processes.log_e_peak[index])
+    seen = n_c > 0
     return Evidence(
         sli=sli,
         candidate=Arm.of(arms[0], n_c - x_c, x_c),
         baseline=Arm.of(arms[1], n_b - x_b, x_b),
-        value=x_c / n_c - x_b / n_b if n_c and n_b else None,
+        value=float(c[0] - b[0]) if seen else None,
+        raw=x_c / n_c - x_b / n_b if seen else None,
         lower=float(lower[0]),
         upper=float(upper[0]),
+        odds_ratio=float(processes.ratio(which)[0]) if seen else None,
+        odds_lower=float(low[0]),
+        odds_upper=_finite(high),
         confidence=1 - alpha,
         threshold=processes.tolerance,
         log_e=log_e,
@@ -83,64 +134,61 @@ def evidence(
 
 
 def detectable(processes: EProcesses, which: Ints, alpha: float) -> Floats:
-    """Return the smallest true difference that would have been seen by now, (W,), infinite where none would.
+    """Return the smallest true difference of ratios that would have been seen by now, (W,), infinite where none would.
 
     That is one whose expected ln E over the events so far, with the baseline as it is observed, reaches ln(2 / alpha):
-    1 / alpha, and the weight 1/2 of damage from the first block. A true one needs some more, because its ratios
-    must be learned first, and half of the time more, as it is an expectation.
+    1 / alpha, and the weight 1/2 of harm from the first block. A true one needs some more, because its size must be
+    learned first, and half of the time more, as it is an expectation.
     """
     n_c, n_b, _, b = (column[:, None] for column in _observed(processes, which))
-    d = processes.tolerance + ABOVE_TOLERANCE
-    possible = (b + d > 0) & (b + d < 1)
-    c = np.where(possible, b + d, 0.5)
-    grown = block.growth(np.maximum(n_c, 1), np.maximum(n_b, 1), c, b, np.array(processes.tolerance))
-    grown = np.where(possible & (n_c > 0), grown, 0.0)
-    enough = grown >= np.log(2 / alpha)
+    psi = processes.tolerance * TIMES
+    bad = n_c * shifted(b, psi) + n_b * b
+    grown = growth(np.maximum(n_c, 1), np.maximum(n_b, 1), bad, psi, np.full_like(psi, processes.tolerance))
+    needed = np.log(2 / alpha)
+    blocks = np.maximum(processes.blocks[which], 1)
+    reached = blocks * processes.log_cap >= needed
+    enough = (np.where(n_c > 0, grown, 0.0) >= needed) & reached[:, None]
     place = enough.argmax(axis=1)
-    rows = np.arange(len(which))
-    low, high = grown[rows, np.maximum(place - 1, 0)], grown[rows, place]
-    share = np.where(place > 0, (np.log(2 / alpha) - low) / np.maximum(high - low, 1e-300), 1.0)
-    between = d[np.maximum(place - 1, 0)] * (1 - share) + d[place] * share
-    return np.where(enough.any(axis=1), between, np.inf)
+    found = psi[place]
+    return np.where(enough.any(axis=1), shifted(b[:, 0], found) - b[:, 0], np.inf)
 
 
 def decides_in(processes: EProcesses, which: Ints, alpha: float) -> Floats:
     """Return how many further events of the candidate are expected to decide, (W,); infinite where none would.
 
-    Takes the ratios and the shares of traffic to stay what they have been, and counts to the sooner of BAD and OK.
+    Takes the odds ratio and the shares of traffic to stay what they have been, and counts to the sooner of BAD and of
+    OK.
     """
-    n_c, n_b, c, b = _observed(processes, which)
-    needed = -np.log(alpha)
-    worse = _events(n_c, n_b, c, b, processes.tolerance, needed - processes.log_e(which))
-    not_worse = _events(n_c, n_b, c, b, processes.margin, needed - processes.log_e_not_worse(which))
-    wanted = _events_wanted(processes.counts[which], processes.margin)
-    wanted[:, 1] *= n_c / np.maximum(n_b, 1)
-    not_worse = np.maximum(not_worse, wanted.max(axis=1))
-    is_worse, is_below = c - b > processes.tolerance, c - b < processes.margin
-    soonest = np.minimum(np.where(is_worse, worse, np.inf), np.where(is_below, not_worse, np.inf))
-    return np.where(n_c > 0, soonest, np.inf)
+    margin = processes.margin
+    n_c, n_b, _, _ = _observed(processes, which)
+    psi = processes.ratio(which)
+    worse = _events(processes, which, processes.tolerance, -np.log(alpha) - processes.log_e(which))
+    better = _events(processes, which, margin, -np.log(alpha) - processes.log_e_not_worse(margin, which))
+    soonest = np.minimum(np.where(psi > processes.tolerance, worse, np.inf), np.where(psi < margin, better, np.inf))
+    return np.where((n_c > 0) & (n_b > 0), soonest, np.inf)
 
 
 def _observed(processes: EProcesses, which: Ints) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return n_c, n_b and the ratios of both, each (W,), the ratios off 0 and 1 as the alternatives are."""
-    n_c, x_c, n_b, x_b = processes.counts[which].T.astype(float)
-    return n_c, n_b, (x_c + 0.5) / (n_c + 1), (x_b + 0.5) / (n_b + 1)
+    """Return n_c, n_b and the ratios of bad events of both at the same mix, each (W,)."""
+    n_c, _, n_b, _ = processes.counts[which].T.astype(float)
+    return n_c, n_b, *processes.ratios(which)
 
 
-def _events(n_c: Floats, n_b: Floats, c: Floats, b: Floats, d: float, needed: Floats) -> Floats:
-    """Return how many events of the candidate grow ln E at d by `needed`, (W,); infinite where it does not grow."""
-    grown = block.growth(np.maximum(n_c, 1), np.maximum(n_b, 1), c, b, np.array(d))
+def _events(processes: EProcesses, which: Ints, null: float, needed: Floats) -> Floats:
+    """Return how many events of the candidate grow ln E against a null by `needed`, (W,); infinite where it does not.
+
+    No block grows it by more than the cap.
+    """
+    n_c, n_b, c, b = _observed(processes, which)
+    bad = n_c * c + n_b * b
+    psi = np.maximum(processes.ratio(which), 1e-6)
+    ends = (psi, np.full_like(psi, null))
+    grown = growth(np.maximum(n_c, 1), np.maximum(n_b, 1), bad, *ends)
+    blocks = np.maximum(processes.blocks[which], 1)
+    grown = np.minimum(grown / blocks, processes.log_cap)
     events = np.full(len(needed), np.inf)
-    np.divide(needed * n_c, grown, out=events, where=grown > 0)
+    np.divide(needed * n_c / blocks, grown, out=events, where=grown > 1e-12)
     return np.where(needed > 0, events, 0.0)
-
-
-def _events_wanted(counts: Ints, margin: float) -> Floats:
-    """Return how many further events each arm needs before an OK, (K, 2), as it has been so far; <= 0 where none."""
-    n, bad = counts[:, ::2].astype(float), counts[:, 1::2]
-    ratio = (bad + 0.5) / (n + 1)
-    wanted: Floats = np.minimum((BAD_MIN - bad) / ratio, EVENTS_TIMES_MARGIN_MIN / margin - n)
-    return wanted
 
 
 def _finite(values: Floats) -> float | None:

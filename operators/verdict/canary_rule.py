@@ -8,24 +8,28 @@ import numpy as np
 from operators.control import Affected, Evidence, Word
 from operators.policy import Policy
 from operators.rules import Canary
-from operators.verdict.canary import evidence, judge, levels
+from operators.verdict.canary import Terms, evidence, judge, levels, not_worse
 from operators.verdict.counts import PaneCounts
 from operators.verdict.e_process import EProcesses
 from operators.verdict.multiplicity import e_bh
+from operators.verdict.strata import Strata, moved
 from operators.verdict.verdicts import Verdict
-from operators.window.partial import BAD, GOOD
-from operators.window.slots import Reported
+from operators.window.partial import Ints
+from operators.window.slots import Reported, slice_text
 
 ACTING = ("rollback", "kill", "throttle")
+# No blip counts for more than three times the odds: fewer than four in a row decide nothing at 1 / 60.
+BLIP_CAP = 3.0
 
 
 class Release(msgspec.Struct, frozen=True):
-    """A comparison: another `since` [pane] is another comparison, and starts from nothing."""
+    """A comparison from pane `begins` on: another `since` [pane] is another comparison, and starts from nothing."""
 
     model: str
     candidate: str
     baseline: str
     since: int
+    begins: int
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -46,19 +50,31 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CanaryEvaluator:
-    """State: the e-processes, which process is whose, and what was last told of each."""
+    """State: the e-processes, which process is whose, what was last told of each, and what the running blip holds."""
 
     def __init__(self, rule: Canary, policy: Policy) -> None:
         self.rule = rule
         self._pane_ms = policy.pane_ms
+        self._blip_panes = max(rule.blip_ms // policy.pane_ms, 1)
         self._levels = levels(rule.alpha, len(rule.slis), rule.slice_action in ACTING)
+        self._terms = Terms(
+            tolerance=rule.tolerance,
+            tolerance_points=rule.tolerance_points,
+            margin=rule.margin,
+            margin_points=rule.margin_points,
+        )
         names = [sli.name for sli in policy.slis]
         self._slis = [names.index(name) for name in rule.slis]
-        self._grains = {frozenset(policy.dimensions[index] for index in grain) for grain in rule.grains}
-        self._processes = EProcesses(rule.tolerance, rule.margin)
+        self._finest = frozenset(policy.dimensions)
+        self._grains = [tuple(policy.dimensions[index] for index in grain) for grain in rule.grains]
+        cap = BLIP_CAP if rule.blip_ms else float("inf")
+        self._processes = EProcesses(rule.tolerance, rule.margin, rule.slice_margin, cap=cap)
         self._of: list[Process] = []
         self._series: dict[Process, Reported] = {}
         self._index: dict[Process, int] = {}
+        self._strata: dict[Release, Strata] = {}
+        self._blip: int | None = None  # Number of the blip that runs.
+        self._words: list[Word] = []  # Of each process; of fewer where they are to be judged anew.
         self._bad: set[Process] = set()  # Slices that were found BAD: they stay so.
         self._proofs: dict[Process, Affected] = {}  # Of those that are BAD.
         self._told: dict[Process, tuple[Word, int]] = {}  # The word, and the events it was last told at.
@@ -68,9 +84,17 @@ class CanaryEvaluator:
     ) -> tuple[list[Verdict], dict[Release, Result]]:
         """Take a pane; return the verdicts that changed, and what it says of each release that has been compared."""
         self._forget(set(releases))
+        number, place = divmod(counts.pane, self._blip_panes)
+        if self._blip is not None and number != self._blip:
+            self._end_blip()
         if len(counts.slots) and releases:
-            self._compare(counts, names, releases)
-        words = self._words()
+            self._add(counts, names, [each for each in releases if counts.pane >= each.begins])
+        self._blip = number
+        if place == self._blip_panes - 1:
+            self._end_blip()
+        if len(self._words) != len(self._of):  # A blip has ended, or a release.
+            self._words = self._judged()
+        words = self._words
         results = {}
         for release in releases:
             mine = [index for index, process in enumerate(self._of) if process.release == release]
@@ -78,73 +102,88 @@ class CanaryEvaluator:
                 results[release] = self._result(mine, words)
         return self._changes(words, counts.pane), results
 
+    @property
+    def quiet(self) -> bool:
+        """Whether the end of the running blip would change nothing."""
+        return not any(strata.ready for strata in self._strata.values())
+
     def _forget(self, live: set[Release]) -> None:
+        self._strata = {release: strata for release, strata in self._strata.items() if release in live}
         kept = [index for index, process in enumerate(self._of) if process.release in live]
         if len(kept) == len(self._of):
             return
         self._processes.only(np.array(kept, np.int64))
         gone = {process for process in self._of if process.release not in live}
-        self._of = [self._of[index] for index in kept]
+        self._of, self._words = [self._of[index] for index in kept], []
         self._index = {process: index for index, process in enumerate(self._of)}
         self._bad -= gone
         self._proofs = {process: proof for process, proof in self._proofs.items() if process not in gone}
         self._series = {process: self._series[process] for process in self._of}
         self._told = {process: told for process, told in self._told.items() if process not in gone}
 
-    def _compare(self, counts: PaneCounts, names: Sequence[Reported], releases: Sequence[Release]) -> None:
-        """Give each e-process its block of this pane."""
-        arms: dict[tuple[str, str], dict[str, int]] = {}
+    def _add(self, counts: PaneCounts, names: Sequence[Reported], releases: Sequence[Release]) -> None:
+        """Add what the versions of releases served, at the finest slices, to the running blip."""
+        wanted = {(release.model, arm) for release in releases for arm in (release.candidate, release.baseline)}
+        served: dict[tuple[str, str], list[tuple[Reported, Ints]]] = {}
         for row, slot in enumerate(counts.slots.tolist()):
             name = names[slot]
-            if frozenset(name.dims) in self._grains:
-                arms.setdefault((name.model, name.version), {})[name.text] = row
-        none: Mapping[str, int] = {}
-        pairs: list[tuple[Release, str, int, int]] = []
+            if name.dims.keys() == self._finest and (name.model, name.version) in wanted:
+                arm = served.setdefault((name.model, name.version), [])
+                arm.append((name, counts.slis[row, self._slis]))
         for release in releases:
-            candidate = arms.get((release.model, release.candidate), none)
-            baseline = arms.get((release.model, release.baseline), none)
-            pairs += [
-                (release, text, candidate[text], baseline[text]) for text in sorted(candidate.keys() & baseline.keys())
-            ]
-        if not pairs:
-            return
-        rows = np.array([pair[2:] for pair in pairs], np.int64)
-        blocks = counts.slis[rows][:, :, self._slis][..., [GOOD, BAD]]  # (pairs, arms, SLIs, 2)
-        found = np.argwhere(blocks.sum(axis=3).all(axis=1)).tolist()
-        which = []
-        for pair, place in found:
-            release, text, row, _ = pairs[pair]
-            which.append(self._number(Process(release, text, place), names[counts.slots[row]]))
-        if which:
-            chosen = blocks[[pair for pair, _ in found], :, [place for _, place in found]]  # (which, arms, 2)
-            n, bad = chosen.sum(axis=2), chosen[:, :, 1]
-            self._processes.grow(len(self._of))
-            self._processes.step(counts.pane, np.array(which, np.int64), n[:, 0], bad[:, 0], n[:, 1], bad[:, 1])
+            arms = [served.get((release.model, arm), []) for arm in (release.candidate, release.baseline)]
+            if any(arms):
+                strata = self._strata.setdefault(release, Strata(len(self._slis)))
+                strata.add(arms[0], arms[1])
 
-    def _number(self, process: Process, series: Reported) -> int:
+    def _end_blip(self) -> None:
+        """Give the e-processes what the blip came to."""
+        numbers: list[int] = []
+        blocks: list[Ints] = []
+        for release, strata in self._strata.items():
+            taken, slis, counts = strata.take()
+            for stratum, sli, block in zip(taken.tolist(), slis.tolist(), counts, strict=True):
+                for grain in self._grains:
+                    numbers.append(self._number(release, strata.names[stratum].dims, grain, sli))
+                    blocks.append(block)
+        if blocks and self._blip is not None:
+            order = np.argsort(numbers, kind="stable")
+            self._words = []
+            self._processes.grow(len(self._of))
+            which = np.array(numbers, np.int64)[order]
+            self._processes.step(self._blip * self._blip_panes, which, np.array(blocks)[order], self._blip_panes)
+        self._blip = None
+
+    def _number(self, release: Release, stratum: Mapping[str, str], grain: tuple[str, ...], sli: int) -> int:
+        """Return the number of the process of the slice of a grain that a stratum belongs to."""
+        dims = [(name, stratum[name]) for name in grain]
+        process = Process(release, slice_text(dims), sli)
         index = self._index.get(process)
         if index is None:
             index = self._index[process] = len(self._of)
             self._of.append(process)
-            self._series[process] = series
+            self._series[process] = Reported(release.model, release.candidate, process.slice, dict(dims))
         return index
 
-    def _alpha(self, process: Process) -> float:
-        return self._levels.all_traffic if process.slice == "*" else self._levels.slices
-
-    def _words(self) -> list[Word]:
+    def _judged(self) -> list[Word]:
         """Judge all traffic by itself, and the slices of a release and SLI together."""
-        if not self._of:
-            return []
-        words = judge(self._processes, np.array([self._alpha(process) for process in self._of]))
+        words: list[Word] = ["INSUFFICIENT"] * len(self._of)
         together: dict[tuple[Release, int], list[int]] = {}
+        whole = []
         for index, process in enumerate(self._of):
-            if process.slice != "*":
+            if process.slice == "*":
+                whole.append(index)
+            else:
                 together.setdefault((process.release, process.sli), []).append(index)
+        slices = [index for indices in together.values() for index in indices]
+        for indices, alpha in ((whole, self._levels.all_traffic), (slices, self._levels.slices)):
+            found = judge(self._processes, np.array(indices, np.int64), alpha, self._terms)
+            for index, word in zip(indices, found, strict=True):
+                words[index] = word
         log_e = self._processes.log_e()
         for indices in together.values():
-            found = e_bh(log_e[indices], self._levels.slices)
-            self._bad |= {self._of[index] for index, is_bad in zip(indices, found.tolist(), strict=True) if is_bad}
+            worse = e_bh(log_e[indices], self._levels.slices).tolist()
+            self._bad |= {self._of[i] for i, is_bad in zip(indices, worse, strict=True) if is_bad and words[i] == "BAD"}
             for index in indices:
                 if self._of[index] in self._bad:
                     words[index] = "BAD"
@@ -152,12 +191,18 @@ class CanaryEvaluator:
                     words[index] = "INSUFFICIENT"
         return words
 
+    def _alpha(self, process: Process) -> float:
+        return self._levels.all_traffic if process.slice == "*" else self._levels.slices
+
     def _evidence(self, index: int) -> Evidence:
         process = self._of[index]
         release = process.release
         arms = release.candidate, release.baseline
         sli = self.rule.slis[process.sli]
-        return evidence(self._processes, index, self._alpha(process), sli, arms, self._pane_ms)
+        found = evidence(self._processes, index, self._alpha(process), sli, arms, self._pane_ms)
+        dims = self._series[process].dims
+        why = moved(self._strata[release], process.sli, dims, found.raw or 0.0, found.value or 0.0)
+        return msgspec.structs.replace(found, reason=why) if why else found
 
     def _result(self, mine: Sequence[int], words: Sequence[Word]) -> Result:
         bad = [index for index in mine if words[index] == "BAD"]
@@ -195,8 +240,10 @@ class CanaryEvaluator:
             for index in mine
             if self._of[index].slice != "*" and events[index] >= self.rule.slice_share * of_all[self._of[index].sli]
         ]
-        _, upper = self._processes.bounds(self._levels.slices, np.array(large, np.int64))
-        return bool((upper <= self.rule.slice_margin).all())
+        terms = msgspec.structs.replace(
+            self._terms, margin=self.rule.slice_margin, margin_points=self.rule.slice_margin_points
+        )
+        return bool(not_worse(self._processes, np.array(large, np.int64), self._levels.slices, terms).all())
 
     def _changes(self, words: Sequence[Word], pane: int) -> list[Verdict]:
         """Tell what changed; and of all traffic how far it is, each time the candidate's events have doubled."""

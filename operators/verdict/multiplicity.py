@@ -1,9 +1,11 @@
 """Many hypotheses at once: which of them may be called false, when each alone may be wrong now and then."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from operators.verdict.block import Bools
 from operators.window.partial import Floats
+
+Bools = NDArray[np.bool_]
 
 
 def e_bh(log_e: Floats, alpha: float) -> Bools:

@@ -21,7 +21,7 @@ from tests.releasing import policy
 
 RULES = policy()
 FOLLOWS_ALL = msgspec.structs.replace(RULES, outliers=0)
-BATCH = 200
+BATCH_S = 5.0  # Of honest events, read at once: when something is said is known to so many seconds.
 WITHIN_MS = 30_000
 
 
@@ -51,15 +51,16 @@ def with_forged(honest: Sequence[dict[str, Any]], where: Ints, ahead_ms: int) ->
     return out
 
 
-def rolled_back(log: Sequence[dict[str, Any]], rules: Policy) -> tuple[int, int] | None:
+def rolled_back(log: Sequence[dict[str, Any]], rules: Policy, per_second: float) -> tuple[int, int] | None:
     """When the rollback is of, and the honest time of the log when it is said; None if never before its end."""
     source = Partition("log", "events", ("log",), rules)
     panes, windows, judge = Panes(rules), Windows(rules, tuple(QUANTILES.values())), Judge(rules)
-    shard = shard_of("m")
-    for start in range(0, len(log), BATCH):
-        some = log[start : start + BATCH]
+    shard, now = shard_of("m"), 0
+    size = round(BATCH_S * per_second)
+    for start in range(0, len(log), size):
+        some = log[start : start + size]
         batch = source.take(received([json.dumps(each).encode() for each in some], start))
-        now = max(each["ts"] for each in some if each["request_id"].startswith("r"))
+        now = max((each["ts"] for each in some if each["request_id"].startswith("r")), default=now)
         (item,) = [item for at, item in batch.inputs if at == shard]
         for closed in panes.push(item):
             assert isinstance(closed, Closed)
@@ -72,7 +73,7 @@ def rolled_back(log: Sequence[dict[str, Any]], rules: Policy) -> tuple[int, int]
 
 @cache
 def undisturbed(count: int, per_second: float) -> tuple[int, int]:
-    found = rolled_back(events(count, per_second), RULES)
+    found = rolled_back(events(count, per_second), RULES, per_second)
     assert found is not None
     return found
 
@@ -99,7 +100,7 @@ CASES: dict[str, tuple[int, float, Ints]] = {
 def test_a_rollback_comes_as_soon_with_wrong_clocks_as_without(name: str, ahead_ms: int) -> None:
     """Of the pane of the undisturbed run, or one within 30 s, and said within 30 s of it."""
     count, per_second, where = CASES[name]
-    disturbed = rolled_back(with_forged(events(count, per_second), where, ahead_ms), RULES)
+    disturbed = rolled_back(with_forged(events(count, per_second), where, ahead_ms), RULES, per_second)
     assert disturbed is not None
     wanted = undisturbed(count, per_second)
     assert max(abs(a - b) for a, b in zip(disturbed, wanted, strict=True)) <= WITHIN_MS
@@ -107,7 +108,7 @@ def test_a_rollback_comes_as_soon_with_wrong_clocks_as_without(name: str, ahead_
 
 def test_waiting_for_some_more_events_puts_off_a_rollback_by_seconds() -> None:
     """Against time that follows each event, without any wrong clock."""
-    now, once = undisturbed(12_000, 20.0), rolled_back(events(12_000, 20.0), FOLLOWS_ALL)
+    now, once = undisturbed(12_000, 20.0), rolled_back(events(12_000, 20.0), FOLLOWS_ALL, 20.0)
     assert once is not None
     assert now[0] == once[0]
     assert now[1] - once[1] <= 2 * RULES.disorder_ms
@@ -116,4 +117,4 @@ def test_waiting_for_some_more_events_puts_off_a_rollback_by_seconds() -> None:
 def test_time_that_follows_each_event_is_stolen_by_few() -> None:
     """What a wrong clock does where `outliers` is 0."""
     count, per_second, where = CASES["9 of 12,009 here and there"]
-    assert rolled_back(with_forged(events(count, per_second), where, 240_000), FOLLOWS_ALL) is None
+    assert rolled_back(with_forged(events(count, per_second), where, 240_000), FOLLOWS_ALL, per_second) is None

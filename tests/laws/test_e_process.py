@@ -1,113 +1,127 @@
 """An e-variable has an expectation of at most 1 on the whole null, by enumeration; a process is its own blocks only."""
 
 import itertools
+import math
 import pickle
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import special
+from scipy import special, stats
 
-from operators.verdict import block
 from operators.verdict.e_process import NOT_WORSE, WORSE, EProcesses
+from operators.verdict.hypergeometric import SPLITS_MAX, growth, log_likelihoods, mean_split
 from operators.window.partial import Floats, Ints
 
-DIFFERENCES = [-0.05, -0.02, -0.001, 0.0, 0.001, 0.01, 0.05, 0.1]
-SIZES = [(1, 1), (1, 9), (3, 3), (9, 1), (2, 90), (30, 4), (25, 25)]
-RATIOS = [0.0005, 0.011, 0.05, 0.11, 0.3, 0.5, 0.8, 0.995]
-ARRAYS = ("log_m", "peaks", "seen", "counts", "blocks", "since")
-K, PANES = 5, 8
+ARRAYS = ("log_m", "peaks", "log_learned", "weighted", "counts", "blocks", "since")
+K, PANES, CAP = 5, 8, 3.0
+SIZES = [(1, 1), (1, 9), (3, 3), (9, 1), (2, 30), (12, 4)]
 
 
-def outcomes(n: int, ratio: Floats) -> Floats:
-    """Return P(x | n, ratio) for x = 0..n, (R, n + 1)."""
+def outcomes(n: int, ratio: float) -> Floats:
+    """Return P(x | n, ratio) for x = 0..n, (n + 1,)."""
     x = np.arange(n + 1)
-    return np.asarray(special.binom(n, x) * ratio[:, None] ** x * (1 - ratio[:, None]) ** (n - x))
+    return np.asarray(special.binom(n, x) * ratio**x * (1 - ratio) ** (n - x))
 
 
-def expectations(sizes: tuple[int, int], alternative: tuple[float, float], d: float, c: Floats, b: Floats) -> Floats:
-    """Return E[e] of one block for true ratios c, b (R,), the sum over all of its outcomes."""
-    n_c, n_b = sizes
-    counts = np.array([(n_c, x_c, n_b, x_b) for x_c in range(n_c + 1) for x_b in range(n_b + 1)], float)
-    chosen_c, chosen_b = (np.full(len(counts), each) for each in alternative)
-    e = np.exp(block.log_e(counts, chosen_c, chosen_b, np.array([d]))).reshape(n_c + 1, n_b + 1)
-    assert np.isfinite(e).all()
-    return np.asarray(((outcomes(n_c, c) @ e) * outcomes(n_b, b)).sum(axis=1))
+def at_odds(ratio: float, times: float) -> float:
+    odds = times * ratio / (1 - ratio)
+    return odds / (1 + odds)
 
 
+@pytest.mark.parametrize("cap", [math.inf, CAP])
 @pytest.mark.parametrize("sizes", SIZES)
-@pytest.mark.parametrize("d", DIFFERENCES)
-def test_expectation_is_at_most_1_on_the_whole_null(d: float, sizes: tuple[int, int]) -> None:
-    """For alternatives on either side of d, so for both directions; ratios on the line, inside, at the ends."""
-    fine = np.unique([*np.linspace(0, 1, 41), *np.geomspace(1e-6, 0.1, 15), abs(d), 1 - abs(d)])
-    c, b = (each.ravel() for each in np.meshgrid(fine, fine))
-    line = fine[(fine + d >= 0) & (fine + d <= 1)]
-    c, b = np.concatenate([c, line + d]), np.concatenate([b, line])
-    largest = 0.0
-    for alternative in itertools.product(RATIOS, RATIOS):
-        worse = alternative[0] - alternative[1] > d
-        null = c - b <= d + 1e-15 if worse else c - b >= d - 1e-15
-        largest = max(largest, expectations(sizes, alternative, d, c[null], b[null]).max())
-    assert 0.5 < largest <= 1 + 1e-9
-
-
-@pytest.mark.parametrize("difference", [-0.05, 0.0, 0.05])
-def test_expectation_of_the_whole_process_is_at_most_1(difference: float) -> None:
-    """Every history of four blocks is a process of its own; rates move together from block to block."""
-    sizes, baseline = [(1, 2), (2, 1), (1, 1), (2, 2)], [0.05, 0.4, 0.06, 0.9]
-    each = [list(itertools.product(range(n_c + 1), range(n_b + 1))) for n_c, n_b in sizes]
-    histories = np.array(list(itertools.product(*each)))
-    processes = EProcesses(tolerance=difference, margin=0.013)
-    processes.grow(len(histories))
-    chance = np.ones(len(histories))
-    for pane, ((n_c, n_b), b) in enumerate(zip(sizes, baseline, strict=True)):
-        x_c, x_b = histories[:, pane].T
-        chance *= outcomes(n_c, np.array([b + difference]))[0][x_c] * outcomes(n_b, np.array([b]))[0][x_b]
-        size = np.ones_like(x_c)
-        processes.step(pane, np.arange(len(histories)), n_c * size, x_c, n_b * size, x_b)
-        e = np.exp(processes.log_m) + 1 / (pane + 2)
-        # A history counts as often as it can go on.
-        expected = np.tensordot(chance / chance.sum(), e, 1)  # (2, G)
-        assert (expected[WORSE, processes.grid >= difference] <= 1 + 1e-9).all()
-        assert (expected[NOT_WORSE, processes.grid <= difference] <= 1 + 1e-9).all()
-    assert expected.max() > 1.01  # Nulls that are not true do pay.
-
-
-def test_a_solver_that_stops_early_stays_valid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(block, "STEPS", 1)
-    monkeypatch.setattr(block, "LACK_MAX", 10.0)
-    for d in (-0.05, 0.1):
-        test_expectation_is_at_most_1_on_the_whole_null(d, (25, 25))
+def test_expectation_is_at_most_1_on_the_whole_null(sizes: tuple[int, int], cap: float) -> None:
+    """For alternatives on either side of the null, at any rate of the baseline; 1 at the null, where none is capped."""
+    n_c, n_b = sizes
+    counts = np.array([(n_c, x_c, n_b, x_b) for x_c in range(n_c + 1) for x_b in range(n_b + 1)])
+    ratios = [0.2, 0.5, 1.0, 1.5, 4.0]
+    likelihoods = log_likelihoods(counts, np.log(ratios))
+    for null, bet in itertools.permutations(range(len(ratios)), 2):
+        e = np.minimum(np.exp(likelihoods[:, bet] - likelihoods[:, null]), cap).reshape(n_c + 1, n_b + 1)
+        side = 1 if bet > null else -1
+        for times, b in itertools.product((1.0, 0.9, 0.3), (0.001, 0.05, 0.4, 0.95)):
+            c = at_odds(b, ratios[null] * times**side)
+            expected = outcomes(n_c, c) @ e @ outcomes(n_b, b)
+            assert expected <= 1 + 1e-9
+            if times == 1 and cap == math.inf:
+                assert expected == pytest.approx(1)
 
 
 def test_a_bet_on_the_truth_pays() -> None:
     """Else an e-variable that is always 1 would pass."""
-    paid = expectations((10, 90), (0.2, 0.05), 0.0, np.array([0.2]), np.array([0.05]))
-    assert paid[0] > 2
+    counts = np.array([(10, x_c, 90, x_b) for x_c in range(11) for x_b in range(91)])
+    log_e = np.diff(log_likelihoods(counts, np.log([1.0, 4.75])), axis=1)
+    e = np.exp(log_e).reshape(11, 91)
+    assert outcomes(10, 0.2) @ e @ outcomes(90, 0.05) > 2
+
+
+@pytest.mark.parametrize("tolerance", [1.0, 1.6])
+def test_expectation_of_the_whole_process_is_at_most_1(tolerance: float) -> None:
+    """Every history of four blocks, the first of two strata, is a process of its own; rates move between them."""
+    sizes, baseline = [(1, 2), (2, 1), (1, 1), (2, 2), (1, 2)], [0.05, 0.4, 0.06, 0.9, 0.2]
+    each = [list(itertools.product(range(n_c + 1), range(n_b + 1))) for n_c, n_b in sizes]
+    histories = np.array(list(itertools.product(*each)))
+    processes = EProcesses(tolerance, 2.0, cap=CAP)
+    processes.grow(len(histories))
+    chance = np.ones(len(histories))
+    which = np.arange(len(histories))
+    counts = []
+    for (n_c, n_b), b, x in zip(sizes, baseline, np.moveaxis(histories, 1, 0), strict=True):
+        chance *= outcomes(n_c, at_odds(b, tolerance))[x[:, 0]] * outcomes(n_b, b)[x[:, 1]]
+        size = np.ones_like(which)
+        counts.append(np.column_stack((n_c * size, x[:, 0], n_b * size, x[:, 1])))
+    processes.step(0, np.repeat(which, 2), np.stack(counts[:2], axis=1).reshape(-1, 4))
+    for pane, block in enumerate(counts[2:], 1):
+        processes.step(pane, which, block)
+    assert chance @ np.exp(processes.log_e()) <= 1 + 1e-9
+    e = np.exp(processes.log_m) + 1 / (processes.blocks[0] + 1)
+    expected = np.tensordot(chance, e, 1)  # By null and alternative.
+    null, bet = np.indices(expected.shape)
+    true_null = (null >= processes.at_tolerance) & (bet > null) | (null <= processes.at_tolerance) & (bet < null)
+    assert (expected[true_null] <= 1 + 1e-9).all()
+    assert np.exp(processes.log_e_peak).max() > 1.2
 
 
 @given(
-    st.tuples(*[st.integers(1, 10**7)] * 2),
-    st.tuples(*[st.floats(1e-8, 1 - 1e-8)] * 2),
-    st.one_of(st.sampled_from(DIFFERENCES), st.floats(-0.999, 0.999)),
+    st.tuples(*[st.integers(1, 400)] * 2),
+    st.tuples(*[st.floats(0, 1)] * 2),
+    st.floats(-3, 3),
 )
-def test_projection_is_on_the_line_and_within(n: tuple[int, int], alternative: tuple[float, float], d: float) -> None:
-    """Strictly within, so that no outcome has no likelihood, however extreme the block and the alternative."""
-    n_c, n_b, alt_c, alt_b, line = (np.array([float(each)]) for each in (*n, *alternative, d))
-    null_c, null_b, lack = block.project(n_c, alt_c, n_b, alt_b, line)
-    assert 0 < null_c[0] < 1
-    assert 0 < null_b[0] < 1
-    assert null_c[0] - null_b[0] == pytest.approx(d, abs=1e-15)
-    assert lack[0] >= 0
+def test_likelihoods_are_those_of_scipy(n: tuple[int, int], shares: tuple[float, float], log_psi: float) -> None:
+    (n_c, n_b), (x_c, x_b) = n, (round(size * share) for size, share in zip(n, shares, strict=True))
+    found = log_likelihoods(np.array([[n_c, x_c, n_b, x_b]]), np.array([log_psi]))[0, 0]
+    known = stats.nchypergeom_fisher.logpmf(x_c, n_c + n_b, n_c, x_c + x_b, math.exp(log_psi))
+    if np.isfinite(known) and known > -300:  # Beyond, SciPy underflows.
+        assert found == pytest.approx(known, abs=1e-6, rel=1e-6)
+
+
+@pytest.mark.parametrize("counts", [(900, 450, 9_000, 300), (100_000, 30, 900_000, 500), (500, 499, 600, 450)])
+def test_many_splits_are_summed_as_few_are(counts: tuple[int, int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    block, log_psi = np.array([counts]), np.log([0.1, 1.0, 1.3, 20.0])
+    assert min(counts[0], counts[1] + counts[3]) > SPLITS_MAX
+    likely = log_likelihoods(block, log_psi)
+    monkeypatch.setattr("operators.verdict.hypergeometric.SPLITS_MAX", 10**6)
+    assert likely == pytest.approx(log_likelihoods(block, log_psi), abs=1e-9)
+
+
+def test_a_mean_split_and_growth_are_about_right() -> None:
+    n_c, n_b, bad = np.array(100.0), np.array(900.0), np.array(50.0)
+    for psi in (0.3, 1.0, 2.0, 5.0):
+        exact = stats.nchypergeom_fisher(1_000, 100, 50, psi)
+        assert mean_split(n_c, n_b, bad, np.array(psi)) == pytest.approx(exact.mean(), rel=0.01)
+        x = np.arange(51)
+        gain = exact.logpmf(x) - stats.nchypergeom_fisher(1_000, 100, 50, 1.2).logpmf(x)
+        assert growth(n_c, n_b, bad, np.array(psi), np.array(1.2)) == pytest.approx(exact.pmf(x) @ gain, rel=0.02)
 
 
 def blocks(seed: int) -> list[tuple[int, Ints, Ints]]:
-    """Panes as (pane, which, counts): some processes have no block in a pane, some an empty arm, some nothing bad."""
+    """Panes as (pane, which, counts): some processes have no block in a pane, some strata an empty arm."""
     random = np.random.default_rng(seed)
     panes = []
     for pane in range(100, 100 + PANES):
-        which = random.permutation(K)[: random.integers(0, K + 1)]
+        which = np.sort(random.integers(0, K, random.integers(0, 2 * K)))
         n = random.poisson(random.choice([0.5, 5, 500]), (len(which), 2))
         x = random.binomial(n, random.choice([0, 0.01, 0.3, 1]))
         panes.append((pane, which, np.stack((n, x), axis=2).reshape(-1, 4)))
@@ -116,12 +130,12 @@ def blocks(seed: int) -> list[tuple[int, Ints, Ints]]:
 
 def stepped(processes: EProcesses, panes: list[tuple[int, Ints, Ints]]) -> EProcesses:
     for pane, which, counts in panes:
-        processes.step(pane, which, *counts.T)
+        processes.step(pane, which, counts)
     return processes
 
 
 def fresh(size: int = K) -> EProcesses:
-    processes = EProcesses(tolerance=0.002, margin=0.013)
+    processes = EProcesses(1.1, 1.5, 3.0, cap=CAP)
     processes.grow(size)
     return processes
 
@@ -136,14 +150,10 @@ seeds = st.integers(0, 10**6)
 
 
 @given(seeds)
-def test_rows_may_be_split_and_ordered_anyhow(seed: int) -> None:
+def test_processes_may_be_split_anyhow(seed: int) -> None:
     panes = blocks(seed)
-    random = np.random.default_rng(seed)
-    split = []
-    for pane, which, counts in panes:
-        order = random.permutation(len(which))
-        cut = len(which) // 2
-        split += [(pane, which[rows], counts[rows]) for rows in (order[:cut], order[cut:])]
+    cut = seed % (K + 1)
+    split = [(pane, which[rows], counts[rows]) for pane, which, counts in panes for rows in (which < cut, which >= cut)]
     assert_same(stepped(fresh(), panes), stepped(fresh(), split))
 
 
@@ -158,17 +168,15 @@ def test_a_pickled_copy_goes_on_the_same(seed: int, at: int) -> None:
 @given(seeds, st.integers(0, PANES))
 def test_growing_and_leaving_out_change_nothing_of_the_others(seed: int, at: int) -> None:
     panes = blocks(seed)
-    kept = np.array([3, 0, 4])
-    place = {old: new for new, old in enumerate(kept.tolist())}
+    kept = np.array([0, 3, 4])
     whole = stepped(fresh(), panes)
     whole.only(kept)
-
     some = stepped(fresh(), panes[:at])
     some.only(kept)
     some.grow(3)
     for pane, which, counts in panes[at:]:
-        rows = np.array([row for row, old in enumerate(which.tolist()) if old in place], np.int64)
-        some.step(pane, np.array([place[old] for old in which[rows].tolist()], np.int64), *counts[rows].T)
+        rows = np.isin(which, kept)
+        some.step(pane, np.searchsorted(kept, which[rows]), counts[rows])
     assert_same(some, whole)
     some.grow(5)
     assert some.size == 5
@@ -176,60 +184,72 @@ def test_growing_and_leaving_out_change_nothing_of_the_others(seed: int, at: int
 
 
 @given(seeds)
-def test_a_block_with_an_empty_arm_changes_nothing(seed: int) -> None:
+def test_a_stratum_with_an_empty_arm_changes_nothing(seed: int) -> None:
     panes = blocks(seed)
-    with_quiet = []
+    one_arm = np.array([[7, 3, 0, 0], [0, 0, 9, 1], [0, 0, 0, 0]])[np.arange(K) % 3]
+    more = []
     for pane, which, counts in panes:
-        absent = np.setdiff1d(np.arange(K), which)
-        one_arm = np.array([[7, 3, 0, 0], [0, 0, 9, 1], [0, 0, 0, 0]])[absent % 3].reshape(-1, 4)
-        with_quiet.append((pane, np.concatenate([which, absent]), np.vstack([counts, one_arm])))
-    assert_same(stepped(fresh(), panes), stepped(fresh(), with_quiet))
+        order = np.argsort(np.append(which, np.arange(K)), kind="stable")
+        more.append((pane, np.append(which, np.arange(K))[order], np.vstack((counts, one_arm))[order]))
+    assert_same(stepped(fresh(), panes), stepped(fresh(), more))
+
+
+@given(seeds)
+def test_no_block_counts_for_more_than_the_cap(seed: int) -> None:
+    processes = fresh()
+    before = processes.log_e()
+    for each in blocks(seed):
+        stepped(processes, [each])
+        assert (processes.log_e() <= np.logaddexp(before, 0) + math.log(CAP)).all()
+        before = processes.log_e()
 
 
 @given(seeds)
 def test_peaks_never_fall_and_bounds_follow_them(seed: int) -> None:
     processes, before = fresh(), np.zeros(K)
+    at_margin = int(np.searchsorted(processes.grid, processes.margin))
     for each in blocks(seed):
         stepped(processes, [each])
         assert (processes.log_e_peak >= np.maximum(before, processes.log_e())).all()
         before = processes.log_e_peak.copy()
         lower, upper = processes.bounds(0.05)
-        not_worse = processes.peaks[:, NOT_WORSE, processes.at_margin]
-        assert ((lower >= processes.tolerance) <= (before >= np.log(20))).all()
+        not_worse = processes.peaks[:, NOT_WORSE, at_margin]
+        assert ((before >= np.log(20)) <= (lower >= processes.tolerance)).all()
         assert ((upper <= processes.margin) <= (not_worse >= np.log(20))).all()
+        assert (processes.peaks[:, WORSE, -1] == 0).all()  # Nothing larger to bet on.
 
 
-@pytest.mark.parametrize("tolerance", [0.0, -0.3, 0.999, -0.999, 1e-9])
+@pytest.mark.parametrize("tolerance", [1.0, 1.5, 30.0])
 def test_extreme_counts_are_only_counts(tolerance: float) -> None:
     """Blocks of 1 to ten thousand million events, with all, none or hardly any bad; a warning would be an error."""
     random = np.random.default_rng(1)
-    processes = EProcesses(tolerance, 0.01)
-    processes.grow(40)
-    for pane in range(60):
-        n = (10 ** random.uniform(0, 10, (40, 2))).astype(np.int64)
+    processes = EProcesses(tolerance, 40.0)
+    processes.grow(10)
+    for pane in range(20):
+        n = (10 ** random.uniform(0, 10, (10, 2))).astype(np.int64)
         x = random.binomial(n, random.choice([0, 1, 1e-9, 0.5, 1 - 1e-9, 0.01], n.shape))
-        processes.step(pane, np.arange(40), n[:, 0], x[:, 0], n[:, 1], x[:, 1])
+        processes.step(pane, np.arange(10), np.column_stack((n[:, 0], x[:, 0], n[:, 1], x[:, 1])))
     assert np.isfinite(processes.peaks).all()
     assert not np.isnan(processes.log_m).any()
     assert (processes.log_m < np.inf).all()
 
 
 def test_damage_is_dated_to_its_first_panes() -> None:
-    processes = fresh(1)
+    processes = EProcesses(1.0, 1.5)
+    processes.grow(1)
     for pane in range(1_000, 1_300):
-        processes.step(pane, np.array([0]), *np.array([[20, 10 if pane >= 1_200 else pane % 2, 180, 5]]).T)
+        processes.step(pane, np.array([0]), np.array([[20, 10 if pane >= 1_200 else pane % 2, 180, 5]]))
     assert processes.log_e_peak[0] > np.log(20)
     assert 1_200 <= processes.since[0] <= 1_202
 
 
 def test_the_grid_holds_what_is_asked_for() -> None:
-    grid = fresh().grid
-    assert {0.0, 0.002, 0.013} <= set(grid.tolist())
+    grid = EProcesses(1.05, 1.4, 4.0).grid
+    assert {1.0, 1.05, 1.4, 4.0} <= set(grid.tolist())
     assert (np.diff(grid) > 0).all()
-    assert abs(grid).max() < 1
 
 
-@pytest.mark.parametrize("wrong", [(1.0, 0.01, 60), (0.0, 0.0, 60), (0.0, 0.01, 0), (float("nan"), 0.01, 60)])
+@pytest.mark.parametrize("wrong", [(0.9, 1.5, 3.0), (1.5, 1.5, 3.0), (1.0, 1.5, 1.0), (math.nan, 1.5, 3.0)])
 def test_impossible_settings_are_refused(wrong: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="tolerance"):
-        EProcesses(*wrong)
+        EProcesses(*wrong[:2], cap=wrong[2])

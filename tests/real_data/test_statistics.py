@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from operators.verdict import canary
 from operators.verdict.binomial import interval, lower_bound, upper_bound
-from operators.verdict.block import growth
 from operators.verdict.e_process import EProcesses
+from operators.verdict.hypergeometric import growth
 from operators.window.window_rows import wilson
 from tests.real_data.data import read_json
 
@@ -41,10 +42,11 @@ def test_exact_interval_to_the_last_digit_published() -> None:
 
 
 def test_expected_evidence_is_half_of_z_squared() -> None:
-    """For small differences twice the divergence from the pooled ratio is the chi-square of two ratios."""
+    """For small differences twice the divergence from an odds ratio of 1 is the chi-square of two ratios."""
     given, expected, _ = case("two_prop_z_5_83_12_99")
     (x_b, x_c), (n_b, n_c) = (np.array([given[name]], float).T for name in ("count", "nobs"))
-    nats = growth(n_c, n_b, x_c / n_c, x_b / n_b, np.zeros(1))
+    psi = (x_c / (n_c - x_c)) / (x_b / (n_b - x_b))
+    nats = growth(n_c, n_b, x_c + x_b, psi, np.ones(1))
     assert 2 * nats[0] == pytest.approx(expected["z"] ** 2, rel=0.05)
 
 
@@ -52,10 +54,10 @@ def test_what_is_not_significant_once_is_not_bad() -> None:
     """An anytime-valid test asks for more than one look does: p = 0.16 here, so E stays far from 20."""
     given, expected, _ = case("two_prop_z_5_83_12_99")
     (x_b, x_c), (n_b, n_c) = (np.array([given[name]]).T for name in ("count", "nobs"))
-    processes = EProcesses(0.0, 0.01)
+    processes = EProcesses(1.0, 1.5)
     processes.grow(1)
-    processes.step(0, np.array([0]), n_c, x_c, n_b, x_b)
-    lower, upper = processes.bounds(P)
+    processes.step(0, np.array([0]), np.column_stack((n_c, x_c, n_b, x_b)))
+    lower, upper = canary.points(processes, np.array([0]), P)
     assert expected["p_value"] > P
     assert processes.log_e_peak[0] < np.log(1 / P)
     assert lower[0] < x_c[0] / n_c[0] - x_b[0] / n_b[0] < upper[0]

@@ -15,7 +15,10 @@ from tests.judged import series
 RNG = np.random.default_rng(7)
 REFERENCE: dict[str, list[Any]] = {"features.amount": RNG.random(2_000).tolist()}
 MONITOR = '[[monitor]]\nname = "amount"\nkind = "psi"\non = "features.amount"\nslices = ["*", "region"]\n'
-CANARY = '[[rule]]\nname = "canary"\nkind = "canary"\nslis = ["ok"]\nmargin = 0.005\naction = "rollback"\n'
+CANARY = (
+    '[[rule]]\nname = "canary"\nkind = "canary"\nslis = ["ok"]\naction = "rollback"\n'
+    'blip = "0s"\nmargin_points = 0.006\n'
+)
 RELEASE = {"id": "c", "ts": START_MS, "type": "release", "model": "m", "candidate": "v2", "baseline": "v1"}
 
 

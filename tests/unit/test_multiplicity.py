@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.verdict.block import Bools
-from operators.verdict.multiplicity import benjamini_hochberg, e_bh
+from operators.verdict.multiplicity import Bools, benjamini_hochberg, e_bh
 from operators.window.partial import Floats
 
 ALPHA = 0.05

@@ -39,8 +39,9 @@ name = "canary"
 kind = "canary"
 slis = ["ok", "fast"]
 alpha = 0.05
-tolerance = 0.0
-margin = 0.01
+tolerance = 1.0
+margin = 1.5
+blip = "1m"
 action = "rollback"
 slices = ["*", "segment,region"]
 [release]
@@ -151,13 +152,18 @@ WRONG = [
     ("alpha = 0.05", "alpha = 0.0", "rule.canary.alpha", "0.0"),
     ("alpha = 0.05", "alpha = 1.0", "rule.canary.alpha", "1.0"),
     ("alpha = 0.05", "alpha = nan", "rule.canary.alpha", "nan: must be a finite number"),
-    ("tolerance = 0.0", "tolerance = -0.1", "rule.canary.tolerance", "-0.1"),
-    ("tolerance = 0.0", "tolerance = 0.02", "rule.canary.margin", "0.01: must be at least tolerance (0.02)"),
-    ("margin = 0.01", "margin = 0.0", "rule.canary.margin", "0.0"),
-    ("margin = 0.01", "slice_margin = 1.0", "rule.canary.slice_margin", "1.0"),
-    ("margin = 0.01", "slice_share = 1.5", "rule.canary.slice_share", "1.5"),
-    ("margin = 0.01", 'scope = "model"', "rule.canary.scope", "'model': must be \"version\""),
-    ("margin = 0.01", 'slice_action = "x"', "rule.canary.slice_action", "'x': must be one of alert, hold"),
+    # Written as differences of ratios, which they were once.
+    ("tolerance = 1.0", "tolerance = 0.01", "rule.canary.tolerance", "0.01: must be a ratio of odds, 1 or more"),
+    ("margin = 1.5", "margin = 0.01", "rule.canary.margin", "above 1; a difference is `margin_points`"),
+    ("tolerance = 1.0", "tolerance = 2.0", "rule.canary.margin", "1.5: must be a ratio of odds above 2"),
+    ("margin = 1.5", "slice_margin = 1.0", "rule.canary.slice_margin", "1.0: must be a ratio of odds above 1"),
+    ("margin = 1.5", "margin_points = -0.1", "rule.canary.margin_points", "-0.1"),
+    ("margin = 1.5", "tolerance_points = 1.0", "rule.canary.tolerance_points", "1.0"),
+    ('blip = "1m"', 'blip = "15s"', "rule.canary.blip", "'15s': must be a multiple of time.pane (10s)"),
+    ('settle = "1m"', 'warm_up = "400d"', "release.warm_up", "must be at most 366d"),
+    ("margin = 1.5", "slice_share = 1.5", "rule.canary.slice_share", "1.5"),
+    ("margin = 1.5", 'scope = "model"', "rule.canary.scope", "'model': must be \"version\""),
+    ("margin = 1.5", 'slice_action = "x"', "rule.canary.slice_action", "'x': must be one of alert, hold"),
     ('settle = "1m"', 'settle = "soon"', "release.settle", "'soon': must be a duration"),
     ('settle = "1m"', 'deadline = "0s"', "release.deadline", "'0s': must be more than nothing"),
     ('settle = "1m"', 'known = "400d"', "release.known", "must be at most 366d"),

@@ -109,7 +109,7 @@ def test_an_override_after_a_rollback_lifts_the_pin_until_it_is_revoked() -> Non
     story.play(OLD, said=[override()])
     assert story.pin is None
     assert [text for text in story.play(BAD_NEWS, panes=60) if "rollback" in text] == []
-    assert story.play(BAD_NEWS, said=[override(revoked=True)]) == ["alert v2 override resolved"]
+    assert story.play(OLD, said=[override(revoked=True)]) == ["alert v2 override resolved"]
     event = story.until("rollback", BAD_NEWS)
     assert event.evidence.since is not None
     assert event.evidence.since >= story.trial().since * 10_000  # Judged anew.

@@ -1,7 +1,7 @@
 """Which versions are candidates, and what they are compared with, when nobody declares a release."""
 
 from operators.window.partial import OTHER
-from tests.releasing import BAD_NEWS, GOOD_NEWS, OLD, RELEASE, SMALL_WELL, WELL, Counts, Story
+from tests.releasing import BAD_NEWS, GOOD_NEWS, OLD, RELEASE, SLOWLY, SMALL_WELL, WELL, Counts, Story
 
 
 def baselines(story: Story) -> dict[str, str]:
@@ -32,13 +32,13 @@ def test_without_a_settling_time_the_first_pane_says_which_is_old() -> None:
 
 
 def test_new_versions_are_compared_with_the_busiest_before_also_if_each_is_busier() -> None:
-    story = Story().settled()
+    story = Story(SLOWLY).settled()
     story.play({"v1": (1, 0), "v2": (50_000, 0), "v3": (50_000, 0)})
     assert baselines(story) == {"v2": "v1", "v3": "v1"}
 
 
 def test_a_later_version_is_not_compared_with_another_candidate() -> None:
-    story = Story().settled()
+    story = Story(SLOWLY).settled()
     story.play({"v1": WELL, "v2": (50_000, 0)})
     story.play({"v1": WELL, "v2": WELL, "v3": WELL})
     assert baselines(story) == {"v2": "v1", "v3": "v1"}

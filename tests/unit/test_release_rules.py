@@ -8,7 +8,20 @@ import pytest
 from operators.policy import Policy
 from operators.window.sliding import WindowCounts
 from operators.window.slots import Reported
-from tests.releasing import BAD_NEWS, CANARY, GOOD_NEWS, OLD, PANE_MS, THRESHOLD, WELL, Counts, Story, release, short
+from tests.releasing import (
+    BAD_NEWS,
+    CANARY,
+    GOOD_NEWS,
+    OLD,
+    PANE_MS,
+    SLOWLY,
+    THRESHOLD,
+    WELL,
+    Counts,
+    Story,
+    release,
+    short,
+)
 
 BURN = """
 [[rule]]
@@ -91,12 +104,12 @@ def test_a_measure_may_roll_back_and_recovers_when_it_is_not_bad() -> None:
 
 
 def test_a_hold_lasts_as_long_as_its_rule_is_bad() -> None:
-    story = Story(acting("hold") + CANARY.replace("margin = 0.05", "margin = 0.01")).settled()
+    story = Story(acting("hold") + SLOWLY).settled()
     story.play(GOOD_NEWS, panes=5)
     told = story.play({"v1": (80, 20), "v2": (80, 20)}, panes=6)
     assert told == ["hold v2 slo", "alert v1 slo firing", "alert v2 slo firing"]
     story.restart()
-    story.until("promote", GOOD_NEWS)
+    story.until("promote", {"v1": (990, 10), "v2": (990, 10)})
     assert "alert v2 slo resolved" in [short(event) for event in story.told]
 
 
@@ -148,7 +161,7 @@ def test_nothing_is_done_while_it_does_not_serve() -> None:
 
 
 def test_an_alert_about_a_version_that_is_released_again_is_told_again() -> None:
-    story = Story(THRESHOLD + CANARY).settled()
+    story = Story(THRESHOLD + CANARY.replace('blip = "0s"', 'blip = "1m"')).settled()
     story.until("rollback", BAD_NEWS)
     assert "alert v2 slo resolved" in story.play(OLD, panes=30)
     story.play(OLD, said=[release(baseline="v0")])  # There is nothing to compare it with.
