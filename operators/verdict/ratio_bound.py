@@ -25,7 +25,7 @@ def upper(x: Ints, n: Ints, alpha: float) -> Floats:
     """Return a bound that is ever below the ratio with chance <= `alpha`, each (K,); 1 without events.
 
     >>> upper(np.array([0, 0, 5]), np.array([0, 5_000, 5_000]), 0.05).round(4)
-    array([1.    , 0.0016, 0.0034])
+    array([1.    , 0.0016, 0.0038])
     """
     return _bound(x, n, alpha, np.ones(len(n)))
 
