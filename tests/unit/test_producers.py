@@ -7,9 +7,10 @@ from operators.policy import PolicyError
 from tests.releasing import BASE, CANARY, RELEASE, Counts, Story
 
 WHOSE = RELEASE + 'producer = "region"\nproducer_share_max = 0.8\n'
-FORGED: Counts = {"v1": (99, 1), ("v2", "eu"): (20, 0), ("v2", "us"): (0, 8)}
-TRUE: Counts = {"v1": (99, 1), ("v2", "eu"): (12, 8), ("v2", "us"): (6, 4)}
-ALONE: Counts = {"v1": (99, 1), ("v2", "us"): (12, 8)}
+BOTH: Counts = {("v1", "eu"): (99, 1), ("v1", "us"): (99, 1)}  # Where v1 does not serve, nothing can be compared.
+FORGED: Counts = BOTH | {("v2", "eu"): (20, 0), ("v2", "us"): (0, 8)}
+TRUE: Counts = BOTH | {("v2", "eu"): (12, 8), ("v2", "us"): (6, 4)}
+ALONE: Counts = BOTH | {("v2", "us"): (12, 8)}
 STAR = CANARY.replace('slices = ["*", "region"]', 'slices = ["*"]')
 
 
