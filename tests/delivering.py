@@ -1,15 +1,35 @@
-"""What tests of deliveries share: events that tell of an incident, and `control follow` on a file of them."""
+"""What tests of deliveries share: a receiver, events that tell of an incident, `control follow` on a file of them."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from flows import cli
 from operators.control import Affected, ControlEvent, Evidence
 from tests.control_samples import event, line
-from tests.receiving import Receiver
+from tests.receiving import Receiver, receiving
 
 KEY = "0123456789abcdef0123456789ABCDEF"  # As PagerDuty's routing keys look.
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as server:
+        yield server
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("ROLLGUARD_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ROLLGUARD_PAGERDUTY_KEY", KEY)
+    monkeypatch.setenv("ROLLGUARD_PAGERDUTY_URL", receiver.url)
+    return tmp_path
 
 
 def follow(*words: str, events: tuple[ControlEvent, ...] = (), attempts: int = 1) -> Result:

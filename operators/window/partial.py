@@ -223,11 +223,6 @@ def unwatched(part: Partial) -> Partial:
     )
 
 
-def used_series(part: Partial) -> list[Series]:
-    """Return the series that have a row; `series` may name others too."""
-    return [part.series[index] for index in _used(part.series, part.which)]
-
-
 def _used(table: Sequence[Series], which: Ints) -> list[int]:
     return np.flatnonzero(np.bincount(which, minlength=len(table))).tolist()
 

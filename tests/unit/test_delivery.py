@@ -1,7 +1,5 @@
 """`control follow` tells people, by real servers on loopback: what each service is sent, and when it is not."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,25 +8,10 @@ from flows.control.notes import notes_of
 from flows.control.sentence import sentence
 from operators.control import Arm, ControlEvent, ControlType, Evidence
 from tests.control_samples import event
-from tests.delivering import KEY, acts, alert, follow, over
-from tests.receiving import Receiver, receiving
+from tests.delivering import KEY, acts, alert, folder, follow, over, receiver
+from tests.receiving import Receiver
 
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as server:
-        yield server
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> Path:
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("ROLLGUARD_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("ROLLGUARD_PAGERDUTY_KEY", KEY)
-    monkeypatch.setenv("ROLLGUARD_PAGERDUTY_URL", receiver.url)
-    return tmp_path
+__all__ = ["folder", "receiver"]  # Fixtures.
 
 
 def test_slack_reads_a_sentence_and_what_the_names_hold_is_no_markup(folder: Path, receiver: Receiver) -> None:

@@ -1,10 +1,9 @@
 """Deliveries over restarts, failures and long absences: each once, in order, and none lost."""
 
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,27 +15,13 @@ from flows.control.memory import NOTES_MAX, Memory
 from flows.control.notes import Note
 from operators.connectors.stop import Stop
 from tests.control_samples import line
-from tests.delivering import KEY, acts, alert, follow, over
-from tests.receiving import Receiver, receiving
+from tests.delivering import KEY, acts, alert, folder, follow, over, receiver
+from tests.receiving import Receiver
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as server:
-        yield server
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> Path:
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("ROLLGUARD_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("ROLLGUARD_PAGERDUTY_KEY", KEY)
-    monkeypatch.setenv("ROLLGUARD_PAGERDUTY_URL", receiver.url)
-    return tmp_path
+__all__ = ["folder", "receiver"]  # Fixtures.
 
 
 def test_slacks_address_may_come_from_the_environment(
