@@ -9,6 +9,7 @@ from typing import Literal
 Kind = Literal[
     "string",  # str
     "uint8",
+    "uint8?",  # None is NULL
     "uint32",
     "uint64",
     "float64",
@@ -18,6 +19,7 @@ Kind = Literal[
     "decimal9",  # int in units of 1e-9; int64 or Python ints
     "int16[]",
     "uint32[]",
+    "string[]",
     "map",  # dict[str, str]
 ]
 
@@ -92,6 +94,7 @@ TABLES: dict[str, dict[str, Kind]] = {
         "ts": "time_ms",
         "kind": "string",
         "source": "string",
+        "name": "string",
         "value": "string",
         "value_number": "float64?",
         "request_ts": "time_ms?",
@@ -123,12 +126,16 @@ TABLES: dict[str, dict[str, Kind]] = {
         "state": "string",
         "at": "time_ms",
         "pin": "string",
+        "barred": "string[]",
+        "lifts": "uint8?",
         "rule": "string",
         "severity": "string",
         "reason": "string",
         "slices": "string",
+        "slices_more": "uint64",
         "evidence": "string",
         "diff": "string",
+        "diff_more": "uint64",
         "runbook": "string",
         "policy": "string",
         "silenced": "uint8",

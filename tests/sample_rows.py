@@ -49,6 +49,7 @@ _BY_NAME: dict[str, Callable[[Numbers], Column]] = {
 _BY_KIND: dict[Kind, Callable[[Numbers], Column]] = {
     "map": lambda i: Coded(values=[{"region": region} for region in _REGIONS], codes=i % 5),
     "uint8": lambda i: i % 2,
+    "uint8?": lambda i: [None if k % 3 == 0 else k % 2 for k in i.tolist()],
     "uint32": lambda i: i % 200,
     "uint64": lambda i: i % 200,
     "float64": lambda i: i / 4 + 1,
@@ -58,4 +59,5 @@ _BY_KIND: dict[Kind, Callable[[Numbers], Column]] = {
     "decimal9": lambda i: [10**20 + k for k in i.tolist()],
     "int16[]": _lists,
     "uint32[]": _lists,
+    "string[]": lambda i: [[f"{k - j}" for j in range(k % 3)] for k in i.tolist()],
 }

@@ -128,6 +128,7 @@ def _map(values: Any) -> pa.Array:
 _CONVERT: dict[Kind, Callable[[Any], pa.Array]] = {
     "string": _plain(pa.string()),
     "uint8": _plain(pa.uint8()),
+    "uint8?": _plain(pa.uint8()),
     "uint32": _plain(pa.uint32()),
     "uint64": _plain(pa.uint64()),
     "float64": _plain(pa.float64()),
@@ -137,5 +138,6 @@ _CONVERT: dict[Kind, Callable[[Any], pa.Array]] = {
     "decimal9": _decimal,
     "int16[]": _lists(pa.int16()),
     "uint32[]": _lists(pa.uint32()),
+    "string[]": _lists(pa.string()),
     "map": _map,
 }

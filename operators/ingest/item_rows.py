@@ -29,6 +29,7 @@ def feedback_rows(items: Sequence[Feedback], policy: Policy) -> Rows:
             "ts": [ms_of(item.ts) for item in items],
             "kind": [item.kind for item in items],
             "source": [item.source for item in items],
+            "name": [item.name for item in items],
             "value": [as_text(item.value) for item in items],
             "value_number": [None if isinstance(item.value, str) else item.value for item in items],
             "request_ts": [None if item.request_ts is None else ms_of(item.request_ts) for item in items],

@@ -121,21 +121,27 @@ def _histogram(measure: str, values: list[Decimal]) -> dict[str, Any]:
 
 
 def feedback() -> Rows:
-    """Half of the requests are labelled, every tenth of these twice, and a few labels know no request time."""
+    """Half of the requests are labelled, every tenth of these twice, and a few labels know no request time.
+
+    Every fifth label comes with one by another criterion, of the same source at the same time.
+    """
     columns: dict[str, list[Any]] = defaultdict(list)
-    for event, request_id, when, value, known in FEEDBACK:
+    for event, request_id, when, value, known, name in [*FEEDBACK, *TONE]:
         row: dict[str, Any] = {"model": "m", "version": event.version, "slice": "*", "dims": {}}
-        row |= {"request_id": request_id}
+        row |= {"request_id": request_id, "name": name}
         row |= {"ts": when, "kind": "label", "source": "human", "value": value, "value_number": float(value)}
         row |= {"request_ts": event.ts if known else None, "prediction": "0", "score": 0.5, "ver": 1}
-        for name, content in row.items():
-            columns[name].append(content)
+        for column, content in row.items():
+            columns[column].append(content)
     return Rows(table="feedback", columns=columns)
 
 
 FEEDBACK = [
-    (event, f"request-{i}", event.ts + 3_600_000 + again, str((i // 10 + again) % 2), i % 9 != 0)
+    (event, f"request-{i}", event.ts + 3_600_000 + again, str((i // 10 + again) % 2), i % 9 != 0, "")
     for i, event in enumerate(EVENTS)
     if i % 2
     for again in range(2 if i % 5 == 0 else 1)
+]
+TONE = [
+    (event, id_, when, str(len(event.error_type) % 2), known, "tone") for event, id_, when, _, known, _ in FEEDBACK[::5]
 ]

@@ -77,7 +77,8 @@ def test_the_timeline_has_every_event_of_a_range_once_and_in_order(client: Clien
     mine = [event for event in EVENTS if event.model == "checkout"]
     fields = ("revision", "type", "state", "version", "rule", "severity", "reason", "id")
     assert _only(rows, *fields) == [tuple(getattr(event, name) for name in fields) for event in mine]
-    assert _only(rows, "pin", "worst", "slices_n")[:3] == [("", "region=eu", 1), ("v1", "region=eu", 2), ("v1", "", 0)]
+    assert _only(rows, "pin", "worst", "slices_n")[:3] == [("", "region=eu", 1), ("v1", "region=eu", 9), ("v1", "", 0)]
+    assert [row["barred"] for row in rows] == [list(event.barred) for event in mine]
     part = {"from": DAY + timedelta(minutes=14), "to": DAY + timedelta(minutes=14, seconds=30)}
     assert _only(_ask(client, "control_timeline", model="checkout", **part), "revision") == [(2,)]
 
@@ -128,3 +129,12 @@ def test_open_alerts_are_those_that_nothing_resolved(client: Client) -> None:
     assert rows[0]["reason"] == "acknowledged; command c1 by ann"
     assert rows[0]["runbook"] == "infra/runbooks/canary.md"
     assert _ask(client, "alerts_open", model="checkout") == []
+
+
+def test_the_table_has_what_events_say_of_withdrawn_versions_and_of_what_was_left_out(client: Client) -> None:
+    columns = ("barred", "lifts", "slices_more", "diff_more")
+    query = f"SELECT id, {', '.join(columns)} FROM control_latest"  # noqa: S608  # Names from above.
+    stored = {row["id"]: _only([row], *columns)[0] for row in client.query(query).named_results()}
+    assert stored == {e.id: (list(e.barred), e.lifts, e.slices_more, e.diff_more) for e in EVENTS}
+    assert stored["checkout-2"] == (["v2"], None, 7, 3)
+    assert stored["checkout-6"] == (["v2", "v3"], 0, 0, 0)

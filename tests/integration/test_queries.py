@@ -26,6 +26,7 @@ from tests.integration.known_events import (
     FEEDBACK,
     PANE_MS,
     START_MS,
+    TONE,
     Event,
     feedback,
     measure_panes,
@@ -190,13 +191,17 @@ def _cost_by_team(events: list[Event]) -> list[Row]:
 
 
 def _quality(events: list[Event]) -> list[Row]:
-    last = {request_id: (event, value) for event, request_id, _, value, known in FEEDBACK if known}
+    last = {(name, request): (event, value) for event, request, _, value, known, name in FEEDBACK + TONE if known}
     rows: list[Row] = []
     for time, version, group in _by_time(events, 3600):
         asked = {id(event) for event in group}
-        values = [float(value) for event, value in last.values() if id(event) in asked]
-        mean = sum(values) / len(values)
-        rows.append([time, version, len(group), len(values), len(values) / len(group), mean, 1 - mean])
+        for criterion in ("", "tone"):
+            values = [
+                float(value) for (name, _), (event, value) in last.items() if name == criterion and id(event) in asked
+            ]
+            mean = sum(values) / len(values)
+            share = len(values) / len(group)
+            rows.append([time, version, criterion, len(group), len(values), share, mean, 1 - mean])
     return rows
 
 

@@ -18,6 +18,7 @@ from tests.sample_rows import sample
 SQL_TYPES: dict[Kind, set[str]] = {
     "string": {"String", "LowCardinality(String)"},
     "uint8": {"UInt8"},
+    "uint8?": {"Nullable(UInt8)"},
     "uint32": {"UInt32"},
     "uint64": {"UInt64"},
     "float64": {"Float64"},
@@ -27,6 +28,7 @@ SQL_TYPES: dict[Kind, set[str]] = {
     "decimal9": {"Decimal(38, 9)"},
     "int16[]": {"Array(Int16)"},
     "uint32[]": {"Array(UInt32)"},
+    "string[]": {"Array(LowCardinality(String))"},
     "map": {"Map(LowCardinality(String), LowCardinality(String))"},
 }
 
@@ -79,7 +81,7 @@ IDENTITY = {
     "measure_pane": _PANE | {"measure"},
     "sli_window": _WINDOW | {"sli"},
     "measure_window": _WINDOW | {"measure"},
-    "feedback": {"model", "version", "slice", "request_id", "ts", "kind", "source"},
+    "feedback": {"model", "version", "slice", "request_id", "ts", "kind", "source", "name"},
     "verdict": {"model", "version", "slice", "rule", "sli", "at"},
     "control": {"model", "at", "id"},
     "drift": {

@@ -3,8 +3,9 @@
 -- model          of which model
 -- from, to       the range: said in [from, to), UTC, event time
 --
--- Needs no slice dimension. `worst` is the slice that is affected most, of `slices` in all. The larger `revision` counts:
--- its `pin` is where traffic must go, empty if anywhere. `id` is what `rollguard control ack` takes.
+-- Needs no slice dimension. `worst` is the slice that is affected most, of `slices_n` in all. The larger `revision` counts:
+-- its `pin` is where traffic must go, empty if anywhere, and `barred` are the versions that must get none. `id` is what
+-- `rollguard control ack` takes.
 SELECT
   at,
   revision,
@@ -12,10 +13,11 @@ SELECT
   state,
   version,
   pin,
+  barred,
   rule,
   severity,
   JSONExtractString(slices, 1, 'slice') AS worst,
-  JSONLength(slices) AS slices_n,
+  JSONLength(slices) + slices_more AS slices_n,
   reason,
   silenced,
   acked,

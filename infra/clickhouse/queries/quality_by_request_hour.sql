@@ -7,12 +7,13 @@
 --
 -- Needs no slice dimension. Feedback comes late, so an hour's quality goes on changing: `maturity` is the share of the
 -- hour's requests that have feedback of this kind. Compare hours and versions only where it is alike, because what is
--- reported first is seldom a fair sample. Of several judgements on a request the last one given counts. `mean_value`
--- is over feedback that is a number, `agreement` the share in which the feedback equals the prediction;
--- each is NULL where there is none.
+-- reported first is seldom a fair sample. Each criterion that is judged by has rows of its own, by its `name`; of several
+-- judgements on a request by one criterion the last one given counts. `mean_value` is over feedback that is a number,
+-- `agreement` the share in which the feedback equals the prediction; each is NULL where there is none.
 SELECT
   asked.hour AS hour,
   asked.version AS version,
+  told.name AS name,
   asked.requests AS requests,
   told.labelled AS labelled,
   labelled / requests AS maturity,
@@ -30,6 +31,7 @@ LEFT JOIN (
   SELECT
     hour,
     version,
+    name,
     count() AS labelled,
     avgOrNull(last_number) AS mean_value,
     avgOrNullIf(last_value = last_prediction, last_prediction != '') AS agreement
@@ -37,6 +39,7 @@ LEFT JOIN (
     SELECT
       toStartOfHour(assumeNotNull(f.request_ts)) AS hour,
       f.version AS version,
+      f.name AS name,
       f.request_id AS request_id,
       -- In a tuple, because argMax alone would pass over a last judgement that is no number.
       argMax(tuple(f.value_number), f.ts).1 AS last_number,
@@ -49,8 +52,8 @@ LEFT JOIN (
       AND f.ts >= {from:DateTime64(3, 'UTC')} - INTERVAL 1 HOUR
       AND f.request_ts >= {from:DateTime64(3, 'UTC')}
       AND f.request_ts < {to:DateTime64(3, 'UTC')}
-    GROUP BY hour, version, request_id
+    GROUP BY hour, version, name, request_id
   )
-  GROUP BY hour, version
+  GROUP BY hour, version, name
 ) AS told ON told.hour = asked.hour AND told.version = asked.version
-ORDER BY hour, version
+ORDER BY hour, version, name
