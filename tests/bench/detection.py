@@ -1,7 +1,8 @@
 """From harm to the rollback on the control topic, in wall time, on a real Kafka: `python -m tests.bench.detection`.
 
 Twenty models at 100 requests a second each, a fifth to the candidate; at a random moment of its own, the candidate's
-errors go from 2 to 20 %. Default policy and epoch. One run per model: they do not know of each other.
+errors go from 2 to 20 %. The default policy, but each pane counts in full (`blip = "0s"`, `warm_up = "0s"`), and the
+default epoch. One run per model: they do not know of each other.
 """
 
 import json
@@ -19,7 +20,7 @@ from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
 from operators.connectors.kafka_reader import KafkaReader
 from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.kafka_broker import running
-from tests.integration.working import Worker, working
+from tests.integration.working import Worker, prompt_policy, working
 
 MODELS = 20
 PER_SECOND = 100
@@ -79,9 +80,12 @@ def main() -> None:
         broker.create(TOPICS)
         bridge = Bridge(Path(name, "clickhouse"))
         bridge.start()
+        policy = Path(name, "policy.toml")
+        policy.write_text(prompt_policy())
         environment = {
             "ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS": broker.address,
             "ROLLGUARD_CLICKHOUSE": bridge.url("rollguard"),
+            "ROLLGUARD_POLICY": str(policy),
         }
         try:
             with working(Path(name), environment) as worker:

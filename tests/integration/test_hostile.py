@@ -1,7 +1,7 @@
 """A hostile producer beside a clean model: its rollback comes as soon, its sums are exact, and nothing restarts.
 
 Undisturbed and disturbed rollbacks are those of models that serve the same requests, one after the other through the
-same worker. `make prove` disturbs it for ten minutes under the default policy; else panes are short.
+same worker. `make prove` disturbs it for ten minutes under the default policy without blips; else panes are short, too.
 """
 
 import os
@@ -23,7 +23,7 @@ from operators.sealing import Key, Verifier
 from operators.signing import signed
 from tests.integration.conftest import MakeTopic
 from tests.integration.hostile import PARTITIONS, Clean, Hostile, Topics
-from tests.integration.working import Worker, working
+from tests.integration.working import Worker, prompt_policy, working
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
 PANE_S, DISORDER_S, LEAD_S = (10, 5, 40) if PROVE else (1, 1, 5)
@@ -140,7 +140,7 @@ def topics(make_topic: MakeTopic) -> Topics:
 
 @pytest.fixture
 def environment(kafka_config: KafkaConfig, topics: Topics, make_topic: MakeTopic, tmp_path: Path) -> dict[str, str]:
-    text = Path("flows/policy.toml").read_text().replace("signed = false", "signed = true")
+    text = prompt_policy().replace("signed = false", "signed = true")
     if not PROVE:
         text = text.replace('pane = "10s"', f'pane = "{PANE_S}s"').replace(
             'disorder = "5s"', f'disorder = "{DISORDER_S}s"'

@@ -19,7 +19,7 @@ from operators.control import ControlEvent
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker
 from tests.integration.reading import opened, read_all
-from tests.integration.working import WAIT_S, Worker, working
+from tests.integration.working import WAIT_S, Worker, prompt_policy, working
 
 EVENTS = 250_000 if os.environ.get("ROLLGUARD_PROVE") == "1" else 20_000  # In each of four partitions.
 PARTITIONS = 4
@@ -179,7 +179,7 @@ def rollguard(*arguments: str) -> None:
 
 @pytest.fixture(scope="module")
 def policy(kept: dict[str, Any], logs: Logs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The default policy with monitors on, and a profile of the first quarter of an hour."""
+    """The default policy without blips and with monitors on, and a profile of the first quarter of an hour."""
     if "policy" not in kept:
         kept["policy"] = profiled(logs, tmp_path_factory.mktemp("policy"))
     return kept["policy"]  # type: ignore[no-any-return]
@@ -190,7 +190,7 @@ def profiled(logs: Logs, folder: Path) -> Path:
     fields = [part for name in ("features.amount", "features.card", "latency_ms") for part in ("--field", name)]
     rollguard("reference", "build", str(folder / "first.ndjson"), *fields, "--out", str(folder / "profile.json"))
     path = folder / "policy.toml"
-    path.write_text(Path("flows/policy.toml").read_text() + MONITORS)
+    path.write_text(prompt_policy() + MONITORS)
     return path
 
 
@@ -328,8 +328,7 @@ def test_a_policy_that_keeps_other_counts_is_refused(
     with working(tmp_path, quiet) as worker:
         finish(worker)
     other = tmp_path / "policy.toml"
-    default = Path("flows/policy.toml").read_text()
-    other.write_text(default.replace("versions_max = 100", "versions_max = 99"))
+    other.write_text(prompt_policy().replace("versions_max = 100", "versions_max = 99"))
     with working(tmp_path, quiet, "--policy", str(other)) as worker:
         assert worker.process.wait(WAIT_S) == 1
     assert "not those the recovery store was written under" in worker.log.read_text()

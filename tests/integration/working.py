@@ -17,6 +17,15 @@ from tests.integration.ports import free_ports
 WAIT_S = 300.0  # Nothing waits so long, but on a machine with ten times as much to do as it can.
 
 
+def prompt_policy() -> str:
+    """The default policy, but each pane counts in full from the first: rollbacks take seconds, not minutes."""
+    text = Path("flows/policy.toml").read_text()
+    for setting in ("blip", "warm_up"):
+        assert f'{setting} = "1m"' in text
+        text = text.replace(f'{setting} = "1m"', f'{setting} = "0s"')
+    return text
+
+
 class Worker:
     """`rollguard run` with settings of its own."""
 
