@@ -12,6 +12,7 @@ from rich.console import Console
 from flows import check as checks
 from flows import control_cli, logs, progress, reference_cli, replay, settings, sql
 from flows.cli_errors import fail, guarded, interruptible
+from flows.options import Options
 from flows.private import keep_private
 from operators.connectors.stop import Stop
 from operators.ingest.columns import Stream
@@ -31,6 +32,17 @@ DataOption = Annotated[
     Path | None,
     typer.Option("--data", help="The folder of an embedded store; default: ROLLGUARD_CLICKHOUSE, else rollguard-data."),
 ]
+# Of the long-running workers.
+RecoveryOption = Annotated[
+    Path, typer.Option("--recovery", help="The folder of the recovery store; made when missing.")
+]
+StartOption = Annotated[
+    str, typer.Option("--from", help="Where to start partitions that the store does not know: beginning or end.")
+]
+EpochOption = Annotated[float, typer.Option(min=0.1, help="Seconds between two savings of the state.")]
+ListenOption = Annotated[str, typer.Option(help="host:port of /metrics, /livez and /readyz.")]
+ProcessOption = Annotated[int, typer.Option("-i", "--process-id", help="Which of --addresses is this process.")]
+AddressesOption = Annotated[str, typer.Option("-a", "--addresses", help="host:port of all processes, by ';'.")]
 
 
 @app.command("demo")
@@ -84,35 +96,35 @@ def check_command(policy: PolicyOption = None) -> None:
 @guarded
 def run_command(
     policy: PolicyOption = None,
-    recovery_folder: Annotated[
-        Path, typer.Option("--recovery", help="The folder of the recovery store; made when missing.")
-    ] = Path("rollguard-state"),
-    start: Annotated[
-        str, typer.Option("--from", help="Where to start partitions that the store does not know: beginning or end.")
-    ] = "beginning",
-    epoch: Annotated[float, typer.Option(min=0.1, help="Seconds between two savings of the state.")] = 2.0,
-    listen: Annotated[str, typer.Option(help="host:port of /metrics, /livez and /readyz.")] = "127.0.0.1:9464",
-    process: Annotated[int, typer.Option("-i", "--process-id", help="Which of --addresses is this process.")] = 0,
-    addresses: Annotated[str, typer.Option("-a", "--addresses", help="host:port of all processes, by ';'.")] = "",
+    recovery_folder: RecoveryOption = Path("rollguard-state"),
+    start: StartOption = "beginning",
+    epoch: EpochOption = 2.0,
+    listen: ListenOption = "127.0.0.1:9464",
+    process: ProcessOption = 0,
+    addresses: AddressesOption = "",
 ) -> None:
     """Watch Kafka's topics until stopped: the long-running worker."""
     from flows import worker  # noqa: PLC0415  # It brings the Kafka client, which nothing else needs.
 
     where = settings.load()
     logs.configure(where.log_format, where.log_level or "info")
+    options = _options(recovery_folder, start, epoch, listen, process, addresses)
+    stop = Stop()
+    with interruptible(stop):
+        worker.run(where, settings.load_policy(policy or where.policy), options, stop, Metrics(CollectorRegistry()))
+
+
+def _options(recovery: Path, start: str, epoch: float, listen: str, process: int, addresses: str) -> Options:
     if start not in ("beginning", "end"):
         raise typer.BadParameter("must be beginning or end", param_hint="--from")
-    options = worker.Options(
-        recovery=recovery_folder,
+    return Options(
+        recovery=recovery,
         start="end" if start == "end" else "beginning",
         epoch_s=epoch,
         listen=listen,
         process=process,
         addresses=tuple(filter(None, addresses.split(";"))),
     )
-    stop = Stop()
-    with interruptible(stop):
-        worker.run(where, settings.load_policy(policy or where.policy), options, stop, Metrics(CollectorRegistry()))
 
 
 @app.command("produce")

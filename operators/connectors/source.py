@@ -12,6 +12,7 @@ from functools import partial
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from operators.connectors.pace import Pace, stepped_back
 from operators.connectors.polling import ALWAYS_DUE, STALL_S, Polling
 from operators.connectors.reader import Reader
 from operators.connectors.recall import recall
@@ -31,7 +32,6 @@ from operators.window.panes import ShardInput
 
 STALLS_MAX = 2  # In a row, after which a partition that is found empty each time is left out all the same.
 AHEAD_MS_MAX = 60_000  # Event time that a partition may be ahead of the slowest before it waits.
-CATCH_UP = 0.8  # Of an epoch: how long a partition may work at a stretch to make up for a wait.
 
 Item = tuple[str, ShardInput | Rows]
 
@@ -140,49 +140,28 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         self._ended = self._rechecked = self._woken = False
         self._stalls = 0  # Since it spoke, or was left out.
         self._idle = saved is not None and saved.idle
-        self._polled = self._epoch_began = source.polling.clock()
+        self._polled = source.polling.clock()
+        self._pace = Pace(source.polling, source.epoch_s)
         # Once left out as silent it is waited for only until it is known to be silent still.
         self._silence_s = (each.idle_s or 0.0) if self._idle else 0.0
-        self._rested = -1
-        self._barred_since: float | None = None
 
     def next_batch(self) -> list[Item]:
-        source, clock = self._source, self._source.polling.clock
-        if self._ended or source.stop.requested or self._stepped_back():
+        source = self._source
+        if self._ended or source.stop.requested or (source.recover and self._stepped_back()):
             raise StopIteration
         items = source.after_stall()
         try:
-            items += self._read()
-            # Workers wait for each other at the end of an epoch, and the engine takes that wait out of the next one:
-            # whoever waited works for as long now, or the faster worker would get one batch an epoch.
-            began, waited = clock(), self._waited()
-            while items and not self._ended and clock() - began < waited:
-                items += self._read()
+            items += self._pace.stretch(self._read, lambda: self._ended)
         except (OSError, TooManyRejects) as error:
             if source.recover:
                 raise
             source.stop.fail(error)
             return []
-        if items:
-            source.polling.worked()
-        else:
-            self._rested = source.polling.rest(self._rested)
+        self._pace.rest(worked=bool(items))
         return items
 
     def _stepped_back(self) -> bool:
-        """Whether the dataflow has to begin again, because the engine times epochs by a clock that stepped back."""
-        source = self._source
-        step = source.polling.stepped_back_s() if source.recover else 0.0
-        if step:
-            source.watch.stepped_back(step)
-            source.stop.begin_again()
-        return step > 0
-
-    def _waited(self) -> float:
-        since, self._barred_since = self._barred_since, None
-        if since is None:
-            return 0.0
-        return min(self._source.polling.clock() - since, CATCH_UP * self._source.epoch_s)
+        return stepped_back(self._source.polling, self._source.stop, self._source.watch.stepped_back)
 
     def _read(self) -> list[Item]:
         lagging, name = self._source.lagging, self._input.name
@@ -304,9 +283,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
 
     def snapshot(self) -> bytes | None:
         """Return where to go on. The engine calls this when an epoch ends."""
-        now = self._source.polling.clock()
-        self._source.watch.epoch_ended(self._input.name, now - self._epoch_began)
-        self._epoch_began = self._barred_since = now
+        self._source.watch.epoch_ended(self._input.name, self._pace.epoch_ended())
         return dumps(self._saved, self._source.policy) if self._source.recover else None
 
     def close(self) -> None:

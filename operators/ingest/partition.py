@@ -19,6 +19,7 @@ from operators.control import AnyCommand, Command, Notice, Silence, Unsilence
 from operators.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback, ms_of
 from operators.ingest import commands as told
 from operators.ingest import reserved
+from operators.ingest.believed import faults_of_times
 from operators.ingest.columns import ColumnsBuilder, Stream, times_of
 from operators.ingest.credentials import Credentials
 from operators.ingest.decode import Decoder, Origin, Reject
@@ -244,14 +245,7 @@ class Partition:
     ) -> tuple[NDArray[np.bool_], Placed, list[Reject], Passed]:
         """Judge the time of every item: which to keep, where those belong, why not the others, and how time went on."""
         times = times_of([item.ts for item in items])
-        reasons: dict[int, tuple[str, str]] = {}
-        received = origin.received_ms
-        for index in np.flatnonzero((times < TS_MS_MIN) | (times > TS_MS_MAX)).tolist():
-            reasons[index] = "absurd_timestamp", f"ts is {times[index]} ms since 1970"
-        # The broker's own clock is the one that no producer sets.
-        ahead = np.where(origin.appended, self.policy.disorder_ms, self.policy.future_ms)
-        for index in np.flatnonzero((times > received + ahead) & (times <= TS_MS_MAX)).tolist():
-            reasons[index] = "future_timestamp", f"ts is {times[index] - received[index]} ms after it was received"
+        reasons = faults_of_times(times, origin, self.policy)
         if self.stream == "events":
             reasons = reserved.faults_of(cast(Sequence[Event], items)) | reasons
         else:

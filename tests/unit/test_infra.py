@@ -14,7 +14,7 @@ import yaml
 from typer.exceptions import TyperException
 
 from flows import settings
-from flows.worker import Options
+from flows.options import Options
 from infra.kafka.broker import TOPICS
 from operators.connectors.kafka_config import PREFIX
 from operators.policies.toml import parse

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from operators.connectors.pace import CATCH_UP
 from operators.connectors.polling import ALWAYS_DUE, STALL_S, Polling
-from operators.connectors.source import CATCH_UP, Input, Item, MonitorSource, Watch
+from operators.connectors.source import Input, Item, MonitorSource, Watch
 from operators.connectors.stop import Stop
 from operators.ingest.messages import NOTHING, Messages
 from operators.policies.toml import parse

@@ -1,0 +1,23 @@
+"""How one process of a worker runs: what its command line says."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+Start = Literal["beginning", "end"]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """`addresses` are those of all processes, none for a single one."""
+
+    recovery: Path
+    start: Start = "beginning"
+    epoch_s: float = 2.0
+    listen: str = "127.0.0.1:9464"
+    process: int = 0
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def processes(self) -> int:
+        return max(len(self.addresses), 1)
