@@ -97,8 +97,9 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     """`[release]`: how releases are found, and what is expected after a rollback.
 
     Versions first seen within `settle_ms` of a model's first event are old ones; later ones are candidates. A rollback
-    is applied once the candidate's share of requests is surely at most `applied_share`; the pinned version must be
-    well within `deadline_ms` of the rollback. For `cooldown_ms` after a rollback no other is decided.
+    is applied once the candidate's share of requests is surely at most `applied_share` (and half of what it was); from
+    `drain_ms` after it on, people hear of a candidate that surely has more. The pinned version must be well within
+    `deadline_ms` of the rollback. For `cooldown_ms` after a rollback no other is decided.
     A version is known while it was last seen within `known_ms`. A verdict of which more than `producer_share_max` rests
     on bad events of one of several values of the slice dimension `producer` is held and paged for instead of acted on.
     The first `warm_up_ms` of a version's requests are left out when it is compared.
@@ -106,6 +107,7 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
 
     settle_ms: int = 300_000
     applied_share: float = 0.01
+    drain_ms: int = 60_000
     deadline_ms: int = 900_000
     cooldown_ms: int = 300_000
     known_ms: int = 604_800_000

@@ -20,6 +20,7 @@ class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
 
     settle: Duration = Duration("5m")
     applied_share: Annotated[float, Meta(ge=0, lt=1)] = 0.01
+    drain: Duration = Duration("1m")
     deadline: Duration = Duration("15m")
     cooldown: Duration = Duration("5m")
     warm_up: Duration = Duration("1m")
@@ -29,9 +30,9 @@ class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
 
     def checked(self, pane_ms: int, dimensions: tuple[str, ...]) -> Releases:
         """Return it with times in ms, rounded up to whole panes. PolicyError where one cannot be."""
-        times = {name: getattr(self, name) for name in ("settle", "deadline", "cooldown", "known", "warm_up")}
+        times = {name: getattr(self, name) for name in ("settle", "drain", "deadline", "cooldown", "known", "warm_up")}
         for name, time in times.items():
-            if time.ms == 0 and name not in ("settle", "cooldown", "warm_up"):
+            if time.ms == 0 and name not in ("settle", "drain", "cooldown", "warm_up"):
                 raise PolicyError(f"release.{name}", time.text, "must be more than nothing")
             if time.ms > SPAN_MS_MAX:
                 raise PolicyError(f"release.{name}", time.text, "must be at most 366d")

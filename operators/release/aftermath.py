@@ -2,16 +2,17 @@
 
 import math
 
+import numpy as np
+
 from operators.control import ControlEvent, ControlType, Evidence, Severity
+from operators.release.gone import Gone
 from operators.release.health import Health
 from operators.release.model import At, Model
-from operators.release.trial import Cause, Gone, Trial
+from operators.release.trial import Cause, Trial
+from operators.verdict.binomial import upper_bound
 from operators.window.partial import BAD, GOOD
 
-ALPHA = 0.05  # The chance that what serves now is ever wrongly called well.
-# Requests without the candidate prove that its traffic is gone once it would have had three of them, which by chance it
-# has none of in 5 % of cases (the rule of three: J. A. Hanley, A. Lippman-Hand, JAMA 249 (1983), 1743-1745).
-EXPECTED_MIN = 3.0
+ALPHA = 0.05  # The chance that what serves now is ever wrongly called well, or that a page is left out.
 
 
 def follow_up(model: Model, at: At) -> list[ControlEvent]:
@@ -20,30 +21,36 @@ def follow_up(model: Model, at: At) -> list[ControlEvent]:
     for trial in model.trials.values():
         if trial.phase in ("rolled_back", "ineffective") and trial.applied is None:
             events += _look_at_traffic(model, at, trial)
-        if trial.phase in ("verifying", "ineffective") and trial.applied is not None:
-            events += _look_at_users(model, at, trial)
+        events += _look_at_users(model, at, trial)
         if trial.phase in ("rolled_back", "verifying"):
             events += _look_at_deadline(model, at, trial)
     return events
 
 
 def _look_at_traffic(model: Model, at: At, trial: Trial) -> list[ControlEvent]:
-    """The traffic has moved when, since some pane, the candidate's share is at most the policy's, and surely so."""
+    """The traffic has moved when the candidate's share is surely at most what is allowed, however long that takes."""
     came, total = at.requests.get(trial.candidate, 0), sum(at.requests.values())
     if trial.detected is None or at.ts <= trial.detected or not total:
         return []  # This pane was over before anybody could know, or it says nothing.
-    gone = trial.gone or Gone(since=at.ts - at.policy.pane_ms)
-    gone = Gone(since=gone.since, requests=gone.requests + came, total=gone.total + total)
-    small = gone.requests <= at.policy.releases.applied_share * gone.total
-    trial.gone = gone if small else None
+    allowed = allowed_share(at, trial)
+    before = trial.gone or Gone()
+    gone = trial.gone = before.step(came, total, allowed, at.ts - at.policy.pane_ms)
+    if gone.since != before.since:
+        trial.health = None  # Who serves since then is another one, or has another load.
     # A candidate that had no traffic lately has none to lose.
-    if not small or 0 < gone.total * trial.share < EXPECTED_MIN:
+    if gone.since is None or (trial.share and not gone.sure):
         return []
     kind = model.move(trial, "applied")
     trial.applied = max(gone.since, trial.detected)
-    share = gone.requests / gone.total
-    evidence = Evidence(n=gone.total, value=share, threshold=at.policy.releases.applied_share)
+    trial.excess, trial.loose = None, False
+    evidence = Evidence(n=gone.total, value=gone.requests / gone.total, threshold=allowed, log_e=gone.log_e)
     return [_said(model, at, trial, kind, evidence, "info")]
+
+
+def allowed_share(at: At, trial: Trial) -> float:
+    """Return the share that a withdrawn candidate may keep: the policy's, but no more than half of what it had."""
+    allowed = at.policy.releases.applied_share
+    return min(allowed, trial.share / 2) if trial.share else allowed
 
 
 def _look_at_users(model: Model, at: At, trial: Trial) -> list[ControlEvent]:
@@ -51,12 +58,12 @@ def _look_at_users(model: Model, at: At, trial: Trial) -> list[ControlEvent]:
 
     Where the rule had no SLI: when the rule does not call what serves now BAD, for as long as its proof took.
     """
-    cause = trial.cause
-    if cause is None or trial.applied is None:
+    cause, left = trial.cause, trial.gone is not None and trial.gone.since is not None
+    if cause is None or not left or trial.phase not in ("rolled_back", "verifying", "ineffective"):
         return []
     heirs = [model.speaker.pin] if model.speaker.pin else [name for name in at.requests if name != trial.candidate]
     _count(at, trial, cause, heirs)
-    if any(rule == cause.rule and version in heirs for rule, version in model.bad):
+    if trial.applied is None or any(rule == cause.rule and version in heirs for rule, version in model.bad):
         return []
     if trial.health is not None:
         if trial.health.log_e < -math.log(ALPHA):
@@ -95,17 +102,33 @@ def _look_at_deadline(model: Model, at: At, trial: Trial) -> list[ControlEvent]:
     if trial.detected is None or trial.cause is None or at.ts < trial.detected + at.policy.releases.deadline_ms:
         return []
     kind = model.move(trial, "overdue")
-    evidence = _health(trial.cause, trial.health) if trial.health is not None else Evidence()
-    severity: Severity = "page"
     if trial.applied is None:
-        served = model.served.get(trial.candidate)
-        serves = served is not None and served.last * at.policy.pane_ms >= trial.detected and trial.gone is None
-        reason = "the candidate still serves" if serves else "too few requests to tell whether the traffic has moved"
-    elif evidence.value is not None and evidence.value <= (evidence.threshold or 0.0):
-        reason, severity = "the traffic has moved; too few requests to tell whether its users are well", "ticket"
-    else:
-        reason = "the traffic has moved, but its users are not well"
-    return [_said(model, at, trial, kind, evidence, severity, reason)]
+        evidence, severity, reason = _unsure(at, trial)
+        # Once it is surely seen to serve people hear of it.
+        trial.loose, trial.excess = True, None
+        return [_said(model, at, trial, kind, evidence, severity, reason)]
+    evidence = _health(trial.cause, trial.health) if trial.health is not None else Evidence()
+    if evidence.value is not None and evidence.value <= (evidence.threshold or 0.0):
+        reason = "the traffic has moved; too few requests to tell whether its users are well"
+        return [_said(model, at, trial, kind, evidence, "ticket", reason)]
+    return [_said(model, at, trial, kind, evidence, "page", "the traffic has moved, but its users are not well")]
+
+
+def _unsure(at: At, trial: Trial) -> tuple[Evidence, Severity, str]:
+    """Say of a candidate at the deadline what is known of its traffic.
+
+    It is a page unless its share is surely less than half of what it was: none of n requests has a chance of at most
+    ALPHA then. So who ignores a rollback is paged for, whatever the share.
+    """
+    gone, allowed = trial.gone or Gone(), allowed_share(at, trial)
+    if gone.panes and gone.since is None:
+        return Evidence(threshold=allowed), "page", "the candidate still serves"
+    evidence = Evidence(n=gone.total, value=gone.requests / max(gone.total, 1), threshold=allowed, log_e=gone.log_e)
+    fewer = upper_bound(np.array([gone.requests]), np.array([gone.total]), ALPHA)[0] if gone.total else 1.0
+    if fewer < trial.share / 2:
+        reason = f"it had {gone.requests} of the last {gone.total} requests: too few to be sure that it has left"
+        return evidence, "ticket", reason
+    return evidence, "page", "too few requests to tell whether the traffic has moved"
 
 
 def _said(

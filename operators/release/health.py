@@ -25,7 +25,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def log_e(self) -> float:
-        return _log_add(self.log_m, -math.log(self.panes + 1))
+        return log_add(self.log_m, -math.log(self.panes + 1))
 
     def step(self, good: int, bad: int, bad_max: float, bad_well: float) -> "Health":
         """Return it after a pane; 0 < `bad_well` < `bad_max` < 1 are w and q.
@@ -40,11 +40,11 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
             return self
         panes = self.panes + 1
         gain = bad * math.log(bad_well / bad_max) + good * math.log((1 - bad_well) / (1 - bad_max))
-        log_m = gain + _log_add(self.log_m, -math.log(panes * (panes + 1)))
+        log_m = gain + log_add(self.log_m, -math.log(panes * (panes + 1)))
         return Health(good=self.good + good, bad=self.bad + bad, panes=panes, log_m=log_m)
 
 
-def _log_add(a: float, b: float) -> float:
+def log_add(a: float, b: float) -> float:
     """Return ln(e ** a + e ** b); `b` is finite."""
     high, low = max(a, b), min(a, b)
     return high + math.log1p(math.exp(low - high))

@@ -17,6 +17,7 @@ Signal = Literal[
     "applied",  # the candidate's share of traffic has fallen to nearly nothing
     "well",  # the pinned version serves well again
     "overdue",  # it does not by the deadline
+    "ignored",  # it surely serves on, when gateways have had their time to obey
     "returned",  # a withdrawn version serves, and traffic is pinned away from it
     "barred",  # it serves, and a pin would stop others that may
     "overridden",  # somebody lets the candidate run
@@ -36,6 +37,7 @@ TRANSITIONS: dict[tuple[Phase, Signal], tuple[Phase, ControlType | None]] = {
     ("rolled_back", "released"): ("rolling_out", None),
     ("rolled_back", "applied"): ("verifying", "rollback_applied"),
     ("rolled_back", "overdue"): ("ineffective", "rollback_ineffective"),
+    ("rolled_back", "ignored"): ("ineffective", "rollback_ineffective"),
     ("rolled_back", "returned"): ("rolled_back", "rollback"),
     ("rolled_back", "barred"): ("rolled_back", "kill"),
     ("rolled_back", "overridden"): ("overridden", "alert"),

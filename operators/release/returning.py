@@ -1,8 +1,8 @@
 """Withdrawn stays withdrawn: a version that serves again is pinned away again, and somebody is woken.
 
-Until an override or a release of that very version, however long ago it was withdrawn. One that has not stopped serving
-since its rollback is told of at the deadline (`aftermath.py`); where the pin that kept it away was lifted meanwhile, it
-is looked for here as well.
+Until an override or a release of that very version, however long ago it was withdrawn. One that never stopped is told
+of once, as soon as that is sure after the policy's `drain`: to pin it away again would change nothing. Where there were
+too few requests to tell (`aftermath.py`), or the pin that kept it away was lifted, it is looked for as one that left.
 """
 
 from operators.control import ControlEvent, Evidence
@@ -19,16 +19,25 @@ def watch(model: Model, at: At) -> list[ControlEvent]:
     for trial in model.trials.values():
         if not trial.withdrawn or trial.cause is None or trial.detected is None or at.ts <= trial.detected:
             continue
-        came = at.requests.get(trial.candidate, 0)
-        if trial.excess is None and not came:
+        left, came = trial.applied is not None or trial.loose, at.requests.get(trial.candidate, 0)
+        drains = at.ts <= trial.detected + at.policy.releases.drain_ms
+        if (trial.excess is None and not came) or (not left and (drains or trial.phase != "rolled_back")):
             continue
         trial.excess = (trial.excess or Excess()).step(came, total, at.policy.releases.applied_share)
         if trial.excess is None or not trial.excess.sure:
             continue
         excess, trial.excess = trial.excess, None
-        if trial.applied is not None or trial.loose:
-            events.append(_withdraw_again(model, at, trial, trial.cause, excess))
+        tell = _withdraw_again if left else _ignored
+        events.append(tell(model, at, trial, trial.cause, excess))
     return events
+
+
+def _ignored(model: Model, at: At, trial: Trial, cause: Cause, excess: Excess) -> ControlEvent:
+    """Wake somebody: the gateways do not obey."""
+    kind = model.move(trial, "ignored")
+    reason = f"the candidate still serves: {excess.requests} of the last {excess.total} requests"
+    fields = {"reason": reason, "evidence": _evidence(at, excess), "runbook": cause.runbook}
+    return model.say(kind, at, trial.candidate, cause.rule, "page", trial, **fields)
 
 
 def _withdraw_again(model: Model, at: At, trial: Trial, cause: Cause, excess: Excess) -> ControlEvent:
@@ -39,12 +48,14 @@ def _withdraw_again(model: Model, at: At, trial: Trial, cause: Cause, excess: Ex
     trial.detected, trial.loose = at.ts, False
     trial.onset = trial.applied = trial.recovered = trial.gone = trial.health = None
     trial.share = share_of(model, at, trial.candidate)
-    evidence = Evidence(
-        n=excess.total, value=excess.requests / excess.total, threshold=at.policy.releases.applied_share
-    )
     reason = f"{trial.candidate} was withdrawn and serves: {excess.requests} of {excess.total} requests of late"
-    fields = {"reason": reason, "evidence": evidence, "runbook": cause.runbook}
+    fields = {"reason": reason, "evidence": _evidence(at, excess), "runbook": cause.runbook}
     return model.say(kind, at, trial.candidate, cause.rule, "page", trial, **fields)
+
+
+def _evidence(at: At, excess: Excess) -> Evidence:
+    allowed = at.policy.releases.applied_share
+    return Evidence(n=excess.total, value=excess.requests / excess.total, threshold=allowed)
 
 
 def _others(model: Model, at: At, trial: Trial) -> bool:

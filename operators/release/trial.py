@@ -6,6 +6,7 @@ import msgspec
 
 from operators.control import Affected, Evidence, Release
 from operators.events import Scalar
+from operators.release.gone import Gone
 from operators.release.health import Health
 from operators.release.history import Counted
 from operators.release.phases import Phase
@@ -31,21 +32,14 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     bad_well: float | None = None
 
 
-class Gone(msgspec.Struct, frozen=True, kw_only=True):
-    """Panes since `since` [Unix ms] in which the candidate had hardly any requests: its own, and of all versions."""
-
-    since: int
-    requests: int = 0
-    total: int = 0
-
-
 class Trial(msgspec.Struct, kw_only=True):
     """One candidate; `since` is the pane it began with, times are Unix ms.
 
     `holds` say how a rule holds the promotion as of the last pane, `held` as of the one before. `shared` has by SLI
     what the baseline served before it degraded as well, for as long as it does. After a rollback `share` is the
-    candidate's share of requests before it, `gone` what came without it since, and `health` that of what serves;
-    `excess` says whether it surely serves, and `loose` that the pin which kept it away was lifted before it was gone.
+    candidate's share of requests before it, `gone` says whether it has surely left, and `health` how what serves does;
+    `excess` says whether it surely serves, and `loose` that people are to hear of that although it was never seen to
+    have left: what kept it away was lifted, or there were too few requests to tell.
     `unseen` are its versions that have not served since it was declared. `producers` has by bucket and producer the
     candidate's events of each SLI, then the bad ones of each.
     """

@@ -17,7 +17,7 @@ from operators.release.pins import PinTable
 from tests.releasing import BAD_NEWS, OLD, Counts, Story, override, release, silence, unsilence
 
 VERSIONS = ("v1", "v2", "v3", "v4")
-MINUTE, DEADLINE = 6, 30  # Panes.
+MINUTE = DRAIN = 6  # Panes.
 SHARE = 0.01
 SURE = 1e-12  # Of a minute's requests: fewer come by chance from a version that has its share.
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
@@ -126,7 +126,7 @@ class Releases(RuleBasedStateMachine):
                 self.paged.add(version)
 
     def check(self, version: str, came: int, total: int) -> None:
-        """Fail where a withdrawn version surely served for a minute, or past the deadline, and nobody was told."""
+        """Fail where a withdrawn version surely served for a minute after the drain, and nobody was told."""
         minute = self.minutes.setdefault(version, deque(maxlen=MINUTE))
         minute.append((came, total))
         x, n = sum(each[0] for each in minute), sum(each[1] for each in minute)
@@ -134,7 +134,7 @@ class Releases(RuleBasedStateMachine):
             return
         told_ago = self.story.next - self.since[version]
         assert version not in self.left, f"{version} has served {x} of {n}, told {told_ago} panes ago"
-        assert version in self.paged or told_ago <= DEADLINE, f"{version} has not stopped for {told_ago} panes"
+        assert version in self.paged or told_ago <= DRAIN + MINUTE, f"{version} has not stopped for {told_ago} panes"
 
     @invariant()
     def withdrawn_versions_are_excluded(self) -> None:
