@@ -193,6 +193,10 @@ class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     `lifts` says that with this event `version` may serve again, and that a pin which the event does not name has ended;
     an event that does not lift ends neither. None: said by an older worker, of which readers go by type and rule.
 
+    `incident` is what begins and ends: one id for all that is said of a version under release, or of a rule that fires
+    on another, until an event that `closes` it. An `update` tells more of an incident of which people know already, at
+    no higher severity: it is to be read, and to wake nobody.
+
     `revision` grows with each event of a model and is at least its time: a reader that has seen a larger one must not
     act on a smaller one. `slices_more` and `diff_more` count what was left out, as the whole has at most
     `EVENT_BYTES_MAX`. `onset` is when the harm began, as far as the counts can tell; `detected`, `applied` and
@@ -226,5 +230,8 @@ class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     recovered: int | None = None
     slices_more: int = 0
     diff_more: int = 0
+    incident: str = ""
+    update: bool = False
+    closes: bool = False
     key: str = ""
     signature: str = ""

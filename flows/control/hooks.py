@@ -110,6 +110,8 @@ def variables(event: ControlEvent) -> dict[str, str]:
         "rule": event.rule,
         "severity": event.severity,
         "runbook": event.runbook,
+        "incident": event.incident,
+        "update": int(event.update),
     }
     return {
         # No system takes a NUL in a variable, nor more than 128 KiB.

@@ -1,7 +1,8 @@
 """Notes: what services for people are told of a control event, by incident.
 
 An incident is what begins and ends: a rule that fires on a version, a version that was withdrawn, one that is held. It
-has one key and one set of labels for all its time; what other services call an alert is one of ours.
+has one key and one set of labels for all its time; what other services call an alert is one of ours. The worker says
+which events are of one incident, and when it is over; events of workers that did not are grouped by their types.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ HOLD_MS = 24 * HOUR_MS  # A hold may end without a word, when its candidate goes
 # Alerts of these rules say something once.
 ONCE = ("release", "override", "traffic-split")
 ONCE_PREFIX = "commands:"
-# What ends the incidents of a version, by the types of control event that began them.
+# What ends other incidents of a version, by the types of control event that began them.
 WITHDRAWN = ("rollback", "kill", "rollback_ineffective")
 HELD = ("hold", "throttle")
 ENDS = {"rollback": HELD, "kill": HELD, "recovered": WITHDRAWN, "promote": (*HELD, *WITHDRAWN)}
@@ -85,23 +86,35 @@ def _action(event: ControlEvent, known: Note | None) -> Action | None:
     """Return what an event does to its own incident. One that is silenced only ends what was told before."""
     if event.silenced and event.state == "firing":
         return None
-    if event.acked:
-        return "acknowledge"
-    if event.type == "alert" and (event.rule in ONCE or event.rule.startswith(ONCE_PREFIX)):
-        return "notice"
-    if event.type in ("promote", "recovered"):
+    return "acknowledge" if event.acked else _moved(event, known)
+
+
+def _moved(event: ControlEvent, known: Note | None) -> Action:
+    if event.closes:
+        return "close" if known is not None or event.state == "resolved" else "notice"
+    if event.incident and known is not None and (event.update or event.state == "resolved"):
+        return "update"
+    if (event.type == "alert" and _once(event)) or event.type in ("promote", "recovered"):
         return "notice"
     if event.type == "rollback_applied":
         return "notice" if known is None else "update"
     return "close" if event.state == "resolved" else "open"
 
 
+def _once(event: ControlEvent) -> bool:
+    # Workers that number incidents say when a split is as declared again.
+    lasts = bool(event.incident) and event.rule == "traffic-split"
+    return not lasts and (event.rule in ONCE or event.rule.startswith(ONCE_PREFIX))
+
+
 def _ends(event: ControlEvent, note: Note) -> bool:
     """Tell whether an event ends an incident that is not its own."""
-    if note.version_of != _digest(event.model, event.version):
+    if (event.incident and note.key == _key(event)) or note.version_of != _digest(event.model, event.version):
         return False
-    # A version that may serve again is neither withdrawn nor held; what a kill lifts is the pin.
-    freed = event.type == "alert" and event.lifts
+    # A version that may serve again is neither withdrawn nor held; what a kill lifts is the pin. One that is withdrawn
+    # once more is another incident, where incidents are numbered.
+    again = event.incident and event.type in ("rollback", "kill")
+    freed = again or (event.type == "alert" and event.lifts)
     return note.kind in (ENDS["promote"] if freed else ENDS.get(event.type, ()))
 
 
@@ -118,13 +131,13 @@ def _note(event: ControlEvent, action: Action, known: Note | None) -> Note:
         key=_key(event),
         labels=labels,
         since=event.ts if known is None else known.since,
-        kind=event.type if known is None else known.kind,
+        kind=event.type if known is None or event.type in WITHDRAWN else known.kind,
         version_of=_digest(event.model, event.version),
         ts=event.ts,
         fields=fields_of(event),
         was=was,
         known=known is not None,
-        lasts_ms=NOTICE_MS if action == "notice" else HOLD_MS if event.type in HELD else None,
+        lasts_ms=NOTICE_MS if action == "notice" else HOLD_MS if event.type in HELD and not event.incident else None,
         quiet=event.silenced,
     )
 
@@ -161,6 +174,8 @@ def fields_of(event: ControlEvent) -> dict[str, str]:
 
 def _key(event: ControlEvent) -> str:
     """Return what names an incident for ever, whatever its names hold: services take 255 characters at most."""
+    if event.incident:
+        return _digest(event.incident)
     if event.type in ("rollback", "kill", "rollback_applied", "recovered"):
         return _digest("withdrawn", event.model, event.version)
     if event.type in ("rollback_ineffective", "promote"):

@@ -16,7 +16,7 @@ from flows.control.template import Template
 SUMMARY_MAX = 950  # Characters; PagerDuty takes 1,024, and a text that is cut says so in some 50.
 ROUTING_KEY = re.compile(r"[A-Za-z0-9]{32}")
 CRITICAL = {"page": "critical", "ticket": "warning"}
-ACTIONS = {"open": "trigger", "notice": "trigger", "close": "resolve", "acknowledge": "acknowledge"}
+ACTIONS = {"close": "resolve", "acknowledge": "acknowledge"}  # Else "trigger".
 
 
 class PagerDuty:
@@ -33,8 +33,10 @@ class PagerDuty:
         self._template = template
 
     def wants(self, note: Note) -> bool:
-        if note.action == "update" or (note.action == "notice" and note.kind != "alert"):
+        if note.action == "notice" and note.kind != "alert":
             return False
+        if note.action == "update":  # It joins the incident, and wakes nobody.
+            return at_least(note.fields["severity"], self._least)
         # What began before anybody followed may be open there; ending what is not does nothing.
         unknown = not note.known and note.action in ("close", "acknowledge")
         return unknown or at_least(note.severity, self._least)
@@ -42,7 +44,7 @@ class PagerDuty:
     def send(self, note: Note) -> None:
         body: dict[str, Any] = {
             "routing_key": self._key,
-            "event_action": ACTIONS[note.action],
+            "event_action": ACTIONS.get(note.action, "trigger"),
             "dedup_key": note.key,
         }
         if body["event_action"] == "trigger":

@@ -19,7 +19,11 @@ SAYS = {
     "kill": "{who} must get no traffic any more, by rule {rule}",
     "alert": "Rule {rule} fires on {who}",
 }
-OVER = {"alert": "Rule {rule} no longer fires on {who}", "throttle": "{who} may get its traffic again"}
+OVER = {
+    "alert": "Rule {rule} no longer fires on {who}",
+    "throttle": "{who} may get its traffic again",
+    "hold": "{who} is held back no longer",
+}
 
 
 def sentence(event: ControlEvent) -> str:

@@ -9,6 +9,9 @@ from operators.monitors import Axis, DriftKind, Offender, Watched
 from operators.window.partial import Floats, Ints
 from operators.window.slots import Reported
 
+SHARES = ("absent", "missing", "type", "category")  # Methods whose score is a share of rows.
+SHARE_MIN = 0.05
+
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
     """`score` of `method` on `field`, from `start` to `end` [Unix ms]: BAD past `threshold`, with p-value `p`.
@@ -41,20 +44,30 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def excess(self) -> float:
-        """How many times the threshold the score is, to find the worst of several."""
-        if self.score is None or not self.threshold or self.score != self.score:
+        """How many times the threshold the score is, to find the worst of several.
+
+        A factor counts alike in both directions; a share is compared with at least SHARE_MIN, as none may be allowed.
+        """
+        if self.score is None or self.threshold is None or self.score != self.score:
             return 0.0
-        return abs(self.score / self.threshold)
+        if self.method == "scale":
+            return max(self.score, 1.0 / self.score) if self.score > 0 else 0.0
+        threshold = max(self.threshold, SHARE_MIN) if self.method in SHARES else self.threshold
+        return abs(self.score / threshold) if threshold else 0.0
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """What one monitor says of a series by now: `fields` are BAD, the worst first, `worst` is what it said of it."""
+    """What one monitor says of a series by now: `fields` are BAD, the worst first, `worst` is what it said of it.
+
+    `found` is what it says of each of the fields, in their order.
+    """
 
     monitor: str
     series: Reported
     word: Word
     fields: tuple[str, ...] = ()
     worst: Drift
+    found: tuple[Drift, ...] = ()
 
 
 class FieldCounts(msgspec.Struct, frozen=True, kw_only=True):

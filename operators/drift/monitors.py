@@ -13,6 +13,7 @@ from operators.drift.broken import Contracts
 from operators.drift.changes import Changes
 from operators.drift.drifted import NOTHING, Drift, FieldCounts, Heard, Monitored
 from operators.drift.falls import falls
+from operators.drift.found import by_field
 from operators.drift.judging import Arms, Ended
 from operators.drift.member import watched_of
 from operators.drift.past import Past
@@ -181,13 +182,14 @@ class Monitors:
 
 def _heard(of_one: Sequence[Drift]) -> Heard:
     """Return what one monitor says of one series, from what it says of each field of it."""
-    bad = sorted((drift for drift in of_one if drift.word == "BAD"), key=lambda drift: (-drift.excess, drift.field))
+    bad = by_field([drift for drift in of_one if drift.word == "BAD"])
     well = [drift for drift in of_one if drift.word == "OK"]
     worst = (bad or well or list(of_one))[0]
     return Heard(
         monitor=worst.monitor,
         series=worst.series,
         word=worst.word,
-        fields=tuple(dict.fromkeys(drift.field for drift in bad)),
+        fields=tuple(drift.field for drift in bad),
         worst=worst,
+        found=bad,
     )

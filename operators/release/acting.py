@@ -27,7 +27,7 @@ def act(model: Model, at: At, findings: Sequence[Finding]) -> list[ControlEvent]
         for trial in list(model.trials.values()):
             verdicts = standing(model, at, trial, rule)
             if verdicts:
-                slices = worst_first(affected(verdicts))
+                slices = worst_first(affected(verdicts.values()))
                 events += _do(model, at, trial, rule, rule.action, slices)
     for trial in model.trials.values():
         events += _end_throttles(model, at, trial)
@@ -35,7 +35,7 @@ def act(model: Model, at: At, findings: Sequence[Finding]) -> list[ControlEvent]
 
 
 def standing(model: Model, at: At, trial: Trial, rule: AnyRule) -> dict[str, Verdict]:
-    """Return by slice the BAD verdicts of a rule on a candidate that are about this release.
+    """Return by place the BAD verdicts of a rule on a candidate that are about this release.
 
     One that was told before the release began, or began anew, is about it only if it outlasts its window, and the
     candidate serves: by then a version that is well would have shown it.

@@ -1,6 +1,6 @@
-"""Alerts of one model: one per rule and version, however many slices; fired, widened, resolved, silenced."""
+"""Alerts of one model: one per rule and version, however many slices; fired, updated, resolved, silenced."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -13,20 +13,38 @@ from operators.verdict.verdicts import Verdict
 Key = tuple[str, str]  # Rule and version.
 ALPHA = 0.01  # Of the bound by which slices are compared.
 SEVERITIES: tuple[Severity, ...] = ("info", "ticket", "page")
+TOLD_MAX = 100  # Events of one alert that somebody may say they look after: the newest.
 
 
 class Firing(msgspec.Struct, kw_only=True):
-    """An alert that fires: the slices it is about, how severe each is, and the event that said so last."""
+    """An alert that fires: what it is about by place, how severe each is, and the event that said so last.
+
+    `new` are the places that nobody has been told of yet, `told` the events before the last.
+    """
 
     slices: dict[str, Affected] = {}
     severities: dict[str, Severity] = {}
     event: str = ""
     silenced: bool = False
+    new: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def severity(self) -> Severity:
         """The severest of any slice."""
         return max(self.severities.values(), key=SEVERITIES.index, default="info")
+
+    @property
+    def slices_told(self) -> tuple[Affected, ...]:
+        """What it is about: the new first, then the rest, each the worst first."""
+        new = [each for place, each in self.slices.items() if place in self.new]
+        return worst_first(new) + worst_first([each for place, each in self.slices.items() if place not in self.new])
+
+    def said(self, event: str, silenced: bool) -> None:
+        """Remember the event that told of it."""
+        self.told = (*self.told, *([self.event] if self.event else []))[-TOLD_MAX:]
+        self.event, self.silenced = event, silenced
+        self.new = self.new if silenced else ()
 
 
 class Muted(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,28 +56,35 @@ class Muted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alerts(msgspec.Struct, kw_only=True):
-    """What fires, by rule and version; `muted` are the silences that have been asked for."""
+    """What fires, by rule and version; `muted` are the silences that have been asked for.
+
+    `rested` were resolved because their version had no traffic, and fire again once it has.
+    """
 
     firing: dict[Key, Firing] = {}
     muted: list[Muted] = []
+    rested: tuple[Key, ...] = ()
 
     def take(self, key: Key, verdicts: Sequence[Verdict], severity: Severity) -> tuple[State, list[Affected]] | None:
         """Take the verdicts of a pane of one rule and version that changed; return what is to be said, of which slices.
 
-        BAD and STALE fire, and fire again when another slice joins or it becomes more severe; OK resolves once no
-        slice is left. INSUFFICIENT says nothing: missing data is never good news. `severity` is the rule's.
+        BAD and STALE fire, and fire again when another slice, SLI or finding joins or it becomes more severe; OK
+        resolves once none is left. INSUFFICIENT says nothing: missing data is never good news. `severity` is the
+        rule's.
         """
         firing = self.firing.get(key) or Firing()
         fires, over = False, []
         for verdict in verdicts:
-            text = verdict.series.text
-            affected = Affected(slice=text, verdict=verdict.word, evidence=verdict.evidence)
+            affected = Affected(slice=verdict.series.text, verdict=verdict.word, evidence=verdict.evidence)
+            before = [where for where, each in firing.slices.items() if place(each) == place(affected)]
             if verdict.word in ("BAD", "STALE"):
-                firing.slices[text] = affected
-                firing.severities[text] = verdict.severity or severity
+                where = before[0] if before else place(affected)
+                firing.slices[where] = affected
+                firing.severities[where] = verdict.severity or severity
+                firing.new = (*(each for each in firing.new if each != where), where)
                 fires = True
-            elif verdict.word == "OK" and firing.slices.pop(text, None) is not None:
-                del firing.severities[text]
+            for where in before if verdict.word == "OK" else ():
+                del firing.slices[where], firing.severities[where]
                 over.append(affected)
         if fires:
             self.firing[key] = firing
@@ -89,12 +114,24 @@ class Alerts(msgspec.Struct, kw_only=True):
 
     def acknowledged(self, ack: Ack) -> tuple[Key, Firing] | None:
         """Return the alert that somebody says they look after."""
-        return next(((key, firing) for key, firing in self.firing.items() if firing.event == ack.event), None)
+        return next(
+            ((key, firing) for key, firing in self.firing.items() if ack.event in (firing.event, *firing.told)), None
+        )
 
 
-def affected(verdicts: Mapping[str, Verdict]) -> list[Affected]:
-    """Return verdicts by slice as what a control event lists."""
-    return [Affected(slice=text, verdict=each.word, evidence=each.evidence) for text, each in verdicts.items()]
+def place(affected: Affected) -> str:
+    """Return what tells the verdicts of one rule and version apart: a rule may judge several SLIs of a slice."""
+    sli = affected.evidence.sli
+    return affected.slice if sli is None else f"{affected.slice} {sli}"
+
+
+def place_of(verdict: Verdict) -> str:
+    return place(Affected(slice=verdict.series.text, verdict=verdict.word, evidence=verdict.evidence))
+
+
+def affected(verdicts: Iterable[Verdict]) -> list[Affected]:
+    """Return verdicts as what a control event lists."""
+    return [Affected(slice=each.series.text, verdict=each.word, evidence=each.evidence) for each in verdicts]
 
 
 def worst_first(slices: Sequence[Affected]) -> tuple[Affected, ...]:

@@ -2,7 +2,7 @@
 
 The parts: `commands.py` obeys, `discovery.py` finds releases, `acting.py` does what rules ask for (`withdrawing.py`,
 `promoting.py`), `aftermath.py` sees whether it helped, `returning.py` whether what was withdrawn stays away,
-`telling.py` tells people. `phases.py` has every transition.
+`telling.py` tells people, `incidents.py` says what belongs together. `phases.py` has every transition.
 """
 
 from collections.abc import Sequence
@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from operators.control import ControlEvent
 from operators.release.acting import act, standing
 from operators.release.aftermath import follow_up
-from operators.release.alerts import Alerts, Key
+from operators.release.alerts import Alerts, Key, place_of
 from operators.release.commands import obey
 from operators.release.discovery import discover, note_traffic
+from operators.release.incidents import end_holds, numbered
 from operators.release.model import At, Finding, Model
 from operators.release.overflow import tell_overflow
 from operators.release.producers import note_producers
 from operators.release.returning import watch
 from operators.release.speaker import Speaker
-from operators.release.telling import resolve_replaced, tell, tell_unheard
+from operators.release.telling import resolve_replaced, resolve_resting, tell, tell_unheard, woken
 from operators.release.unseen import await_unseen
 from operators.verdict.verdicts import Verdict
 from operators.window.commands import Said
@@ -35,7 +36,7 @@ def begin_pane(model: Model, at: At, said: Sequence[Said], folded: Sequence[Fold
     events = [*obey(model, at, said), *await_unseen(model, at, said)]
     discover(model, at)
     note_producers(model, at)
-    return events + tell_overflow(model, at, folded)
+    return numbered(model, events + tell_overflow(model, at, folded), ended=False)
 
 
 def end_pane(model: Model, at: At, verdicts: Sequence[Verdict], findings: Sequence[Finding]) -> list[ControlEvent]:
@@ -45,7 +46,7 @@ def end_pane(model: Model, at: At, verdicts: Sequence[Verdict], findings: Sequen
     events = act(model, at, findings)
     told = {(event.rule, event.version) for event in events if event.type in ("rollback", "kill")}
     changed: dict[Key, list[Verdict]] = {}
-    for verdict in [*verdicts, *_untold(model, at, verdicts)]:
+    for verdict in [*verdicts, *_untold(model, at, verdicts), *woken(model, at, verdicts)]:
         changed.setdefault((verdict.rule, verdict.series.version), []).append(verdict)
     for key, some in changed.items():
         if key not in told:
@@ -53,18 +54,24 @@ def end_pane(model: Model, at: At, verdicts: Sequence[Verdict], findings: Sequen
     events += follow_up(model, at)
     events += watch(model, at)
     events += resolve_replaced(model, at, events)
-    return events + tell_unheard(model, at)
+    events += resolve_resting(model, at)
+    events += tell_unheard(model, at)
+    return numbered(model, events + end_holds(model, at, events))
 
 
 def _remember(model: Model, verdict: Verdict) -> None:
     """Keep which series are BAD: only OK ends it."""
     key = verdict.rule, verdict.series.version
+    if verdict.word not in ("BAD", "OK"):
+        return
+    here = place_of(verdict)
+    known = {where: each for where, each in model.bad.get(key, {}).items() if place_of(each) != here}
     if verdict.word == "BAD":
-        model.bad.setdefault(key, {})[verdict.series.text] = verdict
-    elif verdict.word == "OK" and key in model.bad:
-        model.bad[key].pop(verdict.series.text, None)
-        if not model.bad[key]:
-            del model.bad[key]
+        known[here] = verdict
+    if known:
+        model.bad[key] = known
+    else:
+        model.bad.pop(key, None)
 
 
 def _untold(model: Model, at: At, verdicts: Sequence[Verdict]) -> list[Verdict]:

@@ -39,7 +39,7 @@ def fire(model: Model, at: At, key: Key) -> ControlEvent:
         reason=_reason(slices),
         runbook=RUNBOOK,
     )
-    firing.event, firing.silenced = event.id, event.silenced
+    firing.said(event.id, event.silenced)
     return event
 
 

@@ -58,11 +58,24 @@ class Overflow(msgspec.Struct, frozen=True, kw_only=True):
     events: int = 0
 
 
+class Incident(msgspec.Struct, kw_only=True):
+    """What has begun and is not over: its `id`, the `rule` it began with, the severity at which people know of it.
+
+    `withdrawn`: a version was withdrawn for it.
+    """
+
+    id: str
+    rule: str
+    told: Severity | None = None
+    withdrawn: bool = False
+
+
 class Model(msgspec.Struct, kw_only=True):
-    """One model. `bad` are the verdicts that stand, by rule and version, then slice.
+    """One model. `bad` are the verdicts that stand, by rule and version, then place.
 
     `cooled` ends a cool-down, Unix ms. `began` is the pane of the first request; once `settled`, versions that are new
-    are candidates. `overflow` is what is beyond a limit by now.
+    are candidates. `overflow` is what is beyond a limit by now. `incidents` are open, by rule and version; those
+    of a version under release have a name of their own for the rule (`incidents.py`).
     """
 
     speaker: Speaker
@@ -75,6 +88,7 @@ class Model(msgspec.Struct, kw_only=True):
     settled: bool = False
     cooled: int = 0
     overflow: dict[Kind, Overflow] = {}
+    incidents: dict[Key, Incident] = {}
 
     @property
     def phase(self) -> Phase:

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 from operators.control import Affected, ControlEvent
 from operators.release.alerts import Key, worst_first
+from operators.release.incidents import numbered
 from operators.release.inputs import fire as fire_input
 from operators.release.model import At, Model
 from operators.rules import INPUT
 from operators.verdict.counts import ALL_VERSIONS
 from operators.verdict.verdicts import Verdict
+
+RESTS_MS = 900_000  # Without requests for so long a version serves no longer, as far as alerts go.
 
 
 def tell(model: Model, at: At, key: Key, verdicts: Sequence[Verdict]) -> list[ControlEvent]:
@@ -45,11 +48,44 @@ def resolve_replaced(model: Model, at: At, said: Sequence[ControlEvent]) -> list
     return events
 
 
+def resolve_resting(model: Model, at: At) -> list[ControlEvent]:
+    """Resolve what fires of versions that have had no requests for a while in which others had some.
+
+    Their verdicts stand, and fire again once they serve (`woken`). What is missing where it ought to be (STALE) is not
+    over because it is missing.
+    """
+    if not any(at.requests.values()):
+        return []
+    events = []
+    for key, firing in list(model.alerts.firing.items()):
+        served = model.served.get(key[1])
+        rests = served is not None and (at.pane - served.last) * at.policy.pane_ms >= RESTS_MS
+        stale = any(each.verdict == "STALE" for each in firing.slices.values())
+        if rests and not (stale and _expected(model, key[1])):
+            del model.alerts.firing[key]
+            model.alerts.rested = (*(each for each in model.alerts.rested if each != key), key)
+            reason = f"{key[1]} has had no requests for {RESTS_MS // 60_000} minutes"
+            events.append(_resolve(model, at, key, list(firing.slices.values()), reason))
+    return events
+
+
+def woken(model: Model, at: At, said: Sequence[Verdict]) -> list[Verdict]:
+    """Return the verdicts that stand on versions which serve again, and whose alerts were resolved meanwhile."""
+    keys = [key for key in model.alerts.rested if at.requests.get(key[1])]
+    if not keys:
+        return []
+    model.alerts.rested = tuple(key for key in model.alerts.rested if key not in keys)
+    now = {(verdict.rule, verdict.series.version) for verdict in said}
+    known = [key for key in keys if key not in now and key not in model.alerts.firing]
+    return [verdict for key in known for verdict in model.bad.get(key, {}).values()]
+
+
 def resolve_forgotten(model: Model, at: At) -> list[ControlEvent]:
     """Resolve what fires of a model that is forgotten."""
     firing = {key: list(each.slices.values()) for key, each in model.alerts.firing.items()}
     model.alerts.firing.clear()
-    return [_resolve(model, at, key, slices, "served long ago, and forgotten") for key, slices in firing.items()]
+    over = [_resolve(model, at, key, slices, "served long ago, and forgotten") for key, slices in firing.items()]
+    return numbered(model, over)
 
 
 def _is_input(key: Key) -> bool:
@@ -61,10 +97,10 @@ def _fire(model: Model, at: At, key: Key) -> ControlEvent:
         return fire_input(model, at, key)
     rule = next(rule for rule in at.policy.rules if rule.name == key[0])
     firing = model.alerts.firing[key]
-    slices = worst_first(list(firing.slices.values()))
+    slices = firing.slices_told
     fields = {"slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}
     event = model.say("alert", at, key[1], rule.name, firing.severity, model.trials.get(key[1]), **fields)
-    firing.event, firing.silenced = event.id, event.silenced
+    firing.said(event.id, event.silenced)
     return event
 
 

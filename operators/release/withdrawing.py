@@ -116,7 +116,8 @@ def unfit(model: Model, at: At, trial: Trial) -> str | None:
     if other is not None and other.withdrawn:
         return f"{baseline} was withdrawn itself"
     for (rule, version), slices in model.bad.items():
-        if version == baseline and "*" in slices and (rule in grave or slices["*"].severity == "page"):
+        whole = [each for each in slices.values() if each.series.text == "*"]
+        if version == baseline and whole and (rule in grave or any(each.severity == "page" for each in whole)):
             return f"{baseline} is BAD itself, by {rule}"
     return None
 

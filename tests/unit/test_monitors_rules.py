@@ -1,5 +1,6 @@
 """Rules of kind drift: what monitors say becomes alerts and holds, and by default no rollback."""
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from operators.control import ControlEvent
 from operators.drift.drifted import Drift, Heard
+from operators.drift.found import by_field
 from operators.rules import DriftRule
 from operators.verdict.drift_rule import DriftEvaluator
 from tests.drifting import START_MS, H, Item, M, Run, event, policy_of
@@ -108,15 +110,52 @@ def test_bad_while_any_monitor_says_so(evaluator: DriftEvaluator) -> None:
     assert words(1, drift("a", "INSUFFICIENT")) == []
     assert words(2, drift("a", "OK")) == ["OK"]
     assert words(3, drift("b", "BAD"), drift("c", "BAD")) == ["BAD"]
-    assert words(4, drift("a", "BAD", 9.0)) == []
+    assert words(4, drift("a", "BAD", 9.0)) == ["BAD"]  # It joins, and is told.
     assert words(5, drift("b", "OK")) == []
-    assert words(6, drift("a", "INSUFFICIENT")) == []
-    assert words(7, drift("a", "OK")) == ["OK"]
+    assert words(6, drift("a", "INSUFFICIENT"), drift("b", "BAD")) == []  # b was told of.
+    assert words(7, drift("a", "OK"), drift("b", "OK")) == ["OK"]
+
+
+def broken(**scores: float) -> Heard:
+    """Return what a contract says of a series of which these features have another scale."""
+    found = [
+        Drift(
+            monitor="a", series=series("v1"), field=f"features.{name}", start=0, end=M, axis="input", kind="covariate",
+            method="scale", word="BAD", score=score, threshold=1.0, expected=1.0,
+        )
+        for name, score in scores.items()
+    ]  # fmt: skip
+    said = by_field(found)
+    return Heard(
+        monitor="a", series=series("v1"), word="BAD", fields=tuple(x.field for x in said), worst=said[0], found=said
+    )
+
+
+def test_all_that_is_broken_is_named_the_worst_first(evaluator: DriftEvaluator) -> None:
+    (verdict,) = evaluator.step(1, [broken(a=10, b=100, c=0.001, d=10, e=10, f=10)])
+    assert verdict.evidence.reason == (
+        "a: features.c is 1000 times as small as in the reference, "
+        "features.b is 100 times as large as in the reference, "
+        + ", ".join(f"features.{name} is 10 times as large as in the reference" for name in "adef")
+    )
+    assert verdict.evidence.measure == "features.c"
+
+
+def test_what_is_found_first_does_not_hide_what_is_found_later(evaluator: DriftEvaluator) -> None:
+    """It is told, before what is known; what only goes on is not."""
+    assert len(evaluator.step(1, [drift("b", "BAD", 50.0)])) == 1
+    (verdict,) = evaluator.step(2, [broken(https=100), drift("b", "BAD", 60.0)])
+    assert verdict.word == "BAD"
+    assert (verdict.evidence.reason or "").startswith("a: features.https is 100 times as large as in the reference; b:")
+    assert evaluator.step(3, [broken(https=100)]) == []
+    assert deepcopy(evaluator).step(4, [broken(https=100)]) == []
+    (wider,) = evaluator.step(5, [broken(https=100, ip=10)])
+    assert (wider.evidence.reason or "").startswith("a: features.ip is 10 times as large as in the reference, ")
 
 
 def test_the_reason_names_every_monitor_that_found_something(evaluator: DriftEvaluator) -> None:
     (verdict,) = evaluator.step(1, [drift("a", "BAD"), drift("b", "BAD", 3.0)])
-    assert verdict.evidence.reason == "a: psi 1 of score, limit 0.2; b: psi 3 of score, limit 0.2"
+    assert verdict.evidence.reason == "b: psi 3 of score, limit 0.2; a: psi 1 of score, limit 0.2"
     assert verdict.evidence.value == 3.0
 
 

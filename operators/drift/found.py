@@ -1,0 +1,80 @@
+"""What a monitor found on a series: one finding a field, the worst first, each in words."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from operators.drift.drifted import Drift
+
+# Of several findings of a contract on one field, the first of these explains the others.
+TELLING = ("absent", "type", "scale", "category", "missing", "constant", "range", "mean", "deviation", "cardinality")
+
+
+def by_field(bad: Sequence[Drift]) -> tuple[Drift, ...]:
+    """Return one finding of each field, the one that says most, with the requests of all; the worst field first."""
+    fields: dict[str, list[Drift]] = {}
+    for drift in bad:
+        fields.setdefault(drift.field, []).append(drift)
+    ordered = sorted(fields.items(), key=lambda item: (-max(each.excess for each in item[1]), item[0]))
+    return tuple(_told(some) for _, some in ordered)
+
+
+def _told(some: Sequence[Drift]) -> Drift:
+    known = [each for method in TELLING for each in some if each.method == method]
+    first = (known or sorted(some, key=lambda each: (-each.excess, each.method)))[0]
+    requests = tuple(dict.fromkeys(request for each in some for request in each.requests))
+    return msgspec.structs.replace(first, requests=requests) if requests else first
+
+
+def words(drift: Drift) -> str:
+    """Return a finding in words, with the field it is about."""
+    said = _broken(drift)
+    return said if said is not None else _scored(drift)
+
+
+def _broken(drift: Drift) -> str | None:
+    """Return what a contract found, None if it is no finding of one."""
+    field, score = drift.field, drift.score
+    if score is None or drift.method not in TELLING:
+        return None
+    expected = "" if drift.expected is None else f", not {drift.expected:.4g}"
+    detail = f" ({drift.detail})" if drift.detail else ""
+    texts = {
+        "absent": f"{field} is missing everywhere",
+        "type": f"{field} is of another type in {100 * score:.3g} %{detail}",
+        "scale": f"{field} is {_times(score)} as in the reference",
+        "category": f"{field} has unknown values in {100 * score:.3g} %{detail}",
+        "missing": f"{field} is missing in {100 * score:.3g} %",
+        "constant": f"{field} is always the same",
+        "range": f"{field} reaches {score:.4g}, where the limit is {drift.threshold or 0.0:.4g}",
+        "mean": f"{field} has a mean of {score:.4g}{expected}",
+        "deviation": f"{field} has a deviation of {score:.4g}{expected}",
+        "cardinality": f"{field} has {score:.4g} different values{expected}",
+    }
+    return texts[drift.method]
+
+
+def _times(factor: float) -> str:
+    """Return a power of ten as a factor that nobody misreads.
+
+    >>> _times(100.0), _times(0.01)
+    ('100 times as large', '100 times as small')
+    """
+    return f"{factor:.4g} times as large" if factor >= 1 else f"{1 / factor:.4g} times as small"
+
+
+def _scored(drift: Drift) -> str:
+    return "".join(_parts(drift))
+
+
+def _parts(drift: Drift) -> Iterator[str]:
+    yield drift.method
+    if drift.score is not None:
+        yield f" {drift.score:.4g}"
+    yield f" of {drift.field}"
+    if drift.reference:
+        yield f" against {drift.reference}"
+    if drift.threshold is not None:
+        yield f", limit {drift.threshold:.4g}"
+    if drift.detail:
+        yield f" ({drift.detail})"

@@ -1,0 +1,114 @@
+"""What belongs together: an incident has one id from its first event to the one that closes it, and pages once.
+
+All that is said of a version under release (what monitors and rules find, a hold, its rollback and what became of that)
+is one incident of that version; elsewhere a rule that fires on a version is one. A rollback that does not help is one
+of its own, and so is a version that was withdrawn and serves again: somebody must hear of these once more.
+"""
+
+import uuid
+from collections.abc import Sequence
+
+import msgspec
+
+from operators.control import ControlEvent
+from operators.release.alerts import SEVERITIES, Key
+from operators.release.model import At, Incident, Model
+from operators.release.speaker import NAMESPACE
+from operators.rules import INPUT
+
+WHOLE, INEFFECTIVE = "version:", "ineffective:"  # Stand where the incidents of rules have the rule.
+LIMITS = "limits:"
+ONCE = ("release", "override")  # What is said once, by the rule that it names; and of commands.
+COMMANDS = "commands:"
+
+
+def numbered(model: Model, events: Sequence[ControlEvent], *, ended: bool = True) -> list[ControlEvent]:
+    """Return events with the incidents that they belong to; the last of an incident that is over closes it.
+
+    `ended` is false before a pane is judged: what nothing is said of may yet go on.
+    """
+    out = []
+    keys = [_key(model, event) for event in events]
+    for event, key in zip(events, keys, strict=True):
+        out.append(msgspec.structs.replace(event, incident=event.id) if key is None else _joined(model, event, key))
+    for key in [key for key in model.incidents if not _is_open(model, key)]:
+        name = model.incidents[key].id
+        last = max((index for index, event in enumerate(out) if event.incident == name), default=None)
+        if last is not None:
+            out[last] = msgspec.structs.replace(out[last], closes=True)
+        if ended or last is not None:
+            del model.incidents[key]
+    return out
+
+
+def end_holds(model: Model, at: At, events: Sequence[ControlEvent]) -> list[ControlEvent]:
+    """Say of incidents that end without a word, such as a hold whose reason is gone, that they are over."""
+    told = {key for event in events if (key := _key(model, event)) is not None}
+    return [
+        model.say("hold", at, version, incident.rule, "info", model.trials.get(version), state="resolved")
+        for (rule, version), incident in model.incidents.items()
+        if rule == WHOLE and (rule, version) not in told and not _is_open(model, (rule, version))
+    ]
+
+
+def _joined(model: Model, event: ControlEvent, key: Key) -> ControlEvent:
+    """Return an event as part of its incident, which begins with it if there is none yet."""
+    incident = model.incidents.get(key)
+    withdrawn = event.type in ("rollback", "kill")
+    if incident is None or (withdrawn and incident.withdrawn):
+        incident = model.incidents[key] = (None if incident else _adopted(model, key)) or _new(event, key)
+    incident.withdrawn = incident.withdrawn or withdrawn
+    known = incident.told is not None and SEVERITIES.index(event.severity) <= SEVERITIES.index(incident.told)
+    muted = event.silenced and event.type == "alert"
+    if not (known or muted):
+        incident.told = event.severity
+    return msgspec.structs.replace(event, incident=incident.id, update=known)
+
+
+def _new(event: ControlEvent, key: Key) -> Incident:
+    text = msgspec.json.encode(["incident", event.model, *key, event.id]).decode()
+    return Incident(id=str(uuid.uuid5(NAMESPACE, text)), rule=event.rule)
+
+
+def _adopted(model: Model, key: Key) -> Incident | None:
+    """Return what a rule began on a version before it all became one incident of that version."""
+    rule = next((each for each in model.incidents if each[1] == key[1] and key[0] == WHOLE and _of_rule(each)), None)
+    return None if rule is None else model.incidents.pop(rule)
+
+
+def _of_rule(key: Key) -> bool:
+    return key[0] not in (WHOLE, INEFFECTIVE) and not key[0].startswith((f"{INPUT}:", LIMITS))
+
+
+def _key(model: Model, event: ControlEvent) -> Key | None:
+    """Return what names the incident of an event among those of its model, None if it is told once, by itself."""
+    whole, own = (WHOLE, event.version), (event.rule, event.version)
+    if event.type == "rollback_ineffective":
+        return INEFFECTIVE, event.version
+    if event.type == "promote" or (event.type == "alert" and event.rule in ONCE):
+        return whole if whole in model.incidents else None
+    if event.type != "alert":
+        return whole
+    if event.rule.startswith(COMMANDS):
+        return None
+    if own in model.incidents or event.rule.startswith((f"{INPUT}:", LIMITS)):
+        return own
+    trial = model.trials.get(event.version)
+    released = trial is not None and trial.phase not in ("steady", "overridden")
+    return whole if released or whole in model.incidents else own
+
+
+def _is_open(model: Model, key: Key) -> bool:
+    rule, version = key
+    trial = model.trials.get(version)
+    if rule == INEFFECTIVE:
+        return trial is not None and trial.phase == "ineffective"
+    if rule != WHOLE:
+        return key in model.alerts.firing or any(rule == f"{LIMITS}{kind}" for kind in model.overflow)
+    if any(each[1] == version for each in model.alerts.firing):
+        return True
+    if trial is None:
+        return False
+    holds = trial.judged and any(how != "cool-down" for how in trial.holds.values())
+    split = trial.phase == "rolling_out" and trial.split is not None and trial.split.unhealthy
+    return holds or split or trial.phase in ("rolled_back", "verifying", "ineffective")
