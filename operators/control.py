@@ -29,6 +29,7 @@ ControlType = Literal[
 SILENCE_MS_MAX = 7 * 86_400_000  # From when it was said: what is muted for longer should be another policy.
 Details = dict[Text, dict[Text, Scalar | None]]
 
+VERSIONS_MAX = 100  # Of one model: the newest of those withdrawn, as events and gateways list them.
 EVENT_BYTES_MAX = 256 << 10  # Of a control event as JSON; brokers take messages of 1 MB unless told otherwise.
 # How far a revision may be beyond the time of its event [Unix ms]: by what is said of a model at one time, and less.
 REVISIONS_AHEAD_MAX = 1_000_000
@@ -192,6 +193,8 @@ class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     `barred` are all versions of the model that must get no traffic because they were withdrawn, whatever is pinned.
     `lifts` says that with this event `version` may serve again, and that a pin which the event does not name has ended;
     an event that does not lift ends neither. None: said by an older worker, of which readers go by type and rule.
+    `weights` are the shares of the traffic that versions must get (`operators/weights.py`): {"v2": 1.0} is all of it,
+    {"v2": 0.05} at most so much. Where there are some, `pin` gets only what others must not have; without, all of it.
 
     `incident` is what begins and ends: one id for all that is said of a version under release, or of a rule that fires
     on another, until an event that `closes` it. An `update` tells more of an incident of which people know already, at
@@ -217,6 +220,7 @@ class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     pin: str | None = None
     barred: tuple[str, ...] = ()
     lifts: bool | None = None
+    weights: Mapping[str, float] = {}
     reason: str = ""
     slices: tuple[Affected, ...] = ()
     evidence: Evidence = Evidence()

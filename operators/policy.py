@@ -99,10 +99,11 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     Versions first seen within `settle_ms` of a model's first event are old ones; later ones are candidates. A rollback
     is applied once the candidate's share of requests is surely at most `applied_share` (and half of what it was); from
     `drain_ms` after it on, people hear of a candidate that surely has more. The pinned version must be well within
-    `deadline_ms` of the rollback. For `cooldown_ms` after a rollback no other is decided.
+    `deadline_ms` of the rollback. For `cooldown_ms` after a rollback no other that moves the pin is decided.
     A version is known while it was last seen within `known_ms`. A verdict of which more than `producer_share_max` rests
     on bad events of one of several values of the slice dimension `producer` is held and paged for instead of acted on.
-    The first `warm_up_ms` of a version's requests are left out when it is compared.
+    The first `warm_up_ms` of a version's requests are left out when it is compared. A version that is throttled gets
+    `throttle_share` of the requests at most.
     """
 
     settle_ms: int = 300_000
@@ -114,6 +115,7 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     producer: str | None = None
     producer_share_max: float | None = None
     warm_up_ms: int = 60_000
+    throttle_share: float = 0.05
 
 
 DEFAULT_KEY = "default"  # The id of the key in ROLLGUARD_COMMAND_KEY, which has all rights.

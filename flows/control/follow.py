@@ -11,10 +11,10 @@ from flows.control.delivering import Delivering
 from flows.control.handing import Handing
 from flows.control.memory import Memory
 from flows.plain import plain
+from gateway.pins import PinTable
 from operators.connectors.control_topic import Follower, Said
 from operators.connectors.stop import Stop
 from operators.control import ControlEvent
-from operators.release.pins import PinTable
 from operators.release.writers import Turns
 from operators.sealing import Verifier
 

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.plain import json_escaped, plain
+from gateway.standing import Standing
 from operators.control import Affected, Arm, ControlEvent, Evidence
-from operators.release.pins import Standing
 
 STYLES = {
     "alert": "yellow",

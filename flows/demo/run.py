@@ -45,7 +45,7 @@ def run(world: World, seconds: float, data: Path, stop: Stop, console: Console) 
         introduce(world, data, console)
 
     with View(console, world, policy) as view:
-        traffic = Traffic(world, Gateway(data / replay.CONTROL, view.hear).allows)
+        traffic = Traffic(world, Gateway(data / replay.CONTROL, view.hear).share)
         inputs = Stage(traffic, seconds).inputs(data)
         metrics = Metrics(CollectorRegistry())
         summary = replay.run(inputs, policy, data, stop, metrics, claim=begin, watch=view)

@@ -16,7 +16,8 @@ REGIONS = {"us": 0.5, "eu": 0.25, "ap": 0.25}  # Shares of the requests.
 SEGMENTS = {"free": 0.7, "pro": 0.3}
 TICK_MS = 10_000  # Served at once: one pane of the default policy.
 
-Allows = Callable[[str], bool]  # Asked before every tick whether a version may get requests.
+# Asked before every tick: a version's share of the traffic, and by what weights that would be split.
+Share = Callable[[str, Mapping[str, float]], float]
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,10 +53,10 @@ class Labelled(msgspec.Struct, frozen=True, kw_only=True):
 class Traffic:
     """Serves the requests in order of time; labels wait until their time has come."""
 
-    def __init__(self, world: World, allows: Allows = lambda version: True) -> None:
+    def __init__(self, world: World, share: Share = lambda version, own: own[version]) -> None:
         self.world = world
-        self._allows = allows
-        self._candidate_allowed = True
+        self._share = share
+        self._candidate_share = 0.0
         trained_on, self._pages = pages()
         self._model = Classifier(trained_on)
         self._number = 0  # Of the next request.
@@ -76,7 +77,8 @@ class Traffic:
 
     def serve(self) -> list[bytes]:
         """Serve the requests of the next tick and return their messages."""
-        self._candidate_allowed = self._allows(CANDIDATE)
+        offered = self.world.candidate_share
+        self._candidate_share = self._share(CANDIDATE, {BASELINE: 1.0 - offered, CANDIDATE: offered})
         self.now_ms += TICK_MS
         return list(self._until(self.now_ms))
 
@@ -99,8 +101,8 @@ class Traffic:
 
     def _answer(self, ts: int, drawn: Draws) -> bytes:
         world = self.world
-        offered = self._candidate_allowed and ts >= world.start_ms + world.release_ms
-        version = CANDIDATE if offered and drawn.version < world.candidate_share else BASELINE
+        released = ts >= world.start_ms + world.release_ms
+        version = CANDIDATE if released and drawn.version < self._candidate_share else BASELINE
         slices = {"region": pick(REGIONS, drawn.region), "segment": pick(SEGMENTS, drawn.segment)}
         page = self._pages[int(drawn.page * len(self._pages))]
         spoils = ts >= world.start_ms + world.defect_ms

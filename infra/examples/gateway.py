@@ -2,26 +2,25 @@
 
     python -m infra.examples.gateway rollguard-data/control.ndjson checkout v1=0.9 v2=0.1
 
-reads one request id per line from standard input, and prints the version that answers it. With ROLLGUARD_CONTROL_KEY
-it obeys only what was signed with one of those keys. In production the follower is a TopicFollower, the verifier has a
-clock as well, `Verifier(keys, lambda: int(time.time() * 1000))`, `route` is part of a proxy, and `catch_up` runs beside
-it every second; `pins.refusals` is worth a metric.
+reads one key per line from standard input, such as the id of a user or a request, and prints the version that answers
+it. With ROLLGUARD_CONTROL_KEY it obeys only what was signed with one of those keys. In production the follower is a
+TopicFollower, the verifier has a clock as well, `Verifier(keys, lambda: int(time.time() * 1000))`, `route` is part of a
+proxy, and `catch_up` runs beside it every second; `pins.refusals` is worth a metric.
 """
 
 import os
 import sys
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from gateway.pins import PinTable
 from operators.connectors.control_file import FileFollower
 from operators.connectors.control_topic import Follower
-from operators.release.pins import PinTable
 from operators.sealing import Verifier, keys_of
 
 
 class Gateway:
-    """Splits the traffic of a model by `weights`, as far as its pin allows."""
+    """Splits the traffic of a model by `weights`, as far as rollguard says nothing else."""
 
     def __init__(
         self, follower: Follower, model: str, weights: Mapping[str, float], verifier: Verifier | None = None
@@ -36,21 +35,17 @@ class Gateway:
         while True:
             for said in self._follower.read():
                 if self.pins.take(said.body):
-                    sys.stderr.write(f"{self._model}: pin {self.pins.pin(self._model)}\n")
+                    sys.stderr.write(f"{self._model}: {self._standing()}\n")
             if self._follower.at_end:
                 return
 
-    def route(self, request_id: str) -> str | None:
-        """Return the version that answers a request, the same one each time; None if none may."""
-        pin = self.pins.pin(self._model)  # It gets everything, whether it had a weight or not.
-        shares = {pin: 1.0} if pin is not None else self._weights
-        allowed = {version: share for version, share in shares.items() if self.pins.allows(self._model, version)}
-        point = zlib.crc32(request_id.encode()) / 2**32 * sum(allowed.values())
-        for version, share in allowed.items():
-            point -= share
-            if point < 0:
-                return version
-        return next(reversed(allowed), None)
+    def route(self, key: str) -> str | None:
+        """Return the version that answers a key, the same one each time; None if none may."""
+        return self.pins.route(self._model, key, self._weights)
+
+    def _standing(self) -> str:
+        shares = self.pins.shares(self._model, self._weights)
+        return ", ".join(f"{version} {share:.1%}" for version, share in shares.items()) or "no version may answer"
 
 
 def main(control: str, model: str, *weights: str) -> None:

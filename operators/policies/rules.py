@@ -25,6 +25,7 @@ class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     cooldown: Duration = Duration("5m")
     warm_up: Duration = Duration("1m")
     known: Duration = Duration("7d")
+    throttle_share: Annotated[float, Meta(gt=0, lt=1)] = 0.05
     producer: str | None = None
     producer_share_max: Annotated[float, Meta(gt=0, lt=1)] | None = None
 
@@ -44,6 +45,7 @@ class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
         panes = {f"{name}_ms": -(-time.ms // pane_ms) * pane_ms for name, time in times.items()}
         return Releases(
             applied_share=self.applied_share,
+            throttle_share=self.throttle_share,
             producer=self.producer,
             producer_share_max=self.producer_share_max,
             **panes,

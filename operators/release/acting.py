@@ -77,6 +77,7 @@ def _end_throttles(model: Model, at: At, trial: Trial) -> list[ControlEvent]:
     if not trial.judged:
         return []  # What was said instead ends it.
     ended = [rule for rule, how in trial.held.items() if how == "throttle" and trial.holds.get(rule) != "throttle"]
-    if "throttle" in trial.holds.values():
+    trial.throttled = "throttle" in trial.holds.values()
+    if trial.throttled:
         return []
     return [model.say("throttle", at, trial.candidate, rule, "info", trial, state="resolved") for rule in ended[:1]]

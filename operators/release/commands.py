@@ -8,6 +8,7 @@ from operators.release.floods import without_flood
 from operators.release.inputs import heed
 from operators.release.model import At, Model
 from operators.release.trial import Trial
+from operators.release.weighing import by_own_weights
 from operators.window.commands import Said
 
 
@@ -43,6 +44,7 @@ def _override(model: Model, at: At, command: Override) -> list[ControlEvent]:
     if model.speaker.pin not in (None, command.version):
         # While traffic is held on one version no other runs.
         reason += f"; {lift(model, 'this')}"
+    reason += "".join(f"; {each}" for each in by_own_weights(model, command.version))
     return [model.say("alert", at, command.version, "override", "info", trial, reason=reason, lifts=True)]
 
 

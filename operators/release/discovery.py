@@ -1,11 +1,13 @@
 """Which releases there are: declared by commands, or seen because a new version serves."""
 
-from operators.control import ControlEvent, Release
+from collections.abc import Sequence
+
+from operators.control import VERSIONS_MAX, ControlEvent, Release
 from operators.release.history import BUCKETS, Served, bucket_of, busiest
 from operators.release.model import At, Model
 from operators.release.phases import step
-from operators.release.pins import VERSIONS_MAX
 from operators.release.trial import Trial
+from operators.release.weighing import make_room
 from operators.rules import Canary
 from operators.verdict.traffic_split import TrafficSplit
 from operators.window.partial import OTHER
@@ -108,7 +110,7 @@ def declare(model: Model, at: At, release: Release) -> list[ControlEvent]:
     """Take a release command: it declares a release, or describes one that was seen already.
 
     What keeps traffic from the candidate ends, and gateways are told: a pin on another version, having been withdrawn,
-    or throttled.
+    or throttled, or that another one was promoted.
     """
     known, old = model.trials.get(release.candidate), model.trials.get(release.baseline)
     if old is not None and old.withdrawn:
@@ -116,7 +118,7 @@ def declare(model: Model, at: At, release: Release) -> list[ControlEvent]:
         return [model.say("alert", at, release.candidate, "commands:withdrawn_baseline", "ticket", None, reason=why)]
     if known is not None and known.release is None and known.baseline == release.baseline and not known.withdrawn:
         known.release, known.split = release, split_of(release)
-        return []
+        return _told(model, at, known, make_room(model, release))
     barred = known is not None and (known.withdrawn or "throttle" in known.holds.values())
     trial = Trial(
         candidate=release.candidate,
@@ -130,10 +132,13 @@ def declare(model: Model, at: At, release: Release) -> list[ControlEvent]:
     reasons = [f"{release.candidate} may serve again"] if barred else []
     if model.speaker.pin not in (None, release.candidate):
         reasons.append(lift(model, f"the release of {release.candidate}"))
-    if not reasons:
-        return []
+    return _told(model, at, trial, [*reasons, *make_room(model, release)])
+
+
+def _told(model: Model, at: At, trial: Trial, reasons: Sequence[str]) -> list[ControlEvent]:
+    """Tell gateways what changes for a candidate that is released, if anything does."""
     said = "; ".join(reasons)
-    return [model.say("alert", at, release.candidate, "release", "info", trial, reason=said, lifts=True)]
+    return [model.say("alert", at, trial.candidate, "release", "info", trial, reason=said, lifts=True)] if said else []
 
 
 def lift(model: Model, what: str) -> str:

@@ -5,9 +5,8 @@ A function of the event alone: a topic, a file and a replay get the same bytes. 
 
 import msgspec
 
-from operators.control import EVENT_BYTES_MAX, ControlEvent, Details, Release
+from operators.control import EVENT_BYTES_MAX, VERSIONS_MAX, ControlEvent, Details, Release
 from operators.events import Scalar
-from operators.release.pins import VERSIONS_MAX
 from operators.texts import cut
 
 SEALED_BYTES = 1_024  # Left for the key's id and the signature.

@@ -12,8 +12,8 @@ REMEMBERED_MIN = 64
 def surplus(models: Mapping[str, Model], models_max: int, but: Collection[str]) -> list[str]:
     """Return the models of a shard to forget, those served longest ago first.
 
-    One that is pinned, overridden, declared, or had a version withdrawn is never forgotten. Of the others nothing is
-    lost but what they served: their revisions go on from the time, as those of a model that is new.
+    One that is pinned, overridden, declared, or had a version withdrawn or promoted is never forgotten. Of the others
+    nothing is lost but what they served: their revisions go on from the time, as those of a model that is new.
     """
     most = max(REMEMBERED_MIN, TIMES * models_room(models_max))
     if len(models) <= most:
@@ -29,4 +29,5 @@ def _last(model: Model) -> int:
 
 def _forgettable(model: Model) -> bool:
     declared = any(trial.release is not None or trial.withdrawn for trial in model.trials.values())
-    return not (declared or model.overridden or model.overflow or model.speaker.pin is not None)
+    steered = model.speaker.pin is not None or model.promoted
+    return not (declared or model.overridden or model.overflow or steered)

@@ -13,6 +13,7 @@ from operators.release.speaker import Speaker
 from operators.release.trial import Trial
 from operators.rules import Canary
 from operators.verdict.verdicts import Verdict
+from operators.weights import capped
 from operators.window.folded import Kind
 from operators.window.partial import Ints
 
@@ -74,7 +75,9 @@ class Model(msgspec.Struct, kw_only=True):
     """One model. `bad` are the verdicts that stand, by rule and version, then place.
 
     `cooled` ends a cool-down, Unix ms. `began` is the pane of the first request; once `settled`, versions that are new
-    are candidates. `overflow` is what is beyond a limit by now. `incidents` are open, by rule and version; those
+    are candidates. `overflow` is what is beyond a limit by now. `promoted` are the shares that versions have had since
+    one was promoted; empty: gateways split the traffic by their own. `beside` says that others may serve beside the
+    version that is pinned, which gets only what the withdrawn had. `incidents` are open, by rule and version; those
     of a version under release have a name of their own for the rule (`incidents.py`).
     """
 
@@ -87,6 +90,8 @@ class Model(msgspec.Struct, kw_only=True):
     began: int | None = None
     settled: bool = False
     cooled: int = 0
+    promoted: dict[str, float] = {}
+    beside: bool = False
     overflow: dict[Kind, Overflow] = {}
     incidents: dict[Key, Incident] = {}
 
@@ -117,9 +122,26 @@ class Model(msgspec.Struct, kw_only=True):
         """The versions that were withdrawn, and that nobody has let serve again since."""
         return tuple(sorted(name for name, trial in self.trials.items() if trial.withdrawn))
 
+    @property
+    def alone(self) -> str | None:
+        """The version that all traffic must go to, None if others may have some."""
+        return None if self.beside else self.speaker.pin
+
+    def weights(self, throttle_share: float) -> dict[str, float]:
+        """Return the shares that versions must get, as events say them."""
+        if self.alone is not None:
+            return {self.alone: 1.0}
+        slow = [name for name, trial in self.trials.items() if trial.judged and trial.throttled]
+        caps = dict.fromkeys(self.barred, 0.0) | dict.fromkeys(slow, throttle_share)
+        return capped(self.promoted, caps) if self.promoted else caps
+
+    def pin_to(self, version: str, beside: bool = False) -> None:
+        """Send all traffic to a version; or only that of the withdrawn, where others serve well `beside` it."""
+        self.speaker.pin, self.beside = version, beside
+
     def unpin(self) -> None:
         """Let traffic go to all versions but the withdrawn; look for those of them that were not gone yet."""
-        self.speaker.pin = None
+        self.speaker.pin, self.beside = None, False
         for trial in self.trials.values():
             if trial.withdrawn and trial.applied is None:
                 trial.loose, trial.excess = True, None
@@ -145,7 +167,12 @@ class Model(msgspec.Struct, kw_only=True):
             rule=rule,
             severity=severity,
             silenced=muted,
-            **{"lifts": kind == "promote", "barred": self.barred, **fields},
+            **{
+                "lifts": kind == "promote",
+                "barred": self.barred,
+                "weights": self.weights(at.policy.releases.throttle_share),
+                **fields,
+            },
         )
 
     def move(self, trial: Trial, signal: Signal) -> ControlType:

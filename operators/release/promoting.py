@@ -8,6 +8,8 @@ from operators.control import ControlEvent, Evidence
 from operators.release.discovery import restart
 from operators.release.model import At, Finding, Model
 from operators.release.trial import Trial
+from operators.release.weighing import take_over
+from operators.release.withdrawing import share_of
 from operators.rules import Canary
 
 SPLIT = "traffic-split"  # What the check of the traffic split is called where a rule is named.
@@ -42,6 +44,9 @@ def promote(model: Model, at: At, findings: Sequence[Finding]) -> list[ControlEv
         if not rules or {finding.rule.name for finding in passed} != rules or _is_held(model, at, trial):
             continue
         kind = model.move(trial, "passed")
+        if model.beside:
+            model.unpin()
+        take_over(model, trial.candidate, _going_on(model, at))
         _succeed(model, at, trial)
         last = passed[-1]
         fields = {"evidence": last.evidence, "runbook": last.rule.runbook}
@@ -56,9 +61,19 @@ def _is_held(model: Model, at: At, trial: Trial) -> bool:
         or bool(trial.holds)
         or (trial.split is not None and trial.split.unhealthy)
         or at.ts < model.cooled
-        or model.speaker.pin not in (None, trial.candidate)
+        or model.alone not in (None, trial.candidate)
         or any(version == trial.candidate for _, version in model.bad)
     )
+
+
+def _going_on(model: Model, at: At) -> dict[str, float]:
+    """Return the shares of those whose trials go on: as they were declared, else of the last minutes."""
+    declared = {
+        name: other.release.traffic_share if other.release is not None else None
+        for name, other in model.trials.items()
+        if other.phase in ("rolling_out", "overridden")
+    }
+    return {name: share or share_of(model, at, name) for name, share in declared.items()}
 
 
 def _succeed(model: Model, at: At, trial: Trial) -> None:

@@ -43,7 +43,7 @@ def _ignored(model: Model, at: At, trial: Trial, cause: Cause, excess: Excess) -
 def _withdraw_again(model: Model, at: At, trial: Trial, cause: Cause, excess: Excess) -> ControlEvent:
     """Pin traffic away from a version; or bar that version alone, where others serve beside the baseline."""
     if model.speaker.pin is None and unfit(model, at, trial) is None and not _others(model, at, trial):
-        model.speaker.pin = trial.baseline
+        model.pin_to(trial.baseline)
     kind = model.move(trial, "barred" if model.speaker.pin is None else "returned")
     trial.detected, trial.loose = at.ts, False
     trial.onset = trial.applied = trial.recovered = trial.gone = trial.health = None

@@ -107,8 +107,8 @@ def _fire(model: Model, at: At, key: Key) -> ControlEvent:
 def _expected(model: Model, version: str) -> bool:
     """Whether a version ought to have traffic: one that was replaced is missed by nobody."""
     trial = model.trials.get(version)
-    if model.speaker.pin is not None:
-        return version == model.speaker.pin
+    if model.alone is not None:
+        return version == model.alone
     heir = any(other.withdrawn and other.baseline == version for other in model.trials.values())
     return (trial is not None and trial.judged) or heir or not model.trials
 

@@ -39,9 +39,9 @@ class Trial(msgspec.Struct, kw_only=True):
     what the baseline served before it degraded as well, for as long as it does. After a rollback `share` is the
     candidate's share of requests before it, `gone` says whether it has surely left, and `health` how what serves does;
     `excess` says whether it surely serves, and `loose` that people are to hear of that although it was never seen to
-    have left: what kept it away was lifted, or there were too few requests to tell.
-    `unseen` are its versions that have not served since it was declared. `producers` has by bucket and producer the
-    candidate's events of each SLI, then the bad ones of each.
+    have left: what kept it away was lifted, or there were too few requests to tell. One that is `throttled` must get
+    little traffic. `unseen` are its versions that have not served since it was declared. `producers` has by bucket
+    and producer the candidate's events of each SLI, then the bad ones of each.
     """
 
     candidate: str
@@ -63,6 +63,7 @@ class Trial(msgspec.Struct, kw_only=True):
     health: Health | None = None
     excess: Excess | None = None
     loose: bool = False
+    throttled: bool = False
     unseen: tuple[str, ...] = ()
     producers: dict[int, dict[str, list[int]]] = {}
 

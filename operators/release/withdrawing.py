@@ -8,6 +8,7 @@ from operators.release.history import RECENT, Counted, bad_ratio, bucket_of, has
 from operators.release.model import At, Model
 from operators.release.producers import why_doubted
 from operators.release.trial import Cause, Hold, Trial
+from operators.release.weighing import give_back
 from operators.rules import Action, AnyRule, BurnRate, Threshold
 from operators.window.partial import OTHER
 
@@ -16,7 +17,9 @@ Slices = tuple[Affected, ...]  # Never empty, worst first.
 
 def withdraw(model: Model, at: At, trial: Trial, rule: AnyRule, action: Action, slices: Slices) -> list[ControlEvent]:
     """Roll back or kill, or say why not."""
-    if at.ts < model.cooled:
+    # One more version that is kept out beside those that serve well moves no pin.
+    moves = not (model.beside and model.speaker.pin == trial.baseline)
+    if at.ts < model.cooled and moves:
         # Nothing is said: what was said before stands.
         trial.holds[rule.name] = trial.held.get(rule.name, "cool-down")
         return []
@@ -38,9 +41,10 @@ def withdraw(model: Model, at: At, trial: Trial, rule: AnyRule, action: Action, 
     kind = model.move(trial, "stopped" if killed else "harmful")
     lifts = killed and model.speaker.pin == trial.candidate
     if not killed:
-        model.speaker.pin = trial.baseline
+        model.pin_to(trial.baseline, beside=serves_beside(model, at, trial))
     elif lifts:
         model.unpin()
+    give_back(model, trial.candidate)
     model.cooled = at.ts + at.policy.releases.cooldown_ms
     severity: Severity = "page" if why else rule.severity
     fields = {"reason": why or "", "slices": slices, "evidence": evidence, "runbook": rule.runbook}
@@ -52,6 +56,7 @@ def hold(
 ) -> list[ControlEvent]:
     """Hold the promotion for as long as this is called at every pane; say so when it begins."""
     trial.holds[rule.name] = how
+    trial.throttled |= how == "throttle"
     if trial.held.get(rule.name) == how:
         return []
     # Of a plain hold people hear by the alert that the verdict makes.
@@ -108,18 +113,37 @@ def unfit(model: Model, at: At, trial: Trial) -> str | None:
     no override lets it run; or BAD on all traffic by a rule that pages or acts. A leak that only makes a ticket is no
     reason to leave users with what is worse still.
     """
-    grave = {rule.name for rule in at.policy.rules if rule.severity == "page" or rule.action != "alert"}
     baseline = trial.baseline
     if baseline not in model.served or baseline == OTHER:
         return f"{baseline} is not known: it has not served within {at.policy.releases.known_ms / 3_600_000:g} h"
     other = model.trials.get(baseline)
     if other is not None and other.withdrawn:
         return f"{baseline} was withdrawn itself"
-    for (rule, version), slices in model.bad.items():
+    rule = why_bad(model, at, baseline)
+    return None if rule is None else f"{baseline} is BAD itself, by {rule}"
+
+
+def why_bad(model: Model, at: At, version: str) -> str | None:
+    """Return a rule that pages or acts, and finds a version BAD on all traffic; None if none does."""
+    grave = {rule.name for rule in at.policy.rules if rule.severity == "page" or rule.action != "alert"}
+    for (rule, bad), slices in model.bad.items():
         whole = [each for each in slices.values() if each.series.text == "*"]
-        if version == baseline and whole and (rule in grave or any(each.severity == "page" for each in whole)):
-            return f"{baseline} is BAD itself, by {rule}"
+        if bad == version and whole and (rule in grave or any(each.severity == "page" for each in whole)):
+            return rule
     return None
+
+
+def serves_beside(model: Model, at: At, trial: Trial) -> bool:
+    """Tell whether others than a candidate and its baseline are on trial, or serve, and nothing grave is known of them.
+
+    Then a rollback keeps the candidate out, and leaves them what they have.
+    """
+    for name, other in model.trials.items():
+        if name in (trial.candidate, trial.baseline) or other.withdrawn or why_bad(model, at, name) is not None:
+            continue
+        if other.phase == "rolling_out" or share_of(model, at, name):
+            return True
+    return bool(model.overridden - {trial.candidate, trial.baseline})
 
 
 def _cause(at: At, rule: AnyRule, slices: Slices) -> Cause:

@@ -13,12 +13,12 @@ from confluent_kafka import TopicPartition
 from typer.testing import CliRunner, Result
 
 from flows import cli
+from gateway.pins import PinTable
 from operators.connectors.control_topic import Said, TopicFollower, send_to_topic
 from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_errors import UnknownTopic
 from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
 from operators.control import ControlEvent
-from operators.release.pins import PinTable
 from operators.signing import fault_of
 from tests.control_samples import event, line
 from tests.integration.conftest import MakeTopic

@@ -13,12 +13,12 @@ from statistics import median
 import msgspec
 import pytest
 
+from gateway.pins import PinTable
 from operators.connectors.clickhouse import open_client
 from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
 from operators.connectors.kafka_reader import KafkaReader
 from operators.control import ControlEvent, Release
-from operators.release.pins import PinTable
 from operators.sealing import Key, Verifier
 from operators.signing import signed
 from tests.integration.conftest import MakeTopic

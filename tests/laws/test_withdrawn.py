@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from scipy.stats import binom
 
+from gateway.pins import PinTable
 from operators.control import AnyCommand, ControlEvent
-from operators.release.pins import PinTable
 from tests.releasing import BAD_NEWS, OLD, Counts, Story, override, release, silence, unsilence
 
 VERSIONS = ("v1", "v2", "v3", "v4")

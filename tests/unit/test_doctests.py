@@ -1,4 +1,4 @@
-"""The examples in the docstrings of operators/ and flows/ are true."""
+"""The examples in the docstrings of gateway/, operators/ and flows/ are true."""
 
 import doctest
 import importlib
@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MODULES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    for folder in ("operators", "flows")
+    for folder in ("gateway", "operators", "flows")
     for path in sorted(ROOT.glob(f"{folder}/**/*.py"))
     if ">>> " in path.read_text()
 ]

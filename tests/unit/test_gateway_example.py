@@ -36,6 +36,25 @@ def test_traffic_is_split_until_a_rollback_and_again_after_it_is_lifted(tmp_path
     assert shares() == {"v0": 1.0}, "a pinned version needs no weight"
 
 
+def test_a_promotion_a_throttle_and_a_rollback_beside_another_candidate_are_obeyed(tmp_path: Path) -> None:
+    path = tmp_path / "control.ndjson"
+    said = [
+        event(1, kind="throttle", weights={"v2": 0.05}),
+        event(2, "v1", version="v3", weights={"v2": 0.05, "v3": 0.0}, barred=("v3",), lifts=False),
+        event(3, None, "promote", weights={"v2": 1.0}, barred=("v3",), lifts=True),
+    ]
+    gateway = Gateway(FileFollower(path, "beginning"), "m", {"v1": 0.8, "v2": 0.1, "v3": 0.1})
+    counts = []
+    for number in range(3):
+        path.write_bytes(b"".join(line(each) for each in said[: number + 1]))
+        gateway.catch_up()
+        counts.append(Counter(map(gateway.route, IDS)))
+    assert 50 < counts[0]["v2"] < 130
+    assert counts[0]["v3"] > 150
+    assert counts[1] == {"v1": 2_000 - counts[0]["v2"], "v2": counts[0]["v2"]}, "v3's went to v1, v2 has its own"
+    assert counts[2] == {"v2": 2_000}
+
+
 def test_it_runs_as_its_first_lines_say(tmp_path: Path) -> None:
     path = tmp_path / "control.ndjson"
     path.write_bytes(line(event(1, "v1")))
@@ -48,4 +67,4 @@ def test_it_runs_as_its_first_lines_say(tmp_path: Path) -> None:
         timeout=180,
         check=True,
     )
-    assert (done.stdout, done.stderr) == ("a v1\nb v1\n", "m: pin v1\n")
+    assert (done.stdout, done.stderr) == ("a v1\nb v1\n", "m: v1 100.0%\n")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 # What each layer of operators/ may import of operators/: itself, and these.
 BASE = {
     "control", "events", "metrics", "monitors", "policies", "policy", "profile", "pseudonyms", "rows", "rules",
-    "sealing", "signing", "tables", "texts",
+    "sealing", "signing", "tables", "texts", "weights",
 }  # fmt: skip
 JUDGES = {"drift", "verdict", "release"}
 ALLOWED: dict[str, set[str]] = {

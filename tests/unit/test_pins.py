@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.control import ControlEvent
-from operators.release.pins import VERSIONS_MAX, PinTable
+from gateway.pins import PinTable
+from operators.control import VERSIONS_MAX, ControlEvent
 from tests.control_samples import event
 
 

@@ -37,10 +37,20 @@ def test_there_is_at_most_one_rollback_of_a_candidate_however_long_it_serves() -
 
 def test_within_the_cool_down_no_other_candidate_is_withdrawn() -> None:
     story = Story().settled()
-    first = story.until("rollback", BAD_NEWS | {"v3": (17, 3)})
-    second = story.until("rollback", BAD_NEWS | {"v3": (0, 20)})
+    first = story.until("rollback", BAD_NEWS | {"v3": SMALL_ILL})
+    second = story.until("rollback", BAD_NEWS | {"v3": SMALL_ILL})
     assert (first.version, second.version) == ("v2", "v3")
     assert second.ts == first.ts + 60_000
+
+
+def test_one_more_version_beside_a_healthy_one_is_withdrawn_without_a_cool_down() -> None:
+    """Nothing moves but its own traffic, so there is nothing to wait for."""
+    story = Story().settled()
+    first = story.until("rollback", BAD_NEWS | {"v3": (17, 3), "v4": WELL})
+    second = story.until("rollback", BAD_NEWS | {"v3": (0, 20), "v4": WELL})
+    assert (first.version, second.version) == ("v2", "v3")
+    assert second.ts < first.ts + 60_000
+    assert second.weights == {"v2": 0.0, "v3": 0.0}
 
 
 def test_a_promotion_waits_for_the_cool_down() -> None:
@@ -237,6 +247,6 @@ def test_traffic_before_the_candidates_first_request_is_not_counted() -> None:
 
 def test_a_pin_on_another_version_holds_the_promotion() -> None:
     story = Story().settled()
-    story.until("rollback", BAD_NEWS | {"v3": WELL})
+    story.until("rollback", BAD_NEWS)
     story.play({"v1": WELL, "v3": WELL}, panes=300)
     assert "promote" not in kinds(story)

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.pins import PinTable
 from operators.control import REVISIONS_AHEAD_MAX, Arm, ControlEvent, Evidence
-from operators.release.pins import PinTable
 from operators.sealing import AHEAD_MS_MAX, Key, Verifier, keys_of, seal
 from tests.control_samples import event
 

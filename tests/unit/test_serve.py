@@ -1,5 +1,6 @@
 """The served model is as good, and its defect as bad, as its module says; traffic follows from the world alone."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -120,7 +121,10 @@ def test_the_defect_begins_when_the_world_says() -> None:
 
 
 def test_a_version_that_is_not_allowed_gets_no_requests() -> None:
-    traffic = Traffic(SHORT, lambda version: version != "v2" or traffic.now_ms < START_MS + 2 * MINUTE_MS)
+    def share(version: str, own: Mapping[str, float]) -> float:
+        return own[version] if traffic.now_ms < START_MS + 2 * MINUTE_MS else 0.0
+
+    traffic = Traffic(SHORT, share)
     events = []
     while not traffic.ended:
         events += traffic.serve()

@@ -1,0 +1,128 @@
+"""The pins of all models, as a gateway keeps them from the control topic: which versions its traffic must go to.
+
+It reads no clock unless it is given one, and it is not safe for threads.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import msgspec
+
+from gateway.routing import shares_of, version_of
+from gateway.standing import Standing, Told, after
+from operators.control import ControlEvent
+from operators.sealing import Reason, Verifier
+from operators.weights import is_whole
+
+_decode = msgspec.json.Decoder(Told).decode
+_NOTHING = Standing(revision=-1, event="", type="", ts=0)
+
+
+class PinTable:
+    """Keeps per model what the event of the largest revision says; every event says the model's whole pin.
+
+    The revision is the fencing token: an event with the same or a smaller one changes nothing, so events may come
+    again, and what a worker says that was thought dead and speaks late is not obeyed. One entry per model is kept.
+
+    A pin is lifted, and a version allowed again, only by an event that says so (`lifts`): a worker that has begun anew,
+    with an empty recovery folder, knows of no pin, and its alerts must not lift what stands.
+
+    `verifier` says which events to believe; give it the keys of the worker and a clock. `refusals` counts by reason
+    those that were not.
+    """
+
+    def __init__(self, standings: Mapping[str, Standing] | None = None, verifier: Verifier | None = None) -> None:
+        self.standings: dict[str, Standing] = dict(standings or {})
+        self.refusals: Counter[Reason] = Counter()
+        self._verifier = verifier or Verifier()
+
+    @property
+    def refused(self) -> int:
+        """How many values were no control event, or none to believe."""
+        return self.refusals.total()
+
+    def take(self, event: ControlEvent | bytes) -> bool:
+        """Take an event, as it is or as a message's value; return whether the model's standing is another one now.
+
+        A value that is no control event, or is not believed, is counted as refused: a gateway must survive it.
+
+        >>> table = PinTable()
+        >>> event = b'{"id":"a","revision":7,"type":"rollback","ts":0,"model":"m","version":"v2","pin":"v1"}'
+        >>> table.take(event), table.pin("m"), table.take(event)
+        (True, 'v1', False)
+        """
+        body = event if isinstance(event, bytes) else msgspec.json.encode(event)
+        fault = self._verifier.fault_of(body)
+        if fault is not None:
+            self.refusals[fault[0]] += 1
+            return False
+        try:
+            said = _decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self.refusals["no_event"] += 1
+            return False
+        before = self.standings.get(said.model)
+        if before is not None and said.revision <= before.revision:
+            return False
+        now = self.standings[said.model] = after(before, said)
+        return before is None or before.orders != now.orders
+
+    def pin(self, model: str) -> str | None:
+        """Return the version that gets what others of a model must not have: all traffic if no weights say else."""
+        return self._of(model).pin
+
+    def killed(self, model: str) -> tuple[str, ...]:
+        """Return the versions of a model that must get no traffic."""
+        return self._of(model).killed
+
+    def throttled(self, model: str) -> tuple[str, ...]:
+        """Return the versions of a model that must get less traffic."""
+        return self._of(model).throttled
+
+    def barred(self, model: str) -> tuple[str, ...]:
+        """Return the versions of a model that were withdrawn, and must get no traffic."""
+        return self._of(model).barred
+
+    def weights(self, model: str) -> Mapping[str, float]:
+        """Return the shares that versions of a model must get, as `operators/weights.py` says."""
+        return self._of(model).weights
+
+    def shares(self, model: str, own: Mapping[str, float]) -> dict[str, float]:
+        """Return what each version must get, where the gateway itself would split the traffic by the weights `own`.
+
+        Versions that get nothing are left out. Shares that add up to less than 1 leave the rest to nobody.
+        """
+        standing = self._of(model)
+        return shares_of(own, standing.weights, standing.pin, standing.excluded)
+
+    def route(self, model: str, key: str, own: Mapping[str, float]) -> str | None:
+        """Return the version that answers a key, such as a user or a request; None if no version may.
+
+        Each version gets its share of the keys, and a key the same version each time, for as long as that can be.
+
+        >>> PinTable().route("m", "user-1", {"v1": 0.9, "v2": 0.1})
+        'v2'
+        """
+        return version_of(key, model, own, self.shares(model, own))
+
+    def allows(self, model: str, version: str) -> bool:
+        """Tell whether a version may get traffic at all."""
+        standing = self._of(model)
+        if version in standing.excluded:
+            return False
+        if not standing.weights:
+            return standing.pin in (None, version)
+        default = 0.0 if is_whole(standing.weights) else 1.0
+        return version == standing.pin or standing.weights.get(version, default) > 0.0
+
+    def _of(self, model: str) -> Standing:
+        return self.standings.get(model, _NOTHING)
+
+    def dump(self) -> bytes:
+        """Return the table as JSON, to be kept over a restart."""
+        return msgspec.json.encode(self.standings)
+
+    @classmethod
+    def load(cls, text: bytes, verifier: Verifier | None = None) -> "PinTable":
+        """Return the table that was dumped; msgspec.DecodeError if `text` is not one."""
+        return cls(msgspec.json.decode(text, type=dict[str, Standing]), verifier)

@@ -1,0 +1,59 @@
+"""Shares of traffic since a version was promoted: who has how much of it, until a release or an override says else."""
+
+from collections.abc import Mapping
+
+from operators.control import Release
+from operators.release.model import Model
+
+DIGITS = 4  # Of a share.
+BY_OWN = "gateways split the traffic by their own weights again"
+
+
+def take_over(model: Model, version: str, others: Mapping[str, float]) -> None:
+    """Give a promoted version all traffic but what others have whose trials go on: their shares."""
+    kept = {name: round(share, DIGITS) for name, share in others.items()}
+    rest = round(1.0 - sum(kept.values()), DIGITS)
+    # Nobody can say what it had of traffic that was all of others.
+    model.promoted = {**{name: share for name, share in kept.items() if share}, version: rest} if rest > 0 else {}
+
+
+def give_back(model: Model, version: str) -> None:
+    """Give the share of a withdrawn version to the pinned one, or to the others where none is pinned."""
+    pin = model.speaker.pin
+    share = model.promoted.pop(version, 0.0)
+    if pin is not None and pin not in model.promoted:
+        model.promoted = {}
+    elif pin is not None:
+        model.promoted[pin] += share
+    else:
+        _scale(model, 1.0)
+
+
+def make_room(model: Model, release: Release) -> list[str]:
+    """Give a candidate its declared share of what a promotion gave to others; return what is said of it.
+
+    Without a declared share gateways go by their own weights again.
+    """
+    share, candidate = release.traffic_share, release.candidate
+    if not model.promoted or share is None:
+        return by_own_weights(model, candidate)
+    before, model.promoted = model.promoted, {name: each for name, each in model.promoted.items() if name != candidate}
+    if release.baseline not in model.promoted:
+        model.promoted = {release.baseline: 1.0}
+    _scale(model, 1.0 - share)
+    model.promoted[candidate] = share
+    return [] if model.promoted == before else [f"{candidate} gets {share:g} of the traffic"]
+
+
+def by_own_weights(model: Model, version: str) -> list[str]:
+    """End what a promotion said, where it leaves nothing for a version that may serve; return what is said of it."""
+    if not model.promoted or version in model.promoted:
+        return []
+    model.promoted = {}
+    return [BY_OWN]
+
+
+def _scale(model: Model, total: float) -> None:
+    """Let the shares add up to `total`, as they are to one another."""
+    now = sum(model.promoted.values())
+    model.promoted = {name: round(each * total / now, DIGITS) for name, each in model.promoted.items() if now}
