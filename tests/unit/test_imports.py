@@ -17,6 +17,7 @@ BASE = {
     "control", "events", "metrics", "monitors", "policies", "policy", "profile", "pseudonyms", "rows", "rules",
     "sealing", "signing", "tables", "texts", "weights",
 }  # fmt: skip
+GATEWAY = {"control", "events", "sealing", "signing", "weights"}
 JUDGES = {"drift", "verdict", "release"}
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
@@ -25,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "ingest": JUDGES | {"window"} | BASE,
     "guard": {"ingest", "window"} | JUDGES | BASE,
     "connectors": {"guard", "ingest", "window"} | JUDGES | BASE,
+    "gateway": GATEWAY,
 }
 ENGINE_FREE = {"window", "ingest"} | JUDGES | BASE
 # Engines, clients, and what reaches the place where the program runs.
@@ -38,7 +40,7 @@ CLOCKS = {"now", "utcnow", "today"}
 
 
 class Module(msgspec.Struct, frozen=True, kw_only=True):
-    """A file below the root: `layer` is "flows", or the folder or file of operators/ that it belongs to."""
+    """A file below the root: `layer` is "flows", "gateway", or the folder or file of operators/ that it belongs to."""
 
     path: str
     layer: str
@@ -46,9 +48,9 @@ class Module(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def modules(root: Path) -> Iterator[Module]:
-    for path in sorted([*root.glob("operators/**/*.py"), *root.glob("flows/**/*.py")]):
+    for path in sorted(path for top in ("operators", "flows", "gateway") for path in root.glob(f"{top}/**/*.py")):
         parts = path.relative_to(root).with_suffix("").parts
-        layer = parts[1] if parts[0] == "operators" else "flows"
+        layer = parts[1] if parts[0] == "operators" else parts[0]
         yield Module(path="/".join(parts), layer=layer, tree=ast.parse(path.read_text()))
 
 
@@ -84,6 +86,8 @@ def _import_faults(layer: str, parts: list[str]) -> Iterator[str]:
     top = parts[0]
     if top == "flows" and layer != "flows":
         yield "imports flows"
+    if top == "gateway" and layer not in ("flows", "gateway"):
+        yield "imports gateway"
     if top == "operators" and layer != "flows" and parts[1] not in ALLOWED[layer] | {layer}:
         yield f"imports {parts[1]}"
     if layer in ENGINE_FREE and top in FOREIGN and (layer, top) not in EXCUSED:
@@ -124,6 +128,9 @@ def test_every_layer_is_known() -> None:
         ("operators/window/a.py", "from datetime import datetime\nNOW = datetime.now()", "reads a clock"),
         ("operators/window/__init__.py", '"""Text."""\nimport msgspec', "holds more than a docstring"),
         ("flows/__init__.py", "", "holds more than a docstring"),
+        ("gateway/a.py", "from operators.policy import X", "imports policy"),
+        ("gateway/a.py", "import flows.cli", "imports flows"),
+        ("operators/release/a.py", "from gateway.pins import X", "imports gateway"),
     ],
 )
 def test_each_rule_can_fail(tmp_path: Path, path: str, text: str, fault: str) -> None:
