@@ -25,7 +25,8 @@ from flows.control.services import Service
 from flows.control.slack import Slack
 from flows.control.template import read as template_in
 from operators.connectors.control_file import FileFollower
-from operators.connectors.control_topic import Follower, From, TopicFollower
+from operators.connectors.control_topic import TopicFollower
+from operators.connectors.follower import Follower, From
 from operators.connectors.stop import Stop
 from operators.control import AnyCommand, ControlEvent, Severity
 from operators.sealing import Verifier

@@ -1,6 +1,6 @@
 """The pins of all models, as a gateway keeps them from the control topic: which versions its traffic must go to.
 
-It reads no clock unless it is given one, and it is not safe for threads.
+It reads no clock unless it is given one. One thread may take events, and dump them, while others ask.
 """
 
 from collections import Counter
@@ -9,13 +9,12 @@ from collections.abc import Mapping
 import msgspec
 
 from gateway.routing import shares_of, version_of
-from gateway.standing import Standing, Told, after
+from gateway.standing import NOTHING, Standing, Told, after
 from operators.control import ControlEvent
 from operators.sealing import Reason, Verifier
 from operators.weights import is_whole
 
 _decode = msgspec.json.Decoder(Told).decode
-_NOTHING = Standing(revision=-1, event="", type="", ts=0)
 
 
 class PinTable:
@@ -42,30 +41,35 @@ class PinTable:
         return self.refusals.total()
 
     def take(self, event: ControlEvent | bytes) -> bool:
-        """Take an event, as it is or as a message's value; return whether the model's standing is another one now.
-
-        A value that is no control event, or is not believed, is counted as refused: a gateway must survive it.
+        """Take an event, as it is or as a message's value; return whether its model is to be routed anew.
 
         >>> table = PinTable()
         >>> event = b'{"id":"a","revision":7,"type":"rollback","ts":0,"model":"m","version":"v2","pin":"v1"}'
         >>> table.take(event), table.pin("m"), table.take(event)
         (True, 'v1', False)
         """
+        return self.heed(event) is not None
+
+    def heed(self, event: ControlEvent | bytes) -> str | None:
+        """Take an event; return its model if that is to be routed anew, None if not.
+
+        A value that is no control event, or is not believed, is counted as refused: a gateway must survive it.
+        """
         body = event if isinstance(event, bytes) else msgspec.json.encode(event)
         fault = self._verifier.fault_of(body)
         if fault is not None:
             self.refusals[fault[0]] += 1
-            return False
+            return None
         try:
             said = _decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             self.refusals["no_event"] += 1
-            return False
-        before = self.standings.get(said.model)
-        if before is not None and said.revision <= before.revision:
-            return False
+            return None
+        before = self._of(said.model)
+        if said.revision <= before.revision:
+            return None
         now = self.standings[said.model] = after(before, said)
-        return before is None or before.orders != now.orders
+        return said.model if before.orders != now.orders else None
 
     def pin(self, model: str) -> str | None:
         """Return the version that gets what others of a model must not have: all traffic if no weights say else."""
@@ -116,7 +120,7 @@ class PinTable:
         return version == standing.pin or standing.weights.get(version, default) > 0.0
 
     def _of(self, model: str) -> Standing:
-        return self.standings.get(model, _NOTHING)
+        return self.standings.get(model, NOTHING)
 
     def dump(self) -> bytes:
         """Return the table as JSON, to be kept over a restart."""

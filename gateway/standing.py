@@ -58,18 +58,22 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     weights: Weights = {}
 
 
-def after(before: Standing | None, told: Told) -> Standing:
-    """Return what holds after an event; None: nothing was heard of the model before."""
+# Before anything was said of a model.
+NOTHING = Standing(revision=-1, event="", type="", ts=0)
+
+
+def after(before: Standing, told: Told) -> Standing:
+    """Return what holds after an event."""
     return Standing(
         revision=told.revision,
         event=told.id,
         type=told.type,
         ts=told.ts,
-        pin=told.pin or (None if before is None or _lifts(told, before.pin) else before.pin),
-        killed=_changed(() if before is None else before.killed, told, "kill"),
-        throttled=_changed(() if before is None else before.throttled, told, "throttle"),
-        barred=_barred(() if before is None else before.barred, told),
-        weights=_weights({} if before is None else before.weights, told),
+        pin=told.pin or (None if _lifts(told, before.pin) else before.pin),
+        killed=_changed(before.killed, told, "kill"),
+        throttled=_changed(before.throttled, told, "throttle"),
+        barred=_barred(before.barred, told),
+        weights=_weights(before.weights, told),
     )
 
 

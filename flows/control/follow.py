@@ -12,7 +12,7 @@ from flows.control.handing import Handing
 from flows.control.memory import Memory
 from flows.plain import plain
 from gateway.pins import PinTable
-from operators.connectors.control_topic import Follower, Said
+from operators.connectors.follower import Follower, Said
 from operators.connectors.stop import Stop
 from operators.control import ControlEvent
 from operators.release.writers import Turns

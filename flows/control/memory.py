@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from flows.control.notes import Note
-from operators.connectors.control_topic import Said
+from operators.connectors.follower import Said
 from operators.control import ControlEvent
 
 MODELS_MAX = 100_000  # The revisions of more models are not remembered, nor more than so many events that wait.

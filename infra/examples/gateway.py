@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gateway.pins import PinTable
 from operators.connectors.control_file import FileFollower
-from operators.connectors.control_topic import Follower
+from operators.connectors.follower import Follower
 from operators.sealing import Verifier, keys_of
 
 

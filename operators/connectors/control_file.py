@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from operators.connectors.control_topic import From, Said
+from operators.connectors.follower import From, Said
 
 READ_BYTES = 1 << 20  # Of a file, at once, or a little more.
 LINE_BYTES_MAX = 1 << 20  # Of a first line, for its checksum.

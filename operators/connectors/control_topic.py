@@ -6,11 +6,9 @@ event's id says that it is the same.
 
 import logging
 from collections.abc import Mapping
-from typing import Literal, Protocol
-
-import msgspec
 
 from operators.connectors.control_events import WRITER, WRITER_MAX
+from operators.connectors.follower import From, Said
 from operators.connectors.kafka import partitions_of
 from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_errors import OffsetGone
@@ -18,36 +16,6 @@ from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
 from operators.connectors.kafka_reader import KafkaReader
 
 DEADLINE_S = 15.0  # For a command to be stored: a person waits for it.
-
-From = Literal["beginning", "end"]
-
-
-class Said(msgspec.Struct, frozen=True):
-    """A message's value as it is, and where in `source` reading goes on after it.
-
-    Beside it stand the `model`, which is the key, and the worker that wrote it; '' where nobody says.
-    """
-
-    source: str
-    next: int
-    body: bytes
-    model: str = ""
-    writer: str = ""
-
-
-class Follower(Protocol):
-    """`positions`, by source, are where reading goes on; `at_end` when everything that is there was read."""
-
-    @property
-    def at_end(self) -> bool: ...
-
-    @property
-    def positions(self) -> dict[str, int]: ...
-
-    def read(self) -> list[Said]:
-        """Return what came, often nothing, without waiting long."""
-
-    def close(self) -> None: ...
 
 
 class TopicFollower:

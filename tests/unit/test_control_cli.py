@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from flows import cli
 from flows.control import memory
-from operators.connectors.control_topic import Said
+from operators.connectors.follower import Said
 from operators.control import Affected, Arm, ControlEvent, Evidence
 from operators.signing import fault_of
 from tests.control_samples import event, line
