@@ -4,6 +4,7 @@ Both are JSON objects of topics keyed by model (DESIGN section 2). A control eve
 understand why it was sent.
 """
 
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -223,7 +224,7 @@ class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     weights: Mapping[str, float] = {}
     reason: str = ""
     slices: tuple[Affected, ...] = ()
-    evidence: Evidence = Evidence()
+    evidence: Evidence = msgspec.field(default_factory=Evidence)
     diff: Mapping[str, tuple[Scalar | None, Scalar | None]] = {}
     runbook: str = ""
     silenced: bool = False
@@ -239,3 +240,8 @@ class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     closes: bool = False
     key: str = ""
     signature: str = ""
+
+    def __post_init__(self) -> None:
+        # msgspec leaves out what is the default itself, not what equals it; an event that came from another process
+        # holds a copy, and would be other bytes under the same id.
+        msgspec.structs.force_setattr(self, "state", sys.intern(self.state))

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import pickle
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,13 @@ def table(*keys: Key, now_ms: int | None = None) -> PinTable:
 
 def test_without_a_key_nothing_changes() -> None:
     assert seal(WHAT, None) == msgspec.json.encode(WHAT)
+
+
+def test_an_event_that_crossed_a_process_is_the_same_bytes() -> None:
+    for each in (event(1), event(1, kind="alert", state="resolved"), WHAT):
+        crossed = pickle.loads(pickle.dumps(each))  # noqa: S301
+        assert seal(crossed, None) == seal(each, None)
+        assert seal(msgspec.structs.replace(crossed, ts=each.ts), KEY) == seal(each, KEY)
 
 
 def test_a_seal_is_the_hmac_of_the_rest_of_the_event_and_always_the_same() -> None:
