@@ -111,7 +111,14 @@ def _nats(times: float, *, back: bool = False) -> float:
 
 def _judged(rule: AnyRule, policy: Policy) -> str:
     whose = "all versions" if rule.scope == "model" else "each version"
-    return "\n".join([whose, *(_slice(grain, policy) for grain in rule.grains)])
+    return "\n".join([whose, *(_slice(grain, policy) for grain in rule.grains), *_maturity(rule, policy)])
+
+
+def _maturity(rule: AnyRule, policy: Policy) -> Iterator[str]:
+    """Say how old labels are when a canary compares them."""
+    if isinstance(rule, Canary) and any(sli.on_feedback and sli.name in rule.slis for sli in policy.slis):
+        age = "when 9 in 10 have come" if rule.maturity_ms is None else f"{span(rule.maturity_ms)} old"
+        yield f"labels {age}"
 
 
 def _slice(grain: Grain, policy: Policy) -> str:

@@ -141,6 +141,20 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
         return cls(version=version, good=good, bad=bad, ratio=good / (good + bad) if good + bad else None)
 
 
+class Maturity(msgspec.Struct, frozen=True, kw_only=True):
+    """How old labels were when both versions were compared: `age_ms` after their requests.
+
+    The age was `learned` from the baseline's labels, or is the policy's. While it is not `final` more labels may show
+    that they come later still: nothing is promoted on them. `undated` labels did not say when their requests were made,
+    and counted by their own time.
+    """
+
+    age_ms: int
+    learned: bool
+    final: bool
+    undated: int
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a verdict is what it is. Ratios are of good; times are Unix ms, spans ms.
 
@@ -148,7 +162,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ratios (candidate less baseline, at the same mix of slices) of a canary, at level `confidence`; `raw` is the
     difference of all events as they came, `odds_ratio` the factor between the odds of a bad event. `detectable` is the
     smallest difference that could have been seen so far, `decides_in` how many further events of the candidate would
-    decide at the observed one. `since` is when it began, as far as the counts can tell.
+    decide at the observed one. `maturity` is that of labels. `since` is when it
+    began, as far as the counts can tell.
     """
 
     sli: str | None = None
@@ -176,7 +191,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     decides_in: float | None = None
     since: int | None = None
     watermark: int | None = None
-    maturity: float | None = None
+    maturity: Maturity | None = None
     reason: str | None = None
 
 

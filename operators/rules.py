@@ -1,5 +1,6 @@
 """The rules of a policy, typed: what turns counts into verdicts, and what a BAD verdict leads to."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -13,6 +14,7 @@ Fallback = Literal["hold", "kill"]
 # Names under which rollguard itself speaks; of older workers gateways read what lifts a pin by them.
 INPUT = "input"
 RESERVED = ("release", "override", "traffic-split", "commands", INPUT)
+MATURITY_PANES_MAX = 100_000  # The lag of a label is told apart up to some more (`operators/window/label_ages.py`).
 Grain = tuple[int, ...]  # A reported slice as indices into the policy's dimensions; () is `*`.
 
 
@@ -91,6 +93,9 @@ class Canary(Rule, frozen=True, kw_only=True):
     It may be promoted when it is surely not worse by `margin` times the odds, or not by `margin_points`, and on no
     slice with at least `slice_share` of its events by `slice_margin` or `slice_margin_points`: better on the whole may
     be far worse for some. A BAD slice leads to `slice_action`.
+
+    Labels are compared by when their requests were made, as far as they had come `maturity_ms` later; None: by the age
+    at which nine in ten of the baseline's have come (`operators/verdict/label_delays.py`).
     """
 
     slis: tuple[str, ...]
@@ -104,6 +109,7 @@ class Canary(Rule, frozen=True, kw_only=True):
     slice_share: float = 0.05
     slice_action: Action = "hold"
     blip_ms: int = 60_000
+    maturity_ms: int | None = None
 
 
 class DriftRule(Rule, frozen=True, kw_only=True):
@@ -118,3 +124,8 @@ class DriftRule(Rule, frozen=True, kw_only=True):
 
 
 AnyRule = Threshold | BurnRate | MeasureRule | Absence | Canary | DriftRule
+
+
+def compared(rules: Sequence[AnyRule]) -> frozenset[str]:
+    """Return the names of the SLIs that canary rules compare."""
+    return frozenset(name for rule in rules if isinstance(rule, Canary) for name in rule.slis)

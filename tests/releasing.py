@@ -16,8 +16,9 @@ from operators.release.judge import Judge, State
 from operators.release.trial import Trial
 from operators.verdict.verdicts import Verdict
 from operators.window.commands import Said
+from operators.window.label_ages import UNDATED, encode, width
 from operators.window.panes import Closed
-from operators.window.partial import Partial, Series
+from operators.window.partial import Ints, Partial, Series
 from operators.window.sliding import WindowCounts
 from operators.window.windows import Moved
 from tests.dataflows.making import received
@@ -108,21 +109,39 @@ def partial(pane: int, ok: Counts, quality: Counts | None = None, model: str = "
     slis = np.zeros((len(index), 2, 3), np.int64)
     for series, good, bad, sli in rows:
         slis[index[series], sli, :2] += (good, bad)
-    one, count = _empty(BASE), len(index)
+    return counted(pane, list(index), slis, _labels(slis[:, 1]))
+
+
+def counted(pane: int, series: Sequence[Series], slis: Ints, ages: Ints) -> Partial:
+    """A pane with these counts (rows, 2, 3) of both SLIs, and these ages of labels."""
+    one, count = _empty(BASE), len(series)
     requests = slis[:, 0].sum(axis=1)
     some = np.flatnonzero(requests)
     # Of columns that do not matter here, the row of one event stands for each.
     others = {name: np.repeat(each, count, axis=0) for name, each in _columns(one) if len(each) == 1}
     columns = {
-        "series": list(index),
+        "series": series,
         "error_types": [""],
         "which": np.arange(count),
         "pane": np.full(count, pane),
         "events": requests,
         "slis": slis,
+        "ages": ages,
         "outcomes": np.column_stack((some, np.zeros(len(some), np.int64), requests[some])),
     }
     return msgspec.structs.replace(one, **(others | columns))
+
+
+def _labels(counts: Ints) -> Ints:
+    """Feedback that does not say when its requests were made, of rows of good, bad and neither."""
+    none = np.full(len(counts), UNDATED)
+    ages = [
+        (row * width(2) + place, n)
+        for bad in (0, 1)
+        for row, (place, n) in enumerate(zip(encode(1, none * 0 + bad, none * 0, none), counts[:, bad], strict=True))
+        if n
+    ]
+    return np.array(sorted(ages), np.int64).reshape(-1, 2)
 
 
 def _columns(part: Partial) -> list[tuple[str, Any]]:

@@ -20,6 +20,7 @@ from operators.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.partial import Floats, Ints, Series, sum_by_key
 
+REQUESTED = "requested"  # Column of when the request of a label was made, Unix ms.
 LABEL = "label"  # Column of how the label compares with the prediction:
 MATCH, MISMATCH, UNKNOWN, NO_LABEL = 0, 1, 2, 3  # the first three as the classes of an SLI.
 
@@ -30,9 +31,9 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     """n items of one stream: `series` (n,) index into `names`; `errors` (n,) into `error_types`, 0 is none.
 
     `numbers` are float columns (n,): one per field that the policy names; for feedback also, under
-    `of_kind_name(field)`, 1 where the item is of the field's kind, and LABEL; for events, under the `flagged_name` of
-    an SLI of kind flag_absent, 1 where one of its flags is set, NaN where that cannot be read. There is no negative
-    zero: it equals zero, so which of the two is the smallest would depend on the order of items.
+    `of_kind_name(field)`, 1 where the item is of the field's kind, LABEL, and REQUESTED; for events, under the
+    `flagged_name` of an SLI of kind flag_absent, 1 where one of its flags is set, NaN where that cannot be read. There
+    is no negative zero: it equals zero, so which of the two is the smallest would depend on the order of items.
     """
 
     stream: Stream
@@ -83,7 +84,10 @@ class ColumnsBuilder:
         """Take some feedback with context (model and version)."""
         values = np.array([_number(item.value) for item in items], float)
         kinds = [item.kind for item in items]
-        numbers = {LABEL: np.array([_label(item) for item in items], float)}
+        numbers = {
+            LABEL: np.array([_label(item) for item in items], float),
+            REQUESTED: np.array([_requested(item.request_ts) for item in items], float),
+        }
         for field in self._fields:
             of_kind = np.array([kind == field.removeprefix(FEEDBACK) for kind in kinds], bool)
             numbers[field] = np.where(of_kind, values, np.nan)
@@ -209,6 +213,10 @@ def _flagged(events: Sequence[Event], bad: frozenset[str]) -> Floats:
 def _number(value: object) -> float:
     """A number, true as 1 and false as 0; anything else is no number."""
     return float(value) if isinstance(value, (int, float)) else np.nan
+
+
+def _requested(value: int | datetime | None) -> float:
+    return np.nan if value is None else float(ms_of(value))
 
 
 def _label(item: Feedback) -> int:

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from operators.ingest.columns import Columns
+from operators.ingest.label_ages import count_ages
 from operators.ingest.placed import Placed
 from operators.ingest.sli import NOT_MEANT, classify
 from operators.ingest.watched_counts import Runs, count
@@ -51,6 +52,7 @@ def summarise(columns: Columns, placed: Placed, shards: Ints, policy: Policy) ->
         extremes=extremes,
         outcomes=_outcomes(columns, groups),
         cells=cells,
+        ages=count_ages(columns, placed, groups, policy),
         bins=policy.bins,
         features=watches.features,
         moments=watches.moments,

@@ -10,6 +10,7 @@ from operators.policies.reading import SPAN_MS_MAX, Duration, Name, span
 from operators.policies.tiers import TierTable, tiers_of
 from operators.policy import Policy, PolicyError, Positive
 from operators.rules import (
+    MATURITY_PANES_MAX,
     Absence,
     Action,
     BurnRate,
@@ -199,6 +200,7 @@ class _Canary(_Acting, frozen=True, kw_only=True):
     slice_margin: float = 3.0
     slice_margin_points: Annotated[float, Meta(ge=0, lt=1)] = 0.1
     blip: Duration | None = None
+    maturity: Duration | None = None
     slice_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
     slice_action: Action = "hold"
     severity: Severity = "ticket"
@@ -223,6 +225,7 @@ class _Canary(_Acting, frozen=True, kw_only=True):
             slice_margin=self.slice_margin,
             slice_margin_points=self.slice_margin_points,
             blip_ms=self._blip_ms(key),
+            maturity_ms=self._maturity_ms(key),
             slice_share=self.slice_share,
             slice_action=self.slice_action,
         )
@@ -235,6 +238,17 @@ class _Canary(_Acting, frozen=True, kw_only=True):
             if not least < getattr(self, name):
                 allowed = f"must be a ratio of odds above {least:g}; a difference is `{name}_points`"
                 raise key.refuse(name, allowed, getattr(self, name))
+
+    def _maturity_ms(self, key: Key) -> int | None:
+        """Return how old labels are when they are compared; None where it is to be learned."""
+        if self.maturity is None:
+            return None
+        if not any(sli.on_feedback for sli in key.policy.slis if sli.name in self.slis):
+            raise key.refuse("maturity", "is about labels: none of `slis` is on feedback", self.maturity.text)
+        age_ms, most = key.span("maturity", self.maturity), MATURITY_PANES_MAX * key.policy.pane_ms
+        if age_ms > most:
+            raise key.refuse("maturity", f"must be at most {MATURITY_PANES_MAX:,} panes", self.maturity.text)
+        return age_ms
 
     def _blip_ms(self, key: Key) -> int:
         """Return how long a burst may last: a minute in whole panes, unless the rule says otherwise."""

@@ -23,11 +23,13 @@ from operators.release.model import At, Finding, Model
 from operators.release.telling import resolve_forgotten
 from operators.release.trial import Trial
 from operators.rules import AnyRule
-from operators.verdict import canary_rule
-from operators.verdict.canary_rule import CanaryEvaluator
+from operators.verdict.canary_rule import CanaryEvaluator, Result
+from operators.verdict.comparison import Release
 from operators.verdict.counts import ALL_VERSIONS, PaneCounts, Roster
 from operators.verdict.drift_rule import DriftEvaluator
 from operators.verdict.evaluators import evaluators_of
+from operators.verdict.label_delays import LabelDelays
+from operators.verdict.labels import labels_of
 from operators.verdict.verdicts import Evaluator, Verdict
 from operators.window.commands import Said
 from operators.window.fence import UNKNOWN
@@ -71,6 +73,7 @@ class State(msgspec.Struct, kw_only=True):
     listening: list[DriftEvaluator]
     monitors: MonitorsState
     order: int = UNKNOWN
+    delays: LabelDelays = msgspec.field(default_factory=LabelDelays)
 
 
 class Judge:
@@ -142,6 +145,7 @@ class Judge:
             listening=[_kept(kept, each) for each in self.state.listening],
             monitors=self.monitors.state,
             order=saved.order,
+            delays=saved.delays,
         )
         # What a rule said before it was changed does not stand.
         names = {rule.name for rule in self.policy.rules if _identity(rule) in kept}
@@ -188,11 +192,13 @@ class Judge:
             verdicts += _ordered(each.step(counts, windows, names))
         found: dict[str, list[Finding]] = {}
         live = self._releases(awake)
+        labels = labels_of(None if closed is None else closed.on_time, self.policy.dimensions)
         for evaluator in self.state.releases:
-            changes, results = evaluator.step(counts, names, live)
+            changes, results = evaluator.step(counts, names, live, labels, self.state.delays)
             verdicts += _ordered(changes)
             for release, result in results.items():
                 found.setdefault(release.model, []).append(_finding(evaluator, release, result))
+        self.state.delays.add(counts.pane, self.policy.pane_ms, labels)
         arms = {(release.model, release.candidate): release.baseline for release in live}
         part, end = (None, False) if closed is None else (closed.on_time, closed.end)
         drift = self.monitors.step(counts.pane, part, arms, end)
@@ -260,9 +266,9 @@ class Judge:
 
         return At(policy=self.policy, pane=counts.pane, requests=requests, slis=slis, producers=producers)
 
-    def _releases(self, awake: Sequence[str]) -> list[canary_rule.Release]:
+    def _releases(self, awake: Sequence[str]) -> list[Release]:
         return [
-            canary_rule.Release(
+            Release(
                 name,
                 trial.candidate,
                 trial.baseline,
@@ -314,7 +320,7 @@ def warmed_up(model: Model, trial: Trial, policy: Policy) -> int:
     )
 
 
-def _finding(evaluator: CanaryEvaluator, release: canary_rule.Release, result: canary_rule.Result) -> Finding:
+def _finding(evaluator: CanaryEvaluator, release: Release, result: Result) -> Finding:
     return Finding(
         rule=evaluator.rule,
         candidate=release.candidate,

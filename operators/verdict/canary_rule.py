@@ -9,27 +9,22 @@ from operators.control import Affected, Evidence, Word
 from operators.policy import Policy
 from operators.rules import Canary
 from operators.verdict.canary import Terms, evidence, judge, levels, not_worse
+from operators.verdict.cohorts import Arms
+from operators.verdict.comparison import Release
 from operators.verdict.counts import PaneCounts
 from operators.verdict.e_process import EProcesses
+from operators.verdict.label_delays import LabelDelays
+from operators.verdict.labelled import Labelled
+from operators.verdict.labels import NO_LABELS, Labels
 from operators.verdict.multiplicity import e_bh
 from operators.verdict.strata import Strata, moved
 from operators.verdict.verdicts import Verdict
-from operators.window.partial import Ints
-from operators.window.slots import Reported, slice_text
+from operators.window.partial import BAD, GOOD, Ints
+from operators.window.slots import Reported, described, slice_text
 
 ACTING = ("rollback", "kill", "throttle")
 # No blip counts for more than three times the odds: fewer than four in a row decide nothing at 1 / 60.
 BLIP_CAP = 3.0
-
-
-class Release(msgspec.Struct, frozen=True):
-    """A comparison from pane `begins` on: another `since` [pane] is another comparison, and starts from nothing."""
-
-    model: str
-    candidate: str
-    baseline: str
-    since: int
-    begins: int
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -50,7 +45,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CanaryEvaluator:
-    """State: the e-processes, which process is whose, what was last told of each, and what the running blip holds."""
+    """State: the e-processes, which process is whose, what was last told of each, and what the running blip holds.
+
+    SLIs on feedback are not counted in blips, but in the blocks of `labelled.py`.
+    """
 
     def __init__(self, rule: Canary, policy: Policy) -> None:
         self.rule = rule
@@ -65,6 +63,15 @@ class CanaryEvaluator:
         )
         names = [sli.name for sli in policy.slis]
         self._slis = [names.index(name) for name in rule.slis]
+        on_feedback = np.array([policy.slis[index].on_feedback for index in self._slis], bool)
+        self._at_once = np.flatnonzero(~on_feedback)
+        self._labelled = Labelled(
+            {index: self._slis[index] for index in np.flatnonzero(on_feedback).tolist()},
+            policy.pane_ms,
+            self._blip_panes,
+            None if rule.maturity_ms is None else rule.maturity_ms // policy.pane_ms,
+        )
+        self._dimensions = policy.dimensions
         self._finest = frozenset(policy.dimensions)
         self._grains = [tuple(policy.dimensions[index] for index in grain) for grain in rule.grains]
         cap = BLIP_CAP if rule.blip_ms else float("inf")
@@ -80,9 +87,17 @@ class CanaryEvaluator:
         self._told: dict[Process, tuple[Word, int]] = {}  # The word, and the events it was last told at.
 
     def step(
-        self, counts: PaneCounts, names: Sequence[Reported], releases: Sequence[Release]
+        self,
+        counts: PaneCounts,
+        names: Sequence[Reported],
+        releases: Sequence[Release],
+        labels: Labels = NO_LABELS,
+        delays: LabelDelays = LabelDelays(),  # noqa: B008  # Only read.
     ) -> tuple[list[Verdict], dict[Release, Result]]:
-        """Take a pane; return the verdicts that changed, and what it says of each release that has been compared."""
+        """Take a pane; return the verdicts that changed, and what it says of each release that has been compared.
+
+        `labels` are those that came in the pane, `delays` what was known of such before it.
+        """
         self._forget(set(releases))
         number, place = divmod(counts.pane, self._blip_panes)
         if self._blip is not None and number != self._blip:
@@ -92,6 +107,11 @@ class CanaryEvaluator:
         self._blip = number
         if place == self._blip_panes - 1:
             self._end_blip()
+        for release, sli, block in self._labelled.take(counts.pane, releases, labels, delays):
+            if block.renewed:
+                self._renew(release, sli)
+            self._add_labels(release, sli, block.arms)
+            self._bet(block.begins, block.panes, [release], np.array([sli]))
         if len(self._words) != len(self._of):  # A blip has ended, or a release.
             self._words = self._judged()
         words = self._words
@@ -104,16 +124,19 @@ class CanaryEvaluator:
 
     @property
     def quiet(self) -> bool:
-        """Whether the end of the running blip would change nothing."""
-        return not any(strata.ready for strata in self._strata.values())
+        """Whether the end of the running blip would change nothing, and no labels become mature."""
+        return self._labelled.quiet and not any(strata.ready for strata in self._strata.values())
 
     def _forget(self, live: set[Release]) -> None:
         self._strata = {release: strata for release, strata in self._strata.items() if release in live}
-        kept = [index for index, process in enumerate(self._of) if process.release in live]
-        if len(kept) == len(self._of):
+        self._labelled.forget(live)
+        self._drop({process for process in self._of if process.release not in live})
+
+    def _drop(self, gone: set[Process]) -> None:
+        if not gone:
             return
+        kept = [index for index, process in enumerate(self._of) if process not in gone]
         self._processes.only(np.array(kept, np.int64))
-        gone = {process for process in self._of if process.release not in live}
         self._of, self._words = [self._of[index] for index in kept], []
         self._index = {process: index for index, process in enumerate(self._of)}
         self._bad -= gone
@@ -129,7 +152,9 @@ class CanaryEvaluator:
             name = names[slot]
             if name.dims.keys() == self._finest and (name.model, name.version) in wanted:
                 arm = served.setdefault((name.model, name.version), [])
-                arm.append((name, counts.slis[row, self._slis]))
+                came = np.zeros((len(self._slis), 3), np.int64)
+                came[self._at_once] = counts.slis[row, self._slis][self._at_once]
+                arm.append((name, came))
         for release in releases:
             arms = [served.get((release.model, arm), []) for arm in (release.candidate, release.baseline)]
             if any(arms):
@@ -138,21 +163,46 @@ class CanaryEvaluator:
 
     def _end_blip(self) -> None:
         """Give the e-processes what the blip came to."""
+        if self._blip is not None:
+            self._bet(self._blip * self._blip_panes, self._blip_panes, list(self._strata), self._at_once)
+        self._blip = None
+
+    def _bet(self, begins: int, panes: int, releases: Sequence[Release], slis: Ints) -> None:
+        """Give the e-processes what there is of some releases and SLIs, as a block of so many panes."""
         numbers: list[int] = []
         blocks: list[Ints] = []
-        for release, strata in self._strata.items():
-            taken, slis, counts = strata.take()
-            for stratum, sli, block in zip(taken.tolist(), slis.tolist(), counts, strict=True):
+        for release in releases:
+            strata = self._strata[release]
+            taken, of, counts = strata.take(slis)
+            for stratum, sli, block in zip(taken.tolist(), of.tolist(), counts, strict=True):
                 for grain in self._grains:
                     numbers.append(self._number(release, strata.names[stratum].dims, grain, sli))
                     blocks.append(block)
-        if blocks and self._blip is not None:
+        if blocks:
             order = np.argsort(numbers, kind="stable")
             self._words = []
             self._processes.grow(len(self._of))
-            which = np.array(numbers, np.int64)[order]
-            self._processes.step(self._blip * self._blip_panes, which, np.array(blocks)[order], self._blip_panes)
-        self._blip = None
+            self._processes.step(begins, np.array(numbers, np.int64)[order], np.array(blocks)[order], panes)
+
+    def _renew(self, release: Release, sli: int) -> None:
+        """Begin the processes of an SLI anew: all that is known of it came of labels that were too young."""
+        mine = {process for process in self._of if (process.release, process.sli) == (release, sli)}
+        self._drop({process for process in mine if not self._is_bad(process)})
+
+    def _is_bad(self, process: Process) -> bool:
+        """Whether a process was found BAD, which it stays."""
+        log_e = self._processes.log_e_peak[self._index[process]]
+        return process in self._bad or (process.slice == "*" and log_e >= -np.log(self._alpha(process)))
+
+    def _add_labels(self, release: Release, sli: int, arms: Arms) -> None:
+        """Add the labels of a block to what waits to be compared."""
+        served: list[list[tuple[Reported, Ints]]] = [[], []]
+        for side, version, labels in zip(served, (release.candidate, release.baseline), arms, strict=True):
+            for values, (n, bad, _) in labels.items():
+                came = np.zeros((len(self._slis), 3), np.int64)
+                came[sli, GOOD], came[sli, BAD] = n - bad, bad
+                side.append((Reported(release.model, version, *described(self._dimensions, values)), came))
+        self._strata.setdefault(release, Strata(len(self._slis))).add(served[0], served[1])
 
     def _number(self, release: Release, stratum: Mapping[str, str], grain: tuple[str, ...], sli: int) -> int:
         """Return the number of the process of the slice of a grain that a stratum belongs to."""
@@ -189,7 +239,10 @@ class CanaryEvaluator:
                     words[index] = "BAD"
                 elif words[index] == "BAD":  # By itself, but not among so many.
                     words[index] = "INSUFFICIENT"
-        return words
+        return [
+            "INSUFFICIENT" if word == "OK" and not self._labelled.may_promote(process.release, process.sli) else word
+            for word, process in zip(words, self._of, strict=True)
+        ]
 
     def _alpha(self, process: Process) -> float:
         return self._levels.all_traffic if process.slice == "*" else self._levels.slices
@@ -202,7 +255,8 @@ class CanaryEvaluator:
         found = evidence(self._processes, index, self._alpha(process), sli, arms, self._pane_ms)
         dims = self._series[process].dims
         why = moved(self._strata[release], process.sli, dims, found.raw or 0.0, found.value or 0.0)
-        return msgspec.structs.replace(found, reason=why) if why else found
+        maturity = self._labelled.maturity(release, process.sli)
+        return msgspec.structs.replace(found, reason=why or None, maturity=maturity)
 
     def _result(self, mine: Sequence[int], words: Sequence[Word]) -> Result:
         bad = [index for index in mine if words[index] == "BAD"]

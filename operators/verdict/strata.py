@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from operators.verdict.multiplicity import Bools
 from operators.window.partial import BAD, GOOD, Floats, Ints
 from operators.window.slots import Reported
 
@@ -47,9 +48,14 @@ class Strata:
         """Whether something can be taken."""
         return bool((self.pending[:, :, ::2] > 0).all(axis=2).any())
 
-    def take(self) -> tuple[Ints, Ints, Ints]:
-        """Take out what both versions have something of: numbers of strata and SLIs, (T,), and counts (T, 4)."""
-        stratum, sli = np.nonzero((self.pending[:, :, ::2] > 0).all(axis=2))
+    def take(self, slis: Ints) -> tuple[Ints, Ints, Ints]:
+        """Take out what both versions have something of: numbers of strata and SLIs, (T,), and counts (T, 4).
+
+        Only of `slis`; the others wait.
+        """
+        both: Bools = np.all(self.pending[:, slis, ::2] > 0, axis=2)
+        stratum, sli = np.nonzero(both)
+        sli = slis[sli]
         counts = self.pending[stratum, sli]
         self.pending[stratum, sli] = 0
         self.events[stratum, sli] += counts[:, ::2]

@@ -29,6 +29,8 @@ def pack(part: Partial) -> bytes:
         "codes": codes.astype(np.uint16),
         "counts": _narrow(part.cells[:, 1]),
     }
+    if len(part.ages):
+        fields |= {"age_steps": _narrow(np.diff(part.ages[:, 0], prepend=0)), "age_counts": _narrow(part.ages[:, 1])}
     if part.moments.size or part.bins:
         fields |= _packed_features(part)
     return zlib.compress(pickle.dumps(fields, protocol=5), LEVEL)
@@ -42,7 +44,11 @@ def unpack(packed: bytes) -> Partial:
     cells = np.column_stack((keys, fields.pop("counts").astype(np.int64)))
     wide = {name: fields.pop(name).astype(np.int64) for name in NARROW}
     series = [Series(*name) for name in fields.pop("series")]
-    return Partial(series=series, cells=cells, **wide, **_unpacked_features(fields, len(wide["which"])), **fields)
+    none = np.zeros(0, np.int64)  # What was saved before ages were kept has none.
+    ages = np.column_stack([fields.pop(name, none).astype(np.int64) for name in ("age_steps", "age_counts")])
+    ages[:, 0] = np.cumsum(ages[:, 0])
+    features = _unpacked_features(fields, len(wide["which"]))
+    return Partial(series=series, cells=cells, ages=ages, **wide, **features, **fields)
 
 
 def _packed_features(part: Partial) -> dict[str, Any]:

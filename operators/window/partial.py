@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from operators.monitors import Offender
 from operators.window.histogram import CODE_MIN
+from operators.window.label_ages import width
 from operators.window.offenders import first_of
 
 Ints = NDArray[np.int64]
@@ -49,6 +50,8 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
     `extremes` (R, M, 2) maxima of -x and x (-inf without values). Sparse parts: `outcomes` (K, 3) row, index
     into `error_types`, n; `cells` (C, 2) of row * M + measure << CODE_BITS | code - CODE_MIN, and n; sorted.
 
+    `ages` (A, 2), sorted, are the labels that canary rules compare, by row and age (`label_ages.py`), and n.
+
     Of F watched fields with W = `bins` bins together: `features` (D, 2) of row * W + bin, and n, sparse and sorted;
     `moments` (R, F, 5) n, hi and lo of the sum of z, and of z squared, in units of Z_UNIT; `ranges` (R, F, 2) maxima of
     -x and x; `offenders` rows and values against a contract, in order, a few of each series.
@@ -70,6 +73,7 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
     moments: Ints
     ranges: Floats
     offenders: Sequence[tuple[int, Offender]] = ()
+    ages: Ints = msgspec.field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
     @property
     def rows(self) -> int:
@@ -163,6 +167,7 @@ def merge(parts: Sequence[Partial], rename: Mapping[Series, Series] | None = Non
         moments=summed("moments"),
         ranges=summed("ranges"),
         offenders=_moved_offenders(parts, row_of),
+        ages=_merge_keyed(parts, "ages", width(parts[0].slis.shape[1]), row_of),
     )
     return keep_first(merged)
 
@@ -189,6 +194,7 @@ def take(part: Partial, first: int, last: int) -> Partial:
         moments=part.moments[first:last],
         ranges=part.ranges[first:last],
         offenders=[(row - first, offender) for row, offender in part.offenders if first <= row < last],
+        ages=_take_keyed(part.ages, width(part.slis.shape[1]), first, last),
     )
 
 
@@ -215,11 +221,17 @@ def keep_first(part: Partial) -> Partial:
 
 
 def unwatched(part: Partial) -> Partial:
-    """Return it without what is kept of watched fields: windows, and what they are rebuilt from, need none of it."""
-    if not part.moments.shape[1]:
+    """Return it without watched fields and ages: windows, and what they are rebuilt from, need none of them."""
+    if not (part.moments.shape[1] or len(part.ages)):
         return part
     return msgspec.structs.replace(
-        part, bins=0, features=part.features[:0], moments=part.moments[:, :0], ranges=part.ranges[:, :0], offenders=()
+        part,
+        bins=0,
+        features=part.features[:0],
+        moments=part.moments[:, :0],
+        ranges=part.ranges[:, :0],
+        offenders=(),
+        ages=part.ages[:0],
     )
 
 

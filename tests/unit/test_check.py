@@ -93,3 +93,20 @@ def test_the_other_kinds_are_said_in_words() -> None:
     assert when(Canary(name="c", slis=("ok",), tolerance=1.2)).startswith(
         "a candidate is worse than its baseline by more"
     )
+
+
+QUALITY = '\n[sli.quality]\ngood = "at_least"\nfield = "feedback.judge"\nlimit = 4\n'
+JUDGED = '[[rule]]\nname = "canary"\nkind = "canary"\nslis = ["ok", "quality"]\n'
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (QUALITY + JUDGED, "labels when 9 in 10 have come"),
+        (QUALITY + JUDGED + 'maturity = "90m"', "labels 90m old"),
+        (QUALITY + JUDGED.replace(', "quality"', ""), None),
+    ],
+)
+def test_a_canary_says_how_old_labels_are_when_it_compares_them(more: str, said: str | None) -> None:
+    text = printed(more)
+    assert said in text if said else "labels " not in text.split("BAD when")[1]

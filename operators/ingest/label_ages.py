@@ -1,0 +1,32 @@
+"""The ages of the labels that canary rules compare: columns of feedback to sparse counts."""
+
+import numpy as np
+
+from operators.ingest.columns import REQUESTED, Columns
+from operators.ingest.placed import Placed
+from operators.ingest.sli import classify
+from operators.ingest.watched_counts import Runs
+from operators.policy import Policy
+from operators.rules import compared
+from operators.window.label_ages import UNDATED, encode, lags_of, width
+from operators.window.partial import BAD, NEITHER, Ints, sum_by_key
+
+
+def count_ages(columns: Columns, placed: Placed, groups: Runs, policy: Policy) -> Ints:
+    """Return counts (K, 2) of group and age, as `operators/window/label_ages.py` has them; none of events."""
+    names = compared(policy.rules)
+    slis = [(index, sli) for index, sli in enumerate(policy.slis) if sli.on_feedback and sli.name in names]
+    if columns.stream != "feedback" or not slis:
+        return np.zeros((0, 2), np.int64)
+    requested = columns.numbers[REQUESTED]
+    dated = ~np.isnan(requested)
+    lag, age = lags_of(np.where(dated, requested, placed.time).astype(np.int64), placed.time, policy.pane_ms)
+    age[~dated] = UNDATED
+    lag, age = lag[groups.order], age[groups.order]
+    keys = []
+    for index, sli in slis:
+        classes = classify(sli, columns)[groups.order]
+        meant = classes < NEITHER
+        bad = (classes[meant] == BAD).astype(np.int64)
+        keys.append(groups.of[meant] * width(len(policy.slis)) + encode(index, bad, lag[meant], age[meant]))
+    return np.column_stack(sum_by_key(np.concatenate(keys)))
