@@ -95,7 +95,7 @@ def _evidence(slices: Sequence[Affected]) -> Table:
 def _arm(arm: Arm | None) -> tuple[str, str]:
     if arm is None or arm.ratio is None:
         return "-", "-"
-    return f"{arm.bad}/{arm.good + arm.bad}", f"{100 * (1 - arm.ratio):.1f} %"
+    return f"{arm.bad}/{arm.good + arm.bad}", f"{100 * (1 - arm.ratio):.1f}%"
 
 
 def _times(value: float) -> str:

@@ -146,8 +146,8 @@ def detectable(processes: EProcesses, which: Ints, alpha: float) -> Floats:
     grown = growth(np.maximum(n_c, 1), np.maximum(n_b, 1), bad, psi, np.full_like(psi, processes.tolerance))
     needed = np.log(2 / alpha)
     blocks = np.maximum(processes.blocks[which], 1)
-    reached = blocks * processes.log_cap >= needed
-    enough = (np.where(n_c > 0, grown, 0.0) >= needed) & reached[:, None]
+    most = blocks[:, None] * processes.most(np.log(psi), np.log(processes.tolerance))
+    enough = np.minimum(np.where(n_c > 0, grown, 0.0), most) >= needed
     place = enough.argmax(axis=1)
     found = psi[place]
     return np.where(enough.any(axis=1), shifted(b[:, 0], found) - b[:, 0], np.inf)
@@ -177,7 +177,7 @@ def _observed(processes: EProcesses, which: Ints) -> tuple[Floats, Floats, Float
 def _events(processes: EProcesses, which: Ints, null: float, needed: Floats) -> Floats:
     """Return how many events of the candidate grow ln E against a null by `needed`, (W,); infinite where it does not.
 
-    No block grows it by more than the cap.
+    No block grows it by more than it may.
     """
     n_c, n_b, c, b = _observed(processes, which)
     bad = n_c * c + n_b * b
@@ -185,7 +185,7 @@ def _events(processes: EProcesses, which: Ints, null: float, needed: Floats) -> 
     ends = (psi, np.full_like(psi, null))
     grown = growth(np.maximum(n_c, 1), np.maximum(n_b, 1), bad, *ends)
     blocks = np.maximum(processes.blocks[which], 1)
-    grown = np.minimum(grown / blocks, processes.log_cap)
+    grown = np.minimum(grown / blocks, processes.most(np.log(psi), np.log(null)))
     events = np.full(len(needed), np.inf)
     np.divide(needed * n_c / blocks, grown, out=events, where=grown > 1e-12)
     return np.where(needed > 0, events, 0.0)

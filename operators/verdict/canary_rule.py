@@ -23,8 +23,8 @@ from operators.window.partial import BAD, GOOD, Ints
 from operators.window.slots import Reported, described, slice_text
 
 ACTING = ("rollback", "kill", "throttle")
-# No blip counts for more than three times the odds: fewer than four in a row decide nothing at 1 / 60.
-BLIP_CAP = 3.0
+# No blip counts for more than that times the odds: fewer than five in a row decide nothing at 1 / 60.
+BLIP_CAP = 2.5
 
 
 class Process(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ likelihood is conditional on how many events were bad (`operators/verdict/hyperg
 a mix of traffic that differs between the versions proves nothing, and strata add up: with L(psi) the sum over the
 strata of a block of ln P_psi,
 
-    e(psi, psi0) = min(exp(L(psi) - L(psi0)), cap)
+    e(psi, psi0) = min(exp(L(psi) - L(psi0)), cap, (psi / psi0)^2)
 
 is an e-variable of the block for "psi <= psi0" where psi > psi0 (the candidate is no worse than that), and for
 "psi >= psi0" where psi < psi0. With weights w_k = 1 / (k (k + 1)) for the harm beginning with block k,
@@ -20,7 +20,9 @@ psi: those of a grid, and, at `tolerance`, two that are learned from earlier blo
 
 `cap` is for failures that are no independent coins: a burst, a retry storm, a cold start. No block counts for more than
 it, whatever came in, and no short incident decides: min(e, cap) <= e is an e-variable still, at any cap. Blocks then
-are to last as long as a burst does (the policy's `blip`).
+are to last as long as a burst does (the policy's `blip`). An alternative that hardly differs from the null gains less:
+it would lose next to nothing in the quiet blocks between two bursts, and add up bursts that are an hour apart. Under
+(psi / psi0)^2 it gains in a burst about what it loses in between. Without a cap there is neither.
 
 What was rejected once stays so: the largest E so far is kept. But a proof that the candidate is not worse must not
 outlive the time when it was not: where a recent stretch of blocks has a product of e of at least 1 / RELAPSE for
@@ -46,6 +48,9 @@ RELAPSE = 0.05  # Under no harm a few releases in a hundred prove once more than
 RELAPSE_TIMES = 1.6  # A relapse from psi0 is looked for at this multiple of it, or the next above.
 LEARNED = 0.5  # The weight of the learned alternatives together.
 PRIOR = 0.5  # Of a learned odds ratio, in weighted bad events of each arm: learned from nothing, it is 1.
+# Of psi / psi0, where blocks are capped. With 1, harm of x1.5 takes four times as long; without any, outages of one arm
+# that last a blip decide in one release of eight (tests/bench/simulate_bursts.py).
+CAP_POWER = 2.0
 NONE = -1  # A pane number that stands for none.
 WORSE, NOT_WORSE = 0, 1
 # Odds ratios at which the confidence sequence is read, and the alternatives of each other.
@@ -140,8 +145,9 @@ class EProcesses:
                                np.repeat(learned, sizes, axis=0)))  # fmt: skip
         block = np.add.reduceat(log_likelihoods(counts, psi), starts)  # (W, G + memories)
         likelihoods, bets = block[:, : len(self.grid)], block[:, len(self.grid) :]
-        gains = np.minimum(likelihoods[:, None, :] - likelihoods[:, :, None], self.log_cap)
-        bets = np.minimum(bets - likelihoods[:, self.at_tolerance, None], self.log_cap)
+        grid = np.log(self.grid)
+        gains = np.minimum(likelihoods[:, None, :] - likelihoods[:, :, None], self.most(grid, grid[:, None]))
+        bets = np.minimum(bets - likelihoods[:, self.at_tolerance, None], self.most(learned, grid[self.at_tolerance]))
         self.blocks[mine] += 1
         self.counts[mine] += np.add.reduceat(counts, starts)
         self._bet(mine, gains, bets, self._keep(0, lasted))
@@ -151,6 +157,14 @@ class EProcesses:
         self.adjusted[mine] += np.add.reduceat(_adjusted(counts), starts)
         for memory in range(len(HALF_LIVES)):
             self.weighted[mine, memory] = self.weighted[mine, memory] * self._keep(memory, lasted) + came
+
+    def most(self, log_psi: Floats, log_null: Floats | float) -> Floats:
+        """Return the most that a block can add to ln E of an alternative against a null, of one broadcast shape."""
+        return (
+            np.minimum(self.log_cap, CAP_POWER * abs(log_psi - log_null))
+            if np.isfinite(self.log_cap)
+            else np.asarray(np.inf)
+        )
 
     def log_e(self, which: Ints | slice = slice(None)) -> Floats:
         """Return ln E now, of "the candidate is worse by more than `tolerance`", (K,)."""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from operators.verdict.e_process import NOT_WORSE, WORSE, EProcesses
+from operators.verdict.e_process import CAP_POWER, NOT_WORSE, WORSE, EProcesses
 from operators.verdict.hypergeometric import SPLITS_MAX, growth, log_likelihoods, mean_split
 from operators.window.partial import Floats, Ints
 
@@ -202,6 +202,16 @@ def test_no_block_counts_for_more_than_the_cap(seed: int) -> None:
         stepped(processes, [each])
         assert (processes.log_e() <= np.logaddexp(before, 0) + math.log(CAP)).all()
         before = processes.log_e()
+
+
+def test_an_alternative_that_hardly_differs_gains_less_than_the_cap_in_a_burst() -> None:
+    """Else it would keep what each burst gave, as quiet blocks cost it next to nothing."""
+    processes = fresh()
+    stepped(processes, [(0, np.arange(K), np.array([[100, 60, 900, 10]] * K))])
+    at = int(np.searchsorted(processes.grid, 1.3))
+    gained = processes.log_m[:, processes.at_tolerance, at] + math.log(2)  # Of the first block, whose weight is 1/2.
+    assert gained == pytest.approx(CAP_POWER * math.log(1.3 / processes.tolerance))
+    assert gained[0] < math.log(CAP)
 
 
 @given(seeds)
