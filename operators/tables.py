@@ -128,6 +128,7 @@ TABLES: dict[str, dict[str, Kind]] = {
         "pin": "string",
         "barred": "string[]",
         "lifts": "uint8?",
+        "weights": "string",
         "rule": "string",
         "severity": "string",
         "reason": "string",

@@ -61,6 +61,7 @@ def _control_rows(events: Sequence[ControlEvent]) -> Rows:
             "pin": [event.pin or "" for event in events],
             "barred": [event.barred for event in events],
             "lifts": [None if event.lifts is None else int(event.lifts) for event in events],
+            "weights": [_json(event.weights) for event in events],
             "rule": [event.rule for event in events],
             "severity": [event.severity for event in events],
             "reason": [event.reason for event in events],

@@ -67,13 +67,14 @@ PAGE = {"severity": "page", "slices": (EU, ALL), "evidence": EU.evidence}
 BURNT = {"rule": "availability-slo", "slices": (SLOW,), "evidence": SLOW.evidence}
 DIFFERS = {"diff": {"prompt": ("a", "b")}, "diff_more": 3}
 LEFT_OUT = {"barred": ("v2",), "slices_more": 7}  # Said by a worker that did not say whether it lifts a pin.
+OUT = {"weights": {"v2": 0.0, "v3": 0.0}, **PAGE}
 EVENTS = [
     _said(1, "alert", 12, "checkout", "v2", severity="page", slices=(EU,), evidence=EU.evidence),
     _said(2, "rollback", 14, "checkout", "v2", pin="v1", **DIFFERS, **LEFT_OUT, **PAGE, **_times(10, 14)),
     _said(3, "rollback_applied", 14.5, "checkout", "v2", pin="v1", **_times(10, 14, 14.5)),
     _said(4, "alert", 14.5, "checkout", "v2", pin="v1", state="resolved", slices=(EU,), reason="v2 serves no longer"),
     _said(5, "recovered", 16, "checkout", "v2", pin="v1", **V2),
-    _said(6, "rollback", 42, "checkout", "v3", pin="v1", barred=("v2", "v3"), lifts=False, **PAGE, **_times(40, 42)),
+    _said(6, "rollback", 42, "checkout", "v3", pin="v1", barred=("v2", "v3"), lifts=False, **OUT, **_times(40, 42)),
     _said(7, "rollback_applied", 43, "checkout", "v3", pin="v1", **V3),
     _said(8, "rollback_ineffective", 57, "checkout", "v3", pin="v1", severity="page", **V3),
     _said(9, "alert", 58, "checkout", "", rule="commands:bad_signature", severity="ticket", reason="refused"),

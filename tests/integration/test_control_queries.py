@@ -1,5 +1,6 @@
 """The questions about verdicts and control events, asked of releases whose story is known."""
 
+import json
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -79,6 +80,8 @@ def test_the_timeline_has_every_event_of_a_range_once_and_in_order(client: Clien
     assert _only(rows, *fields) == [tuple(getattr(event, name) for name in fields) for event in mine]
     assert _only(rows, "pin", "worst", "slices_n")[:3] == [("", "region=eu", 1), ("v1", "region=eu", 9), ("v1", "", 0)]
     assert [row["barred"] for row in rows] == [list(event.barred) for event in mine]
+    assert [json.loads(row["weights"]) for row in rows] == [event.weights for event in mine]
+    assert rows[5]["weights"] == '{"v2":0.0,"v3":0.0}'
     part = {"from": DAY + timedelta(minutes=14), "to": DAY + timedelta(minutes=14, seconds=30)}
     assert _only(_ask(client, "control_timeline", model="checkout", **part), "revision") == [(2,)]
 

@@ -17,7 +17,7 @@ from operators.tables import TABLES
 from tests.conftest import MIGRATIONS
 from tests.sample_rows import START_MS, sample
 
-ADDED = {"feedback": {"name"}, "control": {"barred", "lifts", "slices_more", "diff_more"}}
+ADDED = {"feedback": {"name"}, "control": {"barred", "lifts", "weights", "slices_more", "diff_more"}}
 
 
 def _fail(poison: Poison) -> None:
@@ -89,7 +89,7 @@ def test_rows_of_before_are_kept_as_they_were(old: str, table: str) -> None:
     assert _read(old, f"SELECT {columns} FROM {table}_latest ORDER BY ALL") == before  # noqa: S608
     assert len(before) == 20
     new = ", ".join(sorted(ADDED[table]))
-    empty = {"feedback": ("",), "control": ((), 0, None, 0)}
+    empty = {"feedback": ("",), "control": ((), 0, None, 0, "")}
     rows = _read(old, f"SELECT DISTINCT {new} FROM {table}_latest")  # noqa: S608
     assert [tuple(tuple(cell) if isinstance(cell, list) else cell for cell in row) for row in rows] == [empty[table]]
 

@@ -4,8 +4,8 @@
 -- from, to       the range: said in [from, to), UTC, event time
 --
 -- Needs no slice dimension. `worst` is the slice that is affected most, of `slices_n` in all. The larger `revision` counts:
--- its `pin` is where traffic must go, empty if anywhere, and `barred` are the versions that must get none. `id` is what
--- `rollguard control ack` takes.
+-- its `pin` is where traffic must go, empty if anywhere, `barred` are the versions that must get none, and `weights` the
+-- shares of others. `id` is what `rollguard control ack` takes.
 SELECT
   at,
   revision,
@@ -14,6 +14,7 @@ SELECT
   version,
   pin,
   barred,
+  weights,
   rule,
   severity,
   JSONExtractString(slices, 1, 'slice') AS worst,
