@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from flows.settings import Settings, load_policy, secret_of
+from operators.connectors.command_topic import send_to_topic
 from operators.connectors.control_file import append_to_file
-from operators.connectors.control_topic import send_to_topic
 from operators.control import SILENCE_MS_MAX, AnyCommand
 from operators.events import TEXT_MAX, ms_of
 from operators.policies.reading import Duration

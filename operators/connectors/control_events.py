@@ -6,12 +6,10 @@ bytes are those of a replay.
 
 from collections.abc import Callable
 
+from operators.connectors.control_header import WRITER
 from operators.connectors.kafka_producer import KafkaMessage
 from operators.control import ControlEvent
 from operators.sealing import Key, seal
-
-WRITER = "rollguard-writer"
-WRITER_MAX = 40  # Bytes of it that are believed.
 
 
 def to_control(topic: str, key: Key | None = None, writer: str = "") -> Callable[[ControlEvent], list[KafkaMessage]]:

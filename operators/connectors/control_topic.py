@@ -1,4 +1,4 @@
-"""The control side from outside, on Kafka: following what rollguard says, and telling it something.
+"""The control side from outside, on Kafka: following what rollguard says. It brings the Kafka client and NumPy alone.
 
 A follower reads on from positions that its user keeps. So after a crash the last messages come again, and a control
 event's id says that it is the same.
@@ -7,15 +7,12 @@ event's id says that it is the same.
 import logging
 from collections.abc import Mapping
 
-from operators.connectors.control_events import WRITER, WRITER_MAX
+from operators.connectors.control_header import WRITER, WRITER_MAX
 from operators.connectors.follower import From, Said
 from operators.connectors.kafka import partitions_of
 from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_errors import OffsetGone
-from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
 from operators.connectors.kafka_reader import KafkaReader
-
-DEADLINE_S = 15.0  # For a command to be stored: a person waits for it.
 
 
 class TopicFollower:
@@ -76,17 +73,3 @@ class TopicFollower:
 
 def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
-
-
-def send_to_topic(config: KafkaConfig, topic: str, model: str | None, body: bytes) -> None:
-    """Store a command in a topic; its model is the key, so that commands of one model keep their order. KafkaFailure.
-
-    UnknownTopic at once, where the producer would wait for the topic to be made.
-    """
-    partitions_of(config, [topic])
-    producer = KafkaProducer(config, DEADLINE_S)
-    try:
-        producer.send(KafkaMessage(topic, None if model is None else model.encode(), body))
-        producer.flush()
-    finally:
-        producer.close()

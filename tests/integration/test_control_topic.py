@@ -14,7 +14,8 @@ from typer.testing import CliRunner, Result
 
 from flows import cli
 from gateway.pins import PinTable
-from operators.connectors.control_topic import TopicFollower, send_to_topic
+from operators.connectors.command_topic import send_to_topic
+from operators.connectors.control_topic import TopicFollower
 from operators.connectors.follower import Said
 from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_errors import UnknownTopic

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaError, Producer
 
-from operators.connectors.control_topic import send_to_topic
+from operators.connectors.command_topic import send_to_topic
 from operators.connectors.kafka_config import KafkaConfig
 from operators.connectors.kafka_errors import KafkaFailure
 from tests.integration.conftest import MakeTopic
