@@ -24,7 +24,7 @@ def rules_table(policy: Policy) -> Table:
     """Return a row for each rule: when it is BAD, what it can see, what it leads to."""
     table = Table("rule", "judges", "BAD when", "can see", "then", box=None, padding=(0, 2, 1, 0), header_style="bold")
     for rule in policy.rules:
-        table.add_row(rule.name, _judged(rule, policy), when(rule), "\n".join(detects(rule)), _then(rule))
+        table.add_row(rule.name, _judged(rule, policy), when(rule), "\n".join(detects(rule)), _then(rule, policy))
     return table
 
 
@@ -125,11 +125,21 @@ def _slice(grain: Grain, policy: Policy) -> str:
     return ",".join(policy.dimensions[index] for index in grain) or "*"
 
 
-def _then(rule: AnyRule) -> str:
+def _then(rule: AnyRule, policy: Policy) -> str:
     severity = "" if isinstance(rule, BurnRate) else f" ({rule.severity})"
     lines = [f"{rule.action}{severity}"]
     if isinstance(rule, Canary) and len(rule.grains) > 1:
         lines.append(f"{rule.slice_action} in a slice")
     if "rollback" in (rule.action, getattr(rule, "slice_action", "")):
-        lines.append(f"else {rule.fallback}")
+        lines += _goes(rule, policy)
+    elif rule.action == "throttle":
+        lines.append("hold if no other version serves")
     return "\n".join(lines)
+
+
+def _goes(rule: AnyRule, policy: Policy) -> Iterator[str]:
+    """Say where the traffic of a version goes that a rule rolls back."""
+    yield "to its baseline" if isinstance(rule, Canary) else "to its baseline, or what surely does better"
+    models = {} if rule.fallback != "hold" else policy.releases.fallback
+    for word, of in [*((named, f" ({pattern})") for pattern, named in models.items()), (rule.fallback, "")]:
+        yield f"else {word if word in ('hold', 'kill') else f'to {word}'}{of}"

@@ -13,13 +13,14 @@ from rich.console import Console
 
 from flows import settings
 from flows.cli_errors import guarded, interruptible
-from flows.control import commands, hooks, view
+from flows.control import by_hand, commands, hooks, view
 from flows.control import webhook as webhooks
 from flows.control.alertmanager import Alertmanager
 from flows.control.delivering import Delivering
 from flows.control.follow import Follow, pins
 from flows.control.handing import Handing
 from flows.control.memory import opened
+from flows.control.options import By, CommandFile, Key, Model, send
 from flows.control.pagerduty import PagerDuty
 from flows.control.services import Service
 from flows.control.slack import Slack
@@ -28,22 +29,17 @@ from operators.connectors.control_file import FileFollower
 from operators.connectors.control_topic import TopicFollower
 from operators.connectors.follower import Follower, From
 from operators.connectors.stop import Stop
-from operators.control import AnyCommand, ControlEvent, Severity
+from operators.control import ControlEvent, Severity
 from operators.sealing import Verifier
 
 STATE = Path("rollguard-control.json")
 
 app = typer.Typer(no_args_is_help=True, help="Follow what rollguard says, act on it, and tell it something.")
+app.command("kill")(by_hand.kill_command)
+app.command("rollback")(by_hand.rollback_command)
+app.command("pin")(by_hand.pin_command)
+app.command("unpin")(by_hand.unpin_command)
 
-Model = Annotated[str, typer.Argument(help="The model.")]
-By = Annotated[str | None, typer.Option("--by", help="Who says it; default: user@host.")]
-CommandFile = Annotated[
-    Path | None, typer.Option("--file", help="Add it to this file of commands, instead of sending it to Kafka.")
-]
-Key = Annotated[
-    str | None,
-    typer.Option("--key", help="The id of the policy's key to sign it with; default: ROLLGUARD_COMMAND_KEY."),
-]
 ControlFile = Annotated[
     Path | None, typer.Option("--file", help="A control.ndjson of `replay` or `demo`, instead of Kafka's topic.")
 ]
@@ -147,7 +143,7 @@ def release_command(
     key: Key = None,
 ) -> None:
     """Say that a candidate begins to serve beside a baseline."""
-    _send(commands.release(model, candidate, baseline, share, metadata, by), file, key)
+    send(commands.release(model, candidate, baseline, share, metadata, by), file, key)
 
 
 @app.command("override")
@@ -161,7 +157,7 @@ def override_command(
     key: Key = None,
 ) -> None:
     """Let a version run whatever the rules say, until the override is revoked."""
-    _send(commands.override(model, version, revoke, by), file, key)
+    send(commands.override(model, version, revoke, by), file, key)
 
 
 @app.command("ack")
@@ -174,7 +170,7 @@ def ack_command(
     key: Key = None,
 ) -> None:
     """Say that somebody looks after a control event."""
-    _send(commands.ack(model, event, by), file, key)
+    send(commands.ack(model, event, by), file, key)
 
 
 @app.command("silence")
@@ -189,7 +185,7 @@ def silence_command(
     key: Key = None,
 ) -> None:
     """Mute alerts of a model, of a rule, or of a rule on a model, for 7 days at most; rollbacks are never muted."""
-    _send(commands.silence(model, rule, span, until, by), file, key)
+    send(commands.silence(model, rule, span, until, by), file, key)
 
 
 @app.command("unsilence")
@@ -202,7 +198,7 @@ def unsilence_command(
     key: Key = None,
 ) -> None:
     """End the silence of a model, of a rule, or of a rule on a model."""
-    _send(commands.unsilence(model, rule, by), file, key)
+    send(commands.unsilence(model, rule, by), file, key)
 
 
 def _services(
@@ -224,11 +220,6 @@ def _services(
     if text is not None and not services:
         raise commands.WrongCommand("--template: is for --alertmanager, --slack and --pagerduty, and none is given")
     return services
-
-
-def _send(command: AnyCommand, file: Path | None, key: str | None) -> None:
-    commands.send(command, settings.load(), file, key)
-    typer.echo(command.id)
 
 
 @contextmanager

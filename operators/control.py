@@ -67,6 +67,34 @@ class Override(Command, frozen=True, kw_only=True, tag="override"):
     revoked: bool = False
 
 
+class Kill(Command, frozen=True, kw_only=True, tag="kill"):
+    """Take `version` out: it gets no traffic until it is released again, or an override lets it run."""
+
+    model: Id
+    version: Id
+
+
+class Rollback(Command, frozen=True, kw_only=True, tag="rollback"):
+    """Take `version` out, and send all traffic `to` another one: without, to its baseline or what the policy names."""
+
+    model: Id
+    version: Id
+    to: Id | None = None
+
+
+class Pin(Command, frozen=True, kw_only=True, tag="pin"):
+    """Send all traffic to `version`, until the pin is lifted, another one takes its place or something is released."""
+
+    model: Id
+    version: Id
+
+
+class Unpin(Command, frozen=True, kw_only=True, tag="unpin"):
+    """Let traffic go to all versions of a model but the withdrawn."""
+
+    model: Id
+
+
 class Ack(Command, frozen=True, kw_only=True, tag="ack"):
     """Somebody looks after control event `event`."""
 
@@ -92,7 +120,7 @@ class Unsilence(Command, frozen=True, kw_only=True, tag="unsilence"):
     rule: Id | None = None
 
 
-AnyCommand = Release | Override | Ack | Silence | Unsilence
+AnyCommand = Release | Override | Kill | Rollback | Pin | Unpin | Ack | Silence | Unsilence
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):

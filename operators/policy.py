@@ -1,6 +1,7 @@
 """The policy: everything that changes results, as typed values. `policies.toml.parse` makes and checks one."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -103,12 +104,14 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     A version is known while it was last seen within `known_ms`. A verdict of which more than `producer_share_max` rests
     on bad events of one of several values of the slice dimension `producer` is held and paged for instead of acted on.
     The first `warm_up_ms` of a version's requests are left out when it is compared. A version that is throttled gets
-    `throttle_share` of the requests at most.
+    `throttle_share` of the requests at most. `fallback` has by model, or pattern as of file names, what rules say by
+    theirs: "hold", "kill", or the name of what traffic goes to.
     """
 
     settle_ms: int = 300_000
     applied_share: float = 0.01
     drain_ms: int = 60_000
+    fallback: Mapping[str, str] = {}
     deadline_ms: int = 900_000
     cooldown_ms: int = 300_000
     known_ms: int = 604_800_000
@@ -120,7 +123,7 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
 
 DEFAULT_KEY = "default"  # The id of the key in ROLLGUARD_COMMAND_KEY, which has all rights.
 # What a key may allow: a type of command each, and to silence all models at once.
-RIGHTS = ("release", "override", "ack", "silence", "unsilence", "silence-all")
+RIGHTS = ("release", "override", "kill", "rollback", "pin", "unpin", "ack", "silence", "unsilence", "silence-all")
 
 
 class CommandKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):

@@ -10,7 +10,7 @@ from operators.control import Severity
 Action = Literal["alert", "hold", "throttle", "rollback", "kill"]
 Scope = Literal["version", "model"]
 Statistic = Literal["mean", "p50", "p90", "p95", "p99", "per_1k"]
-Fallback = Literal["hold", "kill"]
+Fallback = str  # "hold", "kill", or the name of what traffic goes to: a version, or what the gateway knows by it.
 # Names under which rollguard itself speaks; of older workers gateways read what lifts a pin by them.
 INPUT = "input"
 RESERVED = ("release", "override", "traffic-split", "commands", INPUT)
@@ -21,7 +21,7 @@ Grain = tuple[int, ...]  # A reported slice as indices into the policy's dimensi
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """What every kind has: it is judged on each slice of its `grains`, of each version, or of all versions together.
 
-    `fallback` is what is done instead of a rollback that has no version to go back to.
+    `fallback` is where traffic goes if a version that is rolled back has no fit baseline, or "hold" or "kill".
     """
 
     name: str

@@ -7,7 +7,19 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from operators.control import Ack, ControlEvent, Details, Override, Release, Silence, Unsilence
+from operators.control import (
+    Ack,
+    ControlEvent,
+    Details,
+    Kill,
+    Override,
+    Pin,
+    Release,
+    Rollback,
+    Silence,
+    Unpin,
+    Unsilence,
+)
 from operators.guard import dumps, loads
 from operators.ingest.partition import Partition
 from operators.policies.toml import parse
@@ -237,6 +249,22 @@ def release(
 
 def override(version: str = "v2", revoked: bool = False) -> Override:
     return Override(id="c2", ts=0, model="m", version=version, revoked=revoked, by="ann")
+
+
+def kill(version: str = "v2") -> Kill:
+    return Kill(id="c6", ts=0, model="m", version=version, by="ann")
+
+
+def rollback(version: str = "v2", to: str | None = None) -> Rollback:
+    return Rollback(id="c7", ts=0, model="m", version=version, to=to, by="ann")
+
+
+def pin(version: str) -> Pin:
+    return Pin(id="c8", ts=0, model="m", version=version, by="ann")
+
+
+def unpin() -> Unpin:
+    return Unpin(id="c9", ts=0, model="m", by="ann")
 
 
 def silence(until_ms: int, rule: str | None = None, model: str | None = "m") -> Silence:

@@ -41,6 +41,28 @@ def override(model: str, version: str, revoked: bool, by: str | None) -> AnyComm
     return _made("override", {"model": model, "version": version, "revoked": revoked}, by)
 
 
+def kill(model: str, version: str, by: str | None) -> AnyCommand:
+    """Return the command that takes a version out. WrongCommand."""
+    return _made("kill", {"model": model, "version": version}, by)
+
+
+def rollback(model: str, version: str, to: str | None, by: str | None) -> AnyCommand:
+    """Return the command that takes a version out and says where its traffic goes. WrongCommand."""
+    if version == to:
+        raise WrongCommand(f"the traffic of {version!r} would go to {to!r}")
+    return _made("rollback", {"model": model, "version": version, "to": to}, by)
+
+
+def pin(model: str, version: str, by: str | None) -> AnyCommand:
+    """Return the command that sends all traffic to a version. WrongCommand."""
+    return _made("pin", {"model": model, "version": version}, by)
+
+
+def unpin(model: str, by: str | None) -> AnyCommand:
+    """Return the command that ends a model's pin. WrongCommand."""
+    return _made("unpin", {"model": model}, by)
+
+
 def ack(model: str, event: str, by: str | None) -> AnyCommand:
     """Return the command that says somebody looks after a control event. WrongCommand."""
     return _made("ack", {"model": model, "event": event}, by)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from operators.control import SILENCE_MS_MAX, AnyCommand, Refusal, Release, Silence, Unsilence
+from operators.control import SILENCE_MS_MAX, AnyCommand, Refusal, Release, Rollback, Silence, Unsilence
 from operators.events import TS_MS_MAX, TS_MS_MIN, Id, ms_of
 from operators.ingest import reserved
 from operators.ingest.credentials import Credentials
@@ -35,6 +35,8 @@ def fault_of(command: AnyCommand, origin: Origin, index: int, credentials: Crede
 def _nonsense(command: AnyCommand) -> tuple[str, str] | None:
     if isinstance(command, Release) and command.candidate == command.baseline:
         return "bad_command", f"candidate and baseline are both {command.candidate!r}"
+    if isinstance(command, Rollback) and command.to == command.version:
+        return "bad_command", f"the traffic of {command.version!r} would go to {command.to!r}"
     if isinstance(command, Silence | Unsilence) and command.model is None and command.rule is None:
         return "bad_command", "a silence needs a model or a rule"
     if isinstance(command, Silence):

@@ -7,7 +7,7 @@ other; `__other__` means what it means here, and is counted with the rest.
 
 from collections.abc import Iterable, Sequence
 
-from operators.control import AnyCommand, Override, Release
+from operators.control import AnyCommand, Kill, Override, Pin, Release, Rollback
 from operators.events import Event
 from operators.verdict.counts import ALL_VERSIONS
 from operators.window.partial import OTHER
@@ -47,4 +47,6 @@ def fault_of_command(command: AnyCommand) -> tuple[str, str] | None:
 def _versions(command: AnyCommand) -> Iterable[str]:
     if isinstance(command, Release):
         return command.candidate, command.baseline
-    return (command.version,) if isinstance(command, Override) else ()
+    if isinstance(command, Rollback):
+        return (command.version,) if command.to is None else (command.version, command.to)
+    return (command.version,) if isinstance(command, Override | Kill | Pin) else ()

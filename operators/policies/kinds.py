@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from operators.control import Severity
-from operators.policies.reading import SPAN_MS_MAX, Duration, Name, span
+from operators.policies.reading import SPAN_MS_MAX, Duration, FallbackName, Name, span
 from operators.policies.tiers import TierTable, tiers_of
 from operators.policy import Policy, PolicyError, Positive
 from operators.rules import (
@@ -16,7 +16,6 @@ from operators.rules import (
     BurnRate,
     Canary,
     DriftRule,
-    Fallback,
     Grain,
     MeasureRule,
     Scope,
@@ -95,7 +94,7 @@ class _Rule(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
 
 
 class _Acting(_Rule, frozen=True, kw_only=True):
-    fallback: Fallback = "hold"
+    fallback: FallbackName = "hold"
 
 
 class _Threshold(_Acting, frozen=True, kw_only=True):

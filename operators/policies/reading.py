@@ -11,7 +11,7 @@ from msgspec import Meta
 from operators.control import Severity
 from operators.monitors import Reference
 from operators.policy import GoodKind, Keep, PolicyError, Values
-from operators.rules import Action, Fallback, Scope, Statistic
+from operators.rules import Action, Scope, Statistic
 
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SPAN_MS_MAX = 366 * UNITS_MS["d"]  # Of windows and of the late horizon; times far from any event are no times.
@@ -25,7 +25,6 @@ CHOICES: dict[str, object] = {
     "slice_action": Action,
     "severity": Severity,
     "scope": Scope,
-    "fallback": Fallback,
     "statistic": Statistic,
     "reference": Reference,
 }
@@ -33,6 +32,8 @@ CHOICES: dict[str, object] = {
 T = TypeVar("T")
 NAME = "^[A-Za-z_][A-Za-z0-9_.-]{0,63}$"
 Name = Annotated[str, Meta(pattern=NAME)]
+# "hold", "kill", or a version: what is counted together, or stands for all versions, is none.
+FallbackName = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^(?!\*$)(?!__other__)")]
 
 
 class Duration:

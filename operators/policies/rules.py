@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from operators.policies.kinds import KINDS, Key
-from operators.policies.reading import NAME, SPAN_MS_MAX, Duration, check_finite, convert
+from operators.policies.reading import NAME, SPAN_MS_MAX, Duration, FallbackName, check_finite, convert
 from operators.policy import Policy, PolicyError, Releases
 from operators.rules import RESERVED, AnyRule
 
@@ -21,6 +21,7 @@ class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     settle: Duration = Duration("5m")
     applied_share: Annotated[float, Meta(ge=0, lt=1)] = 0.01
     drain: Duration = Duration("1m")
+    fallback: dict[str, FallbackName] = {}
     deadline: Duration = Duration("15m")
     cooldown: Duration = Duration("5m")
     warm_up: Duration = Duration("1m")
@@ -46,6 +47,7 @@ class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
         return Releases(
             applied_share=self.applied_share,
             throttle_share=self.throttle_share,
+            fallback=self.fallback,
             producer=self.producer,
             producer_share_max=self.producer_share_max,
             **panes,

@@ -1,4 +1,4 @@
-"""From verdicts that stand to what is done about a candidate: withdrawn, throttled, held, promoted."""
+"""From verdicts that stand to what is done about a version that serves: withdrawn, throttled, held, promoted."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,8 @@ from operators.control import ControlEvent
 from operators.release.alerts import affected, worst_first
 from operators.release.model import At, Finding, Model
 from operators.release.promoting import check_split, promote
+from operators.release.refuge import others_serve
+from operators.release.serving import attend
 from operators.release.trial import Hold, Trial
 from operators.release.withdrawing import Slices, end_shared, hold, withdraw
 from operators.rules import Action, AnyRule, Canary, MeasureRule, Threshold
@@ -18,6 +20,7 @@ ACTIONS: tuple[Action, ...] = ("alert", "hold", "throttle", "rollback", "kill")
 def act(model: Model, at: At, findings: Sequence[Finding]) -> list[ControlEvent]:
     """Do what the rules ask for; `findings` are those of every release that is judged."""
     end_shared(model, at)
+    attend(model, at)
     events = check_split(model, at)
     for trial in model.trials.values():
         trial.held, trial.holds = trial.holds, {}
@@ -68,6 +71,11 @@ def _do(model: Model, at: At, trial: Trial, rule: AnyRule, action: Action, slice
         return []  # Verdicts that change are told of as alerts.
     if action in ("rollback", "kill"):
         return withdraw(model, at, trial, rule, action, slices)
+    if action == "hold" and not trial.baseline:
+        return []  # Nothing is to be promoted.
+    if action == "throttle" and not others_serve(model, at, trial.candidate):
+        why = f"{rule.name} is BAD, but it cannot be throttled: no other version serves"
+        return hold(model, at, trial, rule, "unpinnable", why, slices)
     how: Hold = "throttle" if action == "throttle" else "hold"
     return hold(model, at, trial, rule, how, f"{rule.name} is BAD", slices)
 

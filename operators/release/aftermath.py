@@ -8,6 +8,7 @@ from operators.control import ControlEvent, ControlType, Evidence, Severity
 from operators.release.gone import Gone
 from operators.release.health import Health
 from operators.release.model import At, Model
+from operators.release.refuge import harms
 from operators.release.trial import Cause, Trial
 from operators.verdict.binomial import upper_bound
 from operators.window.partial import BAD, GOOD
@@ -63,7 +64,7 @@ def _look_at_users(model: Model, at: At, trial: Trial) -> list[ControlEvent]:
         return []
     heirs = [model.speaker.pin] if model.speaker.pin else [name for name in at.requests if name != trial.candidate]
     _count(at, trial, cause, heirs)
-    if trial.applied is None or any(rule == cause.rule and version in heirs for rule, version in model.bad):
+    if trial.applied is None or any(_is_ill(model, at, cause, version) for version in heirs):
         return []
     if trial.health is not None:
         if trial.health.log_e < -math.log(ALPHA):
@@ -72,10 +73,21 @@ def _look_at_users(model: Model, at: At, trial: Trial) -> list[ControlEvent]:
     else:
         if at.ts < trial.applied + (cause.evidence.window_ms or 0) or not any(at.requests.get(name) for name in heirs):
             return []
-        evidence = Evidence(measure=cause.evidence.measure, reason=f"{cause.rule} is not BAD")
+        evidence = Evidence(measure=cause.evidence.measure, reason=_well(cause))
     kind = model.move(trial, "well")
     trial.recovered = at.ts
     return [_said(model, at, trial, kind, evidence, "info")]
+
+
+def _is_ill(model: Model, at: At, cause: Cause, version: str) -> bool:
+    """Tell whether the rule calls what serves now BAD; where somebody took the version out, any rule that matters."""
+    if cause.by_hand:
+        return harms(model, at, version) is not None
+    return (cause.rule, version) in model.bad
+
+
+def _well(cause: Cause) -> str:
+    return "no rule that pages or acts is BAD" if cause.by_hand else f"{cause.rule} is not BAD"
 
 
 def _count(at: At, trial: Trial, cause: Cause, heirs: list[str]) -> None:
@@ -128,6 +140,8 @@ def _unsure(at: At, trial: Trial) -> tuple[Evidence, Severity, str]:
     if fewer < trial.share / 2:
         reason = f"it had {gone.requests} of the last {gone.total} requests: too few to be sure that it has left"
         return evidence, "ticket", reason
+    if not gone.panes:
+        return evidence, "page", "no requests since then: nothing serves, or what serves sends no events"
     return evidence, "page", "too few requests to tell whether the traffic has moved"
 
 

@@ -2,11 +2,22 @@
 
 from collections.abc import Sequence
 
-from operators.control import Ack, ControlEvent, Notice, Override, Refusal, Release, Silence, Unsilence
+from operators.control import (
+    Ack,
+    ControlEvent,
+    Notice,
+    Override,
+    Refusal,
+    Release,
+    Silence,
+    Unsilence,
+)
+from operators.release.by_hand import ByHand, by, do_by_hand
 from operators.release.discovery import declare, lift, restart, split_of
 from operators.release.floods import without_flood
 from operators.release.inputs import heed
 from operators.release.model import At, Model
+from operators.release.serving import new_trial
 from operators.release.trial import Trial
 from operators.release.weighing import by_own_weights
 from operators.window.commands import Said
@@ -18,26 +29,34 @@ def obey(model: Model, at: At, said: Sequence[Said]) -> list[ControlEvent]:
     refused: dict[str, list[Refusal]] = {}
     notices = [each for each in said if isinstance(each, Notice)]
     for each in said:
-        if isinstance(each, Release):
-            events += declare(model, at, each)
-        elif isinstance(each, Override):
-            events += _revoke(model, at, each) if each.revoked else _override(model, at, each)
-        elif isinstance(each, Ack):
-            events += _acknowledge(model, at, each)
+        if isinstance(each, Refusal):
+            refused.setdefault(each.reason, []).append(each)
         elif isinstance(each, Silence):
             model.alerts.mute(each, at.ts)
         elif isinstance(each, Unsilence):
             model.alerts.unmute(each, at.ts)
-        elif isinstance(each, Refusal):
-            refused.setdefault(each.reason, []).append(each)
+        elif not isinstance(each, Notice):
+            events += _do(model, at, each)
     return events + [_refused(model, at, some) for some in refused.values()] + heed(model, at, notices)
+
+
+def _do(model: Model, at: At, command: Release | Override | ByHand | Ack) -> list[ControlEvent]:
+    match command:
+        case Release():
+            return declare(model, at, command)
+        case Override():
+            return _revoke(model, at, command) if command.revoked else _override(model, at, command)
+        case Ack():
+            return _acknowledge(model, at, command)
+        case _:
+            return [do_by_hand(model, at, command)]
 
 
 def _override(model: Model, at: At, command: Override) -> list[ControlEvent]:
     if command.version in model.overridden:
         return []
     model.overridden.add(command.version)
-    reason = f"{command.version} runs whatever the rules say, until revoked; {_by(command)}"
+    reason = f"{command.version} runs whatever the rules say, until revoked; {by(command)}"
     trial = model.trials.get(command.version)
     if trial is not None:
         model.move(trial, "overridden")
@@ -53,7 +72,9 @@ def _revoke(model: Model, at: At, command: Override) -> list[ControlEvent]:
         return []
     model.overridden.discard(command.version)
     trial = model.trials.get(command.version)
-    if trial is not None:
+    if trial is None or not trial.baseline:
+        model.trials[command.version] = new_trial(command.version, at.pane)
+    else:
         # Judged anew: what came before was allowed.
         trial = Trial(
             candidate=trial.candidate,
@@ -67,7 +88,7 @@ def _revoke(model: Model, at: At, command: Override) -> list[ControlEvent]:
         model.trials[command.version] = trial
         model.move(trial, "revoked")
         restart(model, at, trial, at.pane)
-    reason = f"{command.version} is judged by the rules again; {_by(command)}"
+    reason = f"{command.version} is judged by the rules again; {by(command)}"
     return [model.say("alert", at, command.version, "override", "info", trial, reason=reason, state="resolved")]
 
 
@@ -76,13 +97,9 @@ def _acknowledge(model: Model, at: At, command: Ack) -> list[ControlEvent]:
     if found is None:
         return []
     (rule, version), firing = found
-    reason = f"acknowledged; {_by(command)}"
+    reason = f"acknowledged; {by(command)}"
     slices = tuple(firing.slices.values())
     return [model.say("alert", at, version, rule, "info", None, reason=reason, slices=slices, acked=True)]
-
-
-def _by(command: Ack | Override) -> str:
-    return f"command {command.id}" + (f" by {command.by}" if command.by else "")
 
 
 def _refused(model: Model, at: At, refusals: Sequence[Refusal]) -> ControlEvent:

@@ -68,7 +68,7 @@ def discover(model: Model, at: At) -> None:
         }
     else:
         new = {name for name, served in model.served.items() if served.first == at.pane}
-    new -= {OTHER, *model.trials}
+    new -= {OTHER, *(name for name, trial in model.trials.items() if trial.phase != "serving")}
     for version in sorted(new):
         baseline = usual_baseline(model, at, frozenset(new))
         if baseline is not None:

@@ -277,7 +277,7 @@ class Judge:
             )
             for name in awake  # Every model with a release is.
             for trial in self.state.models[name].trials.values()
-            if trial.judged
+            if trial.compared
         ]
 
     def _renumber(self) -> None:

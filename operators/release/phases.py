@@ -8,11 +8,13 @@ from typing import Literal
 
 from operators.control import ControlType
 
-Phase = Literal["steady", "rolling_out", "rolled_back", "verifying", "recovered", "ineffective", "overridden"]
+Phase = Literal[
+    "serving", "steady", "rolling_out", "rolled_back", "verifying", "recovered", "ineffective", "overridden"
+]
 Signal = Literal[
     "released",  # a release begins: by a command, or because a new version serves
-    "harmful",  # a rule says that it harms, and there is a version to go back to
-    "stopped",  # a rule says that it harms, there is none, and the policy says kill
+    "harmful",  # a rule or somebody takes it out, and there is a version to go to
+    "stopped",  # a rule or somebody takes it out, and traffic goes to whatever else may serve
     "passed",  # every canary rule is OK, and nothing holds the promotion
     "applied",  # the candidate's share of traffic has fallen to nearly nothing
     "well",  # the pinned version serves well again
@@ -25,6 +27,10 @@ Signal = Literal[
 ]
 
 TRANSITIONS: dict[tuple[Phase, Signal], tuple[Phase, ControlType | None]] = {
+    ("serving", "released"): ("rolling_out", None),
+    ("serving", "harmful"): ("rolled_back", "rollback"),
+    ("serving", "stopped"): ("rolled_back", "kill"),
+    ("serving", "overridden"): ("overridden", "alert"),
     ("steady", "released"): ("rolling_out", None),
     ("steady", "harmful"): ("rolled_back", "rollback"),
     ("steady", "stopped"): ("rolled_back", "kill"),
@@ -58,6 +64,8 @@ TRANSITIONS: dict[tuple[Phase, Signal], tuple[Phase, ControlType | None]] = {
     ("ineffective", "barred"): ("rolled_back", "kill"),
     ("ineffective", "overridden"): ("overridden", "alert"),
     ("overridden", "released"): ("overridden", None),
+    ("overridden", "harmful"): ("rolled_back", "rollback"),
+    ("overridden", "stopped"): ("rolled_back", "kill"),
     ("overridden", "revoked"): ("rolling_out", "alert"),
 }
 
@@ -69,6 +77,7 @@ URGENCY: tuple[Phase, ...] = (
     "rolling_out",
     "overridden",
     "recovered",
+    "serving",
     "steady",
 )
 

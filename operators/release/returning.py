@@ -7,9 +7,10 @@ too few requests to tell (`aftermath.py`), or the pin that kept it away was lift
 
 from operators.control import ControlEvent, Evidence
 from operators.release.model import At, Model
+from operators.release.refuge import unfit
 from operators.release.share import Excess
 from operators.release.trial import Cause, Trial
-from operators.release.withdrawing import share_of, unfit
+from operators.release.withdrawing import share_of
 
 
 def watch(model: Model, at: At) -> list[ControlEvent]:
@@ -42,8 +43,12 @@ def _ignored(model: Model, at: At, trial: Trial, cause: Cause, excess: Excess) -
 
 def _withdraw_again(model: Model, at: At, trial: Trial, cause: Cause, excess: Excess) -> ControlEvent:
     """Pin traffic away from a version; or bar that version alone, where others serve beside the baseline."""
-    if model.speaker.pin is None and unfit(model, at, trial) is None and not _others(model, at, trial):
-        model.pin_to(trial.baseline)
+    refuge = trial.refuge or trial.baseline
+    # What was gone to before need not have served.
+    fit = unfit(model, at, refuge) is None or (refuge == trial.refuge and refuge not in model.served)
+    if model.speaker.pin is None and refuge and fit and not _others(model, at, trial):
+        trial.refuge = refuge
+        model.pin_to(refuge)
     kind = model.move(trial, "barred" if model.speaker.pin is None else "returned")
     trial.detected, trial.loose = at.ts, False
     trial.onset = trial.applied = trial.recovered = trial.gone = trial.health = None

@@ -109,8 +109,9 @@ def _expected(model: Model, version: str) -> bool:
     trial = model.trials.get(version)
     if model.alone is not None:
         return version == model.alone
-    heir = any(other.withdrawn and other.baseline == version for other in model.trials.values())
-    return (trial is not None and trial.judged) or heir or not model.trials
+    heir = any(other.withdrawn and version in (other.baseline, other.refuge) for other in model.trials.values())
+    released = any(other.phase != "serving" for other in model.trials.values())
+    return (trial is not None and trial.judged) or heir or not released
 
 
 def _resolve(model: Model, at: At, key: Key, slices: Sequence[Affected], reason: str = "") -> ControlEvent:

@@ -21,6 +21,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """Why a candidate was rolled back: the rule, and the level the pinned version has to come below to be well.
 
     `sli` is an index, `bad_max` a ratio of bad events, and `bad_well` one that is well; None where the rule has no SLI.
+    `by_hand`: it was a command, and `rule` is what that is called.
     """
 
     rule: str
@@ -30,18 +31,22 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     sli: int | None = None
     bad_max: float | None = None
     bad_well: float | None = None
+    by_hand: bool = False
 
 
 class Trial(msgspec.Struct, kw_only=True):
-    """One candidate; `since` is the pane it began with, times are Unix ms.
+    """One candidate, or a version without a release (`serving.py`), which has no baseline.
+
+    `since` is the pane it began with, times are Unix ms.
 
     `holds` say how a rule holds the promotion as of the last pane, `held` as of the one before. `shared` has by SLI
     what the baseline served before it degraded as well, for as long as it does. After a rollback `share` is the
     candidate's share of requests before it, `gone` says whether it has surely left, and `health` how what serves does;
     `excess` says whether it surely serves, and `loose` that people are to hear of that although it was never seen to
     have left: what kept it away was lifted, or there were too few requests to tell. One that is `throttled` must get
-    little traffic. `unseen` are its versions that have not served since it was declared. `producers` has by bucket
-    and producer the candidate's events of each SLI, then the bad ones of each.
+    little traffic. `refuge` is where its traffic was sent when it was withdrawn. `unseen` are its versions that have
+    not served since it was declared. `producers` has by bucket and producer the candidate's events of each SLI, then
+    the bad ones of each.
     """
 
     candidate: str
@@ -64,13 +69,19 @@ class Trial(msgspec.Struct, kw_only=True):
     excess: Excess | None = None
     loose: bool = False
     throttled: bool = False
+    refuge: str | None = None
     unseen: tuple[str, ...] = ()
     producers: dict[int, dict[str, list[int]]] = {}
 
     @property
     def judged(self) -> bool:
         """Whether rules may act on the candidate."""
-        return self.phase in ("rolling_out", "steady")
+        return self.phase in ("serving", "rolling_out", "steady")
+
+    @property
+    def compared(self) -> bool:
+        """Whether it is judged beside a baseline."""
+        return self.phase in ("rolling_out", "steady") and bool(self.baseline)
 
     @property
     def withdrawn(self) -> bool:

@@ -4,13 +4,13 @@ import msgspec
 
 from operators.control import Affected, ControlEvent, ControlType, Severity
 from operators.release.discovery import restart
-from operators.release.history import RECENT, Counted, bad_ratio, bucket_of, has_degraded
+from operators.release.history import Counted, bad_ratio, bucket_of, has_degraded
 from operators.release.model import At, Model
 from operators.release.producers import why_doubted
+from operators.release.refuge import fallback_of, named_refuge, others_serve, recently, refuge_of, why_bad
 from operators.release.trial import Cause, Hold, Trial
 from operators.release.weighing import give_back
 from operators.rules import Action, AnyRule, BurnRate, Threshold
-from operators.window.partial import OTHER
 
 Slices = tuple[Affected, ...]  # Never empty, worst first.
 
@@ -23,32 +23,45 @@ def withdraw(model: Model, at: At, trial: Trial, rule: AnyRule, action: Action, 
         # Nothing is said: what was said before stands.
         trial.holds[rule.name] = trial.held.get(rule.name, "cool-down")
         return []
-    if _is_shared(model, at, trial, slices):
+    if (trial.baseline or action != "kill") and _is_shared(model, at, trial, slices):
         reason = f"{trial.baseline} has become worse as well: the cause is shared, a rollback would not help"
         return hold(model, at, trial, rule, "shared cause", reason, slices)
     doubt = why_doubted(at, trial, slices[0].evidence)
     if doubt is not None:
         return hold(model, at, trial, rule, "one producer", doubt, slices)
-    why = None if action == "kill" else unfit(model, at, trial)
-    if why is not None and rule.fallback == "hold":
-        return hold(model, at, trial, rule, "unpinnable", why, slices)
-    killed = action == "kill" or why is not None
     evidence = slices[0].evidence
-    trial.detected = at.ts
-    trial.onset = evidence.since
-    trial.cause = _cause(at, rule, slices)
+    refuge, why = (None, "") if action == "kill" else refuge_of(model, at, trial, rule, evidence)
+    if why and fallback_of(rule, at.policy.releases, model.speaker.model) != "kill":
+        return hold(model, at, trial, rule, "unpinnable", why, slices)
+    alone = refuge is None and not others_serve(model, at, trial.candidate)
+    named = named_refuge(model, at, trial, rule) if alone else None
+    kind, lifts = take_out(model, at, trial, _cause(at, rule, slices), refuge, named)
+    if alone and model.speaker.pin is None:
+        why = why or "no other version serves, and the policy names no fallback"
+    severity: Severity = "page" if why else rule.severity
+    fields = {"reason": why, "slices": slices, "evidence": evidence, "runbook": rule.runbook, "lifts": lifts}
+    return [model.say(kind, at, trial.candidate, rule.name, severity, trial, **fields)]
+
+
+def take_out(
+    model: Model, at: At, trial: Trial, cause: Cause, refuge: str | None, instead: str | None = None
+) -> tuple[ControlType, bool]:
+    """Withdraw a version; return what is to be said, and whether that ends the pin.
+
+    All traffic goes to `refuge`. Without one it goes to whatever else may serve: `instead`, where nothing does.
+    """
+    trial.detected, trial.onset, trial.cause = at.ts, cause.evidence.since, cause
     trial.share = share_of(model, at, trial.candidate)
-    kind = model.move(trial, "stopped" if killed else "harmful")
-    lifts = killed and model.speaker.pin == trial.candidate
-    if not killed:
-        model.pin_to(trial.baseline, beside=serves_beside(model, at, trial))
+    kind = model.move(trial, "stopped" if refuge is None else "harmful")
+    trial.refuge = refuge or instead
+    lifts = trial.refuge is None and model.speaker.pin == trial.candidate
+    if trial.refuge is not None:
+        model.pin_to(trial.refuge, beside=serves_beside(model, at, trial, trial.refuge))
     elif lifts:
         model.unpin()
     give_back(model, trial.candidate)
     model.cooled = at.ts + at.policy.releases.cooldown_ms
-    severity: Severity = "page" if why else rule.severity
-    fields = {"reason": why or "", "slices": slices, "evidence": evidence, "runbook": rule.runbook}
-    return [model.say(kind, at, trial.candidate, rule.name, severity, trial, lifts=lifts, **fields)]
+    return kind, lifts
 
 
 def hold(
@@ -71,7 +84,7 @@ def end_shared(model: Model, at: At) -> None:
     for trial in model.trials.values():
         baseline = model.served.get(trial.baseline)
         for sli, before in list(trial.shared.items()) if trial.judged else ():
-            now = (0, 0) if baseline is None else baseline.counts(sli, since=_recently(at))
+            now = (0, 0) if baseline is None else baseline.counts(sli, since=recently(at))
             if sum(now) and not has_degraded(before, now):
                 del trial.shared[sli]
                 restart(model, at, trial, at.pane + 1)
@@ -92,7 +105,7 @@ def _is_shared(model: Model, at: At, trial: Trial, slices: Slices) -> bool:
     if name is None or candidate is None or baseline is None:
         return False
     sli = _index(at, name)
-    began = _recently(at) if onset is None else bucket_of(onset // at.policy.pane_ms, at.policy.pane_ms)
+    began = recently(at) if onset is None else bucket_of(onset // at.policy.pane_ms, at.policy.pane_ms)
     before: Counted = trial.shared.get(sli) or baseline.counts(sli, before=began)
     after = baseline.counts(sli, since=began)
     if not has_degraded(before, after):
@@ -106,44 +119,17 @@ def _is_shared(model: Model, at: At, trial: Trial, slices: Slices) -> bool:
     return True
 
 
-def unfit(model: Model, at: At, trial: Trial) -> str | None:
-    """Return why the baseline is no version to go back to, None if it is one.
-
-    Unfit: not known, which is that it has had no request within the policy's `known`; rolled back or killed itself, and
-    no override lets it run; or BAD on all traffic by a rule that pages or acts. A leak that only makes a ticket is no
-    reason to leave users with what is worse still.
-    """
-    baseline = trial.baseline
-    if baseline not in model.served or baseline == OTHER:
-        return f"{baseline} is not known: it has not served within {at.policy.releases.known_ms / 3_600_000:g} h"
-    other = model.trials.get(baseline)
-    if other is not None and other.withdrawn:
-        return f"{baseline} was withdrawn itself"
-    rule = why_bad(model, at, baseline)
-    return None if rule is None else f"{baseline} is BAD itself, by {rule}"
-
-
-def why_bad(model: Model, at: At, version: str) -> str | None:
-    """Return a rule that pages or acts, and finds a version BAD on all traffic; None if none does."""
-    grave = {rule.name for rule in at.policy.rules if rule.severity == "page" or rule.action != "alert"}
-    for (rule, bad), slices in model.bad.items():
-        whole = [each for each in slices.values() if each.series.text == "*"]
-        if bad == version and whole and (rule in grave or any(each.severity == "page" for each in whole)):
-            return rule
-    return None
-
-
-def serves_beside(model: Model, at: At, trial: Trial) -> bool:
-    """Tell whether others than a candidate and its baseline are on trial, or serve, and nothing grave is known of them.
+def serves_beside(model: Model, at: At, trial: Trial, refuge: str) -> bool:
+    """Tell whether others than a candidate and its refuge are on trial, or serve, and nothing grave is known of them.
 
     Then a rollback keeps the candidate out, and leaves them what they have.
     """
     for name, other in model.trials.items():
-        if name in (trial.candidate, trial.baseline) or other.withdrawn or why_bad(model, at, name) is not None:
+        if name in (trial.candidate, refuge) or other.withdrawn or why_bad(model, at, name) is not None:
             continue
         if other.phase == "rolling_out" or share_of(model, at, name):
             return True
-    return bool(model.overridden - {trial.candidate, trial.baseline})
+    return bool(model.overridden - {trial.candidate, refuge})
 
 
 def _cause(at: At, rule: AnyRule, slices: Slices) -> Cause:
@@ -170,14 +156,10 @@ def _inner(counted: Counted) -> float:
 
 def share_of(model: Model, at: At, version: str) -> float:
     """Return a version's share of requests in the last minutes."""
-    recently = _recently(at)
-    total = sum(served.requests(recently) for served in model.served.values())
+    since = recently(at)
+    total = sum(served.requests(since) for served in model.served.values())
     served = model.served.get(version)
-    return served.requests(recently) / total if served is not None and total else 0.0
-
-
-def _recently(at: At) -> int:
-    return bucket_of(at.pane, at.policy.pane_ms) - RECENT + 1
+    return served.requests(since) / total if served is not None and total else 0.0
 
 
 def _index(at: At, name: str) -> int:

@@ -4,13 +4,27 @@ from collections.abc import Iterable
 
 import msgspec
 
-from operators.control import SILENCE_MS_MAX, Ack, AnyCommand, Command, Notice, Override, Refusal, Release, Silence
+from operators.control import (
+    SILENCE_MS_MAX,
+    Ack,
+    AnyCommand,
+    Command,
+    Kill,
+    Notice,
+    Override,
+    Pin,
+    Refusal,
+    Release,
+    Rollback,
+    Silence,
+    Unpin,
+)
 from operators.events import ms_of
 from operators.window.watermark import END, NEVER
 
 Said = AnyCommand | Refusal | Notice
 # A silence of every model goes to all shards, also to those without any model: it wakes none of them.
-WAKING = (Release, Override, Ack)
+WAKING = (Release, Override, Kill, Rollback, Pin, Unpin, Ack)
 REMEMBERED_MS = SILENCE_MS_MAX  # At least so old a command is still obeyed; what is older is refused.
 OBEYED_MAX = 10_000  # Ids remembered of one shard: more commands than people and pipelines give its models in a week.
 

@@ -15,7 +15,22 @@ from operators.window.commands import Said
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge
 from operators.window.windows import Moved
-from tests.releasing import CANARY, START, THRESHOLD, Counts, ack, override, partial, policy, release, silence
+from tests.releasing import (
+    CANARY,
+    START,
+    THRESHOLD,
+    Counts,
+    ack,
+    kill,
+    override,
+    partial,
+    pin,
+    policy,
+    release,
+    rollback,
+    silence,
+    unpin,
+)
 
 RULES = (
     THRESHOLD.replace('"alert"', '"rollback"')
@@ -84,6 +99,10 @@ def _said(random: Random, pane: int) -> tuple[Said, ...]:
         release(version, other, random.choice([None, 0.1])),
         override(version),
         override(version, revoked=True),
+        kill(version),
+        rollback(version, random.choice([None, other])),
+        pin(version),
+        unpin(),
         silence((pane + random.randint(1, 100)) * 10_000, model=random.choice([None, "m"])),
         ack("unknown"),
     ]

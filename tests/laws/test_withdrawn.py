@@ -14,7 +14,20 @@ from scipy.stats import binom
 
 from gateway.pins import PinTable
 from operators.control import AnyCommand, ControlEvent
-from tests.releasing import BAD_NEWS, OLD, Counts, Story, override, release, silence, unsilence
+from tests.releasing import (
+    BAD_NEWS,
+    OLD,
+    Counts,
+    Story,
+    kill,
+    override,
+    pin,
+    release,
+    rollback,
+    silence,
+    unpin,
+    unsilence,
+)
 
 VERSIONS = ("v1", "v2", "v3", "v4")
 MINUTE = DRAIN = 6  # Panes.
@@ -56,6 +69,22 @@ class Releases(RuleBasedStateMachine):
     @rule(version=versions, revoked=st.booleans())
     def overridden(self, version: str, revoked: bool) -> None:
         self.said.append(override(version, revoked))
+
+    @rule(versions=st.permutations(VERSIONS), named=st.booleans())
+    def taken_out(self, versions: list[str], named: bool) -> None:
+        self.said.append(rollback(versions[0], versions[1] if named else None))
+
+    @rule(version=versions)
+    def killed(self, version: str) -> None:
+        self.said.append(kill(version))
+
+    @rule(version=versions)
+    def pinned(self, version: str) -> None:
+        self.said += [pin(version)]
+
+    @rule()
+    def unpinned(self) -> None:
+        self.said.append(unpin())
 
     @rule()
     def silenced(self) -> None:

@@ -18,10 +18,13 @@ from tests.releasing import (
     THRESHOLD,
     Counts,
     Story,
+    kill,
     override,
     release,
+    rollback,
     short,
 )
+from tests.releasing import RELEASE as RELEASE_TABLE
 
 README = Path(__file__).parents[2] / "operators/release/README.md"
 KILL = CANARY.replace('"rollback"', '"kill"')
@@ -63,6 +66,13 @@ def steady(rules: str = CANARY) -> Story:
     """v2 was promoted."""
     story = Story(rules).settled()
     story.until("promote", GOOD_NEWS)
+    return story
+
+
+def serving() -> Story:
+    """v2 was there from the beginning, like v1, and a rule holds that it is throttled."""
+    story = Story(THRESHOLD.replace('"alert"', '"throttle"'), RELEASE_TABLE.replace("10s", "1h"))
+    story.play(BAD_NEWS, panes=3)
     return story
 
 
@@ -133,6 +143,10 @@ def until(kind: ControlType, counts: Counts) -> Callable[[Story], list[str]]:
 RELEASE = playing(GOOD_NEWS, said=[release(share=0.5)])
 OVERRIDE = playing(GOOD_NEWS, said=[override()])
 CASES: dict[tuple[Phase, Signal], tuple[Callable[[], Story], Callable[[Story], list[str]]]] = {
+    ("serving", "released"): (serving, RELEASE),
+    ("serving", "harmful"): (serving, playing(BAD_NEWS, said=[rollback()])),
+    ("serving", "stopped"): (serving, playing(BAD_NEWS, said=[kill()])),
+    ("serving", "overridden"): (serving, OVERRIDE),
     ("steady", "released"): (lambda: declared(steady()), RELEASE),
     ("steady", "harmful"): (steady, until("rollback", BAD_NEWS)),
     ("steady", "stopped"): (lambda: steady(KILL), until("kill", BAD_NEWS)),
@@ -166,6 +180,8 @@ CASES: dict[tuple[Phase, Signal], tuple[Callable[[], Story], Callable[[Story], l
     ("ineffective", "barred"): (lambda: with_another(applied_late()), until("kill", NO_HELP | {"v2": SMALL_WELL})),
     ("ineffective", "overridden"): (ineffective, OVERRIDE),
     ("overridden", "released"): (lambda: declared(overridden()), RELEASE),
+    ("overridden", "harmful"): (overridden, playing(GOOD_NEWS, said=[rollback()])),
+    ("overridden", "stopped"): (overridden, playing(GOOD_NEWS, said=[kill()])),
     ("overridden", "revoked"): (overridden, playing(GOOD_NEWS, said=[override(revoked=True)])),
 }
 

@@ -93,7 +93,8 @@ WRONG = [
     ('for = "10m"', 'for = "15s"', "rule.slo.for", f"'15s': {PANES}"),
     ('for = "10m"', 'for = "10m"\naction = "page"', "rule.slo.action", "'page': must be one of alert, hold, throttle"),
     ('for = "10m"', 'for = "10m"\nseverity = "sms"', "rule.slo.severity", "'sms': must be one of page, ticket, info"),
-    ('for = "10m"', 'for = "10m"\nfallback = "none"', "rule.slo.fallback", "'none': must be one of hold, kill"),
+    ('for = "10m"', 'for = "10m"\nfallback = "*"', "rule.slo.fallback", "'*'"),
+    ("applied_share = 0.02", 'fallback = { m = "" }', "release.fallback[...]", "''"),
     ('for = "10m"', 'for = "10m"\nscope = "all"', "rule.slo.scope", "'all': must be one of version, model"),
     ('for = "10m"', 'for = "10m"\nrunbook = 1', "rule.slo.runbook", "1"),
     *(

@@ -61,12 +61,6 @@ def test_a_rule_may_roll_a_candidate_back(rules: str) -> None:
     assert "alert" not in [told.type for told in story.told]  # The rollback says it.
 
 
-def test_such_a_rule_only_alerts_where_nothing_is_released() -> None:
-    story = Story(ROLLBACK).settled()
-    assert set(story.play({"v1": (50, 50)}, panes=60)) == {"alert v1 slo firing"}
-    assert story.pin is None
-
-
 def slow(story: Story, version: str, mean: int) -> list[WindowCounts]:
     """The window of a minute in which a version took so long, if one ends with the next pane."""
     end_ms = (story.next + 1) * PANE_MS

@@ -1,0 +1,82 @@
+"""Versions that people take out, and pins that they set and lift: what rules do, by command."""
+
+from operators.control import Command, ControlEvent, Evidence, Kill, Pin, Rollback, Unpin
+from operators.release.discovery import lift
+from operators.release.model import At, Model
+from operators.release.refuge import usual_refuge
+from operators.release.serving import new_trial
+from operators.release.trial import Cause
+from operators.release.withdrawing import take_out
+
+RUNBOOK = "infra/runbooks/overrides.md"
+WITHDRAWN = "commands:withdrawn"  # What is said of a command to send traffic to what was withdrawn.
+
+
+ByHand = Kill | Rollback | Pin | Unpin
+
+
+def do_by_hand(model: Model, at: At, command: ByHand) -> ControlEvent:
+    """Do what a command asks for, or say why not."""
+    if isinstance(command, Pin):
+        return _pin(model, at, command)
+    if isinstance(command, Unpin):
+        return _unpin(model, at, command)
+    return _take_out(model, at, command)
+
+
+def by(command: Command) -> str:
+    """Return who said something."""
+    return f"command {command.id}" + (f" by {command.by}" if command.by else "")
+
+
+def _take_out(model: Model, at: At, command: Kill | Rollback) -> ControlEvent:
+    """Withdraw a version, also one that an override lets run, or one that was withdrawn for another reason.
+
+    What it is judged by afterwards is whether its traffic goes away, and whether rules call what serves then BAD.
+    """
+    version, refuge, reason = command.version, None, by(command)
+    trial = model.trials.get(version) or new_trial(version, at.pane)
+    if isinstance(command, Rollback):
+        refuge = command.to or usual_refuge(model, at, trial)
+        why = f"there is nothing to go back from {version} to: say which (--to)" if refuge is None else None
+        if refuge is not None and _is_withdrawn(model, refuge):
+            why = f"{refuge} was withdrawn itself"
+        if why is not None:
+            said = f"the rollback is not possible: {why}; {reason}"
+            return model.say("alert", at, version, WITHDRAWN, "ticket", None, reason=said, runbook=RUNBOOK)
+    model.trials[version] = trial
+    model.overridden.discard(version)
+    if trial.withdrawn:  # Anew: what was seen since the last time is about another pin.
+        trial.phase = "serving"
+        trial.applied = trial.recovered = trial.gone = trial.health = trial.excess = None
+        trial.loose = False
+    rule = f"commands:{command.__struct_config__.tag}"
+    cause = Cause(rule=rule, runbook=RUNBOOK, slices=(), evidence=Evidence(), by_hand=True)
+    kind, lifts = take_out(model, at, trial, cause, refuge)
+    fields = {"reason": reason, "runbook": RUNBOOK, "lifts": lifts}
+    return model.say(kind, at, version, rule, "info", trial, **fields)
+
+
+def _pin(model: Model, at: At, command: Pin) -> ControlEvent:
+    """Send all traffic to a version, unless it was withdrawn."""
+    version = command.version
+    if _is_withdrawn(model, version):
+        said = f"{version} was withdrawn and cannot be pinned: release it again, or override; {by(command)}"
+        return model.say("alert", at, version, WITHDRAWN, "ticket", None, reason=said, runbook=RUNBOOK)
+    model.pin_to(version)
+    unknown = "" if version in model.served else ", which has not served"
+    reason = f"all traffic goes to {version}{unknown}; {by(command)}"
+    return model.say("alert", at, version, "commands:pin", "info", None, reason=reason, runbook=RUNBOOK)
+
+
+def _unpin(model: Model, at: At, command: Unpin) -> ControlEvent:
+    """Let traffic go to all versions but the withdrawn."""
+    pin = model.speaker.pin
+    reason = "there is no pin to lift" if pin is None else lift(model, by(command))
+    fields = {"reason": reason, "runbook": RUNBOOK, "lifts": pin is not None}
+    return model.say("alert", at, pin or "", "commands:unpin", "info", None, **fields)
+
+
+def _is_withdrawn(model: Model, version: str) -> bool:
+    trial = model.trials.get(version)
+    return trial is not None and trial.withdrawn

@@ -1,0 +1,132 @@
+"""Where the traffic of a version that is taken out may go: to its baseline, to what the policy names, or nowhere.
+
+What the policy names (`fallback`, of a rule or of a model) is a version, or something else that the gateway knows by
+that name, such as a heuristic: it need not have served. A version without a baseline may also be exchanged for another
+that serves and surely does better by the rule's SLI: in an outage of all of them no other is better.
+"""
+
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from operators.control import Evidence
+from operators.policy import Releases
+from operators.release.history import RECENT, Counted, Served, bucket_of
+from operators.release.model import At, Model
+from operators.release.trial import Trial
+from operators.rules import AnyRule
+from operators.verdict.binomial import lower_bound, upper_bound
+from operators.window.partial import OTHER
+
+ALPHA = 0.01  # Of the bounds by which two versions are compared, each.
+
+
+def fallback_of(rule: AnyRule | None, releases: Releases, model: str) -> str:
+    """Return "hold", "kill" or a name: what the rule says, or if that is "hold" what its model's is."""
+    if rule is not None and rule.fallback != "hold":
+        return rule.fallback
+    return next((named for pattern, named in releases.fallback.items() if fnmatchcase(model, pattern)), "hold")
+
+
+def named_refuge(model: Model, at: At, trial: Trial, rule: AnyRule | None) -> str | None:
+    """Return what the policy names to go to, None if it names nothing that is fit."""
+    named = fallback_of(rule, at.policy.releases, model.speaker.model)
+    if named in ("hold", "kill", trial.candidate) or harms(model, at, named) is not None:
+        return None
+    return named
+
+
+def refuge_of(model: Model, at: At, trial: Trial, rule: AnyRule, evidence: Evidence) -> tuple[str | None, str]:
+    """Return where the traffic of a version may go to, or None and why nowhere."""
+    why = unfit(model, at, trial.baseline) if trial.baseline else None
+    if trial.baseline and why is None:
+        return trial.baseline, ""
+    named = named_refuge(model, at, trial, rule)
+    if named is not None:
+        return named, ""
+    return (None, why) if why is not None else _better(model, at, trial, evidence)
+
+
+def usual_refuge(model: Model, at: At, trial: Trial) -> str | None:
+    """Return where a version's traffic goes if somebody takes it out: where rules send it, or to the busiest other."""
+    if trial.baseline and unfit(model, at, trial.baseline) is None:
+        return trial.baseline
+    fit = (name for name, _ in _others(model, at, trial.candidate) if unfit(model, at, name) is None)
+    return named_refuge(model, at, trial, None) or next(fit, None)
+
+
+def unfit(model: Model, at: At, version: str) -> str | None:
+    """Return why a version is none to go back to, None if it is one.
+
+    Unfit: not known, which is that it has had no request within the policy's `known`; rolled back or killed itself, and
+    no override lets it run; or BAD on all traffic by a rule that pages or acts. A leak that only makes a ticket is no
+    reason to leave users with what is worse still.
+    """
+    if version not in model.served or version == OTHER:
+        return f"{version} is not known: it has not served within {at.policy.releases.known_ms / 3_600_000:g} h"
+    return harms(model, at, version)
+
+
+def others_serve(model: Model, at: At, version: str) -> bool:
+    """Tell whether another version that may serve had requests in the last minutes."""
+    return bool(_others(model, at, version))
+
+
+def recently(at: At) -> int:
+    """Return the first bucket of the last minutes."""
+    return bucket_of(at.pane, at.policy.pane_ms) - RECENT + 1
+
+
+def harms(model: Model, at: At, version: str) -> str | None:
+    """Return why traffic should go to something else than a version, None if nothing says so."""
+    other = model.trials.get(version)
+    if other is not None and other.withdrawn:
+        return f"{version} was withdrawn itself"
+    rule = why_bad(model, at, version)
+    return None if rule is None else f"{version} is BAD itself, by {rule}"
+
+
+def why_bad(model: Model, at: At, version: str) -> str | None:
+    """Return a rule that pages or acts, and finds a version BAD on all traffic; None if none does."""
+    grave = {rule.name for rule in at.policy.rules if rule.severity == "page" or rule.action != "alert"}
+    for (rule, bad), slices in model.bad.items():
+        whole = [each for each in slices.values() if each.series.text == "*"]
+        if bad == version and whole and (rule in grave or any(each.severity == "page" for each in whole)):
+            return rule
+    return None
+
+
+def _others(model: Model, at: At, version: str) -> list[tuple[str, Served]]:
+    """Return the other versions that may serve and had requests lately, the busiest first."""
+    since = recently(at)
+    barred = {version, OTHER, *model.barred}
+    found = [(-each.requests(since), name, each) for name, each in model.served.items() if name not in barred]
+    return [(name, each) for requests, name, each in sorted(found, key=lambda one: one[:2]) if requests]
+
+
+def _better(model: Model, at: At, trial: Trial, evidence: Evidence) -> tuple[str | None, str]:
+    """Return the busiest other version that is fit and surely better since the harm began."""
+    others, mine = _others(model, at, trial.candidate), model.served.get(trial.candidate)
+    if not others or mine is None:
+        return None, "there is nothing to go back to: no other version serves, and the policy names no fallback"
+    names = [sli.name for sli in at.policy.slis]
+    why = f"it is not sure that {others[0][0]} does better, and the policy names no fallback"
+    for name, served in others:
+        harms = unfit(model, at, name)
+        if harms is not None:
+            why = harms
+        elif evidence.sli is not None:
+            sli = names.index(evidence.sli)
+            onset = evidence.since
+            since = recently(at) if onset is None else bucket_of(onset // at.policy.pane_ms, at.policy.pane_ms)
+            if _surely_worse(mine.counts(sli, since=since), served.counts(sli, since=since)):
+                return name, ""
+    return None, why
+
+
+def _surely_worse(mine: Counted, other: Counted) -> bool:
+    """Tell whether the first has the higher ratio of bad events: by Clopper-Pearson, each bound at ALPHA."""
+    if not (sum(mine) and sum(other)):
+        return False
+    lowest = lower_bound(np.array([mine[1]]), np.array([sum(mine)]), ALPHA)[0]
+    return bool(lowest > upper_bound(np.array([other[1]]), np.array([sum(other)]), ALPHA)[0])

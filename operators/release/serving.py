@@ -1,0 +1,35 @@
+"""Versions that no release is about: the first of a model, the only one, the busiest when the worker began.
+
+A rule that throttles, rolls back or kills does so to whatever serves. For as long as such a rule is BAD on a version
+without a release, the version has a trial of its own, in which it is compared with nothing.
+"""
+
+from operators.release.model import At, Model
+from operators.release.trial import Trial
+from operators.rules import Action, AnyRule, Canary
+from operators.verdict.counts import ALL_VERSIONS
+from operators.window.partial import OTHER
+
+ACTS: tuple[Action, ...] = ("throttle", "rollback", "kill")
+
+
+def attend(model: Model, at: At) -> None:
+    """Put on trial what rules are to act on, and let go of what they are not any more."""
+    acting = {rule.name for rule in at.policy.rules if acts(rule)}
+    harmful = {version for name, version in model.bad if name in acting}
+    for version in sorted(harmful - {OTHER, ALL_VERSIONS, *model.trials, *model.overridden}):
+        served = model.served.get(version)
+        if served is not None:
+            model.trials[version] = new_trial(version, served.first)
+    for version, trial in list(model.trials.items()):
+        if trial.phase == "serving" and version not in harmful and not (trial.holds or trial.held):
+            del model.trials[version]
+
+
+def acts(rule: AnyRule) -> bool:
+    """Tell whether a rule does something to a version by itself, not by comparing two."""
+    return not isinstance(rule, Canary) and rule.action in ACTS
+
+
+def new_trial(version: str, since: int) -> Trial:
+    return Trial(candidate=version, baseline="", since=since, phase="serving")
