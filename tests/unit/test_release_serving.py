@@ -155,10 +155,11 @@ def test_an_override_lets_it_run_and_its_end_begins_anew() -> None:
     assert story.until("kill", TOXIC).ts - ended >= 60_000, "what it did before was allowed"
 
 
-def test_of_two_candidates_the_bad_one_is_taken_out_and_the_other_stays() -> None:
-    story = Story(CANARY.replace('"rollback"', '"kill"')).settled()
-    event = story.until("kill", {"v1": WELL, "v2": SMALL_WELL, "v3": SMALL_ILL})
-    assert (event.version, event.pin) == ("v3", None)
+@pytest.mark.parametrize(("action", "pin"), [("kill", None), ("rollback", "v1")])
+def test_of_two_candidates_the_bad_one_is_taken_out_and_the_other_stays(action: str, pin: str | None) -> None:
+    story = Story(CANARY.replace('"rollback"', f'"{action}"')).settled()
+    event = story.until(action, {"v1": WELL, "v2": SMALL_WELL, "v3": SMALL_ILL})
+    assert (event.version, event.pin, event.weights) == ("v3", pin, {"v3": 0.0})
     assert [table(story).allows("m", version) for version in ("v1", "v2", "v3")] == [True, True, False]
     assert story.trial("v2").phase == "rolling_out"
 
