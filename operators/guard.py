@@ -147,7 +147,7 @@ def close_panes(
 @operator
 def hold_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> KeyedStream[PaneItem | Told]:
     """(shard, closed pane) in and out, each pane kept under its slot; (shard, told pane) out when asked."""
-    slots = slots_of(policy)
+    slots = max(slots_of(policy), 1)  # Without windows nothing that is held is asked for.
 
     def to_slot(item: tuple[str, PaneItem]) -> tuple[str, PaneItem]:
         shard, value = item
