@@ -50,7 +50,9 @@ class Event(msgspec.Struct, gc=False, kw_only=True):
     ts: Time
     model: Id
     version: Id
-    attempt: Count | None = None  # Of a retry that was meant: another attempt is another event.
+    # Of a retry that was meant: another attempt is another event. The attempts of a request, the events of a session or
+    # of a user count once in a pane where versions are compared (`window/chains.py`).
+    attempt: Count | None = None
     slices: Slices | None = None
     error_type: Text | None = None
     latency_ms: Amount | None = None

@@ -57,7 +57,7 @@ def pane_of(number: int, slots: Ints, good: Ints, bad: Ints) -> PaneCounts:
     some = np.flatnonzero(good + bad)
     slis = np.zeros((len(some), 2, 3), np.int64)
     slis[:, 0, 0], slis[:, 0, 1] = good[some], bad[some]
-    return PaneCounts(pane=number, slots=slots[some], events=(good + bad)[some], slis=slis)
+    return PaneCounts(pane=number, slots=slots[some], events=(good + bad)[some], slis=slis, units=slis[:, :, :2])
 
 
 def pane(number: int, counts: Mapping[int, tuple[int, int]] | None = None) -> PaneCounts:

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from operators.events import UNUSABLE, Event, Feedback, as_text, ms_of
+from operators.ingest.chains import chained_slis, chains_of
 from operators.ingest.fields import FEEDBACK, LATENCIES, READERS
 from operators.ingest.offending import Place
 from operators.ingest.placed import Placed
@@ -34,6 +35,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     `of_kind_name(field)`, 1 where the item is of the field's kind, LABEL, and REQUESTED; for events, under the
     `flagged_name` of an SLI of kind flag_absent, 1 where one of its flags is set, NaN where that cannot be read. There
     is no negative zero: it equals zero, so which of the two is the smallest would depend on the order of items.
+    `chain` and `event` (n,) are hashes of each event's chain, 0 for none, and its own (`chains.py`), where compared.
     """
 
     stream: Stream
@@ -43,6 +45,8 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     errors: Ints
     numbers: dict[str, Floats]
     watched: WatchedColumns = WatchedColumns()
+    chain: Ints = msgspec.field(default_factory=lambda: np.zeros(0, np.int64))
+    event: Ints = msgspec.field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 class _Index(dict[str, int]):
@@ -66,6 +70,8 @@ class ColumnsBuilder:
         self._chunks: list[tuple[list[Ints], Ints, dict[str, Floats]]] = []
         self._fields = [field for field in fields_of(policy) if is_feedback(field) == (stream == "feedback")]
         self._watched = WatchedBuilder(on_feedback=stream == "feedback", policy=policy, pseudonyms=pseudonyms)
+        self._chained = chained_slis(policy)
+        self._chains: list[tuple[Ints, Ints]] = []
         self._flags = {sli.name: frozenset(sli.flags) for sli in policy.slis if sli.flags}
 
     def add_events(self, events: Sequence[Event], placed: Placed, parts: Sequence[Ints] | None = None) -> None:
@@ -78,6 +84,8 @@ class ColumnsBuilder:
                 numbers[field][(errors > 0) & (numbers[field] == 0)] = np.nan
         for name, bad in self._flags.items():
             numbers[flagged_name(name)] = _flagged(events, bad)
+        if self._chained:
+            self._chains.append(chains_of(events))
         self._add(events, placed, errors, numbers, parts)
 
     def add_feedback(self, items: Sequence[Feedback], placed: Placed, parts: Sequence[Ints] | None = None) -> None:
@@ -120,6 +128,8 @@ class ColumnsBuilder:
             errors=np.concatenate([np.zeros(0, np.int64), *errors]),
             numbers={name: np.concatenate([chunk[name] for chunk in numbers]) + 0.0 for name in (numbers or [{}])[0]},
             watched=self._watched.build(),
+            chain=np.concatenate([np.zeros(0, np.int64), *(chain for chain, _ in self._chains)]),
+            event=np.concatenate([np.zeros(0, np.int64), *(event for _, event in self._chains)]),
         )
 
     def _series(self, parts: Sequence[Ints]) -> tuple[list[Series], Ints]:

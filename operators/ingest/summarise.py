@@ -8,12 +8,14 @@ from itertools import pairwise
 
 import numpy as np
 
+from operators.ingest.chains import count_chains
 from operators.ingest.columns import Columns
 from operators.ingest.label_ages import count_ages
 from operators.ingest.placed import Placed
 from operators.ingest.sli import NOT_MEANT, classify
 from operators.ingest.watched_counts import Runs, count
 from operators.policy import Measure, Policy
+from operators.window.chains import Chains
 from operators.window.histogram import CODE_MIN, codes_of
 from operators.window.partial import (
     CODE_BITS,
@@ -53,6 +55,7 @@ def summarise(columns: Columns, placed: Placed, shards: Ints, policy: Policy) ->
         outcomes=_outcomes(columns, groups),
         cells=cells,
         ages=count_ages(columns, placed, groups, policy),
+        chains=_chains(columns, placed, groups, policy),
         bins=policy.bins,
         features=watches.features,
         moments=watches.moments,
@@ -75,6 +78,13 @@ def _slis(columns: Columns, policy: Policy, groups: Runs) -> Ints:
         cells = np.bincount(groups.of * (NOT_MEANT + 1) + classes, minlength=size * (NOT_MEANT + 1))
         counts[:, index] = cells.reshape(size, NOT_MEANT + 1)[:, :NOT_MEANT]
     return counts
+
+
+def _chains(columns: Columns, placed: Placed, groups: Runs, policy: Policy) -> Chains | None:
+    if not columns.chain.any():
+        return None
+    classes = [classify(sli, columns)[groups.order] for sli in policy.slis]
+    return count_chains(columns.chain, columns.event, classes, placed, groups)
 
 
 def _outcomes(columns: Columns, groups: Runs) -> Ints:

@@ -152,8 +152,8 @@ class CanaryEvaluator:
             name = names[slot]
             if name.dims.keys() == self._finest and (name.model, name.version) in wanted:
                 arm = served.setdefault((name.model, name.version), [])
-                came = np.zeros((len(self._slis), 3), np.int64)
-                came[self._at_once] = counts.slis[row, self._slis][self._at_once]
+                came = np.zeros((len(self._slis), 2), np.int64)
+                came[self._at_once] = counts.units[row, self._slis][self._at_once]
                 arm.append((name, came))
         for release in releases:
             arms = [served.get((release.model, arm), []) for arm in (release.candidate, release.baseline)]

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from operators.rules import Grain
+from operators.window.chains import units
 from operators.window.partial import Ints, Partial, Series
 from operators.window.slots import Reported, Slots, rollup
 
@@ -16,13 +17,15 @@ class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
     """One closed pane: `slots` (W,) are the series that something came in for, each once and rising.
 
     `events` (W,) counts requests, 0 where there was only feedback; `slis` (W, S, 3) good, bad, neither. A pane in which
-    nothing came in has W = 0.
+    nothing came in has W = 0. `units` (W, S, 2) are good and bad as they are compared between versions: of sessions,
+    users and retried requests one event each (`window/chains.py`).
     """
 
     pane: int
     slots: Ints
     events: Ints
     slis: Ints
+    units: Ints
 
 
 class Roster:
@@ -47,7 +50,8 @@ class Roster:
         """Add the finest series of a closed pane up."""
         if part is None:
             none = np.zeros(0, np.int64)
-            return PaneCounts(pane=pane, slots=none, events=none, slis=np.zeros((0, self.slis, 3), np.int64))
+            slis = np.zeros((0, self.slis, 3), np.int64)
+            return PaneCounts(pane=pane, slots=none, events=none, slis=slis, units=slis[:, :, :2])
         together = [Series(name.model, ALL_VERSIONS, name.values) for name in part.series]
         parents = np.hstack([self.slots.parents(part.series), self.slots.parents(together, self.together)])[part.which]
         slots, starts, source = rollup(parents)
@@ -58,6 +62,7 @@ class Roster:
             slots=slots,
             events=np.add.reduceat(requests[source], starts),
             slis=np.add.reduceat(part.slis[source], starts, axis=0),
+            units=np.add.reduceat(_units(part)[source], starts, axis=0),
         )
 
     def go_on(self, grains: Sequence[Grain], together: Sequence[Grain]) -> None:
@@ -68,3 +73,10 @@ class Roster:
     def only(self, slots: Ints) -> None:
         """Keep these series, which get slots 0, 1, ...; whoever keeps something by slot must do the same."""
         self.slots = self.slots.only(slots.tolist())
+
+
+def _units(part: Partial) -> Ints:
+    """Return good and bad of each row as they are compared; the versions of a slice share its chains."""
+    slices: dict[tuple[str, tuple[str, ...]], int] = {}
+    group = np.array([slices.setdefault((name.model, name.values), len(slices)) for name in part.series], np.int64)
+    return units(part.slis, part.chains, group[part.which])

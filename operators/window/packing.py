@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.monitors import Offender
+from operators.window.chains import Chains
 from operators.window.partial import CODE_BITS, Ints, Partial, Series
 
 LEVEL = 1  # Of zlib; more costs three times the time for a tenth of the bytes.
@@ -31,6 +32,8 @@ def pack(part: Partial) -> bytes:
     }
     if len(part.ages):
         fields |= {"age_steps": _narrow(np.diff(part.ages[:, 0], prepend=0)), "age_counts": _narrow(part.ages[:, 1])}
+    if part.chains is not None:
+        fields["chains"] = {name: getattr(part.chains, name) for name in Chains.__struct_fields__}
     if part.moments.size or part.bins:
         fields |= _packed_features(part)
     return zlib.compress(pickle.dumps(fields, protocol=5), LEVEL)
@@ -48,7 +51,8 @@ def unpack(packed: bytes) -> Partial:
     ages = np.column_stack([fields.pop(name, none).astype(np.int64) for name in ("age_steps", "age_counts")])
     ages[:, 0] = np.cumsum(ages[:, 0])
     features = _unpacked_features(fields, len(wide["which"]))
-    return Partial(series=series, cells=cells, ages=ages, **wide, **features, **fields)
+    chains = Chains(**fields.pop("chains")) if "chains" in fields else None
+    return Partial(series=series, cells=cells, ages=ages, chains=chains, **wide, **features, **fields)
 
 
 def _packed_features(part: Partial) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.monitors import Offender
+from operators.window.chains import Chains, merge_chains, take_chains
 from operators.window.histogram import CODE_MIN
 from operators.window.label_ages import width
 from operators.window.offenders import first_of
@@ -51,6 +52,7 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
     into `error_types`, n; `cells` (C, 2) of row * M + measure << CODE_BITS | code - CODE_MIN, and n; sorted.
 
     `ages` (A, 2), sorted, are the labels that canary rules compare, by row and age (`label_ages.py`), and n.
+    `chains` are the sessions, users and retried requests that events name (`chains.py`); None where none does.
 
     Of F watched fields with W = `bins` bins together: `features` (D, 2) of row * W + bin, and n, sparse and sorted;
     `moments` (R, F, 5) n, hi and lo of the sum of z, and of z squared, in units of Z_UNIT; `ranges` (R, F, 2) maxima of
@@ -74,6 +76,7 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
     ranges: Floats
     offenders: Sequence[tuple[int, Offender]] = ()
     ages: Ints = msgspec.field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    chains: Chains | None = None
 
     @property
     def rows(self) -> int:
@@ -168,6 +171,7 @@ def merge(parts: Sequence[Partial], rename: Mapping[Series, Series] | None = Non
         ranges=summed("ranges"),
         offenders=_moved_offenders(parts, row_of),
         ages=_merge_keyed(parts, "ages", width(parts[0].slis.shape[1]), row_of),
+        chains=merge_chains([part.chains for part in parts], [part.rows for part in parts], row_of),
     )
     return keep_first(merged)
 
@@ -195,6 +199,7 @@ def take(part: Partial, first: int, last: int) -> Partial:
         ranges=part.ranges[first:last],
         offenders=[(row - first, offender) for row, offender in part.offenders if first <= row < last],
         ages=_take_keyed(part.ages, width(part.slis.shape[1]), first, last),
+        chains=take_chains(part.chains, first, last),
     )
 
 
@@ -221,8 +226,8 @@ def keep_first(part: Partial) -> Partial:
 
 
 def unwatched(part: Partial) -> Partial:
-    """Return it without watched fields and ages: windows, and what they are rebuilt from, need none of them."""
-    if not (part.moments.shape[1] or len(part.ages)):
+    """Return it without watched fields, ages and chains: windows, and what they are rebuilt from, need none."""
+    if not (part.moments.shape[1] or len(part.ages) or part.chains):
         return part
     return msgspec.structs.replace(
         part,
@@ -232,6 +237,7 @@ def unwatched(part: Partial) -> Partial:
         ranges=part.ranges[:, :0],
         offenders=(),
         ages=part.ages[:0],
+        chains=None,
     )
 
 

@@ -1,10 +1,12 @@
 """How often a release that is as good as its baseline is rolled back, where failures are no independent coins.
 
-`python -m tests.bench.simulate_bursts` prints the table of docs/figures.md: the share of runs that are ever BAD within
-three hours, with every pane counted in full and with blips of a minute, capped. alpha = 0.05 for one SLI. Seeded.
+`make figures` (`python -m tests.bench.simulate_bursts`) prints the tables of docs/figures.md: the share of runs that
+are ever called worse within three hours, and how soon true harm is found; with blips of a minute as in the default
+policy, with every pane counted in full, and by what others use on the same streams. alpha = 0.05 for one SLI. Seeded.
 """
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -12,13 +14,17 @@ import numpy as np
 
 from operators.verdict.canary_rule import BLIP_CAP
 from operators.verdict.e_process import EProcesses
+from operators.verdict.multiplicity import Bools
 from operators.window.partial import Floats, Ints
+from tests.bench import rivals
 from tests.bench.simulate_canary import WORSE_RATIOS
 
 ALPHA = 0.05
 PANE_S, PANES, BLIP = 10, 1_080, 6
 WARM_UP = 6  # Panes of the candidate that the default policy leaves out.
 BASE = 0.02
+SESSION = 5  # Requests of a session in a pane.
+CHECKS = (360, 720, 1_080)  # Panes after which the fixed checks look.
 
 # What both arms of each run served in a pane: n_c, x_c, n_b, x_b by stratum, (runs, strata, 4).
 Draw = Callable[[np.random.Generator, int], Ints]
@@ -96,12 +102,14 @@ def wandering(traffic: Traffic) -> Draw:
     return coins(traffic, ratio)
 
 
-def retried(traffic: Traffic, again: float) -> Draw:
-    """A request that failed is tried twice more, each failing with chance `again`."""
+def retried(traffic: Traffic, again: float, *, once: bool = False) -> Draw:
+    """A request that failed is tried twice more, each failing with chance `again`; or each request counts `once`."""
 
     def draw(random: np.random.Generator, pane: int) -> Ints:
         n = traffic.requests(random)
         first = random.binomial(n, 0.05)
+        if once:
+            return pairs(n, first)
         second = random.binomial(first, again)
         third = random.binomial(second, again)
         return pairs(n + first + second, first + second + third)
@@ -135,9 +143,33 @@ def mixed(traffic: Traffic) -> Draw:
     return draw
 
 
+def sessions(traffic: Traffic, correlation: float, *, once: bool = False) -> Draw:
+    """Sessions of five requests in a pane, whose failures at 5 % go together; or each session counts `once`."""
+    a, b = 0.05 * (1 / correlation - 1), 0.95 * (1 / correlation - 1)
+
+    def draw(random: np.random.Generator, pane: int) -> Ints:
+        n = msgspec.structs.replace(traffic, rate=traffic.rate / SESSION).requests(random)
+        owner = np.repeat(np.arange(n.size), n.ravel())
+        bad = random.binomial(SESSION, random.beta(a, b, len(owner)))
+        if once:
+            return pairs(n, np.bincount(owner[bad > 0], minlength=n.size).reshape(n.shape))
+        return pairs(n * SESSION, np.bincount(owner, weights=bad, minlength=n.size).astype(np.int64).reshape(n.shape))
+
+    return draw
+
+
+def harmed(traffic: Traffic, base: float, times: float, onset: int = 0) -> Draw:
+    """The candidate fails so many times as often, from a pane on."""
+
+    def ratio(random: np.random.Generator, pane: int) -> Floats:
+        return np.array([[base * (times if pane >= onset else 1.0)], [base]]) + np.zeros(traffic.runs)
+
+    return coins(traffic, ratio)
+
+
 CASES: dict[str, Callable[[Traffic], Draw]] = {
     "coins at 5 %": steady,
-    "a daily cycle": cycle,
+    "a cycle of an hour": cycle,
     "shared outages of 120 s": lambda traffic: outages(traffic, 120, shared=True),
     "own outages of 10 s": lambda traffic: outages(traffic, 10, shared=False),
     "own outages of 30 s": lambda traffic: outages(traffic, 30, shared=False),
@@ -146,6 +178,10 @@ CASES: dict[str, Callable[[Traffic], Draw]] = {
     "beta-binomial, rho .01": lambda traffic: clumped(traffic, 0.01),
     "beta-binomial, rho .05": lambda traffic: clumped(traffic, 0.05),
     "two retries failing with .7": lambda traffic: retried(traffic, 0.7),
+    "two retries failing with .95": lambda traffic: retried(traffic, 0.95),
+    "the same, with `attempt`": lambda traffic: retried(traffic, 0.95, once=True),
+    "sessions of 5, correlation .3": lambda traffic: sessions(traffic, 0.3),
+    "the same, with `session_id`": lambda traffic: sessions(traffic, 0.3, once=True),
     "every event three times": lambda traffic: repeated(traffic, 3),
     "a cold start of 60 s": cold,
     "another mix of slices": mixed,
@@ -153,39 +189,106 @@ CASES: dict[str, Callable[[Traffic], Draw]] = {
 }
 
 
-def false_rollbacks(
-    make: Callable[[Traffic], Draw], traffic: Traffic, *, blip: int, cap: float, seed: int = 1
-) -> float:
-    """Return the share of runs that are ever BAD. With a blip the first minute of the candidate is left out."""
-    random, draw = np.random.default_rng(seed), make(traffic)
-    processes = EProcesses(1.0, 1.5, cap=cap, ratios=WORSE_RATIOS)
-    processes.grow(traffic.runs)
-    pending: Ints = np.zeros(0, np.int64)
+class Ours:
+    """The evidence of all runs: `blip` panes to a block, each capped; those before `skipped` are left out."""
+
+    def __init__(self, runs: int, *, blip: int, cap: float, skipped: int) -> None:
+        self._processes = EProcesses(1.0, 1.5, cap=cap, ratios=WORSE_RATIOS)
+        self._processes.grow(runs)
+        self._blip, self._skipped = blip, skipped
+        self._pending: Ints = np.zeros(0, np.int64)
+
+    def worse(self, pane: int, came: Ints) -> Bools:
+        """Take what came in a pane, (runs, strata, 4); return which runs have ever been BAD."""
+        if pane >= self._skipped:
+            self._pending = self._pending + came if len(self._pending) else came
+            if pane % self._blip == self._blip - 1:
+                which = np.repeat(np.arange(len(came)), came.shape[1])
+                self._processes.step(pane, which, self._pending.reshape(-1, 4), self._blip)
+                self._pending = np.zeros(0, np.int64)
+        return np.asarray(self._processes.log_e_peak >= -math.log(ALPHA))
+
+
+def in_blips(runs: int) -> Ours:
+    return Ours(runs, blip=BLIP, cap=BLIP_CAP, skipped=WARM_UP)
+
+
+def in_full(runs: int) -> Ours:
+    return Ours(runs, blip=1, cap=math.inf, skipped=0)
+
+
+METHODS = ("blips", "in full", "multinomial", "mSPRT", "GrowthBook", "3 checks")
+
+
+def found(draw: Draw, traffic: Traffic, base: float, methods: Sequence[str] = METHODS, seed: int = 1) -> Floats:
+    """Return by method and run the panes after which it was first called worse, (methods, runs); infinite for never."""
+    random = np.random.default_rng(seed)
+    ours = {"blips": in_blips(traffic.runs), "in full": in_full(traffic.runs)}
+    total = np.zeros((traffic.runs, 4), np.int64)
+    first = np.full((len(methods), traffic.runs), np.inf)
     for pane in range(PANES):
         came = draw(random, pane)
-        if blip > 1 and pane < WARM_UP:
-            continue
-        pending = came if pane % blip == 0 or not len(pending) else pending + came
-        if pane % blip == blip - 1:
-            which = np.repeat(np.arange(traffic.runs), came.shape[1])
-            processes.step(pane, which, pending.reshape(-1, 4), blip)
-    return float((processes.log_e_peak >= -math.log(ALPHA)).mean())
+        total += came.sum(axis=1)
+        for place, method in enumerate(methods):
+            if method in ours:
+                worse = ours[method].worse(pane, came)
+            elif method == "multinomial":
+                worse = rivals.multinomial(total, ALPHA, traffic.share)
+            elif method == "mSPRT":
+                worse = rivals.mixture_sprt(total, ALPHA, base)
+            elif method == "GrowthBook":
+                worse = rivals.growthbook(total, ALPHA)
+            else:
+                worse = rivals.fixed(total, ALPHA) & (pane + 1 in CHECKS)
+            first[place, worse & np.isinf(first[place])] = pane + 1
+        if np.isfinite(first).all():
+            break
+    return first
 
 
-def show(rates: Sequence[float] = (2, 10, 100), shares: Sequence[float] = (0.1, 0.5), runs: int = 100) -> None:
+def false_rollbacks(name: str, traffic: Traffic, methods: Sequence[str] = METHODS) -> Floats:
+    """Return the share of runs that each method ever calls worse, (methods,)."""
+    return np.asarray(np.isfinite(found(CASES[name](traffic), traffic, 0.05, methods)).mean(axis=1))
+
+
+def show_false(rates: Sequence[float], shares: Sequence[float], runs: int) -> None:
     places = [(rate, share) for rate in rates for share in shares]
-    heads = ["false rollbacks, % in full / in blips", *(f"{rate:g}/s, {share:.0%}" for rate, share in places)]
-    print(f"| {' | '.join(heads)} |")
-    print("|---" * len(heads) + "|")
-    for name, make in CASES.items():
-        cells = []
-        for rate, share in places:
-            traffic = Traffic(rate=rate, share=share, runs=runs)
-            full = false_rollbacks(make, traffic, blip=1, cap=math.inf)
-            capped = false_rollbacks(make, traffic, blip=BLIP, cap=BLIP_CAP)
-            cells.append(f"{100 * full:.0f} / {100 * capped:.0f}")
-        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+    _row("false rollbacks in 3 h, %", *(f"{rate:g}/s, {share:.0%}" for rate, share in places))
+    _row(*["---"] * (len(places) + 1))
+    for name in CASES:
+        cells = [false_rollbacks(name, Traffic(rate=rate, share=share, runs=runs)) for rate, share in places]
+        _row(name, *(" / ".join(f"{100 * share:.0f}" for share in cell) for cell in cells))
+
+
+def show_power(runs: int) -> None:
+    traffic = Traffic(rate=10, share=0.1, runs=runs)
+    _row("harm", *METHODS)
+    _row(*["---"] * (len(METHODS) + 1))
+    late = [(0.05, times, 500) for times in (2, 3, 5)]
+    sizes = [(base, times, 0) for base in (0.001, 0.01, 0.05, 0.2) for times in (1.5, 2, 3, 5, 10) if base * times < 1]
+    for base, times, onset in [*sizes, *late]:
+        after = found(harmed(traffic, base, times, onset), traffic, base) - onset
+        name = f"{100 * base:g} % x{times:g}" + (f" after {onset} quiet panes" if onset else "")
+        _row(name, *map(_median, after))
+
+
+def _median(after: Floats) -> str:
+    share = float(np.isfinite(after).mean())
+    middle = float(np.median(after))
+    return (f"{middle:.0f}" if np.isfinite(middle) else "-") + ("" if share == 1 else f" ({share:.0%})")
+
+
+def _row(*cells: str) -> None:
+    sys.stdout.write(f"| {' | '.join(cells)} |\n")
+    sys.stdout.flush()
+
+
+def main(runs: int = 100) -> None:
+    sys.stdout.write(f"{' / '.join(METHODS)}; {runs} runs a cell\n\n")
+    show_power(runs)
+    sys.stdout.write("\n")
+    show_false((2, 10, 100), (0.1, 0.5), runs)
 
 
 if __name__ == "__main__":
-    show()
+    main()

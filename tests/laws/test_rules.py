@@ -139,7 +139,13 @@ def test_what_is_held_goes_on_under_new_slots(kind: str, plan: Stretches, seed: 
                 names.append(SERIES[slot])
         slots = np.array([new_of[slot] for slot in counts.slots.tolist()], np.int64)
         order = np.argsort(slots)
-        moved = PaneCounts(pane=counts.pane, slots=slots[order], events=counts.events[order], slis=counts.slis[order])
+        moved = PaneCounts(
+            pane=counts.pane,
+            slots=slots[order],
+            events=counts.events[order],
+            slis=counts.slis[order],
+            units=counts.units[order],
+        )
         told += rule.step(moved, windows, names)
     whole = RULES[kind]()
     stepped(whole, steps[:at])

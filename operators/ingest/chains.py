@@ -1,0 +1,109 @@
+"""Which events belong to one chain: a session, else a user, else the attempts of one request."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.events import Event
+from operators.ingest.placed import Placed
+from operators.ingest.watched_counts import Runs
+from operators.policy import Policy
+from operators.rules import compared
+from operators.window.chains import Chains, first_events
+from operators.window.partial import BAD, GOOD, Ints
+
+Words = NDArray[np.uint64]
+NONE = 0  # Of an event by itself.
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # 2 ** 64 / golden ratio, as in SplitMix64.
+_MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
+_WORD = 8  # Bytes.
+
+
+def chained_slis(policy: Policy) -> bool:
+    """Tell whether a canary rule compares what is known of events at once; labels are not chained."""
+    names = compared(policy.rules)
+    return any(sli.name in names and not sli.on_feedback for sli in policy.slis)
+
+
+def chains_of(events: Sequence[Event]) -> tuple[Ints, Ints]:
+    """Return the hashes of each event's chain, NONE where it has none, and of the event itself, (n,) each.
+
+    They are the same in every process, unlike Python's own hash of texts.
+    """
+    names = [
+        f"s{event.session_id}"
+        if event.session_id
+        else f"u{event.user_id}"
+        if event.user_id
+        else ""
+        if event.attempt is None
+        else f"r{event.request_id}"
+        for event in events
+    ]
+    if not any(names):
+        none = np.zeros(len(events), np.int64)
+        return none, none
+    chain = hashes_of(names)
+    chain[[not name for name in names]] = NONE
+    return chain, hashes_of([f"{event.request_id} {event.attempt or 0}" for event in events])
+
+
+def count_chains(chain: Ints, event: Ints, classes: Sequence[Ints], placed: Placed, groups: Runs) -> Chains | None:
+    """Return the chains of each group, by what each SLI makes of its events, `classes` (S, n) in the order of groups.
+
+    Late events are compared with nothing, so they have no chains here. None where there are none at all.
+    """
+    chain = chain[groups.order]
+    inside = (chain != NONE) & (placed.late[groups.order] == 0)
+    if not inside.any():
+        return None
+    counted = np.zeros((len(groups.starts), len(classes), 2), np.int64)
+    for index, of_sli in enumerate(classes):
+        for kind in (GOOD, BAD):
+            counted[:, index, kind] = np.bincount(groups.of[inside & (of_sli == kind)], minlength=len(groups.starts))
+    # Another sample of the chains in every pane.
+    salt = hashed(placed.pane[groups.order][inside].astype(np.uint64) * _ODD)
+    return first_events(
+        Chains(
+            inside=counted,
+            row=groups.of[inside],
+            chain=positive(hashed(chain[inside].view(np.uint64) ^ salt)),
+            event=positive(hashed(event[groups.order][inside].view(np.uint64) ^ salt)),
+            classes=np.array([of_sli[inside] for of_sli in classes], np.uint8).T,
+        )
+    )
+
+
+def hashes_of(texts: Sequence[str]) -> Ints:
+    """Return 64-bit hashes of texts, (n,), none of them NONE: word by word, all texts at once.
+
+    Whoever makes ids that collide joins chains, as one who sends the same id twice does; so no key is needed.
+
+    >>> hashes_of(["a", "b", "a" * 100, "a"]) % 1000
+    array([211, 945, 810, 211])
+    """
+    encoded = np.array([text.encode() for text in texts])
+    width = -(-encoded.dtype.itemsize // _WORD)
+    words = encoded.astype(f"S{width * _WORD}").view("<u8").reshape(len(texts), width).astype(np.uint64)
+    total = np.zeros(len(texts), np.uint64)
+    for place in range(width):  # A word of zeros adds nothing: how long the others are does not matter.
+        factor = int(_ODD) * 3**place % 2**64  # Odd: no two words become one.
+        total ^= hashed(words[:, place] * np.uint64(factor))
+    found = positive(total)
+    found[found == NONE] = 1
+    return found
+
+
+def hashed(words: Words) -> Words:
+    """Return the mixing function of SplitMix64, which sends 0 to 0.
+
+    Source: G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+    """
+    for shift, factor in _MIX:
+        words = (words ^ (words >> np.uint64(shift))) * np.uint64(factor)
+    return words
+
+
+def positive(words: Words) -> Ints:
+    return (words >> np.uint64(1)).astype(np.int64)

@@ -1,0 +1,120 @@
+"""Chains: events that share their fate, of which one alone counts where two versions are compared.
+
+The events of one session, of one user, or the attempts of one request fail together, and a test that takes them for
+independent calls chance harm. So of all events of a chain in a pane and finest slice, whatever versions they went to,
+one is drawn by a hash and counts for its version; the others count nowhere. That is fair between the versions whether
+traffic is split by request or by session: which one is drawn does not depend on the version, nor on what came of it.
+(Counting a chain as bad where any of its events was would not be: a version that gets more of a session's requests
+would look worse.) Dashboards count every event.
+
+Of each series and pane the `CHAINS_MAX` chains with the smallest hashes are kept, salted by the pane: a fair sample of
+chains, complete in itself, and the same whatever the batches and partitions. Memory: 16 bytes and one of each SLI for
+each, 80 KB for a series at most, until its pane closes.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Classes = NDArray[np.uint8]
+
+CHAINS_MAX = 4_096  # Of a series and pane: 400 a second in panes of 10 s.
+COMPARED = 2  # Classes of an SLI that count: good and bad.
+
+
+class Chains(msgspec.Struct, frozen=True, kw_only=True):
+    """What R groups of events hold of chains.
+
+    `inside` (R, S, 2): how many of the good and bad events belong to a chain. Of C chains `row` (C,), `chain`
+    and `event` (C,), the hashes of the chain and of its event with the smallest, and `classes` (C, S) of that event.
+    Rows rise, and hashes of chains within a row.
+    """
+
+    inside: Ints
+    row: Ints
+    chain: Ints
+    event: Ints
+    classes: Classes
+
+
+def first_events(chains: Chains) -> Chains:
+    """Return it with each chain once, in order, by its first event; and of each row the first `CHAINS_MAX` chains."""
+    order = np.lexsort((chains.event, chains.chain, chains.row))
+    row, chain = chains.row[order], chains.chain[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (row[1:] != row[:-1]) | (chain[1:] != chain[:-1])
+    order, row = order[first], row[first]
+    rank = np.arange(len(row)) - np.searchsorted(row, row)
+    return _some(chains, order[rank < CHAINS_MAX])
+
+
+def merge_chains(parts: Sequence[Chains | None], rows: Sequence[int], row_of: Ints) -> Chains | None:
+    """Add up the chains of partials of so many `rows` each, which become `row_of` (sum of rows,)."""
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    inside = np.zeros((int(row_of.max(initial=-1)) + 1, *known[0].inside.shape[1:]), np.int64)
+    moved, shift = [], 0
+    for part, count in zip(parts, rows, strict=True):
+        if part is not None:
+            np.add.at(inside, row_of[shift : shift + count], part.inside)
+            moved.append(row_of[part.row + shift])
+        shift += count
+    together = Chains(
+        inside=inside,
+        row=np.concatenate(moved),
+        chain=np.concatenate([part.chain for part in known]),
+        event=np.concatenate([part.event for part in known]),
+        classes=np.concatenate([part.classes for part in known]),
+    )
+    return first_events(together)
+
+
+def take_chains(chains: Chains | None, first: int, last: int) -> Chains | None:
+    """Return those of rows first..last-1."""
+    if chains is None:
+        return None
+    start, stop = np.searchsorted(chains.row, (first, last))
+    some = _some(chains, slice(int(start), int(stop)))
+    return msgspec.structs.replace(some, inside=chains.inside[first:last], row=some.row - first)
+
+
+def units(slis: Ints, chains: Chains | None, group: Ints) -> Ints:
+    """Return how much good and bad there is to be compared, (R, S, 2): chains once, all other events as they came.
+
+    `slis` (R, S, 3) are all events of the rows, `group` (R,) says which rows are the versions of one slice. Where a row
+    had too many chains, its group is judged by the hashes that all of its rows have kept.
+    """
+    counted = slis[:, :, :COMPARED]
+    if chains is None:
+        return counted
+    counted = counted - chains.inside
+    size = np.bincount(chains.row, minlength=len(slis))
+    last = np.full(len(slis), np.iinfo(np.int64).max)
+    full = np.flatnonzero(size >= CHAINS_MAX)
+    last[full] = chains.chain[np.cumsum(size)[full] - 1]
+    shared = np.full(int(group.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(shared, group, last)
+    of = group[chains.row]
+    kept = np.flatnonzero(chains.chain <= shared[of])
+    order = kept[np.lexsort((chains.event[kept], chains.chain[kept], of[kept]))]
+    ordered, chain = of[order], chains.chain[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (ordered[1:] != ordered[:-1]) | (chain[1:] != chain[:-1])
+    drawn = order[first]
+    for kind in range(COMPARED):
+        np.add.at(counted[:, :, kind], chains.row[drawn], chains.classes[drawn] == kind)
+    return counted
+
+
+def _some(chains: Chains, which: Ints | slice) -> Chains:
+    return Chains(
+        inside=chains.inside,
+        row=chains.row[which],
+        chain=chains.chain[which],
+        event=chains.event[which],
+        classes=chains.classes[which],
+    )

@@ -1,0 +1,189 @@
+"""Of sessions, users and retried requests one event each is compared: the same one however the log is cut."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from operators.ingest.chains import hashes_of
+from operators.ingest.partition import Partition
+from operators.policies.toml import parse
+from operators.verdict.counts import Roster
+from operators.verdict.e_process import EProcesses
+from operators.window import chains
+from operators.window.packing import pack, unpack
+from operators.window.partial import BAD, GOOD, Ints, Partial, merge, unwatched
+from tests.dataflows.making import received
+from tests.releasing import BASE, CANARY
+
+AT_MS = 1_760_000_000_000
+POLICY = parse(BASE + CANARY)
+OK = [sli.name for sli in POLICY.slis].index("ok")
+Body = dict[str, Any]
+
+
+def made(random: Random, count: int) -> list[Body]:
+    """Events of one pane: half are in sessions, some of users, some tried again, and the rest by themselves."""
+    bodies = []
+    for number in range(count):
+        kind = random.randrange(4)
+        body: Body = {
+            "request_id": f"r{number}",
+            "ts": AT_MS + random.randrange(4_000),  # None of them is late, whatever the order.
+            "model": "m",
+            "version": random.choice(["v1", "v1", "v2"]),
+            "slices": {"region": random.choice(["eu", "us"])},
+            "error_type": "500" if random.random() < 0.4 else None,
+        }
+        if kind == 0:
+            body |= {"session_id": f"s{random.randrange(count // 8)}", "user_id": "u1"}
+        elif kind == 1:
+            body |= {"user_id": f"ü{random.randrange(count // 8)}"}
+        elif kind == 2:
+            body |= {"request_id": f"q{random.randrange(count // 8)}", "attempt": number}
+        bodies.append(body)
+    return bodies
+
+
+def partials(bodies: Sequence[Body], batch: int) -> list[Partial]:
+    partition = Partition("log", "events", ("log",), POLICY)
+    out = []
+    for start in range(0, len(bodies), batch):
+        taken = partition.take(received([msgspec.json.encode(body) for body in bodies[start : start + batch]]))
+        assert not taken.rejects
+        out += [part for _, given in taken.inputs for _, part in given.partials]
+    return out
+
+
+def units(part: Partial) -> dict[tuple[str, str], list[int]]:
+    """Good and bad as they are compared, by version and slice."""
+    grain = (tuple(range(len(POLICY.dimensions))),)
+    roster = Roster(POLICY.dimensions, grain, len(POLICY.slis), ())
+    counts = roster.count(AT_MS // POLICY.pane_ms, part)
+    assert counts.slis[:, OK, :2].sum() == part.slis[:, OK, :2].sum()
+    return {
+        (roster.names[slot].version, roster.names[slot].text): counts.units[row, OK].tolist()
+        for row, slot in enumerate(counts.slots.tolist())
+    }
+
+
+def expected(bodies: Sequence[Body]) -> dict[tuple[str, str], list[int]]:
+    """One event of each chain, by the hashes alone, all others as they came."""
+    by_chain: dict[tuple[str, str], list[Body]] = {}
+    out: dict[tuple[str, str], list[int]] = {}
+    for number, body in enumerate(bodies):
+        region = f"region={body['slices']['region']}"
+        out.setdefault((body["version"], region), [0, 0])
+        chain = body.get("session_id") or body.get("user_id") or ("attempt" in body and body["request_id"])
+        by_chain.setdefault((region, chain or f"alone {number}"), []).append(body)
+    for (region, _), members in by_chain.items():
+        versions = {(body["version"], bool(body["error_type"])) for body in members}
+        if len(versions) == 1:  # Whichever is drawn.
+            ((version, failed),) = versions
+            out[version, region][failed] += 1
+    return out
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_chain_counts_once_and_the_same_one_however_the_log_is_cut(seed: int) -> None:
+    bodies = made(Random(seed), 400)
+    whole = units(merge(partials(bodies, 400)))
+    assert units(merge(partials(bodies, 7))) == whole
+    odd, even = bodies[::2], bodies[1::2]  # Two partitions, one of them saved and read again.
+    saved = unpack(pack(merge(partials(odd, 50))))
+    assert units(merge([*partials(even, 33), saved])) == whole
+    assert units(merge(partials(bodies[::-1], 31))) == whole
+    least = expected(bodies)
+    for name, (good, bad) in whole.items():
+        assert good >= least[name][GOOD]
+        assert bad >= least[name][BAD]
+    regions = {region for _, region in whole}
+    chains_in = {
+        region: len({b.get("session_id") or b.get("user_id") or b["request_id"] for b in bodies
+                     if f"region={b['slices']['region']}" == region})
+        for region in regions
+    }  # fmt: skip
+    counted = {region: sum(sum(units) for (_, text), units in whole.items() if text == region) for region in regions}
+    assert counted == chains_in
+
+
+def test_of_too_many_chains_a_sample_is_kept_which_is_the_same_however_the_log_is_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chains, "CHAINS_MAX", 20)
+    bodies = [body for body in made(Random(9), 2_000) if "session_id" in body or "user_id" in body]
+    whole = merge(partials(bodies, 1_000))
+    assert whole.chains is not None
+    assert np.bincount(whole.chains.row).max() == 20
+    found = units(whole)
+    assert units(merge(partials(bodies, 13))) == found
+    # Both versions are sampled alike: the smaller one has fewer chains, though each has more than are kept.
+    assert 0 < sum(found["v2", "region=eu"]) < sum(found["v1", "region=eu"]) <= 20
+
+
+def test_hashes_do_not_depend_on_what_else_is_in_the_batch() -> None:
+    texts = ["a", "b" * 200, "ä", "", "a"]
+    alone = [int(hashes_of([text])[0]) for text in texts]
+    assert hashes_of(texts).tolist() == alone
+    assert len(set(alone)) == 4
+    assert hashes_of(["a"]).tolist() == [3623869457333326211], "what is saved is compared with what comes later"
+
+
+def test_events_without_any_of_the_ids_are_no_chains_and_cost_nothing() -> None:
+    ids = ("session_id", "user_id", "attempt")
+    bodies = [
+        {key: body[key] for key in body if key not in ids} | {"request_id": f"r{number}"}
+        for number, body in enumerate(made(Random(1), 100))
+    ]
+    whole = merge(partials(bodies, 30))
+    assert whole.chains is None
+    assert sum(map(sum, units(whole).values())) == 100
+    with_chains = merge(partials(made(Random(1), 100), 30))
+    assert unwatched(with_chains).chains is None
+
+
+RUNS, PANES, REQUESTS, SHARE = 100, 400, 40, 0.2
+
+
+@pytest.mark.parametrize("by_attempt", [True, False], ids=["each attempt goes its own way", "all go the same way"])
+def test_retries_of_failing_requests_raise_no_false_alarm(by_attempt: bool) -> None:
+    """Both versions alike: 5 % of the requests fail, and what fails is tried twice more, failing with .95."""
+    random = np.random.default_rng(7)
+    once, plain = EProcesses(1.0, 1.5), EProcesses(1.0, 1.5)
+    runs = np.arange(RUNS)
+    for processes in (once, plain):
+        processes.grow(RUNS)
+    for pane in range(PANES):
+        request, failed = attempts(random)
+        candidate = random.random(len(request) if by_attempt else RUNS * REQUESTS) < SHARE
+        row = 2 * (request // REQUESTS) + (candidate if by_attempt else candidate[request])
+        slis = np.zeros((2 * RUNS, 1, 3), np.int64)
+        slis[:, 0] = np.bincount(3 * row + failed, minlength=6 * RUNS).reshape(-1, 3)
+        event = random.integers(1, 2**62, len(request))
+        chain = random.permutation(RUNS * REQUESTS)[request]
+        known = chains.first_events(
+            chains.Chains(
+                inside=slis[:, :, :2], row=row, chain=chain, event=event, classes=failed[:, None].astype(np.uint8)
+            )
+        )
+        for processes, counts in ((once, chains.units(slis, known, np.arange(2 * RUNS) // 2)), (plain, slis)):
+            n, bad = counts[:, 0, :2].sum(axis=1), counts[:, 0, BAD]
+            processes.step(pane, runs, np.column_stack((n[1::2], bad[1::2], n[::2], bad[::2])))
+    false_once, false_plain = ((each.log_e_peak >= np.log(20)).mean() for each in (once, plain))
+    assert false_once <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / RUNS)  # It is 5 % at most, of so many runs.
+    if not by_attempt:  # Attempts that are sent each its own way do not come in bursts of one version.
+        assert false_plain > 0.3
+
+
+def attempts(random: np.random.Generator) -> tuple[Ints, Ints]:
+    """The attempts of a pane of all runs: the number of the request, and whether it failed, (n,) each."""
+    every = np.arange(RUNS * REQUESTS)
+    first = random.random(len(every)) < 0.05
+    second = random.random(len(every)) < 0.95
+    third = random.random(len(every)) < 0.95
+    tried = [(every, first), (every[first], second[first]), (every[first & second], third[first & second])]
+    request, failed = (np.concatenate(each) for each in zip(*tried, strict=True))
+    return request, failed.astype(np.int64)
