@@ -111,7 +111,7 @@ def clock(ms: int) -> str:
 
 def print_pins(console: Console, standings: Mapping[str, Standing]) -> None:
     """Print a table of what holds for each model."""
-    table = Table("model", "pin", "killed", "barred", "throttled", "since", "event", "revision")
+    table = Table("model", "pin", "killed", "barred", "throttled", "weights", "since", "event", "revision")
     for model, each in sorted(standings.items()):
         cells = (
             model,
@@ -119,6 +119,7 @@ def print_pins(console: Console, standings: Mapping[str, Standing]) -> None:
             ", ".join(each.killed) or "-",
             ", ".join(each.barred) or "-",
             ", ".join(each.throttled) or "-",
+            ", ".join(f"{version} {weight:g}" for version, weight in each.weights.items()) or "-",
             clock(each.ts),
             each.type,
         )

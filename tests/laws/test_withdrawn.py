@@ -7,6 +7,7 @@ from the control events and the commands alone.
 import os
 from collections import deque
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -34,6 +35,7 @@ MINUTE = DRAIN = 6  # Panes.
 SHARE = 0.01
 SURE = 1e-12  # Of a minute's requests: fewer come by chance from a version that has its share.
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
+EQUAL = dict.fromkeys(VERSIONS, 0.25)  # How the gateway would split the traffic.
 versions = st.sampled_from(VERSIONS)
 
 
@@ -169,6 +171,15 @@ class Releases(RuleBasedStateMachine):
     def withdrawn_versions_are_excluded(self) -> None:
         for version in self.since:
             assert not self.pins.allows("m", version), version
+
+    @invariant()
+    def withdrawn_versions_have_no_share(self) -> None:
+        """All traffic goes to those that may serve, as long as there is one; a version that is promoted has it all."""
+        for own in (EQUAL, {"v2": 1.0}):
+            shares = self.pins.shares("m", own)
+            assert not self.since.keys() & shares.keys()
+            assert shares or not any(self.pins.allows("m", version) for version in own)
+            assert sum(shares.values()) == pytest.approx(1.0 if shares else 0.0)
 
     @invariant()
     def somebody_may_serve(self) -> None:
