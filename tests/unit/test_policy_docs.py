@@ -1,0 +1,100 @@
+"""docs/policy.md has every key of a policy, with its default, and no other."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from operators import policy
+from operators.policies import kinds, monitor_kinds, monitors, rules, tiers, toml
+from operators.policies.reading import Duration
+
+ROOT = Path(__file__).parents[2]
+RULES = "[[rule]]: what every kind has"
+MONITORS = "[[monitor]]: what every kind has"
+TABLES: dict[str, type[msgspec.Struct]] = {
+    "[time]": toml._Time,
+    "[time] idle": toml._Idle,
+    "[slices]": toml.Crosses,
+    "[windows]": toml._Windows,
+    "[windows] sliding": toml._Sliding,
+    "[measures]": toml._Measures,
+    "[sli.NAME]": policy.Sli,
+    "tiers": tiers.TierTable,
+    "[release]": rules.ReleaseTable,
+    "[commands]": policy.Commands,
+    "[[commands.key]]": policy.CommandKey,
+    "[dead_letters]": policy.DeadLetters,
+    "[privacy]": policy.Privacy,
+    "[dedup]": toml._Dedup,
+    "[drift]": monitors.DriftTable,
+}
+SAID = {("[time]", "idle"), ("[[commands.key]]", "types"), (RULES, "action")}  # In words.
+
+
+def sections() -> dict[str, dict[str, str]]:
+    """Return by heading the keys of its table, and what each defaults to."""
+    found: dict[str, dict[str, str]] = {}
+    heading = ""
+    for line in (ROOT / "docs/policy.md").read_text().splitlines():
+        if line.startswith("#"):
+            heading = line.lstrip("# ")
+            assert heading not in found, f"{heading} stands twice"
+            found[heading] = {}
+        elif row := re.match(r"\| `(\w+)` \| (.*?) \|", line):
+            found[heading][row[1]] = row[2]
+    return found
+
+
+SECTIONS = sections()
+
+
+def default_of(field: msgspec.structs.FieldInfo) -> str:
+    default: Any = field.default
+    if field.default_factory is not msgspec.NODEFAULT:
+        default = field.default_factory()
+    if default is msgspec.NODEFAULT or default is None:
+        return "-"
+    if isinstance(default, Duration):
+        return default.text
+    return (
+        default if isinstance(default, str) else msgspec.json.encode(default, enc_hook=lambda each: each.text).decode()
+    )
+
+
+def defaults(struct: type[msgspec.Struct]) -> dict[str, str]:
+    return {field.encode_name: default_of(field) for field in msgspec.structs.fields(struct)}
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_each_table_has_its_keys_and_defaults(heading: str) -> None:
+    expected = defaults(TABLES[heading])
+    if heading == "[sli.NAME]":
+        del expected["name"]  # It stands in the heading.
+    listed = SECTIONS[heading]
+    assert listed.keys() == expected.keys()
+    differ = {key: (listed[key], each) for key, each in expected.items() if listed[key] != each}
+    assert {key for key in differ if (heading, key) not in SAID} == set()
+
+
+@pytest.mark.parametrize(
+    ("common", "kind", "struct"),
+    [(RULES, *each) for each in kinds.KINDS.items()] + [(MONITORS, *each) for each in monitor_kinds.KINDS.items()],
+)
+def test_each_kind_has_its_keys_and_defaults(common: str, kind: str, struct: type[msgspec.Struct]) -> None:
+    expected = defaults(struct)
+    assert expected.keys() <= SECTIONS[common].keys() | SECTIONS[kind].keys()
+    assert SECTIONS[kind].keys() <= expected.keys()
+    listed = {**SECTIONS[common], **SECTIONS[kind]}
+    differ = {key for key, each in expected.items() if listed[key] != each and (common, key) not in SAID}
+    assert differ == set()
+
+
+def test_no_table_is_left_out() -> None:
+    file = {field.encode_name for field in msgspec.structs.fields(toml._File)}
+    named = {match[1] for heading in SECTIONS if (match := re.match(r"\[+(\w+)", heading))}
+    assert named == file
+    headings = {*TABLES, *kinds.KINDS, *monitor_kinds.KINDS, RULES, MONITORS, "The policy: every key"}
+    assert SECTIONS.keys() == headings
