@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Three processes on two cores, because tests with Kafka wait half of their time; tests/parallel.py says who runs what.
 PYTEST := $(PY) -m pytest -q -n 3
 
-.PHONY: help setup demo test prove lint format type unit bench migrate kafka kafka-stop clean
+.PHONY: help setup demo test ci prove lint format type unit bench migrate kafka kafka-stop clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,8 @@ demo: setup ## Serve a real classifier in two versions, watch it live, ask the r
 
 test: setup lint type ## Everything that must hold: lint, types, all tests
 	$(PYTEST)
+
+ci: test ## What continuous integration runs: .ci/run is this
 
 prove: setup ## The same tests at full length: more examples, a million messages (an hour and a half)
 	ROLLGUARD_PROVE=1 $(PYTEST) tests/unit tests/laws tests/dataflows tests/integration
