@@ -75,7 +75,7 @@ class Kill(Command, frozen=True, kw_only=True, tag="kill"):
 
 
 class Rollback(Command, frozen=True, kw_only=True, tag="rollback"):
-    """Take `version` out, and send all traffic `to` another one: without, to its baseline or what the policy names."""
+    """Take `version` out, and send its traffic `to` another one: without, to its baseline or what the policy names."""
 
     model: Id
     version: Id
