@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -20,6 +20,11 @@ TICK_S = 0.1
 PARTITIONS = 4
 MESSAGE_BYTES = 950_000
 DAY_MS = 86_400_000
+COPIED_FROM = 5_000  # Of the last messages of clean models: those of a quarter of a minute.
+
+
+# What is sent, and to which partition where that matters.
+Kind = Callable[[], bytes | tuple[int, bytes] | None]
 
 
 class Topics(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +51,8 @@ class Clean:
         self._sent: Counter[tuple[str, str]] = Counter()
         self.onset_ms: dict[str, float] = {}
         self.counts: Counter[tuple[str, str, str]] = Counter()  # By model, version, "good" or "bad".
-        self.last: list[bytes] = []  # Some of the last messages, for whoever wants to send them again.
+        # The last messages and their partitions, for whoever sends them again.
+        self.last: deque[tuple[int, bytes]] = deque(maxlen=COPIED_FROM)
 
     def serve(self, model: str, onset_ms: float) -> None:
         self.onset_ms[model] = onset_ms
@@ -80,9 +86,10 @@ class Clean:
             "latency_ms": 100.0,
         }
         message = json.dumps(body).encode()
-        self._producer.produce(self._topic, message, partition=number % PARTITIONS)
+        partition = number % PARTITIONS
+        self._producer.produce(self._topic, message, partition=partition)
         self.counts[model, version, "bad" if bad else "good"] += 1
-        self.last = [*self.last[-99:], message]
+        self.last.append((partition, message))
 
 
 class Hostile(threading.Thread):
@@ -99,13 +106,14 @@ class Hostile(threading.Thread):
         self._ended = threading.Event()
         self._number = 0
         self.sent: Counter[str] = Counter()
+        self.copies = 0  # Of events of clean models.
         self.bytes = 0
         self.fault: BaseException | None = None
 
     def run(self) -> None:
-        kinds: Sequence[Callable[[], bytes | None]] = (
+        kinds: Sequence[Kind] = (
             self._junk, self._fuzz, self._reserved, self._clock, self._model, self._version,
-            self._fuzz, self._model, self._version, self._slices, self._command, self._forged,
+            self._fuzz, self._model, self._version, self._slices, self._command, self._forged, self._copy,
         )  # fmt: skip
         try:
             while not self._ended.is_set():
@@ -128,15 +136,17 @@ class Hostile(threading.Thread):
             raise self.fault
         assert not self.is_alive()
 
-    def _produce(self, kind: Callable[[], bytes | None]) -> None:
+    def _produce(self, kind: Kind) -> None:
         topic, partition = self._topics.events, self._random.randrange(PARTITIONS)
-        if kind == self._command:
+        value = kind()
+        if isinstance(value, tuple):
+            partition, value = value
+        elif kind == self._command:
             topic, partition = self._topics.commands, 0
         elif kind == self._forged:
             topic, partition = self._topics.control, 0
         elif self._random.random() < 0.2:
             topic = self._topics.feedback
-        value = kind()
         self._producer.produce(topic, value, partition=partition)
         self.sent[kind.__name__.strip("_")] += 1
         self.bytes += len(value or b"")
@@ -167,6 +177,15 @@ class Hostile(threading.Thread):
     def _fuzz(self) -> bytes:
         """Mutated events of this time: as they stand they would be too old."""
         return mutant(self._random)[0].replace(b"17600000", str(int(time.time() * 1000))[:8].encode())
+
+    def _copy(self) -> tuple[int, bytes] | None:
+        """What a clean model sent, once more or many times in one message, for the partition where it was."""
+        if not self._clean.last:
+            return None
+        partition, message = self._random.choice(self._clean.last)
+        times = self._random.choice([1, 1, 1, 5, 20])
+        self.copies += times
+        return partition, message if times == 1 else b"[" + b",".join([message] * times) + b"]"
 
     def _reserved(self) -> bytes:
         name = self._random.choice(["*", "__other__", "\x1b[2J", "a,b=c\\", "\u2028", "x" * 128, "\x00"])

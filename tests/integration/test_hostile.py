@@ -178,12 +178,14 @@ def test_a_hostile_producer_delays_no_rollback_and_changes_no_sum(
             disturbed |= stage.round([f"clean-{number}-{each}" for each in range(ROUND)])
         hostile.stop()
         stage.drain()
+        dropped = sum(worker.metrics("duplicates_total").values())
         began = time.monotonic()
         assert worker.stop() == 0, worker.log.read_text()[-3_000:]
         ended_s = time.monotonic() - began
     figures = (
         f"undisturbed {sorted(calm.values())}, disturbed {sorted(disturbed.values())} s; {hostile.sent}, "
-        f"{hostile.bytes / 1e6:.0f} MB; {stage.rss:.0f} MiB; ended in {ended_s:.1f} s; {stage.gateway.refusals}"
+        f"{hostile.copies} copies, {hostile.bytes / 1e6:.0f} MB; {stage.rss:.0f} MiB; ended in {ended_s:.1f} s; "
+        f"{stage.gateway.refusals}"
     )
     print(figures)  # noqa: T201  # For `make prove`.
     served = {key: count for key, count in stage.clean.counts.items() if key[0] != "end"}
@@ -193,4 +195,5 @@ def test_a_hostile_producer_delays_no_rollback_and_changes_no_sum(
     assert stage.rss < RSS_MAX, figures
     assert ended_s < 30, figures
     assert hostile.sent["array"] > 0
+    assert dropped >= hostile.copies > 0, figures
     assert stage.gateway.refusals["unsigned"] > 0, "forged control events were seen"
