@@ -7,6 +7,7 @@
     ├── UnknownTopic    there is no such topic or partition, or we may not see it
     ├── SeveralPartitions  a topic has more partitions than it may
     ├── OffsetGone      the messages to go on with do not exist (any more)
+    │   └── LogCutOff   those before them are lost, and there may be others at their offsets
     ├── ReadFailed      messages are there that cannot be read
     └── NotDelivered    messages were not, or not surely, stored
 
@@ -58,13 +59,24 @@ class SeveralPartitions(KafkaFailure):
 class OffsetGone(KafkaFailure):
     """`available` are the first offset that exists and the one after the last, or None if nobody said."""
 
+    words = "has no offset {} (any more){}. Going on elsewhere changes results"
+
     def __init__(self, topic: str, partition: int, offset: int, available: tuple[int, int] | None) -> None:
         there = "" if available is None else f"; there are offsets from {available[0]} to before {available[1]}"
         super().__init__(
-            f"{topic}/{partition} has no offset {offset} (any more){there}. Going on elsewhere changes results, so say "
-            "where to start: a new --recovery folder, and --from beginning or --from end"
+            f"{topic}/{partition} {self.words.format(offset, there)}, so say where to start: a new --recovery folder, "
+            "and --from beginning or --from end"
         )
         self.topic, self.partition, self.offset, self.available = topic, partition, offset, available
+
+
+class LogCutOff(OffsetGone):
+    """Brokers lost messages that had been read: by an unclean election, say, or with an older copy of a disk."""
+
+    words = (
+        "has lost messages before offset {}, up to which it was read, and may have others in their place{}. "
+        "Going on would leave messages out"
+    )
 
 
 class ReadFailed(KafkaFailure):

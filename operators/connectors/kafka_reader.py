@@ -1,7 +1,8 @@
 """Reads one partition of a topic, in order, from an offset that somebody chose: never from one that was guessed.
 
 One consumer per partition, told what to read: no group is joined, nothing is committed, nothing rebalances. Where
-to go on is the business of whoever saves `position`. Brokers that go away and come back are waited for.
+to go on is the business of whoever saves `position`, with `leader_epoch`. Brokers that go away and come back are waited
+for.
 """
 
 import time
@@ -26,6 +27,7 @@ from operators.connectors.kafka_errors import (
     REFUSALS,
     UNKNOWN,
     KafkaFailure,
+    LogCutOff,
     OffsetGone,
     ReadFailed,
     UnknownTopic,
@@ -55,6 +57,7 @@ class KafkaReader:
         self._servers = config.bootstrap_servers
         self._complaints = Complaints(self._servers)
         self._consumer = open_client(Consumer, reader_settings(config), self._complaints)
+        self._epoch: int | None = None
         self._mean = 1 << 20  # Bytes of a message, as read last: until then the most that brokers take by default.
         self._end = LogEnd()
         self._asked = 0.0  # When a doubted end was asked for again.
@@ -69,6 +72,22 @@ class KafkaReader:
     def position(self) -> int:
         """The offset of the next message to be read."""
         return self._position
+
+    @property
+    def leader_epoch(self) -> int | None:
+        """How often the partition had got a leader when the message before `position` was written.
+
+        None before the first message, where `position` is behind offsets without a message, and of brokers before 2.1.
+        """
+        return self._epoch
+
+    def expect(self, leader_epoch: int) -> None:
+        """Have the brokers asked whether the log has, before `position`, what was written under that leader epoch.
+
+        If not, a read raises LogCutOff.
+        """
+        self._epoch = leader_epoch
+        self._consumer.assign([self._place(self._position)])
 
     @property
     def at_end(self) -> bool:
@@ -88,7 +107,7 @@ class KafkaReader:
 
     def read(self) -> Messages:
         """Return the next messages, often none. One of `kafka_errors` when waiting would not help."""
-        before = self._position
+        before = self._position, self._epoch
         if self._end.doubted and time.monotonic() - self._asked > ASK_AGAIN_S:
             self._ask_again()
         try:
@@ -99,7 +118,7 @@ class KafkaReader:
                 raise self._unknown()
         except BaseException:
             # Nothing is handed over: a position that is saved now must not be behind what was lost here.
-            self._position = before
+            self._position, self._epoch = before
             raise
         if self._complaints.lost:
             self._complaints.lost = False
@@ -143,7 +162,7 @@ class KafkaReader:
         """Return the messages among what came, after a look at what else came."""
         good = [message for message in some if message.error() is None]
         if good:
-            self._position = _offset(good[-1]) + 1
+            self._position, self._epoch = _offset(good[-1]) + 1, good[-1].leader_epoch()
             self._end.moved(self._high())
         if len(good) < len(some):
             for message in some:
@@ -156,17 +175,26 @@ class KafkaReader:
         code = error.code()
         if code == KafkaError._PARTITION_EOF:
             # Behind the last message there may be marks of transactions: offsets without a message.
-            self._position = max(self._position, _offset(message))
+            if _offset(message) > self._position:
+                # They may be of a later leader than the last message; then that one's epoch ends before them.
+                self._position, self._epoch = _offset(message), None
             if _offset(message) == self._position:
                 self._end.told(self._position, time.monotonic())
         elif code in GONE:
-            raise OffsetGone(self._topic, self._partition, self._position, self._available())
+            raise self._gone(code)
         elif message.topic() is None or code in UNKNOWN or code in REFUSALS:
             # Of the client, not of the partition's messages: nothing was skipped.
             self._complaints.note(error)
         elif code not in PASSING:
             at = message.offset()
             raise ReadFailed(self._topic, self._partition, self._position if at is None else at, error.str())
+
+    def _gone(self, code: int) -> OffsetGone:
+        there = self._available()
+        # An offset that exists, and is refused, is behind messages of other leaders than were read.
+        exists = there is not None and self._epoch is not None and there[0] <= self._position <= there[1]
+        kind = LogCutOff if exists or code == KafkaError._LOG_TRUNCATION else OffsetGone
+        return kind(self._topic, self._partition, self._position, there)
 
     def _available(self) -> tuple[int, int] | None:
         try:
@@ -191,7 +219,9 @@ class KafkaReader:
         return UnknownTopic(f"{self._topic}/{self._partition}", self._servers)
 
     def _place(self, offset: int = 0) -> TopicPartition:
-        return TopicPartition(self._topic, self._partition, offset)
+        if self._epoch is None:
+            return TopicPartition(self._topic, self._partition, offset)
+        return TopicPartition(self._topic, self._partition, offset, leader_epoch=self._epoch)
 
 
 def _messages(taken: list[Message], header: str | None) -> Messages:

@@ -1,6 +1,6 @@
 """What reads the messages of one input in order, whatever they lie in."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from operators.ingest.messages import Messages
 
@@ -23,3 +23,19 @@ class Reader(Protocol):
         """Make `at_end` false until it is known anew that there is no more."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class EpochReader(Protocol):
+    """A reader of a log that may lose its last messages and get others: the leader epoch of a message tells."""
+
+    @property
+    def leader_epoch(self) -> int | None:
+        """Of the message before `position`; None where nobody knows."""
+
+    def expect(self, leader_epoch: int) -> None:
+        """Have reading fail if the message before `position` is not one of that leader epoch any more."""
+
+
+def leader_epoch_of(reader: Reader) -> int | None:
+    return reader.leader_epoch if isinstance(reader, EpochReader) else None

@@ -14,7 +14,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from operators.connectors.pace import Pace, stepped_back
 from operators.connectors.polling import ALWAYS_DUE, STALL_S, Polling
-from operators.connectors.reader import Reader
+from operators.connectors.reader import EpochReader, Reader, leader_epoch_of
 from operators.connectors.recall import recall
 from operators.connectors.stop import Stop
 from operators.guard import dumps, loads, shard_key
@@ -73,12 +73,16 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """Where in which log a partition goes on after a restart; `idle` says that nobody waited for it."""
+    """Where in which log a partition goes on after a restart; `idle` says that nobody waited for it.
+
+    `leader_epoch` is that of the last message that was taken, None where nobody knows.
+    """
 
     position: int
     state: State
     idle: bool = False
     log_id: str = ""
+    leader_epoch: int | None = None
 
 
 class MonitorSource(FixedPartitionedSource[Item, bytes | None]):
@@ -171,7 +175,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         if self._reader is None:
             for _ in self._recall:  # One read at a time.
                 return []
-            self._reader = self._input.open(None if self._saved is None else self._saved.position)
+            self._reader = self._opened()
             self._source.watch.opened(name, self._reader)
         messages = self._reader.read()
         woken = self._source.after_stall()  # It may have stood still in the middle of a read.
@@ -189,6 +193,13 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         self._polled = self._source.polling.clock()
         # It is not known any more that there is nothing to be read.
         return woken + (self.wake() if self._idle else [])
+
+    def _opened(self) -> Reader:
+        saved = self._saved
+        reader = self._input.open(None if saved is None else saved.position)
+        if saved is not None and saved.leader_epoch is not None and isinstance(reader, EpochReader):
+            reader.expect(saved.leader_epoch)
+        return reader
 
     def _near_end(self, read: int) -> bool:
         """Whether no more is unread than was read just now: with refused ones all the time its end is never seen."""
@@ -210,7 +221,13 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             self._source.lagging.pop(self._input.name, None)
         if self._source.recover:
             state = msgspec.structs.replace(self._partition.state)
-            self._saved = Saved(position=reader.position, state=state, log_id=self._input.log_id, idle=self._idle)
+            self._saved = Saved(
+                position=reader.position,
+                state=state,
+                log_id=self._input.log_id,
+                idle=self._idle,
+                leader_epoch=leader_epoch_of(reader),
+            )
         self._source.watch.batch(self._input.name, batch)
         items = self._told(batch.inputs, reader.position)
         name, policy = self._input.name, self._source.policy

@@ -100,10 +100,12 @@ class Alerts(msgspec.Struct, kw_only=True):
         if ms_of(silence.until) > ts:
             self.muted.append(Muted(rule=silence.rule, until=ms_of(silence.until), every=silence.model is None))
 
-    def unmute(self, what: Silence | Unsilence, ts: int) -> None:
-        """End the silence of this model and rule; forget those that have ended by themselves."""
-        ended = what.rule, what.model is None
-        self.muted = [muted for muted in self.muted if muted.until > ts and (muted.rule, muted.every) != ended]
+    def unmute(self, what: Silence | Unsilence, ts: int) -> bool:
+        """End the silence of this model and rule, and tell whether there was one; forget those that are over."""
+        ended = what.rule, not what.model
+        lasting = [muted for muted in self.muted if muted.until > ts]
+        self.muted = [muted for muted in lasting if (muted.rule, muted.every) != ended]
+        return len(self.muted) < len(lasting)
 
     def is_muted(self, rule: str, ts: int) -> bool:
         return any(muted.until > ts and muted.rule in (None, rule) for muted in self.muted)

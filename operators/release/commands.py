@@ -34,7 +34,7 @@ def obey(model: Model, at: At, said: Sequence[Said]) -> list[ControlEvent]:
         elif isinstance(each, Silence):
             model.alerts.mute(each, at.ts)
         elif isinstance(each, Unsilence):
-            model.alerts.unmute(each, at.ts)
+            events += _unsilence(model, at, each)
         elif not isinstance(each, Notice):
             events += _do(model, at, each)
     return events + [_refused(model, at, some) for some in refused.values()] + heed(model, at, notices)
@@ -100,6 +100,16 @@ def _acknowledge(model: Model, at: At, command: Ack) -> list[ControlEvent]:
     reason = f"acknowledged; {by(command)}"
     slices = tuple(firing.slices.values())
     return [model.say("alert", at, version, rule, "info", None, reason=reason, slices=slices, acked=True)]
+
+
+def _unsilence(model: Model, at: At, command: Unsilence) -> list[ControlEvent]:
+    """End a silence; where there is none, say so to whom named this model, or for all models in the name of none."""
+    if model.alerts.unmute(command, at.ts) or command.model != model.speaker.model:
+        return []
+    what = f"of {command.model}" if command.model else "of all models"
+    rule = f" and rule {command.rule}" if command.rule else " and all rules"
+    reason = f"nothing was ended: there is no silence {what}{rule}; {by(command)}"
+    return [model.say("alert", at, "", "commands:no_silence", "info", None, reason=reason)]
 
 
 def _refused(model: Model, at: At, refusals: Sequence[Refusal]) -> ControlEvent:

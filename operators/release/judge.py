@@ -229,8 +229,10 @@ class Judge:
         now = (self.state.pane + 1) * self.policy.pane_ms
         self.state.silences = [each for each in self.state.silences if ms_of(each.until) > now]
         for each in said:
-            if isinstance(each, Silence | Unsilence) and each.model is None:
+            if isinstance(each, Silence | Unsilence) and not each.model:
                 kept = [silence for silence in self.state.silences if silence.rule != each.rule]
+                if len(kept) == len(self.state.silences) and each.model is not None and "" not in self.state.models:
+                    by_model.setdefault("", []).append(each)  # It is told that this ends nothing.
                 self.state.silences = [*kept, each] if isinstance(each, Silence) else kept
                 for name in self.state.models:
                     by_model.setdefault(name, []).append(each)

@@ -1,4 +1,7 @@
-"""Releases of versions that nobody has seen: told of at once, and dropped if they do not serve within `known`."""
+"""Releases of versions that nobody has seen: told of at once, and dropped if they do not serve within `known`.
+
+At most `WAITING_MAX` of a model wait so: of more, the oldest are dropped.
+"""
 
 from collections.abc import Sequence
 
@@ -9,6 +12,7 @@ from operators.release.model import At, Model
 from operators.release.trial import Trial
 from operators.window.commands import Said
 
+WAITING_MAX = 20  # Of one model: more than anybody is about to roll out.
 RULE = "commands:unseen"  # What such releases are called where a rule is named.
 
 
@@ -28,21 +32,27 @@ def await_unseen(model: Model, at: At, said: Sequence[Said]) -> list[ControlEven
         if not trial.unseen:
             events.append(_said(model, at, trial, "all its versions have served now", state="resolved"))
         elif at.pane - trial.since > known_panes:
-            events.append(_drop(model, at, trial))
+            events.append(_drop(model, at, trial, f"{_names(trial)} not served, so it is dropped"))
         elif _is_new(trial, said):
             wait = span(at.policy.releases.known_ms)
             events.append(_said(model, at, trial, f"{_names(trial)} not served; it is dropped after {wait} without"))
-    return events
+    return events + _drop_surplus(model, at)
+
+
+def _drop_surplus(model: Model, at: At) -> list[ControlEvent]:
+    waiting = [trial for trial in model.trials.values() if trial.unseen and not trial.withdrawn]
+    oldest_first = sorted(waiting, key=lambda trial: trial.since)
+    why = f"it is dropped, because more than {WAITING_MAX} wait for versions that have not served"
+    return [_drop(model, at, trial, why) for trial in oldest_first[:-WAITING_MAX]]
 
 
 def _is_new(trial: Trial, said: Sequence[Said]) -> bool:
     return any(each is trial.release for each in said if isinstance(each, Release))
 
 
-def _drop(model: Model, at: At, trial: Trial) -> ControlEvent:
+def _drop(model: Model, at: At, trial: Trial, why: str) -> ControlEvent:
     """Forget a release; if the candidate serves, compare it with what it would be compared with by itself."""
     del model.trials[trial.candidate]
-    why = f"{_names(trial)} not served, so it is dropped"
     if trial.candidate in model.served:
         baseline = usual_baseline(model, at, frozenset({trial.candidate}))
         if baseline is not None:

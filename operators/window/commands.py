@@ -18,12 +18,14 @@ from operators.control import (
     Rollback,
     Silence,
     Unpin,
+    Unsilence,
 )
 from operators.events import ms_of
 from operators.window.watermark import END, NEVER
 
 Said = AnyCommand | Refusal | Notice
-# A silence of every model goes to all shards, also to those without any model: it wakes none of them.
+# A silence of every model goes to all shards, also to those without any model: it wakes none of them. Its end wakes
+# the one that may have to tell that there was nothing to be ended.
 WAKING = (Release, Override, Kill, Rollback, Pin, Unpin, Ack)
 REMEMBERED_MS = SILENCE_MS_MAX  # At least so old a command is still obeyed; what is older is refused.
 OBEYED_MAX = 10_000  # Ids remembered of one shard: more commands than people and pipelines give its models in a week.
@@ -118,13 +120,18 @@ class Waiting:
         if isinstance(sent.command, Silence) and ms_of(sent.command.until) <= now:
             return None  # It is over.
         fault = self.obeyed.fault_of(sent.command, oldest)
+        if fault is None and isinstance(sent.command, Unsilence) and sent.told and sent.command.model is None:
+            # All shards get it; where it is "" people are told if it ends nothing.
+            return msgspec.structs.replace(sent.command, model="")
         if fault is None:
             return sent.command
         return sent.refused(*fault) if sent.told else None
 
 
 def _wakes(said: Coming) -> bool:
-    return isinstance(said, Refusal | Notice) or isinstance(said.command, WAKING)
+    if isinstance(said, Refusal | Notice):
+        return True
+    return isinstance(said.command, WAKING) or (isinstance(said.command, Unsilence) and said.told)
 
 
 def _order_of(said: Coming) -> tuple[int, str, str, int, int]:

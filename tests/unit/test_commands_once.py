@@ -10,13 +10,14 @@ import pytest
 
 from operators.connectors.kafka import check_one
 from operators.connectors.kafka_errors import KafkaFailure
-from operators.control import AnyCommand, Notice, Refusal, Silence
+from operators.control import AnyCommand, Notice, Refusal, Silence, Unsilence
 from operators.ingest.partition import Partition, shard_of
 from operators.policies.toml import parse
 from operators.window import commands
 from operators.window.commands import Obeyed
 from operators.window.panes import Closed, Panes
 from operators.window.shards import SHARDS
+from operators.window.watermark import NEVER
 from tests.dataflows.making import FOLLOWS_ALL, START_MS, received
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -127,6 +128,23 @@ def test_a_repeated_silence_of_all_models_is_told_of_by_one_shard() -> None:
         told += [(shard, said) for out in panes.push(item) if isinstance(out, Closed) for said in out.commands]
     assert len([each for _, each in told if isinstance(each, Silence)]) == SHARDS
     assert [shard for shard, each in told if isinstance(each, Refusal)] == [shard_of("")]
+
+
+@pytest.mark.parametrize("closed", [NEVER, START_MS // WIDE.pane_ms - 1])
+def test_the_end_of_a_silence_of_all_models_is_for_one_shard_to_tell_of(closed: int) -> None:
+    """Also if nothing has ever happened there."""
+    alone = Partition("commands/0", "commands", ("commands/0",), WIDE)
+    ended = {"type": "unsilence", "id": "s", "ts": START_MS, "rule": "slo"}
+    batch = alone.take(received([json.dumps(each).encode() for each in (ended, LATER)]))
+    told = []
+    for shard, item in batch.inputs:
+        panes = Panes(WIDE)
+        panes.closed = closed
+        told += [(shard, said) for out in panes.push(item) if isinstance(out, Closed) for said in out.commands]
+    named = [shard for shard, each in told if isinstance(each, Unsilence) and each.model == ""]
+    assert named == [shard_of("")]
+    others = [shard for shard, each in told if isinstance(each, Unsilence) and each.model is None]
+    assert len(others) == (0 if closed == NEVER else SHARDS - 1)
 
 
 def test_of_a_silence_that_is_over_nobody_hears() -> None:

@@ -197,7 +197,32 @@ def test_a_silence_is_ended_by_its_own_model_and_rule_alone() -> None:
         story.play(OLD, said=[silence(story.now + 1, rule="slo", model=other), unsilence("other", mine)])
         story.play(OLD, said=[unsilence("slo", other)])
         story.play(DOWN, panes=5)
-        assert [event.silenced for event in story.told] == [True]
+        assert [event.silenced for event in story.told if event.rule == "slo"] == [True]
+
+
+def test_to_end_a_silence_that_is_not_there_is_told_of() -> None:
+    """Only to whom named the model, and only that: an alert that is muted by another silence stays so."""
+    story = Story(THRESHOLD).settled()
+    story.play(OLD, said=[silence(story.now + 3_600_000, rule="slo")])
+    (told,) = story.pane(OLD, said=[unsilence("sol")])
+    assert (short(told), told.severity, told.model) == ("alert  commands:no_silence firing", "info", "m")
+    assert told.reason == "nothing was ended: there is no silence of m and rule sol; command c5"
+    assert story.play(OLD, said=[unsilence("slo")]) == []
+    assert story.play(OLD, said=[unsilence("slo")]) == ["alert  commands:no_silence firing"]
+    assert story.play(OLD, said=[unsilence()]) == ["alert  commands:no_silence firing"]
+    assert story.told[-1].reason == "nothing was ended: there is no silence of m and all rules; command c5"
+
+
+def test_to_end_a_silence_of_all_models_that_is_not_there_is_told_of_once() -> None:
+    """In the shard that tells it has no model's name; the others, and every model, say nothing."""
+    story = Story(THRESHOLD).settled()
+    assert story.play(OLD, said=[unsilence("slo", None)]) == []
+    (told,) = story.pane(OLD, said=[unsilence("slo", "")])
+    assert (short(told), told.model) == ("alert  commands:no_silence firing", "")
+    assert told.reason == "nothing was ended: there is no silence of all models and rule slo; command c5"
+    story.play(OLD, said=[silence(story.now + 3_600_000, rule="slo", model=None)])
+    assert story.play(OLD, said=[unsilence("slo", "")]) == []
+    assert story.play(OLD, said=[unsilence("slo", "")]) == ["alert  commands:no_silence firing"]
 
 
 def test_a_silence_of_all_models_that_was_ended_is_unknown_to_later_models() -> None:
