@@ -26,7 +26,8 @@ class _Context(msgspec.Struct):
 def fault_of(command: AnyCommand, origin: Origin, index: int, credentials: Credentials) -> tuple[str, str] | None:
     """Return why a decoded command is refused whatever was said before it, as (reason, detail)."""
     if credentials.asks:
-        fault = credentials.fault_of(command, origin.text(index))
+        appended_ms = int(origin.received_ms[index]) if origin.appended[index] else None
+        fault = credentials.fault_of(command, origin.text(index), appended_ms)
         if fault is not None:
             return fault
     return reserved.fault_of_command(command) or _nonsense(command)

@@ -38,8 +38,11 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
         """Whether commands need a signature."""
         return bool(self._all())
 
-    def fault_of(self, command: AnyCommand, body: bytes) -> tuple[str, str] | None:
-        """Return why a command is not believed or not allowed, as (reason, detail); `body` is all that was sent."""
+    def fault_of(self, command: AnyCommand, body: bytes, appended_ms: int | None = None) -> tuple[str, str] | None:
+        """Return why a command is not believed or not allowed, as (reason, detail); `body` is all that was sent.
+
+        `appended_ms` [Unix ms] is when a broker got it, by its own clock; None where only its sender says a time.
+        """
         known = self._all()
         name = command.key or DEFAULT_KEY
         held = known.get(name)
@@ -47,7 +50,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
             return "unsigned", "the command has no signature"
         if held is None:
             return "unknown_key", f"there is no key {name!r}"
-        return signature_fault(body, held.secret) or _forbidden(command, held.key)
+        return signature_fault(body, held.secret) or _forbidden(command, held.key, appended_ms)
 
     def attributed(self, command: AnyCommand) -> AnyCommand:
         """Return a command that was believed, said by whose key signed it, whatever it claims."""
@@ -60,9 +63,13 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
         return alone | dict(self.held)
 
 
-def _forbidden(command: AnyCommand, key: CommandKey) -> tuple[str, str] | None:
-    """Return why a key may not say this. A command from before its key was retired stays as valid as it was."""
-    if key.retired is not None and ms_of(command.ts) >= ms_of(key.retired):
+def _forbidden(command: AnyCommand, key: CommandKey, appended_ms: int | None) -> tuple[str, str] | None:
+    """Return why a key may not say this. A command from before its key was retired stays as valid as it was.
+
+    Whoever has the key can give a command any time, but not the time at which the broker gets it.
+    """
+    said_ms = max(ms_of(command.ts), appended_ms or 0)
+    if key.retired is not None and said_ms >= ms_of(key.retired):
         return "retired_key", f"key {key.id} was retired before the command was given"
     right = str(command.__struct_config__.tag)
     every = isinstance(command, Silence | Unsilence) and command.model is None

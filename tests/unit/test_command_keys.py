@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -106,6 +107,20 @@ def test_a_command_is_believed_by_its_key_and_says_no_more_than_that_may(
     where: settings.Settings, body: dict[str, Any], answer: str
 ) -> None:
     assert said(held(where), body) == answer
+
+
+def test_a_retired_key_cannot_sign_for_the_time_before(where: settings.Settings) -> None:
+    """Where the broker's own clock says when it got a command; else only its sender knows."""
+    body = json.dumps(release(DEPLOY, key="deploy", ts=RETIRED_MS - 1)).encode()
+
+    def refused(received_ms: int, *, appended: bool) -> list[str]:
+        messages = msgspec.structs.replace(received([body], received_ms=received_ms), appended=np.array([appended]))
+        one = Partition("commands", "commands", ("commands",), parse(POLICY), held(where))
+        return [reject.reason for reject in one.take(messages).rejects]
+
+    assert refused(RETIRED_MS - 1, appended=True) == []
+    assert refused(RETIRED_MS, appended=True) == ["retired_key"]
+    assert refused(RETIRED_MS, appended=False) == []
 
 
 def test_the_key_of_the_environment_has_all_rights_beside_the_others(where: settings.Settings) -> None:
