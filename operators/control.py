@@ -183,6 +183,29 @@ class Maturity(msgspec.Struct, frozen=True, kw_only=True):
     undated: int
 
 
+class ErrorType(msgspec.Struct, frozen=True, kw_only=True):
+    """How requests of a version failed in the last minutes: `n` of its own, and of its baseline where it has one."""
+
+    name: str
+    n: int
+    baseline: int | None = None
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What a monitor found on a field and slice, from `since` [Unix ms] on, in `words`; some `requests` that show it.
+
+    `excess` is how many times its limit it is.
+    """
+
+    monitor: str
+    field: str
+    slice: str
+    since: int
+    words: str
+    excess: float = 0.0
+    requests: tuple[str, ...] = ()
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a verdict is what it is. Ratios are of good; times are Unix ms, spans ms.
 
@@ -190,8 +213,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ratios (candidate less baseline, at the same mix of slices) of a canary, at level `confidence`; `raw` is the
     difference of all events as they came, `odds_ratio` the factor between the odds of a bad event. `detectable` is the
     smallest difference that could have been seen so far, `decides_in` how many further events of the candidate would
-    decide at the observed one. `maturity` is that of labels. `since` is when it
-    began, as far as the counts can tell.
+    decide at the observed one. `maturity` is that of labels. `since` is when it began, as far as the counts can tell.
+    `requests` are some that show it.
     """
 
     sli: str | None = None
@@ -221,6 +244,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     watermark: int | None = None
     maturity: Maturity | None = None
     reason: str | None = None
+    requests: tuple[str, ...] = ()
 
 
 class Affected(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,6 +267,11 @@ class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     `incident` is what begins and ends: one id for all that is said of a version under release, or of a rule that fires
     on another, until an event that `closes` it. An `update` tells more of an incident of which people know already, at
     no higher severity: it is to be read, and to wake nobody.
+
+    `sentence` says all of it in words. `error_types` are how the version's requests failed lately, the most frequent
+    first; `requests` ids of a few that are bad; `findings` what monitors found since the release on the candidate
+    alone, the earliest first; `moved` what else is not as it was, or could not be compared. `diff` is by name what is
+    different of baseline and candidate, by the command that released it, else by what their requests say.
 
     `revision` grows with each event of a model and is at least its time: a reader that has seen a larger one must not
     act on a smaller one. `slices_more` and `diff_more` count what was left out, as the whole has at most
@@ -281,6 +310,11 @@ class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     incident: str = ""
     update: bool = False
     closes: bool = False
+    sentence: str = ""
+    error_types: tuple[ErrorType, ...] = ()
+    requests: tuple[str, ...] = ()
+    findings: tuple[Found, ...] = ()
+    moved: tuple[str, ...] = ()
     key: str = ""
     signature: str = ""
 

@@ -21,6 +21,9 @@ Values = Literal["hashed", "full"]
 GoodKind = Literal["no_error", "at_most", "at_least", "flag_absent", "label_matches"]
 
 
+RUNBOOKS = "infra/runbooks"  # Where the pages are, unless the policy says otherwise.
+
+
 class PolicyError(ValueError):
     """A policy that cannot be run: which `key`, which `value`, and what is `allowed` there."""
 
@@ -153,6 +156,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     `idle_ms` is by stream. `outliers` is how many events ahead of all others leave a partition's time where it is.
     `hash` names the whole policy, `shape` the parts of it that say which counts are kept.
+    `runbook_base` is where the pages are that control events link to.
     `watched` are the fields whose distribution some of the `monitors` need, in the order of their offsets.
     """
 
@@ -180,6 +184,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     monitors: tuple[AnyMonitor, ...] = ()
     watched: tuple[Watched, ...] = ()
     sampling: Sampling = Sampling()
+    runbook_base: str = RUNBOOKS
     hash: str
     shape: str
 

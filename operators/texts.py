@@ -1,8 +1,21 @@
-"""Texts that come from outside, cut before they are said again: in events, errors, dead letters, variables."""
+"""Texts as they are said: what comes from outside is cut, in events, errors, dead letters, variables; times."""
 
+from datetime import UTC, datetime
 from hashlib import blake2b
 
 DETAIL_MAX = 300  # Characters of what a decoder says: it may quote what it read.
+
+
+def clock(ms: int) -> str:
+    """Return a time; its number if it is beyond what a calendar has.
+
+    >>> clock(1_763_700_000_000)
+    '2025-11-21 04:40:00Z'
+    """
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return str(ms)
 
 
 def cut(text: str, longest: int) -> str:

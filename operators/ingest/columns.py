@@ -20,6 +20,7 @@ from operators.ingest.watched import WatchedBuilder, WatchedColumns
 from operators.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.partial import Floats, Ints, Series, sum_by_key
+from operators.window.samples import Sample
 
 REQUESTED = "requested"  # Column of when the request of a label was made, Unix ms.
 LABEL = "label"  # Column of how the label compares with the prediction:
@@ -36,6 +37,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     `flagged_name` of an SLI of kind flag_absent, 1 where one of its flags is set, NaN where that cannot be read. There
     is no negative zero: it equals zero, so which of the two is the smallest would depend on the order of items.
     `chain` and `event` (n,) are hashes of each event's chain, 0 for none, and its own (`chains.py`), where compared.
+    `samples` are requests that people may be shown, with their places.
     """
 
     stream: Stream
@@ -47,6 +49,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     watched: WatchedColumns = WatchedColumns()
     chain: Ints = msgspec.field(default_factory=lambda: np.zeros(0, np.int64))
     event: Ints = msgspec.field(default_factory=lambda: np.zeros(0, np.int64))
+    samples: Sequence[tuple[int, Sample]] = ()
 
 
 class _Index(dict[str, int]):
@@ -115,6 +118,18 @@ class ColumnsBuilder:
         if self._watched.fields:
             ids = [item.request_id for item in items]
             self._watched.add(items, Place(placed=placed, model=parts[0], version=parts[1], request_ids=ids))
+
+    def last(self) -> Columns:
+        """Return the columns of what was added last, without the names of its series."""
+        parts, errors, numbers = self._chunks[-1]
+        return Columns(
+            stream=self.stream,
+            names=(),
+            series=parts[0],
+            error_types=list(self._error_types),
+            errors=errors,
+            numbers=numbers,
+        )
 
     def build(self) -> Columns:
         """Return the columns of everything added, in order."""

@@ -29,12 +29,14 @@ from operators.ingest.messages import Messages
 from operators.ingest.placed import Placed, joined
 from operators.ingest.progress import Recent, advance
 from operators.ingest.refused_share import RefusedShare
+from operators.ingest.shown import shown
 from operators.ingest.summarise import summarise
 from operators.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.commands import Coming, Obeyed, Sent
 from operators.window.panes import ShardInput
 from operators.window.partial import Ints, Partial
+from operators.window.samples import Sample
 from operators.window.shards import SHARDS
 from operators.window.watermark import END, NEVER, Mark
 
@@ -122,6 +124,7 @@ class Partition:
         builder = ColumnsBuilder(self.stream, self.policy, self._pseudonyms)
         newest = self.state.newest
         places: list[Placed] = []
+        samples: list[tuple[int, Sample]] = []
         passed: list[Passed] = []
         rejects: list[Reject] = []
         feedback: list[Feedback] = []
@@ -148,6 +151,10 @@ class Partition:
             elif self.stream == "feedback":
                 builder.add_feedback(cast(list[Feedback], items), placed, parts)
                 feedback += cast(list[Feedback], items)
+            if self.stream != "commands" and items:
+                before = sum(len(place.pane) for place in places)
+                chunk_shown = shown(cast(list[Event], items), builder.last(), placed, parts, self.policy)
+                samples += [(before + row, sample) for row, sample in chunk_shown]
             places.append(placed)
             here = sorted(bad + refused, key=attrgetter("position", "item"))  # In any batches in this order.
             rejects += here
@@ -161,7 +168,7 @@ class Partition:
             inputs = self._inputs([], said)
         else:
             notices = self._shares(messages, rejects, newest, passed)
-            columns = builder.build()
+            columns = msgspec.structs.replace(builder.build(), samples=samples)
             shards = np.array([shard_of(name.model) for name in columns.names], np.int64)
             inputs = self._inputs(summarise(columns, placed, shards, self.policy), notices)
         return Batch(

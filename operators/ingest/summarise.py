@@ -13,7 +13,7 @@ from operators.ingest.columns import Columns
 from operators.ingest.label_ages import count_ages
 from operators.ingest.placed import Placed
 from operators.ingest.sli import NOT_MEANT, classify
-from operators.ingest.watched_counts import Runs, count
+from operators.ingest.watched_counts import Runs, count, rows_of
 from operators.policy import Measure, Policy
 from operators.window.chains import Chains
 from operators.window.histogram import CODE_MIN, codes_of
@@ -61,6 +61,7 @@ def summarise(columns: Columns, placed: Placed, shards: Ints, policy: Policy) ->
         moments=watches.moments,
         ranges=watches.ranges,
         offenders=watches.offenders,
+        samples=rows_of(columns.samples, groups),
     )
     shard, closing = shard[groups.starts], closing[groups.starts]
     firsts = np.flatnonzero(runs_of(shard, closing)).tolist()

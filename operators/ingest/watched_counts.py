@@ -4,7 +4,7 @@ Cost per event and number: some 150 ns, half of it to read the value; nothing he
 """
 
 from collections.abc import Sequence
-from typing import cast
+from typing import TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -25,6 +25,8 @@ from operators.window.partial import (
     split_limbs,
     sum_by_key,
 )
+
+T = TypeVar("T")
 
 
 class Runs(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,16 +67,16 @@ def count(columns: WatchedColumns, groups: Runs, policy: Policy) -> Watches:
         features=every[order_by(every[:, 0])],
         moments=moments,
         ranges=ranges,
-        offenders=_offenders(columns.offenders, groups),
+        offenders=rows_of(columns.offenders, groups),
     )
 
 
-def _offenders(found: Sequence[tuple[int, Offender]], groups: Runs) -> list[tuple[int, Offender]]:
-    """Return offenders with the rows of their groups instead of their places in the batch."""
+def rows_of(found: Sequence[tuple[int, T]], groups: Runs) -> list[tuple[int, T]]:
+    """Return what was found with the rows of their groups instead of their places in the batch."""
     if not found:
         return []
     rows = _group_of(groups)[[place for place, _ in found]].tolist()
-    return [(row, offender) for row, (_, offender) in zip(rows, found, strict=True)]
+    return [(row, each) for row, (_, each) in zip(rows, found, strict=True)]
 
 
 def _group_of(groups: Runs) -> Ints:

@@ -8,7 +8,7 @@ from msgspec import Meta
 from operators.control import Severity
 from operators.policies.reading import SPAN_MS_MAX, Duration, FallbackName, Name, span
 from operators.policies.tiers import TierTable, tiers_of
-from operators.policy import Policy, PolicyError, Positive
+from operators.policy import RUNBOOKS, Policy, PolicyError, Positive
 from operators.rules import (
     MATURITY_PANES_MAX,
     Absence,
@@ -23,7 +23,6 @@ from operators.rules import (
     Threshold,
 )
 
-RUNBOOKS = "infra/runbooks"  # Where the page of each kind is, unless a rule names another.
 Inner = Annotated[float, Meta(gt=0, lt=1)]
 Confidence = Annotated[float, Meta(ge=0.5, lt=1)]
 NONE = Duration("0s")

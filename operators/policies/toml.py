@@ -17,6 +17,7 @@ from operators.policies.watched import watched_by
 from operators.policy import (
     EVENT_FIELDS,
     FEEDBACK_FIELDS,
+    RUNBOOKS,
     Commands,
     DeadLetters,
     Dedup,
@@ -91,6 +92,7 @@ class _Measures(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    runbook_base: Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^\S+$")] = RUNBOOKS
     time: _Time
     slices: Crosses
     windows: _Windows
@@ -147,6 +149,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         privacy=file.privacy,
         dedup=file.dedup.checked(),
         hash=_hash(raw),
+        runbook_base=file.runbook_base,
         idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},
         shape=_shape(raw),
         commands=checked(file.commands),

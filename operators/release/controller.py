@@ -2,7 +2,8 @@
 
 The parts: `commands.py` obeys, `discovery.py` finds releases, `acting.py` does what rules ask for (`withdrawing.py`,
 `promoting.py`), `aftermath.py` sees whether it helped, `returning.py` whether what was withdrawn stays away,
-`telling.py` tells people, `incidents.py` says what belongs together. `phases.py` has every transition.
+`telling.py` tells people, `incidents.py` says what belongs together, `completing.py` adds all that is known
+(`lately.py`, `context.py`) and a sentence. `phases.py` has every transition.
 """
 
 from collections.abc import Sequence
@@ -12,8 +13,10 @@ from operators.release.acting import act, standing
 from operators.release.aftermath import follow_up
 from operators.release.alerts import Alerts, Key, place_of
 from operators.release.commands import obey
+from operators.release.completing import completed
 from operators.release.discovery import discover, note_traffic
 from operators.release.incidents import end_holds, numbered
+from operators.release.lately import note_lately
 from operators.release.model import At, Finding, Model
 from operators.release.overflow import tell_overflow
 from operators.release.producers import note_producers
@@ -33,10 +36,11 @@ def new_model(name: str) -> Model:
 def begin_pane(model: Model, at: At, said: Sequence[Said], folded: Sequence[Folded] = ()) -> list[ControlEvent]:
     """Take commands and traffic, and what of it was beyond a limit, before the pane is judged."""
     note_traffic(model, at)
+    note_lately(model, at)
     events = [*obey(model, at, said), *await_unseen(model, at, said)]
     discover(model, at)
     note_producers(model, at)
-    return numbered(model, events + tell_overflow(model, at, folded), ended=False)
+    return completed(model, at, numbered(model, events + tell_overflow(model, at, folded), ended=False))
 
 
 def end_pane(model: Model, at: At, verdicts: Sequence[Verdict], findings: Sequence[Finding]) -> list[ControlEvent]:
@@ -56,7 +60,7 @@ def end_pane(model: Model, at: At, verdicts: Sequence[Verdict], findings: Sequen
     events += resolve_replaced(model, at, events)
     events += resolve_resting(model, at)
     events += tell_unheard(model, at)
-    return numbered(model, events + end_holds(model, at, events))
+    return completed(model, at, numbered(model, events + end_holds(model, at, events)), findings)
 
 
 def _remember(model: Model, verdict: Verdict) -> None:

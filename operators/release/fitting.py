@@ -12,6 +12,7 @@ from operators.texts import cut
 SEALED_BYTES = 1_024  # Left for the key's id and the signature.
 REASON_MAX = 2_000  # Characters.
 RUNBOOK_MAX = 500  # Characters.
+SENTENCE_MAX = 900  # Characters.
 VALUE_MAX = 200  # Characters of a value of release metadata.
 DIFF_BYTES_MAX = 64 << 10
 
@@ -30,6 +31,7 @@ def fitted(event: ControlEvent) -> ControlEvent:
         reason=cut(event.reason, REASON_MAX),
         runbook=cut(event.runbook, RUNBOOK_MAX),
         evidence=msgspec.structs.replace(event.evidence, reason=_cut(event.evidence.reason)),
+        sentence=cut(event.sentence, SENTENCE_MAX),
         diff=diff,
         diff_more=event.diff_more + len(event.diff) - len(diff),
     )

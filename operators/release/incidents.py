@@ -94,7 +94,7 @@ def _key(model: Model, event: ControlEvent) -> Key | None:
     if own in model.incidents or event.rule.startswith((f"{INPUT}:", LIMITS)):
         return own
     trial = model.trials.get(event.version)
-    released = trial is not None and trial.phase not in ("steady", "overridden")
+    released = trial is not None and trial.phase not in ("serving", "steady", "overridden")
     return whole if released or whole in model.incidents else own
 
 

@@ -19,7 +19,9 @@ from operators.events import ms_of
 from operators.policy import Policy
 from operators.release.controller import begin_pane, end_pane, new_model
 from operators.release.forgetting import surplus
+from operators.release.lately import note_found
 from operators.release.model import At, Finding, Model
+from operators.release.seen import NOTHING_SEEN, Seen
 from operators.release.telling import resolve_forgotten
 from operators.release.trial import Trial
 from operators.rules import AnyRule
@@ -184,7 +186,8 @@ class Judge:
             folded.setdefault(each_folded.model, []).append(each_folded)
         by_model = self._addressed(said, {*rows, *folded})
         awake = sorted((self._awake | rows.keys() | by_model.keys() | folded.keys()) & self.state.models.keys())
-        ats = {name: self._at(counts, rows.get(name, {})) for name in awake}
+        seen = Seen.of(None if closed is None else closed.on_time)
+        ats = {name: self._at(counts, rows.get(name, {}), seen, name) for name in awake}
         for name in awake:
             events += begin_pane(self.state.models[name], ats[name], by_model.get(name, ()), folded.get(name, ()))
         verdicts: list[Verdict] = []
@@ -202,6 +205,7 @@ class Judge:
         arms = {(release.model, release.candidate): release.baseline for release in live}
         part, end = (None, False) if closed is None else (closed.on_time, closed.end)
         drift = self.monitors.step(counts.pane, part, arms, end)
+        note_found(self.state.models, drift.heard)
         for listening in self.state.listening:
             verdicts += _ordered(listening.step(counts.pane, drift.heard))
         told: dict[str, list[Verdict]] = {}
@@ -251,7 +255,9 @@ class Judge:
             self.state.models = dict(sorted(self.state.models.items()))
         return by_model
 
-    def _at(self, counts: PaneCounts, rows: Mapping[tuple[str, str], int]) -> At:
+    def _at(
+        self, counts: PaneCounts, rows: Mapping[tuple[str, str], int], seen: Seen = NOTHING_SEEN, model: str = ""
+    ) -> At:
         requests = {version: int(counts.events[row]) for (version, text), row in rows.items() if text == "*"}
         requests.pop(ALL_VERSIONS, None)
 
@@ -266,7 +272,15 @@ class Judge:
                 if of == version and self.producer is not None and self.producer.fullmatch(text)
             }
 
-        return At(policy=self.policy, pane=counts.pane, requests=requests, slis=slis, producers=producers)
+        return At(
+            policy=self.policy,
+            pane=counts.pane,
+            requests=requests,
+            slis=slis,
+            producers=producers,
+            errors=seen.errors.get(model, {}),
+            samples=seen.samples.get(model, {}),
+        )
 
     def _releases(self, awake: Sequence[str]) -> list[Release]:
         return [
@@ -330,4 +344,5 @@ def _finding(evaluator: CanaryEvaluator, release: Release, result: Result) -> Fi
         whole=result.whole,
         bad=result.bad,
         evidence=result.evidence,
+        alone=result.alone,
     )

@@ -1,6 +1,6 @@
 """All that is remembered of one model between panes, and what every part of the controller is told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -16,6 +16,7 @@ from operators.verdict.verdicts import Verdict
 from operators.weights import capped
 from operators.window.folded import Kind
 from operators.window.partial import Ints
+from operators.window.samples import Sample
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +24,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     `word`: BAD where an SLI is BAD on all traffic, OK where all pass and no slice is BAD. `bad` are the BAD series,
     worst first, `whole` those of them that are all traffic. `evidence` is that of an SLI on all traffic, where OK.
+    `alone` says what is not compared, as only one version serves it.
     """
 
     rule: Canary
@@ -31,12 +33,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     whole: tuple[Affected, ...]
     bad: tuple[Affected, ...]
     evidence: Evidence
+    alone: tuple[str, ...] = ()
 
 
 class At(msgspec.Struct, frozen=True, kw_only=True):
     """The pane that has closed. `requests` by version; `slis` gives (S, 3) of a version and slice, None without any.
 
-    `producers` gives (S, 3) of a version by producer, where the policy names what a producer is.
+    `producers` gives (S, 3) of a version by producer, where the policy names what a producer is. `errors` are requests
+    by version and error type, `samples` some of each version, in no order.
     """
 
     policy: Policy
@@ -44,6 +48,8 @@ class At(msgspec.Struct, frozen=True, kw_only=True):
     requests: dict[str, int]
     slis: Callable[[str, str], Ints | None]
     producers: Callable[[str], dict[str, Ints]] = lambda version: {}
+    errors: Mapping[str, Mapping[str, int]] = {}
+    samples: Mapping[str, Sequence[Sample]] = {}
 
     @property
     def ts(self) -> int:
@@ -57,6 +63,13 @@ class Overflow(msgspec.Struct, frozen=True, kw_only=True):
     last: int
     most: int = 0
     events: int = 0
+
+
+class Lately(msgspec.Struct, kw_only=True):
+    """Of one version: `errors` by minute and type, and the different values of its `lineage`, the newest last."""
+
+    errors: dict[int, dict[str, int]] = {}
+    lineage: dict[str, tuple[str, ...]] = {}
 
 
 class Incident(msgspec.Struct, kw_only=True):
@@ -94,6 +107,7 @@ class Model(msgspec.Struct, kw_only=True):
     beside: bool = False
     overflow: dict[Kind, Overflow] = {}
     incidents: dict[Key, Incident] = {}
+    lately: dict[str, Lately] = {}
 
     @property
     def phase(self) -> Phase:

@@ -14,10 +14,11 @@ from operators.policy import Releases
 from operators.release.history import RECENT, Counted, Served, bucket_of
 from operators.release.model import At, Model
 from operators.release.trial import Trial
-from operators.rules import AnyRule
+from operators.rules import Action, AnyRule
 from operators.verdict.binomial import lower_bound, upper_bound
 from operators.window.partial import OTHER
 
+MILD: tuple[Action, ...] = ("alert", "hold")  # What such a rule does is done to promotions, not to traffic.
 ALPHA = 0.01  # Of the bounds by which two versions are compared, each.
 
 
@@ -88,7 +89,7 @@ def harms(model: Model, at: At, version: str) -> str | None:
 
 def why_bad(model: Model, at: At, version: str) -> str | None:
     """Return a rule that pages or acts, and finds a version BAD on all traffic; None if none does."""
-    grave = {rule.name for rule in at.policy.rules if rule.severity == "page" or rule.action != "alert"}
+    grave = {rule.name for rule in at.policy.rules if rule.severity == "page" or rule.action not in MILD}
     for (rule, bad), slices in model.bad.items():
         whole = [each for each in slices.values() if each.series.text == "*"]
         if bad == version and whole and (rule in grave or any(each.severity == "page" for each in whole)):

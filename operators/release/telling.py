@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from operators.control import Affected, ControlEvent
 from operators.release.alerts import Key, worst_first
+from operators.release.completing import completed
 from operators.release.incidents import numbered
 from operators.release.inputs import fire as fire_input
 from operators.release.model import At, Model
@@ -85,7 +86,7 @@ def resolve_forgotten(model: Model, at: At) -> list[ControlEvent]:
     firing = {key: list(each.slices.values()) for key, each in model.alerts.firing.items()}
     model.alerts.firing.clear()
     over = [_resolve(model, at, key, slices, "served long ago, and forgotten") for key, slices in firing.items()]
-    return numbered(model, over)
+    return completed(model, at, numbered(model, over))
 
 
 def _is_input(key: Key) -> bool:

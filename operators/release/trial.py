@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from operators.control import Affected, Evidence, Release
+from operators.control import Affected, Evidence, Found, Release
 from operators.events import Scalar
 from operators.release.gone import Gone
 from operators.release.health import Health
@@ -12,6 +12,7 @@ from operators.release.history import Counted
 from operators.release.phases import Phase
 from operators.release.share import Excess
 from operators.verdict.traffic_split import TrafficSplit
+from operators.window.samples import Sample
 
 # "unpinnable": there is no version to go back to; "cool-down": none is gone back to so soon after another rollback.
 Hold = Literal["hold", "throttle", "unpinnable", "shared cause", "cool-down", "one producer"]
@@ -46,7 +47,8 @@ class Trial(msgspec.Struct, kw_only=True):
     have left: what kept it away was lifted, or there were too few requests to tell. One that is `throttled` must get
     little traffic. `refuge` is where its traffic was sent when it was withdrawn. `unseen` are its versions that have
     not served since it was declared. `producers` has by bucket and producer the candidate's events of each SLI, then
-    the bad ones of each.
+    the bad ones of each. `requests` are some of its bad ones; `found` is what monitors found on it,
+    `found_beside` on its baseline.
     """
 
     candidate: str
@@ -72,6 +74,9 @@ class Trial(msgspec.Struct, kw_only=True):
     refuge: str | None = None
     unseen: tuple[str, ...] = ()
     producers: dict[int, dict[str, list[int]]] = {}
+    requests: tuple[Sample, ...] = ()
+    found: dict[str, Found] = {}
+    found_beside: dict[str, Found] = {}
 
     @property
     def judged(self) -> bool:

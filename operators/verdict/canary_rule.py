@@ -42,6 +42,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     whole: tuple[Affected, ...]
     bad: tuple[Affected, ...]
     evidence: Evidence
+    alone: tuple[str, ...] = ()
 
 
 class CanaryEvaluator:
@@ -275,7 +276,11 @@ class CanaryEvaluator:
             whole=tuple(each for each in affected if each.slice == "*"),
             bad=tuple(affected),
             evidence=Evidence() if last is None else self._evidence(last),
+            alone=self._alone(self._of[mine[0]].release),
         )
+
+    def _alone(self, release: Release) -> tuple[str, ...]:
+        return self._strata[release].alone(release.candidate, release.baseline) if release in self._strata else ()
 
     def _proofs_of(self, bad: Sequence[int]) -> list[Affected]:
         """Return what is BAD of a release, with the evidence as it was when the last of it joined."""

@@ -17,6 +17,7 @@ from operators.verdict.verdicts import Verdict
 from operators.window.slots import Reported
 
 Key = tuple[str, str, str]  # Model, version, slice.
+REQUESTS_MAX = 5  # Of the worst finding.
 Found = tuple[str, Drift]  # A monitor, and what it found on one field.
 
 
@@ -107,4 +108,5 @@ def _evidence(worst: Drift, why: str) -> Evidence:
         since=worst.start if worst.word == "BAD" else None,
         watermark=worst.end,
         reason=why,
+        requests=worst.requests[:REQUESTS_MAX],
     )

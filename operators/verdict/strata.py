@@ -15,6 +15,7 @@ from operators.window.slots import Reported
 Served = tuple[Reported, Ints]  # A finest slice of a version, and its counts by SLI, (SLIs, 3).
 MOVED_MIN = 0.05  # Of a version's traffic: a stratum whose share differs by less has not moved.
 MOVED_MAX = 3  # Strata that are named.
+MIX = "the mix of traffic differs"
 DIFFER_MIN = 0.002  # A raw and an adjusted difference that are closer than this agree.
 
 
@@ -48,6 +49,19 @@ class Strata:
         """Whether something can be taken."""
         return bool((self.pending[:, :, ::2] > 0).all(axis=2).any())
 
+    def alone(self, candidate: str, baseline: str) -> tuple[str, ...]:
+        """Say which strata are not compared, as only one of the versions serves them, those with most events first."""
+        events = (self.events + self.pending[:, :, ::2]).sum(axis=1)
+        apart = [index for index, both in enumerate(events.tolist()) if (both[0] > 0) != (both[1] > 0)]
+        apart.sort(key=lambda index: (-int(events[index].sum()), self.names[index].text))
+        said = [
+            f"{self.names[index].text} is served by {candidate if events[index, 0] else baseline} alone, so it is not "
+            "compared"
+            for index in apart[:MOVED_MAX]
+        ]
+        more = len(apart) - len(said)
+        return (*said, *([f"{more} further slices are served by one version alone"] if more else []))
+
     def take(self, slis: Ints) -> tuple[Ints, Ints, Ints]:
         """Take out what both versions have something of: numbers of strata and SLIs, (T,), and counts (T, 4).
 
@@ -80,4 +94,4 @@ def moved(strata: Strata, sli: int, dims: Mapping[str, str], raw: float, adjuste
         for place in largest[:MOVED_MAX]
         if abs(change[place]) >= MOVED_MIN
     ]
-    return "the mix of traffic differs" + (": " + "; ".join(named) if named else "")
+    return MIX + (": " + "; ".join(named) if named else "")

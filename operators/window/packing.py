@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from operators.monitors import Offender
 from operators.window.chains import Chains
 from operators.window.partial import CODE_BITS, Ints, Partial, Series
+from operators.window.samples import Sample
 
 LEVEL = 1  # Of zlib; more costs three times the time for a tenth of the bytes.
 NARROW = ("which", "pane", "late", "events", "slis", "sums", "outcomes")
@@ -34,6 +35,8 @@ def pack(part: Partial) -> bytes:
         fields |= {"age_steps": _narrow(np.diff(part.ages[:, 0], prepend=0)), "age_counts": _narrow(part.ages[:, 1])}
     if part.chains is not None:
         fields["chains"] = {name: getattr(part.chains, name) for name in Chains.__struct_fields__}
+    if part.samples:
+        fields["samples"] = [(row, *sample) for row, sample in part.samples]
     if part.moments.size or part.bins:
         fields |= _packed_features(part)
     return zlib.compress(pickle.dumps(fields, protocol=5), LEVEL)
@@ -47,12 +50,13 @@ def unpack(packed: bytes) -> Partial:
     cells = np.column_stack((keys, fields.pop("counts").astype(np.int64)))
     wide = {name: fields.pop(name).astype(np.int64) for name in NARROW}
     series = [Series(*name) for name in fields.pop("series")]
+    samples = [(row, Sample(*rest)) for row, *rest in fields.pop("samples", [])]
     none = np.zeros(0, np.int64)  # What was saved before ages were kept has none.
     ages = np.column_stack([fields.pop(name, none).astype(np.int64) for name in ("age_steps", "age_counts")])
     ages[:, 0] = np.cumsum(ages[:, 0])
     features = _unpacked_features(fields, len(wide["which"]))
     chains = Chains(**fields.pop("chains")) if "chains" in fields else None
-    return Partial(series=series, cells=cells, ages=ages, chains=chains, **wide, **features, **fields)
+    return Partial(series=series, cells=cells, ages=ages, chains=chains, samples=samples, **wide, **features, **fields)
 
 
 def _packed_features(part: Partial) -> dict[str, Any]:

@@ -5,7 +5,7 @@ the result does not depend on where a batch was cut, nor on the order of partiti
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -16,9 +16,11 @@ from operators.window.chains import Chains, merge_chains, take_chains
 from operators.window.histogram import CODE_MIN
 from operators.window.label_ages import width
 from operators.window.offenders import first_of
+from operators.window.samples import Sample, first_samples
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 OTHER = "__other__"
 GOOD, BAD, NEITHER = 0, 1, 2
@@ -56,7 +58,8 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
 
     Of F watched fields with W = `bins` bins together: `features` (D, 2) of row * W + bin, and n, sparse and sorted;
     `moments` (R, F, 5) n, hi and lo of the sum of z, and of z squared, in units of Z_UNIT; `ranges` (R, F, 2) maxima of
-    -x and x; `offenders` rows and values against a contract, in order, a few of each series.
+    -x and x; `offenders` rows and values against a contract, in order, a few of each series; `samples` rows and
+    requests that people may be shown, a few of each version.
     """
 
     series: Sequence[Series]
@@ -77,6 +80,7 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
     offenders: Sequence[tuple[int, Offender]] = ()
     ages: Ints = msgspec.field(default_factory=lambda: np.zeros((0, 2), np.int64))
     chains: Chains | None = None
+    samples: Sequence[tuple[int, Sample]] = ()
 
     @property
     def rows(self) -> int:
@@ -169,7 +173,8 @@ def merge(parts: Sequence[Partial], rename: Mapping[Series, Series] | None = Non
         features=_merge_keyed(parts, "features", parts[0].bins, row_of),
         moments=summed("moments"),
         ranges=summed("ranges"),
-        offenders=_moved_offenders(parts, row_of),
+        offenders=_moved([(part.offenders, part.rows) for part in parts], row_of),
+        samples=_moved([(part.samples, part.rows) for part in parts], row_of),
         ages=_merge_keyed(parts, "ages", width(parts[0].slis.shape[1]), row_of),
         chains=merge_chains([part.chains for part in parts], [part.rows for part in parts], row_of),
     )
@@ -200,6 +205,7 @@ def take(part: Partial, first: int, last: int) -> Partial:
         offenders=[(row - first, offender) for row, offender in part.offenders if first <= row < last],
         ages=_take_keyed(part.ages, width(part.slis.shape[1]), first, last),
         chains=take_chains(part.chains, first, last),
+        samples=[(row - first, sample) for row, sample in part.samples if first <= row < last],
     )
 
 
@@ -216,17 +222,23 @@ def feature_rows(part: Partial) -> tuple[Ints, Ints, Ints]:
 
 
 def keep_first(part: Partial) -> Partial:
-    """Return it with only the first offenders of each model and version."""
-    if not part.offenders:
+    """Return it with only the first offenders and samples of each model and version."""
+    if not part.offenders and not part.samples:
         return part
     late, pane, which = part.late.tolist(), part.pane.tolist(), part.which.tolist()
     series = [(row, part.series[which[row]]) for row, _ in part.offenders]
     groups = [(late[row], pane[row], name.model, name.version) for row, name in series]
-    return msgspec.structs.replace(part, offenders=first_of(groups, part.offenders))
+    shown = [(row, part.series[which[row]]) for row, _ in part.samples]
+    versions = [(pane[row], name.model, name.version) for row, name in shown]
+    return msgspec.structs.replace(
+        part, offenders=first_of(groups, part.offenders), samples=first_samples(versions, part.samples)
+    )
 
 
 def unwatched(part: Partial) -> Partial:
-    """Return it without watched fields, ages and chains: windows, and what they are rebuilt from, need none."""
+    """Return it without samples, watched fields, ages and chains: windows, and what they are rebuilt from, need none."""
+    if part.samples:
+        part = msgspec.structs.replace(part, samples=())
     if not (part.moments.shape[1] or len(part.ages) or part.chains):
         return part
     return msgspec.structs.replace(
@@ -311,9 +323,10 @@ def _take_keyed(counts: Ints, width: int, first: int, last: int) -> Ints:
     return taken
 
 
-def _moved_offenders(parts: Sequence[Partial], row_of: Ints) -> list[tuple[int, Offender]]:
+def _moved(parts: Sequence[tuple[Sequence[tuple[int, T]], int]], row_of: Ints) -> list[tuple[int, T]]:
+    """Return what parts have by row, each given with its number of rows, by the rows of all."""
     moved, shift = [], 0
-    for part in parts:
-        moved += [(int(row_of[row + shift]), offender) for row, offender in part.offenders]
-        shift += part.rows
+    for some, rows in parts:
+        moved += [(int(row_of[row + shift]), each) for row, each in some]
+        shift += rows
     return moved

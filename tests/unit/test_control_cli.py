@@ -89,8 +89,9 @@ def one_line(result: Result, code: int) -> str:
 def test_events_are_printed_with_their_evidence(control: Control, said: Path) -> None:
     result = control("follow", "--file", said, "--until-end")
     assert result.exit_code == 0, result.output
-    assert "rollback  m v2 -> pin v1  [canary, page, revision 2]" in result.stdout
-    assert "region=eu BAD  availability, candidate v2 100 of 1000 bad, baseline v1 10 of 1000 bad" in result.stdout
+    assert "rollback  [page]  Version v2 of model m is rolled back: all its traffic goes to v1, by" in result.stdout
+    assert "rule canary, pin v1, revision 2, event e2" in result.stdout
+    assert "region=eu BAD  availability: 100 of 1000 bad, 10 %, against 10 of 1000, 1 %, with v1" in result.stdout
     assert not (said.parent / "rollguard-control.json").exists(), "who only looks on leaves nothing behind"
 
 

@@ -19,8 +19,8 @@ def test_slack_reads_a_sentence_and_what_the_names_hold_is_no_markup(folder: Pat
     assert follow("--slack", receiver.url, events=(alert(1, **names), over(2))).exit_code == 0
     assert [body["text"] for body in receiver.bodies()] == [
         "Rule slo fires on version v?[2J 2 of model &lt;!channel&gt; a &amp; b, seen in region=eu and 1 more slice "
-        "(20 of 100 bad). https://runbooks/slo",
-        "Rule slo no longer fires on version v2 of model m (20 of 100 bad).",
+        "(20 of 100 bad, 20 %). https://runbooks/slo",
+        "Rule slo no longer fires on version v2 of model m (20 of 100 bad, 20 %).",
     ]
 
 
@@ -46,18 +46,23 @@ def test_evidence_is_in_words() -> None:
     arms = {"candidate": Arm.of("v2", 185, 47), "baseline": Arm.of("v1", 1443, 178)}
     compared = Evidence(sli="correct", lower=0.02, upper=0.15, log_e=7.07, value=0.09, **arms)  # type: ignore[arg-type]
     assert sentence(event(1, "v1", evidence=compared)).endswith(
-        "by rule canary (correct: 47 of 232 bad against 178 of 1621 with v1, 2 to 15 points more)."
+        "by rule canary (correct: 47 of 232 bad, 20.3 %, against 178 of 1621, 11 %, with v1, 2 to 15 points more, "
+        "1,176 to 1 against chance)."
     )
     measured = Evidence(measure="latency_ms", n=90, value=812.5, threshold=500.0)
-    assert sentence(alert(1, evidence=measured, slices=())).endswith("(latency_ms: 812.5, where the limit is 500).")
+    assert sentence(alert(1, evidence=measured, slices=())).endswith(
+        "(latency_ms: 812.5 of 90 values, where the limit is 500)."
+    )
     gone = Evidence(n=168, value=0.0, threshold=0.01)
     applied = event(1, "v1", "rollback_applied", evidence=gone)
-    assert sentence(applied) == "The traffic has left version v2 of model m (it had 0 % of the last 168 requests)."
+    assert sentence(applied) == (
+        "The traffic has left version v2 of model m (0 % of 168 requests, where at most 1 % are allowed)."
+    )
 
 
 def test_a_long_text_is_cut_and_names_with_braces_are_texts() -> None:
     long = sentence(event(1, "v1", model="m{rule}" * 50_000, reason="r" * 600_000))
-    assert len(long) < 800
+    assert len(long) < 1_000
     assert "m{rule}" in long
 
 

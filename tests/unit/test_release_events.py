@@ -47,7 +47,7 @@ def test_a_reader_finds_all_in_the_event() -> None:
     story = played()
     (event,) = [event for event in story.told if event.type == "rollback"]
     assert (event.model, event.version, event.pin, event.rule, event.severity) == ("m", "v2", "v1", "canary", "page")
-    assert (event.policy, event.runbook) == (story.policy.hash, "infra/runbooks/canary.md")
+    assert (event.policy, event.runbook) == (story.policy.hash, "infra/runbooks/rollback.md")
     assert event.diff == {"prompt": ("a", "b")}
     assert event.ts == event.detected
     candidate, baseline = event.evidence.candidate, event.evidence.baseline

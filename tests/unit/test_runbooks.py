@@ -10,7 +10,8 @@ import typer
 
 from flows import cli, settings, sql
 from operators.connectors.migrations import migrate
-from operators.policies.kinds import KINDS, RUNBOOKS
+from operators.policies.kinds import KINDS
+from operators.policy import RUNBOOKS
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.name: path.read_text() for path in sorted((ROOT / RUNBOOKS).glob("*.md"))}

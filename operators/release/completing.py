@@ -1,0 +1,76 @@
+"""Control events made complete: all that is known beside the proof, the runbook to open, and one sentence that says it.
+
+A function of the model's state and the pane, as everything that is said.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from operators.control import ControlEvent
+from operators.policy import RUNBOOKS
+from operators.release.context import moved
+from operators.release.fitting import fitted
+from operators.release.lately import errors_of, findings_of, requests_of, seen_diff
+from operators.release.model import At, Finding, Model
+from operators.release.sentence import sentence
+from operators.rules import INPUT
+
+# Pages of types of events, then of alerts by the first word of what stands where rules are named.
+PAGES = dict.fromkeys(("rollback", "kill", "rollback_applied", "recovered", "rollback_ineffective"), "rollback.md")
+ALERT_PAGES = {
+    "commands": "commands.md",
+    "release": "overrides.md",
+    "override": "overrides.md",
+    "traffic-split": "traffic-split.md",
+    "limits": "limits.md",
+    INPUT: "input.md",
+}
+HARM = ("alert", "hold", "throttle", "rollback", "kill", "rollback_ineffective")
+
+
+def completed(
+    model: Model, at: At, events: Sequence[ControlEvent], findings: Sequence[Finding] = ()
+) -> list[ControlEvent]:
+    """Return events with all that is known; `findings` are what canary rules find at the pane."""
+    out = []
+    for event in events:
+        known = msgspec.structs.replace(event, runbook=_runbook(event, at), **_known(model, at, event, findings))
+        out.append(fitted(msgspec.structs.replace(known, sentence=sentence(known))))
+    return out
+
+
+def _known(model: Model, at: At, event: ControlEvent, findings: Sequence[Finding]) -> Mapping[str, object]:
+    """Return what an event of harm shows beside its proof; nothing of what is over, or said of no rule."""
+    trial = model.trials.get(event.version)
+    rules = {rule.name for rule in at.policy.rules}
+    if event.type not in HARM or event.state == "resolved" or event.rule not in rules:
+        return {"diff": event.diff or seen_diff(model, trial)} if trial is not None and event.type == "promote" else {}
+    evidence = event.evidence
+    beside = None if trial is None or not trial.baseline else trial.baseline
+    worst = event.slices[0].slice if event.slices else "*"
+    ids = evidence.requests or requests_of(model, at, trial, event.version, evidence.sli, worst)
+    shown: dict[str, object] = {"requests": ids}
+    if _counts_errors(at, event):
+        shown["error_types"] = errors_of(model, at, event.version, beside)
+    if trial is not None and beside is not None:
+        shown["findings"] = findings_of(trial)
+        shown["moved"] = moved(model, at, event, trial, findings)
+        shown["diff"] = event.diff or trial.diff() or seen_diff(model, trial)
+    return shown
+
+
+def _counts_errors(at: At, event: ControlEvent) -> bool:
+    """Tell whether an event is about requests that failed, and not about what they answered."""
+    kinds = {sli.name: sli.good for sli in at.policy.slis}
+    return kinds.get(event.evidence.sli or "", "no_error") == "no_error" and event.evidence.measure is None
+
+
+def _runbook(event: ControlEvent, at: At) -> str:
+    """Return the page of an event, under the policy's `runbook_base` unless a rule names one of its own."""
+    named = {rule.name: rule.runbook for rule in at.policy.rules}
+    page = PAGES.get(event.type) or (ALERT_PAGES.get(event.rule.partition(":")[0]) if event.rule not in named else None)
+    path = f"{RUNBOOKS}/{page}" if page is not None else event.runbook or named.get(event.rule, "")
+    if not path.startswith(f"{RUNBOOKS}/"):
+        return path or f"{at.policy.runbook_base.rstrip('/')}/README.md"
+    return at.policy.runbook_base.rstrip("/") + path.removeprefix(RUNBOOKS)

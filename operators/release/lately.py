@@ -1,0 +1,141 @@
+"""What failed lately of each version, what it is made of, and what monitors found: shown beside what is said of it.
+
+Nothing here decides. All of it is bounded, and a function of the closed panes alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+from operators.control import ErrorType, Found
+from operators.drift.drifted import Drift, Heard
+from operators.drift.found import words
+from operators.events import Scalar
+from operators.release.history import bucket_of
+from operators.release.model import At, Lately, Model
+from operators.release.trial import Trial
+from operators.window.partial import OTHER
+from operators.window.samples import LINEAGE, LINEAGES, Sample
+from operators.window.slots import slice_text
+
+BUCKETS = 10  # Minutes whose error types are remembered, of those with some.
+TYPES_MAX = 50  # Error types of a version and minute; the rest are counted together.
+REQUESTS_MAX = 20  # Of a candidate and SLI: the newest.
+VALUES_MAX = 5  # Different values of a version's lineage: the newest.
+FOUND_MAX = 100  # Findings of a release.
+SHOWN_MAX = 20  # Findings of an event.
+ERRORS_MAX = 5  # Error types of an event.
+REQUESTS_SHOWN = 5  # Request ids of an event.
+
+
+def note_lately(model: Model, at: At) -> None:
+    """Remember what a pane shows of each version."""
+    for version in model.lately.keys() - model.served.keys():
+        del model.lately[version]
+    bucket = bucket_of(at.pane, at.policy.pane_ms)
+    for version, errors in at.errors.items():
+        kept = model.lately.setdefault(version, Lately()).errors
+        known = kept.setdefault(bucket, {})
+        for name in sorted(errors):
+            key = name if name in known or len(known) < TYPES_MAX else OTHER
+            known[key] = known.get(key, 0) + errors[name]
+        for old in sorted(kept)[:-BUCKETS]:
+            del kept[old]
+    for version, samples in at.samples.items():
+        _note_samples(model, version, samples)
+
+
+def _note_samples(model: Model, version: str, samples: Sequence[Sample]) -> None:
+    trial = model.trials.get(version)
+    if trial is not None and trial.judged:
+        failing = [*trial.requests, *(each for each in samples if each.sli != LINEAGE)]
+        by_sli: dict[int, list[Sample]] = {}
+        for each in failing:
+            by_sli.setdefault(each.sli, []).append(each)
+        trial.requests = tuple(each for some in by_sli.values() for each in some[-REQUESTS_MAX:])
+    for each in samples:
+        if each.sli == LINEAGE:
+            lineage = model.lately.setdefault(version, Lately()).lineage
+            for name, value in zip(LINEAGES, each.lineage, strict=True):
+                if value:
+                    before = tuple(known for known in lineage.get(name, ()) if known != value)
+                    lineage[name] = (*before, value)[-VALUES_MAX:]
+
+
+def note_found(models: Mapping[str, Model], heard: Sequence[Heard]) -> None:
+    """Remember what monitors find on the versions of each release, and since when."""
+    for each in heard:
+        model = models.get(each.series.model)
+        for trial in model.trials.values() if model is not None and each.word == "BAD" else ():
+            arm = {trial.candidate: trial.found, trial.baseline: trial.found_beside}.get(each.series.version)
+            if arm is not None and trial.judged:
+                for drift in each.found or (each.worst,):
+                    _note_found(arm, drift)
+
+
+def _note_found(arm: dict[str, Found], drift: Drift) -> None:
+    text = drift.series.text
+    key = f"{drift.monitor} {drift.field} {text}"
+    if key not in arm and len(arm) < FOUND_MAX:
+        arm[key] = Found(
+            monitor=drift.monitor,
+            field=drift.field,
+            slice=text,
+            since=drift.start,
+            words=words(drift),
+            excess=drift.excess,
+            requests=drift.requests,
+        )
+
+
+def findings_of(trial: Trial) -> tuple[Found, ...]:
+    """Return what was found on the candidate alone, each field where it shows most, the earliest first."""
+    best: dict[str, Found] = {}
+    for key, found in trial.found.items():
+        other = best.get(found.field)
+        if key not in trial.found_beside and (other is None or _order(found) < _order(other)):
+            best[found.field] = found
+    return tuple(sorted(best.values(), key=_order)[:SHOWN_MAX])
+
+
+def _order(found: Found) -> tuple[int, float, str, str]:
+    return found.since, -found.excess, found.field, found.slice
+
+
+def errors_of(model: Model, at: At, version: str, beside: str | None) -> tuple[ErrorType, ...]:
+    """Return how requests of a version failed lately, the most frequent first, and how many of another's did so."""
+    mine = _errors(model, at, version)
+    other = {} if beside is None else _errors(model, at, beside)
+    order = sorted(mine, key=lambda name: (-mine[name], name))[:ERRORS_MAX]
+    return tuple(ErrorType(name=name, n=mine[name], baseline=other.get(name, 0) if beside else None) for name in order)
+
+
+def _errors(model: Model, at: At, version: str) -> dict[str, int]:
+    lately, since = model.lately.get(version), bucket_of(at.pane, at.policy.pane_ms) - BUCKETS + 1
+    sums: dict[str, int] = {}
+    for bucket, errors in lately.errors.items() if lately is not None else ():
+        for name, n in errors.items() if bucket >= since else ():
+            sums[name] = sums.get(name, 0) + n
+    return sums
+
+
+def seen_diff(model: Model, trial: Trial) -> Mapping[str, tuple[Scalar | None, Scalar | None]]:
+    """Return what requests say differently of baseline and candidate: where no value is that of both."""
+    arms = [model.lately.get(version, Lately()).lineage for version in (trial.baseline, trial.candidate)]
+    differ = [name for name in LINEAGES if all(name in arm for arm in arms) and not {*arms[0][name]} & {*arms[1][name]}]
+    return {name: (", ".join(arms[0][name]), ", ".join(arms[1][name])) for name in differ}
+
+
+def requests_of(model: Model, at: At, trial: Trial | None, version: str, sli: str | None, text: str) -> tuple[str, ...]:
+    """Return a few requests of a version that an SLI calls bad, those of a slice first, then the earliest."""
+    names = [each.name for each in at.policy.slis]
+    kept = trial.requests if trial is not None and trial.candidate == version else ()
+    bad = [each for each in kept or at.samples.get(version, ()) if each.sli != LINEAGE]
+    mine = [each for each in bad if sli is None or names[each.sli] == sli]
+    mine.sort(key=lambda each: (text not in _slices(each, at.policy.dimensions), each.time, each.request_id))
+    return tuple(dict.fromkeys(each.request_id for each in mine))[:REQUESTS_SHOWN]
+
+
+def _slices(sample: Sample, dimensions: Sequence[str]) -> set[str]:
+    """Return every slice that a request is of."""
+    pairs = list(zip(dimensions, sample.values, strict=False))
+    return {slice_text(some) for size in range(len(pairs) + 1) for some in combinations(pairs, size)}

@@ -1,0 +1,33 @@
+"""What a closed pane shows of each version beside its counts: how requests failed, and some of them."""
+
+import msgspec
+
+from operators.window.partial import Partial
+from operators.window.samples import Sample
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """By model, then version: `errors` counts requests by error type, `samples` are in the order of their times."""
+
+    errors: dict[str, dict[str, dict[str, int]]] = {}
+    samples: dict[str, dict[str, list[Sample]]] = {}
+
+    @classmethod
+    def of(cls, part: Partial | None) -> "Seen":
+        """Return what a pane shows."""
+        seen = cls(errors={}, samples={})
+        if part is None:
+            return seen
+        which = part.which.tolist()
+        for row, code, n in part.outcomes[part.outcomes[:, 2] > 0].tolist() if any(part.error_types) else ():
+            name, error = part.series[which[row]], part.error_types[code]
+            if error:
+                errors = seen.errors.setdefault(name.model, {}).setdefault(name.version, {})
+                errors[error] = errors.get(error, 0) + n
+        for row, sample in sorted(part.samples, key=lambda each: each[1]):
+            name = part.series[which[row]]
+            seen.samples.setdefault(name.model, {}).setdefault(name.version, []).append(sample)
+        return seen
+
+
+NOTHING_SEEN = Seen()

@@ -1,0 +1,72 @@
+"""Requests that people are shown: which are kept follows from what came, not from how it was cut."""
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from operators.policies.toml import parse
+from operators.window.packing import pack, unpack
+from operators.window.partial import Partial, merge, unwatched
+from operators.window.samples import FAILING_MAX, LINEAGE, Sample
+from tests.dataflows.making import POLICY
+from tests.unit.test_feature_columns import START_MS, closing
+
+RULES = parse(POLICY)
+
+
+def item(random: Random, number: int) -> dict[str, Any]:
+    return {
+        "request_id": f"r{random.randrange(10_000)}",
+        "ts": START_MS + number * 37 % 25_000,
+        "model": random.choice(["m0", "m1"]),
+        "version": random.choice(["v1", "v2"]),
+        "slices": {"region": random.choice(["eu", "us"])},
+        "error_type": random.choice([None, "timeout"]),
+        "prompt_version": random.choice([None, "p"]),
+    }
+
+
+def of(partials: list[Partial]) -> set[Any]:
+    """The samples of a pane, with the model and version that they are of."""
+    part = merge(partials)
+    return {(*part.series[part.which[row]][:2], int(part.pane[row]), sample) for row, sample in part.samples}
+
+
+@pytest.mark.parametrize("batch", [1, 13, 500])
+def test_the_first_are_kept_however_the_log_is_cut(batch: int) -> None:
+    random = Random(1)
+    items = [item(random, number) for number in range(1_500)]
+    whole = {pane: of(parts) for pane, parts in closing(RULES, "events", items, 10_000).items()}
+    assert {pane: of(parts) for pane, parts in closing(RULES, "events", items, batch).items()} == whole
+    sli = [sli.name for sli in RULES.slis].index("availability")
+    for samples in whole.values():
+        for model, version, pane, sample in samples:
+            mine = [each for *name, each in samples if name == [model, version, pane] and each.sli == sample.sli]
+            assert len(mine) <= (1 if sample.sli == LINEAGE else FAILING_MAX)
+    seen = {sample.sli for samples in whole.values() for *_, sample in samples}
+    assert {LINEAGE, sli} <= seen
+
+
+def test_they_are_the_earliest_and_bad() -> None:
+    random = Random(2)
+    items = [item(random, number) for number in range(400)]
+    sli = [sli.name for sli in RULES.slis].index("availability")
+    for pane, parts in closing(RULES, "events", items, 10_000).items():
+        found = sorted(sample for *name, sample in of(parts) if name[:2] == ["m0", "v1"] and sample.sli == sli)
+        bad = sorted(
+            (each["ts"], each["request_id"], (each["slices"]["region"],))
+            for each in items
+            if (each["model"], each["version"], each["ts"] // RULES.pane_ms) == ("m0", "v1", pane)
+            and each["error_type"]
+        )
+        assert [(each.time, each.request_id, each.values[:1]) for each in found] == list(dict.fromkeys(bad))[:5]
+
+
+def test_they_are_saved_with_open_panes_and_windows_need_none() -> None:
+    items = [item(Random(number), number) for number in range(200)]
+    (part, *_) = [merge(parts) for parts in closing(RULES, "events", items, 10_000).values()]
+    assert part.samples
+    assert unpack(pack(part)).samples == part.samples
+    assert all(isinstance(sample, Sample) for _, sample in unpack(pack(part)).samples)
+    assert unwatched(part).samples == ()
