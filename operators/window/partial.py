@@ -236,7 +236,7 @@ def keep_first(part: Partial) -> Partial:
 
 
 def unwatched(part: Partial) -> Partial:
-    """Return it without samples, watched fields, ages and chains: windows, and what they are rebuilt from, need none."""
+    """Return it without samples, watched fields, ages and chains: windows, and what rebuilds them, need none."""
     if part.samples:
         part = msgspec.structs.replace(part, samples=())
     if not (part.moments.shape[1] or len(part.ages) or part.chains):
