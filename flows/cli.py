@@ -11,6 +11,7 @@ from rich.console import Console
 
 from flows import check as checks
 from flows import control_cli, logs, progress, reference_cli, replay, settings, sql
+from flows.archive.privacy import checked_pseudonyms
 from flows.cli_errors import fail, guarded, interruptible
 from flows.options import Options
 from flows.private import keep_private
@@ -69,6 +70,7 @@ def replay_command(
     feedback: Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")] = None,
     commands: Annotated[list[Path] | None, typer.Option("--commands", help="A file of commands; repeatable.")] = None,
     policy: PolicyOption = None,
+    archive: Annotated[bool, typer.Option("--archive", help="Write the request log too.")] = False,
 ) -> None:
     """Run files through the monitor into an embedded store, without a broker."""
     where = settings.load()
@@ -76,9 +78,11 @@ def replay_command(
     stop = Stop()
     streams: dict[Stream, list[Path]] = {"events": files, "feedback": feedback or [], "commands": commands or []}
     with progress.of_files([path for paths in streams.values() for path in paths]) as progressed, interruptible(stop):
-        credentials, pseudonyms = settings.credentials(where, rules), settings.pseudonyms(where)
+        credentials = settings.credentials(where, rules)
+        pseudonyms = checked_pseudonyms(where, rules) if archive else settings.pseudonyms(where)
         inputs = replay.inputs_of(streams, rules, progressed, credentials, pseudonyms)
-        summary = replay.run(inputs, rules, out, stop, Metrics(CollectorRegistry()), key=where.signing_key)
+        metrics = Metrics(CollectorRegistry())
+        summary = replay.run(inputs, rules, out, stop, metrics, key=where.signing_key, archive=archive)
     if not summary.complete:
         fail("interrupted: not all panes are closed", 1)
     progress.print_summary(summary, out)
@@ -105,6 +109,28 @@ def run_command(
 ) -> None:
     """Watch Kafka's topics until stopped: the long-running worker."""
     from flows import worker  # noqa: PLC0415  # It brings the Kafka client, which nothing else needs.
+
+    where = settings.load()
+    logs.configure(where.log_format, where.log_level or "info")
+    options = _options(recovery_folder, start, epoch, listen, process, addresses)
+    stop = Stop()
+    with interruptible(stop):
+        worker.run(where, settings.load_policy(policy or where.policy), options, stop, Metrics(CollectorRegistry()))
+
+
+@app.command("archive")
+@guarded
+def archive_command(
+    policy: PolicyOption = None,
+    recovery_folder: RecoveryOption = Path("rollguard-archive-state"),
+    start: StartOption = "beginning",
+    epoch: EpochOption = 2.0,
+    listen: ListenOption = "127.0.0.1:9465",
+    process: ProcessOption = 0,
+    addresses: AddressesOption = "",
+) -> None:
+    """Store every event of Kafka's topic in ClickHouse until stopped: the request log."""
+    from flows.archive import worker  # noqa: PLC0415  # It brings the Kafka client.
 
     where = settings.load()
     logs.configure(where.log_format, where.log_level or "info")
@@ -171,6 +197,20 @@ def migrate_command(
     url = settings.store(settings.load(), data)
     applied = migrate(url, settings.migrations(), cluster=cluster)
     typer.echo("\n".join(applied) or "nothing to apply: the tables are up to date")
+
+
+@app.command("forget")
+@guarded
+def forget_command(
+    user: Annotated[str, typer.Argument(help="The user_id, as producers send it.")],
+    data: DataOption = None,
+) -> None:
+    """Delete what ClickHouse holds of one user: requests, feedback on them, dead letters."""
+    from flows.archive.forget import forget  # noqa: PLC0415  # It brings the driver of ClickHouse.
+
+    where = settings.load()
+    deleted = forget(where, settings.store(where, data), user)
+    typer.echo(", ".join(f"{count} rows of {table}" for table, count in deleted.items()) + " deleted")
 
 
 @app.command("resend")

@@ -14,6 +14,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.run import cli_main
 
 from flows import monitor, settings
+from flows.archive.replay import flow_of as archived
 from flows.logs import LOGGER
 from flows.summary import Recorder, Summary
 from operators.connectors.clickhouse import ClickHouseSink, held
@@ -95,10 +96,12 @@ def run(
     claim: Claim = claim_empty,
     watch: Observe = lambda name, batch: None,
     key: Key | None = None,
+    archive: bool = False,
 ) -> Summary:
     """Run the monitor over inputs that end. Whatever stopped it early is raised once the engine has ended.
 
-    `watch` is told of every batch after it was counted; `key` signs the control events.
+    `watch` is told of every batch after it was counted; `key` signs the control events. With `archive` the request log
+    of the events is written after that.
     """
     recorder = Recorder(inputs, policy, out / DEAD_LETTERS, metrics)
     summary = recorder.summary
@@ -109,8 +112,15 @@ def run(
 
         with held(settings.embedded(out)):
             migrate(settings.embedded(out), settings.migrations())
-            flow = _flow(inputs, policy, out, stop, metrics, recorder, watch, key)
-            cli_main(flow, epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
+            sink = ClickHouseSink(
+                settings.embedded(out), recorder.refuse, observe=recorder.stored, fail=stop.fail, retry=RETRY
+            )
+            flows = [_flow(inputs, policy, out, stop, metrics, recorder, watch, key, sink)]
+            if archive:
+                flows.append(archived(inputs, policy, stop, metrics, sink))
+            for flow in flows:
+                if not stop.requested:
+                    cli_main(flow, epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
         summary.seconds = round(time.monotonic() - began, 3)
         summary.complete = not stop.requested
         recorder.write(out)
@@ -129,6 +139,7 @@ def _flow(
     recorder: Recorder,
     watch: Observe,
     key: Key | None,
+    sink: ClickHouseSink,
 ) -> Dataflow:
     """Return the dataflow from these inputs to the files and the store below `out`."""
 
@@ -148,8 +159,6 @@ def _flow(
         stop=stop,
         watch=Watch(batch=observe, epoch_ended=lambda name, seconds: metrics.add("epoch_seconds", seconds, name)),
     )
-    store = settings.embedded(out)
-    sink = ClickHouseSink(store, recorder.refuse, observe=recorder.stored, fail=stop.fail, retry=RETRY)
     letters = LineFile(out / DEAD_LETTERS, letters_of, stop)
     # A gateway that follows the file should not have to wait for an epoch to end.
     control = LineFile[ControlEvent](out / CONTROL, said, stop, at_once=True)

@@ -15,7 +15,8 @@ ROLLGUARD_CONTROL_TOPIC, ROLLGUARD_DEADLETTER_TOPIC  rollguard.control, rollguar
 ROLLGUARD_COMMAND_KEY    the secret that commands are signed with              none: commands need no signature
 ROLLGUARD_CONTROL_KEY    ID:SECRET,ID:SECRET...: the first signs what the      none: control events are not signed,
                          worker says; `control` and gateways believe all      and all are believed
-ROLLGUARD_ID_KEY         the secret that ids are hashed with in dead letters    none: ids are not kept there
+ROLLGUARD_ID_KEY         the secret that ids are hashed with in dead letters    none: ids are not kept there,
+                         and in the request log                               and `archive` does not start
 ROLLGUARD_WEBHOOK_KEY    the secret that webhooks are signed with              none: they are sent unsigned
 ROLLGUARD_PAGERDUTY_KEY  the routing key of `control follow --pagerduty`        none
 ROLLGUARD_PAGERDUTY_URL  where its events go: the EU's, a proxy's               https://events.pagerduty.com/v2/enqueue

@@ -25,9 +25,7 @@ class QueryError(Exception):
 
 def answer(url: str, query: str, form: Form, params: Sequence[str]) -> str:
     """Return the answer as text. `query` may be @FILE; a param is NAME=VALUE."""
-    folder = unquote(urlsplit(url).path)
-    if url.startswith("chdb:") and not Path(folder).is_dir():
-        raise QueryError(f"{folder}: no store there; `rollguard demo` and `replay` make one, --data names it")
+    require_store(url)
     text = _read(Path(query[1:])) if query.startswith("@") else query
     pairs = {}
     for param in params:
@@ -37,6 +35,13 @@ def answer(url: str, query: str, form: Form, params: Sequence[str]) -> str:
         pairs[name] = value
     names, rows = ask(url, text, pairs)
     return FORMS[form](names, rows)
+
+
+def require_store(url: str) -> None:
+    """QueryError where an embedded store is meant that is not there: to open it would make it."""
+    folder = unquote(urlsplit(url).path)
+    if url.startswith("chdb:") and not Path(folder).is_dir():
+        raise QueryError(f"{folder}: no store there; `rollguard demo` and `replay` make one, --data names it")
 
 
 def _read(path: Path) -> str:

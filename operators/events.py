@@ -19,8 +19,12 @@ COST_MAX = 1e9
 TS_MS_MIN = 946_684_800_000  # 2000-01-01. A smaller number is most likely a time in seconds.
 TS_MS_MAX = 4_102_444_800_000  # 2100-01-01
 
+NAME_MAX = 512  # Characters of the name of a document, which may be an address.
+LIST_MAX = 1_000  # Documents or tool calls of one request.
+
 Id = Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
 Text = Annotated[str, Meta(max_length=TEXT_MAX)]
+Name = Annotated[str, Meta(max_length=NAME_MAX)]
 Number = Annotated[float, Meta(ge=-NUMBER_MAX, le=NUMBER_MAX)]
 Amount = Annotated[float, Meta(ge=0, le=NUMBER_MAX)]
 Cost = Annotated[float, Meta(ge=0, le=COST_MAX)]
@@ -53,6 +57,7 @@ class Event(msgspec.Struct, gc=False, kw_only=True):
     # Of a retry that was meant: another attempt is another event. The attempts of a request, the events of a session or
     # of a user count once in a pane where versions are compared (`window/chains.py`).
     attempt: Count | None = None
+    mirrored: bool | None = None  # A copy of a request, that no user waits for the answer of.
     slices: Slices | None = None
     error_type: Text | None = None
     latency_ms: Amount | None = None
@@ -73,6 +78,36 @@ class Event(msgspec.Struct, gc=False, kw_only=True):
     user_id: Text | None = None
     input: msgspec.Raw = ABSENT
     output: msgspec.Raw = ABSENT
+
+
+class Retrieved(msgspec.Struct, gc=False, kw_only=True):
+    """A document that was given to the model: its `score` in the search, and where it came from in which version."""
+
+    id: Name | None = None
+    score: Number | None = None
+    source: Text | None = None
+    version: Text | None = None
+
+
+class ToolCall(msgspec.Struct, gc=False, kw_only=True):
+    """A tool that the model called, and whether that went well."""
+
+    name: Text | None = None
+    ok: bool | None = None
+    latency_ms: Amount | None = None
+
+
+class Request(Event, gc=False, kw_only=True):
+    """An event with all that was told of it: what the request log reads, and the monitor, for its speed, does not.
+
+    Feature values and embeddings are for the monitor alone.
+    """
+
+    features: msgspec.Raw = ABSENT  # type: ignore[assignment]  # Not read here.
+    trace_id: Text | None = None
+    retrieval: Annotated[list[Retrieved], Meta(max_length=LIST_MAX)] | None = None
+    tools: Annotated[list[ToolCall], Meta(max_length=LIST_MAX)] | None = None
+    finish_reason: Text | None = None
 
 
 class Feedback(msgspec.Struct, gc=False, kw_only=True):

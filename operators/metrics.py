@@ -16,6 +16,7 @@ Name = Literal[
     "tombstones",
     "unusable",
     "duplicates",
+    "redacted",
     "late",
     "open_panes",
     "watermark_lag_seconds",
@@ -61,6 +62,7 @@ METRICS: dict[Name, Metric] = {
     "unusable": Metric(
         kind=Counter, meaning="Items counted without an optional field that could not be used.", label="field"
     ),
+    "redacted": Metric(kind=Counter, meaning="Parts of texts that were replaced by marks.", label="kind"),
     "late": Metric(kind=Counter, meaning="Items late in their own partition; kept apart.", label="source"),
     "open_panes": Metric(kind=Gauge, meaning="Panes of a shard that are not closed yet.", label="shard"),
     "watermark_lag_seconds": Metric(

@@ -18,6 +18,8 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[int, Meta(ge=1)]
 Keep = Literal["structure", "full"]
 Values = Literal["hashed", "full"]
+Texts = Literal["none", "redacted", "full"]
+Ids = Literal["hashed", "full"]
 GoodKind = Literal["no_error", "at_most", "at_least", "flag_absent", "label_matches"]
 
 
@@ -51,6 +53,17 @@ class Privacy(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=T
     """`[privacy]`: texts that offend against a contract are kept by a pseudonym, or as they came."""
 
     values: Values = "hashed"
+
+
+class Archive(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[archive]`: what the request log keeps of `texts` (input, output, prediction) and of user and session `ids`.
+
+    Of a text no more than `text_chars_max` characters are kept.
+    """
+
+    texts: Texts = "redacted"
+    ids: Ids = "hashed"
+    text_chars_max: Positive = 32_768
 
 
 class Dedup(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,6 +190,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     slis: tuple[Sli, ...]
     dead_letters: DeadLetters
     privacy: Privacy = Privacy()
+    archive: Archive = Archive()
     dedup: Dedup = Dedup()
     rules: tuple[AnyRule, ...] = ()
     releases: Releases = Releases()

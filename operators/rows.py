@@ -24,21 +24,30 @@ class Coded(msgspec.Struct, frozen=True, kw_only=True):
 class Ragged(msgspec.Struct, frozen=True, kw_only=True):
     """A column of lists: row i holds `flat[offsets[i]:offsets[i + 1]]`."""
 
-    flat: NDArray[Any]  # shape (offsets[-1],)
+    flat: NDArray[Any] | Sequence[Any]  # shape (offsets[-1],)
     offsets: NDArray[np.integer[Any]]  # shape (rows + 1,), starts at 0, never falls
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
 
+def same(value: Any, count: int) -> Coded:
+    """Return a column that holds `value` in all of `count` rows."""
+    return Coded(values=[value], codes=np.zeros(count, np.int8))
+
+
 Column = NDArray[Any] | Sequence[Any] | Coded | Ragged
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of one table of `operators/tables.py`, by column; every column of the table, of equal length."""
+    """Rows of one table of `operators/tables.py`, by column; every column of the table, of equal length.
+
+    `large`: they may hold much, such as texts, so that not all of an epoch may be kept.
+    """
 
     table: str
     columns: Mapping[str, Column]
+    large: bool = False
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))

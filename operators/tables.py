@@ -12,6 +12,7 @@ Kind = Literal[
     "uint8?",  # None is NULL
     "uint32",
     "uint64",
+    "uint64?",  # None is NULL
     "float64",
     "float64?",  # NaN or None is NULL
     "time_ms",  # int, Unix ms
@@ -19,8 +20,11 @@ Kind = Literal[
     "decimal9",  # int in units of 1e-9; int64 or Python ints
     "int16[]",
     "uint32[]",
+    "uint8?[]",  # None within is NULL
+    "float64?[]",
     "string[]",
     "map",  # dict[str, str]
+    "numbers",  # dict[str, float]
 ]
 
 SERIES: dict[str, Kind] = {"model": "string", "version": "string", "slice": "string", "dims": "map"}
@@ -192,6 +196,47 @@ TABLES: dict[str, dict[str, Kind]] = {
         "low": "float64?",
         "high": "float64?",
         "n": "uint64",
+    }
+    | VERSION,
+    "request": MODEL
+    | {
+        "request_id": "string",
+        "ts": "time_ms",
+        "attempt": "uint64",
+        "mirrored": "uint8",
+        "dims": "map",
+        "trace_id": "string",
+        "session_id": "string",
+        "user_id": "string",
+        "team": "string",
+        "endpoint": "string",
+        "prompt_version": "string",
+        "error_type": "string",
+        "finish_reason": "string",
+        "latency_ms": "float64?",
+        "ttft_ms": "float64?",
+        "input_tokens": "uint64?",
+        "output_tokens": "uint64?",
+        "cost_usd": "float64?",
+        "prediction": "string",
+        "score": "float64?",
+        "metrics": "numbers",
+        "flags": "string[]",
+        "retrieval_id": "string[]",
+        "retrieval_score": "float64?[]",
+        "retrieval_source": "string[]",
+        "retrieval_version": "string[]",
+        "tool_name": "string[]",
+        "tool_ok": "uint8?[]",
+        "tool_latency_ms": "float64?[]",
+        "input": "string",
+        "output": "string",
+        "input_bytes": "uint64",
+        "output_bytes": "uint64",
+        "redacted": "uint64",
+        "source": "string",
+        "position": "uint64",
+        "item": "uint32",
     }
     | VERSION,
     "dead_letter": {

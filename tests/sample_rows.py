@@ -52,6 +52,7 @@ _BY_KIND: dict[Kind, Callable[[Numbers], Column]] = {
     "uint8?": lambda i: [None if k % 3 == 0 else k % 2 for k in i.tolist()],
     "uint32": lambda i: i % 200,
     "uint64": lambda i: i % 200,
+    "uint64?": lambda i: [None if k % 3 == 0 else k for k in i.tolist()],
     "float64": lambda i: i / 4 + 1,
     "float64?": lambda i: np.where(i % 3 == 0, np.nan, i / 8),
     "time_ms": lambda i: START_MS + i // 5 * 10_000,
@@ -59,5 +60,8 @@ _BY_KIND: dict[Kind, Callable[[Numbers], Column]] = {
     "decimal9": lambda i: [10**20 + k for k in i.tolist()],
     "int16[]": _lists,
     "uint32[]": _lists,
+    "uint8?[]": lambda i: [[None, 1, 0][: k % 4] for k in i.tolist()],
+    "float64?[]": lambda i: [[0.5, None][: k % 3] for k in i.tolist()],
+    "numbers": lambda i: [{"cpu": k / 8} for k in i.tolist()],
     "string[]": lambda i: [[f"{k - j}" for j in range(k % 3)] for k in i.tolist()],
 }

@@ -2,7 +2,7 @@
 
 import pickle
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -11,9 +11,19 @@ from operators.connectors.replaced import fewer, made_again
 INPUT = "rollguard.input"  # The step whose state says where reading goes on.
 
 
-def check_logs(parts: Sequence[Path], ids: Mapping[str, str]) -> None:
-    """LogReplaced unless every saved partition is there, `ids` by partition, and of the log that was saved."""
-    saved = saved_ids(parts)
+def _log_of(saved: bytes) -> str:
+    kept = pickle.loads(saved)  # noqa: S301
+    return "" if kept.state is None else str(kept.state.log_id)
+
+
+def check_logs(
+    parts: Sequence[Path], ids: Mapping[str, str], step: str = INPUT, log_of: Callable[[bytes], str] = _log_of
+) -> None:
+    """LogReplaced unless every saved partition is there, `ids` by partition, and of the log that was saved.
+
+    `step` is that of the source, and `log_of` returns the id of the log that is in what it saves.
+    """
+    saved = saved_ids(parts, step, log_of)
     missing = sorted(saved.keys() - ids.keys())
     if missing:
         raise fewer(missing)
@@ -22,19 +32,15 @@ def check_logs(parts: Sequence[Path], ids: Mapping[str, str]) -> None:
             raise made_again(name, before, ids[name])
 
 
-def saved_ids(parts: Sequence[Path]) -> dict[str, str]:
+def saved_ids(parts: Sequence[Path], step: str = INPUT, log_of: Callable[[bytes], str] = _log_of) -> dict[str, str]:
     """Return the id of the log of every partition that something is saved of; '' where none was saved with it."""
     found: dict[str, tuple[int, bytes | None]] = {}
     query = "SELECT state_key, snap_epoch, ser_change FROM snaps WHERE step_id = ? ORDER BY snap_epoch"
     for path in parts:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as part:
-            for name, epoch, state in part.execute(query, (INPUT,)):
+            for name, epoch, state in part.execute(query, (step,)):
                 if epoch >= found.get(name, (epoch, None))[0]:
                     found[name] = epoch, state
-    return {name: _id(state) for name, (_, state) in found.items() if state is not None}
-
-
-def _id(state: bytes) -> str:
-    # The engine pickles the bytes that it is given. Only this worker's own recovery store comes here.
-    kept = pickle.loads(pickle.loads(state))  # noqa: S301
-    return "" if kept.state is None else str(kept.state.log_id)
+    # The engine pickles what it is given. Only this worker's own recovery store comes here.
+    states = {name: pickle.loads(state) for name, (_, state) in found.items() if state is not None}  # noqa: S301
+    return {name: "" if state is None else log_of(state) for name, state in states.items()}

@@ -41,7 +41,7 @@ allow "$worker" --operation Read --operation Describe --operation DescribeConfig
   --topic "$events" --topic "$feedback" --topic "$commands"
 allow "$worker" --operation Write --operation Describe --operation DescribeConfigs --topic "$control" --topic "$deadletter"
 # Only to show lag tools how far it is (ROLLGUARD_KAFKA_PUBLISH_OFFSETS); it joins no group.
-allow "$worker" --operation Read --operation Describe --group "$group"
+allow "$worker" --operation Read --operation Describe --group "$group" --group "$group-archive"
 # Gateways, and people who follow what rollguard says.
 allow "$gateways;$operators" --operation Read --operation Describe --topic "$control"
 # People and deploy pipelines. Signatures say which of them (`[commands] signed`).

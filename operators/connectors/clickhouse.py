@@ -33,6 +33,7 @@ from operators.rows import Rows
 # Longer than any insert should take: then the rows are sent again, under the same token.
 ANSWER_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 5
+SIZE_MAX = 64 << 20  # [bytes] Of large rows, kept for the end of an epoch.
 
 # Times without a zone, in parameters above all, would otherwise be read in the zone of the host.
 _SETTINGS = {"session_timezone": "UTC"}
@@ -184,8 +185,14 @@ class _Partition(StatefulSinkPartition[Rows, None]):
     def write_batch(self, values: list[Rows]) -> None:
         for rows in values:
             self.inserter.add(rows)
+            # Before the epoch ends: what comes again after a crash replaces itself.
+            if self.inserter.size > SIZE_MAX:
+                self._flush()
 
     def snapshot(self) -> None:
+        self._flush()
+
+    def _flush(self) -> None:
         try:
             # All rows of the epoch are there by now, also those of the other parts: the first flush stores all.
             self.inserter.flush()

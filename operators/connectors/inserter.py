@@ -102,12 +102,18 @@ class Inserter:
         self._clock = clock
         self._rand = rand
         self._pending: dict[str, list[Rows]] = {}
+        self._converted: dict[str, list[pa.Table]] = {}  # Of rows that are large.
+        self.size = 0  # Of these, in bytes.
         self._taken: dict[str, tuple[list[str], bytes]] = {}  # By table, a row that the server took, and its columns.
 
     def add(self, rows: Rows) -> None:
-        """ValueError if the columns are not those of the table."""
+        """ValueError if the columns are not those of the table. Large rows are converted at once: so they are small."""
         check(rows)
-        if len(rows):
+        if len(rows) and rows.large:
+            pieces = self._convert(rows)
+            self._converted.setdefault(rows.table, []).extend(pieces)
+            self.size += sum(piece.nbytes for piece in pieces)
+        elif len(rows):
             self._pending.setdefault(rows.table, []).append(rows)
 
     def flush(self) -> None:
@@ -122,6 +128,11 @@ class Inserter:
             del pending[:some]
             if not pending:
                 del self._pending[table]
+        for table in list(self._converted):
+            for block in blocks(pa.concat_tables(self._converted[table])):
+                self._store(table, block, deadline)
+            del self._converted[table]
+        self.size = 0
 
     def _convert(self, rows: Rows) -> list[pa.Table]:
         """`rows` as Arrow tables, without the rows that do not fit."""
@@ -228,5 +239,5 @@ def _only(column: Any) -> Any:
         code = int(column.codes[0])
         return column.values[code] if 0 <= code < len(column.values) else f"code {code}"
     if hasattr(column, "offsets"):
-        return column.flat.tolist()
+        return column.flat.tolist() if hasattr(column.flat, "tolist") else list(column.flat)
     return column.tolist()[0] if hasattr(column, "tolist") else column[0]

@@ -37,5 +37,12 @@ class EpochReader(Protocol):
         """Have reading fail if the message before `position` is not one of that leader epoch any more."""
 
 
+def expecting(reader: Reader, leader_epoch: int | None) -> Reader:
+    """Return a reader that has just been opened at a saved position, told the leader epoch that was saved with it."""
+    if leader_epoch is not None and isinstance(reader, EpochReader):
+        reader.expect(leader_epoch)
+    return reader
+
+
 def leader_epoch_of(reader: Reader) -> int | None:
     return reader.leader_epoch if isinstance(reader, EpochReader) else None

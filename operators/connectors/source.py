@@ -14,7 +14,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from operators.connectors.pace import Pace, stepped_back
 from operators.connectors.polling import ALWAYS_DUE, STALL_S, Polling
-from operators.connectors.reader import EpochReader, Reader, leader_epoch_of
+from operators.connectors.reader import Reader, expecting, leader_epoch_of
 from operators.connectors.recall import recall
 from operators.connectors.stop import Stop
 from operators.guard import dumps, loads, shard_key
@@ -196,10 +196,9 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
 
     def _opened(self) -> Reader:
         saved = self._saved
-        reader = self._input.open(None if saved is None else saved.position)
-        if saved is not None and saved.leader_epoch is not None and isinstance(reader, EpochReader):
-            reader.expect(saved.leader_epoch)
-        return reader
+        if saved is None:
+            return self._input.open(None)
+        return expecting(self._input.open(saved.position), saved.leader_epoch)
 
     def _near_end(self, read: int) -> bool:
         """Whether no more is unread than was read just now: with refused ones all the time its end is never seen."""

@@ -10,14 +10,16 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 
-from operators.events import TEXT_MAX, UNUSABLE, Event, Feature, Feedback, Number, Scalar, Text, as_text
+from operators.events import TEXT_MAX, UNUSABLE, Event, Feature, Feedback, Number, Request, Scalar, Text, as_text
 
 Item = TypeVar("Item")
 
 # RecursionError: brackets nested deeper than the decoder's stack.
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+NEEDED = {"request_id", "ts", "model", "version", "attempt"}
 OPTIONAL: dict[object, frozenset[str]] = {
-    Event: frozenset(Event.__struct_fields__) - {"request_id", "ts", "model", "version", "attempt"},
+    Event: frozenset(Event.__struct_fields__) - NEEDED,
+    Request: frozenset(Request.__struct_fields__) - NEEDED,
     # Without a value, or of an unknown kind or source, nothing was learned.
     Feedback: frozenset({"slices", "prediction", "score"}),
 }

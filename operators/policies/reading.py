@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from operators.control import Severity
 from operators.monitors import Reference
-from operators.policy import GoodKind, Keep, PolicyError, Values
+from operators.policy import GoodKind, Ids, Keep, PolicyError, Texts, Values
 from operators.rules import Action, Scope, Statistic
 
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -21,6 +21,8 @@ CHOICES: dict[str, object] = {
     "good": GoodKind,
     "keep": Keep,
     "values": Values,
+    "texts": Texts,
+    "ids": Ids,
     "action": Action,
     "slice_action": Action,
     "severity": Severity,

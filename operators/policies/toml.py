@@ -18,6 +18,7 @@ from operators.policy import (
     EVENT_FIELDS,
     FEEDBACK_FIELDS,
     RUNBOOKS,
+    Archive,
     Commands,
     DeadLetters,
     Dedup,
@@ -100,6 +101,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sli: dict[Name, Any] = {}
     dead_letters: DeadLetters = DeadLetters()
     privacy: Privacy = Privacy()
+    archive: Archive = Archive()
     dedup: _Dedup = _Dedup()
     rule: list[dict[str, Any]] = []
     release: ReleaseTable = ReleaseTable()
@@ -147,6 +149,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         slis=tuple(_sli(name, sli) for name, sli in file.sli.items()),
         dead_letters=file.dead_letters,
         privacy=file.privacy,
+        archive=file.archive,
         dedup=file.dedup.checked(),
         hash=_hash(raw),
         runbook_base=file.runbook_base,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import kafka, processes, refused, snapshots, watched
+from tests.bench import archive, kafka, processes, refused, snapshots, watched
 from tests.bench.flows import cpu_s, decode_alone, per_event, whole_job
 from tests.bench.generate import lines, write
 
@@ -30,6 +30,7 @@ def main() -> None:
         _memory(paths[QUIET, 36], paths[QUIET, 3_600])
         _processes(Path(folder), paths[BUSY, 36])
     _refused()
+    _archive()
     _kafka()
     _snapshots()
 
@@ -46,6 +47,14 @@ def _refused() -> None:
     for items in (8_000, 16_000):
         size, seconds = refused.cost(items)
         print(f"an array of {items} refused items, {size >> 10} KiB: {seconds * 1e3:.0f} ms of CPU", flush=True)
+
+
+def _archive() -> None:
+    print("an event in the request log, stored over HTTP / decoding it alone:")
+    for count, chars, limit in ((SAMPLE, 0, " (at most 6)"), (SAMPLE // 8, 1_000, "")):
+        decoding, job = archive.costs(count, chars)
+        what = f"with an input and an output of {chars} characters" if chars else "without texts"
+        print(f"  {what}: {job / decoding:.1f}{limit}, {decoding * 1e9:.0f} and {job * 1e9:.0f} ns", flush=True)
 
 
 def _kafka() -> None:

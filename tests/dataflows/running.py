@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+import numpy as np
 from bytewax.testing import TestingSink, run_main
 
 from flows import monitor
@@ -36,7 +37,8 @@ def plain(column: Any) -> list[Any]:
     if isinstance(column, Coded):
         return [column.values[code] for code in column.codes.tolist()]
     if isinstance(column, Ragged):
-        return [column.flat[start:end].tolist() for start, end in pairwise(column.offsets.tolist())]
+        flat = column.flat.tolist() if isinstance(column.flat, np.ndarray) else list(column.flat)
+        return [flat[start:end] for start, end in pairwise(column.offsets.tolist())]
     return list(column.tolist() if hasattr(column, "tolist") else column)
 
 

@@ -27,15 +27,15 @@ def prompt_policy() -> str:
 
 
 class Worker:
-    """`rollguard run` with settings of its own."""
+    """`rollguard run`, or another worker, with settings of its own."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], *options: str) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], *options: str, name: str = "run") -> None:
         (port,) = free_ports(1)
         self.address = f"127.0.0.1:{port}"
         self._url = f"http://{self.address}"
         folder.mkdir(exist_ok=True)
         self.log = folder / "worker.log"
-        command = [sys.executable, "-c", "from flows.cli import main; main()", "run", "--epoch", "0.25"]
+        command = [sys.executable, "-c", "from flows.cli import main; main()", name, "--epoch", "0.25"]
         command += ["--recovery", str(folder / "state"), "--listen", f"127.0.0.1:{port}", *options]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=os.environ | dict(environment), stdout=log, stderr=log)
@@ -98,9 +98,9 @@ class Worker:
 
 
 @contextmanager
-def working(folder: Path, environment: Mapping[str, str], *options: str) -> Iterator[Worker]:
+def working(folder: Path, environment: Mapping[str, str], *options: str, name: str = "run") -> Iterator[Worker]:
     """A worker that is killed at the end, if it still runs."""
-    worker = Worker(folder, environment, *options)
+    worker = Worker(folder, environment, *options, name=name)
     try:
         yield worker
     finally:

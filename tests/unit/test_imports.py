@@ -1,6 +1,6 @@
 """The import direction of DESIGN section 4, held over the real tree; and each rule shown able to fail on a small one.
 
-flows -> guard, connectors, ingest -> {drift, verdict, release} -> window -> policy, events, control, rows, tables.
+flows -> guard, connectors, archive, ingest -> {drift, verdict, release} -> window -> policy, events, control, rows, ...
 """
 
 import ast
@@ -25,10 +25,11 @@ ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(JUDGES, JUDGES | {"window"} | BASE),
     "ingest": JUDGES | {"window"} | BASE,
     "guard": {"ingest", "window"} | JUDGES | BASE,
-    "connectors": {"guard", "ingest", "window"} | JUDGES | BASE,
+    "archive": {"ingest", "window"} | BASE,
+    "connectors": {"archive", "guard", "ingest", "window"} | JUDGES | BASE,
     "gateway": GATEWAY,
 }
-ENGINE_FREE = {"window", "ingest"} | JUDGES | BASE
+ENGINE_FREE = {"window", "ingest", "archive"} | JUDGES | BASE
 # Engines, clients, and what reaches the place where the program runs.
 FOREIGN = {
     "bytewax", "confluent_kafka", "clickhouse_connect", "clickhouse_migrations", "chdb", "pyarrow", "requests",

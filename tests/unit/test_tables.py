@@ -21,6 +21,7 @@ SQL_TYPES: dict[Kind, set[str]] = {
     "uint8?": {"Nullable(UInt8)"},
     "uint32": {"UInt32"},
     "uint64": {"UInt64"},
+    "uint64?": {"Nullable(UInt64)"},
     "float64": {"Float64"},
     "float64?": {"Nullable(Float64)"},
     "time_ms": {"DateTime64(3, 'UTC')"},
@@ -28,7 +29,10 @@ SQL_TYPES: dict[Kind, set[str]] = {
     "decimal9": {"Decimal(38, 9)"},
     "int16[]": {"Array(Int16)"},
     "uint32[]": {"Array(UInt32)"},
-    "string[]": {"Array(LowCardinality(String))"},
+    "uint8?[]": {"Array(Nullable(UInt8))"},
+    "float64?[]": {"Array(Nullable(Float64))"},
+    "string[]": {"Array(LowCardinality(String))", "Array(String)"},
+    "numbers": {"Map(LowCardinality(String), Float64)"},
     "map": {"Map(LowCardinality(String), LowCardinality(String))"},
 }
 
@@ -64,7 +68,7 @@ def test_tables_keep_the_rules(tables: Embedded) -> None:
     assert {name for name, *_ in rows} == set(TABLES) | rollups
     for name, partition, key, create in rows:
         # Of two equal keys in different partitions FINAL would leave both.
-        time = re.fullmatch(r"toYYYYMM\((\w+)\)", partition)
+        time = re.fullmatch(r"toYYYYMM(?:DD)?\((\w+)\)", partition)
         assert (time is not None and time[1] in key.split(", ")) or partition == "", name
         assert name == "dead_letter" or "ReplacingMergeTree(ver)" in create, name
         assert name in rollups or "non_replicated_deduplication_window = 1000" in create, name
@@ -96,6 +100,7 @@ IDENTITY = {
     },
     "feature_window": {"model", "version", "slice", "field", "profile", "window_start", "window_end"},
     "profile": {"profile", "field", "bin"},
+    "request": {"model", "ts", "request_id", "version", "attempt"},
     "dead_letter": {"source", "position", "item"},
 }
 

@@ -19,8 +19,9 @@ GRANT SELECT ON rollguard.schema_versions TO rollguard_writer;
 CREATE SETTINGS PROFILE IF NOT EXISTS rollguard_reader SETTINGS readonly = 2 READONLY, max_execution_time = 60 MIN 1 MAX 600, max_memory_usage = 4000000000 MAX 8000000000;
 CREATE ROLE IF NOT EXISTS rollguard_reader SETTINGS PROFILE 'rollguard_reader';
 GRANT SELECT ON rollguard.* TO rollguard_reader;
--- Not for everybody: dead letters and single feedback may hold what users wrote, as far as the policy keeps it.
+-- Not for everybody: dead letters and the request log hold what users wrote, as far as the policy keeps it.
 REVOKE SELECT ON rollguard.dead_letter FROM rollguard_reader;
+REVOKE SELECT ON rollguard.request FROM rollguard_reader;
 
 -- Then a user of each, for instance:
 --   CREATE USER rollguard_worker IDENTIFIED WITH sha256_password BY '...' HOST IP '10.0.0.0/8' DEFAULT ROLE rollguard_writer;

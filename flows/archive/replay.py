@@ -1,0 +1,25 @@
+"""The request log of files: what `rollguard replay --archive` runs after the monitor, into the same store."""
+
+from collections.abc import Sequence
+
+from bytewax.dataflow import Dataflow
+from bytewax.outputs import Sink
+
+from flows.archive.flow import build
+from operators.archive.log import Taken
+from operators.connectors.archive_source import ArchiveSource, Item
+from operators.connectors.source import Input, Watch
+from operators.connectors.stop import Stop
+from operators.metrics import Metrics
+from operators.policy import Policy
+
+
+def flow_of(inputs: Sequence[Input], policy: Policy, stop: Stop, metrics: Metrics, sink: Sink[Item]) -> Dataflow:
+    """Return the dataflow from those of the inputs that carry events. What is refused the monitor has counted."""
+
+    def taken(name: str, taken: Taken) -> None:
+        for kind, count in taken.redacted.items():
+            metrics.add("redacted", count, kind)
+
+    events = [each for each in inputs if each.stream == "events"]
+    return build(ArchiveSource(events, policy, stop=stop, watch=Watch(), taken=taken), sink)

@@ -1,0 +1,110 @@
+"""The long-running archive: Kafka's events in, rows of ClickHouse out, with the same promises as the monitor's worker.
+
+Offsets are saved when an epoch ends, after its rows were stored. What is stored again after a crash replaces itself.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+import msgspec
+from bytewax.dataflow import Dataflow
+
+from flows import engine, process, settings, topic_watch
+from flows.archive.counting import count_taken
+from flows.archive.flow import INPUT, build
+from flows.archive.privacy import checked_pseudonyms
+from flows.logs import LOGGER
+from flows.options import Options
+from flows.process import PARTS
+from flows.pulse import Pulse
+from flows.recovery.saved import check_logs
+from flows.recovery.store import opened
+from flows.topic_watch import TopicWatch
+from flows.topics import Topics, name_of, tell_clocks
+from flows.watcher import Watcher
+from operators.archive.log import Taken
+from operators.connectors.archive_source import ArchiveSource, log_of
+from operators.connectors.clickhouse import ClickHouseSink, held
+from operators.connectors.inserter import Retry
+from operators.connectors.kafka import Partition
+from operators.connectors.kafka_reader import KafkaReader
+from operators.connectors.migrations import migrate
+from operators.connectors.reader import Reader
+from operators.connectors.source import Input, Watch
+from operators.connectors.stop import Stop
+from operators.metrics import Metrics
+from operators.policy import Policy
+
+log = logging.getLogger(LOGGER)
+
+
+def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics) -> None:
+    """Run until `stop` is requested. PolicyError where ids are to be hashed without a key; else what stopped it."""
+    archive = _Archive(where, policy, options, stop, metrics)
+    process.run(where, options, stop, metrics, archive.run_once)
+
+
+class _Archive:
+    def __init__(
+        self, where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics
+    ) -> None:
+        # Lag tools would take it and the monitor for one, where both had one name.
+        self._where = msgspec.structs.replace(where, kafka_group=f"{where.kafka_group}-archive")
+        self._policy, self._options, self._stop, self._metrics = policy, options, stop, metrics
+        self._pseudonyms = checked_pseudonyms(where, policy)
+        self._url = settings.store(where, None)
+
+    def run_once(self, pulse: Pulse) -> None:
+        where, options = self._where, self._options
+        with opened(options.recovery, options.process, options.processes) as store, held(self._url):
+            topics = Topics(where.kafka, [where.events_topic], [where.deadletter_topic])
+            check_logs(store.parts, topics.ids, INPUT, log_of)
+            if options.process == 0:
+                migrate(self._url, settings.migrations())
+                tell_clocks(where.kafka, [where.events_topic], self._policy)
+            flow = self._flow(topics, store.begun, pulse)
+            watch = TopicWatch(topics.describe, topics.topic_ids, pulse, self._stop)
+            with topic_watch.watching(watch, pulse.ready_s):
+                epoch = timedelta(seconds=options.epoch_s)
+                engine.run(flow, options.process, options.addresses, epoch, store.config)
+
+    def _flow(self, topics: Topics, begun: Callable[[], None], pulse: Pulse) -> Dataflow:
+        where, options = self._where, self._options
+        watcher = _Watcher(where, [where.events_topic], topics.partitions, self._metrics, pulse)
+        source = ArchiveSource(
+            [self._input(place, topics.ids[name_of(place)]) for place in topics.partitions],
+            self._policy,
+            stop=self._stop,
+            watch=Watch(
+                begun=begun,
+                epoch_ended=watcher.epoch_ended,
+                opened=watcher.opened,
+                stepped_back=watcher.stepped_back,
+            ),
+            taken=watcher.taken,
+            recover=True,
+            epoch_s=options.epoch_s if options.processes > 1 else 0.0,
+        )
+        retry = Retry(deadline_s=where.clickhouse_deadline_s)
+        rows = ClickHouseSink(self._url, watcher.refused, parts=PARTS, retry=retry, observe=watcher.stored)
+        fields = {"partitions": len(topics.partitions), "texts": self._policy.archive.texts}
+        log.info("archive begins", extra={"fields": fields})
+        return build(source, rows)
+
+    def _input(self, place: Partition, log_id: str) -> Input:
+        topic, number = place
+
+        def open_at(position: int | None) -> Reader:
+            return KafkaReader(self._where.kafka, topic, number, self._options.start if position is None else position)
+
+        return Input(name=name_of(place), stream="events", open=open_at, pseudonyms=self._pseudonyms, log_id=log_id)
+
+
+class _Watcher(Watcher):
+    """Turns what happens to the archive into metrics and log lines."""
+
+    def taken(self, name: str, taken: Taken) -> None:
+        self.pulse.beat("message")
+        count_taken(self.metrics, name, taken)
+        self.left_out(name, taken.rejects, taken.unusable)

@@ -1,0 +1,114 @@
+"""One partition of events on its way into the request log: raw messages in, rows out, and why the rest is refused.
+
+It refuses what the monitor refuses of an event by itself: what cannot be read, names that nobody may have, times that
+nobody believes, and what is far behind its partition. The dead letters of those are the monitor's; here they are
+counted. Duplicates are rows that replace each other (`request_rows`).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.archive.known_ids import KnownIds
+from operators.archive.request_rows import RANKS, place_of, request_rows
+from operators.archive.texts import Texts
+from operators.events import Request
+from operators.ingest import reserved
+from operators.ingest.believed import faults_of_times
+from operators.ingest.columns import times_of
+from operators.ingest.decode import Decoder, Origin
+from operators.ingest.messages import Messages
+from operators.ingest.progress import Recent, advance
+from operators.policy import Policy
+from operators.pseudonyms import Pseudonyms
+from operators.rows import Rows
+from operators.window.partial import Ints
+from operators.window.watermark import NEVER
+
+# Messages decoded, and taken apart, at once: with more, what was decoded no longer fits the processor's caches.
+CHUNK = 1_000
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """The time that the partition has reached, `newest` [Unix ms], by its `recent` events, as the monitor reckons."""
+
+    newest: int = NEVER
+    recent: Recent = Recent()
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """What some messages came to: rows, how many items were refused, by reason, and what else was left out.
+
+    `redacted` counts by kind what was replaced in texts.
+    """
+
+    rows: Sequence[Rows]
+    items: int
+    rejects: Counter[str]
+    unusable: Counter[str]
+    redacted: Counter[str]
+    tombstones: int
+
+
+class RequestLog:
+    """Takes the messages of one source in order. With ids hashed `pseudonyms` must have a key, else ValueError."""
+
+    def __init__(self, source: str, policy: Policy, pseudonyms: Pseudonyms, state: State | None = None) -> None:
+        self.state = state or State()
+        self._source = source
+        self._rank = int.from_bytes(blake2b(source.encode(), digest_size=2).digest()) % RANKS
+        self._policy = policy
+        self._decoder = Decoder(Request, policy.dead_letters.message_bytes_max)
+        if policy.archive.ids == "hashed" and pseudonyms.key is None:
+            raise ValueError("ids are to be hashed, and there is no key")
+        self._ids = KnownIds(None if policy.archive.ids == "full" else pseudonyms)
+
+    def take(self, messages: Messages) -> Taken:
+        """Take the next messages of the source."""
+        texts = Texts(self._policy.archive)
+        rejects: Counter[str] = Counter()
+        unusable: Counter[str] = Counter()
+        rows: list[Rows] = []
+        for start in range(0, len(messages), CHUNK):
+            events, origin, refused = self._decoder.decode(messages.part(start, start + CHUNK))
+            unusable.update(origin.unusable)
+            rejects.update(reject.reason for reject in refused)
+            if not events:
+                continue
+            keep, times, reasons = self._judge(events, origin)
+            rejects.update(reasons)
+            place = place_of(self._source, self._rank, origin)
+            if not keep.all():
+                events = [events[index] for index in np.flatnonzero(keep).tolist()]
+                place = msgspec.structs.replace(place, position=place.position[keep], item=place.item[keep])
+            if events:
+                rows.append(request_rows(events, times[keep], place, texts, self._ids))
+        unusable += texts.unusable
+        return Taken(
+            rows=rows,
+            items=sum(map(len, rows)),
+            rejects=rejects,
+            unusable=unusable,
+            redacted=texts.replaced,
+            tombstones=messages.tombstones,
+        )
+
+    def _judge(self, events: Sequence[Request], origin: Origin) -> tuple[NDArray[np.bool_], Ints, Counter[str]]:
+        """Return which events to keep, the times of all, and how many are refused, by reason; let time go on."""
+        times = times_of([event.ts for event in events])
+        reasons = reserved.faults_of(events) | faults_of_times(times, origin, self._policy)
+        keep = np.ones(len(times), bool)
+        keep[list(reasons)] = False
+        after, recent = advance(self.state.newest, self.state.recent, times[keep], self._policy)
+        seen = np.append(self.state.newest, after)
+        self.state = State(newest=int(seen[-1]), recent=recent)
+        # Each day is a partition of the table: a clock that tells any day would make thousands of them.
+        behind = keep & (times < seen[np.cumsum(keep) - keep] - self._policy.late_horizon_ms)
+        found = Counter(reason for reason, _ in reasons.values())
+        if behind.any():
+            found["too_late"] += int(behind.sum())
+        return keep & ~behind, times, found

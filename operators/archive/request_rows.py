@@ -1,0 +1,129 @@
+"""The rows of table `request`: thousands of events turned into columns at once.
+
+Events are taken apart by `msgspec.structs.astuple`, and what nobody told is passed over in whole columns, so that an
+event costs little more here than its decoding.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from operators.archive.known_ids import KnownIds
+from operators.archive.texts import Texts
+from operators.events import Request
+from operators.ingest.decode import Origin
+from operators.rows import Column, Ragged, Rows, same
+from operators.window.partial import Ints
+
+FIELDS = Request.__struct_fields__
+RANKS = 1 << 16  # How many logs are told apart where one event stands in several at one position.
+POSITIONS = 1 << 46  # In a log; a version is one signed number with the rank.
+_PLAIN = ("latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd", "score")
+_NAMES = ("trace_id", "team", "endpoint", "prompt_version", "error_type", "finish_reason")
+
+Fields = dict[str, Sequence[Any]]  # By field, its value of each event.
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where some events stood: the `source`, its `rank` among logs, below RANKS, and of each event where in it."""
+
+    source: str
+    rank: int
+    position: Ints
+    item: Ints
+
+
+def place_of(source: str, rank: int, origin: Origin) -> Place:
+    """Return where all items stood that were decoded together."""
+    message = np.asarray(origin.message_of, np.int64)
+    item = np.zeros(len(message), np.int64) if origin.item_of is None else np.asarray(origin.item_of, np.int64)
+    return Place(source=source, rank=rank, position=np.asarray(origin.messages.positions, np.int64)[message], item=item)
+
+
+def request_rows(events: Sequence[Request], times: Ints, place: Place, texts: Texts, ids: KnownIds) -> Rows:
+    """Return a row for each event; `times` [Unix ms] are theirs, `ids` says what stands for a user's."""
+    fields: Fields = dict(zip(FIELDS, zip(*map(msgspec.structs.astuple, events), strict=True), strict=True))
+    count = len(events)
+    redacted = [0] * count
+    inputs, input_bytes = texts.column("input", fields["input"], redacted)
+    outputs, output_bytes = texts.column("output", fields["output"], redacted)
+    columns: dict[str, Column] = {
+        "model": fields["model"],
+        "version": fields["version"],
+        "request_id": fields["request_id"],
+        "ts": times,
+        "attempt": _or(fields["attempt"], 0),
+        "mirrored": [int(value or 0) for value in fields["mirrored"]] if any(fields["mirrored"]) else same(0, count),
+        "dims": _or(fields["slices"], {}),
+        "session_id": ids.column(fields["session_id"]),
+        "user_id": ids.column(fields["user_id"]),
+        "prediction": texts.predictions(fields["prediction"], redacted),
+        "metrics": _or(fields["metrics"], {}),
+        "flags": _lists(fields["flags"]),
+        "input": inputs,
+        "output": outputs,
+        "input_bytes": input_bytes,
+        "output_bytes": output_bytes,
+        "redacted": redacted,
+        "source": same(place.source, count),
+        "position": place.position,
+        "item": place.item,
+        "ver": _first(place),
+    }
+    columns |= {name: fields[name] for name in _PLAIN}
+    columns |= {name: _or(fields[name], "") for name in _NAMES}
+    columns |= _retrieval(fields["retrieval"]) | _tools(fields["tools"])
+    return Rows(table="request", columns=columns, large=True)
+
+
+def _first(place: Place) -> Ints:
+    """Return versions that are larger the earlier an event stood: of copies the first is the one that stays."""
+    later = np.minimum(place.position, POSITIONS - 1)
+    return (POSITIONS - 1 - later) * RANKS + (RANKS - 1 - place.rank)
+
+
+def _or(column: Sequence[Any], default: Any) -> Column:
+    """Return a column with `default` in place of None; most have none, or nothing else."""
+    nones = column.count(None)
+    if not nones:
+        return column
+    if nones == len(column):
+        return same(default, nones)
+    return [default if value is None else value for value in column]
+
+
+def _lists(column: Sequence[Sequence[Any] | None]) -> Ragged:
+    return Ragged(flat=list(chain.from_iterable(filter(None, column))), offsets=_offsets(column))
+
+
+def _offsets(column: Sequence[Sequence[Any] | None]) -> Ints:
+    offsets = np.zeros(len(column) + 1, np.int64)
+    if column.count(None) < len(column):
+        np.cumsum([len(value) if value else 0 for value in column], out=offsets[1:])
+    return offsets
+
+
+def _retrieval(column: Sequence[Any]) -> dict[str, Column]:
+    flat, offsets = list(chain.from_iterable(filter(None, column))), _offsets(column)
+    return {
+        "retrieval_id": _ragged((each.id or "" for each in flat), offsets),
+        "retrieval_score": _ragged((each.score for each in flat), offsets),
+        "retrieval_source": _ragged((each.source or "" for each in flat), offsets),
+        "retrieval_version": _ragged((each.version or "" for each in flat), offsets),
+    }
+
+
+def _tools(column: Sequence[Any]) -> dict[str, Column]:
+    flat, offsets = list(chain.from_iterable(filter(None, column))), _offsets(column)
+    return {
+        "tool_name": _ragged((each.name or "" for each in flat), offsets),
+        "tool_ok": _ragged((None if each.ok is None else int(each.ok) for each in flat), offsets),
+        "tool_latency_ms": _ragged((each.latency_ms for each in flat), offsets),
+    }
+
+
+def _ragged(flat: Iterable[Any], offsets: Ints) -> Ragged:
+    return Ragged(flat=list(flat), offsets=offsets)

@@ -1,0 +1,100 @@
+"""Texts as the request log keeps them: not at all, redacted, or as they came; and how many parts were replaced."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from operators.archive.redaction import redact
+from operators.events import ABSENT as NOTHING
+from operators.events import TEXT_MAX, as_text
+from operators.ingest.usable import UNDECODABLE
+from operators.policy import Archive
+from operators.rows import Column, same
+
+ABSENT = (b"", b"null")
+# Beyond the end of what is kept, so that nothing is cut in two before it is seen for what it is.
+MARGIN = 1_000
+
+_string = msgspec.json.Decoder(str).decode
+_anything = msgspec.json.Decoder().decode
+
+
+class Texts:
+    """Keeps texts by the policy; `replaced` counts by kind what was redacted since it was made."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._keep = archive.texts
+        self._max = archive.text_chars_max
+        self.replaced: Counter[str] = Counter()
+        self.unusable: Counter[str] = Counter()
+
+    def column(self, field: str, values: Sequence[msgspec.Raw], redacted: list[int]) -> tuple[Column, Column]:
+        """Return the text and the size in bytes of each value of a field; add to `redacted` row by row.
+
+        A value that cannot be read is left out and counted.
+        """
+        if values.count(NOTHING) == len(values):
+            return same("", len(values)), same(0, len(values))
+        texts, sizes = [], []
+        for row, raw in enumerate(values):
+            value = bytes(raw)
+            absent = value in ABSENT
+            sizes.append(0 if absent else len(value))
+            if absent or self._keep == "none":
+                texts.append("")
+                continue
+            try:
+                text, replaced = self._read(value)
+            except UNDECODABLE:
+                self.unusable[field] += 1
+                text, replaced = "", 0
+            texts.append(text)
+            redacted[row] += replaced
+        return texts, sizes
+
+    def predictions(self, values: Sequence[Any], redacted: list[int]) -> Column:
+        """Return predictions as texts: classes and numbers as they are, a longer one as the policy has texts."""
+        if values.count(None) == len(values):
+            return same("", len(values))
+        told = [value if type(value) is str else _scalar(value) for value in values]
+        kept = {text: self._class(text) for text in set(told)}
+        for row, text in enumerate(told):
+            redacted[row] += kept[text][1]
+        return [kept[text][0] for text in told]
+
+    def _class(self, text: str) -> tuple[str, int]:
+        if self._keep == "none":
+            return (text if len(text) <= TEXT_MAX else ""), 0
+        return self._kept(text)
+
+    def _read(self, value: bytes) -> tuple[str, int]:
+        if value[:1] == b'"':
+            return self._kept(_string(value))
+        before = self.replaced.total()
+        told = _anything(value)
+        text = msgspec.json.encode(self._within(told) if self._keep == "redacted" else told).decode()
+        return text[: self._max], self.replaced.total() - before
+
+    def _within(self, value: Any) -> Any:
+        """Return JSON with each text in it redacted."""
+        if isinstance(value, str):
+            return self._kept(value)[0]
+        if isinstance(value, list):
+            return [self._within(each) for each in value]
+        if isinstance(value, dict):
+            return {self._kept(name)[0]: self._within(each) for name, each in value.items()}
+        return value
+
+    def _kept(self, text: str) -> tuple[str, int]:
+        if self._keep == "full":
+            return text[: self._max], 0
+        found, kinds = redact(text[: self._max + MARGIN])
+        self.replaced.update(kinds)
+        return found[: self._max], len(kinds)
+
+
+def _scalar(value: object) -> str:
+    """Return the text of a number or boolean; what is neither a class nor a value is none."""
+    return as_text(value) if isinstance(value, str | int | float) else ""

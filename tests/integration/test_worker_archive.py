@@ -1,0 +1,144 @@
+"""The archive on a real Kafka writes what a replay of the same logs writes, through kills and faults of ClickHouse."""
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from flows.archive.flow import INPUT
+from flows.recovery.parts import parts_of
+from flows.recovery.saved import saved_ids
+from operators.connectors.archive_source import log_of
+from operators.connectors.clickhouse import open_client
+from operators.connectors.kafka_config import KafkaConfig
+from tests.integration.clickhouse_bridge import Bridge, Fault
+from tests.integration.conftest import MakeTopic
+from tests.integration.test_worker import event, rollguard, send
+from tests.integration.test_worker_processes import bridge
+from tests.integration.working import WAIT_S, Worker, working
+
+__all__ = ["bridge"]  # A fixture.
+
+PARTITIONS = 3
+EVENTS = 12_000  # A partition.
+START_MS = 1_760_000_000_000
+# Where a message stood is told in other words for a file and for a topic, and `ver` follows from it.
+LEFT_OUT = {"inserted_at", "source", "ver"}
+KEY, SECRET = "ROLLGUARD_ID_KEY", "a-key-of-the-tests"
+
+
+def line(random: Random, index: int) -> bytes:
+    body = event(random, START_MS + index * 40, random.choice(["checkout", "search"]))
+    body |= {"user_id": f"user-{random.randrange(100)}", "input": "write to ann@example.org", "output": "x" * 200}
+    body |= {"retrieval": [{"id": f"d{random.randrange(9)}", "score": 0.5}], "tools": [{"name": "sum", "ok": True}]}
+    text = json.dumps(body).encode()
+    return text[:-9] if random.random() < 0.001 else text
+
+
+@pytest.fixture(scope="module")
+def logs() -> list[list[bytes]]:
+    random = Random(13)
+    return [[line(random, index) for index in range(EVENTS)] for _ in range(PARTITIONS)]
+
+
+@pytest.fixture(scope="module")
+def wanted(logs: list[list[bytes]], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What a replay writes: each partition is a file."""
+    folder = tmp_path_factory.mktemp("replay")
+    paths = [folder / f"{number}.ndjson" for number in range(PARTITIONS)]
+    for path, lines in zip(paths, logs, strict=True):
+        path.write_bytes(b"\n".join(lines) + b"\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KEY, SECRET)
+        rollguard("replay", *map(str, paths), "--archive", "--out", str(folder / "out"))
+    return written(f"chdb://{folder}/out/clickhouse")
+
+
+def written(url: str) -> list[str]:
+    """All rows, in one order; offsets begin with 0, lines with 1."""
+    client = open_client(url)
+    try:
+        result = client.query("SELECT * FROM request FINAL ORDER BY request_id, ts, model")
+        rows = [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+    finally:
+        client.close()
+    first = min(row["position"] for row in rows)
+    return [
+        repr(
+            {name: value for name, value in row.items() if name not in LEFT_OUT} | {"position": row["position"] - first}
+        )
+        for row in rows
+    ]
+
+
+@pytest.fixture
+def environment(kafka_config: KafkaConfig, make_topic: MakeTopic, bridge: Bridge) -> dict[str, str]:
+    """An empty topic, and where the archive finds it."""
+    return {
+        "ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS": kafka_config.bootstrap_servers,
+        "ROLLGUARD_EVENTS_TOPIC": make_topic(PARTITIONS, **{"message.timestamp.type": "LogAppendTime"}),
+        "ROLLGUARD_DEADLETTER_TOPIC": make_topic(),
+        "ROLLGUARD_CLICKHOUSE": bridge.url("rollguard"),
+        KEY: SECRET,
+    }
+
+
+def archiving(folder: Path, environment: dict[str, str], *options: str) -> AbstractContextManager[Worker]:
+    return working(folder, environment, *options, name="archive")
+
+
+FAULTS: list[list[Fault]] = [
+    ["stall", "lost_ack", "stall"],
+    ["lost_ack", "unavailable", "stall"],
+    ["too_many_parts", "lost_ack", "reset"],
+    ["cannot_read", "lost_ack", "lost_ack"],
+]
+
+
+def test_kills_and_faults_of_clickhouse_do_not_show(
+    environment: dict[str, str],
+    wanted: list[str],
+    logs: list[list[bytes]],
+    kafka_config: KafkaConfig,
+    bridge: Bridge,
+    tmp_path: Path,
+) -> None:
+    parts = [[each[start : start + EVENTS // 6] for each in logs] for start in range(0, EVENTS, EVENTS // 6)]
+    topic = environment["ROLLGUARD_EVENTS_TOPIC"]
+    send(kafka_config, topic, parts[0])
+    with archiving(tmp_path, environment) as worker:
+        worker.wait(worker.ready)
+        worker.kill()
+    for faults, part in zip(FAULTS, parts[1:5], strict=True):
+        bridge.order(*faults)
+        send(kafka_config, topic, part)
+        with archiving(tmp_path, environment, "--epoch", "0.1") as worker:
+            # In the middle of an epoch: some of its rows are stored, or all, and it is not done.
+            worker.wait(lambda: len(bridge.inserts()) > 0)
+            worker.kill()
+    with archiving(tmp_path, environment | {"ROLLGUARD_CLICKHOUSE_DEADLINE_S": "1"}) as worker:
+        worker.drain(PARTITIONS)
+        bridge.stop(kill=True)
+        send(kafka_config, topic, parts[5])
+        assert worker.process.wait(WAIT_S) == 1
+        assert "not stored" in worker.log.read_text().splitlines()[-1]
+    bridge.start()
+    with archiving(tmp_path, environment) as worker:
+        worker.drain(PARTITIONS)
+        assert worker.ready()
+        assert worker.stop() == 0, worker.log.read_text()[-2_000:]
+    found = written(environment["ROLLGUARD_CLICKHOUSE"])
+    assert len(found) > PARTITIONS * EVENTS * 0.99
+    assert found == wanted
+    assert "bad_json" in worker.log.read_text()
+    saved = saved_ids(parts_of(tmp_path / "state"), INPUT, log_of)
+    assert len(saved) == PARTITIONS
+    assert all(saved.values())
+
+
+def test_without_a_key_for_ids_it_does_not_start(tmp_path: Path) -> None:
+    with archiving(tmp_path, {KEY: ""}) as worker:
+        assert worker.process.wait(WAIT_S) == 2
+    assert worker.log.read_text().splitlines()[-1].startswith("rollguard: archive.ids = 'hashed': needs a key")

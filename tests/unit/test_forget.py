@@ -1,0 +1,57 @@
+"""One user's rows are deleted, whatever ids they are stored by, and nobody else's."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.archive.forget import forget
+from flows.settings import Settings, embedded
+from flows.sql import QueryError
+from operators.connectors.inserter import Inserter
+from operators.connectors.refused import Poison
+from operators.pseudonyms import Pseudonyms
+from operators.rows import Rows
+from tests.conftest import Embedded
+from tests.sample_rows import sample
+
+KEY = "0123456789abcdef"
+
+
+def _fail(poison: Poison) -> None:
+    raise AssertionError(poison)
+
+
+def store(embedded: Embedded, table: str, **columns: list[Any]) -> None:
+    (count,) = {len(column) for column in columns.values()}
+    inserter = Inserter(embedded.client, _fail)
+    inserter.add(Rows(table=table, columns={**sample(table, count).columns, **columns}))
+    inserter.flush()
+
+
+def left(embedded: Embedded, table: str, column: str) -> list[str]:
+    rows = embedded.client.query(f"SELECT {column} FROM {table} ORDER BY {column}").result_rows  # noqa: S608
+    return [value for (value,) in rows]
+
+
+@pytest.mark.parametrize("key", [KEY, None])
+def test_all_of_one_user_is_gone_and_the_rest_is_there(embedded_clickhouse: Embedded, key: str | None) -> None:
+    ann, bob = ("ann", "bob") if key is None else (Pseudonyms(key).of("ann") or "", Pseudonyms(key).of("bob") or "")
+    ids = ["r1", "r2", "r3", "r3"]  # r3 twice: a superseded row.
+    store(embedded_clickhouse, "request", request_id=ids, user_id=[ann, bob, ann, ann], ts=[1_700_000_000_000] * 4)
+    store(embedded_clickhouse, "feedback", request_id=["r1", "r2", "r9"])
+    letters = [f'{{"user_id":"{ann}"}}', f'{{"user_id":"{bob}"}}', f'{{"user_id":"jo{ann}"}}']
+    store(embedded_clickhouse, "dead_letter", value=letters)
+    deleted = forget(Settings(id_key=key), embedded_clickhouse.url, "ann")
+    assert deleted["feedback"] == deleted["dead_letter"] == 1
+    assert deleted["request"] in (2, 3)  # Superseded rows are merged away at once or later.
+    assert left(embedded_clickhouse, "request", "request_id") == ["r2"]
+    assert left(embedded_clickhouse, "feedback", "request_id") == ["r2", "r9"]
+    assert left(embedded_clickhouse, "dead_letter", "value") == sorted(letters[1:])
+    assert set(forget(Settings(id_key=key), embedded_clickhouse.url, "ann").values()) == {0}
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="no store there"):
+        forget(Settings(), embedded(tmp_path / "none"), "ann")
+    assert not (tmp_path / "none").exists()
