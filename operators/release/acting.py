@@ -61,7 +61,12 @@ def _find(model: Model, at: At, finding: Finding) -> list[ControlEvent]:
     asked = [rule.action] if finding.whole else []
     if len(finding.bad) > len(finding.whole):
         asked.append(rule.slice_action)
-    if not asked or trial.since > at.pane:  # The comparison has begun anew since.
+    if trial.since > at.pane:  # The comparison has begun anew since.
+        return []
+    if finding.far and trial.phase == "rolling_out":
+        why = f"{rule.name} would pass, but {finding.far[0].slice} is surely far worse"
+        return hold(model, at, trial, rule, "slice", why, finding.far)
+    if not asked:
         return []
     return _do(model, at, trial, rule, max(asked, key=ACTIONS.index), finding.bad)
 

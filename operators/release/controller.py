@@ -21,6 +21,7 @@ from operators.release.model import At, Finding, Model
 from operators.release.overflow import tell_overflow
 from operators.release.producers import note_producers
 from operators.release.returning import watch
+from operators.release.silent import tell_silent
 from operators.release.speaker import Speaker
 from operators.release.telling import resolve_replaced, resolve_resting, tell, tell_unheard, woken
 from operators.release.unseen import await_unseen
@@ -40,6 +41,7 @@ def begin_pane(model: Model, at: At, said: Sequence[Said], folded: Sequence[Fold
     events = [*obey(model, at, said), *await_unseen(model, at, said)]
     discover(model, at)
     note_producers(model, at)
+    events += tell_silent(model, at)
     return completed(model, at, numbered(model, events + tell_overflow(model, at, folded), ended=False))
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from operators.control import VERSIONS_MAX, ControlEvent, Release
 from operators.release.history import BUCKETS, Served, bucket_of, busiest
 from operators.release.model import At, Model
@@ -119,6 +121,8 @@ def declare(model: Model, at: At, release: Release) -> list[ControlEvent]:
     if known is not None and known.release is None and known.baseline == release.baseline and not known.withdrawn:
         known.release, known.split = release, split_of(release)
         return _told(model, at, known, make_room(model, release))
+    if known is not None and _is_step(known, release):
+        return _next_step(model, at, known, release)
     barred = known is not None and (known.withdrawn or "throttle" in known.holds.values())
     trial = Trial(
         candidate=release.candidate,
@@ -133,6 +137,26 @@ def declare(model: Model, at: At, release: Release) -> list[ControlEvent]:
     if model.speaker.pin not in (None, release.candidate):
         reasons.append(lift(model, f"the release of {release.candidate}"))
     return _told(model, at, trial, [*reasons, *make_room(model, release)])
+
+
+def _is_step(known: Trial, release: Release) -> bool:
+    """Tell whether a release goes on, with another share of the traffic: the same versions, nothing else said of them.
+
+    One that is throttled begins anew instead, so that it may serve again.
+    """
+    if known.phase != "rolling_out" or known.release is None or "throttle" in known.holds.values():
+        return False
+    return known.baseline == release.baseline and release.metadata in ({}, known.release.metadata)
+
+
+def _next_step(model: Model, at: At, known: Trial, release: Release) -> list[ControlEvent]:
+    """Take the next share of a release: what was found of it so far stands."""
+    metadata = {} if known.release is None else known.release.metadata
+    known.release, known.split = msgspec.structs.replace(release, metadata=metadata), split_of(release)
+    reasons = []
+    if model.speaker.pin not in (None, release.candidate):
+        reasons.append(lift(model, f"the release of {release.candidate}"))
+    return _told(model, at, known, [*reasons, *make_room(model, release)])
 
 
 def _told(model: Model, at: At, trial: Trial, reasons: Sequence[str]) -> list[ControlEvent]:

@@ -343,6 +343,7 @@ def _finding(evaluator: CanaryEvaluator, release: Release, result: Result) -> Fi
         word=result.word,
         whole=result.whole,
         bad=result.bad,
+        far=result.far,
         evidence=result.evidence,
         alone=result.alone,
     )

@@ -23,8 +23,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What a canary rule says of a release at a pane.
 
     `word`: BAD where an SLI is BAD on all traffic, OK where all pass and no slice is BAD. `bad` are the BAD series,
-    worst first, `whole` those of them that are all traffic. `evidence` is that of an SLI on all traffic, where OK.
-    `alone` says what is not compared, as only one version serves it.
+    worst first, `whole` those of them that are all traffic, `far` slices that are surely far worse though not BAD.
+    `evidence` is that of an SLI on all traffic, where OK. `alone` says what is not compared, as only one version
+    serves it.
     """
 
     rule: Canary
@@ -34,6 +35,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     bad: tuple[Affected, ...]
     evidence: Evidence
     alone: tuple[str, ...] = ()
+    far: tuple[Affected, ...] = ()
 
 
 class At(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,8 @@ from operators.verdict.traffic_split import TrafficSplit
 from operators.window.samples import Sample
 
 # "unpinnable": there is no version to go back to; "cool-down": none is gone back to so soon after another rollback.
-Hold = Literal["hold", "throttle", "unpinnable", "shared cause", "cool-down", "one producer"]
+# "slice": all traffic would pass, a small slice is surely far worse.
+Hold = Literal["hold", "throttle", "unpinnable", "shared cause", "cool-down", "one producer", "slice"]
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,10 +46,11 @@ class Trial(msgspec.Struct, kw_only=True):
     candidate's share of requests before it, `gone` says whether it has surely left, and `health` how what serves does;
     `excess` says whether it surely serves, and `loose` that people are to hear of that although it was never seen to
     have left: what kept it away was lifted, or there were too few requests to tell. One that is `throttled` must get
-    little traffic. `refuge` is where its traffic was sent when it was withdrawn. `unseen` are its versions that have
-    not served since it was declared. `producers` has by bucket and producer the candidate's events of each SLI, then
-    the bad ones of each. `requests` are some of its bad ones; `found` is what monitors found on it,
-    `found_beside` on its baseline.
+    little traffic. `missed` requests came since its last one, of which it had `usual` [share] before; `silent`: that
+    was told. `refuge` is where its traffic was sent when it was withdrawn. `unseen` are its versions that have not
+    served since it was declared. `producers` has by bucket and producer the candidate's events of each SLI, then the
+    bad ones of each. `requests` are some of its bad ones; `found` is what monitors found on it, `found_beside` on its
+    baseline.
     """
 
     candidate: str
@@ -71,6 +73,9 @@ class Trial(msgspec.Struct, kw_only=True):
     excess: Excess | None = None
     loose: bool = False
     throttled: bool = False
+    usual: float = 0.0
+    missed: int = 0
+    silent: bool = False
     refuge: str | None = None
     unseen: tuple[str, ...] = ()
     producers: dict[int, dict[str, list[int]]] = {}

@@ -74,6 +74,7 @@ def hold(
         return []
     # Of a plain hold people hear by the alert that the verdict makes.
     severity: Severity = "page" if how in ("unpinnable", "shared cause", "one producer") else "info"
+    severity = "ticket" if how == "slice" else severity
     kind: ControlType = "throttle" if how == "throttle" else "hold"
     fields = {"reason": reason, "slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}
     return [model.say(kind, at, trial.candidate, rule.name, severity, trial, **fields)]

@@ -1,5 +1,6 @@
 """A canary rule on all releases of a shard: an e-process for each SLI and slice of each, and what they come to."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -8,6 +9,7 @@ import numpy as np
 from operators.control import Affected, Evidence, Word
 from operators.policy import Policy
 from operators.rules import Canary
+from operators.verdict.binomial import lower_bound, upper_bound
 from operators.verdict.canary import Terms, evidence, judge, levels, not_worse
 from operators.verdict.cohorts import Arms
 from operators.verdict.comparison import Release
@@ -41,6 +43,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     word: Word
     whole: tuple[Affected, ...]
     bad: tuple[Affected, ...]
+    far: tuple[Affected, ...]
     evidence: Evidence
     alone: tuple[str, ...] = ()
 
@@ -266,15 +269,20 @@ class CanaryEvaluator:
         whole = {self._of[index].sli: words[index] for index in mine if self._of[index].slice == "*"}
         passed = len(whole) == len(self._slis) and set(whole.values()) == {"OK"} and not bad
         word: Word = "INSUFFICIENT"
+        far = self._far_worse(mine) if passed else []
         if "BAD" in whole.values():
             word = "BAD"
-        elif passed and self._slices_known(mine):
+        elif passed and not far and self._slices_known(mine):
             word = "OK"
         last = next(index for index in reversed(mine) if self._of[index].slice == "*") if word == "OK" else None
         return Result(
             word=word,
             whole=tuple(each for each in affected if each.slice == "*"),
             bad=tuple(affected),
+            far=tuple(
+                Affected(slice=self._of[index].slice, verdict=words[index], evidence=self._evidence(index))
+                for index in far
+            ),
             evidence=Evidence() if last is None else self._evidence(last),
             alone=self._alone(self._of[mine[0]].release),
         )
@@ -303,6 +311,26 @@ class CanaryEvaluator:
             self._terms, margin=self.rule.slice_margin, margin_points=self.rule.slice_margin_points
         )
         return bool(not_worse(self._processes, np.array(large, np.int64), self._levels.slices, terms).all())
+
+    def _far_worse(self, mine: Sequence[int]) -> list[int]:
+        """Return the slices, however small, whose users a promotion would surely harm, the worst first.
+
+        Bounds of each version's ratio in the slice (Clopper-Pearson, shared by all slices) are apart by the slices'
+        margins, as odds and as points, and more than one blip speaks for harm. It is one look, not a verdict: that
+        takes longer among many slices, and all traffic may pass meanwhile.
+        """
+        slices = np.array([index for index in mine if self._of[index].slice != "*"], np.int64)
+        if not len(slices):
+            return []
+        n_c, x_c, n_b, x_b = self._processes.counts[slices].T
+        alpha = self._levels.slices / (2 * len(slices))
+        candidate, baseline = lower_bound(x_c, n_c, alpha), upper_bound(x_b, n_b, alpha)
+        far = (candidate - baseline > self.rule.slice_margin_points) & (n_c > 0) & (n_b > 0)
+        far &= candidate * (1 - baseline) > self.rule.slice_margin * baseline * (1 - candidate)
+        if self.rule.blip_ms:
+            far &= self._processes.log_e(slices) > math.log(BLIP_CAP)
+        harm = dict(zip(slices.tolist(), (candidate - baseline).tolist(), strict=True))
+        return sorted(slices[far].tolist(), key=lambda index: (-harm[index], self._of[index].slice))
 
     def _changes(self, words: Sequence[Word], pane: int) -> list[Verdict]:
         """Tell what changed; and of all traffic how far it is, each time the candidate's events have doubled."""

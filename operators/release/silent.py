@@ -1,0 +1,55 @@
+"""A candidate that had requests and has none any more: its release decides nothing, and somebody should know."""
+
+import math
+
+from operators.control import ControlEvent, Evidence, Severity
+from operators.events import EPOCH, MILLISECOND
+from operators.release.model import At, Model
+from operators.release.promoting import SPLIT
+from operators.release.trial import Trial
+from operators.release.withdrawing import share_of
+
+SILENT_MS = 300_000  # A candidate may pause for so long.
+ALPHA = 1e-6  # The chance of so many requests without one of its own, if it had its share of them.
+RUNBOOK = "infra/runbooks/traffic-split.md"
+
+
+def tell_silent(model: Model, at: At) -> list[ControlEvent]:
+    """Tell once of each candidate that has gone silent while others serve, and once of its return."""
+    events = []
+    total = sum(at.requests.values())
+    for trial in model.trials.values():
+        if trial.phase != "rolling_out":
+            trial.missed, trial.silent = 0, False
+            continue
+        if at.requests.get(trial.candidate, 0):
+            if trial.silent:
+                events.append(_said(model, at, trial, f"{trial.candidate} has requests again", state="resolved"))
+            trial.usual, trial.missed, trial.silent = share_of(model, at, trial.candidate), 0, False
+            continue
+        trial.missed += total
+        if total and not trial.silent and _is_sure(model, at, trial):
+            trial.silent = True
+            events.append(_tell(model, at, trial))
+    return events
+
+
+def _is_sure(model: Model, at: At, trial: Trial) -> bool:
+    served = model.served.get(trial.candidate)
+    if served is None or (at.pane - served.last) * at.policy.pane_ms < SILENT_MS:
+        return False
+    return trial.usual >= 1 or trial.missed * -math.log1p(-trial.usual) >= -math.log(ALPHA)
+
+
+def _tell(model: Model, at: At, trial: Trial) -> ControlEvent:
+    since = (model.served[trial.candidate].last + 1) * at.policy.pane_ms
+    reason = (
+        f"{trial.candidate} has had no request since {EPOCH + since * MILLISECOND:%H:%M:%S} UTC, of {trial.missed} "
+        f"since then; it had {trial.usual:.1%} of them before: its release decides nothing"
+    )
+    return _said(model, at, trial, reason, evidence=Evidence(n=trial.missed, value=0.0, threshold=trial.usual))
+
+
+def _said(model: Model, at: At, trial: Trial, reason: str, **fields: object) -> ControlEvent:
+    severity: Severity = "info" if fields.get("state") == "resolved" else "ticket"
+    return model.say("alert", at, trial.candidate, SPLIT, severity, trial, reason=reason, runbook=RUNBOOK, **fields)
