@@ -123,6 +123,7 @@ class Feedback(msgspec.Struct, gc=False, kw_only=True):
     version: Id | None = None
     slices: Slices | None = None
     request_ts: Time | None = None
+    mirrored: bool = False  # Of the answer to a copy of a request.
     prediction: str | float | bool | None = None
     score: Number | None = None
 

@@ -121,13 +121,15 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     on bad events of one of several values of the slice dimension `producer` is held and paged for instead of acted on.
     The first `warm_up_ms` of a version's requests are left out when it is compared. A version that is throttled gets
     `throttle_share` of the requests at most. `fallback` has by model, or pattern as of file names, what rules say by
-    theirs: "hold", "kill", or the name of what traffic goes to.
+    theirs: "hold", "kill", or the name of what traffic goes to. What versions named in `mirrored` answer, patterns
+    as of file names, are copies of requests, as if each event said so.
     """
 
     settle_ms: int = 300_000
     applied_share: float = 0.01
     drain_ms: int = 60_000
     fallback: Mapping[str, str] = {}
+    mirrored: tuple[str, ...] = ()
     deadline_ms: int = 900_000
     cooldown_ms: int = 300_000
     known_ms: int = 604_800_000

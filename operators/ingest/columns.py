@@ -17,6 +17,7 @@ from operators.ingest.fields import FEEDBACK, LATENCIES, READERS
 from operators.ingest.offending import Place
 from operators.ingest.placed import Placed
 from operators.ingest.watched import WatchedBuilder, WatchedColumns
+from operators.mirrored import Mirrors, is_mirrored, mirrored
 from operators.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.partial import Floats, Ints, Series, sum_by_key
@@ -70,6 +71,7 @@ class ColumnsBuilder:
         # where one of whole series does not.
         self._indices = [_Index() for _ in range(2 + len(policy.dimensions))]
         self._error_types = _Index({"": 0})
+        self._mirrors = Mirrors(policy.releases.mirrored)
         self._chunks: list[tuple[list[Ints], Ints, dict[str, Floats]]] = []
         self._fields = [field for field in fields_of(policy) if is_feedback(field) == (stream == "feedback")]
         self._watched = WatchedBuilder(on_feedback=stream == "feedback", policy=policy, pseudonyms=pseudonyms)
@@ -174,13 +176,23 @@ class ColumnsBuilder:
         slices: list[dict[str, str]] = [item.slices or {} for item in items]
         texts = [
             [item.model or "" for item in items],
-            [item.version or "" for item in items],
+            self._versions(items),
             *(_values(slices, name) for name in self.policy.dimensions),
         ]
         return [
             np.fromiter(map(index.__getitem__, part), np.int64, len(part))
             for index, part in zip(self._indices, texts, strict=True)
         ]
+
+    def _versions(self, items: Sequence[Event] | Sequence[Feedback]) -> list[str]:
+        """Return the version that each item is counted under: copies of requests apart from requests."""
+        versions = [item.version or "" for item in items]
+        if self.policy.releases.mirrored:
+            versions = [self._mirrors[version] for version in versions]
+        for index, copy in enumerate([item.mirrored for item in items]):
+            if copy and versions[index] and not is_mirrored(versions[index]):
+                versions[index] = mirrored(versions[index])
+        return versions
 
 
 def times_of(values: Sequence[int | datetime]) -> Ints:

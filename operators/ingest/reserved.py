@@ -1,6 +1,7 @@
 """Names that mean something to rollguard itself: no model and no version of anybody may have one.
 
-`*` is all versions together; what begins with `__other__` is what was not told apart (`operators/window/limits.py`).
+`*` is all versions together; what begins with `__other__` is what was not told apart (`operators/window/limits.py`),
+what begins with `__mirrored__/` a version's answers to copies of requests (`operators/mirrored.py`).
 Slice values may be any text. In the text of a slice they stand behind their dimension, so `*` is a value like any
 other; `__other__` means what it means here, and is counted with the rest.
 """
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from operators.control import AnyCommand, Kill, Override, Pin, Release, Rollback
 from operators.events import Event
+from operators.mirrored import PREFIX
 from operators.verdict.counts import ALL_VERSIONS
 from operators.window.partial import OTHER
 
@@ -21,7 +23,7 @@ def is_reserved(name: str | None) -> bool:
     >>> [is_reserved(name) for name in ("*", "__other__", "__other__/s17", "**", "other", "", None)]
     [True, True, True, False, False, False, False]
     """
-    return name is not None and (name == ALL_VERSIONS or name.startswith(OTHER))
+    return name is not None and (name == ALL_VERSIONS or name.startswith((OTHER, PREFIX)))
 
 
 def fault_of(*names: str | None) -> tuple[str, str] | None:

@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 
 # RecursionError: brackets nested deeper than the decoder's stack.
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-NEEDED = {"request_id", "ts", "model", "version", "attempt"}
+NEEDED = {"request_id", "ts", "model", "version", "attempt", "mirrored"}
 OPTIONAL: dict[object, frozenset[str]] = {
     Event: frozenset(Event.__struct_fields__) - NEEDED,
     Request: frozenset(Request.__struct_fields__) - NEEDED,

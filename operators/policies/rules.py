@@ -22,6 +22,7 @@ class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     applied_share: Annotated[float, Meta(ge=0, lt=1)] = 0.01
     drain: Duration = Duration("1m")
     fallback: dict[str, FallbackName] = {}
+    mirrored: tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...] = ()
     deadline: Duration = Duration("15m")
     cooldown: Duration = Duration("5m")
     warm_up: Duration = Duration("1m")
@@ -48,6 +49,7 @@ class ReleaseTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
             applied_share=self.applied_share,
             throttle_share=self.throttle_share,
             fallback=self.fallback,
+            mirrored=self.mirrored,
             producer=self.producer,
             producer_share_max=self.producer_share_max,
             **panes,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from operators.control import ControlEvent
+from operators.mirrored import is_mirrored
 from operators.release.alerts import affected, worst_first
 from operators.release.model import At, Finding, Model
 from operators.release.promoting import check_split, promote
@@ -10,7 +11,7 @@ from operators.release.refuge import others_serve
 from operators.release.serving import attend
 from operators.release.trial import Hold, Trial
 from operators.release.withdrawing import Slices, end_shared, hold, withdraw
-from operators.rules import Action, AnyRule, Canary, MeasureRule, Threshold
+from operators.rules import Action, AnyRule, Canary, DriftRule, MeasureRule, Threshold
 from operators.verdict.verdicts import Verdict
 
 # What is asked for, from the mildest on.
@@ -74,6 +75,9 @@ def _find(model: Model, at: At, finding: Finding) -> list[ControlEvent]:
 def _do(model: Model, at: At, trial: Trial, rule: AnyRule, action: Action, slices: Slices) -> list[ControlEvent]:
     if not trial.judged or action == "alert":
         return []  # Verdicts that change are told of as alerts.
+    if is_mirrored(trial.candidate):
+        why = f"{rule.name} is BAD on copies of requests: nobody is served by it, so nothing else is done"
+        return hold(model, at, trial, rule, "hold", why, slices) if isinstance(rule, Canary | DriftRule) else []
     if action in ("rollback", "kill"):
         return withdraw(model, at, trial, rule, action, slices)
     if action == "hold" and not trial.baseline:

@@ -3,7 +3,7 @@
 from operators.control import Command, ControlEvent, Evidence, Kill, Pin, Rollback, Unpin
 from operators.release.discovery import lift
 from operators.release.model import At, Model
-from operators.release.refuge import usual_refuge
+from operators.release.refuge import others_serve, usual_refuge
 from operators.release.serving import new_trial
 from operators.release.trial import Cause
 from operators.release.withdrawing import take_out
@@ -53,6 +53,8 @@ def _take_out(model: Model, at: At, command: Kill | Rollback) -> ControlEvent:
     rule = f"commands:{command.__struct_config__.tag}"
     cause = Cause(rule=rule, runbook=RUNBOOK, slices=(), evidence=Evidence(), by_hand=True)
     kind, lifts = take_out(model, at, trial, cause, refuge)
+    if model.speaker.pin is None and not others_serve(model, at, version):
+        reason = f"no other version serves; {reason}"
     fields = {"reason": reason, "runbook": RUNBOOK, "lifts": lifts}
     return model.say(kind, at, version, rule, "info", trial, **fields)
 

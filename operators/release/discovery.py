@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from operators.control import VERSIONS_MAX, ControlEvent, Release
+from operators.mirrored import is_mirrored
 from operators.release.history import BUCKETS, Served, bucket_of, busiest
 from operators.release.model import At, Model
 from operators.release.phases import step
@@ -23,7 +24,7 @@ def note_traffic(model: Model, at: At) -> None:
     """
     _forget(model, at)
     bucket = bucket_of(at.pane, at.policy.pane_ms)
-    for version, requests in at.requests.items():
+    for version, requests in (at.requests | at.copies).items():
         slis = at.slis(version, "*")
         if requests and version not in model.served:
             model.served[version] = Served(first=at.pane, last=at.pane)
@@ -62,7 +63,7 @@ def discover(model: Model, at: At) -> None:
             return
         model.settled = True
         old = {name: served for name, served in model.served.items() if served.first - model.began <= settle_panes}
-        first = busiest(old, frozenset(), 0)
+        first = busiest(old, frozenset(filter(is_mirrored, old)), 0)
         # What a release names as the baseline of the busiest is none of its candidates.
         new = model.served.keys() - {
             first,
@@ -80,7 +81,12 @@ def discover(model: Model, at: At) -> None:
 def usual_baseline(model: Model, at: At, new: frozenset[str]) -> str | None:
     """The version with the most traffic before these; another candidate only if nothing else served lately."""
     lately = bucket_of(at.pane, at.policy.pane_ms) - BUCKETS + 1
-    never = new | {OTHER} | {name for name, trial in model.trials.items() if trial.withdrawn}
+    never = (
+        new
+        | {OTHER}
+        | set(filter(is_mirrored, model.served))
+        | {name for name, trial in model.trials.items() if trial.withdrawn}
+    )
     candidates = {name for name, trial in model.trials.items() if trial.phase == "rolling_out"}
     first = busiest(model.served, frozenset(never | candidates), lately)
     return first or busiest(model.served, never, lately) or busiest(model.served, never, 0)

@@ -16,6 +16,7 @@ from operators.drift.drifted import NOTHING, Monitored
 from operators.drift.monitors import Monitors
 from operators.drift.monitors import State as MonitorsState
 from operators.events import ms_of
+from operators.mirrored import is_mirrored, mirrored
 from operators.policy import Policy
 from operators.release.controller import begin_pane, end_pane, new_model
 from operators.release.forgetting import surplus
@@ -259,7 +260,9 @@ class Judge:
         self, counts: PaneCounts, rows: Mapping[tuple[str, str], int], seen: Seen = NOTHING_SEEN, model: str = ""
     ) -> At:
         requests = {version: int(counts.events[row]) for (version, text), row in rows.items() if text == "*"}
+        copies = {version: requests.pop(version) for version in sorted(requests) if is_mirrored(version)}
         requests.pop(ALL_VERSIONS, None)
+        copies.pop(mirrored(ALL_VERSIONS), None)
 
         def slis(version: str, text: str) -> Ints | None:
             row = rows.get((version, text))
@@ -276,6 +279,7 @@ class Judge:
             policy=self.policy,
             pane=counts.pane,
             requests=requests,
+            copies=copies,
             slis=slis,
             producers=producers,
             errors=seen.errors.get(model, {}),

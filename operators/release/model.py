@@ -39,15 +39,17 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class At(msgspec.Struct, frozen=True, kw_only=True):
-    """The pane that has closed. `requests` by version; `slis` gives (S, 3) of a version and slice, None without any.
+    """The pane that has closed. `requests` by version, and `copies` of requests (`operators/mirrored.py`) apart.
 
-    `producers` gives (S, 3) of a version by producer, where the policy names what a producer is. `errors` are requests
-    by version and error type, `samples` some of each version, in no order.
+    `slis` gives (S, 3) of a version and slice, None without any; `producers` (S, 3) of a version by producer, where the
+    policy names what a producer is. `errors` are requests by version and error type, `samples` some of each version, in
+    no order.
     """
 
     policy: Policy
     pane: int
     requests: dict[str, int]
+    copies: dict[str, int] = {}
     slis: Callable[[str, str], Ints | None]
     producers: Callable[[str], dict[str, Ints]] = lambda version: {}
     errors: Mapping[str, Mapping[str, int]] = {}

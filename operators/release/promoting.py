@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from operators.control import ControlEvent, Evidence
+from operators.mirrored import is_mirrored, original
 from operators.release.discovery import restart
 from operators.release.model import At, Finding, Model
 from operators.release.trial import Trial
@@ -44,12 +45,16 @@ def promote(model: Model, at: At, findings: Sequence[Finding]) -> list[ControlEv
         if not rules or {finding.rule.name for finding in passed} != rules or _is_held(model, at, trial):
             continue
         kind = model.move(trial, "passed")
+        last = passed[-1]
+        fields = {"evidence": last.evidence, "runbook": last.rule.runbook}
+        if is_mirrored(trial.candidate):
+            reason = f"{original(trial.candidate)} passes {last.rule.name} on copies of requests; it serves nobody yet"
+            events.append(model.say("alert", at, trial.candidate, "release", "info", trial, reason=reason, **fields))
+            continue
         if model.beside:
             model.unpin()
         take_over(model, trial.candidate, _going_on(model, at))
         _succeed(model, at, trial)
-        last = passed[-1]
-        fields = {"evidence": last.evidence, "runbook": last.rule.runbook}
         events.append(model.say(kind, at, trial.candidate, last.rule.name, "info", trial, **fields))
     return events
 
@@ -71,7 +76,7 @@ def _going_on(model: Model, at: At) -> dict[str, float]:
     declared = {
         name: other.release.traffic_share if other.release is not None else None
         for name, other in model.trials.items()
-        if other.phase in ("rolling_out", "overridden")
+        if other.phase in ("rolling_out", "overridden") and not is_mirrored(name)
     }
     return {name: share or share_of(model, at, name) for name, share in declared.items()}
 

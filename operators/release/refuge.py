@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from operators.control import Evidence
+from operators.mirrored import is_mirrored
 from operators.policy import Releases
 from operators.release.history import RECENT, Counted, Served, bucket_of
 from operators.release.model import At, Model
@@ -100,7 +101,7 @@ def why_bad(model: Model, at: At, version: str) -> str | None:
 def _others(model: Model, at: At, version: str) -> list[tuple[str, Served]]:
     """Return the other versions that may serve and had requests lately, the busiest first."""
     since = recently(at)
-    barred = {version, OTHER, *model.barred}
+    barred = {version, OTHER, *model.barred, *filter(is_mirrored, model.served)}
     found = [(-each.requests(since), name, each) for name, each in model.served.items() if name not in barred]
     return [(name, each) for requests, name, each in sorted(found, key=lambda one: one[:2]) if requests]
 

@@ -6,6 +6,7 @@ too few requests to tell (`aftermath.py`), or the pin that kept it away was lift
 """
 
 from operators.control import ControlEvent, Evidence
+from operators.mirrored import is_mirrored
 from operators.release.model import At, Model
 from operators.release.refuge import unfit
 from operators.release.share import Excess
@@ -65,7 +66,11 @@ def _evidence(at: At, excess: Excess) -> Evidence:
 
 def _others(model: Model, at: At, trial: Trial) -> bool:
     """Tell whether versions that may serve had requests lately, besides the baseline: a pin would stop them."""
-    allowed = [other for other in model.trials.values() if not other.withdrawn and other.candidate != trial.baseline]
+    allowed = [
+        other
+        for other in model.trials.values()
+        if not other.withdrawn and other.candidate != trial.baseline and not is_mirrored(other.candidate)
+    ]
     if model.overridden - {trial.candidate, trial.baseline}:
         return True
     return any(other.phase != "steady" or share_of(model, at, other.candidate) for other in allowed)

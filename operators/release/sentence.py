@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 
 from operators.control import ControlEvent, Evidence
+from operators.mirrored import is_mirrored, original
 from operators.texts import clock, cut
 
 SENTENCE_MAX = 800  # Characters.
@@ -31,6 +32,7 @@ OVER = {
     "throttle": "{who} may get its traffic again",
     "hold": "{who} is held back no longer",
 }
+LEFT = "{who} is left as it is, by rule {rule}"  # What a rule asks for cannot be done, or should not be.
 SAID = ("release", "override")  # Rules that are commands: their reason says it.
 
 
@@ -58,6 +60,8 @@ def line(text: str, longest: int = NAME_MAX) -> str:
 def _first(event: ControlEvent) -> str:
     """Return who, what, where, and the proof."""
     words = SAYS[event.type]
+    if event.type == "hold" and event.severity == "page":
+        words = LEFT
     if event.state == "resolved":
         words = OVER.get(event.type, f"Over: {words}")
     elif event.acked:
@@ -89,7 +93,9 @@ def _more(event: ControlEvent) -> Iterator[str]:
 
 def _who(event: ControlEvent) -> str:
     model = f"model {line(event.model)}" if event.model else "all models"
-    return f"version {line(event.version)} of {model}" if event.version not in ("", "*") else model
+    copies = " (copies of requests)" if is_mirrored(event.version) else ""
+    version = line(original(event.version)) + copies
+    return f"version {version} of {model}" if event.version not in ("", "*") else model
 
 
 def _where(event: ControlEvent) -> str:

@@ -4,6 +4,7 @@ A rule that throttles, rolls back or kills does so to whatever serves. For as lo
 without a release, the version has a trial of its own, in which it is compared with nothing.
 """
 
+from operators.mirrored import is_mirrored
 from operators.release.model import At, Model
 from operators.release.trial import Trial
 from operators.rules import Action, AnyRule, Canary
@@ -19,7 +20,7 @@ def attend(model: Model, at: At) -> None:
     harmful = {version for name, version in model.bad if name in acting}
     for version in sorted(harmful - {OTHER, ALL_VERSIONS, *model.trials, *model.overridden}):
         served = model.served.get(version)
-        if served is not None:
+        if served is not None and not is_mirrored(version):
             model.trials[version] = new_trial(version, served.first)
     for version, trial in list(model.trials.items()):
         if trial.phase == "serving" and version not in harmful and not (trial.holds or trial.held):

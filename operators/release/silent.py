@@ -4,6 +4,7 @@ import math
 
 from operators.control import ControlEvent, Evidence, Severity
 from operators.events import EPOCH, MILLISECOND
+from operators.mirrored import is_mirrored
 from operators.release.model import At, Model
 from operators.release.promoting import SPLIT
 from operators.release.trial import Trial
@@ -19,7 +20,7 @@ def tell_silent(model: Model, at: At) -> list[ControlEvent]:
     events = []
     total = sum(at.requests.values())
     for trial in model.trials.values():
-        if trial.phase != "rolling_out":
+        if trial.phase != "rolling_out" or is_mirrored(trial.candidate):
             trial.missed, trial.silent = 0, False
             continue
         if at.requests.get(trial.candidate, 0):

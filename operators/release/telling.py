@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from operators.control import Affected, ControlEvent
+from operators.mirrored import is_mirrored
 from operators.release.alerts import Key, worst_first
 from operators.release.completing import completed
 from operators.release.incidents import numbered
 from operators.release.inputs import fire as fire_input
 from operators.release.model import At, Model
-from operators.rules import INPUT
+from operators.rules import INPUT, Canary, DriftRule
 from operators.verdict.counts import ALL_VERSIONS
 from operators.verdict.verdicts import Verdict
 
@@ -24,6 +25,8 @@ def tell(model: Model, at: At, key: Key, verdicts: Sequence[Verdict]) -> list[Co
     expected = version == ALL_VERSIONS or _expected(model, version)
     heard = [verdict for verdict in verdicts if expected or verdict.word != "STALE"]
     rule = next(rule for rule in at.policy.rules if rule.name == name)
+    if is_mirrored(version) and not isinstance(rule, Canary | DriftRule):
+        return []  # What is promised to users is not broken by what nobody gets.
     change = model.alerts.take(key, heard, rule.severity)
     if change is None:
         return []

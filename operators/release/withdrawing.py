@@ -3,6 +3,7 @@
 import msgspec
 
 from operators.control import Affected, ControlEvent, ControlType, Severity
+from operators.mirrored import is_mirrored
 from operators.release.discovery import restart
 from operators.release.history import Counted, bad_ratio, bucket_of, has_degraded
 from operators.release.model import At, Model
@@ -126,7 +127,12 @@ def serves_beside(model: Model, at: At, trial: Trial, refuge: str) -> bool:
     Then a rollback keeps the candidate out, and leaves them what they have.
     """
     for name, other in model.trials.items():
-        if name in (trial.candidate, refuge) or other.withdrawn or why_bad(model, at, name) is not None:
+        if (
+            name in (trial.candidate, refuge)
+            or is_mirrored(name)
+            or other.withdrawn
+            or why_bad(model, at, name) is not None
+        ):
             continue
         if other.phase == "rolling_out" or share_of(model, at, name):
             return True
@@ -158,8 +164,8 @@ def _inner(counted: Counted) -> float:
 def share_of(model: Model, at: At, version: str) -> float:
     """Return a version's share of requests in the last minutes."""
     since = recently(at)
-    total = sum(served.requests(since) for served in model.served.values())
-    served = model.served.get(version)
+    total = sum(served.requests(since) for name, served in model.served.items() if not is_mirrored(name))
+    served = None if is_mirrored(version) else model.served.get(version)
     return served.requests(since) / total if served is not None and total else 0.0
 
 

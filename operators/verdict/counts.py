@@ -5,12 +5,18 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from operators.mirrored import is_mirrored, mirrored
 from operators.rules import Grain
 from operators.window.chains import units
 from operators.window.partial import Ints, Partial, Series
 from operators.window.slots import Reported, Slots, rollup
 
 ALL_VERSIONS = "*"
+
+
+def _all_of(version: str) -> str:
+    """Return under which name all versions are counted together, and apart from them all copies of requests."""
+    return mirrored(ALL_VERSIONS) if is_mirrored(version) else ALL_VERSIONS
 
 
 class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +58,7 @@ class Roster:
             none = np.zeros(0, np.int64)
             slis = np.zeros((0, self.slis, 3), np.int64)
             return PaneCounts(pane=pane, slots=none, events=none, slis=slis, units=slis[:, :, :2])
-        together = [Series(name.model, ALL_VERSIONS, name.values) for name in part.series]
+        together = [Series(name.model, _all_of(name.version), name.values) for name in part.series]
         parents = np.hstack([self.slots.parents(part.series), self.slots.parents(together, self.together)])[part.which]
         slots, starts, source = rollup(parents)
         # Every request has an outcome, feedback has none.

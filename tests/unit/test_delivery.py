@@ -32,7 +32,7 @@ def test_slack_reads_a_sentence_and_what_the_names_hold_is_no_markup(folder: Pat
         ("recovered", "The users are well again since version v2 of model m was withdrawn."),
         ("rollback_ineffective", "Withdrawing version v2 of model m has not helped."),
         ("promote", "Version v2 of model m has passed and may serve all traffic."),
-        ("hold", "Version v2 of model m is not promoted, by rule canary."),
+        ("hold", "Version v2 of model m is left as it is, by rule canary."),
         ("throttle", "Version v2 of model m must get less traffic, by rule canary."),
         ("kill", "Version v2 of model m must get no traffic any more, by rule canary."),
         ("alert", "Rule canary fires on version v2 of model m."),

@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 # What each layer of operators/ may import of operators/: itself, and these.
 BASE = {
-    "control", "events", "metrics", "monitors", "policies", "policy", "profile", "pseudonyms", "rows", "rules",
-    "sealing", "signing", "tables", "texts", "weights",
+    "control", "events", "metrics", "mirrored", "monitors", "policies", "policy", "profile", "pseudonyms", "rows",
+    "rules", "sealing", "signing", "tables", "texts", "weights",
 }  # fmt: skip
 GATEWAY = {"control", "events", "sealing", "signing", "weights"}
 JUDGES = {"drift", "verdict", "release"}

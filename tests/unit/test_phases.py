@@ -141,6 +141,7 @@ def until(kind: ControlType, counts: Counts) -> Callable[[Story], list[str]]:
 
 
 RELEASE = playing(GOOD_NEWS, said=[release(share=0.5)])
+ANEW = playing(GOOD_NEWS, said=[release(metadata={"candidate": {"prompt": "b"}})])
 OVERRIDE = playing(GOOD_NEWS, said=[override()])
 CASES: dict[tuple[Phase, Signal], tuple[Callable[[], Story], Callable[[Story], list[str]]]] = {
     ("serving", "released"): (serving, RELEASE),
@@ -151,7 +152,7 @@ CASES: dict[tuple[Phase, Signal], tuple[Callable[[], Story], Callable[[Story], l
     ("steady", "harmful"): (steady, until("rollback", BAD_NEWS)),
     ("steady", "stopped"): (lambda: steady(KILL), until("kill", BAD_NEWS)),
     ("steady", "overridden"): (steady, OVERRIDE),
-    ("rolling_out", "released"): (lambda: declared(rolling_out()), RELEASE),
+    ("rolling_out", "released"): (lambda: declared(rolling_out()), ANEW),
     ("rolling_out", "passed"): (rolling_out, playing(GOOD_NEWS, panes=300)),
     ("rolling_out", "harmful"): (rolling_out, until("rollback", BAD_NEWS)),
     ("rolling_out", "stopped"): (lambda: rolling_out(KILL), until("kill", BAD_NEWS)),
@@ -187,7 +188,7 @@ CASES: dict[tuple[Phase, Signal], tuple[Callable[[], Story], Callable[[Story], l
 
 
 def declared(story: Story) -> Story:
-    """A first release command only describes what was seen already; the next one begins anew."""
+    """A first release command only describes what was seen already; the next one begins anew if it says more."""
     story.play(GOOD_NEWS, said=[release()])
     return story
 

@@ -131,6 +131,13 @@ def test_what_was_rolled_back_may_be_sent_elsewhere_by_hand() -> None:
     assert story.trial().phase == "recovered"
 
 
+def test_whoever_kills_the_only_version_is_told_that_nobody_serves() -> None:
+    story = Story().settled()
+    story.play(OLD, said=[kill("v1")])
+    assert story.told[-1].reason == "no other version serves; command c6 by ann"
+    assert allowed(story) == ["v2", "v3"]
+
+
 def test_what_was_killed_by_hand_may_be_released() -> None:
     story = Story().settled()
     story.play(GOOD_NEWS, said=[kill("v2")])

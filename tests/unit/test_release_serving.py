@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.pins import PinTable
+from operators.release.sentence import sentence
 from tests.releasing import (
     BAD_NEWS,
     CANARY,
@@ -86,6 +87,9 @@ def test_where_there_is_nothing_to_go_back_to_the_event_says_so() -> None:
     (event,) = (each for each in story.told if each.type == "hold")
     assert (event.severity, event.pin) == ("page", None)
     assert event.reason == "there is nothing to go back to: no other version serves, and the policy names no fallback"
+    assert sentence(event).startswith(
+        "Version v1 of model m is left as it is, by rule slo (there is nothing to go back to"
+    )
 
 
 def test_a_model_may_want_to_be_killed_then() -> None:
