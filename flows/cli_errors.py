@@ -21,9 +21,10 @@ from operators.connectors.clickhouse_errors import ClickHouseError
 from operators.connectors.kafka_errors import KafkaFailure
 from operators.connectors.replaced import LogReplaced
 from operators.connectors.stop import Stop
-from operators.guard import StateMismatch
 from operators.ingest.refused_share import TooManyRejects
 from operators.policy import PolicyError
+from operators.recovery import StateMismatch
+from operators.saved.registry import Unreadable
 from operators.window.fence import OutOfStep
 
 P = ParamSpec("P")
@@ -40,6 +41,7 @@ FAILURES = (
     StoreUnusable,
     engine.EngineFailed,
     OutOfStep,
+    Unreadable,
     replay.FolderInUse,
     sql.QueryError,
     HookFailed,

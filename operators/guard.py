@@ -1,19 +1,16 @@
 """The stateful Bytewax operators of the monitor, keyed by shard: thin wrappers around engine-free classes.
 
-The steps' names and the keys are recovery schema (flows/README.md). What is saved is pickled here, at once, because
-the engine pickles later, when the state may have moved on. A bounded run saves nothing: `recover` is false.
+The steps' names and the keys are recovery schema (flows/README.md). What is saved is made bytes here, at once, because
+the engine saves it later, when the state may have moved on. A bounded run saves nothing: `recover` is false.
 """
 
-import pickle
-from typing import Any, TypeVar, cast
-
 import bytewax.operators as op
-import msgspec
 from bytewax.dataflow import operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
 from operators.metrics import Metrics
 from operators.policy import Policy
+from operators.recovery import dumps, loads
 from operators.release.judge import Judge, Judged
 from operators.release.judge import State as JudgeState
 from operators.rows import Rows
@@ -21,44 +18,8 @@ from operators.window.fence import in_order
 from operators.window.pane_rows import pane_rows
 from operators.window.panes import Ask, Closed, PaneItem, Panes, Saved, ShardInput, slots_of
 from operators.window.recall import Reached, RecalledWindows, Slot, Told
-from operators.window.shards import shard_name
 from operators.window.window_rows import QUANTILES, window_rows
 from operators.window.windows import Moved
-
-T = TypeVar("T")
-
-
-class StateMismatch(Exception):
-    """The recovery store was written under a policy that keeps other counts."""
-
-
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What is saved of a step, and the shape of the policy it was kept under."""
-
-    shape: str
-    state: Any
-
-
-def dumps(state: object, policy: Policy) -> bytes:
-    return pickle.dumps(Kept(shape=policy.shape, state=state), protocol=5)
-
-
-def loads(saved: bytes | None, kind: type[T], policy: Policy) -> T | None:
-    """Return what `dumps` saved. StateMismatch if the policy has come to keep something else since."""
-    if saved is None:
-        return None
-    kept = pickle.loads(saved)  # noqa: S301  # Only this worker's own recovery store comes here.
-    if kept.shape != policy.shape:
-        raise StateMismatch(
-            "the policy's time, slices, windows, measures or SLIs are not those the recovery store was written under: "
-            "name a new --recovery folder and where to start with --from, or go back to the old ones"
-        )
-    return cast(T, kept.state)
-
-
-def shard_key(shard: int) -> str:
-    """Return the key under which Bytewax routes a shard and keeps its state."""
-    return shard_name(shard)
 
 
 class _PanesLogic(StatefulBatchLogic[ShardInput, PaneItem, bytes | None]):
@@ -156,7 +117,7 @@ def hold_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> Keyed
         return f"{shard}/", value
 
     def build(saved: bytes | None) -> _SlotLogic:
-        return _SlotLogic(Slot(loads(saved, tuple[int, bytes], policy)), policy)
+        return _SlotLogic(Slot(loads(saved, tuple, policy)), policy)
 
     held = op.stateful_batch("hold", op.map("to_slot", up, to_slot), build)
     return op.map("to_shard", held, lambda item: (item[0].partition("/")[0], item[1]))

@@ -1,7 +1,6 @@
 """Events of one model through ingest, panes and the judge, as a worker does it, in memory."""
 
 import json
-import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from operators.release.judge import Judge, Judged
 from operators.window.panes import Closed, Panes
 from operators.window.windows import Moved
 from tests.dataflows.making import received
+from tests.saving import again
 
 MODEL = "m"
 START_MS = 1_760_572_800_000  # 2025-10-16, midnight.
@@ -122,7 +122,7 @@ class Run:
 
     def _push_one(self, closed: Closed) -> None:
         if self._restart:
-            self.judge = Judge(self.policy, pickle.loads(pickle.dumps(self.judge.state)))  # noqa: S301  # Our own.
+            self.judge = Judge(self.policy, again(self.judge.state))
         self.judged += self.judge.push(Moved(closed=closed, windows=()))
 
 

@@ -20,10 +20,10 @@ from operators.control import (
     Unpin,
     Unsilence,
 )
-from operators.guard import dumps, loads
 from operators.ingest.partition import Partition
 from operators.policies.toml import parse
 from operators.policy import Policy
+from operators.recovery import dumps, loads
 from operators.release.judge import Judge, State
 from operators.release.trial import Trial
 from operators.verdict.verdicts import Verdict

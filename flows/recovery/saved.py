@@ -1,25 +1,27 @@
 """Which partitions of which logs a recovery store goes on with, read before the engine starts."""
 
-import pickle
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from flows.recovery.contents import bytes_of
 from operators.connectors.replaced import fewer, made_again
+from operators.ingest.position import Saved
+from operators.recovery import content
 
 INPUT = "rollguard.input"  # The step whose state says where reading goes on.
 
 
 def _log_of(saved: bytes) -> str:
-    kept = pickle.loads(saved)  # noqa: S301
-    return "" if kept.state is None else str(kept.state.log_id)
+    state = content(saved)[1]
+    return state.log_id if isinstance(state, Saved) else ""
 
 
 def check_logs(
     parts: Sequence[Path], ids: Mapping[str, str], step: str = INPUT, log_of: Callable[[bytes], str] = _log_of
 ) -> None:
-    """LogReplaced unless every saved partition is there, `ids` by partition, and of the log that was saved.
+    """LogReplaced, Unreadable unless every saved partition is there, `ids` by partition, and of the log that was saved.
 
     `step` is that of the source, and `log_of` returns the id of the log that is in what it saves.
     """
@@ -41,6 +43,5 @@ def saved_ids(parts: Sequence[Path], step: str = INPUT, log_of: Callable[[bytes]
             for name, epoch, state in part.execute(query, (step,)):
                 if epoch >= found.get(name, (epoch, None))[0]:
                     found[name] = epoch, state
-    # The engine pickles what it is given. Only this worker's own recovery store comes here.
-    states = {name: pickle.loads(state) for name, (_, state) in found.items() if state is not None}  # noqa: S301
+    states = {name: bytes_of(state, f"the state of {name}") for name, (_, state) in found.items() if state is not None}
     return {name: "" if state is None else log_of(state) for name, state in states.items()}

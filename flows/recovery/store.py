@@ -13,6 +13,7 @@ import msgspec
 from bytewax.recovery import RecoveryConfig
 
 from flows.logs import LOGGER
+from flows.recovery.contents import check_contents
 from flows.recovery.holders import Holder, held
 from flows.recovery.parts import READY, WAY_OUT, StoreUnusable, check, make, parts_of, require_room
 from flows.recovery.uncommitted import remove_uncommitted
@@ -62,6 +63,7 @@ def _prepare(folder: Path, process: int, processes: int, holder: Holder) -> None
     holder.wait_for_others()
     check(folder)
     removed = remove_uncommitted(parts_of(folder))
+    check_contents(parts_of(folder))
     if removed:
         log.info("snapshots that never counted removed", extra={"fields": {"snapshots": removed}})
 

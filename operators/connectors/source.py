@@ -17,15 +17,16 @@ from operators.connectors.polling import ALWAYS_DUE, STALL_S, Polling
 from operators.connectors.reader import Reader, expecting, leader_epoch_of
 from operators.connectors.recall import recall
 from operators.connectors.stop import Stop
-from operators.guard import dumps, loads, shard_key
 from operators.ingest.columns import Stream
 from operators.ingest.credentials import Credentials
 from operators.ingest.item_rows import dead_letter_rows, feedback_rows
 from operators.ingest.messages import Messages
-from operators.ingest.partition import Batch, Partition, State
+from operators.ingest.partition import Batch, Partition
+from operators.ingest.position import Saved
 from operators.ingest.refused_share import TooManyRejects
 from operators.policy import Policy
 from operators.pseudonyms import Pseudonyms
+from operators.recovery import dumps, loads, shard_key
 from operators.rows import Rows
 from operators.window.fence import NOWHERE, Span
 from operators.window.panes import ShardInput
@@ -70,19 +71,6 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     opened: Callable[[str, Reader], None] = lambda name, reader: None
     stepped_back: Callable[[float], None] = lambda seconds: None  # The wall clock.
     forgot: Callable[[str, str], None] = lambda name, why: None
-
-
-class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """Where in which log a partition goes on after a restart; `idle` says that nobody waited for it.
-
-    `leader_epoch` is that of the last message that was taken, None where nobody knows.
-    """
-
-    position: int
-    state: State
-    idle: bool = False
-    log_id: str = ""
-    leader_epoch: int | None = None
 
 
 class MonitorSource(FixedPartitionedSource[Item, bytes | None]):

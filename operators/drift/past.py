@@ -5,8 +5,6 @@ the series that had events, as few bytes as the counts need and compressed: some
 20 fields of 50 series take 3 MB, 200 fields 30 MB.
 """
 
-import pickle
-import zlib
 from collections.abc import Sequence
 
 import msgspec
@@ -16,6 +14,7 @@ from operators.drift.member import watched_of
 from operators.drift.sums import Sums
 from operators.monitors import Psi, Sigma
 from operators.policy import Policy
+from operators.saved.packed import pack_fields, unpack_fields
 from operators.window.partial import Ints
 from operators.window.slots import Reported
 
@@ -54,13 +53,13 @@ class Past:
             "counts": counts.astype(np.min_scalar_type(int(counts.max(initial=0)))),
             "moments": sums.moments[np.ix_(slots, self.fields[window_ms])],
         }
-        self.kept[window_ms, end] = zlib.compress(pickle.dumps(window, protocol=5), 1)
+        self.kept[window_ms, end] = pack_fields(window)
         self.kept = {key: kept for key, kept in self.kept.items() if key[0] != window_ms or key[1] > end - WEEK_MS}
 
     def at(self, window_ms: int, end: int) -> _Window | None:
         """Return the window of a week before the one that ends at `end`, None if it had no events."""
         kept = self.kept.get((window_ms, end - WEEK_MS))
-        return None if kept is None else _Window(**pickle.loads(zlib.decompress(kept)))  # noqa: S301  # Our own.
+        return None if kept is None else _Window(**unpack_fields(kept))
 
     def counts(self, window_ms: int, window: _Window | None, bins: range, names: Sequence[Reported]) -> Ints:
         """Return the counts of these bins of each series a week before, (K, B)."""

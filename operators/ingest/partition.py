@@ -33,7 +33,7 @@ from operators.ingest.shown import shown
 from operators.ingest.summarise import summarise
 from operators.policy import Policy
 from operators.pseudonyms import Pseudonyms
-from operators.window.commands import Coming, Obeyed, Sent
+from operators.window.commands import Coming, Sent
 from operators.window.panes import ShardInput
 from operators.window.partial import Ints, Partial
 from operators.window.samples import Sample
@@ -51,15 +51,10 @@ Item = Event | Feedback | AnyCommand
 class State(msgspec.Struct, kw_only=True):
     """`newest` [Unix ms] is the time that the partition has reached, by its `recent` events; `furthest` is the largest.
 
-    `ahead` are panes that events have opened far ahead of that time. `seen` are the commands that an older worker took,
-    which kept them here, and `messages`, `refused` and `last_reject` the block of messages that it had under way.
+    `ahead` are panes that events have opened far ahead of that time.
     """
 
     newest: int = NEVER
-    messages: int = 0
-    refused: int = 0
-    last_reject: str = ""
-    seen: Obeyed = msgspec.field(default_factory=Obeyed)
     remembered: Anchor | None = None
     recent: Recent = Recent()
     furthest: int = NEVER
@@ -164,7 +159,6 @@ class Partition:
         placed = joined(places)
         self.state.remembered = self._duplicates.anchor
         if self.stream == "commands":  # However many are refused: people hear of each, and models stay watched.
-            self.state.seen.forget_before(self.state.newest - self.policy.late_horizon_ms)
             inputs = self._inputs([], said)
         else:
             notices = self._shares(messages, rejects, newest, passed)
@@ -304,8 +298,6 @@ class Partition:
             return _fault_of(item)
         if not isinstance(item, Command):
             return None
-        if item.id in self.state.seen.ids:
-            return "repeated", f"command {item.id} was taken before"
         return told.fault_of(item, origin, index, self._credentials)
 
     def _shares(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -130,6 +131,10 @@ class CanaryEvaluator:
     def quiet(self) -> bool:
         """Whether the end of the running blip would change nothing, and no labels become mature."""
         return self._labelled.quiet and not any(strata.ready for strata in self._strata.values())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._index = {process: index for index, process in enumerate(self._of)}
 
     def _forget(self, live: set[Release]) -> None:
         self._strata = {release: strata for release, strata in self._strata.items() if release in live}

@@ -11,6 +11,7 @@ There is no interval: the histograms give quantiles within 1 %, and `n_min` is w
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -66,6 +67,10 @@ class MeasureEvaluator:
         self._standing.only(slots)
         self._slot_of.clear()
         self._named = 0
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._slot_of, self._named = {}, 0
 
     def _number(self, names: Sequence[Reported]) -> None:
         member = self._standing.kept["member"]

@@ -30,7 +30,7 @@ def bounded(hits: Ints, n: Ints, confidence: float) -> list[dict[str, Any]]:
 
 
 class Standing:
-    """`kept` (slots,) is a structured array with a row for each series, so that one index keeps or pickles it all.
+    """`kept` (slots,) is a structured array with a row for each series, so that one index keeps or saves it all.
 
     Fields: `member` whether the rule judges the series, `word` its verdict as an index into WORDS, `seen` the last pane
     in which something of it came in, and the evaluator's own `fields`, as NumPy names and types them, zero at first.

@@ -5,6 +5,7 @@ depends on how much came and not on what came of it, so the blocks may be cut so
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +44,14 @@ class Strata:
                 place = self.pending[self._index[name.text]]
                 place[:, 2 * arm] += counts[:, GOOD] + counts[:, BAD]
                 place[:, 2 * arm + 1] += counts[:, BAD]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what follows from the names."""
+        return {"names": self.names, "pending": self.pending, "events": self.events}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.names, self.pending, self.events = state["names"], state["pending"], state["events"]
+        self._index = {name.text: at for at, name in enumerate(self.names)}
 
     @property
     def ready(self) -> bool:

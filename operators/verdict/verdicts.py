@@ -25,7 +25,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evaluator(Protocol):
-    """Judges all series of a shard by one rule, pane by pane; what it keeps is in arrays by slot, and pickles."""
+    """Judges all series of a shard by one rule, pane by pane; what it keeps is in arrays by slot, and is saved."""
 
     @property
     def rule(self) -> AnyRule:

@@ -86,9 +86,8 @@ class Waiting:
     Of two commands with one id the first is obeyed, by pane, time and place: a copy in any partition has no effect.
     """
 
-    def __init__(self, said: Iterable[tuple[int, Coming | AnyCommand]] = (), obeyed: Obeyed | None = None) -> None:
-        # Older stores hold commands by themselves.
-        self.said = [(pane, Sent(command=each) if isinstance(each, Command) else each) for pane, each in said]
+    def __init__(self, said: Iterable[tuple[int, Coming]] = (), obeyed: Obeyed | None = None) -> None:
+        self.said = list(said)
         self.obeyed = obeyed or Obeyed()
 
     def panes(self, closed: int) -> set[int]:

@@ -4,19 +4,17 @@ Whole numbers take the narrowest type that holds them, histogram cells two or th
 rest is left to zlib. At ten events a series and pane with five measures a series takes some 200 bytes.
 """
 
-import pickle
-import zlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.monitors import Offender
+from operators.saved.packed import pack_fields, unpack_fields
 from operators.window.chains import Chains
 from operators.window.partial import CODE_BITS, Ints, Partial, Series
 from operators.window.samples import Sample
 
-LEVEL = 1  # Of zlib; more costs three times the time for a tenth of the bytes.
 NARROW = ("which", "pane", "late", "events", "slis", "sums", "outcomes")
 
 
@@ -39,13 +37,12 @@ def pack(part: Partial) -> bytes:
         fields["samples"] = [(row, *sample) for row, sample in part.samples]
     if part.moments.size or part.bins:
         fields |= _packed_features(part)
-    return zlib.compress(pickle.dumps(fields, protocol=5), LEVEL)
+    return pack_fields(fields)
 
 
 def unpack(packed: bytes) -> Partial:
-    """Return the partial whose bytes `pack` made."""
-    # Only what this worker wrote into its own recovery store comes here.
-    fields: dict[str, Any] = pickle.loads(zlib.decompress(packed))  # noqa: S301
+    """Return the partial whose bytes `pack` made. Unreadable."""
+    fields = unpack_fields(packed)
     keys = np.cumsum(fields.pop("steps").astype(np.int64)) << CODE_BITS | fields.pop("codes")
     cells = np.column_stack((keys, fields.pop("counts").astype(np.int64)))
     wide = {name: fields.pop(name).astype(np.int64) for name in NARROW}

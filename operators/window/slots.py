@@ -93,6 +93,15 @@ class Slots:
         new._slot_of = {name[:3]: slot for slot, name in enumerate(new.names)}
         return new
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what follows from the names."""
+        return {"dimensions": self.dimensions, "grains": self.grains, "names": self.names}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.dimensions, self.grains, self.names = state["dimensions"], state["grains"], state["names"]
+        self._slot_of = {name[:3]: slot for slot, name in enumerate(self.names)}
+        self._parents_of = {}
+
     def _add(self, series: Series, grains: tuple[tuple[int, ...], ...]) -> list[int]:
         slots = []
         for grain in grains:

@@ -14,11 +14,11 @@ from flows import monitor
 from operators.connectors.source import Input, MonitorSource, Watch
 from operators.connectors.stop import Stop
 from operators.control import ControlEvent
-from operators.guard import shard_key
 from operators.ingest.item_rows import dead_letter_rows, feedback_rows
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Batch, Partition
 from operators.policy import Policy
+from operators.recovery import shard_key
 from operators.release.judge import Judge
 from operators.release.judged_rows import judged_rows
 from operators.rows import Coded, Ragged, Rows

@@ -13,6 +13,8 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import TestingSink, run_main
 
 from flows import monitor
+from flows.recovery.contents import check_contents
+from flows.recovery.parts import parts_of
 from operators.connectors.source import Input, MonitorSource, Watch
 from operators.connectors.stop import Stop
 from operators.control import ControlEvent
@@ -81,6 +83,7 @@ def run_through_crashes(
     init_db_dir(store, 1)  # type: ignore[no-untyped-call]
     runs = [run_until_crash(policy, logs, store, *fuel())]
     while not runs[-1].ended:
+        check_contents(parts_of(store))
         runs.append(run_until_crash(policy, logs, store, *fuel()))
     return runs
 

@@ -1,7 +1,6 @@
 """What every detector keeps to, whatever it is fed, and what every accumulated histogram keeps to."""
 
 import math
-import pickle
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -16,6 +15,8 @@ from operators.drift.divergence import hellinger, jensen_shannon, kl, psi
 from operators.drift.page_hinkley import PageHinkley
 from operators.drift.shift import shift
 from operators.drift.standard import Standardiser
+from operators.saved.registry import Saved
+from tests.saving import again as saved_again
 
 
 class Detector(Protocol):
@@ -63,7 +64,7 @@ def test_a_stop_and_a_start_anywhere_change_nothing(
     cut = data.draw(st.integers(0, len(values)))
     first = make()
     head = feed(first, values[:cut])
-    again = pickle.loads(pickle.dumps(first))  # noqa: S301
+    again = saved_again(first, Saved("test", Standardised, ("_scale", "_detector")))
     assert head + feed(again, values[cut:]) == feed(make(), values)
     assert feed(first, values[cut:]) == feed(make(), values)[cut:]
 

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import pickle
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from scipy import special, stats
 from operators.verdict.e_process import CAP_POWER, NOT_WORSE, WORSE, EProcesses
 from operators.verdict.hypergeometric import SPLITS_MAX, growth, log_likelihoods, mean_split
 from operators.window.partial import Floats, Ints
+from tests.saving import again
 
 ARRAYS = ("log_m", "peaks", "log_learned", "weighted", "counts", "blocks", "since")
 K, PANES, CAP = 5, 8, 3.0
@@ -158,10 +158,10 @@ def test_processes_may_be_split_anyhow(seed: int) -> None:
 
 
 @given(seeds, st.integers(0, PANES))
-def test_a_pickled_copy_goes_on_the_same(seed: int, at: int) -> None:
+def test_a_saved_copy_goes_on_the_same(seed: int, at: int) -> None:
     panes = blocks(seed)
     first = stepped(fresh(), panes[:at])
-    copy = pickle.loads(pickle.dumps(first))  # noqa: S301 - our own bytes.
+    copy = again(first)
     assert_same(stepped(copy, panes[at:]), stepped(fresh(), panes))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from operators.control import Command
-from operators.guard import dumps, loads
+from operators.recovery import dumps, loads
 from operators.release.judge import Judge, State
 from operators.window.commands import Said
 from operators.window.panes import Closed

@@ -1,6 +1,5 @@
 """What holds for every rule on counts: leaving quiet panes out, saving and loading, and new slots change nothing."""
 
-import pickle
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -18,6 +17,7 @@ from operators.verdict.threshold import ThresholdEvaluator
 from operators.verdict.verdicts import Evaluator, Verdict
 from operators.window.sliding import WindowCounts
 from tests.judged import M, pane, policy, sre, versions
+from tests.saving import again as saved_again
 
 POLICY = policy()
 SERIES = versions(3)
@@ -114,7 +114,7 @@ def test_a_saved_rule_goes_on_as_if_it_had_not_been_saved(kind: str, plan: Stret
     at = int(cut * len(steps))
     rule = RULES[kind]()
     told = stepped(rule, steps[:at])
-    again: Evaluator = pickle.loads(pickle.dumps(rule, protocol=5))  # noqa: S301 - It is our own.
+    again: Evaluator = saved_again(rule)
     assert told + stepped(again, steps[at:]) == stepped(RULES[kind](), steps)
 
 

@@ -1,9 +1,6 @@
 """A command is obeyed once, whoever sends it again, and to whichever partition."""
 
 import json
-import pickle
-import zlib
-from base64 import b85decode
 from typing import Any
 
 import pytest
@@ -19,20 +16,11 @@ from operators.window.panes import Closed, Panes
 from operators.window.shards import SHARDS
 from operators.window.watermark import NEVER
 from tests.dataflows.making import FOLLOWS_ALL, START_MS, received
+from tests.saving import again
 
 HOUR, DAY = 3_600_000, 86_400_000
 WIDE = parse(FOLLOWS_ALL.replace('late_horizon = "10m"', 'late_horizon = "24h"'))
 SOURCES = ("commands/0", "commands/1")
-# A partition's state and a shard's, pickled before shards remembered ids: r0 was taken, r1 waits.
-OLD = (
-    r"c-m!Bv2GJV5OvOX7aI#C6huS{x=0{_MWBkPXcIz_6qMHbcI;hpw`=Y0*`lySLj-6#h9ZB$Cs0xGLCl_=yTVuO&F<`*_ulM$$$s_w"
-    r"z2?IQm7n_s6yr%9bm<BA9ZYLoO8QB7WEbE>u+ERQnS&4Gg>XR!Z4F^|6+{5Owx(y88(49ke&qjtzx;E%hl2{d7mT6vUaUE*J;)f3"
-    r"O5wxA!6zsJVUIBN0ESe8Pj=V}TUEkHR+V1GOOXrvnhzpp;$AUd`1>OACGMmpul)^OQXLmA`?xE+(ni`9n=q`44TvSkt%2c+&A3Xq"
-    r">xenp!E|XHer)3nb|kg8PJ)|Mo-V!}U>1{6Bo0~&Dp5}{z35QGu9xaq?YEsvr8Pj`G1ao<e`CWpE2b>V#Ikv*D;;7{Jlv7G&0+q2"
-    r"6Kv=POK_ga8YORV@J@0vZ2e;zUxkCFbC`Q@8k(D@Yf^8w=Nl1uQQG*HXDP1lVb&O@^90jtSOj{mj?Z#Vu(F4pvcj6+Y{}Dg2_*=B"
-    r"H#Uiuq#j|yDqH`_^fRdu4!xcm5o!l<msM5*<M%4=f58paG7cXm%h%lGDOW7DY4#_C_k$C&nJy+?35I`&!x#hu1d}!<Zs_Y>F#Zq2"
-    r"i#pZ"
-)
 
 
 def override(name: str, ts: int = START_MS, **fields: Any) -> dict[str, Any]:
@@ -94,13 +82,12 @@ def test_a_copy_in_a_partition_that_was_silent_is_obeyed_neither_after_a_day_nor
 
 
 def test_a_command_is_taken_once_also_after_a_restart() -> None:
-    panes, (one, _) = Panes(WIDE), partitions()
+    panes = Panes(WIDE)
     alone = Partition("commands/0", "commands", ("commands/0",), WIDE)
     assert words(heard(panes, alone, override("once"), LATER)) == [("once",)]
-    panes = Panes(WIDE, pickle.loads(pickle.dumps(panes.save())))  # noqa: S301
-    again = [override("once", START_MS + 2 * HOUR), override("end", START_MS + 3 * HOUR)]
-    assert words(heard(panes, alone, *again)) == [("later",), ("repeated", "commands/0")]
-    assert one.state.seen.ids == {}
+    panes = Panes(WIDE, again(panes.save()))
+    more = [override("once", START_MS + 2 * HOUR), override("end", START_MS + 3 * HOUR)]
+    assert words(heard(panes, alone, *more)) == [("later",), ("repeated", "commands/0")]
 
 
 def test_of_two_in_one_pane_the_earlier_is_obeyed() -> None:
@@ -173,17 +160,6 @@ def test_ids_are_forgotten_when_so_old_a_command_would_be_refused_anyway() -> No
     seen = Obeyed(ids={"a": 1, "b": 2})
     seen.forget_before(2)
     assert (seen.ids, seen.floor < 0) == ({"b": 2}, True)
-
-
-def test_a_store_of_a_worker_that_kept_ids_by_partition_goes_on() -> None:
-    state, saved = pickle.loads(zlib.decompress(b85decode("".join(OLD))))  # noqa: S301
-    one = Partition("commands", "commands", ("commands",), parse(FOLLOWS_ALL))
-    one.state = state
-    panes = Panes(one.policy, saved)
-    batch = one.take(received([json.dumps(override(name, START_MS + 60_000)).encode() for name in ("r0", "r1", "r2")]))
-    assert [reject.reason for reject in batch.rejects] == ["repeated", "repeated"]
-    told = heard(panes, one, override("r3", START_MS + 120_000))
-    assert words(told) == [("r1",)]
 
 
 def test_the_topic_of_commands_has_one_partition() -> None:

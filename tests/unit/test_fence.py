@@ -1,7 +1,5 @@
 """State of different moments is refused wherever it meets; state from before positions were kept goes on."""
 
-from typing import Any
-
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -16,6 +14,7 @@ from operators.window.watermark import Mark
 from operators.window.windows import Moved
 from tests.dataflows.making import POLICY
 from tests.laws.partials import ANCHOR_MS, PANE_MS, partial_of
+from tests.saving import without
 
 RULES = parse(POLICY)
 PANE = ANCHOR_MS // PANE_MS
@@ -56,7 +55,6 @@ def test_panes_that_are_gone_are_missed() -> None:
 
 
 def test_panes_saved_before_positions_were_kept_go_on() -> None:
-    """A class without the field stands for the version before, which pickled it by the names of its fields."""
     saved = panes_after((NOWHERE, 10))
     old = without(saved, "seen")
     assert old.seen is None
@@ -101,12 +99,6 @@ def test_judgements_ahead_of_the_windows_are_refused() -> None:
 
 def judging(judge: Judge) -> _JudgeLogic:
     return _JudgeLogic(judge, Metrics(CollectorRegistry()), recover=True)
-
-
-def without(saved: Any, field: str) -> Any:
-    """What unpickling gives for what was pickled by a class without the field: by the names of the others."""
-    rebuild, (kind, fields) = saved.__reduce__()
-    return rebuild(kind, {name: value for name, value in fields.items() if name != field})
 
 
 def moved(order: int) -> Moved:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 # What each layer of operators/ may import of operators/: itself, and these.
 BASE = {
     "control", "events", "metrics", "mirrored", "monitors", "policies", "policy", "profile", "pseudonyms", "rows",
-    "rules", "sealing", "signing", "tables", "texts", "weights",
+    "rules", "saved", "sealing", "signing", "tables", "texts", "weights",
 }  # fmt: skip
 GATEWAY = {"control", "events", "sealing", "signing", "weights"}
 JUDGES = {"drift", "verdict", "release"}
@@ -24,12 +24,14 @@ ALLOWED: dict[str, set[str]] = {
     "window": BASE,
     **dict.fromkeys(JUDGES, JUDGES | {"window"} | BASE),
     "ingest": JUDGES | {"window"} | BASE,
-    "guard": {"ingest", "window"} | JUDGES | BASE,
+    "saved_names": {"ingest", "window"} | JUDGES | BASE,
+    "recovery": {"saved_names", "window"} | BASE,
+    "guard": {"recovery", "ingest", "window"} | JUDGES | BASE,
     "archive": {"ingest", "window"} | BASE,
-    "connectors": {"archive", "guard", "ingest", "window"} | JUDGES | BASE,
+    "connectors": {"archive", "guard", "recovery", "ingest", "window"} | JUDGES | BASE,
     "gateway": GATEWAY,
 }
-ENGINE_FREE = {"window", "ingest", "archive"} | JUDGES | BASE
+ENGINE_FREE = {"window", "ingest", "archive", "saved_names", "recovery"} | JUDGES | BASE
 # Engines, clients, and what reaches the place where the program runs.
 FOREIGN = {
     "bytewax", "confluent_kafka", "clickhouse_connect", "clickhouse_migrations", "chdb", "pyarrow", "requests",

@@ -1,6 +1,5 @@
 """Monitors are a function of the closed panes: restarts, batches and quiet panes change no bit; memory is bounded."""
 
-import pickle
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,8 @@ from operators.drift.monitors import Monitors
 from operators.policy import Policy
 from operators.release.judge import Judge
 from tests.drifting import START_MS, D, H, Item, M, Run, event, judged_by, policy_of
+from tests.saving import again
+from tests.saving import saved as bytes_of
 
 RNG = np.random.default_rng(5)
 PROFILE: dict[str, list[Any]] = {
@@ -123,7 +124,7 @@ def test_nothing_depends_on_restarts_batches_or_quiet_panes(policy: Policy, plai
 
 
 def test_other_monitors_begin_anew_and_the_same_go_on(policy: Policy, plain: Run) -> None:
-    saved = pickle.loads(pickle.dumps(plain.judge.state))  # noqa: S301  # Our own.
+    saved = again(plain.judge.state)
     assert Judge(policy, saved).state.monitors is saved.monitors
     other = policy_of(ALL.replace('window = "2h"', 'window = "1h"'), PROFILE)
     assert Judge(other, saved).state.monitors is not saved.monitors
@@ -142,7 +143,7 @@ def test_series_that_are_gone_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(state.past.kept) <= 7 * 12
     assert all(len(changes.watches) <= 40 for changes in state.changes)
     assert len(state.contracts.seen) <= 200
-    assert len(pickle.dumps(state)) < 400_000
+    assert len(bytes_of(state)) < 400_000
 
 
 def test_without_monitors_nothing_is_kept() -> None:
@@ -150,4 +151,4 @@ def test_without_monitors_nothing_is_kept() -> None:
     run = Monitors(policy)
     assert run.quiet
     assert run.step(1, None, {}).empty
-    assert len(pickle.dumps(run.state)) < 2_000
+    assert len(bytes_of(run.state)) < 2_000

@@ -1,6 +1,7 @@
 """A recovery store that is missing, half made or broken: mended where nothing can be lost, else one line."""
 
 import os
+import pickle
 import resource
 import shutil
 import sqlite3
@@ -15,8 +16,12 @@ from bytewax.recovery import init_db_dir
 
 from flows.recovery.parts import StoreUnusable
 from flows.recovery.store import opened
+from operators.policies.toml import parse
+from operators.recovery import dumps
+from tests.dataflows.making import POLICY
 
 PART = "part-1.sqlite3"
+SAVED = pickle.dumps(dumps(None, parse(POLICY)))
 
 
 def open_it(folder: Path) -> None:
@@ -40,7 +45,7 @@ def store(tmp_path: Path) -> Path:
     open_it(folder)
     with closing(sqlite3.connect(folder / "part-0.sqlite3")) as file, file:
         file.execute("INSERT INTO exs (ex_num, worker_count, resume_epoch) VALUES (0, 1, 1)")
-        file.executemany("INSERT INTO snaps VALUES ('now', 'step', ?, 0, x'00')", [(str(key),) for key in range(999)])
+        file.executemany("INSERT INTO snaps VALUES ('now', 'step', ?, 0, ?)", [(str(key), SAVED) for key in range(999)])
     return folder
 
 

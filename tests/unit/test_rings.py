@@ -1,12 +1,11 @@
 """Sliding sums against sums over all panes that the documented span covers."""
 
-import pickle
-
 import numpy as np
 import pytest
 
 from operators.verdict.rings import Ring, hop_panes
 from tests.judged import pane
+from tests.saving import of_bytes, saved
 
 
 @pytest.mark.parametrize("panes", [1, 2, 7, 30, 61, 90, 130, 360, 8_640, 25_920])
@@ -55,9 +54,9 @@ def test_what_is_saved_is_small_and_the_same() -> None:
     ring.grow(300)
     for number in range(360):
         ring.push(pane(number, {5: (250, 3), 77: (1, 0)}), np.array([5, 77]), np.array([0, 1]))
-    saved = pickle.dumps(ring)
-    assert len(saved) < 2_000
-    again = pickle.loads(saved)  # noqa: S301 - It is our own.
+    data = saved(ring)
+    assert len(data) < 2_000
+    again = of_bytes(data)
     assert again.hops.tolist() == ring.hops.tolist()
     assert again.totals.tolist() == ring.totals.tolist()
     assert again.totals.dtype == np.int64

@@ -1,7 +1,5 @@
 """Traffic that does not arrive in its declared shares, at any look."""
 
-import pickle
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 
 from operators.verdict.traffic_split import CONCENTRATION, UNHEALTHY_BELOW, TrafficSplit, p_value
 from operators.window.partial import Ints
+from tests.saving import again
 
 SHARES = (0.1, 0.9)
 
@@ -61,7 +60,7 @@ def test_unhealthy_is_latched() -> None:
 def test_state_is_the_counts() -> None:
     at_once, split = TrafficSplit(SHARES), TrafficSplit(SHARES)
     split.step(np.array([3, 40]))
-    split = pickle.loads(pickle.dumps(split))  # noqa: S301 - our own bytes.
+    split = again(split)
     assert split.step(np.array([4, 50])) == at_once.step(np.array([7, 90]))
 
 

@@ -1,0 +1,84 @@
+"""What the steps save of themselves in the recovery store, and how it is read again: bytes that hold no code.
+
+    MAGIC, the format's number, a digest of what follows, [classes, shape of the policy, state]
+
+Why not msgspec's tagged structs alone: a tag belongs to a class wherever it is encoded, and most of these classes also
+stand in control events and tables, whose bytes would change; and half of the state are arrays and classes with methods.
+So `operators/saved` names the classes by a registry of its own (`saved_names.py`), and msgspec does the packing.
+"""
+
+from hashlib import blake2b
+from typing import TypeVar, cast
+
+from operators.policy import Policy
+from operators.saved.decode import from_bytes_of
+from operators.saved.encode import to_bytes_of
+from operators.saved.registry import UNKNOWN, Unreadable
+from operators.saved_names import REGISTRY
+from operators.window.shards import shard_name
+
+T = TypeVar("T")
+
+MAGIC = b"rollguard state "
+FORMAT = b"\x01"
+DIGEST = 8  # Bytes. It tells what is broken; it is no proof of who wrote it.
+HEAD = len(MAGIC) + len(FORMAT) + DIGEST
+PICKLE = b"\x80"  # What an older rollguard wrote begins with it.
+NEW_STORE = "name a new --recovery folder and where to start with --from"
+
+
+class StateMismatch(Exception):
+    """The recovery store was written under a policy that keeps other counts."""
+
+
+def dumps(state: object, policy: Policy) -> bytes:
+    """Return a state as bytes. Unsavable if it holds something that has no registered name."""
+    body = to_bytes_of(REGISTRY, policy.shape, state)
+    return MAGIC + FORMAT + blake2b(body, digest_size=DIGEST).digest() + body
+
+
+def loads(saved: bytes | None, kind: type[T], policy: Policy) -> T | None:
+    """Return what `dumps` saved. StateMismatch if the policy keeps something else since; Unreadable."""
+    if saved is None:
+        return None
+    shape, state = content(saved)
+    if shape != policy.shape:
+        raise StateMismatch(
+            "the policy's time, slices, windows, measures or SLIs are not those the recovery store was written under: "
+            f"{NEW_STORE}, or go back to the old ones"
+        )
+    if state is not None and not isinstance(state, kind):
+        raise Unreadable(f"the recovery store holds a {type(state).__name__} where a {kind.__name__} should be")
+    return cast(T, state)
+
+
+def content(saved: bytes) -> tuple[object, object]:
+    """Return the shape of the policy that a state was saved under, and the state. Unreadable."""
+    _require_ours(saved)
+    body = saved[HEAD:]
+    if blake2b(body, digest_size=DIGEST).digest() != saved[HEAD - DIGEST : HEAD]:
+        raise Unreadable(f"the recovery store is broken: put back a backup of the whole folder, or {NEW_STORE}")
+    try:
+        shape, state = from_bytes_of(REGISTRY, body)
+    except (Unreadable, ValueError) as error:
+        raise Unreadable(f"the recovery store cannot be read: {error}") from error
+    return shape, state
+
+
+def _require_ours(saved: bytes) -> None:
+    """Unreadable unless these are bytes as `dumps` makes them, of a format that is known here."""
+    if saved.startswith(MAGIC + FORMAT):
+        return
+    if saved.startswith(MAGIC):
+        raise Unreadable(f"the recovery store has a format that is not known here: {UNKNOWN}")
+    if saved.startswith(PICKLE):
+        raise Unreadable(
+            "the recovery store was written by an older rollguard, as Python pickles, which are never loaded because "
+            f"they can run code: {NEW_STORE}, or go on with the older rollguard"
+        )
+    raise Unreadable(f"the recovery store holds what no rollguard wrote: {NEW_STORE}")
+
+
+def shard_key(shard: int) -> str:
+    """Return the key under which Bytewax routes a shard and keeps its state."""
+    return shard_name(shard)

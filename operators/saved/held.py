@@ -1,0 +1,47 @@
+"""What registered classes may hold, by their types and their source: found before anything of them is ever saved."""
+
+import ast
+import inspect
+import textwrap
+import typing
+from typing import Any
+
+import msgspec
+
+from operators.saved.registry import Registry
+
+
+def unnamed(registry: Registry) -> list[str]:
+    """Return the classes that a field of a registered one may hold, and that have no name of their own."""
+    held = {
+        kind
+        for each in registry.by_name.values()
+        if not each.is_plain
+        for hint in typing.get_type_hints(each.kind).values()
+        for kind in _classes_in(hint)
+    }
+    return sorted(f"{kind.__module__}.{kind.__qualname__}" for kind in held - registry.by_kind.keys())
+
+
+def unlisted(registry: Registry) -> list[str]:
+    """Return where the attributes that a plain class gives itself are not those that its registration lists."""
+    found = []
+    for each in registry.by_name.values():
+        if each.is_plain and "__getstate__" not in vars(each.kind):
+            tree = ast.parse(textwrap.dedent(inspect.getsource(each.kind)))
+            given = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_given(node)}
+            found += [f"{each.name}: {name}" for name in sorted(given ^ each.derived.union(each.names))]
+    return found
+
+
+def _is_given(node: ast.Attribute) -> bool:
+    return isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name) and node.value.id == "self"
+
+
+def _classes_in(hint: Any) -> set[type]:
+    """Return the classes of ours in a type: those that are registered by what they keep."""
+    found = {kind for part in typing.get_args(hint) for kind in _classes_in(part)}
+    if not isinstance(hint, type) or getattr(hint, "_is_protocol", False):
+        return found
+    ours = issubclass(hint, msgspec.Struct) or hint.__module__.partition(".")[0] == "operators"
+    return found | {hint} if ours else found
