@@ -130,6 +130,8 @@ def _then(rule: AnyRule, policy: Policy) -> str:
     lines = [f"{rule.action}{severity}"]
     if isinstance(rule, Canary) and len(rule.grains) > 1:
         lines.append(f"{rule.slice_action} in a slice")
+    if isinstance(rule, Canary):
+        lines.append(f"{rule.cutover_action} at a cut-over beyond x{rule.cutover_tolerance:.6g}")
     if "rollback" in (rule.action, getattr(rule, "slice_action", "")):
         lines += _goes(rule, policy)
     elif rule.action == "throttle":

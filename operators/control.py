@@ -214,7 +214,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     difference of all events as they came, `odds_ratio` the factor between the odds of a bad event. `detectable` is the
     smallest difference that could have been seen so far, `decides_in` how many further events of the candidate would
     decide at the observed one. `maturity` is that of labels. `since` is when it began, as far as the counts can tell.
-    `requests` are some that show it.
+    `requests` are some that show it. `historical`: the baseline serves no longer, and its counts are those of its last
+    hours; `threshold` is the ratio of bad events that was surely passed.
     """
 
     sli: str | None = None
@@ -243,6 +244,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     since: int | None = None
     watermark: int | None = None
     maturity: Maturity | None = None
+    historical: bool | None = None
     reason: str | None = None
     requests: tuple[str, ...] = ()
 

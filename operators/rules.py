@@ -96,6 +96,10 @@ class Canary(Rule, frozen=True, kw_only=True):
 
     Labels are compared by when their requests were made, as far as they had come `maturity_ms` later; None: by the age
     at which nine in ten of the baseline's have come (`operators/verdict/label_delays.py`).
+
+    A candidate that replaced its baseline at once is compared with what that had in its last hours. `cutover_action`
+    follows where its odds of a bad event are surely more than `cutover_tolerance` times, and its ratio of bad events
+    more than `cutover_points` above, the worst of those (`operators/release/cutover.py`).
     """
 
     slis: tuple[str, ...]
@@ -110,6 +114,9 @@ class Canary(Rule, frozen=True, kw_only=True):
     slice_action: Action = "hold"
     blip_ms: int = 60_000
     maturity_ms: int | None = None
+    cutover_action: Action = "rollback"
+    cutover_tolerance: float = 3.0
+    cutover_points: float = 0.05
 
 
 class DriftRule(Rule, frozen=True, kw_only=True):

@@ -199,6 +199,9 @@ class _Canary(_Acting, frozen=True, kw_only=True):
     slice_margin_points: Annotated[float, Meta(ge=0, lt=1)] = 0.1
     blip: Duration | None = None
     maturity: Duration | None = None
+    cutover_action: Action | None = None
+    cutover_tolerance: float = 3.0
+    cutover_points: Annotated[float, Meta(ge=0, lt=1)] = 0.05
     slice_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
     slice_action: Action = "hold"
     severity: Severity = "ticket"
@@ -224,6 +227,9 @@ class _Canary(_Acting, frozen=True, kw_only=True):
             slice_margin_points=self.slice_margin_points,
             blip_ms=self._blip_ms(key),
             maturity_ms=self._maturity_ms(key),
+            cutover_action=self.cutover_action or self.action,
+            cutover_tolerance=self.cutover_tolerance,
+            cutover_points=self.cutover_points,
             slice_share=self.slice_share,
             slice_action=self.slice_action,
         )
@@ -232,6 +238,8 @@ class _Canary(_Acting, frozen=True, kw_only=True):
         """A policy with differences where ratios stand now is told so, and not read as another one."""
         if self.tolerance < 1:
             raise key.refuse("tolerance", "must be a ratio of odds, 1 or more; a difference is `tolerance_points`")
+        if self.cutover_tolerance < 1:
+            raise key.refuse("cutover_tolerance", "must be a ratio of odds, 1 or more")
         for name, least in (("margin", self.tolerance), ("slice_margin", 1.0)):
             if not least < getattr(self, name):
                 allowed = f"must be a ratio of odds above {least:g}; a difference is `{name}_points`"

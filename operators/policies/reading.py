@@ -25,6 +25,7 @@ CHOICES: dict[str, object] = {
     "ids": Ids,
     "action": Action,
     "slice_action": Action,
+    "cutover_action": Action,
     "severity": Severity,
     "scope": Scope,
     "statistic": Statistic,

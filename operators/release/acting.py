@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from operators.control import ControlEvent
 from operators.mirrored import is_mirrored
 from operators.release.alerts import affected, worst_first
+from operators.release.cutover import Beyond
 from operators.release.model import At, Finding, Model
 from operators.release.promoting import check_split, promote
 from operators.release.refuge import others_serve
@@ -18,8 +19,8 @@ from operators.verdict.verdicts import Verdict
 ACTIONS: tuple[Action, ...] = ("alert", "hold", "throttle", "rollback", "kill")
 
 
-def act(model: Model, at: At, findings: Sequence[Finding]) -> list[ControlEvent]:
-    """Do what the rules ask for; `findings` are those of every release that is judged."""
+def act(model: Model, at: At, findings: Sequence[Finding], beyond: Sequence[Beyond] = ()) -> list[ControlEvent]:
+    """Do what the rules ask for; `findings` are those of every release, `beyond` of those without a baseline."""
     end_shared(model, at)
     attend(model, at)
     events = check_split(model, at)
@@ -27,6 +28,8 @@ def act(model: Model, at: At, findings: Sequence[Finding]) -> list[ControlEvent]
         trial.held, trial.holds = trial.holds, {}
     for finding in findings:
         events += _find(model, at, finding)
+    for each in beyond:
+        events += _do(model, at, each.trial, each.rule, each.rule.cutover_action, each.slices)
     for rule in at.policy.rules:
         for trial in list(model.trials.values()):
             verdicts = standing(model, at, trial, rule)

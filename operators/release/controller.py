@@ -14,6 +14,7 @@ from operators.release.aftermath import follow_up
 from operators.release.alerts import Alerts, Key, place_of
 from operators.release.commands import obey
 from operators.release.completing import completed
+from operators.release.cutover import compare_with_past
 from operators.release.discovery import discover, note_traffic
 from operators.release.incidents import end_holds, numbered
 from operators.release.lately import note_lately
@@ -47,9 +48,11 @@ def begin_pane(model: Model, at: At, said: Sequence[Said], folded: Sequence[Fold
 
 def end_pane(model: Model, at: At, verdicts: Sequence[Verdict], findings: Sequence[Finding]) -> list[ControlEvent]:
     """Take the verdicts of the pane that changed and what canary rules find; return what is to be said."""
+    beyond = list(compare_with_past(model, at))
+    verdicts = [*verdicts, *(each.verdict(model.speaker.model, at.pane) for each in beyond if each.new)]
     for verdict in verdicts:
         _remember(model, verdict)
-    events = act(model, at, findings)
+    events = act(model, at, findings, beyond)
     told = {(event.rule, event.version) for event in events if event.type in ("rollback", "kill")}
     changed: dict[Key, list[Verdict]] = {}
     for verdict in [*verdicts, *_untold(model, at, verdicts), *woken(model, at, verdicts)]:

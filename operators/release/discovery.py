@@ -6,7 +6,7 @@ import msgspec
 
 from operators.control import VERSIONS_MAX, ControlEvent, Release
 from operators.mirrored import is_mirrored
-from operators.release.history import BUCKETS, Served, bucket_of, busiest
+from operators.release.history import BUCKETS, Served, bucket_of, busiest, hour_of
 from operators.release.model import At, Model
 from operators.release.phases import step
 from operators.release.trial import Trial
@@ -23,13 +23,13 @@ def note_traffic(model: Model, at: At) -> None:
     known.
     """
     _forget(model, at)
-    bucket = bucket_of(at.pane, at.policy.pane_ms)
+    bucket, hour = bucket_of(at.pane, at.policy.pane_ms), hour_of(at.pane, at.policy.pane_ms)
     for version, requests in (at.requests | at.copies).items():
         slis = at.slis(version, "*")
         if requests and version not in model.served:
             model.served[version] = Served(first=at.pane, last=at.pane)
         if slis is not None and version in model.served:
-            model.served[version].add(at.pane, bucket, requests, slis)
+            model.served[version].add(at.pane, bucket, hour, requests, slis)
     if any(at.requests.values()) and model.began is None:
         model.began = at.pane
 
@@ -109,6 +109,7 @@ def begin(model: Model, at: At, trial: Trial) -> None:
 def restart(model: Model, at: At, trial: Trial, since: int) -> None:
     """Compare anew from a pane on: what canary rules found before does not stand."""
     trial.since = since
+    trial.replaced.clear()
     for rule in at.policy.rules:
         if isinstance(rule, Canary):
             model.bad.pop((rule.name, trial.candidate), None)

@@ -8,6 +8,8 @@ import numpy as np
 from operators.verdict.binomial import lower_bound, upper_bound
 from operators.window.partial import BAD, GOOD, Ints
 
+HOUR_MS = 3_600_000
+HOURS = 170  # How many are kept: a week and some more.
 BUCKET_MS = 60_000  # What is counted together.
 BUCKETS = 60  # How many are kept, of those with traffic: an hour.
 RECENT = 5  # Buckets that say how it is now: four to five minutes.
@@ -16,25 +18,30 @@ Counted = tuple[int, int]  # Good and bad.
 
 
 class Served(msgspec.Struct, kw_only=True):
-    """What one version served: `buckets` by number hold requests, then good and bad of each SLI. Panes are numbers."""
+    """What one version served: `buckets` by number hold requests, then good and bad of each SLI. Panes are numbers.
+
+    `hours` hold the same of each hour since 1970.
+    """
 
     first: int
     last: int
     buckets: dict[int, list[int]] = {}
+    hours: dict[int, list[int]] = {}
 
     def requests(self, since: int) -> int:
         """Return the requests in the buckets from `since` on."""
         return sum(bucket[0] for number, bucket in self.buckets.items() if number >= since)
 
-    def add(self, pane: int, bucket: int, requests: int, slis: Ints) -> None:
+    def add(self, pane: int, bucket: int, hour: int, requests: int, slis: Ints) -> None:
         """Add what came in under a pane: `slis` (S, 3)."""
         if requests:
             self.last = pane
         came = [requests, *slis[:, [GOOD, BAD]].ravel().tolist()]
-        known = self.buckets.get(bucket)
-        self.buckets[bucket] = came if known is None else [a + b for a, b in zip(known, came, strict=True)]
-        while len(self.buckets) > BUCKETS:
-            del self.buckets[min(self.buckets)]
+        for kept, number, most in ((self.buckets, bucket, BUCKETS), (self.hours, hour, HOURS)):
+            known = kept.get(number)
+            kept[number] = came if known is None else [a + b for a, b in zip(known, came, strict=True)]
+            while len(kept) > most:
+                del kept[min(kept)]
 
     def counts(self, sli: int, before: int | None = None, since: int | None = None) -> Counted:
         """Return what was counted of an SLI in the buckets before one, or from one on."""
@@ -48,6 +55,10 @@ class Served(msgspec.Struct, kw_only=True):
 
 def bucket_of(pane: int, pane_ms: int) -> int:
     return pane * pane_ms // BUCKET_MS
+
+
+def hour_of(pane: int, pane_ms: int) -> int:
+    return pane * pane_ms // HOUR_MS
 
 
 def busiest(served: Mapping[str, Served], but: frozenset[str], since: int) -> str | None:

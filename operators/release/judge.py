@@ -24,7 +24,7 @@ from operators.release.lately import note_found
 from operators.release.model import At, Finding, Model
 from operators.release.seen import NOTHING_SEEN, Seen
 from operators.release.telling import resolve_forgotten
-from operators.release.trial import Trial
+from operators.release.warming import warmed_up
 from operators.rules import AnyRule
 from operators.verdict.canary_rule import CanaryEvaluator, Result
 from operators.verdict.comparison import Release
@@ -330,14 +330,6 @@ def _kept(kept: Mapping[bytes, object], new: T) -> T:
 
 def _identity(rule: AnyRule) -> bytes:
     return msgspec.msgpack.encode([type(rule).__name__, rule], order="sorted")
-
-
-def warmed_up(model: Model, trial: Trial, policy: Policy) -> int:
-    """Return the first pane that says something of a candidate: one that has just begun to serve is still cold."""
-    served = model.served.get(trial.candidate)
-    return (
-        trial.since if served is None else max(trial.since, served.first + policy.releases.warm_up_ms // policy.pane_ms)
-    )
 
 
 def _finding(evaluator: CanaryEvaluator, release: Release, result: Result) -> Finding:

@@ -122,7 +122,8 @@ class Model(msgspec.Struct, kw_only=True):
     def quiet(self) -> bool:
         """Whether time may pass without a trace while nothing comes in."""
         withdrawn = any(trial.phase in ("rolled_back", "verifying") for trial in self.trials.values())
-        return not (withdrawn or self.overflow)
+        replaced = any(each.total for trial in self.trials.values() for each in trial.replaced.values())
+        return not (withdrawn or replaced or self.overflow)
 
     @property
     def rests(self) -> bool:

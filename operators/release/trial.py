@@ -10,6 +10,7 @@ from operators.release.gone import Gone
 from operators.release.health import Health
 from operators.release.history import Counted
 from operators.release.phases import Phase
+from operators.release.replaced import Replaced
 from operators.release.share import Excess
 from operators.verdict.traffic_split import TrafficSplit
 from operators.window.samples import Sample
@@ -50,7 +51,7 @@ class Trial(msgspec.Struct, kw_only=True):
     was told. `refuge` is where its traffic was sent when it was withdrawn. `unseen` are its versions that have not
     served since it was declared. `producers` has by bucket and producer the candidate's events of each SLI, then the
     bad ones of each. `requests` are some of its bad ones; `found` is what monitors found on it, `found_beside` on its
-    baseline.
+    baseline. `replaced` is by rule what is known of it while its baseline serves no more.
     """
 
     candidate: str
@@ -82,6 +83,7 @@ class Trial(msgspec.Struct, kw_only=True):
     requests: tuple[Sample, ...] = ()
     found: dict[str, Found] = {}
     found_beside: dict[str, Found] = {}
+    replaced: dict[str, Replaced] = {}
 
     @property
     def judged(self) -> bool:

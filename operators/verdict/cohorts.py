@@ -18,12 +18,11 @@ import numpy as np
 from operators.control import Maturity
 from operators.verdict.label_delays import Delays
 from operators.window.label_ages import UNDATED, LabelAges
-from operators.window.partial import Ints
 
 BLOCKS = 60  # Of an age: so many are waited for at once, and none lasts longer than this part of it.
-N, X, OWN_TIME = 0, 1, 2
 Values = tuple[str, ...]  # A finest slice, by the values of all dimensions.
-Arms = tuple[dict[Values, Ints], dict[Values, Ints]]  # Of candidate and baseline by slice (3,): n, bad and undated.
+Counts = tuple[int, int, int]  # Labels, bad ones, and those that do not say when their requests were made.
+Arms = tuple[dict[Values, Counts], dict[Values, Counts]]  # Of candidate and baseline.
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -97,9 +96,10 @@ class Cohorts(msgspec.Struct, kw_only=True):
         distinct, which = np.unique(keys, axis=0, return_inverse=True)
         sums = np.zeros((len(distinct), 3), np.int64)
         np.add.at(sums, which.ravel(), counts)
-        for (stretch, number, row), came in zip(distinct.tolist(), sums, strict=True):
-            arms = self.waiting.setdefault((stretch, number), ({}, {}))
-            arms[arm][slices[row]] = arms[arm].get(slices[row], 0) + came
+        for (stretch, number, row), (n, bad, own) in zip(distinct.tolist(), sums.tolist(), strict=True):
+            counted = self.waiting.setdefault((stretch, number), ({}, {}))[arm]
+            before = counted.get(slices[row], (0, 0, 0))
+            counted[slices[row]] = before[0] + n, before[1] + bad, before[2] + own
 
     def take(self, pane: int) -> list[Block]:
         """Return the blocks that are complete with the end of a pane, in order."""
@@ -112,7 +112,7 @@ class Cohorts(msgspec.Struct, kw_only=True):
             renewed = stretch.believed and self.youngest is not None and self.youngest < stretch.age
             self.youngest = stretch.age if renewed or self.youngest is None else self.youngest
             self.taken = key[0]
-            self.undated += sum(int(each[OWN_TIME]) for arm in arms for each in arm.values())
+            self.undated += sum(own for arm in arms for _, _, own in arm.values())
             blocks.append(Block(begins=begins, panes=stretch.panes, arms=arms, renewed=renewed))
         return blocks
 

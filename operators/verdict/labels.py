@@ -1,31 +1,43 @@
 """The labels that came in a pane, by finest slice, and how old each was."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
 
 from operators.window.label_ages import LabelAges, decode
-from operators.window.partial import Partial
+from operators.window.partial import Ints, Partial
 from operators.window.slots import Reported, described
 
 _NONE = np.zeros(0, np.int64)
 
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True):
-    """`ages.row` index into `names`, which are finest slices of versions; SLIs are those of the policy."""
+    """`ages.row` index into `names`, which are finest slices of versions; SLIs are those of the policy.
 
-    names: Sequence[Reported] = ()
-    ages: LabelAges = LabelAges(_NONE, _NONE, _NONE, _NONE, _NONE, _NONE)
+    `places` are the places of the labels of each model and version.
+    """
+
+    names: Sequence[Reported]
+    ages: LabelAges
+    places: Mapping[tuple[str, str], Ints]
+
+    @classmethod
+    def by(cls, names: Sequence[Reported], ages: LabelAges) -> "Labels":
+        number = {version: at for at, version in enumerate(dict.fromkeys((name.model, name.version) for name in names))}
+        of = np.array([number[name.model, name.version] for name in names], np.int64)[ages.row]
+        order = np.argsort(of, kind="stable")
+        ends = np.searchsorted(of[order], np.arange(1, len(number)))
+        return cls(names=names, ages=ages, places=dict(zip(number, np.split(order, ends), strict=True)))
 
     def of(self, model: str, version: str, sli: int) -> LabelAges:
         """Return those of one version and SLI; their rows index into `names` still."""
-        mine = [name.model == model and name.version == version for name in self.names]
-        wanted = np.array(mine, bool)[self.ages.row] & (self.ages.sli == sli) if self.names else np.zeros(0, bool)
-        return LabelAges(*(column[wanted] for column in self.ages))
+        places = self.places.get((model, version), _NONE)
+        places = places[self.ages.sli[places] == sli]
+        return LabelAges(*(column[places] for column in self.ages))
 
 
-NO_LABELS = Labels()
+NO_LABELS = Labels(names=(), ages=LabelAges(_NONE, _NONE, _NONE, _NONE, _NONE, _NONE), places={})
 
 
 def labels_of(part: Partial | None, dimensions: tuple[str, ...]) -> Labels:
@@ -35,4 +47,4 @@ def labels_of(part: Partial | None, dimensions: tuple[str, ...]) -> Labels:
     ages = decode(part.ages, part.slis.shape[1])
     series = [part.series[index] for index in part.which.tolist()]
     names = [Reported(each.model, each.version, *described(dimensions, each.values)) for each in series]
-    return Labels(names=names, ages=ages)
+    return Labels.by(names, ages)

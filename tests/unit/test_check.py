@@ -23,7 +23,17 @@ def printed(more: str) -> str:
 
 def test_every_rule_is_listed_with_what_it_leads_to() -> None:
     text = printed(RULES)
-    for words in ("slo", "budget", "slow", "gone", "canary", "rollback (ticket)", "hold in a slice", "region,segment"):
+    for words in (
+        "slo",
+        "budget",
+        "slow",
+        "gone",
+        "canary",
+        "rollback (ticket)",
+        "hold in a slice",
+        "rollback at a cut-over beyond x3",
+        "region,segment",
+    ):
         assert words in text
     assert "all versions" in text
     assert "BAD when" not in printed("")

@@ -1,0 +1,144 @@
+"""A release that replaces its baseline at once: the candidate beside what the baseline had in its last hours.
+
+Only blips in which the baseline serves no more count, of SLIs on events, on all traffic, for a day. What is found is
+BAD by the canary rule, `historical` in its evidence, and leads to the rule's `cutover_action`.
+"""
+
+import math
+from collections.abc import Iterator
+
+import msgspec
+
+from operators.control import Affected, Arm, Evidence
+from operators.release.historical import Past, most_allowed
+from operators.release.history import Counted, Served, hour_of
+from operators.release.model import At, Model
+from operators.release.replaced import Replaced
+from operators.release.trial import Trial
+from operators.release.warming import warmed_up
+from operators.rules import Canary
+from operators.verdict.canary import levels
+from operators.verdict.canary_rule import ACTING, BLIP_CAP
+from operators.verdict.verdicts import Verdict
+from operators.window.partial import BAD, GOOD
+from operators.window.slots import Reported
+
+HOURS = 6  # That the baseline served last.
+WEEK = 168  # Hours.
+LASTS_MS = 86_400_000  # From the candidate's first request on.
+# Requests that the baseline would have had of a blip, had it served as before, for hardly any of them to mean that it
+# stopped (the rule of three: J. A. Hanley, A. Lippman-Hand, JAMA 249 (1983), 1743-1745).
+EXPECTED_MIN = 3.0
+
+
+class Beyond(msgspec.Struct, frozen=True, kw_only=True):
+    """A candidate that is far worse than its baseline was, by a rule; `slices` are all traffic, one for each SLI."""
+
+    rule: Canary
+    trial: Trial
+    slices: tuple[Affected, ...]
+    new: bool
+
+    def verdict(self, model: str, pane: int) -> Verdict:
+        """Return it as what people are told of."""
+        series = Reported(model, self.trial.candidate, "*", {})
+        return Verdict(rule=self.rule.name, series=series, word="BAD", pane=pane, evidence=self.slices[0].evidence)
+
+
+def compare_with_past(model: Model, at: At) -> Iterator[Beyond]:
+    """Take the pane; yield every candidate that is far worse than its baseline was, and whether that is new."""
+    for trial in model.trials.values():
+        candidate, baseline = model.served.get(trial.candidate), model.served.get(trial.baseline)
+        if trial.phase != "rolling_out" or candidate is None or baseline is None:
+            continue
+        if (at.pane - candidate.first) * at.policy.pane_ms > LASTS_MS or at.pane < warmed_up(model, trial, at.policy):
+            continue
+        for rule in at.policy.rules:
+            if isinstance(rule, Canary):
+                new = _compare(model, at, trial, rule)
+                found = [trial.replaced[rule.name].found[sli] for sli in sorted(trial.replaced[rule.name].found)]
+                if found:
+                    found.sort(key=lambda each: -(each.evidence.value or 0.0))
+                    yield Beyond(rule=rule, trial=trial, slices=tuple(found), new=new)
+
+
+def _compare(model: Model, at: At, trial: Trial, rule: Canary) -> bool:
+    """Add the pane to what a rule knows of a candidate; return whether it is newly BAD."""
+    panes = max(rule.blip_ms // at.policy.pane_ms, 1)
+    number, place = divmod(at.pane, panes)
+    replaced = trial.replaced.setdefault(rule.name, Replaced(blip=number, first=at.pane))
+    new = False
+    if number != replaced.blip:
+        new = _end(model, at, trial, rule, replaced)
+        replaced.begin(number)
+    came = at.slis(trial.candidate, "*")
+    slis = [index for index, sli in enumerate(at.policy.slis) if sli.name in rule.slis and not sli.on_feedback]
+    counts = {} if came is None else {sli: (int(came[sli, GOOD]), int(came[sli, BAD])) for sli in slis}
+    replaced.add(sum(at.requests.values()), at.requests.get(trial.baseline, 0), counts)
+    if place == panes - 1:
+        new |= _end(model, at, trial, rule, replaced)
+        replaced.begin(number + 1)
+    return new
+
+
+def _end(model: Model, at: At, trial: Trial, rule: Canary, replaced: Replaced) -> bool:
+    """Take the blip that ran, if the baseline had stopped by then."""
+    served = model.served[trial.baseline]
+    gone = replaced.baseline <= at.policy.releases.applied_share * replaced.total
+    if not gone or replaced.total * _share_before(model, at, trial) < EXPECTED_MIN:
+        return False
+    hours, week_ago = _usual(at, served)
+    panes = max(rule.blip_ms // at.policy.pane_ms, 1)
+    alpha = levels(rule.alpha, len(rule.slis), rule.slice_action in ACTING).all_traffic
+    log_cap = math.log(BLIP_CAP) if rule.blip_ms else math.inf
+    new = False
+    for sli, (good, bad) in replaced.counts.items():
+        last, ago = ([_counted(each, sli) for each in some] for some in (hours, week_ago))
+        most = most_allowed(last, ago, rule.cutover_tolerance, rule.cutover_points)
+        if most is None or not good + bad:
+            continue
+        past = replaced.past.get(sli) or Past(since=max(replaced.blip * panes, replaced.first))
+        past = replaced.past[sli] = past.step(good, bad, most, log_cap)
+        if past.peak >= -math.log(alpha) and sli not in replaced.found:
+            found = _evidence(at, trial, sli, past, last, most)
+            replaced.found[sli] = Affected(slice="*", verdict="BAD", evidence=found)
+            new = True
+    return new
+
+
+def _share_before(model: Model, at: At, trial: Trial) -> float:
+    """Return the baseline's share of the requests of its last hours, less the candidate's."""
+    until = hour_of(model.served[trial.baseline].last, at.policy.pane_ms)
+    requests = {
+        version: sum(hour[0] for number, hour in served.hours.items() if until - HOURS <= number <= until)
+        for version, served in model.served.items()
+        if version != trial.candidate
+    }
+    return requests[trial.baseline] / max(sum(requests.values()), 1)
+
+
+def _usual(at: At, served: Served) -> tuple[list[list[int]], list[list[int]]]:
+    """Return the last hours of a baseline, and those around the same time a week ago."""
+    until, now = hour_of(served.last, at.policy.pane_ms), hour_of(at.pane, at.policy.pane_ms)
+    last = [hour for number, hour in served.hours.items() if until - HOURS <= number <= until]
+    return last, [hour for number, hour in served.hours.items() if abs(number - (now - WEEK)) <= 1]
+
+
+def _counted(hour: list[int], sli: int) -> Counted:
+    return hour[1 + 2 * sli], hour[2 + 2 * sli]
+
+
+def _evidence(at: At, trial: Trial, sli: int, past: Past, hours: list[Counted], most: float) -> Evidence:
+    good, bad = sum(each[0] for each in hours), sum(each[1] for each in hours)
+    return Evidence(
+        sli=at.policy.slis[sli].name,
+        candidate=Arm.of(trial.candidate, past.good, past.bad),
+        baseline=Arm.of(trial.baseline, good, bad),
+        value=past.bad / (past.good + past.bad) - bad / (good + bad),
+        threshold=most,
+        log_e=past.peak,
+        p_value=math.exp(-past.peak),
+        since=past.since * at.policy.pane_ms,
+        historical=True,
+        reason=f"{trial.baseline} serves no longer: compared with its last {HOURS} hours",
+    )

@@ -1,0 +1,34 @@
+"""What a canary rule knows of a candidate whose baseline serves no more: blip by blip, of each SLI on events."""
+
+import msgspec
+
+from operators.control import Affected
+from operators.release.historical import Past
+
+
+class Replaced(msgspec.Struct, kw_only=True):
+    """The `blip` that runs has had `total` requests, the baseline `baseline` of them, and `counts` good and bad by SLI.
+
+    It began in pane `first` at the earliest. `past` is what the blips before say of each SLI, and `found` what was
+    found BAD. SLIs are numbers in the policy.
+    """
+
+    blip: int
+    first: int
+    total: int = 0
+    baseline: int = 0
+    counts: dict[int, tuple[int, int]] = {}
+    past: dict[int, Past] = {}
+    found: dict[int, Affected] = {}
+
+    def add(self, total: int, baseline: int, counts: dict[int, tuple[int, int]]) -> None:
+        """Add a pane to the blip that runs."""
+        self.total += total
+        self.baseline += baseline
+        for sli, (good, bad) in counts.items():
+            before = self.counts.get(sli, (0, 0))
+            self.counts[sli] = before[0] + good, before[1] + bad
+
+    def begin(self, blip: int) -> None:
+        """Begin a blip."""
+        self.blip, self.total, self.baseline, self.counts = blip, 0, 0, {}
