@@ -18,7 +18,7 @@ from operators.drift.broken import Contracts
 from operators.drift.page_hinkley import PageHinkley
 from operators.drift.past import Past
 from operators.ingest import duplicates, late_share, partition, position, progress, refused_share
-from operators.release import alerts, gone, health, history, judge, model, share, speaker, trial
+from operators.release import alerts, gone, health, historical, history, judge, model, replaced, share, speaker, trial
 from operators.saved.registry import Registry, Saved
 from operators.verdict import canary, canary_rule, cohorts, comparison, label_delays
 from operators.verdict.absence import AbsenceEvaluator
@@ -98,6 +98,8 @@ RELEASE = (
     Saved("release.gone", gone.Gone),
     Saved("release.health", health.Health),
     Saved("release.excess", share.Excess),
+    Saved("release.replaced", replaced.Replaced),
+    Saved("release.past", historical.Past),
     Saved("release.split", TrafficSplit, ("shares", "counts", "p_min")),
 )
 RULES = (
