@@ -12,6 +12,7 @@ from operators.release.refuge import fallback_of, named_refuge, others_serve, re
 from operators.release.trial import Cause, Hold, Trial
 from operators.release.weighing import give_back
 from operators.rules import Action, AnyRule, BurnRate, Threshold
+from operators.window.partial import OTHER
 
 Slices = tuple[Affected, ...]  # Never empty, worst first.
 
@@ -126,17 +127,11 @@ def serves_beside(model: Model, at: At, trial: Trial, refuge: str) -> bool:
 
     Then a rollback keeps the candidate out, and leaves them what they have.
     """
-    for name, other in model.trials.items():
-        if (
-            name in (trial.candidate, refuge)
-            or is_mirrored(name)
-            or other.withdrawn
-            or why_bad(model, at, name) is not None
-        ):
-            continue
-        if other.phase == "rolling_out" or share_of(model, at, name):
-            return True
-    return bool(model.overridden - {trial.candidate, refuge})
+    awaited = {name for name, other in model.trials.items() if other.phase == "rolling_out"}
+    serve = {name for name in model.served.keys() - {OTHER} if share_of(model, at, name)}
+    others = (awaited | serve) - {trial.candidate, refuge, *model.barred}
+    spared = model.overridden - {trial.candidate, refuge}
+    return bool(spared) or any(why_bad(model, at, name) is None for name in others if not is_mirrored(name))
 
 
 def _cause(at: At, rule: AnyRule, slices: Slices) -> Cause:

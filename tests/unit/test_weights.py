@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from gateway.pins import PinTable
-from operators.control import ControlEvent
+from operators.control import ControlEvent, Pin, Rollback, Unpin
 from tests.releasing import (
     BAD_NEWS,
     CANARY,
@@ -86,6 +86,26 @@ def test_a_bad_candidate_does_not_drain_a_healthy_one() -> None:
     assert after == {"v1": before["v1"] + before["v3"], "v2": before["v2"]}, "what v3 had is v1's"
     assert story.until("promote", {"v1": WELL, "v2": WELL}).version == "v2"
     assert served(story.told) == {"v2": 2_000}
+
+
+def test_a_rollback_by_hand_to_another_candidate_does_not_drain_what_serves_without_a_release() -> None:
+    story = Story().settled()
+    story.play({"v1": WELL, "v2": (20, 0), "v3": (20, 0)}, panes=2)
+    command = Rollback(id="c9", ts=0, model="m", version="v2", to="v3")
+    story.play({"v1": WELL, "v2": (20, 0), "v3": (20, 0)}, said=[command])
+    assert (story.told[-1].pin, story.told[-1].weights) == ("v3", {"v2": 0.0})
+    before, after = served([]), served(story.told)
+    assert after == {"v1": before["v1"], "v3": before["v2"] + before["v3"]}
+
+
+def test_a_pin_by_hand_takes_all_traffic_until_it_is_lifted() -> None:
+    story = Story().settled()
+    story.play({"v1": WELL, "v2": (20, 0)}, panes=2)
+    story.play({"v1": WELL, "v2": (20, 0)}, said=[Pin(id="c8", ts=0, model="m", version="v1")])
+    assert story.told[-1].weights == {"v1": 1.0}
+    assert served(story.told) == {"v1": 2_000}
+    story.play({"v1": WELL}, said=[Unpin(id="c9", ts=0, model="m")])
+    assert served(story.told) == served([])
 
 
 def test_where_nothing_else_is_well_a_rollback_pins_all_traffic() -> None:
