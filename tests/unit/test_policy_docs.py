@@ -10,8 +10,10 @@ import pytest
 from operators import policy
 from operators.policies import kinds, monitor_kinds, monitors, rules, tiers, toml
 from operators.policies.reading import Duration
+from operators.policy import RUNBOOKS
 
 ROOT = Path(__file__).parents[2]
+TOP = "Before the tables"
 RULES = "[[rule]]: what every kind has"
 MONITORS = "[[monitor]]: what every kind has"
 TABLES: dict[str, type[msgspec.Struct]] = {
@@ -28,6 +30,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[[commands.key]]": policy.CommandKey,
     "[dead_letters]": policy.DeadLetters,
     "[privacy]": policy.Privacy,
+    "[archive]": policy.Archive,
     "[dedup]": toml._Dedup,
     "[drift]": monitors.DriftTable,
 }
@@ -95,6 +98,7 @@ def test_each_kind_has_its_keys_and_defaults(common: str, kind: str, struct: typ
 def test_no_table_is_left_out() -> None:
     file = {field.encode_name for field in msgspec.structs.fields(toml._File)}
     named = {match[1] for heading in SECTIONS if (match := re.match(r"\[+(\w+)", heading))}
-    assert named == file
-    headings = {*TABLES, *kinds.KINDS, *monitor_kinds.KINDS, RULES, MONITORS, "The policy: every key"}
+    assert named | SECTIONS[TOP].keys() == file
+    assert SECTIONS[TOP]["runbook_base"] == RUNBOOKS
+    headings = {*TABLES, *kinds.KINDS, *monitor_kinds.KINDS, RULES, MONITORS, TOP, "The policy: every key"}
     assert SECTIONS.keys() == headings
