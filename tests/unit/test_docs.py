@@ -12,6 +12,7 @@ DOCS = sorted(
     for pattern in ("*.md", "docs/*.md", "infra/**/*.md", "flows/*.md", "operators/**/*.md", "tests/*.md")
     for path in ROOT.glob(pattern)
 )
+TOP = [path for path in DOCS if path.parent in (ROOT, ROOT / "docs")]
 FOLDERS = ("flows", "gateway", "operators", "infra", "tests", "docs")
 NAMES = {path.name for folder in FOLDERS for path in (ROOT / folder).rglob("*.*")} | {
     path.name for path in ROOT.iterdir()
@@ -33,9 +34,11 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert not place or place in anchors(there), target
 
 
-@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
-def test_files_that_are_named_exist(name: str) -> None:
-    text = (ROOT / name).read_text()
+@pytest.mark.parametrize(
+    "path", [each for each in DOCS if each.parent in (ROOT, ROOT / "docs")], ids=lambda path: path.name
+)
+def test_files_that_are_named_exist(path: Path) -> None:
+    text = path.read_text()
     for each in re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)`", text):
         assert (ROOT / each).exists(), each
     for each in re.findall(r"`([\w-]+\.(?:py|sql|toml))`", text):
