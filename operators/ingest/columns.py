@@ -189,9 +189,11 @@ class ColumnsBuilder:
         versions = [item.version or "" for item in items]
         if self.policy.releases.mirrored:
             versions = [self._mirrors[version] for version in versions]
-        for index, copy in enumerate([item.mirrored for item in items]):
-            if copy and versions[index] and not is_mirrored(versions[index]):
-                versions[index] = mirrored(versions[index])
+        copies = [item.mirrored for item in items]
+        if any(copies):
+            for index, copy in enumerate(copies):
+                if copy and versions[index] and not is_mirrored(versions[index]):
+                    versions[index] = mirrored(versions[index])
         return versions
 
 

@@ -82,7 +82,11 @@ class Roster:
 
 
 def _units(part: Partial) -> Ints:
-    """Return good and bad of each row as they are compared; the versions of a slice share its chains."""
-    slices: dict[tuple[str, tuple[str, ...]], int] = {}
-    group = np.array([slices.setdefault((name.model, name.values), len(slices)) for name in part.series], np.int64)
+    """Return good and bad of each row as they are compared; the versions of a slice share its chains.
+
+    A copy of a request would be of its chain, and nobody's request is left out for it: copies have chains of their own.
+    """
+    slices: dict[tuple[str, bool, tuple[str, ...]], int] = {}
+    keys = [(name.model, is_mirrored(name.version), name.values) for name in part.series]
+    group = np.array([slices.setdefault(key, len(slices)) for key in keys], np.int64)
     return units(part.slis, part.chains, group[part.which])

@@ -10,6 +10,7 @@ from operators.mirrored import mirrored
 from operators.policies.toml import parse
 from operators.policy import Policy
 from operators.release.sentence import sentence
+from operators.verdict.counts import Roster
 from operators.window.partial import Partial, merge
 from tests.dataflows.making import received
 from tests.releasing import (
@@ -19,6 +20,7 @@ from tests.releasing import (
     RELEASE,
     SMALL_ILL,
     SMALL_WELL,
+    START,
     THRESHOLD,
     WELL,
     Counts,
@@ -54,6 +56,23 @@ def test_copies_are_counted_apart_from_requests() -> None:
     one = counted(parse(BASE), event("v1"))["v1"]
     found = counted(parse(BASE), event("v1"), event("v2", mirrored=True), event("v2"), event("v2", mirrored=False))
     assert found == {"v1": one, COPIES: one, "v2": 2 * one}
+
+
+def test_no_request_of_a_session_is_left_out_for_its_copy() -> None:
+    """Events of one session count once where versions are compared: once among requests, once among copies."""
+    policy = parse(BASE)
+    partition = Partition("log", "events", ("log",), policy)
+    items = [
+        event(version, session_id=f"s{n}", mirrored=version == "v2") for n in range(50) for version in ("v1", "v2")
+    ]
+    said = [json.dumps({"request_id": f"r{n}", "ts": START_MS, **item}).encode() for n, item in enumerate(items)]
+    parts = [part for _, item in partition.take(received(said)).inputs for _, part in item.partials if part.rows]
+    roster = Roster(policy.dimensions, ((),), len(policy.slis), ())
+    counts = roster.count(START, merge(parts))
+    found = {
+        roster.names[slot].version: int(units[0].sum()) for slot, units in zip(counts.slots, counts.units, strict=True)
+    }
+    assert found == {"v1": 50, COPIES: 50}
 
 
 def test_a_policy_may_say_which_versions_answer_copies() -> None:

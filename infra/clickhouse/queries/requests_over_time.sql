@@ -6,13 +6,14 @@
 -- panes          outcome_pane_latest; beyond its 35 days outcome_pane_1h_latest or outcome_pane_1d_latest, with from,
 --                to and step_s on the hour or the day
 --
--- Needs no slice dimension. An interval in which a version answered nothing has no row.
+-- Needs no slice dimension. An interval in which a version answered nothing has no row. Copies of requests are versions
+-- of their own, `__mirrored__/...`: their shares are of all copies, those of others of all requests.
 SELECT
   time,
   version,
   requests,
   errors,
-  requests / sum(requests) OVER (PARTITION BY time) AS share
+  requests / sum(requests) OVER (PARTITION BY time, startsWith(version, '__mirrored__/')) AS share
 FROM (
   SELECT
     toStartOfInterval(p.pane_start, toIntervalSecond({step_s:UInt32})) AS time,
