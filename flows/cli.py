@@ -14,6 +14,7 @@ from flows import control_cli, logs, progress, reference_cli, replay, settings, 
 from flows.archive.privacy import checked_pseudonyms
 from flows.cli_errors import fail, guarded, interruptible
 from flows.options import Options
+from flows.plain import plain
 from flows.private import keep_private
 from operators.connectors.stop import Stop
 from operators.ingest.columns import Stream
@@ -197,6 +198,23 @@ def migrate_command(
     url = settings.store(settings.load(), data)
     applied = migrate(url, settings.migrations(), cluster=cluster)
     typer.echo("\n".join(applied) or "nothing to apply: the tables are up to date")
+
+
+@app.command("request")
+@guarded
+def request_command(
+    request: Annotated[str, typer.Argument(help="The request_id.")],
+    form: Annotated[sql.Form, typer.Option("--format", help="How to print the answer.")] = "table",
+    data: DataOption = None,
+) -> None:
+    """Say all that belongs to one request: version, prompt, documents, feedback, windows, verdicts, what ended it."""
+    query = settings.migrations() / "queries" / "request.sql"
+    names, rows = sql.rows(settings.store(settings.load(), data), f"@{query}", [f"request={request}"])
+    if not rows:
+        fail(
+            f"no request {plain(request)} in the request log, which `rollguard archive` writes and keeps for a month", 1
+        )
+    sys.stdout.write(sql.FORMS[form](names, rows))
 
 
 @app.command("forget")

@@ -25,6 +25,11 @@ class QueryError(Exception):
 
 def answer(url: str, query: str, form: Form, params: Sequence[str]) -> str:
     """Return the answer as text. `query` may be @FILE; a param is NAME=VALUE."""
+    return FORMS[form](*rows(url, query, params))
+
+
+def rows(url: str, query: str, params: Sequence[str]) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    """Return the names and rows of the answer."""
     require_store(url)
     text = _read(Path(query[1:])) if query.startswith("@") else query
     pairs = {}
@@ -33,8 +38,7 @@ def answer(url: str, query: str, form: Form, params: Sequence[str]) -> str:
         if not equals:
             raise QueryError(f"--param {param!r} is not NAME=VALUE")
         pairs[name] = value
-    names, rows = ask(url, text, pairs)
-    return FORMS[form](names, rows)
+    return ask(url, text, pairs)
 
 
 def require_store(url: str) -> None:

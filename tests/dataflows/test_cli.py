@@ -283,3 +283,21 @@ def _read_by_somebody(pipe: Path) -> IO[bytes]:
 def _an_hour_of_events() -> bytes:
     line = '{{"request_id": "r{}", "ts": {}, "model": "m", "version": "v", "latency_ms": 5}}\n'
     return "".join(line.format(index, START_MS + index * 100) for index in range(36_000)).encode()
+
+
+def test_the_request_log_is_written_asked_and_a_user_forgotten(tmp_path: Path) -> None:
+    event = {"ts": START_MS, "model": "m", "version": "v1", "user_id": "ann", "input": "I am ann@example.org"}
+    lines = [json.dumps(event | {"request_id": name, "user_id": user}) for name, user in (("r1", "ann"), ("r2", "bob"))]
+    (tmp_path / "events.ndjson").write_text("\n".join(lines) + "\n")
+    out = tmp_path / "out"
+    words = ("replay", tmp_path / "events.ndjson", "--archive", "--out", out)
+    assert "needs a key: set ROLLGUARD_ID_KEY" in one_line(rollguard(*words), 2)
+    key = {"ROLLGUARD_ID_KEY": "a-key-of-the-tests"}
+    done = rollguard(*words, **key)
+    assert "2 request" in done.stdout, done.stderr
+    asked = rollguard("request", "r1", "--data", out).stdout
+    assert "I am [EMAIL]" in asked
+    assert "ann" not in asked
+    assert rollguard("forget", "ann", "--data", out, **key).stdout.endswith("1 rows of request deleted\n")
+    assert "no request r1" in one_line(rollguard("request", "r1", "--data", out), 1)
+    assert "I am [EMAIL]" in rollguard("request", "r2", "--data", out).stdout

@@ -118,6 +118,7 @@ def test_kills_and_faults_of_clickhouse_do_not_show(
             # In the middle of an epoch: some of its rows are stored, or all, and it is not done.
             worker.wait(lambda: len(bridge.inserts()) > 0)
             worker.kill()
+    bridge.order()
     with archiving(tmp_path, environment | {"ROLLGUARD_CLICKHOUSE_DEADLINE_S": "1"}) as worker:
         worker.drain(PARTITIONS)
         bridge.stop(kill=True)
