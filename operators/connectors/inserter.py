@@ -25,6 +25,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 from operators.connectors.arrow import check, part, to_arrow
 from operators.connectors.blocks import REJECTS_MAX, blocks, isolate, serialise, sift
 from operators.connectors.clickhouse_errors import Blame, InsertError, blame, brief
+from operators.connectors.heap import give_back
 from operators.connectors.refused import Poison
 from operators.rows import Rows
 
@@ -36,6 +37,7 @@ SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 0}
 
 
 ROWS_TOGETHER = 200_000  # Rows of a table that are converted at once, or a little more.
+ROWS_GIVEN_BACK = 100_000  # After so many rows the memory that they took is given back.
 AGAIN_S = 2.0  # After which a row is tried once more before it is refused.
 
 
@@ -104,6 +106,7 @@ class Inserter:
         self._pending: dict[str, list[Rows]] = {}
         self._converted: dict[str, list[pa.Table]] = {}  # Of rows that are large.
         self.size = 0  # Of these, in bytes.
+        self._sent = 0  # Rows since memory was given back.
         self._taken: dict[str, tuple[list[str], bytes]] = {}  # By table, a row that the server took, and its columns.
 
     def add(self, rows: Rows) -> None:
@@ -128,6 +131,11 @@ class Inserter:
             del pending[:some]
             if not pending:
                 del self._pending[table]
+            self._sent += sum(piece.num_rows for piece in pieces)
+            del pieces
+            if self._sent > ROWS_GIVEN_BACK:
+                self._sent = 0
+                give_back()
         for table in list(self._converted):
             for block in blocks(pa.concat_tables(self._converted[table])):
                 self._store(table, block, deadline)

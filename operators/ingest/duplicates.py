@@ -163,11 +163,10 @@ class _Table:
         empty = held == 0
         if not add:
             return np.asarray(empty | (held == ids))
-        if empty.any():
-            at = places[empty]
-            self._pairs[at] = ids[empty]
-            held[empty] = self._pairs.take(at)  # Of several ids that wanted one place, one has got it.
-        return np.asarray(held == ids)
+        # All are written, those that are taken as they are: that is sooner done than to pick the empty ones.
+        self._pairs[places] = np.where(empty, ids, held)
+        # Of several ids that wanted one place, one has got it.
+        return np.asarray(self._pairs.take(places) == ids)
 
 
 def hashes_of(parts: list[object]) -> Ints:

@@ -50,8 +50,9 @@ class Stage:
         self.clean = Clean(config.bootstrap_servers, topics.events, PER_SECOND)
         self.gateway = PinTable(verifier=Verifier([CONTROL_KEY], lambda: int(time.time() * 1000)))
         self.control = KafkaReader(config, topics.control, 0, "beginning")
-        self.told: list[ControlEvent] = []
+        self.decided: dict[str, float] = {}  # By model, seconds of event time from harm to rollback.
         self.rss = 0.0
+        self._said_ms: dict[str, int] = {}
 
     def round(self, models: Sequence[str]) -> dict[str, float]:
         """Serve models whose candidates fail from one moment on; return the seconds from it to each pin on v1."""
@@ -66,6 +67,7 @@ class Stage:
             for model in models:
                 if self.gateway.pin(model) == "v1" and model not in after:
                     after[model] = time.time() - onset
+                    self.decided[model] = self._said_ms[model] / 1000 - onset
         for model in models:
             self.clean.stop(model)
         assert min(after.values()) > 0, "rolled back before any harm"
@@ -74,7 +76,9 @@ class Stage:
     def step(self) -> None:
         self.clean.tick()
         for value in self.control.read().values:
-            self.gateway.take(value)
+            if self.gateway.take(value) and b'"rollback"' in value:
+                said = msgspec.json.decode(value, type=ControlEvent)
+                self._said_ms[said.model] = said.ts
         assert self.worker.process.poll() is None, self._log()
         status = Path(f"/proc/{self.worker.process.pid}/status").read_text()
         self.rss = max(self.rss, int(status.partition("VmRSS:")[2].split()[0]) / 1024)
@@ -183,7 +187,8 @@ def test_a_hostile_producer_delays_no_rollback_and_changes_no_sum(
         assert worker.stop() == 0, worker.log.read_text()[-3_000:]
         ended_s = time.monotonic() - began
     figures = (
-        f"undisturbed {sorted(calm.values())}, disturbed {sorted(disturbed.values())} s; {hostile.sent}, "
+        f"undisturbed {sorted(calm.values())}, disturbed {sorted(disturbed.values())} s; of event time "
+        f"{sorted(stage.decided.values())} s; {hostile.sent}, "
         f"{hostile.copies} copies, {hostile.bytes / 1e6:.0f} MB; {stage.rss:.0f} MiB; ended in {ended_s:.1f} s; "
         f"{stage.gateway.refusals}"
     )
