@@ -34,6 +34,14 @@ def print_policy(policy: Policy, console: Console) -> None:
         console.print("False alarms are expected numbers while nothing changes.", *_sampled(policy), highlight=False)
         if noisy := noisy_monitors(policy):
             console.print(f"Warning: more than one a day at {SERIES[-1]} series: {', '.join(noisy)}.", highlight=False)
+    for line in _waiting(policy):
+        console.print(line, highlight=False)
+
+
+def _waiting(policy: Policy) -> list[str]:
+    """Say which monitors do nothing until they are given a profile."""
+    names = ", ".join(policy.waiting)
+    return [f"Waiting for a profile in drift.profile, and doing nothing: monitors {names}."] if names else []
 
 
 def _sampled(policy: Policy) -> list[str]:

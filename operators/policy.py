@@ -171,6 +171,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     `idle_ms` is by stream. `outliers` is how many events ahead of all others leave a partition's time where it is.
     `hash` names the whole policy, `shape` the parts of it that say which counts are kept.
+    `waiting` are the names of monitors that have no profile yet.
     `runbook_base` is where the pages are that control events link to.
     `watched` are the fields whose distribution some of the `monitors` need, in the order of their offsets.
     """
@@ -198,6 +199,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     releases: Releases = Releases()
     commands: Commands = Commands()
     monitors: tuple[AnyMonitor, ...] = ()
+    waiting: tuple[str, ...] = ()
     watched: tuple[Watched, ...] = ()
     sampling: Sampling = Sampling()
     runbook_base: str = RUNBOOKS

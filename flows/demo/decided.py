@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import wrap
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +14,8 @@ from rich.table import Table
 from flows.demo.serve import BASELINE, CANDIDATE, DEFECT_REGION
 from flows.demo.world import World
 from operators.control import Affected, Arm, ControlEvent
+
+WIDTH = 80  # Of a sentence.
 
 
 class Moment(NamedTuple):
@@ -44,6 +47,7 @@ def tell(events: Sequence[ControlEvent], world: World, console: Console, width: 
     if last.onset is not None and last.recovered is not None:
         took = _span(last.recovered - last.onset)
         console.print(f"\nFrom onset to recovered (MTTR) {took}, and nobody had to look.", soft_wrap=True)
+    console.print("\nIn its own words:\n\n" + "\n".join(wrap(rollback.sentence, WIDTH)), soft_wrap=True, markup=False)
     console.print("\nWhy: wrong answers since the release, each slice as it was proved, worst first\n", soft_wrap=True)
     console.print(_evidence(rollback.slices), width=width, crop=False)
     confidence = rollback.evidence.confidence or 0.0
@@ -58,7 +62,11 @@ def _moments(events: Sequence[ControlEvent], last: ControlEvent, world: World) -
     """`last` is what was said last of the rollback: it knows all of its times."""
     yield Moment(world.start_ms + world.release_ms, "release", f"{CANDIDATE} begins to serve")
     yield Moment(world.start_ms + world.defect_ms, "defect", f"begins in region={DEFECT_REGION}; nobody is told")
-    held = next((event for event in events if event.type == "hold"), None)
+    found = next((event for event in events if event.findings and event.type == "alert"), None)
+    if found is not None:
+        first = found.findings[0]
+        yield Moment(found.ts, "found", f"{first.words}, {first.slice}")
+    held = next((event for event in events if event.type == "hold" and event.rule == "canary"), None)
     if held is not None:
         where = held.slices[0].slice if held.slices else "*"
         yield Moment(held.ts, "hold", f"{where} is worse: no promotion of {CANDIDATE}")

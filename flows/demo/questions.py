@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from flows import replay, settings
+from flows.demo.known import POLICY
 from flows.demo.serve import MODEL
 from flows.demo.stage import EVENTS, FEEDBACK
 
@@ -59,11 +60,11 @@ def ask_further(data: Path, console: Console) -> None:
         f"{program} control follow --file {control} --until-end",
         f"{program} control pins --file {control}",
     )
-    events, feedback = (shlex.quote(str(data / name)) for name in (EVENTS, FEEDBACK))
+    events, feedback, policy = (shlex.quote(str(data / name)) for name in (EVENTS, FEEDBACK, POLICY))
     _show(
         console,
         "The same hour from the files: windows, verdicts and control events come out the same",
-        f"{program} replay {events} --feedback {feedback} --out replayed",
+        f"{program} replay {events} --feedback {feedback} --policy {policy} --out replayed",
     )
 
 

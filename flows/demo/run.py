@@ -12,8 +12,9 @@ import msgspec
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from flows import replay, settings
+from flows import replay
 from flows.demo.gateway import Gateway
+from flows.demo.known import POLICY, PROFILE, known
 from flows.demo.report import conclude, introduce
 from flows.demo.stage import EVENTS, FEEDBACK, Stage
 from flows.demo.traffic import Traffic
@@ -25,7 +26,8 @@ from operators.metrics import Metrics
 
 MARKER = "demo.json"
 # All that a demo leaves; the next one takes away these and nothing else.
-LEFT = ("clickhouse", replay.DEAD_LETTERS, replay.CONTROL, "summary.json", "metrics.prom", EVENTS, FEEDBACK, MARKER)
+RESULTS = ("clickhouse", replay.DEAD_LETTERS, replay.CONTROL, "summary.json", "metrics.prom")
+LEFT = (*RESULTS, EVENTS, FEEDBACK, POLICY, PROFILE, MARKER)
 HOUR_MS = 60 * MINUTE_MS
 
 
@@ -37,18 +39,18 @@ def last_hour() -> World:
 
 def run(world: World, seconds: float, data: Path, stop: Stop, console: Console) -> Summary:
     """Serve and watch the world in so many seconds, or as fast as it goes; everything ends up in `data`."""
-    # The default policy, whatever else is configured: the questions at the end speak of its SLIs.
-    policy = settings.load_policy(settings.Settings().policy)
+    watched = known(world)
 
     def begin(out: Path) -> None:
         claim(out, world)
+        watched.write(out)
         introduce(world, data, console)
 
-    with View(console, world, policy) as view:
+    with View(console, world, watched.policy) as view:
         traffic = Traffic(world, Gateway(data / replay.CONTROL, view.hear).share)
         inputs = Stage(traffic, seconds).inputs(data)
         metrics = Metrics(CollectorRegistry())
-        summary = replay.run(inputs, policy, data, stop, metrics, claim=begin, watch=view)
+        summary = replay.run(inputs, watched.policy, data, stop, metrics, claim=begin, watch=view)
         if summary.complete:
             view.finish()
     if summary.complete:

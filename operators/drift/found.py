@@ -9,6 +9,8 @@ from operators.drift.drifted import Drift
 # Of several findings of a contract on one field, the first of these explains the others.
 TELLING = ("absent", "type", "scale", "category", "missing", "constant", "range", "mean", "deviation", "cardinality")
 
+FACTOR_MIN = 5.0  # A value so many times the largest of the reference is told as a factor.
+
 
 def by_field(bad: Sequence[Drift]) -> tuple[Drift, ...]:
     """Return one finding of each field, the one that says most, with the requests of all; the worst field first."""
@@ -46,12 +48,20 @@ def _broken(drift: Drift) -> str | None:
         "category": f"{field} has unknown values in {100 * score:.3g} %{detail}",
         "missing": f"{field} is missing in {100 * score:.3g} %",
         "constant": f"{field} is always the same",
-        "range": f"{field} reaches {score:.4g}, where the limit is {drift.threshold or 0.0:.4g}",
+        "range": f"{field} reaches {score:.4g}, {_beyond(score, drift)}",
         "mean": f"{field} has a mean of {score:.4g}{expected}",
         "deviation": f"{field} has a deviation of {score:.4g}{expected}",
         "cardinality": f"{field} has {score:.4g} different values{expected}",
     }
     return texts[drift.method]
+
+
+def _beyond(score: float, drift: Drift) -> str:
+    """Return how far a value is out of its range: as a factor where that says more."""
+    factor = score / drift.expected if drift.expected else 0.0
+    if factor >= FACTOR_MIN:
+        return f"not {drift.expected:.4g} ({factor:.3g} times)"
+    return f"where the limit is {drift.threshold or 0.0:.4g}"
 
 
 def _times(factor: float) -> str:

@@ -271,7 +271,8 @@ class _Drift(_Acting, frozen=True, kw_only=True):
 
     def rule(self, key: Key) -> DriftRule:
         monitors = {monitor.name: monitor for monitor in key.policy.monitors}
-        names = tuple(monitors) if self.monitors is None else tuple(self.monitors)
+        named = monitors if self.monitors is None else self.monitors
+        names = tuple(name for name in named if name not in key.policy.waiting)
         if self.scope == "model":
             raise key.refuse("scope", 'must be "version" with kind = "drift": monitors watch each version')
         if not names:

@@ -24,7 +24,10 @@ Rate = Annotated[float, Meta(gt=0, le=1)]
 
 
 class DriftTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[drift]`: the profile of monitors that name none, and the share of requests that are read for them."""
+    """`[drift]`: the profile of monitors that name none, and the share of requests that are read for them.
+
+    `profile` = "" says that there is none yet: monitors that need it wait, and so do rules that listen to these alone.
+    """
 
     profile: str | None = None
     sample: Rate = 1.0
@@ -63,29 +66,38 @@ def paths_of(raw: Mapping[str, Any]) -> list[str]:
     tables = raw.get("monitor")
     places = [raw.get("drift"), *(tables if isinstance(tables, list) else [])]
     named = [place.get("profile") for place in places if isinstance(place, dict)]
-    return list(dict.fromkeys(path for path in named if isinstance(path, str)))
+    return list(dict.fromkeys(path for path in named if isinstance(path, str) and path))
 
 
 def monitors_of(
     tables: Sequence[dict[str, Any]], drift: DriftTable, policy: Policy, profiles: Profiles
-) -> tuple[AnyMonitor, ...]:
-    """Return the monitors of the `[[monitor]]` tables; `policy` is checked but for its rules."""
+) -> tuple[tuple[AnyMonitor, ...], tuple[str, ...]]:
+    """Return the monitors of the `[[monitor]]` tables, and the names of those that wait for a profile.
+
+    `policy` is checked but for its rules.
+    """
     if len(tables) > MONITORS_MAX:
         raise PolicyError("monitor", len(tables), f"must be at most {MONITORS_MAX} tables; one may watch many fields")
     monitors: list[AnyMonitor] = []
+    waiting: list[str] = []
     for index, raw in enumerate(tables):
         name = raw.get("name")
         good = isinstance(name, str) and re.fullmatch(NAME, name)
-        if good and any(name == monitor.name for monitor in monitors):
+        if good and name in [*(monitor.name for monitor in monitors), *waiting]:
             raise PolicyError(f"monitor[{index}].name", name, "is named twice")
         key = Key(f"monitor.{name}" if good else f"monitor[{index}]", raw, policy)
-        monitors.append(_monitor(key, drift, profiles))
-    if drift.profile is not None:
+        monitor = _monitor(key, drift, profiles)
+        if monitor is None:
+            waiting.append(str(name))
+        else:
+            monitors.append(monitor)
+    if drift.profile:
         profiles.of("drift.profile", drift.profile)
-    return tuple(monitors)
+    return tuple(monitors), tuple(waiting)
 
 
-def _monitor(key: Key, drift: DriftTable, profiles: Profiles) -> AnyMonitor:
+def _monitor(key: Key, drift: DriftTable, profiles: Profiles) -> AnyMonitor | None:
+    """Return a monitor, None if it waits for a profile."""
     kind = key.raw.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         raise key.refuse("kind", f"must be one of {', '.join(KINDS)}")
@@ -94,5 +106,7 @@ def _monitor(key: Key, drift: DriftTable, profiles: Profiles) -> AnyMonitor:
     path, at = table.path, f"{key.prefix}.profile"
     if path is None and table.profiled:
         path, at = drift.profile, "drift.profile"
+    if path == "":
+        return None
     profile = None if path is None else profiles.of(at, path)
     return table.monitor(Reading(key, profile, path))

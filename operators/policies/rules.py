@@ -66,8 +66,15 @@ def rules_of(tables: list[dict[str, Any]], policy: Policy) -> tuple[AnyRule, ...
             raise PolicyError(f"rule[{index}].name", name, "is one of rollguard's own: name the rule otherwise")
         if good and any(name == rule.name for rule in rules):
             raise PolicyError(f"rule[{index}].name", name, "is named twice")
-        rules.append(_rule(Key(f"rule.{name}" if good else f"rule[{index}]", raw, policy)))
+        if not _waits(raw, policy):
+            rules.append(_rule(Key(f"rule.{name}" if good else f"rule[{index}]", raw, policy)))
     return tuple(rules)
+
+
+def _waits(raw: dict[str, Any], policy: Policy) -> bool:
+    """Tell whether a rule listens to nothing but monitors that have no profile yet."""
+    named = raw.get("monitors", [*(each.name for each in policy.monitors), *policy.waiting])
+    return raw.get("kind") == "drift" and isinstance(named, list) and bool(named) and set(named) <= {*policy.waiting}
 
 
 def _rule(key: Key) -> AnyRule:

@@ -164,8 +164,9 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
 
 def _monitored(policy: Policy, file: _File, profiles: Profiles) -> Policy:
     """Return it with its monitors and what they watch; what profiles hold is a part of what it says."""
-    monitors = monitors_of(file.monitor, file.drift, policy, profiles)
+    monitors, waiting = monitors_of(file.monitor, file.drift, policy, profiles)
     watched = watched_by(monitors, profiles.by_name())
+    policy = msgspec.structs.replace(policy, waiting=waiting)
     if not monitors:
         return policy
     kept = [(each.name, each.model, each.profile) for each in watched]

@@ -142,7 +142,14 @@ def worst_first(slices: Sequence[Affected]) -> tuple[Affected, ...]:
     Harm is the difference of bad ratios where two versions are compared, else the ratio of bad events, else how far a
     measure is beyond its limit.
     """
-    return tuple(sorted(slices, key=lambda each: (*_harm(each.evidence), each.slice)))
+    return tuple(
+        sorted(slices, key=lambda each: (*_harm(each.evidence), _drifts(each) and each.slice == "*", each.slice))
+    )
+
+
+def _drifts(affected: Affected) -> bool:
+    """Tell whether a monitor found it: all traffic then shows what one of its slices has."""
+    return affected.evidence.measure is not None and affected.evidence.watermark is not None
 
 
 def _harm(evidence: Evidence) -> tuple[float, float]:

@@ -97,8 +97,9 @@ def findings_of(trial: Trial) -> tuple[Found, ...]:
     return tuple(sorted(best.values(), key=_order)[:SHOWN_MAX])
 
 
-def _order(found: Found) -> tuple[int, float, str, str]:
-    return found.since, -found.excess, found.field, found.slice
+def _order(found: Found) -> tuple[int, float, bool, str, str]:
+    # Of two that show the same, all traffic shows it because of the slice.
+    return found.since, -found.excess, found.slice == "*", found.field, found.slice
 
 
 def errors_of(model: Model, at: At, version: str, beside: str | None) -> tuple[ErrorType, ...]:

@@ -20,7 +20,7 @@ def tell(model: Model, at: At, key: Key, verdicts: Sequence[Verdict]) -> list[Co
     """Tell of the verdicts of one rule and version that changed: one event, however many slices."""
     name, version = key
     trial = model.trials.get(version)
-    if trial is not None and trial.phase in ("rolled_back", "verifying"):
+    if trial is not None and trial.phase in ("rolled_back", "verifying", "recovered"):
         return []  # People know.
     expected = version == ALL_VERSIONS or _expected(model, version)
     heard = [verdict for verdict in verdicts if expected or verdict.word != "STALE"]

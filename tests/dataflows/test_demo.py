@@ -88,8 +88,9 @@ def test_the_harmful_version_is_rolled_back_and_its_worst_slice_named(shown: Sho
     revisions = [event.revision for event in events]
     assert revisions == sorted(set(revisions))
     assert all(event.revision >= event.ts for event in events)
-    order = [event.type for event in events if event.type != "alert"]
-    assert order == ["hold", "rollback", "rollback_applied", "recovered"]
+    order = [(event.type, event.rule) for event in events if event.type != "alert"]
+    after = ("hold", "rollback", "rollback_applied", "recovered")
+    assert order == [("hold", "drift"), *((kind, "canary") for kind in after)]
     rollback = next(event for event in events if event.type == "rollback")
     assert (rollback.version, rollback.pin, rollback.rule, rollback.severity) == ("v2", "v1", "canary", "page")
     assert rollback.slices[0].slice.startswith("region=eu")
@@ -102,6 +103,23 @@ def test_the_harmful_version_is_rolled_back_and_its_worst_slice_named(shown: Sho
     assert [began, *times] == sorted([began, *times])  # type: ignore[type-var]
     # The onset is an estimate, to a minute or so.
     assert last.onset == pytest.approx(began, abs=90_000)
+
+
+def test_the_broken_feature_is_named_a_minute_after_the_defect_and_with_the_rollback(shown: Shown) -> None:
+    events = said(shown.data / replay.CONTROL)
+    told = next(event for event in events if event.rule == "drift" and event.type == "alert")
+    began = WORLD.start_ms + WORLD.defect_ms
+    assert (told.version, told.ts) == ("v2", began + MINUTE_MS)
+    rollback = next(event for event in events if event.type == "rollback")
+    for event in (told, rollback):
+        first = event.findings[0]
+        assert (first.field, first.slice, first.since) == ("features.https", "region=eu", began)
+        assert "features.https " in event.sentence
+        assert "100 times" in event.sentence
+        assert "region=eu" in event.sentence
+    assert {event.incident for event in events} == {told.incident}
+    assert len([event for event in events if event.severity == "page" and not event.update]) == 1
+    assert events[-1].closes
 
 
 def test_the_gateway_moves_the_traffic(shown: Shown) -> None:
@@ -118,7 +136,7 @@ def test_the_end_tells_the_story_of_the_rollback(shown: Shown) -> None:
     lines = shown.text.splitlines()
     told = [line.split() for line in lines if re.match(r"12:\d\d:\d\d  ", line)]
     words = [line[1] for line in told]
-    assert sorted(words) == sorted(["release", "defect", "onset", "hold", "rollback", "applied", "recovered"])
+    assert sorted(words) == sorted(["release", "defect", "onset", "found", "hold", "rollback", "applied", "recovered"])
     assert [line[0] for line in told] == sorted(line[0] for line in told)
     assert any(line.startswith("From onset to recovered (MTTR) ") for line in lines)
     heading = next(index for index, line in enumerate(lines) if line.startswith("Why: "))
@@ -166,7 +184,7 @@ def test_every_printed_question_has_an_answer(shown: Shown) -> None:
 
 
 def test_the_served_files_replay_to_the_same_tables(shown: Shown, tmp_path: Path) -> None:
-    policy = settings.load_policy(settings.Settings().policy)
+    policy = settings.load_policy(shown.data / "policy.toml")
     files: dict[Stream, list[Path]] = {
         "events": [shown.data / "events.ndjson"],
         "feedback": [shown.data / "feedback.ndjson"],
@@ -183,7 +201,7 @@ def test_the_served_files_replay_to_the_same_tables(shown: Shown, tmp_path: Path
 
 TABLES = (
     *("sli_pane", "measure_pane", "outcome_pane", "sli_window", "measure_window", "dead_letter"),
-    *("verdict", "control"),
+    *("verdict", "control", "drift"),
 )
 
 
@@ -203,7 +221,8 @@ def test_a_pin_of_an_earlier_demo_does_not_hold(shown: Shown, tmp_path: Path) ->
     (tmp_path / demo.MARKER).touch()
     (tmp_path / replay.CONTROL).write_bytes((shown.data / replay.CONTROL).read_bytes())
     _run(tmp_path, SMALL)
-    assert (tmp_path / replay.CONTROL).read_bytes() == b""
+    # Of the few requests of this world only the broken feature is told of, which moves nothing.
+    assert {event.rule for event in said(tmp_path / replay.CONTROL)} <= {"drift"}
     assert b'"version":"v2"' in (tmp_path / "events.ndjson").read_bytes()
 
 

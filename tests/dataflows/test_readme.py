@@ -81,8 +81,11 @@ def test_drift_is_watched_as_printed(tmp_path: Path) -> None:
         run([program, *shlex.split(line, comments=True)[1:]], tmp_path)
     (monitors,) = re.findall(r"```toml\n(.*?)```", section, flags=re.DOTALL)
     default = (CHECKOUT / "flows" / "policy.toml").read_text()
-    (tmp_path / "policy.toml").write_text(default + monitors)
-    assert "false alarms" in run([program, "check", "--policy", "policy.toml"], tmp_path)
+    named = default.replace('profile = ""', 'profile = "profile.json"')
+    (tmp_path / "policy.toml").write_text(named + monitors)
+    said = run([program, "check", "--policy", "policy.toml"], tmp_path)
+    assert "false alarms" in said
+    assert "Waiting for a profile" not in said
     options = ["--feedback", "feedback.ndjson", "--policy", "policy.toml", "--out", "results"]
     run([program, "replay", "events.ndjson", *options], tmp_path)
 

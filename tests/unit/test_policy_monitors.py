@@ -253,3 +253,56 @@ def test_names_of_profiles_are_found_in_wrong_policies_too() -> None:
     assert profiles_named(MONITORS) == ["checkout.json", "other.json"]
     assert profiles_named("drift = 3\nmonitor = [1, {profile = 2}, {profile = 'x'}]") == ["x"]
     assert profiles_named("monitor = 3") == []
+
+
+# --- Monitors that wait for a profile ---------------------------------------------------------------------------------
+
+WAITING = """
+[drift]
+profile = ""
+[[monitor]]
+name = "inputs"
+kind = "contract"
+[[monitor]]
+name = "errors"
+kind = "adwin"
+on = "sli.ok"
+[[rule]]
+name = "all"
+kind = "drift"
+[[rule]]
+name = "one"
+kind = "drift"
+monitors = ["inputs"]
+"""
+
+
+def test_monitors_without_a_profile_wait_and_so_do_rules_that_listen_to_them_alone() -> None:
+    waiting = parse(POLICY + WAITING)
+    assert waiting.waiting == ("inputs",)
+    assert [each.name for each in waiting.monitors] == ["errors"]
+    (rule,) = waiting.rules
+    assert isinstance(rule, DriftRule)
+    assert (rule.name, rule.monitors) == ("all", ("errors",))
+    awake = parse(POLICY + WAITING.replace('""', '"p.json"'), {"p.json": to_json(build({"score": [1.0, 2.0]}))})
+    assert awake.waiting == ()
+    assert [rule.name for rule in awake.rules] == ["all", "one"]
+
+
+def test_a_monitor_that_waits_is_checked_like_any_other() -> None:
+    for wrong in ('kind = "contract"\nwindo = "1m"', 'kind = "contract"\nwindow = "no"'):
+        with pytest.raises(PolicyError, match=r"monitor\.inputs"):
+            parse(POLICY + WAITING.replace('kind = "contract"', wrong))
+    with pytest.raises(PolicyError, match="named twice"):
+        parse(POLICY + WAITING.replace('"errors"', '"inputs"'))
+    with pytest.raises(PolicyError, match=r"rule\.one"):
+        parse(POLICY + WAITING.replace('monitors = ["inputs"]', 'monitors = ["inputs", "gone"]'))
+
+
+def test_the_default_policy_watches_once_it_has_a_profile() -> None:
+    path = settings.Settings().policy
+    assert settings.load_policy(path).waiting == ("inputs", "shifts")
+    text = path.read_text().replace('profile = ""', 'profile = "p.json"')
+    policy = parse(text, {"p.json": to_json(build({"features.amount": [1.0, 2.0]}))})
+    assert {(each.kind, each.grains) for each in policy.monitors} == {("contract", ((), (0,))), ("psi", ((), (0,)))}
+    assert "drift" in {rule.name for rule in policy.rules}
