@@ -70,6 +70,8 @@ def _runbook(event: ControlEvent, at: At) -> str:
     """Return the page of an event, under the policy's `runbook_base` unless a rule names one of its own."""
     named = {rule.name: rule.runbook for rule in at.policy.rules}
     page = PAGES.get(event.type) or (ALERT_PAGES.get(event.rule.partition(":")[0]) if event.rule not in named else None)
+    if event.type in PAGES and event.rule.startswith("commands:") and event.runbook:
+        page = None  # Who took a version out by hand has a page of their own.
     path = f"{RUNBOOKS}/{page}" if page is not None else event.runbook or named.get(event.rule, "")
     if not path.startswith(f"{RUNBOOKS}/"):
         return path or f"{at.policy.runbook_base.rstrip('/')}/README.md"
