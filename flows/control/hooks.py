@@ -17,7 +17,8 @@ from operators.texts import cut
 STANDARD_ERROR = 2  # Where a program's output goes: standard output is ours, and may be JSON.
 WAIT_S_MAX = 30.0
 STEP_S = 0.1
-VARIABLE_MAX = 1_000  # Characters: more than any field of an event that the worker makes.
+VARIABLE_MAX = 1_000  # Characters: more than any text in an event that the worker makes.
+WEIGHTS_MAX = 100_000  # Those of a hundred versions have less.
 
 Hook = Callable[[bytes, ControlEvent], None]  # The event's bytes as they came, and what they say; raises HookFailed.
 
@@ -106,6 +107,7 @@ def variables(event: ControlEvent) -> dict[str, str]:
         "model": event.model,
         "version": event.version,
         "pin": event.pin,
+        "weights": msgspec.json.encode(event.weights).decode(),
         "revision": event.revision,
         "rule": event.rule,
         "severity": event.severity,
@@ -115,9 +117,13 @@ def variables(event: ControlEvent) -> dict[str, str]:
     }
     return {
         # No system takes a NUL in a variable, nor more than 128 KiB.
-        f"ROLLGUARD_EVENT_{name.upper()}": "" if value is None else cut(str(value).replace("\0", ""), VARIABLE_MAX)
+        f"ROLLGUARD_EVENT_{name.upper()}": "" if value is None else cut(str(value).replace("\0", ""), _longest(name))
         for name, value in fields.items()
     }
+
+
+def _longest(name: str) -> int:
+    return WEIGHTS_MAX if name == "weights" else VARIABLE_MAX  # A part of JSON is none.
 
 
 def _why(error: Exception) -> str:

@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from flows import cli
-from flows.control.hooks import HookFailed, Retry, persist
+from flows.control.hooks import HookFailed, Retry, persist, variables
 from flows.control.webhook import webhook
 from operators.connectors.stop import Stop
 from operators.control import ControlEvent
@@ -127,3 +128,9 @@ def test_a_webhook_is_called_once_per_event_over_restarts(
         assert CliRunner().invoke(cli.app, words).exit_code == 0
     assert [headers["X-Rollguard-Event"] for _, headers, _ in receiver.taken] == ["e1", "e2", "e2", "e3"]
     assert all("X-Rollguard-Signature" in headers for _, headers, _ in receiver.taken)
+
+
+def test_a_program_is_told_the_weights_however_many_there_are() -> None:
+    many = {f"version-{number}-of-a-model-with-a-long-name": 0.0 for number in range(100)}
+    for weights in ({"v2": 0.05}, many):
+        assert msgspec.json.decode(variables(event(1, weights=weights))["ROLLGUARD_EVENT_WEIGHTS"]) == weights

@@ -97,4 +97,5 @@ def test_a_hook_gets_no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         name for name in got if name.startswith("ROLLGUARD_EVENT_")
     }
     assert got["ROLLGUARD_EVENT_MODEL"] == event(1).model
+    assert got["ROLLGUARD_EVENT_WEIGHTS"] == "{}"
     assert (got["LC_ALL"], "PATH" in got) == ("C.UTF-8", True)
