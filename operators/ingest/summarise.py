@@ -16,9 +16,8 @@ from operators.ingest.sli import NOT_MEANT, classify
 from operators.ingest.watched_counts import Runs, count, rows_of
 from operators.policy import Measure, Policy
 from operators.window.chains import Chains
-from operators.window.histogram import CODE_MIN, codes_of
+from operators.window.histogram import CODE_BITS, CODE_MIN, codes_of
 from operators.window.partial import (
-    CODE_BITS,
     Floats,
     Ints,
     Partial,

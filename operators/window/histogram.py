@@ -4,6 +4,10 @@ Bucket b holds gamma ** (b - 1) < x <= gamma ** b, gamma = (1 + a) / (1 - a), a 
 2 gamma ** b / (gamma + 1), which is within a of everything in it (Masson, Rim, Lee 2019, "DDSketch",
 VLDB 12:12, section 2). Magnitudes are clamped to [1e-9, 1e12]. A bucket is named by a `code`: b itself for
 positive values, ZERO for zero and -(b + NEGATIVE) for negative ones, so that codes sort as the values do.
+
+All of it follows from ACCURACY. But the tables of the store read codes by the numbers in READ_BY_TABLES (the alias of
+`buckets` in infra/clickhouse/0001_panes.sql and in the roll-ups): an accuracy that leads to others is refused when this
+module is imported, until a migration makes the tables read them.
 """
 
 import math
@@ -17,9 +21,17 @@ GAMMA = (1 + ACCURACY) / (1 - ACCURACY)
 MAGNITUDE_MIN, MAGNITUDE_MAX = 1e-9, 1e12
 B_MIN = math.ceil(math.log(MAGNITUDE_MIN) / math.log(GAMMA))
 B_MAX = math.ceil(math.log(MAGNITUDE_MAX) / math.log(GAMMA))
-ZERO = -2_000
-NEGATIVE = 4_000
+STEP = 1_000  # Codes that people read are round: that of zero, and the offset of negative values.
+ZERO = (B_MIN - 1) // STEP * STEP  # Below every positive value,
+NEGATIVE = ((-ZERO - B_MIN) // STEP + 1) * STEP  # and above every negative one.
 CODE_MIN, CODE_MAX = -(B_MAX + NEGATIVE), B_MAX
+CODE_BITS = (CODE_MAX - CODE_MIN).bit_length()  # Codes, shifted to start at 0, stay below 2 ** CODE_BITS.
+READ_BY_TABLES = (-2_000, 4_000)  # ZERO and NEGATIVE.
+if (ZERO, NEGATIVE) != READ_BY_TABLES or np.iinfo(np.int16).min > CODE_MIN:
+    raise ValueError(
+        f"an accuracy of {ACCURACY} needs {ZERO} for zero, {NEGATIVE} for negative values, codes from {CODE_MIN} on: "
+        f"the tables of the store read {READ_BY_TABLES[0]} and {READ_BY_TABLES[1]}, in 16 bits"
+    )
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from operators.monitors import Offender
 from operators.saved.packed import pack_fields, unpack_fields
+from operators.saved.registry import Unreadable
 from operators.window.chains import Chains
-from operators.window.partial import CODE_BITS, Ints, Partial, Series
+from operators.window.histogram import CODE_BITS, GAMMA
+from operators.window.partial import Ints, Partial, Series
 from operators.window.samples import Sample
 
 NARROW = ("which", "pane", "late", "events", "slis", "sums", "outcomes")
@@ -26,6 +28,7 @@ def pack(part: Partial) -> bytes:
         "error_types": list(part.error_types),
         "extremes": part.extremes,
         "steps": _narrow(np.diff(pairs, prepend=0)),
+        "gamma": GAMMA,
         "codes": codes.astype(np.uint16),
         "counts": _narrow(part.cells[:, 1]),
     }
@@ -43,6 +46,8 @@ def pack(part: Partial) -> bytes:
 def unpack(packed: bytes) -> Partial:
     """Return the partial whose bytes `pack` made. Unreadable."""
     fields = unpack_fields(packed)
+    if fields.pop("gamma", GAMMA) != GAMMA:
+        raise Unreadable("what is packed in it has histograms of another accuracy")
     keys = np.cumsum(fields.pop("steps").astype(np.int64)) << CODE_BITS | fields.pop("codes")
     cells = np.column_stack((keys, fields.pop("counts").astype(np.int64)))
     wide = {name: fields.pop(name).astype(np.int64) for name in NARROW}

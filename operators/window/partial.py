@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from operators.monitors import Offender
 from operators.window.chains import Chains, merge_chains, take_chains
-from operators.window.histogram import CODE_MIN
+from operators.window.histogram import CODE_BITS, CODE_MIN
 from operators.window.label_ages import width
 from operators.window.offenders import first_of
 from operators.window.samples import Sample, first_samples
@@ -34,7 +34,6 @@ NEG_MIN, MAX = 0, 1
 DENSE, DENSE_MIN = 8, 1_024
 # A watched number is kept as z, in deviations of the reference: a value may be any, and this many digits do.
 Z_UNIT, Z_MAX = 1e-6, 1e4
-CODE_BITS = 13  # Codes of the histogram, shifted to start at 0, stay below 2 ** 13.
 
 
 class Series(NamedTuple):

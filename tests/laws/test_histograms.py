@@ -1,9 +1,15 @@
 """Histograms: every value and quantile within 1 %, codes in the order of values, adding and taking away exact."""
 
+import re
+from pathlib import Path
+from types import ModuleType
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from operators.window import histogram
 from operators.window.histogram import CODE_MAX, CODE_MIN, MAGNITUDE_MAX, MAGNITUDE_MIN, codes_of, values_of
 from operators.window.paged import PagedHistograms
 
@@ -57,6 +63,53 @@ def test_a_bucket_has_one_value_wherever_it_stands() -> None:
 def test_every_bucket_is_its_own_code() -> None:
     used = codes_of(values_of(np.arange(-1_036, CODE_MAX)))
     assert used.tolist() == list(range(-1_036, CODE_MAX))
+
+
+def with_accuracy(accuracy: float, read_by_tables: tuple[int, int] = histogram.READ_BY_TABLES) -> ModuleType:
+    """The module as another accuracy makes it, and tables that read such numbers."""
+    text = Path(str(histogram.__file__)).read_text()
+    for before, after in (
+        ("ACCURACY = 0.01\n", f"ACCURACY = {accuracy}\n"),
+        ("READ_BY_TABLES = (-2_000, 4_000)", f"READ_BY_TABLES = {read_by_tables}"),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    module = ModuleType("other")
+    exec(compile(text, "other", "exec"), module.__dict__)  # noqa: S102  # Our own file, but for two numbers.
+    return module
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "numbers"), [(0.005, (-3_000, 6_000)), (0.002, (-6_000, 12_000)), (0.02, (-1_000, 2_000))]
+)
+def test_another_accuracy_is_refused_until_tables_read_its_codes_and_then_keeps_the_laws(
+    accuracy: float, numbers: tuple[int, int]
+) -> None:
+    with pytest.raises(ValueError, match=f"an accuracy of {accuracy} needs {numbers[0]} for zero, {numbers[1]} for"):
+        with_accuracy(accuracy)
+    other = with_accuracy(accuracy, numbers)
+    positive = np.geomspace(MAGNITUDE_MIN, MAGNITUDE_MAX, 30_011)
+    xs = np.concatenate((-positive[::-1], [0.0], positive))
+    codes = other.codes_of(xs)
+    assert (np.diff(codes) >= 0).all()
+    assert (np.diff(codes)[[len(positive) - 1, len(positive)]] > 0).all()  # Zero stands alone.
+    assert (np.abs(other.values_of(codes) - xs) <= accuracy * (1 + 1e-9) * np.abs(xs)).all()
+    assert (codes.min(), codes.max()) == (other.CODE_MIN, other.CODE_MAX)
+    assert (codes - other.CODE_MIN).max() < 1 << other.CODE_BITS
+    assert codes.astype(np.int16).tolist() == codes.tolist()
+
+
+def test_an_accuracy_whose_codes_do_not_fit_is_refused_whatever_tables_read() -> None:
+    with pytest.raises(ValueError, match="in 16 bits"):
+        with_accuracy(0.0005, (-21_000, 42_000))
+
+
+def test_tables_read_codes_as_they_are_written() -> None:
+    reading = re.compile(r"code = (-\d+), 0,\s+code < (-\d+), .*-\(code \+ (\d+)\)")
+    folder = Path(__file__).parents[2] / "infra" / "clickhouse"
+    found = {tuple(map(int, each)) for path in folder.glob("*.sql") for each in reading.findall(path.read_text())}
+    assert found == {(histogram.ZERO, histogram.ZERO, histogram.NEGATIVE)}
+    assert histogram.CODE_BITS == 13
 
 
 cells = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1), positive), min_size=1, max_size=60)
