@@ -19,7 +19,7 @@ from operators.drift.page_hinkley import PageHinkley
 from operators.drift.past import Past
 from operators.ingest import duplicates, late_share, partition, position, progress, refused_share
 from operators.release import alerts, gone, health, historical, history, judge, model, replaced, share, speaker, trial
-from operators.saved.registry import Registry, Saved
+from operators.saved.registry import Registry, Saved, without
 from operators.verdict import canary, canary_rule, cohorts, comparison, label_delays
 from operators.verdict.absence import AbsenceEvaluator
 from operators.verdict.burn_rate import BurnRateEvaluator
@@ -76,8 +76,8 @@ CONTROL = (
 )
 JUDGE = (
     Saved("judge", judge.State),
-    Saved("judge.roster", Roster, ("slots", "together", "slis")),
-    Saved("slots", slots.Slots, ("dimensions", "grains", "names")),
+    Saved("judge.roster", Roster, ("slots", "slis"), version=2, upgrades={1: without("together")}),
+    Saved("slots", slots.Slots, ("dimensions", "grains", "names", "together"), added={"together": tuple}),
     Saved("reported", slots.Reported),
     Saved("judge.delays", label_delays.LabelDelays),
     Saved("judge.delay", label_delays.Delays),

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from operators.monitors import AnyMonitor, Watched
 from operators.policy import Policy
-from operators.verdict.counts import ALL_VERSIONS
-from operators.window.slots import Reported
+from operators.window.slots import ALL_VERSIONS, Reported
 
 
 def grains_of(monitor: AnyMonitor, policy: Policy) -> set[frozenset[str]]:

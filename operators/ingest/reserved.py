@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from operators.control import AnyCommand, Kill, Override, Pin, Release, Rollback
 from operators.events import Event
 from operators.mirrored import PREFIX
-from operators.verdict.counts import ALL_VERSIONS
 from operators.window.partial import OTHER
+from operators.window.slots import ALL_VERSIONS
 
 REASON = "reserved_name"
 

@@ -28,7 +28,7 @@ from operators.release.warming import warmed_up
 from operators.rules import AnyRule
 from operators.verdict.canary_rule import CanaryEvaluator, Result
 from operators.verdict.comparison import Release
-from operators.verdict.counts import ALL_VERSIONS, PaneCounts, Roster
+from operators.verdict.counts import PaneCounts, Roster
 from operators.verdict.drift_rule import DriftEvaluator
 from operators.verdict.evaluators import evaluators_of
 from operators.verdict.label_delays import LabelDelays
@@ -40,13 +40,14 @@ from operators.window.folded import Folded
 from operators.window.panes import Closed
 from operators.window.partial import Ints
 from operators.window.sliding import WindowCounts
-from operators.window.slots import Reported
+from operators.window.slots import ALL_VERSIONS, Reported
 from operators.window.watermark import NEVER
 from operators.window.windows import Moved
 
 T = TypeVar("T", Evaluator, CanaryEvaluator, DriftEvaluator)
 MODELS_MAX = 10_000  # Of a shard; beyond them only what has traffic is remembered.
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
+LATELY = 60  # Panes: a series that nothing came in for in so many may give up its slot.
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +94,7 @@ class Judge:
             grains |= {(policy.dimensions.index(producer),): None}
         together = dict.fromkeys(grain for rule in policy.rules if rule.scope == "model" for grain in rule.grains)
         roster = Roster(policy.dimensions, tuple(grains), len(policy.slis), tuple(together))
+        roster.by_slot = bool(alone)
         self.monitors = Monitors(policy, None if saved is None else saved.monitors)
         self.state = State(
             pane=NEVER,
@@ -128,7 +130,7 @@ class Judge:
             counts = self.state.roster.count(closed.pane, closed.on_time)
             out.append(self._step(counts, closed.commands, windows, closed))
         if len(self.state.roster.names) > self.slots_max:
-            self._renumber()
+            self._make_room()
         return [judged for judged in out if not judged.empty]
 
     def _go_on(self, saved: State) -> None:
@@ -137,7 +139,7 @@ class Judge:
         kept |= {_identity(each.rule): each for each in saved.releases}
         if self.monitors.state is saved.monitors:  # Else the monitors that drift rules listen to begin anew.
             kept |= {_identity(each.rule): each for each in saved.listening}
-        saved.roster.go_on(self.state.roster.slots.grains, self.state.roster.together)
+        saved.roster.go_on(self.state.roster)
         self.state = State(
             pane=saved.pane,
             roster=saved.roster,
@@ -300,13 +302,22 @@ class Judge:
             if trial.compared
         ]
 
-    def _renumber(self) -> None:
-        """Give slots only to series that a rule still keeps something about: versions come and go."""
-        held = np.unique(np.concatenate([np.zeros(0, np.int64), *(each.held() for each in self.state.alone)]))
+    def _make_room(self) -> None:
+        """Take slots from series that are gone once they are the most: versions come and go, memory must not grow.
+
+        A series is there that a rule still keeps something about, or that something came in for lately.
+        """
+        roster = self.state.roster
+        kept = [each.held() for each in self.state.alone]
+        here = np.unique(np.concatenate([roster.seen_since(roster.pane - LATELY), *kept]))
+        self.slots_max = max(SLOTS_MIN, 2 * len(here))
+        if 2 * len(here) < len(roster.names):
+            self._renumber(here)
+
+    def _renumber(self, slots: Ints) -> None:
         for each in self.state.alone:
-            each.only(held)
-        self.state.roster.only(held)
-        self.slots_max = max(SLOTS_MIN, 2 * len(held))
+            each.only(slots)
+        self.state.roster.only(slots)
 
 
 def _rows_of(counts: PaneCounts, names: Sequence[Reported]) -> dict[str, dict[tuple[str, str], int]]:

@@ -8,8 +8,8 @@ from operators.mirrored import is_mirrored
 from operators.release.model import At, Model
 from operators.release.trial import Trial
 from operators.rules import Action, AnyRule, Canary
-from operators.verdict.counts import ALL_VERSIONS
 from operators.window.partial import OTHER
+from operators.window.slots import ALL_VERSIONS
 
 ACTS: tuple[Action, ...] = ("throttle", "rollback", "kill")
 

@@ -10,8 +10,8 @@ from operators.release.incidents import numbered
 from operators.release.inputs import fire as fire_input
 from operators.release.model import At, Model
 from operators.rules import INPUT, Canary, DriftRule
-from operators.verdict.counts import ALL_VERSIONS
 from operators.verdict.verdicts import Verdict
+from operators.window.slots import ALL_VERSIONS
 
 RESTS_MS = 900_000  # Without requests for so long a version serves no longer, as far as alerts go.
 

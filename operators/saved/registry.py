@@ -114,6 +114,15 @@ class Saved:
         return new
 
 
+def without(name: str) -> Callable[[Fields], Fields]:
+    """Return an upgrade that leaves out a field which is no longer kept.
+
+    >>> without("b")({"a": 1, "b": 2})
+    {'a': 1}
+    """
+    return lambda fields: {each: value for each, value in fields.items() if each != name}
+
+
 class Registry:
     """The classes that may be saved, by class and by name. ValueError: a name or a class is given twice."""
 

@@ -1,22 +1,17 @@
 """What the rules of a shard see of a closed pane: counts of its series, added up to the slices that rules name."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from operators.mirrored import is_mirrored, mirrored
+from operators.mirrored import is_mirrored
 from operators.rules import Grain
-from operators.window.chains import units
-from operators.window.partial import Ints, Partial, Series
+from operators.window.chains import COMPARED, units
+from operators.window.partial import Ints, Partial
 from operators.window.slots import Reported, Slots, rollup
-
-ALL_VERSIONS = "*"
-
-
-def _all_of(version: str) -> str:
-    """Return under which name all versions are counted together, and apart from them all copies of requests."""
-    return mirrored(ALL_VERSIONS) if is_mirrored(version) else ALL_VERSIONS
+from operators.window.watermark import NEVER
 
 
 class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,15 +32,18 @@ class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
 class Roster:
     """Numbers the series that rules judge: (model, version, slice), and (model, `*`, slice) over all versions.
 
-    Of versions the slices are `grains`, of all together those of `together`: each slice costs.
+    Of versions the slices are `grains`, of all together those of `together`: each slice costs. `by_slot` says whether a
+    rule keeps something by slot, so that the numbers are to outlive a restart.
     """
 
     def __init__(
         self, dimensions: tuple[str, ...], grains: Sequence[Grain], slis: int, together: Sequence[Grain]
     ) -> None:
-        self.slots = Slots(dimensions, tuple(grains))
-        self.together = tuple(together)
+        self.slots = Slots(dimensions, tuple(grains), tuple(together))
         self.slis = slis
+        self.by_slot = True
+        self.pane = NEVER
+        self._seen: Ints = np.zeros(0, np.int64)
 
     @property
     def names(self) -> Sequence[Reported]:
@@ -58,9 +56,8 @@ class Roster:
             none = np.zeros(0, np.int64)
             slis = np.zeros((0, self.slis, 3), np.int64)
             return PaneCounts(pane=pane, slots=none, events=none, slis=slis, units=slis[:, :, :2])
-        together = [Series(name.model, _all_of(name.version), name.values) for name in part.series]
-        parents = np.hstack([self.slots.parents(part.series), self.slots.parents(together, self.together)])[part.which]
-        slots, starts, source = rollup(parents)
+        slots, starts, source = rollup(self.slots.parents(part.series)[part.which])
+        self._note(pane, slots)
         # Every request has an outcome, feedback has none.
         requests = np.bincount(part.outcomes[:, 0], weights=part.outcomes[:, 2], minlength=part.rows).astype(np.int64)
         return PaneCounts(
@@ -71,14 +68,36 @@ class Roster:
             units=np.add.reduceat(_units(part)[source], starts, axis=0),
         )
 
-    def go_on(self, grains: Sequence[Grain], together: Sequence[Grain]) -> None:
-        """Count under these slices from now on; the series that are known keep their slots."""
-        self.slots = self.slots.only(range(len(self.names)))
-        self.slots.grains, self.together = tuple(grains), tuple(together)
+    def seen_since(self, pane: int) -> Ints:
+        """Return the slots of the series that something came in for in that pane or later."""
+        return np.flatnonzero(self._seen >= pane)
+
+    def go_on(self, new: "Roster") -> None:
+        """Count under the slices of a new roster from now on; the series that are known keep their slots."""
+        names = self.slots.names
+        self.slots = new.slots.only(())
+        self.slots.take(names)
+        self.by_slot = new.by_slot
 
     def only(self, slots: Ints) -> None:
         """Keep these series, which get slots 0, 1, ...; whoever keeps something by slot must do the same."""
         self.slots = self.slots.only(slots.tolist())
+        self._seen = self._seen[slots]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The names only where somebody keeps something by slot: thousands of names are much to save."""
+        return {"slots": self.slots if self.by_slot else self.slots.only(()), "slis": self.slis}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.slots, self.slis = state["slots"], state["slis"]
+        self.by_slot, self.pane = True, NEVER
+        self._seen = np.full(len(self.names), NEVER)
+
+    def _note(self, pane: int, slots: Ints) -> None:
+        """Note what came in for which series in a pane."""
+        if len(self._seen) < len(self.names):
+            self._seen = np.concatenate((self._seen, np.full(len(self.names) - len(self._seen), NEVER)))
+        self._seen[slots] = self.pane = pane
 
 
 def _units(part: Partial) -> Ints:
@@ -86,6 +105,8 @@ def _units(part: Partial) -> Ints:
 
     A copy of a request would be of its chain, and nobody's request is left out for it: copies have chains of their own.
     """
+    if part.chains is None:
+        return part.slis[:, :, :COMPARED]
     slices: dict[tuple[str, bool, tuple[str, ...]], int] = {}
     keys = [(name.model, is_mirrored(name.version), name.values) for name in part.series]
     group = np.array([slices.setdefault(key, len(slices)) for key in keys], np.int64)

@@ -10,10 +10,10 @@ from operators.control import Evidence, Severity, Word
 from operators.policy import Policy
 from operators.rules import Rule
 from operators.verdict.binomial import lower_bound, upper_bound
-from operators.verdict.counts import ALL_VERSIONS, PaneCounts
+from operators.verdict.counts import PaneCounts
 from operators.verdict.verdicts import Verdict
 from operators.window.partial import Ints
-from operators.window.slots import Reported
+from operators.window.slots import ALL_VERSIONS, Reported
 from operators.window.watermark import NEVER
 
 WORDS: tuple[Word, ...] = ("INSUFFICIENT", "OK", "BAD", "STALE")

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from operators.mirrored import is_mirrored, mirrored
 from operators.window.partial import Ints, Series, order_by, runs_of
 
+ALL_VERSIONS = "*"  # Stands for all versions of a model together.
 ESCAPES = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\="})
 
 
@@ -68,48 +70,76 @@ def rollup(parents: Ints) -> Rollup:
     return Rollup(slots=ordered[starts], starts=starts, source=order // parents.shape[1])
 
 
+def _all_of(version: str) -> str:
+    """Return under which name all versions are counted together, and apart from them all copies of requests."""
+    return mirrored(ALL_VERSIONS) if is_mirrored(version) else ALL_VERSIONS
+
+
 class Slots:
-    """Small whole numbers for the reported series, so that windows are arrays indexed by slot."""
+    """Small whole numbers for the reported series, so that windows are arrays indexed by slot.
 
-    def __init__(self, dimensions: tuple[str, ...], grains: tuple[tuple[int, ...], ...]) -> None:
-        self.dimensions = dimensions
-        self.grains = grains
+    Each finest series counts into its slices, `grains`, and into those of all versions together, `together`.
+    """
+
+    def __init__(
+        self,
+        dimensions: tuple[str, ...],
+        grains: tuple[tuple[int, ...], ...],
+        together: tuple[tuple[int, ...], ...] = (),
+    ) -> None:
+        self.dimensions, self.grains, self.together = dimensions, grains, together
         self.names: list[Reported] = []
-        self._slot_of: dict[tuple[str, str, str], int] = {}
-        # By the grains asked for: no name, whatever it is, may find slots of other grains.
-        self._parents_of: dict[tuple[tuple[int, ...], ...], dict[Series, list[int]]] = {}
+        self._begin()
 
-    def parents(self, series: Sequence[Series], grains: tuple[tuple[int, ...], ...] | None = None) -> Ints:
-        """Return the slots that each finest series counts into, shape (series, grains)."""
-        grains = self.grains if grains is None else grains
-        known = self._parents_of.setdefault(grains, {})
-        rows = [known[name] if name in known else self._add(name, grains) for name in series]
-        return np.array(rows, np.int64).reshape(len(series), len(grains))
+    def parents(self, series: Sequence[Series]) -> Ints:
+        """Return the slots that each finest series counts into, shape (series, grains and those of all versions)."""
+        rows = [self._row_of.get(name, -1) for name in series]
+        if -1 in rows:
+            rows = [self._add(name) if row < 0 else row for row, name in zip(rows, series, strict=True)]
+        return self._parents[np.array(rows, np.int64)]
 
     def only(self, slots: Sequence[int]) -> "Slots":
         """Return new slots 0, 1, ... for the series that have these slots now."""
-        new = Slots(self.dimensions, self.grains)
-        new.names = [self.names[slot] for slot in slots]
-        new._slot_of = {name[:3]: slot for slot, name in enumerate(new.names)}
+        new = Slots(self.dimensions, self.grains, self.together)
+        new.take([self.names[slot] for slot in slots])
         return new
+
+    def take(self, names: Sequence[Reported]) -> None:
+        """Give these series the slots 0, 1, ..., instead of all that are known."""
+        self.names = list(names)
+        self._begin()
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what follows from the names."""
-        return {"dimensions": self.dimensions, "grains": self.grains, "names": self.names}
+        return {"dimensions": self.dimensions, "grains": self.grains, "names": self.names, "together": self.together}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.dimensions, self.grains, self.names = state["dimensions"], state["grains"], state["names"]
-        self._slot_of = {name[:3]: slot for slot, name in enumerate(self.names)}
-        self._parents_of = {}
+        self.dimensions, self.grains, self.together = state["dimensions"], state["grains"], state["together"]
+        self.names = state["names"]
+        self._begin()
 
-    def _add(self, series: Series, grains: tuple[tuple[int, ...], ...]) -> list[int]:
-        slots = []
-        for grain in grains:
-            dimensions = tuple(self.dimensions[index] for index in grain)
-            text, dims = described(dimensions, tuple(series.values[index] for index in grain))
-            slot = self._slot_of.setdefault((series.model, series.version, text), len(self.names))
-            if slot == len(self.names):
-                self.names.append(Reported(series.model, series.version, text, dims))
-            slots.append(slot)
-        self._parents_of[grains][series] = slots
-        return slots
+    def _begin(self) -> None:
+        self._slot_of = {name[:3]: slot for slot, name in enumerate(self.names)}
+        # Of the finest series that came in: the row of each in `_parents`, which has room for more than there are.
+        self._row_of: dict[Series, int] = {}
+        self._parents: Ints = np.zeros((64, len(self.grains) + len(self.together)), np.int64)
+
+    def _add(self, series: Series) -> int:
+        row = self._row_of.get(series)
+        if row is not None:  # It came twice.
+            return row
+        row = self._row_of[series] = len(self._row_of)
+        if row == len(self._parents):
+            self._parents = np.concatenate((self._parents, np.zeros_like(self._parents)))
+        slots = [self._slot(series.model, series.version, series, grain) for grain in self.grains]
+        slots += [self._slot(series.model, _all_of(series.version), series, grain) for grain in self.together]
+        self._parents[row] = slots
+        return row
+
+    def _slot(self, model: str, version: str, series: Series, grain: tuple[int, ...]) -> int:
+        dimensions = tuple(self.dimensions[index] for index in grain)
+        text, dims = described(dimensions, tuple(series.values[index] for index in grain))
+        slot = self._slot_of.setdefault((model, version, text), len(self.names))
+        if slot == len(self.names):
+            self.names.append(Reported(model, version, text, dims))
+        return slot

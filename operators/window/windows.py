@@ -11,7 +11,7 @@ import numpy as np
 
 from operators.policy import Policy
 from operators.window.panes import Closed
-from operators.window.partial import Partial, merge, unwatched
+from operators.window.partial import Ints, Partial, merge, unwatched
 from operators.window.sliding import RunningWindow, WindowCounts, roll_up
 from operators.window.slots import Slots
 from operators.window.watermark import NEVER
@@ -101,16 +101,21 @@ class Windows:
             if counts is not None:
                 yield counts
         if len(self.slots.names) > self.slots_max:
-            self._renumber()
+            self._make_room()
 
-    def _renumber(self) -> None:
-        """Give slots only to series that a ring still holds: versions come and go, memory must not grow."""
+    def _make_room(self) -> None:
+        """Take slots from series that no ring holds, once these are the most: versions come and go."""
         running = [window for windows in self.running.values() for window in windows]
         held = [hop.slots for window in running for _, hop in window.ring]
         kept = np.unique(np.concatenate([np.zeros(0, np.int64), *held]))
+        self.slots_max = max(SLOTS_MIN, 2 * len(kept))
+        if 2 * len(kept) < len(self.slots.names):
+            self._renumber(kept)
+
+    def _renumber(self, kept: Ints) -> None:
         new_slot = np.full(len(self.slots.names), -1)
         new_slot[kept] = np.arange(len(kept))
         self.slots = self.slots.only(kept.tolist())
-        for window in running:
-            window.renumber(new_slot)
-        self.slots_max = max(SLOTS_MIN, 2 * len(kept))
+        for windows in self.running.values():
+            for window in windows:
+                window.renumber(new_slot)

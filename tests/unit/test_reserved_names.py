@@ -32,12 +32,9 @@ def test_a_command_with_a_reserved_name_is_refused_and_told_of(said: dict[str, o
     assert {each.model for each in told if isinstance(each, Refusal)} <= {"", "m"}
 
 
-def test_slots_of_a_series_depend_on_the_grains_asked_for() -> None:
+def test_a_version_named_as_all_together_finds_its_own_slots() -> None:
     """A version `*` once found the slots of all versions together, of other grains: "cannot reshape"."""
-    slots = Slots(("region",), ((), (0,)))
-    name = Series("m", "*", ("eu",))
-    assert slots.parents([name], ((),)).shape == (1, 1)
-    assert slots.parents([name]).shape == (1, 2)
-    assert slots.parents([name], ()).shape == (1, 0)
-    assert slots.parents([name], ((),)).tolist() == [[0]]
-    assert slots.parents([name]).tolist() == [[0, 1]]
+    slots = Slots(("region",), ((), (0,)), ((),))
+    assert slots.parents([Series("m", "v1", ("eu",))]).tolist() == [[0, 1, 2]]
+    assert slots.parents([Series("m", "*", ("eu",)), Series("m", "v1", ("eu",))]).tolist() == [[2, 3, 2], [0, 1, 2]]
+    assert [name[1:3] for name in slots.names] == [("v1", "*"), ("v1", "region=eu"), ("*", "*"), ("*", "region=eu")]

@@ -5,8 +5,8 @@ from msgspec.structs import replace
 
 from operators.control import Evidence
 from operators.rules import Threshold
-from operators.verdict.counts import ALL_VERSIONS
 from operators.verdict.threshold import ThresholdEvaluator
+from operators.window.slots import ALL_VERSIONS
 from tests.judged import M, Watch, pane, policy, series, versions
 
 RULE = Threshold(name="slo", sli="ok", target=0.95, window_ms=5 * M, for_ms=10 * M)

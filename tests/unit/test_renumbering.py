@@ -1,0 +1,67 @@
+"""Series keep their numbers while nothing changes; those of series that are gone are given to others."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from operators.policy import Policy
+from operators.release import judge as judging
+from operators.release.judge import Judge
+from operators.window.panes import Closed
+from operators.window.partial import Partial
+from operators.window.window_rows import QUANTILES
+from operators.window.windows import Moved, Windows
+from tests.releasing import CANARY, START, THRESHOLD, Counts, partial, policy
+from tests.saving import again, saved
+
+PANES, REGIONS = 38, 1_200
+MANY = partial(
+    START, {("v1", f"r{at}"): (9, 1) for at in range(REGIONS)}
+)  # No release: it would take most of the time.
+REPORTED = REGIONS + 1
+BY_REGION = THRESHOLD + 'slices = ["*", "region"]\n'
+
+
+def at(pane: int, part: Partial) -> Closed:
+    return Closed(pane=pane, on_time=msgspec.structs.replace(part, pane=np.full(part.rows, pane)))
+
+
+def pushed(judge: Judge, windows: Windows, closed: Closed) -> None:
+    judge.push(Moved(closed=closed, windows=tuple(windows.push(closed))))
+
+
+@pytest.mark.parametrize("rules", [CANARY, BY_REGION, CANARY + BY_REGION], ids=["canary", "threshold", "both"])
+def test_nothing_is_numbered_anew_while_nothing_changes(rules: str) -> None:
+    """A canary keeps nothing by number: it once had every series numbered anew with every pane."""
+    judge, windows = Judge(policy(rules)), Windows(policy(rules), tuple(QUANTILES.values()))
+    numbers, of_windows = judge.state.roster.slots, windows.slots
+    for pane in range(START, START + PANES):
+        pushed(judge, windows, at(pane, MANY))
+    assert judge.state.roster.slots is numbers
+    assert windows.slots is of_windows
+    assert len(numbers.names) == REPORTED
+    assert len(of_windows.names) in (0, REPORTED)
+
+
+def coming_and_going(rules: Policy, panes: int) -> Judge:
+    """Each pane has 600 regions of its own."""
+    judge, windows = Judge(rules), Windows(rules, tuple(QUANTILES.values()))
+    for pane in range(START, START + panes):
+        counts: Counts = {("v1", f"r{pane}-{number}"): (9, 1) for number in range(600)}
+        pushed(judge, windows, at(pane, partial(pane, counts)))
+    return judge
+
+
+def test_series_that_are_gone_give_up_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "LATELY", 2)
+    judge = coming_and_going(policy(CANARY), 12)
+    assert len(judge.state.roster.names) < 7 * 601
+
+
+def test_where_nothing_is_kept_by_number_no_names_are_saved() -> None:
+    judge = coming_and_going(policy(CANARY), 4)
+    assert len(judge.state.roster.names) == 4 * 600 + 1
+    assert len(saved(judge.state)) < 20_000
+    assert len(again(judge.state).roster.names) == 0
+    kept = coming_and_going(policy(BY_REGION), 4)
+    assert again(kept.state).roster.names == kept.state.roster.names
