@@ -135,7 +135,7 @@ def _then(rule: AnyRule, policy: Policy) -> str:
     if "rollback" in (rule.action, getattr(rule, "slice_action", "")):
         lines += _goes(rule, policy)
     elif rule.action == "throttle":
-        lines.append("hold if no other version serves")
+        lines.append(f"to {100 * policy.releases.throttle_share:.3g} % of the traffic; hold if no other version serves")
     return "\n".join(lines)
 
 

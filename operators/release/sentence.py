@@ -23,7 +23,7 @@ SAYS = {
     "rollback_ineffective": "Withdrawing {who} has not helped",
     "promote": "{who} has passed and may serve all traffic",
     "hold": "{who} is not promoted, by rule {rule}",
-    "throttle": "{who} must get less traffic, by rule {rule}",
+    "throttle": "{who} must get {less}, by rule {rule}",
     "kill": "{who} must get no traffic any more, by rule {rule}",
     "alert": "Rule {rule} fires on {who}",
 }
@@ -67,7 +67,9 @@ def _first(event: ControlEvent) -> str:
     elif event.acked:
         words = "Somebody looks after rule {rule} on {who}"
     to = f"all its traffic goes to {line(event.pin)}" if event.pin else "its traffic goes to the other versions"
-    said = words.format(who=_who(event), rule=line(event.rule), where_to=to) + _where(event)
+    share = event.weights.get(event.version)
+    less = "less traffic" if share is None else f"at most {100 * share:.3g} % of the traffic"
+    said = words.format(who=_who(event), rule=line(event.rule), where_to=to, less=less) + _where(event)
     why = [part for part in (line(event.reason, REASON_MAX), proof(event.evidence)) if part]
     return said + (f" ({'; '.join(why)})" if why else "")
 

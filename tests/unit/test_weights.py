@@ -67,6 +67,7 @@ def test_a_throttled_version_gets_at_most_the_stated_share_until_it_is_over() ->
     assert before["v2"] > 150
     said = story.until("throttle", {"v1": WELL, "v2": (90, 10)})
     assert (said.version, said.weights) == ("v2", {"v2": 0.05})
+    assert said.sentence.startswith("Version v2 of model m must get at most 5 % of the traffic, by rule slo")
     assert 50 < served(story.told)["v2"] <= 2_000 * 0.05 * SURELY
     assert served(story.told, {"v1": 0.99, "v2": 0.01})["v2"] < 40, "it is not more than the gateway would give it"
     assert set(served(story.told, {"v2": 1.0})) == {"v2", None}, "what no other may have goes to nobody"
