@@ -86,7 +86,7 @@ class RequestLog:
                 events = [events[index] for index in np.flatnonzero(keep).tolist()]
                 place = msgspec.structs.replace(place, position=place.position[keep], item=place.item[keep])
             if events:
-                rows.append(request_rows(events, times[keep], place, texts, self._ids))
+                rows.append(request_rows(events, times[keep], place, texts, self._ids, self._policy.releases.mirrored))
         unusable += texts.unusable
         return Taken(
             rows=rows,

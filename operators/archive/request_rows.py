@@ -5,6 +5,7 @@ event costs little more here than its decoding.
 """
 
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from operators.archive.known_ids import KnownIds
 from operators.archive.texts import Texts
 from operators.events import Request
-from operators.ingest.decode import Origin
+from operators.ingest.decode import Origin, ints_of
 from operators.rows import Column, Ragged, Rows, same
 from operators.window.partial import Ints
 
@@ -38,13 +39,18 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 def place_of(source: str, rank: int, origin: Origin) -> Place:
     """Return where all items stood that were decoded together."""
-    message = np.asarray(origin.message_of, np.int64)
-    item = np.zeros(len(message), np.int64) if origin.item_of is None else np.asarray(origin.item_of, np.int64)
-    return Place(source=source, rank=rank, position=np.asarray(origin.messages.positions, np.int64)[message], item=item)
+    message = origin.messages_of
+    item = np.zeros(len(message), np.int64) if origin.item_of is None else ints_of(origin.item_of)
+    return Place(source=source, rank=rank, position=ints_of(origin.messages.positions)[message], item=item)
 
 
-def request_rows(events: Sequence[Request], times: Ints, place: Place, texts: Texts, ids: KnownIds) -> Rows:
-    """Return a row for each event; `times` [Unix ms] are theirs, `ids` says what stands for a user's."""
+def request_rows(
+    events: Sequence[Request], times: Ints, place: Place, texts: Texts, ids: KnownIds, shadows: Sequence[str] = ()
+) -> Rows:
+    """Return a row for each event; `times` [Unix ms] are theirs, `ids` says what stands for a user's.
+
+    All requests of versions that match one of the patterns `shadows` are copies.
+    """
     fields: Fields = dict(zip(FIELDS, zip(*map(msgspec.structs.astuple, events), strict=True), strict=True))
     count = len(events)
     redacted = [0] * count
@@ -56,7 +62,7 @@ def request_rows(events: Sequence[Request], times: Ints, place: Place, texts: Te
         "request_id": fields["request_id"],
         "ts": times,
         "attempt": _or(fields["attempt"], 0),
-        "mirrored": [int(value or 0) for value in fields["mirrored"]] if any(fields["mirrored"]) else same(0, count),
+        "mirrored": _mirrored(fields, shadows),
         "dims": _or(fields["slices"], {}),
         "session_id": ids.column(fields["session_id"]),
         "user_id": ids.column(fields["user_id"]),
@@ -104,6 +110,14 @@ def _offsets(column: Sequence[Sequence[Any] | None]) -> Ints:
     if column.count(None) < len(column):
         np.cumsum([len(value) if value else 0 for value in column], out=offsets[1:])
     return offsets
+
+
+def _mirrored(fields: Fields, shadows: Sequence[str]) -> Column:
+    told, versions = fields["mirrored"], fields["version"]
+    copies = {version for version in set(versions) if any(fnmatchcase(version, each) for each in shadows)}
+    if not copies and not any(told):
+        return same(0, len(told))
+    return [int(copy or version in copies) for copy, version in zip(map(bool, told), versions, strict=True)]
 
 
 def _retrieval(column: Sequence[Any]) -> dict[str, Column]:

@@ -126,9 +126,9 @@ def _map(of: pa.DataType) -> Callable[[Any], pa.Array]:
 
     def convert(values: Any) -> pa.Array:
         offsets = np.zeros(len(values) + 1, np.int32)
-        np.cumsum([len(value) for value in values], out=offsets[1:])
+        np.cumsum(list(map(len, values)), out=offsets[1:])
         keys = pa.array(list(chain.from_iterable(values)), type=pa.string())
-        items = pa.array([item for value in values for item in value.values()], type=of)
+        items = pa.array(list(chain.from_iterable(map(dict.values, values))), type=of)
         return pa.MapArray.from_arrays(pa.array(offsets), keys, items)
 
     return convert

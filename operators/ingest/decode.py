@@ -66,16 +66,21 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     unusable: Mapping[str, int] = {}
 
     @property
+    def messages_of(self) -> NDArray[np.int64]:
+        """The index of each item's message."""
+        return ints_of(self.message_of)
+
+    @property
     def received_ms(self) -> NDArray[np.int64]:
         """When the message of each item was received, Unix ms."""
-        return self.messages.received_ms[np.asarray(self.message_of, np.int64)]
+        return self.messages.received_ms[self.messages_of]
 
     @property
     def appended(self) -> NDArray[np.bool_]:
         """Whether the broker's own clock said so."""
         if self.messages.appended is None:
             return np.zeros(len(self.message_of), bool)
-        return self.messages.appended[np.asarray(self.message_of, np.int64)]
+        return self.messages.appended[self.messages_of]
 
     def text(self, index: int) -> bytes:
         """Return the original bytes of decoded item `index`."""
@@ -92,6 +97,13 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
     def _item(self, index: int) -> int:
         return 0 if self.item_of is None else self.item_of[index]
+
+
+def ints_of(numbers: Sequence[int]) -> NDArray[np.int64]:
+    """Return numbers as an array; NumPy alone would take a range number by number."""
+    if isinstance(numbers, range):
+        return np.arange(numbers.start, numbers.stop, numbers.step, dtype=np.int64)
+    return np.asarray(numbers, np.int64)
 
 
 def split(message: bytes) -> list[bytes]:

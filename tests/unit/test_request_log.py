@@ -139,7 +139,7 @@ def test_what_the_monitor_refuses_is_refused_here_for_the_same_reasons() -> None
     assert refused > 1_000
 
 
-@pytest.mark.parametrize("field", ["retrieval", "tools", "trace_id", "finish_reason", "mirrored", "team", "input"])
+@pytest.mark.parametrize("field", ["retrieval", "tools", "trace_id", "finish_reason", "team", "input"])
 @pytest.mark.parametrize("odd", [7, [7], {"a": 1}, [{"id": "x" * 600, "name": "x" * 200}], "x" * 200])
 def test_a_fault_of_an_optional_field_costs_that_field_alone(field: str, odd: object) -> None:
     taken = take(item(**{field: odd}), item(team="b"))
@@ -188,6 +188,12 @@ def test_predictions_are_texts_too() -> None:
     rows = rows_of(take(*(item(prediction=each) for each in predictions)))
     assert [row["prediction"] for row in rows] == ["spam", "1", "1", "true", "0.5", "[EMAIL]", "", ""]
     assert [row["redacted"] for row in rows] == [0, 0, 0, 0, 0, 1, 0, 0]
+
+
+def test_what_the_policy_calls_a_shadow_answers_copies() -> None:
+    rules = parse(POLICY + '\n[release]\nmirrored = ["shadow-*"]\n')
+    rows = rows_of(take(item(version="shadow-7"), item(), item(mirrored=True), item(mirrored=False), rules=rules))
+    assert [row["mirrored"] for row in rows] == [1, 0, 1, 0]
 
 
 def test_no_id_of_a_user_is_in_any_row() -> None:

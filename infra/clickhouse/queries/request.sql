@@ -69,7 +69,7 @@ FROM (
       toString(round(min(w.ratio), 4)), if(min(w.ratio) = max(w.ratio), '', concat(' to ', toString(round(max(w.ratio), 4))))
     )
   FROM sli_window_latest AS w
-  INNER JOIN asked AS a ON a.model = w.model AND a.version = w.version
+  INNER JOIN asked AS a ON a.model = w.model AND if(a.mirrored, concat('__mirrored__/', a.version), a.version) = w.version
   WHERE w.window_start <= a.ts AND a.ts < w.window_end
     AND w.window_start >= (SELECT min(ts) FROM asked) - INTERVAL 31 DAY
     AND w.window_end <= (SELECT max(ts) FROM asked) + INTERVAL 31 DAY
@@ -79,7 +79,7 @@ FROM (
   SELECT 6, 'verdict', v.at, concat(v.rule, if(v.sli = '', '', concat(' (', v.sli, ')')), ' of ', v.version, ', ', v.slice), toString(v.verdict)
   FROM verdict_latest AS v
   INNER JOIN asked AS a ON a.model = v.model
-  WHERE v.version IN (a.version, '*')
+  WHERE v.version IN (if(a.mirrored, concat('__mirrored__/', a.version), a.version), '*')
     AND v.at <= a.ts
     AND arrayAll((dimension, value) -> a.dims[dimension] = value, mapKeys(v.dims), mapValues(v.dims))
   ORDER BY v.at DESC
