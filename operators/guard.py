@@ -14,11 +14,12 @@ from operators.recovery import dumps, loads
 from operators.release.judge import Judge, Judged
 from operators.release.judge import State as JudgeState
 from operators.rows import Rows
+from operators.rules import QUANTILES
 from operators.window.fence import in_order
 from operators.window.pane_rows import pane_rows
 from operators.window.panes import Ask, Closed, PaneItem, Panes, Saved, ShardInput, slots_of
 from operators.window.recall import Reached, RecalledWindows, Slot, Told
-from operators.window.window_rows import QUANTILES, window_rows
+from operators.window.window_rows import window_rows
 from operators.window.windows import Moved
 
 

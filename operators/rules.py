@@ -16,6 +16,7 @@ INPUT = "input"
 RESERVED = ("release", "override", "traffic-split", "commands", INPUT)
 MATURITY_PANES_MAX = 100_000  # The lag of a label is told apart up to some more (`operators/window/label_ages.py`).
 Grain = tuple[int, ...]  # A reported slice as indices into the policy's dimensions; () is `*`.
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +66,8 @@ class BurnRate(Rule, frozen=True, kw_only=True):
 class MeasureRule(Rule, frozen=True, kw_only=True):
     """A statistic of `measure` over `window_ms` is above `at_most` or below `at_least` for all of `for_ms`.
 
-    `per_1k` is the sum over a thousand events. Fewer than `n_min` values are too few to judge.
+    `per_1k` is the sum over a thousand events. Fewer than `n_min` values are too few to judge. Beyond a limit is what
+    one-sided bounds at `confidence` call so.
     """
 
     measure: str
@@ -75,6 +77,7 @@ class MeasureRule(Rule, frozen=True, kw_only=True):
     at_least: float | None = None
     for_ms: int = 0
     n_min: int = 100
+    confidence: float = 0.99
 
 
 class Absence(Rule, frozen=True, kw_only=True):

@@ -147,6 +147,7 @@ class _Measure(_Acting, frozen=True, kw_only=True):
     at_least: float | None = None
     for_: Duration = msgspec.field(default=NONE, name="for")
     n_min: Positive = 100
+    confidence: Inner = 0.99
     severity: Severity = "ticket"
 
     def rule(self, key: Key) -> MeasureRule:
@@ -174,6 +175,7 @@ class _Measure(_Acting, frozen=True, kw_only=True):
             at_least=self.at_least,
             for_ms=key.span("for", self.for_, 0),
             n_min=self.n_min,
+            confidence=self.confidence,
         )
 
 

@@ -144,10 +144,10 @@ def _sure(evidence: Evidence) -> str:
         log_e = evidence.log_e or 0.0
         odds = f"over {ODDS_MAX:,.0f}" if log_e >= math.log(ODDS_MAX) else f"{math.exp(log_e):,.0f}"
         return ", ".join(part for part in (points, f"{odds} to 1 against chance" if log_e > 1 else "") if part)
-    if low is None or high is None or evidence.measure is not None:
+    if low is None or high is None:
         return ""
     sure = "" if evidence.confidence is None else f" with {100 * evidence.confidence:.4g} % confidence"
-    return f"a ratio of {low:.4g} to {high:.4g}{sure}"
+    return f"{'a ratio of' if evidence.measure is None else 'surely'} {low:.4g} to {high:.4g}{sure}"
 
 
 def _bad(good: int, bad: int, word: str = " bad") -> str:

@@ -3,11 +3,11 @@
 Judged at each end of the policy's window of that length, the one that slides by the smallest step where several have
 it. A series holds enough when its window has `n_min` values (`per_1k`: events).
 
-- BAD: enough, and beyond the limit, at each end of the window for `for_ms`.
+- BAD: enough, and surely beyond the limit, at each end of the window for `for_ms`.
 - OK: enough and within it; after BAD for `for_ms` too, so that a value close to the limit does not come and go.
-- INSUFFICIENT: too few values. BAD stays BAD then, and time neither begins nor ends.
+- INSUFFICIENT: too few values, where BAD stays BAD, and time neither begins nor ends; or beyond the limit, not surely.
 
-There is no interval: the histograms give quantiles within 1 %, and `n_min` is what keeps chance out.
+Surely beyond: so is the bound of the window (`operators/window/bounds.py`), at the rule's `confidence`.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ import numpy as np
 
 from operators.control import Evidence
 from operators.policy import Policy
-from operators.rules import MeasureRule
+from operators.rules import QUANTILES, MeasureRule
 from operators.verdict.counts import PaneCounts
 from operators.verdict.standing import BAD, INSUFFICIENT, OK, Standing
 from operators.verdict.tails import Flags
@@ -25,7 +25,6 @@ from operators.verdict.verdicts import Verdict
 from operators.window.partial import HI, LIMB_BITS, LO, Floats, Ints, N
 from operators.window.sliding import WindowCounts
 from operators.window.slots import Reported
-from operators.window.window_rows import QUANTILES
 
 # By slot: ends of the window that were beyond or, once BAD, within the limit, and the first of them.
 FIELDS = [("run", "i8"), ("since", "i8")]
@@ -82,34 +81,39 @@ class MeasureEvaluator:
     def _judge(self, window: WindowCounts | None, names: Sequence[Reported]) -> list[Verdict]:
         kept = self._standing.kept
         n, value = np.zeros(len(kept), np.int64), np.zeros(len(kept))
+        bounds = np.zeros((len(kept), 2))
         if window is not None:
             slot_of = [self._slot_of.get(name[:3], -1) for name in window.names]
             rows = np.flatnonzero(np.array(slot_of, np.int64) >= 0)
             slots = np.array(slot_of, np.int64)[rows]
             n[slots], value[slots] = self._values(window, rows)
+            # A window that was under way in an older worker has no bounds.
+            known = window.bounds.get(self.rule.name)
+            bounds[slots] = value[slots, None] if known is None else known[rows]
         enough = n >= self.rule.n_min
-        beyond = enough & self._beyond(value)
-        self._count_time(enough, beyond)
+        beyond = enough & self._beyond(value, value)
+        surely = beyond & self._beyond(bounds[:, 0], bounds[:, 1])
+        self._count_time(enough, beyond, surely)
         lasts = kept["run"] >= self._run_min
         was = kept["word"]
-        bad = np.where(was == BAD, ~(lasts & enough & ~beyond), lasts & beyond)
+        bad = np.where(was == BAD, ~(lasts & enough & ~beyond), lasts & surely)
         word = np.where(bad, BAD, np.where(enough & ~beyond, OK, INSUFFICIENT))
         changed = np.flatnonzero(word != was)
         kept["run"][changed[(was[changed] == BAD) | (word[changed] == BAD)]] = 0
         kept["word"] = word
-        return [self._verdict(slot, int(n[slot]), float(value[slot]), names) for slot in changed.tolist()]
+        return [self._verdict(slot, int(n[slot]), float(value[slot]), bounds[slot], names) for slot in changed.tolist()]
 
-    def _count_time(self, enough: Flags, beyond: Flags) -> None:
-        """Count the time beyond the limit or, where it is BAD, the time within."""
+    def _count_time(self, enough: Flags, beyond: Flags, surely: Flags) -> None:
+        """Count the time surely beyond the limit or, where it is BAD, the time within."""
         kept = self._standing.kept
         bad = kept["word"] == BAD
-        counted = enough & (beyond != bad)
+        counted = enough & np.where(bad, ~beyond, surely)
         kept["since"][counted & (kept["run"] == 0) & ~bad] = self._standing.pane
         kept["run"] = np.where(counted, kept["run"] + 1, np.where(enough, 0, kept["run"]))
 
-    def _beyond(self, value: Floats) -> Flags:
-        above = value > np.inf if self.rule.at_most is None else value > self.rule.at_most
-        below = value < -np.inf if self.rule.at_least is None else value < self.rule.at_least
+    def _beyond(self, low: Floats, high: Floats) -> Flags:
+        above = low > np.inf if self.rule.at_most is None else low > self.rule.at_most
+        below = high < -np.inf if self.rule.at_least is None else high < self.rule.at_least
         return np.asarray(above | below)
 
     def _values(self, window: WindowCounts, rows: Ints) -> tuple[Ints, Floats]:
@@ -124,7 +128,7 @@ class MeasureEvaluator:
             return events, total * 1_000 / np.maximum(events, 1)  # Feedback alone is no event.
         return n, total / np.maximum(n, 1)
 
-    def _verdict(self, slot: int, n: int, value: float, names: Sequence[Reported]) -> Verdict:
+    def _verdict(self, slot: int, n: int, value: float, bounds: Floats, names: Sequence[Reported]) -> Verdict:
         rule, kept = self.rule, self._standing.kept[slot]
         limits = [limit for limit in (rule.at_most, rule.at_least) if limit is not None]
         broken = [rule.at_most] if rule.at_most is not None and value > rule.at_most else limits[-1:]
@@ -133,6 +137,9 @@ class MeasureEvaluator:
             n=n,
             value=value if n else None,
             threshold=broken[0],
+            lower=float(bounds[0]) if n and np.isfinite(bounds[0]) else None,
+            upper=float(bounds[1]) if n and np.isfinite(bounds[1]) else None,
+            confidence=rule.confidence if n else None,
             window_ms=rule.window_ms,
             since=int(kept["since"]) * self._standing.pane_ms if kept["word"] == BAD else None,
         )

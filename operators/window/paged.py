@@ -5,6 +5,7 @@ Counts sit in pages of 16 neighbouring buckets, made when first touched: memory 
 Adding is one scatter; the quantiles of all series at once are a search over pages, then inside of one page.
 """
 
+import math
 from collections.abc import Sequence
 from typing import TypeVar, cast
 
@@ -65,11 +66,9 @@ class PagedHistograms:
         result = np.full((len(slots), measures, len(probabilities)), np.nan)
         totals = np.einsum("ij->i", self.pages[: self.used])
         for measure in range(measures):
-            low = measure * PAGES_OF_MEASURE
-            own = np.flatnonzero((self.numbers >= low) & (self.numbers < low + PAGES_OF_MEASURE))
+            own, low = self._columns(measure), measure * PAGES_OF_MEASURE
             if not len(own):
                 continue
-            own = own[np.argsort(self.numbers[own])]
             pages = self.table[np.ix_(slots, own)]
             ends = np.cumsum(totals[pages], axis=1)
             present = np.flatnonzero(ends[:, -1])
@@ -77,6 +76,34 @@ class PagedHistograms:
             for index, probability in enumerate(probabilities):
                 result[present, measure, index] = search.quantile(probability)
         return result
+
+    def ranked(self, slots: Ints, measure: int, ranks: Ints) -> Floats:
+        """Return the value that stands for the rank-th smallest (from 0) of each slot, which has more values."""
+        own = self._columns(measure)
+        pages = self.table[np.ix_(slots, own)]
+        ends = np.cumsum(np.einsum("ij->i", self.pages[: self.used])[pages], axis=1)
+        if not len(slots):
+            return np.zeros(0)
+        return _Search(self.pages, pages, ends, self.numbers[own] - measure * PAGES_OF_MEASURE).value(ranks)
+
+    def squares(self, slots: Ints, measure: int) -> Floats:
+        """Return the sum of the squares of a measure's values, (slots,), within 2 %.
+
+        Which columns there are depends on what came before: the sum is rounded once, so that it does not.
+        """
+        self._reserve(int(slots.max(initial=-1)) + 1)
+        own = self._columns(measure)
+        first = (self.numbers[own] - measure * PAGES_OF_MEASURE) << PAGE_BITS
+        values = values_of(first[:, None] + np.arange(PAGE) + CODE_MIN)
+        counts = self.pages[self.table[np.ix_(slots, own)]]
+        squares = (counts * values**2).reshape(len(slots), -1)
+        return np.array([math.fsum(row[row > 0].tolist()) for row in squares], float)
+
+    def _columns(self, measure: int) -> Ints:
+        """Return the columns of a measure, in the order of its buckets."""
+        low = measure * PAGES_OF_MEASURE
+        own = np.flatnonzero((self.numbers >= low) & (self.numbers < low + PAGES_OF_MEASURE))
+        return own[np.argsort(self.numbers[own])]
 
     def _make_columns(self, numbers: Ints) -> None:
         self.column_of[numbers] = len(self.numbers) + np.arange(len(numbers))
@@ -113,6 +140,9 @@ class _Search:
         beyond = np.flatnonzero((ranks >= last) & (ranks + 1 < self.totals))
         high[beyond], _ = self._bucket(self.pages[beyond], self.ends[beyond], ranks[beyond] + 1)
         return low + (position - ranks) * (high - low)
+
+    def value(self, ranks: Ints) -> Floats:
+        return self._bucket(self.pages, self.ends, ranks)[0]
 
     def _bucket(self, pages: NDArray[np.int32], ends: Ints, ranks: Ints) -> tuple[Floats, Ints]:
         """Return the value of the bucket that holds the rank-th smallest (from 0), and its last rank."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.policy import Policy, Window
+from operators.window.bounds import all_bounds, rules_of
 from operators.window.histogram import CODE_MAX, CODE_MIN
 from operators.window.paged import PagedHistograms
 from operators.window.partial import Floats, Ints, Partial, cell_rows, sum_by_key
@@ -45,7 +46,7 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What one window that ended holds: a row for each reported series with events in it.
 
     `names` (W), `events` (W,), `slis` (W, S, 3), `sums` (W, M, 3), `extremes` (W, M, 2),
-    `quantiles` (W, M, Q), NaN without values.
+    `quantiles` (W, M, Q), NaN without values. `bounds` (W, 2) are of what each rule on a measure judges, by its name.
     """
 
     window: Window
@@ -56,6 +57,7 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
     sums: Ints
     extremes: Floats
     quantiles: Floats
+    bounds: dict[str, Floats] = {}
 
 
 def roll_up(part: Partial, slots: Slots) -> Hop:
@@ -108,6 +110,7 @@ class RunningWindow:
     def __init__(self, window: Window, policy: Policy) -> None:
         self.window = window
         self.measures = len(policy.measures)
+        self._policy, self._rules = policy, rules_of(policy, window)
         self.ring: deque[tuple[int, Hop]] = deque()
         self.events: Ints = np.zeros(0, np.int64)
         self.slis: Ints = np.zeros((0, len(policy.slis), 3), np.int64)
@@ -152,6 +155,7 @@ class RunningWindow:
             sums=self.sums[slots],
             extremes=extremes,
             quantiles=values,
+            bounds=all_bounds(self._rules, self._policy, self.histograms, slots, self.sums[slots], self.events[slots]),
         )
 
     def _clear(self) -> None:

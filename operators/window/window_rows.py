@@ -8,12 +8,12 @@ import numpy as np
 
 from operators.policy import Policy
 from operators.rows import Coded, Column, Rows
+from operators.rules import QUANTILES
 from operators.window.pane_rows import means
 from operators.window.partial import BAD, GOOD, MAX, Floats, Ints, N
 from operators.window.sliding import WindowCounts
 from operators.window.slots import series_columns
 
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 SeriesColumns = Mapping[str, Sequence[Any]]  # What the series columns hold, by name of the column.
 Z = NormalDist().inv_cdf(0.975)  # Bounds of the middle 95 %.
 

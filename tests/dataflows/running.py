@@ -22,9 +22,10 @@ from operators.recovery import shard_key
 from operators.release.judge import Judge
 from operators.release.judged_rows import judged_rows
 from operators.rows import Coded, Ragged, Rows
+from operators.rules import QUANTILES
 from operators.window.pane_rows import pane_rows
 from operators.window.panes import Closed, Panes, ShardInput
-from operators.window.window_rows import QUANTILES, window_rows
+from operators.window.window_rows import window_rows
 from operators.window.windows import Moved, Windows
 from tests.dataflows.making import received
 from tests.oracle import Log

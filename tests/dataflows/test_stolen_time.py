@@ -12,9 +12,9 @@ import pytest
 from operators.ingest.partition import Partition, shard_of
 from operators.policy import Policy
 from operators.release.judge import Judge
+from operators.rules import QUANTILES
 from operators.window.panes import Closed, Panes
 from operators.window.partial import Ints
-from operators.window.window_rows import QUANTILES
 from operators.window.windows import Moved, Windows
 from tests.dataflows.making import START_MS, received
 from tests.releasing import policy
