@@ -7,9 +7,9 @@ import pytest
 from operators.policy import Policy
 from operators.release import judge as judging
 from operators.release.judge import Judge
+from operators.rules import QUANTILES
 from operators.window.panes import Closed
 from operators.window.partial import Partial
-from operators.window.window_rows import QUANTILES
 from operators.window.windows import Moved, Windows
 from tests.releasing import CANARY, START, THRESHOLD, Counts, partial, policy
 from tests.saving import again, saved
