@@ -6,6 +6,7 @@ from operators.release.model import At, Model
 from operators.release.refuge import others_serve, usual_refuge
 from operators.release.serving import new_trial
 from operators.release.trial import Cause
+from operators.release.weighing import by_own_weights
 from operators.release.withdrawing import take_out
 
 RUNBOOK = "infra/runbooks/overrides.md"
@@ -72,11 +73,14 @@ def _pin(model: Model, at: At, command: Pin) -> ControlEvent:
 
 
 def _unpin(model: Model, at: At, command: Unpin) -> ControlEvent:
-    """Let traffic go to all versions but the withdrawn."""
+    """Let traffic go to all versions but the withdrawn, by the gateways' own weights.
+
+    Also of what a worker said that this one has never heard of: gateways still hold it.
+    """
     pin = model.speaker.pin
-    reason = "there is no pin to lift" if pin is None else lift(model, by(command))
-    fields = {"reason": reason, "runbook": RUNBOOK, "lifts": pin is not None}
-    return model.say("alert", at, pin or "", "commands:unpin", "info", None, **fields)
+    reason = "there is no pin to lift here" if pin is None else lift(model, by(command))
+    reason = "; ".join([reason, *by_own_weights(model, "")])
+    return model.say("alert", at, pin or "", "commands:unpin", "info", None, reason=reason, runbook=RUNBOOK, lifts=True)
 
 
 def _is_withdrawn(model: Model, version: str) -> bool:

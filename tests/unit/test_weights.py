@@ -109,6 +109,18 @@ def test_a_pin_by_hand_takes_all_traffic_until_it_is_lifted() -> None:
     assert served(story.told) == served([])
 
 
+def test_an_unpin_ends_what_gateways_hold_of_a_promotion_also_one_that_the_worker_has_forgotten() -> None:
+    story = Story().settled()
+    story.until("promote", GOOD_NEWS)
+    anew = Story(start=story.next).settled()
+    command = Unpin(id="c9", ts=0, model="m")
+    anew.play({"v2": WELL}, said=[command])
+    assert served([*story.told, *anew.told]) == served([])
+    story.play({"v2": WELL}, said=[command])
+    assert served(story.told) == served([])
+    assert story.told[-1].reason.endswith("gateways split the traffic by their own weights again")
+
+
 def test_where_nothing_else_is_well_a_rollback_pins_all_traffic() -> None:
     story = Story().settled()
     event = story.until("rollback", BAD_NEWS | {"v3": SMALL_ILL})
