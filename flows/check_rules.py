@@ -11,6 +11,7 @@ from operators.policy import Policy
 from operators.rules import Absence, AnyRule, BurnRate, Canary, DriftRule, Grain, MeasureRule, Threshold
 from operators.verdict.canary import levels
 from operators.verdict.canary_rule import ACTING, BLIP_CAP
+from operators.verdict.exceeding import columns
 from operators.verdict.ratio_bound import upper
 from operators.verdict.tails import good_most
 
@@ -46,7 +47,8 @@ def when(rule: AnyRule) -> str:
         case Canary():
             by = f" by more than {rule.tolerance:.6g} times the odds" if rule.tolerance > 1 else ""
             by += f", {rule.tolerance_points:.6g} points" if rule.tolerance_points else ""
-            return f"a candidate is worse than its baseline{by} in {', '.join(rule.slis)}; wrongly in {rule.alpha:.6g}"
+            worse = f"a candidate is worse than its baseline{by} in {', '.join(rule.slis)}"
+            return f"{worse}{_larger(rule)}; wrongly in {rule.alpha:.6g}"
         case DriftRule():
             return f"drift is found by {', '.join(rule.monitors)}"
 
@@ -64,8 +66,8 @@ def detects(rule: AnyRule) -> Iterator[str]:
         case Absence():
             yield "a log that moves on without it"
         case Canary():
-            # Each SLI has its part of alpha.
-            alpha = levels(rule.alpha, len(rule.slis), rule.slice_action in ACTING).all_traffic
+            # Each SLI and each limit of a measure has its part of alpha.
+            alpha = levels(rule.alpha, columns(rule), rule.slice_action in ACTING).all_traffic
             needed = LEARNING - math.log(alpha)
             for times in (2, 3, 5):
                 yield f"x{times}: {needed / _nats(times):,.0f} bad events"
@@ -86,6 +88,16 @@ def _promotion(rule: Canary, alpha: float, needed: float) -> Iterator[str]:
         enough = upper(np.zeros_like(sizes), sizes, alpha / 2) <= rule.margin_points
         if enough.any():
             yield f"or {sizes[enough.argmax()]:,} requests of it if none is bad"
+
+
+def _larger(rule: Canary) -> str:
+    """Say which measures may not be larger, and by how much."""
+    said = [
+        f"{'mean' if each.quantile is None else f'p{100 * each.quantile:g}'} of {each.name} by more than "
+        f"{each.tolerance:.4g} of it"
+        for each in rule.measures
+    ]
+    return f", or larger in {', '.join(said)}" if said else ""
 
 
 def _tier(rule: BurnRate, index: int) -> str:

@@ -11,6 +11,7 @@ Action = Literal["alert", "hold", "throttle", "rollback", "kill"]
 Scope = Literal["version", "model"]
 Statistic = Literal["mean", "p50", "p90", "p95", "p99", "per_1k"]
 Fallback = str  # "hold", "kill", or the name of what traffic goes to: a version, or what the gateway knows by it.
+WithoutData = Literal["hold", "promote"]
 # Names under which rollguard itself speaks; of older workers gateways read what lifts a pin by them.
 INPUT = "input"
 RESERVED = ("release", "override", "traffic-split", "commands", INPUT)
@@ -86,8 +87,16 @@ class Absence(Rule, frozen=True, kw_only=True):
     after_ms: int
 
 
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """A measure of a candidate may be larger than the baseline's by `tolerance`: at a quantile, None for the mean."""
+
+    name: str
+    quantile: float | None
+    tolerance: float
+
+
 class Canary(Rule, frozen=True, kw_only=True):
-    """The candidate of a release is worse than its baseline on one of `slis`.
+    """The candidate of a release is worse than its baseline on one of `slis` or `measures`.
 
     Worse: its odds of a bad event are more than `tolerance` times the baseline's, and its ratio of bad events more than
     `tolerance_points` above. `alpha` is the chance of ever saying so wrongly, for the whole release, while failures
@@ -96,6 +105,9 @@ class Canary(Rule, frozen=True, kw_only=True):
     It may be promoted when it is surely not worse by `margin` times the odds, or not by `margin_points`, and on no
     slice with at least `slice_share` of its events by `slice_margin` or `slice_margin_points`: better on the whole may
     be far worse for some. A BAD slice leads to `slice_action`.
+
+    Values of `measures` are bad that exceed what the baseline's own did before (`operators/verdict/exceeding.py`).
+    A candidate of which an SLI or a measure has no data at all is not promoted, unless `without_data` says so.
 
     Labels are compared by when their requests were made, as far as they had come `maturity_ms` later; None: by the age
     at which nine in ten of the baseline's have come (`operators/verdict/label_delays.py`).
@@ -115,6 +127,8 @@ class Canary(Rule, frozen=True, kw_only=True):
     slice_margin_points: float = 0.1
     slice_share: float = 0.05
     slice_action: Action = "hold"
+    measures: tuple[Compared, ...] = ()
+    without_data: WithoutData = "hold"
     blip_ms: int = 60_000
     maturity_ms: int | None = None
     cutover_action: Action = "rollback"

@@ -15,12 +15,14 @@ from operators.rules import (
     Action,
     BurnRate,
     Canary,
+    Compared,
     DriftRule,
     Grain,
     MeasureRule,
     Scope,
     Statistic,
     Threshold,
+    WithoutData,
 )
 
 Inner = Annotated[float, Meta(gt=0, lt=1)]
@@ -190,8 +192,19 @@ class _Absence(_Rule, frozen=True, kw_only=True):
         return Absence(**common, severity=self.severity, after_ms=key.span("after", self.after))
 
 
+class _Compared(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """`measures` of a canary rule: at a `quantile`, or by `statistic = "mean"`."""
+
+    name: str
+    quantile: Inner | None = None
+    statistic: str | None = None
+    tolerance: Annotated[float, Meta(ge=0, le=100)] = 0.0
+
+
 class _Canary(_Acting, frozen=True, kw_only=True):
     slis: Annotated[list[str], Meta(min_length=1)]
+    measures: list[_Compared] = []
+    without_data: WithoutData = "hold"
     alpha: Inner = 0.05
     tolerance: float = 1.0
     tolerance_points: Annotated[float, Meta(ge=0, lt=1)] = 0.0
@@ -220,6 +233,8 @@ class _Canary(_Acting, frozen=True, kw_only=True):
             severity=self.severity,
             fallback=self.fallback,
             slis=tuple(self.slis),
+            measures=self._measures(key),
+            without_data=self.without_data,
             alpha=self.alpha,
             tolerance=self.tolerance,
             tolerance_points=self.tolerance_points,
@@ -235,6 +250,22 @@ class _Canary(_Acting, frozen=True, kw_only=True):
             slice_share=self.slice_share,
             slice_action=self.slice_action,
         )
+
+    def _measures(self, key: Key) -> tuple[Compared, ...]:
+        """Return the measures that are compared. PolicyError for one that is not kept, is feedback, or comes twice."""
+        known = [measure.name for measure in key.policy.measures if not measure.on_feedback]
+        compared: list[Compared] = []
+        for each in self.measures:
+            if each.name not in known:
+                named = ", ".join(known) or "(there are none)"
+                raise key.refuse("measures", f"must be among measures.names, and no feedback: {named}", each.name)
+            by_mean = each.statistic == "mean"
+            if (each.quantile is None) != by_mean or (each.statistic is not None and not by_mean):
+                raise key.refuse("measures", 'need either `quantile` or `statistic = "mean"`', each.name)
+            compared.append(Compared(name=each.name, quantile=each.quantile, tolerance=each.tolerance))
+            if (each.name, each.quantile) in [(other.name, other.quantile) for other in compared[:-1]]:
+                raise key.refuse("measures", "is named twice", each.name)
+        return tuple(compared)
 
     def _check_ratios(self, key: Key) -> None:
         """A policy with differences where ratios stand now is told so, and not read as another one."""

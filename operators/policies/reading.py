@@ -11,7 +11,7 @@ from msgspec import Meta
 from operators.control import Severity
 from operators.monitors import Reference
 from operators.policy import GoodKind, Ids, Keep, PolicyError, Texts, Values
-from operators.rules import Action, Scope, Statistic
+from operators.rules import Action, Scope, Statistic, WithoutData
 
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SPAN_MS_MAX = 366 * UNITS_MS["d"]  # Of windows and of the late horizon; times far from any event are no times.
@@ -29,6 +29,7 @@ CHOICES: dict[str, object] = {
     "severity": Severity,
     "scope": Scope,
     "statistic": Statistic,
+    "without_data": WithoutData,
     "reference": Reference,
 }
 

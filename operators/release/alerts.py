@@ -123,8 +123,10 @@ class Alerts(msgspec.Struct, kw_only=True):
 
 def place(affected: Affected) -> str:
     """Return what tells the verdicts of one rule and version apart: a rule may judge several SLIs of a slice."""
-    sli = affected.evidence.sli
-    return affected.slice if sli is None else f"{affected.slice} {sli}"
+    evidence = affected.evidence
+    # A canary compares several measures, beside SLIs; any other rule has one.
+    judged = evidence.sli or (evidence.measure if evidence.candidate is not None else None)
+    return affected.slice if judged is None else f"{affected.slice} {judged}"
 
 
 def place_of(verdict: Verdict) -> str:

@@ -33,6 +33,7 @@ from operators.verdict.drift_rule import DriftEvaluator
 from operators.verdict.evaluators import evaluators_of
 from operators.verdict.label_delays import LabelDelays
 from operators.verdict.labels import labels_of
+from operators.verdict.spreads import spreads_of
 from operators.verdict.verdicts import Evaluator, Verdict
 from operators.window.commands import Said
 from operators.window.fence import UNKNOWN
@@ -198,9 +199,11 @@ class Judge:
             verdicts += _ordered(each.step(counts, windows, names))
         found: dict[str, list[Finding]] = {}
         live = self._releases(awake)
+        on_time = None if closed is None or not live else closed.on_time
         labels = labels_of(None if closed is None else closed.on_time, self.policy.dimensions)
+        spreads = spreads_of(on_time, self.policy.dimensions)
         for evaluator in self.state.releases:
-            changes, results = evaluator.step(counts, names, live, labels, self.state.delays)
+            changes, results = evaluator.step(counts, names, live, labels, self.state.delays, spreads)
             verdicts += _ordered(changes)
             for release, result in results.items():
                 found.setdefault(release.model, []).append(_finding(evaluator, release, result))

@@ -96,7 +96,7 @@ def shifted(ratio: Floats, times: Floats) -> Floats:
 
 
 def evidence(
-    processes: EProcesses, index: int, alpha: float, sli: str, arms: tuple[str, str], pane_ms: int
+    processes: EProcesses, index: int, alpha: float, sli: str | None, arms: tuple[str, str], pane_ms: int
 ) -> Evidence:
     """Return why process `index` is judged as it is; `arms` are the versions of candidate and baseline.
 

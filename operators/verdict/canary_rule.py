@@ -16,10 +16,12 @@ from operators.verdict.cohorts import Arms
 from operators.verdict.comparison import Release
 from operators.verdict.counts import PaneCounts
 from operators.verdict.e_process import EProcesses
+from operators.verdict.exceeding import Exceeding, limits_of
 from operators.verdict.label_delays import LabelDelays
 from operators.verdict.labelled import Labelled
 from operators.verdict.labels import NO_LABELS, Labels
 from operators.verdict.multiplicity import e_bh
+from operators.verdict.spreads import NO_SPREADS, Spreads
 from operators.verdict.strata import Strata, moved
 from operators.verdict.verdicts import Verdict
 from operators.window.partial import BAD, GOOD, Ints
@@ -31,7 +33,7 @@ BLIP_CAP = 2.5
 
 
 class Process(msgspec.Struct, frozen=True):
-    """What one e-process is about; `sli` is an index into the rule's SLIs."""
+    """What one e-process is about; `sli` is an index into the rule's SLIs, and behind them the limits of measures."""
 
     release: Release
     slice: str
@@ -59,7 +61,9 @@ class CanaryEvaluator:
         self.rule = rule
         self._pane_ms = policy.pane_ms
         self._blip_panes = max(rule.blip_ms // policy.pane_ms, 1)
-        self._levels = levels(rule.alpha, len(rule.slis), rule.slice_action in ACTING)
+        self._limits = limits_of(rule, policy)
+        self._columns = len(rule.slis) + len(self._limits)
+        self._levels = levels(rule.alpha, self._columns, rule.slice_action in ACTING)
         self._terms = Terms(
             tolerance=rule.tolerance,
             tolerance_points=rule.tolerance_points,
@@ -70,6 +74,8 @@ class CanaryEvaluator:
         self._slis = [names.index(name) for name in rule.slis]
         on_feedback = np.array([policy.slis[index].on_feedback for index in self._slis], bool)
         self._at_once = np.flatnonzero(~on_feedback)
+        self._blipped = np.concatenate([self._at_once, np.arange(len(rule.slis), self._columns)])
+        self._exceeding: dict[Release, Exceeding] = {}
         self._labelled = Labelled(
             {index: self._slis[index] for index in np.flatnonzero(on_feedback).tolist()},
             policy.pane_ms,
@@ -98,10 +104,11 @@ class CanaryEvaluator:
         releases: Sequence[Release],
         labels: Labels = NO_LABELS,
         delays: LabelDelays = LabelDelays(),  # noqa: B008  # Only read.
+        spreads: Spreads = NO_SPREADS,
     ) -> tuple[list[Verdict], dict[Release, Result]]:
         """Take a pane; return the verdicts that changed, and what it says of each release that has been compared.
 
-        `labels` are those that came in the pane, `delays` what was known of such before it.
+        `labels` are those that came in the pane, `delays` what was known of such before it, `spreads` its measures.
         """
         self._forget(set(releases))
         number, place = divmod(counts.pane, self._blip_panes)
@@ -109,6 +116,7 @@ class CanaryEvaluator:
             self._end_blip()
         if len(counts.slots) and releases:
             self._add(counts, names, [each for each in releases if counts.pane >= each.begins])
+            self._add_values(counts.pane, spreads, releases)
         self._blip = number
         if place == self._blip_panes - 1:
             self._end_blip()
@@ -138,6 +146,7 @@ class CanaryEvaluator:
 
     def _forget(self, live: set[Release]) -> None:
         self._strata = {release: strata for release, strata in self._strata.items() if release in live}
+        self._exceeding = {release: each for release, each in self._exceeding.items() if release in live}
         self._labelled.forget(live)
         self._drop({process for process in self._of if process.release not in live})
 
@@ -161,19 +170,34 @@ class CanaryEvaluator:
             name = names[slot]
             if name.dims.keys() == self._finest and (name.model, name.version) in wanted:
                 arm = served.setdefault((name.model, name.version), [])
-                came = np.zeros((len(self._slis), 2), np.int64)
+                came = np.zeros((self._columns, 2), np.int64)
                 came[self._at_once] = counts.units[row, self._slis][self._at_once]
                 arm.append((name, came))
         for release in releases:
             arms = [served.get((release.model, arm), []) for arm in (release.candidate, release.baseline)]
             if any(arms):
-                strata = self._strata.setdefault(release, Strata(len(self._slis)))
+                strata = self._strata.setdefault(release, Strata(self._columns))
                 strata.add(arms[0], arms[1])
+
+    def _add_values(self, pane: int, spreads: Spreads, releases: Sequence[Release]) -> None:
+        """Add how many values exceed the limits to the running blip; those of before a release begins set limits."""
+        for release in releases if self._limits and spreads.names else ():
+            exceeding = self._exceeding.setdefault(release, Exceeding(limits=self._limits))
+            arms = exceeding.count(spreads, release.model, (release.candidate, release.baseline))
+            if pane < release.begins or not any(arms):
+                continue
+            served = [[(name, self._beside_slis(counts)) for name, counts in arm] for arm in arms]
+            self._strata.setdefault(release, Strata(self._columns)).add(served[0], served[1])
+
+    def _beside_slis(self, counts: Ints) -> Ints:
+        return np.concatenate([np.zeros((len(self._slis), 2), np.int64), counts])
 
     def _end_blip(self) -> None:
         """Give the e-processes what the blip came to."""
         if self._blip is not None:
-            self._bet(self._blip * self._blip_panes, self._blip_panes, list(self._strata), self._at_once)
+            self._bet(self._blip * self._blip_panes, self._blip_panes, list(self._strata), self._blipped)
+        for each in self._exceeding.values():
+            each.renew()
         self._blip = None
 
     def _bet(self, begins: int, panes: int, releases: Sequence[Release], slis: Ints) -> None:
@@ -208,10 +232,10 @@ class CanaryEvaluator:
         served: list[list[tuple[Reported, Ints]]] = [[], []]
         for side, version, labels in zip(served, (release.candidate, release.baseline), arms, strict=True):
             for values, (n, bad, _) in labels.items():
-                came = np.zeros((len(self._slis), 3), np.int64)
+                came = np.zeros((self._columns, 3), np.int64)
                 came[sli, GOOD], came[sli, BAD] = n - bad, bad
                 side.append((Reported(release.model, version, *described(self._dimensions, values)), came))
-        self._strata.setdefault(release, Strata(len(self._slis))).add(served[0], served[1])
+        self._strata.setdefault(release, Strata(self._columns)).add(served[0], served[1])
 
     def _number(self, release: Release, stratum: Mapping[str, str], grain: tuple[str, ...], sli: int) -> int:
         """Return the number of the process of the slice of a grain that a stratum belongs to."""
@@ -260,11 +284,17 @@ class CanaryEvaluator:
         process = self._of[index]
         release = process.release
         arms = release.candidate, release.baseline
-        sli = self.rule.slis[process.sli]
+        slis = self.rule.slis
+        sli = slis[process.sli] if process.sli < len(slis) else None
         found = evidence(self._processes, index, self._alpha(process), sli, arms, self._pane_ms)
         dims = self._series[process].dims
         why = moved(self._strata[release], process.sli, dims, found.raw or 0.0, found.value or 0.0)
         maturity = self._labelled.maturity(release, process.sli)
+        if sli is None:
+            limit = self._limits[process.sli - len(slis)]
+            code = self._exceeding[release].codes[process.sli - len(slis)]
+            why = "; ".join(each for each in (limit.told(code), why) if each)
+            found = msgspec.structs.replace(found, measure=limit.name)
         return msgspec.structs.replace(found, reason=why or None, maturity=maturity)
 
     def _result(self, mine: Sequence[int], words: Sequence[Word]) -> Result:
@@ -272,7 +302,8 @@ class CanaryEvaluator:
         affected = self._proofs_of(bad)
         affected.sort(key=lambda each: (-(each.evidence.lower or 0.0), -(each.evidence.log_e or 0.0), each.slice))
         whole = {self._of[index].sli: words[index] for index in mine if self._of[index].slice == "*"}
-        passed = len(whole) == len(self._slis) and set(whole.values()) == {"OK"} and not bad
+        complete = len(whole) == self._columns or self.rule.without_data == "promote"
+        passed = complete and set(whole.values()) == {"OK"} and not bad
         word: Word = "INSUFFICIENT"
         far = self._far_worse(mine) if passed else []
         if "BAD" in whole.values():

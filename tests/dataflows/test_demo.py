@@ -26,14 +26,14 @@ from operators.metrics import Metrics
 
 WORLD = World(
     start_ms=1_772_452_800_000,  # 2026-03-02 12:00 UTC
-    length_ms=24 * MINUTE_MS,  # Nothing is decided before five blips of a minute.
-    requests=48_000,
+    length_ms=30 * MINUTE_MS,  # Nothing is decided before five blips of a minute.
+    requests=60_000,
     release_ms=6 * MINUTE_MS,  # Versions seen within the policy's `settle` of the first request are no candidates.
     defect_ms=7 * MINUTE_MS,
     candidate_share=0.5,
     delay_ms_min=5_000,
     delay_ms_max=40_000,
-    spoiled_every=16_000,
+    spoiled_every=20_000,
 )
 # Too few requests, and over too soon, for anything to be proved.
 SMALL = World(
@@ -80,7 +80,7 @@ def test_every_message_is_accounted_for(shown: Shown) -> None:
     labels = (shown.data / "feedback.ndjson").read_bytes().splitlines()
     assert (len(lines), len(labels)) == (WORLD.requests, shown.summary.feedback)
     refused = _query(shown.data, "SELECT source, position FROM dead_letter_latest ORDER BY position")
-    assert refused == [(str(shown.data / "events.ndjson"), number) for number in (16_000, 32_000, 48_000)]
+    assert refused == [(str(shown.data / "events.ndjson"), number) for number in (20_000, 40_000, 60_000)]
 
 
 def test_the_harmful_version_is_rolled_back_and_its_worst_slice_named(shown: Shown) -> None:
@@ -165,8 +165,8 @@ def test_the_intervals_are_apart_in_the_spoiled_slice_and_not_in_the_others(show
 
 def test_plain_output_has_no_control_characters(shown: Shown) -> None:
     assert not {character for character in shown.text if ord(character) < 32} - {"\n"}
-    line = next(line for line in shown.text.splitlines() if line.startswith("12:24 UTC"))
-    assert "47,997 requests" in line
+    line = next(line for line in shown.text.splitlines() if line.startswith("12:30 UTC"))
+    assert "59,997 requests" in line
     assert any(line.startswith("region=eu") for line in shown.text.splitlines())
     assert "…" not in shown.text
 
