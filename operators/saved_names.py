@@ -20,7 +20,7 @@ from operators.drift.past import Past
 from operators.ingest import duplicates, late_share, partition, position, progress, refused_share
 from operators.release import alerts, gone, health, historical, history, judge, model, replaced, share, speaker, trial
 from operators.saved.registry import Registry, Saved, without
-from operators.verdict import canary, canary_rule, cohorts, comparison, label_delays
+from operators.verdict import canary, canary_rule, cohorts, comparison, exceeding, label_delays
 from operators.verdict.absence import AbsenceEvaluator
 from operators.verdict.burn_rate import BurnRateEvaluator
 from operators.verdict.counts import Roster
@@ -110,6 +110,7 @@ RULES = (
     Saved("rule.measure", rules.MeasureRule),
     Saved("rule.absence", rules.Absence),
     Saved("rule.canary", rules.Canary),
+    Saved("rule.compared", rules.Compared),
     Saved("rule.drift", rules.DriftRule),
     Saved(
         "threshold",
@@ -143,10 +144,15 @@ CANARY = (
         (
             "rule", "_pane_ms", "_blip_panes", "_levels", "_terms", "_slis", "_finest", "_grains", "_processes", "_of",
             "_series", "_strata", "_blip", "_words", "_bad", "_proofs", "_told", "_at_once", "_labelled", "_dimensions",
+            "_limits", "_columns", "_blipped", "_exceeding",
         ),
         derived=("_index",),
+        version=2,
+        upgrades={1: canary_rule.without_measures},
     ),
     Saved("canary.release", comparison.Release),
+    Saved("canary.exceeding", exceeding.Exceeding),
+    Saved("canary.limit", exceeding.Limit),
     Saved("canary.labelled", Labelled, ("slis", "pane_ms", "least", "age_panes", "cohorts")),
     Saved("canary.cohorts", cohorts.Cohorts),
     Saved("canary.stretch", cohorts.Stretch),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -388,3 +389,9 @@ class CanaryEvaluator:
                     )
                 )
         return verdicts
+
+
+def without_measures(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what was saved of an evaluator before there were measures as what is saved of one that has none."""
+    none = {"_limits": (), "_columns": len(fields["_slis"]), "_blipped": fields["_at_once"], "_exceeding": {}}
+    return fields | none
