@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
-from typing import Any
 
 import msgspec
 import numpy as np
