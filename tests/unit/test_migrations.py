@@ -18,6 +18,7 @@ from tests.conftest import MIGRATIONS
 from tests.sample_rows import START_MS, sample
 
 ADDED = {"feedback": {"name"}, "control": {"barred", "lifts", "weights", "slices_more", "diff_more"}}
+MADE_LATER = {"request"}  # Tables that the older version does not have.
 
 
 def _fail(poison: Poison) -> None:
@@ -77,7 +78,7 @@ def old(tmp_path: Path) -> str:
     """The address of a store as it was before, with rows in all tables."""
     url = f"chdb://{tmp_path}/clickhouse"
     migrate(url, _until(tmp_path / "then", "0009_drift.sql"))
-    _store_as_before(url, *(sample(table, 20) for table in TABLES))
+    _store_as_before(url, *(sample(table, 20) for table in TABLES if table not in MADE_LATER))
     return url
 
 
