@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Three processes on two cores, because tests with Kafka wait half of their time; tests/parallel.py says who runs what.
 PYTEST := $(PY) -m pytest -q -n 3
 
-.PHONY: help setup demo test ci prove lint format type unit bench migrate kafka kafka-stop clean
+.PHONY: help setup demo test ci prove lint format type unit bench figures migrate kafka kafka-stop clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,10 @@ unit: setup ## The fast tests: no servers, no real data
 
 bench: setup ## Print throughput as ratios against ceilings measured in the same run
 	$(PY) -m tests.bench
+
+figures: setup ## Print the tables of docs/figures.md: false rollbacks and power, ours and others', simulated (half an hour)
+	$(PY) -m tests.bench.simulate_bursts
+	$(PY) -m tests.bench.simulate_measures
 
 migrate: setup ## Make or update the tables of the configured ClickHouse
 	@.venv/bin/rollguard migrate
