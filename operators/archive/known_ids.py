@@ -14,6 +14,9 @@ class KnownIds:
     def __init__(self, pseudonyms: Pseudonyms | None) -> None:
         self._known = None if pseudonyms is None else _Hashed(pseudonyms)
 
+    def __len__(self) -> int:
+        return len(self._known or ())
+
     def column(self, ids: Sequence[str | None]) -> Column:
         """Return what stands for each id, empty where there is none."""
         if ids.count(None) == len(ids):

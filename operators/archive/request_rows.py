@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.archive.known_ids import KnownIds
 from operators.archive.texts import Texts
@@ -105,8 +106,8 @@ def _lists(column: Sequence[Sequence[Any] | None]) -> Ragged:
     return Ragged(flat=list(chain.from_iterable(filter(None, column))), offsets=_offsets(column))
 
 
-def _offsets(column: Sequence[Sequence[Any] | None]) -> Ints:
-    offsets = np.zeros(len(column) + 1, np.int64)
+def _offsets(column: Sequence[Sequence[Any] | None]) -> NDArray[np.int32]:
+    offsets = np.zeros(len(column) + 1, np.int32)
     if column.count(None) < len(column):
         np.cumsum([len(value) if value else 0 for value in column], out=offsets[1:])
     return offsets
@@ -139,5 +140,5 @@ def _tools(column: Sequence[Any]) -> dict[str, Column]:
     }
 
 
-def _ragged(flat: Iterable[Any], offsets: Ints) -> Ragged:
+def _ragged(flat: Iterable[Any], offsets: NDArray[np.int32]) -> Ragged:
     return Ragged(flat=list(flat), offsets=offsets)

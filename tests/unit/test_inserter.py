@@ -4,17 +4,23 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, DataError, OperationalError, ProgrammingError
 
-from operators.connectors import blocks, inserter
+from operators.connectors import blocks, clickhouse, inserter
 from operators.connectors.clickhouse_errors import Blame, InsertError, blame
 from operators.connectors.inserter import Inserter, Retry, Stats
 from operators.connectors.refused import Poison
 from operators.rows import Coded, Rows
+from tests.conftest import Embedded
 from tests.sample_rows import sample
+
+
+def _fail(poison: Poison) -> None:
+    raise AssertionError(poison)
 
 
 class Clock:
@@ -321,3 +327,57 @@ def test_blame(error: DatabaseError, expected: Blame) -> None:
 def test_retry_is_checked() -> None:
     with pytest.raises(ValueError, match="wait_s"):
         Retry(wait_s=2.0, wait_s_max=1.0)
+
+
+def _large(count: int, first: int = 0) -> Rows:
+    return msgspec.structs.replace(sample("sli_pane", count, first), large=True)
+
+
+def test_large_rows_are_converted_at_once_and_stored_with_the_others() -> None:
+    table = Table()
+    made = Inserter(table, _fail)
+    made.add(_large(3))
+    assert made.size > 0
+    made.add(sample("sli_pane", 2, 3))
+    made.flush()
+    assert made.size == 0
+    assert sorted(row["ver"] for row in table.rows) == [1, 2, 3, 4, 5]
+
+
+def test_large_rows_that_could_not_be_stored_stay_for_the_next_flush() -> None:
+    clock = Clock()
+    table = Table([OperationalError("away")] * 3)
+    made = Inserter(table, _fail, retry=Retry(deadline_s=0.1), sleep=clock.sleep, clock=lambda: clock.now)
+    made.add(_large(3))
+    with pytest.raises(InsertError):
+        made.flush()
+    assert made.size > 0
+    made.add(_large(2, 3))
+    table.errors = iter([])
+    made.flush()
+    assert {row["ver"] for row in table.rows} == {1, 2, 3, 4, 5}
+    assert made.size == 0
+
+
+def test_a_large_row_that_does_not_fit_is_set_aside_when_it_comes() -> None:
+    rejected: list[Poison] = []
+    made = Inserter(Table(), rejected.append)
+    rows = _large(3)
+    made.add(msgspec.structs.replace(rows, columns={**rows.columns, "good": [1, -1, 2]}))
+    (poison,) = rejected
+    assert "column good" in poison.error
+
+
+def test_a_sink_stores_large_rows_before_the_epoch_ends(
+    monkeypatch: pytest.MonkeyPatch, embedded_clickhouse: Embedded
+) -> None:
+    """So that not all of an epoch is in memory."""
+    monkeypatch.setattr(clickhouse, "SIZE_MAX", 1_000)
+    sink = clickhouse.ClickHouseSink(embedded_clickhouse.url, _fail)
+    part = sink.build_part("clickhouse", "0", None)
+    count = "SELECT count() FROM sli_pane"
+    part.write_batch([sample("sli_pane", 100)])
+    assert embedded_clickhouse.client.query(count).result_rows == [(0,)]
+    part.write_batch([_large(100, 100)])
+    assert embedded_clickhouse.client.query(count).result_rows == [(200,)]
+    part.close()
