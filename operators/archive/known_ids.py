@@ -19,7 +19,7 @@ class KnownIds:
 
     def column(self, ids: Sequence[str | None]) -> Column:
         """Return what stands for each id, empty where there is none."""
-        if ids.count(None) == len(ids):
+        if not any(ids):
             return same("", len(ids))
         if self._known is None:
             return [name or "" for name in ids]

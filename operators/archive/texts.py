@@ -56,7 +56,7 @@ class Texts:
 
     def predictions(self, values: Sequence[Any], redacted: list[int]) -> Column:
         """Return predictions as texts: classes and numbers as they are, a longer one as the policy has texts."""
-        if values.count(None) == len(values):
+        if not any(values) and values.count(None) == len(values):
             return same("", len(values))
         told = [value if type(value) is str else _scalar(value) for value in values]
         kept = {text: self._class(text) for text in set(told)}

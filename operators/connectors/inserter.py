@@ -115,7 +115,7 @@ class Inserter:
         if len(rows) and rows.large:
             pieces = self._convert(rows)
             self._converted.setdefault(rows.table, []).extend(pieces)
-            self.size += sum(piece.nbytes for piece in pieces)
+            self.size += sum(piece.get_total_buffer_size() for piece in pieces)
         elif len(rows):
             self._pending.setdefault(rows.table, []).append(rows)
 
