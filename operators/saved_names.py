@@ -29,7 +29,7 @@ from operators.verdict.e_process import EProcesses
 from operators.verdict.labelled import Labelled
 from operators.verdict.measure import MeasureEvaluator
 from operators.verdict.rings import Ring
-from operators.verdict.standing import Standing
+from operators.verdict.standing import Standing, sparse
 from operators.verdict.strata import Strata
 from operators.verdict.threshold import ThresholdEvaluator
 from operators.verdict.traffic_split import TrafficSplit
@@ -134,9 +134,23 @@ RULES = (
     Saved(
         "standing",
         Standing,
-        ("_name", "_grains", "_of_versions", "_known_panes", "pane_ms", "pane", "_fields", "kept"),
+        (
+            "_name",
+            "_grains",
+            "_of_versions",
+            "_known_panes",
+            "pane_ms",
+            "pane",
+            "_fields",
+            "kept",
+            "member",
+            "rows",
+            "slots",
+        ),
+        version=2,
+        upgrades={1: sparse},
     ),
-)
+)  # fmt: skip
 CANARY = (
     Saved(
         "canary",

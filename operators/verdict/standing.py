@@ -29,6 +29,13 @@ def bounded(hits: Ints, n: Ints, confidence: float) -> list[dict[str, Any]]:
     return [{"value": v, "lower": low, "upper": high} if seen else {} for v, low, high, seen in columns]
 
 
+def sparse(dense: dict[str, Any]) -> dict[str, Any]:
+    """Return the saved state of a Standing with every row, as version 1 has it, as that with some."""
+    kept = dense["kept"]
+    more = {"member": np.packbits(kept["member"]), "rows": np.arange(len(kept)), "slots": len(kept)}
+    return dense | more
+
+
 class Standing:
     """`kept` (slots,) is a structured array with a row for each series, so that one index keeps or saves it all.
 
@@ -75,13 +82,31 @@ class Standing:
 
     def remembered(self) -> Flags:
         """Return by slot whether something is remembered that no window holds any more, of a series that is known."""
-        some = np.zeros(len(self.kept), bool)
-        for name in self._fields:
-            some |= (self.kept[name] != 0).reshape(len(self.kept), -1).any(axis=1)
-        return np.asarray(some & (self.kept["seen"] > self.pane - self._known_panes))
+        return np.asarray(self._some() & (self.kept["seen"] > self.pane - self._known_panes))
 
     def only(self, slots: Ints) -> None:
         self.kept = self.kept[slots]
+
+    def _some(self) -> Flags:
+        """Return by slot whether anything but when it was seen is kept."""
+        some = np.zeros(len(self.kept), bool)
+        for name in self._fields:
+            some |= (self.kept[name] != 0).reshape(len(self.kept), -1).any(axis=1)
+        return some
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of series of which nothing is kept only whether they are judged: they are as good as new."""
+        rows = np.flatnonzero(self._some())
+        member = np.packbits(self.kept["member"])
+        return self.__dict__ | {"kept": self.kept[rows], "member": member, "rows": rows, "slots": len(self.kept)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        rows, slots, member = state.pop("rows"), state.pop("slots"), state.pop("member")
+        self.__dict__.update(state)
+        kept, self.kept = self.kept, np.zeros(slots, self.kept.dtype)
+        self.kept["member"] = np.unpackbits(member, count=slots)
+        self.kept["seen"] = NEVER
+        self.kept[rows] = kept
 
     def _judges(self, name: Reported) -> bool:
         return (name.version != ALL_VERSIONS) == self._of_versions and frozenset(name.dims) in self._grains

@@ -21,11 +21,13 @@ from operators.policies.toml import parse
 from operators.recovery import HEAD, MAGIC, StateMismatch, content, dumps, loads
 from operators.release.judge import Judge
 from operators.release.judge import State as JudgeState
+from operators.rules import Threshold
 from operators.saved.decode import from_bytes_of
 from operators.saved.encode import MANY, to_bytes_of
 from operators.saved.held import unlisted, unnamed
 from operators.saved.registry import Registry, Saved, Unreadable, Unsavable
 from operators.saved_names import REGISTRY
+from operators.verdict.standing import Standing
 from operators.window.fence import UNKNOWN
 from operators.window.partial import Series
 from operators.window.watermark import Mark
@@ -333,6 +335,27 @@ class Kept:
 def test_attributes_that_no_test_saves_are_found_in_the_source() -> None:
     assert unlisted(REGISTRY) == []
     assert unlisted(Registry([Saved("kept", Kept, ("known", "gone"))])) == ["kept: gone", "kept: new"]
+
+
+def test_a_state_of_a_rule_with_every_row_loads_as_one_with_some() -> None:
+    standing = Standing(Threshold(name="slo", sli="ok", target=0.9, window_ms=60_000), policy(THRESHOLD))
+    standing.kept = np.zeros(5, standing.kept.dtype)
+    standing.kept["member"], standing.kept["seen"], standing.kept["word"] = [1, 0, 1, 1, 0], 7, [2, 0, 0, 1, 0]
+    names = [name for name in REGISTRY.by_kind[Standing].names if name not in ("member", "rows", "slots")]
+    dense = Saved("standing", Dense, names)
+    entries = [each for each in REGISTRY.by_name.values() if each.kind is not Standing]
+    old = to_bytes_of(Registry([*entries, dense]), Dense(standing.__dict__))
+    for read in (again(standing), of_bytes(old)):
+        assert read.kept["member"].tolist() == [True, False, True, True, False]
+        assert read.kept["word"].tolist() == [2, 0, 0, 1, 0]
+        assert read.kept["seen"][[0, 3]].tolist() == [7, 7]
+
+
+class Dense:
+    """As the class of version 1, which saved its attributes as they are."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self.__dict__.update(fields)
 
 
 def test_a_struct_lacks_the_fields_that_were_added_since() -> None:
