@@ -43,6 +43,7 @@ good = "no_error"
 [[rule]]
 name = "canary"
 kind = "canary"
+blip = "0s"
 slis = ["availability"]
 action = "rollback"
 slices = ["*", "region"]
@@ -54,6 +55,7 @@ scope = "model"
 after = "2m"
 
 [release]
+warm_up = "0s"
 settle = "1m"
 """
 
