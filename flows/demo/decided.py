@@ -65,7 +65,8 @@ def _moments(events: Sequence[ControlEvent], last: ControlEvent, world: World) -
     found = next((event for event in events if event.findings and event.type == "alert"), None)
     if found is not None:
         first = found.findings[0]
-        yield Moment(found.ts, "found", f"{first.words}, {first.slice}")
+        words = first.words.removesuffix(" as in the reference")  # The line has 80 places.
+        yield Moment(found.ts, "found", f"{words}, {first.slice}")
     held = next((event for event in events if event.type == "hold" and event.rule == "canary"), None)
     if held is not None:
         where = held.slices[0].slice if held.slices else "*"
