@@ -17,14 +17,9 @@ from operators.connectors.polling import ALWAYS_DUE, Polling
 from operators.connectors.reader import Reader, expecting, leader_epoch_of
 from operators.connectors.source import Input, Watch
 from operators.connectors.stop import Stop
-from operators.ingest.messages import NOTHING, Messages
 from operators.ingest.progress import Recent
 from operators.policy import Policy
 from operators.rows import Rows
-
-# Taken at once: no more messages, and where they are arrays or long ones no more bytes, or one message.
-MESSAGES_AT_ONCE = 1_000
-BYTES_AT_ONCE = 1 << 19
 
 Item = tuple[str, Rows]
 Observe = Callable[[str, Taken], None]  # Told the input's name and what some messages came to.
@@ -94,8 +89,6 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         self._log = RequestLog(each.name, source.policy, each.pseudonyms, state)
         self._pace = Pace(source.polling, source.epoch_s)
         self._reader: Reader | None = None
-        self._messages = NOTHING  # What was read last, of which the first `_at` are taken.
-        self._at = 0
         self._ended = False
 
     def next_batch(self) -> list[Item]:
@@ -120,29 +113,17 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         if self._reader is None:
             self._reader = self._opened()
             self._source.watch.opened(name, self._reader)
-        if self._at == len(self._messages):
-            messages = self._reader.read()
-            if messages is None:
-                self._ended = True
-                return []
-            self._messages, self._at = messages, 0
-            if not len(messages):
-                return []
-        taken = self._log.take(self._some())
+        messages = self._reader.read()
+        if messages is None:
+            self._ended = True
+            return []
+        if not len(messages):
+            return []
+        taken = self._log.take(messages)
         self._source.taken(name, taken)
         if self._source.recover:
             self._save(self._reader)
         return [(name, rows) for rows in taken.rows]
-
-    def _some(self) -> Messages:
-        """Return the next messages, so few that their rows are sent on while they are in the processor's caches."""
-        messages, first = self._messages, self._at
-        some = messages.values[first : first + MESSAGES_AT_ONCE]
-        sizes = list(map(len, some[::10]))
-        size = sum(sizes) * len(some) // len(sizes)
-        self._at = first + max(1, len(some) * BYTES_AT_ONCE // max(size, BYTES_AT_ONCE))
-        tombstones = messages.tombstones if first == 0 else 0
-        return msgspec.structs.replace(messages.part(first, self._at), tombstones=tombstones)
 
     def _opened(self) -> Reader:
         saved = self._saved
@@ -152,11 +133,9 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
 
     def _save(self, reader: Reader) -> None:
         state = self._log.state
-        all_taken = self._at == len(self._messages)
         self._saved = Saved(
-            position=reader.position if all_taken else self._messages.positions[self._at],
-            # The reader knows that of the last message only.
-            leader_epoch=leader_epoch_of(reader) if all_taken else None,
+            position=reader.position,
+            leader_epoch=leader_epoch_of(reader),
             log_id=self._input.log_id,
             newest=state.newest,
             times=state.recent.times.tobytes(),
