@@ -190,7 +190,8 @@ def profiled(logs: Logs, folder: Path) -> Path:
     fields = [part for name in ("features.amount", "features.card", "latency_ms") for part in ("--field", name)]
     rollguard("reference", "build", str(folder / "first.ndjson"), *fields, "--out", str(folder / "profile.json"))
     path = folder / "policy.toml"
-    path.write_text(prompt_policy() + MONITORS)
+    before, _, rest = prompt_policy().partition("[drift]\n")  # Of the default policy, whose place these take.
+    path.write_text(before + "[release]\n" + rest.partition("[release]\n")[2] + MONITORS)
     return path
 
 
