@@ -91,7 +91,8 @@ class Standing:
         """Return by slot whether anything but when it was seen is kept."""
         some = np.zeros(len(self.kept), bool)
         for name in self._fields:
-            some |= (self.kept[name] != 0).reshape(len(self.kept), -1).any(axis=1)
+            there = self.kept[name] != 0
+            some |= there.any(axis=tuple(range(1, there.ndim)))
         return some
 
     def __getstate__(self) -> dict[str, Any]:

@@ -339,6 +339,7 @@ def test_attributes_that_no_test_saves_are_found_in_the_source() -> None:
 
 def test_a_state_of_a_rule_with_every_row_loads_as_one_with_some() -> None:
     standing = Standing(Threshold(name="slo", sli="ok", target=0.9, window_ms=60_000), policy(THRESHOLD))
+    assert len(again(standing).kept) == 0  # Nothing came in yet.
     standing.kept = np.zeros(5, standing.kept.dtype)
     standing.kept["member"], standing.kept["seen"], standing.kept["word"] = [1, 0, 1, 1, 0], 7, [2, 0, 0, 1, 0]
     names = [name for name in REGISTRY.by_kind[Standing].names if name not in ("member", "rows", "slots")]
