@@ -70,7 +70,7 @@ on = "sli.availability"
 learned_from = 20
 
 [[rule]]
-name = "drift"
+name = "watched"
 kind = "drift"
 """
 
