@@ -58,12 +58,13 @@ class KafkaReader:
         self._complaints = Complaints(self._servers)
         self._consumer = open_client(Consumer, reader_settings(config), self._complaints)
         self._epoch: int | None = None
+        self._compare = False  # Whether the message before `position` is still to be compared.
         self._mean = 1 << 20  # Bytes of a message, as read last: until then the most that brokers take by default.
         self._end = LogEnd()
         self._asked = 0.0  # When a doubted end was asked for again.
         try:
             self._position = start if isinstance(start, int) else self._ends(TIMEOUT_S)[start == "end"]
-            self._consumer.assign([self._place(self._position)])
+            self._assign()
         except BaseException:
             self.close()
             raise
@@ -82,12 +83,13 @@ class KafkaReader:
         return self._epoch
 
     def expect(self, leader_epoch: int) -> None:
-        """Have the brokers asked whether the log has, before `position`, what was written under that leader epoch.
+        """Have the message before `position` read once more: a read raises LogCutOff if another leader wrote it.
 
-        If not, a read raises LogCutOff.
+        (Brokers are asked for the end of that epoch, too, but only if the client knows of a later one by then.)
         """
         self._epoch = leader_epoch
-        self._consumer.assign([self._place(self._position)])
+        self._compare = self._position > 0
+        self._assign()
 
     @property
     def at_end(self) -> bool:
@@ -137,7 +139,10 @@ class KafkaReader:
     def _ask_again(self) -> None:
         self._asked = time.monotonic()
         # What was fetched but not read yet is fetched again.
-        self._consumer.assign([self._place(self._position)])
+        self._assign()
+
+    def _assign(self) -> None:
+        self._consumer.assign([self._place(self._position - 1 if self._compare else self._position)])
 
     def close(self) -> None:
         self._consumer.close()
@@ -160,20 +165,33 @@ class KafkaReader:
 
     def _good(self, some: list[Message]) -> list[Message]:
         """Return the messages among what came, after a look at what else came."""
-        good = [message for message in some if message.error() is None]
+        well = good = [message for message in some if message.error() is None]
+        if good and self._compare:
+            good = self._compared(good)
         if good:
             self._position, self._epoch = _offset(good[-1]) + 1, good[-1].leader_epoch()
             self._end.moved(self._high())
-        if len(good) < len(some):
+        if len(well) < len(some):
             for message in some:
                 error = message.error()
                 if error is not None:
                     self._judge(error, message)
         return good
 
+    def _compared(self, good: list[Message]) -> list[Message]:
+        """Return the messages from `position` on. LogCutOff if the one before it is not the one that was read."""
+        self._compare = False
+        if _offset(good[0]) >= self._position:
+            return good  # It has been compacted away.
+        if good[0].leader_epoch() not in {None, self._epoch}:
+            raise LogCutOff(self._topic, self._partition, self._position, self._available())
+        return good[1:]
+
     def _judge(self, error: KafkaError, message: Message) -> None:
         code = error.code()
         if code == KafkaError._PARTITION_EOF:
+            if self._compare and _offset(message) < self._position:
+                raise self._gone(code)
             # Behind the last message there may be marks of transactions: offsets without a message.
             if _offset(message) > self._position:
                 # They may be of a later leader than the last message; then that one's epoch ends before them.
@@ -181,7 +199,10 @@ class KafkaReader:
             if _offset(message) == self._position:
                 self._end.told(self._position, time.monotonic())
         elif code in GONE:
-            raise self._gone(code)
+            if not self._compare or not self._has_expired():
+                raise self._gone(code)
+            self._compare = False
+            self._ask_again()
         elif message.topic() is None or code in UNKNOWN or code in REFUSALS:
             # Of the client, not of the partition's messages: nothing was skipped.
             self._complaints.note(error)
@@ -195,6 +216,11 @@ class KafkaReader:
         exists = there is not None and self._epoch is not None and there[0] <= self._position <= there[1]
         kind = LogCutOff if exists or code == KafkaError._LOG_TRUNCATION else OffsetGone
         return kind(self._topic, self._partition, self._position, there)
+
+    def _has_expired(self) -> bool:
+        """Whether the message before `position` is not there any more, and the one at it is the first."""
+        there = self._available()
+        return there is not None and there[0] == self._position
 
     def _available(self) -> tuple[int, int] | None:
         try:

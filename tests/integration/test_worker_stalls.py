@@ -14,7 +14,7 @@ from operators.connectors.kafka_config import KafkaConfig
 from tests.integration.conftest import MakeTopic
 from tests.integration.reading import opened, read_all
 from tests.integration.test_worker import event, send
-from tests.integration.working import working
+from tests.integration.working import prompt_policy, working
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
 STOPPED_S = 40.0 if PROVE else 5.0
@@ -45,7 +45,9 @@ def test_an_override_that_came_while_the_worker_was_stopped_holds(
 ) -> None:
     """The commands had been silent, and were left out: they are waited for again. Without it there is a rollback."""
     topics = {name: make_topic() for name in ("EVENTS", "FEEDBACK", "COMMANDS", "CONTROL", "DEADLETTER")}
+    (tmp_path / "policy.toml").write_text(prompt_policy())
     place = {
+        "ROLLGUARD_POLICY": str(tmp_path / "policy.toml"),
         "ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS": kafka_config.bootstrap_servers,
         **{f"ROLLGUARD_{name}_TOPIC": topic for name, topic in topics.items()},
         "ROLLGUARD_CLICKHOUSE": f"chdb://{tmp_path}/clickhouse",
