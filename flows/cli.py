@@ -228,6 +228,8 @@ def forget_command(
 
     where = settings.load()
     deleted = forget(where, settings.store(where, data), user)
+    if not any(deleted.values()):
+        fail(f"nothing of user {plain(user)} is stored, or under another ROLLGUARD_ID_KEY", 1)
     typer.echo(", ".join(f"{count} rows of {table}" for table, count in deleted.items()) + " deleted")
 
 

@@ -113,7 +113,7 @@ class Recorder:
                     ts=event.ts,
                     model=event.model,
                     version=event.version,
-                    pin=event.pin,
+                    pin=None if event.type == "kill" else event.pin,
                     rule=event.rule,
                     slice=event.slices[0].slice if event.slices else "*",
                 )

@@ -5,6 +5,8 @@ from hashlib import blake2b, sha256
 
 import msgspec
 
+MARK = "id:"  # What a hash begins with.
+
 
 class Pseudonyms(msgspec.Struct, frozen=True):
     """With `key`, None where there is none: then nothing can stand for a text, as a hash of few texts is no secret."""
@@ -21,7 +23,7 @@ class Pseudonyms(msgspec.Struct, frozen=True):
             return None
         hashed = _keyed(self.key).copy()
         hashed.update(text.encode("utf-8", "backslashreplace"))
-        return f"id:{hashed.hexdigest()}"
+        return f"{MARK}{hashed.hexdigest()}"
 
 
 @lru_cache(maxsize=8)

@@ -8,13 +8,15 @@ from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 from operators.connectors.clickhouse import open_client
 from operators.connectors.clickhouse_errors import brief
 from operators.connectors.query import QueryRefused
+from operators.pseudonyms import MARK
 
 # Requests last: the feedback on them is found through them. Superseded rows go, too.
 _THEIRS = "SELECT request_id FROM request WHERE user_id IN {names:Array(String)}"
 WHERE: Mapping[str, str] = {
     "feedback": f"request_id IN ({_THEIRS})",
-    # As a text of its own: a name may be part of others.
-    "dead_letter": "arrayExists(name -> position(value, concat('\"', name, '\"')) > 0, {names:Array(String)})",
+    # As the text of that very field: a name may be part of others, or the name of a field.
+    "dead_letter": "arrayExists(name -> position(replaceAll(value, '\"user_id\": ', '\"user_id\":'), "
+    "concat('\"user_id\":\"', name, '\"')) > 0, {names:Array(String)})",
     "request": "user_id IN {names:Array(String)}",
 }
 
@@ -27,6 +29,18 @@ def delete_user(url: str, names: Sequence[str]) -> dict[str, int]:
     client = open_client(url)
     try:
         return {table: _delete(client, table, names) for table in WHERE}
+    except DriverError as error:
+        raise QueryRefused(brief(error)) from error
+    finally:
+        client.close()
+
+
+def holds_hashed(url: str) -> bool:
+    """Whether there are requests whose user is stored as a hash (`operators/pseudonyms.py`)."""
+    client = open_client(url)
+    try:
+        found = client.query("SELECT count() FROM request WHERE startsWith(user_id, {mark:String})", {"mark": MARK})
+        return bool(found.result_rows[0][0])
     except DriverError as error:
         raise QueryRefused(brief(error)) from error
     finally:

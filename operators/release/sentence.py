@@ -140,7 +140,7 @@ def _counted(evidence: Evidence) -> str:
 def _sure(evidence: Evidence) -> str:
     low, high = evidence.lower, evidence.upper
     if evidence.candidate is not None and evidence.baseline is not None:
-        points = "" if low is None or high is None else f"{100 * low:.3g} to {100 * high:.3g} points more"
+        points = "" if low is None or high is None else f"{_points(low)} to {_points(high)} points more"
         log_e = evidence.log_e or 0.0
         odds = f"over {ODDS_MAX:,.0f}" if log_e >= math.log(ODDS_MAX) else f"{math.exp(log_e):,.0f}"
         return ", ".join(part for part in (points, f"{odds} to 1 against chance" if log_e > 1 else "") if part)
@@ -148,6 +148,11 @@ def _sure(evidence: Evidence) -> str:
         return ""
     sure = "" if evidence.confidence is None else f" with {100 * evidence.confidence:.4g} % confidence"
     return f"{'a ratio of' if evidence.measure is None else 'surely'} {low:.4g} to {high:.4g}{sure}"
+
+
+def _points(difference: float) -> str:
+    """In points; what rounding left of nothing is nothing."""
+    return f"{100 * difference if abs(difference) > 1e-9 else 0.0:.3g}"
 
 
 def _bad(good: int, bad: int, word: str = " bad") -> str:

@@ -51,6 +51,27 @@ def test_all_of_one_user_is_gone_and_the_rest_is_there(embedded_clickhouse: Embe
     assert set(forget(Settings(id_key=key), embedded_clickhouse.url, "ann").values()) == {0}
 
 
+def test_nobody_is_not_everybody_who_names_nobody(embedded_clickhouse: Embedded) -> None:
+    store(embedded_clickhouse, "request", request_id=["r1"], user_id=[""], ts=[1_700_000_000_000])
+    with pytest.raises(QueryError, match="id is empty"):
+        forget(Settings(), embedded_clickhouse.url, "")
+    assert left(embedded_clickhouse, "request", "request_id") == ["r1"]
+
+
+def test_without_the_key_of_hashed_ids_nothing_is_claimed(embedded_clickhouse: Embedded) -> None:
+    ann = Pseudonyms(KEY).of("ann") or ""
+    store(embedded_clickhouse, "request", request_id=["r1"], user_id=[ann], ts=[1_700_000_000_000])
+    with pytest.raises(QueryError, match="ROLLGUARD_ID_KEY"):
+        forget(Settings(), embedded_clickhouse.url, "ann")
+
+
+def test_a_user_called_as_a_field_takes_no_letters_of_others(embedded_clickhouse: Embedded) -> None:
+    letters = ['{"ts":"number","user_id":"ann"}', '{"user_id": "ts"}']
+    store(embedded_clickhouse, "dead_letter", value=letters)
+    assert forget(Settings(), embedded_clickhouse.url, "ts")["dead_letter"] == 1
+    assert left(embedded_clickhouse, "dead_letter", "value") == letters[:1]
+
+
 def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="no store there"):
         forget(Settings(), embedded(tmp_path / "none"), "ann")
