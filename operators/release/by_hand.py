@@ -56,8 +56,11 @@ def _take_out(model: Model, at: At, command: Kill | Rollback) -> ControlEvent:
     kind, lifts = take_out(model, at, trial, cause, refuge)
     if model.speaker.pin is None and not others_serve(model, at, version):
         reason = f"no other version serves; {reason}"
+    # A name that was mistyped takes nothing out; a refuge may be rules that only the gateway knows.
+    unseen = [name for name in (version, refuge) if name is not None and name not in model.served]
+    reason = "; ".join([*(f"{name} has not served" for name in unseen), reason])
     fields = {"reason": reason, "runbook": RUNBOOK, "lifts": lifts}
-    return model.say(kind, at, version, rule, "info", trial, **fields)
+    return model.say(kind, at, version, rule, "ticket" if version in unseen else "info", trial, **fields)
 
 
 def _pin(model: Model, at: At, command: Pin) -> ControlEvent:

@@ -49,6 +49,14 @@ def test_a_version_is_killed_by_hand() -> None:
     assert "kill v2 commands:kill" in story.play(THREE, panes=6), "it stays out"
 
 
+def test_whoever_kills_a_version_that_never_served_is_told() -> None:
+    story = Story().settled()
+    story.play(THREE)
+    story.play(THREE, said=[kill("V2")])
+    event = story.told[-1]
+    assert (event.type, event.severity, event.reason) == ("kill", "ticket", "V2 has not served; command c6 by ann")
+
+
 def test_a_candidate_is_rolled_back_by_hand_to_its_baseline() -> None:
     story = Story().settled()
     story.play(GOOD_NEWS, panes=3)
