@@ -1,6 +1,7 @@
 """The command line: thin. Exit codes: 0 done, 1 failed at work, 2 wrong use or wrong policy."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from flows.private import keep_private
 from operators.connectors.stop import Stop
 from operators.ingest.columns import Stream
 from operators.metrics import Metrics
+from operators.policy import Policy
 
 app = typer.Typer(
     add_completion=False,
@@ -111,12 +113,7 @@ def run_command(
     """Watch Kafka's topics until stopped: the long-running worker."""
     from flows import worker  # noqa: PLC0415  # It brings the Kafka client, which nothing else needs.
 
-    where = settings.load()
-    logs.configure(where.log_format, where.log_level or "info")
-    options = _options(recovery_folder, start, epoch, listen, process, addresses)
-    stop = Stop()
-    with interruptible(stop):
-        worker.run(where, settings.load_policy(policy or where.policy), options, stop, Metrics(CollectorRegistry()))
+    _work(worker.run, policy, _options(recovery_folder, start, epoch, listen, process, addresses))
 
 
 @app.command("archive")
@@ -133,12 +130,18 @@ def archive_command(
     """Store every event of Kafka's topic in ClickHouse until stopped: the request log."""
     from flows.archive import worker  # noqa: PLC0415  # It brings the Kafka client.
 
+    _work(worker.run, policy, _options(recovery_folder, start, epoch, listen, process, addresses))
+
+
+def _work(
+    run: Callable[[settings.Settings, Policy, Options, Stop, Metrics], None], policy: Path | None, options: Options
+) -> None:
+    """Run a worker until it is asked to stop."""
     where = settings.load()
     logs.configure(where.log_format, where.log_level or "info")
-    options = _options(recovery_folder, start, epoch, listen, process, addresses)
     stop = Stop()
     with interruptible(stop):
-        worker.run(where, settings.load_policy(policy or where.policy), options, stop, Metrics(CollectorRegistry()))
+        run(where, settings.load_policy(policy or where.policy), options, stop, Metrics(CollectorRegistry()))
 
 
 def _options(recovery: Path, start: str, epoch: float, listen: str, process: int, addresses: str) -> Options:

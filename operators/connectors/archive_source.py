@@ -14,8 +14,8 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from operators.archive.log import RequestLog, State, Taken
 from operators.connectors.pace import Pace, stepped_back
 from operators.connectors.polling import ALWAYS_DUE, Polling
-from operators.connectors.reader import Reader, expecting, leader_epoch_of
-from operators.connectors.source import Input, Watch
+from operators.connectors.reader import Reader, leader_epoch_of
+from operators.connectors.source import Input, Watch, opened
 from operators.connectors.stop import Stop
 from operators.ingest.progress import Recent
 from operators.policy import Policy
@@ -111,7 +111,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
     def _read(self) -> list[Item]:
         name = self._input.name
         if self._reader is None:
-            self._reader = self._opened()
+            self._reader = opened(self._input, self._saved)
             self._source.watch.opened(name, self._reader)
         messages = self._reader.read()
         if messages is None:
@@ -124,12 +124,6 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         if self._source.recover:
             self._save(self._reader)
         return [(name, rows) for rows in taken.rows]
-
-    def _opened(self) -> Reader:
-        saved = self._saved
-        if saved is None:
-            return self._input.open(None)
-        return expecting(self._input.open(saved.position), saved.leader_epoch)
 
     def _save(self, reader: Reader) -> None:
         state = self._log.state

@@ -8,6 +8,7 @@ is where its next message stands and how far its event time has come, as they we
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -52,6 +53,21 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     credentials: Credentials = Credentials()
     pseudonyms: Pseudonyms = Pseudonyms()
     log_id: str = ""
+
+
+class Place(Protocol):
+    """Where a partition goes on after a restart."""
+
+    @property
+    def position(self) -> int: ...
+
+    @property
+    def leader_epoch(self) -> int | None: ...
+
+
+def opened(each: Input, place: Place | None) -> Reader:
+    """Open an input at its place, from its start without one."""
+    return each.open(None) if place is None else expecting(each.open(place.position), place.leader_epoch)
 
 
 Observe = Callable[[str, Batch], None]  # Told the input's name and each batch that was taken.
@@ -163,7 +179,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         if self._reader is None:
             for _ in self._recall:  # One read at a time.
                 return []
-            self._reader = self._opened()
+            self._reader = opened(self._input, self._saved)
             self._source.watch.opened(name, self._reader)
         messages = self._reader.read()
         woken = self._source.after_stall()  # It may have stood still in the middle of a read.
@@ -181,12 +197,6 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         self._polled = self._source.polling.clock()
         # It is not known any more that there is nothing to be read.
         return woken + (self.wake() if self._idle else [])
-
-    def _opened(self) -> Reader:
-        saved = self._saved
-        if saved is None:
-            return self._input.open(None)
-        return expecting(self._input.open(saved.position), saved.leader_epoch)
 
     def _near_end(self, read: int) -> bool:
         """Whether no more is unread than was read just now: with refused ones all the time its end is never seen."""

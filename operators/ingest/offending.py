@@ -11,7 +11,8 @@ from operators.ingest.placed import Placed
 from operators.monitors import NOT_KEPT, Offender, Watched, Why
 from operators.pseudonyms import Pseudonyms
 from operators.window.offenders import OFFENDERS_MAX
-from operators.window.partial import Floats, Ints, order_by, runs_of
+from operators.window.partial import Floats, Ints
+from operators.window.runs import order_by, runs_of
 
 WHY: tuple[Why, ...] = get_args(Why)
 MISSING, UNSEEN, RANGE = 0, 1, 2

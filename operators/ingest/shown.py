@@ -14,7 +14,8 @@ from operators.ingest.columns import Columns
 from operators.ingest.placed import Placed
 from operators.ingest.sli import classify
 from operators.policy import Policy
-from operators.window.partial import BAD, Ints, order_by, runs_of
+from operators.window.partial import BAD, Ints
+from operators.window.runs import order_by, runs_of
 from operators.window.samples import FAILING_MAX, LINEAGE, LINEAGES, Sample
 
 Flags = NDArray[np.bool_]

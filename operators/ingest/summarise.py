@@ -22,12 +22,11 @@ from operators.window.partial import (
     Ints,
     Partial,
     keep_first,
-    order_by,
-    runs_of,
     split_limbs,
     sum_by_key,
     take,
 )
+from operators.window.runs import order_by, runs_of
 
 
 def summarise(columns: Columns, placed: Placed, shards: Ints, policy: Policy) -> list[tuple[int, int, Partial]]:

@@ -20,11 +20,10 @@ from operators.window.partial import (
     Z_UNIT,
     Floats,
     Ints,
-    order_by,
-    runs_of,
     split_limbs,
     sum_by_key,
 )
+from operators.window.runs import order_by, runs_of
 
 T = TypeVar("T")
 

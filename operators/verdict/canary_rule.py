@@ -16,7 +16,7 @@ from operators.verdict.cohorts import Arms
 from operators.verdict.comparison import Release
 from operators.verdict.counts import PaneCounts
 from operators.verdict.e_process import EProcesses
-from operators.verdict.exceeding import Exceeding, limits_of
+from operators.verdict.exceeding import Exceeding, columns, limits_of
 from operators.verdict.label_delays import LabelDelays
 from operators.verdict.labelled import Labelled
 from operators.verdict.labels import NO_LABELS, Labels
@@ -62,7 +62,7 @@ class CanaryEvaluator:
         self._pane_ms = policy.pane_ms
         self._blip_panes = max(rule.blip_ms // policy.pane_ms, 1)
         self._limits = limits_of(rule, policy)
-        self._columns = len(rule.slis) + len(self._limits)
+        self._columns = columns(rule)
         self._levels = levels(rule.alpha, self._columns, rule.slice_action in ACTING)
         self._terms = Terms(
             tolerance=rule.tolerance,

@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from operators.policy import Policy
-from operators.rules import Canary
+from operators.rules import Canary, Compared
 from operators.verdict.spreads import Spreads
 from operators.window.histogram import B_MIN, CODE_MIN, GAMMA, codes_of, values_of
 from operators.window.partial import Ints, sum_by_key
@@ -69,7 +69,7 @@ class Limit(NamedTuple):
 
 def columns(rule: Canary) -> int:
     """Return how many comparisons share the alpha of a rule: its SLIs, and the limits of its measures."""
-    return len(rule.slis) + sum(2 if each.quantile is None else 1 for each in rule.measures)
+    return len(rule.slis) + sum(len(_quantiles(each)) for each in rule.measures)
 
 
 def limits_of(rule: Canary, policy: Policy) -> tuple[Limit, ...]:
@@ -78,9 +78,14 @@ def limits_of(rule: Canary, policy: Policy) -> tuple[Limit, ...]:
     limits: list[Limit] = []
     for each in rule.measures:
         steps = math.ceil(math.log1p(each.tolerance) / math.log(GAMMA) - 1e-9)
-        quantiles = (None, TAIL) if each.quantile is None else (each.quantile,)
-        limits += [Limit(each.name, names.index(each.name), quantile, each.tolerance, steps) for quantile in quantiles]
+        limits += [
+            Limit(each.name, names.index(each.name), quantile, each.tolerance, steps) for quantile in _quantiles(each)
+        ]
     return tuple(limits)
+
+
+def _quantiles(measure: Compared) -> tuple[float | None, ...]:
+    return (None, TAIL) if measure.quantile is None else (measure.quantile,)
 
 
 class Exceeding(msgspec.Struct, kw_only=True):

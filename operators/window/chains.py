@@ -18,6 +18,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.window.runs import order_by, runs_of
+
 Ints = NDArray[np.int64]
 Classes = NDArray[np.uint8]
 
@@ -42,11 +44,9 @@ class Chains(msgspec.Struct, frozen=True, kw_only=True):
 
 def first_events(chains: Chains) -> Chains:
     """Return it with each chain once, in order, by its first event; and of each row the first `CHAINS_MAX` chains."""
-    order = np.lexsort((chains.event, chains.chain, chains.row))
-    row, chain = chains.row[order], chains.chain[order]
-    first = np.ones(len(order), bool)
-    first[1:] = (row[1:] != row[:-1]) | (chain[1:] != chain[:-1])
-    order, row = order[first], row[first]
+    order = order_by(chains.row, chains.chain, chains.event)
+    order = order[runs_of(chains.row[order], chains.chain[order])]
+    row = chains.row[order]
     rank = np.arange(len(row)) - np.searchsorted(row, row)
     return _some(chains, order[rank < CHAINS_MAX])
 
@@ -100,11 +100,8 @@ def units(slis: Ints, chains: Chains | None, group: Ints) -> Ints:
     np.minimum.at(shared, group, last)
     of = group[chains.row]
     kept = np.flatnonzero(chains.chain <= shared[of])
-    order = kept[np.lexsort((chains.event[kept], chains.chain[kept], of[kept]))]
-    ordered, chain = of[order], chains.chain[order]
-    first = np.ones(len(order), bool)
-    first[1:] = (ordered[1:] != ordered[:-1]) | (chain[1:] != chain[:-1])
-    drawn = order[first]
+    order = kept[order_by(of[kept], chains.chain[kept], chains.event[kept])]
+    drawn = order[runs_of(of[order], chains.chain[order])]
     for kind in range(COMPARED):
         np.add.at(counted[:, :, kind], chains.row[drawn], chains.classes[drawn] == kind)
     return counted

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from operators.mirrored import is_mirrored, mirrored
-from operators.window.partial import Ints, Series, order_by, runs_of
+from operators.window.partial import Ints, Series
+from operators.window.runs import order_by, runs_of
 
 ALL_VERSIONS = "*"  # Stands for all versions of a model together.
 ESCAPES = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\="})
