@@ -5,7 +5,7 @@ from rich.table import Table
 
 from flows.check_monitors import SERIES, monitors_table, noisy_monitors
 from flows.check_rules import rules_table
-from operators.policy import Policy, Sli
+from operators.policy.policy import Policy, Sli
 
 
 def print_policy(policy: Policy, console: Console) -> None:

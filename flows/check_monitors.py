@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 
 from operators.drift.false_alarms import of_monitor
-from operators.monitors import Adwin, AnyMonitor, Contract, Monitor, PageHinkley, Psi, Sigma, axis_of
-from operators.policies.reading import span
-from operators.policy import Policy
+from operators.policy.monitors import Adwin, AnyMonitor, Contract, Monitor, PageHinkley, Psi, Sigma, axis_of
+from operators.policy.policy import Policy
+from operators.policy.reading import span
 
 SERIES = (1, 50)  # Versions and slices of a model, for which false alarms are said.
 A_DAY = 7.0  # False alarms a week that nobody looks at for long.

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import numpy as np
 from rich.table import Table
 
-from operators.policies.reading import span
-from operators.policy import Policy
-from operators.rules import Absence, AnyRule, BurnRate, Canary, DriftRule, Grain, MeasureRule, Threshold
-from operators.verdict.canary import levels
-from operators.verdict.canary_rule import ACTING, BLIP_CAP
-from operators.verdict.exceeding import columns
-from operators.verdict.ratio_bound import upper
-from operators.verdict.tails import good_most
+from operators.policy.policy import Policy
+from operators.policy.reading import span
+from operators.policy.rules import Absence, AnyRule, BurnRate, Canary, DriftRule, Grain, MeasureRule, Threshold
+from operators.rules.canary import ACTING, BLIP_CAP
+from operators.rules.canary_verdict import levels
+from operators.rules.exceeding import columns
+from operators.stats.binomial_tails import good_most
+from operators.stats.ratio_bound import upper
 
 SIZES = (1, 10, 100, 1_000)  # Events in a window, for which the smallest harm is said.
 # What a canary is measured to need beyond ln(1 / alpha) to learn the size and the beginning of the damage, in nats.

@@ -20,7 +20,7 @@ from flows.private import keep_private
 from operators.connectors.stop import Stop
 from operators.ingest.columns import Stream
 from operators.metrics import Metrics
-from operators.policy import Policy
+from operators.policy.policy import Policy
 
 app = typer.Typer(
     add_completion=False,
@@ -196,7 +196,7 @@ def migrate_command(
     cluster: Annotated[str | None, typer.Option("--cluster", help="Make replicated tables on this cluster.")] = None,
 ) -> None:
     """Make or update the tables of the configured ClickHouse."""
-    from operators.connectors.migrations import migrate  # noqa: PLC0415  # It brings a second driver, 0.2 s.
+    from operators.connectors.clickhouse.migrations import migrate  # noqa: PLC0415  # It brings a second driver, 0.2 s.
 
     url = settings.store(settings.load(), data)
     applied = migrate(url, settings.migrations(), cluster=cluster)

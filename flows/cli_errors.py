@@ -17,12 +17,12 @@ from flows.control.memory import NoMemory
 from flows.plain import plain
 from flows.recovery.holders import StoreInUse
 from flows.recovery.parts import StoreUnusable
-from operators.connectors.clickhouse_errors import ClickHouseError
-from operators.connectors.kafka_errors import KafkaFailure
+from operators.connectors.clickhouse.errors import ClickHouseError
+from operators.connectors.kafka.errors import KafkaFailure
 from operators.connectors.replaced import LogReplaced
 from operators.connectors.stop import Stop
 from operators.ingest.refused_share import TooManyRejects
-from operators.policy import PolicyError
+from operators.policy.policy import PolicyError
 from operators.recovery import StateMismatch
 from operators.saved.registry import Unreadable
 from operators.window.fence import OutOfStep

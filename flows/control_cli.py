@@ -25,12 +25,12 @@ from flows.control.pagerduty import PagerDuty
 from flows.control.services import Service
 from flows.control.slack import Slack
 from flows.control.template import read as template_in
-from operators.connectors.control_file import FileFollower
-from operators.connectors.control_topic import TopicFollower
-from operators.connectors.follower import Follower, From
+from operators.connectors.control.file import FileFollower
+from operators.connectors.control.follower import Follower, From
+from operators.connectors.control.topic import TopicFollower
 from operators.connectors.stop import Stop
-from operators.control import ControlEvent, Severity
-from operators.sealing import Verifier
+from operators.wire.control import ControlEvent, Severity
+from operators.wire.sealing import Verifier
 
 STATE = Path("rollguard-control.json")
 

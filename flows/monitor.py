@@ -7,14 +7,14 @@ from bytewax.operators import KeyedStream
 from bytewax.outputs import Sink
 from prometheus_client import CollectorRegistry
 
-from operators.connectors.source import Item
-from operators.control import ControlEvent
-from operators.guard import close_panes, hold_panes, judge, slide_windows, write_panes, write_windows
 from operators.metrics import Metrics
-from operators.policy import Policy
-from operators.release.judged_rows import judged_rows
-from operators.rows import Rows
+from operators.policy.policy import Policy
+from operators.rows.verdicts import judged_rows
+from operators.sources.monitor import Item
+from operators.steps import close_panes, hold_panes, judge, slide_windows, write_panes, write_windows
+from operators.store.rows import Rows
 from operators.window.panes import ShardInput
+from operators.wire.control import ControlEvent
 
 
 def build(

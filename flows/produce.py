@@ -9,10 +9,10 @@ from typing import Literal
 import msgspec
 
 from operators.connectors.files import Advanced, FileReader
-from operators.connectors.kafka import partitions_of
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_errors import UnknownTopic
-from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
+from operators.connectors.kafka.client import partitions_of
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.errors import UnknownTopic
+from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from operators.connectors.stop import Stop
 from operators.ingest.messages import NO_BOUND
 

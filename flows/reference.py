@@ -18,19 +18,19 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
+from operators.arrays import Floats
 from operators.connectors.files import FileReader
-from operators.drift.binning import Value, is_value
-from operators.drift.embedding import fit
-from operators.drift.reference import build
-from operators.events import UNUSABLE, Event, Feedback, ms_of
-from operators.ingest.decode import Decoder
 from operators.ingest.embeddings import embedding_bins
+from operators.ingest.formats.native import Decoder
 from operators.ingest.usable import UNDECODABLE
 from operators.ingest.watched import Reader
-from operators.policies.watched import is_watchable
-from operators.policy import EVENT_FIELDS, FEEDBACK_FIELDS
-from operators.profile import Centroids, Profile
-from operators.window.partial import Floats
+from operators.policy.policy import EVENT_FIELDS, FEEDBACK_FIELDS
+from operators.policy.watched import is_watchable
+from operators.profiles.binning import Value, is_value
+from operators.profiles.build import build
+from operators.profiles.embedding import fit
+from operators.profiles.profile import Centroids, Profile
+from operators.wire.events import UNUSABLE, Event, Feedback, ms_of
 
 SAMPLE = 100_000  # Events, and as many items of feedback.
 FIELDS_MAX = 1_000  # More are most likely names that carry values.

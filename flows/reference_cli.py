@@ -13,9 +13,9 @@ from flows import progress, reference, settings
 from flows.cli_errors import guarded
 from flows.plain import json_escaped, plain
 from flows.reference_store import profile_of_store
-from operators.drift.embedding import CLUSTERS
-from operators.events import ms_of
-from operators.profile import Field, Profile, from_json, to_json
+from operators.profiles.embedding import CLUSTERS
+from operators.profiles.profile import Field, Profile, from_json, to_json
+from operators.wire.events import ms_of
 
 app = typer.Typer(no_args_is_help=True, help="Frozen reference profiles: what monitors compare with.")
 

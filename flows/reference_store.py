@@ -13,10 +13,10 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from flows.reference import Counted, Options, Wanted, WrongReference
-from operators.connectors.query import ask
-from operators.drift.bucketed import Bucketed, bucketed_field
-from operators.events import TS_MS_MAX
-from operators.profile import Profile
+from operators.connectors.clickhouse.query import ask
+from operators.profiles.from_histogram import Bucketed, bucketed_field
+from operators.profiles.profile import Profile
+from operators.wire.events import TS_MS_MAX
 
 _MEASURES = """
 SELECT p.measure, sum(p.n), toFloat64(sum(p.sum)), min(p.min), max(p.max), sumMap(p.buckets, p.counts)

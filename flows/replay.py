@@ -17,20 +17,20 @@ from flows import monitor, settings
 from flows.archive.replay import flow_of as archived
 from flows.logs import LOGGER
 from flows.summary import Recorder, Summary
-from operators.connectors.clickhouse import ClickHouseSink, held
+from operators.connectors.clickhouse.client import ClickHouseSink, held
+from operators.connectors.clickhouse.inserter import Retry
 from operators.connectors.files import FileReader, LineFile
-from operators.connectors.inserter import Retry
-from operators.connectors.source import Input, MonitorSource, Observe, Watch
 from operators.connectors.stop import Stop
-from operators.control import ControlEvent
 from operators.ingest.columns import Stream
 from operators.ingest.credentials import Credentials
-from operators.ingest.item_rows import letters_of
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
-from operators.policy import Policy
+from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
-from operators.sealing import Key, seal
+from operators.rows.items import letters_of
+from operators.sources.monitor import Input, MonitorSource, Observe, Watch
+from operators.wire.control import ControlEvent
+from operators.wire.sealing import Key, seal
 
 LOCK = ".lock"
 DEAD_LETTERS = "deadletter.ndjson"
@@ -108,7 +108,7 @@ def run(
     began = time.monotonic()
     with _own(out, claim):
         log.info("replay begins", extra={"fields": {"inputs": [each.name for each in inputs], "policy": policy.hash}})
-        from operators.connectors.migrations import migrate  # noqa: PLC0415  # It brings a second driver, 0.2 s.
+        from operators.connectors.clickhouse.migrations import migrate  # noqa: PLC0415  # It brings a second driver, 0.2 s.
 
         with held(settings.embedded(out)):
             migrate(settings.embedded(out), settings.migrations())

@@ -9,11 +9,11 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 
-from operators.connectors.clickhouse import open_client
-from operators.connectors.clickhouse_errors import brief
-from operators.connectors.inserter import SETTINGS
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.refused import Poison, row_of
+from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.errors import brief
+from operators.connectors.clickhouse.inserter import SETTINGS
+from operators.connectors.clickhouse.refused import Poison, row_of
+from operators.connectors.kafka.config import KafkaConfig
 
 
 class Resent(msgspec.Struct, kw_only=True):
@@ -66,7 +66,7 @@ def of_files(paths: Iterable[Path]) -> Iterator[bytes]:
 
 def of_topic(config: KafkaConfig, topic: str) -> Iterator[bytes]:
     """Return all dead letters that are in a topic. KafkaFailure."""
-    from operators.connectors.control_topic import TopicFollower  # noqa: PLC0415  # It brings the Kafka client.
+    from operators.connectors.control.topic import TopicFollower  # noqa: PLC0415  # It brings the Kafka client.
 
     follower = TopicFollower(config, topic, "beginning")
     try:

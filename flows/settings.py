@@ -33,13 +33,13 @@ from urllib.parse import quote
 
 import msgspec
 
-from operators.connectors.clickhouse_address import Address
-from operators.connectors.kafka_config import KafkaConfig, librdkafka_settings
+from operators.connectors.clickhouse.address import Address
+from operators.connectors.kafka.config import KafkaConfig, librdkafka_settings
 from operators.ingest.credentials import Credentials, Held
-from operators.policies.toml import parse, profiles_named
-from operators.policy import Policy, PolicyError
+from operators.policy.policy import Policy, PolicyError
+from operators.policy.toml import parse, profiles_named
 from operators.pseudonyms import Pseudonyms
-from operators.sealing import SECRET_MIN, Key, keys_of
+from operators.wire.sealing import SECRET_MIN, Key, keys_of
 
 DATA = Path("rollguard-data")
 PLACEHOLDER = "CHANGE-ME"  # In the secrets of infra's examples: everybody knows them.

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.plain import json_escaped, plain
-from operators.connectors.query import ask
+from operators.connectors.clickhouse.query import ask
 
 Form = Literal["table", "json", "csv"]
 WIDTH_MAX = 2_000  # Characters of a line: a table is cut only past this, whatever the terminal.

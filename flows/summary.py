@@ -6,14 +6,14 @@ from pathlib import Path
 
 import msgspec
 
-from operators.connectors.inserter import Stats
-from operators.connectors.refused import Poison, letter_of
-from operators.connectors.source import Input
-from operators.control import ControlEvent
+from operators.connectors.clickhouse.inserter import Stats
+from operators.connectors.clickhouse.refused import Poison, letter_of
 from operators.ingest.columns import Stream
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
-from operators.policy import Policy
+from operators.policy.policy import Policy
+from operators.sources.monitor import Input
+from operators.wire.control import ControlEvent
 
 WITHDRAWN_MAX = 100  # The control file has all.
 

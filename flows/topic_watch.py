@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from flows.pulse import Pulse
+from operators.connectors.kafka.topics import Described
 from operators.connectors.replaced import LogReplaced, made_again
 from operators.connectors.stop import Stop
-from operators.connectors.topics import Described
 
 LOOKS = 3  # In the time after which a worker without an answer is not ready.
 LEADERLESS_LOOKS = 3  # An election takes a moment.

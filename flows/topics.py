@@ -4,11 +4,11 @@ import logging
 from collections.abc import Sequence
 
 from flows.logs import LOGGER
-from operators.connectors.kafka import Partition, partitions_of
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_times import BROKERS, TYPE, timestamp_types
-from operators.connectors.topics import Describer
-from operators.policy import Policy
+from operators.connectors.kafka.client import Partition, partitions_of
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.times import BROKERS, TYPE, timestamp_types
+from operators.connectors.kafka.topics import Describer
+from operators.policy.policy import Policy
 
 log = logging.getLogger(LOGGER)
 

@@ -9,12 +9,12 @@ from flows.pulse import Pulse
 from flows.settings import Settings
 from flows.summary import count_stored
 from flows.topics import name_of
-from operators.connectors.inserter import Stats
-from operators.connectors.kafka import OffsetPublisher, Partition, new_partitions
-from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
-from operators.connectors.kafka_reader import KafkaReader
+from operators.connectors.clickhouse.inserter import Stats
+from operators.connectors.clickhouse.refused import Poison, letter_of
+from operators.connectors.kafka.client import OffsetPublisher, Partition, new_partitions
+from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
+from operators.connectors.kafka.reader import KafkaReader
 from operators.connectors.reader import Reader
-from operators.connectors.refused import Poison, letter_of
 from operators.metrics import Metrics
 
 LOOK_FOR_PARTITIONS_S = 300.0

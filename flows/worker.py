@@ -24,22 +24,22 @@ from flows.summary import count_batch
 from flows.topic_watch import TopicWatch
 from flows.topics import Topics, name_of, tell_clocks
 from flows.watcher import Watcher
-from operators.connectors.clickhouse import ClickHouseSink, held
-from operators.connectors.control_events import to_control
-from operators.connectors.dead_letters import to_topic
-from operators.connectors.inserter import Retry
-from operators.connectors.kafka import Partition, check_one
-from operators.connectors.kafka_producer import KafkaProducerSink
-from operators.connectors.kafka_reader import KafkaReader
-from operators.connectors.migrations import migrate
+from operators.connectors.clickhouse.client import ClickHouseSink, held
+from operators.connectors.clickhouse.inserter import Retry
+from operators.connectors.clickhouse.migrations import migrate
+from operators.connectors.control.events import to_control
+from operators.connectors.kafka.client import Partition, check_one
+from operators.connectors.kafka.dead_letters import to_topic
+from operators.connectors.kafka.producer import KafkaProducerSink
+from operators.connectors.kafka.reader import KafkaReader
 from operators.connectors.reader import Reader
-from operators.connectors.source import Input, MonitorSource, Watch
 from operators.connectors.stop import Stop
 from operators.ingest.columns import Stream
 from operators.ingest.credentials import Credentials
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
-from operators.policy import Policy
+from operators.policy.policy import Policy
+from operators.sources.monitor import Input, MonitorSource, Watch
 
 log = logging.getLogger(LOGGER)
 

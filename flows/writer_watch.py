@@ -13,10 +13,10 @@ from contextlib import closing, contextmanager
 from flows.logs import LOGGER
 from flows.plain import plain
 from flows.pulse import Pulse
-from operators.connectors.control_topic import TopicFollower
-from operators.connectors.follower import From, Said
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_errors import KafkaFailure
+from operators.connectors.control.follower import From, Said
+from operators.connectors.control.topic import TopicFollower
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.errors import KafkaFailure
 from operators.metrics import Metrics
 from operators.release.writers import Rivals
 

@@ -21,7 +21,7 @@ from openfeature.provider import AbstractProvider, Metadata
 
 from gateway.following import Following, Source
 from gateway.pins import PinTable
-from operators.sealing import Verifier
+from operators.wire.sealing import Verifier
 
 READY_S = 30.0  # How long the start waits until all that was said has been read.
 

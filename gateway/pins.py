@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import msgspec
 
 from gateway.routing import shares_of, version_of
-from gateway.standing import NOTHING, Standing, Told, after
-from operators.control import ControlEvent
-from operators.sealing import Reason, Verifier
-from operators.weights import is_whole
+from gateway.routing_state import NOTHING, RoutingState, Told, after
+from operators.wire.control import ControlEvent
+from operators.wire.sealing import Reason, Verifier
+from operators.wire.weights import is_whole
 
 _decode = msgspec.json.Decoder(Told).decode
 
@@ -30,8 +30,8 @@ class PinTable:
     those that were not.
     """
 
-    def __init__(self, standings: Mapping[str, Standing] | None = None, verifier: Verifier | None = None) -> None:
-        self.standings: dict[str, Standing] = dict(standings or {})
+    def __init__(self, standings: Mapping[str, RoutingState] | None = None, verifier: Verifier | None = None) -> None:
+        self.standings: dict[str, RoutingState] = dict(standings or {})
         self.refusals: Counter[Reason] = Counter()
         self._verifier = verifier or Verifier()
 
@@ -88,7 +88,7 @@ class PinTable:
         return self._of(model).barred
 
     def weights(self, model: str) -> Mapping[str, float]:
-        """Return the shares that versions of a model must get, as `operators/weights.py` says."""
+        """Return the shares that versions of a model must get, as `operators/wire/weights.py` says."""
         return self._of(model).weights
 
     def shares(self, model: str, own: Mapping[str, float]) -> dict[str, float]:
@@ -119,7 +119,7 @@ class PinTable:
         default = 0.0 if is_whole(standing.weights) else 1.0
         return version == standing.pin or standing.weights.get(version, default) > 0.0
 
-    def _of(self, model: str) -> Standing:
+    def _of(self, model: str) -> RoutingState:
         return self.standings.get(model, NOTHING)
 
     def dump(self) -> bytes:
@@ -129,4 +129,4 @@ class PinTable:
     @classmethod
     def load(cls, text: bytes, verifier: Verifier | None = None) -> "PinTable":
         """Return the table that was dumped; msgspec.DecodeError if `text` is not one."""
-        return cls(msgspec.json.decode(text, type=dict[str, Standing]), verifier)
+        return cls(msgspec.json.decode(text, type=dict[str, RoutingState]), verifier)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Collection, Mapping
 from hashlib import blake2b
 
-from operators.weights import is_whole
+from operators.wire.weights import is_whole
 
 Drawing = dict[str | None, float]  # By version; None is nobody.
 TINY = 1e-9  # Of the traffic: shares are rounded to it.

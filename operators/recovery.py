@@ -10,7 +10,7 @@ So `operators/saved` names the classes by a registry of its own (`saved_names.py
 from hashlib import blake2b
 from typing import TypeVar, cast
 
-from operators.policy import Policy
+from operators.policy.policy import Policy
 from operators.saved.decode import from_bytes_of
 from operators.saved.encode import to_bytes_of
 from operators.saved.registry import UNKNOWN, Unreadable

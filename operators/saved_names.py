@@ -10,61 +10,75 @@ What a saved class may hold, by the types of its fields, must have a name, too; 
 ([], [])
 """
 
-from operators import control, monitors, policy, rules
-from operators.drift import changes, drifted, finding, standard, sums
+from operators import evaluation
+from operators.drift import change_monitor, contract_breach, results, window_sums
 from operators.drift import monitors as drift_monitors
-from operators.drift.adwin import Adwin
-from operators.drift.broken import Contracts
-from operators.drift.page_hinkley import PageHinkley
-from operators.drift.past import Past
+from operators.drift.contract_monitor import Contracts
+from operators.drift.detectors import standard
+from operators.drift.detectors.adwin import Adwin
+from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.last_week import Past
 from operators.ingest import duplicates, late_share, partition, position, progress, refused_share
-from operators.release import alerts, gone, health, historical, history, judge, model, replaced, share, speaker, trial
+from operators.policy import monitors, policy, rules
+from operators.release import alerts, event_writer, historical, model, replaced, state, traffic
+from operators.rules import canary, canary_verdict, cohorts, comparison, exceeding, label_delays
+from operators.rules.absence import AbsenceEvaluator
+from operators.rules.burn_rate import BurnRateEvaluator
+from operators.rules.drift import DriftEvaluator
+from operators.rules.labelled import Labelled
+from operators.rules.measure import MeasureEvaluator
+from operators.rules.pane_counts import Roster
+from operators.rules.rings import Ring
+from operators.rules.series_state import SeriesState, sparse
+from operators.rules.strata import Strata
+from operators.rules.threshold import ThresholdEvaluator
+from operators.rules.verdict import Verdict
 from operators.saved.registry import Registry, Saved, without
-from operators.verdict import canary, canary_rule, cohorts, comparison, exceeding, label_delays
-from operators.verdict.absence import AbsenceEvaluator
-from operators.verdict.burn_rate import BurnRateEvaluator
-from operators.verdict.counts import Roster
-from operators.verdict.drift_rule import DriftEvaluator
-from operators.verdict.e_process import EProcesses
-from operators.verdict.labelled import Labelled
-from operators.verdict.measure import MeasureEvaluator
-from operators.verdict.rings import Ring
-from operators.verdict.standing import Standing, sparse
-from operators.verdict.strata import Strata
-from operators.verdict.threshold import ThresholdEvaluator
-from operators.verdict.traffic_split import TrafficSplit
-from operators.verdict.verdicts import Verdict
-from operators.window import admitted, commands, limits, panes, partial, recall, samples, slots, watermark
+from operators.stats import recovery_test, traffic_gone, traffic_share
+from operators.stats.e_process import EProcesses
+from operators.stats.sample_ratio import TrafficSplit
+from operators.window import (
+    admitted,
+    limits,
+    panes,
+    partial,
+    recall,
+    samples,
+    series_index,
+    waiting_commands,
+    watermark,
+)
+from operators.wire import commands, control
 
 INPUT = (
-    Saved("input", position.Saved),
-    Saved("input.partition", partition.State),
+    Saved("input", position.SavedInput),
+    Saved("input.partition", partition.PartitionState),
     Saved("input.recent", progress.Recent),
     Saved("input.anchor", duplicates.Anchor),
     Saved("input.late", late_share.LateShare),
     Saved("input.refused", refused_share.RefusedShare),
 )
 PANES = (
-    Saved("panes", panes.Saved),
+    Saved("panes", panes.SavedPanes),
     Saved("panes.watermark", watermark.Watermark),
-    Saved("panes.mark", watermark.Mark),
+    Saved("panes.mark", watermark.PartitionProgress),
     Saved("panes.limits", limits.Limits),
     Saved("panes.admitted", admitted.Admitted),
-    Saved("panes.sent", commands.Sent),
-    Saved("panes.obeyed", commands.Obeyed),
-    Saved("series", partial.Series),
-    Saved("windows", recall.Reached),
+    Saved("panes.sent", waiting_commands.Sent),
+    Saved("panes.obeyed", waiting_commands.Obeyed),
+    Saved("series", partial.LeafSeries),
+    Saved("windows", recall.WindowProgress),
 )
 CONTROL = (
-    Saved("command.release", control.Release),
-    Saved("command.override", control.Override),
-    Saved("command.ack", control.Ack),
-    Saved("command.silence", control.Silence),
-    Saved("command.unsilence", control.Unsilence),
-    Saved("command.pin", control.Pin),
-    Saved("command.unpin", control.Unpin),
-    Saved("command.rollback", control.Rollback),
-    Saved("command.kill", control.Kill),
+    Saved("command.release", commands.Release),
+    Saved("command.override", commands.Override),
+    Saved("command.ack", commands.Ack),
+    Saved("command.silence", commands.Silence),
+    Saved("command.unsilence", commands.Unsilence),
+    Saved("command.pin", commands.Pin),
+    Saved("command.unpin", commands.Unpin),
+    Saved("command.rollback", commands.Rollback),
+    Saved("command.kill", commands.Kill),
     Saved("refusal", control.Refusal),
     Saved("notice", control.Notice),
     Saved("arm", control.Arm),
@@ -75,10 +89,10 @@ CONTROL = (
     Saved("affected", control.Affected),
 )
 JUDGE = (
-    Saved("judge", judge.State),
+    Saved("judge", evaluation.EvaluationState),
     Saved("judge.roster", Roster, ("slots", "slis"), version=2, upgrades={1: without("together")}),
-    Saved("slots", slots.Slots, ("dimensions", "grains", "names", "together"), added={"together": tuple}),
-    Saved("reported", slots.Reported),
+    Saved("slots", series_index.SeriesIndex, ("dimensions", "grains", "names", "together"), added={"together": tuple}),
+    Saved("reported", series_index.SliceSeries),
     Saved("judge.delays", label_delays.LabelDelays),
     Saved("judge.delay", label_delays.Delays),
     Saved("verdict", Verdict),
@@ -88,16 +102,16 @@ RELEASE = (
     Saved("model.lately", model.Lately),
     Saved("model.incident", model.Incident),
     Saved("model.overflow", model.Overflow),
-    Saved("model.speaker", speaker.Speaker),
+    Saved("model.speaker", event_writer.EventWriter),
     Saved("model.alerts", alerts.Alerts),
     Saved("model.firing", alerts.Firing),
     Saved("model.muted", alerts.Muted),
-    Saved("model.served", history.Served),
-    Saved("release", trial.Trial),
-    Saved("release.cause", trial.Cause),
-    Saved("release.gone", gone.Gone),
-    Saved("release.health", health.Health),
-    Saved("release.excess", share.Excess),
+    Saved("model.served", traffic.Served),
+    Saved("release", state.ReleaseState),
+    Saved("release.cause", state.Cause),
+    Saved("release.gone", traffic_gone.Gone),
+    Saved("release.health", recovery_test.Health),
+    Saved("release.excess", traffic_share.Excess),
     Saved("release.replaced", replaced.Replaced),
     Saved("release.past", historical.Past),
     Saved("release.split", TrafficSplit, ("shares", "counts", "p_min")),
@@ -133,7 +147,7 @@ RULES = (
     Saved("ring", Ring, ("hop_panes", "sli", "hop", "hops", "totals")),
     Saved(
         "standing",
-        Standing,
+        SeriesState,
         (
             "_name",
             "_grains",
@@ -154,7 +168,7 @@ RULES = (
 CANARY = (
     Saved(
         "canary",
-        canary_rule.CanaryEvaluator,
+        canary.CanaryEvaluator,
         (
             "rule", "_pane_ms", "_blip_panes", "_levels", "_terms", "_slis", "_finest", "_grains", "_processes", "_of",
             "_series", "_strata", "_blip", "_words", "_bad", "_proofs", "_told", "_at_once", "_labelled", "_dimensions",
@@ -162,17 +176,17 @@ CANARY = (
         ),
         derived=("_index",),
         version=2,
-        upgrades={1: canary_rule.without_measures},
+        upgrades={1: canary.without_measures},
     ),
-    Saved("canary.release", comparison.Release),
+    Saved("canary.release", comparison.Comparison),
     Saved("canary.exceeding", exceeding.Exceeding),
     Saved("canary.limit", exceeding.Limit),
     Saved("canary.labelled", Labelled, ("slis", "pane_ms", "least", "age_panes", "cohorts")),
     Saved("canary.cohorts", cohorts.Cohorts),
     Saved("canary.stretch", cohorts.Stretch),
-    Saved("canary.process", canary_rule.Process),
-    Saved("canary.levels", canary.Levels),
-    Saved("canary.terms", canary.Terms),
+    Saved("canary.process", canary.Process),
+    Saved("canary.levels", canary_verdict.Levels),
+    Saved("canary.terms", canary_verdict.Terms),
     Saved(
         "canary.processes",
         EProcesses,
@@ -184,26 +198,26 @@ CANARY = (
     Saved("canary.strata", Strata, ("names", "pending", "events")),
 )  # fmt: skip
 MONITORS = (
-    Saved("monitors", drift_monitors.State),
+    Saved("monitors", drift_monitors.MonitorsState),
     Saved("monitor.adwin", monitors.Adwin),
     Saved("monitor.page_hinkley", monitors.PageHinkley),
     Saved(
         "monitors.sums",
-        sums.Sums,
+        window_sums.Sums,
         ("slots", "rows", "counts", "moments", "ranges", "offenders", "empty"),
     ),
     Saved("monitors.past", Past, ("bins", "fields", "kept")),
     Saved("monitors.contracts", Contracts, ("broken", "seen")),
-    Saved("monitors.finding", finding.Finding),
+    Saved("monitors.finding", contract_breach.ContractBreach),
     Saved(
         "monitors.changes",
-        changes.Changes,
+        change_monitor.Changes,
         ("monitor", "field", "_pane_ms", "_grains", "_sli", "_measure", "_unit", "_axis", "_kind", "watches"),
     ),
-    Saved("monitors.watch", changes.Watch),
+    Saved("monitors.watch", change_monitor.Watch),
     Saved("monitors.offender", monitors.Offender),
-    Saved("drifted", drifted.Drift),
-    Saved("heard", drifted.Heard),
+    Saved("drifted", results.Drift),
+    Saved("heard", results.Heard),
     Saved("scale", standard.Scale),
     Saved("standardiser", standard.Standardiser),
     Saved(

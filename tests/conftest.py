@@ -9,8 +9,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from xdist.remote import Producer
 
-from operators.connectors.clickhouse import open_client
-from operators.connectors.migrations import migrate
+from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.migrations import migrate
 from tests.parallel import Scheduler, order
 
 MIGRATIONS = Path(__file__).parents[1] / "infra" / "clickhouse"

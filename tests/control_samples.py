@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from operators.control import ControlEvent, ControlType
+from operators.wire.control import ControlEvent, ControlType
 
 
 def event(revision: int, pin: str | None = None, kind: ControlType = "rollback", **more: object) -> ControlEvent:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from flows import cli
-from operators.control import Affected, ControlEvent, Evidence
+from operators.wire.control import Affected, ControlEvent, Evidence
 from tests.control_samples import event, line
 from tests.receiving import Receiver, receiving
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import msgspec
 
-from operators.drift.drifted import Drift, Monitored
-from operators.drift.reference import build
+from operators.drift.results import Drift, Monitored
+from operators.evaluation import PaneOutcome, ShardEvaluation
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition, shard_of
-from operators.policies.toml import parse
-from operators.policy import Policy
-from operators.profile import Profile, to_json
-from operators.release.judge import Judge, Judged
+from operators.policy.policy import Policy
+from operators.policy.toml import parse
+from operators.profiles.build import build
+from operators.profiles.profile import Profile, to_json
 from operators.window.panes import Closed, Panes
-from operators.window.windows import Moved
+from operators.window.windows import PaneWithWindows
 from tests.dataflows.making import received
 from tests.saving import again
 
@@ -78,8 +78,8 @@ class Run:
         restart: bool = False,
         tell_quiet: bool = False,
     ) -> None:
-        self.policy, self.judge = policy, Judge(policy)
-        self.judged: list[Judged] = []
+        self.policy, self.judge = policy, ShardEvaluation(policy)
+        self.judged: list[PaneOutcome] = []
         self._restart, self._tell_quiet = restart, tell_quiet
         logs = {"events": events, "feedback": feedback, "commands": commands}
         panes = Panes(policy)
@@ -122,8 +122,8 @@ class Run:
 
     def _push_one(self, closed: Closed) -> None:
         if self._restart:
-            self.judge = Judge(self.policy, again(self.judge.state))
-        self.judged += self.judge.push(Moved(closed=closed, windows=()))
+            self.judge = ShardEvaluation(self.policy, again(self.judge.state))
+        self.judged += self.judge.push(PaneWithWindows(closed=closed, windows=()))
 
 
 def _messages(lines: Sequence[bytes], start: int, stop: int) -> Messages:

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from operators.control import Severity
-from operators.policies.toml import parse
-from operators.policy import Policy
-from operators.rules import BurnRate, Tier
-from operators.verdict.counts import PaneCounts
-from operators.verdict.verdicts import Evaluator, Verdict
-from operators.window.partial import Ints
+from operators.arrays import Ints
+from operators.policy.policy import Policy
+from operators.policy.rules import BurnRate, Tier
+from operators.policy.toml import parse
+from operators.rules.pane_counts import PaneCounts
+from operators.rules.verdict import Evaluator, Verdict
+from operators.window.series_index import SliceSeries, described
 from operators.window.sliding import WindowCounts
-from operators.window.slots import Reported, described
+from operators.wire.control import Severity
 
 M, H, D = 60_000, 3_600_000, 86_400_000  # In ms.
 
@@ -43,11 +43,11 @@ def policy(more: str = "") -> Policy:
     return parse(POLICY + more)
 
 
-def series(version: str, **dims: str) -> Reported:
-    return Reported("m", version, *described(tuple(dims), tuple(dims.values())))
+def series(version: str, **dims: str) -> SliceSeries:
+    return SliceSeries("m", version, *described(tuple(dims), tuple(dims.values())))
 
 
-def versions(count: int) -> list[Reported]:
+def versions(count: int) -> list[SliceSeries]:
     """So many series of all traffic, each a version of its own."""
     return [series(f"v{number}") for number in range(count)]
 
@@ -70,7 +70,7 @@ def pane(number: int, counts: Mapping[int, tuple[int, int]] | None = None) -> Pa
 class Watch:
     """One rule over time: panes go in, words come out, `told` is all that was said."""
 
-    def __init__(self, rule: Evaluator, names: Sequence[Reported] | None = None, start: int = 1_000_000) -> None:
+    def __init__(self, rule: Evaluator, names: Sequence[SliceSeries] | None = None, start: int = 1_000_000) -> None:
         self.rule = rule
         self.names = versions(1) if names is None else names
         self.next = start

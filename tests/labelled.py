@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 import numpy as np
 
-from operators.control import ControlEvent
-from operators.policies.toml import parse
-from operators.policy import Policy
-from operators.release.judge import Judge
+from operators.arrays import Floats, Ints
+from operators.evaluation import ShardEvaluation
+from operators.policy.policy import Policy
+from operators.policy.toml import parse
 from operators.window.label_ages import UNDATED, encode, lags_of, width
 from operators.window.panes import Closed
-from operators.window.partial import Floats, Ints, Series
-from operators.window.windows import Moved
+from operators.window.partial import LeafSeries
+from operators.window.windows import PaneWithWindows
+from operators.wire.control import ControlEvent
 from tests.releasing import BASE, counted
 
 PANE_MS = 60_000
@@ -58,11 +59,11 @@ def play(
 
     Without `dated` labels do not say when their requests were made.
     """
-    judge, said = Judge(rules), []
-    series = [Series(f"m{run}", arm.version, ("eu",)) for run in range(runs) for arm in arms]
+    judge, said = ShardEvaluation(rules), []
+    series = [LeafSeries(f"m{run}", arm.version, ("eu",)) for run in range(runs) for arm in arms]
     for pane, (slis, ages) in enumerate(_panes(arms, runs, minutes, seed, dated), START):
         part = counted(pane, series, slis, ages)
-        judged = judge.push(Moved(closed=Closed(pane=pane, on_time=part), windows=()))
+        judged = judge.push(PaneWithWindows(closed=Closed(pane=pane, on_time=part), windows=()))
         said += [event for each in judged for event in each.events]
     return said
 

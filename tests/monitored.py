@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from operators.drift.embedding import fit
-from operators.drift.reference import build
-from operators.profile import to_json
+from operators.profiles.build import build
+from operators.profiles.embedding import fit
+from operators.profiles.profile import to_json
 
 PROFILE = build(
     {

@@ -7,32 +7,22 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from operators.control import (
-    Ack,
-    ControlEvent,
-    Details,
-    Kill,
-    Override,
-    Pin,
-    Release,
-    Rollback,
-    Silence,
-    Unpin,
-    Unsilence,
-)
+from operators.arrays import Ints
+from operators.evaluation import EvaluationState, ShardEvaluation
 from operators.ingest.partition import Partition
-from operators.policies.toml import parse
-from operators.policy import Policy
+from operators.policy.policy import Policy
+from operators.policy.toml import parse
 from operators.recovery import dumps, loads
-from operators.release.judge import Judge, State
-from operators.release.trial import Trial
-from operators.verdict.verdicts import Verdict
-from operators.window.commands import Said
+from operators.release.state import ReleaseState
+from operators.rules.verdict import Verdict
 from operators.window.label_ages import UNDATED, encode, width
 from operators.window.panes import Closed
-from operators.window.partial import Ints, Partial, Series
+from operators.window.partial import LeafSeries, Partial
 from operators.window.sliding import WindowCounts
-from operators.window.windows import Moved
+from operators.window.waiting_commands import Said
+from operators.window.windows import PaneWithWindows
+from operators.wire.commands import Ack, Details, Kill, Override, Pin, Release, Rollback, Silence, Unpin, Unsilence
+from operators.wire.control import ControlEvent
 from tests.dataflows.making import received
 
 START = 176_000_000  # A pane number in 2025.
@@ -124,7 +114,7 @@ def partial(pane: int, ok: Counts, quality: Counts | None = None, model: str = "
     return counted(pane, list(index), slis, _labels(slis[:, 1]))
 
 
-def counted(pane: int, series: Sequence[Series], slis: Ints, ages: Ints) -> Partial:
+def counted(pane: int, series: Sequence[LeafSeries], slis: Ints, ages: Ints) -> Partial:
     """A pane with these counts (rows, 2, 3) of both SLIs, and these ages of labels."""
     one, count = _empty(BASE), len(series)
     requests = slis[:, 0].sum(axis=1)
@@ -161,9 +151,9 @@ def _columns(part: Partial) -> list[tuple[str, Any]]:
     return [(name, each) for name, each in every if isinstance(each, np.ndarray)]
 
 
-def _series(model: str, key: str | tuple[str, str]) -> Series:
+def _series(model: str, key: str | tuple[str, str]) -> LeafSeries:
     version, region = (key, "eu") if isinstance(key, str) else key
-    return Series(model, version, (region,))
+    return LeafSeries(model, version, (region,))
 
 
 class Story:
@@ -171,7 +161,7 @@ class Story:
 
     def __init__(self, rules: str = CANARY, release: str = RELEASE, start: int = START) -> None:
         self.policy = policy(rules, release)
-        self.judge = Judge(self.policy)
+        self.judge = ShardEvaluation(self.policy)
         self.next = start
         self.told: list[ControlEvent] = []
         self.verdicts: list[Verdict] = []
@@ -189,7 +179,7 @@ class Story:
     ) -> list[ControlEvent]:
         part = partial(self.next, ok, quality) if ok or quality else None
         closed = Closed(pane=self.next, on_time=part, commands=tuple(said))
-        judged = self.judge.push(Moved(closed=closed, windows=tuple(windows)))
+        judged = self.judge.push(PaneWithWindows(closed=closed, windows=tuple(windows)))
         self.next += 1
         self.verdicts += [verdict for each in judged for verdict in each.verdicts]
         events = [event for each in judged for event in each.events]
@@ -213,9 +203,11 @@ class Story:
         """Go on as after a restart, perhaps with other rules."""
         if rules is not None:
             self.policy = policy(rules, release)
-        self.judge = Judge(self.policy, loads(dumps(self.judge.state, self.policy), State, self.policy))
+        self.judge = ShardEvaluation(
+            self.policy, loads(dumps(self.judge.state, self.policy), EvaluationState, self.policy)
+        )
 
-    def trial(self, version: str = "v2") -> Trial:
+    def trial(self, version: str = "v2") -> ReleaseState:
         return self.judge.state.models["m"].trials[version]
 
     @property

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.rows import Coded, Column, Ragged, Rows
-from operators.tables import TABLES, Kind
+from operators.store.columns import TABLES, Kind
+from operators.store.rows import Coded, Column, Ragged, Rows
 
 Numbers = NDArray[np.integer[Any]]
 

@@ -5,7 +5,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 from bytewax.outputs import Sink
 
-from operators.connectors.archive_source import Item
+from operators.sources.archive import Item
 
 NAME = "rollguard_archive"
 INPUT = f"{NAME}.input"  # The step whose state says where reading goes on.

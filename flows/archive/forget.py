@@ -2,7 +2,7 @@
 
 from flows.settings import Settings, pseudonyms
 from flows.sql import QueryError, require_store
-from operators.connectors.deletion import delete_user, holds_hashed
+from operators.connectors.clickhouse.deletion import delete_user, holds_hashed
 
 
 def forget(where: Settings, url: str, user: str) -> dict[str, int]:

@@ -3,7 +3,7 @@
 import msgspec
 
 from flows.settings import PLACEHOLDER, Settings, pseudonyms
-from operators.policy import Policy, PolicyError
+from operators.policy.policy import Policy, PolicyError
 from operators.pseudonyms import Pseudonyms
 
 

@@ -7,11 +7,11 @@ from bytewax.outputs import Sink
 
 from flows.archive.flow import build
 from operators.archive.log import Taken
-from operators.connectors.archive_source import ArchiveSource, Item
-from operators.connectors.source import Input, Watch
 from operators.connectors.stop import Stop
 from operators.metrics import Metrics
-from operators.policy import Policy
+from operators.policy.policy import Policy
+from operators.sources.archive import ArchiveSource, Item
+from operators.sources.monitor import Input, Watch
 
 
 def flow_of(inputs: Sequence[Input], policy: Policy, stop: Stop, metrics: Metrics, sink: Sink[Item]) -> Dataflow:

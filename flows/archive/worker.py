@@ -24,17 +24,17 @@ from flows.topic_watch import TopicWatch
 from flows.topics import Topics, name_of, tell_clocks
 from flows.watcher import Watcher
 from operators.archive.log import Taken
-from operators.connectors.archive_source import ArchiveSource, log_of
-from operators.connectors.clickhouse import ClickHouseSink, held
-from operators.connectors.inserter import Retry
-from operators.connectors.kafka import Partition
-from operators.connectors.kafka_reader import KafkaReader
-from operators.connectors.migrations import migrate
+from operators.connectors.clickhouse.client import ClickHouseSink, held
+from operators.connectors.clickhouse.inserter import Retry
+from operators.connectors.clickhouse.migrations import migrate
+from operators.connectors.kafka.client import Partition
+from operators.connectors.kafka.reader import KafkaReader
 from operators.connectors.reader import Reader
-from operators.connectors.source import Input, Watch
 from operators.connectors.stop import Stop
 from operators.metrics import Metrics
-from operators.policy import Policy
+from operators.policy.policy import Policy
+from operators.sources.archive import ArchiveSource, log_of
+from operators.sources.monitor import Input, Watch
 
 log = logging.getLogger(LOGGER)
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 
 from flows.settings import Settings, load_policy, secret_of
-from operators.connectors.command_topic import send_to_topic
-from operators.connectors.control_file import append_to_file
-from operators.control import SILENCE_MS_MAX, AnyCommand
-from operators.events import TEXT_MAX, ms_of
-from operators.policies.reading import Duration
-from operators.policy import DEFAULT_KEY
-from operators.signing import signed
+from operators.connectors.control.command_topic import send_to_topic
+from operators.connectors.control.file import append_to_file
+from operators.policy.policy import DEFAULT_KEY
+from operators.policy.reading import Duration
+from operators.wire.commands import SILENCE_MS_MAX, AnyCommand
+from operators.wire.events import TEXT_MAX, ms_of
+from operators.wire.signing import signed
 
 ARMS = {"candidate", "baseline"}
 

@@ -13,7 +13,7 @@ from flows.control.posting import Refused
 from flows.control.services import Service
 from flows.plain import plain
 from operators.connectors.stop import Stop
-from operators.control import ControlEvent
+from operators.wire.control import ControlEvent
 
 REMIND_S = 60.0  # Between two times that a service is told again what is open.
 

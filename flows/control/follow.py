@@ -12,11 +12,11 @@ from flows.control.handing import Handing
 from flows.control.memory import Memory
 from flows.plain import plain
 from gateway.pins import PinTable
-from operators.connectors.follower import Follower, Said
+from operators.connectors.control.follower import Follower, Said
 from operators.connectors.stop import Stop
-from operators.control import ControlEvent
 from operators.release.writers import Turns
-from operators.sealing import Verifier
+from operators.wire.control import ControlEvent
+from operators.wire.sealing import Verifier
 
 POLL_S = 0.1  # Between two looks at a place where nothing new is.
 TOLD_MAX = 10  # Lines about messages that are not believed, and one of a thousand further ones.

@@ -10,7 +10,7 @@ from flows.control.hooks import Hook, HookFailed, Retry, persist
 from flows.control.memory import Memory
 from flows.plain import plain
 from operators.connectors.stop import Stop
-from operators.control import ControlEvent
+from operators.wire.control import ControlEvent
 
 AGAIN_S = 30.0  # Between two tries of events that were given up.
 

@@ -11,8 +11,8 @@ import msgspec
 from flows import settings
 from flows.control.commands import WrongCommand
 from operators.connectors.stop import Stop
-from operators.control import ControlEvent
 from operators.texts import cut
+from operators.wire.control import ControlEvent
 
 STANDARD_ERROR = 2  # Where a program's output goes: standard output is ours, and may be JSON.
 WAIT_S_MAX = 30.0

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from flows.control.notes import Note
-from operators.connectors.follower import Said
-from operators.control import ControlEvent
+from operators.connectors.control.follower import Said
+from operators.wire.control import ControlEvent
 
 MODELS_MAX = 100_000  # The revisions of more models are not remembered, nor more than so many events that wait.
 NOTES_MAX = 1_000  # That one service has not been told of yet.

@@ -12,8 +12,8 @@ from typing import Literal
 import msgspec
 
 from flows.control.sentence import clean, sentence
-from operators.control import ControlEvent, Severity
 from operators.texts import clock
+from operators.wire.control import ControlEvent, Severity
 
 Action = Literal["open", "update", "close", "acknowledge", "notice"]
 

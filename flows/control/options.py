@@ -7,7 +7,7 @@ import typer
 
 from flows import settings
 from flows.control import commands
-from operators.control import AnyCommand
+from operators.wire.commands import AnyCommand
 
 Model = Annotated[str, typer.Argument(help="The model.")]
 By = Annotated[str | None, typer.Option("--by", help="Who says it; default: user@host.")]

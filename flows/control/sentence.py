@@ -1,9 +1,9 @@
 """What a control event says, as a person may read it: one line of printable characters, cut."""
 
 from flows.plain import plain
-from operators.control import ControlEvent
 from operators.release import sentence as saying
 from operators.texts import cut
+from operators.wire.control import ControlEvent
 
 SENTENCE_MAX = 900  # Characters.
 NAME_MAX = 200

@@ -9,10 +9,10 @@ from rich.text import Text
 
 from flows.control.sentence import sentence
 from flows.plain import json_escaped, plain
-from gateway.standing import Standing
-from operators.control import ControlEvent
+from gateway.routing_state import RoutingState
 from operators.release.sentence import proof
 from operators.texts import clock
+from operators.wire.control import ControlEvent
 
 STYLES = {
     "alert": "yellow",
@@ -74,7 +74,7 @@ def _names(event: ControlEvent) -> Iterator[str]:
         yield f"incident: {event.incident}"
 
 
-def print_pins(console: Console, standings: Mapping[str, Standing]) -> None:
+def print_pins(console: Console, standings: Mapping[str, RoutingState]) -> None:
     """Print a table of what holds for each model."""
     table = Table("model", "pin", "killed", "barred", "throttled", "weights", "since", "event", "revision")
     for model, each in sorted(standings.items()):
@@ -92,7 +92,7 @@ def print_pins(console: Console, standings: Mapping[str, Standing]) -> None:
     console.print(table)
 
 
-def pins_json(standings: Mapping[str, Standing]) -> str:
+def pins_json(standings: Mapping[str, RoutingState]) -> str:
     """Return what holds for each model as one JSON object, by model."""
     text = msgspec.json.format(msgspec.json.encode(dict(sorted(standings.items()))), indent=2).decode()
     return json_escaped(text) + "\n"

@@ -5,7 +5,7 @@ import hmac
 
 from flows.control.hooks import Hook
 from flows.control.posting import Place
-from operators.control import ControlEvent
+from operators.wire.control import ControlEvent
 
 
 def webhook(url: str, key: str | None, timeout_s: float) -> Hook:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from flows.demo.serve import BASELINE, CANDIDATE, DEFECT_REGION
 from flows.demo.world import World
-from operators.control import Affected, Arm, ControlEvent
+from operators.wire.control import Affected, Arm, ControlEvent
 
 WIDTH = 80  # Of a sentence.
 

@@ -7,8 +7,8 @@ import msgspec
 
 from flows.demo.serve import MODEL
 from gateway.pins import PinTable
-from operators.connectors.control_file import FileFollower
-from operators.control import ControlEvent
+from operators.connectors.control.file import FileFollower
+from operators.wire.control import ControlEvent
 
 Heard = Callable[[ControlEvent], None]  # Told of every control event that the gateway has read.
 

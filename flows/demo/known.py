@@ -11,13 +11,13 @@ import msgspec
 from flows import settings
 from flows.demo.traffic import Traffic
 from flows.demo.world import World
-from operators.drift.binning import Value
-from operators.drift.reference import build
-from operators.events import Event
 from operators.ingest.watched import Reader
-from operators.policies.toml import parse
-from operators.policy import Policy
-from operators.profile import to_json
+from operators.policy.policy import Policy
+from operators.policy.toml import parse
+from operators.profiles.binning import Value
+from operators.profiles.build import build
+from operators.profiles.profile import to_json
+from operators.wire.events import Event
 
 POLICY, PROFILE = "policy.toml", "profile.json"
 UNNAMED, NAMED = 'profile = ""', f'profile = "{PROFILE}"'

@@ -16,7 +16,7 @@ from flows.demo.view import utc
 from flows.demo.world import World
 from flows.replay import CONTROL
 from flows.summary import Summary
-from operators.connectors.query import ask
+from operators.connectors.clickhouse.query import ask
 
 # The window of an hour that ends with the demo holds all of it; the crosses of slices are left to a question.
 HOUR = """

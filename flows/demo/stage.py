@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from flows.demo.traffic import Traffic
-from operators.connectors.source import Input
 from operators.ingest.messages import Messages
+from operators.sources.monitor import Input
 
 EVENTS, FEEDBACK = "events.ndjson", "feedback.ndjson"
 

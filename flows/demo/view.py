@@ -16,10 +16,10 @@ from flows.demo.serve import BASELINE, CANDIDATE
 from flows.demo.stage import EVENTS
 from flows.demo.traffic import REGIONS
 from flows.demo.world import MINUTE_MS, World
-from operators.control import ControlEvent
 from operators.ingest.partition import Batch
-from operators.policy import Policy
+from operators.policy.policy import Policy
 from operators.window.partial import BAD, GOOD, Partial
+from operators.wire.control import ControlEvent
 
 STEPS = 12  # The hour is shown in so many steps.
 DRAW_MS = 30_000  # Simulated time between two drawings: six a second at the usual pace.

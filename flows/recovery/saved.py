@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flows.recovery.contents import bytes_of
 from operators.connectors.replaced import fewer, made_again
-from operators.ingest.position import Saved
+from operators.ingest.position import SavedInput
 from operators.recovery import content
 
 INPUT = "rollguard.input"  # The step whose state says where reading goes on.
@@ -15,7 +15,7 @@ INPUT = "rollguard.input"  # The step whose state says where reading goes on.
 
 def _log_of(saved: bytes) -> str:
     state = content(saved)[1]
-    return state.log_id if isinstance(state, Saved) else ""
+    return state.log_id if isinstance(state, SavedInput) else ""
 
 
 def check_logs(

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.pins import PinTable
-from operators.connectors.control_file import FileFollower
-from operators.connectors.follower import Follower
-from operators.sealing import Verifier, keys_of
+from operators.connectors.control.file import FileFollower
+from operators.connectors.control.follower import Follower
+from operators.wire.sealing import Verifier, keys_of
 
 
 class Gateway:

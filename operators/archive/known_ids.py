@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from operators.pseudonyms import Pseudonyms
-from operators.rows import Column, same
+from operators.store.rows import Column, same
 
 IDS_MAX = 100_000  # Remembered of one partition: some 20 MB. Then all are forgotten, and hashed once more.
 

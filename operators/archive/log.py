@@ -16,24 +16,24 @@ from numpy.typing import NDArray
 from operators.archive.known_ids import KnownIds
 from operators.archive.request_rows import RANKS, place_of, request_rows
 from operators.archive.texts import Texts
-from operators.events import Request
+from operators.arrays import Ints
 from operators.ingest import reserved
 from operators.ingest.believed import faults_of_times
 from operators.ingest.columns import times_of
-from operators.ingest.decode import Decoder, Origin
+from operators.ingest.formats.native import Decoder, Origin
 from operators.ingest.messages import Messages
 from operators.ingest.progress import Recent, advance
-from operators.policy import Policy
+from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
-from operators.rows import Rows
-from operators.window.partial import Ints
+from operators.store.rows import Rows
 from operators.window.watermark import NEVER
+from operators.wire.events import Request
 
 # Messages decoded, and taken apart, at once: with more, what was decoded no longer fits the processor's caches.
 CHUNK = 1_000
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
+class LogState(msgspec.Struct, frozen=True, kw_only=True):
     """The time that the partition has reached, `newest` [Unix ms], by its `recent` events, as the monitor reckons."""
 
     newest: int = NEVER
@@ -57,8 +57,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 class RequestLog:
     """Takes the messages of one source in order. With ids hashed `pseudonyms` must have a key, else ValueError."""
 
-    def __init__(self, source: str, policy: Policy, pseudonyms: Pseudonyms, state: State | None = None) -> None:
-        self.state = state or State()
+    def __init__(self, source: str, policy: Policy, pseudonyms: Pseudonyms, state: LogState | None = None) -> None:
+        self.state = state or LogState()
         self._source = source
         self._rank = int.from_bytes(blake2b(source.encode(), digest_size=2).digest()) % RANKS
         self._policy = policy
@@ -105,7 +105,7 @@ class RequestLog:
         keep[list(reasons)] = False
         after, recent = advance(self.state.newest, self.state.recent, times[keep], self._policy)
         seen = np.append(self.state.newest, after)
-        self.state = State(newest=int(seen[-1]), recent=recent)
+        self.state = LogState(newest=int(seen[-1]), recent=recent)
         # Each day is a partition of the table: a clock that tells any day would make thousands of them.
         behind = keep & (times < seen[np.cumsum(keep) - keep] - self._policy.late_horizon_ms)
         found = Counter(reason for reason, _ in reasons.values())

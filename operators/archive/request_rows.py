@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from operators.archive.known_ids import KnownIds
 from operators.archive.texts import Texts
-from operators.events import Request
-from operators.ingest.decode import Origin, ints_of
-from operators.rows import Column, Ragged, Rows, same
-from operators.window.partial import Ints
+from operators.arrays import Ints
+from operators.ingest.formats.native import Origin, ints_of
+from operators.store.rows import Column, Ragged, Rows, same
+from operators.wire.events import Request
 
 FIELDS = Request.__struct_fields__
 RANKS = 1 << 16  # How many logs are told apart where one event stands in several at one position.
@@ -29,7 +29,7 @@ _NAMES = ("trace_id", "team", "endpoint", "prompt_version", "error_type", "finis
 Fields = dict[str, Sequence[Any]]  # By field, its value of each event.
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class RowPlace(msgspec.Struct, frozen=True, kw_only=True):
     """Where some events stood: the `source`, its `rank` among logs, below RANKS, and of each event where in it."""
 
     source: str
@@ -38,15 +38,15 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     item: Ints
 
 
-def place_of(source: str, rank: int, origin: Origin) -> Place:
+def place_of(source: str, rank: int, origin: Origin) -> RowPlace:
     """Return where all items stood that were decoded together."""
     message = origin.messages_of
     item = np.zeros(len(message), np.int64) if origin.item_of is None else ints_of(origin.item_of)
-    return Place(source=source, rank=rank, position=ints_of(origin.messages.positions)[message], item=item)
+    return RowPlace(source=source, rank=rank, position=ints_of(origin.messages.positions)[message], item=item)
 
 
 def request_rows(
-    events: Sequence[Request], times: Ints, place: Place, texts: Texts, ids: KnownIds, shadows: Sequence[str] = ()
+    events: Sequence[Request], times: Ints, place: RowPlace, texts: Texts, ids: KnownIds, shadows: Sequence[str] = ()
 ) -> Rows:
     """Return a row for each event; `times` [Unix ms] are theirs, `ids` says what stands for a user's.
 
@@ -86,7 +86,7 @@ def request_rows(
     return Rows(table="request", columns=columns, large=True)
 
 
-def _first(place: Place) -> Ints:
+def _first(place: RowPlace) -> Ints:
     """Return versions that are larger the earlier an event stood: of copies the first is the one that stays."""
     later = np.minimum(place.position, POSITIONS - 1)
     return (POSITIONS - 1 - later) * RANKS + (RANKS - 1 - place.rank)

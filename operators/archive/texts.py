@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from operators.archive.redaction import redact
-from operators.events import ABSENT as NOTHING
-from operators.events import TEXT_MAX, as_text
 from operators.ingest.usable import UNDECODABLE
-from operators.policy import Archive
-from operators.rows import Column, same
+from operators.policy.policy import Archive
+from operators.store.rows import Column, same
+from operators.wire.events import ABSENT as NOTHING
+from operators.wire.events import TEXT_MAX, as_text
 
 ABSENT = (b"", b"null")
 # Beyond the end of what is kept, so that nothing is cut in two before it is seen for what it is.

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from operators.drift.chance import normal_tail
-from operators.drift.finding import SAMPLES_MIN, Expectation, Finding
+from operators.drift.contract_breach import SAMPLES_MIN, ContractBreach, Expectation
 from operators.drift.moments import moment_findings
 from operators.drift.shares import share_findings
 from operators.drift.summary import Summary
-from operators.profile import Profile
+from operators.profiles.profile import Profile
+from operators.stats.distributions import normal_tail
 
 CARDINALITY_SHARE = 0.5  # Of the expected number of categories, up or down.
 
@@ -25,7 +25,7 @@ def expectations(profile: Profile) -> dict[str, Expectation]:
     return {name: Expectation(reference=field) for name, field in profile.fields.items()}
 
 
-def check(contract: Mapping[str, Expectation], window: Mapping[str, Summary]) -> list[Finding]:
+def check(contract: Mapping[str, Expectation], window: Mapping[str, Summary]) -> list[ContractBreach]:
     """Return every finding of a window, features in the order of the contract, explanations first.
 
     A feature that `window` lacks was not looked at; one that no event carried is there, with all its rows missing.
@@ -39,7 +39,7 @@ def check(contract: Mapping[str, Expectation], window: Mapping[str, Summary]) ->
     ]
 
 
-def findings(feature: str, expectation: Expectation, summary: Summary) -> Iterator[Finding]:
+def findings(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
     """Return the findings of one feature with one row or more; `summary` has the bins of the reference."""
     if len(summary.counts) != expectation.reference.bins:
         raise ValueError(f"{feature}: need {expectation.reference.bins} bins, got {len(summary.counts)}")
@@ -50,7 +50,7 @@ def findings(feature: str, expectation: Expectation, summary: Summary) -> Iterat
     yield from _cardinality(feature, expectation, summary)
 
 
-def _range(feature: str, expectation: Expectation, summary: Summary) -> Iterator[Finding]:
+def _range(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
     if not summary.n or expectation.reference.moments is None:
         return
     reference = expectation.reference.moments
@@ -60,10 +60,10 @@ def _range(feature: str, expectation: Expectation, summary: Summary) -> Iterator
         (summary.high, reference.high, high, summary.high > high),
     ):
         if broken:
-            yield Finding(feature=feature, kind="range", observed=observed, expected=expected, limit=limit)
+            yield ContractBreach(feature=feature, kind="range", observed=observed, expected=expected, limit=limit)
 
 
-def _constant(feature: str, expectation: Expectation, summary: Summary) -> Iterator[Finding]:
+def _constant(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
     """Find one single value where the reference's most frequent bin is too small for that by chance."""
     reference = expectation.reference
     own, before = summary.counts[: reference.missing], reference.counts[: reference.missing]
@@ -77,10 +77,10 @@ def _constant(feature: str, expectation: Expectation, summary: Summary) -> Itera
     share = (max(before) + 0.5) / (sum(before) + 1)
     if present * math.log(share) < math.log(float(normal_tail(expectation.sigmas))):
         expected = float(reference.cardinality)
-        yield Finding(feature=feature, kind="constant", observed=1.0, expected=expected, limit=2.0)
+        yield ContractBreach(feature=feature, kind="constant", observed=1.0, expected=expected, limit=2.0)
 
 
-def _cardinality(feature: str, expectation: Expectation, summary: Summary) -> Iterator[Finding]:
+def _cardinality(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
     """Compare how many of the listed categories occur with how many should among so many rows."""
     reference = expectation.reference
     before = np.array(reference.counts[: reference.missing])
@@ -95,4 +95,4 @@ def _cardinality(feature: str, expectation: Expectation, summary: Summary) -> It
     observed = sum(count > 0 for count in summary.counts[: reference.missing])
     if abs(observed - expected) > room:
         limit = expected + math.copysign(room, observed - expected)
-        yield Finding(feature=feature, kind="cardinality", observed=observed, expected=expected, limit=limit)
+        yield ContractBreach(feature=feature, kind="cardinality", observed=observed, expected=expected, limit=limit)

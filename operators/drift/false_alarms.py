@@ -7,11 +7,11 @@ import math
 
 import numpy as np
 
-from operators.drift.adwin import DELTA
-from operators.drift.chance import normal_tail
-from operators.drift.page_hinkley import ALLOWANCE, THRESHOLD
-from operators.drift.standard import LEARNED_FROM
-from operators.monitors import Adwin, AnyMonitor, Contract, PageHinkley, Psi, Sigma
+from operators.drift.detectors.adwin import DELTA
+from operators.drift.detectors.page_hinkley import ALLOWANCE, THRESHOLD
+from operators.drift.detectors.standard import LEARNED_FROM
+from operators.policy.monitors import Adwin, AnyMonitor, Contract, PageHinkley, Psi, Sigma
+from operators.stats.distributions import normal_tail
 
 WEEK_MS = 7 * 86_400_000
 # Measured with the default delta on independent normal values: 1 alarm in 3.6 million with a scale learned from 60

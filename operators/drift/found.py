@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from operators.drift.drifted import Drift
+from operators.drift.results import Drift
 
 # Of several findings of a contract on one field, the first of these explains the others.
 TELLING = ("absent", "type", "scale", "category", "missing", "constant", "range", "mean", "deviation", "cardinality")

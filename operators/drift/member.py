@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from operators.monitors import AnyMonitor, Watched
-from operators.policy import Policy
-from operators.window.slots import ALL_VERSIONS, Reported
+from operators.policy.monitors import AnyMonitor, Watched
+from operators.policy.policy import Policy
+from operators.window.series_index import ALL_VERSIONS, SliceSeries
 
 
 def grains_of(monitor: AnyMonitor, policy: Policy) -> set[frozenset[str]]:
     return {frozenset(policy.dimensions[index] for index in grain) for grain in monitor.grains}
 
 
-def watches(monitor: AnyMonitor, grains: set[frozenset[str]], name: Reported) -> bool:
+def watches(monitor: AnyMonitor, grains: set[frozenset[str]], name: SliceSeries) -> bool:
     """Tell whether a monitor, whose slices have these dimensions, watches a series."""
     ours = monitor.model is None or monitor.model == name.model
     return ours and name.version != ALL_VERSIONS and frozenset(name.dims) in grains

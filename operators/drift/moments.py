@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterator
 
-from operators.drift.finding import Expectation, Finding
+from operators.drift.contract_breach import ContractBreach, Expectation
 from operators.drift.summary import Summary
-from operators.profile import Moments
+from operators.profiles.profile import Moments
 
 SAMPLES_MIN = 100  # Of numbers; below, the tails of means and deviations are not near enough to normal.
 MEAN_SHIFT_MIN = 0.5  # Standard deviations of the reference; PSI of a normal shifted by that is 0.25.
@@ -15,24 +15,26 @@ FACTOR_MAX = 700.0  # Of a logarithm: its exponential is near the largest float.
 ROUNDING = 1e-9  # Of the mean: sums of equal floats differ by less.
 
 
-def moment_findings(feature: str, expectation: Expectation, summary: Summary) -> Iterator[Finding]:
+def moment_findings(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
     """Return what is wrong with mean, deviation and scale of one feature."""
     reference = expectation.reference.moments
     if reference is None or summary.n < SAMPLES_MIN:
         return
     power = _scale(reference, summary)
     if power:
-        yield Finding(feature=feature, kind="scale", observed=10.0**power, expected=1.0, limit=1.0)
+        yield ContractBreach(feature=feature, kind="scale", observed=10.0**power, expected=1.0, limit=1.0)
     limit = _mean_limit(reference, summary, expectation.sigmas)
     if abs(summary.mean - reference.mean) > limit:
         limit = reference.mean + math.copysign(limit, summary.mean - reference.mean)
-        yield Finding(feature=feature, kind="mean", observed=summary.mean, expected=reference.mean, limit=limit)
+        yield ContractBreach(feature=feature, kind="mean", observed=summary.mean, expected=reference.mean, limit=limit)
     if reference.sd > 0 and summary.sd > 0:
         factor = _sd_limit(reference, summary, expectation.sigmas)
         log_ratio = math.log(summary.sd) - math.log(reference.sd)
         if -log_ratio > factor or _sd_without_extreme(summary) > reference.sd * math.exp(factor):
             limit = reference.sd * math.exp(math.copysign(factor, log_ratio))
-            yield Finding(feature=feature, kind="deviation", observed=summary.sd, expected=reference.sd, limit=limit)
+            yield ContractBreach(
+                feature=feature, kind="deviation", observed=summary.sd, expected=reference.sd, limit=limit
+            )
 
 
 def _mean_limit(reference: Moments, summary: Summary, sigmas: float) -> float:

@@ -9,30 +9,30 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from operators.drift.broken import Contracts
-from operators.drift.changes import Changes
-from operators.drift.drifted import NOTHING, Drift, FieldCounts, Heard, Monitored
-from operators.drift.falls import falls
+from operators.drift.change_monitor import Changes
+from operators.drift.contract_monitor import Contracts
+from operators.drift.ended_window import Arms, Ended
 from operators.drift.found import by_field
-from operators.drift.judging import Arms, Ended
+from operators.drift.last_week import Past
+from operators.drift.mean_monitor import falls
 from operators.drift.member import watched_of
-from operators.drift.past import Past
-from operators.drift.shifts import shifts
-from operators.drift.sums import Rolled, Sums, roll_up
-from operators.monitors import Adwin, AnyMonitor, Contract, PageHinkley, Psi, Sigma, Watched
-from operators.policy import Policy
+from operators.drift.psi_monitor import shifts
+from operators.drift.results import NOTHING, Drift, FieldCounts, Heard, Monitored
+from operators.drift.window_sums import Rolled, Sums, roll_up
+from operators.policy.monitors import Adwin, AnyMonitor, Contract, PageHinkley, Psi, Sigma, Watched
+from operators.policy.policy import Policy
 from operators.window.partial import Partial
-from operators.window.slots import Slots
+from operators.window.series_index import SeriesIndex
 
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
 Windowed = Psi | Sigma | Contract
 
 
-class State(msgspec.Struct, kw_only=True):
+class MonitorsState(msgspec.Struct, kw_only=True):
     """All that a restart needs; `identity` names the policy's monitors that it was kept under."""
 
     identity: bytes
-    slots: Slots
+    slots: SeriesIndex
     sums: dict[int, Sums]  # By window length.
     past: Past
     contracts: Contracts
@@ -44,7 +44,7 @@ class State(msgspec.Struct, kw_only=True):
 class Monitors:
     """The monitors of one shard; `state` is all it keeps, and is that of the same monitors or begins anew."""
 
-    def __init__(self, policy: Policy, saved: State | None = None) -> None:
+    def __init__(self, policy: Policy, saved: MonitorsState | None = None) -> None:
         self.policy = policy
         windowed = [each for each in policy.monitors if isinstance(each, Windowed)]
         # Shorter windows first, then in the order of the policy.
@@ -57,9 +57,9 @@ class Monitors:
             self.state = saved
             return
         grains = dict.fromkeys(grain for monitor in policy.monitors for grain in monitor.grains)
-        self.state = State(
+        self.state = MonitorsState(
             identity=identity,
-            slots=Slots(policy.dimensions, tuple(grains)),
+            slots=SeriesIndex(policy.dimensions, tuple(grains)),
             sums={window_ms: Sums(policy) for window_ms in self.windowed},
             past=Past(policy),
             slots_max=SLOTS_MIN,

@@ -6,21 +6,21 @@ a = r + 1/2, b = m - r + 1/2 (Jeffreys), and its tail must be below that of `sig
 
 from collections.abc import Iterator
 
-from operators.drift.chance import beta_binomial_tail, normal_tail
-from operators.drift.finding import Expectation, Finding, FindingKind
+from operators.drift.contract_breach import ContractBreach, Expectation, FindingKind
 from operators.drift.summary import Summary
+from operators.stats.distributions import beta_binomial_tail, normal_tail
 
 MISSING_SHARE_RISE = 0.05  # Of all rows: less matters to no model.
 
 
-def share_findings(feature: str, expectation: Expectation, summary: Summary) -> Iterator[Finding]:
+def share_findings(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
     """Return what is wrong with the shares of one feature."""
     yield from _missing(feature, expectation, summary)
     yield from _unseen(feature, expectation, summary)
     yield from _forbidden(feature, expectation, summary)
 
 
-def _missing(feature: str, expectation: Expectation, summary: Summary) -> Iterator[Finding]:
+def _missing(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
     reference = expectation.reference
     hits, rows = summary.counts[reference.missing], summary.rows
     expected, limit = reference.missing_share, expectation.missing_share_max
@@ -32,17 +32,17 @@ def _missing(feature: str, expectation: Expectation, summary: Summary) -> Iterat
         broken = hits / rows > limit
     if broken:
         kind: FindingKind = "absent" if hits == rows else "missing"
-        yield Finding(feature=feature, kind=kind, observed=hits / rows, expected=expected, limit=limit)
+        yield ContractBreach(feature=feature, kind=kind, observed=hits / rows, expected=expected, limit=limit)
 
 
-def _unseen(feature: str, expectation: Expectation, summary: Summary) -> Iterator[Finding]:
+def _unseen(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
     reference = expectation.reference
     if expectation.categories is not None:
         return
     hits, rows = summary.counts[reference.unseen], summary.rows
     expected = reference.counts[reference.unseen] / max(reference.rows, 1)
     if hits / rows > expected and _beyond_chance(hits, reference.unseen, expectation, rows):
-        yield Finding(
+        yield ContractBreach(
             feature=feature,
             kind="type" if reference.kind == "number" else "category",
             observed=hits / rows,
@@ -52,7 +52,7 @@ def _unseen(feature: str, expectation: Expectation, summary: Summary) -> Iterato
         )
 
 
-def _forbidden(feature: str, expectation: Expectation, summary: Summary) -> Iterator[Finding]:
+def _forbidden(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
     """Find categories that a person did not allow; the reference may have them."""
     allowed = expectation.categories
     if allowed is None:
@@ -63,7 +63,7 @@ def _forbidden(feature: str, expectation: Expectation, summary: Summary) -> Iter
     hits = sum(others.values()) + summary.counts[expectation.reference.unseen]
     if hits:
         values = (*others, *summary.unseen)
-        yield Finding(
+        yield ContractBreach(
             feature=feature, kind="category", observed=hits / summary.rows, expected=0.0, limit=0.0, values=values
         )
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from operators.drift.binning import Value, category_bins, number_bins, numbers_of, texts_of
-from operators.profile import Field
+from operators.profiles.binning import Value, category_bins, number_bins, numbers_of, texts_of
+from operators.profiles.profile import Field
 
 NAMES_MAX = 5  # Of unseen categories; the rest are only counted.
 
@@ -36,7 +36,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 def summarise(field: Field, values: Sequence[Value]) -> Summary:
     """Return the summary of a column of values.
 
-    >>> from operators.drift.reference import number_field
+    >>> from operators.profiles.build import number_field
     >>> summarise(number_field(np.array([1.0, 2.0])), [2.0, None, "x", 4.0]).counts
     (0, 2, 1, 1)
     """

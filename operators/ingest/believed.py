@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from operators.events import TS_MS_MAX, TS_MS_MIN
-from operators.ingest.decode import Origin
-from operators.policy import Policy
-from operators.window.partial import Ints
+from operators.arrays import Ints
+from operators.ingest.formats.native import Origin
+from operators.policy.policy import Policy
+from operators.wire.events import TS_MS_MAX, TS_MS_MIN
 
 
 def faults_of_times(times: Ints, origin: Origin, policy: Policy) -> dict[int, tuple[str, str]]:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.events import Event
-from operators.ingest.placed import Placed
+from operators.arrays import Ints
+from operators.ingest.event_times import EventTimes
 from operators.ingest.watched_counts import Runs
-from operators.policy import Policy
-from operators.rules import compared
+from operators.policy.policy import Policy
+from operators.policy.rules import compared
 from operators.window.chains import Chains, first_events
-from operators.window.partial import BAD, GOOD, Ints
+from operators.window.partial import BAD, GOOD
+from operators.wire.events import Event
 
 Words = NDArray[np.uint64]
 NONE = 0  # Of an event by itself.
@@ -49,7 +50,7 @@ def chains_of(events: Sequence[Event]) -> tuple[Ints, Ints]:
     return chain, hashes_of([f"{event.request_id} {event.attempt or 0}" for event in events])
 
 
-def count_chains(chain: Ints, event: Ints, classes: Sequence[Ints], placed: Placed, groups: Runs) -> Chains | None:
+def count_chains(chain: Ints, event: Ints, classes: Sequence[Ints], placed: EventTimes, groups: Runs) -> Chains | None:
     """Return the chains of each group, by what each SLI makes of its events, `classes` (S, n) in the order of groups.
 
     Late events are compared with nothing, so they have no chains here. None where there are none at all.

@@ -11,17 +11,18 @@ from typing import Literal, cast
 import msgspec
 import numpy as np
 
-from operators.events import UNUSABLE, Event, Feedback, as_text, ms_of
+from operators.arrays import Floats, Ints
 from operators.ingest.chains import chained_slis, chains_of
+from operators.ingest.event_times import EventTimes
 from operators.ingest.fields import FEEDBACK, LATENCIES, READERS
-from operators.ingest.offending import Place
-from operators.ingest.placed import Placed
+from operators.ingest.offending import ChunkContext
 from operators.ingest.watched import WatchedBuilder, WatchedColumns
-from operators.mirrored import Mirrors, is_mirrored, mirrored
-from operators.policy import Policy
+from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
-from operators.window.partial import Floats, Ints, Series, sum_by_key
+from operators.window.partial import LeafSeries, sum_by_key
 from operators.window.samples import Sample
+from operators.wire.events import UNUSABLE, Event, Feedback, as_text, ms_of
+from operators.wire.mirrored import Mirrors, is_mirrored, mirrored
 
 REQUESTED = "requested"  # Column of when the request of a label was made, Unix ms.
 LABEL = "label"  # Column of how the label compares with the prediction:
@@ -42,7 +43,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     stream: Stream
-    names: Sequence[Series]
+    names: Sequence[LeafSeries]
     series: Ints
     error_types: Sequence[str]
     errors: Ints
@@ -79,7 +80,7 @@ class ColumnsBuilder:
         self._chains: list[tuple[Ints, Ints]] = []
         self._flags = {sli.name: frozenset(sli.flags) for sli in policy.slis if sli.flags}
 
-    def add_events(self, events: Sequence[Event], placed: Placed, parts: Sequence[Ints] | None = None) -> None:
+    def add_events(self, events: Sequence[Event], placed: EventTimes, parts: Sequence[Ints] | None = None) -> None:
         """Take the numbers and names that this policy needs out of some events; `parts` where they are known."""
         index = self._error_types
         errors = np.array([index[kind] if kind else 0 for kind in [e.error_type for e in events]], np.int64)
@@ -93,7 +94,7 @@ class ColumnsBuilder:
             self._chains.append(chains_of(events))
         self._add(events, placed, errors, numbers, parts)
 
-    def add_feedback(self, items: Sequence[Feedback], placed: Placed, parts: Sequence[Ints] | None = None) -> None:
+    def add_feedback(self, items: Sequence[Feedback], placed: EventTimes, parts: Sequence[Ints] | None = None) -> None:
         """Take some feedback with context (model and version)."""
         values = np.array([_number(item.value) for item in items], float)
         kinds = [item.kind for item in items]
@@ -110,7 +111,7 @@ class ColumnsBuilder:
     def _add(
         self,
         items: Sequence[Event] | Sequence[Feedback],
-        placed: Placed,
+        placed: EventTimes,
         errors: Ints,
         numbers: dict[str, Floats],
         parts: Sequence[Ints] | None,
@@ -119,7 +120,7 @@ class ColumnsBuilder:
         self._chunks.append((parts, errors, numbers))
         if self._watched.fields:
             ids = [item.request_id for item in items]
-            self._watched.add(items, Place(placed=placed, model=parts[0], version=parts[1], request_ids=ids))
+            self._watched.add(items, ChunkContext(placed=placed, model=parts[0], version=parts[1], request_ids=ids))
 
     def last(self) -> Columns:
         """Return the columns of what was added last, without the names of its series."""
@@ -149,7 +150,7 @@ class ColumnsBuilder:
             event=np.concatenate([np.zeros(0, np.int64), *(event for _, event in self._chains)]),
         )
 
-    def _series(self, parts: Sequence[Ints]) -> tuple[list[Series], Ints]:
+    def _series(self, parts: Sequence[Ints]) -> tuple[list[LeafSeries], Ints]:
         """Number the combinations of parts that occur."""
         if not parts:
             return [], np.zeros(0, np.int64)
@@ -165,7 +166,7 @@ class ColumnsBuilder:
             columns.append([texts[code] for code in codes.tolist()])
         model, version, *values = reversed(columns)
         rest = zip(*values, strict=True) if values else (() for _ in model)
-        return [Series(*name) for name in zip(model, version, rest, strict=True)], series
+        return [LeafSeries(*name) for name in zip(model, version, rest, strict=True)], series
 
     def names(self, part: int) -> list[str]:
         """Return what the numbers of a part stand for."""

@@ -5,10 +5,10 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from operators.control import AnyCommand, Silence, Unsilence
-from operators.events import ms_of
-from operators.policy import DEFAULT_KEY, CommandKey
-from operators.signing import fault_of as signature_fault
+from operators.policy.policy import DEFAULT_KEY, CommandKey
+from operators.wire.commands import AnyCommand, Silence, Unsilence
+from operators.wire.events import ms_of
+from operators.wire.signing import fault_of as signature_fault
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,9 +15,9 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.events import Event, Feedback
-from operators.window.partial import Ints
+from operators.arrays import Ints
 from operators.window.watermark import NEVER
+from operators.wire.events import Event, Feedback
 
 SLOTS_MIN = 1 << 12
 PIECE = 1 << 13  # Items looked up at once.

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from operators.drift.embedding import nearest
+from operators.arrays import Ints
 from operators.ingest.usable import UNDECODABLE
-from operators.profile import Centroids
-from operators.window.partial import Ints
+from operators.profiles.embedding import nearest
+from operators.profiles.profile import Centroids
 
 _decode = msgspec.json.Decoder(list[float] | None).decode
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from operators.events import Event
-from operators.profile import EMBEDDING
+from operators.profiles.profile import EMBEDDING
+from operators.wire.events import Event
 
 LATENCIES = ("latency_ms", "ttft_ms")
 FEEDBACK = "feedback."

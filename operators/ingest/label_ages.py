@@ -2,17 +2,18 @@
 
 import numpy as np
 
+from operators.arrays import Ints
 from operators.ingest.columns import REQUESTED, Columns
-from operators.ingest.placed import Placed
+from operators.ingest.event_times import EventTimes
 from operators.ingest.sli import classify
 from operators.ingest.watched_counts import Runs
-from operators.policy import Policy
-from operators.rules import compared
+from operators.policy.policy import Policy
+from operators.policy.rules import compared
 from operators.window.label_ages import UNDATED, encode, lags_of, width
-from operators.window.partial import BAD, NEITHER, Ints, sum_by_key
+from operators.window.partial import BAD, NEITHER, sum_by_key
 
 
-def count_ages(columns: Columns, placed: Placed, groups: Runs, policy: Policy) -> Ints:
+def count_ages(columns: Columns, placed: EventTimes, groups: Runs, policy: Policy) -> Ints:
     """Return counts (K, 2) of group and age, as `operators/window/label_ages.py` has them; none of events."""
     names = compared(policy.rules)
     slis = [(index, sli) for index, sli in enumerate(policy.slis) if sli.on_feedback and sli.name in names]

@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.control import Notice, Severity
-from operators.window.partial import Ints
+from operators.arrays import Ints
 from operators.window.watermark import NEVER
+from operators.wire.control import Notice, Severity
 
 SHARE_MAX = 0.1
 SHARE_PAGE = 0.5  # From here on most of what comes in decides nothing.

@@ -6,31 +6,30 @@ from typing import Any, get_args
 import msgspec
 import numpy as np
 
-from operators.events import TEXT_MAX, as_text
-from operators.ingest.placed import Placed
-from operators.monitors import NOT_KEPT, Offender, Watched, Why
+from operators.arrays import Floats, Ints, order_by, runs_of
+from operators.ingest.event_times import EventTimes
+from operators.policy.monitors import NOT_KEPT, Offender, Watched, Why
 from operators.pseudonyms import Pseudonyms
 from operators.window.offenders import OFFENDERS_MAX
-from operators.window.partial import Floats, Ints
-from operators.window.runs import order_by, runs_of
+from operators.wire.events import TEXT_MAX, as_text
 
 WHY: tuple[Why, ...] = get_args(Why)
 MISSING, UNSEEN, RANGE = 0, 1, 2
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where n items belong, each (n,): `Placed`, and the numbers of model and version; their request ids.
+class ChunkContext(msgspec.Struct, frozen=True, kw_only=True):
+    """Where n items belong, each (n,): `EventTimes`, and the numbers of model and version; their request ids.
 
     `rows` are the places of the items that are meant, None for all.
     """
 
-    placed: Placed
+    placed: EventTimes
     model: Ints
     version: Ints
     request_ids: Sequence[str]
     rows: Ints | None = None
 
-    def at(self, rows: Ints | None) -> "Place":
+    def at(self, rows: Ints | None) -> "ChunkContext":
         return msgspec.structs.replace(self, rows=rows)
 
 
@@ -39,7 +38,7 @@ def offenders_in(
     watched: Watched,
     column: Floats | Ints,
     values: Sequence[Any],
-    place: Place,
+    place: ChunkContext,
     pseudonyms: Pseudonyms | None,
 ) -> Iterator[tuple[int, Offender]]:
     """Yield the offenders of a column with their places in the chunk, of each group no fewer than are kept.
@@ -89,7 +88,7 @@ def _why(watched: Watched, column: Floats | Ints) -> Ints:
     return np.select([column == missing, column > missing], [MISSING, UNSEEN], -1)
 
 
-def _first(why: Ints, rows: Ints, place: Place) -> Ints:
+def _first(why: Ints, rows: Ints, place: ChunkContext) -> Ints:
     """Return which offenders may be among the first of their groups: those of so many first times.
 
     The same one may have come several times, and then is one.

@@ -1,7 +1,7 @@
 """One partition of a topic or one file: raw messages in, partials by shard out, late judged by its own log.
 
 Late means older than the time its own partition has reached (`progress.py`) by more than the allowed disorder, so it
-does not depend on batches, other partitions or clocks. What the partition remembers is `State`, saved with its offset.
+does not depend on batches, other partitions or clocks. What the partition remembers is `PartitionState`, saved with its offset.
 """
 
 from collections import Counter
@@ -15,30 +15,32 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.control import AnyCommand, Command, Notice, Silence, Unsilence
-from operators.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback, ms_of
-from operators.ingest import commands as told
+from operators.arrays import Ints
+from operators.ingest import command_faults as told
 from operators.ingest import reserved
 from operators.ingest.believed import faults_of_times
 from operators.ingest.columns import ColumnsBuilder, Stream, times_of
 from operators.ingest.credentials import Credentials
-from operators.ingest.decode import Decoder, Origin, Reject
 from operators.ingest.duplicates import Anchor, Duplicates, ids_of
+from operators.ingest.event_times import EventTimes, joined
+from operators.ingest.formats.native import Decoder, Origin, Reject
 from operators.ingest.late_share import LateShare
 from operators.ingest.messages import Messages
-from operators.ingest.placed import Placed, joined
 from operators.ingest.progress import Recent, advance
 from operators.ingest.refused_share import RefusedShare
 from operators.ingest.shown import shown
 from operators.ingest.summarise import summarise
-from operators.policy import Policy
+from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
-from operators.window.commands import Coming, Sent
 from operators.window.panes import ShardInput
-from operators.window.partial import Ints, Partial
+from operators.window.partial import Partial
 from operators.window.samples import Sample
 from operators.window.shards import SHARDS
-from operators.window.watermark import END, NEVER, Mark
+from operators.window.waiting_commands import Coming, Sent
+from operators.window.watermark import END, NEVER, PartitionProgress
+from operators.wire.commands import AnyCommand, Command, Silence, Unsilence
+from operators.wire.control import Notice
+from operators.wire.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback, ms_of
 
 KINDS: dict[Stream, object] = {"events": Event, "feedback": Feedback, "commands": AnyCommand}
 AHEAD_MAX = 300  # Panes of one partition that events may open ahead of its time by more than the tolerance.
@@ -48,7 +50,7 @@ CHUNK = 4_000  # Messages decoded at once: with more, the decoded objects no lon
 Item = Event | Feedback | AnyCommand
 
 
-class State(msgspec.Struct, kw_only=True):
+class PartitionState(msgspec.Struct, kw_only=True):
     """`newest` [Unix ms] is the time that the partition has reached, by its `recent` events; `furthest` is the largest.
 
     `ahead` are panes that events have opened far ahead of that time.
@@ -105,7 +107,7 @@ class Partition:
         pseudonyms: Pseudonyms = Pseudonyms(),  # noqa: B008  # Frozen.
     ) -> None:
         self.source, self.stream, self.sources, self.policy = source, stream, sources, policy
-        self.state = State()
+        self.state = PartitionState()
         self._credentials = credentials or Credentials()
         self._duplicates = Duplicates(policy.dedup.horizon_ms, policy.dedup.ids_max)
         self._pseudonyms = pseudonyms
@@ -118,7 +120,7 @@ class Partition:
         """
         builder = ColumnsBuilder(self.stream, self.policy, self._pseudonyms)
         newest = self.state.newest
-        places: list[Placed] = []
+        places: list[EventTimes] = []
         samples: list[tuple[int, Sample]] = []
         passed: list[Passed] = []
         rejects: list[Reject] = []
@@ -207,24 +209,24 @@ class Partition:
     def end(self) -> list[tuple[int, ShardInput]]:
         """The source has ended: it holds no pane open any more, and its last events wait for no others."""
         newest = max(self.state.newest, self.state.furthest)
-        return self._marks(Mark(partition=self.source, newest=newest, done=True))
+        return self._marks(PartitionProgress(partition=self.source, newest=newest, done=True))
 
     def rest(self) -> list[tuple[int, ShardInput]]:
         """The source is read to its end and silent: it holds no pane open until it speaks again."""
-        return self._marks(Mark(partition=self.source, newest=self.state.newest, idle=True))
+        return self._marks(PartitionProgress(partition=self.source, newest=self.state.newest, idle=True))
 
     def wake(self) -> list[tuple[int, ShardInput]]:
         """The source may have more to be read after all: it holds panes open again."""
-        return self._marks(Mark(partition=self.source, newest=self.state.newest))
+        return self._marks(PartitionProgress(partition=self.source, newest=self.state.newest))
 
-    def _marks(self, mark: Mark) -> list[tuple[int, ShardInput]]:
+    def _marks(self, mark: PartitionProgress) -> list[tuple[int, ShardInput]]:
         return [(shard, ShardInput(shard=shard, mark=mark, partitions=self.sources)) for shard in range(SHARDS)]
 
     def _said(
         self,
         commands: Sequence[AnyCommand],
         at: Sequence[tuple[int, int]],
-        placed: Placed,
+        placed: EventTimes,
         rejects: Sequence[Reject],
     ) -> list[tuple[int, int, Coming]]:
         """Return (shard, closing pane, what was said); what names no model is said to all shards."""
@@ -243,7 +245,7 @@ class Partition:
 
     def _place(
         self, items: Sequence[Item], origin: Origin, ids: Ints | None
-    ) -> tuple[NDArray[np.bool_], Placed, list[Reject], Passed]:
+    ) -> tuple[NDArray[np.bool_], EventTimes, list[Reject], Passed]:
         """Judge the time of every item: which to keep, where those belong, why not the others, and how time went on."""
         times = times_of([item.ts for item in items])
         reasons = faults_of_times(times, origin, self.policy)
@@ -271,7 +273,7 @@ class Partition:
         self.state.furthest = max(self.state.furthest, int(times[keep].max(initial=NEVER)))
         pane = times // self.policy.pane_ms
         closing = np.where(late, before // self.policy.pane_ms, pane)
-        placed = Placed(time=times[keep], closing=closing[keep], pane=pane[keep], late=late[keep].astype(np.int64))
+        placed = EventTimes(time=times[keep], closing=closing[keep], pane=pane[keep], late=late[keep].astype(np.int64))
         rejects = [origin.reject(index, *reason) for index, reason in sorted(reasons.items())]
         return keep, placed, rejects, passed
 
@@ -317,7 +319,7 @@ class Partition:
         self, partials: Sequence[tuple[int, int, Partial]], said: Sequence[tuple[int, int, Coming]] = ()
     ) -> list[tuple[int, ShardInput]]:
         """One input for every shard, each with this partition's mark: no shard may miss that time has passed."""
-        mark = Mark(partition=self.source, newest=self.state.newest)
+        mark = PartitionProgress(partition=self.source, newest=self.state.newest)
         by_shard: dict[int, list[tuple[int, Partial]]] = {}
         for shard, closing, partial in partials:
             by_shard.setdefault(shard, []).append((closing, partial))

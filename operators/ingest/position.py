@@ -2,17 +2,17 @@
 
 import msgspec
 
-from operators.ingest.partition import State
+from operators.ingest.partition import PartitionState
 
 
-class Saved(msgspec.Struct, frozen=True, kw_only=True):
+class SavedInput(msgspec.Struct, frozen=True, kw_only=True):
     """Where in which log a partition goes on after a restart; `idle` says that nobody waited for it.
 
     `leader_epoch` is that of the last message that was taken, None where nobody knows.
     """
 
     position: int
-    state: State
+    state: PartitionState
     idle: bool = False
     log_id: str = ""
     leader_epoch: int | None = None

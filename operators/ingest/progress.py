@@ -20,8 +20,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import rank_filter
 
-from operators.policy import Policy
-from operators.window.partial import Ints
+from operators.arrays import Ints
+from operators.policy.policy import Policy
 from operators.window.watermark import NEVER
 
 WIDER = 10  # How many times more events a dense log waits for, and of how many the k-th largest is taken.

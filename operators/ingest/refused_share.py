@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from operators.control import Notice
-from operators.ingest.decode import Reject
+from operators.ingest.formats.native import Reject
 from operators.ingest.usable import UNDECODABLE
-from operators.policy import DeadLetters
+from operators.policy.policy import DeadLetters
 from operators.texts import cut
+from operators.wire.control import Notice
 
 HINTS_MAX = 100  # Told apart in one block.
 HINTS_TOLD = 3

@@ -1,18 +1,18 @@
 """Names that mean something to rollguard itself: no model and no version of anybody may have one.
 
 `*` is all versions together; what begins with `__other__` is what was not told apart (`operators/window/limits.py`),
-what begins with `__mirrored__/` a version's answers to copies of requests (`operators/mirrored.py`).
+what begins with `__mirrored__/` a version's answers to copies of requests (`operators/wire/mirrored.py`).
 Slice values may be any text. In the text of a slice they stand behind their dimension, so `*` is a value like any
 other; `__other__` means what it means here, and is counted with the rest.
 """
 
 from collections.abc import Iterable, Sequence
 
-from operators.control import AnyCommand, Kill, Override, Pin, Release, Rollback
-from operators.events import Event
-from operators.mirrored import PREFIX
 from operators.window.partial import OTHER
-from operators.window.slots import ALL_VERSIONS
+from operators.window.series_index import ALL_VERSIONS
+from operators.wire.commands import AnyCommand, Kill, Override, Pin, Release, Rollback
+from operators.wire.events import Event
+from operators.wire.mirrored import PREFIX
 
 REASON = "reserved_name"
 

@@ -5,9 +5,9 @@ from zlib import crc32
 
 import numpy as np
 
-from operators.events import Event, Feedback
-from operators.monitors import Sampling
-from operators.window.partial import Floats, Ints
+from operators.arrays import Floats, Ints
+from operators.policy.monitors import Sampling
+from operators.wire.events import Event, Feedback
 
 
 def sampled(items: Sequence[Event] | Sequence[Feedback], sampling: Sampling) -> Ints | None:

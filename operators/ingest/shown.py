@@ -9,21 +9,25 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.events import Event, Feedback
+from operators.arrays import Ints, order_by, runs_of
 from operators.ingest.columns import Columns
-from operators.ingest.placed import Placed
+from operators.ingest.event_times import EventTimes
 from operators.ingest.sli import classify
-from operators.policy import Policy
-from operators.window.partial import BAD, Ints
-from operators.window.runs import order_by, runs_of
+from operators.policy.policy import Policy
+from operators.window.partial import BAD
 from operators.window.samples import FAILING_MAX, LINEAGE, LINEAGES, Sample
+from operators.wire.events import Event, Feedback
 
 Flags = NDArray[np.bool_]
 Found = tuple[int, Sample]  # With its place in the chunk.
 
 
 def shown(
-    items: Sequence[Event] | Sequence[Feedback], chunk: Columns, placed: Placed, parts: Sequence[Ints], policy: Policy
+    items: Sequence[Event] | Sequence[Feedback],
+    chunk: Columns,
+    placed: EventTimes,
+    parts: Sequence[Ints],
+    policy: Policy,
 ) -> Iterator[Found]:
     """Yield samples of a chunk, of each pane and version no fewer than are kept; `parts` number model and version."""
     on_time = placed.late == 0

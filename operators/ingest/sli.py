@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from operators.events import UNUSABLE
+from operators.arrays import Ints
 from operators.ingest.columns import LABEL, Columns, flagged_name, of_kind_name
-from operators.policy import Sli
-from operators.window.partial import BAD, GOOD, NEITHER, Ints
+from operators.policy.policy import Sli
+from operators.window.partial import BAD, GOOD, NEITHER
+from operators.wire.events import UNUSABLE
 
 NOT_MEANT = 3  # The SLI is about other things: feedback for an SLI on events, another kind, and the reverse.
 

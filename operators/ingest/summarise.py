@@ -8,28 +8,20 @@ from itertools import pairwise
 
 import numpy as np
 
+from operators.arrays import Floats, Ints, order_by, runs_of
 from operators.ingest.chains import count_chains
 from operators.ingest.columns import Columns
+from operators.ingest.event_times import EventTimes
 from operators.ingest.label_ages import count_ages
-from operators.ingest.placed import Placed
 from operators.ingest.sli import NOT_MEANT, classify
 from operators.ingest.watched_counts import Runs, count, rows_of
-from operators.policy import Measure, Policy
+from operators.policy.policy import Measure, Policy
+from operators.stats.histogram import CODE_BITS, CODE_MIN, codes_of
 from operators.window.chains import Chains
-from operators.window.histogram import CODE_BITS, CODE_MIN, codes_of
-from operators.window.partial import (
-    Floats,
-    Ints,
-    Partial,
-    keep_first,
-    split_limbs,
-    sum_by_key,
-    take,
-)
-from operators.window.runs import order_by, runs_of
+from operators.window.partial import Partial, keep_first, split_limbs, sum_by_key, take
 
 
-def summarise(columns: Columns, placed: Placed, shards: Ints, policy: Policy) -> list[tuple[int, int, Partial]]:
+def summarise(columns: Columns, placed: EventTimes, shards: Ints, policy: Policy) -> list[tuple[int, int, Partial]]:
     """Return (shard, closing pane, partial) in that order; `shards` (names,) is the shard of each series."""
     if not len(columns.series):
         return []
@@ -79,7 +71,7 @@ def _slis(columns: Columns, policy: Policy, groups: Runs) -> Ints:
     return counts
 
 
-def _chains(columns: Columns, placed: Placed, groups: Runs, policy: Policy) -> Chains | None:
+def _chains(columns: Columns, placed: EventTimes, groups: Runs, policy: Policy) -> Chains | None:
     if not columns.chain.any():
         return None
     classes = [classify(sli, columns)[groups.order] for sli in policy.slis]

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 
-from operators.events import TEXT_MAX, UNUSABLE, Event, Feature, Feedback, Number, Request, Scalar, Text, as_text
+from operators.wire.events import TEXT_MAX, UNUSABLE, Event, Feature, Feedback, Number, Request, Scalar, Text, as_text
 
 Item = TypeVar("Item")
 

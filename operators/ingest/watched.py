@@ -11,16 +11,16 @@ from typing import Any, NamedTuple, cast
 import msgspec
 import numpy as np
 
-from operators.drift.binning import Value, category_bins, numbers_of
-from operators.events import UNUSABLE, Event, Feedback
+from operators.arrays import Floats, Ints
 from operators.ingest.embeddings import embedding_bins
 from operators.ingest.fields import FEEDBACK, LATENCIES, READERS
-from operators.ingest.offending import Place, offenders_in
+from operators.ingest.offending import ChunkContext, offenders_in
 from operators.ingest.sampling import sampled
-from operators.monitors import Offender, Watched
-from operators.policy import Policy
+from operators.policy.monitors import Offender, Watched
+from operators.policy.policy import Policy
+from operators.profiles.binning import Value, category_bins, numbers_of
 from operators.pseudonyms import Pseudonyms
-from operators.window.partial import Floats, Ints
+from operators.wire.events import UNUSABLE, Event, Feedback
 
 Items = Sequence[Event] | Sequence[Feedback]
 Column = Floats | Ints
@@ -70,7 +70,7 @@ class WatchedBuilder:
         """How many fields of this stream are watched."""
         return sum(map(len, self._views.values()))
 
-    def add(self, items: Items, place: Place) -> None:
+    def add(self, items: Items, place: ChunkContext) -> None:
         """Take some items; `place` says where they belong."""
         read = sampled(items, self._sampling)
         for (model, kind), fields in self._views.items():

@@ -9,21 +9,12 @@ from typing import TypeVar, cast
 import msgspec
 import numpy as np
 
-from operators.drift.binning import number_bins
+from operators.arrays import Floats, Ints, order_by, runs_of
 from operators.ingest.watched import Column, View, WatchedColumns
-from operators.monitors import Offender, Watched
-from operators.policy import Policy
-from operators.window.partial import (
-    MAX,
-    NEG_MIN,
-    Z_MAX,
-    Z_UNIT,
-    Floats,
-    Ints,
-    split_limbs,
-    sum_by_key,
-)
-from operators.window.runs import order_by, runs_of
+from operators.policy.monitors import Offender, Watched
+from operators.policy.policy import Policy
+from operators.profiles.binning import number_bins
+from operators.window.partial import MAX, NEG_MIN, Z_MAX, Z_UNIT, split_limbs, sum_by_key
 
 T = TypeVar("T")
 

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
-from operators.control import Ack, Affected, Evidence, Severity, Silence, State, Unsilence
-from operators.events import ms_of
-from operators.verdict.binomial import lower_bound
-from operators.verdict.verdicts import Verdict
+from operators.rules.verdict import Verdict
+from operators.stats.binomial import lower_bound
+from operators.wire.commands import Ack, Silence, Unsilence
+from operators.wire.control import Affected, Evidence, Severity, State
+from operators.wire.events import ms_of
 
 Key = tuple[str, str]  # Rule and version.
 ALPHA = 0.01  # Of the bound by which slices are compared.

@@ -1,13 +1,14 @@
 """Versions that people take out, and pins that they set and lift: what rules do, by command."""
 
-from operators.control import Command, ControlEvent, Evidence, Kill, Pin, Rollback, Unpin
 from operators.release.discovery import lift
-from operators.release.model import At, Model
+from operators.release.model import Model, PaneContext
 from operators.release.refuge import others_serve, usual_refuge
+from operators.release.rollback import take_out
 from operators.release.serving import new_trial
-from operators.release.trial import Cause
+from operators.release.state import Cause
 from operators.release.weighing import by_own_weights
-from operators.release.withdrawing import take_out
+from operators.wire.commands import Command, Kill, Pin, Rollback, Unpin
+from operators.wire.control import ControlEvent, Evidence
 
 RUNBOOK = "infra/runbooks/overrides.md"
 WITHDRAWN = "commands:withdrawn"  # What is said of a command to send traffic to what was withdrawn.
@@ -16,7 +17,7 @@ WITHDRAWN = "commands:withdrawn"  # What is said of a command to send traffic to
 ByHand = Kill | Rollback | Pin | Unpin
 
 
-def do_by_hand(model: Model, at: At, command: ByHand) -> ControlEvent:
+def do_by_hand(model: Model, at: PaneContext, command: ByHand) -> ControlEvent:
     """Do what a command asks for, or say why not."""
     if isinstance(command, Pin):
         return _pin(model, at, command)
@@ -30,7 +31,7 @@ def by(command: Command) -> str:
     return f"command {command.id}" + (f" by {command.by}" if command.by else "")
 
 
-def _take_out(model: Model, at: At, command: Kill | Rollback) -> ControlEvent:
+def _take_out(model: Model, at: PaneContext, command: Kill | Rollback) -> ControlEvent:
     """Withdraw a version, also one that an override lets run, or one that was withdrawn for another reason.
 
     What it is judged by afterwards is whether its traffic goes away, and whether rules call what serves then BAD.
@@ -63,7 +64,7 @@ def _take_out(model: Model, at: At, command: Kill | Rollback) -> ControlEvent:
     return model.say(kind, at, version, rule, "ticket" if version in unseen else "info", trial, **fields)
 
 
-def _pin(model: Model, at: At, command: Pin) -> ControlEvent:
+def _pin(model: Model, at: PaneContext, command: Pin) -> ControlEvent:
     """Send all traffic to a version, unless it was withdrawn."""
     version = command.version
     if _is_withdrawn(model, version):
@@ -75,7 +76,7 @@ def _pin(model: Model, at: At, command: Pin) -> ControlEvent:
     return model.say("alert", at, version, "commands:pin", "info", None, reason=reason, runbook=RUNBOOK)
 
 
-def _unpin(model: Model, at: At, command: Unpin) -> ControlEvent:
+def _unpin(model: Model, at: PaneContext, command: Unpin) -> ControlEvent:
     """Let traffic go to all versions but the withdrawn, by the gateways' own weights.
 
     Also of what a worker said that this one has never heard of: gateways still hold it.

@@ -2,28 +2,20 @@
 
 from collections.abc import Sequence
 
-from operators.control import (
-    Ack,
-    ControlEvent,
-    Notice,
-    Override,
-    Refusal,
-    Release,
-    Silence,
-    Unsilence,
-)
 from operators.release.by_hand import ByHand, by, do_by_hand
 from operators.release.discovery import declare, lift, restart, split_of
 from operators.release.floods import without_flood
 from operators.release.inputs import heed
-from operators.release.model import At, Model
+from operators.release.model import Model, PaneContext
 from operators.release.serving import new_trial
-from operators.release.trial import Trial
+from operators.release.state import ReleaseState
 from operators.release.weighing import by_own_weights
-from operators.window.commands import Said
+from operators.window.waiting_commands import Said
+from operators.wire.commands import Ack, Override, Release, Silence, Unsilence
+from operators.wire.control import ControlEvent, Notice, Refusal
 
 
-def obey(model: Model, at: At, said: Sequence[Said]) -> list[ControlEvent]:
+def obey(model: Model, at: PaneContext, said: Sequence[Said]) -> list[ControlEvent]:
     """Do what commands ask for, in their order; tell of those that were refused."""
     said, events = without_flood(model, at, said)
     refused: dict[str, list[Refusal]] = {}
@@ -40,7 +32,7 @@ def obey(model: Model, at: At, said: Sequence[Said]) -> list[ControlEvent]:
     return events + [_refused(model, at, some) for some in refused.values()] + heed(model, at, notices)
 
 
-def _do(model: Model, at: At, command: Release | Override | ByHand | Ack) -> list[ControlEvent]:
+def _do(model: Model, at: PaneContext, command: Release | Override | ByHand | Ack) -> list[ControlEvent]:
     match command:
         case Release():
             return declare(model, at, command)
@@ -52,7 +44,7 @@ def _do(model: Model, at: At, command: Release | Override | ByHand | Ack) -> lis
             return [do_by_hand(model, at, command)]
 
 
-def _override(model: Model, at: At, command: Override) -> list[ControlEvent]:
+def _override(model: Model, at: PaneContext, command: Override) -> list[ControlEvent]:
     if command.version in model.overridden:
         return []
     model.overridden.add(command.version)
@@ -67,7 +59,7 @@ def _override(model: Model, at: At, command: Override) -> list[ControlEvent]:
     return [model.say("alert", at, command.version, "override", "info", trial, reason=reason, lifts=True)]
 
 
-def _revoke(model: Model, at: At, command: Override) -> list[ControlEvent]:
+def _revoke(model: Model, at: PaneContext, command: Override) -> list[ControlEvent]:
     if command.version not in model.overridden:
         return []
     model.overridden.discard(command.version)
@@ -76,7 +68,7 @@ def _revoke(model: Model, at: At, command: Override) -> list[ControlEvent]:
         model.trials[command.version] = new_trial(command.version, at.pane)
     else:
         # Judged anew: what came before was allowed.
-        trial = Trial(
+        trial = ReleaseState(
             candidate=trial.candidate,
             baseline=trial.baseline,
             since=at.pane,
@@ -92,7 +84,7 @@ def _revoke(model: Model, at: At, command: Override) -> list[ControlEvent]:
     return [model.say("alert", at, command.version, "override", "info", trial, reason=reason, state="resolved")]
 
 
-def _acknowledge(model: Model, at: At, command: Ack) -> list[ControlEvent]:
+def _acknowledge(model: Model, at: PaneContext, command: Ack) -> list[ControlEvent]:
     found = model.alerts.acknowledged(command)
     if found is None:
         return []
@@ -102,7 +94,7 @@ def _acknowledge(model: Model, at: At, command: Ack) -> list[ControlEvent]:
     return [model.say("alert", at, version, rule, "info", None, reason=reason, slices=slices, acked=True)]
 
 
-def _unsilence(model: Model, at: At, command: Unsilence) -> list[ControlEvent]:
+def _unsilence(model: Model, at: PaneContext, command: Unsilence) -> list[ControlEvent]:
     """End a silence; where there is none, say so to whom named this model, or for all models in the name of none."""
     if model.alerts.unmute(command, at.ts) or command.model != model.speaker.model:
         return []
@@ -112,7 +104,7 @@ def _unsilence(model: Model, at: At, command: Unsilence) -> list[ControlEvent]:
     return [model.say("alert", at, "", "commands:no_silence", "info", None, reason=reason)]
 
 
-def _refused(model: Model, at: At, refusals: Sequence[Refusal]) -> ControlEvent:
+def _refused(model: Model, at: PaneContext, refusals: Sequence[Refusal]) -> ControlEvent:
     """Tell of commands that were refused for one reason: one alert a pane, so that a flood of them floods nobody."""
     first = refusals[0]
     count = sum(refusal.count for refusal in refusals)

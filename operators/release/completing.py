@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from operators.control import ControlEvent
-from operators.policy import RUNBOOKS
+from operators.policy.policy import RUNBOOKS
+from operators.policy.rules import INPUT
 from operators.release.context import moved
 from operators.release.fitting import fitted
 from operators.release.lately import errors_of, findings_of, requests_of, seen_diff
-from operators.release.model import At, Finding, Model
+from operators.release.model import CanaryFinding, Model, PaneContext
 from operators.release.sentence import sentence
-from operators.rules import INPUT
+from operators.wire.control import ControlEvent
 
 # Pages of types of events, then of alerts by the first word of what stands where rules are named.
 PAGES = dict.fromkeys(("rollback", "kill", "rollback_applied", "recovered", "rollback_ineffective"), "rollback.md")
@@ -30,7 +30,7 @@ HARM = ("alert", "hold", "throttle", "rollback", "kill", "rollback_ineffective")
 
 
 def completed(
-    model: Model, at: At, events: Sequence[ControlEvent], findings: Sequence[Finding] = ()
+    model: Model, at: PaneContext, events: Sequence[ControlEvent], findings: Sequence[CanaryFinding] = ()
 ) -> list[ControlEvent]:
     """Return events with all that is known; `findings` are what canary rules find at the pane."""
     out = []
@@ -40,7 +40,9 @@ def completed(
     return out
 
 
-def _known(model: Model, at: At, event: ControlEvent, findings: Sequence[Finding]) -> Mapping[str, object]:
+def _known(
+    model: Model, at: PaneContext, event: ControlEvent, findings: Sequence[CanaryFinding]
+) -> Mapping[str, object]:
     """Return what an event of harm shows beside its proof; nothing of what is over, or said of no rule."""
     trial = model.trials.get(event.version)
     rules = {rule.name for rule in at.policy.rules}
@@ -60,13 +62,13 @@ def _known(model: Model, at: At, event: ControlEvent, findings: Sequence[Finding
     return shown
 
 
-def _counts_errors(at: At, event: ControlEvent) -> bool:
+def _counts_errors(at: PaneContext, event: ControlEvent) -> bool:
     """Tell whether an event is about requests that failed, and not about what they answered."""
     kinds = {sli.name: sli.good for sli in at.policy.slis}
     return kinds.get(event.evidence.sli or "", "no_error") == "no_error" and event.evidence.measure is None
 
 
-def _runbook(event: ControlEvent, at: At) -> str:
+def _runbook(event: ControlEvent, at: PaneContext) -> str:
     """Return the page of an event, under the policy's `runbook_base` unless a rule names one of its own."""
     named = {rule.name: rule.runbook for rule in at.policy.rules}
     page = PAGES.get(event.type) or (ALERT_PAGES.get(event.rule.partition(":")[0]) if event.rule not in named else None)

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 
-from operators.control import ControlEvent
-from operators.release.history import BUCKETS, RECENT, bad_ratio, bucket_of, has_degraded
-from operators.release.model import At, Finding, Model
-from operators.release.trial import Trial
-from operators.verdict.strata import MIX
+from operators.release.model import CanaryFinding, Model, PaneContext
+from operators.release.state import ReleaseState
+from operators.release.traffic import BUCKETS, RECENT, bad_ratio, bucket_of, has_degraded
+from operators.rules.strata import MIX
+from operators.wire.control import ControlEvent
 
 FACTOR_MIN = 2.0  # Traffic that is so many times that of the hour before, or less by so much, has moved ...
 REQUESTS_MIN = 100  # ... where one of both had so many requests.
 
 
-def moved(model: Model, at: At, event: ControlEvent, trial: Trial, findings: Sequence[Finding]) -> tuple[str, ...]:
+def moved(
+    model: Model, at: PaneContext, event: ControlEvent, trial: ReleaseState, findings: Sequence[CanaryFinding]
+) -> tuple[str, ...]:
     """Return, each in words, what else moved, and what of the release could not be compared."""
     mine = [finding for finding in findings if finding.candidate == trial.candidate]
     alone = [words for finding in mine for words in finding.alone]
@@ -25,7 +27,7 @@ def _mix(event: ControlEvent) -> list[str]:
     return [reason for reason in reasons if reason and reason.startswith(MIX)][:1]
 
 
-def _baseline(model: Model, at: At, event: ControlEvent, trial: Trial) -> Iterator[str]:
+def _baseline(model: Model, at: PaneContext, event: ControlEvent, trial: ReleaseState) -> Iterator[str]:
     """Say whether the baseline is surely worse than in the hour before the harm began."""
     names = [sli.name for sli in at.policy.slis]
     served, sli = model.served.get(trial.baseline), event.evidence.sli
@@ -42,7 +44,7 @@ def _baseline(model: Model, at: At, event: ControlEvent, trial: Trial) -> Iterat
         )
 
 
-def _traffic(model: Model, at: At) -> Iterator[str]:
+def _traffic(model: Model, at: PaneContext) -> Iterator[str]:
     """Say whether the model's requests of the last minutes are many more, or fewer, than in the hour before."""
     now = bucket_of(at.pane, at.policy.pane_ms)
     first = now - RECENT + 1

@@ -8,34 +8,36 @@ The parts: `commands.py` obeys, `discovery.py` finds releases, `acting.py` does 
 
 from collections.abc import Sequence
 
-from operators.control import ControlEvent
-from operators.release.acting import act, standing
-from operators.release.aftermath import follow_up
+from operators.release.actions import act, standing
+from operators.release.alert_events import resolve_replaced, resolve_resting, tell, tell_unheard, woken
 from operators.release.alerts import Alerts, Key, place_of
 from operators.release.commands import obey
 from operators.release.completing import completed
 from operators.release.cutover import compare_with_past
 from operators.release.discovery import discover, note_traffic
+from operators.release.event_writer import EventWriter
 from operators.release.incidents import end_holds, numbered
 from operators.release.lately import note_lately
-from operators.release.model import At, Finding, Model
+from operators.release.model import CanaryFinding, Model, PaneContext
 from operators.release.overflow import tell_overflow
 from operators.release.producers import note_producers
 from operators.release.returning import watch
 from operators.release.silent import tell_silent
-from operators.release.speaker import Speaker
-from operators.release.telling import resolve_replaced, resolve_resting, tell, tell_unheard, woken
 from operators.release.unseen import await_unseen
-from operators.verdict.verdicts import Verdict
-from operators.window.commands import Said
+from operators.release.verification import follow_up
+from operators.rules.verdict import Verdict
 from operators.window.folded import Folded
+from operators.window.waiting_commands import Said
+from operators.wire.control import ControlEvent
 
 
 def new_model(name: str) -> Model:
-    return Model(speaker=Speaker(model=name), alerts=Alerts())
+    return Model(speaker=EventWriter(model=name), alerts=Alerts())
 
 
-def begin_pane(model: Model, at: At, said: Sequence[Said], folded: Sequence[Folded] = ()) -> list[ControlEvent]:
+def begin_pane(
+    model: Model, at: PaneContext, said: Sequence[Said], folded: Sequence[Folded] = ()
+) -> list[ControlEvent]:
     """Take commands and traffic, and what of it was beyond a limit, before the pane is judged."""
     note_traffic(model, at)
     note_lately(model, at)
@@ -46,7 +48,9 @@ def begin_pane(model: Model, at: At, said: Sequence[Said], folded: Sequence[Fold
     return completed(model, at, numbered(model, events + tell_overflow(model, at, folded), ended=False))
 
 
-def end_pane(model: Model, at: At, verdicts: Sequence[Verdict], findings: Sequence[Finding]) -> list[ControlEvent]:
+def end_pane(
+    model: Model, at: PaneContext, verdicts: Sequence[Verdict], findings: Sequence[CanaryFinding]
+) -> list[ControlEvent]:
     """Take the verdicts of the pane that changed and what canary rules find; return what is to be said."""
     beyond = list(compare_with_past(model, at))
     verdicts = [*verdicts, *(each.verdict(model.speaker.model, at.pane) for each in beyond if each.new)]
@@ -83,7 +87,7 @@ def _remember(model: Model, verdict: Verdict) -> None:
         model.bad.pop(key, None)
 
 
-def _untold(model: Model, at: At, verdicts: Sequence[Verdict]) -> list[Verdict]:
+def _untold(model: Model, at: PaneContext, verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Return verdicts that stand on a candidate since before its release began anew, and of which no alert fires."""
     now = {(verdict.rule, verdict.series.version) for verdict in verdicts}
     return [

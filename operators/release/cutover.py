@@ -9,19 +9,19 @@ from collections.abc import Iterator
 
 import msgspec
 
-from operators.control import Affected, Arm, Evidence
+from operators.policy.rules import Canary
 from operators.release.historical import Past, most_allowed
-from operators.release.history import Counted, Served, hour_of
-from operators.release.model import At, Model
+from operators.release.model import Model, PaneContext
 from operators.release.replaced import Replaced
-from operators.release.trial import Trial
+from operators.release.state import ReleaseState
+from operators.release.traffic import Counted, Served, hour_of
 from operators.release.warming import warmed_up
-from operators.rules import Canary
-from operators.verdict.canary import levels
-from operators.verdict.canary_rule import ACTING, BLIP_CAP
-from operators.verdict.verdicts import Verdict
+from operators.rules.canary import ACTING, BLIP_CAP
+from operators.rules.canary_verdict import levels
+from operators.rules.verdict import Verdict
 from operators.window.partial import BAD, GOOD
-from operators.window.slots import Reported
+from operators.window.series_index import SliceSeries
+from operators.wire.control import Affected, Arm, Evidence
 
 HOURS = 6  # That the baseline served last.
 WEEK = 168  # Hours.
@@ -35,17 +35,17 @@ class Beyond(msgspec.Struct, frozen=True, kw_only=True):
     """A candidate that is far worse than its baseline was, by a rule; `slices` are all traffic, one for each SLI."""
 
     rule: Canary
-    trial: Trial
+    trial: ReleaseState
     slices: tuple[Affected, ...]
     new: bool
 
     def verdict(self, model: str, pane: int) -> Verdict:
         """Return it as what people are told of."""
-        series = Reported(model, self.trial.candidate, "*", {})
+        series = SliceSeries(model, self.trial.candidate, "*", {})
         return Verdict(rule=self.rule.name, series=series, word="BAD", pane=pane, evidence=self.slices[0].evidence)
 
 
-def compare_with_past(model: Model, at: At) -> Iterator[Beyond]:
+def compare_with_past(model: Model, at: PaneContext) -> Iterator[Beyond]:
     """Take the pane; yield every candidate that is far worse than its baseline was, and whether that is new."""
     for trial in model.trials.values():
         candidate, baseline = model.served.get(trial.candidate), model.served.get(trial.baseline)
@@ -62,7 +62,7 @@ def compare_with_past(model: Model, at: At) -> Iterator[Beyond]:
                     yield Beyond(rule=rule, trial=trial, slices=tuple(found), new=new)
 
 
-def _compare(model: Model, at: At, trial: Trial, rule: Canary) -> bool:
+def _compare(model: Model, at: PaneContext, trial: ReleaseState, rule: Canary) -> bool:
     """Add the pane to what a rule knows of a candidate; return whether it is newly BAD."""
     panes = max(rule.blip_ms // at.policy.pane_ms, 1)
     number, place = divmod(at.pane, panes)
@@ -81,7 +81,7 @@ def _compare(model: Model, at: At, trial: Trial, rule: Canary) -> bool:
     return new
 
 
-def _end(model: Model, at: At, trial: Trial, rule: Canary, replaced: Replaced) -> bool:
+def _end(model: Model, at: PaneContext, trial: ReleaseState, rule: Canary, replaced: Replaced) -> bool:
     """Take the blip that ran, if the baseline had stopped by then."""
     served = model.served[trial.baseline]
     gone = replaced.baseline <= at.policy.releases.applied_share * replaced.total
@@ -106,7 +106,7 @@ def _end(model: Model, at: At, trial: Trial, rule: Canary, replaced: Replaced) -
     return new
 
 
-def _share_before(model: Model, at: At, trial: Trial) -> float:
+def _share_before(model: Model, at: PaneContext, trial: ReleaseState) -> float:
     """Return the baseline's share of the requests of its last hours, less the candidate's."""
     until = hour_of(model.served[trial.baseline].last, at.policy.pane_ms)
     requests = {
@@ -117,7 +117,7 @@ def _share_before(model: Model, at: At, trial: Trial) -> float:
     return requests[trial.baseline] / max(sum(requests.values()), 1)
 
 
-def _usual(at: At, served: Served) -> tuple[list[list[int]], list[list[int]]]:
+def _usual(at: PaneContext, served: Served) -> tuple[list[list[int]], list[list[int]]]:
     """Return the last hours of a baseline, and those around the same time a week ago."""
     until, now = hour_of(served.last, at.policy.pane_ms), hour_of(at.pane, at.policy.pane_ms)
     last = [hour for number, hour in served.hours.items() if until - HOURS <= number <= until]
@@ -128,7 +128,9 @@ def _counted(hour: list[int], sli: int) -> Counted:
     return hour[1 + 2 * sli], hour[2 + 2 * sli]
 
 
-def _evidence(at: At, trial: Trial, sli: int, past: Past, hours: list[Counted], most: float) -> Evidence:
+def _evidence(
+    at: PaneContext, trial: ReleaseState, sli: int, past: Past, hours: list[Counted], most: float
+) -> Evidence:
     good, bad = sum(each[0] for each in hours), sum(each[1] for each in hours)
     return Evidence(
         sli=at.policy.slis[sli].name,

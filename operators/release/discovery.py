@@ -4,19 +4,20 @@ from collections.abc import Sequence
 
 import msgspec
 
-from operators.control import VERSIONS_MAX, ControlEvent, Release
-from operators.mirrored import is_mirrored
-from operators.release.history import BUCKETS, Served, bucket_of, busiest, hour_of
-from operators.release.model import At, Model
-from operators.release.phases import step
-from operators.release.trial import Trial
+from operators.policy.rules import Canary
+from operators.release.model import Model, PaneContext
+from operators.release.state import ReleaseState
+from operators.release.traffic import BUCKETS, Served, bucket_of, busiest, hour_of
+from operators.release.transitions import step
 from operators.release.weighing import make_room
-from operators.rules import Canary
-from operators.verdict.traffic_split import TrafficSplit
+from operators.stats.sample_ratio import TrafficSplit
 from operators.window.partial import OTHER
+from operators.wire.commands import Release
+from operators.wire.control import VERSIONS_MAX, ControlEvent
+from operators.wire.mirrored import is_mirrored
 
 
-def note_traffic(model: Model, at: At) -> None:
+def note_traffic(model: Model, at: PaneContext) -> None:
     """Remember what each version served in the pane, having forgotten what is known no longer.
 
     A version is known from its first request until it has had none for the policy's `known`; feedback alone makes none
@@ -34,7 +35,7 @@ def note_traffic(model: Model, at: At) -> None:
         model.began = at.pane
 
 
-def _forget(model: Model, at: At) -> None:
+def _forget(model: Model, at: PaneContext) -> None:
     known_panes = at.policy.releases.known_ms // at.policy.pane_ms
     for version in [name for name, each in model.served.items() if at.pane - each.last > known_panes]:
         del model.served[version]
@@ -49,7 +50,7 @@ def _forget(model: Model, at: At) -> None:
         model.served.pop(name, None)  # If it serves again it is new, and judged.
 
 
-def discover(model: Model, at: At) -> None:
+def discover(model: Model, at: PaneContext) -> None:
     """Begin a release for every version that is new.
 
     Those first seen within the policy's `settle` of the model's first request are old: the one with the most requests
@@ -75,10 +76,10 @@ def discover(model: Model, at: At) -> None:
     for version in sorted(new):
         baseline = usual_baseline(model, at, frozenset(new))
         if baseline is not None:
-            begin(model, at, Trial(candidate=version, baseline=baseline, since=at.pane))
+            begin(model, at, ReleaseState(candidate=version, baseline=baseline, since=at.pane))
 
 
-def usual_baseline(model: Model, at: At, new: frozenset[str]) -> str | None:
+def usual_baseline(model: Model, at: PaneContext, new: frozenset[str]) -> str | None:
     """The version with the most traffic before these; another candidate only if nothing else served lately."""
     lately = bucket_of(at.pane, at.policy.pane_ms) - BUCKETS + 1
     never = (
@@ -92,7 +93,7 @@ def usual_baseline(model: Model, at: At, new: frozenset[str]) -> str | None:
     return first or busiest(model.served, never, lately) or busiest(model.served, never, 0)
 
 
-def begin(model: Model, at: At, trial: Trial) -> None:
+def begin(model: Model, at: PaneContext, trial: ReleaseState) -> None:
     """Put a candidate on trial, in place of an earlier trial of the same version."""
     earlier = model.trials.get(trial.candidate)
     trial.phase = earlier.phase if earlier is not None else trial.phase
@@ -106,7 +107,7 @@ def begin(model: Model, at: At, trial: Trial) -> None:
     restart(model, at, trial, at.pane)
 
 
-def restart(model: Model, at: At, trial: Trial, since: int) -> None:
+def restart(model: Model, at: PaneContext, trial: ReleaseState, since: int) -> None:
     """Compare anew from a pane on: what canary rules found before does not stand."""
     trial.since = since
     trial.replaced.clear()
@@ -115,7 +116,7 @@ def restart(model: Model, at: At, trial: Trial, since: int) -> None:
             model.bad.pop((rule.name, trial.candidate), None)
 
 
-def declare(model: Model, at: At, release: Release) -> list[ControlEvent]:
+def declare(model: Model, at: PaneContext, release: Release) -> list[ControlEvent]:
     """Take a release command: it declares a release, or describes one that was seen already.
 
     What keeps traffic from the candidate ends, and gateways are told: a pin on another version, having been withdrawn,
@@ -131,7 +132,7 @@ def declare(model: Model, at: At, release: Release) -> list[ControlEvent]:
     if known is not None and _is_step(known, release):
         return _next_step(model, at, known, release)
     barred = known is not None and (known.withdrawn or "throttle" in known.holds.values())
-    trial = Trial(
+    trial = ReleaseState(
         candidate=release.candidate,
         baseline=release.baseline,
         since=at.pane,
@@ -146,7 +147,7 @@ def declare(model: Model, at: At, release: Release) -> list[ControlEvent]:
     return _told(model, at, trial, [*reasons, *make_room(model, release)])
 
 
-def _is_step(known: Trial, release: Release) -> bool:
+def _is_step(known: ReleaseState, release: Release) -> bool:
     """Tell whether a release goes on, with another share of the traffic: the same versions, nothing else said of them.
 
     One that is throttled begins anew instead, so that it may serve again.
@@ -156,7 +157,7 @@ def _is_step(known: Trial, release: Release) -> bool:
     return known.baseline == release.baseline and release.metadata in ({}, known.release.metadata)
 
 
-def _next_step(model: Model, at: At, known: Trial, release: Release) -> list[ControlEvent]:
+def _next_step(model: Model, at: PaneContext, known: ReleaseState, release: Release) -> list[ControlEvent]:
     """Take the next share of a release: what was found of it so far stands."""
     metadata = {} if known.release is None else known.release.metadata
     known.release, known.split = msgspec.structs.replace(release, metadata=metadata), split_of(release)
@@ -166,7 +167,7 @@ def _next_step(model: Model, at: At, known: Trial, release: Release) -> list[Con
     return _told(model, at, known, [*reasons, *make_room(model, release)])
 
 
-def _told(model: Model, at: At, trial: Trial, reasons: Sequence[str]) -> list[ControlEvent]:
+def _told(model: Model, at: PaneContext, trial: ReleaseState, reasons: Sequence[str]) -> list[ControlEvent]:
     """Tell gateways what changes for a candidate that is released, if anything does."""
     said = "; ".join(reasons)
     return [model.say("alert", at, trial.candidate, "release", "info", trial, reason=said, lifts=True)] if said else []

@@ -5,9 +5,10 @@ A function of the event alone: a topic, a file and a replay get the same bytes. 
 
 import msgspec
 
-from operators.control import EVENT_BYTES_MAX, VERSIONS_MAX, ControlEvent, Details, Release
-from operators.events import Scalar
 from operators.texts import cut
+from operators.wire.commands import Details, Release
+from operators.wire.control import EVENT_BYTES_MAX, VERSIONS_MAX, ControlEvent
+from operators.wire.events import Scalar
 
 SEALED_BYTES = 1_024  # Left for the key's id and the signature.
 REASON_MAX = 2_000  # Characters.

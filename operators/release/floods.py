@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from operators.control import Command, ControlEvent
-from operators.release.model import At, Model
-from operators.window.commands import Said
+from operators.release.model import Model, PaneContext
+from operators.window.waiting_commands import Said
+from operators.wire.commands import Command
+from operators.wire.control import ControlEvent
 
 COMMANDS_MAX = 200  # Of one model in a pane: each may be a control event, and a megabyte holds ten thousand.
 
 
-def without_flood(model: Model, at: At, said: Sequence[Said]) -> tuple[list[Said], list[ControlEvent]]:
+def without_flood(model: Model, at: PaneContext, said: Sequence[Said]) -> tuple[list[Said], list[ControlEvent]]:
     """Return what was said without the commands beyond the first COMMANDS_MAX, and what is told of those."""
     commands = [each for each in said if isinstance(each, Command)]
     beyond = {each.id for each in commands[COMMANDS_MAX:]}

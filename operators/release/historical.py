@@ -16,9 +16,9 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from operators.release.health import log_add
-from operators.release.history import Counted
-from operators.verdict.binomial import upper_bound
+from operators.release.traffic import Counted
+from operators.stats.binomial import upper_bound
+from operators.stats.recovery_test import log_add
 
 ODDS = (1.5, 3.0, 10.0)  # Of p, as multiples of those of p0.
 ALPHA = 0.01  # Of the bound of what the baseline had in all of its last hours together.

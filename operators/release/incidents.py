@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from operators.control import ControlEvent
+from operators.policy.rules import INPUT
 from operators.release.alerts import SEVERITIES, Key
-from operators.release.model import At, Incident, Model
-from operators.release.speaker import NAMESPACE
-from operators.rules import INPUT
+from operators.release.event_writer import NAMESPACE
+from operators.release.model import Incident, Model, PaneContext
+from operators.wire.control import ControlEvent
 
 WHOLE, INEFFECTIVE = "version:", "ineffective:"  # Stand where the incidents of rules have the rule.
 LIMITS = "limits:"
@@ -41,7 +41,7 @@ def numbered(model: Model, events: Sequence[ControlEvent], *, ended: bool = True
     return out
 
 
-def end_holds(model: Model, at: At, events: Sequence[ControlEvent]) -> list[ControlEvent]:
+def end_holds(model: Model, at: PaneContext, events: Sequence[ControlEvent]) -> list[ControlEvent]:
     """Say of incidents that end without a word, such as a hold whose reason is gone, that they are over."""
     told = {key for event in events if (key := _key(model, event)) is not None}
     return [

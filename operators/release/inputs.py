@@ -6,17 +6,17 @@ every alert.
 
 from collections.abc import Sequence
 
-from operators.control import Affected, ControlEvent, Evidence, Notice
+from operators.policy.rules import INPUT
 from operators.release.alerts import Key
-from operators.release.model import At, Model
-from operators.rules import INPUT
-from operators.verdict.verdicts import Verdict
-from operators.window.slots import Reported, slice_text
+from operators.release.model import Model, PaneContext
+from operators.rules.verdict import Verdict
+from operators.window.series_index import SliceSeries, slice_text
+from operators.wire.control import Affected, ControlEvent, Evidence, Notice
 
 RUNBOOK = "infra/runbooks/input.md"
 
 
-def heed(model: Model, at: At, notices: Sequence[Notice]) -> list[ControlEvent]:
+def heed(model: Model, at: PaneContext, notices: Sequence[Notice]) -> list[ControlEvent]:
     """Tell of inputs of which too much is late or refused, or is no longer: one event a kind, however many."""
     changed: dict[Key, list[Notice]] = {}
     for notice in notices:
@@ -24,7 +24,7 @@ def heed(model: Model, at: At, notices: Sequence[Notice]) -> list[ControlEvent]:
     return [event for key, some in changed.items() for event in _told(model, at, key, some)]
 
 
-def fire(model: Model, at: At, key: Key) -> ControlEvent:
+def fire(model: Model, at: PaneContext, key: Key) -> ControlEvent:
     """Tell of all partitions that an alert is about, the worst first."""
     firing = model.alerts.firing[key]
     slices = _worst_first(list(firing.slices.values()))
@@ -43,7 +43,7 @@ def fire(model: Model, at: At, key: Key) -> ControlEvent:
     return event
 
 
-def _told(model: Model, at: At, key: Key, notices: Sequence[Notice]) -> list[ControlEvent]:
+def _told(model: Model, at: PaneContext, key: Key, notices: Sequence[Notice]) -> list[ControlEvent]:
     newest = {notice.source: notice for notice in notices}  # In their order: the last word counts.
     change = model.alerts.take(key, [_verdict(key[0], at, notice) for notice in newest.values()], "ticket")
     if change is None:
@@ -56,11 +56,11 @@ def _told(model: Model, at: At, key: Key, notices: Sequence[Notice]) -> list[Con
     return [model.say("alert", at, key[1], key[0], "info", state="resolved", slices=over, reason=reason)]
 
 
-def _verdict(rule: str, at: At, notice: Notice) -> Verdict:
+def _verdict(rule: str, at: PaneContext, notice: Notice) -> Verdict:
     """Return a notice as what alerts are made of."""
     return Verdict(
         rule=rule,
-        series=Reported("", "", slice_text([("source", notice.source)]), {"source": notice.source}),
+        series=SliceSeries("", "", slice_text([("source", notice.source)]), {"source": notice.source}),
         word="OK" if notice.severity is None else "BAD",
         pane=at.pane,
         evidence=Evidence(

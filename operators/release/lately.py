@@ -6,16 +6,16 @@ Nothing here decides. All of it is bounded, and a function of the closed panes a
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-from operators.control import ErrorType, Found
-from operators.drift.drifted import Drift, Heard
 from operators.drift.found import words
-from operators.events import Scalar
-from operators.release.history import bucket_of
-from operators.release.model import At, Lately, Model
-from operators.release.trial import Trial
+from operators.drift.results import Drift, Heard
+from operators.release.model import Lately, Model, PaneContext
+from operators.release.state import ReleaseState
+from operators.release.traffic import bucket_of
 from operators.window.partial import OTHER
 from operators.window.samples import LINEAGE, LINEAGES, Sample
-from operators.window.slots import slice_text
+from operators.window.series_index import slice_text
+from operators.wire.control import ErrorType, Found
+from operators.wire.events import Scalar
 
 BUCKETS = 10  # Minutes whose error types are remembered, of those with some.
 TYPES_MAX = 50  # Error types of a version and minute; the rest are counted together.
@@ -27,7 +27,7 @@ ERRORS_MAX = 5  # Error types of an event.
 REQUESTS_SHOWN = 5  # Request ids of an event.
 
 
-def note_lately(model: Model, at: At) -> None:
+def note_lately(model: Model, at: PaneContext) -> None:
     """Remember what a pane shows of each version."""
     for version in model.lately.keys() - model.served.keys():
         del model.lately[version]
@@ -87,7 +87,7 @@ def _note_found(arm: dict[str, Found], drift: Drift) -> None:
         )
 
 
-def findings_of(trial: Trial) -> tuple[Found, ...]:
+def findings_of(trial: ReleaseState) -> tuple[Found, ...]:
     """Return what was found on the candidate alone, each field where it shows most, the earliest first."""
     best: dict[str, Found] = {}
     for key, found in trial.found.items():
@@ -102,7 +102,7 @@ def _order(found: Found) -> tuple[int, float, bool, str, str]:
     return found.since, -found.excess, found.slice == "*", found.field, found.slice
 
 
-def errors_of(model: Model, at: At, version: str, beside: str | None) -> tuple[ErrorType, ...]:
+def errors_of(model: Model, at: PaneContext, version: str, beside: str | None) -> tuple[ErrorType, ...]:
     """Return how requests of a version failed lately, the most frequent first, and how many of another's did so."""
     mine = _errors(model, at, version)
     other = {} if beside is None else _errors(model, at, beside)
@@ -110,7 +110,7 @@ def errors_of(model: Model, at: At, version: str, beside: str | None) -> tuple[E
     return tuple(ErrorType(name=name, n=mine[name], baseline=other.get(name, 0) if beside else None) for name in order)
 
 
-def _errors(model: Model, at: At, version: str) -> dict[str, int]:
+def _errors(model: Model, at: PaneContext, version: str) -> dict[str, int]:
     lately, since = model.lately.get(version), bucket_of(at.pane, at.policy.pane_ms) - BUCKETS + 1
     sums: dict[str, int] = {}
     for bucket, errors in lately.errors.items() if lately is not None else ():
@@ -119,14 +119,16 @@ def _errors(model: Model, at: At, version: str) -> dict[str, int]:
     return sums
 
 
-def seen_diff(model: Model, trial: Trial) -> Mapping[str, tuple[Scalar | None, Scalar | None]]:
+def seen_diff(model: Model, trial: ReleaseState) -> Mapping[str, tuple[Scalar | None, Scalar | None]]:
     """Return what requests say differently of baseline and candidate: where no value is that of both."""
     arms = [model.lately.get(version, Lately()).lineage for version in (trial.baseline, trial.candidate)]
     differ = [name for name in LINEAGES if all(name in arm for arm in arms) and not {*arms[0][name]} & {*arms[1][name]}]
     return {name: (", ".join(arms[0][name]), ", ".join(arms[1][name])) for name in differ}
 
 
-def requests_of(model: Model, at: At, trial: Trial | None, version: str, sli: str | None, text: str) -> tuple[str, ...]:
+def requests_of(
+    model: Model, at: PaneContext, trial: ReleaseState | None, version: str, sli: str | None, text: str
+) -> tuple[str, ...]:
     """Return a few requests of a version that an SLI calls bad, those of a slice first, then the earliest."""
     names = [each.name for each in at.policy.slis]
     kept = trial.requests if trial is not None and trial.candidate == version else ()

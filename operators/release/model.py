@@ -4,22 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from operators.control import Affected, ControlEvent, ControlType, Evidence, Severity, Word
-from operators.policy import Policy
+from operators.arrays import Ints
+from operators.policy.policy import Policy
+from operators.policy.rules import Canary
 from operators.release.alerts import Alerts, Key
-from operators.release.history import Served
-from operators.release.phases import URGENCY, Phase, Signal, step
-from operators.release.speaker import Speaker
-from operators.release.trial import Trial
-from operators.rules import Canary
-from operators.verdict.verdicts import Verdict
-from operators.weights import capped
+from operators.release.event_writer import EventWriter
+from operators.release.state import ReleaseState
+from operators.release.traffic import Served
+from operators.release.transitions import URGENCY, Phase, Signal, step
+from operators.rules.verdict import Verdict
 from operators.window.folded import Kind
-from operators.window.partial import Ints
 from operators.window.samples import Sample
+from operators.wire.control import Affected, ControlEvent, ControlType, Evidence, Severity, Word
+from operators.wire.weights import capped
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class CanaryFinding(msgspec.Struct, frozen=True, kw_only=True):
     """What a canary rule says of a release at a pane.
 
     `word`: BAD where an SLI is BAD on all traffic, OK where all pass and no slice is BAD. `bad` are the BAD series,
@@ -38,8 +38,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     far: tuple[Affected, ...] = ()
 
 
-class At(msgspec.Struct, frozen=True, kw_only=True):
-    """The pane that has closed. `requests` by version, and `copies` of requests (`operators/mirrored.py`) apart.
+class PaneContext(msgspec.Struct, frozen=True, kw_only=True):
+    """The pane that has closed. `requests` by version, and `copies` of requests (`operators/wire/mirrored.py`) apart.
 
     `slis` gives (S, 3) of a version and slice, None without any; `producers` (S, 3) of a version by producer, where the
     policy names what a producer is. `errors` are requests by version and error type, `samples` some of each version, in
@@ -98,10 +98,10 @@ class Model(msgspec.Struct, kw_only=True):
     of a version under release have a name of their own for the rule (`incidents.py`).
     """
 
-    speaker: Speaker
+    speaker: EventWriter
     alerts: Alerts
     served: dict[str, Served] = {}
-    trials: dict[str, Trial] = {}
+    trials: dict[str, ReleaseState] = {}
     overridden: set[str] = set()
     bad: dict[Key, dict[str, Verdict]] = {}
     began: int | None = None
@@ -168,11 +168,11 @@ class Model(msgspec.Struct, kw_only=True):
     def say(
         self,
         kind: ControlType,
-        at: At,
+        at: PaneContext,
         version: str,
         rule: str,
         severity: Severity,
-        trial: Trial | None = None,
+        trial: ReleaseState | None = None,
         **fields: object,
     ) -> ControlEvent:
         """Say something; alerts may be muted, nothing else ever is. With `lifts` the version may serve again."""
@@ -194,7 +194,7 @@ class Model(msgspec.Struct, kw_only=True):
             },
         )
 
-    def move(self, trial: Trial, signal: Signal) -> ControlType:
+    def move(self, trial: ReleaseState, signal: Signal) -> ControlType:
         """Move a release on, and return what is to be said. LookupError if the signal means nothing here."""
         moved = step(trial.phase, signal)
         if moved is None or moved[1] is None:

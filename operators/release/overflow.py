@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from operators.control import ControlEvent
-from operators.release.model import At, Model, Overflow
+from operators.release.model import Model, Overflow, PaneContext
 from operators.window.folded import Folded, Kind
 from operators.window.partial import OTHER
+from operators.wire.control import ControlEvent
 
 RUNBOOK = "infra/runbooks/limits.md"
 OVER_MS = 600_000  # Over when nothing was beyond the limit for so long.
@@ -18,7 +18,7 @@ WORDS: dict[Kind, str] = {
 }
 
 
-def tell_overflow(model: Model, at: At, folded: Sequence[Folded]) -> list[ControlEvent]:
+def tell_overflow(model: Model, at: PaneContext, folded: Sequence[Folded]) -> list[ControlEvent]:
     """Take what of a model was beyond a limit in a pane; tell when that begins and when it is over."""
     events = []
     for each in folded:
@@ -37,9 +37,9 @@ def tell_overflow(model: Model, at: At, folded: Sequence[Folded]) -> list[Contro
     return events
 
 
-def _is_over(overflow: Overflow, at: At) -> bool:
+def _is_over(overflow: Overflow, at: PaneContext) -> bool:
     return (at.pane - overflow.last) * at.policy.pane_ms >= OVER_MS
 
 
-def _say(model: Model, at: At, kind: Kind, severity: str, reason: str, **more: object) -> ControlEvent:
+def _say(model: Model, at: PaneContext, kind: Kind, severity: str, reason: str, **more: object) -> ControlEvent:
     return model.say("alert", at, OTHER, f"limits:{kind}", severity, None, reason=reason, runbook=RUNBOOK, **more)  # type: ignore[arg-type]

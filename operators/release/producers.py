@@ -4,16 +4,16 @@ A producer is a value of the slice dimension that the policy names. Counts are o
 began, in whole buckets (`history.py`), as far back as these are kept.
 """
 
-from operators.control import Evidence
-from operators.release.history import BUCKETS, bucket_of
-from operators.release.model import At, Model
-from operators.release.trial import Trial
+from operators.release.model import Model, PaneContext
+from operators.release.state import ReleaseState
+from operators.release.traffic import BUCKETS, bucket_of
 from operators.window.partial import BAD, OTHER
+from operators.wire.control import Evidence
 
 PRODUCERS_MAX = 100  # Of one candidate and bucket; the rest are counted together.
 
 
-def note_producers(model: Model, at: At) -> None:
+def note_producers(model: Model, at: PaneContext) -> None:
     """Remember how many events of each SLI, and bad ones, each producer sent of every candidate."""
     bucket = bucket_of(at.pane, at.policy.pane_ms)
     for trial in model.trials.values():
@@ -30,7 +30,7 @@ def note_producers(model: Model, at: At) -> None:
             del trial.producers[min(trial.producers)]
 
 
-def why_doubted(at: At, trial: Trial, evidence: Evidence) -> str | None:
+def why_doubted(at: PaneContext, trial: ReleaseState, evidence: Evidence) -> str | None:
     """Return why a verdict is not acted on: too much of it rests on one of several producers. None if it is."""
     allowed = at.policy.releases.producer_share_max
     if allowed is None or evidence.sli is None:

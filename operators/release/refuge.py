@@ -9,15 +9,15 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from operators.control import Evidence
-from operators.mirrored import is_mirrored
-from operators.policy import Releases
-from operators.release.history import RECENT, Counted, Served, bucket_of
-from operators.release.model import At, Model
-from operators.release.trial import Trial
-from operators.rules import Action, AnyRule
-from operators.verdict.binomial import lower_bound, upper_bound
+from operators.policy.policy import Releases
+from operators.policy.rules import Action, AnyRule
+from operators.release.model import Model, PaneContext
+from operators.release.state import ReleaseState
+from operators.release.traffic import RECENT, Counted, Served, bucket_of
+from operators.stats.binomial import lower_bound, upper_bound
 from operators.window.partial import OTHER
+from operators.wire.control import Evidence
+from operators.wire.mirrored import is_mirrored
 
 MILD: tuple[Action, ...] = ("alert", "hold")  # What such a rule does is done to promotions, not to traffic.
 ALPHA = 0.01  # Of the bounds by which two versions are compared, each.
@@ -30,7 +30,7 @@ def fallback_of(rule: AnyRule | None, releases: Releases, model: str) -> str:
     return next((named for pattern, named in releases.fallback.items() if fnmatchcase(model, pattern)), "hold")
 
 
-def named_refuge(model: Model, at: At, trial: Trial, rule: AnyRule | None) -> str | None:
+def named_refuge(model: Model, at: PaneContext, trial: ReleaseState, rule: AnyRule | None) -> str | None:
     """Return what the policy names to go to, None if it names nothing that is fit."""
     named = fallback_of(rule, at.policy.releases, model.speaker.model)
     if named in ("hold", "kill", trial.candidate) or harms(model, at, named) is not None:
@@ -38,7 +38,9 @@ def named_refuge(model: Model, at: At, trial: Trial, rule: AnyRule | None) -> st
     return named
 
 
-def refuge_of(model: Model, at: At, trial: Trial, rule: AnyRule, evidence: Evidence) -> tuple[str | None, str]:
+def refuge_of(
+    model: Model, at: PaneContext, trial: ReleaseState, rule: AnyRule, evidence: Evidence
+) -> tuple[str | None, str]:
     """Return where the traffic of a version may go to, or None and why nowhere."""
     why = unfit(model, at, trial.baseline) if trial.baseline else None
     if trial.baseline and why is None:
@@ -49,7 +51,7 @@ def refuge_of(model: Model, at: At, trial: Trial, rule: AnyRule, evidence: Evide
     return (None, why) if why is not None else _better(model, at, trial, evidence)
 
 
-def usual_refuge(model: Model, at: At, trial: Trial) -> str | None:
+def usual_refuge(model: Model, at: PaneContext, trial: ReleaseState) -> str | None:
     """Return where a version's traffic goes if somebody takes it out: where rules send it, or to the busiest other."""
     if trial.baseline and unfit(model, at, trial.baseline) is None:
         return trial.baseline
@@ -57,7 +59,7 @@ def usual_refuge(model: Model, at: At, trial: Trial) -> str | None:
     return named_refuge(model, at, trial, None) or next(fit, None)
 
 
-def unfit(model: Model, at: At, version: str) -> str | None:
+def unfit(model: Model, at: PaneContext, version: str) -> str | None:
     """Return why a version is none to go back to, None if it is one.
 
     Unfit: not known, which is that it has had no request within the policy's `known`; rolled back or killed itself, and
@@ -69,17 +71,17 @@ def unfit(model: Model, at: At, version: str) -> str | None:
     return harms(model, at, version)
 
 
-def others_serve(model: Model, at: At, version: str) -> bool:
+def others_serve(model: Model, at: PaneContext, version: str) -> bool:
     """Tell whether another version that may serve had requests in the last minutes."""
     return bool(_others(model, at, version))
 
 
-def recently(at: At) -> int:
+def recently(at: PaneContext) -> int:
     """Return the first bucket of the last minutes."""
     return bucket_of(at.pane, at.policy.pane_ms) - RECENT + 1
 
 
-def harms(model: Model, at: At, version: str) -> str | None:
+def harms(model: Model, at: PaneContext, version: str) -> str | None:
     """Return why traffic should go to something else than a version, None if nothing says so."""
     other = model.trials.get(version)
     if other is not None and other.withdrawn:
@@ -88,7 +90,7 @@ def harms(model: Model, at: At, version: str) -> str | None:
     return None if rule is None else f"{version} is BAD itself, by {rule}"
 
 
-def why_bad(model: Model, at: At, version: str) -> str | None:
+def why_bad(model: Model, at: PaneContext, version: str) -> str | None:
     """Return a rule that pages or acts, and finds a version BAD on all traffic; None if none does."""
     grave = {rule.name for rule in at.policy.rules if rule.severity == "page" or rule.action not in MILD}
     for (rule, bad), slices in model.bad.items():
@@ -98,7 +100,7 @@ def why_bad(model: Model, at: At, version: str) -> str | None:
     return None
 
 
-def _others(model: Model, at: At, version: str) -> list[tuple[str, Served]]:
+def _others(model: Model, at: PaneContext, version: str) -> list[tuple[str, Served]]:
     """Return the other versions that may serve and had requests lately, the busiest first."""
     since = recently(at)
     barred = {version, OTHER, *model.barred, *filter(is_mirrored, model.served)}
@@ -106,7 +108,7 @@ def _others(model: Model, at: At, version: str) -> list[tuple[str, Served]]:
     return [(name, each) for requests, name, each in sorted(found, key=lambda one: one[:2]) if requests]
 
 
-def _better(model: Model, at: At, trial: Trial, evidence: Evidence) -> tuple[str | None, str]:
+def _better(model: Model, at: PaneContext, trial: ReleaseState, evidence: Evidence) -> tuple[str | None, str]:
     """Return the busiest other version that is fit and surely better since the harm began."""
     others, mine = _others(model, at, trial.candidate), model.served.get(trial.candidate)
     if not others or mine is None:

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from operators.control import Affected
 from operators.release.historical import Past
+from operators.wire.control import Affected
 
 
 class Replaced(msgspec.Struct, kw_only=True):

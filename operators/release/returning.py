@@ -5,16 +5,16 @@ of once, as soon as that is sure after the policy's `drain`: to pin it away agai
 too few requests to tell (`aftermath.py`), or the pin that kept it away was lifted, it is looked for as one that left.
 """
 
-from operators.control import ControlEvent, Evidence
-from operators.mirrored import is_mirrored
-from operators.release.model import At, Model
+from operators.release.model import Model, PaneContext
 from operators.release.refuge import unfit
-from operators.release.share import Excess
-from operators.release.trial import Cause, Trial
-from operators.release.withdrawing import share_of
+from operators.release.rollback import share_of
+from operators.release.state import Cause, ReleaseState
+from operators.stats.traffic_share import Excess
+from operators.wire.control import ControlEvent, Evidence
+from operators.wire.mirrored import is_mirrored
 
 
-def watch(model: Model, at: At) -> list[ControlEvent]:
+def watch(model: Model, at: PaneContext) -> list[ControlEvent]:
     """Look for every withdrawn version among the requests of the pane."""
     events: list[ControlEvent] = []
     total = sum(at.requests.values())
@@ -34,7 +34,7 @@ def watch(model: Model, at: At) -> list[ControlEvent]:
     return events
 
 
-def _ignored(model: Model, at: At, trial: Trial, cause: Cause, excess: Excess) -> ControlEvent:
+def _ignored(model: Model, at: PaneContext, trial: ReleaseState, cause: Cause, excess: Excess) -> ControlEvent:
     """Wake somebody: the gateways do not obey."""
     kind = model.move(trial, "ignored")
     reason = f"the candidate still serves: {excess.requests} of the last {excess.total} requests"
@@ -42,7 +42,7 @@ def _ignored(model: Model, at: At, trial: Trial, cause: Cause, excess: Excess) -
     return model.say(kind, at, trial.candidate, cause.rule, "page", trial, **fields)
 
 
-def _withdraw_again(model: Model, at: At, trial: Trial, cause: Cause, excess: Excess) -> ControlEvent:
+def _withdraw_again(model: Model, at: PaneContext, trial: ReleaseState, cause: Cause, excess: Excess) -> ControlEvent:
     """Pin traffic away from a version; or bar that version alone, where others serve beside the baseline."""
     refuge = trial.refuge or trial.baseline
     # What was gone to before need not have served.
@@ -59,12 +59,12 @@ def _withdraw_again(model: Model, at: At, trial: Trial, cause: Cause, excess: Ex
     return model.say(kind, at, trial.candidate, cause.rule, "page", trial, **fields)
 
 
-def _evidence(at: At, excess: Excess) -> Evidence:
+def _evidence(at: PaneContext, excess: Excess) -> Evidence:
     allowed = at.policy.releases.applied_share
     return Evidence(n=excess.total, value=excess.requests / excess.total, threshold=allowed)
 
 
-def _others(model: Model, at: At, trial: Trial) -> bool:
+def _others(model: Model, at: PaneContext, trial: ReleaseState) -> bool:
     """Tell whether versions that may serve had requests lately, besides the baseline: a pin would stop them."""
     allowed = [
         other

@@ -6,9 +6,9 @@ Who, what, where, on what proof, how sure, since when, what was found before it,
 import math
 from collections.abc import Iterator
 
-from operators.control import ControlEvent, Evidence
-from operators.mirrored import is_mirrored, original
 from operators.texts import clock, cut
+from operators.wire.control import ControlEvent, Evidence
+from operators.wire.mirrored import is_mirrored, original
 
 SENTENCE_MAX = 800  # Characters.
 NAME_MAX = 200

@@ -4,17 +4,17 @@ A rule that throttles, rolls back or kills does so to whatever serves. For as lo
 without a release, the version has a trial of its own, in which it is compared with nothing.
 """
 
-from operators.mirrored import is_mirrored
-from operators.release.model import At, Model
-from operators.release.trial import Trial
-from operators.rules import Action, AnyRule, Canary
+from operators.policy.rules import Action, AnyRule, Canary
+from operators.release.model import Model, PaneContext
+from operators.release.state import ReleaseState
 from operators.window.partial import OTHER
-from operators.window.slots import ALL_VERSIONS
+from operators.window.series_index import ALL_VERSIONS
+from operators.wire.mirrored import is_mirrored
 
 ACTS: tuple[Action, ...] = ("throttle", "rollback", "kill")
 
 
-def attend(model: Model, at: At) -> None:
+def attend(model: Model, at: PaneContext) -> None:
     """Put on trial what rules are to act on, and let go of what they are not any more."""
     acting = {rule.name for rule in at.policy.rules if acts(rule)}
     harmful = {version for name, version in model.bad if name in acting}
@@ -32,5 +32,5 @@ def acts(rule: AnyRule) -> bool:
     return not isinstance(rule, Canary) and rule.action in ACTS
 
 
-def new_trial(version: str, since: int) -> Trial:
-    return Trial(candidate=version, baseline="", since=since, phase="serving")
+def new_trial(version: str, since: int) -> ReleaseState:
+    return ReleaseState(candidate=version, baseline="", since=since, phase="serving")

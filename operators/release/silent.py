@@ -2,20 +2,20 @@
 
 import math
 
-from operators.control import ControlEvent, Evidence, Severity
-from operators.events import EPOCH, MILLISECOND
-from operators.mirrored import is_mirrored
-from operators.release.model import At, Model
-from operators.release.promoting import SPLIT
-from operators.release.trial import Trial
-from operators.release.withdrawing import share_of
+from operators.release.model import Model, PaneContext
+from operators.release.promotion import SPLIT
+from operators.release.rollback import share_of
+from operators.release.state import ReleaseState
+from operators.wire.control import ControlEvent, Evidence, Severity
+from operators.wire.events import EPOCH, MILLISECOND
+from operators.wire.mirrored import is_mirrored
 
 SILENT_MS = 300_000  # A candidate may pause for so long.
 ALPHA = 1e-6  # The chance of so many requests without one of its own, if it had its share of them.
 RUNBOOK = "infra/runbooks/traffic-split.md"
 
 
-def tell_silent(model: Model, at: At) -> list[ControlEvent]:
+def tell_silent(model: Model, at: PaneContext) -> list[ControlEvent]:
     """Tell once of each candidate that has gone silent while others serve, and once of its return."""
     events = []
     total = sum(at.requests.values())
@@ -35,14 +35,14 @@ def tell_silent(model: Model, at: At) -> list[ControlEvent]:
     return events
 
 
-def _is_sure(model: Model, at: At, trial: Trial) -> bool:
+def _is_sure(model: Model, at: PaneContext, trial: ReleaseState) -> bool:
     served = model.served.get(trial.candidate)
     if served is None or (at.pane - served.last) * at.policy.pane_ms < SILENT_MS:
         return False
     return trial.usual >= 1 or trial.missed * -math.log1p(-trial.usual) >= -math.log(ALPHA)
 
 
-def _tell(model: Model, at: At, trial: Trial) -> ControlEvent:
+def _tell(model: Model, at: PaneContext, trial: ReleaseState) -> ControlEvent:
     since = (model.served[trial.candidate].last + 1) * at.policy.pane_ms
     reason = (
         f"{trial.candidate} has had no request since {EPOCH + since * MILLISECOND:%H:%M:%S} UTC, of {trial.missed} "
@@ -51,6 +51,6 @@ def _tell(model: Model, at: At, trial: Trial) -> ControlEvent:
     return _said(model, at, trial, reason, evidence=Evidence(n=trial.missed, value=0.0, threshold=trial.usual))
 
 
-def _said(model: Model, at: At, trial: Trial, reason: str, **fields: object) -> ControlEvent:
+def _said(model: Model, at: PaneContext, trial: ReleaseState, reason: str, **fields: object) -> ControlEvent:
     severity: Severity = "info" if fields.get("state") == "resolved" else "ticket"
     return model.say("alert", at, trial.candidate, SPLIT, severity, trial, reason=reason, runbook=RUNBOOK, **fields)

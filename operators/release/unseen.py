@@ -5,18 +5,19 @@ At most `WAITING_MAX` of a model wait so: of more, the oldest are dropped.
 
 from collections.abc import Sequence
 
-from operators.control import ControlEvent, Release, Severity
-from operators.policies.reading import span
+from operators.policy.reading import span
 from operators.release.discovery import begin, usual_baseline
-from operators.release.model import At, Model
-from operators.release.trial import Trial
-from operators.window.commands import Said
+from operators.release.model import Model, PaneContext
+from operators.release.state import ReleaseState
+from operators.window.waiting_commands import Said
+from operators.wire.commands import Release
+from operators.wire.control import ControlEvent, Severity
 
 WAITING_MAX = 20  # Of one model: more than anybody is about to roll out.
 RULE = "commands:unseen"  # What such releases are called where a rule is named.
 
 
-def await_unseen(model: Model, at: At, said: Sequence[Said]) -> list[ControlEvent]:
+def await_unseen(model: Model, at: PaneContext, said: Sequence[Said]) -> list[ControlEvent]:
     """Tell of releases of versions that have not served, and of what becomes of them.
 
     Only with panes in which something came in: silence says nothing of who serves.
@@ -39,34 +40,34 @@ def await_unseen(model: Model, at: At, said: Sequence[Said]) -> list[ControlEven
     return events + _drop_surplus(model, at)
 
 
-def _drop_surplus(model: Model, at: At) -> list[ControlEvent]:
+def _drop_surplus(model: Model, at: PaneContext) -> list[ControlEvent]:
     waiting = [trial for trial in model.trials.values() if trial.unseen and not trial.withdrawn]
     oldest_first = sorted(waiting, key=lambda trial: trial.since)
     why = f"it is dropped, because more than {WAITING_MAX} wait for versions that have not served"
     return [_drop(model, at, trial, why) for trial in oldest_first[:-WAITING_MAX]]
 
 
-def _is_new(trial: Trial, said: Sequence[Said]) -> bool:
+def _is_new(trial: ReleaseState, said: Sequence[Said]) -> bool:
     return any(each is trial.release for each in said if isinstance(each, Release))
 
 
-def _drop(model: Model, at: At, trial: Trial, why: str) -> ControlEvent:
+def _drop(model: Model, at: PaneContext, trial: ReleaseState, why: str) -> ControlEvent:
     """Forget a release; if the candidate serves, compare it with what it would be compared with by itself."""
     del model.trials[trial.candidate]
     if trial.candidate in model.served:
         baseline = usual_baseline(model, at, frozenset({trial.candidate}))
         if baseline is not None:
-            begin(model, at, Trial(candidate=trial.candidate, baseline=baseline, since=at.pane))
+            begin(model, at, ReleaseState(candidate=trial.candidate, baseline=baseline, since=at.pane))
             why += f"; {trial.candidate} is compared with {baseline} instead"
     return _said(model, at, trial, why)
 
 
-def _said(model: Model, at: At, trial: Trial, what: str, **fields: object) -> ControlEvent:
+def _said(model: Model, at: PaneContext, trial: ReleaseState, what: str, **fields: object) -> ControlEvent:
     """A baseline that never served leaves its candidate unjudged: that is to be looked into."""
     reason = f"the release of {trial.candidate} beside {trial.baseline}: {what}"
     severity: Severity = "ticket" if trial.baseline in trial.unseen else "info"
     return model.say("alert", at, trial.candidate, RULE, severity, None, reason=reason, **fields)
 
 
-def _names(trial: Trial) -> str:
+def _names(trial: ReleaseState) -> str:
     return f"{' and '.join(trial.unseen)} {'have' if len(trial.unseen) > 1 else 'has'}"

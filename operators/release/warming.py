@@ -1,11 +1,11 @@
 """From when on a candidate says something of itself: a version that has just begun to serve is still cold."""
 
-from operators.policy import Policy
+from operators.policy.policy import Policy
 from operators.release.model import Model
-from operators.release.trial import Trial
+from operators.release.state import ReleaseState
 
 
-def warmed_up(model: Model, trial: Trial, policy: Policy) -> int:
+def warmed_up(model: Model, trial: ReleaseState, policy: Policy) -> int:
     """Return the first pane that says something of a candidate."""
     served = model.served.get(trial.candidate)
     if served is None:

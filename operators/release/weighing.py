@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from operators.control import Release
 from operators.release.model import Model
+from operators.wire.commands import Release
 
 DIGITS = 4  # Of a share.
 BY_OWN = "gateways split the traffic by their own weights again"

@@ -18,7 +18,7 @@ HALF_MS = 600_000
 MORE_MIN = 10
 
 
-class At(msgspec.Struct, frozen=True, kw_only=True):
+class Places(msgspec.Struct, frozen=True, kw_only=True):
     """The pane that closes, its length in ms, and how many `places` there are."""
 
     pane: int
@@ -37,7 +37,7 @@ class Admitted(msgspec.Struct, kw_only=True):
     waiting: dict[str, dict[Name, int]] = {}
     halved: dict[str, int] = {}
 
-    def admit(self, owner: str, counts: Mapping[Name, int], at: At, declared: Collection[Name] = ()) -> set[Name]:
+    def admit(self, owner: str, counts: Mapping[Name, int], at: Places, declared: Collection[Name] = ()) -> set[Name]:
         """Take the events by name of a pane, all of one owner; return the names that lost their place."""
         last, weights = self.last.setdefault(owner, {}), self.weights.setdefault(owner, {})
         waiting = self.waiting.setdefault(owner, {})
@@ -86,12 +86,12 @@ class Admitted(msgspec.Struct, kw_only=True):
                 weights.clear()
                 weights.update(halved)
 
-    def _forget_silent(self, owner: str, at: At, declared: Collection[Name]) -> None:
+    def _forget_silent(self, owner: str, at: Places, declared: Collection[Name]) -> None:
         silent = SILENT_MS // at.pane_ms
         last = self.last[owner]
         self.remove(owner, [n for n, seen in last.items() if at.pane - seen > silent and n not in declared])
 
-    def _place(self, owner: str, new: Sequence[Name], at: At, declared: Collection[Name]) -> None:
+    def _place(self, owner: str, new: Sequence[Name], at: Places, declared: Collection[Name]) -> None:
         """Give names a place, the first ones first, until one finds none."""
         last, weights, waiting = self.last[owner], self.weights[owner], self.waiting[owner]
         least: list[Name] | None = None  # The least busy last.

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import betainc, stdtrit
 
-from operators.policy import Policy, Window
-from operators.rules import QUANTILES, MeasureRule
-from operators.window.histogram import ACCURACY
+from operators.arrays import Floats, Ints
+from operators.policy.policy import Policy, Window
+from operators.policy.rules import QUANTILES, MeasureRule
+from operators.stats.histogram import ACCURACY
 from operators.window.paged import PagedHistograms
-from operators.window.partial import HI, LIMB_BITS, LO, Floats, Ints, N
+from operators.window.partial import HI, LIMB_BITS, LO, N
 
 
 def rules_of(policy: Policy, window: Window) -> list[MeasureRule]:

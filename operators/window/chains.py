@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.window.runs import order_by, runs_of
+from operators.arrays import order_by, runs_of
 
 Ints = NDArray[np.int64]
 Classes = NDArray[np.uint8]

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
-from operators.control import Override, Release
-from operators.policy import Policy
-from operators.window.admitted import Admitted, At, Name
-from operators.window.commands import Said
+from operators.arrays import Ints
+from operators.policy.policy import Policy
+from operators.window.admitted import Admitted, Name, Places
 from operators.window.folded import Folded, Kind, rest_of
-from operators.window.partial import OTHER, Ints, Partial, Series, sum_by_key
+from operators.window.partial import OTHER, LeafSeries, Partial, sum_by_key
 from operators.window.shards import models_room
+from operators.window.waiting_commands import Said
+from operators.wire.commands import Override, Release
 
 SHARD = ""  # The owner of models.
 DECLARED_MIN = 2  # A candidate and its baseline.
@@ -44,16 +45,18 @@ class Limits(msgspec.Struct, kw_only=True):
         if len(self.declared) > max(1, models_room(policy.models_max) // 2):
             del self.declared[next(iter(self.declared))]
 
-    def fold(self, whole: Partial, shard: int, pane: int, policy: Policy) -> tuple[dict[Series, Series], list[Folded]]:
+    def fold(
+        self, whole: Partial, shard: int, pane: int, policy: Policy
+    ) -> tuple[dict[LeafSeries, LeafSeries], list[Folded]]:
         """Return where the series of a closing pane that are past a limit are counted instead, and what that comes to.
 
         `whole` has all that came in under the pane.
         """
-        by_model: dict[str, dict[Series, int]] = {}
+        by_model: dict[str, dict[LeafSeries, int]] = {}
         for name, count in _counts(whole).items():
             by_model.setdefault(name.model, {})[name] = count
         self._admit_models({(model,): sum(counts.values()) for model, counts in by_model.items()}, pane, policy)
-        homes: dict[Series, Series] = {}
+        homes: dict[LeafSeries, LeafSeries] = {}
         folded: list[Folded] = []
         past = {model: counts for model, counts in by_model.items() if not self.models.has(SHARD, (model,))}
         if past:
@@ -61,7 +64,9 @@ class Limits(msgspec.Struct, kw_only=True):
             events = sum(sum(counts.values()) for counts in past.values())
             folded.append(Folded(kind="models", model=rest, names=len(past), events=events))
             home = (OTHER, others)
-            homes |= {name: Series(*home, (OTHER,) * len(name.values)) for counts in past.values() for name in counts}
+            homes |= {
+                name: LeafSeries(*home, (OTHER,) * len(name.values)) for counts in past.values() for name in counts
+            }
         for model in sorted(by_model.keys() - past.keys()):
             counts = by_model[model]
             self._admit(model, counts, pane, policy)
@@ -71,13 +76,13 @@ class Limits(msgspec.Struct, kw_only=True):
         return homes, folded
 
     def _admit_models(self, counts: dict[Name, int], pane: int, policy: Policy) -> None:
-        at = At(pane=pane, pane_ms=policy.pane_ms, places=models_room(policy.models_max))
+        at = Places(pane=pane, pane_ms=policy.pane_ms, places=models_room(policy.models_max))
         for (model,) in self.models.admit(SHARD, counts, at, {(name,) for name in self.declared}):
             self.versions.forget(str(model))
             self.series.forget(str(model))
 
-    def _admit(self, model: str, counts: dict[Series, int], pane: int, policy: Policy) -> None:
-        at = At(pane=pane, pane_ms=policy.pane_ms, places=policy.versions_max)
+    def _admit(self, model: str, counts: dict[LeafSeries, int], pane: int, policy: Policy) -> None:
+        at = Places(pane=pane, pane_ms=policy.pane_ms, places=policy.versions_max)
         by_version: Counter[Name] = Counter()
         for name, count in counts.items():
             by_version[(name.version,)] += count
@@ -90,14 +95,14 @@ class Limits(msgspec.Struct, kw_only=True):
         told_apart: dict[Name, int] = {name: count for name, count in counts.items() if (name.version,) in versions}
         self.series.admit(model, told_apart, msgspec.structs.replace(at, places=policy.series_max))
 
-    def _home(self, name: Series) -> Series:
+    def _home(self, name: LeafSeries) -> LeafSeries:
         others = (OTHER,) * len(name.values)
         if not self.versions.has(name.model, (name.version,)):
-            return Series(name.model, OTHER, others)
-        return name if self.series.has(name.model, name) else Series(name.model, name.version, others)
+            return LeafSeries(name.model, OTHER, others)
+        return name if self.series.has(name.model, name) else LeafSeries(name.model, name.version, others)
 
 
-def _folded(model: str, counts: dict[Series, int], moved: dict[Series, Series]) -> Iterable[Folded]:
+def _folded(model: str, counts: dict[LeafSeries, int], moved: dict[LeafSeries, LeafSeries]) -> Iterable[Folded]:
     """Say how many versions of a model are counted as one, and how many series of versions that are told apart."""
     kinds: tuple[Kind, ...] = ("versions", "series")
     for kind in kinds:
@@ -107,7 +112,7 @@ def _folded(model: str, counts: dict[Series, int], moved: dict[Series, Series]) 
             yield Folded(kind=kind, model=model, names=len(distinct), events=sum(counts[name] for name in names))
 
 
-def _counts(part: Partial) -> dict[Series, int]:
+def _counts(part: Partial) -> dict[LeafSeries, int]:
     """Return the events of each series that has any."""
     totals = np.bincount(part.which, weights=part.events, minlength=len(part.series)).tolist()
     return {name: int(total) for name, total in zip(part.series, totals, strict=True) if total}

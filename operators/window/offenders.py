@@ -5,7 +5,7 @@ First by event time, then by request id and value, each once: which are kept doe
 
 from collections.abc import Iterable, Sequence
 
-from operators.monitors import Offender
+from operators.policy.monitors import Offender
 
 OFFENDERS_MAX = 5
 

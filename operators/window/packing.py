@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.monitors import Offender
+from operators.arrays import Ints
+from operators.policy.monitors import Offender
 from operators.saved.packed import pack_fields, unpack_fields
 from operators.saved.registry import Unreadable
+from operators.stats.histogram import CODE_BITS, GAMMA
 from operators.window.chains import Chains
-from operators.window.histogram import CODE_BITS, GAMMA
-from operators.window.partial import Ints, Partial, Series
+from operators.window.partial import LeafSeries, Partial
 from operators.window.samples import Sample
 
 NARROW = ("which", "pane", "late", "events", "slis", "sums", "outcomes")
@@ -51,7 +52,7 @@ def unpack(packed: bytes) -> Partial:
     keys = np.cumsum(fields.pop("steps").astype(np.int64)) << CODE_BITS | fields.pop("codes")
     cells = np.column_stack((keys, fields.pop("counts").astype(np.int64)))
     wide = {name: fields.pop(name).astype(np.int64) for name in NARROW}
-    series = [Series(*name) for name in fields.pop("series")]
+    series = [LeafSeries(*name) for name in fields.pop("series")]
     samples = [(row, Sample(*rest)) for row, *rest in fields.pop("samples", [])]
     none = np.zeros(0, np.int64)  # What was saved before ages were kept has none.
     ages = np.column_stack([fields.pop(name, none).astype(np.int64) for name in ("age_steps", "age_counts")])

@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.window.histogram import CODE_MAX, CODE_MIN, Floats, Ints, values_of
+from operators.stats.histogram import CODE_MAX, CODE_MIN, Floats, Ints, values_of
 
 Grid = TypeVar("Grid", NDArray[np.int64], NDArray[np.int32])
 

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from operators.policy import Policy
-from operators.window.commands import Coming, Obeyed, Said, Waiting
+from operators.policy.policy import Policy
 from operators.window.fence import UNKNOWN, Seen, Span
 from operators.window.folded import Folded
 from operators.window.limits import Limits, limit_error_types
 from operators.window.packing import pack, unpack
 from operators.window.partial import OTHER, Partial, merge, take
-from operators.window.watermark import NEVER, Mark, Watermark
+from operators.window.waiting_commands import Coming, Obeyed, Said, Waiting
+from operators.window.watermark import NEVER, PartitionProgress, Watermark
 
 PARTS_MAX = 16  # Partials an open pane may collect before they are merged into one.
 
@@ -29,7 +29,7 @@ class ShardInput(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     shard: int
-    mark: Mark
+    mark: PartitionProgress
     partitions: tuple[str, ...]
     partials: Sequence[tuple[int, Partial]] = ()
     commands: Sequence[tuple[int, Coming]] = ()
@@ -54,23 +54,23 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     folded: tuple[Folded, ...] = ()
 
 
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
     """After a restart, to the slot of a pane: tell again what came in under it."""
 
     pane: int
 
 
-class Recall(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
     """After a restart, to the windows: these panes will be told again, and so many have closed."""
 
     panes: tuple[int, ...]
     order: int
 
 
-PaneItem = Closed | Ask | Recall
+PaneItem = Closed | ReplayRequest | ReplayPlan
 
 
-class Saved(msgspec.Struct, frozen=True, kw_only=True):
+class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a shard's panes; `kept` are the closed panes that the slots still hold.
 
     `seen` is the position that each partition was seen up to; None in what was saved before it was kept.
@@ -93,7 +93,7 @@ class Panes:
     With `saved` it goes on from there, and first of all says what it needs to be told again.
     """
 
-    def __init__(self, policy: Policy, saved: Saved | None = None) -> None:
+    def __init__(self, policy: Policy, saved: SavedPanes | None = None) -> None:
         self.policy = policy
         self.watermark: Watermark | None = None
         self.shard = 0
@@ -113,9 +113,9 @@ class Panes:
             known = saved.watermark.marks if saved.watermark is not None else ()
             self.seen = Seen(dict.fromkeys(known, UNKNOWN) if saved.seen is None else saved.seen)
 
-    def save(self) -> Saved:
+    def save(self) -> SavedPanes:
         """Return all that a restart needs."""
-        return Saved(
+        return SavedPanes(
             watermark=self.watermark,
             open={pane: pack(merge(parts)) for pane, parts in self.open.items()},
             limits=self.limits,
@@ -155,7 +155,7 @@ class Panes:
         if not self._recalling:
             return []
         self._recalling = False
-        return [Recall(panes=tuple(self.kept), order=self.order), *(Ask(pane=pane) for pane in self.kept)]
+        return [ReplayPlan(panes=tuple(self.kept), order=self.order), *(ReplayRequest(pane=pane) for pane in self.kept)]
 
     def _placed(self, closing: int, partial: Partial) -> tuple[int, Partial]:
         """Return the pane that a partial closes with.

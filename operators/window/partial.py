@@ -9,18 +9,15 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from operators.monitors import Offender
+from operators.arrays import Floats, Ints, order_by, runs_of
+from operators.policy.monitors import Offender
+from operators.stats.histogram import CODE_BITS, CODE_MIN
 from operators.window.chains import Chains, merge_chains, take_chains
-from operators.window.histogram import CODE_BITS, CODE_MIN
 from operators.window.label_ages import width
 from operators.window.offenders import first_of
-from operators.window.runs import order_by, runs_of
 from operators.window.samples import Sample, first_samples
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 OTHER = "__other__"
@@ -37,7 +34,7 @@ DENSE, DENSE_MIN = 8, 1_024
 Z_UNIT, Z_MAX = 1e-6, 1e4
 
 
-class Series(NamedTuple):
+class LeafSeries(NamedTuple):
     """What counts are kept for; `values` are the slice-dimension values, in the order of the policy."""
 
     model: str
@@ -62,7 +59,7 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
     requests that people may be shown, a few of each version.
     """
 
-    series: Sequence[Series]
+    series: Sequence[LeafSeries]
     error_types: Sequence[str]
     which: Ints
     pane: Ints
@@ -108,7 +105,7 @@ def sum_by_key(keys: Ints, counts: Ints | None = None) -> tuple[Ints, Ints]:
     return ordered[starts], np.add.reduceat(counts[order], starts) if len(starts) else counts
 
 
-def merge(parts: Sequence[Partial], rename: Mapping[Series, Series] | None = None) -> Partial:
+def merge(parts: Sequence[Partial], rename: Mapping[LeafSeries, LeafSeries] | None = None) -> Partial:
     """Add up one or more partials of one policy, row by row of equal (late, pane, series).
 
     `rename` sends series to others first (those past a limit to `__other__`). Rows come out ordered by
@@ -226,15 +223,15 @@ def unwatched(part: Partial) -> Partial:
     )
 
 
-def _used(table: Sequence[Series], which: Ints) -> list[int]:
+def _used(table: Sequence[LeafSeries], which: Ints) -> list[int]:
     return np.flatnonzero(np.bincount(which, minlength=len(table))).tolist()
 
 
 def _unite(
-    tables: Sequence[Sequence[Series]], indices: Sequence[Ints], rename: Mapping[Series, Series]
-) -> tuple[list[Series], Ints]:
+    tables: Sequence[Sequence[LeafSeries]], indices: Sequence[Ints], rename: Mapping[LeafSeries, LeafSeries]
+) -> tuple[list[LeafSeries], Ints]:
     """Give every series of several tables one index; only series that a row uses get one."""
-    index: dict[Series, int] = {}
+    index: dict[LeafSeries, int] = {}
     united = []
     for table, used in zip(tables, indices, strict=True):
         new = np.zeros(len(table), np.int64)
@@ -248,7 +245,7 @@ def _unite(
     return list(index), which
 
 
-def _rest_last(series: Sequence[Series], which: Ints) -> tuple[list[Series], Ints]:
+def _rest_last(series: Sequence[LeafSeries], which: Ints) -> tuple[list[LeafSeries], Ints]:
     """Number what is counted of models past the limit after all others."""
     order = sorted(range(len(series)), key=lambda index: series[index].model == OTHER)
     new = np.empty(len(series), np.int64)

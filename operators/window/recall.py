@@ -3,7 +3,7 @@
 A sliding window of an hour is many megabytes; saved with every epoch it would cost more than the work itself. So each
 closed pane is held by a slot of its own (pane number modulo the slots), whose saved state changes once in a turn of
 the ring, and the windows save nothing but how far they are. After a restart the shard's panes say which slots hold
-something (`Recall`) and ask them (`Ask`); the slots tell (`Told`), and the windows wait until all have, rebuild, and go
+something (`ReplayPlan`) and ask them (`ReplayRequest`); the slots tell (`PaneReplay`), and the windows wait until all have, rebuild, and go
 on. Slots may live on other workers, so panes may arrive out of order: their `order` puts them back.
 """
 
@@ -11,34 +11,34 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from operators.policy import Policy
+from operators.policy.policy import Policy
 from operators.window.fence import OutOfStep, in_order
 from operators.window.packing import pack, unpack
-from operators.window.panes import Ask, Closed, PaneItem, Recall
+from operators.window.panes import Closed, PaneItem, ReplayPlan, ReplayRequest
 from operators.window.partial import Partial, unwatched
 from operators.window.watermark import NEVER
-from operators.window.windows import Moved, Windows
+from operators.window.windows import PaneWithWindows, Windows
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class PaneReplay(msgspec.Struct, frozen=True, kw_only=True):
     """What a slot holds: what came in on time under a closed pane, without watched fields."""
 
     pane: int
     on_time: Partial
 
 
-class Slot:
+class PaneStore:
     """Holds the last closed pane that it was given, packed; `held` is its saved state."""
 
     def __init__(self, held: tuple[int, bytes] | None) -> None:
         self.held = held
 
-    def push(self, item: PaneItem) -> PaneItem | Told:
+    def push(self, item: PaneItem) -> PaneItem | PaneReplay:
         """Keep a pane and pass it on; answer when asked. OutOfStep if what it holds is of another moment."""
-        if isinstance(item, Ask):
+        if isinstance(item, ReplayRequest):
             if self.held is None or self.held[0] != item.pane:
                 raise OutOfStep(f"asked for closed pane {item.pane}, but holding {self.held and self.held[0]}")
-            return Told(pane=item.pane, on_time=unpack(self.held[1]))
+            return PaneReplay(pane=item.pane, on_time=unpack(self.held[1]))
         if isinstance(item, Closed) and item.on_time is not None:
             if self.held is not None and self.held[0] >= item.pane:
                 raise OutOfStep(f"pane {item.pane} closed, but closed pane {self.held[0]} is held already")
@@ -46,7 +46,7 @@ class Slot:
         return item
 
 
-class Reached(msgspec.Struct, frozen=True, kw_only=True):
+class WindowProgress(msgspec.Struct, frozen=True, kw_only=True):
     """All that windows save: the order of the next pane to take, and the number of the last one taken."""
 
     order: int = 0
@@ -56,23 +56,23 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
 class RecalledWindows:
     """Windows that take panes in order whatever order they arrive in, and rebuild themselves first if need be."""
 
-    def __init__(self, policy: Policy, quantiles: Sequence[float], saved: Reached | None) -> None:
+    def __init__(self, policy: Policy, quantiles: Sequence[float], saved: WindowProgress | None) -> None:
         self.windows = Windows(policy, quantiles)
-        self.reached = saved or Reached()
+        self.reached = saved or WindowProgress()
         self._waiting = saved is not None
-        self._recall: Recall | None = None
+        self._recall: ReplayPlan | None = None
         self._told: dict[int, Partial] = {}
         self._early: dict[int, Closed] = {}  # By order: panes whose turn has not come.
 
-    def push(self, item: PaneItem | Told) -> Iterator[Moved]:
+    def push(self, item: PaneItem | PaneReplay) -> Iterator[PaneWithWindows]:
         """Take an item; yield the panes whose turn has come, each with the windows that end with it.
 
         OutOfStep if the panes are not those behind what was reached.
         """
-        if isinstance(item, Recall):
+        if isinstance(item, ReplayPlan):
             in_order("windows", self.reached.order, item.order)
             self._recall = item
-        elif isinstance(item, Told):
+        elif isinstance(item, PaneReplay):
             self._told[item.pane] = item.on_time
         elif isinstance(item, Closed):
             if item.order < self.reached.order:
@@ -82,8 +82,8 @@ class RecalledWindows:
             return
         while (closed := self._early.pop(self.reached.order, None)) is not None:
             windows = tuple(self.windows.push(closed))
-            self.reached = Reached(order=closed.order + 1, pane=closed.pane)
-            yield Moved(closed=closed, windows=windows)
+            self.reached = WindowProgress(order=closed.order + 1, pane=closed.pane)
+            yield PaneWithWindows(closed=closed, windows=windows)
 
     def _rebuilt(self) -> bool:
         if self._recall is None or len(self._told) < len(self._recall.panes):

@@ -14,12 +14,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.policy import Policy, Window
+from operators.arrays import Floats, Ints
+from operators.policy.policy import Policy, Window
+from operators.stats.histogram import CODE_MAX, CODE_MIN
 from operators.window.bounds import all_bounds, rules_of
-from operators.window.histogram import CODE_MAX, CODE_MIN
 from operators.window.paged import PagedHistograms
-from operators.window.partial import Floats, Ints, Partial, cell_rows, sum_by_key
-from operators.window.slots import Reported, Slots, rollup
+from operators.window.partial import Partial, cell_rows, sum_by_key
+from operators.window.series_index import SeriesIndex, SliceSeries, rollup
 
 CODES = CODE_MAX - CODE_MIN + 1
 
@@ -51,7 +52,7 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
 
     window: Window
     end_ms: int
-    names: Sequence[Reported]
+    names: Sequence[SliceSeries]
     events: Ints
     slis: Ints
     sums: Ints
@@ -60,7 +61,7 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
     bounds: dict[str, Floats] = {}
 
 
-def roll_up(part: Partial, slots: Slots) -> Hop:
+def roll_up(part: Partial, slots: SeriesIndex) -> Hop:
     """Add the finest series of a hop up to every reported slice; each row of `part` is another series."""
     parents = slots.parents(part.series)[part.which]
     slots_of, starts, source = rollup(parents)
@@ -78,7 +79,7 @@ def roll_up(part: Partial, slots: Slots) -> Hop:
     )
 
 
-def _roll_up_cells(part: Partial, parents: Ints, slots: Slots) -> tuple[Ints, Ints, Ints, Ints]:
+def _roll_up_cells(part: Partial, parents: Ints, slots: SeriesIndex) -> tuple[Ints, Ints, Ints, Ints]:
     """Return (slot, measure, code, count) of every cell of every reported slice."""
     pairs, codes, counts = cell_rows(part.cells)
     if not len(pairs):
@@ -137,7 +138,7 @@ class RunningWindow:
         for number, hop in ring:
             self.push(number, hop)
 
-    def counts(self, end_ms: int, names: Sequence[Reported], quantiles: Sequence[float]) -> WindowCounts | None:
+    def counts(self, end_ms: int, names: Sequence[SliceSeries], quantiles: Sequence[float]) -> WindowCounts | None:
         """Return the window as it stands, None when nothing is in it."""
         slots = np.flatnonzero(self.events)
         if not len(slots):

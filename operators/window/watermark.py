@@ -13,7 +13,7 @@ NEVER = -(2**62)  # Unix ms before any event: the mark of a partition that has n
 END = 2**62  # Unix ms after any event.
 
 
-class Mark(msgspec.Struct, frozen=True, kw_only=True):
+class PartitionProgress(msgspec.Struct, frozen=True, kw_only=True):
     """How far one partition has come; `newest` is the event time it has reached, Unix ms.
 
     `done`: it has ended. `idle`: it is read to its end and has been silent for long, so nobody waits for it.
@@ -29,15 +29,15 @@ class Watermark(msgspec.Struct, kw_only=True):
     """The marks of all partitions; one that has not spoken yet holds every pane open."""
 
     disorder_ms: int
-    marks: dict[str, Mark] = {}
+    marks: dict[str, PartitionProgress] = {}
 
-    def update(self, mark: Mark, partitions: Sequence[str]) -> None:
+    def update(self, mark: PartitionProgress, partitions: Sequence[str]) -> None:
         """Take a partition's newest mark. Marks of one partition come in order and never fall.
 
         `partitions` are all there are: one that is new holds panes open from now on, one that is gone no longer.
         """
         if self.marks.keys() != set(partitions):
-            self.marks = {name: self.marks.get(name, Mark(partition=name)) for name in partitions}
+            self.marks = {name: self.marks.get(name, PartitionProgress(partition=name)) for name in partitions}
         self.marks[mark.partition] = mark
 
     @property

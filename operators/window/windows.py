@@ -9,15 +9,16 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 import numpy as np
 
-from operators.policy import Policy
+from operators.arrays import Ints
+from operators.policy.policy import Policy
 from operators.window.panes import Closed
-from operators.window.partial import Ints, Partial, merge, unwatched
+from operators.window.partial import Partial, merge, unwatched
+from operators.window.series_index import SeriesIndex
 from operators.window.sliding import RunningWindow, WindowCounts, roll_up
-from operators.window.slots import Slots
 from operators.window.watermark import NEVER
 
 
-class Moved(msgspec.Struct, frozen=True, kw_only=True):
+class PaneWithWindows(msgspec.Struct, frozen=True, kw_only=True):
     """A closed pane, and the windows that ended with it or in the quiet panes before it."""
 
     closed: Closed
@@ -33,7 +34,7 @@ class Windows:
     def __init__(self, policy: Policy, quantiles: Sequence[float]) -> None:
         self.policy = policy
         self.quantiles = tuple(quantiles)
-        self.slots = Slots(policy.dimensions, policy.grains)
+        self.slots = SeriesIndex(policy.dimensions, policy.grains)
         self.slots_max = SLOTS_MIN
         # Windows that slide by the same step share their hops. Key: panes per hop.
         self.running: dict[int, list[RunningWindow]] = {}

@@ -11,14 +11,14 @@ from bytewax.testing import run_main
 
 from flows import settings
 from flows.archive.flow import build
-from operators.connectors.archive_source import ArchiveSource
-from operators.connectors.clickhouse import ClickHouseSink
-from operators.connectors.migrations import migrate
-from operators.connectors.refused import Poison
-from operators.connectors.source import Watch
+from operators.connectors.clickhouse.client import ClickHouseSink
+from operators.connectors.clickhouse.migrations import migrate
+from operators.connectors.clickhouse.refused import Poison
 from operators.connectors.stop import Stop
-from operators.events import Request
 from operators.pseudonyms import Pseudonyms
+from operators.sources.archive import ArchiveSource
+from operators.sources.monitor import Watch
+from operators.wire.events import Request
 from tests.bench.flows import CHUNK, cpu_s, file_input
 from tests.bench.generate import lines, write
 from tests.integration.clickhouse_bridge import Bridge

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from infra.kafka.broker import TOPICS
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
-from operators.connectors.kafka_reader import KafkaReader
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
+from operators.connectors.kafka.reader import KafkaReader
 from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.kafka_broker import running
 from tests.integration.working import Worker, prompt_policy, working

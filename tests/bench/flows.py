@@ -16,10 +16,10 @@ from bytewax.testing import TestingSource, run_main
 
 from flows import monitor, settings
 from operators.connectors.files import FileReader
-from operators.connectors.source import Input, MonitorSource, Watch
 from operators.connectors.stop import Stop
-from operators.events import Event
-from operators.policy import Policy
+from operators.policy.policy import Policy
+from operators.sources.monitor import Input, MonitorSource, Watch
+from operators.wire.events import Event
 
 CHUNK = 4_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,12 +9,12 @@ from bytewax.testing import run_main
 from confluent_kafka.cimpl import NewTopic
 
 from flows import monitor, settings
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
-from operators.connectors.kafka_reader import KafkaReader
-from operators.connectors.source import Input, MonitorSource, Watch
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
+from operators.connectors.kafka.reader import KafkaReader
 from operators.connectors.stop import Stop
 from operators.ingest.partition import Batch
+from operators.sources.monitor import Input, MonitorSource, Watch
 from tests.bench.flows import Discard, cpu_s, whole_job
 from tests.bench.generate import lines, write
 from tests.integration.kafka_broker import running

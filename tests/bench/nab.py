@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from operators.drift.adwin import Adwin
-from operators.drift.page_hinkley import PageHinkley
-from operators.drift.standard import LEARNED_FROM
+from operators.drift.detectors.adwin import Adwin
+from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.detectors.standard import LEARNED_FROM
 from tests.real_data.data import read_csv, read_json
 from tests.real_data.drifting import alarms
 

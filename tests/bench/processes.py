@@ -13,8 +13,8 @@ from pathlib import Path
 from bytewax.run import cli_main
 
 from flows import monitor, settings
-from operators.connectors.source import MonitorSource, Watch
 from operators.connectors.stop import Stop
+from operators.sources.monitor import MonitorSource, Watch
 from tests.bench.flows import Discard, file_input
 from tests.integration.ports import free_ports
 

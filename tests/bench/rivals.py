@@ -7,8 +7,8 @@ All but the last may be looked at after every pane.
 import numpy as np
 from scipy import special
 
-from operators.verdict.multiplicity import Bools
-from operators.window.partial import Floats, Ints
+from operators.arrays import Floats, Ints
+from operators.stats.multiple_testing import Bools
 
 CONCENTRATION = 100.0  # Of the Dirichlet prior around the declared shares.
 TUNED_AT = 5_000  # Events for which GrowthBook's interval is the narrowest: its default.

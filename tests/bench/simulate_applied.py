@@ -10,15 +10,15 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
-from operators.control import ControlEvent, Evidence
-from operators.policies.toml import parse
-from operators.policy import Policy
-from operators.release.aftermath import follow_up
+from operators.arrays import Ints
+from operators.policy.policy import Policy
+from operators.policy.toml import parse
 from operators.release.controller import new_model
-from operators.release.model import At, Model
+from operators.release.model import Model, PaneContext
 from operators.release.returning import watch
-from operators.release.trial import Cause, Trial
-from operators.window.partial import Ints
+from operators.release.state import Cause, ReleaseState
+from operators.release.verification import follow_up
+from operators.wire.control import ControlEvent, Evidence
 from tests.releasing import BASE
 
 POLICY: Policy = parse(BASE)
@@ -81,7 +81,9 @@ def simulate(rate: float, share: float, left: Left, runs: int, seed: int = 1) ->
 def _play(share: float, came: Ints, lots: Ints) -> list[ControlEvent]:
     model = new_model("m")
     model.speaker.pin = "v1"
-    trial = Trial(candidate="v2", baseline="v1", since=0, phase="rolled_back", cause=CAUSE, detected=0, share=share)
+    trial = ReleaseState(
+        candidate="v2", baseline="v1", since=0, phase="rolled_back", cause=CAUSE, detected=0, share=share
+    )
     model.trials["v2"] = trial
     events: list[ControlEvent] = []
     for pane in range(PANES):
@@ -90,7 +92,7 @@ def _play(share: float, came: Ints, lots: Ints) -> list[ControlEvent]:
 
 
 def _pane(model: Model, pane: int, candidate: int, rest: int) -> list[ControlEvent]:
-    at = At(policy=POLICY, pane=pane, requests={"v1": rest, "v2": candidate}, slis=lambda version, text: None)
+    at = PaneContext(policy=POLICY, pane=pane, requests={"v1": rest, "v2": candidate}, slis=lambda version, text: None)
     return follow_up(model, at) + watch(model, at)
 
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 
-from operators.verdict.canary_rule import BLIP_CAP
-from operators.verdict.e_process import EProcesses
-from operators.verdict.multiplicity import Bools
-from operators.window.partial import Floats, Ints
+from operators.arrays import Floats, Ints
+from operators.rules.canary import BLIP_CAP
+from operators.stats.e_process import EProcesses
+from operators.stats.multiple_testing import Bools
 from tests.bench import rivals
 from tests.bench.simulate_canary import WORSE_RATIOS
 

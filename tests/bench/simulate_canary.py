@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 
-from operators.verdict.e_process import RATIOS, EProcesses
-from operators.window.partial import Floats, Ints
+from operators.arrays import Floats, Ints
+from operators.stats.e_process import RATIOS, EProcesses
 
 ALPHA = 0.05
 PANE_S = 10

@@ -10,8 +10,8 @@ from statistics import median
 
 import numpy as np
 
-from operators.control import ControlEvent
-from operators.window.partial import Floats, Ints
+from operators.arrays import Floats, Ints
+from operators.wire.control import ControlEvent
 from tests.labelled import Arm, Minutes, minute, play, policy, steadily, who
 
 HISTORY = 120  # Minutes before the release.

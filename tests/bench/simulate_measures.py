@@ -10,11 +10,11 @@ import sys
 import msgspec
 import numpy as np
 
-from operators.verdict.canary_rule import BLIP_CAP
-from operators.verdict.e_process import EProcesses
-from operators.verdict.exceeding import TAIL, Limit
-from operators.window.histogram import CODE_MAX, CODE_MIN, GAMMA, codes_of
-from operators.window.partial import Floats, Ints
+from operators.arrays import Floats, Ints
+from operators.rules.canary import BLIP_CAP
+from operators.rules.exceeding import TAIL, Limit
+from operators.stats.e_process import EProcesses
+from operators.stats.histogram import CODE_MAX, CODE_MIN, GAMMA, codes_of
 from tests.bench.simulate_canary import WORSE_RATIOS
 
 ALPHA = 0.05

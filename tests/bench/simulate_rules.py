@@ -9,12 +9,12 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
-from operators.policies.toml import parse
-from operators.rules import BurnRate, Threshold
-from operators.verdict.burn_rate import BurnRateEvaluator
-from operators.verdict.threshold import ThresholdEvaluator
-from operators.verdict.verdicts import Evaluator
-from operators.window.partial import Floats, Ints
+from operators.arrays import Floats, Ints
+from operators.policy.rules import BurnRate, Threshold
+from operators.policy.toml import parse
+from operators.rules.burn_rate import BurnRateEvaluator
+from operators.rules.threshold import ThresholdEvaluator
+from operators.rules.verdict import Evaluator
 from tests.judged import POLICY, M, pane_of, policy, sre, versions
 
 WEEK = 60_480  # Panes of 10 s.

@@ -9,11 +9,11 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import run_main
 
 from flows import monitor, settings
-from operators import guard, recovery
-from operators.connectors.source import Input, MonitorSource, Watch
+from operators import recovery, steps
 from operators.connectors.stop import Stop
 from operators.ingest.messages import Messages
-from operators.policy import Policy
+from operators.policy.policy import Policy
+from operators.sources.monitor import Input, MonitorSource, Watch
 from tests.bench.flows import Discard
 from tests.bench.generate import lines
 
@@ -61,13 +61,13 @@ def cost(series: int, epochs: int) -> tuple[float, float]:
         sizes[0] += len(saved)
         return saved
 
-    guard.dumps = counting  # type: ignore[attr-defined]  # As the steps call it.
+    steps.dumps = counting  # type: ignore[attr-defined]  # As the steps call it.
     try:
         with tempfile.TemporaryDirectory() as store:
             init_db_dir(store, 1)  # type: ignore[no-untyped-call]
             saving = _run(policy, batches, RecoveryConfig(store, timedelta(0)))  # type: ignore[no-untyped-call]
     finally:
-        guard.dumps = plain  # type: ignore[attr-defined]
+        steps.dumps = plain  # type: ignore[attr-defined]
     return sizes[0] / epochs, (saving - without) / epochs
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flows import settings
-from operators.drift.reference import build
-from operators.policies.toml import parse
-from operators.policy import Policy
-from operators.profile import to_json
+from operators.policy.policy import Policy
+from operators.policy.toml import parse
+from operators.profiles.build import build
+from operators.profiles.profile import to_json
 from tests.bench.flows import decode_alone, whole_job
 from tests.bench.generate import lines, named, value, write
 

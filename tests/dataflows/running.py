@@ -11,22 +11,22 @@ import numpy as np
 from bytewax.testing import TestingSink, run_main
 
 from flows import monitor
-from operators.connectors.source import Input, MonitorSource, Watch
 from operators.connectors.stop import Stop
-from operators.control import ControlEvent
-from operators.ingest.item_rows import dead_letter_rows, feedback_rows
+from operators.evaluation import ShardEvaluation
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Batch, Partition
-from operators.policy import Policy
+from operators.policy.policy import Policy
+from operators.policy.rules import QUANTILES
 from operators.recovery import shard_key
-from operators.release.judge import Judge
-from operators.release.judged_rows import judged_rows
-from operators.rows import Coded, Ragged, Rows
-from operators.rules import QUANTILES
-from operators.window.pane_rows import pane_rows
+from operators.rows.items import dead_letter_rows, feedback_rows
+from operators.rows.panes import pane_rows
+from operators.rows.verdicts import judged_rows
+from operators.rows.windows import window_rows
+from operators.sources.monitor import Input, MonitorSource, Watch
+from operators.store.rows import Coded, Ragged, Rows
 from operators.window.panes import Closed, Panes, ShardInput
-from operators.window.window_rows import window_rows
-from operators.window.windows import Moved, Windows
+from operators.window.windows import PaneWithWindows, Windows
+from operators.wire.control import ControlEvent
 from tests.dataflows.making import received
 from tests.oracle import Log
 
@@ -200,7 +200,7 @@ class Shards:
         self.events: list[ControlEvent] = []
         self.panes: dict[str, Panes] = defaultdict(lambda: Panes(policy))
         self._windows: dict[str, Windows] = defaultdict(lambda: Windows(policy, tuple(QUANTILES.values())))
-        self.judges: dict[str, Judge] = defaultdict(lambda: Judge(policy))
+        self.judges: dict[str, ShardEvaluation] = defaultdict(lambda: ShardEvaluation(policy))
 
     def push(self, inputs: Iterable[tuple[int, ShardInput]]) -> list[Rows]:
         out: list[Rows] = []
@@ -211,7 +211,7 @@ class Shards:
                 windows = tuple(self._windows[shard_key(shard)].push(closed))
                 for counts in windows:
                     out += window_rows(counts, self._policy)
-                for judged in self.judges[shard_key(shard)].push(Moved(closed=closed, windows=windows)):
+                for judged in self.judges[shard_key(shard)].push(PaneWithWindows(closed=closed, windows=windows)):
                     self.events += judged.events
                     out += judged_rows(judged, self._policy)
         return out

@@ -19,7 +19,7 @@ import pytest
 
 from flows.settings import embedded
 from flows.sql import answer as answer_sql
-from operators.tables import TABLES
+from operators.store.columns import TABLES
 from tests.dataflows.agreeing import check
 from tests.dataflows.making import POLICY, START_MS, log
 from tests.dataflows.running import Table

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from operators.control import ControlEvent
-from operators.policies.toml import parse
+from operators.policy.toml import parse
+from operators.wire.control import ControlEvent
 from tests.dataflows.making import STARTED_MS
 from tests.dataflows.running import exact, run_flow, run_pure, tables_of
 from tests.dataflows.test_recovery import run_through_crashes

@@ -19,7 +19,7 @@ from flows.demo import run as demo
 from flows.demo.decided import said
 from flows.demo.world import MINUTE_MS, World
 from flows.summary import Summary
-from operators.connectors.query import ask
+from operators.connectors.clickhouse.query import ask
 from operators.connectors.stop import Stop
 from operators.ingest.columns import Stream
 from operators.metrics import Metrics

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from operators.control import ControlEvent
-from operators.policies.toml import parse
-from operators.policy import Policy
-from operators.profile import to_json
+from operators.policy.policy import Policy
+from operators.policy.toml import parse
+from operators.profiles.profile import to_json
+from operators.wire.control import ControlEvent
 from tests.dataflows.making import POLICY, START_MS, STARTED_MS, event, feedback, packed
 from tests.dataflows.running import Ran, exact, run_flow, run_pure, tables_of
 from tests.dataflows.test_recovery import run_through_crashes

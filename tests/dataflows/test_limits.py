@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from operators.control import ControlEvent
+from operators.evaluation import ShardEvaluation
 from operators.ingest.partition import shard_of
-from operators.policies.toml import parse
-from operators.policy import Policy
-from operators.release.judge import Judge
+from operators.policy.policy import Policy
+from operators.policy.toml import parse
 from operators.release.model import Model
 from operators.window.panes import Panes
 from operators.window.shards import SHARDS, models_room
+from operators.wire.control import ControlEvent
 from tests.dataflows.making import STARTED_MS
 from tests.dataflows.running import Ran, exact, run_flow, run_pure, run_shards
 from tests.oracle import Log
@@ -171,15 +171,15 @@ def test_thousands_of_made_up_models_take_little_memory_and_work() -> None:
     """5,000 models of one event each took 1.7 GB and two minutes: each was looked at again with every pane."""
     limited = policy(models_max=1)
     stepped: Counter[str] = Counter()
-    before = Judge._at
+    before = ShardEvaluation._at
 
-    def count(self: Judge, *args: Any) -> Any:
+    def count(self: ShardEvaluation, *args: Any) -> Any:
         stepped["models"] += 1
         return before(self, *args)
 
     bodies = made_up_models(5_000, seconds=600)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Judge, "_at", count)
+        patch.setattr(ShardEvaluation, "_at", count)
         shards = run_shards(limited, [log(bodies)], STARTED_MS, 2_500)
     room = models_room(1)
     assert all(len(panes.limits.models.last[""]) <= room for panes in shards.panes.values())

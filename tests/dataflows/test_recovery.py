@@ -15,13 +15,13 @@ from bytewax.testing import TestingSink, run_main
 from flows import monitor
 from flows.recovery.contents import check_contents
 from flows.recovery.parts import parts_of
-from operators.connectors.source import Input, MonitorSource, Watch
 from operators.connectors.stop import Stop
-from operators.control import ControlEvent
 from operators.ingest.messages import Messages
-from operators.policies.toml import parse
-from operators.policy import Policy
-from operators.rows import Rows
+from operators.policy.policy import Policy
+from operators.policy.toml import parse
+from operators.sources.monitor import Input, MonitorSource, Watch
+from operators.store.rows import Rows
+from operators.wire.control import ControlEvent
 from tests.dataflows.making import POLICY, STARTED_MS, log
 from tests.dataflows.running import MemoryReader, exact, run_flow, tables_of
 from tests.oracle import Log

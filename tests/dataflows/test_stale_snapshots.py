@@ -17,12 +17,12 @@ from bytewax.testing import TestingSink, run_main
 
 from flows import monitor
 from flows.recovery import store
-from operators import guard
-from operators.connectors.source import Input, MonitorSource, Watch
+from operators import steps
 from operators.connectors.stop import Stop
 from operators.ingest.messages import NOTHING, Messages
-from operators.policies.toml import parse
-from operators.rows import Rows
+from operators.policy.toml import parse
+from operators.sources.monitor import Input, MonitorSource, Watch
+from operators.store.rows import Rows
 from operators.window import recall
 from operators.window.fence import OutOfStep, Seen
 from tests.dataflows.making import POLICY, STARTED_MS, log
@@ -152,5 +152,5 @@ def test_without_either_messages_count_twice(
     left_in(monkeypatch)
     monkeypatch.setattr(Seen, "take", lambda self, partition, span: None)
     monkeypatch.setattr(recall, "in_order", lambda step, wanted, order: None)
-    monkeypatch.setattr(guard, "in_order", lambda step, wanted, order: None)
+    monkeypatch.setattr(steps, "in_order", lambda step, wanted, order: None)
     assert starts(tmp_path, "kill") != wanted

@@ -9,13 +9,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from operators.arrays import Ints
+from operators.evaluation import ShardEvaluation
 from operators.ingest.partition import Partition, shard_of
-from operators.policy import Policy
-from operators.release.judge import Judge
-from operators.rules import QUANTILES
+from operators.policy.policy import Policy
+from operators.policy.rules import QUANTILES
 from operators.window.panes import Closed, Panes
-from operators.window.partial import Ints
-from operators.window.windows import Moved, Windows
+from operators.window.windows import PaneWithWindows, Windows
 from tests.dataflows.making import START_MS, received
 from tests.releasing import policy
 
@@ -54,7 +54,7 @@ def with_forged(honest: Sequence[dict[str, Any]], where: Ints, ahead_ms: int) ->
 def rolled_back(log: Sequence[dict[str, Any]], rules: Policy, per_second: float) -> tuple[int, int] | None:
     """When the rollback is of, and the honest time of the log when it is said; None if never before its end."""
     source = Partition("log", "events", ("log",), rules)
-    panes, windows, judge = Panes(rules), Windows(rules, tuple(QUANTILES.values())), Judge(rules)
+    panes, windows, judge = Panes(rules), Windows(rules, tuple(QUANTILES.values())), ShardEvaluation(rules)
     shard, now = shard_of("m"), 0
     size = round(BATCH_S * per_second)
     for start in range(0, len(log), size):
@@ -64,7 +64,7 @@ def rolled_back(log: Sequence[dict[str, Any]], rules: Policy, per_second: float)
         (item,) = [item for at, item in batch.inputs if at == shard]
         for closed in panes.push(item):
             assert isinstance(closed, Closed)
-            for judged in judge.push(Moved(closed=closed, windows=tuple(windows.push(closed)))):
+            for judged in judge.push(PaneWithWindows(closed=closed, windows=tuple(windows.push(closed)))):
                 for event in judged.events:
                     if event.type == "rollback":
                         return event.ts, now

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka.cimpl import NewTopic
 
-from operators.connectors.kafka_config import KafkaConfig
+from operators.connectors.kafka.config import KafkaConfig
 from tests.integration.kafka_broker import TestBroker, running
 
 MakeTopic = Callable[..., str]

@@ -18,8 +18,8 @@ from pathlib import Path
 from random import Random
 
 from flows.recovery.holders import AT_WORK
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from tests.integration.clickhouse_bridge import Bridge, Fault
 from tests.integration.fault_logs import PARTITIONS, Made, time_of
 from tests.integration.forked import Forge, Forked

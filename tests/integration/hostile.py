@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from confluent_kafka import Producer
 
-from operators.control import ControlEvent
-from operators.sealing import Key, seal
+from operators.wire.control import ControlEvent
+from operators.wire.sealing import Key, seal
 from tests.control_samples import event as control_event
 from tests.unit.mutating import mutant
 

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from flows import settings
-from operators.control import Affected, Arm, ControlEvent, Evidence
-from operators.release.judge import Judged
-from operators.release.judged_rows import judged_rows
-from operators.rows import Rows
-from operators.verdict.verdicts import Verdict
-from operators.window.slots import Reported
+from operators.evaluation import PaneOutcome
+from operators.rows.verdicts import judged_rows
+from operators.rules.verdict import Verdict
+from operators.store.rows import Rows
+from operators.window.series_index import SliceSeries
+from operators.wire.control import Affected, Arm, ControlEvent, Evidence
 from tests.integration.known_events import START_MS
 
 MINUTE_MS = 60_000
@@ -88,7 +88,7 @@ EVENTS = [
 
 def _verdict(minute: float, text: str, word: str, evidence: Evidence) -> Verdict:
     dims = dict(part.split("=") for part in text.split(",")) if text != "*" else {}
-    series = Reported("checkout", "v2", text, dims)
+    series = SliceSeries("checkout", "v2", text, dims)
     pane = at(minute) // PANE_MS - 1
     return msgspec.convert(
         {"rule": "canary", "series": series, "word": word, "pane": pane, "evidence": evidence}, Verdict
@@ -104,6 +104,6 @@ VERDICTS = [
 
 def control_rows() -> list[Rows]:
     """Return the rows of all of it, and some of it once more, as after a crash."""
-    return judged_rows(Judged(verdicts=VERDICTS, events=EVENTS), POLICY) + judged_rows(
-        Judged(verdicts=VERDICTS[1:], events=EVENTS[3:]), POLICY
+    return judged_rows(PaneOutcome(verdicts=VERDICTS, events=EVENTS), POLICY) + judged_rows(
+        PaneOutcome(verdicts=VERDICTS[1:], events=EVENTS[3:]), POLICY
     )

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from operators.rows import Ragged, Rows
+from operators.store.rows import Ragged, Rows
 
 GAMMA = 1.02
 PANE_MS = 10_000

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_reader import KafkaReader, Start
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.reader import KafkaReader, Start
 from operators.ingest.messages import Messages
 
 WAIT_S_MAX = 120.0

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from operators.connectors.clickhouse import open_client
-from operators.connectors.clickhouse_address import Address
-from operators.connectors.clickhouse_errors import EmbeddedError, RefusedError, UnreachableError
-from operators.connectors.migrations import migrate
+from operators.connectors.clickhouse.address import Address
+from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.errors import EmbeddedError, RefusedError, UnreachableError
+from operators.connectors.clickhouse.migrations import migrate
 from tests.conftest import MIGRATIONS, Embedded
 from tests.integration.clickhouse_bridge import Bridge
 

@@ -8,8 +8,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from flows import settings
-from operators.connectors.clickhouse import open_client
-from operators.connectors.migrations import migrate
+from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.migrations import migrate
 
 GRANTS = settings.migrations() / "access" / "grants.sql"
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from operators.connectors.inserter import Inserter
-from operators.connectors.refused import Poison
-from operators.rows import Rows
+from operators.connectors.clickhouse.inserter import Inserter
+from operators.connectors.clickhouse.refused import Poison
+from operators.store.rows import Rows
 from tests.conftest import Embedded
 from tests.sample_rows import START_MS, sample
 

@@ -19,13 +19,13 @@ from bytewax.testing import TestingSource, cluster_main
 from clickhouse_connect.driver.client import Client
 
 from flows import resend
-from operators.connectors.clickhouse import ClickHouseSink, open_client
-from operators.connectors.clickhouse_errors import InsertError, RefusedError
-from operators.connectors.inserter import Inserter, Retry
-from operators.connectors.migrations import migrate
-from operators.connectors.refused import Poison, letter_of
-from operators.rows import Rows
-from operators.tables import TABLES
+from operators.connectors.clickhouse.client import ClickHouseSink, open_client
+from operators.connectors.clickhouse.errors import InsertError, RefusedError
+from operators.connectors.clickhouse.inserter import Inserter, Retry
+from operators.connectors.clickhouse.migrations import migrate
+from operators.connectors.clickhouse.refused import Poison, letter_of
+from operators.store.columns import TABLES
+from operators.store.rows import Rows
 from tests.conftest import MIGRATIONS, Embedded
 from tests.integration.clickhouse_bridge import Bridge, Fault
 from tests.sample_rows import sample

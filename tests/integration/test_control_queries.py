@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from operators.connectors.inserter import Inserter
-from operators.connectors.refused import Poison
+from operators.connectors.clickhouse.inserter import Inserter
+from operators.connectors.clickhouse.refused import Poison
 from tests.conftest import MIGRATIONS, migrated
 from tests.integration.known_control import EVENTS, VERDICTS, at, control_rows
 from tests.integration.known_events import DAY

@@ -14,14 +14,14 @@ from typer.testing import CliRunner, Result
 
 from flows import cli
 from gateway.pins import PinTable
-from operators.connectors.command_topic import send_to_topic
-from operators.connectors.control_topic import TopicFollower
-from operators.connectors.follower import Said
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_errors import UnknownTopic
-from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
-from operators.control import ControlEvent
-from operators.signing import fault_of
+from operators.connectors.control.command_topic import send_to_topic
+from operators.connectors.control.follower import Said
+from operators.connectors.control.topic import TopicFollower
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.errors import UnknownTopic
+from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
+from operators.wire.control import ControlEvent
+from operators.wire.signing import fault_of
 from tests.control_samples import event, line
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from operators.connectors.inserter import Inserter
-from operators.connectors.refused import Poison
-from operators.drift.divergence import psi
-from operators.drift.reference import build
-from operators.release.judged_rows import judged_rows
+from operators.connectors.clickhouse.inserter import Inserter
+from operators.connectors.clickhouse.refused import Poison
+from operators.profiles.build import build
+from operators.rows.verdicts import judged_rows
+from operators.stats.divergence import psi
 from tests.conftest import MIGRATIONS, migrated
 from tests.drifting import START_MS, H, Item, Run, event, policy_of
 

@@ -69,7 +69,7 @@ def test_it_needs_msgspec_alone(wheel: Path) -> None:
 
 def test_an_environment_with_nothing_else_obeys(gateway: Path, tmp_path: Path) -> None:
     code = (
-        "from operators.sealing import keys_of, seal\n"
+        "from operators.wire.sealing import keys_of, seal\n"
         "from tests.control_samples import event\n"
         'key = keys_of("a:a secret of some length")[0]\n'
         "said = event(1, None, 'promote', weights={'v2': 1.0}, lifts=True)\n"
@@ -94,7 +94,7 @@ def test_a_gateway_on_kafka_needs_no_stream_engine() -> None:
     extras = [*project["optional-dependencies"]["kafka"], *project["optional-dependencies"]["openfeature"]]
     allowed = {re.split(r"[<>=]", each)[0].replace("-", "_").removesuffix("_sdk") for each in extras}
     code = (
-        "import sys, gateway.openfeature, operators.connectors.control_topic\n"
+        "import sys, gateway.openfeature, operators.connectors.control.topic\n"
         "print(*{name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
     )
     known = {"__main__", "_distutils_hack", "gateway", "operators", "msgspec", "typing_extensions"}

@@ -14,13 +14,14 @@ import msgspec
 import pytest
 
 from gateway.pins import PinTable
-from operators.connectors.clickhouse import open_client
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
-from operators.connectors.kafka_reader import KafkaReader
-from operators.control import ControlEvent, Release
-from operators.sealing import Key, Verifier
-from operators.signing import signed
+from operators.connectors.clickhouse.client import open_client
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
+from operators.connectors.kafka.reader import KafkaReader
+from operators.wire.commands import Release
+from operators.wire.control import ControlEvent
+from operators.wire.sealing import Key, Verifier
+from operators.wire.signing import signed
 from tests.integration.conftest import MakeTopic
 from tests.integration.hostile import PARTITIONS, Clean, Hostile, Topics
 from tests.integration.working import Worker, prompt_policy, working

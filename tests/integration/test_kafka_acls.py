@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaError, Producer
 
-from operators.connectors.command_topic import send_to_topic
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_errors import KafkaFailure
+from operators.connectors.control.command_topic import send_to_topic
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.errors import KafkaFailure
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import PASSWORD, ROLES, TestBroker
 from tests.integration.reading import opened, read_all, values_of

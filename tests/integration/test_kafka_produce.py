@@ -11,8 +11,8 @@ import pytest
 from backports import zstd
 
 from flows.produce import Options, run
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_errors import NotDelivered, UnknownTopic
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.errors import NotDelivered, UnknownTopic
 from operators.connectors.stop import Stop
 from tests.integration.conftest import MakeTopic
 from tests.integration.reading import opened, read_all, values_of

@@ -10,9 +10,9 @@ from bytewax.dataflow import Dataflow
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.testing import TestingSource, cluster_main
 
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_errors import NotDelivered
-from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer, KafkaProducerSink
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.errors import NotDelivered
+from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer, KafkaProducerSink
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker
 from tests.integration.ports import free_ports

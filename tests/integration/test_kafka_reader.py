@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import pytest
 from confluent_kafka import Producer, TopicPartition
 
-from operators.connectors.kafka import OffsetPublisher, new_partitions, partitions_of
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_errors import OffsetGone, Refused, UnknownTopic, Unreachable, WrongSetting
-from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
-from operators.connectors.kafka_reader import BYTES_MAX, MESSAGES_MAX, KafkaReader
-from operators.connectors.kafka_times import timestamp_types
+from operators.connectors.kafka.client import OffsetPublisher, new_partitions, partitions_of
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.errors import OffsetGone, Refused, UnknownTopic, Unreachable, WrongSetting
+from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
+from operators.connectors.kafka.reader import BYTES_MAX, MESSAGES_MAX, KafkaReader
+from operators.connectors.kafka.times import timestamp_types
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import PASSWORD, USER, TestBroker
 from tests.integration.ports import free_ports

@@ -11,9 +11,9 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.cimpl import NewTopic
 
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_errors import LogCutOff
-from operators.connectors.kafka_reader import KafkaReader
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.errors import LogCutOff
+from operators.connectors.kafka.reader import KafkaReader
 from tests.integration.kafka_broker import TestBroker, running
 from tests.integration.reading import WAIT_S_MAX, opened, positions_of, read_all
 from tests.integration.test_kafka_reader import produce

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from operators.connectors.inserter import Inserter
-from operators.connectors.refused import Poison
-from operators.control import ControlEvent
-from operators.release.judge import Judged
-from operators.release.judged_rows import judged_rows
+from operators.connectors.clickhouse.inserter import Inserter
+from operators.connectors.clickhouse.refused import Poison
+from operators.evaluation import PaneOutcome
+from operators.rows.verdicts import judged_rows
+from operators.wire.control import ControlEvent
 from tests.conftest import MIGRATIONS, migrated
 from tests.releasing import BAD_NEWS, OLD, SMALL_WELL, WELL, Counts, Story
 
@@ -25,7 +25,7 @@ def asked(story: Story, folder: Path) -> list[tuple[Any, ...]]:
     """Return what `mttr.sql` says of all that was told."""
     with migrated(folder) as embedded:
         inserter = Inserter(embedded.client, _fail)
-        for rows in judged_rows(Judged(verdicts=(), events=story.told), story.policy):
+        for rows in judged_rows(PaneOutcome(verdicts=(), events=story.told), story.policy):
             inserter.add(rows)
         inserter.flush()
         found = embedded.client.query((MIGRATIONS / "queries/mttr.sql").read_text(), {"model": "m"})

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from operators.connectors.inserter import Inserter
-from operators.connectors.refused import Poison
+from operators.connectors.clickhouse.inserter import Inserter
+from operators.connectors.clickhouse.refused import Poison
 from tests.conftest import MIGRATIONS, migrated
 from tests.integration import test_control_queries, test_drift_queries, test_request_queries
 from tests.integration.known_events import (

@@ -13,10 +13,10 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from operators.archive.log import RequestLog
-from operators.connectors.inserter import Inserter
-from operators.connectors.refused import Poison
+from operators.connectors.clickhouse.inserter import Inserter
+from operators.connectors.clickhouse.refused import Poison
 from operators.ingest.columns import Stream
-from operators.policies.toml import parse
+from operators.policy.toml import parse
 from operators.pseudonyms import Pseudonyms
 from tests.conftest import MIGRATIONS, migrated
 from tests.dataflows.making import POLICY, received

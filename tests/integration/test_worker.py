@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from operators.connectors.clickhouse import open_client
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
-from operators.control import ControlEvent
+from operators.connectors.clickhouse.client import open_client
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
+from operators.wire.control import ControlEvent
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker
 from tests.integration.reading import opened, read_all

@@ -12,7 +12,7 @@ from random import Random
 import pytest
 from confluent_kafka.cimpl import NewTopic
 
-from operators.connectors.kafka_config import KafkaConfig
+from operators.connectors.kafka.config import KafkaConfig
 from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker

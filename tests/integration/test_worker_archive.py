@@ -10,9 +10,9 @@ import pytest
 from flows.archive.flow import INPUT
 from flows.recovery.parts import parts_of
 from flows.recovery.saved import saved_ids
-from operators.connectors.archive_source import log_of
-from operators.connectors.clickhouse import open_client
-from operators.connectors.kafka_config import KafkaConfig
+from operators.connectors.clickhouse.client import open_client
+from operators.connectors.kafka.config import KafkaConfig
+from operators.sources.archive import log_of
 from tests.integration.clickhouse_bridge import Bridge, Fault
 from tests.integration.conftest import MakeTopic
 from tests.integration.test_worker import event, rollguard, send

@@ -5,9 +5,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from operators.connectors.clickhouse import open_client
-from operators.connectors.kafka_config import KafkaConfig
-from operators.connectors.kafka_producer import KafkaMessage, KafkaProducer
+from operators.connectors.clickhouse.client import open_client
+from operators.connectors.kafka.config import KafkaConfig
+from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.kafka_broker import TestBroker
 from tests.integration.test_worker import (

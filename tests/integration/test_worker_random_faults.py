@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from operators.connectors.kafka_config import KafkaConfig
+from operators.connectors.kafka.config import KafkaConfig
 from tests.integration.conftest import MakeTopic
 from tests.integration.fault_logs import LATE_MS, PARTITIONS, SPACING_MS, Made, made
 from tests.integration.faults import Faults, Place

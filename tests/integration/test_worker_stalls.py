@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from operators.connectors.kafka_config import KafkaConfig
+from operators.connectors.kafka.config import KafkaConfig
 from tests.integration.conftest import MakeTopic
 from tests.integration.reading import opened, read_all
 from tests.integration.test_worker import event, send

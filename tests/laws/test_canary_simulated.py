@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from operators.verdict.e_process import EProcesses
+from operators.stats.e_process import EProcesses
 from tests.bench.simulate_canary import ALPHA, BETTER, BORDER, QUIET, SLOW, Case, damage, drawn, run
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"

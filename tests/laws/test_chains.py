@@ -8,14 +8,15 @@ import msgspec
 import numpy as np
 import pytest
 
+from operators.arrays import Ints
 from operators.ingest.chains import hashes_of
 from operators.ingest.partition import Partition
-from operators.policies.toml import parse
-from operators.verdict.counts import Roster
-from operators.verdict.e_process import EProcesses
+from operators.policy.toml import parse
+from operators.rules.pane_counts import Roster
+from operators.stats.e_process import EProcesses
 from operators.window import chains
 from operators.window.packing import pack, unpack
-from operators.window.partial import BAD, GOOD, Ints, Partial, merge, unwatched
+from operators.window.partial import BAD, GOOD, Partial, merge, unwatched
 from tests.dataflows.making import received
 from tests.releasing import BASE, CANARY
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.drift.adwin import Adwin
-from operators.drift.alarm import Alarm
-from operators.drift.divergence import hellinger, jensen_shannon, kl, psi
-from operators.drift.page_hinkley import PageHinkley
-from operators.drift.shift import shift
-from operators.drift.standard import Standardiser
+from operators.drift.detectors.adwin import Adwin
+from operators.drift.detectors.alarm import Alarm
+from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.detectors.standard import Standardiser
 from operators.saved.registry import Saved
+from operators.stats.divergence import hellinger, jensen_shannon, kl, psi
+from operators.stats.psi import shift
 from tests.saving import again as saved_again
 
 

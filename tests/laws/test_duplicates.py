@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from operators.ingest.duplicates import SLOTS_MIN, Anchor, Duplicates, hashes_of, ids_of
 from operators.ingest.partition import Batch, Partition
-from operators.policies.toml import parse
-from operators.policy import Policy
+from operators.policy.policy import Policy
+from operators.policy.toml import parse
 from operators.window.watermark import NEVER
 from tests.dataflows.making import POLICY, START_MS, received
 

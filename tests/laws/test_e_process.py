@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from operators.verdict.e_process import CAP_POWER, NOT_WORSE, WORSE, EProcesses
-from operators.verdict.hypergeometric import SPLITS_MAX, growth, log_likelihoods, mean_split
-from operators.window.partial import Floats, Ints
+from operators.arrays import Floats, Ints
+from operators.stats.e_process import CAP_POWER, NOT_WORSE, WORSE, EProcesses
+from operators.stats.hypergeometric import SPLITS_MAX, growth, log_likelihoods, mean_split
 from tests.saving import again
 
 ARRAYS = ("log_m", "peaks", "log_learned", "weighted", "counts", "blocks", "since")
@@ -102,7 +102,7 @@ def test_many_splits_are_summed_as_few_are(counts: tuple[int, int, int, int], mo
     block, log_psi = np.array([counts]), np.log([0.1, 1.0, 1.3, 20.0])
     assert min(counts[0], counts[1] + counts[3]) > SPLITS_MAX
     likely = log_likelihoods(block, log_psi)
-    monkeypatch.setattr("operators.verdict.hypergeometric.SPLITS_MAX", 10**6)
+    monkeypatch.setattr("operators.stats.hypergeometric.SPLITS_MAX", 10**6)
     assert likely == pytest.approx(log_likelihoods(block, log_psi), abs=1e-9)
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.window import histogram
-from operators.window.histogram import CODE_MAX, CODE_MIN, MAGNITUDE_MAX, MAGNITUDE_MIN, codes_of, values_of
+from operators.stats import histogram
+from operators.stats.histogram import CODE_MAX, CODE_MIN, MAGNITUDE_MAX, MAGNITUDE_MIN, codes_of, values_of
 from operators.window.paged import PagedHistograms
 
 WITHIN = 0.01 * (1 + 1e-9)

@@ -8,13 +8,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from operators.control import Command
+from operators.evaluation import EvaluationState, ShardEvaluation
 from operators.recovery import dumps, loads
-from operators.release.judge import Judge, State
-from operators.window.commands import Said
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge
-from operators.window.windows import Moved
+from operators.window.waiting_commands import Said
+from operators.window.windows import PaneWithWindows
+from operators.wire.commands import Command
 from tests.releasing import (
     CANARY,
     START,
@@ -109,20 +109,22 @@ def _said(random: Random, pane: int) -> tuple[Said, ...]:
     return (random.choice(choices),)  # type: ignore[return-value]
 
 
-def told(closed: Sequence[Closed], between: Callable[[Judge], Judge] = lambda judge: judge) -> list[bytes]:
+def told(
+    closed: Sequence[Closed], between: Callable[[ShardEvaluation], ShardEvaluation] = lambda judge: judge
+) -> list[bytes]:
     """Return all that a Judge says of these panes; `between` may exchange it after each."""
-    judge = Judge(POLICY)
+    judge = ShardEvaluation(POLICY)
     out = []
     for each in closed:
-        for judged in judge.push(Moved(closed=each, windows=())):
+        for judged in judge.push(PaneWithWindows(closed=each, windows=())):
             out += [msgspec.json.encode(verdict) for verdict in judged.verdicts]
             out += [msgspec.json.encode(event) for event in judged.events]
         judge = between(judge)
     return out
 
 
-def restarted(judge: Judge) -> Judge:
-    return Judge(POLICY, loads(dumps(judge.state, POLICY), State, POLICY))
+def restarted(judge: ShardEvaluation) -> ShardEvaluation:
+    return ShardEvaluation(POLICY, loads(dumps(judge.state, POLICY), EvaluationState, POLICY))
 
 
 def shuffled(part: Partial, random: Random) -> Partial:
@@ -142,7 +144,7 @@ def test_it_says_the_same_whatever_happens_between_two_panes(seed: int) -> None:
     assert told(closed) == expected
     assert told(closed, lambda judge: restarted(judge) if random.random() < 0.3 else judge) == expected
 
-    def renumbered(judge: Judge) -> Judge:
+    def renumbered(judge: ShardEvaluation) -> ShardEvaluation:
         judge.slots_max = 0
         return judge
 

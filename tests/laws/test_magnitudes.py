@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.drift.embedding import fit, nearest
-from operators.drift.reference import build, number_field
-from operators.policies.toml import parse
-from operators.profile import from_json, to_json
+from operators.policy.toml import parse
+from operators.profiles.build import build, number_field
+from operators.profiles.embedding import fit, nearest
+from operators.profiles.profile import from_json, to_json
 from tests.drifting import BASE, START_MS, M, Run, event
 
 MONITORS = "".join(

@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from operators.control import Evidence
-from operators.policies.toml import parse
+from operators.arrays import Floats, Ints
+from operators.policy.rules import MeasureRule
+from operators.policy.toml import parse
 from operators.release.sentence import proof
-from operators.rules import MeasureRule
-from operators.verdict.measure import MeasureEvaluator
+from operators.rules.measure import MeasureEvaluator
+from operators.stats.histogram import codes_of
 from operators.window.bounds import bounds_of, most
-from operators.window.histogram import codes_of
 from operators.window.paged import PagedHistograms
-from operators.window.partial import Floats, Ints, split_limbs
+from operators.window.partial import split_limbs
 from operators.window.sliding import WindowCounts
+from operators.wire.control import Evidence
 from tests.bench.simulate_measure import alarms
 from tests.judged import POLICY, Watch, pane, versions
 

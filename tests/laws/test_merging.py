@@ -8,11 +8,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from operators.arrays import order_by, runs_of
 from operators.window.offenders import OFFENDERS_MAX
 from operators.window.packing import pack, unpack
 from operators.window.partial import merge as merge_parts
 from operators.window.partial import split_limbs, sum_by_key, take
-from operators.window.runs import order_by, runs_of
 from tests.laws.partials import events, message, partial_of, plain
 
 Lists = list[list[dict[str, Any]]]

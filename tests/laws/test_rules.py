@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.rules import Absence, MeasureRule, Threshold
-from operators.verdict.absence import AbsenceEvaluator
-from operators.verdict.burn_rate import BurnRateEvaluator
-from operators.verdict.counts import PaneCounts
-from operators.verdict.measure import MeasureEvaluator
-from operators.verdict.threshold import ThresholdEvaluator
-from operators.verdict.verdicts import Evaluator, Verdict
+from operators.policy.rules import Absence, MeasureRule, Threshold
+from operators.rules.absence import AbsenceEvaluator
+from operators.rules.burn_rate import BurnRateEvaluator
+from operators.rules.measure import MeasureEvaluator
+from operators.rules.pane_counts import PaneCounts
+from operators.rules.threshold import ThresholdEvaluator
+from operators.rules.verdict import Evaluator, Verdict
 from operators.window.sliding import WindowCounts
 from tests.judged import M, pane, policy, sre, versions
 from tests.saving import again as saved_again

@@ -8,7 +8,7 @@ import os
 import pytest
 from msgspec.structs import replace
 
-from operators.verdict.burn_rate import BurnRateEvaluator
+from operators.rules.burn_rate import BurnRateEvaluator
 from tests.bench.simulate_rules import MINUTES, WEEK, bare_false, burn, threshold_false, threshold_found
 from tests.judged import Watch, sre
 

@@ -8,11 +8,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.policy import Policy, Window
+from operators.policy.policy import Policy, Window
 from operators.window.panes import Closed, Panes, ShardInput
 from operators.window.partial import merge, take
 from operators.window.sliding import WindowCounts
-from operators.window.watermark import Mark, Watermark
+from operators.window.watermark import PartitionProgress, Watermark
 from operators.window.windows import Windows
 from tests.laws.partials import ANCHOR_MS, PANE_MS, RULES, events, partial_of
 
@@ -121,7 +121,7 @@ def test_windows_leave_the_panes_as_they_were(history: list[tuple[int, list[dict
 marks = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 50_000), st.integers(0, 9)), max_size=40)
 
 
-def moved(steps: list[tuple[str, int, int]]) -> list[Mark]:
+def moved(steps: list[tuple[str, int, int]]) -> list[PartitionProgress]:
     """Marks of three partitions, each with a newest time that never falls; a tenth of them end one."""
     newest: dict[str, int] = {}
     done: set[str] = set()
@@ -130,9 +130,11 @@ def moved(steps: list[tuple[str, int, int]]) -> list[Mark]:
         if name not in done:
             newest[name] = newest.get(name, ANCHOR_MS) + step
             done |= {name} if end == 0 else set()
-            found.append(Mark(partition=name, newest=newest[name], done=end == 0))
+            found.append(PartitionProgress(partition=name, newest=newest[name], done=end == 0))
     return found + [
-        Mark(partition=name, newest=newest.get(name, ANCHOR_MS), done=True) for name in "abc" if name not in done
+        PartitionProgress(partition=name, newest=newest.get(name, ANCHOR_MS), done=True)
+        for name in "abc"
+        if name not in done
     ]
 
 

@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from scipy.stats import binom
 
 from gateway.pins import PinTable
-from operators.control import AnyCommand, ControlEvent
+from operators.wire.commands import AnyCommand
+from operators.wire.control import ControlEvent
 from tests.releasing import (
     BAD_NEWS,
     OLD,

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pyarrow.parquet as pq
 
-from operators.drift.adwin import Adwin
-from operators.drift.page_hinkley import PageHinkley
-from operators.drift.standard import LEARNED_FROM, Standardiser
-from operators.window.partial import Floats
+from operators.arrays import Floats
+from operators.drift.detectors.adwin import Adwin
+from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.detectors.standard import LEARNED_FROM, Standardiser
 from tests.real_data.data import folder, read_csv
 
 Detector = Adwin | PageHinkley

@@ -12,7 +12,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from flows.settings import embedded
-from operators.connectors.clickhouse import open_client
+from operators.connectors.clickhouse.client import open_client
 from tests.conftest import MIGRATIONS
 
 HERE = Path(__file__).parent

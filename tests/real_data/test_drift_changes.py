@@ -7,9 +7,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from operators.drift.adwin import Adwin
-from operators.drift.page_hinkley import PageHinkley
-from operators.drift.sigma import Scores, fall, scores_of
+from operators.drift.detectors.adwin import Adwin
+from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.stats.welch import Scores, fall, scores_of
 from tests.real_data.data import folder, read_csv, read_json
 from tests.real_data.drifting import alarms, gpt4_scores, panes, raw_alarms, sine1_errors
 

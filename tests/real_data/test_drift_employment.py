@@ -6,17 +6,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from operators.drift.adwin import Adwin
-from operators.drift.binning import Value, bins_of
+from operators.arrays import Floats
 from operators.drift.contract import expectations, findings
-from operators.drift.divergence import psi
-from operators.drift.page_hinkley import PageHinkley
-from operators.drift.reference import build
-from operators.drift.shift import shift
-from operators.drift.sigma import fall, scores_of
+from operators.drift.detectors.adwin import Adwin
+from operators.drift.detectors.page_hinkley import PageHinkley
 from operators.drift.summary import summarise
-from operators.profile import Profile
-from operators.window.partial import Floats
+from operators.profiles.binning import Value, bins_of
+from operators.profiles.build import build
+from operators.profiles.profile import Profile
+from operators.stats.divergence import psi
+from operators.stats.psi import shift
+from operators.stats.welch import fall, scores_of
 from tests.real_data.data import folder
 from tests.real_data.drifting import alarms, panes
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from operators.profile import from_json
+from operators.profiles.profile import from_json
 from tests.real_data import llmdrift
 from tests.real_data.replayed import Item, Replayed, lines, reference_built, replayed
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from operators.drift.adwin import Adwin
-from operators.drift.divergence import Counts, hellinger, jensen_shannon, kl, psi
-from operators.drift.page_hinkley import PageHinkley
+from operators.drift.detectors.adwin import Adwin
+from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.stats.divergence import Counts, hellinger, jensen_shannon, kl, psi
 from tests.real_data.data import read_json
 from tests.real_data.drifting import raw_alarms
 

@@ -11,9 +11,9 @@ from statistics import median
 import msgspec
 import pytest
 
-from operators.control import ControlEvent
-from operators.policies.toml import parse
-from operators.policy import Policy
+from operators.policy.policy import Policy
+from operators.policy.toml import parse
+from operators.wire.control import ControlEvent
 from tests.dataflows.making import STARTED_MS
 from tests.dataflows.running import run_flow
 from tests.oracle import Log

@@ -3,8 +3,8 @@
 import msgspec
 import numpy as np
 
-from operators.rules import Absence
-from operators.verdict.absence import AbsenceEvaluator
+from operators.policy.rules import Absence
+from operators.rules.absence import AbsenceEvaluator
 from tests.judged import M, Watch, pane, policy, versions
 
 RULE = Absence(name="gone", after_ms=10 * M)

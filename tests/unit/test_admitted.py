@@ -5,15 +5,15 @@ from random import Random
 
 import pytest
 
-from operators.window.admitted import HALF_MS, SILENT_MS, Admitted, At, Name
+from operators.window.admitted import HALF_MS, SILENT_MS, Admitted, Name, Places
 from operators.window.shards import SHARDS, models_room
 
 PANE_MS = 10_000
 START = 176_000_040  # The first pane of ten minutes.
 
 
-def at(pane: int, places: int = 3) -> At:
-    return At(pane=START + pane, pane_ms=PANE_MS, places=places)
+def at(pane: int, places: int = 3) -> Places:
+    return Places(pane=START + pane, pane_ms=PANE_MS, places=places)
 
 
 def holders(admitted: Admitted) -> set[str]:

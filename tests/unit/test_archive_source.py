@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from operators.archive.log import Taken
-from operators.connectors.archive_source import ArchiveSource, Item, Saved, log_of
-from operators.connectors.source import Input, Watch
 from operators.connectors.stop import Stop
-from operators.policies.toml import parse
+from operators.policy.toml import parse
 from operators.pseudonyms import Pseudonyms
+from operators.sources.archive import ArchiveSource, Item, Saved, log_of
+from operators.sources.monitor import Input, Watch
 from tests.dataflows.making import POLICY, START_MS
 from tests.dataflows.running import MemoryReader, expand
 from tests.oracle import Log

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.connectors.arrow import part, to_arrow
-from operators.rows import Coded, Column, Ragged, Rows
-from operators.tables import TABLES
+from operators.connectors.clickhouse.arrow import part, to_arrow
+from operators.store.columns import TABLES
+from operators.store.rows import Coded, Column, Ragged, Rows
 from tests.sample_rows import sample
 
 

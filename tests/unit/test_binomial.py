@@ -5,7 +5,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from operators.verdict.binomial import interval, lower_bound, upper_bound
+from operators.stats.binomial import interval, lower_bound, upper_bound
 
 ALPHA = 0.01
 

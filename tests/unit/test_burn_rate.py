@@ -2,9 +2,9 @@
 
 import pytest
 
-from operators.policies.toml import parse
-from operators.rules import BurnRate
-from operators.verdict.burn_rate import BurnRateEvaluator
+from operators.policy.rules import BurnRate
+from operators.policy.toml import parse
+from operators.rules.burn_rate import BurnRateEvaluator
 from tests.judged import POLICY, H, M, Watch, sre
 
 HOUR, DAY = 60, 1_440  # Panes of a minute.

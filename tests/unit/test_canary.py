@@ -5,14 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from operators.control import Word
-from operators.verdict import canary, ratio_bound
-from operators.verdict.e_process import EProcesses
+from operators.rules import canary_verdict
+from operators.stats import ratio_bound
+from operators.stats.e_process import EProcesses
+from operators.wire.control import Word
 
 ALPHA = 0.05
 ONE = np.array([0])
 PANE_MS = 10_000
-TERMS = canary.Terms(tolerance=1.0, tolerance_points=0.0, margin=1.5, margin_points=0.0)
+TERMS = canary_verdict.Terms(tolerance=1.0, tolerance_points=0.0, margin=1.5, margin_points=0.0)
 
 
 def after(*blocks: tuple[int, int, int, int, int], tolerance: float = 1.0, cap: float = math.inf) -> EProcesses:
@@ -27,8 +28,8 @@ def after(*blocks: tuple[int, int, int, int, int], tolerance: float = 1.0, cap: 
     return processes
 
 
-def word(processes: EProcesses, terms: canary.Terms = TERMS) -> Word:
-    return canary.judge(processes, ONE[: processes.size], ALPHA, terms)[0]
+def word(processes: EProcesses, terms: canary_verdict.Terms = TERMS) -> Word:
+    return canary_verdict.judge(processes, ONE[: processes.size], ALPHA, terms)[0]
 
 
 def test_words() -> None:
@@ -53,7 +54,7 @@ def test_ok_ends_when_harm_begins() -> None:
 
 def test_ok_ends_with_harm_that_is_tolerated() -> None:
     """More than the margin, less than the tolerance in points: not BAD, but not to be promoted on the past either."""
-    terms = canary.Terms(tolerance=1.0, tolerance_points=0.1, margin=1.5, margin_points=0.0)
+    terms = canary_verdict.Terms(tolerance=1.0, tolerance_points=0.1, margin=1.5, margin_points=0.0)
     processes = EProcesses(1.0, 1.5)
     processes.grow(1)
     words = []
@@ -66,7 +67,7 @@ def test_ok_ends_with_harm_that_is_tolerated() -> None:
 
 def test_where_nothing_fails_the_difference_in_points_decides() -> None:
     """No odds ratio can be told from no failures; that there are hardly any can."""
-    terms = canary.Terms(tolerance=1.0, tolerance_points=0.0, margin=1.5, margin_points=0.01)
+    terms = canary_verdict.Terms(tolerance=1.0, tolerance_points=0.0, margin=1.5, margin_points=0.01)
     assert word(after((30, 10, 0, 90, 0)), terms) == "INSUFFICIENT"
     assert word(after((80, 10, 0, 90, 0)), terms) == "OK"
     assert word(after((80, 10, 0, 90, 0))) == "INSUFFICIENT"
@@ -75,9 +76,9 @@ def test_where_nothing_fails_the_difference_in_points_decides() -> None:
 def test_a_difference_below_the_tolerance_in_points_is_not_bad() -> None:
     processes = after((100, 100, 3, 900, 4))
     assert word(processes) == "BAD"
-    lower, _ = canary.points(processes, ONE, ALPHA)
+    lower, _ = canary_verdict.points(processes, ONE, ALPHA)
     assert 0 < lower[0] < 0.1
-    some = canary.Terms(tolerance=1.0, tolerance_points=0.1, margin=1.5, margin_points=0.0)
+    some = canary_verdict.Terms(tolerance=1.0, tolerance_points=0.1, margin=1.5, margin_points=0.0)
     assert word(processes, some) == "INSUFFICIENT"
 
 
@@ -87,19 +88,19 @@ def test_three_times_zero_point_one_percent_is_no_pass() -> None:
     runs = 100
     processes = EProcesses(1.0, 1.5)
     processes.grow(runs)
-    terms = canary.Terms(tolerance=1.0, tolerance_points=0.0, margin=1.5, margin_points=0.001)
+    terms = canary_verdict.Terms(tolerance=1.0, tolerance_points=0.0, margin=1.5, margin_points=0.001)
     passed = np.zeros(runs, bool)
     for pane in range(150):
         x = random.binomial([600, 5_400], [0.003, 0.001], (runs, 2))
         counts = np.column_stack((np.full(runs, 600), x[:, 0], np.full(runs, 5_400), x[:, 1]))
         processes.step(pane, np.arange(runs), counts)
-        passed |= np.array([each == "OK" for each in canary.judge(processes, np.arange(runs), ALPHA, terms)])
+        passed |= np.array([each == "OK" for each in canary_verdict.judge(processes, np.arange(runs), ALPHA, terms)])
     assert passed.mean() <= ALPHA
 
 
 def test_evidence_says_why() -> None:
     processes = after((50, 10, 1, 90, 9), (40, 10, 4, 90, 9))
-    found = canary.evidence(processes, 0, ALPHA, "availability", ("v2", "v1"), PANE_MS)
+    found = canary_verdict.evidence(processes, 0, ALPHA, "availability", ("v2", "v1"), PANE_MS)
     assert found.candidate is not None
     assert found.baseline is not None
     assert (found.candidate.version, found.candidate.good, found.candidate.bad) == ("v2", 690, 210)
@@ -120,7 +121,7 @@ def test_evidence_says_why() -> None:
 def test_evidence_of_nothing() -> None:
     processes = EProcesses(1.0, 1.5)
     processes.grow(1)
-    found = canary.evidence(processes, 0, ALPHA, "availability", ("v2", "v1"), PANE_MS)
+    found = canary_verdict.evidence(processes, 0, ALPHA, "availability", ("v2", "v1"), PANE_MS)
     assert (found.value, found.raw, found.detectable, found.decides_in, found.since) == (None, None, None, None, None)
     assert (found.odds_lower, found.odds_upper, found.log_e) == (0, None, 0)
 
@@ -132,7 +133,7 @@ def test_strata_with_another_mix_are_adjusted_for() -> None:
     easy, hard = (60, 6, 720, 72), (40, 20, 180, 90)
     for pane in range(300):
         processes.step(pane, np.array([0, 0]), np.array([easy, hard]))
-    found = canary.evidence(processes, 0, ALPHA, "availability", ("v2", "v1"), PANE_MS)
+    found = canary_verdict.evidence(processes, 0, ALPHA, "availability", ("v2", "v1"), PANE_MS)
     assert found.raw == pytest.approx(0.26 - 0.18)
     assert found.value == pytest.approx(0, abs=0.001)
     assert found.odds_ratio == pytest.approx(1, rel=0.01)
@@ -141,14 +142,14 @@ def test_strata_with_another_mix_are_adjusted_for() -> None:
 
 def test_detectable_shrinks_with_events_and_then_is_detected() -> None:
     """By the time a difference counts as detectable, a true one of 1.5 times that is mostly found."""
-    small, large = (canary.detectable(after((panes, 10, 1, 90, 5)), ONE, ALPHA)[0] for panes in (5, 500))
+    small, large = (canary_verdict.detectable(after((panes, 10, 1, 90, 5)), ONE, ALPHA)[0] for panes in (5, 500))
     assert large < 0.03
     assert small > 0.05
     random = np.random.default_rng(1)
     runs, panes, baseline = 200, 100, 0.05
     processes = EProcesses(1.0, 1.5)
     processes.grow(runs)
-    at = canary.detectable(after((panes, 10, 0, 90, 5), (1, 10, 5, 90, 5)), ONE, ALPHA)[0]
+    at = canary_verdict.detectable(after((panes, 10, 0, 90, 5), (1, 10, 5, 90, 5)), ONE, ALPHA)[0]
     for pane in range(panes):
         x = random.binomial([10, 90], [baseline + 1.5 * at, baseline], (runs, 2))
         counts = np.column_stack((np.full(runs, 10), x[:, 0], np.full(runs, 90), x[:, 1]))
@@ -157,12 +158,12 @@ def test_detectable_shrinks_with_events_and_then_is_detected() -> None:
 
 
 def test_nothing_is_detectable_where_all_is_bad() -> None:
-    assert np.isinf(canary.detectable(after((20, 10, 10, 90, 90)), ONE, ALPHA)[0])
+    assert np.isinf(canary_verdict.detectable(after((20, 10, 10, 90, 90)), ONE, ALPHA)[0])
 
 
 def test_fewer_blocks_than_the_cap_allows_detect_nothing() -> None:
-    assert np.isinf(canary.detectable(after((3, 1_000, 10, 9_000, 90), cap=3.0), ONE, ALPHA)[0])
-    assert np.isfinite(canary.detectable(after((4, 1_000, 10, 9_000, 90), cap=3.0), ONE, ALPHA)[0])
+    assert np.isinf(canary_verdict.detectable(after((3, 1_000, 10, 9_000, 90), cap=3.0), ONE, ALPHA)[0])
+    assert np.isfinite(canary_verdict.detectable(after((4, 1_000, 10, 9_000, 90), cap=3.0), ONE, ALPHA)[0])
 
 
 @pytest.mark.parametrize("cap", [math.inf, 3.0])
@@ -170,7 +171,7 @@ def test_the_time_to_decide_is_about_right(cap: float) -> None:
     """A fifth of the way to a verdict, at the true ratios, it says the other four fifths within a factor of two."""
     for counts in ((20, 2, 180, 9), (20, 1, 180, 18)):
         decided = next(panes for panes in range(1, 2_000) if word(after((panes, *counts), cap=cap)) != "INSUFFICIENT")
-        told = canary.decides_in(after((max(decided // 5, 1), *counts), cap=cap), ONE, ALPHA)[0] / counts[0]
+        told = canary_verdict.decides_in(after((max(decided // 5, 1), *counts), cap=cap), ONE, ALPHA)[0] / counts[0]
         assert 0.4 < told / (decided - max(decided // 5, 1)) < 2.5
 
 
@@ -187,11 +188,11 @@ def test_bounds_of_a_ratio_hold_however_often_one_looks() -> None:
 
 
 def test_alpha_is_shared() -> None:
-    assert canary.levels(0.05, 1, slices_act=False).all_traffic == 0.05
+    assert canary_verdict.levels(0.05, 1, slices_act=False).all_traffic == 0.05
     for slis in (1, 3):
-        shared = canary.levels(0.05, slis, slices_act=True)
+        shared = canary_verdict.levels(0.05, slis, slices_act=True)
         assert slis * (shared.all_traffic + shared.slices) == pytest.approx(0.05)
     with pytest.raises(ValueError, match="alpha"):
-        canary.levels(0.0, 1, slices_act=True)
+        canary_verdict.levels(0.0, 1, slices_act=True)
     with pytest.raises(ValueError, match="slis"):
-        canary.levels(0.05, 0, slices_act=True)
+        canary_verdict.levels(0.05, 0, slices_act=True)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from operators.verdict.cohorts import Block, Cohorts
-from operators.verdict.label_delays import Delays, LabelDelays
-from operators.verdict.labels import Labels
+from operators.rules.cohorts import Block, Cohorts
+from operators.rules.label_delays import Delays, LabelDelays
+from operators.rules.labels import Labels
 from operators.window.label_ages import UNDATED, LabelAges
-from operators.window.slots import Reported
+from operators.window.series_index import SliceSeries
 
 PANE_MS = 60_000
 CANDIDATE, BASELINE = 0, 1
@@ -34,7 +34,7 @@ def counted(block: Block) -> Sequence[tuple[int, ...]]:
 def taught(*labels: tuple[int, int, int, int], pane: int = 900, first: int = 0) -> Delays:
     """What some labels that came in one pane teach; the first request is moved to `first`."""
     delays = LabelDelays()
-    delays.add(pane, PANE_MS, Labels.by([Reported("m", "v1", "region=eu", {"region": "eu"})], ages(*labels)))
+    delays.add(pane, PANE_MS, Labels.by([SliceSeries("m", "v1", "region=eu", {"region": "eu"})], ages(*labels)))
     known = delays.known["m", "v1", 0]
     known.first = first
     return known
@@ -170,7 +170,7 @@ def test_what_came_weeks_ago_counts_less() -> None:
 def test_only_so_many_versions_are_known() -> None:
     delays = LabelDelays()
     for pane in range(3):
-        names = [Reported("m", f"v{pane}/{number}", "region=eu", {"region": "eu"}) for number in range(1_500)]
+        names = [SliceSeries("m", f"v{pane}/{number}", "region=eu", {"region": "eu"}) for number in range(1_500)]
         lag = np.arange(1_500) * 0
         labels = LabelAges(row=np.arange(1_500), sli=lag, bad=lag, lag=lag, age=lag, n=lag + 1)
         delays.add(pane, PANE_MS, Labels.by(names, labels))

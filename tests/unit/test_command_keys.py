@@ -10,13 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from flows import cli, settings
-from operators.control import Release
 from operators.ingest.credentials import Credentials
 from operators.ingest.partition import Partition
-from operators.policies.toml import parse
-from operators.policy import DEFAULT_KEY, PolicyError
-from operators.signing import sign
-from operators.window.commands import Sent
+from operators.policy.policy import DEFAULT_KEY, PolicyError
+from operators.policy.toml import parse
+from operators.window.waiting_commands import Sent
+from operators.wire.commands import Release
+from operators.wire.signing import sign
 from tests.dataflows.making import POLICY, START_MS, received
 
 OPS, DEPLOY = "the secret of operations", "the secret of the pipeline"

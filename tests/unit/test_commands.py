@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from operators.control import Notice, Refusal, Release
 from operators.ingest.credentials import Credentials
 from operators.ingest.partition import Partition, shard_of
-from operators.policies.toml import parse
-from operators.signing import sign
+from operators.policy.toml import parse
 from operators.window.panes import Closed, Panes
 from operators.window.shards import SHARDS
 from operators.window.watermark import NEVER
+from operators.wire.commands import Release
+from operators.wire.control import Notice, Refusal
+from operators.wire.signing import sign
 from tests.dataflows.making import FOLLOWS_ALL, POLICY, START_MS, received
 
 KEY = "a key of some length"

@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 
-from operators.connectors.kafka import check_one
-from operators.connectors.kafka_errors import KafkaFailure
-from operators.control import AnyCommand, Notice, Refusal, Silence, Unsilence
+from operators.connectors.kafka.client import check_one
+from operators.connectors.kafka.errors import KafkaFailure
 from operators.ingest.partition import Partition, shard_of
-from operators.policies.toml import parse
-from operators.window import commands
-from operators.window.commands import Obeyed
+from operators.policy.toml import parse
+from operators.window import waiting_commands
 from operators.window.panes import Closed, Panes
 from operators.window.shards import SHARDS
+from operators.window.waiting_commands import Obeyed
 from operators.window.watermark import NEVER
+from operators.wire.commands import AnyCommand, Silence, Unsilence
+from operators.wire.control import Notice, Refusal
 from tests.dataflows.making import FOLLOWS_ALL, START_MS, received
 from tests.saving import again
 
@@ -145,7 +146,7 @@ def test_of_a_silence_that_is_over_nobody_hears() -> None:
 
 def test_ids_have_a_limit_and_what_was_forgotten_is_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever holds a key and sends a flood cannot make room for what was recorded."""
-    monkeypatch.setattr(commands, "OBEYED_MAX", 100)
+    monkeypatch.setattr(waiting_commands, "OBEYED_MAX", 100)
     alone = Partition("commands/0", "commands", ("commands/0",), WIDE)
     panes = Panes(WIDE)
     flood = [override(f"f{number}", START_MS + 60_000 + number) for number in range(120)]

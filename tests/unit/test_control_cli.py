@@ -15,9 +15,9 @@ from typer.testing import CliRunner, Result
 
 from flows import cli
 from flows.control import memory
-from operators.connectors.follower import Said
-from operators.control import Affected, Arm, ControlEvent, Evidence
-from operators.signing import fault_of
+from operators.connectors.control.follower import Said
+from operators.wire.control import Affected, Arm, ControlEvent, Evidence
+from operators.wire.signing import fault_of
 from tests.control_samples import event, line
 
 ROOT = Path(__file__).parents[2]

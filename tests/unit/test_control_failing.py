@@ -15,8 +15,8 @@ from flows.control.handing import Handing
 from flows.control.hooks import VARIABLE_MAX, HookFailed, Retry, variables
 from flows.control.memory import Memory
 from operators.connectors.stop import Stop
-from operators.control import ControlEvent
-from operators.sealing import Key, seal
+from operators.wire.control import ControlEvent
+from operators.wire.sealing import Key, seal
 from tests.control_samples import event, line
 
 KEY = Key("a", "a secret of some length")

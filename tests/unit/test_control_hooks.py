@@ -14,7 +14,7 @@ from flows import cli
 from flows.control.hooks import HookFailed, Retry, persist, variables
 from flows.control.webhook import webhook
 from operators.connectors.stop import Stop
-from operators.control import ControlEvent
+from operators.wire.control import ControlEvent
 from tests.control_samples import event, line
 from tests.receiving import Receiver, receiving
 

@@ -6,15 +6,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from operators.control import EVENT_BYTES_MAX, Affected, ControlEvent, Evidence, Refusal
-from operators.events import Scalar
-from operators.ingest.decode import Reject
+from operators.ingest.formats.native import Reject
 from operators.ingest.partition import Partition
-from operators.policies.toml import parse
+from operators.policy.toml import parse
+from operators.release.event_writer import EventWriter
 from operators.release.fitting import SEALED_BYTES, fitted
-from operators.release.speaker import Speaker
-from operators.release.trial import Trial
-from operators.sealing import Key, seal
+from operators.release.state import ReleaseState
+from operators.wire.control import EVENT_BYTES_MAX, Affected, ControlEvent, Evidence, Refusal
+from operators.wire.events import Scalar
+from operators.wire.sealing import Key, seal
 from tests.control_samples import event
 from tests.dataflows.making import POLICY, START_MS, received
 from tests.releasing import BAD_NEWS, GOOD_NEWS, OLD, Story, release
@@ -131,8 +131,8 @@ def test_an_event_of_an_ordinary_size_is_left_as_it_is() -> None:
 def test_all_at_once_stays_below_the_size_with_a_signature() -> None:
     """By construction: every field that can be long is at its longest."""
     metadata: dict[str, Scalar | None] = {f"{WORST}{number}": "\x00" * 10**5 for number in range(1_000)}
-    trial = Trial(candidate=WORST, baseline=WORST, since=0, release=release(metadata={"candidate": metadata}))
-    told = Speaker(model=WORST, pin=WORST).say(
+    trial = ReleaseState(candidate=WORST, baseline=WORST, since=0, release=release(metadata={"candidate": metadata}))
+    told = EventWriter(model=WORST, pin=WORST).say(
         "rollback", trial, ts=START_MS, policy="p" * 64, version=WORST, rule="r" * 64, severity="page",
         reason="\x00" * 10**6, runbook="\x00" * 10**6, slices=slices(5_000),
         evidence=Evidence(reason="\x00" * 10**6), barred=(WORST,) * 1_000,

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from operators.policies.toml import parse
-from operators.policy import PolicyError
+from operators.policy.policy import PolicyError
+from operators.policy.toml import parse
 from operators.release.historical import Past, most_allowed
 from tests.releasing import BASE, CANARY, OLD, RELEASE, WELL, Counts, Story, release
 

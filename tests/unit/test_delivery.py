@@ -6,7 +6,7 @@ import pytest
 
 from flows.control.notes import notes_of
 from flows.control.sentence import sentence
-from operators.control import Arm, ControlEvent, ControlType, Evidence
+from operators.wire.control import Arm, ControlEvent, ControlType, Evidence
 from tests.control_samples import event
 from tests.delivering import KEY, acts, alert, folder, follow, over, receiver
 from tests.receiving import Receiver

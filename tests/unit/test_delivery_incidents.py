@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from operators.control import ControlEvent
+from operators.wire.control import ControlEvent
 from tests.control_samples import event
 from tests.delivering import acts, alert, folder, follow, over, receiver
 from tests.receiving import Receiver

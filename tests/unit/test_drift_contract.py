@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from operators.drift.binning import Value, bins_of
 from operators.drift.contract import check, expectations, findings
-from operators.drift.finding import Expectation, Finding
-from operators.drift.reference import build
-from operators.drift.shift import shift
+from operators.drift.contract_breach import ContractBreach, Expectation
 from operators.drift.summary import summarise
-from operators.profile import Field
+from operators.profiles.binning import Value, bins_of
+from operators.profiles.build import build
+from operators.profiles.profile import Field
+from operators.stats.psi import shift
 
 RNG = np.random.default_rng(7)
 SHARE = RNG.beta(2, 3, 5_000).tolist()
@@ -20,7 +20,7 @@ CARD = RNG.choice(["amex", "master", "visa"], 5_000, p=[0.1, 0.3, 0.6]).tolist()
 FIELDS = build({"share": SHARE, "card": CARD, "amount": RNG.lognormal(3, 1, 5_000).tolist()}).fields
 
 
-def broken(name: str, values: Sequence[Value], **limits: object) -> dict[str, Finding]:
+def broken(name: str, values: Sequence[Value], **limits: object) -> dict[str, ContractBreach]:
     expectation = Expectation(reference=FIELDS[name], **limits)  # type: ignore[arg-type]
     return {found.kind: found for found in findings(name, expectation, summarise(FIELDS[name], values))}
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from river import drift
 
-from operators.drift.adwin import DELTA, Adwin
-from operators.drift.alarm import Alarm
-from operators.drift.page_hinkley import PageHinkley
-from operators.drift.standard import CLIP, Scale, Standardiser, learn, ratio_sd
-from operators.window.partial import Floats
+from operators.arrays import Floats
+from operators.drift.detectors.adwin import DELTA, Adwin
+from operators.drift.detectors.alarm import Alarm
+from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.detectors.standard import CLIP, Scale, Standardiser, learn, ratio_sd
 
 
 def stream(seed: int) -> Floats:

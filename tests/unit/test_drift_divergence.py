@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from operators.drift.chance import beta_binomial_tail, chi_square_quantile
-from operators.drift.divergence import Counts, hellinger, jensen_shannon, kl, likelihood_ratio, psi
-from operators.drift.shift import shift
-from operators.window.partial import Floats
+from operators.arrays import Floats
+from operators.stats.distributions import beta_binomial_tail, chi_square_quantile
+from operators.stats.divergence import Counts, hellinger, jensen_shannon, kl, likelihood_ratio, psi
+from operators.stats.psi import shift
 
 Score = Callable[[Counts, Counts], Floats]
 

@@ -5,15 +5,15 @@ import os
 import numpy as np
 import pytest
 
-from operators.drift.adwin import Adwin
+from operators.arrays import Floats
 from operators.drift.contract import expectations, findings
+from operators.drift.detectors.adwin import Adwin
+from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.detectors.standard import Standardiser
 from operators.drift.false_alarms import of_adwin, of_contract, of_page_hinkley, of_shifts
-from operators.drift.page_hinkley import PageHinkley
-from operators.drift.reference import build
-from operators.drift.shift import ALPHA, shift
-from operators.drift.standard import Standardiser
 from operators.drift.summary import summarise
-from operators.window.partial import Floats
+from operators.profiles.build import build
+from operators.stats.psi import ALPHA, shift
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
 HOUR_MS, PANE_MS = 3_600_000, 10_000

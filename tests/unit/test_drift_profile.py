@@ -4,11 +4,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from operators.drift.binning import Value, bins_of, numbers_of
-from operators.drift.embedding import fit, nearest, occupancy
-from operators.drift.reference import build
-from operators.drift.shift import shift
-from operators.profile import CATEGORIES_MAX, Centroids, Field, from_json, to_json
+from operators.profiles.binning import Value, bins_of, numbers_of
+from operators.profiles.build import build
+from operators.profiles.embedding import fit, nearest, occupancy
+from operators.profiles.profile import CATEGORIES_MAX, Centroids, Field, from_json, to_json
+from operators.stats.psi import shift
 
 
 def test_quantile_bins_hold_a_tenth_each() -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from operators.arrays import Floats
 from operators.drift.false_alarms import of_sigma
-from operators.drift.sigma import Scores, fall, scores_of
-from operators.window.partial import Floats
+from operators.stats.welch import Scores, fall, scores_of
 
 GRADES, SHARES = np.arange(1, 6), [0.02, 0.03, 0.1, 0.35, 0.5]
 MEAN = float(GRADES @ SHARES)

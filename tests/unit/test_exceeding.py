@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 
 from flows.check_rules import when
-from operators.control import ControlEvent, Release
+from operators.evaluation import ShardEvaluation
 from operators.ingest.partition import Partition
-from operators.policies.toml import parse
-from operators.policy import PolicyError
-from operators.release.judge import Judge
-from operators.rules import Canary
-from operators.verdict.exceeding import Exceeding, Limit, columns, limits_of
-from operators.verdict.spreads import NO_SPREADS, spreads_of
-from operators.window.histogram import GAMMA, codes_of
+from operators.policy.policy import PolicyError
+from operators.policy.rules import Canary
+from operators.policy.toml import parse
+from operators.rules.exceeding import Exceeding, Limit, columns, limits_of
+from operators.rules.spreads import NO_SPREADS, spreads_of
+from operators.stats.histogram import GAMMA, codes_of
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge
-from operators.window.windows import Moved
+from operators.window.windows import PaneWithWindows
+from operators.wire.commands import Release
+from operators.wire.control import ControlEvent
 from tests.dataflows.making import received
 from tests.releasing import BASE, CANARY, PANE_MS, RELEASE, START
 
@@ -68,14 +69,14 @@ def parts(bodies: Sequence[dict[str, object]], policy_text: str) -> Partial:
 def told(times: Times, panes: int = 60, text: str = TEXT) -> list[ControlEvent]:
     """What is said of a release whose candidate is so many times as slow and dear, and fails no more often."""
     policy, random = parse(text), Random(3)
-    judge = Judge(policy)
+    judge = ShardEvaluation(policy)
     events: list[ControlEvent] = []
     for pane in range(START, START + panes):
         began = pane == START + 5
         said = Release(id="c", ts=0, model="m", candidate="v2", baseline="v1", metadata={})
         part = part_of(pane, random, times, candidate=pane >= START + 5, text=text)
         closed = Closed(pane=pane, on_time=part, commands=(said,) if began else ())
-        events += [event for each in judge.push(Moved(closed=closed, windows=())) for event in each.events]
+        events += [event for each in judge.push(PaneWithWindows(closed=closed, windows=())) for event in each.events]
     return events
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from operators.drift.binning import bins_of
-from operators.drift.embedding import nearest
 from operators.ingest.partition import Partition
 from operators.ingest.sampling import places
-from operators.monitors import Sampling, Watched
-from operators.policies.toml import parse
-from operators.policy import Policy
+from operators.policy.monitors import Sampling, Watched
+from operators.policy.policy import Policy
+from operators.policy.toml import parse
+from operators.profiles.binning import bins_of
+from operators.profiles.embedding import nearest
 from operators.window.partial import LIMB_BITS, Z_MAX, Partial, feature_rows, merge
 from tests.dataflows.making import POLICY, received
 from tests.monitored import FILES, MONITORS

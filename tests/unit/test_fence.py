@@ -3,15 +3,15 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from operators.guard import _JudgeLogic
+from operators.evaluation import ShardEvaluation
 from operators.metrics import Metrics
-from operators.policies.toml import parse
-from operators.release.judge import Judge
+from operators.policy.toml import parse
+from operators.steps import _JudgeLogic
 from operators.window.fence import NOWHERE, UNKNOWN, OutOfStep, Seen, Span, in_order
-from operators.window.panes import Ask, Closed, Panes, Recall, Saved, ShardInput
-from operators.window.recall import Reached, RecalledWindows, Slot
-from operators.window.watermark import Mark
-from operators.window.windows import Moved
+from operators.window.panes import Closed, Panes, ReplayPlan, ReplayRequest, SavedPanes, ShardInput
+from operators.window.recall import PaneStore, RecalledWindows, WindowProgress
+from operators.window.watermark import PartitionProgress
+from operators.window.windows import PaneWithWindows
 from tests.dataflows.making import POLICY
 from tests.laws.partials import ANCHOR_MS, PANE_MS, partial_of
 from tests.saving import without
@@ -21,11 +21,11 @@ PANE = ANCHOR_MS // PANE_MS
 
 
 def said(start: int, stop: int, partition: str = "a") -> ShardInput:
-    mark = Mark(partition=partition, newest=ANCHOR_MS)
+    mark = PartitionProgress(partition=partition, newest=ANCHOR_MS)
     return ShardInput(shard=0, mark=mark, partitions=("a", "b"), span=Span(start=start, stop=stop))
 
 
-def panes_after(*spans: tuple[int, int]) -> Saved:
+def panes_after(*spans: tuple[int, int]) -> SavedPanes:
     panes = Panes(RULES)
     for start, stop in spans:
         panes.push(said(start, stop))
@@ -66,43 +66,43 @@ def test_panes_saved_before_positions_were_kept_go_on() -> None:
 
 def test_windows_ahead_of_or_behind_the_panes_are_refused() -> None:
     for reached in (2, 4):
-        windows = RecalledWindows(RULES, (0.5,), Reached(order=reached, pane=PANE))
+        windows = RecalledWindows(RULES, (0.5,), WindowProgress(order=reached, pane=PANE))
         with pytest.raises(OutOfStep, match=f"windows took {reached} closed panes"):
-            list(windows.push(Recall(panes=(), order=3)))
+            list(windows.push(ReplayPlan(panes=(), order=3)))
     with pytest.raises(OutOfStep):
-        list(RecalledWindows(RULES, (0.5,), None).push(Recall(panes=(), order=3)))
+        list(RecalledWindows(RULES, (0.5,), None).push(ReplayPlan(panes=(), order=3)))
     with pytest.raises(OutOfStep):
-        list(RecalledWindows(RULES, (0.5,), Reached(order=4, pane=PANE)).push(Closed(pane=PANE, order=3)))
+        list(RecalledWindows(RULES, (0.5,), WindowProgress(order=4, pane=PANE)).push(Closed(pane=PANE, order=3)))
 
 
 def test_a_slot_ahead_of_or_behind_the_panes_is_refused() -> None:
-    slot = Slot(None)
+    slot = PaneStore(None)
     with pytest.raises(OutOfStep, match="holding None"):
-        slot.push(Ask(pane=PANE))
+        slot.push(ReplayRequest(pane=PANE))
     slot.push(Closed(pane=PANE, on_time=partial_of([])))
     with pytest.raises(OutOfStep, match=f"holding {PANE}"):
-        slot.push(Ask(pane=PANE - 1))
+        slot.push(ReplayRequest(pane=PANE - 1))
     with pytest.raises(OutOfStep, match="held already"):
-        Slot(slot.held).push(Closed(pane=PANE, on_time=partial_of([])))
+        PaneStore(slot.held).push(Closed(pane=PANE, on_time=partial_of([])))
 
 
 def test_judgements_ahead_of_the_windows_are_refused() -> None:
-    logic = judging(Judge(RULES))
+    logic = judging(ShardEvaluation(RULES))
     logic.on_batch([moved(0), moved(1)])
-    again = judging(Judge(RULES, logic._judge.state))
+    again = judging(ShardEvaluation(RULES, logic._judge.state))
     with pytest.raises(OutOfStep, match="judgements took 2 closed panes of its shard, and the next to come is 1"):
         again.on_batch([moved(1)])
     old = without(logic._judge.state, "order")
     assert old.order == UNKNOWN
-    judging(Judge(RULES, old)).on_batch([moved(7), moved(8)])
+    judging(ShardEvaluation(RULES, old)).on_batch([moved(7), moved(8)])
 
 
-def judging(judge: Judge) -> _JudgeLogic:
+def judging(judge: ShardEvaluation) -> _JudgeLogic:
     return _JudgeLogic(judge, Metrics(CollectorRegistry()), recover=True)
 
 
-def moved(order: int) -> Moved:
-    return Moved(closed=Closed(pane=PANE + order, order=order), windows=())
+def moved(order: int) -> PaneWithWindows:
+    return PaneWithWindows(closed=Closed(pane=PANE + order, order=order), windows=())
 
 
 def test_unknown_takes_anything_once() -> None:

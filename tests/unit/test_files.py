@@ -11,10 +11,10 @@ from backports import zstd
 
 from operators.connectors.files import BLOCK_BYTES, FileReader, LineFile
 from operators.connectors.stop import Stop
-from operators.ingest.decode import Reject
-from operators.ingest.item_rows import dead_letter_rows, letters_of
+from operators.ingest.formats.native import Reject
 from operators.ingest.partition import Partition
-from operators.policies.toml import parse
+from operators.policy.toml import parse
+from operators.rows.items import dead_letter_rows, letters_of
 from tests.dataflows.making import POLICY, START_MS, STARTED_MS, received
 
 LIMIT = 1_000

@@ -8,10 +8,10 @@ import pytest
 from flows.archive.forget import forget
 from flows.settings import Settings, embedded
 from flows.sql import QueryError
-from operators.connectors.inserter import Inserter
-from operators.connectors.refused import Poison
+from operators.connectors.clickhouse.inserter import Inserter
+from operators.connectors.clickhouse.refused import Poison
 from operators.pseudonyms import Pseudonyms
-from operators.rows import Rows
+from operators.store.rows import Rows
 from tests.conftest import Embedded
 from tests.sample_rows import sample
 

@@ -5,12 +5,12 @@ from random import Random
 
 import pytest
 
-from operators.connectors.arrow import to_arrow
-from operators.ingest.item_rows import dead_letter_rows, feedback_rows
+from operators.connectors.clickhouse.arrow import to_arrow
 from operators.ingest.partition import Partition
-from operators.policies.toml import parse
+from operators.policy.toml import parse
+from operators.rows.items import dead_letter_rows, feedback_rows
+from operators.rows.panes import pane_rows
 from operators.window.packing import pack, unpack
-from operators.window.pane_rows import pane_rows
 from operators.window.panes import Closed, Panes
 from operators.window.partial import Partial, feature_rows
 from tests.dataflows.making import POLICY, received

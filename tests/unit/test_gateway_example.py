@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from infra.examples.gateway import Gateway
-from operators.connectors.control_file import FileFollower
+from operators.connectors.control.file import FileFollower
 from tests.control_samples import event, line
 
 ROOT = Path(__file__).parents[2]

@@ -120,9 +120,9 @@ def test_every_layer_is_known() -> None:
         ("operators/window/a.py", "from operators.ingest import sli", "imports ingest"),
         ("operators/window/a.py", "from operators.connectors.files import X", "imports connectors"),
         ("operators/window/a.py", "from operators import guard", "imports guard"),
-        ("operators/ingest/a.py", "from operators.guard import X", "imports guard"),
-        ("operators/policy.py", "from operators.window.panes import X", "imports window"),
-        ("operators/guard.py", "def f():\n    from operators.connectors import x", "imports connectors"),
+        ("operators/ingest/a.py", "from operators.steps import X", "imports guard"),
+        ("operators/policy/policy.py", "from operators.window.panes import X", "imports window"),
+        ("operators/steps.py", "def f():\n    from operators.connectors import x", "imports connectors"),
         ("operators/drift/a.py", "import bytewax.operators as op", "is engine-free and imports bytewax"),
         ("operators/ingest/a.py", "from clickhouse_connect import X", "is engine-free and imports clickhouse_connect"),
         ("operators/ingest/a.py", "import time", "is engine-free and imports time"),
@@ -131,7 +131,7 @@ def test_every_layer_is_known() -> None:
         ("operators/window/a.py", "from datetime import datetime\nNOW = datetime.now()", "reads a clock"),
         ("operators/window/__init__.py", '"""Text."""\nimport msgspec', "holds more than a docstring"),
         ("flows/__init__.py", "", "holds more than a docstring"),
-        ("gateway/a.py", "from operators.policy import X", "imports policy"),
+        ("gateway/a.py", "from operators.policy.policy import X", "imports policy"),
         ("gateway/a.py", "import flows.cli", "imports flows"),
         ("operators/release/a.py", "from gateway.pins import X", "imports gateway"),
     ],
@@ -145,13 +145,13 @@ def test_each_rule_can_fail(tmp_path: Path, path: str, text: str, fault: str) ->
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("flows/a.py", "import os, time\nfrom operators.connectors.files import X\nfrom operators.guard import Y"),
+        ("flows/a.py", "import os, time\nfrom operators.connectors.files import X\nfrom operators.steps import Y"),
         (
             "operators/connectors/a.py",
-            "import bytewax\nfrom operators.guard import X\nfrom operators.ingest.sli import Y",
+            "import bytewax\nfrom operators.steps import X\nfrom operators.ingest.sli import Y",
         ),
         ("operators/ingest/a.py", "from datetime import datetime\nfrom operators.window.panes import X"),
-        ("operators/window/a.py", "from operators.policy import X\nfrom operators.window.slots import Y"),
+        ("operators/window/a.py", "from operators.policy.policy import X\nfrom operators.window.series_index import Y"),
         ("operators/window/__init__.py", '"""Text."""'),
     ],
 )

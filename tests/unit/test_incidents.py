@@ -2,7 +2,7 @@
 
 import pytest
 
-from operators.control import ControlEvent
+from operators.wire.control import ControlEvent
 from tests.releasing import BAD_NEWS, CANARY, GOOD_NEWS, OLD, THRESHOLD, WELL, Story, ack, short
 
 QUALITY = THRESHOLD.replace('"slo"', '"good"').replace('sli = "ok"', 'sli = "quality"').replace('"ticket"', '"page"')

@@ -16,9 +16,9 @@ from typer.exceptions import TyperException
 from flows import settings
 from flows.options import Options
 from infra.kafka.broker import TOPICS
-from operators.connectors.kafka_config import PREFIX
-from operators.policies.toml import parse
-from operators.policy import PolicyError
+from operators.connectors.kafka.config import PREFIX
+from operators.policy.policy import PolicyError
+from operators.policy.toml import parse
 from tests.unit.infra_files import (
     CLUSTER,
     COMPOSE,

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from operators.control import ControlEvent, Notice
+from operators.arrays import Ints
 from operators.ingest.late_share import CROWD_MIN, ITEMS_MIN, LateShare
 from operators.ingest.partition import Partition
 from operators.ingest.refused_share import HINTS_MAX
-from operators.policies.toml import parse
-from operators.window.partial import Ints
+from operators.policy.toml import parse
 from operators.window.watermark import NEVER
+from operators.wire.control import ControlEvent, Notice
 from tests.dataflows.making import POLICY, START_MS, received
 from tests.dataflows.running import run_flow
 from tests.oracle import Log

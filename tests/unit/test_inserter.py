@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, DataError, OperationalError, ProgrammingError
 
-from operators.connectors import blocks, clickhouse, inserter
-from operators.connectors.clickhouse_errors import Blame, InsertError, blame
-from operators.connectors.inserter import Inserter, Retry, Stats
-from operators.connectors.refused import Poison
-from operators.rows import Coded, Rows
+from operators.connectors.clickhouse import blocks, client, inserter
+from operators.connectors.clickhouse.errors import Blame, InsertError, blame
+from operators.connectors.clickhouse.inserter import Inserter, Retry, Stats
+from operators.connectors.clickhouse.refused import Poison
+from operators.store.rows import Coded, Rows
 from tests.conftest import Embedded
 from tests.sample_rows import sample
 
@@ -372,8 +372,8 @@ def test_a_sink_stores_large_rows_before_the_epoch_ends(
     monkeypatch: pytest.MonkeyPatch, embedded_clickhouse: Embedded
 ) -> None:
     """So that not all of an epoch is in memory."""
-    monkeypatch.setattr(clickhouse, "SIZE_MAX", 1_000)
-    sink = clickhouse.ClickHouseSink(embedded_clickhouse.url, _fail)
+    monkeypatch.setattr(client, "SIZE_MAX", 1_000)
+    sink = client.ClickHouseSink(embedded_clickhouse.url, _fail)
     part = sink.build_part("clickhouse", "0", None)
     count = "SELECT count() FROM sli_pane"
     part.write_batch([sample("sli_pane", 100)])

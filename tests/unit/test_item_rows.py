@@ -4,10 +4,10 @@ from base64 import b64decode
 from datetime import UTC, datetime
 from math import isnan
 
-from operators.events import Feedback
-from operators.ingest.decode import Reject
-from operators.ingest.item_rows import dead_letter_rows, feedback_rows
-from operators.policies.toml import parse
+from operators.ingest.formats.native import Reject
+from operators.policy.toml import parse
+from operators.rows.items import dead_letter_rows, feedback_rows
+from operators.wire.events import Feedback
 from tests.dataflows.making import POLICY
 from tests.dataflows.running import expand
 

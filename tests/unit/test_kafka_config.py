@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from operators.connectors.kafka_config import (
+from operators.connectors.kafka.config import (
     KafkaConfig,
     client_settings,
     librdkafka_settings,
@@ -12,7 +12,7 @@ from operators.connectors.kafka_config import (
     reader_settings,
     variable,
 )
-from operators.connectors.kafka_log import EVERY_S, KafkaLog
+from operators.connectors.kafka.log import EVERY_S, KafkaLog
 
 
 def test_environment_names_become_settings_and_back() -> None:

@@ -5,7 +5,7 @@ import pytest
 from operators.archive import known_ids
 from operators.archive.known_ids import KnownIds
 from operators.pseudonyms import Pseudonyms
-from operators.rows import Coded
+from operators.store.rows import Coded
 
 KEY = Pseudonyms("0123456789abcdef")
 

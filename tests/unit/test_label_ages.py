@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from operators.ingest.partition import Partition
-from operators.policies.toml import parse
-from operators.policy import PolicyError
-from operators.verdict.labels import labels_of
+from operators.policy.policy import PolicyError
+from operators.policy.toml import parse
+from operators.rules.labels import labels_of
 from operators.window.label_ages import LAG_MAX, UNDATED, decode, encode, lags_of, width
 from operators.window.packing import pack, unpack
 from operators.window.partial import Partial, merge, take, unwatched

@@ -1,7 +1,7 @@
 """A partition goes on with the leader epoch that its last message had, where that is known."""
 
-from operators.connectors.source import MonitorSource
 from operators.ingest.messages import Messages
+from operators.sources.monitor import MonitorSource
 from tests.laws.partials import ANCHOR_MS, message
 from tests.unit.test_source import Live, source_of
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from operators.rules import MeasureRule
-from operators.verdict.measure import MeasureEvaluator
+from operators.policy.rules import MeasureRule
+from operators.rules.measure import MeasureEvaluator
 from operators.window.partial import split_limbs
+from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
-from operators.window.slots import Reported
 from tests.judged import H, M, Watch, pane, policy, series, versions
 
 POLICY = policy()
@@ -25,7 +25,7 @@ def rule(**changes: Any) -> MeasureRule:
 
 
 def window(
-    end_pane: int, values: Sequence[tuple[Reported, int, float]], measure: int = LATENCY, size_ms: int = 5 * M
+    end_pane: int, values: Sequence[tuple[SliceSeries, int, float]], measure: int = LATENCY, size_ms: int = 5 * M
 ) -> WindowCounts:
     """A window with so many events of some series, each with that value of the measure."""
     count, measures = len(values), len(POLICY.measures)

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from operators.connectors.arrow import to_arrow
-from operators.connectors.clickhouse import open_client
-from operators.connectors.inserter import Inserter
-from operators.connectors.migrations import migrate
-from operators.connectors.refused import Poison
-from operators.rows import Rows
-from operators.tables import TABLES
+from operators.connectors.clickhouse.arrow import to_arrow
+from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.inserter import Inserter
+from operators.connectors.clickhouse.migrations import migrate
+from operators.connectors.clickhouse.refused import Poison
+from operators.store.columns import TABLES
+from operators.store.rows import Rows
 from tests.conftest import MIGRATIONS
 from tests.sample_rows import START_MS, sample
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from operators.ingest.partition import Partition
-from operators.mirrored import mirrored
-from operators.policies.toml import parse
-from operators.policy import Policy
+from operators.policy.policy import Policy
+from operators.policy.toml import parse
 from operators.release.sentence import sentence
-from operators.verdict.counts import Roster
+from operators.rules.pane_counts import Roster
 from operators.window.partial import Partial, merge
+from operators.wire.mirrored import mirrored
 from tests.dataflows.making import received
 from tests.releasing import (
     BASE,

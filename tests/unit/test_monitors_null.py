@@ -9,11 +9,12 @@ from functools import cache
 
 import numpy as np
 
+from operators.arrays import Floats
 from operators.drift.false_alarms import of_contract, of_shifts
 from operators.drift.monitors import Monitors
-from operators.drift.reference import build
-from operators.policy import Policy
-from operators.window.partial import MAX, NEG_MIN, Z_UNIT, Floats, Partial, Series, split_limbs
+from operators.policy.policy import Policy
+from operators.profiles.build import build
+from operators.window.partial import MAX, NEG_MIN, Z_UNIT, LeafSeries, Partial, split_limbs
 from tests.drifting import START_MS, H, policy_of
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
@@ -55,7 +56,7 @@ def closed(rng: np.random.Generator, pane: int) -> Partial:
         ranges[:, index, NEG_MIN], ranges[:, index, MAX] = -values.min(axis=1), values.max(axis=1)
     features = np.concatenate(cells)
     return Partial(
-        series=[Series("m", "v1", (f"r{region:02}",)) for region in range(REGIONS)],
+        series=[LeafSeries("m", "v1", (f"r{region:02}",)) for region in range(REGIONS)],
         error_types=[""],
         which=np.arange(REGIONS),
         pane=np.full(REGIONS, pane),

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from operators.control import ControlEvent
-from operators.drift.drifted import Drift, Heard
 from operators.drift.found import by_field
-from operators.rules import DriftRule
-from operators.verdict.drift_rule import DriftEvaluator
+from operators.drift.results import Drift, Heard
+from operators.policy.rules import DriftRule
+from operators.rules.drift import DriftEvaluator
+from operators.wire.control import ControlEvent
 from tests.drifting import START_MS, H, Item, M, Run, event, policy_of
 from tests.judged import series
 

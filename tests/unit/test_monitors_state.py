@@ -7,8 +7,8 @@ import pytest
 
 from operators.drift import monitors
 from operators.drift.monitors import Monitors
-from operators.policy import Policy
-from operators.release.judge import Judge
+from operators.evaluation import ShardEvaluation
+from operators.policy.policy import Policy
 from tests.drifting import START_MS, D, H, Item, M, Run, event, judged_by, policy_of
 from tests.saving import again
 from tests.saving import saved as bytes_of
@@ -125,9 +125,9 @@ def test_nothing_depends_on_restarts_batches_or_quiet_panes(policy: Policy, plai
 
 def test_other_monitors_begin_anew_and_the_same_go_on(policy: Policy, plain: Run) -> None:
     saved = again(plain.judge.state)
-    assert Judge(policy, saved).state.monitors is saved.monitors
+    assert ShardEvaluation(policy, saved).state.monitors is saved.monitors
     other = policy_of(ALL.replace('window = "2h"', 'window = "1h"'), PROFILE)
-    assert Judge(other, saved).state.monitors is not saved.monitors
+    assert ShardEvaluation(other, saved).state.monitors is not saved.monitors
 
 
 def test_series_that_are_gone_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.verdict.multiplicity import Bools, benjamini_hochberg, e_bh
-from operators.window.partial import Floats
+from operators.arrays import Floats
+from operators.stats.multiple_testing import Bools, benjamini_hochberg, e_bh
 
 ALPHA = 0.05
 # The example of Benjamini and Hochberg (1995): 15 p-values, of which the procedure rejects the first four.

@@ -20,9 +20,9 @@ from openfeature.provider import ProviderStatus
 
 from gateway.following import Source
 from gateway.openfeature import RollguardProvider
-from operators.connectors.control_file import FileFollower
-from operators.connectors.follower import Said
-from operators.sealing import Key, Verifier, seal
+from operators.connectors.control.file import FileFollower
+from operators.connectors.control.follower import Said
+from operators.wire.sealing import Key, Verifier, seal
 from tests.control_samples import event, line
 
 ROOT = Path(__file__).parents[2]

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from operators.control import ControlEvent
-from operators.policies.toml import parse
-from operators.policy import PolicyError
+from operators.policy.policy import PolicyError
+from operators.policy.toml import parse
 from operators.release.sentence import sentence
+from operators.wire.control import ControlEvent
 from tests.drifting import BASE, START_MS, H, Item, M, Run, event, policy_of
 from tests.releasing import BAD_NEWS, OLD, Story
 

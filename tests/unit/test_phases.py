@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from operators.control import ControlType
-from operators.release.phases import TRANSITIONS, URGENCY, Phase, Signal, step
+from operators.release.transitions import TRANSITIONS, URGENCY, Phase, Signal, step
+from operators.wire.control import ControlType
 from tests.releasing import (
     BAD_NEWS,
     CANARY,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.pins import PinTable
-from operators.control import VERSIONS_MAX, ControlEvent
+from operators.wire.control import VERSIONS_MAX, ControlEvent
 from tests.control_samples import event
 
 

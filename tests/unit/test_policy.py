@@ -3,8 +3,8 @@
 import pytest
 
 from flows.settings import Settings
-from operators.policies.toml import parse
-from operators.policy import Measure, PolicyError, Sli, Window
+from operators.policy.policy import Measure, PolicyError, Sli, Window
+from operators.policy.toml import parse
 
 GOOD = """
 [time]

@@ -7,10 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from operators import policy
-from operators.policies import kinds, monitor_kinds, monitors, rules, tiers, toml
-from operators.policies.reading import Duration
-from operators.policy import RUNBOOKS
+from operators.policy import monitor_kinds, policy, read_monitors, read_rules, rule_kinds, tiers, toml
+from operators.policy.policy import RUNBOOKS
+from operators.policy.reading import Duration
 
 ROOT = Path(__file__).parents[2]
 TOP = "Before the tables"
@@ -25,14 +24,14 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[measures]": toml._Measures,
     "[sli.NAME]": policy.Sli,
     "tiers": tiers.TierTable,
-    "[release]": rules.ReleaseTable,
+    "[release]": read_rules.ReleaseTable,
     "[commands]": policy.Commands,
     "[[commands.key]]": policy.CommandKey,
     "[dead_letters]": policy.DeadLetters,
     "[privacy]": policy.Privacy,
     "[archive]": policy.Archive,
     "[dedup]": toml._Dedup,
-    "[drift]": monitors.DriftTable,
+    "[drift]": read_monitors.DriftTable,
 }
 SAID = {("[time]", "idle"), ("[[commands.key]]", "types"), (RULES, "action")}  # In words.
 
@@ -84,7 +83,7 @@ def test_each_table_has_its_keys_and_defaults(heading: str) -> None:
 
 @pytest.mark.parametrize(
     ("common", "kind", "struct"),
-    [(RULES, *each) for each in kinds.KINDS.items()] + [(MONITORS, *each) for each in monitor_kinds.KINDS.items()],
+    [(RULES, *each) for each in rule_kinds.KINDS.items()] + [(MONITORS, *each) for each in monitor_kinds.KINDS.items()],
 )
 def test_each_kind_has_its_keys_and_defaults(common: str, kind: str, struct: type[msgspec.Struct]) -> None:
     expected = defaults(struct)
@@ -100,5 +99,5 @@ def test_no_table_is_left_out() -> None:
     named = {match[1] for heading in SECTIONS if (match := re.match(r"\[+(\w+)", heading))}
     assert named | SECTIONS[TOP].keys() == file
     assert SECTIONS[TOP]["runbook_base"] == RUNBOOKS
-    headings = {*TABLES, *kinds.KINDS, *monitor_kinds.KINDS, RULES, MONITORS, TOP, "The policy: every key"}
+    headings = {*TABLES, *rule_kinds.KINDS, *monitor_kinds.KINDS, RULES, MONITORS, TOP, "The policy: every key"}
     assert SECTIONS.keys() == headings

@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 
 from flows import settings
-from operators.drift import adwin, finding, page_hinkley, shift, sigma, standard
-from operators.drift.embedding import fit
-from operators.drift.reference import build
-from operators.monitors import Adwin, Contract, PageHinkley, Psi, Sampling, Sigma
-from operators.policies.toml import parse, profiles_named
-from operators.policy import Policy, PolicyError
-from operators.profile import to_json
-from operators.rules import DriftRule
+from operators.drift import contract_breach
+from operators.drift.detectors import adwin, page_hinkley, standard
+from operators.policy.monitors import Adwin, Contract, PageHinkley, Psi, Sampling, Sigma
+from operators.policy.policy import Policy, PolicyError
+from operators.policy.rules import DriftRule
+from operators.policy.toml import parse, profiles_named
+from operators.profiles.build import build
+from operators.profiles.embedding import fit
+from operators.profiles.profile import to_json
+from operators.stats import psi as shift
+from operators.stats import welch
 from tests.judged import POLICY
 
 PROFILE = build(
@@ -224,14 +227,14 @@ def test_the_defaults_are_those_of_the_detectors() -> None:
     assert isinstance(psi, Psi)
     assert (psi.alpha, psi.psi_min) == (shift.ALPHA, shift.PSI_MIN)
     assert isinstance(judge, Sigma)
-    assert judge.sigmas == sigma.SIGMAS
+    assert judge.sigmas == welch.SIGMAS
     assert isinstance(failures, Adwin)
     assert (failures.delta, failures.learned_from) == (adwin.DELTA, standard.LEARNED_FROM)
     assert isinstance(slower, PageHinkley)
     assert (slower.allowance, slower.threshold, slower.samples_min, slower.learned_from) == (
         page_hinkley.ALLOWANCE, page_hinkley.THRESHOLD, page_hinkley.SAMPLES_MIN, standard.LEARNED_FROM,
     )  # fmt: skip
-    assert Contract(name="c", kind="contract", on=()).sigmas == finding.SIGMAS
+    assert Contract(name="c", kind="contract", on=()).sigmas == contract_breach.SIGMAS
 
 
 def test_profiles_lie_beside_the_policy_or_in_the_working_directory(

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from operators.policies.toml import parse
-from operators.policy import Commands, PolicyError, Releases
-from operators.rules import Absence, BurnRate, Canary, MeasureRule, Threshold, Tier
+from operators.policy.policy import Commands, PolicyError, Releases
+from operators.policy.rules import Absence, BurnRate, Canary, MeasureRule, Threshold, Tier
+from operators.policy.toml import parse
 from tests.judged import POLICY, D, H, M
 
 RULES = """

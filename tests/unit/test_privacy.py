@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from operators.ingest.decode import Reject
-from operators.ingest.item_rows import dead_letter_rows, letters_of
+from operators.ingest.formats.native import Reject
 from operators.ingest.partition import Partition
 from operators.ingest.structure import structure_of
-from operators.policies.toml import parse
+from operators.policy.toml import parse
 from operators.pseudonyms import Pseudonyms
+from operators.rows.items import dead_letter_rows, letters_of
 from tests.dataflows.making import FOLLOWS_ALL, POLICY, START_MS, received
 from tests.dataflows.running import expand
 from tests.monitored import FILES, MONITORS

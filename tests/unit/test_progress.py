@@ -7,10 +7,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from operators.arrays import Ints
 from operators.ingest.progress import NONE, Recent, advance
-from operators.policies.toml import parse
-from operators.policy import Policy
-from operators.window.partial import Ints
+from operators.policy.policy import Policy
+from operators.policy.toml import parse
 from operators.window.watermark import NEVER
 from tests.dataflows.making import POLICY, START_MS
 from tests.oracle import Clock

@@ -13,9 +13,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from flows import cli, reference
-from operators.drift.binning import bins_of
-from operators.events import Event
-from operators.profile import Profile, from_json
+from operators.profiles.binning import bins_of
+from operators.profiles.profile import Profile, from_json
+from operators.wire.events import Event
 
 T = 1_763_683_200_000
 Reference = Callable[..., Result]

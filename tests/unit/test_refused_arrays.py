@@ -8,9 +8,9 @@ import pytest
 
 from operators.ingest.columns import Stream
 from operators.ingest.credentials import Credentials
-from operators.ingest.decode import FAULTS_MAX, Decoder
+from operators.ingest.formats.native import FAULTS_MAX, Decoder
 from operators.ingest.partition import Batch, Partition
-from operators.policies.toml import parse
+from operators.policy.toml import parse
 from tests.dataflows.making import POLICY, START_MS, received
 
 ITEM: dict[str, Any] = {"request_id": "r", "ts": START_MS, "model": "m", "version": "v"}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from operators.control import ControlEvent
-from operators.release.health import Health
+from operators.stats.recovery_test import Health
+from operators.wire.control import ControlEvent
 from tests.releasing import BAD_NEWS, CANARY, OLD, SMALL_WELL, WELL, Story, release
 
 

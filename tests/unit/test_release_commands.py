@@ -1,7 +1,7 @@
 """What people and pipelines say, and what comes of it."""
 
 from gateway.pins import PinTable
-from operators.control import Refusal
+from operators.wire.control import Refusal
 from tests.releasing import (
     BAD_NEWS,
     CANARY,

@@ -4,8 +4,8 @@ import uuid
 
 import msgspec
 
-from operators.control import ControlEvent
-from operators.release.speaker import NAMESPACE
+from operators.release.event_writer import NAMESPACE
+from operators.wire.control import ControlEvent
 from tests.releasing import BAD_NEWS, CANARY, GOOD_NEWS, OLD, RELEASE, THRESHOLD, WELL, Story, release
 
 RULES = THRESHOLD + CANARY

@@ -2,7 +2,7 @@
 
 import pytest
 
-from operators.control import Details
+from operators.wire.commands import Details
 from tests.releasing import CANARY, GOOD_NEWS, OLD, SLOWLY, SMALL_WELL, WELL, Counts, Story, release, short
 
 MINUTES = 6  # Panes.

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from operators.policy import Policy
+from operators.policy.policy import Policy
+from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
-from operators.window.slots import Reported
 from tests.releasing import (
     BAD_NEWS,
     CANARY,
@@ -72,7 +72,7 @@ def slow(story: Story, version: str, mean: int) -> list[WindowCounts]:
         WindowCounts(
             window=policy.windows[0],
             end_ms=end_ms,
-            names=[Reported("m", version, "*", {})],
+            names=[SliceSeries("m", version, "*", {})],
             events=np.array([n]),
             slis=np.zeros((1, 2, 3), np.int64),
             sums=np.array([[[n, 0, n * mean * 10 ** policy.measures[0].digits]]]),

@@ -4,13 +4,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from operators.policy import Policy
-from operators.release import judge as judging
-from operators.release.judge import Judge
-from operators.rules import QUANTILES
+from operators import evaluation as judging
+from operators.evaluation import ShardEvaluation
+from operators.policy.policy import Policy
+from operators.policy.rules import QUANTILES
 from operators.window.panes import Closed
 from operators.window.partial import Partial
-from operators.window.windows import Moved, Windows
+from operators.window.windows import PaneWithWindows, Windows
 from tests.releasing import CANARY, START, THRESHOLD, Counts, partial, policy
 from tests.saving import again, saved
 
@@ -26,14 +26,14 @@ def at(pane: int, part: Partial) -> Closed:
     return Closed(pane=pane, on_time=msgspec.structs.replace(part, pane=np.full(part.rows, pane)))
 
 
-def pushed(judge: Judge, windows: Windows, closed: Closed) -> None:
-    judge.push(Moved(closed=closed, windows=tuple(windows.push(closed))))
+def pushed(judge: ShardEvaluation, windows: Windows, closed: Closed) -> None:
+    judge.push(PaneWithWindows(closed=closed, windows=tuple(windows.push(closed))))
 
 
 @pytest.mark.parametrize("rules", [CANARY, BY_REGION, CANARY + BY_REGION], ids=["canary", "threshold", "both"])
 def test_nothing_is_numbered_anew_while_nothing_changes(rules: str) -> None:
     """A canary keeps nothing by number: it once had every series numbered anew with every pane."""
-    judge, windows = Judge(policy(rules)), Windows(policy(rules), tuple(QUANTILES.values()))
+    judge, windows = ShardEvaluation(policy(rules)), Windows(policy(rules), tuple(QUANTILES.values()))
     numbers, of_windows = judge.state.roster.slots, windows.slots
     for pane in range(START, START + PANES):
         pushed(judge, windows, at(pane, MANY))
@@ -43,9 +43,9 @@ def test_nothing_is_numbered_anew_while_nothing_changes(rules: str) -> None:
     assert len(of_windows.names) in (0, REPORTED)
 
 
-def coming_and_going(rules: Policy, panes: int) -> Judge:
+def coming_and_going(rules: Policy, panes: int) -> ShardEvaluation:
     """Each pane has 600 regions of its own."""
-    judge, windows = Judge(rules), Windows(rules, tuple(QUANTILES.values()))
+    judge, windows = ShardEvaluation(rules), Windows(rules, tuple(QUANTILES.values()))
     for pane in range(START, START + panes):
         counts: Counts = {("v1", f"r{pane}-{number}"): (9, 1) for number in range(600)}
         pushed(judge, windows, at(pane, partial(pane, counts)))

@@ -8,13 +8,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from operators.archive.log import RequestLog, State, Taken
-from operators.connectors.archive_source import Saved
-from operators.connectors.arrow import to_arrow
+from operators.archive.log import LogState, RequestLog, Taken
+from operators.connectors.clickhouse.arrow import to_arrow
 from operators.ingest.partition import Partition
-from operators.policies.toml import parse
-from operators.policy import Policy, PolicyError
+from operators.policy.policy import Policy, PolicyError
+from operators.policy.toml import parse
 from operators.pseudonyms import Pseudonyms
+from operators.sources.archive import Saved
 from tests.dataflows.making import POLICY, START_MS, received
 from tests.dataflows.running import expand
 from tests.unit.mutating import OVERSIZED, mutant
@@ -41,7 +41,7 @@ def item(**fields: Any) -> bytes:
     return json.dumps({"request_id": "r", "ts": START_MS, "model": "m", "version": "v"} | fields).encode()
 
 
-def log(rules: Policy = RULES, state: State | None = None) -> RequestLog:
+def log(rules: Policy = RULES, state: LogState | None = None) -> RequestLog:
     return RequestLog("events/3", rules, KEY, state)
 
 
@@ -114,7 +114,7 @@ def test_rows_are_the_same_in_any_batches(count: int) -> None:
     assert rows_of(*parts) == whole
 
 
-def _restored(state: State) -> State:
+def _restored(state: LogState) -> LogState:
     times = state.recent.times.tobytes()
     saved = Saved(position=1, newest=state.newest, times=times, count=state.recent.count, dense=state.recent.dense)
     return msgspec.msgpack.decode(msgspec.msgpack.encode(saved), type=Saved).state()
@@ -237,7 +237,9 @@ def test_a_wrong_policy_is_named(text: str, message: str) -> None:
 
 
 def test_what_is_saved_stays_what_it_was() -> None:
-    state = State(newest=5, recent=msgspec.structs.replace(State().recent, times=np.arange(3), count=3, dense=True))
+    state = LogState(
+        newest=5, recent=msgspec.structs.replace(LogState().recent, times=np.arange(3), count=3, dense=True)
+    )
     found = _restored(state)
     assert (found.newest, found.recent.times.tolist(), found.recent.count, found.recent.dense) == (
         5,

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from operators.control import Refusal
 from operators.ingest.partition import Partition
-from operators.window.partial import Series
-from operators.window.slots import Slots
+from operators.window.partial import LeafSeries
+from operators.window.series_index import SeriesIndex
+from operators.wire.control import Refusal
 from tests.dataflows.making import START_MS, received
 from tests.releasing import policy
 
@@ -34,7 +34,10 @@ def test_a_command_with_a_reserved_name_is_refused_and_told_of(said: dict[str, o
 
 def test_a_version_named_as_all_together_finds_its_own_slots() -> None:
     """A version `*` once found the slots of all versions together, of other grains: "cannot reshape"."""
-    slots = Slots(("region",), ((), (0,)), ((),))
-    assert slots.parents([Series("m", "v1", ("eu",))]).tolist() == [[0, 1, 2]]
-    assert slots.parents([Series("m", "*", ("eu",)), Series("m", "v1", ("eu",))]).tolist() == [[2, 3, 2], [0, 1, 2]]
+    slots = SeriesIndex(("region",), ((), (0,)), ((),))
+    assert slots.parents([LeafSeries("m", "v1", ("eu",))]).tolist() == [[0, 1, 2]]
+    assert slots.parents([LeafSeries("m", "*", ("eu",)), LeafSeries("m", "v1", ("eu",))]).tolist() == [
+        [2, 3, 2],
+        [0, 1, 2],
+    ]
     assert [name[1:3] for name in slots.names] == [("v1", "*"), ("v1", "region=eu"), ("*", "*"), ("*", "region=eu")]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from operators.verdict.rings import Ring, hop_panes
+from operators.rules.rings import Ring, hop_panes
 from tests.judged import pane
 from tests.saving import of_bytes, saved
 

@@ -9,9 +9,9 @@ import pytest
 import typer
 
 from flows import cli, settings, sql
-from operators.connectors.migrations import migrate
-from operators.policies.kinds import KINDS
-from operators.policy import RUNBOOKS
+from operators.connectors.clickhouse.migrations import migrate
+from operators.policy.policy import RUNBOOKS
+from operators.policy.rule_kinds import KINDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.name: path.read_text() for path in sorted((ROOT / RUNBOOKS).glob("*.md"))}

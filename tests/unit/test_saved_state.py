@@ -14,23 +14,23 @@ import msgspec
 import numpy as np
 import pytest
 
-from operators.drift.adwin import Adwin
-from operators.drift.adwin_window import numbers_of, packed_of
-from operators.drift.page_hinkley import PageHinkley
-from operators.policies.toml import parse
+from operators.drift.detectors.adwin import Adwin
+from operators.drift.detectors.adwin_window import numbers_of, packed_of
+from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.evaluation import EvaluationState as JudgeState
+from operators.evaluation import ShardEvaluation
+from operators.policy.rules import Threshold
+from operators.policy.toml import parse
 from operators.recovery import HEAD, MAGIC, StateMismatch, content, dumps, loads
-from operators.release.judge import Judge
-from operators.release.judge import State as JudgeState
-from operators.rules import Threshold
+from operators.rules.series_state import SeriesState
 from operators.saved.decode import from_bytes_of
 from operators.saved.encode import MANY, to_bytes_of
 from operators.saved.held import unlisted, unnamed
 from operators.saved.registry import Registry, Saved, Unreadable, Unsavable
 from operators.saved_names import REGISTRY
-from operators.verdict.standing import Standing
 from operators.window.fence import UNKNOWN
-from operators.window.partial import Series
-from operators.window.watermark import Mark
+from operators.window.partial import LeafSeries
+from operators.window.watermark import PartitionProgress
 from tests.dataflows.making import POLICY
 from tests.releasing import BAD_NEWS, CANARY, THRESHOLD, Story, policy
 from tests.saving import again, of_bytes, saved, without
@@ -165,7 +165,7 @@ def test_what_a_newer_one_wrote_stops_with_one_line() -> None:
         [2**70 % 7, 2**62, -(2**63) + 1] * 5, ["a"] * 20, [f"x{n}" for n in range(20)], [("a", n) for n in range(20)],
         [{"a": 1, "b": n} for n in range(20)], [{str(n): 1} for n in range(20)], [(1, 2), (1,)] * 9, [(), ()] * 9,
         [1, 1.0, True] * 9, [0.1] * 20, {n: Inner(str(n)) for n in range(20)}, {("a", n): [n] for n in range(20)},
-        [Series("m", "v", (f"r{n}", "s")) for n in range(20)], [Series("m", "v", ())] * 20, WHOLE,
+        [LeafSeries("m", "v", (f"r{n}", "s")) for n in range(20)], [LeafSeries("m", "v", ())] * 20, WHOLE,
         datetime(2025, 1, 2, 3, 4, 5, 6, UTC), datetime(2025, 1, 2, tzinfo=timezone(timedelta(hours=2))),
         [2**64 - 1] * 9, [{}] * 20, [[n] for n in range(20)], {"a": {"b": {"c": {"d": [{}]}}}},
     ],
@@ -212,11 +212,11 @@ def test_what_is_shared_in_a_column_is_shared_again() -> None:
 
 
 def test_state_of_the_policy_before_is_told_from_this() -> None:
-    data = dumps(Mark(partition="a"), RULES)
-    assert loads(data, Mark, RULES) == Mark(partition="a")
-    assert loads(None, Mark, RULES) is None
+    data = dumps(PartitionProgress(partition="a"), RULES)
+    assert loads(data, PartitionProgress, RULES) == PartitionProgress(partition="a")
+    assert loads(None, PartitionProgress, RULES) is None
     with pytest.raises(StateMismatch):
-        loads(data, Mark, parse(POLICY.replace('disorder = "5s"', 'disorder = "6s"')))
+        loads(data, PartitionProgress, parse(POLICY.replace('disorder = "5s"', 'disorder = "6s"')))
     with pytest.raises(Unreadable, match="holds a Mark where a Watermark should be"):
         loads(data, recovery_kind("Watermark"), RULES)
 
@@ -338,13 +338,13 @@ def test_attributes_that_no_test_saves_are_found_in_the_source() -> None:
 
 
 def test_a_state_of_a_rule_with_every_row_loads_as_one_with_some() -> None:
-    standing = Standing(Threshold(name="slo", sli="ok", target=0.9, window_ms=60_000), policy(THRESHOLD))
+    standing = SeriesState(Threshold(name="slo", sli="ok", target=0.9, window_ms=60_000), policy(THRESHOLD))
     assert len(again(standing).kept) == 0  # Nothing came in yet.
     standing.kept = np.zeros(5, standing.kept.dtype)
     standing.kept["member"], standing.kept["seen"], standing.kept["word"] = [1, 0, 1, 1, 0], 7, [2, 0, 0, 1, 0]
-    names = [name for name in REGISTRY.by_kind[Standing].names if name not in ("member", "rows", "slots")]
+    names = [name for name in REGISTRY.by_kind[SeriesState].names if name not in ("member", "rows", "slots")]
     dense = Saved("standing", Dense, names)
-    entries = [each for each in REGISTRY.by_name.values() if each.kind is not Standing]
+    entries = [each for each in REGISTRY.by_name.values() if each.kind is not SeriesState]
     old = to_bytes_of(Registry([*entries, dense]), Dense(standing.__dict__))
     for read in (again(standing), of_bytes(old)):
         assert read.kept["member"].tolist() == [True, False, True, True, False]
@@ -360,7 +360,7 @@ class Dense:
 
 
 def test_a_struct_lacks_the_fields_that_were_added_since() -> None:
-    judge = Judge(policy(THRESHOLD), without(state_of_a_judge(), "order"))
+    judge = ShardEvaluation(policy(THRESHOLD), without(state_of_a_judge(), "order"))
     assert judge.state.order == UNKNOWN
 
 

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from gateway.pins import PinTable
-from operators.control import REVISIONS_AHEAD_MAX, Arm, ControlEvent, Evidence
-from operators.sealing import AHEAD_MS_MAX, Key, Verifier, keys_of, seal
+from operators.wire.control import REVISIONS_AHEAD_MAX, Arm, ControlEvent, Evidence
+from operators.wire.sealing import AHEAD_MS_MAX, Key, Verifier, keys_of, seal
 from tests.control_samples import event
 
 KEY = Key("2026-b", "a secret of some length")

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from flows import settings
-from operators.connectors.clickhouse_address import Address
-from operators.policy import PolicyError
+from operators.connectors.clickhouse.address import Address
+from operators.policy.policy import PolicyError
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.control import Ack, AnyCommand, Override, Release, Silence
-from operators.signing import fault_of, sign, signed
+from operators.wire.commands import Ack, AnyCommand, Override, Release, Silence
+from operators.wire.signing import fault_of, sign, signed
 
 KEY = "a key of sixteen characters or more"
 TS = 1_763_700_000_000

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from operators.connectors.pace import CATCH_UP
-from operators.connectors.polling import ALWAYS_DUE, STALL_S, Polling
-from operators.connectors.source import Input, Item, MonitorSource, Watch
 from operators.connectors.stop import Stop
 from operators.ingest.messages import NOTHING, Messages
-from operators.policies.toml import parse
+from operators.policy.toml import parse
+from operators.sources.monitor import Input, Item, MonitorSource, Watch
+from operators.sources.pace import CATCH_UP
+from operators.sources.polling import ALWAYS_DUE, STALL_S, Polling
 from operators.window.panes import ShardInput
 from tests.dataflows.making import FOLLOWS_ALL, received
 from tests.laws.partials import ANCHOR_MS, message

@@ -9,7 +9,7 @@ import pytest
 
 from flows import settings
 from flows.sql import Form, QueryError, answer
-from operators.connectors.query import QueryRefused
+from operators.connectors.clickhouse.query import QueryRefused
 from tests.conftest import Embedded
 
 ROW = (

@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry
 from flows import settings
 from flows.progress import print_summary
 from flows.summary import WITHDRAWN_MAX, Recorder, Summary
-from operators.control import Affected, ControlEvent, ControlType, Evidence
 from operators.metrics import Metrics
+from operators.wire.control import Affected, ControlEvent, ControlType, Evidence
 
 
 def _event(kind: ControlType, revision: int, pin: str | None = None, text: str = "") -> ControlEvent:

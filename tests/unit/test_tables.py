@@ -1,4 +1,4 @@
-"""The SQL of infra/clickhouse and operators/tables.py say the same, and every table keeps the rules of 0001."""
+"""The SQL of infra/clickhouse and operators/store/columns.py say the same, and every table keeps the rules of 0001."""
 
 import re
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from operators.connectors.inserter import Inserter
-from operators.connectors.migrations import migrate, variables
-from operators.connectors.refused import Poison
-from operators.rows import Coded, Rows
-from operators.tables import TABLES, Kind
+from operators.connectors.clickhouse.inserter import Inserter
+from operators.connectors.clickhouse.migrations import migrate, variables
+from operators.connectors.clickhouse.refused import Poison
+from operators.store.columns import TABLES, Kind
+from operators.store.rows import Coded, Rows
 from tests.conftest import MIGRATIONS, Embedded, migrated
 from tests.sample_rows import sample
 

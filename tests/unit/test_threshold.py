@@ -3,10 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
-from operators.control import Evidence
-from operators.rules import Threshold
-from operators.verdict.threshold import ThresholdEvaluator
-from operators.window.slots import ALL_VERSIONS
+from operators.policy.rules import Threshold
+from operators.rules.threshold import ThresholdEvaluator
+from operators.window.series_index import ALL_VERSIONS
+from operators.wire.control import Evidence
 from tests.judged import M, Watch, pane, policy, series, versions
 
 RULE = Threshold(name="slo", sli="ok", target=0.95, window_ms=5 * M, for_ms=10 * M)

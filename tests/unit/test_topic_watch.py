@@ -11,12 +11,12 @@ from bytewax.recovery import init_db_dir
 from flows.pulse import Pulse
 from flows.recovery.saved import check_logs, saved_ids
 from flows.topic_watch import TopicWatch
+from operators.connectors.kafka.topics import Described
 from operators.connectors.replaced import LogReplaced
 from operators.connectors.stop import Stop
-from operators.connectors.topics import Described
-from operators.ingest.partition import State
-from operators.ingest.position import Saved
-from operators.policies.toml import parse
+from operators.ingest.partition import PartitionState
+from operators.ingest.position import SavedInput
+from operators.policy.toml import parse
 from operators.recovery import dumps
 from tests.dataflows.making import POLICY
 from tests.saving import without
@@ -88,7 +88,7 @@ def store(folder: Path, saved: dict[str, list[tuple[int, str | None]]]) -> list[
     for index, (name, epochs) in enumerate(saved.items()):
         with closing(sqlite3.connect(parts[index % 2])) as part:
             for epoch, id_ in epochs:
-                state = None if id_ is None else Saved(position=3, state=State(), log_id=id_)
+                state = None if id_ is None else SavedInput(position=3, state=PartitionState(), log_id=id_)
                 change = pickle.dumps(dumps(state, parse(POLICY)))
                 part.execute(INSERT, ("rollguard.input", name, epoch, change))
             part.commit()
@@ -107,5 +107,5 @@ def test_a_store_says_which_logs_it_goes_on_with(tmp_path: Path) -> None:
 
 def test_a_store_of_before_ids_were_saved_loads() -> None:
     """Its states have fewer fields: they are filled in."""
-    old = without(Saved(position=3, state=State()), "idle", "log_id")
+    old = without(SavedInput(position=3, state=PartitionState()), "idle", "log_id")
     assert (old.position, old.idle, old.log_id) == (3, False, "")

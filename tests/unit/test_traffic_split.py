@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.verdict.traffic_split import CONCENTRATION, UNHEALTHY_BELOW, TrafficSplit, p_value
-from operators.window.partial import Ints
+from operators.arrays import Ints
+from operators.stats.sample_ratio import CONCENTRATION, UNHEALTHY_BELOW, TrafficSplit, p_value
 from tests.saving import again
 
 SHARES = (0.1, 0.9)

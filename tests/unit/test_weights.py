@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from gateway.pins import PinTable
-from operators.control import ControlEvent, Pin, Rollback, Unpin
+from operators.wire.commands import Pin, Rollback, Unpin
+from operators.wire.control import ControlEvent
 from tests.releasing import (
     BAD_NEWS,
     CANARY,

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.pins import PinTable
-from operators.control import VERSIONS_MAX, ControlEvent
-from operators.release.share import Excess
+from operators.stats.traffic_share import Excess
+from operators.wire.control import VERSIONS_MAX, ControlEvent
 from tests.releasing import (
     BAD_NEWS,
     GOOD_NEWS,

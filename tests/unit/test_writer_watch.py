@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from flows.pulse import Pulse
 from flows.recovery.identity import store_id
 from flows.writer_watch import FORGET_S, WriterWatch
-from operators.connectors.follower import Said
+from operators.connectors.control.follower import Said
 from operators.metrics import Metrics
 from operators.release.writers import MODELS_MAX, Rivals, Turns
 

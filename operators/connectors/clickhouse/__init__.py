@@ -1,0 +1,1 @@
+"""ClickHouse, served or embedded: the only importers of its clients."""

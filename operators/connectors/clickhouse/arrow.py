@@ -1,0 +1,162 @@
+"""Rows as Arrow tables: the form in which they are sent to ClickHouse.
+
+Whole columns are converted at once; only columns of Python objects (big sums, optional times) cost time
+per row. What does not fit a column's type raises: nothing is cut, rounded or replaced by a default.
+"""
+
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from operators.store.columns import TABLES, Kind
+from operators.store.rows import Coded, Column, Ragged, Rows
+
+# What a value that does not fit its column raises in the conversions below.
+_MISFIT = (ValueError, TypeError, OverflowError, AttributeError, pa.ArrowException)
+
+_TIME = pa.timestamp("ms", tz="UTC")
+_DECIMAL = pa.decimal128(38, 9)
+_DECIMAL_LIMIT = 10**38  # In units of 1e-9: the column holds 38 digits.
+
+
+def check(rows: Rows) -> None:
+    """ValueError unless `rows` holds exactly the columns of its table, of equal length."""
+    wanted = TABLES.get(rows.table)
+    if wanted is None:
+        raise ValueError(f"table must be one of operators/store/columns.py, got {rows.table!r}")
+    if wanted.keys() != rows.columns.keys():
+        differing = sorted(wanted.keys() ^ rows.columns.keys())
+        raise ValueError(f"columns of {rows.table} missing or unknown: {differing}")
+    lengths = {name: len(column) for name, column in rows.columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"columns of {rows.table} differ in length: {lengths}")
+
+
+def to_arrow(rows: Rows) -> pa.Table:
+    """Return the columns in the order of the table; ValueError where a value does not fit its column."""
+    check(rows)
+    return pa.table({name: _column(name, kind, rows.columns[name]) for name, kind in TABLES[rows.table].items()})
+
+
+def part(rows: Rows, start: int, stop: int) -> Rows:
+    """Return rows start..stop - 1, without copying where the column allows it."""
+    if (start, stop) == (0, len(rows)):
+        return rows
+    return Rows(
+        table=rows.table,
+        columns={name: _slice(column, start, stop) for name, column in rows.columns.items()},
+    )
+
+
+def _slice(column: Column, start: int, stop: int) -> Column:
+    match column:
+        case Coded():
+            return Coded(values=column.values, codes=column.codes[start:stop])
+        case Ragged():
+            offsets = column.offsets[start : stop + 1]
+            return Ragged(flat=column.flat[offsets[0] : offsets[-1]], offsets=offsets - offsets[0])
+        case _:
+            return column[start:stop]
+
+
+def _column(name: str, kind: Kind, column: Column) -> pa.Array:
+    try:
+        array = _coded(kind, column) if isinstance(column, Coded) else _CONVERT[kind](column)
+    except _MISFIT as error:
+        raise ValueError(f"column {name} must hold {kind}: {error}") from error
+    if array.null_count and not kind.endswith("?"):
+        # The server would quietly store a default instead.
+        raise ValueError(f"column {name} must hold {kind}, got a null")
+    return array
+
+
+def _coded(kind: Kind, column: Coded) -> pa.Array:
+    values = _CONVERT[kind](column.values)
+    if len(values) == 1 and not pa.types.is_nested(values.type) and not column.codes.any():
+        return pa.repeat(values[0], len(column))  # Three times as fast.
+    return values.take(pa.array(column.codes))
+
+
+def _plain(type_: pa.DataType) -> Callable[[Any], pa.Array]:
+    return lambda values: pa.array(values, type=type_)
+
+
+def _nullable_float(values: Any) -> pa.Array:
+    return pa.array(values, type=pa.float64(), from_pandas=True)
+
+
+def _time(values: Any) -> pa.Array:
+    return pa.array(values, type=pa.int64()).cast(_TIME)
+
+
+def _decimal(values: Any) -> pa.Array:
+    array = values if isinstance(values, np.ndarray) and values.dtype != object else None
+    words = _words_of_objects(values) if array is None else _words_of_integers(array)
+    return pa.Array.from_buffers(_DECIMAL, len(values), [None, pa.py_buffer(words)])
+
+
+def _words_of_integers(values: NDArray[Any]) -> bytes:
+    """Two 64-bit words per value, low word first: the value, and its sign."""
+    if values.dtype.kind != "i":
+        raise TypeError(f"units of 1e-9 must be signed integers, got {values.dtype}")
+    words = np.empty((len(values), 2), dtype="<i8")
+    words[:, 0] = values
+    words[:, 1] = words[:, 0] >> 63
+    return words.tobytes()
+
+
+def _words_of_objects(values: Any) -> bytes:
+    """Do the same for Python integers of any size."""
+    wide = [value for value in values if not -_DECIMAL_LIMIT < value < _DECIMAL_LIMIT]
+    if wide:
+        raise OverflowError(f"units of 1e-9 must have at most 38 digits, got {wide[0]}")
+    return b"".join(value.to_bytes(16, "little", signed=True) for value in values)
+
+
+def _lists(item: pa.DataType) -> Callable[[Any], pa.Array]:
+    def convert(values: Any) -> pa.Array:
+        if not isinstance(values, Ragged):
+            return pa.array(values, type=pa.list_(item))
+        offsets = pa.array(values.offsets, type=pa.int32())
+        return pa.ListArray.from_arrays(offsets, pa.array(values.flat, type=item))
+
+    return convert
+
+
+def _map(of: pa.DataType) -> Callable[[Any], pa.Array]:
+    """All keys and all values at once: a map each would cost ten times as much."""
+
+    def convert(values: Any) -> pa.Array:
+        offsets = np.zeros(len(values) + 1, np.int32)
+        np.cumsum(list(map(len, values)), out=offsets[1:])
+        keys = pa.array(list(chain.from_iterable(values)), type=pa.string())
+        items = pa.array(list(chain.from_iterable(map(dict.values, values))), type=of)
+        return pa.MapArray.from_arrays(pa.array(offsets), keys, items)
+
+    return convert
+
+
+_CONVERT: dict[Kind, Callable[[Any], pa.Array]] = {
+    "string": _plain(pa.string()),
+    "uint8": _plain(pa.uint8()),
+    "uint8?": _plain(pa.uint8()),
+    "uint32": _plain(pa.uint32()),
+    "uint64": _plain(pa.uint64()),
+    "uint64?": _plain(pa.uint64()),
+    "float64": _plain(pa.float64()),
+    "float64?": _nullable_float,
+    "time_ms": _time,
+    "time_ms?": _time,
+    "decimal9": _decimal,
+    "int16[]": _lists(pa.int16()),
+    "uint32[]": _lists(pa.uint32()),
+    "uint8?[]": _lists(pa.uint8()),
+    "float64?[]": _lists(pa.float64()),
+    "string[]": _lists(pa.string()),
+    "map": _map(pa.string()),
+    "numbers": _map(pa.float64()),
+}

@@ -1,0 +1,56 @@
+"""What is stored of one user, taken out of ClickHouse again."""
+
+from collections.abc import Mapping, Sequence
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
+
+from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.errors import brief
+from operators.connectors.clickhouse.query import QueryRefused
+from operators.pseudonyms import MARK
+
+# Requests last: the feedback on them is found through them. Superseded rows go, too.
+_THEIRS = "SELECT request_id FROM request WHERE user_id IN {names:Array(String)}"
+WHERE: Mapping[str, str] = {
+    "feedback": f"request_id IN ({_THEIRS})",
+    # As the text of that very field: a name may be part of others, or the name of a field.
+    "dead_letter": "arrayExists(name -> position(replaceAll(value, '\"user_id\": ', '\"user_id\":'), "
+    "concat('\"user_id\":\"', name, '\"')) > 0, {names:Array(String)})",
+    "request": "user_id IN {names:Array(String)}",
+}
+
+
+def delete_user(url: str, names: Sequence[str]) -> dict[str, int]:
+    """Delete the rows of a user who is stored by these names; return how many of each table, superseded ones too.
+
+    QueryRefused where the user of `url` has no right to delete.
+    """
+    client = open_client(url)
+    try:
+        return {table: _delete(client, table, names) for table in WHERE}
+    except DriverError as error:
+        raise QueryRefused(brief(error)) from error
+    finally:
+        client.close()
+
+
+def holds_hashed(url: str) -> bool:
+    """Whether there are requests whose user is stored as a hash (`operators/pseudonyms.py`)."""
+    client = open_client(url)
+    try:
+        found = client.query("SELECT count() FROM request WHERE startsWith(user_id, {mark:String})", {"mark": MARK})
+        return bool(found.result_rows[0][0])
+    except DriverError as error:
+        raise QueryRefused(brief(error)) from error
+    finally:
+        client.close()
+
+
+def _delete(client: Client, table: str, names: Sequence[str]) -> int:
+    given = {"names": list(names)}
+    found = client.query(f"SELECT count() FROM {table} WHERE {WHERE[table]}", parameters=given)  # noqa: S608
+    count = int(found.result_rows[0][0])
+    if count:
+        client.command(f"DELETE FROM {table} WHERE {WHERE[table]}", parameters=given)  # noqa: S608
+    return count

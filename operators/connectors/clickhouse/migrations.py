@@ -1,0 +1,73 @@
+"""Applies the numbered files of infra/clickhouse, on a server, a cluster or the embedded engine.
+
+clickhouse-migrations keeps the books (table schema_versions) and refuses a file that was changed after it had
+been applied.
+"""
+
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
+from clickhouse_migrations.clickhouse_cluster import ClickhouseCluster
+from clickhouse_migrations.connection import CLICKHOUSE_CONNECT, ClickhouseConnectConnection
+from clickhouse_migrations.migration import MigrationStorage
+
+from operators.connectors.clickhouse.address import Address
+from operators.connectors.clickhouse.client import connect
+
+
+class _Database(ClickhouseCluster):  # type: ignore[misc]  # The library has no types.
+    """The library with our connections, because it knows no embedded engine."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(driver=CLICKHOUSE_CONNECT)
+        self._address = address
+
+    def connection(self, db_name: str | None = None) -> ClickhouseConnectConnection:
+        return ClickhouseConnectConnection(connect(self._address, db_name or None))
+
+
+def variables(cluster: str | None) -> dict[str, str]:
+    """Return what the placeholders in the files stand for.
+
+    On a cluster the engine takes path and name of a replica from the server's own configuration.
+    """
+    if cluster is None:
+        return {"ON_CLUSTER": "", "REPLACING": "ReplacingMergeTree"}
+    return {"ON_CLUSTER": f"ON CLUSTER '{cluster}'", "REPLACING": "ReplicatedReplacingMergeTree"}
+
+
+def migrate(url: str, folder: Path, *, cluster: str | None = None) -> list[str]:
+    """Create the database if need be, apply what is not yet applied, and return the names of those files.
+
+    Where all of it is applied nothing is created, so that a worker needs no right to.
+    """
+    address = Address.parse(url)
+    storage = MigrationStorage(folder)
+    # Held open all the while, because the embedded engine ends with its last client and starts slowly.
+    held = connect(address, None)
+    try:
+        if _is_applied(held, address.database, storage):
+            return []
+        applied = _Database(address).apply_migrations(
+            address.database,
+            storage.migrations(),
+            cluster_name=cluster,
+            migration_log_format="compact",
+            variables=variables(cluster),
+            migration_files=storage.migration_filenames(),
+        )
+    finally:
+        held.close()
+    names = storage.migration_filenames()
+    return [names[migration.version] for migration in applied]
+
+
+def _is_applied(client: Client, database: str, storage: MigrationStorage) -> bool:
+    """Tell whether the books say that just these files were applied, as they are."""
+    books = f"SELECT version, argMax(md5, created_at) FROM {database}.schema_versions GROUP BY version"  # noqa: S608
+    try:
+        rows = client.query(books).result_rows
+    except DriverError:
+        return False  # No database, no books, or no right to read them: what is missing is said below.
+    return {row[0]: row[1] for row in rows} == {each.version: each.md5 for each in storage.migrations()}

@@ -1,0 +1,1 @@
+"""Control events and commands, on their way out and in."""

@@ -1,0 +1,22 @@
+"""Control events as messages of their Kafka topic, keyed by model, so that those of one model keep their order.
+
+After a crash an event may come again: its id says that it is the same. Who wrote it stands beside it, in a header: its
+bytes are those of a replay.
+"""
+
+from collections.abc import Callable
+
+from operators.connectors.control.header import WRITER
+from operators.connectors.kafka.producer import KafkaMessage
+from operators.wire.control import ControlEvent
+from operators.wire.sealing import Key, seal
+
+
+def to_control(topic: str, key: Key | None = None, writer: str = "") -> Callable[[ControlEvent], list[KafkaMessage]]:
+    """Return what makes messages of control events, signed if there is a key, with the id of the worker that writes."""
+    headers = ((WRITER, writer.encode()),) if writer else ()
+
+    def encode(event: ControlEvent) -> list[KafkaMessage]:
+        return [KafkaMessage(topic, event.model.encode(), seal(event, key), headers=headers)]
+
+    return encode

@@ -1,0 +1,95 @@
+"""The control side from outside, in files: the same lines as on Kafka, where there is no broker."""
+
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from operators.connectors.control.follower import From, Said
+
+READ_BYTES = 1 << 20  # Of a file, at once, or a little more.
+LINE_BYTES_MAX = 1 << 20  # Of a first line, for its checksum.
+
+
+class FileFollower:
+    """Reads the lines of a file as they are written, also of one that is not there yet. A line counts once it ended.
+
+    A file that was replaced or cut off is read from its beginning: a source is a path and the checksum of the first
+    line, so that positions in another file of the same name are none in this one.
+    """
+
+    def __init__(self, path: Path, start: From, positions: Mapping[str, int] | None = None) -> None:
+        self._path = path
+        self.positions: dict[str, int] = dict(positions or {})
+        self.at_end = False
+        if start == "end" and path.exists():
+            with path.open("rb") as file:
+                source = self._source(file)
+                if source is not None and source not in self.positions:
+                    self.positions[source] = _end_of_lines(file)
+
+    def read(self) -> list[Said]:
+        """Return the lines that came. The file is opened anew each time: it may be another one by now."""
+        self.at_end = True
+        said: list[Said] = []
+        try:
+            with self._path.open("rb") as file:
+                source = self._source(file)
+                if source is not None:
+                    said = self._lines(file, source)
+        except FileNotFoundError:
+            pass
+        return said
+
+    def close(self) -> None:
+        pass
+
+    def _source(self, file: IO[bytes]) -> str | None:
+        """Return the name that positions in this file have; None before its first line has ended."""
+        first = file.readline(LINE_BYTES_MAX)
+        if not first.endswith(b"\n") and len(first) < LINE_BYTES_MAX:
+            return None
+        return f"{self._path.absolute()}@{zlib.crc32(first):08x}"
+
+    def _lines(self, file: IO[bytes], source: str) -> list[Said]:
+        if source not in self.positions:
+            ours = f"{self._path.absolute()}@"  # Positions in files that had this name before are of no use any more.
+            self.positions = {name: at for name, at in self.positions.items() if not name.startswith(ours)}
+        at = self.positions.get(source, 0)
+        if at > os.fstat(file.fileno()).st_size:
+            at = 0  # It was written anew, with the same first line.
+        file.seek(at)
+        said = []
+        taken = 0
+        while taken < READ_BYTES and (line := file.readline()).endswith(b"\n"):
+            taken += len(line)
+            if stripped := line.strip():
+                said.append(Said(source, at + taken, stripped))
+        self.at_end = not taken
+        self.positions[source] = at + taken
+        return said
+
+
+def _end_of_lines(file: IO[bytes]) -> int:
+    """Return the position behind the last line that has ended."""
+    at = file.seek(0, os.SEEK_END)
+    while at > 0:
+        begin = max(0, at - READ_BYTES)
+        file.seek(begin)
+        last = file.read(at - begin).rfind(b"\n")
+        if last >= 0:
+            return begin + last + 1
+        at = begin
+    return 0
+
+
+def append_to_file(path: Path, body: bytes) -> None:
+    """Add a command to a file as a line of its own, on disk when this returns. OSError."""
+    with path.open("a+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        # Somebody may have left the last line without an end; then one more write must not join the two.
+        begun = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+        file.write(b"\n" * begun + body + b"\n")
+        file.flush()
+        os.fsync(file.fileno())

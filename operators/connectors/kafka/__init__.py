@@ -1,0 +1,1 @@
+"""Kafka: the only importers of its client."""

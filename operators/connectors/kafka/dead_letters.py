@@ -1,0 +1,24 @@
+"""Dead letters as messages of their Kafka topic, keyed by source, so that those of one partition keep their order.
+
+After a crash a letter may come again: (source, position, item) says that it is the same.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from operators.connectors.kafka.producer import KafkaMessage
+from operators.rows.items import letters_of
+from operators.store.rows import Rows
+
+
+def to_topic(topic: str) -> Callable[[Rows], list[KafkaMessage]]:
+    """Return what makes messages of rows of table dead_letter."""
+
+    def encode(rows: Rows) -> list[KafkaMessage]:
+        sources = cast(Sequence[str], rows.columns["source"])
+        return [
+            KafkaMessage(topic, source.encode(), letter)
+            for source, letter in zip(sources, letters_of(rows), strict=True)
+        ]
+
+    return encode

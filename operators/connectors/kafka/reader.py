@@ -1,0 +1,283 @@
+"""Reads one partition of a topic, in order, from an offset that somebody chose: never from one that was guessed.
+
+One consumer per partition, told what to read: no group is joined, nothing is committed, nothing rebalances. Where
+to go on is the business of whoever saves `position`, with `leader_epoch`. Brokers that go away and come back are waited
+for.
+"""
+
+import time
+from typing import Literal
+
+import numpy as np
+from confluent_kafka import (
+    TIMESTAMP_LOG_APPEND_TIME,
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from operators.connectors.kafka.client import TIMEOUT_S, Complaints, open_client
+from operators.connectors.kafka.config import KafkaConfig, reader_settings
+from operators.connectors.kafka.errors import (
+    GONE,
+    PASSING,
+    REFUSALS,
+    UNKNOWN,
+    KafkaFailure,
+    LogCutOff,
+    OffsetGone,
+    ReadFailed,
+    UnknownTopic,
+)
+from operators.connectors.kafka.log_end import LogEnd
+from operators.ingest.messages import NO_BOUND, NOTHING, Messages
+
+MESSAGES_MAX = 20_000  # Handed on at once: some 40 ms of work.
+BYTES_MAX = 8 << 20  # Of values, or a little more: the size of a message is known only once it is there.
+ASK_AGAIN_S = 1.0
+WAIT_S = 0.002  # The engine's loop stands still so long; librdkafka fetches meanwhile.
+
+Start = int | Literal["beginning", "end"]
+
+
+class KafkaReader:
+    """`start` is an offset; "beginning" and "end" are made one at once, so that a restart cannot mean another place.
+
+    With the name of a `header` it is handed on beside each message, with its key.
+    """
+
+    def __init__(
+        self, config: KafkaConfig, topic: str, partition: int, start: Start, header: str | None = None
+    ) -> None:
+        self._header = header
+        self._topic, self._partition = topic, partition
+        self._servers = config.bootstrap_servers
+        self._complaints = Complaints(self._servers)
+        self._consumer = open_client(Consumer, reader_settings(config), self._complaints)
+        self._epoch: int | None = None
+        self._compare = False  # Whether the message before `position` is still to be compared.
+        self._mean = 1 << 20  # Bytes of a message, as read last: until then the most that brokers take by default.
+        self._end = LogEnd()
+        self._asked = 0.0  # When a doubted end was asked for again.
+        try:
+            self._position = start if isinstance(start, int) else self._ends(TIMEOUT_S)[start == "end"]
+            self._assign()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def position(self) -> int:
+        """The offset of the next message to be read."""
+        return self._position
+
+    @property
+    def leader_epoch(self) -> int | None:
+        """How often the partition had got a leader when the message before `position` was written.
+
+        None before the first message, where `position` is behind offsets without a message, and of brokers before 2.1.
+        """
+        return self._epoch
+
+    def expect(self, leader_epoch: int) -> None:
+        """Have the message before `position` read once more: a read raises LogCutOff if another leader wrote it.
+
+        (Brokers are asked for the end of that epoch, too, but only if the client knows of a later one by then.)
+        """
+        self._epoch = leader_epoch
+        self._compare = self._position > 0
+        self._assign()
+
+    @property
+    def at_end(self) -> bool:
+        """Whether everything was read when the broker last answered, and the connection held. See also `recheck`."""
+        return self._end.reached
+
+    @property
+    def lag(self) -> int | None:
+        """How many offsets are still to be read, as far as is known without asking; None before the first fetch."""
+        high = self._high()
+        return None if high < 0 else max(0, high - self._position)
+
+    def _high(self) -> int:
+        """Return the offset behind the last message, as far as is known without asking; -1 before the first fetch."""
+        known = self._consumer.get_watermark_offsets(self._place(), cached=True)
+        return -1 if known is None else known[1]
+
+    def read(self) -> Messages:
+        """Return the next messages, often none. One of `kafka_errors` when waiting would not help."""
+        before = self._position, self._epoch
+        if self._end.doubted and time.monotonic() - self._asked > ASK_AGAIN_S:
+            self._ask_again()
+        try:
+            taken = self._take()
+            if self._complaints.refusal is not None:
+                raise self._complaints.refusal
+            if self._complaints.unknown:
+                raise self._unknown()
+        except BaseException:
+            # Nothing is handed over: a position that is saved now must not be behind what was lost here.
+            self._position, self._epoch = before
+            raise
+        if self._complaints.lost:
+            self._complaints.lost = False
+            if self._end.reached:
+                self.recheck()
+        return _messages(taken, self._header) if taken else NOTHING
+
+    def recheck(self) -> None:
+        """Make `at_end` false until a broker says anew that there is no more: within a second, if nothing came.
+
+        Silence alone proves nothing: a broker that is away is silent, too, and may hold much that is to be read.
+        """
+        self._end.recheck()
+        self._ask_again()
+
+    def _ask_again(self) -> None:
+        self._asked = time.monotonic()
+        # What was fetched but not read yet is fetched again.
+        self._assign()
+
+    def _assign(self) -> None:
+        self._consumer.assign([self._place(self._position - 1 if self._compare else self._position)])
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _take(self) -> list[Message]:
+        taken: list[Message] = []
+        size = 0
+        while len(taken) < MESSAGES_MAX and size < BYTES_MAX:
+            wanted = min(MESSAGES_MAX - len(taken), (BYTES_MAX - size) // self._mean + 1)
+            some = self._consumer.consume(wanted, WAIT_S)
+            good = self._good(some)
+            taken += good
+            if good:
+                added = sum(map(len, good))
+                self._mean = max(1, added // len(good))
+                size += added
+            if len(some) < wanted:
+                break
+        return taken
+
+    def _good(self, some: list[Message]) -> list[Message]:
+        """Return the messages among what came, after a look at what else came."""
+        well = good = [message for message in some if message.error() is None]
+        if good and self._compare:
+            good = self._compared(good)
+        if good:
+            self._position, self._epoch = _offset(good[-1]) + 1, good[-1].leader_epoch()
+            self._end.moved(self._high())
+        if len(well) < len(some):
+            for message in some:
+                error = message.error()
+                if error is not None:
+                    self._judge(error, message)
+        return good
+
+    def _compared(self, good: list[Message]) -> list[Message]:
+        """Return the messages from `position` on. LogCutOff if the one before it is not the one that was read."""
+        self._compare = False
+        if _offset(good[0]) >= self._position:
+            return good  # It has been compacted away.
+        if good[0].leader_epoch() not in {None, self._epoch}:
+            raise LogCutOff(self._topic, self._partition, self._position, self._available())
+        return good[1:]
+
+    def _judge(self, error: KafkaError, message: Message) -> None:
+        code = error.code()
+        if code == KafkaError._PARTITION_EOF:
+            if self._compare and _offset(message) < self._position:
+                raise self._gone(code)
+            # Behind the last message there may be marks of transactions: offsets without a message.
+            if _offset(message) > self._position:
+                # They may be of a later leader than the last message; then that one's epoch ends before them.
+                self._position, self._epoch = _offset(message), None
+            if _offset(message) == self._position:
+                self._end.told(self._position, time.monotonic())
+        elif code in GONE:
+            if not self._compare or not self._has_expired():
+                raise self._gone(code)
+            self._compare = False
+            self._ask_again()
+        elif message.topic() is None or code in UNKNOWN or code in REFUSALS:
+            # Of the client, not of the partition's messages: nothing was skipped.
+            self._complaints.note(error)
+        elif code not in PASSING:
+            at = message.offset()
+            raise ReadFailed(self._topic, self._partition, self._position if at is None else at, error.str())
+
+    def _gone(self, code: int) -> OffsetGone:
+        there = self._available()
+        # An offset that exists, and is refused, is behind messages of other leaders than were read.
+        exists = there is not None and self._epoch is not None and there[0] <= self._position <= there[1]
+        kind = LogCutOff if exists or code == KafkaError._LOG_TRUNCATION else OffsetGone
+        return kind(self._topic, self._partition, self._position, there)
+
+    def _has_expired(self) -> bool:
+        """Whether the message before `position` is not there any more, and the one at it is the first."""
+        there = self._available()
+        return there is not None and there[0] == self._position
+
+    def _available(self) -> tuple[int, int] | None:
+        try:
+            return self._ends(timeout_s=2.0)
+        except KafkaFailure:
+            return None
+
+    def _ends(self, timeout_s: float) -> tuple[int, int]:
+        """Ask for the first offset and the one after the last. Blocks."""
+        try:
+            ends = self._consumer.get_watermark_offsets(self._place(), timeout=timeout_s)
+        except KafkaException as error:
+            if error.args[0].code() in UNKNOWN:
+                raise self._unknown() from error
+            self._consumer.consume(1, 0)  # Hands over what the client complained of.
+            raise self._complaints.explain(error.args[0]) from error
+        if ends is None:
+            raise self._complaints.explain(KafkaError(KafkaError._TIMED_OUT))
+        return ends
+
+    def _unknown(self) -> UnknownTopic:
+        return UnknownTopic(f"{self._topic}/{self._partition}", self._servers)
+
+    def _place(self, offset: int = 0) -> TopicPartition:
+        if self._epoch is None:
+            return TopicPartition(self._topic, self._partition, offset)
+        return TopicPartition(self._topic, self._partition, offset, leader_epoch=self._epoch)
+
+
+def _messages(taken: list[Message], header: str | None) -> Messages:
+    first, last = _offset(taken[0]), _offset(taken[-1])
+    # Offsets only grow, so without gaps their ends say all.
+    whole = last - first + 1 == len(taken)
+    times = [message.timestamp() for message in taken]
+    values = [message.value() for message in taken]
+    return Messages(
+        values=[value or b"" for value in values],
+        positions=range(first, last + 1) if whole else [_offset(message) for message in taken],
+        received_ms=np.array([NO_BOUND if kind == TIMESTAMP_NOT_AVAILABLE else at for kind, at in times], np.int64),
+        appended=np.array([kind == TIMESTAMP_LOG_APPEND_TIME for kind, _ in times], bool),
+        tombstones=values.count(None),
+        beside=() if header is None else [_beside(message, header) for message in taken],
+    )
+
+
+def _beside(message: Message, header: str) -> tuple[bytes, bytes]:
+    """Return the key of a message, and the last value of a header, empty where there is none."""
+    found = dict(message.headers() or ()).get(header)
+    return _bytes(message.key()), _bytes(found)
+
+
+def _bytes(value: str | bytes | None) -> bytes:
+    return value.encode() if isinstance(value, str) else value or b""
+
+
+def _offset(message: Message) -> int:
+    offset = message.offset()
+    if offset is None:
+        raise ValueError("a message without an offset")
+    return offset

@@ -1,0 +1,154 @@
+"""ADWIN and Page-Hinkley on the pane values of series: the bad ratio of an SLI, the mean of a measure, standardised.
+
+A detector learns the scale of its series first, then looks at every pane with a value; an alarm starts it afresh, with
+the new level as normal. So that rules and people see it, a series is BAD for HELD_MS from its alarm, then OK again.
+State: a few kB a series and field; those not heard of for long are forgotten.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Floats
+from operators.drift.detectors.adwin import Adwin
+from operators.drift.detectors.alarm import Alarm
+from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.detectors.standard import Standardiser, ratio_sd
+from operators.drift.member import grains_of, watches
+from operators.drift.results import Drift
+from operators.drift.window_sums import Rolled
+from operators.policy.monitors import Adwin as AdwinMonitor
+from operators.policy.monitors import PageHinkley as PageHinkleyMonitor
+from operators.policy.monitors import axis_of, kind_of
+from operators.policy.policy import Policy
+from operators.window.partial import BAD, GOOD, HI, LIMB_BITS, LO, N
+from operators.window.series_index import SliceSeries
+from operators.wire.control import Word
+
+HELD_MS = 3_600_000
+DetectorMonitor = AdwinMonitor | PageHinkleyMonitor
+Key = tuple[str, str, str]  # Model, version, slice.
+
+
+class Watch(msgspec.Struct, kw_only=True):
+    """One detector on one series. `bad`, `n` and `panes` are counted while it learns; `alarm` is the one that holds."""
+
+    standardiser: Standardiser
+    detector: Adwin | PageHinkley
+    series: SliceSeries
+    bad: int = 0
+    n: int = 0
+    panes: int = 0
+    seen: int = 0
+    alarm: Drift | None = None
+
+
+class Changes:
+    """All detectors of one monitor on one field, by series."""
+
+    def __init__(self, monitor: DetectorMonitor, field: str, policy: Policy) -> None:
+        self.monitor = monitor
+        self.field = field
+        self._pane_ms = policy.pane_ms
+        self._grains = grains_of(monitor, policy)
+        self._sli = [f"sli.{sli.name}" for sli in policy.slis].index(field) if field.startswith("sli.") else None
+        names = [measure.name for measure in policy.measures]
+        self._measure = None if self._sli is not None else names.index(field)
+        self._unit = 1.0 if self._measure is None else 10.0 ** -policy.measures[self._measure].digits
+        on_feedback = self._sli is not None and policy.slis[self._sli].on_feedback
+        self._axis = axis_of(field, on_feedback=on_feedback)
+        self._kind = kind_of(field, on_feedback=on_feedback)
+        self.watches: dict[Key, Watch] = {}
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no series is BAD, so that time alone changes nothing."""
+        return not any(watch.alarm is not None for watch in self.watches.values())
+
+    def step(self, pane: int, rolled: Rolled | None, names: Sequence[SliceSeries]) -> list[Drift]:
+        """Take the next pane; return what changed: learned, alarmed, and no longer held."""
+        end = (pane + 1) * self._pane_ms
+        said: list[Drift] = []
+        for series, value, n, bad in self._values(rolled, names) if rolled is not None else ():
+            said += self._feed(series, value, n, bad, end)
+        for watch in self.watches.values():
+            if watch.alarm is not None and watch.alarm.end + HELD_MS <= end:
+                watch.alarm = None
+                said.append(self._drift(watch, end, "OK", None, "no alarm since"))
+        return sorted(said, key=lambda drift: drift.series[:3])  # Not as the series came in.
+
+    def alarm(self, series: SliceSeries) -> Drift | None:
+        """Return the alarm of a series that still holds."""
+        watch = self.watches.get(series[:3])
+        return None if watch is None else watch.alarm
+
+    def forget(self, before: int) -> None:
+        """Forget series that were last heard of before then."""
+        self.watches = {key: watch for key, watch in self.watches.items() if watch.seen >= before}
+
+    def _values(self, rolled: Rolled, names: Sequence[SliceSeries]) -> Iterator[tuple[SliceSeries, float, int, int]]:
+        """Return series, value, how many it is of, and how many of these are bad."""
+        if self._sli is not None:
+            good, bad = rolled.slis[:, self._sli, GOOD], rolled.slis[:, self._sli, BAD]
+            n, total = good + bad, bad.astype(float)
+        else:
+            sums = rolled.sums[:, self._measure]
+            n, bad = sums[:, N], np.zeros(len(sums), np.int64)
+            total = (sums[:, HI] * 2.0**LIMB_BITS + sums[:, LO]) * self._unit
+        means: Floats = total / np.maximum(n, 1)
+        for row in np.flatnonzero(n).tolist():
+            series = names[rolled.slots[row]]
+            if watches(self.monitor, self._grains, series):
+                yield series, float(means[row]), int(n[row]), int(bad[row])
+
+    def _feed(self, series: SliceSeries, value: float, n: int, bad: int, end: int) -> Iterator[Drift]:
+        watch = self.watches.get(series[:3])
+        if watch is None:
+            watch = self.watches[series[:3]] = _watch(self.monitor, series)
+        watch.seen = end
+        learning = watch.standardiser.scale is None
+        if learning:
+            watch.bad, watch.n, watch.panes = watch.bad + bad, watch.n + n, watch.panes + 1
+            if self._sli is not None:
+                watch.standardiser.sd_min = ratio_sd(watch.bad, watch.n, watch.n / watch.panes)
+        alarm = None
+        for x in watch.standardiser.update(value):
+            alarm = watch.detector.update(x) or alarm
+        scale = watch.standardiser.scale
+        if learning and scale is not None and alarm is None:
+            yield self._drift(watch, end, "OK", None, f"learned mean {scale.mean:.6g}, deviation {scale.sd:.6g}")
+        if alarm is not None:
+            moved = "rose" if alarm.rose else "fell"
+            watch.alarm = self._drift(watch, end, "BAD", alarm, f"{moved}: {value:.6g} in this pane")
+            yield watch.alarm
+
+    def _drift(self, watch: Watch, end: int, word: Word, alarm: Alarm | None, detail: str) -> Drift:
+        scale = watch.standardiser.scale
+        return Drift(
+            monitor=self.monitor.name,
+            series=watch.series,
+            field=self.field,
+            start=end - self._pane_ms,
+            end=end,
+            axis=self._axis,
+            kind=self._kind,
+            method=self.monitor.kind,
+            word=word,
+            score=None if alarm is None else alarm.score,
+            threshold=None if alarm is None else alarm.threshold,
+            expected=None if scale is None else scale.mean,
+            reference="learned",
+            n_reference=watch.panes,
+            n_current=1,
+            detail=detail,
+        )
+
+
+def _watch(monitor: DetectorMonitor, series: SliceSeries) -> Watch:
+    detector: Adwin | PageHinkley
+    if isinstance(monitor, AdwinMonitor):
+        detector = Adwin(monitor.delta)
+    else:
+        detector = PageHinkley(monitor.allowance, monitor.threshold, monitor.samples_min)
+    return Watch(standardiser=Standardiser(learned_from=monitor.learned_from), detector=detector, series=series)

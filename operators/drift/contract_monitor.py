@@ -1,0 +1,133 @@
+"""Contracts at the end of a window: each finding when it begins and when it ends, with the first requests that offend.
+
+State: what was found broken at the last window of a series that had events, a few words each.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from operators.drift.contract import findings
+from operators.drift.contract_breach import SAMPLES_MIN, ContractBreach, Expectation
+from operators.drift.ended_window import Ended
+from operators.drift.member import watched_of
+from operators.drift.results import Drift, FieldCounts, Offenders
+from operators.drift.summary import NAMES_MAX, Summary
+from operators.policy.monitors import NOT_KEPT, Contract, Watched, Why, axis_of, kind_of
+from operators.window.series_index import SliceSeries
+from operators.wire.control import Word
+
+WHY: dict[str, Why] = {"absent": "missing", "missing": "missing", "type": "unseen", "category": "unseen"}
+Place = tuple[str, str, str, str, str]  # Monitor, model, version, slice, field.
+
+
+class Contracts:
+    """`broken`: by monitor, series and field, what was found last; `seen` when a field was last looked at, Unix ms."""
+
+    def __init__(self) -> None:
+        self.broken: dict[Place, dict[str, ContractBreach]] = {}
+        self.seen: dict[Place, int] = {}
+
+    def judge(self, monitor: Contract, ended: Ended) -> tuple[list[Drift], list[Drift]]:
+        """Return what changed, and all that stands: every finding, and one OK for each series and field without any."""
+        changed: list[Drift] = []
+        stands: list[Drift] = []
+        slots = ended.members(monitor)
+        for index, watched in watched_of(monitor, ended.policy):
+            expectation = _expectation(monitor, watched)
+            window = ended.counts_of(index, watched, slots)
+            offenders = [ended.offenders.get(name[:3], {}) for name in window.names]
+            summaries = _summaries(index, window, offenders)
+            for series, summary, told in zip(window.names, summaries, offenders, strict=True):
+                if summary.rows >= SAMPLES_MIN:
+                    said = _Said(monitor, watched, series, ended, summary)
+                    for drift, new in self._field(said, expectation, index, told):
+                        stands += [drift] if drift.word == "BAD" or not drift.method else []
+                        changed += [drift] if new else []
+        return changed, stands
+
+    def forget(self, before: int) -> None:
+        """Forget fields that were last looked at before then."""
+        self.seen = {place: at for place, at in self.seen.items() if at >= before}
+        self.broken = {place: found for place, found in self.broken.items() if place in self.seen}
+
+    def _field(
+        self, said: "_Said", expectation: Expectation, index: int, offenders: Offenders
+    ) -> Iterator[tuple[Drift, bool]]:
+        """Return each finding and whether it is new, those that ended, and an OK without a method if there is none."""
+        place = said.place
+        before, self.seen[place] = self.broken.pop(place, {}), said.ended.end
+        found: dict[str, ContractBreach] = {
+            each.kind: each for each in findings(said.watched.name, expectation, said.summary)
+        }
+        for kind, finding in found.items():
+            why = WHY.get(kind, "range")
+            told = [each for each in offenders.get((index, why), ()) if why != "range" or kind == "range"]
+            requests = tuple(dict.fromkeys(each.request_id for each in told))
+            detail = ", ".join(finding.values or dict.fromkeys(each.value for each in told if each.value))
+            yield said.drift("BAD", kind, finding, detail, requests), kind not in before
+        if found:
+            self.broken[place] = found
+        for kind in sorted(before.keys() - found.keys()):
+            yield said.drift("OK", kind, before[kind], "no longer"), True
+        if not found:
+            yield said.drift("OK", "", None), False
+
+
+class _Said:
+    """What every result on one field of one series has in common."""
+
+    def __init__(
+        self, monitor: Contract, watched: Watched, series: SliceSeries, ended: Ended, summary: Summary
+    ) -> None:
+        self.monitor, self.watched, self.series, self.ended, self.summary = monitor, watched, series, ended, summary
+
+    @property
+    def place(self) -> Place:
+        return (self.monitor.name, *self.series[:3], self.watched.name)
+
+    def drift(
+        self, word: Word, method: str, finding: ContractBreach | None, detail: str = "", requests: tuple[str, ...] = ()
+    ) -> Drift:
+        field = self.watched.field
+        return Drift(
+            monitor=self.monitor.name,
+            series=self.series,
+            field=self.watched.name,
+            start=self.ended.start,
+            end=self.ended.end,
+            axis=axis_of(self.watched.name),
+            kind=kind_of(self.watched.name),
+            method=method,
+            word=word,
+            score=None if finding is None or word == "OK" else finding.observed,
+            threshold=None if finding is None else finding.limit,
+            expected=None if finding is None else finding.expected,
+            reference="profile",
+            n_reference=0 if field is None else field.rows,
+            n_current=self.summary.rows,
+            profile=self.watched.profile,
+            detail=detail,
+            requests=requests,
+        )
+
+
+def _summaries(index: int, window: FieldCounts, offenders: Sequence[Offenders]) -> Iterator[Summary]:
+    """Return the sums of one field of each series as what a contract looks at."""
+    columns = (window.n, window.mean, window.sd, window.low, window.high)
+    rows = zip(window.counts.tolist(), *(column.tolist() for column in columns), offenders, strict=True)
+    for counts, n, mean, sd, low, high, told in rows:
+        values = {each.value for each in told.get((index, "unseen"), ())}
+        unseen = tuple(sorted(values - {NOT_KEPT}))[:NAMES_MAX]
+        yield Summary(counts=tuple(counts), n=n, mean=mean, sd=sd, low=low, high=high, unseen=unseen)
+
+
+def _expectation(monitor: Contract, watched: Watched) -> Expectation:
+    if watched.field is None:
+        raise ValueError(f"{monitor.name}: the profile has no {watched.name}")
+    return Expectation(
+        reference=watched.field,
+        low=monitor.low,
+        high=monitor.high,
+        categories=monitor.categories,
+        missing_share_max=monitor.missing_share_max,
+        sigmas=monitor.sigmas,
+    )

@@ -1,0 +1,1 @@
+"""Change detectors on one series of numbers."""

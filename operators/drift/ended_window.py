@@ -1,0 +1,81 @@
+"""A window that has ended, and all that monitors compare it with."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.drift.last_week import Key, Past
+from operators.drift.member import grains_of, watches
+from operators.drift.results import FieldCounts, Offenders
+from operators.drift.window_sums import Sums
+from operators.policy.monitors import AnyMonitor, Watched
+from operators.policy.policy import Policy
+from operators.window.series_index import SliceSeries
+
+Arms = dict[tuple[str, str], str]  # (model, candidate) -> its baseline, of the releases under way.
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """A window that has ended at `end` [Unix ms], with all that it may be compared with."""
+
+    policy: Policy
+    window_ms: int
+    end: int
+    sums: Sums
+    names: Sequence[SliceSeries]
+    used: Ints
+    past: Past
+    arms: Arms
+    offenders: Mapping[Key, Offenders]
+
+    @property
+    def start(self) -> int:
+        return self.end - self.window_ms
+
+    def members(self, monitor: AnyMonitor) -> Ints:
+        """Return the slots with events that a monitor watches, in the order of their names.
+
+        Slots are numbered as series came in, which depends on how the logs were cut.
+        """
+        grains = grains_of(monitor, self.policy)
+        kept = [slot for slot in self.used.tolist() if watches(monitor, grains, self.names[slot])]
+        return np.array(sorted(kept, key=lambda slot: self.names[slot][:3]), np.int64)
+
+    def baselines(self, slots: Ints) -> tuple[Ints, Ints]:
+        """Return those of the slots that are of a candidate, and the slot of the baseline of each, -1 without any."""
+        slot_of = {self.names[slot][:3]: slot for slot in self.used.tolist()}
+        pairs = [
+            (slot, slot_of.get((name.model, self.arms[name.model, name.version], name.text), -1))
+            for slot in slots.tolist()
+            if ((name := self.names[slot]).model, name.version) in self.arms
+        ]
+        candidates, baselines = np.array(pairs, np.int64).reshape(-1, 2).T
+        return candidates, baselines
+
+    def counts_of(self, index: int, watched: Watched, slots: Ints) -> FieldCounts:
+        """Return the bins and numbers of a field, of those of the slots that have any."""
+        counts = self.sums.counts[slots, watched.offset : watched.offset + watched.bins]
+        some = counts.any(axis=1)
+        slots, counts = slots[some], counts[some]
+        n, total, squares = self.sums.numbers(slots, index)
+        low, high = self.sums.extremes(slots, index)
+        none = n == 0
+        mean = total / np.maximum(n, 1)
+        # Rounded sums of equal values leave a deviation where there is none.
+        variance = np.where(low == high, 0.0, np.maximum(squares - n * mean**2, 0.0)) / np.maximum(n - 1, 1)
+        with np.errstate(over="ignore", invalid="ignore"):  # A mean beyond the largest float is infinite.
+            values, deviations = mean * watched.scale + watched.centre, np.sqrt(variance) * watched.scale
+        return FieldCounts(
+            watched=watched,
+            start=self.start,
+            end=self.end,
+            names=[self.names[slot] for slot in slots.tolist()],
+            counts=counts,
+            n=n,
+            mean=np.where(none, np.nan, values),
+            sd=np.where(none, np.nan, deviations),
+            low=np.where(none, np.nan, low),
+            high=np.where(none, np.nan, high),
+        )

@@ -1,0 +1,77 @@
+"""Monitors of means at the end of a window: has a field fallen against its reference by more than chance allows?"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from operators.arrays import Ints
+from operators.drift.ended_window import Ended
+from operators.drift.member import watched_of
+from operators.drift.results import Drift
+from operators.drift.window_sums import joined
+from operators.policy.monitors import Sigma, Watched, axis_of, kind_of
+from operators.stats.welch import Scores, fall, scores_of
+from operators.wire.control import Word
+
+
+def falls(monitor: Sigma, ended: Ended) -> list[Drift]:
+    """Return what a monitor says of every field and series of a window with a number in it."""
+    slots = ended.members(monitor)
+    return [
+        drift
+        for index, watched in watched_of(monitor, ended.policy)
+        for drift in _field(monitor, index, watched, slots, ended)
+    ]
+
+
+def _field(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended: Ended) -> Iterator[Drift]:
+    slots = slots[ended.sums.moments[slots, index, 0] > 0]
+    slots, reference = _reference(monitor, index, watched, slots, ended)
+    if not len(slots):
+        return
+    current = scores_of(*ended.sums.numbers(slots, index))
+    found = fall(current, reference, monitor.sigmas)
+    means = [scores.mean * watched.scale + watched.centre for scores in (current, reference)]
+    for row, slot in enumerate(slots.tolist()):
+        word: Word = "BAD" if found.alarm[row] else "OK" if found.enough[row] else "INSUFFICIENT"
+        yield Drift(
+            monitor=monitor.name,
+            series=ended.names[slot],
+            field=watched.name,
+            start=ended.start,
+            end=ended.end,
+            axis=axis_of(watched.name),
+            kind=kind_of(watched.name),
+            method="sigma",
+            word=word,
+            score=float(found.errors[row]),
+            threshold=monitor.sigmas,
+            p=float(found.p[row]),
+            reference=monitor.reference,
+            n_reference=int(reference.n[row]),
+            n_current=int(current.n[row]),
+            profile=watched.profile,
+            detail=f"mean {means[0][row]:.6g} of {means[1][row]:.6g}" if found.enough[row] else "",
+        )
+
+
+def _reference(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended: Ended) -> tuple[Ints, Scores]:
+    """Return the slots that can be compared, and the scores to compare each with."""
+    if monitor.reference == "baseline":
+        slots, baselines = ended.baselines(slots)
+        n, total, squares = ended.sums.numbers(baselines, index)
+        return slots, scores_of(np.where(baselines >= 0, n, 0), total, squares)
+    if monitor.reference == "last_week":
+        names = [ended.names[slot] for slot in slots.tolist()]
+        window = ended.past.at(ended.window_ms, ended.end)
+        n, high, low, high2, low2 = ended.past.moments(ended.window_ms, window, index, names).T
+        return slots, scores_of(n, joined(high, low), joined(high2, low2))
+    moments = None if watched.field is None else watched.field.moments
+    if moments is None:
+        raise ValueError(f"{monitor.name}: the profile has no mean of {watched.name}")
+    ones = np.ones(len(slots))
+    return slots, Scores(
+        n=np.full(len(slots), moments.n),
+        mean=ones * (moments.mean - watched.centre) / watched.scale,
+        variance=ones * (moments.sd / watched.scale) ** 2,
+    )

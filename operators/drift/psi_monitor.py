@@ -1,0 +1,86 @@
+"""Monitors of distributions at the end of a window: PSI of each field and series, and which of all are drift.
+
+Against the frozen profile, the same window a week before, or, for the candidate of a release, the baseline's traffic of
+the same window. All fields and slices of one monitor and model are judged together by Benjamini and Hochberg, so that
+`alpha` is the chance of any false alarm of a window however many there are (`false_alarms.of_shifts`).
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.drift.ended_window import Ended
+from operators.drift.member import watched_of
+from operators.drift.results import Drift
+from operators.policy.monitors import Psi, Watched, axis_of, kind_of
+from operators.stats.divergence import jensen_shannon, kl
+from operators.stats.multiple_testing import benjamini_hochberg
+from operators.stats.psi import shift
+from operators.wire.control import Word
+
+
+def shifts(monitor: Psi, ended: Ended) -> list[Drift]:
+    """Return what a monitor says of every field and series of a window with anything in it."""
+    slots = ended.members(monitor)
+    fields = [watched for _, watched in watched_of(monitor, ended.policy)]
+    said = [drift for watched in fields for drift in _field(monitor, watched, slots, ended)]
+    by_model: dict[str, list[int]] = {}
+    for at, drift in enumerate(said):
+        by_model.setdefault(drift.series.model, []).append(at)
+    for family in by_model.values():
+        p = np.array([said[at].p for at in family], float)
+        for at, bad in zip(family, benjamini_hochberg(p, monitor.alpha).tolist(), strict=True):
+            if bad and said[at].word == "OK":
+                said[at] = msgspec.structs.replace(said[at], word="BAD")
+    return said
+
+
+def _field(monitor: Psi, watched: Watched, slots: Ints, ended: Ended) -> Iterator[Drift]:
+    bins = range(watched.offset, watched.offset + watched.bins)
+    slots = slots[ended.sums.counts[slots, bins.start : bins.stop].any(axis=1)]
+    slots, reference = _reference(monitor, watched, bins, slots, ended)
+    if not len(slots):
+        return
+    current = ended.sums.counts[slots, bins.start : bins.stop]
+    found = shift(current, reference, monitor.alpha, monitor.psi_min)
+    columns = (found.score, found.threshold, found.p, kl(current, reference), jensen_shannon(current, reference))
+    numbers = zip(*(column.tolist() for column in columns), strict=True)
+    sizes = zip(found.n_reference.tolist(), found.n_current.tolist(), found.enough.tolist(), strict=True)
+    for slot, (score, threshold, p, *others), (m, n, enough) in zip(slots.tolist(), numbers, sizes, strict=True):
+        word: Word = "OK" if enough else "INSUFFICIENT"
+        yield Drift(
+            monitor=monitor.name,
+            series=ended.names[slot],
+            field=watched.name,
+            start=ended.start,
+            end=ended.end,
+            axis=axis_of(watched.name),
+            kind=kind_of(watched.name),
+            method="psi",
+            word=word,
+            score=score,
+            threshold=threshold,
+            p=p,
+            kl=others[0],
+            jensen_shannon=others[1],
+            reference=monitor.reference,
+            n_reference=m,
+            n_current=n,
+            profile=monitor.profile,
+        )
+
+
+def _reference(monitor: Psi, watched: Watched, bins: range, slots: Ints, ended: Ended) -> tuple[Ints, Ints]:
+    """Return the slots that can be compared, and the counts to compare each with, (K, B)."""
+    if monitor.reference == "baseline":
+        slots, baselines = ended.baselines(slots)
+        counts = ended.sums.counts[baselines, bins.start : bins.stop]
+        return slots, np.where(baselines[:, None] >= 0, counts, 0)
+    if monitor.reference == "last_week":
+        names = [ended.names[slot] for slot in slots.tolist()]
+        window = ended.past.at(ended.window_ms, ended.end)
+        return slots, ended.past.counts(ended.window_ms, window, bins, names)
+    frozen = np.array(watched.field.counts if watched.field is not None else (), np.int64)
+    return slots, np.tile(frozen, (len(slots), 1))

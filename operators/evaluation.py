@@ -1,0 +1,359 @@
+"""All rules and releases of one shard, moved on pane by pane: what changed comes out as verdicts and control events.
+
+A function of the closed panes alone. Panes in which nothing came in are stepped through one by one while anything
+could change with time, and left out otherwise, so it does not matter which of them were told.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.drift.monitors import Monitors, MonitorsState
+from operators.drift.results import NOTHING, Monitored
+from operators.policy.policy import Policy
+from operators.policy.rules import AnyRule
+from operators.release.alert_events import resolve_forgotten
+from operators.release.controller import begin_pane, end_pane, new_model
+from operators.release.forgetting import surplus
+from operators.release.lately import note_found
+from operators.release.model import CanaryFinding, Model, PaneContext
+from operators.release.seen import NOTHING_SEEN, Seen
+from operators.release.warming import warmed_up
+from operators.rules.canary import CanaryEvaluator, CanaryResult
+from operators.rules.comparison import Comparison
+from operators.rules.drift import DriftEvaluator
+from operators.rules.evaluators import evaluators_of
+from operators.rules.label_delays import LabelDelays
+from operators.rules.labels import labels_of
+from operators.rules.pane_counts import PaneCounts, Roster
+from operators.rules.spreads import spreads_of
+from operators.rules.verdict import Evaluator, Verdict
+from operators.window.fence import UNKNOWN
+from operators.window.folded import Folded
+from operators.window.panes import Closed
+from operators.window.series_index import ALL_VERSIONS, SliceSeries
+from operators.window.sliding import WindowCounts
+from operators.window.waiting_commands import Said
+from operators.window.watermark import NEVER
+from operators.window.windows import PaneWithWindows
+from operators.wire.commands import Silence, Unsilence
+from operators.wire.control import ControlEvent, Notice, Refusal
+from operators.wire.events import ms_of
+from operators.wire.mirrored import is_mirrored, mirrored
+
+T = TypeVar("T", Evaluator, CanaryEvaluator, DriftEvaluator)
+MODELS_MAX = 10_000  # Of a shard; beyond them only what has traffic is remembered.
+SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
+LATELY = 60  # Panes: a series that nothing came in for in so many may give up its slot.
+
+
+class PaneOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a closed pane came to."""
+
+    verdicts: Sequence[Verdict]
+    events: Sequence[ControlEvent]
+    drift: Monitored = NOTHING
+
+    @property
+    def empty(self) -> bool:
+        return not self.verdicts and not self.events and self.drift.empty
+
+
+class EvaluationState(msgspec.Struct, kw_only=True):
+    """All that a restart needs. An evaluator goes on only under the very rule it was kept under.
+
+    `order` is that of the next closed pane; unknown in what was saved before it was kept.
+    """
+
+    pane: int
+    roster: Roster
+    alone: list[Evaluator]
+    releases: list[CanaryEvaluator]
+    models: dict[str, Model]
+    silences: list[Silence]
+    listening: list[DriftEvaluator]
+    monitors: MonitorsState
+    order: int = UNKNOWN
+    delays: LabelDelays = msgspec.field(default_factory=LabelDelays)
+
+
+class ShardEvaluation:
+    """Judges one shard; `state` is all it keeps."""
+
+    def __init__(self, policy: Policy, saved: EvaluationState | None = None) -> None:
+        self.policy = policy
+        alone, releases, listening = evaluators_of(policy)
+        # Releases are compared at the finest slices.
+        finest = [tuple(range(len(policy.dimensions)))] if releases else []
+        grains = dict.fromkeys([(), *finest, *(grain for rule in policy.rules for grain in rule.grains)])
+        producer = policy.releases.producer
+        if producer is not None:
+            grains |= {(policy.dimensions.index(producer),): None}
+        together = dict.fromkeys(grain for rule in policy.rules if rule.scope == "model" for grain in rule.grains)
+        roster = Roster(policy.dimensions, tuple(grains), len(policy.slis), tuple(together))
+        roster.by_slot = bool(alone)
+        self.monitors = Monitors(policy, None if saved is None else saved.monitors)
+        self.state = EvaluationState(
+            pane=NEVER,
+            roster=roster,
+            alone=alone,
+            releases=releases,
+            models={},
+            silences=[],
+            listening=listening,
+            monitors=self.monitors.state,
+            order=0,
+        )
+        self.slots_max = SLOTS_MIN
+        # Slices of the dimension alone, none of its crosses.
+        self.producer = None if producer is None else re.compile(re.escape(producer) + r"=(?:[^,\\]|\\.)*")
+        if saved is not None:
+            self._go_on(saved)
+        # The models in which a pane without anything of them may leave a trace; at first nobody knows which do.
+        self._awake = set(self.state.models)
+
+    def push(self, moved: PaneWithWindows) -> list[PaneOutcome]:
+        """Take a closed pane, and the windows that ended with it or in the quiet panes before it."""
+        out: list[PaneOutcome] = []
+        closed, windows = moved.closed, sorted(moved.windows, key=lambda each: each.end_ms)
+        while windows and windows[0].end_ms <= closed.pane * self.policy.pane_ms:
+            pane = windows[0].end_ms // self.policy.pane_ms - 1
+            ended = [each for each in windows if each.end_ms == windows[0].end_ms]
+            windows = windows[len(ended) :]
+            out += self._pass(pane)
+            out.append(self._step(self.state.roster.count(pane, None), (), ended))
+        out += self._pass(closed.pane)
+        if closed.on_time is not None or closed.commands or closed.folded or windows or not self._quiet():
+            counts = self.state.roster.count(closed.pane, closed.on_time)
+            out.append(self._step(counts, closed.commands, windows, closed))
+        if len(self.state.roster.names) > self.slots_max:
+            self._make_room()
+        return [judged for judged in out if not judged.empty]
+
+    def _go_on(self, saved: EvaluationState) -> None:
+        """Take over what was saved; rules that have changed since begin anew."""
+        kept: dict[bytes, object] = {_identity(each.rule): each for each in saved.alone}
+        kept |= {_identity(each.rule): each for each in saved.releases}
+        if self.monitors.state is saved.monitors:  # Else the monitors that drift rules listen to begin anew.
+            kept |= {_identity(each.rule): each for each in saved.listening}
+        saved.roster.go_on(self.state.roster)
+        self.state = EvaluationState(
+            pane=saved.pane,
+            roster=saved.roster,
+            alone=[_kept(kept, each) for each in self.state.alone],
+            releases=[_kept(kept, each) for each in self.state.releases],
+            models=saved.models,
+            silences=saved.silences,
+            listening=[_kept(kept, each) for each in self.state.listening],
+            monitors=self.monitors.state,
+            order=saved.order,
+            delays=saved.delays,
+        )
+        # What a rule said before it was changed does not stand.
+        names = {rule.name for rule in self.policy.rules if _identity(rule) in kept}
+        for model in self.state.models.values():
+            for key in [key for key in model.bad if key[0] not in names]:
+                del model.bad[key]
+
+    def _pass(self, pane: int) -> list[PaneOutcome]:
+        """Let time pass up to the pane before this one."""
+        out = []
+        at = self.state.pane + 1
+        while self.state.pane != NEVER and at < pane and not self._quiet():
+            out.append(self._step(self.state.roster.count(at, None), (), ()))
+            at += 1
+        return out
+
+    def _quiet(self) -> bool:
+        state = self.state
+        models = (state.models[name] for name in self._awake)
+        judging = all(each.quiet for each in state.alone) and all(each.quiet for each in state.releases)
+        return self.monitors.quiet and judging and all(model.quiet for model in models)
+
+    def _step(
+        self,
+        counts: PaneCounts,
+        said: Sequence[Said],
+        windows: Sequence[WindowCounts],
+        closed: Closed | None = None,
+    ) -> PaneOutcome:
+        self.state.pane = counts.pane
+        names = self.state.roster.names
+        rows = _rows_of(counts, names)
+        events: list[ControlEvent] = []
+        folded: dict[str, list[Folded]] = {}
+        for each_folded in closed.folded if closed is not None else ():
+            folded.setdefault(each_folded.model, []).append(each_folded)
+        by_model = self._addressed(said, {*rows, *folded})
+        awake = sorted((self._awake | rows.keys() | by_model.keys() | folded.keys()) & self.state.models.keys())
+        seen = Seen.of(None if closed is None else closed.on_time)
+        ats = {name: self._at(counts, rows.get(name, {}), seen, name) for name in awake}
+        for name in awake:
+            events += begin_pane(self.state.models[name], ats[name], by_model.get(name, ()), folded.get(name, ()))
+        verdicts: list[Verdict] = []
+        for each in self.state.alone:
+            verdicts += _ordered(each.step(counts, windows, names))
+        found: dict[str, list[CanaryFinding]] = {}
+        live = self._releases(awake)
+        on_time = None if closed is None or not live else closed.on_time
+        labels = labels_of(None if closed is None else closed.on_time, self.policy.dimensions)
+        spreads = spreads_of(on_time, self.policy.dimensions)
+        for evaluator in self.state.releases:
+            changes, results = evaluator.step(counts, names, live, labels, self.state.delays, spreads)
+            verdicts += _ordered(changes)
+            for release, result in results.items():
+                found.setdefault(release.model, []).append(_finding(evaluator, release, result))
+        self.state.delays.add(counts.pane, self.policy.pane_ms, labels)
+        arms = {(release.model, release.candidate): release.baseline for release in live}
+        part, end = (None, False) if closed is None else (closed.on_time, closed.end)
+        drift = self.monitors.step(counts.pane, part, arms, end)
+        note_found(self.state.models, drift.heard)
+        for listening in self.state.listening:
+            verdicts += _ordered(listening.step(counts.pane, drift.heard))
+        told: dict[str, list[Verdict]] = {}
+        for verdict in verdicts:
+            told.setdefault(verdict.series.model, []).append(verdict)
+        awake = sorted({*awake, *told} & self.state.models.keys())
+        for name in awake:
+            at = ats.get(name) or self._at(counts, {})
+            events += end_pane(self.state.models[name], at, told.get(name, ()), found.get(name, ()))
+        self._awake = {name for name in awake if not self.state.models[name].rests}
+        events += self._forget(counts, rows)
+        return PaneOutcome(verdicts=verdicts, events=events, drift=drift)
+
+    def _forget(self, counts: PaneCounts, but: Collection[str]) -> list[ControlEvent]:
+        """Forget models that nobody needs, where there are too many."""
+        events: list[ControlEvent] = []
+        for name in surplus(self.state.models, self.policy.models_max, but):
+            self._awake.discard(name)
+            events += resolve_forgotten(self.state.models.pop(name), self._at(counts, {}))
+        return events
+
+    def _addressed(self, said: Sequence[Said], rows: Collection[str]) -> dict[str, list[Said]]:
+        """Say to each model what is meant for it; a model is there from its first request or command on."""
+        by_model: dict[str, list[Said]] = {}
+        now = (self.state.pane + 1) * self.policy.pane_ms
+        self.state.silences = [each for each in self.state.silences if ms_of(each.until) > now]
+        for each in said:
+            if isinstance(each, Silence | Unsilence) and not each.model:
+                kept = [silence for silence in self.state.silences if silence.rule != each.rule]
+                if len(kept) == len(self.state.silences) and each.model is not None and "" not in self.state.models:
+                    by_model.setdefault("", []).append(each)  # It is told that this ends nothing.
+                self.state.silences = [*kept, each] if isinstance(each, Silence) else kept
+                for name in self.state.models:
+                    by_model.setdefault(name, []).append(each)
+            elif isinstance(each, Refusal | Notice) or each.model is not None:
+                by_model.setdefault(each.model or "", []).append(each)
+        new = {*rows, *by_model} - self.state.models.keys()
+        if len(self.state.models) >= MODELS_MAX:  # Commands may name what never was.
+            new &= set(rows)
+            by_model = {name: each for name, each in by_model.items() if name in new | self.state.models.keys()}
+        for name in new:
+            model = self.state.models[name] = new_model(name)
+            for silence in self.state.silences:
+                model.alerts.mute(silence, now)
+        if new:
+            # In an order that does not depend on which partition was read first.
+            self.state.models = dict(sorted(self.state.models.items()))
+        return by_model
+
+    def _at(
+        self, counts: PaneCounts, rows: Mapping[tuple[str, str], int], seen: Seen = NOTHING_SEEN, model: str = ""
+    ) -> PaneContext:
+        requests = {version: int(counts.events[row]) for (version, text), row in rows.items() if text == "*"}
+        copies = {version: requests.pop(version) for version in sorted(requests) if is_mirrored(version)}
+        requests.pop(ALL_VERSIONS, None)
+        copies.pop(mirrored(ALL_VERSIONS), None)
+
+        def slis(version: str, text: str) -> Ints | None:
+            row = rows.get((version, text))
+            return None if row is None else counts.slis[row]
+
+        def producers(version: str) -> dict[str, Ints]:
+            return {
+                text: counts.slis[row]
+                for (of, text), row in rows.items()
+                if of == version and self.producer is not None and self.producer.fullmatch(text)
+            }
+
+        return PaneContext(
+            policy=self.policy,
+            pane=counts.pane,
+            requests=requests,
+            copies=copies,
+            slis=slis,
+            producers=producers,
+            errors=seen.errors.get(model, {}),
+            samples=seen.samples.get(model, {}),
+        )
+
+    def _releases(self, awake: Sequence[str]) -> list[Comparison]:
+        return [
+            Comparison(
+                name,
+                trial.candidate,
+                trial.baseline,
+                trial.since,
+                warmed_up(self.state.models[name], trial, self.policy),
+            )
+            for name in awake  # Every model with a release is.
+            for trial in self.state.models[name].trials.values()
+            if trial.compared
+        ]
+
+    def _make_room(self) -> None:
+        """Take slots from series that are gone once they are the most: versions come and go, memory must not grow.
+
+        A series is there that a rule still keeps something about, or that something came in for lately.
+        """
+        roster = self.state.roster
+        kept = [each.held() for each in self.state.alone]
+        here = np.unique(np.concatenate([roster.seen_since(roster.pane - LATELY), *kept]))
+        self.slots_max = max(SLOTS_MIN, 2 * len(here))
+        if 2 * len(here) < len(roster.names):
+            self._renumber(here)
+
+    def _renumber(self, slots: Ints) -> None:
+        for each in self.state.alone:
+            each.only(slots)
+        self.state.roster.only(slots)
+
+
+def _rows_of(counts: PaneCounts, names: Sequence[SliceSeries]) -> dict[str, dict[tuple[str, str], int]]:
+    """Return by model where in the counts each (version, slice) is."""
+    rows: dict[str, dict[tuple[str, str], int]] = {}
+    for row, slot in enumerate(counts.slots.tolist()):
+        model, version, text, _ = names[slot]
+        rows.setdefault(model, {})[version, text] = row
+    return rows
+
+
+def _ordered(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Slots are given in the order in which partitions were read: nothing that is said may depend on it."""
+    return sorted(verdicts, key=lambda verdict: verdict.series[:3])
+
+
+def _kept(kept: Mapping[bytes, object], new: T) -> T:
+    known = kept.get(_identity(new.rule))
+    return known if isinstance(known, type(new)) else new
+
+
+def _identity(rule: AnyRule) -> bytes:
+    return msgspec.msgpack.encode([type(rule).__name__, rule], order="sorted")
+
+
+def _finding(evaluator: CanaryEvaluator, release: Comparison, result: CanaryResult) -> CanaryFinding:
+    return CanaryFinding(
+        rule=evaluator.rule,
+        candidate=release.candidate,
+        word=result.word,
+        whole=result.whole,
+        bad=result.bad,
+        far=result.far,
+        evidence=result.evidence,
+        alone=result.alone,
+    )

@@ -1,0 +1,90 @@
+"""Commands of one partition: which are refused besides the undecodable, and what is told of the refused.
+
+That a command is taken once is seen to by the shard that obeys it: `operators/window/waiting_commands.py`.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from operators.ingest import reserved
+from operators.ingest.credentials import Credentials
+from operators.ingest.formats.native import Origin, Reject
+from operators.release.fitting import slim
+from operators.texts import DETAIL_MAX, cut
+from operators.window.waiting_commands import Obeyed as Seen  # noqa: F401  # Older stores have it saved by this name.
+from operators.wire.commands import SILENCE_MS_MAX, AnyCommand, Release, Rollback, Silence, Unsilence
+from operators.wire.control import Refusal
+from operators.wire.events import TS_MS_MAX, TS_MS_MIN, Id, ms_of
+
+MODELS_TOLD_MAX = 10  # Of one message: of what else it names, one telling under no model at all.
+
+
+class _Context(msgspec.Struct):
+    model: Id | None = None
+
+
+def fault_of(command: AnyCommand, origin: Origin, index: int, credentials: Credentials) -> tuple[str, str] | None:
+    """Return why a decoded command is refused whatever was said before it, as (reason, detail)."""
+    if credentials.asks:
+        appended_ms = int(origin.received_ms[index]) if origin.appended[index] else None
+        fault = credentials.fault_of(command, origin.text(index), appended_ms)
+        if fault is not None:
+            return fault
+    return reserved.fault_of_command(command) or _nonsense(command)
+
+
+def _nonsense(command: AnyCommand) -> tuple[str, str] | None:
+    if isinstance(command, Release) and command.candidate == command.baseline:
+        return "bad_command", f"candidate and baseline are both {command.candidate!r}"
+    if isinstance(command, Rollback) and command.to == command.version:
+        return "bad_command", f"the traffic of {command.version!r} would go to {command.to!r}"
+    if isinstance(command, Silence | Unsilence) and command.model is None and command.rule is None:
+        return "bad_command", "a silence needs a model or a rule"
+    if isinstance(command, Silence):
+        until = ms_of(command.until)
+        if not TS_MS_MIN <= until <= TS_MS_MAX:
+            return "absurd_timestamp", f"until is {until} ms since 1970"
+        if until - ms_of(command.ts) > SILENCE_MS_MAX:
+            return "bad_command", "a silence lasts at most 7 days"
+    return None
+
+
+def kept(command: AnyCommand) -> AnyCommand:
+    """Return a command without what nobody reads: it is held until its pane closes, and saved."""
+    return slim(command) if isinstance(command, Release) else command
+
+
+def refusals(rejects: Sequence[Reject], source: str) -> list[Refusal]:
+    """Return what is told of the refused commands of one message, once for each reason and model.
+
+    The model is as far as it can be read; what can be no model's name is nobody's.
+    """
+    found: dict[tuple[str, str], Refusal] = {}
+    models: set[str] = set()
+    for reject in rejects:
+        model = _model_of(reject.value)
+        if model not in models:
+            model = model if len(models) < MODELS_TOLD_MAX else ""
+            models.add(model)
+        before = found.get((reject.reason, model))
+        if before is not None:
+            found[reject.reason, model] = msgspec.structs.replace(before, count=before.count + 1)
+            continue
+        found[reject.reason, model] = Refusal(
+            source=source,
+            position=reject.position,
+            item=reject.item,
+            reason=reject.reason,
+            detail=cut(reject.detail, DETAIL_MAX),
+            model=model,
+        )
+    return list(found.values())
+
+
+def _model_of(value: bytes) -> str:
+    try:
+        model = msgspec.json.decode(value, type=_Context).model or ""
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return "" if reserved.is_reserved(model) else model

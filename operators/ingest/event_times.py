@@ -1,0 +1,26 @@
+"""Where items belong: their time, the pane that they close with, their own pane, and whether they are late."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+
+
+class EventTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """Where n items belong, each (n,): their time [Unix ms], the pane they close with, their own, and lateness."""
+
+    time: Ints
+    closing: Ints
+    pane: Ints
+    late: Ints
+
+
+def joined(places: Sequence[EventTimes]) -> EventTimes:
+    """Return the places of several chunks as one."""
+    columns = {
+        name: np.concatenate([np.zeros(0, np.int64), *(getattr(place, name) for place in places)])
+        for name in EventTimes.__struct_fields__
+    }
+    return EventTimes(**columns)

@@ -1,0 +1,1 @@
+"""The policy: everything that changes results, as typed values, and how each is read."""

@@ -1,0 +1,74 @@
+"""What the kinds of monitors check alike: that fields, series, profiles and windows are there and fit."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from msgspec import Meta
+
+from operators.policy.monitors import Reference
+from operators.policy.reading import UNITS_MS, Duration
+from operators.policy.rule_kinds import Key
+from operators.policy.watched import FIELDS_ALLOWED, is_watchable
+from operators.profiles.profile import EMBEDDING, Field, Profile
+
+EVERY = "*"  # All fields of the profile.
+On = str | Annotated[list[str], Meta(min_length=1)]
+
+
+class Reading:
+    """The place of a monitor in the policy, and the profile that it has, `path` as the policy names it."""
+
+    def __init__(self, key: Key, profile: Profile | None, path: str | None) -> None:
+        self.key, self.profile, self.path = key, profile, path
+
+    def fields(self, on: On) -> tuple[str, ...]:
+        """Return the fields that `on` names, which the profile, if there is one, must have."""
+        if on == EVERY:
+            profile = self.profile_of(EVERY)
+            return self.each([*profile.fields, *([EMBEDDING] if profile.embedding else [])], self.field)
+        return self.each([on] if isinstance(on, str) else on, self.field)
+
+    def each(self, names: list[str], check: Callable[[str], object]) -> tuple[str, ...]:
+        for index, name in enumerate(names):
+            check(name)
+            if name in names[:index]:
+                raise self.key.refuse("on", "is named twice", name)
+        return tuple(names)
+
+    def field(self, name: str) -> Field | None:
+        if not is_watchable(name):
+            raise self.key.refuse("on", FIELDS_ALLOWED, name)
+        found = None if self.profile is None else self.profile.field(name)
+        if self.profile is not None and found is None:
+            known = ", ".join([*self.profile.fields, *([EMBEDDING] if self.profile.embedding else [])])
+            raise self.key.refuse("on", f"is no field of the profile {self.path}; it has {known}", name)
+        return found
+
+    def number(self, name: str) -> None:
+        """Refuse a field that has no mean."""
+        field = self.field(name)
+        if name in ("prediction", EMBEDDING) and field is None:
+            raise self.key.refuse("on", "is no number, or needs a profile that says so", name)
+        if field is not None and field.moments is None:
+            raise self.key.refuse("on", f"is no number in the profile {self.path}", name)
+
+    def series(self, name: str) -> None:
+        """Refuse what has no value for each pane."""
+        slis = [f"sli.{sli.name}" for sli in self.key.policy.slis]
+        known = [*slis, *(measure.name for measure in self.key.policy.measures)]
+        if name not in known:
+            raise self.key.refuse("on", f"must be an SLI or a measure: {', '.join(known) or '(there are none)'}", name)
+
+    def profile_of(self, what: str) -> Profile:
+        if self.profile is None:
+            raise self.key.refuse("profile", f"is required with {what}, here or as drift.profile")
+        return self.profile
+
+    def window(self, window: Duration, reference: Reference = "profile") -> int:
+        """Return the size of a window that tumbles from midnight on, and comes again a week later."""
+        size = self.key.span("window", window)
+        if UNITS_MS["d"] % size and size % UNITS_MS["d"]:
+            raise self.key.refuse("window", "must divide one day, or be a multiple of it", window.text)
+        if reference == "last_week" and 7 * UNITS_MS["d"] % size:
+            raise self.key.refuse("window", 'must divide seven days with reference = "last_week"', window.text)
+        return size

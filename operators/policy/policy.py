@@ -1,0 +1,224 @@
+"""The policy: everything that changes results, as typed values. `policies.toml.parse` makes and checks one."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from operators.policy.monitors import AnyMonitor, Sampling, Watched
+from operators.policy.rules import AnyRule
+
+EVENT_FIELDS = ("latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd", "score")
+FEEDBACK_FIELDS = tuple(f"feedback.{kind}" for kind in ("label", "judge", "thumbs", "edit", "safety"))
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[int, Meta(ge=1)]
+Keep = Literal["structure", "full"]
+Values = Literal["hashed", "full"]
+Texts = Literal["none", "redacted", "full"]
+Ids = Literal["hashed", "full"]
+GoodKind = Literal["no_error", "at_most", "at_least", "flag_absent", "label_matches"]
+
+
+RUNBOOKS = "infra/runbooks"  # Where the pages are, unless the policy says otherwise.
+
+
+class PolicyError(ValueError):
+    """A policy that cannot be run: which `key`, which `value`, and what is `allowed` there."""
+
+    def __init__(self, key: str, value: object, allowed: str) -> None:
+        super().__init__(f"{key} = {value!r}: {allowed}")
+        self.key, self.value, self.allowed = key, value, allowed
+
+
+class DeadLetters(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[dead_letters]`: people are told of more than `share_max` of `block` messages with something refused in them.
+
+    `on_refused` = "stop" stops for it instead.
+    `keep` says what is kept of what was refused: its structure alone, or the original bytes, up to `value_bytes_max`.
+    """
+
+    share_max: Share = 0.2
+    on_refused: Literal["quarantine", "stop"] = "quarantine"
+    block: Positive = 1_000
+    keep: Keep = "structure"
+    value_bytes_max: Positive = 65_536
+    message_bytes_max: Positive = 1_048_576
+
+
+class Privacy(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[privacy]`: texts that offend against a contract are kept by a pseudonym, or as they came."""
+
+    values: Values = "hashed"
+
+
+class Archive(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[archive]`: what the request log keeps of `texts` (input, output, prediction) and of user and session `ids`.
+
+    Of a text no more than `text_chars_max` characters are kept.
+    """
+
+    texts: Texts = "redacted"
+    ids: Ids = "hashed"
+    text_chars_max: Positive = 32_768
+
+
+class Dedup(msgspec.Struct, frozen=True, kw_only=True):
+    """`[dedup]`: an item whose id came within `horizon_ms` and the last `ids_max` items of its partition is dropped."""
+
+    horizon_ms: int = 600_000
+    ids_max: int = 100_000
+
+
+class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[sli.NAME]`: what makes an event or feedback good; the error types in `ignore` count neither way."""
+
+    good: GoodKind
+    name: str = ""
+    field: str | None = None
+    limit: float | None = None
+    flags: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    @property
+    def on_feedback(self) -> bool:
+        return self.good == "label_matches" or (self.field or "").startswith("feedback.")
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """A union of panes: [k * every - size, k * every) for every whole k; tumbling when size == every."""
+
+    size_ms: int
+    every_ms: int
+
+    @property
+    def kind(self) -> str:
+        return "tumbling" if self.size_ms == self.every_ms else "sliding"
+
+
+class Measure(msgspec.Struct, frozen=True, kw_only=True):
+    """A number on an event (or `feedback.KIND`), summed in whole units of 10 ** -digits."""
+
+    name: str
+    digits: int
+
+    @property
+    def on_feedback(self) -> bool:
+        return self.name.startswith("feedback.")
+
+
+class Releases(msgspec.Struct, frozen=True, kw_only=True):
+    """`[release]`: how releases are found, and what is expected after a rollback.
+
+    Versions first seen within `settle_ms` of a model's first event are old ones; later ones are candidates. A rollback
+    is applied once the candidate's share of requests is surely at most `applied_share` (and half of what it was); from
+    `drain_ms` after it on, people hear of a candidate that surely has more. The pinned version must be well within
+    `deadline_ms` of the rollback. For `cooldown_ms` after a rollback no other that moves the pin is decided.
+    A version is known while it was last seen within `known_ms`. A verdict of which more than `producer_share_max` rests
+    on bad events of one of several values of the slice dimension `producer` is held and paged for instead of acted on.
+    The first `warm_up_ms` of a version's requests are left out when it is compared. A version that is throttled gets
+    `throttle_share` of the requests at most. `fallback` has by model, or pattern as of file names, what rules say by
+    theirs: "hold", "kill", or the name of what traffic goes to. What versions named in `mirrored` answer, patterns
+    as of file names, are copies of requests, as if each event said so.
+    """
+
+    settle_ms: int = 300_000
+    applied_share: float = 0.01
+    drain_ms: int = 60_000
+    fallback: Mapping[str, str] = {}
+    mirrored: tuple[str, ...] = ()
+    deadline_ms: int = 900_000
+    cooldown_ms: int = 300_000
+    known_ms: int = 604_800_000
+    producer: str | None = None
+    producer_share_max: float | None = None
+    warm_up_ms: int = 60_000
+    throttle_share: float = 0.05
+
+
+DEFAULT_KEY = "default"  # The id of the key in ROLLGUARD_COMMAND_KEY, which has all rights.
+# What a key may allow: a type of command each, and to silence all models at once.
+RIGHTS = ("release", "override", "kill", "rollback", "pin", "unpin", "ack", "silence", "unsilence", "silence-all")
+
+
+class CommandKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[[commands.key]]`: whose it is, and on which models (patterns as of file names) it may say what.
+
+    Its secret is in the variable `env` or in a `file`. Commands given when it was `retired` or later are refused.
+    """
+
+    id: str
+    name: str
+    models: tuple[str, ...] = ("*",)
+    types: tuple[str, ...] = RIGHTS
+    env: str | None = None
+    file: str | None = None
+    retired: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class Commands(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[commands]`: whether commands must be `signed`; by these keys, or that in the environment."""
+
+    signed: bool = False
+    key: tuple[CommandKey, ...] = ()
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """A checked policy. `grains` are the reported slices as indices into `dimensions`; () is `*`.
+
+    `idle_ms` is by stream. `outliers` is how many events ahead of all others leave a partition's time where it is.
+    `hash` names the whole policy, `shape` the parts of it that say which counts are kept.
+    `waiting` are the names of monitors that have no profile yet.
+    `runbook_base` is where the pages are that control events link to.
+    `watched` are the fields whose distribution some of the `monitors` need, in the order of their offsets.
+    """
+
+    pane_ms: int
+    disorder_ms: int
+    late_horizon_ms: int
+    future_ms: int
+    idle_ms: dict[str, int]
+    outliers: int
+    dimensions: tuple[str, ...]
+    grains: tuple[tuple[int, ...], ...]
+    series_max: int
+    versions_max: int
+    models_max: int
+    error_types_max: int
+    windows: tuple[Window, ...]
+    measures: tuple[Measure, ...]
+    slis: tuple[Sli, ...]
+    dead_letters: DeadLetters
+    privacy: Privacy = Privacy()
+    archive: Archive = Archive()
+    dedup: Dedup = Dedup()
+    rules: tuple[AnyRule, ...] = ()
+    releases: Releases = Releases()
+    commands: Commands = Commands()
+    monitors: tuple[AnyMonitor, ...] = ()
+    waiting: tuple[str, ...] = ()
+    watched: tuple[Watched, ...] = ()
+    sampling: Sampling = Sampling()
+    runbook_base: str = RUNBOOKS
+    hash: str
+    shape: str
+
+    @property
+    def bins(self) -> int:
+        """How many bins all watched fields have together."""
+        return sum(watched.bins for watched in self.watched)
+
+    def watched_by(self, monitor: AnyMonitor) -> list[int]:
+        """Return the index into `watched` of each field that a monitor is on; none for ADWIN and Page-Hinkley."""
+        whose = (monitor.model, monitor.profile)
+        known = {each.name: index for index, each in enumerate(self.watched) if (each.model, each.profile) == whose}
+        return [known[name] for name in monitor.on if name in known]
+
+
+def is_field(name: str) -> bool:
+    """Tell whether `name` is a number that an event or feedback may carry."""
+    metric = re.fullmatch(r"metrics\.[A-Za-z_][A-Za-z0-9_.-]{0,63}", name)
+    return name in EVENT_FIELDS or name in FEEDBACK_FIELDS or metric is not None

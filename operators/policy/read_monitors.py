@@ -1,0 +1,112 @@
+"""Read `[drift]` and `[[monitor]]` of a policy: a fault is named by its key, its value and what is allowed there.
+
+A monitor's keys stand under its name, as in `monitor.amount.window`, or under its place where it has none.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from operators.policy.monitor_kinds import KINDS
+from operators.policy.monitor_place import Reading
+from operators.policy.monitors import AnyMonitor, Sampling
+from operators.policy.policy import Policy, PolicyError
+from operators.policy.reading import NAME, check_finite, convert
+from operators.policy.rule_kinds import Key
+from operators.profiles.profile import Profile, from_json
+from operators.wire.events import Id
+
+MONITORS_MAX = 1_000
+Rate = Annotated[float, Meta(gt=0, le=1)]
+
+
+class DriftTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[drift]`: the profile of monitors that name none, and the share of requests that are read for them.
+
+    `profile` = "" says that there is none yet: monitors that need it wait, and so do rules that listen to these alone.
+    """
+
+    profile: str | None = None
+    sample: Rate = 1.0
+    samples: dict[Id, Rate] = {}
+
+    @property
+    def sampling(self) -> Sampling:
+        return Sampling(share=self.sample, by_model=self.samples)
+
+
+class Profiles:
+    """The profiles that a policy names, each read once."""
+
+    def __init__(self, contents: Mapping[str, bytes]) -> None:
+        self._contents = contents
+        self._read: dict[str, Profile] = {}
+
+    def of(self, key: str, path: str) -> Profile:
+        """Return the profile of a path, as the policy's `key` writes it. PolicyError if there is none."""
+        if path not in self._read:
+            if path not in self._contents:
+                raise PolicyError(key, path, "is no file beside the policy, nor in the working directory")
+            try:
+                self._read[path] = from_json(self._contents[path])
+            except ValueError as error:
+                raise PolicyError(key, path, str(error)) from error
+        return self._read[path]
+
+    def by_name(self) -> dict[str, Profile]:
+        """Return all that were read, by the name of their content."""
+        return {profile.name: profile for profile in self._read.values()}
+
+
+def paths_of(raw: Mapping[str, Any]) -> list[str]:
+    """Return the profiles that a policy names, as TOML values, each once and wherever wrong ones may stand."""
+    tables = raw.get("monitor")
+    places = [raw.get("drift"), *(tables if isinstance(tables, list) else [])]
+    named = [place.get("profile") for place in places if isinstance(place, dict)]
+    return list(dict.fromkeys(path for path in named if isinstance(path, str) and path))
+
+
+def monitors_of(
+    tables: Sequence[dict[str, Any]], drift: DriftTable, policy: Policy, profiles: Profiles
+) -> tuple[tuple[AnyMonitor, ...], tuple[str, ...]]:
+    """Return the monitors of the `[[monitor]]` tables, and the names of those that wait for a profile.
+
+    `policy` is checked but for its rules.
+    """
+    if len(tables) > MONITORS_MAX:
+        raise PolicyError("monitor", len(tables), f"must be at most {MONITORS_MAX} tables; one may watch many fields")
+    monitors: list[AnyMonitor] = []
+    waiting: list[str] = []
+    for index, raw in enumerate(tables):
+        name = raw.get("name")
+        good = isinstance(name, str) and re.fullmatch(NAME, name)
+        if good and name in [*(monitor.name for monitor in monitors), *waiting]:
+            raise PolicyError(f"monitor[{index}].name", name, "is named twice")
+        key = Key(f"monitor.{name}" if good else f"monitor[{index}]", raw, policy)
+        monitor = _monitor(key, drift, profiles)
+        if monitor is None:
+            waiting.append(str(name))
+        else:
+            monitors.append(monitor)
+    if drift.profile:
+        profiles.of("drift.profile", drift.profile)
+    return tuple(monitors), tuple(waiting)
+
+
+def _monitor(key: Key, drift: DriftTable, profiles: Profiles) -> AnyMonitor | None:
+    """Return a monitor, None if it waits for a profile."""
+    kind = key.raw.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise key.refuse("kind", f"must be one of {', '.join(KINDS)}")
+    check_finite(key.prefix, key.raw)
+    table = convert(key.raw, KINDS[kind], key.prefix)
+    path, at = table.path, f"{key.prefix}.profile"
+    if path is None and table.profiled:
+        path, at = drift.profile, "drift.profile"
+    if path == "":
+        return None
+    profile = None if path is None else profiles.of(at, path)
+    return table.monitor(Reading(key, profile, path))

@@ -1,0 +1,284 @@
+"""Read a policy from TOML and check it: a fault is named by its key, its value and what is allowed there."""
+
+import hashlib
+import math
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from operators.policy.keys import checked
+from operators.policy.policy import (
+    EVENT_FIELDS,
+    FEEDBACK_FIELDS,
+    RUNBOOKS,
+    Archive,
+    Commands,
+    DeadLetters,
+    Dedup,
+    Measure,
+    Policy,
+    PolicyError,
+    Positive,
+    Privacy,
+    Sli,
+    Window,
+    is_field,
+)
+from operators.policy.read_monitors import DriftTable, Profiles, monitors_of, paths_of
+from operators.policy.read_rules import ReleaseTable, rules_of
+from operators.policy.reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, convert
+from operators.policy.watched import watched_by
+
+FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *FEEDBACK_FIELDS))
+# Decimal digits kept of each measure: sums are integers, so that they do not depend on the order of adding.
+DIGITS = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 9}
+DIGITS_DEFAULT = 6
+DEDUP_MS_MAX = UNITS_MS["d"]
+IDS_MAX = 10_000_000  # Remembered of one partition: 1.6 GB.
+
+SHAPE = ("time", "slices", "windows", "measures", "sli")  # What says which counts are kept.
+
+
+class _Idle(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    events: Duration
+    feedback: Duration
+    commands: Duration = Duration("1s")
+
+
+class _Time(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    pane: Duration
+    disorder: Duration
+    late_horizon: Duration
+    future_tolerance: Duration
+    outliers: Annotated[int, Meta(ge=0, le=100)] = 10
+    idle: _Idle = _Idle(events=Duration("30s"), feedback=Duration("5s"))
+
+
+class Crosses(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[slices]`: the dimensions, their combinations that are reported, and the limits on series."""
+
+    dimensions: list[Name]
+    crosses: list[list[str]] = []
+    series_max: Positive = 2_000
+    versions_max: Positive = 100
+    models_max: Positive = 1_000
+    error_types_max: Positive = 100
+
+
+class _Sliding(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    size: Duration
+    every: Duration
+
+
+class _Windows(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    tumbling: list[Duration] = []
+    sliding: list[_Sliding] = []
+
+
+class _Dedup(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    horizon: Duration = Duration("10m")
+    ids_max: Annotated[int, Meta(ge=1, le=IDS_MAX)] = Dedup().ids_max
+
+    def checked(self) -> Dedup:
+        if self.horizon.ms > DEDUP_MS_MAX:
+            raise PolicyError("dedup.horizon", self.horizon.text, "must be at most 24h; 0s for none")
+        return Dedup(horizon_ms=self.horizon.ms, ids_max=self.ids_max)
+
+
+class _Measures(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    names: list[str] = []
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    runbook_base: Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^\S+$")] = RUNBOOKS
+    time: _Time
+    slices: Crosses
+    windows: _Windows
+    measures: _Measures
+    sli: dict[Name, Any] = {}
+    dead_letters: DeadLetters = DeadLetters()
+    privacy: Privacy = Privacy()
+    archive: Archive = Archive()
+    dedup: _Dedup = _Dedup()
+    rule: list[dict[str, Any]] = []
+    release: ReleaseTable = ReleaseTable()
+    commands: Commands = Commands()
+    drift: DriftTable = DriftTable()
+    monitor: list[dict[str, Any]] = []
+
+
+def profiles_named(text: str) -> list[str]:
+    """Return the profiles that a policy names; their contents are to be given to `parse`. PolicyError: not TOML."""
+    return paths_of(_toml(text))
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError("policy", "", f"is not TOML: {error}") from error
+
+
+def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
+    """Return the policy that TOML `text` describes. PolicyError names the first thing that is wrong.
+
+    `profiles` are the contents of the files that it names, by name.
+    """
+    raw = _toml(text)
+    file = convert(raw, _File, "")
+    _check_time(file, raw)
+    if math.isnan(file.dead_letters.share_max):
+        raise PolicyError("dead_letters.share_max", file.dead_letters.share_max, "must be between 0 and 1")
+    policy = Policy(
+        pane_ms=file.time.pane.ms,
+        disorder_ms=file.time.disorder.ms,
+        late_horizon_ms=file.time.late_horizon.ms,
+        future_ms=file.time.future_tolerance.ms,
+        outliers=file.time.outliers,
+        dimensions=tuple(file.slices.dimensions),
+        grains=_grains(file.slices),
+        series_max=file.slices.series_max,
+        versions_max=file.slices.versions_max,
+        models_max=file.slices.models_max,
+        error_types_max=file.slices.error_types_max,
+        windows=_windows(file, raw),
+        measures=_measures(file.measures.names),
+        slis=tuple(_sli(name, sli) for name, sli in file.sli.items()),
+        dead_letters=file.dead_letters,
+        privacy=file.privacy,
+        archive=file.archive,
+        dedup=file.dedup.checked(),
+        hash=_hash(raw),
+        runbook_base=file.runbook_base,
+        idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},
+        shape=_shape(raw),
+        commands=checked(file.commands),
+    )
+    releases = file.release.checked(policy.pane_ms, policy.dimensions)
+    policy = _monitored(policy, file, Profiles(profiles or {}))
+    return msgspec.structs.replace(policy, rules=rules_of(file.rule, policy), releases=releases)
+
+
+def _monitored(policy: Policy, file: _File, profiles: Profiles) -> Policy:
+    """Return it with its monitors and what they watch; what profiles hold is a part of what it says."""
+    monitors, waiting = monitors_of(file.monitor, file.drift, policy, profiles)
+    watched = watched_by(monitors, profiles.by_name())
+    policy = msgspec.structs.replace(policy, waiting=waiting)
+    if not monitors:
+        return policy
+    kept = [(each.name, each.model, each.profile) for each in watched]
+    return msgspec.structs.replace(
+        policy,
+        monitors=monitors,
+        watched=watched,
+        sampling=file.drift.sampling,
+        hash=_hash([policy.hash, sorted(profiles.by_name())]),
+        shape=_hash([policy.shape, kept]) if kept else policy.shape,
+    )
+
+
+def _shape(raw: dict[str, Any]) -> str:
+    kept = {key: raw[key] for key in SHAPE if key in raw}
+    # How many models are told apart says whose counts are kept, as it always changes; not which.
+    slices = {key: value for key, value in raw["slices"].items() if key != "models_max"}
+    # How long a silent partition is waited for, and how many events move time, say when panes close, not what is kept.
+    time = {key: value for key, value in raw["time"].items() if key not in ("idle", "outliers")}
+    return _hash(kept | {"slices": slices, "time": time})
+
+
+def _hash(raw: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(raw, order="sorted")).hexdigest()[:16]
+
+
+def _check_time(file: _File, raw: dict[str, Any]) -> None:
+    pane = file.time.pane.ms
+    if not 100 <= pane <= UNITS_MS["d"]:
+        raise PolicyError("time.pane", raw["time"]["pane"], "must be between 100ms and 1d")
+    if UNITS_MS["d"] % pane:
+        raise PolicyError("time.pane", raw["time"]["pane"], "must divide one day, so that windows start on it")
+    if file.time.late_horizon.ms < file.time.disorder.ms:
+        raise PolicyError(
+            "time.late_horizon",
+            raw["time"]["late_horizon"],
+            f"must be at least time.disorder ({raw['time']['disorder']})",
+        )
+    if file.time.late_horizon.ms > SPAN_MS_MAX:
+        raise PolicyError("time.late_horizon", raw["time"]["late_horizon"], "must be at most 366d")
+
+
+def _grains(slices: Crosses) -> tuple[tuple[int, ...], ...]:
+    """`*`, every dimension alone, then the crosses, each once."""
+    names = slices.dimensions
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise PolicyError("slices.dimensions", name, "is named twice")
+    grains: list[tuple[int, ...]] = [(), *((index,) for index in range(len(names)))]
+    for cross in slices.crosses:
+        for name in cross:
+            if name not in names:
+                raise PolicyError("slices.crosses", name, f"must be one of slices.dimensions {names}")
+        grain = tuple(sorted({names.index(name) for name in cross}))
+        if len(grain) != len(cross) or len(grain) < 2:
+            raise PolicyError("slices.crosses", cross, "must name two or more different dimensions")
+        if grain in grains:
+            raise PolicyError("slices.crosses", cross, "is named twice")
+        grains.append(grain)
+    return tuple(grains)
+
+
+def _windows(file: _File, raw: dict[str, Any]) -> tuple[Window, ...]:
+    pane, seen = file.time.pane.ms, set()
+    windows = []
+    for index, size in enumerate(file.windows.tumbling):
+        windows.append(("windows.tumbling", raw["windows"]["tumbling"][index], size.ms, size.ms))
+    for index, sliding in enumerate(file.windows.sliding):
+        windows.append(("windows.sliding", raw["windows"]["sliding"][index], sliding.size.ms, sliding.every.ms))
+    for key, value, size_ms, every_ms in windows:
+        if every_ms == 0 or every_ms % pane:
+            raise PolicyError(key, value, f"must be a multiple of time.pane ({raw['time']['pane']})")
+        if size_ms == 0 or size_ms % every_ms:
+            raise PolicyError(key, value, "its size must be a multiple of its every")
+        if size_ms > SPAN_MS_MAX:
+            raise PolicyError(key, value, "its size must be at most 366d")
+        if (size_ms, every_ms) in seen:
+            raise PolicyError(key, value, "is named twice")
+        seen.add((size_ms, every_ms))
+    return tuple(Window(size_ms=size_ms, every_ms=every_ms) for _, _, size_ms, every_ms in windows)
+
+
+def _measures(names: list[str]) -> tuple[Measure, ...]:
+    for index, name in enumerate(names):
+        if not is_field(name):
+            raise PolicyError("measures.names", name, FIELDS_ALLOWED)
+        if name in names[:index]:
+            raise PolicyError("measures.names", name, "is named twice")
+    return tuple(Measure(name=name, digits=DIGITS.get(name, DIGITS_DEFAULT)) for name in names)
+
+
+def _sli(name: str, raw: Any) -> Sli:
+    key = f"sli.{name}"
+    if not isinstance(raw, dict):
+        raise PolicyError(key, raw, "must be a table")
+    if "name" in raw:
+        raise PolicyError(f"{key}.name", raw["name"], "is not a key of the policy")
+    sli = convert(raw, Sli, key)
+    wants_limit = sli.good in ("at_most", "at_least")
+    for part, value, wanted in (
+        ("field", sli.field, wants_limit),
+        ("limit", sli.limit, wants_limit),
+        ("flags", sli.flags or None, sli.good == "flag_absent"),
+    ):
+        if wanted and value is None:
+            raise PolicyError(f"{key}.{part}", None, f'is required with good = "{sli.good}"')
+        if not wanted and value is not None:
+            raise PolicyError(f"{key}.{part}", value, f'has no meaning with good = "{sli.good}"')
+    if sli.limit is not None and not math.isfinite(sli.limit):
+        raise PolicyError(f"{key}.limit", sli.limit, "must be a finite number")
+    if sli.field is not None and not is_field(sli.field):
+        raise PolicyError(f"{key}.field", sli.field, FIELDS_ALLOWED)
+    if sli.on_feedback and sli.ignore:
+        raise PolicyError(f"{key}.ignore", list(sli.ignore), "names error types, and feedback has none")
+    return msgspec.structs.replace(sli, name=name)

@@ -1,0 +1,1 @@
+"""Reference profiles: what watched fields looked like when all was well."""

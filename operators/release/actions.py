@@ -1,0 +1,107 @@
+"""From verdicts that stand to what is done about a version that serves: withdrawn, throttled, held, promoted."""
+
+from collections.abc import Sequence
+
+from operators.policy.rules import Action, AnyRule, Canary, DriftRule, MeasureRule, Threshold
+from operators.release.alerts import affected, worst_first
+from operators.release.cutover import Beyond
+from operators.release.model import CanaryFinding, Model, PaneContext
+from operators.release.promotion import check_split, promote
+from operators.release.refuge import others_serve
+from operators.release.rollback import Slices, end_shared, hold, withdraw
+from operators.release.serving import attend
+from operators.release.state import Hold, ReleaseState
+from operators.rules.verdict import Verdict
+from operators.wire.control import ControlEvent
+from operators.wire.mirrored import is_mirrored
+
+# What is asked for, from the mildest on.
+ACTIONS: tuple[Action, ...] = ("alert", "hold", "throttle", "rollback", "kill")
+
+
+def act(
+    model: Model, at: PaneContext, findings: Sequence[CanaryFinding], beyond: Sequence[Beyond] = ()
+) -> list[ControlEvent]:
+    """Do what the rules ask for; `findings` are those of every release, `beyond` of those without a baseline."""
+    end_shared(model, at)
+    attend(model, at)
+    events = check_split(model, at)
+    for trial in model.trials.values():
+        trial.held, trial.holds = trial.holds, {}
+    for finding in findings:
+        events += _find(model, at, finding)
+    for each in beyond:
+        events += _do(model, at, each.trial, each.rule, each.rule.cutover_action, each.slices)
+    for rule in at.policy.rules:
+        for trial in list(model.trials.values()):
+            verdicts = standing(model, at, trial, rule)
+            if verdicts:
+                slices = worst_first(affected(verdicts.values()))
+                events += _do(model, at, trial, rule, rule.action, slices)
+    for trial in model.trials.values():
+        events += _end_throttles(model, at, trial)
+    return events + promote(model, at, findings)
+
+
+def standing(model: Model, at: PaneContext, trial: ReleaseState, rule: AnyRule) -> dict[str, Verdict]:
+    """Return by place the BAD verdicts of a rule on a candidate that are about this release.
+
+    One that was told before the release began, or began anew, is about it only if it outlasts its window, and the
+    candidate serves: by then a version that is well would have shown it.
+    """
+    if isinstance(rule, Canary) or not trial.judged:
+        return {}
+    for_ms = rule.for_ms if isinstance(rule, Threshold | MeasureRule) else 0
+    served, age_ms = model.served.get(trial.candidate), at.ts - trial.since * at.policy.pane_ms
+    serves = served is not None and served.last >= trial.since
+    return {
+        text: verdict
+        for text, verdict in model.bad.get((rule.name, trial.candidate), {}).items()
+        if verdict.pane >= trial.since or (serves and age_ms > (verdict.evidence.window_ms or 0) + for_ms)
+    }
+
+
+def _find(model: Model, at: PaneContext, finding: CanaryFinding) -> list[ControlEvent]:
+    """Act on what a canary rule says: `action` for all traffic, `slice_action` for slices; the stronger of the two."""
+    trial, rule = model.trials[finding.candidate], finding.rule
+    asked = [rule.action] if finding.whole else []
+    if len(finding.bad) > len(finding.whole):
+        asked.append(rule.slice_action)
+    if trial.since > at.pane:  # The comparison has begun anew since.
+        return []
+    if finding.far and trial.phase == "rolling_out":
+        why = f"{rule.name} would pass, but {finding.far[0].slice} is surely far worse"
+        return hold(model, at, trial, rule, "slice", why, finding.far)
+    if not asked:
+        return []
+    return _do(model, at, trial, rule, max(asked, key=ACTIONS.index), finding.bad)
+
+
+def _do(
+    model: Model, at: PaneContext, trial: ReleaseState, rule: AnyRule, action: Action, slices: Slices
+) -> list[ControlEvent]:
+    if not trial.judged or action == "alert":
+        return []  # Verdicts that change are told of as alerts.
+    if is_mirrored(trial.candidate):
+        why = f"{rule.name} is BAD on copies of requests: nobody is served by it, so nothing else is done"
+        return hold(model, at, trial, rule, "hold", why, slices) if isinstance(rule, Canary | DriftRule) else []
+    if action in ("rollback", "kill"):
+        return withdraw(model, at, trial, rule, action, slices)
+    if action == "hold" and not trial.baseline:
+        return []  # Nothing is to be promoted.
+    if action == "throttle" and not others_serve(model, at, trial.candidate):
+        why = f"{rule.name} is BAD, but it cannot be throttled: no other version serves"
+        return hold(model, at, trial, rule, "unpinnable", why, slices)
+    how: Hold = "throttle" if action == "throttle" else "hold"
+    return hold(model, at, trial, rule, how, f"{rule.name} is BAD", slices)
+
+
+def _end_throttles(model: Model, at: PaneContext, trial: ReleaseState) -> list[ControlEvent]:
+    """Say of each rule that throttled a candidate until now that it does so no longer."""
+    if not trial.judged:
+        return []  # What was said instead ends it.
+    ended = [rule for rule, how in trial.held.items() if how == "throttle" and trial.holds.get(rule) != "throttle"]
+    trial.throttled = "throttle" in trial.holds.values()
+    if trial.throttled:
+        return []
+    return [model.say("throttle", at, trial.candidate, rule, "info", trial, state="resolved") for rule in ended[:1]]

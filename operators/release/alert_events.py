@@ -1,0 +1,124 @@
+"""Alerts as control events: which verdicts people are told of, and when it is over."""
+
+from collections.abc import Sequence
+
+from operators.policy.rules import INPUT, Canary, DriftRule
+from operators.release.alerts import Key, worst_first
+from operators.release.completing import completed
+from operators.release.incidents import numbered
+from operators.release.inputs import fire as fire_input
+from operators.release.model import Model, PaneContext
+from operators.rules.verdict import Verdict
+from operators.window.series_index import ALL_VERSIONS
+from operators.wire.control import Affected, ControlEvent
+from operators.wire.mirrored import is_mirrored
+
+RESTS_MS = 900_000  # Without requests for so long a version serves no longer, as far as alerts go.
+
+
+def tell(model: Model, at: PaneContext, key: Key, verdicts: Sequence[Verdict]) -> list[ControlEvent]:
+    """Tell of the verdicts of one rule and version that changed: one event, however many slices."""
+    name, version = key
+    trial = model.trials.get(version)
+    if trial is not None and trial.phase in ("rolled_back", "verifying", "recovered"):
+        return []  # People know.
+    expected = version == ALL_VERSIONS or _expected(model, version)
+    heard = [verdict for verdict in verdicts if expected or verdict.word != "STALE"]
+    rule = next(rule for rule in at.policy.rules if rule.name == name)
+    if is_mirrored(version) and not isinstance(rule, Canary | DriftRule):
+        return []  # What is promised to users is not broken by what nobody gets.
+    change = model.alerts.take(key, heard, rule.severity)
+    if change is None:
+        return []
+    state, slices = change
+    return [_fire(model, at, key) if state == "firing" else _resolve(model, at, key, slices)]
+
+
+def tell_unheard(model: Model, at: PaneContext) -> list[ControlEvent]:
+    """Tell again of what began while it was muted, and still fires once it is not."""
+    return [_fire(model, at, key) for key in model.alerts.unheard(at.ts)]
+
+
+def resolve_replaced(model: Model, at: PaneContext, said: Sequence[ControlEvent]) -> list[ControlEvent]:
+    """Resolve what fires of versions whose traffic has moved away, and of rules that are no more."""
+    gone = {event.version for event in said if event.type == "rollback_applied"}
+    rules = {rule.name for rule in at.policy.rules}
+    events = []
+    fires = [key for key in model.alerts.firing if not _is_input(key)]
+    for key in [key for key in fires if key[1] in gone or key[0] not in rules]:
+        slices = list(model.alerts.firing.pop(key).slices.values())
+        reason = f"{key[1]} serves no longer" if key[0] in rules else f"{key[0]} is no rule any more"
+        events.append(_resolve(model, at, key, slices, reason))
+    return events
+
+
+def resolve_resting(model: Model, at: PaneContext) -> list[ControlEvent]:
+    """Resolve what fires of versions that have had no requests for a while in which others had some.
+
+    Their verdicts stand, and fire again once they serve (`woken`). What is missing where it ought to be (STALE) is not
+    over because it is missing.
+    """
+    if not any(at.requests.values()):
+        return []
+    events = []
+    for key, firing in list(model.alerts.firing.items()):
+        served = model.served.get(key[1])
+        rests = served is not None and (at.pane - served.last) * at.policy.pane_ms >= RESTS_MS
+        stale = any(each.verdict == "STALE" for each in firing.slices.values())
+        if rests and not (stale and _expected(model, key[1])):
+            del model.alerts.firing[key]
+            model.alerts.rested = (*(each for each in model.alerts.rested if each != key), key)
+            reason = f"{key[1]} has had no requests for {RESTS_MS // 60_000} minutes"
+            events.append(_resolve(model, at, key, list(firing.slices.values()), reason))
+    return events
+
+
+def woken(model: Model, at: PaneContext, said: Sequence[Verdict]) -> list[Verdict]:
+    """Return the verdicts that stand on versions which serve again, and whose alerts were resolved meanwhile."""
+    keys = [key for key in model.alerts.rested if at.requests.get(key[1])]
+    if not keys:
+        return []
+    model.alerts.rested = tuple(key for key in model.alerts.rested if key not in keys)
+    now = {(verdict.rule, verdict.series.version) for verdict in said}
+    known = [key for key in keys if key not in now and key not in model.alerts.firing]
+    return [verdict for key in known for verdict in model.bad.get(key, {}).values()]
+
+
+def resolve_forgotten(model: Model, at: PaneContext) -> list[ControlEvent]:
+    """Resolve what fires of a model that is forgotten."""
+    firing = {key: list(each.slices.values()) for key, each in model.alerts.firing.items()}
+    model.alerts.firing.clear()
+    over = [_resolve(model, at, key, slices, "served long ago, and forgotten") for key, slices in firing.items()]
+    return completed(model, at, numbered(model, over))
+
+
+def _is_input(key: Key) -> bool:
+    return key[0].startswith(f"{INPUT}:")
+
+
+def _fire(model: Model, at: PaneContext, key: Key) -> ControlEvent:
+    if _is_input(key):
+        return fire_input(model, at, key)
+    rule = next(rule for rule in at.policy.rules if rule.name == key[0])
+    firing = model.alerts.firing[key]
+    slices = firing.slices_told
+    fields = {"slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}
+    event = model.say("alert", at, key[1], rule.name, firing.severity, model.trials.get(key[1]), **fields)
+    firing.said(event.id, event.silenced)
+    return event
+
+
+def _expected(model: Model, version: str) -> bool:
+    """Whether a version ought to have traffic: one that was replaced is missed by nobody."""
+    trial = model.trials.get(version)
+    if model.alone is not None:
+        return version == model.alone
+    heir = any(other.withdrawn and version in (other.baseline, other.refuge) for other in model.trials.values())
+    released = any(other.phase != "serving" for other in model.trials.values())
+    return (trial is not None and trial.judged) or heir or not released
+
+
+def _resolve(model: Model, at: PaneContext, key: Key, slices: Sequence[Affected], reason: str = "") -> ControlEvent:
+    return model.say(
+        "alert", at, key[1], key[0], "info", None, state="resolved", slices=worst_first(slices), reason=reason
+    )

@@ -1,0 +1,72 @@
+"""Control events of one model, numbered: the same logs and policy give the same ids, revisions and bytes."""
+
+import uuid
+from typing import Any
+
+import msgspec
+
+from operators.release.fitting import fitted
+from operators.release.state import ReleaseState
+from operators.wire.control import ControlEvent, ControlType, Evidence, Severity
+
+NAMESPACE = uuid.UUID("8f1f8a0e-6a0c-5c0b-9b62-0f3f6f1f7d11")  # For ever: ids are made in it.
+
+
+def event_id(kind: ControlType, state: str, model: str, version: str, rule: str, text: str, ts: int) -> str:
+    """Return the id of what is said of a model, version, rule and slice at the end of a pane."""
+    # As JSON, so that no text can look like two.
+    return str(uuid.uuid5(NAMESPACE, msgspec.json.encode([kind, state, model, version, rule, text, ts]).decode()))
+
+
+class EventWriter(msgspec.Struct, kw_only=True):
+    """Says things of one model; `revision` is that of the last, `pin` where traffic must go, None if anywhere."""
+
+    model: str
+    revision: int = 0
+    pin: str | None = None
+    ts: int = 0
+    ids: tuple[str, ...] = ()  # Of what was said at `ts`.
+
+    def say(
+        self,
+        kind: ControlType,
+        trial: ReleaseState | None,
+        *,
+        ts: int,
+        policy: str,
+        version: str,
+        rule: str,
+        severity: Severity,
+        **fields: Any,
+    ) -> ControlEvent:
+        """Return the next control event, about `version` at `ts`, the end of a pane; `fields` as in ControlEvent."""
+        # At least the time: a worker that begins anew must not fall behind what was said before, and what somebody
+        # forged outdates nothing that is said later.
+        self.revision = max(self.revision + 1, ts)
+        slices = fields.get("slices", ())
+        text = slices[0].slice if slices else "*"
+        if ts != self.ts:
+            self.ts, self.ids = ts, ()
+        name = event_id(kind, fields.get("state", "firing"), self.model, version, rule, text, ts)
+        while name in self.ids:  # Said twice at one time, such as two refused commands.
+            name = str(uuid.uuid5(NAMESPACE, name))
+        self.ids += (name,)
+        times = {} if trial is None else {name: getattr(trial, name) for name in _TIMES}
+        event = ControlEvent(
+            id=name,
+            revision=self.revision,
+            type=kind,
+            ts=ts,
+            model=self.model,
+            version=version,
+            rule=rule,
+            severity=severity,
+            policy=policy,
+            pin=self.pin,
+            diff=trial.diff() if trial is not None and kind != "alert" else {},
+            **{"evidence": Evidence(), "lifts": False, **times, **fields},
+        )
+        return fitted(event)
+
+
+_TIMES = ("onset", "detected", "applied", "recovered")

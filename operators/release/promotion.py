@@ -1,0 +1,92 @@
+"""Promoting a candidate: once every canary rule passes, its traffic came as declared, and nothing holds it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.policy.rules import Canary
+from operators.release.discovery import restart
+from operators.release.model import CanaryFinding, Model, PaneContext
+from operators.release.rollback import share_of
+from operators.release.state import ReleaseState
+from operators.release.weighing import take_over
+from operators.wire.control import ControlEvent, Evidence
+from operators.wire.mirrored import is_mirrored, original
+
+SPLIT = "traffic-split"  # What the check of the traffic split is called where a rule is named.
+
+
+def check_split(model: Model, at: PaneContext) -> list[ControlEvent]:
+    """Compare the traffic of the arms with what the release declared; a mismatch is told once, and holds."""
+    events = []
+    for trial in model.trials.values():
+        split, served = trial.split, model.served.get(trial.candidate)
+        # Until the candidate's first request the release has not begun to serve.
+        if split is None or trial.phase != "rolling_out" or served is None or served.last < trial.since:
+            continue
+        was, candidate = split.unhealthy, at.requests.get(trial.candidate, 0)
+        p_value = split.step(np.array([candidate, sum(at.requests.values()) - candidate]))
+        if split.unhealthy and not was:
+            n = int(split.counts.sum())
+            evidence = Evidence(p_value=p_value, n=n, value=int(split.counts[0]) / n, threshold=float(split.shares[0]))
+            reason = "requests arrive in other shares than were declared: the arms may not be comparable"
+            fields = {"reason": reason, "evidence": evidence, "runbook": "infra/runbooks/traffic-split.md"}
+            events.append(model.say("alert", at, trial.candidate, SPLIT, "ticket", trial, **fields))
+            events.append(model.say("hold", at, trial.candidate, SPLIT, "info", trial, **fields))
+    return events
+
+
+def promote(model: Model, at: PaneContext, findings: Sequence[CanaryFinding]) -> list[ControlEvent]:
+    """Promote each candidate that every canary rule passes and nothing holds."""
+    events = []
+    rules = {rule.name for rule in at.policy.rules if isinstance(rule, Canary)}
+    for trial in list(model.trials.values()):
+        passed = [finding for finding in findings if finding.candidate == trial.candidate and finding.word == "OK"]
+        if not rules or {finding.rule.name for finding in passed} != rules or _is_held(model, at, trial):
+            continue
+        kind = model.move(trial, "passed")
+        last = passed[-1]
+        fields = {"evidence": last.evidence, "runbook": last.rule.runbook}
+        if is_mirrored(trial.candidate):
+            reason = f"{original(trial.candidate)} passes {last.rule.name} on copies of requests; it serves nobody yet"
+            events.append(model.say("alert", at, trial.candidate, "release", "info", trial, reason=reason, **fields))
+            continue
+        if model.beside:
+            model.unpin()
+        take_over(model, trial.candidate, _going_on(model, at))
+        _succeed(model, at, trial)
+        events.append(model.say(kind, at, trial.candidate, last.rule.name, "info", trial, **fields))
+    return events
+
+
+def _is_held(model: Model, at: PaneContext, trial: ReleaseState) -> bool:
+    return (
+        trial.phase != "rolling_out"
+        or trial.since > at.pane  # What the rules found was found before it began anew.
+        or bool(trial.holds)
+        or (trial.split is not None and trial.split.unhealthy)
+        or at.ts < model.cooled
+        or model.alone not in (None, trial.candidate)
+        or any(version == trial.candidate for _, version in model.bad)
+    )
+
+
+def _going_on(model: Model, at: PaneContext) -> dict[str, float]:
+    """Return the shares of those whose trials go on: as they were declared, else of the last minutes."""
+    declared = {
+        name: other.release.traffic_share if other.release is not None else None
+        for name, other in model.trials.items()
+        if other.phase in ("rolling_out", "overridden") and not is_mirrored(name)
+    }
+    return {name: share or share_of(model, at, name) for name, share in declared.items()}
+
+
+def _succeed(model: Model, at: PaneContext, trial: ReleaseState) -> None:
+    """Let a promoted version take its baseline's place: also as what discovered candidates are compared with."""
+    old = model.trials.get(trial.baseline)
+    if old is not None and old.phase == "steady":
+        del model.trials[trial.baseline]
+    for other in model.trials.values():
+        if other.phase == "rolling_out" and other.baseline == trial.baseline and other.release is None:
+            other.baseline = trial.candidate
+            restart(model, at, other, at.pane + 1)

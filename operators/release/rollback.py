@@ -1,0 +1,170 @@
+"""Withdrawing a candidate: to which version, unless its harm has a cause that it shares; at most once a release."""
+
+import msgspec
+
+from operators.policy.rules import Action, AnyRule, BurnRate, Threshold
+from operators.release.discovery import restart
+from operators.release.model import Model, PaneContext
+from operators.release.producers import why_doubted
+from operators.release.refuge import fallback_of, named_refuge, others_serve, recently, refuge_of, why_bad
+from operators.release.state import Cause, Hold, ReleaseState
+from operators.release.traffic import Counted, bad_ratio, bucket_of, has_degraded
+from operators.release.weighing import give_back
+from operators.window.partial import OTHER
+from operators.wire.control import Affected, ControlEvent, ControlType, Severity
+from operators.wire.mirrored import is_mirrored
+
+Slices = tuple[Affected, ...]  # Never empty, worst first.
+
+
+def withdraw(
+    model: Model, at: PaneContext, trial: ReleaseState, rule: AnyRule, action: Action, slices: Slices
+) -> list[ControlEvent]:
+    """Roll back or kill, or say why not."""
+    # One more version that is kept out beside those that serve well moves no pin.
+    moves = not (model.beside and model.speaker.pin == trial.baseline)
+    if at.ts < model.cooled and moves:
+        # Nothing is said: what was said before stands.
+        trial.holds[rule.name] = trial.held.get(rule.name, "cool-down")
+        return []
+    if (trial.baseline or action != "kill") and _is_shared(model, at, trial, slices):
+        reason = f"{trial.baseline} has become worse as well: the cause is shared, a rollback would not help"
+        return hold(model, at, trial, rule, "shared cause", reason, slices)
+    doubt = why_doubted(at, trial, slices[0].evidence)
+    if doubt is not None:
+        return hold(model, at, trial, rule, "one producer", doubt, slices)
+    evidence = slices[0].evidence
+    refuge, why = (None, "") if action == "kill" else refuge_of(model, at, trial, rule, evidence)
+    if why and fallback_of(rule, at.policy.releases, model.speaker.model) != "kill":
+        return hold(model, at, trial, rule, "unpinnable", why, slices)
+    alone = refuge is None and not others_serve(model, at, trial.candidate)
+    named = named_refuge(model, at, trial, rule) if alone else None
+    kind, lifts = take_out(model, at, trial, _cause(at, rule, slices), refuge, named)
+    if alone and model.speaker.pin is None:
+        why = why or "no other version serves, and the policy names no fallback"
+    severity: Severity = "page" if why else rule.severity
+    fields = {"reason": why, "slices": slices, "evidence": evidence, "runbook": rule.runbook, "lifts": lifts}
+    return [model.say(kind, at, trial.candidate, rule.name, severity, trial, **fields)]
+
+
+def take_out(
+    model: Model, at: PaneContext, trial: ReleaseState, cause: Cause, refuge: str | None, instead: str | None = None
+) -> tuple[ControlType, bool]:
+    """Withdraw a version; return what is to be said, and whether that ends the pin.
+
+    All traffic goes to `refuge`. Without one it goes to whatever else may serve: `instead`, where nothing does.
+    """
+    trial.detected, trial.onset, trial.cause = at.ts, cause.evidence.since, cause
+    trial.share = share_of(model, at, trial.candidate)
+    kind = model.move(trial, "stopped" if refuge is None else "harmful")
+    trial.refuge = refuge or instead
+    lifts = trial.refuge is None and model.speaker.pin == trial.candidate
+    if trial.refuge is not None:
+        model.pin_to(trial.refuge, beside=serves_beside(model, at, trial, trial.refuge))
+    elif lifts:
+        model.unpin()
+    give_back(model, trial.candidate)
+    model.cooled = at.ts + at.policy.releases.cooldown_ms
+    return kind, lifts
+
+
+def hold(
+    model: Model, at: PaneContext, trial: ReleaseState, rule: AnyRule, how: Hold, reason: str, slices: Slices
+) -> list[ControlEvent]:
+    """Hold the promotion for as long as this is called at every pane; say so when it begins."""
+    trial.holds[rule.name] = how
+    trial.throttled |= how == "throttle"
+    if trial.held.get(rule.name) == how:
+        return []
+    # Of a plain hold people hear by the alert that the verdict makes.
+    severity: Severity = "page" if how in ("unpinnable", "shared cause", "one producer") else "info"
+    severity = "ticket" if how == "slice" else severity
+    kind: ControlType = "throttle" if how == "throttle" else "hold"
+    fields = {"reason": reason, "slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}
+    return [model.say(kind, at, trial.candidate, rule.name, severity, trial, **fields)]
+
+
+def end_shared(model: Model, at: PaneContext) -> None:
+    """Where a baseline has recovered, compare anew: what was found while both suffered says little of the candidate."""
+    for trial in model.trials.values():
+        baseline = model.served.get(trial.baseline)
+        for sli, before in list(trial.shared.items()) if trial.judged else ():
+            now = (0, 0) if baseline is None else baseline.counts(sli, since=recently(at))
+            if sum(now) and not has_degraded(before, now):
+                del trial.shared[sli]
+                restart(model, at, trial, at.pane + 1)
+
+
+def _is_shared(model: Model, at: PaneContext, trial: ReleaseState, slices: Slices) -> bool:
+    """Tell whether the baseline degrades as well, which explains at least half of the candidate's harm.
+
+    Degrading: with b the ratio of bad events of the baseline, all traffic, in the hour before the harm began, and b',
+    c' those of both versions since then, b' > b surely, and b' - b >= c' - b'. Where only slices are BAD, c' - b' is
+    the difference found in the worst of them. Once that is so, b stays what it was until the baseline has recovered: a
+    long outage does not become the norm. A rule without an SLI has no such ratio: its cause counts as the candidate's
+    own.
+    """
+    evidence = slices[0].evidence
+    name, onset = evidence.sli, evidence.since
+    candidate, baseline = model.served.get(trial.candidate), model.served.get(trial.baseline)
+    if name is None or candidate is None or baseline is None:
+        return False
+    sli = _index(at, name)
+    began = recently(at) if onset is None else bucket_of(onset // at.policy.pane_ms, at.policy.pane_ms)
+    before: Counted = trial.shared.get(sli) or baseline.counts(sli, before=began)
+    after = baseline.counts(sli, since=began)
+    if not has_degraded(before, after):
+        return False
+    harm = bad_ratio(candidate.counts(sli, since=began)) - bad_ratio(after)
+    if evidence.candidate is not None and all(each.slice != "*" for each in slices):
+        harm = evidence.value or 0.0
+    if bad_ratio(after) - bad_ratio(before) < harm:
+        return False
+    trial.shared[sli] = before
+    return True
+
+
+def serves_beside(model: Model, at: PaneContext, trial: ReleaseState, refuge: str) -> bool:
+    """Tell whether others than a candidate and its refuge are on trial, or serve, and nothing grave is known of them.
+
+    Then a rollback keeps the candidate out, and leaves them what they have.
+    """
+    awaited = {name for name, other in model.trials.items() if other.phase == "rolling_out"}
+    serve = {name for name in model.served.keys() - {OTHER} if share_of(model, at, name)}
+    others = (awaited | serve) - {trial.candidate, refuge, *model.barred}
+    spared = model.overridden - {trial.candidate, refuge}
+    return bool(spared) or any(why_bad(model, at, name) is None for name in others if not is_mirrored(name))
+
+
+def _cause(at: PaneContext, rule: AnyRule, slices: Slices) -> Cause:
+    """Keep why a candidate is withdrawn, and how low the bad ratio must come: half-way back to the better arm."""
+    evidence = slices[0].evidence
+    sli = None if evidence.sli is None else _index(at, evidence.sli)
+    cause = Cause(rule=rule.name, runbook=rule.runbook, slices=slices, evidence=evidence, sli=sli)
+    candidate, baseline = evidence.candidate, evidence.baseline
+    if candidate is not None and baseline is not None:
+        harm, well = _inner((candidate.good, candidate.bad)), _inner((baseline.good, baseline.bad))
+    elif isinstance(rule, Threshold | BurnRate) and evidence.good is not None and evidence.bad is not None:
+        harm, well = _inner((evidence.good, evidence.bad)), 1.0 - rule.target
+    else:
+        return cause
+    if well >= harm:
+        return cause
+    return msgspec.structs.replace(cause, bad_max=(harm + well) / 2, bad_well=well)
+
+
+def _inner(counted: Counted) -> float:
+    """Return the ratio of bad events, kept off 0 and 1."""
+    return (counted[1] + 0.5) / (sum(counted) + 1)
+
+
+def share_of(model: Model, at: PaneContext, version: str) -> float:
+    """Return a version's share of requests in the last minutes."""
+    since = recently(at)
+    total = sum(served.requests(since) for name, served in model.served.items() if not is_mirrored(name))
+    served = None if is_mirrored(version) else model.served.get(version)
+    return served.requests(since) / total if served is not None and total else 0.0
+
+
+def _index(at: PaneContext, name: str) -> int:
+    return [sli.name for sli in at.policy.slis].index(name)

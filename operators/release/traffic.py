@@ -1,0 +1,81 @@
+"""What each version of a model served lately: who is the baseline, who is known, did the baseline change as well."""
+
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.stats.binomial import lower_bound, upper_bound
+from operators.window.partial import BAD, GOOD
+
+HOUR_MS = 3_600_000
+HOURS = 170  # How many are kept: a week and some more.
+BUCKET_MS = 60_000  # What is counted together.
+BUCKETS = 60  # How many are kept, of those with traffic: an hour.
+RECENT = 5  # Buckets that say how it is now: four to five minutes.
+ALPHA = 0.01  # Of each bound.
+Counted = tuple[int, int]  # Good and bad.
+
+
+class Served(msgspec.Struct, kw_only=True):
+    """What one version served: `buckets` by number hold requests, then good and bad of each SLI. Panes are numbers.
+
+    `hours` hold the same of each hour since 1970.
+    """
+
+    first: int
+    last: int
+    buckets: dict[int, list[int]] = {}
+    hours: dict[int, list[int]] = {}
+
+    def requests(self, since: int) -> int:
+        """Return the requests in the buckets from `since` on."""
+        return sum(bucket[0] for number, bucket in self.buckets.items() if number >= since)
+
+    def add(self, pane: int, bucket: int, hour: int, requests: int, slis: Ints) -> None:
+        """Add what came in under a pane: `slis` (S, 3)."""
+        if requests:
+            self.last = pane
+        came = [requests, *slis[:, [GOOD, BAD]].ravel().tolist()]
+        for kept, number, most in ((self.buckets, bucket, BUCKETS), (self.hours, hour, HOURS)):
+            known = kept.get(number)
+            kept[number] = came if known is None else [a + b for a, b in zip(known, came, strict=True)]
+            while len(kept) > most:
+                del kept[min(kept)]
+
+    def counts(self, sli: int, before: int | None = None, since: int | None = None) -> Counted:
+        """Return what was counted of an SLI in the buckets before one, or from one on."""
+        chosen = [
+            bucket
+            for number, bucket in self.buckets.items()
+            if (before is None or number < before) and (since is None or number >= since)
+        ]
+        return sum(bucket[1 + 2 * sli] for bucket in chosen), sum(bucket[2 + 2 * sli] for bucket in chosen)
+
+
+def bucket_of(pane: int, pane_ms: int) -> int:
+    return pane * pane_ms // BUCKET_MS
+
+
+def hour_of(pane: int, pane_ms: int) -> int:
+    return pane * pane_ms // HOUR_MS
+
+
+def busiest(served: Mapping[str, Served], but: frozenset[str], since: int) -> str | None:
+    """Return the version, none of these, with the most requests since a bucket; the first by name among equals."""
+    known = [(-each.requests(since), version) for version, each in served.items() if version not in but]
+    return min(known)[1] if known and min(known)[0] < 0 else None
+
+
+def has_degraded(before: Counted, now: Counted) -> bool:
+    """Tell whether the ratio of bad events is surely higher now: intervals (Clopper-Pearson) at 0.99 each apart."""
+    if not (sum(before) and sum(now)):
+        return False
+    highest_before = upper_bound(np.array([before[1]]), np.array([sum(before)]), ALPHA)[0]
+    lowest_now = lower_bound(np.array([now[1]]), np.array([sum(now)]), ALPHA)[0]
+    return bool(lowest_now > highest_before)
+
+
+def bad_ratio(counted: Counted) -> float:
+    return counted[1] / max(sum(counted), 1)

@@ -1,0 +1,83 @@
+"""Items that are kept row by row: feedback, and dead letters."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from typing import cast
+
+import msgspec
+
+from operators.ingest.formats.native import Reject
+from operators.ingest.structure import structure_of
+from operators.policy.policy import Policy
+from operators.pseudonyms import Pseudonyms
+from operators.store.rows import Rows
+from operators.window.series_index import slice_text
+from operators.wire.events import Feedback, as_text, ms_of
+
+
+def feedback_rows(items: Sequence[Feedback], policy: Policy) -> Rows:
+    """Return the rows of table `feedback`, at the finest slice of each item's context."""
+    dims = [[(name, (item.slices or {}).get(name, "")) for name in policy.dimensions] for item in items]
+    return Rows(
+        table="feedback",
+        columns={
+            "model": [item.model or "" for item in items],
+            "version": [item.version or "" for item in items],
+            "slice": [slice_text(pairs) for pairs in dims],
+            "dims": [dict(pairs) for pairs in dims],
+            "request_id": [item.request_id for item in items],
+            "ts": [ms_of(item.ts) for item in items],
+            "kind": [item.kind for item in items],
+            "source": [item.source for item in items],
+            "name": [item.name for item in items],
+            "value": [as_text(item.value) for item in items],
+            "value_number": [None if isinstance(item.value, str) else item.value for item in items],
+            "request_ts": [None if item.request_ts is None else ms_of(item.request_ts) for item in items],
+            "prediction": [as_text(item.prediction) for item in items],
+            "score": [item.score for item in items],
+            "ver": [1 for _ in items],
+        },
+    )
+
+
+def dead_letter_rows(
+    rejects: Sequence[Reject],
+    source: str,
+    policy: Policy,
+    pseudonyms: Pseudonyms = Pseudonyms(),  # noqa: B008  # Frozen.
+) -> Rows:
+    """Return the rows of table `dead_letter`: by the policy with the structure of the original, or its bytes, cut.
+
+    `bytes` is the original's size; `value` is its structure, or the text where the bytes are UTF-8, else base64.
+    """
+    limit = policy.dead_letters.value_bytes_max
+    if policy.dead_letters.keep == "full":
+        values = [_text(reject.value[:limit]) for reject in rejects]
+    else:
+        values = [("structure", structure_of(reject.value, pseudonyms)[:limit]) for reject in rejects]
+    return Rows(
+        table="dead_letter",
+        columns={
+            "source": [source for _ in rejects],
+            "position": [reject.position for reject in rejects],
+            "item": [reject.item for reject in rejects],
+            "reason": [reject.reason for reject in rejects],
+            "detail": [reject.detail for reject in rejects],
+            "bytes": [len(reject.value) for reject in rejects],
+            "encoding": [encoding for encoding, _ in values],
+            "value": [value for _, value in values],
+        },
+    )
+
+
+def letters_of(rows: Rows) -> list[bytes]:
+    """Return each row of table `dead_letter` as one JSON object."""
+    columns = [cast(Sequence[object], column) for column in rows.columns.values()]
+    return [msgspec.json.encode(dict(zip(rows.columns, row, strict=True))) for row in zip(*columns, strict=True)]
+
+
+def _text(value: bytes) -> tuple[str, str]:
+    try:
+        return "utf-8", value.decode()
+    except UnicodeDecodeError:
+        return "base64", b64encode(value).decode()

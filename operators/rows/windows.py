@@ -1,0 +1,90 @@
+"""A window that ended as rows of sli_window and measure_window: one row per reported series and name."""
+
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from operators.arrays import Floats, Ints
+from operators.policy.policy import Policy
+from operators.policy.rules import QUANTILES
+from operators.rows.panes import means
+from operators.store.rows import Coded, Column, Rows
+from operators.window.partial import BAD, GOOD, MAX, N
+from operators.window.series_index import series_columns
+from operators.window.sliding import WindowCounts
+
+SeriesColumns = Mapping[str, Sequence[Any]]  # What the series columns hold, by name of the column.
+Z = NormalDist().inv_cdf(0.975)  # Bounds of the middle 95 %.
+
+
+def window_rows(counts: WindowCounts, policy: Policy) -> list[Rows]:
+    """Return the rows of one window; a series without values of a name gets none of it."""
+    series = series_columns(counts.names)
+    rows = (_sli_rows(counts, series, policy), _measure_rows(counts, series, policy))
+    return [some for some in rows if len(some)]
+
+
+def _sli_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -> Rows:
+    good_or_bad = counts.slis[:, :, GOOD] + counts.slis[:, :, BAD]
+    row, sli = np.nonzero(good_or_bad)
+    good, bad = counts.slis[row, sli, GOOD], counts.slis[row, sli, BAD]
+    lower, upper = wilson(good, good + bad)
+    return Rows(
+        table="sli_window",
+        columns=_keys(counts, series, row)
+        | {
+            "sli": Coded(values=[known.name for known in policy.slis], codes=sli),
+            "good": good,
+            "bad": bad,
+            "ratio": good / (good + bad),
+            "lower": lower,
+            "upper": upper,
+            "ver": good + bad,
+        },
+    )
+
+
+def _measure_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -> Rows:
+    row, measure = np.nonzero(counts.sums[:, :, N])
+    n = counts.sums[row, measure, N]
+    quantiles = counts.quantiles[row, measure]
+    return Rows(
+        table="measure_window",
+        columns=_keys(counts, series, row)
+        | {
+            "measure": Coded(values=[known.name for known in policy.measures], codes=measure),
+            "n": n,
+            "mean": means(counts.sums, policy)[row, measure],
+        }
+        | {name: quantiles[:, index] for index, name in enumerate(QUANTILES)}
+        | {"max": counts.extremes[row, measure, MAX], "ver": n},
+    )
+
+
+def _keys(counts: WindowCounts, series: SeriesColumns, row: Ints) -> dict[str, Column]:
+    size = len(row)
+    named: dict[str, Column] = {name: Coded(values=values, codes=row) for name, values in series.items()}
+    return named | {
+        "kind": Coded(values=[counts.window.kind], codes=np.zeros(size, np.int64)),
+        "size_ms": np.full(size, counts.window.size_ms),
+        "window_start": np.full(size, counts.end_ms - counts.window.size_ms),
+        "window_end": np.full(size, counts.end_ms),
+    }
+
+
+def wilson(good: Ints, n: Ints) -> tuple[Floats, Floats]:
+    """Return the 95 % score interval of good / n, each (K,); for display only, not under repeated looks.
+
+    Wilson (1927), "Probable inference, the law of succession, and statistical inference", JASA 22, p. 209.
+
+    >>> lower, upper = wilson(np.array([18]), np.array([20]))
+    >>> round(float(lower[0]), 4), round(float(upper[0]), 4)
+    (0.699, 0.9721)
+    """
+    share = good / n
+    denominator = 1 + Z**2 / n
+    middle = (share + Z**2 / (2 * n)) / denominator
+    half = Z / denominator * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n.astype(float) ** 2))
+    return np.clip(middle - half, 0, share), np.clip(middle + half, share, 1)

@@ -1,0 +1,62 @@
+"""Absence: a series that had traffic has had none for a while of event time.
+
+STALE once the last `after_ms` of closed panes hold no event of a series that had some before; OK from its next event
+on. Panes close as the partition logs move on, so a log that stands still makes nothing stale; and a series that never
+had an event is not missed. It says nothing about good and bad: it never is BAD.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.arrays import Ints
+from operators.policy.policy import Policy
+from operators.policy.rules import Absence
+from operators.rules.pane_counts import PaneCounts
+from operators.rules.series_state import OK, STALE, SeriesState
+from operators.rules.verdict import Verdict
+from operators.window.series_index import SliceSeries
+from operators.window.sliding import WindowCounts
+from operators.wire.control import Evidence
+
+
+class AbsenceEvaluator:
+    """Keeps by slot the last pane with events: feedback alone is no traffic."""
+
+    def __init__(self, rule: Absence, policy: Policy) -> None:
+        self.rule = rule
+        self._panes = rule.after_ms // policy.pane_ms
+        self._standing = SeriesState(rule, policy, [("asked", "i8")])
+
+    def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
+        """Take the next pane; `windows` are not needed."""
+        slots, rows = self._standing.push(counts, names)
+        kept = self._standing.kept
+        asked = slots[counts.events[rows] > 0]
+        kept["asked"][asked] = counts.pane
+        returned = asked[kept["word"][asked] != OK]
+        gone = np.flatnonzero((kept["word"] == OK) & (counts.pane - kept["asked"] >= self._panes))
+        kept["word"][returned], kept["word"][gone] = OK, STALE
+        return [self._verdict(slot, names) for slot in [*returned.tolist(), *gone.tolist()]]
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no series is left that could become stale."""
+        return not (self._standing.kept["word"] == OK).any()
+
+    def held(self) -> Ints:
+        return np.flatnonzero((self._standing.kept["word"] == OK) | self._standing.remembered())
+
+    def only(self, slots: Ints) -> None:
+        self._standing.only(slots)
+
+    def _verdict(self, slot: int, names: Sequence[SliceSeries]) -> Verdict:
+        pane_ms, kept = self._standing.pane_ms, self._standing.kept[slot]
+        stale = kept["word"] == STALE
+        evidence = Evidence(
+            window_ms=self.rule.after_ms,
+            since=(int(kept["asked"]) + 1) * pane_ms if stale else None,
+            watermark=(self._standing.pane + 1) * pane_ms,
+            reason="no events since" if stale else None,
+        )
+        return self._standing.verdict(slot, names, evidence)

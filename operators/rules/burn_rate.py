@@ -1,0 +1,157 @@
+"""Burn rate: the error budget of an SLO is being spent too fast, judged in tiers of a long and a short window.
+
+The limit of a tier is factor * (1 - target), a ratio of bad events. A tier
+
+- fires when both windows hold at least that ratio, and the exact one-sided lower bound of the ratio in the long window
+  is above it too, of two failures at least, so that one among few requests is no alarm;
+- stops when the upper bound of the ratio in the short window is below the limit, or when the long window, with enough
+  events to fire on, is below it as it stands: that is how it ends at low traffic, where no short window proves
+  anything. A long window with fewer events stops nothing.
+
+BAD while a tier fires; the verdict has the severity of the worst one, and is told again when that changes. OK once no
+tier fires any more, or once each has a window whose upper bound is below the limit; it stays OK while in each the long
+window, with enough events, is below the limit as it stands, or the short one surely. Otherwise INSUFFICIENT.
+
+Sources: B. Beyer and others, "The Site Reliability Workbook" (2018), chapter 5, multiwindow, multi-burn-rate alerts,
+which uses the ratios alone; bounds of Clopper and Pearson, see tails.py.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.arrays import Ints
+from operators.policy.policy import Policy
+from operators.policy.rules import BurnRate, Tier
+from operators.rules.pane_counts import PaneCounts
+from operators.rules.rings import Ring
+from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState, bounded
+from operators.rules.verdict import Verdict
+from operators.stats.binomial_tails import Flags, enough, good_most, surely_bad, surely_below
+from operators.window.series_index import SliceSeries
+from operators.window.sliding import WindowCounts
+from operators.wire.control import Evidence
+
+SEVERITIES = ("page", "ticket", "info")  # The worst first.
+
+
+class BurnRateEvaluator:
+    """Keeps a ring for each length of window, and by slot which tiers fire. One pane of 300 series: 0.7 ms."""
+
+    def __init__(self, rule: BurnRate, policy: Policy) -> None:
+        self.rule = rule
+        self._tiers = sorted(rule.tiers, key=lambda tier: (SEVERITIES.index(tier.severity), -tier.factor))
+        self._limits = [tier.factor * (1.0 - rule.target) for tier in self._tiers]
+        # The tier that shows the smallest burn is the one to look at while none fires.
+        self._finest = min(range(len(self._tiers)), key=lambda index: self._limits[index])
+        sli = [known.name for known in policy.slis].index(rule.sli)
+        spans = {span for tier in rule.tiers for span in (tier.long_ms, tier.short_ms)}
+        self._rings = {span: Ring(span // policy.pane_ms, sli) for span in sorted(spans)}
+        # By slot: which tiers fire, since which pane some do, and the worst of them.
+        fields = [("fires", "?", (len(rule.tiers),)), ("since", "i8"), ("worst", "i1")]
+        self._severities = np.array([SEVERITIES.index(tier.severity) for tier in self._tiers])
+        self._standing = SeriesState(rule, policy, fields)
+
+    def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
+        """Take the next pane; `windows` are not needed."""
+        slots, rows = self._standing.push(counts, names)
+        for ring in self._rings.values():
+            ring.grow(len(names))
+            ring.push(counts, slots, rows)
+        kept = self._standing.kept
+        fired = np.asarray(kept["fires"].any(axis=1))
+        for index, tier in enumerate(self._tiers):
+            self._judge(index, tier)
+        fires = np.asarray(kept["fires"].any(axis=1))
+        kept["since"][fires & ~fired] = counts.pane
+        word = np.where(fires, BAD, np.where(fired | self._ok(fires), OK, INSUFFICIENT))
+        worst = np.asarray(kept["fires"].argmax(axis=1))
+        other = self._severities[worst] != self._severities[kept["worst"]]
+        changed = np.flatnonzero((word != kept["word"]) | (fires & other))
+        kept["word"], kept["worst"] = word, worst
+        return self._verdicts(changed, names) if len(changed) else []
+
+    @property
+    def quiet(self) -> bool:
+        """Whether all windows are empty: nothing fires or stops then."""
+        return all(ring.quiet for ring in self._rings.values())
+
+    def held(self) -> Ints:
+        some = np.any([ring.totals.any(axis=1) for ring in self._rings.values()], axis=0)
+        return np.flatnonzero(some | self._standing.remembered())
+
+    def only(self, slots: Ints) -> None:
+        for ring in self._rings.values():
+            ring.only(slots)
+        self._standing.only(slots)
+
+    def _judge(self, index: int, tier: Tier) -> None:
+        """Start and stop one tier."""
+        limit, confidence = self._limits[index], self.rule.confidence
+        bad, n = self._sums(tier.long_ms)
+        bad_short, n_short = self._sums(tier.short_ms)
+        fires = self._standing.kept["fires"][:, index]
+        # Ratios first: they leave few series to look at closely.
+        starts = np.flatnonzero(
+            ~fires & (bad > 0) & (bad >= limit * n) & (bad_short > 0) & (bad_short >= limit * n_short)
+        )
+        starts = starts[surely_bad((n - bad)[starts], n[starts], 1.0 - limit, confidence)]
+        firing = np.flatnonzero(fires)
+        low = surely_below(bad_short[firing], n_short[firing], limit, confidence)
+        over = (n[firing] >= enough(limit, confidence)) & (bad[firing] < limit * n[firing])
+        fires[firing[low | over]] = False
+        fires[starts] = True
+
+    def _ok(self, fires: Flags) -> Flags:
+        """Return which series, none of whose tiers fires, stay or become OK."""
+        was = self._standing.kept["word"] == OK
+        ok = ~fires & self._standing.kept["member"]
+        # The smallest limit first: it leaves the fewest series to look at closely.
+        for index in sorted(range(len(self._tiers)), key=lambda index: self._limits[index]):
+            limit, confidence, tier = self._limits[index], self.rule.confidence, self._tiers[index]
+            (bad, n), (bad_short, n_short) = self._sums(tier.long_ms), self._sums(tier.short_ms)
+            ok &= n >= enough(limit, confidence)
+            unsure = np.flatnonzero(ok & ~(was & (bad < limit * n)))
+            sure = surely_below(bad_short[unsure], n_short[unsure], limit, confidence)
+            sure |= surely_below(bad[unsure], n[unsure], limit, confidence)
+            ok[unsure] = sure
+        return np.asarray(ok)
+
+    def _sums(self, span: int) -> tuple[Ints, Ints]:
+        totals = self._rings[span].totals
+        return totals[:, 1], totals.sum(axis=1)
+
+    def _verdicts(self, slots: Ints, names: Sequence[SliceSeries]) -> list[Verdict]:
+        kept = self._standing.kept
+        shown = np.where(kept["word"][slots] == BAD, kept["worst"][slots], self._finest)
+        told = []
+        for index in np.unique(shown).tolist():
+            told += self._of_tier(index, slots[shown == index], names)
+        return told
+
+    def _of_tier(self, index: int, slots: Ints, names: Sequence[SliceSeries]) -> list[Verdict]:
+        """Return verdicts with the evidence of one tier."""
+        tier, limit, confidence = self._tiers[index], self._limits[index], self.rule.confidence
+        (bad, n), (bad_short, n_short) = self._sums(tier.long_ms), self._sums(tier.short_ms)
+        kept = self._standing.kept
+        needed = n[slots] - good_most(n[slots], 1.0 - limit, confidence)
+        told = []
+        for row, measured in enumerate(bounded(bad[slots], n[slots], confidence)):
+            slot = int(slots[row])
+            firing = kept["word"][slot] == BAD
+            unsure = kept["word"][slot] == INSUFFICIENT and needed[row] <= n[slot]
+            evidence = Evidence(
+                sli=self.rule.sli,
+                good=int(n[slot] - bad[slot]),
+                bad=int(bad[slot]),
+                **measured,
+                confidence=confidence,
+                threshold=limit,
+                window_ms=tier.long_ms,
+                short_window_ms=tier.short_ms,
+                short_value=float(bad_short[slot] / n_short[slot]) if n_short[slot] else None,
+                detectable=float(needed[row] / n[slot] - limit) if unsure else None,
+                since=int(kept["since"][slot]) * self._standing.pane_ms if firing else None,
+            )
+            told.append(self._standing.verdict(slot, names, evidence, tier.severity if firing else None))
+        return told

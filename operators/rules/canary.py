@@ -1,0 +1,397 @@
+"""A canary rule on all releases of a shard: an e-process for each SLI and slice of each, and what they come to."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.policy.policy import Policy
+from operators.policy.rules import Canary
+from operators.rules.canary_verdict import Terms, evidence, judge, levels, not_worse
+from operators.rules.cohorts import Arms
+from operators.rules.comparison import Comparison
+from operators.rules.exceeding import Exceeding, columns, limits_of
+from operators.rules.label_delays import LabelDelays
+from operators.rules.labelled import Labelled
+from operators.rules.labels import NO_LABELS, Labels
+from operators.rules.pane_counts import PaneCounts
+from operators.rules.spreads import NO_SPREADS, Spreads
+from operators.rules.strata import Strata, moved
+from operators.rules.verdict import Verdict
+from operators.stats.binomial import lower_bound, upper_bound
+from operators.stats.e_process import EProcesses
+from operators.stats.multiple_testing import e_bh
+from operators.window.partial import BAD, GOOD
+from operators.window.series_index import SliceSeries, described, slice_text
+from operators.wire.control import Affected, Evidence, Word
+
+ACTING = ("rollback", "kill", "throttle")
+# No blip counts for more than that times the odds: fewer than five in a row decide nothing at 1 / 60.
+BLIP_CAP = 2.5
+
+
+class Process(msgspec.Struct, frozen=True):
+    """What one e-process is about; `sli` is an index into the rule's SLIs, and behind them the limits of measures."""
+
+    release: Comparison
+    slice: str
+    sli: int
+
+
+class CanaryResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule says of a release at a pane; see `operators/release/model.py: Finding`."""
+
+    word: Word
+    whole: tuple[Affected, ...]
+    bad: tuple[Affected, ...]
+    far: tuple[Affected, ...]
+    evidence: Evidence
+    alone: tuple[str, ...] = ()
+
+
+class CanaryEvaluator:
+    """State: the e-processes, which process is whose, what was last told of each, and what the running blip holds.
+
+    SLIs on feedback are not counted in blips, but in the blocks of `labelled.py`.
+    """
+
+    def __init__(self, rule: Canary, policy: Policy) -> None:
+        self.rule = rule
+        self._pane_ms = policy.pane_ms
+        self._blip_panes = max(rule.blip_ms // policy.pane_ms, 1)
+        self._limits = limits_of(rule, policy)
+        self._columns = columns(rule)
+        self._levels = levels(rule.alpha, self._columns, rule.slice_action in ACTING)
+        self._terms = Terms(
+            tolerance=rule.tolerance,
+            tolerance_points=rule.tolerance_points,
+            margin=rule.margin,
+            margin_points=rule.margin_points,
+        )
+        names = [sli.name for sli in policy.slis]
+        self._slis = [names.index(name) for name in rule.slis]
+        on_feedback = np.array([policy.slis[index].on_feedback for index in self._slis], bool)
+        self._at_once = np.flatnonzero(~on_feedback)
+        self._blipped = np.concatenate([self._at_once, np.arange(len(rule.slis), self._columns)])
+        self._exceeding: dict[Comparison, Exceeding] = {}
+        self._labelled = Labelled(
+            {index: self._slis[index] for index in np.flatnonzero(on_feedback).tolist()},
+            policy.pane_ms,
+            self._blip_panes,
+            None if rule.maturity_ms is None else rule.maturity_ms // policy.pane_ms,
+        )
+        self._dimensions = policy.dimensions
+        self._finest = frozenset(policy.dimensions)
+        self._grains = [tuple(policy.dimensions[index] for index in grain) for grain in rule.grains]
+        cap = BLIP_CAP if rule.blip_ms else float("inf")
+        self._processes = EProcesses(rule.tolerance, rule.margin, rule.slice_margin, cap=cap)
+        self._of: list[Process] = []
+        self._series: dict[Process, SliceSeries] = {}
+        self._index: dict[Process, int] = {}
+        self._strata: dict[Comparison, Strata] = {}
+        self._blip: int | None = None  # Number of the blip that runs.
+        self._words: list[Word] = []  # Of each process; of fewer where they are to be judged anew.
+        self._bad: set[Process] = set()  # Slices that were found BAD: they stay so.
+        self._proofs: dict[Process, Affected] = {}  # Of those that are BAD.
+        self._told: dict[Process, tuple[Word, int]] = {}  # The word, and the events it was last told at.
+
+    def step(
+        self,
+        counts: PaneCounts,
+        names: Sequence[SliceSeries],
+        releases: Sequence[Comparison],
+        labels: Labels = NO_LABELS,
+        delays: LabelDelays = LabelDelays(),  # noqa: B008  # Only read.
+        spreads: Spreads = NO_SPREADS,
+    ) -> tuple[list[Verdict], dict[Comparison, CanaryResult]]:
+        """Take a pane; return the verdicts that changed, and what it says of each release that has been compared.
+
+        `labels` are those that came in the pane, `delays` what was known of such before it, `spreads` its measures.
+        """
+        self._forget(set(releases))
+        number, place = divmod(counts.pane, self._blip_panes)
+        if self._blip is not None and number != self._blip:
+            self._end_blip()
+        if len(counts.slots) and releases:
+            self._add(counts, names, [each for each in releases if counts.pane >= each.begins])
+            self._add_values(counts.pane, spreads, releases)
+        self._blip = number
+        if place == self._blip_panes - 1:
+            self._end_blip()
+        for release, sli, block in self._labelled.take(counts.pane, releases, labels, delays):
+            if block.renewed:
+                self._renew(release, sli)
+            self._add_labels(release, sli, block.arms)
+            self._bet(block.begins, block.panes, [release], np.array([sli]))
+        if len(self._words) != len(self._of):  # A blip has ended, or a release.
+            self._words = self._judged()
+        words = self._words
+        results = {}
+        for release in releases:
+            mine = [index for index, process in enumerate(self._of) if process.release == release]
+            if mine:
+                results[release] = self._result(mine, words)
+        return self._changes(words, counts.pane), results
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the end of the running blip would change nothing, and no labels become mature."""
+        return self._labelled.quiet and not any(strata.ready for strata in self._strata.values())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._index = {process: index for index, process in enumerate(self._of)}
+
+    def _forget(self, live: set[Comparison]) -> None:
+        self._strata = {release: strata for release, strata in self._strata.items() if release in live}
+        self._exceeding = {release: each for release, each in self._exceeding.items() if release in live}
+        self._labelled.forget(live)
+        self._drop({process for process in self._of if process.release not in live})
+
+    def _drop(self, gone: set[Process]) -> None:
+        if not gone:
+            return
+        kept = [index for index, process in enumerate(self._of) if process not in gone]
+        self._processes.only(np.array(kept, np.int64))
+        self._of, self._words = [self._of[index] for index in kept], []
+        self._index = {process: index for index, process in enumerate(self._of)}
+        self._bad -= gone
+        self._proofs = {process: proof for process, proof in self._proofs.items() if process not in gone}
+        self._series = {process: self._series[process] for process in self._of}
+        self._told = {process: told for process, told in self._told.items() if process not in gone}
+
+    def _add(self, counts: PaneCounts, names: Sequence[SliceSeries], releases: Sequence[Comparison]) -> None:
+        """Add what the versions of releases served, at the finest slices, to the running blip."""
+        wanted = {(release.model, arm) for release in releases for arm in (release.candidate, release.baseline)}
+        served: dict[tuple[str, str], list[tuple[SliceSeries, Ints]]] = {}
+        for row, slot in enumerate(counts.slots.tolist()):
+            name = names[slot]
+            if name.dims.keys() == self._finest and (name.model, name.version) in wanted:
+                arm = served.setdefault((name.model, name.version), [])
+                came = np.zeros((self._columns, 2), np.int64)
+                came[self._at_once] = counts.units[row, self._slis][self._at_once]
+                arm.append((name, came))
+        for release in releases:
+            arms = [served.get((release.model, arm), []) for arm in (release.candidate, release.baseline)]
+            if any(arms):
+                strata = self._strata.setdefault(release, Strata(self._columns))
+                strata.add(arms[0], arms[1])
+
+    def _add_values(self, pane: int, spreads: Spreads, releases: Sequence[Comparison]) -> None:
+        """Add how many values exceed the limits to the running blip; those of before a release begins set limits."""
+        for release in releases if self._limits and spreads.names else ():
+            exceeding = self._exceeding.setdefault(release, Exceeding(limits=self._limits))
+            arms = exceeding.count(spreads, release.model, (release.candidate, release.baseline))
+            if pane < release.begins or not any(arms):
+                continue
+            served = [[(name, self._beside_slis(counts)) for name, counts in arm] for arm in arms]
+            self._strata.setdefault(release, Strata(self._columns)).add(served[0], served[1])
+
+    def _beside_slis(self, counts: Ints) -> Ints:
+        return np.concatenate([np.zeros((len(self._slis), 2), np.int64), counts])
+
+    def _end_blip(self) -> None:
+        """Give the e-processes what the blip came to."""
+        if self._blip is not None:
+            self._bet(self._blip * self._blip_panes, self._blip_panes, list(self._strata), self._blipped)
+        for each in self._exceeding.values():
+            each.renew()
+        self._blip = None
+
+    def _bet(self, begins: int, panes: int, releases: Sequence[Comparison], slis: Ints) -> None:
+        """Give the e-processes what there is of some releases and SLIs, as a block of so many panes."""
+        numbers: list[int] = []
+        blocks: list[Ints] = []
+        for release in releases:
+            strata = self._strata[release]
+            taken, of, counts = strata.take(slis)
+            for stratum, sli, block in zip(taken.tolist(), of.tolist(), counts, strict=True):
+                for grain in self._grains:
+                    numbers.append(self._number(release, strata.names[stratum].dims, grain, sli))
+                    blocks.append(block)
+        if blocks:
+            order = np.argsort(numbers, kind="stable")
+            self._words = []
+            self._processes.grow(len(self._of))
+            self._processes.step(begins, np.array(numbers, np.int64)[order], np.array(blocks)[order], panes)
+
+    def _renew(self, release: Comparison, sli: int) -> None:
+        """Begin the processes of an SLI anew: all that is known of it came of labels that were too young."""
+        mine = {process for process in self._of if (process.release, process.sli) == (release, sli)}
+        self._drop({process for process in mine if not self._is_bad(process)})
+
+    def _is_bad(self, process: Process) -> bool:
+        """Whether a process was found BAD, which it stays."""
+        log_e = self._processes.log_e_peak[self._index[process]]
+        return process in self._bad or (process.slice == "*" and log_e >= -np.log(self._alpha(process)))
+
+    def _add_labels(self, release: Comparison, sli: int, arms: Arms) -> None:
+        """Add the labels of a block to what waits to be compared."""
+        served: list[list[tuple[SliceSeries, Ints]]] = [[], []]
+        for side, version, labels in zip(served, (release.candidate, release.baseline), arms, strict=True):
+            for values, (n, bad, _) in labels.items():
+                came = np.zeros((self._columns, 3), np.int64)
+                came[sli, GOOD], came[sli, BAD] = n - bad, bad
+                side.append((SliceSeries(release.model, version, *described(self._dimensions, values)), came))
+        self._strata.setdefault(release, Strata(self._columns)).add(served[0], served[1])
+
+    def _number(self, release: Comparison, stratum: Mapping[str, str], grain: tuple[str, ...], sli: int) -> int:
+        """Return the number of the process of the slice of a grain that a stratum belongs to."""
+        dims = [(name, stratum[name]) for name in grain]
+        process = Process(release, slice_text(dims), sli)
+        index = self._index.get(process)
+        if index is None:
+            index = self._index[process] = len(self._of)
+            self._of.append(process)
+            self._series[process] = SliceSeries(release.model, release.candidate, process.slice, dict(dims))
+        return index
+
+    def _judged(self) -> list[Word]:
+        """Judge all traffic by itself, and the slices of a release and SLI together."""
+        words: list[Word] = ["INSUFFICIENT"] * len(self._of)
+        together: dict[tuple[Comparison, int], list[int]] = {}
+        whole = []
+        for index, process in enumerate(self._of):
+            if process.slice == "*":
+                whole.append(index)
+            else:
+                together.setdefault((process.release, process.sli), []).append(index)
+        slices = [index for indices in together.values() for index in indices]
+        for indices, alpha in ((whole, self._levels.all_traffic), (slices, self._levels.slices)):
+            found = judge(self._processes, np.array(indices, np.int64), alpha, self._terms)
+            for index, word in zip(indices, found, strict=True):
+                words[index] = word
+        log_e = self._processes.log_e()
+        for indices in together.values():
+            worse = e_bh(log_e[indices], self._levels.slices).tolist()
+            self._bad |= {self._of[i] for i, is_bad in zip(indices, worse, strict=True) if is_bad and words[i] == "BAD"}
+            for index in indices:
+                if self._of[index] in self._bad:
+                    words[index] = "BAD"
+                elif words[index] == "BAD":  # By itself, but not among so many.
+                    words[index] = "INSUFFICIENT"
+        return [
+            "INSUFFICIENT" if word == "OK" and not self._labelled.may_promote(process.release, process.sli) else word
+            for word, process in zip(words, self._of, strict=True)
+        ]
+
+    def _alpha(self, process: Process) -> float:
+        return self._levels.all_traffic if process.slice == "*" else self._levels.slices
+
+    def _evidence(self, index: int) -> Evidence:
+        process = self._of[index]
+        release = process.release
+        arms = release.candidate, release.baseline
+        slis = self.rule.slis
+        sli = slis[process.sli] if process.sli < len(slis) else None
+        found = evidence(self._processes, index, self._alpha(process), sli, arms, self._pane_ms)
+        dims = self._series[process].dims
+        why = moved(self._strata[release], process.sli, dims, found.raw or 0.0, found.value or 0.0)
+        maturity = self._labelled.maturity(release, process.sli)
+        if sli is None:
+            limit = self._limits[process.sli - len(slis)]
+            code = self._exceeding[release].codes[process.sli - len(slis)]
+            why = "; ".join(each for each in (limit.told(code), why) if each)
+            found = msgspec.structs.replace(found, measure=limit.name)
+        return msgspec.structs.replace(found, reason=why or None, maturity=maturity)
+
+    def _result(self, mine: Sequence[int], words: Sequence[Word]) -> CanaryResult:
+        bad = [index for index in mine if words[index] == "BAD"]
+        affected = self._proofs_of(bad)
+        affected.sort(key=lambda each: (-(each.evidence.lower or 0.0), -(each.evidence.log_e or 0.0), each.slice))
+        whole = {self._of[index].sli: words[index] for index in mine if self._of[index].slice == "*"}
+        complete = len(whole) == self._columns or self.rule.without_data == "promote"
+        passed = complete and set(whole.values()) == {"OK"} and not bad
+        word: Word = "INSUFFICIENT"
+        far = self._far_worse(mine) if passed else []
+        if "BAD" in whole.values():
+            word = "BAD"
+        elif passed and not far and self._slices_known(mine):
+            word = "OK"
+        last = next(index for index in reversed(mine) if self._of[index].slice == "*") if word == "OK" else None
+        return CanaryResult(
+            word=word,
+            whole=tuple(each for each in affected if each.slice == "*"),
+            bad=tuple(affected),
+            far=tuple(
+                Affected(slice=self._of[index].slice, verdict=words[index], evidence=self._evidence(index))
+                for index in far
+            ),
+            evidence=Evidence() if last is None else self._evidence(last),
+            alone=self._alone(self._of[mine[0]].release),
+        )
+
+    def _alone(self, release: Comparison) -> tuple[str, ...]:
+        return self._strata[release].alone(release.candidate, release.baseline) if release in self._strata else ()
+
+    def _proofs_of(self, bad: Sequence[int]) -> list[Affected]:
+        """Return what is BAD of a release, with the evidence as it was when the last of it joined."""
+        if any(self._of[index] not in self._proofs for index in bad):
+            for index in bad:
+                process = self._of[index]
+                self._proofs[process] = Affected(slice=process.slice, verdict="BAD", evidence=self._evidence(index))
+        return [self._proofs[self._of[index]] for index in bad]
+
+    def _slices_known(self, mine: Sequence[int]) -> bool:
+        """Whether every slice that matters is surely not worse by the slices' margin."""
+        events = self._processes.counts[:, 0]
+        of_all = {self._of[index].sli: events[index] for index in mine if self._of[index].slice == "*"}
+        large = [
+            index
+            for index in mine
+            if self._of[index].slice != "*" and events[index] >= self.rule.slice_share * of_all[self._of[index].sli]
+        ]
+        terms = msgspec.structs.replace(
+            self._terms, margin=self.rule.slice_margin, margin_points=self.rule.slice_margin_points
+        )
+        return bool(not_worse(self._processes, np.array(large, np.int64), self._levels.slices, terms).all())
+
+    def _far_worse(self, mine: Sequence[int]) -> list[int]:
+        """Return the slices, however small, whose users a promotion would surely harm, the worst first.
+
+        Bounds of each version's ratio in the slice (Clopper-Pearson, shared by all slices) are apart by the slices'
+        margins, as odds and as points, and more than one blip speaks for harm. It is one look, not a verdict: that
+        takes longer among many slices, and all traffic may pass meanwhile.
+        """
+        slices = np.array([index for index in mine if self._of[index].slice != "*"], np.int64)
+        if not len(slices):
+            return []
+        n_c, x_c, n_b, x_b = self._processes.counts[slices].T
+        alpha = self._levels.slices / (2 * len(slices))
+        candidate, baseline = lower_bound(x_c, n_c, alpha), upper_bound(x_b, n_b, alpha)
+        far = (candidate - baseline > self.rule.slice_margin_points) & (n_c > 0) & (n_b > 0)
+        far &= candidate * (1 - baseline) > self.rule.slice_margin * baseline * (1 - candidate)
+        if self.rule.blip_ms:
+            far &= self._processes.log_e(slices) > math.log(BLIP_CAP)
+        harm = dict(zip(slices.tolist(), (candidate - baseline).tolist(), strict=True))
+        return sorted(slices[far].tolist(), key=lambda index: (-harm[index], self._of[index].slice))
+
+    def _changes(self, words: Sequence[Word], pane: int) -> list[Verdict]:
+        """Tell what changed; and of all traffic how far it is, each time the candidate's events have doubled."""
+        verdicts = []
+        for index, word in enumerate(words):
+            process = self._of[index]
+            events = int(self._processes.counts[index, 0])
+            last, at = self._told.get(process, ("INSUFFICIENT", 0))
+            doubled = process.slice == "*" and word == "INSUFFICIENT" and events >= max(2 * at, 1)
+            if word != last or doubled:
+                self._told[process] = word, events
+                verdicts.append(
+                    Verdict(
+                        rule=self.rule.name,
+                        series=self._series[process],
+                        word=word,
+                        pane=pane,
+                        evidence=self._evidence(index),
+                    )
+                )
+        return verdicts
+
+
+def without_measures(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what was saved of an evaluator before there were measures as what is saved of one that has none."""
+    none = {"_limits": (), "_columns": len(fields["_slis"]), "_blipped": fields["_at_once"], "_exceeding": {}}
+    return fields | none

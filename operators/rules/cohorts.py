@@ -1,0 +1,140 @@
+"""Labels of a release by when their requests were made, so that both versions are compared at the same age.
+
+A block is what was asked in some panes, and of its labels those that came within the age that is mature: not those
+that came sooner or later in one version than in the other. It is complete when its last request is so old, whatever
+came meanwhile. The age is set by the policy, or learned from the baseline's labels (`label_delays.py`). A block's age
+is known before its first request, from labels that came before: what a block is depends on no label in it, so its
+e-values keep their promise. While the age is not believed it may grow from block to block, and nothing is promoted; it
+is frozen for the release once it is.
+
+A label that does not say when its request was made counts as if it was when the label came.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from operators.rules.label_delays import Delays
+from operators.window.label_ages import UNDATED, LabelAges
+from operators.wire.control import Maturity
+
+BLOCKS = 60  # Of an age: so many are waited for at once, and none lasts longer than this part of it.
+Values = tuple[str, ...]  # A finest slice, by the values of all dimensions.
+Counts = tuple[int, int, int]  # Labels, bad ones, and those that do not say when their requests were made.
+Arms = tuple[dict[Values, Counts], dict[Values, Counts]]  # Of candidate and baseline.
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """From pane `begins` on blocks of `panes` panes are cut at `age` panes; `believed` is final."""
+
+    begins: int
+    age: int
+    panes: int
+    believed: bool
+
+
+class Block(msgspec.Struct, frozen=True, kw_only=True):
+    """Labels of requests from pane `begins` on. `renewed`: its age is believed, and that of some before it was less."""
+
+    begins: int
+    panes: int
+    arms: Arms
+    renewed: bool
+
+
+class Cohorts(msgspec.Struct, kw_only=True):
+    """One release and SLI. `waiting` are the blocks under way, by (number of the stretch, of the block in it).
+
+    `taken` is the stretch of the last block that was complete, `youngest` the least age that counts still, `undated`
+    how many labels without a time of their request the blocks had, and `dated` says whether any had one.
+    """
+
+    begins: int
+    pane_ms: int
+    least: int
+    age_set: int | None
+    stretches: list[Stretch] = []
+    waiting: dict[tuple[int, int], Arms] = {}
+    taken: int = 0
+    youngest: int | None = None
+    undated: int = 0
+    dated: bool = False
+
+    def learn(self, pane: int, baseline: Delays | None) -> None:
+        """Take the age that the baseline's labels had taught when a pane began, for blocks that begin then or later."""
+        believed = self.age_set is not None
+        if self.stretches and self.stretches[-1].believed:
+            return
+        age = self.age_set or 0
+        if baseline is not None and not believed:
+            age, believed = baseline.age, baseline.believed(self.pane_ms)
+            self.dated = True
+        if not self.stretches:
+            self.stretches.append(self._stretch(self.begins, age, believed))
+        elif age > self.stretches[-1].age or believed:
+            last = self.stretches[-1]
+            new = self._stretch(pane, max(age, last.age), believed)
+            # Neither cuts a block short that has begun, nor one of its own.
+            ends = max(last.begins, -(-pane // last.panes) * last.panes)
+            begins = max(self.begins, -(-ends // new.panes) * new.panes)
+            self.stretches.append(msgspec.structs.replace(new, begins=begins))
+
+    def add(self, pane: int, arm: int, labels: LabelAges, slices: Sequence[Values]) -> None:
+        """Take the labels of candidate (0) or baseline (1) that came in a pane; `slices` are those of their rows."""
+        self.dated = self.dated or bool((labels.age != UNDATED).any())
+        requested = pane - labels.lag
+        at = np.searchsorted([each.begins for each in self.stretches], requested, "right") - 1
+        ages = np.array([each.age for each in self.stretches], np.int64)[at]
+        kept = (at >= 0) & (labels.age <= ages)
+        if not kept.any():
+            return
+        panes = np.array([each.panes for each in self.stretches], np.int64)[at]
+        keys = np.column_stack((at, requested // panes, labels.row))[kept]
+        own_time = np.where(labels.age == UNDATED, labels.n, 0)
+        counts = np.column_stack((labels.n, labels.n * labels.bad, own_time))[kept]
+        distinct, which = np.unique(keys, axis=0, return_inverse=True)
+        sums = np.zeros((len(distinct), 3), np.int64)
+        np.add.at(sums, which.ravel(), counts)
+        for (stretch, number, row), (n, bad, own) in zip(distinct.tolist(), sums.tolist(), strict=True):
+            counted = self.waiting.setdefault((stretch, number), ({}, {}))[arm]
+            before = counted.get(slices[row], (0, 0, 0))
+            counted[slices[row]] = before[0] + n, before[1] + bad, before[2] + own
+
+    def take(self, pane: int) -> list[Block]:
+        """Return the blocks that are complete with the end of a pane, in order."""
+        blocks = []
+        for key in sorted(self.waiting):
+            begins, ends, stretch = self._span(*key)
+            if ends - 1 + stretch.age > pane:
+                continue
+            arms = self.waiting.pop(key)
+            renewed = stretch.believed and self.youngest is not None and self.youngest < stretch.age
+            self.youngest = stretch.age if renewed or self.youngest is None else self.youngest
+            self.taken = key[0]
+            self.undated += sum(own for arm in arms for _, _, own in arm.values())
+            blocks.append(Block(begins=begins, panes=stretch.panes, arms=arms, renewed=renewed))
+        return blocks
+
+    @property
+    def mature(self) -> bool:
+        """Whether what was taken may promote: its age is believed, or no label says when its request was."""
+        return not self.dated or self.stretches[self.taken].believed
+
+    @property
+    def maturity(self) -> Maturity:
+        """Return how old labels were when they were compared."""
+        age_ms = self.stretches[self.taken].age * self.pane_ms
+        return Maturity(age_ms=age_ms, learned=self.age_set is None, final=self.mature, undated=self.undated)
+
+    def _stretch(self, begins: int, age: int, believed: bool) -> Stretch:
+        panes = -(-max(age // BLOCKS, 1) // self.least) * self.least
+        return Stretch(begins, age, panes, believed)
+
+    def _span(self, stretch: int, number: int) -> tuple[int, int, Stretch]:
+        """Return the first pane of a block, the one after its last, and its stretch."""
+        here = self.stretches[stretch]
+        begins, ends = max(number * here.panes, here.begins), (number + 1) * here.panes
+        if stretch + 1 < len(self.stretches):
+            ends = min(ends, self.stretches[stretch + 1].begins)
+        return begins, ends, here

@@ -1,0 +1,13 @@
+"""Which versions are compared, and from when on."""
+
+import msgspec
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """A comparison from pane `begins` on: another `since` [pane] is another comparison, and starts from nothing."""
+
+    model: str
+    candidate: str
+    baseline: str
+    since: int
+    begins: int

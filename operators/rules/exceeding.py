@@ -1,0 +1,133 @@
+"""Latency, cost and other measures in a canary: how often a value exceeds a limit that the baseline itself has set.
+
+A limit is a quantile of the baseline's values, or their mean, of all panes before the running blip: it is known before
+anything of the blip came in. An event of the baseline is bad if its value is above the limit, one of the candidate if
+it is above (1 + tolerance) times the limit. Where the candidate's values are at most (1 + tolerance) times the
+baseline's, at every quantile, its events are bad no more often, in any slice and whatever the values' distribution: the
+same exact test as for SLIs holds (`e_process.py`). A candidate that is slower by more exceeds more often.
+
+A mean is compared by two limits, the baseline's mean and its 95th percentile: values that are dearer by a factor show
+at the first, and some that are far dearer at the second. (A bound of means themselves needs a bound of the values; with
+one far out, where costs have tails, it takes many times as long.) Sessions and retries are not counted once here.
+
+Values are counted in the buckets of histograms, 2 % wide (`stats/histogram.py`), which makes the counts exact: limits
+are edges of buckets, and a tolerance is rounded up to whole buckets.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.policy.policy import Policy
+from operators.policy.rules import Canary, Compared
+from operators.rules.spreads import Spreads
+from operators.stats.histogram import B_MIN, CODE_MIN, GAMMA, codes_of, values_of
+from operators.window.partial import sum_by_key
+from operators.window.series_index import SliceSeries
+
+TAIL = 0.95  # The quantile at which means are compared, too.
+N_MIN = 100  # Values of the baseline before it sets a limit.
+_NONE = np.zeros(0, np.int64)
+
+
+class Limit(NamedTuple):
+    """Of a measure, by its name and number in the policy: a quantile of the baseline, None for its mean.
+
+    `steps` is the tolerance in buckets.
+    """
+
+    name: str
+    measure: int
+    quantile: float | None
+    tolerance: float
+    steps: int
+
+    def code_of(self, codes: Ints, counts: Ints) -> int:
+        """Return the bucket at whose upper edge the limit lies, of values in these buckets.
+
+        >>> Limit("ms", 0, 0.5, 0.0, 0).code_of(np.array([10, 20, 30]), np.array([50, 1, 49]))
+        10
+        """
+        if self.quantile is None:
+            mean = (values_of(codes) * counts).sum() / counts.sum()
+            return int(codes_of(np.array([mean]))[0])
+        return int(codes[np.searchsorted(np.cumsum(counts), self.quantile * counts.sum())])
+
+    def of_candidate(self, code: int) -> int:
+        """Return the bucket of (1 + tolerance) times the limit; none and less than none stay what they are."""
+        return code + self.steps if code >= B_MIN else code
+
+    def told(self, code: int) -> str:
+        """Say in words what was counted as bad."""
+        at = "mean" if self.quantile is None else f"p{100 * self.quantile:g}"
+        limit, other = (f"{GAMMA**each if each >= B_MIN else 0.0:.4g}" for each in (code, self.of_candidate(code)))
+        return f"bad: {self.name} above {limit}, the baseline's {at}, and of the candidate above {other}"
+
+
+def columns(rule: Canary) -> int:
+    """Return how many comparisons share the alpha of a rule: its SLIs, and the limits of its measures."""
+    return len(rule.slis) + sum(len(_quantiles(each)) for each in rule.measures)
+
+
+def limits_of(rule: Canary, policy: Policy) -> tuple[Limit, ...]:
+    """Return the limits that a rule compares at, each a column beside its SLIs."""
+    names = [measure.name for measure in policy.measures]
+    limits: list[Limit] = []
+    for each in rule.measures:
+        steps = math.ceil(math.log1p(each.tolerance) / math.log(GAMMA) - 1e-9)
+        limits += [
+            Limit(each.name, names.index(each.name), quantile, each.tolerance, steps) for quantile in _quantiles(each)
+        ]
+    return tuple(limits)
+
+
+def _quantiles(measure: Compared) -> tuple[float | None, ...]:
+    return (None, TAIL) if measure.quantile is None else (measure.quantile,)
+
+
+class Exceeding(msgspec.Struct, kw_only=True):
+    """Of one release: the baseline's values so far, codes and counts by measure, and the `codes` of the limits."""
+
+    limits: tuple[Limit, ...]
+    values: dict[int, tuple[Ints, Ints]] = {}
+    codes: dict[int, int] = {}  # By number of the limit; one without has too few values yet.
+
+    def count(self, spreads: Spreads, model: str, versions: Sequence[str]) -> list[list[tuple[SliceSeries, Ints]]]:
+        """Return good and bad values of candidate and baseline by finest slice, (limits, 2) each.
+
+        What the baseline had is learned, for the next blip.
+        """
+        arms = []
+        for arm, version in enumerate(versions):
+            mine = spreads.of(model, version)
+            counts = np.zeros((len(spreads.names), len(self.limits), 2), np.int64)
+            for number, code in self.codes.items():
+                limit = self.limits[number]
+                edge = code if arm else limit.of_candidate(code)
+                of = mine.measure == limit.measure
+                at = mine.row[of] * 2 + (mine.code[of] > edge)
+                counts[:, number] = np.bincount(at, weights=mine.n[of], minlength=2 * len(counts)).reshape(-1, 2)
+            some = np.flatnonzero(counts.any(axis=(1, 2))).tolist()
+            arms.append([(spreads.names[row], counts[row]) for row in some])
+        self._learn(spreads.of(model, versions[1]))
+        return arms
+
+    def renew(self) -> None:
+        """Set the limits anew, by all that the baseline had up to now."""
+        for number, limit in enumerate(self.limits):
+            codes, counts = self.values.get(limit.measure, (_NONE, _NONE))
+            if counts.sum() >= N_MIN:
+                self.codes[number] = limit.code_of(codes, counts)
+
+    def _learn(self, mine: Spreads) -> None:
+        for measure in {limit.measure for limit in self.limits}:
+            of = mine.measure == measure
+            if of.any():
+                codes, counts = self.values.get(measure, (_NONE, _NONE))
+                keys = np.concatenate([codes, mine.code[of]]) - CODE_MIN
+                keys, sums = sum_by_key(keys, np.concatenate([counts, mine.n[of]]))
+                self.values[measure] = keys + CODE_MIN, sums

@@ -1,0 +1,62 @@
+"""The SLIs of a canary rule that are on feedback: the cohorts of every release that is judged."""
+
+from collections.abc import Iterator, Sequence, Set
+
+from operators.rules.cohorts import Block, Cohorts
+from operators.rules.comparison import Comparison
+from operators.rules.label_delays import LabelDelays
+from operators.rules.labels import Labels
+from operators.wire.control import Maturity
+
+
+class Labelled:
+    """State: cohorts by release and SLI. `slis` are those on feedback: its number in the rule, and in the policy.
+
+    `least` is how many panes a block lasts at least, `age_panes` the age that the rule sets.
+    """
+
+    def __init__(self, slis: dict[int, int], pane_ms: int, least: int, age_panes: int | None) -> None:
+        self.slis, self.pane_ms, self.least, self.age_panes = slis, pane_ms, least, age_panes
+        self.cohorts: dict[tuple[Comparison, int], Cohorts] = {}
+
+    def take(
+        self, pane: int, releases: Sequence[Comparison], labels: Labels, delays: LabelDelays
+    ) -> Iterator[tuple[Comparison, int, Block]]:
+        """Put the labels of a pane to their requests; yield the blocks that are mature with its end."""
+        models = {name.model for name in labels.names}
+        slices = [tuple(name.dims.values()) for name in labels.names]
+        for release in releases:
+            for sli, number in self.slis.items():
+                cohorts = self._of(release, sli)
+                if release.model in models or not cohorts.stretches:
+                    cohorts.learn(pane, delays.known.get((release.model, release.baseline, number)))
+                    for arm, version in enumerate((release.candidate, release.baseline)):
+                        cohorts.add(pane, arm, labels.of(release.model, version, number), slices)
+                for block in cohorts.take(pane):
+                    yield release, sli, block
+
+    def forget(self, live: Set[Comparison]) -> None:
+        """Keep only these releases."""
+        self.cohorts = {key: cohorts for key, cohorts in self.cohorts.items() if key[0] in live}
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no labels become mature as time passes."""
+        return not any(cohorts.waiting for cohorts in self.cohorts.values())
+
+    def may_promote(self, release: Comparison, sli: int) -> bool:
+        """Whether the labels that were compared are old enough, as all are that are none."""
+        cohorts = self.cohorts.get((release, sli))
+        return cohorts is None or cohorts.mature
+
+    def maturity(self, release: Comparison, sli: int) -> Maturity | None:
+        """Return how old the labels were that were compared; None of an SLI on events."""
+        cohorts = self.cohorts.get((release, sli))
+        return None if cohorts is None else cohorts.maturity
+
+    def _of(self, release: Comparison, sli: int) -> Cohorts:
+        known = self.cohorts.get((release, sli))
+        if known is None:
+            known = Cohorts(begins=release.begins, pane_ms=self.pane_ms, least=self.least, age_set=self.age_panes)
+            self.cohorts[release, sli] = known
+        return known

@@ -1,0 +1,147 @@
+"""Measure: a mean, a quantile or a cost per thousand requests lies beyond a limit, for some time.
+
+Judged at each end of the policy's window of that length, the one that slides by the smallest step where several have
+it. A series holds enough when its window has `n_min` values (`per_1k`: events).
+
+- BAD: enough, and surely beyond the limit, at each end of the window for `for_ms`.
+- OK: enough and within it; after BAD for `for_ms` too, so that a value close to the limit does not come and go.
+- INSUFFICIENT: too few values, where BAD stays BAD, and time neither begins nor ends; or beyond the limit, not surely.
+
+Surely beyond: so is the bound of the window (`operators/window/bounds.py`), at the rule's `confidence`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from operators.arrays import Floats, Ints
+from operators.policy.policy import Policy
+from operators.policy.rules import QUANTILES, MeasureRule
+from operators.rules.pane_counts import PaneCounts
+from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState
+from operators.rules.verdict import Verdict
+from operators.stats.binomial_tails import Flags
+from operators.window.partial import HI, LIMB_BITS, LO, N
+from operators.window.series_index import SliceSeries
+from operators.window.sliding import WindowCounts
+from operators.wire.control import Evidence
+
+# By slot: ends of the window that were beyond or, once BAD, within the limit, and the first of them.
+FIELDS = [("run", "i8"), ("since", "i8")]
+
+
+class MeasureEvaluator:
+    """Keeps by slot how long a value has been beyond its limit. Its windows are the policy's, of versions alone."""
+
+    def __init__(self, rule: MeasureRule, policy: Policy) -> None:
+        self.rule = rule
+        self._measure = [measure.name for measure in policy.measures].index(rule.measure)
+        self._scale = 10.0 ** -policy.measures[self._measure].digits
+        same = [window for window in policy.windows if window.size_ms == rule.window_ms]
+        self._window = min(same, key=lambda window: window.every_ms)
+        self._run_min = -(-rule.for_ms // self._window.every_ms) + 1  # From the first end to the last one.
+        self._standing = SeriesState(rule, policy, FIELDS)
+        self._slot_of: dict[tuple[str, ...], int] = {}  # Of the series that are judged, by name.
+        self._named = 0
+
+    def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
+        """Take the next pane, and the windows that end with it. One that ends empty is not among them."""
+        self._standing.push(counts, names)
+        self._number(names)
+        ended = [counts for counts in windows if counts.window == self._window]
+        if not ended and (counts.pane + 1) * self._standing.pane_ms % self._window.every_ms == 0:
+            return self._judge(None, names)
+        return [verdict for window in ended for verdict in self._judge(window, names)]
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no series is OK; an OK one would be INSUFFICIENT once its window is empty."""
+        return not (self._standing.kept["word"] == OK).any()
+
+    def held(self) -> Ints:
+        kept = self._standing.kept
+        return np.flatnonzero((kept["word"] == OK) | (kept["run"] > 0) | self._standing.remembered())
+
+    def only(self, slots: Ints) -> None:
+        self._standing.only(slots)
+        self._slot_of.clear()
+        self._named = 0
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._slot_of, self._named = {}, 0
+
+    def _number(self, names: Sequence[SliceSeries]) -> None:
+        member = self._standing.kept["member"]
+        for slot in range(self._named, len(names)):
+            if member[slot]:
+                self._slot_of[names[slot][:3]] = slot
+        self._named = len(names)
+
+    def _judge(self, window: WindowCounts | None, names: Sequence[SliceSeries]) -> list[Verdict]:
+        kept = self._standing.kept
+        n, value = np.zeros(len(kept), np.int64), np.zeros(len(kept))
+        bounds = np.zeros((len(kept), 2))
+        if window is not None:
+            slot_of = [self._slot_of.get(name[:3], -1) for name in window.names]
+            rows = np.flatnonzero(np.array(slot_of, np.int64) >= 0)
+            slots = np.array(slot_of, np.int64)[rows]
+            n[slots], value[slots] = self._values(window, rows)
+            # A window that was under way in an older worker has no bounds.
+            known = window.bounds.get(self.rule.name)
+            bounds[slots] = value[slots, None] if known is None else known[rows]
+        enough = n >= self.rule.n_min
+        beyond = enough & self._beyond(value, value)
+        surely = beyond & self._beyond(bounds[:, 0], bounds[:, 1])
+        self._count_time(enough, beyond, surely)
+        lasts = kept["run"] >= self._run_min
+        was = kept["word"]
+        bad = np.where(was == BAD, ~(lasts & enough & ~beyond), lasts & surely)
+        word = np.where(bad, BAD, np.where(enough & ~beyond, OK, INSUFFICIENT))
+        changed = np.flatnonzero(word != was)
+        kept["run"][changed[(was[changed] == BAD) | (word[changed] == BAD)]] = 0
+        kept["word"] = word
+        return [self._verdict(slot, int(n[slot]), float(value[slot]), bounds[slot], names) for slot in changed.tolist()]
+
+    def _count_time(self, enough: Flags, beyond: Flags, surely: Flags) -> None:
+        """Count the time surely beyond the limit or, where it is BAD, the time within."""
+        kept = self._standing.kept
+        bad = kept["word"] == BAD
+        counted = enough & np.where(bad, ~beyond, surely)
+        kept["since"][counted & (kept["run"] == 0) & ~bad] = self._standing.pane
+        kept["run"] = np.where(counted, kept["run"] + 1, np.where(enough, 0, kept["run"]))
+
+    def _beyond(self, low: Floats, high: Floats) -> Flags:
+        above = low > np.inf if self.rule.at_most is None else low > self.rule.at_most
+        below = high < -np.inf if self.rule.at_least is None else high < self.rule.at_least
+        return np.asarray(above | below)
+
+    def _values(self, window: WindowCounts, rows: Ints) -> tuple[Ints, Floats]:
+        """Return how many values, and the statistic of them, of these rows of a window; 0 without values."""
+        sums = window.sums[rows, self._measure]
+        n, statistic = sums[:, N], self.rule.statistic
+        if statistic in QUANTILES:
+            return n, np.nan_to_num(window.quantiles[rows, self._measure, list(QUANTILES).index(statistic)])
+        total = (sums[:, HI] * 2.0**LIMB_BITS + sums[:, LO]) * self._scale
+        if statistic == "per_1k":
+            events = window.events[rows]
+            return events, total * 1_000 / np.maximum(events, 1)  # Feedback alone is no event.
+        return n, total / np.maximum(n, 1)
+
+    def _verdict(self, slot: int, n: int, value: float, bounds: Floats, names: Sequence[SliceSeries]) -> Verdict:
+        rule, kept = self.rule, self._standing.kept[slot]
+        limits = [limit for limit in (rule.at_most, rule.at_least) if limit is not None]
+        broken = [rule.at_most] if rule.at_most is not None and value > rule.at_most else limits[-1:]
+        evidence = Evidence(
+            measure=f"{rule.statistic} of {rule.measure}",
+            n=n,
+            value=value if n else None,
+            threshold=broken[0],
+            lower=float(bounds[0]) if n and np.isfinite(bounds[0]) else None,
+            upper=float(bounds[1]) if n and np.isfinite(bounds[1]) else None,
+            confidence=rule.confidence if n else None,
+            window_ms=rule.window_ms,
+            since=int(kept["since"]) * self._standing.pane_ms if kept["word"] == BAD else None,
+        )
+        return self._standing.verdict(slot, names, evidence)

@@ -1,0 +1,114 @@
+"""What the rules of a shard see of a closed pane: counts of its series, added up to the slices that rules name."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.policy.rules import Grain
+from operators.window.chains import COMPARED, units
+from operators.window.partial import Partial
+from operators.window.series_index import SeriesIndex, SliceSeries, rollup
+from operators.window.watermark import NEVER
+from operators.wire.mirrored import is_mirrored
+
+
+class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """One closed pane: `slots` (W,) are the series that something came in for, each once and rising.
+
+    `events` (W,) counts requests, 0 where there was only feedback; `slis` (W, S, 3) good, bad, neither. A pane in which
+    nothing came in has W = 0. `units` (W, S, 2) are good and bad as they are compared between versions: of sessions,
+    users and retried requests one event each (`window/chains.py`).
+    """
+
+    pane: int
+    slots: Ints
+    events: Ints
+    slis: Ints
+    units: Ints
+
+
+class Roster:
+    """Numbers the series that rules judge: (model, version, slice), and (model, `*`, slice) over all versions.
+
+    Of versions the slices are `grains`, of all together those of `together`: each slice costs. `by_slot` says whether a
+    rule keeps something by slot, so that the numbers are to outlive a restart.
+    """
+
+    def __init__(
+        self, dimensions: tuple[str, ...], grains: Sequence[Grain], slis: int, together: Sequence[Grain]
+    ) -> None:
+        self.slots = SeriesIndex(dimensions, tuple(grains), tuple(together))
+        self.slis = slis
+        self.by_slot = True
+        self.pane = NEVER
+        self._seen: Ints = np.zeros(0, np.int64)
+
+    @property
+    def names(self) -> Sequence[SliceSeries]:
+        """The series, by slot."""
+        return self.slots.names
+
+    def count(self, pane: int, part: Partial | None) -> PaneCounts:
+        """Add the finest series of a closed pane up."""
+        if part is None:
+            none = np.zeros(0, np.int64)
+            slis = np.zeros((0, self.slis, 3), np.int64)
+            return PaneCounts(pane=pane, slots=none, events=none, slis=slis, units=slis[:, :, :2])
+        slots, starts, source = rollup(self.slots.parents(part.series)[part.which])
+        self._note(pane, slots)
+        # Every request has an outcome, feedback has none.
+        requests = np.bincount(part.outcomes[:, 0], weights=part.outcomes[:, 2], minlength=part.rows).astype(np.int64)
+        return PaneCounts(
+            pane=pane,
+            slots=slots,
+            events=np.add.reduceat(requests[source], starts),
+            slis=np.add.reduceat(part.slis[source], starts, axis=0),
+            units=np.add.reduceat(_units(part)[source], starts, axis=0),
+        )
+
+    def seen_since(self, pane: int) -> Ints:
+        """Return the slots of the series that something came in for in that pane or later."""
+        return np.flatnonzero(self._seen >= pane)
+
+    def go_on(self, new: "Roster") -> None:
+        """Count under the slices of a new roster from now on; the series that are known keep their slots."""
+        names = self.slots.names
+        self.slots = new.slots.only(())
+        self.slots.take(names)
+        self.by_slot = new.by_slot
+
+    def only(self, slots: Ints) -> None:
+        """Keep these series, which get slots 0, 1, ...; whoever keeps something by slot must do the same."""
+        self.slots = self.slots.only(slots.tolist())
+        self._seen = self._seen[slots]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The names only where somebody keeps something by slot: thousands of names are much to save."""
+        return {"slots": self.slots if self.by_slot else self.slots.only(()), "slis": self.slis}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.slots, self.slis = state["slots"], state["slis"]
+        self.by_slot, self.pane = True, NEVER
+        self._seen = np.full(len(self.names), NEVER)
+
+    def _note(self, pane: int, slots: Ints) -> None:
+        """Note what came in for which series in a pane."""
+        if len(self._seen) < len(self.names):
+            self._seen = np.concatenate((self._seen, np.full(len(self.names) - len(self._seen), NEVER)))
+        self._seen[slots] = self.pane = pane
+
+
+def _units(part: Partial) -> Ints:
+    """Return good and bad of each row as they are compared; the versions of a slice share its chains.
+
+    A copy of a request would be of its chain, and nobody's request is left out for it: copies have chains of their own.
+    """
+    if part.chains is None:
+        return part.slis[:, :, :COMPARED]
+    slices: dict[tuple[str, bool, tuple[str, ...]], int] = {}
+    keys = [(name.model, is_mirrored(name.version), name.values) for name in part.series]
+    group = np.array([slices.setdefault(key, len(slices)) for key in keys], np.int64)
+    return units(part.slis, part.chains, group[part.which])

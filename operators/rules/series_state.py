@@ -1,0 +1,113 @@
+"""What every rule keeps by slot: whether it judges the series, what it last said of it, and since when."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.arrays import Ints
+from operators.policy.policy import Policy
+from operators.policy.rules import Rule
+from operators.rules.pane_counts import PaneCounts
+from operators.rules.verdict import Verdict
+from operators.stats.binomial import lower_bound, upper_bound
+from operators.window.series_index import ALL_VERSIONS, SliceSeries
+from operators.window.watermark import NEVER
+from operators.wire.control import Evidence, Severity, Word
+
+WORDS: tuple[Word, ...] = ("INSUFFICIENT", "OK", "BAD", "STALE")
+INSUFFICIENT, OK, BAD, STALE = range(len(WORDS))
+Flags = NDArray[np.bool_]
+
+
+def bounded(hits: Ints, n: Ints, confidence: float) -> list[dict[str, Any]]:
+    """Return `value`, `lower` and `upper` of the ratio hits / n, for each of (K,); nothing without events."""
+    lower, upper = lower_bound(hits, n, 1.0 - confidence), upper_bound(hits, n, 1.0 - confidence)
+    value = hits / np.maximum(n, 1)
+    columns = zip(value.tolist(), lower.tolist(), upper.tolist(), n.tolist(), strict=True)
+    return [{"value": v, "lower": low, "upper": high} if seen else {} for v, low, high, seen in columns]
+
+
+def sparse(dense: dict[str, Any]) -> dict[str, Any]:
+    """Return the saved state of a Standing with every row, as version 1 has it, as that with some."""
+    kept = dense["kept"]
+    more = {"member": np.packbits(kept["member"]), "rows": np.arange(len(kept)), "slots": len(kept)}
+    return dense | more
+
+
+class SeriesState:
+    """`kept` (slots,) is a structured array with a row for each series, so that one index keeps or saves it all.
+
+    Fields: `member` whether the rule judges the series, `word` its verdict as an index into WORDS, `seen` the last pane
+    in which something of it came in, and the evaluator's own `fields`, as NumPy names and types them, zero at first.
+    """
+
+    def __init__(self, rule: Rule, policy: Policy, fields: Sequence[tuple[Any, ...]] = ()) -> None:
+        self._name = rule.name
+        self._grains = {frozenset(policy.dimensions[index] for index in grain) for grain in rule.grains}
+        self._of_versions = rule.scope == "version"
+        # A series not heard of for so long, and of which nothing is in a window, need not be remembered as BAD.
+        self._known_panes = policy.releases.known_ms // policy.pane_ms
+        self.pane_ms = policy.pane_ms
+        self.pane = NEVER
+        self._fields = ("word", *(str(field[0]) for field in fields))
+        self.kept = np.zeros(0, [("member", "?"), ("word", "i1"), ("seen", "i8"), *fields])
+
+    def push(self, counts: PaneCounts, names: Sequence[SliceSeries]) -> tuple[Ints, Ints]:
+        """Take the next pane; return the slots that are judged and in it, and their rows in `counts`."""
+        if len(names) > len(self.kept):
+            more = np.zeros(len(names) - len(self.kept), self.kept.dtype)
+            more["member"] = [self._judges(name) for name in names[len(self.kept) :]]
+            more["seen"] = NEVER
+            self.kept = np.concatenate([self.kept, more])
+        self.pane = counts.pane
+        rows = np.flatnonzero(self.kept["member"][counts.slots])
+        slots = counts.slots[rows]
+        # What is not known any more begins anew, whether its slot was given up meanwhile or not.
+        forgotten = slots[self.kept["seen"][slots] <= counts.pane - self._known_panes]
+        for name in self._fields:
+            self.kept[name][forgotten] = 0
+        self.kept["seen"][slots] = counts.pane
+        return slots, rows
+
+    def verdict(
+        self, slot: int, names: Sequence[SliceSeries], evidence: Evidence, severity: Severity | None = None
+    ) -> Verdict:
+        """Return what is now said of a series."""
+        word = WORDS[self.kept["word"][slot]]
+        return Verdict(
+            rule=self._name, series=names[slot], word=word, pane=self.pane, evidence=evidence, severity=severity
+        )
+
+    def remembered(self) -> Flags:
+        """Return by slot whether something is remembered that no window holds any more, of a series that is known."""
+        return np.asarray(self._some() & (self.kept["seen"] > self.pane - self._known_panes))
+
+    def only(self, slots: Ints) -> None:
+        self.kept = self.kept[slots]
+
+    def _some(self) -> Flags:
+        """Return by slot whether anything but when it was seen is kept."""
+        some = np.zeros(len(self.kept), bool)
+        for name in self._fields:
+            there = self.kept[name] != 0
+            some |= there.any(axis=tuple(range(1, there.ndim)))
+        return some
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of series of which nothing is kept only whether they are judged: they are as good as new."""
+        rows = np.flatnonzero(self._some())
+        member = np.packbits(self.kept["member"])
+        return self.__dict__ | {"kept": self.kept[rows], "member": member, "rows": rows, "slots": len(self.kept)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        rows, slots, member = state.pop("rows"), state.pop("slots"), state.pop("member")
+        self.__dict__.update(state)
+        kept, self.kept = self.kept, np.zeros(slots, self.kept.dtype)
+        self.kept["member"] = np.unpackbits(member, count=slots)
+        self.kept["seen"] = NEVER
+        self.kept[rows] = kept
+
+    def _judges(self, name: SliceSeries) -> bool:
+        return (name.version != ALL_VERSIONS) == self._of_versions and frozenset(name.dims) in self._grains

@@ -1,0 +1,48 @@
+"""What a rule says of a series: a verdict, told when it changes."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from operators.arrays import Ints
+from operators.policy.rules import AnyRule
+from operators.rules.pane_counts import PaneCounts
+from operators.window.series_index import SliceSeries
+from operators.window.sliding import WindowCounts
+from operators.wire.control import Evidence, Severity, Word
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """`word` of `rule` on `series` since the end of pane `pane`; `severity` where it differs from the rule's."""
+
+    rule: str
+    series: SliceSeries
+    word: Word
+    pane: int
+    evidence: Evidence
+    severity: Severity | None = None
+
+
+class Evaluator(Protocol):
+    """Judges all series of a shard by one rule, pane by pane; what it keeps is in arrays by slot, and is saved."""
+
+    @property
+    def rule(self) -> AnyRule:
+        """What it judges by."""
+
+    def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
+        """Take the next pane, empty ones too, and the policy's windows that end with it; return what changed.
+
+        `names` are by slot. The first verdict of a series is INSUFFICIENT, and is not told.
+        """
+
+    @property
+    def quiet(self) -> bool:
+        """Whether an empty pane would change nothing, so that a run of them may be left out."""
+
+    def held(self) -> Ints:
+        """Return the slots that it still keeps something about."""
+
+    def only(self, slots: Ints) -> None:
+        """Keep these slots, which become 0, 1, ..."""

@@ -1,0 +1,306 @@
+"""The Bytewax source of the monitor: one partition per input, each decoding and summarising its own messages.
+
+Every batch goes out as one item per shard, so that time moves on everywhere at once; feedback and dead letters
+go out as rows. A partition far ahead of those that lag waits, so that open panes stay few. What is saved of a partition
+is where its next message stands and how far its event time has come, as they were after the last whole batch.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+import msgspec
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from operators.connectors.reader import Reader, expecting, leader_epoch_of
+from operators.connectors.stop import Stop
+from operators.ingest.columns import Stream
+from operators.ingest.credentials import Credentials
+from operators.ingest.messages import Messages
+from operators.ingest.partition import Batch, Partition
+from operators.ingest.position import SavedInput
+from operators.ingest.refused_share import TooManyRejects
+from operators.policy.policy import Policy
+from operators.pseudonyms import Pseudonyms
+from operators.recovery import dumps, loads, shard_key
+from operators.rows.items import dead_letter_rows, feedback_rows
+from operators.sources.pace import Pace, stepped_back
+from operators.sources.polling import ALWAYS_DUE, STALL_S, Polling
+from operators.sources.recall import recall
+from operators.store.rows import Rows
+from operators.window.fence import NOWHERE, Span
+from operators.window.panes import ShardInput
+
+STALLS_MAX = 2  # In a row, after which a partition that is found empty each time is left out all the same.
+AHEAD_MS_MAX = 60_000  # Event time that a partition may be ahead of the slowest before it waits.
+
+Item = tuple[str, ShardInput | Rows]
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True):
+    """An input: its name, what it carries, and how to open it, from its start (None) or at a position.
+
+    After `idle_s` of silence at its end nobody waits for it; None for an input that ends. `credentials` are what
+    commands must be signed with, `pseudonyms` stand for what must not be kept. `log_id` tells a log from another of the
+    same name, '' where nobody knows.
+    """
+
+    name: str
+    stream: Stream
+    open: Callable[[int | None], Reader]
+    idle_s: float | None = None
+    credentials: Credentials = Credentials()
+    pseudonyms: Pseudonyms = Pseudonyms()
+    log_id: str = ""
+
+
+class OpenedPlace(Protocol):
+    """Where a partition goes on after a restart."""
+
+    @property
+    def position(self) -> int: ...
+
+    @property
+    def leader_epoch(self) -> int | None: ...
+
+
+def opened(each: Input, place: OpenedPlace | None) -> Reader:
+    """Open an input at its place, from its start without one."""
+    return each.open(None) if place is None else expecting(each.open(place.position), place.leader_epoch)
+
+
+Observe = Callable[[str, Batch], None]  # Told the input's name and each batch that was taken.
+EpochEnded = Callable[[str, float], None]  # Told the input's name and how many seconds its epoch lasted.
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is told what a source does; `opened` gets the reader of an input once it is there.
+
+    `begun`: the engine is about to run, and all processes of the cluster are there.
+    """
+
+    begun: Callable[[], None] = lambda: None
+    batch: Observe = lambda name, batch: None
+    epoch_ended: EpochEnded = lambda name, seconds: None
+    idle: Callable[[str], None] = lambda name: None
+    opened: Callable[[str, Reader], None] = lambda name, reader: None
+    stepped_back: Callable[[float], None] = lambda seconds: None  # The wall clock.
+    forgot: Callable[[str, str], None] = lambda name, why: None
+
+
+class MonitorSource(FixedPartitionedSource[Item, bytes | None]):
+    """(shard key, ShardInput) and (input name, Rows) out.
+
+    In a bounded run (`recover` false) nothing is saved, and what goes wrong stops it in order; else it is raised, so
+    that the epoch does not commit. `epoch_s` is given where several workers wait for each other. `polling` keeps time.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        policy: Policy,
+        *,
+        stop: Stop,
+        watch: Watch,
+        recover: bool = False,
+        epoch_s: float = 0.0,
+        polling: Polling | None = None,
+    ) -> None:
+        self.inputs = {each.name: each for each in inputs}
+        self.policy = policy
+        self.stop = stop
+        self.watch = watch
+        self.recover = recover
+        self.epoch_s = epoch_s
+        # The newest event time of every partition of this process that lags: the others do not run away from it.
+        self.lagging: dict[str, int] = {}
+        self.polling = polling or Polling(several=epoch_s > 0)
+        self.parts: list[_Part] = []
+
+    def list_parts(self) -> list[str]:
+        self.watch.begun()
+        return list(self.inputs)
+
+    def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_Part":
+        self.parts.append(_Part(self, self.inputs[for_part], loads(resume_state, SavedInput, self.policy)))
+        return self.parts[-1]
+
+    def after_stall(self) -> list[Item]:
+        """Have all partitions waited for again that were left out, if this process has just stood still."""
+        return [item for part in self.parts for item in part.wake()] if self.polling.begin() else []
+
+
+class _Part(StatefulSourcePartition[Item, bytes | None]):
+    def __init__(self, source: MonitorSource, each: Input, saved: SavedInput | None) -> None:
+        self._source = source
+        self._input = each
+        self._partition = Partition(
+            each.name, each.stream, tuple(source.inputs), source.policy, each.credentials, each.pseudonyms
+        )
+        if saved is not None:
+            self._partition.state = saved.state
+        source.lagging[each.name] = self._partition.state.newest
+        self._saved = saved
+        self._position = NOWHERE if saved is None else saved.position
+        self._reader: Reader | None = None
+        self._recall = recall(self._partition, each.open, self._position, partial(source.watch.forgot, each.name))
+        self._ended = self._rechecked = self._woken = False
+        self._stalls = 0  # Since it spoke, or was left out.
+        self._idle = saved is not None and saved.idle
+        self._polled = source.polling.clock()
+        self._pace = Pace(source.polling, source.epoch_s)
+        # Once left out as silent it is waited for only until it is known to be silent still.
+        self._silence_s = (each.idle_s or 0.0) if self._idle else 0.0
+
+    def next_batch(self) -> list[Item]:
+        source = self._source
+        if self._ended or source.stop.requested or (source.recover and self._stepped_back()):
+            raise StopIteration
+        items = source.after_stall()
+        try:
+            items += self._pace.stretch(self._read, lambda: self._ended)
+        except (OSError, TooManyRejects) as error:
+            if source.recover:
+                raise
+            source.stop.fail(error)
+            return []
+        self._pace.rest(worked=bool(items))
+        return items
+
+    def _stepped_back(self) -> bool:
+        return stepped_back(self._source.polling, self._source.stop, self._source.watch.stepped_back)
+
+    def _read(self) -> list[Item]:
+        lagging, name = self._source.lagging, self._input.name
+        newest = self._partition.state.newest
+        if self._source.polling.held or newest > min(lagging.values(), default=newest) + AHEAD_MS_MAX:
+            return []
+        if self._reader is None:
+            for _ in self._recall:  # One read at a time.
+                return []
+            self._reader = opened(self._input, self._saved)
+            self._source.watch.opened(name, self._reader)
+        messages = self._reader.read()
+        woken = self._source.after_stall()  # It may have stood still in the middle of a read.
+        if messages is None:
+            self._ended = True
+            lagging.pop(name, None)
+            return woken + self._told(self._partition.end(), self._position)
+        if self._reader.at_end:
+            lagging.pop(name, None)
+        if len(messages):
+            items, spoke = self._take(messages, self._reader)
+            return woken + (items if spoke or not self._near_end(len(messages)) else items + self._silent())
+        if self._reader.at_end:
+            return woken + self._silent()
+        self._polled = self._source.polling.clock()
+        # It is not known any more that there is nothing to be read.
+        return woken + (self.wake() if self._idle else [])
+
+    def _near_end(self, read: int) -> bool:
+        """Whether no more is unread than was read just now: with refused ones all the time its end is never seen."""
+        lag: int | None = getattr(self._reader, "lag", None)
+        return (self._reader is not None and self._reader.at_end) or (lag is not None and lag <= read)
+
+    def _take(self, messages: Messages, reader: Reader) -> tuple[list[Item], bool]:
+        """Return what to say of some next messages, and whether there is an item among them that was not refused."""
+        batch = self._partition.take(messages)
+        if batch.items:
+            self._idle = self._rechecked = self._woken = False
+            self._stalls = 0
+            self._polled, self._silence_s = self._source.polling.clock(), 0.0
+        # Else it is as silent as before: what is refused says no time, and whoever sends such would hold up everybody.
+        if batch.items and not reader.at_end:
+            self._source.lagging[self._input.name] = self._partition.state.newest
+        elif self._near_end(len(messages)):
+            # Refused ones all the time: the others would wait for its end, which is never seen.
+            self._source.lagging.pop(self._input.name, None)
+        if self._source.recover:
+            state = msgspec.structs.replace(self._partition.state)
+            self._saved = SavedInput(
+                position=reader.position,
+                state=state,
+                log_id=self._input.log_id,
+                idle=self._idle,
+                leader_epoch=leader_epoch_of(reader),
+            )
+        self._source.watch.batch(self._input.name, batch)
+        items = self._told(batch.inputs, reader.position)
+        name, policy = self._input.name, self._source.policy
+        if batch.feedback:
+            items.append((name, feedback_rows(batch.feedback, policy)))
+        if batch.rejects:
+            items.append((name, dead_letter_rows(batch.rejects, name, policy, self._input.pseudonyms)))
+        return items, batch.items > 0
+
+    def _told(self, inputs: Sequence[tuple[int, ShardInput]], position: int) -> list[Item]:
+        """Return what to say to the shards of the messages up to before `position`."""
+        span = Span(start=self._position, stop=position)
+        self._position = position
+        told: list[Item] = []
+        for shard, item in inputs:
+            mark = msgspec.structs.replace(item.mark, idle=self._idle)
+            told.append((shard_key(shard), msgspec.structs.replace(item, span=span, mark=mark)))
+        return told
+
+    def _silent(self) -> list[Item]:
+        """Say once that nobody need wait for this partition, when it has been silent for long enough.
+
+        Only time in which it was polled and empty counts.
+        """
+        idle_s, reader = self._input.idle_s, self._reader
+        now = self._source.polling.clock()
+        since, self._polled = now - self._polled, now
+        if self._idle or idle_s is None or reader is None:
+            return []
+        self._silence_s += min(since, STALL_S)
+        if self._silence_s < idle_s:
+            return []
+        if not self._rechecked:  # A broker that is away is silent, too.
+            self._rechecked = True
+            reader.recheck()
+            return []
+        self._leave_out(idle=True)
+        if not self._woken:
+            self._source.watch.idle(self._input.name)
+        return self._told(self._partition.rest(), self._position)
+
+    def wake(self) -> list[Item]:
+        """Have this partition waited for again, if it is left out, until it is known anew that it is silent.
+
+        For when what was sent to it meanwhile could not be read.
+        """
+        self._polled = self._source.polling.clock()
+        self._stalls += 1
+        # A worker that is slow stalls in every round: then what was asked before the last stall must do, or nobody
+        # would ever be left out, and no pane would close.
+        if self._stalls <= STALLS_MAX:
+            self._rechecked = False
+        if not self._idle:
+            return []
+        self._leave_out(idle=False)
+        self._source.lagging[self._input.name] = self._partition.state.newest
+        if self._reader is not None and self._reader.at_end:
+            self._reader.recheck()
+        self._rechecked = self._woken = True
+        return self._told(self._partition.wake(), self._position)
+
+    def _leave_out(self, *, idle: bool) -> None:
+        self._idle = idle
+        self._stalls = 0 if idle else self._stalls
+        if self._saved is not None:
+            self._saved = msgspec.structs.replace(self._saved, idle=idle)
+
+    def next_awake(self) -> datetime | None:
+        return ALWAYS_DUE
+
+    def snapshot(self) -> bytes | None:
+        """Return where to go on. The engine calls this when an epoch ends."""
+        self._source.watch.epoch_ended(self._input.name, self._pace.epoch_ended())
+        return dumps(self._saved, self._source.policy) if self._source.recover else None
+
+    def close(self) -> None:
+        self._recall.close()
+        if self._reader is not None:
+            self._reader.close()

@@ -1,0 +1,1 @@
+"""The mathematics: tests, bounds and distances, a file each, that know nothing of models and versions."""

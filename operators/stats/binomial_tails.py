@@ -1,0 +1,56 @@
+"""Tails of the binomial distribution: whether a ratio is proven to lie on one side of a limit.
+
+The one-sided exact bounds of Clopper and Pearson (Biometrika 26 (1934) 404-413) invert these tails, so that comparing a
+tail with 1 - confidence and comparing the bound with the limit say the same; the tail needs no search for a root.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betainc
+
+from operators.arrays import Ints
+
+Flags = NDArray[np.bool_]
+# One failure is no proof, not even where it is the first event of a series and its target is 99.9 %.
+FAILURES_MIN = 2
+
+
+def surely_below(hits: Ints, n: Ints, limit: float, confidence: float) -> Flags:
+    """Return where the upper bound of the ratio hits / n is below `limit`: P(X <= hits | limit) < 1 - confidence."""
+    tail = betainc(np.maximum(n - hits, 1), hits + 1, 1.0 - limit)
+    return np.asarray((hits < n) & (tail < 1.0 - confidence))
+
+
+def surely_above(hits: Ints, n: Ints, limit: float, confidence: float) -> Flags:
+    """Return where the lower bound of the ratio hits / n is above `limit`: P(X >= hits | limit) < 1 - confidence."""
+    return surely_below(n - hits, n, 1.0 - limit, confidence)
+
+
+def surely_bad(good: Ints, n: Ints, target: float, confidence: float) -> Flags:
+    """Return where the ratio of good is surely below `target`, and not for a single failure."""
+    return np.asarray(surely_below(good, n, target, confidence) & (n - good >= FAILURES_MIN))
+
+
+def enough(limit: float, confidence: float) -> int:
+    """Return the smallest n, at least 2, of which n hits are surely above `limit`: limit ** n < 1 - confidence.
+
+    >>> enough(0.05, 0.99), enough(0.95, 0.99), enough(0.001, 0.99)
+    (2, 90, 2)
+    """
+    return max(FAILURES_MIN, math.floor(math.log(1.0 - confidence) / math.log(limit)) + 1)
+
+
+def good_most(n: Ints, target: float, confidence: float) -> Ints:
+    """Return the most good of n (K,) that are surely bad, -1 where not even none are.
+
+    >>> good_most(np.array([1, 2, 15, 1_000]), 0.95, 0.99).tolist()
+    [-1, 0, 11, 932]
+    """
+    low, high = np.full_like(n, -1), n.copy()  # `low` is bad, or -1; `high` is not: n of n never are.
+    while (open_ := high - low > 1).any():
+        middle = np.maximum((low + high) // 2, 0)
+        bad = surely_bad(middle, n, target, confidence)
+        low, high = np.where(open_ & bad, middle, low), np.where(open_ & ~bad, middle, high)
+    return low

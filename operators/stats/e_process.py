@@ -1,0 +1,324 @@
+"""Is a candidate worse than its baseline? One e-process per (SLI, slice) of a release, looked at as often as one likes.
+
+What is tested is the odds ratio psi: by what factor the candidate's odds of a bad event exceed the baseline's, in every
+stratum (finest slice) and block of time alike. Rates themselves may differ between strata and move in time: a block's
+likelihood is conditional on how many events were bad (`operators/stats/hypergeometric.py`), which is free of them. So
+a mix of traffic that differs between the versions proves nothing, and strata add up: with L(psi) the sum over the
+strata of a block of ln P_psi,
+
+    e(psi, psi0) = min(exp(L(psi) - L(psi0)), cap, (psi / psi0)^2)
+
+is an e-variable of the block for "psi <= psi0" where psi > psi0 (the candidate is no worse than that), and for
+"psi >= psi0" where psi < psi0. With weights w_k = 1 / (k (k + 1)) for the harm beginning with block k,
+
+    M_k = e_k (M_{k-1} + w_k),    E_k = M_k + 1 - (w_1 + ... + w_k) = M_k + 1 / (k + 1)
+
+is a nonnegative supermartingale from 1, so P(E ever reaches 1 / alpha) <= alpha under the null (Ville 1939). Without
+the weights, harm that begins after 500 quiet blocks would take twice as long to show. E is a mean over alternatives
+psi: those of a grid, and, at `tolerance`, two that are learned from earlier blocks, with a long memory and a short one
+(Mantel and Haenszel's estimate with forgetting), for half of the weight. A mean of e-processes is one.
+
+`cap` is for failures that are no independent coins: a burst, a retry storm, a cold start. No block counts for more than
+it, whatever came in, and no short incident decides: min(e, cap) <= e is an e-variable still, at any cap. Blocks then
+are to last as long as a burst does (the policy's `blip`). An alternative that hardly differs from the null gains less:
+it would lose next to nothing in the quiet blocks between two bursts, and add up bursts that are an hour apart. Under
+(psi / psi0)^2 it gains in a burst about what it loses in between. Without a cap there is neither.
+
+What was rejected once stays so: the largest E so far is kept. But a proof that the candidate is not worse must not
+outlive the time when it was not: where a recent stretch of blocks has a product of e of at least 1 / RELAPSE for
+"worse", it must be proven anew, from M = 0. (Throwing evidence away keeps a supermartingale one.)
+
+Sources: R. J. Turner, P. D. Grunwald, "Safe sequential testing and effect estimation in stratified count data" (2023),
+arXiv 2302.11401, for the setting; N. Mantel, W. Haenszel, "Statistical aspects of the analysis of data from
+retrospective studies of disease", J. Nat. Cancer Inst. 22 (1959), 719-748; the mixture over starts is the e-detector of
+J. Shin, A. Ramdas, A. Rinaldo, "E-detectors" (2022), arXiv 2203.03532, with weights that sum to 1, so that it stays a
+test.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.arrays import Floats, Ints
+from operators.stats.hypergeometric import log_likelihoods
+
+HALF_LIVES = (60.0, 24.0)  # Blocks: of the long memory and the short one.
+RELAPSE = 0.05  # Under no harm a few releases in a hundred prove once more than they need to.
+RELAPSE_TIMES = 1.6  # A relapse from psi0 is looked for at this multiple of it, or the next above.
+LEARNED = 0.5  # The weight of the learned alternatives together.
+PRIOR = 0.5  # Of a learned odds ratio, in weighted bad events of each arm: learned from nothing, it is 1.
+# Of psi / psi0, where blocks are capped. With 1, harm of x1.5 takes four times as long; without any, outages of one arm
+# that last a blip decide in one release of eight (tests/bench/simulate_bursts.py).
+CAP_POWER = 2.0
+NONE = -1  # A pane number that stands for none.
+WORSE, NOT_WORSE = 0, 1
+# Odds ratios at which the confidence sequence is read, and the alternatives of each other.
+RATIOS = (0.1, 0.2, 0.33, 0.5, 0.63, 0.77, 0.87, 1.0, 1.15, 1.3, 1.6, 2.0, 2.5, 3.2, 5.0, 10.0, 20.0)
+
+
+class EProcesses:
+    """K processes, as plain arrays that grow, and depend on nothing but the blocks of their own process.
+
+    With G odds ratios in `grid`: `log_m` (K, G, G): ln M of alternative [.., j] against the null at [.., i]; those
+    above the null say "worse", those below "not worse". `peaks` (K, 2, G): the largest ln E of WORSE and NOT_WORSE,
+    since the last relapse. `log_learned` (K, 2): ln M of the learned alternatives at `tolerance`. `log_e_peak` (K,):
+    the largest ln E ever of "worse by more than `tolerance`". `weighted` (K, 2, 2): Mantel and Haenszel's sums of both
+    arms, by memory; `total` (K, 2): the same without forgetting. `adjusted` (K, 3): the bad events of candidate and
+    baseline and their number, each stratum weighted by n_c n_b / (n_c + n_b). `counts` (K, 4): n_c, x_c, n_b, x_b of
+    all blocks. `blocks` (K,). `since` (K,): the pane in which the harm began, as far as the blocks can tell: the start
+    of the stretch of blocks with the largest product of e; NONE without a bet that won.
+    """
+
+    def __init__(
+        self,
+        tolerance: float,
+        margin: float,
+        *others: float,
+        cap: float = math.inf,
+        ratios: Sequence[float] = RATIOS,
+    ) -> None:
+        """Start with no process; `others` are further ratios to read bounds at. ValueError for what cannot be.
+
+        With fewer `ratios` bounds are coarser and steps cheaper. Needs tolerance >= 1, others and cap > 1, and margin >
+        tolerance.
+        """
+        if not (1 <= tolerance < margin and all(each > 1 for each in others) and cap > 1):
+            raise ValueError(
+                f"need 1 <= tolerance < margin, others and cap > 1, got {tolerance!r}, {margin!r}, {others!r}, {cap!r}"
+            )
+        self.tolerance, self.margin = tolerance, margin
+        self.log_cap = math.log(cap)
+        self.grid = np.unique([*ratios, tolerance, margin, *others])
+        self.at_tolerance = int(np.searchsorted(self.grid, tolerance))
+        self.log_m = np.zeros((0, len(self.grid), len(self.grid)))
+        self.peaks = np.zeros((0, 2, len(self.grid)))
+        self.log_learned = np.zeros((0, len(HALF_LIVES)))
+        self.log_e_peak = np.zeros(0)
+        self.weighted = np.zeros((0, len(HALF_LIVES), 2))
+        self.total = np.zeros((0, 2))
+        self.adjusted = np.zeros((0, 3))
+        self.counts = np.zeros((0, 4), np.int64)
+        self.blocks = np.zeros(0, np.int64)
+        self.since = np.zeros(0, np.int64)
+        # Of "worse" at each null: ln e in total over the recent stretch of blocks, with forgetting, (K, G).
+        self._relapse = np.zeros((0, len(self.grid)))
+        # The stretch of blocks that ends now: its ln e in total, and the pane it began in; and the best such total.
+        self._run = np.zeros(0)
+        self._run_since = np.zeros(0, np.int64)
+        self._run_best = np.zeros(0)
+
+    @property
+    def size(self) -> int:
+        return len(self.blocks)
+
+    def grow(self, size: int) -> None:
+        """Have at least `size` processes; the new ones have seen nothing."""
+        new = size - self.size
+        if new <= 0:
+            return
+        for name, fill in _FILLS.items():
+            old = getattr(self, name)
+            setattr(self, name, np.concatenate([old, np.full((new, *old.shape[1:]), fill, old.dtype)]))
+
+    def only(self, indices: Ints) -> None:
+        """Keep these processes, which become 0, 1, ..."""
+        for name in _FILLS:
+            setattr(self, name, getattr(self, name)[indices])
+
+    def step(self, pane: int, which: Ints, counts: Ints, lasted: float = 1.0) -> None:
+        """Take a block, begun in `pane`: the strata `counts` (S, 4) n_c, x_c, n_b, x_b, of processes `which` (S,).
+
+        `which` rises; a process may have many strata, or none. One with an empty arm changes nothing: which blocks and
+        strata are taken may depend on how many events there are, and on nothing else. `lasted` is for forgetting: how
+        many blocks of the half-lives this one stands for.
+        """
+        used = (counts[:, 0] > 0) & (counts[:, 2] > 0)
+        if not used.any():
+            return
+        which, counts = which[used], counts[used]
+        starts = np.flatnonzero(np.diff(which, prepend=-1))
+        mine = which[starts]
+        learned = np.maximum(np.log(self._learned(mine)), math.log(self.tolerance))  # (W, memories)
+        sizes = np.diff(starts, append=len(which))
+        psi = np.column_stack((np.broadcast_to(np.log(self.grid), (len(which), len(self.grid))),
+                               np.repeat(learned, sizes, axis=0)))  # fmt: skip
+        block = np.add.reduceat(log_likelihoods(counts, psi), starts)  # (W, G + memories)
+        likelihoods, bets = block[:, : len(self.grid)], block[:, len(self.grid) :]
+        grid = np.log(self.grid)
+        gains = np.minimum(likelihoods[:, None, :] - likelihoods[:, :, None], self.most(grid, grid[:, None]))
+        bets = np.minimum(bets - likelihoods[:, self.at_tolerance, None], self.most(learned, grid[self.at_tolerance]))
+        self.blocks[mine] += 1
+        self.counts[mine] += np.add.reduceat(counts, starts)
+        self._bet(mine, gains, bets, self._keep(0, lasted))
+        self._date(pane, mine, _log_mean(self._at_tolerance(gains), bets))
+        came = np.add.reduceat(_mantel_haenszel(counts), starts)
+        self.total[mine] += came
+        self.adjusted[mine] += np.add.reduceat(_adjusted(counts), starts)
+        for memory in range(len(HALF_LIVES)):
+            self.weighted[mine, memory] = self.weighted[mine, memory] * self._keep(memory, lasted) + came
+
+    def most(self, log_psi: Floats, log_null: Floats | float) -> Floats:
+        """Return the most that a block can add to ln E of an alternative against a null, of one broadcast shape."""
+        return (
+            np.minimum(self.log_cap, CAP_POWER * abs(log_psi - log_null))
+            if np.isfinite(self.log_cap)
+            else np.asarray(np.inf)
+        )
+
+    def log_e(self, which: Ints | slice = slice(None)) -> Floats:
+        """Return ln E now, of "the candidate is worse by more than `tolerance`", (K,)."""
+        rest = -np.log(self.blocks[which] + 1.0)
+        grid = _log_add(self._at_tolerance(self.log_m[which]), rest)
+        return _log_mean(grid, _log_add(self.log_learned[which], rest))
+
+    def log_e_not_worse(self, margin: float, which: Ints | slice = slice(None)) -> Floats:
+        """Return ln E now, of "the candidate is not worse by the ratio `margin`", (K,); one of the grid."""
+        return self._log_e(self.log_m[which], self.blocks[which])[:, NOT_WORSE, int(np.searchsorted(self.grid, margin))]
+
+    def bounds(self, alpha: Floats | float, which: Ints | slice = slice(None)) -> tuple[Floats, Floats]:
+        """Return bounds of psi, (K,): each alone is wrong at any time ever with chance <= `alpha`.
+
+        The lower one is the largest ratio of the grid that was rejected, with all below it, the upper one the smallest
+        with all above it; 0 and infinity where none was. What they bound: `lower` < the largest odds ratio of any
+        stratum and block so far, and `upper` > the smallest since the last relapse. While the ratio is constant that is
+        the ratio itself; where `lower` > `upper`, it has moved.
+        """
+        rejected = self.peaks[which] >= -np.log(np.broadcast_to(alpha, self.blocks[which].shape))[:, None, None]
+        below = np.logical_and.accumulate(rejected[:, WORSE], axis=1).sum(axis=1)
+        above = np.logical_and.accumulate(rejected[:, NOT_WORSE, ::-1], axis=1).sum(axis=1)
+        ends = np.concatenate(([0.0], self.grid, [np.inf]))
+        # Whoever rejects `tolerance` rejects all smaller ones too.
+        is_worse = self.log_e_peak[which] >= -np.log(alpha)
+        return np.where(is_worse, np.maximum(ends[below], self.tolerance), ends[below]), ends[::-1][above]
+
+    def ratio(self, which: Ints | slice = slice(None)) -> Floats:
+        """Return Mantel and Haenszel's estimate of psi over all blocks, (K,); 1 where nothing is known."""
+        sums = self.total[which] + PRIOR
+        return sums[:, 0] / sums[:, 1]
+
+    def ratios(self, which: Ints | slice = slice(None)) -> tuple[Floats, Floats]:
+        """Return the ratios of bad events of candidate and baseline at the same mix of strata, (K,) each; kept off 0.
+
+        Source: N. Mantel, W. Haenszel (1959); S. Greenland, J. M. Robins, "Estimation of a common effect parameter from
+        sparse follow-up data", Biometrics 41 (1985), 55-68.
+        """
+        bad_c, bad_b, n = self.adjusted[which].T
+        return (bad_c + PRIOR) / (n + 2 * PRIOR), (bad_b + PRIOR) / (n + 2 * PRIOR)
+
+    def _learned(self, which: Ints) -> Floats:
+        sums = self.weighted[which] + PRIOR
+        ratios: Floats = np.clip(sums[:, :, 0] / sums[:, :, 1], RATIOS[0], RATIOS[-1])
+        return ratios
+
+    def _keep(self, memory: int, lasted: float) -> float:
+        return float(0.5 ** (lasted / HALF_LIVES[memory]))
+
+    def _at_tolerance(self, grid: Floats) -> Floats:
+        """Return what stands for the alternatives above `tolerance`, (K, A), of a grid (K, G, G)."""
+        return grid[:, self.at_tolerance, self.at_tolerance + 1 :]
+
+    def _bet(self, which: Ints, gains: Floats, bets: Floats, keep: float) -> None:
+        k = self.blocks[which].astype(float)
+        start = -np.log(k * (k + 1))
+        log_m = _log_add(self.log_m[which], start) + gains
+        relapse = np.maximum(self._relapse[which] * keep + self._relapsing(gains), 0.0)
+        relapsed = relapse >= -np.log(RELAPSE)
+        below = np.tri(len(self.grid), k=-1, dtype=bool)
+        log_m[relapsed[:, :, None] & below] = -np.inf
+        peaks = self.peaks[which]
+        peaks[:, NOT_WORSE][relapsed] = 0.0
+        self.peaks[which] = np.maximum(peaks, self._log_e(log_m, self.blocks[which]))
+        self.log_m[which] = log_m
+        self._relapse[which] = np.where(relapsed, 0.0, relapse)
+        self.log_learned[which] = _log_add(self.log_learned[which], start) + bets
+        self.log_e_peak[which] = np.maximum(self.log_e_peak[which], self.log_e(which))
+
+    def _relapsing(self, gains: Floats) -> Floats:
+        """Return the gain, for each null (K, G), of an alternative well above it; 0 where the grid has none."""
+        above = np.searchsorted(self.grid, self.grid * RELAPSE_TIMES * (1 - 1e-9))
+        places = np.minimum(above, len(self.grid) - 1)
+        found = gains[:, np.arange(len(self.grid)), places]
+        return np.where(above < len(self.grid), found, 0.0)
+
+    def _log_e(self, log_m: Floats, blocks: Ints) -> Floats:
+        """Return ln E of WORSE and NOT_WORSE at every null, (K, 2, G); 0 where there is no alternative."""
+        size = len(self.grid)
+        log_m = _log_add(log_m, -np.log(blocks + 1.0))
+        below = np.tri(size, k=-1, dtype=bool)
+        out = np.zeros((len(log_m), 2, size))
+        for side, mask in ((WORSE, below.T), (NOT_WORSE, below)):
+            # The null itself has M = 1 - rest or so and is left out; e^-inf adds nothing.
+            kept = np.where(mask, log_m, -np.inf)
+            high = kept.max(axis=2)
+            bets = np.isfinite(high)
+            shift = np.where(bets, high, 0.0)
+            sums = np.exp(kept - shift[:, :, None]).sum(axis=2)
+            number = np.maximum(mask.sum(axis=1), 1)
+            np.log(sums / number, out=out[:, side], where=bets)
+            out[:, side] += shift
+        return out
+
+    def _date(self, pane: int, which: Ints, gain: Floats) -> None:
+        before = self._run[which]
+        since = np.where(before > 0, self._run_since[which], pane)
+        run = np.maximum(before + gain, 0.0)
+        best = run > self._run_best[which]
+        self._run[which], self._run_since[which] = run, since
+        self._run_best[which] = np.where(best, run, self._run_best[which])
+        self.since[which] = np.where(best, since, self.since[which])
+
+
+def _mantel_haenszel(counts: Ints) -> Floats:
+    """Return the weighted bad events of candidate and baseline, (S, 2); their ratio estimates psi."""
+    n_c, x_c, n_b, x_b = counts.T.astype(float)
+    weighted: Floats = np.column_stack((x_c * (n_b - x_b), x_b * (n_c - x_c))) / (n_c + n_b)[:, None]
+    return weighted
+
+
+def _adjusted(counts: Ints) -> Floats:
+    n_c, x_c, n_b, x_b = counts.T.astype(float)
+    weighted: Floats = np.column_stack((x_c * n_b, x_b * n_c, n_c * n_b)) / (n_c + n_b)[:, None]
+    return weighted
+
+
+def _log_add(log_m: Floats, log_weight: Floats) -> Floats:
+    """Return ln(M + weight), of the shape of `log_m` (K, ...); `log_weight` (K,) is finite, so nothing is inf - inf.
+
+    Five times as fast as `np.logaddexp`, and as exact as ln E has to be: 1e-16 nats.
+    """
+    log_weight = log_weight.reshape(-1, *[1] * (log_m.ndim - 1))
+    high = np.maximum(log_m, log_weight)
+    total: Floats = high + np.log(1 + np.exp(np.minimum(log_m, log_weight) - high))
+    return total
+
+
+def _log_mean(grid: Floats, learned: Floats) -> Floats:
+    """Return the logarithm of the weighted mean of e^grid (K, A) and e^learned (K, memories), (K,)."""
+    high = np.maximum(grid.max(axis=1, initial=-np.inf), learned.max(axis=1))[:, None]
+    # Column by column: the last bits of a matrix product depend on how many rows there are.
+    share = 1.0 - LEARNED if grid.shape[1] else 0.0
+    mean = (1.0 - share) * np.exp(learned - high).mean(axis=1)
+    if share:
+        mean = mean + share * np.exp(grid - high).mean(axis=1)
+    total: Floats = high[:, 0] + np.log(mean)
+    return total
+
+
+# The arrays of a process, and what each holds before its first block.
+_FILLS: dict[str, float] = {
+    "log_m": -np.inf,
+    "peaks": 0,
+    "log_learned": -np.inf,
+    "log_e_peak": 0,
+    "weighted": 0,
+    "total": 0,
+    "adjusted": 0,
+    "counts": 0,
+    "blocks": 0,
+    "since": NONE,
+    "_relapse": 0,
+    "_run": 0,
+    "_run_since": NONE,
+    "_run_best": 0,
+}

@@ -1,0 +1,63 @@
+"""Does traffic arrive in the shares that were declared? A test that may be looked at after every pane.
+
+The counts c of the arms are tested against the declared shares s by a mixture of multinomials, Dirichlet(a) with
+a = 100 s:
+
+    ln L1 = lnG(sum a) - lnG(sum a + sum c) + sum (lnG(a_i + c_i) - lnG(a_i)),   ln L0 = sum c_i ln s_i
+
+L1 / L0 is a martingale from 1 while the shares are true, so p = min(1, L0 / L1) falls to alpha or below, ever, with
+chance <= alpha. A broken split means that the arms are not comparable: their users differ, or requests are lost.
+
+Source: M. Lindon, A. Malek, "Anytime-valid inference for multinomial count data", NeurIPS 35 (2022), arXiv 2011.03567:
+the Bayes factor of a Dirichlet prior against the null.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import special
+
+from operators.arrays import Floats, Ints
+
+CONCENTRATION = 100.0  # Requests that the declared shares weigh as much as, against other shares.
+UNHEALTHY_BELOW = 0.001
+
+
+class TrafficSplit:
+    """One release; its state is the `counts` of the arms (A,), and the smallest p so far."""
+
+    def __init__(self, shares: Sequence[float]) -> None:
+        """Start without traffic. ValueError unless there are two shares or more, each > 0, that add up to 1."""
+        self.shares = np.array(shares, float)
+        if not (len(self.shares) > 1 and (self.shares > 0).all() and abs(self.shares.sum() - 1) < 1e-9):
+            raise ValueError(f"shares must be > 0 and add up to 1, got {shares!r}")
+        self.counts = np.zeros(len(self.shares), np.int64)
+        self.p_min = 1.0
+
+    def step(self, counts: Ints) -> float:
+        """Add the requests of the arms in one pane, (A,); return p of all so far.
+
+        >>> split = TrafficSplit((0.1, 0.9))
+        >>> round(split.step(np.array([95, 905])), 3), split.unhealthy
+        (1.0, False)
+        >>> round(split.step(np.array([180, 820])), 7), split.unhealthy
+        (6.9e-06, True)
+        """
+        self.counts += counts
+        p = p_value(self.counts, self.shares)
+        self.p_min = min(self.p_min, p)
+        return p
+
+    @property
+    def unhealthy(self) -> bool:
+        """Whether p has ever been below UNHEALTHY_BELOW: latched, since what was counted stays unlike the shares."""
+        return self.p_min < UNHEALTHY_BELOW
+
+
+def p_value(counts: Ints, shares: Floats) -> float:
+    """Return p of the requests of the arms so far, both (A,)."""
+    prior = CONCENTRATION * shares
+    log_l1 = special.gammaln(CONCENTRATION) - special.gammaln(CONCENTRATION + counts.sum())
+    log_l1 += (special.gammaln(prior + counts) - special.gammaln(prior)).sum()
+    log_l0 = (counts * np.log(shares)).sum()
+    return float(np.exp(min(log_l0 - log_l1, 0.0)))

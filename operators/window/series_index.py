@@ -1,0 +1,146 @@
+"""The reported series of a shard: every finest series rolls up to `*`, single dimensions and crosses."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from operators.arrays import Ints, order_by, runs_of
+from operators.window.partial import LeafSeries
+from operators.wire.mirrored import is_mirrored, mirrored
+
+ALL_VERSIONS = "*"  # Stands for all versions of a model together.
+ESCAPES = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\="})
+
+
+class SliceSeries(NamedTuple):
+    """A (model, version, slice), the slice as text and as dimension -> value; `*` and {} for all traffic."""
+
+    model: str
+    version: str
+    text: str
+    dims: Mapping[str, str]
+
+
+def slice_text(dims: Sequence[tuple[str, str]]) -> str:
+    r"""Return the canonical text of a slice.
+
+    >>> slice_text([])
+    '*'
+    >>> slice_text([("region", "eu"), ("segment", "a,b")])
+    'region=eu,segment=a\\,b'
+    """
+    return ",".join(f"{name}={value.translate(ESCAPES)}" for name, value in dims) or "*"
+
+
+@lru_cache(maxsize=1 << 16)
+def described(dimensions: tuple[str, ...], values: tuple[str, ...]) -> tuple[str, Mapping[str, str]]:
+    """Return the text of a slice, and its dimension -> value."""
+    dims = dict(zip(dimensions, values, strict=True))
+    return slice_text(tuple(dims.items())), dims
+
+
+def series_columns(names: Sequence[SliceSeries]) -> dict[str, list[Any]]:
+    """Return the series columns of a table (`operators/store/columns.py: SERIES`), a row per name."""
+    return {
+        "model": [name.model for name in names],
+        "version": [name.version for name in names],
+        "slice": [name.text for name in names],
+        "dims": [name.dims for name in names],
+    }
+
+
+class Rollup(NamedTuple):
+    """How rows add up to slots: `slots` (W,), each once and rising; those of one begin at `starts` (W,) of `source`.
+
+    `source` are row numbers, each as often as the row has slots: `np.add.reduceat(x[source], starts, axis=0)`.
+    """
+
+    slots: Ints
+    starts: Ints
+    source: Ints
+
+
+def rollup(parents: Ints) -> Rollup:
+    """Return how rows add up to the slots that each counts into, `parents` (rows, grains)."""
+    flat = parents.ravel()
+    order = order_by(flat)
+    ordered = flat[order]
+    starts = np.flatnonzero(runs_of(ordered))
+    return Rollup(slots=ordered[starts], starts=starts, source=order // parents.shape[1])
+
+
+def _all_of(version: str) -> str:
+    """Return under which name all versions are counted together, and apart from them all copies of requests."""
+    return mirrored(ALL_VERSIONS) if is_mirrored(version) else ALL_VERSIONS
+
+
+class SeriesIndex:
+    """Small whole numbers for the reported series, so that windows are arrays indexed by slot.
+
+    Each finest series counts into its slices, `grains`, and into those of all versions together, `together`.
+    """
+
+    def __init__(
+        self,
+        dimensions: tuple[str, ...],
+        grains: tuple[tuple[int, ...], ...],
+        together: tuple[tuple[int, ...], ...] = (),
+    ) -> None:
+        self.dimensions, self.grains, self.together = dimensions, grains, together
+        self.names: list[SliceSeries] = []
+        self._begin()
+
+    def parents(self, series: Sequence[LeafSeries]) -> Ints:
+        """Return the slots that each finest series counts into, shape (series, grains and those of all versions)."""
+        rows = [self._row_of.get(name, -1) for name in series]
+        if -1 in rows:
+            rows = [self._add(name) if row < 0 else row for row, name in zip(rows, series, strict=True)]
+        return self._parents[np.array(rows, np.int64)]
+
+    def only(self, slots: Sequence[int]) -> "SeriesIndex":
+        """Return new slots 0, 1, ... for the series that have these slots now."""
+        new = SeriesIndex(self.dimensions, self.grains, self.together)
+        new.take([self.names[slot] for slot in slots])
+        return new
+
+    def take(self, names: Sequence[SliceSeries]) -> None:
+        """Give these series the slots 0, 1, ..., instead of all that are known."""
+        self.names = list(names)
+        self._begin()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what follows from the names."""
+        return {"dimensions": self.dimensions, "grains": self.grains, "names": self.names, "together": self.together}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.dimensions, self.grains, self.together = state["dimensions"], state["grains"], state["together"]
+        self.names = state["names"]
+        self._begin()
+
+    def _begin(self) -> None:
+        self._slot_of = {name[:3]: slot for slot, name in enumerate(self.names)}
+        # Of the finest series that came in: the row of each in `_parents`, which has room for more than there are.
+        self._row_of: dict[LeafSeries, int] = {}
+        self._parents: Ints = np.zeros((64, len(self.grains) + len(self.together)), np.int64)
+
+    def _add(self, series: LeafSeries) -> int:
+        row = self._row_of.get(series)
+        if row is not None:  # It came twice.
+            return row
+        row = self._row_of[series] = len(self._row_of)
+        if row == len(self._parents):
+            self._parents = np.concatenate((self._parents, np.zeros_like(self._parents)))
+        slots = [self._slot(series.model, series.version, series, grain) for grain in self.grains]
+        slots += [self._slot(series.model, _all_of(series.version), series, grain) for grain in self.together]
+        self._parents[row] = slots
+        return row
+
+    def _slot(self, model: str, version: str, series: LeafSeries, grain: tuple[int, ...]) -> int:
+        dimensions = tuple(self.dimensions[index] for index in grain)
+        text, dims = described(dimensions, tuple(series.values[index] for index in grain))
+        slot = self._slot_of.setdefault((model, version, text), len(self.names))
+        if slot == len(self.names):
+            self.names.append(SliceSeries(model, version, text, dims))
+        return slot

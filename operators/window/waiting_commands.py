@@ -1,0 +1,145 @@
+"""Commands on their way to the pane with which they take effect; each is obeyed once, whoever sends it again."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from operators.window.watermark import END, NEVER
+from operators.wire.commands import (
+    SILENCE_MS_MAX,
+    Ack,
+    AnyCommand,
+    Command,
+    Kill,
+    Override,
+    Pin,
+    Release,
+    Rollback,
+    Silence,
+    Unpin,
+    Unsilence,
+)
+from operators.wire.control import Notice, Refusal
+from operators.wire.events import ms_of
+
+Said = AnyCommand | Refusal | Notice
+# A silence of every model goes to all shards, also to those without any model: it wakes none of them. Its end wakes
+# the one that may have to tell that there was nothing to be ended.
+WAKING = (Release, Override, Kill, Rollback, Pin, Unpin, Ack)
+REMEMBERED_MS = SILENCE_MS_MAX  # At least so old a command is still obeyed; what is older is refused.
+OBEYED_MAX = 10_000  # Ids remembered of one shard: more commands than people and pipelines give its models in a week.
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """A command as one shard gets it, and where it stood; `told` if it is this shard that tells of its refusal."""
+
+    command: AnyCommand
+    source: str = ""
+    position: int = 0
+    item: int = 0
+    told: bool = True
+
+    def refused(self, reason: str, detail: str) -> Refusal:
+        return Refusal(
+            source=self.source,
+            position=self.position,
+            item=self.item,
+            reason=reason,
+            detail=detail,
+            model=self.command.model or "",
+        )
+
+
+Coming = Sent | Refusal | Notice
+
+
+class Obeyed(msgspec.Struct, kw_only=True):
+    """The ids of commands taken, and the time of each; up to time `floor` some were forgotten. Unix ms."""
+
+    ids: dict[str, int] = {}
+    floor: int = NEVER
+
+    def fault_of(self, command: Command, oldest_ms: int) -> tuple[str, str] | None:
+        """Note a command. Return why it is not obeyed, as (reason, detail): it may have been before."""
+        time = ms_of(command.ts)
+        if command.id in self.ids:
+            return "repeated", f"command {command.id} was taken before"
+        if time < oldest_ms:
+            return "too_late", f"command {command.id} is {oldest_ms - time} ms older than what is still obeyed"
+        if time <= self.floor:
+            return "repeated", f"so many commands came since that command {command.id} may have been taken before"
+        self.ids[command.id] = time
+        return None
+
+    def forget_before(self, oldest_ms: int) -> None:
+        """Forget ids that would be refused as too late anyway, and the oldest beyond `OBEYED_MAX`."""
+        kept = sorted((time, name) for name, time in self.ids.items() if time >= oldest_ms)
+        if len(kept) > OBEYED_MAX:
+            self.floor = max(self.floor, kept[-OBEYED_MAX - 1][0])
+        self.ids = {name: time for time, name in kept[-OBEYED_MAX:]}
+
+
+class Waiting:
+    """What was said to a shard, with the pane that each takes effect with, and what was taken; all of it is saved.
+
+    Of two commands with one id the first is obeyed, by pane, time and place: a copy in any partition has no effect.
+    """
+
+    def __init__(self, said: Iterable[tuple[int, Coming]] = (), obeyed: Obeyed | None = None) -> None:
+        self.said = list(said)
+        self.obeyed = obeyed or Obeyed()
+
+    def panes(self, closed: int) -> set[int]:
+        """Return the panes that commands wait for: where theirs has closed already, the next one to close."""
+        if closed != NEVER:
+            return {max(closing, closed + 1) for closing, _ in self.said}
+        # Refused before its log had reached any time, a command waits for the first pane there is.
+        return {closing for closing, said in self.said if _wakes(said) and closing > 0}
+
+    def take(self, pane: int, pane_ms: int, horizon_ms: int) -> tuple[Said, ...]:
+        """Take out what takes effect with this pane, in an order that depends on nothing but what was said.
+
+        What is older than `horizon_ms` and `REMEMBERED_MS` is refused: its id may be forgotten.
+        """
+        due = sorted((said for closing, said in self.said if closing <= pane), key=_order_of)
+        if not due:
+            return ()
+        self.said = [(closing, said) for closing, said in self.said if closing > pane]
+        now = pane * pane_ms
+        oldest = now - max(horizon_ms, REMEMBERED_MS)
+        taken = [each if isinstance(each, Refusal | Notice) else self._taken(each, now, oldest) for each in due]
+        self.obeyed.forget_before(oldest)
+        commands = [each for each in taken if isinstance(each, Command)]
+        others = [each for each in taken if isinstance(each, Refusal | Notice)]
+        return (*commands, *sorted(others, key=_place_of))
+
+    def _taken(self, sent: Sent, now: int, oldest: int) -> Said | None:
+        """Return a command to be obeyed, or what is told instead, if anything."""
+        if isinstance(sent.command, Silence) and ms_of(sent.command.until) <= now:
+            return None  # It is over.
+        fault = self.obeyed.fault_of(sent.command, oldest)
+        if fault is None and isinstance(sent.command, Unsilence) and sent.told and sent.command.model is None:
+            # All shards get it; where it is "" people are told if it ends nothing.
+            return msgspec.structs.replace(sent.command, model="")
+        if fault is None:
+            return sent.command
+        return sent.refused(*fault) if sent.told else None
+
+
+def _wakes(said: Coming) -> bool:
+    if isinstance(said, Refusal | Notice):
+        return True
+    return isinstance(said.command, WAKING) or (isinstance(said.command, Unsilence) and said.told)
+
+
+def _order_of(said: Coming) -> tuple[int, str, str, int, int]:
+    """Commands by time and id, and after them refusals and notices; by where they stood."""
+    if isinstance(said, Refusal | Notice):
+        return END, "", *_place_of(said)
+    return ms_of(said.command.ts), said.command.id, *_place_of(said)
+
+
+def _place_of(said: Coming) -> tuple[str, int, int]:
+    if isinstance(said, Notice):
+        return said.source, said.number, said.kind == "late"
+    return said.source, said.position, said.item

@@ -1,0 +1,1 @@
+"""What crosses a wire, in and out: events, feedback, commands, control events; signatures and seals."""

@@ -1,0 +1,98 @@
+"""Commands: what people and deploy pipelines say to rollguard, as JSON objects of a topic keyed by model."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from operators.wire.events import Id, Scalar, Text, Time
+
+SILENCE_MS_MAX = 7 * 86_400_000  # From when it was said: what is muted for longer should be another policy.
+Details = dict[Text, dict[Text, Scalar | None]]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What people and deploy pipelines say; `id` tells one from another, `by` is who says it.
+
+    `signature` is the hexadecimal HMAC-SHA256 of the command without it (`operators/wire/signing.py`), made with key `key`.
+    """
+
+    id: Id
+    ts: Time
+    by: Text = ""
+    key: Text = ""
+    signature: Text = ""
+
+
+class Release(Command, frozen=True, kw_only=True, tag="release"):
+    """`candidate` begins to serve beside `baseline`; `metadata` of both, by "candidate" and "baseline"."""
+
+    model: Id
+    candidate: Id
+    baseline: Id
+    traffic_share: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    metadata: Details = {}
+
+
+class Override(Command, frozen=True, kw_only=True, tag="override"):
+    """Let `version` run whatever the rules say, until the override is `revoked`."""
+
+    model: Id
+    version: Id
+    revoked: bool = False
+
+
+class Kill(Command, frozen=True, kw_only=True, tag="kill"):
+    """Take `version` out: it gets no traffic until it is released again, or an override lets it run."""
+
+    model: Id
+    version: Id
+
+
+class Rollback(Command, frozen=True, kw_only=True, tag="rollback"):
+    """Take `version` out, and send its traffic `to` another one: without, to its baseline or what the policy names."""
+
+    model: Id
+    version: Id
+    to: Id | None = None
+
+
+class Pin(Command, frozen=True, kw_only=True, tag="pin"):
+    """Send all traffic to `version`, until the pin is lifted, another one takes its place or something is released."""
+
+    model: Id
+    version: Id
+
+
+class Unpin(Command, frozen=True, kw_only=True, tag="unpin"):
+    """Let traffic go to all versions of a model but the withdrawn."""
+
+    model: Id
+
+
+class Ack(Command, frozen=True, kw_only=True, tag="ack"):
+    """Somebody looks after control event `event`."""
+
+    model: Id
+    event: Id
+
+
+class Silence(Command, frozen=True, kw_only=True, tag="silence"):
+    """Mute alerts of a model, of a rule, or of a rule on a model, until then; never a rollback.
+
+    It takes the place of an earlier one of the same model and rule.
+    """
+
+    until: Time
+    model: Id | None = None
+    rule: Id | None = None
+
+
+class Unsilence(Command, frozen=True, kw_only=True, tag="unsilence"):
+    """End the silence of this very model and rule."""
+
+    model: Id | None = None
+    rule: Id | None = None
+
+
+AnyCommand = Release | Override | Kill | Rollback | Pin | Unpin | Ack | Silence | Unsilence
