@@ -11,7 +11,7 @@ from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.rows.verdicts import judged_rows
 from operators.sources.monitor import Item
-from operators.steps import close_panes, hold_panes, judge, slide_windows, write_panes, write_windows
+from operators.steps import close_panes, evaluate_shards, hold_panes, slide_windows, write_panes, write_windows
 from operators.store.rows import Rows
 from operators.window.panes import ShardInput
 from operators.wire.control import ControlEvent
@@ -47,7 +47,7 @@ def build(
     moved = slide_windows("windows", held, policy, recover)
     # (shard, Moved)
     windows = write_windows("window_rows", moved, policy)
-    judged = judge("judge", moved, policy, metrics, recover)
+    judged = evaluate_shards("judge", moved, policy, metrics, recover)
     # (shard, Judged)
     verdicts = op.flat_map_value("verdict_rows", judged, lambda each: judged_rows(each, policy))
     # (shard, Rows)

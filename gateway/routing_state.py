@@ -15,9 +15,9 @@ Weights = Mapping[str, Annotated[float, Meta(ge=0, le=1)]]
 class RoutingState(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for a model since control event `event`, of time `ts` [Unix ms].
 
-    `weights` are the shares that versions must get (`operators/wire/weights.py`); those not named by caps are free. `pin` is
-    the version that gets what others must not have: all traffic where there are no weights. Versions `killed` or
-    `barred` must get none, and those `throttled` less than they would; all are empty in ordinary times.
+    `weights` are the shares that versions must get (`operators/wire/weights.py`); those not named by caps are free.
+    `pin` is the version that gets what others must not have: all traffic where there are no weights. Versions `killed`
+    or `barred` must get none, and those `throttled` less than they would; all are empty in ordinary times.
     """
 
     revision: int

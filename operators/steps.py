@@ -68,30 +68,30 @@ class _WindowsLogic(StatefulBatchLogic[PaneItem | PaneReplay, PaneWithWindows, b
         return dumps(self._windows.reached, self._policy) if self._recover else None
 
 
-class _JudgeLogic(StatefulBatchLogic[PaneWithWindows, PaneOutcome, bytes | None]):
-    def __init__(self, judge: ShardEvaluation, metrics: Metrics, recover: bool) -> None:
-        self._judge = judge
+class _EvaluationLogic(StatefulBatchLogic[PaneWithWindows, PaneOutcome, bytes | None]):
+    def __init__(self, evaluation: ShardEvaluation, metrics: Metrics, recover: bool) -> None:
+        self._evaluation = evaluation
         self._metrics = metrics
         self._recover = recover
 
     def on_batch(self, values: list[PaneWithWindows]) -> tuple[list[PaneOutcome], bool]:
         out: list[PaneOutcome] = []
         for value in values:
-            in_order("judgements", self._judge.state.order, value.closed.order)
-            out += self._judge.push(value)
-            self._judge.state.order = value.closed.order + 1
-        for judged in out:
-            for verdict in judged.verdicts:
+            in_order("judgements", self._evaluation.state.order, value.closed.order)
+            out += self._evaluation.push(value)
+            self._evaluation.state.order = value.closed.order + 1
+        for outcome in out:
+            for verdict in outcome.verdicts:
                 self._metrics.add("verdicts", 1, verdict.word)
-            for event in judged.events:
+            for event in outcome.events:
                 self._metrics.add("control_events", 1, event.type)
-            for drift in judged.drift.drifts:
+            for drift in outcome.drift.drifts:
                 if drift.word == "BAD":
                     self._metrics.add("drift", 1, drift.monitor)
         return out, StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> bytes | None:
-        return dumps(self._judge.state, self._judge.policy) if self._recover else None
+        return dumps(self._evaluation.state, self._evaluation.policy) if self._recover else None
 
 
 @operator
@@ -158,12 +158,12 @@ def write_windows(step_id: str, up: KeyedStream[PaneWithWindows], policy: Policy
 
 
 @operator
-def judge(
+def evaluate_shards(
     step_id: str, up: KeyedStream[PaneWithWindows], policy: Policy, metrics: Metrics, recover: bool
 ) -> KeyedStream[PaneOutcome]:
     """(shard, closed pane with its windows) in, in order; (shard, verdicts that changed and control events) out."""
 
-    def build(saved: bytes | None) -> _JudgeLogic:
-        return _JudgeLogic(ShardEvaluation(policy, loads(saved, JudgeState, policy)), metrics, recover)
+    def build(saved: bytes | None) -> _EvaluationLogic:
+        return _EvaluationLogic(ShardEvaluation(policy, loads(saved, JudgeState, policy)), metrics, recover)
 
     return op.stateful_batch("decide", up, build)

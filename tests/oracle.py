@@ -1,6 +1,6 @@
 """What rollguard must say about some logs, worked out the slow way: item by item, from the raw text of each message.
 
-Written from DESIGN.md and the comments of the policy, and shares no code with `operators/`: it parses the policy and
+Written from the documents and the policy's comments, and shares no code with `operators/`: it parses the policy and
 the messages itself, keeps every value, and sums in decimals. It judges time (late, too late, absurd, in the future) and
 context, but takes for granted that messages are otherwise well formed.
 """

@@ -10,12 +10,12 @@ import msgspec
 from operators.ingest import reserved
 from operators.ingest.credentials import Credentials
 from operators.ingest.formats.native import Origin, Reject
-from operators.release.fitting import slim
 from operators.texts import DETAIL_MAX, cut
 from operators.window.waiting_commands import Obeyed as Seen  # noqa: F401  # Older stores have it saved by this name.
 from operators.wire.commands import SILENCE_MS_MAX, AnyCommand, Release, Rollback, Silence, Unsilence
 from operators.wire.control import Refusal
 from operators.wire.events import TS_MS_MAX, TS_MS_MIN, Id, ms_of
+from operators.wire.fitting import slim
 
 MODELS_TOLD_MAX = 10  # Of one message: of what else it names, one telling under no model at all.
 

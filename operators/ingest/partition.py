@@ -1,7 +1,8 @@
 """One partition of a topic or one file: raw messages in, partials by shard out, late judged by its own log.
 
 Late means older than the time its own partition has reached (`progress.py`) by more than the allowed disorder, so it
-does not depend on batches, other partitions or clocks. What the partition remembers is `PartitionState`, saved with its offset.
+does not depend on batches, other partitions or clocks. What the partition remembers is `PartitionState`, saved with
+its offset.
 """
 
 from collections import Counter

@@ -10,11 +10,11 @@ import msgspec
 from operators.policy.policy import RUNBOOKS
 from operators.policy.rules import INPUT
 from operators.release.context import moved
-from operators.release.fitting import fitted
 from operators.release.lately import errors_of, findings_of, requests_of, seen_diff
 from operators.release.model import CanaryFinding, Model, PaneContext
 from operators.release.sentence import sentence
 from operators.wire.control import ControlEvent
+from operators.wire.fitting import fitted
 
 # Pages of types of events, then of alerts by the first word of what stands where rules are named.
 PAGES = dict.fromkeys(("rollback", "kill", "rollback_applied", "recovered", "rollback_ineffective"), "rollback.md")

@@ -1,9 +1,9 @@
 """One model, pane by pane: traffic and commands in, then verdicts, then what is to be said.
 
-The parts: `commands.py` obeys, `discovery.py` finds releases, `acting.py` does what rules ask for (`withdrawing.py`,
-`promoting.py`), `aftermath.py` sees whether it helped, `returning.py` whether what was withdrawn stays away,
-`telling.py` tells people, `incidents.py` says what belongs together, `completing.py` adds all that is known
-(`lately.py`, `context.py`) and a sentence. `phases.py` has every transition.
+The parts: `commands.py` obeys, `discovery.py` finds releases, `actions.py` does what rules ask for (`rollback.py`,
+`promotion.py`), `verification.py` sees whether it helped, `returning.py` whether what was withdrawn stays away,
+`alert_events.py` tells people, `incidents.py` says what belongs together, `completing.py` adds all that is known
+(`lately.py`, `context.py`) and a sentence. `transitions.py` has every transition.
 """
 
 from collections.abc import Sequence

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from operators.release.fitting import fitted
 from operators.release.state import ReleaseState
 from operators.wire.control import ControlEvent, ControlType, Evidence, Severity
+from operators.wire.fitting import fitted
 
 NAMESPACE = uuid.UUID("8f1f8a0e-6a0c-5c0b-9b62-0f3f6f1f7d11")  # For ever: ids are made in it.
 

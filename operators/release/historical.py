@@ -7,7 +7,7 @@ p0 in every blip" is tested against larger odds. A blip with x bad events of n h
     e = min((p / p0) ** x * ((1 - p) / (1 - p0)) ** (n - x), cap),    E[e | ratio <= p0] <= 1
 
 and M_k = e_k (M_{k-1} + w_k), E_k = M_k + 1 / (k + 1), w_k = 1 / (k (k + 1)), averaged over a grid of p, as in
-`e_process.py`: however often one looks, P(E ever reaches 1 / alpha | null) <= alpha (Ville 1939).
+`operators/stats/e_process.py`: however often one looks, P(E ever reaches 1 / alpha | null) <= alpha (Ville 1939).
 """
 
 import math

@@ -1,7 +1,7 @@
 """On whose events a verdict rests: what one of several producers alone says is looked at by a person first.
 
 A producer is a value of the slice dimension that the policy names. Counts are of the candidate's events since the harm
-began, in whole buckets (`history.py`), as far back as these are kept.
+began, in whole buckets (`traffic.py`), as far back as these are kept.
 """
 
 from operators.release.model import Model, PaneContext

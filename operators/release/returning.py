@@ -2,7 +2,8 @@
 
 Until an override or a release of that very version, however long ago it was withdrawn. One that never stopped is told
 of once, as soon as that is sure after the policy's `drain`: to pin it away again would change nothing. Where there were
-too few requests to tell (`aftermath.py`), or the pin that kept it away was lifted, it is looked for as one that left.
+too few requests to tell (`verification.py`), or the pin that kept it away was lifted, it is looked for as one that
+left.
 """
 
 from operators.release.model import Model, PaneContext

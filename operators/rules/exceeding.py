@@ -4,7 +4,8 @@ A limit is a quantile of the baseline's values, or their mean, of all panes befo
 anything of the blip came in. An event of the baseline is bad if its value is above the limit, one of the candidate if
 it is above (1 + tolerance) times the limit. Where the candidate's values are at most (1 + tolerance) times the
 baseline's, at every quantile, its events are bad no more often, in any slice and whatever the values' distribution: the
-same exact test as for SLIs holds (`e_process.py`). A candidate that is slower by more exceeds more often.
+same exact test as for SLIs holds (`operators/stats/e_process.py`). A candidate that is slower by more exceeds more
+often.
 
 A mean is compared by two limits, the baseline's mean and its 95th percentile: values that are dearer by a factor show
 at the first, and some that are far dearer at the second. (A bound of means themselves needs a bound of the values; with

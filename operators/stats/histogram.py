@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.arrays import Floats, Ints
+
 ACCURACY = 0.01
 GAMMA = (1 + ACCURACY) / (1 - ACCURACY)
 MAGNITUDE_MIN, MAGNITUDE_MAX = 1e-9, 1e12
@@ -33,8 +35,6 @@ if (ZERO, NEGATIVE) != READ_BY_TABLES or np.iinfo(np.int16).min > CODE_MIN:
         f"the tables of the store read {READ_BY_TABLES[0]} and {READ_BY_TABLES[1]}, in 16 bits"
     )
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 # _EDGES[i] is the upper end of bucket B_MIN + i.
 _EDGES: Floats = np.power(GAMMA, np.arange(B_MIN, B_MAX + 1, dtype=np.float64))

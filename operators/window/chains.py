@@ -18,9 +18,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.arrays import order_by, runs_of
+from operators.arrays import Ints, order_by, runs_of
 
-Ints = NDArray[np.int64]
 Classes = NDArray[np.uint8]
 
 CHAINS_MAX = 4_096  # Of a series and pane: 400 a second in panes of 10 s.

@@ -8,9 +8,8 @@ Counts are sparse: a whole number says which of the SLIs, good or bad, age and l
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from operators.arrays import Ints
 
 LAG_BITS = 17
 LAG_MAX = (1 << LAG_BITS) - 2  # Panes: two weeks of 10 s. What comes later counts as if it came then.

@@ -12,7 +12,8 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.stats.histogram import CODE_MAX, CODE_MIN, Floats, Ints, values_of
+from operators.arrays import Floats, Ints
+from operators.stats.histogram import CODE_MAX, CODE_MIN, values_of
 
 Grid = TypeVar("Grid", NDArray[np.int64], NDArray[np.int32])
 

@@ -3,8 +3,9 @@
 A sliding window of an hour is many megabytes; saved with every epoch it would cost more than the work itself. So each
 closed pane is held by a slot of its own (pane number modulo the slots), whose saved state changes once in a turn of
 the ring, and the windows save nothing but how far they are. After a restart the shard's panes say which slots hold
-something (`ReplayPlan`) and ask them (`ReplayRequest`); the slots tell (`PaneReplay`), and the windows wait until all have, rebuild, and go
-on. Slots may live on other workers, so panes may arrive out of order: their `order` puts them back.
+something (`ReplayPlan`) and ask them (`ReplayRequest`); the slots answer (`PaneReplay`), and the windows wait until all
+have, rebuild, and go on. Slots may live on other workers, so panes may arrive out of order: their `order` puts them
+back.
 """
 
 from collections.abc import Iterator, Sequence

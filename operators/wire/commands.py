@@ -14,7 +14,8 @@ Details = dict[Text, dict[Text, Scalar | None]]
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """What people and deploy pipelines say; `id` tells one from another, `by` is who says it.
 
-    `signature` is the hexadecimal HMAC-SHA256 of the command without it (`operators/wire/signing.py`), made with key `key`.
+    `signature` is the hexadecimal HMAC-SHA256 of the command without it (`operators/wire/signing.py`), made with key
+    `key`.
     """
 
     id: Id

@@ -1,6 +1,6 @@
-"""The wire types of the control side: commands that come in, control events that go out.
+"""The wire types of what rollguard says: control events, and what they hold.
 
-Both are JSON objects of topics keyed by model (DESIGN section 2). A control event holds all that a reader needs to
+They are JSON objects of a topic keyed by model. A control event holds all that a reader needs to
 understand why it was sent.
 """
 
@@ -173,8 +173,9 @@ class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     `barred` are all versions of the model that must get no traffic because they were withdrawn, whatever is pinned.
     `lifts` says that with this event `version` may serve again, and that a pin which the event does not name has ended;
     an event that does not lift ends neither. None: said by an older worker, of which readers go by type and rule.
-    `weights` are the shares of the traffic that versions must get (`operators/wire/weights.py`): {"v2": 1.0} is all of it,
-    {"v2": 0.05} at most so much. Where there are some, `pin` gets only what others must not have; without, all of it.
+    `weights` are the shares of the traffic that versions must get (`operators/wire/weights.py`): {"v2": 1.0} is all of
+    it, {"v2": 0.05} at most so much. Where there are some, `pin` gets only what others must not have; without, all of
+    it.
 
     `incident` is what begins and ends: one id for all that is said of a version under release, or of a rule that fires
     on another, until an event that `closes` it. An `update` tells more of an incident of which people know already, at

@@ -1,6 +1,6 @@
 """The wire types that come in: an event (one inference) and feedback (something learned later about it).
 
-A message value is one JSON object, a JSON array of objects, or newline-delimited objects; DESIGN section 2.
+A message value is one JSON object, a JSON array of objects, or newline-delimited objects.
 Limits stand in the types, so that a value outside of them is refused while it is decoded.
 """
 

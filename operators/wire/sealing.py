@@ -1,7 +1,7 @@
 """Seals of control events: who follows them knows that the worker said them, and believes no revision from the future.
 
-An event is signed as commands are (`operators/wire/signing.py`): `key` is the id of the key, and `signature` the HMAC-SHA256
-of the event without it, the key's id included. Bytes follow from the event and the key alone.
+An event is signed as commands are (`operators/wire/signing.py`): `key` is the id of the key, and `signature` the
+HMAC-SHA256 of the event without it, the key's id included. Bytes follow from the event and the key alone.
 
 Nothing but this module, `signing.py` and `control.py` is needed by a reader.
 """

@@ -100,9 +100,9 @@ def test_no_part_of_a_password_is_repeated(url: str) -> None:
 _ELSEWHERE = """
 import sys
 from datetime import datetime, timedelta, timezone
-from operators.connectors.clickhouse import open_client
-from operators.connectors.inserter import Inserter
-from operators.connectors.migrations import migrate
+from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.inserter import Inserter
+from operators.connectors.clickhouse.migrations import migrate
 from tests.conftest import MIGRATIONS
 from tests.sample_rows import sample
 

@@ -20,8 +20,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 from gateway.pins import PinTable
-from operators.connectors.control_file import FileFollower
-from operators.sealing import Verifier, keys_of
+from operators.connectors.control.file import FileFollower
+from operators.wire.sealing import Verifier, keys_of
 
 follower = FileFollower(Path(sys.argv[1]), "beginning")
 table = PinTable(verifier=Verifier(keys_of("a:a secret of some length")))

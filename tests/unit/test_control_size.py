@@ -10,10 +10,10 @@ from operators.ingest.formats.native import Reject
 from operators.ingest.partition import Partition
 from operators.policy.toml import parse
 from operators.release.event_writer import EventWriter
-from operators.release.fitting import SEALED_BYTES, fitted
 from operators.release.state import ReleaseState
 from operators.wire.control import EVENT_BYTES_MAX, Affected, ControlEvent, Evidence, Refusal
 from operators.wire.events import Scalar
+from operators.wire.fitting import SEALED_BYTES, fitted
 from operators.wire.sealing import Key, seal
 from tests.control_samples import event
 from tests.dataflows.making import POLICY, START_MS, received

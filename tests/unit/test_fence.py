@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 from operators.evaluation import ShardEvaluation
 from operators.metrics import Metrics
 from operators.policy.toml import parse
-from operators.steps import _JudgeLogic
+from operators.steps import _EvaluationLogic
 from operators.window.fence import NOWHERE, UNKNOWN, OutOfStep, Seen, Span, in_order
 from operators.window.panes import Closed, Panes, ReplayPlan, ReplayRequest, SavedPanes, ShardInput
 from operators.window.recall import PaneStore, RecalledWindows, WindowProgress
@@ -89,16 +89,16 @@ def test_a_slot_ahead_of_or_behind_the_panes_is_refused() -> None:
 def test_judgements_ahead_of_the_windows_are_refused() -> None:
     logic = judging(ShardEvaluation(RULES))
     logic.on_batch([moved(0), moved(1)])
-    again = judging(ShardEvaluation(RULES, logic._judge.state))
+    again = judging(ShardEvaluation(RULES, logic._evaluation.state))
     with pytest.raises(OutOfStep, match="judgements took 2 closed panes of its shard, and the next to come is 1"):
         again.on_batch([moved(1)])
-    old = without(logic._judge.state, "order")
+    old = without(logic._evaluation.state, "order")
     assert old.order == UNKNOWN
     judging(ShardEvaluation(RULES, old)).on_batch([moved(7), moved(8)])
 
 
-def judging(judge: ShardEvaluation) -> _JudgeLogic:
-    return _JudgeLogic(judge, Metrics(CollectorRegistry()), recover=True)
+def judging(judge: ShardEvaluation) -> _EvaluationLogic:
+    return _EvaluationLogic(judge, Metrics(CollectorRegistry()), recover=True)
 
 
 def moved(order: int) -> PaneWithWindows:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 FREED = """
-from operators.connectors.heap import give_back
+from operators.connectors.clickhouse.heap import give_back
 
 def resident_mb() -> int:
     return int(open("/proc/self/status").read().partition("VmRSS:")[2].split()[0]) >> 10

@@ -217,7 +217,7 @@ def test_state_of_the_policy_before_is_told_from_this() -> None:
     assert loads(None, PartitionProgress, RULES) is None
     with pytest.raises(StateMismatch):
         loads(data, PartitionProgress, parse(POLICY.replace('disorder = "5s"', 'disorder = "6s"')))
-    with pytest.raises(Unreadable, match="holds a Mark where a Watermark should be"):
+    with pytest.raises(Unreadable, match="holds a PartitionProgress where a Watermark should be"):
         loads(data, recovery_kind("Watermark"), RULES)
 
 
