@@ -58,6 +58,8 @@ def count_batch(metrics: Metrics, stream: Stream, name: str, batch: Batch) -> Co
     """Move the metrics by a batch of the input `name`; return how many items were refused, by reason."""
     metrics.add("items", batch.items, stream)
     metrics.add("late", batch.late, name)
+    if batch.behind_ms is not None:
+        metrics.add("behind_seconds", batch.behind_ms / 1000, name)
     metrics.add("tombstones", batch.tombstones, name)
     rejects = Counter(reject.reason for reject in batch.rejects)
     for reason, count in rejects.items():

@@ -18,6 +18,7 @@ Name = Literal[
     "duplicates",
     "redacted",
     "late",
+    "behind_seconds",
     "open_panes",
     "watermark_lag_seconds",
     "epoch_seconds",
@@ -64,6 +65,9 @@ METRICS: dict[Name, Metric] = {
     ),
     "redacted": Metric(kind=Counter, meaning="Parts of texts that were replaced by marks.", label="kind"),
     "late": Metric(kind=Counter, meaning="Items late in their own partition; kept apart.", label="source"),
+    "behind_seconds": Metric(
+        kind=Gauge, meaning="Event time of a partition behind the broker's clock at its last message.", label="source"
+    ),
     "open_panes": Metric(kind=Gauge, meaning="Panes of a shard that are not closed yet.", label="shard"),
     "watermark_lag_seconds": Metric(
         kind=Gauge, meaning="Event time from the watermark to the newest event of a shard's input.", label="shard"

@@ -18,7 +18,7 @@ from operators.drift.detectors import standard
 from operators.drift.detectors.adwin import Adwin
 from operators.drift.detectors.page_hinkley import PageHinkley
 from operators.drift.last_week import Past
-from operators.ingest import duplicates, late_share, partition, position, progress, refused_share
+from operators.ingest import duplicates, late_share, leads, partition, position, progress, refused_share
 from operators.policy import monitors, policy, rules
 from operators.release import alerts, event_writer, historical, model, replaced, state, traffic
 from operators.rules import canary, canary_verdict, cohorts, comparison, exceeding, label_delays
@@ -54,6 +54,7 @@ INPUT = (
     Saved("input", position.SavedInput),
     Saved("input.partition", partition.PartitionState),
     Saved("input.recent", progress.Recent),
+    Saved("input.leads", leads.Leads),
     Saved("input.anchor", duplicates.Anchor),
     Saved("input.late", late_share.LateShare),
     Saved("input.refused", refused_share.RefusedShare),

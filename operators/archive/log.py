@@ -103,7 +103,8 @@ class RequestLog:
         reasons = reserved.faults_of(events) | faults_of_times(times, origin, self._policy)
         keep = np.ones(len(times), bool)
         keep[list(reasons)] = False
-        after, recent = advance(self.state.newest, self.state.recent, times[keep], self._policy)
+        appended = None if origin.messages.appended is None else origin.appended_ms[keep]
+        after, recent = advance(self.state.newest, self.state.recent, times[keep], self._policy, appended)
         seen = np.append(self.state.newest, after)
         self.state = LogState(newest=int(seen[-1]), recent=recent)
         # Each day is a partition of the table: a clock that tells any day would make thousands of them.

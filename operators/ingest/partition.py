@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from operators.arrays import Ints
 from operators.ingest import command_faults as told
 from operators.ingest import reserved
-from operators.ingest.believed import faults_of_times
+from operators.ingest.believed import behind_ms, faults_of_times
 from operators.ingest.columns import ColumnsBuilder, Stream, times_of
 from operators.ingest.credentials import Credentials
 from operators.ingest.duplicates import Anchor, Duplicates, ids_of
@@ -54,10 +54,12 @@ Item = Event | Feedback | AnyCommand
 class PartitionState(msgspec.Struct, kw_only=True):
     """`newest` [Unix ms] is the time that the partition has reached, by its `recent` events; `furthest` is the largest.
 
-    `ahead` are panes that events have opened far ahead of that time.
+    `ahead` are panes that events have opened far ahead of that time. `behind` says whether that time is far behind the
+    broker's clock at the last message, None where that is not known.
     """
 
     newest: int = NEVER
+    behind: bool | None = None
     remembered: Anchor | None = None
     recent: Recent = Recent()
     furthest: int = NEVER
@@ -79,7 +81,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     `feedback` are the valid ones, to be stored row by row. `tombstones` are messages without a value: no items.
     `unusable`: of how many items each optional field was left out. `notices` are what people should hear of the input.
-    `duplicates` had come before, and are no items.
+    `duplicates` had come before, and are no items. `behind_ms` is how far the partition's time is behind the broker's
+    clock, None where this is not known.
     """
 
     inputs: list[tuple[int, ShardInput]]
@@ -93,6 +96,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     unusable: Counter[str] = msgspec.field(default_factory=Counter)
     notices: Sequence[Notice] = ()
     duplicates: int = 0
+    behind_ms: int | None = None
 
 
 class Partition:
@@ -160,6 +164,10 @@ class Partition:
                 at = [origin.place(index) for index in np.flatnonzero(keep).tolist()]
                 said += self._said(cast(list[AnyCommand], items), at, placed, here)
         placed = joined(places)
+        # Old events move time after some of them only: before, the newest of them says how far it is at most.
+        reached = self.state.furthest if self.state.newest == NEVER else self.state.newest
+        behind = behind_ms(reached, messages)
+        self.state.behind = None if behind is None else behind > self.policy.behind_ms
         self.state.remembered = self._duplicates.anchor
         if self.stream == "commands":  # However many are refused: people hear of each, and models stay watched.
             inputs = self._inputs([], said)
@@ -180,6 +188,7 @@ class Partition:
             unusable=unusable,
             notices=[notice for _, _, notice in notices],
             duplicates=duplicates,
+            behind_ms=behind,
         )
 
     def remember_from(self, anchor: Anchor) -> None:
@@ -214,11 +223,21 @@ class Partition:
 
     def rest(self) -> list[tuple[int, ShardInput]]:
         """The source is read to its end and silent: it holds no pane open until it speaks again."""
-        return self._marks(PartitionProgress(partition=self.source, newest=self.state.newest, idle=True))
+        return self._marks(msgspec.structs.replace(self._mark(), idle=True))
 
     def wake(self) -> list[tuple[int, ShardInput]]:
         """The source may have more to be read after all: it holds panes open again."""
-        return self._marks(PartitionProgress(partition=self.source, newest=self.state.newest))
+        return self._marks(self._mark())
+
+    def _mark(self) -> PartitionProgress:
+        return PartitionProgress(
+            partition=self.source, newest=self.state.newest, behind=self.state.behind, leads=self.leads
+        )
+
+    @property
+    def leads(self) -> bool:
+        """Whether it says how far time has come, so that nobody need wait for partitions far behind: events do."""
+        return self.stream == "events" and self.state.behind is False
 
     def _marks(self, mark: PartitionProgress) -> list[tuple[int, ShardInput]]:
         return [(shard, ShardInput(shard=shard, mark=mark, partitions=self.sources)) for shard in range(SHARDS)]
@@ -261,7 +280,8 @@ class Partition:
         if ids is not None:  # A duplicate moves no time, and is late for nothing.
             keep[np.flatnonzero(keep)[self._duplicates.again(ids[keep], times[keep])]] = False
         # A refused item must not move time on: one bad clock would make everybody else late.
-        after, self.state.recent = advance(self.state.newest, self.state.recent, times[keep], self.policy)
+        appended = None if origin.messages.appended is None else origin.appended_ms[keep]
+        after, self.state.recent = advance(self.state.newest, self.state.recent, times[keep], self.policy, appended)
         seen = np.append(self.state.newest, after)
         before = seen[np.cumsum(keep) - keep]
         late = times < before - self.policy.disorder_ms
@@ -320,7 +340,7 @@ class Partition:
         self, partials: Sequence[tuple[int, int, Partial]], said: Sequence[tuple[int, int, Coming]] = ()
     ) -> list[tuple[int, ShardInput]]:
         """One input for every shard, each with this partition's mark: no shard may miss that time has passed."""
-        mark = PartitionProgress(partition=self.source, newest=self.state.newest)
+        mark = self._mark()
         by_shard: dict[int, list[tuple[int, Partial]]] = {}
         for shard, closing, partial in partials:
             by_shard.setdefault(shard, []).append((closing, partial))

@@ -9,6 +9,9 @@ With `outliers` = o, k = o + 1 and K = 10 k, the time after an event is the larg
 So time follows k events after a pause, or K in a dense log: there waiting for them costs no more than DENSE x disorder.
 Before the first k events there is no time. With `outliers` = 0 time is the largest of all events.
 
+Events that the broker stamped, and that are hardly older than its stamp, are left out of this: time follows each of
+them as soon as it comes, by another rule (`leads.py`).
+
 Events are counted, not messages, and everything is a function of the events before, however they are cut into batches.
 Cost: some 25 ns an event, 115 in a dense log (scipy.ndimage.rank_filter), in batches of thousands.
 """
@@ -17,17 +20,15 @@ from collections.abc import Iterator
 
 import msgspec
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from scipy.ndimage import rank_filter
 
 from operators.arrays import Ints
+from operators.ingest.leads import Leads, followed
+from operators.ingest.ranks import WIDER, ranked
 from operators.policy.policy import Policy
 from operators.window.watermark import NEVER
 
-WIDER = 10  # How many times more events a dense log waits for, and of how many the k-th largest is taken.
 DENSE = 2  # [disorder] A log is dense while K events take no longer than this.
 SLOW = 12  # [disorder] What k events in order must span to be believed in a dense log.
-FEW = 8  # Fewer events than this are ranked one by one: setting up the filter costs more.
 NONE = np.zeros(0, np.int64)
 
 
@@ -37,28 +38,55 @@ class Recent(msgspec.Struct, frozen=True, kw_only=True):
     times: Ints = NONE
     count: int = 0
     dense: bool = False
+    leads: Leads = Leads()
 
 
-def advance(time: int, recent: Recent, times: Ints, policy: Policy) -> tuple[Ints, Recent]:
+def advance(
+    time: int, recent: Recent, times: Ints, policy: Policy, appended: Ints | None = None
+) -> tuple[Ints, Recent]:
     """Return the partition's time after each of some next events, (n,), and what is to be kept.
 
-    `time` is that of the partition before them, Unix ms, or NEVER.
+    `time` is that of the partition before them, Unix ms, or NEVER. `appended` (n,) is the broker's own time of each,
+    NEVER where there is none; None: of none.
     """
     if not len(times):
         return NONE, recent
     if not policy.outliers:
         return np.maximum.accumulate(np.maximum(times, time)), recent
+    if appended is None:
+        seen, recent = _outlasting(times, recent, policy)
+    else:
+        seen, recent = _by_broker(times, appended, recent, policy)
+    return np.maximum.accumulate(np.maximum(seen, time)), recent
+
+
+def _by_broker(times: Ints, appended: Ints, recent: Recent, policy: Policy) -> tuple[Ints, Recent]:
+    """As `_outlasting`, but for the events that the broker stamped and that are hardly older than its stamp."""
+    seen = np.full(len(times), NEVER)
+    stamped = appended > NEVER
+    if stamped.any():
+        seen[stamped], leads = followed(times[stamped], appended[stamped], recent.leads, policy)
+        recent = msgspec.structs.replace(recent, leads=leads)
+    old = times < appended - policy.behind_ms
+    seen[old] = NEVER
+    others = old | ~stamped
+    if others.any():
+        seen[others], recent = _outlasting(times[others], recent, policy)
+    return seen, recent
+
+
+def _outlasting(times: Ints, recent: Recent, policy: Policy) -> tuple[Ints, Recent]:
+    """Return where time may go after each of some next events, whatever it was before, and what is to be kept."""
     few = policy.outliers + 1
     known = np.concatenate((recent.times, times))
-    seen, dense = [], recent.dense
+    parts, dense = [], recent.dense
     for start, stop, dense in _stretches(known, recent, few, policy.disorder_ms):
-        seen.append(_followed(known, start, stop, few, dense, policy.disorder_ms))
+        parts.append(_followed(known, start, stop, few, dense, policy.disorder_ms))
     kept = known[-WIDER * WIDER * few :].copy()
-    after = np.maximum.accumulate(np.maximum(np.concatenate(seen), time))
     count = recent.count + len(times)
     if not count % _stride(few):
         dense = _is_dense(known, few, policy.disorder_ms)
-    return after, Recent(times=kept, count=count, dense=dense)
+    return np.concatenate(parts), msgspec.structs.replace(recent, times=kept, count=count, dense=dense)
 
 
 def _stride(few: int) -> int:
@@ -90,20 +118,8 @@ def _is_dense(known: Ints, few: int, disorder_ms: int) -> bool:
 def _followed(known: Ints, start: int, stop: int, few: int, dense: bool, disorder_ms: int) -> Ints:
     """Return what time may follow after each of the events start .. stop - 1, whatever it was before."""
     if not dense:
-        return _ranked(known, start, stop, few)
-    return np.maximum(_ranked(known, start, stop, WIDER * few), _slowed(known, start, stop, few, disorder_ms))
-
-
-def _ranked(known: Ints, start: int, stop: int, few: int) -> Ints:
-    """Return after each event the `few`-th largest time of the last 10 `few`; NEVER while there are fewer."""
-    width = WIDER * few
-    missing = np.full(max(0, width - 1 - start), NEVER)
-    near = np.concatenate((missing, known[max(0, start - width + 1) : stop]))
-    if stop - start < FEW:
-        return np.partition(sliding_window_view(near, width), width - few, axis=1)[:, width - few]
-    # The window of each output ends with its own event.
-    ranked = rank_filter(near, rank=width - few, size=width, origin=(width - 1) // 2, mode="nearest")
-    return np.asarray(ranked[width - 1 :], np.int64)
+        return ranked(known, start, stop, few)
+    return np.maximum(ranked(known, start, stop, WIDER * few), _slowed(known, start, stop, few, disorder_ms))
 
 
 def _slowed(known: Ints, start: int, stop: int, few: int, disorder_ms: int) -> Ints:

@@ -170,6 +170,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A checked policy. `grains` are the reported slices as indices into `dimensions`; () is `*`.
 
     `idle_ms` is by stream. `outliers` is how many events ahead of all others leave a partition's time where it is.
+    `behind_ms` is how far a partition may be behind the broker's clock before it is not waited for any more.
     `hash` names the whole policy, `shape` the parts of it that say which counts are kept.
     `waiting` are the names of monitors that have no profile yet.
     `runbook_base` is where the pages are that control events link to.
@@ -182,6 +183,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     future_ms: int
     idle_ms: dict[str, int]
     outliers: int
+    behind_ms: int
     dimensions: tuple[str, ...]
     grains: tuple[tuple[int, ...], ...]
     series_max: int

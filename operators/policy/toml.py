@@ -37,6 +37,7 @@ FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *
 DIGITS = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 9}
 DIGITS_DEFAULT = 6
 DEDUP_MS_MAX = UNITS_MS["d"]
+BEHIND_MS = 60_000
 IDS_MAX = 10_000_000  # Remembered of one partition: 1.6 GB.
 
 SHAPE = ("time", "slices", "windows", "measures", "sli")  # What says which counts are kept.
@@ -54,6 +55,7 @@ class _Time(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     late_horizon: Duration
     future_tolerance: Duration
     outliers: Annotated[int, Meta(ge=0, le=100)] = 10
+    behind_max: Duration | None = None
     idle: _Idle = _Idle(events=Duration("30s"), feedback=Duration("5s"))
 
 
@@ -138,6 +140,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         late_horizon_ms=file.time.late_horizon.ms,
         future_ms=file.time.future_tolerance.ms,
         outliers=file.time.outliers,
+        behind_ms=_behind_ms(file.time),
         dimensions=tuple(file.slices.dimensions),
         grains=_grains(file.slices),
         series_max=file.slices.series_max,
@@ -184,8 +187,8 @@ def _shape(raw: dict[str, Any]) -> str:
     kept = {key: raw[key] for key in SHAPE if key in raw}
     # How many models are told apart says whose counts are kept, as it always changes; not which.
     slices = {key: value for key, value in raw["slices"].items() if key != "models_max"}
-    # How long a silent partition is waited for, and how many events move time, say when panes close, not what is kept.
-    time = {key: value for key, value in raw["time"].items() if key not in ("idle", "outliers")}
+    # Which partitions are waited for, and how many events move time, say when panes close, not what is kept.
+    time = {key: value for key, value in raw["time"].items() if key not in ("idle", "outliers", "behind_max")}
     return _hash(kept | {"slices": slices, "time": time})
 
 
@@ -205,8 +208,17 @@ def _check_time(file: _File, raw: dict[str, Any]) -> None:
             raw["time"]["late_horizon"],
             f"must be at least time.disorder ({raw['time']['disorder']})",
         )
+    if _behind_ms(file.time) < file.time.disorder.ms:
+        raise PolicyError(
+            "time.behind_max", raw["time"]["behind_max"], f"must be at least time.disorder ({raw['time']['disorder']})"
+        )
     if file.time.late_horizon.ms > SPAN_MS_MAX:
         raise PolicyError("time.late_horizon", raw["time"]["late_horizon"], "must be at most 366d")
+
+
+def _behind_ms(time: _Time) -> int:
+    """Return how far behind the broker's clock a partition may be; by default a minute, or twice a longer disorder."""
+    return max(BEHIND_MS, 2 * time.disorder.ms) if time.behind_max is None else time.behind_max.ms
 
 
 def _grains(slices: Crosses) -> tuple[tuple[int, ...], ...]:

@@ -14,6 +14,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from operators.archive.log import LogState, RequestLog, Taken
 from operators.connectors.reader import Reader, leader_epoch_of
 from operators.connectors.stop import Stop
+from operators.ingest.leads import Leads
 from operators.ingest.progress import Recent
 from operators.policy.policy import Policy
 from operators.sources.monitor import Input, Watch, opened
@@ -26,7 +27,7 @@ Observe = Callable[[str, Taken], None]  # Told the input's name and what some me
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """Where in which log a partition goes on after a restart; `times` are the bytes of int64, Unix ms."""
+    """Where in which log a partition goes on after a restart. `times`, `leads` and `appended` are bytes of int64, ms."""
 
     position: int
     leader_epoch: int | None = None
@@ -35,9 +36,19 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     times: bytes
     count: int
     dense: bool
+    leads: bytes = b""
+    appended: bytes = b""
+    leads_count: int = 0
+    bound: int | None = None
 
     def state(self) -> LogState:
-        recent = Recent(times=np.frombuffer(self.times, np.int64), count=self.count, dense=self.dense)
+        leads = Leads(
+            last=np.frombuffer(self.leads, np.int64),
+            appended=np.frombuffer(self.appended, np.int64),
+            count=self.leads_count,
+            bound=self.bound,
+        )
+        recent = Recent(times=np.frombuffer(self.times, np.int64), count=self.count, dense=self.dense, leads=leads)
         return LogState(newest=self.newest, recent=recent)
 
 
@@ -127,6 +138,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
 
     def _save(self, reader: Reader) -> None:
         state = self._log.state
+        leads = state.recent.leads
         self._saved = Saved(
             position=reader.position,
             leader_epoch=leader_epoch_of(reader),
@@ -135,6 +147,10 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             times=state.recent.times.tobytes(),
             count=state.recent.count,
             dense=state.recent.dense,
+            leads=leads.last.tobytes(),
+            appended=leads.appended.tobytes(),
+            leads_count=leads.count,
+            bound=leads.bound,
         )
 
     def next_awake(self) -> datetime | None:

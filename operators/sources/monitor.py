@@ -115,6 +115,7 @@ class MonitorSource(FixedPartitionedSource[Item, bytes | None]):
         self.epoch_s = epoch_s
         # The newest event time of every partition of this process that lags: the others do not run away from it.
         self.lagging: dict[str, int] = {}
+        self.leading: dict[str, bool] = {}  # Which of them say how far time has come.
         self.polling = polling or Polling(several=epoch_s > 0)
         self.parts: list[_Part] = []
 
@@ -211,7 +212,10 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             self._stalls = 0
             self._polled, self._silence_s = self._source.polling.clock(), 0.0
         # Else it is as silent as before: what is refused says no time, and whoever sends such would hold up everybody.
-        if batch.items and not reader.at_end:
+        self._source.leading[self._input.name] = self._partition.leads
+        if self._partition.state.behind and any(self._source.leading.values()):
+            self._source.lagging.pop(self._input.name, None)  # Nobody waits for what is far behind the broker's clock.
+        elif batch.items and not reader.at_end:
             self._source.lagging[self._input.name] = self._partition.state.newest
         elif self._near_end(len(messages)):
             # Refused ones all the time: the others would wait for its end, which is never seen.

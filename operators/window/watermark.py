@@ -2,7 +2,9 @@
 
 A partition's own mark is the event time it has reached (`ingest/progress.py`) less the allowed disorder, so it depends
 on its log alone; the minimum over partitions depends on all logs, and on nothing else. A partition that is done (a file
-that ended) holds nothing open.
+that ended) holds nothing open. Nor does one in which all that comes is far behind the broker's clock, while a partition
+of events is not: else whoever sends old events into a quiet partition would hold up everybody. Where all are behind,
+as while a past is read again, all are waited for.
 """
 
 from collections.abc import Sequence
@@ -17,12 +19,16 @@ class PartitionProgress(msgspec.Struct, frozen=True, kw_only=True):
     """How far one partition has come; `newest` is the event time it has reached, Unix ms.
 
     `done`: it has ended. `idle`: it is read to its end and has been silent for long, so nobody waits for it.
+    `behind`: that time is far behind the broker's clock at its last message; None where this is not known.
+    `leads`: it is a partition of events that is not behind.
     """
 
     partition: str
     newest: int = NEVER
     done: bool = False
     idle: bool = False
+    behind: bool | None = None
+    leads: bool = False
 
 
 class Watermark(msgspec.Struct, kw_only=True):
@@ -50,7 +56,10 @@ class Watermark(msgspec.Struct, kw_only=True):
 
         While all are idle or done, time stands where the newest of them is.
         """
-        waited_for = [mark.newest for mark in self.marks.values() if not (mark.done or mark.idle)]
+        led = any(mark.leads for mark in self.marks.values() if not mark.done)
+        waited_for = [
+            mark.newest for mark in self.marks.values() if not (mark.done or mark.idle or (led and mark.behind))
+        ]
         return min(waited_for, default=self.newest_ms) - self.disorder_ms
 
     @property

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from operators.ingest.messages import Messages
 from operators.ingest.usable import UNDECODABLE, Usable
 from operators.texts import DETAIL_MAX, cut
+from operators.window.watermark import NEVER
 
 Item = TypeVar("Item")
 QUOTED = re.compile(r"^(Invalid (?:enum )?value) .*?( - at `[^`]*`)?$", re.DOTALL)  # How msgspec quotes a text.
@@ -81,6 +82,11 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         if self.messages.appended is None:
             return np.zeros(len(self.message_of), bool)
         return self.messages.appended[self.messages_of]
+
+    @property
+    def appended_ms(self) -> NDArray[np.int64]:
+        """That broker's own time of the message of each item, Unix ms; NEVER where there is none."""
+        return np.where(self.appended, self.received_ms, NEVER)
 
     def text(self, index: int) -> bytes:
         """Return the original bytes of decoded item `index`."""
