@@ -164,10 +164,7 @@ class Partition:
                 at = [origin.place(index) for index in np.flatnonzero(keep).tolist()]
                 said += self._said(cast(list[AnyCommand], items), at, placed, here)
         placed = joined(places)
-        # Old events move time after some of them only: before, the newest of them says how far it is at most.
-        reached = self.state.furthest if self.state.newest == NEVER else self.state.newest
-        behind = behind_ms(reached, messages)
-        self.state.behind = None if behind is None else behind > self.policy.behind_ms
+        behind = self._fallen_behind(messages)
         self.state.remembered = self._duplicates.anchor
         if self.stream == "commands":  # However many are refused: people hear of each, and models stay watched.
             inputs = self._inputs([], said)
@@ -190,6 +187,14 @@ class Partition:
             duplicates=duplicates,
             behind_ms=behind,
         )
+
+    def _fallen_behind(self, messages: Messages) -> int | None:
+        """Return how far time is behind the broker's clock after these messages, and note whether that is too far."""
+        # Old events move time after some of them only: before, the newest of them says how far it is at most.
+        reached = self.state.furthest if self.state.newest == NEVER else self.state.newest
+        behind = behind_ms(reached, messages)
+        self.state.behind = None if behind is None else behind > self.policy.behind_ms
+        return behind
 
     def remember_from(self, anchor: Anchor) -> None:
         """Begin to remember what came from there on: nothing of it counts again."""

@@ -27,7 +27,7 @@ Observe = Callable[[str, Taken], None]  # Told the input's name and what some me
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """Where in which log a partition goes on after a restart. `times`, `leads` and `appended` are bytes of int64, ms."""
+    """Where in which log a partition goes on after a restart; `times`, `leads`, `appended` are bytes of int64 [ms]."""
 
     position: int
     leader_epoch: int | None = None

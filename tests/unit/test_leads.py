@@ -1,6 +1,7 @@
 """Where the broker stamps messages time follows single events, and still no few of them can move it."""
 
 import os
+from collections.abc import Sequence
 from itertools import pairwise
 
 import msgspec
@@ -32,7 +33,7 @@ def followed(times: Ints, appended: Ints | None, sizes: int = 4_000, policy: Pol
     return np.concatenate(seen)
 
 
-def stamped(spacings_ms: Ints | list[float], seed: int = 1) -> Ints:
+def stamped(spacings_ms: Sequence[float], seed: int = 1) -> Ints:
     """When events were appended that come at random some milliseconds apart."""
     return START_MS + np.cumsum(np.random.default_rng(seed).exponential(spacings_ms)).astype(np.int64)
 
