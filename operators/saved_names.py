@@ -37,6 +37,7 @@ from operators.saved.registry import Registry, Saved, without
 from operators.stats import recovery_test, traffic_gone, traffic_share
 from operators.stats.e_process import EProcesses
 from operators.stats.sample_ratio import TrafficSplit
+from operators.stats.slice_weights import SliceWeights
 from operators.window import (
     admitted,
     limits,
@@ -115,7 +116,8 @@ RELEASE = (
     Saved("release.excess", traffic_share.Excess),
     Saved("release.replaced", replaced.Replaced),
     Saved("release.past", historical.Past),
-    Saved("release.split", TrafficSplit, ("shares", "counts", "p_min")),
+    # One of an older store has begun: it counts on.
+    Saved("release.split", TrafficSplit, ("shares", "counts", "p_min", "begins"), added={"begins": lambda: 0}),
 )
 RULES = (
     Saved("rule.threshold", rules.Threshold),
@@ -173,14 +175,16 @@ CANARY = (
         (
             "rule", "_pane_ms", "_blip_panes", "_levels", "_terms", "_slis", "_finest", "_grains", "_processes", "_of",
             "_series", "_strata", "_blip", "_words", "_bad", "_proofs", "_told", "_at_once", "_labelled", "_dimensions",
-            "_limits", "_columns", "_blipped", "_exceeding",
+            "_limits", "_columns", "_blipped", "_exceeding", "_weights",
         ),
+        added={"_weights": dict},
         derived=("_index",),
         version=2,
         upgrades={1: canary.without_measures},
     ),
     Saved("canary.release", comparison.Comparison),
     Saved("canary.exceeding", exceeding.Exceeding),
+    Saved("canary.weights", SliceWeights),
     Saved("canary.limit", exceeding.Limit),
     Saved("canary.labelled", Labelled, ("slis", "pane_ms", "least", "age_panes", "cohorts")),
     Saved("canary.cohorts", cohorts.Cohorts),

@@ -10,30 +10,52 @@ from operators.release.model import CanaryFinding, Model, PaneContext
 from operators.release.rollback import share_of
 from operators.release.state import ReleaseState
 from operators.release.weighing import take_over
-from operators.wire.control import ControlEvent, Evidence
+from operators.stats.sample_ratio import TrafficSplit
+from operators.wire.control import ControlEvent, Evidence, Severity
 from operators.wire.mirrored import is_mirrored, original
 
 SPLIT = "traffic-split"  # What the check of the traffic split is called where a rule is named.
 
 
 def check_split(model: Model, at: PaneContext) -> list[ControlEvent]:
-    """Compare the traffic of the arms with what the release declared; a mismatch is told once, and holds."""
+    """Compare the traffic of the arms with what the release declared; a mismatch is told, and holds while it lasts.
+
+    Traffic counts from the pane after the one in which the candidate first serves its declared share, which is part of
+    the old one, and after the policy's `warm_up`, in which gateways take the share over.
+    """
     events = []
     for trial in model.trials.values():
-        split, served = trial.split, model.served.get(trial.candidate)
-        # Until the candidate's first request the release has not begun to serve.
-        if split is None or trial.phase != "rolling_out" or served is None or served.last < trial.since:
+        split, candidate = trial.split, at.requests.get(trial.candidate, 0)
+        if split is None or trial.phase != "rolling_out":
             continue
-        was, candidate = split.unhealthy, at.requests.get(trial.candidate, 0)
+        if split.begins is None and candidate:
+            split.begins = at.pane + max(at.policy.releases.warm_up_ms // at.policy.pane_ms, 1)
+        if split.begins is None or at.pane < split.begins:
+            continue
+        was = split.unhealthy
         p_value = split.step(np.array([candidate, sum(at.requests.values()) - candidate]))
-        if split.unhealthy and not was:
-            n = int(split.counts.sum())
-            evidence = Evidence(p_value=p_value, n=n, value=int(split.counts[0]) / n, threshold=float(split.shares[0]))
-            reason = "requests arrive in other shares than were declared: the arms may not be comparable"
-            fields = {"reason": reason, "evidence": evidence, "runbook": "infra/runbooks/traffic-split.md"}
-            events.append(model.say("alert", at, trial.candidate, SPLIT, "ticket", trial, **fields))
-            events.append(model.say("hold", at, trial.candidate, SPLIT, "info", trial, **fields))
+        if split.unhealthy != was:
+            events += _told(model, at, trial, split, p_value)
     return events
+
+
+def _told(
+    model: Model, at: PaneContext, trial: ReleaseState, split: TrafficSplit, p_value: float
+) -> list[ControlEvent]:
+    """Say that the traffic of a release does not come as declared, or that it does again."""
+    n, share = int(split.counts.sum()), float(split.shares[0])
+    evidence = Evidence(p_value=p_value, n=n, value=int(split.counts[0]) / n, threshold=share)
+    reason = "requests arrive in other shares than were declared: the arms may not be comparable"
+    fields: dict[str, object] = {"runbook": "infra/runbooks/traffic-split.md", "evidence": evidence}
+    severity: Severity = "ticket"
+    if not split.unhealthy:
+        reason, severity = "requests arrive in the declared shares again", "info"
+        fields |= {"state": "resolved"}
+    fields |= {"reason": reason}
+    return [
+        model.say("alert", at, trial.candidate, SPLIT, severity, trial, **fields),
+        model.say("hold", at, trial.candidate, SPLIT, "info", trial, **fields),
+    ]
 
 
 def promote(model: Model, at: PaneContext, findings: Sequence[CanaryFinding]) -> list[ControlEvent]:

@@ -132,7 +132,9 @@ def _counted(evidence: Evidence) -> str:
     if value is None:
         return ""
     if evidence.sli is None and evidence.measure is None and limit is not None and evidence.n is not None:
-        return f"{100 * value:.3g} % of {evidence.n} requests, where at most {100 * limit:.3g} % are allowed"
+        share = f"{100 * limit:.3g} %"
+        due = f"at most {share} are allowed" if evidence.p_value is None else f"{share} are due"
+        return f"{100 * value:.3g} % of {evidence.n} requests, where {due}"
     of = "" if evidence.n is None else f" of {evidence.n} values"
     return f"{value:.4g}{of}" + ("" if limit is None else f", where the limit is {limit:.4g}")
 

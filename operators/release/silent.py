@@ -39,7 +39,12 @@ def _is_sure(model: Model, at: PaneContext, trial: ReleaseState) -> bool:
     served = model.served.get(trial.candidate)
     if served is None or (at.pane - served.last) * at.policy.pane_ms < SILENT_MS:
         return False
-    return trial.usual >= 1 or trial.missed * -math.log1p(-trial.usual) >= -math.log(ALPHA)
+    return _chance(trial) <= ALPHA
+
+
+def _chance(trial: ReleaseState) -> float:
+    """Return the chance that none of the requests since its last one came to a candidate that has its usual share."""
+    return 0.0 if trial.usual >= 1 else math.exp(trial.missed * math.log1p(-trial.usual))
 
 
 def _tell(model: Model, at: PaneContext, trial: ReleaseState) -> ControlEvent:
@@ -48,7 +53,13 @@ def _tell(model: Model, at: PaneContext, trial: ReleaseState) -> ControlEvent:
         f"{trial.candidate} has had no request since {EPOCH + since * MILLISECOND:%H:%M:%S} UTC, of {trial.missed} "
         f"since then; it had {trial.usual:.1%} of them before: its release decides nothing"
     )
-    return _said(model, at, trial, reason, evidence=Evidence(n=trial.missed, value=0.0, threshold=trial.usual))
+    return _said(
+        model,
+        at,
+        trial,
+        reason,
+        evidence=Evidence(n=trial.missed, value=0.0, threshold=trial.usual, p_value=_chance(trial)),
+    )
 
 
 def _said(model: Model, at: PaneContext, trial: ReleaseState, reason: str, **fields: object) -> ControlEvent:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from operators.arrays import Ints
+from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy
 from operators.policy.rules import Canary
 from operators.rules.canary_verdict import Terms, evidence, judge, levels, not_worse
@@ -24,6 +24,7 @@ from operators.rules.verdict import Verdict
 from operators.stats.binomial import lower_bound, upper_bound
 from operators.stats.e_process import EProcesses
 from operators.stats.multiple_testing import e_bh
+from operators.stats.slice_weights import SliceWeights
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries, described, slice_text
 from operators.wire.control import Affected, Evidence, Word
@@ -31,6 +32,7 @@ from operators.wire.control import Affected, Evidence, Word
 ACTING = ("rollback", "kill", "throttle")
 # No blip counts for more than that times the odds: fewer than five in a row decide nothing at 1 / 60.
 BLIP_CAP = 2.5
+ONLY_BAD = "all that is counted of both versions is bad: how often that happens cannot be compared"
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -92,6 +94,7 @@ class CanaryEvaluator:
         self._series: dict[Process, SliceSeries] = {}
         self._index: dict[Process, int] = {}
         self._strata: dict[Comparison, Strata] = {}
+        self._weights: dict[tuple[Comparison, int], SliceWeights] = {}
         self._blip: int | None = None  # Number of the blip that runs.
         self._words: list[Word] = []  # Of each process; of fewer where they are to be judged anew.
         self._bad: set[Process] = set()  # Slices that were found BAD: they stay so.
@@ -148,6 +151,7 @@ class CanaryEvaluator:
     def _forget(self, live: set[Comparison]) -> None:
         self._strata = {release: strata for release, strata in self._strata.items() if release in live}
         self._exceeding = {release: each for release, each in self._exceeding.items() if release in live}
+        self._weights = {key: each for key, each in self._weights.items() if key[0] in live}
         self._labelled.forget(live)
         self._drop({process for process in self._of if process.release not in live})
 
@@ -266,8 +270,8 @@ class CanaryEvaluator:
                 words[index] = word
         log_e = self._processes.log_e()
         for indices in together.values():
-            worse = e_bh(log_e[indices], self._levels.slices).tolist()
-            self._bad |= {self._of[i] for i, is_bad in zip(indices, worse, strict=True) if is_bad and words[i] == "BAD"}
+            worse = self._worse(indices, log_e)
+            self._bad |= {self._of[index] for index in worse if words[index] == "BAD"}
             for index in indices:
                 if self._of[index] in self._bad:
                     words[index] = "BAD"
@@ -277,6 +281,18 @@ class CanaryEvaluator:
             "INSUFFICIENT" if word == "OK" and not self._labelled.may_promote(process.release, process.sli) else word
             for word, process in zip(words, self._of, strict=True)
         ]
+
+    def _worse(self, indices: Sequence[int], log_e: Floats) -> list[int]:
+        """Return which of the slices of a release and SLI are worse, judged together."""
+        process = self._of[indices[0]]
+        weights = self._weights.setdefault((process.release, process.sli), SliceWeights())
+        # Before, the cap leaves nothing to be found.
+        if self._processes.blocks[indices].max() * self._processes.log_cap >= -math.log(self._levels.slices):
+            weights.take([self._of[index].slice for index in indices])
+        weighed = [index for index in indices if self._of[index].slice in weights.of]
+        each = np.array([weights.of[self._of[index].slice] for index in weighed])
+        worse = e_bh(log_e[weighed], self._levels.slices, each).tolist()
+        return [index for index, is_worse in zip(weighed, worse, strict=True) if is_worse]
 
     def _alpha(self, process: Process) -> float:
         return self._levels.all_traffic if process.slice == "*" else self._levels.slices
@@ -290,6 +306,12 @@ class CanaryEvaluator:
         found = evidence(self._processes, index, self._alpha(process), sli, arms, self._pane_ms)
         dims = self._series[process].dims
         why = moved(self._strata[release], process.sli, dims, found.raw or 0.0, found.value or 0.0)
+        if (
+            found.candidate is not None
+            and found.baseline is not None
+            and not found.candidate.good + found.baseline.good
+        ):
+            why = ONLY_BAD if found.candidate.bad + found.baseline.bad else why
         maturity = self._labelled.maturity(release, process.sli)
         if sli is None:
             limit = self._limits[process.sli - len(slis)]

@@ -18,6 +18,7 @@ from operators.wire.control import Arm, Evidence, Word
 
 # Where `detectable` looks; between two of them, 5 % apart, it draws a line.
 TIMES = np.geomspace(1.02, 1_000.0, 200)
+ROOM = 2.0  # Margins in points that the baseline's ratio of good events has to be.
 
 
 class Levels(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +44,7 @@ def levels(alpha: float, slis: int, slices_act: bool) -> Levels:
     """Share the promise of a release between its SLIs, and half and half with slices where a BAD slice acts.
 
     The chances add up to `alpha` or less: `all_traffic` is the alpha of `judge`, `slices` that of
-    `multiplicity.e_bh` over all slices. Where slices only inform, they take nothing: `slices` is the share of
+    `multiple_testing.e_bh` over all slices. Where slices only inform, they take nothing: `slices` is the share of
     the SLI again, but then promises nothing about the release. ValueError unless 0 < alpha < 1 and slis >= 1.
 
     >>> levels(0.05, 2, slices_act=True)
@@ -65,13 +66,20 @@ def judge(processes: EProcesses, which: Ints, alpha: float, terms: Terms) -> lis
 
 
 def not_worse(processes: EProcesses, which: Ints, alpha: float, terms: Terms) -> Bools:
-    """Return which processes of `which` (W,) keep a margin, surely."""
+    """Return which processes of `which` (W,) keep a margin, surely.
+
+    A margin in points says something only where there is room for harm as large: where nearly all that is counted is
+    bad, as where people send complaints and nothing else, no candidate is worse by many points. So the baseline's ratio
+    of good events must be `ROOM` margins at least: what passes then has never more than three times the baseline's odds
+    where most of them are bad.
+    """
     _, upper = processes.bounds(alpha, which)
     kept = upper <= terms.margin
     if terms.margin_points > 0:
         # No word comes in fewer blocks than the cap leaves.
         long_enough = np.maximum(processes.blocks[which], 1) * processes.log_cap >= -np.log(alpha)
-        kept |= long_enough & (points(processes, which, alpha)[1] <= terms.margin_points)
+        room = 1.0 - processes.ratios(which)[1] >= ROOM * terms.margin_points
+        kept |= long_enough & room & (points(processes, which, alpha)[1] <= terms.margin_points)
     return kept
 
 

@@ -1,7 +1,9 @@
 """Latency, cost and other measures in a canary: how often a value exceeds a limit that the baseline itself has set.
 
-A limit is a quantile of the baseline's values, or their mean, of all panes before the running blip: it is known before
-anything of the blip came in. An event of the baseline is bad if its value is above the limit, one of the candidate if
+A limit is a quantile of the baseline's values, or their mean, of blips before the running one: it is known before
+anything of the blip came in. It is the median of the quantiles of the last `STRETCHES` stretches of blips, each with
+values enough to say one: a few slow minutes move it little, and when the baseline is slower for good it soon follows.
+An event of the baseline is bad if its value is above the limit, one of the candidate if
 it is above (1 + tolerance) times the limit. Where the candidate's values are at most (1 + tolerance) times the
 baseline's, at every quantile, its events are bad no more often, in any slice and whatever the values' distribution: the
 same exact test as for SLIs holds (`operators/stats/e_process.py`). A candidate that is slower by more exceeds more
@@ -31,7 +33,9 @@ from operators.window.partial import sum_by_key
 from operators.window.series_index import SliceSeries
 
 TAIL = 0.95  # The quantile at which means are compared, too.
-N_MIN = 100  # Values of the baseline before it sets a limit.
+N_MIN = 100  # Values of the baseline in a stretch, and ...
+BEYOND_MIN = 5  # ... so many of them above a quantile.
+STRETCHES = 15  # A quarter of an hour, in blips of a minute.
 _NONE = np.zeros(0, np.int64)
 
 
@@ -46,6 +50,11 @@ class Limit(NamedTuple):
     quantile: float | None
     tolerance: float
     steps: int
+
+    @property
+    def needs(self) -> int:
+        """Return how many values say where the limit lies."""
+        return max(N_MIN, math.ceil(BEYOND_MIN / (1 - (self.quantile or 0.0)) - 1e-9))
 
     def code_of(self, codes: Ints, counts: Ints) -> int:
         """Return the bucket at whose upper edge the limit lies, of values in these buckets.
@@ -91,11 +100,16 @@ def _quantiles(measure: Compared) -> tuple[float | None, ...]:
 
 
 class Exceeding(msgspec.Struct, kw_only=True):
-    """Of one release: the baseline's values so far, codes and counts by measure, and the `codes` of the limits."""
+    """Of one release what its baseline's values were lately, and the `codes` of the limits that follow, by number.
+
+    `values` are of the stretch of blips under way, codes and counts by measure; `lately` has of each limit the codes
+    that the last stretches came to, the newest last.
+    """
 
     limits: tuple[Limit, ...]
     values: dict[int, tuple[Ints, Ints]] = {}
-    codes: dict[int, int] = {}  # By number of the limit; one without has too few values yet.
+    codes: dict[int, int] = {}  # One without has too few values yet.
+    lately: dict[int, list[int]] = {}
 
     def count(self, spreads: Spreads, model: str, versions: Sequence[str]) -> list[list[tuple[SliceSeries, Ints]]]:
         """Return good and bad values of candidate and baseline by finest slice, (limits, 2) each.
@@ -118,11 +132,19 @@ class Exceeding(msgspec.Struct, kw_only=True):
         return arms
 
     def renew(self) -> None:
-        """Set the limits anew, by all that the baseline had up to now."""
-        for number, limit in enumerate(self.limits):
-            codes, counts = self.values.get(limit.measure, (_NONE, _NONE))
-            if counts.sum() >= N_MIN:
-                self.codes[number] = limit.code_of(codes, counts)
+        """End a blip: set the limits anew where the stretch under way has values enough, and begin another one."""
+        needed = {
+            measure: max(limit.needs for limit in self.limits if limit.measure == measure) for measure in self.values
+        }
+        for measure, (codes, counts) in list(self.values.items()):
+            if counts.sum() < needed[measure]:
+                continue
+            for number, limit in enumerate(self.limits):
+                if limit.measure == measure:
+                    lately = [*self.lately.get(number, []), limit.code_of(codes, counts)][-STRETCHES:]
+                    self.lately[number] = lately
+                    self.codes[number] = sorted(lately)[len(lately) // 2]
+            del self.values[measure]
 
     def _learn(self, mine: Spreads) -> None:
         for measure in {limit.measure for limit in self.limits}:

@@ -8,23 +8,28 @@ from operators.arrays import Floats
 Bools = NDArray[np.bool_]
 
 
-def e_bh(log_e: Floats, alpha: float) -> Bools:
+def e_bh(log_e: Floats, alpha: float, weights: Floats | None = None) -> Bools:
     """Return which of K nulls are rejected, (K,), from their E-values as logarithms, (K,).
 
-    With E_(1) >= E_(2) >= ..., it is the first k, for the largest k with E_(k) >= K / (k alpha). The share of wrong
-    ones among them is <= `alpha` in expectation, however the K depend on each other: slices that overlap may be
+    With w E sorted, (w E)_(1) >= (w E)_(2) >= ..., it is the first k, for the largest k with (w E)_(k) >= 1/(k alpha).
+    `weights` (K,) add up to at most 1; without, each is 1 / K, of a K that was known before. The share of wrong ones
+    among the rejected is <= `alpha` in expectation, however the K depend on each other: slices that overlap may be
     judged together. Give it the E-values as they are at the moment of judging, not their peaks: a peak over time is no
-    E-value. While none of the same K is false, the chance that it ever rejects one at all is <= `alpha` too, because
-    a rejection needs a mean E-value >= 1 / alpha, and the mean is an e-process (Ville).
+    E-value. While none of the K is false, the chance that it ever rejects one at all is <= `alpha` too, because a
+    rejection needs a sum of w E >= 1 / alpha, and with weights that stay the sum is an e-process (Ville).
 
     Source: R. Wang, A. Ramdas, "False discovery rate control with e-values", JRSS B 84 (2022), 822-852.
 
     >>> e_bh(np.log([100.0, 1.0, 45.0, 20.0]), 0.05)
     array([ True, False,  True, False])
+    >>> e_bh(np.log([100.0, 1.0, 45.0, 20.0]), 0.05, np.full(4, 0.05))
+    array([False, False, False, False])
     """
     size = len(log_e)
-    order = np.argsort(-log_e, kind="stable")
-    enough = log_e[order] >= np.log(size / (np.arange(1, size + 1) * alpha))
+    each = np.full(size, 1.0 / max(size, 1)) if weights is None else weights
+    weighed = log_e + np.log(each)
+    order = np.argsort(-weighed, kind="stable")
+    enough = weighed[order] >= -np.log(np.arange(1, size + 1) * alpha)
     return _first(order, enough)
 
 

@@ -12,20 +12,20 @@ import numpy as np
 
 from operators.arrays import Floats, Ints
 from operators.rules.canary import BLIP_CAP
-from operators.rules.exceeding import TAIL, Limit
+from operators.rules.exceeding import TAIL, Exceeding, Limit
 from operators.stats.e_process import EProcesses
-from operators.stats.histogram import CODE_MAX, CODE_MIN, GAMMA, codes_of
+from operators.stats.histogram import GAMMA, codes_of
 from tests.bench.simulate_canary import WORSE_RATIOS
 
 ALPHA = 0.05
 RATE, SHARE, BLIP_S = 10.0, 0.1, 60
-WIDTH = CODE_MAX - CODE_MIN + 1
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Values are lognormal with a deviation of the logarithm of `spread`; the candidate's are `times` as large.
 
     A `tail` share of the candidate's values is `tail_times` as large. With a `cycle` all move up and down in an hour.
+    The first `slow` minutes all values are ten times as large, and the candidate's no larger than that.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     tail: float = 0.0
     tail_times: float = 1.0
     cycle: float = 0.0
+    slow: int = 0
     quantile: float | None = TAIL  # None: the mean, by its two limits.
     tolerance: float = 0.1
 
@@ -57,21 +58,23 @@ def run(case: Case, *, runs: int = 100, minutes: int = 180, seed: int = 1) -> Ou
     processes = [EProcesses(1.0, 1.5, cap=BLIP_CAP, ratios=(0.33, 0.5, 0.77, *WORSE_RATIOS)) for _ in limits]
     for each in processes:
         each.grow(runs)
-    past = np.zeros((runs, WIDTH), np.int64)
+    exceeding = [Exceeding(limits=tuple(limits)) for _ in which]
     found = np.full(runs, np.inf)
     passed = np.zeros((len(limits), runs), bool)
     level = -math.log(ALPHA / len(limits))
     for minute in range(minutes):
         arms = [drawn(random, case, runs, minute, candidate=candidate) for candidate in (True, False)]
         for number, limit in enumerate(limits if minute else ()):
-            edges = np.array([limit.code_of(*_sparse(past[each])) for each in range(runs)])
+            edges = np.array([each.codes[number] for each in exceeding])
             counts = []
             for (owner, codes), edge in zip(arms, (edges + limit.steps, edges), strict=True):
                 counts += [np.bincount(owner, minlength=runs), np.bincount(owner[codes > edge[owner]], minlength=runs)]
             processes[number].step(minute, which, np.column_stack(counts))
             passed[number] |= processes[number].log_e_not_worse(1.5) >= level
         owner, codes = arms[1]
-        np.add.at(past, (owner, codes - CODE_MIN), 1)
+        for number, known in enumerate(exceeding):
+            known.values[0] = np.unique(codes[owner == number], return_counts=True)
+            known.renew()
         bad = np.any([each.log_e_peak >= level for each in processes], axis=0)
         found[bad & np.isinf(found)] = minute + 1
     return Outcome(minutes=found, passed=float(passed.all(axis=0).mean()))
@@ -82,14 +85,11 @@ def drawn(random: np.random.Generator, case: Case, runs: int, minute: int, *, ca
     rate = RATE * BLIP_S * (SHARE if candidate else 1 - SHARE)
     owner = np.repeat(np.arange(runs), random.poisson(rate, runs))
     values = 300 * np.exp(case.spread * random.normal(size=len(owner)) + case.cycle * math.sin(minute * math.tau / 60))
-    if candidate:
+    if minute < case.slow:
+        values *= 10
+    elif candidate:
         values *= np.where(random.random(len(owner)) < case.tail, case.tail_times, case.times)
     return owner, codes_of(values)
-
-
-def _sparse(counts: Ints) -> tuple[Ints, Ints]:
-    some = np.flatnonzero(counts)
-    return some + CODE_MIN, counts[some]
 
 
 EQUAL = [
@@ -107,6 +107,7 @@ SLOWER = [
     Case(name="latency +20 %, by p50", times=1.2, quantile=0.5),
     Case(name="latency +50 %, by p95", times=1.5),
     Case(name="latency x2", times=2.0),
+    Case(name="latency x2, after six minutes in which all was ten times as slow", times=2.0, slow=6),
     Case(name="latency x10", times=10.0),
     Case(name="latency x10 of one request in twenty", tail=0.05, tail_times=10.0),
     Case(name="cost +50 %", spread=1.0, times=1.5, quantile=None, tolerance=0.2),

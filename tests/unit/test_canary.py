@@ -39,6 +39,13 @@ def test_words() -> None:
     assert word(after((60, 10, 1, 90, 18))) == "OK"
 
 
+@pytest.mark.parametrize("baseline", [(90, 90), (90, 89)])
+def test_where_nearly_all_is_bad_a_margin_in_points_passes_nobody(baseline: tuple[int, int]) -> None:
+    """Ten times as many complaints were OK: of complaints alone none is surely ever above 100 %."""
+    terms = canary_verdict.Terms(tolerance=1.0, tolerance_points=0.0, margin=1.5, margin_points=0.05)
+    assert word(after((200, 900, 900, *baseline)), terms) != "OK"
+
+
 def test_bad_stays_bad() -> None:
     processes = after((20, 10, 2, 90, 4), (4, 10, 0, 90, 90))
     assert processes.log_e()[0] < np.log(1 / ALPHA) < processes.log_e_peak[0]

@@ -148,6 +148,40 @@ def test_limits_are_set_by_the_baseline_alone_and_before_what_they_judge() -> No
     assert exceeding.count(NO_SPREADS, "m", ("v2", "v1")) == [[], []]
 
 
+def limits_over(minutes: Sequence[float]) -> list[float]:
+    """Return the limit of p95 that each minute is judged by, in ms, where latency is so many times as large in each."""
+    (limit,) = (each for each in limits_of(canary(), POLICY) if each.name == "latency_ms")
+    exceeding, random, told = Exceeding(limits=(limit,)), np.random.default_rng(1), []
+    for times in minutes:
+        told.append(GAMMA ** exceeding.codes[0] if exceeding.codes else float("nan"))
+        values = 300 * times * random.lognormal(0, 0.5, 500)
+        exceeding.values[limit.measure] = np.unique(codes_of(values), return_counts=True)
+        exceeding.renew()
+    return told
+
+
+def test_slow_minutes_hardly_move_a_limit_and_are_soon_forgotten() -> None:
+    """Six of them hid a candidate that was twice as slow for two hours."""
+    usual = 300 * np.exp(0.5 * 1.645)
+    told = limits_over([1.0] * 8 + [10.0] * 6 + [1.0] * 20)
+    assert max(told[1:]) < 1.3 * usual
+    at_first = limits_over([10.0] * 6 + [1.0] * 20)
+    assert max(at_first[14:]) < 1.3 * usual
+    for_good = limits_over([1.0] * 30 + [3.0] * 12)
+    assert for_good[-1] == pytest.approx(3 * usual, rel=0.2)
+
+
+def test_a_limit_needs_values_of_which_some_are_beyond_it() -> None:
+    exceeding = Exceeding(limits=(Limit("ms", 0, 0.99, 0.0, 0),))
+    codes = codes_of(np.arange(1.0, 100.0))
+    for blip in range(6):
+        assert exceeding.codes == {}, f"after {99 * blip} values"
+        before = exceeding.values.get(0, (codes, np.zeros(99, np.int64)))
+        exceeding.values[0] = codes, before[1] + 1
+        exceeding.renew()
+    assert 0 in exceeding.codes
+
+
 def test_free_requests_and_constant_costs() -> None:
     limit = Limit("cost_usd", 0, None, 0.2, 10)
     zero = limit.code_of(codes_of(np.array([0.0])), np.array([100]))

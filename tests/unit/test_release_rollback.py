@@ -214,6 +214,18 @@ def test_an_outage_that_is_the_same_for_both_is_no_harm_of_the_candidate() -> No
     assert kinds(story) == []
 
 
+def test_ten_times_as_many_complaints_are_no_pass_and_say_why() -> None:
+    """Feedback that is complaints alone has no good label: all of it is bad, of both versions."""
+    story = Story(CANARY.replace('slis = ["ok"]', 'slis = ["ok", "quality"]')).settled()
+    for _ in range(120):
+        story.pane(GOOD_NEWS, quality={"v1": (0, 1), "v2": (0, 10)})
+    assert "promote" not in kinds(story)
+    told = [verdict for verdict in story.verdicts if verdict.evidence.sli == "quality"]
+    assert told
+    assert {verdict.word for verdict in told} == {"INSUFFICIENT"}
+    assert "all that is counted of both versions is bad" in (told[-1].evidence.reason or "")
+
+
 # --- The traffic split ------------------------------------------------------------------------------------------------
 
 
@@ -231,7 +243,8 @@ def test_traffic_that_comes_otherwise_than_declared_holds_the_promotion() -> Non
 
 def test_it_does_not_hold_a_rollback() -> None:
     story = Story().settled()
-    story.play(OLD, said=[release(share=0.9)])
+    story.play({"v1": WELL, "v2": SMALL_WELL}, said=[release(share=0.9)], panes=1)
+    story.play({"v1": WELL, "v2": SMALL_WELL}, panes=2)
     story.until("rollback", BAD_NEWS)
     split = [event.type for event in story.told if event.rule == "traffic-split"]
     assert split == ["alert", "hold"]
@@ -243,6 +256,43 @@ def test_traffic_before_the_candidates_first_request_is_not_counted() -> None:
     story.play(OLD, panes=30)
     story.until("promote", GOOD_NEWS)
     assert [event.type for event in story.told if event.rule != "commands:unseen"] == ["promote"]
+
+
+def split_told(story: Story) -> list[tuple[str, str]]:
+    return [(event.type, event.state) for event in story.told if event.rule == "traffic-split"]
+
+
+def test_the_pane_in_which_the_share_begins_is_not_counted() -> None:
+    """A twentieth of the requests of its first pane, where half are declared: it was held for ever."""
+    story = Story().settled()
+    story.play(OLD, said=[release(share=0.5)])
+    story.play({"v1": (95, 0), "v2": (5, 0)})
+    assert story.until("promote", GOOD_NEWS)
+    assert split_told(story) == []
+
+
+def test_nor_what_comes_while_gateways_take_the_share_over() -> None:
+    story = Story(release=RELEASE.replace('warm_up = "0s"', 'warm_up = "1m"')).settled()
+    story.play(OLD, said=[release(share=0.5)])
+    story.play({"v1": (95, 0), "v2": (5, 0)}, panes=6)
+    story.play(GOOD_NEWS, panes=60)
+    assert split_told(story) == []
+
+
+def test_a_split_that_is_mended_holds_no_longer_and_says_so() -> None:
+    story = Story(SLOWLY).settled()
+    story.play(OLD, said=[release(share=0.5)])
+    story.play({"v1": (95, 0), "v2": (5, 0)}, panes=60)
+    assert split_told(story) == [("alert", "firing"), ("hold", "firing")]
+    assert story.told[-1].sentence.endswith(
+        "(requests arrive in other shares than were declared: the arms may not be "
+        "comparable; 5 % of 100 requests, where 50 % are due)."
+    )
+    story.restart()
+    story.play(GOOD_NEWS, panes=60)
+    assert split_told(story)[2:] == [("alert", "resolved"), ("hold", "resolved")]
+    assert story.told[-1].closes
+    assert story.until("promote", GOOD_NEWS, panes=1_000)
 
 
 def test_a_pin_on_another_version_holds_the_promotion() -> None:

@@ -49,12 +49,45 @@ def test_a_wrong_share_is_found(share: float, requests: int) -> None:
     assert split.counts.sum() <= requests
 
 
-def test_unhealthy_is_latched() -> None:
-    split = TrafficSplit(SHARES)
-    split.step(np.array([100, 100]))
-    assert split.p_min < UNHEALTHY_BELOW
-    assert split.step(np.array([0, 800])) > 0.9
+def late(random: np.random.Generator, wrong: int, after: float = 0.5) -> TrafficSplit:
+    """Half is declared; a gateway sends a twentieth for so many panes, then some other share for half an hour."""
+    split = TrafficSplit((0.5, 0.5))
+    for pane in range(wrong + 180):
+        share = 0.05 if pane < wrong else after
+        split.step(random.multinomial(100, (share, 1 - share)))
+    return split
+
+
+@pytest.mark.parametrize("wrong", [1, 6, 60])
+def test_what_was_unhealthy_is_healthy_again_once_traffic_comes_as_declared(wrong: int) -> None:
+    random = np.random.default_rng(3)
+    split = TrafficSplit((0.5, 0.5))
+    for _ in range(wrong):
+        split.step(random.multinomial(100, (0.05, 0.95)))
     assert split.unhealthy
+    assert not any(late(random, wrong).unhealthy for _ in range(20))
+
+
+@pytest.mark.parametrize("share", [0.45, 0.6])
+def test_what_comes_in_yet_other_shares_stays_unhealthy(share: float) -> None:
+    random = np.random.default_rng(4)
+    assert all(late(random, 6, share).unhealthy for _ in range(20))
+
+
+def test_after_it_was_healthy_again_it_is_watched_as_before() -> None:
+    """Of 100 true splits that began wrong, none is ever found unhealthy once more."""
+    random = np.random.default_rng(5)
+    again = 0
+    for _ in range(100):
+        split, healthy = TrafficSplit(SHARES), False
+        for pane in range(60):
+            share = 0.5 if pane == 0 else 0.1
+            split.step(random.multinomial(500, (share, 1 - share)))
+            again += healthy and split.unhealthy
+            healthy = not split.unhealthy
+            assert pane > 0 or split.p_min < UNHEALTHY_BELOW
+        assert healthy
+    assert again == 0
 
 
 def test_state_is_the_counts() -> None:
