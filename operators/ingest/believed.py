@@ -1,15 +1,10 @@
-"""Which times of items are believed: none that no calendar has, and none of the future of whoever received them.
-
-And how far a partition's time is behind the broker's clock: too far, and nobody should wait for it.
-"""
+"""Which times of items are believed: none that no calendar has, and none of the future of whoever received them."""
 
 import numpy as np
 
 from operators.arrays import Ints
 from operators.ingest.formats.native import Origin
-from operators.ingest.messages import Messages
 from operators.policy.policy import Policy
-from operators.window.watermark import NEVER
 from operators.wire.events import TS_MS_MAX, TS_MS_MIN
 
 
@@ -24,13 +19,3 @@ def faults_of_times(times: Ints, origin: Origin, policy: Policy) -> dict[int, tu
     for index in np.flatnonzero((times > received + ahead) & (times <= TS_MS_MAX)).tolist():
         faults[index] = "future_timestamp", f"ts is {times[index] - received[index]} ms after it was received"
     return faults
-
-
-def behind_ms(time: int, messages: Messages) -> int | None:
-    """Return how far a partition's `time` [Unix ms] after some messages is behind the broker's clock at the last one.
-
-    None before the partition's first event, and where the broker does not stamp its messages.
-    """
-    if time == NEVER or messages.appended is None or not len(messages) or not messages.appended[-1]:
-        return None
-    return int(messages.received_ms[-1]) - time

@@ -60,6 +60,16 @@ def followed(times: Ints, appended: Ints, leads: Leads, policy: Policy) -> tuple
     return np.minimum(times, appended + np.minimum(bounds, 0)), kept
 
 
+def usual(leads: Leads, policy: Policy) -> int | None:
+    """Return the bound [ms] as for an event that comes next; None before the first."""
+    if not len(leads.last):
+        return None
+    few = policy.outliers + 1
+    last = leads.last[-WIDER * few :]
+    rank = len(last) - min(few, len(last))
+    return min(0, int(np.partition(last, rank)[rank]))
+
+
 def _look(many: int) -> int:
     """How many leads come between one look at the bound of a dense log and the next."""
     return 2 * many

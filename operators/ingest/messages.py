@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.window.watermark import NEVER
+
 NO_BOUND = 1 << 62  # [Unix ms] When nobody knows when a message was received: at any time.
 
 
@@ -27,6 +29,10 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def appended_at(self, index: int) -> int:
+        """Return when the broker says that it appended a message, Unix ms; NEVER where it does not."""
+        return int(self.received_ms[index]) if self.appended is not None and self.appended[index] else NEVER
 
     def part(self, start: int, stop: int) -> "Messages":
         """Return messages start .. stop - 1; tombstones are counted of the whole only."""

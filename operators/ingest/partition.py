@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from operators.arrays import Ints
 from operators.ingest import command_faults as told
 from operators.ingest import reserved
-from operators.ingest.believed import behind_ms, faults_of_times
+from operators.ingest.believed import faults_of_times
 from operators.ingest.columns import ColumnsBuilder, Stream, times_of
 from operators.ingest.credentials import Credentials
 from operators.ingest.duplicates import Anchor, Duplicates, ids_of
 from operators.ingest.event_times import EventTimes, joined
 from operators.ingest.formats.native import Decoder, Origin, Reject
 from operators.ingest.late_share import LateShare
+from operators.ingest.leads import usual
 from operators.ingest.messages import Messages
 from operators.ingest.progress import Recent, advance
 from operators.ingest.refused_share import RefusedShare
@@ -54,12 +55,12 @@ Item = Event | Feedback | AnyCommand
 class PartitionState(msgspec.Struct, kw_only=True):
     """`newest` [Unix ms] is the time that the partition has reached, by its `recent` events; `furthest` is the largest.
 
-    `ahead` are panes that events have opened far ahead of that time. `behind` says whether that time is far behind the
-    broker's clock at the last message, None where that is not known.
+    `ahead` are panes that events have opened far ahead of that time. `appended` [Unix ms] is the broker's time of the
+    last message, NEVER where it stamps none.
     """
 
     newest: int = NEVER
-    behind: bool | None = None
+    appended: int = NEVER
     remembered: Anchor | None = None
     recent: Recent = Recent()
     furthest: int = NEVER
@@ -162,9 +163,9 @@ class Partition:
             rejects += here
             if self.stream == "commands":
                 at = [origin.place(index) for index in np.flatnonzero(keep).tolist()]
-                said += self._said(cast(list[AnyCommand], items), at, placed, here)
+                said += self._said(cast(list[AnyCommand], items), at, placed, here, messages.part(start, start + chunk))
         placed = joined(places)
-        behind = self._fallen_behind(messages)
+        self._note_stamps(messages)
         self.state.remembered = self._duplicates.anchor
         if self.stream == "commands":  # However many are refused: people hear of each, and models stay watched.
             inputs = self._inputs([], said)
@@ -185,16 +186,8 @@ class Partition:
             unusable=unusable,
             notices=[notice for _, _, notice in notices],
             duplicates=duplicates,
-            behind_ms=behind,
+            behind_ms=self.behind_ms,
         )
-
-    def _fallen_behind(self, messages: Messages) -> int | None:
-        """Return how far time is behind the broker's clock after these messages, and note whether that is too far."""
-        # Old events move time after some of them only: before, the newest of them says how far it is at most.
-        reached = self.state.furthest if self.state.newest == NEVER else self.state.newest
-        behind = behind_ms(reached, messages)
-        self.state.behind = None if behind is None else behind > self.policy.behind_ms
-        return behind
 
     def remember_from(self, anchor: Anchor) -> None:
         """Begin to remember what came from there on: nothing of it counts again."""
@@ -234,15 +227,42 @@ class Partition:
         """The source may have more to be read after all: it holds panes open again."""
         return self._marks(self._mark())
 
-    def _mark(self) -> PartitionProgress:
-        return PartitionProgress(
-            partition=self.source, newest=self.state.newest, behind=self.state.behind, leads=self.leads
-        )
+    @property
+    def behind_ms(self) -> int | None:
+        """How far its time is behind the broker's clock at its last message; None where that is not known."""
+        # Old events move time after some of them only: before, the newest of them says how far it is at most.
+        reached = self.state.furthest if self.state.newest == NEVER else self.state.newest
+        return None if NEVER in (reached, self.state.appended) else self.state.appended - reached
+
+    @property
+    def behind(self) -> bool:
+        """Whether that is too far for anybody to wait for it."""
+        return self.behind_ms is not None and self.behind_ms > self.policy.behind_ms
 
     @property
     def leads(self) -> bool:
         """Whether it says how far time has come, so that nobody need wait for partitions far behind: events do."""
-        return self.stream == "events" and self.state.behind is False
+        return self.stream == "events" and self.behind_ms is not None and not self.behind
+
+    def _mark(self) -> PartitionProgress:
+        return PartitionProgress(
+            partition=self.source,
+            newest=self.state.newest,
+            behind=self.behind,
+            leads=self.leads,
+            passed=self._passed(),
+        )
+
+    def _passed(self) -> int:
+        """Return how far time has come by the broker's clock and what events usually take; NEVER where unknown."""
+        bound = usual(self.state.recent.leads, self.policy)
+        if bound is None or bound < -self.policy.behind_ms or self.state.appended == NEVER:
+            return NEVER
+        return self.state.appended + bound
+
+    def _note_stamps(self, messages: Messages) -> None:
+        if len(messages):
+            self.state.appended = messages.appended_at(-1)
 
     def _marks(self, mark: PartitionProgress) -> list[tuple[int, ShardInput]]:
         return [(shard, ShardInput(shard=shard, mark=mark, partitions=self.sources)) for shard in range(SHARDS)]
@@ -253,6 +273,7 @@ class Partition:
         at: Sequence[tuple[int, int]],
         placed: EventTimes,
         rejects: Sequence[Reject],
+        messages: Messages,
     ) -> list[tuple[int, int, Coming]]:
         """Return (shard, closing pane, what was said); what names no model is said to all shards."""
         said: list[tuple[int, int, Coming]] = []
@@ -264,9 +285,14 @@ class Partition:
             shards = range(SHARDS) if every else [home]
             said += [(shard, closing, msgspec.structs.replace(sent, told=shard == home)) for shard in shards]
         # A refused command has no time that can be believed: it is told of with the pane that the log has reached.
-        reached = max(self.state.newest, self.state.furthest) // self.policy.pane_ms
+        reached = self._reached(messages, 0) // self.policy.pane_ms
         said += [(shard_of(refusal.model), reached, refusal) for refusal in told.refusals(rejects, self.source)]
         return said
+
+    def _reached(self, messages: Messages, index: int) -> int:
+        """Return the time that the log has come to; before its first item the broker's, where it stamps messages."""
+        reached = max(self.state.newest, self.state.furthest)
+        return messages.appended_at(index) if reached == NEVER else reached
 
     def _place(
         self, items: Sequence[Item], origin: Origin, ids: Ints | None
@@ -338,7 +364,8 @@ class Partition:
         told = self.state.late_share.take(self.source, after[1:], late)
         limits = self.policy.dead_letters
         for message, notice in self.state.refused_share.take(self.source, messages.positions, rejects, limits):
-            told.append((int(after[np.searchsorted(at, message, "right")]), notice))
+            time = int(after[np.searchsorted(at, message, "right")])
+            told.append((messages.appended_at(message) if time == NEVER else time, notice))
         return [(shard_of(""), time // self.policy.pane_ms, notice) for time, notice in told]
 
     def _inputs(

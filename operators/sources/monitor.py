@@ -213,7 +213,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             self._polled, self._silence_s = self._source.polling.clock(), 0.0
         # Else it is as silent as before: what is refused says no time, and whoever sends such would hold up everybody.
         self._source.leading[self._input.name] = self._partition.leads
-        if self._partition.state.behind and any(self._source.leading.values()):
+        if self._partition.behind and any(self._source.leading.values()):
             self._source.lagging.pop(self._input.name, None)  # Nobody waits for what is far behind the broker's clock.
         elif batch.items and not reader.at_end:
             self._source.lagging[self._input.name] = self._partition.state.newest

@@ -175,7 +175,10 @@ class Panes:
             return []
         due = sorted(pane for pane in self.open.keys() | self.commands.panes(self.closed) if pane <= last)
         if not due and self.closed == NEVER:
-            return []
+            # Where nothing has happened yet there may be no first pane, ever: what is told then is told now.
+            if not (self.commands.timeless and watermark.resting and last > 0):
+                return []
+            due = [last]
         out = [self._close_one(pane) for pane in due]
         self.closed = last
         if watermark.ended or not due or due[-1] != last:

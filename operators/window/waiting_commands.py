@@ -93,8 +93,12 @@ class Waiting:
         """Return the panes that commands wait for: where theirs has closed already, the next one to close."""
         if closed != NEVER:
             return {max(closing, closed + 1) for closing, _ in self.said}
-        # Refused before its log had reached any time, a command waits for the first pane there is.
         return {closing for closing, said in self.said if _wakes(said) and closing > 0}
+
+    @property
+    def timeless(self) -> bool:
+        """Whether people are to hear of something whose log has not reached any time: with the first pane there is."""
+        return any(_wakes(said) and closing <= 0 for closing, said in self.said)
 
     def take(self, pane: int, pane_ms: int, horizon_ms: int) -> tuple[Said, ...]:
         """Take out what takes effect with this pane, in an order that depends on nothing but what was said.

@@ -85,7 +85,7 @@ def test_a_partition_that_speaks_of_now_again_is_waited_for_again() -> None:
     at = START_MS + MINUTE_MS
     for step in range(11):  # A tenth of the events that count.
         push(panes, quiet.take(at + step, at))
-    assert not quiet.partition.state.behind
+    assert not quiet.partition.behind
     push(panes, live.take(at + 2 * MINUTE_MS, at + 2 * MINUTE_MS))
     assert not push(panes, live.take(at + 3 * MINUTE_MS, at + 3 * MINUTE_MS))
 
@@ -106,9 +106,9 @@ def test_while_a_past_is_read_again_all_are_waited_for() -> None:
 def test_how_far_behind_is_told() -> None:
     log = Log("quiet")
     assert log.take(START_MS, START_MS - 100).behind_ms == 100
-    assert log.partition.state.behind is False
+    assert log.partition.leads
     assert log.take(START_MS + MINUTE_MS, START_MS - 100).behind_ms == MINUTE_MS + 100
-    assert log.partition.state.behind is True
+    assert log.partition.behind
 
 
 def test_nothing_is_known_of_logs_that_no_broker_stamps() -> None:
@@ -116,7 +116,7 @@ def test_nothing_is_known_of_logs_that_no_broker_stamps() -> None:
     value = json.dumps({"request_id": "r", "ts": START_MS, "model": "m", "version": "v"}).encode()
     for _ in range(20):
         batch = partition.take(Messages(values=[value], positions=[0], received_ms=np.full(1, START_MS + MONTH_MS)))
-    assert (batch.behind_ms, partition.state.behind, partition.leads) == (None, None, False)
+    assert (batch.behind_ms, partition.behind, partition.leads) == (None, False, False)
 
 
 def test_the_limit_is_a_setting() -> None:
