@@ -20,7 +20,8 @@ from operators.drift.detectors.page_hinkley import PageHinkley
 from operators.drift.last_week import Past
 from operators.ingest import duplicates, late_share, leads, partition, position, progress, refused_share
 from operators.policy import monitors, policy, rules
-from operators.release import alerts, event_writer, historical, model, replaced, state, traffic
+from operators.release import alerts, cause, event_writer, historical, model, phase_states, replaced, state, traffic
+from operators.release.saved_trials import with_level, with_state
 from operators.rules import canary, canary_verdict, cohorts, comparison, exceeding, label_delays
 from operators.rules.absence import AbsenceEvaluator
 from operators.rules.burn_rate import BurnRateEvaluator
@@ -109,8 +110,20 @@ RELEASE = (
     Saved("model.firing", alerts.Firing),
     Saved("model.muted", alerts.Muted),
     Saved("model.served", traffic.Served),
-    Saved("release", state.ReleaseState),
-    Saved("release.cause", state.Cause),
+    Saved("release", state.ReleaseState, version=2, upgrades={1: with_state}),
+    Saved("release.serving", phase_states.Serving),
+    Saved("release.rolling_out", phase_states.RollingOut),
+    Saved("release.promoted", phase_states.Promoted),
+    Saved("release.rolled_back", phase_states.RolledBack),
+    Saved("release.verifying", phase_states.Verifying),
+    Saved("release.recovered", phase_states.Recovered),
+    Saved("release.ineffective", phase_states.Ineffective),
+    Saved("release.overridden", phase_states.Overridden),
+    Saved("release.times", phase_states.Times),
+    Saved("release.leaving", phase_states.Leaving),
+    Saved("release.left", phase_states.Left),
+    Saved("release.cause", cause.Cause, version=2, upgrades={1: with_level}),
+    Saved("release.level", cause.Level),
     Saved("release.gone", traffic_gone.Gone),
     Saved("release.health", recovery_test.Health),
     Saved("release.excess", traffic_share.Excess),

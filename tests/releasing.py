@@ -14,6 +14,7 @@ from operators.policy.policy import Policy
 from operators.policy.toml import parse
 from operators.recovery import dumps, loads
 from operators.release.state import ReleaseState
+from operators.release.transitions import Phase
 from operators.rules.verdict import Verdict
 from operators.window.label_ages import UNDATED, encode, width
 from operators.window.panes import Closed
@@ -209,6 +210,9 @@ class Story:
 
     def trial(self, version: str = "v2") -> ReleaseState:
         return self.judge.state.models["m"].trials[version]
+
+    def phase(self, version: str = "v2") -> Phase:
+        return self.judge.state.models["m"].phase_of(version)
 
     @property
     def pin(self) -> str | None:

@@ -6,11 +6,12 @@ from operators.policy.rules import Action, AnyRule, Canary, DriftRule, MeasureRu
 from operators.release.alerts import affected, worst_first
 from operators.release.cutover import Beyond
 from operators.release.model import CanaryFinding, Model, PaneContext
+from operators.release.phase_states import Actionable, Hold
 from operators.release.promotion import check_split, promote
 from operators.release.refuge import others_serve
 from operators.release.rollback import Slices, end_shared, hold, withdraw
 from operators.release.serving import attend
-from operators.release.state import Hold, ReleaseState
+from operators.release.state import ReleaseState
 from operators.rules.verdict import Verdict
 from operators.wire.control import ControlEvent
 from operators.wire.mirrored import is_mirrored
@@ -27,7 +28,8 @@ def act(
     attend(model, at)
     events = check_split(model, at)
     for trial in model.trials.values():
-        trial.held, trial.holds = trial.holds, {}
+        if isinstance(trial.state, Actionable):
+            trial.state.held, trial.state.holds = trial.state.holds, {}
     for finding in findings:
         events += _find(model, at, finding)
     for each in beyond:
@@ -98,10 +100,11 @@ def _do(
 
 def _end_throttles(model: Model, at: PaneContext, trial: ReleaseState) -> list[ControlEvent]:
     """Say of each rule that throttled a candidate until now that it does so no longer."""
-    if not trial.judged:
+    state = trial.state
+    if not isinstance(state, Actionable):
         return []  # What was said instead ends it.
-    ended = [rule for rule, how in trial.held.items() if how == "throttle" and trial.holds.get(rule) != "throttle"]
-    trial.throttled = "throttle" in trial.holds.values()
-    if trial.throttled:
+    ended = [rule for rule, how in state.held.items() if how == "throttle" and state.holds.get(rule) != "throttle"]
+    state.throttled = "throttle" in state.holds.values()
+    if state.throttled:
         return []
     return [model.say("throttle", at, trial.candidate, rule, "info", trial, state="resolved") for rule in ended[:1]]

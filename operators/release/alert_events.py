@@ -8,6 +8,8 @@ from operators.release.completing import completed
 from operators.release.incidents import numbered
 from operators.release.inputs import fire as fire_input
 from operators.release.model import Model, PaneContext
+from operators.release.phase_states import Withdrawn
+from operators.release.state import ReleaseState
 from operators.rules.verdict import Verdict
 from operators.window.series_index import ALL_VERSIONS
 from operators.wire.control import Affected, ControlEvent
@@ -19,8 +21,7 @@ RESTS_MS = 900_000  # Without requests for so long a version serves no longer, a
 def tell(model: Model, at: PaneContext, key: Key, verdicts: Sequence[Verdict]) -> list[ControlEvent]:
     """Tell of the verdicts of one rule and version that changed: one event, however many slices."""
     name, version = key
-    trial = model.trials.get(version)
-    if trial is not None and trial.phase in ("rolled_back", "verifying", "recovered"):
+    if model.phase_of(version) in ("rolled_back", "verifying", "recovered"):
         return []  # People know.
     expected = version == ALL_VERSIONS or _expected(model, version)
     heard = [verdict for verdict in verdicts if expected or verdict.word != "STALE"]
@@ -113,9 +114,14 @@ def _expected(model: Model, version: str) -> bool:
     trial = model.trials.get(version)
     if model.alone is not None:
         return version == model.alone
-    heir = any(other.withdrawn and version in (other.baseline, other.refuge) for other in model.trials.values())
+    heir = any(_took_over(other, version) for other in model.trials.values())
     released = any(other.phase != "serving" for other in model.trials.values())
     return (trial is not None and trial.judged) or heir or not released
+
+
+def _took_over(trial: ReleaseState, version: str) -> bool:
+    """Tell whether a version is to have the traffic of a withdrawn one."""
+    return isinstance(trial.state, Withdrawn) and version in (trial.baseline, trial.state.refuge)
 
 
 def _resolve(model: Model, at: PaneContext, key: Key, slices: Sequence[Affected], reason: str = "") -> ControlEvent:

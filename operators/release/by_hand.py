@@ -1,11 +1,10 @@
 """Versions that people take out, and pins that they set and lift: what rules do, by command."""
 
-from operators.release.discovery import lift
+from operators.release.cause import Cause
+from operators.release.machine import lift, unreleased
 from operators.release.model import Model, PaneContext
 from operators.release.refuge import others_serve, usual_refuge
 from operators.release.rollback import take_out
-from operators.release.serving import new_trial
-from operators.release.state import Cause
 from operators.release.weighing import by_own_weights
 from operators.wire.commands import Command, Kill, Pin, Rollback, Unpin
 from operators.wire.control import ControlEvent, Evidence
@@ -37,7 +36,7 @@ def _take_out(model: Model, at: PaneContext, command: Kill | Rollback) -> Contro
     What it is judged by afterwards is whether its traffic goes away, and whether rules call what serves then BAD.
     """
     version, refuge, reason = command.version, None, by(command)
-    trial = model.trials.get(version) or new_trial(version, at.pane)
+    trial = model.trials.get(version) or unreleased(version, at.pane)
     if isinstance(command, Rollback):
         refuge = command.to or usual_refuge(model, at, trial)
         why = f"there is nothing to go back from {version} to: say which (--to)" if refuge is None else None
@@ -46,12 +45,6 @@ def _take_out(model: Model, at: PaneContext, command: Kill | Rollback) -> Contro
         if why is not None:
             said = f"the rollback is not possible: {why}; {reason}"
             return model.say("alert", at, version, WITHDRAWN, "ticket", None, reason=said, runbook=RUNBOOK)
-    model.trials[version] = trial
-    model.overridden.discard(version)
-    if trial.withdrawn:  # Anew: what was seen since the last time is about another pin.
-        trial.phase = "serving"
-        trial.applied = trial.recovered = trial.gone = trial.health = trial.excess = None
-        trial.loose = False
     rule = f"commands:{command.__struct_config__.tag}"
     cause = Cause(rule=rule, runbook=RUNBOOK, slices=(), evidence=Evidence(), by_hand=True)
     kind, lifts = take_out(model, at, trial, cause, refuge)

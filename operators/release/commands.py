@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 
 from operators.release.by_hand import ByHand, by, do_by_hand
-from operators.release.discovery import declare, lift, restart, split_of
+from operators.release.discovery import declare
 from operators.release.floods import without_flood
 from operators.release.inputs import heed
+from operators.release.machine import let_run, revoke
 from operators.release.model import Model, PaneContext
-from operators.release.serving import new_trial
-from operators.release.state import ReleaseState
-from operators.release.weighing import by_own_weights
 from operators.window.waiting_commands import Said
 from operators.wire.commands import Ack, Override, Release, Silence, Unsilence
 from operators.wire.control import ControlEvent, Notice, Refusal
@@ -47,39 +45,16 @@ def _do(model: Model, at: PaneContext, command: Release | Override | ByHand | Ac
 def _override(model: Model, at: PaneContext, command: Override) -> list[ControlEvent]:
     if command.version in model.overridden:
         return []
-    model.overridden.add(command.version)
-    reason = f"{command.version} runs whatever the rules say, until revoked; {by(command)}"
+    words = [f"{command.version} runs whatever the rules say, until revoked", by(command)]
+    reason = "; ".join([*words, *let_run(model, command.version)])
     trial = model.trials.get(command.version)
-    if trial is not None:
-        model.move(trial, "overridden")
-    if model.speaker.pin not in (None, command.version):
-        # While traffic is held on one version no other runs.
-        reason += f"; {lift(model, 'this')}"
-    reason += "".join(f"; {each}" for each in by_own_weights(model, command.version))
     return [model.say("alert", at, command.version, "override", "info", trial, reason=reason, lifts=True)]
 
 
 def _revoke(model: Model, at: PaneContext, command: Override) -> list[ControlEvent]:
     if command.version not in model.overridden:
         return []
-    model.overridden.discard(command.version)
-    trial = model.trials.get(command.version)
-    if trial is None or not trial.baseline:
-        model.trials[command.version] = new_trial(command.version, at.pane)
-    else:
-        # Judged anew: what came before was allowed.
-        trial = ReleaseState(
-            candidate=trial.candidate,
-            baseline=trial.baseline,
-            since=at.pane,
-            phase=trial.phase,
-            release=trial.release,
-            split=split_of(trial.release),
-            unseen=trial.unseen,
-        )
-        model.trials[command.version] = trial
-        model.move(trial, "revoked")
-        restart(model, at, trial, at.pane)
+    trial = revoke(model, at, command.version)
     reason = f"{command.version} is judged by the rules again; {by(command)}"
     return [model.say("alert", at, command.version, "override", "info", trial, reason=reason, state="resolved")]
 

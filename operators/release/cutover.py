@@ -12,6 +12,7 @@ import msgspec
 from operators.policy.rules import Canary
 from operators.release.historical import Past, most_allowed
 from operators.release.model import Model, PaneContext
+from operators.release.phase_states import RollingOut
 from operators.release.replaced import Replaced
 from operators.release.state import ReleaseState
 from operators.release.traffic import Counted, Served, hour_of
@@ -49,24 +50,26 @@ def compare_with_past(model: Model, at: PaneContext) -> Iterator[Beyond]:
     """Take the pane; yield every candidate that is far worse than its baseline was, and whether that is new."""
     for trial in model.trials.values():
         candidate, baseline = model.served.get(trial.candidate), model.served.get(trial.baseline)
-        if trial.phase != "rolling_out" or candidate is None or baseline is None:
+        state = trial.state
+        if not isinstance(state, RollingOut) or candidate is None or baseline is None:
             continue
         if (at.pane - candidate.first) * at.policy.pane_ms > LASTS_MS or at.pane < warmed_up(model, trial, at.policy):
             continue
         for rule in at.policy.rules:
             if isinstance(rule, Canary):
-                new = _compare(model, at, trial, rule)
-                found = [trial.replaced[rule.name].found[sli] for sli in sorted(trial.replaced[rule.name].found)]
+                number = at.pane // max(rule.blip_ms // at.policy.pane_ms, 1)
+                replaced = state.replaced.setdefault(rule.name, Replaced(blip=number, first=at.pane))
+                new = _compare(model, at, trial, rule, replaced)
+                found = [replaced.found[sli] for sli in sorted(replaced.found)]
                 if found:
                     found.sort(key=lambda each: -(each.evidence.value or 0.0))
                     yield Beyond(rule=rule, trial=trial, slices=tuple(found), new=new)
 
 
-def _compare(model: Model, at: PaneContext, trial: ReleaseState, rule: Canary) -> bool:
+def _compare(model: Model, at: PaneContext, trial: ReleaseState, rule: Canary, replaced: Replaced) -> bool:
     """Add the pane to what a rule knows of a candidate; return whether it is newly BAD."""
     panes = max(rule.blip_ms // at.policy.pane_ms, 1)
     number, place = divmod(at.pane, panes)
-    replaced = trial.replaced.setdefault(rule.name, Replaced(blip=number, first=at.pane))
     new = False
     if number != replaced.blip:
         new = _end(model, at, trial, rule, replaced)

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from operators.policy.rules import Canary
+from operators.release.machine import begin, describe, end, make_way
 from operators.release.model import Model, PaneContext
+from operators.release.phase_states import Withdrawn
 from operators.release.state import ReleaseState
 from operators.release.traffic import BUCKETS, Served, bucket_of, busiest, hour_of
-from operators.release.transitions import step
 from operators.release.weighing import make_room
-from operators.stats.sample_ratio import TrafficSplit
 from operators.window.partial import OTHER
 from operators.wire.commands import Release
 from operators.wire.control import VERSIONS_MAX, ControlEvent
@@ -43,10 +42,11 @@ def _forget(model: Model, at: PaneContext) -> None:
         # A release that was declared is waited for as long, and told of (`unseen.py`); the withdrawn stay so.
         kept = trial.candidate in model.served or trial.unseen or trial.withdrawn
         if not kept and at.pane - trial.since > known_panes:
-            del model.trials[trial.candidate]
-    withdrawn = sorted((trial.detected or 0, name) for name, trial in model.trials.items() if trial.withdrawn)
+            end(model, trial.candidate)
+    states = [(name, trial.state) for name, trial in model.trials.items()]
+    withdrawn = sorted((state.detected, name) for name, state in states if isinstance(state, Withdrawn))
     for _, name in withdrawn[:-VERSIONS_MAX]:
-        del model.trials[name]
+        end(model, name)
         model.served.pop(name, None)  # If it serves again it is new, and judged.
 
 
@@ -76,7 +76,7 @@ def discover(model: Model, at: PaneContext) -> None:
     for version in sorted(new):
         baseline = usual_baseline(model, at, frozenset(new))
         if baseline is not None:
-            begin(model, at, ReleaseState(candidate=version, baseline=baseline, since=at.pane))
+            begin(model, at, version, baseline)
 
 
 def usual_baseline(model: Model, at: PaneContext, new: frozenset[str]) -> str | None:
@@ -93,29 +93,6 @@ def usual_baseline(model: Model, at: PaneContext, new: frozenset[str]) -> str | 
     return first or busiest(model.served, never, lately) or busiest(model.served, never, 0)
 
 
-def begin(model: Model, at: PaneContext, trial: ReleaseState) -> None:
-    """Put a candidate on trial, in place of an earlier trial of the same version."""
-    earlier = model.trials.get(trial.candidate)
-    trial.phase = earlier.phase if earlier is not None else trial.phase
-    if trial.candidate in model.overridden:
-        trial.phase = "overridden"
-    moved = step(trial.phase, "released")
-    if moved is None:
-        raise LookupError(f"released in {trial.phase}")
-    trial.phase, _ = moved
-    model.trials[trial.candidate] = trial
-    restart(model, at, trial, at.pane)
-
-
-def restart(model: Model, at: PaneContext, trial: ReleaseState, since: int) -> None:
-    """Compare anew from a pane on: what canary rules found before does not stand."""
-    trial.since = since
-    trial.replaced.clear()
-    for rule in at.policy.rules:
-        if isinstance(rule, Canary):
-            model.bad.pop((rule.name, trial.candidate), None)
-
-
 def declare(model: Model, at: PaneContext, release: Release) -> list[ControlEvent]:
     """Take a release command: it declares a release, or describes one that was seen already.
 
@@ -127,60 +104,30 @@ def declare(model: Model, at: PaneContext, release: Release) -> list[ControlEven
         why = f"the release of {release.candidate} is refused: its baseline {release.baseline} was withdrawn"
         return [model.say("alert", at, release.candidate, "commands:withdrawn_baseline", "ticket", None, reason=why)]
     if known is not None and known.release is None and known.baseline == release.baseline and not known.withdrawn:
-        known.release, known.split = release, split_of(release)
+        describe(known, release)
         return _told(model, at, known, make_room(model, release))
-    if known is not None and _is_step(known, release):
-        return _next_step(model, at, known, release)
+    if known is not None and known.release is not None and _is_step(known, known.release, release):
+        # What was found of it so far stands, and what was said of its versions.
+        describe(known, msgspec.structs.replace(release, metadata=known.release.metadata))
+        return _told(model, at, known, make_way(model, release))
     barred = known is not None and (known.withdrawn or "throttle" in known.holds.values())
-    trial = ReleaseState(
-        candidate=release.candidate,
-        baseline=release.baseline,
-        since=at.pane,
-        release=release,
-        split=split_of(release),
-        unseen=tuple(name for name in (release.candidate, release.baseline) if name not in model.served),
-    )
-    begin(model, at, trial)
+    unseen = tuple(name for name in (release.candidate, release.baseline) if name not in model.served)
+    trial = begin(model, at, release.candidate, release.baseline, release, unseen)
     reasons = [f"{release.candidate} may serve again"] if barred else []
-    if model.speaker.pin not in (None, release.candidate):
-        reasons.append(lift(model, f"the release of {release.candidate}"))
-    return _told(model, at, trial, [*reasons, *make_room(model, release)])
+    return _told(model, at, trial, [*reasons, *make_way(model, release)])
 
 
-def _is_step(known: ReleaseState, release: Release) -> bool:
+def _is_step(known: ReleaseState, before: Release, release: Release) -> bool:
     """Tell whether a release goes on, with another share of the traffic: the same versions, nothing else said of them.
 
     One that is throttled begins anew instead, so that it may serve again.
     """
-    if known.phase != "rolling_out" or known.release is None or "throttle" in known.holds.values():
+    if known.phase != "rolling_out" or "throttle" in known.holds.values():
         return False
-    return known.baseline == release.baseline and release.metadata in ({}, known.release.metadata)
-
-
-def _next_step(model: Model, at: PaneContext, known: ReleaseState, release: Release) -> list[ControlEvent]:
-    """Take the next share of a release: what was found of it so far stands."""
-    metadata = {} if known.release is None else known.release.metadata
-    known.release, known.split = msgspec.structs.replace(release, metadata=metadata), split_of(release)
-    reasons = []
-    if model.speaker.pin not in (None, release.candidate):
-        reasons.append(lift(model, f"the release of {release.candidate}"))
-    return _told(model, at, known, [*reasons, *make_room(model, release)])
+    return known.baseline == release.baseline and release.metadata in ({}, before.metadata)
 
 
 def _told(model: Model, at: PaneContext, trial: ReleaseState, reasons: Sequence[str]) -> list[ControlEvent]:
     """Tell gateways what changes for a candidate that is released, if anything does."""
     said = "; ".join(reasons)
     return [model.say("alert", at, trial.candidate, "release", "info", trial, reason=said, lifts=True)] if said else []
-
-
-def lift(model: Model, what: str) -> str:
-    """Let traffic go to all versions but the withdrawn; return what is said of it."""
-    pin = model.speaker.pin
-    model.unpin()
-    rest = f"; withdrawn all the same: {', '.join(model.barred)}" if model.barred else ""
-    return f"{what} lifts the pin on {pin}{rest}"
-
-
-def split_of(release: Release | None) -> TrafficSplit | None:
-    share = release.traffic_share if release is not None else None
-    return None if share is None else TrafficSplit((share, 1.0 - share))

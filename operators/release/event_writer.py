@@ -51,7 +51,7 @@ class EventWriter(msgspec.Struct, kw_only=True):
         while name in self.ids:  # Said twice at one time, such as two refused commands.
             name = str(uuid.uuid5(NAMESPACE, name))
         self.ids += (name,)
-        times = {} if trial is None else {name: getattr(trial, name) for name in _TIMES}
+        times = {} if trial is None else msgspec.structs.asdict(trial.times)
         event = ControlEvent(
             id=name,
             revision=self.revision,
@@ -67,6 +67,3 @@ class EventWriter(msgspec.Struct, kw_only=True):
             **{"evidence": Evidence(), "lifts": False, **times, **fields},
         )
         return fitted(event)
-
-
-_TIMES = ("onset", "detected", "applied", "recovered")

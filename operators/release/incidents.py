@@ -93,8 +93,7 @@ def _key(model: Model, event: ControlEvent) -> Key | None:
         return None
     if own in model.incidents or event.rule.startswith((f"{INPUT}:", LIMITS)):
         return own
-    trial = model.trials.get(event.version)
-    released = trial is not None and trial.phase not in ("serving", "steady", "overridden")
+    released = model.phase_of(event.version) not in ("steady", "serving", "promoted", "overridden")
     return whole if released or whole in model.incidents else own
 
 
@@ -102,13 +101,13 @@ def _is_open(model: Model, key: Key) -> bool:
     rule, version = key
     trial = model.trials.get(version)
     if rule == INEFFECTIVE:
-        return trial is not None and trial.phase == "ineffective"
+        return model.phase_of(version) == "ineffective"
     if rule != WHOLE:
         return key in model.alerts.firing or any(rule == f"{LIMITS}{kind}" for kind in model.overflow)
     if any(each[1] == version for each in model.alerts.firing):
         return True
     if trial is None:
         return False
-    holds = trial.judged and any(how != "cool-down" for how in trial.holds.values())
-    split = trial.phase == "rolling_out" and trial.split is not None and trial.split.unhealthy
-    return holds or split or trial.phase in ("rolled_back", "verifying", "ineffective")
+    holds = any(how != "cool-down" for how in trial.holds.values())
+    unhealthy = trial.split is not None and trial.split.unhealthy
+    return holds or unhealthy or trial.phase in ("rolled_back", "verifying", "ineffective")

@@ -9,9 +9,10 @@ from operators.policy.policy import Policy
 from operators.policy.rules import Canary
 from operators.release.alerts import Alerts, Key
 from operators.release.event_writer import EventWriter
+from operators.release.phase_states import Leaving, RolledBack, RollingOut, Verifying, Withdrawn
 from operators.release.state import ReleaseState
 from operators.release.traffic import Served
-from operators.release.transitions import URGENCY, Phase, Signal, step
+from operators.release.transitions import URGENCY, Phase
 from operators.rules.verdict import Verdict
 from operators.window.folded import Kind
 from operators.window.samples import Sample
@@ -115,14 +116,23 @@ class Model(msgspec.Struct, kw_only=True):
 
     @property
     def phase(self) -> Phase:
-        """The state of the model: that of its most urgent release."""
+        """The state of the model: that of its most urgent version."""
         return min((trial.phase for trial in self.trials.values()), key=URGENCY.index, default="steady")
+
+    def phase_of(self, version: str) -> Phase:
+        """Where a version stands: steady if nothing is known of it."""
+        trial = self.trials.get(version)
+        if trial is not None:
+            return trial.phase
+        return "overridden" if version in self.overridden else "steady"
 
     @property
     def quiet(self) -> bool:
         """Whether time may pass without a trace while nothing comes in."""
-        withdrawn = any(trial.phase in ("rolled_back", "verifying") for trial in self.trials.values())
-        replaced = any(each.total for trial in self.trials.values() for each in trial.replaced.values())
+        states = [trial.state for trial in self.trials.values()]
+        withdrawn = any(isinstance(state, RolledBack | Verifying) for state in states)
+        rolling = [state for state in states if isinstance(state, RollingOut)]
+        replaced = any(each.total for state in rolling for each in state.replaced.values())
         return not (withdrawn or replaced or self.overflow)
 
     @property
@@ -150,7 +160,7 @@ class Model(msgspec.Struct, kw_only=True):
         """Return the shares that versions must get, as events say them."""
         if self.alone is not None:
             return {self.alone: 1.0}
-        slow = [name for name, trial in self.trials.items() if trial.judged and trial.throttled]
+        slow = [name for name, trial in self.trials.items() if trial.judged and trial.actionable.throttled]
         caps = dict.fromkeys(self.barred, 0.0) | dict.fromkeys(slow, throttle_share)
         return capped(self.promoted, caps) if self.promoted else caps
 
@@ -162,8 +172,9 @@ class Model(msgspec.Struct, kw_only=True):
         """Let traffic go to all versions but the withdrawn; look for those of them that were not gone yet."""
         self.speaker.pin, self.beside = None, False
         for trial in self.trials.values():
-            if trial.withdrawn and trial.applied is None:
-                trial.loose, trial.excess = True, None
+            state = trial.state
+            if isinstance(state, Withdrawn) and isinstance(state.traffic, Leaving):
+                state.traffic.loose, state.excess = True, None
 
     def say(
         self,
@@ -193,11 +204,3 @@ class Model(msgspec.Struct, kw_only=True):
                 **fields,
             },
         )
-
-    def move(self, trial: ReleaseState, signal: Signal) -> ControlType:
-        """Move a release on, and return what is to be said. LookupError if the signal means nothing here."""
-        moved = step(trial.phase, signal)
-        if moved is None or moved[1] is None:
-            raise LookupError(f"{signal} in {trial.phase}")
-        trial.phase, _ = moved
-        return moved[1]

@@ -20,14 +20,15 @@ def note_producers(model: Model, at: PaneContext) -> None:
         came = at.producers(trial.candidate) if trial.judged else {}
         if not came:
             continue
-        known = trial.producers.setdefault(bucket, {})
+        producers = trial.actionable.producers
+        known = producers.setdefault(bucket, {})
         for name in sorted(came):
             key = name if name in known or len(known) < PRODUCERS_MAX else OTHER
             slis = came[name]
             counts = [*slis.sum(axis=1).tolist(), *slis[:, BAD].tolist()]
             known[key] = [a + b for a, b in zip(known.get(key, [0] * len(counts)), counts, strict=True)]
-        while len(trial.producers) > BUCKETS:
-            del trial.producers[min(trial.producers)]
+        while len(producers) > BUCKETS:
+            del producers[min(producers)]
 
 
 def why_doubted(at: PaneContext, trial: ReleaseState, evidence: Evidence) -> str | None:
@@ -39,7 +40,7 @@ def why_doubted(at: PaneContext, trial: ReleaseState, evidence: Evidence) -> str
     sli = names.index(evidence.sli)
     since = 0 if evidence.since is None else bucket_of(evidence.since // at.policy.pane_ms, at.policy.pane_ms)
     sums: dict[str, int] = {}
-    for bucket, producers in trial.producers.items():
+    for bucket, producers in trial.actionable.producers.items():
         for name, counts in producers.items() if bucket >= since else ():
             if counts[sli]:
                 sums[name] = sums.get(name, 0) + counts[len(names) + sli]

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from operators.policy.rules import Canary
-from operators.release.discovery import restart
+from operators.release.machine import end, let_serve, restart
 from operators.release.model import CanaryFinding, Model, PaneContext
 from operators.release.rollback import share_of
 from operators.release.state import ReleaseState
-from operators.release.weighing import take_over
 from operators.stats.sample_ratio import TrafficSplit
 from operators.wire.control import ControlEvent, Evidence, Severity
 from operators.wire.mirrored import is_mirrored, original
@@ -26,7 +25,7 @@ def check_split(model: Model, at: PaneContext) -> list[ControlEvent]:
     events = []
     for trial in model.trials.values():
         split, candidate = trial.split, at.requests.get(trial.candidate, 0)
-        if split is None or trial.phase != "rolling_out":
+        if split is None:
             continue
         if split.begins is None and candidate:
             split.begins = at.pane + max(at.policy.releases.warm_up_ms // at.policy.pane_ms, 1)
@@ -66,16 +65,13 @@ def promote(model: Model, at: PaneContext, findings: Sequence[CanaryFinding]) ->
         passed = [finding for finding in findings if finding.candidate == trial.candidate and finding.word == "OK"]
         if not rules or {finding.rule.name for finding in passed} != rules or _is_held(model, at, trial):
             continue
-        kind = model.move(trial, "passed")
+        kind = let_serve(model, trial, _going_on(model, at, trial))
         last = passed[-1]
         fields = {"evidence": last.evidence, "runbook": last.rule.runbook}
         if is_mirrored(trial.candidate):
             reason = f"{original(trial.candidate)} passes {last.rule.name} on copies of requests; it serves nobody yet"
             events.append(model.say("alert", at, trial.candidate, "release", "info", trial, reason=reason, **fields))
             continue
-        if model.beside:
-            model.unpin()
-        take_over(model, trial.candidate, _going_on(model, at))
         _succeed(model, at, trial)
         events.append(model.say(kind, at, trial.candidate, last.rule.name, "info", trial, **fields))
     return events
@@ -93,21 +89,20 @@ def _is_held(model: Model, at: PaneContext, trial: ReleaseState) -> bool:
     )
 
 
-def _going_on(model: Model, at: PaneContext) -> dict[str, float]:
-    """Return the shares of those whose trials go on: as they were declared, else of the last minutes."""
+def _going_on(model: Model, at: PaneContext, trial: ReleaseState) -> dict[str, float]:
+    """Return the shares of others whose trials go on: as they were declared, else of the last minutes."""
     declared = {
         name: other.release.traffic_share if other.release is not None else None
         for name, other in model.trials.items()
-        if other.phase in ("rolling_out", "overridden") and not is_mirrored(name)
+        if other is not trial and other.phase in ("rolling_out", "overridden") and not is_mirrored(name)
     }
     return {name: share or share_of(model, at, name) for name, share in declared.items()}
 
 
 def _succeed(model: Model, at: PaneContext, trial: ReleaseState) -> None:
     """Let a promoted version take its baseline's place: also as what discovered candidates are compared with."""
-    old = model.trials.get(trial.baseline)
-    if old is not None and old.phase == "steady":
-        del model.trials[trial.baseline]
+    if model.phase_of(trial.baseline) == "promoted":
+        end(model, trial.baseline)
     for other in model.trials.values():
         if other.phase == "rolling_out" and other.baseline == trial.baseline and other.release is None:
             other.baseline = trial.candidate

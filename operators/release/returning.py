@@ -6,10 +6,12 @@ too few requests to tell (`verification.py`), or the pin that kept it away was l
 left.
 """
 
+from operators.release.machine import fail, keep_out_again
 from operators.release.model import Model, PaneContext
+from operators.release.phase_states import Leaving, RolledBack, Withdrawn
 from operators.release.refuge import unfit
 from operators.release.rollback import share_of
-from operators.release.state import Cause, ReleaseState
+from operators.release.state import ReleaseState
 from operators.stats.traffic_share import Excess
 from operators.wire.control import ControlEvent, Evidence
 from operators.wire.mirrored import is_mirrored
@@ -20,44 +22,46 @@ def watch(model: Model, at: PaneContext) -> list[ControlEvent]:
     events: list[ControlEvent] = []
     total = sum(at.requests.values())
     for trial in model.trials.values():
-        if not trial.withdrawn or trial.cause is None or trial.detected is None or at.ts <= trial.detected:
+        state = trial.state
+        if not isinstance(state, Withdrawn) or at.ts <= state.detected:
             continue
-        left, came = trial.applied is not None or trial.loose, at.requests.get(trial.candidate, 0)
-        drains = at.ts <= trial.detected + at.policy.releases.drain_ms
-        if (trial.excess is None and not came) or (not left and (drains or trial.phase != "rolled_back")):
+        left, came = _has_left(state), at.requests.get(trial.candidate, 0)
+        drains = at.ts <= state.detected + at.policy.releases.drain_ms
+        if (state.excess is None and not came) or (not left and (drains or not isinstance(state, RolledBack))):
             continue
-        trial.excess = (trial.excess or Excess()).step(came, total, at.policy.releases.applied_share)
-        if trial.excess is None or not trial.excess.sure:
-            continue
-        excess, trial.excess = trial.excess, None
-        tell = _withdraw_again if left else _ignored
-        events.append(tell(model, at, trial, trial.cause, excess))
+        excess = state.excess = (state.excess or Excess()).step(came, total, at.policy.releases.applied_share)
+        if excess is not None and excess.sure:
+            tell = _withdraw_again if left else _ignored
+            events.append(tell(model, at, trial, state, excess))
     return events
 
 
-def _ignored(model: Model, at: PaneContext, trial: ReleaseState, cause: Cause, excess: Excess) -> ControlEvent:
+def _has_left(state: Withdrawn) -> bool:
+    """Tell whether a version that serves is to be heard of anew: it had left, or nobody could tell."""
+    return state.traffic.loose if isinstance(state.traffic, Leaving) else True
+
+
+def _ignored(model: Model, at: PaneContext, trial: ReleaseState, state: Withdrawn, excess: Excess) -> ControlEvent:
     """Wake somebody: the gateways do not obey."""
-    kind = model.move(trial, "ignored")
+    kind = fail(model, trial, state, "ignored")
     reason = f"the candidate still serves: {excess.requests} of the last {excess.total} requests"
-    fields = {"reason": reason, "evidence": _evidence(at, excess), "runbook": cause.runbook}
-    return model.say(kind, at, trial.candidate, cause.rule, "page", trial, **fields)
+    fields = {"reason": reason, "evidence": _evidence(at, excess), "runbook": state.cause.runbook}
+    return model.say(kind, at, trial.candidate, state.cause.rule, "page", trial, **fields)
 
 
-def _withdraw_again(model: Model, at: PaneContext, trial: ReleaseState, cause: Cause, excess: Excess) -> ControlEvent:
+def _withdraw_again(
+    model: Model, at: PaneContext, trial: ReleaseState, state: Withdrawn, excess: Excess
+) -> ControlEvent:
     """Pin traffic away from a version; or bar that version alone, where others serve beside the baseline."""
-    refuge = trial.refuge or trial.baseline
+    refuge = state.refuge or trial.baseline
     # What was gone to before need not have served.
-    fit = unfit(model, at, refuge) is None or (refuge == trial.refuge and refuge not in model.served)
-    if model.speaker.pin is None and refuge and fit and not _others(model, at, trial):
-        trial.refuge = refuge
-        model.pin_to(refuge)
-    kind = model.move(trial, "barred" if model.speaker.pin is None else "returned")
-    trial.detected, trial.loose = at.ts, False
-    trial.onset = trial.applied = trial.recovered = trial.gone = trial.health = None
-    trial.share = share_of(model, at, trial.candidate)
+    fit = unfit(model, at, refuge) is None or (refuge == state.refuge and refuge not in model.served)
+    pins = bool(model.speaker.pin is None and refuge and fit and not _others(model, at, trial))
+    share = share_of(model, at, trial.candidate)
+    kind = keep_out_again(model, at, trial, state, share, refuge if pins else None)
     reason = f"{trial.candidate} was withdrawn and serves: {excess.requests} of {excess.total} requests of late"
-    fields = {"reason": reason, "evidence": _evidence(at, excess), "runbook": cause.runbook}
-    return model.say(kind, at, trial.candidate, cause.rule, "page", trial, **fields)
+    fields = {"reason": reason, "evidence": _evidence(at, excess), "runbook": state.cause.runbook}
+    return model.say(kind, at, trial.candidate, state.cause.rule, "page", trial, **fields)
 
 
 def _evidence(at: PaneContext, excess: Excess) -> Evidence:
@@ -74,4 +78,4 @@ def _others(model: Model, at: PaneContext, trial: ReleaseState) -> bool:
     ]
     if model.overridden - {trial.candidate, trial.baseline}:
         return True
-    return any(other.phase != "steady" or share_of(model, at, other.candidate) for other in allowed)
+    return any(other.phase != "promoted" or share_of(model, at, other.candidate) for other in allowed)

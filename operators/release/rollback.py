@@ -3,13 +3,14 @@
 import msgspec
 
 from operators.policy.rules import Action, AnyRule, BurnRate, Threshold
-from operators.release.discovery import restart
+from operators.release.cause import Cause, Level
+from operators.release.machine import keep_out, restart
 from operators.release.model import Model, PaneContext
+from operators.release.phase_states import Hold
 from operators.release.producers import why_doubted
 from operators.release.refuge import fallback_of, named_refuge, others_serve, recently, refuge_of, why_bad
-from operators.release.state import Cause, Hold, ReleaseState
+from operators.release.state import ReleaseState
 from operators.release.traffic import Counted, bad_ratio, bucket_of, has_degraded
-from operators.release.weighing import give_back
 from operators.window.partial import OTHER
 from operators.wire.control import Affected, ControlEvent, ControlType, Severity
 from operators.wire.mirrored import is_mirrored
@@ -25,7 +26,7 @@ def withdraw(
     moves = not (model.beside and model.speaker.pin == trial.baseline)
     if at.ts < model.cooled and moves:
         # Nothing is said: what was said before stands.
-        trial.holds[rule.name] = trial.held.get(rule.name, "cool-down")
+        trial.actionable.holds[rule.name] = trial.actionable.held.get(rule.name, "cool-down")
         return []
     if (trial.baseline or action != "kill") and _is_shared(model, at, trial, slices):
         reason = f"{trial.baseline} has become worse as well: the cause is shared, a rollback would not help"
@@ -54,27 +55,19 @@ def take_out(
 
     All traffic goes to `refuge`. Without one it goes to whatever else may serve: `instead`, where nothing does.
     """
-    trial.detected, trial.onset, trial.cause = at.ts, cause.evidence.since, cause
-    trial.share = share_of(model, at, trial.candidate)
-    kind = model.move(trial, "stopped" if refuge is None else "harmful")
-    trial.refuge = refuge or instead
-    lifts = trial.refuge is None and model.speaker.pin == trial.candidate
-    if trial.refuge is not None:
-        model.pin_to(trial.refuge, beside=serves_beside(model, at, trial, trial.refuge))
-    elif lifts:
-        model.unpin()
-    give_back(model, trial.candidate)
-    model.cooled = at.ts + at.policy.releases.cooldown_ms
-    return kind, lifts
+    share, to = share_of(model, at, trial.candidate), refuge or instead
+    beside = to is not None and serves_beside(model, at, trial, to)
+    return keep_out(model, at, trial, cause, share, to, refuge is None, beside)
 
 
 def hold(
     model: Model, at: PaneContext, trial: ReleaseState, rule: AnyRule, how: Hold, reason: str, slices: Slices
 ) -> list[ControlEvent]:
     """Hold the promotion for as long as this is called at every pane; say so when it begins."""
-    trial.holds[rule.name] = how
-    trial.throttled |= how == "throttle"
-    if trial.held.get(rule.name) == how:
+    state = trial.actionable
+    state.holds[rule.name] = how
+    state.throttled |= how == "throttle"
+    if state.held.get(rule.name) == how:
         return []
     # Of a plain hold people hear by the alert that the verdict makes.
     severity: Severity = "page" if how in ("unpinnable", "shared cause", "one producer") else "info"
@@ -87,11 +80,11 @@ def hold(
 def end_shared(model: Model, at: PaneContext) -> None:
     """Where a baseline has recovered, compare anew: what was found while both suffered says little of the candidate."""
     for trial in model.trials.values():
-        baseline = model.served.get(trial.baseline)
-        for sli, before in list(trial.shared.items()) if trial.judged else ():
+        baseline, shared = model.served.get(trial.baseline), trial.actionable.shared if trial.judged else {}
+        for sli, before in list(shared.items()):
             now = (0, 0) if baseline is None else baseline.counts(sli, since=recently(at))
             if sum(now) and not has_degraded(before, now):
-                del trial.shared[sli]
+                del shared[sli]
                 restart(model, at, trial, at.pane + 1)
 
 
@@ -111,7 +104,8 @@ def _is_shared(model: Model, at: PaneContext, trial: ReleaseState, slices: Slice
         return False
     sli = _index(at, name)
     began = recently(at) if onset is None else bucket_of(onset // at.policy.pane_ms, at.policy.pane_ms)
-    before: Counted = trial.shared.get(sli) or baseline.counts(sli, before=began)
+    shared = trial.actionable.shared
+    before: Counted = shared.get(sli) or baseline.counts(sli, before=began)
     after = baseline.counts(sli, since=began)
     if not has_degraded(before, after):
         return False
@@ -120,7 +114,7 @@ def _is_shared(model: Model, at: PaneContext, trial: ReleaseState, slices: Slice
         harm = evidence.value or 0.0
     if bad_ratio(after) - bad_ratio(before) < harm:
         return False
-    trial.shared[sli] = before
+    shared[sli] = before
     return True
 
 
@@ -139,8 +133,7 @@ def serves_beside(model: Model, at: PaneContext, trial: ReleaseState, refuge: st
 def _cause(at: PaneContext, rule: AnyRule, slices: Slices) -> Cause:
     """Keep why a candidate is withdrawn, and how low the bad ratio must come: half-way back to the better arm."""
     evidence = slices[0].evidence
-    sli = None if evidence.sli is None else _index(at, evidence.sli)
-    cause = Cause(rule=rule.name, runbook=rule.runbook, slices=slices, evidence=evidence, sli=sli)
+    cause = Cause(rule=rule.name, runbook=rule.runbook, slices=slices, evidence=evidence)
     candidate, baseline = evidence.candidate, evidence.baseline
     if candidate is not None and baseline is not None:
         harm, well = _inner((candidate.good, candidate.bad)), _inner((baseline.good, baseline.bad))
@@ -148,9 +141,10 @@ def _cause(at: PaneContext, rule: AnyRule, slices: Slices) -> Cause:
         harm, well = _inner((evidence.good, evidence.bad)), 1.0 - rule.target
     else:
         return cause
-    if well >= harm:
+    if well >= harm or evidence.sli is None:
         return cause
-    return msgspec.structs.replace(cause, bad_max=(harm + well) / 2, bad_well=well)
+    level = Level(sli=_index(at, evidence.sli), bad_max=(harm + well) / 2, bad_well=well)
+    return msgspec.structs.replace(cause, level=level)
 
 
 def _inner(counted: Counted) -> float:

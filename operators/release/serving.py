@@ -5,8 +5,9 @@ without a release, the version has a trial of its own, in which it is compared w
 """
 
 from operators.policy.rules import Action, AnyRule, Canary
+from operators.release.machine import accuse, end
 from operators.release.model import Model, PaneContext
-from operators.release.state import ReleaseState
+from operators.release.phase_states import Serving
 from operators.window.partial import OTHER
 from operators.window.series_index import ALL_VERSIONS
 from operators.wire.mirrored import is_mirrored
@@ -21,16 +22,13 @@ def attend(model: Model, at: PaneContext) -> None:
     for version in sorted(harmful - {OTHER, ALL_VERSIONS, *model.trials, *model.overridden}):
         served = model.served.get(version)
         if served is not None and not is_mirrored(version):
-            model.trials[version] = new_trial(version, served.first)
+            accuse(model, version, served.first)
     for version, trial in list(model.trials.items()):
-        if trial.phase == "serving" and version not in harmful and not (trial.holds or trial.held):
-            del model.trials[version]
+        state = trial.state
+        if isinstance(state, Serving) and version not in harmful and not (state.holds or state.held):
+            end(model, version)
 
 
 def acts(rule: AnyRule) -> bool:
     """Tell whether a rule does something to a version by itself, not by comparing two."""
     return not isinstance(rule, Canary) and rule.action in ACTS
-
-
-def new_trial(version: str, since: int) -> ReleaseState:
-    return ReleaseState(candidate=version, baseline="", since=since, phase="serving")

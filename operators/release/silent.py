@@ -3,6 +3,7 @@
 import math
 
 from operators.release.model import Model, PaneContext
+from operators.release.phase_states import RollingOut
 from operators.release.promotion import SPLIT
 from operators.release.rollback import share_of
 from operators.release.state import ReleaseState
@@ -20,45 +21,45 @@ def tell_silent(model: Model, at: PaneContext) -> list[ControlEvent]:
     events = []
     total = sum(at.requests.values())
     for trial in model.trials.values():
-        if trial.phase != "rolling_out" or is_mirrored(trial.candidate):
-            trial.missed, trial.silent = 0, False
+        state = trial.state
+        if not isinstance(state, RollingOut) or is_mirrored(trial.candidate):
             continue
         if at.requests.get(trial.candidate, 0):
-            if trial.silent:
+            if state.silent:
                 events.append(_said(model, at, trial, f"{trial.candidate} has requests again", state="resolved"))
-            trial.usual, trial.missed, trial.silent = share_of(model, at, trial.candidate), 0, False
+            state.usual, state.missed, state.silent = share_of(model, at, trial.candidate), 0, False
             continue
-        trial.missed += total
-        if total and not trial.silent and _is_sure(model, at, trial):
-            trial.silent = True
-            events.append(_tell(model, at, trial))
+        state.missed += total
+        if total and not state.silent and _is_sure(model, at, trial, state):
+            state.silent = True
+            events.append(_tell(model, at, trial, state))
     return events
 
 
-def _is_sure(model: Model, at: PaneContext, trial: ReleaseState) -> bool:
+def _is_sure(model: Model, at: PaneContext, trial: ReleaseState, state: RollingOut) -> bool:
     served = model.served.get(trial.candidate)
     if served is None or (at.pane - served.last) * at.policy.pane_ms < SILENT_MS:
         return False
-    return _chance(trial) <= ALPHA
+    return _chance(state) <= ALPHA
 
 
-def _chance(trial: ReleaseState) -> float:
+def _chance(state: RollingOut) -> float:
     """Return the chance that none of the requests since its last one came to a candidate that has its usual share."""
-    return 0.0 if trial.usual >= 1 else math.exp(trial.missed * math.log1p(-trial.usual))
+    return 0.0 if state.usual >= 1 else math.exp(state.missed * math.log1p(-state.usual))
 
 
-def _tell(model: Model, at: PaneContext, trial: ReleaseState) -> ControlEvent:
+def _tell(model: Model, at: PaneContext, trial: ReleaseState, state: RollingOut) -> ControlEvent:
     since = (model.served[trial.candidate].last + 1) * at.policy.pane_ms
     reason = (
-        f"{trial.candidate} has had no request since {EPOCH + since * MILLISECOND:%H:%M:%S} UTC, of {trial.missed} "
-        f"since then; it had {trial.usual:.1%} of them before: its release decides nothing"
+        f"{trial.candidate} has had no request since {EPOCH + since * MILLISECOND:%H:%M:%S} UTC, of {state.missed} "
+        f"since then; it had {state.usual:.1%} of them before: its release decides nothing"
     )
     return _said(
         model,
         at,
         trial,
         reason,
-        evidence=Evidence(n=trial.missed, value=0.0, threshold=trial.usual, p_value=_chance(trial)),
+        evidence=Evidence(n=state.missed, value=0.0, threshold=state.usual, p_value=_chance(state)),
     )
 
 

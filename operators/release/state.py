@@ -1,105 +1,77 @@
-"""A release under judgement: a candidate beside its baseline, from the first request to what became of it."""
+"""A version that a release is about, or that rules act on: beside which baseline, since when, and where it stands."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import cast
 
 import msgspec
 
-from operators.release.replaced import Replaced
-from operators.release.traffic import Counted
+from operators.release.phase_states import Actionable, AnyState, Hold, Promoted, RollingOut, Times, Withdrawn
 from operators.release.transitions import Phase
-from operators.stats.recovery_test import Health
 from operators.stats.sample_ratio import TrafficSplit
-from operators.stats.traffic_gone import Gone
-from operators.stats.traffic_share import Excess
 from operators.window.samples import Sample
 from operators.wire.commands import Release
-from operators.wire.control import Affected, Evidence, Found
+from operators.wire.control import Found
 from operators.wire.events import Scalar
-
-# "unpinnable": there is no version to go back to; "cool-down": none is gone back to so soon after another rollback.
-# "slice": all traffic would pass, a small slice is surely far worse.
-Hold = Literal["hold", "throttle", "unpinnable", "shared cause", "cool-down", "one producer", "slice"]
-
-
-class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a candidate was rolled back: the rule, and the level the pinned version has to come below to be well.
-
-    `sli` is an index, `bad_max` a ratio of bad events, and `bad_well` one that is well; None where the rule has no SLI.
-    `by_hand`: it was a command, and `rule` is what that is called.
-    """
-
-    rule: str
-    runbook: str
-    slices: tuple[Affected, ...]
-    evidence: Evidence
-    sli: int | None = None
-    bad_max: float | None = None
-    bad_well: float | None = None
-    by_hand: bool = False
 
 
 class ReleaseState(msgspec.Struct, kw_only=True):
     """One candidate, or a version without a release (`serving.py`), which has no baseline.
 
-    `since` is the pane it began with, times are Unix ms.
-
-    `holds` say how a rule holds the promotion as of the last pane, `held` as of the one before. `shared` has by SLI
-    what the baseline served before it degraded as well, for as long as it does. After a rollback `share` is the
-    candidate's share of requests before it, `gone` says whether it has surely left, and `health` how what serves does;
-    `excess` says whether it surely serves, and `loose` that people are to hear of that although it was never seen to
-    have left: what kept it away was lifted, or there were too few requests to tell. One that is `throttled` must get
-    little traffic. `missed` requests came since its last one, of which it had `usual` [share] before; `silent`: that
-    was told. `refuge` is where its traffic was sent when it was withdrawn. `unseen` are its versions that have not
-    served since it was declared. `producers` has by bucket and producer the candidate's events of each SLI, then the
-    bad ones of each. `requests` are some of its bad ones; `found` is what monitors found on it, `found_beside` on its
-    baseline. `replaced` is by rule what is known of it while its baseline serves no more.
+    `since` is the pane it began with, `state` what is known of it in its phase. `unseen` are its versions that have not
+    served since it was declared. `requests` are some of its bad ones; `found` is what monitors found on it,
+    `found_beside` on its baseline.
     """
 
     candidate: str
     baseline: str
     since: int
-    phase: Phase = "steady"
+    state: AnyState
     release: Release | None = None
-    split: TrafficSplit | None = None
-    holds: dict[str, Hold] = {}
-    held: dict[str, Hold] = {}
-    shared: dict[int, Counted] = {}
-    cause: Cause | None = None
-    onset: int | None = None
-    detected: int | None = None
-    applied: int | None = None
-    recovered: int | None = None
-    share: float = 0.0
-    gone: Gone | None = None
-    health: Health | None = None
-    excess: Excess | None = None
-    loose: bool = False
-    throttled: bool = False
-    usual: float = 0.0
-    missed: int = 0
-    silent: bool = False
-    refuge: str | None = None
     unseen: tuple[str, ...] = ()
-    producers: dict[int, dict[str, list[int]]] = {}
     requests: tuple[Sample, ...] = ()
     found: dict[str, Found] = {}
     found_beside: dict[str, Found] = {}
-    replaced: dict[str, Replaced] = {}
+
+    @property
+    def phase(self) -> Phase:
+        return cast(Phase, self.state.__struct_config__.tag)
 
     @property
     def judged(self) -> bool:
         """Whether rules may act on the candidate."""
-        return self.phase in ("serving", "rolling_out", "steady")
+        return isinstance(self.state, Actionable)
+
+    @property
+    def actionable(self) -> Actionable:
+        """What rules know of the candidate. LookupError where they may not act on it."""
+        if not isinstance(self.state, Actionable):
+            raise LookupError(f"no rule acts on what is {self.phase}")
+        return self.state
+
+    @property
+    def holds(self) -> Mapping[str, Hold]:
+        """How rules hold the promotion."""
+        return self.state.holds if isinstance(self.state, Actionable) else {}
+
+    @property
+    def split(self) -> TrafficSplit | None:
+        """The test of the declared share of the traffic, while the candidate is rolled out; None: none was declared."""
+        return self.state.split if isinstance(self.state, RollingOut) else None
 
     @property
     def compared(self) -> bool:
         """Whether it is judged beside a baseline."""
-        return self.phase in ("rolling_out", "steady") and bool(self.baseline)
+        return isinstance(self.state, RollingOut | Promoted) and bool(self.baseline)
 
     @property
     def withdrawn(self) -> bool:
         """Whether the candidate should serve nobody."""
-        return self.phase in ("rolled_back", "verifying", "recovered", "ineffective")
+        return isinstance(self.state, Withdrawn)
+
+    @property
+    def times(self) -> Times:
+        """When its harm began and was detected, its traffic had moved and users were well."""
+        return self.state.times
 
     def diff(self) -> dict[str, tuple[Scalar | None, Scalar | None]]:
         """Return what the metadata of the release says differently of baseline and candidate."""

@@ -6,7 +6,8 @@ At most `WAITING_MAX` of a model wait so: of more, the oldest are dropped.
 from collections.abc import Sequence
 
 from operators.policy.reading import span
-from operators.release.discovery import begin, usual_baseline
+from operators.release.discovery import usual_baseline
+from operators.release.machine import begin, end
 from operators.release.model import Model, PaneContext
 from operators.release.state import ReleaseState
 from operators.window.waiting_commands import Said
@@ -53,11 +54,11 @@ def _is_new(trial: ReleaseState, said: Sequence[Said]) -> bool:
 
 def _drop(model: Model, at: PaneContext, trial: ReleaseState, why: str) -> ControlEvent:
     """Forget a release; if the candidate serves, compare it with what it would be compared with by itself."""
-    del model.trials[trial.candidate]
+    end(model, trial.candidate)
     if trial.candidate in model.served:
         baseline = usual_baseline(model, at, frozenset({trial.candidate}))
         if baseline is not None:
-            begin(model, at, ReleaseState(candidate=trial.candidate, baseline=baseline, since=at.pane))
+            begin(model, at, trial.candidate, baseline)
             why += f"; {trial.candidate} is compared with {baseline} instead"
     return _said(model, at, trial, why)
 

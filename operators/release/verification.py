@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 
+from operators.release.cause import Cause, Level
+from operators.release.machine import fail, leave, recover
 from operators.release.model import Model, PaneContext
+from operators.release.phase_states import Leaving, Recovered, RolledBack, Verifying, Withdrawn
 from operators.release.refuge import harms
-from operators.release.state import Cause, ReleaseState
+from operators.release.state import ReleaseState
 from operators.stats.binomial import upper_bound
 from operators.stats.recovery_test import Health
-from operators.stats.traffic_gone import Gone
 from operators.window.partial import BAD, GOOD
 from operators.wire.control import ControlEvent, ControlType, Evidence, Severity
 
@@ -20,63 +22,67 @@ def follow_up(model: Model, at: PaneContext) -> list[ControlEvent]:
     """See what became of every version that was withdrawn."""
     events: list[ControlEvent] = []
     for trial in model.trials.values():
-        if trial.phase in ("rolled_back", "ineffective") and trial.applied is None:
-            events += _look_at_traffic(model, at, trial)
-        events += _look_at_users(model, at, trial)
-        if trial.phase in ("rolled_back", "verifying"):
-            events += _look_at_deadline(model, at, trial)
+        state = trial.state
+        if isinstance(state, Withdrawn) and isinstance(state.traffic, Leaving):
+            events += _look_at_traffic(model, at, trial, state, state.traffic)
+        state = trial.state
+        if isinstance(state, Withdrawn) and not isinstance(state, Recovered):
+            events += _look_at_users(model, at, trial, state)
+        state = trial.state
+        if isinstance(state, RolledBack | Verifying):
+            events += _look_at_deadline(model, at, trial, state)
     return events
 
 
-def _look_at_traffic(model: Model, at: PaneContext, trial: ReleaseState) -> list[ControlEvent]:
+def _look_at_traffic(
+    model: Model, at: PaneContext, trial: ReleaseState, state: Withdrawn, traffic: Leaving
+) -> list[ControlEvent]:
     """The traffic has moved when the candidate's share is surely at most what is allowed, however long that takes."""
     came, total = at.requests.get(trial.candidate, 0), sum(at.requests.values())
-    if trial.detected is None or at.ts <= trial.detected or not total:
+    if at.ts <= state.detected or not total:
         return []  # This pane was over before anybody could know, or it says nothing.
-    allowed = allowed_share(at, trial)
-    before = trial.gone or Gone()
-    gone = trial.gone = before.step(came, total, allowed, at.ts - at.policy.pane_ms)
+    allowed = allowed_share(at, state)
+    before = traffic.gone
+    gone = traffic.gone = before.step(came, total, allowed, at.ts - at.policy.pane_ms)
     if gone.since != before.since:
-        trial.health = None  # Who serves since then is another one, or has another load.
+        traffic.health = Health()  # Who serves since then is another one, or has another load.
     # A candidate that had no traffic lately has none to lose.
-    if gone.since is None or (trial.share and not gone.sure):
+    if gone.since is None or (state.share and not gone.sure):
         return []
-    kind = model.move(trial, "applied")
-    trial.applied = max(gone.since, trial.detected)
-    trial.excess, trial.loose = None, False
+    kind = leave(model, trial, state, traffic, gone.since)
     evidence = Evidence(n=gone.total, value=gone.requests / gone.total, threshold=allowed, log_e=gone.log_e)
-    return [_said(model, at, trial, kind, evidence, "info")]
+    return [_said(model, at, trial, state.cause, kind, evidence, "info")]
 
 
-def allowed_share(at: PaneContext, trial: ReleaseState) -> float:
+def allowed_share(at: PaneContext, state: Withdrawn) -> float:
     """Return the share that a withdrawn candidate may keep: the policy's, but no more than half of what it had."""
     allowed = at.policy.releases.applied_share
-    return min(allowed, trial.share / 2) if trial.share else allowed
+    return min(allowed, state.share / 2) if state.share else allowed
 
 
-def _look_at_users(model: Model, at: PaneContext, trial: ReleaseState) -> list[ControlEvent]:
+def _look_at_users(model: Model, at: PaneContext, trial: ReleaseState, state: Withdrawn) -> list[ControlEvent]:
     """The users are well when the bad ratio of what serves now is surely nearer to the better arm's.
 
     Where the rule had no SLI: when the rule does not call what serves now BAD, for as long as its proof took.
     """
-    cause, left = trial.cause, trial.gone is not None and trial.gone.since is not None
-    if cause is None or not left or trial.phase not in ("rolled_back", "verifying", "ineffective"):
+    cause, traffic = state.cause, state.traffic
+    if isinstance(traffic, Leaving) and traffic.gone.since is None:
         return []
     heirs = [model.speaker.pin] if model.speaker.pin else [name for name in at.requests if name != trial.candidate]
-    _count(at, trial, cause, heirs)
-    if trial.applied is None or any(_is_ill(model, at, cause, version) for version in heirs):
+    if cause.level is not None:
+        traffic.health = _count(at, cause, cause.level, heirs, traffic.health)
+    if isinstance(traffic, Leaving) or any(_is_ill(model, at, cause, version) for version in heirs):
         return []
-    if trial.health is not None:
-        if trial.health.log_e < -math.log(ALPHA):
+    if cause.level is not None:
+        if traffic.health.log_e < -math.log(ALPHA):
             return []
-        evidence = _health(cause, trial.health)
+        evidence = _health(cause, cause.level, traffic.health)
     else:
-        if at.ts < trial.applied + (cause.evidence.window_ms or 0) or not any(at.requests.get(name) for name in heirs):
+        if at.ts < traffic.applied + (cause.evidence.window_ms or 0) or not any(map(at.requests.get, heirs)):
             return []
         evidence = Evidence(measure=cause.evidence.measure, reason=_well(cause))
-    kind = model.move(trial, "well")
-    trial.recovered = at.ts
-    return [_said(model, at, trial, kind, evidence, "info")]
+    kind = recover(model, trial, state, traffic, at.ts)
+    return [_said(model, at, trial, cause, kind, evidence, "info")]
 
 
 def _is_ill(model: Model, at: PaneContext, cause: Cause, version: str) -> bool:
@@ -90,54 +96,53 @@ def _well(cause: Cause) -> str:
     return "no rule that pages or acts is BAD" if cause.by_hand else f"{cause.rule} is not BAD"
 
 
-def _count(at: PaneContext, trial: ReleaseState, cause: Cause, heirs: list[str]) -> None:
-    if cause.sli is None or cause.bad_max is None or cause.bad_well is None:
-        return
-    found = [slis[cause.sli] for name in heirs if (slis := at.slis(name, cause.slices[0].slice)) is not None]
+def _count(at: PaneContext, cause: Cause, level: Level, heirs: list[str], health: Health) -> Health:
+    """Return it after what came of the versions that serve instead."""
+    found = [slis[level.sli] for name in heirs if (slis := at.slis(name, cause.slices[0].slice)) is not None]
     good, bad = sum(int(each[GOOD]) for each in found), sum(int(each[BAD]) for each in found)
-    trial.health = (trial.health or Health()).step(good, bad, cause.bad_max, cause.bad_well)
+    return health.step(good, bad, level.bad_max, level.bad_well)
 
 
-def _health(cause: Cause, health: Health) -> Evidence:
+def _health(cause: Cause, level: Level, health: Health) -> Evidence:
     n = health.good + health.bad
     return Evidence(
         sli=cause.evidence.sli,
         good=health.good,
         bad=health.bad,
         value=health.bad / n if n else None,
-        threshold=cause.bad_max,
+        threshold=level.bad_max,
         log_e=health.log_e,
     )
 
 
-def _look_at_deadline(model: Model, at: PaneContext, trial: ReleaseState) -> list[ControlEvent]:
-    if trial.detected is None or trial.cause is None or at.ts < trial.detected + at.policy.releases.deadline_ms:
+def _look_at_deadline(
+    model: Model, at: PaneContext, trial: ReleaseState, state: RolledBack | Verifying
+) -> list[ControlEvent]:
+    if at.ts < state.detected + at.policy.releases.deadline_ms:
         return []
-    kind = model.move(trial, "overdue")
-    if trial.applied is None:
-        evidence, severity, reason = _unsure(at, trial)
-        # Once it is surely seen to serve people hear of it.
-        trial.loose, trial.excess = True, None
-        return [_said(model, at, trial, kind, evidence, severity, reason)]
-    evidence = _health(trial.cause, trial.health) if trial.health is not None else Evidence()
+    kind, cause = fail(model, trial, state, "overdue"), state.cause
+    if isinstance(state, RolledBack):
+        evidence, severity, reason = _unsure(at, state)
+        return [_said(model, at, trial, cause, kind, evidence, severity, reason)]
+    evidence = _health(cause, cause.level, state.traffic.health) if cause.level is not None else Evidence()
     if evidence.value is not None and evidence.value <= (evidence.threshold or 0.0):
         reason = "the traffic has moved; too few requests to tell whether its users are well"
-        return [_said(model, at, trial, kind, evidence, "ticket", reason)]
-    return [_said(model, at, trial, kind, evidence, "page", "the traffic has moved, but its users are not well")]
+        return [_said(model, at, trial, cause, kind, evidence, "ticket", reason)]
+    return [_said(model, at, trial, cause, kind, evidence, "page", "the traffic has moved, but its users are not well")]
 
 
-def _unsure(at: PaneContext, trial: ReleaseState) -> tuple[Evidence, Severity, str]:
+def _unsure(at: PaneContext, state: RolledBack) -> tuple[Evidence, Severity, str]:
     """Say of a candidate at the deadline what is known of its traffic.
 
     It is a page unless its share is surely less than half of what it was: none of n requests has a chance of at most
     ALPHA then. So who ignores a rollback is paged for, whatever the share.
     """
-    gone, allowed = trial.gone or Gone(), allowed_share(at, trial)
+    gone, allowed = state.traffic.gone, allowed_share(at, state)
     if gone.panes and gone.since is None:
         return Evidence(threshold=allowed), "page", "the candidate still serves"
     evidence = Evidence(n=gone.total, value=gone.requests / max(gone.total, 1), threshold=allowed, log_e=gone.log_e)
     fewer = upper_bound(np.array([gone.requests]), np.array([gone.total]), ALPHA)[0] if gone.total else 1.0
-    if fewer < trial.share / 2:
+    if fewer < state.share / 2:
         reason = f"it had {gone.requests} of the last {gone.total} requests: too few to be sure that it has left"
         return evidence, "ticket", reason
     if not gone.panes:
@@ -149,12 +154,11 @@ def _said(
     model: Model,
     at: PaneContext,
     trial: ReleaseState,
+    cause: Cause,
     kind: ControlType,
     evidence: Evidence,
     severity: Severity,
     reason: str = "",
 ) -> ControlEvent:
-    if trial.cause is None:
-        raise LookupError(f"nothing is said of {trial.phase}")
-    fields = {"evidence": evidence, "runbook": trial.cause.runbook, "reason": reason}
-    return model.say(kind, at, trial.candidate, trial.cause.rule, severity, trial, **fields)
+    fields = {"evidence": evidence, "runbook": cause.runbook, "reason": reason}
+    return model.say(kind, at, trial.candidate, cause.rule, severity, trial, **fields)

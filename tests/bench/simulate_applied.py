@@ -13,10 +13,12 @@ import numpy as np
 from operators.arrays import Ints
 from operators.policy.policy import Policy
 from operators.policy.toml import parse
+from operators.release.cause import Cause
 from operators.release.controller import new_model
 from operators.release.model import Model, PaneContext
+from operators.release.phase_states import RolledBack
 from operators.release.returning import watch
-from operators.release.state import Cause, ReleaseState
+from operators.release.state import ReleaseState
 from operators.release.verification import follow_up
 from operators.wire.control import ControlEvent, Evidence
 from tests.releasing import BASE
@@ -81,10 +83,8 @@ def simulate(rate: float, share: float, left: Left, runs: int, seed: int = 1) ->
 def _play(share: float, came: Ints, lots: Ints) -> list[ControlEvent]:
     model = new_model("m")
     model.speaker.pin = "v1"
-    trial = ReleaseState(
-        candidate="v2", baseline="v1", since=0, phase="rolled_back", cause=CAUSE, detected=0, share=share
-    )
-    model.trials["v2"] = trial
+    state = RolledBack(cause=CAUSE, detected=0, share=share)
+    model.trials["v2"] = ReleaseState(candidate="v2", baseline="v1", since=0, state=state)
     events: list[ControlEvent] = []
     for pane in range(PANES):
         events += _pane(model, pane, int(came[pane]), int(lots[pane] - came[pane]))

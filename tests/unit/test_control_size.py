@@ -10,6 +10,7 @@ from operators.ingest.formats.native import Reject
 from operators.ingest.partition import Partition
 from operators.policy.toml import parse
 from operators.release.event_writer import EventWriter
+from operators.release.phase_states import RollingOut
 from operators.release.state import ReleaseState
 from operators.wire.control import EVENT_BYTES_MAX, Affected, ControlEvent, Evidence, Refusal
 from operators.wire.events import Scalar
@@ -131,7 +132,8 @@ def test_an_event_of_an_ordinary_size_is_left_as_it_is() -> None:
 def test_all_at_once_stays_below_the_size_with_a_signature() -> None:
     """By construction: every field that can be long is at its longest."""
     metadata: dict[str, Scalar | None] = {f"{WORST}{number}": "\x00" * 10**5 for number in range(1_000)}
-    trial = ReleaseState(candidate=WORST, baseline=WORST, since=0, release=release(metadata={"candidate": metadata}))
+    said = release(metadata={"candidate": metadata})
+    trial = ReleaseState(candidate=WORST, baseline=WORST, since=0, release=said, state=RollingOut())
     told = EventWriter(model=WORST, pin=WORST).say(
         "rollback", trial, ts=START_MS, policy="p" * 64, version=WORST, rule="r" * 64, severity="page",
         reason="\x00" * 10**6, runbook="\x00" * 10**6, slices=slices(5_000),

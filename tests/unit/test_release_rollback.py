@@ -189,7 +189,7 @@ def test_after_the_recovery_the_comparison_begins_anew() -> None:
     story = shared()
     story.play({"v1": WELL, "v2": SMALL_WELL}, panes=35)
     trial = story.trial()
-    assert (trial.shared, trial.holds, trial.phase) == ({}, {}, "rolling_out")
+    assert (trial.actionable.shared, trial.holds, trial.phase) == ({}, {}, "rolling_out")
     assert trial.since > story.next - 35
     story.until("promote", {"v1": (990, 10), "v2": (990, 10)})
 

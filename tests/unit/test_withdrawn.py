@@ -15,6 +15,7 @@ from tests.releasing import (
     WELL,
     Counts,
     Story,
+    kill,
     override,
     release,
     short,
@@ -121,10 +122,7 @@ def test_a_trickle_is_no_return() -> None:
 def test_the_versions_withdrawn_last_are_remembered() -> None:
     story = withdrawn()
     trials = story.judge.state.models["m"].trials
-    for number in range(VERSIONS_MAX):
-        trials[f"x{number}"] = type(trials["v2"])(
-            candidate=f"x{number}", baseline="v1", since=story.next, phase="recovered", detected=story.now
-        )
+    story.play(OLD, said=[kill(f"x{number}") for number in range(VERSIONS_MAX)])
     story.play(OLD)
     assert "v2" not in trials
     assert len(trials) == VERSIONS_MAX

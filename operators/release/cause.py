@@ -1,0 +1,31 @@
+"""Why a version was withdrawn, and what users have to get to be well again."""
+
+import msgspec
+
+from operators.wire.control import Affected, Evidence
+
+
+class Level(msgspec.Struct, frozen=True, kw_only=True):
+    """The ratio of bad events, of the SLI with number `sli`, that what serves now has to come below.
+
+    `bad_max` is that ratio, `bad_well` one that is well: 0 < `bad_well` < `bad_max` < 1.
+    """
+
+    sli: int
+    bad_max: float
+    bad_well: float
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a version was withdrawn: the rule and what it found, worst first.
+
+    `level` is None where the rule has no SLI, or counted too little. `by_hand`: it was a command, and `rule` is what
+    that is called.
+    """
+
+    rule: str
+    runbook: str
+    slices: tuple[Affected, ...]
+    evidence: Evidence
+    level: Level | None = None
+    by_hand: bool = False
