@@ -31,7 +31,7 @@ from operators.rules.measure import MeasureEvaluator
 from operators.rules.pane_counts import Roster
 from operators.rules.rings import Ring
 from operators.rules.series_state import SeriesState, sparse
-from operators.rules.strata import Strata
+from operators.rules.strata import Strata, without_windows
 from operators.rules.threshold import ThresholdEvaluator
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Registry, Saved, without
@@ -213,7 +213,13 @@ CANARY = (
             "weighted", "total", "adjusted", "counts", "blocks", "since", "_relapse", "_run", "_run_since", "_run_best",
         ),
     ),
-    Saved("canary.strata", Strata, ("names", "pending", "events")),
+    Saved(
+        "canary.strata",
+        Strata,
+        ("names", "pending", "events", "seen", "most", "until", "panes", "first"),
+        version=2,
+        upgrades={1: without_windows},
+    ),
 )  # fmt: skip
 MONITORS = (
     Saved("monitors", drift_monitors.MonitorsState),

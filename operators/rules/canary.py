@@ -11,7 +11,7 @@ from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy
 from operators.policy.rules import Canary
 from operators.rules.canary_verdict import Terms, evidence, judge, levels, not_worse
-from operators.rules.cohorts import Arms
+from operators.rules.cohorts import Block
 from operators.rules.comparison import Comparison
 from operators.rules.exceeding import Exceeding, columns, limits_of
 from operators.rules.label_delays import LabelDelays
@@ -33,6 +33,7 @@ ACTING = ("rollback", "kill", "throttle")
 # No blip counts for more than that times the odds: fewer than five in a row decide nothing at 1 / 60.
 BLIP_CAP = 2.5
 ONLY_BAD = "all that is counted of both versions is bad: how often that happens cannot be compared"
+WINDOW_MS_MAX = 3_600_000  # Of what is compared together, where there is little traffic.
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -127,8 +128,7 @@ class CanaryEvaluator:
         for release, sli, block in self._labelled.take(counts.pane, releases, labels, delays):
             if block.renewed:
                 self._renew(release, sli)
-            self._add_labels(release, sli, block.arms)
-            self._bet(block.begins, block.panes, [release], np.array([sli]))
+            self._add_labels(release, sli, block)
         if len(self._words) != len(self._of):  # A blip has ended, or a release.
             self._words = self._judged()
         words = self._words
@@ -142,7 +142,7 @@ class CanaryEvaluator:
     @property
     def quiet(self) -> bool:
         """Whether the end of the running blip would change nothing, and no labels become mature."""
-        return self._labelled.quiet and not any(strata.ready for strata in self._strata.values())
+        return self._labelled.quiet and not any(strata.ready(self._blipped) for strata in self._strata.values())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -181,8 +181,7 @@ class CanaryEvaluator:
         for release in releases:
             arms = [served.get((release.model, arm), []) for arm in (release.candidate, release.baseline)]
             if any(arms):
-                strata = self._strata.setdefault(release, Strata(self._columns))
-                strata.add(arms[0], arms[1])
+                self._open(release, counts.pane).add(arms[0], arms[1])
 
     def _add_values(self, pane: int, spreads: Spreads, releases: Sequence[Comparison]) -> None:
         """Add how many values exceed the limits to the running blip; those of before a release begins set limits."""
@@ -192,7 +191,16 @@ class CanaryEvaluator:
             if pane < release.begins or not any(arms):
                 continue
             served = [[(name, self._beside_slis(counts)) for name, counts in arm] for arm in arms]
-            self._strata.setdefault(release, Strata(self._columns)).add(served[0], served[1])
+            self._open(release, pane).add(served[0], served[1])
+
+    def _open(self, release: Comparison, pane: int) -> Strata:
+        """Return the strata of a release, ready for what came in a pane, of the blip that it is of."""
+        strata = self._strata_of(release)
+        strata.open(pane // self._blip_panes * self._blip_panes, self._blip_panes, self._blipped)
+        return strata
+
+    def _strata_of(self, release: Comparison) -> Strata:
+        return self._strata.setdefault(release, Strata(self._columns, WINDOW_MS_MAX // self._pane_ms))
 
     def _beside_slis(self, counts: Ints) -> Ints:
         return np.concatenate([np.zeros((len(self._slis), 2), np.int64), counts])
@@ -200,27 +208,28 @@ class CanaryEvaluator:
     def _end_blip(self) -> None:
         """Give the e-processes what the blip came to."""
         if self._blip is not None:
-            self._bet(self._blip * self._blip_panes, self._blip_panes, list(self._strata), self._blipped)
+            self._bet((self._blip + 1) * self._blip_panes, list(self._strata), self._blipped)
         for each in self._exceeding.values():
             each.renew()
         self._blip = None
 
-    def _bet(self, begins: int, panes: int, releases: Sequence[Comparison], slis: Ints) -> None:
-        """Give the e-processes what there is of some releases and SLIs, as a block of so many panes."""
-        numbers: list[int] = []
-        blocks: list[Ints] = []
+    def _bet(self, pane: int, releases: Sequence[Comparison], slis: Ints) -> None:
+        """Give the e-processes what came of some releases and SLIs in the windows that end before a pane."""
+        ended: dict[tuple[int, int], list[tuple[int, Ints]]] = {}
         for release in releases:
             strata = self._strata[release]
-            taken, of, counts = strata.take(slis)
-            for stratum, sli, block in zip(taken.tolist(), of.tolist(), counts, strict=True):
-                for grain in self._grains:
-                    numbers.append(self._number(release, strata.names[stratum].dims, grain, sli))
-                    blocks.append(block)
-        if blocks:
-            order = np.argsort(numbers, kind="stable")
-            self._words = []
-            self._processes.grow(len(self._of))
-            self._processes.step(begins, np.array(numbers, np.int64)[order], np.array(blocks)[order], panes)
+            for window in strata.take(pane, slis):
+                blocks = ended.setdefault((window.begins, window.panes), [])
+                for stratum, sli, block in zip(window.strata.tolist(), window.of.tolist(), window.counts, strict=True):
+                    for grain in self._grains:
+                        blocks.append((self._number(release, strata.names[stratum].dims, grain, sli), block))
+        for (begins, panes), blocks in ended.items():
+            if blocks:
+                numbers = np.array([number for number, _ in blocks], np.int64)
+                order = np.argsort(numbers, kind="stable")
+                self._words = []
+                self._processes.grow(len(self._of))
+                self._processes.step(begins, numbers[order], np.array([block for _, block in blocks])[order], panes)
 
     def _renew(self, release: Comparison, sli: int) -> None:
         """Begin the processes of an SLI anew: all that is known of it came of labels that were too young."""
@@ -232,15 +241,19 @@ class CanaryEvaluator:
         log_e = self._processes.log_e_peak[self._index[process]]
         return process in self._bad or (process.slice == "*" and log_e >= -np.log(self._alpha(process)))
 
-    def _add_labels(self, release: Comparison, sli: int, arms: Arms) -> None:
-        """Add the labels of a block to what waits to be compared."""
+    def _add_labels(self, release: Comparison, sli: int, block: Block) -> None:
+        """Compare the labels of a block, and before them those of windows that ended before it."""
         served: list[list[tuple[SliceSeries, Ints]]] = [[], []]
-        for side, version, labels in zip(served, (release.candidate, release.baseline), arms, strict=True):
+        for side, version, labels in zip(served, (release.candidate, release.baseline), block.arms, strict=True):
             for values, (n, bad, _) in labels.items():
                 came = np.zeros((self._columns, 3), np.int64)
                 came[sli, GOOD], came[sli, BAD] = n - bad, bad
                 side.append((SliceSeries(release.model, version, *described(self._dimensions, values)), came))
-        self._strata.setdefault(release, Strata(self._columns)).add(served[0], served[1])
+        strata, column = self._strata_of(release), np.array([sli])
+        self._bet(block.begins, [release], column)
+        strata.open(block.begins, block.panes, column)
+        strata.add(served[0], served[1])
+        self._bet(block.begins + block.panes, [release], column)
 
     def _number(self, release: Comparison, stratum: Mapping[str, str], grain: tuple[str, ...], sli: int) -> int:
         """Return the number of the process of the slice of a grain that a stratum belongs to."""

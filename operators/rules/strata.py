@@ -1,11 +1,18 @@
-"""What came in of a release, stratum by stratum: the finest slices, each compared within itself.
+"""What came in of a release, stratum by stratum: the finest slices, each compared within itself, at the same time.
 
-A stratum is pooled until both versions have had something in it, so that at little traffic no event is left out. That
-depends on how much came and not on what came of it, so the blocks may be cut so: traffic is known before outcomes are.
+A stratum is counted over a window of blocks of time, and compared if both versions had something in it; what one had
+alone is left out. When a window begins and ends depends on neither: the candidate's few requests and the baseline's
+many come at any time of it alike, so a rate that moves for both moves no comparison. (Keeping the baseline's requests
+until the candidate has one would compare those of a quiet hour with one of the minute after.)
+
+Windows are one block long, and longer, by powers of two, where traffic is so thin that much would be left out: with
+Poisson counts of mean L of both versions in a stratum and window, 1 - (1 - e^-L) / L of what pooling for ever would
+tell is kept, and a window is as short as keeps half of it. It follows from earlier windows, and from how much came,
+not from what came of it: traffic is known before outcomes are.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,22 +20,55 @@ from operators.arrays import Floats, Ints
 from operators.stats.multiple_testing import Bools
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries
+from operators.window.watermark import NEVER
 
 Served = tuple[SliceSeries, Ints]  # A finest slice of a version, and its counts by SLI, (SLIs, 3).
+KEPT_MIN = 0.5  # Of what could be told.
 MOVED_MIN = 0.05  # Of a version's traffic: a stratum whose share differs by less has not moved.
 MOVED_MAX = 3  # Strata that are named.
 MIX = "the mix of traffic differs"
 DIFFER_MIN = 0.002  # A raw and an adjusted difference that are closer than this agree.
 
 
-class Strata:
-    """`pending` (strata, SLIs, 4) are n_c, x_c, n_b, x_b not taken yet, `events` (strata, SLIs, 2) n_c, n_b taken."""
+class Window(NamedTuple):
+    """What `slis` had in `panes` panes from `begins` on: T comparisons, by stratum and SLI, `counts` (T, 4)."""
 
-    def __init__(self, slis: int) -> None:
+    begins: int
+    panes: int
+    slis: Ints
+    strata: Ints
+    of: Ints
+    counts: Ints
+
+
+class Strata:
+    """Counts n_c, x_c, n_b, x_b by stratum and SLI: `pending` of the windows that are open, `seen` of those that ended.
+
+    `events` (strata, SLIs, 2) are n_c, n_b that were compared. Of each SLI the open window ends with the pane before
+    `until`, NEVER without one, and lasts `panes`; the first began in `first`. None lasts longer than `most` panes, or a
+    block, whichever is longer.
+    """
+
+    def __init__(self, slis: int, most: int) -> None:
+        self.most = most
         self.names: list[SliceSeries] = []
         self._index: dict[str, int] = {}
         self.pending: Ints = np.zeros((0, slis, 4), np.int64)
+        self.seen: Ints = np.zeros((0, slis, 4), np.int64)
         self.events: Ints = np.zeros((0, slis, 2), np.int64)
+        self.until: Ints = np.full(slis, NEVER)
+        self.panes: Ints = np.zeros(slis, np.int64)
+        self.first: Ints = np.full(slis, NEVER)
+
+    def open(self, begins: int, panes: int, slis: Ints) -> None:
+        """Say of which block what is added next of `slis` is; what is left of windows that ended is thrown away."""
+        others = slis[self.until[slis] <= begins]
+        for sli in others.tolist():
+            if self.first[sli] == NEVER:
+                self.first[sli] = begins
+            lasts = panes * self._blocks(sli, begins, panes)
+            self.panes[sli], self.until[sli] = lasts, (begins // lasts + 1) * lasts
+        self.pending[:, others] = 0
 
     def add(self, candidate: Sequence[Served], baseline: Sequence[Served]) -> None:
         """Take what each version served in a pane: of each slice good, bad and neither of each SLI."""
@@ -38,30 +78,41 @@ class Strata:
                 self.names.append(name)
         more = len(self.names) - len(self.pending)
         if more:
-            self.pending = np.pad(self.pending, ((0, more), (0, 0), (0, 0)))
-            self.events = np.pad(self.events, ((0, more), (0, 0), (0, 0)))
+            for each in ("pending", "seen", "events"):
+                setattr(self, each, np.pad(getattr(self, each), ((0, more), (0, 0), (0, 0))))
         for arm, served in enumerate((candidate, baseline)):
             for name, counts in served:
                 place = self.pending[self._index[name.text]]
                 place[:, 2 * arm] += counts[:, GOOD] + counts[:, BAD]
                 place[:, 2 * arm + 1] += counts[:, BAD]
 
-    def __getstate__(self) -> dict[str, Any]:
-        """All but what follows from the names."""
-        return {"names": self.names, "pending": self.pending, "events": self.events}
+    def take(self, pane: int, slis: Ints) -> Iterator[Window]:
+        """Yield the windows of `slis` that end before a pane, and begin none: what is added next is to be opened."""
+        ended = slis[(self.until[slis] != NEVER) & (self.until[slis] <= pane)]
+        spans = sorted({(int(self.until[sli]), int(self.panes[sli])) for sli in ended.tolist()})
+        for until, panes in spans:
+            some = ended[(self.until[ended] == until) & (self.panes[ended] == panes)]
+            came = self.pending[:, some]
+            both: Bools = np.all(came[:, :, ::2] > 0, axis=2)
+            stratum, place = np.nonzero(both)
+            counts = came[stratum, place]
+            yield Window(until - panes, panes, some, stratum, some[place], counts)
+            self.seen[:, some] += came
+            self.events[stratum, some[place]] += counts[:, ::2]
+            self.pending[:, some], self.until[some] = 0, NEVER
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.names, self.pending, self.events = state["names"], state["pending"], state["events"]
-        self._index = {name.text: at for at, name in enumerate(self.names)}
+    def ready(self, slis: Ints) -> bool:
+        """Whether there will be something to compare at the end of an open window of `slis`."""
+        return bool((self.pending[:, slis, ::2] > 0).all(axis=2).any())
 
     @property
-    def ready(self) -> bool:
-        """Whether something can be taken."""
-        return bool((self.pending[:, :, ::2] > 0).all(axis=2).any())
+    def served(self) -> Ints:
+        """All events of candidate and baseline, (strata, SLIs, 2), compared or not."""
+        return self.seen[:, :, ::2] + self.pending[:, :, ::2]
 
     def alone(self, candidate: str, baseline: str) -> tuple[str, ...]:
         """Say which strata are not compared, as only one of the versions serves them, those with most events first."""
-        events = (self.events + self.pending[:, :, ::2]).sum(axis=1)
+        events = self.served.sum(axis=1)
         apart = [index for index, both in enumerate(events.tolist()) if (both[0] > 0) != (both[1] > 0)]
         apart.sort(key=lambda index: (-int(events[index].sum()), self.names[index].text))
         said = [
@@ -72,18 +123,26 @@ class Strata:
         more = len(apart) - len(said)
         return (*said, *([f"{more} further slices are served by one version alone"] if more else []))
 
-    def take(self, slis: Ints) -> tuple[Ints, Ints, Ints]:
-        """Take out what both versions have something of: numbers of strata and SLIs, (T,), and counts (T, 4).
+    def _blocks(self, sli: int, begins: int, panes: int) -> int:
+        """Return how many blocks the next window lasts: the fewest, a power of two, that keep enough."""
+        n_c, n_b = self.seen[:, sli, 0].astype(float), self.seen[:, sli, 2].astype(float)
+        mean = (n_c + n_b) * panes / max(begins - int(self.first[sli]), panes)
+        weight = n_c * n_b / np.maximum(n_c + n_b, 1.0) ** 2
+        told, blocks = float(weight @ mean), 1
+        while told and 2 * blocks * panes <= self.most:
+            expected = blocks * mean
+            if float(weight @ (expected - 1 + np.exp(-expected))) >= KEPT_MIN * blocks * told:
+                break
+            blocks *= 2
+        return blocks
 
-        Only of `slis`; the others wait.
-        """
-        both: Bools = np.all(self.pending[:, slis, ::2] > 0, axis=2)
-        stratum, sli = np.nonzero(both)
-        sli = slis[sli]
-        counts = self.pending[stratum, sli]
-        self.pending[stratum, sli] = 0
-        self.events[stratum, sli] += counts[:, ::2]
-        return stratum, sli, counts
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what follows from the names."""
+        return {name: value for name, value in self.__dict__.items() if name != "_index"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._index = {name.text: at for at, name in enumerate(self.names)}
 
 
 def moved(strata: Strata, sli: int, dims: Mapping[str, str], raw: float, adjusted: float) -> str:
@@ -105,3 +164,17 @@ def moved(strata: Strata, sli: int, dims: Mapping[str, str], raw: float, adjuste
         if abs(change[place]) >= MOVED_MIN
     ]
     return MIX + (": " + "; ".join(named) if named else "")
+
+
+def without_windows(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what was saved of strata before there were windows: what one version had alone is thrown away."""
+    events, slis = fields["events"], fields["events"].shape[1]
+    none = np.full(slis, NEVER)
+    return fields | {
+        "most": 360,
+        "pending": np.zeros_like(fields["pending"]),
+        "seen": np.stack((events[:, :, 0], 0 * events[:, :, 0], events[:, :, 1], 0 * events[:, :, 1]), axis=2),
+        "until": none,
+        "panes": np.zeros(slis, np.int64),
+        "first": none.copy(),
+    }
