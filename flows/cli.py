@@ -133,6 +133,23 @@ def archive_command(
     _work(worker.run, policy, _options(recovery_folder, start, epoch, listen, process, addresses))
 
 
+@app.command("enrich")
+@guarded
+def enrich_command(
+    policy: PolicyOption = None,
+    recovery_folder: RecoveryOption = Path("rollguard-enrich-state"),
+    start: StartOption = "beginning",
+    epoch: EpochOption = 2.0,
+    listen: ListenOption = "127.0.0.1:9466",
+    process: ProcessOption = 0,
+    addresses: AddressesOption = "",
+) -> None:
+    """Join feedback that names only a request with the request log until stopped."""
+    from flows.enrich import worker  # noqa: PLC0415  # It brings the Kafka client.
+
+    _work(worker.run, policy, _options(recovery_folder, start, epoch, listen, process, addresses))
+
+
 def _work(
     run: Callable[[settings.Settings, Policy, Options, Stop, Metrics], None], policy: Path | None, options: Options
 ) -> None:

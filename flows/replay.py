@@ -15,6 +15,7 @@ from bytewax.run import cli_main
 
 from flows import monitor, settings
 from flows.archive.replay import flow_of as archived
+from flows.enrich.files import known_requests
 from flows.logs import LOGGER
 from flows.summary import Recorder, Summary
 from operators.connectors.clickhouse.client import ClickHouseSink, held
@@ -58,19 +59,25 @@ def inputs_of(
     credentials: Credentials = Credentials(),  # noqa: B008  # Frozen.
     pseudonyms: Pseudonyms = Pseudonyms(),  # noqa: B008
 ) -> list[Input]:
-    """Return an input per file. OSError if one cannot be opened: better now than after an hour. GivenTwice."""
+    """Return an input per file; feedback without context is joined with the events of these files.
+
+    OSError if one cannot be opened: better now than after an hour. GivenTwice.
+    """
     seen: set[Path] = set()
     for path in chain.from_iterable(files.values()):
         path.open("rb").close()
         if path.resolve() in seen:
             raise GivenTwice(f"{path}: the same file is named twice")
         seen.add(path.resolve())
-    inputs = [_input(path, stream, policy, progressed) for stream in files for path in files[stream]]
-    return [msgspec.structs.replace(each, credentials=credentials, pseudonyms=pseudonyms) for each in inputs]
+    started_ms = int(time.time() * 1000)
+    inputs = [_input(path, stream, policy, progressed, started_ms) for stream in files for path in files[stream]]
+    requests = known_requests(files.get("events", ()), files.get("feedback", ()), policy, started_ms)
+    replace = msgspec.structs.replace
+    return [replace(each, credentials=credentials, pseudonyms=pseudonyms, requests=requests) for each in inputs]
 
 
-def _input(path: Path, stream: Stream, policy: Policy, progressed: Progressed) -> Input:
-    name, started_ms = str(path), int(time.time() * 1000)
+def _input(path: Path, stream: Stream, policy: Policy, progressed: Progressed, started_ms: int) -> Input:
+    name = str(path)
     return Input(
         name=name,
         stream=stream,

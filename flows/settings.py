@@ -11,6 +11,7 @@ ROLLGUARD_READY_S        without the end of an epoch: then /readyz says no      
 ROLLGUARD_STUCK_S        and then a worker that is frozen ends itself            300
 ROLLGUARD_KAFKA__NAME    any setting of librdkafka, as SASL_PASSWORD for sasl.password
 ROLLGUARD_EVENTS_TOPIC, ROLLGUARD_FEEDBACK_TOPIC, ROLLGUARD_COMMANDS_TOPIC  inference.events, inference.feedback, ...
+ROLLGUARD_RAW_FEEDBACK_TOPIC  feedback without context, which `enrich` reads  inference.feedback.raw
 ROLLGUARD_CONTROL_TOPIC, ROLLGUARD_DEADLETTER_TOPIC  rollguard.control, rollguard.deadletter
 ROLLGUARD_COMMAND_KEY    the secret that commands are signed with              none: commands need no signature
 ROLLGUARD_CONTROL_KEY    ID:SECRET,ID:SECRET...: the first signs what the      none: control events are not signed,
@@ -60,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_settings: dict[str, str] = {}
     events_topic: str = "inference.events"
     feedback_topic: str = "inference.feedback"
+    raw_feedback_topic: str = "inference.feedback.raw"
     commands_topic: str = "rollguard.commands"
     control_topic: str = "rollguard.control"
     deadletter_topic: str = "rollguard.deadletter"

@@ -37,6 +37,7 @@ from operators.connectors.stop import Stop
 from operators.ingest.columns import Stream
 from operators.ingest.credentials import Credentials
 from operators.ingest.partition import Batch
+from operators.ingest.relayed import HEADER
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.sources.monitor import Input, MonitorSource, Watch
@@ -112,7 +113,8 @@ def _input(
     stream = _streams(where)[topic]
 
     def open_at(position: int | None) -> Reader:
-        return KafkaReader(where.kafka, topic, number, start if position is None else position)
+        header = HEADER if stream == "feedback" else None
+        return KafkaReader(where.kafka, topic, number, start if position is None else position, header)
 
     return Input(
         name=name_of(place),

@@ -17,6 +17,9 @@ Name = Literal[
     "unusable",
     "duplicates",
     "redacted",
+    "waiting",
+    "lookups",
+    "lookup_seconds",
     "late",
     "behind_seconds",
     "open_panes",
@@ -64,6 +67,11 @@ METRICS: dict[Name, Metric] = {
         kind=Counter, meaning="Items counted without an optional field that could not be used.", label="field"
     ),
     "redacted": Metric(kind=Counter, meaning="Parts of texts that were replaced by marks.", label="kind"),
+    "waiting": Metric(
+        kind=Gauge, meaning="Feedback that waits for its request, or behind such, by input.", label="source"
+    ),
+    "lookups": Metric(kind=Counter, meaning="Requests that were looked up for feedback without context."),
+    "lookup_seconds": Metric(kind=Histogram, meaning="Wall time of a question to the request log, for many requests."),
     "late": Metric(kind=Counter, meaning="Items late in their own partition; kept apart.", label="source"),
     "behind_seconds": Metric(
         kind=Gauge, meaning="Event time of a partition behind the broker's clock at its last message.", label="source"

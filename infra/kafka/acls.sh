@@ -18,6 +18,7 @@ gateways=${GATEWAYS:-User:rollguard-gateway}
 operators=${OPERATORS:-User:rollguard-operator}
 events=${ROLLGUARD_EVENTS_TOPIC:-inference.events}
 feedback=${ROLLGUARD_FEEDBACK_TOPIC:-inference.feedback}
+raw=${ROLLGUARD_RAW_FEEDBACK_TOPIC:-inference.feedback.raw}
 commands=${ROLLGUARD_COMMANDS_TOPIC:-rollguard.commands}
 control=${ROLLGUARD_CONTROL_TOPIC:-rollguard.control}
 deadletter=${ROLLGUARD_DEADLETTER_TOPIC:-rollguard.deadletter}
@@ -35,13 +36,16 @@ allow() {
 
 given=("$@")
 # What models answered, and what is learned of it later. Producers read nothing, and write nothing else.
-allow "$producers" --operation Write --operation Describe --topic "$events" --topic "$feedback"
+allow "$producers" --operation Write --operation Describe --topic "$events" --topic "$feedback" --topic "$raw"
 # The worker reads them and the commands; it alone says anything on the control topic.
 allow "$worker" --operation Read --operation Describe --operation DescribeConfigs \
   --topic "$events" --topic "$feedback" --topic "$commands"
 allow "$worker" --operation Write --operation Describe --operation DescribeConfigs --topic "$control" --topic "$deadletter"
+# `rollguard enrich` reads feedback without context, and writes it with its context.
+allow "$worker" --operation Read --operation Describe --operation DescribeConfigs --topic "$raw"
+allow "$worker" --operation Write --operation Describe --topic "$feedback"
 # Only to show lag tools how far it is (ROLLGUARD_KAFKA_PUBLISH_OFFSETS); it joins no group.
-allow "$worker" --operation Read --operation Describe --group "$group" --group "$group-archive"
+allow "$worker" --operation Read --operation Describe --group "$group" --group "$group-archive" --group "$group-enrich"
 # Gateways, and people who follow what rollguard says.
 allow "$gateways;$operators" --operation Read --operation Describe --topic "$control"
 # People and deploy pipelines. Signatures say which of them (`[commands] signed`).

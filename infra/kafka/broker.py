@@ -34,6 +34,7 @@ FOR_EVER = {"retention.ms": "-1"}
 TOPICS = [
     NewTopic("inference.events", num_partitions=4, replication_factor=1, config=INPUT),
     NewTopic("inference.feedback", num_partitions=4, replication_factor=1, config=INPUT),
+    NewTopic("inference.feedback.raw", num_partitions=4, replication_factor=1, config=INPUT),
     NewTopic("rollguard.commands", num_partitions=1, replication_factor=1, config=INPUT | FOR_EVER),
     NewTopic("rollguard.control", num_partitions=1, replication_factor=1, config=FOR_EVER),
     NewTopic("rollguard.deadletter", num_partitions=1, replication_factor=1),

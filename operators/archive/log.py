@@ -6,7 +6,7 @@ counted. Duplicates are rows that replace each other (`request_rows`).
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -55,9 +55,20 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestLog:
-    """Takes the messages of one source in order. With ids hashed `pseudonyms` must have a key, else ValueError."""
+    """Takes the messages of one source in order. With ids hashed `pseudonyms` must have a key, else ValueError.
 
-    def __init__(self, source: str, policy: Policy, pseudonyms: Pseudonyms, state: LogState | None = None) -> None:
+    Rows are made of all requests, or of those whose id is in `only`.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        policy: Policy,
+        pseudonyms: Pseudonyms,
+        state: LogState | None = None,
+        only: Container[str] | None = None,
+    ) -> None:
+        self._only = only
         self.state = state or LogState()
         self._source = source
         self._rank = int.from_bytes(blake2b(source.encode(), digest_size=2).digest()) % RANKS
@@ -81,6 +92,8 @@ class RequestLog:
                 continue
             keep, times, reasons = self._judge(events, origin)
             rejects.update(reasons)
+            if self._only is not None:
+                keep &= np.fromiter((event.request_id in self._only for event in events), bool, len(events))
             place = place_of(self._source, self._rank, origin)
             if not keep.all():
                 events = [events[index] for index in np.flatnonzero(keep).tolist()]

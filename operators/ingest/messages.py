@@ -41,6 +41,7 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
             positions=self.positions[start:stop],
             received_ms=self.received_ms[start:stop],
             appended=None if self.appended is None else self.appended[start:stop],
+            beside=self.beside[start:stop],
         )
 
 

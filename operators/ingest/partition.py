@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from operators.arrays import Ints
 from operators.ingest import command_faults as told
 from operators.ingest import reserved
+from operators.ingest.answers import AMBIGUOUS, NO_REQUEST, KnownRequests
 from operators.ingest.believed import faults_of_times
 from operators.ingest.columns import ColumnsBuilder, Stream, times_of
 from operators.ingest.credentials import Credentials
@@ -30,6 +31,7 @@ from operators.ingest.leads import usual
 from operators.ingest.messages import Messages
 from operators.ingest.progress import Recent, advance
 from operators.ingest.refused_share import RefusedShare
+from operators.ingest.relayed import Seen, copies
 from operators.ingest.shown import shown
 from operators.ingest.summarise import summarise
 from operators.policy.policy import Policy
@@ -46,6 +48,8 @@ from operators.wire.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback, ms_of
 
 KINDS: dict[Stream, object] = {"events": Event, "feedback": Feedback, "commands": AnyCommand}
 AHEAD_MAX = 300  # Panes of one partition that events may open ahead of its time by more than the tolerance.
+NO_CONTEXT = "no_context"
+NEVER_STOP = frozenset({NO_CONTEXT, NO_REQUEST, AMBIGUOUS})
 CHUNK = 4_000  # Messages decoded at once: with more, the decoded objects no longer fit the processor's caches.
 
 
@@ -56,7 +60,7 @@ class PartitionState(msgspec.Struct, kw_only=True):
     """`newest` [Unix ms] is the time that the partition has reached, by its `recent` events; `furthest` is the largest.
 
     `ahead` are panes that events have opened far ahead of that time. `appended` [Unix ms] is the broker's time of the
-    last message, NEVER where it stamps none.
+    last message, NEVER where it stamps none. `relayed` says what was seen of other logs.
     """
 
     newest: int = NEVER
@@ -67,6 +71,7 @@ class PartitionState(msgspec.Struct, kw_only=True):
     ahead: tuple[int, ...] = ()
     late_share: LateShare = msgspec.field(default_factory=LateShare)
     refused_share: RefusedShare = msgspec.field(default_factory=RefusedShare)
+    relayed: Seen = {}
 
 
 class Passed(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +106,10 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Partition:
-    """Takes the messages of one source in order. `sources` are all partitions that hold panes open."""
+    """Takes the messages of one source in order. `sources` are all partitions that hold panes open.
+
+    Feedback without context is looked up in `requests`, where they are given.
+    """
 
     def __init__(
         self,
@@ -111,7 +119,9 @@ class Partition:
         policy: Policy,
         credentials: Credentials | None = None,
         pseudonyms: Pseudonyms = Pseudonyms(),  # noqa: B008  # Frozen.
+        requests: KnownRequests | None = None,
     ) -> None:
+        self._requests = requests
         self.source, self.stream, self.sources, self.policy = source, stream, sources, policy
         self.state = PartitionState()
         self._credentials = credentials or Credentials()
@@ -132,18 +142,19 @@ class Partition:
         rejects: list[Reject] = []
         feedback: list[Feedback] = []
         unusable: Counter[str] = Counter()
+        duplicates = 0
         notices: list[tuple[int, int, Notice]] = []
         said: list[tuple[int, int, Coming]] = []
         # Of a refused command it is told when its log had come to it, so commands are taken message by message.
         chunk = 1 if self.stream == "commands" else CHUNK
-        duplicates = 0
+        again, self.state.relayed = copies(messages, self.state.relayed)
         if len(messages):
             self._duplicates.begin(messages.positions[0])
         for start in range(0, len(messages), chunk):
-            items, origin, bad = self._decoder.decode(messages.part(start, start + chunk))
-            unusable.update(origin.unusable)
+            items, origin, bad = self._decoded(messages.part(start, start + chunk), unusable)
             parts = self._parts(items, builder)
-            keep, placed, refused, moved = self._place(items, origin, self._ids(items, builder, parts))
+            ids, twice = self._ids(items, builder, parts), None if again is None else again[start + origin.messages_of]
+            keep, placed, refused, moved = self._place(items, origin, ids, twice)
             passed.append(msgspec.structs.replace(moved, message=moved.message + start))
             if not keep.all():
                 duplicates += len(items) - len(refused) - int(keep.sum())
@@ -203,6 +214,17 @@ class Partition:
             items, origin, _ = self._decoder.decode(messages.part(start, start + CHUNK))
             self._place(items, origin, self._ids(items, builder, self._parts(items, builder)))
         self.state = state
+
+    def _decoded(self, messages: Messages, unusable: Counter[str]) -> tuple[list[Item], Origin, list[Reject]]:
+        """Return the valid items, feedback with the context of its requests where they are known; see `Decoder`.
+
+        Add to `unusable` of how many of them each field was left out.
+        """
+        items, origin, bad = self._decoder.decode(messages)
+        unusable.update(origin.unusable)
+        if self._requests is not None and self.stream == "feedback":
+            items = [*map(self._requests.completed, cast(list[Feedback], items))]
+        return items, origin, bad
 
     def _parts(self, items: Sequence[Item], builder: ColumnsBuilder) -> list[Ints]:
         return [] if self.stream == "commands" else builder.parts(cast(list[Event], items))
@@ -295,9 +317,12 @@ class Partition:
         return messages.appended_at(index) if reached == NEVER else reached
 
     def _place(
-        self, items: Sequence[Item], origin: Origin, ids: Ints | None
+        self, items: Sequence[Item], origin: Origin, ids: Ints | None, twice: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.bool_], EventTimes, list[Reject], Passed]:
-        """Judge the time of every item: which to keep, where those belong, why not the others, and how time went on."""
+        """Judge the time of every item: which to keep, where those belong, why not the others, and how time went on.
+
+        Those that were sent `twice` are remembered as all others are, and dropped.
+        """
         times = times_of([item.ts for item in items])
         reasons = faults_of_times(times, origin, self.policy)
         if self.stream == "events":
@@ -310,6 +335,9 @@ class Partition:
         keep[list(reasons)] = False
         if ids is not None:  # A duplicate moves no time, and is late for nothing.
             keep[np.flatnonzero(keep)[self._duplicates.again(ids[keep], times[keep])]] = False
+        if twice is not None:
+            keep &= ~twice
+            reasons = {index: reason for index, reason in reasons.items() if not twice[index]}
         # A refused item must not move time on: one bad clock would make everybody else late.
         appended = None if origin.messages.appended is None else origin.appended_ms[keep]
         after, self.state.recent = advance(self.state.newest, self.state.recent, times[keep], self.policy, appended)
@@ -349,7 +377,7 @@ class Partition:
 
     def _fault_of(self, item: Item, origin: Origin, index: int) -> tuple[str, str] | None:
         if isinstance(item, Feedback):
-            return _fault_of(item)
+            return _fault_of(item) if self._requests is None else self._requests.fault_of(item) or _fault_of(item)
         if not isinstance(item, Command):
             return None
         return told.fault_of(item, origin, index, self._credentials)
@@ -363,6 +391,8 @@ class Partition:
         at = np.concatenate([np.zeros(0, np.int64), *(each.message for each in passed)])
         told = self.state.late_share.take(self.source, after[1:], late)
         limits = self.policy.dead_letters
+        if limits.on_refused == "stop":  # Who sends feedback without context has only sent it to the wrong place.
+            rejects = [reject for reject in rejects if reject.reason not in NEVER_STOP]
         for message, notice in self.state.refused_share.take(self.source, messages.positions, rejects, limits):
             time = int(after[np.searchsorted(at, message, "right")])
             told.append((messages.appended_at(message) if time == NEVER else time, notice))
@@ -397,7 +427,7 @@ class Partition:
 def _fault_of(item: Feedback) -> tuple[str, str] | None:
     """Why a feedback cannot be used, whatever its own time."""
     if item.model is None or item.version is None:
-        return "no_context", "feedback needs model and version"
+        return NO_CONTEXT, "feedback needs model and version; without them send it to the topic that enrich reads"
     if (fault := reserved.fault_of(item.model, item.version)) is not None:
         return fault
     # As a number it was refused by its type; as text it may be any year.

@@ -66,6 +66,12 @@ class Archive(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=T
     text_chars_max: Positive = 32_768
 
 
+class Enrich(msgspec.Struct, frozen=True, kw_only=True):
+    """`[enrich]`: feedback without context waits for its request for at most `wait_ms` after it was received."""
+
+    wait_ms: int = 60_000
+
+
 class Dedup(msgspec.Struct, frozen=True, kw_only=True):
     """`[dedup]`: an item whose id came within `horizon_ms` and the last `ids_max` items of its partition is dropped."""
 
@@ -196,6 +202,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: DeadLetters
     privacy: Privacy = Privacy()
     archive: Archive = Archive()
+    enrich: Enrich = Enrich()
     dedup: Dedup = Dedup()
     rules: tuple[AnyRule, ...] = ()
     releases: Releases = Releases()

@@ -18,6 +18,7 @@ from operators.policy.policy import (
     Commands,
     DeadLetters,
     Dedup,
+    Enrich,
     Measure,
     Policy,
     PolicyError,
@@ -38,6 +39,7 @@ DIGITS = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 9}
 DIGITS_DEFAULT = 6
 DEDUP_MS_MAX = UNITS_MS["d"]
 BEHIND_MS = 60_000
+WAIT_MS_MAX = UNITS_MS["h"]
 IDS_MAX = 10_000_000  # Remembered of one partition: 1.6 GB.
 
 SHAPE = ("time", "slices", "windows", "measures", "sli")  # What says which counts are kept.
@@ -90,6 +92,15 @@ class _Dedup(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tr
         return Dedup(horizon_ms=self.horizon.ms, ids_max=self.ids_max)
 
 
+class _Enrich(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    wait: Duration = Duration("60s")
+
+    def checked(self) -> Enrich:
+        if self.wait.ms > WAIT_MS_MAX:
+            raise PolicyError("enrich.wait", self.wait.text, "must be at most 1h: all feedback of a partition may wait")
+        return Enrich(wait_ms=self.wait.ms)
+
+
 class _Measures(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     names: list[str] = []
 
@@ -104,6 +115,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     dead_letters: DeadLetters = DeadLetters()
     privacy: Privacy = Privacy()
     archive: Archive = Archive()
+    enrich: _Enrich = _Enrich()
     dedup: _Dedup = _Dedup()
     rule: list[dict[str, Any]] = []
     release: ReleaseTable = ReleaseTable()
@@ -153,6 +165,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         dead_letters=file.dead_letters,
         privacy=file.privacy,
         archive=file.archive,
+        enrich=file.enrich.checked(),
         dedup=file.dedup.checked(),
         hash=_hash(raw),
         runbook_base=file.runbook_base,

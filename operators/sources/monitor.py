@@ -15,6 +15,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from operators.connectors.reader import Reader, expecting, leader_epoch_of
 from operators.connectors.stop import Stop
+from operators.ingest.answers import KnownRequests
 from operators.ingest.columns import Stream
 from operators.ingest.credentials import Credentials
 from operators.ingest.messages import Messages
@@ -43,7 +44,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
 
     After `idle_s` of silence at its end nobody waits for it; None for an input that ends. `credentials` are what
     commands must be signed with, `pseudonyms` stand for what must not be kept. `log_id` tells a log from another of the
-    same name, '' where nobody knows.
+    same name, '' where nobody knows. Feedback without context is looked up in `requests`, where they are given.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     credentials: Credentials = Credentials()
     pseudonyms: Pseudonyms = Pseudonyms()
     log_id: str = ""
+    requests: KnownRequests | None = None
 
 
 class OpenedPlace(Protocol):
@@ -137,7 +139,13 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         self._source = source
         self._input = each
         self._partition = Partition(
-            each.name, each.stream, tuple(source.inputs), source.policy, each.credentials, each.pseudonyms
+            each.name,
+            each.stream,
+            tuple(source.inputs),
+            source.policy,
+            each.credentials,
+            each.pseudonyms,
+            each.requests,
         )
         if saved is not None:
             self._partition.state = saved.state

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import archive, kafka, processes, refused, snapshots, watched
+from tests.bench import archive, enrich, kafka, processes, refused, snapshots, watched
 from tests.bench.flows import cpu_s, decode_alone, per_event, whole_job
 from tests.bench.generate import lines, write
 
@@ -31,6 +31,7 @@ def main() -> None:
         _processes(Path(folder), paths[BUSY, 36])
     _refused()
     _archive()
+    _enrich()
     _kafka()
     _snapshots()
 
@@ -55,6 +56,13 @@ def _archive() -> None:
         decoding, job = archive.costs(count, chars)
         what = f"with an input and an output of {chars} characters" if chars else "without texts"
         print(f"  {what}: {job / decoding:.1f}{limit}, {decoding * 1e9:.0f} and {job * 1e9:.0f} ns", flush=True)
+
+
+def _enrich() -> None:
+    found = enrich.figures()
+    print("requests looked up for feedback, a second, among 2 million, over HTTP (at least 3,000):")
+    for what, rates in (("of a week", found.anywhere), ("of the last hour", found.lately)):
+        print(f"  {what}: " + ", ".join(f"{rate:.0f} by {size}" for size, rate in rates.items()), flush=True)
 
 
 def _kafka() -> None:

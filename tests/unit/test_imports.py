@@ -16,11 +16,11 @@ ROOT = Path(__file__).parents[2]
 # The ground first.
 FLOORS = (
     "arrays", "texts", "pseudonyms", "metrics", "saved", "wire", "store", "stats", "profiles", "policy", "window",
-    "ingest", "drift", "rules", "release", "evaluation", "rows", "archive", "saved_names", "recovery", "connectors",
-    "steps", "sources",
+    "ingest", "drift", "rules", "release", "evaluation", "rows", "archive", "enrich", "saved_names", "recovery",
+    "connectors", "steps", "sources",
 )  # fmt: skip
 # Rows are summarised without knowing what is said of them; a gateway installs msgspec alone.
-NOT = {("connectors", floor) for floor in ("window", "drift", "rules", "release", "evaluation", "archive")}
+NOT = {("connectors", floor) for floor in ("window", "drift", "rules", "release", "evaluation", "archive", "enrich")}
 GATEWAY = {"wire"}
 ENGINE_FREE = set(FLOORS) - {"connectors", "steps", "sources"}
 # Engines, clients, and what reaches the place where the program runs.

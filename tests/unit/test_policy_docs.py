@@ -30,6 +30,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[dead_letters]": policy.DeadLetters,
     "[privacy]": policy.Privacy,
     "[archive]": policy.Archive,
+    "[enrich]": toml._Enrich,
     "[dedup]": toml._Dedup,
     "[drift]": read_monitors.DriftTable,
 }

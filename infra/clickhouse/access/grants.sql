@@ -14,6 +14,12 @@ CREATE ROLE IF NOT EXISTS rollguard_writer;
 GRANT INSERT ON rollguard.* TO rollguard_writer;
 GRANT SELECT ON rollguard.schema_versions TO rollguard_writer;
 
+-- `rollguard enrich`: it writes dead letters, and looks requests up. Give it to a user of its own.
+CREATE ROLE IF NOT EXISTS rollguard_enricher;
+GRANT INSERT ON rollguard.dead_letter TO rollguard_enricher;
+GRANT SELECT ON rollguard.request TO rollguard_enricher;
+GRANT SELECT ON rollguard.schema_versions TO rollguard_enricher;
+
 -- People, dashboards, `rollguard sql` and `rollguard reference build --store`. readonly = 2: no writes, and settings of
 -- a query within these bounds; 1 would refuse the settings that every client sends.
 CREATE SETTINGS PROFILE IF NOT EXISTS rollguard_reader SETTINGS readonly = 2 READONLY, max_execution_time = 60 MIN 1 MAX 600, max_memory_usage = 4000000000 MAX 8000000000;

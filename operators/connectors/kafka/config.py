@@ -101,8 +101,12 @@ def reader_settings(config: KafkaConfig) -> dict[str, str | int | bool]:
     }
 
 
-def producer_settings(config: KafkaConfig, deadline_s: float) -> dict[str, str | int | bool]:
-    """Return the settings of a producer that gives a message up after `deadline_s`."""
+def producer_settings(config: KafkaConfig, deadline_s: float, *, gapless: bool = False) -> dict[str, str | int | bool]:
+    """Return the settings of a producer that gives a message up after `deadline_s`.
+
+    Or, `gapless`, none without all that come after it: it gives none up by itself, and a message that the brokers
+    refuse ends it.
+    """
     return {
         "compression.type": "lz4",
         # More than an epoch holds; beyond it the producer waits instead of filling the memory.
@@ -110,5 +114,6 @@ def producer_settings(config: KafkaConfig, deadline_s: float) -> dict[str, str |
         **client_settings(config),
         "acks": "all",
         "enable.idempotence": True,
-        "message.timeout.ms": round(deadline_s * 1000),
+        "message.timeout.ms": 0 if gapless else round(deadline_s * 1000),
+        "enable.gapless.guarantee": gapless,
     }

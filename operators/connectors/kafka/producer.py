@@ -36,13 +36,16 @@ class KafkaMessage(msgspec.Struct, frozen=True):
 
 
 class KafkaProducer:
-    """Takes messages as fast as its memory allows, and each has `deadline_s` to be stored."""
+    """Takes messages as fast as its memory allows, and each has `deadline_s` to be stored.
 
-    def __init__(self, config: KafkaConfig, deadline_s: float = DEADLINE_S) -> None:
+    With `gapless` no message of a partition is stored of which one before it was not.
+    """
+
+    def __init__(self, config: KafkaConfig, deadline_s: float = DEADLINE_S, *, gapless: bool = False) -> None:
         self._servers = config.bootstrap_servers
         self._deadline_s = deadline_s
         self._complaints = Complaints(self._servers)
-        self._producer = open_client(Producer, producer_settings(config, deadline_s), self._complaints)
+        self._producer = open_client(Producer, producer_settings(config, deadline_s, gapless=gapless), self._complaints)
         self._sent = 0
         self._failed = 0
         self._error: KafkaError | None = None  # The first one.
@@ -123,7 +126,9 @@ class KafkaProducerSink(FixedPartitionedSink[Item, None]):
         *,
         parts: Sequence[str] = ("0",),
         deadline_s: float = DEADLINE_S,
+        gapless: bool = False,
     ) -> None:
+        self._gapless = gapless
         self._config = config
         self._encode = encode
         self._parts = list(parts)
@@ -135,7 +140,7 @@ class KafkaProducerSink(FixedPartitionedSink[Item, None]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Part[Item]":
         if self._producer is None:
-            self._producer = KafkaProducer(self._config, self._deadline_s)
+            self._producer = KafkaProducer(self._config, self._deadline_s, gapless=self._gapless)
         return _Part(self._producer, self._encode)
 
 

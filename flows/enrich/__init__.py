@@ -1,0 +1,1 @@
+"""`rollguard enrich`: feedback that names a request alone gets the context that the request log has of it."""

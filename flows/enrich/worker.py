@@ -1,0 +1,135 @@
+"""The long-running worker of enrich: raw feedback from Kafka, requests from ClickHouse, feedback with context to Kafka.
+
+How far it is is saved when an epoch ends, after what it wrote was stored. What is written again after a crash says
+where it came from, and readers drop it.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+import msgspec
+from bytewax.dataflow import Dataflow
+
+from flows import engine, process, settings, topic_watch
+from flows.enrich.flow import INPUT, build, to_feedback
+from flows.logs import LOGGER
+from flows.options import Options
+from flows.process import PARTS
+from flows.pulse import Pulse
+from flows.recovery.saved import check_logs
+from flows.recovery.store import opened
+from flows.topic_watch import TopicWatch
+from flows.topics import Topics, name_of, tell_clocks
+from flows.watcher import Watcher
+from operators.connectors.clickhouse.client import ClickHouseSink, held
+from operators.connectors.clickhouse.inserter import Retry
+from operators.connectors.clickhouse.migrations import migrate
+from operators.connectors.clickhouse.request_lookup import Lookup, RequestLookup
+from operators.connectors.kafka.client import Partition, partitions_of
+from operators.connectors.kafka.dead_letters import to_topic
+from operators.connectors.kafka.producer import KafkaProducerSink
+from operators.connectors.kafka.reader import KafkaReader
+from operators.connectors.reader import Reader
+from operators.connectors.stop import Stop
+from operators.metrics import Metrics
+from operators.policy.policy import Policy
+from operators.sources.enrich import EnrichSource, Taken, log_of
+from operators.sources.monitor import Input, Watch
+
+log = logging.getLogger(LOGGER)
+
+
+def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics) -> None:
+    """Run until `stop` is requested. Raises what stopped it: the failures of connectors, or of the engine."""
+    enrich = _Enrich(where, policy, options, stop, metrics)
+    process.run(where, options, stop, metrics, enrich.run_once)
+
+
+class _Enrich:
+    def __init__(
+        self, where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics
+    ) -> None:
+        # Lag tools would take it and the monitor for one, where both had one name.
+        self._where = msgspec.structs.replace(where, kafka_group=f"{where.kafka_group}-enrich")
+        self._policy, self._options, self._stop, self._metrics = policy, options, stop, metrics
+        self._url = settings.store(where, None)
+
+    def run_once(self, pulse: Pulse) -> None:
+        where, options = self._where, self._options
+        with opened(options.recovery, options.process, options.processes) as store, held(self._url):
+            topics = Topics(where.kafka, [where.raw_feedback_topic], [where.feedback_topic, where.deadletter_topic])
+            check_logs(store.parts, topics.ids, INPUT, log_of)
+            if options.process == 0:
+                migrate(self._url, settings.migrations())
+                tell_clocks(where.kafka, [where.raw_feedback_topic], self._policy)
+            watcher = _Watcher(where, [where.raw_feedback_topic], topics.partitions, self._metrics, pulse)
+            lookup = RequestLookup(self._url, where.clickhouse_deadline_s, watcher.looked_up)
+            watch = TopicWatch(topics.describe, topics.topic_ids, pulse, self._stop)
+            try:
+                flow = self._flow(topics, store.begun, watcher, lookup)
+                with topic_watch.watching(watch, pulse.ready_s):
+                    epoch = timedelta(seconds=options.epoch_s)
+                    engine.run(flow, options.process, options.addresses, epoch, store.config)
+            finally:
+                lookup.close()
+
+    def _flow(self, topics: Topics, begun: Callable[[], None], watcher: "_Watcher", lookup: RequestLookup) -> Dataflow:
+        where, options = self._where, self._options
+        partitions = len(partitions_of(where.kafka, [where.feedback_topic]))
+        source = EnrichSource(
+            [self._input(place, topics.ids[name_of(place)]) for place in topics.partitions],
+            self._policy,
+            look_up=lookup,
+            partition_of=lambda name: int(name.rpartition("/")[2]) % partitions,
+            stop=self._stop,
+            watch=Watch(
+                begun=begun,
+                epoch_ended=watcher.epoch_ended,
+                opened=watcher.opened,
+                stepped_back=watcher.stepped_back,
+            ),
+            taken=watcher.taken,
+            epoch_s=options.epoch_s if options.processes > 1 else 0.0,
+        )
+        retry = Retry(deadline_s=where.clickhouse_deadline_s)
+        fields = {"partitions": len(topics.partitions), "wait_s": self._policy.enrich.wait_ms / 1000}
+        log.info("enrich begins", extra={"fields": fields})
+        return build(
+            source,
+            KafkaProducerSink(where.kafka, to_feedback(where.feedback_topic), parts=PARTS, gapless=True),
+            ClickHouseSink(self._url, watcher.refused, parts=PARTS, retry=retry, observe=watcher.stored),
+            KafkaProducerSink(where.kafka, to_topic(where.deadletter_topic), parts=PARTS),
+        )
+
+    def _input(self, place: Partition, log_id: str) -> Input:
+        topic, number = place
+
+        def open_at(position: int | None) -> Reader:
+            return KafkaReader(self._where.kafka, topic, number, self._options.start if position is None else position)
+
+        pseudonyms = settings.pseudonyms(self._where)
+        return Input(name=name_of(place), stream="feedback", open=open_at, pseudonyms=pseudonyms, log_id=log_id)
+
+
+class _Watcher(Watcher):
+    """Turns what happens to enrich into metrics and log lines."""
+
+    def taken(self, name: str, taken: Taken) -> None:
+        if taken.complete or taken.rejects:
+            self.pulse.beat("message")
+        self.metrics.add("items", taken.complete, "feedback")
+        self.metrics.add("waiting", taken.waiting, name)
+        self.metrics.add("source_rejects", taken.rejects.total(), name)
+        for reason, count in taken.rejects.items():
+            self.metrics.add("rejects", count, reason)
+        for field, count in taken.unusable.items():
+            self.metrics.add("unusable", count, field)
+        self.left_out(name, taken.rejects, taken.unusable)
+
+    def looked_up(self, lookup: Lookup) -> None:
+        self.metrics.add("lookup_seconds", lookup.seconds)
+        self.metrics.add("lookups", lookup.ids)
+        self.pulse.fault("requests", None if lookup.fault is None else f"ClickHouse does not answer: {lookup.fault}")
+        if lookup.fault is not None:
+            log.warning("request log not read, asked again", extra={"fields": {"why": lookup.fault}})

@@ -1,0 +1,1 @@
+"""Feedback that names a request alone, joined with what the request log says of that request."""

@@ -1,0 +1,202 @@
+"""The Bytewax source of enrich: one partition of raw feedback per input, each asking the request log for its ids.
+
+What is saved of a partition is where the first message stands that is not done, and to which partition of the feedback
+topic its items go, for ever: in one partition they keep their order, by which readers know what comes again.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from operators.connectors.reader import Reader, leader_epoch_of
+from operators.connectors.stop import Stop
+from operators.enrich.waiting import Complete, Settled, WaitingFeedback
+from operators.ingest.answers import Answer
+from operators.policy.policy import Policy
+from operators.rows.items import dead_letter_rows
+from operators.sources.monitor import Input, Watch, opened
+from operators.sources.pace import Pace, stepped_back
+from operators.sources.polling import ALWAYS_DUE, Polling
+from operators.store.rows import Rows
+
+WAITING_MAX = 5_000  # Items of a partition that wait: with more no others are read.
+IDS_MAX = 5_000  # Looked up at once.
+LOOK_S = 0.1  # Between two look-ups of a partition: one of many ids costs little more than one of few.
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """Complete feedback of one input, for a partition of the feedback topic; `log` names the log that it came from."""
+
+    log: str
+    partition: int
+    items: Sequence[Complete]
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """What some work of an input came to: items complete, refused by reason, left out by field, and still waiting."""
+
+    complete: int
+    rejects: Counter[str]
+    unusable: Counter[str]
+    waiting: int
+
+
+Item = tuple[str, Rows | Outgoing]
+LookUp = Callable[[Sequence[str]], Mapping[str, Sequence[Answer]] | None]  # None: not now.
+Observe = Callable[[str, Taken], None]
+
+
+class Saved(msgspec.Struct, frozen=True, kw_only=True):
+    """Where in which log a partition goes on after a restart, and the partition that its feedback goes to."""
+
+    position: int
+    partition: int
+    leader_epoch: int | None = None
+    log_id: str = ""
+
+
+_decode = msgspec.msgpack.Decoder(Saved).decode
+
+
+def log_of(saved: bytes) -> str:
+    """Return the id of the log that a partition was saved of."""
+    return _decode(saved).log_id
+
+
+class EnrichSource(FixedPartitionedSource[Item, bytes | None]):
+    """(input name, Rows of dead letters) and (input name, Outgoing) out.
+
+    `look_up` asks the request log, `partition_of` says to which partition of the feedback topic an input goes that has
+    gone to none yet. `epoch_s` is given where several workers wait for each other. Of `watch` what is told of batches
+    is not used: `taken` is. `now` [s since 1970] says how long items have waited.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        policy: Policy,
+        *,
+        look_up: LookUp,
+        partition_of: Callable[[str], int],
+        stop: Stop,
+        watch: Watch,
+        taken: Observe,
+        epoch_s: float = 0.0,
+        polling: Polling | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.inputs = {each.name: each for each in inputs}
+        self.policy, self.stop, self.watch, self.taken = policy, stop, watch, taken
+        self.look_up, self.partition_of, self.now = look_up, partition_of, now
+        self.epoch_s = epoch_s
+        self.polling = polling or Polling(several=epoch_s > 0)
+
+    def list_parts(self) -> list[str]:
+        self.watch.begun()
+        return list(self.inputs)
+
+    def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_Part":
+        return _Part(self, self.inputs[for_part], None if resume_state is None else _decode(resume_state))
+
+
+class _Part(StatefulSourcePartition[Item, bytes | None]):
+    def __init__(self, source: EnrichSource, each: Input, saved: Saved | None) -> None:
+        self._source, self._input, self._saved = source, each, saved
+        self._partition = source.partition_of(each.name) if saved is None else saved.partition
+        self._feedback = WaitingFeedback(source.policy)
+        self._pace = Pace(source.polling, source.epoch_s)
+        self._reader: Reader | None = None
+        self._looked = float("-inf")
+        self._ended = False
+
+    def next_batch(self) -> list[Item]:
+        source = self._source
+        if self._ended or source.stop.requested or self._stepped_back():
+            raise StopIteration
+        items = self._pace.stretch(self._work, lambda: self._ended)
+        self._pace.rest(worked=bool(items))
+        return items
+
+    def _stepped_back(self) -> bool:
+        return stepped_back(self._source.polling, self._source.stop, self._source.watch.stepped_back)
+
+    def _work(self) -> list[Item]:
+        if self._reader is None:
+            self._reader = opened(self._input, self._saved)
+            self._source.watch.opened(self._input.name, self._reader)
+        unusable = self._read(self._reader)
+        self._look_up()
+        settled = self._feedback.settled()
+        self._save(self._reader)
+        self._source.taken(
+            self._input.name,
+            Taken(
+                complete=len(settled.complete),
+                rejects=Counter(reject.reason for reject in settled.rejects),
+                unusable=unusable,
+                waiting=len(self._feedback),
+            ),
+        )
+        return self._items(settled)
+
+    def _read(self, reader: Reader) -> Counter[str]:
+        """Read on, where there is room for what waits."""
+        if len(self._feedback) >= WAITING_MAX:
+            return Counter()
+        messages = reader.read()
+        if messages is None:
+            self._ended = not len(self._feedback)
+            return Counter()
+        return self._feedback.take(messages, self._now_ms())
+
+    def _look_up(self) -> None:
+        clock = self._source.polling.clock()
+        if clock - self._looked < LOOK_S:
+            return
+        asked_ms = self._now_ms()
+        ids = self._feedback.due(asked_ms, IDS_MAX)
+        if not ids:
+            return
+        answers = self._source.look_up(ids)
+        self._looked = self._source.polling.clock()
+        if answers is not None:
+            self._feedback.learned(ids, answers, asked_ms)
+
+    def _now_ms(self) -> int:
+        return int(self._source.now() * 1000)
+
+    def _items(self, settled: Settled) -> list[Item]:
+        name, log = self._input.name, self._input.log_id or self._input.name
+        items: list[Item] = []
+        if settled.complete:
+            number = name.rpartition("/")[2]
+            items.append((name, Outgoing(f"{log}/{number}", self._partition, settled.complete)))
+        if settled.rejects:
+            policy, pseudonyms = self._source.policy, self._input.pseudonyms
+            items.append((name, dead_letter_rows(settled.rejects, name, policy, pseudonyms)))
+        return items
+
+    def _save(self, reader: Reader) -> None:
+        waiting = self._feedback.position
+        self._saved = Saved(
+            position=reader.position if waiting is None else waiting,
+            partition=self._partition,
+            # Of the message before one that waits nobody knows it any more.
+            leader_epoch=leader_epoch_of(reader) if waiting is None else None,
+            log_id=self._input.log_id,
+        )
+
+    def next_awake(self) -> datetime | None:
+        return ALWAYS_DUE
+
+    def snapshot(self) -> bytes | None:
+        self._source.watch.epoch_ended(self._input.name, self._pace.epoch_ended())
+        return None if self._saved is None else msgspec.msgpack.encode(self._saved)
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
