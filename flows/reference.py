@@ -23,7 +23,7 @@ from operators.connectors.files import FileReader
 from operators.ingest.embeddings import embedding_bins
 from operators.ingest.formats.native import Decoder
 from operators.ingest.usable import UNDECODABLE
-from operators.ingest.watched import Reader
+from operators.ingest.watched import ValueReader
 from operators.policy.policy import EVENT_FIELDS, FEEDBACK_FIELDS
 from operators.policy.watched import is_watchable
 from operators.profiles.binning import Value, is_value
@@ -154,11 +154,11 @@ def _let_go(item: Item) -> Item:
 def _columns(events: Sequence[Event], feedback: Sequence[Feedback]) -> Columns:
     """Return every field that can be watched and has a value, read as the job will read it."""
     columns: Columns = {}
-    reader = Reader(events)
+    reader = ValueReader(events)
     for name in (*EVENT_FIELDS, "prediction", *_names(events)):
         columns[name] = reader.values(name)
     for name in FEEDBACK_FIELDS:
-        columns[name] = Reader([item for item in feedback if f"feedback.{item.kind}" == name]).values(name)
+        columns[name] = ValueReader([item for item in feedback if f"feedback.{item.kind}" == name]).values(name)
     some = {
         name: values
         for name, values in columns.items()

@@ -29,9 +29,9 @@ from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.rows.items import letters_of
-from operators.sources.monitor import Input, MonitorSource, Observe, Watch
+from operators.sources.monitor import Input, InputWatch, MonitorSource, Observe
 from operators.wire.control import ControlEvent
-from operators.wire.sealing import Key, seal
+from operators.wire.sealing import SealingKey, seal
 
 LOCK = ".lock"
 DEAD_LETTERS = "deadletter.ndjson"
@@ -102,7 +102,7 @@ def run(
     *,
     claim: Claim = claim_empty,
     watch: Observe = lambda name, batch: None,
-    key: Key | None = None,
+    key: SealingKey | None = None,
     archive: bool = False,
 ) -> Summary:
     """Run the monitor over inputs that end. Whatever stopped it early is raised once the engine has ended.
@@ -145,7 +145,7 @@ def _flow(
     metrics: Metrics,
     recorder: Recorder,
     watch: Observe,
-    key: Key | None,
+    key: SealingKey | None,
     sink: ClickHouseSink,
 ) -> Dataflow:
     """Return the dataflow from these inputs to the files and the store below `out`."""
@@ -164,7 +164,7 @@ def _flow(
         inputs,
         policy,
         stop=stop,
-        watch=Watch(batch=observe, epoch_ended=lambda name, seconds: metrics.add("epoch_seconds", seconds, name)),
+        watch=InputWatch(batch=observe, epoch_ended=lambda name, seconds: metrics.add("epoch_seconds", seconds, name)),
     )
     letters = LineFile(out / DEAD_LETTERS, letters_of, stop)
     # A gateway that follows the file should not have to wait for an epoch to end.

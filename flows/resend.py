@@ -9,7 +9,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.errors import brief
 from operators.connectors.clickhouse.inserter import SETTINGS
 from operators.connectors.clickhouse.refused import Poison, row_of
@@ -30,7 +30,7 @@ class Resent(msgspec.Struct, kw_only=True):
 
 def run(letters: Iterable[bytes], url: str) -> Resent:
     """Send every refused row among dead letters once. One that is stored already replaces itself. ClickHouseError."""
-    client = open_client(url)
+    client = open_clickhouse(url)
     resent = Resent()
     try:
         for row in filter(None, map(row_of, letters)):

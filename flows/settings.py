@@ -40,7 +40,7 @@ from operators.ingest.credentials import Credentials, Held
 from operators.policy.policy import Policy, PolicyError
 from operators.policy.toml import parse, profiles_named
 from operators.pseudonyms import Pseudonyms
-from operators.wire.sealing import SECRET_MIN, Key, keys_of
+from operators.wire.sealing import SECRET_MIN, SealingKey, keys_of
 
 DATA = Path("rollguard-data")
 PLACEHOLDER = "CHANGE-ME"  # In the secrets of infra's examples: everybody knows them.
@@ -76,12 +76,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error"] | None = None
 
     @property
-    def control_keys(self) -> tuple[Key, ...]:
+    def control_keys(self) -> tuple[SealingKey, ...]:
         """The keys of control events, that which signs first. ValueError."""
         return keys_of(self.control_key) if self.control_key else ()
 
     @property
-    def signing_key(self) -> Key | None:
+    def signing_key(self) -> SealingKey | None:
         """The key that control events are signed with, if any."""
         return next(iter(self.control_keys), None)
 

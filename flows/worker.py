@@ -40,7 +40,7 @@ from operators.ingest.partition import Batch
 from operators.ingest.relayed import HEADER
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
-from operators.sources.monitor import Input, MonitorSource, Watch
+from operators.sources.monitor import Input, InputWatch, MonitorSource
 
 log = logging.getLogger(LOGGER)
 
@@ -141,7 +141,7 @@ class _Watcher(Watcher):
         streams = _streams(where)
         super().__init__(where, list(streams), partitions, metrics, pulse)
         self._streams = {name_of(place): streams[place[0]] for place in partitions}
-        self.watch = Watch(
+        self.watch = InputWatch(
             batch=self._batch,
             epoch_ended=self.epoch_ended,
             idle=self._idle,

@@ -15,9 +15,9 @@ from operators.drift import change_monitor, contract_breach, results, window_sum
 from operators.drift import monitors as drift_monitors
 from operators.drift.contract_monitor import Contracts
 from operators.drift.detectors import standard
-from operators.drift.detectors.adwin import Adwin
-from operators.drift.detectors.page_hinkley import PageHinkley
-from operators.drift.last_week import Past
+from operators.drift.detectors.adwin import AdwinDetector
+from operators.drift.detectors.page_hinkley import PageHinkleyDetector
+from operators.drift.last_week import LastWeek
 from operators.ingest import duplicates, late_share, leads, partition, position, progress, refused_share
 from operators.policy import monitors, policy, rules
 from operators.release import alerts, cause, event_writer, historical, model, phase_states, replaced, state, traffic
@@ -230,7 +230,7 @@ MONITORS = (
         window_sums.Sums,
         ("slots", "rows", "counts", "moments", "ranges", "offenders", "empty"),
     ),
-    Saved("monitors.past", Past, ("bins", "fields", "kept")),
+    Saved("monitors.past", LastWeek, ("bins", "fields", "kept")),
     Saved("monitors.contracts", Contracts, ("broken", "seen")),
     Saved("monitors.finding", contract_breach.ContractBreach),
     Saved(
@@ -246,12 +246,12 @@ MONITORS = (
     Saved("standardiser", standard.Standardiser),
     Saved(
         "adwin",
-        Adwin,
+        AdwinDetector,
         ("delta", "clock", "window_min", "grace", "max_buckets", "detected", "window"),
     ),
     Saved(
         "page_hinkley",
-        PageHinkley,
+        PageHinkleyDetector,
         (
             "allowance", "threshold", "samples_min", "alpha", "detected", "n", "mean", "up", "down", "up_least",
             "down_most",

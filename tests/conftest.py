@@ -9,7 +9,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from xdist.remote import Producer
 
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.migrations import migrate
 from tests.parallel import Scheduler, order
 
@@ -35,7 +35,7 @@ def migrated(folder: Path) -> Iterator[Embedded]:
     """The embedded engine with all tables, closed afterwards, because a process can have one folder open at a time."""
     url = f"chdb://{folder}/clickhouse"
     migrate(url, MIGRATIONS)
-    client = open_client(url)
+    client = open_clickhouse(url)
     try:
         yield Embedded(url=url, client=client)
     finally:

@@ -11,7 +11,7 @@ from operators.connectors.stop import Stop
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.sources.archive import ArchiveSource, Item
-from operators.sources.monitor import Input, Watch
+from operators.sources.monitor import Input, InputWatch
 
 
 def flow_of(inputs: Sequence[Input], policy: Policy, stop: Stop, metrics: Metrics, sink: Sink[Item]) -> Dataflow:
@@ -22,4 +22,4 @@ def flow_of(inputs: Sequence[Input], policy: Policy, stop: Stop, metrics: Metric
             metrics.add("redacted", count, kind)
 
     events = [each for each in inputs if each.stream == "events"]
-    return build(ArchiveSource(events, policy, stop=stop, watch=Watch(), taken=taken), sink)
+    return build(ArchiveSource(events, policy, stop=stop, watch=InputWatch(), taken=taken), sink)

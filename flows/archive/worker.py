@@ -34,7 +34,7 @@ from operators.connectors.stop import Stop
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.sources.archive import ArchiveSource, log_of
-from operators.sources.monitor import Input, Watch
+from operators.sources.monitor import Input, InputWatch
 
 log = logging.getLogger(LOGGER)
 
@@ -76,7 +76,7 @@ class _Archive:
             [self._input(place, topics.ids[name_of(place)]) for place in topics.partitions],
             self._policy,
             stop=self._stop,
-            watch=Watch(
+            watch=InputWatch(
                 begun=begun,
                 epoch_ended=watcher.epoch_ended,
                 opened=watcher.opened,

@@ -11,7 +11,7 @@ import msgspec
 from flows import settings
 from flows.demo.traffic import Traffic
 from flows.demo.world import World
-from operators.ingest.watched import Reader
+from operators.ingest.watched import ValueReader
 from operators.policy.policy import Policy
 from operators.policy.toml import parse
 from operators.profiles.binning import Value
@@ -54,7 +54,7 @@ def _columns(world: World) -> dict[str, Sequence[Value]]:
     while traffic.now_ms < until_ms:
         events += [event for message in traffic.serve() if (event := _event(decoder, message)) is not None]
     names = sorted({f"features.{name}" for event in events for name in event.features or {}})
-    read = Reader(events)
+    read = ValueReader(events)
     return {name: read.values(name) for name in (*names, "prediction", "score")}
 
 

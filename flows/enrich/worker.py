@@ -34,8 +34,8 @@ from operators.connectors.reader import Reader
 from operators.connectors.stop import Stop
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
-from operators.sources.enrich import EnrichSource, Taken, log_of
-from operators.sources.monitor import Input, Watch
+from operators.sources.enrich import EnrichSource, TakenFeedback, feedback_log_of
+from operators.sources.monitor import Input, InputWatch
 
 log = logging.getLogger(LOGGER)
 
@@ -59,7 +59,7 @@ class _Enrich:
         where, options = self._where, self._options
         with opened(options.recovery, options.process, options.processes) as store, held(self._url):
             topics = Topics(where.kafka, [where.raw_feedback_topic], [where.feedback_topic, where.deadletter_topic])
-            check_logs(store.parts, topics.ids, INPUT, log_of)
+            check_logs(store.parts, topics.ids, INPUT, feedback_log_of)
             if options.process == 0:
                 migrate(self._url, settings.migrations())
                 tell_clocks(where.kafka, [where.raw_feedback_topic], self._policy)
@@ -83,7 +83,7 @@ class _Enrich:
             look_up=lookup,
             partition_of=lambda name: int(name.rpartition("/")[2]) % partitions,
             stop=self._stop,
-            watch=Watch(
+            watch=InputWatch(
                 begun=begun,
                 epoch_ended=watcher.epoch_ended,
                 opened=watcher.opened,
@@ -115,7 +115,7 @@ class _Enrich:
 class _Watcher(Watcher):
     """Turns what happens to enrich into metrics and log lines."""
 
-    def taken(self, name: str, taken: Taken) -> None:
+    def taken(self, name: str, taken: TakenFeedback) -> None:
         if taken.complete or taken.rejects:
             self.pulse.beat("message")
         self.metrics.add("items", taken.complete, "feedback")

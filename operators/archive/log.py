@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.archive.known_ids import KnownIds
-from operators.archive.request_rows import RANKS, place_of, request_rows
+from operators.archive.request_rows import RANKS, request_rows, row_place_of
 from operators.archive.texts import Texts
 from operators.arrays import Ints
 from operators.ingest import reserved
@@ -94,7 +94,7 @@ class RequestLog:
             rejects.update(reasons)
             if self._only is not None:
                 keep &= np.fromiter((event.request_id in self._only for event in events), bool, len(events))
-            place = place_of(self._source, self._rank, origin)
+            place = row_place_of(self._source, self._rank, origin)
             if not keep.all():
                 events = [events[index] for index in np.flatnonzero(keep).tolist()]
                 place = msgspec.structs.replace(place, position=place.position[keep], item=place.item[keep])

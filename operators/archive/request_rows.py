@@ -38,7 +38,7 @@ class RowPlace(msgspec.Struct, frozen=True, kw_only=True):
     item: Ints
 
 
-def place_of(source: str, rank: int, origin: Origin) -> RowPlace:
+def row_place_of(source: str, rank: int, origin: Origin) -> RowPlace:
     """Return where all items stood that were decoded together."""
     message = origin.messages_of
     item = np.zeros(len(message), np.int64) if origin.item_of is None else ints_of(origin.item_of)

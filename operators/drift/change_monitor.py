@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats
-from operators.drift.detectors.adwin import Adwin
+from operators.drift.detectors.adwin import AdwinDetector
 from operators.drift.detectors.alarm import Alarm
-from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.detectors.standard import Standardiser, ratio_sd
 from operators.drift.member import grains_of, watches
 from operators.drift.results import Drift
@@ -35,7 +35,7 @@ class Watch(msgspec.Struct, kw_only=True):
     """One detector on one series. `bad`, `n` and `panes` are counted while it learns; `alarm` is the one that holds."""
 
     standardiser: Standardiser
-    detector: Adwin | PageHinkley
+    detector: AdwinDetector | PageHinkleyDetector
     series: SliceSeries
     bad: int = 0
     n: int = 0
@@ -146,9 +146,9 @@ class Changes:
 
 
 def _watch(monitor: DetectorMonitor, series: SliceSeries) -> Watch:
-    detector: Adwin | PageHinkley
+    detector: AdwinDetector | PageHinkleyDetector
     if isinstance(monitor, AdwinMonitor):
-        detector = Adwin(monitor.delta)
+        detector = AdwinDetector(monitor.delta)
     else:
-        detector = PageHinkley(monitor.allowance, monitor.threshold, monitor.samples_min)
+        detector = PageHinkleyDetector(monitor.allowance, monitor.threshold, monitor.samples_min)
     return Watch(standardiser=Standardiser(learned_from=monitor.learned_from), detector=detector, series=series)

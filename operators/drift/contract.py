@@ -25,7 +25,7 @@ def expectations(profile: Profile) -> dict[str, Expectation]:
     return {name: Expectation(reference=field) for name, field in profile.fields.items()}
 
 
-def check(contract: Mapping[str, Expectation], window: Mapping[str, Summary]) -> list[ContractBreach]:
+def check_contract(contract: Mapping[str, Expectation], window: Mapping[str, Summary]) -> list[ContractBreach]:
     """Return every finding of a window, features in the order of the contract, explanations first.
 
     A feature that `window` lacks was not looked at; one that no event carried is there, with all its rows missing.

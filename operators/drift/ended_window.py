@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Ints
-from operators.drift.last_week import Key, Past
+from operators.drift.last_week import Key, LastWeek
 from operators.drift.member import grains_of, watches
 from operators.drift.results import FieldCounts, Offenders
 from operators.drift.window_sums import Sums
@@ -26,7 +26,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     sums: Sums
     names: Sequence[SliceSeries]
     used: Ints
-    past: Past
+    past: LastWeek
     arms: Arms
     offenders: Mapping[Key, Offenders]
 

@@ -29,7 +29,7 @@ class _Window(msgspec.Struct, frozen=True, kw_only=True):
     moments: Ints
 
 
-class Past:
+class LastWeek:
     """State: by window length and end [Unix ms], one compressed window."""
 
     def __init__(self, policy: Policy) -> None:

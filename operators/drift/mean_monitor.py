@@ -8,7 +8,7 @@ from operators.arrays import Ints
 from operators.drift.ended_window import Ended
 from operators.drift.member import watched_of
 from operators.drift.results import Drift
-from operators.drift.window_sums import joined
+from operators.drift.window_sums import joined_sums
 from operators.policy.monitors import Sigma, Watched, axis_of, kind_of
 from operators.stats.welch import Scores, fall, scores_of
 from operators.wire.control import Word
@@ -65,7 +65,7 @@ def _reference(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended:
         names = [ended.names[slot] for slot in slots.tolist()]
         window = ended.past.at(ended.window_ms, ended.end)
         n, high, low, high2, low2 = ended.past.moments(ended.window_ms, window, index, names).T
-        return slots, scores_of(n, joined(high, low), joined(high2, low2))
+        return slots, scores_of(n, joined_sums(high, low), joined_sums(high2, low2))
     moments = None if watched.field is None else watched.field.moments
     if moments is None:
         raise ValueError(f"{monitor.name}: the profile has no mean of {watched.name}")

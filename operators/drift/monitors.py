@@ -13,12 +13,12 @@ from operators.drift.change_monitor import Changes
 from operators.drift.contract_monitor import Contracts
 from operators.drift.ended_window import Arms, Ended
 from operators.drift.found import by_field
-from operators.drift.last_week import Past
+from operators.drift.last_week import LastWeek
 from operators.drift.mean_monitor import falls
 from operators.drift.member import watched_of
 from operators.drift.psi_monitor import shifts
 from operators.drift.results import NOTHING, Drift, FieldCounts, Heard, Monitored
-from operators.drift.window_sums import Rolled, Sums, roll_up
+from operators.drift.window_sums import Rolled, Sums, roll_up_fields
 from operators.policy.monitors import Adwin, AnyMonitor, Contract, PageHinkley, Psi, Sigma, Watched
 from operators.policy.policy import Policy
 from operators.window.partial import Partial
@@ -34,7 +34,7 @@ class MonitorsState(msgspec.Struct, kw_only=True):
     identity: bytes
     slots: SeriesIndex
     sums: dict[int, Sums]  # By window length.
-    past: Past
+    past: LastWeek
     contracts: Contracts
     changes: list[Changes]
     slots_max: int
@@ -61,7 +61,7 @@ class Monitors:
             identity=identity,
             slots=SeriesIndex(policy.dimensions, tuple(grains)),
             sums={window_ms: Sums(policy) for window_ms in self.windowed},
-            past=Past(policy),
+            past=LastWeek(policy),
             slots_max=SLOTS_MIN,
             contracts=Contracts(),
             changes=[
@@ -84,7 +84,7 @@ class Monitors:
         """
         if not self.policy.monitors or (part is None and self.quiet):
             return NOTHING
-        rolled = None if part is None else roll_up(part, self.state.slots)
+        rolled = None if part is None else roll_up_fields(part, self.state.slots)
         drifts, heard = self._detect(pane, rolled)
         windows: list[FieldCounts] = []
         profiles: list[Watched] = []

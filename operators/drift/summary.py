@@ -33,11 +33,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         return sum(self.counts)
 
 
-def summarise(field: Field, values: Sequence[Value]) -> Summary:
+def summary_of(field: Field, values: Sequence[Value]) -> Summary:
     """Return the summary of a column of values.
 
     >>> from operators.profiles.build import number_field
-    >>> summarise(number_field(np.array([1.0, 2.0])), [2.0, None, "x", 4.0]).counts
+    >>> summary_of(number_field(np.array([1.0, 2.0])), [2.0, None, "x", 4.0]).counts
     (0, 2, 1, 1)
     """
     unseen: list[str]

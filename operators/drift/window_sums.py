@@ -34,7 +34,7 @@ class Rolled(msgspec.Struct, frozen=True, kw_only=True):
     offenders: tuple[tuple[int, Offender], ...]
 
 
-def roll_up(part: Partial, slots: SeriesIndex) -> Rolled:
+def roll_up_fields(part: Partial, slots: SeriesIndex) -> Rolled:
     """Add the finest series of a pane up to every monitored slice; new series get slots."""
     parents = slots.parents(part.series)[part.which]
     slots_of, starts, source = rollup(parents)
@@ -101,7 +101,7 @@ class Sums:
     def numbers(self, slots: Ints, field: int) -> tuple[Ints, Floats, Floats]:
         """Return n, sum of z and sum of z squared of a field, each (K,)."""
         n, high, low, high2, low2 = self.moments[slots, field].T
-        return n, joined(high, low), joined(high2, low2)
+        return n, joined_sums(high, low), joined_sums(high2, low2)
 
     def extremes(self, slots: Ints, field: int) -> tuple[Floats, Floats]:
         """Return the smallest and the largest value of a field, each (K,); infinite without any."""
@@ -139,6 +139,6 @@ class Sums:
         self.offenders, self.empty = state["offenders"], state["empty"]
 
 
-def joined(high: Ints, low: Ints) -> Floats:
+def joined_sums(high: Ints, low: Ints) -> Floats:
     """Return sums kept as two integers, in their own unit."""
     return np.asarray((high * 2.0**LIMB_BITS + low) * Z_UNIT)

@@ -93,7 +93,7 @@ def lacking(item: Feedback, answer: Answer) -> dict[str, Any]:
     return found | {"slices": {**answer.slices, **(item.slices or {})}}
 
 
-def completed(item: Feedback, answer: Answer) -> Feedback:
+def with_context(item: Feedback, answer: Answer) -> Feedback:
     """Return feedback with what it lacks."""
     return msgspec.structs.replace(item, **lacking(item, answer))
 
@@ -128,7 +128,7 @@ class KnownRequests:
             answer = self._answer(item)
         except Ambiguous:
             return item
-        return item if answer is None else completed(item, answer)
+        return item if answer is None else with_context(item, answer)
 
     def fault_of(self, item: Feedback) -> tuple[str, str] | None:
         """Return why feedback has no context even so, as a reason and its detail."""

@@ -45,9 +45,9 @@ def chains_of(events: Sequence[Event]) -> tuple[Ints, Ints]:
     if not any(names):
         none = np.zeros(len(events), np.int64)
         return none, none
-    chain = hashes_of(names)
+    chain = chain_hashes(names)
     chain[[not name for name in names]] = NONE
-    return chain, hashes_of([f"{event.request_id} {event.attempt or 0}" for event in events])
+    return chain, chain_hashes([f"{event.request_id} {event.attempt or 0}" for event in events])
 
 
 def count_chains(chain: Ints, event: Ints, classes: Sequence[Ints], placed: EventTimes, groups: Runs) -> Chains | None:
@@ -76,12 +76,12 @@ def count_chains(chain: Ints, event: Ints, classes: Sequence[Ints], placed: Even
     )
 
 
-def hashes_of(texts: Sequence[str]) -> Ints:
+def chain_hashes(texts: Sequence[str]) -> Ints:
     """Return 64-bit hashes of texts, (n,), none of them NONE: word by word, all texts at once.
 
     Whoever makes ids that collide joins chains, as one who sends the same id twice does; so no key is needed.
 
-    >>> hashes_of(["a", "b", "a" * 100, "a"]) % 1000
+    >>> chain_hashes(["a", "b", "a" * 100, "a"]) % 1000
     array([211, 945, 810, 211])
     """
     encoded = np.array([text.encode() for text in texts])

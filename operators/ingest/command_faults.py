@@ -24,7 +24,7 @@ class _Context(msgspec.Struct):
     model: Id | None = None
 
 
-def fault_of(command: AnyCommand, origin: Origin, index: int, credentials: Credentials) -> tuple[str, str] | None:
+def command_fault(command: AnyCommand, origin: Origin, index: int, credentials: Credentials) -> tuple[str, str] | None:
     """Return why a decoded command is refused whatever was said before it, as (reason, detail)."""
     if credentials.asks:
         appended_ms = int(origin.received_ms[index]) if origin.appended[index] else None

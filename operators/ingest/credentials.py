@@ -8,7 +8,7 @@ import msgspec
 from operators.policy.policy import DEFAULT_KEY, CommandKey
 from operators.wire.commands import AnyCommand, Silence, Unsilence
 from operators.wire.events import ms_of
-from operators.wire.signing import fault_of as signature_fault
+from operators.wire.signing import signature_fault
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

@@ -169,7 +169,7 @@ class _Table:
         return np.asarray(self._pairs.take(places) == ids)
 
 
-def hashes_of(parts: list[object]) -> Ints:
+def id_hashes(parts: list[object]) -> Ints:
     """Return a hash of each, none of them 0, the same within this process."""
     return without_zero(np.fromiter(map(hash, parts), np.int64, len(parts)))
 
@@ -198,7 +198,7 @@ def ids_of(items: Sequence[Event] | Sequence[Feedback], named: Sequence[tuple[In
                 request if attempt is None else (request, attempt)
                 for request, attempt in zip(requests, attempts, strict=True)
             ]
-    hashes = hashes_of(requests)
+    hashes = id_hashes(requests)
     for part, (numbers, names) in enumerate(named):
-        hashes ^= hashes_of([(part, name) for name in names])[numbers]
+        hashes ^= id_hashes([(part, name) for name in names])[numbers]
     return without_zero(hashes)

@@ -17,7 +17,7 @@ class EventTimes(msgspec.Struct, frozen=True, kw_only=True):
     late: Ints
 
 
-def joined(places: Sequence[EventTimes]) -> EventTimes:
+def joined_times(places: Sequence[EventTimes]) -> EventTimes:
     """Return the places of several chunks as one."""
     columns = {
         name: np.concatenate([np.zeros(0, np.int64), *(getattr(place, name) for place in places)])

@@ -24,7 +24,7 @@ from operators.ingest.believed import faults_of_times
 from operators.ingest.columns import ColumnsBuilder, Stream, times_of
 from operators.ingest.credentials import Credentials
 from operators.ingest.duplicates import Anchor, Duplicates, ids_of
-from operators.ingest.event_times import EventTimes, joined
+from operators.ingest.event_times import EventTimes, joined_times
 from operators.ingest.formats.native import Decoder, Origin, Reject
 from operators.ingest.late_share import LateShare
 from operators.ingest.leads import usual
@@ -175,7 +175,7 @@ class Partition:
             if self.stream == "commands":
                 at = [origin.place(index) for index in np.flatnonzero(keep).tolist()]
                 said += self._said(cast(list[AnyCommand], items), at, placed, here, messages.part(start, start + chunk))
-        placed = joined(places)
+        placed = joined_times(places)
         self._note_stamps(messages)
         self.state.remembered = self._duplicates.anchor
         if self.stream == "commands":  # However many are refused: people hear of each, and models stay watched.
@@ -380,7 +380,7 @@ class Partition:
             return _fault_of(item) if self._requests is None else self._requests.fault_of(item) or _fault_of(item)
         if not isinstance(item, Command):
             return None
-        return told.fault_of(item, origin, index, self._credentials)
+        return told.command_fault(item, origin, index, self._credentials)
 
     def _shares(
         self, messages: Messages, rejects: Sequence[Reject], newest: int, passed: Sequence[Passed]
@@ -428,7 +428,7 @@ def _fault_of(item: Feedback) -> tuple[str, str] | None:
     """Why a feedback cannot be used, whatever its own time."""
     if item.model is None or item.version is None:
         return NO_CONTEXT, "feedback needs model and version; without them send it to the topic that enrich reads"
-    if (fault := reserved.fault_of(item.model, item.version)) is not None:
+    if (fault := reserved.name_fault(item.model, item.version)) is not None:
         return fault
     # As a number it was refused by its type; as text it may be any year.
     if item.request_ts is not None and not TS_MS_MIN <= ms_of(item.request_ts) <= TS_MS_MAX:

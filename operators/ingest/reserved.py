@@ -26,7 +26,7 @@ def is_reserved(name: str | None) -> bool:
     return name is not None and (name == ALL_VERSIONS or name.startswith((OTHER, PREFIX)))
 
 
-def fault_of(*names: str | None) -> tuple[str, str] | None:
+def name_fault(*names: str | None) -> tuple[str, str] | None:
     """Return why an item that names these models and versions is refused, as (reason, detail)."""
     taken = [name for name in names if is_reserved(name)]
     return (REASON, f"{taken[0]!r} may not be the name of a model or version") if taken else None
@@ -37,13 +37,13 @@ def faults_of(events: Sequence[Event]) -> dict[int, tuple[str, str]]:
     distinct = {event.model for event in events} | {event.version for event in events}
     if not any(map(is_reserved, distinct)):
         return {}
-    found = ((index, fault_of(event.model, event.version)) for index, event in enumerate(events))
+    found = ((index, name_fault(event.model, event.version)) for index, event in enumerate(events))
     return {index: fault for index, fault in found if fault is not None}
 
 
 def fault_of_command(command: AnyCommand) -> tuple[str, str] | None:
     """Return why a command is refused for the model or versions that it names, as (reason, detail)."""
-    return fault_of(command.model, *_versions(command))
+    return name_fault(command.model, *_versions(command))
 
 
 def _versions(command: AnyCommand) -> Iterable[str]:

@@ -76,7 +76,7 @@ class WatchedBuilder:
         for (model, kind), fields in self._views.items():
             rows = _rows(items, read, model, kind)
             chosen = items if rows is None else cast(Items, [items[row] for row in rows.tolist()])
-            reader = Reader(chosen)
+            reader = ValueReader(chosen)
             columns = {}
             for index, watched in fields:
                 values = reader.values(watched.name)
@@ -96,7 +96,7 @@ class WatchedBuilder:
         return WatchedColumns(views=views, offenders=self._offenders)
 
 
-class Reader:
+class ValueReader:
     """Reads fields of some items as columns of values; what an item lacks is None."""
 
     def __init__(self, items: Items) -> None:

@@ -19,7 +19,7 @@ from operators.rules.labelled import Labelled
 from operators.rules.labels import NO_LABELS, Labels
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.spreads import NO_SPREADS, Spreads
-from operators.rules.strata import Strata, moved
+from operators.rules.strata import Strata, mix_moved
 from operators.rules.verdict import Verdict
 from operators.stats.binomial import lower_bound, upper_bound
 from operators.stats.e_process import EProcesses
@@ -318,7 +318,7 @@ class CanaryEvaluator:
         sli = slis[process.sli] if process.sli < len(slis) else None
         found = evidence(self._processes, index, self._alpha(process), sli, arms, self._pane_ms)
         dims = self._series[process].dims
-        why = moved(self._strata[release], process.sli, dims, found.raw or 0.0, found.value or 0.0)
+        why = mix_moved(self._strata[release], process.sli, dims, found.raw or 0.0, found.value or 0.0)
         if (
             found.candidate is not None
             and found.baseline is not None

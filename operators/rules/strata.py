@@ -30,7 +30,7 @@ MIX = "the mix of traffic differs"
 DIFFER_MIN = 0.002  # A raw and an adjusted difference that are closer than this agree.
 
 
-class Window(NamedTuple):
+class ComparedWindow(NamedTuple):
     """What `slis` had in `panes` panes from `begins` on: T comparisons, by stratum and SLI, `counts` (T, 4)."""
 
     begins: int
@@ -86,7 +86,7 @@ class Strata:
                 place[:, 2 * arm] += counts[:, GOOD] + counts[:, BAD]
                 place[:, 2 * arm + 1] += counts[:, BAD]
 
-    def take(self, pane: int, slis: Ints) -> Iterator[Window]:
+    def take(self, pane: int, slis: Ints) -> Iterator[ComparedWindow]:
         """Yield the windows of `slis` that end before a pane, and begin none: what is added next is to be opened."""
         ended = slis[(self.until[slis] != NEVER) & (self.until[slis] <= pane)]
         spans = sorted({(int(self.until[sli]), int(self.panes[sli])) for sli in ended.tolist()})
@@ -96,7 +96,7 @@ class Strata:
             both: Bools = np.all(came[:, :, ::2] > 0, axis=2)
             stratum, place = np.nonzero(both)
             counts = came[stratum, place]
-            yield Window(until - panes, panes, some, stratum, some[place], counts)
+            yield ComparedWindow(until - panes, panes, some, stratum, some[place], counts)
             self.seen[:, some] += came
             self.events[stratum, some[place]] += counts[:, ::2]
             self.pending[:, some], self.until[some] = 0, NEVER
@@ -145,7 +145,7 @@ class Strata:
         self._index = {name.text: at for at, name in enumerate(self.names)}
 
 
-def moved(strata: Strata, sli: int, dims: Mapping[str, str], raw: float, adjusted: float) -> str:
+def mix_moved(strata: Strata, sli: int, dims: Mapping[str, str], raw: float, adjusted: float) -> str:
     """Say that the mix of traffic explains a difference, where it does; else nothing.
 
     The raw and the adjusted difference disagree where they differ by more than half of the larger one.

@@ -17,7 +17,7 @@ from operators.connectors.stop import Stop
 from operators.ingest.leads import Leads
 from operators.ingest.progress import Recent
 from operators.policy.policy import Policy
-from operators.sources.monitor import Input, Watch, opened
+from operators.sources.monitor import Input, InputWatch, opened
 from operators.sources.pace import Pace, stepped_back
 from operators.sources.polling import ALWAYS_DUE, Polling
 from operators.store.rows import Rows
@@ -26,7 +26,7 @@ Item = tuple[str, Rows]
 Observe = Callable[[str, Taken], None]  # Told the input's name and what some messages came to.
 
 
-class Saved(msgspec.Struct, frozen=True, kw_only=True):
+class SavedPosition(msgspec.Struct, frozen=True, kw_only=True):
     """Where in which log a partition goes on after a restart; `times`, `leads`, `appended` are bytes of int64 [ms]."""
 
     position: int
@@ -52,7 +52,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
         return LogState(newest=self.newest, recent=recent)
 
 
-_decode = msgspec.msgpack.Decoder(Saved).decode
+_decode = msgspec.msgpack.Decoder(SavedPosition).decode
 
 
 def log_of(saved: bytes) -> str:
@@ -74,7 +74,7 @@ class ArchiveSource(FixedPartitionedSource[Item, bytes | None]):
         policy: Policy,
         *,
         stop: Stop,
-        watch: Watch,
+        watch: InputWatch,
         taken: Observe,
         recover: bool = False,
         epoch_s: float = 0.0,
@@ -94,7 +94,7 @@ class ArchiveSource(FixedPartitionedSource[Item, bytes | None]):
 
 
 class _Part(StatefulSourcePartition[Item, bytes | None]):
-    def __init__(self, source: ArchiveSource, each: Input, saved: Saved | None) -> None:
+    def __init__(self, source: ArchiveSource, each: Input, saved: SavedPosition | None) -> None:
         self._source, self._input, self._saved = source, each, saved
         state = None if saved is None else saved.state()
         self._log = RequestLog(each.name, source.policy, each.pseudonyms, state)
@@ -139,7 +139,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
     def _save(self, reader: Reader) -> None:
         state = self._log.state
         leads = state.recent.leads
-        self._saved = Saved(
+        self._saved = SavedPosition(
             position=reader.position,
             leader_epoch=leader_epoch_of(reader),
             log_id=self._input.log_id,

@@ -18,7 +18,7 @@ from operators.enrich.waiting import Complete, Settled, WaitingFeedback
 from operators.ingest.answers import Answer
 from operators.policy.policy import Policy
 from operators.rows.items import dead_letter_rows
-from operators.sources.monitor import Input, Watch, opened
+from operators.sources.monitor import Input, InputWatch, opened
 from operators.sources.pace import Pace, stepped_back
 from operators.sources.polling import ALWAYS_DUE, Polling
 from operators.store.rows import Rows
@@ -36,7 +36,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     items: Sequence[Complete]
 
 
-class Taken(msgspec.Struct, frozen=True, kw_only=True):
+class TakenFeedback(msgspec.Struct, frozen=True, kw_only=True):
     """What some work of an input came to: items complete, refused by reason, left out by field, and still waiting."""
 
     complete: int
@@ -47,10 +47,10 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 Item = tuple[str, Rows | Outgoing]
 LookUp = Callable[[Sequence[str]], Mapping[str, Sequence[Answer]] | None]  # None: not now.
-Observe = Callable[[str, Taken], None]
+Observe = Callable[[str, TakenFeedback], None]
 
 
-class Saved(msgspec.Struct, frozen=True, kw_only=True):
+class SavedPlace(msgspec.Struct, frozen=True, kw_only=True):
     """Where in which log a partition goes on after a restart, and the partition that its feedback goes to."""
 
     position: int
@@ -59,10 +59,10 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     log_id: str = ""
 
 
-_decode = msgspec.msgpack.Decoder(Saved).decode
+_decode = msgspec.msgpack.Decoder(SavedPlace).decode
 
 
-def log_of(saved: bytes) -> str:
+def feedback_log_of(saved: bytes) -> str:
     """Return the id of the log that a partition was saved of."""
     return _decode(saved).log_id
 
@@ -83,7 +83,7 @@ class EnrichSource(FixedPartitionedSource[Item, bytes | None]):
         look_up: LookUp,
         partition_of: Callable[[str], int],
         stop: Stop,
-        watch: Watch,
+        watch: InputWatch,
         taken: Observe,
         epoch_s: float = 0.0,
         polling: Polling | None = None,
@@ -104,7 +104,7 @@ class EnrichSource(FixedPartitionedSource[Item, bytes | None]):
 
 
 class _Part(StatefulSourcePartition[Item, bytes | None]):
-    def __init__(self, source: EnrichSource, each: Input, saved: Saved | None) -> None:
+    def __init__(self, source: EnrichSource, each: Input, saved: SavedPlace | None) -> None:
         self._source, self._input, self._saved = source, each, saved
         self._partition = source.partition_of(each.name) if saved is None else saved.partition
         self._feedback = WaitingFeedback(source.policy)
@@ -134,7 +134,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         self._save(self._reader)
         self._source.taken(
             self._input.name,
-            Taken(
+            TakenFeedback(
                 complete=len(settled.complete),
                 rejects=Counter(reject.reason for reject in settled.rejects),
                 unusable=unusable,
@@ -182,7 +182,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
 
     def _save(self, reader: Reader) -> None:
         waiting = self._feedback.position
-        self._saved = Saved(
+        self._saved = SavedPlace(
             position=reader.position if waiting is None else waiting,
             partition=self._partition,
             # Of the message before one that waits nobody knows it any more.

@@ -76,7 +76,7 @@ Observe = Callable[[str, Batch], None]  # Told the input's name and each batch t
 EpochEnded = Callable[[str, float], None]  # Told the input's name and how many seconds its epoch lasted.
 
 
-class Watch(msgspec.Struct, frozen=True, kw_only=True):
+class InputWatch(msgspec.Struct, frozen=True, kw_only=True):
     """Who is told what a source does; `opened` gets the reader of an input once it is there.
 
     `begun`: the engine is about to run, and all processes of the cluster are there.
@@ -104,7 +104,7 @@ class MonitorSource(FixedPartitionedSource[Item, bytes | None]):
         policy: Policy,
         *,
         stop: Stop,
-        watch: Watch,
+        watch: InputWatch,
         recover: bool = False,
         epoch_s: float = 0.0,
         polling: Polling | None = None,

@@ -19,7 +19,7 @@ from operators.window.paged import PagedHistograms
 from operators.window.partial import HI, LIMB_BITS, LO, N
 
 
-def rules_of(policy: Policy, window: Window) -> list[MeasureRule]:
+def bounded_rules(policy: Policy, window: Window) -> list[MeasureRule]:
     """Return the rules that judge a measure over a window of this length."""
     return [rule for rule in policy.rules if isinstance(rule, MeasureRule) and rule.window_ms == window.size_ms]
 

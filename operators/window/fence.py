@@ -28,7 +28,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     stop: int
 
 
-class Seen:
+class SpansSeen:
     """The position that each partition was seen up to; `positions` is what is saved."""
 
     def __init__(self, positions: dict[str, int]) -> None:

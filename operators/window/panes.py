@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from operators.policy.policy import Policy
-from operators.window.fence import UNKNOWN, Seen, Span
+from operators.window.fence import UNKNOWN, Span, SpansSeen
 from operators.window.folded import Folded
 from operators.window.limits import Limits, limit_error_types
 from operators.window.packing import pack, unpack
@@ -103,7 +103,7 @@ class Panes:
         self.order = 0
         self.kept: deque[int] = deque()
         self.commands = Waiting() if saved is None else Waiting(saved.commands, saved.obeyed)
-        self.seen = Seen({})
+        self.seen = SpansSeen({})
         self._recalling = saved is not None
         if saved is not None:
             self.watermark, self.limits = saved.watermark, saved.limits
@@ -111,7 +111,7 @@ class Panes:
             self.open = {pane: [unpack(part)] for pane, part in saved.open.items()}
             self.kept.extend(saved.kept)
             known = saved.watermark.marks if saved.watermark is not None else ()
-            self.seen = Seen(dict.fromkeys(known, UNKNOWN) if saved.seen is None else saved.seen)
+            self.seen = SpansSeen(dict.fromkeys(known, UNKNOWN) if saved.seen is None else saved.seen)
 
     def save(self) -> SavedPanes:
         """Return all that a restart needs."""

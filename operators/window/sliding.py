@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy, Window
 from operators.stats.histogram import CODE_MAX, CODE_MIN
-from operators.window.bounds import all_bounds, rules_of
+from operators.window.bounds import all_bounds, bounded_rules
 from operators.window.paged import PagedHistograms
 from operators.window.partial import Partial, cell_rows, sum_by_key
 from operators.window.series_index import SeriesIndex, SliceSeries, rollup
@@ -111,7 +111,7 @@ class RunningWindow:
     def __init__(self, window: Window, policy: Policy) -> None:
         self.window = window
         self.measures = len(policy.measures)
-        self._policy, self._rules = policy, rules_of(policy, window)
+        self._policy, self._rules = policy, bounded_rules(policy, window)
         self.ring: deque[tuple[int, Hop]] = deque()
         self.events: Ints = np.zeros(0, np.int64)
         self.slis: Ints = np.zeros((0, len(policy.slis), 3), np.int64)

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from operators.wire.control import EVENT_BYTES_MAX, REVISIONS_AHEAD_MAX, ControlEvent
 from operators.wire.events import Text
-from operators.wire.signing import fields_of, sign
+from operators.wire.signing import sign, signed_fields
 
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SECRET_MIN = 16  # Characters.
@@ -28,7 +28,7 @@ AHEAD_MS_MAX = 3_600_000
 Reason = Literal["no_event", "too_large", "revision_ahead", "time_ahead", "unsigned", "unknown_key", "bad_signature"]
 
 
-class Key(msgspec.Struct, frozen=True):
+class SealingKey(msgspec.Struct, frozen=True):
     """A secret and the name that events give for it; it is never shown."""
 
     id: str
@@ -57,13 +57,13 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True):
 _head = msgspec.json.Decoder(_Head).decode
 
 
-def keys_of(text: str) -> tuple[Key, ...]:
+def keys_of(text: str) -> tuple[SealingKey, ...]:
     """Read "ID:SECRET,ID:SECRET": the first one signs, all are believed. ValueError, which shows no secret.
 
     >>> keys_of("2026-b:a secret of some length,2026-a:another of some length")
     (Key(id='2026-b'), Key(id='2026-a'))
     """
-    keys: list[Key] = []
+    keys: list[SealingKey] = []
     for number, part in enumerate(text.split(","), 1):
         name, colon, secret = part.strip().partition(":")
         if not colon or not KEY_ID.fullmatch(name):
@@ -74,11 +74,11 @@ def keys_of(text: str) -> tuple[Key, ...]:
             raise ValueError(f"the secret of key {name} is the one of the examples: make one of your own")
         if name in {key.id for key in keys}:
             raise ValueError(f"key {name} is given twice")
-        keys.append(Key(name, secret))
+        keys.append(SealingKey(name, secret))
     return tuple(keys)
 
 
-def seal(event: ControlEvent, key: Key | None) -> bytes:
+def seal(event: ControlEvent, key: SealingKey | None) -> bytes:
     """Return the event as JSON, signed if there is a key."""
     if key is None:
         return msgspec.json.encode(event)
@@ -94,7 +94,7 @@ class Verifier:
     far beyond it. So a forged revision outdates what the worker says for an hour or so at most, not for ever.
     """
 
-    def __init__(self, keys: Sequence[Key] = (), now_ms: Callable[[], int] | None = None) -> None:
+    def __init__(self, keys: Sequence[SealingKey] = (), now_ms: Callable[[], int] | None = None) -> None:
         self._secrets = {key.id: key.secret for key in keys}
         self._now_ms = now_ms
 
@@ -123,7 +123,7 @@ class Verifier:
         if secret is None:
             return "unknown_key", f"no key {head.key!r} is known here"
         try:
-            fields = fields_of(body)
+            fields = signed_fields(body)
         except ValueError as error:
             return "bad_signature", f"what is signed is not clear: {error}"
         # As bytes: compare_digest refuses text beyond ASCII.

@@ -36,16 +36,16 @@ def signed(command: AnyCommand, key: str) -> AnyCommand:
     return msgspec.structs.replace(command, signature=sign(command, key))
 
 
-def fault_of(body: bytes, key: str) -> tuple[Reason, str] | None:
+def signature_fault(body: bytes, key: str) -> tuple[Reason, str] | None:
     """Return why a command's own bytes do not prove who sent it, as (reason, detail), or None if they do.
 
-    >>> fault_of(b'{"type": "ack", "id": "1"}', "a key of some length")
+    >>> signature_fault(b'{"type": "ack", "id": "1"}', "a key of some length")
     ('unsigned', 'the command has no signature')
-    >>> fault_of(b'{"type": "ack", "id": "1", "signature": "00"}', "a key of some length")
+    >>> signature_fault(b'{"type": "ack", "id": "1", "signature": "00"}', "a key of some length")
     ('bad_signature', 'the signature is not that of this command and this key')
     """
     try:
-        fields = fields_of(body)
+        fields = signed_fields(body)
     except ValueError as error:
         return "bad_signature", f"what is signed is not clear: {error}"
     signature = fields.get("signature", "")
@@ -57,7 +57,7 @@ def fault_of(body: bytes, key: str) -> tuple[Reason, str] | None:
     return None
 
 
-def fields_of(body: bytes) -> dict[str, object]:
+def signed_fields(body: bytes) -> dict[str, object]:
     """Return the fields of a signed object. ValueError where two readers may take it for two things."""
     try:
         fields = msgspec.json.decode(body, type=dict[str, object])

@@ -17,7 +17,7 @@ from operators.connectors.clickhouse.refused import Poison
 from operators.connectors.stop import Stop
 from operators.pseudonyms import Pseudonyms
 from operators.sources.archive import ArchiveSource
-from operators.sources.monitor import Watch
+from operators.sources.monitor import InputWatch
 from operators.wire.events import Request
 from tests.bench.flows import CHUNK, cpu_s, file_input
 from tests.bench.generate import lines, write
@@ -91,7 +91,7 @@ def _archive(path: Path, url: str) -> None:
     taken = [0]
     each = msgspec.structs.replace(file_input(path, policy), pseudonyms=Pseudonyms("a-key-of-the-benchmark"))
     source = ArchiveSource(
-        [each], policy, stop=stop, watch=Watch(), taken=lambda _, some: taken.append(taken.pop() + some.items)
+        [each], policy, stop=stop, watch=InputWatch(), taken=lambda _, some: taken.append(taken.pop() + some.items)
     )
     run_main(build(source, ClickHouseSink(url, _refused)), epoch_interval=timedelta(seconds=1))  # type: ignore[no-untyped-call]
     assert taken[0] > 0, stop.error

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from flows import settings
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.migrations import migrate
 from operators.connectors.clickhouse.request_lookup import RequestLookup
 from operators.enrich.waiting import WaitingFeedback
@@ -45,7 +45,7 @@ def figures(sizes: Sequence[int] = (100, 1_000, 5_000)) -> Figures:
         try:
             url = bridge.url("rollguard")
             migrate(url, settings.migrations())
-            client = open_client(url, answer_timeout_s=300)
+            client = open_clickhouse(url, answer_timeout_s=300)
             client.command(FILL)
             last = REQUESTS // (DAYS * 24)
             anywhere, lately = ([row[0] for row in client.query(_ids(count)).result_rows] for count in (REQUESTS, last))

@@ -18,7 +18,7 @@ from flows import monitor, settings
 from operators.connectors.files import FileReader
 from operators.connectors.stop import Stop
 from operators.policy.policy import Policy
-from operators.sources.monitor import Input, MonitorSource, Watch
+from operators.sources.monitor import Input, InputWatch, MonitorSource
 from operators.wire.events import Event
 
 CHUNK = 4_000
@@ -59,7 +59,7 @@ def whole_job(*paths: Path, policy: Policy | None = None) -> None:
     """The monitor, with the default policy, over some files; results are thrown away at the sink."""
     policy = policy or settings.load_policy(settings.Settings().policy)
     stop = Stop()
-    source = MonitorSource([file_input(path, policy) for path in paths], policy, stop=stop, watch=Watch())
+    source = MonitorSource([file_input(path, policy) for path in paths], policy, stop=stop, watch=InputWatch())
     flow = monitor.build(policy, source, Discard(), Discard(), Discard())
     run_main(flow, epoch_interval=timedelta(seconds=1))  # type: ignore[no-untyped-call]  # A native function.
     if stop.error is not None:

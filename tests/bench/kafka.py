@@ -14,7 +14,7 @@ from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from operators.connectors.kafka.reader import KafkaReader
 from operators.connectors.stop import Stop
 from operators.ingest.partition import Batch
-from operators.sources.monitor import Input, MonitorSource, Watch
+from operators.sources.monitor import Input, InputWatch, MonitorSource
 from tests.bench.flows import Discard, cpu_s, whole_job
 from tests.bench.generate import lines, write
 from tests.integration.kafka_broker import running
@@ -72,7 +72,7 @@ def _from_kafka(config: KafkaConfig, topic: str) -> None:
         )
 
     inputs = [opened(number) for number in range(PARTITIONS)]
-    source = MonitorSource(inputs, policy, stop=stop, watch=Watch(batch=taken))
+    source = MonitorSource(inputs, policy, stop=stop, watch=InputWatch(batch=taken))
     flow = monitor.build(policy, source, Discard(), Discard(), Discard())
     run_main(flow, epoch_interval=timedelta(seconds=1))  # type: ignore[no-untyped-call]
     assert left[0] == 0, stop.error

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from operators.drift.detectors.adwin import Adwin
-from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.detectors.adwin import AdwinDetector
+from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.detectors.standard import LEARNED_FROM
 from tests.real_data.data import read_csv, read_json
 from tests.real_data.drifting import alarms
@@ -30,10 +30,10 @@ def main() -> None:
 
 
 CASES = [
-    ("ADWIN", Adwin, None),
-    ("Page-Hinkley", PageHinkley, None),
-    (f"ADWIN, from {LEARNED_FROM}", Adwin, LEARNED_FROM),
-    (f"Page-Hinkley, from {LEARNED_FROM}", PageHinkley, LEARNED_FROM),
+    ("ADWIN", AdwinDetector, None),
+    ("Page-Hinkley", PageHinkleyDetector, None),
+    (f"ADWIN, from {LEARNED_FROM}", AdwinDetector, LEARNED_FROM),
+    (f"Page-Hinkley, from {LEARNED_FROM}", PageHinkleyDetector, LEARNED_FROM),
 ]
 
 

@@ -14,7 +14,7 @@ from bytewax.run import cli_main
 
 from flows import monitor, settings
 from operators.connectors.stop import Stop
-from operators.sources.monitor import MonitorSource, Watch
+from operators.sources.monitor import InputWatch, MonitorSource
 from tests.bench.flows import Discard, file_input
 from tests.integration.ports import free_ports
 
@@ -37,7 +37,7 @@ def _run(number: int, addresses: str, paths: Sequence[Path]) -> None:
     policy = settings.load_policy(settings.Settings().policy)
     inputs = [file_input(path, policy) for path in paths]
     several = addresses != "-"
-    source = MonitorSource(inputs, policy, stop=Stop(), watch=Watch(), epoch_s=EPOCH_S if several else 0.0)
+    source = MonitorSource(inputs, policy, stop=Stop(), watch=InputWatch(), epoch_s=EPOCH_S if several else 0.0)
     flow = monitor.build(policy, source, Discard(), Discard(), Discard())
     began = time.perf_counter()
     cli_main(  # type: ignore[no-untyped-call]

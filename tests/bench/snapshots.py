@@ -13,7 +13,7 @@ from operators import recovery, steps
 from operators.connectors.stop import Stop
 from operators.ingest.messages import Messages
 from operators.policy.policy import Policy
-from operators.sources.monitor import Input, MonitorSource, Watch
+from operators.sources.monitor import Input, InputWatch, MonitorSource
 from tests.bench.flows import Discard
 from tests.bench.generate import lines
 
@@ -74,7 +74,7 @@ def cost(series: int, epochs: int) -> tuple[float, float]:
 def _run(policy: Policy, batches: list[list[bytes]], store: object) -> float:
     inputs = [Input(name="events", stream="events", open=lambda _: _EpochReader(batches))]
     recover = store is not None
-    source = MonitorSource(inputs, policy, stop=Stop(), watch=Watch(), recover=recover)
+    source = MonitorSource(inputs, policy, stop=Stop(), watch=InputWatch(), recover=recover)
     flow = monitor.build(policy, source, Discard(), Discard(), Discard(), recover=recover)
     began = time.perf_counter()
     # With an interval of zero every batch is an epoch of its own.

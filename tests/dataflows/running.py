@@ -22,7 +22,7 @@ from operators.rows.items import dead_letter_rows, feedback_rows
 from operators.rows.panes import pane_rows
 from operators.rows.verdicts import judged_rows
 from operators.rows.windows import window_rows
-from operators.sources.monitor import Input, MonitorSource, Watch
+from operators.sources.monitor import Input, InputWatch, MonitorSource
 from operators.store.rows import Coded, Ragged, Rows
 from operators.window.panes import Closed, Panes, ShardInput
 from operators.window.windows import PaneWithWindows, Windows
@@ -137,7 +137,7 @@ def run_flow(
         inputs,
         policy,
         stop=stop,
-        watch=Watch(batch=lambda name, batch: batches.append((name, batch))),
+        watch=InputWatch(batch=lambda name, batch: batches.append((name, batch))),
     )
     rows: list[tuple[str, Rows]] = []
     letters: list[tuple[str, Rows]] = []

@@ -19,7 +19,7 @@ from operators.connectors.stop import Stop
 from operators.ingest.messages import Messages
 from operators.policy.policy import Policy
 from operators.policy.toml import parse
-from operators.sources.monitor import Input, MonitorSource, Watch
+from operators.sources.monitor import Input, InputWatch, MonitorSource
 from operators.store.rows import Rows
 from operators.wire.control import ControlEvent
 from tests.dataflows.making import POLICY, STARTED_MS, log
@@ -61,7 +61,7 @@ def run_until_crash(policy: Policy, logs: Sequence[Log], store: Path, reads: int
         return lambda position: CrashingReader(each, STARTED_MS, lambda: size, lambda: 0, position)
 
     inputs = [Input(name=each.name, stream=each.stream, open=opener(each)) for each in logs]  # type: ignore[arg-type]
-    source = MonitorSource(inputs, policy, stop=Stop(), watch=Watch(), recover=True)
+    source = MonitorSource(inputs, policy, stop=Stop(), watch=InputWatch(), recover=True)
     rows: list[tuple[str, Rows]] = []
     control: list[tuple[str, ControlEvent]] = []
     flow = monitor.build(policy, source, TestingSink(rows), TestingSink([]), TestingSink(control), recover=True)

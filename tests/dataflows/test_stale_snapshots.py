@@ -21,10 +21,10 @@ from operators import steps
 from operators.connectors.stop import Stop
 from operators.ingest.messages import NOTHING, Messages
 from operators.policy.toml import parse
-from operators.sources.monitor import Input, MonitorSource, Watch
+from operators.sources.monitor import Input, InputWatch, MonitorSource
 from operators.store.rows import Rows
 from operators.window import recall
-from operators.window.fence import OutOfStep, Seen
+from operators.window.fence import OutOfStep, SpansSeen
 from tests.dataflows.making import POLICY, STARTED_MS, log
 from tests.dataflows.running import MemoryReader, exact, run_flow, tables_of
 
@@ -99,7 +99,7 @@ def start(folder: Path, run: Run) -> None:
     """Start the real dataflow on the real store, each batch an epoch of its own, until the run ends as it says."""
     inputs = [Input(name=LOG.name, stream="events", open=lambda position: Reader(run, position))]
     with store.opened(folder, 0, 1) as opened:
-        source = MonitorSource(inputs, RULES, stop=run.stop, watch=Watch(begun=opened.begun), recover=True)
+        source = MonitorSource(inputs, RULES, stop=run.stop, watch=InputWatch(begun=opened.begun), recover=True)
         flow = monitor.build(RULES, source, Sink(run), TestingSink([]), TestingSink([]), recover=True)
         try:
             run_main(flow, epoch_interval=timedelta(0), recovery_config=opened.config)  # type: ignore[no-untyped-call]
@@ -150,7 +150,7 @@ def test_without_either_messages_count_twice(
 ) -> None:
     """So the two tests above look at a case that is one."""
     left_in(monkeypatch)
-    monkeypatch.setattr(Seen, "take", lambda self, partition, span: None)
+    monkeypatch.setattr(SpansSeen, "take", lambda self, partition, span: None)
     monkeypatch.setattr(recall, "in_order", lambda step, wanted, order: None)
     monkeypatch.setattr(steps, "in_order", lambda step, wanted, order: None)
     assert starts(tmp_path, "kill") != wanted

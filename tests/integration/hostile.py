@@ -12,7 +12,7 @@ import msgspec
 from confluent_kafka import Producer
 
 from operators.wire.control import ControlEvent
-from operators.wire.sealing import Key, seal
+from operators.wire.sealing import SealingKey, seal
 from tests.control_samples import event as control_event
 from tests.unit.mutating import mutant
 
@@ -231,4 +231,4 @@ class Hostile(threading.Thread):
         """A control event that would blind gateways, unsigned or signed by another."""
         revision = self._random.choice([2**63 - 1, int(time.time() * 1000) + 900_000])
         said: ControlEvent = control_event(revision, "v2", model=self.target, ts=int(time.time() * 1000))
-        return seal(said, self._random.choice([None, Key("control", "not the secret of it")]))
+        return seal(said, self._random.choice([None, SealingKey("control", "not the secret of it")]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from operators.connectors.clickhouse.address import Address
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.errors import EmbeddedError, RefusedError, UnreachableError
 from operators.connectors.clickhouse.migrations import migrate
 from tests.conftest import MIGRATIONS, Embedded
@@ -30,45 +30,45 @@ def bridge(tmp_path: Path) -> Iterator[Bridge]:
 def test_a_server_is_migrated_once_and_then_opened(bridge: Bridge) -> None:
     url = bridge.url("fresh")
     with pytest.raises(RefusedError, match="no database fresh; run `rollguard migrate` first"):
-        open_client(url)
+        open_clickhouse(url)
     applied = migrate(url, MIGRATIONS)
     assert applied == sorted(file.name for file in MIGRATIONS.glob("*.sql"))
     assert migrate(url, MIGRATIONS) == []
-    client = open_client(url)
+    client = open_clickhouse(url)
     assert client.query("SELECT count() FROM sli_pane_latest").result_rows == [(0,)]
     client.close()
 
 
 def test_a_wrong_password_is_refused_and_not_repeated(bridge: Bridge) -> None:
     with pytest.raises(RefusedError, match="wrong user or password") as caught:
-        open_client(bridge.url("fresh", "my-guess"))
+        open_clickhouse(bridge.url("fresh", "my-guess"))
     assert "my-guess" not in repr(caught.value)
 
 
 def test_a_folder_in_use_is_refused_and_free_afterwards(bridge: Bridge, tmp_path: Path) -> None:
     url = f"chdb://{tmp_path}/clickhouse"
     with pytest.raises(EmbeddedError, match="another process uses it"):
-        open_client(url)
+        open_clickhouse(url)
     bridge.stop()
-    open_client(url).close()
+    open_clickhouse(url).close()
 
 
 def test_a_second_folder_is_refused(embedded_clickhouse: Embedded, tmp_path: Path) -> None:
     with pytest.raises(EmbeddedError, match="this process has another folder open"):
-        open_client(f"chdb://{tmp_path}/second")
+        open_clickhouse(f"chdb://{tmp_path}/second")
     assert embedded_clickhouse.client.query("SELECT 1").result_rows == [(1,)]
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(EmbeddedError, match="file/clickhouse"):
-        open_client(f"chdb://{tmp_path}/file/clickhouse")
+        open_clickhouse(f"chdb://{tmp_path}/file/clickhouse")
 
 
 def test_nobody_at_the_address(bridge: Bridge) -> None:
     bridge.stop()
     with pytest.raises(UnreachableError, match=f"no ClickHouse answers at http://127.0.0.1:{bridge.port}"):
-        open_client(bridge.url("fresh"))
+        open_clickhouse(bridge.url("fresh"))
 
 
 def test_addresses() -> None:

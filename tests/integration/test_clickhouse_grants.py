@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from flows import settings
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.migrations import migrate
 
 GRANTS = settings.migrations() / "access" / "grants.sql"
@@ -22,7 +22,7 @@ def statements() -> list[str]:
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
     migrate(f"chdb://{tmp_path}/store", settings.migrations())
-    client = open_client(f"chdb://{tmp_path}/store")
+    client = open_clickhouse(f"chdb://{tmp_path}/store")
     yield client
     client.close()
 

@@ -19,7 +19,7 @@ from bytewax.testing import TestingSource, cluster_main
 from clickhouse_connect.driver.client import Client
 
 from flows import resend
-from operators.connectors.clickhouse.client import ClickHouseSink, open_client
+from operators.connectors.clickhouse.client import ClickHouseSink, open_clickhouse
 from operators.connectors.clickhouse.errors import InsertError, RefusedError
 from operators.connectors.clickhouse.inserter import Inserter, Retry
 from operators.connectors.clickhouse.migrations import migrate
@@ -77,7 +77,7 @@ def _write(client: Client, between: Callable[[int], None] = lambda _: None, retr
 @pytest.fixture(scope="module")
 def undisturbed(bridge: Bridge) -> dict[str, Any]:
     migrate(bridge.url("undisturbed"), MIGRATIONS)
-    client = open_client(bridge.url("undisturbed"))
+    client = open_clickhouse(bridge.url("undisturbed"))
     try:
         _write(client)
         return _content(client)
@@ -102,7 +102,7 @@ def test_undisturbed_rows_are_all_there(undisturbed: dict[str, Any]) -> None:
 def test_faults_leave_no_trace(
     bridge: Bridge, database: str, undisturbed: dict[str, Any], faults: tuple[Fault, ...]
 ) -> None:
-    client = open_client(bridge.url(database))
+    client = open_clickhouse(bridge.url(database))
     try:
         bridge.order(*faults)
         _write(client)
@@ -117,7 +117,7 @@ def test_faults_leave_no_trace(
 def test_rows_that_land_after_the_client_gave_up_leave_no_trace(
     bridge: Bridge, database: str, undisturbed: dict[str, Any]
 ) -> None:
-    client = open_client(bridge.url(database), answer_timeout_s=1)
+    client = open_clickhouse(bridge.url(database), answer_timeout_s=1)
     try:
         bridge.order("stall")
         _write(client)
@@ -130,7 +130,7 @@ def test_rows_that_land_after_the_client_gave_up_leave_no_trace(
 
 def test_a_killed_server_leaves_no_trace(bridge: Bridge, database: str, undisturbed: dict[str, Any]) -> None:
     """It is killed during an insert, refuses the client for a while, and comes back on the same data."""
-    client = open_client(bridge.url(database))
+    client = open_clickhouse(bridge.url(database))
 
     def restart() -> None:
         _wait_until(lambda: len(bridge.inserts()) == 1)
@@ -155,7 +155,7 @@ def test_a_killed_server_leaves_no_trace(bridge: Bridge, database: str, undistur
 
 def test_a_replay_in_other_batches_leaves_no_trace(bridge: Bridge, database: str, undisturbed: dict[str, Any]) -> None:
     """After a crash the worker sends the last epoch again, cut otherwise, so that no token helps."""
-    client = open_client(bridge.url(database))
+    client = open_clickhouse(bridge.url(database))
     try:
         _write(client)
         inserter = Inserter(client, _fail, retry=RETRY)
@@ -170,7 +170,7 @@ def test_a_replay_in_other_batches_leaves_no_trace(bridge: Bridge, database: str
 
 
 def test_a_server_that_stays_away_stops_the_flush_at_its_deadline(bridge: Bridge, database: str) -> None:
-    client = open_client(bridge.url(database))
+    client = open_clickhouse(bridge.url(database))
     bridge.stop()
     try:
         with pytest.raises(InsertError, match=r"20 rows for sli_pane not stored after .* attempts"):
@@ -181,7 +181,7 @@ def test_a_server_that_stays_away_stops_the_flush_at_its_deadline(bridge: Bridge
 
 
 def test_a_poison_row_is_named_and_the_others_are_stored(bridge: Bridge, database: str) -> None:
-    client = open_client(bridge.url(database))
+    client = open_clickhouse(bridge.url(database))
     poisons: list[Poison] = []
     try:
         client.command("ALTER TABLE sli_pane ADD CONSTRAINT harmless CHECK ver != 8")
@@ -199,7 +199,7 @@ def test_a_poison_row_is_named_and_the_others_are_stored(bridge: Bridge, databas
 
 def test_a_refused_row_can_be_sent_again(bridge: Bridge, database: str, tmp_path: Path) -> None:
     """Once with the fault still there, then without, and once too often."""
-    client = open_client(bridge.url(database))
+    client = open_clickhouse(bridge.url(database))
     letters = tmp_path / "deadletter.ndjson"
     lines = [b'{"source": "events", "reason": "bad_json"}\n', b"none\n"]
     try:
@@ -240,7 +240,7 @@ def test_a_server_that_fails_by_a_code_of_rows_for_a_while_loses_nothing(
     bridge: Bridge, database: str, undisturbed: dict[str, Any], first: int
 ) -> None:
     """It begins with the first insert, or when some tables have been written and others have not."""
-    client = open_client(bridge.url(database))
+    client = open_clickhouse(bridge.url(database))
     well: Fault = "none"
     ill: Fault = "cannot_read"
     try:
@@ -258,7 +258,7 @@ def test_a_server_that_fails_by_a_code_of_rows_for_a_while_loses_nothing(
 
 
 def test_a_changed_password_stops_at_once(bridge: Bridge, database: str) -> None:
-    client = open_client(bridge.url(database))
+    client = open_clickhouse(bridge.url(database))
     client.headers["Authorization"] = "Basic bm9ib2R5Og=="  # type: ignore[attr-defined]
     try:
         with pytest.raises(InsertError, match=r"after 1 attempts: .*Authentication failed"):

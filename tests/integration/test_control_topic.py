@@ -21,7 +21,7 @@ from operators.connectors.kafka.config import KafkaConfig
 from operators.connectors.kafka.errors import UnknownTopic
 from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from operators.wire.control import ControlEvent
-from operators.wire.signing import fault_of
+from operators.wire.signing import signature_fault
 from tests.control_samples import event, line
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker
@@ -172,7 +172,7 @@ def test_commands_arrive_signed_and_by_model(
         ids.append(result.stdout.strip())
     said = _all(kafka_config, topic)
     assert sorted(msgspec.json.decode(each.body)["id"] for each in said) == sorted(ids)
-    assert [fault_of(each.body, KEY) for each in said] == [None] * 3
+    assert [signature_fault(each.body, KEY) for each in said] == [None] * 3
     overrides = [each for each in said if b'"override"' in each.body]
     assert len({each.source for each in overrides}) == 1
     assert [msgspec.json.decode(each.body)["revoked"] for each in overrides] == [False, True]

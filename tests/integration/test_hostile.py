@@ -14,13 +14,13 @@ import msgspec
 import pytest
 
 from gateway.pins import PinTable
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.kafka.config import KafkaConfig
 from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from operators.connectors.kafka.reader import KafkaReader
 from operators.wire.commands import Release
 from operators.wire.control import ControlEvent
-from operators.wire.sealing import Key, Verifier
+from operators.wire.sealing import SealingKey, Verifier
 from operators.wire.signing import signed
 from tests.integration.conftest import MakeTopic
 from tests.integration.hostile import PARTITIONS, Clean, Hostile, Topics
@@ -37,7 +37,7 @@ RATIO = 1.2
 GRACE_S = 0.0 if PROVE else 3.0  # Other tests are run beside this one.
 RSS_MAX = 2_000  # MiB, the embedded ClickHouse included.
 COMMAND_KEY = "a key of the hostile test"
-CONTROL_KEY = Key("control", "a key of its control events")
+CONTROL_KEY = SealingKey("control", "a key of its control events")
 INPUTS = 2 * PARTITIONS + 1
 
 
@@ -116,7 +116,7 @@ class Stage:
 
 def sums(url: str, models: Sequence[str]) -> dict[tuple[str, str, str], int]:
     """What was counted of clean models, by model, version and what they came to."""
-    client = open_client(url)
+    client = open_clickhouse(url)
     try:
         rows = client.query(
             "SELECT model, version, sum(good), sum(bad) FROM sli_pane FINAL"

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.kafka.config import KafkaConfig
 from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from operators.wire.control import ControlEvent
@@ -159,7 +159,7 @@ def said(lines: Iterable[bytes]) -> list[bytes]:
 
 def contents(url: str) -> dict[str, list[str]]:
     """All rows of all tables but those of the model that ended the logs, in one order."""
-    client = open_client(url)
+    client = open_clickhouse(url)
     try:
         found = {}
         for table, where in TABLES.items():

@@ -10,7 +10,7 @@ import pytest
 from flows.archive.flow import INPUT
 from flows.recovery.parts import parts_of
 from flows.recovery.saved import saved_ids
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.kafka.config import KafkaConfig
 from operators.sources.archive import log_of
 from tests.integration.clickhouse_bridge import Bridge, Fault
@@ -58,7 +58,7 @@ def wanted(logs: list[list[bytes]], tmp_path_factory: pytest.TempPathFactory) ->
 
 def written(url: str) -> list[str]:
     """All rows, in one order; offsets begin with 0, lines with 1."""
-    client = open_client(url)
+    client = open_clickhouse(url)
     try:
         result = client.query("SELECT * FROM request FINAL ORDER BY request_id, ts, model")
         rows = [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]

@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.kafka.config import KafkaConfig
 from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from tests.integration.clickhouse_bridge import Bridge
@@ -81,7 +81,7 @@ def test_a_partition_that_is_added_is_read_from_its_beginning_after_a_restart(
     with working(tmp_path, environment) as worker:
         worker.drain(INPUTS + 1)
         assert worker.stop() == 0
-    client = open_client(environment["ROLLGUARD_CLICKHOUSE"])
+    client = open_clickhouse(environment["ROLLGUARD_CLICKHOUSE"])
     try:
         answer = client.query("SELECT sum(n), sum(late) FROM outcome_pane FINAL WHERE model = 'newcomer'").result_rows
     finally:

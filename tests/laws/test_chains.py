@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from operators.arrays import Ints
-from operators.ingest.chains import hashes_of
+from operators.ingest.chains import chain_hashes
 from operators.ingest.partition import Partition
 from operators.policy.toml import parse
 from operators.rules.pane_counts import Roster
@@ -127,10 +127,10 @@ def test_of_too_many_chains_a_sample_is_kept_which_is_the_same_however_the_log_i
 
 def test_hashes_do_not_depend_on_what_else_is_in_the_batch() -> None:
     texts = ["a", "b" * 200, "ä", "", "a"]
-    alone = [int(hashes_of([text])[0]) for text in texts]
-    assert hashes_of(texts).tolist() == alone
+    alone = [int(chain_hashes([text])[0]) for text in texts]
+    assert chain_hashes(texts).tolist() == alone
     assert len(set(alone)) == 4
-    assert hashes_of(["a"]).tolist() == [3623869457333326211], "what is saved is compared with what comes later"
+    assert chain_hashes(["a"]).tolist() == [3623869457333326211], "what is saved is compared with what comes later"
 
 
 def test_events_without_any_of_the_ids_are_no_chains_and_cost_nothing() -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.drift.detectors.adwin import Adwin
+from operators.drift.detectors.adwin import AdwinDetector
 from operators.drift.detectors.alarm import Alarm
-from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.detectors.standard import Standardiser
 from operators.saved.registry import Saved
 from operators.stats.divergence import hellinger, jensen_shannon, kl, psi
@@ -27,14 +27,14 @@ class Standardised:
     """Page-Hinkley as it is used: on values whose scale it learned itself."""
 
     def __init__(self) -> None:
-        self._scale, self._detector = Standardiser(), PageHinkley()
+        self._scale, self._detector = Standardiser(), PageHinkleyDetector()
 
     def update(self, x: float) -> Alarm | None:
         found = [self._detector.update(standard) for standard in self._scale.update(x)]
         return next((alarm for alarm in found if alarm is not None), None)
 
 
-DETECTORS: list[Callable[[], Detector]] = [Adwin, PageHinkley, Standardised]
+DETECTORS: list[Callable[[], Detector]] = [AdwinDetector, PageHinkleyDetector, Standardised]
 every_detector = pytest.mark.parametrize("make", DETECTORS)
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False)

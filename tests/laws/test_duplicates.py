@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.ingest.duplicates import SLOTS_MIN, Anchor, Duplicates, hashes_of, ids_of
+from operators.ingest.duplicates import SLOTS_MIN, Anchor, Duplicates, id_hashes, ids_of
 from operators.ingest.partition import Batch, Partition
 from operators.policy.policy import Policy
 from operators.policy.toml import parse
@@ -69,7 +69,7 @@ def test_what_is_read_again_from_the_anchor_on_is_all_that_must_be_known(
 def test_many_ids_are_told_apart_in_bounded_memory() -> None:
     rng = np.random.default_rng(5)
     count, ids_max = 120_000, 20_000
-    ids = hashes_of([f"r{number}" for number in range(count)])
+    ids = id_hashes([f"r{number}" for number in range(count)])
     assert len(np.unique(ids)) == count
     again = rng.random(count) < 0.3
     source = np.arange(count) - rng.integers(1, 2 * ids_max, count)

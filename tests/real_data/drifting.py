@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from operators.arrays import Floats
-from operators.drift.detectors.adwin import Adwin
-from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.detectors.adwin import AdwinDetector
+from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.detectors.standard import LEARNED_FROM, Standardiser
 from tests.real_data.data import folder, read_csv
 
-Detector = Adwin | PageHinkley
+Detector = AdwinDetector | PageHinkleyDetector
 
 
 def panes(values: Iterable[float], events: int) -> list[float]:

@@ -12,7 +12,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from flows.settings import embedded
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from tests.conftest import MIGRATIONS
 
 HERE = Path(__file__).parent
@@ -74,7 +74,7 @@ def replayed(
     command = [PROGRAM, "replay", *files, *options]
     run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
     assert run.returncode == 0, run.stderr
-    client = open_client(embedded(folder / "out"))
+    client = open_clickhouse(embedded(folder / "out"))
     try:
         summary = msgspec.json.decode((folder / "out" / "summary.json").read_bytes())
         yield Replayed(summary=summary, client=client)

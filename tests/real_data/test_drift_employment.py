@@ -8,9 +8,9 @@ import pytest
 
 from operators.arrays import Floats
 from operators.drift.contract import expectations, findings
-from operators.drift.detectors.adwin import Adwin
-from operators.drift.detectors.page_hinkley import PageHinkley
-from operators.drift.summary import summarise
+from operators.drift.detectors.adwin import AdwinDetector
+from operators.drift.detectors.page_hinkley import PageHinkleyDetector
+from operators.drift.summary import summary_of
 from operators.profiles.binning import Value, bins_of
 from operators.profiles.build import build
 from operators.profiles.profile import Profile
@@ -70,14 +70,16 @@ def test_the_whole_year_has_the_published_distance() -> None:
 def test_the_contract_of_2015_holds(size: int) -> None:
     for name, expectation in expectations(profile()).items():
         for start in range(0, 69_126 - size + 1, size):
-            summary = summarise(expectation.reference, values(name, 2016, slice(start, start + size)))
+            summary = summary_of(expectation.reference, values(name, 2016, slice(start, start + size)))
             assert list(findings(name, expectation, summary)) == []
 
 
-@pytest.mark.parametrize("detector", [Adwin, PageHinkley])
+@pytest.mark.parametrize("detector", [AdwinDetector, PageHinkleyDetector])
 @pytest.mark.parametrize("events", [50, 200, 1_000])
 @pytest.mark.parametrize("name", [ERROR, "prediction", "predicted_probability", "AGEP"])
-def test_no_change_over_both_years(detector: type[Adwin] | type[PageHinkley], events: int, name: str) -> None:
+def test_no_change_over_both_years(
+    detector: type[AdwinDetector] | type[PageHinkleyDetector], events: int, name: str
+) -> None:
     assert alarms(detector(), panes([*year(2015)[name], *year(2016)[name]], events)) == []
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from operators.drift.detectors.adwin import Adwin
-from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.detectors.adwin import AdwinDetector
+from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.stats.divergence import Counts, hellinger, jensen_shannon, kl, psi
 from tests.real_data.data import read_json
 from tests.real_data.drifting import raw_alarms
@@ -72,9 +72,9 @@ def test_psi_and_hellinger_of_frouros() -> None:
 def test_the_stream_of_scikit_multiflow() -> None:
     stream = case("adwin_skmf_stream")
     values = [float(x) for x in stream["input"]["stream"]]
-    assert raw_alarms(Adwin(0.002, clock=32), values) == stream["expected"]["river 0.26.1"]
+    assert raw_alarms(AdwinDetector(0.002, clock=32), values) == stream["expected"]["river 0.26.1"]
     hinkley = case("ph_skmf_stream")["expected"]["river 0.26.1"]
-    assert raw_alarms(PageHinkley(0.005, 50.0, alpha=0.9999), values) == hinkley
+    assert raw_alarms(PageHinkleyDetector(0.005, 50.0, alpha=0.9999), values) == hinkley
     # With our own settings as well: found, and none before.
-    (found,) = raw_alarms(Adwin(), values)
+    (found,) = raw_alarms(AdwinDetector(), values)
     assert 1_000 <= found <= 1_100

@@ -12,8 +12,8 @@ from operators.ingest.answers import (
     KnownRequests,
     answer_of,
     answers_by_id,
-    completed,
     completed_text,
+    with_context,
 )
 from operators.wire.events import Feedback
 
@@ -33,12 +33,12 @@ def test_it_gets_what_it_lacks() -> None:
     wanted = item(
         model="m", version="v1", slices=ANSWER.slices, request_ts=TS, prediction="spam", score=0.5, mirrored=False
     )
-    assert completed(item(), ANSWER) == wanted
+    assert with_context(item(), ANSWER) == wanted
 
 
 def test_what_it_says_itself_stays() -> None:
     told = item(model="m", slices={"region": "us", "channel": "app"}, request_ts=TS - 5, prediction="ham", score=0.1)
-    found = completed(told, ANSWER)
+    found = with_context(told, ANSWER)
     assert (found.request_ts, found.prediction, found.score) == (TS - 5, "ham", 0.1)
     assert found.slices == {"region": "us", "channel": "app", "segment": "pro"}
 
@@ -91,11 +91,11 @@ def test_what_is_not_there_is_not_found(answers: list[Answer]) -> None:
 
 @pytest.mark.parametrize("prediction", ["", "write to [EMAIL]"])
 def test_a_prediction_that_cannot_be_compared_is_left_out(prediction: str) -> None:
-    assert completed(item(), other(prediction=prediction)).prediction is None
+    assert with_context(item(), other(prediction=prediction)).prediction is None
 
 
 def test_a_copy_stays_one() -> None:
-    assert completed(item(), other(mirrored=1)).mirrored is True
+    assert with_context(item(), other(mirrored=1)).mirrored is True
 
 
 def test_in_a_bounded_run_it_is_told_why_there_is_no_context() -> None:

@@ -10,8 +10,8 @@ from operators.archive.log import Taken
 from operators.connectors.stop import Stop
 from operators.policy.toml import parse
 from operators.pseudonyms import Pseudonyms
-from operators.sources.archive import ArchiveSource, Item, Saved, log_of
-from operators.sources.monitor import Input, Watch
+from operators.sources.archive import ArchiveSource, Item, SavedPosition, log_of
+from operators.sources.monitor import Input, InputWatch
 from tests.dataflows.making import POLICY, START_MS
 from tests.dataflows.running import MemoryReader, expand
 from tests.oracle import Log
@@ -34,7 +34,7 @@ def source(log: Log = LOG, size: int = 700, taken: Callable[[str, Taken], None] 
     each = Input(
         name=log.name, stream="events", open=opened, pseudonyms=Pseudonyms("0123456789abcdef"), log_id="topic-1"
     )
-    return ArchiveSource([each], RULES, stop=Stop(), watch=Watch(), taken=taken, recover=True)
+    return ArchiveSource([each], RULES, stop=Stop(), watch=InputWatch(), taken=taken, recover=True)
 
 
 def ids(items: list[Item]) -> list[str]:
@@ -64,7 +64,7 @@ def test_it_goes_on_with_the_next_message_wherever_it_was_stopped(polls: int) ->
     assert found == [f"r{number}" for number in range(COUNT)]
     assert saved is not None
     assert log_of(saved) == "topic-1"
-    assert msgspec.msgpack.decode(saved, type=Saved).position == 7 + COUNT
+    assert msgspec.msgpack.decode(saved, type=SavedPosition).position == 7 + COUNT
 
 
 def test_all_that_was_read_is_taken_so_that_nobody_sees_the_reader_ahead_of_what_is_saved() -> None:
@@ -74,7 +74,7 @@ def test_all_that_was_read_is_taken_so_that_nobody_sees_the_reader_ahead_of_what
     assert len(ids(part.next_batch())) == 2_500
     saved = part.snapshot()
     assert saved is not None
-    assert msgspec.msgpack.decode(saved, type=Saved).position == 7 + 2_500
+    assert msgspec.msgpack.decode(saved, type=SavedPosition).position == 7 + 2_500
 
 
 def test_what_a_reader_cannot_read_stops_a_worker_and_ends_a_bounded_run_in_order() -> None:
@@ -84,7 +84,7 @@ def test_what_a_reader_cannot_read_stops_a_worker_and_ends_a_bounded_run_in_orde
     each = Input(name="p", stream="events", open=opened, pseudonyms=Pseudonyms("0123456789abcdef"))
     for recover in (True, False):
         stop = Stop()
-        made = ArchiveSource([each], RULES, stop=stop, watch=Watch(), taken=lambda *_: None, recover=recover)
+        made = ArchiveSource([each], RULES, stop=stop, watch=InputWatch(), taken=lambda *_: None, recover=recover)
         part = made.build_part("input", "p", None)
         if recover:
             with pytest.raises(OSError, match="gone"):

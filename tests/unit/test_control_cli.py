@@ -17,7 +17,7 @@ from flows import cli
 from flows.control import memory
 from operators.connectors.control.follower import Said
 from operators.wire.control import Affected, Arm, ControlEvent, Evidence
-from operators.wire.signing import fault_of
+from operators.wire.signing import signature_fault
 from tests.control_samples import event, line
 
 ROOT = Path(__file__).parents[2]
@@ -306,7 +306,7 @@ def test_commands_are_added_to_a_file(
     assert made["id"] == result.stdout.strip()
     assert abs(made["ts"] / 1000 - time.time()) < 60
     assert "@" in made["by"] or made["by"] == "ann"
-    fault = fault_of(body, key or "another key of that length")
+    fault = signature_fault(body, key or "another key of that length")
     assert fault is None if key else fault == ("unsigned", "the command has no signature")
     if "--for" in words:
         assert made["until"] - made["ts"] == pytest.approx(7_200_000, abs=1_000)

@@ -16,10 +16,10 @@ from flows.control.hooks import VARIABLE_MAX, HookFailed, Retry, variables
 from flows.control.memory import Memory
 from operators.connectors.stop import Stop
 from operators.wire.control import ControlEvent
-from operators.wire.sealing import Key, seal
+from operators.wire.sealing import SealingKey, seal
 from tests.control_samples import event, line
 
-KEY = Key("a", "a secret of some length")
+KEY = SealingKey("a", "a secret of some length")
 PROGRAM = """import json, os, sys
 body = json.load(sys.stdin)
 open('done', 'a').write(body['id'] + ' ')
@@ -135,7 +135,7 @@ def test_an_event_too_large_to_be_ours_is_passed_over(folder: Path) -> None:
 
 def test_with_a_key_only_signed_events_are_acted_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLGUARD_CONTROL_KEY", f"{KEY.id}:{KEY.secret}")
-    result = follow(seal(event(1), KEY), event(2), seal(event(3), Key("a", "another secret, as long")), b"{")
+    result = follow(seal(event(1), KEY), event(2), seal(event(3), SealingKey("a", "another secret, as long")), b"{")
     assert done(folder) == ["e1"]
     told = [words.split(": ")[2] for words in result.stderr.splitlines()]
     assert told == ["not believed, unsigned", "not believed, bad_signature", "no control event"]

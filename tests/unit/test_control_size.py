@@ -15,7 +15,7 @@ from operators.release.state import ReleaseState
 from operators.wire.control import EVENT_BYTES_MAX, Affected, ControlEvent, Evidence, Refusal
 from operators.wire.events import Scalar
 from operators.wire.fitting import SEALED_BYTES, fitted
-from operators.wire.sealing import Key, seal
+from operators.wire.sealing import SealingKey, seal
 from tests.control_samples import event
 from tests.dataflows.making import POLICY, START_MS, received
 from tests.releasing import BAD_NEWS, GOOD_NEWS, OLD, Story, release
@@ -139,6 +139,6 @@ def test_all_at_once_stays_below_the_size_with_a_signature() -> None:
         reason="\x00" * 10**6, runbook="\x00" * 10**6, slices=slices(5_000),
         evidence=Evidence(reason="\x00" * 10**6), barred=(WORST,) * 1_000,
     )  # fmt: skip
-    sealed = seal(told, Key("k" * 64, "s" * 16))
+    sealed = seal(told, SealingKey("k" * 64, "s" * 16))
     assert len(sealed) <= EVENT_BYTES_MAX
     assert (told.slices_more > 4_000, told.diff_more > 500) == (True, True)

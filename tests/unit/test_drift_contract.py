@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from operators.drift.contract import check, expectations, findings
+from operators.drift.contract import check_contract, expectations, findings
 from operators.drift.contract_breach import ContractBreach, Expectation
-from operators.drift.summary import summarise
+from operators.drift.summary import summary_of
 from operators.profiles.binning import Value, bins_of
 from operators.profiles.build import build
 from operators.profiles.profile import Field
@@ -22,7 +22,7 @@ FIELDS = build({"share": SHARE, "card": CARD, "amount": RNG.lognormal(3, 1, 5_00
 
 def broken(name: str, values: Sequence[Value], **limits: object) -> dict[str, ContractBreach]:
     expectation = Expectation(reference=FIELDS[name], **limits)  # type: ignore[arg-type]
-    return {found.kind: found for found in findings(name, expectation, summarise(FIELDS[name], values))}
+    return {found.kind: found for found in findings(name, expectation, summary_of(FIELDS[name], values))}
 
 
 def drifted(field: Field, values: Sequence[Value]) -> bool:
@@ -47,7 +47,7 @@ def test_a_share_becomes_a_percentage() -> None:
 def test_a_percentage_becomes_a_share() -> None:
     """The mean of such a feature moves by one deviation only, but both by the same factor."""
     field = build({"x": [100 * x for x in SHARE]}).fields["x"]
-    kinds = {f.kind: f for f in findings("x", Expectation(reference=field), summarise(field, fresh()))}
+    kinds = {f.kind: f for f in findings("x", Expectation(reference=field), summary_of(field, fresh()))}
     assert kinds["scale"].observed == 0.01
 
 
@@ -67,7 +67,7 @@ def test_a_category_becomes_constant() -> None:
 
 def test_a_common_value_may_fill_a_small_window() -> None:
     field = build({"x": [0.0] * 990 + [1.0] * 10}).fields["x"]
-    assert not list(findings("x", Expectation(reference=field), summarise(field, [0.0] * 300)))
+    assert not list(findings("x", Expectation(reference=field), summary_of(field, [0.0] * 300)))
 
 
 def test_a_feature_disappears() -> None:
@@ -136,11 +136,11 @@ def test_a_window_of_a_skewed_feature_holds_its_contract() -> None:
 def test_a_whole_window_is_checked_in_the_order_of_the_contract() -> None:
     contract = {name: Expectation(reference=field) for name, field in FIELDS.items()}
     window = {
-        "card": summarise(FIELDS["card"], [None] * 100),
-        "share": summarise(FIELDS["share"], [None] * 100),
-        "amount": summarise(FIELDS["amount"], [None] * 29),
+        "card": summary_of(FIELDS["card"], [None] * 100),
+        "share": summary_of(FIELDS["share"], [None] * 100),
+        "amount": summary_of(FIELDS["amount"], [None] * 29),
     }
-    assert [(found.feature, found.kind) for found in check(contract, window)] == [
+    assert [(found.feature, found.kind) for found in check_contract(contract, window)] == [
         ("share", "absent"),
         ("card", "absent"),
     ]
@@ -171,7 +171,7 @@ def test_limits_that_do_not_fit_are_refused(name: str, limits: dict[str, object]
 
 def test_a_summary_of_another_profile_is_refused() -> None:
     with pytest.raises(ValueError, match="need 12 bins, got 5"):
-        list(findings("share", Expectation(reference=FIELDS["share"]), summarise(FIELDS["card"], CARD)))
+        list(findings("share", Expectation(reference=FIELDS["share"]), summary_of(FIELDS["card"], CARD)))
 
 
 def test_heavy_tails_have_room() -> None:
@@ -183,6 +183,6 @@ def test_heavy_tails_have_room() -> None:
     assert moments.kurtosis > 12
     window = rng.lognormal(size=1_000)
     window[0] = 4 * moments.high
-    assert not list(findings("amount", contract, summarise(contract.reference, window.tolist())))
-    cents = summarise(contract.reference, (window * 100).tolist())
+    assert not list(findings("amount", contract, summary_of(contract.reference, window.tolist())))
+    cents = summary_of(contract.reference, (window * 100).tolist())
     assert {finding.kind for finding in findings("amount", contract, cents)} >= {"mean", "deviation", "range"}

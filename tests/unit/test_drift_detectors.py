@@ -8,9 +8,9 @@ import pytest
 from river import drift
 
 from operators.arrays import Floats
-from operators.drift.detectors.adwin import DELTA, Adwin
+from operators.drift.detectors.adwin import DELTA, AdwinDetector
 from operators.drift.detectors.alarm import Alarm
-from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.detectors.standard import CLIP, Scale, Standardiser, learn, ratio_sd
 
 
@@ -30,7 +30,7 @@ def rivers(detector: Any, values: Floats) -> list[int]:
     return found
 
 
-def ours(detector: Adwin | PageHinkley, values: Floats) -> dict[int, Alarm]:
+def ours(detector: AdwinDetector | PageHinkleyDetector, values: Floats) -> dict[int, Alarm]:
     alarms = {at: detector.update(x) for at, x in enumerate(values.tolist())}
     return {at: alarm for at, alarm in alarms.items() if alarm is not None}
 
@@ -42,7 +42,7 @@ MAKE_RIVER: Any = drift
 def test_adwin_equals_river(seed: int) -> None:
     values = stream(seed)
     for delta, clock in ((DELTA, 1), (0.002, 32), (0.01, 7)):
-        found = ours(Adwin(delta, clock), values)
+        found = ours(AdwinDetector(delta, clock), values)
         assert list(found) == rivers(MAKE_RIVER.ADWIN(delta=delta, clock=clock), values)
         assert found
 
@@ -51,16 +51,16 @@ def test_adwin_equals_river(seed: int) -> None:
 def test_page_hinkley_equals_river(seed: int) -> None:
     values = stream(seed)
     for allowance, threshold, alpha in ((0.5, 15.0, 1.0), (0.005, 50.0, 0.9999)):
-        found = ours(PageHinkley(allowance, threshold, alpha=alpha), values)
+        found = ours(PageHinkleyDetector(allowance, threshold, alpha=alpha), values)
         theirs = MAKE_RIVER.PageHinkley(delta=allowance, threshold=threshold, alpha=alpha)
         assert list(found) == rivers(theirs, values)
         assert all(alarm.score > alarm.threshold == threshold for alarm in found.values())
         assert found
 
 
-@pytest.mark.parametrize("detector", [Adwin, PageHinkley])
+@pytest.mark.parametrize("detector", [AdwinDetector, PageHinkleyDetector])
 @pytest.mark.parametrize("to", [3.0, -3.0])
-def test_an_alarm_says_the_direction(detector: type[Adwin] | type[PageHinkley], to: float) -> None:
+def test_an_alarm_says_the_direction(detector: type[AdwinDetector] | type[PageHinkleyDetector], to: float) -> None:
     values = np.random.default_rng(1).normal(size=400)
     values[200:] += to
     (alarm,) = ours(detector(), values).values()
@@ -68,15 +68,15 @@ def test_an_alarm_says_the_direction(detector: type[Adwin] | type[PageHinkley], 
 
 
 def test_adwin_forgets_what_was_before_the_change() -> None:
-    adwin = Adwin()
+    adwin = AdwinDetector()
     ours(adwin, np.r_[np.zeros(300), np.full(300, 4.0)])
     assert adwin.mean == 4.0
     assert adwin.samples <= 300
 
 
-@pytest.mark.parametrize("detector", [Adwin, PageHinkley])
+@pytest.mark.parametrize("detector", [AdwinDetector, PageHinkleyDetector])
 @pytest.mark.parametrize("x", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_is_refused(detector: type[Adwin] | type[PageHinkley], x: float) -> None:
+def test_what_is_not_finite_is_refused(detector: type[AdwinDetector] | type[PageHinkleyDetector], x: float) -> None:
     with pytest.raises(ValueError, match="finite"):
         detector().update(x)
 
@@ -84,10 +84,10 @@ def test_what_is_not_finite_is_refused(detector: type[Adwin] | type[PageHinkley]
 def test_settings_out_of_range_are_refused() -> None:
     for delta, clock in ((0.0, 1), (1.0, 1), (0.1, 0)):
         with pytest.raises(ValueError, match=r"delta|clock"):
-            Adwin(delta, clock)
+            AdwinDetector(delta, clock)
     for allowance, threshold, alpha in ((0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (1.0, 1.0, 1.1)):
         with pytest.raises(ValueError, match=r"allowance|alpha"):
-            PageHinkley(allowance, threshold, alpha=alpha)
+            PageHinkleyDetector(allowance, threshold, alpha=alpha)
 
 
 def test_values_that_follow_each_other_have_a_wider_scale() -> None:

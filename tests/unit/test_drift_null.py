@@ -7,11 +7,11 @@ import pytest
 
 from operators.arrays import Floats
 from operators.drift.contract import expectations, findings
-from operators.drift.detectors.adwin import Adwin
-from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.detectors.adwin import AdwinDetector
+from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.detectors.standard import Standardiser
 from operators.drift.false_alarms import of_adwin, of_contract, of_page_hinkley, of_shifts
-from operators.drift.summary import summarise
+from operators.drift.summary import summary_of
 from operators.profiles.build import build
 from operators.stats.psi import ALPHA, shift
 
@@ -79,7 +79,7 @@ def test_contracts_of_many_features() -> None:
         for _ in range(windows):
             rows = int(rng.integers(30, 1_000))
             window = rng.choice(columns[name][1], rows)
-            found += len(list(findings(name, expectation, summarise(expectation.reference, window.tolist()))))
+            found += len(list(findings(name, expectation, summary_of(expectation.reference, window.tolist()))))
     promised = of_contract(expectation.sigmas, HOUR_MS, len(contract)) * windows / 168
     assert found <= promised + 3 * promised**0.5
 
@@ -90,7 +90,7 @@ def test_detectors_of_many_series() -> None:
     rng = np.random.default_rng(13)
     found = np.zeros(2, int)
     for _ in range(series):
-        standardiser, detectors = Standardiser(), (Adwin(), PageHinkley())
+        standardiser, detectors = Standardiser(), (AdwinDetector(), PageHinkleyDetector())
         for x in rng.normal(3, 7, panes).tolist():
             for standard in standardiser.update(x):
                 found += [detector.update(standard) is not None for detector in detectors]

@@ -7,7 +7,7 @@ from operators.evaluation import ShardEvaluation
 from operators.metrics import Metrics
 from operators.policy.toml import parse
 from operators.steps import _EvaluationLogic
-from operators.window.fence import NOWHERE, UNKNOWN, OutOfStep, Seen, Span, in_order
+from operators.window.fence import NOWHERE, UNKNOWN, OutOfStep, Span, SpansSeen, in_order
 from operators.window.panes import Closed, Panes, ReplayPlan, ReplayRequest, SavedPanes, ShardInput
 from operators.window.recall import PaneStore, RecalledWindows, WindowProgress
 from operators.window.watermark import PartitionProgress
@@ -107,6 +107,6 @@ def moved(order: int) -> PaneWithWindows:
 
 def test_unknown_takes_anything_once() -> None:
     in_order("windows", UNKNOWN, 5)
-    seen = Seen({"a": UNKNOWN})
+    seen = SpansSeen({"a": UNKNOWN})
     seen.take("a", Span(start=7, stop=9))
     assert seen.positions == {"a": 9}

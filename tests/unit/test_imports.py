@@ -166,3 +166,13 @@ def test_what_is_allowed_passes(tmp_path: Path, path: str, text: str) -> None:
     (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).write_text(text)
     assert faults(tmp_path) == []
+
+
+def test_a_public_name_is_defined_once() -> None:
+    """One word, one idea: no class or function of `operators/` has the name of another."""
+    homes: dict[str, list[str]] = {}
+    for module in modules(ROOT):
+        for node in module.tree.body if module.path.startswith("operators") else []:
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(module.path)
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from operators.connectors.clickhouse.arrow import to_arrow
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.inserter import Inserter
 from operators.connectors.clickhouse.migrations import migrate
 from operators.connectors.clickhouse.refused import Poison
@@ -35,7 +35,7 @@ def _until(folder: Path, last: str) -> Path:
 
 
 def _store(url: str, *all_rows: Rows) -> None:
-    client = open_client(url)
+    client = open_clickhouse(url)
     try:
         inserter = Inserter(client, _fail)
         for rows in all_rows:
@@ -47,7 +47,7 @@ def _store(url: str, *all_rows: Rows) -> None:
 
 def _store_as_before(url: str, *all_rows: Rows) -> None:
     """Store rows as an older version does, which knows some columns only."""
-    client = open_client(url)
+    client = open_clickhouse(url)
     try:
         for rows in all_rows:
             known = OLD.get(rows.table, list(TABLES[rows.table]))
@@ -57,7 +57,7 @@ def _store_as_before(url: str, *all_rows: Rows) -> None:
 
 
 def _read(url: str, query: str) -> Sequence[Sequence[Any]]:
-    client = open_client(url)
+    client = open_clickhouse(url)
     try:
         return client.query(query).result_rows
     finally:
@@ -109,7 +109,7 @@ def test_criteria_of_one_request_and_time_stand_side_by_side_and_each_replaces_i
     assert _read(old, query) == [("", "2"), ("tone", "0"), ("truth", "1")]
     _store(old, _judged("tone", "3"))
     assert _read(old, query) == [("", "2"), ("tone", "3"), ("truth", "1")]
-    client = open_client(old)
+    client = open_clickhouse(old)
     client.command("OPTIMIZE TABLE feedback FINAL")
     client.close()
     assert _read(old, query.replace("_latest", "")) == [("", "2"), ("tone", "3"), ("truth", "1")]
@@ -135,7 +135,7 @@ def test_a_worker_of_before_can_go_on_writing(old: str) -> None:
 def test_a_migration_that_was_broken_off_is_made_again(old: str) -> None:
     """Each statement may have been done, and the books not have been written."""
     migrate(old, MIGRATIONS)
-    client = open_client(old)
+    client = open_clickhouse(old)
     client.command("ALTER TABLE schema_versions DELETE WHERE version >= 10 SETTINGS mutations_sync = 1")
     client.close()
     assert migrate(old, MIGRATIONS) == [file.name for file in sorted(MIGRATIONS.glob("*.sql")) if file.name >= "0010"]

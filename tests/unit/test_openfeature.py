@@ -22,7 +22,7 @@ from gateway.following import Source
 from gateway.openfeature import RollguardProvider
 from operators.connectors.control.file import FileFollower
 from operators.connectors.control.follower import Said
-from operators.wire.sealing import Key, Verifier, seal
+from operators.wire.sealing import SealingKey, Verifier, seal
 from tests.control_samples import event, line
 
 ROOT = Path(__file__).parents[2]
@@ -119,7 +119,7 @@ def test_flags_that_change_are_told_of_and_no_others() -> None:
 
 
 def test_a_file_is_followed_in_the_background_and_only_what_is_signed_is_believed(tmp_path: Path) -> None:
-    path, key = tmp_path / "control.ndjson", Key("a", "a secret of some length")
+    path, key = tmp_path / "control.ndjson", SealingKey("a", "a secret of some length")
     path.write_bytes(seal(event(1, "v1"), key) + b"\n" + line(event(2, "v2")))
     provider = RollguardProvider(MODELS, lambda: FileFollower(path, "beginning"), Verifier([key]))
     flags = client(provider)

@@ -14,7 +14,7 @@ from operators.ingest.partition import Partition
 from operators.policy.policy import Policy, PolicyError
 from operators.policy.toml import parse
 from operators.pseudonyms import Pseudonyms
-from operators.sources.archive import Saved
+from operators.sources.archive import SavedPosition
 from tests.dataflows.making import POLICY, START_MS, received
 from tests.dataflows.running import expand
 from tests.unit.mutating import OVERSIZED, mutant
@@ -116,8 +116,10 @@ def test_rows_are_the_same_in_any_batches(count: int) -> None:
 
 def _restored(state: LogState) -> LogState:
     times = state.recent.times.tobytes()
-    saved = Saved(position=1, newest=state.newest, times=times, count=state.recent.count, dense=state.recent.dense)
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(saved), type=Saved).state()
+    saved = SavedPosition(
+        position=1, newest=state.newest, times=times, count=state.recent.count, dense=state.recent.dense
+    )
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(saved), type=SavedPosition).state()
 
 
 def test_what_the_monitor_refuses_is_refused_here_for_the_same_reasons() -> None:

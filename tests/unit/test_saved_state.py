@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from operators.drift.detectors.adwin import Adwin
-from operators.drift.detectors.adwin_window import numbers_of, packed_of
-from operators.drift.detectors.page_hinkley import PageHinkley
+from operators.drift.detectors.adwin import AdwinDetector
+from operators.drift.detectors.adwin_window import packed_of, window_numbers
+from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.evaluation import EvaluationState as JudgeState
 from operators.evaluation import ShardEvaluation
 from operators.policy.rules import Threshold
@@ -295,8 +295,8 @@ def mutated(data: bytes, random: Random) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("kind", [Adwin, PageHinkley])
-def test_a_detector_is_its_numbers(kind: type[Adwin] | type[PageHinkley]) -> None:
+@pytest.mark.parametrize("kind", [AdwinDetector, PageHinkleyDetector])
+def test_a_detector_is_its_numbers(kind: type[AdwinDetector] | type[PageHinkleyDetector]) -> None:
     random, one, other, alarms = Random(5), kind(), kind(), 0
     for at in range(2_000):
         x = random.gauss(2.0 * (at // 600), 1.0)
@@ -309,17 +309,17 @@ def test_a_detector_is_its_numbers(kind: type[Adwin] | type[PageHinkley]) -> Non
 
 
 def test_what_is_no_window_of_river_is_refused() -> None:
-    adwin = Adwin()
+    adwin = AdwinDetector()
     for x in range(100):
         adwin.update(x / 10)
     packed = adwin._river._helper.__getstate__()
-    assert packed_of(numbers_of(packed)) == packed
+    assert packed_of(window_numbers(packed)) == packed
     for bad in (packed[:-1], packed + b"\x00", packed.replace(struct.pack("<Q", 6), struct.pack("<Q", 7), 1)):
         with pytest.raises(ValueError, match="in another way"):
-            numbers_of(bad)
+            window_numbers(bad)
     for part, value in (("head", (1,)), ("sums", np.zeros((1, 2))), ("tail", ("a",) * 5), ("counts", np.zeros(3))):
         with pytest.raises((ValueError, TypeError, LookupError)):
-            packed_of(numbers_of(packed) | {part: value})
+            packed_of(window_numbers(packed) | {part: value})
 
 
 def test_classes_that_no_test_saves_are_found_by_the_types_of_fields() -> None:

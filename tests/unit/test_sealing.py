@@ -13,16 +13,16 @@ import pytest
 
 from gateway.pins import PinTable
 from operators.wire.control import REVISIONS_AHEAD_MAX, Arm, ControlEvent, Evidence
-from operators.wire.sealing import AHEAD_MS_MAX, Key, Verifier, keys_of, seal
+from operators.wire.sealing import AHEAD_MS_MAX, SealingKey, Verifier, keys_of, seal
 from tests.control_samples import event
 
-KEY = Key("2026-b", "a secret of some length")
-OLD_KEY = Key("2026-a", "the one before, as long")
+KEY = SealingKey("2026-b", "a secret of some length")
+OLD_KEY = SealingKey("2026-a", "the one before, as long")
 NOW = 1_763_700_000_000
 WHAT = event(1, "v1", evidence=Evidence(sli="ok", candidate=Arm.of("v2", 90, 10), value=0.1), reason="ünïcode")
 
 
-def table(*keys: Key, now_ms: int | None = None) -> PinTable:
+def table(*keys: SealingKey, now_ms: int | None = None) -> PinTable:
     return PinTable(verifier=Verifier(keys, None if now_ms is None else lambda: now_ms))
 
 
@@ -90,7 +90,7 @@ def test_what_is_forged_is_refused_and_counted(body: bytes, reason: str) -> None
 
 @pytest.mark.parametrize("keys", [(KEY,), ()])
 @pytest.mark.parametrize("revision", [2**63 - 1, NOW * 2])
-def test_a_forged_revision_blinds_no_gateway(keys: tuple[Key, ...], revision: int) -> None:
+def test_a_forged_revision_blinds_no_gateway(keys: tuple[SealingKey, ...], revision: int) -> None:
     """It would outdate every rollback to come: with a key by its signature, without one by its time."""
     signs: Callable[[ControlEvent], bytes] = lambda said: seal(said, keys[0] if keys else None)  # noqa: E731
     gateway = table(*keys, now_ms=NOW)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.wire.commands import Ack, AnyCommand, Override, Release, Silence
-from operators.wire.signing import fault_of, sign, signed
+from operators.wire.signing import sign, signature_fault, signed
 
 KEY = "a key of sixteen characters or more"
 TS = 1_763_700_000_000
@@ -34,11 +34,11 @@ COMMANDS: list[AnyCommand] = [
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_signed_command_is_believed_in_whatever_form_it_is_sent(command: AnyCommand) -> None:
     body = msgspec.json.encode(signed(command, KEY))
-    assert fault_of(body, KEY) is None
+    assert signature_fault(body, KEY) is None
     fields = json.loads(body)
     for text in (json.dumps(fields), json.dumps(fields, indent=2), json.dumps(dict(reversed(fields.items())))):
-        assert fault_of(text.encode(), KEY) is None
-    assert fault_of(body, KEY + "x") == (
+        assert signature_fault(text.encode(), KEY) is None
+    assert signature_fault(body, KEY + "x") == (
         "bad_signature",
         "the signature is not that of this command and this key",
     )
@@ -51,7 +51,7 @@ def test_others_can_sign_with_what_every_language_has(command: AnyCommand) -> No
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     fields["signature"] = hmac.new(KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
     assert fields["signature"] == sign(command, KEY)
-    assert fault_of(json.dumps(fields).encode(), KEY) is None
+    assert signature_fault(json.dumps(fields).encode(), KEY) is None
 
 
 @pytest.mark.parametrize("field", ["id", "ts", "type", "model", "version", "revoked", "by"])
@@ -75,8 +75,8 @@ def test_an_odd_signature_is_a_wrong_one(signature: object) -> None:
 def test_a_name_given_twice_is_refused_at_any_depth() -> None:
     """Readers differ in which of the two they take, so one could be signed and the other one obeyed."""
     signature = sign({"type": "ack", "id": "1"}, KEY)
-    assert fault_of(b'{"type":"ack","id":"1","signature":"%s"}' % signature.encode(), KEY) is None
-    twice = fault_of(b'{"type":"override","type":"ack","id":"1","signature":"%s"}' % signature.encode(), KEY)
+    assert signature_fault(b'{"type":"ack","id":"1","signature":"%s"}' % signature.encode(), KEY) is None
+    twice = signature_fault(b'{"type":"override","type":"ack","id":"1","signature":"%s"}' % signature.encode(), KEY)
     assert twice == ("bad_signature", "what is signed is not clear: a name is given twice in one object")
     inner = sign({"metadata": {"a": 2}}, KEY)
     assert _fault(b'{"metadata":{"a":1,"a":2},"signature":"%s"}' % inner.encode()) == "bad_signature"
@@ -93,7 +93,7 @@ def test_odd_bodies_are_refused(body: bytes) -> None:
 
 
 def _fault(body: bytes) -> str | None:
-    fault = fault_of(body, KEY)
+    fault = signature_fault(body, KEY)
     return None if fault is None else fault[0]
 
 

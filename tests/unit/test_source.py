@@ -8,7 +8,7 @@ import pytest
 from operators.connectors.stop import Stop
 from operators.ingest.messages import NOTHING, Messages
 from operators.policy.toml import parse
-from operators.sources.monitor import Input, Item, MonitorSource, Watch
+from operators.sources.monitor import Input, InputWatch, Item, MonitorSource
 from operators.sources.pace import CATCH_UP
 from operators.sources.polling import ALWAYS_DUE, STALL_S, Polling
 from operators.window.panes import ShardInput
@@ -64,7 +64,7 @@ def source_of(
     polling: Polling | None = None,
 ) -> MonitorSource:
     inputs = [Input(name=name, stream="events", open=opened, idle_s=idle_s) for name, opened in readers.items()]
-    return MonitorSource(inputs, RULES, stop=Stop(), watch=Watch(), recover=True, epoch_s=epoch_s, polling=polling)
+    return MonitorSource(inputs, RULES, stop=Stop(), watch=InputWatch(), recover=True, epoch_s=epoch_s, polling=polling)
 
 
 def marks(items: list[Item]) -> set[tuple[str, bool]]:
@@ -179,7 +179,7 @@ def test_who_was_silent_before_a_stall_and_still_is_is_left_out_at_once() -> Non
     reader = Live([message(ANCHOR_MS)])
     idle: list[str] = []
     source = source_of({"a": lambda _: reader}, idle_s=30.0, polling=clocks.polling())
-    source.watch = Watch(idle=idle.append)
+    source.watch = InputWatch(idle=idle.append)
     part = source.build_part("", "a", None)
     told = []
     for _ in range(40):

@@ -23,7 +23,7 @@ _DECIMAL = pa.decimal128(38, 9)
 _DECIMAL_LIMIT = 10**38  # In units of 1e-9: the column holds 38 digits.
 
 
-def check(rows: Rows) -> None:
+def check_rows(rows: Rows) -> None:
     """ValueError unless `rows` holds exactly the columns of its table, of equal length."""
     wanted = TABLES.get(rows.table)
     if wanted is None:
@@ -38,7 +38,7 @@ def check(rows: Rows) -> None:
 
 def to_arrow(rows: Rows) -> pa.Table:
     """Return the columns in the order of the table; ValueError where a value does not fit its column."""
-    check(rows)
+    check_rows(rows)
     return pa.table({name: _column(name, kind, rows.columns[name]) for name, kind in TABLES[rows.table].items()})
 
 

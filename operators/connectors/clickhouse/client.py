@@ -39,7 +39,7 @@ SIZE_MAX = 64 << 20  # [bytes] Of large rows, kept for the end of an epoch.
 _SETTINGS = {"session_timezone": "UTC"}
 
 
-def open_client(url: str, *, answer_timeout_s: int = ANSWER_TIMEOUT_S) -> Client:
+def open_clickhouse(url: str, *, answer_timeout_s: int = ANSWER_TIMEOUT_S) -> Client:
     """Return a client of the database, to be closed by the caller, or raise one of `clickhouse_errors`.
 
     The database is created in the embedded engine; on a server `migrate` creates it.
@@ -64,7 +64,7 @@ def held(url: str) -> Iterator[None]:
     if Address.parse(url).path is None:
         yield
         return
-    client = open_client(url)
+    client = open_clickhouse(url)
     try:
         yield
     finally:
@@ -163,7 +163,7 @@ class ClickHouseSink(FixedPartitionedSink[Rows, None]):
         if self._open:
             client, inserter = self._open[0].client, self._open[0].inserter
         else:
-            client = open_client(self._url)
+            client = open_clickhouse(self._url)
             inserter = Inserter(cast(Any, client), self._reject, retry=self._retry, observe=self._observe)
         self._open.append(_Partition(client, inserter, self._open, self._fail))
         return self._open[-1]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.errors import brief
 from operators.connectors.clickhouse.query import QueryRefused
 from operators.pseudonyms import MARK
@@ -26,7 +26,7 @@ def delete_user(url: str, names: Sequence[str]) -> dict[str, int]:
 
     QueryRefused where the user of `url` has no right to delete.
     """
-    client = open_client(url)
+    client = open_clickhouse(url)
     try:
         return {table: _delete(client, table, names) for table in WHERE}
     except DriverError as error:
@@ -37,7 +37,7 @@ def delete_user(url: str, names: Sequence[str]) -> dict[str, int]:
 
 def holds_hashed(url: str) -> bool:
     """Whether there are requests whose user is stored as a hash (`operators/pseudonyms.py`)."""
-    client = open_client(url)
+    client = open_clickhouse(url)
     try:
         found = client.query("SELECT count() FROM request WHERE startsWith(user_id, {mark:String})", {"mark": MARK})
         return bool(found.result_rows[0][0])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache
 
 
-def give_back() -> None:
+def return_memory() -> None:
     """Give whole free pages back, where the C library can (glibc); some 10 ms for a heap of some hundred MB."""
     _trim()(0)
 

@@ -22,10 +22,10 @@ import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 
-from operators.connectors.clickhouse.arrow import check, part, to_arrow
+from operators.connectors.clickhouse.arrow import check_rows, part, to_arrow
 from operators.connectors.clickhouse.blocks import REJECTS_MAX, blocks, isolate, serialise, sift
 from operators.connectors.clickhouse.errors import Blame, InsertError, blame, brief
-from operators.connectors.clickhouse.heap import give_back
+from operators.connectors.clickhouse.heap import return_memory
 from operators.connectors.clickhouse.refused import Poison
 from operators.store.rows import Rows
 
@@ -111,7 +111,7 @@ class Inserter:
 
     def add(self, rows: Rows) -> None:
         """ValueError if the columns are not those of the table. Large rows are converted at once: so they are small."""
-        check(rows)
+        check_rows(rows)
         if len(rows) and rows.large:
             pieces = self._convert(rows)
             self._converted.setdefault(rows.table, []).extend(pieces)
@@ -135,7 +135,7 @@ class Inserter:
             del pieces
             if self._sent > ROWS_GIVEN_BACK:
                 self._sent = 0
-                give_back()
+                return_memory()
         for table in list(self._converted):
             for block in blocks(pa.concat_tables(self._converted[table])):
                 self._store(table, block, deadline)

@@ -6,7 +6,7 @@ from typing import Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.errors import ClickHouseError, brief
 
 
@@ -16,7 +16,7 @@ class QueryRefused(ClickHouseError):
 
 def ask(url: str, query: str, params: Mapping[str, str]) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
     """Return the column names and rows of the answer; `params` fill {name:Type} in the query."""
-    client = open_client(url)
+    client = open_clickhouse(url)
     try:
         result = client.query(query, parameters={name: _value(text) for name, text in params.items()})
     except DriverError as error:

@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 
 from operators.connectors.clickhouse.address import Address
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.errors import Blame, ClickHouseError, RefusedError, UnreachableError, blame, brief
 from operators.ingest.answers import COLUMNS, Answer, answers_by_id
 
@@ -67,7 +67,7 @@ class RequestLookup:
 
     def _ask(self, ids: Sequence[str]) -> list[Answer]:
         if self._client is None:
-            self._client = open_client(self._url, answer_timeout_s=ANSWER_TIMEOUT_S)
+            self._client = open_clickhouse(self._url, answer_timeout_s=ANSWER_TIMEOUT_S)
         result = self._client.query(
             _QUERY,
             parameters={"ids": tuple(ids)},

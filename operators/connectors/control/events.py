@@ -9,10 +9,12 @@ from collections.abc import Callable
 from operators.connectors.control.header import WRITER
 from operators.connectors.kafka.producer import KafkaMessage
 from operators.wire.control import ControlEvent
-from operators.wire.sealing import Key, seal
+from operators.wire.sealing import SealingKey, seal
 
 
-def to_control(topic: str, key: Key | None = None, writer: str = "") -> Callable[[ControlEvent], list[KafkaMessage]]:
+def to_control(
+    topic: str, key: SealingKey | None = None, writer: str = ""
+) -> Callable[[ControlEvent], list[KafkaMessage]]:
     """Return what makes messages of control events, signed if there is a key, with the id of the worker that writes."""
     headers = ((WRITER, writer.encode()),) if writer else ()
 

@@ -55,9 +55,7 @@ class Complaints:
         return self.refusal or Unreachable(self._servers, (self.last or error).str())
 
 
-def open_client(
-    kind: Callable[..., Client], settings: Mapping[str, str | int | bool], complaints: Complaints
-) -> Client:
+def open_kafka(kind: Callable[..., Client], settings: Mapping[str, str | int | bool], complaints: Complaints) -> Client:
     """Return a client of librdkafka; WrongSetting if it refuses its settings."""
     try:
         return kind({**settings, "error_cb": complaints.note}, logger=LOG)
@@ -86,7 +84,7 @@ def check_one(topic: str, partitions: Sequence[Partition]) -> None:
 def _topics(config: KafkaConfig, timeout_s: float) -> dict[str, list[int]]:
     """Return the partitions of every topic. A connection that breaks ends a wait at once, so ask again."""
     complaints = Complaints(config.bootstrap_servers)
-    admin = open_client(AdminClient, client_settings(config), complaints)
+    admin = open_kafka(AdminClient, client_settings(config), complaints)
     deadline = time.monotonic() + timeout_s
     wait = 1.0
     while True:
@@ -122,7 +120,7 @@ class OffsetPublisher:
     def __init__(self, config: KafkaConfig, timeout_s: float = PUBLISH_TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
         self._group = config.group
-        self._admin = open_client(AdminClient, client_settings(config), Complaints(config.bootstrap_servers))
+        self._admin = open_kafka(AdminClient, client_settings(config), Complaints(config.bootstrap_servers))
         self._under_way: Future[ConsumerGroupTopicPartitions] | None = None
 
     def publish(self, offsets: Mapping[Partition, int]) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from operators.connectors.kafka.client import Complaints, open_client
+from operators.connectors.kafka.client import Complaints, open_kafka
 from operators.connectors.kafka.config import KafkaConfig, producer_settings
 from operators.connectors.kafka.errors import NotDelivered
 
@@ -45,7 +45,7 @@ class KafkaProducer:
         self._servers = config.bootstrap_servers
         self._deadline_s = deadline_s
         self._complaints = Complaints(self._servers)
-        self._producer = open_client(Producer, producer_settings(config, deadline_s, gapless=gapless), self._complaints)
+        self._producer = open_kafka(Producer, producer_settings(config, deadline_s, gapless=gapless), self._complaints)
         self._sent = 0
         self._failed = 0
         self._error: KafkaError | None = None  # The first one.

@@ -19,7 +19,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from operators.connectors.kafka.client import TIMEOUT_S, Complaints, open_client
+from operators.connectors.kafka.client import TIMEOUT_S, Complaints, open_kafka
 from operators.connectors.kafka.config import KafkaConfig, reader_settings
 from operators.connectors.kafka.errors import (
     GONE,
@@ -56,7 +56,7 @@ class KafkaReader:
         self._topic, self._partition = topic, partition
         self._servers = config.bootstrap_servers
         self._complaints = Complaints(self._servers)
-        self._consumer = open_client(Consumer, reader_settings(config), self._complaints)
+        self._consumer = open_kafka(Consumer, reader_settings(config), self._complaints)
         self._epoch: int | None = None
         self._compare = False  # Whether the message before `position` is still to be compared.
         self._mean = 1 << 20  # Bytes of a message, as read last: until then the most that brokers take by default.

@@ -6,7 +6,7 @@ import msgspec
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from operators.connectors.kafka.client import Complaints, open_client
+from operators.connectors.kafka.client import Complaints, open_kafka
 from operators.connectors.kafka.config import KafkaConfig, client_settings
 
 ANSWER_S = 5.0
@@ -28,7 +28,7 @@ class Describer:
 
     def __init__(self, config: KafkaConfig, topics: Sequence[str]) -> None:
         self._topics = list(dict.fromkeys(topics))
-        self._admin = open_client(AdminClient, client_settings(config), Complaints(config.bootstrap_servers))
+        self._admin = open_kafka(AdminClient, client_settings(config), Complaints(config.bootstrap_servers))
 
     def describe(self, timeout_s: float = ANSWER_S) -> Described | None:
         """Return what is known, or None when nobody answers in time. Blocks."""

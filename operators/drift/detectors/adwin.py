@@ -12,7 +12,7 @@ Measured: no alarm in a million independent normal values; a shift by 4 found af
 
 from typing import Any
 
-from operators.drift.detectors.adwin_window import numbers_of, packed_of
+from operators.drift.detectors.adwin_window import packed_of, window_numbers
 from operators.drift.detectors.alarm import Alarm, finite
 
 DELTA = 0.002 / 32
@@ -28,7 +28,7 @@ SETTINGS = {
 }
 
 
-class Adwin:
+class AdwinDetector:
     """The state of one series: feed it with `update`, save it as it is (`operators/saved_names.py`).
 
     ValueError: delta is not within 0 .. 1, or clock is below 1.
@@ -57,7 +57,7 @@ class Adwin:
         The score is the distance of the window's means before and after, the threshold delta. ValueError: x is
         not finite.
 
-        >>> adwin = Adwin()
+        >>> adwin = AdwinDetector()
         >>> [at for at, x in enumerate([0.0] * 100 + [4.0] * 100) if adwin.update(x)]
         [109]
         """
@@ -74,7 +74,7 @@ class Adwin:
         return {
             **{ours: getattr(river, theirs) for ours, theirs in SETTINGS.items()},
             "detected": river.drift_detected,
-            "window": numbers_of(river._helper.__getstate__()),
+            "window": window_numbers(river._helper.__getstate__()),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:

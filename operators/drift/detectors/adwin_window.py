@@ -17,7 +17,7 @@ TAIL = struct.Struct("<dIQII")  # The settings again.
 PLACES = 2  # In HEAD and TAIL, of the number of buckets a row may have.
 
 
-def numbers_of(packed: bytes) -> dict[str, Any]:
+def window_numbers(packed: bytes) -> dict[str, Any]:
     """Return what river packed as numbers. ValueError if its layout is another one."""
     head = HEAD.unpack_from(packed)
     (rows,) = COUNT.unpack_from(packed, HEAD.size)

@@ -22,7 +22,7 @@ THRESHOLD = 15.0  # Standard deviations times values.
 SAMPLES_MIN = 30
 
 
-class PageHinkley:
+class PageHinkleyDetector:
     """The state of one series: feed it with `update`, save it as it is (`operators/saved_names.py`).
 
     `alpha` 1 forgets nothing. ValueError: allowance or threshold is not above 0, or alpha is not within 0 .. 1.
@@ -47,7 +47,7 @@ class PageHinkley:
 
         ValueError: x is not finite.
 
-        >>> page_hinkley = PageHinkley()
+        >>> page_hinkley = PageHinkleyDetector()
         >>> [at for at, x in enumerate([0.0] * 100 + [4.0] * 100) if page_hinkley.update(x)]
         [104]
         """

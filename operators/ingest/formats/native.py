@@ -38,7 +38,7 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
     value: bytes
 
 
-class Texts(msgspec.Struct, kw_only=True):
+class ItemTexts(msgspec.Struct, kw_only=True):
     """The JSON texts of one message's items, split anew only when another message is asked for.
 
     Items are asked for in order, and an array may hold thousands: to split it for each would take their square.
@@ -63,7 +63,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     messages: Messages
     message_of: Sequence[int]
     item_of: Sequence[int] | None = None  # None: one item a message.
-    texts: Texts = msgspec.field(default_factory=Texts)
+    texts: ItemTexts = msgspec.field(default_factory=ItemTexts)
     unusable: Mapping[str, int] = {}
 
     @property
