@@ -67,6 +67,21 @@ def test_it_needs_msgspec_alone(wheel: Path) -> None:
     assert {"flows", "gateway", "operators"} <= tops
 
 
+def test_an_environment_with_nothing_else_reports(gateway: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from gateway.outlets import FileOutlet\n"
+        "from gateway.reporter import Reporter\n"
+        "with Reporter(FileOutlet(Path(sys.argv[1]))) as reporter:\n"
+        "    with reporter.request('m', 'v1'):\n"
+        "        pass\n"
+        "print(reporter.counts)\n"
+    )
+    assert run(gateway, "-c", code, tmp_path).stdout == "{'sent': 1, 'dropped': 0, 'lost': 0}\n"
+    assert b'"model":"m"' in (tmp_path / "events.ndjson").read_bytes()
+
+
 def test_an_environment_with_nothing_else_obeys(gateway: Path, tmp_path: Path) -> None:
     code = (
         "from operators.wire.sealing import keys_of, seal\n"
