@@ -5,6 +5,7 @@ from rich.table import Table
 
 from flows.check_monitors import SERIES, monitors_table, noisy_monitors
 from flows.check_rules import rules_table
+from operators.ingest.slis.registry import kind_of
 from operators.policy.policy import Policy, Sli
 
 
@@ -23,7 +24,7 @@ def print_policy(policy: Policy, console: Console) -> None:
         facts.add_row(f"{window.kind} window", f"{_span(window.size_ms)}{every}")
     facts.add_row("measures", ", ".join(measure.name for measure in policy.measures) or "none")
     for sli in policy.slis:
-        facts.add_row(f"SLI {sli.name}", f"good: {_rule(sli)}")
+        facts.add_row(f"SLI {sli.name}", f"good: {_good(sli)}")
     console.print(facts)
     if policy.rules:
         console.print()
@@ -55,15 +56,8 @@ def _grain(policy: Policy, grain: tuple[int, ...]) -> str:
     return " x ".join(policy.dimensions[index] for index in grain) or "* (all traffic)"
 
 
-def _rule(sli: Sli) -> str:
-    words = {
-        "no_error": "no error_type",
-        "at_most": f"{sli.field} <= {sli.limit}",
-        "at_least": f"{sli.field} >= {sli.limit}",
-        "flag_absent": f"none of the flags {', '.join(sli.flags)}",
-        "label_matches": "a feedback of kind label equals the prediction",
-    }[sli.good]
-    return words + (f"; neither: {', '.join(sli.ignore)}" if sli.ignore else "")
+def _good(sli: Sli) -> str:
+    return kind_of(sli).words(sli) + (f"; neither: {', '.join(sli.ignore)}" if sli.ignore else "")
 
 
 def _span(ms: int) -> str:

@@ -52,7 +52,7 @@ class Monitors:
             window_ms: [each for each in windowed if each.window_ms == window_ms]
             for window_ms in sorted({each.window_ms for each in windowed})
         }
-        identity = msgspec.msgpack.encode([policy.monitors, policy.watched, policy.dimensions, policy.slis])
+        identity = _identity(policy)
         if saved is not None and saved.identity == identity:
             self.state = saved
             return
@@ -193,3 +193,11 @@ def _heard(of_one: Sequence[Drift]) -> Heard:
         worst=worst,
         found=bad,
     )
+
+
+def _identity(policy: Policy) -> bytes:
+    """Return what names the monitors of a policy, and all that their state depends on."""
+    # The keys of SLIs as states have them that were saved when all kinds were one class.
+    keys = {"good": "", "name": "", "field": None, "limit": None, "flags": (), "ignore": ()}
+    slis = [keys | msgspec.structs.asdict(sli) for sli in policy.slis]
+    return msgspec.msgpack.encode([policy.monitors, policy.watched, policy.dimensions, slis])

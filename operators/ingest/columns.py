@@ -14,19 +14,19 @@ import numpy as np
 from operators.arrays import Floats, Ints
 from operators.ingest.chains import chained_slis, chains_of
 from operators.ingest.event_times import EventTimes
-from operators.ingest.fields import FEEDBACK, LATENCIES, READERS
+from operators.ingest.fields import FEEDBACK, LATENCIES, READERS, is_feedback, of_kind_name
 from operators.ingest.offending import ChunkContext
+from operators.ingest.slis.kind import Read
+from operators.ingest.slis.registry import kind_of
 from operators.ingest.watched import WatchedBuilder, WatchedColumns
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.partial import LeafSeries, sum_by_key
 from operators.window.samples import Sample
-from operators.wire.events import UNUSABLE, Event, Feedback, as_text, ms_of
+from operators.wire.events import Event, Feedback, ms_of
 from operators.wire.mirrored import Mirrors, is_mirrored, mirrored
 
 REQUESTED = "requested"  # Column of when the request of a label was made, Unix ms.
-LABEL = "label"  # Column of how the label compares with the prediction:
-MATCH, MISMATCH, UNKNOWN, NO_LABEL = 0, 1, 2, 3  # the first three as the classes of an SLI.
 
 Stream = Literal["events", "feedback", "commands"]
 
@@ -35,9 +35,9 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     """n items of one stream: `series` (n,) index into `names`; `errors` (n,) into `error_types`, 0 is none.
 
     `numbers` are float columns (n,): one per field that the policy names; for feedback also, under
-    `of_kind_name(field)`, 1 where the item is of the field's kind, LABEL, and REQUESTED; for events, under the
-    `flagged_name` of an SLI of kind flag_absent, 1 where one of its flags is set, NaN where that cannot be read. There
-    is no negative zero: it equals zero, so which of the two is the smallest would depend on the order of items.
+    `of_kind_name(field)`, 1 where the item is of the field's kind, and REQUESTED; and what kinds of SLIs need besides
+    (`slis/`). There is no negative zero: it equals zero, so which of the two is the smallest would depend on the order
+    of items.
     `chain` and `event` (n,) are hashes of each event's chain, 0 for none, and its own (`chains.py`), where compared.
     `samples` are requests that people may be shown, with their places.
     """
@@ -78,7 +78,10 @@ class ColumnsBuilder:
         self._watched = WatchedBuilder(on_feedback=stream == "feedback", policy=policy, pseudonyms=pseudonyms)
         self._chained = chained_slis(policy)
         self._chains: list[tuple[Ints, Ints]] = []
-        self._flags = {sli.name: frozenset(sli.flags) for sli in policy.slis if sli.flags}
+        self._of_slis: dict[str, Read] = {}
+        for sli in policy.slis:
+            if sli.on_feedback == (stream == "feedback"):
+                self._of_slis |= kind_of(sli).columns(sli)
 
     def add_events(self, events: Sequence[Event], placed: EventTimes, parts: Sequence[Ints] | None = None) -> None:
         """Take the numbers and names that this policy needs out of some events; `parts` where they are known."""
@@ -88,8 +91,7 @@ class ColumnsBuilder:
         for field in LATENCIES:
             if field in numbers and errors.any():
                 numbers[field][(errors > 0) & (numbers[field] == 0)] = np.nan
-        for name, bad in self._flags.items():
-            numbers[flagged_name(name)] = _flagged(events, bad)
+        numbers |= {name: read(events) for name, read in self._of_slis.items()}
         if self._chained:
             self._chains.append(chains_of(events))
         self._add(events, placed, errors, numbers, parts)
@@ -98,10 +100,8 @@ class ColumnsBuilder:
         """Take some feedback with context (model and version)."""
         values = np.array([_number(item.value) for item in items], float)
         kinds = [item.kind for item in items]
-        numbers = {
-            LABEL: np.array([_label(item) for item in items], float),
-            REQUESTED: np.array([_requested(item.request_ts) for item in items], float),
-        }
+        numbers = {REQUESTED: np.array([_requested(item.request_ts) for item in items], float)}
+        numbers |= {name: read(items) for name, read in self._of_slis.items()}
         for field in self._fields:
             of_kind = np.array([kind == field.removeprefix(FEEDBACK) for kind in kinds], bool)
             numbers[field] = np.where(of_kind, values, np.nan)
@@ -208,23 +208,8 @@ def times_of(values: Sequence[int | datetime]) -> Ints:
 
 def fields_of(policy: Policy) -> list[str]:
     """Return every numeric field that a measure or an SLI of the policy reads, each once."""
-    named = [measure.name for measure in policy.measures] + [sli.field for sli in policy.slis if sli.field]
+    named = [measure.name for measure in policy.measures] + [field for sli in policy.slis for field in sli.fields]
     return list(dict.fromkeys(named))
-
-
-def is_feedback(field: str) -> bool:
-    """Tell whether a field is a number on feedback rather than on an event."""
-    return field.startswith(FEEDBACK)
-
-
-def of_kind_name(field: str) -> str:
-    """Return the column that says which feedback is of the field's kind, whether or not it has a number."""
-    return f"{field}?"
-
-
-def flagged_name(sli: str) -> str:
-    """Return the column of an SLI's flags; an SLI may be named as a field is, so this must be no field's name."""
-    return f"{sli} flagged"
 
 
 def _values(slices: Sequence[dict[str, str]], name: str) -> list[str]:
@@ -241,15 +226,6 @@ def _numbers(events: Sequence[Event], field: str) -> Floats:
     return np.array(READERS[field](events), float)
 
 
-def _flagged(events: Sequence[Event], bad: frozenset[str]) -> Floats:
-    either = bad | {UNUSABLE}
-    flagged = np.array([not either.isdisjoint(event.flags or ()) for event in events], float)
-    for row in np.flatnonzero(flagged).tolist():
-        if bad.isdisjoint(events[row].flags or ()):
-            flagged[row] = np.nan
-    return flagged
-
-
 def _number(value: object) -> float:
     """A number, true as 1 and false as 0; anything else is no number."""
     return float(value) if isinstance(value, (int, float)) else np.nan
@@ -257,11 +233,3 @@ def _number(value: object) -> float:
 
 def _requested(value: int | datetime | None) -> float:
     return np.nan if value is None else float(ms_of(value))
-
-
-def _label(item: Feedback) -> int:
-    if item.kind != "label":
-        return NO_LABEL
-    if item.prediction is None or item.value is None:
-        return UNKNOWN
-    return MATCH if as_text(item.value) == as_text(item.prediction) else MISMATCH

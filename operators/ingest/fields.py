@@ -1,4 +1,4 @@
-"""How a field of an event is read as a column of values."""
+"""How a field of an event is read as a column of values; how columns of feedback are named."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,3 +21,13 @@ READERS: dict[str, Callable[[Sequence[Event]], list[Any]]] = {
     "features": lambda events: [event.features for event in events],
     "metrics": lambda events: [event.metrics for event in events],
 }
+
+
+def is_feedback(field: str) -> bool:
+    """Tell whether a field is a number on feedback rather than on an event."""
+    return field.startswith(FEEDBACK)
+
+
+def of_kind_name(field: str) -> str:
+    """Return the column that says which feedback is of the field's kind, whether or not it has a number."""
+    return f"{field}?"

@@ -13,7 +13,8 @@ from operators.ingest.chains import count_chains
 from operators.ingest.columns import Columns
 from operators.ingest.event_times import EventTimes
 from operators.ingest.label_ages import count_ages
-from operators.ingest.sli import NOT_MEANT, classify
+from operators.ingest.sli import classify
+from operators.ingest.slis.kind import NOT_MEANT
 from operators.ingest.watched_counts import Runs, count, rows_of
 from operators.policy.policy import Measure, Policy
 from operators.stats.histogram import CODE_BITS, CODE_MIN, codes_of

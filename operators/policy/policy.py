@@ -20,7 +20,6 @@ Keep = Literal["structure", "full"]
 Values = Literal["hashed", "full"]
 Texts = Literal["none", "redacted", "full"]
 Ids = Literal["hashed", "full"]
-GoodKind = Literal["no_error", "at_most", "at_least", "flag_absent", "label_matches"]
 
 
 RUNBOOKS = "infra/runbooks"  # Where the pages are, unless the policy says otherwise.
@@ -80,18 +79,29 @@ class Dedup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[sli.NAME]`: what makes an event or feedback good; the error types in `ignore` count neither way."""
+    """`[sli.NAME]`: what every kind has; the error types in `ignore` count neither way.
 
-    good: GoodKind
+    The kinds, each with its own keys, are in `operators/ingest/slis`; `good` names one.
+    """
+
+    good: str
     name: str = ""
-    field: str | None = None
-    limit: float | None = None
-    flags: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
 
     @property
     def on_feedback(self) -> bool:
-        return self.good == "label_matches" or (self.field or "").startswith("feedback.")
+        """Whether it is about feedback, not about events."""
+        return False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return the numbers, on events or feedback, that it looks at."""
+        return ()
+
+    @property
+    def counts_errors(self) -> bool:
+        """Whether what is bad is that requests failed, and not what they answered."""
+        return False
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,6 +235,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         whose = (monitor.model, monitor.profile)
         known = {each.name: index for index, each in enumerate(self.watched) if (each.model, each.profile) == whose}
         return [known[name] for name in monitor.on if name in known]
+
+
+FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *FEEDBACK_FIELDS))
 
 
 def is_field(name: str) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from operators.policy.monitors import Reference
-from operators.policy.policy import GoodKind, Ids, Keep, PolicyError, Texts, Values
+from operators.policy.policy import Ids, Keep, PolicyError, Texts, Values
 from operators.policy.rules import Action, Scope, Statistic, WithoutData
 from operators.wire.control import Severity
 
@@ -18,7 +18,6 @@ SPAN_MS_MAX = 366 * UNITS_MS["d"]  # Of windows and of the late horizon; times f
 DURATION_ALLOWED = 'must be a duration such as "500ms", "10s", "5m", "1h", "30d"'
 # The words that a key may have; msgspec's own message does not list them.
 CHOICES: dict[str, object] = {
-    "good": GoodKind,
     "keep": Keep,
     "values": Values,
     "texts": Texts,

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from operators.policies.slis import sli_of
 from operators.policy.keys import checked
 from operators.policy.policy import (
-    EVENT_FIELDS,
-    FEEDBACK_FIELDS,
+    FIELDS_ALLOWED,
     RUNBOOKS,
     Archive,
     Commands,
@@ -24,7 +24,6 @@ from operators.policy.policy import (
     PolicyError,
     Positive,
     Privacy,
-    Sli,
     Window,
     is_field,
 )
@@ -33,7 +32,6 @@ from operators.policy.read_rules import ReleaseTable, rules_of
 from operators.policy.reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, convert
 from operators.policy.watched import watched_by
 
-FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *FEEDBACK_FIELDS))
 # Decimal digits kept of each measure: sums are integers, so that they do not depend on the order of adding.
 DIGITS = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 9}
 DIGITS_DEFAULT = 6
@@ -161,7 +159,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         error_types_max=file.slices.error_types_max,
         windows=_windows(file, raw),
         measures=_measures(file.measures.names),
-        slis=tuple(_sli(name, sli) for name, sli in file.sli.items()),
+        slis=tuple(sli_of(name, sli) for name, sli in file.sli.items()),
         dead_letters=file.dead_letters,
         privacy=file.privacy,
         archive=file.archive,
@@ -281,29 +279,3 @@ def _measures(names: list[str]) -> tuple[Measure, ...]:
         if name in names[:index]:
             raise PolicyError("measures.names", name, "is named twice")
     return tuple(Measure(name=name, digits=DIGITS.get(name, DIGITS_DEFAULT)) for name in names)
-
-
-def _sli(name: str, raw: Any) -> Sli:
-    key = f"sli.{name}"
-    if not isinstance(raw, dict):
-        raise PolicyError(key, raw, "must be a table")
-    if "name" in raw:
-        raise PolicyError(f"{key}.name", raw["name"], "is not a key of the policy")
-    sli = convert(raw, Sli, key)
-    wants_limit = sli.good in ("at_most", "at_least")
-    for part, value, wanted in (
-        ("field", sli.field, wants_limit),
-        ("limit", sli.limit, wants_limit),
-        ("flags", sli.flags or None, sli.good == "flag_absent"),
-    ):
-        if wanted and value is None:
-            raise PolicyError(f"{key}.{part}", None, f'is required with good = "{sli.good}"')
-        if not wanted and value is not None:
-            raise PolicyError(f"{key}.{part}", value, f'has no meaning with good = "{sli.good}"')
-    if sli.limit is not None and not math.isfinite(sli.limit):
-        raise PolicyError(f"{key}.limit", sli.limit, "must be a finite number")
-    if sli.field is not None and not is_field(sli.field):
-        raise PolicyError(f"{key}.field", sli.field, FIELDS_ALLOWED)
-    if sli.on_feedback and sli.ignore:
-        raise PolicyError(f"{key}.ignore", list(sli.ignore), "names error types, and feedback has none")
-    return msgspec.structs.replace(sli, name=name)

@@ -64,8 +64,8 @@ def _known(
 
 def _counts_errors(at: PaneContext, event: ControlEvent) -> bool:
     """Tell whether an event is about requests that failed, and not about what they answered."""
-    kinds = {sli.name: sli.good for sli in at.policy.slis}
-    return kinds.get(event.evidence.sli or "", "no_error") == "no_error" and event.evidence.measure is None
+    others = {sli.name for sli in at.policy.slis if not sli.counts_errors}
+    return event.evidence.sli not in others and event.evidence.measure is None
 
 
 def _runbook(event: ControlEvent, at: PaneContext) -> str:

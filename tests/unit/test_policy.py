@@ -3,7 +3,9 @@
 import pytest
 
 from flows.settings import Settings
-from operators.policy.policy import Measure, PolicyError, Sli, Window
+from operators.ingest.slis.limit import AtMost
+from operators.ingest.slis.no_error import NoError
+from operators.policy.policy import Measure, PolicyError, Window
 from operators.policy.toml import parse
 
 GOOD = """
@@ -116,8 +118,8 @@ def test_a_good_policy_is_read_as_it_is_written() -> None:
     assert policy.measures[:2] == (Measure(name="latency_ms", digits=6), Measure(name="cost_usd", digits=9))
     assert [measure.digits for measure in policy.measures] == [6, 9, 0, 6]
     assert policy.slis == (
-        Sli(name="ok", good="no_error", ignore=("cancelled",)),
-        Sli(name="fast", good="at_most", field="latency_ms", limit=2000),
+        NoError(name="ok", good="no_error", ignore=("cancelled",)),
+        AtMost(name="fast", good="at_most", field="latency_ms", limit=2000),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from operators.ingest.slis.registry import KINDS as SLIS
 from operators.policy import monitor_kinds, policy, read_monitors, read_rules, rule_kinds, tiers, toml
 from operators.policy.policy import RUNBOOKS
 from operators.policy.reading import Duration
@@ -22,7 +23,6 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[windows]": toml._Windows,
     "[windows] sliding": toml._Sliding,
     "[measures]": toml._Measures,
-    "[sli.NAME]": policy.Sli,
     "tiers": tiers.TierTable,
     "[release]": read_rules.ReleaseTable,
     "[commands]": policy.Commands,
@@ -74,8 +74,6 @@ def defaults(struct: type[msgspec.Struct]) -> dict[str, str]:
 @pytest.mark.parametrize("heading", TABLES)
 def test_each_table_has_its_keys_and_defaults(heading: str) -> None:
     expected = defaults(TABLES[heading])
-    if heading == "[sli.NAME]":
-        del expected["name"]  # It stands in the heading.
     listed = SECTIONS[heading]
     assert listed.keys() == expected.keys()
     differ = {key: (listed[key], each) for key, each in expected.items() if listed[key] != each}
@@ -95,10 +93,27 @@ def test_each_kind_has_its_keys_and_defaults(common: str, kind: str, struct: typ
     assert differ == set()
 
 
+def test_slis_have_the_keys_and_defaults_of_all_kinds() -> None:
+    expected = {key: default for kind in SLIS.values() for key, default in defaults(kind.sli).items()}
+    del expected["name"]  # It stands in the heading.
+    assert SECTIONS["[sli.NAME]"] == expected
+    good = (ROOT / "docs/policy.md").read_text().partition("| `good` | - | ")[2].splitlines()[0]
+    assert re.findall(r"`(\w+)`", good) == list(SLIS)
+
+
 def test_no_table_is_left_out() -> None:
     file = {field.encode_name for field in msgspec.structs.fields(toml._File)}
     named = {match[1] for heading in SECTIONS if (match := re.match(r"\[+(\w+)", heading))}
     assert named | SECTIONS[TOP].keys() == file
     assert SECTIONS[TOP]["runbook_base"] == RUNBOOKS
-    headings = {*TABLES, *rule_kinds.KINDS, *monitor_kinds.KINDS, RULES, MONITORS, TOP, "The policy: every key"}
+    headings = {
+        *TABLES,
+        "[sli.NAME]",
+        *rule_kinds.KINDS,
+        *monitor_kinds.KINDS,
+        RULES,
+        MONITORS,
+        TOP,
+        "The policy: every key",
+    }
     assert SECTIONS.keys() == headings

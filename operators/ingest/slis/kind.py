@@ -1,0 +1,45 @@
+"""What a kind of SLI brings: its keys in the policy, its words, the columns it needs, how it tells good from bad.
+
+A kind is one file beside this one, and one line in `registry.py`. Its struct has the keys of `[sli.NAME]`, each with
+its type and default; its `SliKind` says the rest.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from operators.arrays import Floats, Ints
+from operators.policy.policy import Sli
+
+S = TypeVar("S", bound=Sli)
+Numbers = Mapping[str, Floats]
+Read = Callable[[Sequence[Any]], Floats]  # Events, or feedback, to a column (n,).
+NOT_MEANT = 3  # The SLI is about other items: feedback for an SLI on events, another kind of feedback, and the reverse.
+
+
+def no_columns(sli: Sli) -> Mapping[str, Read]:
+    """Return that an SLI needs no columns but those of its fields."""
+    return {}
+
+
+def accept(sli: Sli, key: str) -> None:
+    """Accept whatever the types of the keys allow."""
+
+
+class SliKind(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
+    """A kind of SLI: `good` names it in a policy, `sli` has its keys.
+
+    `classify` returns GOOD, BAD, NEITHER or NOT_MEANT for each item, (n,), from the float columns by name and the error
+    of each item, 0 for none. It is asked for the items of its stream alone, and need not care about what is ignored.
+    `columns` names the columns that it needs beside those of `sli.fields`, and how each is read from items; SLIs that
+    share a name share the column. `check` raises PolicyError for what the types of the keys cannot say; `key` is where
+    the SLI stands. `words` say in `rollguard check` what is good.
+    """
+
+    good: str
+    sli: type[S]
+    words: Callable[[S], str]
+    classify: Callable[[S, Numbers, Ints], Ints]
+    columns: Callable[[S], Mapping[str, Read]] = no_columns
+    check: Callable[[S, str], None] = accept

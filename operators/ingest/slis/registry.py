@@ -1,0 +1,24 @@
+"""The kinds of SLIs: a line each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from operators.ingest.slis import flag_absent, label_matches, limit, no_error
+from operators.ingest.slis.kind import SliKind
+from operators.policy.policy import Sli
+
+KINDS: Mapping[str, SliKind[Any]] = {
+    kind.good: kind
+    for kind in (
+        no_error.KIND,
+        limit.AT_MOST,
+        limit.AT_LEAST,
+        flag_absent.KIND,
+        label_matches.KIND,
+    )
+}
+
+
+def kind_of(sli: Sli) -> SliKind[Any]:
+    """Return the kind of an SLI."""
+    return KINDS[sli.good]

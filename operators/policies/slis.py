@@ -1,0 +1,43 @@
+"""Read `[sli.NAME]` of a policy: a fault is named by its key, its value and what is allowed there."""
+
+from typing import Any
+
+import msgspec
+
+from operators.ingest.slis.kind import SliKind
+from operators.ingest.slis.registry import KINDS
+from operators.policy.policy import PolicyError, Sli
+from operators.policy.reading import convert
+
+
+def sli_of(name: str, raw: Any) -> Sli:
+    """Return the SLI of a table. PolicyError names the first thing that is wrong."""
+    key = f"sli.{name}"
+    if not isinstance(raw, dict):
+        raise PolicyError(key, raw, "must be a table")
+    if "name" in raw:
+        raise PolicyError(f"{key}.name", raw["name"], "is not a key of the policy")
+    good = raw.get("good")
+    if good is None:
+        raise PolicyError(f"{key}.good", None, "is required")
+    if not isinstance(good, str) or good not in KINDS:
+        raise PolicyError(f"{key}.good", good, f"must be one of {', '.join(KINDS)}")
+    kind = KINDS[good]
+    _check_keys(kind, raw, key)
+    sli: Sli = convert(raw, kind.sli, key)
+    kind.check(sli, key)
+    if sli.on_feedback and sli.ignore:
+        raise PolicyError(f"{key}.ignore", list(sli.ignore), "names error types, and feedback has none")
+    return msgspec.structs.replace(sli, name=name)
+
+
+def _check_keys(kind: SliKind[Any], raw: dict[str, Any], key: str) -> None:
+    """Tell a key that is missing, or is one of other kinds, from one that no kind has."""
+    ours = {field.name: field for field in msgspec.structs.fields(kind.sli)}
+    others = {field.name for other in KINDS.values() for field in msgspec.structs.fields(other.sli)}
+    for part, value in raw.items():
+        if part in others - ours.keys():
+            raise PolicyError(f"{key}.{part}", value, f'has no meaning with good = "{kind.good}"')
+    for part, field in ours.items():
+        if field.required and part not in raw:
+            raise PolicyError(f"{key}.{part}", None, f'is required with good = "{kind.good}"')
