@@ -22,7 +22,7 @@ from operators.connectors.kafka.errors import KafkaFailure
 from operators.connectors.replaced import LogReplaced
 from operators.connectors.stop import Stop
 from operators.ingest.refused_share import TooManyRejects
-from operators.policy.policy import PolicyError
+from operators.policy.errors import PolicyError
 from operators.recovery import StateMismatch
 from operators.saved.registry import Unreadable
 from operators.window.fence import OutOfStep

@@ -37,8 +37,9 @@ import msgspec
 from operators.connectors.clickhouse.address import Address
 from operators.connectors.kafka.config import KafkaConfig, librdkafka_settings
 from operators.ingest.credentials import Credentials, Held
-from operators.policy.policy import Policy, PolicyError
-from operators.policy.toml import parse, profiles_named
+from operators.policy.errors import PolicyError
+from operators.policy.policy import Policy
+from operators.policy_file.toml import parse, profiles_named
 from operators.pseudonyms import Pseudonyms
 from operators.wire.sealing import SECRET_MIN, SealingKey, keys_of
 

@@ -15,7 +15,7 @@ from operators.arrays import Ints
 from operators.drift.monitors import Monitors, MonitorsState
 from operators.drift.results import NOTHING, Monitored
 from operators.policy.policy import Policy
-from operators.policy.rules import AnyRule
+from operators.policy.rules import Rule
 from operators.release.alert_events import resolve_forgotten
 from operators.release.controller import begin_pane, end_pane, new_model
 from operators.release.forgetting import surplus
@@ -26,10 +26,10 @@ from operators.release.warming import warmed_up
 from operators.rules.canary import CanaryEvaluator, CanaryResult
 from operators.rules.comparison import Comparison
 from operators.rules.drift import DriftEvaluator
-from operators.rules.evaluators import evaluators_of
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labels import labels_of
 from operators.rules.pane_counts import PaneCounts, Roster
+from operators.rules.registry import evaluators_of
 from operators.rules.spreads import spreads_of
 from operators.rules.verdict import Evaluator, Verdict
 from operators.window.fence import UNKNOWN
@@ -342,7 +342,7 @@ def _kept(kept: Mapping[bytes, object], new: T) -> T:
     return known if isinstance(known, type(new)) else new
 
 
-def _identity(rule: AnyRule) -> bytes:
+def _identity(rule: Rule) -> bytes:
     return msgspec.msgpack.encode([type(rule).__name__, rule], order="sorted")
 
 

@@ -1,7 +1,8 @@
 """The name of every class that is saved in the recovery store: recovery schema, as the names of steps are.
 
 The name of a class stands for ever, whatever the class, its file and its fields are called: see
-`operators/saved/registry.py` for what may change, and how. Of plain classes all that they keep is listed.
+`operators/saved/registry.py` for what may change, and how. Of plain classes all that they keep is listed. What a kind
+of rule keeps stands with the kind.
 
 What a saved class may hold, by the types of its fields, must have a name, too; and what a plain one keeps be listed:
 
@@ -19,20 +20,17 @@ from operators.drift.detectors.adwin import AdwinDetector
 from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.last_week import LastWeek
 from operators.ingest import duplicates, late_share, leads, partition, position, progress, refused_share
-from operators.policy import monitors, policy, rules
+from operators.policy import monitors
 from operators.release import alerts, cause, event_writer, historical, model, phase_states, replaced, state, traffic
 from operators.release.saved_trials import with_level, with_state
 from operators.rules import canary, canary_verdict, cohorts, comparison, exceeding, label_delays
-from operators.rules.absence import AbsenceEvaluator
-from operators.rules.burn_rate import BurnRateEvaluator
-from operators.rules.drift import DriftEvaluator
+from operators.rules.canary_keys import Canary, Compared
 from operators.rules.labelled import Labelled
-from operators.rules.measure import MeasureEvaluator
 from operators.rules.pane_counts import Roster
+from operators.rules.registry import KINDS as RULE_KINDS
 from operators.rules.rings import Ring
 from operators.rules.series_state import SeriesState, sparse
 from operators.rules.strata import Strata, without_windows
-from operators.rules.threshold import ThresholdEvaluator
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Registry, Saved, without
 from operators.stats import recovery_test, traffic_gone, traffic_share
@@ -133,33 +131,6 @@ RELEASE = (
     Saved("release.split", TrafficSplit, ("shares", "counts", "p_min", "begins"), added={"begins": lambda: 0}),
 )
 RULES = (
-    Saved("rule.threshold", rules.Threshold),
-    Saved("rule.burn_rate", rules.BurnRate),
-    Saved("rule.window", policy.Window),
-    Saved("rule.tier", rules.Tier),
-    Saved("rule.measure", rules.MeasureRule),
-    Saved("rule.absence", rules.Absence),
-    Saved("rule.canary", rules.Canary),
-    Saved("rule.compared", rules.Compared),
-    Saved("rule.drift", rules.DriftRule),
-    Saved(
-        "threshold",
-        ThresholdEvaluator,
-        ("rule", "_sli", "_run_min", "_thin", "_well_min", "_ring", "_standing"),
-    ),
-    Saved(
-        "burn_rate",
-        BurnRateEvaluator,
-        ("rule", "_tiers", "_limits", "_finest", "_rings", "_severities", "_standing"),
-    ),
-    Saved(
-        "measure",
-        MeasureEvaluator,
-        ("rule", "_measure", "_scale", "_window", "_run_min", "_standing"),
-        derived=("_slot_of", "_named"),
-    ),
-    Saved("absence", AbsenceEvaluator, ("rule", "_panes", "_standing")),
-    Saved("drift", DriftEvaluator, ("rule", "_grains", "_pane_ms", "_known_ms", "_heard", "_words", "_seen", "_told")),
     Saved("ring", Ring, ("hop_panes", "sli", "hop", "hops", "totals")),
     Saved(
         "standing",
@@ -182,6 +153,8 @@ RULES = (
     ),
 )  # fmt: skip
 CANARY = (
+    Saved("rule.canary", Canary),
+    Saved("rule.compared", Compared),
     Saved(
         "canary",
         canary.CanaryEvaluator,
@@ -258,4 +231,5 @@ MONITORS = (
         ),
     ),
 )  # fmt: skip
-REGISTRY = Registry([*INPUT, *PANES, *CONTROL, *JUDGE, *RELEASE, *RULES, *CANARY, *MONITORS])
+KINDS = [saved for kind in RULE_KINDS.values() for saved in kind.saved]
+REGISTRY = Registry([*KINDS, *INPUT, *PANES, *CONTROL, *JUDGE, *RELEASE, *RULES, *CANARY, *MONITORS])

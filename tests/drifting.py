@@ -11,7 +11,7 @@ from operators.evaluation import PaneOutcome, ShardEvaluation
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition, shard_of
 from operators.policy.policy import Policy
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.profiles.build import build
 from operators.profiles.profile import Profile, to_json
 from operators.window.panes import Closed, Panes

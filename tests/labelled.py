@@ -8,7 +8,7 @@ import numpy as np
 from operators.arrays import Floats, Ints
 from operators.evaluation import ShardEvaluation
 from operators.policy.policy import Policy
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.window.label_ages import UNDATED, encode, lags_of, width
 from operators.window.panes import Closed
 from operators.window.partial import LeafSeries

@@ -11,7 +11,7 @@ from operators.arrays import Ints
 from operators.evaluation import EvaluationState, ShardEvaluation
 from operators.ingest.partition import Partition
 from operators.policy.policy import Policy
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.recovery import dumps, loads
 from operators.release.state import ReleaseState
 from operators.release.transitions import Phase

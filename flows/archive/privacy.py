@@ -3,7 +3,8 @@
 import msgspec
 
 from flows.settings import PLACEHOLDER, Settings, pseudonyms
-from operators.policy.policy import Policy, PolicyError
+from operators.policy.errors import PolicyError
+from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 
 

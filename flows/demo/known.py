@@ -13,7 +13,7 @@ from flows.demo.traffic import Traffic
 from flows.demo.world import World
 from operators.ingest.watched import ValueReader
 from operators.policy.policy import Policy
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.profiles.binning import Value
 from operators.profiles.build import build
 from operators.profiles.profile import to_json

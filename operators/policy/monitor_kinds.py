@@ -7,8 +7,7 @@ from msgspec import Meta
 
 from operators.policy.monitor_place import EVERY, On, Reading
 from operators.policy.monitors import Adwin, AnyMonitor, Contract, Monitor, PageHinkley, Psi, Reference, Sigma
-from operators.policy.reading import Duration, Name
-from operators.policy.rule_kinds import Inner
+from operators.policy.reading import Duration, Inner, Name
 from operators.profiles.profile import EMBEDDING
 from operators.wire.events import Id
 

@@ -6,8 +6,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from operators.policy.monitors import Reference
+from operators.policy.place import TablePlace
 from operators.policy.reading import UNITS_MS, Duration
-from operators.policy.rule_kinds import Key
 from operators.policy.watched import FIELDS_ALLOWED, is_watchable
 from operators.profiles.profile import EMBEDDING, Field, Profile
 
@@ -18,7 +18,7 @@ On = str | Annotated[list[str], Meta(min_length=1)]
 class Reading:
     """The place of a monitor in the policy, and the profile that it has, `path` as the policy names it."""
 
-    def __init__(self, key: Key, profile: Profile | None, path: str | None) -> None:
+    def __init__(self, key: TablePlace, profile: Profile | None, path: str | None) -> None:
         self.key, self.profile, self.path = key, profile, path
 
     def fields(self, on: On) -> tuple[str, ...]:

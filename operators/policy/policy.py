@@ -1,36 +1,30 @@
-"""The policy: everything that changes results, as typed values. `policies.toml.parse` makes and checks one."""
+"""The policy: everything that changes results, as typed values. `policy_file.toml.parse` makes and checks one."""
 
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from operators.policy.errors import PolicyError
+from operators.policy.fields import As, Rounded, Written
 from operators.policy.monitors import AnyMonitor, Sampling, Watched
-from operators.policy.rules import AnyRule
+from operators.policy.reading import UNITS_MS, Duration, FallbackName, Positive, Share, span
+from operators.policy.rules import Rule
 
 EVENT_FIELDS = ("latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd", "score")
 FEEDBACK_FIELDS = tuple(f"feedback.{kind}" for kind in ("label", "judge", "thumbs", "edit", "safety"))
 
-Share = Annotated[float, Meta(ge=0, le=1)]
-Positive = Annotated[int, Meta(ge=1)]
 Keep = Literal["structure", "full"]
 Values = Literal["hashed", "full"]
 Texts = Literal["none", "redacted", "full"]
 Ids = Literal["hashed", "full"]
 
-
+DEDUP_MS_MAX = UNITS_MS["d"]
+WAIT_MS_MAX = UNITS_MS["h"]
+IDS_MAX = 10_000_000  # Remembered of one partition: 1.6 GB.
 RUNBOOKS = "infra/runbooks"  # Where the pages are, unless the policy says otherwise.
-
-
-class PolicyError(ValueError):
-    """A policy that cannot be run: which `key`, which `value`, and what is `allowed` there."""
-
-    def __init__(self, key: str, value: object, allowed: str) -> None:
-        super().__init__(f"{key} = {value!r}: {allowed}")
-        self.key, self.value, self.allowed = key, value, allowed
 
 
 class DeadLetters(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -65,17 +59,31 @@ class Archive(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=T
     text_chars_max: Positive = 32_768
 
 
+def _horizon(written: Written) -> int:
+    time: Duration = written.value
+    if time.ms > DEDUP_MS_MAX:
+        raise PolicyError("dedup.horizon", time.text, "must be at most 24h; 0s for none")
+    return time.ms
+
+
+def _wait(written: Written) -> int:
+    time: Duration = written.value
+    if time.ms > WAIT_MS_MAX:
+        raise PolicyError("enrich.wait", time.text, "must be at most 1h: all feedback of a partition may wait")
+    return time.ms
+
+
 class Enrich(msgspec.Struct, frozen=True, kw_only=True):
     """`[enrich]`: feedback without context waits for its request for at most `wait_ms` after it was received."""
 
-    wait_ms: int = 60_000
+    wait_ms: Annotated[int, As(Duration, _wait, lambda ms: Duration(span(ms)))] = 60_000
 
 
 class Dedup(msgspec.Struct, frozen=True, kw_only=True):
     """`[dedup]`: an item whose id came within `horizon_ms` and the last `ids_max` items of its partition is dropped."""
 
-    horizon_ms: int = 600_000
-    ids_max: int = 100_000
+    horizon_ms: Annotated[int, As(Duration, _horizon, lambda ms: Duration(span(ms)))] = 600_000
+    ids_max: Annotated[int, Meta(ge=1, le=IDS_MAX)] = 100_000
 
 
 class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -141,18 +149,18 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     as of file names, are copies of requests, as if each event said so.
     """
 
-    settle_ms: int = 300_000
-    applied_share: float = 0.01
-    drain_ms: int = 60_000
-    fallback: Mapping[str, str] = {}
-    mirrored: tuple[str, ...] = ()
-    deadline_ms: int = 900_000
-    cooldown_ms: int = 300_000
-    known_ms: int = 604_800_000
+    settle_ms: Annotated[int, Rounded(none=True)] = 300_000
+    applied_share: Annotated[float, Meta(ge=0, lt=1)] = 0.01
+    drain_ms: Annotated[int, Rounded(none=True)] = 60_000
+    fallback: dict[str, FallbackName] = {}
+    mirrored: tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...] = ()
+    deadline_ms: Annotated[int, Rounded()] = 900_000
+    cooldown_ms: Annotated[int, Rounded(none=True)] = 300_000
+    known_ms: Annotated[int, Rounded()] = 604_800_000
     producer: str | None = None
-    producer_share_max: float | None = None
-    warm_up_ms: int = 60_000
-    throttle_share: float = 0.05
+    producer_share_max: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    warm_up_ms: Annotated[int, Rounded(none=True)] = 60_000
+    throttle_share: Annotated[float, Meta(gt=0, lt=1)] = 0.05
 
 
 DEFAULT_KEY = "default"  # The id of the key in ROLLGUARD_COMMAND_KEY, which has all rights.
@@ -214,7 +222,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     archive: Archive = Archive()
     enrich: Enrich = Enrich()
     dedup: Dedup = Dedup()
-    rules: tuple[AnyRule, ...] = ()
+    rules: tuple[Rule, ...] = ()
     releases: Releases = Releases()
     commands: Commands = Commands()
     monitors: tuple[AnyMonitor, ...] = ()

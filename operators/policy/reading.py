@@ -3,40 +3,28 @@
 import math
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, NoReturn, TypeVar, get_args
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
 
-from operators.policy.monitors import Reference
-from operators.policy.policy import Ids, Keep, PolicyError, Texts, Values
-from operators.policy.rules import Action, Scope, Statistic, WithoutData
-from operators.wire.control import Severity
+from operators.policy.errors import PolicyError
 
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SPAN_MS_MAX = 366 * UNITS_MS["d"]  # Of windows and of the late horizon; times far from any event are no times.
 DURATION_ALLOWED = 'must be a duration such as "500ms", "10s", "5m", "1h", "30d"'
-# The words that a key may have; msgspec's own message does not list them.
-CHOICES: dict[str, object] = {
-    "keep": Keep,
-    "values": Values,
-    "texts": Texts,
-    "ids": Ids,
-    "action": Action,
-    "slice_action": Action,
-    "cutover_action": Action,
-    "severity": Severity,
-    "scope": Scope,
-    "statistic": Statistic,
-    "without_data": WithoutData,
-    "reference": Reference,
-}
 
 T = TypeVar("T")
 NAME = "^[A-Za-z_][A-Za-z0-9_.-]{0,63}$"
 Name = Annotated[str, Meta(pattern=NAME)]
 # "hold", "kill", or a version: what is counted together, or stands for all versions, is none.
 FallbackName = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^(?!\*$)(?!__other__)")]
+
+Inner = Annotated[float, Meta(gt=0, lt=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Above = Annotated[float, Meta(gt=0)]
+Positive = Annotated[int, Meta(ge=1)]
+Confidence = Annotated[float, Meta(ge=0.5, lt=1)]
 
 
 class Duration:
@@ -67,7 +55,7 @@ def convert(raw: dict[str, Any], kind: type[T], prefix: str) -> T:
     try:
         return msgspec.convert(raw, kind, dec_hook=_duration)
     except msgspec.ValidationError as error:
-        _raise_located(str(error), raw, prefix)
+        _raise_located(str(error), raw, prefix, kind)
 
 
 def check_finite(prefix: str, raw: dict[str, Any]) -> None:
@@ -94,12 +82,13 @@ def _duration(kind: type, value: object) -> Duration:
     return Duration(value)
 
 
-def _raise_located(message: str, raw: dict[str, Any], prefix: str) -> NoReturn:
+def _raise_located(message: str, raw: dict[str, Any], prefix: str, kind: object) -> NoReturn:
     """Turn msgspec's "... - at `$.time.pane`" into a PolicyError with that key and its value."""
     allowed, _, path = message.partition(" - at `")
     path = re.sub(r"^(key` in `)?\$\.?", "", path).rstrip("`")
     value: Any = raw
-    for part in re.findall(r"[^.\[\]]+", path):
+    parts = re.findall(r"[^.\[\]]+", path)
+    for part in parts:
         value = value[int(part)] if isinstance(value, list) else value[part]
     named = re.search(r"(unknown|missing required) field `([^`]*)`", allowed)
     key = ".".join(part for part in (prefix, path, named[2] if named else "") if part)
@@ -107,5 +96,26 @@ def _raise_located(message: str, raw: dict[str, Any], prefix: str) -> NoReturn:
         value = value.get(named[2])
         allowed = "is not a key of the policy" if named[1] == "unknown" else "is required"
     if allowed.startswith("Invalid enum value"):
-        allowed = f"must be one of {', '.join(get_args(CHOICES[path.rpartition('.')[2]]))}"
+        allowed = f"must be one of {', '.join(_words(kind, parts))}"
     raise PolicyError(key, value, allowed)
+
+
+def _words(kind: object, parts: list[str]) -> Iterator[str]:
+    """Yield the words that a key may be, which msgspec's own message does not list."""
+    for part in parts:
+        fields = [field for each in _within(kind) if _is_struct(each) for field in msgspec.structs.fields(each)]
+        kind = next((field.type for field in fields if field.encode_name == part), kind)
+    for each in _within(kind):
+        if get_origin(each) is Literal:
+            yield from get_args(each)
+
+
+def _within(kind: object) -> Iterator[Any]:
+    """Yield a type and all types that it is made of."""
+    yield kind
+    for each in get_args(kind):
+        yield from _within(each)
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)

@@ -10,10 +10,18 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from operators.policy.policy import PolicyError
+from operators.policy.errors import PolicyError
 from operators.policy.reading import Duration, span
-from operators.policy.rules import Tier
 from operators.wire.control import Severity
+
+
+class Tier(msgspec.Struct, frozen=True, kw_only=True):
+    """Burning `factor` times the budget over both windows; `severity` of what is said then."""
+
+    factor: float
+    long_ms: int
+    short_ms: int
+    severity: Severity
 
 
 class TierTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):

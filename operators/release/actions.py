@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from operators.policy.rules import Action, AnyRule, Canary, DriftRule, MeasureRule, Threshold
+from operators.policy.rules import Action, ReleaseRule, Rule
 from operators.release.alerts import affected, worst_first
 from operators.release.cutover import Beyond
 from operators.release.model import CanaryFinding, Model, PaneContext
@@ -45,21 +45,20 @@ def act(
     return events + promote(model, at, findings)
 
 
-def standing(model: Model, at: PaneContext, trial: ReleaseState, rule: AnyRule) -> dict[str, Verdict]:
+def standing(model: Model, at: PaneContext, trial: ReleaseState, rule: Rule) -> dict[str, Verdict]:
     """Return by place the BAD verdicts of a rule on a candidate that are about this release.
 
     One that was told before the release began, or began anew, is about it only if it outlasts its window, and the
     candidate serves: by then a version that is well would have shown it.
     """
-    if isinstance(rule, Canary) or not trial.judged:
+    if isinstance(rule, ReleaseRule) or not trial.judged:
         return {}
-    for_ms = rule.for_ms if isinstance(rule, Threshold | MeasureRule) else 0
     served, age_ms = model.served.get(trial.candidate), at.ts - trial.since * at.policy.pane_ms
     serves = served is not None and served.last >= trial.since
     return {
         text: verdict
         for text, verdict in model.bad.get((rule.name, trial.candidate), {}).items()
-        if verdict.pane >= trial.since or (serves and age_ms > (verdict.evidence.window_ms or 0) + for_ms)
+        if verdict.pane >= trial.since or (serves and age_ms > (verdict.evidence.window_ms or 0) + rule.lasting_ms)
     }
 
 
@@ -80,13 +79,13 @@ def _find(model: Model, at: PaneContext, finding: CanaryFinding) -> list[Control
 
 
 def _do(
-    model: Model, at: PaneContext, trial: ReleaseState, rule: AnyRule, action: Action, slices: Slices
+    model: Model, at: PaneContext, trial: ReleaseState, rule: Rule, action: Action, slices: Slices
 ) -> list[ControlEvent]:
     if not trial.judged or action == "alert":
         return []  # Verdicts that change are told of as alerts.
     if is_mirrored(trial.candidate):
         why = f"{rule.name} is BAD on copies of requests: nobody is served by it, so nothing else is done"
-        return hold(model, at, trial, rule, "hold", why, slices) if isinstance(rule, Canary | DriftRule) else []
+        return hold(model, at, trial, rule, "hold", why, slices) if not rule.of_users else []
     if action in ("rollback", "kill"):
         return withdraw(model, at, trial, rule, action, slices)
     if action == "hold" and not trial.baseline:

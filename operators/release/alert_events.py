@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from operators.policy.rules import INPUT, Canary, DriftRule
+from operators.policy.rules import INPUT
 from operators.release.alerts import Key, worst_first
 from operators.release.completing import completed
 from operators.release.incidents import numbered
@@ -26,7 +26,7 @@ def tell(model: Model, at: PaneContext, key: Key, verdicts: Sequence[Verdict]) -
     expected = version == ALL_VERSIONS or _expected(model, version)
     heard = [verdict for verdict in verdicts if expected or verdict.word != "STALE"]
     rule = next(rule for rule in at.policy.rules if rule.name == name)
-    if is_mirrored(version) and not isinstance(rule, Canary | DriftRule):
+    if is_mirrored(version) and rule.of_users:
         return []  # What is promised to users is not broken by what nobody gets.
     change = model.alerts.take(key, heard, rule.severity)
     if change is None:

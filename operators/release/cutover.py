@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from operators.policy.rules import Canary
+from operators.policy.rules import ReleaseRule
 from operators.release.historical import Past, most_allowed
 from operators.release.model import Model, PaneContext
 from operators.release.phase_states import RollingOut
@@ -35,7 +35,7 @@ EXPECTED_MIN = 3.0
 class Beyond(msgspec.Struct, frozen=True, kw_only=True):
     """A candidate that is far worse than its baseline was, by a rule; `slices` are all traffic, one for each SLI."""
 
-    rule: Canary
+    rule: ReleaseRule
     trial: ReleaseState
     slices: tuple[Affected, ...]
     new: bool
@@ -56,7 +56,7 @@ def compare_with_past(model: Model, at: PaneContext) -> Iterator[Beyond]:
         if (at.pane - candidate.first) * at.policy.pane_ms > LASTS_MS or at.pane < warmed_up(model, trial, at.policy):
             continue
         for rule in at.policy.rules:
-            if isinstance(rule, Canary):
+            if isinstance(rule, ReleaseRule):
                 number = at.pane // max(rule.blip_ms // at.policy.pane_ms, 1)
                 replaced = state.replaced.setdefault(rule.name, Replaced(blip=number, first=at.pane))
                 new = _compare(model, at, trial, rule, replaced)
@@ -66,7 +66,7 @@ def compare_with_past(model: Model, at: PaneContext) -> Iterator[Beyond]:
                     yield Beyond(rule=rule, trial=trial, slices=tuple(found), new=new)
 
 
-def _compare(model: Model, at: PaneContext, trial: ReleaseState, rule: Canary, replaced: Replaced) -> bool:
+def _compare(model: Model, at: PaneContext, trial: ReleaseState, rule: ReleaseRule, replaced: Replaced) -> bool:
     """Add the pane to what a rule knows of a candidate; return whether it is newly BAD."""
     panes = max(rule.blip_ms // at.policy.pane_ms, 1)
     number, place = divmod(at.pane, panes)
@@ -84,7 +84,7 @@ def _compare(model: Model, at: PaneContext, trial: ReleaseState, rule: Canary, r
     return new
 
 
-def _end(model: Model, at: PaneContext, trial: ReleaseState, rule: Canary, replaced: Replaced) -> bool:
+def _end(model: Model, at: PaneContext, trial: ReleaseState, rule: ReleaseRule, replaced: Replaced) -> bool:
     """Take the blip that ran, if the baseline had stopped by then."""
     served = model.served[trial.baseline]
     gone = replaced.baseline <= at.policy.releases.applied_share * replaced.total

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from operators.policy.rules import Canary
+from operators.policy.rules import ReleaseRule
 from operators.release.cause import Cause
 from operators.release.model import Model, PaneContext
 from operators.release.phase_states import (
@@ -87,7 +87,7 @@ def restart(model: Model, at: PaneContext, trial: ReleaseState, since: int) -> N
     if isinstance(trial.state, RollingOut):
         trial.state.replaced.clear()
     for rule in at.policy.rules:
-        if isinstance(rule, Canary):
+        if isinstance(rule, ReleaseRule):
             model.bad.pop((rule.name, trial.candidate), None)
 
 

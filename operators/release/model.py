@@ -6,7 +6,7 @@ import msgspec
 
 from operators.arrays import Ints
 from operators.policy.policy import Policy
-from operators.policy.rules import Canary
+from operators.policy.rules import ReleaseRule
 from operators.release.alerts import Alerts, Key
 from operators.release.event_writer import EventWriter
 from operators.release.phase_states import Leaving, RolledBack, RollingOut, Verifying, Withdrawn
@@ -29,7 +29,7 @@ class CanaryFinding(msgspec.Struct, frozen=True, kw_only=True):
     serves it.
     """
 
-    rule: Canary
+    rule: ReleaseRule
     candidate: str
     word: Word
     whole: tuple[Affected, ...]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from operators.policy.rules import Canary
+from operators.policy.rules import ReleaseRule
 from operators.release.machine import end, let_serve, restart
 from operators.release.model import CanaryFinding, Model, PaneContext
 from operators.release.rollback import share_of
@@ -60,7 +60,7 @@ def _told(
 def promote(model: Model, at: PaneContext, findings: Sequence[CanaryFinding]) -> list[ControlEvent]:
     """Promote each candidate that every canary rule passes and nothing holds."""
     events = []
-    rules = {rule.name for rule in at.policy.rules if isinstance(rule, Canary)}
+    rules = {rule.name for rule in at.policy.rules if isinstance(rule, ReleaseRule)}
     for trial in list(model.trials.values()):
         passed = [finding for finding in findings if finding.candidate == trial.candidate and finding.word == "OK"]
         if not rules or {finding.rule.name for finding in passed} != rules or _is_held(model, at, trial):

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from operators.policy.policy import Releases
-from operators.policy.rules import Action, AnyRule
+from operators.policy.rules import Action, Rule
 from operators.release.model import Model, PaneContext
 from operators.release.state import ReleaseState
 from operators.release.traffic import RECENT, Counted, Served, bucket_of
@@ -23,14 +23,14 @@ MILD: tuple[Action, ...] = ("alert", "hold")  # What such a rule does is done to
 ALPHA = 0.01  # Of the bounds by which two versions are compared, each.
 
 
-def fallback_of(rule: AnyRule | None, releases: Releases, model: str) -> str:
+def fallback_of(rule: Rule | None, releases: Releases, model: str) -> str:
     """Return "hold", "kill" or a name: what the rule says, or if that is "hold" what its model's is."""
     if rule is not None and rule.fallback != "hold":
         return rule.fallback
     return next((named for pattern, named in releases.fallback.items() if fnmatchcase(model, pattern)), "hold")
 
 
-def named_refuge(model: Model, at: PaneContext, trial: ReleaseState, rule: AnyRule | None) -> str | None:
+def named_refuge(model: Model, at: PaneContext, trial: ReleaseState, rule: Rule | None) -> str | None:
     """Return what the policy names to go to, None if it names nothing that is fit."""
     named = fallback_of(rule, at.policy.releases, model.speaker.model)
     if named in ("hold", "kill", trial.candidate) or harms(model, at, named) is not None:
@@ -39,7 +39,7 @@ def named_refuge(model: Model, at: PaneContext, trial: ReleaseState, rule: AnyRu
 
 
 def refuge_of(
-    model: Model, at: PaneContext, trial: ReleaseState, rule: AnyRule, evidence: Evidence
+    model: Model, at: PaneContext, trial: ReleaseState, rule: Rule, evidence: Evidence
 ) -> tuple[str | None, str]:
     """Return where the traffic of a version may go to, or None and why nowhere."""
     why = unfit(model, at, trial.baseline) if trial.baseline else None

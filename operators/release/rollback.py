@@ -2,7 +2,7 @@
 
 import msgspec
 
-from operators.policy.rules import Action, AnyRule, BurnRate, Threshold
+from operators.policy.rules import Action, Rule
 from operators.release.cause import Cause, Level
 from operators.release.machine import keep_out, restart
 from operators.release.model import Model, PaneContext
@@ -11,6 +11,7 @@ from operators.release.producers import why_doubted
 from operators.release.refuge import fallback_of, named_refuge, others_serve, recently, refuge_of, why_bad
 from operators.release.state import ReleaseState
 from operators.release.traffic import Counted, bad_ratio, bucket_of, has_degraded
+from operators.rules.registry import kind_of
 from operators.window.partial import OTHER
 from operators.wire.control import Affected, ControlEvent, ControlType, Severity
 from operators.wire.mirrored import is_mirrored
@@ -19,7 +20,7 @@ Slices = tuple[Affected, ...]  # Never empty, worst first.
 
 
 def withdraw(
-    model: Model, at: PaneContext, trial: ReleaseState, rule: AnyRule, action: Action, slices: Slices
+    model: Model, at: PaneContext, trial: ReleaseState, rule: Rule, action: Action, slices: Slices
 ) -> list[ControlEvent]:
     """Roll back or kill, or say why not."""
     # One more version that is kept out beside those that serve well moves no pin.
@@ -61,7 +62,7 @@ def take_out(
 
 
 def hold(
-    model: Model, at: PaneContext, trial: ReleaseState, rule: AnyRule, how: Hold, reason: str, slices: Slices
+    model: Model, at: PaneContext, trial: ReleaseState, rule: Rule, how: Hold, reason: str, slices: Slices
 ) -> list[ControlEvent]:
     """Hold the promotion for as long as this is called at every pane; say so when it begins."""
     state = trial.actionable
@@ -130,26 +131,17 @@ def serves_beside(model: Model, at: PaneContext, trial: ReleaseState, refuge: st
     return bool(spared) or any(why_bad(model, at, name) is None for name in others if not is_mirrored(name))
 
 
-def _cause(at: PaneContext, rule: AnyRule, slices: Slices) -> Cause:
+def _cause(at: PaneContext, rule: Rule, slices: Slices) -> Cause:
     """Keep why a candidate is withdrawn, and how low the bad ratio must come: half-way back to the better arm."""
     evidence = slices[0].evidence
     cause = Cause(rule=rule.name, runbook=rule.runbook, slices=slices, evidence=evidence)
-    candidate, baseline = evidence.candidate, evidence.baseline
-    if candidate is not None and baseline is not None:
-        harm, well = _inner((candidate.good, candidate.bad)), _inner((baseline.good, baseline.bad))
-    elif isinstance(rule, Threshold | BurnRate) and evidence.good is not None and evidence.bad is not None:
-        harm, well = _inner((evidence.good, evidence.bad)), 1.0 - rule.target
-    else:
+    ratios = kind_of(rule).recovery(rule, evidence)
+    if ratios is None or ratios.well >= ratios.harm or evidence.sli is None:
         return cause
-    if well >= harm or evidence.sli is None:
-        return cause
-    level = Level(sli=_index(at, evidence.sli), bad_max=(harm + well) / 2, bad_well=well)
-    return msgspec.structs.replace(cause, level=level)
-
-
-def _inner(counted: Counted) -> float:
-    """Return the ratio of bad events, kept off 0 and 1."""
-    return (counted[1] + 0.5) / (sum(counted) + 1)
+    bad_max = (ratios.harm + ratios.well) / 2
+    return msgspec.structs.replace(
+        cause, level=Level(sli=_index(at, evidence.sli), bad_max=bad_max, bad_well=ratios.well)
+    )
 
 
 def share_of(model: Model, at: PaneContext, version: str) -> float:

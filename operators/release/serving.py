@@ -4,7 +4,7 @@ A rule that throttles, rolls back or kills does so to whatever serves. For as lo
 without a release, the version has a trial of its own, in which it is compared with nothing.
 """
 
-from operators.policy.rules import Action, AnyRule, Canary
+from operators.policy.rules import Action, ReleaseRule, Rule
 from operators.release.machine import accuse, end
 from operators.release.model import Model, PaneContext
 from operators.release.phase_states import Serving
@@ -29,6 +29,6 @@ def attend(model: Model, at: PaneContext) -> None:
             end(model, version)
 
 
-def acts(rule: AnyRule) -> bool:
+def acts(rule: Rule) -> bool:
     """Tell whether a rule does something to a version by itself, not by comparing two."""
-    return not isinstance(rule, Canary) and rule.action in ACTS
+    return not isinstance(rule, ReleaseRule) and rule.action in ACTS

@@ -5,19 +5,35 @@ on. Panes close as the partition logs move on, so a log that stands still makes 
 had an event is not missed. It says nothing about good and bad: it never is BAD.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from operators.arrays import Ints
+from operators.policy.fields import Span, Usual
+from operators.policy.place import TablePlace
 from operators.policy.policy import Policy
-from operators.policy.rules import Absence
+from operators.policy.reading import span
+from operators.policy.rules import Rule, Scope
+from operators.rules.kind import RuleKind
 from operators.rules.pane_counts import PaneCounts
+from operators.rules.recovery import by_verdict
 from operators.rules.series_state import OK, STALE, SeriesState
 from operators.rules.verdict import Verdict
+from operators.saved.registry import Saved
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
 from operators.wire.control import Evidence
+
+
+class Absence(Rule, frozen=True, kw_only=True):
+    """A series that had traffic has had none for `after_ms` of event time: all versions together, unless it says so."""
+
+    unwritten: ClassVar[frozenset[str]] = frozenset({"fallback"})
+
+    scope: Annotated[Scope, Usual(Scope)] = "model"
+    after_ms: Annotated[int, Span()]
 
 
 class AbsenceEvaluator:
@@ -60,3 +76,27 @@ class AbsenceEvaluator:
             reason="no events since" if stale else None,
         )
         return self._standing.verdict(slot, names, evidence)
+
+
+def _check(rule: Absence, place: TablePlace) -> None:
+    if rule.action != "alert":
+        raise place.refuse("action", 'must be "alert" with kind = "absence": no traffic says nothing of a version')
+
+
+def _detects(rule: Absence) -> Iterator[str]:
+    yield "a log that moves on without it"
+
+
+KIND = RuleKind(
+    name="absence",
+    rule=Absence,
+    evaluator=AbsenceEvaluator,
+    recovery=by_verdict,
+    when=lambda rule: f"STALE: had events, and none for {span(rule.after_ms)}",
+    detects=_detects,
+    check=_check,
+    saved=(
+        Saved("rule.absence", Absence),
+        Saved("absence", AbsenceEvaluator, ("rule", "_panes", "_standing")),
+    ),
+)

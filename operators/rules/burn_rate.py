@@ -16,23 +16,49 @@ Sources: B. Beyer and others, "The Site Reliability Workbook" (2018), chapter 5,
 which uses the ratios alone; bounds of Clopper and Pearson, see tails.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Annotated, ClassVar
 
 import numpy as np
+from msgspec import Meta
 
 from operators.arrays import Ints
+from operators.policy.fields import As, SliName, Span, Written
 from operators.policy.policy import Policy
-from operators.policy.rules import BurnRate, Tier
+from operators.policy.reading import Confidence, Inner, span
+from operators.policy.rules import Rule
+from operators.policy.tiers import Tier, TierTable, tiers_of
+from operators.rules.kind import RuleKind
 from operators.rules.pane_counts import PaneCounts
+from operators.rules.recovery import by_target
 from operators.rules.rings import Ring
 from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState, bounded
 from operators.rules.verdict import Verdict
+from operators.saved.registry import Saved
 from operators.stats.binomial_tails import Flags, enough, good_most, surely_bad, surely_below
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
 from operators.wire.control import Evidence
 
 SEVERITIES = ("page", "ticket", "info")  # The worst first.
+
+
+def _tiers(written: Written) -> tuple[Tier, ...]:
+    table, place = written.table, written.place
+    period_ms = place.span("period", table.period_ms)
+    return tiers_of(written.value, f"{place.prefix}.tiers", table.target, period_ms, place.policy.pane_ms)
+
+
+class BurnRate(Rule, frozen=True, kw_only=True):
+    """The error budget of `target` over `period_ms` is being spent too fast, in one of the tiers: each says how bad."""
+
+    unwritten: ClassVar[frozenset[str]] = frozenset({"severity"})
+
+    sli: SliName
+    target: Inner
+    period_ms: Annotated[int, Span()] = 30 * 86_400_000
+    tiers: Annotated[tuple[Tier, ...], As(Annotated[list[TierTable], Meta(min_length=1)] | None, _tiers)]
+    confidence: Confidence = 0.99
 
 
 class BurnRateEvaluator:
@@ -155,3 +181,36 @@ class BurnRateEvaluator:
             )
             told.append(self._standing.verdict(slot, names, evidence, tier.severity if firing else None))
         return told
+
+
+def _when(rule: BurnRate) -> str:
+    return f"the {span(rule.period_ms)} budget of {rule.sli} {rule.target:.6g} burns too fast, surely"
+
+
+def _detects(rule: BurnRate) -> Iterator[str]:
+    sizes = np.array([10, 100, 1_000])
+    for tier in rule.tiers:
+        limit = tier.factor * (1.0 - rule.target)
+        fewest = sizes - good_most(sizes, 1.0 - limit, rule.confidence)
+        seen = ", ".join(f"{few} of {n:,}" for few, n in zip(fewest.tolist(), sizes.tolist(), strict=True) if few <= n)
+        windows = f"{span(tier.long_ms)} and {span(tier.short_ms)}"
+        yield f"{tier.severity}: x{tier.factor:.4g}, {limit:.2%} bad in {windows}; {seen or 'nothing below 1,000'}"
+
+
+KIND = RuleKind(
+    name="burn_rate",
+    rule=BurnRate,
+    evaluator=BurnRateEvaluator,
+    recovery=by_target,
+    when=_when,
+    detects=_detects,
+    saved=(
+        Saved("rule.burn_rate", BurnRate),
+        Saved("rule.tier", Tier),
+        Saved(
+            "burn_rate",
+            BurnRateEvaluator,
+            ("rule", "_tiers", "_limits", "_finest", "_rings", "_severities", "_standing"),
+        ),
+    ),
+)

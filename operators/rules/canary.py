@@ -9,7 +9,7 @@ import numpy as np
 
 from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy
-from operators.policy.rules import Canary
+from operators.rules.canary_keys import Canary
 from operators.rules.canary_verdict import Terms, evidence, judge, levels, not_worse
 from operators.rules.cohorts import Block
 from operators.rules.comparison import Comparison

@@ -6,19 +6,53 @@ OK: what is found first must not hide what is found later.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from operators.drift.found import words
 from operators.drift.results import Drift, Heard
+from operators.policy.fields import As, Written
+from operators.policy.place import TablePlace
 from operators.policy.policy import Policy
-from operators.policy.rules import DriftRule
+from operators.policy.rules import Action, ListeningRule
+from operators.rules.kind import RuleKind
+from operators.rules.recovery import by_verdict
 from operators.rules.verdict import Verdict
+from operators.saved.registry import Saved
 from operators.window.series_index import SliceSeries
 from operators.wire.control import Evidence, Word
 
 Key = tuple[str, str, str]  # Model, version, slice.
 REQUESTS_MAX = 5  # Of the worst finding.
 Found = tuple[str, Drift]  # A monitor, and what it found on one field.
+
+
+def _monitors(written: Written) -> tuple[str, ...]:
+    """Return the monitors that are there, of those that the rule names, or of all."""
+    policy, refuse = written.place.policy, written.place.refuse
+    known = [monitor.name for monitor in policy.monitors]
+    named = known if written.value is None else written.value
+    names = tuple(name for name in named if name not in policy.waiting)
+    if not names:
+        raise refuse("monitors", "there are none: add a [[monitor]]")
+    for index, name in enumerate(names):
+        if name not in known:
+            raise refuse("monitors", f"must be one of the monitors {', '.join(known) or '(none)'}", name)
+        if name in names[:index]:
+            raise refuse("monitors", "is named twice", name)
+    return names
+
+
+class DriftRule(ListeningRule, frozen=True, kw_only=True):
+    """One of `monitors` has found drift on a slice; it listens to those of its `grains` that a monitor watches.
+
+    Drift says that the world, the inputs or the judge changed, not that a version is worse: by itself it holds a
+    promotion, and rolls nothing back.
+    """
+
+    monitors: Annotated[tuple[str, ...], As(Annotated[list[str], Meta(min_length=1)] | None, _monitors)]
+    action: Action = "hold"
 
 
 class DriftEvaluator:
@@ -110,3 +144,41 @@ def _evidence(worst: Drift, why: str) -> Evidence:
         reason=why,
         requests=worst.requests[:REQUESTS_MAX],
     )
+
+
+def _check(rule: DriftRule, place: TablePlace) -> None:
+    if rule.scope == "model":
+        raise place.refuse("scope", 'must be "version" with kind = "drift": monitors watch each version')
+    watched = {grain for each in place.policy.monitors if each.name in rule.monitors for grain in each.grains}
+    for grain, text in zip(rule.grains, place.raw.get("slices", ["*"]), strict=True):
+        if grain not in watched:
+            raise place.refuse("slices", f"is watched by none of the monitors {', '.join(rule.monitors)}", text)
+
+
+def _waits(place: TablePlace) -> bool:
+    """Tell whether a rule listens to nothing but monitors that have no profile yet."""
+    waiting = place.policy.waiting
+    named = place.raw.get("monitors", [*(each.name for each in place.policy.monitors), *waiting])
+    return isinstance(named, list) and bool(named) and set(named) <= {*waiting}
+
+
+def _detects(rule: DriftRule) -> Iterator[str]:
+    yield "what its monitors see"
+
+
+KIND = RuleKind(
+    name="drift",
+    rule=DriftRule,
+    evaluator=DriftEvaluator,
+    recovery=by_verdict,
+    when=lambda rule: f"drift is found by {', '.join(rule.monitors)}",
+    detects=_detects,
+    check=_check,
+    waits=_waits,
+    saved=(
+        Saved("rule.drift", DriftRule),
+        Saved(
+            "drift", DriftEvaluator, ("rule", "_grains", "_pane_ms", "_known_ms", "_heard", "_words", "_seen", "_told")
+        ),
+    ),
+)

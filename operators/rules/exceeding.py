@@ -26,7 +26,7 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.policy.policy import Policy
-from operators.policy.rules import Canary, Compared
+from operators.rules.canary_keys import Canary, Compared
 from operators.rules.spreads import Spreads
 from operators.stats.histogram import B_MIN, CODE_MIN, GAMMA, codes_of, values_of
 from operators.window.partial import sum_by_key

@@ -10,17 +10,23 @@ it. A series holds enough when its window has `n_min` values (`per_1k`: events).
 Surely beyond: so is the bound of the window (`operators/window/bounds.py`), at the rule's `confidence`.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 
 from operators.arrays import Floats, Ints
-from operators.policy.policy import Policy
-from operators.policy.rules import QUANTILES, MeasureRule
+from operators.policy.fields import Span
+from operators.policy.place import TablePlace
+from operators.policy.policy import Policy, Window
+from operators.policy.reading import Positive, span
+from operators.policy.rules import QUANTILES, StatisticRule
+from operators.rules.kind import RuleKind
 from operators.rules.pane_counts import PaneCounts
+from operators.rules.recovery import by_verdict
 from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState
 from operators.rules.verdict import Verdict
+from operators.saved.registry import Saved
 from operators.stats.binomial_tails import Flags
 from operators.window.partial import HI, LIMB_BITS, LO, N
 from operators.window.series_index import SliceSeries
@@ -29,6 +35,22 @@ from operators.wire.control import Evidence
 
 # By slot: ends of the window that were beyond or, once BAD, within the limit, and the first of them.
 FIELDS = [("run", "i8"), ("since", "i8")]
+
+
+class MeasureRule(StatisticRule, frozen=True, kw_only=True):
+    """A statistic of a measure is above `at_most` or below `at_least` for all of `for_ms`, surely.
+
+    Fewer than `n_min` values are too few to judge.
+    """
+
+    at_most: float | None = None
+    at_least: float | None = None
+    for_ms: Annotated[int, Span(least=0)] = 0
+    n_min: Positive = 100
+
+    @property
+    def lasting_ms(self) -> int:
+        return self.for_ms
 
 
 class MeasureEvaluator:
@@ -145,3 +167,51 @@ class MeasureEvaluator:
             since=int(kept["since"]) * self._standing.pane_ms if kept["word"] == BAD else None,
         )
         return self._standing.verdict(slot, names, evidence)
+
+
+def _check(rule: MeasureRule, place: TablePlace) -> None:
+    sizes = [window.size_ms for window in place.policy.windows]
+    known = [measure.name for measure in place.policy.measures]
+    if rule.scope == "model":
+        raise place.refuse("scope", 'must be "version" with kind = "measure": [windows] are kept of each version')
+    if rule.measure not in known:
+        raise place.refuse("measure", f"must be one of measures.names: {', '.join(known) or '(there are none)'}")
+    if rule.window_ms not in sizes:
+        windows = ", ".join(span(size) for size in sorted(set(sizes))) or "(there are none)"
+        raise place.refuse("window", f"must be one of the sizes in [windows]: {windows}")
+    if rule.at_most is None and rule.at_least is None:
+        raise place.refuse("at_most", "is required, or at_least")
+    if rule.at_most is not None and rule.at_least is not None and rule.at_least > rule.at_most:
+        raise place.refuse("at_least", f"must be at most at_most ({rule.at_most:g})")
+
+
+def _when(rule: MeasureRule) -> str:
+    limits = (("above", rule.at_most), ("below", rule.at_least))
+    beyond = " or ".join(f"{word} {limit:.6g}" for word, limit in limits if limit is not None)
+    lasting = f" for {span(rule.for_ms)}" if rule.for_ms else ""
+    return f"{rule.statistic} of {rule.measure} {beyond} over {span(rule.window_ms)}{lasting}"
+
+
+def _detects(rule: MeasureRule) -> Iterator[str]:
+    yield f"from {rule.n_min:,} values on"
+
+
+KIND = RuleKind(
+    name="measure",
+    rule=MeasureRule,
+    evaluator=MeasureEvaluator,
+    recovery=by_verdict,
+    when=_when,
+    detects=_detects,
+    check=_check,
+    saved=(
+        Saved("rule.measure", MeasureRule),
+        Saved("rule.window", Window),
+        Saved(
+            "measure",
+            MeasureEvaluator,
+            ("rule", "_measure", "_scale", "_window", "_run_min", "_standing"),
+            derived=("_slot_of", "_named"),
+        ),
+    ),
+)

@@ -18,18 +18,24 @@ this rule did so in none of 200 simulated weeks at any of 0.05 .. 5 (tests/bench
 request a second is found after a median of 12 minutes, and in 99 of 100 within 15.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Ints
+from operators.policy.fields import SliName, Span
 from operators.policy.policy import Policy
-from operators.policy.rules import Threshold
+from operators.policy.reading import Confidence, Inner, span
+from operators.policy.rules import Rule
+from operators.rules.kind import RuleKind
 from operators.rules.pane_counts import PaneCounts
+from operators.rules.recovery import by_target
 from operators.rules.rings import Ring
 from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState, bounded
 from operators.rules.verdict import Verdict
+from operators.saved.registry import Saved
 from operators.stats.binomial_tails import Flags, enough, good_most, surely_above, surely_bad
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
@@ -37,6 +43,22 @@ from operators.wire.control import Evidence
 
 # By slot: panes that were below, the first of them, good and bad since the last of them.
 FIELDS = [("run", "i8"), ("since", "i8"), ("after", "i8", (2,)), ("below", "?"), ("well", "?")]
+
+SIZES = (1, 10, 100, 1_000)  # Events in a window, for which the smallest harm is said.
+
+
+class Threshold(Rule, frozen=True, kw_only=True):
+    """The good ratio of `sli` over `window_ms` is below `target` for all of `for_ms`, at `confidence`."""
+
+    sli: SliName
+    target: Inner
+    window_ms: Annotated[int, Span()]
+    for_ms: Annotated[int, Span(least=0)] = 0
+    confidence: Confidence = 0.99
+
+    @property
+    def lasting_ms(self) -> int:
+        return self.for_ms
 
 
 class ThresholdEvaluator:
@@ -141,3 +163,31 @@ class ThresholdEvaluator:
             )
             told.append(self._standing.verdict(int(slots[row]), names, evidence))
         return told
+
+
+def _when(rule: Threshold) -> str:
+    lasting = f" for {span(rule.for_ms)}" if rule.for_ms else ""
+    return f"{rule.sli} surely below {rule.target:.6g} over {span(rule.window_ms)}{lasting}"
+
+
+def _detects(rule: Threshold) -> Iterator[str]:
+    for n, most in zip(SIZES, good_most(np.array(SIZES), rule.target, rule.confidence).tolist(), strict=True):
+        yield f"of {n:,}: " + ("nothing" if most < 0 else f"{most / n:.1%} good")
+
+
+KIND = RuleKind(
+    name="threshold",
+    rule=Threshold,
+    evaluator=ThresholdEvaluator,
+    recovery=by_target,
+    when=_when,
+    detects=_detects,
+    saved=(
+        Saved("rule.threshold", Threshold),
+        Saved(
+            "threshold",
+            ThresholdEvaluator,
+            ("rule", "_sli", "_run_min", "_thin", "_well_min", "_ring", "_standing"),
+        ),
+    ),
+)

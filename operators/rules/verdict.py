@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from operators.arrays import Ints
-from operators.policy.rules import AnyRule
+from operators.policy.rules import Rule
 from operators.rules.pane_counts import PaneCounts
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
@@ -28,7 +28,7 @@ class Evaluator(Protocol):
     """Judges all series of a shard by one rule, pane by pane; what it keeps is in arrays by slot, and is saved."""
 
     @property
-    def rule(self) -> AnyRule:
+    def rule(self) -> Rule:
         """What it judges by."""
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:

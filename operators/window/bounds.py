@@ -13,19 +13,19 @@ from scipy.special import betainc, stdtrit
 
 from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy, Window
-from operators.policy.rules import QUANTILES, MeasureRule
+from operators.policy.rules import QUANTILES, StatisticRule
 from operators.stats.histogram import ACCURACY
 from operators.window.paged import PagedHistograms
 from operators.window.partial import HI, LIMB_BITS, LO, N
 
 
-def bounded_rules(policy: Policy, window: Window) -> list[MeasureRule]:
+def bounded_rules(policy: Policy, window: Window) -> list[StatisticRule]:
     """Return the rules that judge a measure over a window of this length."""
-    return [rule for rule in policy.rules if isinstance(rule, MeasureRule) and rule.window_ms == window.size_ms]
+    return [rule for rule in policy.rules if isinstance(rule, StatisticRule) and rule.window_ms == window.size_ms]
 
 
 def bounds_of(
-    rule: MeasureRule, policy: Policy, histograms: PagedHistograms, slots: Ints, sums: Ints, events: Ints
+    rule: StatisticRule, policy: Policy, histograms: PagedHistograms, slots: Ints, sums: Ints, events: Ints
 ) -> Floats:
     """Return the lower and the upper bound of what a rule judges, (W, 2), infinite where there is none.
 
@@ -83,7 +83,7 @@ def _wider(bounds: Floats) -> Floats:
 
 
 def all_bounds(
-    rules: Sequence[MeasureRule], policy: Policy, histograms: PagedHistograms, slots: Ints, sums: Ints, events: Ints
+    rules: Sequence[StatisticRule], policy: Policy, histograms: PagedHistograms, slots: Ints, sums: Ints, events: Ints
 ) -> dict[str, Floats]:
     """Return the bounds of each rule, by its name."""
     return {rule.name: bounds_of(rule, policy, histograms, slots, sums, events) for rule in rules}

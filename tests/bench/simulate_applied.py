@@ -12,7 +12,7 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.policy.policy import Policy
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.release.cause import Cause
 from operators.release.controller import new_model
 from operators.release.model import Model, PaneContext

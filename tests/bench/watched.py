@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flows import settings
 from operators.policy.policy import Policy
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.profiles.build import build
 from operators.profiles.profile import to_json
 from tests.bench.flows import decode_alone, whole_job

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.wire.control import ControlEvent
 from tests.dataflows.making import STARTED_MS
 from tests.dataflows.running import exact, run_flow, run_pure, tables_of

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from tests.dataflows.agreeing import check
 from tests.dataflows.making import POLICY, STARTED_MS, log
 from tests.dataflows.running import Ran, exact, run_flow, run_pure

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from operators.policy.policy import Policy
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.profiles.profile import to_json
 from operators.wire.control import ControlEvent
 from tests.dataflows.making import POLICY, START_MS, STARTED_MS, event, feedback, packed

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from operators.policy.policy import Dedup
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from tests.dataflows.making import POLICY, STARTED_MS, log
 from tests.dataflows.running import Ran, exact, run_flow, tables_of
 from tests.dataflows.test_control_determinism import POLICY as JUDGED

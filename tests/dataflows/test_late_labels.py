@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from tests.dataflows.making import STARTED_MS
 from tests.dataflows.running import exact, run_flow, run_pure, tables_of
 from tests.dataflows.test_control_determinism import said

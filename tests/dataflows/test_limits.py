@@ -10,7 +10,7 @@ import pytest
 from operators.evaluation import ShardEvaluation
 from operators.ingest.partition import shard_of
 from operators.policy.policy import Policy
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.release.model import Model
 from operators.window.panes import Panes
 from operators.window.shards import SHARDS, models_room

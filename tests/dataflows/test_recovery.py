@@ -18,7 +18,7 @@ from flows.recovery.parts import parts_of
 from operators.connectors.stop import Stop
 from operators.ingest.messages import Messages
 from operators.policy.policy import Policy
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.sources.monitor import Input, InputWatch, MonitorSource
 from operators.store.rows import Rows
 from operators.wire.control import ControlEvent

@@ -20,7 +20,7 @@ from flows.recovery import store
 from operators import steps
 from operators.connectors.stop import Stop
 from operators.ingest.messages import NOTHING, Messages
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.sources.monitor import Input, InputWatch, MonitorSource
 from operators.store.rows import Rows
 from operators.window import recall

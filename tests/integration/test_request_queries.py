@@ -16,7 +16,7 @@ from operators.archive.log import RequestLog
 from operators.connectors.clickhouse.inserter import Inserter
 from operators.connectors.clickhouse.refused import Poison
 from operators.ingest.columns import Stream
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.pseudonyms import Pseudonyms
 from tests.conftest import MIGRATIONS, migrated
 from tests.dataflows.making import POLICY, received

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from operators.ingest.partition import Partition
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.window.panes import ShardInput
 from operators.window.partial import LIMB_BITS, Partial, cell_rows, feature_rows
 from tests.dataflows.making import FOLLOWS_ALL, received

@@ -11,7 +11,7 @@ import pytest
 from operators.arrays import Ints
 from operators.ingest.chains import chain_hashes
 from operators.ingest.partition import Partition
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.rules.pane_counts import Roster
 from operators.stats.e_process import EProcesses
 from operators.window import chains

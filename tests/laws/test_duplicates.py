@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from operators.ingest.duplicates import SLOTS_MIN, Anchor, Duplicates, id_hashes, ids_of
 from operators.ingest.partition import Batch, Partition
 from operators.policy.policy import Policy
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.window.watermark import NEVER
 from tests.dataflows.making import POLICY, START_MS, received
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.profiles.build import build, number_field
 from operators.profiles.embedding import fit, nearest
 from operators.profiles.profile import from_json, to_json

@@ -5,10 +5,9 @@ import pytest
 from scipy.stats import binom
 
 from operators.arrays import Floats, Ints
-from operators.policy.rules import MeasureRule
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.release.sentence import proof
-from operators.rules.measure import MeasureEvaluator
+from operators.rules.measure import MeasureEvaluator, MeasureRule
 from operators.stats.histogram import codes_of
 from operators.window.bounds import bounds_of, most
 from operators.window.paged import PagedHistograms

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.connectors.clickhouse.arrow import to_arrow
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from tests.dataflows.making import STARTED_MS
 from tests.dataflows.running import run_flow
 from tests.oracle import Log

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.policy.rules import Absence, MeasureRule, Threshold
-from operators.rules.absence import AbsenceEvaluator
+from operators.rules.absence import Absence, AbsenceEvaluator
 from operators.rules.burn_rate import BurnRateEvaluator
-from operators.rules.measure import MeasureEvaluator
+from operators.rules.measure import MeasureEvaluator, MeasureRule
 from operators.rules.pane_counts import PaneCounts
-from operators.rules.threshold import ThresholdEvaluator
+from operators.rules.threshold import Threshold, ThresholdEvaluator
 from operators.rules.verdict import Evaluator, Verdict
 from operators.window.sliding import WindowCounts
 from tests.judged import M, pane, policy, sre, versions

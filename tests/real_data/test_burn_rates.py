@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from operators.policy.reading import Duration
-from operators.policy.rules import BurnRate
 from operators.policy.tiers import TierTable, tiers_of
-from operators.rules.burn_rate import BurnRateEvaluator
+from operators.rules.burn_rate import BurnRate, BurnRateEvaluator
 from tests.judged import D, H, Watch, policy
 from tests.real_data.data import read_json
 

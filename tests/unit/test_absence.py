@@ -3,8 +3,7 @@
 import msgspec
 import numpy as np
 
-from operators.policy.rules import Absence
-from operators.rules.absence import AbsenceEvaluator
+from operators.rules.absence import Absence, AbsenceEvaluator
 from tests.judged import M, Watch, pane, policy, versions
 
 RULE = Absence(name="gone", after_ms=10 * M)

@@ -10,7 +10,7 @@ import pytest
 
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition, shard_of
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.window.panes import Closed, Panes, ShardInput
 from operators.window.shards import SHARDS
 from operators.wire.control import Notice, Refusal

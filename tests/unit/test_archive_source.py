@@ -8,7 +8,7 @@ import pytest
 
 from operators.archive.log import Taken
 from operators.connectors.stop import Stop
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.pseudonyms import Pseudonyms
 from operators.sources.archive import ArchiveSource, Item, SavedPosition, log_of
 from operators.sources.monitor import Input, InputWatch

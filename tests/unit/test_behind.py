@@ -9,8 +9,8 @@ import pytest
 
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Batch, Partition
-from operators.policy.policy import PolicyError
-from operators.policy.toml import parse
+from operators.policy.errors import PolicyError
+from operators.policy_file.toml import parse
 from operators.window.panes import Closed, Panes, ShardInput
 from operators.window.shards import SHARDS
 from tests.dataflows.making import POLICY, START_MS

@@ -2,9 +2,8 @@
 
 import pytest
 
-from operators.policy.rules import BurnRate
-from operators.policy.toml import parse
-from operators.rules.burn_rate import BurnRateEvaluator
+from operators.policy_file.toml import parse
+from operators.rules.burn_rate import BurnRate, BurnRateEvaluator
 from tests.judged import POLICY, H, M, Watch, sre
 
 HOUR, DAY = 60, 1_440  # Panes of a minute.

@@ -8,8 +8,11 @@ from rich.console import Console
 from flows.check import print_policy
 from flows.check_rules import detects, when
 from operators.drift.false_alarms import of_monitor
-from operators.policy.rules import Absence, Canary, MeasureRule, Threshold
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
+from operators.rules.absence import Absence
+from operators.rules.canary_keys import Canary
+from operators.rules.measure import MeasureRule
+from operators.rules.threshold import Threshold
 from tests.judged import POLICY, H, M, policy, sre
 from tests.unit.test_policy_monitors import FILES, MONITORS
 from tests.unit.test_policy_rules import RULES

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from flows import cli, settings
 from operators.ingest.credentials import Credentials
 from operators.ingest.partition import Partition
-from operators.policy.policy import DEFAULT_KEY, PolicyError
-from operators.policy.toml import parse
+from operators.policy.errors import PolicyError
+from operators.policy.policy import DEFAULT_KEY
+from operators.policy_file.toml import parse
 from operators.window.waiting_commands import Sent
 from operators.wire.commands import Release
 from operators.wire.signing import sign

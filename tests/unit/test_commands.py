@@ -7,7 +7,7 @@ import pytest
 
 from operators.ingest.credentials import Credentials
 from operators.ingest.partition import Partition, shard_of
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.window.panes import Closed, Panes
 from operators.window.shards import SHARDS
 from operators.window.watermark import NEVER

@@ -8,7 +8,7 @@ import pytest
 from operators.connectors.kafka.client import check_one
 from operators.connectors.kafka.errors import KafkaFailure
 from operators.ingest.partition import Partition, shard_of
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.window import waiting_commands
 from operators.window.panes import Closed, Panes
 from operators.window.shards import SHARDS

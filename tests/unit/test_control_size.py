@@ -8,7 +8,7 @@ import pytest
 
 from operators.ingest.formats.native import Reject
 from operators.ingest.partition import Partition
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.release.event_writer import EventWriter
 from operators.release.phase_states import RollingOut
 from operators.release.state import ReleaseState

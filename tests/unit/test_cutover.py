@@ -4,9 +4,10 @@ import math
 
 import pytest
 
-from operators.policy.policy import PolicyError
-from operators.policy.toml import parse
+from operators.policy.errors import PolicyError
+from operators.policy_file.toml import parse
 from operators.release.historical import Past, most_allowed
+from operators.rules.canary_keys import Canary
 from tests.releasing import BASE, CANARY, OLD, RELEASE, WELL, Counts, Story, release
 
 IN_BLIPS = CANARY.replace('blip = "0s"', 'blip = "1m"')
@@ -123,7 +124,8 @@ def test_alert_tells_people_once_and_does_nothing() -> None:
 
 def test_without_a_word_it_is_what_the_rule_does() -> None:
     (rule,) = parse(BASE + CANARY.replace('action = "rollback"', 'action = "hold"')).rules
-    assert rule.cutover_action == "hold"  # type: ignore[union-attr]
+    assert isinstance(rule, Canary)
+    assert rule.cutover_action == "hold"
 
 
 def test_a_restart_does_not_show() -> None:

@@ -10,9 +10,9 @@ import pytest
 from flows.check_rules import when
 from operators.evaluation import ShardEvaluation
 from operators.ingest.partition import Partition
-from operators.policy.policy import PolicyError
-from operators.policy.rules import Canary
-from operators.policy.toml import parse
+from operators.policy.errors import PolicyError
+from operators.policy_file.toml import parse
+from operators.rules.canary_keys import Canary
 from operators.rules.exceeding import Exceeding, Limit, columns, limits_of
 from operators.rules.spreads import NO_SPREADS, spreads_of
 from operators.stats.histogram import GAMMA, codes_of

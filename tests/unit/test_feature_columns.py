@@ -14,7 +14,7 @@ from operators.ingest.partition import Partition
 from operators.ingest.sampling import places
 from operators.policy.monitors import Sampling, Watched
 from operators.policy.policy import Policy
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.profiles.binning import bins_of
 from operators.profiles.embedding import nearest
 from operators.window.partial import LIMB_BITS, Z_MAX, Partial, feature_rows, merge

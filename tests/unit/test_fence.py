@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry
 
 from operators.evaluation import ShardEvaluation
 from operators.metrics import Metrics
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.steps import _EvaluationLogic
 from operators.window.fence import NOWHERE, UNKNOWN, OutOfStep, Span, SpansSeen, in_order
 from operators.window.panes import Closed, Panes, ReplayPlan, ReplayRequest, SavedPanes, ShardInput

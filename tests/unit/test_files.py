@@ -13,7 +13,7 @@ from operators.connectors.files import BLOCK_BYTES, FileReader, LineFile
 from operators.connectors.stop import Stop
 from operators.ingest.formats.native import Reject
 from operators.ingest.partition import Partition
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.rows.items import dead_letter_rows, letters_of
 from tests.dataflows.making import POLICY, START_MS, STARTED_MS, received
 

@@ -7,7 +7,7 @@ import pytest
 
 from operators.connectors.clickhouse.arrow import to_arrow
 from operators.ingest.partition import Partition
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.rows.items import dead_letter_rows, feedback_rows
 from operators.rows.panes import pane_rows
 from operators.window.packing import pack, unpack

@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 # The ground first.
 FLOORS = (
     "arrays", "texts", "pseudonyms", "metrics", "saved", "wire", "store", "stats", "profiles", "policy", "window",
-    "ingest", "drift", "rules", "release", "evaluation", "rows", "archive", "enrich", "saved_names", "recovery",
+    "ingest", "drift", "rules", "policy_file", "release", "evaluation", "rows", "archive", "enrich", "saved_names",
+    "recovery",
     "connectors", "steps", "sources",
 )  # fmt: skip
 # Rows are summarised without knowing what is said of them; a gateway installs msgspec alone.

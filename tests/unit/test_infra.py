@@ -17,8 +17,8 @@ from flows import settings
 from flows.options import Options
 from infra.kafka.broker import TOPICS
 from operators.connectors.kafka.config import PREFIX
-from operators.policy.policy import PolicyError
-from operators.policy.toml import parse
+from operators.policy.errors import PolicyError
+from operators.policy_file.toml import parse
 from tests.unit.infra_files import (
     CLUSTER,
     COMPOSE,

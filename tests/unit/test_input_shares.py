@@ -12,7 +12,7 @@ from operators.arrays import Ints
 from operators.ingest.late_share import CROWD_MIN, ITEMS_MIN, LateShare
 from operators.ingest.partition import Partition
 from operators.ingest.refused_share import HINTS_MAX
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.window.watermark import NEVER
 from operators.wire.control import ControlEvent, Notice
 from tests.dataflows.making import POLICY, START_MS, received

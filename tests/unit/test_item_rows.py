@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from math import isnan
 
 from operators.ingest.formats.native import Reject
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.rows.items import dead_letter_rows, feedback_rows
 from operators.wire.events import Feedback
 from tests.dataflows.making import POLICY

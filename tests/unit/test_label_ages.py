@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from operators.ingest.partition import Partition
-from operators.policy.policy import PolicyError
-from operators.policy.toml import parse
+from operators.policy.errors import PolicyError
+from operators.policy_file.toml import parse
 from operators.rules.labels import labels_of
 from operators.window.label_ages import LAG_MAX, UNDATED, decode, encode, lags_of, width
 from operators.window.packing import pack, unpack

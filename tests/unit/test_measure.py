@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from operators.policy.rules import MeasureRule
-from operators.rules.measure import MeasureEvaluator
+from operators.rules.measure import MeasureEvaluator, MeasureRule
 from operators.window.partial import split_limbs
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts

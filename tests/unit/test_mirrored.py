@@ -7,7 +7,7 @@ import pytest
 
 from operators.ingest.partition import Partition
 from operators.policy.policy import Policy
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.release.sentence import sentence
 from operators.rules.pane_counts import Roster
 from operators.window.partial import Partial, merge

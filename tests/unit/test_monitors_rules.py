@@ -8,8 +8,7 @@ import pytest
 
 from operators.drift.found import by_field
 from operators.drift.results import Drift, Heard
-from operators.policy.rules import DriftRule
-from operators.rules.drift import DriftEvaluator
+from operators.rules.drift import DriftEvaluator, DriftRule
 from operators.wire.control import ControlEvent
 from tests.drifting import START_MS, H, Item, M, Run, event, policy_of
 from tests.judged import series

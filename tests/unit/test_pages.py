@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from operators.policy.policy import PolicyError
-from operators.policy.toml import parse
+from operators.policy.errors import PolicyError
+from operators.policy_file.toml import parse
 from operators.release.sentence import sentence
 from operators.wire.control import ControlEvent
 from tests.drifting import BASE, START_MS, H, Item, M, Run, event, policy_of

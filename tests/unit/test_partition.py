@@ -9,7 +9,7 @@ import pytest
 
 from operators.ingest.partition import AHEAD_MAX, Partition, shard_of
 from operators.ingest.refused_share import TooManyRejects
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.window.partial import MAX, N
 from operators.window.shards import SHARDS
 from tests.dataflows.making import POLICY, START_MS, received

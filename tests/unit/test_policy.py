@@ -5,8 +5,9 @@ import pytest
 from flows.settings import Settings
 from operators.ingest.slis.limit import AtMost
 from operators.ingest.slis.no_error import NoError
-from operators.policy.policy import Measure, PolicyError, Window
-from operators.policy.toml import parse
+from operators.policy.errors import PolicyError
+from operators.policy.policy import Measure, Window
+from operators.policy_file.toml import parse
 
 GOOD = """
 [time]

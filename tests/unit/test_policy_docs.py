@@ -8,9 +8,12 @@ import msgspec
 import pytest
 
 from operators.ingest.slis.registry import KINDS as SLIS
-from operators.policy import monitor_kinds, policy, read_monitors, read_rules, rule_kinds, tiers, toml
+from operators.policy import monitor_kinds, policy, tiers
+from operators.policy.fields import table_of
 from operators.policy.policy import RUNBOOKS
 from operators.policy.reading import Duration
+from operators.policy_file import monitors, toml
+from operators.rules.registry import KINDS as RULE_KINDS
 
 ROOT = Path(__file__).parents[2]
 TOP = "Before the tables"
@@ -24,15 +27,15 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[windows] sliding": toml._Sliding,
     "[measures]": toml._Measures,
     "tiers": tiers.TierTable,
-    "[release]": read_rules.ReleaseTable,
+    "[release]": policy.Releases,
     "[commands]": policy.Commands,
     "[[commands.key]]": policy.CommandKey,
     "[dead_letters]": policy.DeadLetters,
     "[privacy]": policy.Privacy,
     "[archive]": policy.Archive,
-    "[enrich]": toml._Enrich,
-    "[dedup]": toml._Dedup,
-    "[drift]": read_monitors.DriftTable,
+    "[enrich]": policy.Enrich,
+    "[dedup]": policy.Dedup,
+    "[drift]": monitors.DriftTable,
 }
 SAID = {("[time]", "idle"), ("[[commands.key]]", "types"), (RULES, "action")}  # In words.
 
@@ -68,7 +71,7 @@ def default_of(field: msgspec.structs.FieldInfo) -> str:
 
 
 def defaults(struct: type[msgspec.Struct]) -> dict[str, str]:
-    return {field.encode_name: default_of(field) for field in msgspec.structs.fields(struct)}
+    return {field.encode_name: default_of(field) for field in msgspec.structs.fields(table_of(struct))}
 
 
 @pytest.mark.parametrize("heading", TABLES)
@@ -82,7 +85,8 @@ def test_each_table_has_its_keys_and_defaults(heading: str) -> None:
 
 @pytest.mark.parametrize(
     ("common", "kind", "struct"),
-    [(RULES, *each) for each in rule_kinds.KINDS.items()] + [(MONITORS, *each) for each in monitor_kinds.KINDS.items()],
+    [(RULES, name, kind.rule) for name, kind in RULE_KINDS.items()]
+    + [(MONITORS, *each) for each in monitor_kinds.KINDS.items()],
 )
 def test_each_kind_has_its_keys_and_defaults(common: str, kind: str, struct: type[msgspec.Struct]) -> None:
     expected = defaults(struct)
@@ -109,7 +113,7 @@ def test_no_table_is_left_out() -> None:
     headings = {
         *TABLES,
         "[sli.NAME]",
-        *rule_kinds.KINDS,
+        *RULE_KINDS,
         *monitor_kinds.KINDS,
         RULES,
         MONITORS,

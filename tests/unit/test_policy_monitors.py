@@ -10,13 +10,14 @@ import pytest
 from flows import settings
 from operators.drift import contract_breach
 from operators.drift.detectors import adwin, page_hinkley, standard
+from operators.policy.errors import PolicyError
 from operators.policy.monitors import Adwin, Contract, PageHinkley, Psi, Sampling, Sigma
-from operators.policy.policy import Policy, PolicyError
-from operators.policy.rules import DriftRule
-from operators.policy.toml import parse, profiles_named
+from operators.policy.policy import Policy
+from operators.policy_file.toml import parse, profiles_named
 from operators.profiles.build import build
 from operators.profiles.embedding import fit
 from operators.profiles.profile import to_json
+from operators.rules.drift import DriftRule
 from operators.stats import psi as shift
 from operators.stats import welch
 from tests.judged import POLICY

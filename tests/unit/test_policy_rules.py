@@ -4,9 +4,15 @@ import re
 
 import pytest
 
-from operators.policy.policy import Commands, PolicyError, Releases
-from operators.policy.rules import Absence, BurnRate, Canary, MeasureRule, Threshold, Tier
-from operators.policy.toml import parse
+from operators.policy.errors import PolicyError
+from operators.policy.policy import Commands, Releases
+from operators.policy.tiers import Tier
+from operators.policy_file.toml import parse
+from operators.rules.absence import Absence
+from operators.rules.burn_rate import BurnRate
+from operators.rules.canary_keys import Canary
+from operators.rules.measure import MeasureRule
+from operators.rules.threshold import Threshold
 from tests.judged import POLICY, D, H, M
 
 RULES = """

@@ -8,7 +8,7 @@ import pytest
 from operators.ingest.formats.native import Reject
 from operators.ingest.partition import Partition
 from operators.ingest.structure import structure_of
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.pseudonyms import Pseudonyms
 from operators.rows.items import dead_letter_rows, letters_of
 from tests.dataflows.making import FOLLOWS_ALL, POLICY, START_MS, received

@@ -2,8 +2,8 @@
 
 import pytest
 
-from operators.policy.policy import PolicyError
-from operators.policy.toml import parse
+from operators.policy.errors import PolicyError
+from operators.policy_file.toml import parse
 from tests.releasing import BASE, CANARY, RELEASE, Counts, Story
 
 WHOSE = RELEASE + 'producer = "region"\nproducer_share_max = 0.8\n'

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.window.fence import OutOfStep
 from operators.window.packing import pack, unpack
 from operators.window.panes import Closed, Panes, ReplayPlan, ReplayRequest, ShardInput

@@ -21,7 +21,7 @@ from flows.recovery.contents import bytes_of, check_contents
 from flows.recovery.parts import StoreUnusable, parts_of
 from flows.recovery.saved import saved_ids
 from flows.recovery.store import opened
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.recovery import dumps
 from operators.saved.registry import Unreadable
 from tests.dataflows.making import POLICY

@@ -16,7 +16,7 @@ from bytewax.recovery import init_db_dir
 
 from flows.recovery.parts import StoreUnusable
 from flows.recovery.store import opened
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.recovery import dumps
 from tests.dataflows.making import POLICY
 

@@ -10,7 +10,7 @@ from operators.ingest.columns import Stream
 from operators.ingest.credentials import Credentials
 from operators.ingest.formats.native import FAULTS_MAX, Decoder
 from operators.ingest.partition import Batch, Partition
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from tests.dataflows.making import POLICY, START_MS, received
 
 ITEM: dict[str, Any] = {"request_id": "r", "ts": START_MS, "model": "m", "version": "v"}

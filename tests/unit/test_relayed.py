@@ -13,7 +13,7 @@ from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition
 from operators.ingest.position import SavedInput
 from operators.ingest.relayed import HEADER, LOGS_MAX, PLACE_MAX, Seen, copies, origin_header
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.recovery import dumps, loads
 from tests.dataflows.making import POLICY, START_MS, STARTED_MS
 

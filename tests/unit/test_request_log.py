@@ -11,8 +11,9 @@ import pytest
 from operators.archive.log import LogState, RequestLog, Taken
 from operators.connectors.clickhouse.arrow import to_arrow
 from operators.ingest.partition import Partition
-from operators.policy.policy import Policy, PolicyError
-from operators.policy.toml import parse
+from operators.policy.errors import PolicyError
+from operators.policy.policy import Policy
+from operators.policy_file.toml import parse
 from operators.pseudonyms import Pseudonyms
 from operators.sources.archive import SavedPosition
 from tests.dataflows.making import POLICY, START_MS, received

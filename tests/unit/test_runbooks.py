@@ -11,7 +11,7 @@ import typer
 from flows import cli, settings, sql
 from operators.connectors.clickhouse.migrations import migrate
 from operators.policy.policy import RUNBOOKS
-from operators.policy.rule_kinds import KINDS
+from operators.rules.registry import KINDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.name: path.read_text() for path in sorted((ROOT / RUNBOOKS).glob("*.md"))}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.window.packing import pack, unpack
 from operators.window.partial import Partial, merge, unwatched
 from operators.window.samples import FAILING_MAX, LINEAGE, Sample

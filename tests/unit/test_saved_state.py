@@ -19,10 +19,10 @@ from operators.drift.detectors.adwin_window import packed_of, window_numbers
 from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.evaluation import EvaluationState as JudgeState
 from operators.evaluation import ShardEvaluation
-from operators.policy.rules import Threshold
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.recovery import HEAD, MAGIC, StateMismatch, content, dumps, loads
 from operators.rules.series_state import SeriesState
+from operators.rules.threshold import Threshold
 from operators.saved.decode import from_bytes_of
 from operators.saved.encode import MANY, to_bytes_of
 from operators.saved.held import unlisted, unnamed

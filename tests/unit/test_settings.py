@@ -8,7 +8,7 @@ import pytest
 
 from flows import settings
 from operators.connectors.clickhouse.address import Address
-from operators.policy.policy import PolicyError
+from operators.policy.errors import PolicyError
 
 ROOT = Path(__file__).parents[2]
 

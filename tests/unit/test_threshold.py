@@ -3,8 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from operators.policy.rules import Threshold
-from operators.rules.threshold import ThresholdEvaluator
+from operators.rules.threshold import Threshold, ThresholdEvaluator
 from operators.window.series_index import ALL_VERSIONS
 from operators.wire.control import Evidence
 from tests.judged import M, Watch, pane, policy, series, versions

@@ -16,7 +16,7 @@ from operators.connectors.replaced import LogReplaced
 from operators.connectors.stop import Stop
 from operators.ingest.partition import PartitionState
 from operators.ingest.position import SavedInput
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.recovery import dumps
 from tests.dataflows.making import POLICY
 from tests.saving import without

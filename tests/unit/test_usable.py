@@ -9,7 +9,7 @@ import pytest
 
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Batch, Partition
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.window.partial import BAD, GOOD, NEITHER, Partial, feature_rows
 from tests.dataflows.making import POLICY, START_MS, received
 from tests.monitored import FILES, MONITORS

@@ -11,8 +11,8 @@ import pytest
 from operators.enrich.waiting import Complete, Settled, WaitingFeedback
 from operators.ingest.answers import Answer
 from operators.ingest.messages import Messages
-from operators.policy.policy import PolicyError
-from operators.policy.toml import parse
+from operators.policy.errors import PolicyError
+from operators.policy_file.toml import parse
 from tests.dataflows.making import POLICY
 
 TS = 1_763_700_000_000

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from operators.arrays import Ints
 from operators.ingest.fields import is_feedback, of_kind_name
 from operators.ingest.slis.kind import NOT_MEANT, Numbers, SliKind
-from operators.policy.policy import FIELDS_ALLOWED, PolicyError, Sli, is_field
+from operators.policy.errors import PolicyError
+from operators.policy.policy import FIELDS_ALLOWED, Sli, is_field
 from operators.window.partial import BAD, GOOD, NEITHER
 
 Flags = NDArray[np.bool_]

@@ -10,12 +10,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from operators.policy.errors import PolicyError
 from operators.policy.monitor_kinds import KINDS
 from operators.policy.monitor_place import Reading
 from operators.policy.monitors import AnyMonitor, Sampling
-from operators.policy.policy import Policy, PolicyError
+from operators.policy.place import TablePlace
+from operators.policy.policy import Policy
 from operators.policy.reading import NAME, check_finite, convert
-from operators.policy.rule_kinds import Key
 from operators.profiles.profile import Profile, from_json
 from operators.wire.events import Id
 
@@ -85,7 +86,7 @@ def monitors_of(
         good = isinstance(name, str) and re.fullmatch(NAME, name)
         if good and name in [*(monitor.name for monitor in monitors), *waiting]:
             raise PolicyError(f"monitor[{index}].name", name, "is named twice")
-        key = Key(f"monitor.{name}" if good else f"monitor[{index}]", raw, policy)
+        key = TablePlace(f"monitor.{name}" if good else f"monitor[{index}]", raw, policy)
         monitor = _monitor(key, drift, profiles)
         if monitor is None:
             waiting.append(str(name))
@@ -96,7 +97,7 @@ def monitors_of(
     return tuple(monitors), tuple(waiting)
 
 
-def _monitor(key: Key, drift: DriftTable, profiles: Profiles) -> AnyMonitor | None:
+def _monitor(key: TablePlace, drift: DriftTable, profiles: Profiles) -> AnyMonitor | None:
     """Return a monitor, None if it waits for a profile."""
     kind = key.raw.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:

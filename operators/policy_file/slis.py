@@ -6,7 +6,8 @@ import msgspec
 
 from operators.ingest.slis.kind import SliKind
 from operators.ingest.slis.registry import KINDS
-from operators.policy.policy import PolicyError, Sli
+from operators.policy.errors import PolicyError
+from operators.policy.policy import Sli
 from operators.policy.reading import convert
 
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from operators.policies.slis import sli_of
+from operators.policy.errors import PolicyError
+from operators.policy.fields import read
 from operators.policy.keys import checked
 from operators.policy.policy import (
     FIELDS_ALLOWED,
@@ -21,24 +22,20 @@ from operators.policy.policy import (
     Enrich,
     Measure,
     Policy,
-    PolicyError,
-    Positive,
     Privacy,
     Window,
     is_field,
 )
-from operators.policy.read_monitors import DriftTable, Profiles, monitors_of, paths_of
-from operators.policy.read_rules import ReleaseTable, rules_of
-from operators.policy.reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, convert
+from operators.policy.reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, Positive, convert
 from operators.policy.watched import watched_by
+from operators.policy_file.monitors import DriftTable, Profiles, monitors_of, paths_of
+from operators.policy_file.rules import releases_of, rules_of
+from operators.policy_file.slis import sli_of
 
 # Decimal digits kept of each measure: sums are integers, so that they do not depend on the order of adding.
 DIGITS = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 9}
 DIGITS_DEFAULT = 6
-DEDUP_MS_MAX = UNITS_MS["d"]
 BEHIND_MS = 60_000
-WAIT_MS_MAX = UNITS_MS["h"]
-IDS_MAX = 10_000_000  # Remembered of one partition: 1.6 GB.
 
 SHAPE = ("time", "slices", "windows", "measures", "sli")  # What says which counts are kept.
 
@@ -80,25 +77,6 @@ class _Windows(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sliding: list[_Sliding] = []
 
 
-class _Dedup(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    horizon: Duration = Duration("10m")
-    ids_max: Annotated[int, Meta(ge=1, le=IDS_MAX)] = Dedup().ids_max
-
-    def checked(self) -> Dedup:
-        if self.horizon.ms > DEDUP_MS_MAX:
-            raise PolicyError("dedup.horizon", self.horizon.text, "must be at most 24h; 0s for none")
-        return Dedup(horizon_ms=self.horizon.ms, ids_max=self.ids_max)
-
-
-class _Enrich(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    wait: Duration = Duration("60s")
-
-    def checked(self) -> Enrich:
-        if self.wait.ms > WAIT_MS_MAX:
-            raise PolicyError("enrich.wait", self.wait.text, "must be at most 1h: all feedback of a partition may wait")
-        return Enrich(wait_ms=self.wait.ms)
-
-
 class _Measures(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     names: list[str] = []
 
@@ -113,10 +91,10 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     dead_letters: DeadLetters = DeadLetters()
     privacy: Privacy = Privacy()
     archive: Archive = Archive()
-    enrich: _Enrich = _Enrich()
-    dedup: _Dedup = _Dedup()
+    enrich: dict[str, Any] = {}
+    dedup: dict[str, Any] = {}
     rule: list[dict[str, Any]] = []
-    release: ReleaseTable = ReleaseTable()
+    release: dict[str, Any] = {}
     commands: Commands = Commands()
     drift: DriftTable = DriftTable()
     monitor: list[dict[str, Any]] = []
@@ -163,15 +141,15 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         dead_letters=file.dead_letters,
         privacy=file.privacy,
         archive=file.archive,
-        enrich=file.enrich.checked(),
-        dedup=file.dedup.checked(),
+        enrich=read(Enrich, file.enrich, "enrich", None),
+        dedup=read(Dedup, file.dedup, "dedup", None),
         hash=_hash(raw),
         runbook_base=file.runbook_base,
         idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},
         shape=_shape(raw),
         commands=checked(file.commands),
     )
-    releases = file.release.checked(policy.pane_ms, policy.dimensions)
+    releases = releases_of(file.release, policy)
     policy = _monitored(policy, file, Profiles(profiles or {}))
     return msgspec.structs.replace(policy, rules=rules_of(file.rule, policy), releases=releases)
 

@@ -1,0 +1,61 @@
+"""Where a table stands in a policy: what keys of several kinds refer to is looked up here, and refused by its key."""
+
+from typing import Any
+
+from operators.policy.errors import PolicyError
+from operators.policy.policy import RUNBOOKS, Policy
+from operators.policy.reading import SPAN_MS_MAX, Duration, span
+from operators.policy.rules import Grain
+
+
+class TablePlace:
+    """The place of a table in the policy; `policy` is checked but for its rules."""
+
+    def __init__(self, prefix: str, raw: dict[str, Any], policy: Policy) -> None:
+        self.prefix, self.raw, self.policy = prefix, raw, policy
+
+    def refuse(self, key: str, allowed: str, value: object = None) -> PolicyError:
+        return PolicyError(f"{self.prefix}.{key}", self.raw.get(key) if value is None else value, allowed)
+
+    def span(self, key: str, time: Duration, least: int = 1) -> int:
+        """Return a time that must be a whole number of panes, and at least so many."""
+        pane = self.policy.pane_ms
+        if time.ms % pane or time.ms < least * pane:
+            raise self.refuse(key, f"must be a multiple of time.pane ({span(pane)})", time.text)
+        if time.ms > SPAN_MS_MAX:
+            raise self.refuse(key, "must be at most 366d", time.text)
+        return time.ms
+
+    def rounded(self, key: str, time: Duration, *, none: bool) -> int:
+        """Return a time, rounded up to whole panes; one of nothing is refused unless `none`."""
+        if time.ms == 0 and not none:
+            raise self.refuse(key, "must be more than nothing", time.text)
+        if time.ms > SPAN_MS_MAX:
+            raise self.refuse(key, "must be at most 366d", time.text)
+        return -(-time.ms // self.policy.pane_ms) * self.policy.pane_ms
+
+    def sli(self, key: str, name: str) -> str:
+        known = [sli.name for sli in self.policy.slis]
+        if name not in known:
+            raise self.refuse(key, f"must be one of the SLIs {', '.join(known) or '(there are none)'}", name)
+        return name
+
+    def page(self, kind: str) -> str:
+        """Return the runbook of a kind of rule."""
+        return f"{RUNBOOKS}/{kind}.md"
+
+    def grain(self, text: str) -> Grain:
+        dimensions, grains = self.policy.dimensions, self.policy.grains
+        names = [] if text == "*" else text.split(",")
+        grain = tuple(sorted(dimensions.index(name) for name in names if name in dimensions))
+        if len(grain) < len(names) or grain not in grains:
+            known = " ".join(f'"{",".join(dimensions[index] for index in each) or "*"}"' for each in grains)
+            raise self.refuse("slices", f"must be one of the reported slices {known}", text)
+        return grain
+
+    def grains(self, texts: tuple[str, ...]) -> tuple[Grain, ...]:
+        grains = tuple(self.grain(text) for text in texts)
+        for index, grain in enumerate(grains):
+            if grain in grains[:index]:
+                raise self.refuse("slices", "is named twice", texts[index])
+        return grains

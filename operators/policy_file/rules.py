@@ -1,0 +1,59 @@
+"""Read `[[rule]]` and `[release]` of a policy: a fault is named by its key, its value and what is allowed there.
+
+A rule's keys stand under its name, as in `rule.canary.alpha`, or under its place where it has none: `rule[2].name`.
+"""
+
+import re
+from typing import Any
+
+from operators.policy.errors import PolicyError
+from operators.policy.fields import read
+from operators.policy.place import TablePlace
+from operators.policy.policy import Policy, Releases
+from operators.policy.reading import NAME, check_finite
+from operators.policy.rules import RESERVED, Rule
+from operators.rules.registry import KINDS
+
+
+def releases_of(raw: dict[str, Any], policy: Policy) -> Releases:
+    """Return `[release]`; `policy` is checked but for its rules. PolicyError names what cannot be."""
+    place = TablePlace("release", raw, policy)
+    releases = read(Releases, raw, "release", place)
+    if releases.producer is not None and releases.producer not in policy.dimensions:
+        raise place.refuse("producer", f"must be one of slices.dimensions {list(policy.dimensions)}")
+    if (releases.producer is None) != (releases.producer_share_max is None):
+        raise place.refuse("producer_share_max", "goes with release.producer: give both or neither")
+    return releases
+
+
+def rules_of(tables: list[dict[str, Any]], policy: Policy) -> tuple[Rule, ...]:
+    """Return the rules of the `[[rule]]` tables; `policy` is the rest of it, checked."""
+    rules: list[Rule] = []
+    for index, raw in enumerate(tables):
+        name = raw.get("name")
+        good = isinstance(name, str) and re.fullmatch(NAME, name)
+        if name in RESERVED:
+            raise PolicyError(f"rule[{index}].name", name, "is one of rollguard's own: name the rule otherwise")
+        if good and any(name == rule.name for rule in rules):
+            raise PolicyError(f"rule[{index}].name", name, "is named twice")
+        rule = _rule(TablePlace(f"rule.{name}" if good else f"rule[{index}]", raw, policy))
+        if rule is not None:
+            rules.append(rule)
+    return tuple(rules)
+
+
+def _rule(place: TablePlace) -> Rule | None:
+    """Return a rule, None if it can do nothing yet."""
+    name = place.raw.get("kind")
+    if not isinstance(name, str) or name not in KINDS:
+        raise place.refuse("kind", f"must be one of {', '.join(KINDS)}")
+    kind = KINDS[name]
+    if kind.waits(place):
+        return None
+    check_finite(place.prefix, place.raw)
+    rule: Rule = read(kind.rule, place.raw, place.prefix, place)
+    kind.check(rule, place)
+    if rule.scope == "model" and rule.action != "alert":
+        allowed = f'must be "version" with action = "{rule.action}", which is done to a version'
+        raise place.refuse("scope", allowed, rule.scope)
+    return rule

@@ -1,0 +1,51 @@
+"""What a kind of rule brings: its keys in the policy, its evaluator, its words, and how its rollbacks are verified.
+
+A kind is one file beside this one, and one line in `registry.py`. Its struct has the keys of `[[rule]]`, each with its
+type and default; its `RuleKind` says the rest. Its runbook is the page of its name in infra/runbooks.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from operators.policy.place import TablePlace
+from operators.policy.policy import Policy
+from operators.policy.rules import Rule
+from operators.rules.recovery import Recovery
+from operators.saved.registry import Saved
+
+R = TypeVar("R", bound=Rule)
+
+
+def accept(rule: Rule, place: TablePlace) -> None:
+    """Accept whatever the types of the keys allow."""
+
+
+def nothing(rule: Rule, policy: Policy) -> Iterator[str]:
+    """Say no more than what is said of every rule."""
+    yield from ()
+
+
+class RuleKind(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
+    """A kind of rule: `name` names it in a policy, `rule` has its keys, `evaluator` judges by one of it.
+
+    `recovery` says how low the ratio of bad events must come for a rollback to have helped (`recovery.py`).
+
+    For `rollguard check`: `when` says what makes it BAD, `detects` the smallest harm that it can see, line by line,
+    `looks_at` what is particular to it of what it judges.
+
+    `check` raises PolicyError for what the keys cannot say one by one. `waits` tells of a table that the rule can do
+    nothing yet, so that it is left out. `saved` are the classes that its evaluator keeps, with their names for ever.
+    """
+
+    name: str
+    rule: type[R]
+    evaluator: Callable[[R, Policy], Any]
+    recovery: Recovery[R]
+    when: Callable[[R], str]
+    detects: Callable[[R], Iterator[str]]
+    looks_at: Callable[[R, Policy], Iterator[str]] = nothing
+    check: Callable[[R, TablePlace], None] = accept
+    waits: Callable[[TablePlace], bool] = lambda place: False
+    saved: Sequence[Saved] = ()

@@ -1,0 +1,55 @@
+"""How it is known that a rollback helped, by the kind of rule that asked for it: no kind may leave it open.
+
+Where there is a ratio of bad events that is well and one that is harm, what serves now is tested against both
+(`operators/stats/recovery_test.py`). Without, all that can be asked is that the rule does not call it BAD for as long
+as its proof took, which is weaker.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, TypeVar
+
+from operators.policy.rules import Rule
+from operators.wire.control import Evidence
+
+R = TypeVar("R", bound=Rule)
+
+
+class BadRatios(NamedTuple):
+    """The ratio of bad events that was found, and one that would be well; both strictly between 0 and 1."""
+
+    harm: float
+    well: float
+
+
+Recovery = Callable[[R, Evidence], BadRatios | None]
+
+
+class HasTarget(Protocol):
+    """A rule on a share of good events."""
+
+    @property
+    def target(self) -> float: ...
+
+
+def by_arms(rule: Rule, evidence: Evidence) -> BadRatios | None:
+    """Return the ratios of candidate and baseline: well is what the baseline had."""
+    candidate, baseline = evidence.candidate, evidence.baseline
+    if candidate is None or baseline is None:
+        return None
+    return BadRatios(inner(candidate.good, candidate.bad), inner(baseline.good, baseline.bad))
+
+
+def by_target(rule: HasTarget, evidence: Evidence) -> BadRatios | None:
+    """Return the ratio that was found, and what the rule's target allows."""
+    if evidence.good is None or evidence.bad is None:
+        return None
+    return BadRatios(inner(evidence.good, evidence.bad), 1.0 - rule.target)
+
+
+def by_verdict(rule: Rule, evidence: Evidence) -> None:
+    """Return that there is no ratio to test: for rules on values, on traffic, or on what monitors say."""
+
+
+def inner(good: int, bad: int) -> float:
+    """Return the ratio of bad events, kept off 0 and 1."""
+    return (bad + 0.5) / (good + bad + 1)

@@ -1,0 +1,45 @@
+"""The kinds of rules: a line each. What judges by the rules of a policy."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from operators.policy.policy import Policy
+from operators.policy.rules import ListeningRule, ReleaseRule, Rule
+from operators.rules import absence, burn_rate, canary_kind, drift, measure, threshold
+from operators.rules.canary import CanaryEvaluator
+from operators.rules.drift import DriftEvaluator
+from operators.rules.kind import RuleKind
+from operators.rules.verdict import Evaluator
+
+KINDS: Mapping[str, RuleKind[Any]] = {
+    kind.name: kind
+    for kind in (
+        threshold.KIND,
+        burn_rate.KIND,
+        measure.KIND,
+        absence.KIND,
+        canary_kind.KIND,
+        drift.KIND,
+    )
+}
+_OF: dict[type[Rule], RuleKind[Any]] = {kind.rule: kind for kind in KINDS.values()}
+
+
+def kind_of(rule: Rule) -> RuleKind[Any]:
+    """Return the kind of a rule."""
+    return _OF[type(rule)]
+
+
+def evaluators_of(policy: Policy) -> tuple[list[Evaluator], list[CanaryEvaluator], list[DriftEvaluator]]:
+    """Return what judges by the rules of a policy: each series by itself, releases, and what monitors say."""
+    alone: list[Evaluator] = []
+    releases, listening = [], []
+    for rule in policy.rules:
+        evaluator = kind_of(rule).evaluator(rule, policy)
+        if isinstance(rule, ReleaseRule):
+            releases.append(evaluator)
+        elif isinstance(rule, ListeningRule):
+            listening.append(evaluator)
+        else:
+            alone.append(evaluator)
+    return alone, releases, listening
