@@ -36,7 +36,7 @@ RULES: dict[str, Callable[[], Evaluator]] = {
         MeasureRule(name="m", measure="latency_ms", statistic="mean", window_ms=5 * M, at_most=5, for_ms=M, n_min=20),
         POLICY,
     ),
-    "absence": lambda: AbsenceEvaluator(Absence(name="a", after_ms=3 * M), POLICY),
+    "absence": lambda: AbsenceEvaluator(Absence(name="a", scope="version", after_ms=3 * M), POLICY),
 }
 Step = tuple[PaneCounts, list[WindowCounts]]
 every_rule = pytest.mark.parametrize("kind", RULES)

@@ -6,7 +6,7 @@ import numpy as np
 from operators.rules.absence import Absence, AbsenceEvaluator
 from tests.judged import M, Watch, pane, policy, versions
 
-RULE = Absence(name="gone", after_ms=10 * M)
+RULE = Absence(name="gone", scope="version", after_ms=10 * M)
 
 
 def watch() -> Watch:
