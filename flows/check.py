@@ -5,7 +5,7 @@ from rich.table import Table
 
 from flows.check_monitors import SERIES, monitors_table, noisy_monitors
 from flows.check_rules import rules_table
-from operators.ingest.slis.registry import kind_of
+from operators.ingest.slis.registry import sli_kind_of
 from operators.policy.policy import Policy, Sli
 
 
@@ -57,7 +57,7 @@ def _grain(policy: Policy, grain: tuple[int, ...]) -> str:
 
 
 def _good(sli: Sli) -> str:
-    return kind_of(sli).words(sli) + (f"; neither: {', '.join(sli.ignore)}" if sli.ignore else "")
+    return sli_kind_of(sli).words(sli) + (f"; neither: {', '.join(sli.ignore)}" if sli.ignore else "")
 
 
 def _span(ms: int) -> str:

@@ -7,7 +7,7 @@ from rich.table import Table
 from operators.policy.fields import table_of
 from operators.policy.policy import Policy
 from operators.policy.rules import Grain, ReleaseRule, Rule
-from operators.rules.registry import kind_of
+from operators.rules.registry import rule_kind_of
 
 
 def rules_table(policy: Policy) -> Table:
@@ -20,18 +20,18 @@ def rules_table(policy: Policy) -> Table:
 
 def when(rule: Rule) -> str:
     """Say what makes a rule BAD."""
-    return kind_of(rule).when(rule)
+    return rule_kind_of(rule).when(rule)
 
 
 def detects(rule: Rule) -> Iterator[str]:
     """Yield what is the smallest harm that a rule can see, line by line."""
-    return kind_of(rule).detects(rule)
+    return rule_kind_of(rule).detects(rule)
 
 
 def _judged(rule: Rule, policy: Policy) -> str:
     whose = "all versions" if rule.scope == "model" else "each version"
     slices = (_slice(grain, policy) for grain in rule.grains)
-    return "\n".join([whose, *slices, *kind_of(rule).looks_at(rule, policy)])
+    return "\n".join([whose, *slices, *rule_kind_of(rule).looks_at(rule, policy)])
 
 
 def _slice(grain: Grain, policy: Policy) -> str:

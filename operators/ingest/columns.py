@@ -17,7 +17,7 @@ from operators.ingest.event_times import EventTimes
 from operators.ingest.fields import FEEDBACK, LATENCIES, READERS, is_feedback, of_kind_name
 from operators.ingest.offending import ChunkContext
 from operators.ingest.slis.kind import Read
-from operators.ingest.slis.registry import kind_of
+from operators.ingest.slis.registry import sli_kind_of
 from operators.ingest.watched import WatchedBuilder, WatchedColumns
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
@@ -81,7 +81,7 @@ class ColumnsBuilder:
         self._of_slis: dict[str, Read] = {}
         for sli in policy.slis:
             if sli.on_feedback == (stream == "feedback"):
-                self._of_slis |= kind_of(sli).columns(sli)
+                self._of_slis |= sli_kind_of(sli).columns(sli)
 
     def add_events(self, events: Sequence[Event], placed: EventTimes, parts: Sequence[Ints] | None = None) -> None:
         """Take the numbers and names that this policy needs out of some events; `parts` where they are known."""

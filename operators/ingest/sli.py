@@ -5,7 +5,7 @@ import numpy as np
 from operators.arrays import Ints
 from operators.ingest.columns import Columns
 from operators.ingest.slis.kind import NOT_MEANT
-from operators.ingest.slis.registry import kind_of
+from operators.ingest.slis.registry import sli_kind_of
 from operators.policy.policy import Sli
 from operators.window.partial import NEITHER
 from operators.wire.events import UNUSABLE
@@ -18,6 +18,6 @@ def classify(sli: Sli, columns: Columns) -> Ints:
     """
     if sli.on_feedback != (columns.stream == "feedback"):
         return np.full(len(columns.series), NOT_MEANT)
-    classes = kind_of(sli).classify(sli, columns.numbers, columns.errors)
+    classes = sli_kind_of(sli).classify(sli, columns.numbers, columns.errors)
     ignored = [code for code, name in enumerate(columns.error_types) if name in sli.ignore or name == UNUSABLE]
     return np.where(np.isin(columns.errors, ignored), NEITHER, classes) if ignored else classes

@@ -50,7 +50,7 @@ def Usual(wire: Any) -> As:  # noqa: N802  # Stands in annotations.
     return As(wire | None, lambda written: UNSET if written.value is None else written.value)
 
 
-def Span(least: int = 1) -> As:  # noqa: N802
+def WholePanes(least: int = 1) -> As:  # noqa: N802
     """Return how a span of time in ms is written: as a duration of whole panes, and at least so many."""
     return As(
         Duration,

@@ -11,7 +11,7 @@ from operators.release.producers import why_doubted
 from operators.release.refuge import fallback_of, named_refuge, others_serve, recently, refuge_of, why_bad
 from operators.release.state import ReleaseState
 from operators.release.traffic import Counted, bad_ratio, bucket_of, has_degraded
-from operators.rules.registry import kind_of
+from operators.rules.registry import rule_kind_of
 from operators.window.partial import OTHER
 from operators.wire.control import Affected, ControlEvent, ControlType, Severity
 from operators.wire.mirrored import is_mirrored
@@ -135,7 +135,7 @@ def _cause(at: PaneContext, rule: Rule, slices: Slices) -> Cause:
     """Keep why a candidate is withdrawn, and how low the bad ratio must come: half-way back to the better arm."""
     evidence = slices[0].evidence
     cause = Cause(rule=rule.name, runbook=rule.runbook, slices=slices, evidence=evidence)
-    ratios = kind_of(rule).recovery(rule, evidence)
+    ratios = rule_kind_of(rule).recovery(rule, evidence)
     if ratios is None or ratios.well >= ratios.harm or evidence.sli is None:
         return cause
     bad_max = (ratios.harm + ratios.well) / 2

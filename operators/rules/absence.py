@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from operators.arrays import Ints
-from operators.policy.fields import Span, Usual
+from operators.policy.fields import Usual, WholePanes
 from operators.policy.place import TablePlace
 from operators.policy.policy import Policy
 from operators.policy.reading import span
@@ -33,7 +33,7 @@ class Absence(Rule, frozen=True, kw_only=True):
     unwritten: ClassVar[frozenset[str]] = frozenset({"fallback"})
 
     scope: Annotated[Scope, Usual(Scope)] = "model"
-    after_ms: Annotated[int, Span()]
+    after_ms: Annotated[int, WholePanes()]
 
 
 class AbsenceEvaluator:

@@ -23,7 +23,7 @@ import numpy as np
 from msgspec import Meta
 
 from operators.arrays import Ints
-from operators.policy.fields import As, SliName, Span, Written
+from operators.policy.fields import As, SliName, WholePanes, Written
 from operators.policy.policy import Policy
 from operators.policy.reading import Confidence, Inner, span
 from operators.policy.rules import Rule
@@ -56,7 +56,7 @@ class BurnRate(Rule, frozen=True, kw_only=True):
 
     sli: SliName
     target: Inner
-    period_ms: Annotated[int, Span()] = 30 * 86_400_000
+    period_ms: Annotated[int, WholePanes()] = 30 * 86_400_000
     tiers: Annotated[tuple[Tier, ...], As(Annotated[list[TierTable], Meta(min_length=1)] | None, _tiers)]
     confidence: Confidence = 0.99
 

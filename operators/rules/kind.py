@@ -18,7 +18,7 @@ from operators.saved.registry import Saved
 R = TypeVar("R", bound=Rule)
 
 
-def accept(rule: Rule, place: TablePlace) -> None:
+def _accept(rule: Rule, place: TablePlace) -> None:
     """Accept whatever the types of the keys allow."""
 
 
@@ -46,6 +46,6 @@ class RuleKind(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
     when: Callable[[R], str]
     detects: Callable[[R], Iterator[str]]
     looks_at: Callable[[R, Policy], Iterator[str]] = nothing
-    check: Callable[[R, TablePlace], None] = accept
+    check: Callable[[R, TablePlace], None] = _accept
     waits: Callable[[TablePlace], bool] = lambda place: False
     saved: Sequence[Saved] = ()

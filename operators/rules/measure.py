@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from operators.arrays import Floats, Ints
-from operators.policy.fields import Span
+from operators.policy.fields import WholePanes
 from operators.policy.place import TablePlace
 from operators.policy.policy import Policy, Window
 from operators.policy.reading import Positive, span
@@ -45,7 +45,7 @@ class MeasureRule(StatisticRule, frozen=True, kw_only=True):
 
     at_most: float | None = None
     at_least: float | None = None
-    for_ms: Annotated[int, Span(least=0)] = 0
+    for_ms: Annotated[int, WholePanes(least=0)] = 0
     n_min: Positive = 100
 
     @property

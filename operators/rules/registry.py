@@ -25,7 +25,7 @@ KINDS: Mapping[str, RuleKind[Any]] = {
 _OF: dict[type[Rule], RuleKind[Any]] = {kind.rule: kind for kind in KINDS.values()}
 
 
-def kind_of(rule: Rule) -> RuleKind[Any]:
+def rule_kind_of(rule: Rule) -> RuleKind[Any]:
     """Return the kind of a rule."""
     return _OF[type(rule)]
 
@@ -35,7 +35,7 @@ def evaluators_of(policy: Policy) -> tuple[list[Evaluator], list[CanaryEvaluator
     alone: list[Evaluator] = []
     releases, listening = [], []
     for rule in policy.rules:
-        evaluator = kind_of(rule).evaluator(rule, policy)
+        evaluator = rule_kind_of(rule).evaluator(rule, policy)
         if isinstance(rule, ReleaseRule):
             releases.append(evaluator)
         elif isinstance(rule, ListeningRule):

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Ints
-from operators.policy.fields import SliName, Span
+from operators.policy.fields import SliName, WholePanes
 from operators.policy.policy import Policy
 from operators.policy.reading import Confidence, Inner, span
 from operators.policy.rules import Rule
@@ -52,8 +52,8 @@ class Threshold(Rule, frozen=True, kw_only=True):
 
     sli: SliName
     target: Inner
-    window_ms: Annotated[int, Span()]
-    for_ms: Annotated[int, Span(least=0)] = 0
+    window_ms: Annotated[int, WholePanes()]
+    for_ms: Annotated[int, WholePanes(least=0)] = 0
     confidence: Confidence = 0.99
 
     @property

@@ -23,7 +23,7 @@ def no_columns(sli: Sli) -> Mapping[str, Read]:
     return {}
 
 
-def accept(sli: Sli, key: str) -> None:
+def _accept(sli: Sli, key: str) -> None:
     """Accept whatever the types of the keys allow."""
 
 
@@ -42,4 +42,4 @@ class SliKind(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     words: Callable[[S], str]
     classify: Callable[[S, Numbers, Ints], Ints]
     columns: Callable[[S], Mapping[str, Read]] = no_columns
-    check: Callable[[S, str], None] = accept
+    check: Callable[[S, str], None] = _accept

@@ -18,7 +18,7 @@ from operators.window.partial import BAD, GOOD, NEITHER
 Flags = NDArray[np.bool_]
 
 
-class Limit(Sli, frozen=True, kw_only=True):
+class NumberLimit(Sli, frozen=True, kw_only=True):
     """`field` is the number, `limit` the last that is good."""
 
     field: str
@@ -33,15 +33,15 @@ class Limit(Sli, frozen=True, kw_only=True):
         return (self.field,)
 
 
-class AtMost(Limit, frozen=True, kw_only=True):
+class AtMost(NumberLimit, frozen=True, kw_only=True):
     """The number is good up to its limit."""
 
 
-class AtLeast(Limit, frozen=True, kw_only=True):
+class AtLeast(NumberLimit, frozen=True, kw_only=True):
     """The number is good from its limit on."""
 
 
-def _check(sli: Limit, key: str) -> None:
+def _check(sli: NumberLimit, key: str) -> None:
     if not math.isfinite(sli.limit):
         raise PolicyError(f"{key}.limit", sli.limit, "must be a finite number")
     if not is_field(sli.field):
@@ -56,7 +56,7 @@ def _at_least(sli: AtLeast, numbers: Numbers, errors: Ints) -> Ints:
     return _classes(sli, numbers, numbers[sli.field] >= sli.limit)
 
 
-def _classes(sli: Limit, numbers: Numbers, good: Flags) -> Ints:
+def _classes(sli: NumberLimit, numbers: Numbers, good: Flags) -> Ints:
     classes = np.where(np.isnan(numbers[sli.field]), NEITHER, np.where(good, GOOD, BAD))
     if sli.on_feedback:
         return np.where(numbers[of_kind_name(sli.field)] > 0, classes, NOT_MEANT)

@@ -19,6 +19,6 @@ KINDS: Mapping[str, SliKind[Any]] = {
 }
 
 
-def kind_of(sli: Sli) -> SliKind[Any]:
+def sli_kind_of(sli: Sli) -> SliKind[Any]:
     """Return the kind of an SLI."""
     return KINDS[sli.good]
