@@ -11,7 +11,15 @@ from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.rows.verdicts import judged_rows
 from operators.sources.monitor import Item
-from operators.steps import close_panes, evaluate_shards, hold_panes, slide_windows, write_panes, write_windows
+from operators.steps import (
+    close_panes,
+    evaluate_shards,
+    hold_panes,
+    slide_windows,
+    write_panes,
+    write_progress,
+    write_windows,
+)
 from operators.store.rows import Rows
 from operators.window.panes import ShardInput
 from operators.wire.control import ControlEvent
@@ -43,6 +51,7 @@ def build(
     closed = close_panes("panes", inputs, policy, metrics, recover)
     # (shard, Closed)
     panes = write_panes("pane_rows", closed, policy)
+    progress = write_progress("progress_rows", closed, policy)
     held = hold_panes("ring", closed, policy) if recover else closed
     moved = slide_windows("windows", held, policy, recover)
     # (shard, Moved)
@@ -51,7 +60,7 @@ def build(
     # (shard, Judged)
     verdicts = op.flat_map_value("verdict_rows", judged, lambda each: judged_rows(each, policy))
     # (shard, Rows)
-    op.output("clickhouse", op.merge("rows", stored, panes, windows, verdicts), rows)
+    op.output("clickhouse", op.merge("rows", stored, panes, progress, windows, verdicts), rows)
     op.output("control", op.flat_map_value("events", judged, lambda each: each.events), control)
     op.output("dead_letters", op.filter("letters", stored, lambda item: item[1].table == "dead_letter"), dead)
     return flow

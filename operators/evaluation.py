@@ -17,10 +17,12 @@ from operators.drift.results import NOTHING, Monitored
 from operators.policy.policy import Policy
 from operators.policy.rules import Rule
 from operators.release.alert_events import resolve_forgotten
+from operators.release.command_rows import command_rows
 from operators.release.controller import begin_pane, end_pane, new_model
 from operators.release.forgetting import surplus
 from operators.release.lately import note_found
 from operators.release.model import CanaryFinding, Model, PaneContext
+from operators.release.release_rows import release_rows, standings
 from operators.release.seen import NOTHING_SEEN, Seen
 from operators.release.warming import warmed_up
 from operators.rules.canary import CanaryEvaluator, CanaryResult
@@ -32,6 +34,7 @@ from operators.rules.pane_counts import PaneCounts, Roster
 from operators.rules.registry import evaluators_of
 from operators.rules.spreads import spreads_of
 from operators.rules.verdict import Evaluator, Verdict
+from operators.store.rows import Column, Rows
 from operators.window.fence import UNKNOWN
 from operators.window.folded import Folded
 from operators.window.panes import Closed
@@ -52,21 +55,23 @@ LATELY = 60  # Panes: a series that nothing came in for in so many may give up i
 
 
 class PaneOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a closed pane came to."""
+    """What a closed pane came to; `rows` are of what it came from, as they are stored."""
 
     verdicts: Sequence[Verdict]
     events: Sequence[ControlEvent]
     drift: Monitored = NOTHING
+    rows: Sequence[Rows] = ()
 
     @property
     def empty(self) -> bool:
-        return not self.verdicts and not self.events and self.drift.empty
+        return not self.verdicts and not self.events and not self.rows and self.drift.empty
 
 
 class EvaluationState(msgspec.Struct, kw_only=True):
     """All that a restart needs. An evaluator goes on only under the very rule it was kept under.
 
-    `order` is that of the next closed pane; unknown in what was saved before it was kept.
+    `order` is that of the next closed pane; unknown in what was saved before it was kept. `policy` is the hash of the
+    one that was stored last.
     """
 
     pane: int
@@ -79,6 +84,7 @@ class EvaluationState(msgspec.Struct, kw_only=True):
     monitors: MonitorsState
     order: int = UNKNOWN
     delays: LabelDelays = msgspec.field(default_factory=LabelDelays)
+    policy: str = ""
 
 
 class ShardEvaluation:
@@ -152,6 +158,7 @@ class ShardEvaluation:
             monitors=self.monitors.state,
             order=saved.order,
             delays=saved.delays,
+            policy=saved.policy,
         )
         # What a rule said before it was changed does not stand.
         names = {rule.name for rule in self.policy.rules if _identity(rule) in kept}
@@ -192,8 +199,10 @@ class ShardEvaluation:
         awake = sorted((self._awake | rows.keys() | by_model.keys() | folded.keys()) & self.state.models.keys())
         seen = Seen.of(None if closed is None else closed.on_time)
         ats = {name: self._at(counts, rows.get(name, {}), seen, name) for name in awake}
+        before = {name: standings(self.state.models[name]) for name in awake}
         for name in awake:
             events += begin_pane(self.state.models[name], ats[name], by_model.get(name, ()), folded.get(name, ()))
+        stored = [command_rows(said, events, (counts.pane + 1) * self.policy.pane_ms)]
         verdicts: list[Verdict] = []
         for each in self.state.alone:
             verdicts += _ordered(each.step(counts, windows, names))
@@ -203,8 +212,11 @@ class ShardEvaluation:
         labels = labels_of(None if closed is None else closed.on_time, self.policy.dimensions)
         spreads = spreads_of(on_time, self.policy.dimensions)
         for evaluator in self.state.releases:
-            changes, results = evaluator.step(counts, names, live, labels, self.state.delays, spreads)
+            changes, results, evidence = evaluator.step(
+                counts, names, live, labels, self.state.delays, spreads, self.policy.hash
+            )
             verdicts += _ordered(changes)
+            stored += evidence
             for release, result in results.items():
                 found.setdefault(release.model, []).append(_finding(evaluator, release, result))
         self.state.delays.add(counts.pane, self.policy.pane_ms, labels)
@@ -221,9 +233,20 @@ class ShardEvaluation:
         for name in awake:
             at = ats.get(name) or self._at(counts, {})
             events += end_pane(self.state.models[name], at, told.get(name, ()), found.get(name, ()))
+        after = {name: standings(self.state.models[name]) for name in awake}
+        stored += [release_rows(before, after, counts.pane, self.policy), *self._policy_rows(counts.pane)]
         self._awake = {name for name in awake if not self.state.models[name].rests}
         events += self._forget(counts, rows)
-        return PaneOutcome(verdicts=verdicts, events=events, drift=drift)
+        return PaneOutcome(verdicts=verdicts, events=events, drift=drift, rows=[some for some in stored if len(some)])
+
+    def _policy_rows(self, pane: int) -> list[Rows]:
+        """Return the policy as a row, with the first pane of the shard that is judged by it."""
+        if self.state.policy == self.policy.hash:
+            return []
+        self.state.policy = self.policy.hash
+        at = (pane + 1) * self.policy.pane_ms
+        columns: dict[str, Column] = {"hash": [self.policy.hash], "at": [at], "toml": [self.policy.text], "ver": [1]}
+        return [Rows(table="policy", columns=columns)]
 
     def _forget(self, counts: PaneCounts, but: Collection[str]) -> list[ControlEvent]:
         """Forget models that nobody needs, where there are too many."""

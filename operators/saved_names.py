@@ -23,7 +23,7 @@ from operators.ingest import duplicates, late_share, leads, partition, position,
 from operators.policy import monitors
 from operators.release import alerts, cause, event_writer, historical, model, phase_states, replaced, state, traffic
 from operators.release.saved_trials import with_level, with_state
-from operators.rules import canary, canary_verdict, cohorts, comparison, exceeding, label_delays
+from operators.rules import canary, canary_verdict, cohorts, comparison, evidence_log, exceeding, label_delays
 from operators.rules.canary_keys import Canary, Compared
 from operators.rules.labelled import Labelled
 from operators.rules.pane_counts import Roster
@@ -161,9 +161,9 @@ CANARY = (
         (
             "rule", "_pane_ms", "_blip_panes", "_levels", "_terms", "_slis", "_finest", "_grains", "_processes", "_of",
             "_series", "_strata", "_blip", "_words", "_bad", "_proofs", "_told", "_at_once", "_labelled", "_dimensions",
-            "_limits", "_columns", "_blipped", "_exceeding", "_weights",
+            "_limits", "_columns", "_blipped", "_exceeding", "_weights", "_log",
         ),
-        added={"_weights": dict},
+        added={"_weights": dict, "_log": evidence_log.EvidenceLog},
         derived=("_index",),
         version=2,
         upgrades={1: canary.without_measures},
@@ -175,7 +175,9 @@ CANARY = (
     Saved("canary.labelled", Labelled, ("slis", "pane_ms", "least", "age_panes", "cohorts")),
     Saved("canary.cohorts", cohorts.Cohorts),
     Saved("canary.stretch", cohorts.Stretch),
-    Saved("canary.process", canary.Process),
+    Saved("canary.log", evidence_log.EvidenceLog, ("shown", "strata")),
+    Saved("canary.shown", evidence_log.Shown),
+    Saved("canary.process", evidence_log.Process),
     Saved("canary.levels", canary_verdict.Levels),
     Saved("canary.terms", canary_verdict.Terms),
     Saved(

@@ -15,6 +15,7 @@ from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.recovery import dumps, loads
 from operators.rows.panes import pane_rows
+from operators.rows.progress import progress_rows
 from operators.rows.windows import window_rows
 from operators.store.rows import Rows
 from operators.window.fence import in_order
@@ -132,6 +133,17 @@ def write_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> Keye
         return pane_rows(item, policy) if isinstance(item, Closed) else []
 
     return op.flat_map_value("rows", up, rows)
+
+
+@operator
+def write_progress(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> KeyedStream[Rows]:
+    """(shard, closed pane) in; (shard, row of table progress) out."""
+
+    def rows(item: tuple[str, PaneItem]) -> list[tuple[str, Rows]]:
+        shard, pane = item
+        return [(shard, each) for each in progress_rows(shard, pane, policy)] if isinstance(pane, Closed) else []
+
+    return op.flat_map("rows", up, rows)
 
 
 @operator

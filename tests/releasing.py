@@ -16,6 +16,7 @@ from operators.recovery import dumps, loads
 from operators.release.state import ReleaseState
 from operators.release.transitions import Phase
 from operators.rules.verdict import Verdict
+from operators.store.rows import Rows
 from operators.window.label_ages import UNDATED, encode, width
 from operators.window.panes import Closed
 from operators.window.partial import LeafSeries, Partial
@@ -166,6 +167,7 @@ class Story:
         self.next = start
         self.told: list[ControlEvent] = []
         self.verdicts: list[Verdict] = []
+        self.rows: list[Rows] = []
 
     def play(self, ok: Counts | None = None, panes: int = 1, **more: Any) -> list[str]:
         """Play so many equal panes; return what was said: type, version, and for alerts the state."""
@@ -183,6 +185,7 @@ class Story:
         judged = self.judge.push(PaneWithWindows(closed=closed, windows=tuple(windows)))
         self.next += 1
         self.verdicts += [verdict for each in judged for verdict in each.verdicts]
+        self.rows += [rows for each in judged for rows in each.rows]
         events = [event for each in judged for event in each.events]
         self.told += events
         return events

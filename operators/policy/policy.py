@@ -195,7 +195,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     `idle_ms` is by stream. `outliers` is how many events ahead of all others leave a partition's time where it is.
     `behind_ms` is how far a partition may be behind the broker's clock before it is not waited for any more.
-    `hash` names the whole policy, `shape` the parts of it that say which counts are kept.
+    `hash` names the whole policy, `shape` the parts of it that say which counts are kept; `text` is its TOML.
     `waiting` are the names of monitors that have no profile yet.
     `runbook_base` is where the pages are that control events link to.
     `watched` are the fields whose distribution some of the `monitors` need, in the order of their offsets.
@@ -232,6 +232,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     runbook_base: str = RUNBOOKS
     hash: str
     shape: str
+    text: str = ""
 
     @property
     def bins(self) -> int:

@@ -147,6 +147,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         runbook_base=file.runbook_base,
         idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},
         shape=_shape(raw),
+        text=text,
         commands=checked(file.commands),
     )
     releases = releases_of(file.release, policy)

@@ -19,6 +19,7 @@ def judged_rows(judged: PaneOutcome, policy: Policy) -> list[Rows]:
         _verdict_rows(judged.verdicts, policy),
         _control_rows(judged.events),
         *drift_rows(judged.drift, policy.hash),
+        *judged.rows,
     )
     return [some for some in rows if len(some)]
 

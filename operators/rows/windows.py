@@ -1,4 +1,4 @@
-"""A window that ended as rows of sli_window and measure_window: one row per reported series and name."""
+"""A window that ended as rows of sli_window, measure_window and outcome_window: one per reported series and name."""
 
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
@@ -11,6 +11,7 @@ from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.rows.panes import means
 from operators.store.rows import Coded, Column, Rows
+from operators.window.outcomes import Outcomes
 from operators.window.partial import BAD, GOOD, MAX, N
 from operators.window.series_index import series_columns
 from operators.window.sliding import WindowCounts
@@ -22,7 +23,9 @@ Z = NormalDist().inv_cdf(0.975)  # Bounds of the middle 95 %.
 def window_rows(counts: WindowCounts, policy: Policy) -> list[Rows]:
     """Return the rows of one window; a series without values of a name gets none of it."""
     series = series_columns(counts.names)
-    rows = (_sli_rows(counts, series, policy), _measure_rows(counts, series, policy))
+    rows = [_sli_rows(counts, series, policy), _measure_rows(counts, series, policy)]
+    if counts.outcomes is not None:
+        rows.append(_outcome_rows(counts, counts.outcomes))
     return [some for some in rows if len(some)]
 
 
@@ -60,6 +63,19 @@ def _measure_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -
         }
         | {name: quantiles[:, index] for index, name in enumerate(QUANTILES)}
         | {"max": counts.extremes[row, measure, MAX], "ver": n},
+    )
+
+
+def _outcome_rows(counts: WindowCounts, outcomes: Outcomes) -> Rows:
+    return Rows(
+        table="outcome_window",
+        columns=_keys(counts, series_columns(outcomes.names), np.arange(len(outcomes.names)))
+        | {
+            "requests": outcomes.requests,
+            "error_types": [list(errors) for errors in outcomes.errors],
+            "errors": [list(errors.values()) for errors in outcomes.errors],
+            "ver": outcomes.requests,
+        },
     )
 
 

@@ -13,6 +13,8 @@ from operators.rules.canary_keys import Canary
 from operators.rules.canary_verdict import Terms, evidence, judge, levels, not_worse
 from operators.rules.cohorts import Block
 from operators.rules.comparison import Comparison
+from operators.rules.evidence_log import EvidenceLog, Process, Shown
+from operators.rules.evidence_rows import About, Row, empty_columns, evidence_rows, process_columns
 from operators.rules.exceeding import Exceeding, columns, limits_of
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labelled import Labelled
@@ -24,7 +26,8 @@ from operators.rules.verdict import Verdict
 from operators.stats.binomial import lower_bound, upper_bound
 from operators.stats.e_process import EProcesses
 from operators.stats.multiple_testing import e_bh
-from operators.stats.slice_weights import SliceWeights
+from operators.stats.slice_weights import FIRST, SliceWeights
+from operators.store.rows import Rows
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries, described, slice_text
 from operators.wire.control import Affected, Evidence, Word
@@ -34,14 +37,6 @@ ACTING = ("rollback", "kill", "throttle")
 BLIP_CAP = 2.5
 ONLY_BAD = "all that is counted of both versions is bad: how often that happens cannot be compared"
 WINDOW_MS_MAX = 3_600_000  # Of what is compared together, where there is little traffic.
-
-
-class Process(msgspec.Struct, frozen=True):
-    """What one e-process is about; `sli` is an index into the rule's SLIs, and behind them the limits of measures."""
-
-    release: Comparison
-    slice: str
-    sli: int
 
 
 class CanaryResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +51,7 @@ class CanaryResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CanaryEvaluator:
-    """State: the e-processes, which process is whose, what was last told of each, and what the running blip holds.
+    """State: the e-processes, which process is whose, what was last told and stored of each, and the running blip.
 
     SLIs on feedback are not counted in blips, but in the blocks of `labelled.py`.
     """
@@ -101,6 +96,7 @@ class CanaryEvaluator:
         self._bad: set[Process] = set()  # Slices that were found BAD: they stay so.
         self._proofs: dict[Process, Affected] = {}  # Of those that are BAD.
         self._told: dict[Process, tuple[Word, int]] = {}  # The word, and the events it was last told at.
+        self._log = EvidenceLog()
 
     def step(
         self,
@@ -110,10 +106,12 @@ class CanaryEvaluator:
         labels: Labels = NO_LABELS,
         delays: LabelDelays = LabelDelays(),  # noqa: B008  # Only read.
         spreads: Spreads = NO_SPREADS,
-    ) -> tuple[list[Verdict], dict[Comparison, CanaryResult]]:
-        """Take a pane; return the verdicts that changed, and what it says of each release that has been compared.
+        policy: str = "",
+    ) -> tuple[list[Verdict], dict[Comparison, CanaryResult], list[Rows]]:
+        """Take a pane; return the verdicts that changed, what it says of each release that has been compared, and rows.
 
-        `labels` are those that came in the pane, `delays` what was known of such before it, `spreads` its measures.
+        `labels` are those that came in the pane, `delays` what was known of such before it, `spreads` its measures;
+        `policy` is the hash that rows are to name.
         """
         self._forget(set(releases))
         number, place = divmod(counts.pane, self._blip_panes)
@@ -129,7 +127,8 @@ class CanaryEvaluator:
             if block.renewed:
                 self._renew(release, sli)
             self._add_labels(release, sli, block)
-        if len(self._words) != len(self._of):  # A blip has ended, or a release.
+        anew = len(self._words) != len(self._of)  # A blip has ended, or a release.
+        if anew:
             self._words = self._judged()
         words = self._words
         results = {}
@@ -137,7 +136,9 @@ class CanaryEvaluator:
             mine = [index for index, process in enumerate(self._of) if process.release == release]
             if mine:
                 results[release] = self._result(mine, words)
-        return self._changes(words, counts.pane), results
+        about = self._about(counts.pane, policy)
+        rows = self._moved(about, words, [release for release, each in results.items() if each.far]) if anew else []
+        return self._changes(words, counts.pane), results, rows + self._new(about)
 
     @property
     def quiet(self) -> bool:
@@ -153,6 +154,7 @@ class CanaryEvaluator:
         self._exceeding = {release: each for release, each in self._exceeding.items() if release in live}
         self._weights = {key: each for key, each in self._weights.items() if key[0] in live}
         self._labelled.forget(live)
+        self._log.forget(live)
         self._drop({process for process in self._of if process.release not in live})
 
     def _drop(self, gone: set[Process]) -> None:
@@ -403,6 +405,77 @@ class CanaryEvaluator:
             far &= self._processes.log_e(slices) > math.log(BLIP_CAP)
         harm = dict(zip(slices.tolist(), (candidate - baseline).tolist(), strict=True))
         return sorted(slices[far].tolist(), key=lambda index: (-harm[index], self._of[index].slice))
+
+    def _about(self, pane: int, policy: str) -> About:
+        return About(
+            rule=self.rule.name,
+            slis=self.rule.slis,
+            measures=tuple(limit.name for limit in self._limits),
+            at=(pane + 1) * self._pane_ms,
+            pane_ms=self._pane_ms,
+            policy=policy,
+        )
+
+    def _moved(self, about: About, words: Sequence[Word], whole: Sequence[Comparison]) -> list[Rows]:
+        """Return the rows of what has moved (`evidence_log.py`), all of the releases `whole`."""
+        processes, events = self._processes, self._processes.counts[:, 0].tolist()
+        lower, upper = processes.bounds(np.array([self._alpha(process) for process in self._of]))
+        columns = zip(words, events, processes.log_e().tolist(), lower.tolist(), upper.tolist(), strict=True)
+        now = {process: Shown(*values) for process, values in zip(self._of, columns, strict=True)}
+        due = self._log.due(now, whole)
+        out = []
+        for alpha, is_whole in ((self._levels.all_traffic, True), (self._levels.slices, False)):
+            some = [process for process in due if (process.slice == "*") == is_whole]
+            rows = [
+                Row(
+                    process=process,
+                    series=self._series[process],
+                    word=now[process].word,
+                    needed=self._needed(process),
+                )
+                for process in some
+            ]
+            which = np.array([self._index[process] for process in some], np.int64)
+            out.append(evidence_rows(about, rows, process_columns(processes, which, alpha, self._pane_ms)))
+        return [rows for rows in out if len(rows)]
+
+    def _needed(self, process: Process) -> float:
+        """Return the ln E at which a process decides by itself; of slices, where several are worse, less is enough."""
+        weights = self._weights.get((process.release, process.sli), SliceWeights()).of
+        weight = 1.0 if process.slice == "*" else weights.get(process.slice, FIRST / max(len(weights), 1))
+        return -math.log(weight * self._alpha(process))
+
+    def _new(self, about: About) -> list[Rows]:
+        """Return rows without evidence: of slices that are served for the first time, and of what begins anew."""
+        served = [
+            Process(release, text, sli)
+            for release, strata in self._strata.items()
+            for text in self._slices(strata.names[self._log.unseen(release, strata.names) :])
+            for sli in range(len(self.rule.slis))
+        ]
+        empty = [*self._log.new(iter(served)), *self._log.begun_anew(self._index.keys())]
+        dims = {release: self._slices(strata.names) for release, strata in self._strata.items()} if empty else {}
+        rows = [
+            Row(
+                process=process,
+                series=SliceSeries(
+                    process.release.model,
+                    process.release.candidate,
+                    process.slice,
+                    dims[process.release][process.slice],
+                ),
+                word="INSUFFICIENT",
+                needed=self._needed(process),
+            )
+            for process in empty
+            if process not in self._index  # Else its evidence is stored as soon as it moves.
+        ]
+        return [evidence_rows(about, rows, empty_columns(len(rows)))] if rows else []
+
+    def _slices(self, strata: Sequence[SliceSeries]) -> dict[str, dict[str, str]]:
+        """Return the slices that strata belong to: text -> dimension -> value."""
+        all_dims = [{name: stratum.dims[name] for name in grain} for stratum in strata for grain in self._grains]
+        return {slice_text(tuple(dims.items())): dims for dims in all_dims}
 
     def _changes(self, words: Sequence[Word], pane: int) -> list[Verdict]:
         """Tell what changed; and of all traffic how far it is, each time the candidate's events have doubled."""

@@ -92,6 +92,14 @@ TABLES: dict[str, dict[str, Kind]] = {
         "max": "float64",
     }
     | VERSION,
+    "outcome_window": SERIES
+    | WINDOW
+    | {
+        "requests": "uint64",
+        "error_types": "string[]",
+        "errors": "uint32[]",
+    }
+    | VERSION,
     "feedback": SERIES
     | {
         "request_id": "string",
@@ -151,6 +159,74 @@ TABLES: dict[str, dict[str, Kind]] = {
         "recovered": "time_ms?",
     }
     | VERSION,
+    "evidence": SERIES
+    | {
+        "baseline": "string",
+        "rule": "string",
+        "sli": "string",
+        "measure": "string",
+        "at": "time_ms",
+        "began": "time_ms",
+        "verdict": "string",
+        "candidate_good": "uint64",
+        "candidate_bad": "uint64",
+        "baseline_good": "uint64",
+        "baseline_bad": "uint64",
+        "value": "float64?",
+        "lower": "float64?",
+        "upper": "float64?",
+        "odds_ratio": "float64?",
+        "odds_lower": "float64?",
+        "odds_upper": "float64?",
+        "log_e": "float64",
+        "log_e_peak": "float64",
+        "needed_log_e": "float64",
+        "detectable": "float64?",
+        "decides_in": "float64?",
+        "since": "time_ms?",
+        "policy": "string",
+    }
+    | VERSION,
+    "release": MODEL
+    | {
+        "baseline": "string",
+        "at": "time_ms",
+        "phase": "string",
+        "began": "time_ms",
+        "declared": "time_ms?",
+        "by": "string",
+        "traffic_share": "float64?",
+        "metadata": "string",
+        "holds": "map",
+        "throttled": "uint8",
+        "policy": "string",
+    }
+    | VERSION,
+    "command": {
+        "model": "string",
+        "at": "time_ms",
+        "obeyed": "time_ms?",
+        "type": "string",
+        "by": "string",
+        "id": "string",
+        "fields": "string",
+        "accepted": "uint8",
+        "reason": "string",
+        **VERSION,
+    },
+    "policy": {
+        "hash": "string",
+        "at": "time_ms",
+        "toml": "string",
+        **VERSION,
+    },
+    "progress": {
+        "shard": "string",
+        "at": "time_ms",
+        "requests": "uint64",
+        "late": "uint64",
+        **VERSION,
+    },
     "drift": SERIES
     | {
         "monitor": "string",

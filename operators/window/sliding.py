@@ -18,6 +18,7 @@ from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy, Window
 from operators.stats.histogram import CODE_MAX, CODE_MIN
 from operators.window.bounds import all_bounds, bounded_rules
+from operators.window.outcomes import Outcomes
 from operators.window.paged import PagedHistograms
 from operators.window.partial import Partial, cell_rows, sum_by_key
 from operators.window.series_index import SeriesIndex, SliceSeries, rollup
@@ -48,6 +49,7 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
 
     `names` (W), `events` (W,), `slis` (W, S, 3), `sums` (W, M, 3), `extremes` (W, M, 2),
     `quantiles` (W, M, Q), NaN without values. `bounds` (W, 2) are of what each rule on a measure judges, by its name.
+    `outcomes` are those of a tumbling window.
     """
 
     window: Window
@@ -59,6 +61,7 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
     extremes: Floats
     quantiles: Floats
     bounds: dict[str, Floats] = {}
+    outcomes: Outcomes | None = None
 
 
 def roll_up(part: Partial, slots: SeriesIndex) -> Hop:

@@ -11,6 +11,7 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.policy.policy import Policy
+from operators.window.outcomes import outcomes_of
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge, unwatched
 from operators.window.series_index import SeriesIndex
@@ -88,10 +89,11 @@ class Windows:
 
     def _end_hop(self, hop_panes: int, number: int) -> Iterator[WindowCounts]:
         parts = self.begun[hop_panes]
-        hop = None
+        hop = part = None
         if parts:
             same = [msgspec.structs.replace(part, pane=np.full(part.rows, number)) for part in parts]
-            hop = roll_up(same[0] if len(same) == 1 else merge(same), self.slots)
+            part = same[0] if len(same) == 1 else merge(same)
+            hop = roll_up(part, self.slots)
             parts.clear()
         end_ms = (number + 1) * hop_panes * self.policy.pane_ms
         for running in self.running[hop_panes]:
@@ -99,6 +101,8 @@ class Windows:
             if hop is not None:
                 running.push(number, hop)
             counts = None if self._silent else running.counts(end_ms, self.slots.names, self.quantiles)
+            if counts is not None and part is not None and running.window.kind == "tumbling":
+                counts = msgspec.structs.replace(counts, outcomes=outcomes_of(part, self.slots))
             if counts is not None:
                 yield counts
         if len(self.slots.names) > self.slots_max:

@@ -2,12 +2,14 @@
 
 import math
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
+from operators.window.series_index import slice_text
 from tests.dataflows.running import Table
 from tests.oracle import Answer, Row, exact_sum, wilson
 
@@ -23,6 +25,7 @@ def check(tables: Table, answer: Answer, policy_text: str) -> None:
     policy = tomllib.loads(policy_text)
     _check_panes(tables, answer)
     _check_windows(tables, answer)
+    _check_outcomes(tables)
     found = {(row["source"], row["position"], row["item"], row["reason"]) for row in tables["dead_letter"]}
     assert found == answer.rejects
     assert len(tables["dead_letter"]) == len(answer.rejects)
@@ -103,6 +106,35 @@ def _check_windows(tables: Table, answer: Answer) -> None:
         for name, level in QUANTILES.items():
             wanted = _quantile(numbers, level)
             assert abs(row[name] - wanted) <= WITHIN * abs(wanted) + slack + FINEST, (key, name, row[name], wanted)
+
+
+def _check_outcomes(tables: Table) -> None:
+    """Windows of outcomes and progress say what the panes say, which agree with the oracle."""
+    panes = [row for row in tables["outcome_pane"] if not row["late"]]
+    late = [row for row in tables["outcome_pane"] if row["late"]]
+    assert sum(row["requests"] for row in tables["progress"]) == sum(row["n"] for row in panes)
+    assert sum(row["late"] for row in tables["progress"]) == sum(row["n"] for row in late)
+    ends = {row["pane_start"] + row["pane_ms"] for row in panes}
+    assert ends <= {row["at"] for row in tables["progress"]}
+    windows = [*tables["sli_window"], *tables["measure_window"], *tables["outcome_window"]]
+    sizes = {row["size_ms"] for row in windows if row["kind"] == "tumbling"}
+    judged = {row["model"] for row in windows}
+    wanted: Counter[tuple[Any, ...]] = Counter()
+    for row in panes:
+        for size in sizes if row["model"] in judged else ():
+            start = row["pane_start"] // size * size
+            for text in ("*", *(slice_text([pair]) for pair in row["dims"].items())):
+                wanted[row["model"], row["version"], text, size, start, row["error_type"]] += row["n"]
+    found: Counter[tuple[Any, ...]] = Counter()
+    for row in tables["outcome_window"]:
+        key = row["model"], row["version"], row["slice"], row["size_ms"], row["window_start"]
+        assert row["kind"] == "tumbling"
+        assert row["window_end"] == row["window_start"] + row["size_ms"]
+        failed = dict(zip(row["error_types"], row["errors"], strict=True))
+        assert "" not in failed
+        found.update({(*key, name): n for name, n in failed.items()})
+        found[*key, ""] += row["requests"] - sum(failed.values())
+    assert +found == +wanted
 
 
 def _quantile(ordered: Sequence[float], level: float) -> float:

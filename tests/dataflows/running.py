@@ -20,6 +20,7 @@ from operators.policy.rules import QUANTILES
 from operators.recovery import shard_key
 from operators.rows.items import dead_letter_rows, feedback_rows
 from operators.rows.panes import pane_rows
+from operators.rows.progress import progress_rows
 from operators.rows.verdicts import judged_rows
 from operators.rows.windows import window_rows
 from operators.sources.monitor import Input, InputWatch, MonitorSource
@@ -208,6 +209,7 @@ class Shards:
             for closed in self.panes[shard_key(shard)].push(item):
                 assert isinstance(closed, Closed)
                 out += pane_rows(closed, self._policy)
+                out += progress_rows(shard_key(shard), closed, self._policy)
                 windows = tuple(self._windows[shard_key(shard)].push(closed))
                 for counts in windows:
                     out += window_rows(counts, self._policy)

@@ -18,7 +18,9 @@ from tests.conftest import MIGRATIONS
 from tests.sample_rows import START_MS, sample
 
 ADDED = {"feedback": {"name"}, "control": {"barred", "lifts", "weights", "slices_more", "diff_more"}}
-MADE_LATER = {"request"}  # Tables that the older version does not have.
+# What was decided from.
+DECIDED_FROM = {"evidence", "release", "command", "policy", "progress", "outcome_window"}
+MADE_LATER = {"request"} | DECIDED_FROM  # Tables that the older version does not have.
 
 
 def _fail(poison: Poison) -> None:

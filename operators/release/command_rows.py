@@ -1,0 +1,66 @@
+"""Commands as rows of table `command`: who asked for what, when, and what became of it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from operators.release.by_hand import by
+from operators.store.rows import Rows
+from operators.window.waiting_commands import Said
+from operators.wire.commands import Command, Release
+from operators.wire.control import ControlEvent, Notice, Refusal
+from operators.wire.events import ms_of
+
+# By which rule a model says that it does not do what a command asks for.
+REFUSALS = ("commands:withdrawn", "commands:withdrawn_baseline", "commands:no_silence")
+WHERE = ("model", "at", "obeyed", "type", "by", "id", "fields", "accepted", "reason")
+NOT_SHOWN = ("type", "id", "ts", "by", "model", "signature")
+
+
+def command_rows(said: Sequence[Said], told: Sequence[ControlEvent], end_ms: int) -> Rows:
+    """Return a row for each command and refusal of a pane that ends at `end_ms`; `told` is what was said of them.
+
+    One for all models is obeyed by every shard in its turn, so nothing says when.
+    """
+    rows = list(_rows(said, [event for event in told if event.rule in REFUSALS], end_ms))
+    columns: dict[str, list[Any]] = {name: [row[place] for row in rows] for place, name in enumerate(WHERE)}
+    return Rows(table="command", columns=columns | {"ver": [1 for _ in rows]})
+
+
+def _rows(said: Sequence[Said], refused: Sequence[ControlEvent], end_ms: int) -> Iterator[tuple[Any, ...]]:
+    for each in said:
+        if isinstance(each, Refusal):
+            place = f"{each.source}/{each.position}/{each.item}"
+            fields = msgspec.json.encode({"count": each.count}).decode()
+            yield each.model, end_ms, end_ms, "", "", place, fields, 0, f"{each.reason}: {each.detail}"
+        elif not isinstance(each, Notice):
+            reason = next((event.reason for event in refused if _is_about(event, each)), "")
+            yield (
+                each.model or "",
+                ms_of(each.ts),
+                end_ms if each.model else None,
+                str(each.__struct_config__.tag),
+                each.by,
+                each.id,
+                _fields(each),
+                int(not reason),
+                reason,
+            )
+
+
+def _is_about(event: ControlEvent, command: Command) -> bool:
+    """Tell whether it says that this very command is not obeyed."""
+    if event.model != (getattr(command, "model", None) or ""):
+        return False
+    if event.rule == "commands:withdrawn_baseline":
+        return isinstance(command, Release) and event.version == command.candidate
+    said = f"; {by(command)}"
+    return event.reason.endswith(said) or f"{said};" in event.reason
+
+
+def _fields(command: Command) -> str:
+    known = msgspec.to_builtins(command)
+    return msgspec.json.encode(
+        {name: each for name, each in known.items() if name not in NOT_SHOWN and each != ""}
+    ).decode()

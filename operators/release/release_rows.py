@@ -1,0 +1,91 @@
+"""Where the releases of a model stand, as rows of table `release`: one where anything of it has changed with a pane."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from operators.policy.policy import Policy
+from operators.release.model import Model
+from operators.store.rows import Rows
+from operators.wire.commands import Release
+from operators.wire.events import ms_of
+
+FORGOTTEN = "forgotten"  # The phase of a release that nobody remembers any more.
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What people are shown of a release; `since` is the pane it began with.
+
+    `holds` says by rule how it holds the promotion.
+    """
+
+    baseline: str
+    since: int
+    phase: str
+    declared: int | None
+    by: str
+    traffic_share: float | None
+    metadata: str
+    holds: Mapping[str, str]
+    throttled: bool
+
+
+Standings = Mapping[str, Standing]  # By candidate.
+
+
+def standings(model: Model) -> Standings:
+    """Return where each release of a model stands."""
+    return {
+        candidate: Standing(
+            baseline=trial.baseline,
+            since=trial.since,
+            phase=trial.phase,
+            declared=None if trial.release is None else ms_of(trial.release.ts),
+            by="" if trial.release is None else trial.release.by,
+            traffic_share=None if trial.release is None else trial.release.traffic_share,
+            metadata=_json(trial.release),
+            holds=dict(sorted(trial.holds.items())),
+            throttled=trial.judged and trial.actionable.throttled,
+        )
+        for candidate, trial in sorted(model.trials.items())
+    }
+
+
+def _json(release: Release | None) -> str:
+    return "" if release is None else msgspec.json.encode(release.metadata, order="sorted").decode()
+
+
+def release_rows(before: Mapping[str, Standings], after: Mapping[str, Standings], pane: int, policy: Policy) -> Rows:
+    """Return a row for each release that does not stand as it did, by model; one that is gone is `FORGOTTEN`."""
+    changed = [
+        (model, candidate, standing)
+        for model in sorted({*before, *after})
+        for candidate, standing in _changed(before.get(model, {}), after.get(model, {}))
+    ]
+    return Rows(
+        table="release",
+        columns={
+            "model": [model for model, _, _ in changed],
+            "version": [candidate for _, candidate, _ in changed],
+            "baseline": [each.baseline for _, _, each in changed],
+            "at": [(pane + 1) * policy.pane_ms for _ in changed],
+            "phase": [each.phase for _, _, each in changed],
+            "began": [each.since * policy.pane_ms for _, _, each in changed],
+            "declared": [each.declared for _, _, each in changed],
+            "by": [each.by for _, _, each in changed],
+            "traffic_share": [each.traffic_share for _, _, each in changed],
+            "metadata": [each.metadata for _, _, each in changed],
+            "holds": [each.holds for _, _, each in changed],
+            "throttled": [int(each.throttled) for _, _, each in changed],
+            "policy": [policy.hash for _ in changed],
+            "ver": [1 for _ in changed],
+        },
+    )
+
+
+def _changed(before: Standings, after: Standings) -> Iterator[tuple[str, Standing]]:
+    for candidate in sorted({*before, *after}):
+        if candidate not in after:
+            yield candidate, msgspec.structs.replace(before[candidate], phase=FORGOTTEN, holds={})
+        elif before.get(candidate) != after[candidate]:
+            yield candidate, after[candidate]
