@@ -17,7 +17,7 @@ from operators.archive.known_ids import KnownIds
 from operators.archive.request_rows import RANKS, request_rows, row_place_of
 from operators.archive.texts import Texts
 from operators.arrays import Ints
-from operators.ingest import reserved
+from operators.ingest import reserved, wrong_topic
 from operators.ingest.believed import faults_of_times
 from operators.ingest.columns import times_of
 from operators.ingest.formats.native import Decoder, Origin
@@ -113,7 +113,8 @@ class RequestLog:
     def _judge(self, events: Sequence[Request], origin: Origin) -> tuple[NDArray[np.bool_], Ints, Counter[str]]:
         """Return which events to keep, the times of all, and how many are refused, by reason; let time go on."""
         times = times_of([event.ts for event in events])
-        reasons = reserved.faults_of(events) | faults_of_times(times, origin, self._policy)
+        reasons = wrong_topic.faults_of(events) | reserved.faults_of(events)
+        reasons |= faults_of_times(times, origin, self._policy)
         keep = np.ones(len(times), bool)
         keep[list(reasons)] = False
         appended = None if origin.messages.appended is None else origin.appended_ms[keep]

@@ -1,11 +1,13 @@
 """Which times of items are believed: none that no calendar has, and none of the future of whoever received them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from operators.arrays import Ints
 from operators.ingest.formats.native import Origin
 from operators.policy.policy import Policy
-from operators.wire.events import TS_MS_MAX, TS_MS_MIN
+from operators.wire.events import TS_MS_MAX, TS_MS_MIN, Feedback, ms_of
 
 
 def faults_of_times(times: Ints, origin: Origin, policy: Policy) -> dict[int, tuple[str, str]]:
@@ -19,3 +21,16 @@ def faults_of_times(times: Ints, origin: Origin, policy: Policy) -> dict[int, tu
     for index in np.flatnonzero((times > received + ahead) & (times <= TS_MS_MAX)).tolist():
         faults[index] = "future_timestamp", f"ts is {times[index] - received[index]} ms after it was received"
     return faults
+
+
+def without_absurd_times(items: Sequence[Feedback]) -> int:
+    """Leave out times of requests that no calendar has, and return how many.
+
+    (Numbers are left out by their type; as text a time may be of any year.)
+    """
+    absurd = [
+        item for item in items if item.request_ts is not None and not TS_MS_MIN <= ms_of(item.request_ts) <= TS_MS_MAX
+    ]
+    for item in absurd:
+        item.request_ts = None
+    return len(absurd)

@@ -189,7 +189,7 @@ def ids_of(items: Sequence[Event] | Sequence[Feedback], named: Sequence[tuple[In
     first = items[0]
     if isinstance(first, Feedback):
         told = cast(Sequence[Feedback], items)
-        requests = [(each.request_id, each.kind, each.name, each.source) for each in told]
+        requests = [(each.request_id, each.kind, each.name or "", each.source or "") for each in told]
     else:
         events = cast(Sequence[Event], items)
         attempts = [each.attempt for each in events]

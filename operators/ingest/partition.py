@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from operators.arrays import Ints
 from operators.ingest import command_faults as told
-from operators.ingest import reserved
+from operators.ingest import reserved, wrong_topic
 from operators.ingest.answers import AMBIGUOUS, NO_REQUEST, KnownRequests
-from operators.ingest.believed import faults_of_times
+from operators.ingest.believed import faults_of_times, without_absurd_times
 from operators.ingest.columns import ColumnsBuilder, Stream, times_of
 from operators.ingest.credentials import Credentials
 from operators.ingest.duplicates import Anchor, Duplicates, ids_of
@@ -44,7 +44,7 @@ from operators.window.waiting_commands import Coming, Sent
 from operators.window.watermark import END, NEVER, PartitionProgress
 from operators.wire.commands import AnyCommand, Command, Silence, Unsilence
 from operators.wire.control import Notice
-from operators.wire.events import TS_MS_MAX, TS_MS_MIN, Event, Feedback, ms_of
+from operators.wire.events import Event, Feedback
 
 KINDS: dict[Stream, object] = {"events": Event, "feedback": Feedback, "commands": AnyCommand}
 AHEAD_MAX = 300  # Panes of one partition that events may open ahead of its time by more than the tolerance.
@@ -222,8 +222,11 @@ class Partition:
         """
         items, origin, bad = self._decoder.decode(messages)
         unusable.update(origin.unusable)
-        if self._requests is not None and self.stream == "feedback":
-            items = [*map(self._requests.completed, cast(list[Feedback], items))]
+        if self.stream == "feedback":
+            told = cast(list[Feedback], items)
+            unusable += Counter(request_ts=without_absurd_times(told))
+            if self._requests is not None:
+                items = [*map(self._requests.completed, told)]
         return items, origin, bad
 
     def _parts(self, items: Sequence[Item], builder: ColumnsBuilder) -> list[Ints]:
@@ -326,7 +329,8 @@ class Partition:
         times = times_of([item.ts for item in items])
         reasons = faults_of_times(times, origin, self.policy)
         if self.stream == "events":
-            reasons = reserved.faults_of(cast(Sequence[Event], items)) | reasons
+            events = cast(Sequence[Event], items)
+            reasons = wrong_topic.faults_of(events) | reserved.faults_of(events) | reasons
         else:
             for index, item in enumerate(items):
                 if index not in reasons and (fault := self._fault_of(item, origin, index)):
@@ -428,12 +432,7 @@ def _fault_of(item: Feedback) -> tuple[str, str] | None:
     """Why a feedback cannot be used, whatever its own time."""
     if item.model is None or item.version is None:
         return NO_CONTEXT, "feedback needs model and version; without them send it to the topic that enrich reads"
-    if (fault := reserved.name_fault(item.model, item.version)) is not None:
-        return fault
-    # As a number it was refused by its type; as text it may be any year.
-    if item.request_ts is not None and not TS_MS_MIN <= ms_of(item.request_ts) <= TS_MS_MAX:
-        return "absurd_timestamp", f"request_ts is {ms_of(item.request_ts)} ms since 1970"
-    return None
+    return reserved.name_fault(item.model, item.version)
 
 
 @lru_cache(maxsize=10_000)

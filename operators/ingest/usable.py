@@ -10,19 +10,31 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 
-from operators.wire.events import TEXT_MAX, UNUSABLE, Event, Feature, Feedback, Number, Request, Scalar, Text, as_text
+from operators.wire.events import (
+    TEXT_MAX,
+    UNUSABLE,
+    Count,
+    Event,
+    Feature,
+    Feedback,
+    Number,
+    Request,
+    Scalar,
+    Text,
+    as_text,
+)
 
 Item = TypeVar("Item")
 
 # RecursionError: brackets nested deeper than the decoder's stack.
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-NEEDED = {"request_id", "ts", "model", "version", "attempt", "mirrored"}
-OPTIONAL: dict[object, frozenset[str]] = {
-    Event: frozenset(Event.__struct_fields__) - NEEDED,
-    Request: frozenset(Request.__struct_fields__) - NEEDED,
-    # Without a value, or of an unknown kind or source, nothing was learned.
-    Feedback: frozenset({"slices", "prediction", "score"}),
+NEEDED: dict[object, frozenset[str]] = {
+    Event: frozenset({"request_id", "ts", "model", "version"}),
+    Request: frozenset({"request_id", "ts", "model", "version"}),
+    # Without a value, or of an unknown kind, nothing was learned.
+    Feedback: frozenset({"request_id", "ts", "model", "version", "kind", "value"}),
 }
+OPTIONAL = {kind: frozenset(getattr(kind, "__struct_fields__")) - needed for kind, needed in NEEDED.items()}  # noqa: B009  # Of an object.
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -31,6 +43,8 @@ _string = msgspec.json.Decoder(str).decode
 _scalar = msgspec.json.Decoder(Scalar).decode
 _feature = msgspec.json.Decoder(Feature).decode
 _metric = msgspec.json.Decoder(Number | bool).decode
+_count = msgspec.json.Decoder(Count, strict=False).decode
+_truth = msgspec.json.Decoder(bool, strict=False).decode
 
 
 class Usable(Generic[Item]):
@@ -75,6 +89,11 @@ def _error_type(value: msgspec.Raw) -> str:
         return UNUSABLE
 
 
+def _name(value: msgspec.Raw) -> str:
+    """Return a name, cut if it is too long; a number or boolean as the text that stands for it."""
+    return as_text(_scalar(value))[:TEXT_MAX]
+
+
 def _flags(value: msgspec.Raw) -> list[str]:
     """Return the flags that are texts. That of the others none was the one asked for, nobody knows."""
     try:
@@ -103,6 +122,10 @@ def _metrics(value: msgspec.Raw) -> dict[str, msgspec.Raw]:
 
 
 _RESTS: dict[str, Callable[[msgspec.Raw], object]] = {
+    "attempt": _count,  # A number as text.
+    "mirrored": _truth,
+    "source": _name,
+    "name": _name,
     "error_type": _error_type,
     "flags": _flags,
     "slices": _slices,

@@ -78,6 +78,7 @@ class Event(msgspec.Struct, gc=False, kw_only=True):
     user_id: Text | None = None
     input: msgspec.Raw = ABSENT
     output: msgspec.Raw = ABSENT
+    kind: msgspec.Raw = ABSENT  # No field of an event: what has it may be feedback (`ingest/wrong_topic.py`).
 
 
 class Retrieved(msgspec.Struct, gc=False, kw_only=True):
@@ -117,13 +118,13 @@ class Feedback(msgspec.Struct, gc=False, kw_only=True):
     ts: Time
     kind: FeedbackKind
     value: Scalar | None = None
-    source: Text = ""
-    name: Text = ""  # Of the criterion, where one source judges by several.
+    source: Text | None = ""  # None is "", as of all that is optional: many producers write all fields.
+    name: Text | None = ""  # Of the criterion, where one source judges by several.
     model: Id | None = None
     version: Id | None = None
     slices: Slices | None = None
     request_ts: Time | None = None
-    mirrored: bool = False  # Of the answer to a copy of a request.
+    mirrored: bool | None = False  # Of the answer to a copy of a request.
     prediction: str | float | bool | None = None
     score: Number | None = None
 

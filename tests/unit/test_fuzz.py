@@ -22,7 +22,7 @@ MESSAGES = 1_000_000 if PROVE else 100_000
 BATCH = 1_000
 REASONS = {
     "bad_json", "bad_utf8", "wrong_type", "missing_field", "out_of_range", "too_large", "absurd_timestamp",
-    "future_timestamp", "too_late", "no_context",
+    "future_timestamp", "too_late", "no_context", "wrong_topic",
 }  # fmt: skip
 RULES = parse(POLICY.replace("share_max = 1.0", f"share_max = 1.0\nmessage_bytes_max = {OVERSIZED}") + MONITORS, FILES)
 

@@ -99,12 +99,13 @@ def test_a_failed_request_without_a_latency_has_none() -> None:
 
 
 @pytest.mark.parametrize("request_ts", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59Z", 0, 1_760_000_000])
-def test_an_absurd_request_time_is_a_dead_letter_in_either_type(request_ts: int | str) -> None:
+def test_an_absurd_request_time_is_left_out_in_either_type(request_ts: int | str) -> None:
     one = Partition("file", "feedback", ("file",), partition().policy)
     messages = [good(kind="judge", request_ts=request_ts), good(kind="judge", request_ts=START_MS)]
     batch = one.take(received(messages))
-    assert [(reject.position, reject.reason) for reject in batch.rejects] == [(1, "absurd_timestamp")]
-    assert batch.items == 1
+    assert not batch.rejects
+    assert [each.request_ts for each in batch.feedback] == [None, START_MS]
+    assert batch.unusable == {"request_ts": 1}
 
 
 def test_a_model_has_its_shard_for_ever() -> None:

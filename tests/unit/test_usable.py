@@ -119,7 +119,7 @@ def test_a_slice_value_that_is_no_text_costs_that_dimension_or_stands_as_text() 
     ("fields", "items"),
     [
         ({"prediction": [1]}, 1), ({"score": "high"}, 1), ({"slices": [1]}, 1), ({"value": [5]}, 0), ({"kind": "x"}, 0),
-        ({"source": 1}, 0), ({"model": 1}, 0), ({"request_ts": "x"}, 0),
+        ({"source": 1}, 1), ({"model": 1}, 0), ({"request_ts": "x"}, 1),
     ],
 )  # fmt: skip
 def test_of_feedback_the_value_is_needed_too(fields: dict[str, Any], items: int) -> None:

@@ -14,10 +14,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.ingest import wrong_topic
 from operators.ingest.messages import Messages
 from operators.ingest.usable import UNDECODABLE, Usable
 from operators.texts import DETAIL_MAX, cut
 from operators.window.watermark import NEVER
+from operators.wire.events import Feedback
 
 Item = TypeVar("Item")
 QUOTED = re.compile(r"^(Invalid (?:enum )?value) .*?( - at `[^`]*`)?$", re.DOTALL)  # How msgspec quotes a text.
@@ -138,6 +140,7 @@ class Decoder(Generic[Item]):
         self._one = msgspec.json.Decoder(kind).decode
         self._many = msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]
         self._usable = Usable(kind)
+        self._of_feedback = kind is Feedback
 
     def decode(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]]:
         """Return the valid items in order, where they came from, and the rejects."""
@@ -194,7 +197,7 @@ class Decoder(Generic[Item]):
             try:
                 out.append((text, self._item(text, unusable), ("", "")))
             except UNDECODABLE as error:
-                out.append((text, None, reason_of(error)))
+                out.append((text, None, self._reason(text, error)))
                 faults += 1
             if faults == FAULTS_MAX and number + 1 < len(texts):
                 rest = texts[number + 1 :]
@@ -209,6 +212,11 @@ class Decoder(Generic[Item]):
             item, fields = self._usable.decode(text)
         unusable.update(fields)
         return item
+
+    def _reason(self, text: bytes, error: Exception) -> tuple[str, str]:
+        if self._of_feedback and "required field `kind`" in str(error) and wrong_topic.is_event(text):
+            return wrong_topic.REASON, "an event in a topic of feedback"
+        return reason_of(error)
 
 
 def reason_of(error: Exception) -> tuple[str, str]:
@@ -233,6 +241,6 @@ def _invalid(text: str) -> tuple[str, str]:
     if "missing required field" in text:
         return "missing_field", text
     bound = "` <" in text or "` >" in text  # As in "Expected `float` >= 0".
-    if bound and ("`$.ts`" in text or "`$.request_ts`" in text):
+    if bound and "`$.ts`" in text:
         return "absurd_timestamp", f"{text}; is it in milliseconds since 1970?"
     return ("out_of_range" if bound or "length" in text else "wrong_type"), text
