@@ -16,13 +16,12 @@ REASON = "wrong_topic"
 KINDS = frozenset(msgspec.json.encode(kind) for kind in get_args(FeedbackKind))
 EVENTS_ALONE = sorted(set(Event.__struct_fields__) - set(Feedback.__struct_fields__) - {"attempt"})
 
-_kind = attrgetter("kind")
 _alone = attrgetter(*EVENTS_ALONE)
 
 
 def faults_of(events: Sequence[Event]) -> dict[int, tuple[str, str]]:
-    """Return by index which events are feedback, as (reason, detail). Some 15 ns an event."""
-    kinds = list(map(_kind, events))
+    """Return by index which events are feedback, as (reason, detail). Some 20 ns an event."""
+    kinds = [event.kind for event in events]
     if kinds.count(ABSENT) == len(kinds):
         return {}
     return {
