@@ -69,7 +69,7 @@ def answer_of(item: Feedback, answers: Sequence[Answer]) -> Answer | None:
     'v2'
     """
     wanted = [each for each in answers if item.model in (None, each.model) and item.version in (None, each.version)]
-    asked = [each for each in wanted if bool(each.mirrored) == item.mirrored] or wanted
+    asked = [each for each in wanted if bool(each.mirrored) == bool(item.mirrored)] or wanted
     if not asked:
         return None
     models = {each.model for each in asked}
