@@ -113,7 +113,7 @@ class RequestLog:
     def _judge(self, events: Sequence[Request], origin: Origin) -> tuple[NDArray[np.bool_], Ints, Counter[str]]:
         """Return which events to keep, the times of all, and how many are refused, by reason; let time go on."""
         times = times_of([event.ts for event in events])
-        reasons = wrong_topic.faults_of(events) | reserved.faults_of(events)
+        reasons = wrong_topic.feedback_faults(events) | reserved.faults_of(events)
         reasons |= faults_of_times(times, origin, self._policy)
         keep = np.ones(len(times), bool)
         keep[list(reasons)] = False

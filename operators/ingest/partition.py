@@ -330,7 +330,7 @@ class Partition:
         reasons = faults_of_times(times, origin, self.policy)
         if self.stream == "events":
             events = cast(Sequence[Event], items)
-            reasons = wrong_topic.faults_of(events) | reserved.faults_of(events) | reasons
+            reasons = wrong_topic.feedback_faults(events) | reserved.faults_of(events) | reasons
         else:
             for index, item in enumerate(items):
                 if index not in reasons and (fault := self._fault_of(item, origin, index)):

@@ -19,7 +19,7 @@ EVENTS_ALONE = sorted(set(Event.__struct_fields__) - set(Feedback.__struct_field
 _alone = attrgetter(*EVENTS_ALONE)
 
 
-def faults_of(events: Sequence[Event]) -> dict[int, tuple[str, str]]:
+def feedback_faults(events: Sequence[Event]) -> dict[int, tuple[str, str]]:
     """Return by index which events are feedback, as (reason, detail). Some 20 ns an event."""
     kinds = [event.kind for event in events]
     if kinds.count(ABSENT) == len(kinds):
