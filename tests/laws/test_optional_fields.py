@@ -12,7 +12,7 @@ from operators.ingest.formats.native import Decoder
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition
 from operators.ingest.usable import NEEDED
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.wire.events import Event, Feedback, Request
 from tests.dataflows.making import POLICY, START_MS, received
 

@@ -8,7 +8,7 @@ import pytest
 
 from operators.archive.log import RequestLog
 from operators.ingest.partition import Partition
-from operators.policy.toml import parse
+from operators.policy_file.toml import parse
 from operators.pseudonyms import Pseudonyms
 from tests.dataflows.making import POLICY, START_MS, received
 
