@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
+from flows.check_rules import named_table
 from operators.drift.false_alarms import of_monitor
 from operators.policy.monitors import Adwin, AnyMonitor, Contract, Monitor, PageHinkley, Psi, Sigma, axis_of
 from operators.policy.policy import Policy
@@ -18,7 +19,7 @@ AGAINST = {"profile": "the profile", "last_week": "the same window a week before
 def monitors_table(policy: Policy) -> Table:
     """Return a row for each monitor, and one for all: what it watches, when it alarms, how often wrongly."""
     costs = [f"a week, {series} series" for series in SERIES]
-    table = Table("monitor", "watches", "drift when", *costs, box=None, padding=(0, 2, 1, 0), header_style="bold")
+    table = named_table("monitor", "watches", "drift when", *costs)
     for monitor in policy.monitors:
         costs = [f"{of_monitor(monitor, policy.pane_ms, series):.2g}" for series in SERIES]
         table.add_row(f"{monitor.name}\n{monitor.kind}", "\n".join(_watches(monitor, policy)), when(monitor), *costs)

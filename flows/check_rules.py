@@ -12,9 +12,18 @@ from operators.rules.registry import rule_kind_of
 
 def rules_table(policy: Policy) -> Table:
     """Return a row for each rule: when it is BAD, what it can see, what it leads to."""
-    table = Table("rule", "judges", "BAD when", "can see", "then", box=None, padding=(0, 2, 1, 0), header_style="bold")
+    table = named_table("rule", "judges", "BAD when", "can see", "then")
     for rule in policy.rules:
         table.add_row(rule.name, _judged(rule, policy), when(rule), "\n".join(detects(rule)), _then(rule, policy))
+    return table
+
+
+def named_table(name: str, *others: str) -> Table:
+    """Return an empty table whose first column are names: they are never cut, whatever the terminal's width."""
+    table = Table(box=None, padding=(0, 2, 1, 0), header_style="bold")
+    table.add_column(name, no_wrap=True)
+    for other in others:
+        table.add_column(other, overflow="fold")
     return table
 
 

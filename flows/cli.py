@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
@@ -164,13 +164,21 @@ def _work(
 def _options(recovery: Path, start: str, epoch: float, listen: str, process: int, addresses: str) -> Options:
     if start not in ("beginning", "end"):
         raise typer.BadParameter("must be beginning or end", param_hint="--from")
+    host, _, port = listen.rpartition(":")
+    if not (host and port.isdecimal() and 0 <= int(port) < 1 << 16):
+        raise typer.BadParameter(f"{listen!r}: must be host:port, such as 127.0.0.1:9464", param_hint="--listen")
+    named = list(filter(None, addresses.split(";")))
+    if not 0 <= process < max(len(named), 1):
+        raise typer.BadParameter(
+            f"{process}: --addresses names {len(named)}, counted from 0", param_hint="--process-id"
+        )
     return Options(
         recovery=recovery,
         start="end" if start == "end" else "beginning",
         epoch_s=epoch,
         listen=listen,
         process=process,
-        addresses=tuple(filter(None, addresses.split(";"))),
+        addresses=tuple(named),
     )
 
 
@@ -181,7 +189,10 @@ def produce_command(
     topic: Annotated[str | None, typer.Option(help="The topic; default: that of events.")] = None,
     rate: Annotated[float | None, typer.Option(min=0.001, help="Events a second; default: as fast as it goes.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Events a message; more than one are sent as an array.")] = 1,
-    key: Annotated[str, typer.Option(help="What decides the partition: none (in turn), model or request_id.")] = "none",
+    key: Annotated[
+        Literal["none", "model", "request_id"],
+        typer.Option(help="What decides the partition: none (in turn), model or request_id."),
+    ] = "none",
     partition: Annotated[int | None, typer.Option(help="Send everything to this partition.")] = None,
     now: Annotated[bool, typer.Option("--now", help="Give each event the time at which it is sent.")] = False,
 ) -> None:
@@ -201,6 +212,8 @@ def produce_command(
         produce.Options,
     )
     stop = Stop()
+    for path in files:
+        path.open("rb").close()  # One that is missing is found before anything is sent.
     with progress.of_files(files) as progressed, interruptible(stop):
         delivered = produce.run(files, where.kafka, options, stop, progressed)
     typer.echo(f"{delivered.events} events in {delivered.messages} messages delivered in {delivered.seconds:.1f} s")
@@ -228,6 +241,8 @@ def request_command(
     data: DataOption = None,
 ) -> None:
     """Say all that belongs to one request: version, prompt, documents, feedback, windows, verdicts, what ended it."""
+    if not request:
+        raise typer.BadParameter("must not be empty", param_hint="REQUEST")
     query = settings.migrations() / "queries" / "request.sql"
     names, rows = sql.rows(settings.store(settings.load(), data), f"@{query}", [f"request={request}"])
     if not rows:
@@ -266,6 +281,8 @@ def resend_command(
     letters = resend.of_files(files) if files else resend.of_topic(where.kafka, where.deadletter_topic)
     resent = resend.run(letters, settings.store(where, data))
     typer.echo(f"{resent.stored} rows stored")
+    if resent.strange:
+        fail(f"{resent.strange} lines or messages are no dead letters", 1)
     if resent.refused or resent.misfit:
         fail(f"{resent.refused} rows refused again, {resent.misfit} do not fit their table; the last: {resent.last}", 1)
 
@@ -277,10 +294,11 @@ def sql_command(
     form: Annotated[sql.Form, typer.Option("--format", help="How to print the answer.")] = "table",
     param: Annotated[list[str] | None, typer.Option("--param", help="NAME=VALUE for {NAME:Type} in the SQL.")] = None,
     data: DataOption = None,
+    write: Annotated[bool, typer.Option("--write", help="Let the query change or delete what is stored.")] = False,
 ) -> None:
-    """Run SQL on the configured ClickHouse, or on the embedded store of --data."""
+    """Run SQL on the configured ClickHouse, or on the embedded store of --data; it only reads, unless --write."""
     url = settings.store(settings.load(), data)
-    sys.stdout.write(sql.answer(url, query, form, param or []))
+    sys.stdout.write(sql.answer(url, query, form, param or [], write=write))
 
 
 def main() -> None:

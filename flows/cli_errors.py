@@ -47,6 +47,8 @@ FAILURES = (
     HookFailed,
     NoMemory,
 )
+# A file that was named and is none.
+NOT_THERE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 WRONG_USE = (PolicyError, WrongCommand, msgspec.ValidationError, replay.GivenTwice, reference.WrongReference)
 
 
@@ -59,6 +61,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except WRONG_USE as error:
             fail(str(error), 2)
+        except NOT_THERE as error:
+            fail(_words(error), 2)
         except FAILURES as error:
             fail(_words(error), 1)
 

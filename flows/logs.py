@@ -37,6 +37,8 @@ def configure(form: Literal["text", "json"], level: str) -> None:
     """Send the logs of rollguard to standard error, in one form, from a level on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
+    # What its driver would say beside the error that it raises.
+    logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
     logger = logging.getLogger(LOGGER)
     logger.handlers = [handler]
     logger.propagate = False

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flows.plain import plain
+from flows.program import called
 from flows.summary import Summary
 
 QUESTION = "SELECT version, slice, sli, ratio FROM sli_window_latest ORDER BY window_end"
@@ -45,7 +47,7 @@ def print_summary(summary: Summary, out: Path) -> None:
     rows = ", ".join(f"{count} {table}" for table, count in sorted(summary.rows.items()))
     console.print(f"rows: {rows or 'none'}", soft_wrap=True)
     _print_control(summary, console)
-    console.print(f'ask: rollguard sql --data {out} "{QUESTION}"', soft_wrap=True)
+    console.print(f'ask: {called()} sql --data {quote(str(out))} "{QUESTION}"', soft_wrap=True)
 
 
 def _print_control(summary: Summary, console: Console) -> None:

@@ -12,20 +12,21 @@ from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.errors import brief
 from operators.connectors.clickhouse.inserter import SETTINGS
-from operators.connectors.clickhouse.refused import Poison, row_of
+from operators.connectors.clickhouse.refused import Poison, is_letter, row_of
 from operators.connectors.kafka.config import KafkaConfig
 
 
 class Resent(msgspec.Struct, kw_only=True):
     """How many rows are stored now, how many were refused again, and how many do not fit their table at all.
 
-    `last` is the last refusal, in words.
+    `last` is the last refusal, in words; `strange` counts what was no dead letter.
     """
 
     stored: int = 0
     refused: int = 0
     misfit: int = 0
     last: str = ""
+    strange: int = 0
 
 
 def run(letters: Iterable[bytes], url: str) -> Resent:
@@ -33,8 +34,12 @@ def run(letters: Iterable[bytes], url: str) -> Resent:
     client = open_clickhouse(url)
     resent = Resent()
     try:
-        for row in filter(None, map(row_of, letters)):
-            _send(client, row, resent)
+        for letter in letters:
+            row = row_of(letter)
+            if row is not None:
+                _send(client, row, resent)
+            elif not is_letter(letter):
+                resent.strange += 1
     finally:
         client.close()
     return resent

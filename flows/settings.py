@@ -137,7 +137,12 @@ def load_policy(path: Path) -> Policy:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyError("policy", str(path), f"cannot be read: {error}") from error
-    return parse(text, _profiles(profiles_named(text), path.parent))
+    try:
+        return parse(text, _profiles(profiles_named(text), path.parent))
+    except PolicyError as error:
+        if error.key == "policy":  # It is no TOML: the line that its message names is one of this file.
+            raise PolicyError("policy", str(path), error.allowed) from error
+        raise
 
 
 def _profiles(names: list[str], folder: Path) -> dict[str, bytes]:

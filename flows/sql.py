@@ -23,22 +23,26 @@ class QueryError(Exception):
     """The query cannot be run as it was asked."""
 
 
-def answer(url: str, query: str, form: Form, params: Sequence[str]) -> str:
-    """Return the answer as text. `query` may be @FILE; a param is NAME=VALUE."""
-    return FORMS[form](*rows(url, query, params))
+def answer(url: str, query: str, form: Form, params: Sequence[str], *, write: bool = False) -> str:
+    """Return the answer as text. `query` may be @FILE; a param is NAME=VALUE. Only with `write` it changes anything."""
+    return FORMS[form](*rows(url, query, params, write=write))
 
 
-def rows(url: str, query: str, params: Sequence[str]) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+def rows(
+    url: str, query: str, params: Sequence[str], *, write: bool = False
+) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
     """Return the names and rows of the answer."""
     require_store(url)
     text = _read(Path(query[1:])) if query.startswith("@") else query
+    if not text.strip():
+        raise QueryError("the query is empty")
     pairs = {}
     for param in params:
         name, equals, value = param.partition("=")
         if not equals:
             raise QueryError(f"--param {param!r} is not NAME=VALUE")
         pairs[name] = value
-    return ask(url, text, pairs)
+    return ask(url, text, pairs, write=write)
 
 
 def require_store(url: str) -> None:

@@ -12,8 +12,10 @@ import msgspec
 from flows.settings import Settings, load_policy, secret_of
 from operators.connectors.control.command_topic import send_to_topic
 from operators.connectors.control.file import append_to_file
+from operators.ingest import reserved
 from operators.policy.policy import DEFAULT_KEY
 from operators.policy.reading import Duration
+from operators.texts import clock
 from operators.wire.commands import SILENCE_MS_MAX, AnyCommand
 from operators.wire.events import TEXT_MAX, ms_of
 from operators.wire.signing import signed
@@ -31,6 +33,8 @@ def release(
     """Return the command that begins a release. WrongCommand; `metadata` is a file of {"candidate": {...}, ...}."""
     if candidate == baseline:
         raise WrongCommand(f"candidate and baseline are both {candidate!r}")
+    if share is not None and not 0 < share < 1:
+        raise WrongCommand(f"--share {share:g}: must be a share between 0 and 1, such as 0.1 for 10 %")
     details = {} if metadata is None else _metadata(metadata)
     fields = {"model": model, "candidate": candidate, "baseline": baseline, "traffic_share": share}
     return _made("release", {**fields, "metadata": details}, by)
@@ -75,7 +79,7 @@ def silence(model: str | None, rule: str | None, span: str | None, until: str | 
     now = _now_ms()
     end = _end_ms(span, until, now)
     if end <= now:
-        raise WrongCommand(f"the silence would be over already: it ends {end} ms after 1970, and now it is {now}")
+        raise WrongCommand(f"the silence would be over already: it ends at {clock(end)}, and now it is {clock(now)}")
     if end - now > SILENCE_MS_MAX:
         raise WrongCommand("a silence lasts at most 7 days: change the policy to hear no more of a rule")
     return _made("silence", {"model": model, "rule": rule, "until": end}, by)
@@ -114,6 +118,9 @@ def _made(kind: str, fields: dict[str, object], by: str | None) -> AnyCommand:
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `$")
         raise WrongCommand(f"{path.strip('.`') or kind}: {what}") from error
+    fault = reserved.fault_of_command(command)
+    if fault is not None:
+        raise WrongCommand(f"{fault[1]}: it is one of rollguard's own")
     return command
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from flows.control.sentence import sentence
 from flows.plain import json_escaped, plain
 from gateway.routing_state import RoutingState
-from operators.release.sentence import proof
+from operators.release.proof import proof, slice_words
 from operators.texts import clock
 from operators.wire.control import ControlEvent
 
@@ -47,11 +47,11 @@ def headline(event: ControlEvent) -> str:
 
 def _reasons(event: ControlEvent) -> Iterator[str]:
     for affected in event.slices[:SLICES_MAX]:
-        yield f"{affected.slice} {affected.verdict}  {proof(affected.evidence)}".rstrip()
+        yield f"{slice_words(affected.slice)} {affected.verdict}  {proof(affected.evidence)}".rstrip()
     if (more := event.slices_more + max(0, len(event.slices) - SLICES_MAX)) > 0:
         yield f"and {more} further slices"
     for found in event.findings[:SLICES_MAX]:
-        yield f"on it alone, {clock(found.since)}: {found.words}, in {found.slice} ({found.monitor})"
+        yield f"on it alone, {clock(found.since)}: {found.words}, in {slice_words(found.slice)} ({found.monitor})"
     for error in event.error_types:
         beside = "" if error.baseline is None else f", {error.baseline} of the baseline"
         yield f"failing with {error.name}: {error.n}{beside}"

@@ -8,9 +8,10 @@ TopicFollower, the verifier has a clock as well, `Verifier(keys, lambda: int(tim
 proxy, and `catch_up` runs beside it every second; `pins.refusals` is worth a metric.
 """
 
+import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gateway.pins import PinTable
@@ -48,8 +49,38 @@ class Gateway:
         return ", ".join(f"{version} {share:.1%}" for version, share in shares.items()) or "no version may answer"
 
 
-def main(control: str, model: str, *weights: str) -> None:
-    shares = {version: float(share) for version, _, share in (each.partition("=") for each in weights)}
+USAGE = "needs CONTROL_FILE MODEL VERSION=WEIGHT..., such as control.ndjson checkout v1=0.9 v2=0.1"
+WORDS_MIN = 3
+
+
+def shares_in(weights: Sequence[str]) -> dict[str, float]:
+    """Return the weight of each version. ValueError names what is none."""
+    shares = {}
+    for each in weights:
+        version, _, share = each.rpartition("=")
+        if not version or not 0 <= (weight := _number(share)) < math.inf:
+            raise ValueError(f"{each!r} is not VERSION=WEIGHT")
+        shares[version] = weight
+    if not any(shares.values()):
+        raise ValueError("no version has a weight")
+    return shares
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def main(*words: str) -> None:
+    """Route the keys of standard input. ValueError, OSError."""
+    if len(words) < WORDS_MIN:
+        raise ValueError(USAGE)
+    control, model, *weights = words
+    shares = shares_in(weights)
+    if not Path(control).is_file():
+        sys.stderr.write(f"{model}: there is no {control} yet, so nothing is pinned\n")
     keys = os.environ.get("ROLLGUARD_CONTROL_KEY")
     verifier = Verifier(keys_of(keys) if keys else ())
     gateway = Gateway(FileFollower(Path(control), "beginning"), model, shares, verifier)
@@ -59,4 +90,8 @@ def main(control: str, model: str, *weights: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"gateway: {error}\n")
+        sys.exit(2)

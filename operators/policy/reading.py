@@ -27,6 +27,33 @@ Positive = Annotated[int, Meta(ge=1)]
 Confidence = Annotated[float, Meta(ge=0.5, lt=1)]
 
 
+_WORDS = ("hold", "kill")
+_SLIPS = tuple(
+    (slip, word)
+    for word in _WORDS
+    for slip in (*(word[:at] + word[at + 1 :] for at in range(1, len(word))), *(word + last for last in ("s", "ed")))
+)
+
+
+def misspelt(fallback: str) -> str | None:
+    """Return the word that a fallback was most likely meant to be, None if it may well be a version's name.
+
+    >>> [misspelt(name) for name in ("hodl", "Kill", "hol", "kills", "hold", "v1", "gold", "old")]
+    ['hold', 'kill', 'hold', 'kill', None, None, None, None]
+    """
+    name = fallback.strip().lower()
+    if fallback in _WORDS:
+        return None
+    return next((word for word in _WORDS if sorted(name) == sorted(word)), dict(_SLIPS).get(name))
+
+
+def check_fallback(key: str, fallback: str) -> None:
+    """Refuse what is nearly "hold" or "kill": a rollback would pin a version that is not there. PolicyError."""
+    word = misspelt(fallback)
+    if word is not None:
+        raise PolicyError(key, fallback, f'names a version; did you mean "{word}"?')
+
+
 class Duration:
     """A span of time, in the policy text such as "10s", here in whole milliseconds."""
 

@@ -10,7 +10,7 @@ from operators.policy.errors import PolicyError
 from operators.policy.fields import read
 from operators.policy.place import TablePlace
 from operators.policy.policy import Policy, Releases
-from operators.policy.reading import NAME, check_finite
+from operators.policy.reading import NAME, check_fallback, check_finite
 from operators.policy.rules import RESERVED, Rule
 from operators.rules.registry import KINDS
 
@@ -19,6 +19,8 @@ def releases_of(raw: dict[str, Any], policy: Policy) -> Releases:
     """Return `[release]`; `policy` is checked but for its rules. PolicyError names what cannot be."""
     place = TablePlace("release", raw, policy)
     releases = read(Releases, raw, "release", place)
+    for pattern, named in releases.fallback.items():
+        check_fallback(f"release.fallback.{pattern}", named)
     if releases.producer is not None and releases.producer not in policy.dimensions:
         raise place.refuse("producer", f"must be one of slices.dimensions {list(policy.dimensions)}")
     if (releases.producer is None) != (releases.producer_share_max is None):
@@ -53,6 +55,7 @@ def _rule(place: TablePlace) -> Rule | None:
     check_finite(place.prefix, place.raw)
     rule: Rule = read(kind.rule, place.raw, place.prefix, place)
     kind.check(rule, place)
+    check_fallback(f"{place.prefix}.fallback", rule.fallback)
     if rule.scope == "model" and rule.action != "alert":
         allowed = f'must be "version" with action = "{rule.action}", which is done to a version'
         raise place.refuse("scope", allowed, rule.scope)

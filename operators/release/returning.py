@@ -44,7 +44,7 @@ def _has_left(state: Withdrawn) -> bool:
 def _ignored(model: Model, at: PaneContext, trial: ReleaseState, state: Withdrawn, excess: Excess) -> ControlEvent:
     """Wake somebody: the gateways do not obey."""
     kind = fail(model, trial, state, "ignored")
-    reason = f"the candidate still serves: {excess.requests} of the last {excess.total} requests"
+    reason = f"{trial.candidate} still serves: {excess.requests} of the last {excess.total} requests"
     fields = {"reason": reason, "evidence": _evidence(at, excess), "runbook": state.cause.runbook}
     return model.say(kind, at, trial.candidate, state.cause.rule, "page", trial, **fields)
 

@@ -122,16 +122,16 @@ def _look_at_deadline(
         return []
     kind, cause = fail(model, trial, state, "overdue"), state.cause
     if isinstance(state, RolledBack):
-        evidence, severity, reason = _unsure(at, state)
+        evidence, severity, reason = _unsure(at, trial.candidate, state)
         return [_said(model, at, trial, cause, kind, evidence, severity, reason)]
     evidence = _health(cause, cause.level, state.traffic.health) if cause.level is not None else Evidence()
     if evidence.value is not None and evidence.value <= (evidence.threshold or 0.0):
-        reason = "the traffic has moved; too few requests to tell whether its users are well"
+        reason = "the traffic has moved; too few requests to tell whether users are well"
         return [_said(model, at, trial, cause, kind, evidence, "ticket", reason)]
-    return [_said(model, at, trial, cause, kind, evidence, "page", "the traffic has moved, but its users are not well")]
+    return [_said(model, at, trial, cause, kind, evidence, "page", "the traffic has moved, but users are not well")]
 
 
-def _unsure(at: PaneContext, state: RolledBack) -> tuple[Evidence, Severity, str]:
+def _unsure(at: PaneContext, candidate: str, state: RolledBack) -> tuple[Evidence, Severity, str]:
     """Say of a candidate at the deadline what is known of its traffic.
 
     It is a page unless its share is surely less than half of what it was: none of n requests has a chance of at most
@@ -139,7 +139,7 @@ def _unsure(at: PaneContext, state: RolledBack) -> tuple[Evidence, Severity, str
     """
     gone, allowed = state.traffic.gone, allowed_share(at, state)
     if gone.panes and gone.since is None:
-        return Evidence(threshold=allowed), "page", "the candidate still serves"
+        return Evidence(threshold=allowed), "page", f"{candidate} still serves"
     evidence = Evidence(n=gone.total, value=gone.requests / max(gone.total, 1), threshold=allowed, log_e=gone.log_e)
     fewer = upper_bound(np.array([gone.requests]), np.array([gone.total]), ALPHA)[0] if gone.total else 1.0
     if fewer < state.share / 2:

@@ -165,7 +165,7 @@ def test_a_wrong_variable_is_one_line(name: str, value: str) -> None:
 
 
 def _missing(folder: Path, tmp: Path) -> tuple[list[object], str, int]:
-    return [tmp / "missing.ndjson", "--out", tmp / "out"], f"{tmp}/missing.ndjson: No such file or directory", 1
+    return [tmp / "missing.ndjson", "--out", tmp / "out"], f"{tmp}/missing.ndjson: No such file or directory", 2
 
 
 def _directory(folder: Path, tmp: Path) -> tuple[list[object], str, int]:

@@ -6,7 +6,7 @@ from scipy.stats import binom
 
 from operators.arrays import Floats, Ints
 from operators.policy_file.toml import parse
-from operators.release.sentence import proof
+from operators.release.proof import proof
 from operators.rules.measure import MeasureEvaluator, MeasureRule
 from operators.stats.histogram import codes_of
 from operators.window.bounds import bounds_of, most
@@ -107,6 +107,4 @@ def test_evidence_says_how_sure_it_is() -> None:
     evidence = Evidence(
         measure="p95 of latency_ms", n=200, value=120, threshold=100, lower=101, upper=150, confidence=0.99
     )
-    assert proof(evidence) == (
-        "p95 of latency_ms: 120 of 200 values, where the limit is 100, surely 101 to 150 with 99 % confidence"
-    )
+    assert proof(evidence) == ("p95 of latency_ms: 120, of 200 values, surely 101 to 150, where the limit is 100")

@@ -42,6 +42,18 @@ def test_every_rule_is_listed_with_what_it_leads_to() -> None:
     assert "BAD when" not in printed("")
 
 
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_names_are_whole_in_a_narrow_terminal(width: int) -> None:
+    """At 80 columns `availability-slo` was `availa...`."""
+    long = "a-rule-with-a-name-of-some-length"
+    text = io.StringIO()
+    made = parse(POLICY + RULES.replace('name = "slo"', f'name = "{long}"') + MONITORS, FILES)
+    print_policy(made, Console(file=text, width=width, markup=False, emoji=False))
+    for name in [each.name for each in (*made.rules, *made.monitors)]:
+        assert name in text.getvalue()
+    assert "…" not in text.getvalue()
+
+
 def monitored(more: str = MONITORS) -> str:
     text = io.StringIO()
     made = parse(POLICY + more, FILES)

@@ -316,7 +316,7 @@ def test_commands_are_added_to_a_file(
     ("words", "says"),
     [
         (["release", "m", "--candidate", "v1", "--baseline", "v1"], "candidate and baseline are both 'v1'"),
-        (["release", "m", "--candidate", "v2", "--baseline", "v1", "--share", 1.5], "traffic_share: "),
+        (["release", "m", "--candidate", "v2", "--baseline", "v1", "--share", 1.5], "--share 1.5: must be a share"),
         (["release", "m", "--candidate", "v2", "--baseline", "v1", "--metadata", "none"], "none: No such file"),
         (["release", "m", "--candidate", "v2", "--baseline", "v1", "--metadata", "list.json"], "list.json: "),
         (["release", "m", "--candidate", "v2", "--baseline", "v1", "--metadata", "odd.json"], "has 'prompt', not only"),
@@ -349,4 +349,4 @@ def test_wrong_use_is_one_line(control: Control, tmp_path: Path, words: list[obj
 
 @pytest.mark.parametrize("words", [["pins"], ["follow", "--until-end"]])
 def test_a_file_that_is_not_there_is_told(control: Control, words: list[object]) -> None:
-    assert "none.ndjson: No such file" in one_line(control(*words, "--file", "none.ndjson"), 1)
+    assert "none.ndjson: No such file" in one_line(control(*words, "--file", "none.ndjson"), 2)

@@ -1,11 +1,15 @@
 """The example of a gateway really moves the traffic."""
 
+import io
+import re
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
-from infra.examples.gateway import Gateway
+import pytest
+
+from infra.examples.gateway import Gateway, main
 from operators.connectors.control.file import FileFollower
 from tests.control_samples import event, line
 
@@ -68,3 +72,29 @@ def test_it_runs_as_its_first_lines_say(tmp_path: Path) -> None:
         check=True,
     )
     assert (done.stdout, done.stderr) == ("a v1\nb v1\n", "m: v1 100.0%\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "needs CONTROL_FILE MODEL VERSION=WEIGHT"),
+        (["control.ndjson", "m", "v1=a"], "'v1=a' is not VERSION=WEIGHT"),
+        (["control.ndjson", "m", "v1"], "'v1' is not VERSION=WEIGHT"),
+        (["control.ndjson", "m", "v1=-1", "v2=1"], "'v1=-1' is not VERSION=WEIGHT"),
+        (["control.ndjson", "m", "v1=0"], "no version has a weight"),
+    ],
+)
+def test_wrong_use_is_said(words: list[str], says: str) -> None:
+    """It once ended in a traceback."""
+    with pytest.raises(ValueError, match=re.escape(says)):
+        main(*words)
+
+
+def test_a_file_that_is_not_there_yet_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a\n"))
+    main(str(tmp_path / "none.ndjson"), "m", "v1=1")
+    said = capsys.readouterr()
+    assert said.out == "a v1\n"
+    assert said.err.endswith("none.ndjson yet, so nothing is pinned\n")

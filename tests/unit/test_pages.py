@@ -98,7 +98,7 @@ def test_the_sentence_says_who_what_where_how_sure_since_and_what_was_done(rollb
     text = rollback.sentence
     for part in (
         "Version v2 of model m is rolled back: all its traffic goes to v1, by rule canary",
-        "seen in region=eu",
+        ", in region=eu (",
         " with v1, ",
         "to 1 against chance",
         "; since 2025-10-16 00:2",

@@ -52,7 +52,7 @@ def test_a_trickle_above_it_does_not() -> None:
     told = story.play({"v1": WELL, "v2": (2, 0)}, panes=40)
     assert told == ["rollback_ineffective v2 canary"]
     event = last(story, "rollback_ineffective")
-    assert (event.severity, event.reason) == ("page", "the candidate still serves")
+    assert (event.severity, event.reason) == ("page", "v2 still serves")
     assert event.ts == last(story, "rollback").ts + 300_000
 
 
@@ -62,7 +62,7 @@ def test_a_gateway_that_ignores_the_pin_is_paged_for_within_a_minute_of_the_drai
     told = story.play({"v1": WELL, "v2": SMALL_WELL}, panes=400)
     assert told == ["rollback_ineffective v2 canary"]
     event = last(story, "rollback_ineffective")
-    assert event.reason.startswith("the candidate still serves: ")
+    assert event.reason.startswith("v2 still serves: ")
     assert (event.severity, event.applied) == ("page", None)
     assert 60_000 < event.ts - last(story, "rollback").ts <= 120_000
 
@@ -81,7 +81,7 @@ def test_a_trickle_that_never_moved_is_not_called_applied() -> None:
     story.until("rollback", {"v1": (1980, 20), "v2": (0, 10)})
     assert "rollback_applied v2 canary" not in story.play({"v1": (1980, 20), "v2": (0, 10)}, panes=100)
     event = last(story, "rollback_ineffective")
-    assert (event.severity, event.reason) == ("page", "the candidate still serves")
+    assert (event.severity, event.reason) == ("page", "v2 still serves")
     story.until("rollback_applied", {"v1": (1980, 20)})
 
 
@@ -121,7 +121,7 @@ def test_where_the_pinned_version_does_no_better_somebody_is_woken() -> None:
     story = rolled_back()
     story.play({"v1": (60, 40)}, panes=60)
     event = last(story, "rollback_ineffective")
-    assert (event.severity, event.reason) == ("page", "the traffic has moved, but its users are not well")
+    assert (event.severity, event.reason) == ("page", "the traffic has moved, but users are not well")
     assert event.ts == last(story, "rollback").ts + 300_000
     assert event.evidence.value == pytest.approx(0.4)
     assert [told.type for told in story.told].count("rollback_ineffective") == 1
@@ -151,7 +151,7 @@ def test_too_few_requests_to_tell_make_a_ticket_and_no_page() -> None:
     event = last(story, "rollback_ineffective")
     assert (event.severity, event.reason) == (
         "ticket",
-        "the traffic has moved; too few requests to tell whether its users are well",
+        "the traffic has moved; too few requests to tell whether users are well",
     )
 
 
@@ -170,7 +170,7 @@ def test_if_the_pinned_version_gets_none_of_it_somebody_is_woken() -> None:
     story = rolled_back()
     story.play({"v3": WELL}, panes=60)
     event = last(story, "rollback_ineffective")
-    assert (event.severity, event.reason) == ("page", "the traffic has moved, but its users are not well")
+    assert (event.severity, event.reason) == ("page", "the traffic has moved, but users are not well")
     assert event.evidence.value is None
 
 

@@ -35,7 +35,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         parts = urlsplit(url)
         embedded = parts.scheme == "chdb"
         if parts.scheme not in {"chdb", "http", "https"}:
-            raise ValueError(f"a ClickHouse address starts with chdb://, http:// or https://, got {parts.scheme!r}")
+            found = f"with {parts.scheme}:" if parts.scheme else "with none of them"
+            raise ValueError(f"a ClickHouse address starts with chdb://, http:// or https://; this one begins {found}")
         if embedded and (parts.netloc or parts.path in {"", "/"}):
             raise ValueError("the embedded ClickHouse needs an absolute path: chdb:///path/of/the/folder")
         if not embedded and not parts.hostname:

@@ -118,7 +118,7 @@ def _why_closed(text: str) -> str:
         return "another process uses it, and only one can at a time"
     if "already initialized" in text:
         return "this process has another folder open, and can have only one at a time"
-    return text.rpartition("DB::Exception: ")[2].splitlines()[0]
+    return text.rpartition("DB::Exception: ")[2].partition(", Stack trace")[0].splitlines()[0]
 
 
 def _explain(error: DriverError, address: Address, database: str | None) -> ClickHouseError:

@@ -14,6 +14,7 @@ from clickhouse_migrations.migration import MigrationStorage
 
 from operators.connectors.clickhouse.address import Address
 from operators.connectors.clickhouse.client import connect
+from operators.connectors.clickhouse.errors import RefusedError, brief
 
 
 class _Database(ClickhouseCluster):  # type: ignore[misc]  # The library has no types.
@@ -40,7 +41,8 @@ def variables(cluster: str | None) -> dict[str, str]:
 def migrate(url: str, folder: Path, *, cluster: str | None = None) -> list[str]:
     """Create the database if need be, apply what is not yet applied, and return the names of those files.
 
-    Where all of it is applied nothing is created, so that a worker needs no right to.
+    Where all of it is applied nothing is created, so that a worker needs no right to. RefusedError, such as where there
+    is no such cluster.
     """
     address = Address.parse(url)
     storage = MigrationStorage(folder)
@@ -57,6 +59,8 @@ def migrate(url: str, folder: Path, *, cluster: str | None = None) -> list[str]:
             variables=variables(cluster),
             migration_files=storage.migration_filenames(),
         )
+    except DriverError as error:
+        raise RefusedError(str(address), brief(error), getattr(error, "code", None)) from error
     finally:
         held.close()
     names = storage.migration_filenames()

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 
 from operators.connectors.clickhouse.client import open_clickhouse
@@ -14,16 +15,34 @@ class QueryRefused(ClickHouseError):
     """ClickHouse does not understand the query, or may not run it."""
 
 
-def ask(url: str, query: str, params: Mapping[str, str]) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-    """Return the column names and rows of the answer; `params` fill {name:Type} in the query."""
+READ_ONLY = {"readonly": 2}  # Nothing is changed but settings of this one query.
+NOT_ALLOWED = 164  # ClickHouse's code of what may only be read.
+
+
+def ask(
+    url: str, query: str, params: Mapping[str, str], *, write: bool = False
+) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    """Return the column names and rows of the answer; `params` fill {name:Type} in the query.
+
+    Unless it may `write`, a query that would change anything is refused by ClickHouse.
+    """
     client = open_clickhouse(url)
     try:
-        result = client.query(query, parameters={name: _value(text) for name, text in params.items()})
+        given = {name: _value(text) for name, text in params.items()}
+        result = client.query(query, parameters=given, settings={} if write else _reading(client))
     except DriverError as error:
+        if not write and getattr(error, "code", None) == NOT_ALLOWED:
+            raise QueryRefused("the query would change something, and only --write lets it") from error
         raise QueryRefused(brief(error)) from error
     finally:
         client.close()
     return result.column_names, result.result_rows
+
+
+def _reading(client: Client) -> dict[str, int]:
+    """Return the settings of a query that only reads. A user who may only read can change none, and needs none."""
+    known = client.server_settings.get("readonly")
+    return READ_ONLY if known is None or known.value == "0" else {}
 
 
 def _value(text: str) -> object:

@@ -46,6 +46,19 @@ def letter_of(poison: Poison) -> bytes:
     )
 
 
+def is_letter(line: bytes) -> bool:
+    """Tell whether something is a dead letter, of whatever kind.
+
+    >>> is_letter(b'{"source": "events/0", "reason": "bad_json"}'), is_letter(b"[]")
+    (True, False)
+    """
+    try:
+        _decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
+
+
 def row_of(letter: bytes) -> Poison | None:
     """Return the refused row of a dead letter, or None if it is a letter of another kind, or none at all.
 
