@@ -138,12 +138,15 @@ def release_command(
     metadata: Annotated[
         Path | None, typer.Option(help='JSON of both, by "candidate" and "baseline": prompt, weights, ...')
     ] = None,
+    mirrored: Annotated[
+        bool, typer.Option("--mirrored", help="It answers copies of the baseline's requests, and serves nobody.")
+    ] = False,
     by: By = None,
     file: CommandFile = None,
     key: Key = None,
 ) -> None:
     """Say that a candidate begins to serve beside a baseline."""
-    send(commands.release(model, candidate, baseline, share, metadata, by), file, key)
+    send(commands.release(model, candidate, baseline, share, metadata, by, mirrored=mirrored), file, key)
 
 
 @app.command("override")

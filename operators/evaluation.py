@@ -19,6 +19,7 @@ from operators.policy.rules import Rule
 from operators.release.alert_events import resolve_forgotten
 from operators.release.command_rows import command_rows
 from operators.release.controller import begin_pane, end_pane, new_model
+from operators.release.copies import as_copies
 from operators.release.forgetting import surplus
 from operators.release.lately import note_found
 from operators.release.model import CanaryFinding, Model, PaneContext
@@ -125,7 +126,11 @@ class ShardEvaluation:
     def push(self, moved: PaneWithWindows) -> list[PaneOutcome]:
         """Take a closed pane, and the windows that ended with it or in the quiet panes before it."""
         out: list[PaneOutcome] = []
-        closed, windows = moved.closed, sorted(moved.windows, key=lambda each: each.end_ms)
+        closed = moved.closed
+        part = as_copies(closed.on_time, self.state.models, closed.commands)
+        if part is not closed.on_time:
+            closed = msgspec.structs.replace(closed, on_time=part)
+        windows = sorted(moved.windows, key=lambda each: each.end_ms)
         while windows and windows[0].end_ms <= closed.pane * self.policy.pane_ms:
             pane = windows[0].end_ms // self.policy.pane_ms - 1
             ended = [each for each in windows if each.end_ms == windows[0].end_ms]

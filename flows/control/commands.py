@@ -28,16 +28,25 @@ class WrongCommand(Exception):
 
 
 def release(
-    model: str, candidate: str, baseline: str, share: float | None, metadata: Path | None, by: str | None
+    model: str,
+    candidate: str,
+    baseline: str,
+    share: float | None,
+    metadata: Path | None,
+    by: str | None,
+    *,
+    mirrored: bool = False,
 ) -> AnyCommand:
     """Return the command that begins a release. WrongCommand; `metadata` is a file of {"candidate": {...}, ...}."""
     if candidate == baseline:
         raise WrongCommand(f"candidate and baseline are both {candidate!r}")
     if share is not None and not 0 < share < 1:
         raise WrongCommand(f"--share {share:g}: must be a share between 0 and 1, such as 0.1 for 10 %")
+    if mirrored and share is not None:
+        raise WrongCommand("--mirrored: copies of requests have no share of the traffic, so none with --share")
     details = {} if metadata is None else _metadata(metadata)
     fields = {"model": model, "candidate": candidate, "baseline": baseline, "traffic_share": share}
-    return _made("release", {**fields, "metadata": details}, by)
+    return _made("release", {**fields, "metadata": details, "mirrored": mirrored}, by)
 
 
 def override(model: str, version: str, revoked: bool, by: str | None) -> AnyCommand:

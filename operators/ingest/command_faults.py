@@ -35,8 +35,9 @@ def command_fault(command: AnyCommand, origin: Origin, index: int, credentials: 
 
 
 def _nonsense(command: AnyCommand) -> tuple[str, str] | None:
-    if isinstance(command, Release) and command.candidate == command.baseline:
-        return "bad_command", f"candidate and baseline are both {command.candidate!r}"
+    if isinstance(command, Release):
+        why = _nonsense_of(command)
+        return None if why is None else ("bad_command", why)
     if isinstance(command, Rollback) and command.to == command.version:
         return "bad_command", f"the traffic of {command.version!r} would go to {command.to!r}"
     if isinstance(command, Silence | Unsilence) and command.model is None and command.rule is None:
@@ -48,6 +49,13 @@ def _nonsense(command: AnyCommand) -> tuple[str, str] | None:
         if until - ms_of(command.ts) > SILENCE_MS_MAX:
             return "bad_command", "a silence lasts at most 7 days"
     return None
+
+
+def _nonsense_of(release: Release) -> str | None:
+    if release.candidate == release.baseline:
+        return f"candidate and baseline are both {release.candidate!r}"
+    shared = release.mirrored and release.traffic_share is not None
+    return "copies of requests have no share of the traffic" if shared else None
 
 
 def kept(command: AnyCommand) -> AnyCommand:

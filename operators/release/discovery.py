@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from operators.release.copies import declared
 from operators.release.machine import begin, describe, end, make_way
 from operators.release.model import Model, PaneContext
 from operators.release.phase_states import Withdrawn
@@ -97,22 +98,25 @@ def declare(model: Model, at: PaneContext, release: Release) -> list[ControlEven
     """Take a release command: it declares a release, or describes one that was seen already.
 
     What keeps traffic from the candidate ends, and gateways are told: a pin on another version, having been withdrawn,
-    or throttled, or that another one was promoted.
+    or throttled, or that another one was promoted. A release of copies moves no traffic.
     """
+    release = declared(model, release)
     known, old = model.trials.get(release.candidate), model.trials.get(release.baseline)
     if old is not None and old.withdrawn:
         why = f"the release of {release.candidate} is refused: its baseline {release.baseline} was withdrawn"
         return [model.say("alert", at, release.candidate, "commands:withdrawn_baseline", "ticket", None, reason=why)]
     if known is not None and known.release is None and known.baseline == release.baseline and not known.withdrawn:
         describe(known, release)
-        return _told(model, at, known, make_room(model, release))
+        return [] if release.mirrored else _told(model, at, known, make_room(model, release))
     if known is not None and known.release is not None and _is_step(known, known.release, release):
         # What was found of it so far stands, and what was said of its versions.
         describe(known, msgspec.structs.replace(release, metadata=known.release.metadata))
-        return _told(model, at, known, make_way(model, release))
+        return [] if release.mirrored else _told(model, at, known, make_way(model, release))
     barred = known is not None and (known.withdrawn or "throttle" in known.holds.values())
     unseen = tuple(name for name in (release.candidate, release.baseline) if name not in model.served)
     trial = begin(model, at, release.candidate, release.baseline, release, unseen)
+    if release.mirrored:
+        return []
     reasons = [f"{release.candidate} may serve again"] if barred else []
     return _told(model, at, trial, [*reasons, *make_way(model, release)])
 

@@ -96,7 +96,8 @@ class Model(msgspec.Struct, kw_only=True):
     are candidates. `overflow` is what is beyond a limit by now. `promoted` are the shares that versions have had since
     one was promoted; empty: gateways split the traffic by their own. `beside` says that others may serve beside the
     version that is pinned, which gets only what the withdrawn had. `incidents` are open, by rule and version; those
-    of a version under release have a name of their own for the rule (`incidents.py`).
+    of a version under release have a name of their own for the rule (`incidents.py`). `mirrors` are the versions that
+    were declared to answer copies of requests alone.
     """
 
     speaker: EventWriter
@@ -113,6 +114,7 @@ class Model(msgspec.Struct, kw_only=True):
     overflow: dict[Kind, Overflow] = {}
     incidents: dict[Key, Incident] = {}
     lately: dict[str, Lately] = {}
+    mirrors: tuple[str, ...] = ()
 
     @property
     def phase(self) -> Phase:

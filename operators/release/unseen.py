@@ -13,6 +13,7 @@ from operators.release.state import ReleaseState
 from operators.window.waiting_commands import Said
 from operators.wire.commands import Release
 from operators.wire.control import ControlEvent, Severity
+from operators.wire.mirrored import original
 
 WAITING_MAX = 20  # Of one model: more than anybody is about to roll out.
 RULE = "commands:unseen"  # What such releases are called where a rule is named.
@@ -49,7 +50,8 @@ def _drop_surplus(model: Model, at: PaneContext) -> list[ControlEvent]:
 
 
 def _is_new(trial: ReleaseState, said: Sequence[Said]) -> bool:
-    return any(each is trial.release for each in said if isinstance(each, Release))
+    known = None if trial.release is None else trial.release.id
+    return any(each.id == known for each in said if isinstance(each, Release))
 
 
 def _drop(model: Model, at: PaneContext, trial: ReleaseState, why: str) -> ControlEvent:
@@ -65,10 +67,10 @@ def _drop(model: Model, at: PaneContext, trial: ReleaseState, why: str) -> Contr
 
 def _said(model: Model, at: PaneContext, trial: ReleaseState, what: str, **fields: object) -> ControlEvent:
     """A baseline that never served leaves its candidate unjudged: that is to be looked into."""
-    reason = f"the release of {trial.candidate} beside {trial.baseline}: {what}"
+    reason = f"the release of {original(trial.candidate)} beside {trial.baseline}: {what}"
     severity: Severity = "ticket" if trial.baseline in trial.unseen else "info"
     return model.say("alert", at, trial.candidate, RULE, severity, None, reason=reason, **fields)
 
 
 def _names(trial: ReleaseState) -> str:
-    return f"{' and '.join(trial.unseen)} {'have' if len(trial.unseen) > 1 else 'has'}"
+    return f"{' and '.join(map(original, trial.unseen))} {'have' if len(trial.unseen) > 1 else 'has'}"

@@ -12,6 +12,9 @@ from operators.store.rows import Rows
 from operators.window.series_index import series_columns
 from operators.wire.control import ControlEvent
 
+# Fields of a control event that have no column of their name: `ts` is `at`; what one is signed with is of its message.
+NOT_STORED = ("ts", "key", "signature")
+
 
 def judged_rows(judged: PaneOutcome, policy: Policy) -> list[Rows]:
     """Return the rows of what a closed pane came to."""
@@ -79,6 +82,14 @@ def _control_rows(events: Sequence[ControlEvent]) -> Rows:
             "detected": [event.detected for event in events],
             "applied": [event.applied for event in events],
             "recovered": [event.recovered for event in events],
+            "incident": [event.incident for event in events],
+            "update": [int(event.update) for event in events],
+            "closes": [int(event.closes) for event in events],
+            "sentence": [event.sentence for event in events],
+            "error_types": [_json(event.error_types) for event in events],
+            "requests": [event.requests for event in events],
+            "findings": [_json(event.findings) for event in events],
+            "moved": [event.moved for event in events],
             "ver": [event.revision for event in events],
         },
     )

@@ -157,6 +157,14 @@ TABLES: dict[str, dict[str, Kind]] = {
         "detected": "time_ms?",
         "applied": "time_ms?",
         "recovered": "time_ms?",
+        "incident": "string",
+        "update": "uint8",
+        "closes": "uint8",
+        "sentence": "string",
+        "error_types": "string",
+        "requests": "string[]",
+        "findings": "string",
+        "moved": "string[]",
     }
     | VERSION,
     "evidence": SERIES

@@ -26,13 +26,17 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class Release(Command, frozen=True, kw_only=True, tag="release"):
-    """`candidate` begins to serve beside `baseline`; `metadata` of both, by "candidate" and "baseline"."""
+    """`candidate` begins to serve beside `baseline`; `metadata` of both, by "candidate" and "baseline".
+
+    `mirrored`: it answers copies of the baseline's requests, and serves nobody, until it is released without that.
+    """
 
     model: Id
     candidate: Id
     baseline: Id
     traffic_share: Annotated[float, Meta(gt=0, lt=1)] | None = None
     metadata: Details = {}
+    mirrored: bool = False
 
 
 class Override(Command, frozen=True, kw_only=True, tag="override"):

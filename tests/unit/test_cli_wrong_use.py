@@ -65,6 +65,11 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["control", "release", "m", "--candidate", "a", "--baseline", "b", "--share", "nan"], 2, "--share nan: must be"),
     (["control", "release", "m", "--candidate", "*", "--baseline", "b"], 2, "'*' may not be the name"),
     (["control", "release", "m", "--candidate", "a", "--baseline", "__other__"], 2, "'__other__' may not be"),
+    (
+        ["control", "release", "m", "--candidate", "a", "--baseline", "b", "--mirrored", "--share", "0.1"],
+        2,
+        "so none with --share",
+    ),
     (["control", "override", "m", "*"], 2, "'*' may not be the name of a model or version"),
     (["control", "kill", "m", "*"], 2, "'*' may not be the name of a model or version"),
     (["control", "kill", "*", "v"], 2, "'*' may not be the name of a model or version"),

@@ -270,6 +270,10 @@ COMMANDS: list[tuple[list[object], dict[str, object]]] = [
             "metadata": {"candidate": {"a": 1}},
         },
     ),
+    (
+        ["release", "m", "--candidate", "v2", "--baseline", "v1", "--mirrored"],
+        {"mirrored": True, "traffic_share": None},
+    ),
     (["override", "m", "v2"], {"type": "override", "version": "v2", "revoked": False}),
     (["override", "m", "v2", "--revoke", "--by", "ann"], {"type": "override", "revoked": True, "by": "ann"}),
     (["kill", "m", "v2"], {"type": "kill", "model": "m", "version": "v2"}),

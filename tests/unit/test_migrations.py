@@ -17,7 +17,11 @@ from operators.store.rows import Rows
 from tests.conftest import MIGRATIONS
 from tests.sample_rows import START_MS, sample
 
-ADDED = {"feedback": {"name"}, "control": {"barred", "lifts", "weights", "slices_more", "diff_more"}}
+ADDED = {
+    "feedback": {"name"},
+    "control": {"barred", "lifts", "weights", "slices_more", "diff_more"}
+    | {"incident", "update", "closes", "sentence", "error_types", "requests", "findings", "moved"},
+}
 # What was decided from.
 DECIDED_FROM = {"evidence", "release", "command", "policy", "progress", "outcome_window"}
 MADE_LATER = {"request"} | DECIDED_FROM  # Tables that the older version does not have.
@@ -92,7 +96,7 @@ def test_rows_of_before_are_kept_as_they_were(old: str, table: str) -> None:
     assert _read(old, f"SELECT {columns} FROM {table}_latest ORDER BY ALL") == before  # noqa: S608
     assert len(before) == 20
     new = ", ".join(sorted(ADDED[table]))
-    empty = {"feedback": ("",), "control": ((), 0, None, 0, "")}
+    empty = {"feedback": ("",), "control": ((), 0, 0, "", "", "", None, (), (), "", 0, 0, "")}
     rows = _read(old, f"SELECT DISTINCT {new} FROM {table}_latest")  # noqa: S608
     assert [tuple(tuple(cell) if isinstance(cell, list) else cell for cell in row) for row in rows] == [empty[table]]
 

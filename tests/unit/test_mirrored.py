@@ -11,6 +11,7 @@ from operators.policy_file.toml import parse
 from operators.release.sentence import sentence
 from operators.rules.pane_counts import Roster
 from operators.window.partial import Partial, merge
+from operators.wire.commands import Release
 from operators.wire.mirrored import mirrored
 from tests.dataflows.making import received
 from tests.releasing import (
@@ -175,3 +176,50 @@ def test_copies_are_no_refuge() -> None:
     story.play({"v1": (60, 40), COPIES: WELL}, panes=60)
     assert "hold v1 slo" in said(story)
     assert story.pin is None
+
+
+def shadow() -> Release:
+    return Release(id="s1", ts=0, model="m", candidate="v2", baseline="v1", mirrored=True)
+
+
+def test_a_command_declares_a_version_that_answers_copies() -> None:
+    """Its events do not say so: it was rolled back, and paged for as one that serves on."""
+    story = Story().settled()
+    story.play(OLD, said=[shadow()])
+    story.play({"v1": WELL, "v2": (60, 40)}, panes=200)
+    assert said(story)[-2:] == [f"hold {COPIES} canary", f"alert {COPIES} canary firing"]
+    assert not {event.type for event in story.told} & {"rollback", "kill", "promote", "rollback_ineffective"}
+    assert {event.pin for event in story.told} == {None}
+    story.restart()
+    assert story.play({"v1": WELL, "v2": (60, 40)}, panes=20) == []
+
+
+def test_versions_that_are_not_there_yet_are_told_of_by_their_own_name() -> None:
+    story = Story().settled()
+    story.play(OLD, said=[shadow()])
+    (event,) = story.told
+    assert (event.rule, event.severity) == ("commands:unseen", "info")
+    assert event.reason == "the release of v2 beside v1: v2 has not served; it is dropped after 1h without"
+    assert "__mirrored__" not in event.sentence
+
+
+def test_one_that_serves_already_is_a_copy_from_the_command_on() -> None:
+    """It came as a candidate of its own, and is none any more."""
+    story = Story().settled()
+    story.play({"v1": WELL, "v2": SMALL_WELL}, panes=3)
+    story.play({"v1": WELL, "v2": SMALL_ILL}, panes=200, said=())
+    assert "rollback v2 canary" in said(story)
+    again = Story().settled()
+    again.play({"v1": WELL, "v2": SMALL_WELL}, panes=3)
+    again.play({"v1": WELL, "v2": SMALL_ILL}, said=[shadow()])
+    again.play({"v1": WELL, "v2": SMALL_ILL}, panes=200)
+    assert f"hold {COPIES} canary" in said(again)
+    assert not any(event.type in ("rollback", "kill") or event.pin for event in again.told)
+
+
+def test_a_release_without_it_makes_it_a_version_that_serves() -> None:
+    story = Story().settled()
+    story.play(OLD, said=[shadow()])
+    story.play({"v1": WELL, "v2": SMALL_WELL}, panes=3)
+    story.play({"v1": WELL, "v2": SMALL_WELL}, said=[release("v2", "v1")])
+    assert story.until("rollback", {"v1": WELL, "v2": SMALL_ILL}).version == "v2"

@@ -5,7 +5,8 @@
 --
 -- Needs no slice dimension. `worst` is the slice that is affected most, of `slices_n` in all. The larger `revision` counts:
 -- its `pin` is where traffic must go, empty if anywhere, `barred` are the versions that must get none, and `weights` the
--- shares of others. `id` is what `rollguard control ack` takes.
+-- shares of others. `sentence` says all of
+-- it in words, `incident` is the same for what belongs together. `id` is what `rollguard control ack` takes.
 SELECT
   at,
   revision,
@@ -19,9 +20,11 @@ SELECT
   severity,
   JSONExtractString(slices, 1, 'slice') AS worst,
   JSONLength(slices) + slices_more AS slices_n,
+  sentence,
   reason,
   silenced,
   acked,
+  incident,
   id
 FROM control_latest AS c
 WHERE c.model = {model:String}

@@ -1,0 +1,56 @@
+"""Versions that a release command declared to answer copies of requests: what they do is counted as that of copies.
+
+As if each of their events said so, from the pane on with which the command takes effect, and until they are released
+otherwise. Rows of counts are stored under the name that the events have.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from operators.release.model import Model
+from operators.window.partial import Partial
+from operators.window.waiting_commands import Said
+from operators.wire.commands import Release
+from operators.wire.control import VERSIONS_MAX
+from operators.wire.mirrored import mirrored
+
+
+def declared(model: Model, release: Release) -> Release:
+    """Note what a release says of copies; return it about the name that its candidate is counted under."""
+    model.mirrors = with_release(model.mirrors, release)
+    known = model.trials.get(release.candidate)
+    if release.mirrored and not (known is not None and known.withdrawn):
+        # What it did before it was declared made it look like a version that serves.
+        model.trials.pop(release.candidate, None)
+        model.served.pop(release.candidate, None)
+    return msgspec.structs.replace(release, candidate=mirrored(release.candidate)) if release.mirrored else release
+
+
+def with_release(mirrors: tuple[str, ...], release: Release) -> tuple[str, ...]:
+    """Return the versions that answer copies after a release, the newest VERSIONS_MAX of them."""
+    others = tuple(name for name in mirrors if name != release.candidate)
+    return (*others, release.candidate)[-VERSIONS_MAX:] if release.mirrored else others
+
+
+def as_copies(part: Partial | None, models: Mapping[str, Model], said: Sequence[Said]) -> Partial | None:
+    """Return a pane in which what the declared versions did stands under the name of their copies."""
+    if part is None:
+        return None
+    here = _mirrors({series.model for series in part.series}, models, said)
+    if not here:
+        return part
+    series = [
+        each._replace(version=mirrored(each.version)) if each.version in here.get(each.model, ()) else each
+        for each in part.series
+    ]
+    return msgspec.structs.replace(part, series=series)
+
+
+def _mirrors(names: Iterable[str], models: Mapping[str, Model], said: Sequence[Said]) -> dict[str, tuple[str, ...]]:
+    """Return by model the versions that answer copies, also by what takes effect with this very pane."""
+    here = {name: models[name].mirrors for name in names if name in models and models[name].mirrors}
+    for each in said:
+        if isinstance(each, Release):
+            here[each.model] = with_release(here.get(each.model, ()), each)
+    return {name: mirrors for name, mirrors in here.items() if mirrors}
