@@ -169,7 +169,7 @@ def _missing(folder: Path, tmp: Path) -> tuple[list[object], str, int]:
 
 
 def _directory(folder: Path, tmp: Path) -> tuple[list[object], str, int]:
-    return [tmp, "--out", tmp / "out"], f"{tmp}: Is a directory", 1
+    return [tmp, "--out", tmp / "out"], f"{tmp}: Is a directory", 2
 
 
 def _corrupt(folder: Path, tmp: Path) -> tuple[list[object], str, int]:
@@ -190,7 +190,7 @@ def _not_empty(folder: Path, tmp: Path) -> tuple[list[object], str, int]:
 
 
 def _under_a_file(folder: Path, tmp: Path) -> tuple[list[object], str, int]:
-    return [folder / "a.ndjson", "--out", folder / "a.ndjson" / "out"], "Not a directory", 1
+    return [folder / "a.ndjson", "--out", folder / "a.ndjson" / "out"], "Not a directory", 2
 
 
 def _broken_producer(folder: Path, tmp: Path) -> tuple[list[object], str, int]:

@@ -286,7 +286,7 @@ def test_a_split_that_is_mended_holds_no_longer_and_says_so() -> None:
     assert split_told(story) == [("alert", "firing"), ("hold", "firing")]
     assert story.told[-1].sentence.endswith(
         "(requests arrive in other shares than were declared: the arms may not be "
-        "comparable; 5 % of 100 requests, where 50 % are due)."
+        "comparable; 5 % of 100 requests, where 50 % were declared)."
     )
     story.restart()
     story.play(GOOD_NEWS, panes=60)
