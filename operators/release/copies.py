@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from operators.release.machine import end
 from operators.release.model import Model
 from operators.window.partial import Partial
 from operators.window.waiting_commands import Said
@@ -22,7 +23,8 @@ def declared(model: Model, release: Release) -> Release:
     known = model.trials.get(release.candidate)
     if release.mirrored and not (known is not None and known.withdrawn):
         # What it did before it was declared made it look like a version that serves.
-        model.trials.pop(release.candidate, None)
+        if known is not None:
+            end(model, release.candidate)
         model.served.pop(release.candidate, None)
     return msgspec.structs.replace(release, candidate=mirrored(release.candidate)) if release.mirrored else release
 
