@@ -1,7 +1,8 @@
 """The archive on a real Kafka writes what a replay of the same logs writes, through kills and faults of ClickHouse."""
 
 import json
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 
@@ -15,6 +16,7 @@ from operators.connectors.kafka.config import KafkaConfig
 from operators.sources.archive import log_of
 from tests.integration.clickhouse_bridge import Bridge, Fault
 from tests.integration.conftest import MakeTopic
+from tests.integration.ports import free_ports
 from tests.integration.test_worker import event, rollguard, send
 from tests.integration.test_worker_processes import bridge
 from tests.integration.working import WAIT_S, Worker, working
@@ -137,6 +139,44 @@ def test_kills_and_faults_of_clickhouse_do_not_show(
     saved = saved_ids(parts_of(tmp_path / "state"), INPUT, log_of)
     assert len(saved) == PARTITIONS
     assert all(saved.values())
+
+
+def test_several_processes_write_the_same_rows_through_a_kill(
+    environment: dict[str, str], wanted: list[str], logs: list[list[bytes]], kafka_config: KafkaConfig, tmp_path: Path
+) -> None:
+    topic = environment["ROLLGUARD_EVENTS_TOPIC"]
+    send(kafka_config, topic, [each[: EVENTS // 2] for each in logs])
+    with processes(tmp_path, environment) as (first, second):
+        first.wait(lambda: taken([first, second]) >= EVENTS // 2)
+        second.kill()
+        assert first.process.wait(WAIT_S) == 1
+        assert "another process of the cluster is gone" in first.log.read_text()
+    send(kafka_config, topic, [each[EVENTS // 2 :] for each in logs])
+    with processes(tmp_path, environment) as workers:
+        # Each partition is read by one of them.
+        workers[0].wait(lambda: sum(len(each.metrics("lag")) for each in workers) == PARTITIONS)
+        workers[0].wait(lambda: not any(lag for each in workers for lag in each.metrics("lag").values()))
+        workers[0].wait(lambda: all(each.ready() for each in workers))
+        assert all(taken([each]) > 0 for each in workers), "one had nothing to do"
+        for each in workers:
+            each.terminate()
+        assert [each.process.wait(WAIT_S) for each in workers] == [0, 0]
+    with archiving(tmp_path, environment) as worker:  # And one again, on the same store.
+        worker.drain(PARTITIONS)
+        assert worker.stop() == 0
+    assert written(environment["ROLLGUARD_CLICKHOUSE"]) == wanted
+
+
+@contextmanager
+def processes(folder: Path, environment: dict[str, str]) -> Iterator[list[Worker]]:
+    addresses = ";".join(f"127.0.0.1:{port}" for port in free_ports(2))
+    with ExitStack() as stack:
+        options = [("-i", str(number), "-a", addresses) for number in range(2)]
+        yield [stack.enter_context(archiving(folder, environment, *each)) for each in options]
+
+
+def taken(workers: list[Worker]) -> float:
+    return sum(sum(each.metrics("items_total").values()) for each in workers)
 
 
 def test_without_a_key_for_ids_it_does_not_start(tmp_path: Path) -> None:

@@ -16,13 +16,25 @@ from flows import cli
 ROOT = Path(__file__).parents[2]
 DOCKERFILE, COMPOSE = "infra/Dockerfile", "infra/compose.yaml"
 WORKER, CLUSTER = "infra/kubernetes/worker.yaml", "infra/kubernetes/cluster.yaml"
+ARCHIVE, ENRICH = "infra/kubernetes/archive.yaml", "infra/kubernetes/enrich.yaml"
+# The name of what each file runs.
+WORKLOADS = {
+    WORKER: "rollguard",
+    CLUSTER: "rollguard",
+    ARCHIVE: "rollguard-archive",
+    ENRICH: "rollguard-enrich",
+}
+UNITS = {name: f"infra/systemd/rollguard-{name}.service" for name in ("archive", "enrich")}
 ONE, MANY, TARGET = (f"infra/systemd/rollguard{end}" for end in (".service", "@.service", ".target"))
 ENVIRONMENT = "infra/systemd/environment.example"
 SETTINGS, SECRET = "infra/kubernetes/settings.yaml", "infra/kubernetes/secret.example.yaml"
 MONITOR = "infra/kubernetes/podmonitor.yaml"
 PATHS = (
-    DOCKERFILE, ".dockerignore", COMPOSE, WORKER, CLUSTER, SETTINGS, SECRET, MONITOR, ONE, MANY, TARGET, ENVIRONMENT,
+    DOCKERFILE, ".dockerignore", COMPOSE, *WORKLOADS, SETTINGS, SECRET, MONITOR, ONE, MANY, TARGET, ENVIRONMENT,
+    *UNITS.values(),
 )  # fmt: skip
+
+FLOWS = ("run", "archive", "enrich")
 
 Files = Mapping[str, str]  # Text by path.
 
@@ -48,7 +60,7 @@ def containers(files: Files, path: str) -> list[dict[str, Any]]:
 
 
 def pod(files: Files, path: str) -> dict[str, Any]:
-    spec: dict[str, Any] = objects(files, path)["StatefulSet/rollguard"]["spec"]["template"]["spec"]
+    spec: dict[str, Any] = objects(files, path)[f"StatefulSet/{WORKLOADS[path]}"]["spec"]["template"]["spec"]
     return spec
 
 
@@ -81,12 +93,12 @@ def command_lines(files: Files) -> dict[str, list[str]]:
     for name, service in services(files).items():
         if service["image"] == "rollguard":
             found[f"{COMPOSE} {name}"] = service["command"]
-    for path in (WORKER, CLUSTER):
+    for path in WORKLOADS:
         found |= {f"{path} {each['name']}": each["args"] for each in containers(files, path)}
     addresses = environment(files)["ADDRESSES"]
-    for path in (ONE, MANY):
+    for path in (ONE, MANY, *UNITS.values()):
         (line,) = unit(files, path)["ExecStart"]
-        for number in range(1 if path == ONE else len(addresses.split(";"))):
+        for number in range(1 if path != MANY else len(addresses.split(";"))):
             filled = line.replace("%i", str(number)).replace("${ADDRESSES}", shlex.quote(addresses))
             found[f"{path} {number}"] = shlex.split(filled)[1:]
     for path, text in files.items():  # And those in comments, up to the end of what is surely theirs.
@@ -104,4 +116,5 @@ def parsed(arguments: list[str]) -> dict[str, Any]:
 
 
 def runs(files: Files) -> dict[str, dict[str, Any]]:
-    return {where: parsed(line) for where, line in command_lines(files).items() if line[0] == "run"}
+    """The options of every worker."""
+    return {where: parsed(line) for where, line in command_lines(files).items() if line[0] in FLOWS}

@@ -20,10 +20,13 @@ from operators.connectors.kafka.config import PREFIX
 from operators.policy.errors import PolicyError
 from operators.policy_file.toml import parse
 from tests.unit.infra_files import (
+    ARCHIVE,
     CLUSTER,
     COMPOSE,
     DOCKERFILE,
+    ENRICH,
     ENVIRONMENT,
+    FLOWS,
     MANY,
     MONITOR,
     ONE,
@@ -32,7 +35,9 @@ from tests.unit.infra_files import (
     SECRET,
     SETTINGS,
     TARGET,
+    UNITS,
     WORKER,
+    WORKLOADS,
     Files,
     command_lines,
     containers,
@@ -48,10 +53,18 @@ from tests.unit.infra_files import (
 )
 
 PORT = int(Options(recovery=Path()).listen.rpartition(":")[2])
-STORE = "/var/lib/rollguard/recovery"
+PUBLISHED = {"worker": PORT, "archive": PORT + 1, "enrich": PORT + 2}  # As --listen has it where none is named.
+ROOM = Path("/var/lib/rollguard")
 STOP_S_MIN = settings.Settings().clickhouse_deadline_s + 30  # And the time for which an answer is waited for.
 
 Check = Callable[[Files], Iterator[str]]
+
+
+def stores(where: str) -> dict[str, Path]:
+    """Where each flow keeps its recovery store: on a volume for all, or, on a machine, in a folder of its unit's."""
+    if where.startswith("infra/systemd"):
+        return {name: ROOM.with_name(f"rollguard-{name}") / "recovery" for name in FLOWS} | {"run": ROOM / "recovery"}
+    return {name: ROOM / name for name in FLOWS} | {"run": ROOM / "recovery"}
 
 
 def check_variables(files: Files) -> Iterator[str]:
@@ -85,7 +98,7 @@ def check_commands(files: Files) -> Iterator[str]:
         except (TyperException, KeyError) as error:
             yield f"{where}: {line} is refused: {error}"
             continue
-        if line[0] == "run" and params["recovery_folder"] != Path(STORE):
+        if line[0] in FLOWS and params["recovery_folder"] != stores(where)[line[0]]:
             yield f"{where}: its recovery store is not on the volume"
 
 
@@ -96,7 +109,7 @@ def check_policy(files: Files) -> Iterator[str]:
     except PolicyError as error:
         yield f"{SETTINGS}: {error}"
     named = Path(maps["ConfigMap/rollguard-environment"]["data"]["ROLLGUARD_POLICY"])
-    for path in (WORKER, CLUSTER):
+    for path in WORKLOADS:
         for each in containers(files, path):
             mounts = {mount["name"]: mount["mountPath"] for mount in each["volumeMounts"]}
             if named != Path(mounts["policy"]) / "policy.toml":
@@ -130,17 +143,15 @@ def check_versions(files: Files) -> Iterator[str]:
 def check_ports(files: Files) -> Iterator[str]:
     """Where a process listens is where it is probed, published and scraped."""
     listening = {where: int(params["listen"].rpartition(":")[2]) for where, params in runs(files).items()}
-    single = {f"{DOCKERFILE} CMD", f"{COMPOSE} worker", f"{WORKER} worker", f"{ONE} 0"}
+    single = {f"{DOCKERFILE} CMD", f"{WORKER} worker", f"{ARCHIVE} archive", f"{ENRICH} enrich", f"{ONE} 0"}
+    single |= {f"{COMPOSE} {name}" for name in PUBLISHED}
     yield from (f"{where}: listens on {listening[where]}" for where in sorted(single) if listening[where] != PORT)
     if int(instruction(files, "EXPOSE")) != PORT or f":{PORT}/livez" not in instruction(files, "HEALTHCHECK"):
         yield f"{DOCKERFILE}: another port"
-    if services(files)["worker"]["ports"] != [f"127.0.0.1:{PORT}:{PORT}"]:
-        yield f"{COMPOSE}: the worker's port"
-    for service in services(files).values():
-        yield from (f"{COMPOSE}: {port} is open to others" for port in service.get("ports", []) if port[:4] != "127.")
-    scraped = {each["port"] for each in objects(files, MONITOR)["PodMonitor/rollguard"]["spec"]["podMetricsEndpoints"]}
-    for path in (WORKER, CLUSTER):
+    for path, name in WORKLOADS.items():
         found = objects(files, path)
+        monitor = objects(files, MONITOR)[f"PodMonitor/{name}"]["spec"]
+        scraped = {each["port"] for each in monitor["podMetricsEndpoints"]}
         named = {port["name"]: port["containerPort"] for each in containers(files, path) for port in each["ports"]}
         for each in containers(files, path):
             (port,) = each["ports"]
@@ -149,10 +160,28 @@ def check_ports(files: Files) -> Iterator[str]:
             for probe, page in (("startup", "/livez"), ("liveness", "/livez"), ("readiness", "/readyz")):
                 if each[f"{probe}Probe"]["httpGet"] != {"path": page, "port": port["name"]}:
                     yield f"{path}: the {probe} probe of {each['name']}"
-        allowed = {port["port"] for port in found["NetworkPolicy/rollguard"]["spec"]["ingress"][0]["ports"]}
-        served = {port["name"]: port["port"] for port in found["Service/rollguard"]["spec"]["ports"]}
+        allowed = {port["port"] for port in found[f"NetworkPolicy/{name}"]["spec"]["ingress"][0]["ports"]}
+        served = {port["name"]: port["port"] for port in found[f"Service/{name}"]["spec"]["ports"]}
         if allowed != set(named.values()) or served != named or not named.keys() <= scraped:
             yield f"{path}: ports differ between container, Service, NetworkPolicy and PodMonitor"
+
+
+def check_published(files: Files) -> Iterator[str]:
+    """The workers of compose can be reached from this machine alone; they start last, and stop in order."""
+    found = services(files)
+    for name in PUBLISHED:
+        if found[name]["depends_on"].keys() != {"topics", "migrate"}:
+            yield f"{COMPOSE}: {name} starts before topics and tables"
+        if found[name]["volumes"] != ["rollguard:/var/lib/rollguard"]:
+            yield f"{COMPOSE}: the recovery store of {name} is on no volume"
+        minutes = int(re.fullmatch(r"(\d+)m", found[name]["stop_grace_period"])[1])  # type: ignore[index]
+        if minutes * 60 < STOP_S_MIN:
+            yield f"{COMPOSE}: {name} is killed before its last epoch is stored"
+    for name, port in PUBLISHED.items():
+        if found[name]["ports"] != [f"127.0.0.1:{port}:{PORT}"]:
+            yield f"{COMPOSE}: the port of {name}"
+    for service in found.values():
+        yield from (f"{COMPOSE}: {port} is open to others" for port in service.get("ports", []) if port[:4] != "127.")
 
 
 def check_clusters(files: Files) -> Iterator[str]:
@@ -173,16 +202,16 @@ def check_clusters(files: Files) -> Iterator[str]:
 def check_kubernetes(files: Files) -> Iterator[str]:
     """Names point at something, and there is one Pod with one store, which has time to stop."""
     given = objects(files, SETTINGS) | objects(files, SECRET)
-    for path in (WORKER, CLUSTER):
+    for path, name in WORKLOADS.items():
         found = objects(files, path)
-        spec, inside = found["StatefulSet/rollguard"]["spec"], pod(files, path)
+        spec, inside = found[f"StatefulSet/{name}"]["spec"], pod(files, path)
         labels = spec["template"]["metadata"]["labels"]
-        policy = found["NetworkPolicy/rollguard"]["spec"]["podSelector"]["matchLabels"]
-        monitor = objects(files, MONITOR)["PodMonitor/rollguard"]["spec"]["selector"]["matchLabels"]
-        service = found["Service/rollguard"]["spec"]
+        policy = found[f"NetworkPolicy/{name}"]["spec"]["podSelector"]["matchLabels"]
+        monitor = objects(files, MONITOR)[f"PodMonitor/{name}"]["spec"]["selector"]["matchLabels"]
+        service = found[f"Service/{name}"]["spec"]
         if any(each != labels for each in (spec["selector"]["matchLabels"], policy, monitor, service["selector"])):
             yield f"{path}: selectors differ from the Pod's labels"
-        if spec["serviceName"] != "rollguard" or service["clusterIP"] != "None":
+        if spec["serviceName"] != name or service["clusterIP"] != "None":
             yield f"{path}: no headless Service"
         modes = [claim["spec"]["accessModes"] for claim in spec["volumeClaimTemplates"]]
         if spec["replicas"] != 1 or modes != [["ReadWriteOncePod"]]:
@@ -193,19 +222,19 @@ def check_kubernetes(files: Files) -> Iterator[str]:
         for source in [source for each in containers(files, path) for source in each["envFrom"]]:
             (kind,) = source
             references.add({"configMapRef": "ConfigMap", "secretRef": "Secret"}[kind] + f"/{source[kind]['name']}")
-        yield from (f"{path}: no {name}" for name in sorted(references - given.keys()))
+        yield from (f"{path}: no {each}" for each in sorted(references - given.keys()))
 
 
 def check_rights(files: Files) -> Iterator[str]:
     """Containers of Kubernetes run as the image's user, write on their volume, and can do no more."""
-    for path in (WORKER, CLUSTER):
+    for path, name in WORKLOADS.items():
         inside = pod(files, path)
         user = inside["securityContext"]
         if not user["runAsNonRoot"]:
             yield f"{path}: runs as root"
         if {user["runAsUser"], user["fsGroup"]} != set(map(int, instruction(files, "USER").split(":"))):
             yield f"{path}: another user than the image's"
-        claims = objects(files, path)["StatefulSet/rollguard"]["spec"]["volumeClaimTemplates"]
+        claims = objects(files, path)[f"StatefulSet/{name}"]["spec"]["volumeClaimTemplates"]
         volumes = {each["name"] for each in inside["volumes"]} | {claim["metadata"]["name"] for claim in claims}
         for each in containers(files, path):
             mounts = {mount["mountPath"]: mount["name"] for mount in each["volumeMounts"]}
@@ -218,10 +247,12 @@ def check_rights(files: Files) -> Iterator[str]:
 
 def check_systemd(files: Files) -> Iterator[str]:
     one, many, target = unit(files, ONE), unit(files, MANY), unit(files, TARGET)
-    for path, found in ((ONE, one), (MANY, many)):
+    folders = {ONE: "rollguard", MANY: "rollguard"} | {path: f"rollguard-{name}" for name, path in UNITS.items()}
+    for path, folder in folders.items():
+        found = unit(files, path)
         wanted = {
             "Type": "exec", "User": "rollguard", "Restart": "always", "RestartPreventExitStatus": "2",
-            "StartLimitIntervalSec": "0", "KillSignal": "SIGTERM", "StateDirectory": "rollguard",
+            "StartLimitIntervalSec": "0", "KillSignal": "SIGTERM", "StateDirectory": folder,
             "StateDirectoryMode": "0700", "NoNewPrivileges": "yes", "ProtectSystem": "strict",
             "EnvironmentFile": "/etc/rollguard/environment",
         }  # fmt: skip
@@ -277,21 +308,14 @@ def check_compose(files: Files) -> Iterator[str]:
         for volume in service.get("volumes", []):
             if volume.partition(":")[0] not in document["volumes"]:
                 yield f"{COMPOSE}: no volume for {volume}"
-    if found["worker"]["depends_on"].keys() != {"topics", "migrate"}:
-        yield f"{COMPOSE}: the worker starts before topics and tables"
-    if found["worker"]["volumes"] != ["rollguard:/var/lib/rollguard"]:
-        yield f"{COMPOSE}: the recovery store is on no volume"
-    minutes = int(re.fullmatch(r"(\d+)m", found["worker"]["stop_grace_period"])[1])  # type: ignore[index]
-    if minutes * 60 < STOP_S_MIN:
-        yield f"{COMPOSE}: killed before the last epoch is stored"
     (build,) = {msgspec.json.encode(each["build"]) for each in found.values() if "build" in each}
     if build != b'{"context":"..","dockerfile":"infra/Dockerfile"}':
         yield f"{COMPOSE}: builds something else"
 
 
 CHECKS: tuple[Check, ...] = (
-    check_variables, check_commands, check_policy, check_topics, check_versions, check_ports, check_clusters,
-    check_kubernetes, check_rights, check_systemd, check_image, check_compose,
+    check_variables, check_commands, check_policy, check_topics, check_versions, check_ports, check_published,
+    check_clusters, check_kubernetes, check_rights, check_systemd, check_image, check_compose,
 )  # fmt: skip
 
 
@@ -328,13 +352,19 @@ def test_infra_agrees_with_the_program(files: Files, check: Check) -> None:
         (check_topics, COMPOSE, "make rollguard.control", "make control", "'control', 1"),
         (check_topics, COMPOSE, "control --partitions 1 --config retention.ms=-1", "control --partitions 1", "()"),
         (check_variables, SETTINGS, "rollguard.commands", "commands", "a topic that nobody makes"),
-        (check_variables, SECRET, "CHANGE-ME-CHANGE-ME", "CHANGE-ME", "ROLLGUARD_COMMAND_KEY: Expected"),
+        (
+            check_variables,
+            SECRET,
+            "_COMMAND_KEY: CHANGE-ME-CHANGE-ME",
+            "_COMMAND_KEY: CHANGE-ME",
+            "_COMMAND_KEY: Expected",
+        ),
         (check_topics, COMPOSE, "feedback --partitions 4", "feedback --partitions 8", "'inference.feedback', 8"),
         (check_versions, COMPOSE, "clickhouse-server:26.9", "clickhouse-server:24.1", "clickhouse-server:24.1"),
         (check_ports, DOCKERFILE, "9464/livez", "9465/livez", "another port"),
         (check_ports, DOCKERFILE, "0.0.0.0:9464", "0.0.0.0:9465", "listens on 9465"),
         (check_ports, ONE, " --recovery", " --listen 127.0.0.1:80 --recovery", "listens on 80"),
-        (check_ports, COMPOSE, "- 127.0.0.1:8123:8123", "- 8123:8123", "open to others"),
+        (check_published, COMPOSE, "- 127.0.0.1:8123:8123", "- 8123:8123", "open to others"),
         (check_ports, WORKER, "/readyz", "/ready", "readiness probe"),
         (check_ports, CLUSTER, "0.0.0.0:9471", "0.0.0.0:9472", "worker-1 listens on another"),
         (check_ports, CLUSTER, "- port: 9471", "- port: 9481", "ports differ"),
@@ -368,8 +398,22 @@ def test_infra_agrees_with_the_program(files: Files, check: Check) -> None:
         (check_image, DOCKERFILE, 'ARG EXTRAS=""', "ARG EXTRAS=embedded", "extras by default"),
         (check_image, DOCKERFILE, "STOPSIGNAL SIGTERM", "STOPSIGNAL SIGKILL", "starts or stops"),
         (check_compose, COMPOSE, "  rollguard:\n", "  other:\n", "no volume"),
-        (check_compose, COMPOSE, "rollguard:/var/lib/rollguard", "rollguard:/data", "on no volume"),
-        (check_compose, COMPOSE, "stop_grace_period: 3m", "stop_grace_period: 1m", "killed before"),
+        (check_published, COMPOSE, "rollguard:/var/lib/rollguard", "rollguard:/data", "of enrich is on no volume"),
+        (check_published, COMPOSE, "stop_grace_period: 3m", "stop_grace_period: 1m", "archive is killed before"),
+        (check_published, COMPOSE, "9466:9464", "9464:9464", "the port of enrich"),
+        (check_commands, COMPOSE, "rollguard/enrich,", "rollguard/archive,", "not on the volume"),
+        (check_commands, UNITS["archive"], "rollguard-archive/recovery", "rollguard/recovery", "not on the volume"),
+        (check_systemd, UNITS["enrich"], "StateDirectory=rollguard-enrich", "StateDirectory=rollguard", "StateDirec"),
+        (check_kubernetes, ARCHIVE, "replicas: 1", "replicas: 2", "not one Pod"),
+        (check_kubernetes, ENRICH, "name: rollguard-enrich}", "name: rollguard}", "selectors differ"),
+        (check_ports, ENRICH, "0.0.0.0:9464", "0.0.0.0:9466", "listens on"),
+        (
+            check_variables,
+            SECRET,
+            "ROLLGUARD_ID_KEY: CHANGE-ME-CHANGE-ME",
+            "ROLLGUARD_ID_KEY: short",
+            "ROLLGUARD_ID_KEY",
+        ),
         (check_compose, COMPOSE, "    healthcheck:\n", "    x-check:\n", "which nobody checks"),
         (check_compose, COMPOSE, "context: ..", "context: .", "builds something else"),
     ],
@@ -384,7 +428,7 @@ def test_units_are_understood_by_systemd(files: Files, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not there")
     names = []
-    for path in (ONE, MANY, TARGET):
+    for path in (ONE, MANY, TARGET, *UNITS.values()):
         name = Path(path).name.replace("@", "@0")
         # It wants programs to be there.
         (tmp_path / name).write_text(files[path].replace("/opt/rollguard/bin/rollguard", shutil.which("true") or ""))
