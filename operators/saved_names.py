@@ -25,6 +25,7 @@ from operators.release import alerts, cause, event_writer, historical, model, ph
 from operators.release.saved_trials import with_level, with_state
 from operators.rules import canary, canary_verdict, cohorts, comparison, evidence_log, exceeding, label_delays
 from operators.rules.canary_keys import Canary, Compared
+from operators.rules.guard import Guard
 from operators.rules.labelled import Labelled
 from operators.rules.pane_counts import Roster
 from operators.rules.registry import KINDS as RULE_KINDS
@@ -37,6 +38,7 @@ from operators.stats import recovery_test, traffic_gone, traffic_share
 from operators.stats.e_process import EProcesses
 from operators.stats.sample_ratio import TrafficSplit
 from operators.stats.slice_weights import SliceWeights
+from operators.stats.spending import Spending
 from operators.window import (
     admitted,
     limits,
@@ -159,18 +161,21 @@ CANARY = (
         "canary",
         canary.CanaryEvaluator,
         (
-            "rule", "_pane_ms", "_blip_panes", "_levels", "_terms", "_slis", "_finest", "_grains", "_processes", "_of",
+            "rule", "_pane_ms", "_blip_panes", "_terms", "_slis", "_finest", "_grains", "_processes", "_of",
             "_series", "_strata", "_blip", "_words", "_bad", "_proofs", "_told", "_at_once", "_labelled", "_dimensions",
             "_limits", "_columns", "_blipped", "_exceeding", "_weights", "_log",
+            "_guard", "_spent",
         ),
         added={"_weights": dict, "_log": evidence_log.EvidenceLog},
         derived=("_index",),
-        version=2,
-        upgrades={1: canary.without_measures},
+        version=3,
+        upgrades={1: canary.without_measures, 2: canary.without_guard},
     ),
     Saved("canary.release", comparison.Comparison),
     Saved("canary.exceeding", exceeding.Exceeding),
     Saved("canary.weights", SliceWeights),
+    Saved("canary.spending", Spending),
+    Saved("canary.guard", Guard, ("processes", "of")),
     Saved("canary.limit", exceeding.Limit),
     Saved("canary.labelled", Labelled, ("slis", "pane_ms", "least", "age_panes", "cohorts")),
     Saved("canary.cohorts", cohorts.Cohorts),

@@ -16,17 +16,19 @@ from operators.rules.comparison import Comparison
 from operators.rules.evidence_log import EvidenceLog, Process, Shown
 from operators.rules.evidence_rows import About, Row, empty_columns, evidence_rows, process_columns
 from operators.rules.exceeding import Exceeding, columns, limits_of
+from operators.rules.guard import ALPHA_SHARE, WHY, Guard
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labelled import Labelled
 from operators.rules.labels import NO_LABELS, Labels
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.spreads import NO_SPREADS, Spreads
-from operators.rules.strata import Strata, mix_moved
+from operators.rules.strata import ComparedWindow, Strata, mix_moved
 from operators.rules.verdict import Verdict
 from operators.stats.binomial import lower_bound, upper_bound
 from operators.stats.e_process import EProcesses
 from operators.stats.multiple_testing import e_bh
 from operators.stats.slice_weights import FIRST, SliceWeights
+from operators.stats.spending import Spending
 from operators.store.rows import Rows
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries, described, slice_text
@@ -62,7 +64,6 @@ class CanaryEvaluator:
         self._blip_panes = max(rule.blip_ms // policy.pane_ms, 1)
         self._limits = limits_of(rule, policy)
         self._columns = columns(rule)
-        self._levels = levels(rule.alpha, self._columns, rule.slice_action in ACTING)
         self._terms = Terms(
             tolerance=rule.tolerance,
             tolerance_points=rule.tolerance_points,
@@ -86,6 +87,8 @@ class CanaryEvaluator:
         self._grains = [tuple(policy.dimensions[index] for index in grain) for grain in rule.grains]
         cap = BLIP_CAP if rule.blip_ms else float("inf")
         self._processes = EProcesses(rule.tolerance, rule.margin, rule.slice_margin, cap=cap)
+        self._guard = Guard(rule.tolerance, rule.margin, cap)
+        self._spent: dict[Comparison, Spending] = {}
         self._of: list[Process] = []
         self._series: dict[Process, SliceSeries] = {}
         self._index: dict[Process, int] = {}
@@ -152,6 +155,8 @@ class CanaryEvaluator:
     def _forget(self, live: set[Comparison]) -> None:
         self._strata = {release: strata for release, strata in self._strata.items() if release in live}
         self._exceeding = {release: each for release, each in self._exceeding.items() if release in live}
+        self._spent = {release: each for release, each in self._spent.items() if release in live}
+        self._guard.only(live)
         self._weights = {key: each for key, each in self._weights.items() if key[0] in live}
         self._labelled.forget(live)
         self._log.forget(live)
@@ -222,16 +227,28 @@ class CanaryEvaluator:
             strata = self._strata[release]
             for window in strata.take(pane, slis):
                 blocks = ended.setdefault((window.begins, window.panes), [])
+                self._spent.setdefault(release, Spending(columns=self._columns)).take(window.of.tolist())
+                self._watch(release, window)
                 for stratum, sli, block in zip(window.strata.tolist(), window.of.tolist(), window.counts, strict=True):
                     for grain in self._grains:
                         blocks.append((self._number(release, strata.names[stratum].dims, grain, sli), block))
+        self._processes.grow(len(self._of))
         for (begins, panes), blocks in ended.items():
             if blocks:
                 numbers = np.array([number for number, _ in blocks], np.int64)
                 order = np.argsort(numbers, kind="stable")
                 self._words = []
-                self._processes.grow(len(self._of))
                 self._processes.step(begins, numbers[order], np.array([block for _, block in blocks])[order], panes)
+
+    def _watch(self, release: Comparison, window: ComparedWindow) -> None:
+        """Compare, without strata, how many requests are in slices of which nearly nothing is good."""
+        slis = window.slis < len(self.rule.slis)
+        if self._dimensions and () in self._grains:
+            taken = self._guard.take(release, window.begins, window.panes, window.slis[slis], window.whole[slis])
+            for sli in taken:
+                self._number(release, {}, (), sli)
+                self._spent[release].take([sli])
+                self._words = []
 
     def _renew(self, release: Comparison, sli: int) -> None:
         """Begin the processes of an SLI anew: all that is known of it came of labels that were too young."""
@@ -270,19 +287,12 @@ class CanaryEvaluator:
 
     def _judged(self) -> list[Word]:
         """Judge all traffic by itself, and the slices of a release and SLI together."""
-        words: list[Word] = ["INSUFFICIENT"] * len(self._of)
         together: dict[tuple[Comparison, int], list[int]] = {}
-        whole = []
         for index, process in enumerate(self._of):
-            if process.slice == "*":
-                whole.append(index)
-            else:
+            if process.slice != "*":
                 together.setdefault((process.release, process.sli), []).append(index)
-        slices = [index for indices in together.values() for index in indices]
-        for indices, alpha in ((whole, self._levels.all_traffic), (slices, self._levels.slices)):
-            found = judge(self._processes, np.array(indices, np.int64), alpha, self._terms)
-            for index, word in zip(indices, found, strict=True):
-                words[index] = word
+        every = np.arange(len(self._of))
+        words = judge(self._processes, every, np.array([self._alpha(process) for process in self._of]), self._terms)
         log_e = self._processes.log_e()
         for indices in together.values():
             worse = self._worse(indices, log_e)
@@ -292,25 +302,35 @@ class CanaryEvaluator:
                     words[index] = "BAD"
                 elif words[index] == "BAD":  # By itself, but not among so many.
                     words[index] = "INSUFFICIENT"
-        return [
-            "INSUFFICIENT" if word == "OK" and not self._labelled.may_promote(process.release, process.sli) else word
-            for word, process in zip(words, self._of, strict=True)
-        ]
+        return [self._guarded(process, word) for process, word in zip(self._of, words, strict=True)]
+
+    def _guarded(self, process: Process, word: Word) -> Word:
+        """Return the word of a process, where its labels are mature, and what slices say of outcomes was looked at."""
+        release, sli, whole = process.release, process.sli, process.slice == "*"
+        if whole and self._guard.is_bad(release, sli, self._alpha(process, guard=True)):
+            return "BAD"
+        held = whole and self._guard.holds(release, sli, self.rule.margin)
+        return "INSUFFICIENT" if word == "OK" and (held or not self._labelled.may_promote(release, sli)) else word
 
     def _worse(self, indices: Sequence[int], log_e: Floats) -> list[int]:
         """Return which of the slices of a release and SLI are worse, judged together."""
         process = self._of[indices[0]]
+        alpha = self._alpha(process)
         weights = self._weights.setdefault((process.release, process.sli), SliceWeights())
         # Before, the cap leaves nothing to be found.
-        if self._processes.blocks[indices].max() * self._processes.log_cap >= -math.log(self._levels.slices):
+        if self._processes.blocks[indices].max() * self._processes.log_cap >= -math.log(alpha):
             weights.take([self._of[index].slice for index in indices])
         weighed = [index for index in indices if self._of[index].slice in weights.of]
         each = np.array([weights.of[self._of[index].slice] for index in weighed])
-        worse = e_bh(log_e[weighed], self._levels.slices, each).tolist()
+        worse = e_bh(log_e[weighed], alpha, each).tolist()
         return [index for index, is_worse in zip(weighed, worse, strict=True) if is_worse]
 
-    def _alpha(self, process: Process) -> float:
-        return self._levels.all_traffic if process.slice == "*" else self._levels.slices
+    def _alpha(self, process: Process, *, guard: bool = False) -> float:
+        """Return what a process may be wrong with, or the `guard` beside one of all traffic."""
+        share = self._spent.get(process.release, Spending(columns=self._columns)).share(process.sli)
+        shared = levels(self.rule.alpha * share, 1, self.rule.slice_action in ACTING)
+        part = ALPHA_SHARE if self._dimensions else 0.0
+        return (part if guard else 1.0 - part) * shared.all_traffic if process.slice == "*" else shared.slices
 
     def _evidence(self, index: int) -> Evidence:
         process = self._of[index]
@@ -318,6 +338,13 @@ class CanaryEvaluator:
         arms = release.candidate, release.baseline
         slis = self.rule.slis
         sli = slis[process.sli] if process.sli < len(slis) else None
+        alpha = self._alpha(process)
+        if sli is not None and process.slice == "*" and self._processes.log_e_peak[index] < -math.log(alpha):
+            alpha = self._alpha(process, guard=True)
+            if self._guard.is_bad(release, process.sli, alpha):
+                number = self._guard.of.index((release, process.sli))
+                found = evidence(self._guard.processes, number, alpha, sli, arms, self._pane_ms)
+                return msgspec.structs.replace(found, reason=WHY)
         found = evidence(self._processes, index, self._alpha(process), sli, arms, self._pane_ms)
         dims = self._series[process].dims
         why = mix_moved(self._strata[release], process.sli, dims, found.raw or 0.0, found.value or 0.0)
@@ -384,7 +411,8 @@ class CanaryEvaluator:
         terms = msgspec.structs.replace(
             self._terms, margin=self.rule.slice_margin, margin_points=self.rule.slice_margin_points
         )
-        return bool(not_worse(self._processes, np.array(large, np.int64), self._levels.slices, terms).all())
+        alphas = np.array([self._alpha(self._of[index]) for index in large])
+        return bool(not_worse(self._processes, np.array(large, np.int64), alphas, terms).all())
 
     def _far_worse(self, mine: Sequence[int]) -> list[int]:
         """Return the slices, however small, whose users a promotion would surely harm, the worst first.
@@ -397,7 +425,7 @@ class CanaryEvaluator:
         if not len(slices):
             return []
         n_c, x_c, n_b, x_b = self._processes.counts[slices].T
-        alpha = self._levels.slices / (2 * len(slices))
+        alpha = np.array([self._alpha(self._of[index]) for index in slices.tolist()]) / (2 * len(slices))
         candidate, baseline = lower_bound(x_c, n_c, alpha), upper_bound(x_b, n_b, alpha)
         far = (candidate - baseline > self.rule.slice_margin_points) & (n_c > 0) & (n_b > 0)
         far &= candidate * (1 - baseline) > self.rule.slice_margin * baseline * (1 - candidate)
@@ -424,7 +452,7 @@ class CanaryEvaluator:
         now = {process: Shown(*values) for process, values in zip(self._of, columns, strict=True)}
         due = self._log.due(now, whole)
         out = []
-        for alpha, is_whole in ((self._levels.all_traffic, True), (self._levels.slices, False)):
+        for is_whole in (True, False):
             some = [process for process in due if (process.slice == "*") == is_whole]
             rows = [
                 Row(
@@ -436,6 +464,7 @@ class CanaryEvaluator:
                 for process in some
             ]
             which = np.array([self._index[process] for process in some], np.int64)
+            alpha = np.array([self._alpha(process) for process in some])
             out.append(evidence_rows(about, rows, process_columns(processes, which, alpha, self._pane_ms)))
         return [rows for rows in out if len(rows)]
 
@@ -503,3 +532,16 @@ def without_measures(fields: dict[str, Any]) -> dict[str, Any]:
     """Return what was saved of an evaluator before there were measures as what is saved of one that has none."""
     none = {"_limits": (), "_columns": len(fields["_slis"]), "_blipped": fields["_at_once"], "_exceeding": {}}
     return fields | none
+
+
+def without_guard(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what was saved of an evaluator before it looked at slices of outcomes, when alpha was shared equally."""
+    rule, columns = fields["rule"], fields["_columns"]
+    cap = BLIP_CAP if rule.blip_ms else float("inf")
+    equal = dict.fromkeys(range(columns), 1.0 / columns)
+    releases = {*fields["_strata"], *(process.release for process in fields["_of"])}
+    kept = {name: value for name, value in fields.items() if name != "_levels"}
+    return kept | {
+        "_guard": Guard(rule.tolerance, rule.margin, cap),
+        "_spent": {release: Spending(columns=columns, shares=dict(equal)) for release in releases},
+    }

@@ -56,8 +56,8 @@ def levels(alpha: float, slis: int, slices_act: bool) -> Levels:
     return Levels(all_traffic=share / 2, slices=share / 2) if slices_act else Levels(all_traffic=share, slices=share)
 
 
-def judge(processes: EProcesses, which: Ints, alpha: float, terms: Terms) -> list[Word]:
-    """Return the word of each process of `which` (W,)."""
+def judge(processes: EProcesses, which: Ints, alpha: Floats | float, terms: Terms) -> list[Word]:
+    """Return the word of each process of `which` (W,), each of which may be wrong with `alpha`."""
     is_bad = processes.log_e_peak[which] >= -np.log(alpha)
     if terms.tolerance_points > 0:
         is_bad &= points(processes, which, alpha)[0] > terms.tolerance_points
@@ -65,7 +65,7 @@ def judge(processes: EProcesses, which: Ints, alpha: float, terms: Terms) -> lis
     return ["BAD" if bad else "OK" if ok else "INSUFFICIENT" for bad, ok in zip(is_bad, is_ok, strict=True)]
 
 
-def not_worse(processes: EProcesses, which: Ints, alpha: float, terms: Terms) -> Bools:
+def not_worse(processes: EProcesses, which: Ints, alpha: Floats | float, terms: Terms) -> Bools:
     """Return which processes of `which` (W,) keep a margin, surely.
 
     A margin in points says something only where there is room for harm as large: where nearly all that is counted is
@@ -83,7 +83,7 @@ def not_worse(processes: EProcesses, which: Ints, alpha: float, terms: Terms) ->
     return kept
 
 
-def points(processes: EProcesses, which: Ints, alpha: float) -> tuple[Floats, Floats]:
+def points(processes: EProcesses, which: Ints, alpha: Floats | float) -> tuple[Floats, Floats]:
     """Return bounds of the difference of the ratios of bad events, candidate less baseline, (W,) each.
 
     Those of the odds ratio, read at the baseline's ratio as it was observed; or, where they are closer, those of each
@@ -141,7 +141,7 @@ def evidence(
     )
 
 
-def detectable(processes: EProcesses, which: Ints, alpha: float) -> Floats:
+def detectable(processes: EProcesses, which: Ints, alpha: Floats | float) -> Floats:
     """Return the smallest true difference of ratios that would have been seen by now, (W,), infinite where none would.
 
     That is one whose expected ln E over the events so far, with the baseline as it is observed, reaches ln(2 / alpha):
@@ -152,7 +152,7 @@ def detectable(processes: EProcesses, which: Ints, alpha: float) -> Floats:
     psi = processes.tolerance * TIMES
     bad = n_c * shifted(b, psi) + n_b * b
     grown = growth(np.maximum(n_c, 1), np.maximum(n_b, 1), bad, psi, np.full_like(psi, processes.tolerance))
-    needed = np.log(2 / alpha)
+    needed = np.log(2 / np.broadcast_to(alpha, which.shape))[:, None]
     blocks = np.maximum(processes.blocks[which], 1)
     most = blocks[:, None] * processes.most(np.log(psi), np.log(processes.tolerance))
     enough = np.minimum(np.where(n_c > 0, grown, 0.0), most) >= needed
@@ -161,7 +161,7 @@ def detectable(processes: EProcesses, which: Ints, alpha: float) -> Floats:
     return np.where(enough.any(axis=1), shifted(b[:, 0], found) - b[:, 0], np.inf)
 
 
-def decides_in(processes: EProcesses, which: Ints, alpha: float) -> Floats:
+def decides_in(processes: EProcesses, which: Ints, alpha: Floats | float) -> Floats:
     """Return how many further events of the candidate are expected to decide, (W,); infinite where none would.
 
     Takes the odds ratio and the shares of traffic to stay what they have been, and counts to the sooner of BAD and of

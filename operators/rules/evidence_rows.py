@@ -61,7 +61,7 @@ def evidence_rows(about: About, rows: Sequence[Row], numbers: Mapping[str, Colum
     )
 
 
-def process_columns(processes: EProcesses, which: Ints, alpha: float, pane_ms: int) -> dict[str, Column]:
+def process_columns(processes: EProcesses, which: Ints, alpha: Floats, pane_ms: int) -> dict[str, Column]:
     """Return what `canary.evidence` says of each of `which` (W,), as columns, to the same bits; NaN is unknown."""
     n_c, x_c, n_b, x_b = processes.counts[which].T
     candidate, baseline = processes.ratios(which)

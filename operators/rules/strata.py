@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from operators.arrays import Floats, Ints
+from operators.rules.guard import whole
 from operators.stats.multiple_testing import Bools
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries
@@ -31,7 +32,10 @@ DIFFER_MIN = 0.002  # A raw and an adjusted difference that are closer than this
 
 
 class ComparedWindow(NamedTuple):
-    """What `slis` had in `panes` panes from `begins` on: T comparisons, by stratum and SLI, `counts` (T, 4)."""
+    """What `slis` had in `panes` panes from `begins` on: T comparisons, by stratum and SLI, `counts` (T, 4).
+
+    `whole` (slis, 4) is all traffic, as `guard.py` looks at it.
+    """
 
     begins: int
     panes: int
@@ -39,6 +43,7 @@ class ComparedWindow(NamedTuple):
     strata: Ints
     of: Ints
     counts: Ints
+    whole: Ints
 
 
 class Strata:
@@ -96,7 +101,9 @@ class Strata:
             both: Bools = np.all(came[:, :, ::2] > 0, axis=2)
             stratum, place = np.nonzero(both)
             counts = came[stratum, place]
-            yield ComparedWindow(until - panes, panes, some, stratum, some[place], counts)
+            yield ComparedWindow(
+                until - panes, panes, some, stratum, some[place], counts, whole(self.seen[:, some], came)
+            )
             self.seen[:, some] += came
             self.events[stratum, some[place]] += counts[:, ::2]
             self.pending[:, some], self.until[some] = 0, NEVER

@@ -6,7 +6,7 @@ from scipy import special
 from operators.arrays import Floats, Ints
 
 
-def lower_bound(x: Ints, n: Ints, alpha: float) -> Floats:
+def lower_bound(x: Ints, n: Ints, alpha: Floats | float) -> Floats:
     """Return a bound that is above the ratio with chance <= `alpha`, from x of n, each (K,); 0 where x = 0.
 
     It is the ratio at which x or more of n come with chance `alpha`, the alpha-quantile of Beta(x, n - x + 1).
@@ -22,7 +22,7 @@ def lower_bound(x: Ints, n: Ints, alpha: float) -> Floats:
     return np.where(x > 0, special.betaincinv(np.maximum(x, 1), n - x + 1.0, alpha), 0.0)
 
 
-def upper_bound(x: Ints, n: Ints, alpha: float) -> Floats:
+def upper_bound(x: Ints, n: Ints, alpha: Floats | float) -> Floats:
     """Return a bound that is below the ratio with chance <= `alpha`, each (K,); 1 where x = n, and without events.
 
     >>> upper_bound(np.array([0, 0, 18]), np.array([0, 30, 20]), 0.025).round(4)

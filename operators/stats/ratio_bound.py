@@ -16,12 +16,12 @@ STEPS = 40  # Of bisection: 1e-12.
 PRIOR = 0.5
 
 
-def lower(x: Ints, n: Ints, alpha: float) -> Floats:
+def lower(x: Ints, n: Ints, alpha: Floats | float) -> Floats:
     """Return a bound that is ever above the ratio with chance <= `alpha`, from x bad of n, each (K,)."""
     return _bound(x, n, alpha, np.zeros(len(n)))
 
 
-def upper(x: Ints, n: Ints, alpha: float) -> Floats:
+def upper(x: Ints, n: Ints, alpha: Floats | float) -> Floats:
     """Return a bound that is ever below the ratio with chance <= `alpha`, each (K,); 1 without events.
 
     >>> upper(np.array([0, 0, 5]), np.array([0, 5_000, 5_000]), 0.05).round(4)
@@ -30,7 +30,7 @@ def upper(x: Ints, n: Ints, alpha: float) -> Floats:
     return _bound(x, n, alpha, np.ones(len(n)))
 
 
-def _bound(x: Ints, n: Ints, alpha: float, end: Floats) -> Floats:
+def _bound(x: Ints, n: Ints, alpha: Floats | float, end: Floats) -> Floats:
     """Bisect between the observed ratio, which is never rejected, and an end."""
     mixture = special.betaln(x + PRIOR, n - x + PRIOR) - special.betaln(PRIOR, PRIOR)
     limit = mixture + np.log(alpha)
