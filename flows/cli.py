@@ -18,7 +18,7 @@ from flows.options import Options
 from flows.plain import plain
 from flows.private import keep_private
 from operators.connectors.stop import Stop
-from operators.ingest.columns import Stream
+from operators.ingest.formats.format import Stream
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 

@@ -22,8 +22,8 @@ from operators.connectors.clickhouse.client import ClickHouseSink, held
 from operators.connectors.clickhouse.inserter import Retry
 from operators.connectors.files import FileReader, LineFile
 from operators.connectors.stop import Stop
-from operators.ingest.columns import Stream
 from operators.ingest.credentials import Credentials
+from operators.ingest.formats.format import Stream
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
 from operators.policy.policy import Policy

@@ -8,7 +8,7 @@ import msgspec
 
 from operators.connectors.clickhouse.inserter import Stats
 from operators.connectors.clickhouse.refused import Poison, letter_of
-from operators.ingest.columns import Stream
+from operators.ingest.formats.format import Stream
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
 from operators.policy.policy import Policy

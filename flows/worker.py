@@ -34,8 +34,8 @@ from operators.connectors.kafka.producer import KafkaProducerSink
 from operators.connectors.kafka.reader import KafkaReader
 from operators.connectors.reader import Reader
 from operators.connectors.stop import Stop
-from operators.ingest.columns import Stream
 from operators.ingest.credentials import Credentials
+from operators.ingest.formats.format import Stream
 from operators.ingest.partition import Batch
 from operators.ingest.relayed import HEADER
 from operators.metrics import Metrics

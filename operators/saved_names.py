@@ -19,7 +19,7 @@ from operators.drift.detectors import standard
 from operators.drift.detectors.adwin import AdwinDetector
 from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.last_week import LastWeek
-from operators.ingest import duplicates, late_share, leads, partition, position, progress, refused_share
+from operators.ingest import duplicates, late_share, leads, placing, position, progress, refused_share
 from operators.policy import monitors
 from operators.release import alerts, cause, event_writer, historical, model, phase_states, replaced, state, traffic
 from operators.release.saved_trials import with_level, with_state
@@ -54,7 +54,7 @@ from operators.wire import commands, control
 
 INPUT = (
     Saved("input", position.SavedInput),
-    Saved("input.partition", partition.PartitionState),
+    Saved("input.partition", placing.PartitionState),
     Saved("input.recent", progress.Recent),
     Saved("input.leads", leads.Leads),
     Saved("input.anchor", duplicates.Anchor),

@@ -9,12 +9,13 @@ import msgspec
 from operators.drift.results import Drift, Monitored
 from operators.evaluation import PaneOutcome, ShardEvaluation
 from operators.ingest.messages import Messages
-from operators.ingest.partition import Partition, shard_of
+from operators.ingest.partition import Partition
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
 from operators.profiles.build import build
 from operators.profiles.profile import Profile, to_json
 from operators.window.panes import Closed, Panes
+from operators.window.shards import shard_of
 from operators.window.windows import PaneWithWindows
 from tests.dataflows.making import received
 from tests.saving import again

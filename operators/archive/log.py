@@ -20,7 +20,8 @@ from operators.arrays import Ints
 from operators.ingest import reserved, wrong_topic
 from operators.ingest.believed import faults_of_times
 from operators.ingest.columns import times_of
-from operators.ingest.formats.native import Decoder, Origin
+from operators.ingest.formats.native import Decoder
+from operators.ingest.formats.origin import Origin
 from operators.ingest.messages import Messages
 from operators.ingest.progress import Recent, advance
 from operators.policy.policy import Policy

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from operators.archive.known_ids import KnownIds
 from operators.archive.texts import Texts
 from operators.arrays import Ints
-from operators.ingest.formats.native import Origin, ints_of
+from operators.ingest.formats.origin import Origin, ints_of
 from operators.store.rows import Column, Ragged, Rows, same
 from operators.wire.events import Request
 

@@ -23,7 +23,8 @@ from operators.ingest.answers import (
 )
 from operators.ingest.believed import faults_of_times
 from operators.ingest.columns import times_of
-from operators.ingest.formats.native import Decoder, Origin, Reject
+from operators.ingest.formats.native import Decoder
+from operators.ingest.formats.origin import Origin, Reject
 from operators.ingest.messages import Messages
 from operators.policy.policy import Policy
 from operators.wire.events import Feedback

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from operators.arrays import Ints
-from operators.ingest.formats.native import Origin
+from operators.ingest.formats.origin import Origin
 from operators.policy.policy import Policy
 from operators.wire.events import TS_MS_MAX, TS_MS_MIN, Feedback, ms_of
 

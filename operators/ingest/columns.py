@@ -6,7 +6,7 @@ Every number is a float64 column in which NaN means absent; a failed event's lat
 from array import array
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, cast
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -15,6 +15,7 @@ from operators.arrays import Floats, Ints
 from operators.ingest.chains import chained_slis, chains_of
 from operators.ingest.event_times import EventTimes
 from operators.ingest.fields import FEEDBACK, LATENCIES, READERS, is_feedback, of_kind_name
+from operators.ingest.formats.format import Stream
 from operators.ingest.offending import ChunkContext
 from operators.ingest.slis.kind import Read
 from operators.ingest.slis.registry import sli_kind_of
@@ -27,8 +28,6 @@ from operators.wire.events import Event, Feedback, ms_of
 from operators.wire.mirrored import Mirrors, is_mirrored, mirrored
 
 REQUESTED = "requested"  # Column of when the request of a label was made, Unix ms.
-
-Stream = Literal["events", "feedback", "commands"]
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):

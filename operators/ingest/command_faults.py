@@ -9,7 +9,7 @@ import msgspec
 
 from operators.ingest import reserved
 from operators.ingest.credentials import Credentials
-from operators.ingest.formats.native import Origin, Reject
+from operators.ingest.formats.origin import Origin, Reject
 from operators.texts import DETAIL_MAX, cut
 from operators.window.waiting_commands import Obeyed as Seen  # noqa: F401  # Older stores have it saved by this name.
 from operators.wire.commands import SILENCE_MS_MAX, AnyCommand, Release, Rollback, Silence, Unsilence

@@ -16,6 +16,10 @@ class EventTimes(msgspec.Struct, frozen=True, kw_only=True):
     pane: Ints
     late: Ints
 
+    def of(self, rows: Ints) -> "EventTimes":
+        """Return those of some of the items."""
+        return EventTimes(time=self.time[rows], closing=self.closing[rows], pane=self.pane[rows], late=self.late[rows])
+
 
 def joined_times(places: Sequence[EventTimes]) -> EventTimes:
     """Return the places of several chunks as one."""

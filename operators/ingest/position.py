@@ -2,7 +2,7 @@
 
 import msgspec
 
-from operators.ingest.partition import PartitionState
+from operators.ingest.placing import PartitionState
 
 
 class SavedInput(msgspec.Struct, frozen=True, kw_only=True):

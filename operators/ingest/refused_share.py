@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from operators.ingest.formats.native import Reject
+from operators.ingest.formats.origin import Reject
 from operators.ingest.usable import UNDECODABLE
 from operators.policy.policy import DeadLetters
 from operators.texts import cut

@@ -6,7 +6,7 @@ from typing import cast
 
 import msgspec
 
-from operators.ingest.formats.native import Reject
+from operators.ingest.formats.origin import Reject
 from operators.ingest.structure import structure_of
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms

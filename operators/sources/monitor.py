@@ -16,8 +16,8 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from operators.connectors.reader import Reader, expecting, leader_epoch_of
 from operators.connectors.stop import Stop
 from operators.ingest.answers import KnownRequests
-from operators.ingest.columns import Stream
 from operators.ingest.credentials import Credentials
+from operators.ingest.formats.format import Stream
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Batch, Partition
 from operators.ingest.position import SavedInput
@@ -45,6 +45,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     After `idle_s` of silence at its end nobody waits for it; None for an input that ends. `credentials` are what
     commands must be signed with, `pseudonyms` stand for what must not be kept. `log_id` tells a log from another of the
     same name, '' where nobody knows. Feedback without context is looked up in `requests`, where they are given.
+    `form` names its format (`operators/ingest/formats/registry.py`), which may carry other streams beside `stream`.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     pseudonyms: Pseudonyms = Pseudonyms()
     log_id: str = ""
     requests: KnownRequests | None = None
+    form: str = "native"
 
 
 class OpenedPlace(Protocol):
@@ -146,6 +148,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             each.credentials,
             each.pseudonyms,
             each.requests,
+            each.form,
         )
         if saved is not None:
             self._partition.state = saved.state

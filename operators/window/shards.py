@@ -1,5 +1,8 @@
 """How models are spread over shards."""
 
+from functools import lru_cache
+from hashlib import blake2b
+
 SHARDS = 64  # For ever: which shard owns a model's state is part of what is recovered.
 
 
@@ -19,3 +22,9 @@ def models_room(models_max: int) -> int:
     """
     mean = models_max / SHARDS
     return int(mean + 5 * mean**0.5) + 2
+
+
+@lru_cache(maxsize=10_000)
+def shard_of(model: str) -> int:
+    """Return the shard of a model: the same in every process, unlike Python's own hash."""
+    return int.from_bytes(blake2b(model.encode(), digest_size=8).digest()) % SHARDS

@@ -21,7 +21,7 @@ from flows.demo.world import MINUTE_MS, World
 from flows.summary import Summary
 from operators.connectors.clickhouse.query import ask
 from operators.connectors.stop import Stop
-from operators.ingest.columns import Stream
+from operators.ingest.formats.format import Stream
 from operators.metrics import Metrics
 
 WORLD = World(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from operators.ingest.partition import shard_of
 from operators.policy_file.toml import parse
+from operators.window.shards import shard_of
 from tests.dataflows.agreeing import check
 from tests.dataflows.making import FOLLOWS_ALL, POLICY, START_MS, STARTED_MS, log
 from tests.dataflows.running import exact, run_flow, run_pure

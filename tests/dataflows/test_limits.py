@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from operators.evaluation import ShardEvaluation
-from operators.ingest.partition import shard_of
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
 from operators.release.model import Model
 from operators.window.panes import Panes
-from operators.window.shards import SHARDS, models_room
+from operators.window.shards import SHARDS, models_room, shard_of
 from operators.wire.control import ControlEvent
 from tests.dataflows.making import STARTED_MS
 from tests.dataflows.running import Ran, exact, run_flow, run_pure, run_shards

@@ -11,10 +11,11 @@ import pytest
 
 from operators.arrays import Ints
 from operators.evaluation import ShardEvaluation
-from operators.ingest.partition import Partition, shard_of
+from operators.ingest.partition import Partition
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.window.panes import Closed, Panes
+from operators.window.shards import shard_of
 from operators.window.windows import PaneWithWindows, Windows
 from tests.dataflows.making import START_MS, received
 from tests.releasing import policy

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 from operators.archive.log import RequestLog
 from operators.connectors.clickhouse.inserter import Inserter
 from operators.connectors.clickhouse.refused import Poison
-from operators.ingest.columns import Stream
+from operators.ingest.formats.format import Stream
 from operators.policy_file.toml import parse
 from operators.pseudonyms import Pseudonyms
 from tests.conftest import MIGRATIONS, migrated

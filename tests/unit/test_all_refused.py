@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from operators.ingest.messages import Messages
-from operators.ingest.partition import Partition, shard_of
+from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
 from operators.window.panes import Closed, Panes, ShardInput
-from operators.window.shards import SHARDS
+from operators.window.shards import SHARDS, shard_of
 from operators.wire.control import Notice, Refusal
 from tests.dataflows.making import POLICY, START_MS
 from tests.dataflows.running import run_flow

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from operators.ingest.credentials import Credentials
-from operators.ingest.partition import Partition, shard_of
+from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
 from operators.window.panes import Closed, Panes
-from operators.window.shards import SHARDS
+from operators.window.shards import SHARDS, shard_of
 from operators.window.watermark import NEVER
 from operators.wire.commands import Release
 from operators.wire.control import Notice, Refusal

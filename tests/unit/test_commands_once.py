@@ -7,11 +7,11 @@ import pytest
 
 from operators.connectors.kafka.client import check_one
 from operators.connectors.kafka.errors import KafkaFailure
-from operators.ingest.partition import Partition, shard_of
+from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
 from operators.window import waiting_commands
 from operators.window.panes import Closed, Panes
-from operators.window.shards import SHARDS
+from operators.window.shards import SHARDS, shard_of
 from operators.window.waiting_commands import Obeyed
 from operators.window.watermark import NEVER
 from operators.wire.commands import AnyCommand, Silence, Unsilence

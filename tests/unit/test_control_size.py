@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from operators.ingest.formats.native import Reject
+from operators.ingest.formats.origin import Reject
 from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
 from operators.release.event_writer import EventWriter

@@ -11,7 +11,7 @@ from backports import zstd
 
 from operators.connectors.files import BLOCK_BYTES, FileReader, LineFile
 from operators.connectors.stop import Stop
-from operators.ingest.formats.native import Reject
+from operators.ingest.formats.origin import Reject
 from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
 from operators.rows.items import dead_letter_rows, letters_of

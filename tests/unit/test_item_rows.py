@@ -4,7 +4,7 @@ from base64 import b64decode
 from datetime import UTC, datetime
 from math import isnan
 
-from operators.ingest.formats.native import Reject
+from operators.ingest.formats.origin import Reject
 from operators.policy_file.toml import parse
 from operators.rows.items import dead_letter_rows, feedback_rows
 from operators.wire.events import Feedback

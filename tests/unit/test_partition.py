@@ -7,11 +7,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from operators.ingest.partition import AHEAD_MAX, Partition, shard_of
+from operators.ingest.partition import Partition
+from operators.ingest.placing import AHEAD_MAX
 from operators.ingest.refused_share import TooManyRejects
 from operators.policy_file.toml import parse
 from operators.window.partial import MAX, N
-from operators.window.shards import SHARDS
+from operators.window.shards import SHARDS, shard_of
 from tests.dataflows.making import POLICY, START_MS, received
 
 

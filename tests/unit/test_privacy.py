@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from operators.ingest.formats.native import Reject
+from operators.ingest.formats.origin import Reject
 from operators.ingest.partition import Partition
 from operators.ingest.structure import structure_of
 from operators.policy_file.toml import parse

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from operators.ingest.columns import Stream
 from operators.ingest.credentials import Credentials
+from operators.ingest.formats.format import Stream
 from operators.ingest.formats.native import FAULTS_MAX, Decoder
 from operators.ingest.partition import Batch, Partition
 from operators.policy_file.toml import parse

@@ -14,7 +14,7 @@ from flows.topic_watch import TopicWatch
 from operators.connectors.kafka.topics import Described
 from operators.connectors.replaced import LogReplaced
 from operators.connectors.stop import Stop
-from operators.ingest.partition import PartitionState
+from operators.ingest.placing import PartitionState
 from operators.ingest.position import SavedInput
 from operators.policy_file.toml import parse
 from operators.recovery import dumps

@@ -7,19 +7,19 @@ per message of one object; Python sees single items only where one is bad.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from operators.ingest import wrong_topic
+from operators.ingest.formats.format import Decoded, InputFormat, Stream
+from operators.ingest.formats.origin import ItemTexts, Origin, Reject
 from operators.ingest.messages import Messages
 from operators.ingest.usable import UNDECODABLE, Usable
 from operators.texts import DETAIL_MAX, cut
-from operators.window.watermark import NEVER
-from operators.wire.events import Feedback
+from operators.wire.commands import AnyCommand
+from operators.wire.events import Event, Feedback
 
 Item = TypeVar("Item")
 QUOTED = re.compile(r"^(Invalid (?:enum )?value) .*?( - at `[^`]*`)?$", re.DOTALL)  # How msgspec quotes a text.
@@ -28,90 +28,6 @@ QUOTED = re.compile(r"^(Invalid (?:enum )?value) .*?( - at `[^`]*`)?$", re.DOTAL
 # Refused items of one message. What comes after them is refused as one: a megabyte of "1,1,1" would else be half a
 # million dead letters, and seconds of work.
 FAULTS_MAX = 1_000
-
-
-class Reject(msgspec.Struct, frozen=True, kw_only=True):
-    """An item refused: `position` of its message in the source, `item` within it, and its original bytes."""
-
-    position: int
-    item: int
-    reason: str
-    detail: str
-    value: bytes
-
-
-class ItemTexts(msgspec.Struct, kw_only=True):
-    """The JSON texts of one message's items, split anew only when another message is asked for.
-
-    Items are asked for in order, and an array may hold thousands: to split it for each would take their square.
-    """
-
-    index: int = -1
-    texts: Sequence[bytes] = ()
-
-    def of(self, messages: Messages, index: int) -> Sequence[bytes]:
-        """Return the texts of message `index`."""
-        if index != self.index:
-            self.index, self.texts = index, split(messages.values[index])
-        return self.texts
-
-
-class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Where decoded items came from; message and item of item i, and its bytes for a later reject.
-
-    `unusable`: of how many items each optional field was left out, in part or whole.
-    """
-
-    messages: Messages
-    message_of: Sequence[int]
-    item_of: Sequence[int] | None = None  # None: one item a message.
-    texts: ItemTexts = msgspec.field(default_factory=ItemTexts)
-    unusable: Mapping[str, int] = {}
-
-    @property
-    def messages_of(self) -> NDArray[np.int64]:
-        """The index of each item's message."""
-        return ints_of(self.message_of)
-
-    @property
-    def received_ms(self) -> NDArray[np.int64]:
-        """When the message of each item was received, Unix ms."""
-        return self.messages.received_ms[self.messages_of]
-
-    @property
-    def appended(self) -> NDArray[np.bool_]:
-        """Whether the broker's own clock said so."""
-        if self.messages.appended is None:
-            return np.zeros(len(self.message_of), bool)
-        return self.messages.appended[self.messages_of]
-
-    @property
-    def appended_ms(self) -> NDArray[np.int64]:
-        """That broker's own time of the message of each item, Unix ms; NEVER where there is none."""
-        return np.where(self.appended, self.received_ms, NEVER)
-
-    def text(self, index: int) -> bytes:
-        """Return the original bytes of decoded item `index`."""
-        return self.texts.of(self.messages, self.message_of[index])[self._item(index)]
-
-    def reject(self, index: int, reason: str, detail: str) -> Reject:
-        """Return the reject of decoded item `index`."""
-        position, item = self.place(index)
-        return Reject(position=position, item=item, reason=reason, detail=detail, value=self.text(index))
-
-    def place(self, index: int) -> tuple[int, int]:
-        """Return the position of a decoded item's message in the source, and the item within it."""
-        return self.messages.positions[self.message_of[index]], self._item(index)
-
-    def _item(self, index: int) -> int:
-        return 0 if self.item_of is None else self.item_of[index]
-
-
-def ints_of(numbers: Sequence[int]) -> NDArray[np.int64]:
-    """Return numbers as an array; NumPy alone would take a range number by number."""
-    if isinstance(numbers, range):
-        return np.arange(numbers.start, numbers.stop, numbers.step, dtype=np.int64)
-    return np.asarray(numbers, np.int64)
 
 
 def split(message: bytes) -> list[bytes]:
@@ -158,10 +74,11 @@ class Decoder(Generic[Item]):
                 messages=messages,
                 message_of=[index for index, items in enumerate(lists) for _ in items],
                 item_of=[item for items in lists for item in range(len(items))],
+                texts=ItemTexts(split=split),
             )
             return [item for items in lists for item in items], origin, []
         items = list(map(self._one, messages.values))
-        return items, Origin(messages=messages, message_of=range(len(messages))), []
+        return items, Origin(messages=messages, message_of=range(len(messages)), texts=ItemTexts(split=split)), []
 
     def _careful(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]]:
         items: list[Item] = []
@@ -179,7 +96,9 @@ class Decoder(Generic[Item]):
                     code, detail = reason
                     position = messages.positions[index]
                     rejects.append(Reject(position=position, item=number, reason=code, detail=detail, value=text))
-        origin = Origin(messages=messages, message_of=message_of, item_of=item_of, unusable=unusable)
+        origin = Origin(
+            messages=messages, message_of=message_of, item_of=item_of, texts=ItemTexts(split=split), unusable=unusable
+        )
         return items, origin, rejects
 
     def _items(self, message: bytes, unusable: Counter[str]) -> list[tuple[bytes, Item | None, tuple[str, str]]]:
@@ -244,3 +163,18 @@ def _invalid(text: str) -> tuple[str, str]:
     if bound and "`$.ts`" in text:
         return "absurd_timestamp", f"{text}; is it in milliseconds since 1970?"
     return ("out_of_range" if bound or "length" in text else "wrong_type"), text
+
+
+class _OneStream:
+    """Decodes an input that holds the wire types of one stream, as JSON."""
+
+    def __init__(self, stream: Stream, message_bytes_max: int) -> None:
+        self._decoder: Decoder[Any] = Decoder(ITEMS[stream], message_bytes_max)
+
+    def decode(self, messages: Messages) -> Decoded:
+        items, origin, rejects = self._decoder.decode(messages)
+        return Decoded(items=items, origin=origin, rejects=rejects)
+
+
+ITEMS: Mapping[Stream, Any] = {"events": Event, "feedback": Feedback, "commands": AnyCommand}
+FORMAT = InputFormat(name="native", decoder=_OneStream)

@@ -1,0 +1,44 @@
+"""What an input format brings: how messages become items, of one stream or of several.
+
+A format is one file beside this one, and one line in `registry.py`. An item is one of the wire types, whatever a
+message looks like: a format maps its own names to theirs.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from operators.ingest.formats.origin import Origin, Reject
+from operators.ingest.messages import Messages
+
+Stream = Literal["events", "feedback", "commands"]
+
+
+class Decoded(msgspec.Struct, frozen=True, kw_only=True):
+    """The valid items of some messages in the order of the log, where they came from, and what is refused.
+
+    `streams` has the stream of each item; () where all are of the stream that the input is named for.
+    """
+
+    items: Sequence[Any]
+    origin: Origin
+    rejects: Sequence[Reject]
+    streams: Sequence[Stream] = ()
+
+
+class ItemDecoder(Protocol):
+    """Decodes the messages of one input; it keeps nothing from one call to the next."""
+
+    def decode(self, messages: Messages) -> Decoded: ...
+
+
+class InputFormat(msgspec.Struct, frozen=True, kw_only=True):
+    """A format: `decoder` makes what decodes an input that is named for a stream, messages of so many bytes at most.
+
+    `carries` are the streams that such an input may hold.
+    """
+
+    name: str
+    decoder: Callable[[Stream, int], ItemDecoder]
+    carries: Callable[[Stream], tuple[Stream, ...]] = lambda stream: (stream,)

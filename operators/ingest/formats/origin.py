@@ -1,0 +1,95 @@
+"""Where items came from, and what is refused: the same for all formats."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.ingest.messages import Messages
+from operators.window.watermark import NEVER
+
+
+class Reject(msgspec.Struct, frozen=True, kw_only=True):
+    """An item refused: `position` of its message in the source, `item` within it, and its original bytes."""
+
+    position: int
+    item: int
+    reason: str
+    detail: str
+    value: bytes
+
+
+class ItemTexts(msgspec.Struct, kw_only=True):
+    """The texts of one message's items, `split` anew only when another message is asked for.
+
+    Items are asked for in order, and an array may hold thousands: to split it for each would take their square.
+    """
+
+    split: Callable[[bytes], Sequence[bytes]]
+    index: int = -1
+    texts: Sequence[bytes] = ()
+
+    def of(self, messages: Messages, index: int) -> Sequence[bytes]:
+        """Return the texts of message `index`."""
+        if index != self.index:
+            self.index, self.texts = index, self.split(messages.values[index])
+        return self.texts
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where decoded items came from; message and item of item i, and its bytes for a later reject.
+
+    `unusable`: of how many items each optional field was left out, in part or whole.
+    """
+
+    messages: Messages
+    message_of: Sequence[int]
+    item_of: Sequence[int] | None = None  # None: one item a message.
+    texts: ItemTexts
+    unusable: Mapping[str, int] = {}
+
+    @property
+    def messages_of(self) -> NDArray[np.int64]:
+        """The index of each item's message."""
+        return ints_of(self.message_of)
+
+    @property
+    def received_ms(self) -> NDArray[np.int64]:
+        """When the message of each item was received, Unix ms."""
+        return self.messages.received_ms[self.messages_of]
+
+    @property
+    def appended(self) -> NDArray[np.bool_]:
+        """Whether the broker's own clock said so."""
+        if self.messages.appended is None:
+            return np.zeros(len(self.message_of), bool)
+        return self.messages.appended[self.messages_of]
+
+    @property
+    def appended_ms(self) -> NDArray[np.int64]:
+        """That broker's own time of the message of each item, Unix ms; NEVER where there is none."""
+        return np.where(self.appended, self.received_ms, NEVER)
+
+    def text(self, index: int) -> bytes:
+        """Return the original bytes of decoded item `index`."""
+        return self.texts.of(self.messages, self.message_of[index])[self._item(index)]
+
+    def reject(self, index: int, reason: str, detail: str) -> Reject:
+        """Return the reject of decoded item `index`."""
+        position, item = self.place(index)
+        return Reject(position=position, item=item, reason=reason, detail=detail, value=self.text(index))
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Return the position of a decoded item's message in the source, and the item within it."""
+        return self.messages.positions[self.message_of[index]], self._item(index)
+
+    def _item(self, index: int) -> int:
+        return 0 if self.item_of is None else self.item_of[index]
+
+
+def ints_of(numbers: Sequence[int]) -> NDArray[np.int64]:
+    """Return numbers as an array; NumPy alone would take a range number by number."""
+    if isinstance(numbers, range):
+        return np.arange(numbers.start, numbers.stop, numbers.step, dtype=np.int64)
+    return np.asarray(numbers, np.int64)

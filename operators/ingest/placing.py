@@ -1,0 +1,205 @@
+"""Placing: what time each item of a partition has, whether it is late, refused, or came before; and how time goes on.
+
+Late means older than the time its own partition has reached (`progress.py`) by more than the allowed disorder, so it
+does not depend on batches, other partitions or clocks. All streams that a partition carries move one time, in the order
+of its log. What items say besides is nobody's business here: they are summarised afterwards (`streams/`).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.arrays import Ints
+from operators.ingest.duplicates import Anchor, Duplicates
+from operators.ingest.event_times import EventTimes
+from operators.ingest.formats.origin import Origin, Reject
+from operators.ingest.late_share import LateShare
+from operators.ingest.leads import usual
+from operators.ingest.messages import Messages
+from operators.ingest.progress import Recent, advance
+from operators.ingest.refused_share import RefusedShare
+from operators.ingest.relayed import Seen, copies
+from operators.policy.policy import Policy
+from operators.window.watermark import NEVER
+
+AHEAD_MAX = 300  # Panes of one partition that events may open ahead of its time by more than the tolerance.
+
+Reasons = Mapping[int, tuple[str, str]]  # By index of an item: why it is refused, reason and detail.
+Kept = NDArray[np.bool_]
+
+
+class PartitionState(msgspec.Struct, kw_only=True):
+    """`newest` [Unix ms] is the time that the partition has reached, by its `recent` events; `furthest` is the largest.
+
+    `ahead` are panes that events have opened far ahead of that time. `appended` [Unix ms] is the broker's time of the
+    last message, NEVER where it stamps none. `relayed` says what was seen of other logs.
+    """
+
+    newest: int = NEVER
+    appended: int = NEVER
+    remembered: Anchor | None = None
+    recent: Recent = Recent()
+    furthest: int = NEVER
+    ahead: tuple[int, ...] = ()
+    late_share: LateShare = msgspec.field(default_factory=LateShare)
+    refused_share: RefusedShare = msgspec.field(default_factory=RefusedShare)
+    relayed: Seen = {}
+
+
+class Passed(msgspec.Struct, frozen=True, kw_only=True):
+    """How time went on, item by item of those that may move it: its `message`, the time `after` it, whether `late`."""
+
+    message: Ints
+    after: Ints
+    late: Kept
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of n items: which are kept (n,), where those belong, why others are refused, how time went on.
+
+    What is neither kept nor refused came before: `duplicates` is how many did.
+    """
+
+    keep: Kept
+    times: EventTimes
+    rejects: list[Reject]
+    passed: Passed
+
+    @property
+    def duplicates(self) -> int:
+        return len(self.keep) - len(self.rejects) - int(self.keep.sum())
+
+
+class Placing:
+    """Places the items of one partition, in the order of its log. `state` is all that it keeps, but for duplicates."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.state = PartitionState()
+        self._duplicates = Duplicates(policy.dedup.horizon_ms, policy.dedup.ids_max)
+
+    def begin(self, messages: Messages) -> Kept | None:
+        """Take note of the next messages; return which of them (n,) were relayed before, None where none was."""
+        again, self.state.relayed = copies(messages, self.state.relayed)
+        self._duplicates.begin(messages.positions[0])
+        return again
+
+    def end(self, messages: Messages) -> None:
+        """Take note that all items of these messages are placed."""
+        self.state.appended = messages.appended_at(-1)
+        self.state.remembered = self._duplicates.anchor
+
+    def remember_from(self, anchor: Anchor) -> None:
+        """Begin to remember what came from there on: nothing of it counts again."""
+        dedup = self.policy.dedup
+        self._duplicates = Duplicates(dedup.horizon_ms, dedup.ids_max, anchor.clock)
+
+    def place(
+        self, times: Ints, origin: Origin, reasons: Reasons, ids: Ints | None, twice: Kept | None = None
+    ) -> Placed:
+        """Judge the time of every item, (n,): which to keep, where those belong, why not the others.
+
+        For `reasons` some are refused already. `ids` tell items apart, 0 where an item cannot be a duplicate; None:
+        none can. Those that were sent `twice` are remembered as all others are, and dropped.
+        """
+        refused = dict(reasons)
+        keep = np.ones(len(times), bool)
+        keep[list(refused)] = False
+        self._drop_again(keep, times, ids)
+        if twice is not None:
+            keep &= ~twice
+            refused = {index: reason for index, reason in refused.items() if not twice[index]}
+        before, passed = self._advance(keep, times, origin)
+        for index in np.flatnonzero(keep & (times < before - self.policy.late_horizon_ms)).tolist():
+            refused[index] = "too_late", f"{before[index] - times[index]} ms behind its partition"
+            keep[index] = False
+        self._bound(times, before, keep, refused)
+        self.state.furthest = max(self.state.furthest, int(times[keep].max(initial=NEVER)))
+        late = times < before - self.policy.disorder_ms
+        pane = times // self.policy.pane_ms
+        closing = np.where(late, before // self.policy.pane_ms, pane)
+        every = EventTimes(time=times, closing=closing, pane=pane, late=late.astype(np.int64))
+        return Placed(
+            keep=keep,
+            times=every.of(np.flatnonzero(keep)),
+            rejects=[origin.reject(index, *reason) for index, reason in sorted(refused.items())],
+            passed=passed,
+        )
+
+    def remember(self, times: Ints, origin: Origin, reasons: Reasons, ids: Ints | None) -> None:
+        """Take items that have counted before, to know later ones that are the same: time stays where it is."""
+        state, self.state = self.state, msgspec.structs.replace(self.state)
+        self.place(times, origin, reasons, ids)
+        self.state = state
+
+    def remember_begins(self, messages: Messages) -> None:
+        """Note that the next items to be remembered are those of these messages."""
+        self._duplicates.begin(messages.positions[0])
+
+    def _drop_again(self, keep: Kept, times: Ints, ids: Ints | None) -> None:
+        """Drop what came before: a duplicate moves no time, and is late for nothing."""
+        if ids is not None:
+            known = np.flatnonzero(keep & (ids != 0))
+            keep[known[self._duplicates.again(ids[known], times[known])]] = False
+
+    def _advance(self, keep: Kept, times: Ints, origin: Origin) -> tuple[Ints, Passed]:
+        """Let time go on; return what it was before each item, (n,).
+
+        A refused item must not move time on: one bad clock would make everybody else late.
+        """
+        appended = None if origin.messages.appended is None else origin.appended_ms[keep]
+        after, self.state.recent = advance(self.state.newest, self.state.recent, times[keep], self.policy, appended)
+        seen = np.append(self.state.newest, after)
+        before: Ints = seen[np.cumsum(keep) - keep]
+        late = times < before - self.policy.disorder_ms
+        self.state.newest = int(seen[-1])
+        return before, Passed(message=np.asarray(origin.message_of, np.int64)[keep], after=after, late=late[keep])
+
+    def _bound(self, times: Ints, before: Ints, keep: Kept, reasons: dict[int, tuple[str, str]]) -> None:
+        """Refuse events far ahead of their partition that would open more than AHEAD_MAX panes there.
+
+        Few events after a pause are far ahead, and keep a place until time follows; an endless run of wrong ones would
+        fill the memory.
+        """
+        pane_ms, far = self.policy.pane_ms, before + self.policy.future_ms
+        for index in np.flatnonzero(keep & (before > NEVER) & (times > far)).tolist():
+            pane = int(times[index]) // pane_ms
+            if pane in self.state.ahead:
+                continue
+            self.state.ahead = tuple(each for each in self.state.ahead if each * pane_ms > far[index])
+            if len(self.state.ahead) < AHEAD_MAX:
+                self.state.ahead += (pane,)
+                continue
+            reasons[index] = "future_timestamp", f"{times[index] - before[index]} ms ahead of its partition, like many"
+            keep[index] = False
+
+    def reached(self, messages: Messages, index: int) -> int:
+        """Return the time that the log has come to; before its first item the broker's, where it stamps messages."""
+        reached = max(self.state.newest, self.state.furthest)
+        return messages.appended_at(index) if reached == NEVER else reached
+
+    @property
+    def behind_ms(self) -> int | None:
+        """How far its time is behind the broker's clock at its last message; None where that is not known."""
+        # Old events move time after some of them only: before, the newest of them says how far it is at most.
+        reached = self.state.furthest if self.state.newest == NEVER else self.state.newest
+        return None if NEVER in (reached, self.state.appended) else self.state.appended - reached
+
+    @property
+    def passed_ms(self) -> int:
+        """How far time has come by the broker's clock and what events usually take, Unix ms; NEVER where unknown."""
+        bound = usual(self.state.recent.leads, self.policy)
+        if bound is None or bound < -self.policy.behind_ms or self.state.appended == NEVER:
+            return NEVER
+        return self.state.appended + bound
+
+
+def joined_passed(passed: Sequence[Passed], newest: int) -> Passed:
+    """Return how time went on over several chunks; `after` begins with the time before them."""
+    return Passed(
+        message=np.concatenate([np.zeros(0, np.int64), *(each.message for each in passed)]),
+        after=np.concatenate([np.array([newest]), *(each.after for each in passed)]),
+        late=np.concatenate([np.zeros(0, bool), *(each.late for each in passed)]),
+    )

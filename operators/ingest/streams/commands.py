@@ -1,0 +1,73 @@
+"""Commands: who may say them is checked, each goes to the shard of its model, and of the refused ones people hear.
+
+Of a refused command people hear with the pane that its log has come to, so commands are taken message by message.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.ingest import command_faults
+from operators.ingest.credentials import Credentials
+from operators.ingest.formats.origin import Origin
+from operators.ingest.placing import Reasons
+from operators.ingest.streams.stream import PlacedItems
+from operators.policy.policy import Policy
+from operators.window.partial import Partial
+from operators.window.shards import SHARDS, shard_of
+from operators.window.waiting_commands import Coming, Sent
+from operators.wire.commands import AnyCommand, Silence, Unsilence
+from operators.wire.events import Feedback
+
+
+class CommandItems:
+    """The commands of one batch from `source`."""
+
+    feedback: Sequence[Feedback] = ()
+
+    def __init__(self, source: str, policy: Policy, credentials: Credentials) -> None:
+        self._source, self._policy, self._credentials = source, policy, credentials
+        self.unusable: Counter[str] = Counter()
+        self._said: list[tuple[int, int, Coming]] = []
+
+    def read(self, items: Sequence[AnyCommand]) -> Sequence[AnyCommand]:
+        return items
+
+    def faults(self, items: Sequence[AnyCommand], index: Ints, origin: Origin, known: Reasons) -> Reasons:
+        found = {}
+        for place, item in zip(index.tolist(), items, strict=True):
+            if place not in known:
+                fault = command_faults.command_fault(item, origin, place, self._credentials)
+                if fault is not None:
+                    found[place] = fault
+        return found
+
+    def ids(self, items: Sequence[AnyCommand]) -> Ints | None:
+        """None: that a command is taken once is seen to by the shard that obeys it."""
+
+    def take(self, placed: PlacedItems) -> None:
+        index = placed.index[np.flatnonzero(placed.keep)].tolist()
+        for command, place, closing in zip(placed.items, index, placed.times.closing.tolist(), strict=True):
+            self._said += [(shard, closing, sent) for shard, sent in self._sent(command, placed.origin.place(place))]
+        # A refused command has no time that can be believed.
+        reached = placed.reached // self._policy.pane_ms
+        refusals = command_faults.refusals(placed.rejects, self._source)
+        self._said += [(shard_of(refusal.model), reached, refusal) for refusal in refusals]
+
+    def _sent(self, command: AnyCommand, place: tuple[int, int]) -> list[tuple[int, Sent]]:
+        """Return a command for each shard that is to take it; what names no model is for all."""
+        every = isinstance(command, Silence | Unsilence) and command.model is None
+        home = shard_of(command.model or "")  # Where it is told of, if it was taken before.
+        kept = command_faults.kept(self._credentials.attributed(command))
+        sent = Sent(command=kept, source=self._source, position=place[0], item=place[1])
+        shards = range(SHARDS) if every else [home]
+        return [(shard, msgspec.structs.replace(sent, told=shard == home)) for shard in shards]
+
+    def partials(self) -> list[tuple[int, int, Partial]]:
+        return []
+
+    def said(self) -> list[tuple[int, int, Coming]]:
+        return self._said

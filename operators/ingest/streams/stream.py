@@ -1,0 +1,61 @@
+"""What a stream does with the items of one batch of messages: which it refuses, and what it makes of those placed."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from operators.arrays import Ints
+from operators.ingest.event_times import EventTimes
+from operators.ingest.formats.origin import Origin, Reject
+from operators.ingest.placing import Kept, Reasons
+from operators.window.partial import Partial
+from operators.window.waiting_commands import Coming
+from operators.wire.events import Feedback
+
+
+class PlacedItems(msgspec.Struct, frozen=True, kw_only=True):
+    """The items of one stream in a chunk: `index` (n,) is where each stands in `origin`, `keep` (n,) which are kept.
+
+    `items` and `times` are of the kept ones. `rejects` are those that were refused. `reached` is the time that the log
+    has come to with this chunk, Unix ms.
+    """
+
+    items: Sequence[Any]
+    index: Ints
+    keep: Kept
+    times: EventTimes
+    origin: Origin
+    rejects: Sequence[Reject]
+    reached: int
+
+
+class StreamBatch(Protocol):
+    """The items of one stream over one batch of messages, taken chunk by chunk."""
+
+    @property
+    def unusable(self) -> Counter[str]:
+        """Of how many items each optional field was left out, beside what the format left out."""
+
+    @property
+    def feedback(self) -> Sequence[Feedback]:
+        """The feedback that was kept, to be stored item by item."""
+
+    def read(self, items: Sequence[Any]) -> Sequence[Any]:
+        """Take note of the next items, and return them with what is known besides."""
+
+    def faults(self, items: Sequence[Any], index: Ints, origin: Origin, known: Reasons) -> Reasons:
+        """Return why some of the items that were read are refused, by `index`; those in `known` are already."""
+
+    def ids(self, items: Sequence[Any]) -> Ints | None:
+        """Return what tells the items that were read apart, none of them 0; None where none can be a duplicate."""
+
+    def take(self, placed: PlacedItems) -> None:
+        """Take the items that were read, now that they are placed."""
+
+    def partials(self) -> list[tuple[int, int, Partial]]:
+        """Return (shard, closing pane, rows) of all that was taken."""
+
+    def said(self) -> list[tuple[int, int, Coming]]:
+        """Return (shard, closing pane, what was said) of all that was taken."""
