@@ -35,7 +35,7 @@ class Taken:
         self.unusable.update(decoded.origin.unusable)
         self.times.append(placed.times)
         self.passed.append(msgspec.structs.replace(placed.passed, message=placed.passed.message + start))
-        self.rejects += in_order([*decoded.rejects, *placed.rejects])
+        self.rejects += _in_order([*decoded.rejects, *placed.rejects])
         self.duplicates += placed.duplicates
 
 
@@ -87,7 +87,7 @@ class Chunk:
                     times=placed.times if len(self._streams) == 1 else placed.times.of(row[index[keep]]),
                     origin=self._decoded.origin,
                     # What is of no stream, as it could not be read, is of the one that the input is named for.
-                    rejects=in_order([*(self._decoded.rejects if stream == self._named else ()), *rejects]),
+                    rejects=_in_order([*(self._decoded.rejects if stream == self._named else ()), *rejects]),
                     reached=reached,
                 )
             )
@@ -97,6 +97,6 @@ class Chunk:
         return [reject for reject in rejects if (reject.position, reject.item) in places]
 
 
-def in_order(rejects: Sequence[Reject]) -> list[Reject]:
+def _in_order(rejects: Sequence[Reject]) -> list[Reject]:
     """Return rejects in the order of the log, whatever the batches."""
     return sorted(rejects, key=attrgetter("position", "item"))
