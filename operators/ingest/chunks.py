@@ -19,7 +19,7 @@ from operators.ingest.streams.stream import PlacedItems, StreamBatch
 from operators.policy.policy import Policy
 
 
-class Taken:
+class TakenChunks:
     """What is collected of one batch of messages, chunk by chunk; `newest` is the partition's time before it."""
 
     def __init__(self, streams: Mapping[Stream, StreamBatch], newest: int) -> None:

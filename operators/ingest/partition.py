@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from operators.ingest.answers import AMBIGUOUS, NO_REQUEST, KnownRequests
-from operators.ingest.chunks import Chunk, Taken
+from operators.ingest.chunks import Chunk, TakenChunks
 from operators.ingest.credentials import Credentials
 from operators.ingest.duplicates import Anchor
 from operators.ingest.event_times import joined_times
@@ -104,7 +104,7 @@ class Partition:
 
         TooManyRejects when more than a share is refused, and the policy stops for it.
         """
-        taken = Taken(self._streams(), self.state.newest)
+        taken = TakenChunks(self._streams(), self.state.newest)
         again = self._placing.begin(messages) if len(messages) else None
         for start in range(0, len(messages), self._chunk):
             decoded = self._decoder.decode(messages.part(start, start + self._chunk))
@@ -179,7 +179,7 @@ class Partition:
         }
         return {stream: made[stream]() for stream in self.carries}
 
-    def _shares(self, messages: Messages, taken: Taken) -> list[tuple[int, int, Notice]]:
+    def _shares(self, messages: Messages, taken: TakenChunks) -> list[tuple[int, int, Notice]]:
         """Return what people should hear of the shares that are late and refused, with the panes where it is so."""
         passed, rejects = joined_passed(taken.passed, taken.newest), taken.rejects
         told = self.state.late_share.take(self.source, passed.after[1:], passed.late)
@@ -191,7 +191,7 @@ class Partition:
             told.append((messages.appended_at(message) if time == NEVER else time, notice))
         return [(shard_of(""), time // self.policy.pane_ms, notice) for time, notice in told]
 
-    def _batch(self, messages: Messages, taken: Taken, notices: Sequence[tuple[int, int, Notice]]) -> Batch:
+    def _batch(self, messages: Messages, taken: TakenChunks, notices: Sequence[tuple[int, int, Notice]]) -> Batch:
         streams = taken.streams.values()
         partials = [partial for stream in streams for partial in stream.partials()]
         said = [*(each for stream in streams for each in stream.said()), *notices]
