@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 FREED = """
-from operators.connectors.clickhouse.heap import give_back
+from operators.connectors.clickhouse.heap import return_memory
 
 def resident_mb() -> int:
     return int(open("/proc/self/status").read().partition("VmRSS:")[2].split()[0]) >> 10
@@ -13,7 +13,7 @@ kept = [bytes(1_000) for _ in range(200_000)]
 last = bytes(1_000)
 before = resident_mb()
 del kept
-give_back()
+return_memory()
 print(before - resident_mb(), len(last))
 """
 
