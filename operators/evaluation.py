@@ -214,7 +214,7 @@ class ShardEvaluation:
         found: dict[str, list[CanaryFinding]] = {}
         live = self._releases(awake)
         on_time = None if closed is None or not live else closed.on_time
-        labels = labels_of(None if closed is None else closed.on_time, self.policy.dimensions)
+        labels = labels_of(None if closed is None else closed.on_time, self.policy)
         spreads = spreads_of(on_time, self.policy.dimensions)
         for evaluator in self.state.releases:
             changes, results, evidence = evaluator.step(

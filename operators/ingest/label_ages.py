@@ -1,28 +1,34 @@
-"""The ages of the labels that canary rules compare: columns of feedback to sparse counts."""
+"""The ages of the labels that canary rules compare, and what cohorts of requests count: columns to sparse counts."""
 
 import numpy as np
 
 from operators.arrays import Ints
-from operators.ingest.columns import REQUESTED, Columns
+from operators.ingest.cohort_counts import ages_of, cohort_keys
+from operators.ingest.columns import Columns
 from operators.ingest.event_times import EventTimes
 from operators.ingest.sli import classify
 from operators.ingest.watched_counts import Runs
 from operators.policy.policy import Policy
 from operators.policy.rules import compared
-from operators.window.label_ages import UNDATED, encode, lags_of, width
+from operators.window.label_ages import encode, width
 from operators.window.partial import BAD, NEITHER, sum_by_key
 
 
 def count_ages(columns: Columns, placed: EventTimes, groups: Runs, policy: Policy) -> Ints:
-    """Return counts (K, 2) of group and age, as `operators/window/label_ages.py` has them; none of events."""
+    """Return counts (K, 2) of group and age, as `operators/window/label_ages.py` has them.
+
+    Of labels that canary rules compare, and of what SLIs by cohorts of requests count.
+    """
+    keys = [*_label_keys(columns, placed, groups, policy), *cohort_keys(columns, placed, groups, policy)]
+    return np.column_stack(sum_by_key(np.concatenate(keys))) if keys else np.zeros((0, 2), np.int64)
+
+
+def _label_keys(columns: Columns, placed: EventTimes, groups: Runs, policy: Policy) -> list[Ints]:
     names = compared(policy.rules)
     slis = [(index, sli) for index, sli in enumerate(policy.slis) if sli.on_feedback and sli.name in names]
     if columns.stream != "feedback" or not slis:
-        return np.zeros((0, 2), np.int64)
-    requested = columns.numbers[REQUESTED]
-    dated = ~np.isnan(requested)
-    lag, age = lags_of(np.where(dated, requested, placed.time).astype(np.int64), placed.time, policy.pane_ms)
-    age[~dated] = UNDATED
+        return []
+    lag, age = ages_of(columns, placed, policy)
     lag, age = lag[groups.order], age[groups.order]
     keys = []
     for index, sli in slis:
@@ -30,4 +36,4 @@ def count_ages(columns: Columns, placed: EventTimes, groups: Runs, policy: Polic
         meant = classes < NEITHER
         bad = (classes[meant] == BAD).astype(np.int64)
         keys.append(groups.of[meant] * width(len(policy.slis)) + encode(index, bad, lag[meant], age[meant]))
-    return np.column_stack(sum_by_key(np.concatenate(keys)))
+    return keys

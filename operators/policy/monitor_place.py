@@ -6,7 +6,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from operators.policy.monitors import Reference
-from operators.policy.place import TablePlace
+from operators.policy.place import COHORTS, TablePlace
+from operators.policy.policy import by_cohorts
 from operators.policy.reading import UNITS_MS, Duration
 from operators.policy.watched import FIELDS_ALLOWED, is_watchable
 from operators.profiles.profile import EMBEDDING, Field, Profile
@@ -54,6 +55,8 @@ class Reading:
 
     def series(self, name: str) -> None:
         """Refuse what has no value for each pane."""
+        if name in {f"sli.{sli.name}" for sli in by_cohorts(self.key.policy.slis).values()}:
+            raise self.key.refuse("on", COHORTS, name)
         slis = [f"sli.{sli.name}" for sli in self.key.policy.slis]
         known = [*slis, *(measure.name for measure in self.key.policy.measures)]
         if name not in known:

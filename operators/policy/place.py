@@ -3,9 +3,12 @@
 from typing import Any
 
 from operators.policy.errors import PolicyError
-from operators.policy.policy import RUNBOOKS, Policy
+from operators.policy.policy import RUNBOOKS, Policy, by_cohorts
 from operators.policy.reading import SPAN_MS_MAX, Duration, span
 from operators.policy.rules import Grain
+
+# Why rules and monitors cannot be about such an SLI.
+COHORTS = "is counted by when requests were made: it has rows in sli_cohort, and no value for each pane"
 
 
 class TablePlace:
@@ -35,6 +38,8 @@ class TablePlace:
         return -(-time.ms // self.policy.pane_ms) * self.policy.pane_ms
 
     def sli(self, key: str, name: str) -> str:
+        if any(sli.name == name for sli in by_cohorts(self.policy.slis).values()):
+            raise self.refuse(key, COHORTS, name)
         known = [sli.name for sli in self.policy.slis]
         if name not in known:
             raise self.refuse(key, f"must be one of the SLIs {', '.join(known) or '(there are none)'}", name)

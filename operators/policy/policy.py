@@ -1,6 +1,7 @@
 """The policy: everything that changes results, as typed values. `policy_file.toml.parse` makes and checks one."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -110,6 +111,16 @@ class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True)
     def counts_errors(self) -> bool:
         """Whether what is bad is that requests failed, and not what they answered."""
         return False
+
+    @property
+    def within_ms(self) -> int | None:
+        """Return how long after a request feedback counts, of an SLI by cohorts of requests; None of all others."""
+        return None
+
+
+def by_cohorts(slis: Sequence[Sli]) -> dict[int, Sli]:
+    """Return, by number, the SLIs that are counted by when requests were made: they have no windows and no rules."""
+    return {index: sli for index, sli in enumerate(slis) if sli.within_ms is not None}
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):

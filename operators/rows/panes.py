@@ -1,4 +1,4 @@
-"""A closed pane as rows of sli_pane, outcome_pane and measure_pane: one row per finest series and name.
+"""A closed pane as rows of sli_pane, outcome_pane, measure_pane and sli_cohort: one row per finest series and name.
 
 Panes at the finest grain merge in SQL to any slice and any range: ratios from sums, quantiles from buckets.
 """
@@ -9,6 +9,7 @@ import numpy as np
 
 from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy
+from operators.rows.cohorts import cohort_counts, cohort_rows
 from operators.stats.histogram import GAMMA
 from operators.store.rows import Coded, Column, Ragged, Rows
 from operators.window.panes import Closed
@@ -25,6 +26,8 @@ def pane_rows(closed: Closed, policy: Policy) -> list[Rows]:
         if part is not None:
             keys = _Keys(part, closed.pane, policy)
             rows += [_sli_rows(part, keys, policy), _outcome_rows(part, keys), _measure_rows(part, keys, policy)]
+            added, counts = cohort_counts(part, policy)
+            rows.append(cohort_rows(part, keys.of(added[:, 0]), added, counts, policy))
     return [some for some in rows if len(some)]
 
 

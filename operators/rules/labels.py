@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Ints
+from operators.policy.policy import Policy, by_cohorts
 from operators.window.label_ages import LabelAges, decode
 from operators.window.partial import Partial
 from operators.window.series_index import SliceSeries, described
@@ -41,11 +42,13 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True):
 NO_LABELS = Labels(names=(), ages=LabelAges(_NONE, _NONE, _NONE, _NONE, _NONE, _NONE), places={})
 
 
-def labels_of(part: Partial | None, dimensions: tuple[str, ...]) -> Labels:
+def labels_of(part: Partial | None, policy: Policy) -> Labels:
     """Return the labels among what came in on time in a pane."""
     if part is None or not len(part.ages):
         return NO_LABELS
     ages = decode(part.ages, part.slis.shape[1])
+    if cohorts := by_cohorts(policy.slis):  # Of those no rule knows.
+        ages = LabelAges(*(column[~np.isin(ages.sli, list(cohorts))] for column in ages))
     series = [part.series[index] for index in part.which.tolist()]
-    names = [SliceSeries(each.model, each.version, *described(dimensions, each.values)) for each in series]
+    names = [SliceSeries(each.model, each.version, *described(policy.dimensions, each.values)) for each in series]
     return Labels.by(names, ages)

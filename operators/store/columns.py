@@ -54,6 +54,10 @@ VERSION: dict[str, Kind] = {"ver": "uint64"}
 
 TABLES: dict[str, dict[str, Kind]] = {
     "sli_pane": SERIES | PANE | {"sli": "string", "good": "uint64", "bad": "uint64", "neither": "uint64"} | VERSION,
+    "sli_cohort": SERIES
+    | PANE
+    | {"came": "time_ms", "sli": "string", "within_ms": "uint64", "requests": "uint64", "bad": "uint64"}
+    | VERSION,
     "outcome_pane": SERIES | PANE | {"error_type": "string", "n": "uint64"} | VERSION,
     "measure_pane": SERIES
     | PANE

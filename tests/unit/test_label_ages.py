@@ -31,7 +31,7 @@ def partials(rules: str, *feedback: dict[str, object]) -> list[Partial]:
 
 def ages(part: Partial) -> list[tuple[int, ...]]:
     """SLI, bad, lag, age and n of the labels of the only series."""
-    found = labels_of(part, ("region",))
+    found = labels_of(part, parse(BASE))
     assert {name.text for name in found.names} <= {"region=eu"}
     return sorted(zip(*(column.tolist() for column in found.ages[1:]), strict=True))
 

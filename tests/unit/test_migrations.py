@@ -24,7 +24,7 @@ ADDED = {
 }
 # What was decided from.
 DECIDED_FROM = {"evidence", "release", "command", "policy", "progress", "outcome_window"}
-MADE_LATER = {"request"} | DECIDED_FROM  # Tables that the older version does not have.
+MADE_LATER = {"request", "sli_cohort"} | DECIDED_FROM  # Tables that the older version does not have.
 
 
 def _fail(poison: Poison) -> None:

@@ -90,6 +90,7 @@ _WINDOW = {"model", "version", "slice", "kind", "size_ms", "window_start", "wind
 # What makes a row another row; everything else is what it says.
 IDENTITY = {
     "sli_pane": _PANE | {"sli"},
+    "sli_cohort": _PANE | {"sli", "within_ms", "came"},
     "outcome_pane": _PANE | {"error_type"},
     "measure_pane": _PANE | {"measure"},
     "sli_window": _WINDOW | {"sli"},
@@ -156,7 +157,7 @@ def _said_otherwise(table: str) -> dict[str, Any]:
 def test_every_view_can_be_read(tables: Embedded) -> None:
     client = tables.client
     views = client.query("SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View'")
-    assert len(views.result_rows) == len(TABLES) + 6
+    assert len(views.result_rows) == len(TABLES) + 7
     for (view,) in views.result_rows:
         client.query("SELECT * FROM {view:Identifier}", {"view": view})  # Raises where it cannot be read.
 

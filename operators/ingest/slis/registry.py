@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from operators.ingest.slis import flag_absent, label_matches, limit, no_error
+from operators.ingest.slis import feedback_absent, flag_absent, label_matches, limit, no_error
 from operators.ingest.slis.kind import SliKind
 from operators.policy.policy import Sli
 
@@ -15,6 +15,7 @@ KINDS: Mapping[str, SliKind[Any]] = {
         limit.AT_LEAST,
         flag_absent.KIND,
         label_matches.KIND,
+        feedback_absent.KIND,
     )
 }
 

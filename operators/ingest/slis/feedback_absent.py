@@ -1,0 +1,77 @@
+"""`feedback_absent`: a request is good when no feedback of some kind comes on it within a time.
+
+What people report or abandon has no denominator of its own: those who do neither say nothing. So all requests count,
+each in the pane in which it was made, and feedback on it takes it from the good to the bad, whenever it comes. It is
+counted by cohorts of requests (`cohort_counts.py`), which go on changing until they are mature; not pane by pane as it
+comes, so it has no windows, and rules cannot be about it. Several such feedbacks on one request count as several.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+
+from operators.arrays import Floats, Ints
+from operators.ingest.slis.kind import NOT_MEANT, Numbers, Read, SliKind
+from operators.policy.errors import PolicyError
+from operators.policy.policy import Sli
+from operators.policy.reading import UNITS_MS, Duration
+from operators.wire.events import Feedback, FeedbackKind, ms_of
+
+WITHIN_MS_MAX = 7 * UNITS_MS["d"]
+
+
+class FeedbackAbsent(Sli, frozen=True, kw_only=True):
+    """`kind` is that of the feedback, `within` how long after its request it counts."""
+
+    kind: FeedbackKind
+    within: str
+
+    @property
+    def on_feedback(self) -> bool:
+        return True
+
+    @property
+    def within_ms(self) -> int:
+        return Duration(self.within).ms
+
+
+def _check(sli: FeedbackAbsent, key: str) -> None:
+    try:
+        within_ms = sli.within_ms
+    except ValueError as error:
+        raise PolicyError(f"{key}.within", sli.within, str(error)) from error
+    if not 0 < within_ms <= WITHIN_MS_MAX:
+        raise PolicyError(f"{key}.within", sli.within, "must be more than nothing, and at most 7d")
+
+
+def heard_name(sli: str) -> str:
+    """Return the column that says which feedback makes its request bad; no field is named so."""
+    return f"{sli} heard"
+
+
+def _columns(sli: FeedbackAbsent) -> Mapping[str, Read]:
+    return {heard_name(sli.name): partial(_heard, sli.kind, sli.within_ms)}
+
+
+def _heard(kind: FeedbackKind, within_ms: int, items: Sequence[Feedback]) -> Floats:
+    return np.array([item.kind == kind and _in_time(item, within_ms) for item in items], float)
+
+
+def _in_time(item: Feedback, within_ms: int) -> bool:
+    """Whether it came in time; what does not say when its request was made counts: else it would be good news."""
+    return item.request_ts is None or ms_of(item.ts) - ms_of(item.request_ts) <= within_ms
+
+
+def _classify(sli: FeedbackAbsent, numbers: Numbers, errors: Ints) -> Ints:
+    return np.full(len(errors), NOT_MEANT)
+
+
+KIND = SliKind(
+    good="feedback_absent",
+    sli=FeedbackAbsent,
+    words=lambda sli: f"no feedback of kind {sli.kind} within {sli.within} of the request",
+    classify=_classify,
+    columns=_columns,
+    check=_check,
+)
