@@ -327,6 +327,7 @@ class ShardEvaluation:
                 trial.baseline,
                 trial.since,
                 warmed_up(self.state.models[name], trial, self.policy),
+                max(trial.attempt, 1),
             )
             for name in awake  # Every model with a release is.
             for trial in self.state.models[name].trials.values()

@@ -13,7 +13,7 @@ from operators.release.alert_events import resolve_replaced, resolve_resting, te
 from operators.release.alerts import Alerts, Key, place_of
 from operators.release.commands import obey
 from operators.release.completing import completed
-from operators.release.cutover import compare_with_past
+from operators.release.cutover import compare_with_past, tell_unknown
 from operators.release.discovery import discover, note_traffic
 from operators.release.event_writer import EventWriter
 from operators.release.incidents import end_holds, numbered
@@ -65,6 +65,7 @@ def end_pane(
         if key not in told:
             events += tell(model, at, key, some)
     events += follow_up(model, at)
+    events += tell_unknown(model, at)
     events += watch(model, at)
     events += resolve_replaced(model, at, events)
     events += resolve_resting(model, at)

@@ -10,23 +10,23 @@ from collections.abc import Iterator
 import msgspec
 
 from operators.policy.rules import ReleaseRule
-from operators.release.historical import Past, most_allowed
+from operators.release.historical import Past, most_allowed, why_none
 from operators.release.model import Model, PaneContext
 from operators.release.phase_states import RollingOut
 from operators.release.replaced import Replaced
 from operators.release.state import ReleaseState
 from operators.release.traffic import Counted, Served, hour_of
 from operators.release.warming import warmed_up
-from operators.rules.canary import ACTING, BLIP_CAP
-from operators.rules.canary_verdict import levels
+from operators.rules import alpha as alphas
+from operators.rules.canary import BLIP_CAP
 from operators.rules.verdict import Verdict
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries
-from operators.wire.control import Affected, Arm, Evidence
+from operators.wire.control import Affected, Arm, ControlEvent, Evidence
 
 HOURS = 6  # That the baseline served last.
 WEEK = 168  # Hours.
-LASTS_MS = 86_400_000  # From the candidate's first request on.
+LASTS_MS = 86_400_000  # From the baseline's last request on.
 # Requests that the baseline would have had of a blip, had it served as before, for hardly any of them to mean that it
 # stopped (the rule of three: J. A. Hanley, A. Lippman-Hand, JAMA 249 (1983), 1743-1745).
 EXPECTED_MIN = 3.0
@@ -53,7 +53,7 @@ def compare_with_past(model: Model, at: PaneContext) -> Iterator[Beyond]:
         state = trial.state
         if not isinstance(state, RollingOut) or candidate is None or baseline is None:
             continue
-        if (at.pane - candidate.first) * at.policy.pane_ms > LASTS_MS or at.pane < warmed_up(model, trial, at.policy):
+        if (at.pane - baseline.last) * at.policy.pane_ms > LASTS_MS or at.pane < warmed_up(model, trial, at.policy):
             continue
         for rule in at.policy.rules:
             if isinstance(rule, ReleaseRule):
@@ -64,6 +64,23 @@ def compare_with_past(model: Model, at: PaneContext) -> Iterator[Beyond]:
                 if found:
                     found.sort(key=lambda each: -(each.evidence.value or 0.0))
                     yield Beyond(rule=rule, trial=trial, slices=tuple(found), new=new)
+
+
+def tell_unknown(model: Model, at: PaneContext) -> list[ControlEvent]:
+    """Say once of each candidate that replaced its baseline why a rule cannot compare it with what that had before."""
+    events = []
+    for trial in model.trials.values():
+        for rule, replaced in trial.state.replaced.items() if isinstance(trial.state, RollingOut) else ():
+            if not replaced.unknown or replaced.told:
+                continue
+            replaced.told = True
+            whys = "; ".join(f"of {at.policy.slis[sli].name} {why}" for sli, why in sorted(replaced.unknown.items()))
+            reason = (
+                f"{trial.baseline} serves no longer, and {rule} cannot tell whether {trial.candidate} is worse than it "
+                f"was in its last {HOURS} hours: {whys}"
+            )
+            events.append(model.say("alert", at, trial.candidate, "release", "ticket", trial, reason=reason))
+    return events
 
 
 def _compare(model: Model, at: PaneContext, trial: ReleaseState, rule: ReleaseRule, replaced: Replaced) -> bool:
@@ -92,18 +109,20 @@ def _end(model: Model, at: PaneContext, trial: ReleaseState, rule: ReleaseRule, 
         return False
     hours, week_ago = _usual(at, served)
     panes = max(rule.blip_ms // at.policy.pane_ms, 1)
-    alpha = levels(rule.alpha, len(rule.slis), rule.slice_action in ACTING).all_traffic
+    alpha = alphas.of_cutover(rule) * alphas.portion(trial.attempt) / len(rule.slis)
     log_cap = math.log(BLIP_CAP) if rule.blip_ms else math.inf
     new = False
     for sli, (good, bad) in replaced.counts.items():
         last, ago = ([_counted(each, sli) for each in some] for some in (hours, week_ago))
         most = most_allowed(last, ago, rule.cutover_tolerance, rule.cutover_points)
+        if most is None and good + bad:
+            replaced.unknown[sli] = why_none(last, ago)
         if most is None or not good + bad:
             continue
         past = replaced.past.get(sli) or Past(since=max(replaced.blip * panes, replaced.first))
         past = replaced.past[sli] = past.step(good, bad, most, log_cap)
         if past.peak >= -math.log(alpha) and sli not in replaced.found:
-            found = _evidence(at, trial, sli, past, last, most)
+            found = _evidence(at, trial, sli, past, last, most, rule.alpha / alpha)
             replaced.found[sli] = Affected(slice="*", verdict="BAD", evidence=found)
             new = True
     return new
@@ -132,8 +151,9 @@ def _counted(hour: list[int], sli: int) -> Counted:
 
 
 def _evidence(
-    at: PaneContext, trial: ReleaseState, sli: int, past: Past, hours: list[Counted], most: float
+    at: PaneContext, trial: ReleaseState, sli: int, past: Past, hours: list[Counted], most: float, ways: float
 ) -> Evidence:
+    """Return the proof; by chance there would be as much in p of all releases, by any of so many `ways`."""
     good, bad = sum(each[0] for each in hours), sum(each[1] for each in hours)
     return Evidence(
         sli=at.policy.slis[sli].name,
@@ -142,7 +162,7 @@ def _evidence(
         value=past.bad / (past.good + past.bad) - bad / (good + bad),
         threshold=most,
         log_e=past.peak,
-        p_value=math.exp(-past.peak),
+        p_value=min(1.0, ways * math.exp(-past.peak)),
         since=past.since * at.policy.pane_ms,
         historical=True,
         reason=f"{trial.baseline} serves no longer: compared with its last {HOURS} hours",

@@ -77,11 +77,31 @@ def most_allowed(hours: Sequence[Counted], week_ago: Sequence[Counted], times: f
     if good + bad < EVENTS_MIN:
         return None
     together = float(upper_bound(np.array([bad]), np.array([good + bad]), ALPHA)[0])
-    alone = [each[1] / sum(each) for each in (*hours, *week_ago) if sum(each) >= HOUR_MIN]
-    worst = min(max(together, *alone, 0.0), 1 - 1e-9)
+    worst = min(max(together, *_alone(hours, week_ago), 0.0), 1 - 1e-9)
     odds = times * worst / (1 - worst)
     most = max(odds / (1 + odds), worst + points)
     return most if most <= P_MAX else None
+
+
+def why_none(hours: Sequence[Counted], week_ago: Sequence[Counted]) -> str:
+    """Say why `most_allowed` returns None.
+
+    >>> why_none([(5, 0)], [])
+    'it had 5 such events'
+    >>> why_none([(10, 990)], [])
+    'it was 99 % bad at its worst, beyond which nothing is surely worse'
+    """
+    total = sum(sum(each) for each in hours)
+    if total < EVENTS_MIN:
+        return f"it had {total} such event{'s' * (total != 1)}"
+    together = sum(each[1] for each in hours) / total
+    worst = max(together, *_alone(hours, week_ago), 0.0)
+    return f"it was {100 * worst:.3g} % bad at its worst, beyond which nothing is surely worse"
+
+
+def _alone(hours: Sequence[Counted], week_ago: Sequence[Counted]) -> list[float]:
+    """Return the ratios of the hours that say something by themselves."""
+    return [each[1] / sum(each) for each in (*hours, *week_ago) if sum(each) >= HOUR_MIN]
 
 
 def _gain(good: int, bad: int, most: float, odds: float) -> float:

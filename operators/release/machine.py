@@ -29,6 +29,7 @@ from operators.release.phase_states import (
 )
 from operators.release.state import ReleaseState
 from operators.release.transitions import Signal, step
+from operators.release.warming import warmed_up
 from operators.release.weighing import by_own_weights, give_back, make_room, take_over
 from operators.stats.sample_ratio import TrafficSplit
 from operators.wire.commands import Release
@@ -59,11 +60,25 @@ def begin(
     """Begin a release, in place of an earlier one of the same candidate; one that is overridden stays so."""
     state = Overridden() if model.phase_of(candidate) == "overridden" else RollingOut(split=split_of(declared))
     trial = ReleaseState(
-        candidate=candidate, baseline=baseline, since=at.pane, release=declared, unseen=unseen, state=state
+        candidate=candidate,
+        baseline=baseline,
+        since=at.pane,
+        release=declared,
+        unseen=unseen,
+        state=state,
+        attempt=_attempts(model, at, model.trials.get(candidate)),
     )
     _enter(model, trial, "released", state)
     restart(model, at, trial, at.pane)
     return trial
+
+
+def _attempts(model: Model, at: PaneContext, earlier: ReleaseState | None) -> int:
+    """Return how often a version was compared before, since it was promoted; not if it was not even warm."""
+    if earlier is None or isinstance(earlier.state, Promoted):
+        return 0
+    compared = earlier.candidate in model.served and at.pane > warmed_up(model, earlier, at.policy)
+    return earlier.attempt if compared else max(earlier.attempt - 1, 0)
 
 
 def describe(trial: ReleaseState, release: Release) -> None:
@@ -84,6 +99,7 @@ def make_way(model: Model, release: Release) -> list[str]:
 def restart(model: Model, at: PaneContext, trial: ReleaseState, since: int) -> None:
     """Compare anew from a pane on: what canary rules found before does not stand."""
     trial.since = since
+    trial.attempt += 1
     if isinstance(trial.state, RollingOut):
         trial.state.replaced.clear()
     for rule in at.policy.rules:
@@ -197,6 +213,7 @@ def revoke(model: Model, at: PaneContext, version: str) -> ReleaseState:
             release=trial.release,
             unseen=trial.unseen,
             state=state,
+            attempt=trial.attempt,
         )
         _enter(model, anew, "revoked", state)
         restart(model, at, anew, at.pane)

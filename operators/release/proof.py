@@ -13,7 +13,8 @@ from operators.wire.control import Arm, Evidence
 
 NAME_MAX = 200  # Characters.
 REASON_MAX = 300
-ODDS_MAX = 1e6
+RARE = 1e6  # Of so many releases fewer than one: no reader needs to know how many.
+CHANCE_MAX = 0.5  # What chance does more often is no proof.
 SAME = 1e-9  # Two ratios so close are one.
 GONE = "no events since"  # What the evidence of an absence says.
 
@@ -80,7 +81,8 @@ def _counted(evidence: Evidence) -> str:
     if value is None:
         return ""
     if evidence.sli is None and evidence.measure is None and limit is not None and n is not None:
-        return f"{percent(value)} of {n} requests, where at most {percent(limit)} may be"
+        due = f"at most {percent(limit)} may be" if evidence.p_value is None else f"{percent(limit)} are due"
+        return f"{percent(value)} of {n} requests, where {due}"
     sure = _surely(evidence.lower, evidence.upper)
     said = [f"{value:.4g}{_over(evidence)}", "" if n is None else f"of {n} values", sure]
     said.append("" if limit is None else f"where the limit is {limit:.4g}")
@@ -104,10 +106,11 @@ def _compared(evidence: Evidence, mine: Arm, other: Arm) -> str:
     counts = (
         f"{_bad(mine.good, mine.bad)}, against {_bad(other.good, other.bad, '')}, with {line(other.version)}{before}"
     )
-    low, high, log_e = evidence.lower, evidence.upper, evidence.log_e or 0.0
+    low, high = evidence.lower, evidence.upper
     points = "" if low is None or high is None else f"{_points(low)} to {_points(high)} points more"
-    odds = f"over {ODDS_MAX:,.0f}" if log_e >= math.log(ODDS_MAX) else f"{math.exp(log_e):,.0f}"
-    said = (counts, points, f"{odds} to 1 against chance" if log_e > 1 else "")
+    chance = math.exp(-(evidence.log_e or 0.0)) if evidence.p_value is None else evidence.p_value
+    of = f"1 in over {RARE:,.0f}" if chance < 1 / RARE else f"1 in {1 / chance:,.0f}"
+    said = (counts, points, f"by chance {of}" if chance <= CHANCE_MAX else "")
     return ", ".join(part for part in said if part)
 
 

@@ -19,7 +19,7 @@ class ReleaseState(msgspec.Struct, kw_only=True):
 
     `since` is the pane it began with, `state` what is known of it in its phase. `unseen` are its versions that have not
     served since it was declared. `requests` are some of its bad ones; `found` is what monitors found on it,
-    `found_beside` on its baseline.
+    `found_beside` on its baseline. It is compared for the `attempt`-th time.
     """
 
     candidate: str
@@ -31,6 +31,7 @@ class ReleaseState(msgspec.Struct, kw_only=True):
     requests: tuple[Sample, ...] = ()
     found: dict[str, Found] = {}
     found_beside: dict[str, Found] = {}
+    attempt: int = 0
 
     @property
     def phase(self) -> Phase:

@@ -9,6 +9,7 @@ import numpy as np
 
 from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy
+from operators.rules.alpha import ACTING, of_comparison, portion
 from operators.rules.canary_keys import Canary
 from operators.rules.canary_verdict import Terms, evidence, judge, levels, not_worse
 from operators.rules.cohorts import Block
@@ -34,7 +35,6 @@ from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries, described, slice_text
 from operators.wire.control import Affected, Evidence, Word
 
-ACTING = ("rollback", "kill", "throttle")
 # No blip counts for more than that times the odds: fewer than five in a row decide nothing at 1 / 60.
 BLIP_CAP = 2.5
 ONLY_BAD = "all that is counted of both versions is bad: how often that happens cannot be compared"
@@ -292,7 +292,7 @@ class CanaryEvaluator:
             if process.slice != "*":
                 together.setdefault((process.release, process.sli), []).append(index)
         every = np.arange(len(self._of))
-        words = judge(self._processes, every, np.array([self._alpha(process) for process in self._of]), self._terms)
+        words = judge(self._processes, every, self._alphas(every.tolist()), self._terms)
         log_e = self._processes.log_e()
         for indices in together.values():
             worse = self._worse(indices, log_e)
@@ -326,11 +326,25 @@ class CanaryEvaluator:
         return [index for index, is_worse in zip(weighed, worse, strict=True) if is_worse]
 
     def _alpha(self, process: Process, *, guard: bool = False) -> float:
-        """Return what a process may be wrong with, or the `guard` beside one of all traffic."""
+        """Return what a process may be wrong with, or the `guard` beside one of all traffic; slices share theirs."""
         share = self._spent.get(process.release, Spending(columns=self._columns)).share(process.sli)
-        shared = levels(self.rule.alpha * share, 1, self.rule.slice_action in ACTING)
+        shared = levels(of_comparison(self.rule) * share, 1, self.rule.slice_action in ACTING)
         part = ALPHA_SHARE if self._dimensions else 0.0
-        return (part if guard else 1.0 - part) * shared.all_traffic if process.slice == "*" else shared.slices
+        level = (part if guard else 1.0 - part) * shared.all_traffic if process.slice == "*" else shared.slices
+        return level * portion(process.release.attempt, self._labelled.renewed(process.release, process.sli))
+
+    def _alphas(self, indices: Sequence[int]) -> Floats:
+        return np.array([self._alpha(self._of[index]) for index in indices], float)
+
+    def _chance(self, process: Process, alpha: float, log_e: float | None) -> float:
+        """Return the chance of so much evidence, ever and by any process of the release, if the candidate is as good.
+
+        It is at most the rule's alpha where all traffic is BAD, by a process that may be wrong with `alpha`.
+        """
+        weights = self._weights.get((process.release, process.sli), SliceWeights()).of
+        weight = 1.0 if process.slice == "*" else weights.get(process.slice, 0.0)
+        spent = alpha * weight / self.rule.alpha
+        return min(1.0, math.exp(-(log_e or 0.0)) / spent) if spent else 1.0
 
     def _evidence(self, index: int) -> Evidence:
         process = self._of[index]
@@ -344,23 +358,21 @@ class CanaryEvaluator:
             if self._guard.is_bad(release, process.sli, alpha):
                 number = self._guard.of.index((release, process.sli))
                 found = evidence(self._guard.processes, number, alpha, sli, arms, self._pane_ms)
-                return msgspec.structs.replace(found, reason=WHY)
+                return msgspec.structs.replace(found, reason=WHY, p_value=self._chance(process, alpha, found.log_e))
         found = evidence(self._processes, index, self._alpha(process), sli, arms, self._pane_ms)
         dims = self._series[process].dims
         why = mix_moved(self._strata[release], process.sli, dims, found.raw or 0.0, found.value or 0.0)
-        if (
-            found.candidate is not None
-            and found.baseline is not None
-            and not found.candidate.good + found.baseline.good
-        ):
-            why = ONLY_BAD if found.candidate.bad + found.baseline.bad else why
+        n_c, x_c, n_b, x_b = self._processes.counts[index].tolist()
+        if n_c + n_b and (n_c, n_b) == (x_c, x_b):
+            why = ONLY_BAD
         maturity = self._labelled.maturity(release, process.sli)
         if sli is None:
             limit = self._limits[process.sli - len(slis)]
             code = self._exceeding[release].codes[process.sli - len(slis)]
             why = "; ".join(each for each in (limit.told(code), why) if each)
             found = msgspec.structs.replace(found, measure=limit.name)
-        return msgspec.structs.replace(found, reason=why or None, maturity=maturity)
+        chance = self._chance(process, self._alpha(process), found.log_e)
+        return msgspec.structs.replace(found, reason=why or None, maturity=maturity, p_value=chance)
 
     def _result(self, mine: Sequence[int], words: Sequence[Word]) -> CanaryResult:
         bad = [index for index in mine if words[index] == "BAD"]
@@ -411,8 +423,7 @@ class CanaryEvaluator:
         terms = msgspec.structs.replace(
             self._terms, margin=self.rule.slice_margin, margin_points=self.rule.slice_margin_points
         )
-        alphas = np.array([self._alpha(self._of[index]) for index in large])
-        return bool(not_worse(self._processes, np.array(large, np.int64), alphas, terms).all())
+        return bool(not_worse(self._processes, np.array(large, np.int64), self._alphas(large), terms).all())
 
     def _far_worse(self, mine: Sequence[int]) -> list[int]:
         """Return the slices, however small, whose users a promotion would surely harm, the worst first.

@@ -10,7 +10,8 @@ import numpy as np
 
 from operators.policy.policy import Policy
 from operators.policy.reading import span
-from operators.rules.canary import ACTING, BLIP_CAP, CanaryEvaluator
+from operators.rules.alpha import ACTING, of_comparison
+from operators.rules.canary import BLIP_CAP, CanaryEvaluator
 from operators.rules.canary_keys import Canary, check_keys
 from operators.rules.canary_verdict import levels
 from operators.rules.exceeding import columns
@@ -42,7 +43,7 @@ def _larger(rule: Canary) -> str:
 
 def _detects(rule: Canary) -> Iterator[str]:
     # Each SLI and each limit of a measure has its part of alpha.
-    alpha = levels(rule.alpha, columns(rule), rule.slice_action in ACTING).all_traffic
+    alpha = levels(of_comparison(rule), columns(rule), rule.slice_action in ACTING).all_traffic
     needed = LEARNING - math.log(alpha)
     for times in (2, 3, 5):
         yield f"x{times}: {needed / _nats(times):,.0f} bad events"

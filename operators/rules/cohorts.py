@@ -47,7 +47,8 @@ class Cohorts(msgspec.Struct, kw_only=True):
     """One release and SLI. `waiting` are the blocks under way, by (number of the stretch, of the block in it).
 
     `taken` is the stretch of the last block that was complete, `youngest` the least age that counts still, `undated`
-    how many labels without a time of their request the blocks had, and `dated` says whether any had one.
+    how many labels without a time of their request the blocks had, and `dated` says whether any had one. `renewed`:
+    blocks that were too young have been thrown away.
     """
 
     begins: int
@@ -60,6 +61,7 @@ class Cohorts(msgspec.Struct, kw_only=True):
     youngest: int | None = None
     undated: int = 0
     dated: bool = False
+    renewed: bool = False
 
     def learn(self, pane: int, baseline: Delays | None) -> None:
         """Take the age that the baseline's labels had taught when a pane began, for blocks that begin then or later."""
@@ -111,6 +113,7 @@ class Cohorts(msgspec.Struct, kw_only=True):
             arms = self.waiting.pop(key)
             renewed = stretch.believed and self.youngest is not None and self.youngest < stretch.age
             self.youngest = stretch.age if renewed or self.youngest is None else self.youngest
+            self.renewed = self.renewed or renewed
             self.taken = key[0]
             self.undated += sum(own for arm in arms for _, _, own in arm.values())
             blocks.append(Block(begins=begins, panes=stretch.panes, arms=arms, renewed=renewed))

@@ -4,10 +4,14 @@ import msgspec
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """A comparison from pane `begins` on: another `since` [pane] is another comparison, and starts from nothing."""
+    """A comparison from pane `begins` on: another `since` [pane] is another comparison, and starts from nothing.
+
+    It is the `attempt`-th of this candidate.
+    """
 
     model: str
     candidate: str
     baseline: str
     since: int
     begins: int
+    attempt: int = 1

@@ -49,6 +49,13 @@ class Labelled:
         cohorts = self.cohorts.get((release, sli))
         return cohorts is None or cohorts.mature
 
+    def renewed(self, release: Comparison, sli: int) -> bool | None:
+        """Whether what was known of an SLI was thrown away, as it may be once; None where the age was known at once."""
+        cohorts = self.cohorts.get((release, sli))
+        if cohorts is None or not cohorts.stretches or cohorts.stretches[0].believed:
+            return None
+        return cohorts.renewed
+
     def maturity(self, release: Comparison, sli: int) -> Maturity | None:
         """Return how old the labels were that were compared; None of an SLI on events."""
         cohorts = self.cohorts.get((release, sli))

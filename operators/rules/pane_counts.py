@@ -102,13 +102,13 @@ class Roster:
 
 
 def _units(part: Partial) -> Ints:
-    """Return good and bad of each row as they are compared; the versions of a slice share its chains.
+    """Return good and bad of each row as they are compared; the versions and slices of a model share its chains.
 
     A copy of a request would be of its chain, and nobody's request is left out for it: copies have chains of their own.
     """
     if part.chains is None:
         return part.slis[:, :, :COMPARED]
-    slices: dict[tuple[str, bool, tuple[str, ...]], int] = {}
-    keys = [(name.model, is_mirrored(name.version), name.values) for name in part.series]
-    group = np.array([slices.setdefault(key, len(slices)) for key in keys], np.int64)
+    models: dict[tuple[str, bool], int] = {}
+    keys = [(name.model, is_mirrored(name.version)) for name in part.series]
+    group = np.array([models.setdefault(key, len(models)) for key in keys], np.int64)
     return units(part.slis, part.chains, group[part.which])

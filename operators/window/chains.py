@@ -1,11 +1,11 @@
 """Chains: events that share their fate, of which one alone counts where two versions are compared.
 
 The events of one session, of one user, or the attempts of one request fail together, and a test that takes them for
-independent calls chance harm. So of all events of a chain in a pane and finest slice, whatever versions they went to,
-one is drawn by a hash and counts for its version; the others count nowhere. That is fair between the versions whether
-traffic is split by request or by session: which one is drawn does not depend on the version, nor on what came of it.
-(Counting a chain as bad where any of its events was would not be: a version that gets more of a session's requests
-would look worse.) Dashboards count every event.
+independent calls chance harm. So of all events of a chain in a pane, whatever versions they went to and slices they
+are of, one is drawn by a hash and counts for its version, in its slice; the others count nowhere. That is fair between
+the versions whether traffic is split by request or by session: which one is drawn does not depend on the version, nor
+on what came of it. (Counting a chain as bad where any of its events was would not be: a version that gets more of a
+session's requests would look worse.) Dashboards count every event.
 
 Of each series and pane the `CHAINS_MAX` chains with the smallest hashes are kept, salted by the pane: a fair sample of
 chains, complete in itself, and the same whatever the batches and partitions. Memory: 16 bytes and one of each SLI for
@@ -84,7 +84,7 @@ def take_chains(chains: Chains | None, first: int, last: int) -> Chains | None:
 def units(slis: Ints, chains: Chains | None, group: Ints) -> Ints:
     """Return how much good and bad there is to be compared, (R, S, 2): chains once, all other events as they came.
 
-    `slis` (R, S, 3) are all events of the rows, `group` (R,) says which rows are the versions of one slice. Where a row
+    `slis` (R, S, 3) are all events of the rows, `group` (R,) says which rows share their chains. Where a row
     had too many chains, its group is judged by the hashes that all of its rows have kept.
     """
     counted = slis[:, :, :COMPARED]

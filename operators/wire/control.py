@@ -121,11 +121,13 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `lower`, `upper` bound `value`: the good ratio of a threshold, the bad ratio of a burn rate, the difference of bad
     ratios (candidate less baseline, at the same mix of slices) of a canary, at level `confidence`; `raw` is the
-    difference of all events as they came, `odds_ratio` the factor between the odds of a bad event. `detectable` is the
-    smallest difference that could have been seen so far, `decides_in` how many further events of the candidate would
-    decide at the observed one. `maturity` is that of labels. `since` is when it began, as far as the counts can tell.
-    `requests` are some that show it. `historical`: the baseline serves no longer, and its counts are those of its last
-    hours; `threshold` is the ratio of bad events that was surely passed.
+    difference of all events as they came, `odds_ratio` the factor between the odds of a bad event. `detectable` is
+    the smallest difference that could have been seen so far, `decides_in` how many further events of the candidate
+    would decide at the observed one. Of a canary `log_e` is the largest so far of this one, and `p_value` the
+    chance that there is ever so much by chance, in any SLI, measure or slice of the release. `maturity` is that of
+    labels. `since` is when it began, as far as the counts can tell. `requests` are some that show it. `historical`:
+    the baseline serves no longer, and its counts are those of its last hours; `threshold` is the ratio of bad
+    events that was surely passed.
     """
 
     sli: str | None = None

@@ -73,17 +73,16 @@ def units(part: Partial) -> dict[tuple[str, str], list[int]]:
 
 def expected(bodies: Sequence[Body]) -> dict[tuple[str, str], list[int]]:
     """One event of each chain, by the hashes alone, all others as they came."""
-    by_chain: dict[tuple[str, str], list[Body]] = {}
+    by_chain: dict[str, list[tuple[str, str, bool]]] = {}
     out: dict[tuple[str, str], list[int]] = {}
     for number, body in enumerate(bodies):
         region = f"region={body['slices']['region']}"
         out.setdefault((body["version"], region), [0, 0])
         chain = body.get("session_id") or body.get("user_id") or ("attempt" in body and body["request_id"])
-        by_chain.setdefault((region, chain or f"alone {number}"), []).append(body)
-    for (region, _), members in by_chain.items():
-        versions = {(body["version"], bool(body["error_type"])) for body in members}
-        if len(versions) == 1:  # Whichever is drawn.
-            ((version, failed),) = versions
+        by_chain.setdefault(chain or f"alone {number}", []).append((body["version"], region, bool(body["error_type"])))
+    for members in by_chain.values():
+        if len(set(members)) == 1:  # Whichever is drawn.
+            version, region, failed = members[0]
             out[version, region][failed] += 1
     return out
 
@@ -101,14 +100,8 @@ def test_each_chain_counts_once_and_the_same_one_however_the_log_is_cut(seed: in
     for name, (good, bad) in whole.items():
         assert good >= least[name][GOOD]
         assert bad >= least[name][BAD]
-    regions = {region for _, region in whole}
-    chains_in = {
-        region: len({b.get("session_id") or b.get("user_id") or b["request_id"] for b in bodies
-                     if f"region={b['slices']['region']}" == region})
-        for region in regions
-    }  # fmt: skip
-    counted = {region: sum(sum(units) for (_, text), units in whole.items() if text == region) for region in regions}
-    assert counted == chains_in
+    every = {b.get("session_id") or b.get("user_id") or b["request_id"] for b in bodies}
+    assert sum(map(sum, whole.values())) == len(every), "once, in however many slices it is"
 
 
 def test_of_too_many_chains_a_sample_is_kept_which_is_the_same_however_the_log_is_cut(
@@ -122,7 +115,8 @@ def test_of_too_many_chains_a_sample_is_kept_which_is_the_same_however_the_log_i
     found = units(whole)
     assert units(merge(partials(bodies, 13))) == found
     # Both versions are sampled alike: the smaller one has fewer chains, though each has more than are kept.
-    assert 0 < sum(found["v2", "region=eu"]) < sum(found["v1", "region=eu"]) <= 20
+    assert 0 < sum(found["v2", "region=eu"]) < sum(found["v1", "region=eu"])
+    assert sum(map(sum, found.values())) <= 4 * 20
 
 
 def test_hashes_do_not_depend_on_what_else_is_in_the_batch() -> None:

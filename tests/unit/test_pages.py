@@ -100,7 +100,7 @@ def test_the_sentence_says_who_what_where_how_sure_since_and_what_was_done(rollb
         "Version v2 of model m is rolled back: all its traffic goes to v1, by rule canary",
         ", in region=eu (",
         " with v1, ",
-        "to 1 against chance",
+        ", by chance 1 in ",
         "; since 2025-10-16 00:2",
         "; found on it alone: features.https is 100 times as large as in the reference in region=eu, "
         "2025-10-16 00:24:00Z",
