@@ -14,7 +14,8 @@ from operators.ingest.columns import times_of
 from operators.ingest.event_times import EventTimes
 from operators.ingest.formats.format import Decoded, Stream
 from operators.ingest.formats.origin import Reject
-from operators.ingest.placing import Passed, Placed, Reasons
+from operators.ingest.passed import Passed
+from operators.ingest.placing import Placed, Reasons
 from operators.ingest.streams.stream import PlacedItems, StreamBatch
 from operators.policy.policy import Policy
 
@@ -34,7 +35,7 @@ class TakenChunks:
         """Take what became of the items of a chunk whose first message is number `start`."""
         self.unusable.update(decoded.origin.unusable)
         self.times.append(placed.times)
-        self.passed.append(msgspec.structs.replace(placed.passed, message=placed.passed.message + start))
+        self.passed.append(msgspec.structs.replace(placed.passed, step=placed.passed.step + start))
         self.rejects += _in_order([*decoded.rejects, *placed.rejects])
         self.duplicates += placed.duplicates
 

@@ -7,6 +7,8 @@ k-th largest of the last 10 k leads, or the smallest of fewer than k, but never 
 10 k-th largest of the last 100 k, looked at after every 20 k. So
 
 - in a partition of one event a minute time follows that event, however few there are, and however many there were;
+- a message without an event of its own (refused, a copy, a tombstone) moves time, too, to its B + bound: a partition in
+  which hardly anything is valid holds nobody up;
 - an event with a time ahead counts as one of the others: up to a tenth of them, and o in a row (10 o in a dense log),
   move nothing. More bring time to the broker's own, by which only events older than `disorder` are late.
 
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from operators.arrays import Ints
 from operators.ingest.ranks import WIDER, ranked
 from operators.policy.policy import Policy
+from operators.window.watermark import NEVER
 
 DENSE = 2  # [disorder] A log is dense while the last 10 k events were appended within this.
 NONE = np.zeros(0, np.int64)
@@ -37,7 +40,7 @@ class Leads(msgspec.Struct, frozen=True, kw_only=True):
     bound: int | None = None
 
 
-def followed(times: Ints, appended: Ints, leads: Leads, policy: Policy) -> tuple[Ints, Leads]:
+def time_by_leads(times: Ints, appended: Ints, leads: Leads, policy: Policy) -> tuple[Ints, Leads]:
     """Return where time may go after each of some next events, (n,) [Unix ms], and what is to be kept.
 
     `appended` (n,) [Unix ms] is the broker's time of each.
@@ -60,14 +63,19 @@ def followed(times: Ints, appended: Ints, leads: Leads, policy: Policy) -> tuple
     return np.minimum(times, appended + np.minimum(bounds, 0)), kept
 
 
-def usual(leads: Leads, policy: Policy) -> int | None:
-    """Return the bound [ms] as for an event that comes next; None before the first."""
-    if not len(leads.last):
-        return None
-    few = policy.outliers + 1
-    last = leads.last[-WIDER * few :]
-    rank = len(last) - min(few, len(last))
-    return min(0, int(np.partition(last, rank)[rank]))
+def time_without_events(empty: Ints, at: Ints, new: Ints, leads: Leads, policy: Policy) -> Ints:
+    """Return where time may go after messages without an event, (n,) [Unix ms]: that they came says how late it is.
+
+    `empty` is when each was appended, `at` after how many of the `new` leads [ms]. NEVER before the first lead, and
+    where events are more than `behind_ms` old when they come: there they alone say how far time is.
+    """
+    known, older = np.concatenate((leads.last, new)), len(leads.last)
+    if not len(known):
+        return np.full(len(empty), NEVER)
+    bounds = _sparse(known, max(older - 1, 0), policy.outliers + 1)
+    bounds = bounds if older else np.append(NEVER, bounds)
+    bound = np.minimum(bounds[at], 0)
+    return np.where(bound >= -policy.behind_ms, empty + bound, NEVER)
 
 
 def _look(many: int) -> int:

@@ -30,6 +30,11 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def appended_ms(self) -> NDArray[np.int64] | None:
+        """When the broker says that it appended each, Unix ms; NEVER where it does not, None where it does of none."""
+        return None if self.appended is None else np.where(self.appended, self.received_ms, NEVER)
+
     def appended_at(self, index: int) -> int:
         """Return when the broker says that it appended a message, Unix ms; NEVER where it does not."""
         return int(self.received_ms[index]) if self.appended is not None and self.appended[index] else NEVER

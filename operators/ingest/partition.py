@@ -164,7 +164,6 @@ class Partition:
             newest=self.state.newest,
             behind=self.behind,
             leads=self.leads,
-            passed=self._placing.passed_ms,
         )
 
     def _marks(self, mark: PartitionProgress) -> list[tuple[int, ShardInput]]:
@@ -182,12 +181,12 @@ class Partition:
     def _shares(self, messages: Messages, taken: TakenChunks) -> list[tuple[int, int, Notice]]:
         """Return what people should hear of the shares that are late and refused, with the panes where it is so."""
         passed, rejects = joined_passed(taken.passed, taken.newest), taken.rejects
-        told = self.state.late_share.take(self.source, passed.after[1:], passed.late)
+        told = self.state.late_share.take(self.source, passed.after, passed.late)
         limits = self.policy.dead_letters
         if limits.on_refused == "stop":  # Who sends feedback without context has only sent it to the wrong place.
             rejects = [reject for reject in rejects if reject.reason not in NEVER_STOP]
         for message, notice in self.state.refused_share.take(self.source, messages.positions, rejects, limits):
-            time = int(passed.after[np.searchsorted(passed.message, message, "right")])
+            time = int(passed.time[: np.searchsorted(passed.step, message, "right") + 1].max())
             told.append((messages.appended_at(message) if time == NEVER else time, notice))
         return [(shard_of(""), time // self.policy.pane_ms, notice) for time, notice in told]
 

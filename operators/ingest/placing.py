@@ -16,9 +16,9 @@ from operators.ingest.duplicates import Anchor, Duplicates
 from operators.ingest.event_times import EventTimes
 from operators.ingest.formats.origin import Origin, Reject
 from operators.ingest.late_share import LateShare
-from operators.ingest.leads import usual
 from operators.ingest.messages import Messages
-from operators.ingest.progress import Recent, advance
+from operators.ingest.passed import NOBODY, Passed, time_passed
+from operators.ingest.progress import Recent
 from operators.ingest.refused_share import RefusedShare
 from operators.ingest.relayed import Seen, copies
 from operators.policy.policy import Policy
@@ -46,14 +46,6 @@ class PartitionState(msgspec.Struct, kw_only=True):
     late_share: LateShare = msgspec.field(default_factory=LateShare)
     refused_share: RefusedShare = msgspec.field(default_factory=RefusedShare)
     relayed: Seen = {}
-
-
-class Passed(msgspec.Struct, frozen=True, kw_only=True):
-    """How time went on, item by item of those that may move it: its `message`, the time `after` it, whether `late`."""
-
-    message: Ints
-    after: Ints
-    late: Kept
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,13 +141,13 @@ class Placing:
 
         A refused item must not move time on: one bad clock would make everybody else late.
         """
-        appended = None if origin.messages.appended is None else origin.appended_ms[keep]
-        after, self.state.recent = advance(self.state.newest, self.state.recent, times[keep], self.policy, appended)
-        seen = np.append(self.state.newest, after)
+        seen, passed, self.state.recent = time_passed(
+            self.state.newest, self.state.recent, times[keep], origin.messages_of[keep], origin.messages, self.policy
+        )
         before: Ints = seen[np.cumsum(keep) - keep]
         late = times < before - self.policy.disorder_ms
         self.state.newest = int(seen[-1])
-        return before, Passed(message=np.asarray(origin.message_of, np.int64)[keep], after=after, late=late[keep])
+        return before, msgspec.structs.replace(passed, late=late[keep])
 
     def _bound(self, times: Ints, before: Ints, keep: Kept, reasons: dict[int, tuple[str, str]]) -> None:
         """Refuse events far ahead of their partition that would open more than AHEAD_MAX panes there.
@@ -187,19 +179,12 @@ class Placing:
         reached = self.state.furthest if self.state.newest == NEVER else self.state.newest
         return None if NEVER in (reached, self.state.appended) else self.state.appended - reached
 
-    @property
-    def passed_ms(self) -> int:
-        """How far time has come by the broker's clock and what events usually take, Unix ms; NEVER where unknown."""
-        bound = usual(self.state.recent.leads, self.policy)
-        if bound is None or bound < -self.policy.behind_ms or self.state.appended == NEVER:
-            return NEVER
-        return self.state.appended + bound
-
 
 def joined_passed(passed: Sequence[Passed], newest: int) -> Passed:
-    """Return how time went on over several chunks; `after` begins with the time before them."""
+    """Return how time went on over several chunks; `time` begins with the time before them."""
     return Passed(
-        message=np.concatenate([np.zeros(0, np.int64), *(each.message for each in passed)]),
-        after=np.concatenate([np.array([newest]), *(each.after for each in passed)]),
-        late=np.concatenate([np.zeros(0, bool), *(each.late for each in passed)]),
+        after=np.concatenate([np.zeros(0, np.int64), *(each.after for each in passed)]),
+        step=np.concatenate([np.zeros(0, np.int64), *(each.step for each in passed)]),
+        time=np.concatenate([np.array([newest]), *(each.time for each in passed)]),
+        late=np.concatenate([NOBODY, *(each.late for each in passed)]),
     )

@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Ints
-from operators.ingest.leads import Leads, followed
+from operators.ingest.leads import Leads, time_by_leads
 from operators.ingest.ranks import WIDER, ranked
 from operators.policy.policy import Policy
 from operators.window.watermark import NEVER
@@ -65,7 +65,7 @@ def _by_broker(times: Ints, appended: Ints, recent: Recent, policy: Policy) -> t
     seen = np.full(len(times), NEVER)
     stamped = appended > NEVER
     if stamped.any():
-        seen[stamped], leads = followed(times[stamped], appended[stamped], recent.leads, policy)
+        seen[stamped], leads = time_by_leads(times[stamped], appended[stamped], recent.leads, policy)
         recent = msgspec.structs.replace(recent, leads=leads)
     old = times < appended - policy.behind_ms
     seen[old] = NEVER

@@ -20,8 +20,7 @@ class PartitionProgress(msgspec.Struct, frozen=True, kw_only=True):
 
     `done`: it has ended. `idle`: it is read to its end and has been silent for long, so nobody waits for it.
     `behind`: that time is far behind the broker's clock at its last message. `leads`: it is a partition of events that
-    is surely not. `passed` [Unix ms] is how far time has come by that clock alone, also where all is refused; NEVER
-    where nobody knows.
+    is surely not.
     """
 
     partition: str
@@ -30,7 +29,6 @@ class PartitionProgress(msgspec.Struct, frozen=True, kw_only=True):
     idle: bool = False
     behind: bool = False
     leads: bool = False
-    passed: int = NEVER
 
 
 class Watermark(msgspec.Struct, kw_only=True):
@@ -56,14 +54,13 @@ class Watermark(msgspec.Struct, kw_only=True):
     def low_ms(self) -> int:
         """Every event that is not late and lies before this has come in. Unix ms.
 
-        While all are idle or done, time stands where the newest of them is, or has been passed by the brokers' clocks.
+        While all are idle or done, time stands where the newest of them is.
         """
         led = any(mark.leads for mark in self.marks.values() if not mark.done)
         waited_for = [
             mark.newest for mark in self.marks.values() if not (mark.done or mark.idle or (led and mark.behind))
         ]
-        passed = max((mark.passed for mark in self.marks.values() if not mark.done), default=NEVER)
-        return min(waited_for, default=max(self.newest_ms, passed)) - self.disorder_ms
+        return min(waited_for, default=self.newest_ms) - self.disorder_ms
 
     @property
     def resting(self) -> bool:

@@ -127,3 +127,61 @@ def test_the_limit_is_a_setting() -> None:
     assert changed.shape == RULES.shape, "it says when panes close, not what is kept"
     with pytest.raises(PolicyError, match=r"time\.behind_max"):
         parse(POLICY.replace("[time]", '[time]\nbehind_max = "1s"'))
+
+
+def mixed(count: int, seed: int = 1) -> Messages:
+    """Events in a thin partition among messages that hold none: junk, tombstones, copies; some are not stamped."""
+    random = np.random.default_rng(seed)
+    appended = START_MS + np.cumsum(random.exponential(700, count)).astype(np.int64)
+    values = []
+    for number, at in enumerate(appended.tolist()):
+        ts = at - int(random.integers(0, 8_000))
+        body = {"request_id": str(number // 2), "ts": ts, "model": "m", "version": "v"}
+        kind = random.random()
+        values.append(b"x" if kind < 0.5 else b"" if kind < 0.6 else json.dumps(body | {"latency_ms": 1}).encode())
+    stamped = random.random(count) < 0.9
+    return Messages(values=values, positions=range(count), received_ms=appended, appended=stamped)
+
+
+def taken(messages: Messages, size: int) -> list[Any]:
+    """What comes of messages in batches of one size, and the time of their partition after each."""
+    one = Partition("p", "events", ("p",), parse(POLICY.replace('horizon = "0s"', 'horizon = "1m"')))
+    late, told, times = 0, [], []
+    for start in range(0, len(messages), size):
+        batch = one.take(messages.part(start, start + size))
+        late += batch.late
+        told += [(pane, said) for _, each in batch.inputs for pane, said in each.commands]
+        times.append(one.state.newest)
+    assert len(messages) % size == 0
+    return [late, told, times[-1], one.state.recent.leads.count]
+
+
+def test_where_batches_are_cut_does_not_show_in_what_moves_time() -> None:
+    messages = mixed(2_000)
+    whole = taken(messages, 2_000)
+    assert whole[0] > 0
+    for size in (1, 50, 400):
+        assert taken(messages, size) == whole
+
+
+def test_a_partition_in_which_hardly_anything_is_valid_holds_nobody_up() -> None:
+    """One event a minute among junk: that the junk comes says how late it is."""
+    one, at = Partition("p", "events", ("p",), RULES), START_MS
+    for number in range(600):
+        value = (
+            b"x"
+            if number % 60
+            else json.dumps({"request_id": "r", "ts": at - 300, "model": "m", "version": "v"}).encode()
+        )
+        at += 1_000
+        one.take(Messages(values=[value], positions=[number], received_ms=np.full(1, at), appended=np.ones(1, bool)))
+        assert at - one.state.newest <= 1_300
+
+
+def test_junk_moves_no_time_while_a_past_is_read_again() -> None:
+    log = Log("quiet")
+    log.take(START_MS, *(START_MS - MONTH_MS + step for step in range(50)))
+    before = log.partition.state.newest
+    junk = Messages(values=[b"x"], positions=[99], received_ms=np.full(1, START_MS), appended=np.ones(1, bool))
+    log.partition.take(junk)
+    assert log.partition.state.newest == before

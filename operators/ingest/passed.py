@@ -1,0 +1,57 @@
+"""How a partition's time goes on in some messages: by their items, and where the broker stamps by those without any."""
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.arrays import Ints
+from operators.ingest.leads import time_without_events
+from operators.ingest.messages import Messages
+from operators.ingest.progress import Recent, advance
+from operators.policy.policy import Policy
+from operators.window.watermark import NEVER
+
+NOBODY = np.zeros(0, bool)
+
+
+class Passed(msgspec.Struct, frozen=True, kw_only=True):
+    """How time went on, item by item of those that may move it: the time `after` it, whether it is `late`.
+
+    And message by message: after which ones (`step`) it was what (`time`).
+    """
+
+    after: Ints
+    step: Ints
+    time: Ints
+    late: NDArray[np.bool_] = NOBODY
+
+
+def time_passed(
+    newest: int, recent: Recent, times: Ints, message_of: Ints, messages: Messages, policy: Policy
+) -> tuple[Ints, Passed, Recent]:
+    """Let time go on from `newest` [Unix ms] by items at `times`, each of a message, and by messages without any.
+
+    Return the time before each item and after all, (n + 1,), how it went on, and what is to be kept.
+    """
+    stamps = messages.appended_ms
+    appended = None if stamps is None else stamps[message_of]
+    after, kept = advance(newest, recent, times, policy, appended)
+    seen = np.append(newest, after)
+    empty = np.zeros(0, np.int64)
+    if stamps is not None and policy.outliers:
+        without = stamps > NEVER
+        without[message_of] = False
+        empty = np.flatnonzero(without)
+    if stamps is None or appended is None or not len(empty):
+        return seen, Passed(after=after, step=message_of, time=after), kept
+    stamped, place = appended > NEVER, np.searchsorted(message_of, empty)
+    leads = np.append(0, np.cumsum(stamped))[place]
+    moved = time_without_events(stamps[empty], leads, (times - appended)[stamped], recent.leads, policy)
+    most = np.full(len(seen), NEVER)
+    np.maximum.at(most, place, moved)
+    seen = np.maximum(seen, np.maximum.accumulate(most))
+    after = np.maximum(after, seen[:-1])
+    steps = np.concatenate((message_of, empty))
+    order = np.argsort(steps, kind="stable")
+    time = np.maximum.accumulate(np.concatenate((after, moved))[order])
+    return seen, Passed(after=after, step=steps[order], time=time), kept
