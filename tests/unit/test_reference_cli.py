@@ -187,9 +187,9 @@ def test_a_store_that_is_not_there_is_not_made(run: Reference) -> None:
     assert not Path("nowhere").exists()
 
 
-def test_a_file_that_is_not_there_fails(run: Reference) -> None:
-    assert run("build", "none.ndjson", "--out", "p.json").exit_code == 1
-    assert run("show", "none.json").exit_code == 1
+def test_a_file_that_is_not_there_is_wrong_use(run: Reference) -> None:
+    assert run("build", "none.ndjson", "--out", "p.json").exit_code == 2
+    assert run("show", "none.json").exit_code == 2
 
 
 @pytest.fixture(scope="module")
