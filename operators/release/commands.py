@@ -54,9 +54,12 @@ def _override(model: Model, at: PaneContext, command: Override) -> list[ControlE
 def _revoke(model: Model, at: PaneContext, command: Override) -> list[ControlEvent]:
     if command.version not in model.overridden:
         return []
+    before = model.trials.get(command.version)
     trial = revoke(model, at, command.version)
+    # Of a version that no release is about it is said when it had been withdrawn.
+    known = trial if trial.baseline else before
     reason = f"{command.version} is judged by the rules again; {by(command)}"
-    return [model.say("alert", at, command.version, "override", "info", trial, reason=reason, state="resolved")]
+    return [model.say("alert", at, command.version, "override", "info", known, reason=reason, state="resolved")]
 
 
 def _acknowledge(model: Model, at: PaneContext, command: Ack) -> list[ControlEvent]:
