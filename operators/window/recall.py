@@ -82,6 +82,7 @@ class RecalledWindows:
         if self._waiting and not self._rebuilt():
             return
         while (closed := self._early.pop(self.reached.order, None)) is not None:
+            closed = self.windows.numbered(closed)
             windows = tuple(self.windows.push(closed))
             self.reached = WindowProgress(order=closed.order + 1, pane=closed.pane)
             yield PaneWithWindows(closed=closed, windows=windows)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from operators.arrays import Ints, order_by, runs_of
+from operators.window.leaf_index import LeafIndex, NumberedSeries
 from operators.window.partial import LeafSeries
 from operators.wire.mirrored import is_mirrored, mirrored
 
@@ -93,11 +94,19 @@ class SeriesIndex:
         self._begin()
 
     def parents(self, series: Sequence[LeafSeries]) -> Ints:
-        """Return the slots that each finest series counts into, shape (series, grains and those of all versions)."""
-        rows = [self._row_of.get(name, -1) for name in series]
-        if -1 in rows:
-            rows = [self._add(name) if row < 0 else row for row, name in zip(rows, series, strict=True)]
-        return self._parents[np.array(rows, np.int64)]
+        """Return the slots that each finest series counts into, shape (series, grains and those of all versions).
+
+        Series that are numbered already (`leaf_index.py`) are not looked up again.
+        """
+        numbered = series if isinstance(series, NumberedSeries) else self._leaves.numbered(series)
+        if numbered.leaves is not self._leaves:
+            self._follow(numbered.leaves)
+        self._reserve(len(self._leaves))
+        new = np.flatnonzero(~self._known[numbered.rows])
+        for row, at in zip(numbered.rows[new].tolist(), new.tolist(), strict=True):
+            self._parents[row] = self._slots_of(numbered[at])
+        self._known[numbered.rows] = True
+        return self._parents[numbered.rows]
 
     def only(self, slots: Sequence[int]) -> "SeriesIndex":
         """Return new slots 0, 1, ... for the series that have these slots now."""
@@ -121,21 +130,24 @@ class SeriesIndex:
 
     def _begin(self) -> None:
         self._slot_of = {name[:3]: slot for slot, name in enumerate(self.names)}
-        # Of the finest series that came in: the row of each in `_parents`, which has room for more than there are.
-        self._row_of: dict[LeafSeries, int] = {}
-        self._parents: Ints = np.zeros((64, len(self.grains) + len(self.together)), np.int64)
+        self._follow(LeafIndex())
 
-    def _add(self, series: LeafSeries) -> int:
-        row = self._row_of.get(series)
-        if row is not None:  # It came twice.
-            return row
-        row = self._row_of[series] = len(self._row_of)
-        if row == len(self._parents):
-            self._parents = np.concatenate((self._parents, np.zeros_like(self._parents)))
+    def _follow(self, leaves: LeafIndex) -> None:
+        """Go over to other numbers of the finest series: the rows of `_parents`, where they are `_known`."""
+        self._leaves = leaves
+        self._parents: Ints = np.zeros((64, len(self.grains) + len(self.together)), np.int64)
+        self._known = np.zeros(64, bool)
+
+    def _reserve(self, rows: int) -> None:
+        more = rows - len(self._known)
+        if more > 0:
+            more = max(more, len(self._known))
+            self._parents = np.pad(self._parents, ((0, more), (0, 0)))
+            self._known = np.pad(self._known, (0, more))
+
+    def _slots_of(self, series: LeafSeries) -> list[int]:
         slots = [self._slot(series.model, series.version, series, grain) for grain in self.grains]
-        slots += [self._slot(series.model, _all_of(series.version), series, grain) for grain in self.together]
-        self._parents[row] = slots
-        return row
+        return slots + [self._slot(series.model, _all_of(series.version), series, grain) for grain in self.together]
 
     def _slot(self, model: str, version: str, series: LeafSeries, grain: tuple[int, ...]) -> int:
         dimensions = tuple(self.dimensions[index] for index in grain)

@@ -75,18 +75,20 @@ def roll_up(part: Partial, slots: SeriesIndex) -> Hop:
         slis=np.add.reduceat(part.slis[source], starts, axis=0),
         sums=np.add.reduceat(part.sums[source], starts, axis=0),
         extremes=np.maximum.reduceat(part.extremes[source], starts, axis=0),
-        cell_slots=cells[0].astype(np.int32),
-        cell_measures=cells[1].astype(np.int16),
-        cell_codes=cells[2].astype(np.int16),
+        cell_slots=cells[0],
+        cell_measures=cells[1],
+        cell_codes=cells[2],
         cell_counts=cells[3],
     )
 
 
-def _roll_up_cells(part: Partial, parents: Ints, slots: SeriesIndex) -> tuple[Ints, Ints, Ints, Ints]:
+def _roll_up_cells(
+    part: Partial, parents: Ints, slots: SeriesIndex
+) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int16], Ints]:
     """Return (slot, measure, code, count) of every cell of every reported slice."""
     pairs, codes, counts = cell_rows(part.cells)
     if not len(pairs):
-        return pairs, pairs, codes, counts
+        return pairs.astype(np.int32), pairs.astype(np.int16), codes.astype(np.int16), counts
     rows, measures = np.divmod(pairs, part.sums.shape[1])
     # Number the (measure, code) that occur without wide gaps, so that a grain of few slots is counted densely.
     places = measures * CODES + (codes - CODE_MIN)
@@ -95,17 +97,18 @@ def _roll_up_cells(part: Partial, parents: Ints, slots: SeriesIndex) -> tuple[In
     dense[present] = np.arange(len(present))
     numbers = dense[places]
     parts = []
-    for grain, slot in zip(slots.grains, parents.T, strict=True):
+    for grain, slot in zip(slots.grains, parents.T.astype(np.int32), strict=True):
         if len(grain) == len(slots.dimensions):  # The finest: nothing falls together.
             parts.append((slot[rows], numbers, counts))
             continue
         distinct = np.unique(slot)
         keys, totals = sum_by_key(np.searchsorted(distinct, slot)[rows] * len(present) + numbers, counts)
-        parts.append((distinct[keys // len(present)], keys % len(present), totals))
+        place, number = np.divmod(keys, len(present))
+        parts.append((distinct[place], number, totals))
     slot, number, count = (np.concatenate(column) for column in zip(*parts, strict=True))
     # Divided where each occurs once: a division costs as much as all else here.
     measure_of, code_of = np.divmod(present, CODES)
-    return slot, measure_of[number], code_of[number] + CODE_MIN, count
+    return slot, measure_of.astype(np.int16)[number], (code_of + CODE_MIN).astype(np.int16)[number], count
 
 
 class RunningWindow:

@@ -11,6 +11,7 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.policy.policy import Policy
+from operators.window.leaf_index import LeafIndex
 from operators.window.outcomes import outcomes_of
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge, unwatched
@@ -27,6 +28,7 @@ class PaneWithWindows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
+LEAVES_PANES = 360  # For so long the finest series keep their numbers.
 
 
 class Windows:
@@ -37,6 +39,7 @@ class Windows:
         self.quantiles = tuple(quantiles)
         self.slots = SeriesIndex(policy.dimensions, policy.grains)
         self.slots_max = SLOTS_MIN
+        self._leaves, self._leaves_until = LeafIndex(), NEVER
         # Windows that slide by the same step share their hops. Key: panes per hop.
         self.running: dict[int, list[RunningWindow]] = {}
         self.begun: dict[int, list[Partial]] = {}
@@ -46,6 +49,15 @@ class Windows:
             self.begun[hop_panes] = []
         self.pane = NEVER  # Number of the last pane taken.
         self._silent = False  # While rebuilding, windows are moved but not counted: that is most of the cost.
+
+    def numbered(self, closed: Closed) -> Closed:
+        """Return a closed pane with its finest series numbered, for all that add them up."""
+        if closed.on_time is None:
+            return closed
+        if closed.pane >= self._leaves_until:
+            self._leaves, self._leaves_until = LeafIndex(), closed.pane + LEAVES_PANES
+        series = self._leaves.numbered(closed.on_time.series)
+        return msgspec.structs.replace(closed, on_time=msgspec.structs.replace(closed.on_time, series=series))
 
     def push(self, closed: Closed) -> Iterator[WindowCounts]:
         """Take a closed pane; yield the windows that end with it, or in the quiet panes before it.

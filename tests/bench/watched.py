@@ -16,18 +16,6 @@ from tests.bench.generate import lines, named, value, write
 FEATURES = (0, 4, 20)
 REFERENCE = 10_000
 SERIES = 36
-MONITORS = """
-[drift]
-profile = "bench"
-[[monitor]]
-name = "shifts"
-kind = "psi"
-on = "*"
-slices = ["*", "region"]
-[[monitor]]
-name = "contract"
-kind = "contract"
-"""
 
 
 def jobs(count: int, per_second: int) -> Iterator[tuple[int, Callable[[], None], Callable[[], None]]]:
@@ -41,7 +29,7 @@ def jobs(count: int, per_second: int) -> Iterator[tuple[int, Callable[[], None],
 
 
 def policy_of(features: int) -> Policy:
-    """The default policy, with monitors of so many features."""
+    """The default policy, whose contract and PSI watch so many features."""
     text = settings.Settings().policy.read_text("utf-8")
     if not features:
         return parse(text)
@@ -49,4 +37,5 @@ def policy_of(features: int) -> Policy:
     columns = {
         f"features.{name}": [value(rng, index) for _ in range(REFERENCE)] for index, name in enumerate(named(features))
     }
-    return parse(text + MONITORS, {"bench": to_json(build(columns))})
+    named_profile = text.replace('profile = ""', 'profile = "bench"', 1)
+    return parse(named_profile, {"bench": to_json(build(columns))})

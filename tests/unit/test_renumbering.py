@@ -1,5 +1,7 @@
 """Series keep their numbers while nothing changes; those of series that are gone are given to others."""
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 import pytest
@@ -8,8 +10,10 @@ from operators import evaluation as judging
 from operators.evaluation import ShardEvaluation
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
+from operators.window import windows as windowing
+from operators.window.leaf_index import LeafIndex, NumberedSeries
 from operators.window.panes import Closed
-from operators.window.partial import Partial
+from operators.window.partial import LeafSeries, Partial
 from operators.window.windows import PaneWithWindows, Windows
 from tests.releasing import CANARY, START, THRESHOLD, Counts, partial, policy
 from tests.saving import again, saved
@@ -27,6 +31,7 @@ def at(pane: int, part: Partial) -> Closed:
 
 
 def pushed(judge: ShardEvaluation, windows: Windows, closed: Closed) -> None:
+    closed = windows.numbered(closed)
     judge.push(PaneWithWindows(closed=closed, windows=tuple(windows.push(closed))))
 
 
@@ -41,6 +46,30 @@ def test_nothing_is_numbered_anew_while_nothing_changes(rules: str) -> None:
     assert windows.slots is of_windows
     assert len(numbers.names) == REPORTED
     assert len(of_windows.names) in (0, REPORTED)
+
+
+MONITOR = '[[monitor]]\nname = "level"\nkind = "adwin"\non = ["sli.ok", "latency_ms"]\n'
+
+
+@pytest.mark.parametrize("lasts", [360, 2], ids=["as they are", "begun anew at every second pane"])
+def test_finest_series_are_looked_up_once_a_pane(monkeypatch: pytest.MonkeyPatch, lasts: int) -> None:
+    """Once, and not by windows, rules and monitors each, and whenever their numbers begin anew the slots stay."""
+    looked_up: list[int] = []
+    numbered = LeafIndex.numbered
+
+    def counting(index: LeafIndex, series: Sequence[LeafSeries]) -> NumberedSeries:
+        looked_up.append(len(series))
+        return numbered(index, series)
+
+    monkeypatch.setattr(LeafIndex, "numbered", counting)
+    monkeypatch.setattr(windowing, "LEAVES_PANES", lasts)
+    rules = policy(CANARY + BY_REGION + MONITOR)
+    judge, windows = ShardEvaluation(rules), Windows(rules, tuple(QUANTILES.values()))
+    for pane in range(START, START + 5):
+        pushed(judge, windows, at(pane, MANY))
+    assert looked_up == [MANY.rows] * 5
+    for names in (judge.state.roster.names, judge.monitors.state.slots.names):
+        assert len(names) == len({name[:3] for name in names}) > 1
 
 
 def coming_and_going(rules: Policy, panes: int) -> ShardEvaluation:
