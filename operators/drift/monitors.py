@@ -101,7 +101,7 @@ class Monitors:
                 windows += self._counts(ended, profiles)
                 self.state.past.store(window_ms, ended.end, sums, ended.used, ended.names)
                 sums.clear()
-        self._forget(pane)
+        self._forget(pane, rolled)
         return Monitored(drifts=drifts, heard=heard, windows=windows, profiles=profiles)
 
     def _detect(self, pane: int, rolled: Rolled | None) -> tuple[list[Drift], list[Heard]]:
@@ -163,17 +163,21 @@ class Monitors:
                     profiles.append(watched)
         return windows
 
-    def _forget(self, pane: int) -> None:
-        """Give slots only to series that a running window still holds: versions come and go, memory must not grow."""
+    def _forget(self, pane: int, rolled: Rolled | None) -> None:
+        """Give slots only to series that a running window still holds, or that came in just now.
+
+        Versions come and go, memory must not grow.
+        """
         state = self.state
         if len(state.slots.names) <= state.slots_max:
             return
-        held = [sums.used() for sums in state.sums.values()]
+        held = [sums.used() for sums in state.sums.values()] + ([] if rolled is None else [rolled.slots])
         kept = np.unique(np.concatenate([np.zeros(0, np.int64), *held]))
-        for sums in state.sums.values():
-            sums.only(kept)
-        state.slots = state.slots.only(kept.tolist())
         state.slots_max = max(SLOTS_MIN, 2 * len(kept))
+        if 2 * len(kept) < len(state.slots.names):
+            for sums in state.sums.values():
+                sums.only(kept)
+            state.slots = state.slots.only(kept.tolist())
         before = pane * self.policy.pane_ms - self.policy.releases.known_ms
         state.contracts.forget(before)
         for changes in state.changes:

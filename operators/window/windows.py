@@ -56,8 +56,7 @@ class Windows:
             return closed
         if closed.pane >= self._leaves_until:
             self._leaves, self._leaves_until = LeafIndex(), closed.pane + LEAVES_PANES
-        series = self._leaves.numbered(closed.on_time.series)
-        return msgspec.structs.replace(closed, on_time=msgspec.structs.replace(closed.on_time, series=series))
+        return msgspec.structs.replace(closed, on_time=self._numbered(closed.on_time))
 
     def push(self, closed: Closed) -> Iterator[WindowCounts]:
         """Take a closed pane; yield the windows that end with it, or in the quiet panes before it.
@@ -80,11 +79,14 @@ class Windows:
         """Take panes whose windows were written before a restart, up to pane `reached`."""
         self._silent = True
         for pane, on_time in panes:
-            for _ in self.push(Closed(pane=pane, on_time=on_time)):
+            for _ in self.push(self.numbered(Closed(pane=pane, on_time=on_time))):
                 raise AssertionError("a silent window spoke")
         for _ in self.push(Closed(pane=reached)):
             raise AssertionError("a silent window spoke")
         self._silent = False
+
+    def _numbered(self, part: Partial) -> Partial:
+        return msgspec.structs.replace(part, series=self._leaves.numbered(part.series))
 
     def _move_to(self, pane: int) -> Iterator[WindowCounts]:
         at = self.pane + 1
@@ -104,7 +106,7 @@ class Windows:
         hop = part = None
         if parts:
             same = [msgspec.structs.replace(part, pane=np.full(part.rows, number)) for part in parts]
-            part = same[0] if len(same) == 1 else merge(same)
+            part = same[0] if len(same) == 1 else self._numbered(merge(same))
             hop = roll_up(part, self.slots)
             parts.clear()
         end_ms = (number + 1) * hop_panes * self.policy.pane_ms

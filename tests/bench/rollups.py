@@ -63,7 +63,13 @@ def cost(features: int) -> tuple[float, float]:
     policy = policy_of(features)
     parts = panes(policy, features)
     adding, all_of_it = Spent(), Spent()
-    kept = [(windows, "roll_up"), (monitors, "roll_up"), (Roster, "count"), (Windows, "numbered")]
+    kept = [
+        (windows, "roll_up"),
+        (windows, "outcomes_of"),
+        (monitors, "roll_up_fields"),
+        (Roster, "count"),
+        (Windows, "numbered"),
+    ]
     plain = [getattr(owner, name) for owner, name in kept]
     for owner, name in kept:
         setattr(owner, name, adding.timed(getattr(owner, name)))

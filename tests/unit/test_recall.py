@@ -55,7 +55,7 @@ def test_windows_wait_until_all_panes_are_told_and_take_new_ones_in_order() -> N
     assert list(again.push(PaneReplay(pane=PANE + 2, on_time=parts[2]))) == []
     assert list(again.push(panes[3])) == []
     moved = list(again.push(PaneReplay(pane=PANE, on_time=parts[0])))
-    assert [each.closed for each in moved] == panes[3:]
+    assert [each.closed.pane for each in moved] == [each.pane for each in panes[3:]]
     assert [[counts.end_ms for counts in each.windows] for each in moved] == wanted[3:]
     assert again.reached == straight.reached
 

@@ -23,6 +23,7 @@ MANY = partial(
     START, {("v1", f"r{at}"): (9, 1) for at in range(REGIONS)}
 )  # No release: it would take most of the time.
 REPORTED = REGIONS + 1
+MONITOR = '[[monitor]]\nname = "level"\nkind = "adwin"\non = ["sli.ok", "latency_ms"]\nslices = ["*", "region"]\n'
 BY_REGION = THRESHOLD + 'slices = ["*", "region"]\n'
 
 
@@ -35,25 +36,28 @@ def pushed(judge: ShardEvaluation, windows: Windows, closed: Closed) -> None:
     judge.push(PaneWithWindows(closed=closed, windows=tuple(windows.push(closed))))
 
 
-@pytest.mark.parametrize("rules", [CANARY, BY_REGION, CANARY + BY_REGION], ids=["canary", "threshold", "both"])
+@pytest.mark.parametrize(
+    "rules",
+    [CANARY, BY_REGION, CANARY + BY_REGION, CANARY + MONITOR],
+    ids=["canary", "threshold", "both", "monitor"],
+)
 def test_nothing_is_numbered_anew_while_nothing_changes(rules: str) -> None:
-    """A canary keeps nothing by number: it once had every series numbered anew with every pane."""
+    """Canaries and detectors keep nothing by number: they once had all series numbered anew with every pane."""
     judge, windows = ShardEvaluation(policy(rules)), Windows(policy(rules), tuple(QUANTILES.values()))
-    numbers, of_windows = judge.state.roster.slots, windows.slots
+    numbers, of_windows, of_monitors = judge.state.roster.slots, windows.slots, judge.monitors.state.slots
     for pane in range(START, START + PANES):
         pushed(judge, windows, at(pane, MANY))
     assert judge.state.roster.slots is numbers
     assert windows.slots is of_windows
+    assert len(judge.monitors.state.slots.names) == (REPORTED if MONITOR in rules else 0)
+    assert judge.monitors.state.slots is of_monitors
     assert len(numbers.names) == REPORTED
     assert len(of_windows.names) in (0, REPORTED)
 
 
-MONITOR = '[[monitor]]\nname = "level"\nkind = "adwin"\non = ["sli.ok", "latency_ms"]\n'
-
-
 @pytest.mark.parametrize("lasts", [360, 2], ids=["as they are", "begun anew at every second pane"])
 def test_finest_series_are_looked_up_once_a_pane(monkeypatch: pytest.MonkeyPatch, lasts: int) -> None:
-    """Once, and not by windows, rules and monitors each, and whenever their numbers begin anew the slots stay."""
+    """Not by windows, rules and monitors each; and once for a hop of more panes. Slots outlive these numbers."""
     looked_up: list[int] = []
     numbered = LeafIndex.numbered
 
@@ -67,7 +71,7 @@ def test_finest_series_are_looked_up_once_a_pane(monkeypatch: pytest.MonkeyPatch
     judge, windows = ShardEvaluation(rules), Windows(rules, tuple(QUANTILES.values()))
     for pane in range(START, START + 5):
         pushed(judge, windows, at(pane, MANY))
-    assert looked_up == [MANY.rows] * 5
+    assert looked_up == [MANY.rows] * (5 + 1)
     for names in (judge.state.roster.names, judge.monitors.state.slots.names):
         assert len(names) == len({name[:3] for name in names}) > 1
 
