@@ -62,6 +62,14 @@ def test_a_candidate_is_withdrawn_at_most_once() -> None:
     assert all(step(phase, "harmful") is None and step(phase, "stopped") is None for phase in reached)
 
 
+def test_only_the_machine_moves_a_version() -> None:
+    """Nothing else makes, replaces or drops what is known of one, or gives it another state."""
+    changes = re.compile(r"\.trials\[[^\]]+\] = |\.trials\.pop|del \S+\.trials|ReleaseState\(|trial\.state = ")
+    folder = README.parent
+    found = {path.name for path in folder.glob("*.py") if changes.search(path.read_text())}
+    assert found - {"state.py"} == {"machine.py"}
+
+
 def steady() -> Story:
     """v2 has never served."""
     return Story().settled()
