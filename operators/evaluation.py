@@ -28,12 +28,14 @@ from operators.release.seen import NOTHING_SEEN, Seen
 from operators.release.warming import warmed_up
 from operators.rules.canary import CanaryEvaluator, CanaryResult
 from operators.rules.comparison import Comparison
+from operators.rules.current import UNKNOWN as NOT_KNOWN
+from operators.rules.current import Current
 from operators.rules.drift import DriftEvaluator
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labels import labels_of
 from operators.rules.pane_counts import PaneCounts, Roster
 from operators.rules.registry import evaluators_of
-from operators.rules.spreads import spreads_of
+from operators.rules.spreads import Values, spreads_of
 from operators.rules.verdict import Evaluator, Verdict
 from operators.store.rows import Column, Rows
 from operators.window.fence import UNKNOWN
@@ -203,7 +205,9 @@ class ShardEvaluation:
         by_model = self._addressed(said, {*rows, *folded})
         awake = sorted((self._awake | rows.keys() | by_model.keys() | folded.keys()) & self.state.models.keys())
         seen = Seen.of(None if closed is None else closed.on_time)
-        ats = {name: self._at(counts, rows.get(name, {}), seen, name) for name in awake}
+        current = Current(self.state.alone, self.state.releases, self.state.listening, names)
+        values = Values(None if closed is None else closed.on_time, self.policy.dimensions)
+        ats = {name: self._at(counts, rows.get(name, {}), seen, name, current, values) for name in awake}
         before = {name: standings(self.state.models[name]) for name in awake}
         for name in awake:
             events += begin_pane(self.state.models[name], ats[name], by_model.get(name, ()), folded.get(name, ()))
@@ -236,7 +240,7 @@ class ShardEvaluation:
             told.setdefault(verdict.series.model, []).append(verdict)
         awake = sorted({*awake, *told} & self.state.models.keys())
         for name in awake:
-            at = ats.get(name) or self._at(counts, {})
+            at = ats.get(name) or self._at(counts, {}, model=name, current=current, values=values)
             events += end_pane(self.state.models[name], at, told.get(name, ()), found.get(name, ()))
         after = {name: standings(self.state.models[name]) for name in awake}
         stored += [release_rows(before, after, counts.pane, self.policy), *self._policy_rows(counts.pane)]
@@ -290,7 +294,13 @@ class ShardEvaluation:
         return by_model
 
     def _at(
-        self, counts: PaneCounts, rows: Mapping[tuple[str, str], int], seen: Seen = NOTHING_SEEN, model: str = ""
+        self,
+        counts: PaneCounts,
+        rows: Mapping[tuple[str, str], int],
+        seen: Seen = NOTHING_SEEN,
+        model: str = "",
+        current: Current | None = None,
+        values: Values | None = None,
     ) -> PaneContext:
         requests = {version: int(counts.events[row]) for (version, text), row in rows.items() if text == "*"}
         copies = {version: requests.pop(version) for version in sorted(requests) if is_mirrored(version)}
@@ -317,6 +327,12 @@ class ShardEvaluation:
             producers=producers,
             errors=seen.errors.get(model, {}),
             samples=seen.samples.get(model, {}),
+            now=lambda rule, version, text, judged=None: (
+                NOT_KNOWN if current is None else current.of(rule, (model, version, text), judged)
+            ),
+            above=lambda version, text, measure, code: (
+                (0, 0) if values is None else values.above(model, version, text, measure, code)
+            ),
         )
 
     def _releases(self, awake: Sequence[str]) -> list[Comparison]:

@@ -9,6 +9,7 @@ from operators.release.incidents import numbered
 from operators.release.inputs import fire as fire_input
 from operators.release.model import Model, PaneContext
 from operators.release.phase_states import Withdrawn
+from operators.release.renewed import renewed
 from operators.release.state import ReleaseState
 from operators.rules.verdict import Verdict
 from operators.window.series_index import ALL_VERSIONS
@@ -102,6 +103,9 @@ def _fire(model: Model, at: PaneContext, key: Key) -> ControlEvent:
         return fire_input(model, at, key)
     rule = next(rule for rule in at.policy.rules if rule.name == key[0])
     firing = model.alerts.firing[key]
+    for where, each in firing.slices.items():
+        if firing.silenced or where not in firing.new:
+            (firing.slices[where],) = renewed(at, rule.name, key[1], [each])
     slices = firing.slices_told
     fields = {"slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}
     event = model.say("alert", at, key[1], rule.name, firing.severity, model.trials.get(key[1]), **fields)

@@ -122,11 +122,15 @@ class Alerts(msgspec.Struct, kw_only=True):
         )
 
 
+def judged_of(affected: Affected) -> str | None:
+    """Return what a rule judged of a slice where it may judge several: an SLI, or a measure of a canary."""
+    evidence = affected.evidence
+    return evidence.sli or (evidence.measure if evidence.candidate is not None else None)
+
+
 def place(affected: Affected) -> str:
     """Return what tells the verdicts of one rule and version apart: a rule may judge several SLIs of a slice."""
-    evidence = affected.evidence
-    # A canary compares several measures, beside SLIs; any other rule has one.
-    judged = evidence.sli or (evidence.measure if evidence.candidate is not None else None)
+    judged = judged_of(affected)
     return affected.slice if judged is None else f"{affected.slice} {judged}"
 
 

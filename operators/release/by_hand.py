@@ -1,10 +1,11 @@
 """Versions that people take out, and pins that they set and lift: what rules do, by command."""
 
 from operators.release.cause import Cause
-from operators.release.machine import lift, unreleased
+from operators.release.machine import lift, shelve, unreleased
 from operators.release.model import Model, PaneContext
 from operators.release.refuge import others_serve, usual_refuge
-from operators.release.rollback import take_out
+from operators.release.rollback import share_of, take_out
+from operators.release.unpinned import forget_harm
 from operators.release.weighing import by_own_weights
 from operators.wire.commands import Command, Kill, Pin, Rollback, Unpin
 from operators.wire.control import ControlEvent, Evidence
@@ -54,7 +55,10 @@ def _take_out(model: Model, at: PaneContext, command: Kill | Rollback) -> Contro
     unseen = [name for name in (version, refuge) if name is not None and name not in model.served]
     reason = "; ".join([*(f"{name} has not served" for name in unseen), reason])
     fields = {"reason": reason, "runbook": RUNBOOK, "lifts": lifts}
-    return model.say(kind, at, version, rule, "ticket" if version in unseen else "info", trial, **fields)
+    event = model.say(kind, at, version, rule, "ticket" if version in unseen else "info", trial, **fields)
+    if version in unseen:
+        shelve(model, trial, at.ts)
+    return event
 
 
 def _pin(model: Model, at: PaneContext, command: Pin) -> ControlEvent:
@@ -76,7 +80,11 @@ def _unpin(model: Model, at: PaneContext, command: Unpin) -> ControlEvent:
     """
     pin = model.speaker.pin
     reason = "there is no pin to lift here" if pin is None else lift(model, by(command))
-    reason = "; ".join([reason, *by_own_weights(model, "")])
+    serve = [name for name in model.barred if share_of(model, at, name)]
+    still = f"{' and '.join(serve)} still serve{'s' * (len(serve) == 1)}: no pin again unless harm is found anew"
+    reason = "; ".join([reason, *([still] if serve else []), *by_own_weights(model, "")])
+    model.unpinned = at.ts
+    forget_harm(model)
     return model.say("alert", at, pin or "", "commands:unpin", "info", None, reason=reason, runbook=RUNBOOK, lifts=True)
 
 

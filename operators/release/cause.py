@@ -8,19 +8,22 @@ from operators.wire.control import Affected, Evidence
 class Level(msgspec.Struct, frozen=True, kw_only=True):
     """The ratio of bad events, of the SLI with number `sli`, that what serves now has to come below.
 
-    `bad_max` is that ratio, `bad_well` one that is well: 0 < `bad_well` < `bad_max` < 1.
+    Or, where that is None, of the values of the measure with number `measure`, of which those in histogram buckets
+    above `code` are bad. `bad_max` is that ratio, `bad_well` one that is well: 0 < `bad_well` < `bad_max` < 1.
     """
 
-    sli: int
+    sli: int | None = None
     bad_max: float
     bad_well: float
+    measure: int = 0
+    code: int = 0
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """Why a version was withdrawn: the rule and what it found, worst first.
 
-    `level` is None where the rule has no SLI, or counted too little. `by_hand`: it was a command, and `rule` is what
-    that is called.
+    `level` is None where the rule counts no bad events, or counted too few. `by_hand`: it was a command, and `rule` is
+    what that is called.
     """
 
     rule: str

@@ -174,6 +174,15 @@ def recover(model: Model, trial: ReleaseState, was: Withdrawn, left: Left, ts: i
     return _said(_enter(model, trial, "well", state))
 
 
+def shelve(model: Model, trial: ReleaseState, ts: int) -> None:
+    """Wait for nothing after a version was withdrawn that has never served."""
+    was = trial.state
+    if not isinstance(was, RolledBack):
+        raise LookupError(f"absent in {trial.phase}")
+    state = Recovered(**_common(was), traffic=Left(applied=ts), recovered=ts)
+    _enter(model, trial, "absent", state)
+
+
 def fail(model: Model, trial: ReleaseState, was: Withdrawn, signal: Literal["overdue", "ignored"]) -> ControlType:
     """Withdrawing a version has not helped: by the deadline, or because it surely serves on."""
     traffic, excess = was.traffic, was.excess

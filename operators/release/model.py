@@ -42,6 +42,8 @@ class CanaryFinding(msgspec.Struct, frozen=True, kw_only=True):
 class PaneContext(msgspec.Struct, frozen=True, kw_only=True):
     """The pane that has closed. `requests` by version, and `copies` of requests (`operators/wire/mirrored.py`) apart.
 
+    `now` gives the word of a rule on a version and slice, and the evidence of now (`rules/current.py`); `above` how
+    many values of a version, slice and measure are in histogram buckets up to one, and above it.
     `slis` gives (S, 3) of a version and slice, None without any; `producers` (S, 3) of a version by producer, where the
     policy names what a producer is. `errors` are requests by version and error type, `samples` some of each version, in
     no order.
@@ -53,6 +55,8 @@ class PaneContext(msgspec.Struct, frozen=True, kw_only=True):
     copies: dict[str, int] = {}
     slis: Callable[[str, str], Ints | None]
     producers: Callable[[str], dict[str, Ints]] = lambda version: {}
+    now: Callable[..., tuple[Word | None, Evidence | None]] = lambda rule, version, text, judged=None: (None, None)
+    above: Callable[[str, str, int, int], tuple[int, int]] = lambda version, text, measure, code: (0, 0)
     errors: Mapping[str, Mapping[str, int]] = {}
     samples: Mapping[str, Sequence[Sample]] = {}
 
@@ -97,7 +101,8 @@ class Model(msgspec.Struct, kw_only=True):
     one was promoted; empty: gateways split the traffic by their own. `beside` says that others may serve beside the
     version that is pinned, which gets only what the withdrawn had. `incidents` are open, by rule and version; those
     of a version under release have a name of their own for the rule (`incidents.py`). `mirrors` are the versions that
-    were declared to answer copies of requests alone.
+    were declared to answer copies of requests alone. `unpinned` is when somebody lifted the pin [Unix ms]: it stays
+    lifted until something new is found.
     """
 
     speaker: EventWriter
@@ -115,6 +120,7 @@ class Model(msgspec.Struct, kw_only=True):
     incidents: dict[Key, Incident] = {}
     lately: dict[str, Lately] = {}
     mirrors: tuple[str, ...] = ()
+    unpinned: int | None = None
 
     @property
     def phase(self) -> Phase:
@@ -168,7 +174,7 @@ class Model(msgspec.Struct, kw_only=True):
 
     def pin_to(self, version: str, beside: bool = False) -> None:
         """Send all traffic to a version; or only that of the withdrawn, where others serve well `beside` it."""
-        self.speaker.pin, self.beside = version, beside
+        self.speaker.pin, self.beside, self.unpinned = version, beside, None
 
     def unpin(self) -> None:
         """Let traffic go to all versions but the withdrawn; look for those of them that were not gone yet."""

@@ -97,7 +97,8 @@ class Withdrawn(msgspec.Struct, kw_only=True):
 
     The harm began at `onset`, where that is known, and was `detected` when it was withdrawn for its `cause`. `share` is
     what it had of the requests before, `refuge` where its traffic was sent, None where it was left to the others.
-    `excess` tests whether it surely serves, None while nothing speaks for that.
+    `excess` tests whether it surely serves, None while nothing speaks for that; `again` what it does since somebody
+    lifted the pin.
     """
 
     cause: Cause
@@ -106,6 +107,7 @@ class Withdrawn(msgspec.Struct, kw_only=True):
     share: float = 0.0
     refuge: str | None = None
     excess: Excess | None = None
+    again: Health | None = None
     traffic: Leaving | Left
 
     @property

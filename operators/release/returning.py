@@ -3,7 +3,7 @@
 Until an override or a release of that very version, however long ago it was withdrawn. One that never stopped is told
 of once, as soon as that is sure after the policy's `drain`: to pin it away again would change nothing. Where there were
 too few requests to tell (`verification.py`), or the pin that kept it away was lifted, it is looked for as one that
-left.
+left. A pin that somebody lifted by hand stays lifted until harm is found anew (`unpinned.py`).
 """
 
 from operators.release.machine import fail, keep_out_again
@@ -12,8 +12,9 @@ from operators.release.phase_states import Leaving, RolledBack, Withdrawn
 from operators.release.refuge import unfit
 from operators.release.rollback import share_of
 from operators.release.state import ReleaseState
+from operators.release.unpinned import harm_anew
 from operators.stats.traffic_share import Excess
-from operators.wire.control import ControlEvent, Evidence
+from operators.wire.control import ControlEvent, Evidence, Severity
 from operators.wire.mirrored import is_mirrored
 
 
@@ -25,8 +26,14 @@ def watch(model: Model, at: PaneContext) -> list[ControlEvent]:
         state = trial.state
         if not isinstance(state, Withdrawn) or at.ts <= state.detected:
             continue
+        again = harm_anew(model, at, trial, state)
+        if again is not None:
+            events.append(_pin_again(model, at, trial, state, again))
+            continue
         left, came = _has_left(state), at.requests.get(trial.candidate, 0)
-        drains = at.ts <= state.detected + at.policy.releases.drain_ms
+        drains = at.ts <= max(state.detected, model.unpinned or 0) + at.policy.releases.drain_ms
+        if model.unpinned is not None and drains:
+            continue  # Whoever lifted the pin has just been told.
         if (state.excess is None and not came) or (not left and (drains or not isinstance(state, RolledBack))):
             continue
         excess = state.excess = (state.excess or Excess()).step(came, total, at.policy.releases.applied_share)
@@ -56,11 +63,28 @@ def _withdraw_again(
     refuge = state.refuge or trial.baseline
     # What was gone to before need not have served.
     fit = unfit(model, at, refuge) is None or (refuge == state.refuge and refuge not in model.served)
-    pins = bool(model.speaker.pin is None and refuge and fit and not _others(model, at, trial))
+    lifted = model.unpinned is not None
+    pins = bool(model.speaker.pin is None and refuge and fit and not lifted and not _others(model, at, trial))
     share = share_of(model, at, trial.candidate)
     kind = keep_out_again(model, at, trial, state, share, refuge if pins else None)
     reason = f"{trial.candidate} was withdrawn and serves: {excess.requests} of {excess.total} requests of late"
+    reason += "; the pin that was lifted by hand stays lifted" if lifted else ""
     fields = {"reason": reason, "evidence": _evidence(at, excess), "runbook": state.cause.runbook}
+    severity: Severity = "ticket" if lifted else "page"  # Somebody has just looked at it.
+    return model.say(kind, at, trial.candidate, state.cause.rule, severity, trial, **fields)
+
+
+def _pin_again(
+    model: Model, at: PaneContext, trial: ReleaseState, state: Withdrawn, evidence: Evidence
+) -> ControlEvent:
+    """Withdraw a version once more that does harm since somebody lifted the pin."""
+    refuge = state.refuge or trial.baseline
+    fit = bool(refuge) and unfit(model, at, refuge) is None and not _others(model, at, trial)
+    model.unpinned = None
+    share = share_of(model, at, trial.candidate)
+    kind = keep_out_again(model, at, trial, state, share, refuge if fit else None)
+    reason = f"{trial.candidate} was withdrawn, serves, and does harm since the pin was lifted"
+    fields = {"reason": reason, "evidence": evidence, "runbook": state.cause.runbook}
     return model.say(kind, at, trial.candidate, state.cause.rule, "page", trial, **fields)
 
 

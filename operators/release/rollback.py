@@ -1,6 +1,9 @@
 """Withdrawing a candidate: to which version, unless its harm has a cause that it shares; at most once a release."""
 
+from typing import Any
+
 import msgspec
+import numpy as np
 
 from operators.policy.rules import Action, Rule
 from operators.release.cause import Cause, Level
@@ -9,13 +12,16 @@ from operators.release.model import Model, PaneContext
 from operators.release.phase_states import Hold
 from operators.release.producers import why_doubted
 from operators.release.refuge import fallback_of, named_refuge, others_serve, recently, refuge_of, why_bad
+from operators.release.renewed import renewed
 from operators.release.state import ReleaseState
 from operators.release.traffic import Counted, bad_ratio, bucket_of, has_degraded
 from operators.rules.registry import rule_kind_of
+from operators.stats.histogram import codes_of
 from operators.window.partial import OTHER
-from operators.wire.control import Affected, ControlEvent, ControlType, Severity
+from operators.wire.control import Affected, ControlEvent, ControlType, Evidence, Severity
 from operators.wire.mirrored import is_mirrored
 
+ROUNDING = 1e-9
 Slices = tuple[Affected, ...]  # Never empty, worst first.
 
 
@@ -45,6 +51,8 @@ def withdraw(
     if alone and model.speaker.pin is None:
         why = why or "no other version serves, and the policy names no fallback"
     severity: Severity = "page" if why else rule.severity
+    slices = renewed(at, rule.name, trial.candidate, slices)
+    evidence = slices[0].evidence
     fields = {"reason": why, "slices": slices, "evidence": evidence, "runbook": rule.runbook, "lifts": lifts}
     return [model.say(kind, at, trial.candidate, rule.name, severity, trial, **fields)]
 
@@ -74,6 +82,7 @@ def hold(
     severity: Severity = "page" if how in ("unpinnable", "shared cause", "one producer") else "info"
     severity = "ticket" if how == "slice" else severity
     kind: ControlType = "throttle" if how == "throttle" else "hold"
+    slices = renewed(at, rule.name, trial.candidate, slices)
     fields = {"reason": reason, "slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}
     return [model.say(kind, at, trial.candidate, rule.name, severity, trial, **fields)]
 
@@ -135,13 +144,23 @@ def _cause(at: PaneContext, rule: Rule, slices: Slices) -> Cause:
     """Keep why a candidate is withdrawn, and how low the bad ratio must come: half-way back to the better arm."""
     evidence = slices[0].evidence
     cause = Cause(rule=rule.name, runbook=rule.runbook, slices=slices, evidence=evidence)
-    ratios = rule_kind_of(rule).recovery(rule, evidence)
-    if ratios is None or ratios.well >= ratios.harm or evidence.sli is None:
+    ratios, of = rule_kind_of(rule).recovery(rule, evidence), _counted(at, evidence)
+    if ratios is None or ratios.well >= ratios.harm or not of:
         return cause
-    bad_max = (ratios.harm + ratios.well) / 2
-    return msgspec.structs.replace(
-        cause, level=Level(sli=_index(at, evidence.sli), bad_max=bad_max, bad_well=ratios.well)
-    )
+    level = Level(**of, bad_max=(ratios.harm + ratios.well) / 2, bad_well=ratios.well)
+    return msgspec.structs.replace(cause, level=level)
+
+
+def _counted(at: PaneContext, evidence: Evidence) -> dict[str, Any]:
+    """Return what events are bad or good by, as fields of a level: an SLI, or a limit of a measure; {} for neither."""
+    if evidence.sli is not None:
+        return {"sli": _index(at, evidence.sli)}
+    names = [measure.name for measure in at.policy.measures]
+    if evidence.limit is None or evidence.measure not in names:
+        return {}
+    # The limit is the upper end of a bucket: rounding must not lead into the next one.
+    code = int(codes_of(np.array([evidence.limit * (1 - ROUNDING)]))[0])
+    return {"measure": names.index(evidence.measure), "code": code}
 
 
 def share_of(model: Model, at: PaneContext, version: str) -> float:

@@ -31,6 +31,7 @@ Signal = Literal[
     "shut_out",  # the same, and traffic goes to whatever else may serve
     "applied",  # the candidate's share of traffic has fallen to nearly nothing
     "well",  # the pinned version serves well again
+    "absent",  # it has never served, so nothing is to leave and nobody to be well again
     "overdue",  # it does not by the deadline
     "ignored",  # it surely serves on, when gateways have had their time to obey
     "returned",  # a withdrawn version serves, and traffic is pinned away from it
@@ -65,6 +66,7 @@ TRANSITIONS: dict[tuple[Phase, Signal], tuple[Phase, ControlType | None]] = {
     ("promoted", "ended"): ("steady", None),
     ("rolled_back", "released"): ("rolling_out", None),
     ("rolled_back", "applied"): ("verifying", "rollback_applied"),
+    ("rolled_back", "absent"): ("recovered", None),
     ("rolled_back", "overdue"): ("ineffective", "rollback_ineffective"),
     ("rolled_back", "ignored"): ("ineffective", "rollback_ineffective"),
     ("rolled_back", "recalled"): ("rolled_back", "rollback"),

@@ -1,21 +1,18 @@
 """After a rollback: has the traffic moved, and are users well again? If not by the deadline, somebody is woken."""
 
-import math
-
 import numpy as np
 
-from operators.release.cause import Cause, Level
+from operators.release.cause import Cause
 from operators.release.machine import fail, leave, recover
 from operators.release.model import Model, PaneContext
 from operators.release.phase_states import Leaving, Recovered, RolledBack, Verifying, Withdrawn
-from operators.release.refuge import harms
+from operators.release.proven_well import ALPHA, counted, found_ill, pages, proven_well
 from operators.release.state import ReleaseState
 from operators.stats.binomial import upper_bound
 from operators.stats.recovery_test import Health
-from operators.window.partial import BAD, GOOD
 from operators.wire.control import ControlEvent, ControlType, Evidence, Severity
 
-ALPHA = 0.05  # The chance that what serves now is ever wrongly called well, or that a page is left out.
+PAGES_TOLD = 3  # What else pages, told with a recovery.
 
 
 def follow_up(model: Model, at: PaneContext) -> list[ControlEvent]:
@@ -61,58 +58,21 @@ def allowed_share(at: PaneContext, state: Withdrawn) -> float:
 
 
 def _look_at_users(model: Model, at: PaneContext, trial: ReleaseState, state: Withdrawn) -> list[ControlEvent]:
-    """The users are well when the bad ratio of what serves now is surely nearer to the better arm's.
-
-    Where the rule had no SLI: when the rule does not call what serves now BAD, for as long as its proof took.
-    """
+    """See whether what the version was withdrawn for is surely over with what serves now (`proven_well.py`)."""
     cause, traffic = state.cause, state.traffic
     if isinstance(traffic, Leaving) and traffic.gone.since is None:
         return []
     heirs = [model.speaker.pin] if model.speaker.pin else [name for name in at.requests if name != trial.candidate]
     if cause.level is not None:
-        traffic.health = _count(at, cause, cause.level, heirs, traffic.health)
-    if isinstance(traffic, Leaving) or any(_is_ill(model, at, cause, version) for version in heirs):
+        traffic.health = counted(at, cause, cause.level, heirs, traffic.health)
+    if isinstance(traffic, Leaving):
         return []
-    if cause.level is not None:
-        if traffic.health.log_e < -math.log(ALPHA):
-            return []
-        evidence = _health(cause, cause.level, traffic.health)
-    else:
-        if at.ts < traffic.applied + (cause.evidence.window_ms or 0) or not any(map(at.requests.get, heirs)):
-            return []
-        evidence = Evidence(measure=cause.evidence.measure, reason=_well(cause))
+    evidence = proven_well(model, at, cause, traffic, heirs)
+    if evidence is None:
+        return []
     kind = recover(model, trial, state, traffic, at.ts)
-    return [_said(model, at, trial, cause, kind, evidence, "info")]
-
-
-def _is_ill(model: Model, at: PaneContext, cause: Cause, version: str) -> bool:
-    """Tell whether the rule calls what serves now BAD; where somebody took the version out, any rule that matters."""
-    if cause.by_hand:
-        return harms(model, at, version) is not None
-    return (cause.rule, version) in model.bad
-
-
-def _well(cause: Cause) -> str:
-    return "no rule that pages or acts is BAD" if cause.by_hand else f"{cause.rule} is not BAD"
-
-
-def _count(at: PaneContext, cause: Cause, level: Level, heirs: list[str], health: Health) -> Health:
-    """Return it after what came of the versions that serve instead."""
-    found = [slis[level.sli] for name in heirs if (slis := at.slis(name, cause.slices[0].slice)) is not None]
-    good, bad = sum(int(each[GOOD]) for each in found), sum(int(each[BAD]) for each in found)
-    return health.step(good, bad, level.bad_max, level.bad_well)
-
-
-def _health(cause: Cause, level: Level, health: Health) -> Evidence:
-    n = health.good + health.bad
-    return Evidence(
-        sli=cause.evidence.sli,
-        good=health.good,
-        bad=health.bad,
-        value=health.bad / n if n else None,
-        threshold=level.bad_max,
-        log_e=health.log_e,
-    )
+    others = "; ".join(f"{rule} still pages on {version}" for rule, version in pages(model)[:PAGES_TOLD])
+    return [_said(model, at, trial, cause, kind, evidence, "info", others)]
 
 
 def _look_at_deadline(
@@ -124,11 +84,12 @@ def _look_at_deadline(
     if isinstance(state, RolledBack):
         evidence, severity, reason = _unsure(at, trial.candidate, state)
         return [_said(model, at, trial, cause, kind, evidence, severity, reason)]
-    evidence = _health(cause, cause.level, state.traffic.health) if cause.level is not None else Evidence()
-    if evidence.value is not None and evidence.value <= (evidence.threshold or 0.0):
+    heirs = [model.speaker.pin] if model.speaker.pin else [name for name in at.requests if name != trial.candidate]
+    evidence, why = found_ill(model, cause, state.traffic, heirs)
+    if why is None:
         reason = "the traffic has moved; too few requests to tell whether users are well"
         return [_said(model, at, trial, cause, kind, evidence, "ticket", reason)]
-    return [_said(model, at, trial, cause, kind, evidence, "page", "the traffic has moved, but users are not well")]
+    return [_said(model, at, trial, cause, kind, evidence, "page", f"the traffic has moved, but {why}")]
 
 
 def _unsure(at: PaneContext, candidate: str, state: RolledBack) -> tuple[Evidence, Severity, str]:

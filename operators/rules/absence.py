@@ -24,7 +24,7 @@ from operators.rules.verdict import Verdict
 from operators.saved.registry import Saved
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
-from operators.wire.control import Evidence
+from operators.wire.control import Evidence, Word
 
 
 class Absence(Rule, frozen=True, kw_only=True):
@@ -54,6 +54,10 @@ class AbsenceEvaluator:
         gone = np.flatnonzero((kept["word"] == OK) & (counts.pane - kept["asked"] >= self._panes))
         kept["word"][returned], kept["word"][gone] = OK, STALE
         return [self._verdict(slot, names) for slot in [*returned.tolist(), *gone.tolist()]]
+
+    def now(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
+        word = self._standing.word(slot)
+        return word, None if word is None else self._verdict(slot, names).evidence
 
     @property
     def quiet(self) -> bool:

@@ -38,7 +38,7 @@ from operators.saved.registry import Saved
 from operators.stats.binomial_tails import Flags, enough, good_most, surely_bad, surely_below
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
-from operators.wire.control import Evidence
+from operators.wire.control import Evidence, Word
 
 SEVERITIES = ("page", "ticket", "info")  # The worst first.
 
@@ -96,6 +96,10 @@ class BurnRateEvaluator:
         changed = np.flatnonzero((word != kept["word"]) | (fires & other))
         kept["word"], kept["worst"] = word, worst
         return self._verdicts(changed, names) if len(changed) else []
+
+    def now(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
+        word = self._standing.word(slot)
+        return word, None if word is None else self._verdicts(np.array([slot]), names)[0].evidence
 
     @property
     def quiet(self) -> bool:

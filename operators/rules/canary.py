@@ -27,6 +27,7 @@ from operators.rules.strata import ComparedWindow, Strata, mix_moved
 from operators.rules.verdict import Verdict
 from operators.stats.binomial import lower_bound, upper_bound
 from operators.stats.e_process import EProcesses
+from operators.stats.histogram import B_MIN, GAMMA
 from operators.stats.multiple_testing import e_bh
 from operators.stats.slice_weights import FIRST, SliceWeights
 from operators.stats.spending import Spending
@@ -346,6 +347,19 @@ class CanaryEvaluator:
         spent = alpha * weight / self.rule.alpha
         return min(1.0, math.exp(-(log_e or 0.0)) / spent) if spent else 1.0
 
+    def now(self, series: tuple[str, str, str], judged: str | None) -> Evidence | None:
+        """Return how far a candidate is from its baseline on a slice, by an SLI or measure; None if not compared."""
+        slis = self.rule.slis
+        names = [*slis, *(limit.name for limit in self._limits)]
+        mine = [
+            index
+            for process, index in self._index.items()
+            if (process.release.model, process.release.candidate, process.slice) == series
+            and names[process.sli] == judged
+        ]
+        # Of a measure with several limits, the one that shows most.
+        return self._evidence(max(mine, key=lambda each: self._processes.log_e_peak[each])) if mine else None
+
     def _evidence(self, index: int) -> Evidence:
         process = self._of[index]
         release = process.release
@@ -370,7 +384,7 @@ class CanaryEvaluator:
             limit = self._limits[process.sli - len(slis)]
             code = self._exceeding[release].codes[process.sli - len(slis)]
             why = "; ".join(each for each in (limit.told(code), why) if each)
-            found = msgspec.structs.replace(found, measure=limit.name)
+            found = msgspec.structs.replace(found, measure=limit.name, limit=GAMMA**code if code >= B_MIN else 0.0)
         chance = self._chance(process, self._alpha(process), found.log_e)
         return msgspec.structs.replace(found, reason=why or None, maturity=maturity, p_value=chance)
 

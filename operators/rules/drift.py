@@ -82,6 +82,12 @@ class DriftEvaluator:
             self._forget((pane + 1) * self._pane_ms - self._known_ms)
         return [verdict for key, series in changed.items() for verdict in self._verdict(key, series, pane)]
 
+    def now(self, key: Key) -> tuple[Word | None, Evidence | None]:
+        """Return what it says of a series, and what monitors find on it by their last windows."""
+        word = self._words.get(key)
+        found = list(_found([each for each in self._heard.get(key, {}).values() if each.word == "BAD"]))
+        return word, _evidence(found[0][1], reason(found)) if found else None
+
     def _verdict(self, key: Key, series: SliceSeries, pane: int) -> list[Verdict]:
         said = self._heard[key]
         bad = [each for each in said.values() if each.word == "BAD"]

@@ -31,7 +31,7 @@ from operators.stats.binomial_tails import Flags
 from operators.window.partial import HI, LIMB_BITS, LO, N
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
-from operators.wire.control import Evidence
+from operators.wire.control import Evidence, Word
 
 # By slot: ends of the window that were beyond or, once BAD, within the limit, and the first of them.
 FIELDS = [("run", "i8"), ("since", "i8")]
@@ -66,15 +66,24 @@ class MeasureEvaluator:
         self._standing = SeriesState(rule, policy, FIELDS)
         self._slot_of: dict[tuple[str, ...], int] = {}  # Of the series that are judged, by name.
         self._named = 0
+        self._ended: tuple[Ints, Floats, Floats] | None = None  # What the windows that end with this pane hold.
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane, and the windows that end with it. One that ends empty is not among them."""
+        self._ended = None
         self._standing.push(counts, names)
         self._number(names)
         ended = [counts for counts in windows if counts.window == self._window]
         if not ended and (counts.pane + 1) * self._standing.pane_ms % self._window.every_ms == 0:
             return self._judge(None, names)
         return [verdict for window in ended for verdict in self._judge(window, names)]
+
+    def now(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
+        word = self._standing.word(slot)
+        if word is None or self._ended is None:
+            return word, None
+        n, value, bounds = self._ended
+        return word, self._verdict(slot, int(n[slot]), float(value[slot]), bounds[slot], names).evidence
 
     @property
     def quiet(self) -> bool:
@@ -92,7 +101,7 @@ class MeasureEvaluator:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._slot_of, self._named = {}, 0
+        self._slot_of, self._named, self._ended = {}, 0, None
 
     def _number(self, names: Sequence[SliceSeries]) -> None:
         member = self._standing.kept["member"]
@@ -113,6 +122,7 @@ class MeasureEvaluator:
             # A window that was under way in an older worker has no bounds.
             known = window.bounds.get(self.rule.name)
             bounds[slots] = value[slots, None] if known is None else known[rows]
+        self._ended = n, value, bounds
         enough = n >= self.rule.n_min
         beyond = enough & self._beyond(value, value)
         surely = beyond & self._beyond(bounds[:, 0], bounds[:, 1])

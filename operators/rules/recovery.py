@@ -1,8 +1,8 @@
 """How it is known that a rollback helped, by the kind of rule that asked for it: no kind may leave it open.
 
 Where there is a ratio of bad events that is well and one that is harm, what serves now is tested against both
-(`operators/stats/recovery_test.py`). Without, all that can be asked is that the rule does not call it BAD for as long
-as its proof took, which is weaker.
+(`operators/stats/recovery_test.py`). Without, the rule itself must call it OK, for as long as its proof took; that it
+does not call it BAD proves nothing.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,9 @@ def by_arms(rule: Rule, evidence: Evidence) -> BadRatios | None:
     candidate, baseline = evidence.candidate, evidence.baseline
     if candidate is None or baseline is None:
         return None
-    return BadRatios(inner(candidate.good, candidate.bad), inner(baseline.good, baseline.bad))
+    harm, well = inner(candidate.good, candidate.bad), inner(baseline.good, baseline.bad)
+    # All events as they came may hide what shows at the same mix of slices.
+    return BadRatios(max(harm, min(well + (evidence.value or 0.0), (1 + well) / 2)), well)
 
 
 def by_target(rule: HasTarget, evidence: Evidence) -> BadRatios | None:

@@ -80,6 +80,11 @@ class SeriesState:
             rule=self._name, series=names[slot], word=word, pane=self.pane, evidence=evidence, severity=severity
         )
 
+    def word(self, slot: int) -> Word | None:
+        """Return what was last said of a series, None of one that is not judged."""
+        known = slot < len(self.kept) and self.kept["member"][slot]
+        return WORDS[self.kept["word"][slot]] if known else None
+
     def remembered(self) -> Flags:
         """Return by slot whether something is remembered that no window holds any more, of a series that is known."""
         return np.asarray(self._some() & (self.kept["seen"] > self.pane - self._known_panes))

@@ -1,13 +1,14 @@
 """How the measures of a pane are spread: counts by histogram bucket, of each finest slice of a version."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import msgspec
 import numpy as np
 
 from operators.arrays import Ints
 from operators.window.partial import Partial, cell_rows
-from operators.window.series_index import SliceSeries, described
+from operators.window.series_index import SliceSeries, described, slice_text
 
 _NONE = np.zeros(0, np.int64)
 
@@ -46,3 +47,29 @@ def spreads_of(part: Partial | None, dimensions: tuple[str, ...]) -> Spreads:
     series = [part.series[index] for index in part.which.tolist()]
     names = [SliceSeries(each.model, each.version, *described(dimensions, each.values)) for each in series]
     return Spreads(names=names, row=row, measure=measure, code=code, n=n)
+
+
+class Values:
+    """The values of what came in on time in a pane, looked at only where somebody asks."""
+
+    def __init__(self, part: Partial | None, dimensions: tuple[str, ...]) -> None:
+        self._part, self._dimensions = part, dimensions
+        self._spreads: Spreads | None = None
+
+    def above(self, model: str, version: str, text: str, measure: int, code: int) -> tuple[int, int]:
+        """Return how many values of a version and slice are in buckets up to `code`, and how many above."""
+        if self._spreads is None:
+            self._spreads = spreads_of(self._part, self._dimensions)
+        mine = self._spreads.of(model, version)
+        inside = np.array([text in _slices(name) for name in mine.names], bool)
+        some = mine.measure == measure
+        if len(inside):
+            some &= inside[mine.row]
+        n, high = mine.n[some], mine.code[some] > code
+        return int(n[~high].sum()), int(n[high].sum())
+
+
+def _slices(name: SliceSeries) -> set[str]:
+    """Return the texts of all slices that a finest series is of."""
+    pairs = list(name.dims.items())
+    return {slice_text(some) for size in range(len(pairs) + 1) for some in combinations(pairs, size)}

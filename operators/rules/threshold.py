@@ -39,7 +39,7 @@ from operators.saved.registry import Saved
 from operators.stats.binomial_tails import Flags, enough, good_most, surely_above, surely_bad
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
-from operators.wire.control import Evidence
+from operators.wire.control import Evidence, Word
 
 # By slot: panes that were below, the first of them, good and bad since the last of them.
 FIELDS = [("run", "i8"), ("since", "i8"), ("after", "i8", (2,)), ("below", "?"), ("well", "?")]
@@ -87,6 +87,10 @@ class ThresholdEvaluator:
         changed = np.flatnonzero(word != self._standing.kept["word"])
         self._standing.kept["word"] = word
         return self._verdicts(changed, names) if len(changed) else []
+
+    def now(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
+        word = self._standing.word(slot)
+        return word, None if word is None else self._verdicts(np.array([slot]), names)[0].evidence
 
     @property
     def quiet(self) -> bool:

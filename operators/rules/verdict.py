@@ -37,6 +37,9 @@ class Evaluator(Protocol):
         `names` are by slot. The first verdict of a series is INSUFFICIENT, and is not told.
         """
 
+    def now(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
+        """Return what it says of a series, and on what numbers now, as far as these are known between two windows."""
+
     @property
     def quiet(self) -> bool:
         """Whether an empty pane would change nothing, so that a run of them may be left out."""

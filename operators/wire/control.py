@@ -125,13 +125,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     the smallest difference that could have been seen so far, `decides_in` how many further events of the candidate
     would decide at the observed one. Of a canary `log_e` is the largest so far of this one, and `p_value` the
     chance that there is ever so much by chance, in any SLI, measure or slice of the release. `maturity` is that of
-    labels. `since` is when it began, as far as the counts can tell. `requests` are some that show it. `historical`:
-    the baseline serves no longer, and its counts are those of its last hours; `threshold` is the ratio of bad
-    events that was surely passed.
+    labels. `since` is when it began, as far as the counts can tell. `requests` are some that show it. Of a canary's
+    `measure` a value of the baseline above `limit` is a bad event. `historical`: the baseline serves no longer, and
+    its counts are those of its last hours; `threshold` is the ratio of bad events that was surely passed.
     """
 
     sli: str | None = None
     measure: str | None = None
+    limit: float | None = None
     good: int | None = None
     bad: int | None = None
     n: int | None = None

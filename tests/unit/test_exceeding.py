@@ -36,12 +36,14 @@ POLICY = parse(TEXT)
 Times = dict[str, float]  # How many times as large the values of the candidate are.
 
 
-def part_of(pane: int, random: Random, times: Times, candidate: bool = True, text: str = TEXT) -> Partial:
-    """Some 200 requests of v1, and of v2, whose latency and cost are what v1's are, times something."""
+def part_of(
+    pane: int, random: Random, times: Times, candidate: bool = True, text: str = TEXT, old: Times | None = None
+) -> Partial:
+    """Some 200 requests of v1, and of v2, whose latency and cost are what v1's are, times something; `old`: v1's."""
     bodies = []
     for version, count in (("v1", 200), ("v2", 100))[: 2 if candidate else 1]:
         for number in range(count):
-            factor = times if version == "v2" else {}
+            factor = times if version == "v2" else old or {}
             bodies.append(
                 {
                     "request_id": f"{version}-{pane}-{number}",

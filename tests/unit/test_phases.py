@@ -107,6 +107,19 @@ def rolled_back(rules: str = CANARY) -> Story:
     return story
 
 
+def unheard_of() -> Story:
+    """What it served was so long ago that it is as if it never had."""
+    story = rolled_back()
+    del story.judge.state.models["m"].served["v2"]
+    return story
+
+
+def killed_unheard_of(story: Story) -> list[str]:
+    """It is rolled back once more and, in the same pane, no longer waited for: of that nothing is said."""
+    assert story.play(OLD, said=[kill()]) == ["kill v2 commands:kill"]
+    return []
+
+
 def verifying() -> Story:
     story = rolled_back()
     story.until("rollback_applied", NO_HELP)
@@ -180,8 +193,8 @@ def crowded_out(story: Story) -> list[str]:
 CASES: dict[tuple[Phase, Signal], tuple[Callable[[], Story], Callable[[Story], list[str]]]] = {
     ("steady", "accused"): (harmless, playing(BAD_NEWS, panes=3)),
     ("steady", "released"): (steady, RELEASE),
-    ("steady", "harmful"): (steady, playing(OLD, said=[rollback()])),
-    ("steady", "stopped"): (steady, playing(OLD, said=[kill()])),
+    ("steady", "harmful"): (harmless, playing(OLD, said=[rollback()])),
+    ("steady", "stopped"): (harmless, playing(OLD, said=[kill()])),
     ("steady", "overridden"): (steady, OVERRIDE),
     ("serving", "released"): (serving, RELEASE),
     ("serving", "harmful"): (serving, playing(BAD_NEWS, said=[rollback()])),
@@ -201,6 +214,7 @@ CASES: dict[tuple[Phase, Signal], tuple[Callable[[], Story], Callable[[Story], l
     ("promoted", "ended"): (promoted, UNHEARD),
     ("rolled_back", "released"): (rolled_back, RELEASE),
     ("rolled_back", "applied"): (rolled_back, playing(NO_HELP, panes=6)),
+    ("rolled_back", "absent"): (unheard_of, killed_unheard_of),
     ("rolled_back", "overdue"): (rolled_back, playing(panes=30)),
     ("rolled_back", "ignored"): (rolled_back, playing(BAD_NEWS, panes=12)),
     ("rolled_back", "recalled"): (rolled_back, RECALL),

@@ -1,0 +1,21 @@
+"""What stands since a while is told again with the numbers of now; those of then are in what was said first."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from operators.release.alerts import judged_of
+from operators.release.model import PaneContext
+from operators.wire.control import Affected
+
+
+def renewed(at: PaneContext, rule: str, version: str, slices: Sequence[Affected]) -> tuple[Affected, ...]:
+    """Return slices with the evidence of now, as far as the rule has any."""
+    return tuple(_renewed(at, rule, version, each) for each in slices)
+
+
+def _renewed(at: PaneContext, rule: str, version: str, affected: Affected) -> Affected:
+    if affected.verdict not in ("BAD", "STALE"):
+        return affected
+    _, evidence = at.now(rule, version, affected.slice, judged_of(affected))
+    return affected if evidence is None else msgspec.structs.replace(affected, evidence=evidence)

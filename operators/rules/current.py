@@ -1,0 +1,49 @@
+"""What the rules of a shard say of a series now: the word that stands, and the numbers of now that it rests on.
+
+A verdict is told when it changes; what is told of it later must not repeat the numbers of then.
+"""
+
+from collections.abc import Sequence
+
+from operators.rules.canary import CanaryEvaluator
+from operators.rules.drift import DriftEvaluator
+from operators.rules.verdict import Evaluator
+from operators.window.series_index import SliceSeries
+from operators.wire.control import Evidence, Word
+
+Now = tuple[Word | None, Evidence | None]
+UNKNOWN: Now = (None, None)
+
+
+class Current:
+    """Asks the evaluators of one shard; `names` are the series by slot."""
+
+    def __init__(
+        self,
+        alone: Sequence[Evaluator],
+        canaries: Sequence[CanaryEvaluator],
+        listening: Sequence[DriftEvaluator],
+        names: Sequence[SliceSeries],
+    ) -> None:
+        self._alone = {each.rule.name: each for each in alone}
+        self._canaries = {each.rule.name: each for each in canaries}
+        self._listening = {each.rule.name: each for each in listening}
+        self._names = names
+        self._slots: dict[tuple[str, ...], int] = {}
+
+    def of(self, rule: str, series: tuple[str, str, str], judged: str | None = None) -> Now:
+        """Return the word of a rule on a (model, version, slice) and its evidence, each None where it has none.
+
+        Of a canary, which judges several, `judged` is the SLI or measure, and it has evidence alone.
+        """
+        if rule in self._canaries:
+            return None, self._canaries[rule].now(series, judged)
+        if rule in self._listening:
+            return self._listening[rule].now(series)
+        slot = self._slot(series) if rule in self._alone else None
+        return UNKNOWN if slot is None else self._alone[rule].now(slot, self._names)
+
+    def _slot(self, series: tuple[str, str, str]) -> int | None:
+        if len(self._slots) < len(self._names):
+            self._slots = {name[:3]: slot for slot, name in enumerate(self._names)}
+        return self._slots.get(series)
