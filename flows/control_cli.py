@@ -25,6 +25,7 @@ from flows.control.pagerduty import PagerDuty
 from flows.control.services import Service
 from flows.control.slack import Slack
 from flows.control.template import read as template_in
+from flows.plain import plain
 from operators.connectors.control.file import FileFollower
 from operators.connectors.control.follower import Follower, From
 from operators.connectors.control.topic import TopicFollower
@@ -188,7 +189,10 @@ def silence_command(
     key: Key = None,
 ) -> None:
     """Mute alerts of a model, of a rule, or of a rule on a model, for 7 days at most; rollbacks are never muted."""
-    send(commands.silence(model, rule, span, until, by), file, key)
+    silence = commands.silence(model, rule, span, until, by)
+    if rule is not None and (unknown := commands.unknown_rule(settings.load(), rule)):
+        typer.echo(f"rollguard: note: {plain(unknown)}; sent all the same", err=True)
+    send(silence, file, key)
 
 
 @app.command("unsilence")

@@ -327,7 +327,7 @@ class ShardEvaluation:
             producers=producers,
             errors=seen.errors.get(model, {}),
             samples=seen.samples.get(model, {}),
-            now=lambda rule, version, text, judged=None: (
+            current=lambda rule, version, text, judged=None: (
                 NOT_KNOWN if current is None else current.of(rule, (model, version, text), judged)
             ),
             above=lambda version, text, measure, code: (

@@ -5,6 +5,7 @@ import socket
 import time
 import uuid
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
@@ -13,8 +14,10 @@ from flows.settings import Settings, load_policy, secret_of
 from operators.connectors.control.command_topic import send_to_topic
 from operators.connectors.control.file import append_to_file
 from operators.ingest import reserved
+from operators.policy.errors import PolicyError
 from operators.policy.policy import DEFAULT_KEY
 from operators.policy.reading import Duration
+from operators.policy.rules import RESERVED
 from operators.texts import clock
 from operators.wire.commands import SILENCE_MS_MAX, AnyCommand
 from operators.wire.events import TEXT_MAX, ms_of
@@ -92,6 +95,18 @@ def silence(model: str | None, rule: str | None, span: str | None, until: str | 
     if end - now > SILENCE_MS_MAX:
         raise WrongCommand("a silence lasts at most 7 days: change the policy to hear no more of a rule")
     return _made("silence", {"model": model, "rule": rule, "until": end}, by)
+
+
+def unknown_rule(where: Settings, rule: str) -> str | None:
+    """Say that the policy at hand has no rule of that name, None if it has; the worker's policy may be another."""
+    try:
+        names = [each.name for each in load_policy(where.policy).rules]
+    except PolicyError:
+        return None
+    if rule in (*names, *RESERVED) or ":" in rule:
+        return None
+    near = get_close_matches(rule, names, 1)
+    return f"{where.policy} has no rule {rule!r}" + (f", but {near[0]!r}" if near else "")
 
 
 def unsilence(model: str | None, rule: str | None, by: str | None) -> AnyCommand:

@@ -79,7 +79,7 @@ def _unpin(model: Model, at: PaneContext, command: Unpin) -> ControlEvent:
     Also of what a worker said that this one has never heard of: gateways still hold it.
     """
     pin = model.speaker.pin
-    reason = "there is no pin to lift here" if pin is None else lift(model, by(command))
+    reason = f"there is no pin to lift here; {by(command)}" if pin is None else lift(model, by(command))
     serve = [name for name in model.barred if share_of(model, at, name)]
     still = f"{' and '.join(serve)} still serve{'s' * (len(serve) == 1)}: no pin again unless harm is found anew"
     reason = "; ".join([reason, *([still] if serve else []), *by_own_weights(model, "")])

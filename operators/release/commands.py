@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from operators.release.answers import answer, known_by, unheard_of
 from operators.release.by_hand import ByHand, by, do_by_hand
 from operators.release.discovery import declare
 from operators.release.floods import without_flood
@@ -23,6 +24,7 @@ def obey(model: Model, at: PaneContext, said: Sequence[Said]) -> list[ControlEve
             refused.setdefault(each.reason, []).append(each)
         elif isinstance(each, Silence):
             model.alerts.mute(each, at.ts)
+            events += unheard_of(model, at, each, by(each))
         elif isinstance(each, Unsilence):
             events += _unsilence(model, at, each)
         elif not isinstance(each, Notice):
@@ -43,9 +45,11 @@ def _do(model: Model, at: PaneContext, command: Release | Override | ByHand | Ac
 
 
 def _override(model: Model, at: PaneContext, command: Override) -> list[ControlEvent]:
-    if command.version in model.overridden:
-        return []
-    words = [f"{command.version} runs whatever the rules say, until revoked", by(command)]
+    version = command.version
+    if version in model.overridden:
+        return [answer(model, at, "no_override", version, f"{version} runs already; {by(command)}")]
+    unseen = [] if version in model.served else [f"{version} has not served"]
+    words = [f"{version} runs whatever the rules say, until revoked", *unseen, by(command)]
     reason = "; ".join([*words, *let_run(model, command.version)])
     trial = model.trials.get(command.version)
     return [model.say("alert", at, command.version, "override", "info", trial, reason=reason, lifts=True)]
@@ -53,7 +57,8 @@ def _override(model: Model, at: PaneContext, command: Override) -> list[ControlE
 
 def _revoke(model: Model, at: PaneContext, command: Override) -> list[ControlEvent]:
     if command.version not in model.overridden:
-        return []
+        reason = f"nothing was revoked: {command.version} has no override; {by(command)}"
+        return [answer(model, at, "no_override", command.version, reason)]
     before = model.trials.get(command.version)
     trial = revoke(model, at, command.version)
     # Of a version that no release is about it is said when it had been withdrawn.
@@ -64,11 +69,13 @@ def _revoke(model: Model, at: PaneContext, command: Override) -> list[ControlEve
 
 def _acknowledge(model: Model, at: PaneContext, command: Ack) -> list[ControlEvent]:
     found = model.alerts.acknowledged(command)
-    if found is None:
-        return []
-    (rule, version), firing = found
+    known = known_by(model, command) if found is None else found[0]
+    if known is None:
+        reason = f"nothing was acknowledged: event {command.event} told of nothing that is open; {by(command)}"
+        return [answer(model, at, "no_alert", "", reason)]
+    rule, version = known
     reason = f"acknowledged; {by(command)}"
-    slices = tuple(firing.slices.values())
+    slices = () if found is None else tuple(found[1].slices.values())
     return [model.say("alert", at, version, rule, "info", None, reason=reason, slices=slices, acked=True)]
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from operators.policy.rules import INPUT
 from operators.release.alerts import SEVERITIES, Key
+from operators.release.answers import remember
 from operators.release.event_writer import NAMESPACE
 from operators.release.model import Incident, Model, PaneContext
 from operators.wire.control import ControlEvent
@@ -58,6 +59,7 @@ def _joined(model: Model, event: ControlEvent, key: Key) -> ControlEvent:
     if incident is None or (withdrawn and incident.withdrawn):
         incident = model.incidents[key] = (None if incident else _adopted(model, key)) or _new(event, key)
     incident.withdrawn = incident.withdrawn or withdrawn
+    incident.events = remember(incident.events, event.id)
     known = incident.told is not None and SEVERITIES.index(event.severity) <= SEVERITIES.index(incident.told)
     muted = event.silenced and event.type == "alert"
     if not (known or muted):

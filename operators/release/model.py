@@ -42,7 +42,7 @@ class CanaryFinding(msgspec.Struct, frozen=True, kw_only=True):
 class PaneContext(msgspec.Struct, frozen=True, kw_only=True):
     """The pane that has closed. `requests` by version, and `copies` of requests (`operators/wire/mirrored.py`) apart.
 
-    `now` gives the word of a rule on a version and slice, and the evidence of now (`rules/current.py`); `above` how
+    `current` gives the word of a rule on a version and slice, and the evidence of now (`rules/current.py`); `above` how
     many values of a version, slice and measure are in histogram buckets up to one, and above it.
     `slis` gives (S, 3) of a version and slice, None without any; `producers` (S, 3) of a version by producer, where the
     policy names what a producer is. `errors` are requests by version and error type, `samples` some of each version, in
@@ -55,7 +55,7 @@ class PaneContext(msgspec.Struct, frozen=True, kw_only=True):
     copies: dict[str, int] = {}
     slis: Callable[[str, str], Ints | None]
     producers: Callable[[str], dict[str, Ints]] = lambda version: {}
-    now: Callable[..., tuple[Word | None, Evidence | None]] = lambda rule, version, text, judged=None: (None, None)
+    current: Callable[..., tuple[Word | None, Evidence | None]] = lambda rule, version, text, judged=None: (None, None)
     above: Callable[[str, str, int, int], tuple[int, int]] = lambda version, text, measure, code: (0, 0)
     errors: Mapping[str, Mapping[str, int]] = {}
     samples: Mapping[str, Sequence[Sample]] = {}
@@ -84,13 +84,14 @@ class Lately(msgspec.Struct, kw_only=True):
 class Incident(msgspec.Struct, kw_only=True):
     """What has begun and is not over: its `id`, the `rule` it began with, the severity at which people know of it.
 
-    `withdrawn`: a version was withdrawn for it.
+    `withdrawn`: a version was withdrawn for it. `events` are the ids of what was said of it, the newest.
     """
 
     id: str
     rule: str
     told: Severity | None = None
     withdrawn: bool = False
+    events: tuple[str, ...] = ()
 
 
 class Model(msgspec.Struct, kw_only=True):

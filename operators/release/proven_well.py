@@ -45,7 +45,7 @@ def proven_well(model: Model, at: PaneContext, cause: Cause, traffic: Left, heir
         proven = traffic.health.log_e >= -math.log(ALPHA)
         return _health(cause, cause.level, traffic.health) if proven else None
     waits = at.ts < traffic.applied + (cause.evidence.window_ms or 0)
-    words = {at.now(cause.rule, name, _where(cause))[0] for name in serving}
+    words = {at.current(cause.rule, name, _where(cause))[0] for name in serving}
     if waits or words != {"OK"}:
         return None
     return Evidence(measure=cause.evidence.measure, sli=cause.evidence.sli, reason=f"{cause.rule} is OK{_in(cause)}")

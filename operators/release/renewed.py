@@ -17,5 +17,5 @@ def renewed(at: PaneContext, rule: str, version: str, slices: Sequence[Affected]
 def _renewed(at: PaneContext, rule: str, version: str, affected: Affected) -> Affected:
     if affected.verdict not in ("BAD", "STALE"):
         return affected
-    _, evidence = at.now(rule, version, affected.slice, judged_of(affected))
+    _, evidence = at.current(rule, version, affected.slice, judged_of(affected))
     return affected if evidence is None else msgspec.structs.replace(affected, evidence=evidence)

@@ -55,7 +55,7 @@ class AbsenceEvaluator:
         kept["word"][returned], kept["word"][gone] = OK, STALE
         return [self._verdict(slot, names) for slot in [*returned.tolist(), *gone.tolist()]]
 
-    def now(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
+    def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
         word = self._standing.word(slot)
         return word, None if word is None else self._verdict(slot, names).evidence
 

@@ -97,7 +97,7 @@ class BurnRateEvaluator:
         kept["word"], kept["worst"] = word, worst
         return self._verdicts(changed, names) if len(changed) else []
 
-    def now(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
+    def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
         word = self._standing.word(slot)
         return word, None if word is None else self._verdicts(np.array([slot]), names)[0].evidence
 

@@ -347,7 +347,7 @@ class CanaryEvaluator:
         spent = alpha * weight / self.rule.alpha
         return min(1.0, math.exp(-(log_e or 0.0)) / spent) if spent else 1.0
 
-    def now(self, series: tuple[str, str, str], judged: str | None) -> Evidence | None:
+    def current(self, series: tuple[str, str, str], judged: str | None) -> Evidence | None:
         """Return how far a candidate is from its baseline on a slice, by an SLI or measure; None if not compared."""
         slis = self.rule.slis
         names = [*slis, *(limit.name for limit in self._limits)]

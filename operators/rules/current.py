@@ -37,11 +37,11 @@ class Current:
         Of a canary, which judges several, `judged` is the SLI or measure, and it has evidence alone.
         """
         if rule in self._canaries:
-            return None, self._canaries[rule].now(series, judged)
+            return None, self._canaries[rule].current(series, judged)
         if rule in self._listening:
-            return self._listening[rule].now(series)
+            return self._listening[rule].current(series)
         slot = self._slot(series) if rule in self._alone else None
-        return UNKNOWN if slot is None else self._alone[rule].now(slot, self._names)
+        return UNKNOWN if slot is None else self._alone[rule].current(slot, self._names)
 
     def _slot(self, series: tuple[str, str, str]) -> int | None:
         if len(self._slots) < len(self._names):

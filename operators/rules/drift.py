@@ -82,7 +82,7 @@ class DriftEvaluator:
             self._forget((pane + 1) * self._pane_ms - self._known_ms)
         return [verdict for key, series in changed.items() for verdict in self._verdict(key, series, pane)]
 
-    def now(self, key: Key) -> tuple[Word | None, Evidence | None]:
+    def current(self, key: Key) -> tuple[Word | None, Evidence | None]:
         """Return what it says of a series, and what monitors find on it by their last windows."""
         word = self._words.get(key)
         found = list(_found([each for each in self._heard.get(key, {}).values() if each.word == "BAD"]))

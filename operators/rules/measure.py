@@ -78,7 +78,7 @@ class MeasureEvaluator:
             return self._judge(None, names)
         return [verdict for window in ended for verdict in self._judge(window, names)]
 
-    def now(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
+    def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
         word = self._standing.word(slot)
         if word is None or self._ended is None:
             return word, None
@@ -221,7 +221,7 @@ KIND = RuleKind(
             "measure",
             MeasureEvaluator,
             ("rule", "_measure", "_scale", "_window", "_run_min", "_standing"),
-            derived=("_slot_of", "_named"),
+            derived=("_slot_of", "_named", "_ended"),
         ),
     ),
 )

@@ -37,7 +37,7 @@ class Evaluator(Protocol):
         `names` are by slot. The first verdict of a series is INSUFFICIENT, and is not told.
         """
 
-    def now(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
+    def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
         """Return what it says of a series, and on what numbers now, as far as these are known between two windows."""
 
     @property

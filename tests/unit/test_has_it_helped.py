@@ -135,7 +135,7 @@ def test_a_rule_on_values_must_call_what_serves_ok(word: Word | None, well: bool
         pane=story.next,
         requests={"v1": 100},
         slis=lambda version, text: None,
-        now=lambda rule, version, text, judged=None: (word if text == "region=eu" else None, None),
+        current=lambda rule, version, text, judged=None: (word if text == "region=eu" else None, None),
     )
     evidence = Evidence(measure="p95 of latency_ms", n=100, value=900.0, threshold=500.0, window_ms=60_000)
     slices = (Affected(slice="region=eu", verdict="BAD", evidence=evidence),)

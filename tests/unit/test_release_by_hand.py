@@ -108,7 +108,7 @@ def test_all_traffic_is_pinned_by_hand_and_let_go() -> None:
         ["v1", "v2", "v3"],
     )
     story.play(THREE, said=[unpin()])
-    assert (story.told[-1].reason, story.told[-1].lifts) == ("there is no pin to lift here", True)
+    assert (story.told[-1].reason, story.told[-1].lifts) == ("there is no pin to lift here; command c9 by ann", True)
 
 
 def test_letting_a_pin_go_frees_none_of_the_withdrawn() -> None:
