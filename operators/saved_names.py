@@ -2,7 +2,7 @@
 
 The name of a class stands for ever, whatever the class, its file and its fields are called: see
 `operators/saved/registry.py` for what may change, and how. Of plain classes all that they keep is listed. What a kind
-of rule keeps stands with the kind.
+of rule or monitor keeps stands with the kind.
 
 What a saved class may hold, by the types of its fields, must have a name, too; and what a plain one keeps be listed:
 
@@ -16,9 +16,8 @@ from operators.drift import change_monitor, contract_breach, results, window_sum
 from operators.drift import monitors as drift_monitors
 from operators.drift.contract_monitor import Contracts
 from operators.drift.detectors import standard
-from operators.drift.detectors.adwin import AdwinDetector
-from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.last_week import LastWeek
+from operators.drift.registry import KINDS as MONITOR_KINDS
 from operators.ingest import duplicates, late_share, leads, placing, position, progress, refused_share
 from operators.policy import monitors
 from operators.release import alerts, cause, event_writer, historical, model, phase_states, replaced, state, traffic
@@ -203,8 +202,6 @@ CANARY = (
 )  # fmt: skip
 MONITORS = (
     Saved("monitors", drift_monitors.MonitorsState),
-    Saved("monitor.adwin", monitors.Adwin),
-    Saved("monitor.page_hinkley", monitors.PageHinkley),
     Saved(
         "monitors.sums",
         window_sums.Sums,
@@ -224,19 +221,6 @@ MONITORS = (
     Saved("heard", results.Heard),
     Saved("scale", standard.Scale),
     Saved("standardiser", standard.Standardiser),
-    Saved(
-        "adwin",
-        AdwinDetector,
-        ("delta", "clock", "window_min", "grace", "max_buckets", "detected", "window"),
-    ),
-    Saved(
-        "page_hinkley",
-        PageHinkleyDetector,
-        (
-            "allowance", "threshold", "samples_min", "alpha", "detected", "n", "mean", "up", "down", "up_least",
-            "down_most",
-        ),
-    ),
 )  # fmt: skip
-KINDS = [saved for kind in RULE_KINDS.values() for saved in kind.saved]
+KINDS = [saved for kind in (*RULE_KINDS.values(), *MONITOR_KINDS.values()) for saved in kind.saved]
 REGISTRY = Registry([*KINDS, *INPUT, *PANES, *CONTROL, *JUDGE, *RELEASE, *RULES, *CANARY, *MONITORS])

@@ -1,4 +1,4 @@
-"""ADWIN and Page-Hinkley on the pane values of series: the bad ratio of an SLI, the mean of a measure, standardised.
+"""Change detectors on the pane values of series: the bad ratio of an SLI, the mean of a measure, standardised.
 
 A detector learns the scale of its series first, then looks at every pane with a value; an alarm starts it afresh, with
 the new level as normal. So that rules and people see it, a series is BAD for HELD_MS from its alarm, then OK again.
@@ -11,23 +11,20 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats
-from operators.drift.detectors.adwin import AdwinDetector
 from operators.drift.detectors.alarm import Alarm
-from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.detectors.standard import Standardiser, ratio_sd
+from operators.drift.kind import Detector
 from operators.drift.member import grains_of, watches
+from operators.drift.registry import series_kind_of
 from operators.drift.results import Drift
 from operators.drift.window_sums import Rolled
-from operators.policy.monitors import Adwin as AdwinMonitor
-from operators.policy.monitors import PageHinkley as PageHinkleyMonitor
-from operators.policy.monitors import axis_of, kind_of
+from operators.policy.monitors import SeriesMonitor, axis_of, kind_of
 from operators.policy.policy import Policy
 from operators.window.partial import BAD, GOOD, HI, LIMB_BITS, LO, N
 from operators.window.series_index import SliceSeries
 from operators.wire.control import Word
 
 HELD_MS = 3_600_000
-DetectorMonitor = AdwinMonitor | PageHinkleyMonitor
 Key = tuple[str, str, str]  # Model, version, slice.
 
 
@@ -35,7 +32,7 @@ class Watch(msgspec.Struct, kw_only=True):
     """One detector on one series. `bad`, `n` and `panes` are counted while it learns; `alarm` is the one that holds."""
 
     standardiser: Standardiser
-    detector: AdwinDetector | PageHinkleyDetector
+    detector: Detector
     series: SliceSeries
     bad: int = 0
     n: int = 0
@@ -47,7 +44,7 @@ class Watch(msgspec.Struct, kw_only=True):
 class Changes:
     """All detectors of one monitor on one field, by series."""
 
-    def __init__(self, monitor: DetectorMonitor, field: str, policy: Policy) -> None:
+    def __init__(self, monitor: SeriesMonitor, field: str, policy: Policy) -> None:
         self.monitor = monitor
         self.field = field
         self._pane_ms = policy.pane_ms
@@ -145,10 +142,7 @@ class Changes:
         )
 
 
-def _watch(monitor: DetectorMonitor, series: SliceSeries) -> Watch:
-    detector: AdwinDetector | PageHinkleyDetector
-    if isinstance(monitor, AdwinMonitor):
-        detector = AdwinDetector(monitor.delta)
-    else:
-        detector = PageHinkleyDetector(monitor.allowance, monitor.threshold, monitor.samples_min)
-    return Watch(standardiser=Standardiser(learned_from=monitor.learned_from), detector=detector, series=series)
+def _watch(monitor: SeriesMonitor, series: SliceSeries) -> Watch:
+    kind = series_kind_of(monitor)
+    standardiser = Standardiser(learned_from=kind.learned_from(monitor))
+    return Watch(standardiser=standardiser, detector=kind.detector(monitor), series=series)

@@ -3,20 +3,49 @@
 State: what was found broken at the last window of a series that had events, a few words each.
 """
 
+import math
 from collections.abc import Iterator, Sequence
+
+import msgspec
 
 from operators.drift.contract import findings
 from operators.drift.contract_breach import SAMPLES_MIN, ContractBreach, Expectation
 from operators.drift.ended_window import Ended
+from operators.drift.false_alarms import of_contract
+from operators.drift.kind import WindowKind
 from operators.drift.member import watched_of
 from operators.drift.results import Drift, FieldCounts, Offenders
 from operators.drift.summary import NAMES_MAX, Summary
-from operators.policy.monitors import NOT_KEPT, Contract, Watched, Why, axis_of, kind_of
+from operators.policy.monitor_place import Reading
+from operators.policy.monitors import NOT_KEPT, OnFields, Watched, Why, WindowMonitor, axis_of, kind_of
+from operators.policy.reading import Above, Share, span
 from operators.window.series_index import SliceSeries
 from operators.wire.control import Word
 
 WHY: dict[str, Why] = {"absent": "missing", "missing": "missing", "type": "unseen", "category": "unseen"}
 Place = tuple[str, str, str, str, str]  # Monitor, model, version, slice, field.
+
+
+class Contract(WindowMonitor, frozen=True, kw_only=True):
+    """The contract that `profile` implies; limits by hand are exact, and stand where `on` is one field."""
+
+    on: OnFields = ("*",)
+    sigmas: Above = 5.0
+    low: float | None = None
+    high: float | None = None
+    categories: tuple[str, ...] | None = None
+    missing_share_max: Share | None = None
+
+    def watching(self, watched: Watched) -> Watched:
+        """Return the field with offenders kept: outside of every limit that some contract has."""
+        moments = None if watched.field is None else watched.field.moments
+        low, high = (-math.inf, math.inf) if moments is None else moments.bounds
+        return msgspec.structs.replace(
+            watched,
+            contract=True,
+            low=max(watched.low, low if self.low is None else self.low),
+            high=min(watched.high, high if self.high is None else self.high),
+        )
 
 
 class Contracts:
@@ -131,3 +160,44 @@ def _expectation(monitor: Contract, watched: Watched) -> Expectation:
         missing_share_max=monitor.missing_share_max,
         sigmas=monitor.sigmas,
     )
+
+
+def _check(monitor: Contract, reading: Reading) -> None:
+    for key in ("low", "high", "categories"):
+        if getattr(monitor, key) is not None and len(monitor.on) > 1:
+            raise reading.refuse(key, "has a meaning only for one field in `on`")
+    field = reading.field(monitor.on[0])
+    if field is None:
+        return
+    for key in ("low", "high"):
+        if getattr(monitor, key) is not None and field.kind != "number":
+            allowed = f"has no meaning for {monitor.on[0]}, which is no number in the profile {reading.path}"
+            raise reading.refuse(key, allowed)
+    if monitor.low is not None and monitor.high is not None and monitor.low > monitor.high:
+        raise reading.refuse("low", f"must be at most high ({monitor.high:g})")
+    for name in monitor.categories or ():
+        if name not in field.categories:
+            allowed = f"must be among those of the profile: {', '.join(field.categories)}"
+            raise reading.refuse("categories", allowed, name)
+
+
+def _limits(contract: Contract) -> Iterator[str]:
+    yield f"the contract of the profile by {contract.sigmas:g} sigma"
+    for name, limit in (("low", contract.low), ("high", contract.high), ("missing", contract.missing_share_max)):
+        if limit is not None:
+            yield f"{name} {limit:g}"
+    if contract.categories is not None:
+        yield f"categories {' '.join(contract.categories)}"
+
+
+KIND = WindowKind(
+    name="contract",
+    monitor=Contract,
+    when=lambda monitor: f"values over {span(monitor.window_ms)} break {', '.join(_limits(monitor))}",
+    false_alarms=lambda monitor, pane_ms, series: of_contract(
+        monitor.sigmas, monitor.window_ms, len(monitor.on), series
+    ),
+    needs=lambda table: 'kind = "contract"',
+    check=_check,
+    judge=lambda monitor, ended, broken: broken.judge(monitor, ended),
+)

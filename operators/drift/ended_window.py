@@ -10,7 +10,7 @@ from operators.drift.last_week import Key, LastWeek
 from operators.drift.member import grains_of, watches
 from operators.drift.results import FieldCounts, Offenders
 from operators.drift.window_sums import Sums
-from operators.policy.monitors import AnyMonitor, Watched
+from operators.policy.monitors import Monitor, Watched
 from operators.policy.policy import Policy
 from operators.window.series_index import SliceSeries
 
@@ -34,7 +34,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     def start(self) -> int:
         return self.end - self.window_ms
 
-    def members(self, monitor: AnyMonitor) -> Ints:
+    def members(self, monitor: Monitor) -> Ints:
         """Return the slots with events that a monitor watches, in the order of their names.
 
         Slots are numbered as series came in, which depends on how the logs were cut.

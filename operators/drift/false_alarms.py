@@ -10,7 +10,6 @@ import numpy as np
 from operators.drift.detectors.adwin import DELTA
 from operators.drift.detectors.page_hinkley import ALLOWANCE, THRESHOLD
 from operators.drift.detectors.standard import LEARNED_FROM
-from operators.policy.monitors import Adwin, AnyMonitor, Contract, PageHinkley, Psi, Sigma
 from operators.stats.distributions import normal_tail
 
 WEEK_MS = 7 * 86_400_000
@@ -18,27 +17,6 @@ WEEK_MS = 7 * 86_400_000
 # values, none in a million with a known one. The guarantee itself, delta a value, is far from sharp.
 ADWIN_SHARE_OF_DELTA = 1 / 32
 OVERSHOOT = 1.166  # Siegmund's correction for looking at whole values only.
-
-
-def of_monitor(monitor: AnyMonitor, pane_ms: int, series: int) -> float:
-    """Return the false alarms a week of a monitor of one model with so many series (versions and slices).
-
-    >>> hourly = Sigma(name="judge", kind="sigma", on=("feedback.judge",), sigmas=2)
-    >>> round(of_monitor(hourly, 10_000, series=10), 1)
-    38.2
-    """
-    watched = series * len(monitor.on)
-    match monitor:
-        case Psi():
-            return of_shifts(monitor.alpha, monitor.window_ms)
-        case Sigma():
-            return of_sigma(monitor.sigmas, monitor.window_ms, watched)
-        case Contract():
-            return of_contract(monitor.sigmas, monitor.window_ms, len(monitor.on), series)
-        case Adwin():
-            return of_adwin(pane_ms, watched, monitor.delta)
-        case PageHinkley():
-            return of_page_hinkley(pane_ms, watched, monitor.allowance, monitor.threshold, monitor.learned_from)
 
 
 def windows_a_week(every_ms: int) -> float:

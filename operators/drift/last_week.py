@@ -13,7 +13,7 @@ import numpy as np
 from operators.arrays import Ints
 from operators.drift.member import watched_of
 from operators.drift.window_sums import Sums
-from operators.policy.monitors import Psi, Sigma
+from operators.policy.monitors import WindowMonitor
 from operators.policy.policy import Policy
 from operators.saved.packed import pack_fields, unpack_fields
 from operators.window.series_index import SliceSeries
@@ -92,5 +92,5 @@ def _of(keys: Sequence[Key], values: Ints, names: Sequence[SliceSeries]) -> Ints
     return out
 
 
-def _weekly(policy: Policy) -> list[Psi | Sigma]:
-    return [each for each in policy.monitors if isinstance(each, Psi | Sigma) and each.reference == "last_week"]
+def _weekly(policy: Policy) -> list[WindowMonitor]:
+    return [each for each in policy.monitors if isinstance(each, WindowMonitor) and each.weekly]

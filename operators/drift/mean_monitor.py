@@ -6,12 +6,27 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.drift.ended_window import Ended
+from operators.drift.false_alarms import of_sigma
+from operators.drift.kind import WindowKind
 from operators.drift.member import watched_of
 from operators.drift.results import Drift
 from operators.drift.window_sums import joined_sums
-from operators.policy.monitors import Sigma, Watched, axis_of, kind_of
+from operators.policy.monitors import AGAINST, OnNumbers, Reference, Watched, WindowMonitor, axis_of, kind_of
+from operators.policy.reading import Above, span
 from operators.stats.welch import Scores, fall, scores_of
 from operators.wire.control import Word
+
+
+class Sigma(WindowMonitor, frozen=True, kw_only=True):
+    """The mean of a field over a window is more than `sigmas` standard errors below that of the reference."""
+
+    on: OnNumbers
+    reference: Reference = "baseline"
+    sigmas: Above = 3.0
+
+    @property
+    def weekly(self) -> bool:
+        return self.reference == "last_week"
 
 
 def falls(monitor: Sigma, ended: Ended) -> list[Drift]:
@@ -75,3 +90,23 @@ def _reference(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended:
         mean=ones * (moments.mean - watched.centre) / watched.scale,
         variance=ones * (moments.sd / watched.scale) ** 2,
     )
+
+
+def _judge(monitor: Sigma, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:
+    said = falls(monitor, ended)
+    return said, said
+
+
+def _when(monitor: Sigma) -> str:
+    against = AGAINST[monitor.reference]
+    return f"the mean over {span(monitor.window_ms)} is {monitor.sigmas:g} standard errors below {against}"
+
+
+KIND = WindowKind(
+    name="sigma",
+    monitor=Sigma,
+    when=_when,
+    false_alarms=lambda monitor, pane_ms, series: of_sigma(monitor.sigmas, monitor.window_ms, series * len(monitor.on)),
+    needs=lambda table: 'reference = "profile"' if table.reference == "profile" else None,
+    judge=_judge,
+)

@@ -14,18 +14,16 @@ from operators.drift.contract_monitor import Contracts
 from operators.drift.ended_window import Arms, Ended
 from operators.drift.found import by_field
 from operators.drift.last_week import LastWeek
-from operators.drift.mean_monitor import falls
 from operators.drift.member import watched_of
-from operators.drift.psi_monitor import shifts
+from operators.drift.registry import window_kind_of
 from operators.drift.results import NOTHING, Drift, FieldCounts, Heard, Monitored
 from operators.drift.window_sums import Rolled, Sums, roll_up_fields
-from operators.policy.monitors import Adwin, AnyMonitor, Contract, PageHinkley, Psi, Sigma, Watched
+from operators.policy.monitors import SeriesMonitor, Watched, WindowMonitor
 from operators.policy.policy import Policy
 from operators.window.partial import Partial
 from operators.window.series_index import SeriesIndex
 
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
-Windowed = Psi | Sigma | Contract
 
 
 class MonitorsState(msgspec.Struct, kw_only=True):
@@ -46,7 +44,7 @@ class Monitors:
 
     def __init__(self, policy: Policy, saved: MonitorsState | None = None) -> None:
         self.policy = policy
-        windowed = [each for each in policy.monitors if isinstance(each, Windowed)]
+        windowed = [each for each in policy.monitors if isinstance(each, WindowMonitor)]
         # Shorter windows first, then in the order of the policy.
         self.windowed = {
             window_ms: [each for each in windowed if each.window_ms == window_ms]
@@ -67,7 +65,7 @@ class Monitors:
             changes=[
                 Changes(monitor, field, policy)
                 for monitor in policy.monitors
-                if isinstance(monitor, Adwin | PageHinkley)
+                if isinstance(monitor, SeriesMonitor)
                 for field in monitor.on
             ],
         )
@@ -129,17 +127,9 @@ class Monitors:
             arms=arms,
         )
 
-    def _judge(self, monitor: AnyMonitor, ended: Ended) -> tuple[list[Drift], list[Heard]]:
+    def _judge(self, monitor: WindowMonitor, ended: Ended) -> tuple[list[Drift], list[Heard]]:
         """Return the rows of a window, and what the monitor says of each series by now."""
-        rows: list[Drift]
-        if isinstance(monitor, Psi):
-            rows = stands = shifts(monitor, ended)
-        elif isinstance(monitor, Sigma):
-            rows = stands = falls(monitor, ended)
-        elif isinstance(monitor, Contract):
-            rows, stands = self.state.contracts.judge(monitor, ended)
-        else:
-            raise TypeError(f"{monitor.kind} is not judged at the end of windows")
+        rows, stands = window_kind_of(monitor).judge(monitor, ended, self.state.contracts)
         by_series: dict[tuple[str, ...], list[Drift]] = {}
         for drift in stands:
             by_series.setdefault(drift.series[:3], []).append(drift)

@@ -12,13 +12,41 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.drift.ended_window import Ended
+from operators.drift.false_alarms import of_shifts
+from operators.drift.kind import WindowKind
 from operators.drift.member import watched_of
 from operators.drift.results import Drift
-from operators.policy.monitors import Psi, Watched, axis_of, kind_of
+from operators.policy.monitor_place import Reading
+from operators.policy.monitors import AGAINST, OnFields, Reference, Watched, WindowMonitor, axis_of, kind_of
+from operators.policy.reading import Above, Inner, span
+from operators.profiles.profile import EMBEDDING
 from operators.stats.divergence import jensen_shannon, kl
 from operators.stats.multiple_testing import benjamini_hochberg
 from operators.stats.psi import shift
 from operators.wire.control import Word
+
+
+class Psi(WindowMonitor, frozen=True, kw_only=True):
+    """PSI, KL and Jensen-Shannon of the distribution of each field.
+
+    `profile` names the content that holds bins and, with `reference` profile, the counts. `alpha` is the chance of a
+    false alarm of a window and model, over all fields and slices of this monitor.
+    """
+
+    on: OnFields
+    reference: Reference = "profile"
+    alpha: Inner = 0.001
+    psi_min: Above = 0.2
+
+    @property
+    def weekly(self) -> bool:
+        return self.reference == "last_week"
+
+
+class Embedding(Psi, frozen=True, kw_only=True):
+    """The same of the clusters of embeddings."""
+
+    on: OnFields = (EMBEDDING,)
 
 
 def shifts(monitor: Psi, ended: Ended) -> list[Drift]:
@@ -84,3 +112,42 @@ def _reference(monitor: Psi, watched: Watched, bins: range, slots: Ints, ended: 
         return slots, ended.past.counts(ended.window_ms, window, bins, names)
     frozen = np.array(watched.field.counts if watched.field is not None else (), np.int64)
     return slots, np.tile(frozen, (len(slots), 1))
+
+
+def _judge(monitor: Psi, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:
+    said = shifts(monitor, ended)
+    return said, said
+
+
+def _when(monitor: Psi) -> str:
+    against = AGAINST[monitor.reference]
+    beyond = f"PSI over {span(monitor.window_ms)} against {against} is above {monitor.psi_min:g}, not by chance"
+    return f"{beyond} ({monitor.alpha:g} a window, all fields and slices)"
+
+
+def _false_alarms(monitor: Psi, pane_ms: int, series: int) -> float:
+    return of_shifts(monitor.alpha, monitor.window_ms)
+
+
+def _check(monitor: Embedding, reading: Reading) -> None:
+    if monitor.on != (EMBEDDING,):
+        raise reading.refuse("on", 'must be "embedding"')
+
+
+PSI = WindowKind(
+    name="psi",
+    monitor=Psi,
+    when=_when,
+    false_alarms=_false_alarms,
+    needs=lambda table: 'kind = "psi"',
+    judge=_judge,
+)
+CLUSTERS = WindowKind(
+    name="embedding",
+    monitor=Embedding,
+    when=_when,
+    false_alarms=_false_alarms,
+    needs=lambda table: 'kind = "embedding"',
+    check=_check,
+    judge=_judge,
+)

@@ -103,7 +103,11 @@ def table_of(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
 
 def read(kind: type[T], raw: dict[str, Any], prefix: str, place: Any) -> T:
     """Return the struct that a table says, which stands at the key `prefix`. PolicyError names what does not fit."""
-    table = convert(raw, table_of(kind), prefix)
+    return fill(kind, convert(raw, table_of(kind), prefix), place)
+
+
+def fill(kind: type[T], table: Any, place: Any) -> T:
+    """Return the struct that a table says that has the right types. PolicyError names what cannot be."""
     values: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
         if not hasattr(table, field.name):

@@ -1,19 +1,17 @@
 """What the kinds of monitors check alike: that fields, series, profiles and windows are there and fit."""
 
 from collections.abc import Callable
-from typing import Annotated
 
-from msgspec import Meta
-
-from operators.policy.monitors import Reference
+from operators.policy.errors import PolicyError
+from operators.policy.monitors import OnWire, Reference
 from operators.policy.place import COHORTS, TablePlace
-from operators.policy.policy import by_cohorts
+from operators.policy.policy import Policy, by_cohorts
 from operators.policy.reading import UNITS_MS, Duration
+from operators.policy.rules import Grain
 from operators.policy.watched import FIELDS_ALLOWED, is_watchable
 from operators.profiles.profile import EMBEDDING, Field, Profile
 
 EVERY = "*"  # All fields of the profile.
-On = str | Annotated[list[str], Meta(min_length=1)]
 
 
 class Reading:
@@ -22,7 +20,30 @@ class Reading:
     def __init__(self, key: TablePlace, profile: Profile | None, path: str | None) -> None:
         self.key, self.profile, self.path = key, profile, path
 
-    def fields(self, on: On) -> tuple[str, ...]:
+    @property
+    def policy(self) -> Policy:
+        return self.key.policy
+
+    @property
+    def profile_name(self) -> str:
+        """The name of the profile's content, "" without one."""
+        return "" if self.profile is None else self.profile.name
+
+    def refuse(self, key: str, allowed: str, value: object = None) -> PolicyError:
+        return self.key.refuse(key, allowed, value)
+
+    def grains(self, texts: tuple[str, ...]) -> tuple[Grain, ...]:
+        return self.key.grains(texts)
+
+    def numbers(self, on: OnWire) -> tuple[str, ...]:
+        """Return the fields that `on` names, which must have a mean."""
+        return self.each([on] if isinstance(on, str) else on, self.number)
+
+    def all_series(self, on: OnWire) -> tuple[str, ...]:
+        """Return what `on` names, SLIs and measures."""
+        return self.each([on] if isinstance(on, str) else on, self.series)
+
+    def fields(self, on: OnWire) -> tuple[str, ...]:
         """Return the fields that `on` names, which the profile, if there is one, must have."""
         if on == EVERY:
             profile = self.profile_of(EVERY)

@@ -1,20 +1,22 @@
-"""The monitors of a policy, typed: which fields are watched for drift, against what, and how sure it must be.
-
-Limits that are not given are those of the detectors in `operators/drift`; a test holds both together.
-"""
+"""What all monitors of a policy have in common: which fields are watched for drift, of what, in which slices."""
 
 import math
-from typing import Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
-from operators.policy.rules import Grain
+from operators.policy.fields import As, Slices, Written
+from operators.policy.reading import Duration, Name, span
 from operators.profiles.profile import EMBEDDING, Centroids, Field
+from operators.wire.events import Id
 
 Axis = Literal["input", "output", "quality"]
 DriftKind = Literal["covariate", "label", "concept"]
 # Against the frozen profile, the same window a week before, or the baseline of the release under way.
 Reference = Literal["profile", "last_week", "baseline"]
+# How `rollguard check` calls a reference.
+AGAINST = {"profile": "the profile", "last_week": "the same window a week before", "baseline": "the baseline"}
 Why = Literal["missing", "unseen", "range"]
 
 NOT_KEPT = "(not kept)"  # Stands for a text that offends where nothing may tell it from others.
@@ -79,69 +81,56 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
         return self.share >= 1 and all(share >= 1 for share in self.by_model.values())
 
 
+def _window(written: Written) -> int:
+    return int(written.place.window(written.value, getattr(written.table, "reference", "profile")))
+
+
+OnWire = str | Annotated[list[str], Meta(min_length=1)]
+# Fields that the profile must have, fields with a mean, and series with a value for each pane; "*": all of the profile.
+OnFields = Annotated[tuple[str, ...], As(OnWire, lambda each: each.place.fields(each.value), lambda on: on[0])]
+OnNumbers = Annotated[tuple[str, ...], As(OnWire, lambda each: each.place.numbers(each.value), lambda on: on[0])]
+OnSeries = Annotated[tuple[str, ...], As(OnWire, lambda each: each.place.all_series(each.value), lambda on: on[0])]
+
+
 class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     """What every kind has: it watches each field of `on`, on each slice of its `grains`, of each version of `model`.
 
-    `model` None: of every model. What is watched over windows is judged when one ends: they tumble.
+    `model` None: of every model. `profile` names the content that it compares with, or "". The kinds are in
+    `operators/drift`, a file each.
     """
 
-    name: str
+    name: Name
     kind: str
     on: tuple[str, ...]
-    model: str | None = None
-    profile: str = ""
-    grains: tuple[Grain, ...] = ((),)
+    model: Id | None = None
+    profile: Annotated[str, As(str | None, lambda each: each.place.profile_name)] = ""
+    grains: Slices = ((),)
 
 
-class Psi(Monitor, frozen=True, kw_only=True):
-    """PSI, KL and Jensen-Shannon of the distribution of a field; `kind` is psi, or embedding for its clusters.
+class WindowMonitor(Monitor, frozen=True, kw_only=True):
+    """What is watched over windows is judged when one ends: they tumble."""
 
-    `profile` names the content that holds bins and, with `reference` profile, the counts. `alpha` is the chance of a
-    false alarm of a window and model, over all fields and slices of this monitor.
+    window_ms: Annotated[int, As(Duration, _window, lambda ms: Duration(span(ms)))] = HOUR_MS
+
+    @property
+    def weekly(self) -> bool:
+        """Whether it compares with the same window a week before."""
+        return False
+
+    def watching(self, watched: Watched) -> Watched:
+        """Return how a field is counted for this monitor too."""
+        return watched
+
+
+class SeriesMonitor(Monitor, frozen=True, kw_only=True):
+    """A detector on the pane values of series: `on` are `sli.NAME` (the bad ratio) or measures (the mean).
+
+    It learns the scale of a series from its first values.
     """
 
-    window_ms: int = HOUR_MS
-    reference: Reference = "profile"
-    alpha: float = 0.001
-    psi_min: float = 0.2
+    unwritten: ClassVar[frozenset[str]] = frozenset({"profile"})
 
-
-class Adwin(Monitor, frozen=True, kw_only=True):
-    """ADWIN on the pane values of a series: `on` are `sli.NAME` (the bad ratio) or measures (the mean)."""
-
-    delta: float = 0.002 / 32
-    learned_from: int = 60
-
-
-class PageHinkley(Monitor, frozen=True, kw_only=True):
-    """Page-Hinkley on the pane values of a series, `on` as with ADWIN."""
-
-    allowance: float = 0.5
-    threshold: float = 15.0
-    samples_min: int = 30
-    learned_from: int = 60
-
-
-class Sigma(Monitor, frozen=True, kw_only=True):
-    """The mean of a field over a window is more than `sigmas` standard errors below that of the reference."""
-
-    window_ms: int = HOUR_MS
-    reference: Reference = "baseline"
-    sigmas: float = 3.0
-
-
-class Contract(Monitor, frozen=True, kw_only=True):
-    """The contract that `profile` implies; limits by hand are exact, and stand where `on` is one field."""
-
-    window_ms: int = HOUR_MS
-    sigmas: float = 5.0
-    low: float | None = None
-    high: float | None = None
-    categories: tuple[str, ...] | None = None
-    missing_share_max: float | None = None
-
-
-AnyMonitor = Psi | Adwin | PageHinkley | Sigma | Contract
+    on: OnSeries
 
 
 def axis_of(field: str, *, on_feedback: bool = False) -> Axis:

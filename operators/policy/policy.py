@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from operators.policy.errors import PolicyError
 from operators.policy.fields import As, Rounded, Written
-from operators.policy.monitors import AnyMonitor, Sampling, Watched
+from operators.policy.monitors import Monitor, Sampling, Watched
 from operators.policy.reading import UNITS_MS, Duration, FallbackName, Positive, Share, span
 from operators.policy.rules import Rule
 
@@ -236,7 +236,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
     releases: Releases = Releases()
     commands: Commands = Commands()
-    monitors: tuple[AnyMonitor, ...] = ()
+    monitors: tuple[Monitor, ...] = ()
     waiting: tuple[str, ...] = ()
     watched: tuple[Watched, ...] = ()
     sampling: Sampling = Sampling()
@@ -250,7 +250,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         """How many bins all watched fields have together."""
         return sum(watched.bins for watched in self.watched)
 
-    def watched_by(self, monitor: AnyMonitor) -> list[int]:
+    def watched_by(self, monitor: Monitor) -> list[int]:
         """Return the index into `watched` of each field that a monitor is on; none for ADWIN and Page-Hinkley."""
         whose = (monitor.model, monitor.profile)
         known = {each.name: index for index, each in enumerate(self.watched) if (each.model, each.profile) == whose}

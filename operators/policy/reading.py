@@ -24,6 +24,7 @@ Inner = Annotated[float, Meta(gt=0, lt=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Above = Annotated[float, Meta(gt=0)]
 Positive = Annotated[int, Meta(ge=1)]
+LearnedFrom = Annotated[int, Meta(ge=2, le=100_000)]  # Values.
 Confidence = Annotated[float, Meta(ge=0.5, lt=1)]
 
 

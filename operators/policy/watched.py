@@ -1,13 +1,12 @@
 """Which fields a policy watches, and how each is counted: from its monitors and their profiles."""
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
 import msgspec
 
-from operators.policy.monitors import AnyMonitor, Contract, Psi, Sigma, Watched
+from operators.policy.monitors import Monitor, Watched, WindowMonitor
 from operators.policy.policy import EVENT_FIELDS, FEEDBACK_FIELDS, is_field
 from operators.profiles.profile import EMBEDDING, Field, Profile
 
@@ -23,15 +22,15 @@ def is_watchable(name: str) -> bool:
     return is_field(name) or name in OTHER_FIELDS or NAMED.fullmatch(name) is not None
 
 
-def watched_by(monitors: Iterable[AnyMonitor], profiles: Mapping[str, Profile]) -> tuple[Watched, ...]:
+def watched_by(monitors: Iterable[Monitor], profiles: Mapping[str, Profile]) -> tuple[Watched, ...]:
     """Return what the monitors need, each field of a model and profile once; `profiles` by name of content."""
     found: dict[tuple[str, str | None, str], Watched] = {}
     for monitor in monitors:
-        if isinstance(monitor, (Psi, Contract, Sigma)):
+        if isinstance(monitor, WindowMonitor):
             for name in monitor.on:
                 key = (name, monitor.model, monitor.profile)
                 known = found.get(key) or _watched(*key, profiles.get(monitor.profile))
-                found[key] = _with_contract(known, monitor) if isinstance(monitor, Contract) else known
+                found[key] = monitor.watching(known)
     offsets = [0, *accumulate(watched.bins for watched in found.values())]
     return tuple(
         msgspec.structs.replace(watched, offset=offset)
@@ -58,15 +57,3 @@ def _scale(field: Field | None) -> tuple[float, float]:
     if field is None or field.moments is None:
         return 0.0, 1.0
     return field.moments.mean, field.moments.sd or abs(field.moments.mean) or 1.0
-
-
-def _with_contract(watched: Watched, contract: Contract) -> Watched:
-    """Return it with offenders kept: outside of every limit that some contract has."""
-    moments = None if watched.field is None else watched.field.moments
-    low, high = (-math.inf, math.inf) if moments is None else moments.bounds
-    return msgspec.structs.replace(
-        watched,
-        contract=True,
-        low=max(watched.low, low if contract.low is None else contract.low),
-        high=min(watched.high, high if contract.high is None else contract.high),
-    )

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from operators.drift.registry import KINDS
 from operators.policy.errors import PolicyError
-from operators.policy.monitor_kinds import KINDS
+from operators.policy.fields import fill, table_of
 from operators.policy.monitor_place import Reading
-from operators.policy.monitors import AnyMonitor, Sampling
+from operators.policy.monitors import Monitor, Sampling
 from operators.policy.place import TablePlace
 from operators.policy.policy import Policy
 from operators.policy.reading import NAME, check_finite, convert
@@ -72,14 +73,14 @@ def paths_of(raw: Mapping[str, Any]) -> list[str]:
 
 def monitors_of(
     tables: Sequence[dict[str, Any]], drift: DriftTable, policy: Policy, profiles: Profiles
-) -> tuple[tuple[AnyMonitor, ...], tuple[str, ...]]:
+) -> tuple[tuple[Monitor, ...], tuple[str, ...]]:
     """Return the monitors of the `[[monitor]]` tables, and the names of those that wait for a profile.
 
     `policy` is checked but for its rules.
     """
     if len(tables) > MONITORS_MAX:
         raise PolicyError("monitor", len(tables), f"must be at most {MONITORS_MAX} tables; one may watch many fields")
-    monitors: list[AnyMonitor] = []
+    monitors: list[Monitor] = []
     waiting: list[str] = []
     for index, raw in enumerate(tables):
         name = raw.get("name")
@@ -97,17 +98,24 @@ def monitors_of(
     return tuple(monitors), tuple(waiting)
 
 
-def _monitor(key: TablePlace, drift: DriftTable, profiles: Profiles) -> AnyMonitor | None:
+def _monitor(key: TablePlace, drift: DriftTable, profiles: Profiles) -> Monitor | None:
     """Return a monitor, None if it waits for a profile."""
-    kind = key.raw.get("kind")
-    if not isinstance(kind, str) or kind not in KINDS:
+    name = key.raw.get("kind")
+    if not isinstance(name, str) or name not in KINDS:
         raise key.refuse("kind", f"must be one of {', '.join(KINDS)}")
     check_finite(key.prefix, key.raw)
-    table = convert(key.raw, KINDS[kind], key.prefix)
-    path, at = table.path, f"{key.prefix}.profile"
-    if path is None and table.profiled:
+    kind = KINDS[name]
+    keys: type[Monitor] = kind.monitor
+    table: Any = convert(key.raw, table_of(keys), key.prefix)
+    needs = kind.needs(table)
+    path, at = getattr(table, "profile", None), f"{key.prefix}.profile"
+    if path is None and needs:
         path, at = drift.profile, "drift.profile"
     if path == "":
         return None
-    profile = None if path is None else profiles.of(at, path)
-    return table.monitor(Reading(key, profile, path))
+    reading = Reading(key, None if path is None else profiles.of(at, path), path)
+    if needs:
+        reading.profile_of(needs)
+    monitor = fill(keys, table, reading)
+    kind.check(monitor, reading)
+    return monitor

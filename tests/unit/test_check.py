@@ -7,7 +7,7 @@ from rich.console import Console
 
 from flows.check import print_policy
 from flows.check_rules import detects, when
-from operators.drift.false_alarms import of_monitor
+from operators.drift.registry import false_alarms_of
 from operators.policy_file.toml import parse
 from operators.rules.absence import Absence
 from operators.rules.canary_keys import Canary
@@ -49,7 +49,7 @@ def test_names_are_whole_in_a_narrow_terminal(width: int) -> None:
     text = io.StringIO()
     made = parse(POLICY + RULES.replace('name = "slo"', f'name = "{long}"') + MONITORS, FILES)
     print_policy(made, Console(file=text, width=width, markup=False, emoji=False))
-    for name in [each.name for each in (*made.rules, *made.monitors)]:
+    for name in [*(rule.name for rule in made.rules), *(monitor.name for monitor in made.monitors)]:
         assert name in text.getvalue()
     assert "…" not in text.getvalue()
 
@@ -78,7 +78,8 @@ def test_false_alarms_are_those_that_the_detectors_promise() -> None:
     assert rows["amount"] == ["0.084", "0.084"], "judged together, so more slices cost nothing: two-hourly at 0.001"
     assert rows["judge"] == ["0.23", "11"], "hourly at three sigma, of each series"
     few, many = (
-        sum(of_monitor(each, 10_000, series) for each in parse(POLICY + MONITORS, FILES).monitors) for series in (1, 50)
+        sum(false_alarms_of(each, 10_000, series) for each in parse(POLICY + MONITORS, FILES).monitors)
+        for series in (1, 50)
     )
     assert rows["all"] == [f"{few:.2g}", f"{many:.2g}"]
 

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from operators.drift.registry import KINDS as MONITOR_KINDS
 from operators.ingest.slis.registry import KINDS as SLIS
-from operators.policy import monitor_kinds, policy, tiers
+from operators.policy import policy, tiers
 from operators.policy.fields import table_of
 from operators.policy.policy import RUNBOOKS
 from operators.policy.reading import Duration
@@ -86,7 +87,7 @@ def test_each_table_has_its_keys_and_defaults(heading: str) -> None:
 @pytest.mark.parametrize(
     ("common", "kind", "struct"),
     [(RULES, name, kind.rule) for name, kind in RULE_KINDS.items()]
-    + [(MONITORS, *each) for each in monitor_kinds.KINDS.items()],
+    + [(MONITORS, name, kind.monitor) for name, kind in MONITOR_KINDS.items()],
 )
 def test_each_kind_has_its_keys_and_defaults(common: str, kind: str, struct: type[msgspec.Struct]) -> None:
     expected = defaults(struct)
@@ -114,7 +115,7 @@ def test_no_table_is_left_out() -> None:
         *TABLES,
         "[sli.NAME]",
         *RULE_KINDS,
-        *monitor_kinds.KINDS,
+        *MONITOR_KINDS,
         RULES,
         MONITORS,
         TOP,

@@ -9,9 +9,14 @@ import pytest
 
 from flows import settings
 from operators.drift import contract_breach
+from operators.drift.adwin_monitor import Adwin
+from operators.drift.contract_monitor import Contract
 from operators.drift.detectors import adwin, page_hinkley, standard
+from operators.drift.mean_monitor import Sigma
+from operators.drift.page_hinkley_monitor import PageHinkley
+from operators.drift.psi_monitor import Embedding, Psi
 from operators.policy.errors import PolicyError
-from operators.policy.monitors import Adwin, Contract, PageHinkley, Psi, Sampling, Sigma
+from operators.policy.monitors import Sampling
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse, profiles_named
 from operators.profiles.build import build
@@ -114,7 +119,7 @@ def test_monitors_are_read_as_they_are_written() -> None:
             low=-5,
             high=20,
         ),
-        Psi(name="clusters", kind="embedding", on=("embedding",), profile=name, reference="last_week"),
+        Embedding(name="clusters", kind="embedding", on=("embedding",), profile=name, reference="last_week"),
         Sigma(name="judge", kind="sigma", on=("feedback.judge",)),
         Adwin(name="failures", kind="adwin", on=("sli.ok", "latency_ms")),
         PageHinkley(name="slower", kind="page_hinkley", on=("latency_ms",)),

@@ -1,0 +1,66 @@
+"""What a kind of monitor brings: its keys in the policy, its arithmetic, its words, and what it costs in false alarms.
+
+A kind is one file beside this one, and one line in `registry.py`. It either judges windows when they end, or steps a
+detector on each series, pane by pane.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from operators.drift.detectors.alarm import Alarm
+from operators.drift.ended_window import Ended
+from operators.drift.results import Drift
+from operators.policy.monitor_place import Reading
+from operators.policy.monitors import Monitor, SeriesMonitor, WindowMonitor
+from operators.saved.registry import Saved
+
+M = TypeVar("M", bound=Monitor)
+W = TypeVar("W", bound=WindowMonitor)
+S = TypeVar("S", bound=SeriesMonitor)
+
+
+def _accept(monitor: Monitor, reading: Reading) -> None:
+    """Accept whatever the keys allow one by one."""
+
+
+class MonitorKind(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
+    """A kind of monitor: `name` names it in a policy, `monitor` has its keys.
+
+    `needs` says of a table for what it needs a profile, None where it needs none; `check` raises PolicyError for what
+    the keys cannot say one by one. `when` says in `rollguard check` what it calls drift, `false_alarms` how many a week
+    it costs of one model while nothing changes, by the pane in ms and the number of series. `saved` are classes that it
+    keeps, with their names for ever.
+    """
+
+    name: str
+    monitor: type[M]
+    when: Callable[[M], str]
+    false_alarms: Callable[[M, int, int], float]
+    needs: Callable[[Any], str | None] = lambda table: None
+    check: Callable[[M, Reading], None] = _accept
+    saved: Sequence[Saved] = ()
+
+
+class WindowKind(MonitorKind[W], Generic[W], frozen=True, kw_only=True):
+    """A kind that judges windows: `judge` returns the rows of an ended one, and all that it now says of each series.
+
+    The last argument is what contracts were broken at the window before (`contract_monitor.Contracts`).
+    """
+
+    judge: Callable[[W, Ended, Any], tuple[list[Drift], list[Drift]]]
+
+
+class Detector(Protocol):
+    """Looks at one standardised value after the other, and says when they have changed; what it keeps is saved."""
+
+    def update(self, x: float) -> Alarm | None:
+        """Take the next value."""
+
+
+class SeriesKind(MonitorKind[S], Generic[S], frozen=True, kw_only=True):
+    """A kind that steps a detector: `detector` makes one for a series, `learned_from` is how many values it learns."""
+
+    detector: Callable[[S], Detector]
+    learned_from: Callable[[S], int]
