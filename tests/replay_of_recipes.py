@@ -30,6 +30,18 @@ good = "predicted"
 name = "flood"
 kind = "flood"
 most = 20
+
+[[monitor]]
+name = "score"
+kind = "stuck"
+on = "score"
+window = "1m"
+n_min = 50
+
+[[rule]]
+name = "heard"
+kind = "drift"
+slices = ["*"]
 """
 )
 WRONG = (
@@ -37,6 +49,7 @@ WRONG = (
     ('good = "predicted"', 'good = "predicted"\nlimit = 3'),
     ("most = 20", "most = 0"),
     ("most = 20", 'sli = "spoken"'),
+    ("n_min = 50", "n_min = 0"),
 )
 PANES = (*(10,) * 12, 30, 30, 30, *(10,) * 9)  # Events of each pane of ten seconds: 300.
 
@@ -57,7 +70,7 @@ def messages() -> list[bytes]:
             ts = START_MS // 10_000 * 10_000 + pane * 10_000 + number
             ident: dict[str, Any] = {"request_id": f"{pane}-{number}", "ts": ts, "model": "m", "version": "v"}
             kind = len([None for stream, _ in out if stream == "events"]) % 3
-            more = ({"prediction": "yes"}, {}, {"error_type": "500"})[kind]
+            more = ({"prediction": "yes"}, {}, {"error_type": "500"})[kind] | {"score": 0.5 if pane < 12 else ts % 7}
             out.append(("events", ident | more))
             if number == 0 or (count == 30 and number < 3):
                 out.append(("feedback", ident | {"kind": "label", "value": "yes", "prediction": "yes"}))
@@ -97,6 +110,8 @@ def main() -> None:
         "spoken": counted(tables["sli_pane"], "spoken"),
         "labels": counted(tables["sli_pane"], "correct"),
         "verdicts": [row["verdict"] for row in floods],
+        "drift": [[row["verdict"], row["n_current"]] for row in tables["drift"] if row["monitor"] == "score"],
+        "heard": [row["verdict"] for row in tables["verdict"] if row["rule"] == "heard"],
         "restarted": [row["verdict"] for row in run(restarts=True)[2]["verdict"] if row["rule"] == "flood"],
         "alerts": [[event.state, event.runbook] for event in shards.events if event.rule == "flood"],
         "commands": [event.rule for event in shards.events if event.rule == "override"],

@@ -6,6 +6,7 @@ the same window. All fields and slices of one monitor and model are judged toget
 """
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -16,8 +17,8 @@ from operators.drift.false_alarms import of_shifts
 from operators.drift.kind import WindowKind
 from operators.drift.member import watched_of
 from operators.drift.results import Drift
-from operators.policy.monitor_place import Reading
-from operators.policy.monitors import AGAINST, OnFields, Reference, Watched, WindowMonitor, axis_of, kind_of
+from operators.policy.fields import As, Written
+from operators.policy.monitors import AGAINST, OnFields, OnWire, Reference, Watched, WindowMonitor, axis_of, kind_of
 from operators.policy.reading import Above, Inner, span
 from operators.profiles.profile import EMBEDDING
 from operators.stats.divergence import jensen_shannon, kl
@@ -43,10 +44,17 @@ class Psi(WindowMonitor, frozen=True, kw_only=True):
         return self.reference == "last_week"
 
 
+def _clusters(written: Written) -> tuple[str, ...]:
+    if written.value != EMBEDDING:
+        raise written.place.refuse("on", 'must be "embedding"')
+    found: tuple[str, ...] = written.place.fields(EMBEDDING)
+    return found
+
+
 class Embedding(Psi, frozen=True, kw_only=True):
     """The same of the clusters of embeddings."""
 
-    on: OnFields = (EMBEDDING,)
+    on: Annotated[tuple[str, ...], As(OnWire, _clusters, lambda on: on[0])] = (EMBEDDING,)
 
 
 def shifts(monitor: Psi, ended: Ended) -> list[Drift]:
@@ -129,11 +137,6 @@ def _false_alarms(monitor: Psi, pane_ms: int, series: int) -> float:
     return of_shifts(monitor.alpha, monitor.window_ms)
 
 
-def _check(monitor: Embedding, reading: Reading) -> None:
-    if monitor.on != (EMBEDDING,):
-        raise reading.refuse("on", 'must be "embedding"')
-
-
 PSI = WindowKind(
     name="psi",
     monitor=Psi,
@@ -148,6 +151,5 @@ CLUSTERS = WindowKind(
     when=_when,
     false_alarms=_false_alarms,
     needs=lambda table: 'kind = "embedding"',
-    check=_check,
     judge=_judge,
 )

@@ -43,7 +43,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_every_recipe_touches_few_files() -> None:
-    assert RECIPES.keys() >= {"A kind of SLI", "A kind of rule", "An input format"}
+    assert RECIPES.keys() >= {"A kind of SLI", "A kind of rule", "A kind of monitor", "An input format"}
     for steps in RECIPES.values():
         assert 2 <= len(steps) <= FILES_MAX
         assert len({step.path for step in steps}) == len(steps)
@@ -54,6 +54,7 @@ def test_check_says_what_new_kinds_do(ran: dict[str, Any]) -> None:
     assert "good: a prediction; neither where it failed" in ran["check"]
     assert "a pane holds more than 20 events" in ran["check"]
     assert "21 events" in ran["check"]
+    assert "all values over 1m are the same" in ran["check"]
 
 
 def test_a_wrong_key_of_a_new_kind_is_refused_with_what_is_allowed(ran: dict[str, Any]) -> None:
@@ -62,6 +63,7 @@ def test_a_wrong_key_of_a_new_kind_is_refused_with_what_is_allowed(ran: dict[str
         'sli.spoken.limit = 3: has no meaning with good = "predicted"',
         "rule.flood.most = 0: Expected `int` >= 1",
         "rule.flood.sli = 'spoken': is not a key of the policy",
+        "monitor.score.n_min = 0: Expected `int` >= 1",
     ]
 
 
@@ -73,6 +75,12 @@ def test_a_new_sli_is_counted(ran: dict[str, Any]) -> None:
 def test_a_new_rule_gives_verdicts_and_alerts_with_its_page(ran: dict[str, Any]) -> None:
     assert ran["verdicts"] == ["OK", "BAD", "OK"]
     assert ran["alerts"] == [["firing", "infra/runbooks/flood.md"], ["resolved", "infra/runbooks/flood.md"]]
+
+
+def test_a_new_monitor_writes_rows_and_is_heard(ran: dict[str, Any]) -> None:
+    wanted = [["INSUFFICIENT", 40], ["BAD", 60], ["OK", 120], ["OK", 60], ["INSUFFICIENT", 20]]
+    assert ran["drift"] == wanted  # Windows begin on the minute.
+    assert ran["heard"] == ["BAD", "OK"]
 
 
 def test_what_a_new_evaluator_keeps_is_saved_and_goes_on(ran: dict[str, Any]) -> None:
