@@ -11,10 +11,11 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from flows import check as checks
-from flows import control_cli, logs, progress, reference_cli, replay, settings, sql
+from flows import control_cli, logs, page_cli, progress, reference_cli, replay, settings, sql
 from flows.archive.privacy import checked_pseudonyms
 from flows.cli_errors import fail, guarded, interruptible
 from flows.options import Options
+from flows.page_cli import PageOption
 from flows.plain import plain
 from flows.private import keep_private
 from operators.connectors.stop import Stop
@@ -54,13 +55,20 @@ AddressesOption = Annotated[str, typer.Option("-a", "--addresses", help="host:po
 def demo_command(
     data: Annotated[Path, typer.Option("--data", help="The folder for what comes out.")] = settings.DATA,
     seconds: Annotated[float, typer.Option("--seconds", min=0, help="How long the simulated hour lasts.")] = 20.0,
+    page: PageOption = None,
 ) -> None:
     """Serve a real classifier in two versions for a simulated hour, and watch it live."""
     from flows.demo import run as demo  # noqa: PLC0415  # It brings river, half a second of imports.
 
-    stop = Stop()
-    with interruptible(stop):
-        summary = demo.run(demo.last_hour(), seconds, data, stop, Console(highlight=False))
+    stop, at_desk = Stop(), page_cli.is_desk()
+    server = page_cli.server_of(settings.load(), settings.embedded(data), page or ("127.0.0.1:0" if at_desk else None))
+    console = Console(highlight=False)
+    with page_cli.ended(server), interruptible(stop):
+        if server is not None:
+            page_cli.show(server.address, at_desk)
+        summary = demo.run(demo.last_hour(), seconds, data, stop, console, page_cli.opener(server))
+        if summary.complete and server is not None:
+            page_cli.stay(server.address, stop)
     if not summary.complete:
         fail("interrupted: not all panes are closed", 1)
 
@@ -74,18 +82,26 @@ def replay_command(
     commands: Annotated[list[Path] | None, typer.Option("--commands", help="A file of commands; repeatable.")] = None,
     policy: PolicyOption = None,
     archive: Annotated[bool, typer.Option("--archive", help="Write the request log too.")] = False,
+    page: PageOption = None,
 ) -> None:
     """Run files through the monitor into an embedded store, without a broker."""
     where = settings.load()
     rules = settings.load_policy(policy or where.policy)
     stop = Stop()
+    server = page_cli.server_of(where, settings.embedded(out), page)
+    if server is not None:
+        page_cli.show(server.address, False)
     streams: dict[Stream, list[Path]] = {"events": files, "feedback": feedback or [], "commands": commands or []}
-    with progress.of_files([path for paths in streams.values() for path in paths]) as progressed, interruptible(stop):
+    paths = [path for some in streams.values() for path in some]
+    with page_cli.ended(server), progress.of_files(paths) as progressed, interruptible(stop):
         credentials = settings.credentials(where, rules)
         pseudonyms = checked_pseudonyms(where, rules) if archive else settings.pseudonyms(where)
         inputs = replay.inputs_of(streams, rules, progressed, credentials, pseudonyms)
         metrics = Metrics(CollectorRegistry())
-        summary = replay.run(inputs, rules, out, stop, metrics, key=where.signing_key, archive=archive)
+        opened = page_cli.opener(server)
+        summary = replay.run(inputs, rules, out, stop, metrics, key=where.signing_key, archive=archive, opened=opened)
+        if summary.complete and server is not None:
+            page_cli.stay(server.address, stop)
     if not summary.complete:
         fail("interrupted: not all panes are closed", 1)
     progress.print_summary(summary, out)
@@ -109,11 +125,13 @@ def run_command(
     listen: ListenOption = "127.0.0.1:9464",
     process: ProcessOption = 0,
     addresses: AddressesOption = "",
+    page: PageOption = None,
 ) -> None:
     """Watch Kafka's topics until stopped: the long-running worker."""
     from flows import worker  # noqa: PLC0415  # It brings the Kafka client, which nothing else needs.
 
-    _work(worker.run, policy, _options(recovery_folder, start, epoch, listen, process, addresses))
+    options = _options(recovery_folder, start, epoch, listen, process, addresses)
+    _work(worker.run, policy, msgspec.structs.replace(options, page=page))
 
 
 @app.command("archive")
@@ -266,6 +284,27 @@ def forget_command(
     if not any(deleted.values()):
         fail(f"nothing of user {plain(user)} is stored, or under another ROLLGUARD_ID_KEY", 1)
     typer.echo(", ".join(f"{count} rows of {table}" for table, count in deleted.items()) + " deleted")
+
+
+@app.command("page")
+@guarded
+def page_command(
+    data: DataOption = None,
+    listen: Annotated[str, typer.Option("--listen", help="host:port of the page.")] = "127.0.0.1:8088",
+    name: Annotated[list[str] | None, typer.Option("--name", help="A host name it answers to; repeatable.")] = None,
+    browser: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+) -> None:
+    """Show what is decided, and on what evidence, in a browser: a page that keeps itself up to date."""
+    where, stop = settings.load(), Stop()
+    url = settings.store(where, data)
+    sql.require_store(url)
+    server = page_cli.server_of(where, url, listen, name or ())
+    if server is None:
+        return
+    with page_cli.ended(server), interruptible(stop):
+        server.begin()
+        page_cli.show(server.address, browser)
+        page_cli.stay(server.address, stop)
 
 
 @app.command("resend")

@@ -9,7 +9,7 @@ Start = Literal["beginning", "end"]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """`addresses` are those of all processes, none for a single one."""
+    """`addresses` are those of all processes, none for a single one; `page` is where the first serves the live page."""
 
     recovery: Path
     start: Start = "beginning"
@@ -17,6 +17,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     listen: str = "127.0.0.1:9464"
     process: int = 0
     addresses: tuple[str, ...] = ()
+    page: str | None = None
 
     @property
     def processes(self) -> int:

@@ -104,11 +104,12 @@ def run(
     watch: Observe = lambda name, batch: None,
     key: SealingKey | None = None,
     archive: bool = False,
+    opened: Callable[[], None] = lambda: None,
 ) -> Summary:
     """Run the monitor over inputs that end. Whatever stopped it early is raised once the engine has ended.
 
     `watch` is told of every batch after it was counted; `key` signs the control events. With `archive` the request log
-    of the events is written after that.
+    of the events is written after that. `opened` is called once the store has its tables.
     """
     recorder = Recorder(inputs, policy, out / DEAD_LETTERS, metrics)
     summary = recorder.summary
@@ -119,6 +120,7 @@ def run(
 
         with held(settings.embedded(out)):
             migrate(settings.embedded(out), settings.migrations())
+            opened()
             sink = ClickHouseSink(
                 settings.embedded(out), recorder.refuse, observe=recorder.stored, fail=stop.fail, retry=RETRY
             )

@@ -12,7 +12,7 @@ from datetime import timedelta
 import msgspec
 from bytewax.dataflow import Dataflow
 
-from flows import engine, monitor, process, settings, topic_watch, writer_watch
+from flows import engine, monitor, page_cli, process, settings, topic_watch, writer_watch
 from flows.logs import LOGGER
 from flows.options import Options, Start
 from flows.process import PARTS
@@ -68,6 +68,7 @@ def _run_once(
             threads.enter_context(topic_watch.watching(watch, pulse.ready_s))
             if options.process == 0:
                 threads.enter_context(writer_watch.watching(where.kafka, where.control_topic, writer, pulse, metrics))
+                threads.enter_context(page_cli.beside(where, url, options.page))
             engine.run(flow, options.process, options.addresses, epoch, store.config)
 
 

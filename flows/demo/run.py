@@ -6,6 +6,7 @@ hours" finds it. What was served is kept as files beside the store, so that it c
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -37,8 +38,18 @@ def last_hour() -> World:
     return World(start_ms=now_ms // HOUR_MS * HOUR_MS - HOUR_MS)
 
 
-def run(world: World, seconds: float, data: Path, stop: Stop, console: Console) -> Summary:
-    """Serve and watch the world in so many seconds, or as fast as it goes; everything ends up in `data`."""
+def run(
+    world: World,
+    seconds: float,
+    data: Path,
+    stop: Stop,
+    console: Console,
+    opened: Callable[[], None] = lambda: None,
+) -> Summary:
+    """Serve and watch the world in so many seconds, or as fast as it goes; everything ends up in `data`.
+
+    `opened` is called once the store has its tables.
+    """
     watched = known(world)
 
     def begin(out: Path) -> None:
@@ -50,7 +61,7 @@ def run(world: World, seconds: float, data: Path, stop: Stop, console: Console) 
         traffic = Traffic(world, Gateway(data / replay.CONTROL, view.hear).share)
         inputs = Stage(traffic, seconds).inputs(data)
         metrics = Metrics(CollectorRegistry())
-        summary = replay.run(inputs, watched.policy, data, stop, metrics, claim=begin, watch=view)
+        summary = replay.run(inputs, watched.policy, data, stop, metrics, claim=begin, watch=view, opened=opened)
         if summary.complete:
             view.finish()
     if summary.complete:

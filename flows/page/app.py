@@ -1,0 +1,227 @@
+"""The page as an ASGI application: addresses to views, views to HTML or JSON, and what is new as server-sent events."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from jinja2 import TemplateNotFound
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from flows.page.asked import Asked, WrongAddress, asked_of
+from flows.page.html import page, static, static_hash
+from flows.page.live import Answers, Live
+from flows.page.security import COOKIE, HEADERS, LOOPBACK_NAMES, host_of, is_session, is_token, session
+from flows.page.store import NoAnswer, Row, Store
+from flows.page.views import lists
+from flows.page.views.model import drift, model, scores
+from flows.page.views.overview import overview
+from flows.page.views.release import Unknown, release
+from flows.page.views.request import request as request_view
+
+View = Callable[[Store, Asked], Row]
+# Path, name of the template, and what it shows.
+PAGES: tuple[tuple[str, str, View], ...] = (
+    ("/", "overview", overview),
+    ("/m/{model}", "model", model),
+    ("/m/{model}/r/{version}", "release", release),
+    ("/m/{model}/drift", "drift", drift),
+    ("/m/{model}/scores", "scores", scores),
+    ("/events", "events", lists.events),
+    ("/alerts", "alerts", lists.alerts),
+    ("/health", "health", lists.health),
+    ("/policy", "policies", lists.policies),
+    ("/policy/{model}", "policy", lambda store, asked: lists.policy(store, asked, asked.model)),
+    ("/request/{model}", "request", lambda store, asked: request_view(store, asked.model)),
+)
+WAIT_S = 0.25
+COMMENT_S = 15.0
+CONNECTIONS_MAX = 64  # Of people who look at once; one more is told to come back.
+
+
+class Page:
+    """The application `app` over a store; `token` is what people have to know, None on a machine of one's own."""
+
+    def __init__(self, url: str, token: str | None = None, names: Collection[str] = ()) -> None:
+        self.store = Store(url)
+        self.live = Live(self.store)
+        self.answers = Answers()
+        self._token = token
+        self._names = frozenset(names) | LOOPBACK_NAMES
+        self._open = 0
+        self._ending = False
+        routes = [
+            Route(
+                path if form == "html" else "/index.json" if path == "/" else f"{path}.json",
+                self._route(name, view, form),
+            )
+            for path, name, view in PAGES
+            for form in ("json", "html")
+        ]
+        self.app = Starlette(
+            routes=[
+                *routes,
+                Route("/live", self._events),
+                Route("/login", self._login, methods=["GET", "POST"]),
+                Route("/static/{hash}/{name}", self._static),
+                Route("/livez", lambda _: PlainTextResponse("alive\n")),
+                Route("/readyz", self._ready),
+            ],
+            middleware=[Middleware(GZipMiddleware, minimum_size=1_000)],
+            lifespan=self._lifespan,
+        )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Guard what comes in, and give every answer the headers that keep it safe."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def guarded(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                known = {name.lower() for name, _ in message["headers"]}
+                more = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+                message["headers"] = [
+                    *message["headers"],
+                    *((name, value) for name, value in more if name not in known),
+                ]
+            await send(message)
+
+        refused = self._refusal(Request(scope))
+        await (refused or self.app)(scope, receive, guarded)
+
+    def end(self) -> None:
+        """Let the streams to browsers end, so that the server can."""
+        self._ending = True
+
+    def _refusal(self, request: Request) -> Response | None:
+        if host_of(request) not in self._names:
+            return PlainTextResponse("this page does not answer to that name\n", 421)
+        if request.method not in ("GET", "HEAD") and request.url.path != "/login":
+            return PlainTextResponse("read-only\n", 405)
+        open_to_all = request.url.path in ("/login", "/livez", "/readyz") or request.url.path.startswith("/static/")
+        if self._token is None or open_to_all or is_session(self._token, request.cookies.get(COOKIE, "")):
+            return None
+        if request.headers.get("authorization", "").startswith("Bearer ") and is_token(
+            self._token, request.headers["authorization"].removeprefix("Bearer ")
+        ):
+            return None
+        return RedirectResponse("/login", 303)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        await run_in_threadpool(self.live.start)
+        try:
+            yield
+        finally:
+            await run_in_threadpool(self.live.stop)
+            self.store.close()
+
+    def _route(self, name: str, view: View, form: str) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            try:
+                asked = asked_of(request.path_params, request.query_params)
+            except WrongAddress as error:
+                return self._failed(name, 400, str(error))
+            key = f"{form} {request.url.path}?{request.url.query}"
+            number = self.live.number
+            try:
+                body = await run_in_threadpool(
+                    self.answers.get, key, number, lambda: self._made(name, view, form, asked, request)
+                )
+            except Unknown as error:
+                return self._failed(name, 404, str(error))
+            except NoAnswer as error:
+                return self._failed(name, 503, f"the store does not answer: {error}")
+            return _with_tag(request, body, "application/json" if form == "json" else "text/html; charset=utf-8")
+
+        return answer
+
+    def _made(self, name: str, view: View, form: str, asked: Asked, request: Request) -> bytes:
+        shown = view(self.store, asked)
+        if form == "json":
+            return msgspec.json.encode(shown, enc_hook=str)
+        return page(name, asked=asked, path=request.url.path, **shown).encode()
+
+    def _failed(self, name: str, code: int, why: str) -> Response:
+        text = page("failed", asked=Asked(), path="/", title=name, why=why, code=code, counted=None)
+        return Response(text, code, media_type="text/html")
+
+    async def _events(self, request: Request) -> Response:
+        if self._open >= CONNECTIONS_MAX:
+            return PlainTextResponse("too many look at once\n", 503, {"Retry-After": "10"})
+        return StreamingResponse(
+            self._stream(request), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
+
+    async def _stream(self, request: Request) -> AsyncIterator[str]:
+        """Say the number of what is new, and now and then nothing, so that both ends know of each other."""
+        self._open += 1
+        said, waited = -1, 0.0
+        try:
+            while not self._ending and not await request.is_disconnected():
+                number = self.live.number
+                if number != said:
+                    said, waited = number, 0.0
+                    yield f"id: {number}\nevent: counted\ndata: {json.dumps({'number': number})}\n\n"
+                elif waited >= COMMENT_S:
+                    waited = 0.0
+                    yield ": here\n\n"
+                await asyncio.sleep(WAIT_S)
+                waited += WAIT_S
+        finally:
+            self._open -= 1
+
+    async def _login(self, request: Request) -> Response:
+        if self._token is None:
+            return RedirectResponse("/", 303)
+        why = ""
+        if request.method == "POST":
+            given = (await request.body())[:4_096].decode("utf-8", "replace")
+            token = dict(part.partition("=")[::2] for part in given.split("&")).get("token", "")
+            if is_token(self._token, token):
+                answer = RedirectResponse("/", 303)
+                secure = request.url.scheme == "https"
+                answer.set_cookie(
+                    COOKIE, session(self._token), httponly=True, samesite="strict", secure=secure, max_age=12 * 3_600
+                )
+                return answer
+            why = "that is not the token"
+        return Response(
+            page("login", asked=Asked(), path="", counted=None, why=why), 403 if why else 200, media_type="text/html"
+        )
+
+    async def _static(self, request: Request) -> Response:
+        try:
+            body, kind = static(request.path_params["name"])
+        except TemplateNotFound:
+            return PlainTextResponse("no such file\n", 404)
+        kept = "public, max-age=31536000, immutable" if request.path_params["hash"] == static_hash() else "no-cache"
+        return Response(body, media_type=kind, headers={"Cache-Control": kept})
+
+    async def _ready(self, _: Request) -> Response:
+        why = self.live.why
+        return PlainTextResponse("ready\n" if why is None else f"{why}\n", 200 if why is None else 503)
+
+
+def _address(path: str, form: str) -> str:
+    if form == "html":
+        return path
+    return "/index.json" if path == "/" else f"{path}.json"
+
+
+def _with_tag(request: Request, body: bytes, kind: str) -> Response:
+    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=kind, headers=headers)

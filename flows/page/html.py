@@ -1,0 +1,58 @@
+"""Templates and static files, read once; whatever stands in an event is text, never markup."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
+from markupsafe import Markup
+
+from flows.page import svg, words
+from flows.page.asked import segment
+
+HERE = Path(__file__).resolve().parent
+KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+@cache
+def environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("clock", "stamp", "iso", "span", "count", "percent", "points", "odds", "number"):
+        made.filters[name] = getattr(words, name)
+    made.filters["segment"] = segment
+    made.filters["svg"] = lambda chart: Markup(svg.svg(chart))  # noqa: S704  # Its texts are escaped there.
+    made.globals["spark"] = lambda lines, label: Markup(svg.spark(lines, label))  # noqa: S704
+    made.globals["bounds_bar"] = lambda *given: Markup(svg.bounds_bar(*given))  # noqa: S704
+    made.globals["share_bar"] = lambda rows, label: Markup(  # noqa: S704
+        svg.share_bar([(row["kind"], row["share"]) for row in rows], label)
+    )
+    made.globals["static"] = lambda name: f"/static/{static_hash()}/{name}"
+    return made
+
+
+def page(name: str, **shown: Any) -> str:
+    """Return a page."""
+    return environment().get_template(f"{name}.html").render(**shown)
+
+
+@cache
+def static(name: str) -> tuple[bytes, str]:
+    """Return a file and its type. TemplateNotFound."""
+    known = {path.name: path for path in (HERE / "static").iterdir()}
+    if name not in known:
+        raise TemplateNotFound(name)
+    return known[name].read_bytes(), KINDS[known[name].suffix]
+
+
+@cache
+def static_hash() -> str:
+    """Return what names all static files together: another one where any has changed."""
+    files = sorted((HERE / "static").iterdir())
+    return hashlib.blake2b(b"".join(path.read_bytes() for path in files), digest_size=6).hexdigest()

@@ -1,0 +1,87 @@
+"""What makes pages live: one look a second at how far the store is, and answers kept until it moves on."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+from flows.page.store import NoAnswer, Store
+
+LOOK_S = 1.0
+KEPT_MAX = 256  # Answers: of a page of 20 KB some 5 MB.
+
+
+class Live:
+    """`number` grows whenever something new was stored; `why` says why the store does not answer, if it does not."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen: object = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True, name="page-live")
+        self.number = 0
+        self.why: str | None = "starting"
+
+    def start(self) -> None:
+        self.look()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def look(self) -> None:
+        """Ask the store once."""
+        try:
+            seen = self._store.ask("live")
+        except NoAnswer as error:
+            self.why = str(error)
+            return
+        self.why = None
+        if seen != self._seen:
+            self._seen = seen
+            self.number += 1
+
+    def _watch(self) -> None:
+        while not self._stop.wait(LOOK_S):
+            self.look()
+
+
+class Answers:
+    """Answers by key and number of `Live`: each is made once, however many ask for it at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
+        self._making: dict[str, threading.Lock] = {}
+        self.made = 0
+
+    def get(self, key: str, number: int, make: Callable[[], bytes]) -> bytes:
+        """Return the answer as of this number or a later one, made by whoever asks first."""
+        found = self._of(key, number)
+        if found is not None:
+            return found
+        with self._lock:
+            turn = self._making.setdefault(key, threading.Lock())
+        with turn:
+            found = self._of(key, number)
+            if found is None:
+                found = make()
+                self._keep(key, number, found)
+        return found
+
+    def _of(self, key: str, number: int) -> bytes | None:
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is None or kept[0] < number:
+                return None
+            self._kept.move_to_end(key)
+            return kept[1]
+
+    def _keep(self, key: str, number: int, answer: bytes) -> None:
+        with self._lock:
+            self.made += 1
+            self._kept[key] = number, answer
+            self._kept.move_to_end(key)
+            while len(self._kept) > KEPT_MAX:
+                gone, _ = self._kept.popitem(last=False)
+                self._making.pop(gone, None)

@@ -1,0 +1,87 @@
+"""What keeps the page to those it is for: which addresses it listens on, which names it answers to, who may look."""
+
+import hashlib
+import hmac
+import ipaddress
+import time
+from collections.abc import Collection
+
+from starlette.requests import Request
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+COOKIE = "rollguard"
+SESSION_S = 12 * 3_600
+TOKEN_MIN = 16
+
+
+class NotAllowed(ValueError):
+    """The page may not be served like this."""
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only programs of this machine reach an address.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0"), is_loopback("::1")
+    (True, True, False, True)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check(host: str, token: str | None, names: Collection[str]) -> None:
+    """NotAllowed unless the page is for this machine alone, or guarded by a token and a list of names."""
+    if token is not None and len(token) < TOKEN_MIN:
+        raise NotAllowed(f"ROLLGUARD_PAGE_TOKEN must have at least {TOKEN_MIN} characters")
+    if is_loopback(host):
+        return
+    if token is None:
+        raise NotAllowed(f"{host} is reached by others: set ROLLGUARD_PAGE_TOKEN, or listen on 127.0.0.1")
+    if not names:
+        raise NotAllowed(f"{host} is reached by others: name the page's address with --name, against DNS rebinding")
+
+
+def host_of(request: Request) -> str:
+    """Return the name that a browser asks for, without its port."""
+    text = request.headers.get("host", "")
+    return text.partition("]")[0] + "]" if text.startswith("[") else text.partition(":")[0]
+
+
+def session(token: str, now: float | None = None) -> str:
+    """Return a cookie that is good for half a day."""
+    until = str(round((time.time() if now is None else now) + SESSION_S))
+    return f"{until}.{_sign(token, until)}"
+
+
+def is_session(token: str, cookie: str, now: float | None = None) -> bool:
+    """Tell whether a cookie was given out with this token, and is not over.
+
+    >>> given = session("x" * 16, now=0.0)
+    >>> is_session("x" * 16, given, now=1.0), is_session("y" * 16, given, now=1.0), is_session("x" * 16, given, now=1e6)
+    (True, False, False)
+    """
+    until, _, signature = cookie.partition(".")
+    if not until.isdigit() or not hmac.compare_digest(signature.encode(), _sign(token, until).encode()):
+        return False
+    return int(until) > (time.time() if now is None else now)
+
+
+def is_token(token: str, given: str) -> bool:
+    """Tell whether somebody knows the token, in a time that does not tell how much of it."""
+    return hmac.compare_digest(hashlib.sha256(given.encode()).digest(), hashlib.sha256(token.encode()).digest())
+
+
+def _sign(token: str, until: str) -> str:
+    return hmac.new(token.encode(), f"rollguard page {until}".encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,58 @@
+"""The page served from a thread: beside a run that it watches, or while a program of its own waits."""
+
+import socket
+import threading
+from collections.abc import Collection
+
+import uvicorn
+
+from flows.page.app import Page
+from flows.page.security import check
+
+LISTEN = "127.0.0.1:8088"
+DRAIN_S = 2
+CONNECTIONS_MAX = 256
+
+
+class Server:
+    """The page of a store at `host:port`; port 0 is any free one. OSError where it is taken; NotAllowed.
+
+    From the start on the address is taken, and whoever asks waits until `begin`: the store may have to be made first.
+    """
+
+    def __init__(self, url: str, listen: str = LISTEN, token: str | None = None, names: Collection[str] = ()) -> None:
+        host, _, port = listen.rpartition(":")
+        host = host.strip("[]") or "127.0.0.1"
+        check(host, token, names)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            self._socket = socket.create_server((host, int(port)), family=family)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, listen) from error
+        shown = f"[{host}]" if ":" in host else host
+        self.address = f"http://{shown}:{self._socket.getsockname()[1]}/"
+        self.page = Page(url, token, names)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                self.page,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="on",
+                timeout_graceful_shutdown=DRAIN_S,
+                limit_concurrency=CONNECTIONS_MAX,
+            )
+        )
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True, name="page")
+
+    def begin(self) -> None:
+        """Answer from now on."""
+        if self._thread.ident is None:
+            self._thread.start()
+
+    def end(self) -> None:
+        self.page.end()
+        self._server.should_exit = True
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._socket.close()

@@ -1,0 +1,142 @@
+// Keeps a page up to date without a reload, shows values under a cursor, and remembers light or dark.
+"use strict";
+
+const root = document.documentElement;
+
+function store(name, value) {
+  try { localStorage.setItem(name, value); } catch (error) { console.debug("nothing is remembered", error); }
+}
+
+function stored(name) {
+  try { return localStorage.getItem(name); } catch { return null; }
+}
+
+const theme = stored("theme");
+if (theme === "light" || theme === "dark") root.dataset.theme = theme;
+
+function switchTheme() {
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  store("theme", root.dataset.theme);
+}
+
+// Local time where the pointer rests; the page itself speaks of UTC.
+function showLocalTimes(within) {
+  for (const time of within.querySelectorAll("time")) time.title = new Date(time.dateTime).toLocaleString();
+}
+
+// What has an id and is other than before is replaced; open details, focus and scrolled tables stay as they are.
+function replaced(now, then) {
+  const open = [...then.querySelectorAll("details")].map((each) => each.open);
+  const left = [...then.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
+  const active = then.contains(document.activeElement) ? pathTo(then, document.activeElement) : null;
+  const next = document.importNode(now, true);
+  [...next.querySelectorAll("details")].forEach((each, place) => { each.open = open[place] ?? false; });
+  then.replaceWith(next);
+  [...next.querySelectorAll(".scroll")].forEach((each, place) => { each.scrollLeft = left[place] ?? 0; });
+  if (active) follow(next, active)?.focus({ preventScroll: true });
+  showLocalTimes(next);
+}
+
+function pathTo(from, to) {
+  const path = [];
+  for (let node = to; node !== from; node = node.parentElement) path.unshift([...node.parentElement.children].indexOf(node));
+  return path;
+}
+
+function follow(from, path) {
+  return path.reduce((node, place) => node?.children[place], from);
+}
+
+let asking = false;
+let again = false;
+
+async function update() {
+  if (asking) { again = true; return; }
+  asking = true;
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (answer.ok) take(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  } catch (error) {
+    console.debug("not updated", error);
+  } finally {
+    asking = false;
+    if (again) { again = false; update(); }
+  }
+}
+
+function take(page) {
+  document.title = page.title;
+  const known = [...document.querySelectorAll("main > [id], #state")];
+  const wanted = [...page.querySelectorAll("main > [id], #state")];
+  if (known.map((each) => each.id).join() !== wanted.map((each) => each.id).join()) {
+    replaced(page.getElementById("main"), document.getElementById("main"));
+    replaced(page.getElementById("state"), document.getElementById("state"));
+    return;
+  }
+  wanted.forEach((next, place) => { if (!next.isEqualNode(known[place])) replaced(next, known[place]); });
+}
+
+function listen(address) {
+  const source = new EventSource(address);
+  let first = true;
+  source.addEventListener("counted", () => { if (first) first = false; else update(); });
+  source.addEventListener("open", () => {
+    if (document.body.classList.contains("away")) update();
+    document.body.classList.remove("away");
+  });
+  source.addEventListener("error", () => {
+    const state = document.getElementById("connection");
+    if (state && !document.body.classList.contains("away")) {
+      state.textContent = `not connected since ${new Date().toISOString().slice(11, 19)}`;
+    }
+    document.body.classList.add("away");
+  });
+}
+
+// A cursor on charts: by pointer, or by the arrow keys.
+const NS = "http://www.w3.org/2000/svg";
+const [LEFT, RIGHT, TOP, BOTTOM, WIDTH, HEIGHT] = [52, 630, 10, 168, 640, 190];
+
+function show(chart, x) {
+  const at = Math.min(Math.max(x, LEFT), RIGHT);
+  let here = chart.querySelector(".here");
+  if (!here) {
+    here = chart.appendChild(document.createElementNS(NS, "line"));
+    here.setAttribute("class", "here");
+    here.setAttribute("y1", TOP);
+    here.setAttribute("y2", BOTTOM);
+  }
+  here.setAttribute("x1", at);
+  here.setAttribute("x2", at);
+  chart.dataset.cursor = at;
+  const { start, end, low, high, unit } = chart.dataset;
+  const time = Number(start) + ((at - LEFT) / (RIGHT - LEFT)) * (end - start);
+  const said = [...chart.querySelectorAll("polyline[data-name]:not(.grey)")].map((line) => {
+    const points = [...line.points].filter((point) => point.x <= at + 0.5);
+    if (!points.length) return null;
+    const value = Number(low) + ((BOTTOM - points.at(-1).y) / (BOTTOM - TOP)) * (high - low);
+    const text = "log" in chart.dataset ? `${Math.exp(value).toPrecision(3)} : 1` : `${value.toPrecision(3)} ${unit}`;
+    return `${line.dataset.name} ${text}`;
+  });
+  chart.closest("figure").querySelector(".cursor").textContent =
+    `${new Date(time).toISOString().slice(11, 19)} ${said.filter(Boolean).join(" · ")}`;
+}
+
+document.addEventListener("pointermove", (event) => {
+  const chart = event.target.closest?.(".chart");
+  if (!chart) return;
+  const box = chart.getBoundingClientRect();
+  show(chart, ((event.clientX - box.left) / box.width) * WIDTH);
+});
+document.addEventListener("keydown", (event) => {
+  const chart = event.target.closest?.(".chart");
+  const step = { ArrowLeft: -6, ArrowRight: 6 }[event.key];
+  if (!chart || !step) return;
+  event.preventDefault();
+  show(chart, Number(chart.dataset.cursor ?? (LEFT + RIGHT) / 2) + step);
+});
+
+document.getElementById("theme").addEventListener("click", switchTheme);
+showLocalTimes(document);
+if (document.body.dataset.live) listen(document.body.dataset.live);

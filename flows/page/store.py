@@ -1,0 +1,80 @@
+"""The questions of the page to the store: one file of infra/clickhouse/page each, asked read-only and within limits."""
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
+
+from flows import settings
+from operators.connectors.clickhouse.client import open_clickhouse
+from operators.connectors.clickhouse.errors import ClickHouseError, brief
+
+Row = dict[str, Any]
+LIMITS = {"max_execution_time": 5, "max_result_rows": 20_000, "max_memory_usage": 1 << 30}
+ANSWER_S = 10
+
+
+class NoAnswer(Exception):
+    """The store cannot be asked: it is not there, has no tables yet, or takes too long."""
+
+
+class Store:
+    """One connection, asked by one thread at a time; made when it is first needed, and anew after a failure."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+
+    def ask(self, name: str, **params: object) -> list[Row]:
+        """Return the rows of the answer to a question; times are Unix ms. NoAnswer."""
+        with self._lock:
+            try:
+                if self._client is None:
+                    self._client = open_clickhouse(self._url, answer_timeout_s=ANSWER_S)
+                answer = self._client.query(_text(name), parameters=params, settings=LIMITS)
+            except ClickHouseError as error:
+                raise NoAnswer(str(error)) from error
+            except DriverError as error:
+                raise NoAnswer(brief(error)) from error
+        return [dict(zip(answer.column_names, map(_plain, row), strict=True)) for row in answer.result_rows]
+
+    def close(self) -> None:
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+
+def file_of(name: str) -> Path:
+    """Return where a question is: among those of the page, or those that people ask."""
+    own = settings.migrations() / "page" / f"{name}.sql"
+    return own if own.exists() else settings.migrations() / "queries" / f"{name}.sql"
+
+
+@cache
+def _text(name: str) -> str:
+    return file_of(name).read_text("utf-8")
+
+
+def moment(ms: int) -> str:
+    """Return a time as a parameter: UTC, to the millisecond.
+
+    >>> moment(1_760_000_000_123)
+    '2025-10-09 08:53:20.123'
+    """
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.") + f"{ms % 1000:03d}"
+
+
+def _plain(value: Any) -> Any:
+    """The driver gives times without a zone, which are UTC."""
+    if isinstance(value, datetime):
+        return round(value.replace(tzinfo=UTC).timestamp() * 1000)
+    if isinstance(value, float):
+        return value if value == value else None  # noqa: PLR0124  # NaN is no number.
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

@@ -1,0 +1,180 @@
+"""The table of slices, and the lines of evidence of one comparison."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+
+from flows.page.store import Row
+from flows.page.svg import Chart, Level, Line, Mark
+from flows.page.views.states import VERDICTS
+from flows.page.words import count, odds, points
+
+ROWS = 40
+PAGE = 100
+LINES = 12  # Of a chart; more than four of them are grey.
+COLOURED = 3
+SHARE_MAX = 0.5  # The widest scale of a bar: half of all events.
+
+
+def cells_of(rows: Sequence[Row]) -> list[Row]:
+    """Return what each comparison says, with the words that a cell shows."""
+    return [row | _cell(row) for row in rows]
+
+
+def _cell(row: Row) -> Row:
+    sign, words, kind = VERDICTS[row["verdict"]]
+    n = row["candidate_good"] + row["candidate_bad"]
+    base = row["baseline_good"] + row["baseline_bad"]
+    if not n:
+        sign, words, kind = VERDICTS["STALE"]
+        words = "nothing to compare yet"
+    return {
+        "name": row["sli"] or row["measure"],
+        "key": (row["rule"], row["sli"], row["measure"]),
+        "n": n,
+        "counts": f"{count(row['candidate_bad'])}/{count(n)} : {count(row['baseline_bad'])}/{count(base)}",
+        "sign": sign,
+        "words": words,
+        "kind": kind,
+        "difference": points(row["value"]),
+        "what": _what(row, n),
+    }
+
+
+def _what(row: Row, n: int) -> str:
+    if not n:
+        return ""
+    if row["verdict"] == "BAD":
+        return f"E = {odds(row['log_e_peak'])}"
+    if row["verdict"] == "OK" and row["upper"] is not None:
+        return f"within {100 * max(row['upper'], 0.0):.1f}"
+    return "" if not row["decides_in"] or row["decides_in"] < 1 else f"about {count(row['decides_in'])} more"
+
+
+def table(cells: Sequence[Row], page: int) -> Row:
+    """Return the slices, worst first and all traffic on top: 40 rows, or a page of a hundred."""
+    columns = list(dict.fromkeys(cell["key"] for cell in sorted(cells, key=_column)))
+    by_slice: dict[str, dict[tuple[str, str, str], Row]] = defaultdict(dict)
+    for cell in cells:
+        by_slice[cell["slice"]][cell["key"]] = cell
+    order = sorted(by_slice, key=lambda text: (text != "*", *_badness(list(by_slice[text].values())), text))
+    start, size = ((page - 1) * PAGE, PAGE) if page else (0, ROWS)
+    bounds = [abs(each) for cell in cells for each in (cell["lower"], cell["upper"]) if each is not None and cell["n"]]
+    scale = min(max(sorted(bounds)[int(len(bounds) * 0.9)] if bounds else 0.1, 0.01), SHARE_MAX)
+    several = len({rule for rule, _, _ in columns}) > 1
+    return {
+        "columns": [
+            {"key": list(key), "name": (f"{key[0]}: " if several else "") + (key[1] or key[2])} for key in columns
+        ],
+        "rows": [
+            {"slice": text, "cells": [by_slice[text].get(key) for key in columns]}
+            for text in order[start : start + size]
+        ],
+        "slices": len(order),
+        "scale": scale,
+        "first": start,
+        "pages": math.ceil(len(order) / PAGE) if len(order) > ROWS else 0,
+    }
+
+
+def _column(cell: Row) -> tuple[bool, int, float, str]:
+    return not cell["n"], -int(cell["verdict"] == "BAD"), -cell["log_e_peak"], cell["name"]
+
+
+def _badness(cells: Sequence[Row]) -> tuple[int, float]:
+    bad = sum(cell["verdict"] == "BAD" for cell in cells)
+    return -bad, -max(cell["log_e_peak"] for cell in cells)
+
+
+def lead_of(cells: Sequence[Row], name: str) -> Row | None:
+    """Return the comparison that is asked for, else the one with most evidence; at a tie one that is not decided."""
+    some = [cell for cell in cells if cell["name"] == name] or list(cells)
+    return min(
+        some,
+        key=lambda cell: (
+            not cell["n"],
+            -round(cell["log_e_peak"], 3),
+            cell["verdict"] != "INSUFFICIENT",
+            cell["name"],
+        ),
+        default=None,
+    )
+
+
+def drawn(cells: Sequence[Row], lead: Row, chosen: str) -> list[str]:
+    """Return the slices whose lines are drawn: all traffic, the chosen one, and those with most evidence."""
+    mine = sorted((cell for cell in cells if cell["key"] == lead["key"]), key=lambda cell: -cell["log_e_peak"])
+    return list(dict.fromkeys(["*", chosen, *(cell["slice"] for cell in mine)]))[:LINES]
+
+
+def growth(lines: Sequence[Row], cells: Sequence[Row], lead: Row, marks: Sequence[Mark], start: int, end: int) -> Chart:
+    """Return how the evidence of each slice grew, against the lines that decide."""
+    mine = {cell["slice"]: cell for cell in cells if cell["key"] == lead["key"]}
+    by_slice: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for row in lines:
+        by_slice[row["slice"]].append((row["at"], row["log_e"]))
+    order = sorted(by_slice, key=lambda text: (text != "*", -mine[text]["log_e_peak"] if text in mine else 0))
+    kinds = {text: "all" if text == "*" else f"slice{place}" for place, text in enumerate(order[: COLOURED + 1])}
+    drawn_lines = [
+        Line(name=_named(text), kind=kinds.get(text, "grey"), points=by_slice[text], is_step=True)
+        for text in sorted(order, key=lambda text: text in kinds)
+    ]
+    levels = _levels(mine)
+    best = max((cell["log_e_peak"] for cell in mine.values()), default=0.0)
+    candidate = lead["version_of"]
+    return Chart(
+        name="evidence",
+        title="How the evidence grew",
+        note=f"odds against “{candidate} is no worse than {lead['baseline']}” · {lead['name']} · a line per slice"
+        " · valid however often you look",
+        label=f"Evidence that {candidate} is worse, {lead['name']}, by slice over time. Largest: {odds(best)}.",
+        start=start,
+        end=end,
+        lines=drawn_lines,
+        marks=marks,
+        levels=levels,
+        log=True,
+        low=-2.5,
+        high=max((level.value for level in levels), default=4.0) + 0.5,
+    )
+
+
+def _levels(mine: dict[str, Row]) -> list[Level]:
+    levels = []
+    if "*" in mine:
+        needed = mine["*"]["needed_log_e"]
+        levels.append(Level(value=needed, name=f"all traffic decides at {odds(needed)}"))
+    slices = [cell["needed_log_e"] for text, cell in mine.items() if text != "*" and cell["n"]]
+    if slices:
+        levels.append(Level(value=max(slices), name=f"one slice alone at {odds(max(slices))}; several need less"))
+    return levels
+
+
+def difference(lines: Sequence[Row], text: str, lead: Row, marks: Sequence[Mark], start: int, end: int) -> Chart:
+    """Return how much worse the candidate is in one slice, with bounds that hold at any time."""
+    rows = [row for row in lines if row["slice"] == text and row["value"] is not None and row["lower"] is not None]
+    return Chart(
+        name="difference",
+        title="How much worse",
+        note=f"{lead['name']} · {_named(text)} · points, with bounds valid at any time",
+        label=f"Difference of failed answers in {_named(text)}, in points, with bounds, over time.",
+        start=start,
+        end=end,
+        lines=[
+            Line(
+                name="difference",
+                kind="candidate",
+                points=[(row["at"], 100 * row["value"]) for row in rows],
+                band=[
+                    (row["at"], 100 * max(row["lower"], -SHARE_MAX), 100 * min(row["upper"], SHARE_MAX)) for row in rows
+                ],
+            )
+        ],
+        marks=marks,
+        levels=[Level(value=0.0, name="no difference")],
+        unit="points",
+    )
+
+
+def _named(text: str) -> str:
+    return "all traffic" if text == "*" else text

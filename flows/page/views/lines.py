@@ -1,0 +1,127 @@
+"""Charts of a model over time, by version."""
+
+from collections.abc import Mapping, Sequence
+
+from flows.page.store import Row, Store, moment
+from flows.page.svg import Chart, Line, Mark
+
+POINTS = 120
+
+
+def step_s(start: int, end: int) -> int:
+    """Return the seconds between two points, so that a line has some 120: whole minutes, or tens of seconds.
+
+    >>> step_s(0, 3_600_000), step_s(0, 600_000), step_s(0, 86_400_000)
+    (60, 10, 720)
+    """
+    raw = (end - start) / 1000 / POINTS
+    return 10 if raw <= 10 else max(60 * round(raw / 60), 60)
+
+
+def kinds_of(candidate: str, baseline: str, versions: Sequence[str]) -> dict[str, str]:
+    """Return the class of each version's line."""
+    known = {candidate: "candidate", baseline: "baseline"}
+    return {version: known.get(version, "grey") for version in versions}
+
+
+def ratios(rows: Sequence[Row], sli: str, kinds: Mapping[str, str], **chart: object) -> Chart:
+    """Return the success ratio of an SLI by version; `chart` are start, end, marks, and of which slice."""
+    where = str(chart.pop("where"))
+    versions = dict.fromkeys(row["version"] for row in rows if row["sli"] == sli)
+    lines = []
+    for version in sorted(versions, key=lambda each: kinds.get(each) == "candidate"):
+        mine = [row for row in rows if (row["sli"], row["version"]) == (sli, version)]
+        lines.append(
+            Line(
+                name=version,
+                kind=kinds.get(version, "grey"),
+                points=[(row["at"], 100 * row["ratio"]) for row in mine],
+                band=[(row["at"], 100 * row["lower"], 100 * row["upper"]) for row in mine],
+            )
+        )
+    return Chart(
+        name=f"sli-{sli}",
+        title=sli,
+        note=f"{where} · sliding window, with its interval · fewer than 20 events are not drawn",
+        label=f"{sli}, percent good, by version over time, {where}.",
+        lines=lines,
+        unit="%",
+        high=100.0,
+        **chart,  # type: ignore[arg-type]
+    )
+
+
+def traffic(rows: Sequence[Row], kinds: Mapping[str, str], **chart: object) -> Chart:
+    """Return requests a second by version."""
+    where = str(chart.pop("where"))
+    versions = dict.fromkeys(row["version"] for row in rows)
+    lines = [
+        Line(
+            name=version,
+            kind=kinds.get(version, "grey"),
+            points=[(row["at"], row["per_second"]) for row in rows if row["version"] == version],
+            is_step=True,
+        )
+        for version in versions
+    ]
+    return Chart(
+        name="traffic",
+        title="Requests per second",
+        note=f"{where} · by version",
+        label=f"Requests per second by version over time, {where}.",
+        lines=lines,
+        low=0.0,
+        **chart,  # type: ignore[arg-type]
+    )
+
+
+def measure(rows: Sequence[Row], name: str, unit: str, kinds: Mapping[str, str], **chart: object) -> Chart:
+    """Return p50 and p95 of a measure by version."""
+    where = str(chart.pop("where"))
+    lines = [
+        Line(
+            name=f"{version} {quantile}",
+            kind=kinds.get(version, "grey") + (" faint" if quantile == "p50" else ""),
+            points=[(row["at"], row[quantile]) for row in rows if row["version"] == version],
+        )
+        for version in dict.fromkeys(row["version"] for row in rows)
+        for quantile in ("p50", "p95")
+    ]
+    return Chart(
+        name=f"measure-{name}",
+        title=name,
+        note=f"{where} · p50 thin, p95 strong · {unit}",
+        label=f"{name}, p50 and p95 by version over time, {where}.",
+        lines=lines,
+        low=0.0,
+        unit=unit,
+        **chart,  # type: ignore[arg-type]
+    )
+
+
+def asked_lines(store: Store, model: str, text: str, start: int, end: int) -> dict[str, list[Row]]:
+    """Return the rows of every chart of a model and slice."""
+    span = {"from": moment(start), "to": moment(end)}
+    step = step_s(start, end)
+    ask = {"model": model, "slice": text, "step_s": step, **span}
+    return {
+        "slis": store.ask("sli_lines", **ask),
+        "latency": store.ask("measure_lines", measure="latency_ms", **ask),
+        "cost": store.ask("measure_lines", measure="cost_usd", **ask),
+        "traffic": store.ask("traffic_lines", **ask | {"step_s": max(60, step // 60 * 60)}),
+    }
+
+
+def charts(
+    rows: Mapping[str, list[Row]], kinds: Mapping[str, str], marks: Sequence[Mark], **chart: object
+) -> list[Chart]:
+    """Return the charts that have something to draw."""
+    also: dict[str, object] = {**chart, "marks": marks}
+    slis = list(dict.fromkeys(row["sli"] for row in rows["slis"]))
+    made = [
+        *(ratios(rows["slis"], sli, kinds, **also) for sli in slis),
+        traffic(rows["traffic"], kinds, **also),
+        measure(rows["latency"], "latency_ms", "ms", kinds, **also),
+        measure(rows["cost"], "cost_usd", "USD", kinds, **also),
+    ]
+    return [each for each in made if not each.empty]

@@ -1,0 +1,61 @@
+"""Pages that are tables: events, alerts, commands, policies, requests and the health of the worker."""
+
+from flows.page.asked import FAR_MS, Asked
+from flows.page.store import Row, Store, moment
+from flows.page.views.release import Unknown
+from flows.page.views.states import EVENTS, event_row
+from flows.page.words import span
+
+COUNT = 300
+
+
+def events(store: Store, asked: Asked) -> Row:
+    """Return what was said, the newest first."""
+    rows = store.ask(
+        "events", model=asked.model, version=asked.version, type=asked.type, at=moment(asked.at), count=COUNT
+    )
+    return {
+        "counted": counted(store, asked),
+        "events": [event_row(row) for row in rows],
+        "types": sorted(EVENTS),
+        "type": asked.type,
+        "model": asked.model,
+        "is_cut": len(rows) == COUNT,
+    }
+
+
+def alerts(store: Store, asked: Asked) -> Row:
+    """Return which alerts fire."""
+    now = counted(store, asked)
+    rows = store.ask("alerts", model=asked.model, at=moment(asked.at))
+    until = now["counted"] if now else 0
+    return {"counted": now, "alerts": [row | {"age": span(until - row["since"])} for row in rows], "model": asked.model}
+
+
+def health(store: Store, asked: Asked) -> Row:
+    """Return how far the counting is, what was refused, and who commanded what."""
+    at = moment(asked.at)
+    return {
+        "counted": counted(store, asked),
+        "shards": store.ask("shards", at=at),
+        "refused": store.ask("refused"),
+        "commands": store.ask("commands", model=asked.model, at=at),
+    }
+
+
+def policies(store: Store, asked: Asked) -> Row:
+    """Return under which policies was judged."""
+    return {"counted": counted(store, asked), "policies": store.ask("policies", hash="")}
+
+
+def policy(store: Store, asked: Asked, name: str) -> Row:
+    """Return one policy. Unknown."""
+    found = store.ask("policies", hash=name)
+    if not found:
+        raise Unknown(f"there is no policy {name}")
+    return {"counted": counted(store, asked), "policy": found[0]}
+
+
+def counted(store: Store, asked: Asked) -> Row | None:
+    """Return how far the counting is at the moment that is asked for."""
+    return next(iter(store.ask("counted", at=moment(min(asked.at, FAR_MS)))), None)

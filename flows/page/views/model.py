@@ -1,0 +1,96 @@
+"""One model: its releases, what serves now, and how its SLIs went; and how it drifts and scores."""
+
+from collections import defaultdict
+
+from flows.page.asked import Asked
+from flows.page.store import Row, Store, moment
+from flows.page.views import lines
+from flows.page.views.release import Unknown
+from flows.page.views.sentences import named
+from flows.page.views.states import event_row, state_of
+
+SINCE_MS = 3_600_000
+DRIFT_SINCE_MS = 6 * 3_600_000
+WINDOWS = 12  # Columns of the drift table: the newest.
+
+
+def model(store: Store, asked: Asked) -> Row:
+    """Return what the page of a model shows. Unknown."""
+    base = _base(store, asked, SINCE_MS)
+    at = moment(asked.at)
+    releases = [row | {"state": state_of(row)} for row in store.ask("releases", model=asked.model, at=at)]
+    start, end = base["start"], base["end"]
+    rows = lines.asked_lines(store, asked.model, asked.slice, start, end)
+    if not rows["traffic"] and not releases:
+        raise Unknown(f"there is no model {asked.model} at that time")
+    first = releases[0] if releases else None
+    versions = [row["version"] for row in rows["slis"] + rows["traffic"]]
+    kinds = (
+        dict.fromkeys(versions, "baseline")
+        if first is None
+        else lines.kinds_of(first["version"], first["baseline"], versions)
+    )
+    return base | {
+        "releases": releases,
+        "alerts": store.ask("alerts", model=asked.model, at=at),
+        "charts": lines.charts(rows, kinds, [], start=start, end=end, where=named(asked.slice)),
+        "errors": store.ask("errors", model=asked.model, **base["range"]),
+        "slice": asked.slice,
+        "events": [
+            event_row(each) for each in store.ask("events", model=asked.model, version="", type="", at=at, count=100)
+        ],
+    }
+
+
+def drift(store: Store, asked: Asked) -> Row:
+    """Return how far fields are from their reference: the worst first, by window."""
+    base = _base(store, asked, DRIFT_SINCE_MS)
+    rows = store.ask("drift", model=asked.model, slice=asked.slice, **base["range"])
+    ends = sorted({row["at"] for row in rows})[-WINDOWS:]
+    by_field: dict[tuple[str, str, str], dict[int, Row]] = defaultdict(dict)
+    for row in rows:
+        if row["at"] in ends:
+            by_field[row["field"], row["method"], row["version"]][row["at"]] = row
+    order = sorted(by_field, key=lambda key: (-_beyond(by_field[key]), key))
+    return base | {
+        "slice": asked.slice,
+        "ends": ends,
+        "rows": [
+            {"field": field, "method": method, "version": version, "cells": [by_field[key].get(end) for end in ends]}
+            for key in order[:100]
+            for field, method, version in [key]
+        ],
+        "more": max(len(order) - 100, 0),
+    }
+
+
+def scores(store: Store, asked: Asked) -> Row:
+    """Return how sure each version was, and how often it was right at each score."""
+    base = _base(store, asked, SINCE_MS)
+    rows = store.ask("scores", model=asked.model, **base["range"])
+    return base | {
+        "rows": [row | {"share": row["right"] / row["n"]} for row in rows],
+    }
+
+
+def _beyond(cells: dict[int, Row]) -> float:
+    ratios = [
+        abs((cell["score"] or 0.0) / cell["threshold"]) if cell["threshold"] else float(cell["is_bad"])
+        for cell in cells.values()
+    ]
+    return max(ratios, default=0.0)
+
+
+def _base(store: Store, asked: Asked, since_ms: int) -> Row:
+    counted = next(iter(store.ask("counted", at=moment(asked.at))), None)
+    if counted is None:
+        raise Unknown("nothing is counted yet")
+    end = counted["counted"]
+    start = end - (asked.since or since_ms)
+    return {
+        "counted": counted,
+        "model": asked.model,
+        "start": start,
+        "end": end,
+        "range": {"from": moment(start), "to": moment(end)},
+    }

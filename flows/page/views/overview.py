@@ -1,0 +1,158 @@
+"""The first page: is anything being rolled back now, and what else needs somebody?"""
+
+from collections import defaultdict
+from typing import Any
+
+from flows.page.asked import Asked
+from flows.page.store import Row, Store, moment
+from flows.page.svg import Line
+from flows.page.views.states import STEADY, State, event_row, state_of
+from flows.page.words import count, percent, span
+
+LATELY_MS = 5 * 60_000
+SPARK_MS = 3_600_000
+SPARK_STEP_S = 60
+RECOVERED_MS = 3_600_000  # A rollback that ended well is in the banner for an hour.
+EVENTS = 30
+MODELS_MAX = 200
+
+
+def overview(store: Store, asked: Asked) -> Row:
+    """Return what the first page shows."""
+    at = moment(asked.at)
+    counted = next(iter(store.ask("counted", at=at)), None)
+    if counted is None:
+        return {"title": "nothing is counted yet", "counted": None, "models": [], "alerts": [], "events": []}
+    now = counted["counted"]
+    ask = {"model": "", "at": at}
+    releases = defaultdict(list)
+    for release in store.ask("releases", **ask):
+        releases[release["model"]].append(release | {"state": state_of(release)})
+    traffic = _by_model(store.ask("traffic", model="", **{"from": moment(now - LATELY_MS), "to": moment(now)}))
+    slis = _by_model(
+        store.ask(
+            "sli_lines",
+            model="",
+            slice="*",
+            step_s=SPARK_STEP_S,
+            **{"from": moment(now - SPARK_MS), "to": moment(now)},
+        )
+    )
+    alerts = store.ask("alerts", **ask)
+    events = [event_row(each) for each in store.ask("events", version="", type="", count=EVENTS, **ask)]
+    names = sorted({*releases, *traffic, *slis})
+    rows = [_model(name, releases[name], traffic.get(name, []), slis.get(name, []), events, now) for name in names]
+    rows.sort(key=lambda row: (row["rank"], row["model"]))
+    return {
+        "counted": counted,
+        "banner": banner(rows, alerts, now),
+        "names": _names(slis),
+        "models": rows[:MODELS_MAX],
+        "more": max(len(rows) - MODELS_MAX, 0),
+        "alerts": [alert | {"age": span(now - alert["since"])} for alert in alerts],
+        "events": events,
+    }
+
+
+def banner(models: list[Row], alerts: list[Row], now: int) -> Row:
+    """Return the sentence of the whole page, the worst first."""
+    by_kind: dict[str, list[Row]] = defaultdict(list)
+    for model in models:
+        by_kind[model["state"].word].append(model)
+    title, kind = "All is well, nothing is being rolled out", "good"
+    recovered = [each for each in by_kind["recovered"] if now - each["entered"] <= RECOVERED_MS]
+    if by_kind["rollback without effect"]:
+        title, kind = f"{_named(by_kind['rollback without effect'])}: the rollback has no effect", "bad"
+    elif by_kind["rolling back"]:
+        title, kind = f"{_named(by_kind['rolling back'])} is being rolled back", "bad"
+    elif by_kind["traffic moved"]:
+        title, kind = f"{_named(by_kind['traffic moved'])} was rolled back, the traffic has moved", "warn"
+    elif by_kind["held"]:
+        title, kind = f"{_things(len(by_kind['held']), 'release')} held, nothing is being rolled back", "warn"
+    elif by_kind["rolling out"]:
+        title, kind = f"{_things(len(by_kind['rolling out']), 'release')} under way, nothing is held", "plain"
+    elif recovered:
+        title, kind = f"{_named(recovered)} was rolled back, and users are well again", "info"
+    requests = sum(model["per_second"] for model in models)
+    under_way = sum(model["state"].word in ("held", "rolling out") for model in models)
+    note = " · ".join(
+        [
+            _things(len(models), "model"),
+            f"{_things(under_way, 'release')} under way",
+            f"{requests:,.1f} requests/s",
+            _things(len(alerts), "open alert"),
+        ]
+    )
+    return {"title": title, "kind": kind, "note": note}
+
+
+def _things(n: int, name: str) -> str:
+    return f"{count(n)} {name}{'' if n == 1 else 's'}"
+
+
+def _named(models: list[Row]) -> str:
+    first = models[0]
+    more = f" and {len(models) - 1} more" if len(models) > 1 else ""
+    return f"{first['model']} {first['version']}{more}"
+
+
+def _by_model(rows: list[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["model"]].append(row)
+    return found
+
+
+def _names(slis: dict[str, list[Row]]) -> list[str]:
+    return list(dict.fromkeys(row["sli"] for rows in slis.values() for row in rows))[:4]
+
+
+def _model(
+    name: str, releases: list[Row], traffic: list[Row], slis: list[Row], events: list[Row], now: int
+) -> dict[str, Any]:
+    worst = min(releases, key=lambda each: (each["state"].rank, -each["changed"]), default=None)
+    state: State = STEADY if worst is None else worst["state"]
+    candidate = None if worst is None else worst["version"]
+    shares = _shares(traffic, candidate)
+    said = next((event for event in events if event["model"] == name), None)
+    return {
+        "model": name,
+        "state": state,
+        "rank": state.rank,
+        "version": candidate,
+        "baseline": None if worst is None else worst["baseline"],
+        "entered": None if worst is None else worst["entered"],
+        "since": None if worst is None else span(now - worst["entered"]),
+        "holds": [] if worst is None else sorted(worst["held_by"]),
+        "shares": shares,
+        "per_second": sum(row["requests"] for row in traffic) / (LATELY_MS / 1000),
+        "slis": {sli: _sli(slis, sli, candidate) for sli in dict.fromkeys(row["sli"] for row in slis)},
+        "last": said,
+    }
+
+
+def _shares(traffic: list[Row], candidate: str | None) -> list[Row]:
+    total = sum(row["requests"] for row in traffic)
+    rows = [row for row in traffic if row["requests"] and not row["version"].startswith("__mirrored__/")]
+    rows.sort(key=lambda row: (row["version"] == candidate, -row["requests"]))
+    return [
+        {
+            "version": row["version"],
+            "kind": "candidate" if row["version"] == candidate else "baseline" if place == 0 else "other",
+            "share": row["requests"] / total,
+            "text": percent(row["requests"] / total),
+        }
+        for place, row in enumerate(rows)
+    ]
+
+
+def _sli(slis: list[Row], sli: str, candidate: str | None) -> Row:
+    versions = dict.fromkeys(row["version"] for row in slis if row["sli"] == sli)
+    order = sorted(versions, key=lambda version: (version == candidate, version))
+    lines, last = [], []
+    for version in order:
+        rows = [row for row in slis if (row["sli"], row["version"]) == (sli, version)]
+        kind = "candidate" if version == candidate else "baseline"
+        lines.append(Line(name=version, kind=kind, points=[(row["at"], row["ratio"]) for row in rows]))
+        last.append({"version": version, "kind": kind, "text": percent(rows[-1]["ratio"])})
+    return {"lines": lines, "last": last}

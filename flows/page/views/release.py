@@ -1,0 +1,188 @@
+"""One release: what was decided, why, where, what else changed, and what is still missing."""
+
+import json
+from collections.abc import Sequence
+
+from flows.page.asked import Asked
+from flows.page.store import Row, Store, moment
+from flows.page.svg import Chart, Mark
+from flows.page.views import evidence, lines, sentences
+from flows.page.views.states import event_row, state_of
+from flows.page.words import number, span
+
+AROUND_MS = 600_000  # Shown before a release began, and after it ended.
+STEPS = (
+    ("released", "began"),
+    ("harm began", "onset"),
+    ("held", "hold"),
+    ("rolled back", "detected"),
+    ("traffic moved", "applied"),
+    ("users well", "recovered"),
+)
+RANGE_MS_MAX = 31 * 86_400_000
+
+
+class Unknown(LookupError):
+    """There is no such model, release or request, as of the moment that was asked for."""
+
+
+def release(store: Store, asked: Asked) -> Row:
+    """Return what the page of a release shows. Unknown."""
+    at = moment(asked.at)
+    counted = next(iter(store.ask("counted", at=at)), None)
+    known = {row["version"]: row for row in store.ask("releases", model=asked.model, at=at)}
+    if counted is None or asked.version not in known:
+        raise Unknown(f"{asked.model} has no release of {asked.version} at that time")
+    it = known[asked.version]
+    state = state_of(it)
+    events = store.ask("events", model=asked.model, version=asked.version, type="", at=at, count=200)
+    # A release that began anew has a story of its own.
+    mine = [event for event in events if event["at"] >= it["began_at"]]
+    times = _times(it, mine)
+    ended = max((times.get(name) or 0 for name in ("detected", "applied", "recovered", "promoted")), default=0) or None
+    end = counted["counted"] if ended is None else min(counted["counted"], ended + AROUND_MS)
+    start = max(it["began_at"] - AROUND_MS, end - (asked.since or RANGE_MS_MAX))
+    if asked.since:
+        start = max(start, end - asked.since)
+    ask = {"model": asked.model, "version": asked.version, "at": at}
+    cells = [cell | {"version_of": asked.version} for cell in evidence.cells_of(store.ask("evidence_now", **ask))]
+    found = _found(
+        store.ask(
+            "found", **{k: v for k, v in ask.items() if k != "at"}, baseline=it["baseline"],
+            **{"from": moment(it["began_at"]), "to": moment(end)},
+        ),
+        asked.version,
+    )  # fmt: skip
+    marks = _marks(times)
+    rows = lines.asked_lines(store, asked.model, asked.slice, start, end)
+    kinds = lines.kinds_of(asked.version, it["baseline"], [row["version"] for row in rows["slis"] + rows["traffic"]])
+    lead = evidence.lead_of(cells, asked.sli)
+    return {
+        "counted": counted,
+        "release": it,
+        "state": state,
+        "title": sentences.title(asked.version, it["baseline"], state.word),
+        "sentences": _said(cells, found, times, counted["counted"], state.word),
+        "steps": _steps(times),
+        "slice": asked.slice,
+        "lead": None if lead is None else lead["name"],
+        "evidence": [] if lead is None else _evidence(store, asked, cells, lead, marks, start, end),
+        "table": evidence.table(cells, asked.page),
+        "found": found,
+        "charts": lines.charts(rows, kinds, marks, start=start, end=end, where=sentences.named(asked.slice)),
+        "metadata": _metadata(it["said"]),
+        "events": [event_row(event) for event in events],
+        "runbook": next((event["runbook"] for event in mine if event["runbook"]), ""),
+        "alerts": [
+            alert for alert in store.ask("alerts", model=asked.model, at=at) if alert["version"] == asked.version
+        ],
+        "now": counted["counted"],
+    }
+
+
+def _evidence(
+    store: Store, asked: Asked, cells: Sequence[Row], lead: Row, marks: Sequence[Mark], start: int, end: int
+) -> list[Chart]:
+    slices = evidence.drawn(cells, lead, asked.slice)
+    rule, sli, measure = lead["key"]
+    grown = store.ask(
+        "evidence_lines", model=asked.model, version=asked.version, rule=rule, sli=sli, measure=measure,
+        slices=slices, at=moment(asked.at),
+    )  # fmt: skip
+    grown = [row for row in grown if start <= row["at"]]
+    chosen = asked.slice if asked.slice != "*" else lead["slice"]
+    made = [
+        evidence.growth(grown, cells, lead, marks, start, end),
+        evidence.difference(grown, chosen, lead, marks, start, end),
+    ]
+    return [chart for chart in made if not chart.empty]
+
+
+def _times(it: Row, events: Sequence[Row]) -> dict[str, int | None]:
+    """Return when each step of a release was reached."""
+    times: dict[str, int | None] = {"began": it["began_at"]}
+    for event in sorted(events, key=lambda each: each["revision"]):
+        if event["type"] == "hold" and times.get("hold") is None:
+            times["hold"] = event["at"]
+        if event["type"] in ("rollback", "kill") and times.get("detected") is None:
+            times["detected"] = event["at"]
+        if event["type"] == "promote":
+            times["promoted"] = event["at"]
+        for name in ("onset", "applied", "recovered"):
+            times[name] = event[name] or times.get(name)
+    return times
+
+
+def _steps(times: dict[str, int | None]) -> list[Row]:
+    """Return the steps in order, with how long each took after the one before."""
+    wanted = STEPS if times.get("detected") or times.get("hold") else (("released", "began"), ("promoted", "promoted"))
+    reached = sorted((times[key] or 0, name) for name, key in wanted if times.get(key))
+    ahead = [name for name, key in wanted if not times.get(key) and name in ("traffic moved", "users well", "promoted")]
+    before: int | None = None
+    out = []
+    for time, name in reached:
+        out.append({"name": name, "at": time, "after": "" if before is None else f"+{span(time - before)}"})
+        before = time
+    held_only = times.get("detected") is None and times.get("hold") is not None
+    return out + [{"name": name, "at": None, "after": ""} for name in ([] if held_only else ahead)]
+
+
+def _marks(times: dict[str, int | None]) -> list[Mark]:
+    kinds = {"onset": "mark harm", "hold": "mark warn", "detected": "mark bad"}
+    names = {"began": "released", "onset": "harm began", "hold": "hold", "detected": "rollback", "applied": "moved"}
+    names |= {"recovered": "well", "promoted": "promoted"}
+    return [Mark(at=at, name=names[key], kind=kinds.get(key, "mark")) for key, at in times.items() if at]
+
+
+def _said(cells: Sequence[Row], found: Sequence[Row], times: dict[str, int | None], now: int, word: str) -> list[str]:
+    bad = sorted((cell for cell in cells if cell["verdict"] == "BAD"), key=lambda cell: -(cell["lower"] or 0))
+    out = []
+    if bad:
+        out.append(sentences.proof(bad[0], alone=True))
+        others = list(dict.fromkeys(sentences.named(cell["slice"]) for cell in bad[1:]))
+        if others:
+            out.append(f"Also affected: {', '.join(others[:5])}{' and more' if len(others) > 5 else ''}.")
+    elif word in ("rolling out", "held"):
+        strongest = max((cell for cell in cells if cell["n"]), key=lambda cell: cell["log_e_peak"], default=None)
+        out.append("No comparison is surely worse." if strongest else "Nothing is compared yet.")
+    if word in ("rolling out", "held"):
+        out.append(sentences.undecided(cells))
+    out.append(sentences.cause(found, times.get("detected") or now))
+    return [each for each in out if each]
+
+
+def _found(rows: Sequence[Row], candidate: str) -> list[Row]:
+    """Return findings, those that the candidate has alone first."""
+    return [
+        row
+        | {
+            "only": not row["is_shared"] and row["version"] == candidate,
+            "text": f"{row['field']}: {row['what']}"
+            if row["what"]
+            else f"{row['field']}: {row['method']} {number(row['worst'])}, limit {number(row['worst_limit'])}",
+            "requests": _texts(row["examples"]),
+        }
+        for row in rows
+    ]
+
+
+def _texts(text: str) -> list[str]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        return []
+    return [str(each) for each in found][:5] if isinstance(found, list) else []
+
+
+def _metadata(text: str) -> list[Row]:
+    """Return what the command said differently of both versions."""
+    try:
+        said = json.loads(text or "{}")
+    except json.JSONDecodeError:
+        return []
+    old, new = said.get("baseline", {}), said.get("candidate", {})
+    return [
+        {"name": name, "baseline": old.get(name), "candidate": new.get(name)}
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]

@@ -1,0 +1,85 @@
+"""A release in one paragraph: what was decided, how sure it is, where, and what would still be needed."""
+
+from collections.abc import Sequence
+
+from flows.page.store import Row
+from flows.page.words import clock, count, odds, percent, points, span
+
+TITLES = {
+    "rollback without effect": "{version} is to be rolled back to {baseline}, and it serves on",
+    "rolling back": "{version} is being rolled back to {baseline}",
+    "traffic moved": "{version} was rolled back to {baseline}; whether users are well again is being checked",
+    "recovered": "{version} was rolled back to {baseline}, and users are well again",
+    "held": "{version} is held beside {baseline}",
+    "rolling out": "{version} is rolling out beside {baseline}",
+    "promoted": "{version} was promoted over {baseline}",
+    "runs by override": "{version} runs by override, whatever the rules say",
+}
+
+
+def title(version: str, baseline: str, word: str) -> str:
+    """Return the heading of a release."""
+    text = TITLES.get(word, "{version}: " + word)
+    return text.format(version=version, baseline=baseline or "what served before")
+
+
+def proof(cell: Row, alone: bool) -> str:
+    """Return what one comparison says, with its counts, bounds and odds, and what would decide."""
+    candidate, baseline = _share(cell, "candidate"), _share(cell, "baseline")
+    return (
+        f"{'Worst in' if alone else 'In'} {named(cell['slice'])}: {_of(cell, 'candidate')} failed {cell['name']} "
+        f"({percent(candidate)}), {_of(cell, 'baseline')} on {cell['baseline']} ({percent(baseline)}). "
+        f"{certain(cell)} Evidence against chance: {odds(cell['log_e_peak'])}; {odds(cell['needed_log_e'])} decides."
+    )
+
+
+def certain(cell: Row) -> str:
+    """Return how much worse a candidate is, as surely as it is known."""
+    lower, upper = cell["lower"], cell["upper"]
+    if lower is None or upper is None:
+        return "Nothing is compared yet."
+    if lower > 0:
+        return f"Surely worse by {100 * lower:.1f} to {100 * upper:.1f} points."
+    return f"Between {points(lower)} and {points(upper)} points worse."
+
+
+def undecided(cells: Sequence[Row]) -> str:
+    """Return how much is missing until the slowest comparison of all traffic decides."""
+    waiting = [cell for cell in cells if cell["slice"] == "*" and cell["verdict"] == "INSUFFICIENT"]
+    if not waiting:
+        return ""
+    without = [cell["name"] for cell in waiting if not cell["n"]]
+    known = [cell for cell in waiting if cell["n"] and cell["decides_in"] is not None]
+    parts = []
+    if known:
+        slowest = max(known, key=lambda cell: cell["decides_in"])
+        parts.append(f"{slowest['name']} needs about {count(slowest['decides_in'])} more requests of the candidate")
+    if without:
+        parts.append(f"nothing has come for {', '.join(without)}")
+    return "Not decided: " + "; ".join(parts) + "." if parts else "Not decided."
+
+
+def cause(found: Sequence[Row], until: int) -> str:
+    """Return what monitors found first on the candidate alone; it is no proof."""
+    alone = [each for each in found if each["only"] and each["first"] <= until]
+    if not alone:
+        return ""
+    first = min(alone, key=lambda each: each["first"])
+    before = f", {span(until - first['first'])} before" if until > first["first"] else ""
+    where = f"in {named(first['slice'])} at {clock(first['first'])}{before}"
+    return f"Earlier, and only on the candidate: {first['text']}, {where}."
+
+
+def named(text: str) -> str:
+    """Return a slice as a sentence names it."""
+    return "all traffic" if text == "*" else text
+
+
+def _share(cell: Row, arm: str) -> float | None:
+    n = cell[f"{arm}_good"] + cell[f"{arm}_bad"]
+    return cell[f"{arm}_bad"] / n if n else None
+
+
+def _of(cell: Row, arm: str) -> str:
+    bad, n = cell[f"{arm}_bad"], cell[f"{arm}_good"] + cell[f"{arm}_bad"]
+    return f"{count(bad)} of {count(n)}"

@@ -1,0 +1,81 @@
+"""Where releases stand, in words: for a glance, and for a sentence."""
+
+import msgspec
+
+from flows.page.store import Row
+from flows.page.words import NONE
+from operators.release.transitions import URGENCY
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """`kind` says how urgent it is: bad, warn, info, good or plain."""
+
+    word: str
+    kind: str
+    rank: int
+
+
+WORDS = {
+    "ineffective": ("rollback without effect", "bad"),
+    "rolled_back": ("rolling back", "bad"),
+    "verifying": ("traffic moved", "warn"),
+    "rolling_out": ("rolling out", "plain"),
+    "overridden": ("runs by override", "warn"),
+    "recovered": ("recovered", "info"),
+    "serving": ("serving", "plain"),
+    "promoted": ("promoted", "good"),
+}
+STEADY = State(word="steady", kind="plain", rank=len(URGENCY) + 1)
+EVENTS = {
+    "rollback": ("rollback", "bad"),
+    "kill": ("kill", "bad"),
+    "rollback_ineffective": ("rollback without effect", "bad"),
+    "hold": ("hold", "warn"),
+    "throttle": ("throttle", "warn"),
+    "rollback_applied": ("traffic moved", "info"),
+    "recovered": ("users are well", "info"),
+    "promote": ("promote", "good"),
+    "alert": ("alert", "plain"),
+}
+VERDICTS = {
+    "BAD": ("✕", "surely worse", "bad"),
+    "OK": ("✓", "surely not worse by more than the margin", "good"),
+    "INSUFFICIENT": ("…", "not decided", "plain"),
+    "STALE": ("○", "no data", "plain"),
+}
+
+
+def state_of(release: Row) -> State:
+    """Return where a release stands; held is a release that rolls out and may not be promoted."""
+    phase = release["phase_now"]
+    if phase == "rolling_out" and release["held_by"]:
+        return State(word="held", kind="warn", rank=URGENCY.index("rolling_out"))
+    word, kind = WORDS.get(phase, (phase, "plain"))
+    rank = URGENCY.index(phase) if phase in URGENCY else len(URGENCY)
+    return State(word=word, kind=kind, rank=rank + (1 if phase == "rolling_out" else 0))
+
+
+def event_row(event: Row) -> Row:
+    """Return a control event as a row of a table."""
+    word, kind = EVENTS.get(event["type"], (event["type"], "plain"))
+    more = max(event["slices_n"] - 1, 0)
+    extra = "acknowledged" if event["acked"] else "silenced" if event["silenced"] else ""
+    state = "resolved" if event["state"] == "resolved" else ""
+    return {
+        "at": event["at"],
+        "model": event["model"],
+        "version": event["version"],
+        "word": word,
+        "kind": kind,
+        "type": event["type"],
+        "state": state,
+        "extra": extra,
+        "rule": event["rule"],
+        "severity": event["severity"],
+        "worst": event["worst"] or NONE,
+        "more": more,
+        "pin": event["pin"] or "",
+        "reason": event["reason"],
+        "id": event["id"],
+        "runbook": event["runbook"],
+    }

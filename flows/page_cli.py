@@ -1,0 +1,89 @@
+"""`rollguard page`, and `--page` of what runs: the page is imported only where it is asked for."""
+
+import importlib.util
+import os
+import sys
+import time
+import webbrowser
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows import settings
+from flows.cli_errors import fail
+from operators.connectors.stop import Stop
+
+if TYPE_CHECKING:
+    from flows.page.serve import Server
+
+LOOK_S = 0.1
+PageOption = Annotated[
+    str | None, typer.Option("--page", help="Serve the live page at this host:port meanwhile, such as 127.0.0.1:8088.")
+]
+
+
+def server_of(where: settings.Settings, url: str, listen: str | None, names: Sequence[str] = ()) -> "Server | None":
+    """Return the page of a store, ready to begin; None where none is asked for. OSError; exits where it may not be."""
+    if listen is None:
+        return None
+    try:
+        from flows.page.security import NotAllowed  # noqa: PLC0415  # Packages of an extra.
+        from flows.page.serve import Server  # noqa: PLC0415
+    except ImportError as error:
+        fail(f"{error.name} is missing; install rollguard[page]", 1)
+    try:
+        return Server(url, listen, where.page_token, names)
+    except NotAllowed as error:
+        fail(str(error), 2)
+    except ValueError:
+        fail(f"--page {listen}: is not host:port", 2)
+
+
+@contextmanager
+def ended(server: "Server | None") -> Iterator[None]:
+    """End the page with the context, where there is one."""
+    try:
+        yield
+    finally:
+        if server is not None:
+            server.end()
+
+
+@contextmanager
+def beside(where: settings.Settings, url: str, listen: str | None) -> Iterator[None]:
+    """Serve the page while the context lasts, where it is asked for."""
+    server = server_of(where, url, listen)
+    with ended(server):
+        opener(server)()
+        yield
+
+
+def opener(server: "Server | None") -> Callable[[], None]:
+    """Return what lets the page answer, once the store has its tables."""
+    return (lambda: None) if server is None else server.begin
+
+
+def stay(address: str, stop: Stop) -> None:
+    """Wait until somebody asks to stop."""
+    typer.echo(f"the page stays at {address}; Ctrl-C ends")
+    sys.stdout.flush()
+    while not stop.requested:
+        time.sleep(LOOK_S)
+
+
+def is_desk() -> bool:
+    """Tell whether somebody sits here who can be shown the page in a browser, and it is installed."""
+    if importlib.util.find_spec("starlette") is None:
+        return False
+    has_display = sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return sys.stdout.isatty() and has_display
+
+
+def show(address: str, browser: bool) -> None:
+    """Say where the page is, and open it where somebody wants that."""
+    typer.echo(f"page: {address}")
+    sys.stdout.flush()
+    if browser:
+        webbrowser.open(address)

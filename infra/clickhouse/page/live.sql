@@ -1,0 +1,7 @@
+-- Has anything new been stored that a page shows?
+SELECT
+  (SELECT max(inserted_at) FROM progress) AS counted,
+  (SELECT max(inserted_at) FROM control) AS said,
+  (SELECT max(inserted_at) FROM evidence) AS proven,
+  (SELECT max(inserted_at) FROM release) AS moved,
+  (SELECT max(inserted_at) FROM command) AS commanded

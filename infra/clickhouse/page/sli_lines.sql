@@ -1,0 +1,34 @@
+-- How did the success ratios of each version move?
+--
+-- model          of which model; '' = of all
+-- slice          of which slice, '*' = all traffic
+-- from, to       windows that end in (from, to], UTC, event time
+-- step_s         seconds between two points
+--
+-- Of the policy's sliding windows the one nearest to five minutes. Windows with fewer than 20 events say nothing and are
+-- left out. Not under repeated looks: `lower` and `upper` are of one look at a time.
+SELECT
+  w.model AS model,
+  w.sli AS sli,
+  w.version AS version,
+  w.window_end AS at,
+  w.good AS good,
+  w.bad AS bad,
+  w.ratio AS ratio,
+  w.lower AS lower,
+  w.upper AS upper
+FROM sli_window_latest AS w
+WHERE ({model:String} = '' OR w.model = {model:String})
+  AND w.slice = {slice:String}
+  AND w.kind = 'sliding'
+  AND w.size_ms = (
+    SELECT argMin(size_ms, abs(toInt64(size_ms) - 300000)) FROM sli_window
+    WHERE kind = 'sliding' AND window_end > {from:DateTime64(3, 'UTC')} AND window_end <= {to:DateTime64(3, 'UTC')}
+      AND ({model:String} = '' OR model = {model:String}) AND slice = {slice:String}
+  )
+  AND w.window_end > {from:DateTime64(3, 'UTC')}
+  AND w.window_end <= {to:DateTime64(3, 'UTC')}
+  AND toUnixTimestamp(w.window_end) % {step_s:UInt32} = 0
+  AND w.good + w.bad >= 20
+  AND NOT startsWith(w.version, '__mirrored__/')
+ORDER BY model, sli, version, at

@@ -1,0 +1,271 @@
+"""The live page in a real browser, served by what it watches: a demo, and a replay of events with hostile names."""
+
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from gzip import decompress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from playwright.sync_api import Browser
+
+from tests.page_browser import Watched, browsing, serving, violations
+
+pytestmark = pytest.mark.integration
+
+RELEASE = "m/phishing/r/v2"
+HOSTILE = '<img src=x onerror="document.title=1">'
+# What the banner of the release is to say, in this order, without a reload.
+STORY = ("is rolling out", "is held", "is being rolled back", "was rolled back to v1, and users are well again")
+WATCH = """() => {
+  window.said = [];
+  const note = () => {
+    const text = document.querySelector('h1')?.textContent;
+    if (text && window.said.at(-1) !== text) window.said.push(text);
+  };
+  note();
+  new MutationObserver(note).observe(document.body, { childList: true, subtree: true, characterData: true });
+}"""
+
+
+class Demo(msgspec.Struct, frozen=True):
+    """A demo that has ended, whose page stays; `said` are the headings that an open page went through."""
+
+    address: str
+    said: list[str]
+    overview: list[str]
+    loads: int
+    browser: Browser
+    watched: list[Watched]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo is watched from its first answer to its end."""
+    folder = tmp_path_factory.mktemp("demo")
+    arguments = ("demo", "--page", "127.0.0.1:0", "--seconds", "15", "--data", folder / "data")
+    with serving(*arguments, cwd=folder) as (address, process):
+        overview, release = Watched(browser), Watched(browser)
+        overview.page.goto(address, timeout=60_000)
+        until(lambda: get(address + RELEASE)[0] == 200, 120)
+        # From now on nothing is loaded again.
+        release.page.goto(address + RELEASE)
+        for each in (overview, release):
+            each.page.evaluate(WATCH)
+        loads = len([url for url in release.requests if url.endswith(RELEASE)])
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("the page stays"):
+                break
+        release.page.wait_for_function(
+            f"document.querySelector('h1').textContent.includes('{STORY[-1]}')", timeout=30_000
+        )
+        yield Demo(
+            address,
+            release.page.evaluate("window.said"),
+            overview.page.evaluate("window.said"),
+            loads,
+            browser,
+            [overview, release],
+        )
+
+
+def until(done: Any, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "too late"
+        time.sleep(0.1)
+
+
+def get(url: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    """Status, body as it comes over the wire, and headers."""
+    request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return answer.status, answer.read(), dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), dict(error.headers)
+
+
+def test_an_open_page_tells_the_story_of_a_rollback_without_a_reload(demo: Demo) -> None:
+    places = [next((at for at, said in enumerate(demo.said) if words in said), None) for words in STORY]
+    assert None not in places[2:], demo.said
+    known = [place for place in places if place is not None]
+    assert known == sorted(known), demo.said
+    assert len(known) >= 3, demo.said
+    assert any("held" in said for said in demo.overview), demo.overview
+    assert "phishing v2 was rolled back, and users are well again" in demo.overview[-1]
+
+
+def test_a_page_complains_of_nothing_and_asks_nobody_else(demo: Demo) -> None:
+    for each in demo.watched:
+        assert each.complaints == []
+        assert each.hosts == {"127.0.0.1"}
+
+
+PATHS = ("", RELEASE, "m/phishing", "m/phishing/drift", "m/phishing/scores", "events", "alerts", "health", "policy")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_can_be_used_by_everybody(demo: Demo, scheme: Any) -> None:
+    watched = Watched(demo.browser, color_scheme=scheme)
+    # What differs between light and dark are colours, which the first three pages have all of.
+    for path in PATHS if scheme == "light" else PATHS[:3]:
+        watched.page.goto(demo.address + path)
+        assert violations(watched.page) == [], path
+    assert watched.complaints == []
+    watched.page.close()
+
+
+def test_all_is_reached_by_the_keyboard(demo: Demo) -> None:
+    watched = Watched(demo.browser)
+    page = watched.page
+    page.goto(demo.address + RELEASE)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    seen = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        seen.add(page.evaluate("document.activeElement.className.baseVal ?? document.activeElement.tagName"))
+    assert {"A", "BUTTON", "chart", "SUMMARY"} <= seen
+    page.focus("svg.chart")
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert re.match(r"\d\d:\d\d:\d\d all traffic .* : 1", page.locator(".cursor").first.text_content() or "")
+    page.close()
+
+
+def test_a_phone_needs_no_scrolling_sideways_and_paper_no_colours(demo: Demo) -> None:
+    watched = Watched(demo.browser, viewport={"width": 420, "height": 900})
+    for path in ("", RELEASE, "m/phishing", "events", "health"):
+        watched.page.goto(demo.address + path)
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= 420, path
+    watched.page.emulate_media(media="print")
+    assert len(watched.page.pdf()) > 10_000
+    watched.page.close()
+
+
+def test_details_focus_and_scroll_outlive_an_update(demo: Demo) -> None:
+    watched = Watched(demo.browser)
+    page = watched.page
+    page.goto(demo.address + RELEASE)
+    page.locator("summary").first.click()
+    page.evaluate("document.querySelector('#where h2').textContent = 'other'")
+    page.locator("#where a").nth(2).focus()
+    text = page.evaluate("document.activeElement.textContent")
+    page.evaluate("update()")
+    page.wait_for_function("document.querySelector('#where h2').textContent === 'Where'")
+    assert page.evaluate("document.activeElement.textContent") == text
+    assert page.evaluate("document.querySelector('details').open")
+    page.close()
+
+
+def test_an_earlier_moment_is_shown_as_it_was(demo: Demo) -> None:
+    status, body, _ = get(demo.address + RELEASE + ".json")
+    assert status == 200
+    now = json.loads(body)
+    steps = {step["name"]: step["at"] for step in now["steps"]}
+    _, body, _ = get(f"{demo.address}{RELEASE}.json?at={steps['rolled back'] - 20_000}")
+    then = json.loads(body)
+    assert then["state"]["word"] == "held"
+    assert "rolled back" not in {step["name"] for step in then["steps"]}
+    assert all(row["at"] < steps["rolled back"] for row in then["events"])
+    _, page, _ = get(f"{demo.address}{RELEASE}?at={steps['rolled back'] - 20_000}")
+    assert b"data-live" not in page
+    assert now["sentences"][0].startswith("Worst in region=eu: ")
+
+
+def test_every_number_of_the_sentence_is_that_of_the_control_event(demo: Demo) -> None:
+    release = json.loads(get(demo.address + RELEASE + ".json")[1])
+    cell = next(
+        cell
+        for row in release["table"]["rows"]
+        if row["slice"] == "region=eu"
+        for cell in row["cells"]
+        if cell["name"] == "correct"
+    )
+    n = cell["candidate_good"] + cell["candidate_bad"]
+    assert f"{cell['candidate_bad']} of {n} failed correct" in release["sentences"][0]
+    assert cell["verdict"] == "BAD"
+
+
+def test_budgets_of_bytes_requests_and_time(demo: Demo) -> None:
+    for path in ("", RELEASE, "m/phishing"):
+        _, raw, _ = get(demo.address + path)
+        status, packed, headers = get(demo.address + path, Accept_Encoding="gzip")
+        assert status == 200
+        assert decompress(packed) == raw
+        assert len(raw) <= 150_000
+        assert len(packed) <= 20_000
+        assert get(demo.address + path, If_None_Match=headers["etag"])[0] == 304
+    watched = Watched(demo.browser)
+    watched.page.goto(demo.address + RELEASE)
+    watched.page.wait_for_load_state("load")
+    assert len(watched.requests) <= 8
+    files = [get(url)[1] for url in watched.requests if "/static/" in url]
+    assert sum(map(len, files)) <= 60_000
+    watched.page.close()
+    began = time.process_time(), time.monotonic()
+    for _ in range(50):
+        get(demo.address + RELEASE)
+    assert time.monotonic() - began[1] < 10
+
+
+def test_only_its_own_names_are_answered_and_nothing_is_changed(demo: Demo) -> None:
+    assert get(demo.address, Host="evil.example")[0] == 421
+    request = urllib.request.Request(demo.address, data=b"x", method="POST")  # noqa: S310
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)  # noqa: S310
+    assert refused.value.code == 405
+    refused.value.close()
+    status, body, headers = get(demo.address + "m/phishing?at=yesterday")
+    assert (status, b"no time such as" in body) == (400, True)
+    assert "script-src 'self'" in headers["content-security-policy"]
+    assert get(demo.address + "m/nobody")[0] == 404
+    assert get(demo.address + "static/x/..%2Fapp.py")[0] == 404
+    assert get(demo.address + "readyz")[:2] == (200, b"ready\n")
+
+
+def test_names_are_text_whatever_they_are(browser: Browser, tmp_path: Path) -> None:
+    start = 1_760_000_000_000
+    with (tmp_path / "events.ndjson").open("w") as file:
+        for number in range(2_400):
+            event = {
+                "request_id": f"r{number}",
+                "ts": start + number * 500,
+                "model": f"a/b {HOSTILE}",
+                "version": HOSTILE if number > 900 and number % 4 == 0 else "v1",
+                "slices": {"region": HOSTILE, "segment": "x"},
+                "error_type": HOSTILE if number % 9 == 0 else None,
+            }
+            file.write(json.dumps(event) + "\n")
+    arguments = ("replay", tmp_path / "events.ndjson", "--out", tmp_path / "out", "--page", "127.0.0.1:0")
+    with serving(*arguments, cwd=tmp_path) as (address, process):
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("the page stays"):
+                break
+        watched = Watched(browser)
+        watched.page.goto(address)
+        watched.page.click(f"text={HOSTILE} >> nth=0")
+        watched.page.wait_for_load_state("load")
+        watched.page.goto(address)
+        watched.page.locator("#models td a").first.click()
+        watched.page.wait_for_load_state("load")
+        assert HOSTILE in (watched.page.locator("h1").text_content() or "")
+        assert watched.page.locator("img").count() == 0
+        assert watched.page.title() != "1"
+        assert watched.complaints == []
+        assert violations(watched.page) == []

@@ -1,0 +1,89 @@
+"""A real browser for tests of the page, and programs that serve one."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+NOT_INSTALLABLE = ROOT / "build" / "no-chromium"  # infra/setup says there why.
+START_S = 60
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """Chromium. Where it is missing the test is skipped; in CI it fails, unless it cannot be installed there."""
+    path = shutil.which("chromium")
+    if path is None:
+        cannot = NOT_INSTALLABLE.read_text().strip() if NOT_INSTALLABLE.exists() else ""
+        if os.environ.get("CI") == "true" and not cannot:
+            pytest.fail("no browser: chromium missing")
+        pytest.skip(f"no browser: {cannot or 'chromium missing'}")
+    with sync_playwright() as playwright:
+        # Its sandbox needs rights that a container may not have; it opens no page but ours.
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Watched:
+    """A page of a browser, with what it complained about and where it went."""
+
+    def __init__(self, browser: Browser, **options: Any) -> None:
+        self.page: Page = browser.new_page(**options)
+        self.complaints: list[str] = []
+        self.hosts: set[str] = set()
+        self.requests: list[str] = []
+        self.page.on("console", lambda message: self._heard(message.type, message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self._asked(request.url))
+
+    def _heard(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.complaints.append(text)
+
+    def _asked(self, url: str) -> None:
+        self.requests.append(url)
+        self.hosts.add(re.sub(r"^\w+://|[:/].*$", "", url))
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds on a page: rules of WCAG 2.2 AA and good practice that it breaks."""
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    found: dict[str, Any] = page.evaluate("axe.run()")
+    return [
+        f"{each['id']}: {each['help']}: {[node['html'][:160] for node in each['nodes'][:3]]}"
+        for each in found["violations"]
+    ]
+
+
+@contextmanager
+def serving(*arguments: str | Path, cwd: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A rollguard that serves the page, and its address."""
+    command = [str(Path(sys.executable).with_name("rollguard")), *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("page: "), line
+        yield line.removeprefix("page: ").strip(), process
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
