@@ -1,7 +1,6 @@
 """`rollguard page`, and `--page` of what runs: the page is imported only where it is asked for."""
 
 import importlib.util
-import os
 import sys
 import time
 import webbrowser
@@ -77,8 +76,7 @@ def is_desk() -> bool:
     """Tell whether somebody sits here who can be shown the page in a browser, and it is installed."""
     if importlib.util.find_spec("starlette") is None:
         return False
-    has_display = sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-    return sys.stdout.isatty() and has_display
+    return sys.stdout.isatty() and settings.has_display()
 
 
 def show(address: str, browser: bool) -> None:

@@ -28,6 +28,7 @@ ROLLGUARD_LOG_LEVEL      debug, info, warning or error                        in
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -210,6 +211,15 @@ def store(where: Settings, data: Path | None) -> str:
     if data is None and where.clickhouse is not None:
         return where.clickhouse
     return embedded(data or DATA)
+
+
+def has_display(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
+    """Tell whether there is a screen to open a browser on.
+
+    >>> has_display({}, "linux"), has_display({"DISPLAY": ":0"}, "linux"), has_display({}, "darwin")
+    (False, True, True)
+    """
+    return platform == "darwin" or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
 
 
 def migrations() -> Path:
