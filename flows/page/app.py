@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 from jinja2 import TemplateNotFound
@@ -187,7 +188,7 @@ class Page:
         why = ""
         if request.method == "POST":
             given = (await request.body())[:4_096].decode("utf-8", "replace")
-            token = dict(part.partition("=")[::2] for part in given.split("&")).get("token", "")
+            token = parse_qs(given).get("token", [""])[0]
             if is_token(self._token, token):
                 answer = RedirectResponse("/", 303)
                 secure = request.url.scheme == "https"

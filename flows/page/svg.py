@@ -94,7 +94,7 @@ def svg(chart: Chart) -> str:
     parts = [
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(chart.label)}" tabindex="0"'
         f' data-start="{chart.start}" data-end="{chart.end}" data-low="{scale.low:.6g}" data-high="{scale.high:.6g}"'
-        f' data-unit="{escape(chart.unit)}"{" data-log" if chart.log else ""}>',
+        f' data-unit="{escape(chart.unit)}" data-log="{int(chart.log)}">',
         *_y_axis(chart, scale),
         *_x_axis(scale),
         *(_band(line, scale) for line in chart.lines if line.band),

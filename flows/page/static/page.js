@@ -116,7 +116,7 @@ function show(chart, x) {
     const points = [...line.points].filter((point) => point.x <= at + 0.5);
     if (!points.length) return null;
     const value = Number(low) + ((BOTTOM - points.at(-1).y) / (BOTTOM - TOP)) * (high - low);
-    const text = "log" in chart.dataset ? `${Math.exp(value).toPrecision(3)} : 1` : `${value.toPrecision(3)} ${unit}`;
+    const text = chart.dataset.log === "1" ? `${Math.exp(value).toPrecision(3)} : 1` : `${value.toPrecision(3)} ${unit}`;
     return `${line.dataset.name} ${text}`;
   });
   chart.closest("figure").querySelector(".cursor").textContent =

@@ -24,6 +24,7 @@ WORDS = {
     "recovered": ("recovered", "info"),
     "serving": ("serving", "plain"),
     "promoted": ("promoted", "good"),
+    "steady": ("steady", "plain"),
 }
 STEADY = State(word="steady", kind="plain", rank=len(URGENCY) + 1)
 EVENTS = {
