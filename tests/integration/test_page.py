@@ -100,11 +100,11 @@ def get(url: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
 
 
 def test_an_open_page_tells_the_story_of_a_rollback_without_a_reload(demo: Demo) -> None:
-    places = [next((at for at, said in enumerate(demo.said) if words in said), None) for words in STORY]
-    assert None not in places[2:], demo.said
-    known = [place for place in places if place is not None]
-    assert known == sorted(known), demo.said
-    assert len(known) >= 3, demo.said
+    seen = [place for words in STORY for place, said in enumerate(demo.said) if words in said]
+    assert seen == sorted(seen), demo.said
+    # The hour takes seconds: what lasts a minute of it may be over before a page asks again.
+    assert any(STORY[1] in said for said in demo.said), demo.said
+    assert STORY[-1] in demo.said[-1], demo.said
     assert any("held" in said for said in demo.overview), demo.overview
     assert "phishing v2 was rolled back, and users are well again" in demo.overview[-1]
 
@@ -115,14 +115,14 @@ def test_a_page_complains_of_nothing_and_asks_nobody_else(demo: Demo) -> None:
         assert each.hosts == {"127.0.0.1"}
 
 
-PATHS = ("", RELEASE, "m/phishing", "m/phishing/drift", "m/phishing/scores", "events", "alerts", "health", "policy")
+PATHS = ("", RELEASE, "m/phishing", "m/phishing/drift", "health", "policy")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_can_be_used_by_everybody(demo: Demo, scheme: Any) -> None:
     watched = Watched(demo.browser, color_scheme=scheme)
-    # What differs between light and dark are colours, which the first three pages have all of.
-    for path in PATHS if scheme == "light" else PATHS[:3]:
+    # What differs between light and dark are colours, which the first two pages have all of.
+    for path in PATHS if scheme == "light" else PATHS[:2]:
         watched.page.goto(demo.address + path)
         assert violations(watched.page) == [], path
     assert watched.complaints == []
@@ -185,6 +185,9 @@ def test_an_earlier_moment_is_shown_as_it_was(demo: Demo) -> None:
     _, page, _ = get(f"{demo.address}{RELEASE}?at={steps['rolled back'] - 20_000}")
     assert b"data-live" not in page
     assert now["sentences"][0].startswith("Worst in region=eu: ")
+    assert [step["name"] for step in now["steps"]] == [
+        "released", "harm began", "held", "rolled back", "traffic moved", "users well",
+    ]  # fmt: skip
 
 
 def test_every_number_of_the_sentence_is_that_of_the_control_event(demo: Demo) -> None:
