@@ -25,6 +25,7 @@ from operators.release.saved_trials import with_level, with_state
 from operators.rules import canary, canary_verdict, cohorts, comparison, evidence_log, exceeding, label_delays
 from operators.rules.canary_keys import Canary, Compared
 from operators.rules.guard import Guard
+from operators.rules.label_pace import LabelPace
 from operators.rules.labelled import Labelled
 from operators.rules.pane_counts import Roster
 from operators.rules.registry import KINDS as RULE_KINDS
@@ -178,6 +179,7 @@ CANARY = (
     Saved("canary.limit", exceeding.Limit),
     Saved("canary.labelled", Labelled, ("slis", "pane_ms", "least", "age_panes", "cohorts")),
     Saved("canary.cohorts", cohorts.Cohorts),
+    Saved("canary.pace", LabelPace),
     Saved("canary.stretch", cohorts.Stretch),
     Saved("canary.log", evidence_log.EvidenceLog, ("shown", "strata")),
     Saved("canary.shown", evidence_log.Shown),

@@ -38,6 +38,8 @@ from operators.wire.control import Affected, Evidence, Word
 
 # No blip counts for more than that times the odds: fewer than five in a row decide nothing at 1 / 60.
 BLIP_CAP = 2.5
+# What is not said where the candidate's good labels, or its bad ones, come later than the baseline's.
+SLOWED: dict[str, Word] = {"good": "BAD", "bad": "OK"}
 ONLY_BAD = "all that is counted of both versions is bad: how often that happens cannot be compared"
 WINDOW_MS_MAX = 3_600_000  # Of what is compared together, where there is little traffic.
 
@@ -259,7 +261,8 @@ class CanaryEvaluator:
     def _is_bad(self, process: Process) -> bool:
         """Whether a process was found BAD, which it stays."""
         log_e = self._processes.log_e_peak[self._index[process]]
-        return process in self._bad or (process.slice == "*" and log_e >= -np.log(self._alpha(process)))
+        found = process.slice == "*" and log_e >= -np.log(self._alpha(process))
+        return process in self._bad or (found and self._at_pace(process, "BAD") == "BAD")
 
     def _add_labels(self, release: Comparison, sli: int, block: Block) -> None:
         """Compare the labels of a block, and before them those of windows that ended before it."""
@@ -294,6 +297,7 @@ class CanaryEvaluator:
                 together.setdefault((process.release, process.sli), []).append(index)
         every = np.arange(len(self._of))
         words = judge(self._processes, every, self._alphas(every.tolist()), self._terms)
+        words = [self._at_pace(process, word) for process, word in zip(self._of, words, strict=True)]
         log_e = self._processes.log_e()
         for indices in together.values():
             worse = self._worse(indices, log_e)
@@ -304,6 +308,11 @@ class CanaryEvaluator:
                 elif words[index] == "BAD":  # By itself, but not among so many.
                     words[index] = "INSUFFICIENT"
         return [self._guarded(process, word) for process, word in zip(self._of, words, strict=True)]
+
+    def _at_pace(self, process: Process, word: Word) -> Word:
+        """Return the word of a process, INSUFFICIENT where it may be so because labels of one version come later."""
+        slower = self._labelled.slower(process.release, process.sli) if word in SLOWED.values() else ""
+        return "INSUFFICIENT" if slower and SLOWED[slower] == word and process not in self._bad else word
 
     def _guarded(self, process: Process, word: Word) -> Word:
         """Return the word of a process, where its labels are mature, and what slices say of outcomes was looked at."""
@@ -379,6 +388,10 @@ class CanaryEvaluator:
         n_c, x_c, n_b, x_b = self._processes.counts[index].tolist()
         if n_c + n_b and (n_c, n_b) == (x_c, x_b):
             why = ONLY_BAD
+        slower = self._labelled.slower(release, process.sli)
+        if slower:
+            late = f"its {slower} labels come later than those of {release.baseline}: set `maturity`"
+            why = "; ".join(each for each in (late, why) if each)
         maturity = self._labelled.maturity(release, process.sli)
         if sli is None:
             limit = self._limits[process.sli - len(slis)]

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from operators.rules.label_delays import Delays
+from operators.rules.label_delays import HISTORY, Delays
+from operators.rules.label_pace import LabelPace
 from operators.window.label_ages import UNDATED, LabelAges
 from operators.wire.control import Maturity
 
@@ -48,7 +49,8 @@ class Cohorts(msgspec.Struct, kw_only=True):
 
     `taken` is the stretch of the last block that was complete, `youngest` the least age that counts still, `undated`
     how many labels without a time of their request the blocks had, and `dated` says whether any had one. `renewed`:
-    blocks that were too young have been thrown away.
+    blocks that were too young have been thrown away. `pace` says whether the candidate's labels come later; it has
+    `lasted` so many panes.
     """
 
     begins: int
@@ -62,6 +64,8 @@ class Cohorts(msgspec.Struct, kw_only=True):
     undated: int = 0
     dated: bool = False
     renewed: bool = False
+    pace: LabelPace = msgspec.field(default_factory=LabelPace)
+    lasted: int = 0
 
     def learn(self, pane: int, baseline: Delays | None) -> None:
         """Take the age that the baseline's labels had taught when a pane began, for blocks that begin then or later."""
@@ -89,6 +93,7 @@ class Cohorts(msgspec.Struct, kw_only=True):
         at = np.searchsorted([each.begins for each in self.stretches], requested, "right") - 1
         ages = np.array([each.age for each in self.stretches], np.int64)[at]
         kept = (at >= 0) & (labels.age <= ages)
+        self.pace.add(arm, LabelAges(*(column[at >= 0] for column in labels)), ~kept[at >= 0])
         if not kept.any():
             return
         panes = np.array([each.panes for each in self.stretches], np.int64)[at]
@@ -106,6 +111,7 @@ class Cohorts(msgspec.Struct, kw_only=True):
     def take(self, pane: int) -> list[Block]:
         """Return the blocks that are complete with the end of a pane, in order."""
         blocks = []
+        self.lasted = pane + 1 - self.begins
         for key in sorted(self.waiting):
             begins, ends, stretch = self._span(*key)
             if ends - 1 + stretch.age > pane:
@@ -121,8 +127,16 @@ class Cohorts(msgspec.Struct, kw_only=True):
 
     @property
     def mature(self) -> bool:
-        """Whether what was taken may promote: its age is believed, or no label says when its request was."""
+        """Whether the age of what was taken is believed, or no label says when its request was."""
         return not self.dated or self.stretches[self.taken].believed
+
+    @property
+    def may_promote(self) -> bool:
+        """Whether what was taken may promote: it is mature, and the candidate has served for twice its age.
+
+        By then labels of the candidate that come later than the baseline's have shown.
+        """
+        return self.mature and (not self.dated or self.lasted >= HISTORY * self.stretches[self.taken].age)
 
     @property
     def maturity(self) -> Maturity:

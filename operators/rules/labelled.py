@@ -47,7 +47,12 @@ class Labelled:
     def may_promote(self, release: Comparison, sli: int) -> bool:
         """Whether the labels that were compared are old enough, as all are that are none."""
         cohorts = self.cohorts.get((release, sli))
-        return cohorts is None or cohorts.mature
+        return cohorts is None or cohorts.may_promote
+
+    def slower(self, release: Comparison, sli: int) -> str:
+        """Return which labels of the candidate surely come later than the baseline's: "good", "bad", or "" for none."""
+        cohorts = self.cohorts.get((release, sli))
+        return "" if cohorts is None else cohorts.pace.slower()
 
     def renewed(self, release: Comparison, sli: int) -> bool | None:
         """Whether what was known of an SLI was thrown away, as it may be once; None where the age was known at once."""

@@ -40,6 +40,14 @@ CASES: dict[str, list[Arm]] = {
         Arm(version="v1", rate=40, bad=incident, comes=(2, 2)),
         Arm(version="v2", rate=20, bad=incident, comes=(12, 12), begins=HISTORY),
     ],
+    "as good, its good labels slow": [
+        Arm(version="v1", rate=40, bad=steadily(0.05), comes=(10, 10)),
+        Arm(version="v2", rate=20, bad=steadily(0.05), comes=(20, 10), begins=HISTORY),
+    ],
+    "x3, its bad labels slow": [
+        Arm(version="v1", rate=40, bad=steadily(0.05), comes=(10, 10)),
+        Arm(version="v2", rate=20, bad=steadily(0.15), comes=(10, 30), begins=HISTORY),
+    ],
     "x2, bad labels slow": released(2, BAD_SLOW),
     "x3, labels at once": released(3, AT_ONCE),
     "x3, bad labels slow": released(3, BAD_SLOW),

@@ -53,6 +53,19 @@ def test_late_labels_of_one_version_make_no_shared_incident_its_own(maturity: st
     assert len(who(said, "promote")) == (RUNS if maturity else 0)
 
 
+def test_a_candidate_whose_good_labels_come_later_is_not_rolled_back_for_that() -> None:
+    """By the age at which the baseline's labels have come, its own are mostly bad: all were rolled back."""
+    said = play(CASES["as good, its good labels slow"], policy(), runs=RUNS, minutes=HISTORY + 120)
+    assert len(who(said, "rollback")) <= 0.05 * RUNS + 1
+    assert who(said, "promote") == set()
+
+
+def test_one_whose_bad_labels_come_later_is_promoted_no_sooner_than_that_shows() -> None:
+    """By that age hardly any of its bad ones have come: nearly all were promoted."""
+    said = play(CASES["x3, its bad labels slow"], policy(), runs=RUNS, minutes=HISTORY + 100)
+    assert len(who(said, "promote")) <= 0.5 * RUNS
+
+
 def test_by_the_time_when_labels_come_all_that_is_judged_wrongly() -> None:
     wrong = {"as good, bad labels fast": "rollback", "x3, bad labels slow": "promote"}
     for name, kind in wrong.items():
