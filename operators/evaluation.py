@@ -401,4 +401,5 @@ def _finding(evaluator: CanaryEvaluator, release: Comparison, result: CanaryResu
         far=result.far,
         evidence=result.evidence,
         alone=result.alone,
+        unserved=result.unserved,
     )

@@ -73,6 +73,10 @@ def _find(model: Model, at: PaneContext, finding: CanaryFinding) -> list[Control
     if finding.far and trial.phase == "rolling_out":
         why = f"{rule.name} would pass, but {finding.far[0].slice} is surely far worse"
         return hold(model, at, trial, rule, "slice", why, finding.far)
+    if finding.unserved and trial.phase == "rolling_out":
+        first = finding.unserved[0]
+        why = f"{rule.name} would pass, but {first.slice} is {first.evidence.reason}"
+        return hold(model, at, trial, rule, "unserved", why, finding.unserved)
     if not asked:
         return []
     return _do(model, at, trial, rule, max(asked, key=ACTIONS.index), finding.bad)

@@ -1,7 +1,8 @@
 """A release that replaces its baseline at once: the candidate beside what the baseline had in its last hours.
 
-Only blips in which the baseline serves no more count, of SLIs on events, on all traffic, for a day. What is found is
-BAD by the canary rule, `historical` in its evidence, and leads to the rule's `cutover_action`.
+So is one that was promoted, for a day from then on: it may serve others now than those it passed for. Only blips in
+which the baseline serves no more count, of SLIs on events, on all traffic, for a day. What is found is BAD by the
+canary rule, `historical` in its evidence, and leads to the rule's `cutover_action`.
 """
 
 import math
@@ -12,7 +13,7 @@ import msgspec
 from operators.policy.rules import ReleaseRule
 from operators.release.historical import Past, most_allowed, why_none
 from operators.release.model import Model, PaneContext
-from operators.release.phase_states import RollingOut
+from operators.release.phase_states import Promoted, RollingOut
 from operators.release.replaced import Replaced
 from operators.release.state import ReleaseState
 from operators.release.traffic import Counted, Served, hour_of
@@ -51,7 +52,7 @@ def compare_with_past(model: Model, at: PaneContext) -> Iterator[Beyond]:
     for trial in model.trials.values():
         candidate, baseline = model.served.get(trial.candidate), model.served.get(trial.baseline)
         state = trial.state
-        if not isinstance(state, RollingOut) or candidate is None or baseline is None:
+        if not isinstance(state, RollingOut | Promoted) or candidate is None or baseline is None:
             continue
         if (at.pane - baseline.last) * at.policy.pane_ms > LASTS_MS or at.pane < warmed_up(model, trial, at.policy):
             continue

@@ -100,7 +100,7 @@ def restart(model: Model, at: PaneContext, trial: ReleaseState, since: int) -> N
     """Compare anew from a pane on: what canary rules found before does not stand."""
     trial.since = since
     trial.attempt += 1
-    if isinstance(trial.state, RollingOut):
+    if isinstance(trial.state, RollingOut | Promoted):
         trial.state.replaced.clear()
     for rule in at.policy.rules:
         if isinstance(rule, ReleaseRule):
@@ -111,7 +111,12 @@ def let_serve(model: Model, trial: ReleaseState, others: Mapping[str, float]) ->
     """Promote a candidate: it gets all traffic but the shares of `others` whose trials go on; none as copies."""
     was = trial.actionable
     state = Promoted(
-        holds=was.holds, held=was.held, throttled=was.throttled, shared=was.shared, producers=was.producers
+        holds=was.holds,
+        held=was.held,
+        throttled=was.throttled,
+        shared=was.shared,
+        producers=was.producers,
+        replaced=was.replaced if isinstance(was, RollingOut) else {},
     )
     kind = _said(_enter(model, trial, "passed", state))
     if not is_mirrored(trial.candidate):

@@ -9,7 +9,7 @@ from operators.policy.policy import Policy
 from operators.policy.rules import ReleaseRule
 from operators.release.alerts import Alerts, Key
 from operators.release.event_writer import EventWriter
-from operators.release.phase_states import Leaving, RolledBack, RollingOut, Verifying, Withdrawn
+from operators.release.phase_states import Leaving, Promoted, RolledBack, RollingOut, Verifying, Withdrawn
 from operators.release.state import ReleaseState
 from operators.release.traffic import Served
 from operators.release.transitions import URGENCY, Phase
@@ -26,7 +26,8 @@ class CanaryFinding(msgspec.Struct, frozen=True, kw_only=True):
     `word`: BAD where an SLI is BAD on all traffic, OK where all pass and no slice is BAD. `bad` are the BAD series,
     worst first, `whole` those of them that are all traffic, `far` slices that are surely far worse though not BAD.
     `evidence` is that of an SLI on all traffic, where OK. `alone` says what is not compared, as only one version
-    serves it.
+    serves it. `unserved` are slices of the baseline, the largest first, that would be OK but for that the candidate has
+    never served them.
     """
 
     rule: ReleaseRule
@@ -37,6 +38,7 @@ class CanaryFinding(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     alone: tuple[str, ...] = ()
     far: tuple[Affected, ...] = ()
+    unserved: tuple[Affected, ...] = ()
 
 
 class PaneContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +142,7 @@ class Model(msgspec.Struct, kw_only=True):
         """Whether time may pass without a trace while nothing comes in."""
         states = [trial.state for trial in self.trials.values()]
         withdrawn = any(isinstance(state, RolledBack | Verifying) for state in states)
-        rolling = [state for state in states if isinstance(state, RollingOut)]
+        rolling = [state for state in states if isinstance(state, RollingOut | Promoted)]
         replaced = any(each.total for state in rolling for each in state.replaced.values())
         return not (withdrawn or replaced or self.overflow)
 

@@ -17,8 +17,8 @@ from operators.stats.traffic_gone import Gone
 from operators.stats.traffic_share import Excess
 
 # "unpinnable": there is no version to go back to; "cool-down": none is gone back to so soon after another rollback.
-# "slice": all traffic would pass, a small slice is surely far worse.
-Hold = Literal["hold", "throttle", "unpinnable", "shared cause", "cool-down", "one producer", "slice"]
+# "slice": all traffic would pass, a small slice is surely far worse; "unserved": it would, as far as it was served.
+Hold = Literal["hold", "throttle", "unpinnable", "shared cause", "cool-down", "one producer", "slice", "unserved"]
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +69,12 @@ class RollingOut(Actionable, kw_only=True, tag="rolling_out"):
 
 
 class Promoted(Actionable, kw_only=True, tag="promoted"):
-    """It passed; rules still compare it with its baseline, and act on it."""
+    """It passed; rules still compare it with its baseline, and act on it.
+
+    `replaced` is as before: once its baseline serves no more, it is compared with what that had.
+    """
+
+    replaced: dict[str, Replaced] = {}
 
 
 class Leaving(msgspec.Struct, kw_only=True):

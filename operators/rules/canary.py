@@ -24,6 +24,7 @@ from operators.rules.labels import NO_LABELS, Labels
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.spreads import NO_SPREADS, Spreads
 from operators.rules.strata import ComparedWindow, Strata, mix_moved
+from operators.rules.unserved import requests, unserved
 from operators.rules.verdict import Verdict
 from operators.stats.binomial import lower_bound, upper_bound
 from operators.stats.e_process import EProcesses
@@ -53,6 +54,7 @@ class CanaryResult(msgspec.Struct, frozen=True, kw_only=True):
     far: tuple[Affected, ...]
     evidence: Evidence
     alone: tuple[str, ...] = ()
+    unserved: tuple[Affected, ...] = ()
 
 
 class CanaryEvaluator:
@@ -409,11 +411,13 @@ class CanaryEvaluator:
         complete = len(whole) == self._columns or self.rule.without_data == "promote"
         passed = complete and set(whole.values()) == {"OK"} and not bad
         word: Word = "INSUFFICIENT"
+        missing: tuple[Affected, ...] = ()
         far = self._far_worse(mine) if passed else []
         if "BAD" in whole.values():
             word = "BAD"
         elif passed and not far and self._slices_known(mine):
-            word = "OK"
+            missing = self._unserved(self._of[mine[0]].release)
+            word = "INSUFFICIENT" if missing else "OK"
         last = next(index for index in reversed(mine) if self._of[index].slice == "*") if word == "OK" else None
         return CanaryResult(
             word=word,
@@ -425,6 +429,23 @@ class CanaryEvaluator:
             ),
             evidence=Evidence() if last is None else self._evidence(last),
             alone=self._alone(self._of[mine[0]].release),
+            unserved=missing,
+        )
+
+    def _unserved(self, release: Comparison) -> tuple[Affected, ...]:
+        """Return the slices of the baseline that hold a promotion, as the candidate has had nothing of them."""
+        if self.rule.unserved == "promote":
+            return ()
+        strata, grains = self._strata[release], {*self._grains, tuple(self._dimensions)} - {()}
+        found = unserved(strata.names, requests(strata.served), sorted(grains), self.rule.slice_share)
+        why = f"of the requests of {release.baseline} since the release, and none of {release.candidate}"
+        return tuple(
+            Affected(
+                slice=each.slice,
+                verdict="INSUFFICIENT",
+                evidence=Evidence(n=each.n, value=each.share, reason=f"{each.share:.0%} {why}"),
+            )
+            for each in found
         )
 
     def _alone(self, release: Comparison) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from operators.policy.reading import Duration, Inner
 from operators.policy.rules import ReleaseRule
 
 WithoutData = Literal["hold", "promote"]
+Unserved = Literal["hold", "promote"]
 Points = Annotated[float, Meta(ge=0, lt=1)]
 MATURITY_PANES_MAX = 100_000  # The lag of a label is told apart up to some more (`operators/window/label_ages.py`).
 
@@ -74,7 +75,8 @@ class Canary(ReleaseRule, frozen=True, kw_only=True):
     be far worse for some.
 
     Values of `measures` are bad that exceed what the baseline's own did before (`operators/rules/exceeding.py`).
-    A candidate of which an SLI or a measure has no data at all is not promoted, unless `without_data` says so.
+    A candidate of which an SLI or a measure has no data at all is not promoted, unless `without_data` says so, and
+    neither is one that never served some slice that matters to the baseline, unless `unserved` does (`unserved.py`).
 
     Labels are compared by when their requests were made, as far as they had come `maturity_ms` later; None: by the age
     at which nine in ten of the baseline's have come (`operators/rules/label_delays.py`).
@@ -89,6 +91,7 @@ class Canary(ReleaseRule, frozen=True, kw_only=True):
     slice_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
     measures: Annotated[tuple[Compared, ...], As(list[_Compared], _measures, list)] = ()
     without_data: WithoutData = "hold"
+    unserved: Unserved = "hold"
     maturity_ms: Annotated[int | None, As(Duration | None, _maturity)] = None
 
 

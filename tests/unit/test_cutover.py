@@ -142,10 +142,11 @@ def test_a_canary_that_takes_over_after_days_is_compared() -> None:
     assert story.until("rollback", HALF, panes=60).evidence.historical
 
 
-def test_what_was_promoted_has_no_past_to_be_compared_with() -> None:
+def test_what_was_promoted_is_compared_with_what_its_baseline_had() -> None:
     story = Story(IN_BLIPS.replace("margin_points = 0.05", "margin_points = 0.2"), WARMED).settled()
     story.until("promote", {"v1": WELL, "v2": WELL})
-    assert story.play(HALF, panes=60) == []
+    event = story.until("rollback", HALF, panes=60)
+    assert (event.version, event.pin, event.evidence.historical) == ("v2", "v1", True)
 
 
 @pytest.mark.parametrize(("action", "said"), [("hold", "hold v2 canary"), ("kill", "kill v2 canary")])

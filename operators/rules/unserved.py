@@ -1,0 +1,60 @@
+"""Slices of the baseline's traffic that a candidate has never served: of these nothing is known of it.
+
+A version that was let into one ring, or one region, passes there, and a promotion would send it everybody. A slice
+matters if it has `share_min` of the baseline's requests. So do smaller ones that have as much together, as far as the
+candidate surely would have had some of them, had traffic been split by chance: `SURE` requests expected and none come
+have a chance of 1 %. (What a candidate of a few requests has not had by chance, of hundreds of slices, says nothing.)
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from operators.arrays import Ints
+from operators.window.series_index import SliceSeries, slice_text
+
+SURE = 5.0
+SHARE_MIN = 0.05  # Of a slice that matters by itself, whatever the policy says: below, none is sure to be known.
+SHOWN_MAX = 20
+
+
+class Unserved(NamedTuple):
+    """A slice with `n` requests of the baseline, a `share` of all of its own."""
+
+    slice: str
+    share: float
+    n: int
+
+
+def unserved(
+    names: Sequence[SliceSeries], events: Ints, grains: Iterable[Sequence[str]], share_min: float
+) -> list[Unserved]:
+    """Return the slices of `grains`, the largest first, that matter, and of which the candidate had nothing.
+
+    `events` (strata, 2) are the requests of candidate and baseline by finest slice, `names` these slices. Of a slice
+    within another that is named nothing is said.
+    """
+    n_c, n_b = events.sum(axis=0).tolist()
+    found: list[Unserved] = []
+    named: list[dict[str, str]] = []
+    for grain in sorted(grains, key=len):
+        sums: dict[tuple[str, ...], list[int]] = {}
+        for name, both in zip(names, events.tolist(), strict=True):
+            known = sums.setdefault(tuple(name.dims[each] for each in grain), [0, 0])
+            known[0], known[1] = known[0] + both[0], known[1] + both[1]
+        none = {values: n for values, (some, n) in sums.items() if n and not some}
+        sure = {values: n for values, n in none.items() if n * n_c >= SURE * n_b}
+        all_sure = sum(sure.values()) >= share_min * n_b
+        for values in sorted(none, key=lambda each: (-none[each], each)):
+            dims = dict(zip(grain, values, strict=True))
+            matters = none[values] >= max(share_min, SHARE_MIN) * n_b or (all_sure and values in sure)
+            if matters and not any(other.items() <= dims.items() for other in named):
+                named.append(dims)
+                found.append(Unserved(slice_text(tuple(dims.items())), none[values] / n_b, none[values]))
+    return sorted(found, key=lambda each: (-each.n, each.slice))[:SHOWN_MAX]
+
+
+def requests(served: Ints) -> Ints:
+    """Return the requests of both versions by stratum, (strata, 2), from the events of each SLI: some have not all."""
+    return np.asarray(served.max(axis=1, initial=0))
