@@ -10,7 +10,7 @@ from operators.ingest.event_times import EventTimes
 from operators.ingest.watched_counts import Runs
 from operators.policy.policy import Policy
 from operators.policy.rules import compared
-from operators.window.chains import Chains, first_events
+from operators.window.chains import ATTEMPT_BITS, ATTEMPTS_MAX, Chains, first_events
 from operators.window.partial import BAD, GOOD
 from operators.wire.events import Event
 
@@ -30,7 +30,8 @@ def chained_slis(policy: Policy) -> bool:
 def chains_of(events: Sequence[Event]) -> tuple[Ints, Ints]:
     """Return the hashes of each event's chain, NONE where it has none, and of the event itself, (n,) each.
 
-    They are the same in every process, unlike Python's own hash of texts.
+    They are the same in every process, unlike Python's own hash of texts. The last bits of an event's say which attempt
+    of its request it is.
     """
     names = [
         f"s{event.session_id}"
@@ -47,7 +48,9 @@ def chains_of(events: Sequence[Event]) -> tuple[Ints, Ints]:
         return none, none
     chain = chain_hashes(names)
     chain[[not name for name in names]] = NONE
-    return chain, chain_hashes([f"{event.request_id} {event.attempt or 0}" for event in events])
+    attempts = np.array([min(event.attempt or 0, ATTEMPTS_MAX) for event in events], np.int64)
+    hashes = chain_hashes([f"{event.request_id} {event.attempt or 0}" for event in events])
+    return chain, hashes & ~ATTEMPTS_MAX | attempts
 
 
 def count_chains(chain: Ints, event: Ints, classes: Sequence[Ints], placed: EventTimes, groups: Runs) -> Chains | None:
@@ -70,10 +73,16 @@ def count_chains(chain: Ints, event: Ints, classes: Sequence[Ints], placed: Even
             inside=counted,
             row=groups.of[inside],
             chain=positive(hashed(chain[inside].view(np.uint64) ^ salt)),
-            event=positive(hashed(event[groups.order][inside].view(np.uint64) ^ salt)),
+            event=by_attempt(event[groups.order][inside], salt),
             classes=np.array([of_sli[inside] for of_sli in classes], np.uint8).T,
         )
     )
+
+
+def by_attempt(event: Ints, salt: Words) -> Ints:
+    """Return what orders the events of a chain: the first attempt before all others, and equal ones by chance."""
+    by_chance = positive(hashed(event.view(np.uint64) ^ salt)) & ((1 << ATTEMPT_BITS) - 1)
+    return (event & ATTEMPTS_MAX) << ATTEMPT_BITS | by_chance
 
 
 def chain_hashes(texts: Sequence[str]) -> Ints:

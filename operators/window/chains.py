@@ -7,6 +7,10 @@ the versions whether traffic is split by request or by session: which one is dra
 on what came of it. (Counting a chain as bad where any of its events was would not be: a version that gets more of a
 session's requests would look worse.) Dashboards count every event.
 
+It is drawn among those with the lowest `attempt`: a retry may go to another version because the first one failed there,
+so whether there is one depends on what came of the first. A chain with nothing but retries (from `RETRY` on: the first
+attempts were in an earlier pane) counts nowhere.
+
 Of each series and pane the `CHAINS_MAX` chains with the smallest hashes are kept, salted by the pane: a fair sample of
 chains, complete in itself, and the same whatever the batches and partitions. Memory: 16 bytes and one of each SLI for
 each, 80 KB for a series at most, until its pane closes.
@@ -24,6 +28,9 @@ Classes = NDArray[np.uint8]
 
 CHAINS_MAX = 4_096  # Of a series and pane: 400 a second in panes of 10 s.
 COMPARED = 2  # Classes of an SLI that count: good and bad.
+ATTEMPTS_MAX = 31  # Attempts of a request that are told apart, in the highest bits of `Chains.event`.
+ATTEMPT_BITS = 58
+RETRY = 2  # The first attempt of a request has none, 0 or 1; from this on it is surely a retry.
 
 
 class Chains(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +108,7 @@ def units(slis: Ints, chains: Chains | None, group: Ints) -> Ints:
     kept = np.flatnonzero(chains.chain <= shared[of])
     order = kept[order_by(of[kept], chains.chain[kept], chains.event[kept])]
     drawn = order[runs_of(of[order], chains.chain[order])]
+    drawn = drawn[chains.event[drawn] >> ATTEMPT_BITS < RETRY]
     for kind in range(COMPARED):
         np.add.at(counted[:, :, kind], chains.row[drawn], chains.classes[drawn] == kind)
     return counted

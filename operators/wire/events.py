@@ -54,8 +54,8 @@ class Event(msgspec.Struct, gc=False, kw_only=True):
     ts: Time
     model: Id
     version: Id
-    # Of a retry that was meant: another attempt is another event. The attempts of a request, the events of a session or
-    # of a user count once in a pane where versions are compared (`window/chains.py`).
+    # Of a retry that was meant: another attempt is another event. Where versions are compared, of the attempts of a
+    # request (from 1 on) the first counts, of a session or a user one event in a pane (`window/chains.py`).
     attempt: Count | None = None
     mirrored: bool | None = None  # A copy of a request, that no user waits for the answer of.
     slices: Slices | None = None

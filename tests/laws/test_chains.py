@@ -29,6 +29,7 @@ Body = dict[str, Any]
 def made(random: Random, count: int) -> list[Body]:
     """Events of one pane: half are in sessions, some of users, some tried again, and the rest by themselves."""
     bodies = []
+    attempts: dict[str, int] = {}  # Of some requests the first is not among them.
     for number in range(count):
         kind = random.randrange(4)
         body: Body = {
@@ -44,7 +45,9 @@ def made(random: Random, count: int) -> list[Body]:
         elif kind == 1:
             body |= {"user_id": f"ü{random.randrange(count // 8)}"}
         elif kind == 2:
-            body |= {"request_id": f"q{random.randrange(count // 8)}", "attempt": number}
+            request = f"q{random.randrange(count // 8)}"
+            attempts[request] = attempts.get(request, random.randrange(3) - 1) + 1
+            body |= {"request_id": request, "attempt": attempts[request]}
         bodies.append(body)
     return bodies
 
@@ -73,16 +76,18 @@ def units(part: Partial) -> dict[tuple[str, str], list[int]]:
 
 def expected(bodies: Sequence[Body]) -> dict[tuple[str, str], list[int]]:
     """One event of each chain, by the hashes alone, all others as they came."""
-    by_chain: dict[str, list[tuple[str, str, bool]]] = {}
+    by_chain: dict[str, dict[int, list[tuple[str, str, bool]]]] = {}
     out: dict[tuple[str, str], list[int]] = {}
     for number, body in enumerate(bodies):
         region = f"region={body['slices']['region']}"
         out.setdefault((body["version"], region), [0, 0])
         chain = body.get("session_id") or body.get("user_id") or ("attempt" in body and body["request_id"])
-        by_chain.setdefault(chain or f"alone {number}", []).append((body["version"], region, bool(body["error_type"])))
-    for members in by_chain.values():
-        if len(set(members)) == 1:  # Whichever is drawn.
-            version, region, failed = members[0]
+        members = by_chain.setdefault(chain or f"alone {number}", {}).setdefault(body.get("attempt", 0), [])
+        members.append((body["version"], region, bool(body["error_type"])))
+    for attempts in by_chain.values():
+        first = attempts[min(attempts)]
+        if len(set(first)) == 1 and min(attempts) < chains.RETRY:  # Whichever is drawn.
+            version, region, failed = first[0]
             out[version, region][failed] += 1
     return out
 
@@ -100,7 +105,9 @@ def test_each_chain_counts_once_and_the_same_one_however_the_log_is_cut(seed: in
     for name, (good, bad) in whole.items():
         assert good >= least[name][GOOD]
         assert bad >= least[name][BAD]
-    every = {b.get("session_id") or b.get("user_id") or b["request_id"] for b in bodies}
+    every = {
+        b.get("session_id") or b.get("user_id") or b["request_id"] for b in bodies if b.get("attempt", 0) < chains.RETRY
+    }
     assert sum(map(sum, whole.values())) == len(every), "once, in however many slices it is"
 
 
@@ -182,3 +189,45 @@ def attempts(random: np.random.Generator) -> tuple[Ints, Ints]:
     tried = [(every, first), (every[first], second[first]), (every[first & second], third[first & second])]
     request, failed = (np.concatenate(each) for each in zip(*tried, strict=True))
     return request, failed.astype(np.int64)
+
+
+def test_a_request_that_is_tried_again_on_the_baseline_counts_for_the_version_that_failed() -> None:
+    """20 % of the candidate's requests fail and 10 % of the baseline's; what fails is tried again on the baseline."""
+    random = Random(4)
+    bodies: list[Body] = []
+    for number in range(4_000):
+        version = random.choice(["v1", "v2"])
+        failed = random.random() < (0.2 if version == "v2" else 0.1)
+        for attempt in (1, 2) if failed else (1,):
+            bad = failed if attempt == 1 else random.random() < 0.1
+            bodies.append(
+                {
+                    "request_id": f"r{number}",
+                    "attempt": attempt,
+                    "ts": AT_MS,
+                    "model": "m",
+                    "version": version if attempt == 1 else "v1",
+                    "slices": {"region": "eu"},
+                    "error_type": "500" if bad else None,
+                }
+            )
+    random.shuffle(bodies)
+    whole = units(merge(partials(bodies, 500)))
+    ratios = {version: bad / (good + bad) for (version, _), (good, bad) in whole.items()}
+    assert ratios["v2"] == pytest.approx(0.2, abs=0.03)
+    assert ratios["v1"] == pytest.approx(0.1, abs=0.03)
+    # In another pane than the first attempts retries say nothing.
+    later = [body for body in bodies if body["attempt"] == 2]
+    assert sum(map(sum, units(merge(partials(later, 500))).values())) == 0
+
+
+def test_of_a_session_first_attempts_are_drawn() -> None:
+    """Its request failed on the candidate; the two retries went well on the baseline."""
+    tried = [("v2", 1, "500"), ("v1", 2, None), ("v1", 3, None)]
+    for number in range(20):
+        bodies = [
+            {"request_id": f"r{number}", "attempt": attempt, "session_id": "s", "ts": AT_MS, "model": "m",
+             "version": version, "slices": {"region": "eu"}, "error_type": error}
+            for version, attempt, error in tried
+        ]  # fmt: skip
+        assert units(merge(partials(bodies, 3))) == {("v2", "region=eu"): [0, 1], ("v1", "region=eu"): [0, 0]}
