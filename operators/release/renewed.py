@@ -15,7 +15,8 @@ def renewed(at: PaneContext, rule: str, version: str, slices: Sequence[Affected]
 
 
 def _renewed(at: PaneContext, rule: str, version: str, affected: Affected) -> Affected:
-    if affected.verdict not in ("BAD", "STALE"):
+    # What was compared with the past has no rule's numbers of now.
+    if affected.verdict not in ("BAD", "STALE") or affected.evidence.historical:
         return affected
     _, evidence = at.current(rule, version, affected.slice, judged_of(affected))
     return affected if evidence is None else msgspec.structs.replace(affected, evidence=evidence)
