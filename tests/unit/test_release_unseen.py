@@ -1,5 +1,7 @@
 """Releases of versions that never served: a few wait, and a flood of them pushes out its own oldest."""
 
+from msgspec import structs
+
 from operators.release.unseen import WAITING_MAX
 from tests.releasing import GOOD_NEWS, OLD, Story, release
 
@@ -7,7 +9,7 @@ from tests.releasing import GOOD_NEWS, OLD, Story, release
 def test_of_too_many_releases_that_wait_the_oldest_are_dropped_and_told_of() -> None:
     story = Story().settled()
     for number in range(WAITING_MAX):
-        assert len(story.play(OLD, said=[release(f"w{number}")])) == 1
+        assert len(story.play(OLD, said=[structs.replace(release(f"w{number}"), id=f"w{number}")])) == 1
     told = story.pane(OLD, said=[release("v2")])
     assert [(event.version, event.rule) for event in told] == [("v2", "commands:unseen"), ("w0", "commands:unseen")]
     assert "more than 20 wait for versions that have not served" in told[1].reason

@@ -193,4 +193,6 @@ def test_many_threads_report_at_once() -> None:
 
 
 def test_each_field_of_a_report_is_one_of_an_event() -> None:
-    assert Fields.__annotations__.keys() == set(Request.__struct_fields__) - {"request_id", "ts", "model", "version"}
+    assert Fields.__annotations__.keys() == set(Request.__struct_fields__) - {
+        "request_id", "ts", "model", "version", "kind",
+    }  # fmt: skip  # What has a kind is feedback.
