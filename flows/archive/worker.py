@@ -5,28 +5,24 @@ Offsets are saved when an epoch ends, after its rows were stored. What is stored
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 
 import msgspec
 from bytewax.dataflow import Dataflow
 
-from flows import engine, process, settings, topic_watch
+from flows import process, settings
 from flows.archive.counting import count_taken
 from flows.archive.flow import INPUT, build
 from flows.archive.privacy import checked_pseudonyms
+from flows.beside import Side, run_once
 from flows.logs import LOGGER
 from flows.options import Options
 from flows.process import PARTS
 from flows.pulse import Pulse
-from flows.recovery.saved import check_logs
-from flows.recovery.store import opened
-from flows.topic_watch import TopicWatch
-from flows.topics import Topics, name_of, tell_clocks
+from flows.topics import Topics, name_of
 from flows.watcher import Watcher
 from operators.archive.log import Taken
-from operators.connectors.clickhouse.client import ClickHouseSink, held
+from operators.connectors.clickhouse.client import ClickHouseSink
 from operators.connectors.clickhouse.inserter import Retry
-from operators.connectors.clickhouse.migrations import migrate
 from operators.connectors.kafka.client import Partition
 from operators.connectors.kafka.reader import KafkaReader
 from operators.connectors.reader import Reader
@@ -56,18 +52,17 @@ class _Archive:
         self._url = settings.store(where, None)
 
     def run_once(self, pulse: Pulse) -> None:
-        where, options = self._where, self._options
-        with opened(options.recovery, options.process, options.processes) as store, held(self._url):
-            topics = Topics(where.kafka, [where.events_topic], [where.deadletter_topic])
-            check_logs(store.parts, topics.ids, INPUT, log_of)
-            if options.process == 0:
-                migrate(self._url, settings.migrations())
-                tell_clocks(where.kafka, [where.events_topic], self._policy)
-            flow = self._flow(topics, store.begun, pulse)
-            watch = TopicWatch(topics.describe, topics.topic_ids, pulse, self._stop)
-            with topic_watch.watching(watch, pulse.ready_s):
-                epoch = timedelta(seconds=options.epoch_s)
-                engine.run(flow, options.process, options.addresses, epoch, store.config)
+        where = self._where
+        side = Side(read=[where.events_topic], written=[where.deadletter_topic], step=INPUT, log_of=log_of)
+        run_once(
+            where,
+            self._policy,
+            self._options,
+            self._stop,
+            pulse,
+            side,
+            lambda topics, begun: self._flow(topics, begun, pulse),
+        )
 
     def _flow(self, topics: Topics, begun: Callable[[], None], pulse: Pulse) -> Dataflow:
         where, options = self._where, self._options

@@ -6,25 +6,22 @@ where it came from, and readers drop it.
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import ExitStack
 
 import msgspec
 from bytewax.dataflow import Dataflow
 
-from flows import engine, process, settings, topic_watch
+from flows import process, settings
+from flows.beside import Side, run_once
 from flows.enrich.flow import INPUT, build, to_feedback
 from flows.logs import LOGGER
 from flows.options import Options
 from flows.process import PARTS
 from flows.pulse import Pulse
-from flows.recovery.saved import check_logs
-from flows.recovery.store import opened
-from flows.topic_watch import TopicWatch
-from flows.topics import Topics, name_of, tell_clocks
+from flows.topics import Topics, name_of
 from flows.watcher import Watcher
-from operators.connectors.clickhouse.client import ClickHouseSink, held
+from operators.connectors.clickhouse.client import ClickHouseSink
 from operators.connectors.clickhouse.inserter import Retry
-from operators.connectors.clickhouse.migrations import migrate
 from operators.connectors.clickhouse.request_lookup import Lookup, RequestLookup
 from operators.connectors.kafka.client import Partition, partitions_of
 from operators.connectors.kafka.dead_letters import to_topic
@@ -56,23 +53,18 @@ class _Enrich:
         self._url = settings.store(where, None)
 
     def run_once(self, pulse: Pulse) -> None:
-        where, options = self._where, self._options
-        with opened(options.recovery, options.process, options.processes) as store, held(self._url):
-            topics = Topics(where.kafka, [where.raw_feedback_topic], [where.feedback_topic, where.deadletter_topic])
-            check_logs(store.parts, topics.ids, INPUT, feedback_log_of)
-            if options.process == 0:
-                migrate(self._url, settings.migrations())
-                tell_clocks(where.kafka, [where.raw_feedback_topic], self._policy)
-            watcher = _Watcher(where, [where.raw_feedback_topic], topics.partitions, self._metrics, pulse)
-            lookup = RequestLookup(self._url, where.clickhouse_deadline_s, watcher.looked_up)
-            watch = TopicWatch(topics.describe, topics.topic_ids, pulse, self._stop)
-            try:
-                flow = self._flow(topics, store.begun, watcher, lookup)
-                with topic_watch.watching(watch, pulse.ready_s):
-                    epoch = timedelta(seconds=options.epoch_s)
-                    engine.run(flow, options.process, options.addresses, epoch, store.config)
-            finally:
-                lookup.close()
+        where = self._where
+        written = [where.feedback_topic, where.deadletter_topic]
+        side = Side(read=[where.raw_feedback_topic], written=written, step=INPUT, log_of=feedback_log_of)
+        with ExitStack() as stack:
+
+            def flow(topics: Topics, begun: Callable[[], None]) -> Dataflow:
+                watcher = _Watcher(where, side.read, topics.partitions, self._metrics, pulse)
+                lookup = RequestLookup(self._url, where.clickhouse_deadline_s, watcher.looked_up)
+                stack.callback(lookup.close)
+                return self._flow(topics, begun, watcher, lookup)
+
+            run_once(where, self._policy, self._options, self._stop, pulse, side, flow)
 
     def _flow(self, topics: Topics, begun: Callable[[], None], watcher: "_Watcher", lookup: RequestLookup) -> Dataflow:
         where, options = self._where, self._options

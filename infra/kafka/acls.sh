@@ -14,6 +14,7 @@ set -euo pipefail
 kafka_acls=${KAFKA_ACLS:-kafka-acls.sh}
 producers=${PRODUCERS:-User:rollguard-producer}
 worker=${WORKER:-User:rollguard-worker}
+enricher=${ENRICHER:-User:rollguard-enrich}
 gateways=${GATEWAYS:-User:rollguard-gateway}
 operators=${OPERATORS:-User:rollguard-operator}
 events=${ROLLGUARD_EVENTS_TOPIC:-inference.events}
@@ -41,11 +42,13 @@ allow "$producers" --operation Write --operation Describe --topic "$events" --to
 allow "$worker" --operation Read --operation Describe --operation DescribeConfigs \
   --topic "$events" --topic "$feedback" --topic "$commands"
 allow "$worker" --operation Write --operation Describe --operation DescribeConfigs --topic "$control" --topic "$deadletter"
-# `rollguard enrich` reads feedback without context, and writes it with its context.
-allow "$worker" --operation Read --operation Describe --operation DescribeConfigs --topic "$raw"
-allow "$worker" --operation Write --operation Describe --topic "$feedback"
+# `rollguard enrich` reads feedback without context, and writes it with its context: a principal of its own, as whoever
+# writes feedback may say anything of any version.
+allow "$enricher" --operation Read --operation Describe --operation DescribeConfigs --topic "$raw"
+allow "$enricher" --operation Write --operation Describe --operation DescribeConfigs --topic "$feedback" --topic "$deadletter"
 # Only to show lag tools how far it is (ROLLGUARD_KAFKA_PUBLISH_OFFSETS); it joins no group.
-allow "$worker" --operation Read --operation Describe --group "$group" --group "$group-archive" --group "$group-enrich"
+allow "$worker" --operation Read --operation Describe --group "$group" --group "$group-archive"
+allow "$enricher" --operation Read --operation Describe --group "$group-enrich"
 # Gateways, and people who follow what rollguard says.
 allow "$gateways;$operators" --operation Read --operation Describe --topic "$control"
 # People and deploy pipelines. Signatures say which of them (`[commands] signed`).

@@ -20,7 +20,7 @@ JARS = BUILD / "lib"
 # A second door, for which one needs a password; behind it all but USER need rights as well (infra/kafka/acls.sh).
 # In a properties file the last line for a name counts.
 USER, PASSWORD = "rollguard", "a-secret"
-ROLES = ("producer", "worker", "gateway", "operator", "stranger")
+ROLES = ("producer", "worker", "enricher", "gateway", "operator", "stranger")
 SASL = """
 listeners=PLAINTEXT://{plain},CONTROLLER://127.0.0.1:{controller_port},SASL_PLAINTEXT://{guarded}
 advertised.listeners=PLAINTEXT://{plain},SASL_PLAINTEXT://{guarded}

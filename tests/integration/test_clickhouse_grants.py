@@ -54,6 +54,11 @@ def test_roles_can_do_no_more_than_their_work() -> None:
         "GRANT INSERT ON rollguard.* TO rollguard_writer",
         "GRANT SELECT ON rollguard.schema_versions TO rollguard_writer",
     ]
+    assert [text for text in given if text.endswith("TO rollguard_enricher")] == [
+        "GRANT INSERT ON rollguard.dead_letter TO rollguard_enricher",
+        "GRANT SELECT ON rollguard.request TO rollguard_enricher",
+        "GRANT SELECT ON rollguard.schema_versions TO rollguard_enricher",
+    ]
     assert any("readonly = 2 READONLY" in text for text in statements())
 
 

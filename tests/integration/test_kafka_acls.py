@@ -19,10 +19,11 @@ from tests.integration.working import working
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "infra" / "kafka" / "acls.sh"
-STREAMS = ("events", "feedback", "commands", "control", "deadletter")
+STREAMS = ("events", "feedback", "raw_feedback", "commands", "control", "deadletter")
 # Role: the topics that it may write, and those that it may read.
 RIGHTS = {
-    "producer": ({"events", "feedback"}, set[str]()),
+    "producer": ({"events", "feedback", "raw_feedback"}, set[str]()),
+    "enricher": ({"feedback", "deadletter"}, {"raw_feedback"}),
     "worker": ({"control", "deadletter"}, {"events", "feedback", "commands"}),
     "gateway": (set[str](), {"control"}),
     "operator": ({"commands"}, {"control"}),
@@ -46,6 +47,7 @@ def topics(kafka: TestBroker, kafka_config: KafkaConfig, make_topic: MakeTopic, 
     roles = {
         "PRODUCERS": "User:producer;User:another",
         "WORKER": "User:worker",
+        "ENRICHER": "User:enricher",
         "GATEWAYS": "User:gateway",
         "OPERATORS": "User:operator",
     }

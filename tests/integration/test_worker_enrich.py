@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -19,14 +20,15 @@ from operators.connectors.kafka.reader import KafkaReader
 from operators.ingest.relayed import HEADER
 from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.conftest import MakeTopic
+from tests.integration.ports import free_ports
 from tests.integration.reading import read_all
 from tests.integration.test_worker import ENDS, contents, ends, event, letters, places, rollguard, said, send, written
-from tests.integration.working import WAIT_S, prompt_policy, working
+from tests.integration.working import WAIT_S, Worker, prompt_policy, working
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
 KILLS = 20 if PROVE else 3
 PARTITIONS = 2
-EVENTS = 6_000  # A partition.
+EVENTS = 5_000  # A partition.
 START_MS, SPACING_MS = 1_760_000_000_000, 100
 END_MS = START_MS + EVENTS * SPACING_MS + 90 * 60_000 + ENDS * 10_000
 RELEASED_MS = 330_000  # After the first event; versions of the first five minutes are old ones.
@@ -187,6 +189,18 @@ def has_more(config: KafkaConfig, topic: str, before: int) -> bool:
     return count(config, topic) > before
 
 
+@contextmanager
+def processes(folder: Path, environment: dict[str, str]) -> Iterator[list[Worker]]:
+    addresses = ";".join(f"127.0.0.1:{port}" for port in free_ports(2))
+    with ExitStack() as stack:
+        options = [("-i", str(number), "-a", addresses) for number in range(2)]
+        yield [stack.enter_context(working(folder, environment, *each, name="enrich")) for each in options]
+
+
+def values(workers: Sequence[Worker], name: str) -> list[float]:
+    return [value for worker in workers for value in worker.metrics(name).values()]
+
+
 def test_kills_between_write_and_save_do_not_show(
     environment: dict[str, str],
     logs: dict[str, Lines],
@@ -209,16 +223,21 @@ def test_kills_between_write_and_save_do_not_show(
         if kill == 0 and state.exists():
             # Written, and not saved: as if all that was saved of it were lost with the process.
             shutil.rmtree(state)
-    with working(tmp_path / "enrich", place, name="enrich") as worker:
-        worker.drain(PARTITIONS)
-        worker.wait(lambda: not any(worker.metrics("waiting").values()))
-        epochs = sum(worker.metrics("epoch_seconds_count").values())
-        worker.wait(lambda: sum(worker.metrics("epoch_seconds_count").values()) >= epochs + 3 * PARTITIONS)
-        assert worker.ready()
-        assert worker.stop() == 0, worker.log.read_text()[-2_000:]
+    with processes(tmp_path / "enrich", place) as workers:  # The rest by two, on the store of one.
+        workers[0].wait(lambda: len(values(workers, "lag")) == PARTITIONS and not any(values(workers, "lag")))
+        workers[0].wait(lambda: not any(values(workers, "waiting")))
+        epochs = sum(values(workers, "epoch_seconds_count"))
+        workers[0].wait(lambda: sum(values(workers, "epoch_seconds_count")) >= epochs + 3 * PARTITIONS)
+        assert all(worker.ready() for worker in workers)
+        for worker in workers:
+            worker.terminate()
+        assert [worker.process.wait(WAIT_S) for worker in workers] == [0, 0], workers[0].log.read_text()[-2_000:]
     came = headers(kafka_config, environment["ROLLGUARD_FEEDBACK_TOPIC"])
     assert sum(map(len, came)) > sum(len(set(each)) for each in came), "nothing was written twice: nothing was shown"
     with working(tmp_path / "monitor", environment) as monitor:
+        monitor.drain(2 * PARTITIONS + 1)
+        # Panes close once nobody waits for commands any more, of which there are none.
+        monitor.wait(lambda: sum(monitor.metrics("idle_total").values()) >= 1)
         monitor.drain(2 * PARTITIONS + 1)
         assert monitor.stop() == 0, monitor.log.read_text()[-2_000:]
     same(written(environment), wanted[0])

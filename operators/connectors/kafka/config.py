@@ -115,5 +115,6 @@ def producer_settings(config: KafkaConfig, deadline_s: float, *, gapless: bool =
         "acks": "all",
         "enable.idempotence": True,
         "message.timeout.ms": 0 if gapless else round(deadline_s * 1000),
-        "enable.gapless.guarantee": gapless,
+        # Only where it is wanted: the client warns of it as experimental.
+        **({"enable.gapless.guarantee": True} if gapless else {}),
     }

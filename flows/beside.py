@@ -1,0 +1,50 @@
+"""How a worker beside the monitor runs once: its store and topics are opened and checked, then its dataflow runs."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import msgspec
+from bytewax.dataflow import Dataflow
+
+from flows import engine, settings, topic_watch
+from flows.options import Options
+from flows.pulse import Pulse
+from flows.recovery.saved import check_logs
+from flows.recovery.store import opened
+from flows.topic_watch import TopicWatch
+from flows.topics import Topics, tell_clocks
+from operators.connectors.clickhouse.client import held
+from operators.connectors.clickhouse.migrations import migrate
+from operators.connectors.stop import Stop
+from operators.policy.policy import Policy
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker reads and writes to; `step` is that of its source, and `log_of` reads the log's id in its state."""
+
+    read: Sequence[str]
+    written: Sequence[str]
+    step: str
+    log_of: Callable[[bytes], str]
+
+
+# Makes the dataflow of topics; told to call the second once the engine begins.
+Flow = Callable[[Topics, Callable[[], None]], Dataflow]
+
+
+def run_once(
+    where: settings.Settings, policy: Policy, options: Options, stop: Stop, pulse: Pulse, side: Side, flow: Flow
+) -> None:
+    """Run a dataflow until `stop` is requested. Raises what stopped it: failures of connectors, or of the engine."""
+    url = settings.store(where, None)
+    with opened(options.recovery, options.process, options.processes) as store, held(url):
+        topics = Topics(where.kafka, side.read, side.written)
+        check_logs(store.parts, topics.ids, side.step, side.log_of)
+        if options.process == 0:
+            migrate(url, settings.migrations())
+            tell_clocks(where.kafka, side.read, policy)
+        dataflow = flow(topics, store.begun)
+        watch = TopicWatch(topics.describe, topics.topic_ids, pulse, stop)
+        with topic_watch.watching(watch, pulse.ready_s):
+            epoch = timedelta(seconds=options.epoch_s)
+            engine.run(dataflow, options.process, options.addresses, epoch, store.config)
