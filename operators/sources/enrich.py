@@ -157,6 +157,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         clock = self._source.polling.clock()
         if clock - self._looked < LOOK_S:
             return
+        self._looked = clock
         asked_ms = self._now_ms()
         ids = self._feedback.due(asked_ms, IDS_MAX)
         if not ids:
