@@ -110,10 +110,12 @@ def test_the_database_holds_what_the_oracle_says(folder: Path, tmp_path: Path) -
         for name, stream in (("a", "events"), ("b", "events"), ("f", "feedback"))
     ]
     wanted = answer(POLICY, logs, int(time.time() * 1_000))
-    unknown = {(*place, "no_request" if why == "no_context" else why) for *place, why in wanted.rejects}
-    wanted = wanted._replace(
-        rejects=unknown
-    )  # A replay joins feedback by its request's id, of which none is known here.
+    # A replay joins feedback by its request's id, of which none is known here.
+    unknown = {
+        (source, position, item, "no_request" if why == "no_context" else why)
+        for source, position, item, why in wanted.rejects
+    }
+    wanted = wanted._replace(rejects=unknown)
     check(_tables(tmp_path / "one"), wanted, POLICY)
     summary = json.loads((tmp_path / "one" / "summary.json").read_text())
     assert summary["events"] + summary["feedback"] == len(wanted.items)
