@@ -4,8 +4,7 @@ A function of the closed panes alone. Panes in which nothing came in are stepped
 could change with time, and left out otherwise, so it does not matter which of them were told.
 """
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -16,19 +15,20 @@ from operators.drift.monitors import Monitors, MonitorsState
 from operators.drift.results import NOTHING, Monitored
 from operators.policy.policy import Policy
 from operators.policy.rules import Rule
+from operators.release.addressing import Addressed, silenced, with_new
 from operators.release.alert_events import resolve_forgotten
 from operators.release.command_rows import command_rows
-from operators.release.controller import begin_pane, end_pane, new_model
+from operators.release.contexts import Contexts, places_of
+from operators.release.controller import begin_pane, end_pane
 from operators.release.copies import as_copies
 from operators.release.forgetting import surplus
 from operators.release.lately import note_found
-from operators.release.model import CanaryFinding, Model, PaneContext
+from operators.release.model import CanaryFinding, Model
 from operators.release.release_rows import release_rows, standings
-from operators.release.seen import NOTHING_SEEN, Seen
+from operators.release.seen import Seen
 from operators.release.warming import warmed_up
 from operators.rules.canary import CanaryEvaluator, CanaryResult
 from operators.rules.comparison import Comparison
-from operators.rules.current import UNKNOWN as NOT_KNOWN
 from operators.rules.current import Current
 from operators.rules.drift import DriftEvaluator
 from operators.rules.label_delays import LabelDelays
@@ -41,18 +41,16 @@ from operators.store.rows import Column, Rows
 from operators.window.fence import UNKNOWN
 from operators.window.folded import Folded
 from operators.window.panes import Closed
-from operators.window.series_index import ALL_VERSIONS, SliceSeries
+from operators.window.partial import Partial
 from operators.window.sliding import WindowCounts
 from operators.window.waiting_commands import Said
 from operators.window.watermark import NEVER
 from operators.window.windows import PaneWithWindows
-from operators.wire.commands import Silence, Unsilence
-from operators.wire.control import ControlEvent, Notice, Refusal
-from operators.wire.events import ms_of
-from operators.wire.mirrored import is_mirrored, mirrored
+from operators.wire.commands import Silence
+from operators.wire.control import ControlEvent
 
+Of = TypeVar("Of", Verdict, Folded)
 T = TypeVar("T", Evaluator, CanaryEvaluator, DriftEvaluator)
-MODELS_MAX = 10_000  # Of a shard; beyond them only what has traffic is remembered.
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
 LATELY = 60  # Panes: a series that nothing came in for in so many may give up its slot.
 
@@ -118,8 +116,7 @@ class ShardEvaluation:
             order=0,
         )
         self.slots_max = SLOTS_MIN
-        # Slices of the dimension alone, none of its crosses.
-        self.producer = None if producer is None else re.compile(re.escape(producer) + r"=(?:[^,\\]|\\.)*")
+        self._contexts = Contexts(policy)
         if saved is not None:
             self._go_on(saved)
         # The models in which a pane without anything of them may leave a trace; at first nobody knows which do.
@@ -196,57 +193,66 @@ class ShardEvaluation:
         closed: Closed | None = None,
     ) -> PaneOutcome:
         self.state.pane = counts.pane
-        names = self.state.roster.names
-        rows = _rows_of(counts, names)
+        on_time, end = (None, False) if closed is None else (closed.on_time, closed.end)
+        places = places_of(counts, self.state.roster.names)
+        folded = _by_model(() if closed is None else closed.folded)
+        by_model = self._addressed(said, {*places, *folded})
+        models = self.state.models
+        awake = sorted((self._awake | places.keys() | by_model.keys() | folded.keys()) & models.keys())
+        seen = Seen.of(on_time)
+        current = Current(self.state.alone, self.state.releases, self.state.listening, self.state.roster.names)
+        values = Values(on_time, self.policy.dimensions)
+        ats = {name: self._contexts.of(counts, places.get(name, {}), seen, name, current, values) for name in awake}
+        before = {name: standings(models[name]) for name in awake}
         events: list[ControlEvent] = []
-        folded: dict[str, list[Folded]] = {}
-        for each_folded in closed.folded if closed is not None else ():
-            folded.setdefault(each_folded.model, []).append(each_folded)
-        by_model = self._addressed(said, {*rows, *folded})
-        awake = sorted((self._awake | rows.keys() | by_model.keys() | folded.keys()) & self.state.models.keys())
-        seen = Seen.of(None if closed is None else closed.on_time)
-        current = Current(self.state.alone, self.state.releases, self.state.listening, names)
-        values = Values(None if closed is None else closed.on_time, self.policy.dimensions)
-        ats = {name: self._at(counts, rows.get(name, {}), seen, name, current, values) for name in awake}
-        before = {name: standings(self.state.models[name]) for name in awake}
         for name in awake:
-            events += begin_pane(self.state.models[name], ats[name], by_model.get(name, ()), folded.get(name, ()))
+            events += begin_pane(models[name], ats[name], by_model.get(name, ()), folded.get(name, ()))
         stored = [command_rows(said, events, (counts.pane + 1) * self.policy.pane_ms)]
-        verdicts: list[Verdict] = []
-        for each in self.state.alone:
-            verdicts += _ordered(each.step(counts, windows, names))
-        found: dict[str, list[CanaryFinding]] = {}
         live = self._releases(awake)
-        on_time = None if closed is None or not live else closed.on_time
-        labels = labels_of(None if closed is None else closed.on_time, self.policy)
-        spreads = spreads_of(on_time, self.policy.dimensions)
-        for evaluator in self.state.releases:
-            changes, results, evidence = evaluator.step(
-                counts, names, live, labels, self.state.delays, spreads, self.policy.hash
-            )
+        verdicts = [
+            one for each in self.state.alone for one in _ordered(each.step(counts, windows, self.state.roster.names))
+        ]
+        changes, found, evidence = self._compare(counts, live, on_time)
+        drift, heard = self._monitor(counts.pane, live, on_time, end)
+        verdicts += [*changes, *heard]
+        told = _by_model(verdicts)
+        awake = sorted({*awake, *told} & models.keys())
+        for name in awake:
+            at = ats.get(name) or self._contexts.of(counts, {}, model=name, current=current, values=values)
+            events += end_pane(models[name], at, told.get(name, ()), found.get(name, ()))
+        after = {name: standings(models[name]) for name in awake}
+        stored += [*evidence, release_rows(before, after, counts.pane, self.policy), *self._policy_rows(counts.pane)]
+        self._awake = {name for name in awake if not models[name].rests}
+        events += self._forget(counts, places)
+        return PaneOutcome(verdicts=verdicts, events=events, drift=drift, rows=[some for some in stored if len(some)])
+
+    def _compare(
+        self, counts: PaneCounts, live: Sequence[Comparison], on_time: Partial | None
+    ) -> tuple[list[Verdict], dict[str, list[CanaryFinding]], list[Rows]]:
+        """Step the canaries; return what changed, what they find of each model's releases, and what from."""
+        verdicts: list[Verdict] = []
+        found: dict[str, list[CanaryFinding]] = {}
+        stored: list[Rows] = []
+        names, delays = self.state.roster.names, self.state.delays
+        labels = labels_of(on_time, self.policy)
+        spreads = spreads_of(on_time if live else None, self.policy.dimensions)
+        for each in self.state.releases:
+            changes, results, evidence = each.step(counts, names, live, labels, delays, spreads, self.policy.hash)
             verdicts += _ordered(changes)
             stored += evidence
             for release, result in results.items():
-                found.setdefault(release.model, []).append(_finding(evaluator, release, result))
-        self.state.delays.add(counts.pane, self.policy.pane_ms, labels)
+                found.setdefault(release.model, []).append(_finding(each, release, result))
+        delays.add(counts.pane, self.policy.pane_ms, labels)
+        return verdicts, found, stored
+
+    def _monitor(
+        self, pane: int, live: Sequence[Comparison], on_time: Partial | None, end: bool
+    ) -> tuple[Monitored, list[Verdict]]:
+        """Step the monitors; return what they find, and what changed of the rules that listen to them."""
         arms = {(release.model, release.candidate): release.baseline for release in live}
-        part, end = (None, False) if closed is None else (closed.on_time, closed.end)
-        drift = self.monitors.step(counts.pane, part, arms, end)
+        drift = self.monitors.step(pane, on_time, arms, end)
         note_found(self.state.models, drift.heard)
-        for listening in self.state.listening:
-            verdicts += _ordered(listening.step(counts.pane, drift.heard))
-        told: dict[str, list[Verdict]] = {}
-        for verdict in verdicts:
-            told.setdefault(verdict.series.model, []).append(verdict)
-        awake = sorted({*awake, *told} & self.state.models.keys())
-        for name in awake:
-            at = ats.get(name) or self._at(counts, {}, model=name, current=current, values=values)
-            events += end_pane(self.state.models[name], at, told.get(name, ()), found.get(name, ()))
-        after = {name: standings(self.state.models[name]) for name in awake}
-        stored += [release_rows(before, after, counts.pane, self.policy), *self._policy_rows(counts.pane)]
-        self._awake = {name for name in awake if not self.state.models[name].rests}
-        events += self._forget(counts, rows)
-        return PaneOutcome(verdicts=verdicts, events=events, drift=drift, rows=[some for some in stored if len(some)])
+        return drift, [one for each in self.state.listening for one in _ordered(each.step(pane, drift.heard))]
 
     def _policy_rows(self, pane: int) -> list[Rows]:
         """Return the policy as a row, with the first pane of the shard that is judged by it."""
@@ -262,78 +268,15 @@ class ShardEvaluation:
         events: list[ControlEvent] = []
         for name in surplus(self.state.models, self.policy.models_max, but):
             self._awake.discard(name)
-            events += resolve_forgotten(self.state.models.pop(name), self._at(counts, {}))
+            events += resolve_forgotten(self.state.models.pop(name), self._contexts.of(counts, {}))
         return events
 
-    def _addressed(self, said: Sequence[Said], rows: Collection[str]) -> dict[str, list[Said]]:
-        """Say to each model what is meant for it; a model is there from its first request or command on."""
-        by_model: dict[str, list[Said]] = {}
-        now = (self.state.pane + 1) * self.policy.pane_ms
-        self.state.silences = [each for each in self.state.silences if ms_of(each.until) > now]
-        for each in said:
-            if isinstance(each, Silence | Unsilence) and not each.model:
-                kept = [silence for silence in self.state.silences if silence.rule != each.rule]
-                if len(kept) == len(self.state.silences) and each.model is not None and "" not in self.state.models:
-                    by_model.setdefault("", []).append(each)  # It is told that this ends nothing.
-                self.state.silences = [*kept, each] if isinstance(each, Silence) else kept
-                for name in self.state.models:
-                    by_model.setdefault(name, []).append(each)
-            elif isinstance(each, Refusal | Notice) or each.model is not None:
-                by_model.setdefault(each.model or "", []).append(each)
-        new = {*rows, *by_model} - self.state.models.keys()
-        if len(self.state.models) >= MODELS_MAX:  # Commands may name what never was.
-            new &= set(rows)
-            by_model = {name: each for name, each in by_model.items() if name in new | self.state.models.keys()}
-        for name in new:
-            model = self.state.models[name] = new_model(name)
-            for silence in self.state.silences:
-                model.alerts.mute(silence, now)
-        if new:
-            # In an order that does not depend on which partition was read first.
-            self.state.models = dict(sorted(self.state.models.items()))
+    def _addressed(self, said: Sequence[Said], rows: Collection[str]) -> Addressed:
+        """Say to each model what is meant for it."""
+        state, now = self.state, (self.state.pane + 1) * self.policy.pane_ms
+        state.silences, by_model = silenced(state.silences, state.models, said, now)
+        state.models, by_model = with_new(state.models, state.silences, rows, by_model, now)
         return by_model
-
-    def _at(
-        self,
-        counts: PaneCounts,
-        rows: Mapping[tuple[str, str], int],
-        seen: Seen = NOTHING_SEEN,
-        model: str = "",
-        current: Current | None = None,
-        values: Values | None = None,
-    ) -> PaneContext:
-        requests = {version: int(counts.events[row]) for (version, text), row in rows.items() if text == "*"}
-        copies = {version: requests.pop(version) for version in sorted(requests) if is_mirrored(version)}
-        requests.pop(ALL_VERSIONS, None)
-        copies.pop(mirrored(ALL_VERSIONS), None)
-
-        def slis(version: str, text: str) -> Ints | None:
-            row = rows.get((version, text))
-            return None if row is None else counts.slis[row]
-
-        def producers(version: str) -> dict[str, Ints]:
-            return {
-                text: counts.slis[row]
-                for (of, text), row in rows.items()
-                if of == version and self.producer is not None and self.producer.fullmatch(text)
-            }
-
-        return PaneContext(
-            policy=self.policy,
-            pane=counts.pane,
-            requests=requests,
-            copies=copies,
-            slis=slis,
-            producers=producers,
-            errors=seen.errors.get(model, {}),
-            samples=seen.samples.get(model, {}),
-            current=lambda rule, version, text, judged=None: (
-                NOT_KNOWN if current is None else current.of(rule, (model, version, text), judged)
-            ),
-            above=lambda version, text, measure, code: (
-                (0, 0) if values is None else values.above(model, version, text, measure, code)
-            ),
-        )
 
     def _releases(self, awake: Sequence[str]) -> list[Comparison]:
         return [
@@ -368,13 +311,11 @@ class ShardEvaluation:
         self.state.roster.only(slots)
 
 
-def _rows_of(counts: PaneCounts, names: Sequence[SliceSeries]) -> dict[str, dict[tuple[str, str], int]]:
-    """Return by model where in the counts each (version, slice) is."""
-    rows: dict[str, dict[tuple[str, str], int]] = {}
-    for row, slot in enumerate(counts.slots.tolist()):
-        model, version, text, _ = names[slot]
-        rows.setdefault(model, {})[version, text] = row
-    return rows
+def _by_model(some: Iterable[Of]) -> dict[str, list[Of]]:
+    by_model: dict[str, list[Of]] = {}
+    for each in some:
+        by_model.setdefault(each.series.model if isinstance(each, Verdict) else each.model, []).append(each)
+    return by_model
 
 
 def _ordered(verdicts: Sequence[Verdict]) -> list[Verdict]:

@@ -1,12 +1,13 @@
 """Versions that people take out, and pins that they set and lift: what rules do, by command."""
 
 from operators.release.cause import Cause
-from operators.release.machine import lift, shelve, unreleased
+from operators.release.machine import lift, unreleased
 from operators.release.model import Model, PaneContext
 from operators.release.refuge import others_serve, usual_refuge
 from operators.release.rollback import share_of, take_out
 from operators.release.unpinned import forget_harm
 from operators.release.weighing import by_own_weights
+from operators.release.withdrawal import shelve
 from operators.wire.commands import Command, Kill, Pin, Rollback, Unpin
 from operators.wire.control import ControlEvent, Evidence
 

@@ -1,46 +1,53 @@
 """Moves versions on, through the table of transitions (`transitions.py`): each with all that follows from it.
 
 What follows is the version's new state (`phase_states.py`) with the times and the cause, where traffic is pinned, the
-shares of those that serve, and the cool-down. Nothing else gives a version a state or takes it away. Each function
-returns what is to be said; LookupError where the signal means nothing in the version's phase.
+shares of those that serve, and the cool-down. Nothing else gives a version a state or takes it away, but for
+`withdrawal.py`, by `enter`. LookupError where a signal means nothing in the version's phase.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
-
-import msgspec
 
 from operators.policy.rules import ReleaseRule
-from operators.release.cause import Cause
 from operators.release.model import Model, PaneContext
 from operators.release.phase_states import (
     AnyState,
-    Ineffective,
-    Leaving,
-    Left,
     Overridden,
     Promoted,
-    Recovered,
-    RolledBack,
     RollingOut,
     Serving,
-    Verifying,
-    Withdrawn,
 )
 from operators.release.state import ReleaseState
 from operators.release.transitions import Signal, step
 from operators.release.warming import warmed_up
-from operators.release.weighing import by_own_weights, give_back, make_room, take_over
+from operators.release.weighing import by_own_weights, make_room, take_over
 from operators.stats.sample_ratio import TrafficSplit
 from operators.wire.commands import Release
 from operators.wire.control import ControlType
 from operators.wire.mirrored import is_mirrored
 
 
+def enter(model: Model, trial: ReleaseState, signal: Signal, state: AnyState) -> ControlType | None:
+    """Put a version into a state, which has to be of the phase that the table names; return what is to be said."""
+    phase, trial.state = model.phase_of(trial.candidate), state
+    moved = step(phase, signal)
+    if moved is None or moved[0] != trial.phase:
+        raise LookupError(f"{signal} in {phase}, to {trial.phase}")
+    model.trials[trial.candidate] = trial
+    return moved[1]
+
+
+def enter_saying(model: Model, trial: ReleaseState, signal: Signal, state: AnyState) -> ControlType:
+    """Do the same by a transition that says something. LookupError of any other."""
+    kind = enter(model, trial, signal, state)
+    if kind is None:
+        raise LookupError(f"nothing is said of {signal}")
+    return kind
+
+
 def accuse(model: Model, version: str, since: int) -> ReleaseState:
     """Put a version on trial that no release is about, as of a pane."""
     trial = unreleased(version, since)
-    _enter(model, trial, "accused", Serving())
+    enter(model, trial, "accused", Serving())
     return trial
 
 
@@ -68,7 +75,7 @@ def begin(
         state=state,
         attempt=_attempts(model, at, model.trials.get(candidate)),
     )
-    _enter(model, trial, "released", state)
+    enter(model, trial, "released", state)
     restart(model, at, trial, at.pane)
     return trial
 
@@ -118,7 +125,7 @@ def let_serve(model: Model, trial: ReleaseState, others: Mapping[str, float]) ->
         producers=was.producers,
         replaced=was.replaced if isinstance(was, RollingOut) else {},
     )
-    kind = _said(_enter(model, trial, "passed", state))
+    kind = enter_saying(model, trial, "passed", state)
     if not is_mirrored(trial.candidate):
         if model.beside:
             model.unpin()
@@ -126,84 +133,11 @@ def let_serve(model: Model, trial: ReleaseState, others: Mapping[str, float]) ->
     return kind
 
 
-def keep_out(
-    model: Model,
-    at: PaneContext,
-    trial: ReleaseState,
-    cause: Cause,
-    share: float,
-    to: str | None,
-    stops: bool,
-    beside: bool,
-) -> tuple[ControlType, bool]:
-    """Withdraw a version that had a share of the traffic; return also whether that ends the pin.
-
-    All traffic goes `to` another version, or only what the version had, where others serve well `beside` it; None: to
-    whatever else may serve. It `stops` where there is none to go back to, whatever takes its place.
-    """
-    signals: tuple[Signal, Signal] = ("recalled", "shut_out") if trial.withdrawn else ("harmful", "stopped")
-    state = RolledBack(cause=cause, detected=at.ts, onset=cause.evidence.since, share=share, refuge=to)
-    kind = _said(_enter(model, trial, signals[stops], state))
-    model.overridden.discard(trial.candidate)
-    lifts = to is None and model.speaker.pin == trial.candidate
-    if to is not None:
-        model.pin_to(to, beside=beside)
-    elif lifts:
-        model.unpin()
-    give_back(model, trial.candidate)
-    model.cooled = at.ts + at.policy.releases.cooldown_ms
-    return kind, lifts
-
-
-def keep_out_again(
-    model: Model, at: PaneContext, trial: ReleaseState, was: Withdrawn, share: float, pin: str | None
-) -> ControlType:
-    """Keep away a version that was withdrawn and serves: by a pin on another, or barred alone while none is pinned."""
-    if pin is not None:
-        model.pin_to(pin)
-    signal: Signal = "barred" if model.speaker.pin is None else "returned"
-    state = RolledBack(cause=was.cause, detected=at.ts, share=share, refuge=pin or was.refuge)
-    return _said(_enter(model, trial, signal, state))
-
-
-def leave(model: Model, trial: ReleaseState, was: Withdrawn, traffic: Leaving, since: int) -> ControlType:
-    """The traffic has left a withdrawn version, since then [Unix ms]."""
-    left = Left(applied=max(since, was.detected), health=traffic.health)
-    kind: type[Verifying | Ineffective] = Ineffective if isinstance(was, Ineffective) else Verifying
-    return _said(_enter(model, trial, "applied", kind(**_common(was), traffic=left)))
-
-
-def recover(model: Model, trial: ReleaseState, was: Withdrawn, left: Left, ts: int) -> ControlType:
-    """The users are well since a version was withdrawn."""
-    state = Recovered(**_common(was), excess=was.excess, traffic=left, recovered=ts)
-    return _said(_enter(model, trial, "well", state))
-
-
-def shelve(model: Model, trial: ReleaseState, ts: int) -> None:
-    """Wait for nothing after a version was withdrawn that has never served."""
-    was = trial.state
-    if not isinstance(was, RolledBack):
-        raise LookupError(f"absent in {trial.phase}")
-    state = Recovered(**_common(was), traffic=Left(applied=ts), recovered=ts)
-    _enter(model, trial, "absent", state)
-
-
-def fail(model: Model, trial: ReleaseState, was: Withdrawn, signal: Literal["overdue", "ignored"]) -> ControlType:
-    """Withdrawing a version has not helped: by the deadline, or because it surely serves on."""
-    traffic, excess = was.traffic, was.excess
-    if isinstance(traffic, Leaving):
-        # Once it is surely seen to serve after the deadline people hear of it.
-        traffic = msgspec.structs.replace(traffic, loose=traffic.loose or signal == "overdue")
-        excess = None
-    state = Ineffective(**_common(was), excess=excess, traffic=traffic)
-    return _said(_enter(model, trial, signal, state))
-
-
 def let_run(model: Model, version: str) -> list[str]:
     """Let a version run whatever the rules say; return what is said of the traffic that it may get."""
     trial = model.trials.get(version)
     if trial is not None:
-        _enter(model, trial, "overridden", Overridden(times=trial.times))
+        enter(model, trial, "overridden", Overridden(times=trial.times))
     elif step(model.phase_of(version), "overridden") is None:
         raise LookupError(f"overridden in {model.phase_of(version)}")
     model.overridden.add(version)
@@ -217,7 +151,7 @@ def revoke(model: Model, at: PaneContext, version: str) -> ReleaseState:
     trial = model.trials.get(version)
     if trial is None or not trial.baseline:
         anew = unreleased(version, at.pane)
-        _enter(model, anew, "resumed", Serving())
+        enter(model, anew, "resumed", Serving())
     else:
         state = RollingOut(split=split_of(trial.release))
         anew = ReleaseState(
@@ -229,7 +163,7 @@ def revoke(model: Model, at: PaneContext, version: str) -> ReleaseState:
             state=state,
             attempt=trial.attempt,
         )
-        _enter(model, anew, "revoked", state)
+        enter(model, anew, "revoked", state)
         restart(model, at, anew, at.pane)
     model.overridden.discard(version)
     return anew
@@ -255,24 +189,3 @@ def split_of(release: Release | None) -> TrafficSplit | None:
     """Return the test of the share that a release declares, None if it declares none."""
     share = release.traffic_share if release is not None else None
     return None if share is None else TrafficSplit((share, 1.0 - share))
-
-
-def _common(was: Withdrawn) -> dict[str, Any]:
-    """Return what stays known of a withdrawn version while it is withdrawn."""
-    return {name: getattr(was, name) for name in ("cause", "detected", "onset", "share", "refuge")}
-
-
-def _said(kind: ControlType | None) -> ControlType:
-    if kind is None:
-        raise LookupError("nothing is said of this")
-    return kind
-
-
-def _enter(model: Model, trial: ReleaseState, signal: Signal, state: AnyState) -> ControlType | None:
-    """Put a version into a state, which has to be of the phase that the table names; return what is to be said."""
-    phase, trial.state = model.phase_of(trial.candidate), state
-    moved = step(phase, signal)
-    if moved is None or moved[0] != trial.phase:
-        raise LookupError(f"{signal} in {phase}, to {trial.phase}")
-    model.trials[trial.candidate] = trial
-    return moved[1]

@@ -6,13 +6,13 @@ too few requests to tell (`verification.py`), or the pin that kept it away was l
 left. A pin that somebody lifted by hand stays lifted until harm is found anew (`unpinned.py`).
 """
 
-from operators.release.machine import fail, keep_out_again
 from operators.release.model import Model, PaneContext
 from operators.release.phase_states import Leaving, RolledBack, Withdrawn
 from operators.release.refuge import unfit
 from operators.release.rollback import share_of
 from operators.release.state import ReleaseState
 from operators.release.unpinned import harm_anew
+from operators.release.withdrawal import fail, keep_out_again
 from operators.stats.traffic_share import Excess
 from operators.wire.control import ControlEvent, Evidence, Severity
 from operators.wire.mirrored import is_mirrored

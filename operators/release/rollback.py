@@ -7,7 +7,7 @@ import numpy as np
 
 from operators.policy.rules import Action, Rule
 from operators.release.cause import Cause, Level
-from operators.release.machine import keep_out, restart
+from operators.release.machine import restart
 from operators.release.model import Model, PaneContext
 from operators.release.phase_states import Hold
 from operators.release.producers import why_doubted
@@ -15,6 +15,7 @@ from operators.release.refuge import fallback_of, named_refuge, others_serve, re
 from operators.release.renewed import renewed
 from operators.release.state import ReleaseState
 from operators.release.traffic import Counted, bad_ratio, bucket_of, has_degraded
+from operators.release.withdrawal import keep_out
 from operators.rules.registry import rule_kind_of
 from operators.stats.histogram import codes_of
 from operators.window.partial import OTHER

@@ -3,11 +3,11 @@
 import numpy as np
 
 from operators.release.cause import Cause
-from operators.release.machine import fail, leave, recover
 from operators.release.model import Model, PaneContext
 from operators.release.phase_states import Leaving, Recovered, RolledBack, Verifying, Withdrawn
 from operators.release.proven_well import ALPHA, counted, found_ill, pages, proven_well
 from operators.release.state import ReleaseState
+from operators.release.withdrawal import fail, leave, recover
 from operators.stats.binomial import upper_bound
 from operators.stats.recovery_test import Health
 from operators.wire.control import ControlEvent, ControlType, Evidence, Severity

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from operators.evaluation import ShardEvaluation
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
+from operators.release.contexts import Contexts
 from operators.release.model import Model
 from operators.window.panes import Panes
 from operators.window.shards import SHARDS, models_room, shard_of
@@ -170,15 +170,15 @@ def test_thousands_of_made_up_models_take_little_memory_and_work() -> None:
     """5,000 models of one event each took 1.7 GB and two minutes: each was looked at again with every pane."""
     limited = policy(models_max=1)
     stepped: Counter[str] = Counter()
-    before = ShardEvaluation._at
+    before = Contexts.of
 
-    def count(self: ShardEvaluation, *args: Any) -> Any:
+    def count(self: Contexts, *args: Any) -> Any:
         stepped["models"] += 1
         return before(self, *args)
 
     bodies = made_up_models(5_000, seconds=600)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ShardEvaluation, "_at", count)
+        patch.setattr(Contexts, "of", count)
         shards = run_shards(limited, [log(bodies)], STARTED_MS, 2_500)
     room = models_room(1)
     assert all(len(panes.limits.models.last[""]) <= room for panes in shards.panes.values())

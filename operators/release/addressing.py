@@ -1,0 +1,47 @@
+"""Which model what was said is meant for: a model is there from its first request or command on."""
+
+from collections.abc import Collection, Sequence
+
+from operators.release.controller import new_model
+from operators.release.model import Model
+from operators.window.waiting_commands import Said
+from operators.wire.commands import Silence, Unsilence
+from operators.wire.control import Notice, Refusal
+from operators.wire.events import ms_of
+
+MODELS_MAX = 10_000  # Of a shard; beyond them only what has traffic is remembered.
+Addressed = dict[str, list[Said]]
+
+
+def silenced(
+    silences: Sequence[Silence], models: Collection[str], said: Sequence[Said], now: int
+) -> tuple[list[Silence], Addressed]:
+    """Return the silences of all models that are in force after what was said, and by model what it is to hear."""
+    silences, by_model = [each for each in silences if ms_of(each.until) > now], Addressed()
+    for each in said:
+        if isinstance(each, Silence | Unsilence) and not each.model:
+            kept = [silence for silence in silences if silence.rule != each.rule]
+            if len(kept) == len(silences) and each.model is not None and "" not in models:
+                by_model.setdefault("", []).append(each)  # It is told that this ends nothing.
+            silences = [*kept, each] if isinstance(each, Silence) else kept
+            for name in models:
+                by_model.setdefault(name, []).append(each)
+        elif isinstance(each, Refusal | Notice) or each.model is not None:
+            by_model.setdefault(each.model or "", []).append(each)
+    return silences, by_model
+
+
+def with_new(
+    models: dict[str, Model], silences: Sequence[Silence], rows: Collection[str], by_model: Addressed, now: int
+) -> tuple[dict[str, Model], Addressed]:
+    """Return the models with those that are new, and what is said to those that are there."""
+    new = {*rows, *by_model} - models.keys()
+    if len(models) >= MODELS_MAX:  # Commands may name what never was.
+        new &= set(rows)
+        by_model = {name: each for name, each in by_model.items() if name in new | models.keys()}
+    for name in new:
+        models[name] = new_model(name)
+        for silence in silences:
+            models[name].alerts.mute(silence, now)
+    # In an order that does not depend on which partition was read first.
+    return (dict(sorted(models.items())) if new else models), by_model
