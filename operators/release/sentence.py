@@ -6,7 +6,7 @@ Who, what, where, on what proof, how sure, since when, what was found before it,
 from collections.abc import Iterator
 
 from operators.policy.rules import INPUT
-from operators.release.proof import line, percent, proof, slice_words
+from operators.release.proof import GONE, line, percent, proof, slice_words
 from operators.texts import clock, cut
 from operators.window.partial import OTHER
 from operators.wire.control import ControlEvent
@@ -108,7 +108,7 @@ def _more(event: ControlEvent) -> Iterator[str]:
     if event.state == "resolved" or event.acked:
         return
     since = event.onset if event.onset is not None else event.evidence.since
-    if since is not None and event.type != "recovered":
+    if since is not None and event.type != "recovered" and event.evidence.reason != GONE:
         yield f"since {clock(since)}"
     if event.findings:
         named = [

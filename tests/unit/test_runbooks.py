@@ -85,3 +85,18 @@ def test_queries_run(words: tuple[str, ...], store: str, monkeypatch: pytest.Mon
 
 def _query_files() -> list[Path]:
     return list((settings.migrations() / "queries").glob("*.sql"))
+
+
+HOLDS = ("the cause is shared", "one of N producers", "BAD itself", "not known", "cannot be throttled")
+
+
+def test_whatever_pages_about_commands_or_holds_is_in_its_page() -> None:
+    """Too many commands paged, and their page did not know of it."""
+    sources = [path.read_text() for path in (ROOT / "operators").rglob("*.py")]
+    named = {name for text in sources for name in re.findall(r'"commands:(\w+)"|answer\(\w+, \w+, "(\w+)"', text)}
+    reasons = {first or second for first, second in named} - {"pin", "unpin"}
+    assert {name for name in reasons if f"`{name}`" not in PAGES["commands.md"]} == set()
+    assert all(words in PAGES["canary.md"] for words in HOLDS)
+    assert all(
+        f"`{kind}`" in PAGES["rollback.md"] for kind in ("rollback", "kill", "recovered", "rollback_ineffective")
+    )
