@@ -14,6 +14,7 @@ from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.sources.monitor import Input
 from operators.wire.control import ControlEvent
+from operators.wire.event_kinds.registry import EVENT_KINDS
 
 WITHDRAWN_MAX = 100  # The control file has all.
 
@@ -109,7 +110,7 @@ class Recorder:
         """Note a control event."""
         summary = self.summary
         summary.control[event.type] += 1
-        if event.type in ("rollback", "kill") and len(summary.withdrawn) < WITHDRAWN_MAX:
+        if EVENT_KINDS[event.type].withdraws and len(summary.withdrawn) < WITHDRAWN_MAX:
             summary.withdrawn.append(
                 Withdrawn(
                     ts=event.ts,

@@ -8,14 +8,20 @@ import json
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 from rich.console import Console
 
 from flows.check import print_policy
+from flows.control.notes import notes_of
 from operators.evaluation import EvaluationState, ShardEvaluation
 from operators.ingest.partition import Batch, Partition
 from operators.policy.errors import PolicyError
 from operators.policy_file.toml import parse
 from operators.recovery import dumps, loads
+from operators.release.completing import completed
+from operators.release.controller import new_model
+from operators.release.model import PaneContext
+from operators.wire.control import ControlEvent, State
 from tests.dataflows.making import FOLLOWS_ALL, START_MS, STARTED_MS
 from tests.dataflows.running import Shards, messages_of, tables_of
 from tests.oracle import Log
@@ -95,6 +101,23 @@ def run(restarts: bool) -> tuple[Shards, list[Batch], dict[str, list[dict[str, A
     return shards, batches, tables_of(rows)
 
 
+def event_said() -> dict[str, object]:
+    """What is made of a new type of control event: said by a model, sent as JSON, and told to people and services."""
+    policy = parse(POLICY)
+    model = new_model("m")
+    at = PaneContext(policy=policy, pane=1, requests={}, slis=lambda version, text: None)
+    states: tuple[State, ...] = ("firing", "resolved")
+    said = [model.say("paused", at, "v", "flood", "ticket", None, state=state) for state in states]
+    read = [msgspec.json.decode(msgspec.json.encode(event), type=ControlEvent) for event in completed(model, at, said)]
+    known = next(notes_of(read[0], {}))
+    notes = [known, *notes_of(read[1], {known.key: known})]
+    return {
+        "sentences": [event.sentence for event in read],
+        "pages": [event.runbook for event in read],
+        "actions": [note.action for note in notes],
+    }
+
+
 def counted(rows: list[dict[str, Any]], sli: str) -> list[int]:
     return [sum(row[word] for row in rows if row["sli"] == sli) for word in ("good", "bad", "neither")]
 
@@ -112,6 +135,7 @@ def main() -> None:
         "verdicts": [row["verdict"] for row in floods],
         "drift": [[row["verdict"], row["n_current"]] for row in tables["drift"] if row["monitor"] == "score"],
         "heard": [row["verdict"] for row in tables["verdict"] if row["rule"] == "heard"],
+        "event": event_said(),
         "restarted": [row["verdict"] for row in run(restarts=True)[2]["verdict"] if row["rule"] == "flood"],
         "alerts": [[event.state, event.runbook] for event in shards.events if event.rule == "flood"],
         "commands": [event.rule for event in shards.events if event.rule == "override"],

@@ -14,6 +14,7 @@ import msgspec
 from flows.control.sentence import clean, sentence
 from operators.texts import clock
 from operators.wire.control import ControlEvent, Severity
+from operators.wire.event_kinds.registry import EVENT_KINDS
 
 Action = Literal["open", "update", "close", "acknowledge", "notice"]
 
@@ -24,10 +25,6 @@ HOLD_MS = 24 * HOUR_MS  # A hold may end without a word, when its candidate goes
 # Alerts of these rules say something once.
 ONCE = ("release", "override", "traffic-split")
 ONCE_PREFIX = "commands:"
-# What ends other incidents of a version, by the types of control event that began them.
-WITHDRAWN = ("rollback", "kill", "rollback_ineffective")
-HELD = ("hold", "throttle")
-ENDS = {"rollback": HELD, "kill": HELD, "recovered": WITHDRAWN, "promote": (*HELD, *WITHDRAWN)}
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +91,7 @@ def _moved(event: ControlEvent, known: Note | None) -> Action:
         return "close" if known is not None or event.state == "resolved" else "notice"
     if event.incident and known is not None and (event.update or event.state == "resolved"):
         return "update"
-    if (event.type == "alert" and _once(event)) or event.type in ("promote", "recovered"):
+    if (event.type == "alert" and _once(event)) or EVENT_KINDS[event.type].notice:
         return "notice"
     if event.type == "rollback_applied":
         return "notice" if known is None else "update"
@@ -113,13 +110,15 @@ def _ends(event: ControlEvent, note: Note) -> bool:
         return False
     # A version that may serve again is neither withdrawn nor held; what a kill lifts is the pin. One that is withdrawn
     # once more is another incident, where incidents are numbered.
-    again = event.incident and event.type in ("rollback", "kill")
+    again = event.incident and EVENT_KINDS[event.type].withdraws
     freed = again or (event.type == "alert" and event.lifts)
-    return note.kind in (ENDS["promote"] if freed else ENDS.get(event.type, ()))
+    ends = EVENT_KINDS["promote" if freed else event.type].ends
+    return note.kind in EVENT_KINDS and EVENT_KINDS[note.kind].begins in ends
 
 
 def _note(event: ControlEvent, action: Action, known: Note | None) -> Note:
     labels, was = _labels(event), ""
+    holds = EVENT_KINDS[event.type].begins == "hold"
     if action == "notice":
         known = None  # It is about the incident, and no part of it.
     if known is not None:
@@ -131,13 +130,13 @@ def _note(event: ControlEvent, action: Action, known: Note | None) -> Note:
         key=_key(event),
         labels=labels,
         since=event.ts if known is None else known.since,
-        kind=event.type if known is None or event.type in WITHDRAWN else known.kind,
+        kind=event.type if known is None or EVENT_KINDS[event.type].begins == "withdrawal" else known.kind,
         version_of=_digest(event.model, event.version),
         ts=event.ts,
         fields=fields_of(event),
         was=was,
         known=known is not None,
-        lasts_ms=NOTICE_MS if action == "notice" else HOLD_MS if event.type in HELD and not event.incident else None,
+        lasts_ms=NOTICE_MS if action == "notice" else HOLD_MS if holds and not event.incident else None,
         quiet=event.silenced,
     )
 

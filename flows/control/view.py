@@ -13,18 +13,8 @@ from gateway.routing_state import RoutingState
 from operators.release.proof import proof, slice_words
 from operators.texts import clock
 from operators.wire.control import ControlEvent
+from operators.wire.event_kinds.registry import EVENT_KINDS
 
-STYLES = {
-    "alert": "yellow",
-    "hold": "yellow",
-    "throttle": "yellow",
-    "rollback": "bold red",
-    "rollback_ineffective": "bold red",
-    "kill": "bold red",
-    "rollback_applied": "green",
-    "recovered": "green",
-    "promote": "green",
-}
 WIDTH_MAX = 2_000  # Characters of a line: a table is cut only past this, whatever the terminal.
 SLICES_MAX = 5  # The worst; the JSON has all.
 
@@ -32,7 +22,7 @@ SLICES_MAX = 5  # The worst; the JSON has all.
 def print_event(console: Console, event: ControlEvent, note: str = "") -> None:
     """Print what an event says: one sentence, and below it why. `note` says what is done about it."""
     console.print(
-        Text(plain(headline(event) + (f"  ({note})" if note else "")), STYLES.get(event.type, "")), soft_wrap=True
+        Text(plain(headline(event) + (f"  ({note})" if note else "")), EVENT_KINDS[event.type].style), soft_wrap=True
     )
     for line in (*_reasons(event), *_names(event)):
         console.print(Text(f"    {plain(line)}"), soft_wrap=True)

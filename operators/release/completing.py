@@ -14,10 +14,10 @@ from operators.release.lately import errors_of, findings_of, requests_of, seen_d
 from operators.release.model import CanaryFinding, Model, PaneContext
 from operators.release.sentence import sentence
 from operators.wire.control import ControlEvent
+from operators.wire.event_kinds.registry import EVENT_KINDS
 from operators.wire.fitting import fitted
 
-# Pages of types of events, then of alerts by the first word of what stands where rules are named.
-PAGES = dict.fromkeys(("rollback", "kill", "rollback_applied", "recovered", "rollback_ineffective"), "rollback.md")
+# Pages of alerts, by the first word of what stands where rules are named.
 ALERT_PAGES = {
     "commands": "commands.md",
     "release": "overrides.md",
@@ -26,7 +26,6 @@ ALERT_PAGES = {
     "limits": "limits.md",
     INPUT: "input.md",
 }
-HARM = ("alert", "hold", "throttle", "rollback", "kill", "rollback_ineffective")
 
 
 def completed(
@@ -46,7 +45,7 @@ def _known(
     """Return what an event of harm shows beside its proof; nothing of what is over, or said of no rule."""
     trial = model.trials.get(event.version)
     rules = {rule.name for rule in at.policy.rules}
-    if event.type not in HARM or event.state == "resolved" or event.rule not in rules:
+    if not EVENT_KINDS[event.type].harm or event.state == "resolved" or event.rule not in rules:
         return {"diff": event.diff or seen_diff(model, trial)} if trial is not None and event.type == "promote" else {}
     evidence = event.evidence
     beside = None if trial is None or not trial.baseline else trial.baseline
@@ -71,8 +70,10 @@ def _counts_errors(at: PaneContext, event: ControlEvent) -> bool:
 def _runbook(event: ControlEvent, at: PaneContext) -> str:
     """Return the page of an event, under the policy's `runbook_base` unless a rule names one of its own."""
     named = {rule.name: rule.runbook for rule in at.policy.rules}
-    page = PAGES.get(event.type) or (ALERT_PAGES.get(event.rule.partition(":")[0]) if event.rule not in named else None)
-    if event.type in PAGES and event.rule.startswith("commands:") and event.runbook:
+    page = EVENT_KINDS[event.type].page or (
+        ALERT_PAGES.get(event.rule.partition(":")[0]) if event.rule not in named else None
+    )
+    if EVENT_KINDS[event.type].page is not None and event.rule.startswith("commands:") and event.runbook:
         page = None  # Who took a version out by hand has a page of their own.
     path = f"{RUNBOOKS}/{page}" if page is not None else event.runbook or named.get(event.rule, "")
     if not path.startswith(f"{RUNBOOKS}/"):

@@ -29,6 +29,7 @@ from operators.rules.verdict import Verdict
 from operators.window.folded import Folded
 from operators.window.waiting_commands import Said
 from operators.wire.control import ControlEvent
+from operators.wire.event_kinds.registry import EVENT_KINDS
 
 
 def new_model(name: str) -> Model:
@@ -57,7 +58,7 @@ def end_pane(
     for verdict in verdicts:
         _remember(model, verdict)
     events = act(model, at, findings, beyond)
-    told = {(event.rule, event.version) for event in events if event.type in ("rollback", "kill")}
+    told = {(event.rule, event.version) for event in events if EVENT_KINDS[event.type].withdraws}
     changed: dict[Key, list[Verdict]] = {}
     for verdict in [*verdicts, *_untold(model, at, verdicts), *woken(model, at, verdicts)]:
         changed.setdefault((verdict.rule, verdict.series.version), []).append(verdict)

@@ -16,6 +16,7 @@ from operators.release.answers import remember
 from operators.release.event_writer import NAMESPACE
 from operators.release.model import Incident, Model, PaneContext
 from operators.wire.control import ControlEvent
+from operators.wire.event_kinds.registry import EVENT_KINDS
 
 WHOLE, INEFFECTIVE = "version:", "ineffective:"  # Stand where the incidents of rules have the rule.
 LIMITS = "limits:"
@@ -55,7 +56,7 @@ def end_holds(model: Model, at: PaneContext, events: Sequence[ControlEvent]) -> 
 def _joined(model: Model, event: ControlEvent, key: Key) -> ControlEvent:
     """Return an event as part of its incident, which begins with it if there is none yet."""
     incident = model.incidents.get(key)
-    withdrawn = event.type in ("rollback", "kill")
+    withdrawn = EVENT_KINDS[event.type].withdraws
     if incident is None or (withdrawn and incident.withdrawn):
         incident = model.incidents[key] = (None if incident else _adopted(model, key)) or _new(event, key)
     incident.withdrawn = incident.withdrawn or withdrawn

@@ -10,28 +10,13 @@ from operators.release.proof import GONE, line, percent, proof, slice_words
 from operators.texts import clock, cut
 from operators.window.partial import OTHER
 from operators.wire.control import ControlEvent
+from operators.wire.event_kinds.registry import EVENT_KINDS
 from operators.wire.mirrored import is_mirrored, original
 
 SENTENCE_MAX = 800  # Characters.
 REASON_MAX = 300
 FOUND_MAX = 2  # Findings that are named.
 
-SAYS = {
-    "rollback": "{who} is rolled back: {where_to}, {by}",
-    "rollback_applied": "The traffic has left {who}",
-    "recovered": "What {who} was withdrawn for is over",
-    "rollback_ineffective": "Withdrawing {who} has not helped",
-    "promote": "{who} has passed and may serve {share}",
-    "hold": "{who} is not promoted, {by}",
-    "throttle": "{who} must get {less}, {by}",
-    "kill": "{who} must get no traffic any more, {by}",
-    "alert": "Rule {rule} fires on {who}",
-}
-OVER = {
-    "alert": "Rule {rule} no longer fires on {who}",
-    "throttle": "{who} may get its traffic again",
-    "hold": "{who} is held back no longer",
-}
 LEFT = "{who} is left as it is, {by}"  # What a rule asks for cannot be done, or should not be.
 UNSURE = "Nobody can tell yet whether withdrawing {who} has helped"
 SAID = ("release", "override")  # Rules that are commands: their reason says it.
@@ -85,13 +70,14 @@ def _first(event: ControlEvent) -> str:
 
 
 def _words(event: ControlEvent) -> str:
+    kind = EVENT_KINDS[event.type]
     if event.state == "resolved":
-        return OVER.get(event.type, f"Over: {SAYS[event.type]}")
+        return kind.over or f"Over: {kind.says}"
     if event.acked:
         return "Somebody looks after rule {rule} on {who}"
     if event.type == "hold" and event.severity == "page":
         return LEFT
-    return UNSURE if event.type == "rollback_ineffective" and event.severity == "ticket" else SAYS[event.type]
+    return UNSURE if event.type == "rollback_ineffective" and event.severity == "ticket" else kind.says
 
 
 def _proof(event: ControlEvent) -> str:

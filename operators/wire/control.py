@@ -6,26 +6,20 @@ understand why it was sent.
 
 import sys
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from operators.wire.event_kinds.registry import EVENT_KINDS
 from operators.wire.events import Scalar
 
 Word = Literal["OK", "BAD", "INSUFFICIENT", "STALE"]
 Severity = Literal["page", "ticket", "info"]
 State = Literal["firing", "resolved"]
-ControlType = Literal[
-    "alert",
-    "rollback",
-    "rollback_applied",
-    "recovered",
-    "rollback_ineffective",
-    "promote",
-    "hold",
-    "throttle",
-    "kill",
-]
+if TYPE_CHECKING:
+    ControlType = str
+else:  # What is not of a known type is refused where events are read.
+    ControlType = Literal[tuple(EVENT_KINDS)]
 
 VERSIONS_MAX = 100  # Of one model: the newest of those withdrawn, as events and gateways list them.
 EVENT_BYTES_MAX = 256 << 10  # Of a control event as JSON; brokers take messages of 1 MB unless told otherwise.

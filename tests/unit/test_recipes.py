@@ -43,7 +43,13 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_every_recipe_touches_few_files() -> None:
-    assert RECIPES.keys() >= {"A kind of SLI", "A kind of rule", "A kind of monitor", "An input format"}
+    assert RECIPES.keys() >= {
+        "A kind of SLI",
+        "A kind of rule",
+        "A kind of monitor",
+        "A type of control event",
+        "An input format",
+    }
     for steps in RECIPES.values():
         assert 2 <= len(steps) <= FILES_MAX
         assert len({step.path for step in steps}) == len(steps)
@@ -81,6 +87,18 @@ def test_a_new_monitor_writes_rows_and_is_heard(ran: dict[str, Any]) -> None:
     wanted = [["INSUFFICIENT", 40], ["BAD", 60], ["OK", 120], ["OK", 60], ["INSUFFICIENT", 20]]
     assert ran["drift"] == wanted  # Windows begin on the minute.
     assert ran["heard"] == ["BAD", "OK"]
+
+
+def test_a_new_type_of_control_event_is_said_sent_and_told(ran: dict[str, Any]) -> None:
+    said = [
+        "Version v of model m gets no new sessions, by rule flood.",
+        "Version v of model m gets new sessions again.",
+    ]
+    assert ran["event"] == {
+        "sentences": said,
+        "pages": ["infra/runbooks/rollback.md"] * 2,
+        "actions": ["open", "close"],
+    }
 
 
 def test_what_a_new_evaluator_keeps_is_saved_and_goes_on(ran: dict[str, Any]) -> None:
