@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from tests.dataflows.test_cli import ENVIRONMENT, ROOT, command
 
@@ -52,7 +52,7 @@ def _worked_s(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_models_without_number_take_bounded_memory_and_hold_up_no_end(tmp_path: Path) -> None:
+def test_models_without_number_take_bounded_memory_and_hold_up_no_end(tmp_path: Path, record_property: Any) -> None:
     """Asked to end in the middle of them: the input is a pipe that ends only after that."""
     pipe = tmp_path / "events.ndjson"
     os.mkfifo(pipe)
@@ -77,4 +77,5 @@ def test_models_without_number_take_bounded_memory_and_hold_up_no_end(tmp_path: 
     assert process.returncode == 1
     assert ended_s < END_S_MAX
     assert used.ru_maxrss / 1024 < RSS_MAX_MIB
-    print(f"{MODELS} models: ended after {ended_s:.1f} s of work, at most {used.ru_maxrss / 1024:.0f} MiB")  # noqa: T201  # For `make prove`.
+    most = f"{used.ru_maxrss / 1024:.0f} MiB"
+    record_property("figures", f"{MODELS} models: ended after {ended_s:.1f} s of work, at most {most}")

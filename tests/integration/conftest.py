@@ -43,8 +43,8 @@ def make_topic(kafka: TestBroker) -> MakeTopic:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests recorded of the faults that they went through."""
+    """Print what tests recorded: the faults that they went through, and figures."""
     for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
         for name, value in getattr(report, "user_properties", ()):
-            if name == "faults" and report.when == "call":
-                terminalreporter.write_line(f"faults: {value}")
+            if name in {"faults", "figures"} and report.when == "call":
+                terminalreporter.write_line(f"{name}: {value}")
