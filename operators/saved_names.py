@@ -28,6 +28,7 @@ from operators.rules.guard import Guard
 from operators.rules.label_pace import LabelPace
 from operators.rules.labelled import Labelled
 from operators.rules.pane_counts import Roster
+from operators.rules.recurring import Recurring
 from operators.rules.registry import KINDS as RULE_KINDS
 from operators.rules.rings import Ring
 from operators.rules.series_state import SeriesState, sparse
@@ -164,9 +165,9 @@ CANARY = (
             "rule", "_pane_ms", "_blip_panes", "_terms", "_slis", "_finest", "_grains", "_processes", "_of",
             "_series", "_strata", "_blip", "_words", "_bad", "_proofs", "_told", "_at_once", "_labelled", "_dimensions",
             "_limits", "_columns", "_blipped", "_exceeding", "_weights", "_log",
-            "_guard", "_spent",
+            "_guard", "_spent", "_recurring",
         ),
-        added={"_weights": dict, "_log": evidence_log.EvidenceLog},
+        added={"_weights": dict, "_log": evidence_log.EvidenceLog, "_recurring": dict},
         derived=("_index",),
         version=3,
         upgrades={1: canary.without_measures, 2: canary.without_guard},
@@ -175,6 +176,7 @@ CANARY = (
     Saved("canary.exceeding", exceeding.Exceeding),
     Saved("canary.weights", SliceWeights),
     Saved("canary.spending", Spending),
+    Saved("canary.recurring", Recurring),
     Saved("canary.guard", Guard, ("processes", "of")),
     Saved("canary.limit", exceeding.Limit),
     Saved("canary.labelled", Labelled, ("slis", "pane_ms", "least", "age_panes", "cohorts")),

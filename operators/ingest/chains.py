@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from operators.arrays import Ints
 from operators.ingest.event_times import EventTimes
@@ -11,13 +10,11 @@ from operators.ingest.watched_counts import Runs
 from operators.policy.policy import Policy
 from operators.policy.rules import compared
 from operators.window.chains import ATTEMPT_BITS, ATTEMPTS_MAX, Chains, first_events
+from operators.window.mixing import ODD, Words, hashed, positive, salts_of
 from operators.window.partial import BAD, GOOD
 from operators.wire.events import Event
 
-Words = NDArray[np.uint64]
 NONE = 0  # Of an event by itself.
-_ODD = np.uint64(0x9E3779B97F4A7C15)  # 2 ** 64 / golden ratio, as in SplitMix64.
-_MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
 _WORD = 8  # Bytes.
 
 
@@ -67,12 +64,12 @@ def count_chains(chain: Ints, event: Ints, classes: Sequence[Ints], placed: Even
         for kind in (GOOD, BAD):
             counted[:, index, kind] = np.bincount(groups.of[inside & (of_sli == kind)], minlength=len(groups.starts))
     # Another sample of the chains in every pane.
-    salt = hashed(placed.pane[groups.order][inside].astype(np.uint64) * _ODD)
+    salt = salts_of(placed.pane[groups.order][inside])
     return first_events(
         Chains(
             inside=counted,
             row=groups.of[inside],
-            chain=positive(hashed(chain[inside].view(np.uint64) ^ salt)),
+            chain=chain[inside] ^ positive(salt),
             event=by_attempt(event[groups.order][inside], salt),
             classes=np.array([of_sli[inside] for of_sli in classes], np.uint8).T,
         )
@@ -98,22 +95,8 @@ def chain_hashes(texts: Sequence[str]) -> Ints:
     words = encoded.astype(f"S{width * _WORD}").view("<u8").reshape(len(texts), width).astype(np.uint64)
     total = np.zeros(len(texts), np.uint64)
     for place in range(width):  # A word of zeros adds nothing: how long the others are does not matter.
-        factor = int(_ODD) * 3**place % 2**64  # Odd: no two words become one.
+        factor = int(ODD) * 3**place % 2**64  # Odd: no two words become one.
         total ^= hashed(words[:, place] * np.uint64(factor))
     found = positive(total)
     found[found == NONE] = 1
     return found
-
-
-def hashed(words: Words) -> Words:
-    """Return the mixing function of SplitMix64, which sends 0 to 0.
-
-    Source: G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
-    """
-    for shift, factor in _MIX:
-        words = (words ^ (words >> np.uint64(shift))) * np.uint64(factor)
-    return words
-
-
-def positive(words: Words) -> Ints:
-    return (words >> np.uint64(1)).astype(np.int64)

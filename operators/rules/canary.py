@@ -22,6 +22,7 @@ from operators.rules.label_delays import LabelDelays
 from operators.rules.labelled import Labelled
 from operators.rules.labels import NO_LABELS, Labels
 from operators.rules.pane_counts import PaneCounts
+from operators.rules.recurring import Recurring, left_out
 from operators.rules.spreads import NO_SPREADS, Spreads
 from operators.rules.strata import ComparedWindow, Strata, mix_moved
 from operators.rules.unserved import requests, unserved
@@ -94,6 +95,7 @@ class CanaryEvaluator:
         self._processes = EProcesses(rule.tolerance, rule.margin, rule.slice_margin, cap=cap)
         self._guard = Guard(rule.tolerance, rule.margin, cap)
         self._spent: dict[Comparison, Spending] = {}
+        self._recurring: dict[Comparison, Recurring] = {}
         self._of: list[Process] = []
         self._series: dict[Process, SliceSeries] = {}
         self._index: dict[Process, int] = {}
@@ -161,6 +163,7 @@ class CanaryEvaluator:
         self._strata = {release: strata for release, strata in self._strata.items() if release in live}
         self._exceeding = {release: each for release, each in self._exceeding.items() if release in live}
         self._spent = {release: each for release, each in self._spent.items() if release in live}
+        self._recurring = {release: each for release, each in self._recurring.items() if release in live}
         self._guard.only(live)
         self._weights = {key: each for key, each in self._weights.items() if key[0] in live}
         self._labelled.forget(live)
@@ -182,18 +185,28 @@ class CanaryEvaluator:
     def _add(self, counts: PaneCounts, names: Sequence[SliceSeries], releases: Sequence[Comparison]) -> None:
         """Add what the versions of releases served, at the finest slices, to the running blip."""
         wanted = {(release.model, arm) for release in releases for arm in (release.candidate, release.baseline)}
-        served: dict[tuple[str, str], list[tuple[SliceSeries, Ints]]] = {}
+        served: dict[tuple[str, str], dict[int, tuple[SliceSeries, Ints]]] = {}
         for row, slot in enumerate(counts.slots.tolist()):
             name = names[slot]
             if name.dims.keys() == self._finest and (name.model, name.version) in wanted:
-                arm = served.setdefault((name.model, name.version), [])
+                arm = served.setdefault((name.model, name.version), {})
                 came = np.zeros((self._columns, 2), np.int64)
                 came[self._at_once] = counts.units[row, self._slis][self._at_once]
-                arm.append((name, came))
+                arm[slot] = name, came
         for release in releases:
-            arms = [served.get((release.model, arm), []) for arm in (release.candidate, release.baseline)]
+            arms = [served.get((release.model, arm), {}) for arm in (release.candidate, release.baseline)]
             if any(arms):
-                self._open(release, counts.pane).add(arms[0], arms[1])
+                out = left_out(self._recurring.setdefault(release, Recurring()), counts.chains, {**arms[0], **arms[1]})
+                both = [[(name, self._less(came, out.get(slot))) for slot, (name, came) in arm.items()] for arm in arms]
+                self._open(release, counts.pane).add(both[0], both[1])
+
+    def _less(self, came: Ints, out: Ints | None) -> Ints:
+        """Return the counts of a finest slice less what does not count of it."""
+        if out is None:
+            return came
+        less = came.copy()
+        less[self._at_once] -= out[self._slis][self._at_once]
+        return less
 
     def _add_values(self, pane: int, spreads: Spreads, releases: Sequence[Comparison]) -> None:
         """Add how many values exceed the limits to the running blip; those of before a release begins set limits."""

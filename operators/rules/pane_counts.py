@@ -8,11 +8,24 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.policy.rules import Grain
-from operators.window.chains import COMPARED, units
+from operators.window.chains import COMPARED, Classes, drawn, units
+from operators.window.mixing import positive, salts_of
 from operators.window.partial import Partial
 from operators.window.series_index import SeriesIndex, SliceSeries, rollup
 from operators.window.watermark import NEVER
 from operators.wire.mirrored import is_mirrored
+
+
+class ComparedChains(msgspec.Struct, frozen=True, kw_only=True):
+    """The chains that count in a pane, D: the `slot` of the finest slice of each, and its `classes` (D, S).
+
+    `chain` (D,) is the same in every pane, `key` another in each: below a share of 2 ** 63 is that share of all.
+    """
+
+    slot: Ints
+    chain: Ints
+    key: Ints
+    classes: Classes
 
 
 class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +41,7 @@ class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
     events: Ints
     slis: Ints
     units: Ints
+    chains: ComparedChains | None = None
 
 
 class Roster:
@@ -57,7 +71,8 @@ class Roster:
             none = np.zeros(0, np.int64)
             slis = np.zeros((0, self.slis, 3), np.int64)
             return PaneCounts(pane=pane, slots=none, events=none, slis=slis, units=slis[:, :, :2])
-        slots, starts, source = rollup(self.slots.parents(part.series)[part.which])
+        parents = self.slots.parents(part.series)[part.which]
+        slots, starts, source = rollup(parents)
         self._note(pane, slots)
         # Every request has an outcome, feedback has none.
         requests = np.bincount(part.outcomes[:, 0], weights=part.outcomes[:, 2], minlength=part.rows).astype(np.int64)
@@ -67,6 +82,21 @@ class Roster:
             events=np.add.reduceat(requests[source], starts),
             slis=np.add.reduceat(part.slis[source], starts, axis=0),
             units=np.add.reduceat(_units(part)[source], starts, axis=0),
+            chains=self._chains(pane, part, parents),
+        )
+
+    def _chains(self, pane: int, part: Partial, parents: Ints) -> ComparedChains | None:
+        """Return the chains that count, where finest slices are counted; `parents` (rows, grains) are slots."""
+        finest = tuple(range(len(self.slots.dimensions)))
+        if part.chains is None or finest not in self.slots.grains:
+            return None
+        chains, which = part.chains, drawn(part.chains, len(part.slis), _groups(part))
+        key = chains.chain[which]
+        return ComparedChains(
+            slot=parents[chains.row[which], self.slots.grains.index(finest)],
+            chain=key ^ positive(salts_of(np.array([pane]))),
+            key=key,
+            classes=chains.classes[which],
         )
 
     def seen_since(self, pane: int) -> Ints:
@@ -106,9 +136,12 @@ def _units(part: Partial) -> Ints:
 
     A copy of a request would be of its chain, and nobody's request is left out for it: copies have chains of their own.
     """
-    if part.chains is None:
-        return part.slis[:, :, :COMPARED]
+    return part.slis[:, :, :COMPARED] if part.chains is None else units(part.slis, part.chains, _groups(part))
+
+
+def _groups(part: Partial) -> Ints:
+    """Return a number for each row, the same of all rows that share their chains."""
     models: dict[tuple[str, bool], int] = {}
     keys = [(name.model, is_mirrored(name.version)) for name in part.series]
     group = np.array([models.setdefault(key, len(models)) for key in keys], np.int64)
-    return units(part.slis, part.chains, group[part.which])
+    return group[part.which]

@@ -98,8 +98,16 @@ def units(slis: Ints, chains: Chains | None, group: Ints) -> Ints:
     if chains is None:
         return counted
     counted = counted - chains.inside
-    size = np.bincount(chains.row, minlength=len(slis))
-    last = np.full(len(slis), np.iinfo(np.int64).max)
+    which = drawn(chains, len(slis), group)
+    for kind in range(COMPARED):
+        np.add.at(counted[:, :, kind], chains.row[which], chains.classes[which] == kind)
+    return counted
+
+
+def drawn(chains: Chains, rows: int, group: Ints) -> Ints:
+    """Return which of the chains, of so many rows, count: in each group each once."""
+    size = np.bincount(chains.row, minlength=rows)
+    last = np.full(rows, np.iinfo(np.int64).max)
     full = np.flatnonzero(size >= CHAINS_MAX)
     last[full] = chains.chain[np.cumsum(size)[full] - 1]
     shared = np.full(int(group.max(initial=-1)) + 1, np.iinfo(np.int64).max)
@@ -107,11 +115,8 @@ def units(slis: Ints, chains: Chains | None, group: Ints) -> Ints:
     of = group[chains.row]
     kept = np.flatnonzero(chains.chain <= shared[of])
     order = kept[order_by(of[kept], chains.chain[kept], chains.event[kept])]
-    drawn = order[runs_of(of[order], chains.chain[order])]
-    drawn = drawn[chains.event[drawn] >> ATTEMPT_BITS < RETRY]
-    for kind in range(COMPARED):
-        np.add.at(counted[:, :, kind], chains.row[drawn], chains.classes[drawn] == kind)
-    return counted
+    first = order[runs_of(of[order], chains.chain[order])]
+    return first[chains.event[first] >> ATTEMPT_BITS < RETRY]
 
 
 def _some(chains: Chains, which: Ints | slice) -> Chains:
