@@ -307,6 +307,18 @@ def page_command(
         page_cli.stay(server.address, stop)
 
 
+@app.command("status")
+@guarded
+def status_command(
+    data: DataOption = None,
+    at: Annotated[str, typer.Option("--at", help="As of which moment, such as 2026-03-02T08:35:00Z.")] = "now",
+) -> None:
+    """Say what is being rolled back or held, how each version does, and which alerts are open."""
+    url = settings.store(settings.load(), data)
+    sql.require_store(url)
+    page_cli.print_status(url, at, Console(markup=False, emoji=False, highlight=False))
+
+
 @app.command("resend")
 @guarded
 def resend_command(

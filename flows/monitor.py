@@ -7,6 +7,7 @@ from bytewax.operators import KeyedStream
 from bytewax.outputs import Sink
 from prometheus_client import CollectorRegistry
 
+from flows.zeros import begin_at_zero
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.rows.verdicts import judged_rows
@@ -42,6 +43,7 @@ def build(
     With `recover` its steps save their state for a recovery store.
     """
     metrics = metrics or Metrics(CollectorRegistry())
+    begin_at_zero(metrics)
     flow = Dataflow("rollguard")
     items = op.input("input", flow, source)
     # (shard, ShardInput) and (input name, Rows)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from flows import settings
 from flows.cli_errors import fail
@@ -70,6 +71,23 @@ def stay(address: str, stop: Stop) -> None:
     sys.stdout.flush()
     while not stop.requested:
         time.sleep(LOOK_S)
+
+
+def print_status(url: str, at: str, console: Console) -> None:
+    """Print the first page as text. Exits on a wrong time, and where the store does not answer."""
+    from flows.page.asked import WrongAddress, asked_of  # noqa: PLC0415  # They bring the driver of ClickHouse.
+    from flows.page.store import NoAnswer, Store  # noqa: PLC0415
+    from flows.status import print_status as print_it  # noqa: PLC0415
+
+    store = Store(url)
+    try:
+        print_it(store, asked_of({}, {"at": at}), console)
+    except WrongAddress as error:
+        fail(str(error), 2)
+    except NoAnswer as error:
+        fail(str(error), 1)
+    finally:
+        store.close()
 
 
 def is_desk() -> bool:

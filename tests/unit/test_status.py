@@ -1,0 +1,92 @@
+"""`rollguard status` in a terminal: what the first page shows, in lines that a narrow one does not cut."""
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from flows import status
+from flows.page.asked import Asked
+from flows.page.store import Store
+from flows.page.views.overview import overview
+from operators.connectors.clickhouse.inserter import Inserter
+from operators.connectors.clickhouse.refused import Poison
+from operators.store.rows import Rows
+from tests.conftest import Embedded
+
+MINUTE = 60_000
+START = 1_760_000_040_000
+HELD = {"canary": "hold"}
+
+
+def _fail(poison: Poison) -> None:
+    raise AssertionError(poison)
+
+
+def _rows(table: str, rows: list[dict[str, Any]]) -> Rows:
+    return Rows(table=table, columns={name: [row[name] for row in rows] for name in rows[0]})
+
+
+def _story(end: int) -> list[Rows]:
+    """Twenty minutes of a model whose candidate is held, and fails half of the time."""
+    series = {"model": "m", "slice": "*", "dims": {}}
+    at = range(START + MINUTE, end + 1, MINUTE)
+    window = {"kind": "tumbling", "size_ms": MINUTE}
+    outcomes = [
+        {**series, "version": version, **window, "window_start": time - MINUTE, "window_end": time, "requests": n,
+         "error_types": ["timeout"] if version == "v2" else [], "errors": [n // 2] if version == "v2" else [], "ver": n}
+        for time in at for version, n in (("v1", 90), ("v2", 30))
+    ]  # fmt: skip
+    ratios = [
+        {**series, "version": version, "kind": "sliding", "size_ms": 300_000, "window_start": time - 300_000,
+         "window_end": time, "sli": "ok", "good": good, "bad": bad, "ratio": good / (good + bad), "lower": 0.1,
+         "upper": 0.9, "ver": good + bad}
+        for time in at for version, good, bad in (("v1", 89, 1), ("v2", 15, 15))
+    ]  # fmt: skip
+    progress = [{"shard": "s01", "at": time, "requests": 120, "late": 0, "ver": 1} for time in at]
+    release = {
+        "model": "m", "version": "v2", "baseline": "v1", "at": START + MINUTE, "phase": "rolling_out", "began": START,
+        "declared": None, "by": "", "traffic_share": None, "metadata": "", "holds": {}, "throttled": 0, "policy": "p",
+        "ver": 1,
+    }  # fmt: skip
+    held = release | {"at": START + 10 * MINUTE, "holds": HELD}
+    return [
+        _rows("outcome_window", outcomes),
+        _rows("sli_window", ratios),
+        _rows("progress", progress),
+        _rows("release", [release, held]),
+    ]
+
+
+@pytest.fixture
+def store(embedded_clickhouse: Embedded) -> Any:
+    inserter = Inserter(embedded_clickhouse.client, _fail)
+    for rows in _story(START + 20 * MINUTE):
+        inserter.add(rows)
+    inserter.flush()
+    store = Store(embedded_clickhouse.url)
+    yield store
+    store.close()
+
+
+def _printed(store: Store, asked: Asked) -> str:
+    text = io.StringIO()
+    status.print_status(store, asked, Console(file=text, width=40, highlight=False))
+    return text.getvalue()
+
+
+def test_a_held_release_is_said_in_words_with_traffic_and_ratios(store: Store) -> None:
+    text = _printed(store, Asked())
+    assert text.startswith("1 release held, nothing is being rolled back\n")
+    assert "m  v2 held for 10:00 by canary  2.0 requests/s  v1 75.0 %, v2 25.0 %" in text
+    assert "  ok             v2             50.0 %  " in text
+    assert "▁▁▁" in text
+
+
+def test_an_earlier_moment_is_said_as_it_was(store: Store) -> None:
+    text = _printed(store, Asked(at=START + 5 * MINUTE))
+    assert text.startswith("1 release under way, nothing is held\n")
+    (model,) = overview(store, Asked(at=START + 5 * MINUTE))["models"]
+    assert (model["state"].word, model["entered"]) == ("rolling out", START + MINUTE)
+    assert _printed(store, Asked(at=START)) == "nothing is counted yet\n"
