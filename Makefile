@@ -47,6 +47,9 @@ bench: setup ## Print throughput as ratios against ceilings measured in the same
 figures: setup ## Print the tables of docs/figures.md: false rollbacks and power, ours and others', simulated (half an hour)
 	$(PY) -m tests.bench.simulate_bursts
 	$(PY) -m tests.bench.simulate_measures
+	$(PY) -m tests.bench.simulate_strata
+	$(PY) -m tests.bench.simulate_outcome_slices
+	$(PY) -m tests.bench.simulate_users
 
 migrate: setup ## Make or update the tables of the configured ClickHouse
 	@.venv/bin/rollguard migrate
