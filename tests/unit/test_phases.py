@@ -282,6 +282,16 @@ def test_a_transition(phase: Phase, signal: Signal) -> None:
         assert {text.split()[0] for text in told} <= kinds
 
 
+@pytest.mark.parametrize("before", [verifying, recovered, applied_late], ids=lambda before: str(before.__name__))
+def test_what_was_let_run_after_a_rollback_can_be_taken_out_again(before: Callable[[], Story]) -> None:
+    """What was known of its first withdrawal stopped the worker: its traffic had left, users were well."""
+    story = before()
+    story.play(GOOD_NEWS, said=[override()])
+    assert story.play(GOOD_NEWS, said=[rollback()]) == ["rollback v2 commands:rollback"]
+    assert (story.trial().times.applied, story.trial().times.recovered) == (None, None)
+    assert "rollback_applied v2 commands:rollback" in story.play(OLD, panes=29)
+
+
 def test_the_first_pane_of_no_release_is_steady() -> None:
     story = Story()
     story.play(OLD)
