@@ -38,6 +38,9 @@ TABLES = {
     "measure_window": "model != 'end'",
     "feedback": "model != 'end'",
     "verdict": "model != 'end'",
+    "evidence": "model != 'end'",
+    "release": "model != 'end'",
+    "outcome_window": "model != 'end'",
     "drift": "model != 'end'",
     "feature_window": "model != 'end'",
     # Of a refused command it is told where it stood.
