@@ -108,8 +108,9 @@ def test_gpt_4_of_june_is_rolled_back_and_primes_are_named_worst() -> None:
         assert candidate is not None
         needed.append((candidate.good + candidate.bad, worst.slice))
     assert median(answers for answers, _ in needed) <= 50
-    # Where all traffic is judged BAD first, a slice may need another pane to be told by itself.
-    assert sum(name == "dataset=prime" for _, name in needed) >= 0.95 * SEEDS
+    # Where all traffic is judged BAD first, a slice may need another pane to be told by itself: slices share four
+    # fifths of their alpha, as more of them may come.
+    assert sum(name == "dataset=prime" for _, name in needed) >= 0.9 * SEEDS
 
 
 def test_with_blips_it_is_rolled_back_within_five_of_them() -> None:
