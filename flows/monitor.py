@@ -56,10 +56,10 @@ def build(
     progress = write_progress("progress_rows", closed, policy)
     held = hold_panes("ring", closed, policy) if recover else closed
     moved = slide_windows("windows", held, policy, recover)
-    # (shard, Moved)
+    # (shard, PaneWithWindows)
     windows = write_windows("window_rows", moved, policy)
     judged = evaluate_shards("judge", moved, policy, metrics, recover)
-    # (shard, Judged)
+    # (shard, PaneOutcome)
     verdicts = op.flat_map_value("verdict_rows", judged, lambda each: judged_rows(each, policy))
     # (shard, Rows)
     op.output("clickhouse", op.merge("rows", stored, panes, progress, windows, verdicts), rows)

@@ -1,1 +1,1 @@
-"""The reusable parts of rollguard; everything but `guard` and `connectors` is engine-free."""
+"""The reusable parts of rollguard; `steps`, `sources` and `connectors` alone know the engine or a client."""

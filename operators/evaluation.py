@@ -1,7 +1,10 @@
 """All rules and releases of one shard, moved on pane by pane: what changed comes out as verdicts and control events.
 
+The order of one pane: commands and traffic of each model (`controller.begin_pane`); rules on each series, canaries,
+monitors and the rules that listen to these; then what follows from the verdicts (`controller.end_pane`).
+
 A function of the closed panes alone. Panes in which nothing came in are stepped through one by one while anything
-could change with time, and left out otherwise, so it does not matter which of them were told.
+could change with time, and skipped otherwise, so it does not matter which of the empty panes arrive here.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -69,7 +72,7 @@ class PaneOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EvaluationState(msgspec.Struct, kw_only=True):
-    """All that a restart needs. An evaluator goes on only under the very rule it was kept under.
+    """All that a restart needs. What an evaluator kept is used only if its rule is the same in the policy of now.
 
     `order` is that of the next closed pane; unknown in what was saved before it was kept. `policy` is the hash of the
     one that was stored last.
@@ -89,7 +92,7 @@ class EvaluationState(msgspec.Struct, kw_only=True):
 
 
 class ShardEvaluation:
-    """Judges one shard; `state` is all it keeps."""
+    """The rules, monitors and releases of one shard; `state` is all it keeps."""
 
     def __init__(self, policy: Policy, saved: EvaluationState | None = None) -> None:
         self.policy = policy
@@ -272,7 +275,7 @@ class ShardEvaluation:
         return events
 
     def _addressed(self, said: Sequence[Said], rows: Collection[str]) -> Addressed:
-        """Say to each model what is meant for it."""
+        """Return by model the commands and notices that are for it."""
         state, now = self.state, (self.state.pane + 1) * self.policy.pane_ms
         state.silences, by_model = silenced(state.silences, state.models, said, now)
         state.models, by_model = with_new(state.models, state.silences, rows, by_model, now)
@@ -319,7 +322,7 @@ def _by_model(some: Iterable[Of]) -> dict[str, list[Of]]:
 
 
 def _ordered(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Slots are given in the order in which partitions were read: nothing that is said may depend on it."""
+    """Sort verdicts by series: slots follow the order in which partitions were read, and the output must not."""
     return sorted(verdicts, key=lambda verdict: verdict.series[:3])
 
 

@@ -99,7 +99,7 @@ class _EvaluationLogic(StatefulBatchLogic[PaneWithWindows, PaneOutcome, bytes | 
 def close_panes(
     step_id: str, up: KeyedStream[ShardInput], policy: Policy, metrics: Metrics, recover: bool
 ) -> KeyedStream[PaneItem]:
-    """(shard, input) in; (shard, closed pane) out, in order of panes; after a restart first what is to be recalled."""
+    """(shard, input) in; (shard, closed pane) out, in order of panes; after a restart first `ReplayRequest`s."""
 
     def build(saved: bytes | None) -> _PanesLogic:
         return _PanesLogic(Panes(policy, loads(saved, SavedPanes, policy)), metrics, recover)
@@ -109,7 +109,7 @@ def close_panes(
 
 @operator
 def hold_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> KeyedStream[PaneItem | PaneReplay]:
-    """(shard, closed pane) in and out, each pane kept under its slot; (shard, told pane) out when asked."""
+    """(shard, closed pane) in and out, each pane kept under its slot; (shard, PaneReplay) out when asked."""
     slots = max(slots_of(policy), 1)  # Without windows nothing that is held is asked for.
 
     def to_slot(item: tuple[str, PaneItem]) -> tuple[str, PaneItem]:

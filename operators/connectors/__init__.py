@@ -1,1 +1,1 @@
-"""The only importers of client libraries: files, ClickHouse."""
+"""The only importers of client libraries: files, Kafka, ClickHouse, control events."""

@@ -1,1 +1,1 @@
-"""Has the world, the input or the judge changed? Engine-free scores and detectors, one per file."""
+"""The kinds of monitors, a file each: have inputs, outputs or scores changed against a reference?"""

@@ -56,7 +56,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The range: what is not given lies as far outside of the reference's as that is wide."""
+        """The range: a limit that is not given is the reference's, widened as `Moments.bounds` says."""
         moments = self.reference.moments
         if moments is None:
             return -math.inf, math.inf

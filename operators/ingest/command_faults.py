@@ -1,4 +1,4 @@
-"""Commands of one partition: which are refused besides the undecodable, and what is told of the refused.
+"""Commands of one partition: why one that could be decoded is refused, and what people are told of it (`Refusal`).
 
 That a command is taken once is seen to by the shard that obeys it: `operators/window/waiting_commands.py`.
 """

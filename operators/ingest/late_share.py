@@ -1,7 +1,7 @@
 """Is too much of a partition late? Judged minute by minute of its own time: a function of its log alone.
 
 Late events are kept apart and decide nothing, so a clock that is wrong, or one that moved the partition's time, blinds
-the guard: people are told when it begins, when it grows worse, and when it is over.
+rollguard: people are told when it begins, when it grows worse, and when it is over.
 """
 
 import msgspec

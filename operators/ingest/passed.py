@@ -1,4 +1,4 @@
-"""How a partition's time goes on in some messages: by their items, and where the broker stamps by those without any."""
+"""How some messages advance a partition's time: by their items; where the broker stamps, also messages without any."""
 
 import msgspec
 import numpy as np

@@ -91,7 +91,7 @@ class Placing:
     def place(
         self, times: Ints, origin: Origin, reasons: Reasons, ids: Ints | None, twice: Kept | None = None
     ) -> Placed:
-        """Judge the time of every item, (n,): which to keep, where those belong, why not the others.
+        """Decide for every item, (n,), by its time: kept and in which pane, or refused and why.
 
         For `reasons` some are refused already. `ids` tell items apart, 0 where an item cannot be a duplicate; None:
         none can. Those that were sent `twice` are remembered as all others are, and dropped.

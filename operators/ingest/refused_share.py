@@ -1,6 +1,6 @@
 """Is too much of a partition refused? Judged block by block of its messages, wherever batches are cut.
 
-One broken producer must not stop the guard for everybody else: what it sends is dead letters, everything else goes on,
+One broken producer must not stop rollguard for everybody else: what it sends is dead letters, everything else goes on,
 and people are told, with hints at who it is. A replay may be stopped instead.
 """
 

@@ -1,8 +1,8 @@
-"""What was written again by who relays items from another topic, told by the place where each item first stood.
+"""Recognises items that a relay (`rollguard enrich`) wrote twice, by the place where each first stood.
 
 A worker that reads one topic and writes another may be killed between writing and saving how far it was; then it writes
 the same again. So it writes in order, one item a message, each with a header that says which item of which log it is:
-what is not behind the last one that was seen of that log has been seen.
+an item at or before the last place that was seen of that log has been seen.
 """
 
 from collections.abc import Mapping

@@ -55,9 +55,9 @@ class Moments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The range in which values are no surprise: as far outside of the reference's as that is wide.
+        """The range of plausible values: the reference's [low, high], widened on both sides by high - low.
 
-        Of heavy tails the largest value says little about the next: there it is ten times as far.
+        With heavy tails, where the largest value says little about the next one, by ten times as much.
         """
         room = (self.high - self.low) * (HEAVY_ROOM if self.kurtosis > HEAVY_KURTOSIS else 1.0)
         return self.low - room, self.high + room

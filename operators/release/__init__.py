@@ -1,1 +1,1 @@
-"""What follows from verdicts: the controller, and the pins that gateways obey."""
+"""What follows from verdicts: releases, rollbacks and their verification, alerts, control events."""

@@ -46,10 +46,10 @@ def act(
 
 
 def standing(model: Model, at: PaneContext, trial: ReleaseState, rule: Rule) -> dict[str, Verdict]:
-    """Return by place the BAD verdicts of a rule on a candidate that are about this release.
+    """Return by place the BAD verdicts of a rule on a candidate that count against this release.
 
-    One that was told before the release began, or began anew, is about it only if it outlasts its window, and the
-    candidate serves: by then a version that is well would have shown it.
+    A verdict of before the release began (or began anew) rests on older events. It counts only if the candidate serves
+    and it is still BAD when the release is older than the rule's window: a version that is well would be OK by then.
     """
     if isinstance(rule, ReleaseRule) or not trial.judged:
         return {}
@@ -102,7 +102,7 @@ def _do(
 
 
 def _end_throttles(model: Model, at: PaneContext, trial: ReleaseState) -> list[ControlEvent]:
-    """Say of each rule that throttled a candidate until now that it does so no longer."""
+    """Return the events that end the throttling of a candidate by rules that are no longer BAD on it."""
     state = trial.state
     if not isinstance(state, Actionable):
         return []  # What was said instead ends it.

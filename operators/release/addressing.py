@@ -1,4 +1,4 @@
-"""Which model what was said is meant for: a model is there from its first request or command on."""
+"""Hands commands and notices to the models of a shard; a model exists from its first request or command on."""
 
 from collections.abc import Collection, Sequence
 
@@ -16,7 +16,7 @@ Addressed = dict[str, list[Said]]
 def silenced(
     silences: Sequence[Silence], models: Collection[str], said: Sequence[Said], now: int
 ) -> tuple[list[Silence], Addressed]:
-    """Return the silences of all models that are in force after what was said, and by model what it is to hear."""
+    """Return the silences for all models that are in force after these commands, and by model the commands for it."""
     silences, by_model = [each for each in silences if ms_of(each.until) > now], Addressed()
     for each in said:
         if isinstance(each, Silence | Unsilence) and not each.model:
@@ -34,7 +34,7 @@ def silenced(
 def with_new(
     models: dict[str, Model], silences: Sequence[Silence], rows: Collection[str], by_model: Addressed, now: int
 ) -> tuple[dict[str, Model], Addressed]:
-    """Return the models with those that are new, and what is said to those that are there."""
+    """Return the models, with those that begin to exist, and the commands for each, without those for unknown ones."""
     new = {*rows, *by_model} - models.keys()
     if len(models) >= MODELS_MAX:  # Commands may name what never was.
         new &= set(rows)

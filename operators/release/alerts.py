@@ -42,7 +42,7 @@ class Firing(msgspec.Struct, kw_only=True):
         return worst_first(new) + worst_first([each for place, each in self.slices.items() if place not in self.new])
 
     def said(self, event: str, silenced: bool) -> None:
-        """Remember the event that told of it."""
+        """Remember the id of the event that was just written about this alert."""
         self.told = (*self.told, *([self.event] if self.event else []))[-TOLD_MAX:]
         self.event, self.silenced = event, silenced
         self.new = self.new if silenced else ()
@@ -67,7 +67,7 @@ class Alerts(msgspec.Struct, kw_only=True):
     rested: tuple[Key, ...] = ()
 
     def take(self, key: Key, verdicts: Sequence[Verdict], severity: Severity) -> tuple[State, list[Affected]] | None:
-        """Take the verdicts of a pane of one rule and version that changed; return what is to be said, of which slices.
+        """Take the changed verdicts of one rule and version; return the state and slices of the event, if any.
 
         BAD and STALE fire, and fire again when another slice, SLI or finding joins or it becomes more severe; OK
         resolves once none is left. INSUFFICIENT says nothing: missing data is never good news. `severity` is the
@@ -116,7 +116,7 @@ class Alerts(msgspec.Struct, kw_only=True):
         return [key for key, firing in self.firing.items() if firing.silenced and not self.is_muted(key[0], ts)]
 
     def acknowledged(self, ack: Ack) -> tuple[Key, Firing] | None:
-        """Return the alert that somebody says they look after."""
+        """Return the alert that an `ack` is about, by the id of any of its latest events."""
         return next(
             ((key, firing) for key, firing in self.firing.items() if ack.event in (firing.event, *firing.told)), None
         )

@@ -1,4 +1,4 @@
-"""One model, pane by pane: traffic and commands in, then verdicts, then what is to be said.
+"""One model, pane by pane: traffic and commands in, then verdicts in, control events out.
 
 The parts: `commands.py` obeys, `discovery.py` finds releases, `actions.py` does what rules ask for (`rollback.py`,
 `promotion.py`), `verification.py` sees whether it helped, `returning.py` whether what was withdrawn stays away,
@@ -39,7 +39,7 @@ def new_model(name: str) -> Model:
 def begin_pane(
     model: Model, at: PaneContext, said: Sequence[Said], folded: Sequence[Folded] = ()
 ) -> list[ControlEvent]:
-    """Take commands and traffic, and what of it was beyond a limit, before the pane is judged."""
+    """Take commands, traffic, and what was beyond a limit (`folded`), before rules look at the pane; return events."""
     note_traffic(model, at)
     note_lately(model, at)
     events = [*obey(model, at, said), *await_unseen(model, at, said)]
@@ -52,7 +52,7 @@ def begin_pane(
 def end_pane(
     model: Model, at: PaneContext, verdicts: Sequence[Verdict], findings: Sequence[CanaryFinding]
 ) -> list[ControlEvent]:
-    """Take the verdicts of the pane that changed and what canary rules find; return what is to be said."""
+    """Take the verdicts that changed with the pane, and what canary rules find; return the control events."""
     beyond = list(compare_with_past(model, at))
     verdicts = [*verdicts, *(each.verdict(model.speaker.model, at.pane) for each in beyond if each.new)]
     for verdict in verdicts:
@@ -90,7 +90,7 @@ def _remember(model: Model, verdict: Verdict) -> None:
 
 
 def _untold(model: Model, at: PaneContext, verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Return verdicts that stand on a candidate since before its release began anew, and of which no alert fires."""
+    """Return BAD verdicts of before a release began anew that count against it still, and for which no alert fires."""
     now = {(verdict.rule, verdict.series.version) for verdict in verdicts}
     return [
         verdict

@@ -27,7 +27,7 @@ from operators.wire.mirrored import is_mirrored
 
 
 def enter(model: Model, trial: ReleaseState, signal: Signal, state: AnyState) -> ControlType | None:
-    """Put a version into a state, which has to be of the phase that the table names; return what is to be said."""
+    """Put a version into a state, which has to be of the phase that the table names; return the event's type."""
     phase, trial.state = model.phase_of(trial.candidate), state
     moved = step(phase, signal)
     if moved is None or moved[0] != trial.phase:
@@ -37,7 +37,7 @@ def enter(model: Model, trial: ReleaseState, signal: Signal, state: AnyState) ->
 
 
 def enter_saying(model: Model, trial: ReleaseState, signal: Signal, state: AnyState) -> ControlType:
-    """Do the same by a transition that says something. LookupError of any other."""
+    """Do the same by a transition that has a control event, and return its type. LookupError for any other."""
     kind = enter(model, trial, signal, state)
     if kind is None:
         raise LookupError(f"nothing is said of {signal}")
@@ -45,14 +45,14 @@ def enter_saying(model: Model, trial: ReleaseState, signal: Signal, state: AnySt
 
 
 def accuse(model: Model, version: str, since: int) -> ReleaseState:
-    """Put a version on trial that no release is about, as of a pane."""
+    """Begin a state (phase `serving`) for a version without a release that a rule is BAD on, from pane `since` on."""
     trial = unreleased(version, since)
     enter(model, trial, "accused", Serving())
     return trial
 
 
 def unreleased(version: str, since: int) -> ReleaseState:
-    """Return what a version is that no release is about."""
+    """Return the state of a version without a release: it has no baseline."""
     return ReleaseState(candidate=version, baseline="", since=since, state=Serving())
 
 
@@ -89,7 +89,7 @@ def _attempts(model: Model, at: PaneContext, earlier: ReleaseState | None) -> in
 
 
 def describe(trial: ReleaseState, release: Release) -> None:
-    """Take what a command says of a release that goes on."""
+    """Take a new command for a release under way: its metadata, and its declared share, tested afresh."""
     trial.release = release
     if isinstance(trial.state, RollingOut):
         trial.state.split = split_of(release)
@@ -170,7 +170,7 @@ def revoke(model: Model, at: PaneContext, version: str) -> ReleaseState:
 
 
 def end(model: Model, version: str) -> None:
-    """Forget the trial of a version."""
+    """Forget the state of a version: it is steady again."""
     phase = model.phase_of(version)
     if step(phase, "ended") is None:
         raise LookupError(f"ended in {phase}")

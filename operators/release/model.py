@@ -1,4 +1,4 @@
-"""All that is remembered of one model between panes, and what every part of the controller is told."""
+"""All that is remembered of one model between panes, and the context of a pane that every part of release/ gets."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -16,7 +16,7 @@ ACTS: tuple[Action, ...] = ("throttle", "rollback", "kill")
 
 
 def attend(model: Model, at: PaneContext) -> None:
-    """Put on trial what rules are to act on, and let go of what they are not any more."""
+    """Begin phase `serving` for versions without a release that a rule that acts is BAD on; end it where none is."""
     acting = {rule.name for rule in at.policy.rules if acts(rule)}
     harmful = {version for name, version in model.bad if name in acting}
     for version in sorted(harmful - {OTHER, ALL_VERSIONS, *model.trials, *model.overridden}):

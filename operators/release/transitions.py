@@ -123,7 +123,7 @@ URGENCY: tuple[Phase, ...] = (
 
 
 def step(phase: Phase, signal: Signal) -> tuple[Phase, ControlType | None] | None:
-    """Return the next phase and what is said, or None where the signal means nothing.
+    """Return the next phase and the type of the control event, if any; None where the signal means nothing.
 
     >>> step("rolling_out", "harmful")
     ('rolled_back', 'rollback')

@@ -13,7 +13,8 @@ tier fires any more, or once each has a window whose upper bound is below the li
 window, with enough events, is below the limit as it stands, or the short one surely. Otherwise INSUFFICIENT.
 
 Sources: B. Beyer and others, "The Site Reliability Workbook" (2018), chapter 5, multiwindow, multi-burn-rate alerts,
-which uses the ratios alone; bounds of Clopper and Pearson, see tails.py.
+which uses the ratios alone; bounds of Clopper and Pearson, see
+`operators/stats/binomial_tails.py`.
 """
 
 from collections.abc import Iterator, Sequence

@@ -47,7 +47,7 @@ WINDOW_MS_MAX = 3_600_000  # Of what is compared together, where there is little
 
 
 class CanaryResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule says of a release at a pane; see `operators/release/model.py: Finding`."""
+    """What a rule says of a release at a pane; see `CanaryFinding` in `operators/release/model.py`."""
 
     word: Word
     whole: tuple[Affected, ...]
@@ -59,7 +59,7 @@ class CanaryResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CanaryEvaluator:
-    """State: the e-processes, which process is whose, what was last told and stored of each, and the running blip.
+    """State: the e-processes, what each is about, the last verdict and stored row of each, and the running blip.
 
     SLIs on feedback are not counted in blips, but in the blocks of `labelled.py`.
     """

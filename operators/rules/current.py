@@ -1,6 +1,6 @@
-"""What the rules of a shard say of a series now: the word that stands, and the numbers of now that it rests on.
+"""The word of each rule on a series as of this pane, and its evidence with the numbers of this pane.
 
-A verdict is told when it changes; what is told of it later must not repeat the numbers of then.
+A verdict is written when its word changes. Events written later about the same verdict need newer numbers: from here.
 """
 
 from collections.abc import Sequence

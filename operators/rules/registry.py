@@ -1,4 +1,4 @@
-"""The kinds of rules: a line each. What judges by the rules of a policy."""
+"""The kinds of rules, a line each, and the evaluators of the rules of a policy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ def rule_kind_of(rule: Rule) -> RuleKind[Any]:
 
 
 def evaluators_of(policy: Policy) -> tuple[list[Evaluator], list[CanaryEvaluator], list[DriftEvaluator]]:
-    """Return what judges by the rules of a policy: each series by itself, releases, and what monitors say."""
+    """Return the evaluators of a policy's rules: on each series alone, on releases, and on what monitors find."""
     alone: list[Evaluator] = []
     releases, listening = [], []
     for rule in policy.rules:

@@ -1,4 +1,4 @@
-"""What every rule keeps by slot: whether it judges the series, what it last said of it, and since when."""
+"""What every rule keeps by slot: whether the rule is about the series, its last verdict, and when it was last seen."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +30,7 @@ def bounded(hits: Ints, n: Ints, confidence: float) -> list[dict[str, Any]]:
 
 
 def sparse(dense: dict[str, Any]) -> dict[str, Any]:
-    """Return the saved state of a Standing with every row, as version 1 has it, as that with some."""
+    """Upgrade a SeriesState saved with a row for every slot (version 1): `rows` says which slots have one."""
     kept = dense["kept"]
     more = {"member": np.packbits(kept["member"]), "rows": np.arange(len(kept)), "slots": len(kept)}
     return dense | more
@@ -39,8 +39,8 @@ def sparse(dense: dict[str, Any]) -> dict[str, Any]:
 class SeriesState:
     """`kept` (slots,) is a structured array with a row for each series, so that one index keeps or saves it all.
 
-    Fields: `member` whether the rule judges the series, `word` its verdict as an index into WORDS, `seen` the last pane
-    in which something of it came in, and the evaluator's own `fields`, as NumPy names and types them, zero at first.
+    Fields: `member` whether the rule is about the series, `word` its verdict as an index into WORDS, `seen` the last
+    pane in which something of it came in, and the evaluator's own `fields`, as NumPy names and types them, 0 at first.
     """
 
     def __init__(self, rule: Rule, policy: Policy, fields: Sequence[tuple[Any, ...]] = ()) -> None:
@@ -55,7 +55,7 @@ class SeriesState:
         self.kept = np.zeros(0, [("member", "?"), ("word", "i1"), ("seen", "i8"), *fields])
 
     def push(self, counts: PaneCounts, names: Sequence[SliceSeries]) -> tuple[Ints, Ints]:
-        """Take the next pane; return the slots that are judged and in it, and their rows in `counts`."""
+        """Take the next pane; return the slots in it that the rule is about, and their rows in `counts`."""
         if len(names) > len(self.kept):
             more = np.zeros(len(names) - len(self.kept), self.kept.dtype)
             more["member"] = [self._judges(name) for name in names[len(self.kept) :]]
@@ -64,7 +64,7 @@ class SeriesState:
         self.pane = counts.pane
         rows = np.flatnonzero(self.kept["member"][counts.slots])
         slots = counts.slots[rows]
-        # What is not known any more begins anew, whether its slot was given up meanwhile or not.
+        # A series without data for `known` starts from zero, so that results do not depend on when its slot was reused.
         forgotten = slots[self.kept["seen"][slots] <= counts.pane - self._known_panes]
         for name in self._fields:
             self.kept[name][forgotten] = 0
@@ -74,14 +74,14 @@ class SeriesState:
     def verdict(
         self, slot: int, names: Sequence[SliceSeries], evidence: Evidence, severity: Severity | None = None
     ) -> Verdict:
-        """Return what is now said of a series."""
+        """Return the verdict on a series as of this pane, from the word kept in its slot."""
         word = WORDS[self.kept["word"][slot]]
         return Verdict(
             rule=self._name, series=names[slot], word=word, pane=self.pane, evidence=evidence, severity=severity
         )
 
     def word(self, slot: int) -> Word | None:
-        """Return what was last said of a series, None of one that is not judged."""
+        """Return the last word on a series, None if the rule is not about it."""
         known = slot < len(self.kept) and self.kept["member"][slot]
         return WORDS[self.kept["word"][slot]] if known else None
 
@@ -101,7 +101,7 @@ class SeriesState:
         return some
 
     def __getstate__(self) -> dict[str, Any]:
-        """Of series of which nothing is kept only whether they are judged: they are as good as new."""
+        """Save rows with something in them only; of all others `member` is enough, as their fields are zero."""
         rows = np.flatnonzero(self._some())
         member = np.packbits(self.kept["member"])
         return self.__dict__ | {"kept": self.kept[rows], "member": member, "rows": rows, "slots": len(self.kept)}

@@ -3,7 +3,7 @@
 At each pane a window is *below* when the one-sided exact upper bound of its good ratio is below the target and more
 than one event is bad, *well* when the lower bound is above the target, and *thin* when it holds so few events that
 even failures alone would not be below (one at a target of 95 % and confidence 99 %). Bounds: Clopper and Pearson, see
-tails.py.
+`operators/stats/binomial_tails.py`.
 
 - BAD: below at every pane for `for_ms` of event time. Thin panes neither begin nor break nor prolong that time, so that
   a gap in the traffic is no proof either way.

@@ -1,4 +1,4 @@
-"""What a rule says of a series: a verdict, told when it changes."""
+"""A verdict: what a rule says of a series. One is written when its word changes, not at every pane."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -25,16 +25,16 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evaluator(Protocol):
-    """Judges all series of a shard by one rule, pane by pane; what it keeps is in arrays by slot, and is saved."""
+    """Evaluates one rule on all series of a shard, pane by pane; what it keeps is in arrays by slot, and is saved."""
 
     @property
     def rule(self) -> Rule:
-        """What it judges by."""
+        """The rule that it evaluates."""
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane, empty ones too, and the policy's windows that end with it; return what changed.
 
-        `names` are by slot. The first verdict of a series is INSUFFICIENT, and is not told.
+        `names` are by slot. Every series begins as INSUFFICIENT; this first word is no change, and not returned.
         """
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:

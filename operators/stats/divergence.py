@@ -1,7 +1,7 @@
 """How far apart are two histograms over the same bins? PSI, Kullback-Leibler, Jensen-Shannon (nats), Hellinger.
 
 Counts come as (..., B), current and reference, any leading axes: series, features, windows. Both are smoothed by
-1/2 per bin (Jeffreys), so an empty bin gives a finite score; a bin that is empty in both is none: it is neither
+1/2 per bin (Jeffreys), so an empty bin gives a finite score; a bin that is empty in both is left out: it is neither
 smoothed nor counted, and so histograms of different width may share an array, filled up with zeros. (With it, a
 window of 100 against a reference of 100,000 would seem to differ in every bin that never occurs.) Without any
 value in one of the two every score is NaN: no data is no distance.

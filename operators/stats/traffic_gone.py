@@ -5,9 +5,9 @@ pane with x of n requests has the likelihood ratio
 
     e = (q / w) ** x * ((1 - q) / (1 - w)) ** (n - x),    E[e | share >= w] <= 1
 
-and, as in `health.py`, M_k = e_k (M_{k-1} + w_k), E_k = M_k + 1 / (k + 1), w_k = 1 / (k (k + 1)) begins anew at every
-pane: requests in flight, and gateways that take their time, count against it no longer than they last. With the mean
-over a few q it is an e-process: however often one looks, P(E ever reaches 1 / ALPHA | null) <= ALPHA (Ville 1939).
+and, as in `recovery_test.py`, M_k = e_k (M_{k-1} + w_k), E_k = M_k + 1 / (k + 1), w_k = 1 / (k (k + 1)) begins anew at
+every pane: requests in flight, and gateways that take their time, count against it no longer than they last. With the
+mean over a few q it is an e-process: however often one looks, P(E ever reaches 1 / ALPHA | null) <= ALPHA (Ville 1939).
 Of a version that stops at once it takes some 4 / w requests of others, of one that stops after a minute 6.5 / w.
 """
 

@@ -35,7 +35,7 @@ class SpansSeen:
         self.positions = positions
 
     def take(self, partition: str, span: Span) -> None:
-        """Note the next messages of a partition. OutOfStep if they are not those behind the last ones."""
+        """Note the next messages of a partition. OutOfStep if they do not follow the last ones."""
         seen = self.positions.get(partition, NOWHERE)
         if seen not in (span.start, UNKNOWN):
             known, next_ = (_words(position) for position in (seen, span.start))

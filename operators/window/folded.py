@@ -1,4 +1,4 @@
-"""What a closing pane held beyond the limits: counted as `__other__`, and told of."""
+"""What a closing pane held beyond the limits: counted as `__other__`, and reported in an alert."""
 
 from typing import Literal
 
@@ -13,7 +13,7 @@ Kind = Literal["models", "versions", "series"]
 class Folded(msgspec.Struct, frozen=True, kw_only=True):
     """How many `names` of one kind had no place of their own in a pane, and their `events`.
 
-    `model` is whose they are; of models it is that of the rest of their shard, which has a name for being told of.
+    `model` is whose they are; where models are beyond the limit it is `__other__/sNN`, all the rest of their shard.
     """
 
     kind: Kind
@@ -23,7 +23,7 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rest_of(shard: int) -> tuple[str, str]:
-    """Return the name under which the rest of a shard is told of, and its version of model `__other__`.
+    """Return the model under which alerts name the rest of a shard, and its version of model `__other__` in rows.
 
     Every shard counts its own rest: rows of two shards must not have the same key, nor their events the same model.
 

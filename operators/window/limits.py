@@ -1,7 +1,8 @@
 """The limits on what is kept: models of a shard, versions, series and error types of a model; the rest is `__other__`.
 
 Decided when a pane closes, from whole panes, so that the choice depends on the logs alone; who keeps a place, and who
-gets one: `operators/window/admitted.py`. What is past the limits is counted all the same, and told of.
+gets one: `operators/window/admitted.py`. What is past the limits is counted all the same, and reported in an alert
+(`operators/release/overflow.py`).
 """
 
 from collections import Counter

@@ -23,7 +23,7 @@ PARTS_MAX = 16  # Partials an open pane may collect before they are merged into 
 
 
 class ShardInput(msgspec.Struct, frozen=True, kw_only=True):
-    """What one batch of one partition says to one shard: its mark, partials and commands by closing pane.
+    """What one batch of one partition sends to one shard: its mark, partials and commands by closing pane.
 
     `span` is where the batch stands in its partition; None where nothing is ever resumed.
     """
@@ -40,7 +40,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     """Pane number `pane` and all before it are closed; `end` says that no other follows.
 
     `on_time` and `late` are what came in under this pane, None where nothing did; `commands` take effect with it.
-    `rest` is what came in on time of models past the limit: counted in rows, and judged by nobody. `folded` says what
+    `rest` is what came in on time of models past the limit: counted in rows, but not seen by rules. `folded` says what
     else is past a limit.
     """
 
@@ -55,13 +55,13 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """After a restart, to the slot of a pane: tell again what came in under it."""
+    """After a restart, to the slot that holds a closed pane: send it again (`PaneReplay`)."""
 
     pane: int
 
 
 class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """After a restart, to the windows: these panes will be told again, and so many have closed."""
+    """After a restart, to the windows: wait for a `PaneReplay` of each of `panes`; `order` is that of the next pane."""
 
     panes: tuple[int, ...]
     order: int
@@ -90,7 +90,8 @@ class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
 class Panes:
     """The open panes of one shard. State: a few partials per open pane, and the limits' lists of names.
 
-    With `saved` it goes on from there, and first of all says what it needs to be told again.
+    With `saved` it continues from that state, and its first output asks the slots of the ring for the closed panes that
+    windows still need (`recall.py`), because windows themselves are not saved.
     """
 
     def __init__(self, policy: Policy, saved: SavedPanes | None = None) -> None:
@@ -175,7 +176,7 @@ class Panes:
             return []
         due = sorted(pane for pane in self.open.keys() | self.commands.panes(self.closed) if pane <= last)
         if not due and self.closed == NEVER:
-            # Where nothing has happened yet there may be no first pane, ever: what is told then is told now.
+            # Before the first event there is no pane that commands could wait for: they take effect with this one.
             if not (self.commands.timeless and watermark.resting and last > 0):
                 return []
             due = [last]

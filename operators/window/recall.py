@@ -68,7 +68,7 @@ class RecalledWindows:
     def push(self, item: PaneItem | PaneReplay) -> Iterator[PaneWithWindows]:
         """Take an item; yield the panes whose turn has come, each with the windows that end with it.
 
-        OutOfStep if the panes are not those behind what was reached.
+        OutOfStep if a pane was taken before, or the plan does not continue where the windows are.
         """
         if isinstance(item, ReplayPlan):
             in_order("windows", self.reached.order, item.order)

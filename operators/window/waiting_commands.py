@@ -31,7 +31,7 @@ OBEYED_MAX = 10_000  # Ids remembered of one shard: more commands than people an
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """A command as one shard gets it, and where it stood; `told` if it is this shard that tells of its refusal."""
+    """A command as one shard gets it, and where it stood; `told`: this shard is the one to report its refusal."""
 
     command: AnyCommand
     source: str = ""
@@ -80,7 +80,7 @@ class Obeyed(msgspec.Struct, kw_only=True):
 
 
 class Waiting:
-    """What was said to a shard, with the pane that each takes effect with, and what was taken; all of it is saved.
+    """Commands, refusals and notices for a shard, each with its pane, and the ids of those obeyed; all of it is saved.
 
     Of two commands with one id the first is obeyed, by pane, time and place: a copy in any partition has no effect.
     """
@@ -97,11 +97,11 @@ class Waiting:
 
     @property
     def timeless(self) -> bool:
-        """Whether people are to hear of something whose log has not reached any time: with the first pane there is."""
+        """Whether something waits that came before any event of its log: it takes effect with the first pane."""
         return any(_wakes(said) and closing <= 0 for closing, said in self.said)
 
     def take(self, pane: int, pane_ms: int, horizon_ms: int) -> tuple[Said, ...]:
-        """Take out what takes effect with this pane, in an order that depends on nothing but what was said.
+        """Take out what takes effect with this pane, in an order that depends on their contents and places alone.
 
         What is older than `horizon_ms` and `REMEMBERED_MS` is refused: its id may be forgotten.
         """
@@ -118,7 +118,7 @@ class Waiting:
         return (*commands, *sorted(others, key=_place_of))
 
     def _taken(self, sent: Sent, now: int, oldest: int) -> Said | None:
-        """Return a command to be obeyed, or what is told instead, if anything."""
+        """Return the command if it is to be obeyed, a refusal if it is not, None if there is nothing to report."""
         if isinstance(sent.command, Silence) and ms_of(sent.command.until) <= now:
             return None  # It is over.
         fault = self.obeyed.fault_of(sent.command, oldest)

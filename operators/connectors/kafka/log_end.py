@@ -24,7 +24,7 @@ class LogEnd:
         self._highest = max(self._highest, high)
 
     def told(self, position: int, now_s: float) -> None:
-        """The broker says that nothing lies at `position` or behind it.
+        """Take the broker's answer that the log ends at `position`; below what was seen, only after DOUBT_S [s].
 
         >>> end = LogEnd()
         >>> end.moved(100)

@@ -1,6 +1,6 @@
-"""Commands: who may say them is checked, each goes to the shard of its model, and of the refused ones people hear.
+"""Commands: checked for who may give them, then sent to the shard of their model; those refused become `Refusal`s.
 
-Of a refused command people hear with the pane that its log has come to, so commands are taken message by message.
+A refusal takes effect with the pane that its log has reached by then, so commands are taken message by message.
 """
 
 from collections import Counter

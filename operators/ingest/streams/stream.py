@@ -58,4 +58,4 @@ class StreamBatch(Protocol):
         """Return (shard, closing pane, rows) of all that was taken."""
 
     def said(self) -> list[tuple[int, int, Coming]]:
-        """Return (shard, closing pane, what was said) of all that was taken."""
+        """Return (shard, closing pane, command or refusal) of all that was taken."""
