@@ -43,6 +43,7 @@ _BY_NAME: dict[str, Callable[[Numbers], Column]] = {
     "slice": lambda i: Coded(values=[f"region={region}" for region in _REGIONS], codes=i % 5),
     "ver": lambda i: i + 1,
     "position": lambda i: i,
+    "at": lambda i: START_MS + i * 1_000,
     "id": lambda i: [f"id-{k}" for k in i.tolist()],
 }
 

@@ -172,9 +172,9 @@ def test_thousands_of_made_up_models_take_little_memory_and_work() -> None:
     stepped: Counter[str] = Counter()
     before = Contexts.of
 
-    def count(self: Contexts, *args: Any) -> Any:
+    def count(self: Contexts, *args: Any, **named: Any) -> Any:
         stepped["models"] += 1
-        return before(self, *args)
+        return before(self, *args, **named)
 
     bodies = made_up_models(5_000, seconds=600)
     with pytest.MonkeyPatch.context() as patch:

@@ -66,7 +66,7 @@ def test_commands_of_the_control_side_are_taken_as_printed(tmp_path: Path) -> No
             sent += 1
         run([program, *words], tmp_path)
     kinds = [json.loads(line)["type"] for line in (tmp_path / "commands.ndjson").read_text().splitlines()]
-    assert kinds == ["release", "override", "kill", "pin", "silence"]
+    assert kinds == ["release", "release", "override", "kill", "pin", "silence"]
     assert sent == len(kinds)
 
 

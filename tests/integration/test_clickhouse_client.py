@@ -100,14 +100,14 @@ def test_no_part_of_a_password_is_repeated(url: str) -> None:
 _ELSEWHERE = """
 import sys
 from datetime import datetime, timedelta, timezone
-from operators.connectors.clickhouse.client import open_client
+from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.inserter import Inserter
 from operators.connectors.clickhouse.migrations import migrate
 from tests.conftest import MIGRATIONS
 from tests.sample_rows import sample
 
 migrate(sys.argv[1], MIGRATIONS)
-client = open_client(sys.argv[1])
+client = open_clickhouse(sys.argv[1])
 inserter = Inserter(client, print)
 inserter.add(sample("feedback", 8))
 inserter.flush()
