@@ -19,6 +19,7 @@ from tests.conftest import MIGRATIONS
 from tests.dataflows.making import POLICY
 from tests.unit.test_cohort_rows import KEPT, PANE_MS, Items, made, wanted
 
+FILES = ("cohorts",)
 QUERY = (MIGRATIONS / "queries" / "cohorts.sql").read_text()
 STEP_S = 60
 

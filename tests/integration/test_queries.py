@@ -19,7 +19,7 @@ from clickhouse_connect.driver.client import Client
 from operators.connectors.clickhouse.inserter import Inserter
 from operators.connectors.clickhouse.refused import Poison
 from tests.conftest import MIGRATIONS, migrated
-from tests.integration import test_control_queries, test_drift_queries, test_request_queries
+from tests.integration import test_cohort_queries, test_control_queries, test_drift_queries, test_request_queries
 from tests.integration.known_events import (
     DAY,
     EVENTS,
@@ -293,7 +293,12 @@ def test_a_ratio_of_nothing_is_unknown(client: Client) -> None:
 
 def test_every_file_is_tested_and_says_what_it_needs() -> None:
     files = {file.stem: file.read_text() for file in QUERIES.glob("*.sql")}
-    others = {*test_control_queries.FILES, *test_drift_queries.FILES, *test_request_queries.FILES}
+    others = {
+        *test_cohort_queries.FILES,
+        *test_control_queries.FILES,
+        *test_drift_queries.FILES,
+        *test_request_queries.FILES,
+    }
     assert files.keys() == {question.file for question in QUESTIONS} | others
     for name, text in files.items():
         header = text.splitlines()

@@ -63,7 +63,7 @@ def _events() -> list[dict[str, Any]]:
                 "model": "checkout",
                 "version": version,
                 "slices": {"region": region, "segment": "pro"},
-                "user_id": f"user-{random.randrange(5)}",
+                "user_id": f"user-{random.randrange(300)}",
                 "team": random.choice(["web", "app"]),
                 "prompt_version": f"p-{version}",
                 "cost_usd": 0.001 if random.random() < 0.9 else None,
@@ -82,7 +82,7 @@ def _events() -> list[dict[str, Any]]:
 
 
 EVENTS = _events()
-FAILED = next(event for event in EVENTS if event["error_type"] and event["ts"] > START_MS + 330_000)
+FAILED = next(event for event in EVENTS if event["error_type"] and event["ts"] > START_MS + 312_000)
 
 
 def _feedback() -> list[dict[str, Any]]:

@@ -1,5 +1,5 @@
--- On how many requests came feedback of some kind: reports per thousand, the share that was not abandoned, by when the
--- requests were made, and how much of that is known by now?
+-- On how many requests did no feedback of some kind come, by when they were made, and how much of that is known by now?
+-- Such as reports per thousand, or the share that was not abandoned.
 --
 -- model          of which model
 -- sli            which SLI of kind feedback_absent
@@ -9,6 +9,7 @@
 --
 -- A row is revised until `maturity` is 1: the share of its requests on which all feedback that counts has come.
 -- Compare versions where it is alike. `ratio` is NULL where feedback came on requests that are not known.
+-- Needs table sli_cohort: a policy with an SLI of kind feedback_absent.
 SELECT
   toStartOfInterval(c.pane_start, toIntervalSecond({step_s:UInt32})) AS time,
   c.version AS version,
