@@ -44,7 +44,7 @@ class MonitorKind(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
 
 
 class WindowKind(MonitorKind[W], Generic[W], frozen=True, kw_only=True):
-    """A kind that judges windows: `judge` returns the rows of an ended one, and all that it now says of each series.
+    """A kind that looks at windows when they end: `judge` returns the rows to store, and its state of every series.
 
     The last argument is what contracts were broken at the window before (`contract_monitor.Contracts`).
     """

@@ -1,7 +1,7 @@
-"""All monitors of one shard, moved on pane by pane: closed panes go in, what drifted comes out.
+"""All monitors of one shard, pane by pane: closed panes in, findings out.
 
-A function of the closed panes alone: detectors look at each pane with a value, windows tumble and are judged with the
-pane that ends them, and empty panes change nothing but what `quiet` says. Late events are not looked at.
+A function of the closed panes alone: detectors look at each pane with a value, windows tumble and are evaluated with
+the pane that ends them, and empty panes change nothing but what `quiet` says. Late events are not looked at.
 """
 
 from collections.abc import Sequence

@@ -57,9 +57,9 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """What one monitor says of a series by now: `fields` are BAD, the worst first, `worst` is what it said of it.
+    """The state of one monitor on a series, for the rules that listen: `fields` are BAD, the worst first.
 
-    `found` is what it says of each of the fields, in their order.
+    `worst` is the finding that says most, `found` those of each of the fields, in their order.
     """
 
     monitor: str

@@ -1,4 +1,4 @@
-"""Alerts as control events: which verdicts people are told of, and when it is over."""
+"""Alerts as control events: which changed verdicts become events, and when an alert is resolved."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ RESTS_MS = 900_000  # Without requests for so long a version serves no longer, a
 
 
 def tell(model: Model, at: PaneContext, key: Key, verdicts: Sequence[Verdict]) -> list[ControlEvent]:
-    """Tell of the verdicts of one rule and version that changed: one event, however many slices."""
+    """Return the alert for the changed verdicts of one rule and version: one event, however many slices."""
     name, version = key
     if model.phase_of(version) in ("rolled_back", "verifying", "recovered"):
         return []  # People know.
@@ -37,7 +37,7 @@ def tell(model: Model, at: PaneContext, key: Key, verdicts: Sequence[Verdict]) -
 
 
 def tell_unheard(model: Model, at: PaneContext) -> list[ControlEvent]:
-    """Tell again of what began while it was muted, and still fires once it is not."""
+    """Return an event for each alert that began while it was silenced and still fires now that the silence is over."""
     return [_fire(model, at, key) for key in model.alerts.unheard(at.ts)]
 
 
@@ -76,7 +76,7 @@ def resolve_resting(model: Model, at: PaneContext) -> list[ControlEvent]:
 
 
 def woken(model: Model, at: PaneContext, said: Sequence[Verdict]) -> list[Verdict]:
-    """Return the verdicts that stand on versions which serve again, and whose alerts were resolved meanwhile."""
+    """Return the BAD verdicts on versions that serve again, whose alerts were resolved while they had no traffic."""
     keys = [key for key in model.alerts.rested if at.requests.get(key[1])]
     if not keys:
         return []

@@ -15,7 +15,7 @@ def answer(model: Model, at: PaneContext, kind: str, version: str, reason: str) 
 
 
 def known_by(model: Model, ack: Ack) -> Key | None:
-    """Return the rule and version of the open incident of which an event told, such as a rollback; None if of none."""
+    """Return rule and version of the open incident to which the acknowledged event belongs, None if to none."""
     for (_, version), incident in model.incidents.items():
         if ack.event in incident.events:
             return incident.rule, version

@@ -28,14 +28,14 @@ def do_by_hand(model: Model, at: PaneContext, command: ByHand) -> ControlEvent:
 
 
 def by(command: Command) -> str:
-    """Return who said something."""
+    """Return which command, and whose, as words of a reason."""
     return f"command {command.id}" + (f" by {command.by}" if command.by else "")
 
 
 def _take_out(model: Model, at: PaneContext, command: Kill | Rollback) -> ControlEvent:
     """Withdraw a version, also one that an override lets run, or one that was withdrawn for another reason.
 
-    What it is judged by afterwards is whether its traffic goes away, and whether rules call what serves then BAD.
+    Whether that helped is decided by two things: its traffic goes away, and no rule is BAD on what serves then.
     """
     version, refuge, reason = command.version, None, by(command)
     trial = model.trials.get(version) or unreleased(version, at.pane)

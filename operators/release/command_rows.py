@@ -19,9 +19,10 @@ NOT_SHOWN = ("type", "id", "ts", "by", "model", "signature")
 
 
 def command_rows(said: Sequence[Said], told: Sequence[ControlEvent], end_ms: int) -> Rows:
-    """Return a row for each command and refusal of a pane that ends at `end_ms`; `told` is what was said of them.
+    """Return a row for each command and refusal of a pane that ends at `end_ms`.
 
-    One for all models is obeyed by every shard in its turn, so nothing says when.
+    `told` are the control events of the pane. A command for all models is obeyed by every shard in its turn, so nothing
+    says when.
     """
     rows = list(_rows(said, [event for event in told if event.rule in REFUSALS], end_ms))
     columns: dict[str, list[Any]] = {name: [row[place] for row in rows] for place, name in enumerate(WHERE)}

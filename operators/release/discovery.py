@@ -18,7 +18,7 @@ from operators.wire.mirrored import is_mirrored
 
 
 def note_traffic(model: Model, at: PaneContext) -> None:
-    """Remember what each version served in the pane, having forgotten what is known no longer.
+    """Remember what each version served in the pane, after forgetting versions that are no longer known.
 
     A version is known from its first request until it has had none for the policy's `known`; feedback alone makes none
     known.
@@ -97,8 +97,8 @@ def usual_baseline(model: Model, at: PaneContext, new: frozenset[str]) -> str | 
 def declare(model: Model, at: PaneContext, release: Release) -> list[ControlEvent]:
     """Take a release command: it declares a release, or describes one that was seen already.
 
-    What keeps traffic from the candidate ends, and gateways are told: a pin on another version, having been withdrawn,
-    or throttled, or that another one was promoted. A release of copies moves no traffic.
+    Whatever kept traffic from the candidate ends, and an event tells gateways so: a pin on another version, its own
+    withdrawal or throttle, the promotion of another. A release of copies moves no traffic.
     """
     release = declared(model, release)
     known, old = model.trials.get(release.candidate), model.trials.get(release.baseline)
@@ -122,7 +122,7 @@ def declare(model: Model, at: PaneContext, release: Release) -> list[ControlEven
 
 
 def _is_step(known: ReleaseState, before: Release, release: Release) -> bool:
-    """Tell whether a release goes on, with another share of the traffic: the same versions, nothing else said of them.
+    """Tell whether a command only changes the share of a release under way: same versions, same metadata.
 
     One that is throttled begins anew instead, so that it may serve again.
     """

@@ -17,7 +17,7 @@ RUNBOOK = "infra/runbooks/input.md"
 
 
 def heed(model: Model, at: PaneContext, notices: Sequence[Notice]) -> list[ControlEvent]:
-    """Tell of inputs of which too much is late or refused, or is no longer: one event a kind, however many."""
+    """Return the alerts on inputs of which too much is late or refused, and their ends: one event a kind of notice."""
     changed: dict[Key, list[Notice]] = {}
     for notice in notices:
         changed.setdefault((f"{INPUT}:{notice.kind}", ""), []).append(notice)

@@ -1,4 +1,4 @@
-"""What is not told apart any more is told of: an alert when it begins, and one when it is over."""
+"""Limits that were exceeded (`operators/window/limits.py`): an alert when names begin to be folded, and its end."""
 
 from collections.abc import Sequence
 

@@ -33,9 +33,10 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
 class Actionable(msgspec.Struct, kw_only=True):
     """A version that rules may act on.
 
-    `holds` say how a rule holds the promotion as of the last pane, `held` as of the one before. One that is `throttled`
-    must get little traffic. `shared` has by SLI what the baseline served before it degraded as well, for as long as it
-    does. `producers` has by bucket and producer the version's events of each SLI, then the bad ones of each.
+    `holds` are, by rule, the reasons that stop its promotion (or an action) as of the pane last evaluated, `held` those
+    of the pane before: what changed becomes an event. One that is `throttled` must get little traffic. `shared` has by
+    SLI the counts of the baseline from before it degraded too, for as long as it is degraded. `producers` has by bucket
+    and producer the version's events of each SLI, then the bad ones of each.
     """
 
     holds: dict[str, Hold] = {}

@@ -1,4 +1,4 @@
-"""What stands since a while is told again with the numbers of now; those of then are in what was said first."""
+"""Slices of an alert that is repeated, with the evidence of this pane; that of its begin is in its first event."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Shares of traffic since a version was promoted: who has how much of it, until a release or an override says else."""
+"""The shares of traffic after a promotion, by version, until a release or an override changes them."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Drift: one of a rule's monitors has found it on a slice; what each says of a series stands until it says otherwise.
+"""Drift: a rule on findings. What a monitor says of a series stands until it says otherwise.
 
 BAD while a monitor says BAD, OK once one says OK and none BAD, else INSUFFICIENT. A window without enough values
 changes nothing: BAD stays BAD. BAD is told again when a monitor or a field joins that was not told of since the last
@@ -47,8 +47,8 @@ def _monitors(written: Written) -> tuple[str, ...]:
 class DriftRule(ListeningRule, frozen=True, kw_only=True):
     """One of `monitors` has found drift on a slice; it listens to those of its `grains` that a monitor watches.
 
-    Drift says that the world, the inputs or the judge changed, not that a version is worse: by itself it holds a
-    promotion, and rolls nothing back.
+    Drift says that the world, the inputs or the source of the scores changed, not that a version is worse: by itself it
+    holds a promotion, and rolls nothing back.
     """
 
     monitors: Annotated[tuple[str, ...], As(Annotated[list[str], Meta(min_length=1)] | None, _monitors)]
@@ -56,7 +56,7 @@ class DriftRule(ListeningRule, frozen=True, kw_only=True):
 
 
 class DriftEvaluator:
-    """State: by series what each monitor last said, what the rule said, and when, Unix ms; which findings were told."""
+    """State by series: the last result of each monitor, the rule's word, when [Unix ms]; findings already written."""
 
     def __init__(self, rule: DriftRule, policy: Policy) -> None:
         self.rule = rule
@@ -69,7 +69,7 @@ class DriftEvaluator:
         self._told: dict[Key, set[tuple[str, str]]] = {}  # By series the monitors and fields that were told.
 
     def step(self, pane: int, heard: Sequence[Heard]) -> list[Verdict]:
-        """Take what monitors said at a pane; return the verdicts that changed."""
+        """Take the results of monitors at a pane; return the verdicts that changed."""
         changed: dict[Key, SliceSeries] = {}
         for each in heard:
             ours = each.monitor in self.rule.monitors and frozenset(each.series.dims) in self._grains

@@ -43,7 +43,7 @@ class Delays(msgspec.Struct, kw_only=True):
 
     @property
     def age(self) -> int:
-        """Return the age at which labels are mature, in panes, as far as can be told."""
+        """Return the age at which labels are mature, in panes, from those seen so far; 0 before any."""
         counts = np.array(self.counts)
         reached = np.cumsum(counts, axis=1) >= COMES * counts.sum(axis=1, keepdims=True)
         ages: Ints = np.where(counts.any(axis=1), STEPS[reached.argmax(axis=1)], 0)

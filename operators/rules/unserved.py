@@ -32,8 +32,8 @@ def unserved(
 ) -> list[Unserved]:
     """Return the slices of `grains`, the largest first, that matter, and of which the candidate had nothing.
 
-    `events` (strata, 2) are the requests of candidate and baseline by finest slice, `names` these slices. Of a slice
-    within another that is named nothing is said.
+    `events` (strata, 2) are the requests of candidate and baseline by finest slice, `names` these slices. A slice
+    within another one of the result is left out.
     """
     n_c, n_b = events.sum(axis=0).tolist()
     found: list[Unserved] = []
