@@ -49,6 +49,7 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["run", "-i", "3", "-a", "a:1;b:2"], 2, "3: --addresses names 2"),
     (["archive", "-i", "-1"], 2, "-1: --addresses names 0"),
     (["page"], 1, "no store there"),
+    (["status"], 1, "no store there"),
     (["enrich", "--listen", "foo"], 2, "'foo': must be host:port"),
     (["run", "--policy", "none.toml"], 2, "cannot be read"),
     (["demo", "--seconds", "-1"], 2, "--seconds"),

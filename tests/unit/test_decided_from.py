@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from operators.arrays import Ints
+from operators.rules.alpha import CUTOVER
 from operators.rules.canary_verdict import decides_in, detectable, points
+from operators.rules.guard import ALPHA_SHARE
 from operators.stats.e_process import EProcesses
 from operators.wire.control import Refusal
 from tests.dataflows.running import tables_of
@@ -71,6 +73,8 @@ def test_evidence_is_that_of_the_e_processes_recomputed_from_panes_to_the_bit(na
     processes = EProcesses(1.0, 3.0, 3.0)
     processes.grow(1)
     counts, only = strata(name), np.array([0])
+    # A part of alpha is kept for cut-overs, and of all traffic's for the comparison without slices.
+    alpha = ALPHA * (1 - CUTOVER) * (1 - ALPHA_SHARE if name == "*" else 1)
     for pane in range(began, story.next):
         processes.step(pane, np.zeros(len(counts), np.int64), counts)
         row = mine.pop((pane + 1) * PANE_MS, None)
@@ -81,11 +85,11 @@ def test_evidence_is_that_of_the_e_processes_recomputed_from_panes_to_the_bit(na
         assert found == [n_c - x_c, x_c, n_b - x_b, x_b]
         assert row["log_e"] == processes.log_e()[0]
         assert row["log_e_peak"] == processes.log_e_peak[0]
-        lower, upper = points(processes, only, ALPHA)
+        lower, upper = points(processes, only, alpha)
         assert (row["lower"], row["upper"]) == (lower[0], upper[0])
-        assert row["odds_lower"] == processes.bounds(ALPHA, only)[0][0]
+        assert row["odds_lower"] == processes.bounds(alpha, only)[0][0]
         for column, function in (("detectable", detectable), ("decides_in", decides_in)):
-            value = function(processes, only, ALPHA)[0]
+            value = function(processes, only, alpha)[0]
             assert row[column] == value or (math.isnan(row[column]) and math.isinf(value))
     assert not mine, "rows of panes in which nothing was counted"
 
