@@ -158,7 +158,8 @@ class _Watcher(Watcher):
         self.left_out(name, count_batch(self.metrics, self._streams[name], name, batch), batch.unusable)
         for notice in batch.notices:
             fields = {"source": name, "kind": notice.kind, "severity": notice.severity, "what": notice.what}
-            log.warning("share of an input", extra={"fields": fields})
+            say = log.info if notice.leads else log.warning
+            say("share of an input", extra={"fields": fields})
 
     def _forgot(self, name: str, why: str) -> None:
         log.warning(why, extra={"fields": {"source": name}})

@@ -57,7 +57,7 @@ METRICS: dict[Name, Metric] = {
     "rejects": Metric(kind=Counter, meaning="Items refused and kept as dead letters.", label="reason"),
     "source_rejects": Metric(kind=Counter, meaning="Items refused, by input.", label="source"),
     "notices": Metric(
-        kind=Counter, meaning="Times an input came to have too much that is late or refused.", label="source"
+        kind=Counter, meaning="Times an input came to have too much that is late, refused or behind.", label="source"
     ),
     "tombstones": Metric(
         kind=Counter, meaning="Messages without a value, which hold no item and are passed over.", label="source"

@@ -18,7 +18,7 @@ from operators.drift.contract_monitor import Contracts
 from operators.drift.detectors import standard
 from operators.drift.last_week import LastWeek
 from operators.drift.registry import KINDS as MONITOR_KINDS
-from operators.ingest import duplicates, late_share, leads, placing, position, progress, refused_share
+from operators.ingest import behind_share, duplicates, late_share, leads, placing, position, progress, refused_share
 from operators.policy import monitors
 from operators.release import alerts, cause, event_writer, historical, model, phase_states, replaced, state, traffic
 from operators.release.saved_trials import with_level, with_state
@@ -61,6 +61,7 @@ INPUT = (
     Saved("input.anchor", duplicates.Anchor),
     Saved("input.late", late_share.LateShare),
     Saved("input.refused", refused_share.RefusedShare),
+    Saved("input.behind", behind_share.BehindShare),
 )
 PANES = (
     Saved("panes", panes.SavedPanes),

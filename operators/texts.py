@@ -18,6 +18,19 @@ def clock(ms: int) -> str:
         return str(ms)
 
 
+def age(ms: int) -> str:
+    """Return how long something took in its two largest units, rounded up.
+
+    >>> age(129_001), age(60_000), age(250), age(3_661_000), age(90_000_000)
+    ('2 m 10 s', '1 m', '1 s', '1 h 2 m', '1 d 1 h')
+    """
+    for unit, least, name, small in ((86_400, 3_600, "d", "h"), (3_600, 60, "h", "m"), (60, 1, "m", "s")):
+        if ms >= unit * 1_000:
+            whole, rest = divmod(-(-ms // (least * 1_000)) * least, unit)
+            return f"{whole} {name} {rest // least} {small}" if rest else f"{whole} {name}"
+    return f"{-(-ms // 1_000)} s"
+
+
 def cut(text: str, longest: int) -> str:
     """Return a text of at most so many characters and some 50 more, which say how long it was and what it was.
 

@@ -179,9 +179,11 @@ class Partition:
         return {stream: made[stream]() for stream in self.carries}
 
     def _shares(self, messages: Messages, taken: TakenChunks) -> list[tuple[int, int, Notice]]:
-        """Return what people should hear of the shares that are late and refused, with the panes where it is so."""
+        """Return what is told of the shares that are late, behind and refused, with the panes where it is so."""
         passed, rejects = joined_passed(taken.passed, taken.newest), taken.rejects
         told = self.state.late_share.take(self.source, passed.after, passed.late)
+        leads = "events" in self.carries
+        told += self.state.behind_share.take(self.source, passed, self.policy.behind_ms, leads=leads)
         limits = self.policy.dead_letters
         if limits.on_refused == "stop":  # Who sends feedback without context has only sent it to the wrong place.
             rejects = [reject for reject in rejects if reject.reason not in NEVER_STOP]

@@ -17,12 +17,15 @@ NOBODY = np.zeros(0, bool)
 class Passed(msgspec.Struct, frozen=True, kw_only=True):
     """How time went on, item by item of those that may move it: the time `after` it, whether it is `late`.
 
-    And message by message: after which ones (`step`) it was what (`time`).
+    And message by message: after which ones (`step`) it was what (`time`). `times` are those of the items themselves,
+    `appended` the broker's, NEVER where it stamps none.
     """
 
     after: Ints
     step: Ints
     time: Ints
+    times: Ints
+    appended: Ints
     late: NDArray[np.bool_] = NOBODY
 
 
@@ -37,13 +40,14 @@ def time_passed(
     appended = None if stamps is None else stamps[message_of]
     after, kept = advance(newest, recent, times, policy, appended)
     seen = np.append(newest, after)
+    clocks = np.full(len(times), NEVER) if appended is None else appended
     empty = np.zeros(0, np.int64)
     if stamps is not None and policy.outliers:
         without = stamps > NEVER
         without[message_of] = False
         empty = np.flatnonzero(without)
     if stamps is None or appended is None or not len(empty):
-        return seen, Passed(after=after, step=message_of, time=after), kept
+        return seen, Passed(after=after, step=message_of, time=after, times=times, appended=clocks), kept
     stamped, place = appended > NEVER, np.searchsorted(message_of, empty)
     leads = np.append(0, np.cumsum(stamped))[place]
     moved = time_without_events(stamps[empty], leads, (times - appended)[stamped], recent.leads, policy)
@@ -54,4 +58,4 @@ def time_passed(
     steps = np.concatenate((message_of, empty))
     order = np.argsort(steps, kind="stable")
     time = np.maximum.accumulate(np.concatenate((after, moved))[order])
-    return seen, Passed(after=after, step=steps[order], time=time), kept
+    return seen, Passed(after=after, step=steps[order], time=time, times=times, appended=clocks), kept

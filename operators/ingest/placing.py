@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Ints
+from operators.ingest.behind_share import BehindShare
 from operators.ingest.duplicates import Anchor, Duplicates
 from operators.ingest.event_times import EventTimes
 from operators.ingest.formats.origin import Origin, Reject
@@ -45,6 +46,7 @@ class PartitionState(msgspec.Struct, kw_only=True):
     ahead: tuple[int, ...] = ()
     late_share: LateShare = msgspec.field(default_factory=LateShare)
     refused_share: RefusedShare = msgspec.field(default_factory=RefusedShare)
+    behind_share: BehindShare = msgspec.field(default_factory=BehindShare)
     relayed: Seen = {}
 
 
@@ -182,9 +184,12 @@ class Placing:
 
 def joined_passed(passed: Sequence[Passed], newest: int) -> Passed:
     """Return how time went on over several chunks; `time` begins with the time before them."""
+    none = np.zeros(0, np.int64)
     return Passed(
-        after=np.concatenate([np.zeros(0, np.int64), *(each.after for each in passed)]),
-        step=np.concatenate([np.zeros(0, np.int64), *(each.step for each in passed)]),
+        after=np.concatenate([none, *(each.after for each in passed)]),
+        step=np.concatenate([none, *(each.step for each in passed)]),
         time=np.concatenate([np.array([newest]), *(each.time for each in passed)]),
+        times=np.concatenate([none, *(each.times for each in passed)]),
+        appended=np.concatenate([none, *(each.appended for each in passed)]),
         late=np.concatenate([NOBODY, *(each.late for each in passed)]),
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from operators.policy.rules import INPUT
 from operators.release.alerts import Key
+from operators.release.behind import left_behind
 from operators.release.model import Model, PaneContext
 from operators.rules.verdict import Verdict
 from operators.window.series_index import SliceSeries, slice_text
@@ -17,9 +18,10 @@ RUNBOOK = "infra/runbooks/input.md"
 
 
 def heed(model: Model, at: PaneContext, notices: Sequence[Notice]) -> list[ControlEvent]:
-    """Return the alerts on inputs of which too much is late or refused, and their ends: one event a kind of notice."""
+    """Return the alerts on inputs of which much is late, refused or behind, and their ends: one event a kind."""
     changed: dict[Key, list[Notice]] = {}
-    for notice in notices:
+    behind = left_behind(model, [notice for notice in notices if notice.kind == "behind"])
+    for notice in [*(notice for notice in notices if notice.kind != "behind"), *behind]:
         changed.setdefault((f"{INPUT}:{notice.kind}", ""), []).append(notice)
     return [event for key, some in changed.items() for event in _told(model, at, key, some)]
 

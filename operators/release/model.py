@@ -16,7 +16,7 @@ from operators.release.transitions import URGENCY, Phase
 from operators.rules.verdict import Verdict
 from operators.window.folded import Kind
 from operators.window.samples import Sample
-from operators.wire.control import Affected, ControlEvent, ControlType, Evidence, Severity, Word
+from operators.wire.control import Affected, ControlEvent, ControlType, Evidence, Notice, Severity, Word
 from operators.wire.weights import capped
 
 
@@ -105,7 +105,7 @@ class Model(msgspec.Struct, kw_only=True):
     version that is pinned, which gets only what the withdrawn had. `incidents` are open, by rule and version; those
     of a version under release have a name of their own for the rule (`incidents.py`). `mirrors` are the versions that
     were declared to answer copies of requests alone. `unpinned` is when somebody lifted the pin [Unix ms]: it stays
-    lifted until something new is found.
+    lifted until something new is found. `behind` is what was said last of each partition (`behind.py`).
     """
 
     speaker: EventWriter
@@ -124,6 +124,7 @@ class Model(msgspec.Struct, kw_only=True):
     lately: dict[str, Lately] = {}
     mirrors: tuple[str, ...] = ()
     unpinned: int | None = None
+    behind: dict[str, Notice] = {}
 
     @property
     def phase(self) -> Phase:

@@ -20,8 +20,17 @@ FOUND_MAX = 2  # Findings that are named.
 LEFT = "{who} is left as it is, {by}"  # What a rule asks for cannot be done, or should not be.
 UNSURE = "Nobody can tell yet whether withdrawing {who} has helped"
 SAID = ("release", "override")  # Rules that are commands: their reason says it.
-INPUTS = {"late": "Much of what comes in is late", "refused": "Much of what comes in is refused"}
-INPUTS_OVER = {"late": "Little of what comes in is late now", "refused": "Little of what comes in is refused now"}
+INPUTS = {
+    "late": "Much of what comes in is late",
+    "refused": "Much of what comes in is refused",
+    "behind": "What comes in is too old when it comes, panes close without it, and nothing is decided on it "
+    "(raise [time] behind_max above its age, or mend what delays it)",
+}
+INPUTS_OVER = {
+    "late": "Little of what comes in is late now",
+    "refused": "Little of what comes in is refused now",
+    "behind": "Panes wait again for what came in too old",
+}
 COMMANDS, LIMITS, SPLIT = "commands:", "limits:", "traffic-split"
 
 

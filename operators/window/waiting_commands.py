@@ -27,6 +27,7 @@ Said = AnyCommand | Refusal | Notice
 # the one that may have to tell that there was nothing to be ended.
 WAKING = (Release, Override, Kill, Rollback, Pin, Unpin, Ack)
 REMEMBERED_MS = SILENCE_MS_MAX  # At least so old a command is still obeyed; what is older is refused.
+NOTICES = ("refused", "late", "behind")  # In the order in which those of one number are told.
 OBEYED_MAX = 10_000  # Ids remembered of one shard: more commands than people and pipelines give its models in a week.
 
 
@@ -90,10 +91,15 @@ class Waiting:
         self.obeyed = obeyed or Obeyed()
 
     def panes(self, closed: int) -> set[int]:
-        """Return the panes that commands wait for: where theirs has closed already, the next one to close."""
+        """Return the panes that commands wait for: where theirs has closed already, the next one to close.
+
+        Before any has closed, those of what wakes a shard, and of the notices that come after it.
+        """
         if closed != NEVER:
             return {max(closing, closed + 1) for closing, _ in self.said}
-        return {closing for closing, said in self.said if _wakes(said) and closing > 0}
+        waking = {closing for closing, said in self.said if _wakes(said) and closing > 0}
+        first = min(waking, default=END)
+        return waking | {closing for closing, said in self.said if isinstance(said, Notice) and closing > first}
 
     @property
     def timeless(self) -> bool:
@@ -131,7 +137,9 @@ class Waiting:
 
 
 def _wakes(said: Coming) -> bool:
-    if isinstance(said, Refusal | Notice):
+    if isinstance(said, Notice):
+        return said.severity is not None  # That all is well is heard with the next pane, if there ever is one.
+    if isinstance(said, Refusal):
         return True
     return isinstance(said.command, WAKING) or (isinstance(said.command, Unsilence) and said.told)
 
@@ -145,5 +153,5 @@ def _order_of(said: Coming) -> tuple[int, str, str, int, int]:
 
 def _place_of(said: Coming) -> tuple[str, int, int]:
     if isinstance(said, Notice):
-        return said.source, said.number, said.kind == "late"
+        return said.source, said.number, NOTICES.index(said.kind)
     return said.source, said.position, said.item

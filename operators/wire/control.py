@@ -43,13 +43,14 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """What people should hear of an input: too much of it is late or refused, or (`severity` None) is no longer.
+    """What people should hear of an input: too much is late, refused or behind, or (`severity` None) is no longer.
 
-    `bad` of `n` were so, items where late, messages where refused; a share of `share_max` is allowed. `number` orders
-    the notices of a kind and source.
+    `bad` of `n` were so, items where late or behind, messages where refused; a share of `share_max` is allowed.
+    `number` orders the notices of a kind and source. `leads`: its events are near the broker's clock, so that nobody
+    waits for partitions that are behind.
     """
 
-    kind: Literal["late", "refused"]
+    kind: Literal["late", "refused", "behind"]
     source: str
     number: int
     severity: Severity | None
@@ -58,6 +59,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     share_max: float
     what: str
     model: str = ""
+    leads: bool = False
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from operators.policy.errors import PolicyError
 from operators.policy_file.toml import parse
 from operators.window.panes import Closed, Panes, ShardInput
 from operators.window.shards import SHARDS
+from operators.wire.control import Notice
 from tests.dataflows.making import POLICY, START_MS
 
 RULES = parse(POLICY)
@@ -150,9 +151,10 @@ def taken(messages: Messages, size: int) -> list[Any]:
     for start in range(0, len(messages), size):
         batch = one.take(messages.part(start, start + size))
         late += batch.late
-        told += [(pane, said) for _, each in batch.inputs for pane, said in each.commands]
+        told += [(pane, said) for _, each in batch.inputs for pane, said in each.commands if isinstance(said, Notice)]
         times.append(one.state.newest)
     assert len(messages) % size == 0
+    told.sort(key=lambda each: (each[1].kind, each[1].number))  # As they are told where both come at once.
     return [late, told, times[-1], one.state.recent.leads.count]
 
 

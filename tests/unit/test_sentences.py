@@ -156,6 +156,15 @@ TABLE: list[tuple[dict[str, Any], str]] = [
         "Little of what comes in is refused now: e/0.",
     ),
     (
+        {"kind": "alert", "rule": "input:behind", "model": "", "version": "", "reason": "source=e/3: 2 m 10 s old"},
+        "What comes in is too old when it comes, panes close without it, and nothing is decided on it (raise [time] "
+        "behind_max above its age, or mend what delays it): source=e/3: 2 m 10 s old.",
+    ),
+    (
+        {"kind": "alert", "rule": "input:behind", "model": "", "version": "", "state": "resolved", "reason": "e/3"},
+        "Panes wait again for what came in too old: e/3.",
+    ),
+    (
         {"kind": "alert", "rule": "limits:series", "version": "__other__", "reason": "12 series beyond series_max"},
         "What is not told apart of model m: 12 series beyond series_max.",
     ),
