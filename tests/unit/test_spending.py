@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 
+from operators.rules.alpha import CUTOVER
 from operators.rules.guard import ALPHA_SHARE
 from operators.stats.spending import Spending
 from tests.releasing import BAD_NEWS, CANARY, OLD, RELEASE, Story
@@ -36,4 +37,4 @@ def test_labels_that_never_come_leave_the_others_most_of_alpha() -> None:
     story.play(OLD, panes=60)
     evidence = story.until("rollback", BAD_NEWS, panes=40).evidence
     assert evidence.sli == "ok"
-    assert evidence.confidence == pytest.approx(1 - 0.05 * 0.8 * (1 - ALPHA_SHARE))
+    assert evidence.confidence == pytest.approx(1 - 0.05 * 0.8 * (1 - ALPHA_SHARE) * (1 - CUTOVER))
