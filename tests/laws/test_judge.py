@@ -1,5 +1,6 @@
-"""Laws of the Judge: what it says is a function of the closed panes and the policy, and of nothing else."""
+"""Laws of a shard's evaluation: what it says is a function of the closed panes and the policy, and of nothing else."""
 
+import os
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from random import Random
@@ -52,10 +53,12 @@ after = "2m"
 """
 )
 POLICY = policy(RULES)
+PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
 SEEDS = range(6)
+FEW = SEEDS if PROVE else (0, 1, 3)
 
 
-def history(random: Random, panes: int = 250) -> list[Closed]:
+def history(random: Random, panes: int = 250 if PROVE else 150) -> list[Closed]:
     """Versions that come, go and change their minds, on two models; silence of seconds or hours; commands."""
     closed, at = [], START
     rates = {(model, version): 0.02 for model in "mn" for version in ("v1", "v2", "v3")}
@@ -135,13 +138,12 @@ def shuffled(part: Partial, random: Random) -> Partial:
     return msgspec.structs.replace(part, series=[part.series[old] for old in order], which=new[part.which])
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS if PROVE else (2, 4))
 def test_it_says_the_same_whatever_happens_between_two_panes(seed: int) -> None:
     """Restarts between any two panes; series that are numbered anew after each."""
     random = Random(seed)
     closed = history(random)
     expected = told(closed)
-    assert told(closed) == expected
     assert told(closed, lambda judge: restarted(judge) if random.random() < 0.3 else judge) == expected
 
     def renumbered(judge: ShardEvaluation) -> ShardEvaluation:
@@ -151,7 +153,7 @@ def test_it_says_the_same_whatever_happens_between_two_panes(seed: int) -> None:
     assert told(closed, renumbered) == expected
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", FEW)
 def test_quiet_panes_may_be_told_or_not(seed: int) -> None:
     random = Random(seed)
     closed = history(random)
@@ -162,7 +164,7 @@ def test_quiet_panes_may_be_told_or_not(seed: int) -> None:
     assert told([*more, closed[-1]]) == told(closed)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", FEW)
 def test_the_order_in_which_partitions_were_read_does_not_matter(seed: int) -> None:
     random = Random(seed)
     closed = history(random)

@@ -18,7 +18,7 @@ from tests.monitored import FILES, MONITORS
 from tests.unit.mutating import OVERSIZED, mutant
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
-MESSAGES = 1_000_000 if PROVE else 100_000
+MESSAGES = 1_000_000 if PROVE else 50_000
 BATCH = 1_000
 REASONS = {
     "bad_json", "bad_utf8", "wrong_type", "missing_field", "out_of_range", "too_large", "absurd_timestamp",
