@@ -5,7 +5,6 @@ them the candidate's, 12 slices, three hours; blips of a minute, one SLI at alph
 """
 
 import math
-import sys
 
 import msgspec
 import numpy as np
@@ -16,6 +15,7 @@ from operators.rules.comparison import Comparison
 from operators.rules.guard import ALPHA_SHARE, Guard, whole
 from operators.stats.e_process import EProcesses
 from tests.bench.simulate_canary import WORSE_RATIOS
+from tests.bench.tables import write_table
 
 ALPHA = 0.05
 SLICES = 12
@@ -92,15 +92,12 @@ def found(case: Case, runs: int, *, guarded: bool = True, minutes: int = MINUTES
 
 
 def main(runs: int = 100) -> None:
-    sys.stdout.write("| case | ever BAD within slices | minutes | with the guard | minutes |\n|---|---|---|---|---|\n")
-    for case in [*EQUAL, *WORSE]:
-        cells = []
-        for guarded in (False, True):
-            minutes = found(case, runs, guarded=guarded)
-            median = float(np.median(minutes))
-            cells += [f"{np.isfinite(minutes).mean():.0%}", f"{median:.0f}" if math.isfinite(median) else "-"]
-        sys.stdout.write(f"| {case.name} | {' | '.join(cells)} |\n")
-        sys.stdout.flush()
+    write_table(
+        ("case", "ever BAD within slices", "minutes", "with the guard", "minutes"),
+        [*EQUAL, *WORSE],
+        lambda case: found(case, runs, guarded=False),
+        lambda case: found(case, runs),
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ the default policy. Seeded.
 """
 
 import math
-import sys
 from collections.abc import Callable
 
 import msgspec
@@ -18,6 +17,7 @@ from operators.rules.strata import Served, Strata
 from operators.stats.e_process import EProcesses
 from operators.window.series_index import SliceSeries, described
 from tests.bench.simulate_canary import WORSE_RATIOS
+from tests.bench.tables import write_table
 
 ALPHA = 0.05
 BLIP = 6  # Panes of 10 s.
@@ -96,13 +96,7 @@ def found(case: Case, runs: int) -> Floats:
 
 
 def main(runs: int = 100) -> None:
-    sys.stdout.write("| case | ever BAD | minutes, median |\n|---|---|---|\n")
-    for case in [*EQUAL, *WORSE]:
-        minutes = found(case, runs)
-        median = float(np.median(minutes))
-        shown = f"{median:.0f}" if math.isfinite(median) else "-"
-        sys.stdout.write(f"| {case.name} | {np.isfinite(minutes).mean():.0%} | {shown} |\n")
-        sys.stdout.flush()
+    write_table(("case", "ever BAD", "minutes, median"), [*EQUAL, *WORSE], lambda case: found(case, runs))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ by .3 (a beta distribution). Three hours, blips of a minute, one SLI at alpha = 
 """
 
 import math
-import sys
 
 import msgspec
 import numpy as np
@@ -16,6 +15,7 @@ from operators.rules.canary import BLIP_CAP
 from operators.rules.recurring import Recurring
 from operators.stats.e_process import EProcesses
 from tests.bench.simulate_canary import WORSE_RATIOS
+from tests.bench.tables import write_table
 
 ALPHA = 0.05
 BLIP = 6
@@ -84,15 +84,12 @@ def found(case: Case, runs: int, *, thinned: bool = True, panes: int = PANES) ->
 
 
 def main(runs: int = 100) -> None:
-    sys.stdout.write("| case | ever BAD, once a pane | minutes | ever BAD | minutes |\n|---|---|---|---|---|\n")
-    for case in [*EQUAL, *WORSE]:
-        cells = []
-        for thinned in (False, True):
-            minutes = found(case, runs, thinned=thinned)
-            median = float(np.median(minutes))
-            cells += [f"{np.isfinite(minutes).mean():.0%}", f"{median:.0f}" if math.isfinite(median) else "-"]
-        sys.stdout.write(f"| {case.name} | {' | '.join(cells)} |\n")
-        sys.stdout.flush()
+    write_table(
+        ("case", "ever BAD, once a pane", "minutes", "ever BAD", "minutes"),
+        [*EQUAL, *WORSE],
+        lambda case: found(case, runs, thinned=False),
+        lambda case: found(case, runs),
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Events and feedback: columns, chunk by chunk, then rows by shard and pane."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +24,7 @@ from operators.window.shards import shard_of
 from operators.window.waiting_commands import Coming
 
 
-class CountedItems:
+class CountedItems(ABC):
     """The counted items of one stream; `add` is what differs between streams."""
 
     def __init__(self, stream: Stream, policy: Policy, pseudonyms: Pseudonyms) -> None:
@@ -43,9 +44,9 @@ class CountedItems:
             return None
         return ids_of(items, [(self._parts[part], self.builder.names(part)) for part in (0, 1)])
 
+    @abstractmethod
     def add(self, items: Sequence[Any], times: EventTimes, parts: Sequence[Ints]) -> None:
         """Take the kept items of a chunk."""
-        raise NotImplementedError
 
     def take(self, placed: PlacedItems) -> None:
         parts = self._parts if placed.keep.all() else [part[placed.keep] for part in self._parts]
