@@ -169,7 +169,7 @@ CANARY = (
             "_guard", "_spent", "_recurring",
         ),
         added={"_weights": dict, "_log": evidence_log.EvidenceLog, "_recurring": dict},
-        derived=("_index",),
+        derived=("_index", "_kept"),
         version=3,
         upgrades={1: canary.without_measures, 2: canary.without_guard},
     ),

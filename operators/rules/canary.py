@@ -18,6 +18,7 @@ from operators.rules.evidence_log import EvidenceLog, Process, Shown
 from operators.rules.evidence_rows import About, Row, empty_columns, evidence_rows, process_columns
 from operators.rules.exceeding import Exceeding, columns, limits_of
 from operators.rules.guard import ALPHA_SHARE, WHY, Guard
+from operators.rules.kept_estimates import KeptEstimates
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labelled import Labelled
 from operators.rules.labels import NO_LABELS, Labels
@@ -93,6 +94,7 @@ class CanaryEvaluator:
         self._grains = [tuple(policy.dimensions[index] for index in grain) for grain in rule.grains]
         cap = BLIP_CAP if rule.blip_ms else float("inf")
         self._processes = EProcesses(rule.tolerance, rule.margin, rule.slice_margin, cap=cap)
+        self._kept = KeptEstimates(self._processes)
         self._guard = Guard(rule.tolerance, rule.margin, cap)
         self._spent: dict[Comparison, Spending] = {}
         self._recurring: dict[Comparison, Recurring] = {}
@@ -158,6 +160,7 @@ class CanaryEvaluator:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._index = {process: index for index, process in enumerate(self._of)}
+        self._kept = KeptEstimates(self._processes)
 
     def _forget(self, live: set[Comparison]) -> None:
         self._strata = {release: strata for release, strata in self._strata.items() if release in live}
@@ -175,6 +178,7 @@ class CanaryEvaluator:
             return
         kept = [index for index, process in enumerate(self._of) if process not in gone]
         self._processes.only(np.array(kept, np.int64))
+        self._kept = KeptEstimates(self._processes)
         self._of, self._words = [self._of[index] for index in kept], []
         self._index = {process: index for index, process in enumerate(self._of)}
         self._bad -= gone
@@ -311,7 +315,7 @@ class CanaryEvaluator:
             if process.slice != "*":
                 together.setdefault((process.release, process.sli), []).append(index)
         every = np.arange(len(self._of))
-        words = judge(self._processes, every, self._alphas(every.tolist()), self._terms)
+        words = judge(self._kept, every, self._alphas(every.tolist()), self._terms)
         words = [self._at_pace(process, word) for process, word in zip(self._of, words, strict=True)]
         log_e = self._processes.log_e()
         for indices in together.values():
@@ -395,9 +399,9 @@ class CanaryEvaluator:
             alpha = self._alpha(process, guard=True)
             if self._guard.is_bad(release, process.sli, alpha):
                 number = self._guard.of.index((release, process.sli))
-                found = evidence(self._guard.processes, number, alpha, sli, arms, self._pane_ms)
+                found = evidence(KeptEstimates(self._guard.processes), number, alpha, sli, arms, self._pane_ms)
                 return msgspec.structs.replace(found, reason=WHY, p_value=self._chance(process, alpha, found.log_e))
-        found = evidence(self._processes, index, self._alpha(process), sli, arms, self._pane_ms)
+        found = evidence(self._kept, index, self._alpha(process), sli, arms, self._pane_ms)
         dims = self._series[process].dims
         why = mix_moved(self._strata[release], process.sli, dims, found.raw or 0.0, found.value or 0.0)
         n_c, x_c, n_b, x_b = self._processes.counts[index].tolist()
@@ -484,7 +488,7 @@ class CanaryEvaluator:
         terms = msgspec.structs.replace(
             self._terms, margin=self.rule.slice_margin, margin_points=self.rule.slice_margin_points
         )
-        return bool(not_worse(self._processes, np.array(large, np.int64), self._alphas(large), terms).all())
+        return bool(not_worse(self._kept, np.array(large, np.int64), self._alphas(large), terms).all())
 
     def _far_worse(self, mine: Sequence[int]) -> list[int]:
         """Return the slices, however small, whose users a promotion would surely harm, the worst first.
@@ -519,26 +523,25 @@ class CanaryEvaluator:
     def _moved(self, about: About, words: Sequence[Word], whole: Sequence[Comparison]) -> list[Rows]:
         """Return the rows of what has moved (`evidence_log.py`), all of the releases `whole`."""
         processes, events = self._processes, self._processes.counts[:, 0].tolist()
-        lower, upper = processes.bounds(np.array([self._alpha(process) for process in self._of]))
+        every = np.arange(len(self._of))
+        alphas = self._alphas(every.tolist())
+        lower, upper = self._kept.odds(every, alphas)
         columns = zip(words, events, processes.log_e().tolist(), lower.tolist(), upper.tolist(), strict=True)
         now = {process: Shown(*values) for process, values in zip(self._of, columns, strict=True)}
-        due = self._log.due(now, whole)
-        out = []
-        for is_whole in (True, False):
-            some = [process for process in due if (process.slice == "*") == is_whole]
-            rows = [
-                Row(
-                    process=process,
-                    series=self._series[process],
-                    word=now[process].word,
-                    needed=self._needed(process),
-                )
-                for process in some
-            ]
-            which = np.array([self._index[process] for process in some], np.int64)
-            alpha = np.array([self._alpha(process) for process in some])
-            out.append(evidence_rows(about, rows, process_columns(processes, which, alpha, self._pane_ms)))
-        return [rows for rows in out if len(rows)]
+        due = sorted(self._log.due(now, whole), key=lambda process: process.slice != "*")
+        if not due:
+            return []
+        rows = [
+            Row(
+                process=process,
+                series=self._series[process],
+                word=now[process].word,
+                needed=self._needed(process),
+            )
+            for process in due
+        ]
+        which = np.array([self._index[process] for process in due], np.int64)
+        return [evidence_rows(about, rows, process_columns(self._kept, which, alphas[which], self._pane_ms))]
 
     def _needed(self, process: Process) -> float:
         """Return the ln E at which a process decides by itself; of slices, where several are worse, less is enough."""

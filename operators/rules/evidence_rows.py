@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
-from operators.rules.canary_verdict import decides_in, detectable, points
 from operators.rules.evidence_log import Process
-from operators.stats.e_process import NONE, EProcesses
+from operators.rules.kept_estimates import KeptEstimates
+from operators.stats.e_process import NONE
 from operators.store.rows import Column, Rows
 from operators.window.series_index import SliceSeries, series_columns
 from operators.wire.control import Word
@@ -61,12 +61,14 @@ def evidence_rows(about: About, rows: Sequence[Row], numbers: Mapping[str, Colum
     )
 
 
-def process_columns(processes: EProcesses, which: Ints, alpha: Floats, pane_ms: int) -> dict[str, Column]:
+def process_columns(kept: KeptEstimates, which: Ints, alpha: Floats, pane_ms: int) -> dict[str, Column]:
     """Return what `canary.evidence` says of each of `which` (W,), as columns, to the same bits; NaN is unknown."""
+    processes = kept.processes
     n_c, x_c, n_b, x_b = processes.counts[which].T
     candidate, baseline = processes.ratios(which)
-    lower, upper = points(processes, which, alpha)
-    odds_lower, odds_upper = processes.bounds(alpha, which)
+    lower, upper = kept.points(which, alpha)
+    odds_lower, odds_upper = kept.odds(which, alpha)
+    detectable, decides_in = kept.prospects(which, alpha)
     since = [None if pane == NONE else pane * pane_ms for pane in processes.since[which].tolist()]
     seen = n_c > 0
     floats: dict[str, Floats] = {
@@ -76,8 +78,8 @@ def process_columns(processes: EProcesses, which: Ints, alpha: Floats, pane_ms: 
         "odds_ratio": np.where(seen, processes.ratio(which), np.nan),
         "odds_lower": odds_lower,
         "odds_upper": odds_upper,
-        "detectable": detectable(processes, which, alpha),
-        "decides_in": decides_in(processes, which, alpha),
+        "detectable": detectable,
+        "decides_in": decides_in,
     }
     return {
         **dict(zip(COUNTS, (n_c - x_c, x_c, n_b - x_b, x_b), strict=True)),

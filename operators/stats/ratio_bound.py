@@ -30,6 +30,20 @@ def upper(x: Ints, n: Ints, alpha: Floats | float) -> Floats:
     return _bound(x, n, alpha, np.ones(len(n)))
 
 
+def both(lower_of: tuple[Ints, Ints], upper_of: tuple[Ints, Ints], alpha: Floats | float) -> tuple[Floats, Floats]:
+    """Return `lower` of the first x and n and `upper` of the second, all of one shape (K,), in half of the time.
+
+    >>> lowest, highest = both((np.array([2]), np.array([9])), (np.array([3]), np.array([10])), 0.05)
+    >>> lowest == lower(np.array([2]), np.array([9]), 0.05), highest == upper(np.array([3]), np.array([10]), 0.05)
+    (array([ True]), array([ True]))
+    """
+    x, n = (np.concatenate(pair) for pair in zip(lower_of, upper_of, strict=True))
+    size = len(lower_of[0])
+    levels = np.concatenate([np.broadcast_to(alpha, (size,))] * 2)
+    found = _bound(x, n, levels, np.repeat([0.0, 1.0], size))
+    return found[:size], found[size:]
+
+
 def _bound(x: Ints, n: Ints, alpha: Floats | float, end: Floats) -> Floats:
     """Bisect between the observed ratio, which is never rejected, and an end."""
     mixture = special.betaln(x + PRIOR, n - x + PRIOR) - special.betaln(PRIOR, PRIOR)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from operators.rows.windows import wilson
-from operators.rules import canary_verdict
+from operators.rules import estimates
 from operators.stats.binomial import interval, lower_bound, upper_bound
 from operators.stats.e_process import EProcesses
 from operators.stats.hypergeometric import growth
@@ -57,7 +57,7 @@ def test_what_is_not_significant_once_is_not_bad() -> None:
     processes = EProcesses(1.0, 1.5)
     processes.grow(1)
     processes.step(0, np.array([0]), np.column_stack((n_c, x_c, n_b, x_b)))
-    lower, upper = canary_verdict.points(processes, np.array([0]), P)
+    lower, upper = estimates.points(processes, np.array([0]), P)
     assert expected["p_value"] > P
     assert processes.log_e_peak[0] < np.log(1 / P)
     assert lower[0] < x_c[0] / n_c[0] - x_b[0] / n_b[0] < upper[0]

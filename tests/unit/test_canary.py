@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from operators.rules import canary_verdict
+from operators.rules import canary_verdict, estimates
+from operators.rules.kept_estimates import KeptEstimates
 from operators.stats import ratio_bound
 from operators.stats.e_process import EProcesses
 from operators.wire.control import Word
@@ -29,7 +30,7 @@ def after(*blocks: tuple[int, int, int, int, int], tolerance: float = 1.0, cap: 
 
 
 def word(processes: EProcesses, terms: canary_verdict.Terms = TERMS) -> Word:
-    return canary_verdict.judge(processes, ONE[: processes.size], ALPHA, terms)[0]
+    return canary_verdict.judge(KeptEstimates(processes), ONE[: processes.size], ALPHA, terms)[0]
 
 
 def test_words() -> None:
@@ -83,7 +84,7 @@ def test_where_nothing_fails_the_difference_in_points_decides() -> None:
 def test_a_difference_below_the_tolerance_in_points_is_not_bad() -> None:
     processes = after((100, 100, 3, 900, 4))
     assert word(processes) == "BAD"
-    lower, _ = canary_verdict.points(processes, ONE, ALPHA)
+    lower, _ = estimates.points(processes, ONE, ALPHA)
     assert 0 < lower[0] < 0.1
     some = canary_verdict.Terms(tolerance=1.0, tolerance_points=0.1, margin=1.5, margin_points=0.0)
     assert word(processes, some) == "INSUFFICIENT"
@@ -101,13 +102,15 @@ def test_three_times_zero_point_one_percent_is_no_pass() -> None:
         x = random.binomial([600, 5_400], [0.003, 0.001], (runs, 2))
         counts = np.column_stack((np.full(runs, 600), x[:, 0], np.full(runs, 5_400), x[:, 1]))
         processes.step(pane, np.arange(runs), counts)
-        passed |= np.array([each == "OK" for each in canary_verdict.judge(processes, np.arange(runs), ALPHA, terms)])
+        passed |= np.array(
+            [each == "OK" for each in canary_verdict.judge(KeptEstimates(processes), np.arange(runs), ALPHA, terms)]
+        )
     assert passed.mean() <= ALPHA
 
 
 def test_evidence_says_why() -> None:
     processes = after((50, 10, 1, 90, 9), (40, 10, 4, 90, 9))
-    found = canary_verdict.evidence(processes, 0, ALPHA, "availability", ("v2", "v1"), PANE_MS)
+    found = canary_verdict.evidence(KeptEstimates(processes), 0, ALPHA, "availability", ("v2", "v1"), PANE_MS)
     assert found.candidate is not None
     assert found.baseline is not None
     assert (found.candidate.version, found.candidate.good, found.candidate.bad) == ("v2", 690, 210)
@@ -128,7 +131,7 @@ def test_evidence_says_why() -> None:
 def test_evidence_of_nothing() -> None:
     processes = EProcesses(1.0, 1.5)
     processes.grow(1)
-    found = canary_verdict.evidence(processes, 0, ALPHA, "availability", ("v2", "v1"), PANE_MS)
+    found = canary_verdict.evidence(KeptEstimates(processes), 0, ALPHA, "availability", ("v2", "v1"), PANE_MS)
     assert (found.value, found.raw, found.detectable, found.decides_in, found.since) == (None, None, None, None, None)
     assert (found.odds_lower, found.odds_upper, found.log_e) == (0, None, 0)
 
@@ -140,7 +143,7 @@ def test_strata_with_another_mix_are_adjusted_for() -> None:
     easy, hard = (60, 6, 720, 72), (40, 20, 180, 90)
     for pane in range(300):
         processes.step(pane, np.array([0, 0]), np.array([easy, hard]))
-    found = canary_verdict.evidence(processes, 0, ALPHA, "availability", ("v2", "v1"), PANE_MS)
+    found = canary_verdict.evidence(KeptEstimates(processes), 0, ALPHA, "availability", ("v2", "v1"), PANE_MS)
     assert found.raw == pytest.approx(0.26 - 0.18)
     assert found.value == pytest.approx(0, abs=0.001)
     assert found.odds_ratio == pytest.approx(1, rel=0.01)
@@ -149,14 +152,14 @@ def test_strata_with_another_mix_are_adjusted_for() -> None:
 
 def test_detectable_shrinks_with_events_and_then_is_detected() -> None:
     """By the time a difference counts as detectable, a true one of 1.5 times that is mostly found."""
-    small, large = (canary_verdict.detectable(after((panes, 10, 1, 90, 5)), ONE, ALPHA)[0] for panes in (5, 500))
+    small, large = (estimates.detectable(after((panes, 10, 1, 90, 5)), ONE, ALPHA)[0] for panes in (5, 500))
     assert large < 0.03
     assert small > 0.05
     random = np.random.default_rng(1)
     runs, panes, baseline = 200, 100, 0.05
     processes = EProcesses(1.0, 1.5)
     processes.grow(runs)
-    at = canary_verdict.detectable(after((panes, 10, 0, 90, 5), (1, 10, 5, 90, 5)), ONE, ALPHA)[0]
+    at = estimates.detectable(after((panes, 10, 0, 90, 5), (1, 10, 5, 90, 5)), ONE, ALPHA)[0]
     for pane in range(panes):
         x = random.binomial([10, 90], [baseline + 1.5 * at, baseline], (runs, 2))
         counts = np.column_stack((np.full(runs, 10), x[:, 0], np.full(runs, 90), x[:, 1]))
@@ -165,12 +168,12 @@ def test_detectable_shrinks_with_events_and_then_is_detected() -> None:
 
 
 def test_nothing_is_detectable_where_all_is_bad() -> None:
-    assert np.isinf(canary_verdict.detectable(after((20, 10, 10, 90, 90)), ONE, ALPHA)[0])
+    assert np.isinf(estimates.detectable(after((20, 10, 10, 90, 90)), ONE, ALPHA)[0])
 
 
 def test_fewer_blocks_than_the_cap_allows_detect_nothing() -> None:
-    assert np.isinf(canary_verdict.detectable(after((3, 1_000, 10, 9_000, 90), cap=3.0), ONE, ALPHA)[0])
-    assert np.isfinite(canary_verdict.detectable(after((4, 1_000, 10, 9_000, 90), cap=3.0), ONE, ALPHA)[0])
+    assert np.isinf(estimates.detectable(after((3, 1_000, 10, 9_000, 90), cap=3.0), ONE, ALPHA)[0])
+    assert np.isfinite(estimates.detectable(after((4, 1_000, 10, 9_000, 90), cap=3.0), ONE, ALPHA)[0])
 
 
 @pytest.mark.parametrize("cap", [math.inf, 3.0])
@@ -178,7 +181,7 @@ def test_the_time_to_decide_is_about_right(cap: float) -> None:
     """A fifth of the way to a verdict, at the true ratios, it says the other four fifths within a factor of two."""
     for counts in ((20, 2, 180, 9), (20, 1, 180, 18)):
         decided = next(panes for panes in range(1, 2_000) if word(after((panes, *counts), cap=cap)) != "INSUFFICIENT")
-        told = canary_verdict.decides_in(after((max(decided // 5, 1), *counts), cap=cap), ONE, ALPHA)[0] / counts[0]
+        told = estimates.decides_in(after((max(decided // 5, 1), *counts), cap=cap), ONE, ALPHA)[0] / counts[0]
         assert 0.4 < told / (decided - max(decided // 5, 1)) < 2.5
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from operators.arrays import Ints
 from operators.rules.alpha import CUTOVER
-from operators.rules.canary_verdict import decides_in, detectable, points
+from operators.rules.estimates import decides_in, detectable, points
 from operators.rules.guard import ALPHA_SHARE
 from operators.stats.e_process import EProcesses
 from operators.wire.control import Refusal

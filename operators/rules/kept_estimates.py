@@ -1,0 +1,76 @@
+"""Estimates of e-processes (`estimates.py`), each worked out once for a block, however many ask for it.
+
+The words of a pane, its rows and its control events are made of the same bounds, and most processes have no block in
+most panes.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from operators.arrays import Floats, Ints
+from operators.rules.estimates import decides_in, detectable, points_between
+from operators.stats.e_process import EProcesses
+
+Two = tuple[Floats, Floats]
+
+
+class KeptEstimates:
+    """The estimates of all processes; what is kept of one holds until its next block, or for another alpha.
+
+    Where processes are left out (`EProcesses.only`) make another: it goes by their numbers.
+    """
+
+    def __init__(self, processes: EProcesses) -> None:
+        self.processes = processes
+        self._odds, self._points, self._prospects = Kept(), Kept(), Kept()
+
+    def odds(self, which: Ints, alpha: Floats | float) -> Two:
+        """Return the bounds of the odds ratio: `EProcesses.bounds`."""
+        return self._odds.of(self.processes, which, alpha, lambda some, level: self.processes.bounds(level, some))
+
+    def points(self, which: Ints, alpha: Floats | float) -> Two:
+        """Return the bounds of the difference of ratios: `estimates.points`."""
+        return self._points.of(
+            self.processes,
+            which,
+            alpha,
+            lambda some, level: points_between(self.processes, some, level, self.odds(some, level)),
+        )
+
+    def prospects(self, which: Ints, alpha: Floats | float) -> Two:
+        """Return `estimates.detectable` and `estimates.decides_in`."""
+        return self._prospects.of(
+            self.processes,
+            which,
+            alpha,
+            lambda some, level: (
+                detectable(self.processes, some, level),
+                decides_in(self.processes, some, level),
+            ),
+        )
+
+
+class Kept:
+    """Two numbers of each process, and the blocks and alpha that they are of."""
+
+    def __init__(self) -> None:
+        self._values = np.zeros((2, 0))
+        self._blocks = np.zeros(0, np.int64)
+        self._alpha = np.zeros(0)
+
+    def of(self, processes: EProcesses, which: Ints, alpha: Floats | float, work: Callable[[Ints, Floats], Two]) -> Two:
+        """Return both numbers of `which` (W,), from `work` where they are not known."""
+        more = processes.size - len(self._blocks)
+        if more:
+            self._values = np.pad(self._values, ((0, 0), (0, more)))
+            self._blocks = np.pad(self._blocks, (0, more), constant_values=-1)
+            self._alpha = np.pad(self._alpha, (0, more))
+        levels = np.broadcast_to(alpha, which.shape)
+        is_new = (self._blocks[which] != processes.blocks[which]) | (self._alpha[which] != levels)
+        if is_new.any():
+            some = which[is_new]
+            self._values[:, some] = work(some, levels[is_new])
+            self._blocks[some], self._alpha[some] = processes.blocks[some], levels[is_new]
+        first, second = self._values[:, which]
+        return first, second
