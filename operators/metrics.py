@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.registry import Collector
 
 Name = Literal[
     "items",
@@ -107,12 +108,20 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
+        self._beside: Collector | None = None
         self._metrics = {
             name: metric.kind(
                 f"rollguard_{name}", metric.meaning, [metric.label] if metric.label else [], registry=registry
             )
             for name, metric in METRICS.items()
         }
+
+    def show(self, collector: Collector) -> None:
+        """Let these be among the metrics, instead of those that were shown before: a dataflow may begin again."""
+        if self._beside is not None:
+            self._registry.unregister(self._beside)
+        self._registry.register(collector)
+        self._beside = collector
 
     def text(self) -> bytes:
         """Return all metrics as they stand, in the text format of Prometheus."""

@@ -11,6 +11,7 @@ from bytewax.operators import KeyedStream, StatefulBatchLogic
 from operators.evaluation import EvaluationState as JudgeState
 from operators.evaluation import PaneOutcome, ShardEvaluation
 from operators.metrics import Metrics
+from operators.model_gauges import ModelGauges, ShardGauges
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.recovery import dumps, loads
@@ -70,16 +71,20 @@ class _WindowsLogic(StatefulBatchLogic[PaneItem | PaneReplay, PaneWithWindows, b
 
 
 class _EvaluationLogic(StatefulBatchLogic[PaneWithWindows, PaneOutcome, bytes | None]):
-    def __init__(self, evaluation: ShardEvaluation, metrics: Metrics, recover: bool) -> None:
+    def __init__(self, evaluation: ShardEvaluation, metrics: Metrics, gauges: ShardGauges, recover: bool) -> None:
         self._evaluation = evaluation
         self._metrics = metrics
+        self._gauges = gauges
+        gauges.tell(evaluation.state.models)
         self._recover = recover
 
     def on_batch(self, values: list[PaneWithWindows]) -> tuple[list[PaneOutcome], bool]:
         out: list[PaneOutcome] = []
         for value in values:
             in_order("judgements", self._evaluation.state.order, value.closed.order)
-            out += self._evaluation.push(value)
+            came_to = self._evaluation.push(value)
+            self._gauges.take(value.windows, (rows for each in came_to for rows in each.rows))
+            out += came_to
             self._evaluation.state.order = value.closed.order + 1
         for outcome in out:
             for verdict in outcome.verdicts:
@@ -89,6 +94,7 @@ class _EvaluationLogic(StatefulBatchLogic[PaneWithWindows, PaneOutcome, bytes | 
             for drift in outcome.drift.drifts:
                 if drift.word == "BAD":
                     self._metrics.add("drift", 1, drift.monitor)
+        self._gauges.tell(self._evaluation.state.models)
         return out, StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> bytes | None:
@@ -174,8 +180,11 @@ def evaluate_shards(
     step_id: str, up: KeyedStream[PaneWithWindows], policy: Policy, metrics: Metrics, recover: bool
 ) -> KeyedStream[PaneOutcome]:
     """(shard, closed pane with its windows) in, in order; (shard, verdicts that changed and control events) out."""
+    gauges = ModelGauges(policy)
+    metrics.show(gauges)
 
     def build(saved: bytes | None) -> _EvaluationLogic:
-        return _EvaluationLogic(ShardEvaluation(policy, loads(saved, JudgeState, policy)), metrics, recover)
+        evaluation = ShardEvaluation(policy, loads(saved, JudgeState, policy))
+        return _EvaluationLogic(evaluation, metrics, gauges.shard(), recover)
 
     return op.stateful_batch("decide", up, build)

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,23 +11,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.programs import program
+
 ROOT = Path(__file__).parents[1]
-NOT_INSTALLABLE = ROOT / "build" / "no-chromium"  # infra/setup says there why.
 START_S = 60
 
 
 @contextmanager
 def browsing() -> Iterator[Browser]:
     """Chromium. Where it is missing the test is skipped; in CI it fails, unless it cannot be installed there."""
-    path = shutil.which("chromium")
-    if path is None:
-        cannot = NOT_INSTALLABLE.read_text().strip() if NOT_INSTALLABLE.exists() else ""
-        if os.environ.get("CI") == "true" and not cannot:
-            pytest.fail("no browser: chromium missing")
-        pytest.skip(f"no browser: {cannot or 'chromium missing'}")
+    path = program("chromium")
     with sync_playwright() as playwright:
         # Its sandbox needs rights that a container may not have; it opens no page but ours.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])

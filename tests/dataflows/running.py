@@ -15,6 +15,7 @@ from operators.connectors.stop import Stop
 from operators.evaluation import ShardEvaluation
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Batch, Partition
+from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.recovery import shard_key
@@ -125,6 +126,7 @@ def run_flow(
     *,
     sizes: Callable[[], int] = lambda: 1_000,
     pauses: Callable[[str], int] = lambda _: 0,
+    metrics: Metrics | None = None,
 ) -> Ran:
     """Run the real dataflow. `sizes` draws the messages of each batch, `pauses` the empty reads before it."""
 
@@ -143,7 +145,7 @@ def run_flow(
     rows: list[tuple[str, Rows]] = []
     letters: list[tuple[str, Rows]] = []
     control: list[tuple[str, ControlEvent]] = []
-    flow = monitor.build(policy, source, TestingSink(rows), TestingSink(letters), TestingSink(control))
+    flow = monitor.build(policy, source, TestingSink(rows), TestingSink(letters), TestingSink(control), metrics)
     run_main(flow)  # type: ignore[no-untyped-call]  # A native function.
     return Ran(
         tables=tables_of(rows for _, rows in rows),

@@ -5,6 +5,7 @@ from prometheus_client import CollectorRegistry
 
 from operators.evaluation import ShardEvaluation
 from operators.metrics import Metrics
+from operators.model_gauges import ShardGauges
 from operators.policy_file.toml import parse
 from operators.steps import _EvaluationLogic
 from operators.window.fence import NOWHERE, UNKNOWN, OutOfStep, Span, SpansSeen, in_order
@@ -98,7 +99,7 @@ def test_judgements_ahead_of_the_windows_are_refused() -> None:
 
 
 def judging(judge: ShardEvaluation) -> _EvaluationLogic:
-    return _EvaluationLogic(judge, Metrics(CollectorRegistry()), recover=True)
+    return _EvaluationLogic(judge, Metrics(CollectorRegistry()), ShardGauges(judge.policy), recover=True)
 
 
 def moved(order: int) -> PaneWithWindows:

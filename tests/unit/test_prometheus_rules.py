@@ -1,7 +1,6 @@
 """The rules for Prometheus speak of metrics and labels that there are; promtool runs them, where it is there."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from prometheus_client import Counter, Histogram
 
 from flows.zeros import CLOSED
 from operators.metrics import METRICS
+from tests.programs import program
 
 FOLDER = Path(__file__).parents[2] / "infra" / "prometheus"
 RULES: list[dict[str, Any]] = [
@@ -35,8 +35,7 @@ def test_a_rule_names_metrics_and_labels_that_there_are(rule: dict[str, Any]) ->
 
 
 def test_promtool_agrees() -> None:
-    if shutil.which("promtool") is None:
-        pytest.skip("promtool is missing: apt-get install prometheus")
+    program("prometheus")  # It brings promtool.
     for arguments in (["check", "rules", "rules.yaml"], ["test", "rules", "rules_test.yaml"]):
         done = subprocess.run(["promtool", *arguments], cwd=FOLDER, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,155 @@
+"""Where models stand, as gauges for Prometheus: as of the last pane that each shard of this process has closed.
+
+Bounded by the policy's `models_max` and `versions_max`, and of all traffic alone: slices are asked for in the store.
+What is over is there no more with the next scrape, so a release, a pin or an alert that has ended leaves no series.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import msgspec
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from operators.policy.policy import Policy, Window
+from operators.release.model import Model
+from operators.release.release_rows import standings
+from operators.store.rows import Rows
+from operators.window.partial import BAD, GOOD
+from operators.window.sliding import WindowCounts
+
+WHOLE = "*"  # The slice that is all traffic.
+WINDOW_MS = 300_000  # Ratios are of the sliding window that is nearest to this size.
+HELD = "held"  # The phase of a release that is rolled out and may not be promoted.
+
+
+class Gauge(msgspec.Struct, frozen=True, kw_only=True):
+    """`labels` in the order in which samples give their values."""
+
+    meaning: str
+    labels: tuple[str, ...]
+
+
+GAUGES: Mapping[str, Gauge] = {
+    "build_info": Gauge(meaning="1; what runs, and the hash of its policy.", labels=("version", "policy")),
+    "release_info": Gauge(
+        meaning="1; where a release stands: a phase of table release, or held.",
+        labels=("model", "candidate", "baseline", "phase"),
+    ),
+    "pinned": Gauge(meaning="1; the version that traffic of a model must go to.", labels=("model", "version")),
+    "log_e": Gauge(
+        meaning="ln E, the largest so far, of: the candidate is worse than tolerated; of all traffic.",
+        labels=("model", "version", "rule", "sli"),
+    ),
+    "log_e_needed": Gauge(meaning="ln E that decides.", labels=("model", "version", "rule", "sli")),
+    "sli_ratio": Gauge(
+        meaning="Good of good and bad events of all traffic, in the sliding window nearest to five minutes.",
+        labels=("model", "version", "sli"),
+    ),
+    "alerts_firing": Gauge(meaning="Versions on which a rule's alert fires.", labels=("model", "rule", "severity")),
+}
+Values = dict[tuple[str, ...], float]  # By the values of the labels.
+Samples = Mapping[str, Values]  # By name of the gauge.
+
+
+class ShardGauges:
+    """What the gauges say of one shard: `samples`, made anew after each batch.
+
+    What is only said when it moves, ratios and evidence, is remembered here and not saved.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._window = _nearest(policy.windows)
+        self._slis = [sli.name for sli in policy.slis]
+        self._ratios: Values = {}
+        self._evidence: dict[tuple[str, ...], tuple[float, float]] = {}
+        self.samples: Samples = {}
+
+    def take(self, windows: Iterable[WindowCounts], rows: Iterable[Rows]) -> None:
+        """Take the windows that ended with a pane, and the rows of what it came to."""
+        for counts in windows:
+            if counts.window == self._window:
+                self._ratios = self._ratios_of(counts)
+        for some in rows:
+            if some.table == "evidence":
+                self._evidence |= _whole(some)
+
+    def tell(self, models: Mapping[str, Model]) -> None:
+        """Let `samples` be what stands now, and forget the evidence of releases that nobody remembers."""
+        releases = {(name, candidate): each for name in models for candidate, each in standings(models[name]).items()}
+        self._evidence = {key: each for key, each in self._evidence.items() if key[:2] in releases}
+        info: Values = {
+            (*key, each.baseline, HELD if each.phase == "rolling_out" and each.holds else each.phase): 1.0
+            for key, each in releases.items()
+        }
+        firing = Counter(
+            (name, rule, each.severity)
+            for name, model in models.items()
+            for (rule, _), each in model.alerts.firing.items()
+        )
+        self.samples = {
+            "release_info": info,
+            "pinned": {(name, model.speaker.pin): 1.0 for name, model in models.items() if model.speaker.pin},
+            "log_e": {key: log_e for key, (log_e, _) in self._evidence.items()},
+            "log_e_needed": {key: needed for key, (_, needed) in self._evidence.items()},
+            "sli_ratio": self._ratios,
+            "alerts_firing": {key: float(count) for key, count in firing.items()},
+        }
+
+    def _ratios_of(self, counts: WindowCounts) -> Values:
+        return {
+            (series.model, series.version, name): good / (good + bad)
+            for series, units in zip(counts.names, counts.slis, strict=True)
+            if not series.dims
+            for name, good, bad in zip(self._slis, units[:, GOOD].tolist(), units[:, BAD].tolist(), strict=True)
+            if good + bad
+        }
+
+
+class ModelGauges(Collector):
+    """The gauges of all shards of one process, as they were told last; scraped from another thread."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._built: Samples = {"build_info": {(_release_of_package(), policy.hash): 1.0}}
+        self._policy = policy
+        self._shards: list[ShardGauges] = []
+
+    def shard(self) -> ShardGauges:
+        """Return the gauges of one shard more."""
+        self._shards.append(ShardGauges(self._policy))
+        return self._shards[-1]
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Return every gauge with its samples, none where there is nothing to say."""
+        shards = [self._built, *(shard.samples for shard in self._shards)]
+        for name, gauge in GAUGES.items():
+            family = GaugeMetricFamily(f"rollguard_{name}", gauge.meaning, labels=gauge.labels)
+            for samples in shards:
+                for labels, value in samples.get(name, {}).items():
+                    family.add_metric(labels, value)
+            yield family
+
+
+def _release_of_package() -> str:
+    try:
+        return version("rollguard")
+    except PackageNotFoundError:  # A checkout that was not installed.
+        return ""
+
+
+def _nearest(windows: Sequence[Window]) -> Window | None:
+    sliding = [window for window in windows if window.kind == "sliding"]
+    return min(sliding, key=lambda window: abs(window.size_ms - WINDOW_MS), default=None)
+
+
+def _whole(rows: Rows) -> dict[tuple[str, ...], tuple[float, float]]:
+    """Return ln E and what decides, of the rows of all traffic."""
+    names = ("model", "version", "rule", "sli", "measure", "slice", "log_e_peak", "needed_log_e")
+    return {
+        (model, version, rule, sli or measure): (float(log_e), float(needed))
+        for model, version, rule, sli, measure, text, log_e, needed in zip(
+            *(rows.columns[name] for name in names), strict=True
+        )
+        if text == WHOLE
+    }

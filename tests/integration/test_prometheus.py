@@ -1,0 +1,129 @@
+"""A real Prometheus scrapes the dataflow's metrics, knows where a model stands, and fires the rule on its rollback."""
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from flows import health
+from flows.pulse import Pulse
+from flows.zeros import begin_at_zero
+from operators.metrics import Metrics
+from tests.dataflows.running import run_flow
+from tests.integration.ports import free_ports
+from tests.oracle import Log
+from tests.programs import program
+from tests.releasing import SLOWLY, policy
+
+pytestmark = pytest.mark.integration
+
+RULES = Path(__file__).parents[2] / "infra" / "prometheus" / "rules.yaml"
+START_MS = 1_760_000_000_000
+PANE_MS = 10_000
+CONFIG = """
+global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}}
+rule_files: [{rules}]
+scrape_configs: [{{job_name: rollguard, static_configs: [{{targets: ["{target}"]}}]}}]
+"""
+
+
+def release_log() -> Log:
+    """v1 serves alone for two minutes, then v2 beside it, which fails two in five requests, until it is rolled back."""
+    random = Random(7)
+    events = []
+    for pane in range(20):
+        served = [("v1", 0.01)] * 60 + ([("v2", 0.4)] * 20 if pane in (12, 13) else [])
+        for place, (version, share) in enumerate(served):
+            event = {"request_id": f"{pane}-{place}", "ts": START_MS + pane * PANE_MS + place, "model": "m"}
+            failed = {"error_type": "timeout"} if random.random() < share else {}
+            events.append(json.dumps(event | {"version": version, "slices": {"region": "eu"}} | failed).encode())
+    return Log("events", "events", events)
+
+
+class Prometheus:
+    """Asked over its HTTP interface."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def get(self, path: str, **query: str) -> Any:
+        with urllib.request.urlopen(f"{self._url}{path}?{urllib.parse.urlencode(query)}", timeout=5) as answer:  # noqa: S310
+            return json.load(answer)["data"]
+
+    def query(self, expr: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.get("/api/v1/query", query=expr)["result"]
+        return found
+
+    def labels(self, expr: str) -> list[dict[str, str]]:
+        """The labels of what an expression gives, without those that every scrape adds."""
+        added = ("__name__", "instance", "job")
+        return [{k: v for k, v in each["metric"].items() if k not in added} for each in self.query(expr)]
+
+
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            found = condition()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            found = None
+        if found:
+            return found
+        assert time.monotonic() < end, "too late"
+        time.sleep(0.1)
+
+
+@contextmanager
+def scraping(folder: Path, target: str) -> Iterator[Prometheus]:
+    (port,) = free_ports(1)
+    config = folder / "prometheus.yaml"
+    config.write_text(CONFIG.format(rules=RULES, target=target))
+    command = [program("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}"]
+    with (folder / "prometheus.log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, f"--web.listen-address=127.0.0.1:{port}"], cwd=folder, stdout=log, stderr=log
+        )
+    try:
+        yield Prometheus(f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_prometheus_knows_where_a_release_stands_and_fires_on_its_rollback(tmp_path: Path) -> None:
+    metrics, pulse = Metrics(CollectorRegistry()), Pulse()
+    begin_at_zero(metrics)
+    server = health.serve("127.0.0.1:0", metrics, pulse)
+    pulse.beat()
+    metrics.add("ready", 1)
+    try:
+        with scraping(tmp_path, f"127.0.0.1:{server.server_address[1]}") as prometheus:
+            until(lambda: prometheus.query('rollguard_control_events_total{type="rollback"}'))
+            rules = prometheus.get("/api/v1/rules")["groups"][0]["rules"]
+            until(lambda: all(rule["health"] == "ok" for rule in prometheus.get("/api/v1/rules")["groups"][0]["rules"]))
+            assert len(rules) >= 6
+            assert prometheus.query('ALERTS{alertstate="firing"}') == []
+            ran = run_flow(policy(SLOWLY), [release_log()], START_MS + 3_600_000, metrics=metrics)
+            assert "rollback" in [event.type for event in ran.control]
+            acted = until(lambda: prometheus.labels('ALERTS{alertname="RollguardActed", alertstate="firing"}'))
+            assert {each["type"] for each in acted} == {"rollback"}
+            assert prometheus.labels("rollguard_pinned == 1") == [{"model": "m", "version": "v1"}]
+            (info,) = prometheus.labels("rollguard_release_info == 1")
+            assert info["candidate"] == "v2"
+            assert info["phase"] in ("rolled_back", "verifying", "recovered")
+            assert prometheus.labels("rollguard_log_e >= rollguard_log_e_needed") == [
+                {"model": "m", "version": "v2", "rule": "canary", "sli": "ok"}
+            ]
+    finally:
+        server.shutdown()
+        server.server_close()
