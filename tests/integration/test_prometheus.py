@@ -9,7 +9,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -21,33 +20,17 @@ from flows.zeros import begin_at_zero
 from operators.metrics import Metrics
 from tests.dataflows.running import run_flow
 from tests.integration.ports import free_ports
-from tests.oracle import Log
 from tests.programs import program
-from tests.releasing import SLOWLY, policy
+from tests.rolled_back import START_MS, log, policy
 
 pytestmark = pytest.mark.integration
 
 RULES = Path(__file__).parents[2] / "infra" / "prometheus" / "rules.yaml"
-START_MS = 1_760_000_000_000
-PANE_MS = 10_000
 CONFIG = """
 global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}}
 rule_files: [{rules}]
 scrape_configs: [{{job_name: rollguard, static_configs: [{{targets: ["{target}"]}}]}}]
 """
-
-
-def release_log() -> Log:
-    """v1 serves alone for two minutes, then v2 beside it, which fails two in five requests, until it is rolled back."""
-    random = Random(7)
-    events = []
-    for pane in range(20):
-        served = [("v1", 0.01)] * 60 + ([("v2", 0.4)] * 20 if pane in (12, 13) else [])
-        for place, (version, share) in enumerate(served):
-            event = {"request_id": f"{pane}-{place}", "ts": START_MS + pane * PANE_MS + place, "model": "m"}
-            failed = {"error_type": "timeout"} if random.random() < share else {}
-            events.append(json.dumps(event | {"version": version, "slices": {"region": "eu"}} | failed).encode())
-    return Log("events", "events", events)
 
 
 class Prometheus:
@@ -89,9 +72,9 @@ def scraping(folder: Path, target: str) -> Iterator[Prometheus]:
     config = folder / "prometheus.yaml"
     config.write_text(CONFIG.format(rules=RULES, target=target))
     command = [program("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}"]
-    with (folder / "prometheus.log").open("w") as log:
+    with (folder / "prometheus.log").open("w") as out:
         process = subprocess.Popen(
-            [*command, f"--web.listen-address=127.0.0.1:{port}"], cwd=folder, stdout=log, stderr=log
+            [*command, f"--web.listen-address=127.0.0.1:{port}"], cwd=folder, stdout=out, stderr=out
         )
     try:
         yield Prometheus(f"http://127.0.0.1:{port}")
@@ -113,7 +96,7 @@ def test_prometheus_knows_where_a_release_stands_and_fires_on_its_rollback(tmp_p
             until(lambda: all(rule["health"] == "ok" for rule in prometheus.get("/api/v1/rules")["groups"][0]["rules"]))
             assert len(rules) >= 6
             assert prometheus.query('ALERTS{alertstate="firing"}') == []
-            ran = run_flow(policy(SLOWLY), [release_log()], START_MS + 3_600_000, metrics=metrics)
+            ran = run_flow(policy(), [log()], START_MS + 3_600_000, metrics=metrics)
             assert "rollback" in [event.type for event in ran.control]
             acted = until(lambda: prometheus.labels('ALERTS{alertname="RollguardActed", alertstate="firing"}'))
             assert {each["type"] for each in acted} == {"rollback"}

@@ -29,6 +29,11 @@ SELECT
   c.detected AS detected,
   c.applied AS applied,
   c.recovered AS recovered,
+  c.incident AS incident,
+  c.sentence AS sentence,
+  c.error_types AS error_types,
+  c.findings AS findings,
+  c.moved AS moved,
   c.policy AS policy,
   c.id AS id
 FROM control_latest AS c
