@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from flows import check as checks
-from flows import control_cli, logs, page_cli, progress, reference_cli, replay, settings, sql
+from flows import control_cli, evals_cli, logs, page_cli, progress, reference_cli, replay, settings, sql, triage_cli
 from flows.archive.privacy import checked_pseudonyms
 from flows.cli_errors import fail, guarded, interruptible
 from flows.options import Options
@@ -31,6 +31,8 @@ app = typer.Typer(
 )
 app.add_typer(control_cli.app, name="control")
 app.add_typer(reference_cli.app, name="reference")
+app.add_typer(triage_cli.app, name="triage")
+app.add_typer(evals_cli.app, name="evals")
 
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="The policy; default: the one with rollguard.")]
 DataOption = Annotated[

@@ -21,10 +21,14 @@ from operators.connectors.clickhouse.errors import ClickHouseError
 from operators.connectors.kafka.errors import KafkaFailure
 from operators.connectors.replaced import LogReplaced
 from operators.connectors.stop import Stop
+from operators.evals.case import Altered
+from operators.evals.checks import WrongCheck
+from operators.evals.sets import NoSet
 from operators.ingest.refused_share import TooManyRejects
 from operators.policy.errors import PolicyError
 from operators.recovery import StateMismatch
 from operators.saved.registry import Unreadable
+from operators.triage.actions import WrongAction
 from operators.window.fence import OutOfStep
 
 P = ParamSpec("P")
@@ -46,10 +50,20 @@ FAILURES = (
     sql.QueryError,
     HookFailed,
     NoMemory,
+    Altered,
 )
 # A file that was named and is none.
 NOT_THERE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
-WRONG_USE = (PolicyError, WrongCommand, msgspec.ValidationError, replay.GivenTwice, reference.WrongReference)
+WRONG_USE = (
+    PolicyError,
+    WrongCommand,
+    msgspec.ValidationError,
+    replay.GivenTwice,
+    reference.WrongReference,
+    WrongAction,
+    WrongCheck,
+    NoSet,
+)
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:

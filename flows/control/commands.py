@@ -136,7 +136,7 @@ def send(command: AnyCommand, where: Settings, file: Path | None, key: str | Non
 
 
 def _made(kind: str, fields: dict[str, object], by: str | None) -> AnyCommand:
-    stamped = {"type": kind, "id": str(uuid.uuid4()), "ts": _now_ms(), "by": _myself() if by is None else by, **fields}
+    stamped = {"type": kind, "id": str(uuid.uuid4()), "ts": _now_ms(), "by": myself() if by is None else by, **fields}
     try:
         command: AnyCommand = msgspec.convert(stamped, AnyCommand)
     except msgspec.ValidationError as error:
@@ -181,7 +181,8 @@ def _now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def _myself() -> str:
+def myself() -> str:
+    """Return who gives commands: user@host."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # In containers a user may have no name.

@@ -13,6 +13,7 @@ from operators.policy.fields import As, Rounded, Written
 from operators.policy.monitors import Monitor, Sampling, Watched
 from operators.policy.reading import UNITS_MS, Duration, FallbackName, Positive, Share, span
 from operators.policy.rules import Rule
+from operators.policy.triage import Triage
 
 EVENT_FIELDS = ("latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd", "score")
 FEEDBACK_FIELDS = tuple(f"feedback.{kind}" for kind in ("label", "judge", "thumbs", "edit", "safety"))
@@ -233,6 +234,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     archive: Archive = Archive()
     enrich: Enrich = Enrich()
     dedup: Dedup = Dedup()
+    triage: Triage = Triage()
     rules: tuple[Rule, ...] = ()
     releases: Releases = Releases()
     commands: Commands = Commands()

@@ -27,6 +27,7 @@ from operators.policy.policy import (
     is_field,
 )
 from operators.policy.reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, Positive, convert
+from operators.policy.triage import Triage
 from operators.policy.watched import watched_by
 from operators.policy_file.monitors import DriftTable, Profiles, monitors_of, paths_of
 from operators.policy_file.rules import releases_of, rules_of
@@ -93,6 +94,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     archive: Archive = Archive()
     enrich: dict[str, Any] = {}
     dedup: dict[str, Any] = {}
+    triage: Triage = Triage()
     rule: list[dict[str, Any]] = []
     release: dict[str, Any] = {}
     commands: Commands = Commands()
@@ -143,6 +145,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         archive=file.archive,
         enrich=read(Enrich, file.enrich, "enrich", None),
         dedup=read(Dedup, file.dedup, "dedup", None),
+        triage=file.triage,
         hash=_hash(raw),
         runbook_base=file.runbook_base,
         idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},

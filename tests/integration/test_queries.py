@@ -19,7 +19,13 @@ from clickhouse_connect.driver.client import Client
 from operators.connectors.clickhouse.inserter import Inserter
 from operators.connectors.clickhouse.refused import Poison
 from tests.conftest import MIGRATIONS, migrated
-from tests.integration import test_cohort_queries, test_control_queries, test_drift_queries, test_request_queries
+from tests.integration import (
+    test_cohort_queries,
+    test_control_queries,
+    test_drift_queries,
+    test_request_queries,
+    test_triage,
+)
 from tests.integration.known_events import (
     DAY,
     EVENTS,
@@ -298,6 +304,7 @@ def test_every_file_is_tested_and_says_what_it_needs() -> None:
         *test_control_queries.FILES,
         *test_drift_queries.FILES,
         *test_request_queries.FILES,
+        *test_triage.FILES,
     }
     assert files.keys() == {question.file for question in QUESTIONS} | others
     for name, text in files.items():

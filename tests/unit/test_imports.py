@@ -17,11 +17,12 @@ ROOT = Path(__file__).parents[2]
 FLOORS = (
     "arrays", "texts", "pseudonyms", "metrics", "saved", "wire", "store", "stats", "profiles", "policy", "window",
     "ingest", "drift", "rules", "policy_file", "release", "evaluation", "model_gauges", "rows", "archive", "enrich",
-    "saved_names", "recovery",
+    "evals", "triage", "saved_names", "recovery",
     "connectors", "steps", "sources",
 )  # fmt: skip
 # Rows are summarised without knowing what is said of them; a gateway installs msgspec alone.
-NOT = {("connectors", floor) for floor in ("window", "drift", "rules", "release", "evaluation", "archive", "enrich")}
+ABOVE = ("window", "drift", "rules", "release", "evaluation", "archive", "enrich", "evals", "triage")
+NOT = {("connectors", floor) for floor in ABOVE}
 GATEWAY = {"wire"}
 ENGINE_FREE = set(FLOORS) - {"connectors", "steps", "sources"}
 # Engines, clients, and what reaches the place where the program runs.

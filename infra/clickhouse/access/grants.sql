@@ -20,14 +20,27 @@ GRANT INSERT ON rollguard.dead_letter TO rollguard_enricher;
 GRANT SELECT ON rollguard.request TO rollguard_enricher;
 GRANT SELECT ON rollguard.schema_versions TO rollguard_enricher;
 
+-- `rollguard triage`, `evals` and `gate`, of people who may read what users wrote: they add rows to these tables alone.
+CREATE ROLE IF NOT EXISTS rollguard_triager;
+GRANT SELECT ON rollguard.* TO rollguard_triager;
+REVOKE SELECT ON rollguard.dead_letter FROM rollguard_triager;
+GRANT INSERT ON rollguard.triage_case TO rollguard_triager;
+GRANT INSERT ON rollguard.triage_action TO rollguard_triager;
+GRANT INSERT ON rollguard.eval_case TO rollguard_triager;
+GRANT INSERT ON rollguard.eval_set TO rollguard_triager;
+GRANT INSERT ON rollguard.eval_result TO rollguard_triager;
+
 -- People, dashboards, `rollguard sql` and `rollguard reference build --store`. readonly = 2: no writes, and settings of
 -- a query within these bounds; 1 would refuse the settings that every client sends.
 CREATE SETTINGS PROFILE IF NOT EXISTS rollguard_reader SETTINGS readonly = 2 READONLY, max_execution_time = 60 MIN 1 MAX 600, max_memory_usage = 4000000000 MAX 8000000000;
 CREATE ROLE IF NOT EXISTS rollguard_reader SETTINGS PROFILE 'rollguard_reader';
 GRANT SELECT ON rollguard.* TO rollguard_reader;
--- Not for everybody: dead letters and the request log hold what users wrote, as far as the policy keeps it.
+-- Not for everybody: dead letters, the request log, cases and tests hold what users wrote, as far as the policy keeps it.
 REVOKE SELECT ON rollguard.dead_letter FROM rollguard_reader;
 REVOKE SELECT ON rollguard.request FROM rollguard_reader;
+REVOKE SELECT ON rollguard.triage_case FROM rollguard_reader;
+REVOKE SELECT ON rollguard.eval_case FROM rollguard_reader;
+REVOKE SELECT ON rollguard.eval_result FROM rollguard_reader;
 
 -- Then a user of each, for instance:
 --   CREATE USER rollguard_worker IDENTIFIED WITH sha256_password BY '...' HOST IP '10.0.0.0/8' DEFAULT ROLE rollguard_writer;

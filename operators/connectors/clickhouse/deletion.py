@@ -10,13 +10,16 @@ from operators.connectors.clickhouse.errors import brief
 from operators.connectors.clickhouse.query import QueryRefused
 from operators.pseudonyms import MARK
 
-# Requests last: the feedback on them is found through them. Superseded rows go, too.
+# Requests last, and cases after the answers to them: what is about them is found through them. Superseded rows go, too.
 _THEIRS = "SELECT request_id FROM request WHERE user_id IN {names:Array(String)}"
 WHERE: Mapping[str, str] = {
     "feedback": f"request_id IN ({_THEIRS})",
     # As the text of that very field: a name may be part of others, or the name of a field.
     "dead_letter": "arrayExists(name -> position(replaceAll(value, '\"user_id\": ', '\"user_id\":'), "
     "concat('\"user_id\":\"', name, '\"')) > 0, {names:Array(String)})",
+    "eval_result": "id IN (SELECT id FROM eval_case WHERE user_id IN {names:Array(String)})",
+    "eval_case": "user_id IN {names:Array(String)}",
+    "triage_case": "user_id IN {names:Array(String)}",
     "request": "user_id IN {names:Array(String)}",
 }
 

@@ -1,0 +1,119 @@
+"""The questions of triage to the store: one file of infra/clickhouse/triage each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from flows import settings
+from flows.sql import require_store
+from operators.connectors.clickhouse.tables import Row, Tables
+from operators.policy.policy import Policy
+from operators.policy.triage import Triage
+from operators.triage.cases import Asked, Case, Place, Told, triage_case_of
+from operators.triage.signals import Signal, comment
+from operators.wire.events import EPOCH, MILLISECOND
+
+IDS_MAX = 5_000  # Looked up at once.
+DAY_MS = 86_400_000
+STATES = ("open", "claimed", "labelled", "dismissed", "converted")
+TO_DO = ("open", "claimed", "labelled")
+
+
+def opened(url: str) -> Tables:
+    """Return the tables of a store that is there. QueryError, ClickHouseError."""
+    require_store(url)
+    return Tables(url)
+
+
+@cache
+def text_of(name: str) -> str:
+    """Return a question of triage."""
+    return (settings.migrations() / "triage" / f"{name}.sql").read_text("utf-8")
+
+
+def signals(tables: Tables, policy: Policy) -> list[Told]:
+    """Return all signals of the policy's last days, what people wrote in them as the policy keeps texts."""
+    (newest,) = tables.ask(text_of("newest"))
+    since = EPOCH + MILLISECOND * max(0, newest["newest"] - policy.triage.days * DAY_MS)
+    rows = tables.ask(text_of("signals"), since=since, **_asked_for(policy.triage))
+    return [_told(row, policy) for row in rows]
+
+
+def _asked_for(triage: Triage) -> Mapping[str, Any]:
+    of = triage.severity
+    flags = [*(triage.unsafe_flags if of.safety else ()), *(triage.flags if of.flag else ())]
+    return {
+        "kinds": [kind for kind in ("report", "edit", "abandon") if getattr(of, kind)],
+        "judged": int(of.judge > 0),
+        "thumbs": int(of.thumbs > 0),
+        "safety": int(of.safety > 0),
+        "contracts": int(of.contract > 0),
+        "control": int(of.control > 0),
+        "criteria": list(triage.low_of),
+        "lows": list(triage.low_of.values()),
+        "low": triage.low,
+        "unsafe_from": triage.unsafe_from,
+        "flags": flags,
+        "errors": list(triage.errors if of.error else ()),
+    }
+
+
+def _told(row: Row, policy: Policy) -> Told:
+    return Told(
+        signal=Signal(
+            at=row["at"],
+            kind=row["kind"],
+            name=row["name"],
+            source=row["source"],
+            value=comment(row["value"], policy.archive.texts),
+        ),
+        asked=Asked(
+            model=row["model"],
+            version=row["version"],
+            request_id=row["request_id"],
+            ts=row["asked"],
+            dims=row["dims"],
+        ),
+    )
+
+
+def requests(tables: Tables, told: Iterable[Told]) -> dict[Place, Asked]:
+    """Return what the request log has of the requests that signals name: of each the last attempt that is no copy."""
+    versions: dict[Place, set[str]] = {}
+    for each in told:
+        versions.setdefault((each.asked.model, each.asked.request_id), set()).add(each.asked.version)
+    ids = sorted({request_id for _, request_id in versions})
+    found: dict[Place, Row] = {}
+    for start in range(0, len(ids), IDS_MAX):
+        for row in tables.ask(text_of("requests"), ids=ids[start : start + IDS_MAX]):
+            place = (row["model"], row["request_id"])
+            if place in versions and (place not in found or _rank(row, versions) > _rank(found[place], versions)):
+                found[place] = row
+    return {place: msgspec.convert(_fields(row), Asked) for place, row in found.items()}
+
+
+def _rank(row: Row, versions: Mapping[Place, set[str]]) -> tuple[Any, ...]:
+    """Return what is larger of the answer that is meant: of a version that a signal names, no copy, the last one."""
+    named = row["version"] in versions[row["model"], row["request_id"]]
+    return named, not row["mirrored"], row["attempt"], row["ts"], row["version"]
+
+
+def _fields(row: Row) -> Row:
+    return {name: row[name] for name in Asked.__struct_fields__}
+
+
+def cases(tables: Tables, ids: Sequence[str] | None = None) -> list[Case]:
+    """Return all cases that are stored, or those with these ids."""
+    if ids is None:
+        return [triage_case_of(row) for row in tables.ask("SELECT * FROM triage_case_latest")]
+    rows = tables.ask("SELECT * FROM triage_case_latest WHERE has({ids:Array(String)}, id)", ids=list(ids))
+    return [triage_case_of(row) for row in rows]
+
+
+def board(
+    tables: Tables, *, model: str = "", cluster: str = "", states: Sequence[str] = TO_DO, back: bool = False
+) -> list[Row]:
+    """Return what became of cases, those to be looked at first before the others."""
+    return tables.ask(text_of("board"), model=model, cluster=cluster, status=list(states), back=int(back))

@@ -1,0 +1,57 @@
+"""Eval sets as files of other tools: a line of JSON per case, in the order of the set."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import msgspec
+
+from operators.evals.case import EvalCase
+from operators.evals.checks import Check
+
+Form = Literal["ndjson", "openai", "promptfoo"]
+
+
+def exported(cases: Iterable[EvalCase], form: Form) -> str:
+    """Return cases as lines: all that is known of each, or as OpenAI's evals or promptfoo read them."""
+    return "".join(msgspec.json.encode(_FORMS[form](case)).decode() + "\n" for case in cases)
+
+
+def _plain(case: EvalCase) -> dict[str, Any]:
+    left_out = ("user_id",)
+    known = {name: getattr(case, name) for name in EvalCase.__struct_fields__ if name not in left_out}
+    return {"id": case.id, **known}
+
+
+def _openai(case: EvalCase) -> dict[str, Any]:
+    """A sample of OpenAI's evals: `ideal` is what its Match and Includes look for; the other checks are metadata."""
+    ideal = [check.value for check in case.checks if check.kind in ("equals", "contains")]
+    others = [check for check in case.checks if check.kind not in ("equals", "contains")]
+    return {
+        "input": [{"role": "user", "content": case.input}],
+        "ideal": ideal[0] if len(ideal) == 1 else ideal,
+        "metadata": {"id": case.id, "root_cause": case.root_cause, "checks": others},
+    }
+
+
+_ASSERTS: dict[str, str] = {
+    "equals": "equals", "contains": "icontains", "excludes": "not-icontains", "matches": "regex", "json": "is-json",
+}  # fmt: skip
+
+
+def _promptfoo(case: EvalCase) -> dict[str, Any]:
+    """A test of promptfoo, whose prompt is {{input}}."""
+    return {
+        "description": case.note or case.id,
+        "vars": {"input": case.input},
+        "assert": [_assert(check) for check in case.checks],
+        "metadata": {"id": case.id, "root_cause": case.root_cause},
+    }
+
+
+def _assert(check: Check) -> dict[str, str]:
+    return {"type": _ASSERTS[check.kind]} | ({"value": check.value} if check.value else {})
+
+
+_FORMS: dict[Form, Callable[[EvalCase], dict[str, Any]]] = {
+    "ndjson": _plain, "openai": _openai, "promptfoo": _promptfoo,
+}  # fmt: skip

@@ -1,0 +1,53 @@
+"""`[triage]`: what makes a case of a request, and how much it weighs."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from operators.policy.reading import Inner, Name, Positive
+
+Severity = Annotated[float, Meta(ge=0, le=1_000)]
+Number = Annotated[float, Meta(ge=-1e12, le=1e12)]
+CAUSES = ("retrieval_miss", "hallucination", "format_break", "refusal", "tool_failure", "safety", "other")
+
+
+class Severities(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[triage] severity`: how bad each kind of signal is; 0 makes no case of it.
+
+    `safety` is of safety feedback and of unsafe flags; `contract` of requests that offend a contract, `control` of
+    those that a control event names.
+    """
+
+    safety: Severity = 16.0
+    report: Severity = 4.0
+    judge: Severity = 2.0
+    thumbs: Severity = 1.0
+    edit: Severity = 0.0
+    abandon: Severity = 0.0
+    flag: Severity = 2.0
+    error: Severity = 2.0
+    contract: Severity = 2.0
+    control: Severity = 2.0
+
+
+class Triage(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[triage]`: cases are made of the signals of the last `days` before the newest item that is stored.
+
+    A judge's score is a signal at `low` or below, or what `low_of` says of its criterion; safety feedback from
+    `unsafe_from` on, or as a word other than safe. Flags and error types make cases where they are named. Texts with
+    a share of at least `similar` of their three-word sequences in common are near duplicates. A run adds no more than
+    `cases_max` new cases.
+    """
+
+    days: Positive = 30
+    low: Number = 2.0
+    low_of: dict[str, Number] = {}
+    unsafe_from: Number = 0.5
+    unsafe_flags: tuple[str, ...] = ("unsafe", "toxic")
+    flags: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    similar: Inner = 0.6
+    cases_max: Positive = 10_000
+    root_causes: tuple[Name, ...] = CAUSES
+    severity: Severities = Severities()
