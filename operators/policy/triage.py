@@ -5,10 +5,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from operators.policy.reading import Inner, Name, Positive
+from operators.policy.reading import Name, Positive
 
 Severity = Annotated[float, Meta(ge=0, le=1_000)]
 Number = Annotated[float, Meta(ge=-1e12, le=1e12)]
+Similar = Annotated[float, Meta(ge=0.5, lt=1)]  # Less in common would not be found.
 CAUSES = ("retrieval_miss", "hallucination", "format_break", "refusal", "tool_failure", "safety", "other")
 
 
@@ -47,7 +48,7 @@ class Triage(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tr
     unsafe_flags: tuple[str, ...] = ("unsafe", "toxic")
     flags: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
-    similar: Inner = 0.6
+    similar: Similar = 0.6
     cases_max: Positive = 10_000
     root_causes: tuple[Name, ...] = CAUSES
     severity: Severities = Severities()
