@@ -39,6 +39,12 @@ DataOption = Annotated[
     Path | None,
     typer.Option("--data", help="The folder of an embedded store; default: ROLLGUARD_CLICKHOUSE, else rollguard-data."),
 ]
+FormatOption = Annotated[
+    str | None, typer.Option("--format", help="What the messages are: native, or otlp; default: the setting's.")
+]
+FeedbackFormatOption = Annotated[
+    str | None, typer.Option("--feedback-format", help="What those of feedback are; default: the setting's.")
+]
 # Of the long-running workers.
 RecoveryOption = Annotated[
     Path, typer.Option("--recovery", help="The folder of the recovery store; made when missing.")
@@ -84,10 +90,12 @@ def replay_command(
     commands: Annotated[list[Path] | None, typer.Option("--commands", help="A file of commands; repeatable.")] = None,
     policy: PolicyOption = None,
     archive: Annotated[bool, typer.Option("--archive", help="Write the request log too.")] = False,
+    form: FormatOption = None,
+    feedback_form: FeedbackFormatOption = None,
     page: PageOption = None,
 ) -> None:
     """Run files through the monitor into an embedded store, without a broker."""
-    where = settings.load()
+    where = _with_formats(events_format=form, feedback_format=feedback_form)
     rules = settings.load_policy(policy or where.policy)
     stop = Stop()
     server = page_cli.server_of(where, settings.embedded(out), page)
@@ -98,7 +106,7 @@ def replay_command(
     with page_cli.ended(server), progress.of_files(paths) as progressed, interruptible(stop):
         credentials = settings.credentials(where, rules)
         pseudonyms = checked_pseudonyms(where, rules) if archive else settings.pseudonyms(where)
-        inputs = replay.inputs_of(streams, rules, progressed, credentials, pseudonyms)
+        inputs = replay.inputs_of(streams, rules, progressed, credentials, pseudonyms, settings.forms(where))
         metrics = Metrics(CollectorRegistry())
         opened = page_cli.opener(server)
         summary = replay.run(inputs, rules, out, stop, metrics, key=where.signing_key, archive=archive, opened=opened)
@@ -127,13 +135,16 @@ def run_command(
     listen: ListenOption = "127.0.0.1:9464",
     process: ProcessOption = 0,
     addresses: AddressesOption = "",
+    form: FormatOption = None,
+    feedback_form: FeedbackFormatOption = None,
     page: PageOption = None,
 ) -> None:
     """Watch Kafka's topics until stopped: the long-running worker."""
     from flows import worker  # noqa: PLC0415  # It brings the Kafka client, which nothing else needs.
 
     options = _options(recovery_folder, start, epoch, listen, process, addresses)
-    _work(worker.run, policy, msgspec.structs.replace(options, page=page))
+    where = _with_formats(events_format=form, feedback_format=feedback_form)
+    _work(worker.run, where, policy, msgspec.structs.replace(options, page=page))
 
 
 @app.command("archive")
@@ -146,11 +157,13 @@ def archive_command(
     listen: ListenOption = "127.0.0.1:9465",
     process: ProcessOption = 0,
     addresses: AddressesOption = "",
+    form: FormatOption = None,
 ) -> None:
     """Store every event of Kafka's topic in ClickHouse until stopped: the request log."""
     from flows.archive import worker  # noqa: PLC0415  # It brings the Kafka client.
 
-    _work(worker.run, policy, _options(recovery_folder, start, epoch, listen, process, addresses))
+    where = _with_formats(events_format=form)
+    _work(worker.run, where, policy, _options(recovery_folder, start, epoch, listen, process, addresses))
 
 
 @app.command("enrich")
@@ -163,18 +176,32 @@ def enrich_command(
     listen: ListenOption = "127.0.0.1:9466",
     process: ProcessOption = 0,
     addresses: AddressesOption = "",
+    form: FormatOption = None,
 ) -> None:
     """Join feedback that names only a request with the request log until stopped."""
     from flows.enrich import worker  # noqa: PLC0415  # It brings the Kafka client.
 
-    _work(worker.run, policy, _options(recovery_folder, start, epoch, listen, process, addresses))
+    where = _with_formats(raw_feedback_format=form)
+    _work(worker.run, where, policy, _options(recovery_folder, start, epoch, listen, process, addresses))
+
+
+def _with_formats(**named: str | None) -> settings.Settings:
+    """Return the settings, with the formats that the command line names in place of theirs."""
+    told = {name: form for name, form in named.items() if form is not None}
+    for name, form in told.items():
+        if (fault := settings.format_fault(form)) is not None:
+            option = "--feedback-format" if name == "feedback_format" else "--format"
+            raise typer.BadParameter(fault, param_hint=option)
+    return msgspec.structs.replace(settings.load(), **told)
 
 
 def _work(
-    run: Callable[[settings.Settings, Policy, Options, Stop, Metrics], None], policy: Path | None, options: Options
+    run: Callable[[settings.Settings, Policy, Options, Stop, Metrics], None],
+    where: settings.Settings,
+    policy: Path | None,
+    options: Options,
 ) -> None:
     """Run a worker until it is asked to stop."""
-    where = settings.load()
     logs.configure(where.log_format, where.log_level or "info")
     stop = Stop()
     with interruptible(stop):

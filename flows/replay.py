@@ -15,12 +15,12 @@ from bytewax.run import cli_main
 
 from flows import monitor, settings
 from flows.archive.replay import flow_of as archived
-from flows.enrich.files import known_requests
+from flows.enrich.files import GivenFile, known_requests, reader_of
 from flows.logs import LOGGER
 from flows.summary import Recorder, Summary
 from operators.connectors.clickhouse.client import ClickHouseSink, held
 from operators.connectors.clickhouse.inserter import Retry
-from operators.connectors.files import FileReader, LineFile
+from operators.connectors.files import LineFile
 from operators.connectors.stop import Stop
 from operators.ingest.credentials import Credentials
 from operators.ingest.formats.format import Stream
@@ -58,10 +58,12 @@ def inputs_of(
     progressed: Progressed,
     credentials: Credentials = Credentials(),  # noqa: B008  # Frozen.
     pseudonyms: Pseudonyms = Pseudonyms(),  # noqa: B008
+    forms: Mapping[Stream, str] = {},
 ) -> list[Input]:
     """Return an input per file; feedback without context is joined with the events of these files.
 
-    OSError if one cannot be opened: better now than after an hour. GivenTwice.
+    `forms` has the format of each stream's files that are not native. OSError if one cannot be opened: better now than
+    after an hour. GivenTwice.
     """
     seen: set[Path] = set()
     for path in chain.from_iterable(files.values()):
@@ -70,20 +72,26 @@ def inputs_of(
             raise GivenTwice(f"{path}: the same file is named twice")
         seen.add(path.resolve())
     started_ms = int(time.time() * 1000)
-    inputs = [_input(path, stream, policy, progressed, started_ms) for stream in files for path in files[stream]]
-    requests = known_requests(files.get("events", ()), files.get("feedback", ()), policy, started_ms)
+    given = [
+        GivenFile(path=path, stream=stream, form=forms.get(stream, "native"))
+        for stream, paths in files.items()
+        for path in paths
+    ]
+    inputs = [_input(each, policy, progressed, started_ms) for each in given]
+    requests = known_requests(given, policy, started_ms)
     replace = msgspec.structs.replace
     return [replace(each, credentials=credentials, pseudonyms=pseudonyms, requests=requests) for each in inputs]
 
 
-def _input(path: Path, stream: Stream, policy: Policy, progressed: Progressed, started_ms: int) -> Input:
-    name = str(path)
+def _input(each: GivenFile, policy: Policy, progressed: Progressed, started_ms: int) -> Input:
+    name, reader = str(each.path), reader_of(each.form)
     return Input(
         name=name,
-        stream=stream,
-        open=lambda _: FileReader(
-            path, policy.dead_letters.message_bytes_max, started_ms, lambda count: progressed(name, count)
+        stream=each.stream,
+        open=lambda _: reader(
+            each.path, policy.dead_letters.message_bytes_max, started_ms, lambda count: progressed(name, count)
         ),
+        form=each.form,
     )
 
 

@@ -12,6 +12,8 @@ ROLLGUARD_STUCK_S        and then a worker that is frozen ends itself           
 ROLLGUARD_KAFKA__NAME    any setting of librdkafka, as SASL_PASSWORD for sasl.password
 ROLLGUARD_EVENTS_TOPIC, ROLLGUARD_FEEDBACK_TOPIC, ROLLGUARD_COMMANDS_TOPIC  inference.events, inference.feedback, ...
 ROLLGUARD_RAW_FEEDBACK_TOPIC  feedback without context, which `enrich` reads  inference.feedback.raw
+ROLLGUARD_EVENTS_FORMAT  what the messages of events are: native or otlp      native
+ROLLGUARD_FEEDBACK_FORMAT, ROLLGUARD_RAW_FEEDBACK_FORMAT  and those of feedback  native
 ROLLGUARD_CONTROL_TOPIC, ROLLGUARD_DEADLETTER_TOPIC  rollguard.control, rollguard.deadletter
 ROLLGUARD_COMMAND_KEY    the secret that commands are signed with              none: commands need no signature
 ROLLGUARD_CONTROL_KEY    ID:SECRET,ID:SECRET...: the first signs what the      none: control events are not signed,
@@ -39,6 +41,8 @@ import msgspec
 from operators.connectors.clickhouse.address import Address
 from operators.connectors.kafka.config import KafkaConfig, librdkafka_settings
 from operators.ingest.credentials import Credentials, Held
+from operators.ingest.formats.format import Stream
+from operators.ingest.formats.registry import FORMATS
 from operators.policy.errors import PolicyError
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse, profiles_named
@@ -66,6 +70,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     feedback_topic: str = "inference.feedback"
     raw_feedback_topic: str = "inference.feedback.raw"
     commands_topic: str = "rollguard.commands"
+    events_format: str = "native"
+    feedback_format: str = "native"
+    raw_feedback_format: str = "native"
     control_topic: str = "rollguard.control"
     deadletter_topic: str = "rollguard.deadletter"
     command_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
@@ -117,11 +124,19 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         _ = settings.control_keys
     except ValueError as error:
         raise msgspec.ValidationError(f"{prefix}CONTROL_KEY: {error}") from error
+    for name in ("events_format", "feedback_format", "raw_feedback_format"):
+        if (fault := format_fault(getattr(settings, name))) is not None:
+            raise msgspec.ValidationError(f"{prefix}{name.upper()} = {fault}")
     try:
         _ = settings.kafka
     except ValueError as error:
         raise msgspec.ValidationError(str(error)) from error
     return settings
+
+
+def format_fault(form: str) -> str | None:
+    """Return what is wrong with the name of an input format, None where nothing is."""
+    return None if form in FORMATS else f"{form!r}: must be one of {', '.join(FORMATS)}"
 
 
 # What a program that rollguard starts needs to run at all: none of it is a secret.
@@ -194,6 +209,11 @@ def secret_of(where: Settings, policy: Policy, name: str, own: Mapping[str, str]
     if PLACEHOLDER in secret:
         raise PolicyError(prefix, named, "holds the placeholder of the examples; make a secret")
     return secret
+
+
+def forms(where: Settings) -> dict[Stream, str]:
+    """Return the formats of the inputs; commands are always native."""
+    return {"events": where.events_format, "feedback": where.feedback_format}
 
 
 def pseudonyms(where: Settings) -> Pseudonyms:

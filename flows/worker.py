@@ -125,6 +125,7 @@ def _input(
         credentials=credentials,
         pseudonyms=settings.pseudonyms(where),
         log_id=log_id,
+        form=settings.forms(where).get(stream, "native"),
     )
 
 

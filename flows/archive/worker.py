@@ -93,7 +93,14 @@ class _Archive:
         def open_at(position: int | None) -> Reader:
             return KafkaReader(self._where.kafka, topic, number, self._options.start if position is None else position)
 
-        return Input(name=name_of(place), stream="events", open=open_at, pseudonyms=self._pseudonyms, log_id=log_id)
+        return Input(
+            name=name_of(place),
+            stream="events",
+            open=open_at,
+            pseudonyms=self._pseudonyms,
+            log_id=log_id,
+            form=self._where.events_format,
+        )
 
 
 class _Watcher(Watcher):

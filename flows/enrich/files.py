@@ -13,45 +13,68 @@ import numpy as np
 
 from operators.archive.log import RequestLog
 from operators.connectors.files import FileReader
+from operators.connectors.frames import FrameReader
 from operators.ingest.answers import COLUMNS, Answer, KnownRequests, has_context
-from operators.ingest.formats.native import Decoder
+from operators.ingest.formats.format import Stream
+from operators.ingest.formats.registry import FORMATS
 from operators.ingest.messages import Messages
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.store.rows import Coded, Column, Rows
-from operators.wire.events import Feedback
 
 
-def known_requests(events: Sequence[Path], feedback: Sequence[Path], policy: Policy, started_ms: int) -> KnownRequests:
-    """Return the requests among `events` that feedback without context names. OSError."""
-    wanted = {name for path in feedback for name in _without_context(path, policy, started_ms)}
+class GivenFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a bounded run: what it carries is in its format, `form`; it may hold other streams than its own."""
+
+    path: Path
+    stream: Stream
+    form: str
+
+
+def known_requests(files: Sequence[GivenFile], policy: Policy, started_ms: int) -> KnownRequests:
+    """Return the requests among the events of files that feedback without context in them names. OSError."""
+    wanted = {name for each in files for name in _without_context(each, policy, started_ms)}
     # Whose ids they are does not matter here, so no key is needed.
     log_policy = msgspec.structs.replace(policy, archive=msgspec.structs.replace(policy.archive, ids="full"))
     answers: list[Answer] = []
-    for path in events if wanted else ():
-        log = RequestLog(str(path), log_policy, Pseudonyms(), only=wanted)
-        for messages in _read(path, policy, started_ms):
+    for each in files if wanted else ():
+        if each.stream != "events" or FORMATS[each.form].requests is None:
+            continue
+        log = RequestLog(str(each.path), log_policy, Pseudonyms(), only=wanted, form=each.form)
+        for messages in _read(each, policy, started_ms):
             for rows in log.take(messages).rows:
                 answers += _answers(rows)
     return KnownRequests(answers)
 
 
-def _without_context(path: Path, policy: Policy, started_ms: int) -> Iterator[str]:
-    decoder = Decoder(Feedback, policy.dead_letters.message_bytes_max)
-    for messages in _read(path, policy, started_ms):
-        items, _, _ = decoder.decode(messages)
-        yield from (item.request_id for item in items if not has_context(item))
-
-
-def _read(path: Path, policy: Policy, started_ms: int) -> Iterator[Messages]:
-    if not path.is_file():
+def _without_context(each: GivenFile, policy: Policy, started_ms: int) -> Iterator[str]:
+    form = FORMATS[each.form]
+    if "feedback" not in form.carries(each.stream):
         return
-    reader = FileReader(path, policy.dead_letters.message_bytes_max, started_ms, lambda _: None)
+    decoder = form.decoder("feedback", policy)
+    for messages in _read(each, policy, started_ms):
+        decoded = decoder.decode(messages)
+        streams = decoded.streams or ["feedback"] * len(decoded.items)
+        for item, stream in zip(decoded.items, streams, strict=True):
+            if stream == "feedback" and not has_context(item):
+                yield item.request_id
+
+
+def _read(each: GivenFile, policy: Policy, started_ms: int) -> Iterator[Messages]:
+    if not each.path.is_file():
+        return
+    opened = reader_of(each.form)
+    reader = opened(each.path, policy.dead_letters.message_bytes_max, started_ms, lambda _: None)
     try:
         while (messages := reader.read()) is not None:
             yield messages
     finally:
         reader.close()
+
+
+def reader_of(form: str) -> type[FileReader]:
+    """Return what reads files of a format."""
+    return FrameReader if FORMATS[form].binary else FileReader
 
 
 def _answers(rows: Rows) -> Iterator[Answer]:

@@ -101,7 +101,14 @@ class _Enrich:
             return KafkaReader(self._where.kafka, topic, number, self._options.start if position is None else position)
 
         pseudonyms = settings.pseudonyms(self._where)
-        return Input(name=name_of(place), stream="feedback", open=open_at, pseudonyms=pseudonyms, log_id=log_id)
+        return Input(
+            name=name_of(place),
+            stream="feedback",
+            open=open_at,
+            pseudonyms=pseudonyms,
+            log_id=log_id,
+            form=self._where.raw_feedback_format,
+        )
 
 
 class _Watcher(Watcher):

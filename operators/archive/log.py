@@ -20,8 +20,8 @@ from operators.arrays import Ints
 from operators.ingest import reserved, wrong_topic
 from operators.ingest.believed import faults_of_times
 from operators.ingest.columns import times_of
-from operators.ingest.formats.native import Decoder
 from operators.ingest.formats.origin import Origin
+from operators.ingest.formats.registry import requests_of
 from operators.ingest.messages import Messages
 from operators.ingest.progress import Recent, advance
 from operators.policy.policy import Policy
@@ -58,7 +58,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 class RequestLog:
     """Takes the messages of one source in order. With ids hashed `pseudonyms` must have a key, else ValueError.
 
-    Rows are made of all requests, or of those whose id is in `only`.
+    Rows are made of all requests, or of those whose id is in `only`. `form` names the format of the messages.
     """
 
     def __init__(
@@ -68,13 +68,14 @@ class RequestLog:
         pseudonyms: Pseudonyms,
         state: LogState | None = None,
         only: Container[str] | None = None,
+        form: str = "native",
     ) -> None:
         self._only = only
         self.state = state or LogState()
         self._source = source
         self._rank = int.from_bytes(blake2b(source.encode(), digest_size=2).digest()) % RANKS
         self._policy = policy
-        self._decoder = Decoder(Request, policy.dead_letters.message_bytes_max)
+        self._decoder = requests_of(form)(policy)
         if policy.archive.ids == "hashed" and pseudonyms.key is None:
             raise ValueError("ids are to be hashed, and there is no key")
         self._ids = KnownIds(None if policy.archive.ids == "full" else pseudonyms)
@@ -86,7 +87,8 @@ class RequestLog:
         unusable: Counter[str] = Counter()
         rows: list[Rows] = []
         for start in range(0, len(messages), CHUNK):
-            events, origin, refused = self._decoder.decode(messages.part(start, start + CHUNK))
+            decoded = self._decoder.decode(messages.part(start, start + CHUNK))
+            events, origin, refused = decoded.items, decoded.origin, decoded.rejects
             unusable.update(origin.unusable)
             rejects.update(reject.reason for reject in refused)
             if not events:

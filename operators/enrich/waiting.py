@@ -23,8 +23,8 @@ from operators.ingest.answers import (
 )
 from operators.ingest.believed import faults_of_times
 from operators.ingest.columns import times_of
-from operators.ingest.formats.native import Decoder
 from operators.ingest.formats.origin import Origin, Reject
+from operators.ingest.formats.registry import FORMATS
 from operators.ingest.messages import Messages
 from operators.policy.policy import Policy
 from operators.wire.events import Feedback
@@ -64,11 +64,11 @@ class _Item(msgspec.Struct, kw_only=True):
 
 
 class WaitingFeedback:
-    """Takes the messages of one raw feedback partition in order."""
+    """Takes the messages of one raw feedback partition in order; `form` names their format."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, form: str = "native") -> None:
         self._policy = policy
-        self._decoder = Decoder(Feedback, policy.dead_letters.message_bytes_max)
+        self._decoder = FORMATS[form].decoder("feedback", policy)
         self._bytes_max = min(policy.dead_letters.message_bytes_max, BYTES_MAX)
         self._items: deque[_Item] = deque()
         self._open: list[_Item] = []  # Those of them that are not settled.
@@ -87,7 +87,8 @@ class WaitingFeedback:
         """Take the next messages, read at `now_ms` [Unix ms]; return of how many items each field was left out."""
         unusable: Counter[str] = Counter()
         for start in range(0, len(messages), CHUNK):
-            items, origin, refused = self._decoder.decode(messages.part(start, start + CHUNK))
+            decoded = self._decoder.decode(messages.part(start, start + CHUNK))
+            items, origin, refused = decoded.items, decoded.origin, decoded.rejects
             unusable.update(origin.unusable)
             self._rejects += refused
             reasons = faults_of_times(times_of([item.ts for item in items]), origin, self._policy)

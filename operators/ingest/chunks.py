@@ -51,8 +51,11 @@ class Chunk:
         self._index: dict[Stream, Ints] = {}
         names = np.array(decoded.streams)
         for each, batch in streams.items():
-            index = np.flatnonzero(names == each) if decoded.streams else np.arange(len(self.times))
-            items = [decoded.items[place] for place in index.tolist()] if decoded.streams else decoded.items
+            if not decoded.streams and each == stream:
+                items, index = decoded.items, np.arange(len(self.times))
+            else:
+                index = np.flatnonzero(names == each)
+                items = [decoded.items[place] for place in index.tolist()]
             self._items[each], self._index[each] = batch.read(items), index
 
     def reasons(self, policy: Policy) -> Reasons:

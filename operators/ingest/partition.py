@@ -82,7 +82,7 @@ class Partition:
     ) -> None:
         self.source, self.stream, self.sources, self.policy = source, stream, sources, policy
         self.carries = FORMATS[form].carries(stream)
-        self._decoder = FORMATS[form].decoder(stream, policy.dead_letters.message_bytes_max)
+        self._decoder = FORMATS[form].decoder(stream, policy)
         # A refusal is reported with the time its log had reached: so commands are taken one by one, however batched.
         self._chunk = 1 if "commands" in self.carries else CHUNK
         self._placing = Placing(policy)

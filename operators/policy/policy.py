@@ -11,6 +11,7 @@ from msgspec import Meta
 from operators.policy.errors import PolicyError
 from operators.policy.fields import As, Rounded, Written
 from operators.policy.monitors import Monitor, Sampling, Watched
+from operators.policy.otel import Otel
 from operators.policy.reading import UNITS_MS, Duration, FallbackName, Positive, Share, span
 from operators.policy.rules import Rule
 from operators.policy.triage import Triage
@@ -234,6 +235,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     archive: Archive = Archive()
     enrich: Enrich = Enrich()
     dedup: Dedup = Dedup()
+    otel: Otel = Otel()
     triage: Triage = Triage()
     rules: tuple[Rule, ...] = ()
     releases: Releases = Releases()

@@ -12,6 +12,8 @@ from msgspec import Meta
 from operators.policy.errors import PolicyError
 from operators.policy.fields import read
 from operators.policy.keys import checked
+from operators.policy.otel import Otel
+from operators.policy.otel import checked as checked_mapping
 from operators.policy.policy import (
     FIELDS_ALLOWED,
     RUNBOOKS,
@@ -94,6 +96,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     archive: Archive = Archive()
     enrich: dict[str, Any] = {}
     dedup: dict[str, Any] = {}
+    otel: Otel = Otel()
     triage: Triage = Triage()
     rule: list[dict[str, Any]] = []
     release: dict[str, Any] = {}
@@ -145,6 +148,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         archive=file.archive,
         enrich=read(Enrich, file.enrich, "enrich", None),
         dedup=read(Dedup, file.dedup, "dedup", None),
+        otel=checked_mapping(file.otel),
         triage=file.triage,
         hash=_hash(raw),
         runbook_base=file.runbook_base,

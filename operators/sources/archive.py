@@ -97,7 +97,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
     def __init__(self, source: ArchiveSource, each: Input, saved: SavedPosition | None) -> None:
         self._source, self._input, self._saved = source, each, saved
         state = None if saved is None else saved.state()
-        self._log = RequestLog(each.name, source.policy, each.pseudonyms, state)
+        self._log = RequestLog(each.name, source.policy, each.pseudonyms, state, form=each.form)
         self._pace = Pace(source.polling, source.epoch_s)
         self._reader: Reader | None = None
         self._ended = False

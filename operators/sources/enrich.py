@@ -107,7 +107,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
     def __init__(self, source: EnrichSource, each: Input, saved: SavedPlace | None) -> None:
         self._source, self._input, self._saved = source, each, saved
         self._partition = source.partition_of(each.name) if saved is None else saved.partition
-        self._feedback = WaitingFeedback(source.policy)
+        self._feedback = WaitingFeedback(source.policy, each.form)
         self._pace = Pace(source.polling, source.epoch_s)
         self._reader: Reader | None = None
         self._looked = float("-inf")

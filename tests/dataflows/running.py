@@ -126,16 +126,20 @@ def run_flow(
     *,
     sizes: Callable[[], int] = lambda: 1_000,
     pauses: Callable[[str], int] = lambda _: 0,
+    form: str = "native",
     metrics: Metrics | None = None,
 ) -> Ran:
-    """Run the real dataflow. `sizes` draws the messages of each batch, `pauses` the empty reads before it."""
+    """Run the real dataflow over logs in a format.
+
+    `sizes` draws the messages of each batch, `pauses` the empty reads before it.
+    """
 
     def opener(log: Log) -> Callable[[int | None], MemoryReader]:
         return lambda position: MemoryReader(log, started_ms, sizes, lambda: pauses(log.name), position)
 
     stop = Stop()
     batches: list[tuple[str, Batch]] = []
-    inputs = [Input(name=log.name, stream=_stream(log), open=opener(log)) for log in logs]
+    inputs = [Input(name=log.name, stream=_stream(log), open=opener(log), form=form) for log in logs]
     source = MonitorSource(
         inputs,
         policy,

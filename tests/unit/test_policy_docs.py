@@ -9,7 +9,7 @@ import pytest
 
 from operators.drift.registry import KINDS as MONITOR_KINDS
 from operators.ingest.slis.registry import KINDS as SLIS
-from operators.policy import policy, tiers, triage
+from operators.policy import otel, policy, tiers, triage
 from operators.policy.fields import table_of
 from operators.policy.policy import RUNBOOKS
 from operators.policy.reading import Duration
@@ -36,6 +36,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[archive]": policy.Archive,
     "[enrich]": policy.Enrich,
     "[dedup]": policy.Dedup,
+    "[otel]": otel.Otel,
     "[triage]": triage.Triage,
     "[triage] severity": triage.Severities,
     "[drift]": monitors.DriftTable,

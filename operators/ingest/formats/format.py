@@ -11,6 +11,7 @@ import msgspec
 
 from operators.ingest.formats.origin import Origin, Reject
 from operators.ingest.messages import Messages
+from operators.policy.policy import Policy
 
 Stream = Literal["events", "feedback", "commands"]
 
@@ -34,11 +35,15 @@ class ItemDecoder(Protocol):
 
 
 class InputFormat(msgspec.Struct, frozen=True, kw_only=True):
-    """A format: `decoder` makes what decodes an input that is named for a stream, messages of so many bytes at most.
+    """A format: `decoder` makes what decodes an input that is named for a stream, by the policy.
 
-    `carries` are the streams that such an input may hold.
+    `carries` are the streams that such an input may hold. `requests` makes what decodes only events, as `Request`s with
+    all that was told of them, for the request log; None where the format has no way to. Of a `binary` format a file
+    may hold messages that begin with their length.
     """
 
     name: str
-    decoder: Callable[[Stream, int], ItemDecoder]
+    decoder: Callable[[Stream, Policy], ItemDecoder]
     carries: Callable[[Stream], tuple[Stream, ...]] = lambda stream: (stream,)
+    requests: Callable[[Policy], ItemDecoder] | None = None
+    binary: bool = False

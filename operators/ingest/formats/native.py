@@ -17,9 +17,10 @@ from operators.ingest.formats.format import Decoded, InputFormat, Stream
 from operators.ingest.formats.origin import ItemTexts, Origin, Reject
 from operators.ingest.messages import Messages
 from operators.ingest.usable import UNDECODABLE, Usable
+from operators.policy.policy import Policy
 from operators.texts import DETAIL_MAX, cut
 from operators.wire.commands import AnyCommand
-from operators.wire.events import Event, Feedback
+from operators.wire.events import Event, Feedback, Request
 
 Item = TypeVar("Item")
 QUOTED = re.compile(r"^(Invalid (?:enum )?value) .*?( - at `[^`]*`)?$", re.DOTALL)  # How msgspec quotes a text.
@@ -165,11 +166,11 @@ def _invalid(text: str) -> tuple[str, str]:
     return ("out_of_range" if bound or "length" in text else "wrong_type"), text
 
 
-class _OneStream:
-    """Decodes an input that holds the wire types of one stream, as JSON."""
+class _OneKind:
+    """Decodes an input that holds items of one wire type, as JSON."""
 
-    def __init__(self, stream: Stream, message_bytes_max: int) -> None:
-        self._decoder: Decoder[Any] = Decoder(ITEMS[stream], message_bytes_max)
+    def __init__(self, kind: Any, policy: Policy) -> None:
+        self._decoder: Decoder[Any] = Decoder(kind, policy.dead_letters.message_bytes_max)
 
     def decode(self, messages: Messages) -> Decoded:
         items, origin, rejects = self._decoder.decode(messages)
@@ -177,4 +178,8 @@ class _OneStream:
 
 
 ITEMS: Mapping[Stream, Any] = {"events": Event, "feedback": Feedback, "commands": AnyCommand}
-FORMAT = InputFormat(name="native", decoder=_OneStream)
+FORMAT = InputFormat(
+    name="native",
+    decoder=lambda stream, policy: _OneKind(ITEMS[stream], policy),
+    requests=lambda policy: _OneKind(Request, policy),
+)

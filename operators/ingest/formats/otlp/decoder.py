@@ -1,0 +1,157 @@
+"""OTLP messages to typed items: inferences become events, evaluations feedback; what cannot be mapped is refused.
+
+A message is one batch, protobuf or JSON, as its first byte says. Items of a message are numbered by the spans,
+evaluations and log records in it, whether or not anything is read of them, so that a number means the same under any
+policy. Spans that are no inference, and log records that are no evaluation, hold no item.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from operators.ingest.formats.format import Decoded, Stream
+from operators.ingest.formats.native import FAULTS_MAX, reason_of
+from operators.ingest.formats.origin import ItemTexts, Origin, Reject
+from operators.ingest.formats.otlp import json_batch, proto_batch
+from operators.ingest.formats.otlp.mapping import Fields, OtelMapping
+from operators.ingest.formats.otlp.record import Record, Undecodable
+from operators.ingest.messages import Messages
+from operators.ingest.usable import UNDECODABLE, Usable
+from operators.policy.policy import Policy
+from operators.texts import DETAIL_MAX, cut
+from operators.wire.events import Event, Feedback, Request
+
+
+class Refused(Exception):
+    """An item that cannot be: why, as a reason and its detail."""
+
+
+class OtlpDecoder:
+    """Decodes the items of some `streams`; with `logged` events have all that the request log keeps."""
+
+    def __init__(self, streams: Sequence[Stream], policy: Policy, *, logged: bool = False) -> None:
+        self._streams = streams
+        self._bytes_max = policy.dead_letters.message_bytes_max
+        self._mapping = OtelMapping(policy.otel, policy.dimensions, logged=logged)
+        self._event: type[Event] = Request if logged else Event
+        self._usable: dict[Stream, Usable[Any]] = {"events": Usable(self._event), "feedback": Usable(Feedback)}
+
+    def decode(self, messages: Messages) -> Decoded:
+        """Return the valid items in the order of the log, where they came from, and the rejects."""
+        taken = _Taken()
+        for index, value in enumerate(messages.values):
+            rejects: list[Reject] = []
+            try:
+                self._take(value, index, messages.positions[index], taken, rejects)
+            except Undecodable as error:
+                rejects.append(_reject(messages.positions[index], 0, error.reason, error.detail, value))
+            taken.rejects += rejects
+        origin = Origin(
+            messages=messages,
+            message_of=taken.message_of,
+            item_of=taken.item_of,
+            texts=ItemTexts(split=self._texts),
+            unusable=taken.unusable,
+        )
+        named = self._streams[0]
+        alone = taken.streams.count(named) == len(taken.streams)
+        return Decoded(items=taken.items, origin=origin, rejects=taken.rejects, streams=() if alone else taken.streams)
+
+    def _take(self, value: bytes, index: int, position: int, taken: "_Taken", rejects: list[Reject]) -> None:
+        for number, record in enumerate(self._records(value)):
+            stream = self._stream_of(record)
+            if stream is None:
+                continue
+            try:
+                item = self._item(record, stream, taken.unusable)
+            except Refused as error:
+                if len(rejects) == FAULTS_MAX:
+                    detail = f"what comes after {FAULTS_MAX} that were refused was not looked at"
+                    rejects.append(_reject(position, number, "too_many_faults", detail, value))
+                    return
+                reason, detail = error.args
+                rejects.append(_reject(position, number, reason, f"{record.where()}: {detail}", record.whole()))
+                continue
+            taken.items.append(item)
+            taken.streams.append(stream)
+            taken.message_of.append(index)
+            taken.item_of.append(number)
+
+    def _records(self, value: bytes) -> Iterator[Record]:
+        """Return what a message holds. Undecodable."""
+        if len(value) > self._bytes_max:
+            raise Undecodable("too_large", f"{len(value)} bytes, allowed are {self._bytes_max}")
+        first = value[:1] if value[:1] > b" " else value.lstrip()[:1]
+        if not first:
+            return iter(())
+        # No message in protobuf begins so: it would be a group, and those have been gone for long.
+        return json_batch.records(value) if first in b"{[" else proto_batch.records(value)
+
+    def _stream_of(self, record: Record) -> Stream | None:
+        """Return of which stream a record is, None if it is of none that is read."""
+        if record.is_evaluation:
+            return "feedback" if "feedback" in self._streams else None
+        if record.is_log or "events" not in self._streams:
+            return None
+        return "events" if record.fault() is not None or self._mapping.is_inference(record) else None
+
+    def _item(self, record: Record, stream: Stream, unusable: Counter[str]) -> Any:
+        """Return a record as an item. Refused."""
+        if (fault := record.fault()) is not None:
+            raise Refused("wrong_type", fault)
+        fields = self._fields(record, stream)
+        try:
+            return msgspec.convert(fields, self._event if stream == "events" else Feedback)
+        except msgspec.ValidationError:
+            pass
+        try:
+            item, left_out = self._usable[stream].decode(msgspec.json.encode(fields))
+        except UNDECODABLE as error:
+            raise Refused(*self._why(error, record)) from error
+        unusable.update(left_out)
+        return item
+
+    def _fields(self, record: Record, stream: Stream) -> Fields:
+        if stream == "events":
+            return self._mapping.event(record)
+        fields = self._mapping.feedback(record)
+        if "value" not in fields:
+            raise Refused("missing_field", "an evaluation without a score and without a label")
+        return fields
+
+    def _why(self, error: Exception, record: Record) -> tuple[str, str]:
+        reason, detail = reason_of(error)
+        if reason == "missing_field":
+            detail = f"{detail}; {self._mapping.sought(detail)}"
+        return reason, detail
+
+    def _texts(self, value: bytes) -> list[bytes]:
+        """Return by number the items of a message as native messages; b"" for what is none."""
+        texts = []
+        for record in self._records(value):
+            stream = self._stream_of(record)
+            text = b""
+            if stream is not None and record.fault() is None:
+                with suppress(Refused):
+                    text = msgspec.json.encode(self._fields(record, stream))
+            texts.append(text)
+        return texts
+
+
+class _Taken:
+    """What is collected of some messages."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+        self.streams: list[Stream] = []
+        self.message_of: list[int] = []
+        self.item_of: list[int] = []
+        self.rejects: list[Reject] = []
+        self.unusable: Counter[str] = Counter()
+
+
+def _reject(position: int, item: int, reason: str, detail: str, value: bytes) -> Reject:
+    return Reject(position=position, item=item, reason=reason, detail=cut(detail, DETAIL_MAX), value=value)

@@ -1,0 +1,293 @@
+"""Batches as OTLP/JSON: what a collector writes to Kafka as `otlp_json`, and to files, a batch a line.
+
+A batch is decoded into typed values at once. What is of a wrong type makes it be taken piece by piece, so that a span
+or an attribute that is wrong costs itself alone.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from operators.ingest.formats.native import reason_of
+from operators.ingest.formats.otlp.record import (
+    EVALUATION,
+    FLAGS,
+    INT64,
+    UINT64,
+    UNREADABLE,
+    Record,
+    Undecodable,
+    with_flag,
+)
+from operators.ingest.usable import UNDECODABLE
+
+FAILED = (2, "STATUS_CODE_ERROR")
+NEITHER = "holds neither resourceSpans nor resourceLogs"
+DEPTH_MAX = 16  # Of a value of lists and objects: no field has one so deep.
+_WHOLE = re.compile(r"-?[0-9]{1,20}")
+
+Part = TypeVar("Part", bound=msgspec.Struct)
+
+
+class _Camel(msgspec.Struct, gc=False, rename="camel"):
+    """Fields of OTLP/JSON are in lower camel case."""
+
+
+class Value(_Camel, gc=False):
+    """An AnyValue; whole numbers of 64 bits are texts."""
+
+    string_value: str | None = None
+    int_value: int | str | None = None
+    double_value: float | str | None = None
+    bool_value: bool | None = None
+    array_value: Any = None
+    kvlist_value: Any = None
+    bytes_value: Any = None
+
+
+class KeyValue(_Camel, gc=False):
+    key: str = ""
+    value: Value | None = None
+
+
+class Resource(_Camel, gc=False):
+    attributes: list[KeyValue] | None = None
+
+
+class Status(_Camel, gc=False):
+    code: int | str | None = None
+
+
+class Event(_Camel, gc=False):
+    time_unix_nano: int | str | None = None
+    name: str | None = None
+    attributes: list[KeyValue] | None = None
+
+
+class Span(_Camel, gc=False):
+    trace_id: str | None = None
+    span_id: str | None = None
+    start_time_unix_nano: int | str | None = None
+    end_time_unix_nano: int | str | None = None
+    attributes: list[KeyValue] | None = None
+    events: list[Event] | None = None
+    status: Status | None = None
+
+
+class LogRecord(_Camel, gc=False):
+    time_unix_nano: int | str | None = None
+    observed_time_unix_nano: int | str | None = None
+    attributes: list[KeyValue] | None = None
+    trace_id: str | None = None
+    span_id: str | None = None
+    event_name: str | None = None
+
+
+class ScopeSpans(_Camel, gc=False):
+    spans: list[Span] | None = None
+
+
+class ScopeLogs(_Camel, gc=False):
+    log_records: list[LogRecord] | None = None
+
+
+class ResourceSpans(_Camel, gc=False):
+    resource: Resource | None = None
+    scope_spans: list[ScopeSpans] | None = None
+
+
+class ResourceLogs(_Camel, gc=False):
+    resource: Resource | None = None
+    scope_logs: list[ScopeLogs] | None = None
+
+
+class Batch(_Camel, gc=False):
+    resource_spans: list[ResourceSpans] | None = None
+    resource_logs: list[ResourceLogs] | None = None
+
+
+_decode = msgspec.json.Decoder(Batch).decode
+_anything = msgspec.json.Decoder().decode
+_PARTS: dict[str, Any] = {
+    "resource_spans": ResourceSpans,
+    "resource_logs": ResourceLogs,
+    "resource": Resource,
+    "scope_spans": ScopeSpans,
+    "scope_logs": ScopeLogs,
+    "spans": Span,
+    "log_records": LogRecord,
+    "status": Status,
+    "events": Event,
+    "attributes": KeyValue,
+    "value": Value,
+}
+
+
+def records(message: bytes) -> Iterator[Record]:
+    """Return what a message holds, in order; evaluations come after their span. Undecodable."""
+    try:
+        batch = _decode(message)
+    except UNDECODABLE:
+        batch = _careful(message)
+    if batch.resource_spans is None and batch.resource_logs is None:
+        raise Undecodable("wrong_type", NEITHER)
+    return _of(batch)
+
+
+def _careful(message: bytes) -> Batch:
+    """Return what can be used of a batch. Undecodable: it is no JSON at all."""
+    try:
+        told = _anything(message)
+        return _usable(told, Batch)
+    except UNDECODABLE as error:
+        raise Undecodable(*reason_of(error)) from error
+
+
+def _usable(told: object, kind: type[Part]) -> Part:
+    """Return what can be used of a part; what is no object is an empty one, which stands for itself."""
+    try:
+        return msgspec.convert(told, kind)
+    except msgspec.ValidationError:
+        pass
+    found: dict[str, object] = {}
+    wrong = not isinstance(told, dict)
+    for field in msgspec.structs.fields(kind):
+        value = told.get(field.encode_name) if isinstance(told, dict) else None
+        part = _PARTS.get(field.name)
+        if part is not None:
+            found[field.name] = [_usable(each, part) for each in value] if isinstance(value, list) else None
+            if field.name in ("resource", "status", "value"):
+                found[field.name] = None if value is None else _usable(value, part)
+            continue
+        try:
+            found[field.name] = msgspec.convert(value, field.type)
+        except msgspec.ValidationError:
+            wrong = True
+    if wrong and kind is Value:
+        found = {"bytes_value": told}
+    return kind(**found)
+
+
+def _of(batch: Batch) -> Iterator[Record]:
+    for group in batch.resource_spans or ():
+        resource = _resource(group.resource)
+        for scope in group.scope_spans or ():
+            for span in scope.spans or ():
+                yield from _of_span(span, resource)
+    for logs in batch.resource_logs or ():
+        resource = _resource(logs.resource)
+        for each in logs.scope_logs or ():
+            for record in each.log_records or ():
+                yield _of_log(record, resource)
+
+
+def _of_span(span: Span, resource: dict[str, object]) -> Iterator[Record]:
+    found = Record(
+        (span.trace_id or "").lower(),
+        (span.span_id or "").lower(),
+        _time(span.start_time_unix_nano),
+        _time(span.end_time_unix_nano),
+        span.status is not None and span.status.code in FAILED,
+        _by_key(span.attributes),
+        resource,
+        value_of,
+    )
+    for event in span.events or ():
+        if event.name in FLAGS:
+            found.resource = with_flag(found.resource, _by_key(event.attributes), value_of)
+    yield found
+    for event in span.events or ():
+        if event.name == EVALUATION:
+            yield Record(
+                found.trace_id,
+                found.span_id,
+                0,
+                _time(event.time_unix_nano),
+                False,
+                _by_key(event.attributes),
+                resource,
+                value_of,
+                on=found,
+                is_evaluation=True,
+            )
+
+
+def _of_log(record: LogRecord, resource: dict[str, object]) -> Record:
+    attributes = _by_key(record.attributes)
+    named = record.event_name or value_of(attributes.get("event.name"))
+    return Record(
+        (record.trace_id or "").lower(),
+        (record.span_id or "").lower(),
+        0,
+        _time(record.time_unix_nano) or _time(record.observed_time_unix_nano),
+        False,
+        attributes,
+        resource,
+        value_of,
+        is_log=True,
+        is_evaluation=named == EVALUATION,
+    )
+
+
+def _by_key(attributes: Sequence[KeyValue] | None) -> dict[str, Value | None]:
+    return {each.key: each.value for each in attributes or ()}
+
+
+def _resource(resource: Resource | None) -> dict[str, object]:
+    attributes = None if resource is None else resource.attributes
+    return {name: value_of(value) for name, value in _by_key(attributes).items()}
+
+
+def _time(told: int | str | None) -> int:
+    """Return a time in ns; 0 where nobody can read it."""
+    whole = _whole(told) if told is not None else None
+    return whole if whole is not None and 0 <= whole < UINT64 else 0
+
+
+def _whole(told: int | str) -> int | None:
+    if isinstance(told, str):
+        return int(told) if _WHOLE.fullmatch(told) else None
+    return told
+
+
+def value_of(value: Value | None, depth: int = 0) -> object:
+    """Return a value as a plain one: None where there is none, UNREADABLE for what is no value of a field."""
+    if value is None:
+        return None
+    if value.string_value is not None:
+        return value.string_value
+    if value.int_value is not None:
+        whole = _whole(value.int_value)
+        return whole if whole is not None and -INT64 <= whole < INT64 else UNREADABLE
+    if value.double_value is not None:
+        return _double(value.double_value)
+    if value.bool_value is not None:
+        return value.bool_value
+    return _several(value, depth)
+
+
+def _several(value: Value, depth: int) -> object:
+    if depth > DEPTH_MAX:
+        return UNREADABLE
+    if value.array_value is not None:
+        return [value_of(_usable(each, Value), depth + 1) for each in _values(value.array_value)]
+    if value.kvlist_value is not None:
+        pairs = [_usable(each, KeyValue) for each in _values(value.kvlist_value)]
+        return {each.key: value_of(each.value, depth + 1) for each in pairs}
+    return None if value.bytes_value is None else UNREADABLE
+
+
+def _values(told: object) -> Sequence[object]:
+    values = told.get("values") if isinstance(told, dict) else None
+    return values if isinstance(values, list) else ()
+
+
+def _double(told: float | str) -> object:
+    try:
+        number = float(told)
+    except ValueError:
+        return UNREADABLE
+    return number if math.isfinite(number) else UNREADABLE

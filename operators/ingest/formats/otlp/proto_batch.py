@@ -1,0 +1,136 @@
+"""Batches as protobuf: what a collector's Kafka exporter writes as `otlp_proto`."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from operators.ingest.formats.otlp.record import EVALUATION, FLAGS, UNREADABLE, Record, Undecodable, readable, with_flag
+from operators.ingest.formats.otlp.schema import CLASSES
+
+FAILED = 2  # STATUS_CODE_ERROR.
+
+_spans, _logs = CLASSES["TracesData"].FromString, CLASSES["LogsData"].FromString
+
+
+def records(message: bytes) -> Iterator[Record]:
+    """Return what a message holds, in order; evaluations come after their span. Undecodable."""
+    try:
+        batch = _spans(message)
+    except DecodeError as error:
+        batch, fault = None, error
+    else:
+        fault = None
+    # The two kinds of batches are told apart by what they hold only: no log record can be read as a span with ids.
+    if batch is None or not _has_ids(batch):
+        logs = _read_logs(message)
+        if logs is not None:
+            return _of_logs(logs)
+    if batch is None:
+        raise Undecodable("bad_protobuf", f"is no batch of spans or log records: {fault}")
+    if not batch.resource_spans:
+        raise Undecodable("bad_protobuf", "holds neither spans nor log records")
+    return _of_spans(batch)
+
+
+def _has_ids(batch: Any) -> bool:
+    """Tell by the first span whether these are spans."""
+    for group in batch.resource_spans:
+        for scope in group.scope_spans:
+            for span in scope.spans:
+                return bool(span.trace_id or span.span_id)
+    return bool(batch.resource_spans)
+
+
+def _read_logs(message: bytes) -> Any:
+    """Return a batch of log records, None if it is none."""
+    try:
+        batch = _logs(message)
+    except DecodeError:
+        return None
+    every = (record for group in batch.resource_logs for scope in group.scope_logs for record in scope.log_records)
+    first = next(every, None)
+    timed = first is not None and (first.time_unix_nano or first.observed_time_unix_nano)
+    return batch if timed else None
+
+
+def _of_spans(batch: Any) -> Iterator[Record]:
+    for group in batch.resource_spans:
+        resource = _plain(group.resource.attributes)
+        for scope in group.scope_spans:
+            for span in scope.spans:
+                found = Record(
+                    span.trace_id.hex(),
+                    span.span_id.hex(),
+                    span.start_time_unix_nano,
+                    span.end_time_unix_nano,
+                    span.status.code == FAILED,
+                    span.attributes,
+                    resource,
+                    value_of,
+                )
+                for event in span.events:
+                    if event.name in FLAGS:
+                        found.resource = with_flag(found.resource, event.attributes, value_of)
+                yield found
+                for event in span.events:
+                    if event.name == EVALUATION:
+                        yield _evaluation(found, event)
+
+
+def _evaluation(span: Record, event: Any) -> Record:
+    return Record(
+        span.trace_id,
+        span.span_id,
+        0,
+        event.time_unix_nano,
+        False,
+        event.attributes,
+        span.resource,
+        value_of,
+        on=span,
+        is_evaluation=True,
+    )
+
+
+def _of_logs(batch: Any) -> Iterator[Record]:
+    for group in batch.resource_logs:
+        resource = _plain(group.resource.attributes)
+        for scope in group.scope_logs:
+            for record in scope.log_records:
+                named = record.event_name or value_of(record.attributes.get("event.name", _NOTHING))
+                yield Record(
+                    record.trace_id.hex(),
+                    record.span_id.hex(),
+                    0,
+                    record.time_unix_nano or record.observed_time_unix_nano,
+                    False,
+                    record.attributes,
+                    resource,
+                    value_of,
+                    is_log=True,
+                    is_evaluation=named == EVALUATION,
+                )
+
+
+_NOTHING = CLASSES["AnyValue"]()
+
+
+def _plain(attributes: Any) -> dict[str, object]:
+    return {name: value_of(value) for name, value in readable(attributes)}
+
+
+def value_of(value: Any) -> object:
+    """Return a value as a plain one: None where there is none, UNREADABLE for what is no value of a field."""
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return None
+    told = getattr(value, kind)
+    if kind == "double_value":
+        return told if math.isfinite(told) else UNREADABLE
+    if kind == "array_value":
+        return [value_of(each) for each in told.values]
+    if kind == "kvlist_value":
+        return _plain(told.values)
+    return UNREADABLE if type(told) is bytes else told  # Bytes are also what stands for text that is no UTF-8.
