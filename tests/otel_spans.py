@@ -88,7 +88,8 @@ class Recorder:
 
 
 def as_proto(spans: Sequence[ReadableSpan]) -> bytes:
-    return encode_spans(spans).SerializeToString()
+    message: bytes = encode_spans(spans).SerializeToString()
+    return message
 
 
 def as_json(spans: Sequence[ReadableSpan]) -> bytes:

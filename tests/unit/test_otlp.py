@@ -284,7 +284,8 @@ def log_batch(encoding: str, attributes: dict[str, Any], *, named: str = "gen_ai
             proto.attributes.add(key=key).value.double_value = value
         else:
             proto.attributes.add(key=key).value.string_value = value
-    return request.SerializeToString()
+    message: bytes = request.SerializeToString()
+    return message
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
