@@ -64,7 +64,7 @@ class Otel(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
     kinds: dict[str, FeedbackKind] = {}
 
 
-def checked(otel: Otel) -> Otel:
+def checked_mapping(otel: Otel) -> Otel:
     """Return it if it makes sense; PolicyError names the first thing that does not."""
     for field in ("request_id", "model", "version", "operation", "evaluation_value"):
         if not getattr(otel, field):

@@ -12,8 +12,7 @@ from msgspec import Meta
 from operators.policy.errors import PolicyError
 from operators.policy.fields import read
 from operators.policy.keys import checked
-from operators.policy.otel import Otel
-from operators.policy.otel import checked as checked_mapping
+from operators.policy.otel import Otel, checked_mapping
 from operators.policy.policy import (
     FIELDS_ALLOWED,
     RUNBOOKS,

@@ -16,7 +16,7 @@ FORMATS: Mapping[str, InputFormat] = {
 }  # fmt: skip
 
 
-def requests_of(form: str) -> Callable[[Policy], ItemDecoder]:
+def request_decoder_of(form: str) -> Callable[[Policy], ItemDecoder]:
     """Return what makes a decoder of requests, for the request log. ValueError: the format has none."""
     made = FORMATS[form].requests
     if made is None:

@@ -25,7 +25,7 @@ from operators.texts import DETAIL_MAX, cut
 from operators.wire.events import Event, Feedback, Request
 
 
-class Refused(Exception):
+class Unmappable(Exception):
     """An item that cannot be: why, as a reason and its detail."""
 
 
@@ -67,7 +67,7 @@ class OtlpDecoder:
                 continue
             try:
                 item = self._item(record, stream, taken.unusable)
-            except Refused as error:
+            except Unmappable as error:
                 if len(rejects) == FAULTS_MAX:
                     detail = f"what comes after {FAULTS_MAX} that were refused was not looked at"
                     rejects.append(_reject(position, number, "too_many_faults", detail, value))
@@ -88,7 +88,7 @@ class OtlpDecoder:
         if not first:
             return iter(())
         # No message in protobuf begins so: it would be a group, and those have been gone for long.
-        return json_batch.records(value) if first in b"{[" else proto_batch.records(value)
+        return json_batch.json_records(value) if first in b"{[" else proto_batch.proto_records(value)
 
     def _stream_of(self, record: Record) -> Stream | None:
         """Return of which stream a record is, None if it is of none that is read."""
@@ -99,9 +99,9 @@ class OtlpDecoder:
         return "events" if record.fault() is not None or self._mapping.is_inference(record) else None
 
     def _item(self, record: Record, stream: Stream, unusable: Counter[str]) -> Any:
-        """Return a record as an item. Refused."""
+        """Return a record as an item. Unmappable."""
         if (fault := record.fault()) is not None:
-            raise Refused("wrong_type", fault)
+            raise Unmappable("wrong_type", fault)
         fields = self._fields(record, stream)
         try:
             return msgspec.convert(fields, self._event if stream == "events" else Feedback)
@@ -110,7 +110,7 @@ class OtlpDecoder:
         try:
             item, left_out = self._usable[stream].decode(msgspec.json.encode(fields))
         except UNDECODABLE as error:
-            raise Refused(*self._why(error, record)) from error
+            raise Unmappable(*self._why(error, record)) from error
         unusable.update(left_out)
         return item
 
@@ -119,7 +119,7 @@ class OtlpDecoder:
             return self._mapping.event(record)
         fields = self._mapping.feedback(record)
         if "value" not in fields:
-            raise Refused("missing_field", "an evaluation without a score and without a label")
+            raise Unmappable("missing_field", "an evaluation without a score and without a label")
         return fields
 
     def _why(self, error: Exception, record: Record) -> tuple[str, str]:
@@ -135,7 +135,7 @@ class OtlpDecoder:
             stream = self._stream_of(record)
             text = b""
             if stream is not None and record.fault() is None:
-                with suppress(Refused):
+                with suppress(Unmappable):
                     text = msgspec.json.encode(self._fields(record, stream))
             texts.append(text)
         return texts

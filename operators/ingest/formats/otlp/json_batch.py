@@ -36,7 +36,7 @@ class _Camel(msgspec.Struct, gc=False, rename="camel"):
     """Fields of OTLP/JSON are in lower camel case."""
 
 
-class Value(_Camel, gc=False):
+class _Value(_Camel, gc=False):
     """An AnyValue; whole numbers of 64 bits are texts."""
 
     string_value: str | None = None
@@ -48,85 +48,85 @@ class Value(_Camel, gc=False):
     bytes_value: Any = None
 
 
-class KeyValue(_Camel, gc=False):
+class _KeyValue(_Camel, gc=False):
     key: str = ""
-    value: Value | None = None
+    value: _Value | None = None
 
 
-class Resource(_Camel, gc=False):
-    attributes: list[KeyValue] | None = None
+class _Resource(_Camel, gc=False):
+    attributes: list[_KeyValue] | None = None
 
 
-class Status(_Camel, gc=False):
+class _Status(_Camel, gc=False):
     code: int | str | None = None
 
 
-class Event(_Camel, gc=False):
+class _Event(_Camel, gc=False):
     time_unix_nano: int | str | None = None
     name: str | None = None
-    attributes: list[KeyValue] | None = None
+    attributes: list[_KeyValue] | None = None
 
 
-class Span(_Camel, gc=False):
+class _Span(_Camel, gc=False):
     trace_id: str | None = None
     span_id: str | None = None
     start_time_unix_nano: int | str | None = None
     end_time_unix_nano: int | str | None = None
-    attributes: list[KeyValue] | None = None
-    events: list[Event] | None = None
-    status: Status | None = None
+    attributes: list[_KeyValue] | None = None
+    events: list[_Event] | None = None
+    status: _Status | None = None
 
 
-class LogRecord(_Camel, gc=False):
+class _LogRecord(_Camel, gc=False):
     time_unix_nano: int | str | None = None
     observed_time_unix_nano: int | str | None = None
-    attributes: list[KeyValue] | None = None
+    attributes: list[_KeyValue] | None = None
     trace_id: str | None = None
     span_id: str | None = None
     event_name: str | None = None
 
 
-class ScopeSpans(_Camel, gc=False):
-    spans: list[Span] | None = None
+class _ScopeSpans(_Camel, gc=False):
+    spans: list[_Span] | None = None
 
 
-class ScopeLogs(_Camel, gc=False):
-    log_records: list[LogRecord] | None = None
+class _ScopeLogs(_Camel, gc=False):
+    log_records: list[_LogRecord] | None = None
 
 
-class ResourceSpans(_Camel, gc=False):
-    resource: Resource | None = None
-    scope_spans: list[ScopeSpans] | None = None
+class _ResourceSpans(_Camel, gc=False):
+    resource: _Resource | None = None
+    scope_spans: list[_ScopeSpans] | None = None
 
 
-class ResourceLogs(_Camel, gc=False):
-    resource: Resource | None = None
-    scope_logs: list[ScopeLogs] | None = None
+class _ResourceLogs(_Camel, gc=False):
+    resource: _Resource | None = None
+    scope_logs: list[_ScopeLogs] | None = None
 
 
-class Batch(_Camel, gc=False):
-    resource_spans: list[ResourceSpans] | None = None
-    resource_logs: list[ResourceLogs] | None = None
+class _Batch(_Camel, gc=False):
+    resource_spans: list[_ResourceSpans] | None = None
+    resource_logs: list[_ResourceLogs] | None = None
 
 
-_decode = msgspec.json.Decoder(Batch).decode
+_decode = msgspec.json.Decoder(_Batch).decode
 _anything = msgspec.json.Decoder().decode
 _PARTS: dict[str, Any] = {
-    "resource_spans": ResourceSpans,
-    "resource_logs": ResourceLogs,
-    "resource": Resource,
-    "scope_spans": ScopeSpans,
-    "scope_logs": ScopeLogs,
-    "spans": Span,
-    "log_records": LogRecord,
-    "status": Status,
-    "events": Event,
-    "attributes": KeyValue,
-    "value": Value,
+    "resource_spans": _ResourceSpans,
+    "resource_logs": _ResourceLogs,
+    "resource": _Resource,
+    "scope_spans": _ScopeSpans,
+    "scope_logs": _ScopeLogs,
+    "spans": _Span,
+    "log_records": _LogRecord,
+    "status": _Status,
+    "events": _Event,
+    "attributes": _KeyValue,
+    "value": _Value,
 }
 
 
-def records(message: bytes) -> Iterator[Record]:
+def json_records(message: bytes) -> Iterator[Record]:
     """Return what a message holds, in order; evaluations come after their span. Undecodable."""
     try:
         batch = _decode(message)
@@ -137,11 +137,11 @@ def records(message: bytes) -> Iterator[Record]:
     return _of(batch)
 
 
-def _careful(message: bytes) -> Batch:
+def _careful(message: bytes) -> _Batch:
     """Return what can be used of a batch. Undecodable: it is no JSON at all."""
     try:
         told = _anything(message)
-        return _usable(told, Batch)
+        return _usable(told, _Batch)
     except UNDECODABLE as error:
         raise Undecodable(*reason_of(error)) from error
 
@@ -166,12 +166,12 @@ def _usable(told: object, kind: type[Part]) -> Part:
             found[field.name] = msgspec.convert(value, field.type)
         except msgspec.ValidationError:
             wrong = True
-    if wrong and kind is Value:
+    if wrong and kind is _Value:
         found = {"bytes_value": told}
     return kind(**found)
 
 
-def _of(batch: Batch) -> Iterator[Record]:
+def _of(batch: _Batch) -> Iterator[Record]:
     for group in batch.resource_spans or ():
         resource = _resource(group.resource)
         for scope in group.scope_spans or ():
@@ -184,7 +184,7 @@ def _of(batch: Batch) -> Iterator[Record]:
                 yield _of_log(record, resource)
 
 
-def _of_span(span: Span, resource: dict[str, object]) -> Iterator[Record]:
+def _of_span(span: _Span, resource: dict[str, object]) -> Iterator[Record]:
     found = Record(
         (span.trace_id or "").lower(),
         (span.span_id or "").lower(),
@@ -193,11 +193,11 @@ def _of_span(span: Span, resource: dict[str, object]) -> Iterator[Record]:
         span.status is not None and span.status.code in FAILED,
         _by_key(span.attributes),
         resource,
-        value_of,
+        json_value,
     )
     for event in span.events or ():
         if event.name in FLAGS:
-            found.resource = with_flag(found.resource, _by_key(event.attributes), value_of)
+            found.resource = with_flag(found.resource, _by_key(event.attributes), json_value)
     yield found
     for event in span.events or ():
         if event.name == EVALUATION:
@@ -209,15 +209,15 @@ def _of_span(span: Span, resource: dict[str, object]) -> Iterator[Record]:
                 False,
                 _by_key(event.attributes),
                 resource,
-                value_of,
+                json_value,
                 on=found,
                 is_evaluation=True,
             )
 
 
-def _of_log(record: LogRecord, resource: dict[str, object]) -> Record:
+def _of_log(record: _LogRecord, resource: dict[str, object]) -> Record:
     attributes = _by_key(record.attributes)
-    named = record.event_name or value_of(attributes.get("event.name"))
+    named = record.event_name or json_value(attributes.get("event.name"))
     return Record(
         (record.trace_id or "").lower(),
         (record.span_id or "").lower(),
@@ -226,19 +226,19 @@ def _of_log(record: LogRecord, resource: dict[str, object]) -> Record:
         False,
         attributes,
         resource,
-        value_of,
+        json_value,
         is_log=True,
         is_evaluation=named == EVALUATION,
     )
 
 
-def _by_key(attributes: Sequence[KeyValue] | None) -> dict[str, Value | None]:
+def _by_key(attributes: Sequence[_KeyValue] | None) -> dict[str, _Value | None]:
     return {each.key: each.value for each in attributes or ()}
 
 
-def _resource(resource: Resource | None) -> dict[str, object]:
+def _resource(resource: _Resource | None) -> dict[str, object]:
     attributes = None if resource is None else resource.attributes
-    return {name: value_of(value) for name, value in _by_key(attributes).items()}
+    return {name: json_value(value) for name, value in _by_key(attributes).items()}
 
 
 def _time(told: int | str | None) -> int:
@@ -253,7 +253,7 @@ def _whole(told: int | str) -> int | None:
     return told
 
 
-def value_of(value: Value | None, depth: int = 0) -> object:
+def json_value(value: _Value | None, depth: int = 0) -> object:
     """Return a value as a plain one: None where there is none, UNREADABLE for what is no value of a field."""
     if value is None:
         return None
@@ -269,14 +269,14 @@ def value_of(value: Value | None, depth: int = 0) -> object:
     return _several(value, depth)
 
 
-def _several(value: Value, depth: int) -> object:
+def _several(value: _Value, depth: int) -> object:
     if depth > DEPTH_MAX:
         return UNREADABLE
     if value.array_value is not None:
-        return [value_of(_usable(each, Value), depth + 1) for each in _values(value.array_value)]
+        return [json_value(_usable(each, _Value), depth + 1) for each in _values(value.array_value)]
     if value.kvlist_value is not None:
-        pairs = [_usable(each, KeyValue) for each in _values(value.kvlist_value)]
-        return {each.key: value_of(each.value, depth + 1) for each in pairs}
+        pairs = [_usable(each, _KeyValue) for each in _values(value.kvlist_value)]
+        return {each.key: json_value(each.value, depth + 1) for each in pairs}
     return None if value.bytes_value is None else UNREADABLE
 
 

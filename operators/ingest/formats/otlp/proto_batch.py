@@ -14,7 +14,7 @@ FAILED = 2  # STATUS_CODE_ERROR.
 _spans, _logs = CLASSES["TracesData"].FromString, CLASSES["LogsData"].FromString
 
 
-def records(message: bytes) -> Iterator[Record]:
+def proto_records(message: bytes) -> Iterator[Record]:
     """Return what a message holds, in order; evaluations come after their span. Undecodable."""
     try:
         batch = _spans(message)
@@ -68,11 +68,11 @@ def _of_spans(batch: Any) -> Iterator[Record]:
                     span.status.code == FAILED,
                     span.attributes,
                     resource,
-                    value_of,
+                    proto_value,
                 )
                 for event in span.events:
                     if event.name in FLAGS:
-                        found.resource = with_flag(found.resource, event.attributes, value_of)
+                        found.resource = with_flag(found.resource, event.attributes, proto_value)
                 yield found
                 for event in span.events:
                     if event.name == EVALUATION:
@@ -88,7 +88,7 @@ def _evaluation(span: Record, event: Any) -> Record:
         False,
         event.attributes,
         span.resource,
-        value_of,
+        proto_value,
         on=span,
         is_evaluation=True,
     )
@@ -99,7 +99,7 @@ def _of_logs(batch: Any) -> Iterator[Record]:
         resource = _plain(group.resource.attributes)
         for scope in group.scope_logs:
             for record in scope.log_records:
-                named = record.event_name or value_of(record.attributes.get("event.name", _NOTHING))
+                named = record.event_name or proto_value(record.attributes.get("event.name", _NOTHING))
                 yield Record(
                     record.trace_id.hex(),
                     record.span_id.hex(),
@@ -108,7 +108,7 @@ def _of_logs(batch: Any) -> Iterator[Record]:
                     False,
                     record.attributes,
                     resource,
-                    value_of,
+                    proto_value,
                     is_log=True,
                     is_evaluation=named == EVALUATION,
                 )
@@ -118,10 +118,10 @@ _NOTHING = CLASSES["AnyValue"]()
 
 
 def _plain(attributes: Any) -> dict[str, object]:
-    return {name: value_of(value) for name, value in readable(attributes)}
+    return {name: proto_value(value) for name, value in readable(attributes)}
 
 
-def value_of(value: Any) -> object:
+def proto_value(value: Any) -> object:
     """Return a value as a plain one: None where there is none, UNREADABLE for what is no value of a field."""
     kind = value.WhichOneof("value")
     if kind is None:
@@ -130,7 +130,7 @@ def value_of(value: Any) -> object:
     if kind == "double_value":
         return told if math.isfinite(told) else UNREADABLE
     if kind == "array_value":
-        return [value_of(each) for each in told.values]
+        return [proto_value(each) for each in told.values]
     if kind == "kvlist_value":
         return _plain(told.values)
     return UNREADABLE if type(told) is bytes else told  # Bytes are also what stands for text that is no UTF-8.
