@@ -14,6 +14,7 @@ from flows import check as checks
 from flows import control_cli, evals_cli, logs, page_cli, progress, reference_cli, replay, settings, sql, triage_cli
 from flows.archive.privacy import checked_pseudonyms
 from flows.cli_errors import fail, guarded, interruptible
+from flows.gate_cli import gate_command
 from flows.options import Options
 from flows.page_cli import PageOption
 from flows.plain import plain
@@ -33,6 +34,7 @@ app.add_typer(control_cli.app, name="control")
 app.add_typer(reference_cli.app, name="reference")
 app.add_typer(triage_cli.app, name="triage")
 app.add_typer(evals_cli.app, name="evals")
+app.command("gate")(gate_command)
 
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="The policy; default: the one with rollguard.")]
 DataOption = Annotated[

@@ -17,12 +17,14 @@ from flows.control.memory import NoMemory
 from flows.plain import plain
 from flows.recovery.holders import StoreInUse
 from flows.recovery.parts import StoreUnusable
+from operators.connectors.chat.model import WrongEndpoint
 from operators.connectors.clickhouse.errors import ClickHouseError
 from operators.connectors.kafka.errors import KafkaFailure
 from operators.connectors.replaced import LogReplaced
 from operators.connectors.stop import Stop
 from operators.evals.case import Altered
 from operators.evals.checks import WrongCheck
+from operators.evals.exports import NotExported
 from operators.evals.sets import NoSet
 from operators.ingest.refused_share import TooManyRejects
 from operators.policy.errors import PolicyError
@@ -63,6 +65,8 @@ WRONG_USE = (
     WrongAction,
     WrongCheck,
     NoSet,
+    NotExported,
+    WrongEndpoint,
 )
 
 

@@ -10,7 +10,7 @@ from flows import settings, sql
 from flows.cli_errors import guarded
 from flows.plain import json_escaped
 from flows.triage import store
-from flows.triage.sets import cases_of, sets_of
+from flows.triage.sets import cases_of, sets_of, tell_deleted
 from flows.triage.showing import time_of
 from operators.evals.exports import Form, exported
 
@@ -52,7 +52,7 @@ def show_command(
         for case in cases
     ]
     sys.stdout.write(sql.FORMS[form](["id", "root_cause", "failed_in", "input", "checks"], lines))
-    _tell(deleted)
+    tell_deleted(deleted)
 
 
 @app.command("export")
@@ -73,9 +73,4 @@ def export_command(
     else:
         out.write_text(text, "utf-8")
         typer.echo(f"{out}: eval set {set_.number}:{set_.hash} of {model}, {len(cases)} cases")
-    _tell(deleted)
-
-
-def _tell(deleted: int) -> None:
-    if deleted:
-        typer.echo(f"rollguard: {deleted} cases of the set were deleted, with all that was stored of a user", err=True)
+    tell_deleted(deleted)

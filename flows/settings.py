@@ -24,6 +24,7 @@ ROLLGUARD_WEBHOOK_KEY    the secret that webhooks are signed with              n
 ROLLGUARD_PAGERDUTY_KEY  the routing key of `control follow --pagerduty`        none
 ROLLGUARD_PAGERDUTY_URL  where its events go: the EU's, a proxy's               https://events.pagerduty.com/v2/enqueue
 ROLLGUARD_SLACK_URL      the webhook of `control follow --slack -`             none
+ROLLGUARD_GATE_KEY       the bearer token of the endpoint that `gate` asks    none
 ROLLGUARD_PAGE_TOKEN     what people have to know to look at the page          none: it listens on 127.0.0.1 only
 ROLLGUARD_LOG_FORMAT     text or json                                         text
 ROLLGUARD_LOG_LEVEL      debug, info, warning or error                        info for `run`, else warning
@@ -82,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pagerduty_url: str = "https://events.pagerduty.com/v2/enqueue"
     slack_url: str | None = None
     id_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
+    gate_key: Annotated[str, msgspec.Meta(pattern="^[!-~]+$")] | None = None
     page_token: Annotated[str, msgspec.Meta(min_length=16)] | None = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] | None = None

@@ -1,5 +1,7 @@
 """Eval sets as they are stored: which there are, and the cases of one."""
 
+import typer
+
 from operators.connectors.clickhouse.tables import Tables
 from operators.evals.case import EvalCase, eval_case_of
 from operators.evals.sets import EvalSet, NoSet, chosen, set_of
@@ -27,3 +29,9 @@ def cases_of(tables: Tables, model: str, wanted: str) -> tuple[EvalSet, list[Eva
     if not rows:
         raise NoSet(f"eval set {set_.number} of {model}: all of its {len(set_.cases)} cases were deleted")
     return set_, [eval_case_of(row) for row in rows], len(set_.cases) - len(rows)
+
+
+def tell_deleted(deleted: int) -> None:
+    """Say that a set has fewer cases than it had."""
+    if deleted:
+        typer.echo(f"rollguard: {deleted} cases of the set were deleted, with all that was stored of a user", err=True)

@@ -11,6 +11,14 @@ from operators.evals.checks import Check
 Form = Literal["ndjson", "openai", "promptfoo"]
 
 
+class NotExported(ValueError):
+    """A file is no eval set that was exported."""
+
+
+class _Line(EvalCase, frozen=True, kw_only=True):
+    id: str  # As it was written; that of the content is compared with it.
+
+
 def exported(cases: Iterable[EvalCase], form: Form) -> str:
     """Return cases as lines: all that is known of each, or as OpenAI's evals or promptfoo read them."""
     return "".join(msgspec.json.encode(_FORMS[form](case)).decode() + "\n" for case in cases)
@@ -31,6 +39,23 @@ def _openai(case: EvalCase) -> dict[str, Any]:
         "ideal": ideal[0] if len(ideal) == 1 else ideal,
         "metadata": {"id": case.id, "root_cause": case.root_cause, "checks": others},
     }
+
+
+def read_exported(text: bytes, model: str) -> list[EvalCase]:
+    """Return the cases that were written as ndjson, in order. NotExported where a line is none, or was changed."""
+    cases = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            row = msgspec.json.decode(line, type=_Line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise NotExported(f"line {number} is no eval case: {error}") from error
+        case = EvalCase(**{name: getattr(row, name) for name in EvalCase.__struct_fields__})
+        if case.model != model or case.id != row.id:
+            raise NotExported(f"line {number} is " + ("changed" if case.model == model else f"of model {case.model!r}"))
+        cases.append(case)
+    if not cases:
+        raise NotExported("holds no eval case")
+    return sorted(cases, key=lambda case: case.id)
 
 
 _ASSERTS: dict[str, str] = {

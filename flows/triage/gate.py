@@ -1,0 +1,97 @@
+"""`rollguard gate`: an eval set put to a version, and to the one before it, through an endpoint."""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from operators.connectors.chat.model import ModelEndpoint, NoAnswer
+from operators.connectors.clickhouse.tables import Tables
+from operators.evals.asking import Ask, messages_of, tried
+from operators.evals.case import EvalCase
+from operators.evals.checks import failed
+from operators.evals.gate_result import Answered, GateResult, Tried
+from operators.evals.sets import EvalSet
+from operators.policy.policy import Texts
+from operators.triage.signals import comment
+
+SHOWN = 20  # Cases that are named one by one.
+TEXT_SHOWN = 100  # Characters of a question or an answer.
+
+
+def asker(endpoint: ModelEndpoint, clock: Callable[[], float] = time.monotonic) -> Ask:
+    """Return what puts a case to an endpoint and checks the answer."""
+
+    def ask(case: EvalCase) -> Answered:
+        began = clock()
+        try:
+            answer = endpoint.ask(messages_of(case.input))
+        except NoAnswer as error:
+            return Answered(error=str(error), latency_ms=(clock() - began) * 1000)
+        latency_ms = (clock() - began) * 1000
+        return Answered(failed=tuple(failed(case.checks, answer)), output=answer, latency_ms=latency_ms)
+
+    return ask
+
+
+def ask_all(cases: Sequence[EvalCase], ask: Ask, repeat: int, concurrency: int) -> dict[str, Tried]:
+    """Return what came of each case, by id: `concurrency` of them are asked at once."""
+    with ThreadPoolExecutor(concurrency) as pool:
+        found = pool.map(lambda case: tried(case, ask, repeat), cases)
+        return {case.id: each for case, each in zip(cases, found, strict=True)}
+
+
+def keep(tables: Tables, set_: EvalSet, version: str, tries: Mapping[str, Tried], at: int, texts: Texts) -> None:
+    """Store all answers of a version, texts as the policy keeps them."""
+    run = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{set_.model} {set_.number} {set_.hash} {at}"))
+    rows: list[dict[str, Any]] = [
+        {
+            "model": set_.model,
+            "version": version,
+            "run": run,
+            "at": at,
+            "number": set_.number,
+            "hash": set_.hash,
+            "id": case,
+            "attempt": number,
+            "passed": None if answer.passed is None else int(answer.passed),
+            "failed": [answer.error] if answer.error else list(answer.failed),
+            "output": comment(answer.output, texts),
+            "latency_ms": answer.latency_ms,
+            "ver": 1,
+        }
+        for case, each in tries.items()
+        for number, answer in enumerate(each.answers, 1)
+    ]
+    tables.add("eval_result", rows)
+
+
+def told(
+    version: str, cases: Sequence[EvalCase], tries: Mapping[str, Tried], found: GateResult, held: bool
+) -> list[str]:
+    """Return the result in lines: what broke, case by case, and what the whole comes to."""
+    by_id = {case.id: case for case in cases}
+    groups = {
+        "broke": found.broke, "still fails": found.still_failing, "no answer": found.unanswered,
+        "flaky": found.flaky, "mended": found.mended,
+    }  # fmt: skip
+    lines = []
+    for word, some in groups.items():
+        lines += [f"{word}: {_line(by_id[case], tries[case])}" for case in some[:SHOWN]]
+        lines += [f"{word}: {len(some) - SHOWN} more"] if len(some) > SHOWN else []
+    counts = ", ".join(f"{len(some)} {word}" for word, some in groups.items() if some)
+    chance = "" if found.p_value is None else f"; by chance alone, p = {found.p_value:.3g}"
+    whole = f"{found.passed} of {found.cases} passed" + (f", {counts}" if counts else "") + chance
+    return [*lines, f"{version}: {'held' if held else 'FAILED'}: {whole}"]
+
+
+def _line(case: EvalCase, tries: Tried) -> str:
+    worst = tries.worst
+    why = worst.error or "; ".join(worst.failed) or "passes"
+    return f"{case.id} ({case.root_cause or 'other'}): {why}: {_cut(case.input)!r} -> {_cut(worst.output)!r}"
+
+
+def _cut(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= TEXT_SHOWN else flat[: TEXT_SHOWN - 1] + "…"

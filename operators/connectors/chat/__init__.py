@@ -1,0 +1,1 @@
+"""Models behind an address that speaks OpenAI's chat protocol."""
