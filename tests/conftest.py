@@ -1,8 +1,12 @@
 """What tests of several folders share."""
 
+import atexit
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 import msgspec
 import pytest
@@ -30,11 +34,28 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True):
     client: Client
 
 
+@cache
+def _migrated_once() -> Path:
+    """A store with all tables and no rows, made once in each process: migrating takes six times as long as copying."""
+    folder = Path(mkdtemp(prefix="rollguard-tables-"))
+    atexit.register(shutil.rmtree, folder)
+    migrate(f"chdb://{folder}/clickhouse", MIGRATIONS)
+    return folder
+
+
+def with_tables(folder: Path) -> str:
+    """Put an embedded store with all tables and no rows into a folder that has none; its address.
+
+    Not while this process has another one open.
+    """
+    shutil.copytree(_migrated_once() / "clickhouse", folder / "clickhouse", symlinks=True)
+    return f"chdb://{folder}/clickhouse"
+
+
 @contextmanager
 def migrated(folder: Path) -> Iterator[Embedded]:
     """The embedded engine with all tables, closed afterwards, because a process can have one folder open at a time."""
-    url = f"chdb://{folder}/clickhouse"
-    migrate(url, MIGRATIONS)
+    url = with_tables(folder)
     client = open_clickhouse(url)
     try:
         yield Embedded(url=url, client=client)

@@ -11,12 +11,11 @@ from random import Random
 
 import msgspec
 
-from tests.integration.test_worker import ENDS, MONITORS, START_MS, Logs, ends, event, profiled, replayed
+from tests.integration.test_worker import ENDS, MONITORS, REST_MS, START_MS, Logs, ends, event, profiled, replayed
 
 PARTITIONS = 3  # Of events, until one is added.
 SPACING_MS = 600
 LATE_MS = 60_000  # An event may come so much later than others of its partition.
-REST_MS = 3_600_000 + 600_000  # From the last event to those that end a log: all windows have ended by then.
 JUDGED = {"kind": "judge", "source": "judge-1"}
 
 

@@ -1,6 +1,5 @@
 """The grants of infra/clickhouse/access: statements that the engine takes, and no migration."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from flows import settings
-from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.migrations import migrate
+from tests.conftest import Embedded, with_tables
 
 GRANTS = settings.migrations() / "access" / "grants.sql"
 
@@ -20,11 +19,8 @@ def statements() -> list[str]:
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
-    migrate(f"chdb://{tmp_path}/store", settings.migrations())
-    client = open_clickhouse(f"chdb://{tmp_path}/store")
-    yield client
-    client.close()
+def client(embedded_clickhouse: Embedded) -> Client:
+    return embedded_clickhouse.client
 
 
 def test_the_engine_takes_every_statement(client: Client) -> None:
@@ -65,8 +61,7 @@ def test_roles_can_do_no_more_than_their_work() -> None:
 
 def test_a_worker_makes_nothing_where_all_tables_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may lack the right to: a server refuses CREATE ... IF NOT EXISTS also for what exists."""
-    url = f"chdb://{tmp_path}/store"
-    assert migrate(url, settings.migrations())
+    url = with_tables(tmp_path)
     with monkeypatch.context() as patched:
         patched.delattr("clickhouse_migrations.clickhouse_cluster.ClickhouseCluster.apply_migrations")
         assert migrate(url, settings.migrations()) == []

@@ -6,16 +6,15 @@ from random import Random
 import msgspec
 import pytest
 
-from flows import settings
 from operators.archive.log import RequestLog
 from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.errors import RefusedError, UnreachableError
 from operators.connectors.clickhouse.inserter import Inserter
-from operators.connectors.clickhouse.migrations import migrate
 from operators.connectors.clickhouse.refused import Poison
 from operators.connectors.clickhouse.request_lookup import Lookup, RequestLookup
 from operators.policy_file.toml import parse
 from operators.pseudonyms import Pseudonyms
+from tests.conftest import with_tables
 from tests.dataflows.making import POLICY, START_MS, received
 from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.ports import free_ports
@@ -38,11 +37,12 @@ def _fail(poison: Poison) -> None:
 
 @pytest.fixture(scope="module")
 def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
-    made = Bridge(tmp_path_factory.mktemp("bridge"))
+    folder = tmp_path_factory.mktemp("bridge")
+    with_tables(folder)
+    made = Bridge(folder / "clickhouse")
     made.start()
     try:
         url = made.url("rollguard")
-        migrate(url, settings.migrations())
         log = RequestLog("e/0", parse(POLICY), Pseudonyms("a-key-of-the-tests"))
         events = [
             {"request_id": name, "ts": START_MS + at, "model": "m", "version": "v", "slices": {"region": name[:1]}}

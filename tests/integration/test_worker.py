@@ -16,20 +16,21 @@ from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.kafka.config import KafkaConfig
 from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from operators.wire.control import ControlEvent
+from tests.conftest import with_tables
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker
 from tests.integration.reading import opened, read_all
-from tests.integration.working import WAIT_S, Worker, prompt_policy, working
+from tests.integration.working import WAIT_S, Worker, brief_policy, working
 
 EVENTS = 250_000 if os.environ.get("ROLLGUARD_PROVE") == "1" else 20_000  # In each of four partitions.
 PARTITIONS = 4
 INPUTS = 2 * PARTITIONS + 1  # Events, feedback, commands.
 START_MS = 1_760_000_000_000
 SPACING_MS = 40  # Between two events of a partition.
-ENDS = 150  # Items that end a log, a pane apart: time follows no few of them.
-# Further from the last event than the longest window, so that all windows have ended whether or not this pane closes;
-# and not by more, because each silent pane is judged, too.
-END_MS = START_MS + EVENTS * SPACING_MS + 90 * 60_000 + ENDS * 10_000
+ENDS = 20  # Items that end a log, a pane apart: time follows no few of them.
+REST_MS = 12 * 60_000  # From the last event to those that end its log: the longest window has ended by then.
+# All windows have ended, whether or not this pane closes; it is not further, because each silent pane is judged, too.
+END_MS = START_MS + EVENTS * SPACING_MS + REST_MS + ENDS * 10_000
 TABLES = {
     "sli_pane": "model != 'end'",
     "outcome_pane": "model != 'end'",
@@ -193,7 +194,7 @@ def profiled(logs: Logs, folder: Path) -> Path:
     fields = [part for name in ("features.amount", "features.card", "latency_ms") for part in ("--field", name)]
     rollguard("reference", "build", str(folder / "first.ndjson"), *fields, "--out", str(folder / "profile.json"))
     path = folder / "policy.toml"
-    before, _, rest = prompt_policy().partition("[drift]\n")  # Of the default policy, whose place these take.
+    before, _, rest = brief_policy().partition("[drift]\n")  # Of the default policy, whose place these take.
     path.write_text(before + "[release]\n" + rest.partition("[release]\n")[2] + MONITORS)
     return path
 
@@ -260,7 +261,7 @@ def places(config: KafkaConfig, make_topic: MakeTopic, policy: Path, folder: Pat
         "ROLLGUARD_COMMANDS_TOPIC": make_topic(1, **by_broker),
         "ROLLGUARD_CONTROL_TOPIC": make_topic(),
         "ROLLGUARD_DEADLETTER_TOPIC": make_topic(),
-        "ROLLGUARD_CLICKHOUSE": f"chdb://{folder}/clickhouse",
+        "ROLLGUARD_CLICKHOUSE": with_tables(folder),
         "ROLLGUARD_POLICY": str(policy),
         "RUST_BACKTRACE": "0",
     }
@@ -332,7 +333,7 @@ def test_a_policy_that_keeps_other_counts_is_refused(
     with working(tmp_path, quiet) as worker:
         finish(worker)
     other = tmp_path / "policy.toml"
-    other.write_text(prompt_policy().replace("versions_max = 100", "versions_max = 99"))
+    other.write_text(brief_policy().replace("versions_max = 100", "versions_max = 99"))
     with working(tmp_path, quiet, "--policy", str(other)) as worker:
         assert worker.process.wait(WAIT_S) == 1
     assert "not those the recovery store was written under" in worker.log.read_text()

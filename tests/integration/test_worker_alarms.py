@@ -13,6 +13,7 @@ import pytest
 from confluent_kafka.cimpl import NewTopic
 
 from operators.connectors.kafka.config import KafkaConfig
+from tests.conftest import with_tables
 from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker
@@ -40,7 +41,7 @@ def place(kafka_config: KafkaConfig, make_topic: MakeTopic, tmp_path: Path) -> d
     return {
         "ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS": kafka_config.bootstrap_servers,
         **{f"ROLLGUARD_{name}_TOPIC": topic for name, topic in names.items()},
-        "ROLLGUARD_CLICKHOUSE": f"chdb://{tmp_path}/clickhouse",
+        "ROLLGUARD_CLICKHOUSE": with_tables(tmp_path),
         "ROLLGUARD_READY_S": str(READY_S),
         "RUST_BACKTRACE": "0",
     }
@@ -154,7 +155,7 @@ def test_two_workers_on_folders_of_their_own_are_told_of(
     place: dict[str, str], kafka_config: KafkaConfig, tmp_path: Path
 ) -> None:
     """A refused command is told of by both, to the same model."""
-    other = place | {"ROLLGUARD_CLICKHOUSE": f"chdb://{tmp_path}/other/clickhouse"}
+    other = place | {"ROLLGUARD_CLICKHOUSE": with_tables(tmp_path / "other")}
     with working(tmp_path / "one", place) as one, working(tmp_path / "other", other) as two:
         one.wait(lambda: one.ready() and two.ready())
         for number in range(3):

@@ -22,15 +22,27 @@ from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.conftest import MakeTopic
 from tests.integration.ports import free_ports
 from tests.integration.reading import read_all
-from tests.integration.test_worker import ENDS, contents, ends, event, letters, places, rollguard, said, send, written
-from tests.integration.working import WAIT_S, Worker, prompt_policy, working
+from tests.integration.test_worker import (
+    ENDS,
+    REST_MS,
+    contents,
+    ends,
+    event,
+    letters,
+    places,
+    rollguard,
+    said,
+    send,
+    written,
+)
+from tests.integration.working import WAIT_S, Worker, brief_policy, working
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
 KILLS = 20 if PROVE else 3
 PARTITIONS = 2
 EVENTS = 5_000  # A partition.
 START_MS, SPACING_MS = 1_760_000_000_000, 100
-END_MS = START_MS + EVENTS * SPACING_MS + 90 * 60_000 + ENDS * 10_000
+END_MS = START_MS + EVENTS * SPACING_MS + REST_MS + ENDS * 10_000
 RELEASED_MS = 330_000  # After the first event; versions of the first five minutes are old ones.
 UNKNOWN = 7  # A partition: ids of no request.
 SECRET = {"ROLLGUARD_ID_KEY": "a-key-of-the-tests"}
@@ -92,7 +104,7 @@ def logs() -> dict[str, Lines]:
 
 
 def waiting(wait: str) -> str:
-    text = prompt_policy()
+    text = brief_policy()
     assert 'wait = "60s"' in text
     return text.replace('wait = "60s"', f'wait = "{wait}"')
 

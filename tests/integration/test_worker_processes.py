@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import with_tables
 from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.ports import free_ports
 from tests.integration.test_worker import EVENTS, environment, finish, logs, policy, wanted, written
@@ -20,7 +21,8 @@ __all__ = ["environment", "logs", "policy", "wanted"]  # Fixtures of the one wor
 
 @pytest.fixture
 def bridge(tmp_path: Path) -> Iterator[Bridge]:
-    made = Bridge(tmp_path / "bridge")
+    with_tables(tmp_path / "bridge")
+    made = Bridge(tmp_path / "bridge" / "clickhouse")
     made.start()
     try:
         yield made

@@ -26,6 +26,13 @@ def prompt_policy() -> str:
     return text
 
 
+def brief_policy() -> str:
+    """The same with no window above ten minutes: those of a log have all ended soon after its last event."""
+    text, hour = prompt_policy(), '{ size = "1h", every = "1m" }'
+    assert hour in text
+    return text.replace(hour, hour.replace("1h", "10m"))
+
+
 class Worker:
     """`rollguard run`, or another worker, with settings of its own."""
 

@@ -9,9 +9,9 @@ import pytest
 import typer
 
 from flows import cli, settings, sql
-from operators.connectors.clickhouse.migrations import migrate
 from operators.policy.policy import RUNBOOKS
 from operators.rules.registry import KINDS
+from tests.conftest import with_tables
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.name: path.read_text() for path in sorted((ROOT / RUNBOOKS).glob("*.md"))}
@@ -33,9 +33,7 @@ QUERIES = [words for words in COMMANDS if words[0] == "sql"]
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    url = settings.embedded(tmp_path_factory.mktemp("runbooks"))
-    migrate(url, settings.migrations())
-    return url
+    return with_tables(tmp_path_factory.mktemp("runbooks"))
 
 
 def test_every_kind_of_rule_has_a_page() -> None:
