@@ -26,7 +26,7 @@ EVENTS = 250_000 if os.environ.get("ROLLGUARD_PROVE") == "1" else 20_000  # In e
 PARTITIONS = 4
 INPUTS = 2 * PARTITIONS + 1  # Events, feedback, commands.
 START_MS = 1_760_000_000_000
-SPACING_MS = 40  # Between two events of a partition.
+SPACING_MS = 20  # Between two events of a partition.
 ENDS = 20  # Items that end a log, a pane apart: time follows no few of them.
 REST_MS = 12 * 60_000  # From the last event to those that end its log: the longest window has ended by then.
 # All windows have ended, whether or not this pane closes; it is not further, because each silent pane is judged, too.
@@ -116,7 +116,9 @@ def ends(end_ms: int) -> range:
 def feedback(random: Random) -> list[bytes]:
     kinds = {"kind": "judge", "source": "judge-1"}
     log = [
-        json.dumps(event(random, START_MS + index * 800, "checkout") | kinds | {"value": random.randint(1, 5)}).encode()
+        json.dumps(
+            event(random, START_MS + index * 20 * SPACING_MS, "checkout") | kinds | {"value": random.randint(1, 5)}
+        ).encode()
         for index in range(EVENTS // 20)
     ]
     return [*log, *(json.dumps(event(random, at, "end") | kinds | {"value": 5}).encode() for at in ends(END_MS))]
@@ -131,8 +133,8 @@ def commands() -> list[bytes]:
         release | {"id": "c1", "ts": START_MS + 60_000, "metadata": {"candidate": {"prompt_version": "p2"}}},
         silence | {"id": "c2", "ts": START_MS + 70_000},
         {"type": "obey", "id": "c3", "ts": START_MS + 80_000},
-        override | {"id": "c4", "ts": START_MS + EVENTS * 36},
-        override | {"id": "c4", "ts": START_MS + EVENTS * 36},
+        override | {"id": "c4", "ts": START_MS + EVENTS * SPACING_MS * 9 // 10},
+        override | {"id": "c4", "ts": START_MS + EVENTS * SPACING_MS * 9 // 10},
         *({"type": "ack", "id": f"t{at}", "ts": at, "model": "end", "event": "none"} for at in ends(END_MS)),
     ]
     return [json.dumps(each).encode() for each in log]

@@ -118,7 +118,7 @@ def test_kills_and_faults_of_clickhouse_do_not_show(
         send(kafka_config, topic, part)
         with archiving(tmp_path, environment, "--epoch", "0.1") as worker:
             # In the middle of an epoch: some of its rows are stored, or all, and it is not done.
-            worker.wait(lambda: len(bridge.inserts()) > 0)
+            worker.wait(lambda: len(bridge.inserts()) > 0, every_s=0.02)
             worker.kill()
     bridge.order()
     with archiving(tmp_path, environment | {"ROLLGUARD_CLICKHOUSE_DEADLINE_S": "1"}) as worker:

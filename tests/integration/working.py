@@ -71,15 +71,16 @@ class Worker:
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return 0, ""
 
-    def wait(self, condition: Callable[[], bool], wait_s: float = WAIT_S) -> None:
+    def wait(self, condition: Callable[[], bool], wait_s: float = WAIT_S, *, every_s: float = 0.1) -> None:
+        """Ask every so often whether something is so: each question costs the worker some 5 ms."""
         deadline = time.monotonic() + wait_s
         while not condition():
             assert self.process.poll() is None, self.log.read_text()[-2_000:]
             assert time.monotonic() < deadline, self.log.read_text()[-2_000:]
-            time.sleep(0.02)
+            time.sleep(every_s)
 
     def wait_for_items(self, count: int) -> None:
-        self.wait(lambda: sum(self.metrics("items_total").values()) >= count)
+        self.wait(lambda: sum(self.metrics("items_total").values()) >= count, every_s=0.02)
 
     def drain(self, partitions: int) -> None:
         """Wait until all is read, and saved."""
