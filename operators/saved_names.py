@@ -26,6 +26,7 @@ from operators.rules import canary, canary_verdict, cohorts, comparison, evidenc
 from operators.rules.canary_keys import Canary, Compared
 from operators.rules.guard import Guard
 from operators.rules.label_pace import LabelPace
+from operators.rules.label_shares import LabelShares
 from operators.rules.labelled import Labelled
 from operators.rules.pane_counts import Roster
 from operators.rules.recurring import Recurring
@@ -33,6 +34,7 @@ from operators.rules.registry import KINDS as RULE_KINDS
 from operators.rules.rings import Ring
 from operators.rules.series_state import SeriesState, sparse
 from operators.rules.strata import Strata, without_windows
+from operators.rules.stratified import StratifiedProcesses
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Registry, Saved, without
 from operators.stats import recovery_test, traffic_gone, traffic_share
@@ -166,12 +168,12 @@ CANARY = (
             "rule", "_pane_ms", "_blip_panes", "_terms", "_slis", "_finest", "_grains", "_processes", "_of",
             "_series", "_strata", "_blip", "_words", "_bad", "_proofs", "_told", "_at_once", "_labelled", "_dimensions",
             "_limits", "_columns", "_blipped", "_exceeding", "_weights", "_log",
-            "_guard", "_spent", "_recurring",
+            "_guard", "_spent", "_recurring", "_shares",
         ),
         added={"_weights": dict, "_log": evidence_log.EvidenceLog, "_recurring": dict},
         derived=("_index", "_kept"),
-        version=3,
-        upgrades={1: canary.without_measures, 2: canary.without_guard},
+        version=4,
+        upgrades={1: canary.without_measures, 2: canary.without_guard, 3: canary.without_shares},
     ),
     Saved("canary.release", comparison.Comparison),
     Saved("canary.exceeding", exceeding.Exceeding),
@@ -179,6 +181,13 @@ CANARY = (
     Saved("canary.spending", Spending),
     Saved("canary.recurring", Recurring),
     Saved("canary.guard", Guard, ("processes", "of")),
+    Saved("canary.shares", LabelShares, ("tolerance", "young", "old", "late", "missing")),
+    Saved(
+        "canary.stratified",
+        StratifiedProcesses,
+        ("processes", "dimensions", "grains", "most", "of", "strata"),
+        derived=("_index", "kept"),
+    ),
     Saved("canary.limit", exceeding.Limit),
     Saved("canary.labelled", Labelled, ("slis", "pane_ms", "least", "age_panes", "cohorts")),
     Saved("canary.cohorts", cohorts.Cohorts),

@@ -20,7 +20,8 @@ from operators.rules.exceeding import Exceeding, columns, limits_of
 from operators.rules.guard import ALPHA_SHARE, WHY, Guard
 from operators.rules.kept_estimates import KeptEstimates
 from operators.rules.label_delays import LabelDelays
-from operators.rules.labelled import Labelled
+from operators.rules.label_shares import LabelShares
+from operators.rules.labelled import Labelled, asked
 from operators.rules.labels import NO_LABELS, Labels
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.recurring import Recurring, left_out
@@ -43,6 +44,8 @@ from operators.wire.control import Affected, Evidence, Word
 BLIP_CAP = 2.5
 # What is not said where the candidate's good labels, or its bad ones, come later than the baseline's.
 SLOWED: dict[str, Word] = {"good": "BAD", "bad": "OK"}
+FEWER_GOOD = "surely fewer of its requests have a good one"
+LABELS_ALONE = "more of its labels are bad, but not surely of its requests: its good ones may come later"
 ONLY_BAD = "all that is counted of both versions is bad: how often that happens cannot be compared"
 WINDOW_MS_MAX = 3_600_000  # Of what is compared together, where there is little traffic.
 
@@ -96,6 +99,7 @@ class CanaryEvaluator:
         self._processes = EProcesses(rule.tolerance, rule.margin, rule.slice_margin, cap=cap)
         self._kept = KeptEstimates(self._processes)
         self._guard = Guard(rule.tolerance, rule.margin, cap)
+        self._shares = LabelShares(rule, policy.dimensions, self._grains, cap, WINDOW_MS_MAX // policy.pane_ms)
         self._spent: dict[Comparison, Spending] = {}
         self._recurring: dict[Comparison, Recurring] = {}
         self._of: list[Process] = []
@@ -135,10 +139,15 @@ class CanaryEvaluator:
         self._blip = number
         if place == self._blip_panes - 1:
             self._end_blip()
-        for release, sli, block in self._labelled.take(counts.pane, releases, labels, delays):
+        requests = asked(counts, names, self._finest) if releases and self._labelled.slis else {}
+        for release, sli, block in self._labelled.take(counts.pane, releases, labels, delays, requests):
             if block.renewed:
                 self._renew(release, sli)
-            self._add_labels(release, sli, block)
+            self._shares.take(release, sli, block)
+            if block.late:
+                self._words = []
+            else:
+                self._add_labels(release, sli, block)
         anew = len(self._words) != len(self._of)  # A blip has ended, or a release.
         if anew:
             self._words = self._judged()
@@ -168,6 +177,7 @@ class CanaryEvaluator:
         self._spent = {release: each for release, each in self._spent.items() if release in live}
         self._recurring = {release: each for release, each in self._recurring.items() if release in live}
         self._guard.only(live)
+        self._shares.only(live)
         self._weights = {key: each for key, each in self._weights.items() if key[0] in live}
         self._labelled.forget(live)
         self._log.forget(live)
@@ -276,6 +286,7 @@ class CanaryEvaluator:
         """Begin the processes of an SLI anew: all that is known of it came of labels that were too young."""
         mine = {process for process in self._of if (process.release, process.sli) == (release, sli)}
         self._drop({process for process in mine if not self._is_bad(process)})
+        self._shares.drop(release, sli)
 
     def _is_bad(self, process: Process) -> bool:
         """Whether a process was found BAD, which it stays."""
@@ -330,16 +341,32 @@ class CanaryEvaluator:
 
     def _at_pace(self, process: Process, word: Word) -> Word:
         """Return the word of a process, INSUFFICIENT where it may be so because labels of one version come later."""
-        slower = self._labelled.slower(process.release, process.sli) if word in SLOWED.values() else ""
-        return "INSUFFICIENT" if slower and SLOWED[slower] == word and process not in self._bad else word
+        if word not in SLOWED.values() or process in self._bad:
+            return word
+        slower = self._labelled.slower(process.release, process.sli)
+        unsure = slower and SLOWED[slower] == word
+        return "INSUFFICIENT" if unsure or (word == "BAD" and self._of_labels_alone(process)) else word
+
+    def _of_labels_alone(self, process: Process) -> bool:
+        """Whether a candidate is worse by its labels, and might not be if all that are missing were good."""
+        ratio = float(self._processes.ratios(np.array([self._index[process]]))[1][0])
+        dated = self._labelled.dated(process.release, process.sli)
+        return dated and not self._shares.is_bad(process, self._alpha(process), ratio)
+
+    def _may_turn(self, process: Process) -> bool:
+        """Whether a candidate that is well by its labels might not be if all that are missing were bad."""
+        well = self._shares.is_ok(process, self._alpha(process), self._terms)
+        return self._labelled.dated(process.release, process.sli) and not well
 
     def _guarded(self, process: Process, word: Word) -> Word:
         """Return the word of a process, where its labels are mature, and what slices say of outcomes was looked at."""
         release, sli, whole = process.release, process.sli, process.slice == "*"
         if whole and self._guard.is_bad(release, sli, self._alpha(process, guard=True)):
             return "BAD"
-        held = whole and self._guard.holds(release, sli, self.rule.margin)
-        return "INSUFFICIENT" if word == "OK" and (held or not self._labelled.may_promote(release, sli)) else word
+        if word != "OK" or not whole:
+            return word if self._labelled.may_promote(release, sli) or word != "OK" else "INSUFFICIENT"
+        held = self._guard.holds(release, sli, self.rule.margin) or self._may_turn(process)
+        return "INSUFFICIENT" if held or not self._labelled.may_promote(release, sli) else word
 
     def _worse(self, indices: Sequence[int], log_e: Floats) -> list[int]:
         """Return which of the slices of a release and SLI are worse, judged together."""
@@ -351,7 +378,10 @@ class CanaryEvaluator:
             weights.take([self._of[index].slice for index in indices])
         weighed = [index for index in indices if self._of[index].slice in weights.of]
         each = np.array([weights.of[self._of[index].slice] for index in weighed])
-        worse = e_bh(log_e[weighed], alpha, each).tolist()
+        found = log_e[weighed]
+        if self._labelled.dated(process.release, process.sli):
+            found = np.minimum(found, [self._shares.log_e(self._of[index]) for index in weighed])
+        worse = e_bh(found, alpha, each).tolist()
         return [index for index, is_worse in zip(weighed, worse, strict=True) if is_worse]
 
     def _alpha(self, process: Process, *, guard: bool = False) -> float:
@@ -411,6 +441,8 @@ class CanaryEvaluator:
         if slower:
             late = f"its {slower} labels come later than those of {release.baseline}: set `maturity`"
             why = "; ".join(each for each in (late, why) if each)
+        missing = self._missing(process)
+        why = "; ".join(each for each in (missing, why) if each)
         maturity = self._labelled.maturity(release, process.sli)
         if sli is None:
             limit = self._limits[process.sli - len(slis)]
@@ -419,6 +451,16 @@ class CanaryEvaluator:
             found = msgspec.structs.replace(found, measure=limit.name, limit=GAMMA**code if code >= B_MIN else 0.0)
         chance = self._chance(process, self._alpha(process), found.log_e)
         return msgspec.structs.replace(found, reason=why or None, maturity=maturity, p_value=chance)
+
+    def _missing(self, process: Process) -> str:
+        """Say what keeps labels from deciding, where fewer of one version's have come."""
+        release, alpha = process.release, self._alpha(process)
+        if not self._labelled.dated(release, process.sli):
+            return ""
+        if self._shares.fewer_good(process, self.rule.alpha):
+            return f"labels of {release.candidate} come at another pace than those of {release.baseline}: {FEWER_GOOD}"
+        by_labels = self._processes.log_e_peak[self._index[process]] >= -math.log(alpha)
+        return LABELS_ALONE if by_labels and process not in self._bad and self._of_labels_alone(process) else ""
 
     def _result(self, mine: Sequence[int], words: Sequence[Word]) -> CanaryResult:
         bad = [index for index in mine if words[index] == "BAD"]
@@ -620,3 +662,10 @@ def without_guard(fields: dict[str, Any]) -> dict[str, Any]:
         "_guard": Guard(rule.tolerance, rule.margin, cap),
         "_spent": {release: Spending(columns=columns, shares=dict(equal)) for release in releases},
     }
+
+
+def without_shares(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what was saved of an evaluator before labels were counted of requests: none was yet."""
+    rule, cap = fields["rule"], BLIP_CAP if fields["rule"].blip_ms else float("inf")
+    most = WINDOW_MS_MAX // fields["_pane_ms"]
+    return fields | {"_shares": LabelShares(rule, fields["_dimensions"], fields["_grains"], cap, most)}

@@ -10,11 +10,13 @@ is frozen for the release once it is.
 A label that does not say when its request was made counts as if it was when the label came.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
 
+from operators.arrays import Ints
 from operators.rules.label_delays import HISTORY, Delays
 from operators.rules.label_pace import LabelPace
 from operators.window.label_ages import UNDATED, LabelAges
@@ -24,6 +26,8 @@ BLOCKS = 60  # Of an age: so many are waited for at once, and none lasts longer 
 Values = tuple[str, ...]  # A finest slice, by the values of all dimensions.
 Counts = tuple[int, int, int]  # Labels, bad ones, and those that do not say when their requests were made.
 Arms = tuple[dict[Values, Counts], dict[Values, Counts]]  # Of candidate and baseline.
+Requests = tuple[dict[Values, int], dict[Values, int]]
+Blocks = dict[tuple[int, int], Arms]  # By the number of the stretch, and of the block in it.
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -36,16 +40,27 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
-    """Labels of requests from pane `begins` on. `renewed`: its age is believed, and that of some before it was less."""
+    """Labels of `requests` from pane `begins` on, at the age that is mature, or if `late` at twice that.
+
+    `renewed`: its age is believed, and that of some before it was less.
+    """
 
     begins: int
     panes: int
     arms: Arms
     renewed: bool
+    requests: Requests = ({}, {})
+    late: bool = False
+
+    @property
+    def labels(self) -> tuple[dict[Values, tuple[int, int]], dict[Values, tuple[int, int]]]:
+        """Return labels, and how many of them are bad, of candidate and baseline."""
+        candidate, baseline = ({values: (n, bad) for values, (n, bad, _) in arm.items()} for arm in self.arms)
+        return candidate, baseline
 
 
 class Cohorts(msgspec.Struct, kw_only=True):
-    """One release and SLI. `waiting` are the blocks under way, by (number of the stretch, of the block in it).
+    """One release and SLI. `waiting` are the blocks under way, `later` those at twice the age, with their `requests`.
 
     `taken` is the stretch of the last block that was complete, `youngest` the least age that counts still, `undated`
     how many labels without a time of their request the blocks had, and `dated` says whether any had one. `renewed`:
@@ -58,7 +73,7 @@ class Cohorts(msgspec.Struct, kw_only=True):
     least: int
     age_set: int | None
     stretches: list[Stretch] = []
-    waiting: dict[tuple[int, int], Arms] = {}
+    waiting: Blocks = {}
     taken: int = 0
     youngest: int | None = None
     undated: int = 0
@@ -66,6 +81,8 @@ class Cohorts(msgspec.Struct, kw_only=True):
     renewed: bool = False
     pace: LabelPace = msgspec.field(default_factory=LabelPace)
     lasted: int = 0
+    later: Blocks = {}
+    requests: dict[tuple[int, int], Requests] = {}
 
     def learn(self, pane: int, baseline: Delays | None) -> None:
         """Take the age that the baseline's labels had taught when a pane began, for blocks that begin then or later."""
@@ -94,22 +111,27 @@ class Cohorts(msgspec.Struct, kw_only=True):
         ages = np.array([each.age for each in self.stretches], np.int64)[at]
         kept = (at >= 0) & (labels.age <= ages)
         self.pace.add(arm, LabelAges(*(column[at >= 0] for column in labels)), ~kept[at >= 0])
-        if not kept.any():
-            return
         panes = np.array([each.panes for each in self.stretches], np.int64)[at]
-        keys = np.column_stack((at, requested // panes, labels.row))[kept]
+        keys = np.column_stack((at, requested // panes, labels.row))
         own_time = np.where(labels.age == UNDATED, labels.n, 0)
-        counts = np.column_stack((labels.n, labels.n * labels.bad, own_time))[kept]
-        distinct, which = np.unique(keys, axis=0, return_inverse=True)
-        sums = np.zeros((len(distinct), 3), np.int64)
-        np.add.at(sums, which.ravel(), counts)
-        for (stretch, number, row), (n, bad, own) in zip(distinct.tolist(), sums.tolist(), strict=True):
-            counted = self.waiting.setdefault((stretch, number), ({}, {}))[arm]
-            before = counted.get(slices[row], (0, 0, 0))
-            counted[slices[row]] = before[0] + n, before[1] + bad, before[2] + own
+        counts = np.column_stack((labels.n, labels.n * labels.bad, own_time))
+        for blocks, some in ((self.waiting, kept), (self.later, (at >= 0) & (labels.age <= HISTORY * ages))):
+            _count(blocks, arm, keys[some], counts[some], slices)
+
+    def add_requests(self, pane: int, arm: int, requests: Mapping[Values, int]) -> None:
+        """Take the requests of candidate (0) or baseline (1) that were made in a pane."""
+        stretch = bisect_right(self.stretches, pane, key=lambda each: each.begins) - 1
+        if stretch >= 0 and requests:
+            key = stretch, pane // self.stretches[stretch].panes
+            counted = self.requests.setdefault(key, ({}, {}))[arm]
+            for values, n in requests.items():
+                counted[values] = counted.get(values, 0) + n
 
     def take(self, pane: int) -> list[Block]:
-        """Return the blocks that are complete with the end of a pane, in order."""
+        """Return the blocks that are complete with the end of a pane, in order; those at twice the age after others."""
+        return [*self._mature(pane), *self._late(pane)]
+
+    def _mature(self, pane: int) -> list[Block]:
         blocks = []
         self.lasted = pane + 1 - self.begins
         for key in sorted(self.waiting):
@@ -122,7 +144,21 @@ class Cohorts(msgspec.Struct, kw_only=True):
             self.renewed = self.renewed or renewed
             self.taken = key[0]
             self.undated += sum(own for arm in arms for _, _, own in arm.values())
-            blocks.append(Block(begins=begins, panes=stretch.panes, arms=arms, renewed=renewed))
+            requests = self.requests.get(key, ({}, {}))
+            blocks.append(Block(begins=begins, panes=stretch.panes, arms=arms, renewed=renewed, requests=requests))
+        return blocks
+
+    def _late(self, pane: int) -> list[Block]:
+        """Return those at twice the age, but for those of before the age was believed and others were thrown away."""
+        blocks = []
+        for key in sorted(self.later.keys() | self.requests.keys()):
+            begins, ends, stretch = self._span(*key)
+            if ends - 1 + HISTORY * stretch.age > pane:
+                continue
+            arms, requests = self.later.pop(key, ({}, {})), self.requests.pop(key, ({}, {}))
+            if any(arms) and (stretch.believed or not self.renewed):
+                late = Block(begins=begins, panes=stretch.panes, arms=arms, renewed=False, requests=requests, late=True)
+                blocks.append(late)
         return blocks
 
     @property
@@ -144,6 +180,11 @@ class Cohorts(msgspec.Struct, kw_only=True):
         age_ms = self.stretches[self.taken].age * self.pane_ms
         return Maturity(age_ms=age_ms, learned=self.age_set is None, final=self.mature, undated=self.undated)
 
+    @property
+    def quiet(self) -> bool:
+        """Whether no labels become mature as time passes."""
+        return not (self.waiting or self.later)
+
     def _stretch(self, begins: int, age: int, believed: bool) -> Stretch:
         panes = -(-max(age // BLOCKS, 1) // self.least) * self.least
         return Stretch(begins, age, panes, believed)
@@ -155,3 +196,16 @@ class Cohorts(msgspec.Struct, kw_only=True):
         if stretch + 1 < len(self.stretches):
             ends = min(ends, self.stretches[stretch + 1].begins)
         return begins, ends, here
+
+
+def _count(blocks: Blocks, arm: int, keys: Ints, counts: Ints, slices: Sequence[Values]) -> None:
+    """Add labels to blocks: `keys` (K, 3) stretch, number of the block, row of the slice; `counts` (K, 3)."""
+    if not len(keys):
+        return
+    distinct, which = np.unique(keys, axis=0, return_inverse=True)
+    sums = np.zeros((len(distinct), 3), np.int64)
+    np.add.at(sums, which.ravel(), counts)
+    for (stretch, number, row), (n, bad, own) in zip(distinct.tolist(), sums.tolist(), strict=True):
+        counted = blocks.setdefault((stretch, number), ({}, {}))[arm]
+        before = counted.get(slices[row], (0, 0, 0))
+        counted[slices[row]] = before[0] + n, before[1] + bad, before[2] + own

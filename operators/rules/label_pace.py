@@ -45,8 +45,9 @@ class LabelPace(msgspec.Struct, kw_only=True):
         for bad, kind in enumerate(KINDS):
             late = np.array([self.late[0][bad], self.late[1][bad]])
             n = late + np.array([self.in_time[0][bad], self.in_time[1][bad]])
-            if not n.all():
-                continue
+            seen = late / np.maximum(n, 1)
+            if not n.all() or seen[0] * (1 - seen[1]) <= TIMES * seen[1] * (1 - seen[0]):
+                continue  # Bounds are farther apart than what is seen.
             candidate, baseline = float(lower(late, n, ALPHA)[0]), float(upper(late, n, ALPHA)[1])
             if candidate * (1 - baseline) > TIMES * baseline * (1 - candidate):
                 return kind

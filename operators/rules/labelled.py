@@ -1,12 +1,16 @@
 """The SLIs of a canary rule that are on feedback: the cohorts of every release that is judged."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
-from operators.rules.cohorts import Block, Cohorts
+from operators.rules.cohorts import Block, Cohorts, Values
 from operators.rules.comparison import Comparison
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labels import Labels
+from operators.rules.pane_counts import PaneCounts
+from operators.window.series_index import SliceSeries
 from operators.wire.control import Maturity
+
+Requests = Mapping[tuple[str, str], Mapping[Values, int]]  # Of a pane, by model and version, and finest slice.
 
 
 class Labelled:
@@ -20,7 +24,12 @@ class Labelled:
         self.cohorts: dict[tuple[Comparison, int], Cohorts] = {}
 
     def take(
-        self, pane: int, releases: Sequence[Comparison], labels: Labels, delays: LabelDelays
+        self,
+        pane: int,
+        releases: Sequence[Comparison],
+        labels: Labels,
+        delays: LabelDelays,
+        requests: Requests = {},  # noqa: B006  # Only read.
     ) -> Iterator[tuple[Comparison, int, Block]]:
         """Put the labels of a pane to their requests; yield the blocks that are mature with its end."""
         models = {name.model for name in labels.names}
@@ -32,6 +41,8 @@ class Labelled:
                     cohorts.learn(pane, delays.known.get((release.model, release.baseline, number)))
                     for arm, version in enumerate((release.candidate, release.baseline)):
                         cohorts.add(pane, arm, labels.of(release.model, version, number), slices)
+                for arm, version in enumerate((release.candidate, release.baseline)):
+                    cohorts.add_requests(pane, arm, requests.get((release.model, version), {}))
                 for block in cohorts.take(pane):
                     yield release, sli, block
 
@@ -42,12 +53,17 @@ class Labelled:
     @property
     def quiet(self) -> bool:
         """Whether no labels become mature as time passes."""
-        return not any(cohorts.waiting for cohorts in self.cohorts.values())
+        return all(cohorts.quiet for cohorts in self.cohorts.values())
 
     def may_promote(self, release: Comparison, sli: int) -> bool:
         """Whether the labels that were compared are old enough, as all are that are none."""
         cohorts = self.cohorts.get((release, sli))
         return cohorts is None or cohorts.may_promote
+
+    def dated(self, release: Comparison, sli: int) -> bool:
+        """Whether labels were put to the requests that they are of, by the times of these."""
+        cohorts = self.cohorts.get((release, sli))
+        return cohorts is not None and cohorts.dated
 
     def slower(self, release: Comparison, sli: int) -> str:
         """Return which labels of the candidate surely come later than the baseline's: "good", "bad", or "" for none."""
@@ -72,3 +88,13 @@ class Labelled:
             known = Cohorts(begins=release.begins, pane_ms=self.pane_ms, least=self.least, age_set=self.age_panes)
             self.cohorts[release, sli] = known
         return known
+
+
+def asked(counts: PaneCounts, names: Sequence[SliceSeries], dimensions: Set[str]) -> Requests:
+    """Return the requests that were made in a pane."""
+    requests: dict[tuple[str, str], dict[Values, int]] = {}
+    for slot, n in zip(counts.slots.tolist(), counts.events.tolist(), strict=True):
+        name = names[slot]
+        if n and name.dims.keys() == dimensions and name.version != "*":
+            requests.setdefault((name.model, name.version), {})[tuple(name.dims.values())] = n
+    return requests

@@ -27,6 +27,14 @@ def released(times: float, comes: Minutes, begins: int = HISTORY) -> list[Arm]:
     ]
 
 
+def its_own(times: float, comes: Minutes) -> list[Arm]:
+    """Labels of the baseline take ten minutes, those of the candidate as long as named."""
+    return [
+        Arm(version="v1", rate=40, bad=steadily(0.05), comes=(10, 10)),
+        Arm(version="v2", rate=20, bad=steadily(0.05 * times), comes=comes, begins=HISTORY),
+    ]
+
+
 def incident(minutes: Ints) -> Floats:
     """Half of all requests fail for 20 minutes, 50 minutes after the release."""
     return np.where((minutes >= HISTORY + 50) & (minutes < HISTORY + 70), 0.5, 0.05)
@@ -40,14 +48,12 @@ CASES: dict[str, list[Arm]] = {
         Arm(version="v1", rate=40, bad=incident, comes=(2, 2)),
         Arm(version="v2", rate=20, bad=incident, comes=(12, 12), begins=HISTORY),
     ],
-    "as good, its good labels slow": [
-        Arm(version="v1", rate=40, bad=steadily(0.05), comes=(10, 10)),
-        Arm(version="v2", rate=20, bad=steadily(0.05), comes=(20, 10), begins=HISTORY),
-    ],
-    "x3, its bad labels slow": [
-        Arm(version="v1", rate=40, bad=steadily(0.05), comes=(10, 10)),
-        Arm(version="v2", rate=20, bad=steadily(0.15), comes=(10, 30), begins=HISTORY),
-    ],
+    "as good, its good labels twice as slow": its_own(1, (20, 10)),
+    "as good, its good labels ten times as slow": its_own(1, (100, 10)),
+    "x2, its bad labels twice as slow": its_own(2, (10, 20)),
+    "x2, its bad labels ten times as slow": its_own(2, (10, 100)),
+    "x3, its bad labels three times as slow": its_own(3, (10, 30)),
+    "x3, its good labels ten times as slow": its_own(3, (100, 10)),
     "x2, bad labels slow": released(2, BAD_SLOW),
     "x3, labels at once": released(3, AT_ONCE),
     "x3, bad labels slow": released(3, BAD_SLOW),

@@ -50,20 +50,30 @@ def test_late_labels_of_one_version_make_no_shared_incident_its_own(maturity: st
     said = play(CASES["as good, late labels, incident"], policy(maturity), runs=RUNS, minutes=HISTORY + 100, seed=2)
     assert len(who(said, "rollback")) <= 0.05 * RUNS
     # Learned from the baseline the age is 3 minutes: none of the candidate's labels is so young.
-    assert len(who(said, "promote")) == (RUNS if maturity else 0)
+    promoted = len(who(said, "promote"))
+    assert promoted >= 0.6 * RUNS if maturity else promoted == 0
 
 
 def test_a_candidate_whose_good_labels_come_later_is_not_rolled_back_for_that() -> None:
-    """By the age at which the baseline's labels have come, its own are mostly bad: all were rolled back."""
-    said = play(CASES["as good, its good labels slow"], policy(), runs=RUNS, minutes=HISTORY + 120)
-    assert len(who(said, "rollback")) <= 0.05 * RUNS + 1
+    """By the age at which the baseline's labels have come, its own are mostly bad: all were rolled back.
+
+    Ten times as slow they have not even begun to come, so no label says that they are slow.
+    """
+    said = play(CASES["as good, its good labels ten times as slow"], policy(), runs=RUNS, minutes=HISTORY + 60)
+    assert len(who(said, "rollback")) <= 0.05 * RUNS
     assert who(said, "promote") == set()
 
 
-def test_one_whose_bad_labels_come_later_is_promoted_no_sooner_than_that_shows() -> None:
-    """By that age hardly any of its bad ones have come: nearly all were promoted."""
-    said = play(CASES["x3, its bad labels slow"], policy(), runs=RUNS, minutes=HISTORY + 100)
-    assert len(who(said, "promote")) <= 0.5 * RUNS
+def test_one_that_is_worse_is_rolled_back_though_its_good_labels_are_slow() -> None:
+    said = play(CASES["x3, its good labels ten times as slow"], policy(), runs=RUNS, minutes=HISTORY + 60)
+    assert len(who(said, "rollback")) == RUNS
+
+
+@pytest.mark.parametrize("name", ["x2, its bad labels twice as slow", "x2, its bad labels ten times as slow"])
+def test_one_whose_bad_labels_come_later_is_not_promoted(name: str) -> None:
+    """By that age hardly any of its bad ones have come: one in four and all were promoted after half an hour."""
+    said = play(CASES[name], policy(), runs=RUNS, minutes=HISTORY + 60)
+    assert len(who(said, "promote")) <= 0.05 * RUNS
 
 
 def test_by_the_time_when_labels_come_all_that_is_judged_wrongly() -> None:

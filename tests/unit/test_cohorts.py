@@ -31,6 +31,11 @@ def counted(block: Block) -> Sequence[tuple[int, ...]]:
     return [tuple(map(sum, zip(*arm.values(), strict=True))) if arm else (0, 0, 0) for arm in block.arms]
 
 
+def mature(one: Cohorts, pane: int) -> list[Block]:
+    """The blocks at the age that is mature."""
+    return [block for block in one.take(pane) if not block.late]
+
+
 def taught(*labels: tuple[int, int, int, int], pane: int = 900, first: int = 0) -> Delays:
     """What some labels that came in one pane teach; the first request is moved to `first`."""
     delays = LabelDelays()
@@ -44,20 +49,39 @@ def test_both_versions_are_cut_at_the_same_age() -> None:
     one = cohorts(age_set=3)
     one.learn(1_000, None)
     one.add(1_002, BASELINE, ages((2, 2, 0, 7), (2, 3, 1, 1)), [EU])
-    assert one.take(1_002) == []
+    assert mature(one, 1_002) == []
     one.add(1_003, CANDIDATE, ages((3, 3, 1, 2), (3, 4, 1, 90), (4, 4, 1, 90)), [EU])
-    (block,) = one.take(1_003)
+    (block,) = mature(one, 1_003)
     assert (block.begins, block.panes) == (1_000, 1)
     assert counted(block) == [(2, 2, 0), (8, 1, 0)]
     one.add(1_004, CANDIDATE, ages((4, 4, 1, 90)), [EU])
-    assert one.take(2_000) == []
+    assert mature(one, 2_000) == []
+
+
+def test_at_twice_the_age_what_came_meanwhile_counts_too_beside_all_requests() -> None:
+    one = cohorts(age_set=3)
+    one.learn(1_000, None)
+    one.add_requests(999, CANDIDATE, {EU: 9})
+    one.add_requests(1_000, CANDIDATE, {EU: 4})
+    one.add_requests(1_000, BASELINE, {EU: 20})
+    one.add_requests(1_001, BASELINE, {EU: 30})
+    one.add(1_006, CANDIDATE, ages((6, 3, 0, 1), (6, 6, 1, 2), (6, 7, 1, 9)), [EU])
+    (block,) = one.take(1_005)
+    assert (counted(block), block.late) == ([(1, 0, 0), (0, 0, 0)], False)
+    assert block.requests == ({EU: 4}, {EU: 20})
+    assert not one.quiet
+    (late,) = one.take(1_006)
+    assert (counted(late), late.late, late.requests) == ([(3, 2, 0), (0, 0, 0)], True, block.requests)
+    assert one.quiet
+    assert one.take(1_100) == []
+    assert one.requests == {}
 
 
 def test_requests_from_before_the_release_do_not_count() -> None:
     one = cohorts(age_set=3)
     one.learn(1_000, None)
     one.add(1_001, BASELINE, ages((2, 2, 0, 7), (1, 1, 0, 1)), [EU])
-    (block,) = one.take(1_100)
+    (block,) = mature(one, 1_100)
     assert counted(block) == [(0, 0, 0), (1, 0, 0)]
 
 
@@ -68,8 +92,8 @@ def test_a_block_lasts_a_sixtieth_of_the_age_in_whole_blips() -> None:
         assert one.stretches[0].panes == panes
     one.add(1_010, BASELINE, ages((0, 0, 0, 5)), [EU])
     ends = 1_020  # The blocks are counted from 1970 on.
-    assert one.take(ends + 700 - 2) == []
-    assert [block.begins for block in one.take(ends + 700 - 1)] == [1_008]
+    assert mature(one, ends + 700 - 2) == []
+    assert [block.begins for block in mature(one, ends + 700 - 1)] == [1_008]
 
 
 def test_the_baseline_teaches_the_age_before_the_release() -> None:
@@ -106,10 +130,10 @@ def test_while_it_is_not_believed_the_age_grows_for_blocks_to_come() -> None:
     one.add(1_008, CANDIDATE, ages((4, 4, 1, 3), (1, 1, 1, 2)), [EU])
     one.add(1_014, CANDIDATE, ages((4, 4, 1, 1)), [EU])
     assert not one.mature
-    (first,) = one.take(1_010)
+    (first,) = mature(one, 1_010)
     assert counted(first) == [(2, 2, 0), (5, 0, 0)]
-    assert one.take(1_022) == []
-    (second,) = one.take(1_023)
+    assert mature(one, 1_022) == []
+    (second,) = mature(one, 1_023)
     assert counted(second) == [(1, 1, 0), (0, 0, 0)]
     assert not second.renewed
 
@@ -121,7 +145,7 @@ def test_once_it_is_believed_the_comparison_begins_anew_and_may_promote() -> Non
     one.learn(1_100, taught((4, 4, 0, 50), (4, 4, 1, 50)))
     assert [(each.begins, each.age, each.believed) for each in one.stretches] == [(1_000, 1, False), (1_100, 4, True)]
     one.add(1_104, BASELINE, ages((4, 4, 0, 5), (3, 3, 0, 5)), [EU])
-    blocks = one.take(1_200)
+    blocks = mature(one, 1_200)
     assert [block.renewed for block in blocks] == [False, True, False]
     assert one.mature
     assert one.maturity.age_ms == 4 * PANE_MS
@@ -132,7 +156,7 @@ def test_labels_that_do_not_say_when_their_requests_were_made_count_when_they_co
     one.learn(1_000, None)
     one.add(1_001, BASELINE, ages((0, UNDATED, 0, 5)), [EU])
     one.add(1_001, CANDIDATE, ages((0, UNDATED, 1, 2)), [EU])
-    (block,) = one.take(1_001)  # 1,002 is a multiple of six.
+    (block,) = mature(one, 1_001)  # 1,002 is a multiple of six.
     assert counted(block) == [(2, 2, 2), (5, 0, 5)]
     assert one.mature
     assert (one.maturity.age_ms, one.maturity.undated) == (0, 7)
@@ -142,7 +166,7 @@ def test_where_only_the_candidate_says_when_nothing_is_promoted() -> None:
     one = cohorts()
     one.learn(1_000, None)
     one.add(1_001, CANDIDATE, ages((0, 0, 0, 5)), [EU])
-    assert one.take(1_001)
+    assert mature(one, 1_001)
     assert not one.mature
 
 
@@ -154,7 +178,7 @@ def test_it_does_not_matter_in_which_parts_labels_come() -> None:
         for part in parts:
             one.add(1_002, BASELINE, ages(*part), [EU])
     assert at_once == in_parts
-    assert [counted(block) for block in at_once.take(1_100)] == [counted(block) for block in in_parts.take(1_100)]
+    assert [counted(block) for block in mature(at_once, 1_100)] == [counted(block) for block in mature(in_parts, 1_100)]
 
 
 def test_what_came_weeks_ago_counts_less() -> None:

@@ -1,0 +1,135 @@
+"""What can be said of labels of which some are still to come, and of one version perhaps more than of the other.
+
+Labels are compared at an age H by which nine in ten of the baseline's have come (`cohorts.py`). How many of the
+candidate's have come by then nobody knows: they may be slower, or fewer people may send them. What is the same whatever
+is missing is how many requests there were, so a verdict has to hold for the requests, too:
+
+- BAD is what is worse even if all that is missing of the candidate's labels is good. More of its requests than of the
+  baseline's have a bad label: by the age H, by more than the tenth of the baseline's bad labels that is still to come,
+  or by twice the age at all. That more of its labels are bad is not enough: its good ones may be slow. (That more of
+  its requests have a bad one is not either: people may be asked more often. So BAD takes both.) Where labels of both
+  versions come alike it is wrong with chance <= alpha, however they come with a quarter more.
+- OK is what stays so at twice the age, by when slow bad labels have come, and what is not worse even if all is bad that
+  is missing of the candidate's labels where the baseline's have come: the odds of a request without a good label are
+  surely no more than `margin` times the baseline's.
+
+Where only few requests get labels, the latter says no more than that the candidate's are not fewer by a third: whoever
+says nothing may find good or bad what he got. Bad labels that come more than twice as late as the baseline's show in
+`label_pace.py` as soon as they come.
+
+Where a slice has more labels than requests (several of one request, or requests that nobody reports), labels are
+counted instead of requests. Labels that do not say when their requests were made are left out of all this.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.rules.canary_keys import Canary
+from operators.rules.canary_verdict import Terms, not_worse
+from operators.rules.cohorts import Block
+from operators.rules.comparison import Comparison
+from operators.rules.estimates import shifted
+from operators.rules.evidence_log import Process
+from operators.rules.label_delays import COMES
+from operators.rules.stratified import RATIOS, Grain, Served, StratifiedProcesses, Values
+from operators.stats.e_process import EProcesses
+
+OLD = 0.25  # Of alpha, for what shows at twice the age: beside that for the age itself, which would take a blip more.
+
+
+class LabelShares:
+    """State: processes of bad labels of requests at both ages, `young` and `old`; and at the later one, `late`, of bad
+    labels of labels, and of requests without a good one, `missing`.
+    """
+
+    def __init__(self, rule: Canary, dimensions: Grain, grains: Sequence[Grain], cap: float, most: int) -> None:
+        def of(processes: EProcesses, grains: Sequence[Grain]) -> StratifiedProcesses:
+            return StratifiedProcesses(processes, dimensions, grains, most)
+
+        whole = [grain for grain in grains if not grain]
+        self.tolerance = rule.tolerance
+        self.young = of(EProcesses(1 / COMES, 2 / COMES, cap=cap, ratios=RATIOS), grains)
+        self.old = of(EProcesses(1.0, 2.0, cap=cap, ratios=RATIOS), grains)
+        self.late = of(EProcesses(rule.tolerance, rule.margin, cap=cap), whole)
+        self.missing = of(EProcesses(1.0, rule.margin, cap=cap), whole)
+
+    def take(self, release: Comparison, sli: int, block: Block) -> None:
+        """Take a block at the age that is mature, or twice that."""
+        span = block.begins, block.panes
+        bad = _of_requests(block, good=False)
+        if block.late:
+            self.old.add(release, sli, span, bad)
+            self.late.add(release, sli, span, block.labels)
+            self.missing.add(release, sli, span, _of_requests(block, good=True))
+        else:
+            self.young.add(release, sli, span, bad)
+
+    def log_e(self, process: Process) -> float:
+        """Return ln E now of "more of the candidate's requests have a bad label", at either age."""
+        each = [
+            of.processes.log_e(of.at(process)).sum() + math.log(part) for of, part in self._parts
+        ]  # Of one or none.
+        return float(np.logaddexp(each[0], each[1]))
+
+    def is_bad(self, process: Process, alpha: float, ratio: float) -> bool:
+        """Whether the candidate is worse even if all that is missing of its labels is good.
+
+        `ratio` is that of the baseline's bad labels among its labels, which a `tolerance` above 1 is about.
+        """
+        return any(self._is_bad(of, process, alpha * part, ratio) for of, part in self._parts)
+
+    def is_ok(self, process: Process, alpha: float, terms: Terms) -> bool:
+        """Whether the candidate is surely not worse at twice the age, even if all is bad that is missing."""
+        pairs = [(of.kept, of.at(process)) for of in (self.late, self.missing)]
+        return all(len(which) and not_worse(kept, which, alpha, terms)[0] for kept, which in pairs)
+
+    def fewer_good(self, process: Process, alpha: float) -> bool:
+        """Whether surely fewer of the candidate's requests than of the baseline's have a good label."""
+        which = self.missing.at(process)
+        return bool((self.missing.processes.log_e_peak[which] >= -math.log(alpha)).any())
+
+    def _is_bad(self, of: StratifiedProcesses, process: Process, alpha: float, ratio: float) -> bool:
+        which = of.at(process)
+        if not len(which) or of.processes.log_e_peak[which[0]] < -math.log(alpha):
+            return False
+        lower, of_requests = of.kept.odds(which, alpha)[0], of.processes.ratios(which)[1]
+        least = float(shifted(of_requests, lower)[0] / of_requests[0]) * ratio
+        return self.tolerance == 1 or least * (1 - ratio) > self.tolerance * ratio * (1 - least)
+
+    @property
+    def _parts(self) -> tuple[tuple[StratifiedProcesses, float], ...]:
+        return (self.young, 1.0), (self.old, OLD)
+
+    @property
+    def _all(self) -> tuple[StratifiedProcesses, ...]:
+        return self.young, self.old, self.late, self.missing
+
+    def only(self, live: set[Comparison]) -> None:
+        """Forget the other releases."""
+        for each in self._all:
+            each.only(live)
+
+    def drop(self, release: Comparison, sli: int) -> None:
+        """Begin an SLI anew."""
+        for each in self._all:
+            each.drop({(release, sli)})
+
+
+def _of_requests(block: Block, *, good: bool) -> tuple[Served, Served]:
+    """Return how many requests of both versions have a bad label, or have no `good` one.
+
+    Of labels instead, where a slice of either version has more labels than requests.
+    """
+    served: tuple[dict[Values, tuple[int, int]], dict[Values, tuple[int, int]]] = ({}, {})
+    for values in dict.fromkeys(values for arm in (*block.labels, *block.requests) for values in arm):
+        counts = [
+            (requests.get(values, 0), *labels.get(values, (0, 0)))
+            for labels, requests in zip(block.labels, block.requests, strict=True)
+        ]
+        known = all(n >= labels for n, labels, _ in counts)
+        for arm, (requests, labels, bad) in zip(served, counts, strict=True):
+            n = requests if known else labels
+            arm[values] = n, (n - labels + bad if good else bad)
+    return served
