@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import archive, enrich, kafka, processes, refused, snapshots, watched
+from tests.bench import archive, enrich, kafka, otlp, processes, refused, snapshots, watched
 from tests.bench.flows import cpu_s, decode_alone, per_event, whole_job
 from tests.bench.generate import lines, write
 
@@ -30,6 +30,7 @@ def main() -> None:
         _memory(paths[QUIET, 36], paths[QUIET, 3_600])
         _processes(Path(folder), paths[BUSY, 36])
     _refused()
+    _otlp()
     _archive()
     _enrich()
     _kafka()
@@ -48,6 +49,13 @@ def _refused() -> None:
     for items in (8_000, 16_000):
         size, seconds = refused.cost(items)
         print(f"an array of {items} refused items, {size >> 10} KiB: {seconds * 1e3:.0f} ms of CPU", flush=True)
+
+
+def _otlp() -> None:
+    found = otlp.costs(SAMPLE // 4)
+    print(f"an event as a span, in batches of {otlp.BATCH}, in the whole job / as a native message:")
+    for form in ("protobuf", "JSON"):
+        print(f"  {form}: {found[form] / found['native']:.1f}, {found[form] * 1e6:.1f} microseconds", flush=True)
 
 
 def _archive() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from flows.enrich.files import GivenFile, known_requests
 from operators.archive.log import RequestLog
 from operators.enrich.waiting import WaitingFeedback
 from operators.ingest.answers import Answer
@@ -306,6 +308,19 @@ def test_evaluations_in_logs_are_feedback_that_enrich_gives_a_context(encoding: 
     assert [(each.position, each.item) for each in complete] == [(1, 0), (3, 0)]
     body = json.loads(complete[0].value)
     assert (body["model"], body["version"], body["request_ts"], body["value"]) == ("m0", "v1", START_MS, 4.0)
+
+
+def test_in_a_replay_an_evaluation_in_a_log_record_finds_its_span(tmp_path: Path) -> None:
+    recorder = Recorder(SHOP)
+    recorder.span(CHAT | {"gen_ai.response.id": "resp-1"}, START_MS, START_MS + 5)
+    told = {"gen_ai.evaluation.name": "Relevance", "gen_ai.evaluation.score.value": 4.0}
+    evaluation = log_batch("json", told | {"gen_ai.response.id": "resp-1"})
+    path = tmp_path / "both.jsonl"
+    path.write_bytes(as_json(recorder.taken()) + b"\n" + evaluation + b"\n")
+    known = known_requests([GivenFile(path=path, stream="events", form="otlp")], RULES, STARTED_MS)
+    (item,) = decoded(evaluation).items
+    completed = known.completed(item)
+    assert (completed.model, completed.version, completed.request_ts) == ("m0", "v1", START_MS + 5)
 
 
 def test_an_evaluation_without_a_result_is_a_dead_letter() -> None:

@@ -158,6 +158,8 @@ def test_text_that_is_no_utf8_costs_its_attribute_alone() -> None:
         (b"[]", "wrong_type"),
         (b'{"request_id": "r1", "ts": 1760000000000, "model": "m", "version": "v"}', "wrong_type"),
         (b'{"resourceMetrics": []}', "wrong_type"),
+        (b'{"resourceSpans": [' + b"1," * 5_000 + b"1]}", "too_many_faults"),
+        (b'{"resourceSpans": [{"scopeSpans": [{"spans": [' + b"1," * 5_000 + b"1]}]}]}", "too_many_faults"),
         (b"hello", "bad_protobuf"),
         (b"\x00" * 50, "bad_protobuf"),
         (b"\x0a" + b"\xff" * 20, "bad_protobuf"),

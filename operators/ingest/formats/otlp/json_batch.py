@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from operators.ingest.formats.native import reason_of
+from operators.ingest.formats.native import FAULTS_MAX, reason_of
 from operators.ingest.formats.otlp.record import (
     EVALUATION,
     FLAGS,
@@ -140,27 +140,32 @@ def json_records(message: bytes) -> Iterator[Record]:
 def _careful(message: bytes) -> _Batch:
     """Return what can be used of a batch. Undecodable: it is no JSON at all."""
     try:
-        told = _anything(message)
-        return _usable(told, _Batch)
+        return _usable(_anything(message), _Batch, [0])
     except UNDECODABLE as error:
         raise Undecodable(*reason_of(error)) from error
 
 
-def _usable(told: object, kind: type[Part]) -> Part:
-    """Return what can be used of a part; what is no object is an empty one, which stands for itself."""
+def _usable(told: object, kind: type[Part], odd: list[int]) -> Part:
+    """Return what can be used of a part; what is no object is an empty one, which stands for itself.
+
+    Undecodable: of those, which are two bytes each and as much work as a span, `odd` has counted too many.
+    """
     try:
         return msgspec.convert(told, kind)
     except msgspec.ValidationError:
         pass
     found: dict[str, object] = {}
     wrong = not isinstance(told, dict)
+    odd[0] += wrong
+    if odd[0] > FAULTS_MAX:
+        raise Undecodable("too_many_faults", f"more than {FAULTS_MAX} parts are no objects")
     for field in msgspec.structs.fields(kind):
         value = told.get(field.encode_name) if isinstance(told, dict) else None
         part = _PARTS.get(field.name)
         if part is not None:
-            found[field.name] = [_usable(each, part) for each in value] if isinstance(value, list) else None
+            found[field.name] = [_usable(each, part, odd) for each in value] if isinstance(value, list) else None
             if field.name in ("resource", "status", "value"):
-                found[field.name] = None if value is None else _usable(value, part)
+                found[field.name] = None if value is None else _usable(value, part, odd)
             continue
         try:
             found[field.name] = msgspec.convert(value, field.type)
@@ -273,9 +278,9 @@ def _several(value: _Value, depth: int) -> object:
     if depth > DEPTH_MAX:
         return UNREADABLE
     if value.array_value is not None:
-        return [json_value(_usable(each, _Value), depth + 1) for each in _values(value.array_value)]
+        return [json_value(_usable(each, _Value, [0]), depth + 1) for each in _values(value.array_value)]
     if value.kvlist_value is not None:
-        pairs = [_usable(each, _KeyValue) for each in _values(value.kvlist_value)]
+        pairs = [_usable(each, _KeyValue, [0]) for each in _values(value.kvlist_value)]
         return {each.key: json_value(each.value, depth + 1) for each in pairs}
     return None if value.bytes_value is None else UNREADABLE
 
