@@ -5,7 +5,7 @@ from typing import Any
 
 from operators.policy.policy import Policy
 from operators.policy.rules import ListeningRule, ReleaseRule, Rule
-from operators.rules import absence, burn_rate, canary_kind, drift, measure, threshold
+from operators.rules import absence, burn_rate, canary_kind, drift, measure, parity, threshold
 from operators.rules.canary import CanaryEvaluator
 from operators.rules.drift import DriftEvaluator
 from operators.rules.kind import RuleKind
@@ -18,6 +18,7 @@ KINDS: Mapping[str, RuleKind[Any]] = {
         burn_rate.KIND,
         measure.KIND,
         absence.KIND,
+        parity.KIND,
         canary_kind.KIND,
         drift.KIND,
     )

@@ -121,6 +121,7 @@ def test_no_kind_of_rule_leaves_open_how_its_rollbacks_are_verified() -> None:
         "burn_rate": "by_target",
         "measure": "by_verdict",
         "absence": "by_verdict",
+        "parity": "by_verdict",
         "canary": "by_arms",
         "drift": "by_verdict",
     }
