@@ -16,7 +16,8 @@ from flows.archive.privacy import checked_pseudonyms
 from flows.cli_errors import fail, guarded, interruptible
 from flows.gate_cli import gate_command
 from flows.options import Options
-from flows.page_cli import PageOption
+from flows.page_cli import DataOption, PageOption
+from flows.page_command import page_command
 from flows.plain import plain
 from flows.private import keep_private
 from operators.connectors.stop import Stop
@@ -37,10 +38,6 @@ app.add_typer(evals_cli.app, name="evals")
 app.command("gate")(gate_command)
 
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="The policy; default: the one with rollguard.")]
-DataOption = Annotated[
-    Path | None,
-    typer.Option("--data", help="The folder of an embedded store; default: ROLLGUARD_CLICKHOUSE, else rollguard-data."),
-]
 FormatOption = Annotated[
     str | None, typer.Option("--format", help="What the messages are: native, or otlp; default: the setting's.")
 ]
@@ -317,25 +314,7 @@ def forget_command(
     typer.echo(", ".join(f"{count} rows of {table}" for table, count in deleted.items()) + " deleted")
 
 
-@app.command("page")
-@guarded
-def page_command(
-    data: DataOption = None,
-    listen: Annotated[str, typer.Option("--listen", help="host:port of the page.")] = "127.0.0.1:8088",
-    name: Annotated[list[str] | None, typer.Option("--name", help="A host name it answers to; repeatable.")] = None,
-    browser: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
-) -> None:
-    """Show what is decided, and on what evidence, in a browser: a page that keeps itself up to date."""
-    where, stop = settings.load(), Stop()
-    url = settings.store(where, data)
-    sql.require_store(url)
-    server = page_cli.server_of(where, url, listen, name or ())
-    if server is None:
-        return
-    with page_cli.ended(server), interruptible(stop):
-        server.begin()
-        page_cli.show(server.address, browser)
-        page_cli.stay(server.address, stop)
+app.command("page")(page_command)
 
 
 @app.command("status")

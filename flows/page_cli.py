@@ -6,35 +6,63 @@ import time
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 
 from flows import settings
 from flows.cli_errors import fail
 from operators.connectors.stop import Stop
+from operators.policy.policy import RIGHTS
+from operators.wire.commands import AnyCommand
 
 if TYPE_CHECKING:
     from flows.page.serve import Server
 
 LOOK_S = 0.1
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="The folder of an embedded store; default: ROLLGUARD_CLICKHOUSE, else rollguard-data."),
+]
 PageOption = Annotated[
     str | None, typer.Option("--page", help="Serve the live page at this host:port meanwhile, such as 127.0.0.1:8088.")
 ]
 
 
-def server_of(where: settings.Settings, url: str, listen: str | None, names: Sequence[str] = ()) -> "Server | None":
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """How a page is served: the `names` it answers to, the `proxies` that say who asks, how `commands` are sent."""
+
+    names: Sequence[str] = ()
+    proxies: Sequence[str] = ()
+    commands: Callable[[AnyCommand], None] | None = None
+    kinds: Sequence[str] = RIGHTS
+
+
+def server_of(
+    where: settings.Settings,
+    url: str,
+    listen: str | None,
+    given: Given = Given(),  # noqa: B008  # Frozen.
+) -> "Server | None":
     """Return the page of a store, ready to begin; None where none is asked for. OSError; exits where it may not be."""
     if listen is None:
         return None
     try:
-        from flows.page.security import NotAllowed  # noqa: PLC0415  # Packages of an extra.
+        from flows.page.desk import Desk  # noqa: PLC0415  # Packages of an extra.
+        from flows.page.security import NotAllowed  # noqa: PLC0415
         from flows.page.serve import Server  # noqa: PLC0415
     except ImportError as error:
         fail(f"{error.name} is missing; install rollguard[page]", 1)
     try:
-        return Server(url, listen, where.page_token, names)
+        desk = None
+        if given.commands is not None:
+            if where.page_token is None:
+                raise NotAllowed("--commands needs ROLLGUARD_PAGE_TOKEN: it says who somebody is, and signs the forms")
+            desk = Desk(where.page_token, given.commands, given.kinds)
+        return Server(url, listen, where.page_token, given.names, given.proxies, desk)
     except NotAllowed as error:
         fail(str(error), 2)
     except ValueError:

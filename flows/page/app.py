@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,10 +18,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from flows.page.access import NOBODY, USER_MAX, Access
 from flows.page.asked import Asked, WrongAddress, asked_of
+from flows.page.desk import Desk
 from flows.page.html import page, static, static_hash
 from flows.page.live import Answers, Live
-from flows.page.security import COOKIE, HEADERS, LOOPBACK_NAMES, host_of, is_session, is_token, session
+from flows.page.security import COOKIE, HEADERS, is_token, session
 from flows.page.store import NoAnswer, Row, Store
 from flows.page.views import lists
 from flows.page.views.model import drift, model, scores
@@ -42,6 +44,7 @@ PAGES: tuple[tuple[str, str, View], ...] = (
     ("/health", "health", lists.health),
     ("/policy", "policies", lists.policies),
     ("/policy/{model}", "policy", lambda store, asked: lists.policy(store, asked, asked.model)),
+    ("/command/{model}", "command", lambda store, asked: lists.command(store, asked, asked.model)),
     ("/request/{model}", "request", lambda store, asked: request_view(store, asked.model)),
 )
 WAIT_S = 0.25
@@ -50,14 +53,14 @@ CONNECTIONS_MAX = 64  # Of people who look at once; one more is told to come bac
 
 
 class Page:
-    """The application `app` over a store; `token` is what people have to know, None on a machine of one's own."""
+    """The application `app` over a store; `access` says who may look, and who may command at the `desk`, if any."""
 
-    def __init__(self, url: str, token: str | None = None, names: Collection[str] = ()) -> None:
+    def __init__(self, url: str, access: Access, desk: Desk | None = None) -> None:
         self.store = Store(url)
         self.live = Live(self.store)
         self.answers = Answers()
-        self._token = token
-        self._names = frozenset(names) | LOOPBACK_NAMES
+        self._access = access
+        self._desk = desk
         self._open = 0
         self._ending = False
         routes = [
@@ -73,6 +76,8 @@ class Page:
                 *routes,
                 Route("/live", self._events),
                 Route("/login", self._login, methods=["GET", "POST"]),
+                Route("/do/{kind}", self._form),
+                Route("/do", self._command, methods=["POST"]),
                 Route("/static/{hash}/{name}", self._static),
                 Route("/livez", lambda _: PlainTextResponse("alive\n")),
                 Route("/readyz", self._ready),
@@ -105,18 +110,10 @@ class Page:
         self._ending = True
 
     def _refusal(self, request: Request) -> Response | None:
-        if host_of(request) not in self._names:
-            return PlainTextResponse("this page does not answer to that name\n", 421)
-        if request.method not in ("GET", "HEAD") and request.url.path != "/login":
+        posts = {"/login"} | ({"/do"} if self._desk is not None else set())
+        if request.method not in ("GET", "HEAD") and request.url.path not in posts:
             return PlainTextResponse("read-only\n", 405)
-        open_to_all = request.url.path in ("/login", "/livez", "/readyz") or request.url.path.startswith("/static/")
-        if self._token is None or open_to_all or is_session(self._token, request.cookies.get(COOKIE, "")):
-            return None
-        if request.headers.get("authorization", "").startswith("Bearer ") and is_token(
-            self._token, request.headers["authorization"].removeprefix("Bearer ")
-        ):
-            return None
-        return RedirectResponse("/login", 303)
+        return self._access.refusal(request)
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -151,7 +148,9 @@ class Page:
         shown = view(self.store, asked)
         if form == "json":
             return msgspec.json.encode(shown, enc_hook=str)
-        return page(name, asked=asked, path=request.url.path, **shown).encode()
+        # What happened cannot be commanded, only what is.
+        may = self._desk.kinds if self._desk is not None and asked.is_now else frozenset()
+        return page(name, asked=asked, path=request.url.path, may=may, **shown).encode()
 
     def _failed(self, name: str, code: int, why: str) -> Response:
         text = page("failed", asked=Asked(), path="/", title=name, why=why, code=code, counted=None)
@@ -182,24 +181,35 @@ class Page:
         finally:
             self._open -= 1
 
+    async def _form(self, request: Request) -> Response:
+        if self._desk is None:
+            return self._failed("command", 404, "this page takes no commands")
+        return self._desk.form(request, self._access.user(request) or NOBODY)
+
+    async def _command(self, request: Request) -> Response:
+        if self._desk is None:
+            return self._failed("command", 404, "this page takes no commands")
+        return await self._desk.take(request, self._access.user(request) or NOBODY)
+
     async def _login(self, request: Request) -> Response:
-        if self._token is None:
+        token = self._access.token
+        if token is None or self._access.proxies:
             return RedirectResponse("/", 303)
         why = ""
         if request.method == "POST":
-            given = (await request.body())[:4_096].decode("utf-8", "replace")
-            token = parse_qs(given).get("token", [""])[0]
-            if is_token(self._token, token):
+            given = parse_qs((await request.body())[:4_096].decode("utf-8", "replace"))
+            if is_token(token, given.get("token", [""])[0]):
+                user = given.get("user", [""])[0].strip()[:USER_MAX]
                 answer = RedirectResponse("/", 303)
-                secure = request.url.scheme == "https"
+                # Whoever lies about it makes the cookie stricter.
+                secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
                 answer.set_cookie(
-                    COOKIE, session(self._token), httponly=True, samesite="strict", secure=secure, max_age=12 * 3_600
+                    COOKIE, session(token, user), httponly=True, samesite="strict", secure=secure, max_age=12 * 3_600
                 )
                 return answer
             why = "that is not the token"
-        return Response(
-            page("login", asked=Asked(), path="", counted=None, why=why), 403 if why else 200, media_type="text/html"
-        )
+        shown = {"asked": Asked(), "path": "", "counted": None, "why": why, "names": self._desk is not None}
+        return Response(page("login", **shown), 403 if why else 200, media_type="text/html")
 
     async def _static(self, request: Request) -> Response:
         try:
@@ -212,12 +222,6 @@ class Page:
     async def _ready(self, _: Request) -> Response:
         why = self.live.why
         return PlainTextResponse("ready\n" if why is None else f"{why}\n", 200 if why is None else 503)
-
-
-def _address(path: str, form: str) -> str:
-    if form == "html":
-        return path
-    return "/index.json" if path == "/" else f"{path}.json"
 
 
 def _with_tag(request: Request, body: bytes, kind: str) -> Response:

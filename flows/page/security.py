@@ -1,5 +1,6 @@
 """What keeps the page to those it is for: which addresses it listens on, which names it answers to, who may look."""
 
+import base64
 import hashlib
 import hmac
 import ipaddress
@@ -41,13 +42,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check(host: str, token: str | None, names: Collection[str]) -> None:
-    """NotAllowed unless the page is for this machine alone, or guarded by a token and a list of names."""
+def check(host: str, token: str | None, names: Collection[str], is_proxied: bool = False) -> None:
+    """NotAllowed unless the page is for this machine alone, or guarded by a token or a proxy, and a list of names."""
     if token is not None and len(token) < TOKEN_MIN:
         raise NotAllowed(f"ROLLGUARD_PAGE_TOKEN must have at least {TOKEN_MIN} characters")
     if is_loopback(host):
         return
-    if token is None:
+    if token is None and not is_proxied:
         raise NotAllowed(f"{host} is reached by others: set ROLLGUARD_PAGE_TOKEN, or listen on 127.0.0.1")
     if not names:
         raise NotAllowed(f"{host} is reached by others: name the page's address with --name, against DNS rebinding")
@@ -59,23 +60,28 @@ def host_of(request: Request) -> str:
     return text.partition("]")[0] + "]" if text.startswith("[") else text.partition(":")[0]
 
 
-def session(token: str, now: float | None = None) -> str:
-    """Return a cookie that is good for half a day."""
+def session(token: str, user: str = "", now: float | None = None) -> str:
+    """Return a cookie that is good for half a day; `user` is who it is given to, as they say."""
     until = str(round((time.time() if now is None else now) + SESSION_S))
-    return f"{until}.{_sign(token, until)}"
+    name = base64.urlsafe_b64encode(user.encode()).decode()
+    return f"{until}.{name}.{sign(token, f'page {until} {name}')}"
 
 
-def is_session(token: str, cookie: str, now: float | None = None) -> bool:
-    """Tell whether a cookie was given out with this token, and is not over.
+def user_of(token: str, cookie: str, now: float | None = None) -> str | None:
+    """Return whom a cookie was given to; None where it was not given out with this token, or is over.
 
-    >>> given = session("x" * 16, now=0.0)
-    >>> is_session("x" * 16, given, now=1.0), is_session("y" * 16, given, now=1.0), is_session("x" * 16, given, now=1e6)
-    (True, False, False)
+    >>> given = session("x" * 16, "ann", now=0.0)
+    >>> user_of("x" * 16, given, now=1.0), user_of("y" * 16, given, now=1.0), user_of("x" * 16, given, now=1e6)
+    ('ann', None, None)
     """
-    until, _, signature = cookie.partition(".")
-    if not until.isdigit() or not hmac.compare_digest(signature.encode(), _sign(token, until).encode()):
-        return False
-    return int(until) > (time.time() if now is None else now)
+    until, _, rest = cookie.partition(".")
+    name, _, signature = rest.partition(".")
+    wanted = sign(token, f"page {until} {name}")
+    if not until.isdigit() or not hmac.compare_digest(signature.encode(), wanted.encode()):
+        return None
+    if int(until) <= (time.time() if now is None else now):
+        return None
+    return base64.urlsafe_b64decode(name).decode()
 
 
 def is_token(token: str, given: str) -> bool:
@@ -83,5 +89,6 @@ def is_token(token: str, given: str) -> bool:
     return hmac.compare_digest(hashlib.sha256(given.encode()).digest(), hashlib.sha256(token.encode()).digest())
 
 
-def _sign(token: str, until: str) -> str:
-    return hmac.new(token.encode(), f"rollguard page {until}".encode(), hashlib.sha256).hexdigest()
+def sign(token: str, text: str) -> str:
+    """Return what only who knows the token can say of a text."""
+    return hmac.new(token.encode(), f"rollguard {text}".encode(), hashlib.sha256).hexdigest()

@@ -6,7 +6,9 @@ from collections.abc import Collection
 
 import uvicorn
 
+from flows.page.access import Access
 from flows.page.app import Page
+from flows.page.desk import Desk
 from flows.page.security import check
 
 LISTEN = "127.0.0.1:8088"
@@ -20,10 +22,19 @@ class Server:
     From the start on the address is taken, and whoever asks waits until `begin`: the store may have to be made first.
     """
 
-    def __init__(self, url: str, listen: str = LISTEN, token: str | None = None, names: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        url: str,
+        listen: str = LISTEN,
+        token: str | None = None,
+        names: Collection[str] = (),
+        proxies: Collection[str] = (),
+        desk: Desk | None = None,
+    ) -> None:
         host, _, port = listen.rpartition(":")
         host = host.strip("[]") or "127.0.0.1"
-        check(host, token, names)
+        access = Access.of(token, names, proxies)
+        check(host, token, names, bool(proxies))
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             self._socket = socket.create_server((host, int(port)), family=family)
@@ -31,13 +42,14 @@ class Server:
             raise OSError(error.errno, error.strerror, listen) from error
         shown = f"[{host}]" if ":" in host else host
         self.address = f"http://{shown}:{self._socket.getsockname()[1]}/"
-        self.page = Page(url, token, names)
+        self.page = Page(url, access, desk)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self.page,
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # Who asks is who has connected; `Access` alone believes a proxy.
                 lifespan="on",
                 timeout_graceful_shutdown=DRAIN_S,
                 limit_concurrency=CONNECTIONS_MAX,

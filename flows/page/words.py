@@ -109,3 +109,12 @@ def number(value: float | None) -> str:
     if value is None:
         return NONE
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def named(text: str) -> str:
+    """Return a slice as a sentence names it.
+
+    >>> named("*"), named("region=eu")
+    ('all traffic', 'region=eu')
+    """
+    return "all traffic" if text == "*" else text

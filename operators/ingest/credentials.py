@@ -7,7 +7,7 @@ import msgspec
 
 from operators.policy.policy import DEFAULT_KEY, CommandKey
 from operators.wire.commands import AnyCommand, Silence, Unsilence
-from operators.wire.events import ms_of
+from operators.wire.events import TEXT_MAX, ms_of
 from operators.wire.signing import signature_fault
 
 
@@ -53,9 +53,16 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
         return signature_fault(body, held.secret) or _forbidden(command, held.key, appended_ms)
 
     def attributed(self, command: AnyCommand) -> AnyCommand:
-        """Return a command that was believed, said by whose key signed it, whatever it claims."""
+        """Return a command that was believed, said by whose key signed it, whatever it claims.
+
+        Of a key that relays, it is said by whom the command names, through that key.
+        """
         held = self._all().get(command.key or DEFAULT_KEY)
-        return command if held is None else msgspec.structs.replace(command, by=held.key.name)
+        if held is None:
+            return command
+        through = f" through {held.key.name}"
+        by = command.by[: TEXT_MAX - len(through)] + through if held.key.relays and command.by else held.key.name
+        return msgspec.structs.replace(command, by=by)
 
     def _all(self) -> dict[str, Held]:
         one = CommandKey(id=DEFAULT_KEY, name=DEFAULT_KEY)

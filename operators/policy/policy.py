@@ -184,7 +184,8 @@ RIGHTS = ("release", "override", "kill", "rollback", "pin", "unpin", "ack", "sil
 class CommandKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """`[[commands.key]]`: whose it is, and on which models (patterns as of file names) it may say what.
 
-    Its secret is in the variable `env` or in a `file`. Commands given when it was `retired` or later are refused.
+    Its secret is in the variable `env` or in a `file`. Commands given when it was `retired` or later are refused. With
+    `relays` it belongs to a program that people use, such as the page: what it signs is said by whom the command names.
     """
 
     id: str
@@ -194,6 +195,7 @@ class CommandKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, froze
     env: str | None = None
     file: str | None = None
     retired: Annotated[datetime, Meta(tz=True)] | None = None
+    relays: bool = False
 
 
 class Commands(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):

@@ -34,7 +34,7 @@ PARAMS: dict[str, Any] = {
     "model": "m", "version": "v", "baseline": "b", "slice": "*", "slices": ["*"], "sli": "s", "measure": "",
     "rule": "r",
     "type": "", "hash": "", "request": "r", "at": moment(FAR_MS), "from": moment(0), "to": moment(FAR_MS), "count": 10,
-    "step_s": 60,
+    "step_s": 60, "id": "c",
 }  # fmt: skip
 
 
@@ -147,10 +147,12 @@ def test_every_phase_has_a_word() -> None:
 
 def test_an_event_of_a_type_that_is_not_known_is_shown_all_the_same() -> None:
     event: dict[str, Any] = dict.fromkeys(
-        ("at", "model", "version", "rule", "severity", "worst", "pin", "reason", "id", "runbook"), ""
+        ("at", "model", "version", "rule", "severity", "worst", "pin", "reason", "id", "runbook", "sentence"), ""
     )
+    event |= {"error_types": '[{"name":"timeout","n":12,"baseline":3}]', "findings": "", "moved": []}
     shown = event_row(event | {"type": "new", "state": "resolved", "slices_n": 0, "acked": 0, "silenced": 1})
     assert (shown["word"], shown["extra"], shown["state"]) == ("new", "silenced", "resolved")
+    assert shown["details"] == ["Failed by: timeout 12 (3 on the baseline)."]
 
 
 def test_a_thousand_slices_are_forty_rows_and_pages_of_a_hundred() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flows.page.store import Row
 from flows.page.svg import Chart, Level, Line, Mark
 from flows.page.views.states import VERDICTS
-from flows.page.words import count, odds, points
+from flows.page.words import count, named, odds, points
 
 ROWS = 40
 PAGE = 100
@@ -116,7 +116,7 @@ def growth(lines: Sequence[Row], cells: Sequence[Row], lead: Row, marks: Sequenc
     order = sorted(by_slice, key=lambda text: (text != "*", -mine[text]["log_e_peak"] if text in mine else 0))
     kinds = {text: "all" if text == "*" else f"slice{place}" for place, text in enumerate(order[: COLOURED + 1])}
     drawn_lines = [
-        Line(name=_named(text), kind=kinds.get(text, "grey"), points=by_slice[text], is_step=True)
+        Line(name=named(text), kind=kinds.get(text, "grey"), points=by_slice[text], is_step=True)
         for text in sorted(order, key=lambda text: text in kinds)
     ]
     levels = _levels(mine)
@@ -156,8 +156,8 @@ def difference(lines: Sequence[Row], text: str, lead: Row, marks: Sequence[Mark]
     return Chart(
         name="difference",
         title="How much worse",
-        note=f"{lead['name']} · {_named(text)} · points, with bounds valid at any time",
-        label=f"Difference of failed answers in {_named(text)}, in points, with bounds, over time.",
+        note=f"{lead['name']} · {named(text)} · points, with bounds valid at any time",
+        label=f"Difference of failed answers in {named(text)}, in points, with bounds, over time.",
         start=start,
         end=end,
         lines=[
@@ -174,7 +174,3 @@ def difference(lines: Sequence[Row], text: str, lead: Row, marks: Sequence[Mark]
         levels=[Level(value=0.0, name="no difference")],
         unit="points",
     )
-
-
-def _named(text: str) -> str:
-    return "all traffic" if text == "*" else text

@@ -59,3 +59,8 @@ def policy(store: Store, asked: Asked, name: str) -> Row:
 def counted(store: Store, asked: Asked) -> Row | None:
     """Return how far the counting is at the moment that is asked for."""
     return next(iter(store.ask("counted", at=moment(min(asked.at, FAR_MS)))), None)
+
+
+def command(store: Store, asked: Asked, name: str) -> Row:
+    """Return what became of a command, by its id; nothing is known of one that was only just sent."""
+    return {"counted": counted(store, asked), "id": name, "command": next(iter(store.ask("command", id=name)), None)}

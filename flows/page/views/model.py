@@ -6,8 +6,8 @@ from flows.page.asked import Asked
 from flows.page.store import Row, Store, moment
 from flows.page.views import lines
 from flows.page.views.release import Unknown
-from flows.page.views.sentences import named
 from flows.page.views.states import event_row, state_of
+from flows.page.words import named
 
 SINCE_MS = 3_600_000
 DRIFT_SINCE_MS = 6 * 3_600_000

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Sequence
 
+import msgspec
+
 from flows.page.asked import Asked
 from flows.page.store import Row, Store, moment
 from flows.page.svg import Chart, Mark
 from flows.page.views import evidence, lines, sentences
-from flows.page.views.states import event_row, state_of
-from flows.page.words import number, span
+from flows.page.views.states import State, event_row, state_of
+from flows.page.words import named, number
+from flows.page.words import span as lasted
 
 AROUND_MS = 600_000  # Shown before a release began, and after it ended.
 STEPS = (
@@ -20,21 +23,67 @@ STEPS = (
     ("users well", "recovered"),
 )
 RANGE_MS_MAX = 31 * 86_400_000
+WITHDRAWN = ("rolled_back", "verifying", "recovered", "ineffective")
 
 
 class Unknown(LookupError):
     """There is no such model, release or request, as of the moment that was asked for."""
 
 
+class Story(msgspec.Struct, frozen=True, kw_only=True):
+    """A release as of a moment: `it` as table release has it, all that was said of the version, and since it began.
+
+    `times` are those of its steps; charts go from `start` to `end` [Unix ms].
+    """
+
+    counted: Row
+    it: Row
+    state: State
+    events: Sequence[Row]
+    mine: Sequence[Row]
+    times: dict[str, int | None]
+    start: int
+    end: int
+
+
 def release(store: Store, asked: Asked) -> Row:
     """Return what the page of a release shows. Unknown."""
+    story = _story(store, asked)
+    it, now = story.it, story.counted["counted"]
+    ask = {"model": asked.model, "version": asked.version}
+    cells = evidence.cells_of(store.ask("evidence_now", **ask, at=moment(asked.at)))
+    cells = [cell | {"version_of": asked.version} for cell in cells]
+    span = {"from": moment(it["began_at"]), "to": moment(story.end)}
+    found = _found(store.ask("found", **ask, baseline=it["baseline"], **span), asked.version)
+    alerts = store.ask("alerts", model=asked.model, at=moment(asked.at))
+    return {
+        "counted": story.counted,
+        "release": it,
+        "state": story.state,
+        "title": sentences.title(asked.version, it["baseline"], story.state.word),
+        "sentences": _said(cells, found, story.times, now, story.state.word),
+        "steps": _steps(story.times),
+        "slice": asked.slice,
+        "table": evidence.table(cells, asked.page),
+        "found": found,
+        **_charts(store, asked, story, cells),
+        "metadata": _metadata(it["said"]),
+        "events": [event_row(event) for event in story.events],
+        "runbook": next((event["runbook"] for event in story.mine if event["runbook"]), ""),
+        "alerts": [alert for alert in alerts if alert["version"] == asked.version],
+        "offers": ("override",) if it["phase_now"] in WITHDRAWN else ("rollback", "kill"),
+        "now": now,
+    }
+
+
+def _story(store: Store, asked: Asked) -> Story:
+    """Return the release that is asked for. Unknown."""
     at = moment(asked.at)
     counted = next(iter(store.ask("counted", at=at)), None)
     known = {row["version"]: row for row in store.ask("releases", model=asked.model, at=at)}
     if counted is None or asked.version not in known:
         raise Unknown(f"{asked.model} has no release of {asked.version} at that time")
     it = known[asked.version]
-    state = state_of(it)
     events = store.ask("events", model=asked.model, version=asked.version, type="", at=at, count=200)
     # A release that began anew has a story of its own.
     mine = [event for event in events if event["at"] >= it["began_at"]]
@@ -42,41 +91,22 @@ def release(store: Store, asked: Asked) -> Row:
     ended = max((times.get(name) or 0 for name in ("detected", "applied", "recovered", "promoted")), default=0) or None
     end = counted["counted"] if ended is None else min(counted["counted"], ended + AROUND_MS)
     start = max(it["began_at"] - AROUND_MS, end - (asked.since or RANGE_MS_MAX))
-    if asked.since:
-        start = max(start, end - asked.since)
-    ask = {"model": asked.model, "version": asked.version, "at": at}
-    cells = [cell | {"version_of": asked.version} for cell in evidence.cells_of(store.ask("evidence_now", **ask))]
-    found = _found(
-        store.ask(
-            "found", **{k: v for k, v in ask.items() if k != "at"}, baseline=it["baseline"],
-            **{"from": moment(it["began_at"]), "to": moment(end)},
-        ),
-        asked.version,
-    )  # fmt: skip
-    marks = _marks(times)
-    rows = lines.asked_lines(store, asked.model, asked.slice, start, end)
-    kinds = lines.kinds_of(asked.version, it["baseline"], [row["version"] for row in rows["slis"] + rows["traffic"]])
+    return Story(
+        counted=counted, it=it, state=state_of(it), events=events, mine=mine, times=times, start=start, end=end
+    )
+
+
+def _charts(store: Store, asked: Asked, story: Story, cells: Sequence[Row]) -> Row:
+    """Return the charts of the evidence, and of the slice that is asked for, with marks of what happened."""
+    start, end, marks = story.start, story.end, _marks(story.times)
     lead = evidence.lead_of(cells, asked.sli)
+    rows = lines.asked_lines(store, asked.model, asked.slice, start, end)
+    versions = [row["version"] for row in rows["slis"] + rows["traffic"]]
+    kinds = lines.kinds_of(asked.version, story.it["baseline"], versions)
     return {
-        "counted": counted,
-        "release": it,
-        "state": state,
-        "title": sentences.title(asked.version, it["baseline"], state.word),
-        "sentences": _said(cells, found, times, counted["counted"], state.word),
-        "steps": _steps(times),
-        "slice": asked.slice,
         "lead": None if lead is None else lead["name"],
         "evidence": [] if lead is None else _evidence(store, asked, cells, lead, marks, start, end),
-        "table": evidence.table(cells, asked.page),
-        "found": found,
-        "charts": lines.charts(rows, kinds, marks, start=start, end=end, where=sentences.named(asked.slice)),
-        "metadata": _metadata(it["said"]),
-        "events": [event_row(event) for event in events],
-        "runbook": next((event["runbook"] for event in mine if event["runbook"]), ""),
-        "alerts": [
-            alert for alert in store.ask("alerts", model=asked.model, at=at) if alert["version"] == asked.version
-        ],
-        "now": counted["counted"],
+        "charts": lines.charts(rows, kinds, marks, start=start, end=end, where=named(asked.slice)),
     }
 
 
@@ -121,7 +151,7 @@ def _steps(times: dict[str, int | None]) -> list[Row]:
     before: int | None = None
     out = []
     for time, name in reached:
-        out.append({"name": name, "at": time, "after": "" if before is None else f"+{span(time - before)}"})
+        out.append({"name": name, "at": time, "after": "" if before is None else f"+{lasted(time - before)}"})
         before = time
     held_only = times.get("detected") is None and times.get("hold") is not None
     return out + [{"name": name, "at": None, "after": ""} for name in ([] if held_only else ahead)]
@@ -139,7 +169,7 @@ def _said(cells: Sequence[Row], found: Sequence[Row], times: dict[str, int | Non
     out = []
     if bad:
         out.append(sentences.proof(bad[0], alone=True))
-        others = list(dict.fromkeys(sentences.named(cell["slice"]) for cell in bad[1:]))
+        others = list(dict.fromkeys(named(cell["slice"]) for cell in bad[1:]))
         if others:
             out.append(f"Also affected: {', '.join(others[:5])}{' and more' if len(others) > 5 else ''}.")
     elif word in ("rolling out", "held"):

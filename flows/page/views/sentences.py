@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from flows.page.store import Row
-from flows.page.words import clock, count, odds, percent, points, span
+from flows.page.words import clock, count, named, odds, percent, points, span
 
 TITLES = {
     "rollback without effect": "{version} is to be rolled back to {baseline}, and it serves on",
@@ -68,11 +68,6 @@ def cause(found: Sequence[Row], until: int) -> str:
     before = f", {span(until - first['first'])} before" if until > first["first"] else ""
     where = f"in {named(first['slice'])} at {clock(first['first'])}{before}"
     return f"Earlier, and only on the candidate: {first['text']}, {where}."
-
-
-def named(text: str) -> str:
-    """Return a slice as a sentence names it."""
-    return "all traffic" if text == "*" else text
 
 
 def _share(cell: Row, arm: str) -> float | None:

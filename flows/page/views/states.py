@@ -3,7 +3,7 @@
 import msgspec
 
 from flows.page.store import Row
-from flows.page.words import NONE
+from flows.page.words import NONE, count, named
 from operators.release.transitions import URGENCY
 
 
@@ -56,6 +56,23 @@ def state_of(release: Row) -> State:
     return State(word=word, kind=kind, rank=rank + (1 if phase == "rolling_out" else 0))
 
 
+def event_details(event: Row) -> list[str]:
+    """Return what a control event says beside its sentence: how requests failed, what was found, what else moved."""
+    errors = [
+        f"{each['name']} {count(each['n'])}"
+        + ("" if each.get("baseline") is None else f" ({count(each['baseline'])} on the baseline)")
+        for each in read(event["error_types"])
+    ]
+    found = [f"{each['words']} in {named(each['slice'])}" for each in read(event["findings"])]
+    said = [("Failed by", errors), ("Found on it alone", found), ("Not as it was", list(event["moved"]))]
+    return [f"{what}: {'; '.join(words)}." for what, words in said if words]
+
+
+def read(text: str) -> list[Row]:
+    """Return a column that holds a JSON array; nothing where an older worker wrote none."""
+    return msgspec.json.decode(text, type=list[Row]) if text else []
+
+
 def event_row(event: Row) -> Row:
     """Return a control event as a row of a table."""
     word, kind = EVENTS.get(event["type"], (event["type"], "plain"))
@@ -76,7 +93,8 @@ def event_row(event: Row) -> Row:
         "worst": event["worst"] or NONE,
         "more": more,
         "pin": event["pin"] or "",
-        "reason": event["reason"],
+        "why": event["sentence"] or event["reason"],
+        "details": event_details(event),
         "id": event["id"],
         "runbook": event["runbook"],
     }

@@ -1,0 +1,76 @@
+"""What a form of the page was made for, signed: who may send it off, until when, and under which id."""
+
+import base64
+import binascii
+import hmac
+import time
+import uuid
+from typing import Literal
+
+import msgspec
+
+from flows.page.security import sign
+
+Kind = Literal["ack", "silence", "override", "kill", "rollback"]
+FORM_S = 3_600
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that `user` was shown the form of: to whatever comes back nothing can be added or changed.
+
+    `about` is the version, for `ack` the control event, for `silence` the rule. `id` is that of the command, so that it
+    is obeyed once however often the form is sent.
+    """
+
+    kind: Kind
+    model: str
+    about: str
+    user: str
+    id: str
+    until: int
+
+    @property
+    def phrase(self) -> str:
+        """What has to be typed before it is sent; empty where a click is enough."""
+        words = {"override": "run", "kill": "kill", "rollback": "roll back"}
+        return f"{words[self.kind]} {self.about}" if self.kind in words else ""
+
+
+class NoTicket(Exception):
+    """What was sent is no form of this page, or not this person's, or too old."""
+
+
+def ticket(kind: Kind, model: str, about: str, user: str) -> Ticket:
+    """Return a new one."""
+    until = round(time.time()) + FORM_S
+    return Ticket(kind=kind, model=model, about=about, user=user, id=str(uuid.uuid4()), until=until)
+
+
+def sealed(made: Ticket, token: str) -> str:
+    """Return a ticket as the hidden field of a form."""
+    body = base64.urlsafe_b64encode(msgspec.json.encode(made)).decode()
+    return f"{body}.{sign(token, f'form {body}')}"
+
+
+def opened(text: str, token: str, user: str, now: float | None = None) -> Ticket:
+    """Return the ticket of a form that comes back from `user`. NoTicket.
+
+    >>> made = ticket("kill", "m", "v2", "ann")
+    >>> opened(sealed(made, "x" * 16), "x" * 16, "ann") == made
+    True
+    >>> opened(sealed(made, "x" * 16), "x" * 16, "bob")
+    Traceback (most recent call last):
+    flows.page.tickets.NoTicket: the form was made for somebody else
+    """
+    body, _, signature = text.partition(".")
+    if not hmac.compare_digest(signature.encode(), sign(token, f"form {body}").encode()):
+        raise NoTicket("this form is not of this page")
+    try:
+        made = msgspec.json.decode(base64.urlsafe_b64decode(body), type=Ticket)
+    except (binascii.Error, msgspec.DecodeError) as error:
+        raise NoTicket("this form is not of this page") from error
+    if made.user != user:
+        raise NoTicket("the form was made for somebody else")
+    if made.until <= (time.time() if now is None else now):
+        raise NoTicket("the form is older than an hour: look at the page as it is now")
+    return made
