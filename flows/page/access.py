@@ -13,7 +13,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 USER_HEADER = "x-forwarded-user"
 USER_MAX = 200
 NOBODY = ""  # Somebody who may look, of whom no name is known.
-OPEN = ("/login", "/livez", "/readyz")
+PROBES = ("/livez", "/readyz")
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,10 +30,12 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
     def refusal(self, request: Request) -> Response | None:
         """Return the answer to somebody who may not see this, None to all others."""
+        path = request.url.path
+        if path in PROBES:  # A supervisor knows addresses, not names.
+            return None
         if host_of(request) not in self.names:
             return PlainTextResponse("this page does not answer to that name\n", 421)
-        open_to_all = request.url.path in OPEN or request.url.path.startswith("/static/")
-        if open_to_all or self.user(request) is not None:
+        if path == "/login" or path.startswith("/static/") or self.user(request) is not None:
             return None
         if self.proxies:
             return PlainTextResponse("come through the proxy, which says who you are\n", 403)

@@ -29,7 +29,9 @@ ONE, MANY, TARGET = (f"infra/systemd/rollguard{end}" for end in (".service", "@.
 ENVIRONMENT = "infra/systemd/environment.example"
 SETTINGS, SECRET = "infra/kubernetes/settings.yaml", "infra/kubernetes/secret.example.yaml"
 MONITOR = "infra/kubernetes/podmonitor.yaml"
+PAGE, PAGE_UNIT = "infra/kubernetes/page.yaml", "infra/systemd/rollguard-page.service"
 PATHS = (
+    PAGE, PAGE_UNIT,
     DOCKERFILE, ".dockerignore", COMPOSE, *WORKLOADS, SETTINGS, SECRET, MONITOR, ONE, MANY, TARGET, ENVIRONMENT,
     *UNITS.values(),
 )  # fmt: skip

@@ -164,7 +164,8 @@ def test_a_proxy_says_who_asks_and_nobody_else(tmp_path: Path, sent: Sent) -> No
             assert (code, "It is said by ann." in text) == ((200, True) if trusted else (403, False))
             for headers in ({}, {"x-forwarded-user": " "}, {"cookie": f"rollguard={session(TOKEN, 'ann')}"}):
                 assert get(asked, None, **headers)[0] == 403
-            assert get(f"{server.address}readyz")[0] == 503  # A supervisor has no name.
+            # A supervisor has no name, and knows none.
+            assert get(f"{server.address}readyz", None, host="10.0.0.7:8088")[0] == 503
         finally:
             server.end()
     for host, proxies in (("0.0.0.0:0", ["10.0.0.0/8"]), ("127.0.0.1:0", ["proxy.example"])):
