@@ -11,6 +11,8 @@ from html import escape
 import msgspec
 
 WIDTH, HEIGHT = 640, 190
+WIDE = 1_240, 280  # Of a chart as wide as the page: its letters are as large as those of the others.
+ROW, ROWS = 11, 3  # Above the lines stand the names of marks, in as many rows as they need.
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 22
 TICKS_S = (1, 5, 10, 30, 60, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800)
 
@@ -58,6 +60,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     marks: Sequence[Mark] = ()
     levels: Sequence[Level] = ()
     unit: str = ""
+    wide: bool = False
     low: float | None = None
     high: float | None = None
     log: bool = False
@@ -78,28 +81,42 @@ class _Scale:
         self.low = low if chart.low is not None and low >= chart.low else low - pad
         self.high = high if chart.high is not None and high <= chart.high else high + pad
         self.start, self.end = chart.start, max(chart.end, chart.start + 1)
+        self.width, self.height = WIDE if chart.wide else (WIDTH, HEIGHT)
+        within = [mark for mark in chart.marks if self.start <= mark.at <= self.end]
+        self.marks = sorted(within, key=lambda mark: mark.at)
+        self.rows = self._rows()
+        self.top = TOP + ROW * (max(self.rows, default=-1) + 1)
+
+    def _rows(self) -> list[int]:
+        """Return the row of each mark's name: under that of one that it would touch."""
+        rows: list[int] = []
+        for place, mark in enumerate(self.marks):
+            near = place > 0 and self.x(mark.at) - self.x(self.marks[place - 1].at) < 70
+            rows.append((rows[-1] + 1) % ROWS if near else 0)
+        return rows
 
     def x(self, at: int) -> float:
         share = (at - self.start) / (self.end - self.start)
-        return LEFT + min(max(share, 0.0), 1.0) * (WIDTH - LEFT - RIGHT)
+        return LEFT + min(max(share, 0.0), 1.0) * (self.width - LEFT - RIGHT)
 
     def y(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
-        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+        return self.height - BOTTOM - share * (self.height - self.top - BOTTOM)
 
 
 def svg(chart: Chart) -> str:
     """Return the chart as one SVG element, without a style of its own."""
     scale = _Scale(chart)
     parts = [
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(chart.label)}" tabindex="0"'
+        f'<svg class="chart" viewBox="0 0 {scale.width} {scale.height}" role="img" tabindex="0"'
+        f' aria-label="{escape(chart.label)}"'
         f' data-start="{chart.start}" data-end="{chart.end}" data-low="{scale.low:.6g}" data-high="{scale.high:.6g}"'
-        f' data-unit="{escape(chart.unit)}" data-log="{int(chart.log)}">',
+        f' data-unit="{escape(chart.unit)}" data-log="{int(chart.log)}" data-top="{scale.top}">',
         *_y_axis(chart, scale),
         *_x_axis(scale),
         *(_band(line, scale) for line in chart.lines if line.band),
         *_levels(chart, scale),
-        *_marks(chart, scale),
+        *_marks(scale),
         *(_line(line, scale) for line in chart.lines if line.points),
         "</svg>",
     ]
@@ -164,7 +181,7 @@ def _y_axis(chart: Chart, scale: _Scale) -> list[str]:
     out = []
     for value, text in ticks:
         y = scale.y(value)
-        out.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        out.append(f'<line class="grid" x1="{LEFT}" x2="{scale.width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         out.append(f'<text class="tick" x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{escape(text)}</text>')
     return out
 
@@ -203,11 +220,13 @@ def _x_axis(scale: _Scale) -> list[str]:
     step = next((each for each in TICKS_S if seconds / each <= 7), TICKS_S[-1])
     first = -(-scale.start // (step * 1000)) * step * 1000
     form = "%m-%d" if step >= 86_400 else "%H:%M:%S" if step < 60 else "%H:%M"
-    return [
-        f'<text class="tick" x="{scale.x(at):.1f}" y="{HEIGHT - 6}" text-anchor="middle">'
-        f"{datetime.fromtimestamp(at / 1000, UTC).strftime(form)}</text>"
-        for at in range(first, scale.end + 1, step * 1000)
-    ]
+    out = []
+    for at in range(first, scale.end + 1, step * 1000):
+        x = scale.x(at)
+        anchor = "end" if x > scale.width - RIGHT - 12 else "middle"
+        text = datetime.fromtimestamp(at / 1000, UTC).strftime(form)
+        out.append(f'<text class="tick" x="{x:.1f}" y="{scale.height - 6}" text-anchor="{anchor}">{text}</text>')
+    return out
 
 
 def _line(line: Line, scale: _Scale) -> str:
@@ -235,25 +254,19 @@ def _levels(chart: Chart, scale: _Scale) -> list[str]:
     out = []
     for level in chart.levels:
         y = scale.y(level.value)
-        out.append(f'<line class="level" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        out.append(f'<text class="level" x="{LEFT + 4}" y="{y + 10:.1f}">{escape(level.name)}</text>')
+        out.append(f'<line class="level" x1="{LEFT}" x2="{scale.width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        out.append(f'<text class="level" x="{LEFT + 4}" y="{y - 3:.1f}">{escape(level.name)}</text>')
     return out
 
 
-def _marks(chart: Chart, scale: _Scale) -> list[str]:
-    out, row, last = [], 0, -1e9
-    for mark in sorted(chart.marks, key=lambda each: each.at):
-        if not chart.start <= mark.at <= chart.end:
-            continue
+def _marks(scale: _Scale) -> list[str]:
+    out = []
+    for mark, row in zip(scale.marks, scale.rows, strict=True):
         x = scale.x(mark.at)
-        row = row + 1 if x - last < 70 else 0
-        last = x
-        anchor = "end" if x > WIDTH - 90 else "start"
+        anchor = "end" if x > scale.width - 90 else "start"
         shift = -3 if anchor == "end" else 3
-        kind = escape(mark.kind)
-        out.append(f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-        out.append(
-            f'<text class="{kind}" x="{x + shift:.1f}" y="{TOP + 8 + 10 * (row % 4)}" text-anchor="{anchor}">'
-            f"{escape(mark.name)}</text>"
-        )
+        kind, name, top = escape(mark.kind), escape(mark.name), ROW * row
+        out.append(f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{scale.height - BOTTOM}"/>')
+        place = f'x="{x + shift:.1f}" y="{top + ROW - 2}" text-anchor="{anchor}"'
+        out.append(f'<text class="{kind}" {place}>{name}</text>')
     return out

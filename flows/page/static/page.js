@@ -96,9 +96,11 @@ function listen(address) {
 
 // A cursor on charts: by pointer, or by the arrow keys.
 const NS = "http://www.w3.org/2000/svg";
-const [LEFT, RIGHT, TOP, BOTTOM, WIDTH, HEIGHT] = [52, 630, 10, 168, 640, 190];
+const [LEFT, MARGIN, UNDER] = [52, 10, 22];
 
 function show(chart, x) {
+  const { width, height } = chart.viewBox.baseVal;
+  const [RIGHT, TOP, BOTTOM] = [width - MARGIN, Number(chart.dataset.top), height - UNDER];
   const at = Math.min(Math.max(x, LEFT), RIGHT);
   let here = chart.querySelector(".here");
   if (!here) {
@@ -127,14 +129,14 @@ document.addEventListener("pointermove", (event) => {
   const chart = event.target.closest?.(".chart");
   if (!chart) return;
   const box = chart.getBoundingClientRect();
-  show(chart, ((event.clientX - box.left) / box.width) * WIDTH);
+  show(chart, ((event.clientX - box.left) / box.width) * chart.viewBox.baseVal.width);
 });
 document.addEventListener("keydown", (event) => {
   const chart = event.target.closest?.(".chart");
   const step = { ArrowLeft: -6, ArrowRight: 6 }[event.key];
   if (!chart || !step) return;
   event.preventDefault();
-  show(chart, Number(chart.dataset.cursor ?? (LEFT + RIGHT) / 2) + step);
+  show(chart, Number(chart.dataset.cursor ?? chart.viewBox.baseVal.width / 2) + step);
 });
 
 document.getElementById("theme").addEventListener("click", switchTheme);

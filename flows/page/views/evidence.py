@@ -53,7 +53,9 @@ def _what(row: Row, n: int) -> str:
 
 def table(cells: Sequence[Row], page: int) -> Row:
     """Return the slices, worst first and all traffic on top: 40 rows, or a page of a hundred."""
-    columns = list(dict.fromkeys(cell["key"] for cell in sorted(cells, key=_column)))
+    every = list(dict.fromkeys(cell["key"] for cell in sorted(cells, key=_column)))
+    compared = {cell["key"] for cell in cells if cell["n"]}
+    columns = [key for key in every if key in compared or not compared]
     by_slice: dict[str, dict[tuple[str, str, str], Row]] = defaultdict(dict)
     for cell in cells:
         by_slice[cell["slice"]][cell["key"]] = cell
@@ -66,6 +68,7 @@ def table(cells: Sequence[Row], page: int) -> Row:
         "columns": [
             {"key": list(key), "name": (f"{key[0]}: " if several else "") + (key[1] or key[2])} for key in columns
         ],
+        "empty": [key[1] or key[2] for key in every if key not in columns],
         "rows": [
             {"slice": text, "cells": [by_slice[text].get(key) for key in columns]}
             for text in order[start : start + size]
@@ -134,6 +137,7 @@ def growth(lines: Sequence[Row], cells: Sequence[Row], lead: Row, marks: Sequenc
         marks=marks,
         levels=levels,
         log=True,
+        wide=True,
         low=-2.5,
         high=max((level.value for level in levels), default=4.0) + 0.5,
     )

@@ -57,14 +57,17 @@ def state_of(release: Row) -> State:
 
 
 def event_details(event: Row) -> list[str]:
-    """Return what a control event says beside its sentence: how requests failed, what was found, what else moved."""
+    """Return what a control event says and its sentence does not: how requests failed, what was found or moved."""
     errors = [
         f"{each['name']} {count(each['n'])}"
         + ("" if each.get("baseline") is None else f" ({count(each['baseline'])} on the baseline)")
         for each in read(event["error_types"])
     ]
-    found = [f"{each['words']} in {named(each['slice'])}" for each in read(event["findings"])]
-    said = [("Failed by", errors), ("Found on it alone", found), ("Not as it was", list(event["moved"]))]
+    sentence = event["sentence"]
+    unsaid = [each for each in read(event["findings"]) if each["words"] not in sentence]
+    found = [f"{each['words']} in {named(each['slice'])}" for each in unsaid]
+    moved = [each for each in event["moved"] if each not in sentence]
+    said = [("Failed by", errors), ("Found on it alone", found), ("Not as it was", moved)]
     return [f"{what}: {'; '.join(words)}." for what, words in said if words]
 
 
