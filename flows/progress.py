@@ -42,6 +42,8 @@ def print_summary(summary: Summary, out: Path) -> None:
     if refused:
         reasons = ", ".join(f"{count} {reason}" for reason, count in summary.rejects.most_common())
         console.print(f"{refused} refused: {reasons} (see {out / 'deadletter.ndjson'})")
+    for stream, fields in summary.unread.items():
+        console.print(plain(f"fields of {stream} that nobody reads: {', '.join(fields)}"), soft_wrap=True)
     if summary.rows_refused:
         console.print(f"{summary.rows_refused} rows refused by ClickHouse (see {out / 'deadletter.ndjson'})")
     rows = ", ".join(f"{count} {table}" for table, count in sorted(summary.rows.items()))

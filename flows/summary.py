@@ -17,6 +17,7 @@ from operators.wire.control import ControlEvent
 from operators.wire.event_kinds.registry import EVENT_KINDS
 
 WITHDRAWN_MAX = 100  # The control file has all.
+UNREAD_MAX = 100  # Fields of a stream: names are made by whoever produces.
 
 
 class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +34,8 @@ class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
 class Summary(msgspec.Struct, kw_only=True):
     """What a run came to; `complete` says that its inputs ended and all panes are closed.
 
-    `unusable` counts items with an optional field that was left out, by field; `control` control events by type;
+    `unusable` counts items with an optional field that was left out, by field; `unread` are fields of some items of a
+    stream that nobody reads, with those perhaps meant; `control` control events by type;
     `withdrawn` are the first versions that were rolled back or killed.
     """
 
@@ -44,6 +46,7 @@ class Summary(msgspec.Struct, kw_only=True):
     late: int = 0
     rejects: Counter[str] = msgspec.field(default_factory=Counter)
     unusable: Counter[str] = msgspec.field(default_factory=Counter)
+    unread: dict[Stream, list[str]] = {}
     duplicates: int = 0
     rows: Counter[str] = msgspec.field(default_factory=Counter)
     rows_refused: int = 0
@@ -98,6 +101,9 @@ class Recorder:
             summary.first_ms = min(batch.oldest_ms, summary.first_ms or batch.oldest_ms)
             summary.last_ms = max(batch.newest_ms, summary.last_ms or batch.newest_ms)
         summary.unusable += batch.unusable
+        if batch.unread:
+            unread = {*summary.unread.get(stream, ()), *batch.unread}
+            summary.unread[stream] = sorted(unread)[:UNREAD_MAX]
         summary.duplicates += batch.duplicates
         summary.rejects += count_batch(self._metrics, stream, name, batch)
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from flows.logs import LOGGER
 from flows.pulse import Pulse
@@ -19,6 +19,7 @@ from operators.metrics import Metrics
 
 LOOK_FOR_PARTITIONS_S = 300.0
 PUBLISH_S = 5.0
+UNREAD_MAX = 200  # Names that are told: producers may make up as many as they like.
 
 log = logging.getLogger(LOGGER)
 
@@ -36,6 +37,7 @@ class Watcher:
         self._deadletter_topic = where.deadletter_topic
         self._letters: KafkaProducer | None = None  # For rows that ClickHouse refuses.
         self._readers: dict[str, Reader] = {}
+        self._unread: set[tuple[str, str]] = set()
         self._looked = self._published = time.monotonic()
         self._publisher = OffsetPublisher(where.kafka) if where.kafka_publish_offsets else None
         self._ended: dict[Partition, int] = {}  # How far each partition was when its last epoch ended.
@@ -74,6 +76,13 @@ class Watcher:
             log.warning("refused", extra={"fields": {"source": name, "reason": reason, "count": count}})
         for field, count in unusable.items():
             log.warning("left out", extra={"fields": {"source": name, "field": field, "count": count}})
+
+    def unread(self, name: str, fields: Collection[str]) -> None:
+        """Say once which fields of an input's items nobody reads."""
+        for field in sorted(fields):
+            if (name, field) not in self._unread and len(self._unread) < UNREAD_MAX:
+                self._unread.add((name, field))
+                log.warning("a field that nobody reads", extra={"fields": {"source": name, "field": field}})
 
     def stepped_back(self, seconds: float) -> None:
         self.metrics.add("clock_steps", 1)

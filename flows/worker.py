@@ -157,6 +157,7 @@ class _Watcher(Watcher):
         if self._streams[name] == "commands":
             self.pulse.beat("command")
         self.left_out(name, count_batch(self.metrics, self._streams[name], name, batch), batch.unusable)
+        self.unread(name, batch.unread)
         for notice in batch.notices:
             fields = {"source": name, "kind": notice.kind, "severity": notice.severity, "what": notice.what}
             say = log.info if notice.leads else log.warning

@@ -29,11 +29,13 @@ class TakenChunks:
         self.passed: list[Passed] = []
         self.rejects: list[Reject] = []
         self.unusable: Counter[str] = Counter()
+        self.unread: set[str] = set()
         self.duplicates = 0
 
     def add(self, decoded: Decoded, placed: Placed, start: int) -> None:
         """Take what became of the items of a chunk whose first message is number `start`."""
         self.unusable.update(decoded.origin.unusable)
+        self.unread.update(decoded.unread)
         self.times.append(placed.times)
         self.passed.append(msgspec.structs.replace(placed.passed, step=placed.passed.step + start))
         self.rejects += _in_order([*decoded.rejects, *placed.rejects])

@@ -6,7 +6,7 @@ are placed together, in the order of the log (`placing.py`); then each stream ma
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 import numpy as np
@@ -43,9 +43,9 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What one batch of messages came to: valid `items`, how many of them `late`, their span of event time.
 
     `feedback` are the valid ones, to be stored row by row. `tombstones` are messages without a value: no items.
-    `unusable`: of how many items each optional field was left out. `notices` are what people should hear of the input.
-    `duplicates` had come before, and are no items. `behind_ms` is how far the partition's time is behind the broker's
-    clock, None where this is not known.
+    `unusable`: of how many items each optional field was left out. `unread` are fields that nobody reads, of some
+    messages. `notices` are what people should hear of the input. `duplicates` had come before, and are no items.
+    `behind_ms` is how far the partition's time is behind the broker's clock, None where this is not known.
     """
 
     inputs: list[tuple[int, ShardInput]]
@@ -57,6 +57,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     newest_ms: int
     tombstones: int = 0
     unusable: Counter[str] = msgspec.field(default_factory=Counter)
+    unread: Collection[str] = ()
     notices: Sequence[Notice] = ()
     duplicates: int = 0
     behind_ms: int | None = None
@@ -207,6 +208,7 @@ class Partition:
             newest_ms=int(times.time.max(initial=NEVER)),
             tombstones=messages.tombstones,
             unusable=sum((stream.unusable for stream in streams), taken.unusable),
+            unread=taken.unread,
             notices=[notice for _, _, notice in notices],
             duplicates=taken.duplicates,
             behind_ms=self.behind_ms,

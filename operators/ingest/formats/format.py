@@ -19,13 +19,15 @@ Stream = Literal["events", "feedback", "commands"]
 class Decoded(msgspec.Struct, frozen=True, kw_only=True):
     """The valid items of some messages in the order of the log, where they came from, and what is refused.
 
-    `streams` has the stream of each item; () where all are of the stream that the input is named for.
+    `streams` has the stream of each item; () where all are of the stream that the input is named for. `unread` are the
+    fields of one of the messages that nobody reads.
     """
 
     items: Sequence[Any]
     origin: Origin
     rejects: Sequence[Reject]
     streams: Sequence[Stream] = ()
+    unread: Sequence[str] = ()
 
 
 class ItemDecoder(Protocol):

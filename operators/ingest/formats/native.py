@@ -7,7 +7,7 @@ per message of one object; Python sees single items only where one is bad.
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -16,6 +16,7 @@ from operators.ingest import wrong_topic
 from operators.ingest.formats.format import Decoded, InputFormat, Stream
 from operators.ingest.formats.origin import ItemTexts, Origin, Reject
 from operators.ingest.messages import Messages
+from operators.ingest.unread import BYTES_MAX, unread_fields
 from operators.ingest.usable import UNDECODABLE, Usable
 from operators.policy.policy import Policy
 from operators.texts import DETAIL_MAX, cut
@@ -170,11 +171,21 @@ class _OneKind:
     """Decodes an input that holds items of one wire type, as JSON."""
 
     def __init__(self, kind: Any, policy: Policy) -> None:
+        self._kind = kind
         self._decoder: Decoder[Any] = Decoder(kind, policy.dead_letters.message_bytes_max)
 
     def decode(self, messages: Messages) -> Decoded:
         items, origin, rejects = self._decoder.decode(messages)
-        return Decoded(items=items, origin=origin, rejects=rejects)
+        return Decoded(items=items, origin=origin, rejects=rejects, unread=self._unread(messages))
+
+    def _unread(self, messages: Messages) -> Sequence[str]:
+        first = messages.values[0] if messages.values else b""
+        if self._kind not in (Event, Feedback) or not 0 < len(first) <= BYTES_MAX:
+            return ()
+        try:
+            return unread_fields(next(iter(split(first)), b""), self._kind)
+        except UNDECODABLE:
+            return ()  # It is refused, and that is told.
 
 
 ITEMS: Mapping[Stream, Any] = {"events": Event, "feedback": Feedback, "commands": AnyCommand}
