@@ -53,7 +53,7 @@ class Releases(RuleBasedStateMachine):
         self.since: dict[str, int] = {}
         self.left: set[str] = set()  # Withdrawn versions that were gone once, or whose pin was lifted.
         self.minutes: dict[str, deque[tuple[int, int]]] = {}
-        self.unpinned = -DRAIN  # When somebody lifted a pin by hand last: traffic moves for a while, as they know.
+        self.lifted = -DRAIN  # When somebody lifted a pin by hand last: traffic moves for a while, as they know.
         self.paged: set[str] = set()  # Those of which somebody knows that they have not stopped.
         self.pins = PinTable()
 
@@ -141,7 +141,7 @@ class Releases(RuleBasedStateMachine):
         self.pins.take(event)
         version = event.version
         if event.rule == "commands:unpin":
-            self.unpinned = self.story.next
+            self.lifted = self.story.next
         if pin is not None and self.pins.pin("m") is None:
             self.left |= set(self.since)  # The pin kept them away.
             self.minutes.clear()
@@ -162,7 +162,7 @@ class Releases(RuleBasedStateMachine):
 
     def check(self, version: str, came: int, total: int) -> None:
         """Fail where a withdrawn version surely served for a minute after the drain, and nobody was told."""
-        if self.story.next <= self.unpinned + DRAIN:
+        if self.story.next <= self.lifted + DRAIN:
             return
         minute = self.minutes.setdefault(version, deque(maxlen=MINUTE))
         minute.append((came, total))
