@@ -1,6 +1,7 @@
 """How a worker beside the monitor runs once: its store and topics are opened and checked, then its dataflow runs."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 
 import msgspec
@@ -20,12 +21,16 @@ from operators.policy.policy import Policy
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker reads and writes to; `step` is that of its source, and `log_of` reads the log's id in its state."""
+    """What a worker reads and writes to; `step` is that of its source, and `log_of` reads the log's id in its state.
+
+    `stores`: it needs ClickHouse.
+    """
 
     read: Sequence[str]
     written: Sequence[str]
     step: str
     log_of: Callable[[bytes], str]
+    stores: bool = True
 
 
 # Makes the dataflow of topics; told to call the second once the engine begins.
@@ -37,11 +42,13 @@ def run_once(
 ) -> None:
     """Run a dataflow until `stop` is requested. Raises what stopped it: failures of connectors, or of the engine."""
     url = settings.store(where, None)
-    with opened(options.recovery, options.process, options.processes) as store, held(url):
+    tables = held(url) if side.stores else nullcontext()
+    with opened(options.recovery, options.process, options.processes) as store, tables:
         topics = Topics(where.kafka, side.read, side.written)
         check_logs(store.parts, topics.ids, side.step, side.log_of)
         if options.process == 0:
-            migrate(url, settings.migrations())
+            if side.stores:
+                migrate(url, settings.migrations())
             tell_clocks(where.kafka, side.read, policy)
         dataflow = flow(topics, store.begun)
         watch = TopicWatch(topics.describe, topics.topic_ids, pulse, stop)

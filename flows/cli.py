@@ -11,7 +11,19 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from flows import check as checks
-from flows import control_cli, evals_cli, logs, page_cli, progress, reference_cli, replay, settings, sql, triage_cli
+from flows import (
+    control_cli,
+    evals_cli,
+    evaluate_cli,
+    logs,
+    page_cli,
+    progress,
+    reference_cli,
+    replay,
+    settings,
+    sql,
+    triage_cli,
+)
 from flows.archive.privacy import checked_pseudonyms
 from flows.cli_errors import fail, guarded, interruptible
 from flows.gate_cli import gate_command
@@ -194,6 +206,35 @@ def _with_formats(**named: str | None) -> settings.Settings:
     return msgspec.structs.replace(settings.load(), **told)
 
 
+@app.command("evaluate")
+@guarded
+def evaluate_command(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Files of events to be judged once; default: Kafka's topic.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="With files: the folder for feedback.ndjson.")] = None,
+    policy: PolicyOption = None,
+    recovery_folder: RecoveryOption = Path("rollguard-evaluate-state"),
+    start: StartOption = "end",
+    epoch: EpochOption = 2.0,
+    listen: ListenOption = "127.0.0.1:9467",
+    process: ProcessOption = 0,
+    addresses: AddressesOption = "",
+    form: FormatOption = None,
+) -> None:
+    """Judge a sample of the answers, by the evaluators of the policy: feedback, until stopped or of files."""
+    if files:
+        evaluate_cli.judge_files(files, out, policy, _with_formats(events_format=form))
+        return
+    if out is not None:
+        raise typer.BadParameter("goes with files: else feedback goes to its topic", param_hint="--out")
+    from flows.evaluate import worker  # noqa: PLC0415  # It brings the Kafka client.
+
+    where = _with_formats(events_format=form)
+    evaluate_cli.checked(settings.load_policy(policy or where.policy))
+    _work(worker.run, where, policy, _options(recovery_folder, start, epoch, listen, process, addresses))
+
+
 def _work(
     run: Callable[[settings.Settings, Policy, Options, Stop, Metrics], None],
     where: settings.Settings,
@@ -201,10 +242,11 @@ def _work(
     options: Options,
 ) -> None:
     """Run a worker until it is asked to stop."""
+    where = msgspec.structs.replace(where, policy=policy or where.policy)  # Files that it names lie beside it.
     logs.configure(where.log_format, where.log_level or "info")
     stop = Stop()
     with interruptible(stop):
-        run(where, settings.load_policy(policy or where.policy), options, stop, Metrics(CollectorRegistry()))
+        run(where, settings.load_policy(where.policy), options, stop, Metrics(CollectorRegistry()))
 
 
 def _options(recovery: Path, start: str, epoch: float, listen: str, process: int, addresses: str) -> Options:

@@ -21,6 +21,11 @@ Name = Literal[
     "waiting",
     "lookups",
     "lookup_seconds",
+    "judged",
+    "evaluation_failed",
+    "evaluation_skipped",
+    "evaluation_rate",
+    "judge_believed",
     "late",
     "behind_seconds",
     "open_panes",
@@ -69,10 +74,25 @@ METRICS: dict[Name, Metric] = {
     ),
     "redacted": Metric(kind=Counter, meaning="Parts of texts that were replaced by marks.", label="kind"),
     "waiting": Metric(
-        kind=Gauge, meaning="Feedback that waits for its request, or behind such, by input.", label="source"
+        kind=Gauge,
+        meaning="Feedback that waits for its request, or requests for their judgement, or behind such, by input.",
+        label="source",
     ),
     "lookups": Metric(kind=Counter, meaning="Requests that were looked up for feedback without context."),
     "lookup_seconds": Metric(kind=Histogram, meaning="Wall time of a question to the request log, for many requests."),
+    "judged": Metric(kind=Counter, meaning="Judgements with a score.", label="evaluator"),
+    "evaluation_failed": Metric(kind=Counter, meaning="Judgements without one, after all calls.", label="reason"),
+    "evaluation_skipped": Metric(
+        kind=Counter, meaning="Judgements of requests that were drawn which were not asked for.", label="reason"
+    ),
+    "evaluation_rate": Metric(
+        kind=Gauge,
+        meaning="The part of its share that an evaluator judges; below 1 it cannot keep up.",
+        label="evaluator",
+    ),
+    "judge_believed": Metric(
+        kind=Gauge, meaning="1 while a judge is believed, 0 while it disagrees or is new.", label="evaluator"
+    ),
     "late": Metric(kind=Counter, meaning="Items late in their own partition; kept apart.", label="source"),
     "behind_seconds": Metric(
         kind=Gauge, meaning="Event time of a partition behind the broker's clock at its last message.", label="source"

@@ -15,6 +15,7 @@ kafka_acls=${KAFKA_ACLS:-kafka-acls.sh}
 producers=${PRODUCERS:-User:rollguard-producer}
 worker=${WORKER:-User:rollguard-worker}
 enricher=${ENRICHER:-User:rollguard-enrich}
+evaluator=${EVALUATOR:-User:rollguard-evaluate}
 gateways=${GATEWAYS:-User:rollguard-gateway}
 operators=${OPERATORS:-User:rollguard-operator}
 events=${ROLLGUARD_EVENTS_TOPIC:-inference.events}
@@ -46,9 +47,13 @@ allow "$worker" --operation Write --operation Describe --operation DescribeConfi
 # writes feedback may say anything of any version.
 allow "$enricher" --operation Read --operation Describe --operation DescribeConfigs --topic "$raw"
 allow "$enricher" --operation Write --operation Describe --operation DescribeConfigs --topic "$feedback" --topic "$deadletter"
+# `rollguard evaluate` reads events, and writes judgements, and events of its judges: it may say anything of any version.
+allow "$evaluator" --operation Read --operation Write --operation Describe --operation DescribeConfigs --topic "$events"
+allow "$evaluator" --operation Write --operation Describe --operation DescribeConfigs --topic "$feedback"
 # Only to show lag tools how far it is (ROLLGUARD_KAFKA_PUBLISH_OFFSETS); it joins no group.
 allow "$worker" --operation Read --operation Describe --group "$group" --group "$group-archive"
 allow "$enricher" --operation Read --operation Describe --group "$group-enrich"
+allow "$evaluator" --operation Read --operation Describe --group "$group-evaluate"
 # Gateways, and people who follow what rollguard says.
 allow "$gateways;$operators" --operation Read --operation Describe --topic "$control"
 # People and deploy pipelines. Signatures say which of them (`[commands] signed`).

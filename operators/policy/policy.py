@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from operators.policy.errors import PolicyError
+from operators.policy.evaluators import AnswerEvaluator, Evaluate
 from operators.policy.fields import As, Rounded, Written
 from operators.policy.monitors import Monitor, Sampling, Watched
 from operators.policy.otel import Otel
@@ -236,6 +237,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     privacy: Privacy = Privacy()
     archive: Archive = Archive()
     enrich: Enrich = Enrich()
+    evaluate: Evaluate = Evaluate()
+    evaluators: tuple[AnswerEvaluator, ...] = ()
     dedup: Dedup = Dedup()
     otel: Otel = Otel()
     triage: Triage = Triage()

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from operators.policy.errors import PolicyError
+from operators.policy.evaluators import Evaluate
 from operators.policy.fields import read
 from operators.policy.keys import checked
 from operators.policy.otel import Otel, checked_mapping
@@ -30,6 +31,7 @@ from operators.policy.policy import (
 from operators.policy.reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, Positive, convert
 from operators.policy.triage import Triage
 from operators.policy.watched import watched_by
+from operators.policy_file.evaluators import answer_evaluators_of
 from operators.policy_file.monitors import DriftTable, Profiles, monitors_of, paths_of
 from operators.policy_file.rules import releases_of, rules_of
 from operators.policy_file.slis import sli_of
@@ -94,6 +96,8 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     privacy: Privacy = Privacy()
     archive: Archive = Archive()
     enrich: dict[str, Any] = {}
+    evaluate: dict[str, Any] = {}
+    evaluator: list[dict[str, Any]] = []
     dedup: dict[str, Any] = {}
     otel: Otel = Otel()
     triage: Triage = Triage()
@@ -146,6 +150,8 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         privacy=file.privacy,
         archive=file.archive,
         enrich=read(Enrich, file.enrich, "enrich", None),
+        evaluate=read(Evaluate, file.evaluate, "evaluate", None),
+        evaluators=answer_evaluators_of(file.evaluator),
         dedup=read(Dedup, file.dedup, "dedup", None),
         otel=checked_mapping(file.otel),
         triage=file.triage,

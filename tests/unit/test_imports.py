@@ -16,18 +16,18 @@ ROOT = Path(__file__).parents[2]
 # The ground first.
 FLOORS = (
     "arrays", "texts", "pseudonyms", "metrics", "saved", "wire", "store", "stats", "profiles", "policy", "window",
-    "ingest", "drift", "rules", "policy_file", "release", "evaluation", "model_gauges", "rows", "archive", "enrich",
-    "evals", "triage", "saved_names", "recovery",
+    "ingest", "drift", "rules", "evaluators", "policy_file", "release", "evaluation", "model_gauges", "rows", "archive",
+    "enrich", "evaluate", "evals", "triage", "saved_names", "recovery",
     "connectors", "steps", "sources",
 )  # fmt: skip
 # Rows are summarised without knowing what is said of them; a gateway installs msgspec alone.
-ABOVE = ("window", "drift", "rules", "release", "evaluation", "archive", "enrich", "evals", "triage")
+ABOVE = ("window", "drift", "rules", "release", "evaluation", "archive", "enrich", "evaluate", "evals", "triage")
 NOT = {("connectors", floor) for floor in ABOVE}
 GATEWAY = {"wire"}
 ENGINE_FREE = set(FLOORS) - {"connectors", "steps", "sources"}
 # Engines, clients, and what reaches the place where the program runs.
 FOREIGN = {
-    "bytewax", "confluent_kafka", "clickhouse_connect", "clickhouse_migrations", "chdb", "pyarrow", "requests",
+    "bytewax", "confluent_kafka", "clickhouse_connect", "clickhouse_migrations", "chdb", "pyarrow", "requests", "httpx",
     "socket", "os", "time", "random", "threading", "subprocess", "typer", "rich", "prometheus_client",
 }  # fmt: skip
 # The registry of metrics is in-process, and what Bytewax serves.

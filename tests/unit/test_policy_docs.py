@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from operators.drift.registry import KINDS as MONITOR_KINDS
+from operators.evaluators.registry import EVALUATOR_KINDS
 from operators.ingest.slis.registry import KINDS as SLIS
-from operators.policy import otel, policy, tiers, triage
+from operators.policy import evaluators, otel, policy, tiers, triage
 from operators.policy.fields import table_of
 from operators.policy.policy import RUNBOOKS
 from operators.policy.reading import Duration
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 TOP = "Before the tables"
 RULES = "[[rule]]: what every kind has"
 MONITORS = "[[monitor]]: what every kind has"
+EVALUATORS = "[[evaluator]]: what every kind has"
 TABLES: dict[str, type[msgspec.Struct]] = {
     "[time]": toml._Time,
     "[time] idle": toml._Idle,
@@ -35,6 +37,8 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[privacy]": policy.Privacy,
     "[archive]": policy.Archive,
     "[enrich]": policy.Enrich,
+    "[evaluate]": evaluators.Evaluate,
+    "[[evaluate.rate]]": evaluators.Rate,
     "[dedup]": policy.Dedup,
     "[otel]": otel.Otel,
     "[triage]": triage.Triage,
@@ -90,7 +94,8 @@ def test_each_table_has_its_keys_and_defaults(heading: str) -> None:
 @pytest.mark.parametrize(
     ("common", "kind", "struct"),
     [(RULES, name, kind.rule) for name, kind in RULE_KINDS.items()]
-    + [(MONITORS, name, kind.monitor) for name, kind in MONITOR_KINDS.items()],
+    + [(MONITORS, name, kind.monitor) for name, kind in MONITOR_KINDS.items()]
+    + [(EVALUATORS, name, kind.evaluator) for name, kind in EVALUATOR_KINDS.items()],
 )
 def test_each_kind_has_its_keys_and_defaults(common: str, kind: str, struct: type[msgspec.Struct]) -> None:
     expected = defaults(struct)
@@ -119,8 +124,10 @@ def test_no_table_is_left_out() -> None:
         "[sli.NAME]",
         *RULE_KINDS,
         *MONITOR_KINDS,
+        *EVALUATOR_KINDS,
         RULES,
         MONITORS,
+        EVALUATORS,
         TOP,
         "The policy: every key",
     }

@@ -1,0 +1,123 @@
+"""The long-running worker of evaluate: Kafka's events in, judged; feedback and the judges' own events to Kafka.
+
+How far it is is saved when an epoch ends, after what it said was stored. What is judged again after a crash says where
+it came from, and readers drop it.
+"""
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+from bytewax.dataflow import Dataflow
+
+from flows import process, settings
+from flows.beside import Side, run_once
+from flows.evaluate.counting import count_taken
+from flows.evaluate.flow import INPUT, build, to_topics
+from flows.evaluate.materials import judges_of
+from flows.logs import LOGGER
+from flows.options import Options
+from flows.process import PARTS
+from flows.pulse import Pulse
+from flows.topics import Topics, name_of
+from flows.watcher import Watcher
+from operators.connectors.kafka.client import Partition, partitions_of
+from operators.connectors.kafka.producer import KafkaProducerSink
+from operators.connectors.kafka.reader import KafkaReader
+from operators.connectors.reader import Reader
+from operators.connectors.stop import Stop
+from operators.evaluate.work import Judges
+from operators.metrics import Metrics
+from operators.policy.policy import Policy
+from operators.sources.evaluate import EvaluateSource, TakenEvents, evaluated_log_of
+from operators.sources.monitor import Input, InputWatch
+
+log = logging.getLogger(LOGGER)
+
+
+def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics) -> None:
+    """Run until `stop` is requested. PolicyError where a judge cannot be asked; else what stopped it."""
+    evaluate = _Evaluate(where, policy, options, stop, metrics)
+    process.run(where, options, stop, metrics, evaluate.run_once)
+
+
+class _Evaluate:
+    def __init__(
+        self, where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics
+    ) -> None:
+        # Lag tools would take it and the monitor for one, where both had one name.
+        self._where = msgspec.structs.replace(where, kafka_group=f"{where.kafka_group}-evaluate")
+        self._policy, self._options, self._stop, self._metrics = policy, options, stop, metrics
+
+    def run_once(self, pulse: Pulse) -> None:
+        where, policy = self._where, self._policy
+        written = [where.feedback_topic, where.events_topic]
+        side = Side(read=[where.events_topic], written=written, step=INPUT, log_of=evaluated_log_of, stores=False)
+        with judges_of(policy, where.policy.parent) as judges:
+
+            def flow(topics: Topics, begun: Callable[[], None]) -> Dataflow:
+                return self._flow(topics, begun, judges, pulse)
+
+            run_once(where, policy, self._options, self._stop, pulse, side, flow)
+
+    def _flow(self, topics: Topics, begun: Callable[[], None], judges: Judges, pulse: Pulse) -> Dataflow:
+        where, options = self._where, self._options
+        watcher = _Watcher(where, [where.events_topic], topics.partitions, self._metrics, pulse)
+        feedback = len(partitions_of(where.kafka, [where.feedback_topic]))
+        source = EvaluateSource(
+            [self._input(place, topics.ids[name_of(place)]) for place in topics.partitions],
+            self._policy,
+            judges=judges,
+            # A judge's events go back to the partition that they came from.
+            places=lambda name: (_number(name) % feedback, _number(name)),
+            stop=self._stop,
+            watch=InputWatch(
+                begun=begun,
+                epoch_ended=watcher.epoch_ended,
+                opened=watcher.opened,
+                stepped_back=watcher.stepped_back,
+            ),
+            taken=watcher.taken,
+            recover=True,
+            epoch_s=options.epoch_s if options.processes > 1 else 0.0,
+        )
+        names = ", ".join(each.source for each in self._policy.evaluators)
+        log.info("evaluate begins", extra={"fields": {"partitions": len(topics.partitions), "evaluators": names}})
+        # Judges say what they do as rollguard's own events do; who reads a topic in another format could not read it.
+        events = where.events_topic if where.events_format == "native" else None
+        said = KafkaProducerSink(where.kafka, to_topics(where.feedback_topic, events), parts=PARTS, gapless=True)
+        return build(source, ("said", said))
+
+    def _input(self, place: Partition, log_id: str) -> Input:
+        topic, number = place
+
+        def open_at(position: int | None) -> Reader:
+            return KafkaReader(self._where.kafka, topic, number, self._options.start if position is None else position)
+
+        return Input(name=name_of(place), stream="events", open=open_at, log_id=log_id, form=self._where.events_format)
+
+
+def _number(name: str) -> int:
+    return int(name.rpartition("/")[2])
+
+
+class _Watcher(Watcher):
+    """Turns what happens to evaluate into metrics and log lines."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self._rates: dict[str, float] = {}
+        self._standings: dict[str, str] = {}
+
+    def taken(self, name: str, taken: TakenEvents) -> None:
+        if taken.events:
+            self.pulse.beat("message")
+        count_taken(self.metrics, name, taken)
+        for evaluator, factor in taken.judgements.rates.items():
+            if self._rates.get(evaluator, 1.0) != factor:
+                self._rates[evaluator] = factor
+                log.warning("rate of judging", extra={"fields": {"evaluator": evaluator, "factor": factor}})
+        for evaluator, standing in taken.judgements.standings.items():
+            if self._standings.get(evaluator, "") != standing:
+                self._standings[evaluator] = standing
+                log.warning("judge", extra={"fields": {"evaluator": evaluator, "standing": standing or "believed"}})

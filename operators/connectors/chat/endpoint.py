@@ -1,0 +1,175 @@
+"""One call of a chat endpoint, and one judgement: its calls, repeated where that may help, until its deadline."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from operators.connectors.chat.breaker import Breaker
+from operators.evaluators.case import Judged, JudgedCase, Score, UnusableAnswer
+from operators.evaluators.chat import read_completion, read_scores
+from operators.evaluators.llm import Llm, body_of
+
+CALLS_MAX = 8  # Of one judgement.
+BACKOFF_S, BACKOFF_MAX_S = 0.25, 8.0
+ANSWER_BYTES_MAX = 1 << 20
+TOO_MANY, SERVER_ERROR, CLIENT_ERROR = 429, 500, 400
+
+
+class Again(Exception):
+    """A call failed in a way that may pass: its `fault`, and after how many seconds to ask again, if that was said."""
+
+    def __init__(self, fault: str, after_s: float | None = None) -> None:
+        super().__init__(fault)
+        self.fault, self.after_s = fault, after_s
+
+
+class CallRefused(Exception):
+    """The endpoint refuses such a call, and would again."""
+
+
+class Endpoint:
+    """The endpoint of one evaluator: at most `concurrency` judgements at once. All within one event loop."""
+
+    def __init__(self, evaluator: Llm, client: httpx.AsyncClient, key: str | None) -> None:
+        self._evaluator, self._client = evaluator, client
+        self._url = evaluator.endpoint.rstrip("/") + "/chat/completions"
+        self._headers = {"content-type": "application/json", "accept": "application/json"}
+        if key is not None:
+            self._headers["authorization"] = f"Bearer {key}"
+        self._turns = asyncio.Semaphore(evaluator.concurrency)
+        self._breaker = Breaker()
+
+    async def judge(self, case: JudgedCase) -> Judged:
+        """Return the judgement of a case, a fault where there is none by its deadline, which begins with its turn."""
+        async with self._turns:
+            began = time.monotonic()
+            if self._breaker.is_open(began):
+                return Judged(fault="circuit_open")
+            judgement = _Judgement(began + self._evaluator.deadline_ms / 1000)
+            await self._calls(judgement, body_of(self._evaluator, case))
+            now = time.monotonic()
+            # What nobody can read is no sign of an endpoint that is down.
+            if judgement.fault and judgement.fault != "unusable_answer":
+                self._breaker.failed(now)
+            else:
+                self._breaker.succeeded()
+            return judgement.judged((now - began) * 1000)
+
+    async def _calls(self, judgement: "_Judgement", body: bytes) -> None:
+        while judgement.goes_on:
+            judgement.calls += 1
+            try:
+                answer = await self._call(body, min(self._evaluator.timeout_ms / 1000, judgement.left_s))
+                completion = read_completion(answer)
+                judgement.paid(completion.tokens)
+                judgement.scored(read_scores(completion, list(self._evaluator.criteria)))
+            except UnusableAnswer:
+                judgement.unusable()
+            except CallRefused:
+                judgement.refused()
+            except Again as again:
+                await judgement.wait(again)
+
+    async def _call(self, body: bytes, timeout_s: float) -> bytes:
+        try:
+            async with asyncio.timeout(timeout_s):
+                status, headers, answer = await self._post(body, timeout_s)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise Again("timeout") from error
+        except httpx.HTTPError as error:
+            raise Again("unreachable") from error
+        if status == TOO_MANY:
+            raise Again("rate_limited", retry_after_s(headers.get("retry-after")))
+        if status >= SERVER_ERROR:
+            raise Again("server_error", retry_after_s(headers.get("retry-after")))
+        if status >= CLIENT_ERROR:
+            raise CallRefused
+        return answer
+
+    async def _post(self, body: bytes, timeout_s: float) -> tuple[int, httpx.Headers, bytes]:
+        request = self._client.stream("POST", self._url, content=body, headers=self._headers, timeout=timeout_s)
+        async with request as response:
+            parts, size = [], 0
+            async for part in response.aiter_bytes():
+                parts.append(part)
+                size += len(part)
+                if size > ANSWER_BYTES_MAX:
+                    raise UnusableAnswer("too long")
+            return response.status_code, response.headers, b"".join(parts)
+
+
+class _Judgement:
+    """What the calls of one judgement have come to so far."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._scores: Sequence[Score] = ()
+        self._tokens = (0, 0)
+        self._unusable = 0
+        self._done = False
+        self.fault = ""
+        self.calls = 0
+
+    @property
+    def left_s(self) -> float:
+        return self._deadline - time.monotonic()
+
+    @property
+    def goes_on(self) -> bool:
+        return not self._done and self.calls < CALLS_MAX and (self.left_s > 0 or not self.calls)
+
+    def paid(self, tokens: tuple[int, int]) -> None:
+        self._tokens = self._tokens[0] + tokens[0], self._tokens[1] + tokens[1]
+
+    def scored(self, scores: Sequence[Score]) -> None:
+        self._scores, self.fault, self._done = scores, "", True
+
+    def unusable(self) -> None:
+        """Try once more: at temperature 0 a second answer is often another all the same."""
+        self._unusable += 1
+        self.fault, self._done = "unusable_answer", self._unusable > 1
+
+    def refused(self) -> None:
+        self.fault, self._done = "refused", True
+
+    async def wait(self, again: Again) -> None:
+        self.fault = again.fault
+        backoff = min(BACKOFF_S * 2 ** (self.calls - 1), BACKOFF_MAX_S)
+        wait_s = backoff * random.uniform(0.5, 1.0) if again.after_s is None else again.after_s  # noqa: S311  # No secret.
+        if wait_s >= self.left_s:
+            self._done = True
+        else:
+            await asyncio.sleep(wait_s)
+
+    def judged(self, latency_ms: float) -> Judged:
+        return Judged(
+            scores=self._scores,
+            fault=self.fault,
+            latency_ms=latency_ms,
+            input_tokens=self._tokens[0],
+            output_tokens=self._tokens[1],
+            calls=self.calls,
+        )
+
+
+def retry_after_s(header: str | None) -> float | None:
+    """Return what Retry-After says, seconds or a date; None where it says nothing that can be read.
+
+    >>> retry_after_s("2"), retry_after_s("soon"), retry_after_s(None), retry_after_s("Wed, 21 Oct 2015 07:28:00 GMT")
+    (2.0, None, None, 0.0)
+    """
+    if header is None:
+        return None
+    try:
+        return min(max(float(header), 0.0), 3_600.0)
+    except ValueError:
+        pass
+    try:
+        return max((parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds(), 0.0)
+    except (ValueError, TypeError):
+        return None

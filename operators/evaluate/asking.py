@@ -1,0 +1,65 @@
+"""Who is asked for what of a request: at once those that nothing gates, then those whose gate let the answer pass."""
+
+from collections import Counter, deque
+from concurrent.futures import Future
+
+from operators.evaluate.texts import judged_here, redacted
+from operators.evaluate.work import Judges, Work
+from operators.evaluators.case import Judged, JudgedCase
+from operators.evaluators.llm import Llm
+from operators.evaluators.registry import evaluator_kind_of
+from operators.policy.evaluators import AnswerEvaluator
+from operators.policy.policy import Policy
+
+FAILED = "evaluator_failed"  # It met a text that it was not made for.
+
+
+class Asking:
+    """Asks the evaluators of a policy; `skipped` counts the judgements that were not asked for, by reason."""
+
+    def __init__(self, policy: Policy, judges: Judges) -> None:
+        self._evaluators = {each.name: each for each in policy.evaluators}
+        self._chars_max = policy.evaluate.text_chars_max
+        self._judges = judges
+        self._finished: deque[tuple[Work, AnswerEvaluator, Future[Judged]]] = deque()
+        self.skipped: Counter[str] = Counter()
+
+    def begin(self, work: Work) -> None:
+        """Ask those that nothing gates."""
+        self._ask_after(work, None)
+
+    def gather(self) -> None:
+        """Take in the judgements that have come meanwhile, and ask those that waited for them."""
+        while self._finished:
+            work, evaluator, done = self._finished.popleft()
+            self._learn(work, evaluator, done.result())
+
+    def _ask_after(self, work: Work, gate: str | None) -> None:
+        for name in work.drawn:
+            if self._evaluators[name].after == gate or not work.gates:
+                self._ask(work, self._evaluators[name])
+
+    def _ask(self, work: Work, evaluator: AnswerEvaluator) -> None:
+        work.open += 1
+        if evaluator_kind_of(evaluator).runs == "here":
+            self._learn(work, evaluator, self._judged_here(evaluator, work.case))
+            return
+        hidden = isinstance(evaluator, Llm) and evaluator.texts == "redacted"
+        shown = redacted(work.case, self._chars_max) if hidden else judged_here(work.case, self._chars_max)
+        future = self._judges.ask(evaluator, shown)
+        future.add_done_callback(lambda done: self._finished.append((work, evaluator, done)))
+
+    def _judged_here(self, evaluator: AnswerEvaluator, case: JudgedCase) -> Judged:
+        try:
+            return Judged(scores=evaluator_kind_of(evaluator).scores(evaluator, judged_here(case, self._chars_max)))
+        except (ArithmeticError, ValueError, LookupError, RecursionError):
+            return Judged(fault=FAILED)
+
+    def _learn(self, work: Work, evaluator: AnswerEvaluator, judged: Judged) -> None:
+        work.judged[evaluator.name] = judged
+        work.open -= 1
+        gated = sum(self._evaluators[name].after == evaluator.name for name in work.drawn)
+        if gated and judged.scores and evaluator_kind_of(evaluator).passed(evaluator, judged.scores):
+            self._ask_after(work, evaluator.name)
+        else:
+            self.skipped["gated"] += gated

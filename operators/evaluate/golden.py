@@ -1,0 +1,86 @@
+"""Whether a judge is to be believed: by cases whose scores people have given, judged again and again.
+
+A judge is not believed while it agrees with its golden cases surely less than the policy asks, or surely less than it
+did at first; and for a while after it has changed, as what it says then is not comparable with what was said before.
+Of two rounds the same cases are compared, by the exact test of McNemar: a judge that errs at random loses as many cases
+as it wins. (Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
+Psychometrika 12 (1947), 153-157; exact: the binomial of the cases that changed.)
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+import numpy as np
+from scipy.special import betainc
+
+from operators.evaluators.case import JudgedCase, Score
+from operators.evaluators.llm import Llm
+from operators.stats.binomial_tails import surely_below
+
+DOUBT = 0.001  # The chance of disbelieving a judge wrongly, at one round.
+Standing = Literal["", "new", "disagrees"]
+
+
+class GoldenCase(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A case with the scores that people gave it, by criterion."""
+
+    input: str
+    output: str
+    labels: dict[str, float]
+    documents: tuple[str, ...] = ()
+    expected: str | None = None
+
+    def case(self, number: int) -> JudgedCase:
+        return JudgedCase(
+            request_id=f"golden-{number}",
+            input=self.input,
+            output=self.output,
+            documents=self.documents,
+            expected=self.expected,
+        )
+
+
+class Agreement(msgspec.Struct, kw_only=True):
+    """What is known of one judge; saved. `first` and `last` say of each case whether it agreed, by number.
+
+    `changed_ms` is when its source became another than before, None where nobody has seen another.
+    """
+
+    source: str = ""
+    changed_ms: int | None = None
+    first: dict[int, bool] = {}
+    last: dict[int, bool] = {}
+
+    def begin(self, source: str, now_ms: int) -> None:
+        """Note the source that judges now."""
+        if source != self.source:
+            self.changed_ms = now_ms if self.source else None
+            self.source, self.first, self.last = source, {}, {}
+
+    def learn(self, number: int, agrees: bool) -> None:
+        """Take the outcome of a golden case."""
+        self.first.setdefault(number, agrees)
+        self.last[number] = agrees
+
+    def standing(self, evaluator: Llm, now_ms: int) -> Standing:
+        """Return why the judge is not to be believed; "" if it is."""
+        if self._disagrees(evaluator.agreement_min):
+            return "disagrees"
+        changed = self.changed_ms is not None and now_ms - self.changed_ms < evaluator.settle_ms
+        return "new" if changed else ""
+
+    def _disagrees(self, least: float) -> bool:
+        agreed = np.array([sum(self.last.values())])
+        if bool(surely_below(agreed, np.array([len(self.last)]), least, 1.0 - DOUBT)[0]):
+            return True
+        lost = sum(self.first[number] and not agrees for number, agrees in self.last.items())
+        won = sum(agrees and not self.first[number] for number, agrees in self.last.items())
+        # The chance of so many lost or more, of all that changed, where a loss is as likely as a win.
+        return lost > won and float(betainc(lost, won + 1, 0.5)) < DOUBT
+
+
+def agreements(evaluator: Llm, case: GoldenCase, scores: Sequence[Score]) -> Mapping[str, tuple[bool, bool]]:
+    """Return by criterion that has a label whether people, and whether the judge, let the case pass."""
+    said = {score.criterion: score.value >= evaluator.pass_score for score in scores}
+    return {name: (label >= evaluator.pass_score, said[name]) for name, label in case.labels.items() if name in said}

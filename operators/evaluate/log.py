@@ -1,0 +1,221 @@
+"""One partition of events on its way to its judgements: who is drawn, who judges, and what is said, in order.
+
+Judgements take seconds and come in any order; what is said of requests keeps the order of the log. So a request waits
+for those before it, each of which ends by its own deadline, and how many wait has a limit. Nothing here waits: whoever
+owns it gives it messages, and asks what is settled.
+"""
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from operators.enrich.waiting import Complete
+from operators.evaluate.asking import Asking
+from operators.evaluate.golden import Agreement, Standing
+from operators.evaluate.rate import HALVINGS_MAX, Budget, Spent, halvings_behind
+from operators.evaluate.sampling import Drawn, Draws
+from operators.evaluate.saying import Saying
+from operators.evaluate.texts import case_of
+from operators.evaluate.work import Judges, Work
+from operators.evaluators.case import Judged
+from operators.evaluators.llm import Llm
+from operators.ingest import reserved, wrong_topic
+from operators.ingest.believed import faults_of_times
+from operators.ingest.columns import times_of
+from operators.ingest.formats.registry import request_decoder_of
+from operators.ingest.messages import Messages
+from operators.policy.policy import Policy
+from operators.wire.events import Request
+from operators.wire.judges import is_judge
+
+CHUNK = 1_000  # Messages decoded at once.
+REMEMBERED_MAX = 100_000  # Requests that were drawn, of which a copy is not judged again.
+
+
+class EvaluatedState(msgspec.Struct, kw_only=True):
+    """What is saved beside the position: budgets spent, golden rounds begun, and agreement, each by evaluator."""
+
+    spent: dict[str, Spent] = {}
+    rounds: dict[str, int] = {}
+    agreements: dict[str, Agreement] = {}
+
+
+class Judgements(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of the next requests, in order, and what judging came to.
+
+    `judged` counts by evaluator, `failed` by fault, `skipped` by reason; `rates` has by evaluator the factor that its
+    rate has fallen to, 1.0 for not at all; `standings` why a judge is not believed, "" where it is.
+    """
+
+    feedback: Sequence[Complete]
+    events: Sequence[Complete]
+    judged: Counter[str]
+    failed: Counter[str]
+    skipped: Counter[str]
+    rates: Mapping[str, float]
+    standings: Mapping[str, Standing]
+
+
+class EvaluatedLog:
+    """Takes the messages of a partition in order, in the format `form`; `name` is that of its log, for ever."""
+
+    def __init__(
+        self, name: str, policy: Policy, judges: Judges, state: EvaluatedState | None = None, form: str = "native"
+    ) -> None:
+        self._policy, self._judges = policy, judges
+        self.state = state or EvaluatedState()
+        self._decoder = request_decoder_of(form)(policy)
+        self._sampling = Draws(policy.evaluate, policy.evaluators)
+        self._asking, self._saying = Asking(policy, judges), Saying(name, policy, judges)
+        self._models = [each for each in policy.evaluators if isinstance(each, Llm)]
+        self._budgets = {
+            each.name: Budget(each, judges.parts, self.state.spent.get(each.name)) for each in self._models
+        }
+        self.state.spent = {name: budget.spent for name, budget in self._budgets.items()}
+        for known, agreement in self.state.agreements.items():
+            judges.agreements.setdefault(known, agreement)
+        self.state.agreements = judges.agreements
+        self._works: deque[Work] = deque()
+        self._remembered: OrderedDict[tuple[str, int | None, str, str], None] = OrderedDict()
+        self._rates: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        """How many requests wait for their judgement, or for one before them."""
+        return len(self._works)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more may be taken for now."""
+        return len(self._works) >= self._policy.evaluate.waiting_max
+
+    @property
+    def position(self) -> int | None:
+        """The position of the first message that is not done, None where all are."""
+        return self._works[0].position if self._works else None
+
+    def take(self, messages: Messages, now_ms: int) -> int:
+        """Take the next messages, read at `now_ms` [Unix ms]; return how many events there were."""
+        count = 0
+        for start in range(0, len(messages), CHUNK):
+            decoded = self._decoder.decode(messages.part(start, start + CHUNK))
+            events, origin = decoded.items, decoded.origin
+            faults = wrong_topic.feedback_faults(events) | reserved.faults_of(events)
+            faults |= faults_of_times(times_of([event.ts for event in events]), origin, self._policy)
+            received = origin.received_ms.tolist()
+            for index, event in enumerate(events):
+                if index not in faults and not is_judge(event.model):
+                    self._take(event, origin.place(index), min(received[index], now_ms), now_ms)
+            count += len(events)
+        return count
+
+    def _take(self, request: Request, place: tuple[int, int], received_ms: int, now_ms: int) -> None:
+        for evaluator in self._models:
+            for work in self._golden_round(evaluator, place, received_ms):
+                self._begin(work)
+        full = self._sampling.draw(request)
+        if not full or self._seen(request):
+            return
+        case = case_of(request, self._policy.evaluate.text_chars_max, self._judges.references)
+        if case is None:
+            self._asking.skipped["no_text"] += len(full)
+            return
+        drawn = self._within_means(request, full, received_ms, now_ms)
+        if drawn:
+            self._begin(
+                Work(
+                    position=place[0],
+                    item=place[1],
+                    received_ms=received_ms,
+                    case=case,
+                    request=request,
+                    drawn=drawn,
+                )
+            )
+
+    def _begin(self, work: Work) -> None:
+        self._works.append(work)
+        self._asking.begin(work)
+
+    def _seen(self, request: Request) -> bool:
+        key = request.request_id, request.attempt, request.model, request.version
+        if key in self._remembered:
+            return True
+        self._remembered[key] = None
+        if len(self._remembered) > REMEMBERED_MAX:
+            self._remembered.popitem(last=False)
+        return False
+
+    def _within_means(
+        self, request: Request, full: Mapping[str, Drawn], received_ms: int, now_ms: int
+    ) -> Mapping[str, Drawn]:
+        """Return what is drawn by rates that have fallen as far as they must; the rest is counted."""
+        behind = halvings_behind(now_ms - received_ms, self._policy.evaluate.behind_max_ms)
+        factors: dict[str, float] = {}
+        for name in full:
+            less = self._budgets[name].halvings(received_ms) if name in self._budgets else 0
+            factors[name] = 0.0 if less is None else 0.5 ** min(behind + less, HALVINGS_MAX)
+        self._rates |= factors
+        drawn = full if min(factors.values()) >= 1.0 else self._sampling.draw(request, factors)
+        for name in self._budgets.keys() & drawn.keys():
+            self._budgets[name].ask(received_ms)
+        self._asking.skipped["behind" if behind else "budget"] += len(full) - len(drawn)
+        return drawn
+
+    def _golden_round(self, evaluator: Llm, place: tuple[int, int], received_ms: int) -> Iterator[Work]:
+        """Begin a round of golden cases where one is due: by the log's own time, so that a restart agrees."""
+        self._judges.agreements.setdefault(evaluator.name, Agreement()).begin(evaluator.source, received_ms)
+        cases = self._judges.golden.get(evaluator.name, ())
+        current = received_ms // evaluator.golden_every_ms
+        if not cases or current <= self.state.rounds.get(evaluator.name, -1):
+            return
+        self.state.rounds[evaluator.name] = current
+        drawn = {evaluator.name: Drawn(sample="share", rate=1.0)}
+        for number in range(self._judges.number, len(cases), self._judges.parts):
+            yield Work(
+                position=place[0],
+                item=place[1],
+                received_ms=received_ms,
+                case=cases[number].case(number),
+                golden=number,
+                drawn=drawn,
+                gates=False,
+            )
+
+    def settled(self, now_ms: int) -> Judgements:
+        """Return, and forget, what is said at `now_ms` of the next requests of which all is judged."""
+        self._asking.gather()
+        feedback: list[Complete] = []
+        events: list[Complete] = []
+        judged, failed = Counter[str](), Counter[str]()
+        while self._works and not self._works[0].open:
+            work = self._works.popleft()
+            feedback += self._saying.feedback(work, now_ms)
+            events += self._saying.events(work, now_ms)
+            for name, each in work.judged.items():
+                self._count(name, each, judged, failed)
+        skipped, self._asking.skipped = self._asking.skipped, Counter()
+        rates, self._rates = self._rates, {}
+        return Judgements(
+            feedback=feedback,
+            events=events,
+            judged=judged,
+            failed=failed,
+            skipped=+skipped,
+            rates=rates,
+            standings={
+                each.name: self._judges.agreements[each.name].standing(each, now_ms)
+                for each in self._models
+                if each.name in self._judges.agreements
+            },
+        )
+
+    def _count(self, name: str, each: Judged, judged: Counter[str], failed: Counter[str]) -> None:
+        if each.fault:
+            failed[each.fault] += 1
+        elif each.scores:
+            judged[name] += 1
+        else:
+            self._asking.skipped["nothing_to_say"] += 1
+        if name in self._budgets:
+            self._budgets[name].paid(each.input_tokens, each.output_tokens)

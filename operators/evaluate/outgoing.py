@@ -1,0 +1,94 @@
+"""What is said of a judged request, as JSON: feedback with its context, and the judge's own work as an event."""
+
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from operators.archive.redaction import redact
+from operators.evaluate.golden import Standing
+from operators.evaluate.sampling import Drawn
+from operators.evaluators.case import REASON_MAX, Judged, Score
+from operators.evaluators.llm import Llm, cost_usd
+from operators.policy.evaluators import AnswerEvaluator
+from operators.wire.events import NUMBER_MAX, Request, ms_of
+from operators.wire.judges import judge_model
+
+GOLDEN = "golden"  # The flag of events that are golden cases, and the source of their labels.
+PASS, FAIL = "pass", "fail"
+
+
+def judge_id(evaluator: AnswerEvaluator, log: str, position: int, item: int) -> str:
+    """Return the id of a judge's event: the same whenever the same item of a log is judged by the same."""
+    told = f"{evaluator.source}\0{log}\0{position}\0{item}".encode()
+    return f"j-{blake2b(told, digest_size=12).hexdigest()}"
+
+
+def feedback_of(
+    request: Request, evaluator: AnswerEvaluator, score: Score, drawn: Drawn, standing: Standing, ts_ms: int
+) -> bytes:
+    """Return the feedback that a score is."""
+    said: dict[str, Any] = {
+        "request_id": request.request_id,
+        "ts": ts_ms,
+        "kind": evaluator.feedback,
+        "name": score.criterion,
+        "value": score.value,
+        "source": evaluator.source,
+        "model": request.model,
+        "version": request.version,
+        "slices": request.slices or {},
+        "request_ts": ms_of(request.ts),
+        "sample": drawn.sample,
+        "rate": drawn.rate,
+    }
+    if standing:
+        said["standing"] = standing
+    if score.reason:
+        said["reason"] = redact(score.reason[:REASON_MAX])[0]
+    if request.mirrored:
+        said["mirrored"] = True
+    return msgspec.json.encode(said)
+
+
+def event_of(evaluator: AnswerEvaluator, judged: Judged, name: str, request: Request | None, ts_ms: int) -> bytes:
+    """Return the event that one judgement is, of the request or of a golden case."""
+    said: dict[str, Any] = {
+        "request_id": name,
+        "ts": ts_ms,
+        "model": judge_model(evaluator.name),
+        "version": evaluator.source,
+        "latency_ms": judged.latency_ms,
+        "metrics": {"calls": judged.calls},
+    }
+    if isinstance(evaluator, Llm):
+        said |= {"input_tokens": judged.input_tokens, "output_tokens": judged.output_tokens}
+        said["cost_usd"] = cost_usd(evaluator, judged.input_tokens, judged.output_tokens)
+    if judged.fault:
+        said["error_type"] = judged.fault
+    if judged.scores:
+        mean = sum(score.value for score in judged.scores) / len(judged.scores)
+        said["score"] = min(max(mean, -NUMBER_MAX), NUMBER_MAX)
+    if request is None:
+        said["flags"] = [GOLDEN]
+    else:
+        said |= {"slices": request.slices or {}, "trace_id": request.request_id}
+    return msgspec.json.encode(said)
+
+
+def label_of(evaluator: AnswerEvaluator, criterion: str, name: str, labelled: bool, judged: bool, ts_ms: int) -> bytes:
+    """Return the label of a golden case for a judge's event: what people, and what the judge let pass."""
+    return msgspec.json.encode(
+        {
+            "request_id": name,
+            "ts": ts_ms,
+            "kind": "label",
+            "name": criterion,
+            "value": PASS if labelled else FAIL,
+            "prediction": PASS if judged else FAIL,
+            "source": GOLDEN,
+            "model": judge_model(evaluator.name),
+            "version": evaluator.source,
+            "request_ts": ts_ms,
+        }
+    )

@@ -1,0 +1,81 @@
+"""What is said of what was judged, each with the number that it has within its message, for ever."""
+
+from collections.abc import Iterator
+
+from operators.enrich.waiting import Complete
+from operators.evaluate.golden import Standing, agreements
+from operators.evaluate.outgoing import event_of, feedback_of, judge_id, label_of
+from operators.evaluate.work import Judges, Work
+from operators.evaluators.case import Judged
+from operators.evaluators.llm import Llm
+from operators.evaluators.registry import evaluator_kind_of
+from operators.policy.evaluators import AnswerEvaluator
+from operators.policy.policy import Policy
+from operators.wire.events import Request
+
+# Numbers grow in the order in which things are said: golden cases by evaluator, then the request itself.
+CRITERIA, GOLDEN_MAX, EVALUATORS = 100, 400, 100
+OF_REQUEST = EVALUATORS * GOLDEN_MAX * CRITERIA
+ITEM = OF_REQUEST + EVALUATORS * CRITERIA
+
+
+class Saying:
+    """Says it of one log; `name` is the log's."""
+
+    def __init__(self, name: str, policy: Policy, judges: Judges) -> None:
+        self._name, self._judges = name, judges
+        self._evaluators = {each.name: each for each in policy.evaluators}
+        self._numbers = {each: number for number, each in enumerate(self._evaluators)}
+
+    def feedback(self, work: Work, ts_ms: int) -> list[Complete]:
+        """Return the feedback of all that judged it, labels where it is a golden case."""
+        found = [each for name in work.judged for each in self._of_one(work, self._evaluators[name], ts_ms)]
+        return sorted(found, key=lambda each: each.item)
+
+    def events(self, work: Work, ts_ms: int) -> list[Complete]:
+        """Return the events that are the work of judges other than those that are judged here."""
+        found = []
+        for name, judged in work.judged.items():
+            evaluator = self._evaluators[name]
+            if evaluator_kind_of(evaluator).runs != "here":
+                text = event_of(evaluator, judged, self._id(work, evaluator), work.request, ts_ms)
+                found.append(Complete(work.position, self._item(work, evaluator, 0), text))
+        return sorted(found, key=lambda each: each.item)
+
+    def _of_one(self, work: Work, evaluator: AnswerEvaluator, ts_ms: int) -> Iterator[Complete]:
+        judged = work.judged[evaluator.name]
+        if work.request is not None:
+            texts = self._scores(work, work.request, evaluator, judged, ts_ms)
+        else:
+            texts = self._labels(work, evaluator, judged, ts_ms)
+        for number, text in enumerate(texts):
+            yield Complete(work.position, self._item(work, evaluator, number), text)
+
+    def _scores(
+        self, work: Work, request: Request, evaluator: AnswerEvaluator, judged: Judged, ts_ms: int
+    ) -> Iterator[bytes]:
+        standing: Standing = ""
+        if isinstance(evaluator, Llm):
+            standing = self._judges.agreements[evaluator.name].standing(evaluator, work.received_ms)
+        for score in judged.scores:
+            yield feedback_of(request, evaluator, score, work.drawn[evaluator.name], standing, ts_ms)
+
+    def _labels(self, work: Work, evaluator: AnswerEvaluator, judged: Judged, ts_ms: int) -> Iterator[bytes]:
+        if not isinstance(evaluator, Llm):
+            return
+        golden = self._judges.golden[evaluator.name][work.golden]
+        found = agreements(evaluator, golden, judged.scores)
+        if found:
+            agrees = all(labelled == said for labelled, said in found.values())
+            self._judges.agreements[evaluator.name].learn(work.golden, agrees)
+        for criterion, (labelled, said) in found.items():
+            yield label_of(evaluator, criterion, self._id(work, evaluator), labelled, said, ts_ms)
+
+    def _id(self, work: Work, evaluator: AnswerEvaluator) -> str:
+        return judge_id(evaluator, self._name, work.position, self._item(work, evaluator, 0))
+
+    def _item(self, work: Work, evaluator: AnswerEvaluator, criterion: int) -> int:
+        number = self._numbers[evaluator.name]
+        if work.request is None:
+            return work.item * ITEM + (number * GOLDEN_MAX + work.golden) * CRITERIA + criterion
+        return work.item * ITEM + OF_REQUEST + number * CRITERIA + criterion

@@ -1,0 +1,183 @@
+"""The Bytewax source of evaluate: one partition of events per input, each with the requests that are being judged.
+
+What is saved of a partition is where the first message stands that is not done, what was spent and known of judges, and
+to which partitions its feedback and its judges' events go, for ever: there they keep their order, by which readers know
+what comes again.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from operators.connectors.reader import Reader, leader_epoch_of
+from operators.connectors.stop import Stop
+from operators.enrich.waiting import Complete
+from operators.evaluate.log import EvaluatedLog, EvaluatedState, Judgements
+from operators.evaluate.work import Judges
+from operators.policy.policy import Policy
+from operators.sources.monitor import Input, InputWatch, opened
+from operators.sources.pace import Pace, stepped_back
+from operators.sources.polling import ALWAYS_DUE, Polling
+
+
+class Spoken(msgspec.Struct, frozen=True):
+    """What is said of one log, `log`: feedback and judges' events, each for a partition of its topic."""
+
+    log: str
+    feedback_partition: int
+    events_partition: int
+    feedback: Sequence[Complete]
+    events: Sequence[Complete]
+
+
+class TakenEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """What some work of an input came to: events read, judgements, and requests that still wait."""
+
+    events: int
+    judgements: Judgements
+    waiting: int
+
+
+Item = tuple[str, Spoken]
+
+
+class SavedLog(msgspec.Struct, frozen=True, kw_only=True):
+    """Where in which log a partition goes on after a restart, and where what is said of it goes."""
+
+    position: int
+    feedback_partition: int
+    events_partition: int
+    leader_epoch: int | None = None
+    log_id: str = ""
+    state: EvaluatedState = msgspec.field(default_factory=EvaluatedState)
+
+
+_decode = msgspec.msgpack.Decoder(SavedLog).decode
+
+
+def evaluated_log_of(saved: bytes) -> str:
+    """Return the id of the log that a partition was saved of."""
+    return _decode(saved).log_id
+
+
+class EvaluateSource(FixedPartitionedSource[Item, bytes | None]):
+    """(input name, Spoken) out.
+
+    `judges` says who is asked; `places` where the feedback and the events of an input go that have gone nowhere yet.
+    In a bounded run (`recover` false) nothing is saved, and what goes wrong stops it in order. `epoch_s` is given where
+    several workers wait for each other. Of `watch` what is told of batches is not used: `taken` is. `now` [s since
+    1970] says when things are said.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        policy: Policy,
+        *,
+        judges: Judges,
+        places: Callable[[str], tuple[int, int]],
+        stop: Stop,
+        watch: InputWatch,
+        taken: Callable[[str, TakenEvents], None],
+        recover: bool = False,
+        epoch_s: float = 0.0,
+        polling: Polling | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.inputs = {each.name: each for each in inputs}
+        self.policy, self.stop, self.watch, self.taken = policy, stop, watch, taken
+        self.places, self.now, self.recover = places, now, recover
+        self.judges = {
+            name: msgspec.structs.replace(judges, number=number, parts=len(inputs))
+            for number, name in enumerate(sorted(self.inputs))
+        }
+        self.epoch_s = epoch_s
+        self.polling = polling or Polling(several=epoch_s > 0)
+
+    def list_parts(self) -> list[str]:
+        self.watch.begun()
+        return list(self.inputs)
+
+    def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_Part":
+        return _Part(self, self.inputs[for_part], None if resume_state is None else _decode(resume_state))
+
+
+class _Part(StatefulSourcePartition[Item, bytes | None]):
+    def __init__(self, source: EvaluateSource, each: Input, saved: SavedLog | None) -> None:
+        self._source, self._input, self._saved = source, each, saved
+        self._places = source.places(each.name) if saved is None else (saved.feedback_partition, saved.events_partition)
+        self._name = f"{each.log_id or each.name}/{each.name.rpartition('/')[2]}"
+        state = None if saved is None else saved.state
+        self._log = EvaluatedLog(self._name, source.policy, source.judges[each.name], state, each.form)
+        self._pace = Pace(source.polling, source.epoch_s)
+        self._reader: Reader | None = None
+        self._read_all = self._ended = False
+
+    def next_batch(self) -> list[Item]:
+        source = self._source
+        if self._ended or source.stop.requested or (source.recover and self._stepped_back()):
+            raise StopIteration
+        try:
+            items = self._pace.stretch(self._work, lambda: self._ended)
+        except OSError as error:
+            if source.recover:
+                raise
+            source.stop.fail(error)
+            return []
+        self._pace.rest(worked=bool(items))
+        return items
+
+    def _stepped_back(self) -> bool:
+        return stepped_back(self._source.polling, self._source.stop, self._source.watch.stepped_back)
+
+    def _work(self) -> list[Item]:
+        if self._reader is None:
+            self._reader = opened(self._input, self._saved)
+            self._source.watch.opened(self._input.name, self._reader)
+        now_ms = int(self._source.now() * 1000)
+        count = self._read(self._reader, now_ms)
+        said = self._log.settled(now_ms)
+        self._ended = self._read_all and not len(self._log)
+        self._save(self._reader)
+        taken = TakenEvents(events=count, judgements=said, waiting=len(self._log))
+        self._source.taken(self._input.name, taken)
+        if not said.feedback and not said.events:
+            return []
+        return [(self._input.name, Spoken(self._name, *self._places, said.feedback, said.events))]
+
+    def _read(self, reader: Reader, now_ms: int) -> int:
+        """Read on, where there is room for what waits."""
+        if self._read_all or self._log.full:
+            return 0
+        messages = reader.read()
+        if messages is None:
+            self._read_all = True
+            return 0
+        return self._log.take(messages, now_ms) if len(messages) else 0
+
+    def _save(self, reader: Reader) -> None:
+        waiting = self._log.position
+        self._saved = SavedLog(
+            position=reader.position if waiting is None else waiting,
+            feedback_partition=self._places[0],
+            events_partition=self._places[1],
+            # Of the message before one that waits nobody knows it any more.
+            leader_epoch=leader_epoch_of(reader) if waiting is None else None,
+            log_id=self._input.log_id,
+            state=self._log.state,
+        )
+
+    def next_awake(self) -> datetime | None:
+        return ALWAYS_DUE
+
+    def snapshot(self) -> bytes | None:
+        self._source.watch.epoch_ended(self._input.name, self._pace.epoch_ended())
+        saved = self._saved
+        return None if saved is None or not self._source.recover else msgspec.msgpack.encode(saved)
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()

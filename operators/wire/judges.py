@@ -1,0 +1,13 @@
+"""The names of judges: each is a model whose calls are events, watched as any other."""
+
+PREFIX = "judge:"
+
+
+def judge_model(evaluator: str) -> str:
+    """Return the model that an evaluator's calls are events of."""
+    return PREFIX + evaluator
+
+
+def is_judge(model: str) -> bool:
+    """Tell whether a model is a judge."""
+    return model.startswith(PREFIX)
