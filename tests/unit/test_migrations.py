@@ -22,9 +22,6 @@ ADDED = {
     "control": {"barred", "lifts", "weights", "slices_more", "diff_more"}
     | {"incident", "update", "closes", "sentence", "error_types", "requests", "findings", "moved"},
 }
-# What was decided from.
-DECIDED_FROM = {"evidence", "release", "command", "policy", "progress", "outcome_window"}
-MADE_LATER = {"request", "sli_cohort"} | DECIDED_FROM  # Tables that the older version does not have.
 
 
 def _fail(poison: Poison) -> None:
@@ -79,70 +76,100 @@ def _judged(name: str, value: str) -> Rows:
     return Rows(table="feedback", columns=columns)
 
 
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store as it was before, with rows in all tables."""
+    folder = tmp_path_factory.mktemp("before")
+    url = f"chdb://{folder}/clickhouse"
+    migrate(url, _until(folder / "then", "0009_drift.sql"))
+    known = {name for (name,) in _read(url, "SELECT name FROM system.tables WHERE database = currentDatabase()")}
+    assert {"feedback", "control"} <= known
+    _store_as_before(url, *(sample(table, 20) for table in TABLES if table in known))
+    return folder / "clickhouse"
+
+
+@pytest.fixture(scope="module")
+def updated(before: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same store, made one of this version."""
+    folder = tmp_path_factory.mktemp("updated") / "clickhouse"
+    shutil.copytree(before, folder, symlinks=True)
+    migrate(f"chdb://{folder}", MIGRATIONS)
+    return folder
+
+
 @pytest.fixture
-def old(tmp_path: Path) -> str:
-    """The address of a store as it was before, with rows in all tables."""
-    url = f"chdb://{tmp_path}/clickhouse"
-    migrate(url, _until(tmp_path / "then", "0009_drift.sql"))
-    _store_as_before(url, *(sample(table, 20) for table in TABLES if table not in MADE_LATER))
-    return url
+def new(updated: Path, tmp_path: Path) -> str:
+    """The address of a copy of that one."""
+    shutil.copytree(updated, tmp_path / "clickhouse", symlinks=True)
+    return f"chdb://{tmp_path}/clickhouse"
 
 
 @pytest.mark.parametrize("table", ADDED)
-def test_rows_of_before_are_kept_as_they_were(old: str, table: str) -> None:
+def test_rows_of_before_are_kept_as_they_were(before: Path, updated: Path, table: str) -> None:
     columns = ", ".join(OLD[table])
-    before = _read(old, f"SELECT {columns} FROM {table}_latest ORDER BY ALL")  # noqa: S608
-    migrate(old, MIGRATIONS)
-    assert _read(old, f"SELECT {columns} FROM {table}_latest ORDER BY ALL") == before  # noqa: S608
-    assert len(before) == 20
+    then, now = (
+        _read(f"chdb://{store}", f"SELECT {columns} FROM {table}_latest ORDER BY ALL")  # noqa: S608
+        for store in (before, updated)
+    )
+    assert now == then
+    assert len(then) == 20
     new = ", ".join(sorted(ADDED[table]))
     empty = {"feedback": ("",), "control": ((), 0, 0, "", "", "", None, (), (), "", 0, 0, "")}
-    rows = _read(old, f"SELECT DISTINCT {new} FROM {table}_latest")  # noqa: S608
+    rows = _read(f"chdb://{updated}", f"SELECT DISTINCT {new} FROM {table}_latest")  # noqa: S608
     assert [tuple(tuple(cell) if isinstance(cell, list) else cell for cell in row) for row in rows] == [empty[table]]
 
 
-def test_a_view_shows_the_columns_of_its_table(old: str) -> None:
-    migrate(old, MIGRATIONS)
+def test_a_view_shows_the_columns_of_its_table(new: str) -> None:
+    described = _read(new, "SELECT table, name FROM system.columns WHERE database = 'rollguard' ORDER BY position")
     for table, columns in TABLES.items():
-        described = _read(old, f"DESCRIBE TABLE {table}_latest")
-        assert [name for name, *_ in described if name in columns] == list(columns), table
+        shown = [name for view, name in described if view == f"{table}_latest"]
+        assert [name for name in shown if name in columns] == list(columns), table
 
 
-def test_criteria_of_one_request_and_time_stand_side_by_side_and_each_replaces_itself(old: str) -> None:
-    migrate(old, MIGRATIONS)
+def test_a_column_that_a_table_gets_later_shows_in_its_view(new: str, tmp_path: Path) -> None:
+    """No migration has to make the view again: ClickHouse itself keeps the columns of the day it was made."""
+    later = _until(tmp_path / "later", "9999")
+    (later / "9999_more.sql").write_text(
+        "ALTER TABLE feedback ${ON_CLUSTER} ADD COLUMN IF NOT EXISTS more String DEFAULT 'unknown' AFTER name;\n"
+        "ALTER TABLE feedback ${ON_CLUSTER} ADD COLUMN IF NOT EXISTS both String ALIAS concat(name, more);\n"
+    )
+    assert migrate(new, later) == ["9999_more.sql"]
+    described = [name for name, *_ in _read(new, "DESCRIBE TABLE feedback_latest")]
+    assert described[described.index("name") + 1] == "more"
+    assert _read(new, "SELECT count(), any(more), any(both) FROM feedback_latest") == [(20, "unknown", "unknown")]
+
+
+def test_criteria_of_one_request_and_time_stand_side_by_side_and_each_replaces_itself(new: str) -> None:
     query = "SELECT name, value FROM feedback_latest WHERE request_id = 'r' ORDER BY name"
-    _store(old, _judged("tone", "0"), _judged("truth", "1"), _judged("", "2"))
-    assert _read(old, query) == [("", "2"), ("tone", "0"), ("truth", "1")]
-    _store(old, _judged("tone", "3"))
-    assert _read(old, query) == [("", "2"), ("tone", "3"), ("truth", "1")]
-    client = open_clickhouse(old)
+    _store(new, _judged("tone", "0"), _judged("truth", "1"), _judged("", "2"))
+    assert _read(new, query) == [("", "2"), ("tone", "0"), ("truth", "1")]
+    _store(new, _judged("tone", "3"))
+    assert _read(new, query) == [("", "2"), ("tone", "3"), ("truth", "1")]
+    client = open_clickhouse(new)
     client.command("OPTIMIZE TABLE feedback FINAL")
     client.close()
-    assert _read(old, query.replace("_latest", "")) == [("", "2"), ("tone", "3"), ("truth", "1")]
+    assert _read(new, query.replace("_latest", "")) == [("", "2"), ("tone", "3"), ("truth", "1")]
 
 
-def test_rows_of_before_are_replaced_by_the_same_of_now(old: str) -> None:
+def test_rows_of_before_are_replaced_by_the_same_of_now(new: str) -> None:
     """A worker that was updated in the middle of an epoch sends its rows again, with the new columns."""
-    migrate(old, MIGRATIONS)
     again = Rows(table="feedback", columns={**sample("feedback", 20).columns, "name": [""] * 20})
-    _store(old, again, sample("control", 20))
-    assert _read(old, "SELECT count() FROM feedback_latest") == [(20,)]
-    assert _read(old, "SELECT count(), max(slices_more) FROM control_latest") == [(20, 19)]
+    _store(new, again, sample("control", 20))
+    assert _read(new, "SELECT count() FROM feedback_latest") == [(20,)]
+    assert _read(new, "SELECT count(), max(slices_more) FROM control_latest") == [(20, 19)]
 
 
-def test_a_worker_of_before_can_go_on_writing(old: str) -> None:
+def test_a_worker_of_before_can_go_on_writing(new: str) -> None:
     """While processes are restarted one after the other."""
-    migrate(old, MIGRATIONS)
-    _store_as_before(old, sample("control", 5, 100), sample("feedback", 5, 100))
+    _store_as_before(new, sample("control", 5, 100), sample("feedback", 5, 100))
     late = START_MS + 100 * 1_000
-    assert _read(old, f"SELECT count() FROM control_latest WHERE at >= fromUnixTimestamp64Milli({late})") == [(5,)]  # noqa: S608
+    assert _read(new, f"SELECT count() FROM control_latest WHERE at >= fromUnixTimestamp64Milli({late})") == [(5,)]  # noqa: S608
 
 
-def test_a_migration_that_was_broken_off_is_made_again(old: str) -> None:
+def test_a_migration_that_was_broken_off_is_made_again(new: str) -> None:
     """Each statement may have been done, and the books not have been written."""
-    migrate(old, MIGRATIONS)
-    client = open_clickhouse(old)
+    client = open_clickhouse(new)
     client.command("ALTER TABLE schema_versions DELETE WHERE version >= 10 SETTINGS mutations_sync = 1")
     client.close()
-    assert migrate(old, MIGRATIONS) == [file.name for file in sorted(MIGRATIONS.glob("*.sql")) if file.name >= "0010"]
-    assert _read(old, "SELECT count() FROM feedback_latest") == [(20,)]
+    assert migrate(new, MIGRATIONS) == [file.name for file in sorted(MIGRATIONS.glob("*.sql")) if file.name >= "0010"]
+    assert _read(new, "SELECT count() FROM feedback_latest") == [(20,)]

@@ -167,6 +167,17 @@ def test_every_view_can_be_read(tables: Embedded) -> None:
         client.query("SELECT * FROM {view:Identifier}", {"view": view})  # Raises where it cannot be read.
 
 
+def test_every_view_of_a_table_has_all_of_its_columns(tables: Embedded) -> None:
+    query = (
+        "SELECT table, arraySort(groupArray(name)) FROM system.columns WHERE database = currentDatabase() GROUP BY 1"
+    )
+    columns = dict(tables.client.query(query).result_rows)
+    views = [name for name in columns if name.endswith("_latest")]
+    assert len(views) > len(TABLES)
+    for view in views:
+        assert columns[view] == columns[view.removesuffix("_latest")], view
+
+
 def test_migrating_again_changes_nothing(tables: Embedded) -> None:
     assert migrate(tables.url, MIGRATIONS) == []
 

@@ -15,6 +15,7 @@ from clickhouse_migrations.migration import MigrationStorage
 from operators.connectors.clickhouse.address import Address
 from operators.connectors.clickhouse.client import connect
 from operators.connectors.clickhouse.errors import RefusedError, brief
+from operators.connectors.clickhouse.views import renew_views
 
 
 class _Database(ClickhouseCluster):  # type: ignore[misc]  # The library has no types.
@@ -41,6 +42,8 @@ def variables(cluster: str | None) -> dict[str, str]:
 def migrate(url: str, folder: Path, *, cluster: str | None = None) -> list[str]:
     """Create the database if need be, apply what is not yet applied, and return the names of those files.
 
+    Every TABLE_latest then has all columns of its table (`views.py`).
+
     Where all of it is applied nothing is created, so that a worker needs no right to. RefusedError, such as where there
     is no such cluster.
     """
@@ -59,6 +62,7 @@ def migrate(url: str, folder: Path, *, cluster: str | None = None) -> list[str]:
             variables=variables(cluster),
             migration_files=storage.migration_filenames(),
         )
+        renew_views(held, address.database, variables(cluster)["ON_CLUSTER"])
     except DriverError as error:
         raise RefusedError(str(address), brief(error), getattr(error, "code", None)) from error
     finally:
