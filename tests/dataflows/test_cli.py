@@ -20,6 +20,7 @@ import pytest
 from flows.settings import embedded
 from flows.sql import answer as answer_sql
 from operators.store.columns import TABLES
+from tests import forked
 from tests.dataflows.agreeing import check
 from tests.dataflows.making import POLICY, START_MS, log
 from tests.dataflows.running import Table
@@ -34,15 +35,7 @@ def command(*arguments: object) -> list[str]:
 
 
 def rollguard(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments),
-        cwd=ROOT,
-        env=ENVIRONMENT | environment,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
+    return forked.rollguard(*arguments, environment=ENVIRONMENT | environment, folder=ROOT)
 
 
 def one_line(done: subprocess.CompletedProcess[str], code: int) -> str:

@@ -20,9 +20,9 @@ from random import Random
 from flows.recovery.holders import AT_WORK
 from operators.connectors.kafka.config import KafkaConfig
 from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
+from tests.forked import Forge, Forked
 from tests.integration.clickhouse_bridge import Bridge, Fault
 from tests.integration.fault_logs import PARTITIONS, Made, time_of
-from tests.integration.forked import Forge, Forked
 from tests.integration.kafka_broker import TestBroker
 from tests.integration.ports import free_ports
 
@@ -87,7 +87,7 @@ class Place:
         options = ["run", "--recovery", str(self.state), "--listen", f"127.0.0.1:{port}", "--epoch", "0.1"]
         if addresses:
             options += ["-i", str(number), "-a", addresses]
-        forked = self.forge.start(options, self.environment, log)
+        forked = self.forge.start(options, log, environment=os.environ | self.environment)
         return Process(forked, log, self.state / f".lock-{number}", f"http://127.0.0.1:{port}")
 
     def wait(self, condition: Callable[[], bool], what: str, wait_s: float = PATIENCE_S) -> None:
@@ -134,21 +134,21 @@ class Place:
     def clear(self) -> None:
         """End what still runs, after a test that failed."""
         for process in self.processes:
-            process.forked.send(signal.SIGKILL)
+            process.forked.send_signal(signal.SIGKILL)
             process.forked.wait(PATIENCE_S)
 
     def kill(self, killed: Sequence[Process]) -> None:
         """Kill processes. Where they had met, the others must end by themselves, in one line, with code 1."""
         self.met = all(process.met for process in self.processes)
         for process in killed:
-            process.forked.send(signal.SIGKILL)
+            process.forked.send_signal(signal.SIGKILL)
 
     def bury(self, counted: Counter[str]) -> None:
         """Wait until all processes have ended, after one did."""
         for process in self.processes:
             if not self.met and process.forked.poll() is None:
                 # It waits for its peers, for ever: a supervisor starts them again.
-                process.forked.send(signal.SIGKILL)
+                process.forked.send_signal(signal.SIGKILL)
             code = process.forked.wait(PATIENCE_S)
             if code != -signal.SIGKILL:
                 counted["ended because another did, in one line"] += 1
@@ -222,7 +222,7 @@ class Faults:
         epochs = place.epochs()
         place.wait(lambda: place.epochs() > epochs + EMPTY_EPOCHS, "the last epoch")
         (process,) = place.processes
-        process.forked.send(signal.SIGTERM)
+        process.forked.send_signal(signal.SIGTERM)
         assert process.forked.wait(PATIENCE_S) == 0, process.said()[-2_000:]
 
     def add_partition(self) -> None:

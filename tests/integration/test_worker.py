@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
@@ -16,6 +14,7 @@ from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.kafka.config import KafkaConfig
 from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from operators.wire.control import ControlEvent
+from tests import forked
 from tests.conftest import with_tables
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker
@@ -178,8 +177,7 @@ def contents(url: str) -> dict[str, list[str]]:
 
 
 def rollguard(*arguments: str) -> None:
-    command = [sys.executable, "-c", "from flows.cli import main; main()", *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    done = forked.rollguard(*arguments)
     assert done.returncode == 0, done.stderr[-2_000:]
 
 

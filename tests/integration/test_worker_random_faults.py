@@ -7,7 +7,6 @@ import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,10 +14,10 @@ from typing import Any
 import pytest
 
 from operators.connectors.kafka.config import KafkaConfig
+from tests.forked import forge
 from tests.integration.conftest import MakeTopic
 from tests.integration.fault_logs import LATE_MS, PARTITIONS, SPACING_MS, Made, made
 from tests.integration.faults import Faults, Place
-from tests.integration.forked import Forge
 from tests.integration.kafka_broker import TestBroker
 from tests.integration.test_worker import START_MS, written
 from tests.integration.test_worker_processes import bridge
@@ -39,12 +38,6 @@ PROCESSES = [1, 2, 3, 2] if PROVE else [1, 2, 1]
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return made(Random(11), EVENTS, tmp_path_factory.mktemp("faults"))
-
-
-@pytest.fixture(scope="module")
-def forge() -> Iterator[Forge]:
-    with closing(Forge()) as each:
-        yield each
 
 
 @pytest.fixture
@@ -68,7 +61,6 @@ def place(
     kafka_config: KafkaConfig,
     make_topic: MakeTopic,
     bridge: Any,
-    forge: Forge,
     logs: Made,
     tmp_path: Path,
 ) -> Iterator[Place]:
@@ -84,7 +76,7 @@ def place(
         "ROLLGUARD_POLICY": str(logs.policy),
         "RUST_BACKTRACE": "1",
     }
-    each = Place(tmp_path, environment, forge, kafka, bridge, logs)
+    each = Place(tmp_path, environment, forge(), kafka, bridge, logs)
     try:
         yield each
     finally:

@@ -8,10 +8,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.forked import Forked, forge
 from tests.integration.ports import free_ports
 
 WAIT_S = 300.0  # Nothing waits so long, but on a machine with ten times as much to do as it can.
@@ -33,6 +34,15 @@ def brief_policy() -> str:
     return text.replace(hour, hour.replace("1h", "10m"))
 
 
+def start(words: Sequence[object], environment: Mapping[str, str], log: Path) -> "Forked | subprocess.Popen[bytes]":
+    """Start `rollguard`; from nothing where a library is to be loaded before it."""
+    if "LD_PRELOAD" not in environment:
+        return forge().start(words, log, environment=environment)
+    command = [sys.executable, "-c", "from flows.cli import main; main()", *map(str, words)]
+    with log.open("ab") as file:
+        return subprocess.Popen(command, env=environment, stdout=file, stderr=file)
+
+
 class Worker:
     """`rollguard run`, or another worker, with settings of its own."""
 
@@ -42,10 +52,8 @@ class Worker:
         self._url = f"http://{self.address}"
         folder.mkdir(exist_ok=True)
         self.log = folder / "worker.log"
-        command = [sys.executable, "-c", "from flows.cli import main; main()", name, "--epoch", "0.25"]
-        command += ["--recovery", str(folder / "state"), "--listen", f"127.0.0.1:{port}", *options]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, env=os.environ | dict(environment), stdout=log, stderr=log)
+        given = ["--epoch", "0.25", "--recovery", folder / "state", "--listen", f"127.0.0.1:{port}", *options]
+        self.process = start([name, *given], os.environ | dict(environment), self.log)
 
     def metrics(self, name: str) -> dict[str, float]:
         """A metric's values by its labels as text; empty while nobody answers."""
@@ -96,7 +104,8 @@ class Worker:
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
-    def stop(self) -> int:
+    def stop(self) -> int | None:
+        """The exit code, None if it does not end."""
         self.terminate()
         return self.process.wait(WAIT_S)
 

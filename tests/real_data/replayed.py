@@ -1,7 +1,5 @@
 """What `rollguard replay` makes of a data set, asked by SQL as a user would."""
 
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,9 +12,9 @@ from clickhouse_connect.driver.client import Client
 from flows.settings import embedded
 from operators.connectors.clickhouse.client import open_clickhouse
 from tests.conftest import MIGRATIONS
+from tests.forked import rollguard
 
 HERE = Path(__file__).parent
-PROGRAM = Path(sys.executable).with_name("rollguard")
 TIMEOUT_S = 120  # The largest run takes six seconds.
 ALWAYS = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 # The tables that the query files read where the range is within the life of panes.
@@ -71,8 +69,7 @@ def replayed(
     options: list[str | Path] = ["--policy", HERE / "policies" / policy, "--out", folder / "out"]
     if feedback:
         options += ["--feedback", lines(folder / "feedback.ndjson", feedback)]
-    command = [PROGRAM, "replay", *files, *options]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    run = rollguard("replay", *files, *options, wait_s=TIMEOUT_S)
     assert run.returncode == 0, run.stderr
     client = open_clickhouse(embedded(folder / "out"))
     try:
@@ -89,8 +86,7 @@ def in_order(items: Sequence[Item]) -> list[Item]:
 
 def reference_built(out: Path, *words: str | Path) -> None:
     """Build a profile by the command line."""
-    command = [PROGRAM, "reference", "build", *words, "--out", out]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    run = rollguard("reference", "build", *words, "--out", out, wait_s=TIMEOUT_S)
     assert run.returncode == 0, run.stderr
 
 
