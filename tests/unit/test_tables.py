@@ -171,7 +171,7 @@ def test_every_view_of_a_table_has_all_of_its_columns(tables: Embedded) -> None:
     query = (
         "SELECT table, arraySort(groupArray(name)) FROM system.columns WHERE database = currentDatabase() GROUP BY 1"
     )
-    columns = dict(tables.client.query(query).result_rows)
+    columns = {row[0]: row[1] for row in tables.client.query(query).result_rows}
     views = [name for name in columns if name.endswith("_latest")]
     assert len(views) > len(TABLES)
     for view in views:

@@ -18,7 +18,7 @@ def renew_views(client: Client, database: str, on_cluster: str) -> list[str]:
 
     `on_cluster` is what stands behind a name in statements that are for all servers.
     """
-    columns = dict(client.query(_COLUMNS, {"database": database}).result_rows)
+    columns = {row[0]: row[1] for row in client.query(_COLUMNS, {"database": database}).result_rows}
     stale = [
         view
         for view in sorted(columns)
