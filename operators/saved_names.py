@@ -35,6 +35,7 @@ from operators.rules.rings import Ring
 from operators.rules.series_state import SeriesState, sparse
 from operators.rules.strata import Strata, without_windows
 from operators.rules.stratified import StratifiedProcesses
+from operators.rules.value_history import ValueHistory
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Registry, Saved, without
 from operators.stats import recovery_test, traffic_gone, traffic_share
@@ -177,6 +178,7 @@ CANARY = (
     ),
     Saved("canary.release", comparison.Comparison),
     Saved("canary.exceeding", exceeding.Exceeding),
+    Saved("canary.values", ValueHistory),
     Saved("canary.weights", SliceWeights),
     Saved("canary.spending", Spending),
     Saved("canary.recurring", Recurring),

@@ -76,4 +76,7 @@ class Contexts:
             above=lambda version, text, measure, code: (
                 (0, 0) if values is None else values.above(model, version, text, measure, code)
             ),
+            shift=lambda rule, version, measure, since, code: (
+                None if current is None else current.shift(rule, (model, version, measure), since, code)
+            ),
         )

@@ -122,6 +122,7 @@ def let_serve(model: Model, trial: ReleaseState, others: Mapping[str, float]) ->
         held=was.held,
         throttled=was.throttled,
         shared=was.shared,
+        shared_values=was.shared_values,
         producers=was.producers,
         replaced=was.replaced if isinstance(was, RollingOut) else {},
     )

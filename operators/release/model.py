@@ -13,6 +13,7 @@ from operators.release.phase_states import Leaving, Promoted, RolledBack, Rollin
 from operators.release.state import ReleaseState
 from operators.release.traffic import Served
 from operators.release.transitions import URGENCY, Phase
+from operators.rules.value_history import ValueShift
 from operators.rules.verdict import Verdict
 from operators.window.folded import Kind
 from operators.window.samples import Sample
@@ -45,7 +46,8 @@ class PaneContext(msgspec.Struct, frozen=True, kw_only=True):
     """The pane that has closed. `requests` by version, and `copies` of requests (`operators/wire/mirrored.py`) apart.
 
     `current` gives the word of a rule on a version and slice, and the evidence of now (`rules/current.py`); `above` how
-    many values of a version, slice and measure are in histogram buckets up to one, and above it.
+    many values of a version, slice and measure are in histogram buckets up to one, and above it; `shift` how those
+    of a baseline have moved since a minute, by a rule, candidate and measure (`CanaryEvaluator.shift`).
     `slis` gives (S, 3) of a version and slice, None without any; `producers` (S, 3) of a version by producer, where the
     policy names what a producer is. `errors` are requests by version and error type, `samples` some of each version, in
     no order.
@@ -59,6 +61,9 @@ class PaneContext(msgspec.Struct, frozen=True, kw_only=True):
     producers: Callable[[str], dict[str, Ints]] = lambda version: {}
     current: Callable[..., tuple[Word | None, Evidence | None]] = lambda rule, version, text, judged=None: (None, None)
     above: Callable[[str, str, int, int], tuple[int, int]] = lambda version, text, measure, code: (0, 0)
+    shift: Callable[[str, str, str, int, int | None], ValueShift | None] = lambda rule, version, measure, since, code: (
+        None
+    )
     errors: Mapping[str, Mapping[str, int]] = {}
     samples: Mapping[str, Sequence[Sample]] = {}
 

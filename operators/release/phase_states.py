@@ -35,14 +35,16 @@ class Actionable(msgspec.Struct, kw_only=True):
 
     `holds` are, by rule, the reasons that stop its promotion (or an action) as of the pane last evaluated, `held` those
     of the pane before: what changed becomes an event. One that is `throttled` must get little traffic. `shared` has by
-    SLI the counts of the baseline from before it degraded too, for as long as it is degraded. `producers` has by bucket
-    and producer the version's events of each SLI, then the bad ones of each.
+    SLI the counts of the baseline from before it degraded too, for as long as it is degraded; `shared_values` the same
+    by rule and measure, a bucket of values before the two counts. `producers` has by bucket and producer the version's
+    events of each SLI, then the bad ones of each.
     """
 
     holds: dict[str, Hold] = {}
     held: dict[str, Hold] = {}
     throttled: bool = False
     shared: dict[int, Counted] = {}
+    shared_values: dict[str, tuple[int, int, int]] = {}
     producers: dict[int, dict[str, list[int]]] = {}
 
     @property

@@ -13,6 +13,7 @@ from operators.release.phase_states import Hold
 from operators.release.producers import why_doubted
 from operators.release.refuge import fallback_of, named_refuge, others_serve, recently, refuge_of, why_bad
 from operators.release.renewed import renewed
+from operators.release.shared_values import is_shared_value, recovered_values
 from operators.release.state import ReleaseState
 from operators.release.traffic import Counted, bad_ratio, bucket_of, has_degraded
 from operators.release.withdrawal import keep_out
@@ -36,7 +37,8 @@ def withdraw(
         # Nothing is said: what was said before stands.
         trial.actionable.holds[rule.name] = trial.actionable.held.get(rule.name, "cool-down")
         return []
-    if (trial.baseline or action != "kill") and _is_shared(model, at, trial, slices):
+    is_shared = _is_shared(model, at, trial, slices) or is_shared_value(at, trial, rule.name, slices[0])
+    if (trial.baseline or action != "kill") and is_shared:
         reason = f"{trial.baseline} has become worse as well: the cause is shared, a rollback would not help"
         return hold(model, at, trial, rule, "shared cause", reason, slices)
     doubt = why_doubted(at, trial, slices[0].evidence)
@@ -97,6 +99,8 @@ def end_shared(model: Model, at: PaneContext) -> None:
             if sum(now) and not has_degraded(before, now):
                 del shared[sli]
                 restart(model, at, trial, at.pane + 1)
+        if trial.judged and recovered_values(at, trial):
+            restart(model, at, trial, at.pane + 1)
 
 
 def _is_shared(model: Model, at: PaneContext, trial: ReleaseState, slices: Slices) -> bool:

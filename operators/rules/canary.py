@@ -28,6 +28,7 @@ from operators.rules.recurring import Recurring, left_out
 from operators.rules.spreads import NO_SPREADS, Spreads
 from operators.rules.strata import ComparedWindow, Strata, mix_moved
 from operators.rules.unserved import requests, unserved
+from operators.rules.value_history import MINUTE_MS, ValueShift
 from operators.rules.verdict import Verdict
 from operators.stats.binomial import lower_bound, upper_bound
 from operators.stats.e_process import EProcesses
@@ -226,7 +227,8 @@ class CanaryEvaluator:
         """Add how many values exceed the limits to the running blip; those of before a release begins set limits."""
         for release in releases if self._limits and spreads.names else ():
             exceeding = self._exceeding.setdefault(release, Exceeding(limits=self._limits))
-            arms = exceeding.count(spreads, release.model, (release.candidate, release.baseline))
+            versions = release.candidate, release.baseline
+            arms = exceeding.count(spreads, release.model, versions, pane * self._pane_ms // MINUTE_MS)
             if pane < release.begins or not any(arms):
                 continue
             served = [[(name, self._beside_slis(counts)) for name, counts in arm] for arm in arms]
@@ -415,8 +417,26 @@ class CanaryEvaluator:
             if (process.release.model, process.release.candidate, process.slice) == series
             and names[process.sli] == judged
         ]
-        # Of a measure with several limits, the one that shows most.
-        return self._evidence(max(mine, key=lambda each: self._processes.log_e_peak[each])) if mine else None
+        return self._evidence(self._most(mine)) if mine else None
+
+    def shift(self, of: tuple[str, str, str], since: int, code: int | None) -> ValueShift | None:
+        """Return how the values of a baseline have moved, of a (model, candidate, measure) (`Exceeding.shift`)."""
+        model, candidate, measure = of
+        numbers = {number for number, limit in enumerate(self._limits, len(self.rule.slis)) if limit.name == measure}
+        mine = [
+            index
+            for process, index in self._index.items()
+            if (process.release.model, process.release.candidate, process.slice) == (model, candidate, "*")
+            and process.sli in numbers
+        ]
+        if not mine:
+            return None
+        process = self._of[self._most(mine)]
+        return self._exceeding[process.release].shift(process.sli - len(self.rule.slis), since, code)
+
+    def _most(self, indices: Sequence[int]) -> int:
+        """Return which of some processes shows most: of a measure with several limits, the one to speak of."""
+        return max(indices, key=lambda index: float(self._processes.log_e_peak[index]))
 
     def _evidence(self, index: int) -> Evidence:
         process = self._of[index]

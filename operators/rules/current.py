@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from operators.rules.canary import CanaryEvaluator
 from operators.rules.drift import DriftEvaluator
+from operators.rules.value_history import ValueShift
 from operators.rules.verdict import Evaluator
 from operators.window.series_index import SliceSeries
 from operators.wire.control import Evidence, Word
@@ -42,6 +43,10 @@ class Current:
             return self._listening[rule].current(series)
         slot = self._slot(series) if rule in self._alone else None
         return UNKNOWN if slot is None else self._alone[rule].current(slot, self._names)
+
+    def shift(self, rule: str, of: tuple[str, str, str], since: int, code: int | None) -> ValueShift | None:
+        """Return how the values of a baseline have moved, by a canary, and its (model, candidate, measure)."""
+        return self._canaries[rule].shift(of, since, code) if rule in self._canaries else None
 
     def _slot(self, series: tuple[str, str, str]) -> int | None:
         if len(self._slots) < len(self._names):

@@ -28,6 +28,7 @@ from operators.arrays import Ints
 from operators.policy.policy import Policy
 from operators.rules.canary_keys import Canary, Compared
 from operators.rules.spreads import Spreads
+from operators.rules.value_history import BASELINE, CANDIDATE, ValueHistory, ValueShift, split_at
 from operators.stats.histogram import B_MIN, CODE_MIN, GAMMA, codes_of, values_of
 from operators.window.partial import sum_by_key
 from operators.window.series_index import SliceSeries
@@ -103,22 +104,26 @@ class Exceeding(msgspec.Struct, kw_only=True):
     """Of one release what its baseline's values were lately, and the `codes` of the limits that follow, by number.
 
     `values` are of the stretch of blips under way, codes and counts by measure; `lately` has of each limit the codes
-    that the last stretches came to, the newest last.
+    that the last stretches came to, the newest last; `history` by measure what both versions had in the last hour.
     """
 
     limits: tuple[Limit, ...]
     values: dict[int, tuple[Ints, Ints]] = {}
     codes: dict[int, int] = {}  # One without has too few values yet.
     lately: dict[int, list[int]] = {}
+    history: dict[int, ValueHistory] = {}
 
-    def count(self, spreads: Spreads, model: str, versions: Sequence[str]) -> list[list[tuple[SliceSeries, Ints]]]:
+    def count(
+        self, spreads: Spreads, model: str, versions: Sequence[str], minute: int
+    ) -> list[list[tuple[SliceSeries, Ints]]]:
         """Return good and bad values of candidate and baseline by finest slice, (limits, 2) each.
 
-        What the baseline had is learned, for the next blip.
+        What the baseline had is learned, for the next blip, and what both had is remembered of a `minute` since 1970.
         """
         arms = []
         for arm, version in enumerate(versions):
             mine = spreads.of(model, version)
+            self._remember(minute, arm, mine)
             counts = np.zeros((len(spreads.names), len(self.limits), 2), np.int64)
             for number, code in self.codes.items():
                 limit = self.limits[number]
@@ -145,6 +150,32 @@ class Exceeding(msgspec.Struct, kw_only=True):
                     self.lately[number] = lately
                     self.codes[number] = sorted(lately)[len(lately) // 2]
             del self.values[measure]
+
+    def shift(self, number: int, since: int, code: int | None) -> ValueShift | None:
+        """Return how the values of the baseline have moved from a minute on, by a limit; None where there were none.
+
+        `code` is the bucket that its limit was in before, None for what the minutes before say.
+        """
+        limit, history = self.limits[number], self.history.get(self.limits[number].measure, ValueHistory())
+        before = history.values(BASELINE, before=since)
+        mine, other = (history.values(arm, since=since) for arm in (CANDIDATE, BASELINE))
+        if not (len(mine[0]) and len(other[0]) and (len(before[0]) or code is not None)):
+            return None
+        was = limit.code_of(*before) if code is None else code
+        now = limit.code_of(*other)
+        return ValueShift(
+            code=was,
+            before=split_at(before, was),
+            now=split_at(other, was),
+            rise=now - was,
+            excess=limit.code_of(*mine) - now,
+        )
+
+    def _remember(self, minute: int, arm: int, mine: Spreads) -> None:
+        for measure in sorted({limit.measure for limit in self.limits}):
+            of = mine.measure == measure
+            if of.any():
+                self.history.setdefault(measure, ValueHistory()).add(minute, arm, mine.code[of], mine.n[of])
 
     def _learn(self, mine: Spreads) -> None:
         for measure in {limit.measure for limit in self.limits}:

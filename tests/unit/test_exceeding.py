@@ -33,6 +33,7 @@ TEXT = (
     + RELEASE
 )
 POLICY = parse(TEXT)
+MINUTE = START * PANE_MS // 60_000
 Times = dict[str, float]  # How many times as large the values of the candidate are.
 
 
@@ -130,14 +131,16 @@ def canary() -> Canary:
 def test_limits_are_set_by_the_baseline_alone_and_before_what_they_judge() -> None:
     exceeding = Exceeding(limits=limits_of(canary(), POLICY))
     first = spreads_of(part_of(START, Random(1), {"latency_ms": 50.0}), POLICY.dimensions)
-    assert exceeding.count(first, "m", ("v2", "v1")) == [[], []], "no limit is known yet"
+    assert exceeding.count(first, "m", ("v2", "v1"), MINUTE) == [[], []], "no limit is known yet"
     exceeding.renew()
     alone = Exceeding(limits=limits_of(canary(), POLICY))
-    alone.count(spreads_of(part_of(START, Random(1), {}, candidate=False), POLICY.dimensions), "m", ("v2", "v1"))
+    alone.count(
+        spreads_of(part_of(START, Random(1), {}, candidate=False), POLICY.dimensions), "m", ("v2", "v1"), MINUTE
+    )
     alone.renew()
     assert exceeding.codes == alone.codes
     before = dict(exceeding.codes)
-    arms = exceeding.count(first, "m", ("v2", "v1"))
+    arms = exceeding.count(first, "m", ("v2", "v1"), MINUTE)
     assert exceeding.codes == before
     bad, n = (
         (sum(counts[0, 1] for _, counts in arm) for arm in arms),
@@ -147,7 +150,7 @@ def test_limits_are_set_by_the_baseline_alone_and_before_what_they_judge() -> No
     slow, baseline = bad
     assert slow == 100
     assert baseline <= 10, "5 % of its own"
-    assert exceeding.count(NO_SPREADS, "m", ("v2", "v1")) == [[], []]
+    assert exceeding.count(NO_SPREADS, "m", ("v2", "v1"), MINUTE) == [[], []]
 
 
 def limits_over(minutes: Sequence[float]) -> list[float]:

@@ -1,0 +1,46 @@
+"""Have the values of a baseline become larger as well, by enough to explain those of the candidate?
+
+The same for measures as `rollback.py` asks of SLIs. A candidate's harm is by how much its quantile (or mean) is above
+the baseline's since the harm began; the baseline degrades where surely more of its values are above what its quantile
+was in the hour before, and by how much that has risen explains as much of the harm. Both are ratios of values. Once
+that is so, what the baseline was stays what is compared with, until few of its values are above that again.
+"""
+
+from operators.release.model import PaneContext
+from operators.release.refuge import recently
+from operators.release.state import ReleaseState
+from operators.release.traffic import bucket_of, has_degraded
+from operators.wire.control import Affected
+
+
+def is_shared_value(at: PaneContext, trial: ReleaseState, rule: str, worst: Affected) -> bool:
+    """Tell whether a measure that is larger of all of a candidate's traffic is so for a cause that it shares."""
+    evidence, shared = worst.evidence, trial.actionable.shared_values
+    if evidence.measure is None or worst.slice != "*":
+        return False
+    key = f"{rule} {evidence.measure}"
+    onset = evidence.since
+    began = recently(at) if onset is None else bucket_of(onset // at.policy.pane_ms, at.policy.pane_ms)
+    known = shared.get(key)
+    shift = at.shift(rule, trial.candidate, evidence.measure, began, None if known is None else known[0])
+    if shift is None:
+        return False
+    before = shift.before if known is None else known[1:]
+    if not has_degraded(before, shift.now) or shift.rise < shift.excess:
+        return False
+    shared[key] = shift.code, *before
+    return True
+
+
+def recovered_values(at: PaneContext, trial: ReleaseState) -> bool:
+    """Forget the measures by which a baseline is as it was before; tell whether there was any."""
+    shared = trial.actionable.shared_values
+    over = []
+    for key, (code, *before) in shared.items():
+        rule, measure = key.rsplit(" ", 1)
+        shift = at.shift(rule, trial.candidate, measure, recently(at), code)
+        if shift is not None and sum(shift.now) > 0 and not has_degraded((before[0], before[1]), shift.now):
+            over.append(key)
+    for key in over:
+        del shared[key]
+    return bool(over)
