@@ -77,6 +77,17 @@ class Chunk:
                 ids[self._index[stream]] = each
         return ids if ids.any() else None
 
+    def criteria(self) -> Ints | None:
+        """Return what tells apart which criterion of which request is judged, 0 where none is; None: nowhere."""
+        found = {stream: batch.criteria(self._items[stream]) for stream, batch in self._streams.items()}
+        if all(each is None for each in found.values()):
+            return None
+        ids = np.zeros(len(self.times), np.int64)
+        for stream, each in found.items():
+            if each is not None:
+                ids[self._index[stream]] = each
+        return ids
+
     def hand_on(self, placed: Placed, reached: int) -> None:
         """Give each stream its own items, now that they are placed; `reached` is the time that the log has come to."""
         row = np.cumsum(placed.keep) - 1
@@ -91,6 +102,7 @@ class Chunk:
                     index=index,
                     keep=keep,
                     times=placed.times if len(self._streams) == 1 else placed.times.of(row[index[keep]]),
+                    repeated=None if placed.repeated is None else placed.repeated[row[index[keep]]],
                     origin=self._decoded.origin,
                     # What is of no stream, as it could not be read, is of the one that the input is named for.
                     rejects=_in_order([*(self._decoded.rejects if stream == self._named else ()), *rejects]),

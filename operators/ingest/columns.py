@@ -10,6 +10,7 @@ from typing import cast
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
 from operators.ingest.chains import chained_slis, chains_of
@@ -20,7 +21,7 @@ from operators.ingest.offending import ChunkContext
 from operators.ingest.slis.kind import Read
 from operators.ingest.slis.registry import sli_kind_of
 from operators.ingest.watched import WatchedBuilder, WatchedColumns
-from operators.policy.policy import Policy
+from operators.policy.policy import REPEATED, Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.partial import LeafSeries, sum_by_key
 from operators.window.samples import Sample
@@ -95,11 +96,19 @@ class ColumnsBuilder:
             self._chains.append(chains_of(events))
         self._add(events, placed, errors, numbers, parts)
 
-    def add_feedback(self, items: Sequence[Feedback], placed: EventTimes, parts: Sequence[Ints] | None = None) -> None:
-        """Take some feedback with context (model and version)."""
-        values = np.array([_number(item.value) for item in items], float)
+    def add_feedback(
+        self,
+        items: Sequence[Feedback],
+        placed: EventTimes,
+        parts: Sequence[Ints] | None = None,
+        repeated: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Take some feedback with context (model and version); of what is `repeated` a criterion was judged before."""
+        # What a judge said while it was not to be believed is no value.
+        values = np.array([np.nan if item.standing else _number(item.value) for item in items], float)
         kinds = [item.kind for item in items]
         numbers = {REQUESTED: np.array([_requested(item.request_ts) for item in items], float)}
+        numbers[REPEATED] = np.zeros(len(items)) if repeated is None else repeated.astype(float)
         numbers |= {name: read(items) for name, read in self._of_slis.items()}
         for field in self._fields:
             of_kind = np.array([kind == field.removeprefix(FEEDBACK) for kind in kinds], bool)

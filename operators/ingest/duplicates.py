@@ -179,6 +179,17 @@ def without_zero(hashes: Ints) -> Ints:
     return hashes
 
 
+def criterion_ids(items: Sequence[Feedback], named: Sequence[tuple[Ints, list[str]]]) -> Ints:
+    """Return what tells apart which criterion of which request feedback is about, whoever its source is, (n,)."""
+    return _of_version(id_hashes([(each.request_id, each.kind, each.name or "") for each in items]), named)
+
+
+def _of_version(hashes: Ints, named: Sequence[tuple[Ints, list[str]]]) -> Ints:
+    for part, (numbers, names) in enumerate(named):
+        hashes ^= id_hashes([(part, name) for name in names])[numbers]
+    return without_zero(hashes)
+
+
 def ids_of(items: Sequence[Event] | Sequence[Feedback], named: Sequence[tuple[Ints, list[str]]]) -> Ints:
     """Return what tells items apart, (n,): request and attempt, of feedback kind, name and source; model and version.
 
@@ -198,7 +209,4 @@ def ids_of(items: Sequence[Event] | Sequence[Feedback], named: Sequence[tuple[In
                 request if attempt is None else (request, attempt)
                 for request, attempt in zip(requests, attempts, strict=True)
             ]
-    hashes = id_hashes(requests)
-    for part, (numbers, names) in enumerate(named):
-        hashes ^= id_hashes([(part, name) for name in names])[numbers]
-    return without_zero(hashes)
+    return _of_version(id_hashes(requests), named)

@@ -111,7 +111,9 @@ class Partition:
             decoded = self._decoder.decode(messages.part(start, start + self._chunk))
             twice = None if again is None else again[start + decoded.origin.messages_of]
             chunk = Chunk(decoded, self.stream, taken.streams)
-            placed = self._placing.place(chunk.times, decoded.origin, chunk.reasons(self.policy), chunk.ids(), twice)
+            placed = self._placing.place(
+                chunk.times, decoded.origin, chunk.reasons(self.policy), chunk.ids(), twice, chunk.criteria()
+            )
             taken.add(decoded, placed, start)
             chunk.hand_on(placed, self._placing.reached(messages, start))
         if len(messages):
@@ -129,7 +131,9 @@ class Partition:
         for start in range(0, len(messages), CHUNK):
             decoded = self._decoder.decode(messages.part(start, start + CHUNK))
             chunk = Chunk(decoded, self.stream, self._streams())
-            self._placing.remember(chunk.times, decoded.origin, chunk.reasons(self.policy), chunk.ids())
+            self._placing.remember(
+                chunk.times, decoded.origin, chunk.reasons(self.policy), chunk.ids(), chunk.criteria()
+            )
 
     def end(self) -> list[tuple[int, ShardInput]]:
         """The source has ended: it holds no pane open any more, and its last events wait for no others."""

@@ -53,13 +53,15 @@ class PartitionState(msgspec.Struct, kw_only=True):
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """What became of n items: which are kept (n,), where those belong, why others are refused, how time went on.
 
-    What is neither kept nor refused came before: `duplicates` is how many did.
+    What is neither kept nor refused came before: `duplicates` is how many did. Of the kept ones `repeated` says whose
+    criterion of its request was judged before; None: of none.
     """
 
     keep: Kept
     times: EventTimes
     rejects: list[Reject]
     passed: Passed
+    repeated: Kept | None = None
 
     @property
     def duplicates(self) -> int:
@@ -73,6 +75,7 @@ class Placing:
         self.policy = policy
         self.state = PartitionState()
         self._duplicates = Duplicates(policy.dedup.horizon_ms, policy.dedup.ids_max)
+        self._criteria = Duplicates(policy.dedup.horizon_ms, policy.dedup.ids_max)
 
     def begin(self, messages: Messages) -> Kept | None:
         """Take note of the next messages; return which of them (n,) were relayed before, None where none was."""
@@ -89,19 +92,27 @@ class Placing:
         """Begin to remember what came from there on: nothing of it counts again."""
         dedup = self.policy.dedup
         self._duplicates = Duplicates(dedup.horizon_ms, dedup.ids_max, anchor.clock)
+        self._criteria = Duplicates(dedup.horizon_ms, dedup.ids_max, anchor.clock)
 
     def place(
-        self, times: Ints, origin: Origin, reasons: Reasons, ids: Ints | None, twice: Kept | None = None
+        self,
+        times: Ints,
+        origin: Origin,
+        reasons: Reasons,
+        ids: Ints | None,
+        twice: Kept | None = None,
+        criteria: Ints | None = None,
     ) -> Placed:
         """Decide for every item, (n,), by its time: kept and in which pane, or refused and why.
 
         For `reasons` some are refused already. `ids` tell items apart, 0 where an item cannot be a duplicate; None:
-        none can. Those that were sent `twice` are remembered as all others are, and dropped.
+        none can. Those that were sent `twice` are remembered as all others are, and dropped. `criteria` tell apart what
+        of which request is judged, 0 where nothing is.
         """
         refused = dict(reasons)
         keep = np.ones(len(times), bool)
         keep[list(refused)] = False
-        self._drop_again(keep, times, ids)
+        repeated = self._drop_again(keep, times, ids, criteria)
         if twice is not None:
             keep &= ~twice
             refused = {index: reason for index, reason in refused.items() if not twice[index]}
@@ -120,23 +131,35 @@ class Placing:
             times=every.of(np.flatnonzero(keep)),
             rejects=[origin.reject(index, *reason) for index, reason in sorted(refused.items())],
             passed=passed,
+            repeated=None if repeated is None else repeated[keep],
         )
 
-    def remember(self, times: Ints, origin: Origin, reasons: Reasons, ids: Ints | None) -> None:
+    def remember(
+        self, times: Ints, origin: Origin, reasons: Reasons, ids: Ints | None, criteria: Ints | None = None
+    ) -> None:
         """Take items that have counted before, to know later ones that are the same: time stays where it is."""
         state, self.state = self.state, msgspec.structs.replace(self.state)
-        self.place(times, origin, reasons, ids)
+        self.place(times, origin, reasons, ids, criteria=criteria)
         self.state = state
 
     def remember_begins(self, messages: Messages) -> None:
         """Note that the next items to be remembered are those of these messages."""
         self._duplicates.begin(messages.positions[0])
 
-    def _drop_again(self, keep: Kept, times: Ints, ids: Ints | None) -> None:
-        """Drop what came before: a duplicate moves no time, and is late for nothing."""
-        if ids is not None:
-            known = np.flatnonzero(keep & (ids != 0))
-            keep[known[self._duplicates.again(ids[known], times[known])]] = False
+    def _drop_again(self, keep: Kept, times: Ints, ids: Ints | None, criteria: Ints | None) -> Kept | None:
+        """Drop what came before: a duplicate moves no time, and is late for nothing.
+
+        Return of which the criterion did. Both memories take the same items, so that they reach back equally far.
+        """
+        if ids is None:
+            return None
+        known = np.flatnonzero(keep & (ids != 0))
+        keep[known[self._duplicates.again(ids[known], times[known])]] = False
+        if criteria is None:
+            return None
+        repeated = np.zeros(len(times), bool)
+        repeated[known] = self._criteria.again(np.where(criteria != 0, criteria, ids)[known], times[known])
+        return np.asarray(repeated & (criteria != 0), bool)
 
     def _advance(self, keep: Kept, times: Ints, origin: Origin) -> tuple[Ints, Passed]:
         """Let time go on; return what it was before each item, (n,).

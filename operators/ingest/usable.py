@@ -126,6 +126,7 @@ _RESTS: dict[str, Callable[[msgspec.Raw], object]] = {
     "mirrored": _truth,
     "source": _name,
     "name": _name,
+    "standing": _name,
     "error_type": _error_type,
     "flags": _flags,
     "slices": _slices,

@@ -28,6 +28,7 @@ Ids = Literal["hashed", "full"]
 DEDUP_MS_MAX = UNITS_MS["d"]
 WAIT_MS_MAX = UNITS_MS["h"]
 IDS_MAX = 10_000_000  # Remembered of one partition: 1.6 GB.
+REPEATED = "repeated"  # The column that says which criterion of a request was judged before; no field is named so.
 RUNBOOKS = "infra/runbooks"  # Where the pages are, unless the policy says otherwise.
 
 
@@ -113,6 +114,11 @@ class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True)
     @property
     def counts_errors(self) -> bool:
         """Whether what is bad is that requests failed, and not what they answered."""
+        return False
+
+    @property
+    def once(self) -> bool:
+        """Whether of several judgements of one criterion of a request the first alone counts."""
         return False
 
     @property

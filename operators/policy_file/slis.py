@@ -1,5 +1,6 @@
 """Read `[sli.NAME]` of a policy: a fault is named by its key, its value and what is allowed there."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -30,6 +31,12 @@ def sli_of(name: str, raw: Any) -> Sli:
     if sli.on_feedback and sli.ignore:
         raise PolicyError(f"{key}.ignore", list(sli.ignore), "names error types, and feedback has none")
     return msgspec.structs.replace(sli, name=name)
+
+
+def bound(slis: Sequence[Sli]) -> tuple[Sli, ...]:
+    """Return SLIs of which each knows those that it names. PolicyError."""
+    known = {sli.name: (sli, KINDS[sli.good]) for sli in slis}
+    return tuple(KINDS[sli.good].bind(sli, known, f"sli.{sli.name}") for sli in slis)
 
 
 def _check_keys(kind: SliKind[Any], raw: dict[str, Any], key: str) -> None:

@@ -34,7 +34,7 @@ from operators.policy.watched import watched_by
 from operators.policy_file.evaluators import answer_evaluators_of
 from operators.policy_file.monitors import DriftTable, Profiles, monitors_of, paths_of
 from operators.policy_file.rules import releases_of, rules_of
-from operators.policy_file.slis import sli_of
+from operators.policy_file.slis import bound, sli_of
 
 # Decimal digits kept of each measure: sums are integers, so that they do not depend on the order of adding.
 DIGITS = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 9}
@@ -145,7 +145,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         error_types_max=file.slices.error_types_max,
         windows=_windows(file, raw),
         measures=_measures(file.measures.names),
-        slis=tuple(sli_of(name, sli) for name, sli in file.sli.items()),
+        slis=bound([sli_of(name, sli) for name, sli in file.sli.items()]),
         dead_letters=file.dead_letters,
         privacy=file.privacy,
         archive=file.archive,

@@ -120,6 +120,10 @@ class Feedback(msgspec.Struct, gc=False, kw_only=True):
     value: Scalar | None = None
     source: Text | None = ""  # None is "", as of all that is optional: many producers write all fields.
     name: Text | None = ""  # Of the criterion, where one source judges by several.
+    sample: Text | None = (
+        None  # "floor": drawn at a larger rate for its slice alone (`operators/evaluate/sampling.py`).
+    )
+    standing: Text | None = None  # Why its judge is not to be believed (`operators/evaluate/golden.py`).
     model: Id | None = None
     version: Id | None = None
     slices: Slices | None = None

@@ -27,6 +27,11 @@ def _accept(sli: Sli, key: str) -> None:
     """Accept whatever the types of the keys allow."""
 
 
+def _alone(sli: Sli, others: Mapping[str, tuple[Sli, Any]], key: str) -> Sli:
+    """Return an SLI that needs no others."""
+    return sli
+
+
 class SliKind(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     """A kind of SLI: `good` names it in a policy, `sli` has its keys.
 
@@ -35,6 +40,7 @@ class SliKind(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     `columns` names the columns that it needs beside those of `sli.fields`, and how each is read from items; SLIs that
     share a name share the column. `check` raises PolicyError for what the types of the keys cannot say; `key` is where
     the SLI stands. `words` say in `rollguard check` what is good.
+    `bind` returns an SLI that names others with these, each with its kind, by name; PolicyError.
     """
 
     good: str
@@ -43,3 +49,4 @@ class SliKind(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     classify: Callable[[S, Numbers, Ints], Ints]
     columns: Callable[[S], Mapping[str, Read]] = no_columns
     check: Callable[[S, str], None] = _accept
+    bind: Callable[[S, Mapping[str, tuple[Sli, Any]], str], Sli] = _alone

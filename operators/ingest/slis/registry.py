@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from operators.ingest.slis import feedback_absent, flag_absent, label_matches, limit, no_error
+from operators.ingest.slis import all_of, feedback_absent, flag_absent, label_matches, limit, no_error, score
 from operators.ingest.slis.kind import SliKind
 from operators.policy.policy import Sli
 
@@ -16,6 +16,8 @@ KINDS: Mapping[str, SliKind[Any]] = {
         flag_absent.KIND,
         label_matches.KIND,
         feedback_absent.KIND,
+        score.KIND,
+        all_of.KIND,
     )
 }
 

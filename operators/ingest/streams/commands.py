@@ -48,6 +48,9 @@ class CommandItems:
     def ids(self, items: Sequence[AnyCommand]) -> Ints | None:
         """None: that a command is taken once is seen to by the shard that obeys it."""
 
+    def criteria(self, items: Sequence[AnyCommand]) -> Ints | None:
+        """None: commands judge nothing."""
+
     def take(self, placed: PlacedItems) -> None:
         index = placed.index[np.flatnonzero(placed.keep)].tolist()
         for command, place, closing in zip(placed.items, index, placed.times.closing.tolist(), strict=True):

@@ -13,6 +13,7 @@ from operators.ingest.columns import ColumnsBuilder
 from operators.ingest.duplicates import ids_of
 from operators.ingest.event_times import EventTimes, joined_times
 from operators.ingest.formats.format import Stream
+from operators.ingest.placing import Kept
 from operators.ingest.shown import shown
 from operators.ingest.streams.stream import PlacedItems
 from operators.ingest.summarise import summarise
@@ -31,6 +32,7 @@ class CountedItems(ABC):
         self._policy = policy
         self.unusable: Counter[str] = Counter()
         self.builder = ColumnsBuilder(stream, policy, pseudonyms)
+        self.repeated: Kept | None = None  # Of the chunk that is taken.
         self._parts: list[Ints] = []  # Of the chunk that was read: numbers of its models, versions, slices.
         self._times: list[EventTimes] = []
         self._samples: list[tuple[int, Sample]] = []
@@ -44,11 +46,15 @@ class CountedItems(ABC):
             return None
         return ids_of(items, [(self._parts[part], self.builder.names(part)) for part in (0, 1)])
 
+    def criteria(self, items: Sequence[Any]) -> Ints | None:
+        return None
+
     @abstractmethod
     def add(self, items: Sequence[Any], times: EventTimes, parts: Sequence[Ints]) -> None:
         """Take the kept items of a chunk."""
 
     def take(self, placed: PlacedItems) -> None:
+        self.repeated = placed.repeated
         parts = self._parts if placed.keep.all() else [part[placed.keep] for part in self._parts]
         self.add(placed.items, placed.times, parts)
         if placed.items:

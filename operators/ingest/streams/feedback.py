@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from operators.arrays import Ints
 from operators.ingest import reserved
 from operators.ingest.answers import KnownRequests
 from operators.ingest.believed import without_absurd_times
+from operators.ingest.duplicates import criterion_ids
 from operators.ingest.event_times import EventTimes
 from operators.ingest.formats.origin import Origin
 from operators.ingest.placing import Reasons
@@ -39,8 +42,18 @@ class FeedbackItems(CountedItems):
     def _fault(self, item: Feedback) -> tuple[str, str] | None:
         return (None if self._requests is None else self._requests.fault_of(item)) or _fault_of(item)
 
+    def criteria(self, items: Sequence[Feedback]) -> Ints | None:
+        """Of judgements, where an SLI counts the first of several sources."""
+        if not self._policy.dedup.horizon_ms or not any(sli.once for sli in self._policy.slis):
+            return None
+        if not items:
+            return np.zeros(0, np.int64)
+        ids = criterion_ids(items, [(self._parts[part], self.builder.names(part)) for part in (0, 1)])
+        ids[[not item.name for item in items]] = 0
+        return ids
+
     def add(self, items: Sequence[Feedback], times: EventTimes, parts: Sequence[Ints]) -> None:
-        self.builder.add_feedback(items, times, parts)
+        self.builder.add_feedback(items, times, parts, self.repeated)
         self.feedback += items
 
 

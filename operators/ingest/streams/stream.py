@@ -18,8 +18,9 @@ from operators.wire.events import Feedback
 class PlacedItems(msgspec.Struct, frozen=True, kw_only=True):
     """The items of one stream in a chunk: `index` (n,) is where each stands in `origin`, `keep` (n,) which are kept.
 
-    `items` and `times` are of the kept ones. `rejects` are those that were refused. `reached` is the time that the log
-    has come to with this chunk, Unix ms.
+    `items` and `times` are of the kept ones, and `repeated` says of which a criterion of the request was judged before,
+    None: of none. `rejects` are those that were refused. `reached` is the time that the log has come to with this
+    chunk, Unix ms.
     """
 
     items: Sequence[Any]
@@ -29,6 +30,7 @@ class PlacedItems(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin
     rejects: Sequence[Reject]
     reached: int
+    repeated: Kept | None = None
 
 
 class StreamBatch(Protocol):
@@ -50,6 +52,9 @@ class StreamBatch(Protocol):
 
     def ids(self, items: Sequence[Any]) -> Ints | None:
         """Return what tells the items that were read apart, none of them 0; None where none can be a duplicate."""
+
+    def criteria(self, items: Sequence[Any]) -> Ints | None:
+        """Return which criterion of which request each item that was read judges, 0 where none; None: nobody asks."""
 
     def take(self, placed: PlacedItems) -> None:
         """Take the items that were read, now that they are placed."""

@@ -1,0 +1,78 @@
+"""`all_of`: an event is good when several SLIs on events all say so: no error, valid JSON, and not toxic.
+
+Bad is what one of them calls bad; neither what none calls bad and one cannot tell, or what one of them ignores.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from operators.arrays import Ints
+from operators.ingest.slis.kind import Numbers, Read, SliKind
+from operators.policy.errors import PolicyError
+from operators.policy.policy import Sli
+from operators.window.partial import BAD, GOOD, NEITHER
+
+
+class AllOf(Sli, frozen=True, kw_only=True):
+    """`slis` are the names of the others."""
+
+    slis: tuple[str, ...]
+
+
+class BoundAllOf(AllOf, frozen=True, kw_only=True):
+    """It with the SLIs that it names, and how each of them classifies and reads items."""
+
+    parts: tuple[tuple[Sli, SliKind[Sli]], ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return tuple(field for part, _ in self.parts for field in part.fields)
+
+    @property
+    def counts_errors(self) -> bool:
+        return any(part.counts_errors for part, _ in self.parts)
+
+
+def _bind(sli: AllOf, others: Mapping[str, tuple[Sli, SliKind[Sli]]], key: str) -> Sli:
+    if len(sli.slis) < 2:
+        raise PolicyError(f"{key}.slis", list(sli.slis), "must name two SLIs or more")
+    for index, name in enumerate(sli.slis):
+        allowed = ", ".join(other for other, (part, _) in others.items() if _fits(part)) or "(there are none)"
+        if name not in others or not _fits(others[name][0]):
+            raise PolicyError(f"{key}.slis", name, f"must be one of the other SLIs on events: {allowed}")
+        if name in sli.slis[:index]:
+            raise PolicyError(f"{key}.slis", name, "is named twice")
+    parts = tuple(others[name] for name in sli.slis)
+    ignored = dict.fromkeys([*sli.ignore, *(error for part, _ in parts for error in part.ignore)])
+    return BoundAllOf(good=sli.good, name=sli.name, ignore=tuple(ignored), slis=sli.slis, parts=parts)
+
+
+def _fits(part: Sli) -> bool:
+    return not part.on_feedback and not isinstance(part, AllOf)
+
+
+def _parts(sli: Sli) -> tuple[tuple[Sli, SliKind[Sli]], ...]:
+    return sli.parts if isinstance(sli, BoundAllOf) else ()
+
+
+def _columns(sli: Sli) -> Mapping[str, Read]:
+    found: dict[str, Read] = {}
+    for part, kind in _parts(sli):
+        found |= kind.columns(part)
+    return found
+
+
+def _classify(sli: Sli, numbers: Numbers, errors: Ints) -> Ints:
+    classes = np.array([kind.classify(part, numbers, errors) for part, kind in _parts(sli)])
+    return np.where((classes == BAD).any(axis=0), BAD, np.where((classes == GOOD).all(axis=0), GOOD, NEITHER))
+
+
+KIND = SliKind(
+    good="all_of",
+    sli=AllOf,
+    words=lambda sli: f"all of {', '.join(sli.slis)}",
+    classify=_classify,
+    columns=_columns,
+    bind=_bind,
+)
