@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(PY) -m pytest -q -n 3
 TIMED := tests/integration/test_hostile.py  # At full length it compares times: nothing may run beside it.
 
-.PHONY: help setup demo test ci prove lint format type unit bench figures migrate kafka kafka-stop clean
+.PHONY: help setup demo test ci prove lint format type unit bench figures pictures migrate kafka kafka-stop clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ figures: setup ## Print the tables of docs/figures.md: false rollbacks and power
 
 migrate: setup ## Make or update the tables of the configured ClickHouse
 	@.venv/bin/rollguard migrate
+
+pictures: setup ## Make the pictures in docs/pictures anew, by a browser that looks at a demo (needs chromium)
+	$(PY) -m tests.pictures
 
 kafka: setup ## Start a real Kafka on 127.0.0.1:9092, with rollguard's topics (needs Java 17, and Maven once)
 	@$(PY) infra/kafka/broker.py start

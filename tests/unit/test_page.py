@@ -21,11 +21,13 @@ from flows.page.security import NotAllowed, check
 from flows.page.serve import Server
 from flows.page.store import NoAnswer, Store, file_of, moment
 from flows.page.svg import Chart, Level, Line, Mark, bounds_bar, share_bar, spark, svg
-from flows.page.views.evidence import cells_of, table
+from flows.page.views.evidence import cells_of, is_beyond, table
+from flows.page.views.sentences import unsure
 from flows.page.views.states import WORDS, event_row, state_of
 from operators.connectors.clickhouse.migrations import migrate
 from operators.release.transitions import URGENCY
 from tests.conftest import MIGRATIONS, Embedded
+from tests.pictures import SCHEMES, SHOWN
 
 HOSTILE = '"><script>alert(1)</script>&'
 TOKEN = "a token & much more"  # noqa: S105
@@ -249,3 +251,30 @@ def test_a_store_that_is_not_there_is_no_answer(tmp_path: Path) -> None:
 def test_whatever_stands_in_a_page_is_text() -> None:
     text = page("failed", asked=Asked(), path="", title=HOSTILE, why=HOSTILE, code=404, counted=None)
     assert "<script>alert" not in text
+
+
+def test_documents_show_the_pictures_that_there_are() -> None:
+    root = MIGRATIONS.parents[1]
+    shown = set()
+    for document in (root / "README.md", *(root / "docs").glob("*.md")):
+        for name in re.findall(r'src(?:set)?="([^"]*)"', document.read_text()):
+            shown.add((document.parent / name).resolve())
+    pictures = {path.resolve() for path in (root / "docs" / "pictures").iterdir()}
+    assert shown == pictures
+    assert {f"{name}-{scheme}.png" for name in SHOWN for scheme in SCHEMES} == {path.name for path in pictures}
+    for path in pictures:
+        assert path.read_bytes().startswith(b"\x89PNG"), path
+        assert path.stat().st_size < 250_000
+
+
+def test_what_is_past_the_line_and_not_decided_says_why() -> None:
+    row: dict[str, Any] = {
+        "rule": "canary", "sli": "ok", "measure": "", "verdict": "INSUFFICIENT", "candidate_good": 50,
+        "candidate_bad": 50, "baseline_good": 99, "baseline_bad": 1, "value": 0.4, "lower": 0.2, "upper": 0.5,
+        "log_e_peak": 9.0, "log_e": 9.0, "needed_log_e": 4.0, "decides_in": 10.0, "baseline": "v1", "slice": "*",
+    }  # fmt: skip
+    (cell,) = cells_of([row])
+    assert cell["what"] == "E = 8,103 : 1, good labels may still come"
+    assert "those that have no label yet may be good" in unsure([cell])
+    (below,) = cells_of([row | {"log_e_peak": 3.0}])
+    assert (below["what"], is_beyond(below)) == ("about 10 more", False)

@@ -13,6 +13,7 @@ ROWS = 40
 PAGE = 100
 LINES = 12  # Of a chart; more than four of them are grey.
 COLOURED = 3
+NOT_SURE = "good labels may still come"
 SHARE_MAX = 0.5  # The widest scale of a bar: half of all events.
 
 
@@ -48,7 +49,14 @@ def _what(row: Row, n: int) -> str:
         return f"E = {odds(row['log_e_peak'])}"
     if row["verdict"] == "OK" and row["upper"] is not None:
         return f"within {100 * max(row['upper'], 0.0):.1f}"
+    if is_beyond(row):
+        return f"E = {odds(row['log_e_peak'])}, {NOT_SURE}"
     return "" if not row["decides_in"] or row["decides_in"] < 1 else f"about {count(row['decides_in'])} more"
+
+
+def is_beyond(row: Row) -> bool:
+    """Tell whether labels alone would decide, and requests without one keep them from it."""
+    return bool(row["verdict"] == "INSUFFICIENT" and row["log_e_peak"] >= row["needed_log_e"])
 
 
 def table(cells: Sequence[Row], page: int) -> Row:

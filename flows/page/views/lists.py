@@ -3,8 +3,7 @@
 from flows.page.asked import FAR_MS, Asked
 from flows.page.store import Row, Store, moment
 from flows.page.views.release import Unknown
-from flows.page.views.states import EVENTS, event_row
-from flows.page.words import span
+from flows.page.views.states import EVENTS, aged, event_row
 
 COUNT = 300
 
@@ -29,7 +28,7 @@ def alerts(store: Store, asked: Asked) -> Row:
     now = counted(store, asked)
     rows = store.ask("alerts", model=asked.model, at=moment(asked.at))
     until = now["counted"] if now else 0
-    return {"counted": now, "alerts": [row | {"age": span(until - row["since"])} for row in rows], "model": asked.model}
+    return {"counted": now, "alerts": aged(rows, until), "model": asked.model}
 
 
 def health(store: Store, asked: Asked) -> Row:

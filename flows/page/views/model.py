@@ -6,7 +6,7 @@ from flows.page.asked import Asked
 from flows.page.store import Row, Store, moment
 from flows.page.views import lines
 from flows.page.views.release import Unknown
-from flows.page.views.states import event_row, state_of
+from flows.page.views.states import aged, event_row, state_of
 from flows.page.words import named
 
 SINCE_MS = 3_600_000
@@ -32,7 +32,7 @@ def model(store: Store, asked: Asked) -> Row:
     )
     return base | {
         "releases": releases,
-        "alerts": store.ask("alerts", model=asked.model, at=at),
+        "alerts": aged(store.ask("alerts", model=asked.model, at=at), base["end"]),
         "charts": lines.charts(rows, kinds, [], start=start, end=end, where=named(asked.slice)),
         "errors": store.ask("errors", model=asked.model, **base["range"]),
         "slice": asked.slice,

@@ -6,7 +6,7 @@ from typing import Any
 from flows.page.asked import Asked
 from flows.page.store import Row, Store, moment
 from flows.page.svg import Line
-from flows.page.views.states import STEADY, State, event_row, state_of
+from flows.page.views.states import STEADY, State, aged, event_row, state_of
 from flows.page.words import count, percent, span
 
 LATELY_MS = 5 * 60_000
@@ -49,7 +49,7 @@ def overview(store: Store, asked: Asked) -> Row:
         "names": _names(slis),
         "models": rows[:MODELS_MAX],
         "more": max(len(rows) - MODELS_MAX, 0),
-        "alerts": [alert | {"age": span(now - alert["since"])} for alert in alerts],
+        "alerts": aged(alerts, now),
         "events": events,
     }
 

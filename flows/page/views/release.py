@@ -9,7 +9,7 @@ from flows.page.asked import Asked
 from flows.page.store import Row, Store, moment
 from flows.page.svg import Chart, Mark
 from flows.page.views import evidence, lines, sentences
-from flows.page.views.states import State, event_row, state_of
+from flows.page.views.states import State, aged, event_row, state_of
 from flows.page.words import named, number
 from flows.page.words import span as lasted
 
@@ -70,7 +70,7 @@ def release(store: Store, asked: Asked) -> Row:
         "metadata": _metadata(it["said"]),
         "events": [event_row(event) for event in story.events],
         "runbook": next((event["runbook"] for event in story.mine if event["runbook"]), ""),
-        "alerts": [alert for alert in alerts if alert["version"] == asked.version],
+        "alerts": aged([each for each in alerts if each["version"] == asked.version], now),
         "offers": ("override",) if it["phase_now"] in WITHDRAWN else ("rollback", "kill"),
         "now": now,
     }
@@ -176,7 +176,7 @@ def _said(cells: Sequence[Row], found: Sequence[Row], times: dict[str, int | Non
         strongest = max((cell for cell in cells if cell["n"]), key=lambda cell: cell["log_e_peak"], default=None)
         out.append("No comparison is surely worse." if strongest else "Nothing is compared yet.")
     if word in ("rolling out", "held"):
-        out.append(sentences.undecided(cells))
+        out += [sentences.unsure([cell for cell in cells if evidence.is_beyond(cell)]), sentences.undecided(cells)]
     out.append(sentences.cause(found, times.get("detected") or now))
     return [each for each in out if each]
 

@@ -43,6 +43,18 @@ def certain(cell: Row) -> str:
     return f"Between {points(lower)} and {points(upper)} points worse."
 
 
+def unsure(beyond: Sequence[Row]) -> str:
+    """Return why what is past the line is not decided; `beyond` are the comparisons that are."""
+    if not beyond:
+        return ""
+    worst = max(beyond, key=lambda cell: cell["log_e_peak"])
+    return (
+        f"By its labels {worst['name']} is worse in {named(worst['slice'])}, {odds(worst['log_e_peak'])}; "
+        "by its requests not surely: those that have no label yet may be good. "
+        "It is decided when enough of them have one."
+    )
+
+
 def undecided(cells: Sequence[Row]) -> str:
     """Return how much is missing until the slowest comparison of all traffic decides."""
     waiting = [cell for cell in cells if cell["slice"] == "*" and cell["verdict"] == "INSUFFICIENT"]

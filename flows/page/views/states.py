@@ -1,9 +1,11 @@
 """Where releases stand, in words: for a glance, and for a sentence."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from flows.page.store import Row
-from flows.page.words import NONE, count, named
+from flows.page.words import NONE, count, named, span
 from operators.release.transitions import URGENCY
 
 
@@ -54,6 +56,11 @@ def state_of(release: Row) -> State:
     word, kind = WORDS.get(phase, (phase, "plain"))
     rank = URGENCY.index(phase) if phase in URGENCY else len(URGENCY)
     return State(word=word, kind=kind, rank=rank + (1 if phase == "rolling_out" else 0))
+
+
+def aged(alerts: Sequence[Row], now: int) -> list[Row]:
+    """Return alerts with how long each has been open."""
+    return [alert | {"age": span(now - alert["since"])} for alert in alerts]
 
 
 def event_details(event: Row) -> list[str]:
