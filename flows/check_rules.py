@@ -14,7 +14,7 @@ def rules_table(policy: Policy) -> Table:
     """Return a row for each rule: when it is BAD, what it can see, what it leads to."""
     table = named_table("rule", "judges", "BAD when", "can see", "then")
     for rule in policy.rules:
-        table.add_row(rule.name, _judged(rule, policy), when(rule), "\n".join(detects(rule)), _then(rule, policy))
+        table.add_row(rule.name, _watched(rule, policy), when(rule), "\n".join(detects(rule)), _then(rule, policy))
     return table
 
 
@@ -37,7 +37,7 @@ def detects(rule: Rule) -> Iterator[str]:
     return rule_kind_of(rule).detects(rule)
 
 
-def _judged(rule: Rule, policy: Policy) -> str:
+def _watched(rule: Rule, policy: Policy) -> str:
     whose = "all versions" if rule.scope == "model" else "each version"
     slices = (_slice(grain, policy) for grain in rule.grains)
     return "\n".join([whose, *slices, *rule_kind_of(rule).looks_at(rule, policy)])

@@ -198,12 +198,12 @@ def enrich_command(
 
 def _with_formats(**named: str | None) -> settings.Settings:
     """Return the settings, with the formats that the command line names in place of theirs."""
-    told = {name: form for name, form in named.items() if form is not None}
-    for name, form in told.items():
+    given = {name: form for name, form in named.items() if form is not None}
+    for name, form in given.items():
         if (fault := settings.format_fault(form)) is not None:
             option = "--feedback-format" if name == "feedback_format" else "--format"
             raise typer.BadParameter(fault, param_hint=option)
-    return msgspec.structs.replace(settings.load(), **told)
+    return msgspec.structs.replace(settings.load(), **given)
 
 
 @app.command("evaluate")
@@ -224,7 +224,7 @@ def evaluate_command(
 ) -> None:
     """Judge a sample of the answers, by the evaluators of the policy: feedback, until stopped or of files."""
     if files:
-        evaluate_cli.judge_files(files, out, policy, _with_formats(events_format=form))
+        evaluate_cli.evaluate_files(files, out, policy, _with_formats(events_format=form))
         return
     if out is not None:
         raise typer.BadParameter("goes with files: else feedback goes to its topic", param_hint="--out")

@@ -124,9 +124,9 @@ def pins_command(
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(table.refusals.items()))
         typer.echo(f"rollguard: {table.refused} messages are not believed: {reasons}", err=True)
     if form == "json":
-        sys.stdout.write(view.pins_json(table.standings))
+        sys.stdout.write(view.pins_json(table.states))
     else:
-        view.print_pins(_console(view.WIDTH_MAX), table.standings)
+        view.print_pins(_console(view.WIDTH_MAX), table.states)
 
 
 @app.command("release")

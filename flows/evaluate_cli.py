@@ -20,7 +20,7 @@ def checked(policy: Policy) -> Policy:
     return policy
 
 
-def judge_files(files: list[Path], out: Path | None, policy: Path | None, where: settings.Settings) -> None:
+def evaluate_files(files: list[Path], out: Path | None, policy: Path | None, where: settings.Settings) -> None:
     """Judge files into a folder, and say what it came to."""
     if out is None:
         raise typer.BadParameter("is needed with files: where the feedback goes", param_hint="--out")

@@ -65,7 +65,7 @@ def gate_command(
     found = gate_result([case.id for case in cases], tries[version], tries.get(baseline or ""))
     if out is not None:
         out.write_bytes(junit(_title(set_, version), cases, tries[version], found, allow_known))
-    for line in gate.told(version, cases, tries[version], found, found.held(allow_known)):
+    for line in gate.report(version, cases, tries[version], found, found.held(allow_known)):
         typer.echo(plain(line))
     tell_deleted(deleted)
     if not found.held(allow_known):

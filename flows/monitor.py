@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from flows.zeros import begin_at_zero
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
-from operators.rows.verdicts import judged_rows
+from operators.rows.verdicts import outcome_rows
 from operators.sources.monitor import Item
 from operators.steps import (
     close_panes,
@@ -58,12 +58,12 @@ def build(
     moved = slide_windows("windows", held, policy, recover)
     # (shard, PaneWithWindows)
     windows = write_windows("window_rows", moved, policy)
-    judged = evaluate_shards("judge", moved, policy, metrics, recover)
+    outcomes = evaluate_shards("judge", moved, policy, metrics, recover)
     # (shard, PaneOutcome)
-    verdicts = op.flat_map_value("verdict_rows", judged, lambda each: judged_rows(each, policy))
+    verdicts = op.flat_map_value("verdict_rows", outcomes, lambda each: outcome_rows(each, policy))
     # (shard, Rows)
     op.output("clickhouse", op.merge("rows", stored, panes, progress, windows, verdicts), rows)
-    op.output("control", op.flat_map_value("events", judged, lambda each: each.events), control)
+    op.output("control", op.flat_map_value("events", outcomes, lambda each: each.events), control)
     op.output("dead_letters", op.filter("letters", stored, lambda item: item[1].table == "dead_letter"), dead)
     return flow
 

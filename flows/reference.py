@@ -85,11 +85,11 @@ def profile_of(
         path.open("rb").close()  # Better now than after an hour.
     counted = Counted()
     asked = _sampled(_items(events, Event, wanted, counted, progressed), options.sample)
-    told = _sampled(_items(feedback, Feedback, wanted, counted, progressed), options.sample)
-    counted.sampled = len(asked) + len(told)
+    answered = _sampled(_items(feedback, Feedback, wanted, counted, progressed), options.sample)
+    counted.sampled = len(asked) + len(answered)
     if not counted.sampled:
         raise WrongReference(f"none of {counted.read} items fits: see --model, --version, --from and --until")
-    columns = _chosen(_columns(asked, told), options.fields)
+    columns = _chosen(_columns(asked, answered), options.fields)
     centroids = None if options.clusters is None else _centroids(asked, options.clusters)
     try:
         return build(columns, options.bins, centroids), counted

@@ -164,7 +164,7 @@ def _flow(
         recorder.take(name, batch)
         watch(name, batch)
 
-    def said(event: ControlEvent) -> list[bytes]:
+    def lines(event: ControlEvent) -> list[bytes]:
         recorder.say(event)
         return [seal(event, key)]
 
@@ -178,7 +178,7 @@ def _flow(
     )
     letters = LineFile(out / DEAD_LETTERS, letters_of, stop)
     # A gateway that follows the file should not have to wait for an epoch to end.
-    control = LineFile[ControlEvent](out / CONTROL, said, stop, at_once=True)
+    control = LineFile[ControlEvent](out / CONTROL, lines, stop, at_once=True)
     return monitor.build(policy, source, sink, letters, control, metrics)
 
 

@@ -76,6 +76,6 @@ def of_topic(config: KafkaConfig, topic: str) -> Iterator[bytes]:
     follower = TopicFollower(config, topic, "beginning")
     try:
         while not follower.at_end:
-            yield from (said.body for said in follower.read())
+            yield from (written.body for written in follower.read())
     finally:
         follower.close()

@@ -61,7 +61,7 @@ class Watchdog:
         self._looked = clock()
         self._epochs = pulse.epochs
         self._frozen_s = self._stopping_s = 0.0
-        self._told: str | None = None
+        self._reported: str | None = None
 
     def look(self) -> None:
         now = self._clock()
@@ -84,11 +84,11 @@ class Watchdog:
     def _tell(self) -> None:
         """Say once why the worker is not ready any more, and when it is again."""
         why = self._pulse.unready if self._pulse.epochs else None
-        if why is not None and self._told is None:
+        if why is not None and self._reported is None:
             log.warning("not ready: %s", why)
-        elif why is None and self._told is not None:
+        elif why is None and self._reported is not None:
             log.info("ready again")
-        self._told = why
+        self._reported = why
 
 
 @contextmanager

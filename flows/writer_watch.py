@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from flows.logs import LOGGER
 from flows.plain import plain
 from flows.pulse import Pulse
-from operators.connectors.control.follower import From, Said
+from operators.connectors.control.follower import From, WrittenEvent
 from operators.connectors.control.topic import TopicFollower
 from operators.connectors.kafka.config import KafkaConfig
 from operators.connectors.kafka.errors import KafkaFailure
@@ -44,16 +44,16 @@ class WriterWatch:
         self._clock = clock
         self._seen: dict[str, float] = {}  # Rivals, and when they wrote last.
 
-    def take(self, said: Said) -> None:
-        if said.next <= self._begun.get(said.source, 0):
-            self._rivals.recall(said.model, said.writer)
+    def take(self, written: WrittenEvent) -> None:
+        if written.next <= self._begun.get(written.source, 0):
+            self._rivals.recall(written.model, written.writer)
             return
-        rival = self._rivals.take(said.model, said.writer)
+        rival = self._rivals.take(written.model, written.writer)
         if rival is None:
             return
         self._metrics.add("rival_events", 1)
         if rival not in self._seen:
-            text = f"another worker, {plain(rival)}, writes of model {plain(said.model)} to the control topic"
+            text = f"another worker, {plain(rival)}, writes of model {plain(written.model)} to the control topic"
             log.error("%s: stop one of the two", text)
             self._pulse.note(ABOUT, text)
         self._seen[rival] = self._clock()
@@ -89,8 +89,8 @@ def _run(config: KafkaConfig, topic: str, own: str, pulse: Pulse, metrics: Metri
         starts = {name: max(first.get(name, 0), at - TAIL) for name, at in begun.items()}
         with closing(TopicFollower(config, topic, "beginning", starts)) as follower:
             while not ended.is_set():
-                for said in follower.read():
-                    watch.take(said)
+                for written in follower.read():
+                    watch.take(written)
                 watch.look()
                 if follower.at_end:
                     ended.wait(LOOK_S)

@@ -27,7 +27,7 @@ class Source(Protocol):
 class Following:
     """A thread that gives every message of a source to `take`; the source is opened there, and again after a failure.
 
-    So `take` hears messages again, and is never called by two threads. `told` is called with None each time when all
+    So `take` hears messages again, and is never called by two threads. `notify` is called with None each time when all
     that is there was read after a start or a failure, and with the error when one begins. Both are called by the
     thread.
     """
@@ -36,10 +36,10 @@ class Following:
         self,
         open_source: Callable[[], Source],
         take: Callable[[bytes], object],
-        told: Callable[[Exception | None], object],
+        notify: Callable[[Exception | None], object],
         pause_s: float = 1.0,
     ) -> None:
-        self._open, self._take, self._told, self._pause_s = open_source, take, told, pause_s
+        self._open, self._take, self._notify, self._pause_s = open_source, take, notify, pause_s
         self._stopped = Event()
         self._well = False
         self._thread = Thread(target=self._run, name="rollguard-control", daemon=True)
@@ -60,7 +60,7 @@ class Following:
             except Exception as error:  # What fails depends on the source; whatever it is, what was said holds.
                 if self._well or not failed:
                     logging.getLogger("rollguard").warning("control events cannot be followed: %s", error)
-                    self._told(error)
+                    self._notify(error)
                 self._well, failed = False, True
                 self._stopped.wait(self._pause_s)
 
@@ -73,7 +73,7 @@ class Following:
                     self._take(message.body)
                 if source.at_end and not self._well:
                     self._well = True
-                    self._told(None)
+                    self._notify(None)
                 if not messages and source.at_end:
                     self._stopped.wait(self._pause_s)
         finally:

@@ -63,7 +63,7 @@ class RollguardProvider(AbstractProvider):
             self._ready.set()
             return
         self._starting = True
-        self._following = Following(self._open, self.take, self._told)
+        self._following = Following(self._open, self.take, self._notice)
         self._following.start()
         self._ready.wait(self._ready_s)
         self._starting = False
@@ -80,12 +80,12 @@ class RollguardProvider(AbstractProvider):
         """Take a control event as the value of a message; the flag of a model that is to be routed anew has changed."""
         model = self.pins.heed(event)
         if model is not None and model in self._models:
-            standing = self.pins.standings[model]
+            state = self.pins.states[model]
             self.emit_provider_configuration_changed(
                 ProviderEventDetails(
                     flags_changed=[model],
-                    message=f"{standing.type} of revision {standing.revision}",
-                    metadata={"control_event": standing.event},
+                    message=f"{state.type} of revision {state.revision}",
+                    metadata={"control_event": state.event},
                 )
             )
 
@@ -139,17 +139,17 @@ class RollguardProvider(AbstractProvider):
         return own
 
     def _metadata(self, model: str, share: float) -> FlagMetadata:
-        standing = self.pins.standings.get(model)
-        if standing is None:
+        state = self.pins.states.get(model)
+        if state is None:
             return {"share": share}
         return {
             "share": share,
-            "control_event": standing.event,
-            "control_type": standing.type,
-            "revision": standing.revision,
+            "control_event": state.event,
+            "control_type": state.type,
+            "revision": state.revision,
         }
 
-    def _told(self, error: Exception | None) -> None:
+    def _notice(self, error: Exception | None) -> None:
         if error is None:
             self._ready.set()
             if not self._starting:

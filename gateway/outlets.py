@@ -67,10 +67,10 @@ class KafkaOutlet:
     def write(self, stream: Stream, items: Sequence[bytes]) -> None:
         count = len(items)
 
-        def told(error: Any, message: Any) -> None:
+        def delivered(error: Any, message: Any) -> None:
             self._lost += count if error is not None else 0
 
-        self._producer.produce(self._topics[stream], b"[" + b",".join(items) + b"]", on_delivery=told)
+        self._producer.produce(self._topics[stream], b"[" + b",".join(items) + b"]", on_delivery=delivered)
 
     def poll(self) -> int:
         self._producer.poll(0)

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 import msgspec
 
 from gateway.routing import shares_of, version_of
-from gateway.routing_state import NOTHING, RoutingState, Told, after
+from gateway.routing_state import NOTHING, Change, RoutingState, after
 from operators.wire.control import ControlEvent
 from operators.wire.sealing import Reason, Verifier
 from operators.wire.weights import is_whole
 
-_decode = msgspec.json.Decoder(Told).decode
+_decode = msgspec.json.Decoder(Change).decode
 
 
 class PinTable:
@@ -30,8 +30,8 @@ class PinTable:
     those that were not.
     """
 
-    def __init__(self, standings: Mapping[str, RoutingState] | None = None, verifier: Verifier | None = None) -> None:
-        self.standings: dict[str, RoutingState] = dict(standings or {})
+    def __init__(self, states: Mapping[str, RoutingState] | None = None, verifier: Verifier | None = None) -> None:
+        self.states: dict[str, RoutingState] = dict(states or {})
         self.refusals: Counter[Reason] = Counter()
         self._verifier = verifier or Verifier()
 
@@ -61,15 +61,15 @@ class PinTable:
             self.refusals[fault[0]] += 1
             return None
         try:
-            said = _decode(body)
+            change = _decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             self.refusals["no_event"] += 1
             return None
-        before = self._of(said.model)
-        if said.revision <= before.revision:
+        before = self._of(change.model)
+        if change.revision <= before.revision:
             return None
-        now = self.standings[said.model] = after(before, said)
-        return said.model if before.orders != now.orders else None
+        now = self.states[change.model] = after(before, change)
+        return change.model if before.orders != now.orders else None
 
     def pin(self, model: str) -> str | None:
         """Return the version that gets what others of a model must not have: all traffic if no weights say else."""
@@ -96,8 +96,8 @@ class PinTable:
 
         Versions that get nothing are left out. Shares that add up to less than 1 leave the rest to nobody.
         """
-        standing = self._of(model)
-        return shares_of(own, standing.weights, standing.pin, standing.excluded)
+        state = self._of(model)
+        return shares_of(own, state.weights, state.pin, state.excluded)
 
     def route(self, model: str, key: str, own: Mapping[str, float]) -> str | None:
         """Return the version that answers a key, such as a user or a request; None if no version may.
@@ -111,20 +111,20 @@ class PinTable:
 
     def allows(self, model: str, version: str) -> bool:
         """Tell whether a version may get traffic at all."""
-        standing = self._of(model)
-        if version in standing.excluded:
+        state = self._of(model)
+        if version in state.excluded:
             return False
-        if not standing.weights:
-            return standing.pin in (None, version)
-        default = 0.0 if is_whole(standing.weights) else 1.0
-        return version == standing.pin or standing.weights.get(version, default) > 0.0
+        if not state.weights:
+            return state.pin in (None, version)
+        default = 0.0 if is_whole(state.weights) else 1.0
+        return version == state.pin or state.weights.get(version, default) > 0.0
 
     def _of(self, model: str) -> RoutingState:
-        return self.standings.get(model, NOTHING)
+        return self.states.get(model, NOTHING)
 
     def dump(self) -> bytes:
         """Return the table as JSON, to be kept over a restart."""
-        return msgspec.json.encode(self.standings)
+        return msgspec.json.encode(self.states)
 
     @classmethod
     def load(cls, text: bytes, verifier: Verifier | None = None) -> "PinTable":

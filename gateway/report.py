@@ -82,9 +82,9 @@ class Report:
         if self._ended:
             return
         self._ended = True
-        told = {"request_id": self.request_id, "ts": time.time_ns() // 1_000_000}
-        told |= {"model": self.model, "version": self.version, "latency_ms": self._elapsed_ms()}
-        self._send({**told, **self.fields})
+        event = {"request_id": self.request_id, "ts": time.time_ns() // 1_000_000}
+        event |= {"model": self.model, "version": self.version, "latency_ms": self._elapsed_ms()}
+        self._send({**event, **self.fields})
 
     def __enter__(self) -> "Report":
         return self

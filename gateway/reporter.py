@@ -56,7 +56,7 @@ class Reporter:
 
     def request(self, model: str, version: str, request_id: str | None = None, **fields: Unpack[Fields]) -> Report:
         """Return what reports one request that begins now; without a `request_id` it has one of its own."""
-        report = Report(model, version, request_id, lambda told: self._put("events", told))
+        report = Report(model, version, request_id, lambda item: self._put("events", item))
         report.fields.update(fields)
         return report
 
@@ -65,8 +65,8 @@ class Reporter:
 
         Without `model` and `version` it belongs to the topic that `rollguard enrich` reads, as is the default.
         """
-        told = {"request_id": request_id, "ts": time.time_ns() // 1_000_000, "kind": kind, "value": value}
-        self._put("feedback", {**told, **fields})
+        item = {"request_id": request_id, "ts": time.time_ns() // 1_000_000, "kind": kind, "value": value}
+        self._put("feedback", {**item, **fields})
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
         """Write what is in the queue, for at most so long; what is reported later is dropped."""
@@ -89,11 +89,11 @@ class Reporter:
     ) -> None:
         self.close()
 
-    def _put(self, stream: Stream, told: dict[str, Any]) -> None:
+    def _put(self, stream: Stream, item: dict[str, Any]) -> None:
         try:
             if self._closing.is_set():
                 raise Full
-            self._queue.put_nowait((stream, told))
+            self._queue.put_nowait((stream, item))
         except Full:
             self._note("dropped", 1, "the queue is full, or closed")
 
@@ -109,11 +109,11 @@ class Reporter:
         while max(map(len, found.values())) < BATCH_MAX:
             wait_s = 0.0 if self._closing.is_set() else until - time.monotonic()
             try:
-                stream, told = self._queue.get(block=wait_s > 0, timeout=max(wait_s, 0.001))
+                stream, item = self._queue.get(block=wait_s > 0, timeout=max(wait_s, 0.001))
             except Empty:
                 break
             try:
-                found[stream].append(msgspec.json.encode(told, enc_hook=str))
+                found[stream].append(msgspec.json.encode(item, enc_hook=str))
             except Exception as error:  # Whatever a caller put there: its request must not suffer for it.
                 self._note("dropped", 1, f"no JSON: {error}")
         return found

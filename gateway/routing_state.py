@@ -41,7 +41,7 @@ class RoutingState(msgspec.Struct, frozen=True, kw_only=True):
         return self.pin, self.killed, self.throttled, self.barred, self.weights
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a control event that a standing depends on: a type that is not known yet has it as well."""
 
     id: str
@@ -62,62 +62,62 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 NOTHING = RoutingState(revision=-1, event="", type="", ts=0)
 
 
-def after(before: RoutingState, told: Told) -> RoutingState:
+def after(before: RoutingState, change: Change) -> RoutingState:
     """Return what holds after an event."""
     return RoutingState(
-        revision=told.revision,
-        event=told.id,
-        type=told.type,
-        ts=told.ts,
-        pin=told.pin or (None if _lifts(told, before.pin) else before.pin),
-        killed=_changed(before.killed, told, "kill"),
-        throttled=_changed(before.throttled, told, "throttle"),
-        barred=_barred(before.barred, told),
-        weights=_weights(before.weights, told),
+        revision=change.revision,
+        event=change.id,
+        type=change.type,
+        ts=change.ts,
+        pin=change.pin or (None if _lifts(change, before.pin) else before.pin),
+        killed=_changed(before.killed, change, "kill"),
+        throttled=_changed(before.throttled, change, "throttle"),
+        barred=_barred(before.barred, change),
+        weights=_weights(before.weights, change),
     )
 
 
-def _lifts(told: Told, pin: str | None) -> bool:
+def _lifts(change: Change, pin: str | None) -> bool:
     """Tell whether a pin ends that an event does not name: also if the event withdraws that very version."""
-    return _frees(told) or pin in told.barred or (told.lifts is None and told.type == "kill")
+    return _frees(change) or pin in change.barred or (change.lifts is None and change.type == "kill")
 
 
-def _frees(told: Told) -> bool:
+def _frees(change: Change) -> bool:
     """Tell whether the version that an event is about may serve again."""
-    if told.lifts is not None:
-        return told.lifts
+    if change.lifts is not None:
+        return change.lifts
     # An older worker said so by type, and of commands by an alert whose rule is the command's name.
-    return told.type == "promote" or (told.rule in ("override", "release") and told.state == "firing")
+    return change.type == "promote" or (change.rule in ("override", "release") and change.state == "firing")
 
 
-def _barred(versions: tuple[str, ...], told: Told) -> tuple[str, ...]:
+def _barred(versions: tuple[str, ...], change: Change) -> tuple[str, ...]:
     """Return the versions that are barred after an event: those before it, too, which a new worker does not know."""
-    freed = {told.pin, told.version} if _frees(told) else {told.pin}
-    kept = [version for version in versions if version not in freed and version not in told.barred]
-    return (*kept, *(version for version in told.barred if version != told.pin))[-VERSIONS_MAX:]
+    freed = {change.pin, change.version} if _frees(change) else {change.pin}
+    kept = [version for version in versions if version not in freed and version not in change.barred]
+    return (*kept, *(version for version in change.barred if version != change.pin))[-VERSIONS_MAX:]
 
 
-def _changed(versions: tuple[str, ...], told: Told, kind: str) -> tuple[str, ...]:
+def _changed(versions: tuple[str, ...], change: Change, kind: str) -> tuple[str, ...]:
     """Return the versions that are killed, or throttled, after an event."""
-    others = tuple(version for version in versions if version != told.version)
-    if told.type == kind and told.state == "firing":
-        return (*others, told.version)[-VERSIONS_MAX:]
+    others = tuple(version for version in versions if version != change.version)
+    if change.type == kind and change.state == "firing":
+        return (*others, change.version)[-VERSIONS_MAX:]
     # A version that was rolled back gets no traffic to be throttled.
-    if _frees(told) or told.type == kind or (told.type == "rollback" and kind == "throttle"):
+    if _frees(change) or change.type == kind or (change.type == "rollback" and kind == "throttle"):
         versions = others
     # What traffic must go to cannot be forbidden it.
-    return tuple(version for version in versions if version != told.pin)
+    return tuple(version for version in versions if version != change.pin)
 
 
-def _weights(weights: Weights, told: Told) -> Weights:
+def _weights(weights: Weights, change: Change) -> Weights:
     """Return the weights after an event: its own where it pins, lifts or names all shares.
 
     Any other leaves what it does not know of, as a worker does that has begun anew.
     """
-    if told.pin is not None or _frees(told) or is_whole(told.weights):
-        return told.weights
-    if told.type == "throttle" and told.state == "resolved":
-        weights = {version: weight for version, weight in weights.items() if version != told.version}
+    if change.pin is not None or _frees(change) or is_whole(change.weights):
+        return change.weights
+    if change.type == "throttle" and change.state == "resolved":
+        weights = {version: weight for version, weight in weights.items() if version != change.version}
     if is_whole(weights):
-        return capped(weights, told.weights)
-    return dict([*{**weights, **told.weights}.items()][-VERSIONS_MAX:])
+        return capped(weights, change.weights)
+    return dict([*{**weights, **change.weights}.items()][-VERSIONS_MAX:])

@@ -27,7 +27,7 @@ from operators.release.copies import as_copies
 from operators.release.forgetting import surplus
 from operators.release.lately import note_found
 from operators.release.model import CanaryFinding, Model
-from operators.release.release_rows import release_rows, standings
+from operators.release.release_rows import release_rows, shown_releases
 from operators.release.seen import Seen
 from operators.release.warming import warmed_up
 from operators.rules.canary import CanaryEvaluator, CanaryResult
@@ -46,7 +46,7 @@ from operators.window.folded import Folded
 from operators.window.panes import Closed
 from operators.window.partial import Partial
 from operators.window.sliding import WindowCounts
-from operators.window.waiting_commands import Said
+from operators.window.waiting_commands import Due
 from operators.window.watermark import NEVER
 from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Silence
@@ -145,7 +145,7 @@ class ShardEvaluation:
             out.append(self._step(counts, closed.commands, windows, closed))
         if len(self.state.roster.names) > self.slots_max:
             self._make_room()
-        return [judged for judged in out if not judged.empty]
+        return [outcome for outcome in out if not outcome.empty]
 
     def _go_on(self, saved: EvaluationState) -> None:
         """Take over what was saved; rules that have changed since begin anew."""
@@ -185,13 +185,13 @@ class ShardEvaluation:
     def _quiet(self) -> bool:
         state = self.state
         models = (state.models[name] for name in self._awake)
-        judging = all(each.quiet for each in state.alone) and all(each.quiet for each in state.releases)
-        return self.monitors.quiet and judging and all(model.quiet for model in models)
+        rules_quiet = all(each.quiet for each in state.alone) and all(each.quiet for each in state.releases)
+        return self.monitors.quiet and rules_quiet and all(model.quiet for model in models)
 
     def _step(
         self,
         counts: PaneCounts,
-        said: Sequence[Said],
+        due: Sequence[Due],
         windows: Sequence[WindowCounts],
         closed: Closed | None = None,
     ) -> PaneOutcome:
@@ -199,18 +199,18 @@ class ShardEvaluation:
         on_time, end = (None, False) if closed is None else (closed.on_time, closed.end)
         places = places_of(counts, self.state.roster.names)
         folded = _by_model(() if closed is None else closed.folded)
-        by_model = self._addressed(said, {*places, *folded})
+        by_model = self._addressed(due, {*places, *folded})
         models = self.state.models
         awake = sorted((self._awake | places.keys() | by_model.keys() | folded.keys()) & models.keys())
         seen = Seen.of(on_time)
         current = Current(self.state.alone, self.state.releases, self.state.listening, self.state.roster.names)
         values = Values(on_time, self.policy.dimensions)
         ats = {name: self._contexts.of(counts, places.get(name, {}), seen, name, current, values) for name in awake}
-        before = {name: standings(models[name]) for name in awake}
+        before = {name: shown_releases(models[name]) for name in awake}
         events: list[ControlEvent] = []
         for name in awake:
             events += begin_pane(models[name], ats[name], by_model.get(name, ()), folded.get(name, ()))
-        stored = [command_rows(said, events, (counts.pane + 1) * self.policy.pane_ms)]
+        stored = [command_rows(due, events, (counts.pane + 1) * self.policy.pane_ms)]
         live = self._releases(awake)
         verdicts = [
             one for each in self.state.alone for one in _ordered(each.step(counts, windows, self.state.roster.names))
@@ -218,12 +218,12 @@ class ShardEvaluation:
         changes, found, evidence = self._compare(counts, live, on_time)
         drift, heard = self._monitor(counts.pane, live, on_time, end)
         verdicts += [*changes, *heard]
-        told = _by_model(verdicts)
-        awake = sorted({*awake, *told} & models.keys())
+        of_model = _by_model(verdicts)
+        awake = sorted({*awake, *of_model} & models.keys())
         for name in awake:
             at = ats.get(name) or self._contexts.of(counts, {}, model=name, current=current, values=values)
-            events += end_pane(models[name], at, told.get(name, ()), found.get(name, ()))
-        after = {name: standings(models[name]) for name in awake}
+            events += end_pane(models[name], at, of_model.get(name, ()), found.get(name, ()))
+        after = {name: shown_releases(models[name]) for name in awake}
         stored += [*evidence, release_rows(before, after, counts.pane, self.policy), *self._policy_rows(counts.pane)]
         self._awake = {name for name in awake if not models[name].rests}
         events += self._forget(counts, places)
@@ -274,10 +274,10 @@ class ShardEvaluation:
             events += resolve_forgotten(self.state.models.pop(name), self._contexts.of(counts, {}))
         return events
 
-    def _addressed(self, said: Sequence[Said], rows: Collection[str]) -> Addressed:
+    def _addressed(self, due: Sequence[Due], rows: Collection[str]) -> Addressed:
         """Return by model the commands and notices that are for it."""
         state, now = self.state, (self.state.pane + 1) * self.policy.pane_ms
-        state.silences, by_model = silenced(state.silences, state.models, said, now)
+        state.silences, by_model = silenced(state.silences, state.models, due, now)
         state.models, by_model = with_new(state.models, state.silences, rows, by_model, now)
         return by_model
 
@@ -285,15 +285,15 @@ class ShardEvaluation:
         return [
             Comparison(
                 name,
-                trial.candidate,
-                trial.baseline,
-                trial.since,
-                warmed_up(self.state.models[name], trial, self.policy),
-                max(trial.attempt, 1),
+                release.candidate,
+                release.baseline,
+                release.since,
+                warmed_up(self.state.models[name], release, self.policy),
+                max(release.attempt, 1),
             )
             for name in awake  # Every model with a release is.
-            for trial in self.state.models[name].trials.values()
-            if trial.compared
+            for release in self.state.models[name].releases.values()
+            if release.compared
         ]
 
     def _make_room(self) -> None:

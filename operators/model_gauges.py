@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from operators.policy.policy import Policy, Window
 from operators.release.model import Model
-from operators.release.release_rows import standings
+from operators.release.release_rows import shown_releases
 from operators.store.rows import Rows
 from operators.window.partial import BAD, GOOD
 from operators.window.sliding import WindowCounts
@@ -77,7 +77,9 @@ class ShardGauges:
 
     def tell(self, models: Mapping[str, Model]) -> None:
         """Let `samples` be what stands now, and forget the evidence of releases that nobody remembers."""
-        releases = {(name, candidate): each for name in models for candidate, each in standings(models[name]).items()}
+        releases = {
+            (name, candidate): each for name in models for candidate, each in shown_releases(models[name]).items()
+        }
         self._evidence = {key: each for key, each in self._evidence.items() if key[:2] in releases}
         info: Values = {
             (*key, each.baseline, HELD if each.phase == "rolling_out" and each.holds else each.phase): 1.0
@@ -90,7 +92,7 @@ class ShardGauges:
         )
         self.samples = {
             "release_info": info,
-            "pinned": {(name, model.speaker.pin): 1.0 for name, model in models.items() if model.speaker.pin},
+            "pinned": {(name, model.writer.pin): 1.0 for name, model in models.items() if model.writer.pin},
             "log_e": {key: log_e for key, (log_e, _) in self._evidence.items()},
             "log_e_needed": {key: needed for key, (_, needed) in self._evidence.items()},
             "sli_ratio": self._ratios,

@@ -21,7 +21,7 @@ from operators.drift.registry import KINDS as MONITOR_KINDS
 from operators.ingest import behind_share, duplicates, late_share, leads, placing, position, progress, refused_share
 from operators.policy import monitors
 from operators.release import alerts, cause, event_writer, historical, model, phase_states, replaced, state, traffic
-from operators.release.saved_trials import with_level, with_state
+from operators.release.saved_releases import with_level, with_state
 from operators.rules import canary, canary_verdict, cohorts, comparison, evidence_log, exceeding, label_delays
 from operators.rules.canary_keys import Canary, Compared
 from operators.rules.guard import Guard
@@ -37,7 +37,7 @@ from operators.rules.strata import Strata, without_windows
 from operators.rules.stratified import StratifiedProcesses
 from operators.rules.value_history import ValueHistory
 from operators.rules.verdict import Verdict
-from operators.saved.registry import Registry, Saved, without
+from operators.saved.registry import Registry, Saved, renamed, without
 from operators.stats import recovery_test, traffic_gone, traffic_share
 from operators.stats.e_process import EProcesses
 from operators.stats.sample_ratio import TrafficSplit
@@ -62,9 +62,9 @@ INPUT = (
     Saved("input.recent", progress.Recent),
     Saved("input.leads", leads.Leads),
     Saved("input.anchor", duplicates.Anchor),
-    Saved("input.late", late_share.LateShare),
-    Saved("input.refused", refused_share.RefusedShare),
-    Saved("input.behind", behind_share.BehindShare),
+    Saved("input.late", late_share.LateShare, version=2, upgrades={1: renamed({"told": "announced"})}),
+    Saved("input.refused", refused_share.RefusedShare, version=2, upgrades={1: renamed({"told": "announced"})}),
+    Saved("input.behind", behind_share.BehindShare, version=2, upgrades={1: renamed({"told": "announced"})}),
 )
 PANES = (
     Saved("panes", panes.SavedPanes),
@@ -72,7 +72,7 @@ PANES = (
     Saved("panes.mark", watermark.PartitionProgress),
     Saved("panes.limits", limits.Limits),
     Saved("panes.admitted", admitted.Admitted),
-    Saved("panes.sent", waiting_commands.Sent),
+    Saved("panes.sent", waiting_commands.Sent, version=2, upgrades={1: renamed({"told": "reports"})}),
     Saved("panes.obeyed", waiting_commands.Obeyed),
     Saved("series", partial.LeafSeries),
     Saved("windows", recall.WindowProgress),
@@ -96,7 +96,7 @@ CONTROL = (
     Saved("maturity", control.Maturity),
     Saved("affected", control.Affected),
 )
-JUDGE = (
+EVALUATION = (
     Saved("judge", evaluation.EvaluationState),
     Saved("judge.roster", Roster, ("slots", "slis"), version=2, upgrades={1: without("together")}),
     Saved("slots", series_index.SeriesIndex, ("dimensions", "grains", "names", "together"), added={"together": tuple}),
@@ -106,16 +106,16 @@ JUDGE = (
     Saved("verdict", Verdict),
 )
 RELEASE = (
-    Saved("model", model.Model),
+    Saved("model", model.Model, version=2, upgrades={1: renamed({"speaker": "writer", "trials": "releases"})}),
     Saved("model.lately", model.Lately),
-    Saved("model.incident", model.Incident),
+    Saved("model.incident", model.Incident, version=2, upgrades={1: renamed({"told": "alerted"})}),
     Saved("model.overflow", model.Overflow),
     Saved("model.speaker", event_writer.EventWriter),
     Saved("model.alerts", alerts.Alerts),
-    Saved("model.firing", alerts.Firing),
+    Saved("model.firing", alerts.Firing, version=2, upgrades={1: renamed({"told": "earlier"})}),
     Saved("model.muted", alerts.Muted),
     Saved("model.served", traffic.Served),
-    Saved("release", state.ReleaseState, version=2, upgrades={1: with_state}),
+    Saved("release", state.ReleaseState, version=3, upgrades={1: with_state, 2: renamed({"release": "declared"})}),
     Saved("release.serving", phase_states.Serving),
     Saved("release.rolling_out", phase_states.RollingOut),
     Saved("release.promoted", phase_states.Promoted),
@@ -132,7 +132,7 @@ RELEASE = (
     Saved("release.gone", traffic_gone.Gone),
     Saved("release.health", recovery_test.Health),
     Saved("release.excess", traffic_share.Excess),
-    Saved("release.replaced", replaced.Replaced),
+    Saved("release.replaced", replaced.Replaced, version=2, upgrades={1: renamed({"told": "alerted"})}),
     Saved("release.past", historical.Past),
     # One of an older store has begun: it counts on.
     Saved("release.split", TrafficSplit, ("shares", "counts", "p_min", "begins"), added={"begins": lambda: 0}),
@@ -167,14 +167,17 @@ CANARY = (
         canary.CanaryEvaluator,
         (
             "rule", "_pane_ms", "_blip_panes", "_terms", "_slis", "_finest", "_grains", "_processes", "_of",
-            "_series", "_strata", "_blip", "_words", "_bad", "_proofs", "_told", "_at_once", "_labelled", "_dimensions",
-            "_limits", "_columns", "_blipped", "_exceeding", "_weights", "_log",
+            "_series", "_strata", "_blip", "_words", "_bad", "_proofs", "_announced", "_at_once", "_labelled",
+            "_dimensions", "_limits", "_columns", "_blipped", "_exceeding", "_weights", "_log",
             "_guard", "_spent", "_recurring", "_shares",
         ),
         added={"_weights": dict, "_log": evidence_log.EvidenceLog, "_recurring": dict},
         derived=("_index", "_kept"),
-        version=4,
-        upgrades={1: canary.without_measures, 2: canary.without_guard, 3: canary.without_shares},
+        version=5,
+        upgrades={
+            1: canary.without_measures, 2: canary.without_guard, 3: canary.without_shares,
+            4: renamed({"_told": "_announced"}),
+        },
     ),
     Saved("canary.release", comparison.Comparison),
     Saved("canary.exceeding", exceeding.Exceeding),
@@ -217,7 +220,7 @@ CANARY = (
     ),
 )  # fmt: skip
 MONITORS = (
-    Saved("monitors", drift_monitors.MonitorsState),
+    Saved("monitors", drift_monitors.MonitorsState, version=2, upgrades={1: renamed({"told": "stored"})}),
     Saved(
         "monitors.sums",
         window_sums.Sums,
@@ -239,4 +242,4 @@ MONITORS = (
     Saved("standardiser", standard.Standardiser),
 )  # fmt: skip
 KINDS = [saved for kind in (*RULE_KINDS.values(), *MONITOR_KINDS.values()) for saved in kind.saved]
-REGISTRY = Registry([*KINDS, *INPUT, *PANES, *CONTROL, *JUDGE, *RELEASE, *RULES, *CANARY, *MONITORS])
+REGISTRY = Registry([*KINDS, *INPUT, *PANES, *CONTROL, *EVALUATION, *RELEASE, *RULES, *CANARY, *MONITORS])

@@ -8,8 +8,7 @@ import bytewax.operators as op
 from bytewax.dataflow import operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
-from operators.evaluation import EvaluationState as JudgeState
-from operators.evaluation import PaneOutcome, ShardEvaluation
+from operators.evaluation import EvaluationState, PaneOutcome, ShardEvaluation
 from operators.metrics import Metrics
 from operators.model_gauges import ModelGauges, ShardGauges
 from operators.policy.policy import Policy
@@ -184,7 +183,7 @@ def evaluate_shards(
     metrics.show(gauges)
 
     def build(saved: bytes | None) -> _EvaluationLogic:
-        evaluation = ShardEvaluation(policy, loads(saved, JudgeState, policy))
+        evaluation = ShardEvaluation(policy, loads(saved, EvaluationState, policy))
         return _EvaluationLogic(evaluation, metrics, gauges.shard(), recover)
 
     return op.stateful_batch("decide", up, build)

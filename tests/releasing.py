@@ -21,7 +21,7 @@ from operators.window.label_ages import UNDATED, encode, width
 from operators.window.panes import Closed
 from operators.window.partial import LeafSeries, Partial
 from operators.window.sliding import WindowCounts
-from operators.window.waiting_commands import Said
+from operators.window.waiting_commands import Due
 from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Ack, Details, Kill, Override, Pin, Release, Rollback, Silence, Unpin, Unsilence
 from operators.wire.control import ControlEvent
@@ -177,7 +177,7 @@ class Story:
         self,
         ok: Counts,
         quality: Counts | None = None,
-        said: Sequence[Said] = (),
+        said: Sequence[Due] = (),
         windows: Sequence[WindowCounts] = (),
     ) -> list[ControlEvent]:
         part = partial(self.next, ok, quality) if ok or quality else None
@@ -211,15 +211,15 @@ class Story:
             self.policy, loads(dumps(self.judge.state, self.policy), EvaluationState, self.policy)
         )
 
-    def trial(self, version: str = "v2") -> ReleaseState:
-        return self.judge.state.models["m"].trials[version]
+    def release_of(self, version: str = "v2") -> ReleaseState:
+        return self.judge.state.models["m"].releases[version]
 
     def phase(self, version: str = "v2") -> Phase:
         return self.judge.state.models["m"].phase_of(version)
 
     @property
     def pin(self) -> str | None:
-        return self.judge.state.models["m"].speaker.pin
+        return self.judge.state.models["m"].writer.pin
 
     @property
     def now(self) -> int:

@@ -38,9 +38,9 @@ class Alertmanager:
         self._place.post(msgspec.json.encode(alerts))
 
     def remind(self, notes: Sequence[Note]) -> None:
-        standing = [self._alert(note) for note in notes if note.lasts_ms is None]
-        if standing:
-            self._place.post(msgspec.json.encode(standing))
+        lasting = [self._alert(note) for note in notes if note.lasts_ms is None]
+        if lasting:
+            self._place.post(msgspec.json.encode(lasting))
 
     def _alert(self, note: Note) -> dict[str, object]:
         begin, now = moment(note.since), self._now()

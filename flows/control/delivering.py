@@ -22,7 +22,7 @@ class _Line(msgspec.Struct, kw_only=True):
     """How a service does: `failures` in a row, and when it may be asked again and reminded, on the steady clock."""
 
     failures: int = 0
-    told: bool = False
+    alerted: bool = False
     next_s: float = 0.0
     remind_s: float = 0.0
 
@@ -60,7 +60,7 @@ class Delivering:
         if not self._lines:
             return
         for note in list(notes_of(event, self._memory.incidents)):
-            self._memory.standing(note)
+            self._memory.keep_open(note)
             for service, _ in self._lines:
                 gone = self._memory.queue(service.name, note) if service.wants(note) else 0
                 if gone:
@@ -121,19 +121,19 @@ class Delivering:
             sys.stderr.write(f"rollguard: {service.name} could not be told what is open: {plain(str(error))}\n")
 
     def _well(self, service: Service, line: _Line) -> None:
-        if line.told:
+        if line.alerted:
             sys.stderr.write(f"rollguard: {service.name} answers again\n")
-        line.failures, line.told = 0, False
+        line.failures, line.alerted = 0, False
 
     def _failed(self, service: Service, line: _Line, error: HookFailed) -> None:
         line.next_s = self._clock() + min(WAIT_S_MAX, self._retry.wait_s * 2 ** min(line.failures, 10))
         line.failures += 1
-        if line.failures < self._retry.attempts or line.told:
+        if line.failures < self._retry.attempts or line.alerted:
             return
         words = f"{service.name}: {line.failures} attempts, the last one: {plain(' '.join(str(error).split()))}"
         if self._strict:
             raise HookFailed(words) from error
-        line.told = True
+        line.alerted = True
         waits = self._waits(service)
         sys.stderr.write(f"rollguard: {words}; {waits} notes wait, and are tried again\n")
 

@@ -12,14 +12,14 @@ from flows.control.handing import Handing
 from flows.control.memory import Memory
 from flows.plain import plain
 from gateway.pins import PinTable
-from operators.connectors.control.follower import Follower, Said
+from operators.connectors.control.follower import Follower, WrittenEvent
 from operators.connectors.stop import Stop
 from operators.release.writers import Turns
 from operators.wire.control import ControlEvent
 from operators.wire.sealing import Verifier
 
 POLL_S = 0.1  # Between two looks at a place where nothing new is.
-TOLD_MAX = 10  # Lines about messages that are not believed, and one of a thousand further ones.
+LINES_MAX = 10  # Lines about messages that are not believed, and one of a thousand further ones.
 
 Show = Callable[[bytes, ControlEvent, str], None]  # An event's bytes, what they say, and what is done about it.
 
@@ -73,7 +73,7 @@ class Follow:
         self._delivering.end(stop, failing)
         self._handing.end(failing)
 
-    def _wait(self, batch: Sequence[Said], until_end: bool) -> bool:
+    def _wait(self, batch: Sequence[WrittenEvent], until_end: bool) -> bool:
         """Wait a little if nothing came; False if that was the end."""
         if not batch:
             if until_end and self._follower.at_end:
@@ -81,19 +81,19 @@ class Follow:
             time.sleep(POLL_S)
         return True
 
-    def _take_all(self, batch: Sequence[Said], stop: Stop) -> bool:
+    def _take_all(self, batch: Sequence[WrittenEvent], stop: Stop) -> bool:
         """Deal with messages; False if somebody asked to stop before that was done."""
-        for said in batch:
+        for written in batch:
             if stop.requested:
                 return False
-            event = self._event(said)
-            told = None if event is None else self._turns.take(event.model, said.writer)
-            if told is not None:
-                sys.stderr.write(f"rollguard: {said.source}, before {said.next}: {plain(told)}\n")
-            acts = event is not None and self._is_new(said, event)
-            if event is not None and acts and not self._act(said.body, event, stop):
+            event = self._event(written)
+            warning = None if event is None else self._turns.take(event.model, written.writer)
+            if warning is not None:
+                sys.stderr.write(f"rollguard: {written.source}, before {written.next}: {plain(warning)}\n")
+            acts = event is not None and self._is_new(written, event)
+            if event is not None and acts and not self._act(written.body, event, stop):
                 return False
-            self._memory.note(said, event)
+            self._memory.note(written, event)
             if acts and (self._handing.acts or self._delivering.acts):
                 self._memory.save()
                 self._delivering.send(stop)
@@ -108,26 +108,26 @@ class Follow:
         self._delivering.take(event)
         return True
 
-    def _is_new(self, said: Said, event: ControlEvent) -> bool:
+    def _is_new(self, written: WrittenEvent, event: ControlEvent) -> bool:
         """Show an event that was not seen before; whether it is to be acted on."""
         if self._memory.knows(event):
             return False
         newest = self._memory.newest(event)
-        self._show(said.body, event, "" if newest is None else f"older than revision {newest}: not acted on")
+        self._show(written.body, event, "" if newest is None else f"older than revision {newest}: not acted on")
         return newest is None
 
-    def _event(self, said: Said) -> ControlEvent | None:
-        fault = self._verifier.fault_of(said.body)
+    def _event(self, written: WrittenEvent) -> ControlEvent | None:
+        fault = self._verifier.fault_of(written.body)
         try:
             if fault is None:
-                return _decode(said.body)
+                return _decode(written.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             fault = "no_event", str(error)
         reason, detail = fault or ("", "")
         self._refused[reason] += 1
-        if (count := self._refused[reason]) <= TOLD_MAX or count % 1_000 == 0:
+        if (count := self._refused[reason]) <= LINES_MAX or count % 1_000 == 0:
             what = "no control event" if reason == "no_event" else f"not believed, {reason}"
-            sys.stderr.write(f"rollguard: {said.source}, before {said.next}: {what}: {plain(detail)}\n")
+            sys.stderr.write(f"rollguard: {written.source}, before {written.next}: {what}: {plain(detail)}\n")
         return None
 
 
@@ -136,8 +136,8 @@ def pins(follower: Follower, verifier: Verifier) -> PinTable:
     table = PinTable(verifier=verifier)
     while True:
         batch = follower.read()
-        for said in batch:
-            table.take(said.body)
+        for written in batch:
+            table.take(written.body)
         if not batch:
             if follower.at_end:
                 return table

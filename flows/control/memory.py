@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from flows.control.notes import Note
-from operators.connectors.control.follower import Said
+from operators.connectors.control.follower import WrittenEvent
 from operators.wire.control import ControlEvent
 
 MODELS_MAX = 100_000  # The revisions of more models are not remembered, nor more than so many events that wait.
@@ -60,9 +60,9 @@ class Memory:
         newest = self._revisions.get(event.model)
         return newest if newest is not None and event.revision < newest else None
 
-    def note(self, said: Said, event: ControlEvent | None) -> None:
+    def note(self, written: WrittenEvent, event: ControlEvent | None) -> None:
         """Remember that a message is done with."""
-        self.positions[said.source] = said.next
+        self.positions[written.source] = written.next
         self._dirty = True
         if event is not None:
             self._ids[event.id] = None
@@ -79,7 +79,7 @@ class Memory:
         self._dirty = True
         _drop(self.waiting, MODELS_MAX)
 
-    def standing(self, note: Note) -> None:
+    def keep_open(self, note: Note) -> None:
         """Remember that an incident is open, and how, or that it is over."""
         if note.action in ("open", "update"):
             self.incidents[note.key] = note

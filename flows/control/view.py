@@ -64,10 +64,10 @@ def _names(event: ControlEvent) -> Iterator[str]:
         yield f"incident: {event.incident}"
 
 
-def print_pins(console: Console, standings: Mapping[str, RoutingState]) -> None:
+def print_pins(console: Console, states: Mapping[str, RoutingState]) -> None:
     """Print a table of what holds for each model."""
     table = Table("model", "pin", "killed", "barred", "throttled", "weights", "since", "event", "revision")
-    for model, each in sorted(standings.items()):
+    for model, each in sorted(states.items()):
         cells = (
             model,
             each.pin or "-",
@@ -82,9 +82,9 @@ def print_pins(console: Console, standings: Mapping[str, RoutingState]) -> None:
     console.print(table)
 
 
-def pins_json(standings: Mapping[str, RoutingState]) -> str:
+def pins_json(states: Mapping[str, RoutingState]) -> str:
     """Return what holds for each model as one JSON object, by model."""
-    text = msgspec.json.format(msgspec.json.encode(dict(sorted(standings.items()))), indent=2).decode()
+    text = msgspec.json.format(msgspec.json.encode(dict(sorted(states.items()))), indent=2).decode()
     return json_escaped(text) + "\n"
 
 

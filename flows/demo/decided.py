@@ -27,7 +27,7 @@ class Moment(NamedTuple):
     since: int | None = None
 
 
-def said(path: Path) -> list[ControlEvent]:
+def control_events(path: Path) -> list[ControlEvent]:
     """Return the control events of a file."""
     return [msgspec.json.decode(line, type=ControlEvent) for line in path.read_bytes().splitlines()]
 

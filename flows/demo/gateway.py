@@ -23,7 +23,7 @@ class Gateway:
 
     def share(self, version: str, own: Mapping[str, float]) -> float:
         """Read what is new in the file, and return a version's share of the traffic that is to be split by `own`."""
-        for said in self._follower.read():
-            self._pins.take(said.body)
-            self._heard(msgspec.json.decode(said.body, type=ControlEvent))
+        for written in self._follower.read():
+            self._pins.take(written.body)
+            self._heard(msgspec.json.decode(written.body, type=ControlEvent))
         return self._pins.shares(MODEL, own).get(version, 0.0)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows import settings
-from flows.demo.decided import said, tell
+from flows.demo.decided import control_events, tell
 from flows.demo.questions import ask_further
 from flows.demo.serve import CANDIDATE, DEFECT_FACTOR, DEFECT_FEATURE, DEFECT_REGION, PAGES_TRAINED
 from flows.demo.traffic import Traffic
@@ -64,7 +64,7 @@ def conclude(summary: Summary, traffic: Traffic, data: Path, console: Console) -
         f" {data / 'deadletter.ndjson'}",
         "",
     )
-    tell(said(data / CONTROL), traffic.world, console, max(console.width, WIDTH))
+    tell(control_events(data / CONTROL), traffic.world, console, max(console.width, WIDTH))
     _say(console, "", "The hour by slice and version, as the store has it:", "")
     _, rows = ask(settings.embedded(data), HOUR, {"end_ms": str(traffic.world.end_ms)})
     console.print(_table(rows), width=max(console.width, WIDTH), crop=False)

@@ -38,7 +38,7 @@ class View:
         self._step_ms = world.length_ms // STEPS
         self._step = f"{self._step_ms / MINUTE_MS:g} min"
         # (version, region) -> good and bad answers by step of the hour.
-        self._judged: dict[tuple[str, str], NDArray[np.int64]] = defaultdict(lambda: np.zeros((STEPS, 2), np.int64))
+        self._counted: dict[tuple[str, str], NDArray[np.int64]] = defaultdict(lambda: np.zeros((STEPS, 2), np.int64))
         self._requests = self._labels = 0
         self._shown_ms = world.start_ms
         drawn = console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf")
@@ -79,7 +79,7 @@ class View:
         steps = (partial.pane * self._pane_ms - self._world.start_ms) // self._step_ms
         for which, step, counts in zip(partial.which, steps, partial.slis[:, self._correct], strict=True):
             series = partial.series[which]
-            self._judged[series.version, series.values[self._region]][step] += counts[[GOOD, BAD]]
+            self._counted[series.version, series.values[self._region]][step] += counts[[GOOD, BAD]]
 
     def _show(self, now_ms: int) -> None:
         every_ms = self._step_ms if self._live is None else min(DRAW_MS, self._step_ms)
@@ -107,10 +107,10 @@ class View:
         return f"correct in {self._step}: " + "   ".join(parts)
 
     def _versions(self) -> Iterator[str]:
-        return (version for version in (BASELINE, CANDIDATE) if any(version == known for known, _ in self._judged))
+        return (version for version in (BASELINE, CANDIDATE) if any(version == known for known, _ in self._counted))
 
     def _share(self, version: str, region: str, step: int) -> str:
-        good, bad = self._judged[version, region][step] if step >= 0 else (0, 0)
+        good, bad = self._counted[version, region][step] if step >= 0 else (0, 0)
         return f"{100 * good / (good + bad):5.1f} %" if good + bad else "    - "
 
     def _table(self, step: int) -> Table:
@@ -129,7 +129,7 @@ class View:
 
     def _chart(self, version: str, region: str, step: int) -> str:
         blocks = ""
-        for good, bad in self._judged[version, region][:step]:
+        for good, bad in self._counted[version, region][:step]:
             height = (good / (good + bad) - SHARE_MIN) / (1 - SHARE_MIN) if good + bad else 0.0
             blocks += BLOCKS[max(0, min(len(BLOCKS) - 1, int(height * len(BLOCKS))))] if good + bad else " "
         return blocks.ljust(STEPS)

@@ -17,5 +17,5 @@ def count_taken(metrics: Metrics, name: str, taken: TakenEvents) -> None:
         metrics.add("evaluation_skipped", count, reason)
     for evaluator, factor in judgements.rates.items():
         metrics.add("evaluation_rate", factor, evaluator)
-    for evaluator, standing in judgements.standings.items():
-        metrics.add("judge_believed", 0 if standing else 1, evaluator)
+    for evaluator, doubt in judgements.doubts.items():
+        metrics.add("judge_believed", 0 if doubt else 1, evaluator)

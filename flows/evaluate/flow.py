@@ -19,9 +19,9 @@ INPUT = f"{NAME}.input"  # The step whose state says where reading goes on.
 def build(source: Source[Item], *sinks: tuple[str, Sink[Item]]) -> Dataflow:
     """Return the dataflow; each sink, by its name, gets all that is said."""
     flow = Dataflow(NAME)
-    said = op.input("input", flow, source)
+    outgoing = op.input("input", flow, source)
     for name, sink in sinks:
-        op.output(name, said, sink)
+        op.output(name, outgoing, sink)
     return flow
 
 
@@ -36,9 +36,9 @@ def to_topics(feedback: str, events: str | None) -> Callable[[Spoken], list[Kafk
             header = origin_header(spoken.log, each.position, each.item)
             return KafkaMessage(topic, None, each.value, partition, headers=(header,))
 
-        said = [message(feedback, spoken.feedback_partition, each) for each in spoken.feedback]
+        outgoing = [message(feedback, spoken.feedback_partition, each) for each in spoken.feedback]
         if events is not None:
-            said += [message(events, spoken.events_partition, each) for each in spoken.events]
-        return said
+            outgoing += [message(events, spoken.events_partition, each) for each in spoken.events]
+        return outgoing
 
     return encode

@@ -85,8 +85,8 @@ class _Evaluate:
         log.info("evaluate begins", extra={"fields": {"partitions": len(topics.partitions), "evaluators": names}})
         # Judges say what they do as rollguard's own events do; who reads a topic in another format could not read it.
         events = where.events_topic if where.events_format == "native" else None
-        said = KafkaProducerSink(where.kafka, to_topics(where.feedback_topic, events), parts=PARTS, gapless=True)
-        return build(source, ("said", said))
+        sink = KafkaProducerSink(where.kafka, to_topics(where.feedback_topic, events), parts=PARTS, gapless=True)
+        return build(source, ("said", sink))
 
     def _input(self, place: Partition, log_id: str) -> Input:
         topic, number = place
@@ -107,7 +107,7 @@ class _Watcher(Watcher):
     def __init__(self, *args: object) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
         self._rates: dict[str, float] = {}
-        self._standings: dict[str, str] = {}
+        self._doubts: dict[str, str] = {}
 
     def taken(self, name: str, taken: TakenEvents) -> None:
         if taken.events:
@@ -117,7 +117,7 @@ class _Watcher(Watcher):
             if self._rates.get(evaluator, 1.0) != factor:
                 self._rates[evaluator] = factor
                 log.warning("rate of judging", extra={"fields": {"evaluator": evaluator, "factor": factor}})
-        for evaluator, standing in taken.judgements.standings.items():
-            if self._standings.get(evaluator, "") != standing:
-                self._standings[evaluator] = standing
-                log.warning("judge", extra={"fields": {"evaluator": evaluator, "standing": standing or "believed"}})
+        for evaluator, doubt in taken.judgements.doubts.items():
+            if self._doubts.get(evaluator, "") != doubt:
+                self._doubts[evaluator] = doubt
+                log.warning("judge", extra={"fields": {"evaluator": evaluator, "standing": doubt or "believed"}})

@@ -166,12 +166,12 @@ class Page:
     async def _stream(self, request: Request) -> AsyncIterator[str]:
         """Say the number of what is new, and now and then nothing, so that both ends know of each other."""
         self._open += 1
-        said, waited = -1, 0.0
+        sent, waited = -1, 0.0
         try:
             while not self._ending and not await request.is_disconnected():
                 number = self.live.number
-                if number != said:
-                    said, waited = number, 0.0
+                if number != sent:
+                    sent, waited = number, 0.0
                     yield f"id: {number}\nevent: counted\ndata: {json.dumps({'number': number})}\n\n"
                 elif waited >= COMMENT_S:
                     waited = 0.0

@@ -40,14 +40,14 @@ def make(folder: Path, count: int) -> None:
 def check(folder: Path) -> None:
     """StoreUnusable unless all parts are there, and whole."""
     parts = parts_of(folder)
-    told: dict[int, int] = {}
+    counts: dict[int, int] = {}
     for part in parts:
         if (found := _read(part, "PRAGMA quick_check(1)")) != [("ok",)]:
             raise StoreUnusable(_broken(part, str(found[0][0])))
-        told |= dict(_read(part, "SELECT part_index, part_count FROM parts"))
-    if len(set(told.values())) > 1:
+        counts |= dict(_read(part, "SELECT part_index, part_count FROM parts"))
+    if len(set(counts.values())) > 1:
         raise StoreUnusable(f"{folder}: parts of different recovery stores; {WAY_OUT}")
-    missing = sorted(set(range(max(told.values(), default=1))) - told.keys())
+    missing = sorted(set(range(max(counts.values(), default=1))) - counts.keys())
     if missing:
         names = ", ".join(f"part-{number}.sqlite3" for number in missing)
         raise StoreUnusable(f"{folder}: {names} of the recovery store missing; {WAY_OUT}")

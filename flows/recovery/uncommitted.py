@@ -33,18 +33,18 @@ def resume_epoch(parts: Sequence[Path]) -> int:
     execution began.
     """
     executions: list[tuple[int, int, int]] = []
-    told: dict[tuple[int, int], int] = {}
+    frontiers: dict[tuple[int, int], int] = {}
     for path in parts:
         with _opened(path) as part:
             executions += part.execute("SELECT ex_num, worker_count, resume_epoch FROM exs")
-            told |= {
+            frontiers |= {
                 (execution, worker): epoch
                 for execution, worker, epoch in part.execute("SELECT ex_num, worker_index, worker_frontier FROM fronts")
             }
     if not executions:
         return FIRST_EPOCH
     last, workers, began = max(executions)
-    return min(max(began, told.get((last, worker), began)) for worker in range(workers))
+    return min(max(began, frontiers.get((last, worker), began)) for worker in range(workers))
 
 
 @contextmanager

@@ -19,8 +19,8 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
 
 def collect(tables: Tables, policy: Policy) -> Collected:
     """Make the cases of all signals, and store those that are not stored as they are."""
-    told = store.signals(tables, policy)
-    made = make(told, store.requests(tables, told), store.cases(tables), policy)
+    received = store.signals(tables, policy)
+    made = make(received, store.requests(tables, received), store.cases(tables), policy)
     tables.add(
         "triage_case", [triage_case_columns(msgspec.structs.replace(case, ver=case.ver + 1)) for case in made.changed]
     )

@@ -67,7 +67,7 @@ def keep(tables: Tables, set_: EvalSet, version: str, tries: Mapping[str, Tried]
     tables.add("eval_result", rows)
 
 
-def told(
+def report(
     version: str, cases: Sequence[EvalCase], tries: Mapping[str, Tried], found: GateResult, held: bool
 ) -> list[str]:
     """Return the result in lines: what broke, case by case, and what the whole comes to."""

@@ -63,8 +63,8 @@ def shown(row: Row, case: Case, done: Sequence[Row], form: Form) -> str:
     texts = {"prompt_version": case.prompt_version, "input": case.input, "output": case.output}
     lines += [["request", time_of(case.ts), name, text] for name, text in texts.items() if text]
     for each in case.signals:
-        said = f"{each.value} by {each.source}" if each.source else each.value
-        lines.append(["signal", time_of(each.at), each.reason, said])
+        text = f"{each.value} by {each.source}" if each.source else each.value
+        lines.append(["signal", time_of(each.at), each.reason, text])
     for action in done:
         what = " ".join(filter(None, [action["root_cause"], action["note"], action["eval_case"]]))
         lines.append(["action", time_of(action["at"]), f"{action['type']} by {action['by']}", what])

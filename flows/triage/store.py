@@ -11,7 +11,7 @@ from flows.sql import require_store
 from operators.connectors.clickhouse.tables import Row, Tables
 from operators.policy.policy import Policy
 from operators.policy.triage import Triage
-from operators.triage.cases import Asked, Case, Place, Told, triage_case_of
+from operators.triage.cases import Asked, Case, Place, RequestSignal, triage_case_of
 from operators.triage.signals import Signal, comment
 from operators.wire.events import EPOCH, MILLISECOND
 
@@ -33,12 +33,12 @@ def text_of(name: str) -> str:
     return (settings.migrations() / "triage" / f"{name}.sql").read_text("utf-8")
 
 
-def signals(tables: Tables, policy: Policy) -> list[Told]:
+def signals(tables: Tables, policy: Policy) -> list[RequestSignal]:
     """Return all signals of the policy's last days, what people wrote in them as the policy keeps texts."""
     (newest,) = tables.ask(text_of("newest"))
     since = EPOCH + MILLISECOND * max(0, newest["newest"] - policy.triage.days * DAY_MS)
     rows = tables.ask(text_of("signals"), since=since, **_asked_for(policy.triage))
-    return [_told(row, policy) for row in rows]
+    return [_signal_of(row, policy) for row in rows]
 
 
 def _asked_for(triage: Triage) -> Mapping[str, Any]:
@@ -60,8 +60,8 @@ def _asked_for(triage: Triage) -> Mapping[str, Any]:
     }
 
 
-def _told(row: Row, policy: Policy) -> Told:
-    return Told(
+def _signal_of(row: Row, policy: Policy) -> RequestSignal:
+    return RequestSignal(
         signal=Signal(
             at=row["at"],
             kind=row["kind"],
@@ -79,10 +79,10 @@ def _told(row: Row, policy: Policy) -> Told:
     )
 
 
-def requests(tables: Tables, told: Iterable[Told]) -> dict[Place, Asked]:
+def requests(tables: Tables, received: Iterable[RequestSignal]) -> dict[Place, Asked]:
     """Return what the request log has of the requests that signals name: of each the last attempt that is no copy."""
     versions: dict[Place, set[str]] = {}
-    for each in told:
+    for each in received:
         versions.setdefault((each.asked.model, each.asked.request_id), set()).add(each.asked.version)
     ids = sorted({request_id for _, request_id in versions})
     found: dict[Place, Row] = {}

@@ -93,7 +93,7 @@ class RequestLog:
             rejects.update(reject.reason for reject in refused)
             if not events:
                 continue
-            keep, times, reasons = self._judge(events, origin)
+            keep, times, reasons = self._sift(events, origin)
             rejects.update(reasons)
             if self._only is not None:
                 keep &= np.fromiter((event.request_id in self._only for event in events), bool, len(events))
@@ -113,7 +113,7 @@ class RequestLog:
             tombstones=messages.tombstones,
         )
 
-    def _judge(self, events: Sequence[Request], origin: Origin) -> tuple[NDArray[np.bool_], Ints, Counter[str]]:
+    def _sift(self, events: Sequence[Request], origin: Origin) -> tuple[NDArray[np.bool_], Ints, Counter[str]]:
         """Return which events to keep, the times of all, and how many are refused, by reason; let time go on."""
         times = times_of([event.ts for event in events])
         reasons = wrong_topic.feedback_faults(events) | reserved.faults_of(events)

@@ -76,10 +76,10 @@ def redact(text: str) -> tuple[str, list[str]]:
 def _found(data: bytes) -> Iterator[Span]:
     for match in _CANDIDATES.finditer(data):
         start, stop = match.span()
-        yield from _judged(data[start:stop], start)
+        yield from _spans(data[start:stop], start)
 
 
-def _judged(candidate: bytes, start: int) -> Iterator[Span]:
+def _spans(candidate: bytes, start: int) -> Iterator[Span]:
     """Say what a candidate holds; nothing where it only looked like it. The frequent kinds are told by a glance."""
     whole = start, start + len(candidate)
     if not candidate.translate(None, _OF_NUMBERS):

@@ -113,11 +113,11 @@ def _offsets(column: Sequence[Sequence[Any] | None]) -> NDArray[np.int32]:
 
 
 def _mirrored(fields: Fields, shadows: Sequence[str]) -> Column:
-    told, versions = fields["mirrored"], fields["version"]
+    mirrored, versions = fields["mirrored"], fields["version"]
     copies = {version for version in set(versions) if any(fnmatchcase(version, each) for each in shadows)}
-    if not copies and not any(told):
-        return same(0, len(told))
-    return [int(copy or version in copies) for copy, version in zip(map(bool, told), versions, strict=True)]
+    if not copies and not any(mirrored):
+        return same(0, len(mirrored))
+    return [int(copy or version in copies) for copy, version in zip(map(bool, mirrored), versions, strict=True)]
 
 
 def _retrieval(column: Sequence[Any]) -> dict[str, Column]:

@@ -58,11 +58,11 @@ class Texts:
         """Return predictions as texts: classes and numbers as they are, a longer one as the policy has texts."""
         if not any(values) and values.count(None) == len(values):
             return same("", len(values))
-        told = [value if type(value) is str else _scalar(value) for value in values]
-        kept = {text: self._class(text) for text in set(told)}
-        for row, text in enumerate(told):
+        texts = [value if type(value) is str else _scalar(value) for value in values]
+        kept = {text: self._class(text) for text in set(texts)}
+        for row, text in enumerate(texts):
             redacted[row] += kept[text][1]
-        return [kept[text][0] for text in told]
+        return [kept[text][0] for text in texts]
 
     def _class(self, text: str) -> tuple[str, int]:
         if self._keep == "none":
@@ -73,8 +73,8 @@ class Texts:
         if value[:1] == b'"':
             return self._kept(_string(value))
         before = self.replaced.total()
-        told = _anything(value)
-        text = msgspec.json.encode(self._within(told) if self._keep == "redacted" else told).decode()
+        plain = _anything(value)
+        text = msgspec.json.encode(self._within(plain) if self._keep == "redacted" else plain).decode()
         return text[: self._max], self.replaced.total() - before
 
     def _within(self, value: Any) -> Any:

@@ -66,14 +66,14 @@ class Changes:
     def step(self, pane: int, rolled: Rolled | None, names: Sequence[SliceSeries]) -> list[Drift]:
         """Take the next pane; return what changed: learned, alarmed, and no longer held."""
         end = (pane + 1) * self._pane_ms
-        said: list[Drift] = []
+        drifts: list[Drift] = []
         for series, value, n, bad in self._values(rolled, names) if rolled is not None else ():
-            said += self._feed(series, value, n, bad, end)
+            drifts += self._feed(series, value, n, bad, end)
         for watch in self.watches.values():
             if watch.alarm is not None and watch.alarm.end + HELD_MS <= end:
                 watch.alarm = None
-                said.append(self._drift(watch, end, "OK", None, "no alarm since"))
-        return sorted(said, key=lambda drift: drift.series[:3])  # Not as the series came in.
+                drifts.append(self._drift(watch, end, "OK", None, "no alarm since"))
+        return sorted(drifts, key=lambda drift: drift.series[:3])  # Not as the series came in.
 
     def alarm(self, series: SliceSeries) -> Drift | None:
         """Return the alarm of a series that still holds."""

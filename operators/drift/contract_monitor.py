@@ -55,7 +55,7 @@ class Contracts:
         self.broken: dict[Place, dict[str, ContractBreach]] = {}
         self.seen: dict[Place, int] = {}
 
-    def judge(self, monitor: Contract, ended: Ended) -> tuple[list[Drift], list[Drift]]:
+    def evaluate(self, monitor: Contract, ended: Ended) -> tuple[list[Drift], list[Drift]]:
         """Return what changed, and all that stands: every finding, and one OK for each series and field without any."""
         changed: list[Drift] = []
         stands: list[Drift] = []
@@ -65,10 +65,10 @@ class Contracts:
             window = ended.counts_of(index, watched, slots)
             offenders = [ended.offenders.get(name[:3], {}) for name in window.names]
             summaries = _summaries(index, window, offenders)
-            for series, summary, told in zip(window.names, summaries, offenders, strict=True):
+            for series, summary, seen_here in zip(window.names, summaries, offenders, strict=True):
                 if summary.rows >= SAMPLES_MIN:
-                    said = _Said(monitor, watched, series, ended, summary)
-                    for drift, new in self._field(said, expectation, index, told):
+                    results = _FieldResults(monitor, watched, series, ended, summary)
+                    for drift, new in self._field(results, expectation, index, seen_here):
                         stands += [drift] if drift.word == "BAD" or not drift.method else []
                         changed += [drift] if new else []
         return changed, stands
@@ -79,29 +79,29 @@ class Contracts:
         self.broken = {place: found for place, found in self.broken.items() if place in self.seen}
 
     def _field(
-        self, said: "_Said", expectation: Expectation, index: int, offenders: Offenders
+        self, results: "_FieldResults", expectation: Expectation, index: int, offenders: Offenders
     ) -> Iterator[tuple[Drift, bool]]:
         """Return each finding and whether it is new, those that ended, and an OK without a method if there is none."""
-        place = said.place
-        before, self.seen[place] = self.broken.pop(place, {}), said.ended.end
+        place = results.place
+        before, self.seen[place] = self.broken.pop(place, {}), results.ended.end
         found: dict[str, ContractBreach] = {
-            each.kind: each for each in findings(said.watched.name, expectation, said.summary)
+            each.kind: each for each in findings(results.watched.name, expectation, results.summary)
         }
         for kind, finding in found.items():
             why = WHY.get(kind, "range")
-            told = [each for each in offenders.get((index, why), ()) if why != "range" or kind == "range"]
-            requests = tuple(dict.fromkeys(each.request_id for each in told))
-            detail = ", ".join(finding.values or dict.fromkeys(each.value for each in told if each.value))
-            yield said.drift("BAD", kind, finding, detail, requests), kind not in before
+            shown = [each for each in offenders.get((index, why), ()) if why != "range" or kind == "range"]
+            requests = tuple(dict.fromkeys(each.request_id for each in shown))
+            detail = ", ".join(finding.values or dict.fromkeys(each.value for each in shown if each.value))
+            yield results.drift("BAD", kind, finding, detail, requests), kind not in before
         if found:
             self.broken[place] = found
         for kind in sorted(before.keys() - found.keys()):
-            yield said.drift("OK", kind, before[kind], "no longer"), True
+            yield results.drift("OK", kind, before[kind], "no longer"), True
         if not found:
-            yield said.drift("OK", "", None), False
+            yield results.drift("OK", "", None), False
 
 
-class _Said:
+class _FieldResults:
     """What every result on one field of one series has in common."""
 
     def __init__(
@@ -143,8 +143,8 @@ def _summaries(index: int, window: FieldCounts, offenders: Sequence[Offenders]) 
     """Return the sums of one field of each series as what a contract looks at."""
     columns = (window.n, window.mean, window.sd, window.low, window.high)
     rows = zip(window.counts.tolist(), *(column.tolist() for column in columns), offenders, strict=True)
-    for counts, n, mean, sd, low, high, told in rows:
-        values = {each.value for each in told.get((index, "unseen"), ())}
+    for counts, n, mean, sd, low, high, seen_here in rows:
+        values = {each.value for each in seen_here.get((index, "unseen"), ())}
         unseen = tuple(sorted(values - {NOT_KEPT}))[:NAMES_MAX]
         yield Summary(counts=tuple(counts), n=n, mean=mean, sd=sd, low=low, high=high, unseen=unseen)
 
@@ -199,5 +199,5 @@ KIND = WindowKind(
     ),
     needs=lambda table: 'kind = "contract"',
     check=_check,
-    judge=lambda monitor, ended, broken: broken.judge(monitor, ended),
+    evaluate=lambda monitor, ended, broken: broken.evaluate(monitor, ended),
 )

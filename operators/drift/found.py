@@ -18,10 +18,10 @@ def by_field(bad: Sequence[Drift]) -> tuple[Drift, ...]:
     for drift in bad:
         fields.setdefault(drift.field, []).append(drift)
     ordered = sorted(fields.items(), key=lambda item: (-max(each.excess for each in item[1]), item[0]))
-    return tuple(_told(some) for _, some in ordered)
+    return tuple(_most_telling(some) for _, some in ordered)
 
 
-def _told(some: Sequence[Drift]) -> Drift:
+def _most_telling(some: Sequence[Drift]) -> Drift:
     known = [each for method in TELLING for each in some if each.method == method]
     first = (known or sorted(some, key=lambda each: (-each.excess, each.method)))[0]
     requests = tuple(dict.fromkeys(request for each in some for request in each.requests))
@@ -30,8 +30,8 @@ def _told(some: Sequence[Drift]) -> Drift:
 
 def words(drift: Drift) -> str:
     """Return a finding in words, with the field it is about."""
-    said = _broken(drift)
-    return said if said is not None else _scored(drift)
+    breach = _broken(drift)
+    return breach if breach is not None else _scored(drift)
 
 
 def _broken(drift: Drift) -> str | None:

@@ -44,12 +44,12 @@ class MonitorKind(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
 
 
 class WindowKind(MonitorKind[W], Generic[W], frozen=True, kw_only=True):
-    """A kind that looks at windows when they end: `judge` returns the rows to store, and its state of every series.
+    """A kind that looks at windows when they end: `evaluate` returns the rows to store, and its state of every series.
 
     The last argument is what contracts were broken at the window before (`contract_monitor.Contracts`).
     """
 
-    judge: Callable[[W, Ended, Any], tuple[list[Drift], list[Drift]]]
+    evaluate: Callable[[W, Ended, Any], tuple[list[Drift], list[Drift]]]
 
 
 class Detector(Protocol):

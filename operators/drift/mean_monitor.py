@@ -92,9 +92,9 @@ def _reference(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended:
     )
 
 
-def _judge(monitor: Sigma, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:
-    said = falls(monitor, ended)
-    return said, said
+def _evaluate(monitor: Sigma, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:
+    drifts = falls(monitor, ended)
+    return drifts, drifts
 
 
 def _when(monitor: Sigma) -> str:
@@ -108,5 +108,5 @@ KIND = WindowKind(
     when=_when,
     false_alarms=lambda monitor, pane_ms, series: of_sigma(monitor.sigmas, monitor.window_ms, series * len(monitor.on)),
     needs=lambda table: 'reference = "profile"' if table.reference == "profile" else None,
-    judge=_judge,
+    evaluate=_evaluate,
 )

@@ -36,7 +36,7 @@ class MonitorsState(msgspec.Struct, kw_only=True):
     contracts: Contracts
     changes: list[Changes]
     slots_max: int
-    told: set[tuple[str, str]] = set()  # Profiles and their fields that the store has.
+    stored: set[tuple[str, str]] = set()  # Profiles and their fields that the store has.
 
 
 class Monitors:
@@ -93,9 +93,9 @@ class Monitors:
             if (end or (pane + 1) % panes == 0) and not sums.empty:
                 ended = self._ended(window_ms, (pane // panes + 1) * window_ms, arms)
                 for monitor in self.windowed[window_ms]:
-                    rows, said = self._judge(monitor, ended)
+                    rows, results = self._evaluate(monitor, ended)
                     drifts += rows
-                    heard += said
+                    heard += results
                 windows += self._counts(ended, profiles)
                 self.state.past.store(window_ms, ended.end, sums, ended.used, ended.names)
                 sums.clear()
@@ -127,9 +127,9 @@ class Monitors:
             arms=arms,
         )
 
-    def _judge(self, monitor: WindowMonitor, ended: Ended) -> tuple[list[Drift], list[Heard]]:
+    def _evaluate(self, monitor: WindowMonitor, ended: Ended) -> tuple[list[Drift], list[Heard]]:
         """Return the rows of a window, and what the monitor says of each series by now."""
-        rows, stands = window_kind_of(monitor).judge(monitor, ended, self.state.contracts)
+        rows, stands = window_kind_of(monitor).evaluate(monitor, ended, self.state.contracts)
         by_series: dict[tuple[str, ...], list[Drift]] = {}
         for drift in stands:
             by_series.setdefault(drift.series[:3], []).append(drift)
@@ -148,8 +148,8 @@ class Monitors:
             window = ended.counts_of(index, watched, np.array(list(dict.fromkeys(slots)), np.int64))
             if len(window.names):
                 windows.append(window)
-                if (watched.profile, watched.name) not in self.state.told:
-                    self.state.told.add((watched.profile, watched.name))
+                if (watched.profile, watched.name) not in self.state.stored:
+                    self.state.stored.add((watched.profile, watched.name))
                     profiles.append(watched)
         return windows
 

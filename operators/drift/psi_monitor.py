@@ -61,16 +61,16 @@ def shifts(monitor: Psi, ended: Ended) -> list[Drift]:
     """Return what a monitor says of every field and series of a window with anything in it."""
     slots = ended.members(monitor)
     fields = [watched for _, watched in watched_of(monitor, ended.policy)]
-    said = [drift for watched in fields for drift in _field(monitor, watched, slots, ended)]
+    drifts = [drift for watched in fields for drift in _field(monitor, watched, slots, ended)]
     by_model: dict[str, list[int]] = {}
-    for at, drift in enumerate(said):
+    for at, drift in enumerate(drifts):
         by_model.setdefault(drift.series.model, []).append(at)
     for family in by_model.values():
-        p = np.array([said[at].p for at in family], float)
+        p = np.array([drifts[at].p for at in family], float)
         for at, bad in zip(family, benjamini_hochberg(p, monitor.alpha).tolist(), strict=True):
-            if bad and said[at].word == "OK":
-                said[at] = msgspec.structs.replace(said[at], word="BAD")
-    return said
+            if bad and drifts[at].word == "OK":
+                drifts[at] = msgspec.structs.replace(drifts[at], word="BAD")
+    return drifts
 
 
 def _field(monitor: Psi, watched: Watched, slots: Ints, ended: Ended) -> Iterator[Drift]:
@@ -122,9 +122,9 @@ def _reference(monitor: Psi, watched: Watched, bins: range, slots: Ints, ended: 
     return slots, np.tile(frozen, (len(slots), 1))
 
 
-def _judge(monitor: Psi, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:
-    said = shifts(monitor, ended)
-    return said, said
+def _evaluate(monitor: Psi, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:
+    drifts = shifts(monitor, ended)
+    return drifts, drifts
 
 
 def _when(monitor: Psi) -> str:
@@ -143,7 +143,7 @@ PSI = WindowKind(
     when=_when,
     false_alarms=_false_alarms,
     needs=lambda table: 'kind = "psi"',
-    judge=_judge,
+    evaluate=_evaluate,
 )
 CLUSTERS = WindowKind(
     name="embedding",
@@ -151,5 +151,5 @@ CLUSTERS = WindowKind(
     when=_when,
     false_alarms=_false_alarms,
     needs=lambda table: 'kind = "embedding"',
-    judge=_judge,
+    evaluate=_evaluate,
 )

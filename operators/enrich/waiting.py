@@ -132,10 +132,10 @@ class WaitingFeedback:
         names = frozenset(asked)
         for each in self._open:
             if each.feedback.request_id in names:
-                self._judge(each, answers.get(each.feedback.request_id, ()), asked_ms)
+                self._settle(each, answers.get(each.feedback.request_id, ()), asked_ms)
         self._open = [each for each in self._open if not each.settled]
 
-    def _judge(self, each: _Item, answers: Sequence[Answer], asked_ms: int) -> None:
+    def _settle(self, each: _Item, answers: Sequence[Answer], asked_ms: int) -> None:
         try:
             answer = answer_of(each.feedback, answers)
         except Ambiguous as error:

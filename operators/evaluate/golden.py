@@ -19,7 +19,7 @@ from operators.evaluators.llm import Llm
 from operators.stats.binomial_tails import surely_below
 
 DOUBT = 0.001  # The chance of disbelieving a judge wrongly, at one round.
-Standing = Literal["", "new", "disagrees"]
+Doubt = Literal["", "new", "disagrees"]
 
 
 class GoldenCase(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ class Agreement(msgspec.Struct, kw_only=True):
         self.first.setdefault(number, agrees)
         self.last[number] = agrees
 
-    def standing(self, evaluator: Llm, now_ms: int) -> Standing:
+    def doubt(self, evaluator: Llm, now_ms: int) -> Doubt:
         """Return why the judge is not to be believed; "" if it is."""
         if self._disagrees(evaluator.agreement_min):
             return "disagrees"
@@ -82,5 +82,7 @@ class Agreement(msgspec.Struct, kw_only=True):
 
 def agreements(evaluator: Llm, case: GoldenCase, scores: Sequence[Score]) -> Mapping[str, tuple[bool, bool]]:
     """Return by criterion that has a label whether people, and whether the judge, let the case pass."""
-    said = {score.criterion: score.value >= evaluator.pass_score for score in scores}
-    return {name: (label >= evaluator.pass_score, said[name]) for name, label in case.labels.items() if name in said}
+    scored = {score.criterion: score.value >= evaluator.pass_score for score in scores}
+    return {
+        name: (label >= evaluator.pass_score, scored[name]) for name, label in case.labels.items() if name in scored
+    }

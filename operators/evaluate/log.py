@@ -12,7 +12,7 @@ import msgspec
 
 from operators.enrich.waiting import Complete
 from operators.evaluate.asking import Asking
-from operators.evaluate.golden import Agreement, Standing
+from operators.evaluate.golden import Agreement, Doubt
 from operators.evaluate.rate import HALVINGS_MAX, Budget, Spent, halvings_behind
 from operators.evaluate.sampling import Drawn, Draws
 from operators.evaluate.saying import Saying
@@ -45,7 +45,7 @@ class Judgements(msgspec.Struct, frozen=True, kw_only=True):
     """What is said of the next requests, in order, and what judging came to.
 
     `judged` counts by evaluator, `failed` by fault, `skipped` by reason; `rates` has by evaluator the factor that its
-    rate has fallen to, 1.0 for not at all; `standings` why a judge is not believed, "" where it is.
+    rate has fallen to, 1.0 for not at all; `doubts` why a judge is not believed, "" where it is.
     """
 
     feedback: Sequence[Complete]
@@ -54,7 +54,7 @@ class Judgements(msgspec.Struct, frozen=True, kw_only=True):
     failed: Counter[str]
     skipped: Counter[str]
     rates: Mapping[str, float]
-    standings: Mapping[str, Standing]
+    doubts: Mapping[str, Doubt]
 
 
 class EvaluatedLog:
@@ -203,8 +203,8 @@ class EvaluatedLog:
             failed=failed,
             skipped=+skipped,
             rates=rates,
-            standings={
-                each.name: self._judges.agreements[each.name].standing(each, now_ms)
+            doubts={
+                each.name: self._judges.agreements[each.name].doubt(each, now_ms)
                 for each in self._models
                 if each.name in self._judges.agreements
             },

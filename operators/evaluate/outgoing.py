@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from operators.archive.redaction import redact
-from operators.evaluate.golden import Standing
+from operators.evaluate.golden import Doubt
 from operators.evaluate.sampling import Drawn
 from operators.evaluators.case import REASON_MAX, Judged, Score
 from operators.evaluators.llm import Llm, cost_usd
@@ -20,15 +20,15 @@ PASS, FAIL = "pass", "fail"
 
 def judge_id(evaluator: AnswerEvaluator, log: str, position: int, item: int) -> str:
     """Return the id of a judge's event: the same whenever the same item of a log is judged by the same."""
-    told = f"{evaluator.source}\0{log}\0{position}\0{item}".encode()
-    return f"j-{blake2b(told, digest_size=12).hexdigest()}"
+    source = f"{evaluator.source}\0{log}\0{position}\0{item}".encode()
+    return f"j-{blake2b(source, digest_size=12).hexdigest()}"
 
 
 def feedback_of(
-    request: Request, evaluator: AnswerEvaluator, score: Score, drawn: Drawn, standing: Standing, ts_ms: int
+    request: Request, evaluator: AnswerEvaluator, score: Score, drawn: Drawn, doubt: Doubt, ts_ms: int
 ) -> bytes:
     """Return the feedback that a score is."""
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "request_id": request.request_id,
         "ts": ts_ms,
         "kind": evaluator.feedback,
@@ -42,18 +42,18 @@ def feedback_of(
         "sample": drawn.sample,
         "rate": drawn.rate,
     }
-    if standing:
-        said["standing"] = standing
+    if doubt:
+        fields["standing"] = doubt
     if score.reason:
-        said["reason"] = redact(score.reason[:REASON_MAX])[0]
+        fields["reason"] = redact(score.reason[:REASON_MAX])[0]
     if request.mirrored:
-        said["mirrored"] = True
-    return msgspec.json.encode(said)
+        fields["mirrored"] = True
+    return msgspec.json.encode(fields)
 
 
 def event_of(evaluator: AnswerEvaluator, judged: Judged, name: str, request: Request | None, ts_ms: int) -> bytes:
     """Return the event that one judgement is, of the request or of a golden case."""
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "request_id": name,
         "ts": ts_ms,
         "model": judge_model(evaluator.name),
@@ -62,18 +62,18 @@ def event_of(evaluator: AnswerEvaluator, judged: Judged, name: str, request: Req
         "metrics": {"calls": judged.calls},
     }
     if isinstance(evaluator, Llm):
-        said |= {"input_tokens": judged.input_tokens, "output_tokens": judged.output_tokens}
-        said["cost_usd"] = cost_usd(evaluator, judged.input_tokens, judged.output_tokens)
+        fields |= {"input_tokens": judged.input_tokens, "output_tokens": judged.output_tokens}
+        fields["cost_usd"] = cost_usd(evaluator, judged.input_tokens, judged.output_tokens)
     if judged.fault:
-        said["error_type"] = judged.fault
+        fields["error_type"] = judged.fault
     if judged.scores:
         mean = sum(score.value for score in judged.scores) / len(judged.scores)
-        said["score"] = min(max(mean, -NUMBER_MAX), NUMBER_MAX)
+        fields["score"] = min(max(mean, -NUMBER_MAX), NUMBER_MAX)
     if request is None:
-        said["flags"] = [GOLDEN]
+        fields["flags"] = [GOLDEN]
     else:
-        said |= {"slices": request.slices or {}, "trace_id": request.request_id}
-    return msgspec.json.encode(said)
+        fields |= {"slices": request.slices or {}, "trace_id": request.request_id}
+    return msgspec.json.encode(fields)
 
 
 def label_of(evaluator: AnswerEvaluator, criterion: str, name: str, labelled: bool, judged: bool, ts_ms: int) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from operators.enrich.waiting import Complete
-from operators.evaluate.golden import Standing, agreements
+from operators.evaluate.golden import Doubt, agreements
 from operators.evaluate.outgoing import event_of, feedback_of, judge_id, label_of
 from operators.evaluate.work import Judges, Work
 from operators.evaluators.case import Judged
@@ -54,11 +54,11 @@ class Saying:
     def _scores(
         self, work: Work, request: Request, evaluator: AnswerEvaluator, judged: Judged, ts_ms: int
     ) -> Iterator[bytes]:
-        standing: Standing = ""
+        doubt: Doubt = ""
         if isinstance(evaluator, Llm):
-            standing = self._judges.agreements[evaluator.name].standing(evaluator, work.received_ms)
+            doubt = self._judges.agreements[evaluator.name].doubt(evaluator, work.received_ms)
         for score in judged.scores:
-            yield feedback_of(request, evaluator, score, work.drawn[evaluator.name], standing, ts_ms)
+            yield feedback_of(request, evaluator, score, work.drawn[evaluator.name], doubt, ts_ms)
 
     def _labels(self, work: Work, evaluator: AnswerEvaluator, judged: Judged, ts_ms: int) -> Iterator[bytes]:
         if not isinstance(evaluator, Llm):
@@ -66,10 +66,10 @@ class Saying:
         golden = self._judges.golden[evaluator.name][work.golden]
         found = agreements(evaluator, golden, judged.scores)
         if found:
-            agrees = all(labelled == said for labelled, said in found.values())
+            agrees = all(labelled == scored for labelled, scored in found.values())
             self._judges.agreements[evaluator.name].learn(work.golden, agrees)
-        for criterion, (labelled, said) in found.items():
-            yield label_of(evaluator, criterion, self._id(work, evaluator), labelled, said, ts_ms)
+        for criterion, (labelled, scored) in found.items():
+            yield label_of(evaluator, criterion, self._id(work, evaluator), labelled, scored, ts_ms)
 
     def _id(self, work: Work, evaluator: AnswerEvaluator) -> str:
         return judge_id(evaluator, self._name, work.position, self._item(work, evaluator, 0))

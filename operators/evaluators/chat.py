@@ -52,13 +52,13 @@ class Completion(msgspec.Struct):
         return max(usage.prompt_tokens, 0), max(usage.completion_tokens, 0)
 
 
-class _Said(msgspec.Struct):
+class _Scored(msgspec.Struct):
     score: int | float
     reason: str = ""
 
 
 _completion = msgspec.json.Decoder(Completion).decode
-_scores = msgspec.json.Decoder(dict[str, _Said]).decode
+_scores = msgspec.json.Decoder(dict[str, _Scored]).decode
 
 
 def instructions(criteria: Mapping[str, str], task: str) -> str:
@@ -113,9 +113,9 @@ def read_completion(body: bytes) -> Completion:
 
 def read_scores(completion: Completion, criteria: Sequence[str]) -> list[Score]:
     """Return the scores of all criteria. UnusableAnswer unless each has one on the scale."""
-    said = _content(completion)
+    content = _content(completion)
     try:
-        found = _scores(said)
+        found = _scores(content)
     except (msgspec.DecodeError, RecursionError) as error:
         raise UnusableAnswer(f"not as asked for: {cut(str(error), REASON_MAX)}") from error
     missing = [name for name in criteria if name not in found]

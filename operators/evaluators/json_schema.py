@@ -16,7 +16,7 @@ from operators.policy.errors import PolicyError
 from operators.policy.evaluators import AnswerEvaluator
 from operators.texts import cut
 
-_SAID = 200  # Characters of what the library says, which quotes the answer.
+_DETAIL_MAX = 200  # Characters of what the library says, which quotes the answer.
 
 
 class JsonSchema(AnswerEvaluator, frozen=True, kw_only=True):
@@ -52,14 +52,14 @@ def _scores(evaluator: JsonSchema, case: JudgedCase) -> Sequence[Score]:
     try:
         value = json.loads(case.output)
     except (ValueError, RecursionError) as error:
-        return passes(evaluator, False, f"no JSON: {cut(str(error), _SAID)}")
+        return passes(evaluator, False, f"no JSON: {cut(str(error), _DETAIL_MAX)}")
     try:
         fault = best_match(_validator(msgspec.json.encode(evaluator.schema)).iter_errors(value))
     except (RecursionError, Unresolvable) as error:
-        return passes(evaluator, False, f"cannot be compared with the schema: {cut(str(error), _SAID)}")
+        return passes(evaluator, False, f"cannot be compared with the schema: {cut(str(error), _DETAIL_MAX)}")
     if fault is None:
         return passes(evaluator, True, "")
-    return passes(evaluator, False, f"{fault.json_path}: {cut(fault.message, _SAID)}")
+    return passes(evaluator, False, f"{fault.json_path}: {cut(fault.message, _DETAIL_MAX)}")
 
 
 KIND = EvaluatorKind(

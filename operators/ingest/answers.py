@@ -100,10 +100,10 @@ def with_context(item: Feedback, answer: Answer) -> Feedback:
 
 def completed_text(text: bytes, item: Feedback, answer: Answer) -> bytes:
     """Return the JSON of feedback with what it lacks, and whose request it was; all else in it stays as it was."""
-    told = _fields(text)
+    given = _fields(text)
     whose = {"session_id": answer.session_id, "user_id": answer.user_id}
-    added = {name: value for name, value in whose.items() if value and bytes(told.get(name, NULL)) == NULL}
-    return msgspec.json.encode({**told, **added, **lacking(item, answer)})
+    added = {name: value for name, value in whose.items() if value and bytes(given.get(name, NULL)) == NULL}
+    return msgspec.json.encode({**given, **added, **lacking(item, answer)})
 
 
 def answers_by_id(answers: Iterable[Answer]) -> Mapping[str, list[Answer]]:

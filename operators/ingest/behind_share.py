@@ -27,8 +27,8 @@ class BehindShare(msgspec.Struct, kw_only=True):
     """The block under way: when it `began`, its items, how many came while their partition was `behind`.
 
     `time` is the broker's of the last item; both Unix ms. `ages` [ms] are those of every `stride`-th item when it came,
-    NEVER of one that was not behind. `told` is whether the partition was said to be behind, None before anything was
-    said; `blocks` counts those that ended.
+    NEVER of one that was not behind. `announced` is whether people were told that the partition is behind,
+    None before they were told anything; `blocks` counts those that ended.
     """
 
     began: int = NEVER
@@ -38,7 +38,7 @@ class BehindShare(msgspec.Struct, kw_only=True):
     ages: Ints = NONE
     stride: int = 1
     blocks: int = 0
-    told: bool | None = None
+    announced: bool | None = None
 
     def take(self, source: str, passed: Passed, behind_ms: int, *, leads: bool) -> list[tuple[int, Notice]]:
         """Take items by how they moved time; those without a time of the broker or of the partition do not count.
@@ -50,7 +50,7 @@ class BehindShare(msgspec.Struct, kw_only=True):
         appended = passed.appended[known]
         ages = np.where(appended - passed.after[known] > behind_ms, appended - passed.times[known], NEVER)
         stamps = np.maximum.accumulate(np.maximum(appended, self.time))
-        told: list[tuple[int, Notice]] = []
+        notices: list[tuple[int, Notice]] = []
         start = 0
         while start < len(stamps):
             if not self.items:
@@ -61,11 +61,11 @@ class BehindShare(msgspec.Struct, kw_only=True):
                 self._add(ages[start:end])
                 self.time = int(stamps[end - 1])
             if end < len(stamps):  # Whether a block ends where a batch does is for the next item to say.
-                notice = self._judged(source, behind_ms, leads=leads)
-                told += [] if notice is None else [(int(stamps[end]), notice)]
+                notice = self._notice(source, behind_ms, leads=leads)
+                notices += [] if notice is None else [(int(stamps[end]), notice)]
                 self.items, self.behind, self.ages, self.stride = 0, 0, NONE, 1
             start = end
-        return told
+        return notices
 
     def _add(self, ages: Ints) -> None:
         self.ages = np.concatenate((self.ages, ages[-self.items % self.stride :: self.stride]))
@@ -79,11 +79,11 @@ class BehindShare(msgspec.Struct, kw_only=True):
         ages = np.sort(self.ages[self.ages > NEVER])
         return max(least, int(ages[int(MOST * len(ages))])) if len(ages) else least
 
-    def _judged(self, source: str, behind_ms: int, *, leads: bool) -> Notice | None:
+    def _notice(self, source: str, behind_ms: int, *, leads: bool) -> Notice | None:
         self.blocks += 1
-        share_max = SHARE_OVER if self.told else SHARE_MAX
+        share_max = SHARE_OVER if self.announced else SHARE_MAX
         over = self.behind > share_max * self.items
-        before, self.told = self.told, over
+        before, self.announced = self.announced, over
         if over == before or not (over or before or leads):
             return None
         limit = f"[time] behind_max, {age(behind_ms)}"

@@ -17,7 +17,7 @@ from operators.wire.control import Refusal
 from operators.wire.events import TS_MS_MAX, TS_MS_MIN, Id, ms_of
 from operators.wire.fitting import slim
 
-MODELS_TOLD_MAX = 10  # Of one message: of what else it names, one telling under no model at all.
+MODELS_NAMED_MAX = 10  # Of one message: of what else it names, one telling under no model at all.
 
 
 class _Context(msgspec.Struct):
@@ -73,7 +73,7 @@ def refusals(rejects: Sequence[Reject], source: str) -> list[Refusal]:
     for reject in rejects:
         model = _model_of(reject.value)
         if model not in models:
-            model = model if len(models) < MODELS_TOLD_MAX else ""
+            model = model if len(models) < MODELS_NAMED_MAX else ""
             models.add(model)
         before = found.get((reject.reason, model))
         if before is not None:

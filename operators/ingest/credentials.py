@@ -75,8 +75,8 @@ def _forbidden(command: AnyCommand, key: CommandKey, appended_ms: int | None) ->
 
     Whoever has the key can give a command any time, but not the time at which the broker gets it.
     """
-    said_ms = max(ms_of(command.ts), appended_ms or 0)
-    if key.retired is not None and said_ms >= ms_of(key.retired):
+    given_ms = max(ms_of(command.ts), appended_ms or 0)
+    if key.retired is not None and given_ms >= ms_of(key.retired):
         return "retired_key", f"key {key.id} was retired before the command was given"
     right = str(command.__struct_config__.tag)
     every = isinstance(command, Silence | Unsilence) and command.model is None

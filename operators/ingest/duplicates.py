@@ -199,8 +199,8 @@ def ids_of(items: Sequence[Event] | Sequence[Feedback], named: Sequence[tuple[In
     requests: list[object] = [item.request_id for item in items]
     first = items[0]
     if isinstance(first, Feedback):
-        told = cast(Sequence[Feedback], items)
-        requests = [(each.request_id, each.kind, each.name or "", each.source or "") for each in told]
+        feedback = cast(Sequence[Feedback], items)
+        requests = [(each.request_id, each.kind, each.name or "", each.source or "") for each in feedback]
     else:
         events = cast(Sequence[Event], items)
         attempts = [each.attempt for each in events]

@@ -23,8 +23,8 @@ CROWD_MIN = 1_000  # or with so many, if these are more.
 class LateShare(msgspec.Struct, kw_only=True):
     """The block under way: its `minute`, its items and how many are late; `usual` is how many the last minute had.
 
-    `time` is that of the partition after the last item. `told` is how severe people were told it is, None while nothing
-    is wrong; `blocks` counts those that ended.
+    `time` is that of the partition after the last item. `announced` is how severe people were told it is, None
+    while nothing is wrong; `blocks` counts those that ended.
     """
 
     minute: int = NEVER
@@ -33,7 +33,7 @@ class LateShare(msgspec.Struct, kw_only=True):
     late: int = 0
     usual: int = 0
     blocks: int = 0
-    told: Severity | None = None
+    announced: Severity | None = None
 
     def take(self, source: str, after: Ints, late: NDArray[np.bool_]) -> list[tuple[int, Notice]]:
         """Take items by the partition's time after each [Unix ms] and whether each is late, both (n,).
@@ -41,7 +41,7 @@ class LateShare(msgspec.Struct, kw_only=True):
         Return what people should hear, with the time of the partition at which it is so.
         """
         minutes = after // MINUTE_MS
-        told: list[tuple[int, Notice]] = []
+        notices: list[tuple[int, Notice]] = []
         start = 0
         while start < len(after):
             if not self.items:
@@ -57,20 +57,20 @@ class LateShare(msgspec.Struct, kw_only=True):
             # Whether a block ends by time where a batch does is for the next item to say.
             if end == crowd or end < len(after):
                 self.usual = self.usual if end == crowd else self.items
-                notice = self._judged(source)
-                told += [] if notice is None else [(self.time, notice)]
+                notice = self._notice(source)
+                notices += [] if notice is None else [(self.time, notice)]
                 self.items = self.late = 0
             start = end
-        return told
+        return notices
 
-    def _judged(self, source: str) -> Notice | None:
+    def _notice(self, source: str) -> Notice | None:
         share = self.late / self.items
         severity: Severity | None = None
         if share > SHARE_MAX:
             severity = "page" if share > SHARE_PAGE else "ticket"
         self.blocks += 1
-        before, self.told = self.told, severity if severity is None or self.told != "page" else "page"
-        if self.told == before:
+        before, self.announced = self.announced, severity if severity is None or self.announced != "page" else "page"
+        if self.announced == before:
             return None
         return Notice(
             kind="late",

@@ -186,24 +186,24 @@ class Partition:
     def _shares(self, messages: Messages, taken: TakenChunks) -> list[tuple[int, int, Notice]]:
         """Return what is told of the shares that are late, behind and refused, with the panes where it is so."""
         passed, rejects = joined_passed(taken.passed, taken.newest), taken.rejects
-        told = self.state.late_share.take(self.source, passed.after, passed.late)
+        notices = self.state.late_share.take(self.source, passed.after, passed.late)
         leads = "events" in self.carries
-        told += self.state.behind_share.take(self.source, passed, self.policy.behind_ms, leads=leads)
+        notices += self.state.behind_share.take(self.source, passed, self.policy.behind_ms, leads=leads)
         limits = self.policy.dead_letters
         if limits.on_refused == "stop":  # Who sends feedback without context has only sent it to the wrong place.
             rejects = [reject for reject in rejects if reject.reason not in NEVER_STOP]
         for message, notice in self.state.refused_share.take(self.source, messages.positions, rejects, limits):
             time = int(passed.time[: np.searchsorted(passed.step, message, "right") + 1].max())
-            told.append((messages.appended_at(message) if time == NEVER else time, notice))
-        return [(shard_of(""), time // self.policy.pane_ms, notice) for time, notice in told]
+            notices.append((messages.appended_at(message) if time == NEVER else time, notice))
+        return [(shard_of(""), time // self.policy.pane_ms, notice) for time, notice in notices]
 
     def _batch(self, messages: Messages, taken: TakenChunks, notices: Sequence[tuple[int, int, Notice]]) -> Batch:
         streams = taken.streams.values()
         partials = [partial for stream in streams for partial in stream.partials()]
-        said = [*(each for stream in streams for each in stream.said()), *notices]
+        coming = [*(each for stream in streams for each in stream.commands()), *notices]
         times = joined_times(taken.times)
         return Batch(
-            inputs=self._inputs(partials, said),
+            inputs=self._inputs(partials, coming),
             rejects=taken.rejects,
             feedback=[item for stream in streams for item in stream.feedback],
             items=len(times.pane),
@@ -219,16 +219,16 @@ class Partition:
         )
 
     def _inputs(
-        self, partials: Sequence[tuple[int, int, Partial]], said: Sequence[tuple[int, int, Coming]]
+        self, partials: Sequence[tuple[int, int, Partial]], coming: Sequence[tuple[int, int, Coming]]
     ) -> list[tuple[int, ShardInput]]:
         """One input for every shard, each with this partition's mark: no shard may miss that time has passed."""
         mark = self._mark()
         by_shard: dict[int, list[tuple[int, Partial]]] = {}
         for shard, closing, partial in partials:
             by_shard.setdefault(shard, []).append((closing, partial))
-        said_to: dict[int, list[tuple[int, Coming]]] = {}
-        for shard, closing, each in said:
-            said_to.setdefault(shard, []).append((closing, each))
+        coming_to: dict[int, list[tuple[int, Coming]]] = {}
+        for shard, closing, each in coming:
+            coming_to.setdefault(shard, []).append((closing, each))
         return [
             (
                 shard,
@@ -237,7 +237,7 @@ class Partition:
                     mark=mark,
                     partitions=self.sources,
                     partials=by_shard.get(shard, ()),
-                    commands=said_to.get(shard, ()),
+                    commands=coming_to.get(shard, ()),
                 ),
             )
             for shard in range(SHARDS)

@@ -17,7 +17,7 @@ from operators.texts import cut
 from operators.wire.control import Notice
 
 HINTS_MAX = 100  # Told apart in one block.
-HINTS_TOLD = 3
+HINTS_SHOWN = 3
 HINT_MAX = 64  # Characters of each part.
 UNREADABLE = "unreadable"
 
@@ -43,7 +43,7 @@ class _Producer(msgspec.Struct):
 class RefusedShare(msgspec.Struct, kw_only=True):
     """The block under way: its `messages`, how many were `refused` (something in them was), where `last` and why.
 
-    `hints` count refused items by who seems to have sent them. `told` says that people were told; `blocks` counts
+    `hints` count refused items by who seems to have sent them. `announced` says that people were told; `blocks` counts
     those that ended.
     """
 
@@ -52,7 +52,7 @@ class RefusedShare(msgspec.Struct, kw_only=True):
     last: str = ""
     hints: dict[str, int] = {}
     blocks: int = 0
-    told: bool = False
+    announced: bool = False
 
     def take(
         self, source: str, positions: Sequence[int], rejects: Sequence[Reject], limits: DeadLetters
@@ -63,7 +63,7 @@ class RefusedShare(msgspec.Struct, kw_only=True):
         policy stops for it.
         """
         places = np.searchsorted(np.array(positions), [reject.position for reject in rejects])
-        told: list[tuple[int, Notice]] = []
+        notices: list[tuple[int, Notice]] = []
         start = 0
         while start < len(positions):
             stop = min(start + limits.block - self.messages, len(positions))
@@ -72,11 +72,11 @@ class RefusedShare(msgspec.Struct, kw_only=True):
             self.refused += len(np.unique(places[first:last]))
             self._note(rejects[first:last])
             if self.messages == limits.block:
-                notice = self._judged(source, limits)
-                told += [] if notice is None else [(stop - 1, notice)]
+                notice = self._notice(source, limits)
+                notices += [] if notice is None else [(stop - 1, notice)]
                 self.messages, self.refused, self.hints = 0, 0, {}
             start = stop
-        return told
+        return notices
 
     def _note(self, rejects: Sequence[Reject]) -> None:
         if not rejects:
@@ -89,15 +89,15 @@ class RefusedShare(msgspec.Struct, kw_only=True):
             hints[hint if hint in hints or len(hints) < HINTS_MAX else "others"] += 1
         self.hints = dict(hints)
 
-    def _judged(self, source: str, limits: DeadLetters) -> Notice | None:
+    def _notice(self, source: str, limits: DeadLetters) -> Notice | None:
         self.blocks += 1
         over = self.refused > limits.share_max * limits.block
         if over and limits.on_refused == "stop":
             raise TooManyRejects(source, self.refused, limits.block, limits.share_max, self.last)
-        if over == self.told:
+        if over == self.announced:
             return None
-        self.told = over
-        most = sorted(self.hints.items(), key=lambda item: (-item[1], item[0]))[:HINTS_TOLD]
+        self.announced = over
+        most = sorted(self.hints.items(), key=lambda item: (-item[1], item[0]))[:HINTS_SHOWN]
         what = f"{self.refused} of {self.messages} messages were refused"
         if over:
             hints = ", ".join(f"{hint}: {count} items" for hint, count in most)

@@ -61,11 +61,11 @@ def _shape(raw: msgspec.Raw, depth: int) -> object:
 
 def _object(raw: msgspec.Raw, depth: int) -> dict[str, object]:
     fields = _fields(raw)
-    told: dict[str, object] = {name[:KEY_MAX]: _shape(fields[name], depth + 1) for name in list(fields)[:KEYS_MAX]}
-    return told | ({"...": f"{len(fields) - KEYS_MAX} more"} if len(fields) > KEYS_MAX else {})
+    shapes: dict[str, object] = {name[:KEY_MAX]: _shape(fields[name], depth + 1) for name in list(fields)[:KEYS_MAX]}
+    return shapes | ({"...": f"{len(fields) - KEYS_MAX} more"} if len(fields) > KEYS_MAX else {})
 
 
 def _array(raw: msgspec.Raw, depth: int) -> list[object]:
     items = _items(raw)
-    told = [_shape(item, depth + 1) for item in items[:ITEMS_MAX]]
-    return told + ([f"{len(items) - ITEMS_MAX} more"] if len(items) > ITEMS_MAX else [])
+    shapes = [_shape(item, depth + 1) for item in items[:ITEMS_MAX]]
+    return shapes + ([f"{len(items) - ITEMS_MAX} more"] if len(items) > ITEMS_MAX else [])

@@ -152,8 +152,8 @@ def _rows(items: Items, read: Ints | None, model: str | None, kind: str) -> Ints
         return read
     rows = range(len(items)) if read is None else read.tolist()
     if kind:
-        told = cast(Sequence[Feedback], items)
-        rows = [row for row in rows if told[row].kind == kind]
+        feedback = cast(Sequence[Feedback], items)
+        rows = [row for row in rows if feedback[row].kind == kind]
     if model is not None:
         rows = [row for row in rows if items[row].model == model]
     return np.array(rows, np.int64)

@@ -66,6 +66,6 @@ class AnswerEvaluator(msgspec.Struct, frozen=True, kw_only=True):
     def source(self) -> str:
         """Return what its feedback names as its source: its name, and a hash of all that changes a score."""
         fields = [name for name in self.__struct_fields__ if name not in self.unversioned]
-        told = {name: getattr(self, name) for name in fields} | {"": [type(self).__name__, self.wording]}
-        digest = blake2b(msgspec.json.encode(told, order="sorted"), digest_size=6).hexdigest()
+        named = {name: getattr(self, name) for name in fields} | {"": [type(self).__name__, self.wording]}
+        digest = blake2b(msgspec.json.encode(named, order="sorted"), digest_size=6).hexdigest()
         return f"{self.name}@{digest}"

@@ -27,87 +27,87 @@ def act(
     end_shared(model, at)
     attend(model, at)
     events = check_split(model, at)
-    for trial in model.trials.values():
-        if isinstance(trial.state, Actionable):
-            trial.state.held, trial.state.holds = trial.state.holds, {}
+    for release in model.releases.values():
+        if isinstance(release.state, Actionable):
+            release.state.held, release.state.holds = release.state.holds, {}
     for finding in findings:
         events += _find(model, at, finding)
     for each in beyond:
-        events += _do(model, at, each.trial, each.rule, each.rule.cutover_action, each.slices)
+        events += _do(model, at, each.release, each.rule, each.rule.cutover_action, each.slices)
     for rule in at.policy.rules:
-        for trial in list(model.trials.values()):
-            verdicts = standing(model, at, trial, rule)
+        for release in list(model.releases.values()):
+            verdicts = verdicts_in_force(model, at, release, rule)
             if verdicts:
                 slices = worst_first(affected(verdicts.values()))
-                events += _do(model, at, trial, rule, rule.action, slices)
-    for trial in model.trials.values():
-        events += _end_throttles(model, at, trial)
+                events += _do(model, at, release, rule, rule.action, slices)
+    for release in model.releases.values():
+        events += _end_throttles(model, at, release)
     return events + promote(model, at, findings)
 
 
-def standing(model: Model, at: PaneContext, trial: ReleaseState, rule: Rule) -> dict[str, Verdict]:
+def verdicts_in_force(model: Model, at: PaneContext, release: ReleaseState, rule: Rule) -> dict[str, Verdict]:
     """Return by place the BAD verdicts of a rule on a candidate that count against this release.
 
     A verdict of before the release began (or began anew) rests on older events. It counts only if the candidate serves
     and it is still BAD when the release is older than the rule's window: a version that is well would be OK by then.
     """
-    if isinstance(rule, ReleaseRule) or not trial.judged:
+    if isinstance(rule, ReleaseRule) or not release.is_actionable:
         return {}
-    served, age_ms = model.served.get(trial.candidate), at.ts - trial.since * at.policy.pane_ms
-    serves = served is not None and served.last >= trial.since
+    served, age_ms = model.served.get(release.candidate), at.ts - release.since * at.policy.pane_ms
+    serves = served is not None and served.last >= release.since
     return {
         text: verdict
-        for text, verdict in model.bad.get((rule.name, trial.candidate), {}).items()
-        if verdict.pane >= trial.since or (serves and age_ms > (verdict.evidence.window_ms or 0) + rule.lasting_ms)
+        for text, verdict in model.bad.get((rule.name, release.candidate), {}).items()
+        if verdict.pane >= release.since or (serves and age_ms > (verdict.evidence.window_ms or 0) + rule.lasting_ms)
     }
 
 
 def _find(model: Model, at: PaneContext, finding: CanaryFinding) -> list[ControlEvent]:
     """Act on what a canary rule says: `action` for all traffic, `slice_action` for slices; the stronger of the two."""
-    trial, rule = model.trials[finding.candidate], finding.rule
+    release, rule = model.releases[finding.candidate], finding.rule
     asked = [rule.action] if finding.whole else []
     if len(finding.bad) > len(finding.whole):
         asked.append(rule.slice_action)
-    if trial.since > at.pane:  # The comparison has begun anew since.
+    if release.since > at.pane:  # The comparison has begun anew since.
         return []
-    if finding.far and trial.phase == "rolling_out":
+    if finding.far and release.phase == "rolling_out":
         why = f"{rule.name} would pass, but {finding.far[0].slice} is surely far worse"
-        return hold(model, at, trial, rule, "slice", why, finding.far)
-    if finding.unserved and trial.phase == "rolling_out":
+        return hold(model, at, release, rule, "slice", why, finding.far)
+    if finding.unserved and release.phase == "rolling_out":
         first = finding.unserved[0]
         why = f"{rule.name} would pass, but {first.slice} is {first.evidence.reason}"
-        return hold(model, at, trial, rule, "unserved", why, finding.unserved)
+        return hold(model, at, release, rule, "unserved", why, finding.unserved)
     if not asked:
         return []
-    return _do(model, at, trial, rule, max(asked, key=ACTIONS.index), finding.bad)
+    return _do(model, at, release, rule, max(asked, key=ACTIONS.index), finding.bad)
 
 
 def _do(
-    model: Model, at: PaneContext, trial: ReleaseState, rule: Rule, action: Action, slices: Slices
+    model: Model, at: PaneContext, release: ReleaseState, rule: Rule, action: Action, slices: Slices
 ) -> list[ControlEvent]:
-    if not trial.judged or action == "alert":
+    if not release.is_actionable or action == "alert":
         return []  # Verdicts that change are told of as alerts.
-    if is_mirrored(trial.candidate):
+    if is_mirrored(release.candidate):
         why = f"{rule.name} is BAD on copies of requests: nobody is served by it, so nothing else is done"
-        return hold(model, at, trial, rule, "hold", why, slices) if not rule.of_users else []
+        return hold(model, at, release, rule, "hold", why, slices) if not rule.of_users else []
     if action in ("rollback", "kill"):
-        return withdraw(model, at, trial, rule, action, slices)
-    if action == "hold" and not trial.baseline:
+        return withdraw(model, at, release, rule, action, slices)
+    if action == "hold" and not release.baseline:
         return []  # Nothing is to be promoted.
-    if action == "throttle" and not others_serve(model, at, trial.candidate):
+    if action == "throttle" and not others_serve(model, at, release.candidate):
         why = f"{rule.name} is BAD, but it cannot be throttled: no other version serves"
-        return hold(model, at, trial, rule, "unpinnable", why, slices)
+        return hold(model, at, release, rule, "unpinnable", why, slices)
     how: Hold = "throttle" if action == "throttle" else "hold"
-    return hold(model, at, trial, rule, how, f"{rule.name} is BAD", slices)
+    return hold(model, at, release, rule, how, f"{rule.name} is BAD", slices)
 
 
-def _end_throttles(model: Model, at: PaneContext, trial: ReleaseState) -> list[ControlEvent]:
+def _end_throttles(model: Model, at: PaneContext, release: ReleaseState) -> list[ControlEvent]:
     """Return the events that end the throttling of a candidate by rules that are no longer BAD on it."""
-    state = trial.state
+    state = release.state
     if not isinstance(state, Actionable):
         return []  # What was said instead ends it.
     ended = [rule for rule, how in state.held.items() if how == "throttle" and state.holds.get(rule) != "throttle"]
     state.throttled = "throttle" in state.holds.values()
     if state.throttled:
         return []
-    return [model.say("throttle", at, trial.candidate, rule, "info", trial, state="resolved") for rule in ended[:1]]
+    return [model.say("throttle", at, release.candidate, rule, "info", release, state="resolved") for rule in ended[:1]]

@@ -4,21 +4,21 @@ from collections.abc import Collection, Sequence
 
 from operators.release.controller import new_model
 from operators.release.model import Model
-from operators.window.waiting_commands import Said
+from operators.window.waiting_commands import Due
 from operators.wire.commands import Silence, Unsilence
 from operators.wire.control import Notice, Refusal
 from operators.wire.events import ms_of
 
 MODELS_MAX = 10_000  # Of a shard; beyond them only what has traffic is remembered.
-Addressed = dict[str, list[Said]]
+Addressed = dict[str, list[Due]]
 
 
 def silenced(
-    silences: Sequence[Silence], models: Collection[str], said: Sequence[Said], now: int
+    silences: Sequence[Silence], models: Collection[str], due: Sequence[Due], now: int
 ) -> tuple[list[Silence], Addressed]:
     """Return the silences for all models that are in force after these commands, and by model the commands for it."""
     silences, by_model = [each for each in silences if ms_of(each.until) > now], Addressed()
-    for each in said:
+    for each in due:
         if isinstance(each, Silence | Unsilence) and not each.model:
             kept = [silence for silence in silences if silence.rule != each.rule]
             if len(kept) == len(silences) and each.model is not None and "" not in models:

@@ -41,9 +41,9 @@ def tell_unheard(model: Model, at: PaneContext) -> list[ControlEvent]:
     return [_fire(model, at, key) for key in model.alerts.unheard(at.ts)]
 
 
-def resolve_replaced(model: Model, at: PaneContext, said: Sequence[ControlEvent]) -> list[ControlEvent]:
+def resolve_replaced(model: Model, at: PaneContext, written: Sequence[ControlEvent]) -> list[ControlEvent]:
     """Resolve what fires of versions whose traffic has moved away, and of rules that are no more."""
-    gone = {event.version for event in said if event.type == "rollback_applied"}
+    gone = {event.version for event in written if event.type == "rollback_applied"}
     rules = {rule.name for rule in at.policy.rules}
     events = []
     fires = [key for key in model.alerts.firing if not _is_input(key)]
@@ -75,13 +75,13 @@ def resolve_resting(model: Model, at: PaneContext) -> list[ControlEvent]:
     return events
 
 
-def woken(model: Model, at: PaneContext, said: Sequence[Verdict]) -> list[Verdict]:
+def woken(model: Model, at: PaneContext, verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Return the BAD verdicts on versions that serve again, whose alerts were resolved while they had no traffic."""
     keys = [key for key in model.alerts.rested if at.requests.get(key[1])]
     if not keys:
         return []
     model.alerts.rested = tuple(key for key in model.alerts.rested if key not in keys)
-    now = {(verdict.rule, verdict.series.version) for verdict in said}
+    now = {(verdict.rule, verdict.series.version) for verdict in verdicts}
     known = [key for key in keys if key not in now and key not in model.alerts.firing]
     return [verdict for key in known for verdict in model.bad.get(key, {}).values()]
 
@@ -106,26 +106,26 @@ def _fire(model: Model, at: PaneContext, key: Key) -> ControlEvent:
     for where, each in firing.slices.items():
         if firing.silenced or where not in firing.new:
             (firing.slices[where],) = renewed(at, rule.name, key[1], [each])
-    slices = firing.slices_told
+    slices = firing.slices_ordered
     fields = {"slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}
-    event = model.say("alert", at, key[1], rule.name, firing.severity, model.trials.get(key[1]), **fields)
-    firing.said(event.id, event.silenced)
+    event = model.say("alert", at, key[1], rule.name, firing.severity, model.releases.get(key[1]), **fields)
+    firing.record(event.id, event.silenced)
     return event
 
 
 def _expected(model: Model, version: str) -> bool:
     """Whether a version ought to have traffic: one that was replaced is missed by nobody."""
-    trial = model.trials.get(version)
+    release = model.releases.get(version)
     if model.alone is not None:
         return version == model.alone
-    heir = any(_took_over(other, version) for other in model.trials.values())
-    released = any(other.phase != "serving" for other in model.trials.values())
-    return (trial is not None and trial.judged) or heir or not released
+    heir = any(_took_over(other, version) for other in model.releases.values())
+    released = any(other.phase != "serving" for other in model.releases.values())
+    return (release is not None and release.is_actionable) or heir or not released
 
 
-def _took_over(trial: ReleaseState, version: str) -> bool:
+def _took_over(release: ReleaseState, version: str) -> bool:
     """Tell whether a version is to have the traffic of a withdrawn one."""
-    return isinstance(trial.state, Withdrawn) and version in (trial.baseline, trial.state.refuge)
+    return isinstance(release.state, Withdrawn) and version in (release.baseline, release.state.refuge)
 
 
 def _resolve(model: Model, at: PaneContext, key: Key, slices: Sequence[Affected], reason: str = "") -> ControlEvent:

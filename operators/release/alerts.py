@@ -14,13 +14,13 @@ from operators.wire.events import ms_of
 Key = tuple[str, str]  # Rule and version.
 ALPHA = 0.01  # Of the bound by which slices are compared.
 SEVERITIES: tuple[Severity, ...] = ("info", "ticket", "page")
-TOLD_MAX = 100  # Events of one alert that somebody may say they look after: the newest.
+EVENTS_MAX = 100  # Events of one alert that somebody may say they look after: the newest.
 
 
 class Firing(msgspec.Struct, kw_only=True):
     """An alert that fires: what it is about by place, how severe each is, and the event that said so last.
 
-    `new` are the places that nobody has been told of yet, `told` the events before the last.
+    `new` are the places that nobody has been told of yet, `earlier` the events before the last.
     """
 
     slices: dict[str, Affected] = {}
@@ -28,7 +28,7 @@ class Firing(msgspec.Struct, kw_only=True):
     event: str = ""
     silenced: bool = False
     new: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
 
     @property
     def severity(self) -> Severity:
@@ -36,14 +36,14 @@ class Firing(msgspec.Struct, kw_only=True):
         return max(self.severities.values(), key=SEVERITIES.index, default="info")
 
     @property
-    def slices_told(self) -> tuple[Affected, ...]:
-        """What it is about: the new first, then the rest, each the worst first."""
+    def slices_ordered(self) -> tuple[Affected, ...]:
+        """What it is about, in the order of its event: the new first, then the rest, each the worst first."""
         new = [each for place, each in self.slices.items() if place in self.new]
         return worst_first(new) + worst_first([each for place, each in self.slices.items() if place not in self.new])
 
-    def said(self, event: str, silenced: bool) -> None:
+    def record(self, event: str, silenced: bool) -> None:
         """Remember the id of the event that was just written about this alert."""
-        self.told = (*self.told, *([self.event] if self.event else []))[-TOLD_MAX:]
+        self.earlier = (*self.earlier, *([self.event] if self.event else []))[-EVENTS_MAX:]
         self.event, self.silenced = event, silenced
         self.new = self.new if silenced else ()
 
@@ -118,11 +118,11 @@ class Alerts(msgspec.Struct, kw_only=True):
     def acknowledged(self, ack: Ack) -> tuple[Key, Firing] | None:
         """Return the alert that an `ack` is about, by the id of any of its latest events."""
         return next(
-            ((key, firing) for key, firing in self.firing.items() if ack.event in (firing.event, *firing.told)), None
+            ((key, firing) for key, firing in self.firing.items() if ack.event in (firing.event, *firing.earlier)), None
         )
 
 
-def judged_of(affected: Affected) -> str | None:
+def compared_of(affected: Affected) -> str | None:
     """Return what a rule judged of a slice where it may judge several: an SLI, or a measure of a canary."""
     evidence = affected.evidence
     return evidence.sli or (evidence.measure if evidence.candidate is not None else None)
@@ -130,8 +130,8 @@ def judged_of(affected: Affected) -> str | None:
 
 def place(affected: Affected) -> str:
     """Return what tells the verdicts of one rule and version apart: a rule may judge several SLIs of a slice."""
-    judged = judged_of(affected)
-    return affected.slice if judged is None else f"{affected.slice} {judged}"
+    compared = compared_of(affected)
+    return affected.slice if compared is None else f"{affected.slice} {compared}"
 
 
 def place_of(verdict: Verdict) -> str:

@@ -1,7 +1,7 @@
 """What is answered to a command that changes nothing, or names what nobody has heard of: it would look like success."""
 
 from operators.policy.rules import INPUT, RESERVED
-from operators.release.alerts import TOLD_MAX, Key
+from operators.release.alerts import EVENTS_MAX, Key
 from operators.release.model import Model, PaneContext
 from operators.wire.commands import Ack, Silence
 from operators.wire.control import ControlEvent
@@ -24,18 +24,18 @@ def known_by(model: Model, ack: Ack) -> Key | None:
 
 def remember(events: tuple[str, ...], event: str) -> tuple[str, ...]:
     """Return the events of an incident that somebody may name, the newest, with one more."""
-    return (*events, event)[-TOLD_MAX:]
+    return (*events, event)[-EVENTS_MAX:]
 
 
 def unheard_of(model: Model, at: PaneContext, silence: Silence, by: str) -> list[ControlEvent]:
     """Tell who mutes a rule that the policy does not have, or a model that nobody has heard of; muted it is."""
-    if silence.model != model.speaker.model:
+    if silence.model != model.writer.model:
         return []
     events = []
     rules = {*RESERVED, *(rule.name for rule in at.policy.rules)}
     if silence.rule is not None and silence.rule not in rules and not silence.rule.startswith(OWN):
         reason = f"muted, but the policy has no rule {silence.rule}; {by}"
         events.append(answer(model, at, "no_rule", "", reason))
-    if not (model.served or model.trials or model.alerts.firing):
+    if not (model.served or model.releases or model.alerts.firing):
         events.append(answer(model, at, "no_model", "", f"muted, but nobody has heard of {silence.model}; {by}"))
     return events

@@ -38,27 +38,27 @@ def _take_out(model: Model, at: PaneContext, command: Kill | Rollback) -> Contro
     Whether that helped is decided by two things: its traffic goes away, and no rule is BAD on what serves then.
     """
     version, refuge, reason = command.version, None, by(command)
-    trial = model.trials.get(version) or unreleased(version, at.pane)
+    release = model.releases.get(version) or unreleased(version, at.pane)
     if isinstance(command, Rollback):
-        refuge = command.to or usual_refuge(model, at, trial)
+        refuge = command.to or usual_refuge(model, at, release)
         why = f"there is nothing to go back from {version} to: say which (--to)" if refuge is None else None
         if refuge is not None and _is_withdrawn(model, refuge):
             why = f"{refuge} was withdrawn itself"
         if why is not None:
-            said = f"the rollback is not possible: {why}; {reason}"
-            return model.say("alert", at, version, WITHDRAWN, "ticket", None, reason=said, runbook=RUNBOOK)
+            sentence = f"the rollback is not possible: {why}; {reason}"
+            return model.say("alert", at, version, WITHDRAWN, "ticket", None, reason=sentence, runbook=RUNBOOK)
     rule = f"commands:{command.__struct_config__.tag}"
     cause = Cause(rule=rule, runbook=RUNBOOK, slices=(), evidence=Evidence(), by_hand=True)
-    kind, lifts = take_out(model, at, trial, cause, refuge)
-    if model.speaker.pin is None and not others_serve(model, at, version):
+    kind, lifts = take_out(model, at, release, cause, refuge)
+    if model.writer.pin is None and not others_serve(model, at, version):
         reason = f"no other version serves; {reason}"
     # A name that was mistyped takes nothing out; a refuge may be rules that only the gateway knows.
     unseen = [name for name in (version, refuge) if name is not None and name not in model.served]
     reason = "; ".join([*(f"{name} has not served" for name in unseen), reason])
     fields = {"reason": reason, "runbook": RUNBOOK, "lifts": lifts}
-    event = model.say(kind, at, version, rule, "ticket" if version in unseen else "info", trial, **fields)
+    event = model.say(kind, at, version, rule, "ticket" if version in unseen else "info", release, **fields)
     if version in unseen:
-        shelve(model, trial, at.ts)
+        shelve(model, release, at.ts)
     return event
 
 
@@ -66,8 +66,8 @@ def _pin(model: Model, at: PaneContext, command: Pin) -> ControlEvent:
     """Send all traffic to a version, unless it was withdrawn."""
     version = command.version
     if _is_withdrawn(model, version):
-        said = f"{version} was withdrawn and cannot be pinned: release it again, or override; {by(command)}"
-        return model.say("alert", at, version, WITHDRAWN, "ticket", None, reason=said, runbook=RUNBOOK)
+        sentence = f"{version} was withdrawn and cannot be pinned: release it again, or override; {by(command)}"
+        return model.say("alert", at, version, WITHDRAWN, "ticket", None, reason=sentence, runbook=RUNBOOK)
     model.pin_to(version)
     unknown = "" if version in model.served else ", which has not served"
     reason = f"all traffic goes to {version}{unknown}; {by(command)}"
@@ -79,7 +79,7 @@ def _unpin(model: Model, at: PaneContext, command: Unpin) -> ControlEvent:
 
     Also of what a worker said that this one has never heard of: gateways still hold it.
     """
-    pin = model.speaker.pin
+    pin = model.writer.pin
     reason = f"there is no pin to lift here; {by(command)}" if pin is None else lift(model, by(command))
     serve = [name for name in model.barred if share_of(model, at, name)]
     still = f"{' and '.join(serve)} still serve{'s' * (len(serve) == 1)}: no pin again unless harm is found anew"
@@ -90,5 +90,5 @@ def _unpin(model: Model, at: PaneContext, command: Unpin) -> ControlEvent:
 
 
 def _is_withdrawn(model: Model, version: str) -> bool:
-    trial = model.trials.get(version)
-    return trial is not None and trial.withdrawn
+    release = model.releases.get(version)
+    return release is not None and release.withdrawn

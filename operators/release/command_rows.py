@@ -7,7 +7,7 @@ import msgspec
 
 from operators.release.by_hand import by
 from operators.store.rows import Rows
-from operators.window.waiting_commands import Said
+from operators.window.waiting_commands import Due
 from operators.wire.commands import Command, Release
 from operators.wire.control import ControlEvent, Notice, Refusal
 from operators.wire.events import ms_of
@@ -18,19 +18,19 @@ WHERE = ("model", "at", "obeyed", "type", "by", "id", "fields", "accepted", "rea
 NOT_SHOWN = ("type", "id", "ts", "by", "model", "signature")
 
 
-def command_rows(said: Sequence[Said], told: Sequence[ControlEvent], end_ms: int) -> Rows:
+def command_rows(due: Sequence[Due], events: Sequence[ControlEvent], end_ms: int) -> Rows:
     """Return a row for each command and refusal of a pane that ends at `end_ms`.
 
-    `told` are the control events of the pane. A command for all models is obeyed by every shard in its turn, so nothing
+    `events` are those of the pane. A command for all models is obeyed by every shard in its turn, so nothing
     says when.
     """
-    rows = list(_rows(said, [event for event in told if event.rule in REFUSALS], end_ms))
+    rows = list(_rows(due, [event for event in events if event.rule in REFUSALS], end_ms))
     columns: dict[str, list[Any]] = {name: [row[place] for row in rows] for place, name in enumerate(WHERE)}
     return Rows(table="command", columns=columns | {"ver": [1 for _ in rows]})
 
 
-def _rows(said: Sequence[Said], refused: Sequence[ControlEvent], end_ms: int) -> Iterator[tuple[Any, ...]]:
-    for each in said:
+def _rows(due: Sequence[Due], refused: Sequence[ControlEvent], end_ms: int) -> Iterator[tuple[Any, ...]]:
+    for each in due:
         if isinstance(each, Refusal):
             place = f"{each.source}/{each.position}/{each.item}"
             fields = msgspec.json.encode({"count": each.count}).decode()
@@ -56,8 +56,8 @@ def _is_about(event: ControlEvent, command: Command) -> bool:
         return False
     if event.rule == "commands:withdrawn_baseline":
         return isinstance(command, Release) and event.version == command.candidate
-    said = f"; {by(command)}"
-    return event.reason.endswith(said) or f"{said};" in event.reason
+    ending = f"; {by(command)}"
+    return event.reason.endswith(ending) or f"{ending};" in event.reason
 
 
 def _fields(command: Command) -> str:

@@ -9,17 +9,17 @@ from operators.release.floods import without_flood
 from operators.release.inputs import heed
 from operators.release.machine import let_run, revoke
 from operators.release.model import Model, PaneContext
-from operators.window.waiting_commands import Said
+from operators.window.waiting_commands import Due
 from operators.wire.commands import Ack, Override, Release, Silence, Unsilence
 from operators.wire.control import ControlEvent, Notice, Refusal
 
 
-def obey(model: Model, at: PaneContext, said: Sequence[Said]) -> list[ControlEvent]:
+def obey(model: Model, at: PaneContext, due: Sequence[Due]) -> list[ControlEvent]:
     """Do what commands ask for, in their order; tell of those that were refused."""
-    said, events = without_flood(model, at, said)
+    due, events = without_flood(model, at, due)
     refused: dict[str, list[Refusal]] = {}
-    notices = [each for each in said if isinstance(each, Notice)]
-    for each in said:
+    notices = [each for each in due if isinstance(each, Notice)]
+    for each in due:
         if isinstance(each, Refusal):
             refused.setdefault(each.reason, []).append(each)
         elif isinstance(each, Silence):
@@ -51,18 +51,18 @@ def _override(model: Model, at: PaneContext, command: Override) -> list[ControlE
     unseen = [] if version in model.served else [f"{version} has not served"]
     words = [f"{version} runs whatever the rules say, until revoked", *unseen, by(command)]
     reason = "; ".join([*words, *let_run(model, command.version)])
-    trial = model.trials.get(command.version)
-    return [model.say("alert", at, command.version, "override", "info", trial, reason=reason, lifts=True)]
+    release = model.releases.get(command.version)
+    return [model.say("alert", at, command.version, "override", "info", release, reason=reason, lifts=True)]
 
 
 def _revoke(model: Model, at: PaneContext, command: Override) -> list[ControlEvent]:
     if command.version not in model.overridden:
         reason = f"nothing was revoked: {command.version} has no override; {by(command)}"
         return [answer(model, at, "no_override", command.version, reason)]
-    before = model.trials.get(command.version)
-    trial = revoke(model, at, command.version)
+    before = model.releases.get(command.version)
+    release = revoke(model, at, command.version)
     # Of a version that no release is about it is said when it had been withdrawn.
-    known = trial if trial.baseline else before
+    known = release if release.baseline else before
     reason = f"{command.version} is judged by the rules again; {by(command)}"
     return [model.say("alert", at, command.version, "override", "info", known, reason=reason, state="resolved")]
 
@@ -81,7 +81,7 @@ def _acknowledge(model: Model, at: PaneContext, command: Ack) -> list[ControlEve
 
 def _unsilence(model: Model, at: PaneContext, command: Unsilence) -> list[ControlEvent]:
     """End a silence; where there is none, say so to whom named this model, or for all models in the name of none."""
-    if model.alerts.unmute(command, at.ts) or command.model != model.speaker.model:
+    if model.alerts.unmute(command, at.ts) or command.model != model.writer.model:
         return []
     what = f"of {command.model}" if command.model else "of all models"
     rule = f" and rule {command.rule}" if command.rule else " and all rules"

@@ -43,21 +43,23 @@ def _known(
     model: Model, at: PaneContext, event: ControlEvent, findings: Sequence[CanaryFinding]
 ) -> Mapping[str, object]:
     """Return what an event of harm shows beside its proof; nothing of what is over, or said of no rule."""
-    trial = model.trials.get(event.version)
+    release = model.releases.get(event.version)
     rules = {rule.name for rule in at.policy.rules}
     if not EVENT_KINDS[event.type].harm or event.state == "resolved" or event.rule not in rules:
-        return {"diff": event.diff or seen_diff(model, trial)} if trial is not None and event.type == "promote" else {}
+        if release is None or event.type != "promote":
+            return {}
+        return {"diff": event.diff or seen_diff(model, release)}
     evidence = event.evidence
-    beside = None if trial is None or not trial.baseline else trial.baseline
+    beside = None if release is None or not release.baseline else release.baseline
     worst = event.slices[0].slice if event.slices else "*"
-    ids = evidence.requests or requests_of(model, at, trial, event.version, evidence.sli, worst)
+    ids = evidence.requests or requests_of(model, at, release, event.version, evidence.sli, worst)
     shown: dict[str, object] = {"requests": ids}
     if _counts_errors(at, event):
         shown["error_types"] = errors_of(model, at, event.version, beside)
-    if trial is not None and beside is not None:
-        shown["findings"] = findings_of(trial)
-        shown["moved"] = moved(model, at, event, trial, findings)
-        shown["diff"] = event.diff or trial.diff() or seen_diff(model, trial)
+    if release is not None and beside is not None:
+        shown["findings"] = findings_of(release)
+        shown["moved"] = moved(model, at, event, release, findings)
+        shown["diff"] = event.diff or release.diff() or seen_diff(model, release)
     return shown
 
 

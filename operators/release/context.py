@@ -13,13 +13,13 @@ REQUESTS_MIN = 100  # ... where one of both had so many requests.
 
 
 def moved(
-    model: Model, at: PaneContext, event: ControlEvent, trial: ReleaseState, findings: Sequence[CanaryFinding]
+    model: Model, at: PaneContext, event: ControlEvent, release: ReleaseState, findings: Sequence[CanaryFinding]
 ) -> tuple[str, ...]:
     """Return, each in words, what else moved, and what of the release could not be compared."""
-    mine = [finding for finding in findings if finding.candidate == trial.candidate]
+    mine = [finding for finding in findings if finding.candidate == release.candidate]
     alone = [words for finding in mine for words in finding.alone]
-    said = [*_mix(event), *_baseline(model, at, event, trial), *_traffic(model, at), *alone]
-    return tuple(dict.fromkeys(said))
+    parts = [*_mix(event), *_baseline(model, at, event, release), *_traffic(model, at), *alone]
+    return tuple(dict.fromkeys(parts))
 
 
 def _mix(event: ControlEvent) -> list[str]:
@@ -27,10 +27,10 @@ def _mix(event: ControlEvent) -> list[str]:
     return [reason for reason in reasons if reason and reason.startswith(MIX)][:1]
 
 
-def _baseline(model: Model, at: PaneContext, event: ControlEvent, trial: ReleaseState) -> Iterator[str]:
+def _baseline(model: Model, at: PaneContext, event: ControlEvent, release: ReleaseState) -> Iterator[str]:
     """Say whether the baseline is surely worse than in the hour before the harm began."""
     names = [sli.name for sli in at.policy.slis]
-    served, sli = model.served.get(trial.baseline), event.evidence.sli
+    served, sli = model.served.get(release.baseline), event.evidence.sli
     if served is None or sli not in names:
         return
     since = event.evidence.since
@@ -39,7 +39,7 @@ def _baseline(model: Model, at: PaneContext, event: ControlEvent, trial: Release
     before, after = (served.counts(names.index(sli), before=began), served.counts(names.index(sli), since=began))
     if has_degraded(before, after):
         yield (
-            f"{trial.baseline} is worse as well: {100 * bad_ratio(after):.3g} % bad, {100 * bad_ratio(before):.3g} % "
+            f"{release.baseline} is worse as well: {100 * bad_ratio(after):.3g} % bad, {100 * bad_ratio(before):.3g} % "
             "before"
         )
 

@@ -70,8 +70,8 @@ class Contexts:
             producers=producers,
             errors=seen.errors.get(model, {}),
             samples=seen.samples.get(model, {}),
-            current=lambda rule, version, text, judged=None: (
-                NOT_KNOWN if current is None else current.of(rule, (model, version, text), judged)
+            current=lambda rule, version, text, compared=None: (
+                NOT_KNOWN if current is None else current.of(rule, (model, version, text), compared)
             ),
             above=lambda version, text, measure, code: (
                 (0, 0) if values is None else values.above(model, version, text, measure, code)

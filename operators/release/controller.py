@@ -8,7 +8,7 @@ The parts: `commands.py` obeys, `discovery.py` finds releases, `actions.py` does
 
 from collections.abc import Sequence
 
-from operators.release.actions import act, standing
+from operators.release.actions import act, verdicts_in_force
 from operators.release.alert_events import resolve_replaced, resolve_resting, tell, tell_unheard, woken
 from operators.release.alerts import Alerts, Key, place_of
 from operators.release.commands import obey
@@ -27,22 +27,20 @@ from operators.release.unseen import await_unseen
 from operators.release.verification import follow_up
 from operators.rules.verdict import Verdict
 from operators.window.folded import Folded
-from operators.window.waiting_commands import Said
+from operators.window.waiting_commands import Due
 from operators.wire.control import ControlEvent
 from operators.wire.event_kinds.registry import EVENT_KINDS
 
 
 def new_model(name: str) -> Model:
-    return Model(speaker=EventWriter(model=name), alerts=Alerts())
+    return Model(writer=EventWriter(model=name), alerts=Alerts())
 
 
-def begin_pane(
-    model: Model, at: PaneContext, said: Sequence[Said], folded: Sequence[Folded] = ()
-) -> list[ControlEvent]:
+def begin_pane(model: Model, at: PaneContext, due: Sequence[Due], folded: Sequence[Folded] = ()) -> list[ControlEvent]:
     """Take commands, traffic, and what was beyond a limit (`folded`), before rules look at the pane; return events."""
     note_traffic(model, at)
     note_lately(model, at)
-    events = [*obey(model, at, said), *await_unseen(model, at, said)]
+    events = [*obey(model, at, due), *await_unseen(model, at, due)]
     discover(model, at)
     note_producers(model, at)
     events += tell_silent(model, at)
@@ -54,16 +52,16 @@ def end_pane(
 ) -> list[ControlEvent]:
     """Take the verdicts that changed with the pane, and what canary rules find; return the control events."""
     beyond = list(compare_with_past(model, at))
-    verdicts = [*verdicts, *(each.verdict(model.speaker.model, at.pane) for each in beyond if each.new)]
+    verdicts = [*verdicts, *(each.verdict(model.writer.model, at.pane) for each in beyond if each.new)]
     for verdict in verdicts:
         _remember(model, verdict)
     events = act(model, at, findings, beyond)
-    told = {(event.rule, event.version) for event in events if EVENT_KINDS[event.type].withdraws}
+    withdrawn = {(event.rule, event.version) for event in events if EVENT_KINDS[event.type].withdraws}
     changed: dict[Key, list[Verdict]] = {}
     for verdict in [*verdicts, *_untold(model, at, verdicts), *woken(model, at, verdicts)]:
         changed.setdefault((verdict.rule, verdict.series.version), []).append(verdict)
     for key, some in changed.items():
-        if key not in told:
+        if key not in withdrawn:
             events += tell(model, at, key, some)
     events += follow_up(model, at)
     events += tell_unknown(model, at)
@@ -94,8 +92,8 @@ def _untold(model: Model, at: PaneContext, verdicts: Sequence[Verdict]) -> list[
     now = {(verdict.rule, verdict.series.version) for verdict in verdicts}
     return [
         verdict
-        for trial in model.trials.values()
+        for release in model.releases.values()
         for rule in at.policy.rules
-        if (rule.name, trial.candidate) not in model.alerts.firing.keys() | now
-        for verdict in standing(model, at, trial, rule).values()
+        if (rule.name, release.candidate) not in model.alerts.firing.keys() | now
+        for verdict in verdicts_in_force(model, at, release, rule).values()
     ]

@@ -11,35 +11,35 @@ import msgspec
 from operators.release.machine import end
 from operators.release.model import Model
 from operators.window.partial import Partial
-from operators.window.waiting_commands import Said
+from operators.window.waiting_commands import Due
 from operators.wire.commands import Release
 from operators.wire.control import VERSIONS_MAX
 from operators.wire.mirrored import mirrored
 
 
-def declared(model: Model, release: Release) -> Release:
+def note_copies(model: Model, declared: Release) -> Release:
     """Note what a release says of copies; return it about the name that its candidate is counted under."""
-    model.mirrors = with_release(model.mirrors, release)
-    known = model.trials.get(release.candidate)
-    if release.mirrored and not (known is not None and known.withdrawn):
+    model.mirrors = with_release(model.mirrors, declared)
+    known = model.releases.get(declared.candidate)
+    if declared.mirrored and not (known is not None and known.withdrawn):
         # What it did before it was declared made it look like a version that serves.
         if known is not None:
-            end(model, release.candidate)
-        model.served.pop(release.candidate, None)
-    return msgspec.structs.replace(release, candidate=mirrored(release.candidate)) if release.mirrored else release
+            end(model, declared.candidate)
+        model.served.pop(declared.candidate, None)
+    return msgspec.structs.replace(declared, candidate=mirrored(declared.candidate)) if declared.mirrored else declared
 
 
-def with_release(mirrors: tuple[str, ...], release: Release) -> tuple[str, ...]:
+def with_release(mirrors: tuple[str, ...], declared: Release) -> tuple[str, ...]:
     """Return the versions that answer copies after a release, the newest VERSIONS_MAX of them."""
-    others = tuple(name for name in mirrors if name != release.candidate)
-    return (*others, release.candidate)[-VERSIONS_MAX:] if release.mirrored else others
+    others = tuple(name for name in mirrors if name != declared.candidate)
+    return (*others, declared.candidate)[-VERSIONS_MAX:] if declared.mirrored else others
 
 
-def as_copies(part: Partial | None, models: Mapping[str, Model], said: Sequence[Said]) -> Partial | None:
+def as_copies(part: Partial | None, models: Mapping[str, Model], due: Sequence[Due]) -> Partial | None:
     """Return a pane in which what the declared versions did stands under the name of their copies."""
     if part is None:
         return None
-    here = _mirrors({series.model for series in part.series}, models, said)
+    here = _mirrors({series.model for series in part.series}, models, due)
     if not here:
         return part
     series = [
@@ -49,10 +49,10 @@ def as_copies(part: Partial | None, models: Mapping[str, Model], said: Sequence[
     return msgspec.structs.replace(part, series=series)
 
 
-def _mirrors(names: Iterable[str], models: Mapping[str, Model], said: Sequence[Said]) -> dict[str, tuple[str, ...]]:
+def _mirrors(names: Iterable[str], models: Mapping[str, Model], due: Sequence[Due]) -> dict[str, tuple[str, ...]]:
     """Return by model the versions that answer copies, also by what takes effect with this very pane."""
     here = {name: models[name].mirrors for name in names if name in models and models[name].mirrors}
-    for each in said:
+    for each in due:
         if isinstance(each, Release):
             here[each.model] = with_release(here.get(each.model, ()), each)
     return {name: mirrors for name, mirrors in here.items() if mirrors}

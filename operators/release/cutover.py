@@ -37,80 +37,80 @@ class Beyond(msgspec.Struct, frozen=True, kw_only=True):
     """A candidate that is far worse than its baseline was, by a rule; `slices` are all traffic, one for each SLI."""
 
     rule: ReleaseRule
-    trial: ReleaseState
+    release: ReleaseState
     slices: tuple[Affected, ...]
     new: bool
 
     def verdict(self, model: str, pane: int) -> Verdict:
         """Return it as what people are told of."""
-        series = SliceSeries(model, self.trial.candidate, "*", {})
+        series = SliceSeries(model, self.release.candidate, "*", {})
         return Verdict(rule=self.rule.name, series=series, word="BAD", pane=pane, evidence=self.slices[0].evidence)
 
 
 def compare_with_past(model: Model, at: PaneContext) -> Iterator[Beyond]:
     """Take the pane; yield every candidate that is far worse than its baseline was, and whether that is new."""
-    for trial in model.trials.values():
-        candidate, baseline = model.served.get(trial.candidate), model.served.get(trial.baseline)
-        state = trial.state
+    for release in model.releases.values():
+        candidate, baseline = model.served.get(release.candidate), model.served.get(release.baseline)
+        state = release.state
         if not isinstance(state, RollingOut | Promoted) or candidate is None or baseline is None:
             continue
-        if (at.pane - baseline.last) * at.policy.pane_ms > LASTS_MS or at.pane < warmed_up(model, trial, at.policy):
+        if (at.pane - baseline.last) * at.policy.pane_ms > LASTS_MS or at.pane < warmed_up(model, release, at.policy):
             continue
         for rule in at.policy.rules:
             if isinstance(rule, ReleaseRule):
                 number = at.pane // max(rule.blip_ms // at.policy.pane_ms, 1)
                 replaced = state.replaced.setdefault(rule.name, Replaced(blip=number, first=at.pane))
-                new = _compare(model, at, trial, rule, replaced)
+                new = _compare(model, at, release, rule, replaced)
                 found = [replaced.found[sli] for sli in sorted(replaced.found)]
                 if found:
                     found.sort(key=lambda each: -(each.evidence.value or 0.0))
-                    yield Beyond(rule=rule, trial=trial, slices=tuple(found), new=new)
+                    yield Beyond(rule=rule, release=release, slices=tuple(found), new=new)
 
 
 def tell_unknown(model: Model, at: PaneContext) -> list[ControlEvent]:
     """Say once of each candidate that replaced its baseline why a rule cannot compare it with what that had before."""
     events = []
-    for trial in model.trials.values():
-        for rule, replaced in trial.state.replaced.items() if isinstance(trial.state, RollingOut) else ():
-            if not replaced.unknown or replaced.told:
+    for release in model.releases.values():
+        for rule, replaced in release.state.replaced.items() if isinstance(release.state, RollingOut) else ():
+            if not replaced.unknown or replaced.alerted:
                 continue
-            replaced.told = True
+            replaced.alerted = True
             whys = "; ".join(f"of {at.policy.slis[sli].name} {why}" for sli, why in sorted(replaced.unknown.items()))
             reason = (
-                f"{trial.baseline} serves no longer, and {rule} cannot tell whether {trial.candidate} is worse than it "
-                f"was in its last {HOURS} hours: {whys}"
+                f"{release.baseline} serves no longer, and {rule} cannot tell whether {release.candidate} is worse "
+                f"than it was in its last {HOURS} hours: {whys}"
             )
-            events.append(model.say("alert", at, trial.candidate, "release", "ticket", trial, reason=reason))
+            events.append(model.say("alert", at, release.candidate, "release", "ticket", release, reason=reason))
     return events
 
 
-def _compare(model: Model, at: PaneContext, trial: ReleaseState, rule: ReleaseRule, replaced: Replaced) -> bool:
+def _compare(model: Model, at: PaneContext, release: ReleaseState, rule: ReleaseRule, replaced: Replaced) -> bool:
     """Add the pane to what a rule knows of a candidate; return whether it is newly BAD."""
     panes = max(rule.blip_ms // at.policy.pane_ms, 1)
     number, place = divmod(at.pane, panes)
     new = False
     if number != replaced.blip:
-        new = _end(model, at, trial, rule, replaced)
+        new = _end(model, at, release, rule, replaced)
         replaced.begin(number)
-    came = at.slis(trial.candidate, "*")
+    came = at.slis(release.candidate, "*")
     slis = [index for index, sli in enumerate(at.policy.slis) if sli.name in rule.slis and not sli.on_feedback]
     counts = {} if came is None else {sli: (int(came[sli, GOOD]), int(came[sli, BAD])) for sli in slis}
-    replaced.add(sum(at.requests.values()), at.requests.get(trial.baseline, 0), counts)
+    replaced.add(sum(at.requests.values()), at.requests.get(release.baseline, 0), counts)
     if place == panes - 1:
-        new |= _end(model, at, trial, rule, replaced)
+        new |= _end(model, at, release, rule, replaced)
         replaced.begin(number + 1)
     return new
 
 
-def _end(model: Model, at: PaneContext, trial: ReleaseState, rule: ReleaseRule, replaced: Replaced) -> bool:
+def _end(model: Model, at: PaneContext, release: ReleaseState, rule: ReleaseRule, replaced: Replaced) -> bool:
     """Take the blip that ran, if the baseline had stopped by then."""
-    served = model.served[trial.baseline]
+    served = model.served[release.baseline]
     gone = replaced.baseline <= at.policy.releases.applied_share * replaced.total
-    if not gone or replaced.total * _share_before(model, at, trial) < EXPECTED_MIN:
+    if not gone or replaced.total * _share_before(model, at, release) < EXPECTED_MIN:
         return False
     hours, week_ago = _usual(at, served)
     panes = max(rule.blip_ms // at.policy.pane_ms, 1)
-    alpha = alphas.of_cutover(rule) * alphas.portion(trial.attempt) / len(rule.slis)
+    alpha = alphas.of_cutover(rule) * alphas.portion(release.attempt) / len(rule.slis)
     log_cap = math.log(BLIP_CAP) if rule.blip_ms else math.inf
     new = False
     for sli, (good, bad) in replaced.counts.items():
@@ -123,21 +123,21 @@ def _end(model: Model, at: PaneContext, trial: ReleaseState, rule: ReleaseRule, 
         past = replaced.past.get(sli) or Past(since=max(replaced.blip * panes, replaced.first))
         past = replaced.past[sli] = past.step(good, bad, most, log_cap)
         if past.peak >= -math.log(alpha) and sli not in replaced.found:
-            found = _evidence(at, trial, sli, past, last, most, rule.alpha / alpha)
+            found = _evidence(at, release, sli, past, last, most, rule.alpha / alpha)
             replaced.found[sli] = Affected(slice="*", verdict="BAD", evidence=found)
             new = True
     return new
 
 
-def _share_before(model: Model, at: PaneContext, trial: ReleaseState) -> float:
+def _share_before(model: Model, at: PaneContext, release: ReleaseState) -> float:
     """Return the baseline's share of the requests of its last hours, less the candidate's."""
-    until = hour_of(model.served[trial.baseline].last, at.policy.pane_ms)
+    until = hour_of(model.served[release.baseline].last, at.policy.pane_ms)
     requests = {
         version: sum(hour[0] for number, hour in served.hours.items() if until - HOURS <= number <= until)
         for version, served in model.served.items()
-        if version != trial.candidate
+        if version != release.candidate
     }
-    return requests[trial.baseline] / max(sum(requests.values()), 1)
+    return requests[release.baseline] / max(sum(requests.values()), 1)
 
 
 def _usual(at: PaneContext, served: Served) -> tuple[list[list[int]], list[list[int]]]:
@@ -152,19 +152,19 @@ def _counted(hour: list[int], sli: int) -> Counted:
 
 
 def _evidence(
-    at: PaneContext, trial: ReleaseState, sli: int, past: Past, hours: list[Counted], most: float, ways: float
+    at: PaneContext, release: ReleaseState, sli: int, past: Past, hours: list[Counted], most: float, ways: float
 ) -> Evidence:
     """Return the proof; by chance there would be as much in p of all releases, by any of so many `ways`."""
     good, bad = sum(each[0] for each in hours), sum(each[1] for each in hours)
     return Evidence(
         sli=at.policy.slis[sli].name,
-        candidate=Arm.of(trial.candidate, past.good, past.bad),
-        baseline=Arm.of(trial.baseline, good, bad),
+        candidate=Arm.of(release.candidate, past.good, past.bad),
+        baseline=Arm.of(release.baseline, good, bad),
         value=past.bad / (past.good + past.bad) - bad / (good + bad),
         threshold=most,
         log_e=past.peak,
         p_value=min(1.0, ways * math.exp(-past.peak)),
         since=past.since * at.policy.pane_ms,
         historical=True,
-        reason=f"{trial.baseline} serves no longer: compared with its last {HOURS} hours",
+        reason=f"{release.baseline} serves no longer: compared with its last {HOURS} hours",
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from operators.release.copies import declared
+from operators.release.copies import note_copies
 from operators.release.machine import begin, describe, end, make_way
 from operators.release.model import Model, PaneContext
 from operators.release.phase_states import Withdrawn
@@ -39,12 +39,12 @@ def _forget(model: Model, at: PaneContext) -> None:
     known_panes = at.policy.releases.known_ms // at.policy.pane_ms
     for version in [name for name, each in model.served.items() if at.pane - each.last > known_panes]:
         del model.served[version]
-    for trial in list(model.trials.values()):
+    for release in list(model.releases.values()):
         # A release that was declared is waited for as long, and told of (`unseen.py`); the withdrawn stay so.
-        kept = trial.candidate in model.served or trial.unseen or trial.withdrawn
-        if not kept and at.pane - trial.since > known_panes:
-            end(model, trial.candidate)
-    states = [(name, trial.state) for name, trial in model.trials.items()]
+        kept = release.candidate in model.served or release.unseen or release.withdrawn
+        if not kept and at.pane - release.since > known_panes:
+            end(model, release.candidate)
+    states = [(name, release.state) for name, release in model.releases.items()]
     withdrawn = sorted((state.detected, name) for name, state in states if isinstance(state, Withdrawn))
     for _, name in withdrawn[:-VERSIONS_MAX]:
         end(model, name)
@@ -69,11 +69,11 @@ def discover(model: Model, at: PaneContext) -> None:
         # What a release names as the baseline of the busiest is none of its candidates.
         new = model.served.keys() - {
             first,
-            *(each.baseline for each in model.trials.values() if each.candidate == first),
+            *(each.baseline for each in model.releases.values() if each.candidate == first),
         }
     else:
         new = {name for name, served in model.served.items() if served.first == at.pane}
-    new -= {OTHER, *(name for name, trial in model.trials.items() if trial.phase != "serving")}
+    new -= {OTHER, *(name for name, release in model.releases.items() if release.phase != "serving")}
     for version in sorted(new):
         baseline = usual_baseline(model, at, frozenset(new))
         if baseline is not None:
@@ -87,51 +87,53 @@ def usual_baseline(model: Model, at: PaneContext, new: frozenset[str]) -> str | 
         new
         | {OTHER}
         | set(filter(is_mirrored, model.served))
-        | {name for name, trial in model.trials.items() if trial.withdrawn}
+        | {name for name, release in model.releases.items() if release.withdrawn}
     )
-    candidates = {name for name, trial in model.trials.items() if trial.phase == "rolling_out"}
+    candidates = {name for name, release in model.releases.items() if release.phase == "rolling_out"}
     first = busiest(model.served, frozenset(never | candidates), lately)
     return first or busiest(model.served, never, lately) or busiest(model.served, never, 0)
 
 
-def declare(model: Model, at: PaneContext, release: Release) -> list[ControlEvent]:
+def declare(model: Model, at: PaneContext, declared: Release) -> list[ControlEvent]:
     """Take a release command: it declares a release, or describes one that was seen already.
 
     Whatever kept traffic from the candidate ends, and an event tells gateways so: a pin on another version, its own
     withdrawal or throttle, the promotion of another. A release of copies moves no traffic.
     """
-    release = declared(model, release)
-    known, old = model.trials.get(release.candidate), model.trials.get(release.baseline)
+    declared = note_copies(model, declared)
+    known, old = model.releases.get(declared.candidate), model.releases.get(declared.baseline)
     if old is not None and old.withdrawn:
-        why = f"the release of {release.candidate} is refused: its baseline {release.baseline} was withdrawn"
-        return [model.say("alert", at, release.candidate, "commands:withdrawn_baseline", "ticket", None, reason=why)]
-    if known is not None and known.release is None and known.baseline == release.baseline and not known.withdrawn:
-        describe(known, release)
-        return [] if release.mirrored else _told(model, at, known, make_room(model, release))
-    if known is not None and known.release is not None and _is_step(known, known.release, release):
+        why = f"the release of {declared.candidate} is refused: its baseline {declared.baseline} was withdrawn"
+        return [model.say("alert", at, declared.candidate, "commands:withdrawn_baseline", "ticket", None, reason=why)]
+    if known is not None and known.declared is None and known.baseline == declared.baseline and not known.withdrawn:
+        describe(known, declared)
+        return [] if declared.mirrored else _release_alert(model, at, known, make_room(model, declared))
+    if known is not None and known.declared is not None and _is_step(known, known.declared, declared):
         # What was found of it so far stands, and what was said of its versions.
-        describe(known, msgspec.structs.replace(release, metadata=known.release.metadata))
-        return [] if release.mirrored else _told(model, at, known, make_way(model, release))
+        describe(known, msgspec.structs.replace(declared, metadata=known.declared.metadata))
+        return [] if declared.mirrored else _release_alert(model, at, known, make_way(model, declared))
     barred = known is not None and (known.withdrawn or "throttle" in known.holds.values())
-    unseen = tuple(name for name in (release.candidate, release.baseline) if name not in model.served)
-    trial = begin(model, at, release.candidate, release.baseline, release, unseen)
-    if release.mirrored:
+    unseen = tuple(name for name in (declared.candidate, declared.baseline) if name not in model.served)
+    release = begin(model, at, declared.candidate, declared.baseline, declared, unseen)
+    if declared.mirrored:
         return []
-    reasons = [f"{release.candidate} may serve again"] if barred else []
-    return _told(model, at, trial, [*reasons, *make_way(model, release)])
+    reasons = [f"{declared.candidate} may serve again"] if barred else []
+    return _release_alert(model, at, release, [*reasons, *make_way(model, declared)])
 
 
-def _is_step(known: ReleaseState, before: Release, release: Release) -> bool:
+def _is_step(known: ReleaseState, before: Release, declared: Release) -> bool:
     """Tell whether a command only changes the share of a release under way: same versions, same metadata.
 
     One that is throttled begins anew instead, so that it may serve again.
     """
     if known.phase != "rolling_out" or "throttle" in known.holds.values():
         return False
-    return known.baseline == release.baseline and release.metadata in ({}, before.metadata)
+    return known.baseline == declared.baseline and declared.metadata in ({}, before.metadata)
 
 
-def _told(model: Model, at: PaneContext, trial: ReleaseState, reasons: Sequence[str]) -> list[ControlEvent]:
+def _release_alert(model: Model, at: PaneContext, release: ReleaseState, reasons: Sequence[str]) -> list[ControlEvent]:
     """Tell gateways what changes for a candidate that is released, if anything does."""
-    said = "; ".join(reasons)
-    return [model.say("alert", at, trial.candidate, "release", "info", trial, reason=said, lifts=True)] if said else []
+    reason = "; ".join(reasons)
+    if not reason:
+        return []
+    return [model.say("alert", at, release.candidate, "release", "info", release, reason=reason, lifts=True)]

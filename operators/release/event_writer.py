@@ -30,7 +30,7 @@ class EventWriter(msgspec.Struct, kw_only=True):
     def say(
         self,
         kind: ControlType,
-        trial: ReleaseState | None,
+        release: ReleaseState | None,
         *,
         ts: int,
         policy: str,
@@ -51,7 +51,7 @@ class EventWriter(msgspec.Struct, kw_only=True):
         while name in self.ids:  # Said twice at one time, such as two refused commands.
             name = str(uuid.uuid5(NAMESPACE, name))
         self.ids += (name,)
-        times = {} if trial is None else msgspec.structs.asdict(trial.times)
+        times = {} if release is None else msgspec.structs.asdict(release.times)
         event = ControlEvent(
             id=name,
             revision=self.revision,
@@ -63,7 +63,7 @@ class EventWriter(msgspec.Struct, kw_only=True):
             severity=severity,
             policy=policy,
             pin=self.pin,
-            diff=trial.diff() if trial is not None and kind != "alert" else {},
+            diff=release.diff() if release is not None and kind != "alert" else {},
             **{"evidence": Evidence(), "lifts": False, **times, **fields},
         )
         return fitted(event)

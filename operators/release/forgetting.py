@@ -28,6 +28,6 @@ def _last(model: Model) -> int:
 
 
 def _forgettable(model: Model) -> bool:
-    declared = any(trial.release is not None or trial.withdrawn for trial in model.trials.values())
-    steered = model.speaker.pin is not None or model.promoted
+    declared = any(release.declared is not None or release.withdrawn for release in model.releases.values())
+    steered = model.writer.pin is not None or model.promoted
     return not (declared or model.overridden or model.overflow or model.mirrors or steered)

@@ -45,11 +45,11 @@ def numbered(model: Model, events: Sequence[ControlEvent], *, ended: bool = True
 
 def end_holds(model: Model, at: PaneContext, events: Sequence[ControlEvent]) -> list[ControlEvent]:
     """Say of incidents that end without a word, such as a hold whose reason is gone, that they are over."""
-    told = {key for event in events if (key := _key(model, event)) is not None}
+    keys = {key for event in events if (key := _key(model, event)) is not None}
     return [
-        model.say("hold", at, version, incident.rule, "info", model.trials.get(version), state="resolved")
+        model.say("hold", at, version, incident.rule, "info", model.releases.get(version), state="resolved")
         for (rule, version), incident in model.incidents.items()
-        if rule == WHOLE and (rule, version) not in told and not _is_open(model, (rule, version))
+        if rule == WHOLE and (rule, version) not in keys and not _is_open(model, (rule, version))
     ]
 
 
@@ -61,10 +61,10 @@ def _joined(model: Model, event: ControlEvent, key: Key) -> ControlEvent:
         incident = model.incidents[key] = (None if incident else _adopted(model, key)) or _new(event, key)
     incident.withdrawn = incident.withdrawn or withdrawn
     incident.events = remember(incident.events, event.id)
-    known = incident.told is not None and SEVERITIES.index(event.severity) <= SEVERITIES.index(incident.told)
+    known = incident.alerted is not None and SEVERITIES.index(event.severity) <= SEVERITIES.index(incident.alerted)
     muted = event.silenced and event.type == "alert"
     if not (known or muted):
-        incident.told = event.severity
+        incident.alerted = event.severity
     return msgspec.structs.replace(event, incident=incident.id, update=known)
 
 
@@ -102,15 +102,15 @@ def _key(model: Model, event: ControlEvent) -> Key | None:
 
 def _is_open(model: Model, key: Key) -> bool:
     rule, version = key
-    trial = model.trials.get(version)
+    release = model.releases.get(version)
     if rule == INEFFECTIVE:
         return model.phase_of(version) == "ineffective"
     if rule != WHOLE:
         return key in model.alerts.firing or any(rule == f"{LIMITS}{kind}" for kind in model.overflow)
     if any(each[1] == version for each in model.alerts.firing):
         return True
-    if trial is None:
+    if release is None:
         return False
-    holds = any(how != "cool-down" for how in trial.holds.values())
-    unhealthy = trial.split is not None and trial.split.unhealthy
-    return holds or unhealthy or trial.phase in ("rolled_back", "verifying", "ineffective")
+    holds = any(how != "cool-down" for how in release.holds.values())
+    unhealthy = release.split is not None and release.split.unhealthy
+    return holds or unhealthy or release.phase in ("rolled_back", "verifying", "ineffective")

@@ -23,7 +23,7 @@ def heed(model: Model, at: PaneContext, notices: Sequence[Notice]) -> list[Contr
     behind = left_behind(model, [notice for notice in notices if notice.kind == "behind"])
     for notice in [*(notice for notice in notices if notice.kind != "behind"), *behind]:
         changed.setdefault((f"{INPUT}:{notice.kind}", ""), []).append(notice)
-    return [event for key, some in changed.items() for event in _told(model, at, key, some)]
+    return [event for key, some in changed.items() for event in _alerts(model, at, key, some)]
 
 
 def fire(model: Model, at: PaneContext, key: Key) -> ControlEvent:
@@ -41,11 +41,11 @@ def fire(model: Model, at: PaneContext, key: Key) -> ControlEvent:
         reason=_reason(slices),
         runbook=RUNBOOK,
     )
-    firing.said(event.id, event.silenced)
+    firing.record(event.id, event.silenced)
     return event
 
 
-def _told(model: Model, at: PaneContext, key: Key, notices: Sequence[Notice]) -> list[ControlEvent]:
+def _alerts(model: Model, at: PaneContext, key: Key, notices: Sequence[Notice]) -> list[ControlEvent]:
     newest = {notice.source: notice for notice in notices}  # In their order: the last word counts.
     change = model.alerts.take(key, [_verdict(key[0], at, notice) for notice in newest.values()], "ticket")
     if change is None:

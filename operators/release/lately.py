@@ -45,13 +45,13 @@ def note_lately(model: Model, at: PaneContext) -> None:
 
 
 def _note_samples(model: Model, version: str, samples: Sequence[Sample]) -> None:
-    trial = model.trials.get(version)
-    if trial is not None and trial.judged:
-        failing = [*trial.requests, *(each for each in samples if each.sli != LINEAGE)]
+    release = model.releases.get(version)
+    if release is not None and release.is_actionable:
+        failing = [*release.requests, *(each for each in samples if each.sli != LINEAGE)]
         by_sli: dict[int, list[Sample]] = {}
         for each in failing:
             by_sli.setdefault(each.sli, []).append(each)
-        trial.requests = tuple(each for some in by_sli.values() for each in some[-REQUESTS_MAX:])
+        release.requests = tuple(each for some in by_sli.values() for each in some[-REQUESTS_MAX:])
     for each in samples:
         if each.sli == LINEAGE:
             lineage = model.lately.setdefault(version, Lately()).lineage
@@ -65,9 +65,9 @@ def note_found(models: Mapping[str, Model], heard: Sequence[Heard]) -> None:
     """Remember what monitors find on the versions of each release, and since when."""
     for each in heard:
         model = models.get(each.series.model)
-        for trial in model.trials.values() if model is not None and each.word == "BAD" else ():
-            arm = {trial.candidate: trial.found, trial.baseline: trial.found_beside}.get(each.series.version)
-            if arm is not None and trial.judged:
+        for release in model.releases.values() if model is not None and each.word == "BAD" else ():
+            arm = {release.candidate: release.found, release.baseline: release.found_beside}.get(each.series.version)
+            if arm is not None and release.is_actionable:
                 for drift in each.found or (each.worst,):
                     _note_found(arm, drift)
 
@@ -87,12 +87,12 @@ def _note_found(arm: dict[str, Found], drift: Drift) -> None:
         )
 
 
-def findings_of(trial: ReleaseState) -> tuple[Found, ...]:
+def findings_of(release: ReleaseState) -> tuple[Found, ...]:
     """Return what was found on the candidate alone, each field where it shows most, the earliest first."""
     best: dict[str, Found] = {}
-    for key, found in trial.found.items():
+    for key, found in release.found.items():
         other = best.get(found.field)
-        if key not in trial.found_beside and (other is None or _order(found) < _order(other)):
+        if key not in release.found_beside and (other is None or _order(found) < _order(other)):
             best[found.field] = found
     return tuple(sorted(best.values(), key=_order)[:SHOWN_MAX])
 
@@ -119,19 +119,19 @@ def _errors(model: Model, at: PaneContext, version: str) -> dict[str, int]:
     return sums
 
 
-def seen_diff(model: Model, trial: ReleaseState) -> Mapping[str, tuple[Scalar | None, Scalar | None]]:
+def seen_diff(model: Model, release: ReleaseState) -> Mapping[str, tuple[Scalar | None, Scalar | None]]:
     """Return what requests say differently of baseline and candidate: where no value is that of both."""
-    arms = [model.lately.get(version, Lately()).lineage for version in (trial.baseline, trial.candidate)]
+    arms = [model.lately.get(version, Lately()).lineage for version in (release.baseline, release.candidate)]
     differ = [name for name in LINEAGES if all(name in arm for arm in arms) and not {*arms[0][name]} & {*arms[1][name]}]
     return {name: (", ".join(arms[0][name]), ", ".join(arms[1][name])) for name in differ}
 
 
 def requests_of(
-    model: Model, at: PaneContext, trial: ReleaseState | None, version: str, sli: str | None, text: str
+    model: Model, at: PaneContext, release: ReleaseState | None, version: str, sli: str | None, text: str
 ) -> tuple[str, ...]:
     """Return a few requests of a version that an SLI calls bad, those of a slice first, then the earliest."""
     names = [each.name for each in at.policy.slis]
-    kept = trial.requests if trial is not None and trial.candidate == version else ()
+    kept = release.requests if release is not None and release.candidate == version else ()
     bad = [each for each in kept or at.samples.get(version, ()) if each.sli != LINEAGE]
     mine = [each for each in bad if sli is None or names[each.sli] == sli]
     mine.sort(key=lambda each: (text not in _slices(each, at.policy.dimensions), each.time, each.request_id))

@@ -26,19 +26,19 @@ from operators.wire.control import ControlType
 from operators.wire.mirrored import is_mirrored
 
 
-def enter(model: Model, trial: ReleaseState, signal: Signal, state: AnyState) -> ControlType | None:
+def enter(model: Model, release: ReleaseState, signal: Signal, state: AnyState) -> ControlType | None:
     """Put a version into a state, which has to be of the phase that the table names; return the event's type."""
-    phase, trial.state = model.phase_of(trial.candidate), state
+    phase, release.state = model.phase_of(release.candidate), state
     moved = step(phase, signal)
-    if moved is None or moved[0] != trial.phase:
-        raise LookupError(f"{signal} in {phase}, to {trial.phase}")
-    model.trials[trial.candidate] = trial
+    if moved is None or moved[0] != release.phase:
+        raise LookupError(f"{signal} in {phase}, to {release.phase}")
+    model.releases[release.candidate] = release
     return moved[1]
 
 
-def enter_saying(model: Model, trial: ReleaseState, signal: Signal, state: AnyState) -> ControlType:
+def enter_saying(model: Model, release: ReleaseState, signal: Signal, state: AnyState) -> ControlType:
     """Do the same by a transition that has a control event, and return its type. LookupError for any other."""
-    kind = enter(model, trial, signal, state)
+    kind = enter(model, release, signal, state)
     if kind is None:
         raise LookupError(f"nothing is said of {signal}")
     return kind
@@ -46,9 +46,9 @@ def enter_saying(model: Model, trial: ReleaseState, signal: Signal, state: AnySt
 
 def accuse(model: Model, version: str, since: int) -> ReleaseState:
     """Begin a state (phase `serving`) for a version without a release that a rule is BAD on, from pane `since` on."""
-    trial = unreleased(version, since)
-    enter(model, trial, "accused", Serving())
-    return trial
+    release = unreleased(version, since)
+    enter(model, release, "accused", Serving())
+    return release
 
 
 def unreleased(version: str, since: int) -> ReleaseState:
@@ -66,18 +66,18 @@ def begin(
 ) -> ReleaseState:
     """Begin a release, in place of an earlier one of the same candidate; one that is overridden stays so."""
     state = Overridden() if model.phase_of(candidate) == "overridden" else RollingOut(split=split_of(declared))
-    trial = ReleaseState(
+    release = ReleaseState(
         candidate=candidate,
         baseline=baseline,
         since=at.pane,
-        release=declared,
+        declared=declared,
         unseen=unseen,
         state=state,
-        attempt=_attempts(model, at, model.trials.get(candidate)),
+        attempt=_attempts(model, at, model.releases.get(candidate)),
     )
-    enter(model, trial, "released", state)
-    restart(model, at, trial, at.pane)
-    return trial
+    enter(model, release, "released", state)
+    restart(model, at, release, at.pane)
+    return release
 
 
 def _attempts(model: Model, at: PaneContext, earlier: ReleaseState | None) -> int:
@@ -88,35 +88,35 @@ def _attempts(model: Model, at: PaneContext, earlier: ReleaseState | None) -> in
     return earlier.attempt if compared else max(earlier.attempt - 1, 0)
 
 
-def describe(trial: ReleaseState, release: Release) -> None:
+def describe(release: ReleaseState, declared: Release) -> None:
     """Take a new command for a release under way: its metadata, and its declared share, tested afresh."""
-    trial.release = release
-    if isinstance(trial.state, RollingOut):
-        trial.state.split = split_of(release)
+    release.declared = declared
+    if isinstance(release.state, RollingOut):
+        release.state.split = split_of(declared)
 
 
-def make_way(model: Model, release: Release) -> list[str]:
+def make_way(model: Model, declared: Release) -> list[str]:
     """Let traffic go to a candidate: lift a pin on another version, give it its share; return what is said of it."""
     words = []
-    if model.speaker.pin not in (None, release.candidate):
-        words.append(lift(model, f"the release of {release.candidate}"))
-    return [*words, *make_room(model, release)]
+    if model.writer.pin not in (None, declared.candidate):
+        words.append(lift(model, f"the release of {declared.candidate}"))
+    return [*words, *make_room(model, declared)]
 
 
-def restart(model: Model, at: PaneContext, trial: ReleaseState, since: int) -> None:
+def restart(model: Model, at: PaneContext, release: ReleaseState, since: int) -> None:
     """Compare anew from a pane on: what canary rules found before does not stand."""
-    trial.since = since
-    trial.attempt += 1
-    if isinstance(trial.state, RollingOut | Promoted):
-        trial.state.replaced.clear()
+    release.since = since
+    release.attempt += 1
+    if isinstance(release.state, RollingOut | Promoted):
+        release.state.replaced.clear()
     for rule in at.policy.rules:
         if isinstance(rule, ReleaseRule):
-            model.bad.pop((rule.name, trial.candidate), None)
+            model.bad.pop((rule.name, release.candidate), None)
 
 
-def let_serve(model: Model, trial: ReleaseState, others: Mapping[str, float]) -> ControlType:
-    """Promote a candidate: it gets all traffic but the shares of `others` whose trials go on; none as copies."""
-    was = trial.actionable
+def let_serve(model: Model, release: ReleaseState, others: Mapping[str, float]) -> ControlType:
+    """Promote a candidate: it gets all traffic but the shares of `others` whose releases go on; none as copies."""
+    was = release.actionable
     state = Promoted(
         holds=was.holds,
         held=was.held,
@@ -126,43 +126,43 @@ def let_serve(model: Model, trial: ReleaseState, others: Mapping[str, float]) ->
         producers=was.producers,
         replaced=was.replaced if isinstance(was, RollingOut) else {},
     )
-    kind = enter_saying(model, trial, "passed", state)
-    if not is_mirrored(trial.candidate):
+    kind = enter_saying(model, release, "passed", state)
+    if not is_mirrored(release.candidate):
         if model.beside:
             model.unpin()
-        take_over(model, trial.candidate, others)
+        take_over(model, release.candidate, others)
     return kind
 
 
 def let_run(model: Model, version: str) -> list[str]:
     """Let a version run whatever the rules say; return what is said of the traffic that it may get."""
-    trial = model.trials.get(version)
-    if trial is not None:
-        enter(model, trial, "overridden", Overridden(times=trial.times))
+    release = model.releases.get(version)
+    if release is not None:
+        enter(model, release, "overridden", Overridden(times=release.times))
     elif step(model.phase_of(version), "overridden") is None:
         raise LookupError(f"overridden in {model.phase_of(version)}")
     model.overridden.add(version)
     # While traffic is held on one version no other runs.
-    words = [] if model.speaker.pin in (None, version) else [lift(model, "this")]
+    words = [] if model.writer.pin in (None, version) else [lift(model, "this")]
     return [*words, *by_own_weights(model, version)]
 
 
 def revoke(model: Model, at: PaneContext, version: str) -> ReleaseState:
     """Let the rules act on a version again: it is judged anew, as what came before was allowed."""
-    trial = model.trials.get(version)
-    if trial is None or not trial.baseline:
+    release = model.releases.get(version)
+    if release is None or not release.baseline:
         anew = unreleased(version, at.pane)
         enter(model, anew, "resumed", Serving())
     else:
-        state = RollingOut(split=split_of(trial.release))
+        state = RollingOut(split=split_of(release.declared))
         anew = ReleaseState(
             candidate=version,
-            baseline=trial.baseline,
+            baseline=release.baseline,
             since=at.pane,
-            release=trial.release,
-            unseen=trial.unseen,
+            declared=release.declared,
+            unseen=release.unseen,
             state=state,
-            attempt=trial.attempt,
+            attempt=release.attempt,
         )
         enter(model, anew, "revoked", state)
         restart(model, at, anew, at.pane)
@@ -175,18 +175,18 @@ def end(model: Model, version: str) -> None:
     phase = model.phase_of(version)
     if step(phase, "ended") is None:
         raise LookupError(f"ended in {phase}")
-    del model.trials[version]
+    del model.releases[version]
 
 
 def lift(model: Model, what: str) -> str:
     """Let traffic go to all versions but the withdrawn; return what is said of it."""
-    pin = model.speaker.pin
+    pin = model.writer.pin
     model.unpin()
     rest = f"; withdrawn all the same: {', '.join(model.barred)}" if model.barred else ""
     return f"{what} lifts the pin on {pin}{rest}"
 
 
-def split_of(release: Release | None) -> TrafficSplit | None:
+def split_of(declared: Release | None) -> TrafficSplit | None:
     """Return the test of the share that a release declares, None if it declares none."""
-    share = release.traffic_share if release is not None else None
+    share = declared.traffic_share if declared is not None else None
     return None if share is None else TrafficSplit((share, 1.0 - share))

@@ -59,7 +59,7 @@ class PaneContext(msgspec.Struct, frozen=True, kw_only=True):
     copies: dict[str, int] = {}
     slis: Callable[[str, str], Ints | None]
     producers: Callable[[str], dict[str, Ints]] = lambda version: {}
-    current: Callable[..., tuple[Word | None, Evidence | None]] = lambda rule, version, text, judged=None: (None, None)
+    current: Callable[..., tuple[Word | None, Evidence | None]] = lambda *of_what: (None, None)
     above: Callable[[str, str, int, int], tuple[int, int]] = lambda version, text, measure, code: (0, 0)
     shift: Callable[[str, str, str, int, int | None], ValueShift | None] = lambda rule, version, measure, since, code: (
         None
@@ -89,14 +89,15 @@ class Lately(msgspec.Struct, kw_only=True):
 
 
 class Incident(msgspec.Struct, kw_only=True):
-    """What has begun and is not over: its `id`, the `rule` it began with, the severity at which people know of it.
+    """What has begun and is not over: its `id`, the `rule` it began with.
 
-    `withdrawn`: a version was withdrawn for it. `events` are the ids of what was said of it, the newest.
+    `alerted` is the severity at which people know of it; `withdrawn`: a version was withdrawn for it.
+    `events` are the ids of its control events, the newest.
     """
 
     id: str
     rule: str
-    told: Severity | None = None
+    alerted: Severity | None = None
     withdrawn: bool = False
     events: tuple[str, ...] = ()
 
@@ -113,10 +114,10 @@ class Model(msgspec.Struct, kw_only=True):
     lifted until something new is found. `behind` is what was said last of each partition (`behind.py`).
     """
 
-    speaker: EventWriter
+    writer: EventWriter
     alerts: Alerts
     served: dict[str, Served] = {}
-    trials: dict[str, ReleaseState] = {}
+    releases: dict[str, ReleaseState] = {}
     overridden: set[str] = set()
     bad: dict[Key, dict[str, Verdict]] = {}
     began: int | None = None
@@ -134,19 +135,19 @@ class Model(msgspec.Struct, kw_only=True):
     @property
     def phase(self) -> Phase:
         """The state of the model: that of its most urgent version."""
-        return min((trial.phase for trial in self.trials.values()), key=URGENCY.index, default="steady")
+        return min((release.phase for release in self.releases.values()), key=URGENCY.index, default="steady")
 
     def phase_of(self, version: str) -> Phase:
         """Where a version stands: steady if nothing is known of it."""
-        trial = self.trials.get(version)
-        if trial is not None:
-            return trial.phase
+        release = self.releases.get(version)
+        if release is not None:
+            return release.phase
         return "overridden" if version in self.overridden else "steady"
 
     @property
     def quiet(self) -> bool:
         """Whether time may pass without a trace while nothing comes in."""
-        states = [trial.state for trial in self.trials.values()]
+        states = [release.state for release in self.releases.values()]
         withdrawn = any(isinstance(state, RolledBack | Verifying) for state in states)
         rolling = [state for state in states if isinstance(state, RollingOut | Promoted)]
         replaced = any(each.total for state in rolling for each in state.replaced.values())
@@ -160,36 +161,38 @@ class Model(msgspec.Struct, kw_only=True):
         """
         settling = self.began is not None and not self.settled
         waiting = any(firing.silenced for firing in self.alerts.firing.values())
-        held = self.trials or self.overridden or self.overflow or self.speaker.pin is not None
+        held = self.releases or self.overridden or self.overflow or self.writer.pin is not None
         return not (settling or waiting or held)
 
     @property
     def barred(self) -> tuple[str, ...]:
         """The versions that were withdrawn, and that nobody has let serve again since."""
-        return tuple(sorted(name for name, trial in self.trials.items() if trial.withdrawn))
+        return tuple(sorted(name for name, release in self.releases.items() if release.withdrawn))
 
     @property
     def alone(self) -> str | None:
         """The version that all traffic must go to, None if others may have some."""
-        return None if self.beside else self.speaker.pin
+        return None if self.beside else self.writer.pin
 
     def weights(self, throttle_share: float) -> dict[str, float]:
         """Return the shares that versions must get, as events say them."""
         if self.alone is not None:
             return {self.alone: 1.0}
-        slow = [name for name, trial in self.trials.items() if trial.judged and trial.actionable.throttled]
+        slow = [
+            name for name, release in self.releases.items() if release.is_actionable and release.actionable.throttled
+        ]
         caps = dict.fromkeys(self.barred, 0.0) | dict.fromkeys(slow, throttle_share)
         return capped(self.promoted, caps) if self.promoted else caps
 
     def pin_to(self, version: str, beside: bool = False) -> None:
         """Send all traffic to a version; or only that of the withdrawn, where others serve well `beside` it."""
-        self.speaker.pin, self.beside, self.unpinned = version, beside, None
+        self.writer.pin, self.beside, self.unpinned = version, beside, None
 
     def unpin(self) -> None:
         """Let traffic go to all versions but the withdrawn; look for those of them that were not gone yet."""
-        self.speaker.pin, self.beside = None, False
-        for trial in self.trials.values():
-            state = trial.state
+        self.writer.pin, self.beside = None, False
+        for release in self.releases.values():
+            state = release.state
             if isinstance(state, Withdrawn) and isinstance(state.traffic, Leaving):
                 state.traffic.loose, state.excess = True, None
 
@@ -200,14 +203,14 @@ class Model(msgspec.Struct, kw_only=True):
         version: str,
         rule: str,
         severity: Severity,
-        trial: ReleaseState | None = None,
+        release: ReleaseState | None = None,
         **fields: object,
     ) -> ControlEvent:
         """Say something; alerts may be muted, nothing else ever is. With `lifts` the version may serve again."""
         muted = kind == "alert" and self.alerts.is_muted(rule, at.ts)
-        return self.speaker.say(
+        return self.writer.say(
             kind,
-            trial,
+            release,
             ts=at.ts,
             policy=at.policy.hash,
             version=version,

@@ -16,11 +16,11 @@ PRODUCERS_MAX = 100  # Of one candidate and bucket; the rest are counted togethe
 def note_producers(model: Model, at: PaneContext) -> None:
     """Remember how many events of each SLI, and bad ones, each producer sent of every candidate."""
     bucket = bucket_of(at.pane, at.policy.pane_ms)
-    for trial in model.trials.values():
-        came = at.producers(trial.candidate) if trial.judged else {}
+    for release in model.releases.values():
+        came = at.producers(release.candidate) if release.is_actionable else {}
         if not came:
             continue
-        producers = trial.actionable.producers
+        producers = release.actionable.producers
         known = producers.setdefault(bucket, {})
         for name in sorted(came):
             key = name if name in known or len(known) < PRODUCERS_MAX else OTHER
@@ -31,7 +31,7 @@ def note_producers(model: Model, at: PaneContext) -> None:
             del producers[min(producers)]
 
 
-def why_doubted(at: PaneContext, trial: ReleaseState, evidence: Evidence) -> str | None:
+def why_doubted(at: PaneContext, release: ReleaseState, evidence: Evidence) -> str | None:
     """Return why a verdict is not acted on: too much of it rests on one of several producers. None if it is."""
     allowed = at.policy.releases.producer_share_max
     if allowed is None or evidence.sli is None:
@@ -40,7 +40,7 @@ def why_doubted(at: PaneContext, trial: ReleaseState, evidence: Evidence) -> str
     sli = names.index(evidence.sli)
     since = 0 if evidence.since is None else bucket_of(evidence.since // at.policy.pane_ms, at.policy.pane_ms)
     sums: dict[str, int] = {}
-    for bucket, producers in trial.actionable.producers.items():
+    for bucket, producers in release.actionable.producers.items():
         for name, counts in producers.items() if bucket >= since else ():
             if counts[sli]:
                 sums[name] = sums.get(name, 0) + counts[len(names) + sli]

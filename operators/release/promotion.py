@@ -23,8 +23,8 @@ def check_split(model: Model, at: PaneContext) -> list[ControlEvent]:
     the old one, and after the policy's `warm_up`, in which gateways take the share over.
     """
     events = []
-    for trial in model.trials.values():
-        split, candidate = trial.split, at.requests.get(trial.candidate, 0)
+    for release in model.releases.values():
+        split, candidate = release.split, at.requests.get(release.candidate, 0)
         if split is None:
             continue
         if split.begins is None and candidate:
@@ -34,12 +34,12 @@ def check_split(model: Model, at: PaneContext) -> list[ControlEvent]:
         was = split.unhealthy
         p_value = split.step(np.array([candidate, sum(at.requests.values()) - candidate]))
         if split.unhealthy != was:
-            events += _told(model, at, trial, split, p_value)
+            events += _split_events(model, at, release, split, p_value)
     return events
 
 
-def _told(
-    model: Model, at: PaneContext, trial: ReleaseState, split: TrafficSplit, p_value: float
+def _split_events(
+    model: Model, at: PaneContext, release: ReleaseState, split: TrafficSplit, p_value: float
 ) -> list[ControlEvent]:
     """Say that the traffic of a release does not come as declared, or that it does again."""
     n, share = int(split.counts.sum()), float(split.shares[0])
@@ -52,8 +52,8 @@ def _told(
         fields |= {"state": "resolved"}
     fields |= {"reason": reason}
     return [
-        model.say("alert", at, trial.candidate, SPLIT, severity, trial, **fields),
-        model.say("hold", at, trial.candidate, SPLIT, "info", trial, **fields),
+        model.say("alert", at, release.candidate, SPLIT, severity, release, **fields),
+        model.say("hold", at, release.candidate, SPLIT, "info", release, **fields),
     ]
 
 
@@ -61,49 +61,53 @@ def promote(model: Model, at: PaneContext, findings: Sequence[CanaryFinding]) ->
     """Promote each candidate that every canary rule passes and nothing holds."""
     events = []
     rules = {rule.name for rule in at.policy.rules if isinstance(rule, ReleaseRule)}
-    for trial in list(model.trials.values()):
-        passed = [finding for finding in findings if finding.candidate == trial.candidate and finding.word == "OK"]
-        if not rules or {finding.rule.name for finding in passed} != rules or _is_held(model, at, trial):
+    for release in list(model.releases.values()):
+        passed = [finding for finding in findings if finding.candidate == release.candidate and finding.word == "OK"]
+        if not rules or {finding.rule.name for finding in passed} != rules or _is_held(model, at, release):
             continue
-        kind = let_serve(model, trial, _going_on(model, at, trial))
+        kind = let_serve(model, release, _going_on(model, at, release))
         last = passed[-1]
         fields = {"evidence": last.evidence, "runbook": last.rule.runbook}
-        if is_mirrored(trial.candidate):
-            reason = f"{original(trial.candidate)} passes {last.rule.name} on copies of requests; it serves nobody yet"
-            events.append(model.say("alert", at, trial.candidate, "release", "info", trial, reason=reason, **fields))
+        if is_mirrored(release.candidate):
+            reason = (
+                f"{original(release.candidate)} passes {last.rule.name} on copies of requests; it serves nobody yet"
+            )
+            events.append(
+                model.say("alert", at, release.candidate, "release", "info", release, reason=reason, **fields)
+            )
             continue
-        _succeed(model, at, trial)
-        events.append(model.say(kind, at, trial.candidate, last.rule.name, "info", trial, **fields))
+        _succeed(model, at, release)
+        events.append(model.say(kind, at, release.candidate, last.rule.name, "info", release, **fields))
     return events
 
 
-def _is_held(model: Model, at: PaneContext, trial: ReleaseState) -> bool:
+def _is_held(model: Model, at: PaneContext, release: ReleaseState) -> bool:
     return (
-        trial.phase != "rolling_out"
-        or trial.since > at.pane  # What the rules found was found before it began anew.
-        or bool(trial.holds)
-        or (trial.split is not None and trial.split.unhealthy)
+        release.phase != "rolling_out"
+        or release.since > at.pane  # What the rules found was found before it began anew.
+        or bool(release.holds)
+        or (release.split is not None and release.split.unhealthy)
         or at.ts < model.cooled
-        or model.alone not in (None, trial.candidate)
-        or any(version == trial.candidate for _, version in model.bad)
+        or model.alone not in (None, release.candidate)
+        or any(version == release.candidate for _, version in model.bad)
     )
 
 
-def _going_on(model: Model, at: PaneContext, trial: ReleaseState) -> dict[str, float]:
-    """Return the shares of others whose trials go on: as they were declared, else of the last minutes."""
+def _going_on(model: Model, at: PaneContext, release: ReleaseState) -> dict[str, float]:
+    """Return the shares of others whose releases go on: as they were declared, else of the last minutes."""
     declared = {
-        name: other.release.traffic_share if other.release is not None else None
-        for name, other in model.trials.items()
-        if other is not trial and other.phase in ("rolling_out", "overridden") and not is_mirrored(name)
+        name: other.declared.traffic_share if other.declared is not None else None
+        for name, other in model.releases.items()
+        if other is not release and other.phase in ("rolling_out", "overridden") and not is_mirrored(name)
     }
     return {name: share or share_of(model, at, name) for name, share in declared.items()}
 
 
-def _succeed(model: Model, at: PaneContext, trial: ReleaseState) -> None:
+def _succeed(model: Model, at: PaneContext, release: ReleaseState) -> None:
     """Let a promoted version take its baseline's place: also as what discovered candidates are compared with."""
-    if model.phase_of(trial.baseline) == "promoted":
-        end(model, trial.baseline)
-    for other in model.trials.values():
-        if other.phase == "rolling_out" and other.baseline == trial.baseline and other.release is None:
-            other.baseline = trial.candidate
+    if model.phase_of(release.baseline) == "promoted":
+        end(model, release.baseline)
+    for other in model.releases.values():
+        if other.phase == "rolling_out" and other.baseline == release.baseline and other.declared is None:
+            other.baseline = release.candidate
             restart(model, at, other, at.pane + 1)

@@ -68,8 +68,8 @@ def proof(evidence: Evidence) -> str:
         return reason  # Of a monitor: it names what it is about.
     if evidence.reason == GONE and evidence.since is not None:
         return f"{GONE} {clock(evidence.since)}"
-    said = [part for part in (_counted(evidence), reason) if part]
-    return ": ".join(part for part in (name, ", ".join(said)) if part)
+    parts = [part for part in (_counted(evidence), reason) if part]
+    return ": ".join(part for part in (name, ", ".join(parts)) if part)
 
 
 def _counted(evidence: Evidence) -> str:
@@ -84,9 +84,9 @@ def _counted(evidence: Evidence) -> str:
         due = f"at most {percent(limit)} may be" if evidence.p_value is None else f"{percent(limit)} are due"
         return f"{percent(value)} of {n} requests, where {due}"
     sure = _surely(evidence.lower, evidence.upper)
-    said = [f"{value:.4g}{_over(evidence)}", "" if n is None else f"of {n} values", sure]
-    said.append("" if limit is None else f"where the limit is {limit:.4g}")
-    return ", ".join(part for part in said if part)
+    parts = [f"{value:.4g}{_over(evidence)}", "" if n is None else f"of {n} values", sure]
+    parts.append("" if limit is None else f"where the limit is {limit:.4g}")
+    return ", ".join(part for part in parts if part)
 
 
 def _ratio(evidence: Evidence, good: int, bad: int) -> str:
@@ -96,9 +96,9 @@ def _ratio(evidence: Evidence, good: int, bad: int) -> str:
     if of_good:
         limit = None if limit is None else 1 - limit
         low, high = (None if high is None else 1 - high, None if low is None else 1 - low)
-    said = [_bad(good, bad, f" bad{_over(evidence)}"), _surely_percent(low, high)]
-    said.append("" if limit is None else f"where at most {percent(limit)} may be")
-    return ", ".join(part for part in said if part)
+    parts = [_bad(good, bad, f" bad{_over(evidence)}"), _surely_percent(low, high)]
+    parts.append("" if limit is None else f"where at most {percent(limit)} may be")
+    return ", ".join(part for part in parts if part)
 
 
 def _compared(evidence: Evidence, mine: Arm, other: Arm) -> str:
@@ -110,8 +110,8 @@ def _compared(evidence: Evidence, mine: Arm, other: Arm) -> str:
     points = "" if low is None or high is None else f"{_points(low)} to {_points(high)} points more"
     chance = math.exp(-(evidence.log_e or 0.0)) if evidence.p_value is None else evidence.p_value
     of = f"1 in over {RARE:,.0f}" if chance < 1 / RARE else f"1 in {1 / chance:,.0f}"
-    said = (counts, points, f"by chance {of}" if chance <= CHANCE_MAX else "")
-    return ", ".join(part for part in said if part)
+    parts = (counts, points, f"by chance {of}" if chance <= CHANCE_MAX else "")
+    return ", ".join(part for part in parts if part)
 
 
 def _over(evidence: Evidence) -> str:

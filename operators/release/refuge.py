@@ -30,33 +30,33 @@ def fallback_of(rule: Rule | None, releases: Releases, model: str) -> str:
     return next((named for pattern, named in releases.fallback.items() if fnmatchcase(model, pattern)), "hold")
 
 
-def named_refuge(model: Model, at: PaneContext, trial: ReleaseState, rule: Rule | None) -> str | None:
+def named_refuge(model: Model, at: PaneContext, release: ReleaseState, rule: Rule | None) -> str | None:
     """Return what the policy names to go to, None if it names nothing that is fit."""
-    named = fallback_of(rule, at.policy.releases, model.speaker.model)
-    if named in ("hold", "kill", trial.candidate) or harms(model, at, named) is not None:
+    named = fallback_of(rule, at.policy.releases, model.writer.model)
+    if named in ("hold", "kill", release.candidate) or harms(model, at, named) is not None:
         return None
     return named
 
 
 def refuge_of(
-    model: Model, at: PaneContext, trial: ReleaseState, rule: Rule, evidence: Evidence
+    model: Model, at: PaneContext, release: ReleaseState, rule: Rule, evidence: Evidence
 ) -> tuple[str | None, str]:
     """Return where the traffic of a version may go to, or None and why nowhere."""
-    why = unfit(model, at, trial.baseline) if trial.baseline else None
-    if trial.baseline and why is None:
-        return trial.baseline, ""
-    named = named_refuge(model, at, trial, rule)
+    why = unfit(model, at, release.baseline) if release.baseline else None
+    if release.baseline and why is None:
+        return release.baseline, ""
+    named = named_refuge(model, at, release, rule)
     if named is not None:
         return named, ""
-    return (None, why) if why is not None else _better(model, at, trial, evidence)
+    return (None, why) if why is not None else _better(model, at, release, evidence)
 
 
-def usual_refuge(model: Model, at: PaneContext, trial: ReleaseState) -> str | None:
+def usual_refuge(model: Model, at: PaneContext, release: ReleaseState) -> str | None:
     """Return where a version's traffic goes if somebody takes it out: where rules send it, or to the busiest other."""
-    if trial.baseline and unfit(model, at, trial.baseline) is None:
-        return trial.baseline
-    fit = (name for name, _ in _others(model, at, trial.candidate) if unfit(model, at, name) is None)
-    return named_refuge(model, at, trial, None) or next(fit, None)
+    if release.baseline and unfit(model, at, release.baseline) is None:
+        return release.baseline
+    fit = (name for name, _ in _others(model, at, release.candidate) if unfit(model, at, name) is None)
+    return named_refuge(model, at, release, None) or next(fit, None)
 
 
 def unfit(model: Model, at: PaneContext, version: str) -> str | None:
@@ -83,7 +83,7 @@ def recently(at: PaneContext) -> int:
 
 def harms(model: Model, at: PaneContext, version: str) -> str | None:
     """Return why traffic should go to something else than a version, None if nothing says so."""
-    other = model.trials.get(version)
+    other = model.releases.get(version)
     if other is not None and other.withdrawn:
         return f"{version} was withdrawn itself"
     rule = why_bad(model, at, version)
@@ -108,9 +108,9 @@ def _others(model: Model, at: PaneContext, version: str) -> list[tuple[str, Serv
     return [(name, each) for requests, name, each in sorted(found, key=lambda one: one[:2]) if requests]
 
 
-def _better(model: Model, at: PaneContext, trial: ReleaseState, evidence: Evidence) -> tuple[str | None, str]:
+def _better(model: Model, at: PaneContext, release: ReleaseState, evidence: Evidence) -> tuple[str | None, str]:
     """Return the busiest other version that is fit and surely better since the harm began."""
-    others, mine = _others(model, at, trial.candidate), model.served.get(trial.candidate)
+    others, mine = _others(model, at, release.candidate), model.served.get(release.candidate)
     if not others or mine is None:
         return None, "there is nothing to go back to: no other version serves, and the policy names no fallback"
     names = [sli.name for sli in at.policy.slis]

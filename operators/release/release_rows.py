@@ -13,7 +13,7 @@ from operators.wire.events import ms_of
 FORGOTTEN = "forgotten"  # The phase of a release that nobody remembers any more.
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class ShownRelease(msgspec.Struct, frozen=True, kw_only=True):
     """What people are shown of a release; `since` is the pane it began with.
 
     `holds` says by rule how it holds the promotion.
@@ -30,24 +30,24 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     throttled: bool
 
 
-Standings = Mapping[str, Standing]  # By candidate.
+ShownReleases = Mapping[str, ShownRelease]  # By candidate.
 
 
-def standings(model: Model) -> Standings:
-    """Return where each release of a model stands."""
+def shown_releases(model: Model) -> ShownReleases:
+    """Return what is shown of each release of a model."""
     return {
-        candidate: Standing(
-            baseline=trial.baseline,
-            since=trial.since,
-            phase=trial.phase,
-            declared=None if trial.release is None else ms_of(trial.release.ts),
-            by="" if trial.release is None else trial.release.by,
-            traffic_share=None if trial.release is None else trial.release.traffic_share,
-            metadata=_json(trial.release),
-            holds=dict(sorted(trial.holds.items())),
-            throttled=trial.judged and trial.actionable.throttled,
+        candidate: ShownRelease(
+            baseline=release.baseline,
+            since=release.since,
+            phase=release.phase,
+            declared=None if release.declared is None else ms_of(release.declared.ts),
+            by="" if release.declared is None else release.declared.by,
+            traffic_share=None if release.declared is None else release.declared.traffic_share,
+            metadata=_json(release.declared),
+            holds=dict(sorted(release.holds.items())),
+            throttled=release.is_actionable and release.actionable.throttled,
         )
-        for candidate, trial in sorted(model.trials.items())
+        for candidate, release in sorted(model.releases.items())
     }
 
 
@@ -55,12 +55,14 @@ def _json(release: Release | None) -> str:
     return "" if release is None else msgspec.json.encode(release.metadata, order="sorted").decode()
 
 
-def release_rows(before: Mapping[str, Standings], after: Mapping[str, Standings], pane: int, policy: Policy) -> Rows:
+def release_rows(
+    before: Mapping[str, ShownReleases], after: Mapping[str, ShownReleases], pane: int, policy: Policy
+) -> Rows:
     """Return a row for each release that does not stand as it did, by model; one that is gone is `FORGOTTEN`."""
     changed = [
-        (model, candidate, standing)
+        (model, candidate, shown)
         for model in sorted({*before, *after})
-        for candidate, standing in _changed(before.get(model, {}), after.get(model, {}))
+        for candidate, shown in _changed(before.get(model, {}), after.get(model, {}))
     ]
     return Rows(
         table="release",
@@ -83,7 +85,7 @@ def release_rows(before: Mapping[str, Standings], after: Mapping[str, Standings]
     )
 
 
-def _changed(before: Standings, after: Standings) -> Iterator[tuple[str, Standing]]:
+def _changed(before: ShownReleases, after: ShownReleases) -> Iterator[tuple[str, ShownRelease]]:
     for candidate in sorted({*before, *after}):
         if candidate not in after:
             yield candidate, msgspec.structs.replace(before[candidate], phase=FORGOTTEN, holds={})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from operators.release.alerts import judged_of
+from operators.release.alerts import compared_of
 from operators.release.model import PaneContext
 from operators.wire.control import Affected
 
@@ -18,5 +18,5 @@ def _renewed(at: PaneContext, rule: str, version: str, affected: Affected) -> Af
     # What was compared with the past has no rule's numbers of now.
     if affected.verdict not in ("BAD", "STALE") or affected.evidence.historical:
         return affected
-    _, evidence = at.current(rule, version, affected.slice, judged_of(affected))
+    _, evidence = at.current(rule, version, affected.slice, compared_of(affected))
     return affected if evidence is None else msgspec.structs.replace(affected, evidence=evidence)

@@ -10,7 +10,8 @@ class Replaced(msgspec.Struct, kw_only=True):
     """The `blip` that runs has had `total` requests, the baseline `baseline` of them, and `counts` good and bad by SLI.
 
     It began in pane `first` at the earliest. `past` is what the blips before say of each SLI, and `found` what was
-    found BAD; `unknown` says why one cannot be compared, and `told` that people know. SLIs are numbers in the policy.
+    found BAD; `unknown` says why one cannot be compared, and `alerted` that people know. SLIs are numbers of
+    the policy.
     """
 
     blip: int
@@ -21,7 +22,7 @@ class Replaced(msgspec.Struct, kw_only=True):
     past: dict[int, Past] = {}
     found: dict[int, Affected] = {}
     unknown: dict[int, str] = {}
-    told: bool = False
+    alerted: bool = False
 
     def add(self, total: int, baseline: int, counts: dict[int, tuple[int, int]]) -> None:
         """Add a pane to the blip that runs."""

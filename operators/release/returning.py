@@ -22,15 +22,15 @@ def watch(model: Model, at: PaneContext) -> list[ControlEvent]:
     """Look for every withdrawn version among the requests of the pane."""
     events: list[ControlEvent] = []
     total = sum(at.requests.values())
-    for trial in model.trials.values():
-        state = trial.state
+    for release in model.releases.values():
+        state = release.state
         if not isinstance(state, Withdrawn) or at.ts <= state.detected:
             continue
-        again = harm_anew(model, at, trial, state)
+        again = harm_anew(model, at, release, state)
         if again is not None:
-            events.append(_pin_again(model, at, trial, state, again))
+            events.append(_pin_again(model, at, release, state, again))
             continue
-        left, came = _has_left(state), at.requests.get(trial.candidate, 0)
+        left, came = _has_left(state), at.requests.get(release.candidate, 0)
         drains = at.ts <= max(state.detected, model.unpinned or 0) + at.policy.releases.drain_ms
         if model.unpinned is not None and drains:
             continue  # Whoever lifted the pin has just been told.
@@ -39,7 +39,7 @@ def watch(model: Model, at: PaneContext) -> list[ControlEvent]:
         excess = state.excess = (state.excess or Excess()).step(came, total, at.policy.releases.applied_share)
         if excess is not None and excess.sure:
             tell = _withdraw_again if left else _ignored
-            events.append(tell(model, at, trial, state, excess))
+            events.append(tell(model, at, release, state, excess))
     return events
 
 
@@ -48,44 +48,44 @@ def _has_left(state: Withdrawn) -> bool:
     return state.traffic.loose if isinstance(state.traffic, Leaving) else True
 
 
-def _ignored(model: Model, at: PaneContext, trial: ReleaseState, state: Withdrawn, excess: Excess) -> ControlEvent:
+def _ignored(model: Model, at: PaneContext, release: ReleaseState, state: Withdrawn, excess: Excess) -> ControlEvent:
     """Wake somebody: the gateways do not obey."""
-    kind = fail(model, trial, state, "ignored")
-    reason = f"{trial.candidate} still serves: {excess.requests} of the last {excess.total} requests"
+    kind = fail(model, release, state, "ignored")
+    reason = f"{release.candidate} still serves: {excess.requests} of the last {excess.total} requests"
     fields = {"reason": reason, "evidence": _evidence(at, excess), "runbook": state.cause.runbook}
-    return model.say(kind, at, trial.candidate, state.cause.rule, "page", trial, **fields)
+    return model.say(kind, at, release.candidate, state.cause.rule, "page", release, **fields)
 
 
 def _withdraw_again(
-    model: Model, at: PaneContext, trial: ReleaseState, state: Withdrawn, excess: Excess
+    model: Model, at: PaneContext, release: ReleaseState, state: Withdrawn, excess: Excess
 ) -> ControlEvent:
     """Pin traffic away from a version; or bar that version alone, where others serve beside the baseline."""
-    refuge = state.refuge or trial.baseline
+    refuge = state.refuge or release.baseline
     # What was gone to before need not have served.
     fit = unfit(model, at, refuge) is None or (refuge == state.refuge and refuge not in model.served)
     lifted = model.unpinned is not None
-    pins = bool(model.speaker.pin is None and refuge and fit and not lifted and not _others(model, at, trial))
-    share = share_of(model, at, trial.candidate)
-    kind = keep_out_again(model, at, trial, state, share, refuge if pins else None)
-    reason = f"{trial.candidate} was withdrawn and serves: {excess.requests} of {excess.total} requests of late"
+    pins = bool(model.writer.pin is None and refuge and fit and not lifted and not _others(model, at, release))
+    share = share_of(model, at, release.candidate)
+    kind = keep_out_again(model, at, release, state, share, refuge if pins else None)
+    reason = f"{release.candidate} was withdrawn and serves: {excess.requests} of {excess.total} requests of late"
     reason += "; the pin that was lifted by hand stays lifted" if lifted else ""
     fields = {"reason": reason, "evidence": _evidence(at, excess), "runbook": state.cause.runbook}
     severity: Severity = "ticket" if lifted else "page"  # Somebody has just looked at it.
-    return model.say(kind, at, trial.candidate, state.cause.rule, severity, trial, **fields)
+    return model.say(kind, at, release.candidate, state.cause.rule, severity, release, **fields)
 
 
 def _pin_again(
-    model: Model, at: PaneContext, trial: ReleaseState, state: Withdrawn, evidence: Evidence
+    model: Model, at: PaneContext, release: ReleaseState, state: Withdrawn, evidence: Evidence
 ) -> ControlEvent:
     """Withdraw a version once more that does harm since somebody lifted the pin."""
-    refuge = state.refuge or trial.baseline
-    fit = bool(refuge) and unfit(model, at, refuge) is None and not _others(model, at, trial)
+    refuge = state.refuge or release.baseline
+    fit = bool(refuge) and unfit(model, at, refuge) is None and not _others(model, at, release)
     model.unpinned = None
-    share = share_of(model, at, trial.candidate)
-    kind = keep_out_again(model, at, trial, state, share, refuge if fit else None)
-    reason = f"{trial.candidate} was withdrawn, serves, and does harm since the pin was lifted"
+    share = share_of(model, at, release.candidate)
+    kind = keep_out_again(model, at, release, state, share, refuge if fit else None)
+    reason = f"{release.candidate} was withdrawn, serves, and does harm since the pin was lifted"
     fields = {"reason": reason, "evidence": evidence, "runbook": state.cause.runbook}
-    return model.say(kind, at, trial.candidate, state.cause.rule, "page", trial, **fields)
+    return model.say(kind, at, release.candidate, state.cause.rule, "page", release, **fields)
 
 
 def _evidence(at: PaneContext, excess: Excess) -> Evidence:
@@ -93,13 +93,13 @@ def _evidence(at: PaneContext, excess: Excess) -> Evidence:
     return Evidence(n=excess.total, value=excess.requests / excess.total, threshold=allowed)
 
 
-def _others(model: Model, at: PaneContext, trial: ReleaseState) -> bool:
+def _others(model: Model, at: PaneContext, release: ReleaseState) -> bool:
     """Tell whether versions that may serve had requests lately, besides the baseline: a pin would stop them."""
     allowed = [
         other
-        for other in model.trials.values()
-        if not other.withdrawn and other.candidate != trial.baseline and not is_mirrored(other.candidate)
+        for other in model.releases.values()
+        if not other.withdrawn and other.candidate != release.baseline and not is_mirrored(other.candidate)
     ]
-    if model.overridden - {trial.candidate, trial.baseline}:
+    if model.overridden - {release.candidate, release.baseline}:
         return True
     return any(other.phase != "promoted" or share_of(model, at, other.candidate) for other in allowed)

@@ -28,55 +28,55 @@ Slices = tuple[Affected, ...]  # Never empty, worst first.
 
 
 def withdraw(
-    model: Model, at: PaneContext, trial: ReleaseState, rule: Rule, action: Action, slices: Slices
+    model: Model, at: PaneContext, release: ReleaseState, rule: Rule, action: Action, slices: Slices
 ) -> list[ControlEvent]:
     """Roll back or kill, or say why not."""
     # One more version that is kept out beside those that serve well moves no pin.
-    moves = not (model.beside and model.speaker.pin == trial.baseline)
+    moves = not (model.beside and model.writer.pin == release.baseline)
     if at.ts < model.cooled and moves:
         # Nothing is said: what was said before stands.
-        trial.actionable.holds[rule.name] = trial.actionable.held.get(rule.name, "cool-down")
+        release.actionable.holds[rule.name] = release.actionable.held.get(rule.name, "cool-down")
         return []
-    is_shared = _is_shared(model, at, trial, slices) or is_shared_value(at, trial, rule.name, slices[0])
-    if (trial.baseline or action != "kill") and is_shared:
-        reason = f"{trial.baseline} has become worse as well: the cause is shared, a rollback would not help"
-        return hold(model, at, trial, rule, "shared cause", reason, slices)
-    doubt = why_doubted(at, trial, slices[0].evidence)
+    is_shared = _is_shared(model, at, release, slices) or is_shared_value(at, release, rule.name, slices[0])
+    if (release.baseline or action != "kill") and is_shared:
+        reason = f"{release.baseline} has become worse as well: the cause is shared, a rollback would not help"
+        return hold(model, at, release, rule, "shared cause", reason, slices)
+    doubt = why_doubted(at, release, slices[0].evidence)
     if doubt is not None:
-        return hold(model, at, trial, rule, "one producer", doubt, slices)
+        return hold(model, at, release, rule, "one producer", doubt, slices)
     evidence = slices[0].evidence
-    refuge, why = (None, "") if action == "kill" else refuge_of(model, at, trial, rule, evidence)
-    if why and fallback_of(rule, at.policy.releases, model.speaker.model) != "kill":
-        return hold(model, at, trial, rule, "unpinnable", why, slices)
-    alone = refuge is None and not others_serve(model, at, trial.candidate)
-    named = named_refuge(model, at, trial, rule) if alone else None
-    kind, lifts = take_out(model, at, trial, _cause(at, rule, slices), refuge, named)
-    if alone and model.speaker.pin is None:
+    refuge, why = (None, "") if action == "kill" else refuge_of(model, at, release, rule, evidence)
+    if why and fallback_of(rule, at.policy.releases, model.writer.model) != "kill":
+        return hold(model, at, release, rule, "unpinnable", why, slices)
+    alone = refuge is None and not others_serve(model, at, release.candidate)
+    named = named_refuge(model, at, release, rule) if alone else None
+    kind, lifts = take_out(model, at, release, _cause(at, rule, slices), refuge, named)
+    if alone and model.writer.pin is None:
         why = why or "no other version serves, and the policy names no fallback"
     severity: Severity = "page" if why else rule.severity
-    slices = renewed(at, rule.name, trial.candidate, slices)
+    slices = renewed(at, rule.name, release.candidate, slices)
     evidence = slices[0].evidence
     fields = {"reason": why, "slices": slices, "evidence": evidence, "runbook": rule.runbook, "lifts": lifts}
-    return [model.say(kind, at, trial.candidate, rule.name, severity, trial, **fields)]
+    return [model.say(kind, at, release.candidate, rule.name, severity, release, **fields)]
 
 
 def take_out(
-    model: Model, at: PaneContext, trial: ReleaseState, cause: Cause, refuge: str | None, instead: str | None = None
+    model: Model, at: PaneContext, release: ReleaseState, cause: Cause, refuge: str | None, instead: str | None = None
 ) -> tuple[ControlType, bool]:
     """Withdraw a version; return what is to be said, and whether that ends the pin.
 
     All traffic goes to `refuge`. Without one it goes to whatever else may serve: `instead`, where nothing does.
     """
-    share, to = share_of(model, at, trial.candidate), refuge or instead
-    beside = to is not None and serves_beside(model, at, trial, to)
-    return keep_out(model, at, trial, cause, share, to, refuge is None, beside)
+    share, to = share_of(model, at, release.candidate), refuge or instead
+    beside = to is not None and serves_beside(model, at, release, to)
+    return keep_out(model, at, release, cause, share, to, refuge is None, beside)
 
 
 def hold(
-    model: Model, at: PaneContext, trial: ReleaseState, rule: Rule, how: Hold, reason: str, slices: Slices
+    model: Model, at: PaneContext, release: ReleaseState, rule: Rule, how: Hold, reason: str, slices: Slices
 ) -> list[ControlEvent]:
     """Hold the promotion for as long as this is called at every pane; say so when it begins."""
-    state = trial.actionable
+    state = release.actionable
     state.holds[rule.name] = how
     state.throttled |= how == "throttle"
     if state.held.get(rule.name) == how:
@@ -85,25 +85,26 @@ def hold(
     severity: Severity = "page" if how in ("unpinnable", "shared cause", "one producer") else "info"
     severity = "ticket" if how in ("slice", "unserved") else severity
     kind: ControlType = "throttle" if how == "throttle" else "hold"
-    slices = renewed(at, rule.name, trial.candidate, slices)
+    slices = renewed(at, rule.name, release.candidate, slices)
     fields = {"reason": reason, "slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}
-    return [model.say(kind, at, trial.candidate, rule.name, severity, trial, **fields)]
+    return [model.say(kind, at, release.candidate, rule.name, severity, release, **fields)]
 
 
 def end_shared(model: Model, at: PaneContext) -> None:
     """Where a baseline has recovered, compare anew: what was found while both suffered says little of the candidate."""
-    for trial in model.trials.values():
-        baseline, shared = model.served.get(trial.baseline), trial.actionable.shared if trial.judged else {}
+    for release in model.releases.values():
+        baseline = model.served.get(release.baseline)
+        shared = release.actionable.shared if release.is_actionable else {}
         for sli, before in list(shared.items()):
             now = (0, 0) if baseline is None else baseline.counts(sli, since=recently(at))
             if sum(now) and not has_degraded(before, now):
                 del shared[sli]
-                restart(model, at, trial, at.pane + 1)
-        if trial.judged and recovered_values(at, trial):
-            restart(model, at, trial, at.pane + 1)
+                restart(model, at, release, at.pane + 1)
+        if release.is_actionable and recovered_values(at, release):
+            restart(model, at, release, at.pane + 1)
 
 
-def _is_shared(model: Model, at: PaneContext, trial: ReleaseState, slices: Slices) -> bool:
+def _is_shared(model: Model, at: PaneContext, release: ReleaseState, slices: Slices) -> bool:
     """Tell whether the baseline degrades as well, which explains at least half of the candidate's harm.
 
     Degrading: with b the ratio of bad events of the baseline, all traffic, in the hour before the harm began, and b',
@@ -114,12 +115,12 @@ def _is_shared(model: Model, at: PaneContext, trial: ReleaseState, slices: Slice
     """
     evidence = slices[0].evidence
     name, onset = evidence.sli, evidence.since
-    candidate, baseline = model.served.get(trial.candidate), model.served.get(trial.baseline)
+    candidate, baseline = model.served.get(release.candidate), model.served.get(release.baseline)
     if name is None or candidate is None or baseline is None:
         return False
     sli = _index(at, name)
     began = recently(at) if onset is None else bucket_of(onset // at.policy.pane_ms, at.policy.pane_ms)
-    shared = trial.actionable.shared
+    shared = release.actionable.shared
     before: Counted = shared.get(sli) or baseline.counts(sli, before=began)
     after = baseline.counts(sli, since=began)
     if not has_degraded(before, after):
@@ -133,15 +134,15 @@ def _is_shared(model: Model, at: PaneContext, trial: ReleaseState, slices: Slice
     return True
 
 
-def serves_beside(model: Model, at: PaneContext, trial: ReleaseState, refuge: str) -> bool:
+def serves_beside(model: Model, at: PaneContext, release: ReleaseState, refuge: str) -> bool:
     """Tell whether others than a candidate and its refuge are on trial, or serve, and nothing grave is known of them.
 
     Then a rollback keeps the candidate out, and leaves them what they have.
     """
-    awaited = {name for name, other in model.trials.items() if other.phase == "rolling_out"}
+    awaited = {name for name, other in model.releases.items() if other.phase == "rolling_out"}
     serve = {name for name in model.served.keys() - {OTHER} if share_of(model, at, name)}
-    others = (awaited | serve) - {trial.candidate, refuge, *model.barred}
-    spared = model.overridden - {trial.candidate, refuge}
+    others = (awaited | serve) - {release.candidate, refuge, *model.barred}
+    spared = model.overridden - {release.candidate, refuge}
     return bool(spared) or any(why_bad(model, at, name) is None for name in others if not is_mirrored(name))
 
 

@@ -19,7 +19,7 @@ FOUND_MAX = 2  # Findings that are named.
 
 LEFT = "{who} is left as it is, {by}"  # What a rule asks for cannot be done, or should not be.
 UNSURE = "Nobody can tell yet whether withdrawing {who} has helped"
-SAID = ("release", "override")  # Rules that are commands: their reason says it.
+COMMAND_RULES = ("release", "override")  # Rules that are commands: their reason says it.
 INPUTS = {
     "late": "Much of what comes in is late",
     "refused": "Much of what comes in is refused",
@@ -46,24 +46,24 @@ def sentence(event: ControlEvent) -> str:
     reason = line(event.reason, REASON_MAX)
     if event.type == "alert" and not event.acked and event.rule.startswith(f"{INPUT}:"):
         kind, over = event.rule.partition(":")[2], event.state == "resolved"
-        said = f"{(INPUTS_OVER if over else INPUTS).get(kind, event.rule)}: {reason}"
+        sentence = f"{(INPUTS_OVER if over else INPUTS).get(kind, event.rule)}: {reason}"
     elif event.type == "alert" and not event.acked and _says_itself(event.rule):
-        said = f"{_who(event)}: {reason}"
+        sentence = f"{_who(event)}: {reason}"
     else:
-        said = "; ".join([_first(event), *_more(event)])
-    said = said[:1].upper() + said[1:]
-    return cut(said, SENTENCE_MAX) + "."
+        sentence = "; ".join([_first(event), *_more(event)])
+    sentence = sentence[:1].upper() + sentence[1:]
+    return cut(sentence, SENTENCE_MAX) + "."
 
 
 def _says_itself(rule: str) -> bool:
     """Tell whether the reason of an alert is all that there is to be said."""
-    return rule in SAID or rule.startswith((COMMANDS, LIMITS))
+    return rule in COMMAND_RULES or rule.startswith((COMMANDS, LIMITS))
 
 
 def _first(event: ControlEvent) -> str:
     """Return who, what, where, and the proof."""
     share = event.weights.get(event.version)
-    said = _words(event).format(
+    sentence = _words(event).format(
         who=_who(event),
         rule=line(event.rule),
         by="by hand" if event.rule.startswith(COMMANDS) else f"by rule {line(event.rule)}",
@@ -75,7 +75,7 @@ def _first(event: ControlEvent) -> str:
     )
     why = [part for part in (line(event.reason, REASON_MAX), _proof(event)) if part]
     where, elsewhere = ("", "") if event.acked or event.state == "resolved" else _where(event)
-    return f"{said}{where}" + (f" ({'; '.join(why)})" if why else "") + elsewhere
+    return f"{sentence}{where}" + (f" ({'; '.join(why)})" if why else "") + elsewhere
 
 
 def _words(event: ControlEvent) -> str:
@@ -90,7 +90,7 @@ def _words(event: ControlEvent) -> str:
 
 
 def _proof(event: ControlEvent) -> str:
-    """Return the numbers of an event; of what was sent on trial, what was expected of it."""
+    """Return the numbers of an event; of a declared share, what was expected of it."""
     if event.rule == SPLIT and event.type in ("alert", "hold"):
         share, declared, n = event.evidence.value, event.evidence.threshold, event.evidence.n
         if share is None or declared is None or event.evidence.p_value is None:

@@ -1,7 +1,7 @@
 """Versions that no release is about: the first of a model, the only one, the busiest when the worker began.
 
 A rule that throttles, rolls back or kills does so to whatever serves. For as long as such a rule is BAD on a version
-without a release, the version has a trial of its own, in which it is compared with nothing.
+without a release, the version has a `ReleaseState` of its own, in which it is compared with nothing.
 """
 
 from operators.policy.rules import Action, ReleaseRule, Rule
@@ -19,12 +19,12 @@ def attend(model: Model, at: PaneContext) -> None:
     """Begin phase `serving` for versions without a release that a rule that acts is BAD on; end it where none is."""
     acting = {rule.name for rule in at.policy.rules if acts(rule)}
     harmful = {version for name, version in model.bad if name in acting}
-    for version in sorted(harmful - {OTHER, ALL_VERSIONS, *model.trials, *model.overridden}):
+    for version in sorted(harmful - {OTHER, ALL_VERSIONS, *model.releases, *model.overridden}):
         served = model.served.get(version)
         if served is not None and not is_mirrored(version):
             accuse(model, version, served.first)
-    for version, trial in list(model.trials.items()):
-        state = trial.state
+    for version, release in list(model.releases.items()):
+        state = release.state
         if isinstance(state, Serving) and version not in harmful and not (state.holds or state.held):
             end(model, version)
 

@@ -13,16 +13,16 @@ from operators.release.traffic import bucket_of, has_degraded
 from operators.wire.control import Affected
 
 
-def is_shared_value(at: PaneContext, trial: ReleaseState, rule: str, worst: Affected) -> bool:
+def is_shared_value(at: PaneContext, release: ReleaseState, rule: str, worst: Affected) -> bool:
     """Tell whether a measure that is larger of all of a candidate's traffic is so for a cause that it shares."""
-    evidence, shared = worst.evidence, trial.actionable.shared_values
+    evidence, shared = worst.evidence, release.actionable.shared_values
     if evidence.measure is None or worst.slice != "*":
         return False
     key = f"{rule} {evidence.measure}"
     onset = evidence.since
     began = recently(at) if onset is None else bucket_of(onset // at.policy.pane_ms, at.policy.pane_ms)
     known = shared.get(key)
-    shift = at.shift(rule, trial.candidate, evidence.measure, began, None if known is None else known[0])
+    shift = at.shift(rule, release.candidate, evidence.measure, began, None if known is None else known[0])
     if shift is None:
         return False
     before = shift.before if known is None else known[1:]
@@ -32,13 +32,13 @@ def is_shared_value(at: PaneContext, trial: ReleaseState, rule: str, worst: Affe
     return True
 
 
-def recovered_values(at: PaneContext, trial: ReleaseState) -> bool:
+def recovered_values(at: PaneContext, release: ReleaseState) -> bool:
     """Forget the measures by which a baseline is as it was before; tell whether there was any."""
-    shared = trial.actionable.shared_values
+    shared = release.actionable.shared_values
     over = []
     for key, (code, *before) in shared.items():
         rule, measure = key.rsplit(" ", 1)
-        shift = at.shift(rule, trial.candidate, measure, recently(at), code)
+        shift = at.shift(rule, release.candidate, measure, recently(at), code)
         if shift is not None and sum(shift.now) > 0 and not has_degraded((before[0], before[1]), shift.now):
             over.append(key)
     for key in over:

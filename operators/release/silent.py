@@ -20,24 +20,24 @@ def tell_silent(model: Model, at: PaneContext) -> list[ControlEvent]:
     """Tell once of each candidate that has gone silent while others serve, and once of its return."""
     events = []
     total = sum(at.requests.values())
-    for trial in model.trials.values():
-        state = trial.state
-        if not isinstance(state, RollingOut) or is_mirrored(trial.candidate):
+    for release in model.releases.values():
+        state = release.state
+        if not isinstance(state, RollingOut) or is_mirrored(release.candidate):
             continue
-        if at.requests.get(trial.candidate, 0):
+        if at.requests.get(release.candidate, 0):
             if state.silent:
-                events.append(_said(model, at, trial, f"{trial.candidate} has requests again", state="resolved"))
-            state.usual, state.missed, state.silent = share_of(model, at, trial.candidate), 0, False
+                events.append(_alert(model, at, release, f"{release.candidate} has requests again", state="resolved"))
+            state.usual, state.missed, state.silent = share_of(model, at, release.candidate), 0, False
             continue
         state.missed += total
-        if total and not state.silent and _is_sure(model, at, trial, state):
+        if total and not state.silent and _is_sure(model, at, release, state):
             state.silent = True
-            events.append(_tell(model, at, trial, state))
+            events.append(_tell(model, at, release, state))
     return events
 
 
-def _is_sure(model: Model, at: PaneContext, trial: ReleaseState, state: RollingOut) -> bool:
-    served = model.served.get(trial.candidate)
+def _is_sure(model: Model, at: PaneContext, release: ReleaseState, state: RollingOut) -> bool:
+    served = model.served.get(release.candidate)
     if served is None or (at.pane - served.last) * at.policy.pane_ms < SILENT_MS:
         return False
     return _chance(state) <= ALPHA
@@ -48,21 +48,21 @@ def _chance(state: RollingOut) -> float:
     return 0.0 if state.usual >= 1 else math.exp(state.missed * math.log1p(-state.usual))
 
 
-def _tell(model: Model, at: PaneContext, trial: ReleaseState, state: RollingOut) -> ControlEvent:
-    since = (model.served[trial.candidate].last + 1) * at.policy.pane_ms
+def _tell(model: Model, at: PaneContext, release: ReleaseState, state: RollingOut) -> ControlEvent:
+    since = (model.served[release.candidate].last + 1) * at.policy.pane_ms
     reason = (
-        f"{trial.candidate} has had no request since {EPOCH + since * MILLISECOND:%H:%M:%S} UTC, of {state.missed} "
+        f"{release.candidate} has had no request since {EPOCH + since * MILLISECOND:%H:%M:%S} UTC, of {state.missed} "
         f"since then; it had {state.usual:.1%} of them before: its release decides nothing"
     )
-    return _said(
+    return _alert(
         model,
         at,
-        trial,
+        release,
         reason,
         evidence=Evidence(n=state.missed, value=0.0, threshold=state.usual, p_value=_chance(state)),
     )
 
 
-def _said(model: Model, at: PaneContext, trial: ReleaseState, reason: str, **fields: object) -> ControlEvent:
+def _alert(model: Model, at: PaneContext, release: ReleaseState, reason: str, **fields: object) -> ControlEvent:
     severity: Severity = "info" if fields.get("state") == "resolved" else "ticket"
-    return model.say("alert", at, trial.candidate, SPLIT, severity, trial, reason=reason, runbook=RUNBOOK, **fields)
+    return model.say("alert", at, release.candidate, SPLIT, severity, release, reason=reason, runbook=RUNBOOK, **fields)

@@ -17,16 +17,16 @@ from operators.wire.events import Scalar
 class ReleaseState(msgspec.Struct, kw_only=True):
     """One candidate, or a version without a release (`serving.py`), which has no baseline.
 
-    `since` is the pane it began with, `state` what is known of it in its phase. `unseen` are its versions that have not
-    served since it was declared. `requests` are some of its bad ones; `found` is what monitors found on it,
-    `found_beside` on its baseline. It is compared for the `attempt`-th time.
+    `since` is the pane it began with, `state` what is known of it in its phase. `declared` is the command that began
+    it, if one did; `unseen` are its versions that have not served since. `requests` are some of its bad ones; `found`
+    is what monitors found on it, `found_beside` on its baseline. It is compared for the `attempt`-th time.
     """
 
     candidate: str
     baseline: str
     since: int
     state: AnyState
-    release: Release | None = None
+    declared: Release | None = None
     unseen: tuple[str, ...] = ()
     requests: tuple[Sample, ...] = ()
     found: dict[str, Found] = {}
@@ -38,7 +38,7 @@ class ReleaseState(msgspec.Struct, kw_only=True):
         return cast(Phase, self.state.__struct_config__.tag)
 
     @property
-    def judged(self) -> bool:
+    def is_actionable(self) -> bool:
         """Whether rules may act on the candidate."""
         return isinstance(self.state, Actionable)
 
@@ -76,7 +76,7 @@ class ReleaseState(msgspec.Struct, kw_only=True):
 
     def diff(self) -> dict[str, tuple[Scalar | None, Scalar | None]]:
         """Return what the metadata of the release says differently of baseline and candidate."""
-        metadata = self.release.metadata if self.release is not None else {}
+        metadata = self.declared.metadata if self.declared is not None else {}
         old, new = metadata.get("baseline", {}), metadata.get("candidate", {})
         names = sorted(old.keys() | new.keys())
         return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}

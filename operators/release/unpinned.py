@@ -20,18 +20,18 @@ ALPHA = 0.01
 
 def forget_harm(model: Model) -> None:
     """Begin anew: what was found before somebody decided is no news."""
-    for trial in model.trials.values():
-        if isinstance(trial.state, Withdrawn):
-            trial.state.again = None
+    for release in model.releases.values():
+        if isinstance(release.state, Withdrawn):
+            release.state.again = None
 
 
-def harm_anew(model: Model, at: PaneContext, trial: ReleaseState, state: Withdrawn) -> Evidence | None:
+def harm_anew(model: Model, at: PaneContext, release: ReleaseState, state: Withdrawn) -> Evidence | None:
     """Return what a withdrawn version is found to do since the pin was lifted, None where nothing is."""
-    if model.unpinned is None or not at.requests.get(trial.candidate):
+    if model.unpinned is None or not at.requests.get(release.candidate):
         return None
     cause = state.cause
     if cause.level is None:
-        return _called_bad(model, at, trial, state)
+        return _called_bad(model, at, release, state)
     level = type(cause.level)(
         sli=cause.level.sli,
         measure=cause.level.measure,
@@ -39,7 +39,7 @@ def harm_anew(model: Model, at: PaneContext, trial: ReleaseState, state: Withdra
         bad_max=cause.level.bad_well,
         bad_well=cause.level.bad_max,
     )
-    health = state.again = counted(at, cause, level, [trial.candidate], state.again or Health())
+    health = state.again = counted(at, cause, level, [release.candidate], state.again or Health())
     if health.log_e < -math.log(ALPHA):
         return None
     n = health.good + health.bad
@@ -50,9 +50,9 @@ def harm_anew(model: Model, at: PaneContext, trial: ReleaseState, state: Withdra
     )
 
 
-def _called_bad(model: Model, at: PaneContext, trial: ReleaseState, state: Withdrawn) -> Evidence | None:
-    rule = why_bad(model, at, trial.candidate) if state.cause.by_hand else state.cause.rule
-    verdicts = model.bad.get((rule or "", trial.candidate), {}).values()
+def _called_bad(model: Model, at: PaneContext, release: ReleaseState, state: Withdrawn) -> Evidence | None:
+    rule = why_bad(model, at, release.candidate) if state.cause.by_hand else state.cause.rule
+    verdicts = model.bad.get((rule or "", release.candidate), {}).values()
     since = model.unpinned or 0
     new = [each for each in verdicts if (each.pane + 1) * at.policy.pane_ms > since]
     return new[0].evidence if new else None

@@ -12,30 +12,30 @@ from operators.stats.binomial import upper_bound
 from operators.stats.recovery_test import Health
 from operators.wire.control import ControlEvent, ControlType, Evidence, Severity
 
-PAGES_TOLD = 3  # What else pages, told with a recovery.
+PAGES_NAMED = 3  # What else pages, told with a recovery.
 
 
 def follow_up(model: Model, at: PaneContext) -> list[ControlEvent]:
     """See what became of every version that was withdrawn."""
     events: list[ControlEvent] = []
-    for trial in model.trials.values():
-        state = trial.state
+    for release in model.releases.values():
+        state = release.state
         if isinstance(state, Withdrawn) and isinstance(state.traffic, Leaving):
-            events += _look_at_traffic(model, at, trial, state, state.traffic)
-        state = trial.state
+            events += _look_at_traffic(model, at, release, state, state.traffic)
+        state = release.state
         if isinstance(state, Withdrawn) and not isinstance(state, Recovered):
-            events += _look_at_users(model, at, trial, state)
-        state = trial.state
+            events += _look_at_users(model, at, release, state)
+        state = release.state
         if isinstance(state, RolledBack | Verifying):
-            events += _look_at_deadline(model, at, trial, state)
+            events += _look_at_deadline(model, at, release, state)
     return events
 
 
 def _look_at_traffic(
-    model: Model, at: PaneContext, trial: ReleaseState, state: Withdrawn, traffic: Leaving
+    model: Model, at: PaneContext, release: ReleaseState, state: Withdrawn, traffic: Leaving
 ) -> list[ControlEvent]:
     """The traffic has moved when the candidate's share is surely at most what is allowed, however long that takes."""
-    came, total = at.requests.get(trial.candidate, 0), sum(at.requests.values())
+    came, total = at.requests.get(release.candidate, 0), sum(at.requests.values())
     if at.ts <= state.detected or not total:
         return []  # This pane was over before anybody could know, or it says nothing.
     allowed = allowed_share(at, state)
@@ -46,9 +46,9 @@ def _look_at_traffic(
     # A candidate that had no traffic lately has none to lose.
     if gone.since is None or (state.share and not gone.sure):
         return []
-    kind = leave(model, trial, state, traffic, gone.since)
+    kind = leave(model, release, state, traffic, gone.since)
     evidence = Evidence(n=gone.total, value=gone.requests / gone.total, threshold=allowed, log_e=gone.log_e)
-    return [_said(model, at, trial, state.cause, kind, evidence, "info")]
+    return [_event(model, at, release, state.cause, kind, evidence, "info")]
 
 
 def allowed_share(at: PaneContext, state: Withdrawn) -> float:
@@ -57,12 +57,12 @@ def allowed_share(at: PaneContext, state: Withdrawn) -> float:
     return min(allowed, state.share / 2) if state.share else allowed
 
 
-def _look_at_users(model: Model, at: PaneContext, trial: ReleaseState, state: Withdrawn) -> list[ControlEvent]:
+def _look_at_users(model: Model, at: PaneContext, release: ReleaseState, state: Withdrawn) -> list[ControlEvent]:
     """See whether what the version was withdrawn for is surely over with what serves now (`proven_well.py`)."""
     cause, traffic = state.cause, state.traffic
     if isinstance(traffic, Leaving) and traffic.gone.since is None:
         return []
-    heirs = [model.speaker.pin] if model.speaker.pin else [name for name in at.requests if name != trial.candidate]
+    heirs = [model.writer.pin] if model.writer.pin else [name for name in at.requests if name != release.candidate]
     if cause.level is not None:
         traffic.health = counted(at, cause, cause.level, heirs, traffic.health)
     if isinstance(traffic, Leaving):
@@ -70,26 +70,26 @@ def _look_at_users(model: Model, at: PaneContext, trial: ReleaseState, state: Wi
     evidence = proven_well(model, at, cause, traffic, heirs)
     if evidence is None:
         return []
-    kind = recover(model, trial, state, traffic, at.ts)
-    others = "; ".join(f"{rule} still pages on {version}" for rule, version in pages(model)[:PAGES_TOLD])
-    return [_said(model, at, trial, cause, kind, evidence, "info", others)]
+    kind = recover(model, release, state, traffic, at.ts)
+    others = "; ".join(f"{rule} still pages on {version}" for rule, version in pages(model)[:PAGES_NAMED])
+    return [_event(model, at, release, cause, kind, evidence, "info", others)]
 
 
 def _look_at_deadline(
-    model: Model, at: PaneContext, trial: ReleaseState, state: RolledBack | Verifying
+    model: Model, at: PaneContext, release: ReleaseState, state: RolledBack | Verifying
 ) -> list[ControlEvent]:
     if at.ts < state.detected + at.policy.releases.deadline_ms:
         return []
-    kind, cause = fail(model, trial, state, "overdue"), state.cause
+    kind, cause = fail(model, release, state, "overdue"), state.cause
     if isinstance(state, RolledBack):
-        evidence, severity, reason = _unsure(at, trial.candidate, state)
-        return [_said(model, at, trial, cause, kind, evidence, severity, reason)]
-    heirs = [model.speaker.pin] if model.speaker.pin else [name for name in at.requests if name != trial.candidate]
+        evidence, severity, reason = _unsure(at, release.candidate, state)
+        return [_event(model, at, release, cause, kind, evidence, severity, reason)]
+    heirs = [model.writer.pin] if model.writer.pin else [name for name in at.requests if name != release.candidate]
     evidence, why = found_ill(model, cause, state.traffic, heirs)
     if why is None:
         reason = "the traffic has moved; too few requests to tell whether users are well"
-        return [_said(model, at, trial, cause, kind, evidence, "ticket", reason)]
-    return [_said(model, at, trial, cause, kind, evidence, "page", f"the traffic has moved, but {why}")]
+        return [_event(model, at, release, cause, kind, evidence, "ticket", reason)]
+    return [_event(model, at, release, cause, kind, evidence, "page", f"the traffic has moved, but {why}")]
 
 
 def _unsure(at: PaneContext, candidate: str, state: RolledBack) -> tuple[Evidence, Severity, str]:
@@ -111,10 +111,10 @@ def _unsure(at: PaneContext, candidate: str, state: RolledBack) -> tuple[Evidenc
     return evidence, "page", "too few requests to tell whether the traffic has moved"
 
 
-def _said(
+def _event(
     model: Model,
     at: PaneContext,
-    trial: ReleaseState,
+    release: ReleaseState,
     cause: Cause,
     kind: ControlType,
     evidence: Evidence,
@@ -122,4 +122,4 @@ def _said(
     reason: str = "",
 ) -> ControlEvent:
     fields = {"evidence": evidence, "runbook": cause.runbook, "reason": reason}
-    return model.say(kind, at, trial.candidate, cause.rule, severity, trial, **fields)
+    return model.say(kind, at, release.candidate, cause.rule, severity, release, **fields)

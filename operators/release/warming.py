@@ -5,9 +5,9 @@ from operators.release.model import Model
 from operators.release.state import ReleaseState
 
 
-def warmed_up(model: Model, trial: ReleaseState, policy: Policy) -> int:
+def warmed_up(model: Model, release: ReleaseState, policy: Policy) -> int:
     """Return the first pane that says something of a candidate."""
-    served = model.served.get(trial.candidate)
+    served = model.served.get(release.candidate)
     if served is None:
-        return trial.since
-    return max(trial.since, served.first + policy.releases.warm_up_ms // policy.pane_ms)
+        return release.since
+    return max(release.since, served.first + policy.releases.warm_up_ms // policy.pane_ms)

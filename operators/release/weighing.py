@@ -10,7 +10,7 @@ BY_OWN = "gateways split the traffic by their own weights again"
 
 
 def take_over(model: Model, version: str, others: Mapping[str, float]) -> None:
-    """Give a promoted version all traffic but what others have whose trials go on: their shares."""
+    """Give a promoted version all traffic but what others have whose releases go on: their shares."""
     kept = {name: round(share, DIGITS) for name, share in others.items()}
     rest = round(1.0 - sum(kept.values()), DIGITS)
     # Nobody can say what it had of traffic that was all of others.
@@ -19,7 +19,7 @@ def take_over(model: Model, version: str, others: Mapping[str, float]) -> None:
 
 def give_back(model: Model, version: str) -> None:
     """Give the share of a withdrawn version to the pinned one, or to the others where none is pinned."""
-    pin = model.speaker.pin
+    pin = model.writer.pin
     share = model.promoted.pop(version, 0.0)
     if pin is not None and pin not in model.promoted:
         model.promoted = {}
@@ -29,17 +29,17 @@ def give_back(model: Model, version: str) -> None:
         _scale(model, 1.0)
 
 
-def make_room(model: Model, release: Release) -> list[str]:
+def make_room(model: Model, declared: Release) -> list[str]:
     """Give a candidate its declared share of what a promotion gave to others; return what is said of it.
 
     Without a declared share gateways go by their own weights again.
     """
-    share, candidate = release.traffic_share, release.candidate
+    share, candidate = declared.traffic_share, declared.candidate
     if not model.promoted or share is None:
         return by_own_weights(model, candidate)
     before, model.promoted = model.promoted, {name: each for name, each in model.promoted.items() if name != candidate}
-    if release.baseline not in model.promoted:
-        model.promoted = {release.baseline: 1.0}
+    if declared.baseline not in model.promoted:
+        model.promoted = {declared.baseline: 1.0}
     _scale(model, 1.0 - share)
     model.promoted[candidate] = share
     return [] if model.promoted == before else [f"{candidate} gets {share:g} of the traffic"]

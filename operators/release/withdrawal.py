@@ -20,7 +20,7 @@ from operators.wire.control import ControlType
 def keep_out(
     model: Model,
     at: PaneContext,
-    trial: ReleaseState,
+    release: ReleaseState,
     cause: Cause,
     share: float,
     to: str | None,
@@ -32,54 +32,54 @@ def keep_out(
     All traffic goes `to` another version, or only what the version had, where others serve well `beside` it; None: to
     whatever else may serve. It `stops` where there is none to go back to, whatever takes its place.
     """
-    signals: tuple[Signal, Signal] = ("recalled", "shut_out") if trial.withdrawn else ("harmful", "stopped")
+    signals: tuple[Signal, Signal] = ("recalled", "shut_out") if release.withdrawn else ("harmful", "stopped")
     state = RolledBack(cause=cause, detected=at.ts, onset=cause.evidence.since, share=share, refuge=to)
-    kind = enter_saying(model, trial, signals[stops], state)
-    model.overridden.discard(trial.candidate)
-    lifts = to is None and model.speaker.pin == trial.candidate
+    kind = enter_saying(model, release, signals[stops], state)
+    model.overridden.discard(release.candidate)
+    lifts = to is None and model.writer.pin == release.candidate
     if to is not None:
         model.pin_to(to, beside=beside)
     elif lifts:
         model.unpin()
-    give_back(model, trial.candidate)
+    give_back(model, release.candidate)
     model.cooled = at.ts + at.policy.releases.cooldown_ms
     return kind, lifts
 
 
 def keep_out_again(
-    model: Model, at: PaneContext, trial: ReleaseState, was: Withdrawn, share: float, pin: str | None
+    model: Model, at: PaneContext, release: ReleaseState, was: Withdrawn, share: float, pin: str | None
 ) -> ControlType:
     """Keep away a version that was withdrawn and serves: by a pin on another, or barred alone while none is pinned."""
     if pin is not None:
         model.pin_to(pin)
-    signal: Signal = "barred" if model.speaker.pin is None else "returned"
+    signal: Signal = "barred" if model.writer.pin is None else "returned"
     state = RolledBack(cause=was.cause, detected=at.ts, share=share, refuge=pin or was.refuge)
-    return enter_saying(model, trial, signal, state)
+    return enter_saying(model, release, signal, state)
 
 
-def leave(model: Model, trial: ReleaseState, was: Withdrawn, traffic: Leaving, since: int) -> ControlType:
+def leave(model: Model, release: ReleaseState, was: Withdrawn, traffic: Leaving, since: int) -> ControlType:
     """The traffic has left a withdrawn version, since then [Unix ms]."""
     left = Left(applied=max(since, was.detected), health=traffic.health)
     kind: type[Verifying | Ineffective] = Ineffective if isinstance(was, Ineffective) else Verifying
-    return enter_saying(model, trial, "applied", kind(**_common(was), traffic=left))
+    return enter_saying(model, release, "applied", kind(**_common(was), traffic=left))
 
 
-def recover(model: Model, trial: ReleaseState, was: Withdrawn, left: Left, ts: int) -> ControlType:
+def recover(model: Model, release: ReleaseState, was: Withdrawn, left: Left, ts: int) -> ControlType:
     """The users are well since a version was withdrawn."""
     state = Recovered(**_common(was), excess=was.excess, traffic=left, recovered=ts)
-    return enter_saying(model, trial, "well", state)
+    return enter_saying(model, release, "well", state)
 
 
-def shelve(model: Model, trial: ReleaseState, ts: int) -> None:
+def shelve(model: Model, release: ReleaseState, ts: int) -> None:
     """Wait for nothing after a version was withdrawn that has never served."""
-    was = trial.state
+    was = release.state
     if not isinstance(was, RolledBack):
-        raise LookupError(f"absent in {trial.phase}")
+        raise LookupError(f"absent in {release.phase}")
     state = Recovered(**_common(was), traffic=Left(applied=ts), recovered=ts)
-    enter(model, trial, "absent", state)
+    enter(model, release, "absent", state)
 
 
-def fail(model: Model, trial: ReleaseState, was: Withdrawn, signal: Literal["overdue", "ignored"]) -> ControlType:
+def fail(model: Model, release: ReleaseState, was: Withdrawn, signal: Literal["overdue", "ignored"]) -> ControlType:
     """Withdrawing a version has not helped: by the deadline, or because it surely serves on."""
     traffic, excess = was.traffic, was.excess
     if isinstance(traffic, Leaving):
@@ -87,7 +87,7 @@ def fail(model: Model, trial: ReleaseState, was: Withdrawn, signal: Literal["ove
         traffic = msgspec.structs.replace(traffic, loose=traffic.loose or signal == "overdue")
         excess = None
     state = Ineffective(**_common(was), excess=excess, traffic=traffic)
-    return enter_saying(model, trial, signal, state)
+    return enter_saying(model, release, signal, state)
 
 
 def _common(was: Withdrawn) -> dict[str, Any]:

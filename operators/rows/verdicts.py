@@ -16,13 +16,13 @@ from operators.wire.control import ControlEvent
 NOT_STORED = ("ts", "key", "signature")
 
 
-def judged_rows(judged: PaneOutcome, policy: Policy) -> list[Rows]:
+def outcome_rows(outcome: PaneOutcome, policy: Policy) -> list[Rows]:
     """Return the rows of what a closed pane came to."""
     rows = (
-        _verdict_rows(judged.verdicts, policy),
-        _control_rows(judged.events),
-        *drift_rows(judged.drift, policy.hash),
-        *judged.rows,
+        _verdict_rows(outcome.verdicts, policy),
+        _control_rows(outcome.events),
+        *drift_rows(outcome.drift, policy.hash),
+        *outcome.rows,
     )
     return [some for some in rows if len(some)]
 

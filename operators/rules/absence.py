@@ -21,7 +21,7 @@ from operators.rules.pane_counts import PaneCounts
 from operators.rules.recovery import by_verdict
 from operators.rules.series_state import OK, STALE, SeriesState
 from operators.rules.verdict import Verdict
-from operators.saved.registry import Saved
+from operators.saved.registry import Saved, renamed
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
 from operators.wire.control import Evidence, Word
@@ -42,12 +42,12 @@ class AbsenceEvaluator:
     def __init__(self, rule: Absence, policy: Policy) -> None:
         self.rule = rule
         self._panes = rule.after_ms // policy.pane_ms
-        self._standing = SeriesState(rule, policy, [("asked", "i8")])
+        self._series_state = SeriesState(rule, policy, [("asked", "i8")])
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
-        slots, rows = self._standing.push(counts, names)
-        kept = self._standing.kept
+        slots, rows = self._series_state.push(counts, names)
+        kept = self._series_state.kept
         asked = slots[counts.events[rows] > 0]
         kept["asked"][asked] = counts.pane
         returned = asked[kept["word"][asked] != OK]
@@ -56,30 +56,30 @@ class AbsenceEvaluator:
         return [self._verdict(slot, names) for slot in [*returned.tolist(), *gone.tolist()]]
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
-        word = self._standing.word(slot)
+        word = self._series_state.word(slot)
         return word, None if word is None else self._verdict(slot, names).evidence
 
     @property
     def quiet(self) -> bool:
         """Whether no series is left that could become stale."""
-        return not (self._standing.kept["word"] == OK).any()
+        return not (self._series_state.kept["word"] == OK).any()
 
     def held(self) -> Ints:
-        return np.flatnonzero((self._standing.kept["word"] == OK) | self._standing.remembered())
+        return np.flatnonzero((self._series_state.kept["word"] == OK) | self._series_state.remembered())
 
     def only(self, slots: Ints) -> None:
-        self._standing.only(slots)
+        self._series_state.only(slots)
 
     def _verdict(self, slot: int, names: Sequence[SliceSeries]) -> Verdict:
-        pane_ms, kept = self._standing.pane_ms, self._standing.kept[slot]
+        pane_ms, kept = self._series_state.pane_ms, self._series_state.kept[slot]
         stale = kept["word"] == STALE
         evidence = Evidence(
             window_ms=self.rule.after_ms,
             since=(int(kept["asked"]) + 1) * pane_ms if stale else None,
-            watermark=(self._standing.pane + 1) * pane_ms,
+            watermark=(self._series_state.pane + 1) * pane_ms,
             reason="no events since" if stale else None,
         )
-        return self._standing.verdict(slot, names, evidence)
+        return self._series_state.verdict(slot, names, evidence)
 
 
 def _check(rule: Absence, place: TablePlace) -> None:
@@ -101,6 +101,12 @@ KIND = RuleKind(
     check=_check,
     saved=(
         Saved("rule.absence", Absence),
-        Saved("absence", AbsenceEvaluator, ("rule", "_panes", "_standing")),
+        Saved(
+            "absence",
+            AbsenceEvaluator,
+            ("rule", "_panes", "_series_state"),
+            version=2,
+            upgrades={1: renamed({"_standing": "_series_state"})},
+        ),
     ),
 )

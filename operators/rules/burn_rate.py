@@ -35,7 +35,7 @@ from operators.rules.recovery import by_target
 from operators.rules.rings import Ring
 from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState, bounded
 from operators.rules.verdict import Verdict
-from operators.saved.registry import Saved
+from operators.saved.registry import Saved, renamed
 from operators.stats.binomial_tails import Flags, enough, good_most, surely_bad, surely_below
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
@@ -77,18 +77,18 @@ class BurnRateEvaluator:
         # By slot: which tiers fire, since which pane some do, and the worst of them.
         fields = [("fires", "?", (len(rule.tiers),)), ("since", "i8"), ("worst", "i1")]
         self._severities = np.array([SEVERITIES.index(tier.severity) for tier in self._tiers])
-        self._standing = SeriesState(rule, policy, fields)
+        self._series_state = SeriesState(rule, policy, fields)
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
-        slots, rows = self._standing.push(counts, names)
+        slots, rows = self._series_state.push(counts, names)
         for ring in self._rings.values():
             ring.grow(len(names))
             ring.push(counts, slots, rows)
-        kept = self._standing.kept
+        kept = self._series_state.kept
         fired = np.asarray(kept["fires"].any(axis=1))
         for index, tier in enumerate(self._tiers):
-            self._judge(index, tier)
+            self._evaluate_tier(index, tier)
         fires = np.asarray(kept["fires"].any(axis=1))
         kept["since"][fires & ~fired] = counts.pane
         word = np.where(fires, BAD, np.where(fired | self._ok(fires), OK, INSUFFICIENT))
@@ -99,7 +99,7 @@ class BurnRateEvaluator:
         return self._verdicts(changed, names) if len(changed) else []
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
-        word = self._standing.word(slot)
+        word = self._series_state.word(slot)
         return word, None if word is None else self._verdicts(np.array([slot]), names)[0].evidence
 
     @property
@@ -109,19 +109,19 @@ class BurnRateEvaluator:
 
     def held(self) -> Ints:
         some = np.any([ring.totals.any(axis=1) for ring in self._rings.values()], axis=0)
-        return np.flatnonzero(some | self._standing.remembered())
+        return np.flatnonzero(some | self._series_state.remembered())
 
     def only(self, slots: Ints) -> None:
         for ring in self._rings.values():
             ring.only(slots)
-        self._standing.only(slots)
+        self._series_state.only(slots)
 
-    def _judge(self, index: int, tier: Tier) -> None:
+    def _evaluate_tier(self, index: int, tier: Tier) -> None:
         """Start and stop one tier."""
         limit, confidence = self._limits[index], self.rule.confidence
         bad, n = self._sums(tier.long_ms)
         bad_short, n_short = self._sums(tier.short_ms)
-        fires = self._standing.kept["fires"][:, index]
+        fires = self._series_state.kept["fires"][:, index]
         # Ratios first: they leave few series to look at closely.
         starts = np.flatnonzero(
             ~fires & (bad > 0) & (bad >= limit * n) & (bad_short > 0) & (bad_short >= limit * n_short)
@@ -135,8 +135,8 @@ class BurnRateEvaluator:
 
     def _ok(self, fires: Flags) -> Flags:
         """Return which series, none of whose tiers fires, stay or become OK."""
-        was = self._standing.kept["word"] == OK
-        ok = ~fires & self._standing.kept["member"]
+        was = self._series_state.kept["word"] == OK
+        ok = ~fires & self._series_state.kept["member"]
         # The smallest limit first: it leaves the fewest series to look at closely.
         for index in sorted(range(len(self._tiers)), key=lambda index: self._limits[index]):
             limit, confidence, tier = self._limits[index], self.rule.confidence, self._tiers[index]
@@ -153,20 +153,20 @@ class BurnRateEvaluator:
         return totals[:, 1], totals.sum(axis=1)
 
     def _verdicts(self, slots: Ints, names: Sequence[SliceSeries]) -> list[Verdict]:
-        kept = self._standing.kept
+        kept = self._series_state.kept
         shown = np.where(kept["word"][slots] == BAD, kept["worst"][slots], self._finest)
-        told = []
+        verdicts = []
         for index in np.unique(shown).tolist():
-            told += self._of_tier(index, slots[shown == index], names)
-        return told
+            verdicts += self._of_tier(index, slots[shown == index], names)
+        return verdicts
 
     def _of_tier(self, index: int, slots: Ints, names: Sequence[SliceSeries]) -> list[Verdict]:
         """Return verdicts with the evidence of one tier."""
         tier, limit, confidence = self._tiers[index], self._limits[index], self.rule.confidence
         (bad, n), (bad_short, n_short) = self._sums(tier.long_ms), self._sums(tier.short_ms)
-        kept = self._standing.kept
+        kept = self._series_state.kept
         needed = n[slots] - good_most(n[slots], 1.0 - limit, confidence)
-        told = []
+        verdicts = []
         for row, measured in enumerate(bounded(bad[slots], n[slots], confidence)):
             slot = int(slots[row])
             firing = kept["word"][slot] == BAD
@@ -182,10 +182,10 @@ class BurnRateEvaluator:
                 short_window_ms=tier.short_ms,
                 short_value=float(bad_short[slot] / n_short[slot]) if n_short[slot] else None,
                 detectable=float(needed[row] / n[slot] - limit) if unsure else None,
-                since=int(kept["since"][slot]) * self._standing.pane_ms if firing else None,
+                since=int(kept["since"][slot]) * self._series_state.pane_ms if firing else None,
             )
-            told.append(self._standing.verdict(slot, names, evidence, tier.severity if firing else None))
-        return told
+            verdicts.append(self._series_state.verdict(slot, names, evidence, tier.severity if firing else None))
+        return verdicts
 
 
 def _when(rule: BurnRate) -> str:
@@ -215,7 +215,9 @@ KIND = RuleKind(
         Saved(
             "burn_rate",
             BurnRateEvaluator,
-            ("rule", "_tiers", "_limits", "_finest", "_rings", "_severities", "_standing"),
+            ("rule", "_tiers", "_limits", "_finest", "_rings", "_severities", "_series_state"),
+            version=2,
+            upgrades={1: renamed({"_standing": "_series_state"})},
         ),
     ),
 )

@@ -11,7 +11,7 @@ from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy
 from operators.rules.alpha import ACTING, of_comparison, portion
 from operators.rules.canary_keys import Canary
-from operators.rules.canary_verdict import Terms, evidence, judge, levels, not_worse
+from operators.rules.canary_verdict import Terms, evidence, levels, not_worse, words_of
 from operators.rules.cohorts import Block
 from operators.rules.comparison import Comparison
 from operators.rules.evidence_log import EvidenceLog, Process, Shown
@@ -112,7 +112,7 @@ class CanaryEvaluator:
         self._words: list[Word] = []  # Of each process; of fewer where they are to be judged anew.
         self._bad: set[Process] = set()  # Slices that were found BAD: they stay so.
         self._proofs: dict[Process, Affected] = {}  # Of those that are BAD.
-        self._told: dict[Process, tuple[Word, int]] = {}  # The word, and the events it was last told at.
+        self._announced: dict[Process, tuple[Word, int]] = {}  # The word, and the events it was last told at.
         self._log = EvidenceLog()
 
     def step(
@@ -151,7 +151,7 @@ class CanaryEvaluator:
                 self._add_labels(release, sli, block)
         anew = len(self._words) != len(self._of)  # A blip has ended, or a release.
         if anew:
-            self._words = self._judged()
+            self._words = self._evaluated()
         words = self._words
         results = {}
         for release in releases:
@@ -195,7 +195,7 @@ class CanaryEvaluator:
         self._bad -= gone
         self._proofs = {process: proof for process, proof in self._proofs.items() if process not in gone}
         self._series = {process: self._series[process] for process in self._of}
-        self._told = {process: told for process, told in self._told.items() if process not in gone}
+        self._announced = {process: announced for process, announced in self._announced.items() if process not in gone}
 
     def _add(self, counts: PaneCounts, names: Sequence[SliceSeries], releases: Sequence[Comparison]) -> None:
         """Add what the versions of releases served, at the finest slices, to the running blip."""
@@ -321,14 +321,14 @@ class CanaryEvaluator:
             self._series[process] = SliceSeries(release.model, release.candidate, process.slice, dict(dims))
         return index
 
-    def _judged(self) -> list[Word]:
+    def _evaluated(self) -> list[Word]:
         """Judge all traffic by itself, and the slices of a release and SLI together."""
         together: dict[tuple[Comparison, int], list[int]] = {}
         for index, process in enumerate(self._of):
             if process.slice != "*":
                 together.setdefault((process.release, process.sli), []).append(index)
         every = np.arange(len(self._of))
-        words = judge(self._kept, every, self._alphas(every.tolist()), self._terms)
+        words = words_of(self._kept, every, self._alphas(every.tolist()), self._terms)
         words = [self._at_pace(process, word) for process, word in zip(self._of, words, strict=True)]
         log_e = self._processes.log_e()
         for indices in together.values():
@@ -407,7 +407,7 @@ class CanaryEvaluator:
         spent = alpha * weight / self.rule.alpha
         return min(1.0, math.exp(-(log_e or 0.0)) / spent) if spent else 1.0
 
-    def current(self, series: tuple[str, str, str], judged: str | None) -> Evidence | None:
+    def current(self, series: tuple[str, str, str], compared: str | None) -> Evidence | None:
         """Return how far a candidate is from its baseline on a slice, by an SLI or measure; None if not compared."""
         slis = self.rule.slis
         names = [*slis, *(limit.name for limit in self._limits)]
@@ -415,7 +415,7 @@ class CanaryEvaluator:
             index
             for process, index in self._index.items()
             if (process.release.model, process.release.candidate, process.slice) == series
-            and names[process.sli] == judged
+            and names[process.sli] == compared
         ]
         return self._evidence(self._most(mine)) if mine else None
 
@@ -467,7 +467,7 @@ class CanaryEvaluator:
         if sli is None:
             limit = self._limits[process.sli - len(slis)]
             code = self._exceeding[release].codes[process.sli - len(slis)]
-            why = "; ".join(each for each in (limit.told(code), why) if each)
+            why = "; ".join(each for each in (limit.in_words(code), why) if each)
             found = msgspec.structs.replace(found, measure=limit.name, limit=GAMMA**code if code >= B_MIN else 0.0)
         chance = self._chance(process, self._alpha(process), found.log_e)
         return msgspec.structs.replace(found, reason=why or None, maturity=maturity, p_value=chance)
@@ -649,10 +649,10 @@ class CanaryEvaluator:
         for index, word in enumerate(words):
             process = self._of[index]
             events = int(self._processes.counts[index, 0])
-            last, at = self._told.get(process, ("INSUFFICIENT", 0))
+            last, at = self._announced.get(process, ("INSUFFICIENT", 0))
             doubled = process.slice == "*" and word == "INSUFFICIENT" and events >= max(2 * at, 1)
             if word != last or doubled:
-                self._told[process] = word, events
+                self._announced[process] = word, events
                 verdicts.append(
                     Verdict(
                         rule=self.rule.name,

@@ -40,7 +40,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 def levels(alpha: float, slis: int, slices_act: bool) -> Levels:
     """Share the promise of a release between its SLIs, and half and half with slices where a BAD slice acts.
 
-    The chances add up to `alpha` or less: `all_traffic` is the alpha of `judge`, `slices` that of
+    The chances add up to `alpha` or less: `all_traffic` is the alpha of `words_of`, `slices` that of
     `multiple_testing.e_bh` over all slices. Where slices only inform, they take nothing: `slices` is the share of
     the SLI again, but then promises nothing about the release. ValueError unless 0 < alpha < 1 and slis >= 1.
 
@@ -53,7 +53,7 @@ def levels(alpha: float, slis: int, slices_act: bool) -> Levels:
     return Levels(all_traffic=share / 2, slices=share / 2) if slices_act else Levels(all_traffic=share, slices=share)
 
 
-def judge(kept: KeptEstimates, which: Ints, alpha: Floats | float, terms: Terms) -> list[Word]:
+def words_of(kept: KeptEstimates, which: Ints, alpha: Floats | float, terms: Terms) -> list[Word]:
     """Return the word of each process of `which` (W,), each of which may be wrong with `alpha`."""
     is_bad = kept.processes.log_e_peak[which] >= -np.log(alpha)
     if terms.tolerance_points > 0:

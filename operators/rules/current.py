@@ -32,13 +32,13 @@ class Current:
         self._names = names
         self._slots: dict[tuple[str, ...], int] = {}
 
-    def of(self, rule: str, series: tuple[str, str, str], judged: str | None = None) -> Now:
+    def of(self, rule: str, series: tuple[str, str, str], compared: str | None = None) -> Now:
         """Return the word of a rule on a (model, version, slice) and its evidence, each None where it has none.
 
-        Of a canary, which judges several, `judged` is the SLI or measure, and it has evidence alone.
+        Of a canary, which judges several, `compared` is the SLI or measure, and it has evidence alone.
         """
         if rule in self._canaries:
-            return None, self._canaries[rule].current(series, judged)
+            return None, self._canaries[rule].current(series, compared)
         if rule in self._listening:
             return self._listening[rule].current(series)
         slot = self._slot(series) if rule in self._alone else None

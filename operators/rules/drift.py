@@ -19,7 +19,7 @@ from operators.policy.rules import Action, ListeningRule
 from operators.rules.kind import RuleKind
 from operators.rules.recovery import by_verdict
 from operators.rules.verdict import Verdict
-from operators.saved.registry import Saved
+from operators.saved.registry import Saved, renamed
 from operators.window.series_index import SliceSeries
 from operators.wire.control import Evidence, Word
 
@@ -66,7 +66,7 @@ class DriftEvaluator:
         self._heard: dict[Key, dict[str, Heard]] = {}
         self._words: dict[Key, Word] = {}
         self._seen: dict[Key, int] = {}
-        self._told: dict[Key, set[tuple[str, str]]] = {}  # By series the monitors and fields that were told.
+        self._announced: dict[Key, set[tuple[str, str]]] = {}  # By series the monitors and fields that were told.
 
     def step(self, pane: int, heard: Sequence[Heard]) -> list[Verdict]:
         """Take the results of monitors at a pane; return the verdicts that changed."""
@@ -89,23 +89,23 @@ class DriftEvaluator:
         return word, _evidence(found[0][1], reason(found)) if found else None
 
     def _verdict(self, key: Key, series: SliceSeries, pane: int) -> list[Verdict]:
-        said = self._heard[key]
-        bad = [each for each in said.values() if each.word == "BAD"]
+        results = self._heard[key]
+        bad = [each for each in results.values() if each.word == "BAD"]
         word: Word = "BAD" if bad else "OK"
-        found, told = list(_found(bad)), self._told.get(key, set())
-        new = [each for each in found if _name(each) not in told]
+        found, announced = list(_found(bad)), self._announced.get(key, set())
+        new = [each for each in found if _name(each) not in announced]
         if word == self._words.get(key) and not new:
             return []
         self._words[key] = word
         if found:
-            self._told[key] = told | {_name(each) for each in found}
+            self._announced[key] = announced | {_name(each) for each in found}
         else:
-            self._told.pop(key, None)
+            self._announced.pop(key, None)
         if found:
-            found = new + [each for each in found if _name(each) in told]
+            found = new + [each for each in found if _name(each) in announced]
             evidence = _evidence(found[0][1], reason(found))
         else:
-            last = max(said.values(), key=lambda each: (each.worst.excess, each.monitor))
+            last = max(results.values(), key=lambda each: (each.worst.excess, each.monitor))
             evidence = _evidence(last.worst, f"{last.monitor} finds no drift any more")
         return [Verdict(rule=self.rule.name, series=series, word=word, pane=pane, evidence=evidence)]
 
@@ -113,10 +113,10 @@ class DriftEvaluator:
         gone = [key for key, seen in self._seen.items() if seen < before]
         for key in gone:
             del self._seen[key], self._heard[key], self._words[key]
-            self._told.pop(key, None)
+            self._announced.pop(key, None)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({"_told": {}} | state)  # Not kept by older workers.
+        self.__dict__.update({"_announced": {}} | state)  # Not kept by older workers.
 
 
 def _found(bad: Sequence[Heard]) -> Iterator[Found]:
@@ -134,7 +134,7 @@ def reason(found: Sequence[Found]) -> str:
     by_monitor: dict[str, list[str]] = {}
     for monitor, drift in found:
         by_monitor.setdefault(monitor, []).append(words(drift))
-    return "; ".join(f"{monitor}: {', '.join(said)}" for monitor, said in by_monitor.items())
+    return "; ".join(f"{monitor}: {', '.join(parts)}" for monitor, parts in by_monitor.items())
 
 
 def _evidence(worst: Drift, why: str) -> Evidence:
@@ -184,7 +184,11 @@ KIND = RuleKind(
     saved=(
         Saved("rule.drift", DriftRule),
         Saved(
-            "drift", DriftEvaluator, ("rule", "_grains", "_pane_ms", "_known_ms", "_heard", "_words", "_seen", "_told")
+            "drift",
+            DriftEvaluator,
+            ("rule", "_grains", "_pane_ms", "_known_ms", "_heard", "_words", "_seen", "_announced"),
+            version=2,
+            upgrades={1: renamed({"_told": "_announced"})},
         ),
     ),
 )

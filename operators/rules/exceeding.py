@@ -72,7 +72,7 @@ class Limit(NamedTuple):
         """Return the bucket of (1 + tolerance) times the limit; none and less than none stay what they are."""
         return code + self.steps if code >= B_MIN else code
 
-    def told(self, code: int) -> str:
+    def in_words(self, code: int) -> str:
         """Say in words what was counted as bad."""
         at = "mean" if self.quantile is None else f"p{100 * self.quantile:g}"
         limit, other = (f"{GAMMA**each if each >= B_MIN else 0.0:.4g}" for each in (code, self.of_candidate(code)))

@@ -26,7 +26,7 @@ from operators.rules.pane_counts import PaneCounts
 from operators.rules.recovery import by_verdict
 from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState
 from operators.rules.verdict import Verdict
-from operators.saved.registry import Saved
+from operators.saved.registry import Saved, renamed
 from operators.stats.binomial_tails import Flags
 from operators.window.partial import HI, LIMB_BITS, LO, N
 from operators.window.series_index import SliceSeries
@@ -63,7 +63,7 @@ class MeasureEvaluator:
         same = [window for window in policy.windows if window.size_ms == rule.window_ms]
         self._window = min(same, key=lambda window: window.every_ms)
         self._run_min = -(-rule.for_ms // self._window.every_ms) + 1  # From the first end to the last one.
-        self._standing = SeriesState(rule, policy, FIELDS)
+        self._series_state = SeriesState(rule, policy, FIELDS)
         self._slot_of: dict[tuple[str, ...], int] = {}  # Of the series that are judged, by name.
         self._named = 0
         self._ended: tuple[Ints, Floats, Floats] | None = None  # What the windows that end with this pane hold.
@@ -71,15 +71,15 @@ class MeasureEvaluator:
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane, and the windows that end with it. One that ends empty is not among them."""
         self._ended = None
-        self._standing.push(counts, names)
+        self._series_state.push(counts, names)
         self._number(names)
         ended = [counts for counts in windows if counts.window == self._window]
-        if not ended and (counts.pane + 1) * self._standing.pane_ms % self._window.every_ms == 0:
-            return self._judge(None, names)
-        return [verdict for window in ended for verdict in self._judge(window, names)]
+        if not ended and (counts.pane + 1) * self._series_state.pane_ms % self._window.every_ms == 0:
+            return self._evaluate(None, names)
+        return [verdict for window in ended for verdict in self._evaluate(window, names)]
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
-        word = self._standing.word(slot)
+        word = self._series_state.word(slot)
         if word is None or self._ended is None:
             return word, None
         n, value, bounds = self._ended
@@ -88,14 +88,14 @@ class MeasureEvaluator:
     @property
     def quiet(self) -> bool:
         """Whether no series is OK; an OK one would be INSUFFICIENT once its window is empty."""
-        return not (self._standing.kept["word"] == OK).any()
+        return not (self._series_state.kept["word"] == OK).any()
 
     def held(self) -> Ints:
-        kept = self._standing.kept
-        return np.flatnonzero((kept["word"] == OK) | (kept["run"] > 0) | self._standing.remembered())
+        kept = self._series_state.kept
+        return np.flatnonzero((kept["word"] == OK) | (kept["run"] > 0) | self._series_state.remembered())
 
     def only(self, slots: Ints) -> None:
-        self._standing.only(slots)
+        self._series_state.only(slots)
         self._slot_of.clear()
         self._named = 0
 
@@ -104,14 +104,14 @@ class MeasureEvaluator:
         self._slot_of, self._named, self._ended = {}, 0, None
 
     def _number(self, names: Sequence[SliceSeries]) -> None:
-        member = self._standing.kept["member"]
+        member = self._series_state.kept["member"]
         for slot in range(self._named, len(names)):
             if member[slot]:
                 self._slot_of[names[slot][:3]] = slot
         self._named = len(names)
 
-    def _judge(self, window: WindowCounts | None, names: Sequence[SliceSeries]) -> list[Verdict]:
-        kept = self._standing.kept
+    def _evaluate(self, window: WindowCounts | None, names: Sequence[SliceSeries]) -> list[Verdict]:
+        kept = self._series_state.kept
         n, value = np.zeros(len(kept), np.int64), np.zeros(len(kept))
         bounds = np.zeros((len(kept), 2))
         if window is not None:
@@ -138,10 +138,10 @@ class MeasureEvaluator:
 
     def _count_time(self, enough: Flags, beyond: Flags, surely: Flags) -> None:
         """Count the time surely beyond the limit or, where it is BAD, the time within."""
-        kept = self._standing.kept
+        kept = self._series_state.kept
         bad = kept["word"] == BAD
         counted = enough & np.where(bad, ~beyond, surely)
-        kept["since"][counted & (kept["run"] == 0) & ~bad] = self._standing.pane
+        kept["since"][counted & (kept["run"] == 0) & ~bad] = self._series_state.pane
         kept["run"] = np.where(counted, kept["run"] + 1, np.where(enough, 0, kept["run"]))
 
     def _beyond(self, low: Floats, high: Floats) -> Flags:
@@ -162,7 +162,7 @@ class MeasureEvaluator:
         return n, total / np.maximum(n, 1)
 
     def _verdict(self, slot: int, n: int, value: float, bounds: Floats, names: Sequence[SliceSeries]) -> Verdict:
-        rule, kept = self.rule, self._standing.kept[slot]
+        rule, kept = self.rule, self._series_state.kept[slot]
         limits = [limit for limit in (rule.at_most, rule.at_least) if limit is not None]
         broken = [rule.at_most] if rule.at_most is not None and value > rule.at_most else limits[-1:]
         evidence = Evidence(
@@ -174,9 +174,9 @@ class MeasureEvaluator:
             upper=float(bounds[1]) if n and np.isfinite(bounds[1]) else None,
             confidence=rule.confidence if n else None,
             window_ms=rule.window_ms,
-            since=int(kept["since"]) * self._standing.pane_ms if kept["word"] == BAD else None,
+            since=int(kept["since"]) * self._series_state.pane_ms if kept["word"] == BAD else None,
         )
-        return self._standing.verdict(slot, names, evidence)
+        return self._series_state.verdict(slot, names, evidence)
 
 
 def _check(rule: MeasureRule, place: TablePlace) -> None:
@@ -220,8 +220,10 @@ KIND = RuleKind(
         Saved(
             "measure",
             MeasureEvaluator,
-            ("rule", "_measure", "_scale", "_window", "_run_min", "_standing"),
+            ("rule", "_measure", "_scale", "_window", "_run_min", "_series_state"),
             derived=("_slot_of", "_named", "_ended"),
+            version=2,
+            upgrades={1: renamed({"_standing": "_series_state"})},
         ),
     ),
 )

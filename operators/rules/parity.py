@@ -66,25 +66,25 @@ class ParityEvaluator:
         self._panes = rule.window_ms // policy.pane_ms
         self._window = NEVER  # The number of the window that runs.
         self._weights: dict[Group, SliceWeights] = {}
-        self._standing = SeriesState(rule, policy, FIELDS)
+        self._series_state = SeriesState(rule, policy, FIELDS)
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
-        slots, rows = self._standing.push(counts, names)
+        slots, rows = self._series_state.push(counts, names)
         if not len(slots):
             return []
         self._begin(counts.pane // self._panes)
-        kept = self._standing.kept
+        kept = self._series_state.kept
         kept["good"][slots] += counts.units[rows, self._sli, 0]
         kept["bad"][slots] += counts.units[rows, self._sli, 1]
         touched = {_group(names[slot]) for slot in slots.tolist()}
         groups = sorted(self._members(touched, names).items())
         bounds = self._bounds(groups, names)
-        told = [self._judge(members, *of, names) for (_, members), of in zip(groups, bounds, strict=True)]
-        return list(chain.from_iterable(told))
+        verdicts = [self._evaluate(members, *of, names) for (_, members), of in zip(groups, bounds, strict=True)]
+        return list(chain.from_iterable(verdicts))
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
-        word = self._standing.word(slot)
+        word = self._series_state.word(slot)
         if word is None:
             return None, None
         group = _group(names[slot])
@@ -101,21 +101,21 @@ class ParityEvaluator:
         return True
 
     def held(self) -> Ints:
-        kept = self._standing.kept
-        return np.flatnonzero((kept["good"] + kept["bad"] > 0) | self._standing.remembered())
+        kept = self._series_state.kept
+        return np.flatnonzero((kept["good"] + kept["bad"] > 0) | self._series_state.remembered())
 
     def only(self, slots: Ints) -> None:
-        self._standing.only(slots)
+        self._series_state.only(slots)
 
     def _begin(self, window: int) -> None:
         """Begin the window of this pane, if it is another."""
         if window != self._window:
             self._window, self._weights = window, {}
-            self._standing.kept["good"] = self._standing.kept["bad"] = 0
+            self._series_state.kept["good"] = self._series_state.kept["bad"] = 0
 
     def _members(self, groups: set[Group], names: Sequence[SliceSeries]) -> dict[Group, Ints]:
         """Return the slots with events of each of the groups, in the order of their names."""
-        kept = self._standing.kept
+        kept = self._series_state.kept
         found: dict[Group, list[int]] = {}
         for slot in np.flatnonzero(kept["member"] & (kept["good"] + kept["bad"] > 0)).tolist():
             if (group := _group(names[slot])) in groups:
@@ -125,8 +125,8 @@ class ParityEvaluator:
             for group, slots in found.items()
         }
 
-    def _judge(self, members: Ints, low: Floats, high: Floats, names: Sequence[SliceSeries]) -> Iterator[Verdict]:
-        kept, gap = self._standing.kept, self.rule.gap
+    def _evaluate(self, members: Ints, low: Floats, high: Floats, names: Sequence[SliceSeries]) -> Iterator[Verdict]:
+        kept, gap = self._series_state.kept, self.rule.gap
         word = kept["word"][members].copy()
         if len(members) >= SLICES_MIN:
             word[high <= low.min() + gap] = OK
@@ -135,7 +135,7 @@ class ParityEvaluator:
         kept["word"][members] = word
         for at in changed.tolist():
             evidence = self._evidence(at, members, low, high, names)
-            yield self._standing.verdict(int(members[at]), names, evidence)
+            yield self._series_state.verdict(int(members[at]), names, evidence)
 
     def _bounds(
         self, groups: Sequence[tuple[Group, Ints]], names: Sequence[SliceSeries]
@@ -157,7 +157,7 @@ class ParityEvaluator:
         return self.rule.alpha / 2 * np.array([weights.of[text] for text in texts])
 
     def _counts(self, members: Ints) -> tuple[Ints, Ints]:
-        kept = self._standing.kept[members]
+        kept = self._series_state.kept[members]
         return kept["bad"], kept["good"] + kept["bad"]
 
     def _evidence(self, at: int, members: Ints, low: Floats, high: Floats, names: Sequence[SliceSeries]) -> Evidence:
@@ -206,6 +206,6 @@ KIND = RuleKind(
     check=_check,
     saved=(
         Saved("rule.parity", Parity),
-        Saved("parity", ParityEvaluator, ("rule", "_sli", "_panes", "_window", "_weights", "_standing")),
+        Saved("parity", ParityEvaluator, ("rule", "_sli", "_panes", "_window", "_weights", "_series_state")),
     ),
 )

@@ -58,7 +58,7 @@ class SeriesState:
         """Take the next pane; return the slots in it that the rule is about, and their rows in `counts`."""
         if len(names) > len(self.kept):
             more = np.zeros(len(names) - len(self.kept), self.kept.dtype)
-            more["member"] = [self._judges(name) for name in names[len(self.kept) :]]
+            more["member"] = [self._covers(name) for name in names[len(self.kept) :]]
             more["seen"] = NEVER
             self.kept = np.concatenate([self.kept, more])
         self.pane = counts.pane
@@ -114,5 +114,5 @@ class SeriesState:
         self.kept["seen"] = NEVER
         self.kept[rows] = kept
 
-    def _judges(self, name: SliceSeries) -> bool:
+    def _covers(self, name: SliceSeries) -> bool:
         return (name.version != ALL_VERSIONS) == self._of_versions and frozenset(name.dims) in self._grains

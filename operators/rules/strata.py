@@ -122,23 +122,23 @@ class Strata:
         events = self.served.sum(axis=1)
         apart = [index for index, both in enumerate(events.tolist()) if (both[0] > 0) != (both[1] > 0)]
         apart.sort(key=lambda index: (-int(events[index].sum()), self.names[index].text))
-        said = [
+        parts = [
             f"{self.names[index].text} is served by {candidate if events[index, 0] else baseline} alone, so it is not "
             "compared"
             for index in apart[:MOVED_MAX]
         ]
-        more = len(apart) - len(said)
-        return (*said, *([f"{more} further slices are served by one version alone"] if more else []))
+        more = len(apart) - len(parts)
+        return (*parts, *([f"{more} further slices are served by one version alone"] if more else []))
 
     def _blocks(self, sli: int, begins: int, panes: int) -> int:
         """Return how many blocks the next window lasts: the fewest, a power of two, that keep enough."""
         n_c, n_b = self.seen[:, sli, 0].astype(float), self.seen[:, sli, 2].astype(float)
         mean = (n_c + n_b) * panes / max(begins - int(self.first[sli]), panes)
         weight = n_c * n_b / np.maximum(n_c + n_b, 1.0) ** 2
-        told, blocks = float(weight @ mean), 1
-        while told and 2 * blocks * panes <= self.most:
+        informative, blocks = float(weight @ mean), 1
+        while informative and 2 * blocks * panes <= self.most:
             expected = blocks * mean
-            if float(weight @ (expected - 1 + np.exp(-expected))) >= KEPT_MIN * blocks * told:
+            if float(weight @ (expected - 1 + np.exp(-expected))) >= KEPT_MIN * blocks * informative:
                 break
             blocks *= 2
         return blocks

@@ -35,7 +35,7 @@ from operators.rules.recovery import by_target
 from operators.rules.rings import Ring
 from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState, bounded
 from operators.rules.verdict import Verdict
-from operators.saved.registry import Saved
+from operators.saved.registry import Saved, renamed
 from operators.stats.binomial_tails import Flags, enough, good_most, surely_above, surely_bad
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
@@ -71,11 +71,11 @@ class ThresholdEvaluator:
         self._thin = enough(1.0 - rule.target, rule.confidence)
         self._well_min = enough(rule.target, rule.confidence)
         self._ring = Ring(rule.window_ms // policy.pane_ms, self._sli)
-        self._standing = SeriesState(rule, policy, FIELDS)
+        self._series_state = SeriesState(rule, policy, FIELDS)
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
-        slots, rows = self._standing.push(counts, names)
+        slots, rows = self._series_state.push(counts, names)
         self._ring.grow(len(names))
         before = self._ring.totals.copy()
         self._ring.push(counts, slots, rows)
@@ -84,12 +84,12 @@ class ThresholdEvaluator:
         if len(slots):
             self._count_since(counts, slots, rows)
         word = self._words()
-        changed = np.flatnonzero(word != self._standing.kept["word"])
-        self._standing.kept["word"] = word
+        changed = np.flatnonzero(word != self._series_state.kept["word"])
+        self._series_state.kept["word"] = word
         return self._verdicts(changed, names) if len(changed) else []
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
-        word = self._standing.word(slot)
+        word = self._series_state.word(slot)
         return word, None if word is None else self._verdicts(np.array([slot]), names)[0].evidence
 
     @property
@@ -98,21 +98,21 @@ class ThresholdEvaluator:
         return self._ring.quiet
 
     def held(self) -> Ints:
-        return np.flatnonzero(self._ring.totals.any(axis=1) | self._standing.remembered())
+        return np.flatnonzero(self._ring.totals.any(axis=1) | self._series_state.remembered())
 
     def only(self, slots: Ints) -> None:
         self._ring.only(slots)
-        self._standing.only(slots)
+        self._series_state.only(slots)
 
     def _compare(self, slots: Ints) -> None:
         """Compare the windows whose sums have changed with the target."""
         good, n = self._sums(slots)
         target, confidence = self.rule.target, self.rule.confidence
-        self._standing.kept["below"][slots] = surely_bad(good, n, target, confidence)
-        self._standing.kept["well"][slots] = surely_above(good, n, target, confidence)
+        self._series_state.kept["below"][slots] = surely_bad(good, n, target, confidence)
+        self._series_state.kept["well"][slots] = surely_above(good, n, target, confidence)
 
     def _count_time(self, pane: int) -> None:
-        kept = self._standing.kept
+        kept = self._series_state.kept
         below, run = kept["below"], kept["run"]
         kept["since"][below & (run == 0)] = pane
         kept["after"][below] = 0
@@ -120,12 +120,12 @@ class ThresholdEvaluator:
         kept["run"] = np.where(below, run + 1, np.where(thin, run, 0))
 
     def _count_since(self, counts: PaneCounts, slots: Ints, rows: Ints) -> None:
-        kept = self._standing.kept
+        kept = self._series_state.kept
         counted = (kept["word"][slots] == BAD) & ~kept["below"][slots]
         kept["after"][slots[counted]] += counts.slis[rows[counted], self._sli, :2]
 
     def _words(self) -> NDArray[np.int8]:
-        kept, rule = self._standing.kept, self.rule
+        kept, rule = self._series_state.kept, self.rule
         good, n = self._sums(slice(None))
         was, below, well = kept["word"], kept["below"], kept["well"]
         stays = (was == OK) & (n >= self._well_min) & (good >= rule.target * n)
@@ -137,7 +137,7 @@ class ThresholdEvaluator:
 
     def _well_since(self, slots: Ints) -> Flags:
         """Tell of which series all events since the window last was below are well."""
-        after = self._standing.kept["after"][slots]
+        after = self._series_state.kept["after"][slots]
         return surely_above(after[:, 0], after.sum(axis=1), self.rule.target, self.rule.confidence)
 
     def _sums(self, slots: Ints | slice) -> tuple[Ints, Ints]:
@@ -145,13 +145,13 @@ class ThresholdEvaluator:
         return totals[:, 0], totals[:, 0] + totals[:, 1]
 
     def _verdicts(self, slots: Ints, names: Sequence[SliceSeries]) -> list[Verdict]:
-        kept, rule = self._standing.kept[slots], self.rule
+        kept, rule = self._series_state.kept[slots], self.rule
         # A series may be OK by what came since, where its window alone does not show it.
         after = (kept["word"] == OK) & ~kept["well"]
         totals = np.where(after[:, None], kept["after"], self._ring.totals[slots])
         good, n = totals[:, 0], totals.sum(axis=1)
         could = np.where(kept["word"] == INSUFFICIENT, good_most(n, rule.target, rule.confidence), -1)
-        told = []
+        verdicts = []
         for row, measured in enumerate(bounded(good, n, rule.confidence)):
             evidence = Evidence(
                 sli=rule.sli,
@@ -162,11 +162,11 @@ class ThresholdEvaluator:
                 threshold=rule.target,
                 window_ms=None if after[row] else rule.window_ms,
                 detectable=float(rule.target - could[row] / n[row]) if could[row] >= 0 else None,
-                since=int(kept["since"][row]) * self._standing.pane_ms if kept["word"][row] == BAD else None,
+                since=int(kept["since"][row]) * self._series_state.pane_ms if kept["word"][row] == BAD else None,
                 reason="all that came since it last was below" if after[row] else None,
             )
-            told.append(self._standing.verdict(int(slots[row]), names, evidence))
-        return told
+            verdicts.append(self._series_state.verdict(int(slots[row]), names, evidence))
+        return verdicts
 
 
 def _when(rule: Threshold) -> str:
@@ -191,7 +191,9 @@ KIND = RuleKind(
         Saved(
             "threshold",
             ThresholdEvaluator,
-            ("rule", "_sli", "_run_min", "_thin", "_well_min", "_ring", "_standing"),
+            ("rule", "_sli", "_run_min", "_thin", "_well_min", "_ring", "_series_state"),
+            version=2,
+            upgrades={1: renamed({"_standing": "_series_state"})},
         ),
     ),
 )

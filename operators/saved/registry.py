@@ -123,6 +123,15 @@ def without(name: str) -> Callable[[Fields], Fields]:
     return lambda fields: {each: value for each, value in fields.items() if each != name}
 
 
+def renamed(names: Mapping[str, str]) -> Callable[[Fields], Fields]:
+    """Return an upgrade that gives fields the names that they have now; `names` are those by the old ones.
+
+    >>> renamed({"a": "count"})({"a": 1, "b": 2})
+    {'count': 1, 'b': 2}
+    """
+    return lambda fields: {names.get(each, each): value for each, value in fields.items()}
+
+
 class Registry:
     """The classes that may be saved, by class and by name. ValueError: a name or a class is given twice."""
 

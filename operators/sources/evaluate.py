@@ -139,14 +139,14 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             self._source.watch.opened(self._input.name, self._reader)
         now_ms = int(self._source.now() * 1000)
         count = self._read(self._reader, now_ms)
-        said = self._log.settled(now_ms)
+        judgements = self._log.settled(now_ms)
         self._ended = self._read_all and not len(self._log)
         self._save(self._reader)
-        taken = TakenEvents(events=count, judgements=said, waiting=len(self._log))
+        taken = TakenEvents(events=count, judgements=judgements, waiting=len(self._log))
         self._source.taken(self._input.name, taken)
-        if not said.feedback and not said.events:
+        if not judgements.feedback and not judgements.events:
             return []
-        return [(self._input.name, Spoken(self._name, *self._places, said.feedback, said.events))]
+        return [(self._input.name, Spoken(self._name, *self._places, judgements.feedback, judgements.events))]
 
     def _read(self, reader: Reader, now_ms: int) -> int:
         """Read on, where there is room for what waits."""

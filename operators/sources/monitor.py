@@ -198,7 +198,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         if messages is None:
             self._ended = True
             lagging.pop(name, None)
-            return woken + self._told(self._partition.end(), self._position)
+            return woken + self._to_shards(self._partition.end(), self._position)
         if self._reader.at_end:
             lagging.pop(name, None)
         if len(messages):
@@ -241,7 +241,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
                 leader_epoch=leader_epoch_of(reader),
             )
         self._source.watch.batch(self._input.name, batch)
-        items = self._told(batch.inputs, reader.position)
+        items = self._to_shards(batch.inputs, reader.position)
         name, policy = self._input.name, self._source.policy
         if batch.feedback:
             items.append((name, feedback_rows(batch.feedback, policy)))
@@ -249,15 +249,15 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             items.append((name, dead_letter_rows(batch.rejects, name, policy, self._input.pseudonyms)))
         return items, batch.items > 0
 
-    def _told(self, inputs: Sequence[tuple[int, ShardInput]], position: int) -> list[Item]:
+    def _to_shards(self, inputs: Sequence[tuple[int, ShardInput]], position: int) -> list[Item]:
         """Return what to say to the shards of the messages up to before `position`."""
         span = Span(start=self._position, stop=position)
         self._position = position
-        told: list[Item] = []
+        items: list[Item] = []
         for shard, item in inputs:
             mark = msgspec.structs.replace(item.mark, idle=self._idle)
-            told.append((shard_key(shard), msgspec.structs.replace(item, span=span, mark=mark)))
-        return told
+            items.append((shard_key(shard), msgspec.structs.replace(item, span=span, mark=mark)))
+        return items
 
     def _silent(self) -> list[Item]:
         """Say once that nobody need wait for this partition, when it has been silent for long enough.
@@ -279,7 +279,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         self._leave_out(idle=True)
         if not self._woken:
             self._source.watch.idle(self._input.name)
-        return self._told(self._partition.rest(), self._position)
+        return self._to_shards(self._partition.rest(), self._position)
 
     def wake(self) -> list[Item]:
         """Have this partition waited for again, if it is left out, until it is known anew that it is silent.
@@ -299,7 +299,7 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         if self._reader is not None and self._reader.at_end:
             self._reader.recheck()
         self._rechecked = self._woken = True
-        return self._told(self._partition.wake(), self._position)
+        return self._to_shards(self._partition.wake(), self._position)
 
     def _leave_out(self, *, idle: bool) -> None:
         self._idle = idle

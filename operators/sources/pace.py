@@ -54,10 +54,10 @@ class Pace:
         return min(self._polling.clock() - since, CATCH_UP * self._epoch_s)
 
 
-def stepped_back(polling: Polling, stop: Stop, told: Callable[[float], None]) -> bool:
+def stepped_back(polling: Polling, stop: Stop, count: Callable[[float], None]) -> bool:
     """Whether the dataflow has to begin again, because the engine times epochs by a clock that stepped back."""
     step = polling.stepped_back_s()
     if step:
-        told(step)
+        count(step)
         stop.begin_again()
     return step > 0

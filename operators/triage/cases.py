@@ -56,7 +56,7 @@ class Case(Asked, frozen=True, kw_only=True):
         return self.signals[-1].at
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class RequestSignal(msgspec.Struct, frozen=True, kw_only=True):
     """A signal and the request that it is about, as far as it says."""
 
     signal: Signal
@@ -76,7 +76,9 @@ def id_of(model: str, request_id: str) -> str:
     return str(uuid.uuid5(NAMESPACE, msgspec.json.encode([model, request_id]).decode()))
 
 
-def make(told: Iterable[Told], requests: Mapping[Place, Asked], stored: Sequence[Case], policy: Policy) -> Made:
+def make(
+    received: Iterable[RequestSignal], requests: Mapping[Place, Asked], stored: Sequence[Case], policy: Policy
+) -> Made:
     """Return the cases of some signals and of those that were stored before.
 
     `requests` are those of the request log; what it has no longer is taken from the stored case, or the signals.
@@ -84,7 +86,7 @@ def make(told: Iterable[Told], requests: Mapping[Place, Asked], stored: Sequence
     before = {(case.model, case.request_id): case for case in stored}
     signals: dict[Place, set[Signal]] = {place: set(case.signals) for place, case in before.items()}
     asked: dict[Place, Asked] = {}
-    for each in told:
+    for each in received:
         place = (each.asked.model, each.asked.request_id)
         signals.setdefault(place, set()).add(each.signal)
         asked.setdefault(place, each.asked)

@@ -17,7 +17,7 @@ from operators.window.admitted import Admitted, Name, Places
 from operators.window.folded import Folded, Kind, rest_of
 from operators.window.partial import OTHER, LeafSeries, Partial, sum_by_key
 from operators.window.shards import models_room
-from operators.window.waiting_commands import Said
+from operators.window.waiting_commands import Due
 from operators.wire.commands import Override, Release
 
 SHARD = ""  # The owner of models.
@@ -32,9 +32,9 @@ class Limits(msgspec.Struct, kw_only=True):
     models: Admitted = msgspec.field(default_factory=Admitted)
     declared: dict[str, list[str]] = {}
 
-    def declare(self, said: Iterable[Said], policy: Policy) -> None:
+    def declare(self, due: Iterable[Due], policy: Policy) -> None:
         """Note the versions that releases and overrides name: they have a place, up to half of all that there are."""
-        for each in said:
+        for each in due:
             if isinstance(each, Release):
                 self._declare(each.model, (each.candidate, each.baseline), policy)
             elif isinstance(each, Override) and not each.revoked:
@@ -93,8 +93,8 @@ class Limits(msgspec.Struct, kw_only=True):
             series = self.series.last.get(model, {})
             self.series.remove(model, [name for name in series if (name[1],) in gone])
         versions = self.versions.last[model]
-        told_apart: dict[Name, int] = {name: count for name, count in counts.items() if (name.version,) in versions}
-        self.series.admit(model, told_apart, msgspec.structs.replace(at, places=policy.series_max))
+        apart: dict[Name, int] = {name: count for name, count in counts.items() if (name.version,) in versions}
+        self.series.admit(model, apart, msgspec.structs.replace(at, places=policy.series_max))
 
     def _home(self, name: LeafSeries) -> LeafSeries:
         others = (OTHER,) * len(name.values)

@@ -16,7 +16,7 @@ from operators.window.folded import Folded
 from operators.window.limits import Limits, limit_error_types
 from operators.window.packing import pack, unpack
 from operators.window.partial import OTHER, Partial, merge, take
-from operators.window.waiting_commands import Coming, Obeyed, Said, Waiting
+from operators.window.waiting_commands import Coming, Due, Obeyed, Waiting
 from operators.window.watermark import NEVER, PartitionProgress, Watermark
 
 PARTS_MAX = 16  # Partials an open pane may collect before they are merged into one.
@@ -49,7 +49,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     late: Partial | None = None
     end: bool = False
     order: int = 0  # Counts what a shard closed: panes may arrive out of order at the windows.
-    commands: tuple[Said, ...] = ()
+    commands: tuple[Due, ...] = ()
     rest: Partial | None = None
     folded: tuple[Folded, ...] = ()
 
@@ -123,7 +123,7 @@ class Panes:
             closed=self.closed,
             order=self.order,
             kept=tuple(self.kept),
-            commands=tuple(self.commands.said),
+            commands=tuple(self.commands.waiting),
             seen=self.seen.positions,
             obeyed=self.commands.obeyed,
         )
@@ -149,7 +149,7 @@ class Panes:
             parts.append(partial)
             if len(parts) > PARTS_MAX:
                 self.open[pane] = [merge(parts)]
-        self.commands.said += item.commands
+        self.commands.waiting += item.commands
         return [*self._recall(), *self._close(self.watermark)]
 
     def _recall(self) -> list[PaneItem]:
@@ -172,7 +172,7 @@ class Panes:
     def _close(self, watermark: Watermark) -> list[Closed]:
         pane_ms = self.policy.pane_ms
         last = watermark.newest_ms // pane_ms if watermark.ended else watermark.low_ms // pane_ms - 1
-        if last <= self.closed or (not self.open and not self.commands.said and self.closed == NEVER):
+        if last <= self.closed or (not self.open and not self.commands.waiting and self.closed == NEVER):
             return []
         due = sorted(pane for pane in self.open.keys() | self.commands.panes(self.closed) if pane <= last)
         if not due and self.closed == NEVER:

@@ -62,7 +62,7 @@ class RecalledWindows:
         self.reached = saved or WindowProgress()
         self._waiting = saved is not None
         self._recall: ReplayPlan | None = None
-        self._told: dict[int, Partial] = {}
+        self._replayed: dict[int, Partial] = {}
         self._early: dict[int, Closed] = {}  # By order: panes whose turn has not come.
 
     def push(self, item: PaneItem | PaneReplay) -> Iterator[PaneWithWindows]:
@@ -74,7 +74,7 @@ class RecalledWindows:
             in_order("windows", self.reached.order, item.order)
             self._recall = item
         elif isinstance(item, PaneReplay):
-            self._told[item.pane] = item.on_time
+            self._replayed[item.pane] = item.on_time
         elif isinstance(item, Closed):
             if item.order < self.reached.order:
                 in_order("windows", self.reached.order, item.order)
@@ -88,9 +88,9 @@ class RecalledWindows:
             yield PaneWithWindows(closed=closed, windows=windows)
 
     def _rebuilt(self) -> bool:
-        if self._recall is None or len(self._told) < len(self._recall.panes):
+        if self._recall is None or len(self._replayed) < len(self._recall.panes):
             return False
-        self.windows.rebuild(sorted(self._told.items()), self.reached.pane)
-        self._told.clear()
+        self.windows.rebuild(sorted(self._replayed.items()), self.reached.pane)
+        self._replayed.clear()
         self._waiting = False
         return True

@@ -22,7 +22,7 @@ from operators.wire.commands import (
 from operators.wire.control import Notice, Refusal
 from operators.wire.events import ms_of
 
-Said = AnyCommand | Refusal | Notice
+Due = AnyCommand | Refusal | Notice  # What takes effect with a pane.
 # A silence of every model goes to all shards, also to those without any model: it wakes none of them. Its end wakes
 # the one that may have to tell that there was nothing to be ended.
 WAKING = (Release, Override, Kill, Rollback, Pin, Unpin, Ack)
@@ -32,13 +32,13 @@ OBEYED_MAX = 10_000  # Ids remembered of one shard: more commands than people an
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """A command as one shard gets it, and where it stood; `told`: this shard is the one to report its refusal."""
+    """A command as one shard gets it, and where it stood; `reports`: this shard is the one to report its refusal."""
 
     command: AnyCommand
     source: str = ""
     position: int = 0
     item: int = 0
-    told: bool = True
+    reports: bool = True
 
     def refused(self, reason: str, detail: str) -> Refusal:
         return Refusal(
@@ -86,8 +86,8 @@ class Waiting:
     Of two commands with one id the first is obeyed, by pane, time and place: a copy in any partition has no effect.
     """
 
-    def __init__(self, said: Iterable[tuple[int, Coming]] = (), obeyed: Obeyed | None = None) -> None:
-        self.said = list(said)
+    def __init__(self, coming: Iterable[tuple[int, Coming]] = (), obeyed: Obeyed | None = None) -> None:
+        self.waiting = list(coming)
         self.obeyed = obeyed or Obeyed()
 
     def panes(self, closed: int) -> set[int]:
@@ -96,25 +96,25 @@ class Waiting:
         Before any has closed, those of what wakes a shard, and of the notices that come after it.
         """
         if closed != NEVER:
-            return {max(closing, closed + 1) for closing, _ in self.said}
-        waking = {closing for closing, said in self.said if _wakes(said) and closing > 0}
+            return {max(closing, closed + 1) for closing, _ in self.waiting}
+        waking = {closing for closing, coming in self.waiting if _wakes(coming) and closing > 0}
         first = min(waking, default=END)
-        return waking | {closing for closing, said in self.said if isinstance(said, Notice) and closing > first}
+        return waking | {closing for closing, coming in self.waiting if isinstance(coming, Notice) and closing > first}
 
     @property
     def timeless(self) -> bool:
         """Whether something waits that came before any event of its log: it takes effect with the first pane."""
-        return any(_wakes(said) and closing <= 0 for closing, said in self.said)
+        return any(_wakes(coming) and closing <= 0 for closing, coming in self.waiting)
 
-    def take(self, pane: int, pane_ms: int, horizon_ms: int) -> tuple[Said, ...]:
+    def take(self, pane: int, pane_ms: int, horizon_ms: int) -> tuple[Due, ...]:
         """Take out what takes effect with this pane, in an order that depends on their contents and places alone.
 
         What is older than `horizon_ms` and `REMEMBERED_MS` is refused: its id may be forgotten.
         """
-        due = sorted((said for closing, said in self.said if closing <= pane), key=_order_of)
+        due = sorted((coming for closing, coming in self.waiting if closing <= pane), key=_order_of)
         if not due:
             return ()
-        self.said = [(closing, said) for closing, said in self.said if closing > pane]
+        self.waiting = [(closing, coming) for closing, coming in self.waiting if closing > pane]
         now = pane * pane_ms
         oldest = now - max(horizon_ms, REMEMBERED_MS)
         taken = [each if isinstance(each, Refusal | Notice) else self._taken(each, now, oldest) for each in due]
@@ -123,35 +123,35 @@ class Waiting:
         others = [each for each in taken if isinstance(each, Refusal | Notice)]
         return (*commands, *sorted(others, key=_place_of))
 
-    def _taken(self, sent: Sent, now: int, oldest: int) -> Said | None:
+    def _taken(self, sent: Sent, now: int, oldest: int) -> Due | None:
         """Return the command if it is to be obeyed, a refusal if it is not, None if there is nothing to report."""
         if isinstance(sent.command, Silence) and ms_of(sent.command.until) <= now:
             return None  # It is over.
         fault = self.obeyed.fault_of(sent.command, oldest)
-        if fault is None and isinstance(sent.command, Unsilence) and sent.told and sent.command.model is None:
+        if fault is None and isinstance(sent.command, Unsilence) and sent.reports and sent.command.model is None:
             # All shards get it; where it is "" people are told if it ends nothing.
             return msgspec.structs.replace(sent.command, model="")
         if fault is None:
             return sent.command
-        return sent.refused(*fault) if sent.told else None
+        return sent.refused(*fault) if sent.reports else None
 
 
-def _wakes(said: Coming) -> bool:
-    if isinstance(said, Notice):
-        return said.severity is not None  # That all is well is heard with the next pane, if there ever is one.
-    if isinstance(said, Refusal):
+def _wakes(coming: Coming) -> bool:
+    if isinstance(coming, Notice):
+        return coming.severity is not None  # That all is well is heard with the next pane, if there ever is one.
+    if isinstance(coming, Refusal):
         return True
-    return isinstance(said.command, WAKING) or (isinstance(said.command, Unsilence) and said.told)
+    return isinstance(coming.command, WAKING) or (isinstance(coming.command, Unsilence) and coming.reports)
 
 
-def _order_of(said: Coming) -> tuple[int, str, str, int, int]:
+def _order_of(coming: Coming) -> tuple[int, str, str, int, int]:
     """Commands by time and id, and after them refusals and notices; by where they stood."""
-    if isinstance(said, Refusal | Notice):
-        return END, "", *_place_of(said)
-    return ms_of(said.command.ts), said.command.id, *_place_of(said)
+    if isinstance(coming, Refusal | Notice):
+        return END, "", *_place_of(coming)
+    return ms_of(coming.command.ts), coming.command.id, *_place_of(coming)
 
 
-def _place_of(said: Coming) -> tuple[str, int, int]:
-    if isinstance(said, Notice):
-        return said.source, said.number, NOTICES.index(said.kind)
-    return said.source, said.position, said.item
+def _place_of(coming: Coming) -> tuple[str, int, int]:
+    if isinstance(coming, Notice):
+        return coming.source, coming.number, NOTICES.index(coming.kind)
+    return coming.source, coming.position, coming.item

@@ -82,9 +82,9 @@ def simulate(rate: float, share: float, left: Left, runs: int, seed: int = 1) ->
 
 def _play(share: float, came: Ints, lots: Ints) -> list[ControlEvent]:
     model = new_model("m")
-    model.speaker.pin = "v1"
+    model.writer.pin = "v1"
     state = RolledBack(cause=CAUSE, detected=0, share=share)
-    model.trials["v2"] = ReleaseState(candidate="v2", baseline="v1", since=0, state=state)
+    model.releases["v2"] = ReleaseState(candidate="v2", baseline="v1", since=0, state=state)
     events: list[ControlEvent] = []
     for pane in range(PANES):
         events += _pane(model, pane, int(came[pane]), int(lots[pane] - came[pane]))

@@ -22,7 +22,7 @@ from operators.recovery import shard_key
 from operators.rows.items import dead_letter_rows, feedback_rows
 from operators.rows.panes import pane_rows
 from operators.rows.progress import progress_rows
-from operators.rows.verdicts import judged_rows
+from operators.rows.verdicts import outcome_rows
 from operators.rows.windows import window_rows
 from operators.sources.monitor import Input, InputWatch, MonitorSource
 from operators.store.rows import Coded, Ragged, Rows
@@ -219,9 +219,9 @@ class Shards:
                 windows = tuple(self._windows[shard_key(shard)].push(closed))
                 for counts in windows:
                     out += window_rows(counts, self._policy)
-                for judged in self.judges[shard_key(shard)].push(PaneWithWindows(closed=closed, windows=windows)):
-                    self.events += judged.events
-                    out += judged_rows(judged, self._policy)
+                for outcome in self.judges[shard_key(shard)].push(PaneWithWindows(closed=closed, windows=windows)):
+                    self.events += outcome.events
+                    out += outcome_rows(outcome, self._policy)
         return out
 
 

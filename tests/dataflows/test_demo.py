@@ -16,7 +16,7 @@ from flows import cli, replay, settings, sql
 from flows.demo import questions
 from flows.demo import report as demo_report
 from flows.demo import run as demo
-from flows.demo.decided import said
+from flows.demo.decided import control_events
 from flows.demo.world import MINUTE_MS, World
 from flows.summary import Summary
 from operators.connectors.clickhouse.query import ask
@@ -84,7 +84,7 @@ def test_every_message_is_accounted_for(shown: Shown) -> None:
 
 
 def test_the_harmful_version_is_rolled_back_and_its_worst_slice_named(shown: Shown) -> None:
-    events = said(shown.data / replay.CONTROL)
+    events = control_events(shown.data / replay.CONTROL)
     revisions = [event.revision for event in events]
     assert revisions == sorted(set(revisions))
     assert all(event.revision >= event.ts for event in events)
@@ -106,7 +106,7 @@ def test_the_harmful_version_is_rolled_back_and_its_worst_slice_named(shown: Sho
 
 
 def test_the_broken_feature_is_named_a_minute_after_the_defect_and_with_the_rollback(shown: Shown) -> None:
-    events = said(shown.data / replay.CONTROL)
+    events = control_events(shown.data / replay.CONTROL)
     told = next(event for event in events if event.rule == "drift" and event.type == "alert")
     began = WORLD.start_ms + WORLD.defect_ms
     assert (told.version, told.ts) == ("v2", began + MINUTE_MS)
@@ -125,7 +125,7 @@ def test_the_broken_feature_is_named_a_minute_after_the_defect_and_with_the_roll
 def test_the_gateway_moves_the_traffic(shown: Shown) -> None:
     served = [line for line in (shown.data / "events.ndjson").read_bytes().splitlines() if line.endswith(b"}}")]
     times = [event["ts"] for event in map(msgspec.json.decode, served) if event["version"] == "v2"]
-    last = said(shown.data / replay.CONTROL)[-1]
+    last = control_events(shown.data / replay.CONTROL)[-1]
     assert last.detected is not None
     assert last.applied is not None
     # What was decided at the end of a pane is known when the pane is closed, one or two ticks of the gateway later.
@@ -142,7 +142,7 @@ def test_the_end_tells_the_story_of_the_rollback(shown: Shown) -> None:
     heading = next(index for index, line in enumerate(lines) if line.startswith("Why: "))
     worst, *_ = (line for line in lines[heading + 4 :] if line)
     assert worst.startswith("region=eu")
-    assert shown.summary.control.total() == len(said(shown.data / replay.CONTROL))
+    assert shown.summary.control.total() == len(control_events(shown.data / replay.CONTROL))
     first, after = (
         next(i for i, line in enumerate(lines) if line.startswith(text)) for text in ("What roll", "The hour")
     )
@@ -222,7 +222,7 @@ def test_a_pin_of_an_earlier_demo_does_not_hold(shown: Shown, tmp_path: Path) ->
     (tmp_path / replay.CONTROL).write_bytes((shown.data / replay.CONTROL).read_bytes())
     _run(tmp_path, SMALL)
     # Of the few requests of this world only the broken feature is told of, which moves nothing.
-    assert {event.rule for event in said(tmp_path / replay.CONTROL)} <= {"drift"}
+    assert {event.rule for event in control_events(tmp_path / replay.CONTROL)} <= {"drift"}
     assert b'"version":"v2"' in (tmp_path / "events.ndjson").read_bytes()
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from flows import settings
 from operators.evaluation import PaneOutcome
-from operators.rows.verdicts import judged_rows
+from operators.rows.verdicts import outcome_rows
 from operators.rules.verdict import Verdict
 from operators.store.rows import Rows
 from operators.window.series_index import SliceSeries
@@ -104,6 +104,6 @@ VERDICTS = [
 
 def control_rows() -> list[Rows]:
     """Return the rows of all of it, and some of it once more, as after a crash."""
-    return judged_rows(PaneOutcome(verdicts=VERDICTS, events=EVENTS), POLICY) + judged_rows(
+    return outcome_rows(PaneOutcome(verdicts=VERDICTS, events=EVENTS), POLICY) + outcome_rows(
         PaneOutcome(verdicts=VERDICTS[1:], events=EVENTS[3:]), POLICY
     )

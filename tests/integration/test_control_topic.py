@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from flows import cli
 from gateway.pins import PinTable
 from operators.connectors.control.command_topic import send_to_topic
-from operators.connectors.control.follower import Said
+from operators.connectors.control.follower import WrittenEvent
 from operators.connectors.control.topic import TopicFollower
 from operators.connectors.kafka.config import KafkaConfig
 from operators.connectors.kafka.errors import UnknownTopic
@@ -45,10 +45,10 @@ def say(config: KafkaConfig, topic: str, *events: ControlEvent | bytes) -> None:
     producer.close()
 
 
-def take(follower: TopicFollower, count: int = 0) -> list[Said]:
+def take(follower: TopicFollower, count: int = 0) -> list[WrittenEvent]:
     """Read to the end, and until so many have come."""
     deadline = time.monotonic() + WAIT_S_MAX
-    said: list[Said] = []
+    said: list[WrittenEvent] = []
     while len(said) < count or not follower.at_end:
         assert time.monotonic() < deadline, said
         said += follower.read()
@@ -81,7 +81,7 @@ def test_all_partitions_are_followed_and_positions_go_on(kafka_config: KafkaConf
     assert {each.source for each in said} == {f"{topic}/0", f"{topic}/1"}
     table = PinTable()
     assert all(table.take(each.body) for each in said)
-    assert sorted(table.standings) == models
+    assert sorted(table.states) == models
     positions = follower.positions
     follower.close()
     say(kafka_config, topic, event(2, "v0", model="m0"))
@@ -189,7 +189,7 @@ def test_a_missing_topic_is_one_line(control: Control, monkeypatch: pytest.Monke
     assert "has no topic no-such-topic" in result.stderr
 
 
-def _all(config: KafkaConfig, topic: str) -> list[Said]:
+def _all(config: KafkaConfig, topic: str) -> list[WrittenEvent]:
     follower = TopicFollower(config, topic, "beginning")
     try:
         return take(follower)

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from operators.connectors.clickhouse.inserter import Inserter
 from operators.connectors.clickhouse.refused import Poison
 from operators.profiles.build import build
-from operators.rows.verdicts import judged_rows
+from operators.rows.verdicts import outcome_rows
 from operators.stats.divergence import psi
 from tests.conftest import MIGRATIONS, migrated
 from tests.drifting import START_MS, H, Item, Run, event, policy_of
@@ -81,7 +81,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with migrated(tmp_path_factory.mktemp("drift")) as embedded:
         inserter = Inserter(embedded.client, _fail)
         for judged in run.judged:
-            for rows in judged_rows(judged, policy):
+            for rows in outcome_rows(judged, policy):
                 inserter.add(rows)
         inserter.flush()
         yield embedded.client

@@ -111,7 +111,7 @@ class Stage:
         found = {name: self.worker.metrics(name) for name in names}
         worst = {name: (max(each.values(), default=None), sum(each.values())) for name, each in found.items()}
         quiet = [line for line in self._log().splitlines() if " refused " not in line and " left out " not in line]
-        return f"load {os.getloadavg()}; worst and sum of {worst}; {self.gateway.standings}; {quiet[-5:]}"
+        return f"load {os.getloadavg()}; worst and sum of {worst}; {self.gateway.states}; {quiet[-5:]}"
 
     def _log(self) -> str:
         return self.worker.log.read_text()[-100_000:]

@@ -8,7 +8,7 @@ from typing import Any
 from operators.connectors.clickhouse.inserter import Inserter
 from operators.connectors.clickhouse.refused import Poison
 from operators.evaluation import PaneOutcome
-from operators.rows.verdicts import judged_rows
+from operators.rows.verdicts import outcome_rows
 from operators.wire.control import ControlEvent
 from tests.conftest import MIGRATIONS, migrated
 from tests.releasing import BAD_NEWS, OLD, SMALL_WELL, WELL, Counts, Story
@@ -25,7 +25,7 @@ def asked(story: Story, folder: Path) -> list[tuple[Any, ...]]:
     """Return what `mttr.sql` says of all that was told."""
     with migrated(folder) as embedded:
         inserter = Inserter(embedded.client, _fail)
-        for rows in judged_rows(PaneOutcome(verdicts=(), events=story.told), story.policy):
+        for rows in outcome_rows(PaneOutcome(verdicts=(), events=story.told), story.policy):
             inserter.add(rows)
         inserter.flush()
         found = embedded.client.query((MIGRATIONS / "queries/mttr.sql").read_text(), {"model": "m"})

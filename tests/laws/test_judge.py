@@ -13,7 +13,7 @@ from operators.evaluation import EvaluationState, ShardEvaluation
 from operators.recovery import dumps, loads
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge
-from operators.window.waiting_commands import Said
+from operators.window.waiting_commands import Due
 from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Command
 from tests.releasing import (
@@ -93,7 +93,7 @@ def _part(
     return partial(pane, ok, quality, model)
 
 
-def _said(random: Random, pane: int) -> tuple[Said, ...]:
+def _said(random: Random, pane: int) -> tuple[Due, ...]:
     if random.random() > 0.03:
         return ()
     version = random.choice(["v1", "v2", "v3"])

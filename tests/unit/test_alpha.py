@@ -84,7 +84,7 @@ def test_what_was_promoted_and_is_released_again_has_all_of_it() -> None:
     story = Story().settled()
     story.until("promote", GOOD_NEWS)
     story.play(GOOD_NEWS, said=[release()])
-    assert story.trial().attempt == 1
+    assert story.release_of().attempt == 1
 
 
 def odds(event: ControlEvent) -> float:

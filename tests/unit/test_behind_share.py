@@ -153,7 +153,7 @@ def test_a_store_of_before_goes_on() -> None:
     assert isinstance(state, PartitionState)
     one.state = state
     assert [each.leads for each in one.take(log_of([1] * 3)).notices] == [True]
-    model = Saved("model", Model).make({"speaker": EventWriter(model=""), "alerts": Alerts()})
+    model = Saved("model", Model).make({"writer": EventWriter(model=""), "alerts": Alerts()})
     assert isinstance(model, Model)
     assert model.behind == {}
 

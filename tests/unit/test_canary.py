@@ -30,7 +30,7 @@ def after(*blocks: tuple[int, int, int, int, int], tolerance: float = 1.0, cap: 
 
 
 def word(processes: EProcesses, terms: canary_verdict.Terms = TERMS) -> Word:
-    return canary_verdict.judge(KeptEstimates(processes), ONE[: processes.size], ALPHA, terms)[0]
+    return canary_verdict.words_of(KeptEstimates(processes), ONE[: processes.size], ALPHA, terms)[0]
 
 
 def test_words() -> None:
@@ -103,7 +103,7 @@ def test_three_times_zero_point_one_percent_is_no_pass() -> None:
         counts = np.column_stack((np.full(runs, 600), x[:, 0], np.full(runs, 5_400), x[:, 1]))
         processes.step(pane, np.arange(runs), counts)
         passed |= np.array(
-            [each == "OK" for each in canary_verdict.judge(KeptEstimates(processes), np.arange(runs), ALPHA, terms)]
+            [each == "OK" for each in canary_verdict.words_of(KeptEstimates(processes), np.arange(runs), ALPHA, terms)]
         )
     assert passed.mean() <= ALPHA
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from flows import cli
 from flows.control import memory
-from operators.connectors.control.follower import Said
+from operators.connectors.control.follower import WrittenEvent
 from operators.wire.control import Affected, Arm, ControlEvent, Evidence
 from operators.wire.signing import signature_fault
 from tests.control_samples import event, line
@@ -241,7 +241,7 @@ def test_what_is_remembered_is_bounded(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(memory, "IDS_MAX", 10)
     kept = memory.Memory(tmp_path / "state")
     for number in range(25):
-        kept.note(Said("topic/0", number + 1, b""), event(number))
+        kept.note(WrittenEvent("topic/0", number + 1, b""), event(number))
     kept.save()
     again = memory.Memory(tmp_path / "state")
     assert again.positions == {"topic/0": 25}

@@ -133,9 +133,9 @@ def test_all_at_once_stays_below_the_size_with_a_signature() -> None:
     """By construction: every field that can be long is at its longest."""
     metadata: dict[str, Scalar | None] = {f"{WORST}{number}": "\x00" * 10**5 for number in range(1_000)}
     said = release(metadata={"candidate": metadata})
-    trial = ReleaseState(candidate=WORST, baseline=WORST, since=0, release=said, state=RollingOut())
+    current = ReleaseState(candidate=WORST, baseline=WORST, since=0, declared=said, state=RollingOut())
     told = EventWriter(model=WORST, pin=WORST).say(
-        "rollback", trial, ts=START_MS, policy="p" * 64, version=WORST, rule="r" * 64, severity="page",
+        "rollback", current, ts=START_MS, policy="p" * 64, version=WORST, rule="r" * 64, severity="page",
         reason="\x00" * 10**6, runbook="\x00" * 10**6, slices=slices(5_000),
         evidence=Evidence(reason="\x00" * 10**6), barred=(WORST,) * 1_000,
     )  # fmt: skip

@@ -302,7 +302,7 @@ def test_a_judge_that_people_do_not_agree_with_says_so_with_each_score() -> None
     log.take(messages(event("r")), TS)
     desk.answer(value=2.0)
     found = log.settled(TS)
-    assert found.standings == {"helpful": "disagrees"}
+    assert found.doubts == {"helpful": "disagrees"}
     assert {each.get("standing") for each in said(found.feedback) if each["kind"] == "judge"} == {"disagrees"}
 
 
@@ -312,11 +312,11 @@ def test_a_judge_that_has_changed_is_new_for_a_while() -> None:
     judge(old, event("r"))
     desk.answer()
     changed = golden_log(desk, state=old.state, more='task = "now stricter"\nsettle = "10m"\n')
-    for at, standing in ((TS + 1, "new"), (TS + 599_000, "new"), (TS + 601_000, None)):
+    for at, doubt in ((TS + 1, "new"), (TS + 599_000, "new"), (TS + 601_000, None)):
         changed.take(messages(event(f"r{at}", ts=at), first=at, received_ms=at), at)
         desk.answer(value=5.0)
         scores = [each for each in said(changed.settled(at).feedback) if each["kind"] == "judge"]
-        assert {each.get("standing") for each in scores} == {standing}, at
+        assert {each.get("standing") for each in scores} == {doubt}, at
 
 
 def test_what_comes_again_after_a_kill_is_known_by_its_place() -> None:

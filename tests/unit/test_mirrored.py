@@ -163,7 +163,7 @@ def test_the_busiest_at_the_beginning_is_one_that_serves() -> None:
     story = Story()
     story.play(counts, panes=30)
     assert f"hold {COPIES} canary" in said(story)
-    assert story.trial(COPIES).baseline == "v1"
+    assert story.release_of(COPIES).baseline == "v1"
 
 
 def test_copies_are_no_refuge() -> None:

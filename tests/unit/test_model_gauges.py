@@ -92,7 +92,7 @@ def test_names_are_text_whatever_they_are_and_a_dataflow_may_begin_again() -> No
 def test_alerts_are_counted_by_severity() -> None:
     story = Story(THRESHOLD)
     shard = ShardGauges(story.policy)
-    story.judge.state.models["m"] = Model(speaker=EventWriter(model="m"), alerts=Alerts())
+    story.judge.state.models["m"] = Model(writer=EventWriter(model="m"), alerts=Alerts())
     firing = story.judge.state.models["m"].alerts.firing
     for version in ("v1", "v2"):
         firing["slo", version] = Firing(severities={"*": "ticket", "region=eu": "page"})

@@ -21,7 +21,7 @@ from openfeature.provider import ProviderStatus
 from gateway.following import Source
 from gateway.openfeature import RollguardProvider
 from operators.connectors.control.file import FileFollower
-from operators.connectors.control.follower import Said
+from operators.connectors.control.follower import WrittenEvent
 from operators.wire.sealing import SealingKey, Verifier, seal
 from tests.control_samples import event, line
 
@@ -146,10 +146,10 @@ class Broken:
     def at_end(self) -> bool:
         return False
 
-    def read(self) -> list[Said]:
+    def read(self) -> list[WrittenEvent]:
         if not self._messages and self._fails:
             raise ConnectionError("the broker is gone")
-        said = [Said("topic/0", number, body) for number, body in enumerate(self._messages, 1)]
+        said = [WrittenEvent("topic/0", number, body) for number, body in enumerate(self._messages, 1)]
         self._messages = []
         return said
 

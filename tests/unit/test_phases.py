@@ -288,7 +288,7 @@ def test_what_was_let_run_after_a_rollback_can_be_taken_out_again(before: Callab
     story = before()
     story.play(GOOD_NEWS, said=[override()])
     assert story.play(GOOD_NEWS, said=[rollback()]) == ["rollback v2 commands:rollback"]
-    assert (story.trial().times.applied, story.trial().times.recovered) == (None, None)
+    assert (story.release_of().times.applied, story.release_of().times.recovered) == (None, None)
     assert "rollback_applied v2 commands:rollback" in story.play(OLD, panes=29)
 
 
@@ -301,5 +301,5 @@ def test_the_first_pane_of_no_release_is_steady() -> None:
 def test_a_model_is_in_the_phase_of_its_most_urgent_release() -> None:
     story = rolled_back(THRESHOLD + CANARY)
     story.play(BAD_NEWS | {"v3": (99, 1)})
-    assert story.trial("v3").phase == "rolling_out"
+    assert story.release_of("v3").phase == "rolling_out"
     assert story.judge.state.models["m"].phase == "rolled_back"

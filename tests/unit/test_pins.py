@@ -29,7 +29,7 @@ def test_the_largest_revision_holds_in_any_order_and_with_repeats(order: list[in
     events = [event(number + 1, pin) for number, pin in enumerate(["v1", None, "v0", "v1", None, "v3"])]
     shuffled = [events[number] for number in order]
     repeated = shuffled + Random(seed).choices(events, k=4)
-    assert told(*repeated).standings == told(events[-1]).standings
+    assert told(*repeated).states == told(events[-1]).states
 
 
 def test_an_older_revision_of_a_zombie_is_refused() -> None:
@@ -50,7 +50,7 @@ def test_take_tells_whether_anything_is_to_be_done() -> None:
     table = PinTable()
     assert table.take(event(1, "v1"))
     assert not table.take(event(2, "v1", "rollback_applied")), "the pin is the same"
-    assert table.standings["m"].revision == 2
+    assert table.states["m"].revision == 2
     assert table.take(event(3, None, "promote"))
 
 
@@ -95,7 +95,7 @@ def test_killed_versions_are_bounded() -> None:
 def test_messages_are_taken_as_they_are() -> None:
     first, second = told(event(1, "v1")), PinTable()
     assert second.take(msgspec.json.encode(event(1, "v1")))
-    assert first.standings == second.standings
+    assert first.states == second.states
 
 
 def test_an_event_of_a_later_rollguard_still_pins() -> None:
@@ -115,7 +115,7 @@ def test_what_is_no_event_is_counted_and_survived(value: bytes) -> None:
 def test_a_dumped_table_goes_on_where_it_was() -> None:
     table = told(event(3, "v1"), event(2, kind="kill", model="other"))
     again = PinTable.load(table.dump())
-    assert again.standings == table.standings
+    assert again.states == table.states
     assert not again.take(event(3, "v2", id="x"))
     with pytest.raises(msgspec.DecodeError):
         PinTable.load(b'{"m": 1}')

@@ -136,7 +136,7 @@ def test_what_was_rolled_back_may_be_sent_elsewhere_by_hand() -> None:
     story.play(OLD | {"v3": SMALL_WELL}, said=[rollback("v2", to="v3")])
     assert (story.pin, story.told[-1].barred) == ("v3", ("v2",))
     story.play({"v3": WELL}, panes=30)
-    assert story.trial().phase == "recovered"
+    assert story.release_of().phase == "recovered"
 
 
 def test_whoever_kills_the_only_version_is_told_that_nobody_serves() -> None:
@@ -151,4 +151,4 @@ def test_what_was_killed_by_hand_may_be_released() -> None:
     story.play(GOOD_NEWS, said=[kill("v2")])
     story.play(OLD, said=[release("v2", "v1")])
     assert allowed(story) == ["v1", "v2", "v3"]
-    assert story.trial().phase == "rolling_out"
+    assert story.release_of().phase == "rolling_out"

@@ -36,7 +36,7 @@ def test_a_release_command_declares_a_release_before_its_first_request() -> None
     story = Story().settled()
     said = release(metadata={"candidate": {"prompt": "b"}, "baseline": {"prompt": "a"}})
     assert story.play(OLD, said=[said]) == ["alert v2 commands:unseen firing"]
-    assert story.trial().phase == "rolling_out"
+    assert story.release_of().phase == "rolling_out"
     event = story.until("rollback", BAD_NEWS)
     assert event.diff == {"prompt": ("a", "b")}
 
@@ -44,16 +44,16 @@ def test_a_release_command_declares_a_release_before_its_first_request() -> None
 def test_a_release_command_describes_what_was_seen_already() -> None:
     story = Story().settled()
     story.play(GOOD_NEWS)
-    since = story.trial().since
+    since = story.release_of().since
     story.play(GOOD_NEWS, said=[release(metadata={"candidate": {"prompt": "b"}})])
-    assert (story.trial().since, story.trial().release is not None) == (since, True)
+    assert (story.release_of().since, story.release_of().declared is not None) == (since, True)
 
 
 def test_a_release_command_with_another_baseline_begins_anew() -> None:
     story = Story().settled()
     story.play(GOOD_NEWS | {"v3": WELL})
     story.play(GOOD_NEWS | {"v3": WELL}, said=[release("v2", "v3")])
-    assert (story.trial().since, story.trial().baseline) == (story.next - 1, "v3")
+    assert (story.release_of().since, story.release_of().baseline) == (story.next - 1, "v3")
 
 
 def test_a_release_lifts_the_pin_and_not_what_bars_the_withdrawn() -> None:
@@ -112,7 +112,7 @@ def test_an_override_after_a_rollback_lifts_the_pin_until_it_is_revoked() -> Non
     assert story.play(OLD, said=[override(revoked=True)]) == ["alert v2 override resolved"]
     event = story.until("rollback", BAD_NEWS)
     assert event.evidence.since is not None
-    assert event.evidence.since >= story.trial().since * 10_000  # Judged anew.
+    assert event.evidence.since >= story.release_of().since * 10_000  # Judged anew.
 
 
 def test_an_override_is_said_once_and_revoked_once() -> None:

@@ -5,7 +5,7 @@ from tests.releasing import BAD_NEWS, GOOD_NEWS, OLD, RELEASE, SLOWLY, SMALL_WEL
 
 
 def baselines(story: Story) -> dict[str, str]:
-    return {name: trial.baseline for name, trial in story.judge.state.models["m"].trials.items()}
+    return {name: current.baseline for name, current in story.judge.state.models["m"].releases.items()}
 
 
 def test_versions_that_serve_from_the_beginning_are_compared_with_the_busiest_of_them() -> None:
@@ -71,11 +71,11 @@ def test_a_version_that_is_not_known_any_more_is_new_again() -> None:
     story.play(OLD | {"v2": SMALL_WELL})
     story.play(OLD, panes=360)
     assert baselines(story) == {"v2": "v1"}
-    since = story.trial().since
+    since = story.release_of().since
     story.play(OLD)
     assert baselines(story) == {}
     story.play(OLD | {"v2": SMALL_WELL})
-    assert story.trial().since > since
+    assert story.release_of().since > since
 
 
 def test_a_promoted_version_is_what_the_next_one_is_compared_with() -> None:
@@ -92,7 +92,7 @@ def test_other_candidates_are_compared_with_the_version_that_was_promoted() -> N
     story = Story().settled()
     story.until("promote", both)
     assert baselines(story) == {"v2": "v1", "v3": "v2"}
-    assert story.trial("v3").since == story.next
+    assert story.release_of("v3").since == story.next
     story.play({"v2": WELL, "v3": (5, 4)}, panes=60)
     assert [event.pin for event in story.told if event.type == "rollback"] == ["v2"]
 

@@ -41,13 +41,13 @@ def stepped() -> Story:
 
 def test_the_next_step_has_the_split_that_it_declares() -> None:
     story = stepped()
-    since = story.trial().since
+    since = story.release_of().since
     told = story.play(GOOD_NEWS, said=[release(share=0.5)])
     assert told == []
-    trial = story.trial()
-    assert (trial.since, trial.diff()) == (since, {"prompt": ("a", "b")}), "what was said of it stands"
-    assert trial.release is not None
-    assert trial.release.traffic_share == 0.5
+    current = story.release_of()
+    assert (current.since, current.diff()) == (since, {"prompt": ("a", "b")}), "what was said of it stands"
+    assert current.declared is not None
+    assert current.declared.traffic_share == 0.5
     story.play({"v1": WELL, "v2": (5, 0)}, panes=30)
     assert "alert v2 traffic-split firing" in [short(event) for event in story.told]
 
@@ -56,7 +56,7 @@ def test_the_next_step_has_the_split_that_it_declares() -> None:
 def test_a_release_of_something_else_under_the_same_name_begins_anew(other: object) -> None:
     story = stepped()
     story.play(GOOD_NEWS, said=[other])
-    assert story.trial().since == story.next - 1
+    assert story.release_of().since == story.next - 1
 
 
 # --- Silence ----------------------------------------------------------------------------------------------------------

@@ -188,9 +188,9 @@ def test_where_the_baseline_suffers_as_well_nothing_is_rolled_back() -> None:
 def test_after_the_recovery_the_comparison_begins_anew() -> None:
     story = shared()
     story.play({"v1": WELL, "v2": SMALL_WELL}, panes=35)
-    trial = story.trial()
-    assert (trial.actionable.shared, trial.holds, trial.phase) == ({}, {}, "rolling_out")
-    assert trial.since > story.next - 35
+    current = story.release_of()
+    assert (current.actionable.shared, current.holds, current.phase) == ({}, {}, "rolling_out")
+    assert current.since > story.next - 35
     story.until("promote", {"v1": (990, 10), "v2": (990, 10)})
 
 
@@ -198,7 +198,7 @@ def test_a_candidate_that_stays_ill_after_the_recovery_is_rolled_back() -> None:
     story = shared()
     event = story.until("rollback", {"v1": WELL, "v2": (2, 18)})
     assert event.evidence.since is not None
-    assert event.evidence.since >= story.trial().since * 10_000
+    assert event.evidence.since >= story.release_of().since * 10_000
 
 
 def test_harm_that_a_shared_cause_does_not_explain_is_the_candidates_own() -> None:

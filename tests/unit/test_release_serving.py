@@ -127,7 +127,7 @@ def test_a_throttle_of_the_busiest_ends_with_its_reason() -> None:
     told = story.play({"v1": WELL, "v2": SMALL_WELL}, panes=60)
     assert "throttle v1 slo resolved" in told
     assert table(story).throttled("m") == ()
-    assert "v1" not in story.judge.state.models["m"].trials
+    assert "v1" not in story.judge.state.models["m"].releases
 
 
 def test_the_only_version_cannot_be_throttled_and_the_event_says_so() -> None:
@@ -145,7 +145,7 @@ def test_a_version_that_is_killed_is_out_until_it_is_released_again() -> None:
     assert "kill v1 slo" in story.play({"v2": WELL, "v1": SMALL_WELL}, panes=MINUTES)
     story.play({"v2": WELL}, said=[release("v1", "v2")])
     assert table(story).allows("m", "v1")
-    assert story.trial("v1").phase == "rolling_out"
+    assert story.release_of("v1").phase == "rolling_out"
 
 
 def test_an_override_lets_it_run_and_its_end_begins_anew() -> None:
@@ -165,7 +165,7 @@ def test_of_two_candidates_the_bad_one_is_taken_out_and_the_other_stays(action: 
     event = story.until(action, {"v1": WELL, "v2": SMALL_WELL, "v3": SMALL_ILL})
     assert (event.version, event.pin, event.weights) == ("v3", pin, {"v3": 0.0})
     assert [table(story).allows("m", version) for version in ("v1", "v2", "v3")] == [True, True, False]
-    assert story.trial("v2").phase == "rolling_out"
+    assert story.release_of("v2").phase == "rolling_out"
 
 
 def test_a_release_that_never_came_keeps_nobody_from_acting() -> None:
@@ -179,7 +179,7 @@ def test_other_versions_go_on_being_compared() -> None:
     """A trial of what has no release is none of the releases."""
     story = Story(acting("throttle") + CANARY)
     story.play({"v1": (60, 40), "v2": (60, 40)}, panes=3)
-    assert {trial.phase for trial in story.judge.state.models["m"].trials.values()} >= {"serving"}
+    assert {current.phase for current in story.judge.state.models["m"].releases.values()} >= {"serving"}
     story.restart()
     story.play(GOOD_NEWS, panes=120)
-    assert set(story.judge.state.models["m"].trials) == {"v2"}
+    assert set(story.judge.state.models["m"].releases) == {"v2"}

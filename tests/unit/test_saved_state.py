@@ -17,8 +17,7 @@ import pytest
 from operators.drift.detectors.adwin import AdwinDetector
 from operators.drift.detectors.adwin_window import packed_of, window_numbers
 from operators.drift.detectors.page_hinkley import PageHinkleyDetector
-from operators.evaluation import EvaluationState as JudgeState
-from operators.evaluation import ShardEvaluation
+from operators.evaluation import EvaluationState, ShardEvaluation
 from operators.policy_file.toml import parse
 from operators.recovery import HEAD, MAGIC, StateMismatch, content, dumps, loads
 from operators.rules.series_state import SeriesState
@@ -243,7 +242,7 @@ def test_other_bytes_stop_with_one_line_that_says_what_to_do(data: bytes, words:
     assert "--recovery" in str(caught.value)
 
 
-def state_of_a_judge() -> JudgeState:
+def state_of_a_judge() -> EvaluationState:
     """One that holds a rollback, alerts, a silence and what canaries keep."""
     story = Story(CANARY + THRESHOLD).settled()
     story.until("rollback", BAD_NEWS)

@@ -107,7 +107,7 @@ def test_without_a_key_a_forged_revision_is_outdated_by_the_time() -> None:
     ts = NOW + AHEAD_MS_MAX
     assert gateway.take(msgspec.json.encode(event(ts + REVISIONS_AHEAD_MAX, "v2", ts=ts)))
     later = NOW + AHEAD_MS_MAX + REVISIONS_AHEAD_MAX + 1
-    gateway = PinTable(gateway.standings, Verifier((), lambda: later))
+    gateway = PinTable(gateway.states, Verifier((), lambda: later))
     assert gateway.take(msgspec.json.encode(event(later, "v1", ts=later)))
     assert gateway.pin("m") == "v1"
 

@@ -121,11 +121,11 @@ def test_a_trickle_is_no_return() -> None:
 
 def test_the_versions_withdrawn_last_are_remembered() -> None:
     story = withdrawn()
-    trials = story.judge.state.models["m"].trials
+    releases = story.judge.state.models["m"].releases
     story.play(OLD, said=[kill(f"x{number}") for number in range(VERSIONS_MAX)])
     story.play(OLD)
-    assert "v2" not in trials
-    assert len(trials) == VERSIONS_MAX
+    assert "v2" not in releases
+    assert len(releases) == VERSIONS_MAX
     story.until("rollback", BAD_NEWS)  # It is new, and judged.
 
 
@@ -135,7 +135,7 @@ def test_a_release_beside_a_withdrawn_baseline_is_refused() -> None:
     assert told == ["alert v3 commands:withdrawn_baseline firing"]
     assert "its baseline v2 was withdrawn" in story.told[-1].reason
     assert allowed(story) == ["v1"], "nothing was lifted"
-    assert story.trial("v3").baseline == "v1", "it is judged all the same"
+    assert story.release_of("v3").baseline == "v1", "it is judged all the same"
 
 
 def test_a_bad_version_named_as_baseline_before_it_serves_is_judged() -> None:
@@ -169,7 +169,7 @@ def test_a_release_whose_candidate_never_serves_is_dropped_and_told_of() -> None
     assert story.play(OLD, panes=359) == []
     assert story.play(OLD, panes=3) == ["alert v9 commands:unseen firing"]
     assert story.told[-1].reason == "the release of v9 beside v1: v9 has not served, so it is dropped"
-    assert "v9" not in story.judge.state.models["m"].trials
+    assert "v9" not in story.judge.state.models["m"].releases
 
 
 def test_a_candidate_whose_baseline_never_serves_is_judged_beside_another() -> None:

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from flows.pulse import Pulse
 from flows.recovery.identity import store_id
 from flows.writer_watch import FORGET_S, WriterWatch
-from operators.connectors.control.follower import Said
+from operators.connectors.control.follower import WrittenEvent
 from operators.metrics import Metrics
 from operators.release.writers import MODELS_MAX, Rivals, Turns
 
@@ -23,7 +23,7 @@ class World:
 
     def take(self, at: int, model: str, writer: str) -> int:
         """How many events of rivals are counted then."""
-        self.watch.take(Said("control/0", at, b"{}", model, writer))
+        self.watch.take(WrittenEvent("control/0", at, b"{}", model, writer))
         text = self.metrics.text().decode()
         return int(float(text.partition("\nrollguard_rival_events_total ")[2].split()[0]))
 

@@ -114,7 +114,7 @@ def _model(
     state: State = STEADY if worst is None else worst["state"]
     candidate = None if worst is None else worst["version"]
     shares = _shares(traffic, candidate)
-    said = next((event for event in events if event["model"] == name), None)
+    last = next((event for event in events if event["model"] == name), None)
     return {
         "model": name,
         "state": state,
@@ -127,7 +127,7 @@ def _model(
         "shares": shares,
         "per_second": sum(row["requests"] for row in traffic) / (LATELY_MS / 1000),
         "slis": {sli: _sli(slis, sli, candidate) for sli in dict.fromkeys(row["sli"] for row in slis)},
-        "last": said,
+        "last": last,
     }
 
 

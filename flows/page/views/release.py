@@ -61,7 +61,7 @@ def release(store: Store, asked: Asked) -> Row:
         "release": it,
         "state": story.state,
         "title": sentences.title(asked.version, it["baseline"], story.state.word),
-        "sentences": _said(cells, found, story.times, now, story.state.word),
+        "sentences": _sentences(cells, found, story.times, now, story.state.word),
         "steps": _steps(story.times),
         "slice": asked.slice,
         "table": evidence.table(cells, asked.page),
@@ -164,7 +164,9 @@ def _marks(times: dict[str, int | None]) -> list[Mark]:
     return [Mark(at=at, name=names[key], kind=kinds.get(key, "mark")) for key, at in times.items() if at]
 
 
-def _said(cells: Sequence[Row], found: Sequence[Row], times: dict[str, int | None], now: int, word: str) -> list[str]:
+def _sentences(
+    cells: Sequence[Row], found: Sequence[Row], times: dict[str, int | None], now: int, word: str
+) -> list[str]:
     bad = sorted((cell for cell in cells if cell["verdict"] == "BAD"), key=lambda cell: -(cell["lower"] or 0))
     out = []
     if bad:
@@ -207,10 +209,10 @@ def _texts(text: str) -> list[str]:
 def _metadata(text: str) -> list[Row]:
     """Return what the command said differently of both versions."""
     try:
-        said = json.loads(text or "{}")
+        metadata = json.loads(text or "{}")
     except json.JSONDecodeError:
         return []
-    old, new = said.get("baseline", {}), said.get("candidate", {})
+    old, new = metadata.get("baseline", {}), metadata.get("candidate", {})
     return [
         {"name": name, "baseline": old.get(name), "candidate": new.get(name)}
         for name in sorted({*old, *new})

@@ -74,8 +74,8 @@ def event_details(event: Row) -> list[str]:
     unsaid = [each for each in read(event["findings"]) if each["words"] not in sentence]
     found = [f"{each['words']} in {named(each['slice'])}" for each in unsaid]
     moved = [each for each in event["moved"] if each not in sentence]
-    said = [("Failed by", errors), ("Found on it alone", found), ("Not as it was", moved)]
-    return [f"{what}: {'; '.join(words)}." for what, words in said if words]
+    parts = [("Failed by", errors), ("Found on it alone", found), ("Not as it was", moved)]
+    return [f"{what}: {'; '.join(words)}." for what, words in parts if words]
 
 
 def read(text: str) -> list[Row]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from operators.connectors.control.follower import From, Said
+from operators.connectors.control.follower import From, WrittenEvent
 
 READ_BYTES = 1 << 20  # Of a file, at once, or a little more.
 LINE_BYTES_MAX = 1 << 20  # Of a first line, for its checksum.
@@ -29,18 +29,18 @@ class FileFollower:
                 if source is not None and source not in self.positions:
                     self.positions[source] = _end_of_lines(file)
 
-    def read(self) -> list[Said]:
+    def read(self) -> list[WrittenEvent]:
         """Return the lines that came. The file is opened anew each time: it may be another one by now."""
         self.at_end = True
-        said: list[Said] = []
+        written: list[WrittenEvent] = []
         try:
             with self._path.open("rb") as file:
                 source = self._source(file)
                 if source is not None:
-                    said = self._lines(file, source)
+                    written = self._lines(file, source)
         except FileNotFoundError:
             pass
-        return said
+        return written
 
     def close(self) -> None:
         pass
@@ -52,7 +52,7 @@ class FileFollower:
             return None
         return f"{self._path.absolute()}@{zlib.crc32(first):08x}"
 
-    def _lines(self, file: IO[bytes], source: str) -> list[Said]:
+    def _lines(self, file: IO[bytes], source: str) -> list[WrittenEvent]:
         if source not in self.positions:
             ours = f"{self._path.absolute()}@"  # Positions in files that had this name before are of no use any more.
             self.positions = {name: at for name, at in self.positions.items() if not name.startswith(ours)}
@@ -60,15 +60,15 @@ class FileFollower:
         if at > os.fstat(file.fileno()).st_size:
             at = 0  # It was written anew, with the same first line.
         file.seek(at)
-        said = []
+        written = []
         taken = 0
         while taken < READ_BYTES and (line := file.readline()).endswith(b"\n"):
             taken += len(line)
             if stripped := line.strip():
-                said.append(Said(source, at + taken, stripped))
+                written.append(WrittenEvent(source, at + taken, stripped))
         self.at_end = not taken
         self.positions[source] = at + taken
-        return said
+        return written
 
 
 def _end_of_lines(file: IO[bytes]) -> int:

@@ -7,10 +7,11 @@ import msgspec
 From = Literal["beginning", "end"]
 
 
-class Said(msgspec.Struct, frozen=True):
-    """A message's value as it is, and where in `source` reading goes on after it.
+class WrittenEvent(msgspec.Struct, frozen=True):
+    """A control event as it was written, its signature not checked: the value of its message, `body`, as it is.
 
-    Beside it stand the `model`, which is the key, and the worker that wrote it; '' where nobody says.
+    Reading goes on after it at `next` in `source`. Beside it stand the `model`, which is the key, and the worker that
+    wrote it; '' where nobody says.
     """
 
     source: str
@@ -29,7 +30,7 @@ class Follower(Protocol):
     @property
     def positions(self) -> dict[str, int]: ...
 
-    def read(self) -> list[Said]:
+    def read(self) -> list[WrittenEvent]:
         """Return what came, often nothing, without waiting long."""
 
     def close(self) -> None: ...

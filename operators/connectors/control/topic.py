@@ -7,7 +7,7 @@ event's id says that it is the same.
 import logging
 from collections.abc import Mapping
 
-from operators.connectors.control.follower import From, Said
+from operators.connectors.control.follower import From, WrittenEvent
 from operators.connectors.control.header import WRITER, WRITER_MAX
 from operators.connectors.kafka.client import partitions_of
 from operators.connectors.kafka.config import KafkaConfig
@@ -45,13 +45,13 @@ class TopicFollower:
     def positions(self) -> dict[str, int]:
         return {f"{self._topic}/{number}": reader.position for number, reader in self._readers.items()}
 
-    def read(self) -> list[Said]:
-        said = []
+    def read(self) -> list[WrittenEvent]:
+        written = []
         for number in self._readers:
-            said += self._read(number)
-        return said
+            written += self._read(number)
+        return written
 
-    def _read(self, number: int) -> list[Said]:
+    def _read(self, number: int) -> list[WrittenEvent]:
         try:
             messages = self._readers[number].read()
         except OffsetGone as error:
@@ -61,7 +61,7 @@ class TopicFollower:
             return []
         source = f"{self._topic}/{number}"
         return [
-            Said(source, at + 1, body, _text(key), _text(writer[:WRITER_MAX]))
+            WrittenEvent(source, at + 1, body, _text(key), _text(writer[:WRITER_MAX]))
             for at, body, (key, writer) in zip(messages.positions, messages.values, messages.beside, strict=True)
             if body
         ]

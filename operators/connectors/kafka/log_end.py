@@ -23,15 +23,15 @@ class LogEnd:
         self._doubted_since = None
         self._highest = max(self._highest, high)
 
-    def told(self, position: int, now_s: float) -> None:
+    def answered(self, position: int, now_s: float) -> None:
         """Take the broker's answer that the log ends at `position`; below what was seen, only after DOUBT_S [s].
 
         >>> end = LogEnd()
         >>> end.moved(100)
-        >>> end.told(40, 0.0)
+        >>> end.answered(40, 0.0)
         >>> end.reached
         False
-        >>> end.told(40, DOUBT_S)
+        >>> end.answered(40, DOUBT_S)
         >>> end.reached
         True
         """

@@ -175,7 +175,7 @@ class KafkaReader:
             for message in some:
                 error = message.error()
                 if error is not None:
-                    self._judge(error, message)
+                    self._heed(error, message)
         return good
 
     def _compared(self, good: list[Message]) -> list[Message]:
@@ -187,7 +187,7 @@ class KafkaReader:
             raise LogCutOff(self._topic, self._partition, self._position, self._available())
         return good[1:]
 
-    def _judge(self, error: KafkaError, message: Message) -> None:
+    def _heed(self, error: KafkaError, message: Message) -> None:
         code = error.code()
         if code == KafkaError._PARTITION_EOF:
             if self._compare and _offset(message) < self._position:
@@ -197,7 +197,7 @@ class KafkaReader:
                 # They may be of a later leader than the last message; then that one's epoch ends before them.
                 self._position, self._epoch = _offset(message), None
             if _offset(message) == self._position:
-                self._end.told(self._position, time.monotonic())
+                self._end.answered(self._position, time.monotonic())
         elif code in GONE:
             if not self._compare or not self._has_expired():
                 raise self._gone(code)

@@ -31,7 +31,7 @@ class CommandItems:
     def __init__(self, source: str, policy: Policy, credentials: Credentials) -> None:
         self._source, self._policy, self._credentials = source, policy, credentials
         self.unusable: Counter[str] = Counter()
-        self._said: list[tuple[int, int, Coming]] = []
+        self._commands: list[tuple[int, int, Coming]] = []
 
     def read(self, items: Sequence[AnyCommand]) -> Sequence[AnyCommand]:
         return items
@@ -54,11 +54,13 @@ class CommandItems:
     def take(self, placed: PlacedItems) -> None:
         index = placed.index[np.flatnonzero(placed.keep)].tolist()
         for command, place, closing in zip(placed.items, index, placed.times.closing.tolist(), strict=True):
-            self._said += [(shard, closing, sent) for shard, sent in self._sent(command, placed.origin.place(place))]
+            self._commands += [
+                (shard, closing, sent) for shard, sent in self._sent(command, placed.origin.place(place))
+            ]
         # A refused command has no time that can be believed.
         reached = placed.reached // self._policy.pane_ms
         refusals = command_faults.refusals(placed.rejects, self._source)
-        self._said += [(shard_of(refusal.model), reached, refusal) for refusal in refusals]
+        self._commands += [(shard_of(refusal.model), reached, refusal) for refusal in refusals]
 
     def _sent(self, command: AnyCommand, place: tuple[int, int]) -> list[tuple[int, Sent]]:
         """Return a command for each shard that is to take it; what names no model is for all."""
@@ -67,10 +69,10 @@ class CommandItems:
         kept = command_faults.kept(self._credentials.attributed(command))
         sent = Sent(command=kept, source=self._source, position=place[0], item=place[1])
         shards = range(SHARDS) if every else [home]
-        return [(shard, msgspec.structs.replace(sent, told=shard == home)) for shard in shards]
+        return [(shard, msgspec.structs.replace(sent, reports=shard == home)) for shard in shards]
 
     def partials(self) -> list[tuple[int, int, Partial]]:
         return []
 
-    def said(self) -> list[tuple[int, int, Coming]]:
-        return self._said
+    def commands(self) -> list[tuple[int, int, Coming]]:
+        return self._commands

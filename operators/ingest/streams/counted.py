@@ -68,5 +68,5 @@ class CountedItems(ABC):
         shards = np.array([shard_of(name.model) for name in columns.names], np.int64)
         return summarise(columns, joined_times(self._times), shards, self._policy)
 
-    def said(self) -> list[tuple[int, int, Coming]]:
+    def commands(self) -> list[tuple[int, int, Coming]]:
         return []

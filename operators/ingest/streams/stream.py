@@ -62,5 +62,5 @@ class StreamBatch(Protocol):
     def partials(self) -> list[tuple[int, int, Partial]]:
         """Return (shard, closing pane, rows) of all that was taken."""
 
-    def said(self) -> list[tuple[int, int, Coming]]:
+    def commands(self) -> list[tuple[int, int, Coming]]:
         """Return (shard, closing pane, command or refusal) of all that was taken."""

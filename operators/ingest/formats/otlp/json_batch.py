@@ -145,22 +145,22 @@ def _careful(message: bytes) -> _Batch:
         raise Undecodable(*reason_of(error)) from error
 
 
-def _usable(told: object, kind: type[Part], odd: list[int]) -> Part:
+def _usable(raw: object, kind: type[Part], odd: list[int]) -> Part:
     """Return what can be used of a part; what is no object is an empty one, which stands for itself.
 
     Undecodable: of those, which are two bytes each and as much work as a span, `odd` has counted too many.
     """
     try:
-        return msgspec.convert(told, kind)
+        return msgspec.convert(raw, kind)
     except msgspec.ValidationError:
         pass
     found: dict[str, object] = {}
-    wrong = not isinstance(told, dict)
+    wrong = not isinstance(raw, dict)
     odd[0] += wrong
     if odd[0] > FAULTS_MAX:
         raise Undecodable("too_many_faults", f"more than {FAULTS_MAX} parts are no objects")
     for field in msgspec.structs.fields(kind):
-        value = told.get(field.encode_name) if isinstance(told, dict) else None
+        value = raw.get(field.encode_name) if isinstance(raw, dict) else None
         part = _PARTS.get(field.name)
         if part is not None:
             found[field.name] = [_usable(each, part, odd) for each in value] if isinstance(value, list) else None
@@ -172,7 +172,7 @@ def _usable(told: object, kind: type[Part], odd: list[int]) -> Part:
         except msgspec.ValidationError:
             wrong = True
     if wrong and kind is _Value:
-        found = {"bytes_value": told}
+        found = {"bytes_value": raw}
     return kind(**found)
 
 
@@ -246,16 +246,16 @@ def _resource(resource: _Resource | None) -> dict[str, object]:
     return {name: json_value(value) for name, value in _by_key(attributes).items()}
 
 
-def _time(told: int | str | None) -> int:
+def _time(raw: int | str | None) -> int:
     """Return a time in ns; 0 where nobody can read it."""
-    whole = _whole(told) if told is not None else None
+    whole = _whole(raw) if raw is not None else None
     return whole if whole is not None and 0 <= whole < UINT64 else 0
 
 
-def _whole(told: int | str) -> int | None:
-    if isinstance(told, str):
-        return int(told) if _WHOLE.fullmatch(told) else None
-    return told
+def _whole(raw: int | str) -> int | None:
+    if isinstance(raw, str):
+        return int(raw) if _WHOLE.fullmatch(raw) else None
+    return raw
 
 
 def json_value(value: _Value | None, depth: int = 0) -> object:
@@ -285,14 +285,14 @@ def _several(value: _Value, depth: int) -> object:
     return None if value.bytes_value is None else UNREADABLE
 
 
-def _values(told: object) -> Sequence[object]:
-    values = told.get("values") if isinstance(told, dict) else None
+def _values(raw: object) -> Sequence[object]:
+    values = raw.get("values") if isinstance(raw, dict) else None
     return values if isinstance(values, list) else ()
 
 
-def _double(told: float | str) -> object:
+def _double(raw: float | str) -> object:
     try:
-        number = float(told)
+        number = float(raw)
     except ValueError:
         return UNREADABLE
     return number if math.isfinite(number) else UNREADABLE

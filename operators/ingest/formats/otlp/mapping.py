@@ -61,8 +61,8 @@ class OtelMapping:
         if span.failed:
             fields.setdefault("error_type", OTHER_ERROR)
         for table, plan in self._tables:
-            if told := _read(span, plan):
-                fields[table] = told
+            if found := _read(span, plan):
+                fields[table] = found
         if self._otel.flags and (flags := span.get(self._otel.flags)) is not None:
             fields["flags"] = [flags] if isinstance(flags, str) else flags
         if self._logged:
@@ -74,8 +74,8 @@ class OtelMapping:
         reasons = fields.get("finish_reason")
         if isinstance(reasons, list):
             fields["finish_reason"] = reasons[0] if reasons else None
-        for field, told in _read(span, self._content).items():
-            fields[field] = msgspec.Raw(msgspec.json.encode(told))
+        for field, found in _read(span, self._content).items():
+            fields[field] = msgspec.Raw(msgspec.json.encode(found))
         if isinstance(documents := fields.get("retrieval"), str):
             fields["retrieval"] = _json(documents)
 
@@ -95,7 +95,7 @@ class OtelMapping:
         if record.on is not None and "ts" in context:
             fields["request_ts"] = context["ts"]
         name = record.get(otel.evaluation_name)
-        told = {
+        found = {
             "request_id": self._request_id(record),
             "ts": record.end_ns // NS_OF_MS or None,
             "kind": otel.kinds.get(name, "judge") if isinstance(name, str) else "judge",
@@ -103,7 +103,7 @@ class OtelMapping:
             "value": record.get(otel.evaluation_value),
             "source": record.get(otel.evaluation_source),
         }
-        return fields | {field: value for field, value in told.items() if value is not None}
+        return fields | {field: value for field, value in found.items() if value is not None}
 
     def sought(self, detail: str) -> str:
         """Return where the field was looked for that `detail` says is missing."""
@@ -125,20 +125,20 @@ def _read(record: Record, plan: Plan) -> Fields:
     for field, names in plan:
         for name in names:
             if name in attributes:
-                told = value(attributes[name])
+                found = value(attributes[name])
             elif name in resource:
-                told = resource[name]
+                found = resource[name]
             else:
                 continue
-            if told is not None:
-                fields[field] = told
+            if found is not None:
+                fields[field] = found
                 break
     return fields
 
 
 def _ms(seconds: object) -> object:
-    told = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    return float(seconds) * 1_000 if told else seconds  # type: ignore[arg-type]
+    found = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    return float(seconds) * 1_000 if found else seconds  # type: ignore[arg-type]
 
 
 def _json(text: str) -> object:

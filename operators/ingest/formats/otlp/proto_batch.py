@@ -126,11 +126,11 @@ def proto_value(value: Any) -> object:
     kind = value.WhichOneof("value")
     if kind is None:
         return None
-    told = getattr(value, kind)
+    found = getattr(value, kind)
     if kind == "double_value":
-        return told if math.isfinite(told) else UNREADABLE
+        return found if math.isfinite(found) else UNREADABLE
     if kind == "array_value":
-        return [proto_value(each) for each in told.values]
+        return [proto_value(each) for each in found.values]
     if kind == "kvlist_value":
-        return _plain(told.values)
-    return UNREADABLE if type(told) is bytes else told  # Bytes are also what stands for text that is no UTF-8.
+        return _plain(found.values)
+    return UNREADABLE if type(found) is bytes else found  # Bytes are also what stands for text that is no UTF-8.

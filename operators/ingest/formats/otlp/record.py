@@ -32,8 +32,8 @@ def with_flag(
     around: Mapping[str, object], attributes: Mapping[Any, Any], value: Callable[[Any], object]
 ) -> Mapping[str, object]:
     """Return what is around a span with the variant of a feature flag, by `flag:KEY`; `attributes` are its event's."""
-    told = [value(attributes[name]) for name in (FLAG_KEY, *FLAG_VARIANTS) if name in attributes]
-    return {**around, f"flag:{told[0]}": told[1]} if len(told) > 1 else around
+    found = [value(attributes[name]) for name in (FLAG_KEY, *FLAG_VARIANTS) if name in attributes]
+    return {**around, f"flag:{found[0]}": found[1]} if len(found) > 1 else around
 
 
 class Record(msgspec.Struct, gc=False):
@@ -71,7 +71,7 @@ class Record(msgspec.Struct, gc=False):
     def whole(self) -> bytes:
         """Return all of it as JSON, for people who look for what is wrong with it."""
         own = {name: self.value(value) for name, value in readable(self.attributes)}
-        told = {
+        found = {
             "traceId": self.trace_id,
             "spanId": self.span_id,
             "startTimeUnixNano": self.start_ns,
@@ -79,7 +79,7 @@ class Record(msgspec.Struct, gc=False):
             "attributes": own,
             "resource": self.resource,
         }
-        return msgspec.json.encode(told)
+        return msgspec.json.encode(found)
 
     def where(self) -> str:
         """Return how people find it."""

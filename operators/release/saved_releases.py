@@ -1,4 +1,4 @@
-"""Trials and causes as they were saved when one class knew every phase: brought up to a state per phase."""
+"""Releases and causes as they were saved when one class knew every phase: brought up to a state per phase."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ ACTIONABLE: dict[str, type[Actionable]] = {"serving": Serving, "rolling_out": Ro
 
 
 def with_state(old: Fields) -> Fields:
-    """Return the fields of a trial of version 1 as those of version 2."""
+    """Return the fields of a release of version 1 as those of version 2."""
     return _some(old, COMMON) | {"state": _state(old.get("phase", "steady"), old)}
 
 

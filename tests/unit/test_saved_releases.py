@@ -29,6 +29,7 @@ from operators.stats.recovery_test import Health
 from operators.stats.traffic_gone import Gone
 from operators.stats.traffic_share import Excess
 from operators.wire.control import Evidence
+from tests.releasing import CANARY, THRESHOLD, Story
 
 
 class OldCause(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +43,7 @@ class OldCause(msgspec.Struct, frozen=True, kw_only=True):
     by_hand: bool = False
 
 
-class OldTrial(msgspec.Struct, kw_only=True):
+class OldRelease(msgspec.Struct, kw_only=True):
     """Every field of the first version."""
 
     candidate: str
@@ -77,7 +78,7 @@ class OldTrial(msgspec.Struct, kw_only=True):
     replaced: dict[str, Any] = {}
 
 
-CHANGED = {"release": OldTrial, "release.cause": OldCause}
+CHANGED = {"release": OldRelease, "release.cause": OldCause}
 BEFORE = Registry(Saved(name, CHANGED[name]) if name in CHANGED else each for name, each in REGISTRY.by_name.items())
 OLD_CAUSE = OldCause(rule="canary", runbook="r", slices=(), evidence=Evidence(), sli=1, bad_max=0.2, bad_well=0.1)
 CAUSE = Cause(rule="canary", runbook="r", slices=(), evidence=Evidence(), level=Level(sli=1, bad_max=0.2, bad_well=0.1))
@@ -109,7 +110,7 @@ CASES: dict[str, tuple[dict[str, Any], AnyState]] = {
 def test_a_release_saved_before_there_was_a_state_per_phase_loads(phase: str) -> None:
     fields, state = CASES[phase]
     out = OUT | {"cause": OLD_CAUSE} if phase not in ("serving", "rolling_out", "steady") else {}
-    old = OldTrial(candidate="v2", baseline="v1", since=3, phase=phase, unseen=("v1",), **(out | fields))
+    old = OldRelease(candidate="v2", baseline="v1", since=3, phase=phase, unseen=("v1",), **(out | fields))
     (new,) = from_bytes_of(REGISTRY, to_bytes_of(BEFORE, old))
     assert new == ReleaseState(candidate="v2", baseline="v1", since=3, unseen=("v1",), state=state)
     (again,) = from_bytes_of(REGISTRY, to_bytes_of(REGISTRY, new))
@@ -117,7 +118,7 @@ def test_a_release_saved_before_there_was_a_state_per_phase_loads(phase: str) ->
 
 
 def test_one_that_has_left_and_did_not_help_is_so() -> None:
-    old = OldTrial(candidate="v2", baseline="v1", since=3, phase="ineffective", cause=OLD_CAUSE, applied=7, **OUT)
+    old = OldRelease(candidate="v2", baseline="v1", since=3, phase="ineffective", cause=OLD_CAUSE, applied=7, **OUT)
     (new,) = from_bytes_of(REGISTRY, to_bytes_of(BEFORE, old))
     assert new.state == Ineffective(cause=CAUSE, **OUT, traffic=Left(applied=7))
 
@@ -127,3 +128,62 @@ def test_a_cause_without_an_sli_has_no_level() -> None:
         old = OldCause(rule="p95", runbook="r", slices=(), evidence=Evidence(), **known)  # type: ignore[arg-type]
         (new,) = from_bytes_of(REGISTRY, to_bytes_of(BEFORE, old))
         assert new == Cause(rule="p95", runbook="r", slices=(), evidence=Evidence())
+
+
+RENAMED: dict[str, dict[str, str]] = {
+    "input.late": {"told": "announced"},
+    "input.refused": {"told": "announced"},
+    "input.behind": {"told": "announced"},
+    "panes.sent": {"told": "reports"},
+    "model": {"speaker": "writer", "trials": "releases"},
+    "model.incident": {"told": "alerted"},
+    "model.firing": {"told": "earlier"},
+    "release": {"release": "declared"},
+    "release.replaced": {"told": "alerted"},
+    "canary": {"_told": "_announced"},
+    "drift": {"_told": "_announced"},
+    "monitors": {"told": "stored"},
+    **{rule: {"_standing": "_series_state"} for rule in ("absence", "burn_rate", "measure", "threshold")},
+}
+
+
+class Before(Saved):
+    """A class as it was saved when its fields had their names of before."""
+
+    def __init__(self, now: Saved, renamed: dict[str, str]) -> None:
+        self.__dict__.update(now.__dict__)
+        self._now, self.version = now, now.version - 1
+        old = {new: old for old, new in renamed.items()}
+        self.names = tuple(old.get(name, name) for name in now.names)
+        assert self.names != now.names
+
+    def values_of(self, each: Any) -> Any:
+        return self._now.values_of(each)
+
+    def columns_of(self, each: Any) -> Any:
+        return self._now.columns_of(each)
+
+
+def test_what_was_saved_under_the_names_of_before_loads() -> None:
+    story = Story(THRESHOLD + CANARY).settled()
+    story.play({"v1": (400, 0), "v2": (20, 20)}, panes=10)
+    state = story.judge.state
+    entries = REGISTRY.by_name.items()
+    before = Registry(Before(each, RENAMED[name]) if name in RENAMED else each for name, each in entries)
+    old = to_bytes_of(before, state)
+    assert [name in old for name in (b"speaker", b"_standing", b"writer", b"_series_state")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    (new,) = from_bytes_of(REGISTRY, old)
+    assert to_bytes_of(REGISTRY, new) == to_bytes_of(REGISTRY, state)
+    assert new.models["m"].releases.keys() == {"v2"}
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_each_field_keeps_what_it_had_under_its_name_of_before(name: str) -> None:
+    now = REGISTRY.by_name[name]
+    fields = dict.fromkeys(RENAMED[name], 7)
+    assert now.upgraded(now.version - 1, fields) == dict.fromkeys(RENAMED[name].values(), 7)
