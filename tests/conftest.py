@@ -63,6 +63,13 @@ def migrated(folder: Path) -> Iterator[Embedded]:
         client.close()
 
 
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a store with all tables and no rows, for the tests of a file that only read."""
+    with migrated(tmp_path_factory.mktemp("empty")) as embedded:
+        yield embedded.url
+
+
 @pytest.fixture
 def embedded_clickhouse(tmp_path: Path) -> Iterator[Embedded]:
     with migrated(tmp_path) as embedded:

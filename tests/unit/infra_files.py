@@ -4,6 +4,7 @@ import configparser
 import re
 import shlex
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,19 @@ def interpolated(text: str) -> str:
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text).replace("$$", "$")
 
 
+@cache
+def _documents(text: str) -> list[Any]:
+    """What YAML says, which takes long to read and is read by many checks."""
+    return list(yaml.safe_load_all(text))
+
+
 def objects(files: Files, path: str) -> dict[str, Any]:
     """Kubernetes objects by kind and name."""
-    return {f"{each['kind']}/{each['metadata']['name']}": each for each in yaml.safe_load_all(files[path])}
+    return {f"{each['kind']}/{each['metadata']['name']}": each for each in _documents(files[path])}
 
 
 def services(files: Files) -> dict[str, Any]:
-    services: dict[str, Any] = yaml.safe_load(interpolated(files[COMPOSE]))["services"]
+    services: dict[str, Any] = _documents(interpolated(files[COMPOSE]))[0]["services"]
     return services
 
 
@@ -109,10 +116,15 @@ def command_lines(files: Files) -> dict[str, list[str]]:
     return found
 
 
+@cache
+def _program() -> Any:
+    return typer.main.get_command(cli.app)
+
+
 def parsed(arguments: list[str]) -> dict[str, Any]:
     """What the command line makes of arguments, without doing it. TyperException if it refuses them."""
-    group = typer.main.get_command(cli.app)
-    command = group.commands[arguments[0]]  # type: ignore[attr-defined]
+    group = _program()
+    command = group.commands[arguments[0]]
     params: dict[str, Any] = command.make_context(arguments[0], list(arguments[1:])).params
     return params
 

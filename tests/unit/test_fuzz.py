@@ -85,9 +85,9 @@ def _culprit(mutants: list[tuple[bytes, int]], stream: str) -> str:
 def test_batches_do_not_show_in_the_dead_letters() -> None:
     """A message is decoded by another way beside bad ones than beside good ones; its rejects are the same."""
     random = Random(7)
-    messages = [mutant(random)[0] for _ in range(3_000)]
+    messages = [mutant(random)[0] for _ in range(3_000 if PROVE else 1_000)]
     found = []
-    for size in (1, 7, 3_000):
+    for size in (1, 7, len(messages)):
         partition = Partition("p", "events", ("p",), RULES)
         rejects = []
         for first in range(0, len(messages), size):

@@ -13,7 +13,6 @@ from flows.control import view
 from flows.control.hooks import program
 from flows.sql import Form, answer
 from flows.summary import Summary, Withdrawn
-from tests.conftest import Embedded
 from tests.control_samples import event, line
 
 NASTY = "m\x1b[2J\x9b31m\u202e\x07"
@@ -21,9 +20,9 @@ SEEN = "m?[2J?31m??"
 
 
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
-def test_no_form_of_an_answer_has_escape_sequences(embedded_clickhouse: Embedded, form: Form) -> None:
+def test_no_form_of_an_answer_has_escape_sequences(empty_store: str, form: Form) -> None:
     query = "SELECT {name:String} AS `a\x1b[1m`, [{name:String}] AS list, map('k', {name:String}) AS dims"
-    text = answer(embedded_clickhouse.url, query, form, [f"name={NASTY}"])
+    text = answer(empty_store, query, form, [f"name={NASTY}"])
     assert text.replace("\n", "").isprintable()
     assert text.count("\n") == (1 if form == "json" else 2)
     if form == "json":
@@ -32,9 +31,9 @@ def test_no_form_of_an_answer_has_escape_sequences(embedded_clickhouse: Embedded
         assert text.splitlines()[1].startswith(f"{SEEN},")
 
 
-def test_a_csv_row_is_one_line_whatever_is_in_it(embedded_clickhouse: Embedded) -> None:
+def test_a_csv_row_is_one_line_whatever_is_in_it(empty_store: str) -> None:
     query = "SELECT 'a\\nrollguard: forged' AS text, 1 AS n"
-    assert answer(embedded_clickhouse.url, query, "csv", []) == "text,n\na?rollguard: forged,1\n"
+    assert answer(empty_store, query, "csv", []) == "text,n\na?rollguard: forged,1\n"
 
 
 def test_the_summary_of_a_run_shows_names_harmlessly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

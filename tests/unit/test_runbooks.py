@@ -11,7 +11,7 @@ import typer
 from flows import cli, settings, sql
 from operators.policy.policy import RUNBOOKS
 from operators.rules.registry import KINDS
-from tests.conftest import with_tables
+from tests.conftest import migrated
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.name: path.read_text() for path in sorted((ROOT / RUNBOOKS).glob("*.md"))}
@@ -27,13 +27,15 @@ def _commands(text: str) -> Iterator[list[str]]:
         yield words
 
 
+PROGRAM = typer.main.get_command(cli.app)
 COMMANDS = sorted({tuple(words) for text in PAGES.values() for words in _commands(text)})
 QUERIES = [words for words in COMMANDS if words[0] == "sql"]
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return with_tables(tmp_path_factory.mktemp("runbooks"))
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with migrated(tmp_path_factory.mktemp("runbooks")) as embedded:
+        yield embedded.url
 
 
 def test_every_kind_of_rule_has_a_page() -> None:
@@ -62,7 +64,7 @@ def test_a_page_says_what_fired_where_to_look_and_what_to_do(page: str) -> None:
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_commands_are_understood(words: tuple[str, ...]) -> None:
     """Parsed as the program does, but not run."""
-    command, rest = typer.main.get_command(cli.app), list(words)
+    command, rest = PROGRAM, list(words)
     context = command.make_context("rollguard", rest.copy(), resilient_parsing=True)
     while hasattr(command, "commands"):
         command = command.commands[rest.pop(0)]
