@@ -277,7 +277,9 @@ class ShardEvaluation:
     def _addressed(self, due: Sequence[Due], rows: Collection[str]) -> Addressed:
         """Return by model the commands and notices that are for it."""
         state, now = self.state, (self.state.pane + 1) * self.policy.pane_ms
-        state.silences, by_model = silenced(state.silences, state.models, due, now)
+        state.silences, by_model = silenced(
+            state.silences, state.models, due, now, {rule.name for rule in self.policy.rules}
+        )
         state.models, by_model = with_new(state.models, state.silences, rows, by_model, now)
         return by_model
 
@@ -346,4 +348,5 @@ def _finding(evaluator: CanaryEvaluator, release: Comparison, result: CanaryResu
         evidence=result.evidence,
         alone=result.alone,
         unserved=result.unserved,
+        doubtful=result.doubtful,
     )

@@ -169,9 +169,9 @@ CANARY = (
             "rule", "_pane_ms", "_blip_panes", "_terms", "_slis", "_finest", "_grains", "_processes", "_of",
             "_series", "_strata", "_blip", "_words", "_bad", "_proofs", "_announced", "_at_once", "_labelled",
             "_dimensions", "_limits", "_columns", "_blipped", "_exceeding", "_weights", "_log",
-            "_guard", "_spent", "_recurring", "_shares",
+            "_guard", "_spent", "_recurring", "_shares", "_doubts",
         ),
-        added={"_weights": dict, "_log": evidence_log.EvidenceLog, "_recurring": dict},
+        added={"_weights": dict, "_log": evidence_log.EvidenceLog, "_recurring": dict, "_doubts": dict},
         derived=("_index", "_kept"),
         version=5,
         upgrades={

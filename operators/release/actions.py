@@ -77,6 +77,9 @@ def _find(model: Model, at: PaneContext, finding: CanaryFinding) -> list[Control
         first = finding.unserved[0]
         why = f"{rule.name} would pass, but {first.slice} is {first.evidence.reason}"
         return hold(model, at, release, rule, "unserved", why, finding.unserved)
+    if finding.doubtful and release.phase == "rolling_out":
+        why = f"{rule.name} would pass, were it not for {finding.doubtful[0].evidence.sli}"
+        return hold(model, at, release, rule, "slice", why, finding.doubtful)
     if not asked:
         return []
     return _do(model, at, release, rule, max(asked, key=ACTIONS.index), finding.bad)

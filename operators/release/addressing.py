@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from operators.release.answers import is_rule
 from operators.release.controller import new_model
 from operators.release.model import Model
 from operators.window.waiting_commands import Due
@@ -14,15 +15,25 @@ Addressed = dict[str, list[Due]]
 
 
 def silenced(
-    silences: Sequence[Silence], models: Collection[str], due: Sequence[Due], now: int
+    silences: Sequence[Silence],
+    models: Collection[str],
+    due: Sequence[Due],
+    now: int,
+    rules: Collection[str],
 ) -> tuple[list[Silence], Addressed]:
-    """Return the silences for all models that are in force after these commands, and by model the commands for it."""
+    """Return the silences for all models that are in force after these commands, and by model the commands for it.
+
+    What has to be answered in the name of no model is for model "": the end of nothing, and the silence of what is
+    none of the policy's `rules`.
+    """
     silences, by_model = [each for each in silences if ms_of(each.until) > now], Addressed()
     for each in due:
         if isinstance(each, Silence | Unsilence) and not each.model:
             kept = [silence for silence in silences if silence.rule != each.rule]
-            if len(kept) == len(silences) and each.model is not None and "" not in models:
-                by_model.setdefault("", []).append(each)  # It is told that this ends nothing.
+            ends_nothing = isinstance(each, Unsilence) and len(kept) == len(silences)
+            mutes_nothing = isinstance(each, Silence) and not is_rule(each.rule, rules)
+            if (ends_nothing or mutes_nothing) and each.model is not None and "" not in models:
+                by_model.setdefault("", []).append(each)
             silences = [*kept, each] if isinstance(each, Silence) else kept
             for name in models:
                 by_model.setdefault(name, []).append(each)

@@ -99,7 +99,7 @@ class Alerts(msgspec.Struct, kw_only=True):
         """Mute from `ts` on, Unix ms, instead of what was said of the same model and rule before."""
         self.unmute(silence, ts)
         if ms_of(silence.until) > ts:
-            self.muted.append(Muted(rule=silence.rule, until=ms_of(silence.until), every=silence.model is None))
+            self.muted.append(Muted(rule=silence.rule, until=ms_of(silence.until), every=not silence.model))
 
     def unmute(self, what: Silence | Unsilence, ts: int) -> bool:
         """End the silence of this model and rule, and tell whether there was one; forget those that are over."""

@@ -1,5 +1,7 @@
 """What is answered to a command that changes nothing, or names what nobody has heard of: it would look like success."""
 
+from collections.abc import Collection
+
 from operators.policy.rules import INPUT, RESERVED
 from operators.release.alerts import EVENTS_MAX, Key
 from operators.release.model import Model, PaneContext
@@ -27,15 +29,22 @@ def remember(events: tuple[str, ...], event: str) -> tuple[str, ...]:
     return (*events, event)[-EVENTS_MAX:]
 
 
+def is_rule(name: str | None, rules: Collection[str]) -> bool:
+    """Tell whether something is called so that alerts may be of; None is all of them."""
+    return name is None or name in RESERVED or name in rules or name.startswith(OWN)
+
+
 def unheard_of(model: Model, at: PaneContext, silence: Silence, by: str) -> list[ControlEvent]:
-    """Tell who mutes a rule that the policy does not have, or a model that nobody has heard of; muted it is."""
+    """Tell who mutes a rule that the policy does not have, or a model that nobody has heard of; muted it is.
+
+    Where all models are meant that is said once, in the name of none (`waiting_commands.py`).
+    """
     if silence.model != model.writer.model:
         return []
     events = []
-    rules = {*RESERVED, *(rule.name for rule in at.policy.rules)}
-    if silence.rule is not None and silence.rule not in rules and not silence.rule.startswith(OWN):
+    if not is_rule(silence.rule, {rule.name for rule in at.policy.rules}):
         reason = f"muted, but the policy has no rule {silence.rule}; {by}"
         events.append(answer(model, at, "no_rule", "", reason))
-    if not (model.served or model.releases or model.alerts.firing):
+    if silence.model and not (model.served or model.releases or model.alerts.firing):
         events.append(answer(model, at, "no_model", "", f"muted, but nobody has heard of {silence.model}; {by}"))
     return events

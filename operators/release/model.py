@@ -28,7 +28,7 @@ class CanaryFinding(msgspec.Struct, frozen=True, kw_only=True):
     worst first, `whole` those of them that are all traffic, `far` slices that are surely far worse though not BAD.
     `evidence` is that of an SLI on all traffic, where OK. `alone` says what is not compared, as only one version
     serves it. `unserved` are slices of the baseline, the largest first, that would be OK but for that the candidate has
-    never served them.
+    never served them; `doubtful` are the SLIs on all traffic that would be, but for the reason in the evidence of each.
     """
 
     rule: ReleaseRule
@@ -40,6 +40,7 @@ class CanaryFinding(msgspec.Struct, frozen=True, kw_only=True):
     alone: tuple[str, ...] = ()
     far: tuple[Affected, ...] = ()
     unserved: tuple[Affected, ...] = ()
+    doubtful: tuple[Affected, ...] = ()
 
 
 class PaneContext(msgspec.Struct, frozen=True, kw_only=True):

@@ -61,6 +61,7 @@ class CanaryResult(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     alone: tuple[str, ...] = ()
     unserved: tuple[Affected, ...] = ()
+    doubtful: tuple[Affected, ...] = ()
 
 
 class CanaryEvaluator:
@@ -114,6 +115,7 @@ class CanaryEvaluator:
         self._proofs: dict[Process, Affected] = {}  # Of those that are BAD.
         self._announced: dict[Process, tuple[Word, int]] = {}  # The word, and the events it was last told at.
         self._log = EvidenceLog()
+        self._doubts: dict[Process, str] = {}  # Of those that would pass.
 
     def step(
         self,
@@ -328,6 +330,7 @@ class CanaryEvaluator:
             if process.slice != "*":
                 together.setdefault((process.release, process.sli), []).append(index)
         every = np.arange(len(self._of))
+        self._doubts = {}
         words = words_of(self._kept, every, self._alphas(every.tolist()), self._terms)
         words = [self._at_pace(process, word) for process, word in zip(self._of, words, strict=True)]
         log_e = self._processes.log_e()
@@ -365,10 +368,19 @@ class CanaryEvaluator:
         release, sli, whole = process.release, process.sli, process.slice == "*"
         if whole and self._guard.is_bad(release, sli, self._alpha(process, guard=True)):
             return "BAD"
-        if word != "OK" or not whole:
-            return word if self._labelled.may_promote(release, sli) or word != "OK" else "INSUFFICIENT"
-        held = self._guard.holds(release, sli, self.rule.margin) or self._may_turn(process)
-        return "INSUFFICIENT" if held or not self._labelled.may_promote(release, sli) else word
+        if word != "OK" or not self._labelled.may_promote(release, sli):
+            return "INSUFFICIENT" if word == "OK" else word
+        doubt = self._doubt(process) if whole else ""
+        if doubt:
+            self._doubts[process] = doubt
+        return "INSUFFICIENT" if doubt or (whole and self._may_turn(process)) else word
+
+    def _doubt(self, process: Process) -> str:
+        """Say why a candidate that passes on an SLI is not to be promoted all the same; nothing where it may be."""
+        release, sli = process.release, process.sli
+        if self._guard.holds(release, sli, self.rule.margin):
+            return self._guard.words(release, sli)
+        return self._missing(process)
 
     def _worse(self, indices: Sequence[int], log_e: Floats) -> list[int]:
         """Return which of the slices of a release and SLI are worse, judged together."""
@@ -461,8 +473,8 @@ class CanaryEvaluator:
         if slower:
             late = f"its {slower} labels come later than those of {release.baseline}: set `maturity`"
             why = "; ".join(each for each in (late, why) if each)
-        missing = self._missing(process)
-        why = "; ".join(each for each in (missing, why) if each)
+        doubt = self._doubts.get(process) or self._missing(process)
+        why = "; ".join(each for each in (doubt, why) if each)
         maturity = self._labelled.maturity(release, process.sli)
         if sli is None:
             limit = self._limits[process.sli - len(slis)]
@@ -497,6 +509,8 @@ class CanaryEvaluator:
         elif passed and not far and self._slices_known(mine):
             missing = self._unserved(self._of[mine[0]].release)
             word = "INSUFFICIENT" if missing else "OK"
+        doubts = {self._of[index].sli: "OK" for index in mine if self._of[index] in self._doubts}
+        doubtful = complete and doubts and not bad and set((whole | doubts).values()) == {"OK"}
         last = next(index for index in reversed(mine) if self._of[index].slice == "*") if word == "OK" else None
         return CanaryResult(
             word=word,
@@ -509,6 +523,11 @@ class CanaryEvaluator:
             evidence=Evidence() if last is None else self._evidence(last),
             alone=self._alone(self._of[mine[0]].release),
             unserved=missing,
+            doubtful=tuple(
+                Affected(slice="*", verdict="INSUFFICIENT", evidence=self._evidence(index))
+                for index in (mine if doubtful else ())
+                if self._of[index] in self._doubts
+            ),
         )
 
     def _unserved(self, release: Comparison) -> tuple[Affected, ...]:

@@ -76,6 +76,12 @@ class Guard:
         seen = self.processes.counts[number, 1] >= HELD_MIN
         return bool(seen and self.processes.ratio(np.array([number]))[0] > margin)
 
+    def words(self, release: Comparison, sli: int) -> str:
+        """Say how many requests of both versions end up there."""
+        n_c, x_c, n_b, x_b = self.processes.counts[self.of.index((release, sli))].tolist()
+        arms = f"{x_c} of {n_c} requests of {release.candidate}, and {x_b} of {n_b} of {release.baseline}"
+        return f"{arms}, are in slices of which nearly nothing is good"
+
     def only(self, live: set[Comparison]) -> None:
         """Forget the other releases."""
         kept = [number for number, (release, _) in enumerate(self.of) if release in live]

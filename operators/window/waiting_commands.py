@@ -23,8 +23,8 @@ from operators.wire.control import Notice, Refusal
 from operators.wire.events import ms_of
 
 Due = AnyCommand | Refusal | Notice  # What takes effect with a pane.
-# A silence of every model goes to all shards, also to those without any model: it wakes none of them. Its end wakes
-# the one that may have to tell that there was nothing to be ended.
+# A silence of every model goes to all shards, also to those without any model, and so does its end: they wake the one
+# that may have to tell that there is no such rule, or that there was nothing to be ended.
 WAKING = (Release, Override, Kill, Rollback, Pin, Unpin, Ack)
 REMEMBERED_MS = SILENCE_MS_MAX  # At least so old a command is still obeyed; what is older is refused.
 NOTICES = ("refused", "late", "behind")  # In the order in which those of one number are told.
@@ -128,8 +128,9 @@ class Waiting:
         if isinstance(sent.command, Silence) and ms_of(sent.command.until) <= now:
             return None  # It is over.
         fault = self.obeyed.fault_of(sent.command, oldest)
-        if fault is None and isinstance(sent.command, Unsilence) and sent.reports and sent.command.model is None:
-            # All shards get it; where it is "" people are told if it ends nothing.
+        of_all = isinstance(sent.command, Silence | Unsilence) and sent.command.model is None
+        if fault is None and of_all and sent.reports:
+            # All shards get it; where it is "" people are told if it ends nothing, or mutes what is no rule.
             return msgspec.structs.replace(sent.command, model="")
         if fault is None:
             return sent.command
@@ -141,7 +142,8 @@ def _wakes(coming: Coming) -> bool:
         return coming.severity is not None  # That all is well is heard with the next pane, if there ever is one.
     if isinstance(coming, Refusal):
         return True
-    return isinstance(coming.command, WAKING) or (isinstance(coming.command, Unsilence) and coming.reports)
+    of_all = isinstance(coming.command, Silence) and coming.command.model is None
+    return isinstance(coming.command, WAKING) or ((of_all or isinstance(coming.command, Unsilence)) and coming.reports)
 
 
 def _order_of(coming: Coming) -> tuple[int, str, str, int, int]:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from operators.wire.commands import AnyCommand
+from operators.window.waiting_commands import Sent, Waiting
+from operators.window.watermark import NEVER
+from operators.wire.commands import AnyCommand, Silence
 from tests.releasing import (
     BAD_NEWS,
     CANARY,
@@ -67,6 +69,24 @@ def test_a_silence_of_a_model_that_nobody_has_heard_of_is_answered() -> None:
 def test_a_silence_of_what_there_is_needs_no_answer(rule: str) -> None:
     story = Story(CANARY + THRESHOLD).settled()
     assert story.play(OLD, said=[silence(LATER, rule=rule)]) == []
+
+
+def test_a_mistyped_silence_of_all_models_is_answered_once() -> None:
+    """In the shard that tells it has no model's name, and every model is muted there too."""
+    story = Story(CANARY + THRESHOLD).settled()
+    assert story.play(OLD, said=[silence(LATER, rule="slow", model=None)]) == []
+    (told,) = story.pane(OLD, said=[silence(LATER, rule="slow", model="")])
+    assert (told.model, told.rule) == ("", "commands:no_rule")
+    assert told.reason == "muted, but the policy has no rule slow; command c3"
+    assert story.play(OLD, said=[silence(LATER, rule="slo", model="")]) == []
+    assert story.judge.state.models["m"].alerts.is_muted("slo", story.now)
+
+
+def test_of_the_shards_that_get_a_silence_of_all_models_one_answers() -> None:
+    sent = [Sent(command=silence(LATER, rule="slow", model=None), reports=reports) for reports in (True, False)]
+    taken = [Waiting([(5, each)]).take(5, 10_000, 0)[0] for each in sent]
+    assert [each.model for each in taken if isinstance(each, Silence)] == ["", None]
+    assert [Waiting([(5, each)]).panes(NEVER) for each in sent] == [{5}, set()]
 
 
 def test_somebody_may_look_after_a_rollback() -> None:
