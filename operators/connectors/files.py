@@ -12,6 +12,7 @@ from backports import zstd
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from operators.connectors.stop import Stop
+from operators.ingest.lines import Lines, TextBlock, block_of, one_line
 from operators.ingest.messages import Messages
 
 BLOCK_BYTES = 1 << 20  # Read at once; larger blocks fall out of the processor's caches.
@@ -54,21 +55,23 @@ class FileReader:
 
     def read(self) -> Messages | None:
         """Return some next lines, None at the end. OSError names the file, also when it is compressed and broken."""
-        lines: list[bytes] = []
-        taken = 0
-        while len(lines) < LINES_MIN and taken < BYTES_MAX:
+        blocks: list[TextBlock] = []
+        count = taken = 0
+        while count < LINES_MIN and taken < BYTES_MAX:
             block = self._block()
             if not block and not self._rest:
                 break
             taken += len(block)
-            lines += self._split(block)
+            lines = self._split(block)
+            count += sum(len(each.ends) for each in lines)
+            blocks += lines
         if self._raw.seekable():  # A pipe does not say how far it is.
             self._advanced(self._raw.tell())
-        first, self._position = self._position, self._position + len(lines)
-        if not lines and not taken:
+        first, self._position = self._position, self._position + count
+        if not count and not taken:
             return None
-        received_ms = np.full(len(lines), self._received_ms)
-        return Messages(values=lines, positions=range(first, self._position), received_ms=received_ms)
+        received_ms = np.full(count, self._received_ms)
+        return Messages(values=Lines(blocks), positions=range(first, self._position), received_ms=received_ms)
 
     def _block(self) -> bytes:
         try:
@@ -76,18 +79,20 @@ class FileReader:
         except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:
             raise OSError(errno.EIO, f"cannot be read: {error}", str(self._path)) from error
 
-    def _split(self, block: bytes) -> list[bytes]:
+    def _split(self, block: bytes) -> list[TextBlock]:
         """Return the lines that end in a block, or at the end of the file if it is empty."""
-        lines = (self._rest + block).split(b"\n")
-        self._rest = lines.pop() if block else b""
-        if lines and self._cut:
-            del lines[0]
+        text = self._rest + block if block else self._rest + b"\n"
+        lines = block_of(text)
+        self._rest = text[int(lines.ends[-1]) + 1 :] if len(lines.ends) else text
+        if len(lines.ends) and self._cut:
+            lines = TextBlock(text, lines.starts[1:], lines.ends[1:])
             self._cut = False
+        out = [lines] if len(lines.ends) else []
         if len(self._rest) > self._line_bytes_max:
             if not self._cut:
-                lines.append(self._rest[: self._line_bytes_max + 1])
+                out.append(one_line(self._rest[: self._line_bytes_max + 1]))
             self._cut, self._rest = True, b""
-        return lines
+        return out
 
     def recheck(self) -> None: ...
 

@@ -7,6 +7,7 @@ would mean 160 MB and more.
 from pathlib import Path
 
 from operators.connectors.files import Advanced, FileReader
+from operators.ingest.lines import TextBlock, one_line
 
 LENGTH = 4
 JSON_BEGINS = b"{[ \t\r\n"
@@ -23,7 +24,7 @@ class FrameReader(FileReader):
         self._lines: bool | None = None  # None: nothing has been read yet.
         self._skip = 0  # Bytes to come of a message that was handed out cut off.
 
-    def _split(self, block: bytes) -> list[bytes]:
+    def _split(self, block: bytes) -> list[TextBlock]:
         if self._lines is None:
             self._lines = not block or block[0] in JSON_BEGINS
         if self._lines:
@@ -35,7 +36,7 @@ class FrameReader(FileReader):
         if self._rest and not block:  # The file has ended.
             messages.append(self._rest[LENGTH:] or self._rest)
             self._rest = b""
-        return messages
+        return [one_line(message) for message in messages]
 
     def _frames(self, data: bytes) -> tuple[list[bytes], int]:
         """Return the messages that end in `data`, and where the next begins."""

@@ -1,23 +1,27 @@
 """A chunk of a partition: its items, told apart by stream; and what is collected of all chunks of a batch."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from operators.arrays import Ints
+from operators.ingest.again import DecodedAgain, Items, some_of
 from operators.ingest.believed import faults_of_times
 from operators.ingest.columns import times_of
 from operators.ingest.event_times import EventTimes
-from operators.ingest.formats.format import Decoded, Stream
-from operators.ingest.formats.origin import Reject
+from operators.ingest.formats.format import Decoded, ItemDecoder, Stream
+from operators.ingest.formats.origin import Reject, joined_origins
+from operators.ingest.messages import Messages
 from operators.ingest.passed import Passed
 from operators.ingest.placing import Placed, Reasons
 from operators.ingest.streams.stream import PlacedItems, StreamBatch
 from operators.policy.policy import Policy
+
+PIECE = 512  # Messages decoded at once, and read, ...
+PIECE_BYTES = 1 << 18  # ... or as many as have so many bytes.
 
 
 class TakenChunks:
@@ -32,28 +36,55 @@ class TakenChunks:
         self.unread: set[str] = set()
         self.duplicates = 0
 
-    def add(self, decoded: Decoded, placed: Placed, start: int) -> None:
+    def add(self, chunk: "Chunk", placed: Placed, start: int) -> None:
         """Take what became of the items of a chunk whose first message is number `start`."""
-        self.unusable.update(decoded.origin.unusable)
-        self.unread.update(decoded.unread)
+        self.unusable.update(chunk.origin.unusable)
+        self.unread.update(chunk.unread)
         self.times.append(placed.times)
         self.passed.append(msgspec.structs.replace(placed.passed, step=placed.passed.step + start))
-        self.rejects += _in_order([*decoded.rejects, *placed.rejects])
+        self.rejects += _in_order([*chunk.rejects, *placed.rejects])
         self.duplicates += placed.duplicates
 
 
 class Chunk:
-    """Some decoded items, told apart by stream: `index` is where those of each stand."""
+    """The items of some messages, told apart by stream: `origin` is where they came from, `times` (n,) are theirs.
 
-    def __init__(self, decoded: Decoded, stream: Stream, streams: Mapping[Stream, StreamBatch]) -> None:
-        self._decoded, self._streams = decoded, streams
-        self._named = stream
-        self.times = times_of([item.ts for item in decoded.items])
-        self._items: dict[Stream, Sequence[Any]] = {}
+    `rejects` are those that could not be read. Messages are decoded piece by piece where no stream needs its items
+    once they are read: those of a piece then make room for the next.
+    """
+
+    def __init__(
+        self, messages: Messages, decoder: ItemDecoder, stream: Stream, streams: Mapping[Stream, StreamBatch]
+    ) -> None:
+        self._streams, self._named = streams, stream
+        self._items: dict[Stream, Items] = {}
         self._index: dict[Stream, Ints] = {}
+        if decoder.again is None or any(batch.needs_items for batch in streams.values()):
+            decoded = decoder.decode(messages)
+            self.times = times_of([item.ts for item in decoded.items])
+            self.origin, self.rejects, self.unread = decoded.origin, decoded.rejects, decoded.unread
+            self._read(decoded)
+            return
+        pieces, times = [], []
+        for start, some in pieces_of(messages):
+            piece = decoder.decode(some)
+            times.append(times_of([item.ts for item in piece.items]))
+            for batch in streams.values():
+                batch.read(piece.items)
+            pieces.append((start, msgspec.structs.replace(piece, items=())))
+        self.times = np.concatenate(times)
+        self.origin = joined_origins(messages, [(start, piece.origin) for start, piece in pieces])
+        self.rejects = [reject for _, piece in pieces for reject in piece.rejects]
+        self.unread = [name for _, piece in pieces for name in piece.unread]
+        every = np.arange(len(self.times))
+        for each in streams:
+            self._items[each] = DecodedAgain(decoder.again, self.origin, every)
+            self._index[each] = every
+
+    def _read(self, decoded: Decoded) -> None:
         names = np.array(decoded.streams)
-        for each, batch in streams.items():
-            if not decoded.streams and each == stream:
+        for each, batch in self._streams.items():
+            if not decoded.streams and each == self._named:
                 items, index = decoded.items, np.arange(len(self.times))
             else:
                 index = np.flatnonzero(names == each)
@@ -62,15 +93,15 @@ class Chunk:
 
     def reasons(self, policy: Policy) -> Reasons:
         """Return why items are refused whatever the partition's time is."""
-        found = faults_of_times(self.times, self._decoded.origin, policy)
+        found = faults_of_times(self.times, self.origin, policy)
         for stream, batch in self._streams.items():
-            faults = batch.faults(self._items[stream], self._index[stream], self._decoded.origin, found)
+            faults = batch.faults(self._items[stream], self._index[stream], self.origin, found)
             found = {**faults, **found}
         return found
 
     def ids(self) -> Ints | None:
         """Return what tells the items apart, 0 where one cannot be a duplicate; None where none can."""
-        found = {stream: batch.ids(self._items[stream]) for stream, batch in self._streams.items()}
+        found = {stream: batch.ids() for stream, batch in self._streams.items()}
         ids = np.zeros(len(self.times), np.int64)
         for stream, each in found.items():
             if each is not None:
@@ -79,7 +110,7 @@ class Chunk:
 
     def criteria(self) -> Ints | None:
         """Return what tells apart which criterion of which request is judged, 0 where none is; None: nowhere."""
-        found = {stream: batch.criteria(self._items[stream]) for stream, batch in self._streams.items()}
+        found = {stream: batch.criteria() for stream, batch in self._streams.items()}
         if all(each is None for each in found.values()):
             return None
         ids = np.zeros(len(self.times), np.int64)
@@ -98,21 +129,34 @@ class Chunk:
             rejects = placed.rejects if len(self._streams) == 1 else self._refused(index, placed.rejects)
             batch.take(
                 PlacedItems(
-                    items=items if keep.all() else [items[at] for at in np.flatnonzero(keep).tolist()],
+                    items=items if keep.all() else some_of(items, np.flatnonzero(keep)),
                     index=index,
                     keep=keep,
                     times=placed.times if len(self._streams) == 1 else placed.times.of(row[index[keep]]),
                     repeated=None if placed.repeated is None else placed.repeated[row[index[keep]]],
-                    origin=self._decoded.origin,
+                    origin=self.origin,
                     # What is of no stream, as it could not be read, is of the one that the input is named for.
-                    rejects=_in_order([*(self._decoded.rejects if stream == self._named else ()), *rejects]),
+                    rejects=_in_order([*(self.rejects if stream == self._named else ()), *rejects]),
                     reached=reached,
                 )
             )
 
     def _refused(self, index: Ints, rejects: Sequence[Reject]) -> list[Reject]:
-        places = {self._decoded.origin.place(place) for place in index.tolist()} if rejects else set()
+        places = {self.origin.place(place) for place in index.tolist()} if rejects else set()
         return [reject for reject in rejects if (reject.position, reject.item) in places]
+
+
+def pieces_of(messages: Messages) -> Iterator[tuple[int, Messages]]:
+    """Yield pieces of messages whose items fit the processor's caches, with the number of the first of each."""
+    start = 0
+    while start < len(messages):
+        piece = messages.part(start, start + PIECE)
+        values = list(piece.values)
+        if sum(map(len, values)) > PIECE_BYTES:
+            few = np.searchsorted(np.cumsum([len(value) for value in values]), PIECE_BYTES, "right") + 1
+            piece, values = piece.part(0, int(few)), values[:few]
+        yield start, msgspec.structs.replace(piece, values=values)
+        start += len(values)
 
 
 def _in_order(rejects: Sequence[Reject]) -> list[Reject]:

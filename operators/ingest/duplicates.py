@@ -10,7 +10,7 @@ ids that collide. Memory: up to 16 MB a partition for 100,000 ids, and 2 MB for 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,6 +179,32 @@ def without_zero(hashes: Ints) -> Ints:
     return hashes
 
 
+def request_hashes(events: Sequence[Event]) -> Ints:
+    """Return a hash of the request and attempt of each, (n,)."""
+    requests: list[object] = [event.request_id for event in events]
+    attempts = [event.attempt for event in events]
+    if attempts.count(None) < len(attempts):
+        requests = [
+            request if attempt is None else (request, attempt)
+            for request, attempt in zip(requests, attempts, strict=True)
+        ]
+    return id_hashes(requests)
+
+
+def feedback_hashes(items: Sequence[Feedback]) -> Ints:
+    """Return a hash of the request, kind, name and source of each, (n,)."""
+    return id_hashes([(each.request_id, each.kind, each.name or "", each.source or "") for each in items])
+
+
+def ids_of(requests: Ints, named: Sequence[tuple[Ints, list[str]]]) -> Ints:
+    """Return what tells items apart, (n,), none of them 0: the hashes of their requests, with model and version.
+
+    `named` are the numbers of each item's model and version, and the names that these stand for. One request may be
+    answered by several models, or for a comparison by two versions.
+    """
+    return _of_version(requests.copy(), named)
+
+
 def criterion_ids(items: Sequence[Feedback], named: Sequence[tuple[Ints, list[str]]]) -> Ints:
     """Return what tells apart which criterion of which request feedback is about, whoever its source is, (n,)."""
     return _of_version(id_hashes([(each.request_id, each.kind, each.name or "") for each in items]), named)
@@ -188,25 +214,3 @@ def _of_version(hashes: Ints, named: Sequence[tuple[Ints, list[str]]]) -> Ints:
     for part, (numbers, names) in enumerate(named):
         hashes ^= id_hashes([(part, name) for name in names])[numbers]
     return without_zero(hashes)
-
-
-def ids_of(items: Sequence[Event] | Sequence[Feedback], named: Sequence[tuple[Ints, list[str]]]) -> Ints:
-    """Return what tells items apart, (n,): request and attempt, of feedback kind, name and source; model and version.
-
-    `named` are the numbers of each item's model and version, and the names that these stand for. One request may be
-    answered by several models, or for a comparison by two versions.
-    """
-    requests: list[object] = [item.request_id for item in items]
-    first = items[0]
-    if isinstance(first, Feedback):
-        feedback = cast(Sequence[Feedback], items)
-        requests = [(each.request_id, each.kind, each.name or "", each.source or "") for each in feedback]
-    else:
-        events = cast(Sequence[Event], items)
-        attempts = [each.attempt for each in events]
-        if attempts.count(None) < len(attempts):
-            requests = [
-                request if attempt is None else (request, attempt)
-                for request, attempt in zip(requests, attempts, strict=True)
-            ]
-    return _of_version(id_hashes(requests), named)

@@ -36,7 +36,7 @@ from operators.wire.control import Notice
 from operators.wire.events import Feedback
 
 NEVER_STOP = frozenset({NO_CONTEXT, NO_REQUEST, AMBIGUOUS})
-CHUNK = 4_000  # Messages decoded at once: with more, the decoded objects no longer fit the processor's caches.
+CHUNK = 4_000  # Messages decoded at once where items are kept: more of them no longer fit the processor's caches.
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,14 +107,14 @@ class Partition:
         """
         taken = TakenChunks(self._streams(), self.state.newest)
         again = self._placing.begin(messages) if len(messages) else None
-        for start in range(0, len(messages), self._chunk):
-            decoded = self._decoder.decode(messages.part(start, start + self._chunk))
-            twice = None if again is None else again[start + decoded.origin.messages_of]
-            chunk = Chunk(decoded, self.stream, taken.streams)
+        step = self._chunk if any(each.needs_items for each in taken.streams.values()) else max(len(messages), 1)
+        for start in range(0, len(messages), step):
+            chunk = Chunk(messages.part(start, start + step), self._decoder, self.stream, taken.streams)
+            twice = None if again is None else again[start + chunk.origin.messages_of]
             placed = self._placing.place(
-                chunk.times, decoded.origin, chunk.reasons(self.policy), chunk.ids(), twice, chunk.criteria()
+                chunk.times, chunk.origin, chunk.reasons(self.policy), chunk.ids(), twice, chunk.criteria()
             )
-            taken.add(decoded, placed, start)
+            taken.add(chunk, placed, start)
             chunk.hand_on(placed, self._placing.reached(messages, start))
         if len(messages):
             self._placing.end(messages)
@@ -129,11 +129,8 @@ class Partition:
         """Take messages that have counted before, to know later ones that are the same."""
         self._placing.remember_begins(messages)
         for start in range(0, len(messages), CHUNK):
-            decoded = self._decoder.decode(messages.part(start, start + CHUNK))
-            chunk = Chunk(decoded, self.stream, self._streams())
-            self._placing.remember(
-                chunk.times, decoded.origin, chunk.reasons(self.policy), chunk.ids(), chunk.criteria()
-            )
+            chunk = Chunk(messages.part(start, start + CHUNK), self._decoder, self.stream, self._streams())
+            self._placing.remember(chunk.times, chunk.origin, chunk.reasons(self.policy), chunk.ids(), chunk.criteria())
 
     def end(self) -> list[tuple[int, ShardInput]]:
         """The source has ended: it holds no pane open any more, and its last events wait for no others."""

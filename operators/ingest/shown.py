@@ -4,50 +4,51 @@ Bad items alone are sorted, and of the others one look at their prompt and endpo
 """
 
 from collections.abc import Iterator, Sequence
-from typing import cast
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Ints, order_by, runs_of
+from operators.ingest.again import Items
 from operators.ingest.columns import Columns
 from operators.ingest.event_times import EventTimes
 from operators.ingest.sli import classify
 from operators.policy.policy import Policy
 from operators.window.partial import BAD
 from operators.window.samples import FAILING_MAX, LINEAGE, LINEAGES, Sample
-from operators.wire.events import Event, Feedback
 
 Flags = NDArray[np.bool_]
 Found = tuple[int, Sample]  # With its place in the chunk.
 
 
-def shown(
-    items: Sequence[Event] | Sequence[Feedback],
-    chunk: Columns,
-    placed: EventTimes,
-    parts: Sequence[Ints],
-    policy: Policy,
-) -> Iterator[Found]:
-    """Yield samples of a chunk, of each pane and version no fewer than are kept; `parts` number model and version."""
+class Showable(msgspec.Struct, frozen=True, kw_only=True):
+    """The n kept items of a chunk, of which few are looked at: their `columns`, and numbers of model and version.
+
+    `lineage` (n,) says which name a prompt version or endpoint.
+    """
+
+    items: Items
+    columns: Columns
+    parts: Sequence[Ints]
+    lineage: Flags
+
+
+def shown(chunk: Showable, placed: EventTimes, policy: Policy) -> Iterator[Found]:
+    """Yield samples of a chunk, of each pane and version no fewer than are kept."""
     on_time = placed.late == 0
-    groups = (placed.pane, parts[0], parts[1])
+    groups = (placed.pane, chunk.parts[0], chunk.parts[1])
     for index, sli in enumerate(policy.slis):
-        if sli.on_feedback == (chunk.stream == "feedback"):
-            rows = np.flatnonzero((classify(sli, chunk) == BAD) & on_time)
+        if sli.on_feedback == (chunk.columns.stream == "feedback"):
+            rows = np.flatnonzero((classify(sli, chunk.columns) == BAD) & on_time)
             for row in _first(rows, groups, placed.time, FAILING_MAX).tolist():
-                values = tuple((items[row].slices or {}).get(name, "") for name in policy.dimensions)
-                yield row, Sample(index, int(placed.time[row]), items[row].request_id, values)
-    if chunk.stream == "events":
-        yield from _lineages(cast(Sequence[Event], items), groups, placed.time, on_time)
-
-
-def _lineages(events: Sequence[Event], groups: Sequence[Ints], times: Ints, on_time: Flags) -> Iterator[Found]:
-    known = np.array([e.prompt_version is not None or e.endpoint is not None for e in events], bool)
-    for row in _first(np.flatnonzero(known & on_time), groups, times, 1).tolist():
-        event = events[row]
+                item = chunk.items[row]
+                values = tuple((item.slices or {}).get(name, "") for name in policy.dimensions)
+                yield row, Sample(index, int(placed.time[row]), item.request_id, values)
+    for row in _first(np.flatnonzero(chunk.lineage & on_time), groups, placed.time, 1).tolist():
+        event = chunk.items[row]
         lineage = tuple(getattr(event, name) or "" for name in LINEAGES)
-        yield row, Sample(LINEAGE, int(times[row]), event.request_id, (), lineage)
+        yield row, Sample(LINEAGE, int(placed.time[row]), event.request_id, (), lineage)
 
 
 def _first(rows: Ints, groups: Sequence[Ints], times: Ints, most: int) -> Ints:
@@ -60,4 +61,4 @@ def _first(rows: Ints, groups: Sequence[Ints], times: Ints, most: int) -> Ints:
     starts = np.flatnonzero(runs_of(*ordered))
     time = np.cumsum(runs_of(*ordered, times[rows]))
     kept: Ints = rows[time - np.repeat(time[starts], np.diff(starts, append=len(rows))) < most]
-    return kept
+    return np.sort(kept)  # Items of one message are soonest decoded again one after the other.

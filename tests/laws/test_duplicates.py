@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.ingest.duplicates import SLOTS_MIN, Anchor, Duplicates, id_hashes, ids_of
+from operators.ingest.duplicates import SLOTS_MIN, Anchor, Duplicates, id_hashes, ids_of, request_hashes
 from operators.ingest.partition import Batch, Partition
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
@@ -146,7 +146,7 @@ def test_ids_differ_where_any_part_of_them_does() -> None:
     partition = Partition("p", "events", ("p",), policy())
     events = partition._decoder.decode(received([event(at, model=f"m{at % 7}") for at in range(20_000)])).items
     named = [(np.arange(20_000) % 7, [f"m{at}" for at in range(7)]), (np.zeros(20_000, np.int64), ["v"])]
-    ids = ids_of(events, named)
+    ids = ids_of(request_hashes(events), named)
     assert len(np.unique(ids)) == 20_000
     ones = np.array([bin(number & (2**64 - 1)).count("1") for number in ids.tolist()])
     assert abs(ones.mean() - 32) < 0.2, "all bits are used"

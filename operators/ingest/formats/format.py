@@ -31,7 +31,14 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ItemDecoder(Protocol):
-    """Decodes the messages of one input; it keeps nothing from one call to the next."""
+    """Decodes the messages of one input; it keeps nothing from one call to the next.
+
+    All items are of the stream that the input is named for where `again` is given: it decodes the text of one of them
+    (`Origin.text`) another time. None: that cannot be done.
+    """
+
+    @property
+    def again(self) -> Callable[[bytes], Any] | None: ...
 
     def decode(self, messages: Messages) -> Decoded: ...
 

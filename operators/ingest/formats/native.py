@@ -7,7 +7,7 @@ per message of one object; Python sees single items only where one is bad.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -134,6 +134,10 @@ class Decoder(Generic[Item]):
         unusable.update(fields)
         return item
 
+    def again(self, text: bytes) -> Item:
+        """Return the item of a text that was valid."""
+        return self._item(text, Counter())
+
     def _reason(self, text: bytes, error: Exception) -> tuple[str, str]:
         if self._of_feedback and "required field `kind`" in str(error) and wrong_topic.is_event(text):
             return wrong_topic.REASON, "an event in a topic of feedback"
@@ -173,6 +177,7 @@ class _OneKind:
     def __init__(self, kind: Any, policy: Policy) -> None:
         self._kind = kind
         self._decoder: Decoder[Any] = Decoder(kind, policy.dead_letters.message_bytes_max)
+        self.again: Callable[[bytes], Any] | None = self._decoder.again
 
     def decode(self, messages: Messages) -> Decoded:
         items, origin, rejects = self._decoder.decode(messages)

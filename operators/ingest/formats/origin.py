@@ -1,5 +1,6 @@
 """Where items came from, and what is refused: the same for all formats."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -86,6 +87,30 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
     def _item(self, index: int) -> int:
         return 0 if self.item_of is None else self.item_of[index]
+
+
+def joined_origins(messages: Messages, pieces: Sequence[tuple[int, Origin]]) -> Origin:
+    """Return where the items of pieces of some messages came from, each given with the number of its first message."""
+    unusable: Counter[str] = Counter()
+    for _, each in pieces:
+        unusable.update(each.unusable)
+    joined = Origin(
+        messages=messages,
+        message_of=range(len(messages)),
+        texts=ItemTexts(split=pieces[0][1].texts.split),
+        unusable=unusable,
+    )
+    if all(each.item_of is None for _, each in pieces):
+        return joined
+    return msgspec.structs.replace(
+        joined,
+        message_of=[start + message for start, each in pieces for message in each.message_of],
+        item_of=[
+            item
+            for _, each in pieces
+            for item in (each.item_of if each.item_of is not None else [0] * len(each.message_of))
+        ],
+    )
 
 
 def ints_of(numbers: Sequence[int]) -> NDArray[np.int64]:

@@ -5,12 +5,14 @@ A refusal takes effect with the pane that its log has reached by then, so comman
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 import numpy as np
 
 from operators.arrays import Ints
 from operators.ingest import command_faults
+from operators.ingest.again import Items
 from operators.ingest.credentials import Credentials
 from operators.ingest.formats.origin import Origin
 from operators.ingest.placing import Reasons
@@ -33,27 +35,32 @@ class CommandItems:
         self.unusable: Counter[str] = Counter()
         self._commands: list[tuple[int, int, Coming]] = []
 
+    @property
+    def needs_items(self) -> bool:
+        return True
+
     def read(self, items: Sequence[AnyCommand]) -> Sequence[AnyCommand]:
         return items
 
-    def faults(self, items: Sequence[AnyCommand], index: Ints, origin: Origin, known: Reasons) -> Reasons:
+    def faults(self, items: Items, index: Ints, origin: Origin, known: Reasons) -> Reasons:
         found = {}
-        for place, item in zip(index.tolist(), items, strict=True):
+        for place, item in zip(index.tolist(), cast(Sequence[AnyCommand], items), strict=True):
             if place not in known:
                 fault = command_faults.command_fault(item, origin, place, self._credentials)
                 if fault is not None:
                     found[place] = fault
         return found
 
-    def ids(self, items: Sequence[AnyCommand]) -> Ints | None:
+    def ids(self) -> Ints | None:
         """None: that a command is taken once is seen to by the shard that obeys it."""
 
-    def criteria(self, items: Sequence[AnyCommand]) -> Ints | None:
+    def criteria(self) -> Ints | None:
         """None: commands judge nothing."""
 
     def take(self, placed: PlacedItems) -> None:
         index = placed.index[np.flatnonzero(placed.keep)].tolist()
-        for command, place, closing in zip(placed.items, index, placed.times.closing.tolist(), strict=True):
+        commands = cast(Sequence[AnyCommand], placed.items)
+        for command, place, closing in zip(commands, index, placed.times.closing.tolist(), strict=True):
             self._commands += [
                 (shard, closing, sent) for shard, sent in self._sent(command, placed.origin.place(place))
             ]

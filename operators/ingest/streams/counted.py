@@ -13,12 +13,12 @@ from operators.ingest.columns import ColumnsBuilder
 from operators.ingest.duplicates import ids_of
 from operators.ingest.event_times import EventTimes, joined_times
 from operators.ingest.formats.format import Stream
-from operators.ingest.placing import Kept
-from operators.ingest.shown import shown
+from operators.ingest.shown import Showable, shown
 from operators.ingest.streams.stream import PlacedItems
 from operators.ingest.summarise import summarise
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
+from operators.stats.multiple_testing import Bools
 from operators.window.partial import Partial
 from operators.window.samples import Sample
 from operators.window.shards import shard_of
@@ -26,41 +26,46 @@ from operators.window.waiting_commands import Coming
 
 
 class CountedItems(ABC):
-    """The counted items of one stream; `add` is what differs between streams."""
+    """The counted items of one stream; how they are read, and become columns, differs between streams."""
 
     def __init__(self, stream: Stream, policy: Policy, pseudonyms: Pseudonyms) -> None:
         self._policy = policy
         self.unusable: Counter[str] = Counter()
         self.builder = ColumnsBuilder(stream, policy, pseudonyms)
-        self.repeated: Kept | None = None  # Of the chunk that is taken.
-        self._parts: list[Ints] = []  # Of the chunk that was read: numbers of its models, versions, slices.
         self._times: list[EventTimes] = []
         self._samples: list[tuple[int, Sample]] = []
 
+    @abstractmethod
     def read(self, items: Sequence[Any]) -> Sequence[Any]:
-        self._parts = self.builder.parts(items)
-        return items
+        """Take note of the next items of the chunk, and return them with what is known besides."""
 
-    def ids(self, items: Sequence[Any]) -> Ints | None:
-        if not self._policy.dedup.horizon_ms or not items:
-            return None
-        return ids_of(items, [(self._parts[part], self.builder.names(part)) for part in (0, 1)])
-
-    def criteria(self, items: Sequence[Any]) -> Ints | None:
+    def criteria(self) -> Ints | None:
         return None
 
     @abstractmethod
-    def add(self, items: Sequence[Any], times: EventTimes, parts: Sequence[Ints]) -> None:
-        """Take the kept items of a chunk."""
+    def requests(self) -> Ints:
+        """Return the hashes of the requests of the items that were read (`duplicates.py`)."""
+
+    @abstractmethod
+    def parts(self) -> Sequence[Ints]:
+        """Return the numbers of their models, versions and slices."""
+
+    @abstractmethod
+    def add(self, placed: PlacedItems) -> tuple[Sequence[Ints], Bools]:
+        """Take those that are kept; return the parts of these, and which of them name a prompt or endpoint."""
+
+    def ids(self) -> Ints | None:
+        parts = self.parts()
+        if not self._policy.dedup.horizon_ms or not len(parts[0]):
+            return None
+        return ids_of(self.requests(), [(parts[part], self.builder.parts.names(part)) for part in (0, 1)])
 
     def take(self, placed: PlacedItems) -> None:
-        self.repeated = placed.repeated
-        parts = self._parts if placed.keep.all() else [part[placed.keep] for part in self._parts]
-        self.add(placed.items, placed.times, parts)
-        if placed.items:
+        parts, lineage = self.add(placed)
+        if len(parts[0]):
             before = sum(len(times.pane) for times in self._times)
-            found = shown(placed.items, self.builder.last(), placed.times, parts, self._policy)
-            self._samples += [(before + row, sample) for row, sample in found]
+            chosen = Showable(items=placed.items, columns=self.builder.last(), parts=parts, lineage=lineage)
+            self._samples += [(before + row, sample) for row, sample in shown(chosen, placed.times, self._policy)]
         self._times.append(placed.times)
 
     def partials(self) -> list[tuple[int, int, Partial]]:

@@ -2,28 +2,54 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from operators.arrays import Ints
-from operators.ingest import reserved, wrong_topic
-from operators.ingest.event_times import EventTimes
+from operators.ingest.again import Items
 from operators.ingest.formats.origin import Origin
 from operators.ingest.placing import Reasons
+from operators.ingest.read_events import ReadEvents, joined_reads
 from operators.ingest.streams.counted import CountedItems
+from operators.ingest.streams.stream import PlacedItems
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
+from operators.stats.multiple_testing import Bools
 from operators.wire.events import Event, Feedback
 
 
 class EventItems(CountedItems):
-    """The events of one batch."""
+    """The events of one batch. Where no fields are watched, events are let go as soon as they are read."""
 
     feedback: Sequence[Feedback] = ()
 
     def __init__(self, policy: Policy, pseudonyms: Pseudonyms) -> None:
         super().__init__("events", policy, pseudonyms)
+        self._reads: list[ReadEvents] = []  # Of the chunk.
 
-    def faults(self, items: Sequence[Event], index: Ints, origin: Origin, known: Reasons) -> Reasons:
-        faults = wrong_topic.feedback_faults(items) | reserved.faults_of(items)
-        return {int(index[row]): fault for row, fault in faults.items()}
+    @property
+    def needs_items(self) -> bool:
+        return self.builder.watches
 
-    def add(self, items: Sequence[Event], times: EventTimes, parts: Sequence[Ints]) -> None:
-        self.builder.add_events(items, times, parts)
+    def read(self, items: Sequence[Event]) -> Sequence[Event]:
+        self._reads.append(self.builder.reader.read(items))
+        return items
+
+    def faults(self, items: Items, index: Ints, origin: Origin, known: Reasons) -> Reasons:
+        return {int(index[row]): fault for row, fault in self._read().faults.items()}
+
+    def requests(self) -> Ints:
+        return self._read().requests
+
+    def parts(self) -> Sequence[Ints]:
+        return self._read().parts
+
+    def add(self, placed: PlacedItems) -> tuple[Sequence[Ints], Bools]:
+        read = self._read()
+        kept = read if placed.keep.all() else read.of(np.flatnonzero(placed.keep))
+        self._reads = []
+        self.builder.add_events(kept, placed.items, placed.times)
+        return kept.parts, kept.lineage
+
+    def _read(self) -> ReadEvents:
+        self._reads = [joined_reads(self._reads)]
+        return self._reads[0]

@@ -1,20 +1,23 @@
 """Feedback: completed with the context of its request where that is known, stored item by item, and counted."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
 from operators.arrays import Ints
 from operators.ingest import reserved
+from operators.ingest.again import Items
 from operators.ingest.answers import KnownRequests
 from operators.ingest.believed import without_absurd_times
-from operators.ingest.duplicates import criterion_ids
-from operators.ingest.event_times import EventTimes
+from operators.ingest.duplicates import criterion_ids, feedback_hashes
 from operators.ingest.formats.origin import Origin
 from operators.ingest.placing import Reasons
 from operators.ingest.streams.counted import CountedItems
+from operators.ingest.streams.stream import PlacedItems
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
+from operators.stats.multiple_testing import Bools
 from operators.wire.events import Feedback
 
 NO_CONTEXT = "no_context"
@@ -27,14 +30,22 @@ class FeedbackItems(CountedItems):
         super().__init__("feedback", policy, pseudonyms)
         self._requests = requests
         self.feedback: list[Feedback] = []
+        self._items: Sequence[Feedback] = ()  # Of the chunk; and the numbers of their models, versions, slices.
+        self._parts: list[Ints] = []
+
+    @property
+    def needs_items(self) -> bool:
+        return True
 
     def read(self, items: Sequence[Feedback]) -> Sequence[Feedback]:
         self.unusable.update(request_ts=without_absurd_times(items))
-        return super().read(items if self._requests is None else [*map(self._requests.completed, items)])
+        self._items = items if self._requests is None else [*map(self._requests.completed, items)]
+        self._parts = self.builder.parts.of(self._items)
+        return self._items
 
-    def faults(self, items: Sequence[Feedback], index: Ints, origin: Origin, known: Reasons) -> Reasons:
+    def faults(self, items: Items, index: Ints, origin: Origin, known: Reasons) -> Reasons:
         found = {}
-        for place, item in zip(index.tolist(), items, strict=True):
+        for place, item in zip(index.tolist(), cast(Sequence[Feedback], items), strict=True):
             if place not in known and (fault := self._fault(item)) is not None:
                 found[place] = fault
         return found
@@ -42,19 +53,28 @@ class FeedbackItems(CountedItems):
     def _fault(self, item: Feedback) -> tuple[str, str] | None:
         return (None if self._requests is None else self._requests.fault_of(item)) or _fault_of(item)
 
-    def criteria(self, items: Sequence[Feedback]) -> Ints | None:
+    def criteria(self) -> Ints | None:
         """Of judgements, where an SLI counts the first of several sources."""
         if not self._policy.dedup.horizon_ms or not any(sli.once for sli in self._policy.slis):
             return None
-        if not items:
+        if not self._items:
             return np.zeros(0, np.int64)
-        ids = criterion_ids(items, [(self._parts[part], self.builder.names(part)) for part in (0, 1)])
-        ids[[not item.name for item in items]] = 0
+        ids = criterion_ids(self._items, [(self._parts[part], self.builder.parts.names(part)) for part in (0, 1)])
+        ids[[not item.name for item in self._items]] = 0
         return ids
 
-    def add(self, items: Sequence[Feedback], times: EventTimes, parts: Sequence[Ints]) -> None:
-        self.builder.add_feedback(items, times, parts, self.repeated)
+    def requests(self) -> Ints:
+        return feedback_hashes(self._items)
+
+    def parts(self) -> Sequence[Ints]:
+        return self._parts
+
+    def add(self, placed: PlacedItems) -> tuple[Sequence[Ints], Bools]:
+        parts = self._parts if placed.keep.all() else [part[placed.keep] for part in self._parts]
+        items = cast(Sequence[Feedback], placed.items)
+        self.builder.add_feedback(items, placed.times, parts, placed.repeated)
         self.feedback += items
+        return parts, np.zeros(len(items), bool)
 
 
 def _fault_of(item: Feedback) -> tuple[str, str] | None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from operators.arrays import Ints
+from operators.ingest.again import Items
 from operators.ingest.event_times import EventTimes
 from operators.ingest.formats.origin import Origin, Reject
 from operators.ingest.placing import Kept, Reasons
@@ -23,7 +24,7 @@ class PlacedItems(msgspec.Struct, frozen=True, kw_only=True):
     chunk, Unix ms.
     """
 
-    items: Sequence[Any]
+    items: Items
     index: Ints
     keep: Kept
     times: EventTimes
@@ -44,16 +45,20 @@ class StreamBatch(Protocol):
     def feedback(self) -> Sequence[Feedback]:
         """The feedback that was kept, to be stored item by item."""
 
-    def read(self, items: Sequence[Any]) -> Sequence[Any]:
-        """Take note of the next items, and return them with what is known besides."""
+    @property
+    def needs_items(self) -> bool:
+        """Whether it needs the items that it read once they are placed; else they are read piece by piece."""
 
-    def faults(self, items: Sequence[Any], index: Ints, origin: Origin, known: Reasons) -> Reasons:
+    def read(self, items: Sequence[Any]) -> Sequence[Any]:
+        """Take note of the next items of the chunk, and return them with what is known besides."""
+
+    def faults(self, items: Items, index: Ints, origin: Origin, known: Reasons) -> Reasons:
         """Return why some of the items that were read are refused, by `index`; those in `known` are already."""
 
-    def ids(self, items: Sequence[Any]) -> Ints | None:
+    def ids(self) -> Ints | None:
         """Return what tells the items that were read apart, none of them 0; None where none can be a duplicate."""
 
-    def criteria(self, items: Sequence[Any]) -> Ints | None:
+    def criteria(self) -> Ints | None:
         """Return which criterion of which request each item that was read judges, 0 where none; None: nobody asks."""
 
     def take(self, placed: PlacedItems) -> None:

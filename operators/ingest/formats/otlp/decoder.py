@@ -32,6 +32,8 @@ class Unmappable(Exception):
 class OtlpDecoder:
     """Decodes the items of some `streams`; with `logged` events have all that the request log keeps."""
 
+    again = None  # What a span comes to depends on its batch.
+
     def __init__(self, streams: Sequence[Stream], policy: Policy, *, logged: bool = False) -> None:
         self._streams = streams
         self._bytes_max = policy.dead_letters.message_bytes_max

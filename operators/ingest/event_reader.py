@@ -1,0 +1,86 @@
+"""Reads of events what a policy needs, column by column: the last place where Python touches single events."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.arrays import Floats, Ints
+from operators.ingest import reserved, wrong_topic
+from operators.ingest.chains import chained_slis, chains_of
+from operators.ingest.duplicates import request_hashes
+from operators.ingest.fields import READERS
+from operators.ingest.parts import Numbering, Parts
+from operators.ingest.read_events import NONE, Faults, ReadEvents
+from operators.ingest.slis.kind import Read
+from operators.policy.policy import Policy
+from operators.wire.events import Event
+
+
+class EventReader:
+    """Reads the events of one batch, piece by piece.
+
+    `fields` are the numbers that are needed, `of_slis` how further columns are read. `error_types` and `parts` number
+    what they have not seen yet.
+    """
+
+    def __init__(
+        self, policy: Policy, parts: Parts, error_types: Numbering, fields: Sequence[str], of_slis: Mapping[str, Read]
+    ) -> None:
+        self._parts, self._error_types = parts, error_types
+        self._fields, self._of_slis = fields, of_slis
+        self._chained = chained_slis(policy)
+        self._deduplicates = policy.dedup.horizon_ms > 0
+        self._checked = [0, 0]  # Of the models and versions, how many are known to be nobody else's.
+
+    def read(self, events: Sequence[Event]) -> ReadEvents:
+        """Return the numbers and names that this policy needs out of some events."""
+        numbers = {field: _numbers(events, field) for field in self._fields}
+        numbers |= {name: read(events) for name, read in self._of_slis.items()}
+        chain, event = chains_of(events) if self._chained else (NONE, NONE)
+        parts = self._parts.of(events)
+        return ReadEvents(
+            parts=parts,
+            errors=self._errors(events),
+            numbers=numbers,
+            requests=request_hashes(events) if self._deduplicates else NONE,
+            chain=chain,
+            event=event,
+            lineage=_lineage(events),
+            faults={**wrong_topic.feedback_faults(events), **self._reserved(events)},
+        )
+
+    def _errors(self, events: Sequence[Event]) -> Ints:
+        texts, index = [event.error_type for event in events], self._error_types
+        if texts.count(None) == len(texts):
+            return np.zeros(len(texts), np.int64)
+        return np.array([index[kind] if kind else 0 for kind in texts], np.int64)
+
+    def _reserved(self, events: Sequence[Event]) -> Faults:
+        """Return which of the events name a model or version that is rollguard's own: only new names are looked at."""
+        for part, before in enumerate(self._checked):
+            names = self._parts.names(part)
+            if any(map(reserved.is_reserved, names[before:])):
+                return reserved.faults_of(events)
+            self._checked[part] = len(names)
+        return {}
+
+
+def _lineage(events: Sequence[Event]) -> NDArray[np.bool_]:
+    """Return which events name a prompt version or an endpoint."""
+    prompts = [event.prompt_version for event in events]
+    if not prompts.count(None):
+        return np.ones(len(events), bool)
+    return np.array([event.prompt_version is not None or event.endpoint is not None for event in events], bool)
+
+
+def _numbers(events: Sequence[Event], field: str) -> Floats:
+    if field.startswith("metrics."):
+        name = field.removeprefix("metrics.")
+        return np.array([(event.metrics or {}).get(name) for event in events], float)
+    values = READERS[field](events)
+    try:
+        return np.frombuffer(array("d", values), float)  # Four times as fast; it takes no None.
+    except TypeError:
+        return np.array(values, float)

@@ -1,0 +1,74 @@
+"""Lines of text that are cut out of their blocks when they are asked for: only those at work fill the caches."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import overload
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+
+NEWLINE = 10
+
+
+class TextBlock(msgspec.Struct, frozen=True):
+    """Some text, and where its lines start and end, (n,) each; line ends are no part of them."""
+
+    text: bytes
+    starts: Ints
+    ends: Ints
+
+
+def block_of(text: bytes) -> TextBlock:
+    r"""Return the whole lines of a text: what follows its last line end is none of them.
+
+    >>> list(Lines([block_of(b"one\n\nthree\nfour")]))
+    [b'one', b'', b'three']
+    """
+    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == NEWLINE)
+    return TextBlock(text, np.concatenate(([0], ends[:-1] + 1))[: len(ends)], ends)
+
+
+def one_line(text: bytes) -> TextBlock:
+    """Return a text, whatever it holds, as a line."""
+    return TextBlock(text, np.array([0]), np.array([len(text)]))
+
+
+class Lines(Sequence[bytes]):
+    """The lines `start` .. `stop` - 1 of some blocks, in order."""
+
+    def __init__(self, blocks: Sequence[TextBlock], start: int = 0, stop: int | None = None) -> None:
+        self._blocks = blocks
+        self._firsts = [*accumulate((len(block.ends) for block in blocks), initial=0)]
+        self._range = range(start, self._firsts[-1] if stop is None else stop)
+
+    def __len__(self) -> int:
+        return len(self._range)
+
+    @overload
+    def __getitem__(self, which: int) -> bytes: ...
+
+    @overload
+    def __getitem__(self, which: slice) -> "Lines": ...
+
+    def __getitem__(self, which: int | slice) -> "bytes | Lines":
+        """Return a line, or the lines of a slice whose step is 1."""
+        if isinstance(which, slice):
+            some = self._range[which]
+            return Lines(self._blocks, some.start, some.stop)
+        line = self._range[which]
+        at = bisect_right(self._firsts, line) - 1
+        block, place = self._blocks[at], line - self._firsts[at]
+        return block.text[int(block.starts[place]) : int(block.ends[place])]
+
+    def __iter__(self) -> Iterator[bytes]:
+        lines: list[bytes] = []
+        for block, first in zip(self._blocks, self._firsts, strict=False):
+            low, high = max(self._range.start - first, 0), self._range.stop - first
+            if low < len(block.ends) and high > 0:
+                text, places = block.text, slice(low, high)
+                bounds = zip(block.starts[places].tolist(), block.ends[places].tolist(), strict=True)
+                lines += [text[begin:end] for begin, end in bounds]
+        return iter(lines)

@@ -1,0 +1,82 @@
+"""What items are counted under, as numbers: their models, versions and dimension values, each in an own index."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.arrays import Ints
+from operators.policy.policy import Policy
+from operators.window.partial import LeafSeries, sum_by_key
+from operators.wire.events import Event, Feedback
+from operators.wire.mirrored import Mirrors, is_mirrored, mirrored
+
+
+class Numbering(dict[str, int]):
+    """Numbers keys in order of first appearance."""
+
+    def __missing__(self, key: str) -> int:
+        number = self[key] = len(self)
+        return number
+
+
+class Parts:
+    """The indices of one batch. Several small ones stay in the processor's caches, where one of series does not."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._indices = [Numbering() for _ in range(2 + len(policy.dimensions))]
+        self._mirrors = Mirrors(policy.releases.mirrored)
+
+    def names(self, part: int) -> list[str]:
+        """Return what the numbers of a part stand for."""
+        return list(self._indices[part])
+
+    def of(self, items: Sequence[Event] | Sequence[Feedback]) -> list[Ints]:
+        """Number the model, version and dimension values of each item, each part in its own index."""
+        slices: list[dict[str, str]] = [item.slices or {} for item in items]
+        texts = [
+            [item.model or "" for item in items],
+            self._versions(items),
+            *(_values(slices, name) for name in self._policy.dimensions),
+        ]
+        return [
+            np.fromiter(map(index.__getitem__, part), np.int64, len(part))
+            for index, part in zip(self._indices, texts, strict=True)
+        ]
+
+    def series(self, parts: Sequence[Ints]) -> tuple[list[LeafSeries], Ints]:
+        """Number the combinations of parts that occur."""
+        if not parts:
+            return [], np.zeros(0, np.int64)
+        keys = np.zeros(len(parts[0]), np.int64)
+        for index, part in zip(self._indices, parts, strict=True):
+            keys = keys * len(index) + part
+        distinct, _ = sum_by_key(keys)
+        series = np.searchsorted(distinct, keys)
+        columns = []
+        for index in reversed(self._indices):
+            distinct, codes = np.divmod(distinct, max(len(index), 1))
+            texts = list(index)
+            columns.append([texts[code] for code in codes.tolist()])
+        model, version, *values = reversed(columns)
+        rest = zip(*values, strict=True) if values else (() for _ in model)
+        return [LeafSeries(*name) for name in zip(model, version, rest, strict=True)], series
+
+    def _versions(self, items: Sequence[Event] | Sequence[Feedback]) -> list[str]:
+        """Return the version that each item is counted under: copies of requests apart from requests."""
+        versions = [item.version or "" for item in items]
+        if self._policy.releases.mirrored:
+            versions = [self._mirrors[version] for version in versions]
+        copies = [item.mirrored for item in items]
+        if any(copies):
+            for index, copy in enumerate(copies):
+                if copy and versions[index] and not is_mirrored(versions[index]):
+                    versions[index] = mirrored(versions[index])
+        return versions
+
+
+def _values(slices: Sequence[dict[str, str]], name: str) -> list[str]:
+    try:
+        return [known[name] for known in slices]  # Three times as fast as `get`.
+    except KeyError:
+        return [known.get(name, "") for known in slices]

@@ -1,0 +1,65 @@
+"""What a policy needs of events, read while they are still in the processor's caches; then they can be let go."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.arrays import Floats, Ints
+
+Faults = Mapping[int, tuple[str, str]]
+NONE = np.zeros(0, np.int64)
+
+
+class ReadEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """n events in order, each column (n,).
+
+    `parts` number model, version and dimension values, `errors` the error types, 0 for none. `numbers` are float
+    columns by name. `requests` are hashes of request and attempt, `chain` and `event` those of `chains.py`; each empty
+    where the policy does not ask for them. `lineage` says which events name a prompt version or endpoint, `faults` why
+    some are refused for their names or kind alone, by place.
+    """
+
+    parts: Sequence[Ints]
+    errors: Ints
+    numbers: Mapping[str, Floats]
+    requests: Ints = NONE
+    chain: Ints = NONE
+    event: Ints = NONE
+    lineage: NDArray[np.bool_]
+    faults: Faults
+
+    def of(self, rows: Ints) -> "ReadEvents":
+        """Return those of some of the events; what was refused is none of them."""
+        return ReadEvents(
+            parts=[part[rows] for part in self.parts],
+            errors=self.errors[rows],
+            numbers={name: column[rows] for name, column in self.numbers.items()},
+            requests=self.requests[rows] if len(self.requests) else NONE,
+            chain=self.chain[rows] if len(self.chain) else NONE,
+            event=self.event[rows] if len(self.event) else NONE,
+            lineage=self.lineage[rows],
+            faults={},
+        )
+
+
+def joined_reads(reads: Sequence[ReadEvents]) -> ReadEvents:
+    """Return several of them as one, in order; there is at least one."""
+    if len(reads) == 1:
+        return reads[0]
+    firsts = np.cumsum([0, *(len(each.errors) for each in reads)]).tolist()
+    return ReadEvents(
+        parts=[np.concatenate(part) for part in zip(*(each.parts for each in reads), strict=True)],
+        errors=np.concatenate([each.errors for each in reads]),
+        numbers={name: np.concatenate([each.numbers[name] for each in reads]) for name in reads[0].numbers},
+        requests=np.concatenate([each.requests for each in reads]),
+        chain=np.concatenate([each.chain for each in reads]),
+        event=np.concatenate([each.event for each in reads]),
+        lineage=np.concatenate([each.lineage for each in reads]),
+        faults={
+            first + place: fault
+            for first, each in zip(firsts, reads, strict=False)
+            for place, fault in each.faults.items()
+        },
+    )
