@@ -127,6 +127,7 @@ _RESTS: dict[str, Callable[[msgspec.Raw], object]] = {
     "source": _name,
     "name": _name,
     "standing": _name,
+    "unit": _name,
     "error_type": _error_type,
     "flags": _flags,
     "slices": _slices,

@@ -18,7 +18,7 @@ from operators.policy.rules import Rule
 from operators.policy.triage import Triage
 
 EVENT_FIELDS = ("latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd", "score")
-FEEDBACK_FIELDS = tuple(f"feedback.{kind}" for kind in ("label", "judge", "thumbs", "edit", "safety"))
+FEEDBACK_FIELDS = tuple(f"feedback.{kind}" for kind in ("label", "judge", "thumbs", "edit", "safety", "kpi"))
 
 Keep = Literal["structure", "full"]
 Values = Literal["hashed", "full"]

@@ -16,7 +16,8 @@ from operators.wire.control import Severity
 
 Action = Literal["alert", "hold", "throttle", "rollback", "kill"]
 Scope = Literal["version", "model"]
-Statistic = Literal["mean", "p50", "p90", "p95", "p99", "per_1k"]
+Statistic = Literal["mean", "p50", "p90", "p95", "p99", "per_1k", "per_success", "per_kpi"]
+KPI = "feedback.kpi"
 # Names under which rollguard itself speaks; of older workers gateways read what lifts a pin by them.
 INPUT = "input"
 RESERVED = ("release", "override", "traffic-split", "commands", INPUT)
@@ -58,11 +59,14 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 class StatisticRule(Rule, frozen=True, kw_only=True):
     """A rule on a statistic of `measure` over the policy's windows of length `window_ms`, with bounds at `confidence`.
 
-    `per_1k` is the sum over a thousand events.
+    `per_1k` is the sum over a thousand events, `per_success` that over the good events of the SLI `success`, `per_kpi`
+    that over the sum of the measure `kpi`.
     """
 
     measure: str
     statistic: Statistic
+    success: str = ""
+    kpi: str = KPI
     window_ms: Annotated[int, As(Duration, lambda written: written.value.ms, Duration)]
     confidence: Inner = 0.99
 

@@ -30,6 +30,7 @@ def feedback_rows(items: Sequence[Feedback], policy: Policy) -> Rows:
             "kind": [item.kind for item in items],
             "source": [item.source or "" for item in items],
             "name": [item.name or "" for item in items],
+            "unit": [item.unit or "" for item in items],
             "value": [as_text(item.value) for item in items],
             "value_number": [None if isinstance(item.value, str) else item.value for item in items],
             "request_ts": [None if item.request_ts is None else ms_of(item.request_ts) for item in items],

@@ -28,7 +28,9 @@ from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Saved, renamed
 from operators.stats.binomial_tails import Flags
-from operators.window.partial import HI, LIMB_BITS, LO, N
+from operators.window.bounds import measure_index, over, total_of
+from operators.window.partial import BAD as BAD_EVENT
+from operators.window.partial import GOOD, HI, LIMB_BITS, LO, N
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
 from operators.wire.control import Evidence, Word
@@ -53,6 +55,16 @@ class MeasureRule(StatisticRule, frozen=True, kw_only=True):
         return self.for_ms
 
 
+def _per(rule: MeasureRule, policy: Policy) -> tuple[int, int]:
+    """Return the number of the SLI or measure that a statistic is per unit of, and the digits of that."""
+    if rule.statistic == "per_success":
+        return [sli.name for sli in policy.slis].index(rule.success), 0
+    if rule.statistic == "per_kpi":
+        index = measure_index(policy, rule.kpi)
+        return index, policy.measures[index].digits
+    return 0, 0
+
+
 class MeasureEvaluator:
     """Keeps by slot how long a value has been beyond its limit. Its windows are the policy's, of versions alone."""
 
@@ -60,6 +72,7 @@ class MeasureEvaluator:
         self.rule = rule
         self._measure = [measure.name for measure in policy.measures].index(rule.measure)
         self._scale = 10.0 ** -policy.measures[self._measure].digits
+        self._per = _per(rule, policy)
         same = [window for window in policy.windows if window.size_ms == rule.window_ms]
         self._window = min(same, key=lambda window: window.every_ms)
         self._run_min = -(-rule.for_ms // self._window.every_ms) + 1  # From the first end to the last one.
@@ -102,6 +115,7 @@ class MeasureEvaluator:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._slot_of, self._named, self._ended = {}, 0, None
+        self._per = state.get("_per", (0, 0))  # Of older workers, whose rules were per event.
 
     def _number(self, names: Sequence[SliceSeries]) -> None:
         member = self._series_state.kept["member"]
@@ -156,6 +170,12 @@ class MeasureEvaluator:
         if statistic in QUANTILES:
             return n, np.nan_to_num(window.quantiles[rows, self._measure, list(QUANTILES).index(statistic)])
         total = (sums[:, HI] * 2.0**LIMB_BITS + sums[:, LO]) * self._scale
+        if statistic == "per_success":
+            good, bad = window.slis[rows, self._per[0], GOOD], window.slis[rows, self._per[0], BAD_EVENT]
+            return good + bad, over(total, good)
+        if statistic == "per_kpi":
+            below = window.sums[rows, self._per[0]]
+            return below[:, N], over(total, total_of(below, self._per[1]))
         if statistic == "per_1k":
             events = window.events[rows]
             return events, total * 1_000 / np.maximum(events, 1)  # Feedback alone is no event.
@@ -166,9 +186,9 @@ class MeasureEvaluator:
         limits = [limit for limit in (rule.at_most, rule.at_least) if limit is not None]
         broken = [rule.at_most] if rule.at_most is not None and value > rule.at_most else limits[-1:]
         evidence = Evidence(
-            measure=f"{rule.statistic} of {rule.measure}",
+            measure=_named(rule),
             n=n,
-            value=value if n else None,
+            value=value if n and np.isfinite(value) else None,
             threshold=broken[0],
             lower=float(bounds[0]) if n and np.isfinite(bounds[0]) else None,
             upper=float(bounds[1]) if n and np.isfinite(bounds[1]) else None,
@@ -189,17 +209,37 @@ def _check(rule: MeasureRule, place: TablePlace) -> None:
     if rule.window_ms not in sizes:
         windows = ", ".join(span(size) for size in sorted(set(sizes))) or "(there are none)"
         raise place.refuse("window", f"must be one of the sizes in [windows]: {windows}")
+    _check_per(rule, place)
     if rule.at_most is None and rule.at_least is None:
         raise place.refuse("at_most", "is required, or at_least")
     if rule.at_most is not None and rule.at_least is not None and rule.at_least > rule.at_most:
         raise place.refuse("at_least", f"must be at most at_most ({rule.at_most:g})")
 
 
+def _check_per(rule: MeasureRule, place: TablePlace) -> None:
+    if rule.statistic == "per_success":
+        place.sli("success", rule.success)
+        if next(sli for sli in place.policy.slis if sli.name == rule.success).on_feedback:
+            raise place.refuse("success", "must be an SLI on events: feedback is not on every request")
+    elif rule.success:
+        raise place.refuse("success", 'is for statistic = "per_success"')
+    known = [measure.name for measure in place.policy.measures if measure.on_feedback]
+    if rule.statistic == "per_kpi" and rule.kpi not in known:
+        allowed = f"must be one of measures.names on feedback: {', '.join(known) or '(there are none)'}"
+        raise place.refuse("kpi", allowed, rule.kpi)
+
+
+def _named(rule: MeasureRule) -> str:
+    """Return what is judged, in words."""
+    of = {"per_success": f"per {rule.success} request", "per_kpi": f"per {rule.kpi}"}.get(rule.statistic)
+    return f"{rule.statistic} of {rule.measure}" if of is None else f"{rule.measure} {of}"
+
+
 def _when(rule: MeasureRule) -> str:
     limits = (("above", rule.at_most), ("below", rule.at_least))
     beyond = " or ".join(f"{word} {limit:.6g}" for word, limit in limits if limit is not None)
     lasting = f" for {span(rule.for_ms)}" if rule.for_ms else ""
-    return f"{rule.statistic} of {rule.measure} {beyond} over {span(rule.window_ms)}{lasting}"
+    return f"{_named(rule)} {beyond} over {span(rule.window_ms)}{lasting}"
 
 
 def _detects(rule: MeasureRule) -> Iterator[str]:
@@ -220,7 +260,7 @@ KIND = RuleKind(
         Saved(
             "measure",
             MeasureEvaluator,
-            ("rule", "_measure", "_scale", "_window", "_run_min", "_series_state"),
+            ("rule", "_measure", "_scale", "_per", "_window", "_run_min", "_series_state"),
             derived=("_slot_of", "_named", "_ended"),
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},

@@ -111,6 +111,7 @@ TABLES: dict[str, dict[str, Kind]] = {
         "kind": "string",
         "source": "string",
         "name": "string",
+        "unit": "string",
         "value": "string",
         "value_number": "float64?",
         "request_ts": "time_ms?",

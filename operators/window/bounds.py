@@ -4,9 +4,12 @@ The bounds of a quantile hold for values of any distribution: with n values of w
 chance p, P(X_(k) > quantile) = P(Bin(n, p) < k), so that the largest k with at most 1 - confidence bounds it from below
 (H. A. David, H. N. Nagaraja, "Order Statistics", 3rd ed., 2003, section 7.1). Those of a mean are n large: Student's
 with the deviation that the histogram has, which is within 1 %. A bucket is wide by 2 %: bounds are wider by 1 % each.
+What something costs per success, or per unit of a KPI, is one quantity over another, each with half of the chance of
+error: the mean over the exact binomial bound of the share of successes, or over Student's of the KPI's mean.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import betainc, stdtrit
@@ -14,9 +17,10 @@ from scipy.special import betainc, stdtrit
 from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy, Window
 from operators.policy.rules import QUANTILES, StatisticRule
+from operators.stats.binomial import lower_bound, upper_bound
 from operators.stats.histogram import ACCURACY
 from operators.window.paged import PagedHistograms
-from operators.window.partial import HI, LIMB_BITS, LO, N
+from operators.window.partial import BAD, GOOD, HI, LIMB_BITS, LO, N
 
 
 def bounded_rules(policy: Policy, window: Window) -> list[StatisticRule]:
@@ -24,23 +28,88 @@ def bounded_rules(policy: Policy, window: Window) -> list[StatisticRule]:
     return [rule for rule in policy.rules if isinstance(rule, StatisticRule) and rule.window_ms == window.size_ms]
 
 
-def bounds_of(
-    rule: StatisticRule, policy: Policy, histograms: PagedHistograms, slots: Ints, sums: Ints, events: Ints
-) -> Floats:
-    """Return the lower and the upper bound of what a rule judges, (W, 2), infinite where there is none.
+class WindowSums(NamedTuple):
+    """What a window holds of some slots: `histograms` of the measures, `sums` (W, M, 3), `slis` (W, S, 3), `events`."""
 
-    `sums` (W, M, 3) and `events` (W,) are those of the slots.
-    """
-    index = [measure.name for measure in policy.measures].index(rule.measure)
-    n, alpha = sums[:, index, N], 1.0 - rule.confidence
+    histograms: PagedHistograms
+    slots: Ints
+    sums: Ints
+    slis: Ints
+    events: Ints
+
+
+def bounds_of(rule: StatisticRule, policy: Policy, held: WindowSums) -> Floats:
+    """Return the lower and the upper bound of what a rule judges, (W, 2), infinite where there is none."""
+    index = measure_index(policy, rule.measure)
+    n, alpha = held.sums[:, index, N], 1.0 - rule.confidence
     if rule.statistic in QUANTILES:
-        return _of_quantile(histograms, slots, index, n, QUANTILES[rule.statistic], alpha)
-    total = np.asarray(
-        (sums[:, index, HI] * 2.0**LIMB_BITS + sums[:, index, LO]) * 10.0 ** -policy.measures[index].digits, np.float64
-    )
+        return _of_quantile(held.histograms, held.slots, index, n, QUANTILES[rule.statistic], alpha)
+    if rule.statistic == "per_success":
+        return quotient(_of_sum(held, policy, index, held.events, alpha / 2), _of_good(held, policy, rule, alpha / 2))
+    if rule.statistic == "per_kpi":
+        kpi = measure_index(policy, rule.kpi)
+        below = _of_sum(held, policy, kpi, held.sums[:, kpi, N], alpha / 2)
+        return quotient(_of_sum(held, policy, index, held.events, alpha / 2), below)
     # Of a thousand requests: one without a value costs nothing.
-    of, unit = (events, 1_000.0) if rule.statistic == "per_1k" else (n, 1.0)
-    return unit * _of_mean(histograms.squares(slots, index), total, of, alpha)
+    of, unit = (held.events, 1_000.0) if rule.statistic == "per_1k" else (n, 1.0)
+    return unit * _of_sum(held, policy, index, of, alpha) / np.maximum(of, 1)[:, None]
+
+
+def measure_index(policy: Policy, name: str) -> int:
+    """Return the number of a measure."""
+    return [measure.name for measure in policy.measures].index(name)
+
+
+def total_of(sums: Ints, digits: int) -> Floats:
+    """Return what a measure of so many digits adds up to, from its sums (W, 3)."""
+    return np.asarray((sums[:, HI] * 2.0**LIMB_BITS + sums[:, LO]) * 10.0**-digits, np.float64)
+
+
+def _of_sum(held: WindowSums, policy: Policy, index: int, of: Ints, alpha: float) -> Floats:
+    """Return the bounds of what a measure adds up to over as many items: those of its mean, times their number."""
+    mean = _of_mean(
+        held.histograms.squares(held.slots, index),
+        total_of(held.sums[:, index], policy.measures[index].digits),
+        of,
+        alpha,
+    )
+    return mean * np.maximum(of, 1)[:, None]
+
+
+def _of_good(held: WindowSums, policy: Policy, rule: StatisticRule, alpha: float) -> Floats:
+    """Return the bounds of how many events are good."""
+    sli = [each.name for each in policy.slis].index(rule.success)
+    good = held.slis[:, sli, GOOD]
+    n = good + held.slis[:, sli, BAD]
+    return np.column_stack((lower_bound(good, n, alpha), upper_bound(good, n, alpha))) * n[:, None]
+
+
+def over(above: Floats, below: Floats | Ints) -> Floats:
+    """Return one quantity over another, (W,): infinite where it is over nothing, 0 where both are.
+
+    >>> over(np.array([6.0, 6.0, 0.0]), np.array([3, 0, 0]))
+    array([ 2., inf,  0.])
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.nan_to_num(above / below, nan=0.0, posinf=np.inf))
+
+
+def quotient(above: Floats, below: Floats) -> Floats:
+    """Return bounds (W, 2) of one quantity over another, of which both have bounds and neither is negative.
+
+    Where the lower one may be nothing there is no upper bound; where it is surely nothing, none at all is enough.
+
+    >>> quotient(np.array([[8.0, 12.0], [8.0, 12.0]]), np.array([[2.0, 4.0], [-1.0, 0.0]]))
+    array([[ 2.,  6.],
+           [inf, inf]])
+    """
+    low, high = np.maximum(above, 0.0).T
+    least, most_ = np.maximum(below, 0.0).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.column_stack((low / most_, high / least))
+    found[np.isnan(found[:, 0]), 0] = -np.inf  # Nothing over nothing.
+    found[np.isnan(found[:, 1]), 1] = np.inf
+    return found
 
 
 def _of_quantile(histograms: PagedHistograms, slots: Ints, measure: int, n: Ints, p: float, alpha: float) -> Floats:
@@ -82,8 +151,6 @@ def _wider(bounds: Floats) -> Floats:
     return np.column_stack((bounds[:, 0] - room[:, 0], bounds[:, 1] + room[:, 1]))
 
 
-def all_bounds(
-    rules: Sequence[StatisticRule], policy: Policy, histograms: PagedHistograms, slots: Ints, sums: Ints, events: Ints
-) -> dict[str, Floats]:
+def all_bounds(rules: Sequence[StatisticRule], policy: Policy, held: WindowSums) -> dict[str, Floats]:
     """Return the bounds of each rule, by its name."""
-    return {rule.name: bounds_of(rule, policy, histograms, slots, sums, events) for rule in rules}
+    return {rule.name: bounds_of(rule, policy, held) for rule in rules}

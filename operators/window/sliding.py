@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy, Window
 from operators.stats.histogram import CODE_MAX, CODE_MIN
-from operators.window.bounds import all_bounds, bounded_rules
+from operators.window.bounds import WindowSums, all_bounds, bounded_rules
 from operators.window.outcomes import Outcomes
 from operators.window.paged import PagedHistograms
 from operators.window.partial import Partial, cell_rows, sum_by_key
@@ -162,7 +162,11 @@ class RunningWindow:
             sums=self.sums[slots],
             extremes=extremes,
             quantiles=values,
-            bounds=all_bounds(self._rules, self._policy, self.histograms, slots, self.sums[slots], self.events[slots]),
+            bounds=all_bounds(
+                self._rules,
+                self._policy,
+                WindowSums(self.histograms, slots, self.sums[slots], self.slis[slots], self.events[slots]),
+            ),
         )
 
     def _clear(self) -> None:

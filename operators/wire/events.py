@@ -39,7 +39,7 @@ MILLISECOND = timedelta(milliseconds=1)
 ABSENT = msgspec.Raw(b"null")
 UNUSABLE = "__unusable__"  # Stands for an error type, or a flag, that could not be read.
 
-FeedbackKind = Literal["label", "judge", "thumbs", "edit", "abandon", "safety", "report"]
+FeedbackKind = Literal["label", "judge", "thumbs", "edit", "abandon", "safety", "report", "kpi"]
 
 
 class Event(msgspec.Struct, gc=False, kw_only=True):
@@ -119,7 +119,8 @@ class Feedback(msgspec.Struct, gc=False, kw_only=True):
     kind: FeedbackKind
     value: Scalar | None = None
     source: Text | None = ""  # None is "", as of all that is optional: many producers write all fields.
-    name: Text | None = ""  # Of the criterion, where one source judges by several.
+    name: Text | None = ""  # Of the criterion, where one source judges by several; of a KPI, what it is.
+    unit: Text | None = ""  # Of a KPI: EUR, minutes, ...
     sample: Text | None = (
         None  # "floor": drawn at a larger rate for its slice alone (`operators/evaluate/sampling.py`).
     )

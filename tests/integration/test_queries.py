@@ -23,6 +23,7 @@ from tests.integration import (
     test_cohort_queries,
     test_control_queries,
     test_drift_queries,
+    test_kpi_queries,
     test_request_queries,
     test_triage,
 )
@@ -303,6 +304,7 @@ def test_every_file_is_tested_and_says_what_it_needs() -> None:
         *test_cohort_queries.FILES,
         *test_control_queries.FILES,
         *test_drift_queries.FILES,
+        *test_kpi_queries.FILES,
         *test_request_queries.FILES,
         *test_triage.FILES,
     }

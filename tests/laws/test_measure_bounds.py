@@ -9,7 +9,7 @@ from operators.policy_file.toml import parse
 from operators.release.proof import proof
 from operators.rules.measure import MeasureEvaluator, MeasureRule
 from operators.stats.histogram import codes_of
-from operators.window.bounds import bounds_of, most
+from operators.window.bounds import WindowSums, bounds_of, most
 from operators.window.paged import PagedHistograms
 from operators.window.partial import split_limbs
 from operators.window.sliding import WindowCounts
@@ -51,7 +51,8 @@ def bounds(statistic: str, values: Floats) -> Floats:
     high, low = split_limbs(np.rint(values * 10.0**digits).astype(np.int64).sum(axis=1))
     sums = np.zeros((rows, len(policy.measures), 3), np.int64)
     sums[:, 0] = np.column_stack((np.full(rows, n), high, low))
-    return bounds_of(rule, policy, histograms, np.arange(rows), sums, np.full(rows, n))
+    slis = np.zeros((rows, len(policy.slis), 3), np.int64)
+    return bounds_of(rule, policy, WindowSums(histograms, np.arange(rows), sums, slis, np.full(rows, n)))
 
 
 @pytest.mark.parametrize(("statistic", "true"), [("p50", 1.0), ("p95", 5.1803), ("mean", np.exp(0.5))])
@@ -61,6 +62,45 @@ def test_a_bound_is_wrong_as_seldom_as_it_says(statistic: str, true: float) -> N
     assert (found[:, 0] > true).mean() <= 0.013
     assert (found[:, 1] < true).mean() <= (0.04 if statistic == "mean" else 0.013)
     assert (found[:, 0] < found[:, 1]).all()
+
+
+PER = """
+[[rule]]
+name = "dear"
+kind = "measure"
+measure = "cost_usd"
+statistic = "{}"
+at_most = 1
+window = "5m"
+"""
+
+
+@pytest.mark.parametrize(("statistic", "true"), [("per_success", 2.0 / 0.3), ("per_kpi", 2.0 / (0.5 * 4.0))])
+def test_what_a_success_or_a_kpi_costs_is_bounded_as_seldom_wrongly_as_it_says(statistic: str, true: float) -> None:
+    """Costs of 2 in the mean; three requests in ten succeed, half of them bring a KPI of 4 in the mean."""
+    per = PER.format(statistic) + ('success = "ok"\n' if statistic == "per_success" else "")
+    policy = parse(POLICY.replace('"input_tokens"]', '"input_tokens", "feedback.kpi"]') + per)
+    (rule,) = policy.rules
+    assert isinstance(rule, MeasureRule)
+    random, rows, n = np.random.default_rng(2), 1_000, 400
+    cost, kpi = random.gamma(4.0, 0.5, (rows, n)), random.gamma(4.0, 1.0, (rows, n // 2))
+    good = random.binomial(n, 0.3, rows)
+    histograms = PagedHistograms(len(policy.measures))
+    sums = np.zeros((rows, len(policy.measures), 3), np.int64)
+    names = [measure.name for measure in policy.measures]
+    for name, values in (("cost_usd", cost), ("feedback.kpi", kpi)):
+        index = names.index(name)
+        slots: Ints = np.repeat(np.arange(rows), values.shape[1])
+        ones = np.ones(values.size, np.int64)
+        histograms.add(slots, index * ones, codes_of(values.ravel()), ones)
+        whole = np.rint(values * 10.0 ** policy.measures[index].digits).astype(np.int64).sum(axis=1)
+        sums[:, index] = np.column_stack((np.full(rows, values.shape[1]), *split_limbs(whole)))
+    slis = np.zeros((rows, len(policy.slis), 3), np.int64)
+    slis[:, 0, 0], slis[:, 0, 1] = good, n - good
+    found = bounds_of(rule, policy, WindowSums(histograms, np.arange(rows), sums, slis, np.full(rows, n)))
+    assert (found[:, 0] > true).mean() <= 0.013
+    assert (found[:, 1] < true).mean() <= 0.013
+    assert (found[:, 1] / found[:, 0]).mean() < 2.0
 
 
 def test_without_enough_values_there_is_no_bound() -> None:
