@@ -18,6 +18,7 @@ from operators.window.panes import Closed, Panes
 from operators.window.shards import shard_of
 from operators.window.windows import PaneWithWindows
 from tests.dataflows.making import received
+from tests.policies import base, sli, table
 from tests.saving import again
 
 MODEL = "m"
@@ -25,23 +26,11 @@ START_MS = 1_760_572_800_000  # 2025-10-16, midnight.
 M, H, D = 60_000, 3_600_000, 86_400_000
 Item = dict[str, Any]
 
-BASE = """
-[time]
-pane = "1m"
-disorder = "5s"
-late_horizon = "24h"
-future_tolerance = "5m"
-[slices]
-dimensions = ["region"]
-[dedup]
-horizon = "0s"
-[windows]
-tumbling = ["1m"]
-[measures]
-names = ["latency_ms", "feedback.judge"]
-[sli.ok]
-good = "no_error"
-"""
+BASE = (
+    base("region", pane="1m", tumbling=["1m"], measures=["latency_ms", "feedback.judge"])
+    + table("dedup", horizon="0s")
+    + sli("ok", "no_error")
+)
 
 
 def policy_of(monitors: str, profile: Mapping[str, Sequence[Any]] | Profile | None = None) -> Policy:

@@ -14,30 +14,22 @@ from operators.rules.verdict import Evaluator, Verdict
 from operators.window.series_index import SliceSeries, described
 from operators.window.sliding import WindowCounts
 from operators.wire.control import Severity
+from tests.policies import base, sli
 
 M, H, D = 60_000, 3_600_000, 86_400_000  # In ms.
 
-POLICY = """
-[time]
-pane = "10s"
-disorder = "5s"
-late_horizon = "24h"
-future_tolerance = "5m"
-[slices]
-dimensions = ["region", "segment"]
-crosses = [["region", "segment"]]
-[windows]
-tumbling = ["1m"]
-sliding = [{ size = "5m", every = "10s" }, { size = "1h", every = "1m" }]
-[measures]
-names = ["latency_ms", "cost_usd", "input_tokens"]
-[sli.ok]
-good = "no_error"
-[sli.fast]
-good = "at_most"
-field = "latency_ms"
-limit = 2000
-"""
+POLICY = (
+    base(
+        "region",
+        "segment",
+        crosses=[["region", "segment"]],
+        tumbling=["1m"],
+        sliding=[("5m", "10s"), ("1h", "1m")],
+        measures=["latency_ms", "cost_usd", "input_tokens"],
+    )
+    + sli("ok", "no_error")
+    + sli("fast", "at_most", field="latency_ms", limit=2000)
+)
 
 
 def policy(more: str = "") -> Policy:

@@ -26,29 +26,15 @@ from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Ack, Details, Kill, Override, Pin, Release, Rollback, Silence, Unpin, Unsilence
 from operators.wire.control import ControlEvent
 from tests.dataflows.making import received
+from tests.policies import base, sli
 
 START = 176_000_000  # A pane number in 2025.
 PANE_MS = 10_000
-BASE = """
-[time]
-pane = "10s"
-disorder = "5s"
-late_horizon = "24h"
-future_tolerance = "5m"
-[slices]
-dimensions = ["region"]
-[windows]
-tumbling = ["1m"]
-sliding = []
-[measures]
-names = ["latency_ms"]
-[sli.ok]
-good = "no_error"
-[sli.quality]
-good = "at_least"
-field = "feedback.judge"
-limit = 4
-"""
+BASE = (
+    base("region", tumbling=["1m"], sliding=[], measures=["latency_ms"])
+    + sli("ok", "no_error")
+    + sli("quality", "at_least", field="feedback.judge", limit=4)
+)
 CANARY = """
 [[rule]]
 name = "canary"
@@ -111,8 +97,8 @@ def partial(pane: int, ok: Counts, quality: Counts | None = None, model: str = "
     rows += [(_series(model, key), good, bad, 1) for key, (good, bad) in (quality or {}).items()]
     index = {series: at for at, series in enumerate(dict.fromkeys(row[0] for row in rows))}
     slis = np.zeros((len(index), 2, 3), np.int64)
-    for series, good, bad, sli in rows:
-        slis[index[series], sli, :2] += (good, bad)
+    for series, good, bad, which in rows:
+        slis[index[series], which, :2] += (good, bad)
     return counted(pane, list(index), slis, _labels(slis[:, 1]))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from operators.ingest.messages import Messages
 from tests.oracle import Log
+from tests.policies import base, sli, table
 
 START_MS = 1_760_000_003_700  # 2025-10-09, in the middle of a pane.
 STARTED_MS = START_MS + 10 * 3_600_000  # When the run began.
@@ -21,57 +22,34 @@ def received(values: Sequence[bytes], first: int = 1, received_ms: int | None = 
     return Messages(values=values, positions=range(first, first + len(values)), received_ms=np.full(len(values), at))
 
 
-POLICY = """
-[time]
-pane = "10s"
-disorder = "5s"
-late_horizon = "10m"
-future_tolerance = "1m"
-
-[slices]
-dimensions = ["region", "segment"]
-crosses = [["segment", "region"]]
-
-[windows]
-tumbling = ["30s"]
-sliding = [{ size = "1m", every = "10s" }, { size = "2m", every = "1m" }]
-
-[measures]
-names = ["latency_ms", "ttft_ms", "cost_usd", "input_tokens", "score", "metrics.gpu-util", "feedback.judge"]
-
-[sli.availability]
-good = "no_error"
-ignore = ["client_cancelled"]
-
-[sli.fast]
-good = "at_most"
-field = "latency_ms"
-limit = 150.5
-
-[sli.warm]
-good = "at_least"
-field = "metrics.gpu-util"
-limit = -10
-ignore = ["timeout"]
-
-[sli.polite]
-good = "flag_absent"
-flags = ["toxic", "refused"]
-
-[sli.correct]
-good = "label_matches"
-
-[sli.quality]
-good = "at_least"
-field = "feedback.judge"
-limit = 4
-
-[dedup]
-horizon = "0s"
-
-[dead_letters]
-share_max = 1.0
-"""
+POLICY = (
+    base(
+        "region",
+        "segment",
+        late_horizon="10m",
+        future_tolerance="1m",
+        crosses=[["segment", "region"]],
+        tumbling=["30s"],
+        sliding=[("1m", "10s"), ("2m", "1m")],
+        measures=[
+            "latency_ms",
+            "ttft_ms",
+            "cost_usd",
+            "input_tokens",
+            "score",
+            "metrics.gpu-util",
+            "feedback.judge",
+        ],
+    )
+    + sli("availability", "no_error", ignore=["client_cancelled"])
+    + sli("fast", "at_most", field="latency_ms", limit=150.5)
+    + sli("warm", "at_least", field="metrics.gpu-util", limit=-10, ignore=["timeout"])
+    + sli("polite", "flag_absent", flags=["toxic", "refused"])
+    + sli("correct", "label_matches")
+    + sli("quality", "at_least", field="feedback.judge", limit=4)
+    + table("dedup", horizon="0s")
+    + table("dead_letters", share_max=1.0)
+)
 
 
 # Time follows every event: for logs of a few events that are about something else.

@@ -15,35 +15,18 @@ from tests.dataflows.making import STARTED_MS
 from tests.dataflows.running import exact, run_flow, run_pure, tables_of
 from tests.dataflows.test_recovery import run_through_crashes
 from tests.oracle import Log
+from tests.policies import base, sli, table
 
 START_MS = 1_760_000_000_000
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
 SECONDS = 1_500
 HARM_S = 700
 POLICY = parse(
-    """
-[time]
-pane = "10s"
-disorder = "5s"
-late_horizon = "10m"
-future_tolerance = "1m"
-
-# After a crash the horizon is read again: a few reads from one crash to the next would get nowhere.
-[dedup]
-horizon = "0s"
-
-[slices]
-dimensions = ["region"]
-
-[windows]
-sliding = [{ size = "1m", every = "10s" }]
-
-[measures]
-names = ["latency_ms"]
-
-[sli.availability]
-good = "no_error"
-
+    base("region", late_horizon="10m", future_tolerance="1m", sliding=[("1m", "10s")], measures=["latency_ms"])
+    # After a crash the horizon is read again: a few reads from one crash to the next would get nowhere.
+    + table("dedup", horizon="0s")
+    + sli("availability", "no_error")
+    + """
 [[rule]]
 name = "slo"
 kind = "threshold"

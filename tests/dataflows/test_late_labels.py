@@ -17,26 +17,15 @@ from tests.dataflows.running import exact, run_flow, run_pure, tables_of
 from tests.dataflows.test_control_determinism import said
 from tests.dataflows.test_recovery import run_through_crashes
 from tests.oracle import Log
+from tests.policies import base, sli, table
 
 START_MS = 1_760_000_000_000
 SECONDS, RELEASE_S = 1_500, 700
 POLICY = parse(
-    """
-[time]
-pane = "10s"
-disorder = "5s"
-late_horizon = "10m"
-future_tolerance = "1m"
-[dedup]
-horizon = "0s"
-[slices]
-dimensions = ["region"]
-[windows]
-[measures]
-[sli.quality]
-good = "at_least"
-field = "feedback.judge"
-limit = 4
+    base("region", late_horizon="10m", future_tolerance="1m")
+    + table("dedup", horizon="0s")
+    + sli("quality", "at_least", field="feedback.judge", limit=4)
+    + """
 [[rule]]
 name = "canary"
 kind = "canary"

@@ -17,28 +17,10 @@ from operators.wire.control import ControlEvent
 from tests.dataflows.making import STARTED_MS
 from tests.dataflows.running import Ran, exact, run_flow, run_pure, run_shards
 from tests.oracle import Log
+from tests.policies import base, sli
 
 START_MS = 1_760_000_000_000
-TEXT = """
-[time]
-pane = "10s"
-disorder = "5s"
-late_horizon = "10m"
-future_tolerance = "1m"
-
-[slices]
-dimensions = ["region"]
-LIMITS
-
-[windows]
-sliding = [{ size = "1m", every = "10s" }]
-
-[measures]
-names = ["latency_ms"]
-
-[sli.availability]
-good = "no_error"
-
+RULES = """
 [[rule]]
 name = "canary"
 kind = "canary"
@@ -60,7 +42,15 @@ settle = "1m"
 
 
 def policy(**limits: int) -> Policy:
-    return parse(TEXT.replace("LIMITS", "\n".join(f"{name} = {value}" for name, value in limits.items())))
+    tables = base(
+        "region",
+        late_horizon="10m",
+        future_tolerance="1m",
+        sliding=[("1m", "10s")],
+        measures=["latency_ms"],
+        limits=limits,
+    )
+    return parse(tables + sli("availability", "no_error") + RULES)
 
 
 def body(ts: int, version: str, model: str = "m", **fields: Any) -> dict[str, Any]:

@@ -12,35 +12,23 @@ from operators.policy_file.toml import parse
 from tests.dataflows.making import STARTED_MS
 from tests.dataflows.running import run_flow
 from tests.oracle import Log
+from tests.policies import base, sli
 
 START_MS = 1_760_000_000_000
 POLICY = parse(
-    """
-[time]
-pane = "10s"
-disorder = "5s"
-late_horizon = "10m"
-future_tolerance = "1m"
-
-[slices]
-dimensions = ["region", "segment"]
-crosses = [["region", "segment"]]
-series_max = 4
-versions_max = 3
-error_types_max = 2
-
-[windows]
-sliding = [{ size = "1m", every = "10s" }]
-
-[measures]
-names = ["latency_ms", "metrics.gpu-util"]
-
-[sli.availability]
-good = "no_error"
-
-[sli.correct]
-good = "label_matches"
-
+    base(
+        "region",
+        "segment",
+        late_horizon="10m",
+        future_tolerance="1m",
+        crosses=[["region", "segment"]],
+        sliding=[("1m", "10s")],
+        measures=["latency_ms", "metrics.gpu-util"],
+        limits={"series_max": 4, "versions_max": 3, "error_types_max": 2},
+    )
+    + sli("availability", "no_error")
+    + sli("correct", "label_matches")
+    + """
 [[rule]]
 name = "gone"
 kind = "absence"

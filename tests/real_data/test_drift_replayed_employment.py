@@ -11,25 +11,17 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from tests.policies import base
 from tests.real_data.data import folder
 from tests.real_data.replayed import Item, Replayed, lines, reference_built, replayed
 
 pytestmark = pytest.mark.real_data
 
-POLICY = """
-[time]
-pane = "1m"
-disorder = "2m"
-late_horizon = "24h"
-future_tolerance = "5m"
-[windows]
-tumbling = ["1h"]
-[slices]
-dimensions = ["SEX"]
+POLICY = (
+    base("SEX", pane="1m", disorder="2m", tumbling=["1h"], measures=["score"])
+    + """
 [drift]
 profile = "profile.json"
-[measures]
-names = ["score"]
 [sli.correct]
 good = "label_matches"
 [[monitor]]
@@ -61,6 +53,7 @@ name = "drifted"
 kind = "drift"
 monitors = ["shift", "contract", "mean", "adwin", "page-hinkley"]
 """
+)
 
 
 def _people() -> tuple[list[Item], list[Item]]:

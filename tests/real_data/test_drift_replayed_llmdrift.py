@@ -11,26 +11,18 @@ from typing import Any
 import pytest
 
 from operators.profiles.profile import from_json
+from tests.policies import base
 from tests.real_data import llmdrift
 from tests.real_data.replayed import Item, Replayed, lines, reference_built, replayed
 
 pytestmark = pytest.mark.real_data
 
 HOUR_MS = 3_600_000
-POLICY = """
-[time]
-pane = "1m"
-disorder = "2m"
-late_horizon = "24h"
-future_tolerance = "5m"
-[windows]
-tumbling = ["1h"]
+POLICY = (
+    base("dataset", pane="1m", disorder="2m", tumbling=["1h"], measures=["output_tokens"])
+    + """
 [drift]
 profile = "profile.json"
-[slices]
-dimensions = ["dataset"]
-[measures]
-names = ["output_tokens"]
 [[monitor]]
 name = "against-march"
 kind = "psi"
@@ -48,6 +40,7 @@ kind = "drift"
 monitors = ["against-march", "judge"]
 slices = ["*", "dataset"]
 """
+)
 
 
 @pytest.fixture(scope="module")

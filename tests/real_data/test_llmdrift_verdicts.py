@@ -18,6 +18,7 @@ from operators.wire.control import ControlEvent
 from tests.dataflows.making import STARTED_MS
 from tests.dataflows.running import run_flow
 from tests.oracle import Log
+from tests.policies import base, sli
 from tests.real_data.llmdrift import START, requests, scores
 from tests.real_data.replayed import Item
 
@@ -27,35 +28,13 @@ SEEDS = 100 if os.environ.get("ROLLGUARD_PROVE") == "1" else 40
 IN_FULL = 'blip = "0s"\n[release]\nwarm_up = "0s"'  # Each pane counts in full, from the first.
 ANSWERS = 150  # Of each arm: enough for GPT-4; GPT-3.5 is given all.
 START_MS = int(START.timestamp() * 1000)
-POLICY = """
-[time]
-pane = "10s"
-disorder = "5s"
-late_horizon = "10m"
-future_tolerance = "5m"
-
-[slices]
-dimensions = ["dataset"]
-
-[windows]
-
-[measures]
-
-[sli.quality]
-good = "at_least"
-field = "feedback.judge"
-limit = 1
-
-[sli.fast]
-good = "at_most"
-field = "latency_ms"
-limit = 5000
-
-[sli.cheap]
-good = "at_most"
-field = "cost_usd"
-limit = 0.01
-
+TABLES = (
+    base("dataset", late_horizon="10m")
+    + sli("quality", "at_least", field="feedback.judge", limit=1)
+    + sli("fast", "at_most", field="latency_ms", limit=5000)
+    + sli("cheap", "at_most", field="cost_usd", limit=0.01)
+)
+RULE = """
 [[rule]]
 name = "canary"
 kind = "canary"
@@ -67,7 +46,7 @@ slices = ["*", "dataset"]
 
 
 def policy(slis: Sequence[str], more: str = "") -> Policy:
-    return parse(POLICY.replace("{slis}", str(list(slis)).replace("'", '"')).replace("{more}", more))
+    return parse(TABLES + RULE.replace("{slis}", str(list(slis)).replace("'", '"')).replace("{more}", more))
 
 
 def released(rules: Policy, model: str, baseline: str, seed: int, answers: int = 1_000) -> list[ControlEvent]:

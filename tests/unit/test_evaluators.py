@@ -10,8 +10,8 @@ from operators.evaluators.python import PythonFunction
 from operators.evaluators.registry import EVALUATOR_KINDS, evaluator_kind_of
 from operators.policy.errors import PolicyError
 from operators.policy_file.evaluators import answer_evaluators_of
-from operators.policy_file.toml import parse
 from tests.dataflows.making import POLICY
+from tests.policies import refused
 
 SCHEMA = {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}}
 
@@ -155,9 +155,7 @@ def test_a_wrong_one_is_refused_by_its_key_and_value(tables: list[dict[str, Any]
     ],
 )
 def test_a_wrong_sample_is_refused(text: str, key: str) -> None:
-    with pytest.raises(PolicyError) as caught:
-        parse(f"{POLICY}\n{text}\n")
-    assert caught.value.key == key
+    refused(f"{POLICY}\n{text}\n", key)
 
 
 def test_every_kind_says_what_it_judges() -> None:
