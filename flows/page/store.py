@@ -1,8 +1,8 @@
 """The questions of the page to the store: one file of infra/clickhouse/page each, asked read-only and within limits."""
 
 import threading
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.errors import ClickHouseError, brief
 
 Row = dict[str, Any]
-LIMITS = {"max_execution_time": 5, "max_result_rows": 20_000, "max_memory_usage": 1 << 30}
+# One thread each: questions are small, and handing parts of one around costs more than it saves.
+LIMITS = {"max_execution_time": 5, "max_result_rows": 20_000, "max_memory_usage": 1 << 30, "max_threads": 1}
 ANSWER_S = 10
+EPOCH, MS = datetime(1970, 1, 1), timedelta(milliseconds=1)  # noqa: DTZ001  # As the driver gives times.
 
 
 class NoAnswer(Exception):
@@ -42,7 +44,11 @@ class Store:
                 raise NoAnswer(str(error)) from error
             except DriverError as error:
                 raise NoAnswer(brief(error)) from error
-        return [dict(zip(answer.column_names, map(_plain, row), strict=True)) for row in answer.result_rows]
+        columns = [
+            list(map(_PLAIN.get(_kind(type_.name), _same), column))
+            for type_, column in zip(answer.column_types, answer.result_columns, strict=True)
+        ]
+        return [dict(zip(answer.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def close(self) -> None:
         with self._lock:
@@ -71,10 +77,34 @@ def moment(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.") + f"{ms % 1000:03d}"
 
 
-def _plain(value: Any) -> Any:
-    """The driver gives times without a zone, which are UTC."""
-    if isinstance(value, datetime):
-        return round(value.replace(tzinfo=UTC).timestamp() * 1000)
-    if isinstance(value, float):
-        return value if value == value else None  # noqa: PLR0124  # NaN is no number.
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+def _kind(name: str) -> str:
+    """Return the name of a type without what it wraps or is wrapped in.
+
+    >>> _kind("Nullable(DateTime64(3, 'UTC'))"), _kind("Array(String)"), _kind("LowCardinality(Nullable(String))")
+    ('DateTime64', 'Array', 'String')
+    """
+    while name.startswith(("Nullable(", "LowCardinality(")):
+        name = name.partition("(")[2]
+    return name.partition("(")[0].rstrip(")")
+
+
+def _ms(value: datetime | None) -> int | None:
+    """Return a time of the driver, which is UTC without a zone, as Unix ms."""
+    return None if value is None else (value - EPOCH) // MS
+
+
+def _number(value: float | None) -> float | None:
+    return value if value == value else None  # noqa: PLR0124  # NaN is no number.
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_PLAIN: dict[str, Callable[[Any], Any]] = {
+    "DateTime": _ms,
+    "DateTime64": _ms,
+    "Float64": _number,
+    "Float32": _number,
+    "Array": list,
+}

@@ -51,7 +51,7 @@ def release() -> Dashboard:
             "SELECT slice, rule, if(sli = '', measure, sli) AS compares, verdict, candidate_bad,\n"
             "  candidate_good + candidate_bad AS candidate_n, baseline_bad,\n"
             "  baseline_good + baseline_bad AS baseline_n, value, lower, upper, log_e_peak, needed_log_e, decides_in\n"
-            f"FROM ({question('evidence_now')}) ORDER BY verdict != 'BAD', log_e_peak DESC, slice, compares LIMIT 100",
+            f"FROM ({question('evidence_now')}) ORDER BY place, compares LIMIT 100",
         ),
         lines(
             "Good answers",

@@ -36,6 +36,7 @@ USUAL: Mapping[str, str] = {
     "at": UNTIL,
     "from": "fromUnixTimestamp64Milli(${__from}, 'UTC')",
     "to": UNTIL,
+    "first": "0",
     "count": "300",
     "step_s": "toUInt32(greatest(intDiv(${__interval_ms}, 60000), 1) * 60)",
 }

@@ -36,7 +36,7 @@ PARAMS: dict[str, Any] = {
     "model": "m", "version": "v", "baseline": "b", "slice": "*", "slices": ["*"], "sli": "s", "measure": "",
     "rule": "r",
     "type": "", "hash": "", "request": "r", "at": moment(FAR_MS), "from": moment(0), "to": moment(FAR_MS), "count": 10,
-    "step_s": 60, "id": "c",
+    "step_s": 60, "id": "c", "first": 0,
 }  # fmt: skip
 
 
@@ -165,9 +165,8 @@ def test_a_thousand_slices_are_forty_rows_and_pages_of_a_hundred() -> None:
         "log_e": 0.5,
         "needed_log_e": 4.0, "decides_in": 100.0, "baseline": "v1",
     }  # fmt: skip
-    rows = [row | {"slice": f"s={number}", "log_e_peak": number / 1e3} for number in range(1_000)] + [
-        row | {"slice": "*"}
-    ]
+    rows = [row | {"slice": f"s={999 - n}", "place": n + 2, "slices": 1_001} for n in range(1_000)]
+    rows.append(row | {"slice": "*", "place": 1, "slices": 1_001})
     shown = table(cells_of(rows), 0)
     assert [each["slice"] for each in shown["rows"][:2]] == ["*", "s=999"]
     assert (len(shown["rows"]), shown["pages"], shown["slices"]) == (40, 11, 1_001)
@@ -278,3 +277,14 @@ def test_what_is_past_the_line_and_not_decided_says_why() -> None:
     assert "those that have no label yet may be good" in unsure([cell])
     (below,) = cells_of([row | {"log_e_peak": 3.0}])
     assert (below["what"], is_beyond(below)) == ("about 10 more", False)
+
+
+def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
+    first = Server(f"chdb://{tmp_path}/a", "127.0.0.1:0")
+    taken = first.address.removeprefix("http://").rstrip("/")
+    try:
+        with pytest.raises(OSError, match="in use") as raised:
+            Server(f"chdb://{tmp_path}/b", taken)
+        assert raised.value.filename == taken
+    finally:
+        first.end()

@@ -59,16 +59,26 @@ def is_beyond(row: Row) -> bool:
     return bool(row["verdict"] == "INSUFFICIENT" and row["log_e_peak"] >= row["needed_log_e"])
 
 
+def shown(page: int) -> tuple[int, int]:
+    """Return behind which place the slices of a page begin, and how many they are.
+
+    >>> shown(0), shown(2)
+    ((0, 40), (100, 100))
+    """
+    return ((page - 1) * PAGE, PAGE) if page else (0, ROWS)
+
+
 def table(cells: Sequence[Row], page: int) -> Row:
     """Return the slices, worst first and all traffic on top: 40 rows, or a page of a hundred."""
     every = list(dict.fromkeys(cell["key"] for cell in sorted(cells, key=_column)))
     compared = {cell["key"] for cell in cells if cell["n"]}
     columns = [key for key in every if key in compared or not compared]
+    start, size = shown(page)
     by_slice: dict[str, dict[tuple[str, str, str], Row]] = defaultdict(dict)
-    for cell in cells:
-        by_slice[cell["slice"]][cell["key"]] = cell
-    order = sorted(by_slice, key=lambda text: (text != "*", *_badness(list(by_slice[text].values())), text))
-    start, size = ((page - 1) * PAGE, PAGE) if page else (0, ROWS)
+    for cell in sorted(cells, key=lambda cell: cell["place"]):
+        if start < cell["place"] <= start + size:
+            by_slice[cell["slice"]][cell["key"]] = cell
+    slices = cells[0]["slices"] if cells else 0
     bounds = [abs(each) for cell in cells for each in (cell["lower"], cell["upper"]) if each is not None and cell["n"]]
     scale = min(max(sorted(bounds)[int(len(bounds) * 0.9)] if bounds else 0.1, 0.01), SHARE_MAX)
     several = len({rule for rule, _, _ in columns}) > 1
@@ -77,24 +87,16 @@ def table(cells: Sequence[Row], page: int) -> Row:
             {"key": list(key), "name": (f"{key[0]}: " if several else "") + (key[1] or key[2])} for key in columns
         ],
         "empty": [key[1] or key[2] for key in every if key not in columns],
-        "rows": [
-            {"slice": text, "cells": [by_slice[text].get(key) for key in columns]}
-            for text in order[start : start + size]
-        ],
-        "slices": len(order),
+        "rows": [{"slice": text, "cells": [mine.get(key) for key in columns]} for text, mine in by_slice.items()],
+        "slices": slices,
         "scale": scale,
         "first": start,
-        "pages": math.ceil(len(order) / PAGE) if len(order) > ROWS else 0,
+        "pages": math.ceil(slices / PAGE) if slices > ROWS else 0,
     }
 
 
 def _column(cell: Row) -> tuple[bool, int, float, str]:
     return not cell["n"], -int(cell["verdict"] == "BAD"), -cell["log_e_peak"], cell["name"]
-
-
-def _badness(cells: Sequence[Row]) -> tuple[int, float]:
-    bad = sum(cell["verdict"] == "BAD" for cell in cells)
-    return -bad, -max(cell["log_e_peak"] for cell in cells)
 
 
 def lead_of(cells: Sequence[Row], name: str) -> Row | None:

@@ -51,7 +51,9 @@ def release(store: Store, asked: Asked) -> Row:
     story = _story(store, asked)
     it, now = story.it, story.counted["counted"]
     ask = {"model": asked.model, "version": asked.version}
-    cells = evidence.cells_of(store.ask("evidence_now", **ask, at=moment(asked.at)))
+    first, count = evidence.shown(asked.page)
+    now_said = store.ask("evidence_now", **ask, at=moment(asked.at), first=first, count=count)
+    cells = evidence.cells_of(now_said)
     cells = [cell | {"version_of": asked.version} for cell in cells]
     span = {"from": moment(it["began_at"]), "to": moment(story.end)}
     found = _found(store.ask("found", **ask, baseline=it["baseline"], **span), asked.version)
@@ -117,7 +119,7 @@ def _evidence(
     rule, sli, measure = lead["key"]
     grown = store.ask(
         "evidence_lines", model=asked.model, version=asked.version, rule=rule, sli=sli, measure=measure,
-        slices=slices, at=moment(asked.at),
+        slices=slices, at=moment(asked.at), step_s=lines.step_s(start, end),
     )  # fmt: skip
     grown = [row for row in grown if start <= row["at"]]
     chosen = asked.slice if asked.slice != "*" else lead["slice"]

@@ -5,25 +5,30 @@
 -- rule, sli, measure  of which comparison; the SLI or the measure is empty
 -- slices         of which slices
 -- at             up to which moment, UTC, event time
-SELECT
-  e.slice AS slice,
-  e.at AS at,
-  e.log_e AS log_e,
-  e.value AS value,
-  e.lower AS lower,
-  e.upper AS upper,
-  e.verdict AS verdict
-FROM evidence_latest AS e
-WHERE e.model = {model:String}
-  AND e.version = {version:String}
-  AND e.rule = {rule:String}
-  AND e.sli = {sli:String}
-  AND e.measure = {measure:String}
-  AND e.slice IN {slices:Array(String)}
-  AND e.at <= {at:DateTime64(3, 'UTC')}
-  AND e.began = (
-    SELECT max(began) FROM evidence
-    WHERE model = {model:String} AND version = {version:String} AND at <= {at:DateTime64(3, 'UTC')}
-  )
-ORDER BY e.slice, e.at
+-- step_s         seconds between two points at least: the last of each step
+SELECT * FROM (
+  SELECT
+    e.slice AS slice,
+    e.at AS at,
+    e.log_e AS log_e,
+    e.value AS value,
+    e.lower AS lower,
+    e.upper AS upper,
+    e.verdict AS verdict
+  FROM evidence_latest AS e
+  WHERE e.model = {model:String}
+    AND e.version = {version:String}
+    AND e.rule = {rule:String}
+    AND e.sli = {sli:String}
+    AND e.measure = {measure:String}
+    AND e.slice IN {slices:Array(String)}
+    AND e.at <= {at:DateTime64(3, 'UTC')}
+    AND e.began = (
+      SELECT max(began) FROM evidence
+      WHERE model = {model:String} AND version = {version:String} AND at <= {at:DateTime64(3, 'UTC')}
+    )
+  ORDER BY e.slice, e.at DESC
+  LIMIT 1 BY e.slice, intDiv(toUnixTimestamp(e.at), {step_s:UInt32})
+)
+ORDER BY slice, at
 LIMIT 20000
