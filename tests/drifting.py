@@ -67,9 +67,11 @@ class Run:
         batch: int = 10_000,
         restart: bool = False,
         tell_quiet: bool = False,
+        model: str = MODEL,
     ) -> None:
         self.policy, self.judge = policy, ShardEvaluation(policy)
         self.judged: list[PaneOutcome] = []
+        self._shard = shard_of(model)
         self._restart, self._tell_quiet = restart, tell_quiet
         logs = {"events": events, "feedback": feedback, "commands": commands}
         panes = Panes(policy)
@@ -100,7 +102,7 @@ class Run:
 
     def _close(self, panes: Panes, inputs: Iterable[tuple[int, Any]]) -> None:
         for shard, item in inputs:
-            for closed in panes.push(item) if shard == shard_of(MODEL) else ():
+            for closed in panes.push(item) if shard == self._shard else ():
                 assert isinstance(closed, Closed)
                 self._push(closed)
 

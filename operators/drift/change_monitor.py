@@ -23,6 +23,7 @@ from operators.policy.policy import Policy
 from operators.window.partial import BAD, GOOD, HI, LIMB_BITS, LO, N
 from operators.window.series_index import SliceSeries
 from operators.wire.control import Word
+from operators.wire.evaluator_models import is_evaluator_model
 
 HELD_MS = 3_600_000
 Key = tuple[str, str, str]  # Model, version, slice.
@@ -129,7 +130,7 @@ class Changes:
             start=end - self._pane_ms,
             end=end,
             axis=self._axis,
-            kind=self._kind,
+            kind="judge" if is_evaluator_model(watch.series.model) else self._kind,
             method=self.monitor.kind,
             word=word,
             score=None if alarm is None else alarm.score,

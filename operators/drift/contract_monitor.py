@@ -124,7 +124,7 @@ class _FieldResults:
             start=self.ended.start,
             end=self.ended.end,
             axis=axis_of(self.watched.name),
-            kind=kind_of(self.watched.name),
+            kind=kind_of(self.watched.name, self.series.model),
             method=method,
             word=word,
             score=None if finding is None or word == "OK" else finding.observed,

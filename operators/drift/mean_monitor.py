@@ -56,7 +56,7 @@ def _field(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended: End
             start=ended.start,
             end=ended.end,
             axis=axis_of(watched.name),
-            kind=kind_of(watched.name),
+            kind=kind_of(watched.name, ended.names[slot].model),
             method="sigma",
             word=word,
             score=float(found.errors[row]),

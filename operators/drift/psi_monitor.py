@@ -93,7 +93,7 @@ def _field(monitor: Psi, watched: Watched, slots: Ints, ended: Ended) -> Iterato
             start=ended.start,
             end=ended.end,
             axis=axis_of(watched.name),
-            kind=kind_of(watched.name),
+            kind=kind_of(watched.name, ended.names[slot].model),
             method="psi",
             word=word,
             score=score,

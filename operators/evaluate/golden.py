@@ -8,6 +8,7 @@ Psychometrika 12 (1947), 153-157; exact: the binomial of the cases that changed.
 """
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Literal
 
 import msgspec
@@ -44,19 +45,24 @@ class GoldenCase(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
 class Agreement(msgspec.Struct, kw_only=True):
     """What is known of one judge; saved. `first` and `last` say of each case whether it agreed, by number.
 
-    `changed_ms` is when its source became another than before, None where nobody has seen another.
+    `first` are the outcomes of the first source that judged the cases that `cases` stands for: a later one that surely
+    agrees less is not believed either. `changed_ms` is when the source became another than before, None where nobody
+    has seen another.
     """
 
     source: str = ""
+    cases: str = ""
     changed_ms: int | None = None
     first: dict[int, bool] = {}
     last: dict[int, bool] = {}
 
-    def begin(self, source: str, now_ms: int) -> None:
-        """Note the source that judges now."""
+    def begin(self, source: str, cases: str, now_ms: int) -> None:
+        """Note the source that judges now, and by what golden cases it is judged."""
         if source != self.source:
             self.changed_ms = now_ms if self.source else None
-            self.source, self.first, self.last = source, {}, {}
+            self.source, self.last = source, {}
+        if cases != self.cases:
+            self.cases, self.first, self.last = cases, {}, {}
 
     def learn(self, number: int, agrees: bool) -> None:
         """Take the outcome of a golden case."""
@@ -78,6 +84,11 @@ class Agreement(msgspec.Struct, kw_only=True):
         won = sum(agrees and not self.first[number] for number, agrees in self.last.items())
         # The chance of so many lost or more, of all that changed, where a loss is as likely as a win.
         return lost > won and float(betainc(lost, won + 1, 0.5)) < DOUBT
+
+
+def digest_of(cases: Sequence[GoldenCase]) -> str:
+    """Return what tells one golden set from another, "" for none."""
+    return blake2b(msgspec.json.encode(cases), digest_size=8).hexdigest() if cases else ""
 
 
 def agreements(evaluator: Llm, case: GoldenCase, scores: Sequence[Score]) -> Mapping[str, tuple[bool, bool]]:

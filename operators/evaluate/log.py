@@ -12,7 +12,7 @@ import msgspec
 
 from operators.enrich.waiting import Complete
 from operators.evaluate.asking import Asking
-from operators.evaluate.golden import Agreement, Doubt
+from operators.evaluate.golden import Agreement, Doubt, digest_of
 from operators.evaluate.rate import HALVINGS_MAX, Budget, Spent, halvings_behind
 from operators.evaluate.sampling import Drawn, Draws
 from operators.evaluate.saying import Saying
@@ -26,8 +26,8 @@ from operators.ingest.columns import times_of
 from operators.ingest.formats.registry import request_decoder_of
 from operators.ingest.messages import Messages
 from operators.policy.policy import Policy
+from operators.wire.evaluator_models import is_evaluator_model
 from operators.wire.events import Request
-from operators.wire.judges import is_judge
 
 CHUNK = 1_000  # Messages decoded at once.
 REMEMBERED_MAX = 100_000  # Requests that were drawn, of which a copy is not judged again.
@@ -69,6 +69,7 @@ class EvaluatedLog:
         self._sampling = Draws(policy.evaluate, policy.evaluators)
         self._asking, self._saying = Asking(policy, judges), Saying(name, policy, judges)
         self._models = [each for each in policy.evaluators if isinstance(each, Llm)]
+        self._digests = {each.name: digest_of(judges.golden.get(each.name, ())) for each in self._models}
         self._budgets = {
             each.name: Budget(each, judges.parts, self.state.spent.get(each.name)) for each in self._models
         }
@@ -104,7 +105,7 @@ class EvaluatedLog:
             faults |= faults_of_times(times_of([event.ts for event in events]), origin, self._policy)
             received = origin.received_ms.tolist()
             for index, event in enumerate(events):
-                if index not in faults and not is_judge(event.model):
+                if index not in faults and not is_evaluator_model(event.model):
                     self._take(event, origin.place(index), min(received[index], now_ms), now_ms)
             count += len(events)
         return count
@@ -164,7 +165,9 @@ class EvaluatedLog:
 
     def _golden_round(self, evaluator: Llm, place: tuple[int, int], received_ms: int) -> Iterator[Work]:
         """Begin a round of golden cases where one is due: by the log's own time, so that a restart agrees."""
-        self._judges.agreements.setdefault(evaluator.name, Agreement()).begin(evaluator.source, received_ms)
+        self._judges.agreements.setdefault(evaluator.name, Agreement()).begin(
+            evaluator.source, self._digests[evaluator.name], received_ms
+        )
         cases = self._judges.golden.get(evaluator.name, ())
         current = received_ms // evaluator.golden_every_ms
         if not cases or current <= self.state.rounds.get(evaluator.name, -1):

@@ -11,8 +11,8 @@ from operators.evaluate.sampling import Drawn
 from operators.evaluators.case import REASON_MAX, Judged, Score
 from operators.evaluators.llm import Llm, cost_usd
 from operators.policy.evaluators import AnswerEvaluator
+from operators.wire.evaluator_models import evaluator_model
 from operators.wire.events import NUMBER_MAX, Request, ms_of
-from operators.wire.judges import judge_model
 
 GOLDEN = "golden"  # The flag of events that are golden cases, and the source of their labels.
 PASS, FAIL = "pass", "fail"
@@ -56,7 +56,7 @@ def event_of(evaluator: AnswerEvaluator, judged: Judged, name: str, request: Req
     fields: dict[str, Any] = {
         "request_id": name,
         "ts": ts_ms,
-        "model": judge_model(evaluator.name),
+        "model": evaluator_model(evaluator.name),
         "version": evaluator.source,
         "latency_ms": judged.latency_ms,
         "metrics": {"calls": judged.calls},
@@ -87,7 +87,7 @@ def label_of(evaluator: AnswerEvaluator, criterion: str, name: str, labelled: bo
             "value": PASS if labelled else FAIL,
             "prediction": PASS if judged else FAIL,
             "source": GOLDEN,
-            "model": judge_model(evaluator.name),
+            "model": evaluator_model(evaluator.name),
             "version": evaluator.source,
             "request_ts": ts_ms,
         }

@@ -9,10 +9,11 @@ from msgspec import Meta
 from operators.policy.fields import As, Slices, Written
 from operators.policy.reading import Duration, Name, span
 from operators.profiles.profile import EMBEDDING, Centroids, Field
+from operators.wire.evaluator_models import is_evaluator_model
 from operators.wire.events import Id
 
 Axis = Literal["input", "output", "quality"]
-DriftKind = Literal["covariate", "label", "concept"]
+DriftKind = Literal["covariate", "label", "concept", "judge"]
 # Against the frozen profile, the same window a week before, or the baseline of the release under way.
 Reference = Literal["profile", "last_week", "baseline"]
 # How `rollguard check` calls a reference.
@@ -144,12 +145,18 @@ def axis_of(field: str, *, on_feedback: bool = False) -> Axis:
     return "quality" if on_feedback or field.startswith("feedback.") else "output"
 
 
-def kind_of(field: str, *, on_feedback: bool = False) -> DriftKind:
-    """Return which drift a change of a field is: of inputs, of the rates of outcomes, of errors given inputs.
+def kind_of(field: str, model: str = "", *, on_feedback: bool = False) -> DriftKind:
+    """Return which drift a change of a model's field is: of inputs, of the rates of outcomes, of errors given inputs.
+
+    Whatever changes of a judge is drift of the judge: it says nothing of the models that it judges.
 
     >>> [kind_of(name) for name in ("embedding", "prediction", "feedback.label", "feedback.judge")]
     ['covariate', 'label', 'label', 'concept']
+    >>> kind_of("sli.correct", "judge:helpful", on_feedback=True)
+    'judge'
     """
     kinds: dict[Axis, DriftKind] = {"input": "covariate", "output": "label", "quality": "concept"}
+    if is_evaluator_model(model):
+        return "judge"
     # True labels are outcomes; how they compare with predictions is quality.
     return "label" if field == "feedback.label" else kinds[axis_of(field, on_feedback=on_feedback)]

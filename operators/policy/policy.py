@@ -117,6 +117,11 @@ class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True)
         return False
 
     @property
+    def scored(self) -> bool:
+        """Whether it is about what judges say, who may be not believed."""
+        return False
+
+    @property
     def once(self) -> bool:
         """Whether of several judgements of one criterion of a request the first alone counts."""
         return False

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from operators.policy.rules import Action, ReleaseRule, Rule
 from operators.release.alerts import affected, worst_first
 from operators.release.cutover import Beyond
+from operators.release.doubts import why_not_believed
 from operators.release.model import CanaryFinding, Model, PaneContext
 from operators.release.phase_states import Actionable, Hold
 from operators.release.promotion import check_split, promote
@@ -93,8 +94,18 @@ def _do(
     if is_mirrored(release.candidate):
         why = f"{rule.name} is BAD on copies of requests: nobody is served by it, so nothing else is done"
         return hold(model, at, release, rule, "hold", why, slices) if not rule.of_users else []
+    doubt = why_not_believed(model, at, slices[0].evidence) if action != "hold" else None
+    if doubt is not None:
+        return hold(model, at, release, rule, "judge", doubt, slices)
     if action in ("rollback", "kill"):
         return withdraw(model, at, release, rule, action, slices)
+    return _restrain(model, at, release, rule, action, slices)
+
+
+def _restrain(
+    model: Model, at: PaneContext, release: ReleaseState, rule: Rule, action: Action, slices: Slices
+) -> list[ControlEvent]:
+    """Hold or throttle a candidate."""
     if action == "hold" and not release.baseline:
         return []  # Nothing is to be promoted.
     if action == "throttle" and not others_serve(model, at, release.candidate):

@@ -15,6 +15,7 @@ from operators.release.commands import obey
 from operators.release.completing import completed
 from operators.release.cutover import compare_with_past, tell_unknown
 from operators.release.discovery import discover, note_traffic
+from operators.release.doubts import note_doubts
 from operators.release.event_writer import EventWriter
 from operators.release.incidents import end_holds, numbered
 from operators.release.lately import note_lately
@@ -43,6 +44,7 @@ def begin_pane(model: Model, at: PaneContext, due: Sequence[Due], folded: Sequen
     events = [*obey(model, at, due), *await_unseen(model, at, due)]
     discover(model, at)
     note_producers(model, at)
+    note_doubts(model, at)
     events += tell_silent(model, at)
     return completed(model, at, numbered(model, events + tell_overflow(model, at, folded), ended=False))
 

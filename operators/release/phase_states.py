@@ -18,7 +18,9 @@ from operators.stats.traffic_share import Excess
 
 # "unpinnable": there is no version to go back to; "cool-down": none is gone back to so soon after another rollback.
 # "slice": all traffic would pass, a small slice is surely far worse; "unserved": it would, as far as it was served.
-Hold = Literal["hold", "throttle", "unpinnable", "shared cause", "cool-down", "one producer", "slice", "unserved"]
+Hold = Literal[
+    "hold", "throttle", "unpinnable", "shared cause", "cool-down", "one producer", "slice", "unserved", "judge"
+]
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):

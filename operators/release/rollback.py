@@ -83,7 +83,7 @@ def hold(
         return []
     # Of a plain hold people hear by the alert that the verdict makes.
     severity: Severity = "page" if how in ("unpinnable", "shared cause", "one producer") else "info"
-    severity = "ticket" if how in ("slice", "unserved") else severity
+    severity = "ticket" if how in ("slice", "unserved", "judge") else severity
     kind: ControlType = "throttle" if how == "throttle" else "hold"
     slices = renewed(at, rule.name, release.candidate, slices)
     fields = {"reason": reason, "slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}

@@ -15,6 +15,8 @@ from operators.policy.errors import PolicyError
 from operators.policy.policy import FIELDS_ALLOWED, Sli, is_field
 from operators.window.partial import BAD, GOOD, NEITHER
 
+SCORED = ("feedback.judge", "feedback.safety")
+
 Flags = NDArray[np.bool_]
 
 
@@ -27,6 +29,10 @@ class NumberLimit(Sli, frozen=True, kw_only=True):
     @property
     def on_feedback(self) -> bool:
         return is_feedback(self.field)
+
+    @property
+    def scored(self) -> bool:
+        return self.field in SCORED
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -37,6 +37,10 @@ class ScoreAtLeast(Sli, frozen=True, kw_only=True):
         return True
 
     @property
+    def scored(self) -> bool:
+        return True
+
+    @property
     def once(self) -> bool:
         return self.source is None
 

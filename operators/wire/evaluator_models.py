@@ -3,11 +3,11 @@
 PREFIX = "judge:"
 
 
-def judge_model(evaluator: str) -> str:
+def evaluator_model(evaluator: str) -> str:
     """Return the model that an evaluator's calls are events of."""
     return PREFIX + evaluator
 
 
-def is_judge(model: str) -> bool:
+def is_evaluator_model(model: str) -> bool:
     """Tell whether a model is a judge."""
     return model.startswith(PREFIX)

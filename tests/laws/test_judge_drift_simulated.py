@@ -1,0 +1,37 @@
+"""A judge that grows strict, or is another, is told from a model that grows worse, which alone is rolled back."""
+
+import os
+
+import pytest
+
+from tests.judge_drift import Story, played
+
+PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
+SEEDS = range(20 if PROVE else 3)
+FEW = range(20 if PROVE else 1)
+
+
+@pytest.mark.parametrize(
+    ("seed", "story"), [*((seed, "strict judge") for seed in SEEDS), *((seed, "new judge") for seed in FEW)]
+)
+def test_a_judge_that_changes_rolls_nothing_back(seed: int, story: Story) -> None:
+    found = played(seed, story)
+    assert found.kinds <= {"judge"}
+    assert found.kinds == {"judge"} or story == "new judge"
+    assert found.disbelieved > 0
+    assert not {event.type for event in found.events} & {"rollback", "kill", "throttle"}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_model_that_grows_worse_is_rolled_back(seed: int) -> None:
+    found = played(seed, "worse model")
+    assert found.kinds == {"concept"}
+    assert found.disbelieved == 0
+    (rollback,) = (event for event in found.events if event.type == "rollback")
+    assert (rollback.version, rollback.rule) == ("v2", "helpful-slo")
+
+
+@pytest.mark.parametrize("seed", FEW)
+def test_nothing_is_said_while_nothing_changes(seed: int) -> None:
+    found = played(seed, "quiet")
+    assert (found.kinds, found.disbelieved) == (set(), 0)
