@@ -1,0 +1,108 @@
+"""Files judged from the command line: what comes out can be replayed, and what is wrong is said."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from flows import cli
+from operators.evaluate.sampling import draw_of
+from tests.dataflows.making import POLICY, START_MS
+from tests.judge_server import judge_server
+
+TABLES = """
+[sli.helpful]
+good = "score_at_least"
+criterion = "helpfulness"
+source = "helpful"
+limit = 4
+[evaluate]
+share = 0.5
+references = "answers.ndjson"
+[[evaluator]]
+name = "right"
+kind = "exact"
+share = 1.0
+[[evaluator]]
+name = "helpful"
+kind = "llm"
+endpoint = "{address}"
+model = "j"
+key_env = "JUDGE_KEY"
+golden = "golden.ndjson"
+criteria = {{ helpfulness = "Does it help?" }}
+"""
+EVENTS = 60
+
+
+def event(number: int) -> dict[str, Any]:
+    body = {"request_id": f"r{number}", "ts": START_MS + number * 100, "model": "m", "version": "v1"}
+    return body | {"input": f"question {number % 3}", "output": f"answer {number % 2} {'bad ' * (number % 4)}"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JUDGE_KEY", "sk-test")
+    for name in ("e1.ndjson", "e2.ndjson"):
+        some = range(EVENTS // 2) if name == "e1.ndjson" else range(EVENTS // 2, EVENTS)
+        Path(name).write_text("".join(json.dumps(event(number)) + "\n" for number in some))
+    golden = {"input": "?", "output": "golden", "labels": {"helpfulness": 5}}
+    Path("golden.ndjson").write_text(json.dumps(golden) + "\n")
+    Path("answers.ndjson").write_text(json.dumps({"input": "question 0", "expected": "answer 0"}) + "\n")
+    return tmp_path
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_files_are_judged_and_what_comes_out_can_be_replayed(folder: Path) -> None:
+    with judge_server() as server:
+        Path("p.toml").write_text(POLICY + TABLES.format(address=server.address))
+        done = CliRunner().invoke(
+            cli.app, ["evaluate", "e1.ndjson", "e2.ndjson", "--out", "judged", "--policy", "p.toml"]
+        )
+    assert done.exit_code == 0, done.output
+    feedback, judges = lines(folder / "judged" / "feedback.ndjson"), lines(folder / "judged" / "judges.ndjson")
+    drawn = {f"r{number}" for number in range(EVENTS) if draw_of("helpful", f"r{number}") < 0.5}
+    helpful = {
+        each["request_id"]: each["value"]
+        for each in feedback
+        if each["name"] == "helpfulness" and each["kind"] == "judge"
+    }
+    assert helpful == {name: 5.0 - int(name[1:]) % 4 for name in drawn}
+    right = {each["request_id"]: each["value"] for each in feedback if each["name"] == "right"}
+    assert right == {f"r{number}": number % 4 == 0 and number % 2 == 0 for number in range(0, EVENTS, 3)}
+    assert sum("golden" in each.get("flags", ()) for each in judges) == 1
+    assert f"{EVENTS} events: {len(drawn) + 1 + EVENTS // 3} judgements, 0 failed" in done.output
+    told = ["replay", "e1.ndjson", "e2.ndjson", "judged/judges.ndjson", "--feedback", "judged/feedback.ndjson"]
+    replayed = CliRunner().invoke(cli.app, [*told, "--policy", "p.toml", "--out", "results"])
+    assert replayed.exit_code == 0, replayed.output
+    summary = json.loads((folder / "results" / "summary.json").read_text())
+    assert (summary["events"], summary["feedback"], summary["rejects"]) == (EVENTS + len(judges), len(feedback), {})
+    again = CliRunner().invoke(cli.app, ["evaluate", "e1.ndjson", "--out", "judged", "--policy", "p.toml"])
+    assert (again.exit_code, "is there already" in again.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("JUDGE_KEY", "NO_SUCH_KEY"), "evaluator.helpful.key_env = 'NO_SUCH_KEY': names a variable that is not set"),
+        (("golden.ndjson", "none.ndjson"), "evaluator.helpful.golden = 'none.ndjson': is no file beside the policy"),
+        (("answers.ndjson", "golden.ndjson"), "evaluate.references, line 1 = 'golden.ndjson'"),
+        (("golden.ndjson", "answers.ndjson"), "evaluator.helpful.golden, line 1 = 'answers.ndjson'"),
+        (("helpfulness =", "tone ="), "evaluator.helpful.golden, line 1 = ['helpfulness']: must label criteria"),
+    ],
+)
+def test_what_a_judge_needs_is_missed_before_anything_is_judged(
+    folder: Path, change: tuple[str, str], says: str
+) -> None:
+    text = TABLES.format(address="http://127.0.0.1:9/v1").replace(*change)
+    Path("p.toml").write_text(POLICY + text)
+    done = CliRunner().invoke(cli.app, ["evaluate", "e1.ndjson", "--out", "judged", "--policy", "p.toml"])
+    assert done.exit_code == 2
+    assert says in " ".join(done.output.split())
+    assert not (folder / "judged" / "feedback.ndjson").exists()
