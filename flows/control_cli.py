@@ -142,12 +142,18 @@ def release_command(
     mirrored: Annotated[
         bool, typer.Option("--mirrored", help="It answers copies of the baseline's requests, and serves nobody.")
     ] = False,
+    ring: Annotated[
+        list[str] | None, typer.Option("--ring", help="A slice that it serves, such as region=eu; it serves no others.")
+    ] = None,
     by: By = None,
     file: CommandFile = None,
     key: Key = None,
 ) -> None:
     """Say that a candidate begins to serve beside a baseline."""
-    send(commands.release(model, candidate, baseline, share, metadata, by, mirrored=mirrored), file, key)
+    command = commands.release(
+        model, candidate, baseline, share, metadata, by, mirrored=mirrored, rings=tuple(ring or ())
+    )
+    send(command, file, key)
 
 
 @app.command("override")

@@ -39,6 +39,7 @@ from operators.rules.labels import labels_of
 from operators.rules.pane_counts import PaneCounts, Roster
 from operators.rules.registry import evaluators_of
 from operators.rules.spreads import Values, spreads_of
+from operators.rules.unserved import Rings
 from operators.rules.verdict import Evaluator, Verdict
 from operators.store.rows import Column, Rows
 from operators.window.fence import UNKNOWN
@@ -239,8 +240,11 @@ class ShardEvaluation:
         names, delays = self.state.roster.names, self.state.delays
         labels = labels_of(on_time, self.policy)
         spreads = spreads_of(on_time if live else None, self.policy.dimensions)
+        rings = self._rings(live)
         for each in self.state.releases:
-            changes, results, evidence = each.step(counts, names, live, labels, delays, spreads, self.policy.hash)
+            changes, results, evidence = each.step(
+                counts, names, live, labels, delays, spreads, self.policy.hash, rings
+            )
             verdicts += _ordered(changes)
             stored += evidence
             for release, result in results.items():
@@ -298,6 +302,11 @@ class ShardEvaluation:
             if release.compared
         ]
 
+    def _rings(self, live: Sequence[Comparison]) -> Rings:
+        """Return the slices to which releases were declared to be limited."""
+        declared = {each: self.state.models[each.model].releases[each.candidate].declared for each in live}
+        return {each: command.rings for each, command in declared.items() if command is not None and command.rings}
+
     def _make_room(self) -> None:
         """Take slots from series that are gone once they are the most: versions come and go, memory must not grow.
 
@@ -349,4 +358,5 @@ def _finding(evaluator: CanaryEvaluator, release: Comparison, result: CanaryResu
         alone=result.alone,
         unserved=result.unserved,
         doubtful=result.doubtful,
+        elsewhere=result.elsewhere,
     )

@@ -133,6 +133,7 @@ RELEASE = (
     Saved("release.health", recovery_test.Health),
     Saved("release.excess", traffic_share.Excess),
     Saved("release.replaced", replaced.Replaced, version=2, upgrades={1: renamed({"told": "alerted"})}),
+    Saved("release.first_served", replaced.FirstServed),
     Saved("release.past", historical.Past),
     # One of an older store has begun: it counts on.
     Saved("release.split", TrafficSplit, ("shares", "counts", "p_min", "begins"), added={"begins": lambda: 0}),

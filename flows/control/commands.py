@@ -4,6 +4,7 @@ import getpass
 import socket
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -39,6 +40,7 @@ def release(
     by: str | None,
     *,
     mirrored: bool = False,
+    rings: Sequence[str] = (),
 ) -> AnyCommand:
     """Return the command that begins a release. WrongCommand; `metadata` is a file of {"candidate": {...}, ...}."""
     if candidate == baseline:
@@ -49,7 +51,9 @@ def release(
         raise WrongCommand("--mirrored: copies of requests have no share of the traffic, so none with --share")
     details = {} if metadata is None else _metadata(metadata)
     fields = {"model": model, "candidate": candidate, "baseline": baseline, "traffic_share": share}
-    return _made("release", {**fields, "metadata": details, "mirrored": mirrored}, by)
+    return _made(
+        "release", {**fields, "metadata": details, "mirrored": mirrored, "rings": [_ring(each) for each in rings]}, by
+    )
 
 
 def override(model: str, version: str, revoked: bool, by: str | None) -> AnyCommand:
@@ -146,6 +150,14 @@ def _made(kind: str, fields: dict[str, object], by: str | None) -> AnyCommand:
     if fault is not None:
         raise WrongCommand(f"{fault[1]}: it is one of rollguard's own")
     return command
+
+
+def _ring(text: str) -> dict[str, str]:
+    """Return a slice such as "region=eu,tier=free" by dimension. WrongCommand."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(name and mark for name, mark, _ in pairs) or len({name for name, _, _ in pairs}) < len(pairs):
+        raise WrongCommand(f"--ring {text!r}: must be a slice such as region=eu or region=eu,tier=free")
+    return {name: value for name, _, value in pairs}
 
 
 def _metadata(path: Path) -> dict[str, object]:

@@ -13,7 +13,7 @@ from operators.wire.control import ControlEvent, Notice, Refusal
 from operators.wire.events import ms_of
 
 # By which rule a model says that it does not do what a command asks for.
-REFUSALS = ("commands:withdrawn", "commands:withdrawn_baseline", "commands:no_silence")
+REFUSALS = ("commands:withdrawn", "commands:withdrawn_baseline", "commands:bad_ring", "commands:no_silence")
 WHERE = ("model", "at", "obeyed", "type", "by", "id", "fields", "accepted", "reason")
 NOT_SHOWN = ("type", "id", "ts", "by", "model", "signature")
 

@@ -17,6 +17,7 @@ from operators.release.cutover import compare_with_past, tell_unknown
 from operators.release.discovery import discover, note_traffic
 from operators.release.doubts import note_doubts
 from operators.release.event_writer import EventWriter
+from operators.release.first_served import compare_first_served
 from operators.release.incidents import end_holds, numbered
 from operators.release.lately import note_lately
 from operators.release.model import CanaryFinding, Model, PaneContext
@@ -53,7 +54,7 @@ def end_pane(
     model: Model, at: PaneContext, verdicts: Sequence[Verdict], findings: Sequence[CanaryFinding]
 ) -> list[ControlEvent]:
     """Take the verdicts that changed with the pane, and what canary rules find; return the control events."""
-    beyond = list(compare_with_past(model, at))
+    beyond = [*compare_with_past(model, at), *compare_first_served(model, at)]
     verdicts = [*verdicts, *(each.verdict(model.writer.model, at.pane) for each in beyond if each.new)]
     for verdict in verdicts:
         _remember(model, verdict)

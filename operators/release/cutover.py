@@ -34,16 +34,17 @@ EXPECTED_MIN = 3.0
 
 
 class Beyond(msgspec.Struct, frozen=True, kw_only=True):
-    """A candidate that is far worse than its baseline was, by a rule; `slices` are all traffic, one for each SLI."""
+    """A candidate that is far worse than its baseline was, by a rule; `slices` are one slice, `dims`, for each SLI."""
 
     rule: ReleaseRule
     release: ReleaseState
     slices: tuple[Affected, ...]
     new: bool
+    dims: dict[str, str] = {}
 
     def verdict(self, model: str, pane: int) -> Verdict:
         """Return it as what people are told of."""
-        series = SliceSeries(model, self.release.candidate, "*", {})
+        series = SliceSeries(model, self.release.candidate, self.slices[0].slice, self.dims)
         return Verdict(rule=self.rule.name, series=series, word="BAD", pane=pane, evidence=self.slices[0].evidence)
 
 

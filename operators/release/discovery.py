@@ -14,7 +14,7 @@ from operators.release.weighing import make_room
 from operators.window.partial import OTHER
 from operators.wire.commands import Release
 from operators.wire.control import VERSIONS_MAX, ControlEvent
-from operators.wire.mirrored import is_mirrored
+from operators.wire.mirrored import is_mirrored, original
 
 
 def note_traffic(model: Model, at: PaneContext) -> None:
@@ -105,6 +105,11 @@ def declare(model: Model, at: PaneContext, declared: Release) -> list[ControlEve
     if old is not None and old.withdrawn:
         why = f"the release of {declared.candidate} is refused: its baseline {declared.baseline} was withdrawn"
         return [model.say("alert", at, declared.candidate, "commands:withdrawn_baseline", "ticket", None, reason=why)]
+    unknown = sorted({name for ring in declared.rings for name in ring} - {*at.policy.dimensions})
+    if unknown or not all(declared.rings):
+        what = f"no slice dimension is called {unknown[0]}" if unknown else "a ring needs a slice"
+        why = f"the release of {original(declared.candidate)} is refused: {what}; command {declared.id}"
+        return [model.say("alert", at, declared.candidate, "commands:bad_ring", "ticket", None, reason=why)]
     if known is not None and known.declared is None and known.baseline == declared.baseline and not known.withdrawn:
         describe(known, declared)
         return [] if declared.mirrored else _release_alert(model, at, known, make_room(model, declared))

@@ -13,6 +13,7 @@ from operators.release.phase_states import Leaving, Promoted, RolledBack, Rollin
 from operators.release.state import ReleaseState
 from operators.release.traffic import Served
 from operators.release.transitions import URGENCY, Phase
+from operators.rules.unserved import Elsewhere
 from operators.rules.value_history import ValueShift
 from operators.rules.verdict import Verdict
 from operators.window.folded import Kind
@@ -29,6 +30,7 @@ class CanaryFinding(msgspec.Struct, frozen=True, kw_only=True):
     `evidence` is that of an SLI on all traffic, where OK. `alone` says what is not compared, as only one version
     serves it. `unserved` are slices of the baseline, the largest first, that would be OK but for that the candidate has
     never served them; `doubtful` are the SLIs on all traffic that would be, but for the reason in the evidence of each.
+    `elsewhere` gives the slices that the candidate has never served.
     """
 
     rule: ReleaseRule
@@ -41,6 +43,7 @@ class CanaryFinding(msgspec.Struct, frozen=True, kw_only=True):
     far: tuple[Affected, ...] = ()
     unserved: tuple[Affected, ...] = ()
     doubtful: tuple[Affected, ...] = ()
+    elsewhere: Callable[[], tuple[Elsewhere, ...]] = tuple
 
 
 class PaneContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,7 +157,9 @@ class Model(msgspec.Struct, kw_only=True):
         withdrawn = any(isinstance(state, RolledBack | Verifying) for state in states)
         rolling = [state for state in states if isinstance(state, RollingOut | Promoted)]
         replaced = any(each.total for state in rolling for each in state.replaced.values())
-        return not (withdrawn or replaced or self.overflow)
+        promoted = [each for state in rolling if isinstance(state, Promoted) for each in state.first_served.values()]
+        first = any(known.counts for slices in promoted for known in slices.values())
+        return not (withdrawn or replaced or first or self.overflow)
 
     @property
     def rests(self) -> bool:

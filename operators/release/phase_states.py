@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from operators.release.cause import Cause
-from operators.release.replaced import Replaced
+from operators.release.replaced import FirstServed, Replaced
 from operators.release.traffic import Counted
 from operators.stats.recovery_test import Health
 from operators.stats.sample_ratio import TrafficSplit
@@ -76,10 +76,12 @@ class RollingOut(Actionable, kw_only=True, tag="rolling_out"):
 class Promoted(Actionable, kw_only=True, tag="promoted"):
     """It passed; rules still compare it with its baseline, and act on it.
 
-    `replaced` is as before: once its baseline serves no more, it is compared with what that had.
+    `replaced` is as before: once its baseline serves no more, it is compared with what that had. `first_served` are by
+    rule the slices that it serves only since then (`first_served.py`).
     """
 
     replaced: dict[str, Replaced] = {}
+    first_served: dict[str, dict[str, FirstServed]] = {}
 
 
 class Leaving(msgspec.Struct, kw_only=True):

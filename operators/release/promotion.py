@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from operators.policy.rules import ReleaseRule
+from operators.release.first_served import first_served
 from operators.release.machine import end, let_serve, restart
 from operators.release.model import CanaryFinding, Model, PaneContext
+from operators.release.phase_states import Promoted
 from operators.release.rollback import share_of
 from operators.release.state import ReleaseState
 from operators.stats.sample_ratio import TrafficSplit
@@ -66,6 +68,8 @@ def promote(model: Model, at: PaneContext, findings: Sequence[CanaryFinding]) ->
         if not rules or {finding.rule.name for finding in passed} != rules or _is_held(model, at, release):
             continue
         kind = let_serve(model, release, _going_on(model, at, release))
+        if isinstance(release.state, Promoted):
+            release.state.first_served = {each.rule.name: first_served(at, each) for each in passed}
         last = passed[-1]
         fields = {"evidence": last.evidence, "runbook": last.rule.runbook}
         if is_mirrored(release.candidate):

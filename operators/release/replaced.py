@@ -35,3 +35,32 @@ class Replaced(msgspec.Struct, kw_only=True):
     def begin(self, blip: int) -> None:
         """Begin a blip."""
         self.blip, self.total, self.baseline, self.counts = blip, 0, 0, {}
+
+
+class FirstServed(msgspec.Struct, kw_only=True):
+    """What a canary rule knows of a slice that a version serves since it was promoted, `until` then [Unix ms].
+
+    `usual` are good and bad events of the baseline there before, by SLI. The `blip` that runs began in pane `first`; it
+    has had `counts` of the version, and `others` of its baseline. `past` and `found` are as in `Replaced`.
+    """
+
+    dims: dict[str, str]
+    usual: dict[int, tuple[int, int]]
+    until: int
+    blip: int = 0
+    first: int = 0
+    counts: dict[int, tuple[int, int]] = {}
+    others: dict[int, tuple[int, int]] = {}
+    past: dict[int, Past] = {}
+    found: dict[int, Affected] = {}
+
+    def add(self, counts: dict[int, tuple[int, int]], others: dict[int, tuple[int, int]]) -> None:
+        """Add a pane to the blip that runs."""
+        for mine, came in ((self.counts, counts), (self.others, others)):
+            for sli, (good, bad) in came.items():
+                before = mine.get(sli, (0, 0))
+                mine[sli] = before[0] + good, before[1] + bad
+
+    def begin(self, blip: int, first: int) -> None:
+        """Begin a blip."""
+        self.blip, self.first, self.counts, self.others = blip, first, {}, {}

@@ -1,7 +1,8 @@
 """A canary rule on all releases of a shard: an e-process for each SLI and slice of each, and what they come to."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ from operators.rules.pane_counts import PaneCounts
 from operators.rules.recurring import Recurring, left_out
 from operators.rules.spreads import NO_SPREADS, Spreads
 from operators.rules.strata import ComparedWindow, Strata, mix_moved
-from operators.rules.unserved import requests, unserved
+from operators.rules.unserved import Elsewhere, Rings, elsewhere, inside, requests, unserved
 from operators.rules.value_history import MINUTE_MS, ValueShift
 from operators.rules.verdict import Verdict
 from operators.stats.binomial import lower_bound, upper_bound
@@ -62,6 +63,7 @@ class CanaryResult(msgspec.Struct, frozen=True, kw_only=True):
     alone: tuple[str, ...] = ()
     unserved: tuple[Affected, ...] = ()
     doubtful: tuple[Affected, ...] = ()
+    elsewhere: Callable[[], tuple[Elsewhere, ...]] = tuple
 
 
 class CanaryEvaluator:
@@ -126,11 +128,12 @@ class CanaryEvaluator:
         delays: LabelDelays = LabelDelays(),  # noqa: B008  # Only read.
         spreads: Spreads = NO_SPREADS,
         policy: str = "",
+        rings: Rings = {},  # noqa: B006  # Only read.
     ) -> tuple[list[Verdict], dict[Comparison, CanaryResult], list[Rows]]:
         """Take a pane; return the verdicts that changed, what it says of each release that has been compared, and rows.
 
         `labels` are those that came in the pane, `delays` what was known of such before it, `spreads` its measures;
-        `policy` is the hash that rows are to name.
+        `policy` is the hash that rows are to name, `rings` the slices to which releases are limited.
         """
         self._forget(set(releases))
         number, place = divmod(counts.pane, self._blip_panes)
@@ -159,7 +162,7 @@ class CanaryEvaluator:
         for release in releases:
             mine = [index for index, process in enumerate(self._of) if process.release == release]
             if mine:
-                results[release] = self._result(mine, words)
+                results[release] = self._result(mine, words, rings.get(release, ()))
         about = self._about(counts.pane, policy)
         rows = self._moved(about, words, [release for release, each in results.items() if each.far]) if anew else []
         return self._changes(words, counts.pane), results, rows + self._new(about)
@@ -494,7 +497,7 @@ class CanaryEvaluator:
         by_labels = self._processes.log_e_peak[self._index[process]] >= -math.log(alpha)
         return LABELS_ALONE if by_labels and process not in self._bad and self._of_labels_alone(process) else ""
 
-    def _result(self, mine: Sequence[int], words: Sequence[Word]) -> CanaryResult:
+    def _result(self, mine: Sequence[int], words: Sequence[Word], rings: Sequence[Mapping[str, str]]) -> CanaryResult:
         bad = [index for index in mine if words[index] == "BAD"]
         affected = self._proofs_of(bad)
         affected.sort(key=lambda each: (-(each.evidence.lower or 0.0), -(each.evidence.log_e or 0.0), each.slice))
@@ -507,7 +510,7 @@ class CanaryEvaluator:
         if "BAD" in whole.values():
             word = "BAD"
         elif passed and not far and self._slices_known(mine):
-            missing = self._unserved(self._of[mine[0]].release)
+            missing = self._unserved(self._of[mine[0]].release, rings)
             word = "INSUFFICIENT" if missing else "OK"
         doubts = {self._of[index].sli: "OK" for index in mine if self._of[index] in self._doubts}
         doubtful = complete and doubts and not bad and set((whole | doubts).values()) == {"OK"}
@@ -523,6 +526,7 @@ class CanaryEvaluator:
             evidence=Evidence() if last is None else self._evidence(last),
             alone=self._alone(self._of[mine[0]].release),
             unserved=missing,
+            elsewhere=partial(self._elsewhere, self._of[mine[0]].release),
             doubtful=tuple(
                 Affected(slice="*", verdict="INSUFFICIENT", evidence=self._evidence(index))
                 for index in (mine if doubtful else ())
@@ -530,12 +534,14 @@ class CanaryEvaluator:
             ),
         )
 
-    def _unserved(self, release: Comparison) -> tuple[Affected, ...]:
+    def _unserved(self, release: Comparison, rings: Sequence[Mapping[str, str]]) -> tuple[Affected, ...]:
         """Return the slices of the baseline that hold a promotion, as the candidate has had nothing of them."""
         if self.rule.unserved == "promote":
             return ()
         strata, grains = self._strata[release], {*self._grains, tuple(self._dimensions)} - {()}
-        found = unserved(strata.names, requests(strata.served), sorted(grains), self.rule.slice_share)
+        some = np.flatnonzero(inside(strata.names, rings))
+        names = [strata.names[index] for index in some.tolist()]
+        found = unserved(names, requests(strata.served[some]), sorted(grains), self.rule.slice_share)
         why = f"of the requests of {release.baseline} since the release, and none of {release.candidate}"
         return tuple(
             Affected(
@@ -545,6 +551,11 @@ class CanaryEvaluator:
             )
             for each in found
         )
+
+    def _elsewhere(self, release: Comparison) -> tuple[Elsewhere, ...]:
+        """Return the slices of which nothing is known of a candidate that passes."""
+        strata, slis = self._strata[release], {int(index): self.rule.slis[index] for index in self._at_once}
+        return elsewhere(strata.names, strata.seen + strata.pending, sorted({*self._grains} - {()}), slis)
 
     def _alone(self, release: Comparison) -> tuple[str, ...]:
         return self._strata[release].alone(release.candidate, release.baseline) if release in self._strata else ()

@@ -6,17 +6,20 @@ candidate surely would have had some of them, had traffic been split by chance: 
 have a chance of 1 %. (What a candidate of a few requests has not had by chance, of hundreds of slices, says nothing.)
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from operators.arrays import Ints
+from operators.rules.comparison import Comparison
+from operators.stats.multiple_testing import Bools
 from operators.window.series_index import SliceSeries, slice_text
 
 SURE = 5.0
 SHARE_MIN = 0.05  # Of a slice that matters by itself, whatever the policy says: below, none is sure to be known.
 SHOWN_MAX = 20
+Rings = Mapping[Comparison, Sequence[Mapping[str, str]]]  # The slices to which a release is limited.
 
 
 class Unserved(NamedTuple):
@@ -28,12 +31,17 @@ class Unserved(NamedTuple):
 
 
 def unserved(
-    names: Sequence[SliceSeries], events: Ints, grains: Iterable[Sequence[str]], share_min: float
+    names: Sequence[SliceSeries],
+    events: Ints,
+    grains: Iterable[Sequence[str]],
+    share_min: float,
+    *,
+    every: bool = False,
 ) -> list[Unserved]:
     """Return the slices of `grains`, the largest first, that matter, and of which the candidate had nothing.
 
     `events` (strata, 2) are the requests of candidate and baseline by finest slice, `names` these slices. A slice
-    within another one of the result is left out.
+    within another one of the result is left out. `every`: whether it matters or not.
     """
     n_c, n_b = events.sum(axis=0).tolist()
     found: list[Unserved] = []
@@ -48,11 +56,47 @@ def unserved(
         all_sure = sum(sure.values()) >= share_min * n_b
         for values in sorted(none, key=lambda each: (-none[each], each)):
             dims = dict(zip(grain, values, strict=True))
-            matters = none[values] >= max(share_min, SHARE_MIN) * n_b or (all_sure and values in sure)
+            matters = every or none[values] >= max(share_min, SHARE_MIN) * n_b or (all_sure and values in sure)
             if matters and not any(other.items() <= dims.items() for other in named):
                 named.append(dims)
                 found.append(Unserved(slice_text(tuple(dims.items())), none[values] / n_b, none[values]))
     return sorted(found, key=lambda each: (-each.n, each.slice))[:SHOWN_MAX]
+
+
+class Elsewhere(NamedTuple):
+    """A slice that a candidate has never served: good and bad events of the baseline there by the name of the SLI."""
+
+    slice: str
+    dims: Mapping[str, str]
+    counts: Mapping[str, tuple[int, int]]
+
+
+def elsewhere(
+    names: Sequence[SliceSeries], seen: Ints, grains: Iterable[Sequence[str]], slis: Mapping[int, str]
+) -> tuple[Elsewhere, ...]:
+    """Return the slices of which a candidate had nothing, and the baseline something, those with most of it first.
+
+    `seen` (strata, columns, 4) are n_c, x_c, n_b, x_b; `slis` are the columns that count.
+    """
+    events = requests(seen[:, :, ::2])
+    by_text = {text: dims for grain in grains for text, dims in _all_of(names, grain).items()}
+    found = []
+    for each in unserved(names, events, grains, 0.0, every=True):
+        mine = np.array([by_text[each.slice].items() <= name.dims.items() for name in names], bool)
+        sums = seen[mine].sum(axis=0)
+        counts = {sli: (int(sums[at, 2] - sums[at, 3]), int(sums[at, 3])) for at, sli in slis.items() if sums[at, 2]}
+        found.append(Elsewhere(each.slice, by_text[each.slice], counts))
+    return tuple(found)
+
+
+def _all_of(names: Sequence[SliceSeries], grain: Sequence[str]) -> dict[str, dict[str, str]]:
+    every = [{name: stratum.dims[name] for name in grain} for stratum in names]
+    return {slice_text(tuple(dims.items())): dims for dims in every}
+
+
+def inside(names: Sequence[SliceSeries], rings: Sequence[Mapping[str, str]]) -> Bools:
+    """Return which strata are within any of the rings, (strata,); all where there is none."""
+    return np.array([not rings or any(ring.items() <= name.dims.items() for ring in rings) for name in names], bool)
 
 
 def requests(served: Ints) -> Ints:

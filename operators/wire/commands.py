@@ -8,6 +8,7 @@ from msgspec import Meta
 from operators.wire.events import Id, Scalar, Text, Time
 
 SILENCE_MS_MAX = 7 * 86_400_000  # From when it was said: what is muted for longer should be another policy.
+RINGS_MAX = 100
 Details = dict[Text, dict[Text, Scalar | None]]
 
 
@@ -29,6 +30,7 @@ class Release(Command, frozen=True, kw_only=True, tag="release"):
     """`candidate` begins to serve beside `baseline`; `metadata` of both, by "candidate" and "baseline".
 
     `mirrored`: it answers copies of the baseline's requests, and serves nobody, until it is released without that.
+    `rings`: it serves these slices alone, each by the values of its dimensions.
     """
 
     model: Id
@@ -37,6 +39,7 @@ class Release(Command, frozen=True, kw_only=True, tag="release"):
     traffic_share: Annotated[float, Meta(gt=0, lt=1)] | None = None
     metadata: Details = {}
     mirrored: bool = False
+    rings: Annotated[tuple[dict[Text, Text], ...], Meta(max_length=RINGS_MAX)] = ()
 
 
 class Override(Command, frozen=True, kw_only=True, tag="override"):
