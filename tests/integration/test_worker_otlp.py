@@ -8,13 +8,14 @@ import pytest
 from operators.connectors.kafka.config import KafkaConfig
 from tests.dataflows.making import POLICY
 from tests.integration.conftest import MakeTopic
-from tests.integration.test_worker import ENDS, contents, ends, places, rollguard, send
+from tests.integration.test_worker import contents, places, rollguard, send
 from tests.integration.working import working
 from tests.otel_spans import Recorder, Twin, as_json, as_proto, twins
 
 REQUESTS, SIZE = 600, 60  # Of a partition: a batch takes 15 s.
 START_MS = 1_760_000_000_000
-END_MS = START_MS + REQUESTS * 250 + 5 * 60_000 + ENDS * 10_000  # Beyond the longest window.
+# A pane apart, beyond the longest window, and so many that time follows them in a dense log.
+ENDS = range(START_MS + REQUESTS * 250 + 5 * 60_000, START_MS + REQUESTS * 250 + 15 * 60_000, 10_000)
 TABLES = ("sli_pane", "outcome_pane", "measure_pane", "sli_window", "measure_window", "feedback", "dead_letter")
 
 
@@ -24,7 +25,7 @@ def ending() -> Twin:
     told = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "end"}
     judged = {"gen_ai.evaluation.name": "any", "gen_ai.evaluation.score.value": 5.0}
     events, feedback = [], []
-    for number, at in enumerate(ends(END_MS)):
+    for number, at in enumerate(ENDS):
         name = {"request_id": f"end-{number}", "model": "end", "version": "v"}
         evaluation = ("gen_ai.evaluation.result", judged, at)
         recorder.span(told | {"gen_ai.response.id": f"end-{number}"}, at, at, events=[evaluation])
@@ -43,7 +44,8 @@ def logs() -> list[list[Twin]]:
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("policy") / "policy.toml"
     idle = 'idle = { events = "30s", feedback = "1s" }'
-    path.write_text(POLICY.replace("[slices]", f"{idle}\n\n[slices]"))
+    text = POLICY.replace('disorder = "5s"', 'disorder = "1m"')  # So long one batch after another may go back.
+    path.write_text(text.replace("[slices]", f"{idle}\n\n[slices]"))
     return path
 
 

@@ -1,5 +1,6 @@
 """What a batch holds, whichever way it is encoded: spans, evaluations on them, and log records."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ FLAG_KEY = "feature_flag.key"
 FLAG_VARIANTS = ("feature_flag.result.variant", "feature_flag.variant")
 # In place of what is no value of any field: bytes, NaN, text that is no UTF-8. A list of nothing fits none of them.
 UNREADABLE: list[None] = [None]
+_IDS = re.compile(r"(?!0{32})(?=.{32}(?!0{16}))[0-9a-f]{48}")  # Of a trace and a span, neither of them zero.
 UINT64 = 1 << 64
 INT64 = 1 << 63
 
@@ -88,7 +90,7 @@ class Record(msgspec.Struct, gc=False):
 
     def fault(self) -> str | None:
         """Return what is wrong with the ids of a span; a log record and what is on a span need none of their own."""
-        if self.is_log or self.on is not None:
+        if self.is_log or self.on is not None or _IDS.fullmatch(self.trace_id + self.span_id):
             return None
         for what, text, size in (("trace", self.trace_id, 32), ("span", self.span_id, 16)):
             if len(text) != size or text.strip("0123456789abcdef"):
