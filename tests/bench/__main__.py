@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.bench import archive, enrich, kafka, otlp, processes, refused, snapshots, watched
-from tests.bench.flows import cpu_s, decode_alone, per_event, whole_job
+from tests.bench.flows import cpu_s, decode_alone, own_peak_bytes, per_event, whole_job
 from tests.bench.generate import lines, write
 
 SAMPLE = 240_000  # Events for what only needs a cost per event.
@@ -137,15 +137,9 @@ def _peak_bytes(path: Path) -> int:
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def _own_peak_bytes() -> int:
-    # Not getrusage: its maximum is inherited from the process that started this one.
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
-
-
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         whole_job(Path(sys.argv[1]))
-        print(_own_peak_bytes())
+        print(own_peak_bytes())
     else:
         main()

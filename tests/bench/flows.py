@@ -49,6 +49,13 @@ def cpu_s(work: Callable[[], object], runs: int = 3) -> float:
     return min(times)
 
 
+def own_peak_bytes() -> int:
+    """Return the most memory that this process has had."""
+    # Not getrusage: its maximum is inherited from the process that started this one.
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
 def decode_alone(events: list[bytes]) -> None:
     decode = msgspec.json.Decoder(Event).decode
     for start in range(0, len(events), CHUNK):

@@ -3,6 +3,7 @@
 import itertools
 import random
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,16 +21,25 @@ def lines(count: int, series: int, per_second: int, features: int = 0) -> list[b
     regions = [f"region-{index}" for index in range(side)]
     segments = [f"s{index}" for index in range(side)]
     names = list(itertools.product(("checkout-llm", "search-llm"), ("v1", "v2"), regions, segments))
-    rng = random.Random(7)
-    encode = msgspec.json.Encoder().encode
-    # Making an event takes longer than monitoring it, so each is used several times, with other ids and times.
-    parts = [
-        re.split(b"ID|TS", encode(_event(rng, rng.choice(names)) | _features(rng, features))) for _ in range(DISTINCT)
-    ]
+    rng, parts = parts_of(names, features)
     order = rng.choices(parts, k=count)
     return [
         b"%b%032x%b%d%b" % (head, rng.getrandbits(128), middle, START_MS + index * 1000 // per_second, tail)
         for index, (head, middle, tail) in enumerate(order)
+    ]
+
+
+def parts_of(
+    names: Sequence[tuple[str, str, str, str]], features: int = 0, distinct: int = DISTINCT
+) -> tuple[random.Random, list[list[bytes]]]:
+    """Return events of these series without id and time, in three parts each, and what they were drawn with.
+
+    Making an event takes longer than monitoring it, so each is used several times, with other ids and times.
+    """
+    rng = random.Random(7)
+    encode = msgspec.json.Encoder().encode
+    return rng, [
+        re.split(b"ID|TS", encode(_event(rng, rng.choice(names)) | _features(rng, features))) for _ in range(distinct)
     ]
 
 
