@@ -20,6 +20,7 @@ Grid = TypeVar("Grid", NDArray[np.int64], NDArray[np.int32])
 PAGE_BITS = 4
 PAGE = 1 << PAGE_BITS
 PAGES_OF_MEASURE = ((CODE_MAX - CODE_MIN) >> PAGE_BITS) + 1
+VALUES = values_of(np.arange(PAGES_OF_MEASURE << PAGE_BITS) + CODE_MIN)  # Of every place of a measure's pages.
 
 
 class PagedHistograms:
@@ -63,29 +64,37 @@ class PagedHistograms:
         each within 1 %, so that the result is within 1 % of the exact one where values share a sign.
         """
         self._reserve(int(slots.max(initial=-1)) + 1)  # A slot may have events, and never a value.
-        self._reserve(int(slots.max(initial=-1)) + 1)  # A slot may have events, and never a value.
         result = np.full((len(slots), measures, len(probabilities)), np.nan)
-        totals = np.einsum("ij->i", self.pages[: self.used])
-        for measure in range(measures):
-            own, low = self._columns(measure), measure * PAGES_OF_MEASURE
-            if not len(own):
-                continue
-            pages = self.table[np.ix_(slots, own)]
-            ends = np.cumsum(totals[pages], axis=1)
-            present = np.flatnonzero(ends[:, -1])
-            search = _Search(self.pages, pages[present], ends[present], self.numbers[own] - low)
-            for index, probability in enumerate(probabilities):
-                result[present, measure, index] = search.quantile(probability)
+        columns = np.argsort(self.numbers)
+        if not len(slots) or not len(columns):
+            return result
+        search = self._search(slots, columns)
+        firsts = np.searchsorted(self.numbers[columns], np.arange(measures + 1) * PAGES_OF_MEASURE)
+        before = search.before(np.arange(len(slots))[:, None] * len(columns) + firsts)
+        counts = np.diff(before, axis=1)
+        present = counts > 0
+        start, count = before[:, :-1][present][:, None], counts[present][:, None]
+        position = np.asarray(probabilities) * (count - 1).astype(np.float64)
+        ranks = np.floor(position).astype(np.int64)
+        low, last = search.buckets((start + ranks).reshape(-1))
+        high, low = low.copy(), low.reshape(ranks.shape)
+        beyond = np.flatnonzero(((start + ranks).reshape(-1) >= last) & (ranks + 1 < count).reshape(-1))
+        high[beyond], _ = search.buckets((start + ranks).reshape(-1)[beyond] + 1)
+        result[present] = low + (position - ranks) * (high.reshape(ranks.shape) - low)
         return result
 
     def ranked(self, slots: Ints, measure: int, ranks: Ints) -> Floats:
         """Return the value that stands for the rank-th smallest (from 0) of each slot, which has more values."""
-        own = self._columns(measure)
-        pages = self.table[np.ix_(slots, own)]
-        ends = np.cumsum(np.einsum("ij->i", self.pages[: self.used])[pages], axis=1)
         if not len(slots):
             return np.zeros(0)
-        return _Search(self.pages, pages, ends, self.numbers[own] - measure * PAGES_OF_MEASURE).value(ranks)
+        columns = self._columns(measure)
+        search = self._search(slots, columns)
+        return search.buckets(search.before(np.arange(len(slots)) * len(columns)) + ranks)[0]
+
+    def _search(self, slots: Ints, columns: Ints) -> "_Search":
+        pages = self.table[np.ix_(slots, columns)].reshape(-1)
+        totals = np.einsum("ij->i", self.pages[: self.used])
+        return _Search(self.pages, pages, np.cumsum(totals[pages]), self.numbers[columns] % PAGES_OF_MEASURE)
 
     def squares(self, slots: Ints, measure: int) -> Floats:
         """Return the sum of the squares of a measure's values, (slots,), within 2 %.
@@ -127,33 +136,27 @@ class PagedHistograms:
 
 
 class _Search:
-    """Looks up ranks in rows of pages; `ends` (rows, columns) counts the values up to the end of each page."""
+    """Looks up values by their ranks among those of all `pages` (P,), slot by slot, as if these were one histogram.
+
+    `ends` (P,) counts the values up to the end of each page; `numbers` (columns,) says where a page of a column stands
+    among those of its measure.
+    """
 
     def __init__(self, store: Ints, pages: NDArray[np.int32], ends: Ints, numbers: Ints) -> None:
-        self.store, self.pages, self.ends, self.numbers = store, pages, ends, numbers
-        self.totals = ends[:, -1]
+        self._store, self._pages, self._ends, self._numbers = store, pages, ends, numbers
 
-    def quantile(self, probability: float) -> Floats:
-        position = probability * (self.totals - 1).astype(np.float64)
-        ranks = np.floor(position).astype(np.int64)
-        low, last = self._bucket(self.pages, self.ends, ranks)
-        high = low.copy()
-        beyond = np.flatnonzero((ranks >= last) & (ranks + 1 < self.totals))
-        high[beyond], _ = self._bucket(self.pages[beyond], self.ends[beyond], ranks[beyond] + 1)
-        return low + (position - ranks) * (high - low)
+    def before(self, places: Ints) -> Ints:
+        """Return how many values there are before each of these places of `pages`."""
+        return np.concatenate(([0], self._ends))[places]
 
-    def value(self, ranks: Ints) -> Floats:
-        return self._bucket(self.pages, self.ends, ranks)[0]
-
-    def _bucket(self, pages: NDArray[np.int32], ends: Ints, ranks: Ints) -> tuple[Floats, Ints]:
-        """Return the value of the bucket that holds the rank-th smallest (from 0), and its last rank."""
-        rows = np.arange(len(ranks))
-        columns = (ends > ranks[:, None]).argmax(axis=1)
-        inside = np.cumsum(self.store[pages[rows, columns]], axis=1)
-        inside += (ends[rows, columns] - inside[:, -1])[:, None]
+    def buckets(self, ranks: Ints) -> tuple[Floats, Ints]:
+        """Return the value of the bucket that holds the rank-th (from 0) of all, (K,), and the last rank in it."""
+        at = np.searchsorted(self._ends, ranks, side="right")
+        inside = np.cumsum(self._store[self._pages[at]], axis=1)
+        inside += (self._ends[at] - inside[:, -1])[:, None]
         places = (inside > ranks[:, None]).argmax(axis=1)
-        values = values_of((self.numbers[columns] << PAGE_BITS) + places + CODE_MIN)
-        return values, inside[rows, places] - 1
+        values = VALUES[(self._numbers[at % len(self._numbers)] << PAGE_BITS) + places]
+        return values, inside[np.arange(len(ranks)), places] - 1
 
 
 def _grown(array: Grid, rows: int, columns: int) -> Grid:
