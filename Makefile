@@ -43,6 +43,7 @@ unit: setup ## The fast tests: no servers, no real data
 
 bench: setup ## Print throughput as ratios against ceilings measured in the same run
 	$(PY) -m tests.bench
+	$(PY) -m tests.bench.end_to_end
 
 figures: setup ## Print the tables of docs/figures.md: false rollbacks and power, ours and others', simulated (half an hour)
 	$(PY) -m tests.bench.simulate_bursts
