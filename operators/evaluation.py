@@ -30,7 +30,8 @@ from operators.release.model import CanaryFinding, Model
 from operators.release.release_rows import release_rows, shown_releases
 from operators.release.seen import Seen
 from operators.release.warming import warmed_up
-from operators.rules.canary import CanaryEvaluator, CanaryResult
+from operators.rules.canary import CanaryEvaluator
+from operators.rules.canary_promotion import CanaryResult
 from operators.rules.comparison import Comparison
 from operators.rules.current import Current
 from operators.rules.drift import DriftEvaluator

@@ -22,7 +22,16 @@ from operators.ingest import behind_share, duplicates, late_share, leads, placin
 from operators.policy import monitors
 from operators.release import alerts, cause, event_writer, historical, model, phase_states, replaced, state, traffic
 from operators.release.saved_releases import with_level, with_state
-from operators.rules import canary, canary_verdict, cohorts, comparison, evidence_log, exceeding, label_delays
+from operators.rules import (
+    canary,
+    canary_upgrades,
+    canary_verdict,
+    cohorts,
+    comparison,
+    evidence_log,
+    exceeding,
+    label_delays,
+)
 from operators.rules.canary_keys import Canary, Compared
 from operators.rules.guard import Guard
 from operators.rules.label_pace import LabelPace
@@ -167,17 +176,17 @@ CANARY = (
         "canary",
         canary.CanaryEvaluator,
         (
-            "rule", "_pane_ms", "_blip_panes", "_terms", "_slis", "_finest", "_grains", "_processes", "_of",
-            "_series", "_strata", "_blip", "_words", "_bad", "_proofs", "_announced", "_at_once", "_labelled",
-            "_dimensions", "_limits", "_columns", "_blipped", "_exceeding", "_weights", "_log",
-            "_guard", "_spent", "_recurring", "_shares", "_doubts",
+            "rule", "pane_ms", "blip_panes", "terms", "slis", "finest", "grains", "processes", "of",
+            "series", "strata", "blip", "words", "bad", "proofs", "announced", "at_once", "labelled",
+            "dimensions", "limits", "columns", "blipped", "exceeding", "weights", "log",
+            "guard", "spent", "recurring", "shares", "doubts",
         ),
-        added={"_weights": dict, "_log": evidence_log.EvidenceLog, "_recurring": dict, "_doubts": dict},
-        derived=("_index", "_kept"),
-        version=5,
+        added={"weights": dict, "log": evidence_log.EvidenceLog, "recurring": dict, "doubts": dict},
+        derived=("index", "kept"),
+        version=6,
         upgrades={
-            1: canary.without_measures, 2: canary.without_guard, 3: canary.without_shares,
-            4: renamed({"_told": "_announced"}),
+            1: canary_upgrades.without_measures, 2: canary_upgrades.without_guard, 3: canary_upgrades.without_shares,
+            4: renamed({"_told": "_announced"}), 5: canary_upgrades.without_underscores,
         },
     ),
     Saved("canary.release", comparison.Comparison),

@@ -19,7 +19,7 @@ from operators.release.state import ReleaseState
 from operators.release.traffic import Counted, Served, hour_of
 from operators.release.warming import warmed_up
 from operators.rules import alpha as alphas
-from operators.rules.canary import BLIP_CAP
+from operators.rules.canary_state import BLIP_CAP
 from operators.rules.verdict import Verdict
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries

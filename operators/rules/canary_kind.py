@@ -11,8 +11,9 @@ import numpy as np
 from operators.policy.policy import Policy
 from operators.policy.reading import span
 from operators.rules.alpha import ACTING, of_comparison
-from operators.rules.canary import BLIP_CAP, CanaryEvaluator
+from operators.rules.canary import CanaryEvaluator
 from operators.rules.canary_keys import Canary, check_keys
+from operators.rules.canary_state import BLIP_CAP
 from operators.rules.canary_verdict import levels
 from operators.rules.exceeding import columns
 from operators.rules.kind import RuleKind

@@ -28,10 +28,16 @@ def unlisted(registry: Registry) -> list[str]:
     found = []
     for each in registry.by_name.values():
         if each.is_plain and "__getstate__" not in vars(each.kind):
-            tree = ast.parse(textwrap.dedent(inspect.getsource(each.kind)))
-            given = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_given(node)}
+            ours = [kind for kind in each.kind.__mro__ if _package(kind) == _package(each.kind)]
+            trees = [ast.parse(textwrap.dedent(inspect.getsource(kind))) for kind in ours]
+            nodes = [node for tree in trees for node in ast.walk(tree)]
+            given = {node.attr for node in nodes if isinstance(node, ast.Attribute) and _is_given(node)}
             found += [f"{each.name}: {name}" for name in sorted(given ^ each.derived.union(each.names))]
     return found
+
+
+def _package(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
 
 
 def _is_given(node: ast.Attribute) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
-from operators.rules.canary import BLIP_CAP
+from operators.rules.canary_state import BLIP_CAP
 from operators.stats.e_process import EProcesses
 from operators.stats.multiple_testing import Bools
 from tests.bench import rivals

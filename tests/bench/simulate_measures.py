@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
-from operators.rules.canary import BLIP_CAP
+from operators.rules.canary_state import BLIP_CAP
 from operators.rules.exceeding import TAIL, Exceeding, Limit
 from operators.stats.e_process import EProcesses
 from operators.stats.histogram import GAMMA, codes_of

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
-from operators.rules.canary import BLIP_CAP
+from operators.rules.canary_state import BLIP_CAP
 from operators.rules.comparison import Comparison
 from operators.rules.guard import ALPHA_SHARE, Guard, whole
 from operators.stats.e_process import EProcesses

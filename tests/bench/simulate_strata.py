@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
-from operators.rules.canary import BLIP_CAP
+from operators.rules.canary_state import BLIP_CAP
 from operators.rules.strata import Served, Strata
 from operators.stats.e_process import EProcesses
 from operators.window.series_index import SliceSeries, described

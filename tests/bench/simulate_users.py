@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats
-from operators.rules.canary import BLIP_CAP
+from operators.rules.canary_state import BLIP_CAP
 from operators.rules.recurring import Recurring
 from operators.stats.e_process import EProcesses
 from tests.bench.simulate_canary import WORSE_RATIOS

@@ -140,7 +140,7 @@ RENAMED: dict[str, dict[str, str]] = {
     "model.firing": {"told": "earlier"},
     "release": {"release": "declared"},
     "release.replaced": {"told": "alerted"},
-    "canary": {"_told": "_announced"},
+    "canary": {f"_{name}": name for name in REGISTRY.by_name["canary"].names if name != "rule"},
     "drift": {"_told": "_announced"},
     "monitors": {"told": "stored"},
     **{rule: {"_standing": "_series_state"} for rule in ("absence", "burn_rate", "measure", "threshold")},

@@ -1,0 +1,67 @@
+"""The evidence of a process of a canary rule in full, and the proofs of what was found BAD."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from operators.rules.canary_state import CanaryState
+from operators.rules.canary_verdict import evidence
+from operators.rules.canary_words import missing
+from operators.rules.guard import WHY
+from operators.rules.kept_estimates import KeptEstimates
+from operators.rules.strata import mix_moved
+from operators.stats.histogram import B_MIN, GAMMA
+from operators.wire.control import Affected, Evidence
+
+ONLY_BAD = "all that is counted of both versions is bad: how often that happens cannot be compared"
+
+
+def evidence_of(canary: CanaryState, index: int) -> Evidence:
+    """Return the evidence of a process, or of the comparison of whole outcomes where that one alone finds harm."""
+    process = canary.of[index]
+    arms, slis = (process.release.candidate, process.release.baseline), canary.rule.slis
+    sli = slis[process.sli] if process.sli < len(slis) else None
+    alpha = canary.alpha_of(process)
+    if sli is not None and process.slice == "*" and canary.processes.log_e_peak[index] < -math.log(alpha):
+        of_outcomes = canary.alpha_of(process, guard=True)
+        if canary.guard.is_bad(process.release, process.sli, of_outcomes):
+            number = canary.guard.of.index((process.release, process.sli))
+            kept = KeptEstimates(canary.guard.processes)
+            found = evidence(kept, number, of_outcomes, sli, arms, canary.pane_ms)
+            chance = canary.chance_of(process, of_outcomes, found.log_e)
+            return msgspec.structs.replace(found, reason=WHY, p_value=chance)
+    found = evidence(canary.kept, index, alpha, sli, arms, canary.pane_ms)
+    reason = "; ".join(filter(None, _reasons(canary, index, found)))
+    if sli is None:
+        column = process.sli - len(slis)
+        limit, code = canary.limits[column], canary.exceeding[process.release].codes[column]
+        reason = "; ".join(filter(None, (limit.in_words(code), reason)))
+        found = msgspec.structs.replace(found, measure=limit.name, limit=GAMMA**code if code >= B_MIN else 0.0)
+    maturity = canary.labelled.maturity(process.release, process.sli)
+    chance = canary.chance_of(process, alpha, found.log_e)
+    return msgspec.structs.replace(found, reason=reason or None, maturity=maturity, p_value=chance)
+
+
+def _reasons(canary: CanaryState, index: int, found: Evidence) -> Iterator[str]:
+    """Yield what else people must know of the numbers: doubts, labels that are late, what cannot be compared."""
+    process = canary.of[index]
+    yield canary.doubts.get(process) or missing(canary, process)
+    slower = canary.labelled.slower(process.release, process.sli)
+    if slower:
+        yield f"its {slower} labels come later than those of {process.release.baseline}: set `maturity`"
+    n_c, x_c, n_b, x_b = canary.processes.counts[index].tolist()
+    if n_c + n_b and (n_c, n_b) == (x_c, x_b):
+        yield ONLY_BAD
+    else:
+        strata, dims = canary.strata[process.release], canary.series[process].dims
+        yield mix_moved(strata, process.sli, dims, found.raw or 0.0, found.value or 0.0) or ""
+
+
+def proofs_of(canary: CanaryState, bad: Sequence[int]) -> list[Affected]:
+    """Return what is BAD of a release, with the evidence as it was when the last of it joined."""
+    if any(canary.of[index] not in canary.proofs for index in bad):
+        for index in bad:
+            process = canary.of[index]
+            canary.proofs[process] = Affected(slice=process.slice, verdict="BAD", evidence=evidence_of(canary, index))
+    return [canary.proofs[canary.of[index]] for index in bad]

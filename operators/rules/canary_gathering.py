@@ -1,0 +1,178 @@
+"""What panes and labels bring, gathered by release and finest slice until it is compared: blips, blocks, windows."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.arrays import Ints
+from operators.rules.canary_state import CanaryState
+from operators.rules.canary_words import is_bad
+from operators.rules.cohorts import Block
+from operators.rules.comparison import Comparison
+from operators.rules.exceeding import Exceeding
+from operators.rules.label_delays import LabelDelays
+from operators.rules.labelled import asked
+from operators.rules.labels import Labels
+from operators.rules.pane_counts import PaneCounts
+from operators.rules.recurring import Recurring, left_out
+from operators.rules.spreads import Spreads
+from operators.rules.strata import ComparedWindow, Strata
+from operators.rules.value_history import MINUTE_MS
+from operators.stats.spending import Spending
+from operators.window.partial import BAD, GOOD
+from operators.window.series_index import SliceSeries, described
+
+
+def gather(
+    canary: CanaryState,
+    counts: PaneCounts,
+    names: Sequence[SliceSeries],
+    releases: Sequence[Comparison],
+    spreads: Spreads,
+) -> None:
+    """Add what came in a pane to the running blip; where one ends, the processes bet on what it came to."""
+    number, place = divmod(counts.pane, canary.blip_panes)
+    if canary.blip is not None and number != canary.blip:
+        _end_blip(canary)
+    if len(counts.slots) and releases:
+        _add_counts(canary, counts, names, [each for each in releases if counts.pane >= each.begins])
+        _add_values(canary, counts.pane, spreads, releases)
+    canary.blip = number
+    if place == canary.blip_panes - 1:
+        _end_blip(canary)
+
+
+def gather_labels(
+    canary: CanaryState,
+    counts: PaneCounts,
+    names: Sequence[SliceSeries],
+    releases: Sequence[Comparison],
+    labels: Labels,
+    delays: LabelDelays,
+) -> None:
+    """Take the labels of a pane; where a block of them is mature, the processes bet on what it came to."""
+    requests = asked(counts, names, canary.finest) if releases and canary.labelled.slis else {}
+    for release, sli, block in canary.labelled.take(counts.pane, releases, labels, delays, requests):
+        if block.renewed:
+            _renew(canary, release, sli)
+        canary.shares.take(release, sli, block)
+        if block.late:
+            canary.words = []
+        else:
+            _add_labels(canary, release, sli, block)
+
+
+def _add_counts(
+    canary: CanaryState, counts: PaneCounts, names: Sequence[SliceSeries], releases: Sequence[Comparison]
+) -> None:
+    """Add what the versions of releases served, at the finest slices, to the running blip."""
+    wanted = {(release.model, arm) for release in releases for arm in (release.candidate, release.baseline)}
+    served: dict[tuple[str, str], dict[int, tuple[SliceSeries, Ints]]] = {}
+    for row, slot in enumerate(counts.slots.tolist()):
+        name = names[slot]
+        if name.dims.keys() == canary.finest and (name.model, name.version) in wanted:
+            arm = served.setdefault((name.model, name.version), {})
+            came = np.zeros((canary.columns, 2), np.int64)
+            came[canary.at_once] = counts.units[row, canary.slis][canary.at_once]
+            arm[slot] = name, came
+    for release in releases:
+        arms = [served.get((release.model, arm), {}) for arm in (release.candidate, release.baseline)]
+        if any(arms):
+            out = left_out(canary.recurring.setdefault(release, Recurring()), counts.chains, {**arms[0], **arms[1]})
+            both = [[(name, _less(canary, came, out.get(slot))) for slot, (name, came) in arm.items()] for arm in arms]
+            _open(canary, release, counts.pane).add(both[0], both[1])
+
+
+def _less(canary: CanaryState, came: Ints, out: Ints | None) -> Ints:
+    """Return the counts of a finest slice less what does not count of it."""
+    if out is None:
+        return came
+    less = came.copy()
+    less[canary.at_once] -= out[canary.slis][canary.at_once]
+    return less
+
+
+def _add_values(canary: CanaryState, pane: int, spreads: Spreads, releases: Sequence[Comparison]) -> None:
+    """Add how many values exceed the limits to the running blip; those of before a release begins set limits."""
+    for release in releases if canary.limits and spreads.names else ():
+        exceeding = canary.exceeding.setdefault(release, Exceeding(limits=canary.limits))
+        versions = release.candidate, release.baseline
+        arms = exceeding.count(spreads, release.model, versions, pane * canary.pane_ms // MINUTE_MS)
+        if pane < release.begins or not any(arms):
+            continue
+        served = [[(name, _beside_slis(canary, counts)) for name, counts in arm] for arm in arms]
+        _open(canary, release, pane).add(served[0], served[1])
+
+
+def _open(canary: CanaryState, release: Comparison, pane: int) -> Strata:
+    """Return the strata of a release, ready for what came in a pane, of the blip that it is of."""
+    strata = canary.strata_of(release)
+    strata.open(pane // canary.blip_panes * canary.blip_panes, canary.blip_panes, canary.blipped)
+    return strata
+
+
+def _beside_slis(canary: CanaryState, counts: Ints) -> Ints:
+    return np.concatenate([np.zeros((len(canary.slis), 2), np.int64), counts])
+
+
+def _end_blip(canary: CanaryState) -> None:
+    """Give the e-processes what the blip came to."""
+    if canary.blip is not None:
+        _bet(canary, (canary.blip + 1) * canary.blip_panes, list(canary.strata), canary.blipped)
+    for each in canary.exceeding.values():
+        each.renew()
+    canary.blip = None
+
+
+def _bet(canary: CanaryState, pane: int, releases: Sequence[Comparison], slis: Ints) -> None:
+    """Give the e-processes what came of some releases and SLIs in the windows that end before a pane."""
+    ended: dict[tuple[int, int], list[tuple[int, Ints]]] = {}
+    for release in releases:
+        strata = canary.strata[release]
+        for window in strata.take(pane, slis):
+            blocks = ended.setdefault((window.begins, window.panes), [])
+            canary.spent.setdefault(release, Spending(columns=canary.columns)).take(window.of.tolist())
+            _watch(canary, release, window)
+            for stratum, sli, block in zip(window.strata.tolist(), window.of.tolist(), window.counts, strict=True):
+                for grain in canary.grains:
+                    blocks.append((canary.number_of(release, strata.names[stratum].dims, grain, sli), block))
+    canary.processes.grow(len(canary.of))
+    for (begins, panes), blocks in ended.items():
+        if blocks:
+            numbers = np.array([number for number, _ in blocks], np.int64)
+            order = np.argsort(numbers, kind="stable")
+            canary.words = []
+            canary.processes.step(begins, numbers[order], np.array([block for _, block in blocks])[order], panes)
+
+
+def _watch(canary: CanaryState, release: Comparison, window: ComparedWindow) -> None:
+    """Compare, without strata, how many requests are in slices of which nearly nothing is good."""
+    slis = window.slis < len(canary.rule.slis)
+    if canary.dimensions and () in canary.grains:
+        taken = canary.guard.take(release, window.begins, window.panes, window.slis[slis], window.whole[slis])
+        for sli in taken:
+            canary.number_of(release, {}, (), sli)
+            canary.spent[release].take([sli])
+            canary.words = []
+
+
+def _renew(canary: CanaryState, release: Comparison, sli: int) -> None:
+    """Begin the processes of an SLI anew: all that is known of it came of labels that were too young."""
+    mine = {process for process in canary.of if (process.release, process.sli) == (release, sli)}
+    canary.drop({process for process in mine if not is_bad(canary, process)})
+    canary.shares.drop(release, sli)
+
+
+def _add_labels(canary: CanaryState, release: Comparison, sli: int, block: Block) -> None:
+    """Compare the labels of a block, and before them those of windows that ended before it."""
+    served: list[list[tuple[SliceSeries, Ints]]] = [[], []]
+    for side, version, labels in zip(served, (release.candidate, release.baseline), block.arms, strict=True):
+        for values, (n, bad, _) in labels.items():
+            came = np.zeros((canary.columns, 3), np.int64)
+            came[sli, GOOD], came[sli, BAD] = n - bad, bad
+            side.append((SliceSeries(release.model, version, *described(canary.dimensions, values)), came))
+    strata, column = canary.strata_of(release), np.array([sli])
+    _bet(canary, block.begins, [release], column)
+    strata.open(block.begins, block.panes, column)
+    strata.add(served[0], served[1])
+    _bet(canary, block.begins + block.panes, [release], column)

@@ -1,0 +1,160 @@
+"""What a canary rule keeps of the releases of a shard, and what each of its e-processes may be wrong with."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from operators.arrays import Floats
+from operators.policy.policy import Policy
+from operators.rules.alpha import ACTING, of_comparison, portion
+from operators.rules.canary_keys import Canary
+from operators.rules.canary_verdict import Terms, levels
+from operators.rules.comparison import Comparison
+from operators.rules.evidence_log import EvidenceLog, Process
+from operators.rules.exceeding import Exceeding, columns, limits_of
+from operators.rules.guard import ALPHA_SHARE, Guard
+from operators.rules.kept_estimates import KeptEstimates
+from operators.rules.label_shares import LabelShares
+from operators.rules.labelled import Labelled
+from operators.rules.recurring import Recurring
+from operators.rules.strata import Strata
+from operators.stats.e_process import EProcesses
+from operators.stats.slice_weights import FIRST, SliceWeights
+from operators.stats.spending import Spending
+from operators.window.series_index import SliceSeries, slice_text
+from operators.wire.control import Affected, Word
+
+# No blip counts for more than that times the odds: fewer than five in a row decide nothing at 1 / 60.
+BLIP_CAP = 2.5
+WINDOW_MS_MAX = 3_600_000  # Of what is compared together, where there is little traffic.
+
+
+class CanaryState:
+    """The e-processes, what each is about, the last verdict and stored row of each, and the running blip.
+
+    SLIs on feedback are not counted in blips, but in the blocks of `labelled.py`.
+    """
+
+    def __init__(self, rule: Canary, policy: Policy) -> None:
+        self.rule = rule
+        self.pane_ms = policy.pane_ms
+        self.blip_panes = max(rule.blip_ms // policy.pane_ms, 1)
+        self.limits = limits_of(rule, policy)
+        self.columns = columns(rule)
+        self.terms = Terms(
+            tolerance=rule.tolerance,
+            tolerance_points=rule.tolerance_points,
+            margin=rule.margin,
+            margin_points=rule.margin_points,
+        )
+        names = [sli.name for sli in policy.slis]
+        self.slis = [names.index(name) for name in rule.slis]
+        on_feedback = np.array([policy.slis[index].on_feedback for index in self.slis], bool)
+        self.at_once = np.flatnonzero(~on_feedback)
+        self.blipped = np.concatenate([self.at_once, np.arange(len(rule.slis), self.columns)])
+        self.exceeding: dict[Comparison, Exceeding] = {}
+        self.labelled = Labelled(
+            {index: self.slis[index] for index in np.flatnonzero(on_feedback).tolist()},
+            policy.pane_ms,
+            self.blip_panes,
+            None if rule.maturity_ms is None else rule.maturity_ms // policy.pane_ms,
+        )
+        self.dimensions = policy.dimensions
+        self.finest = frozenset(policy.dimensions)
+        self.grains = [tuple(policy.dimensions[index] for index in grain) for grain in rule.grains]
+        cap = BLIP_CAP if rule.blip_ms else float("inf")
+        self.processes = EProcesses(rule.tolerance, rule.margin, rule.slice_margin, cap=cap)
+        self.kept = KeptEstimates(self.processes)
+        self.guard = Guard(rule.tolerance, rule.margin, cap)
+        self.shares = LabelShares(rule, policy.dimensions, self.grains, cap, WINDOW_MS_MAX // policy.pane_ms)
+        self.spent: dict[Comparison, Spending] = {}
+        self.recurring: dict[Comparison, Recurring] = {}
+        self.of: list[Process] = []
+        self.series: dict[Process, SliceSeries] = {}
+        self.index: dict[Process, int] = {}
+        self.strata: dict[Comparison, Strata] = {}
+        self.weights: dict[tuple[Comparison, int], SliceWeights] = {}
+        self.blip: int | None = None  # Number of the blip that runs.
+        self.words: list[Word] = []  # Of each process; of fewer where they are to be judged anew.
+        self.bad: set[Process] = set()  # Slices that were found BAD: they stay so.
+        self.proofs: dict[Process, Affected] = {}  # Of those that are BAD.
+        self.announced: dict[Process, tuple[Word, int]] = {}  # The word, and the events it was last told at.
+        self.log = EvidenceLog()
+        self.doubts: dict[Process, str] = {}  # Of those that would pass.
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.index = {process: index for index, process in enumerate(self.of)}
+        self.kept = KeptEstimates(self.processes)
+
+    def forget(self, live: set[Comparison]) -> None:
+        self.strata = {release: strata for release, strata in self.strata.items() if release in live}
+        self.exceeding = {release: each for release, each in self.exceeding.items() if release in live}
+        self.spent = {release: each for release, each in self.spent.items() if release in live}
+        self.recurring = {release: each for release, each in self.recurring.items() if release in live}
+        self.guard.only(live)
+        self.shares.only(live)
+        self.weights = {key: each for key, each in self.weights.items() if key[0] in live}
+        self.labelled.forget(live)
+        self.log.forget(live)
+        self.drop({process for process in self.of if process.release not in live})
+
+    def drop(self, gone: set[Process]) -> None:
+        if not gone:
+            return
+        kept = [index for index, process in enumerate(self.of) if process not in gone]
+        self.processes.only(np.array(kept, np.int64))
+        self.kept = KeptEstimates(self.processes)
+        self.of, self.words = [self.of[index] for index in kept], []
+        self.index = {process: index for index, process in enumerate(self.of)}
+        self.bad -= gone
+        self.proofs = {process: proof for process, proof in self.proofs.items() if process not in gone}
+        self.series = {process: self.series[process] for process in self.of}
+        self.announced = {process: announced for process, announced in self.announced.items() if process not in gone}
+
+    def strata_of(self, release: Comparison) -> Strata:
+        return self.strata.setdefault(release, Strata(self.columns, WINDOW_MS_MAX // self.pane_ms))
+
+    def number_of(self, release: Comparison, stratum: Mapping[str, str], grain: tuple[str, ...], sli: int) -> int:
+        """Return the number of the process of the slice of a grain that a stratum belongs to."""
+        dims = [(name, stratum[name]) for name in grain]
+        process = Process(release, slice_text(dims), sli)
+        index = self.index.get(process)
+        if index is None:
+            index = self.index[process] = len(self.of)
+            self.of.append(process)
+            self.series[process] = SliceSeries(release.model, release.candidate, process.slice, dict(dims))
+        return index
+
+    def alpha_of(self, process: Process, *, guard: bool = False) -> float:
+        """Return what a process may be wrong with, or the `guard` beside one of all traffic; slices share theirs."""
+        share = self.spent.get(process.release, Spending(columns=self.columns)).share(process.sli)
+        shared = levels(of_comparison(self.rule) * share, 1, self.rule.slice_action in ACTING)
+        part = ALPHA_SHARE if self.dimensions else 0.0
+        level = (part if guard else 1.0 - part) * shared.all_traffic if process.slice == "*" else shared.slices
+        return level * portion(process.release.attempt, self.labelled.renewed(process.release, process.sli))
+
+    def alphas_of(self, indices: Sequence[int]) -> Floats:
+        return np.array([self.alpha_of(self.of[index]) for index in indices], float)
+
+    def chance_of(self, process: Process, alpha: float, log_e: float | None) -> float:
+        """Return the chance of so much evidence, ever and by any process of the release, if the candidate is as good.
+
+        It is at most the rule's alpha where all traffic is BAD, by a process that may be wrong with `alpha`.
+        """
+        weights = self.weights.get((process.release, process.sli), SliceWeights()).of
+        weight = 1.0 if process.slice == "*" else weights.get(process.slice, 0.0)
+        spent = alpha * weight / self.rule.alpha
+        return min(1.0, math.exp(-(log_e or 0.0)) / spent) if spent else 1.0
+
+    def most(self, indices: Sequence[int]) -> int:
+        """Return which of some processes shows most: of a measure with several limits, the one to speak of."""
+        return max(indices, key=lambda index: float(self.processes.log_e_peak[index]))
+
+    def needed(self, process: Process) -> float:
+        """Return the ln E at which a process decides by itself; of slices, where several are worse, less is enough."""
+        weights = self.weights.get((process.release, process.sli), SliceWeights()).of
+        weight = 1.0 if process.slice == "*" else weights.get(process.slice, FIRST / max(len(weights), 1))
+        return -math.log(weight * self.alpha_of(process))
