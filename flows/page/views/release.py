@@ -52,8 +52,8 @@ def release(store: Store, asked: Asked) -> Row:
     it, now = story.it, story.counted["counted"]
     ask = {"model": asked.model, "version": asked.version}
     first, count = evidence.shown(asked.page)
-    now_said = store.ask("evidence_now", **ask, at=moment(asked.at), first=first, count=count)
-    cells = evidence.cells_of(now_said)
+    cells_now = store.ask("evidence_now", **ask, at=moment(asked.at), first=first, count=count)
+    cells = evidence.cells_of(cells_now)
     cells = [cell | {"version_of": asked.version} for cell in cells]
     span = {"from": moment(it["began_at"]), "to": moment(story.end)}
     found = _found(store.ask("found", **ask, baseline=it["baseline"], **span), asked.version)
