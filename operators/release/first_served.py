@@ -20,7 +20,7 @@ from operators.release.replaced import FirstServed
 from operators.release.state import ReleaseState
 from operators.release.traffic import Counted
 from operators.rules import alpha as alphas
-from operators.rules.canary import BLIP_CAP
+from operators.rules.canary_state import BLIP_CAP
 from operators.window.partial import BAD, GOOD
 from operators.wire.control import Affected, Arm, Evidence
 
