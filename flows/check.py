@@ -5,7 +5,9 @@ from rich.table import Table
 
 from flows.check_monitors import SERIES, monitors_table, noisy_monitors
 from flows.check_rules import rules_table
+from operators.evaluators.registry import evaluator_kind_of
 from operators.ingest.slis.registry import sli_kind_of
+from operators.policy.evaluators import AnswerEvaluator
 from operators.policy.policy import Policy, Sli
 
 
@@ -25,6 +27,8 @@ def print_policy(policy: Policy, console: Console) -> None:
     facts.add_row("measures", ", ".join(measure.name for measure in policy.measures) or "none")
     for sli in policy.slis:
         facts.add_row(f"SLI {sli.name}", f"good: {_good(sli)}")
+    for evaluator in policy.evaluators:
+        facts.add_row(f"evaluator {evaluator.name}", _evaluated(policy, evaluator))
     console.print(facts)
     if policy.rules:
         console.print()
@@ -58,6 +62,14 @@ def _grain(policy: Policy, grain: tuple[int, ...]) -> str:
 
 def _good(sli: Sli) -> str:
     return sli_kind_of(sli).words(sli) + (f"; neither: {', '.join(sli.ignore)}" if sli.ignore else "")
+
+
+def _evaluated(policy: Policy, evaluator: AnswerEvaluator) -> str:
+    """Say what an evaluator judges, of how many requests, and under which name."""
+    share = policy.evaluate.share if evaluator.share is None else evaluator.share
+    after = "" if evaluator.after is None else f" that pass {evaluator.after}"
+    of = f"{share:.4g} of the requests{after}"
+    return f"{evaluator_kind_of(evaluator).words(evaluator)}; {of}; source {evaluator.source}"
 
 
 def _span(ms: int) -> str:

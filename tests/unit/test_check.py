@@ -136,3 +136,14 @@ JUDGED = '[[rule]]\nname = "canary"\nkind = "canary"\nslis = ["ok", "quality"]\n
 def test_a_canary_says_how_old_labels_are_when_it_compares_them(more: str, said: str | None) -> None:
     text = printed(more)
     assert said in text if said else "labels " not in text.split("BAD when")[1]
+
+
+def test_evaluators_are_listed_with_what_they_judge_and_of_how_many() -> None:
+    text = printed(
+        '[[evaluator]]\nname = "format"\nkind = "json_schema"\n'
+        '[[evaluator]]\nname = "helpful"\nkind = "llm"\nafter = "format"\nshare = 0.01\nendpoint = "http://judge/v1"\n'
+        'model = "j"\ncriteria = { helpfulness = "?", tone = "?" }\n'
+    )
+    assert "evaluator format" in text
+    assert "the answer is JSON; 0.05 of the requests; source format@" in text
+    assert "j at http://judge/v1 scores helpfulness, tone; 0.01 of the requests that pass format" in text
