@@ -18,14 +18,16 @@ ROOT = Path(__file__).parents[2]
 DOCKERFILE, COMPOSE = "infra/Dockerfile", "infra/compose.yaml"
 WORKER, CLUSTER = "infra/kubernetes/worker.yaml", "infra/kubernetes/cluster.yaml"
 ARCHIVE, ENRICH = "infra/kubernetes/archive.yaml", "infra/kubernetes/enrich.yaml"
+EVALUATE = "infra/kubernetes/evaluate.yaml"
 # The name of what each file runs.
 WORKLOADS = {
     WORKER: "rollguard",
     CLUSTER: "rollguard",
     ARCHIVE: "rollguard-archive",
     ENRICH: "rollguard-enrich",
+    EVALUATE: "rollguard-evaluate",
 }
-UNITS = {name: f"infra/systemd/rollguard-{name}.service" for name in ("archive", "enrich")}
+UNITS = {name: f"infra/systemd/rollguard-{name}.service" for name in ("archive", "enrich", "evaluate")}
 ONE, MANY, TARGET = (f"infra/systemd/rollguard{end}" for end in (".service", "@.service", ".target"))
 ENVIRONMENT = "infra/systemd/environment.example"
 SETTINGS, SECRET = "infra/kubernetes/settings.yaml", "infra/kubernetes/secret.example.yaml"
@@ -37,7 +39,7 @@ PATHS = (
     *UNITS.values(),
 )  # fmt: skip
 
-FLOWS = ("run", "archive", "enrich")
+FLOWS = ("run", "archive", "enrich", "evaluate")
 
 Files = Mapping[str, str]  # Text by path.
 

@@ -26,6 +26,7 @@ from tests.unit.infra_files import (
     DOCKERFILE,
     ENRICH,
     ENVIRONMENT,
+    EVALUATE,
     FLOWS,
     MANY,
     MONITOR,
@@ -143,7 +144,14 @@ def check_versions(files: Files) -> Iterator[str]:
 def check_ports(files: Files) -> Iterator[str]:
     """Where a process listens is where it is probed, published and scraped."""
     listening = {where: int(params["listen"].rpartition(":")[2]) for where, params in runs(files).items()}
-    single = {f"{DOCKERFILE} CMD", f"{WORKER} worker", f"{ARCHIVE} archive", f"{ENRICH} enrich", f"{ONE} 0"}
+    single = {
+        f"{DOCKERFILE} CMD",
+        f"{WORKER} worker",
+        f"{ARCHIVE} archive",
+        f"{ENRICH} enrich",
+        f"{EVALUATE} evaluate",
+        f"{ONE} 0",
+    }
     single |= {f"{COMPOSE} {name}" for name in PUBLISHED}
     yield from (f"{where}: listens on {listening[where]}" for where in sorted(single) if listening[where] != PORT)
     if int(instruction(files, "EXPOSE")) != PORT or f":{PORT}/livez" not in instruction(files, "HEALTHCHECK"):
