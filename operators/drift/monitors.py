@@ -148,7 +148,7 @@ class Monitors:
             window = ended.counts_of(index, watched, np.array(list(dict.fromkeys(slots)), np.int64))
             if len(window.names):
                 windows.append(window)
-                if (watched.profile, watched.name) not in self.state.stored:
+                if watched.profile and (watched.profile, watched.name) not in self.state.stored:
                     self.state.stored.add((watched.profile, watched.name))
                     profiles.append(watched)
         return windows

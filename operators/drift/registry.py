@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from operators.drift import adwin_monitor, contract_monitor, mean_monitor, page_hinkley_monitor, psi_monitor
+from operators.drift import (
+    adwin_monitor,
+    calibration_monitor,
+    contract_monitor,
+    mean_monitor,
+    page_hinkley_monitor,
+    psi_monitor,
+)
 from operators.drift.kind import SeriesKind, WindowKind
 from operators.policy.monitors import Monitor, SeriesMonitor, WindowMonitor
 
@@ -15,6 +22,7 @@ KINDS: Mapping[str, WindowKind[Any] | SeriesKind[Any]] = {
         page_hinkley_monitor.KIND,
         mean_monitor.KIND,
         contract_monitor.KIND,
+        calibration_monitor.KIND,
         psi_monitor.CLUSTERS,
     )
 }

@@ -12,11 +12,12 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
+from operators.ingest.calibrated import calibrated
 from operators.ingest.embeddings import embedding_bins
 from operators.ingest.fields import FEEDBACK, LATENCIES, READERS
 from operators.ingest.offending import ChunkContext, offenders_in
 from operators.ingest.sampling import sampled
-from operators.policy.monitors import Offender, Watched
+from operators.policy.monitors import CALIBRATION, Offender, Watched
 from operators.policy.policy import Policy
 from operators.profiles.binning import Value, category_bins, numbers_of
 from operators.pseudonyms import Pseudonyms
@@ -59,7 +60,7 @@ class WatchedBuilder:
         self._views: dict[tuple[str | None, str], list[tuple[int, Watched]]] = {}
         for index, watched in enumerate(policy.watched):
             if watched.on_feedback == on_feedback:
-                kind = watched.name.removeprefix(FEEDBACK) if on_feedback else ""
+                kind = _feedback_kind(watched.name) if on_feedback else ""
                 self._views.setdefault((watched.model, kind), []).append((index, watched))
         self._chunks: dict[tuple[str | None, str], list[_Chunk]] = {key: [] for key in self._views}
         self._offenders: list[tuple[int, Offender]] = []
@@ -106,6 +107,8 @@ class ValueReader:
     def values(self, name: str) -> Sequence[Any]:
         """Return the values of a watched field; of embeddings the undecoded ones."""
         kind, _, rest = name.partition(".")
+        if name == CALIBRATION:
+            return calibrated(cast(Sequence[Feedback], self._items))
         if kind == "feedback":
             return [_scalar(item.value) for item in cast(Sequence[Feedback], self._items)]
         if kind in MAPS:
@@ -127,6 +130,10 @@ class ValueReader:
             return list(map(itemgetter(name), cast(Sequence[Mapping[str, Any]], self._maps[kind])))
         except (KeyError, TypeError):
             return [None if known is None else known.get(name) for known in self._maps[kind]]
+
+
+def _feedback_kind(field: str) -> str:
+    return "label" if field == CALIBRATION else field.removeprefix(FEEDBACK)
 
 
 def _flag(name: str, flags: Sequence[str]) -> float | None:

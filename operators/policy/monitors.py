@@ -21,6 +21,7 @@ AGAINST = {"profile": "the profile", "last_week": "the same window a week before
 Why = Literal["missing", "unseen", "range"]
 
 NOT_KEPT = "(not kept)"  # Stands for a text that offends where nothing may tell it from others.
+CALIBRATION = "feedback.calibration"  # Stands for labels, counted by confidence and whether it was right.
 INPUTS = ("input_tokens", EMBEDDING)
 HOUR_MS = 3_600_000
 

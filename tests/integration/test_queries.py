@@ -20,6 +20,7 @@ from operators.connectors.clickhouse.inserter import Inserter
 from operators.connectors.clickhouse.refused import Poison
 from tests.conftest import MIGRATIONS, migrated
 from tests.integration import (
+    test_calibration_query,
     test_cohort_queries,
     test_control_queries,
     test_drift_queries,
@@ -302,6 +303,7 @@ def test_a_ratio_of_nothing_is_unknown(client: Client) -> None:
 def test_every_file_is_tested_and_says_what_it_needs() -> None:
     files = {file.stem: file.read_text() for file in QUERIES.glob("*.sql")}
     others = {
+        *test_calibration_query.FILES,
         *test_cohort_queries.FILES,
         *test_control_queries.FILES,
         *test_drift_queries.FILES,

@@ -1,0 +1,97 @@
+"""Calibration at the end of a window: is the model as often right as it is confident, by its labels?"""
+
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.drift.ended_window import Ended
+from operators.drift.false_alarms import windows_a_week
+from operators.drift.kind import WindowKind
+from operators.drift.member import watched_of
+from operators.drift.results import Drift
+from operators.policy.monitors import CALIBRATION, Watched, WindowMonitor, axis_of, kind_of
+from operators.policy.reading import Confidence, Positive, Share, span
+from operators.profiles.profile import Field
+from operators.stats.calibration import BINS, CELLS, calibration_error, reliability, surely
+from operators.wire.control import Word
+
+# Of the numbers that labels are counted as (`operators/ingest/calibrated.py`): cells of wrong answers, then of right.
+_FIELD = Field(
+    kind="number",
+    edges=tuple(cell / CELLS for cell in range(1, 2 * CELLS)),
+    counts=(1,) * (2 * CELLS) + (0, 0),
+    cardinality=2 * CELLS,
+)
+
+
+class Calibration(WindowMonitor, frozen=True, kw_only=True):
+    """The calibration error of a window's labels is more than `error_max`, surely; fewer than `n_min` are too few."""
+
+    unwritten: ClassVar[frozenset[str]] = frozenset({"on", "profile"})
+
+    on: tuple[str, ...] = (CALIBRATION,)
+    profile: str = ""
+    error_max: Share = 0.05
+    confidence: Confidence = 0.99
+    n_min: Positive = 100
+
+    def watching(self, watched: Watched) -> Watched:
+        """Return the field with its bins, which no profile has."""
+        return msgspec.structs.replace(watched, field=_FIELD)
+
+
+def _evaluate(monitor: Calibration, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:
+    found: list[Drift] = []
+    slots = ended.members(monitor)
+    for index, watched in watched_of(monitor, ended.policy):
+        window = ended.counts_of(index, watched, slots)
+        counts = window.counts[:, : 2 * CELLS]
+        n, errors = counts.sum(axis=1), calibration_error(counts)
+        bad = surely(counts, 1.0 - monitor.confidence) > monitor.error_max
+        for row in np.flatnonzero(n).tolist():
+            few: Word = "INSUFFICIENT"
+            known: Word = "BAD" if bad[row] else "OK"
+            found.append(
+                Drift(
+                    monitor=monitor.name,
+                    series=window.names[row],
+                    field=watched.name,
+                    start=ended.start,
+                    end=ended.end,
+                    axis=axis_of(watched.name),
+                    kind=kind_of(watched.name),
+                    method="calibration",
+                    word=known if n[row] >= monitor.n_min else few,
+                    score=float(errors[row]),
+                    threshold=monitor.error_max,
+                    n_current=int(n[row]),
+                    detail=_bins(counts[row : row + 1]),
+                )
+            )
+    return found, found
+
+
+def _bins(counts: Ints) -> str:
+    """Return the reliability bins of one series in words."""
+    n, right, confidence = (each[0] for each in reliability(counts))
+    return ", ".join(
+        f"{at / BINS:g}-{(at + 1) / BINS:g}: {right[at]} of {n[at]} right at {confidence[at]:.2f}"
+        for at in np.flatnonzero(n).tolist()
+    )
+
+
+def _when(monitor: Calibration) -> str:
+    return f"the calibration error of labels over {span(monitor.window_ms)} is surely above {monitor.error_max:.6g}"
+
+
+KIND = WindowKind(
+    name="calibration",
+    monitor=Calibration,
+    when=_when,
+    false_alarms=lambda monitor, pane_ms, series: (
+        (1.0 - monitor.confidence) * series * windows_a_week(monitor.window_ms)
+    ),
+    evaluate=_evaluate,
+)
