@@ -36,9 +36,9 @@ class Triage(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tr
     """`[triage]`: cases are made of the signals of the last `days` before the newest item that is stored.
 
     A judge's score is a signal at `low` or below, or what `low_of` says of its criterion; safety feedback from
-    `unsafe_from` on, or as a word other than safe. Flags and error types make cases where they are named. Texts with
-    a share of at least `similar` of their three-word sequences in common are near duplicates. A run adds no more than
-    `cases_max` new cases.
+    `unsafe_from` on, unless its criterion is in `low_of`, or as a word other than safe. Flags and error types make
+    cases where they are named. Texts with a share of at least `similar` of their three-word sequences in common are
+    near duplicates. A run adds no more than `cases_max` new cases.
     """
 
     days: Positive = 30

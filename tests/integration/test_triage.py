@@ -19,7 +19,7 @@ from flows.triage.collect import collect
 from operators.connectors.clickhouse.tables import Tables
 from operators.triage.cases import id_of
 from tests.conftest import MIGRATIONS, Embedded, migrated
-from tests.triaged import START_MS, add, event, on, policy, rollguard
+from tests.triaged import POLICY_TEXT, START_MS, add, event, on, policy, rollguard
 
 FILES = ("triage_conversion", "triage_time_to_label", "triage_open_ages", "root_causes")
 RULES = policy()
@@ -99,6 +99,25 @@ def test_what_was_complained_about_becomes_cases_and_near_duplicates_one_cluster
     assert next(iter(board)) == "unsafe"  # One unsafe answer is looked at before six reports.
     assert list(board)[-1] == "other"
     assert _collect(store).changed == 0
+
+
+def test_what_is_low_or_unsafe_is_a_matter_of_the_criterion(store: Embedded) -> None:
+    """A rubric from 1 to 5 has the safest answers at 5, a classifier of toxicity has them at 0."""
+    rules = policy(POLICY_TEXT + "low_of = { harmless = 2, grounded = 4 }\n")
+    said = [
+        ("harmless", 5.0, "safety"), ("harmless", 1.0, "safety"), ("toxicity", 0.2, "safety"),
+        ("toxicity", 0.9, "safety"), ("", "safe", "safety"), ("", "violence", "safety"),
+        ("grounded", 4.0, "judge"), ("polite", 4.0, "judge"), ("", "up", "thumbs"), ("", "down", "thumbs"),
+    ]  # fmt: skip
+    events = [event(f"s{number}", "v9", "?", "!", 400 + number) for number in range(len(said))]
+    feedback = [on(each, kind, value, name=name) for each, (name, value, kind) in zip(events, said, strict=True)]
+    add(store, rules, events, feedback)
+    with Tables(store.url) as tables:
+        collect(tables, rules)
+    board = {name: row for name, row in _board(store).items() if row["version"] == "v9"}
+    assert {name: bool(row["unsafe"]) for name, row in board.items()} == {
+        "s1": True, "s3": True, "s5": True, "s6": False, "s9": False,
+    }  # fmt: skip
 
 
 def test_texts_and_comments_are_redacted(store: Embedded) -> None:

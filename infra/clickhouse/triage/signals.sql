@@ -16,7 +16,10 @@ WHERE ts >= {since:DateTime64(3, 'UTC')} AND (
   OR ({thumbs:UInt8} AND kind = 'thumbs'
     AND if(value_number IS NULL, lower(value) IN ('down', 'no', 'bad', 'false', 'negative'), value_number <= 0))
   OR ({safety:UInt8} AND kind = 'safety'
-    AND if(value_number IS NULL, lower(value) NOT IN ('', 'safe', 'ok', 'none', 'no', 'false'), value_number >= {unsafe_from:Float64}))
+    AND if(value_number IS NULL, lower(value) NOT IN ('', 'safe', 'ok', 'none', 'no', 'false'), if(
+      has({criteria:Array(String)}, name),
+      value_number <= {lows:Array(Float64)}[indexOf({criteria:Array(String)}, name)],
+      value_number >= {unsafe_from:Float64})))
 )
 UNION ALL
 SELECT 'flag', arrayJoin(arrayFilter(flag -> has({flags:Array(String)}, flag), flags)) AS name,

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from operators.connectors.chat.retry_after import retry_after_s
+
 ANSWER_BYTES_MAX = 4 << 20
 WAIT_S, WAIT_S_MAX = 0.5, 30.0
 AGAIN = (408, 409, 425, 429, 500, 502, 503, 504, 529)
@@ -99,7 +101,7 @@ class ModelEndpoint:
         except urllib.error.HTTPError as error:
             error.close()  # It holds the connection.
             if error.code in AGAIN:
-                raise _Passing(f"answered {error.code}", _after_s(error.headers.get("Retry-After"))) from error
+                raise _Passing(f"answered {error.code}", retry_after_s(error.headers.get("Retry-After"))) from error
             raise NoAnswer(f"answered {error.code}") from error
         except TimeoutError as error:
             raise _Passing(f"no answer in {self._timeout_s:g} s") from error
@@ -109,11 +111,6 @@ class ModelEndpoint:
         if len(read) > ANSWER_BYTES_MAX:
             raise NoAnswer(f"answered more than {ANSWER_BYTES_MAX} bytes")
         return read
-
-
-def _after_s(header: str | None) -> float | None:
-    """Return the seconds that Retry-After says; None where it says nothing, or a date."""
-    return float(header) if header is not None and header.isascii() and header.isdigit() else None
 
 
 def _text(answer: bytes) -> str:
