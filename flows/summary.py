@@ -60,7 +60,8 @@ class Summary(msgspec.Struct, kw_only=True):
 
 def count_batch(metrics: Metrics, stream: Stream, name: str, batch: Batch) -> Counter[str]:
     """Move the metrics by a batch of the input `name`; return how many items were refused, by reason."""
-    metrics.add("items", batch.items, stream)
+    for each, count in _by_stream(stream, batch).items():
+        metrics.add("items", count, each)
     metrics.add("late", batch.late, name)
     if batch.behind_ms is not None:
         metrics.add("behind_seconds", batch.behind_ms / 1000, name)
@@ -74,6 +75,13 @@ def count_batch(metrics: Metrics, stream: Stream, name: str, batch: Batch) -> Co
     for field, count in batch.unusable.items():
         metrics.add("unusable", count, field)
     return rejects
+
+
+def _by_stream(stream: Stream, batch: Batch) -> dict[Stream, int]:
+    """Return how many items of each stream an input had that is named for one: that of events may hold feedback."""
+    if stream != "events" or not batch.feedback:
+        return {stream: batch.items}
+    return {"events": batch.items - len(batch.feedback), "feedback": len(batch.feedback)}
 
 
 def count_stored(metrics: Metrics, stats: Stats) -> None:
@@ -95,7 +103,8 @@ class Recorder:
     def take(self, name: str, batch: Batch) -> None:
         """Note a batch of the input `name`."""
         summary, stream = self.summary, self._streams[name]
-        setattr(summary, stream, getattr(summary, stream) + batch.items)
+        for each, count in _by_stream(stream, batch).items():
+            setattr(summary, each, getattr(summary, each) + count)
         summary.late += batch.late
         if batch.items:
             summary.first_ms = min(batch.oldest_ms, summary.first_ms or batch.oldest_ms)

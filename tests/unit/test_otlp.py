@@ -125,6 +125,11 @@ def test_what_is_no_inference_is_no_item_and_no_dead_letter(encoding: str) -> No
     assert len(found.items) == 1
     assert not found.rejects
     assert found.origin.place(0) == (1, 3)  # Numbers go by what stands in the batch.
+    # With a wrong mapping nothing would be an inference: so people are told what is passed over.
+    name = "gen_ai.operation.name"
+    assert [*found.unread] == [f"spans whose {name} is {what}" for what in ("execute_tool", "invoke_agent")] + [
+        f"spans without {name}"
+    ]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

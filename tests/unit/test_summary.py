@@ -8,8 +8,12 @@ from prometheus_client import CollectorRegistry
 from flows import settings
 from flows.progress import print_summary
 from flows.summary import WITHDRAWN_MAX, Recorder, Summary
+from operators.ingest.partition import Partition
 from operators.metrics import Metrics
+from operators.sources.monitor import Input
 from operators.wire.control import Affected, ControlEvent, ControlType, Evidence
+from tests.dataflows.making import received
+from tests.otel_spans import twins
 
 
 def _event(kind: ControlType, revision: int, pin: str | None = None, text: str = "") -> ControlEvent:
@@ -58,3 +62,14 @@ def test_a_summary_stays_small_however_much_is_said(recorder: Recorder) -> None:
     for revision in range(2 * WITHDRAWN_MAX):
         recorder.say(_event("rollback", revision, "v1"))
     assert (len(recorder.summary.withdrawn), recorder.summary.control["rollback"]) == (WITHDRAWN_MAX, 2 * WITHDRAWN_MAX)
+
+
+def test_feedback_in_a_log_of_spans_is_counted_as_such(tmp_path: Path) -> None:
+    policy = settings.load_policy(settings.Settings().policy)
+    metrics = Metrics(CollectorRegistry())
+    (twin,) = twins(40, 40)
+    given = Input(name="p", stream="events", open=lambda _: pytest.fail("is not read"), form="otlp")
+    recorder = Recorder([given], policy, tmp_path / "letters", metrics)
+    recorder.take("p", Partition("p", "events", ("p",), policy, form="otlp").take(received([twin.proto])))
+    assert (recorder.summary.events, recorder.summary.feedback) == (40, len(twin.feedback))
+    assert twin.feedback

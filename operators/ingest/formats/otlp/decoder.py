@@ -24,6 +24,8 @@ from operators.policy.policy import Policy
 from operators.texts import DETAIL_MAX, cut
 from operators.wire.events import Event, Feedback, Request
 
+TOLD_MAX = 20  # Kinds of spans that are passed over.
+
 
 class Unmappable(Exception):
     """An item that cannot be: why, as a reason and its detail."""
@@ -60,12 +62,19 @@ class OtlpDecoder:
         )
         named = self._streams[0]
         alone = taken.streams.count(named) == len(taken.streams)
-        return Decoded(items=taken.items, origin=origin, rejects=taken.rejects, streams=() if alone else taken.streams)
+        return Decoded(
+            items=taken.items,
+            origin=origin,
+            rejects=taken.rejects,
+            streams=() if alone else taken.streams,
+            unread=sorted(taken.passed_over),
+        )
 
     def _take(self, value: bytes, index: int, position: int, taken: "_Taken", rejects: list[Reject]) -> None:
         for number, record in enumerate(self._records(value)):
             stream = self._stream_of(record)
             if stream is None:
+                self._pass_over(record, taken)
                 continue
             try:
                 item = self._item(record, stream, taken.unusable)
@@ -81,6 +90,11 @@ class OtlpDecoder:
             taken.streams.append(stream)
             taken.message_of.append(index)
             taken.item_of.append(number)
+
+    def _pass_over(self, record: Record, taken: "_Taken") -> None:
+        """Note what is told of a span that is no inference: with a wrong mapping all of them would be none."""
+        if "events" in self._streams and not record.is_log and record.on is None and len(taken.passed_over) < TOLD_MAX:
+            taken.passed_over.add(self._mapping.operation_of(record))
 
     def _records(self, value: bytes) -> Iterator[Record]:
         """Return what a message holds. Undecodable."""
@@ -153,6 +167,7 @@ class _Taken:
         self.item_of: list[int] = []
         self.rejects: list[Reject] = []
         self.unusable: Counter[str] = Counter()
+        self.passed_over: set[str] = set()
 
 
 def _reject(position: int, item: int, reason: str, detail: str, value: bytes) -> Reject:

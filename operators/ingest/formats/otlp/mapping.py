@@ -9,6 +9,8 @@ import msgspec
 
 from operators.ingest.formats.otlp.record import UNREADABLE, Record
 from operators.policy.otel import SPAN_ID, Attributes, Otel
+from operators.texts import cut
+from operators.wire.events import TEXT_MAX
 
 NS_OF_MS = 1_000_000
 MODELS = ("gen_ai.request.model", "gen_ai.response.model")  # One of them makes a span without operation an inference.
@@ -45,6 +47,13 @@ class OtelMapping:
         if operation is not None:
             return operation in self._otel.operations
         return any(name in record.attributes for name in MODELS)
+
+    def operation_of(self, record: Record) -> str:
+        """Return how a span that is passed over is told of."""
+        operation = record.get(self._otel.operation)
+        names = " or ".join(self._otel.operation)
+        said = cut(operation, TEXT_MAX) if isinstance(operation, str) else "something else than text"
+        return f"spans without {names}" if operation is None else f"spans whose {names} is {said}"
 
     def event(self, span: Record) -> Fields:
         """Return the fields of an event."""
