@@ -1,6 +1,6 @@
 """What panes and labels bring, gathered by release and finest slice until it is compared: blips, blocks, windows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,10 +17,13 @@ from operators.rules.pane_counts import PaneCounts
 from operators.rules.recurring import Recurring, left_out
 from operators.rules.spreads import Spreads
 from operators.rules.strata import ComparedWindow, Strata
+from operators.rules.thinning import thinned
 from operators.rules.value_history import MINUTE_MS
 from operators.stats.spending import Spending
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries, described
+
+Shares = Mapping[Comparison, Sequence[float]]  # Of the events of candidate and baseline, those that are compared.
 
 
 def gather(
@@ -35,8 +38,8 @@ def gather(
     if canary.blip is not None and number != canary.blip:
         _end_blip(canary)
     if len(counts.slots) and releases:
-        _add_counts(canary, counts, names, [each for each in releases if counts.pane >= each.begins])
-        _add_values(canary, counts.pane, spreads, releases)
+        shares = _add_counts(canary, counts, names, [each for each in releases if counts.pane >= each.begins])
+        _add_values(canary, counts.pane, spreads, releases, shares)
     canary.blip = number
     if place == canary.blip_panes - 1:
         _end_blip(canary)
@@ -64,8 +67,10 @@ def gather_labels(
 
 def _add_counts(
     canary: CanaryState, counts: PaneCounts, names: Sequence[SliceSeries], releases: Sequence[Comparison]
-) -> None:
-    """Add what the versions of releases served, at the finest slices, to the running blip."""
+) -> Shares:
+    """Add what the versions of releases served, at the finest slices, to the running blip; return what share counts."""
+    shares: dict[Comparison, list[float]] = {}
+    events: dict[int, int] = {}
     wanted = {(release.model, arm) for release in releases for arm in (release.candidate, release.baseline)}
     served: dict[tuple[str, str], dict[int, tuple[SliceSeries, Ints]]] = {}
     for row, slot in enumerate(counts.slots.tolist()):
@@ -75,12 +80,17 @@ def _add_counts(
             came = np.zeros((canary.columns, 2), np.int64)
             came[canary.at_once] = counts.units[row, canary.slis][canary.at_once]
             arm[slot] = name, came
+            events[slot] = int(counts.slis[row, canary.slis][canary.at_once][:, [GOOD, BAD]].sum())
     for release in releases:
         arms = [served.get((release.model, arm), {}) for arm in (release.candidate, release.baseline)]
         if any(arms):
             out = left_out(canary.recurring.setdefault(release, Recurring()), counts.chains, {**arms[0], **arms[1]})
             both = [[(name, _less(canary, came, out.get(slot))) for slot, (name, came) in arm.items()] for arm in arms]
             _open(canary, release, counts.pane).add(both[0], both[1])
+            kept = [sum(int(came.sum()) for _, came in arm) for arm in both]
+            every = [sum(events[slot] for slot in arm) for arm in arms]
+            shares[release] = [some / n if n else 1.0 for some, n in zip(kept, every, strict=True)]
+    return shares
 
 
 def _less(canary: CanaryState, came: Ints, out: Ints | None) -> Ints:
@@ -92,7 +102,9 @@ def _less(canary: CanaryState, came: Ints, out: Ints | None) -> Ints:
     return less
 
 
-def _add_values(canary: CanaryState, pane: int, spreads: Spreads, releases: Sequence[Comparison]) -> None:
+def _add_values(
+    canary: CanaryState, pane: int, spreads: Spreads, releases: Sequence[Comparison], shares: Shares
+) -> None:
     """Add how many values exceed the limits to the running blip; those of before a release begins set limits."""
     for release in releases if canary.limits and spreads.names else ():
         exceeding = canary.exceeding.setdefault(release, Exceeding(limits=canary.limits))
@@ -100,7 +112,10 @@ def _add_values(canary: CanaryState, pane: int, spreads: Spreads, releases: Sequ
         arms = exceeding.count(spreads, release.model, versions, pane * canary.pane_ms // MINUTE_MS)
         if pane < release.begins or not any(arms):
             continue
-        served = [[(name, _beside_slis(canary, counts)) for name, counts in arm] for arm in arms]
+        served = [
+            [(name, _beside_slis(canary, thinned(counts, share, pane, name.text))) for name, counts in arm]
+            for arm, share in zip(arms, shares.get(release, (1.0, 1.0)), strict=True)
+        ]
         _open(canary, release, pane).add(served[0], served[1])
 
 

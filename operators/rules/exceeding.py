@@ -11,7 +11,8 @@ often.
 
 A mean is compared by two limits, the baseline's mean and its 95th percentile: values that are dearer by a factor show
 at the first, and some that are far dearer at the second. (A bound of means themselves needs a bound of the values; with
-one far out, where costs have tails, it takes many times as long.) Sessions and retries are not counted once here.
+one far out, where costs have tails, it takes many times as long.) Of the values of sessions, users and retries as large
+a share counts as of their events (`thinning.py`).
 
 Values are counted in the buckets of histograms, 2 % wide (`stats/histogram.py`), which makes the counts exact: limits
 are edges of buckets, and a tolerance is rounded up to whole buckets.
