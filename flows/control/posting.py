@@ -5,11 +5,11 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from typing import IO
 from urllib.parse import urlsplit
 
 from flows.control.commands import WrongCommand
 from flows.control.hooks import HookFailed
+from operators.connectors.redirects import NoRedirect
 
 GRAPHIC = re.compile(r"[!-~]+")  # What an address is written in: no space, no control character.
 REFUSED = (400, 413, 422)  # The same again would be refused again.
@@ -19,21 +19,6 @@ class Refused(HookFailed):
     """The other side says that what it was sent is wrong."""
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would go on as a GET without the body."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> None:
-        return None
-
-
 class Place:
     """Takes JSON at `url`, which was given by `option`. WrongCommand if it is none of http or https."""
 
@@ -41,7 +26,7 @@ class Place:
         self.shown = _shown(url, option)
         self._url = url
         self._timeout_s = timeout_s
-        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._opener = urllib.request.build_opener(NoRedirect)
 
     def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         """Post; any answer but 2xx is a failure. HookFailed, Refused."""

@@ -10,10 +10,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from operators.connectors.chat.retry_after import retry_after_s
+from operators.connectors.redirects import NoRedirect
 
 ANSWER_BYTES_MAX = 4 << 20
 WAIT_S, WAIT_S_MAX = 0.5, 30.0
@@ -35,21 +36,6 @@ class _Passing(Exception):
     def __init__(self, words: str, after_s: float | None = None) -> None:
         super().__init__(words)
         self.after_s = after_s
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected question would go on without its body, and its key to somebody else."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> None:
-        return None
 
 
 class ModelEndpoint:
@@ -76,7 +62,7 @@ class ModelEndpoint:
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "rollguard"}
         if key is not None:
             self._headers["Authorization"] = f"Bearer {key}"
-        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._opener = urllib.request.build_opener(NoRedirect)
 
     def ask(self, messages: Sequence[Message]) -> str:
         """Return the text of the answer at temperature 0. NoAnswer."""

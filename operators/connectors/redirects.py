@@ -1,0 +1,20 @@
+"""Posts that go where they were sent, or nowhere."""
+
+import http.client
+import urllib.request
+from typing import IO
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirected POST would go on as a GET without the body, and its key to somebody else."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> None:
+        return None
