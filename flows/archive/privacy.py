@@ -1,15 +1,21 @@
-"""What stands for users' ids in the request log: nothing is archived before that is decided."""
+"""What must be decided before anything is archived: what stands for users' ids, and that events can be read in full."""
 
 import msgspec
 
 from flows.settings import PLACEHOLDER, Settings, pseudonyms
+from operators.ingest.formats.registry import FORMATS
 from operators.policy.errors import PolicyError
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 
 
 def checked_pseudonyms(where: Settings, policy: Policy) -> Pseudonyms:
-    """Return them. PolicyError if ids are to be hashed and there is no key: a hash without one is soon guessed."""
+    """Return them. PolicyError if ids are to be hashed and there is no key: a hash without one is soon guessed.
+
+    msgspec.ValidationError: a setting does not fit.
+    """
+    if FORMATS[where.events_format].requests is None:
+        raise msgspec.ValidationError(f"events in the format {where.events_format} cannot be archived")
     if policy.archive.ids == "hashed" and where.id_key is None:
         raise PolicyError("archive.ids", "hashed", 'needs a key: set ROLLGUARD_ID_KEY, or let ids stand with "full"')
     if where.id_key is not None and PLACEHOLDER in where.id_key:

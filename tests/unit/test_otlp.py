@@ -14,6 +14,8 @@ from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from flows import settings
+from flows.archive.privacy import checked_pseudonyms
 from flows.enrich.files import GivenFile, known_requests
 from operators.archive.log import RequestLog
 from operators.enrich.waiting import WaitingFeedback
@@ -349,6 +351,15 @@ def test_a_wrong_mapping_is_refused_with_its_key_and_value(text: str, says: str)
     with pytest.raises(PolicyError) as caught:
         with_otel(text)
     assert says in str(caught.value)
+
+
+def test_a_format_without_requests_cannot_be_archived(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = msgspec.structs.replace(FORMATS["otlp"], name="other", requests=None)
+    monkeypatch.setitem(FORMATS, "other", other)
+    where = settings.load({"ROLLGUARD_EVENTS_FORMAT": "other", "ROLLGUARD_ID_KEY": "a-key-of-the-tests"})
+    with pytest.raises(msgspec.ValidationError, match="in the format other cannot be archived"):
+        checked_pseudonyms(where, RULES)
+    assert checked_pseudonyms(msgspec.structs.replace(where, events_format="otlp"), RULES).key
 
 
 def test_content_is_for_the_request_log_alone() -> None:
