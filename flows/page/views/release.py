@@ -148,7 +148,8 @@ def _times(it: Row, events: Sequence[Row]) -> dict[str, int | None]:
 def _steps(times: dict[str, int | None]) -> list[Row]:
     """Return the steps in order, with how long each took after the one before."""
     wanted = STEPS if times.get("detected") or times.get("hold") else (("released", "began"), ("promoted", "promoted"))
-    reached = sorted((times[key] or 0, name) for name, key in wanted if times.get(key))
+    # What came with the same pane stands in the order of the steps.
+    reached = sorted(((times[key] or 0, name) for name, key in wanted if times.get(key)), key=lambda each: each[0])
     ahead = [name for name, key in wanted if not times.get(key) and name in ("traffic moved", "users well", "promoted")]
     before: int | None = None
     out = []
