@@ -4,8 +4,8 @@
 --
 -- Needs no slice dimension. An alert is one rule on one version; it fires until it is resolved. `since` is when it began,
 -- `at` when it was told last, because a slice joined or it became more severe; `worst` is the slice affected most.
--- `id` is what `rollguard control ack` takes. Refused commands and lifted pins are told by alerts that nothing
--- resolves: they are in control_timeline.sql, not here.
+-- `id` is what `rollguard control ack` takes. Refused commands, releases, lifted pins and overrides are told by alerts
+-- that nobody can look after: they are in control_timeline.sql, not here.
 SELECT
   told.model AS model,
   told.version AS version,
@@ -37,7 +37,7 @@ FROM (
   FROM control_latest AS c
   WHERE ({model:String} = '' OR c.model = {model:String})
     AND c.type = 'alert'
-    AND NOT (c.rule = 'release' OR startsWith(c.rule, 'commands:'))
+    AND NOT (c.rule IN ('release', 'override') OR startsWith(c.rule, 'commands:'))
 ) AS told
 WHERE told.revision > told.closed
 GROUP BY model, version, rule
