@@ -7,17 +7,17 @@ A function of the closed panes alone. Panes in which nothing came in are stepped
 could change with time, and skipped otherwise, so it does not matter which of the empty panes arrive here.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
 import numpy as np
 
 from operators.arrays import Ints
-from operators.drift.monitors import Monitors, MonitorsState
-from operators.drift.results import NOTHING, Monitored
+from operators.drift.monitors import Monitors
+from operators.drift.results import Monitored
+from operators.evaluation_state import EvaluationState, PaneOutcome, begun, gone_on
 from operators.policy.policy import Policy
-from operators.policy.rules import Rule
 from operators.release.addressing import Addressed, silenced, with_new
 from operators.release.alert_events import resolve_forgotten
 from operators.release.command_rows import command_rows
@@ -26,7 +26,7 @@ from operators.release.controller import begin_pane, end_pane
 from operators.release.copies import as_copies
 from operators.release.forgetting import surplus
 from operators.release.lately import note_found
-from operators.release.model import CanaryFinding, Model
+from operators.release.model import CanaryFinding
 from operators.release.release_rows import release_rows, shown_releases
 from operators.release.seen import Seen
 from operators.release.warming import warmed_up
@@ -34,16 +34,12 @@ from operators.rules.canary import CanaryEvaluator
 from operators.rules.canary_promotion import CanaryResult
 from operators.rules.comparison import Comparison
 from operators.rules.current import Current
-from operators.rules.drift import DriftEvaluator
-from operators.rules.label_delays import LabelDelays
 from operators.rules.labels import labels_of
-from operators.rules.pane_counts import PaneCounts, Roster
-from operators.rules.registry import evaluators_of
+from operators.rules.pane_counts import PaneCounts
 from operators.rules.spreads import Values, spreads_of
 from operators.rules.unserved import Rings
-from operators.rules.verdict import Evaluator, Verdict
+from operators.rules.verdict import Verdict
 from operators.store.rows import Column, Rows
-from operators.window.fence import UNKNOWN
 from operators.window.folded import Folded
 from operators.window.panes import Closed
 from operators.window.partial import Partial
@@ -51,46 +47,11 @@ from operators.window.sliding import WindowCounts
 from operators.window.waiting_commands import Due
 from operators.window.watermark import NEVER
 from operators.window.windows import PaneWithWindows
-from operators.wire.commands import Silence
 from operators.wire.control import ControlEvent
 
 Of = TypeVar("Of", Verdict, Folded)
-T = TypeVar("T", Evaluator, CanaryEvaluator, DriftEvaluator)
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
 LATELY = 60  # Panes: a series that nothing came in for in so many may give up its slot.
-
-
-class PaneOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a closed pane came to; `rows` are of what it came from, as they are stored."""
-
-    verdicts: Sequence[Verdict]
-    events: Sequence[ControlEvent]
-    drift: Monitored = NOTHING
-    rows: Sequence[Rows] = ()
-
-    @property
-    def empty(self) -> bool:
-        return not self.verdicts and not self.events and not self.rows and self.drift.empty
-
-
-class EvaluationState(msgspec.Struct, kw_only=True):
-    """All that a restart needs. What an evaluator kept is used only if its rule is the same in the policy of now.
-
-    `order` is that of the next closed pane; unknown in what was saved before it was kept. `policy` is the hash of the
-    one that was stored last.
-    """
-
-    pane: int
-    roster: Roster
-    alone: list[Evaluator]
-    releases: list[CanaryEvaluator]
-    models: dict[str, Model]
-    silences: list[Silence]
-    listening: list[DriftEvaluator]
-    monitors: MonitorsState
-    order: int = UNKNOWN
-    delays: LabelDelays = msgspec.field(default_factory=LabelDelays)
-    policy: str = ""
 
 
 class ShardEvaluation:
@@ -98,32 +59,11 @@ class ShardEvaluation:
 
     def __init__(self, policy: Policy, saved: EvaluationState | None = None) -> None:
         self.policy = policy
-        alone, releases, listening = evaluators_of(policy)
-        # Releases are compared at the finest slices.
-        finest = [tuple(range(len(policy.dimensions)))] if releases else []
-        grains = dict.fromkeys([(), *finest, *(grain for rule in policy.rules for grain in rule.grains)])
-        producer = policy.releases.producer
-        if producer is not None:
-            grains |= {(policy.dimensions.index(producer),): None}
-        together = dict.fromkeys(grain for rule in policy.rules if rule.scope == "model" for grain in rule.grains)
-        roster = Roster(policy.dimensions, tuple(grains), len(policy.slis), tuple(together))
-        roster.by_slot = bool(alone)
         self.monitors = Monitors(policy, None if saved is None else saved.monitors)
-        self.state = EvaluationState(
-            pane=NEVER,
-            roster=roster,
-            alone=alone,
-            releases=releases,
-            models={},
-            silences=[],
-            listening=listening,
-            monitors=self.monitors.state,
-            order=0,
-        )
+        new = begun(policy, self.monitors.state)
+        self.state = new if saved is None else gone_on(policy, new, saved)
         self.slots_max = SLOTS_MIN
         self._contexts = Contexts(policy)
-        if saved is not None:
-            self._go_on(saved)
         # The models in which a pane without anything of them may leave a trace; at first nobody knows which do.
         self._awake = set(self.state.models)
 
@@ -148,32 +88,6 @@ class ShardEvaluation:
         if len(self.state.roster.names) > self.slots_max:
             self._make_room()
         return [outcome for outcome in out if not outcome.empty]
-
-    def _go_on(self, saved: EvaluationState) -> None:
-        """Take over what was saved; rules that have changed since begin anew."""
-        kept: dict[bytes, object] = {_identity(each.rule): each for each in saved.alone}
-        kept |= {_identity(each.rule): each for each in saved.releases}
-        if self.monitors.state is saved.monitors:  # Else the monitors that drift rules listen to begin anew.
-            kept |= {_identity(each.rule): each for each in saved.listening}
-        saved.roster.go_on(self.state.roster)
-        self.state = EvaluationState(
-            pane=saved.pane,
-            roster=saved.roster,
-            alone=[_kept(kept, each) for each in self.state.alone],
-            releases=[_kept(kept, each) for each in self.state.releases],
-            models=saved.models,
-            silences=saved.silences,
-            listening=[_kept(kept, each) for each in self.state.listening],
-            monitors=self.monitors.state,
-            order=saved.order,
-            delays=saved.delays,
-            policy=saved.policy,
-        )
-        # What a rule said before it was changed does not stand.
-        names = {rule.name for rule in self.policy.rules if _identity(rule) in kept}
-        for model in self.state.models.values():
-            for key in [key for key in model.bad if key[0] not in names]:
-                del model.bad[key]
 
     def _pass(self, pane: int) -> list[PaneOutcome]:
         """Let time pass up to the pane before this one."""
@@ -336,15 +250,6 @@ def _by_model(some: Iterable[Of]) -> dict[str, list[Of]]:
 def _ordered(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Sort verdicts by series: slots follow the order in which partitions were read, and the output must not."""
     return sorted(verdicts, key=lambda verdict: verdict.series[:3])
-
-
-def _kept(kept: Mapping[bytes, object], new: T) -> T:
-    known = kept.get(_identity(new.rule))
-    return known if isinstance(known, type(new)) else new
-
-
-def _identity(rule: Rule) -> bytes:
-    return msgspec.msgpack.encode([type(rule).__name__, rule], order="sorted")
 
 
 def _finding(evaluator: CanaryEvaluator, release: Comparison, result: CanaryResult) -> CanaryFinding:

@@ -11,7 +11,7 @@ What a saved class may hold, by the types of its fields, must have a name, too; 
 ([], [])
 """
 
-from operators import evaluation
+from operators import evaluation_state
 from operators.drift import change_monitor, contract_breach, results, window_sums
 from operators.drift import monitors as drift_monitors
 from operators.drift.contract_monitor import Contracts
@@ -106,7 +106,7 @@ CONTROL = (
     Saved("affected", control.Affected),
 )
 EVALUATION = (
-    Saved("judge", evaluation.EvaluationState),
+    Saved("judge", evaluation_state.EvaluationState),
     Saved("judge.roster", Roster, ("slots", "slis"), version=2, upgrades={1: without("together")}),
     Saved("slots", series_index.SeriesIndex, ("dimensions", "grains", "names", "together"), added={"together": tuple}),
     Saved("reported", series_index.SliceSeries),

@@ -8,7 +8,8 @@ import bytewax.operators as op
 from bytewax.dataflow import operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
-from operators.evaluation import EvaluationState, PaneOutcome, ShardEvaluation
+from operators.evaluation import ShardEvaluation
+from operators.evaluation_state import EvaluationState, PaneOutcome
 from operators.metrics import Metrics
 from operators.model_gauges import ModelGauges, ShardGauges
 from operators.policy.policy import Policy

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from operators.drift.results import Drift, Monitored
-from operators.evaluation import PaneOutcome, ShardEvaluation
+from operators.evaluation import ShardEvaluation
+from operators.evaluation_state import PaneOutcome
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition
 from operators.policy.policy import Policy

@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Ints
-from operators.evaluation import EvaluationState, ShardEvaluation
+from operators.evaluation import ShardEvaluation
+from operators.evaluation_state import EvaluationState
 from operators.ingest.partition import Partition
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse

@@ -13,7 +13,8 @@ from rich.console import Console
 
 from flows.check import print_policy
 from flows.control.notes import notes_of
-from operators.evaluation import EvaluationState, ShardEvaluation
+from operators.evaluation import ShardEvaluation
+from operators.evaluation_state import EvaluationState
 from operators.ingest.partition import Batch, Partition
 from operators.policy.errors import PolicyError
 from operators.policy_file.toml import parse

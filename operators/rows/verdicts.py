@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from operators.evaluation import PaneOutcome
+from operators.evaluation_state import PaneOutcome
 from operators.policy.policy import Policy
 from operators.rows.drift import drift_rows
 from operators.rules.verdict import Verdict

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from flows import settings
-from operators.evaluation import PaneOutcome
+from operators.evaluation_state import PaneOutcome
 from operators.rows.verdicts import outcome_rows
 from operators.rules.verdict import Verdict
 from operators.store.rows import Rows

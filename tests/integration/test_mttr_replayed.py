@@ -7,7 +7,7 @@ from typing import Any
 
 from operators.connectors.clickhouse.inserter import Inserter
 from operators.connectors.clickhouse.refused import Poison
-from operators.evaluation import PaneOutcome
+from operators.evaluation_state import PaneOutcome
 from operators.rows.verdicts import outcome_rows
 from operators.wire.control import ControlEvent
 from tests.conftest import MIGRATIONS, migrated

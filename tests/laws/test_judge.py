@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from operators.evaluation import EvaluationState, ShardEvaluation
+from operators.evaluation import ShardEvaluation
+from operators.evaluation_state import EvaluationState
 from operators.recovery import dumps, loads
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge

@@ -16,12 +16,16 @@ ROOT = Path(__file__).parents[2]
 # The ground first.
 FLOORS = (
     "arrays", "texts", "pseudonyms", "metrics", "saved", "wire", "store", "stats", "profiles", "policy", "window",
-    "ingest", "drift", "rules", "evaluators", "policy_file", "release", "evaluation", "model_gauges", "rows", "archive",
+    "ingest", "drift", "rules", "evaluators", "policy_file", "release", "evaluation_state",
+    "evaluation", "model_gauges", "rows", "archive",
     "enrich", "evaluate", "evals", "triage", "saved_names", "recovery",
     "connectors", "steps", "sources",
 )  # fmt: skip
 # Rows are summarised without knowing what is said of them; a gateway installs msgspec alone.
-ABOVE = ("window", "drift", "rules", "release", "evaluation", "archive", "enrich", "evaluate", "evals", "triage")
+ABOVE = (
+    "window", "drift", "rules", "release", "evaluation_state", "evaluation", "archive", "enrich",
+    "evaluate", "evals", "triage",
+)  # fmt: skip
 NOT = {("connectors", floor) for floor in ABOVE}
 GATEWAY = {"wire"}
 ENGINE_FREE = set(FLOORS) - {"connectors", "steps", "sources"}

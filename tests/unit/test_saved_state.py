@@ -17,7 +17,8 @@ import pytest
 from operators.drift.detectors.adwin import AdwinDetector
 from operators.drift.detectors.adwin_window import packed_of, window_numbers
 from operators.drift.detectors.page_hinkley import PageHinkleyDetector
-from operators.evaluation import EvaluationState, ShardEvaluation
+from operators.evaluation import ShardEvaluation
+from operators.evaluation_state import EvaluationState
 from operators.policy_file.toml import parse
 from operators.recovery import HEAD, MAGIC, StateMismatch, content, dumps, loads
 from operators.rules.series_state import SeriesState

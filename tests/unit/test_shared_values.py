@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from operators.evaluation import EvaluationState, ShardEvaluation
+from operators.evaluation import ShardEvaluation
+from operators.evaluation_state import EvaluationState
 from operators.policy_file.toml import parse
 from operators.recovery import dumps, loads
 from operators.rules.value_history import BASELINE, CANDIDATE, MINUTES, ValueHistory

@@ -1,0 +1,123 @@
+"""What the evaluation of a shard keeps, how it begins, and how it goes on under a policy that may have changed."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from operators.drift.monitors import MonitorsState
+from operators.drift.results import NOTHING, Monitored
+from operators.policy.policy import Policy
+from operators.policy.rules import Rule
+from operators.release.model import Model
+from operators.rules.canary import CanaryEvaluator
+from operators.rules.drift import DriftEvaluator
+from operators.rules.label_delays import LabelDelays
+from operators.rules.pane_counts import Roster
+from operators.rules.registry import evaluators_of
+from operators.rules.verdict import Evaluator, Verdict
+from operators.store.rows import Rows
+from operators.window.fence import UNKNOWN
+from operators.window.watermark import NEVER
+from operators.wire.commands import Silence
+from operators.wire.control import ControlEvent
+
+T = TypeVar("T", Evaluator, CanaryEvaluator, DriftEvaluator)
+
+
+class PaneOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a closed pane came to; `rows` are of what it came from, as they are stored."""
+
+    verdicts: Sequence[Verdict]
+    events: Sequence[ControlEvent]
+    drift: Monitored = NOTHING
+    rows: Sequence[Rows] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not self.verdicts and not self.events and not self.rows and self.drift.empty
+
+
+class EvaluationState(msgspec.Struct, kw_only=True):
+    """All that a restart needs. What an evaluator kept is used only if its rule is the same in the policy of now.
+
+    `order` is that of the next closed pane; unknown in what was saved before it was kept. `policy` is the hash of the
+    one that was stored last.
+    """
+
+    pane: int
+    roster: Roster
+    alone: list[Evaluator]
+    releases: list[CanaryEvaluator]
+    models: dict[str, Model]
+    silences: list[Silence]
+    listening: list[DriftEvaluator]
+    monitors: MonitorsState
+    order: int = UNKNOWN
+    delays: LabelDelays = msgspec.field(default_factory=LabelDelays)
+    policy: str = ""
+
+
+def begun(policy: Policy, monitors: MonitorsState) -> EvaluationState:
+    """Return the state of a shard that nothing has come to."""
+    alone, releases, listening = evaluators_of(policy)
+    return EvaluationState(
+        pane=NEVER,
+        roster=_roster(policy, alone=bool(alone), releases=bool(releases)),
+        alone=alone,
+        releases=releases,
+        models={},
+        silences=[],
+        listening=listening,
+        monitors=monitors,
+        order=0,
+    )
+
+
+def gone_on(policy: Policy, new: EvaluationState, saved: EvaluationState) -> EvaluationState:
+    """Return what was saved as the state that goes on; rules that have changed since begin anew, as in `new`."""
+    kept: dict[bytes, object] = {_identity(each.rule): each for each in saved.alone}
+    kept |= {_identity(each.rule): each for each in saved.releases}
+    if new.monitors is saved.monitors:  # Else the monitors that drift rules listen to begin anew.
+        kept |= {_identity(each.rule): each for each in saved.listening}
+    saved.roster.go_on(new.roster)
+    # What a rule said before it was changed does not stand.
+    names = {rule.name for rule in policy.rules if _identity(rule) in kept}
+    for model in saved.models.values():
+        for key in [key for key in model.bad if key[0] not in names]:
+            del model.bad[key]
+    return EvaluationState(
+        pane=saved.pane,
+        roster=saved.roster,
+        alone=[_kept(kept, each) for each in new.alone],
+        releases=[_kept(kept, each) for each in new.releases],
+        models=saved.models,
+        silences=saved.silences,
+        listening=[_kept(kept, each) for each in new.listening],
+        monitors=new.monitors,
+        order=saved.order,
+        delays=saved.delays,
+        policy=saved.policy,
+    )
+
+
+def _roster(policy: Policy, *, alone: bool, releases: bool) -> Roster:
+    """Return the slices that rules count, none counted yet. Releases are compared at the finest slices."""
+    finest = [tuple(range(len(policy.dimensions)))] if releases else []
+    grains = dict.fromkeys([(), *finest, *(grain for rule in policy.rules for grain in rule.grains)])
+    producer = policy.releases.producer
+    if producer is not None:
+        grains |= {(policy.dimensions.index(producer),): None}
+    together = dict.fromkeys(grain for rule in policy.rules if rule.scope == "model" for grain in rule.grains)
+    roster = Roster(policy.dimensions, tuple(grains), len(policy.slis), tuple(together))
+    roster.by_slot = alone
+    return roster
+
+
+def _kept(kept: Mapping[bytes, object], new: T) -> T:
+    known = kept.get(_identity(new.rule))
+    return known if isinstance(known, type(new)) else new
+
+
+def _identity(rule: Rule) -> bytes:
+    return msgspec.msgpack.encode([type(rule).__name__, rule], order="sorted")
