@@ -24,7 +24,7 @@ from operators.policy.policy import Policy
 from operators.texts import DETAIL_MAX, cut
 from operators.wire.events import Event, Feedback, Request
 
-TOLD_MAX = 20  # Kinds of spans that are passed over.
+KINDS_SHOWN = 20  # Kinds of spans that are passed over.
 
 
 class Unmappable(Exception):
@@ -93,7 +93,12 @@ class OtlpDecoder:
 
     def _pass_over(self, record: Record, taken: "_Taken") -> None:
         """Note what is told of a span that is no inference: with a wrong mapping all of them would be none."""
-        if "events" in self._streams and not record.is_log and record.on is None and len(taken.passed_over) < TOLD_MAX:
+        if (
+            "events" in self._streams
+            and not record.is_log
+            and record.on is None
+            and len(taken.passed_over) < KINDS_SHOWN
+        ):
             taken.passed_over.add(self._mapping.operation_of(record))
 
     def _records(self, value: bytes) -> Iterator[Record]:

@@ -52,8 +52,8 @@ class OtelMapping:
         """Return how a span that is passed over is told of."""
         operation = record.get(self._otel.operation)
         names = " or ".join(self._otel.operation)
-        said = cut(operation, TEXT_MAX) if isinstance(operation, str) else "something else than text"
-        return f"spans without {names}" if operation is None else f"spans whose {names} is {said}"
+        named = cut(operation, TEXT_MAX) if isinstance(operation, str) else "something else than text"
+        return f"spans without {names}" if operation is None else f"spans whose {names} is {named}"
 
     def event(self, span: Record) -> Fields:
         """Return the fields of an event."""
