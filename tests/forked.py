@@ -151,6 +151,8 @@ def become(order: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     # What takes long to import, and is imported by commands only.
+    import river.drift  # noqa: F401
+
     import flows.archive.worker
     import flows.enrich.worker
     import flows.produce

@@ -151,7 +151,7 @@ class Story:
     def __init__(self, rules: str = CANARY, release: str = RELEASE, start: int = START) -> None:
         self.policy = policy(rules, release)
         self.judge = ShardEvaluation(self.policy)
-        self.next = start
+        self.start = self.next = start
         self.told: list[ControlEvent] = []
         self.verdicts: list[Verdict] = []
         self.rows: list[Rows] = []
@@ -183,7 +183,12 @@ class Story:
             for event in self.pane(ok, **more):
                 if event.type == kind:
                     return event
-        raise AssertionError(f"no {kind} within {panes} panes: {[short(event) for event in self.told]}")
+        raise AssertionError(f"no {kind} within {panes} panes: {self!r}")
+
+    def __repr__(self) -> str:
+        """What was said, each after how many panes: what a test that fails prints of it."""
+        told = [f"{event.ts // PANE_MS - self.start} {short(event)}" for event in self.told]
+        return f"<{self.next - self.start} panes: {'; '.join(told) or 'nothing was said'}>"
 
     def settled(self) -> "Story":
         """Let v1 serve alone for long enough that whatever else serves is new."""
