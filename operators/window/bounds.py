@@ -113,15 +113,15 @@ def quotient(above: Floats, below: Floats) -> Floats:
 
 
 def _of_quantile(histograms: PagedHistograms, slots: Ints, measure: int, n: Ints, p: float, alpha: float) -> Floats:
-    low, high = most(n, p, alpha), n - 1 - most(n, 1.0 - p, alpha)
-    bounds = np.column_stack((np.full(len(n), -np.inf), np.full(len(n), np.inf)))
-    for side, ranks in enumerate((low, high)):
-        known = np.flatnonzero((ranks >= 0) & (ranks < n))
-        bounds[known, side] = histograms.ranked(slots[known], measure, ranks[known])
-    return _wider(bounds)
+    few = most(np.concatenate((n, n)), np.repeat([p, 1.0 - p], len(n)), alpha)
+    ranks = np.concatenate((few[: len(n)], n - 1 - few[len(n) :]))  # Of the lower bounds, then of the upper ones.
+    bounds = np.repeat([-np.inf, np.inf], len(n))
+    known = np.flatnonzero((ranks >= 0) & (ranks < np.concatenate((n, n))))
+    bounds[known] = histograms.ranked(np.concatenate((slots, slots))[known], measure, ranks[known])
+    return _wider(bounds.reshape(2, -1).T)
 
 
-def most(n: Ints, p: float, alpha: float) -> Ints:
+def most(n: Ints, p: Floats | float, alpha: float) -> Ints:
     """Return the largest h (K,), -1 where there is none, with P(Bin(n, p) <= h) < `alpha`.
 
     >>> most(np.array([10, 100, 120, 1_000]), 0.95, 0.01).tolist()

@@ -4,7 +4,9 @@ Everything in a `Partial` is an integer sum or a maximum, so merging is exact, a
 the result does not depend on where a batch was cut, nor on the order of partitions or workers.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -56,7 +58,7 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
     Of F watched fields with W = `bins` bins together: `features` (D, 2) of row * W + bin, and n, sparse and sorted;
     `moments` (R, F, 5) n, hi and lo of the sum of z, and of z squared, in units of Z_UNIT; `ranges` (R, F, 2) maxima of
     -x and x; `offenders` rows and values against a contract, in order, a few of each series; `samples` rows and
-    requests that people may be shown, a few of each version.
+    requests that people may be shown, in order of rows, a few of each version.
     """
 
     series: Sequence[LeafSeries]
@@ -175,7 +177,7 @@ def take(part: Partial, first: int, last: int) -> Partial:
         offenders=[(row - first, offender) for row, offender in part.offenders if first <= row < last],
         ages=_take_keyed(part.ages, width(part.slis.shape[1]), first, last),
         chains=take_chains(part.chains, first, last),
-        samples=[(row - first, sample) for row, sample in part.samples if first <= row < last],
+        samples=[(row - first, sample) for row, sample in _of_rows(part.samples, first, last)],
     )
 
 
@@ -284,6 +286,11 @@ def _merge_keyed(parts: Sequence[Partial], name: str, width: int, row_of: Ints) 
         shift += part.rows
     merged, sums = sum_by_key(np.concatenate(keys), np.concatenate([counts[:, 1] for counts in counted]))
     return np.column_stack((merged, sums))
+
+
+def _of_rows(found: Sequence[tuple[int, T]], first: int, last: int) -> Sequence[tuple[int, T]]:
+    """Return what stands in rows first..last-1 of something that is in order of rows."""
+    return found[bisect_left(found, first, key=itemgetter(0)) : bisect_left(found, last, key=itemgetter(0))]
 
 
 def _take_keyed(counts: Ints, width: int, first: int, last: int) -> Ints:
