@@ -41,6 +41,7 @@ PAGES: tuple[tuple[str, str, View], ...] = (
     ("/m/{model}/scores", "scores", scores),
     ("/events", "events", lists.events),
     ("/alerts", "alerts", lists.alerts),
+    ("/triage", "triage", lists.triage),
     ("/health", "health", lists.health),
     ("/policy", "policies", lists.policies),
     ("/policy/{model}", "policy", lambda store, asked: lists.policy(store, asked, asked.model)),

@@ -183,7 +183,7 @@ def test_a_page_complains_of_nothing_and_asks_nobody_else(demo: Demo) -> None:
         assert each.hosts == {"127.0.0.1"}
 
 
-PATHS = ("", RELEASE, "m/phishing", "m/phishing/drift", "health", "policy")
+PATHS = ("", RELEASE, "m/phishing", "m/phishing/drift", "health", "policy", "triage")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -252,6 +252,14 @@ def test_whatever_stands_in_a_page_is_text() -> None:
     assert "<script>alert" not in text
 
 
+def test_a_case_is_shown_as_text() -> None:
+    case = dict.fromkeys(("model", "version", "id", "request_id", "slice", "reason", "owner", "root_cause"), HOSTILE)
+    case |= {"unsafe": 1, "status": "open", "size": 3, "first_signal": 0, "regressed": "x", "priority": 1.0}  # type: ignore[dict-item]
+    text = page("triage", asked=Asked(), path="/triage", counted=None, may=frozenset(), cases=[case], model="")
+    assert "<script>alert" not in text
+    assert "came back after a conversion" in text
+
+
 def test_documents_show_the_pictures_that_there_are() -> None:
     root = MIGRATIONS.parents[1]
     shown = set()

@@ -31,6 +31,12 @@ def alerts(store: Store, asked: Asked) -> Row:
     return {"counted": now, "alerts": aged(rows, until), "model": asked.model}
 
 
+def triage(store: Store, asked: Asked) -> Row:
+    """Return which cases are to be looked at."""
+    cases = store.ask("triage", model=asked.model, at=moment(asked.at))
+    return {"counted": counted(store, asked), "cases": cases, "model": asked.model}
+
+
 def health(store: Store, asked: Asked) -> Row:
     """Return how far the counting is, what was refused, and who commanded what."""
     at = moment(asked.at)

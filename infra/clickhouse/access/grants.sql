@@ -42,13 +42,16 @@ REVOKE SELECT ON rollguard.triage_case FROM rollguard_reader;
 REVOKE SELECT ON rollguard.eval_case FROM rollguard_reader;
 REVOKE SELECT ON rollguard.eval_result FROM rollguard_reader;
 
--- `rollguard page`: what readers may see, and what it shows beside: why messages were refused, and the story of one
--- request. Leave out the last two grants where those who look may not see that; /health and /request then say so.
+-- `rollguard page`: what readers may see, and what it shows beside: why messages were refused, the story of one request,
+-- cases without their texts. Leave out the last two grants where those who look may not see that: /health and /request
+-- then say so. Of tests and answers it shows nothing.
 CREATE SETTINGS PROFILE IF NOT EXISTS rollguard_page SETTINGS readonly = 2 READONLY, max_execution_time = 5 MIN 1 MAX 10, max_memory_usage = 1073741824 MAX 2000000000;
 CREATE ROLE IF NOT EXISTS rollguard_page SETTINGS PROFILE 'rollguard_page';
 GRANT SELECT ON rollguard.* TO rollguard_page;
 REVOKE SELECT ON rollguard.dead_letter FROM rollguard_page;
 REVOKE SELECT ON rollguard.request FROM rollguard_page;
+REVOKE SELECT ON rollguard.eval_case FROM rollguard_page;
+REVOKE SELECT ON rollguard.eval_result FROM rollguard_page;
 GRANT SELECT ON rollguard.dead_letter TO rollguard_page;
 GRANT SELECT ON rollguard.request TO rollguard_page;
 
