@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(PY) -m pytest -q -n 3
 TIMED := tests/integration/test_hostile.py  # At full length it compares times: nothing may run beside it.
 
-.PHONY: help setup demo test ci prove lint format type unit bench figures pictures migrate kafka kafka-stop clean
+.PHONY: help setup demo test ci prove lint format type unit bench bench-whole figures pictures migrate kafka kafka-stop clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,8 @@ unit: setup ## The fast tests: no servers, no real data
 
 bench: setup ## Print throughput as ratios against ceilings measured in the same run
 	$(PY) -m tests.bench
+
+bench-whole: setup ## Print what an event costs from the file to the store, with many models, series and rules (an hour)
 	$(PY) -m tests.bench.end_to_end
 
 figures: setup ## Print the tables of docs/figures.md: false rollbacks and power, ours and others', simulated (half an hour)
