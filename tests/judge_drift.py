@@ -18,7 +18,7 @@ from operators.policy_file.toml import parse
 from operators.wire.control import ControlEvent
 from tests.drifting import BASE, MODEL, START_MS, M, Run
 
-Story = Literal["quiet", "strict judge", "new judge", "worse model"]
+Story = Literal["quiet", "strict judge", "strict between rounds", "new judge", "worse model"]
 MINUTES, CHANGE, A_MINUTE, GOLDEN = 150, 91, 14, 40
 POLICY = (
     BASE.replace('[sli.ok]\ngood = "no_error"\n', "")
@@ -100,9 +100,9 @@ def played(seed: int, story: Story) -> Outcome:
         end = START_MS + (minute + 1) * M
         values = [json.dumps(each).encode() for each in came]
         half = A_MINUTE // 2
-        for at in (0, half):  # A judge grows strict in the middle of a minute, after its golden cases.
-            later = story == "strict judge" and (minute, at) >= (CHANGE, half)
-            judge.strictness = 1.0 if later or (changed and story == "new judge") else 0.0
+        for at in (0, half):  # A judge may grow strict in the middle of a minute, after its golden cases.
+            later = story == "strict between rounds" and (minute, at) >= (CHANGE, half)
+            judge.strictness = 1.0 if later or (changed and story in ("strict judge", "new judge")) else 0.0
             places = range(minute * A_MINUTE + at, minute * A_MINUTE + at + half)
             some = slice(at, at + half)
             log.take(Messages(values=values[some], positions=places, received_ms=times(came[some])), end)

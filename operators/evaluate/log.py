@@ -44,8 +44,8 @@ class EvaluatedState(msgspec.Struct, kw_only=True):
 class Judgements(msgspec.Struct, frozen=True, kw_only=True):
     """What is said of the next requests, in order, and what judging came to.
 
-    `judged` counts by evaluator, `failed` by fault, `skipped` by reason; `rates` has by evaluator the factor that its
-    rate has fallen to, 1.0 for not at all; `doubts` why a judge is not believed, "" where it is.
+    `judged` counts by evaluator, `failed` by fault, `skipped` by reason; `rates` has by evaluator the least factor that
+    its rate has fallen to, 1.0 for not at all; `doubts` why a judge is not believed, "" where it is.
     """
 
     feedback: Sequence[Complete]
@@ -156,7 +156,8 @@ class EvaluatedLog:
         for name in full:
             less = self._budgets[name].halvings(received_ms) if name in self._budgets else 0
             factors[name] = 0.0 if less is None else 0.5 ** min(behind + less, HALVINGS_MAX)
-        self._rates |= factors
+        for name, factor in factors.items():
+            self._rates[name] = min(factor, self._rates.get(name, 1.0))  # Of a backlog the last ones came just now.
         drawn = full if min(factors.values()) >= 1.0 else self._sampling.draw(request, factors)
         for name in self._budgets.keys() & drawn.keys():
             self._budgets[name].ask(received_ms)

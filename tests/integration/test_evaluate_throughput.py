@@ -24,7 +24,8 @@ SECONDS, RATE, LATENCY_S = (60, 500, 1.0) if PROVE else (1, 2_000, 0.2)
 TABLES = """
 [evaluate]
 share = 0.05
-behind_max = "10s"
+behind_max = "5s"
+waiting_max = 200
 [[evaluator]]
 name = "helpful"
 kind = "llm"
@@ -50,7 +51,7 @@ class Played:
         self.skipped: Counter[str] = Counter()
         self.factors: set[float] = set()
         try:
-            self.sent, began = 0, time.monotonic()
+            self.sent, began, self.began_ms = 0, time.monotonic(), now_ms()
             while (since := time.monotonic() - began) < seconds:
                 self.send(int(since * RATE))
                 self.take(self.log.settled(now_ms()))
@@ -63,10 +64,11 @@ class Played:
             client.close()
 
     def send(self, until: int) -> None:
-        values = [json.dumps(event(number)).encode() for number in range(self.sent, until)]
+        values = [json.dumps(event(number, self.began_ms)).encode() for number in range(self.sent, until)]
         if values and not self.log.full:
-            received = np.full(len(values), now_ms())
             places = range(self.sent, until)
+            # What could not be read at once has waited since it came.
+            received = self.began_ms + np.array(places) * 1_000 // RATE
             self.log.take(Messages(values=values, positions=places, received_ms=received), now_ms())
             self.sent = until
 
@@ -81,8 +83,9 @@ def now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def event(number: int) -> dict[str, Any]:
-    body = {"request_id": f"r{number}", "ts": now_ms(), "model": "m", "version": "v"}
+def event(number: int, began_ms: int) -> dict[str, Any]:
+    ts = began_ms + number * 1_000 // RATE
+    body = {"request_id": f"r{number}", "ts": ts, "model": "m", "version": "v"}
     return body | {"input": "?", "output": f"answer {number}"}
 
 

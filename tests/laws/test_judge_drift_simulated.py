@@ -22,6 +22,14 @@ def test_a_judge_that_changes_rolls_nothing_back(seed: int, story: Story) -> Non
     assert not {event.type for event in found.events} & {"rollback", "kill", "throttle"}
 
 
+@pytest.mark.parametrize("seed", FEW)
+def test_one_that_grows_strict_between_two_rounds_of_golden_cases_rolls_nothing_back(seed: int) -> None:
+    """A monitor may find it before they do, and call it a drift of the model: nobody knows better by then."""
+    found = played(seed, "strict between rounds")
+    assert found.disbelieved > 0
+    assert not {event.type for event in found.events} & {"rollback", "kill", "throttle"}
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_model_that_grows_worse_is_rolled_back(seed: int) -> None:
     found = played(seed, "worse model")

@@ -342,3 +342,11 @@ def test_what_comes_again_after_a_kill_is_known_by_its_place() -> None:
     kept = [each for index, each in enumerate(said(written)) if again is None or not again[index]]
     scores = [(each["request_id"], each["name"]) for each in kept if each["kind"] == "judge"]
     assert scores == [(f"r{number}", name) for number in range(40) for name in ("helpfulness", "tone")]
+
+
+def test_of_a_backlog_the_rate_is_what_its_oldest_were_judged_at() -> None:
+    """The last of a batch came just now: by them alone nothing would seem to be wrong."""
+    log = evaluated("[evaluate]\nshare = 1.0\nbehind_max = '1m'\n" + SHORT)
+    log.take(messages(*map(event, ("a", "b", "c")), received_ms=TS), TS + 61_000)
+    log.take(messages(event("d"), first=3, received_ms=TS + 61_000), TS + 61_000)
+    assert log.settled(TS + 61_000).rates == {"short": 0.5}
