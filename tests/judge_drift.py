@@ -19,7 +19,7 @@ from operators.wire.control import ControlEvent
 from tests.drifting import BASE, MODEL, START_MS, M, Run
 
 Story = Literal["quiet", "strict judge", "strict between rounds", "new judge", "worse model"]
-MINUTES, CHANGE, A_MINUTE, GOLDEN = 150, 91, 14, 40
+MINUTES, CHANGE, A_MINUTE, GOLDEN = 150, 91, 14, 100
 POLICY = (
     BASE.replace('[sli.ok]\ngood = "no_error"\n', "")
     + """

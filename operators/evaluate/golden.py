@@ -20,6 +20,7 @@ from operators.evaluators.llm import Llm
 from operators.stats.binomial_tails import surely_below
 
 DOUBT = 0.001  # The chance of disbelieving a judge wrongly, at one round.
+BELIEF = 0.1  # By then it is believed again only when this much says that it agrees no less.
 Doubt = Literal["", "new", "disagrees"]
 
 
@@ -55,6 +56,7 @@ class Agreement(msgspec.Struct, kw_only=True):
     changed_ms: int | None = None
     first: dict[int, bool] = {}
     last: dict[int, bool] = {}
+    disagrees: bool = False
 
     def begin(self, source: str, cases: str, now_ms: int) -> None:
         """Note the source that judges now, and by what golden cases it is judged."""
@@ -64,26 +66,28 @@ class Agreement(msgspec.Struct, kw_only=True):
         if cases != self.cases:
             self.cases, self.first, self.last = cases, {}, {}
 
-    def learn(self, number: int, agrees: bool) -> None:
-        """Take the outcome of a golden case."""
+    def learn(self, number: int, agrees: bool, least: float) -> None:
+        """Take the outcome of a golden case; `least` is the agreement that the policy asks for."""
         self.first.setdefault(number, agrees)
         self.last[number] = agrees
+        # Near one limit alone chance would have it believed in one round and not in the next.
+        self.disagrees = self._disagrees(least, BELIEF if self.disagrees else DOUBT)
 
     def doubt(self, evaluator: Llm, now_ms: int) -> Doubt:
         """Return why the judge is not to be believed; "" if it is."""
-        if self._disagrees(evaluator.agreement_min):
+        if self.disagrees:
             return "disagrees"
         changed = self.changed_ms is not None and now_ms - self.changed_ms < evaluator.settle_ms
         return "new" if changed else ""
 
-    def _disagrees(self, least: float) -> bool:
+    def _disagrees(self, least: float, chance: float) -> bool:
         agreed = np.array([sum(self.last.values())])
-        if bool(surely_below(agreed, np.array([len(self.last)]), least, 1.0 - DOUBT)[0]):
+        if bool(surely_below(agreed, np.array([len(self.last)]), least, 1.0 - chance)[0]):
             return True
         lost = sum(self.first[number] and not agrees for number, agrees in self.last.items())
         won = sum(agrees and not self.first[number] for number, agrees in self.last.items())
         # The chance of so many lost or more, of all that changed, where a loss is as likely as a win.
-        return lost > won and float(betainc(lost, won + 1, 0.5)) < DOUBT
+        return lost > won and float(betainc(lost, won + 1, 0.5)) < chance
 
 
 def digest_of(cases: Sequence[GoldenCase]) -> str:

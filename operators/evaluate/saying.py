@@ -67,7 +67,7 @@ class Saying:
         found = agreements(evaluator, golden, judged.scores)
         if found:
             agrees = all(labelled == scored for labelled, scored in found.values())
-            self._judges.agreements[evaluator.name].learn(work.golden, agrees)
+            self._judges.agreements[evaluator.name].learn(work.golden, agrees, evaluator.agreement_min)
         for criterion, (labelled, scored) in found.items():
             yield label_of(evaluator, criterion, self._id(work, evaluator), labelled, scored, ts_ms)
 
