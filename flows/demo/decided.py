@@ -15,7 +15,7 @@ from flows.demo.serve import BASELINE, CANDIDATE, DEFECT_REGION
 from flows.demo.world import World
 from operators.wire.control import Affected, Arm, ControlEvent
 
-WIDTH = 80  # Of a sentence.
+WIDTH = 80  # Of a sentence, and of a table.
 
 
 class Moment(NamedTuple):
@@ -83,22 +83,30 @@ def _moments(events: Sequence[ControlEvent], last: ControlEvent, world: World) -
 
 
 def _evidence(slices: Sequence[Affected]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    rows = [_row(each) for each in slices]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    # Wide numbers get narrower gaps.
+    gap = 2 if sum(widths) + 2 * (len(widths) - 1) <= WIDTH else 1
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
     table.add_column("slice", no_wrap=True)
     for name in (f"{CANDIDATE}\nwrong", "", f"{BASELINE}\nwrong", "", "worse by\n(points)", "E-value"):
         table.add_column(name, justify="right", no_wrap=True)
-    for number, each in enumerate(slices):
-        evidence = each.evidence
-        lower, upper = evidence.lower or 0.0, evidence.upper or 0.0
-        table.add_row(
-            each.slice,
-            *_arm(evidence.candidate),
-            *_arm(evidence.baseline),
-            f"{100 * lower:.1f} to {100 * upper:.1f}",
-            _times(math.exp(evidence.log_e or 0.0)),
-            style="bold red" if number == 0 else None,
-        )
+    for number, row in enumerate(rows):
+        table.add_row(*row, style="bold red" if number == 0 else None)
     return table
+
+
+def _row(each: Affected) -> tuple[str, ...]:
+    evidence = each.evidence
+    lower, upper = evidence.lower or 0.0, evidence.upper or 0.0
+    points = f"{100 * lower:.1f} to {100 * upper:.1f}"
+    return (
+        each.slice,
+        *_arm(evidence.candidate),
+        *_arm(evidence.baseline),
+        points,
+        f"{_times(math.exp(evidence.log_e or 0.0)):>{len('E-value')}}",
+    )
 
 
 def _arm(arm: Arm | None) -> tuple[str, str]:
