@@ -178,6 +178,11 @@ def _profiles(names: list[str], folder: Path) -> dict[str, bytes]:
     return contents
 
 
+def variable(name: str, own: Mapping[str, str] = os.environ) -> str:
+    """Return what a variable holds that a policy names; '' where it is not set."""
+    return own.get(name, "")
+
+
 def credentials(where: Settings, policy: Policy) -> Credentials:
     """Return what commands must be signed with. PolicyError if the policy wants signatures and there is no key."""
     if where.command_key is not None and PLACEHOLDER in where.command_key:

@@ -1,7 +1,6 @@
 """What judging needs beside the policy: files that it names, keys of endpoints, and the judges themselves."""
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from flows.settings import PLACEHOLDER
+from flows.settings import PLACEHOLDER, variable
 from operators.connectors.chat.client import ChatClient
 from operators.connectors.functions import FunctionClient
 from operators.evaluate.golden import GoldenCase
@@ -34,7 +33,7 @@ class Reference(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
 
 
 @contextmanager
-def judges_of(policy: Policy, folder: Path, own: Mapping[str, str] = os.environ) -> Iterator[Judges]:
+def judges_of(policy: Policy, folder: Path) -> Iterator[Judges]:
     """Open all judges of a policy, whose files lie in `folder`. PolicyError where something is not there."""
     if not policy.evaluators:
         raise PolicyError("evaluator", [], "must name an evaluator: there is nothing to be judged by")
@@ -42,7 +41,7 @@ def judges_of(policy: Policy, folder: Path, own: Mapping[str, str] = os.environ)
     functions = [each for each in policy.evaluators if isinstance(each, PythonFunction)]
     golden = {each.name: _golden(each, folder) for each in models if each.golden is not None}
     references = _references(policy.evaluate.references, folder)
-    keys = {each.name: _key(each, own) for each in models if each.key_env is not None}
+    keys = {each.name: _key(each) for each in models if each.key_env is not None}
     with ExitStack() as stack:
         chat = ChatClient(models, keys) if models else None
         runner = FunctionClient(functions) if functions else None
@@ -60,9 +59,9 @@ def judges_of(policy: Policy, folder: Path, own: Mapping[str, str] = os.environ)
         yield Judges(ask=ask, references=references, golden=golden, agreements={})
 
 
-def _key(evaluator: Llm, own: Mapping[str, str]) -> str:
+def _key(evaluator: Llm) -> str:
     key = f"evaluator.{evaluator.name}.key_env"
-    secret = own.get(evaluator.key_env or "", "")
+    secret = variable(evaluator.key_env or "")
     if not secret:
         raise PolicyError(key, evaluator.key_env, "names a variable that is not set, or empty")
     if PLACEHOLDER in secret or not secret.isascii() or not secret.isprintable():

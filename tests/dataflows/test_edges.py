@@ -161,7 +161,7 @@ def test_a_refused_timestamp_makes_nobody_late() -> None:
     assert all(row["late"] == 0 for row in tables["sli_pane"])
 
 
-def test_late_is_evaluator_modeld_by_the_own_partition() -> None:
+def test_late_is_judged_by_the_own_partition() -> None:
     """A partition an hour behind another one is not late, and its panes wait for it."""
     ahead = Log("ahead", "events", [message(START_MS + HOUR_MS + index * 100) for index in range(50)])
     behind = Log("behind", "events", [message(START_MS + index * 100) for index in range(50)])

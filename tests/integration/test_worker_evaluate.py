@@ -95,7 +95,7 @@ def has_written(worker: Worker) -> bool:
     return True
 
 
-def test_every_sampled_request_is_evaluator_modeld_once(
+def test_every_sampled_request_is_judged_once(
     environment: dict[str, str], kafka_config: KafkaConfig, server: JudgeServer, tmp_path: Path
 ) -> None:
     topic, feedback = environment["ROLLGUARD_EVENTS_TOPIC"], environment["ROLLGUARD_FEEDBACK_TOPIC"]

@@ -76,7 +76,7 @@ def test_one_whose_bad_labels_come_later_is_not_promoted(name: str) -> None:
     assert len(who(said, "promote")) <= 0.05 * RUNS
 
 
-def test_by_the_time_when_labels_come_all_that_is_evaluator_modeld_wrongly() -> None:
+def test_by_the_time_when_labels_come_all_that_is_judged_wrongly() -> None:
     wrong = {"as good, bad labels fast": "rollback", "x3, bad labels slow": "promote"}
     for name, kind in wrong.items():
         said = play(CASES[name], policy(), runs=RUNS, minutes=HISTORY + 30, dated=False)

@@ -80,7 +80,7 @@ def test_one_bad_minute_is_no_harm() -> None:
     assert story.play(HALF, panes=12) + story.play(NEW, panes=60) == []
 
 
-def test_a_canary_beside_its_baseline_is_evaluator_modeld_by_that() -> None:
+def test_a_canary_beside_its_baseline_is_judged_by_that() -> None:
     story = replaced()
     event = story.until("rollback", {"v1": WELL, "v2": (50, 50)}, panes=60)
     assert event.evidence.historical is None

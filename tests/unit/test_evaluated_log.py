@@ -95,7 +95,7 @@ def test_a_score_is_feedback_with_the_context_of_its_request() -> None:
     }
 
 
-def test_what_is_said_keeps_the_order_of_the_log_though_the_first_is_evaluator_modeld_last() -> None:
+def test_what_is_said_keeps_the_order_of_the_log_though_the_first_is_judged_last() -> None:
     desk = Desk()
     log = evaluated(MODEL, desk)
     log.take(messages(event("a"), event("b"), event("c"), first=7), TS)
@@ -153,7 +153,7 @@ def test_personal_data_does_not_leave_unless_the_policy_says_so() -> None:
     assert desk.asked[1][1].output == "write to ann@example.org"
 
 
-def test_a_copy_of_an_event_is_evaluator_modeld_once() -> None:
+def test_a_copy_of_an_event_is_judged_once() -> None:
     assert len(judge(evaluated(), event("r"), event("r"), event("r", attempt=1)).feedback) == 2
 
 

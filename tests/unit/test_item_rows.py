@@ -46,6 +46,7 @@ def test_feedback_is_kept_at_its_finest_slice_with_what_is_known() -> None:
         "kind": "judge",
         "source": "rater",
         "name": "tone",
+        "unit": "",
         "value": "4.5",
         "value_number": 4.5,
         "request_ts": TS - 1_000,

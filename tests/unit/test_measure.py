@@ -112,7 +112,7 @@ def test_each_statistic_is_compared_with_its_limit(
     assert run.seen.last.evidence.threshold == changes.get("at_least", judged.at_most)
 
 
-def test_a_window_is_evaluator_modeld_when_it_ends_and_time_counts_its_steps() -> None:
+def test_a_window_is_judged_when_it_ends_and_time_counts_its_steps() -> None:
     """1 h every 1 m, for 5 m: six ends, 5 m from the first to the last."""
     seen = Watch(MeasureEvaluator(rule(window_ms=H, for_ms=5 * M), POLICY), start=6_000)
     words = []

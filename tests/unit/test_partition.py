@@ -41,7 +41,7 @@ def test_a_larger_share_stops_a_run_that_is_to_stop_and_says_why() -> None:
     )
 
 
-def test_a_share_is_evaluator_modeld_over_whole_blocks_only() -> None:
+def test_a_share_is_judged_over_whole_blocks_only() -> None:
     """Nine bad ones at the start are no broken producer yet; the block that they begin is judged when it is full."""
     one = partition()
     assert len(one.take(received([b"x"] * 9, 1)).rejects) == 9

@@ -138,14 +138,14 @@ def test_a_release_beside_a_withdrawn_baseline_is_refused() -> None:
     assert story.release_of("v3").baseline == "v1", "it is judged all the same"
 
 
-def test_a_bad_version_named_as_baseline_before_it_serves_is_evaluator_modeld() -> None:
+def test_a_bad_version_named_as_baseline_before_it_serves_is_judged() -> None:
     """v3 never comes; v2 once served unjudged for as long as that release was waited for."""
     story = Story().settled()
     story.play(OLD, said=[release("v3", "v2")])
     assert story.until("rollback", BAD_NEWS).version == "v2"
 
 
-def test_a_bad_version_named_as_baseline_before_the_model_has_settled_is_evaluator_modeld() -> None:
+def test_a_bad_version_named_as_baseline_before_the_model_has_settled_is_judged() -> None:
     story = Story(release=RELEASE.replace('settle = "10s"', 'settle = "5m"'))
     story.play(OLD, said=[release("v3", "v2")])
     story.play(BAD_NEWS, panes=5)
@@ -172,7 +172,7 @@ def test_a_release_whose_candidate_never_serves_is_dropped_and_told_of() -> None
     assert "v9" not in story.judge.state.models["m"].releases
 
 
-def test_a_candidate_whose_baseline_never_serves_is_evaluator_modeld_beside_another() -> None:
+def test_a_candidate_whose_baseline_never_serves_is_judged_beside_another() -> None:
     story = Story().settled()
     story.play(OLD, said=[release("v2", "v9")])
     assert story.play(BAD_NEWS, panes=359) == [], "beside a baseline that is not there it cannot be judged"
