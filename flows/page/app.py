@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import parse_qs
 
 import msgspec
 from jinja2 import TemplateNotFound
@@ -20,6 +19,7 @@ from starlette.routing import Route
 
 from flows.page.access import NOBODY, USER_MAX, Access
 from flows.page.asked import Asked, WrongAddress, asked_of
+from flows.page.bodies import form_of
 from flows.page.desk import Desk
 from flows.page.html import page, static, static_hash
 from flows.page.live import Answers, Live
@@ -198,9 +198,9 @@ class Page:
             return RedirectResponse("/", 303)
         why = ""
         if request.method == "POST":
-            given = parse_qs((await request.body())[:4_096].decode("utf-8", "replace"))
-            if is_token(token, given.get("token", [""])[0]):
-                user = given.get("user", [""])[0].strip()[:USER_MAX]
+            given = await form_of(request)
+            if is_token(token, given.get("token", "")):
+                user = given.get("user", "").strip()[:USER_MAX]
                 answer = RedirectResponse("/", 303)
                 # Whoever lies about it makes the cookie stricter.
                 secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))

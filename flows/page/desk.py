@@ -6,7 +6,7 @@ Off unless asked for. Whoever sends one is logged here, named in the command, an
 import logging
 from collections.abc import Callable, Collection
 from typing import get_args
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from flows.control import commands
 from flows.logs import LOGGER
 from flows.page.asked import NAME_MAX, Asked
+from flows.page.bodies import form_of
 from flows.page.html import page
 from flows.page.tickets import Kind, NoTicket, Ticket, opened, sealed, ticket
 from operators.connectors.kafka.errors import KafkaFailure
@@ -24,7 +25,6 @@ from operators.wire.commands import AnyCommand
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SPANS = ("30m", "2h", "8h", "1d", "7d")  # Of a silence.
-BODY_MAX = 16_384
 log = logging.getLogger(LOGGER)
 
 
@@ -47,8 +47,7 @@ class Desk:
 
     async def take(self, request: Request, user: str) -> Response:
         """Send the command of a form, and lead to what became of it."""
-        body = (await request.body())[:BODY_MAX].decode("utf-8", "replace")
-        given = {name: values[0] for name, values in parse_qs(body, keep_blank_values=True).items()}
+        given = await form_of(request)
         try:
             made = self._checked(request, given.get("ticket", ""), user)
         except NoTicket as error:

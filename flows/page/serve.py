@@ -14,6 +14,7 @@ from flows.page.security import check
 LISTEN = "127.0.0.1:8088"
 DRAIN_S = 2
 CONNECTIONS_MAX = 256
+HEAD_MAX = 16 << 10  # Bytes of an address and its headers.
 
 
 class Server:
@@ -53,6 +54,8 @@ class Server:
                 lifespan="on",
                 timeout_graceful_shutdown=DRAIN_S,
                 limit_concurrency=CONNECTIONS_MAX,
+                http="h11",  # Others that may be installed take heads of any size.
+                h11_max_incomplete_event_size=HEAD_MAX,
             )
         )
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True, name="page")

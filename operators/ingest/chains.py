@@ -85,7 +85,9 @@ def by_attempt(event: Ints, salt: Words) -> Ints:
 def chain_hashes(texts: Sequence[str]) -> Ints:
     """Return 64-bit hashes of texts, (n,), none of them NONE: word by word, all texts at once.
 
-    Whoever makes ids that collide joins chains, as one who sends the same id twice does; so no key is needed.
+    There is no key, so results are a function of log and policy alone. Whoever makes ids that collide joins chains, as
+    one who sends the same id twice does; whoever chooses ids by their hashes decides which chains are kept where there
+    are too many (`operators/window/chains.py`).
 
     >>> chain_hashes(["a", "b", "a" * 100, "a"]) % 1000
     array([211, 945, 810, 211])

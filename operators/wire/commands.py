@@ -9,7 +9,9 @@ from operators.wire.events import Id, Scalar, Text, Time
 
 SILENCE_MS_MAX = 7 * 86_400_000  # From when it was said: what is muted for longer should be another policy.
 RINGS_MAX = 100
+RING_SLICES_MAX = 16  # Dimensions that one ring names.
 Details = dict[Text, dict[Text, Scalar | None]]
+RingSlices = Annotated[dict[Text, Text], Meta(max_length=RING_SLICES_MAX)]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -39,7 +41,7 @@ class Release(Command, frozen=True, kw_only=True, tag="release"):
     traffic_share: Annotated[float, Meta(gt=0, lt=1)] | None = None
     metadata: Details = {}
     mirrored: bool = False
-    rings: Annotated[tuple[dict[Text, Text], ...], Meta(max_length=RINGS_MAX)] = ()
+    rings: Annotated[tuple[RingSlices, ...], Meta(max_length=RINGS_MAX)] = ()
 
 
 class Override(Command, frozen=True, kw_only=True, tag="override"):

@@ -11,8 +11,9 @@ from operators.policy_file.toml import parse
 from operators.window.panes import Closed, Panes
 from operators.window.shards import SHARDS, shard_of
 from operators.window.watermark import NEVER
-from operators.wire.commands import Release
+from operators.wire.commands import RING_SLICES_MAX, RINGS_MAX, Release
 from operators.wire.control import Notice, Refusal
+from operators.wire.events import TEXT_MAX
 from operators.wire.signing import sign
 from tests.dataflows.making import FOLLOWS_ALL, POLICY, START_MS, received
 
@@ -70,6 +71,10 @@ def test_a_silence_of_a_week_is_taken() -> None:
         (release(candidate="v1"), "bad_command"),
         (release(traffic_share=1.0), "out_of_range"),
         (release(type="destroy"), "wrong_type"),
+        (release(rings=[{"region": "eu"}] * (RINGS_MAX + 1)), "out_of_range"),
+        (release(rings=[{f"d{number}": "x" for number in range(RING_SLICES_MAX + 1)}]), "out_of_range"),
+        (release(rings=[{"region": "x" * (TEXT_MAX + 1)}]), "out_of_range"),
+        (release(rings=[{"x" * (TEXT_MAX + 1): "eu"}]), "out_of_range"),
         ({"type": "silence", "id": "s", "ts": START_MS, "until": START_MS}, "bad_command"),
         ({"type": "silence", "id": "s", "ts": START_MS, "rule": "r", "until": START_MS + WEEK + 1}, "bad_command"),
         (
