@@ -8,6 +8,7 @@ import uvicorn
 
 from flows.page.access import Access
 from flows.page.app import Page
+from flows.page.connections import Connection
 from flows.page.desk import Desk
 from flows.page.security import check
 
@@ -54,7 +55,8 @@ class Server:
                 lifespan="on",
                 timeout_graceful_shutdown=DRAIN_S,
                 limit_concurrency=CONNECTIONS_MAX,
-                http="h11",  # Others that may be installed take heads of any size.
+                http=Connection,  # Others that may be installed take heads of any size.
+                ws="none",
                 h11_max_incomplete_event_size=HEAD_MAX,
             )
         )

@@ -1,4 +1,4 @@
-"""Forms that are too large, too slow or have no end, and heads that are too large: refused before they are kept."""
+"""Forms and heads that are too large, too slow or have no end: refused before they are kept, and hold nothing."""
 
 import asyncio
 import socket
@@ -10,6 +10,7 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from flows.page import connections
 from flows.page.app import Page
 from flows.page.bodies import BODY_MAX, form_of
 from flows.page.desk import Desk
@@ -31,13 +32,17 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         server.end()
 
 
+def opened(page: Server) -> socket.socket:
+    host, port = page.address.removeprefix("http://").rstrip("/").split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
 def status(page: Server, path: str, headers: str, body: bytes = b"") -> int:
     """Status of the answer to what is sent; the connection is left open by the sender."""
-    host, port = page.address.removeprefix("http://").rstrip("/").split(":")
     method = "POST" if headers else "GET"
     cookie = f"Cookie: {COOKIE}={session(TOKEN, 'ann')}\r\n"
-    head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{cookie}{headers}\r\n"
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{cookie}{headers}\r\n"
+    with opened(page) as connection:
         connection.sendall(head.encode() + body)
         return int(connection.makefile("rb").readline().split()[1])
 
@@ -62,11 +67,39 @@ def test_an_address_that_is_too_large_is_refused(page: Server) -> None:
 
 
 def test_a_connection_that_was_refused_is_closed(page: Server) -> None:
-    host, port = page.address.removeprefix("http://").rstrip("/").split(":")
-    head = f"POST /login HTTP/1.1\r\nHost: {host}\r\n{FORM}Content-Length: {BODY_MAX + 1}\r\n\r\n"
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    head = f"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\n{FORM}Content-Length: {BODY_MAX + 1}\r\n\r\n"
+    with opened(page) as connection:
         connection.sendall(head.encode())
         assert b"connection: close" in connection.makefile("rb").read().lower()  # Reads to the end.
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "",
+        "GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow",
+        "GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /livez HTTP/1.1\r\nX-Slow",
+        f"POST /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n{FORM}Content-Length: 1000\r\n\r\ntoken",
+    ],
+)
+def test_a_request_without_an_end_holds_no_connection(page: Server, sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "IDLE_S", 0.05)
+    with opened(page) as connection:
+        connection.sendall(sent.encode())
+        connection.settimeout(3)  # Less than an idle connection that is kept alive has.
+        connection.makefile("rb").read()  # To the end.
+
+
+def test_one_that_is_being_answered_is_kept(page: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "IDLE_S", 0.02)
+    cookie = f"{COOKIE}={session(TOKEN, 'ann')}"
+    with opened(page) as connection:
+        connection.sendall(f"GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n".encode())
+        answer = connection.makefile("rb")
+        assert answer.readline().split()[1] == b"200"
+        connection.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            answer.read()
 
 
 def post(messages: list[dict[str, Any]]) -> Request:

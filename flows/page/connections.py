@@ -1,0 +1,34 @@
+"""Connections that end where their sender never ends a request, so that a few such senders do not take all of them."""
+
+import asyncio
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+IDLE_S = 10.0
+
+
+class Connection(H11Protocol):
+    """uvicorn's, which waits for ever for the end of a head, and of a body that nobody reads; this one does not.
+
+    It is closed after `IDLE_S` seconds, twice that at most, in which no request began and none was being answered.
+    """
+
+    _look: asyncio.TimerHandle
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._look = self.loop.call_later(IDLE_S, self._close_idle, None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._look.cancel()
+        super().connection_lost(exc)
+
+    def _close_idle(self, answered: object) -> None:
+        """Close it if the last request is still `answered`, the one that was answered at the last look; None: none."""
+        now = self.cycle
+        if now is not None and not now.response_complete:
+            self._look = self.loop.call_later(IDLE_S, self._close_idle, self)  # No request: it is not idle.
+        elif now is answered:
+            self.transport.abort()
+        else:
+            self._look = self.loop.call_later(IDLE_S, self._close_idle, now)
