@@ -115,7 +115,12 @@ EVALUATION = (
     Saved("verdict", Verdict),
 )
 RELEASE = (
-    Saved("model", model.Model, version=2, upgrades={1: renamed({"speaker": "writer", "trials": "releases"})}),
+    Saved(
+        "model",
+        model.Model,
+        version=3,
+        upgrades={1: renamed({"speaker": "writer", "trials": "releases"}), 2: without("doubted")},
+    ),
     Saved("model.lately", model.Lately),
     Saved("model.incident", model.Incident, version=2, upgrades={1: renamed({"told": "alerted"})}),
     Saved("model.overflow", model.Overflow),
@@ -124,6 +129,7 @@ RELEASE = (
     Saved("model.firing", alerts.Firing, version=2, upgrades={1: renamed({"told": "earlier"})}),
     Saved("model.muted", alerts.Muted),
     Saved("model.served", traffic.Served),
+    Saved("model.belief", traffic.Belief),
     Saved("release", state.ReleaseState, version=3, upgrades={1: with_state, 2: renamed({"release": "declared"})}),
     Saved("release.serving", phase_states.Serving),
     Saved("release.rolling_out", phase_states.RollingOut),

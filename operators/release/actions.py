@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from operators.policy.rules import Action, ReleaseRule, Rule
 from operators.release.alerts import affected, worst_first
 from operators.release.cutover import Beyond
-from operators.release.doubts import why_not_believed
+from operators.release.doubts import believed, why_not_believed
 from operators.release.model import CanaryFinding, Model, PaneContext
 from operators.release.phase_states import Actionable, Hold
 from operators.release.promotion import check_split, promote
@@ -66,8 +66,12 @@ def verdicts_in_force(model: Model, at: PaneContext, release: ReleaseState, rule
 def _find(model: Model, at: PaneContext, finding: CanaryFinding) -> list[ControlEvent]:
     """Act on what a canary rule says: `action` for all traffic, `slice_action` for slices; the stronger of the two."""
     release, rule = model.releases[finding.candidate], finding.rule
-    asked = [rule.action] if finding.whole else []
-    if len(finding.bad) > len(finding.whole):
+    # Where nothing is left that is believed `_do` holds.
+    bad = believed(model, at, release, finding.bad)
+    whole = believed(model, at, release, finding.whole) if bad else finding.whole
+    bad = bad or finding.bad
+    asked = [rule.action] if whole else []
+    if len(bad) > len(whole):
         asked.append(rule.slice_action)
     if release.since > at.pane:  # The comparison has begun anew since.
         return []
@@ -83,7 +87,7 @@ def _find(model: Model, at: PaneContext, finding: CanaryFinding) -> list[Control
         return hold(model, at, release, rule, "slice", why, finding.doubtful)
     if not asked:
         return []
-    return _do(model, at, release, rule, max(asked, key=ACTIONS.index), finding.bad)
+    return _do(model, at, release, rule, max(asked, key=ACTIONS.index), bad)
 
 
 def _do(
@@ -94,9 +98,12 @@ def _do(
     if is_mirrored(release.candidate):
         why = f"{rule.name} is BAD on copies of requests: nobody is served by it, so nothing else is done"
         return hold(model, at, release, rule, "hold", why, slices) if not rule.of_users else []
-    doubt = why_not_believed(model, at, slices[0].evidence) if action != "hold" else None
-    if doubt is not None:
-        return hold(model, at, release, rule, "judge", doubt, slices)
+    if action != "hold":
+        kept = believed(model, at, release, slices)
+        if not kept:
+            doubt = why_not_believed(model, at, release, slices[0].evidence) or ""
+            return hold(model, at, release, rule, "judge", doubt, slices)
+        slices = kept
     if action in ("rollback", "kill"):
         return withdraw(model, at, release, rule, action, slices)
     return _restrain(model, at, release, rule, action, slices)

@@ -1,38 +1,81 @@
 """Whether the judges behind an SLI are believed: while they are not, what they say takes no version out.
 
 What a judge says while it is not believed counts neither way (`operators/evaluate/golden.py`). A rule that is BAD by
-what it said just before may be BAD because of the judge, so a person looks first: for as long as most judgements of a
-pane count neither way, and then for as long as the rule's window still holds what came before.
+what it said just before may be BAD because of the judge, so a person looks first: for as long as most of the newest
+judgements count neither way, and then for as long as the rule's window still holds what came before.
+
+A judge is believed of all versions or of none. So it is disbelieved of a candidate only where most judgements say so of
+the candidate, and of its baseline, too, where that is judged lately: a few odd ones of one version decide nothing, nor
+do any of versions that never served.
 """
 
 from operators.release.model import Model, PaneContext
+from operators.release.state import ReleaseState
+from operators.release.traffic import Belief, Served
 from operators.window.partial import BAD, GOOD, NEITHER
-from operators.wire.control import Evidence
+from operators.wire.control import Affected, Evidence
 
 DOUBTED = 0  # In place of the pane in which they were believed again.
+NEWEST = 10  # So many judgements of a version, the newest, and what else came in their panes, say how it is ...
+LEAST = 5  # ... where there are so many.
+LATELY_MS = 600_000  # A version whose last judgement is older says nothing of another.
 
 
 def note_doubts(model: Model, at: PaneContext) -> None:
-    """Remember of which SLIs most judgements of this pane count neither way, over all versions."""
-    for index, sli in enumerate(at.policy.slis):
-        if not sli.scored:
+    """Remember of each SLI that judges score, and each version that serves, whether its newest judgements count."""
+    for version in sorted(at.requests.keys() | at.copies.keys()):
+        served, slis = model.served.get(version), at.slis(version, "*")
+        if served is None or slis is None:
             continue
-        found = [slis[index] for version in at.requests if (slis := at.slis(version, "*")) is not None]
-        counted = sum(int(each[GOOD] + each[BAD]) for each in found)
-        neither = sum(int(each[NEITHER]) for each in found)
-        if neither > counted:
-            model.doubted[sli.name] = DOUBTED
-        elif counted and model.doubted.get(sli.name) == DOUBTED:
-            model.doubted[sli.name] = at.pane
+        for index, sli in enumerate(at.policy.slis):
+            counted, neither = int(slis[index, GOOD] + slis[index, BAD]), int(slis[index, NEITHER])
+            if sli.scored and counted + neither:
+                _note(served.beliefs.setdefault(sli.name, Belief()), at.pane, counted, neither)
 
 
-def why_not_believed(model: Model, at: PaneContext, evidence: Evidence) -> str | None:
+def _note(belief: Belief, pane: int, counted: int, neither: int) -> None:
+    belief.last = pane
+    belief.newest = (*belief.newest, (counted, neither))
+    while sum(map(sum, belief.newest[1:])) >= NEWEST:
+        belief.newest = belief.newest[1:]
+    counted, neither = (sum(column) for column in zip(*belief.newest, strict=True))
+    if counted + neither >= LEAST and neither > counted:
+        belief.again = DOUBTED
+    elif counted >= neither and belief.again == DOUBTED:
+        belief.again = pane
+
+
+def why_not_believed(model: Model, at: PaneContext, release: ReleaseState, evidence: Evidence) -> str | None:
     """Return why a verdict is not acted on: its judges are not believed, or were not within its window; else None."""
-    if evidence.sli is None or evidence.sli not in model.doubted:
+    if evidence.sli is None:
         return None
-    again = model.doubted[evidence.sli]
-    if again == DOUBTED:
-        return f"the judge of {evidence.sli} is not believed: it disagrees with its golden cases, or is new"
-    if (at.pane - again) * at.policy.pane_ms < (evidence.window_ms or 0):
+    mine = _belief(model.served.get(release.candidate), evidence.sli)
+    beside = _belief(model.served.get(release.baseline), evidence.sli)
+    lately = (at.pane - beside.last) * at.policy.pane_ms <= LATELY_MS and sum(map(sum, beside.newest)) >= LEAST
+    if lately and _why(beside, at, evidence) is None:
+        return None
+    return _why(mine, at, evidence)
+
+
+def believed(
+    model: Model, at: PaneContext, release: ReleaseState, slices: tuple[Affected, ...]
+) -> tuple[Affected, ...]:
+    """Return those of the slices and SLIs whose judges are believed, in order."""
+    return tuple(each for each in slices if why_not_believed(model, at, release, each.evidence) is None)
+
+
+def _belief(served: Served | None, sli: str) -> Belief:
+    return Belief() if served is None else served.beliefs.get(sli, Belief())
+
+
+def _why(belief: Belief, at: PaneContext, evidence: Evidence) -> str | None:
+    if belief.again is None:
+        return None
+    if belief.again == DOUBTED:
+        return (
+            f"the judge of {evidence.sli} is not believed: it disagrees with its golden cases, is new, or gives no "
+            "numbers"
+        )
+    if (at.pane - belief.again) * at.policy.pane_ms < (evidence.window_ms or 0):
         return f"the judge of {evidence.sli} was not believed until lately: what it said before is in the window"
     return None

@@ -115,8 +115,7 @@ class Model(msgspec.Struct, kw_only=True):
     version that is pinned, which gets only what the withdrawn had. `incidents` are open, by rule and version; those
     of a version under release have a name of their own for the rule (`incidents.py`). `mirrors` are the versions that
     were declared to answer copies of requests alone. `unpinned` is when somebody lifted the pin [Unix ms]: it stays
-    lifted until something new is found. `behind` is what was said last of each partition (`behind.py`). `doubted` has
-    the SLIs whose judges are not believed, or were not, with the pane in which they were again (`doubts.py`).
+    lifted until something new is found. `behind` is what was said last of each partition (`behind.py`).
     """
 
     writer: EventWriter
@@ -125,7 +124,6 @@ class Model(msgspec.Struct, kw_only=True):
     releases: dict[str, ReleaseState] = {}
     overridden: set[str] = set()
     bad: dict[Key, dict[str, Verdict]] = {}
-    doubted: dict[str, int] = {}
     began: int | None = None
     settled: bool = False
     cooled: int = 0

@@ -18,16 +18,29 @@ ALPHA = 0.01  # Of each bound.
 Counted = tuple[int, int]  # Good and bad.
 
 
+class Belief(msgspec.Struct, kw_only=True):
+    """What judges say of one version and SLI: `newest` are how many judgements count, and count neither way, by pane.
+
+    `last` is the last pane with any. `again`: 0 while the judges are not believed, then the pane in which they were
+    again; None: they always were (`doubts.py`).
+    """
+
+    newest: tuple[tuple[int, int], ...] = ()
+    last: int = -1_000_000_000
+    again: int | None = None
+
+
 class Served(msgspec.Struct, kw_only=True):
     """What one version served: `buckets` by number hold requests, then good and bad of each SLI. Panes are numbers.
 
-    `hours` hold the same of each hour since 1970.
+    `hours` hold the same of each hour since 1970. `beliefs` are by SLI, of those that judges score.
     """
 
     first: int
     last: int
     buckets: dict[int, list[int]] = {}
     hours: dict[int, list[int]] = {}
+    beliefs: dict[str, Belief] = {}
 
     def requests(self, since: int) -> int:
         """Return the requests in the buckets from `since` on."""

@@ -152,3 +152,13 @@ def test_without_monitors_nothing_is_kept() -> None:
     assert run.quiet
     assert run.step(1, None, {}).empty
     assert len(bytes_of(run.state)) < 2_000
+
+
+def test_an_sli_of_others_is_part_of_what_names_the_monitors() -> None:
+    """`all_of` holds how its parts classify, which no state can keep; its parts stand beside it."""
+    success = '\n[sli.quick]\ngood = "at_most"\nfield = "latency_ms"\nlimit = {limit}\n'
+    success += '[sli.success]\ngood = "all_of"\nslis = ["ok", "quick"]\n'
+    policies = [policy_of(ALL + success.format(limit=limit), PROFILE) for limit in (100, 200)]
+    saved = Monitors(policies[0]).state
+    assert Monitors(policies[0], again(saved)).state.identity == saved.identity
+    assert Monitors(policies[1], again(saved)).state.identity != saved.identity

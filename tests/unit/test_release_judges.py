@@ -1,9 +1,11 @@
 """While the judge of an SLI is not believed, its rules hold instead of rolling back, and say why."""
 
+import pytest
+
 from operators.window.panes import Closed
 from operators.window.windows import PaneWithWindows
 from operators.wire.control import ControlEvent
-from tests.releasing import BAD_NEWS, OLD, RELEASE, Counts, Story, partial
+from tests.releasing import BAD_NEWS, CANARY, OLD, RELEASE, Counts, Story, partial
 
 SLO = """
 [[rule]]
@@ -19,9 +21,9 @@ JUDGED: Counts = {"v1": (40, 2), "v2": (8, 0)}
 WORSE: Counts = {"v1": (40, 2), "v2": (1, 12)}
 
 
-def pane(story: Story, quality: Counts, neither: dict[str, int]) -> list[ControlEvent]:
+def pane(story: Story, quality: Counts, neither: dict[str, int], ok: Counts = BOTH) -> list[ControlEvent]:
     """Play a pane in which so many judgements of a version count neither way."""
-    part = partial(story.next, BOTH, quality)
+    part = partial(story.next, ok, quality)
     for row, series in enumerate(part.series):
         part.slis[row, 1, 2] += neither.get(series.version, 0)
     judged = story.judge.push(PaneWithWindows(closed=Closed(pane=story.next, on_time=part), windows=()))
@@ -51,7 +53,9 @@ def test_what_a_judge_said_before_it_was_disbelieved_takes_nothing_out() -> None
     for _ in range(6):
         said += pane(story, {"v2": (0, 4)}, {"v1": 60, "v2": 20})
     (held,) = (event for event in said if event.type == "hold")
-    assert held.reason == "the judge of quality is not believed: it disagrees with its golden cases, or is new"
+    assert held.reason == (
+        "the judge of quality is not believed: it disagrees with its golden cases, is new, or gives no numbers"
+    )
     assert (held.version, held.rule, held.severity) == ("v2", "helpful", "ticket")
     assert not {event.type for event in story.told} & {"rollback", "kill", "throttle"}
     story.restart(SLO)
@@ -76,3 +80,46 @@ def test_other_rules_act_meanwhile() -> None:
     for _ in range(3):
         pane(story, WORSE, {"v1": 60, "v2": 20})
     assert story.until("rollback", BAD_NEWS).rule == "up"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"made-up": 1_000}, {"made-up": 1_000, "v2": 1}, {"v2": 40}, {"v1": 2, "v2": 1}],
+    ids=["version", "version and one", "candidate alone", "few among many"],
+)
+def test_a_judge_is_not_disbelieved_for_what_somebody_makes_up(odd: dict[str, int]) -> None:
+    """Neither for versions that never served, nor for a few of many, nor where its judgements of the baseline count."""
+    story, plain = begun(), begun()
+    for at in range(12):
+        # Every third pane has no other judgements of these versions.
+        quality = WORSE | dict.fromkeys(odd, (0, 0)) if at % 3 == 0 else WORSE
+        pane(plain, quality, {})
+        pane(story, quality, odd if at % 3 == 0 else {})
+    assert [event.type for event in story.told if event.type in ("rollback", "hold")] == ["rollback"]
+    assert [event.ts for event in story.told if event.type == "rollback"] == [
+        event.ts for event in plain.told if event.type == "rollback"
+    ]
+
+
+def test_panes_of_few_judgements_are_taken_together() -> None:
+    """One that counts neither way in a pane of its own, of each version, is one among many still."""
+    story = begun()
+    for _ in range(12):
+        pane(story, {"v1": (4, 0), "v2": (0, 4)}, {})
+        pane(story, {"v1": (0, 0), "v2": (0, 0)}, {"v1": 1, "v2": 1})
+    assert [event.type for event in story.told if event.type in ("rollback", "hold")] == ["rollback"]
+
+
+BOTH_SLIS = CANARY.replace('slis = ["ok"]', 'slis = ["ok", "quality"]')
+
+
+def test_a_rule_acts_on_what_else_is_bad() -> None:
+    """Of the SLIs of one rule the worst is that of a judge which is not believed: the version fails all the same."""
+    story = Story(BOTH_SLIS, RELEASE)
+    story.play(OLD, panes=60)
+    failing: Counts = {"v1": (99, 1), "v2": (14, 6)}
+    told: list[ControlEvent] = []
+    for _ in range(40):
+        told += pane(story, {"v1": (40, 2), "v2": (0, 12)}, {"v1": 60, "v2": 20}, failing)
+    (rolled_back,) = (event for event in told if event.type == "rollback")
+    assert {each.evidence.sli for each in rolled_back.slices} == {"ok"}
