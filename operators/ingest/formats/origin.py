@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from operators.ingest.messages import Messages
 from operators.window.watermark import NEVER
 
+REFUSED_TIMES = 8  # The texts of what is refused of one message together have at most so many times its size.
+
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
     """An item refused: `position` of its message in the source, `item` within it, and its original bytes."""
@@ -30,12 +32,24 @@ class ItemTexts(msgspec.Struct, kw_only=True):
     split: Callable[[bytes], Sequence[bytes]]
     index: int = -1
     texts: Sequence[bytes] = ()
+    refused: Counter[int] = msgspec.field(default_factory=Counter)
 
     def of(self, messages: Messages, index: int) -> Sequence[bytes]:
         """Return the texts of message `index`."""
         if index != self.index:
             self.index, self.texts = index, self.split(messages.values[index])
         return self.texts
+
+    def refuse(self, messages: Messages, index: int, item: int) -> bytes:
+        """Return the text of an item of message `index` for its reject; b"" where those before it took all the room.
+
+        Items may share what is in their message once: in their own texts it stands as often as there are items.
+        """
+        if self.refused[index] > REFUSED_TIMES * len(messages.values[index]):
+            return b""
+        text = self.of(messages, index)[item]
+        self.refused[index] += len(text)
+        return text
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +93,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     def reject(self, index: int, reason: str, detail: str) -> Reject:
         """Return the reject of decoded item `index`."""
         position, item = self.place(index)
-        return Reject(position=position, item=item, reason=reason, detail=detail, value=self.text(index))
+        value = self.texts.refuse(self.messages, self.message_of[index], item)
+        return Reject(position=position, item=item, reason=reason, detail=detail, value=value)
 
     def place(self, index: int) -> tuple[int, int]:
         """Return the position of a decoded item's message in the source, and the item within it."""

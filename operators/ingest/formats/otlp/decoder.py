@@ -6,7 +6,7 @@ policy. Spans that are no inference, and log records that are no evaluation, hol
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +14,7 @@ import msgspec
 
 from operators.ingest.formats.format import Decoded, Stream
 from operators.ingest.formats.native import FAULTS_MAX, reason_of
-from operators.ingest.formats.origin import ItemTexts, Origin, Reject
+from operators.ingest.formats.origin import REFUSED_TIMES, ItemTexts, Origin, Reject
 from operators.ingest.formats.otlp import json_batch, proto_batch
 from operators.ingest.formats.otlp.mapping import Fields, OtelMapping
 from operators.ingest.formats.otlp.record import Record, Undecodable
@@ -71,6 +71,7 @@ class OtlpDecoder:
         )
 
     def _take(self, value: bytes, index: int, position: int, taken: "_Taken", rejects: list[Reject]) -> None:
+        room = REFUSED_TIMES * len(value)
         for number, record in enumerate(self._records(value)):
             stream = self._stream_of(record)
             if stream is None:
@@ -84,7 +85,9 @@ class OtlpDecoder:
                     rejects.append(_reject(position, number, "too_many_faults", detail, value))
                     return
                 reason, detail = error.args
-                rejects.append(_reject(position, number, reason, f"{record.where()}: {detail}", record.whole()))
+                text = record.whole(room)
+                room -= len(text)
+                rejects.append(_reject(position, number, reason, f"{record.where()}: {detail}", text))
                 continue
             taken.items.append(item)
             taken.streams.append(stream)
@@ -149,17 +152,29 @@ class OtlpDecoder:
             detail = f"{detail}; {self._mapping.sought(detail)}"
         return reason, detail
 
-    def _texts(self, value: bytes) -> list[bytes]:
+    def _texts(self, value: bytes) -> Sequence[bytes]:
         """Return by number the items of a message as native messages; b"" for what is none."""
-        texts = []
-        for record in self._records(value):
-            stream = self._stream_of(record)
-            text = b""
-            if stream is not None and record.fault() is None:
-                with suppress(Unmappable):
-                    text = msgspec.json.encode(self._fields(record, stream))
-            texts.append(text)
-        return texts
+        return _Texts(list(self._records(value)), self._text)
+
+    def _text(self, record: Record) -> bytes:
+        stream = self._stream_of(record)
+        if stream is not None and record.fault() is None:
+            with suppress(Unmappable):
+                return msgspec.json.encode(self._fields(record, stream))
+        return b""
+
+
+class _Texts(Sequence[bytes]):
+    """The texts of records, each made when it is asked for: together they may be far larger than their message."""
+
+    def __init__(self, records: Sequence[Record], text_of: Callable[[Record], bytes]) -> None:
+        self._records, self._text_of = records, text_of
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, number: Any) -> Any:
+        return self._text_of(self._records[number])
 
 
 class _Taken:

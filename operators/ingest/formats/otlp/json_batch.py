@@ -15,13 +15,14 @@ from operators.ingest.formats.native import FAULTS_MAX, reason_of
 from operators.ingest.formats.otlp.record import (
     EVALUATION,
     FLAGS,
+    ID_MAX,
     INT64,
     UINT64,
-    UNREADABLE,
     Record,
     Undecodable,
-    with_flag,
+    flags_of,
 )
+from operators.ingest.formats.otlp.shared import UNREADABLE, Resource, shared
 from operators.ingest.usable import UNDECODABLE
 
 FAILED = (2, "STATUS_CODE_ERROR")
@@ -189,20 +190,19 @@ def _of(batch: _Batch) -> Iterator[Record]:
                 yield _of_log(record, resource)
 
 
-def _of_span(span: _Span, resource: dict[str, object]) -> Iterator[Record]:
+def _of_span(span: _Span, resource: Resource) -> Iterator[Record]:
+    flags = (_by_key(event.attributes) for event in span.events or () if event.name in FLAGS)
     found = Record(
-        (span.trace_id or "").lower(),
-        (span.span_id or "").lower(),
+        _id(span.trace_id),
+        _id(span.span_id),
         _time(span.start_time_unix_nano),
         _time(span.end_time_unix_nano),
         span.status is not None and span.status.code in FAILED,
         _by_key(span.attributes),
         resource,
+        resource.with_flags(flags_of(flags, json_value)),
         json_value,
     )
-    for event in span.events or ():
-        if event.name in FLAGS:
-            found.resource = with_flag(found.resource, _by_key(event.attributes), json_value)
     yield found
     for event in span.events or ():
         if event.name == EVALUATION:
@@ -214,23 +214,25 @@ def _of_span(span: _Span, resource: dict[str, object]) -> Iterator[Record]:
                 False,
                 _by_key(event.attributes),
                 resource,
+                found.around,
                 json_value,
                 on=found,
                 is_evaluation=True,
             )
 
 
-def _of_log(record: _LogRecord, resource: dict[str, object]) -> Record:
+def _of_log(record: _LogRecord, resource: Resource) -> Record:
     attributes = _by_key(record.attributes)
     named = record.event_name or json_value(attributes.get("event.name"))
     return Record(
-        (record.trace_id or "").lower(),
-        (record.span_id or "").lower(),
+        _id(record.trace_id),
+        _id(record.span_id),
         0,
         _time(record.time_unix_nano) or _time(record.observed_time_unix_nano),
         False,
         attributes,
         resource,
+        resource.attributes,
         json_value,
         is_log=True,
         is_evaluation=named == EVALUATION,
@@ -241,9 +243,13 @@ def _by_key(attributes: Sequence[_KeyValue] | None) -> dict[str, _Value | None]:
     return {each.key: each.value for each in attributes or ()}
 
 
-def _resource(resource: _Resource | None) -> dict[str, object]:
+def _resource(resource: _Resource | None) -> Resource:
     attributes = None if resource is None else resource.attributes
-    return {name: json_value(value) for name, value in _by_key(attributes).items()}
+    return Resource({name: shared(json_value(value)) for name, value in _by_key(attributes).items()})
+
+
+def _id(text: str | None) -> str:
+    return (text or "")[:ID_MAX].lower()
 
 
 def _time(raw: int | str | None) -> int:

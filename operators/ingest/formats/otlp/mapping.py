@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from operators.ingest.formats.otlp.record import UNREADABLE, Record
+from operators.ingest.formats.otlp.record import Record
+from operators.ingest.formats.otlp.shared import UNREADABLE, shared
 from operators.policy.otel import SPAN_ID, Attributes, Otel
 from operators.texts import cut
 from operators.wire.events import TEXT_MAX
@@ -99,20 +100,32 @@ class OtelMapping:
     def feedback(self, record: Record) -> Fields:
         """Return the fields of feedback; its context is that of its span, or what a log record says itself."""
         otel = self._otel
-        context = self.event(record if record.on is None else record.on)
-        fields = {name: context[name] for name in CONTEXT if name in context}
-        if record.on is not None and "ts" in context:
-            fields["request_ts"] = context["ts"]
+        fields = self._of(self.event(record)) if record.on is None else self._lent(record.on)
+        value = record.get(otel.evaluation_value)
         name = record.get(otel.evaluation_name)
         found = {
             "request_id": self._request_id(record),
             "ts": record.end_ns // NS_OF_MS or None,
             "kind": otel.kinds.get(name, "judge") if isinstance(name, str) else "judge",
             "name": name,
-            "value": record.get(otel.evaluation_value),
+            "value": value if record.on is None else shared(value),  # As the prediction that it may be held against.
             "source": record.get(otel.evaluation_source),
         }
         return fields | {field: value for field, value in found.items() if value is not None}
+
+    def _lent(self, span: Record) -> Fields:
+        """Return what a span says to the evaluations on it: read once, and cut."""
+        if span.context is None:
+            event = self.event(span)
+            span.context = {name: shared(value) for name, value in self._of(event).items()}
+            if isinstance(slices := event.get("slices"), dict):
+                span.context["slices"] = {name: shared(value) for name, value in slices.items()}
+            if "ts" in event:
+                span.context["request_ts"] = event["ts"]
+        return span.context
+
+    def _of(self, event: Fields) -> Fields:
+        return {name: event[name] for name in CONTEXT if name in event}
 
     def sought(self, detail: str) -> str:
         """Return where the field was looked for that `detail` says is missing."""
@@ -129,14 +142,14 @@ def _plan(named: Mapping[str, Attributes]) -> Plan:
 
 def _read(record: Record, plan: Plan) -> Fields:
     """Return the fields of which one of the names is there: what `Record.get` does, for many at a third of its cost."""
-    attributes, resource, value = record.attributes, record.resource, record.value
+    attributes, around, value = record.attributes, record.around, record.value
     fields: Fields = {}
     for field, names in plan:
         for name in names:
             if name in attributes:
                 found = value(attributes[name])
-            elif name in resource:
-                found = resource[name]
+            elif name in around:
+                found = around[name]
             else:
                 continue
             if found is not None:

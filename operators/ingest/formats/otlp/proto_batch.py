@@ -6,8 +6,9 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from operators.ingest.formats.otlp.record import EVALUATION, FLAGS, UNREADABLE, Record, Undecodable, readable, with_flag
+from operators.ingest.formats.otlp.record import EVALUATION, FLAGS, ID_MAX, Record, Undecodable, flags_of, readable
 from operators.ingest.formats.otlp.schema import CLASSES
+from operators.ingest.formats.otlp.shared import UNREADABLE, Resource, shared
 
 FAILED = 2  # STATUS_CODE_ERROR.
 
@@ -57,22 +58,21 @@ def _read_logs(message: bytes) -> Any:
 
 def _of_spans(batch: Any) -> Iterator[Record]:
     for group in batch.resource_spans:
-        resource = _plain(group.resource.attributes)
+        resource = _resource(group.resource.attributes)
         for scope in group.scope_spans:
             for span in scope.spans:
+                flags = (event.attributes for event in span.events if event.name in FLAGS)
                 found = Record(
-                    span.trace_id.hex(),
-                    span.span_id.hex(),
+                    _id(span.trace_id),
+                    _id(span.span_id),
                     span.start_time_unix_nano,
                     span.end_time_unix_nano,
                     span.status.code == FAILED,
                     span.attributes,
                     resource,
+                    resource.with_flags(flags_of(flags, proto_value)),
                     proto_value,
                 )
-                for event in span.events:
-                    if event.name in FLAGS:
-                        found.resource = with_flag(found.resource, event.attributes, proto_value)
                 yield found
                 for event in span.events:
                     if event.name == EVALUATION:
@@ -88,6 +88,7 @@ def _evaluation(span: Record, event: Any) -> Record:
         False,
         event.attributes,
         span.resource,
+        span.around,
         proto_value,
         on=span,
         is_evaluation=True,
@@ -96,18 +97,19 @@ def _evaluation(span: Record, event: Any) -> Record:
 
 def _of_logs(batch: Any) -> Iterator[Record]:
     for group in batch.resource_logs:
-        resource = _plain(group.resource.attributes)
+        resource = _resource(group.resource.attributes)
         for scope in group.scope_logs:
             for record in scope.log_records:
                 named = record.event_name or proto_value(record.attributes.get("event.name", _NOTHING))
                 yield Record(
-                    record.trace_id.hex(),
-                    record.span_id.hex(),
+                    _id(record.trace_id),
+                    _id(record.span_id),
                     0,
                     record.time_unix_nano or record.observed_time_unix_nano,
                     False,
                     record.attributes,
                     resource,
+                    resource.attributes,
                     proto_value,
                     is_log=True,
                     is_evaluation=named == EVALUATION,
@@ -115,6 +117,14 @@ def _of_logs(batch: Any) -> Iterator[Record]:
 
 
 _NOTHING = CLASSES["AnyValue"]()
+
+
+def _resource(attributes: Any) -> Resource:
+    return Resource({name: shared(proto_value(value)) for name, value in readable(attributes)})
+
+
+def _id(raw: bytes) -> str:
+    return raw[:ID_MAX].hex()[:ID_MAX]
 
 
 def _plain(attributes: Any) -> dict[str, object]:

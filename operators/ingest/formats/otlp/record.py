@@ -1,17 +1,18 @@
 """What a batch holds, whichever way it is encoded: spans, evaluations on them, and log records."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
+
+from operators.ingest.formats.otlp.shared import Resource, shared
 
 EVALUATION = "gen_ai.evaluation.result"
 FLAGS = ("feature_flag.evaluation", "feature_flag")
 FLAG_KEY = "feature_flag.key"
 FLAG_VARIANTS = ("feature_flag.result.variant", "feature_flag.variant")
-# In place of what is no value of any field: bytes, NaN, text that is no UTF-8. A list of nothing fits none of them.
-UNREADABLE: list[None] = [None]
+ID_MAX = 128  # Characters of an id: with a longer one a request has none that is allowed.
 _IDS = re.compile(r"(?!0{32})(?=.{32}(?!0{16}))[0-9a-f]{48}")  # Of a trace and a span, neither of them zero.
 UINT64 = 1 << 64
 INT64 = 1 << 63
@@ -30,19 +31,22 @@ def readable(attributes: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
     return ((name, attributes[name]) for name in attributes if type(name) is str)
 
 
-def with_flag(
-    around: Mapping[str, object], attributes: Mapping[Any, Any], value: Callable[[Any], object]
-) -> Mapping[str, object]:
-    """Return what is around a span with the variant of a feature flag, by `flag:KEY`; `attributes` are its event's."""
-    found = [value(attributes[name]) for name in (FLAG_KEY, *FLAG_VARIANTS) if name in attributes]
-    return {**around, f"flag:{found[0]}": found[1]} if len(found) > 1 else around
+def flags_of(evaluations: Iterable[Mapping[Any, Any]], value: Callable[[Any], object]) -> dict[str, object]:
+    """Return the variants of feature flags, by `flag:KEY`, of the attributes of events that say they were evaluated."""
+    flags: dict[str, object] = {}
+    for attributes in evaluations:
+        found = [shared(value(attributes[name])) for name in (FLAG_KEY, *FLAG_VARIANTS) if name in attributes]
+        if len(found) > 1:
+            flags[f"flag:{found[0]}"] = found[1]
+    return flags
 
 
 class Record(msgspec.Struct, gc=False):
     """A span, an evaluation on a span (`on`), or a log record.
 
-    `attributes` are its own, as they are encoded; `value` reads one. Those of its `resource` are read, and stand with
-    the variants of feature flags. Ids are hex, times are ns since 1970, 0 where nobody said.
+    `attributes` are its own, as they are encoded; `value` reads one. Those `around` it are read: of its `resource`,
+    with the variants of feature flags. Ids are hex, times are ns since 1970, 0 where nobody said. Of a span with
+    evaluations on it, `read` has the attributes that they have read of it, and `context` the fields they all have.
     """
 
     trace_id: str
@@ -51,11 +55,14 @@ class Record(msgspec.Struct, gc=False):
     end_ns: int
     failed: bool
     attributes: Mapping[Any, Any]
-    resource: Mapping[str, object]
+    resource: Resource
+    around: Mapping[str, object]
     value: Callable[[Any], object]
     on: "Record | None" = None
     is_log: bool = False
     is_evaluation: bool = False
+    read: dict[str, object] | None = None
+    context: dict[str, object] | None = None
 
     def get(self, names: tuple[str, ...]) -> object:
         """Return the first of some attributes that is there, None without any: its own, then those around it."""
@@ -63,15 +70,26 @@ class Record(msgspec.Struct, gc=False):
             if name in self.attributes:
                 value = self.value(self.attributes[name])
             elif self.on is not None and name in self.on.attributes:
-                value = self.on.value(self.on.attributes[name])
+                value = self.on.lent(name)
             else:
-                value = self.resource.get(name)
+                value = self.around.get(name)
             if value is not None:
                 return value
         return None
 
-    def whole(self) -> bytes:
-        """Return all of it as JSON, for people who look for what is wrong with it."""
+    def lent(self, name: str) -> object:
+        """Return one of its own attributes for evaluations on it: read once, and cut."""
+        if self.read is None:
+            self.read = {}
+        if name not in self.read:
+            self.read[name] = shared(self.value(self.attributes[name]))
+        return self.read[name]
+
+    def whole(self, room: int) -> bytes:
+        """Return all of it as JSON, for people who look for what is wrong with it.
+
+        Without its resource, which others have as well, if it has more than `room` bytes with it.
+        """
         own = {name: self.value(value) for name, value in readable(self.attributes)}
         found = {
             "traceId": self.trace_id,
@@ -79,9 +97,11 @@ class Record(msgspec.Struct, gc=False):
             "startTimeUnixNano": self.start_ns,
             "endTimeUnixNano": self.end_ns,
             "attributes": own,
-            "resource": self.resource,
         }
-        return msgspec.json.encode(found)
+        text = msgspec.json.encode(found)
+        if len(text) + len(self.resource.as_json()) > room:
+            return text
+        return msgspec.json.encode(found | {"resource": msgspec.Raw(self.resource.as_json())})
 
     def where(self) -> str:
         """Return how people find it."""
