@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 from flows import health, watchdog
+from flows.garbage import collect_rarely
 from flows.logs import LOGGER
 from flows.options import Options
 from flows.pulse import Pulse
@@ -23,6 +24,7 @@ def run(where: Settings, options: Options, stop: Stop, metrics: Metrics, dataflo
 
     Raises what stopped it: the failures of connectors, or of the engine.
     """
+    collect_rarely()
     pulse = Pulse(ready_s=max(where.ready_s, READY_EPOCHS * options.epoch_s), stuck_s=where.stuck_s)
     server = health.serve(options.listen, metrics, pulse)
     try:

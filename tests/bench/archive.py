@@ -11,6 +11,7 @@ from bytewax.testing import run_main
 
 from flows import settings
 from flows.archive.flow import build
+from flows.garbage import collect_rarely
 from operators.connectors.clickhouse.client import ClickHouseSink
 from operators.connectors.clickhouse.migrations import migrate
 from operators.connectors.clickhouse.refused import Poison
@@ -44,6 +45,7 @@ USERS, SESSIONS = 5_000, 20_000
 
 def costs(count: int, text_chars: int) -> tuple[float, float]:
     """Return CPU seconds of an event: of decoding it, and of the whole job; with an input and an output of a size."""
+    collect_rarely()
     events = _events(count, text_chars)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "events.ndjson")
