@@ -3,6 +3,7 @@
 import copy
 import json
 import sys
+import tracemalloc
 from base64 import b64encode
 from collections import ChainMap
 from types import FrameType
@@ -178,6 +179,21 @@ def test_scopes_and_links_are_not_read() -> None:
         found = decoded(value)
         assert (found.items[0].session_id, found.items[0].user_id, found.origin.unusable) == (None, None, {})
         assert len(found.origin.text(0)) + len(found.rejects[0].value) < ITEM_MAX
+
+
+def test_of_spans_with_nothing_in_them_nothing_is_kept_for_texts() -> None:
+    value = message("json", CHAT, [span(0), *[{}] * 20_000])
+    found = decoded(value)
+    tracemalloc.start()
+    try:
+        texts = found.origin.texts.split(value)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(texts) == 20_001
+    assert texts[5] == b""
+    assert json.loads(texts[0])["model"] == "m0"
+    assert kept < 20 * len(texts)
 
 
 def test_flags_do_not_copy_many_attributes_for_each_span() -> None:

@@ -154,20 +154,26 @@ class OtlpDecoder:
 
     def _texts(self, value: bytes) -> Sequence[bytes]:
         """Return by number the items of a message as native messages; b"" for what is none."""
-        return _Texts(list(self._records(value)), self._text)
+        return _Texts([each if self._may_be_item(each) else None for each in self._records(value)], self._text)
 
-    def _text(self, record: Record) -> bytes:
-        stream = self._stream_of(record)
-        if stream is not None and record.fault() is None:
+    def _may_be_item(self, record: Record) -> bool:
+        return self._stream_of(record) is not None and record.fault() is None
+
+    def _text(self, record: Record | None) -> bytes:
+        stream = None if record is None else self._stream_of(record)
+        if record is not None and stream is not None:
             with suppress(Unmappable):
                 return msgspec.json.encode(self._fields(record, stream))
         return b""
 
 
 class _Texts(Sequence[bytes]):
-    """The texts of records, each made when it is asked for: together they may be far larger than their message."""
+    """The texts of records, each made when it is asked for: together they may be far larger than their message.
 
-    def __init__(self, records: Sequence[Record], text_of: Callable[[Record], bytes]) -> None:
+    None stands for a record without a text: of a span with nothing in it, two bytes, nothing is kept.
+    """
+
+    def __init__(self, records: Sequence[Record | None], text_of: Callable[[Record | None], bytes]) -> None:
         self._records, self._text_of = records, text_of
 
     def __len__(self) -> int:
