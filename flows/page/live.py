@@ -46,13 +46,21 @@ class Live:
             self.look()
 
 
+class _Turn:
+    """Whose turn it is to make an answer, and how many make it or wait for it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.asking = 0
+
+
 class Answers:
     """Answers by key and number of `Live`: each is made once, however many ask for it at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
-        self._making: dict[str, threading.Lock] = {}
+        self._making: dict[str, _Turn] = {}
         self.made = 0
 
     def get(self, key: str, number: int, make: Callable[[], bytes]) -> bytes:
@@ -61,13 +69,25 @@ class Answers:
         if found is not None:
             return found
         with self._lock:
-            turn = self._making.setdefault(key, threading.Lock())
-        with turn:
-            found = self._of(key, number)
-            if found is None:
-                found = make()
-                self._keep(key, number, found)
-        return found
+            turn = self._making.setdefault(key, _Turn())
+            turn.asking += 1
+        try:
+            with turn.lock:
+                found = self._of(key, number)
+                if found is None:
+                    found = make()
+                    self._keep(key, number, found)
+            return found
+        finally:
+            with self._lock:
+                turn.asking -= 1
+                if not turn.asking:
+                    del self._making[key]
+
+    @property
+    def making(self) -> int:
+        """How many answers are being made."""
+        return len(self._making)
 
     def _of(self, key: str, number: int) -> bytes | None:
         with self._lock:
@@ -83,5 +103,4 @@ class Answers:
             self._kept[key] = number, answer
             self._kept.move_to_end(key)
             while len(self._kept) > KEPT_MAX:
-                gone, _ = self._kept.popitem(last=False)
-                self._making.pop(gone, None)
+                self._kept.popitem(last=False)

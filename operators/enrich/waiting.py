@@ -42,6 +42,11 @@ class Complete(msgspec.Struct, frozen=True):
     value: bytes
 
 
+def bytes_max_of(policy: Policy) -> int:
+    """Return the size [bytes] of the largest item that is written: readers and brokers take no larger one."""
+    return min(policy.dead_letters.message_bytes_max, BYTES_MAX)
+
+
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """What is decided of the next items, in order: the complete ones, and why the others are refused."""
 
@@ -69,7 +74,7 @@ class WaitingFeedback:
     def __init__(self, policy: Policy, form: str = "native") -> None:
         self._policy = policy
         self._decoder = FORMATS[form].decoder("feedback", policy)
-        self._bytes_max = min(policy.dead_letters.message_bytes_max, BYTES_MAX)
+        self._bytes_max = bytes_max_of(policy)
         self._items: deque[_Item] = deque()
         self._open: list[_Item] = []  # Those of them that are not settled.
         self._rejects: list[Reject] = []

@@ -1,17 +1,22 @@
 """Who is asked for what of a request: at once those that nothing gates, then those whose gate let the answer pass."""
 
+import logging
 from collections import Counter, deque
-from concurrent.futures import Future
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
 
 from operators.evaluate.texts import judged_here, redacted
 from operators.evaluate.work import Judges, Work
-from operators.evaluators.case import Judged, JudgedCase
+from operators.evaluators.case import Judged, JudgedCase, NotJudged
 from operators.evaluators.llm import Llm
 from operators.evaluators.registry import evaluator_kind_of
 from operators.policy.evaluators import AnswerEvaluator
 from operators.policy.policy import Policy
 
 FAILED = "evaluator_failed"  # It met a text that it was not made for.
+TOO_LONG = "too_long"
+
+log = logging.getLogger("rollguard")
 
 
 class Asking:
@@ -23,6 +28,7 @@ class Asking:
         self._judges = judges
         self._finished: deque[tuple[Work, AnswerEvaluator, Future[Judged]]] = deque()
         self.skipped: Counter[str] = Counter()
+        self._logged: set[tuple[str, str]] = set()
 
     def begin(self, work: Work) -> None:
         """Ask those that nothing gates."""
@@ -32,7 +38,7 @@ class Asking:
         """Take in the judgements that have come meanwhile, and ask those that waited for them."""
         while self._finished:
             work, evaluator, done = self._finished.popleft()
-            self._learn(work, evaluator, done.result())
+            self._learn(work, evaluator, self._guarded(evaluator, done.result))
 
     def _ask_after(self, work: Work, gate: str | None) -> None:
         for name in work.drawn:
@@ -42,7 +48,8 @@ class Asking:
     def _ask(self, work: Work, evaluator: AnswerEvaluator) -> None:
         work.open += 1
         if evaluator_kind_of(evaluator).runs == "here":
-            self._learn(work, evaluator, self._judged_here(evaluator, work.case))
+            here = self._guarded(evaluator, lambda: self._judged_here(evaluator, work.case))
+            self._learn(work, evaluator, here)
             return
         hidden = isinstance(evaluator, Llm) and evaluator.texts == "redacted"
         shown = redacted(work.case, self._chars_max) if hidden else judged_here(work.case, self._chars_max)
@@ -50,10 +57,31 @@ class Asking:
         future.add_done_callback(lambda done: self._finished.append((work, evaluator, done)))
 
     def _judged_here(self, evaluator: AnswerEvaluator, case: JudgedCase) -> Judged:
+        kind = evaluator_kind_of(evaluator)
+        if kind.whole and len(case.output) > self._chars_max:
+            return Judged(fault=TOO_LONG)
+        return Judged(scores=kind.scores(evaluator, judged_here(case, self._chars_max)))
+
+    def _guarded(self, evaluator: AnswerEvaluator, judge: Callable[[], Judged]) -> Judged:
+        """Return a judgement; whatever goes wrong costs that one alone, as else the same answer would stop every run.
+
+        What was given up because all ends is no judgement: CancelledError.
+        """
         try:
-            return Judged(scores=evaluator_kind_of(evaluator).scores(evaluator, judged_here(case, self._chars_max)))
-        except (ArithmeticError, ValueError, LookupError, RecursionError):
+            return judge()
+        except CancelledError:
+            raise
+        except NotJudged as error:
+            return Judged(fault=error.fault)
+        except Exception as error:
+            self._log_once(evaluator.name, type(error).__name__)
             return Judged(fault=FAILED)
+
+    def _log_once(self, evaluator: str, error: str) -> None:
+        """Log the kind of an error: its words may quote the answer."""
+        if (evaluator, error) not in self._logged:
+            self._logged.add((evaluator, error))
+            log.error("evaluator %s failed: %s; such failures are counted from now on", evaluator, error)
 
     def _learn(self, work: Work, evaluator: AnswerEvaluator, judged: Judged) -> None:
         work.judged[evaluator.name] = judged

@@ -16,6 +16,7 @@ from operators.wire.events import NUMBER_MAX, Request, ms_of
 
 GOLDEN = "golden"  # The flag of events that are golden cases, and the source of their labels.
 PASS, FAIL = "pass", "fail"
+MARGIN = 500  # Characters beyond what is told, so that nothing is cut in two before it is redacted.
 
 
 def judge_id(evaluator: AnswerEvaluator, log: str, position: int, item: int) -> str:
@@ -45,10 +46,16 @@ def feedback_of(
     if doubt:
         fields["standing"] = doubt
     if score.reason:
-        fields["reason"] = redact(score.reason[:REASON_MAX])[0]
+        fields["reason"] = _told(score.reason)
     if request.mirrored:
         fields["mirrored"] = True
     return msgspec.json.encode(fields)
+
+
+def _told(reason: str) -> str:
+    """Return a reason as it may be written: it may quote an answer, or be what a model says."""
+    valid = reason[: REASON_MAX + MARGIN].encode("utf-8", "replace").decode()
+    return redact(valid)[0][:REASON_MAX]
 
 
 def event_of(evaluator: AnswerEvaluator, judged: Judged, name: str, request: Request | None, ts_ms: int) -> bytes:

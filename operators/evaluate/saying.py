@@ -1,8 +1,12 @@
 """What is said of what was judged, each with the number that it has within its message, for ever."""
 
+import logging
 from collections.abc import Iterator
 
-from operators.enrich.waiting import Complete
+import msgspec
+
+from operators.enrich.waiting import Complete, bytes_max_of
+from operators.evaluate.asking import FAILED
 from operators.evaluate.golden import Doubt, agreements
 from operators.evaluate.outgoing import event_of, feedback_of, judge_id, label_of
 from operators.evaluate.work import Judges, Work
@@ -17,6 +21,9 @@ from operators.wire.events import Request
 CRITERIA, GOLDEN_MAX, EVALUATORS = 100, 400, 100
 OF_REQUEST = EVALUATORS * GOLDEN_MAX * CRITERIA
 ITEM = OF_REQUEST + EVALUATORS * CRITERIA
+TOO_LARGE = "too_large"  # With the slices of its request.
+
+log = logging.getLogger("rollguard")
 
 
 class Saying:
@@ -25,11 +32,27 @@ class Saying:
     def __init__(self, name: str, policy: Policy, judges: Judges) -> None:
         self._name, self._judges = name, judges
         self._evaluators = {each.name: each for each in policy.evaluators}
+        self._bytes_max = bytes_max_of(policy)
         self._numbers = {each: number for number, each in enumerate(self._evaluators)}
 
     def feedback(self, work: Work, ts_ms: int) -> list[Complete]:
-        """Return the feedback of all that judged it, labels where it is a golden case."""
-        found = [each for name in work.judged for each in self._of_one(work, self._evaluators[name], ts_ms)]
+        """Return the feedback of all that judged it, labels where it is a golden case.
+
+        What cannot be written has failed, and is noted so in `work`.
+        """
+        found: list[Complete] = []
+        for name, judged in work.judged.items():
+            fault = ""
+            try:
+                of_one = list(self._of_one(work, self._evaluators[name], ts_ms))
+                fault = TOO_LARGE if any(len(each.value) > self._bytes_max for each in of_one) else ""
+            except Exception as error:  # Else the same answer would stop every run.
+                log.error("what %s says cannot be written: %s", name, type(error).__name__)
+                fault = FAILED
+            if fault:
+                work.judged[name] = msgspec.structs.replace(judged, scores=(), fault=fault)
+            else:
+                found += of_one
         return sorted(found, key=lambda each: each.item)
 
     def events(self, work: Work, ts_ms: int) -> list[Complete]:
@@ -38,9 +61,17 @@ class Saying:
         for name, judged in work.judged.items():
             evaluator = self._evaluators[name]
             if evaluator_kind_of(evaluator).runs != "here":
-                text = event_of(evaluator, judged, self._id(work, evaluator), work.request, ts_ms)
+                text = self._event(work, evaluator, judged, ts_ms)
                 found.append(Complete(work.position, self._item(work, evaluator, 0), text))
         return sorted(found, key=lambda each: each.item)
+
+    def _event(self, work: Work, evaluator: AnswerEvaluator, judged: Judged, ts_ms: int) -> bytes:
+        name = self._id(work, evaluator)
+        text = event_of(evaluator, judged, name, work.request, ts_ms)
+        if len(text) <= self._bytes_max or work.request is None:
+            return text
+        # What the judgement took counts all the same, for no slice.
+        return event_of(evaluator, judged, name, msgspec.structs.replace(work.request, slices=None), ts_ms)
 
     def _of_one(self, work: Work, evaluator: AnswerEvaluator, ts_ms: int) -> Iterator[Complete]:
         judged = work.judged[evaluator.name]

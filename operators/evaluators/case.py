@@ -42,5 +42,13 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     calls: int = 0
 
 
+class NotJudged(Exception):
+    """An evaluator cannot judge such an answer; `fault` is why, one word of a short list."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
 class UnusableAnswer(ValueError):
     """A judge said something that is no judgement."""

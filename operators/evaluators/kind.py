@@ -37,14 +37,16 @@ class EvaluatorKind(msgspec.Struct, Generic[E], frozen=True, kw_only=True):
 
     `runs` says where: `here`, by `scores`, which takes microseconds; by a `model` behind an address; in a `process` of
     its own. `scores` returns nothing where a case is none that it can judge. `passed` says whether what comes `after`
-    it is judged. `check` raises PolicyError for what the types of the keys cannot say; `key` is where the evaluator
-    stands. `words` say in `rollguard check` what it judges.
+    it is judged. Where `whole`, an answer that is longer than what is judged of a text is none that it can judge.
+    `scores` may raise NotJudged. `check` raises PolicyError for what the types of the keys cannot say; `key` is where
+    the evaluator stands. `words` say in `rollguard check` what it judges.
     """
 
     name: str
     evaluator: type[E]
     words: Callable[[E], str]
     runs: Runs = "here"
+    whole: bool = False
     scores: Callable[[E, JudgedCase], Sequence[Score]] = _nowhere
     criteria: Callable[[E], tuple[str, ...]] = _named
     passed: Callable[[E, Sequence[Score]], bool] = _passed

@@ -21,21 +21,26 @@ class Regex(AnswerEvaluator, frozen=True, kw_only=True):
 
 def _check(evaluator: Regex, key: str) -> None:
     try:
-        _compiled(evaluator.pattern)
+        compiled(evaluator.pattern)
     except re2.error as error:
         raise PolicyError(f"{key}.pattern", evaluator.pattern, f"is no pattern of RE2: {error}") from error
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> Any:
+def compiled(pattern: str) -> Any:
+    """Return a pattern of RE2. re2.error if it is none."""
     options = re2.Options()
     options.log_errors = False
     return re2.compile(pattern, options)
 
 
+def searched(pattern: str, text: str) -> bool:
+    """Tell whether a pattern is anywhere in a text."""
+    return compiled(pattern).search(text.encode("utf-8", "replace").decode()) is not None
+
+
 def _scores(evaluator: Regex, case: JudgedCase) -> Sequence[Score]:
-    found = _compiled(evaluator.pattern).search(case.output.encode("utf-8", "replace").decode()) is not None
-    good = found == (evaluator.must == "match")
+    good = searched(evaluator.pattern, case.output) == (evaluator.must == "match")
     return passes(evaluator, good, "the pattern is not there" if evaluator.must == "match" else "the pattern is there")
 
 

@@ -44,6 +44,14 @@ def test_what_may_pass_is_tried_again_when_the_endpoint_says_so() -> None:
     assert waits == [7.0, 1.0, 30.0]
 
 
+@pytest.mark.parametrize(("says", "waits_s"), [("nan", 0.5), ("inf", 30.0), ("-inf", 0.0), ("1e999", 30.0)])
+def test_a_strange_time_to_try_again_is_bounded(says: str, waits_s: float) -> None:
+    replies = [Reply(status=429, headers={"Retry-After": says}), Reply(text="at last")]
+    waits: list[float] = []
+    assert _ask(lambda call, before: replies[before], waits) == "at last"
+    assert waits == [waits_s]
+
+
 @pytest.mark.parametrize(
     ("reply", "says"),
     [

@@ -138,6 +138,20 @@ def test_an_answer_is_made_once_however_many_ask() -> None:
     assert answers.made == 1
     assert answers.get("key", 2, lambda: b"y") == b"y"
     assert answers.get("key", 1, lambda: b"z") == b"y"  # Newer is as good.
+    assert not answers.making
+
+
+def test_nothing_is_kept_of_addresses_that_fail() -> None:
+    answers = Answers()
+
+    def make() -> bytes:
+        raise NoAnswer("no such version")
+
+    for number in range(2_000):
+        with pytest.raises(NoAnswer):
+            answers.get(f"key-{number}", 1, make)
+    assert not answers.making
+    assert answers.get("key-1", 1, lambda: b"x") == b"x"
 
 
 def test_every_phase_has_a_word() -> None:
