@@ -17,8 +17,8 @@ async def form_of(request: Request, wait_s: float = BODY_S) -> dict[str, str]:
     HTTPException where it is larger than `BODY_MAX`, by what it says of itself or by what comes (413), where it takes
     longer than `wait_s` (408), or where the sender goes away before its end (400).
     """
-    said = request.headers.get("content-length", "")
-    if said.isdecimal() and int(said[:20]) > BODY_MAX:
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length[:20]) > BODY_MAX:
         raise _too_large()
     try:
         async with asyncio.timeout(wait_s):
