@@ -193,5 +193,5 @@ def _identity(policy: Policy) -> bytes:
     """Return what names the monitors of a policy, and all that their state depends on."""
     # The keys of SLIs as states have them that were saved when all kinds were one class.
     keys = {"good": "", "name": "", "field": None, "limit": None, "flags": (), "ignore": ()}
-    slis = [keys | sli.keys() for sli in policy.slis]
+    slis = [keys | sli.identity() for sli in policy.slis]
     return msgspec.msgpack.encode([policy.monitors, policy.watched, policy.dimensions, slis])

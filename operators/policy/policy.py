@@ -101,7 +101,7 @@ class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True)
     name: str = ""
     ignore: tuple[str, ...] = ()
 
-    def keys(self) -> dict[str, object]:
+    def identity(self) -> dict[str, object]:
         """Return its keys in the policy with their values: what tells it from others in saved state."""
         return msgspec.structs.asdict(self)
 

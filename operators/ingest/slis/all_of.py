@@ -25,9 +25,9 @@ class BoundAllOf(AllOf, frozen=True, kw_only=True):
 
     parts: tuple[tuple[Sli, SliKind[Sli]], ...]
 
-    def keys(self) -> dict[str, object]:
+    def identity(self) -> dict[str, object]:
         """Return its keys: the SLIs that it names have theirs."""
-        return {name: value for name, value in super().keys().items() if name != "parts"}
+        return {name: value for name, value in super().identity().items() if name != "parts"}
 
     @property
     def fields(self) -> tuple[str, ...]:
