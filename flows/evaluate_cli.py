@@ -1,16 +1,56 @@
-"""`rollguard evaluate` of files: thin."""
+"""`rollguard evaluate`: thin."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from prometheus_client import CollectorRegistry
 
 from flows import settings
-from flows.cli_errors import fail, interruptible
+from flows.cli_errors import fail, guarded, interruptible
+from flows.input_options import FormatOption, PolicyOption, with_formats
+from flows.worker_options import (
+    AddressesOption,
+    EpochOption,
+    ListenOption,
+    ProcessOption,
+    RecoveryOption,
+    StartOption,
+    options_of,
+    work,
+)
 from operators.connectors.stop import Stop
 from operators.metrics import Metrics
 from operators.policy.errors import PolicyError
 from operators.policy.policy import Policy
+
+
+@guarded
+def evaluate_command(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Files of events to be judged once; default: Kafka's topic.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="With files: the folder for feedback.ndjson.")] = None,
+    policy: PolicyOption = None,
+    recovery_folder: RecoveryOption = Path("rollguard-evaluate-state"),
+    start: StartOption = "end",
+    epoch: EpochOption = 2.0,
+    listen: ListenOption = "127.0.0.1:9467",
+    process: ProcessOption = 0,
+    addresses: AddressesOption = "",
+    form: FormatOption = None,
+) -> None:
+    """Judge a sample of the answers, by the evaluators of the policy: feedback, until stopped or of files."""
+    if files:
+        evaluate_files(files, out, policy, with_formats(events_format=form))
+        return
+    if out is not None:
+        raise typer.BadParameter("goes with files: else feedback goes to its topic", param_hint="--out")
+    from flows.evaluate import worker  # noqa: PLC0415  # It brings the Kafka client.
+
+    where = with_formats(events_format=form)
+    checked(settings.load_policy(policy or where.policy))
+    work(worker.run, where, policy, options_of(recovery_folder, start, epoch, listen, process, addresses))
 
 
 def checked(policy: Policy) -> Policy:

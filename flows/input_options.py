@@ -1,0 +1,27 @@
+"""What several commands are told in the same way: the policy, and the formats of what comes in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from flows import settings
+
+PolicyOption = Annotated[Path | None, typer.Option("--policy", help="The policy; default: the one with rollguard.")]
+FormatOption = Annotated[
+    str | None, typer.Option("--format", help="What the messages are: native, or otlp; default: the setting's.")
+]
+FeedbackFormatOption = Annotated[
+    str | None, typer.Option("--feedback-format", help="What those of feedback are; default: the setting's.")
+]
+
+
+def with_formats(**named: str | None) -> settings.Settings:
+    """Return the settings, with the formats that the command line names in place of theirs."""
+    given = {name: form for name, form in named.items() if form is not None}
+    for name, form in given.items():
+        if (fault := settings.format_fault(form)) is not None:
+            option = "--feedback-format" if name == "feedback_format" else "--format"
+            raise typer.BadParameter(fault, param_hint=option)
+    return msgspec.structs.replace(settings.load(), **given)

@@ -1,0 +1,82 @@
+"""`rollguard demo`, `replay` and `check`: what needs no broker; thin."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from prometheus_client import CollectorRegistry
+from rich.console import Console
+
+from flows import check as checks
+from flows import page_cli, progress, replay, settings
+from flows.archive.privacy import checked_pseudonyms
+from flows.cli_errors import fail, guarded, interruptible
+from flows.input_options import FeedbackFormatOption, FormatOption, PolicyOption, with_formats
+from flows.page_cli import PageOption
+from operators.connectors.stop import Stop
+from operators.ingest.formats.format import Stream
+from operators.metrics import Metrics
+
+
+@guarded
+def demo_command(
+    data: Annotated[Path, typer.Option("--data", help="The folder for what comes out.")] = settings.DATA,
+    seconds: Annotated[float, typer.Option("--seconds", min=0, help="How long the simulated hour lasts.")] = 20.0,
+    page: PageOption = None,
+) -> None:
+    """Serve a real classifier in two versions for a simulated hour, and watch it live."""
+    from flows.demo import run as demo  # noqa: PLC0415  # It brings river, half a second of imports.
+
+    stop, at_desk = Stop(), page_cli.is_desk()
+    server = page_cli.server_of(settings.load(), settings.embedded(data), page or ("127.0.0.1:0" if at_desk else None))
+    console = Console(highlight=False)
+    with page_cli.ended(server), interruptible(stop):
+        if server is not None:
+            page_cli.show(server.address, at_desk)
+        summary = demo.run(demo.last_hour(), seconds, data, stop, console, page_cli.opener(server))
+        if summary.complete and server is not None:
+            page_cli.stay(server.address, stop)
+    if not summary.complete:
+        fail("interrupted: not all panes are closed", 1)
+
+
+@guarded
+def replay_command(
+    files: Annotated[list[Path], typer.Argument(help="Files of events, .ndjson, .gz or .zst; each is a partition.")],
+    out: Annotated[Path, typer.Option("--out", help="A new or empty folder for what comes out.")],
+    feedback: Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")] = None,
+    commands: Annotated[list[Path] | None, typer.Option("--commands", help="A file of commands; repeatable.")] = None,
+    policy: PolicyOption = None,
+    archive: Annotated[bool, typer.Option("--archive", help="Write the request log too.")] = False,
+    form: FormatOption = None,
+    feedback_form: FeedbackFormatOption = None,
+    page: PageOption = None,
+) -> None:
+    """Run files through the monitor into an embedded store, without a broker."""
+    where = with_formats(events_format=form, feedback_format=feedback_form)
+    rules = settings.load_policy(policy or where.policy)
+    stop = Stop()
+    server = page_cli.server_of(where, settings.embedded(out), page)
+    if server is not None:
+        page_cli.show(server.address, False)
+    streams: dict[Stream, list[Path]] = {"events": files, "feedback": feedback or [], "commands": commands or []}
+    paths = [path for some in streams.values() for path in some]
+    with page_cli.ended(server), progress.of_files(paths) as progressed, interruptible(stop):
+        credentials = settings.credentials(where, rules)
+        pseudonyms = checked_pseudonyms(where, rules) if archive else settings.pseudonyms(where)
+        inputs = replay.inputs_of(streams, rules, progressed, credentials, pseudonyms, settings.forms(where))
+        metrics = Metrics(CollectorRegistry())
+        opened = page_cli.opener(server)
+        summary = replay.run(inputs, rules, out, stop, metrics, key=where.signing_key, archive=archive, opened=opened)
+        if summary.complete and server is not None:
+            page_cli.stay(server.address, stop)
+    if not summary.complete:
+        fail("interrupted: not all panes are closed", 1)
+    progress.print_summary(summary, out)
+
+
+@guarded
+def check_command(policy: PolicyOption = None) -> None:
+    """Validate a policy and say what it will keep."""
+    where = settings.load()
+    checks.print_policy(settings.load_policy(policy or where.policy), Console(markup=False, emoji=False))
