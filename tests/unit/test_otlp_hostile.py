@@ -9,6 +9,7 @@ import pytest
 from operators.connectors.clickhouse.arrow import to_arrow
 from operators.ingest.formats.format import Decoded
 from operators.ingest.formats.native import FAULTS_MAX
+from operators.ingest.formats.otlp import json_batch
 from operators.ingest.formats.registry import FORMATS
 from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
@@ -196,6 +197,32 @@ def test_of_endless_faults_a_thousand_are_told() -> None:
     found = decoded(batch(*[span(spanId="x")] * (FAULTS_MAX + 500)))
     assert len(found.rejects) == FAULTS_MAX + 1
     assert found.rejects[-1].reason == "too_many_faults"
+
+
+ODD_PARTS = [
+    span(attributes=[{"key": 1}] * 20_000),
+    span(attributes=[1] * 20_000),
+    span(events=[{"name": 1}] * 20_000),
+    span(attributes=[{"key": "a", "value": {"arrayValue": {"values": [1] * 20_000}}}]),
+    span(attributes=[{"key": "a", "value": {"arrayValue": {"values": [{"intValue": []}] * 20_000}}}]),
+    span(attributes=[{"key": "a", "value": {"kvlistValue": {"values": [{"key": 1, "value": 1}] * 20_000}}}]),
+]
+
+
+@pytest.mark.parametrize("odd", ODD_PARTS)
+def test_of_endless_odd_parts_few_are_looked_into(odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+    usable = json_batch._usable
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal looked
+        looked += 1
+        return usable(*arguments)
+
+    monkeypatch.setattr(json_batch, "_usable", counted)
+    found = decoded(batch(odd))
+    assert looked <= json_batch.ODD_MAX + 100
+    assert [each.reason for each in found.rejects] in ([], ["too_many_faults"], ["missing_field"])
 
 
 @pytest.mark.parametrize("encoding", ["proto", "json"])

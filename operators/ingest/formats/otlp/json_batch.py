@@ -27,6 +27,7 @@ from operators.ingest.usable import UNDECODABLE
 
 FAILED = (2, "STATUS_CODE_ERROR")
 NEITHER = "holds neither resourceSpans nor resourceLogs"
+ODD_MAX = 5 * FAULTS_MAX  # Parts of a message that are no objects, or have fields of a wrong type.
 DEPTH_MAX = 16  # Of a value of lists and objects: no field has one so deep.
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
 
@@ -147,9 +148,9 @@ def _careful(message: bytes) -> _Batch:
 
 
 def _usable(raw: object, kind: type[Part], odd: list[int]) -> Part:
-    """Return what can be used of a part; what is no object is an empty one, which stands for itself.
+    """Return what can be used of a part; what is no JSON object becomes an empty part.
 
-    Undecodable: of those, which are two bytes each and as much work as a span, `odd` has counted too many.
+    `odd` counts parts with a fault; more than ODD_MAX raise Undecodable: some are two bytes long.
     """
     try:
         return msgspec.convert(raw, kind)
@@ -157,9 +158,9 @@ def _usable(raw: object, kind: type[Part], odd: list[int]) -> Part:
         pass
     found: dict[str, object] = {}
     wrong = not isinstance(raw, dict)
-    odd[0] += wrong
-    if odd[0] > FAULTS_MAX:
-        raise Undecodable("too_many_faults", f"more than {FAULTS_MAX} parts are no objects")
+    odd[0] += 1
+    if odd[0] > ODD_MAX:
+        raise Undecodable("too_many_faults", f"more than {ODD_MAX} parts of one message have a fault")
     for field in msgspec.structs.fields(kind):
         value = raw.get(field.encode_name) if isinstance(raw, dict) else None
         part = _PARTS.get(field.name)
@@ -173,7 +174,7 @@ def _usable(raw: object, kind: type[Part], odd: list[int]) -> Part:
         except msgspec.ValidationError:
             wrong = True
     if wrong and kind is _Value:
-        found = {"bytes_value": raw}
+        found = {"bytes_value": raw}  # No field has bytes: the attribute is told as unusable.
     return kind(**found)
 
 
@@ -284,11 +285,21 @@ def _several(value: _Value, depth: int) -> object:
     if depth > DEPTH_MAX:
         return UNREADABLE
     if value.array_value is not None:
-        return [json_value(_usable(each, _Value, [0]), depth + 1) for each in _values(value.array_value)]
+        return [_inner(each, depth) for each in _values(value.array_value)]
     if value.kvlist_value is not None:
-        pairs = [_usable(each, _KeyValue, [0]) for each in _values(value.kvlist_value)]
-        return {each.key: json_value(each.value, depth + 1) for each in pairs}
+        pairs = [each for each in _values(value.kvlist_value) if isinstance(each, dict)]
+        return {str(each.get("key", "")): _inner(each.get("value"), depth) for each in pairs}
     return None if value.bytes_value is None else UNREADABLE
+
+
+def _inner(raw: object, depth: int) -> object:
+    """Return a value within another one. A message may hold half a million odd ones, so they are not looked into."""
+    if raw is None:
+        return None
+    try:
+        return json_value(msgspec.convert(raw, _Value), depth + 1) if isinstance(raw, dict) else UNREADABLE
+    except msgspec.ValidationError:
+        return UNREADABLE
 
 
 def _values(raw: object) -> Sequence[object]:
