@@ -22,6 +22,8 @@ from operators.recovery import dumps, loads
 from operators.release.completing import completed
 from operators.release.controller import new_model
 from operators.release.model import PaneContext
+from operators.rules.registry import KINDS
+from operators.rules.verdict import Evaluator
 from operators.wire.control import ControlEvent, State
 from tests.dataflows.making import FOLLOWS_ALL, START_MS, STARTED_MS
 from tests.dataflows.running import Shards, messages_of, tables_of
@@ -119,6 +121,9 @@ def event_said() -> dict[str, object]:
     }
 
 
+PROTOCOL = [each for each in vars(Evaluator) if not each.startswith("_") and each != "rule"]
+
+
 def counted(rows: list[dict[str, Any]], sli: str) -> list[int]:
     return [sum(row[word] for row in rows if row["sli"] == sli) for word in ("good", "bad", "neither")]
 
@@ -134,6 +139,7 @@ def main() -> None:
         "spoken": counted(tables["sli_pane"], "spoken"),
         "labels": counted(tables["sli_pane"], "correct"),
         "verdicts": [row["verdict"] for row in floods],
+        "lacks": [each for each in PROTOCOL if not hasattr(KINDS["flood"].evaluator, each)],
         "drift": [[row["verdict"], row["n_current"]] for row in tables["drift"] if row["monitor"] == "score"],
         "heard": [row["verdict"] for row in tables["verdict"] if row["rule"] == "heard"],
         "event": event_said(),

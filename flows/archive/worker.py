@@ -45,7 +45,7 @@ class _Archive:
     def __init__(
         self, where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics
     ) -> None:
-        # Lag tools would take it and the monitor for one, where both had one name.
+        # A group of its own: lag tools would take two workers of one name for one.
         self._where = msgspec.structs.replace(where, kafka_group=f"{where.kafka_group}-archive")
         self._policy, self._options, self._stop, self._metrics = policy, options, stop, metrics
         self._pseudonyms = checked_pseudonyms(where, policy)

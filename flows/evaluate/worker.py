@@ -45,7 +45,7 @@ class _Evaluate:
     def __init__(
         self, where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics
     ) -> None:
-        # Lag tools would take it and the monitor for one, where both had one name.
+        # A group of its own: lag tools would take two workers of one name for one.
         self._where = msgspec.structs.replace(where, kafka_group=f"{where.kafka_group}-evaluate")
         self._policy, self._options, self._stop, self._metrics = policy, options, stop, metrics
 
@@ -83,7 +83,7 @@ class _Evaluate:
         )
         names = ", ".join(each.source for each in self._policy.evaluators)
         log.info("evaluate begins", extra={"fields": {"partitions": len(topics.partitions), "evaluators": names}})
-        # Judges say what they do as rollguard's own events do; who reads a topic in another format could not read it.
+        # Judges' own events are native JSON: readers of a topic in another format could not read them.
         events = where.events_topic if where.events_format == "native" else None
         sink = KafkaProducerSink(where.kafka, to_topics(where.feedback_topic, events), parts=PARTS, gapless=True)
         return build(source, ("said", sink))

@@ -26,7 +26,7 @@ from operators.stats.spending import Spending
 from operators.window.series_index import SliceSeries, slice_text
 from operators.wire.control import Affected, Word
 
-# No blip counts for more than that times the odds: fewer than five in a row decide nothing at 1 / 60.
+# One blip multiplies an E-value by this at most: 60, for an alpha of 1 / 60, is beyond 2.5 ** 4, so it takes five.
 BLIP_CAP = 2.5
 WINDOW_MS_MAX = 3_600_000  # Of what is compared together, where there is little traffic.
 

@@ -4,11 +4,11 @@ Labels are compared at an age H by which nine in ten of the baseline's have come
 candidate's have come by then nobody knows: they may be slower, or fewer people may send them. What is the same whatever
 is missing is how many requests there were, so a verdict has to hold for the requests, too:
 
-- BAD is what is worse even if all that is missing of the candidate's labels is good. More of its requests than of the
-  baseline's have a bad label: by the age H, by more than the tenth of the baseline's bad labels that is still to come,
-  or by twice the age at all. That more of its labels are bad is not enough: its good ones may be slow. (That more of
-  its requests have a bad one is not either: people may be asked more often. So BAD takes both.) Where labels of both
-  versions come alike it is wrong with chance <= alpha, however they come with a quarter more.
+- BAD takes two things: more of the candidate's labels are bad, and more of its requests have a bad label. The second
+  is tested at the age H with a ratio above 1 / COMES, as a tenth of the baseline's bad labels is still to come, and at
+  twice the age with any ratio above 1. The first alone is not enough, as good labels may be slow; nor is the second, as
+  people may be asked more often. BAD is wrong with a chance of at most alpha where labels of both versions come alike,
+  else 1.25 alpha: alpha at H and a quarter of it at twice the age.
 - OK is what stays so at twice the age, by when slow bad labels have come, and what is not worse even if all is bad that
   is missing of the candidate's labels where the baseline's have come: the odds of a request without a good label are
   surely no more than `margin` times the baseline's.
