@@ -98,7 +98,7 @@ def silence(model: str | None, rule: str | None, span: str | None, until: str | 
         raise WrongCommand(f"the silence would be over already: it ends at {clock(end)}, and now it is {clock(now)}")
     if end - now > SILENCE_MS_MAX:
         raise WrongCommand("a silence lasts at most 7 days: change the policy to hear no more of a rule")
-    return _made("silence", {"model": model, "rule": rule, "until": end}, by)
+    return _made("silence", {"ts": now, "model": model, "rule": rule, "until": end}, by)
 
 
 def unknown_rule(where: Settings, rule: str) -> str | None:
