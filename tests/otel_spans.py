@@ -108,7 +108,7 @@ def twins(count: int, size: int, seed: int = 7, start_ms: int = START_MS) -> lis
     made = []
     for first in range(0, count, size):
         version = f"v{1 + first // size % 2}"
-        recorder = Recorder({"service.name": "shop", "service.version": version, "region": "eu"}, first)
+        recorder = Recorder({"service.name": "shop", "service.version": version, "region": "eu"}, seed << 32 | first)
         events: list[dict[str, Any]] = []
         feedback: list[dict[str, Any]] = []
         for number in range(first, min(first + size, count)):
@@ -165,7 +165,7 @@ def _request(
     if failed:
         body.setdefault("error_type", "_OTHER")
     if named := random.random() < 0.5:
-        attributes["gen_ai.response.id"] = body["request_id"] = f"resp-{number}"
+        attributes["gen_ai.response.id"] = body["request_id"] = f"resp-{number}-{random.getrandbits(32):08x}"
     if random.random() < 0.3:
         attributes = {DEPRECATED.get(name, name): value for name, value in attributes.items()}
     names = random.choice([[], [], ["Relevance"], ["Relevance", "Groundedness"]])

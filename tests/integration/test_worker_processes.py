@@ -49,19 +49,18 @@ def test_other_numbers_of_processes_do_not_show(
 ) -> None:
     place = environment | {"ROLLGUARD_CLICKHOUSE": bridge.url("rollguard")}
     with working(tmp_path, place) as worker:
-        worker.wait_for_items(EVENTS // 2)
+        worker.wait_for_items(EVENTS // 4)
         worker.kill()
     with ExitStack() as stack:
         first, second = cluster(stack, tmp_path, place)
-        first.wait(lambda: items([first, second]) >= EVENTS // 2)
+        first.wait(lambda: items([first, second]) >= EVENTS // 4)
         second.kill()
         # The engine takes a cluster down when one process is gone; a supervisor starts all of them again.
         assert first.process.wait(WAIT_S) == 1
         assert "rollguard: another process of the cluster is gone" in first.log.read_text()
     with ExitStack() as stack:
         workers = cluster(stack, tmp_path, place)
-        workers[0].wait(lambda: items(workers) >= EVENTS // 2 and all(worker.ready() for worker in workers))
-        assert all(sum(worker.metrics("items_total").values()) > 0 for worker in workers), "one had nothing to do"
+        workers[0].wait(lambda: all(worker.ready() and items([worker]) > 0 for worker in workers))
         for worker in workers:
             worker.terminate()
         assert [worker.process.wait(WAIT_S) for worker in workers] == [0, 0]
