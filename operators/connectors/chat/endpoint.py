@@ -137,7 +137,10 @@ class _Judgement:
         self.fault, self._done = "refused", True
 
     async def wait(self, again: Again) -> None:
-        self.fault = again.fault
+        if (
+            not self.fault or again.fault != "timeout" or self.left_s > 0
+        ):  # What the deadline cuts off says nothing new.
+            self.fault = again.fault
         backoff = min(BACKOFF_S * 2 ** (self.calls - 1), BACKOFF_MAX_S)
         wait_s = backoff * random.uniform(0.5, 1.0) if again.after_s is None else again.after_s  # noqa: S311  # No secret.
         if wait_s >= self.left_s:
