@@ -5,11 +5,9 @@ for another partition, so none can hold another up.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 import msgspec
 import numpy as np
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from operators.archive.log import LogState, RequestLog, Taken
 from operators.connectors.reader import Reader, leader_epoch_of
@@ -17,9 +15,8 @@ from operators.connectors.stop import Stop
 from operators.ingest.leads import Leads
 from operators.ingest.progress import Recent
 from operators.policy.policy import Policy
-from operators.sources.monitor import Input, InputWatch, opened
-from operators.sources.pace import Pace, stepped_back
-from operators.sources.polling import ALWAYS_DUE, Polling
+from operators.sources.beside import BesidePart, BesideSource
+from operators.sources.monitor import Input, InputWatch
 from operators.store.rows import Rows
 
 Item = tuple[str, Rows]
@@ -60,13 +57,8 @@ def log_of(saved: bytes) -> str:
     return _decode(saved).log_id
 
 
-class ArchiveSource(FixedPartitionedSource[Item, bytes | None]):
-    """(input name, rows) out.
-
-    In a bounded run (`recover` false) nothing is saved, and what goes wrong stops it in order; else it is raised, so
-    that the epoch does not commit. `epoch_s` is given where several workers wait for each other. Of `watch` what is
-    told of batches is not used: `taken` is.
-    """
+class ArchiveSource(BesideSource[Item]):
+    """(input name, rows) out. What its partitions make of messages, `taken` is told."""
 
     def __init__(
         self,
@@ -79,61 +71,31 @@ class ArchiveSource(FixedPartitionedSource[Item, bytes | None]):
         recover: bool = False,
         epoch_s: float = 0.0,
     ) -> None:
-        self.inputs = {each.name: each for each in inputs}
-        self.policy, self.stop, self.watch, self.taken = policy, stop, watch, taken
-        self.recover = recover
-        self.epoch_s = epoch_s
-        self.polling = Polling(several=epoch_s > 0)
-
-    def list_parts(self) -> list[str]:
-        self.watch.begun()
-        return list(self.inputs)
+        super().__init__(inputs, policy, stop=stop, watch=watch, recover=recover, epoch_s=epoch_s)
+        self.taken = taken
 
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_Part":
         return _Part(self, self.inputs[for_part], None if resume_state is None else _decode(resume_state))
 
 
-class _Part(StatefulSourcePartition[Item, bytes | None]):
+class _Part(BesidePart[Item, SavedPosition]):
     def __init__(self, source: ArchiveSource, each: Input, saved: SavedPosition | None) -> None:
-        self._source, self._input, self._saved = source, each, saved
+        super().__init__(source, each, saved)
+        self._source = source
         state = None if saved is None else saved.state()
         self._log = RequestLog(each.name, source.policy, each.pseudonyms, state, form=each.form)
-        self._pace = Pace(source.polling, source.epoch_s)
-        self._reader: Reader | None = None
-        self._ended = False
 
-    def next_batch(self) -> list[Item]:
-        source = self._source
-        if self._ended or source.stop.requested or (source.recover and self._stepped_back()):
-            raise StopIteration
-        try:
-            items = self._pace.stretch(self._read, lambda: self._ended)
-        except OSError as error:
-            if source.recover:
-                raise
-            source.stop.fail(error)
-            return []
-        self._pace.rest(worked=bool(items))
-        return items
-
-    def _stepped_back(self) -> bool:
-        return stepped_back(self._source.polling, self._source.stop, self._source.watch.stepped_back)
-
-    def _read(self) -> list[Item]:
-        name = self._input.name
-        if self._reader is None:
-            self._reader = opened(self._input, self._saved)
-            self._source.watch.opened(name, self._reader)
-        messages = self._reader.read()
+    def _work(self, reader: Reader) -> list[Item]:
+        messages = reader.read()
         if messages is None:
             self._ended = True
             return []
         if not len(messages):
             return []
-        taken = self._log.take(messages)
+        name, taken = self._input.name, self._log.take(messages)
         self._source.taken(name, taken)
         if self._source.recover:
-            self._save(self._reader)
+            self._save(reader)
         return [(name, rows) for rows in taken.rows]
 
     def _save(self, reader: Reader) -> None:
@@ -152,14 +114,3 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             leads_count=leads.count,
             bound=leads.bound,
         )
-
-    def next_awake(self) -> datetime | None:
-        return ALWAYS_DUE
-
-    def snapshot(self) -> bytes | None:
-        self._source.watch.epoch_ended(self._input.name, self._pace.epoch_ended())
-        return None if self._saved is None else msgspec.msgpack.encode(self._saved)
-
-    def close(self) -> None:
-        if self._reader is not None:
-            self._reader.close()

@@ -7,10 +7,8 @@ topic its items go, for ever: in one partition they keep their order, by which r
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 
 import msgspec
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from operators.connectors.reader import Reader, leader_epoch_of
 from operators.connectors.stop import Stop
@@ -18,9 +16,9 @@ from operators.enrich.waiting import Complete, Settled, WaitingFeedback
 from operators.ingest.answers import Answer
 from operators.policy.policy import Policy
 from operators.rows.items import dead_letter_rows
-from operators.sources.monitor import Input, InputWatch, opened
-from operators.sources.pace import Pace, stepped_back
-from operators.sources.polling import ALWAYS_DUE, Polling
+from operators.sources.beside import BesidePart, BesideSource
+from operators.sources.monitor import Input, InputWatch
+from operators.sources.polling import Polling
 from operators.store.rows import Rows
 
 WAITING_MAX = 5_000  # Items of a partition that wait: with more no others are read.
@@ -67,12 +65,11 @@ def feedback_log_of(saved: bytes) -> str:
     return _decode(saved).log_id
 
 
-class EnrichSource(FixedPartitionedSource[Item, bytes | None]):
+class EnrichSource(BesideSource[Item]):
     """(input name, Rows of dead letters) and (input name, Outgoing) out.
 
     `look_up` asks the request log, `partition_of` says to which partition of the feedback topic an input goes that has
-    gone to none yet. `epoch_s` is given where several workers wait for each other. Of `watch` what is told of batches
-    is not used: `taken` is. `now` [s since 1970] says how long items have waited.
+    gone to none yet. What some work came to, `taken` is told. `now` [s since 1970] says how long items have waited.
     """
 
     def __init__(
@@ -89,49 +86,26 @@ class EnrichSource(FixedPartitionedSource[Item, bytes | None]):
         polling: Polling | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.inputs = {each.name: each for each in inputs}
-        self.policy, self.stop, self.watch, self.taken = policy, stop, watch, taken
-        self.look_up, self.partition_of, self.now = look_up, partition_of, now
-        self.epoch_s = epoch_s
-        self.polling = polling or Polling(several=epoch_s > 0)
-
-    def list_parts(self) -> list[str]:
-        self.watch.begun()
-        return list(self.inputs)
+        super().__init__(inputs, policy, stop=stop, watch=watch, recover=True, epoch_s=epoch_s, polling=polling)
+        self.look_up, self.partition_of, self.taken, self.now = look_up, partition_of, taken, now
 
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_Part":
         return _Part(self, self.inputs[for_part], None if resume_state is None else _decode(resume_state))
 
 
-class _Part(StatefulSourcePartition[Item, bytes | None]):
+class _Part(BesidePart[Item, SavedPlace]):
     def __init__(self, source: EnrichSource, each: Input, saved: SavedPlace | None) -> None:
-        self._source, self._input, self._saved = source, each, saved
+        super().__init__(source, each, saved)
+        self._source = source
         self._partition = source.partition_of(each.name) if saved is None else saved.partition
         self._feedback = WaitingFeedback(source.policy, each.form)
-        self._pace = Pace(source.polling, source.epoch_s)
-        self._reader: Reader | None = None
         self._looked = float("-inf")
-        self._ended = False
 
-    def next_batch(self) -> list[Item]:
-        source = self._source
-        if self._ended or source.stop.requested or self._stepped_back():
-            raise StopIteration
-        items = self._pace.stretch(self._work, lambda: self._ended)
-        self._pace.rest(worked=bool(items))
-        return items
-
-    def _stepped_back(self) -> bool:
-        return stepped_back(self._source.polling, self._source.stop, self._source.watch.stepped_back)
-
-    def _work(self) -> list[Item]:
-        if self._reader is None:
-            self._reader = opened(self._input, self._saved)
-            self._source.watch.opened(self._input.name, self._reader)
-        unusable = self._read(self._reader)
+    def _work(self, reader: Reader) -> list[Item]:
+        unusable = self._read(reader)
         self._look_up()
         settled = self._feedback.settled()
-        self._save(self._reader)
+        self._save(reader)
         self._source.taken(
             self._input.name,
             TakenFeedback(
@@ -190,14 +164,3 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             leader_epoch=leader_epoch_of(reader) if waiting is None else None,
             log_id=self._input.log_id,
         )
-
-    def next_awake(self) -> datetime | None:
-        return ALWAYS_DUE
-
-    def snapshot(self) -> bytes | None:
-        self._source.watch.epoch_ended(self._input.name, self._pace.epoch_ended())
-        return None if self._saved is None else msgspec.msgpack.encode(self._saved)
-
-    def close(self) -> None:
-        if self._reader is not None:
-            self._reader.close()

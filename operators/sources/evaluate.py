@@ -7,10 +7,8 @@ what comes again.
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 import msgspec
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from operators.connectors.reader import Reader, leader_epoch_of
 from operators.connectors.stop import Stop
@@ -18,9 +16,9 @@ from operators.enrich.waiting import Complete
 from operators.evaluate.log import EvaluatedLog, EvaluatedState, Judgements
 from operators.evaluate.work import Judges
 from operators.policy.policy import Policy
-from operators.sources.monitor import Input, InputWatch, opened
-from operators.sources.pace import Pace, stepped_back
-from operators.sources.polling import ALWAYS_DUE, Polling
+from operators.sources.beside import BesidePart, BesideSource
+from operators.sources.monitor import Input, InputWatch
+from operators.sources.polling import Polling
 
 
 class Spoken(msgspec.Struct, frozen=True):
@@ -63,13 +61,11 @@ def evaluated_log_of(saved: bytes) -> str:
     return _decode(saved).log_id
 
 
-class EvaluateSource(FixedPartitionedSource[Item, bytes | None]):
+class EvaluateSource(BesideSource[Item]):
     """(input name, Spoken) out.
 
     `judges` says who is asked; `places` where the feedback and the events of an input go that have gone nowhere yet.
-    In a bounded run (`recover` false) nothing is saved, and what goes wrong stops it in order. `epoch_s` is given where
-    several workers wait for each other. Of `watch` what is told of batches is not used: `taken` is. `now` [s since
-    1970] says when things are said.
+    What some work came to, `taken` is told. `now` [s since 1970] says when things are said.
     """
 
     def __init__(
@@ -87,61 +83,33 @@ class EvaluateSource(FixedPartitionedSource[Item, bytes | None]):
         polling: Polling | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.inputs = {each.name: each for each in inputs}
-        self.policy, self.stop, self.watch, self.taken = policy, stop, watch, taken
-        self.places, self.now, self.recover = places, now, recover
+        super().__init__(inputs, policy, stop=stop, watch=watch, recover=recover, epoch_s=epoch_s, polling=polling)
+        self.taken, self.places, self.now = taken, places, now
         self.judges = {
             name: msgspec.structs.replace(judges, number=number, parts=len(inputs))
             for number, name in enumerate(sorted(self.inputs))
         }
-        self.epoch_s = epoch_s
-        self.polling = polling or Polling(several=epoch_s > 0)
-
-    def list_parts(self) -> list[str]:
-        self.watch.begun()
-        return list(self.inputs)
 
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_Part":
         return _Part(self, self.inputs[for_part], None if resume_state is None else _decode(resume_state))
 
 
-class _Part(StatefulSourcePartition[Item, bytes | None]):
+class _Part(BesidePart[Item, SavedLog]):
     def __init__(self, source: EvaluateSource, each: Input, saved: SavedLog | None) -> None:
-        self._source, self._input, self._saved = source, each, saved
+        super().__init__(source, each, saved)
+        self._source = source
         self._places = source.places(each.name) if saved is None else (saved.feedback_partition, saved.events_partition)
         self._name = f"{each.log_id or each.name}/{each.name.rpartition('/')[2]}"
         state = None if saved is None else saved.state
         self._log = EvaluatedLog(self._name, source.policy, source.judges[each.name], state, each.form)
-        self._pace = Pace(source.polling, source.epoch_s)
-        self._reader: Reader | None = None
-        self._read_all = self._ended = False
+        self._read_all = False
 
-    def next_batch(self) -> list[Item]:
-        source = self._source
-        if self._ended or source.stop.requested or (source.recover and self._stepped_back()):
-            raise StopIteration
-        try:
-            items = self._pace.stretch(self._work, lambda: self._ended)
-        except OSError as error:
-            if source.recover:
-                raise
-            source.stop.fail(error)
-            return []
-        self._pace.rest(worked=bool(items))
-        return items
-
-    def _stepped_back(self) -> bool:
-        return stepped_back(self._source.polling, self._source.stop, self._source.watch.stepped_back)
-
-    def _work(self) -> list[Item]:
-        if self._reader is None:
-            self._reader = opened(self._input, self._saved)
-            self._source.watch.opened(self._input.name, self._reader)
+    def _work(self, reader: Reader) -> list[Item]:
         now_ms = int(self._source.now() * 1000)
-        count = self._read(self._reader, now_ms)
+        count = self._read(reader, now_ms)
         judgements = self._log.settled(now_ms)
         self._ended = self._read_all and not len(self._log)
-        self._save(self._reader)
+        self._save(reader)
         taken = TakenEvents(events=count, judgements=judgements, waiting=len(self._log))
         self._source.taken(self._input.name, taken)
         if not judgements.feedback and not judgements.events:
@@ -169,15 +137,3 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
             log_id=self._input.log_id,
             state=self._log.state,
         )
-
-    def next_awake(self) -> datetime | None:
-        return ALWAYS_DUE
-
-    def snapshot(self) -> bytes | None:
-        self._source.watch.epoch_ended(self._input.name, self._pace.epoch_ended())
-        saved = self._saved
-        return None if saved is None or not self._source.recover else msgspec.msgpack.encode(saved)
-
-    def close(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
