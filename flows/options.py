@@ -22,3 +22,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def processes(self) -> int:
         return max(len(self.addresses), 1)
+
+    @property
+    def shared_epoch_s(self) -> float:
+        """The length of the epochs in which several processes wait for each other, 0 for a single one."""
+        return self.epoch_s if self.processes > 1 else 0.0

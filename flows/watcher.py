@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from flows.logs import LOGGER
 from flows.pulse import Pulse
@@ -16,6 +16,7 @@ from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from operators.connectors.kafka.reader import KafkaReader
 from operators.connectors.reader import Reader
 from operators.metrics import Metrics
+from operators.sources.monitor import InputWatch
 
 LOOK_FOR_PARTITIONS_S = 300.0
 PUBLISH_S = 5.0
@@ -42,6 +43,10 @@ class Watcher:
         self._publisher = OffsetPublisher(where.kafka) if where.kafka_publish_offsets else None
         self._ended: dict[Partition, int] = {}  # How far each partition was when its last epoch ended.
         self._committed: dict[Partition, int] = {}  # And the epoch before, whose commit is surely done.
+
+    def watch(self, begun: Callable[[], None]) -> InputWatch:
+        """Return what a source tells whom; `begun` hears that the engine runs."""
+        return InputWatch(begun=begun, epoch_ended=self.epoch_ended, opened=self.opened, stepped_back=self.stepped_back)
 
     def opened(self, name: str, reader: Reader) -> None:
         self._readers[name] = reader

@@ -13,6 +13,7 @@ import msgspec
 from bytewax.dataflow import Dataflow
 
 from flows import engine, monitor, page_cli, process, settings, topic_watch, writer_watch
+from flows.kafka_inputs import opener
 from flows.logs import LOGGER
 from flows.options import Options, Start
 from flows.process import PARTS
@@ -31,8 +32,6 @@ from operators.connectors.control.events import to_control
 from operators.connectors.kafka.client import Partition, check_one
 from operators.connectors.kafka.dead_letters import to_topic
 from operators.connectors.kafka.producer import KafkaProducerSink
-from operators.connectors.kafka.reader import KafkaReader
-from operators.connectors.reader import Reader
 from operators.connectors.stop import Stop
 from operators.ingest.credentials import Credentials
 from operators.ingest.formats.format import Stream
@@ -94,9 +93,9 @@ def _flow(
         ],
         policy,
         stop=stop,
-        watch=msgspec.structs.replace(watcher.watch, begun=begun),
+        watch=watcher.watch(begun),
         recover=True,
-        epoch_s=options.epoch_s if options.processes > 1 else 0.0,
+        epoch_s=options.shared_epoch_s,
     )
     retry = Retry(deadline_s=where.clickhouse_deadline_s)
     url = settings.store(where, None)
@@ -110,17 +109,11 @@ def _flow(
 def _input(
     where: settings.Settings, policy: Policy, place: Partition, start: Start, credentials: Credentials, log_id: str
 ) -> Input:
-    topic, number = place
-    stream = _streams(where)[topic]
-
-    def open_at(position: int | None) -> Reader:
-        header = HEADER if stream == "feedback" else None
-        return KafkaReader(where.kafka, topic, number, start if position is None else position, header)
-
+    stream = _streams(where)[place[0]]
     return Input(
         name=name_of(place),
         stream=stream,
-        open=open_at,
+        open=opener(where.kafka, place, start, HEADER if stream == "feedback" else None),
         idle_s=policy.idle_ms[stream] / 1000,
         credentials=credentials,
         pseudonyms=settings.pseudonyms(where),
@@ -143,14 +136,10 @@ class _Watcher(Watcher):
         streams = _streams(where)
         super().__init__(where, list(streams), partitions, metrics, pulse)
         self._streams = {name_of(place): streams[place[0]] for place in partitions}
-        self.watch = InputWatch(
-            batch=self._batch,
-            epoch_ended=self.epoch_ended,
-            idle=self._idle,
-            forgot=self._forgot,
-            opened=self.opened,
-            stepped_back=self.stepped_back,
-        )
+
+    def watch(self, begun: Callable[[], None]) -> InputWatch:
+        more = {"batch": self._batch, "idle": self._idle, "forgot": self._forgot}
+        return msgspec.structs.replace(super().watch(begun), **more)
 
     def _batch(self, name: str, batch: Batch) -> None:
         self.pulse.beat("message")

@@ -14,6 +14,7 @@ from flows.archive.counting import count_taken
 from flows.archive.flow import INPUT, build
 from flows.archive.privacy import checked_pseudonyms
 from flows.beside import Side, run_once
+from flows.kafka_inputs import opener
 from flows.logs import LOGGER
 from flows.options import Options
 from flows.process import PARTS
@@ -24,13 +25,11 @@ from operators.archive.log import Taken
 from operators.connectors.clickhouse.client import ClickHouseSink
 from operators.connectors.clickhouse.inserter import Retry
 from operators.connectors.kafka.client import Partition
-from operators.connectors.kafka.reader import KafkaReader
-from operators.connectors.reader import Reader
 from operators.connectors.stop import Stop
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.sources.archive import ArchiveSource, log_of
-from operators.sources.monitor import Input, InputWatch
+from operators.sources.monitor import Input
 
 log = logging.getLogger(LOGGER)
 
@@ -71,15 +70,10 @@ class _Archive:
             [self._input(place, topics.ids[name_of(place)]) for place in topics.partitions],
             self._policy,
             stop=self._stop,
-            watch=InputWatch(
-                begun=begun,
-                epoch_ended=watcher.epoch_ended,
-                opened=watcher.opened,
-                stepped_back=watcher.stepped_back,
-            ),
+            watch=watcher.watch(begun),
             taken=watcher.taken,
             recover=True,
-            epoch_s=options.epoch_s if options.processes > 1 else 0.0,
+            epoch_s=options.shared_epoch_s,
         )
         retry = Retry(deadline_s=where.clickhouse_deadline_s)
         rows = ClickHouseSink(self._url, watcher.refused, parts=PARTS, retry=retry, observe=watcher.stored)
@@ -88,15 +82,10 @@ class _Archive:
         return build(source, rows)
 
     def _input(self, place: Partition, log_id: str) -> Input:
-        topic, number = place
-
-        def open_at(position: int | None) -> Reader:
-            return KafkaReader(self._where.kafka, topic, number, self._options.start if position is None else position)
-
         return Input(
             name=name_of(place),
             stream="events",
-            open=open_at,
+            open=opener(self._where.kafka, place, self._options.start),
             pseudonyms=self._pseudonyms,
             log_id=log_id,
             form=self._where.events_format,

@@ -14,6 +14,7 @@ from bytewax.dataflow import Dataflow
 from flows import process, settings
 from flows.beside import Side, run_once
 from flows.enrich.flow import INPUT, build, to_feedback
+from flows.kafka_inputs import opener
 from flows.logs import LOGGER
 from flows.options import Options
 from flows.process import PARTS
@@ -26,13 +27,11 @@ from operators.connectors.clickhouse.request_lookup import Lookup, RequestLookup
 from operators.connectors.kafka.client import Partition, partitions_of
 from operators.connectors.kafka.dead_letters import to_topic
 from operators.connectors.kafka.producer import KafkaProducerSink
-from operators.connectors.kafka.reader import KafkaReader
-from operators.connectors.reader import Reader
 from operators.connectors.stop import Stop
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.sources.enrich import EnrichSource, TakenFeedback, feedback_log_of
-from operators.sources.monitor import Input, InputWatch
+from operators.sources.monitor import Input
 
 log = logging.getLogger(LOGGER)
 
@@ -75,14 +74,9 @@ class _Enrich:
             look_up=lookup,
             partition_of=lambda name: int(name.rpartition("/")[2]) % partitions,
             stop=self._stop,
-            watch=InputWatch(
-                begun=begun,
-                epoch_ended=watcher.epoch_ended,
-                opened=watcher.opened,
-                stepped_back=watcher.stepped_back,
-            ),
+            watch=watcher.watch(begun),
             taken=watcher.taken,
-            epoch_s=options.epoch_s if options.processes > 1 else 0.0,
+            epoch_s=options.shared_epoch_s,
         )
         retry = Retry(deadline_s=where.clickhouse_deadline_s)
         fields = {"partitions": len(topics.partitions), "wait_s": self._policy.enrich.wait_ms / 1000}
@@ -95,16 +89,11 @@ class _Enrich:
         )
 
     def _input(self, place: Partition, log_id: str) -> Input:
-        topic, number = place
-
-        def open_at(position: int | None) -> Reader:
-            return KafkaReader(self._where.kafka, topic, number, self._options.start if position is None else position)
-
         pseudonyms = settings.pseudonyms(self._where)
         return Input(
             name=name_of(place),
             stream="feedback",
-            open=open_at,
+            open=opener(self._where.kafka, place, self._options.start),
             pseudonyms=pseudonyms,
             log_id=log_id,
             form=self._where.raw_feedback_format,

@@ -15,6 +15,7 @@ from flows.beside import Side, run_once
 from flows.evaluate.counting import count_taken
 from flows.evaluate.flow import INPUT, build, to_topics
 from flows.evaluate.materials import judges_of
+from flows.kafka_inputs import opener
 from flows.logs import LOGGER
 from flows.options import Options
 from flows.process import PARTS
@@ -23,14 +24,12 @@ from flows.topics import Topics, name_of
 from flows.watcher import Watcher
 from operators.connectors.kafka.client import Partition, partitions_of
 from operators.connectors.kafka.producer import KafkaProducerSink
-from operators.connectors.kafka.reader import KafkaReader
-from operators.connectors.reader import Reader
 from operators.connectors.stop import Stop
 from operators.evaluate.work import Judges
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.sources.evaluate import EvaluateSource, TakenEvents, evaluated_log_of
-from operators.sources.monitor import Input, InputWatch
+from operators.sources.monitor import Input
 
 log = logging.getLogger(LOGGER)
 
@@ -71,15 +70,10 @@ class _Evaluate:
             # A judge's events go back to the partition that they came from.
             places=lambda name: (_number(name) % feedback, _number(name)),
             stop=self._stop,
-            watch=InputWatch(
-                begun=begun,
-                epoch_ended=watcher.epoch_ended,
-                opened=watcher.opened,
-                stepped_back=watcher.stepped_back,
-            ),
+            watch=watcher.watch(begun),
             taken=watcher.taken,
             recover=True,
-            epoch_s=options.epoch_s if options.processes > 1 else 0.0,
+            epoch_s=options.shared_epoch_s,
         )
         names = ", ".join(each.source for each in self._policy.evaluators)
         log.info("evaluate begins", extra={"fields": {"partitions": len(topics.partitions), "evaluators": names}})
@@ -89,12 +83,13 @@ class _Evaluate:
         return build(source, ("said", sink))
 
     def _input(self, place: Partition, log_id: str) -> Input:
-        topic, number = place
-
-        def open_at(position: int | None) -> Reader:
-            return KafkaReader(self._where.kafka, topic, number, self._options.start if position is None else position)
-
-        return Input(name=name_of(place), stream="events", open=open_at, log_id=log_id, form=self._where.events_format)
+        return Input(
+            name=name_of(place),
+            stream="events",
+            open=opener(self._where.kafka, place, self._options.start),
+            log_id=log_id,
+            form=self._where.events_format,
+        )
 
 
 def _number(name: str) -> int:
