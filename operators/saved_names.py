@@ -240,7 +240,8 @@ MONITORS = (
     Saved(
         "monitors.sums",
         window_sums.Sums,
-        ("slots", "rows", "counts", "moments", "ranges", "offenders", "empty"),
+        ("slots", "rows", "counts", "moments", "ranges", "offenders", "empty", "users"),
+        added={"users": lambda: None},
     ),
     Saved("monitors.past", LastWeek, ("bins", "fields", "kept")),
     Saved("monitors.contracts", Contracts, ("broken", "seen")),

@@ -141,12 +141,12 @@ class _FieldResults:
 
 def _summaries(index: int, window: FieldCounts, offenders: Sequence[Offenders]) -> Iterator[Summary]:
     """Return the sums of one field of each series as what a contract looks at."""
-    columns = (window.n, window.mean, window.sd, window.low, window.high)
+    columns = (window.n, window.mean, window.sd, window.low, window.high, window.designs)
     rows = zip(window.counts.tolist(), *(column.tolist() for column in columns), offenders, strict=True)
-    for counts, n, mean, sd, low, high, seen_here in rows:
+    for counts, n, mean, sd, low, high, design, seen_here in rows:
         values = {each.value for each in seen_here.get((index, "unseen"), ())}
         unseen = tuple(sorted(values - {NOT_KEPT}))[:NAMES_MAX]
-        yield Summary(counts=tuple(counts), n=n, mean=mean, sd=sd, low=low, high=high, unseen=unseen)
+        yield Summary(counts=tuple(counts), n=n, mean=mean, sd=sd, low=low, high=high, unseen=unseen, design=design)
 
 
 def _expectation(monitor: Contract, watched: Watched) -> Expectation:

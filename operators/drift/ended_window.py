@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from operators.arrays import Ints
+from operators.arrays import Floats, Ints
 from operators.drift.last_week import Key, LastWeek
 from operators.drift.member import grains_of, watches
 from operators.drift.results import FieldCounts, Offenders
 from operators.drift.window_sums import Sums
 from operators.policy.monitors import Monitor, Watched
 from operators.policy.policy import Policy
+from operators.stats.design_effect import design_effect
 from operators.window.series_index import SliceSeries
 
 Arms = dict[tuple[str, str], str]  # (model, candidate) -> its baseline, of the releases under way.
@@ -54,6 +55,10 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
         candidates, baselines = np.array(pairs, np.int64).reshape(-1, 2).T
         return candidates, baselines
 
+    def pairs(self, watched: Watched, slots: Ints) -> Floats:
+        """Return how many pairs of a field's events share a user, by slot: none of feedback, which names no user."""
+        return np.zeros(len(slots)) if watched.on_feedback else self.sums.users.pairs(slots)
+
     def counts_of(self, index: int, watched: Watched, slots: Ints) -> FieldCounts:
         """Return the bins and numbers of a field, of those of the slots that have any."""
         counts = self.sums.counts[slots, watched.offset : watched.offset + watched.bins]
@@ -78,4 +83,5 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
             sd=np.where(none, np.nan, deviations),
             low=np.where(none, np.nan, low),
             high=np.where(none, np.nan, high),
+            designs=design_effect(self.pairs(watched, slots), counts.sum(axis=1)),
         )

@@ -21,12 +21,15 @@ from operators.window.series_index import SliceSeries
 WEEK_MS = 7 * 86_400_000
 
 Key = tuple[str, str, str]  # Model, version, slice.
+# Values of each series (K, V), and how many ordered pairs of its events shared their user, about (K,).
+OfSeries = tuple[Ints, Ints]
 
 
 class _Window(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[Key, ...]
     counts: Ints
     moments: Ints
+    pairs: Ints | None = None  # Of events that share their user; None: not kept by older workers.
 
 
 class LastWeek:
@@ -52,6 +55,7 @@ class LastWeek:
             "keys": tuple(names[slot][:3] for slot in slots.tolist()),
             "counts": counts.astype(np.min_scalar_type(int(counts.max(initial=0)))),
             "moments": sums.moments[np.ix_(slots, self.fields[window_ms])],
+            "pairs": np.rint(sums.users.pairs(slots)).astype(np.int64),
         }
         self.kept[window_ms, end] = pack_fields(window)
         self.kept = {key: kept for key, kept in self.kept.items() if key[0] != window_ms or key[1] > end - WEEK_MS}
@@ -61,19 +65,25 @@ class LastWeek:
         kept = self.kept.get((window_ms, end - WEEK_MS))
         return None if kept is None else _Window(**unpack_fields(kept))
 
-    def counts(self, window_ms: int, window: _Window | None, bins: range, names: Sequence[SliceSeries]) -> Ints:
-        """Return the counts of these bins of each series a week before, (K, B)."""
+    def counts(self, window_ms: int, window: _Window | None, bins: range, names: Sequence[SliceSeries]) -> OfSeries:
+        """Return the counts of these bins of each series a week before, (K, B), and its pairs."""
         if window is None:
-            return np.zeros((len(names), len(bins)), np.int64)
+            return np.zeros((len(names), len(bins)), np.int64), np.zeros(len(names), np.int64)
         columns = np.searchsorted(self.bins[window_ms], np.arange(bins.start, bins.stop))
-        return _of(window.keys, window.counts[:, columns].astype(np.int64), names)
+        return _with_pairs(window, window.counts[:, columns].astype(np.int64), names)
 
-    def moments(self, window_ms: int, window: _Window | None, field: int, names: Sequence[SliceSeries]) -> Ints:
-        """Return the moments of a field of each series a week before, (K, 5)."""
+    def moments(self, window_ms: int, window: _Window | None, field: int, names: Sequence[SliceSeries]) -> OfSeries:
+        """Return the moments of a field of each series a week before, (K, 5), and its pairs."""
         if window is None:
-            return np.zeros((len(names), 5), np.int64)
+            return np.zeros((len(names), 5), np.int64), np.zeros(len(names), np.int64)
         column = int(np.searchsorted(self.fields[window_ms], field))
-        return _of(window.keys, window.moments[:, column], names)
+        return _with_pairs(window, window.moments[:, column], names)
+
+
+def _with_pairs(window: _Window, values: Ints, names: Sequence[SliceSeries]) -> OfSeries:
+    pairs = np.zeros(len(values), np.int64) if window.pairs is None else window.pairs
+    found = _of(window.keys, np.column_stack((values, pairs)), names)
+    return found[:, :-1], found[:, -1]
 
 
 def _of(keys: Sequence[Key], values: Ints, names: Sequence[SliceSeries]) -> Ints:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 
-from operators.arrays import Ints
+from operators.arrays import Floats, Ints
 from operators.drift.ended_window import Ended
 from operators.drift.false_alarms import of_sigma
 from operators.drift.kind import WindowKind
@@ -13,6 +14,7 @@ from operators.drift.results import Drift
 from operators.drift.window_sums import joined_sums
 from operators.policy.monitors import AGAINST, OnNumbers, Reference, Watched, WindowMonitor, axis_of, kind_of
 from operators.policy.reading import Above, span
+from operators.stats.design_effect import design_effect
 from operators.stats.welch import Scores, fall, scores_of
 from operators.wire.control import Word
 
@@ -41,11 +43,11 @@ def falls(monitor: Sigma, ended: Ended) -> list[Drift]:
 
 def _field(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended: Ended) -> Iterator[Drift]:
     slots = slots[ended.sums.moments[slots, index, 0] > 0]
-    slots, reference = _reference(monitor, index, watched, slots, ended)
+    slots, reference, pairs = _reference(monitor, index, watched, slots, ended)
     if not len(slots):
         return
     current = scores_of(*ended.sums.numbers(slots, index))
-    found = fall(current, reference, monitor.sigmas)
+    found = fall(_worth(current, ended.pairs(watched, slots)), _worth(reference, pairs), monitor.sigmas)
     means = [scores.mean * watched.scale + watched.centre for scores in (current, reference)]
     for row, slot in enumerate(slots.tolist()):
         word: Word = "BAD" if found.alarm[row] else "OK" if found.enough[row] else "INSUFFICIENT"
@@ -70,26 +72,35 @@ def _field(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended: End
         )
 
 
-def _reference(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended: Ended) -> tuple[Ints, Scores]:
-    """Return the slots that can be compared, and the scores to compare each with."""
+def _worth(scores: Scores, pairs: Floats) -> Scores:
+    """Return it with as many scores as theirs are worth, where so many pairs of their events share a user."""
+    return msgspec.structs.replace(scores, n=(scores.n / design_effect(pairs, scores.n)).astype(np.int64))
+
+
+def _reference(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended: Ended) -> tuple[Ints, Scores, Floats]:
+    """Return the slots that can be compared, the scores to compare each with, and their pairs of events."""
     if monitor.reference == "baseline":
         slots, baselines = ended.baselines(slots)
         n, total, squares = ended.sums.numbers(baselines, index)
-        return slots, scores_of(np.where(baselines >= 0, n, 0), total, squares)
+        scores = scores_of(np.where(baselines >= 0, n, 0), total, squares)
+        return slots, scores, ended.pairs(watched, baselines)
     if monitor.reference == "last_week":
         names = [ended.names[slot] for slot in slots.tolist()]
         window = ended.past.at(ended.window_ms, ended.end)
-        n, high, low, high2, low2 = ended.past.moments(ended.window_ms, window, index, names).T
-        return slots, scores_of(n, joined_sums(high, low), joined_sums(high2, low2))
+        sums, pairs = ended.past.moments(ended.window_ms, window, index, names)
+        n, high, low, high2, low2 = sums.T
+        scores = scores_of(n, joined_sums(high, low), joined_sums(high2, low2))
+        return slots, scores, np.where(watched.on_feedback, 0.0, pairs)
     moments = None if watched.field is None else watched.field.moments
     if moments is None:
         raise ValueError(f"{monitor.name}: the profile has no mean of {watched.name}")
     ones = np.ones(len(slots))
-    return slots, Scores(
+    scores = Scores(
         n=np.full(len(slots), moments.n),
         mean=ones * (moments.mean - watched.centre) / watched.scale,
         variance=ones * (moments.sd / watched.scale) ** 2,
     )
+    return slots, scores, np.zeros(len(slots))
 
 
 def _evaluate(monitor: Sigma, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:

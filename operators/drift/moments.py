@@ -18,7 +18,7 @@ ROUNDING = 1e-9  # Of the mean: sums of equal floats differ by less.
 def moment_findings(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
     """Return what is wrong with mean, deviation and scale of one feature."""
     reference = expectation.reference.moments
-    if reference is None or summary.n < SAMPLES_MIN:
+    if reference is None or summary.n_worth < SAMPLES_MIN:
         return
     power = _scale(reference, summary)
     if power:
@@ -42,7 +42,7 @@ def _mean_limit(reference: Moments, summary: Summary, sigmas: float) -> float:
 
     Means of skewed values reach further to one side: Cornish and Fisher (1937), first term.
     """
-    n, m = summary.n, reference.n
+    n, m = summary.n_worth, reference.n
     spread: float = 1 / n + 1 / m
     skewness: float = reference.skewness * (1 / n**2 - 1 / m**2) / spread**1.5
     towards = skewness if summary.mean > reference.mean else -skewness
@@ -54,7 +54,7 @@ def _mean_limit(reference: Moments, summary: Summary, sigmas: float) -> float:
 def _sd_limit(reference: Moments, summary: Summary, sigmas: float) -> float:
     """How far off the logarithm of the deviation may be; its variance is (kurtosis - 1) / 4n (delta method)."""
     # Half of one value, half of another have a kurtosis of 1, or by rounding a little less.
-    variance = max(reference.kurtosis - 1, 0.0) / 4 * (1 / summary.n + 1 / reference.n)
+    variance = max(reference.kurtosis - 1, 0.0) / 4 * (1 / summary.n_worth + 1 / reference.n)
     return min(max(math.log(SD_FACTOR_MIN), sigmas * math.sqrt(variance)), FACTOR_MAX)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from operators.arrays import Ints
+from operators.arrays import Floats, Ints
 from operators.drift.ended_window import Ended
 from operators.drift.false_alarms import of_shifts
 from operators.drift.kind import WindowKind
@@ -21,6 +21,7 @@ from operators.policy.fields import As, Written
 from operators.policy.monitors import AGAINST, OnFields, OnWire, Reference, Watched, WindowMonitor, axis_of, kind_of
 from operators.policy.reading import Above, Inner, span
 from operators.profiles.profile import EMBEDDING
+from operators.stats.design_effect import design_effect
 from operators.stats.divergence import jensen_shannon, kl
 from operators.stats.multiple_testing import benjamini_hochberg
 from operators.stats.psi import shift
@@ -76,11 +77,15 @@ def shifts(monitor: Psi, ended: Ended) -> list[Drift]:
 def _field(monitor: Psi, watched: Watched, slots: Ints, ended: Ended) -> Iterator[Drift]:
     bins = range(watched.offset, watched.offset + watched.bins)
     slots = slots[ended.sums.counts[slots, bins.start : bins.stop].any(axis=1)]
-    slots, reference = _reference(monitor, watched, bins, slots, ended)
+    slots, reference, pairs = _reference(monitor, watched, bins, slots, ended)
     if not len(slots):
         return
     current = ended.sums.counts[slots, bins.start : bins.stop]
-    found = shift(current, reference, monitor.alpha, monitor.psi_min)
+    designs = (
+        design_effect(ended.pairs(watched, slots), current.sum(axis=1)),
+        design_effect(pairs, reference.sum(axis=1)),
+    )
+    found = shift(current, reference, monitor.alpha, monitor.psi_min, designs)
     columns = (found.score, found.threshold, found.p, kl(current, reference), jensen_shannon(current, reference))
     numbers = zip(*(column.tolist() for column in columns), strict=True)
     sizes = zip(found.n_reference.tolist(), found.n_current.tolist(), found.enough.tolist(), strict=True)
@@ -108,18 +113,19 @@ def _field(monitor: Psi, watched: Watched, slots: Ints, ended: Ended) -> Iterato
         )
 
 
-def _reference(monitor: Psi, watched: Watched, bins: range, slots: Ints, ended: Ended) -> tuple[Ints, Ints]:
-    """Return the slots that can be compared, and the counts to compare each with, (K, B)."""
+def _reference(monitor: Psi, watched: Watched, bins: range, slots: Ints, ended: Ended) -> tuple[Ints, Ints, Floats]:
+    """Return the slots that can be compared, the counts to compare each with, (K, B), and their pairs of events."""
     if monitor.reference == "baseline":
         slots, baselines = ended.baselines(slots)
         counts = ended.sums.counts[baselines, bins.start : bins.stop]
-        return slots, np.where(baselines[:, None] >= 0, counts, 0)
+        return slots, np.where(baselines[:, None] >= 0, counts, 0), ended.pairs(watched, baselines)
     if monitor.reference == "last_week":
         names = [ended.names[slot] for slot in slots.tolist()]
         window = ended.past.at(ended.window_ms, ended.end)
-        return slots, ended.past.counts(ended.window_ms, window, bins, names)
+        counts, pairs = ended.past.counts(ended.window_ms, window, bins, names)
+        return slots, counts, np.where(watched.on_feedback, 0.0, pairs)
     frozen = np.array(watched.field.counts if watched.field is not None else (), np.int64)
-    return slots, np.tile(frozen, (len(slots), 1))
+    return slots, np.tile(frozen, (len(slots), 1)), np.zeros(len(slots))
 
 
 def _evaluate(monitor: Psi, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:

@@ -73,7 +73,8 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 class FieldCounts(msgspec.Struct, frozen=True, kw_only=True):
     """One watched field over a window that ended: `names` (K) series, `counts` (K, B) of its bins.
 
-    `n` (K,), `mean`, `sd`, `low`, `high` are of its numbers, NaN without any.
+    `n` (K,), `mean`, `sd`, `low`, `high` are of its numbers, NaN without any. `designs` (K,): so many of the events are
+    worth one that is independent of all others.
     """
 
     watched: Watched
@@ -86,6 +87,7 @@ class FieldCounts(msgspec.Struct, frozen=True, kw_only=True):
     sd: Floats
     low: Floats
     high: Floats
+    designs: Floats
 
 
 class Monitored(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,9 @@ def _missing(feature: str, expectation: Expectation, summary: Summary) -> Iterat
     if limit is None:
         limit = expected + MISSING_SHARE_RISE
         # Where most were missing before, only all of them is beyond that.
-        broken = hits / rows > min(limit, 1 - 0.5 / rows) and _beyond_chance(hits, reference.missing, expectation, rows)
+        broken = hits / rows > min(limit, 1 - 0.5 / rows) and _beyond_chance(
+            hits, reference.missing, expectation, summary
+        )
     else:
         broken = hits / rows > limit
     if broken:
@@ -41,7 +43,7 @@ def _unseen(feature: str, expectation: Expectation, summary: Summary) -> Iterato
         return
     hits, rows = summary.counts[reference.unseen], summary.rows
     expected = reference.counts[reference.unseen] / max(reference.rows, 1)
-    if hits / rows > expected and _beyond_chance(hits, reference.unseen, expectation, rows):
+    if hits / rows > expected and _beyond_chance(hits, reference.unseen, expectation, summary):
         yield ContractBreach(
             feature=feature,
             kind="type" if reference.kind == "number" else "category",
@@ -68,6 +70,8 @@ def _forbidden(feature: str, expectation: Expectation, summary: Summary) -> Iter
         )
 
 
-def _beyond_chance(hits: int, bin_: int, expectation: Expectation, rows: int) -> bool:
+def _beyond_chance(hits: int, bin_: int, expectation: Expectation, summary: Summary) -> bool:
     before, of = expectation.reference.counts[bin_], expectation.reference.rows
+    # Rows of one user are hits together: as many independent ones as they are worth.
+    hits, rows = int(hits / summary.design), round(summary.rows / summary.design)
     return beta_binomial_tail(hits, rows, before + 0.5, of - before + 0.5) < float(normal_tail(expectation.sigmas))

@@ -17,7 +17,8 @@ NAMES_MAX = 5  # Of unseen categories; the rest are only counted.
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """`counts` of the field's bins (missing and unseen last); of the numbers: `n`, `mean`, `sd`, `low` and `high`.
 
-    Without numbers n is 0 and the others are NaN; with one, sd is 0. `unseen`: some values of that bin.
+    Without numbers n is 0 and the others are NaN; with one, sd is 0. `unseen`: some values of that bin. `design`: so
+    many rows are worth one that is independent of all others.
     """
 
     counts: tuple[int, ...]
@@ -27,10 +28,16 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     low: float = np.nan
     high: float = np.nan
     unseen: tuple[str, ...] = ()
+    design: float = 1.0
 
     @property
     def rows(self) -> int:
         return sum(self.counts)
+
+    @property
+    def n_worth(self) -> float:
+        """How many independent numbers its own are worth."""
+        return self.n / self.design
 
 
 def summary_of(field: Field, values: Sequence[Value]) -> Summary:

@@ -11,9 +11,11 @@ import numpy as np
 
 from operators.arrays import Floats, Ints
 from operators.drift.results import Offenders
+from operators.drift.user_buckets import Packed, UserBuckets
 from operators.policy.monitors import Offender
 from operators.policy.policy import Policy
-from operators.window.partial import LIMB_BITS, MAX, NEG_MIN, Z_UNIT, Partial, feature_rows, sum_by_key
+from operators.stats.design_effect import BUCKETS
+from operators.window.partial import LIMB_BITS, MAX, NEG_MIN, Z_UNIT, Partial, feature_rows, sum_by_key, user_rows
 from operators.window.series_index import SeriesIndex, rollup
 
 OFFENDERS_MAX = 5  # Of a window, slot, field and reason.
@@ -22,7 +24,8 @@ OFFENDERS_MAX = 5  # Of a window, slot, field and reason.
 class Rolled(msgspec.Struct, frozen=True, kw_only=True):
     """A closed pane added up to slots: those of (U,) `slots` that something came in for, rising.
 
-    `slis` (U, S, 3), `sums` (U, M, 3), `moments` (U, F, 5), `ranges` (U, F, 2); `cells` (C, 3) are slot, bin and n.
+    `slis` (U, S, 3), `sums` (U, M, 3), `moments` (U, F, 5), `ranges` (U, F, 2); `cells` (C, 3) are slot, bin and n,
+    `users` (V, 3) slot, bucket of users and n.
     """
 
     slots: Ints
@@ -31,6 +34,7 @@ class Rolled(msgspec.Struct, frozen=True, kw_only=True):
     moments: Ints
     ranges: Floats
     cells: Ints
+    users: Ints
     offenders: tuple[tuple[int, Offender], ...]
 
 
@@ -39,19 +43,23 @@ def roll_up_fields(part: Partial, slots: SeriesIndex) -> Rolled:
     parents = slots.parents(part.series)[part.which]
     slots_of, starts, source = rollup(parents)
     offenders = [(slot, each) for row, each in part.offenders for slot in parents[row].tolist()]
-    rows, bins, n = feature_rows(part)
-    keys = (parents[rows] * max(part.bins, 1) + bins[:, None]).ravel()
-    keys, totals = sum_by_key(keys, np.repeat(n, parents.shape[1]))
     return Rolled(
         slots=slots_of,
         slis=np.add.reduceat(part.slis[source], starts, axis=0),
         sums=np.add.reduceat(part.sums[source], starts, axis=0),
         moments=np.add.reduceat(part.moments[source], starts, axis=0),
         ranges=np.maximum.reduceat(part.ranges[source], starts, axis=0),
-        cells=np.column_stack((keys // max(part.bins, 1), keys % max(part.bins, 1), totals)),
+        cells=_cells(parents, max(part.bins, 1), *feature_rows(part)),
+        users=_cells(parents, BUCKETS, *user_rows(part)),
         # By event time, as within a pane: rows are in the order in which series came in.
         offenders=tuple(sorted(offenders, key=_when)),
     )
+
+
+def _cells(parents: Ints, width: int, rows: Ints, places: Ints, n: Ints) -> Ints:
+    """Return slot, place and n of sparse counts of rows, each added to every parent of its row."""
+    keys, totals = sum_by_key((parents[rows] * width + places[:, None]).ravel(), np.repeat(n, parents.shape[1]))
+    return np.column_stack((keys // width, keys % width, totals))
 
 
 def _when(of_slot: tuple[int, Offender]) -> tuple[int, str, str, int]:
@@ -60,13 +68,17 @@ def _when(of_slot: tuple[int, Offender]) -> tuple[int, str, str, int]:
 
 
 class Sums:
-    """By slot: `counts` (slots, W), `moments` (slots, F, 5), `ranges` (slots, F, 2); mutable, `clear` begins anew."""
+    """By slot: `counts` (slots, W), `moments` (slots, F, 5), `ranges` (slots, F, 2); mutable, `clear` begins anew.
+
+    `users` are the buckets of the users of its events.
+    """
 
     def __init__(self, policy: Policy) -> None:
         fields = len(policy.watched)
         self.counts: Ints = np.zeros((0, policy.bins), np.int64)
         self.moments: Ints = np.zeros((0, fields, 5), np.int64)
         self.ranges: Floats = np.zeros((0, fields, 2))
+        self.users = UserBuckets()
         self.offenders: dict[int, Offenders] = {}
         self.empty = True
 
@@ -75,6 +87,7 @@ class Sums:
         self.empty = False
         slot, bin_, n = rolled.cells.T
         self.counts[slot, bin_] += n
+        self.users.add(rolled.users)
         self.moments[rolled.slots] += rolled.moments
         self.ranges[rolled.slots] = np.maximum(self.ranges[rolled.slots], rolled.ranges)
         for at, offender in rolled.offenders:
@@ -84,6 +97,7 @@ class Sums:
 
     def clear(self) -> None:
         self.counts[:], self.moments[:], self.ranges[:] = 0, 0, -np.inf
+        self.users.clear()
         self.offenders.clear()
         self.empty = True
 
@@ -91,6 +105,7 @@ class Sums:
         """Keep these slots, which become 0, 1, ...; those past the end have nothing yet."""
         self._grow(int(slots.max(initial=-1)) + 1)
         self.counts, self.moments, self.ranges = self.counts[slots], self.moments[slots], self.ranges[slots]
+        self.users.only(slots)
         new = {slot: at for at, slot in enumerate(slots.tolist())}
         self.offenders = {new[slot]: known for slot, known in self.offenders.items() if slot in new}
 
@@ -128,6 +143,7 @@ class Sums:
             "ranges": self.ranges[rows],
             "offenders": self.offenders,
             "empty": self.empty,
+            "users": tuple(self.users.packed()),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -137,6 +153,7 @@ class Sums:
         self.ranges = np.full((slots, *state["ranges"].shape[1:]), -np.inf)
         self.counts[rows], self.moments[rows], self.ranges[rows] = state["counts"], state["moments"], state["ranges"]
         self.offenders, self.empty = state["offenders"], state["empty"]
+        self.users = UserBuckets() if state["users"] is None else UserBuckets(Packed(*state["users"]))
 
 
 def joined_sums(high: Ints, low: Ints) -> Floats:

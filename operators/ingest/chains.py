@@ -6,16 +6,16 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.ingest.event_times import EventTimes
+from operators.ingest.id_hashes import chain_hashes
 from operators.ingest.watched_counts import Runs
 from operators.policy.policy import Policy
 from operators.policy.rules import compared
 from operators.window.chains import ATTEMPT_BITS, ATTEMPTS_MAX, Chains, first_events
-from operators.window.mixing import ODD, Words, hashed, positive, salts_of
+from operators.window.mixing import Words, hashed, positive, salts_of
 from operators.window.partial import BAD, GOOD
 from operators.wire.events import Event
 
 NONE = 0  # Of an event by itself.
-_WORD = 8  # Bytes.
 
 
 def chained_slis(policy: Policy) -> bool:
@@ -80,25 +80,3 @@ def by_attempt(event: Ints, salt: Words) -> Ints:
     """Return what orders the events of a chain: the first attempt before all others, and equal ones by chance."""
     by_chance = positive(hashed(event.view(np.uint64) ^ salt)) & ((1 << ATTEMPT_BITS) - 1)
     return (event & ATTEMPTS_MAX) << ATTEMPT_BITS | by_chance
-
-
-def chain_hashes(texts: Sequence[str]) -> Ints:
-    """Return 64-bit hashes of texts, (n,), none of them NONE: word by word, all texts at once.
-
-    There is no key, so results are a function of log and policy alone. Whoever makes ids that collide joins chains, as
-    one who sends the same id twice does; whoever chooses ids by their hashes decides which chains are kept where there
-    are too many (`operators/window/chains.py`).
-
-    >>> chain_hashes(["a", "b", "a" * 100, "a"]) % 1000
-    array([211, 945, 810, 211])
-    """
-    encoded = np.array([text.encode() for text in texts])
-    width = -(-encoded.dtype.itemsize // _WORD)
-    words = encoded.astype(f"S{width * _WORD}").view("<u8").reshape(len(texts), width).astype(np.uint64)
-    total = np.zeros(len(texts), np.uint64)
-    for place in range(width):  # A word of zeros adds nothing: how long the others are does not matter.
-        factor = int(ODD) * 3**place % 2**64  # Odd: no two words become one.
-        total ^= hashed(words[:, place] * np.uint64(factor))
-    found = positive(total)
-    found[found == NONE] = 1
-    return found

@@ -53,6 +53,7 @@ def summarise(columns: Columns, placed: EventTimes, shards: Ints, policy: Policy
         moments=watches.moments,
         ranges=watches.ranges,
         offenders=watches.offenders,
+        users=watches.users,
         samples=sorted(rows_of(columns.samples, groups), key=itemgetter(0)),
     )
     shard, closing = shard[groups.starts], closing[groups.starts]

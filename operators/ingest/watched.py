@@ -17,6 +17,7 @@ from operators.ingest.embeddings import embedding_bins
 from operators.ingest.fields import FEEDBACK, LATENCIES, READERS
 from operators.ingest.offending import ChunkContext, offenders_in
 from operators.ingest.sampling import sampled
+from operators.ingest.users import NOBODY, buckets_of
 from operators.policy.monitors import CALIBRATION, Offender, Watched
 from operators.policy.policy import Policy
 from operators.profiles.binning import Value, category_bins, numbers_of
@@ -39,10 +40,14 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WatchedColumns(msgspec.Struct, frozen=True, kw_only=True):
-    """The views of a batch, and the first offenders of each pane and version with their places in it."""
+    """The views of a batch, and the first offenders of each pane and version with their places in it.
+
+    `users` (n,) are the buckets of the users of the items that are read, NOBODY of others; None where there are none.
+    """
 
     views: Sequence[View] = ()
     offenders: Sequence[tuple[int, Offender]] = ()
+    users: Ints | None = None
 
 
 class _Chunk(NamedTuple):
@@ -64,6 +69,8 @@ class WatchedBuilder:
                 self._views.setdefault((watched.model, kind), []).append((index, watched))
         self._chunks: dict[tuple[str | None, str], list[_Chunk]] = {key: [] for key in self._views}
         self._offenders: list[tuple[int, Offender]] = []
+        self._of_events = not on_feedback
+        self._users: list[tuple[int, Ints]] = []  # With the place of the first of the chunk.
         self._size = 0
 
     @property
@@ -89,12 +96,19 @@ class WatchedBuilder:
                         self._offenders.append((row + self._size, offender))
             where = None if rows is None else rows + self._size
             self._chunks[model, kind].append(_Chunk(where, columns, len(items)))
+        if self._of_events and (users := _users(cast(Sequence[Event], items), read)) is not None:
+            self._users.append((self._size, users))
         self._size += len(items)
 
     def build(self) -> WatchedColumns:
         """Return the columns of everything added, in order."""
         views = [_joined(chunks) for chunks in self._chunks.values() if chunks]
-        return WatchedColumns(views=views, offenders=self._offenders)
+        users = None
+        if self._users:
+            users = np.full(self._size, NOBODY, np.int64)
+            for first, some in self._users:
+                users[first : first + len(some)] = some
+        return WatchedColumns(views=views, offenders=self._offenders, users=users)
 
 
 class ValueReader:
@@ -164,6 +178,16 @@ def _rows(items: Items, read: Ints | None, model: str | None, kind: str) -> Ints
     if model is not None:
         rows = [row for row in rows if items[row].model == model]
     return np.array(rows, np.int64)
+
+
+def _users(events: Sequence[Event], read: Ints | None) -> Ints | None:
+    """Return the bucket of each event's user, NOBODY where it is not read."""
+    found = buckets_of(events)
+    if found is None or read is None:
+        return found
+    of_read = np.full(len(found), NOBODY, np.int64)
+    of_read[read] = found[read]
+    return of_read
 
 
 def _joined(chunks: Sequence[_Chunk]) -> View:

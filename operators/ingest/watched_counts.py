@@ -10,10 +10,12 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints, order_by, runs_of
+from operators.ingest.users import NOBODY
 from operators.ingest.watched import Column, View, WatchedColumns
 from operators.policy.monitors import Offender, Watched
 from operators.policy.policy import Policy
 from operators.profiles.binning import number_bins
+from operators.stats.design_effect import BUCKETS
 from operators.window.partial import MAX, NEG_MIN, Z_MAX, Z_UNIT, split_limbs, sum_by_key
 
 T = TypeVar("T")
@@ -34,6 +36,7 @@ class Watches(msgspec.Struct, frozen=True, kw_only=True):
     moments: Ints
     ranges: Floats
     offenders: Sequence[tuple[int, Offender]]
+    users: Ints
 
 
 def count(columns: WatchedColumns, groups: Runs, policy: Policy) -> Watches:
@@ -58,7 +61,17 @@ def count(columns: WatchedColumns, groups: Runs, policy: Policy) -> Watches:
         moments=moments,
         ranges=ranges,
         offenders=rows_of(columns.offenders, groups),
+        users=_users(columns.users, groups),
     )
+
+
+def _users(users: Ints | None, groups: Runs) -> Ints:
+    """Return (U, 2) of group * BUCKETS + bucket, and n, of the events of each group that name a user."""
+    if users is None:
+        return np.zeros((0, 2), np.int64)
+    ordered = users[groups.order]
+    named = ordered != NOBODY
+    return np.column_stack(sum_by_key(groups.of[named] * BUCKETS + ordered[named]))
 
 
 def rows_of(found: Sequence[tuple[int, T]], groups: Runs) -> list[tuple[int, T]]:

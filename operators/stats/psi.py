@@ -11,7 +11,7 @@ P(p <= 1e-6) is 11e-6 with PSI alone and 1.5e-6 with both; a flag at 1 %, window
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from operators.arrays import Floats, Ints
 from operators.stats.distributions import chi_square_quantile, chi_square_tail
@@ -38,8 +38,17 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
     alarm: NDArray[np.bool_]
 
 
-def shift(current: Counts, reference: Counts, alpha: float = ALPHA, psi_min: float = PSI_MIN) -> Shift:
+def shift(
+    current: Counts,
+    reference: Counts,
+    alpha: float = ALPHA,
+    psi_min: float = PSI_MIN,
+    designs: tuple[ArrayLike, ArrayLike] = (1.0, 1.0),
+) -> Shift:
     """Judge counts (..., B) against those of the reference, which may have fewer leading axes.
+
+    `designs` are the design effects of both, shape (...): how many of their events are worth one that is independent
+    (`design_effect.py`). Scores are of all events; chance, and what is enough, of what they are worth.
 
     ValueError: alpha is not within 0 .. 1, or the bins differ.
 
@@ -51,11 +60,16 @@ def shift(current: Counts, reference: Counts, alpha: float = ALPHA, psi_min: flo
         raise ValueError(f"alpha must be between 0 and 1, got {alpha!r}")
     score = psi(current, reference)
     n, m = (np.broadcast_to(np.asarray(side.sum(axis=-1), np.int64), score.shape) for side in (current, reference))
-    enough = (n >= SAMPLES_MIN) & (m >= SAMPLES_MIN)
-    spread = 1 / np.maximum(n, 1) + 1 / np.maximum(m, 1)
+    worth = [
+        counts / np.asarray(design, float)[..., None]
+        for counts, design in zip((current, reference), designs, strict=True)
+    ]
+    sizes = [counts.sum(axis=-1) for counts in worth]
+    enough = (sizes[0] >= SAMPLES_MIN) & (sizes[1] >= SAMPLES_MIN)
+    spread = 1 / np.maximum(sizes[0], 1) + 1 / np.maximum(sizes[1], 1)
     df = bins_used(current, reference) - 1
     # Large enough to matter, and beyond chance on both scales.
-    statistic = np.minimum(score / spread, likelihood_ratio(current, reference))
+    statistic = np.minimum(psi(*worth) / spread, likelihood_ratio(*worth))
     p = np.where(enough & (score > psi_min), chi_square_tail(statistic, df), 1.0)
     return Shift(
         score=score,

@@ -35,6 +35,11 @@ def pack(part: Partial) -> bytes:
     }
     if len(part.ages):
         fields |= {"age_steps": _narrow(np.diff(part.ages[:, 0], prepend=0)), "age_counts": _narrow(part.ages[:, 1])}
+    if len(part.users):
+        fields |= {
+            "user_steps": _narrow(np.diff(part.users[:, 0], prepend=0)),
+            "user_counts": _narrow(part.users[:, 1]),
+        }
     if part.chains is not None:
         fields["chains"] = {name: getattr(part.chains, name) for name in Chains.__struct_fields__}
     if part.samples:
@@ -54,12 +59,19 @@ def unpack(packed: bytes) -> Partial:
     wide = {name: fields.pop(name).astype(np.int64) for name in NARROW}
     series = [LeafSeries(*name) for name in fields.pop("series")]
     samples = [(row, Sample(*rest)) for row, *rest in fields.pop("samples", [])]
-    none = np.zeros(0, np.int64)  # What was saved before ages were kept has none.
-    ages = np.column_stack([fields.pop(name, none).astype(np.int64) for name in ("age_steps", "age_counts")])
-    ages[:, 0] = np.cumsum(ages[:, 0])
+    ages, users = (_unpacked_counts(fields, name) for name in ("age", "user"))
     features = _unpacked_features(fields, len(wide["which"]))
     chains = Chains(**fields.pop("chains")) if "chains" in fields else None
-    return Partial(series=series, cells=cells, ages=ages, chains=chains, samples=samples, **wide, **features, **fields)
+    wide |= {"cells": cells, "ages": ages, "users": users}
+    return Partial(series=series, chains=chains, samples=samples, **wide, **features, **fields)
+
+
+def _unpacked_counts(fields: dict[str, Any], of: str) -> Ints:
+    """Take sparse counts (K, 2) out of `fields`; what was saved before they were kept has none."""
+    none = np.zeros(0, np.int64)
+    counts = np.column_stack([fields.pop(f"{of}_{name}", none).astype(np.int64) for name in ("steps", "counts")])
+    counts[:, 0] = np.cumsum(counts[:, 0])
+    return counts
 
 
 def _packed_features(part: Partial) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from operators.arrays import Floats, Ints, order_by, runs_of
 from operators.policy.monitors import Offender
+from operators.stats.design_effect import BUCKETS
 from operators.stats.histogram import CODE_BITS, CODE_MIN
 from operators.window.chains import Chains, merge_chains, take_chains
 from operators.window.label_ages import width
@@ -57,8 +58,9 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
 
     Of F watched fields with W = `bins` bins together: `features` (D, 2) of row * W + bin, and n, sparse and sorted;
     `moments` (R, F, 5) n, hi and lo of the sum of z, and of z squared, in units of Z_UNIT; `ranges` (R, F, 2) maxima of
-    -x and x; `offenders` rows and values against a contract, in order, a few of each series; `samples` rows and
-    requests that people may be shown, in order of rows, a few of each version.
+    -x and x; `users` (U, 2) of row * BUCKETS + bucket of the users of the events read for them, and n, sorted
+    (`stats/design_effect.py`); `offenders` rows and values against a contract, in order, a few of each series;
+    `samples` rows and requests that people may be shown, in order of rows, a few of each version.
     """
 
     series: Sequence[LeafSeries]
@@ -80,6 +82,7 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
     ages: Ints = msgspec.field(default_factory=lambda: np.zeros((0, 2), np.int64))
     chains: Chains | None = None
     samples: Sequence[tuple[int, Sample]] = ()
+    users: Ints = msgspec.field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
     @property
     def rows(self) -> int:
@@ -148,6 +151,7 @@ def merge(parts: Sequence[Partial], rename: Mapping[LeafSeries, LeafSeries] | No
         offenders=_moved([(part.offenders, part.rows) for part in parts], row_of),
         samples=_moved([(part.samples, part.rows) for part in parts], row_of),
         ages=_merge_keyed(parts, "ages", width(parts[0].slis.shape[1]), row_of),
+        users=_merge_keyed(parts, "users", BUCKETS, row_of),
         chains=merge_chains([part.chains for part in parts], [part.rows for part in parts], row_of),
     )
     return keep_first(merged)
@@ -176,6 +180,7 @@ def take(part: Partial, first: int, last: int) -> Partial:
         ranges=part.ranges[first:last],
         offenders=[(row - first, offender) for row, offender in part.offenders if first <= row < last],
         ages=_take_keyed(part.ages, width(part.slis.shape[1]), first, last),
+        users=_take_keyed(part.users, BUCKETS, first, last),
         chains=take_chains(part.chains, first, last),
         samples=[(row - first, sample) for row, sample in _of_rows(part.samples, first, last)],
     )
@@ -191,6 +196,11 @@ def feature_rows(part: Partial) -> tuple[Ints, Ints, Ints]:
     """Return row, bin of the layout, and n of each feature count, each (D,)."""
     keys = part.features[:, 0]
     return keys // max(part.bins, 1), keys % max(part.bins, 1), part.features[:, 1]
+
+
+def user_rows(part: Partial) -> tuple[Ints, Ints, Ints]:
+    """Return row, bucket of users, and n of each, (U,)."""
+    return part.users[:, 0] // BUCKETS, part.users[:, 0] % BUCKETS, part.users[:, 1]
 
 
 def keep_first(part: Partial) -> Partial:
@@ -220,6 +230,7 @@ def unwatched(part: Partial) -> Partial:
         moments=part.moments[:, :0],
         ranges=part.ranges[:, :0],
         offenders=(),
+        users=part.users[:0],
         ages=part.ages[:0],
         chains=None,
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
 from operators.window.panes import ShardInput
-from operators.window.partial import LIMB_BITS, Partial, cell_rows, feature_rows
+from operators.window.partial import LIMB_BITS, Partial, cell_rows, feature_rows, user_rows
 from tests.dataflows.making import FOLLOWS_ALL, received
 from tests.monitored import FILES, MONITORS
 
@@ -32,6 +32,7 @@ events = st.fixed_dictionaries(
         "features": st.none() | st.fixed_dictionaries({}, optional={"amount": values, "card": values}),
         "prediction": values,
         "flags": st.sampled_from([None, [], ["refused"]]),
+        "user_id": st.sampled_from([None, "a", "b"]),
         "embedding": st.sampled_from([None, [], [0.5, 2], [3, 1.5], [1], "x"]),
     }
 )
@@ -88,6 +89,9 @@ def plain(partial: Partial) -> dict[Any, Any]:
     for row, bin_, n in zip(*(column.tolist() for column in feature_rows(partial)), strict=True):
         assert (names[row], bin_) not in features, "two counts of one bin"
         features[names[row], bin_] = n
+    for row, bucket, n in zip(*(column.tolist() for column in user_rows(partial)), strict=True):
+        assert (names[row], "user", bucket) not in features, "two counts of one bucket of users"
+        features[names[row], "user", bucket] = n
     # With which slice an offender of two stays is left open.
     offenders = {
         (late, pane, series.model, series.version, offender): 1

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from operators.arrays import Ints
-from operators.ingest.chains import chain_hashes
+from operators.ingest.id_hashes import chain_hashes
 from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
 from operators.rules.pane_counts import Roster

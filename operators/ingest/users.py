@@ -1,0 +1,29 @@
+"""Whose events are: by user, else by session, each in one of a fixed number of buckets by a hash.
+
+The buckets tell how alike the events of a window are (`operators/stats/design_effect.py`); who it was cannot be told
+from them.
+"""
+
+from collections.abc import Sequence
+
+from operators.arrays import Ints
+from operators.ingest.id_hashes import chain_hashes
+from operators.stats.design_effect import BUCKETS
+from operators.wire.events import Event
+
+NOBODY = -1
+
+
+def buckets_of(events: Sequence[Event]) -> Ints | None:
+    """Return the bucket of each event's user, NOBODY where it names none; None where no event names one.
+
+    A user's sessions are one: what users are like stays. The buckets are the same in every process.
+    """
+    names = [
+        f"u{event.user_id}" if event.user_id else f"s{event.session_id}" if event.session_id else "" for event in events
+    ]
+    if not any(names):
+        return None
+    found = chain_hashes(names) % BUCKETS
+    found[[not name for name in names]] = NOBODY
+    return found
