@@ -15,6 +15,9 @@ def print_policy(policy: Policy, console: Console) -> None:
     """Print the panes, slices, windows, measures, SLIs, rules and monitors of a policy."""
     console.print(f"policy {policy.hash} is valid", highlight=False)
     facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    facts.add_row("models", ", ".join(policy.models) or "all")
+    if policy.left_out:
+        facts.add_row("as by default", ", ".join(policy.left_out))
     facts.add_row("panes", f"{_span(policy.pane_ms)}, closed {_span(policy.disorder_ms)} after their end")
     facts.add_row("late", f"counted apart up to {_span(policy.late_horizon_ms)}, then dead letters")
     facts.add_row("slices", "; ".join(_grain(policy, grain) for grain in policy.grains))
@@ -61,7 +64,8 @@ def _grain(policy: Policy, grain: tuple[int, ...]) -> str:
 
 
 def _good(sli: Sli) -> str:
-    return sli_kind_of(sli).words(sli) + (f"; neither: {', '.join(sli.ignore)}" if sli.ignore else "")
+    of = f"; of {' and '.join(sli.slices)} alone" if sli.slices else ""
+    return sli_kind_of(sli).words(sli) + (f"; neither: {', '.join(sli.ignore)}" if sli.ignore else "") + of
 
 
 def _evaluated(policy: Policy, evaluator: AnswerEvaluator) -> str:

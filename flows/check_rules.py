@@ -8,6 +8,7 @@ from operators.policy.fields import table_of
 from operators.policy.policy import Policy
 from operators.policy.rules import Grain, ReleaseRule, Rule
 from operators.rules.registry import rule_kind_of
+from operators.window.series_index import slice_text
 
 
 def rules_table(policy: Policy) -> Table:
@@ -39,7 +40,9 @@ def detects(rule: Rule) -> Iterator[str]:
 
 def _watched(rule: Rule, policy: Policy) -> str:
     whose = "all versions" if rule.scope == "model" else "each version"
-    slices = (_slice(grain, policy) for grain in rule.grains)
+    limited = [tuple(policy.dimensions.index(name) for name, _ in each) for each in rule.named]
+    slices = [_slice(grain, policy) for grain in rule.grains if grain not in limited]
+    slices += [slice_text(each) for each in rule.named]
     return "\n".join([whose, *slices, *rule_kind_of(rule).looks_at(rule, policy)])
 
 

@@ -125,12 +125,14 @@ class ColumnsBuilder:
         return self._watched.fields > 0
 
     def last(self) -> Columns:
-        """Return the columns of what was added last, without the names of its series."""
+        """Return the columns of what was added last; without its series, unless some SLI is about slices."""
         parts, errors, numbers = self._chunks[-1]
+        sliced = any(sli.places for sli in self.policy.slis)
+        names, series = self.parts.series(parts) if sliced else ((), parts[0])
         return Columns(
             stream=self.stream,
-            names=(),
-            series=parts[0],
+            names=names,
+            series=series,
             error_types=list(self._error_types),
             errors=errors,
             numbers=numbers,

@@ -1,6 +1,7 @@
 """SLIs: which events and feedback are good, bad or neither. All ratios are good / (good + bad)."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.arrays import Ints
 from operators.ingest.columns import Columns
@@ -14,10 +15,20 @@ from operators.wire.events import UNUSABLE
 def classify(sli: Sli, columns: Columns) -> Ints:
     """Return GOOD, BAD, NEITHER or NOT_MEANT for each item, shape (n,).
 
-    An event whose error type the SLI ignores is NEITHER, and so is one whose error type could not be read.
+    An event whose error type the SLI ignores is NEITHER, and so is one whose error type could not be read. What is not
+    of the slices that the SLI is about is NOT_MEANT.
     """
     if sli.on_feedback != (columns.stream == "feedback"):
         return np.full(len(columns.series), NOT_MEANT)
     classes = sli_kind_of(sli).classify(sli, columns.numbers, columns.errors)
     ignored = [code for code, name in enumerate(columns.error_types) if name in sli.ignore or name == UNUSABLE]
-    return np.where(np.isin(columns.errors, ignored), NEITHER, classes) if ignored else classes
+    classes = np.where(np.isin(columns.errors, ignored), NEITHER, classes) if ignored else classes
+    return np.where(_within(sli, columns), classes, NOT_MEANT) if sli.places else classes
+
+
+def _within(sli: Sli, columns: Columns) -> NDArray[np.bool_]:
+    """Return which items are of the slices that an SLI is about."""
+    inside = [
+        any(all(name.values[index] == value for index, value in each) for each in sli.places) for name in columns.names
+    ]
+    return np.array(inside, bool)[columns.series]

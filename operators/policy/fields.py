@@ -77,6 +77,12 @@ Slices = Annotated[
         key="slices",
     ),
 ]
+
+
+class Named:
+    """Marks the field that has those of the slices that are named by their values: it has no key of its own."""
+
+
 SliName = Annotated[str, As(str, lambda written: written.place.sli(written.key, written.value), str)]
 
 
@@ -88,7 +94,7 @@ def table_of(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
     """
     fields: list[tuple[str, Any, Any]] = [(key, str, NODEFAULT) for key in getattr(kind, "keys", ())]
     for field in msgspec.structs.fields(kind):
-        if field.name in getattr(kind, "unwritten", ()):
+        if field.name in getattr(kind, "unwritten", ()) or Named in get_args(field.type)[1:]:
             continue
         known = _as(field)
         if known is None:

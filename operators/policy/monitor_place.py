@@ -8,6 +8,7 @@ from operators.policy.place import COHORTS, TablePlace
 from operators.policy.policy import Policy, by_cohorts
 from operators.policy.reading import UNITS_MS, Duration
 from operators.policy.rules import Grain
+from operators.policy.slices import named_values
 from operators.policy.watched import FIELDS_ALLOWED, is_watchable
 from operators.profiles.profile import EMBEDDING, Field, Profile
 
@@ -33,6 +34,9 @@ class Reading:
         return self.key.refuse(key, allowed, value)
 
     def grains(self, texts: tuple[str, ...]) -> tuple[Grain, ...]:
+        for text in texts:
+            if named_values(text) is not None:
+                raise self.refuse("slices", "must name dimensions alone: a monitor watches all their values", text)
         return self.key.grains(texts)
 
     def numbers(self, on: OnWire) -> tuple[str, ...]:

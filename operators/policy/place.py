@@ -6,6 +6,7 @@ from operators.policy.errors import PolicyError
 from operators.policy.policy import RUNBOOKS, Policy, by_cohorts
 from operators.policy.reading import SPAN_MS_MAX, Duration, span
 from operators.policy.rules import Grain
+from operators.policy.slices import named_values
 
 # Why rules and monitors cannot be about such an SLI.
 COHORTS = "is counted by when requests were made: it has rows in sli_cohort, and no value for each pane"
@@ -50,8 +51,9 @@ class TablePlace:
         return f"{RUNBOOKS}/{kind}.md"
 
     def grain(self, text: str) -> Grain:
+        """Return the grain of a reported slice, which may be named by values: `region`, `region=eu`, `*`."""
         dimensions, grains = self.policy.dimensions, self.policy.grains
-        names = [] if text == "*" else text.split(",")
+        names = self._names(text)
         grain = tuple(sorted(dimensions.index(name) for name in names if name in dimensions))
         if len(grain) < len(names) or grain not in grains:
             known = " ".join(f'"{",".join(dimensions[index] for index in each) or "*"}"' for each in grains)
@@ -59,8 +61,23 @@ class TablePlace:
         return grain
 
     def grains(self, texts: tuple[str, ...]) -> tuple[Grain, ...]:
-        grains = tuple(self.grain(text) for text in texts)
-        for index, grain in enumerate(grains):
-            if grain in grains[:index]:
-                raise self.refuse("slices", "is named twice", texts[index])
-        return grains
+        """Return the grains of slices, each once."""
+        found: dict[Grain, bool] = {}  # Whether it is limited to some of its values.
+        for index, text in enumerate(texts):
+            grain, limited = self.grain(text), named_values(text) is not None
+            if text in texts[:index] or (grain in found and not (limited and found[grain])):
+                raise self.refuse("slices", "is named twice", text)
+            found[grain] = limited
+        return tuple(found)
+
+    def named(self, texts: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """Return the slices that are named by their values, dimensions in the order of the policy."""
+        found = [values for text in texts if (values := named_values(text)) is not None]
+        order = self.policy.dimensions.index
+        return tuple(tuple(sorted(values, key=lambda pair: order(pair[0]))) for values in found)
+
+    def _names(self, text: str) -> list[str]:
+        if text == "*":
+            return []
+        values = named_values(text)
+        return text.split(",") if values is None else [name for name, _ in values]

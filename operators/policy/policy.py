@@ -94,16 +94,21 @@ class Dedup(msgspec.Struct, frozen=True, kw_only=True):
 class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """`[sli.NAME]`: what every kind has; the error types in `ignore` count neither way.
 
-    The kinds, each with its own keys, are in `operators/ingest/slis`; `good` names one.
+    The kinds, each with its own keys, are in `operators/ingest/slis`; `good` names one. With `slices` it is about
+    events and feedback of these alone, such as `region=eu`; `places` are those by the numbers of their dimensions.
     """
 
     good: str
     name: str = ""
     ignore: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+    places: tuple[tuple[tuple[int, str], ...], ...] = ()
 
     def identity(self) -> dict[str, object]:
         """Return its keys in the policy with their values: what tells it from others in saved state."""
-        return msgspec.structs.asdict(self)
+        keys = msgspec.structs.asdict(self)
+        # An SLI that is about all slices is the same as before there were others.
+        return {key: value for key, value in keys.items() if value or key not in ("slices", "places")}
 
     @property
     def on_feedback(self) -> bool:
@@ -230,6 +235,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `waiting` are the names of monitors that have no profile yet.
     `runbook_base` is where the pages are that control events link to.
     `watched` are the fields whose distribution some of the `monitors` need, in the order of their offsets.
+    `models` are the models that it is for, patterns as of file names, none: all; `left_out` says in words what its file
+    does not say, and is as in the default policy.
     """
 
     pane_ms: int
@@ -268,6 +275,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     shape: str
     text: str = ""
+    models: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def bins(self) -> int:

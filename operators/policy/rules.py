@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from operators.policy.fields import As, Slices, Usual, Written
+from operators.policy.fields import As, Named, Slices, Usual, Written
 from operators.policy.reading import Duration, FallbackName, Inner, Name
 from operators.wire.control import Severity
 
@@ -36,6 +36,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     `fallback` is where traffic goes if a version that is rolled back has no fit baseline: "hold", "kill", or the name
     of what traffic goes to, a version or what the gateway knows by it. A kind whose `unwritten` names a field has no
     such key. `of_users`: it is about what users are promised, which copies of requests, that nobody gets, cannot break.
+    Of a grain of which `named` has slices, each as the values of its dimensions, it is judged on these alone.
     """
 
     keys: ClassVar[tuple[str, ...]] = ("kind",)
@@ -46,6 +47,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     action: Action = "alert"
     severity: Severity = "ticket"
     grains: Slices = ((),)
+    named: Annotated[tuple[tuple[tuple[str, str], ...], ...], Named] = ()
     scope: Annotated[Scope, Usual(Scope)] = "version"
     fallback: FallbackName = "hold"
     runbook: Annotated[str, As(str | None, _runbook)] = ""
@@ -54,6 +56,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     def lasting_ms(self) -> int:
         """For how long it must be so before the rule says BAD."""
         return 0
+
+    def slices(self, dimensions: Sequence[str]) -> set[frozenset[str] | frozenset[tuple[str, str]]]:
+        """Return the slices that it is judged on: as the names of their dimensions, or these with their values."""
+        limited = {frozenset(name for name, _ in each) for each in self.named}
+        whole = {frozenset(dimensions[index] for index in grain) for grain in self.grains}
+        return {*(whole - limited), *map(frozenset, self.named)}
 
 
 class StatisticRule(Rule, frozen=True, kw_only=True):

@@ -6,12 +6,14 @@ A rule's keys stand under its name, as in `rule.canary.alpha`, or under its plac
 import re
 from typing import Any
 
+import msgspec
+
 from operators.policy.errors import PolicyError
 from operators.policy.fields import read
 from operators.policy.place import TablePlace
 from operators.policy.policy import Policy, Releases
 from operators.policy.reading import NAME, check_fallback, check_finite
-from operators.policy.rules import RESERVED, Rule
+from operators.policy.rules import RESERVED, ReleaseRule, Rule
 from operators.rules.registry import KINDS
 
 
@@ -54,6 +56,10 @@ def _rule(place: TablePlace) -> Rule | None:
         return None
     check_finite(place.prefix, place.raw)
     rule: Rule = read(kind.rule, place.raw, place.prefix, place)
+    named = place.named(tuple(place.raw.get("slices", ())))
+    if named and isinstance(rule, ReleaseRule):
+        raise place.refuse("slices", f'must name dimensions alone with kind = "{name}": it compares all their values')
+    rule = msgspec.structs.replace(rule, named=named)
     kind.check(rule, place)
     check_fallback(f"{place.prefix}.fallback", rule.fallback)
     if rule.scope == "model" and rule.action != "alert":

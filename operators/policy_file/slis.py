@@ -10,6 +10,7 @@ from operators.ingest.slis.registry import KINDS
 from operators.policy.errors import PolicyError
 from operators.policy.policy import Sli
 from operators.policy.reading import convert
+from operators.policy.slices import named_values
 
 
 def sli_of(name: str, raw: Any) -> Sli:
@@ -17,8 +18,9 @@ def sli_of(name: str, raw: Any) -> Sli:
     key = f"sli.{name}"
     if not isinstance(raw, dict):
         raise PolicyError(key, raw, "must be a table")
-    if "name" in raw:
-        raise PolicyError(f"{key}.name", raw["name"], "is not a key of the policy")
+    for own in ("name", "places"):
+        if own in raw:
+            raise PolicyError(f"{key}.{own}", raw[own], "is not a key of the policy")
     good = raw.get("good")
     if good is None:
         raise PolicyError(f"{key}.good", None, "is required")
@@ -33,10 +35,28 @@ def sli_of(name: str, raw: Any) -> Sli:
     return msgspec.structs.replace(sli, name=name)
 
 
-def bound(slis: Sequence[Sli]) -> tuple[Sli, ...]:
-    """Return SLIs of which each knows those that it names. PolicyError."""
-    known = {sli.name: (sli, KINDS[sli.good]) for sli in slis}
-    return tuple(KINDS[sli.good].bind(sli, known, f"sli.{sli.name}") for sli in slis)
+def bound(slis: Sequence[Sli], dimensions: Sequence[str]) -> tuple[Sli, ...]:
+    """Return SLIs of which each knows those that it names, and the places of its slices. PolicyError."""
+    whole = [msgspec.structs.replace(sli, places=_places(sli, dimensions)) for sli in slis]
+    known = {sli.name: (sli, KINDS[sli.good]) for sli in whole}
+    return tuple(KINDS[sli.good].bind(sli, known, f"sli.{sli.name}") for sli in whole)
+
+
+def _places(sli: Sli, dimensions: Sequence[str]) -> tuple[tuple[tuple[int, str], ...], ...]:
+    """Return the slices of an SLI as numbers of dimensions with values, in their order."""
+    key, found = f"sli.{sli.name}.slices", []
+    if sli.slices and sli.within_ms is not None:
+        raise PolicyError(key, list(sli.slices), f'has no meaning with good = "{sli.good}": it counts all requests')
+    for text in sli.slices:
+        values = named_values(text)
+        if values is None:
+            raise PolicyError(key, text, 'must name values, such as "region=eu"')
+        names = [name for name, _ in values]
+        for name in names:
+            if name not in dimensions or names.count(name) > 1:
+                raise PolicyError(key, text, f"must name some of slices.dimensions {list(dimensions)}, each once")
+        found.append(tuple(sorted((dimensions.index(name), value) for name, value in values)))
+    return tuple(found)
 
 
 def _check_keys(kind: SliKind[Any], raw: dict[str, Any], key: str) -> None:

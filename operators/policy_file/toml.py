@@ -31,10 +31,12 @@ from operators.policy.policy import (
 from operators.policy.reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, Positive, convert
 from operators.policy.triage import Triage
 from operators.policy.watched import watched_by
+from operators.policy_file.defaults import SLICES, TIME, defaulted, with_defaults
 from operators.policy_file.evaluators import answer_evaluators_of
 from operators.policy_file.monitors import DriftTable, Profiles, monitors_of, paths_of
 from operators.policy_file.rules import releases_of, rules_of
 from operators.policy_file.slis import bound, sli_of
+from operators.wire.events import Id
 
 # Decimal digits kept of each measure: sums are integers, so that they do not depend on the order of adding.
 DIGITS = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 9}
@@ -45,25 +47,25 @@ SHAPE = ("time", "slices", "windows", "measures", "sli")  # What says which coun
 
 
 class _Idle(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    events: Duration
-    feedback: Duration
+    events: Duration = Duration("30s")
+    feedback: Duration = Duration("5s")
     commands: Duration = Duration("1s")
 
 
 class _Time(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    pane: Duration
-    disorder: Duration
-    late_horizon: Duration
-    future_tolerance: Duration
+    pane: Duration = Duration(TIME["pane"])
+    disorder: Duration = Duration(TIME["disorder"])
+    late_horizon: Duration = Duration(TIME["late_horizon"])
+    future_tolerance: Duration = Duration(TIME["future_tolerance"])
     outliers: Annotated[int, Meta(ge=0, le=100)] = 10
     behind_max: Duration | None = None
-    idle: _Idle = _Idle(events=Duration("30s"), feedback=Duration("5s"))
+    idle: _Idle = _Idle()
 
 
 class Crosses(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """`[slices]`: the dimensions, their combinations that are reported, and the limits on series."""
 
-    dimensions: list[Name]
+    dimensions: tuple[Name, ...] = tuple(SLICES["dimensions"])
     crosses: list[list[str]] = []
     series_max: Positive = 2_000
     versions_max: Positive = 100
@@ -86,7 +88,10 @@ class _Measures(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A file with all that it leaves out (`defaults.py`)."""
+
     runbook_base: Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^\S+$")] = RUNBOOKS
+    models: tuple[Id, ...] = ()
     time: _Time
     slices: Crosses
     windows: _Windows
@@ -125,7 +130,8 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
 
     `profiles` are the contents of the files that it names, by name.
     """
-    raw = _toml(text)
+    written = _toml(text)
+    raw = with_defaults(written)
     file = convert(raw, _File, "")
     _check_time(file, raw)
     if math.isnan(file.dead_letters.share_max):
@@ -137,7 +143,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         future_ms=file.time.future_tolerance.ms,
         outliers=file.time.outliers,
         behind_ms=_behind_ms(file.time),
-        dimensions=tuple(file.slices.dimensions),
+        dimensions=file.slices.dimensions,
         grains=_grains(file.slices),
         series_max=file.slices.series_max,
         versions_max=file.slices.versions_max,
@@ -145,7 +151,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         error_types_max=file.slices.error_types_max,
         windows=_windows(file, raw),
         measures=_measures(file.measures.names),
-        slis=bound([sli_of(name, sli) for name, sli in file.sli.items()]),
+        slis=bound([sli_of(name, sli) for name, sli in file.sli.items()], file.slices.dimensions),
         dead_letters=file.dead_letters,
         privacy=file.privacy,
         archive=file.archive,
@@ -160,6 +166,8 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},
         shape=_shape(raw),
         text=text,
+        models=file.models,
+        left_out=tuple(defaulted(written)),
         commands=checked(file.commands),
     )
     releases = releases_of(file.release, policy)
@@ -225,7 +233,7 @@ def _behind_ms(time: _Time) -> int:
 
 def _grains(slices: Crosses) -> tuple[tuple[int, ...], ...]:
     """`*`, every dimension alone, then the crosses, each once."""
-    names = slices.dimensions
+    names = list(slices.dimensions)
     for index, name in enumerate(names):
         if name in names[:index]:
             raise PolicyError("slices.dimensions", name, "is named twice")

@@ -60,7 +60,7 @@ class DriftEvaluator:
 
     def __init__(self, rule: DriftRule, policy: Policy) -> None:
         self.rule = rule
-        self._grains = {frozenset(policy.dimensions[index] for index in grain) for grain in rule.grains}
+        self._grains = rule.slices(policy.dimensions)
         self._pane_ms = policy.pane_ms
         self._known_ms = policy.releases.known_ms
         self._heard: dict[Key, dict[str, Heard]] = {}
@@ -72,8 +72,9 @@ class DriftEvaluator:
         """Take the results of monitors at a pane; return the verdicts that changed."""
         changed: dict[Key, SliceSeries] = {}
         for each in heard:
-            ours = each.monitor in self.rule.monitors and frozenset(each.series.dims) in self._grains
-            if ours and each.word != "INSUFFICIENT":
+            dims = each.series.dims
+            listens = frozenset(dims) in self._grains or frozenset(dims.items()) in self._grains
+            if each.monitor in self.rule.monitors and listens and each.word != "INSUFFICIENT":
                 key = each.series[:3]
                 self._heard.setdefault(key, {})[each.monitor] = each
                 self._seen[key] = (pane + 1) * self._pane_ms
@@ -156,8 +157,8 @@ def _check(rule: DriftRule, place: TablePlace) -> None:
     if rule.scope == "model":
         raise place.refuse("scope", 'must be "version" with kind = "drift": monitors watch each version')
     watched = {grain for each in place.policy.monitors if each.name in rule.monitors for grain in each.grains}
-    for grain, text in zip(rule.grains, place.raw.get("slices", ["*"]), strict=True):
-        if grain not in watched:
+    for text in place.raw.get("slices", ["*"]):
+        if place.grain(text) not in watched:
             raise place.refuse("slices", f"is watched by none of the monitors {', '.join(rule.monitors)}", text)
 
 

@@ -48,6 +48,14 @@ def by_target(rule: HasTarget, evidence: Evidence) -> BadRatios | None:
     return BadRatios(inner(evidence.good, evidence.bad), 1.0 - rule.target)
 
 
+def by_threshold(rule: HasTarget, evidence: Evidence) -> BadRatios | None:
+    """Return the ratio that was found, and what the target that it was held to allows: its version's own, if any."""
+    if evidence.good is None or evidence.bad is None:
+        return None
+    target = rule.target if evidence.threshold is None else evidence.threshold
+    return BadRatios(inner(evidence.good, evidence.bad), 1.0 - target)
+
+
 def by_verdict(rule: Rule, evidence: Evidence) -> None:
     """Return that there is no ratio to test: for rules on values, on traffic, or on what monitors say."""
 

@@ -45,13 +45,14 @@ class SeriesState:
 
     def __init__(self, rule: Rule, policy: Policy, fields: Sequence[tuple[Any, ...]] = ()) -> None:
         self._name = rule.name
-        self._grains = {frozenset(policy.dimensions[index] for index in grain) for grain in rule.grains}
+        self._grains = rule.slices(policy.dimensions)
         self._of_versions = rule.scope == "version"
         # A series not heard of for so long, and of which nothing is in a window, need not be remembered as BAD.
         self._known_panes = policy.releases.known_ms // policy.pane_ms
         self.pane_ms = policy.pane_ms
         self.pane = NEVER
-        self._fields = ("word", *(str(field[0]) for field in fields))
+        # What follows from the name of a series is neither forgotten with it nor a reason to remember it.
+        self._fields = ("word", *(str(field[0]) for field in fields if field[0] != "target"))
         self.kept = np.zeros(0, [("member", "?"), ("word", "i1"), ("seen", "i8"), *fields])
 
     def push(self, counts: PaneCounts, names: Sequence[SliceSeries]) -> tuple[Ints, Ints]:
@@ -115,4 +116,6 @@ class SeriesState:
         self.kept[rows] = kept
 
     def _covers(self, name: SliceSeries) -> bool:
-        return (name.version != ALL_VERSIONS) == self._of_versions and frozenset(name.dims) in self._grains
+        if (name.version != ALL_VERSIONS) != self._of_versions:
+            return False
+        return frozenset(name.dims) in self._grains or frozenset(name.dims.items()) in self._grains

@@ -21,6 +21,7 @@ request a second is found after a median of 12 minutes, and in 99 of 100 within 
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,15 +32,17 @@ from operators.policy.reading import Confidence, Inner, span
 from operators.policy.rules import Rule
 from operators.rules.kind import RuleKind
 from operators.rules.pane_counts import PaneCounts
-from operators.rules.recovery import by_target
+from operators.rules.recovery import by_threshold
 from operators.rules.rings import Ring
 from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState, bounded
+from operators.rules.targets import TARGET, check_targets, fill_targets, targets_at
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Saved, renamed
 from operators.stats.binomial_tails import Flags, enough, good_most, surely_above, surely_bad
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
 from operators.wire.control import Evidence, Word
+from operators.wire.events import Id
 
 # By slot: panes that were below, the first of them, good and bad since the last of them.
 FIELDS = [("run", "i8"), ("since", "i8"), ("after", "i8", (2,)), ("below", "?"), ("well", "?")]
@@ -48,10 +51,14 @@ SIZES = (1, 10, 100, 1_000)  # Events in a window, for which the smallest harm i
 
 
 class Threshold(Rule, frozen=True, kw_only=True):
-    """The good ratio of `sli` over `window_ms` is below `target` for all of `for_ms`, at `confidence`."""
+    """The good ratio of `sli` over `window_ms` is below `target` for all of `for_ms`, at `confidence`.
+
+    Versions that `targets` names, patterns as of file names, have a target of their own: that of the first that fits.
+    """
 
     sli: SliName
     target: Inner
+    targets: dict[Id, Inner] = msgspec.field(default_factory=dict)
     window_ms: Annotated[int, WholePanes()]
     for_ms: Annotated[int, WholePanes(least=0)] = 0
     confidence: Confidence = 0.99
@@ -71,11 +78,12 @@ class ThresholdEvaluator:
         self._thin = enough(1.0 - rule.target, rule.confidence)
         self._well_min = enough(rule.target, rule.confidence)
         self._ring = Ring(rule.window_ms // policy.pane_ms, self._sli)
-        self._series_state = SeriesState(rule, policy, FIELDS)
+        self._series_state = SeriesState(rule, policy, [*FIELDS, *([TARGET] if rule.targets else [])])
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
         slots, rows = self._series_state.push(counts, names)
+        fill_targets(self._series_state.kept, self.rule, names)
         self._ring.grow(len(names))
         before = self._ring.totals.copy()
         self._ring.push(counts, slots, rows)
@@ -107,7 +115,7 @@ class ThresholdEvaluator:
     def _compare(self, slots: Ints) -> None:
         """Compare the windows whose sums have changed with the target."""
         good, n = self._sums(slots)
-        target, confidence = self.rule.target, self.rule.confidence
+        target, confidence = targets_at(self._series_state.kept[slots], self.rule), self.rule.confidence
         self._series_state.kept["below"][slots] = surely_bad(good, n, target, confidence)
         self._series_state.kept["well"][slots] = surely_above(good, n, target, confidence)
 
@@ -116,7 +124,7 @@ class ThresholdEvaluator:
         below, run = kept["below"], kept["run"]
         kept["since"][below & (run == 0)] = pane
         kept["after"][below] = 0
-        thin = self._ring.totals.sum(axis=1) < self._thin
+        thin = self._ring.totals.sum(axis=1) < self._least(below=True)
         kept["run"] = np.where(below, run + 1, np.where(thin, run, 0))
 
     def _count_since(self, counts: PaneCounts, slots: Ints, rows: Ints) -> None:
@@ -128,7 +136,7 @@ class ThresholdEvaluator:
         kept, rule = self._series_state.kept, self.rule
         good, n = self._sums(slice(None))
         was, below, well = kept["word"], kept["below"], kept["well"]
-        stays = (was == OK) & (n >= self._well_min) & (good >= rule.target * n)
+        stays = (was == OK) & (n >= self._least(below=False)) & (good >= targets_at(kept, rule) * n)
         word = np.where(well | stays, OK, INSUFFICIENT).astype(np.int8)
         word[below & (kept["run"] >= self._run_min)] = BAD
         bad = np.flatnonzero((was == BAD) & ~well)
@@ -137,8 +145,17 @@ class ThresholdEvaluator:
 
     def _well_since(self, slots: Ints) -> Flags:
         """Tell of which series all events since the window last was below are well."""
-        after = self._series_state.kept["after"][slots]
-        return surely_above(after[:, 0], after.sum(axis=1), self.rule.target, self.rule.confidence)
+        kept = self._series_state.kept[slots]
+        after, target = kept["after"], targets_at(kept, self.rule)
+        return surely_above(after[:, 0], after.sum(axis=1), target, self.rule.confidence)
+
+    def _least(self, *, below: bool) -> Ints | int:
+        """Return how many events, by slot or of all, can be surely below the target, or above it."""
+        if not self.rule.targets:
+            return self._thin if below else self._well_min
+        targets, place = np.unique(targets_at(self._series_state.kept, self.rule), return_inverse=True)
+        limits = (1.0 - targets if below else targets).tolist()
+        return np.array([enough(limit, self.rule.confidence) for limit in limits], np.int64)[place]
 
     def _sums(self, slots: Ints | slice) -> tuple[Ints, Ints]:
         totals = self._ring.totals[slots]
@@ -150,7 +167,8 @@ class ThresholdEvaluator:
         after = (kept["word"] == OK) & ~kept["well"]
         totals = np.where(after[:, None], kept["after"], self._ring.totals[slots])
         good, n = totals[:, 0], totals.sum(axis=1)
-        could = np.where(kept["word"] == INSUFFICIENT, good_most(n, rule.target, rule.confidence), -1)
+        target = np.broadcast_to(targets_at(kept, rule), len(kept))
+        could = np.where(kept["word"] == INSUFFICIENT, good_most(n, target, rule.confidence), -1)
         verdicts = []
         for row, measured in enumerate(bounded(good, n, rule.confidence)):
             evidence = Evidence(
@@ -159,9 +177,9 @@ class ThresholdEvaluator:
                 bad=int(n[row] - good[row]),
                 **measured,
                 confidence=rule.confidence,
-                threshold=rule.target,
+                threshold=float(target[row]),
                 window_ms=None if after[row] else rule.window_ms,
-                detectable=float(rule.target - could[row] / n[row]) if could[row] >= 0 else None,
+                detectable=float(target[row] - could[row] / n[row]) if could[row] >= 0 else None,
                 since=int(kept["since"][row]) * self._series_state.pane_ms if kept["word"][row] == BAD else None,
                 reason="all that came since it last was below" if after[row] else None,
             )
@@ -171,7 +189,8 @@ class ThresholdEvaluator:
 
 def _when(rule: Threshold) -> str:
     lasting = f" for {span(rule.for_ms)}" if rule.for_ms else ""
-    return f"{rule.sli} surely below {rule.target:.6g} over {span(rule.window_ms)}{lasting}"
+    others = "".join(f", {target:.6g} of {version}" for version, target in rule.targets.items())
+    return f"{rule.sli} surely below {rule.target:.6g}{others} over {span(rule.window_ms)}{lasting}"
 
 
 def _detects(rule: Threshold) -> Iterator[str]:
@@ -183,9 +202,10 @@ KIND = RuleKind(
     name="threshold",
     rule=Threshold,
     evaluator=ThresholdEvaluator,
-    recovery=by_target,
+    recovery=by_threshold,
     when=_when,
     detects=_detects,
+    check=check_targets,
     saved=(
         Saved("rule.threshold", Threshold),
         Saved(

@@ -10,25 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc
 
-from operators.arrays import Ints
+from operators.arrays import Floats, Ints
 
 Flags = NDArray[np.bool_]
 # One failure is no proof, not even where it is the first event of a series and its target is 99.9 %.
 FAILURES_MIN = 2
 
 
-def surely_below(hits: Ints, n: Ints, limit: float, confidence: float) -> Flags:
+def surely_below(hits: Ints, n: Ints, limit: Floats | float, confidence: float) -> Flags:
     """Return where the upper bound of the ratio hits / n is below `limit`: P(X <= hits | limit) < 1 - confidence."""
     tail = betainc(np.maximum(n - hits, 1), hits + 1, 1.0 - limit)
     return np.asarray((hits < n) & (tail < 1.0 - confidence))
 
 
-def surely_above(hits: Ints, n: Ints, limit: float, confidence: float) -> Flags:
+def surely_above(hits: Ints, n: Ints, limit: Floats | float, confidence: float) -> Flags:
     """Return where the lower bound of the ratio hits / n is above `limit`: P(X >= hits | limit) < 1 - confidence."""
     return surely_below(n - hits, n, 1.0 - limit, confidence)
 
 
-def surely_bad(good: Ints, n: Ints, target: float, confidence: float) -> Flags:
+def surely_bad(good: Ints, n: Ints, target: Floats | float, confidence: float) -> Flags:
     """Return where the ratio of good is surely below `target`, and not for a single failure."""
     return np.asarray(surely_below(good, n, target, confidence) & (n - good >= FAILURES_MIN))
 
@@ -42,7 +42,7 @@ def enough(limit: float, confidence: float) -> int:
     return max(FAILURES_MIN, math.floor(math.log(1.0 - confidence) / math.log(limit)) + 1)
 
 
-def good_most(n: Ints, target: float, confidence: float) -> Ints:
+def good_most(n: Ints, target: Floats | float, confidence: float) -> Ints:
     """Return the most good of n (K,) that are surely bad, -1 where not even none are.
 
     >>> good_most(np.array([1, 2, 15, 1_000]), 0.95, 0.99).tolist()

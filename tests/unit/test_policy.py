@@ -36,7 +36,6 @@ limit = 2000
 WRONG = [
     ("[time]", "[time]\nextra = 1", "time.extra", "1: is not a key of the policy"),
     ("[time]", "surprise = 1\n[time]", "surprise", "1: is not a key of the policy"),
-    ('pane = "10s"\n', "", "time.pane", "is required"),
     ("[measures]\nnames", "[measured]\nnames", "measured", "is not a key"),
     ('pane = "10s"', 'pane = "10"', "time.pane", "'10': must be a duration"),
     ('pane = "10s"', "pane = 10", "time.pane", "10: must be a duration"),

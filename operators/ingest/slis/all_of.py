@@ -5,6 +5,7 @@ Bad is what one of them calls bad; neither what none calls bad and one cannot te
 
 from collections.abc import Mapping
 
+import msgspec
 import numpy as np
 
 from operators.arrays import Ints
@@ -49,11 +50,13 @@ def _bind(sli: AllOf, others: Mapping[str, tuple[Sli, SliKind[Sli]]], key: str) 
             raise PolicyError(f"{key}.slis", name, "is named twice")
     parts = tuple(others[name] for name in sli.slis)
     ignored = dict.fromkeys([*sli.ignore, *(error for part, _ in parts for error in part.ignore)])
-    return BoundAllOf(good=sli.good, name=sli.name, ignore=tuple(ignored), slis=sli.slis, parts=parts)
+    keys = msgspec.structs.asdict(sli) | {"ignore": tuple(ignored), "parts": parts}
+    return BoundAllOf(**keys)
 
 
 def _fits(part: Sli) -> bool:
-    return not part.on_feedback and not isinstance(part, AllOf)
+    """Whether it can be a part; one of some slices alone says nothing of the others."""
+    return not part.on_feedback and not part.slices and not isinstance(part, AllOf)
 
 
 def _parts(sli: Sli) -> tuple[tuple[Sli, SliKind[Sli]], ...]:

@@ -1,0 +1,86 @@
+"""What a policy file that says less than all is read as: what it leaves out is as in the default policy.
+
+Tables left out are those of `flows/policy.toml`, and so are keys left out of `[time]`. Windows left out are those that
+are unions of the file's panes, or one pane where none is. An SLI that a rule names and the file does not define is that
+of the default policy; rules and monitors are the file's own, and nobody else's.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from operators.policy.reading import Duration
+
+TIME = {"pane": "10s", "disorder": "5s", "late_horizon": "24h", "future_tolerance": "5m"}
+SLICES: dict[str, Any] = {"dimensions": ["region", "segment"], "crosses": [["region", "segment"]]}
+TUMBLING = ("1m",)
+SLIDING = (("5m", "10s"), ("1h", "1m"))
+MEASURES = ["latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd"]
+SLIS: dict[str, dict[str, Any]] = {
+    "availability": {"good": "no_error", "ignore": ["client_cancelled"]},
+    "fast": {"good": "at_most", "field": "latency_ms", "limit": 2000},
+    "quality": {"good": "at_least", "field": "feedback.judge", "limit": 4},
+    "correct": {"good": "label_matches"},
+}
+
+
+def with_defaults(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return the TOML values of a policy file with all that it leaves out; the same where it leaves out nothing."""
+    whole = dict(raw)
+    time = raw.get("time", {})
+    if isinstance(time, dict):
+        whole["time"] = {**TIME, **time}
+    slices = raw.get("slices", {})
+    if isinstance(slices, dict) and "dimensions" not in slices:
+        whole["slices"] = {**(SLICES if "crosses" not in slices else {"dimensions": SLICES["dimensions"]}), **slices}
+    whole.setdefault("windows", _windows(whole["time"]))
+    whole.setdefault("measures", {"names": list(MEASURES)})
+    slis = raw.get("sli", {})
+    if isinstance(slis, dict) and (missing := [name for name in _named(raw) if name in SLIS and name not in slis]):
+        whole["sli"] = {**slis, **{name: SLIS[name] for name in missing}}
+    return whole
+
+
+def defaulted(raw: Mapping[str, Any]) -> list[str]:
+    """Return, in words, what of a file is as in the default policy."""
+    time = raw.get("time", {})
+    found = [f"time.{key}" for key in TIME if isinstance(time, dict) and key not in time]
+    found = ["[time]"] if "time" not in raw else found
+    slices = raw.get("slices", {})
+    if isinstance(slices, dict) and "dimensions" not in slices:
+        found.append("slices.dimensions" if "slices" in raw else "[slices]")
+    found += [f"[{key}]" for key in ("windows", "measures") if key not in raw]
+    slis = raw.get("sli", {})
+    return found + [f"SLI {name}" for name in dict.fromkeys(_named(raw)) if name in SLIS and name not in slis]
+
+
+def _windows(time: Any) -> dict[str, Any]:
+    """Return the windows of a file that names none: those of the default policy that its panes add up to."""
+    pane = time.get("pane") if isinstance(time, dict) else None
+    pane_ms = _ms(pane)
+    tumbling = [size for size in TUMBLING if not _ms(size) % pane_ms]
+    sliding = [{"size": size, "every": _longer(every, pane)} for size, every in SLIDING]
+    fits = [each for each in sliding if not _ms(each["every"]) % pane_ms and not _ms(each["size"]) % _ms(each["every"])]
+    return {"tumbling": tumbling or [pane], "sliding": fits}
+
+
+def _longer(every: str, pane: Any) -> Any:
+    return pane if _ms(pane) > _ms(every) else every
+
+
+def _ms(text: Any) -> int:
+    """Return a duration in ms; what is none is refused where it stands, so that here any number does."""
+    try:
+        return max(Duration(text).ms, 1)
+    except (TypeError, ValueError):
+        return 1
+
+
+def _named(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the SLIs that rules name, wherever wrong values may stand."""
+    rules = raw.get("rule", [])
+    for rule in rules if isinstance(rules, list) else []:
+        if isinstance(rule, dict):
+            some = rule.get("slis", [])
+            for name in (rule.get("sli"), rule.get("success"), *(some if isinstance(some, list) else [])):
+                if isinstance(name, str):
+                    yield name
