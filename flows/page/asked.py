@@ -30,10 +30,16 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     at: int = FAR_MS
     since: int | None = None
     page: int = 0
+    find: str = ""
 
     @property
     def is_now(self) -> bool:
         return self.at == FAR_MS
+
+    @property
+    def is_list(self) -> bool:
+        """Tell whether slices are looked through, by hundreds or by name."""
+        return bool(self.page or self.find)
 
     @property
     def suffix(self) -> str:
@@ -49,7 +55,9 @@ def asked_of(path: Mapping[str, str], query: Mapping[str, str]) -> Asked:
     known = set(Asked.__struct_fields__)
     unknown = sorted(query.keys() - known - {"from", "to"})
     if unknown:
-        raise WrongAddress(f"{unknown[0]}: there is no such parameter; these are at, slice, sli, type, since, page")
+        raise WrongAddress(
+            f"{unknown[0]}: there is no such parameter; these are at, slice, sli, type, since, find, page"
+        )
     return Asked(
         model=unquote(path.get("model", query.get("model", ""))),
         version=unquote(path.get("version", query.get("version", ""))),
@@ -58,6 +66,7 @@ def asked_of(path: Mapping[str, str], query: Mapping[str, str]) -> Asked:
         type=query.get("type", ""),
         at=_moment(query.get("at", NOW)),
         since=_since(query.get("since", "")),
+        find=query.get("find", ""),
         page=_page(query.get("page", "0")),
     )
 

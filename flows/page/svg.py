@@ -152,13 +152,13 @@ def bounds_bar(value: float | None, lower: float, upper: float, scale: float, la
         return middle + min(max(each / scale, -1.0), 1.0) * (middle - 4)
 
     kind = "worse" if lower > 0 else "better" if upper < 0 else "open"
-    point = "" if value is None else f'<circle class="{kind}" cx="{x(value):.1f}" cy="8" r="2.6"/>'
+    point = "" if value is None else f'<circle class="{kind}" cx="{x(value):.0f}" cy="8" r="3"/>'
     beyond = f'<path class="{kind}" d="M{width - 6} 4 l5 4 l-5 4"/>' if upper > scale else ""
     size = f'viewBox="0 0 {width} 16" width="{width}" height="16"'
     return (
         f'<svg class="bar" {size} role="img" aria-label="{escape(label)}">'
-        f'<line class="zero" x1="{middle}" x2="{middle}" y1="1" y2="15"/>'
-        f'<line class="{kind}" x1="{x(lower):.1f}" x2="{x(upper):.1f}" y1="8" y2="8"/>{point}{beyond}</svg>'
+        f'<path class="zero" d="M{middle} 1v14"/><path class="{kind}" d="M{x(lower):.0f} 8H{x(upper):.0f}"/>'
+        f"{point}{beyond}</svg>"
     )
 
 
@@ -245,8 +245,8 @@ def _line(line: Line, scale: _Scale) -> str:
 
 
 def _band(line: Line, scale: _Scale) -> str:
-    above = [f"{scale.x(at):.1f},{scale.y(high):.1f}" for at, _, high in line.band]
-    below = [f"{scale.x(at):.1f},{scale.y(low):.1f}" for at, low, _ in reversed(line.band)]
+    above = [f"{scale.x(at):.0f},{scale.y(high):.0f}" for at, _, high in line.band]
+    below = [f"{scale.x(at):.0f},{scale.y(low):.0f}" for at, low, _ in reversed(line.band)]
     return f'<polygon class="band {escape(line.kind)}" points="{" ".join(above + below)}"/>'
 
 

@@ -32,6 +32,7 @@ def release() -> Dashboard:
     made.with_variable(variable("rule", f"SELECT DISTINCT rule {COMPARED} ORDER BY rule"))
     made.with_variable(variable("sli", f"SELECT DISTINCT sli {COMPARED} ORDER BY sli"))
     grown = question("evidence_lines")
+    found = question("evidence_now", slices=f"(SELECT slice FROM ({question('slices_compared')}))")
     for panel in (
         rows("Where releases stand", "One row per release that is remembered.", question("releases")).height(5),
         lines(
@@ -51,7 +52,7 @@ def release() -> Dashboard:
             "SELECT slice, rule, if(sli = '', measure, sli) AS compares, verdict, candidate_bad,\n"
             "  candidate_good + candidate_bad AS candidate_n, baseline_bad,\n"
             "  baseline_good + baseline_bad AS baseline_n, value, lower, upper, log_e_peak, needed_log_e, decides_in\n"
-            f"FROM ({question('evidence_now')}) ORDER BY place, compares LIMIT 100",
+            f"FROM ({found}) ORDER BY slice != '*', verdict = 'BAD' DESC, log_e_peak DESC, slice, compares LIMIT 100",
         ),
         lines(
             "Good answers",
@@ -74,7 +75,7 @@ def release() -> Dashboard:
 
 def latency() -> Panel:
     """Return the latency of the slice that is chosen."""
-    asked = question("measure_lines", measure="'latency_ms'")
+    asked = question("measure_lines")
     sql = f"SELECT at AS time, version, p50, p95, p99 FROM ({asked}) ORDER BY time"
     return lines("Latency", "p50, p95 and p99 by version.", sql, "ms")
 
@@ -126,7 +127,7 @@ def drift() -> Dashboard:
 def cost() -> Dashboard:
     """Return the board: what its requests cost."""
     made = of_model("rollguard-cost", "rollguard: cost", "What requests cost, in tokens and money.")
-    asked = question("measure_lines", measure="'cost_usd'")
+    asked = question("measure_lines", measures="['cost_usd']")
     hours = {"outcomes": "outcome_pane_1h_latest", "measures": "measure_pane_1h_latest"}
     for panel in (
         lines(
@@ -139,7 +140,7 @@ def cost() -> Dashboard:
             "Output tokens of a request",
             "Mean and p95 by version.",
             "SELECT at AS time, version, mean, p95\n"
-            f"FROM ({question('measure_lines', measure=repr('output_tokens'))}) ORDER BY time",
+            f"FROM ({question('measure_lines', measures=repr(['output_tokens']))}) ORDER BY time",
         ),
         rows("By version", "Whole hours.", question("cost", by="CAST([], 'Array(String)')", **hours)),
         rows("By team and endpoint", "Of all models, whole hours; dearest first.", question("cost_by_team", **hours)),

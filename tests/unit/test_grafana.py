@@ -61,7 +61,7 @@ def test_a_board_can_be_read(path: Path) -> None:
     assert len(set(places)) == len(places)
     if path.stem != "worker":
         (said,) = made["annotations"]["list"]
-        assert "FROM control_latest" in said["target"]["rawSql"]
+        assert "FROM control AS" in said["target"]["rawSql"]
 
 
 def test_what_is_provisioned_names_the_data_sources_of_the_boards() -> None:

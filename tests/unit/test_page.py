@@ -21,8 +21,9 @@ from flows.page.security import NotAllowed, check
 from flows.page.serve import Server
 from flows.page.store import NoAnswer, Store, file_of, moment
 from flows.page.svg import Chart, Level, Line, Mark, bounds_bar, share_bar, spark, svg
-from flows.page.views.evidence import cells_of, is_beyond, table
+from flows.page.views.evidence import cells_of, is_beyond
 from flows.page.views.sentences import unsure
+from flows.page.views.slices import table
 from flows.page.views.states import WORDS, event_row, state_of
 from operators.connectors.clickhouse.migrations import migrate
 from operators.release.transitions import URGENCY
@@ -33,10 +34,11 @@ HOSTILE = '"><script>alert(1)</script>&'
 TOKEN = "a token & much more"  # noqa: S105
 # One value for each parameter that a question may have.
 PARAMS: dict[str, Any] = {
-    "model": "m", "version": "v", "baseline": "b", "slice": "*", "slices": ["*"], "sli": "s", "measure": "",
+    "model": "m", "version": "v", "baseline": "b", "slice": "*", "slices": ["*"],
+    "measures": ["x"], "slis": [], "began": moment(0), "sli": "s", "measure": "",
     "rule": "r",
     "type": "", "hash": "", "request": "r", "at": moment(FAR_MS), "from": moment(0), "to": moment(FAR_MS), "count": 10,
-    "step_s": 60, "id": "c", "first": 0,
+    "step_s": 60, "id": "c", "first": 0, "find": "x",
 }  # fmt: skip
 
 

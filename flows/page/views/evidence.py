@@ -1,6 +1,5 @@
-"""The table of slices, and the lines of evidence of one comparison."""
+"""What comparisons say, in words, and the lines of evidence of one of them."""
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -9,12 +8,11 @@ from flows.page.svg import Chart, Level, Line, Mark
 from flows.page.views.states import VERDICTS
 from flows.page.words import count, named, odds, points
 
-ROWS = 40
-PAGE = 100
 LINES = 12  # Of a chart; more than four of them are grey.
 COLOURED = 3
 NOT_SURE = "good labels may still come"
 SHARE_MAX = 0.5  # The widest scale of a bar: half of all events.
+SLIS = 3  # Whose lines are drawn: of more the page would be slow and long.
 
 
 def cells_of(rows: Sequence[Row]) -> list[Row]:
@@ -59,46 +57,6 @@ def is_beyond(row: Row) -> bool:
     return bool(row["verdict"] == "INSUFFICIENT" and row["log_e_peak"] >= row["needed_log_e"])
 
 
-def shown(page: int) -> tuple[int, int]:
-    """Return behind which place the slices of a page begin, and how many they are.
-
-    >>> shown(0), shown(2)
-    ((0, 40), (100, 100))
-    """
-    return ((page - 1) * PAGE, PAGE) if page else (0, ROWS)
-
-
-def table(cells: Sequence[Row], page: int) -> Row:
-    """Return the slices, worst first and all traffic on top: 40 rows, or a page of a hundred."""
-    every = list(dict.fromkeys(cell["key"] for cell in sorted(cells, key=_column)))
-    compared = {cell["key"] for cell in cells if cell["n"]}
-    columns = [key for key in every if key in compared or not compared]
-    start, size = shown(page)
-    by_slice: dict[str, dict[tuple[str, str, str], Row]] = defaultdict(dict)
-    for cell in sorted(cells, key=lambda cell: cell["place"]):
-        if start < cell["place"] <= start + size:
-            by_slice[cell["slice"]][cell["key"]] = cell
-    slices = cells[0]["slices"] if cells else 0
-    bounds = [abs(each) for cell in cells for each in (cell["lower"], cell["upper"]) if each is not None and cell["n"]]
-    scale = min(max(sorted(bounds)[int(len(bounds) * 0.9)] if bounds else 0.1, 0.01), SHARE_MAX)
-    several = len({rule for rule, _, _ in columns}) > 1
-    return {
-        "columns": [
-            {"key": list(key), "name": (f"{key[0]}: " if several else "") + (key[1] or key[2])} for key in columns
-        ],
-        "empty": [key[1] or key[2] for key in every if key not in columns],
-        "rows": [{"slice": text, "cells": [mine.get(key) for key in columns]} for text, mine in by_slice.items()],
-        "slices": slices,
-        "scale": scale,
-        "first": start,
-        "pages": math.ceil(slices / PAGE) if slices > ROWS else 0,
-    }
-
-
-def _column(cell: Row) -> tuple[bool, int, float, str]:
-    return not cell["n"], -int(cell["verdict"] == "BAD"), -cell["log_e_peak"], cell["name"]
-
-
 def lead_of(cells: Sequence[Row], name: str) -> Row | None:
     """Return the comparison that is asked for, else the one with most evidence; at a tie one that is not decided."""
     some = [cell for cell in cells if cell["name"] == name] or list(cells)
@@ -118,6 +76,15 @@ def drawn(cells: Sequence[Row], lead: Row, chosen: str) -> list[str]:
     """Return the slices whose lines are drawn: all traffic, the chosen one, and those with most evidence."""
     mine = sorted((cell for cell in cells if cell["key"] == lead["key"]), key=lambda cell: -cell["log_e_peak"])
     return list(dict.fromkeys(["*", chosen, *(cell["slice"] for cell in mine)]))[:LINES]
+
+
+def slis_of(cells: Sequence[Row], lead: Row | None) -> list[str]:
+    """Return the SLIs whose lines are drawn: the chosen one, and those with most evidence; none: all that there are."""
+    order = sorted(
+        (cell for cell in cells if cell["sli"]), key=lambda cell: (cell["slice"] != "*", -cell["log_e_peak"])
+    )
+    chosen = [lead["sli"]] if lead is not None and lead["sli"] else []
+    return list(dict.fromkeys([*chosen, *(cell["sli"] for cell in order)]))[:SLIS]
 
 
 def growth(lines: Sequence[Row], cells: Sequence[Row], lead: Row, marks: Sequence[Mark], start: int, end: int) -> Chart:

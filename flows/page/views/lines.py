@@ -6,6 +6,8 @@ from flows.page.store import Row, Store, moment
 from flows.page.svg import Chart, Line, Mark
 
 POINTS = 120
+SLIS_MAX = 8
+MEASURES = {"latency_ms": "ms", "cost_usd": "USD"}  # What is drawn, and its unit.
 
 
 def step_s(start: int, end: int) -> int:
@@ -78,13 +80,14 @@ def traffic(rows: Sequence[Row], kinds: Mapping[str, str], **chart: object) -> C
 def measure(rows: Sequence[Row], name: str, unit: str, kinds: Mapping[str, str], **chart: object) -> Chart:
     """Return p50 and p95 of a measure by version."""
     where = str(chart.pop("where"))
+    mine = [row for row in rows if row["measure"] == name]
     lines = [
         Line(
             name=f"{version} {quantile}",
             kind=kinds.get(version, "grey") + (" faint" if quantile == "p50" else ""),
-            points=[(row["at"], row[quantile]) for row in rows if row["version"] == version],
+            points=[(row["at"], row[quantile]) for row in mine if row["version"] == version],
         )
-        for version in dict.fromkeys(row["version"] for row in rows)
+        for version in dict.fromkeys(row["version"] for row in mine)
         for quantile in ("p50", "p95")
     ]
     return Chart(
@@ -99,15 +102,16 @@ def measure(rows: Sequence[Row], name: str, unit: str, kinds: Mapping[str, str],
     )
 
 
-def asked_lines(store: Store, model: str, text: str, start: int, end: int) -> dict[str, list[Row]]:
-    """Return the rows of every chart of a model and slice."""
+def asked_lines(
+    store: Store, model: str, text: str, start: int, end: int, slis: Sequence[str] = ()
+) -> dict[str, list[Row]]:
+    """Return the rows of every chart of a model and slice; of these SLIs, without any of all."""
     span = {"from": moment(start), "to": moment(end)}
     step = step_s(start, end)
     ask = {"model": model, "slice": text, "step_s": step, **span}
     return {
-        "slis": store.ask("sli_lines", **ask),
-        "latency": store.ask("measure_lines", measure="latency_ms", **ask),
-        "cost": store.ask("measure_lines", measure="cost_usd", **ask),
+        "slis": store.ask("sli_lines", slis=list(slis), **ask),
+        "measures": store.ask("measure_lines", measures=list(MEASURES), **ask),
         "traffic": store.ask("traffic_lines", **ask | {"step_s": max(60, step // 60 * 60)}),
     }
 
@@ -117,11 +121,10 @@ def charts(
 ) -> list[Chart]:
     """Return the charts that have something to draw."""
     also: dict[str, object] = {**chart, "marks": marks}
-    slis = list(dict.fromkeys(row["sli"] for row in rows["slis"]))
+    slis = list(dict.fromkeys(row["sli"] for row in rows["slis"]))[:SLIS_MAX]
     made = [
         *(ratios(rows["slis"], sli, kinds, **also) for sli in slis),
         traffic(rows["traffic"], kinds, **also),
-        measure(rows["latency"], "latency_ms", "ms", kinds, **also),
-        measure(rows["cost"], "cost_usd", "USD", kinds, **also),
+        *(measure(rows["measures"], name, unit, kinds, **also) for name, unit in MEASURES.items()),
     ]
     return [each for each in made if not each.empty]

@@ -34,6 +34,7 @@ def overview(store: Store, asked: Asked) -> Row:
             "sli_lines",
             model="",
             slice="*",
+            slis=[],
             step_s=SPARK_STEP_S,
             **{"from": moment(now - SPARK_MS), "to": moment(now)},
         )

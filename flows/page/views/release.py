@@ -9,10 +9,12 @@ from flows.page.asked import Asked
 from flows.page.store import Row, Store, moment
 from flows.page.svg import Chart, Mark
 from flows.page.views import evidence, lines, sentences
+from flows.page.views.slices import asked_cells, table
 from flows.page.views.states import State, aged, event_row, state_of
 from flows.page.words import named, number
 from flows.page.words import span as lasted
 
+EVENTS, EVENTS_OF_LIST = 30, 5  # Shown; the page of events has all.
 AROUND_MS = 600_000  # Shown before a release began, and after it ended.
 STEPS = (
     ("released", "began"),
@@ -51,10 +53,8 @@ def release(store: Store, asked: Asked) -> Row:
     story = _story(store, asked)
     it, now = story.it, story.counted["counted"]
     ask = {"model": asked.model, "version": asked.version}
-    first, count = evidence.shown(asked.page)
-    cells_now = store.ask("evidence_now", **ask, at=moment(asked.at), first=first, count=count)
-    cells = evidence.cells_of(cells_now)
-    cells = [cell | {"version_of": asked.version} for cell in cells]
+    shown = EVENTS_OF_LIST if asked.is_list else EVENTS
+    cells = asked_cells(store, asked)
     span = {"from": moment(it["began_at"]), "to": moment(story.end)}
     found = _found(store.ask("found", **ask, baseline=it["baseline"], **span), asked.version)
     alerts = store.ask("alerts", model=asked.model, at=moment(asked.at))
@@ -66,11 +66,12 @@ def release(store: Store, asked: Asked) -> Row:
         "sentences": _sentences(cells, found, story.times, now, story.state.word),
         "steps": _steps(story.times),
         "slice": asked.slice,
-        "table": evidence.table(cells, asked.page),
+        "table": table(cells, asked.page, asked.find),
         "found": found,
         **_charts(store, asked, story, cells),
         "metadata": _metadata(it["said"]),
-        "events": [event_row(event) for event in story.events],
+        "events": [event_row(event) for event in story.events[:shown]],
+        "more_events": max(len(story.events) - shown, 0),
         "runbook": next((event["runbook"] for event in story.mine if event["runbook"]), ""),
         "alerts": aged([each for each in alerts if each["version"] == asked.version], now),
         "offers": ("override",) if it["phase_now"] in WITHDRAWN else ("rollback", "kill"),
@@ -100,9 +101,11 @@ def _story(store: Store, asked: Asked) -> Story:
 
 def _charts(store: Store, asked: Asked, story: Story, cells: Sequence[Row]) -> Row:
     """Return the charts of the evidence, and of the slice that is asked for, with marks of what happened."""
+    if asked.is_list:  # Whoever looks through slices wants no charts with each hundred of them.
+        return {"lead": None, "evidence": [], "charts": []}
     start, end, marks = story.start, story.end, _marks(story.times)
     lead = evidence.lead_of(cells, asked.sli)
-    rows = lines.asked_lines(store, asked.model, asked.slice, start, end)
+    rows = lines.asked_lines(store, asked.model, asked.slice, start, end, evidence.slis_of(cells, lead))
     versions = [row["version"] for row in rows["slis"] + rows["traffic"]]
     kinds = lines.kinds_of(asked.version, story.it["baseline"], versions)
     return {
@@ -119,7 +122,7 @@ def _evidence(
     rule, sli, measure = lead["key"]
     grown = store.ask(
         "evidence_lines", model=asked.model, version=asked.version, rule=rule, sli=sli, measure=measure,
-        slices=slices, at=moment(asked.at), step_s=lines.step_s(start, end),
+        slices=slices, began=moment(lead["began"]), at=moment(asked.at), step_s=lines.step_s(start, end),
     )  # fmt: skip
     grown = [row for row in grown if start <= row["at"]]
     chosen = asked.slice if asked.slice != "*" else lead["slice"]

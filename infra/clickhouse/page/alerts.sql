@@ -33,7 +33,7 @@ FROM (
     c.id AS id,
     JSONExtractString(c.slices, 1, 'slice') AS worst,
     maxIf(c.revision, c.state = 'resolved') OVER (PARTITION BY c.model, c.version, c.rule) AS closed
-  FROM control_latest AS c
+  FROM control AS c
   WHERE ({model:String} = '' OR c.model = {model:String})
     AND c.at <= {at:DateTime64(3, 'UTC')}
     AND c.type = 'alert'

@@ -36,10 +36,11 @@ SELECT
   c.moved AS moved,
   c.policy AS policy,
   c.id AS id
-FROM control_latest AS c
+FROM control AS c
 WHERE c.at <= {at:DateTime64(3, 'UTC')}
   AND ({model:String} = '' OR c.model = {model:String})
   AND ({version:String} = '' OR c.version = {version:String})
   AND ({type:String} = '' OR c.type = {type:String})
 ORDER BY c.at DESC, c.model, c.revision DESC
+LIMIT 1 BY c.model, c.at, c.id
 LIMIT {count:UInt32}

@@ -4,6 +4,7 @@
 -- version        of which candidate
 -- rule, sli, measure  of which comparison; the SLI or the measure is empty
 -- slices         of which slices
+-- began          of the comparison that began then (slices_compared.sql)
 -- at             up to which moment, UTC, event time
 -- step_s         seconds between two points at least: the last of each step
 SELECT * FROM (
@@ -15,7 +16,7 @@ SELECT * FROM (
     e.lower AS lower,
     e.upper AS upper,
     e.verdict AS verdict
-  FROM evidence_latest AS e
+  FROM evidence AS e
   WHERE e.model = {model:String}
     AND e.version = {version:String}
     AND e.rule = {rule:String}
@@ -23,10 +24,7 @@ SELECT * FROM (
     AND e.measure = {measure:String}
     AND e.slice IN {slices:Array(String)}
     AND e.at <= {at:DateTime64(3, 'UTC')}
-    AND e.began = (
-      SELECT max(began) FROM evidence
-      WHERE model = {model:String} AND version = {version:String} AND at <= {at:DateTime64(3, 'UTC')}
-    )
+    AND e.began = {began:DateTime64(3, 'UTC')}
   ORDER BY e.slice, e.at DESC
   LIMIT 1 BY e.slice, intDiv(toUnixTimestamp(e.at), {step_s:UInt32})
 )

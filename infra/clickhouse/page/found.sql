@@ -15,13 +15,13 @@ SELECT
   d.method AS method,
   d.slice AS slice,
   min(d.window_start) AS first,
-  count() AS times,
+  uniqExact(d.window_end) AS times,
   argMax(d.score, abs(d.score / nullIf(d.threshold, 0))) AS worst,
   argMax(d.threshold, abs(d.score / nullIf(d.threshold, 0))) AS worst_limit,
   argMin(d.detail, d.window_start) AS what,
   argMin(d.requests, d.window_start) AS examples,
   count(DISTINCT d.version) OVER (PARTITION BY d.field, d.method, d.slice) > 1 AS is_shared
-FROM drift_latest AS d
+FROM drift AS d
 WHERE d.model = {model:String}
   AND d.version IN ({version:String}, {baseline:String})
   AND d.verdict = 'BAD'

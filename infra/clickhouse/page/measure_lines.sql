@@ -1,13 +1,15 @@
--- How did a measure of each version move?
+-- How did measures of each version move?
 --
 -- model          of which model
--- measure        latency_ms, cost_usd, ...
+-- measures       of which: latency_ms, cost_usd, ...
 -- slice          of which slice, '*' = all traffic
 -- from, to       windows that end in (from, to], UTC, event time
 -- step_s         seconds between two points
 --
--- Of the policy's sliding windows the one nearest to five minutes, without those of fewer than 20 values.
+-- Of the policy's sliding windows the one nearest to five minutes, without those of fewer than 20 values; the
+-- newest row of a window counts.
 SELECT
+  w.measure AS measure,
   w.version AS version,
   w.window_end AS at,
   w.n AS n,
@@ -15,14 +17,14 @@ SELECT
   w.p50 AS p50,
   w.p95 AS p95,
   w.p99 AS p99
-FROM measure_window_latest AS w
+FROM measure_window AS w
 WHERE w.model = {model:String}
-  AND w.measure = {measure:String}
+  AND w.measure IN {measures:Array(String)}
   AND w.slice = {slice:String}
   AND w.kind = 'sliding'
   AND w.size_ms = (
     SELECT argMin(size_ms, abs(toInt64(size_ms) - 300000)) FROM measure_window
-    WHERE model = {model:String} AND measure = {measure:String} AND kind = 'sliding' AND slice = {slice:String}
+    WHERE model = {model:String} AND measure IN {measures:Array(String)} AND kind = 'sliding' AND slice = {slice:String}
       AND window_end > {from:DateTime64(3, 'UTC')} AND window_end <= {to:DateTime64(3, 'UTC')}
   )
   AND w.window_end > {from:DateTime64(3, 'UTC')}
@@ -30,4 +32,5 @@ WHERE w.model = {model:String}
   AND toUnixTimestamp(w.window_end) % {step_s:UInt32} = 0
   AND w.n >= 20
   AND NOT startsWith(w.version, '__mirrored__/')
-ORDER BY version, at
+ORDER BY measure, version, at, w.ver DESC
+LIMIT 1 BY measure, version, at

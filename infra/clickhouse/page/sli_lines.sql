@@ -2,11 +2,12 @@
 --
 -- model          of which model; '' = of all
 -- slice          of which slice, '*' = all traffic
+-- slis           which; none = all
 -- from, to       windows that end in (from, to], UTC, event time
 -- step_s         seconds between two points
 --
 -- Of the policy's sliding windows the one nearest to five minutes. Windows with fewer than 20 events say nothing and are
--- left out. Not under repeated looks: `lower` and `upper` are of one look at a time.
+-- left out; a window that was stored again has more events, so the newest row counts. Not under repeated looks: `lower` and `upper` are of one look at a time.
 SELECT
   w.model AS model,
   w.sli AS sli,
@@ -17,8 +18,9 @@ SELECT
   w.ratio AS ratio,
   w.lower AS lower,
   w.upper AS upper
-FROM sli_window_latest AS w
+FROM sli_window AS w
 WHERE ({model:String} = '' OR w.model = {model:String})
+  AND (empty({slis:Array(String)}) OR w.sli IN {slis:Array(String)})
   AND w.slice = {slice:String}
   AND w.kind = 'sliding'
   AND w.size_ms = (
@@ -31,4 +33,5 @@ WHERE ({model:String} = '' OR w.model = {model:String})
   AND toUnixTimestamp(w.window_end) % {step_s:UInt32} = 0
   AND w.good + w.bad >= 20
   AND NOT startsWith(w.version, '__mirrored__/')
-ORDER BY model, sli, version, at
+ORDER BY model, sli, version, at, w.ver DESC
+LIMIT 1 BY model, sli, version, at

@@ -1,0 +1,69 @@
+"""The table of slices: which are shown, and what is said of each."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+
+from flows.page.asked import Asked
+from flows.page.store import Row, Store, moment
+from flows.page.views.evidence import SHARE_MAX, cells_of
+
+ROWS, ROWS_MIN = 40, 10
+CELLS = 120  # Of the first page: with many columns its rows are fewer, so that it stays small.
+PAGE = 100
+
+
+def asked_cells(store: Store, asked: Asked) -> list[Row]:
+    """Return what was found in the slices that are shown, and in the worst ones."""
+    ask = {"model": asked.model, "version": asked.version, "at": moment(asked.at)}
+    first, count = shown(asked.page)
+    places = {
+        row["slice"]: row for row in store.ask("slices_compared", **ask, first=first, count=count, find=asked.find)
+    }
+    if not places:
+        return []
+    began = moment(next(iter(places.values()))["began"])
+    rows = store.ask("evidence_now", **ask, slices=list(places), began=began)
+    return [cell | {"version_of": asked.version} for cell in cells_of([row | places[row["slice"]] for row in rows])]
+
+
+def shown(page: int) -> tuple[int, int]:
+    """Return behind which place the slices of a page begin, and how many they are.
+
+    >>> shown(0), shown(2)
+    ((0, 40), (100, 100))
+    """
+    return ((page - 1) * PAGE, PAGE) if page else (0, ROWS)
+
+
+def table(cells: Sequence[Row], page: int, find: str = "") -> Row:
+    """Return the slices, worst first and all traffic on top: 40 rows at most, a page of a hundred, or what is found."""
+    every = list(dict.fromkeys(cell["key"] for cell in sorted(cells, key=_column)))
+    compared = {cell["key"] for cell in cells if cell["n"]}
+    columns = [key for key in every if key in compared or not compared]
+    start, size = shown(page)
+    if not page:
+        size = max(min(size, CELLS // max(len(columns), 1)), ROWS_MIN)
+    by_slice: dict[str, dict[tuple[str, str, str], Row]] = defaultdict(dict)
+    for cell in sorted(cells, key=lambda cell: cell["place"]):
+        if find.lower() in cell["slice"].lower() if find else start < cell["place"] <= start + size:
+            by_slice[cell["slice"]][cell["key"]] = cell
+    slices = cells[0]["slices"] if cells else 0
+    bounds = [abs(each) for cell in cells for each in (cell["lower"], cell["upper"]) if each is not None and cell["n"]]
+    scale = min(max(sorted(bounds)[int(len(bounds) * 0.9)] if bounds else 0.1, 0.01), SHARE_MAX)
+    several = len({rule for rule, _, _ in columns}) > 1
+    return {
+        "columns": [
+            {"key": list(key), "name": (f"{key[0]}: " if several else "") + (key[1] or key[2])} for key in columns
+        ],
+        "empty": [key[1] or key[2] for key in every if key not in columns],
+        "rows": [{"slice": text, "cells": [mine.get(key) for key in columns]} for text, mine in by_slice.items()],
+        "slices": slices,
+        "scale": scale,
+        "first": start,
+        "pages": math.ceil(slices / PAGE) if slices > size or page else 0,
+    }
+
+
+def _column(cell: Row) -> tuple[bool, int, float, str]:
+    return not cell["n"], -int(cell["verdict"] == "BAD"), -cell["log_e_peak"], cell["name"]
