@@ -35,13 +35,19 @@ Minutes = tuple[float, float]  # After which good labels come, and bad ones: on 
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
-    """A version that serves from a minute on: labelled requests a minute, share of bad ones by minute, delays."""
+    """A version that serves from a minute on: labelled requests a minute, share of bad ones by minute, delays.
+
+    `labelled` is the share of its requests that get a label; `bad_on_time` that of its bad ones that take as long as
+    its good ones do.
+    """
 
     version: str
     rate: float
     bad: Callable[[Ints], Floats]
     comes: Minutes
     begins: int = 0
+    labelled: float = 1.0
+    bad_on_time: float = 0.0
 
 
 def steadily(ratio: float) -> Callable[[Ints], Floats]:
@@ -83,6 +89,11 @@ def _panes(arms: Sequence[Arm], runs: int, minutes: int, seed: int, dated: bool)
     requests = np.zeros((minutes, runs, len(arms)), np.int64)
     for index, arm in enumerate(arms):
         requests[arm.begins :, :, index] = random.poisson(arm.rate, (minutes - arm.begins, runs))
+    every = requests.copy()
+    for index, arm in enumerate(arms):
+        if arm.labelled < 1:
+            silent = arm.rate * (1 / arm.labelled - 1)
+            every[arm.begins :, :, index] += random.poisson(silent, (minutes - arm.begins, runs))
     row = np.broadcast_to(np.arange(runs * len(arms)).reshape(runs, -1), requests.shape)
     asked, row = np.repeat(np.indices(requests.shape)[0].ravel(), requests.ravel()), np.repeat(row, requests.ravel())
     bad, delay = _outcomes(arms, asked, row % len(arms), random)
@@ -95,7 +106,7 @@ def _panes(arms: Sequence[Arm], runs: int, minutes: int, seed: int, dated: bool)
     for pane, (first, last) in enumerate(zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True)):
         mine = order[first:last]
         slis = np.zeros((runs * len(arms), 2, 3), np.int64)
-        slis[:, 0, 0] = requests[pane].ravel()
+        slis[:, 0, 0] = every[pane].ravel()
         np.add.at(slis[:, 1], (row[mine], bad[mine]), 1)
         yield slis, np.column_stack(np.unique(key[mine], return_counts=True))
 
@@ -107,4 +118,7 @@ def _outcomes(arms: Sequence[Arm], asked: Ints, arm: Ints, random: np.random.Gen
         ratios[arm == index] = each.bad(asked[arm == index])
         comes[index] = each.comes
     bad = (random.random(len(asked)) < ratios).astype(np.int64)
-    return bad, comes[arm, bad] * (0.5 + random.random(len(asked)))
+    kind, on_time = bad.copy(), np.array([each.bad_on_time for each in arms])[arm]
+    if on_time.any():
+        kind[random.random(len(asked)) < on_time] = 0
+    return bad, comes[arm, kind] * (0.5 + random.random(len(asked)))

@@ -7,10 +7,11 @@ from operators.release.alerts import affected, worst_first
 from operators.release.cutover import Beyond
 from operators.release.doubts import believed, why_not_believed
 from operators.release.model import CanaryFinding, Model, PaneContext
+from operators.release.own_harm import Slices
 from operators.release.phase_states import Actionable, Hold
 from operators.release.promotion import check_split, promote
 from operators.release.refuge import others_serve
-from operators.release.rollback import Slices, end_shared, hold, withdraw
+from operators.release.rollback import end_shared, hold, withdraw
 from operators.release.serving import attend
 from operators.release.state import ReleaseState
 from operators.rules.verdict import Verdict

@@ -22,7 +22,7 @@ from operators.release.warming import warmed_up
 from operators.release.weighing import by_own_weights, make_room, take_over
 from operators.stats.sample_ratio import TrafficSplit
 from operators.wire.commands import Release
-from operators.wire.control import ControlType
+from operators.wire.control import VERSIONS_MAX, ControlType
 from operators.wire.mirrored import is_mirrored
 
 
@@ -73,17 +73,18 @@ def begin(
         declared=declared,
         unseen=unseen,
         state=state,
-        attempt=_attempts(model, at, model.releases.get(candidate)),
+        attempt=_attempts(model, at, candidate),
     )
     enter(model, release, "released", state)
     restart(model, at, release, at.pane)
     return release
 
 
-def _attempts(model: Model, at: PaneContext, earlier: ReleaseState | None) -> int:
+def _attempts(model: Model, at: PaneContext, candidate: str) -> int:
     """Return how often a version was compared before, since it was promoted; not if it was not even warm."""
+    earlier = model.releases.get(candidate)
     if earlier is None or isinstance(earlier.state, Promoted):
-        return 0
+        return model.attempts.pop(candidate, 0) if earlier is None else 0
     compared = earlier.candidate in model.served and at.pane > warmed_up(model, earlier, at.policy)
     return earlier.attempt if compared else max(earlier.attempt - 1, 0)
 
@@ -171,11 +172,16 @@ def revoke(model: Model, at: PaneContext, version: str) -> ReleaseState:
 
 
 def end(model: Model, version: str) -> None:
-    """Forget the state of a version: it is steady again."""
+    """Forget the state of a version: it is steady again. How often it was compared is remembered of the last ones."""
     phase = model.phase_of(version)
     if step(phase, "ended") is None:
         raise LookupError(f"ended in {phase}")
-    del model.releases[version]
+    release = model.releases.pop(version)
+    attempts = release.attempt - (version in release.unseen)
+    if attempts > 0 and not isinstance(release.state, Promoted):
+        model.attempts[version] = attempts
+        while len(model.attempts) > VERSIONS_MAX:
+            del model.attempts[next(iter(model.attempts))]
 
 
 def lift(model: Model, what: str) -> str:

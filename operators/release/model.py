@@ -115,7 +115,8 @@ class Model(msgspec.Struct, kw_only=True):
     version that is pinned, which gets only what the withdrawn had. `incidents` are open, by rule and version; those
     of a version under release have a name of their own for the rule (`incidents.py`). `mirrors` are the versions that
     were declared to answer copies of requests alone. `unpinned` is when somebody lifted the pin [Unix ms]: it stays
-    lifted until something new is found. `behind` is what was said last of each partition (`behind.py`).
+    lifted until something new is found. `behind` is what was said last of each partition (`behind.py`). `attempts` says
+    how often versions were compared whose releases have ended, those that ended last.
     """
 
     writer: EventWriter
@@ -135,6 +136,7 @@ class Model(msgspec.Struct, kw_only=True):
     mirrors: tuple[str, ...] = ()
     unpinned: int | None = None
     behind: dict[str, Notice] = {}
+    attempts: dict[str, int] = {}
 
     @property
     def phase(self) -> Phase:

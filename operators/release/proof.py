@@ -110,7 +110,7 @@ def _compared(evidence: Evidence, mine: Arm, other: Arm) -> str:
     points = "" if low is None or high is None else f"{_points(low)} to {_points(high)} points more"
     chance = math.exp(-(evidence.log_e or 0.0)) if evidence.p_value is None else evidence.p_value
     of = f"1 in over {RARE:,.0f}" if chance < 1 / RARE else f"1 in {1 / chance:,.0f}"
-    parts = (counts, points, f"by chance {of}" if chance <= CHANCE_MAX else "")
+    parts = (counts, points, f"by chance {of} releases" if chance <= CHANCE_MAX else "")
     return ", ".join(part for part in parts if part)
 
 

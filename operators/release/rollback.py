@@ -9,22 +9,21 @@ from operators.policy.rules import Action, Rule
 from operators.release.cause import Cause, Level
 from operators.release.machine import restart
 from operators.release.model import Model, PaneContext
+from operators.release.own_harm import Slices, Spared, own_harm
 from operators.release.phase_states import Hold
-from operators.release.producers import why_doubted
 from operators.release.refuge import fallback_of, named_refuge, others_serve, recently, refuge_of, why_bad
 from operators.release.renewed import renewed
-from operators.release.shared_values import is_shared_value, recovered_values
+from operators.release.shared_values import recovered_values
 from operators.release.state import ReleaseState
-from operators.release.traffic import Counted, bad_ratio, bucket_of, has_degraded
+from operators.release.traffic import has_degraded
 from operators.release.withdrawal import keep_out
 from operators.rules.registry import rule_kind_of
 from operators.stats.histogram import codes_of
 from operators.window.partial import OTHER
-from operators.wire.control import Affected, ControlEvent, ControlType, Evidence, Severity
+from operators.wire.control import ControlEvent, ControlType, Evidence, Severity
 from operators.wire.mirrored import is_mirrored
 
 ROUNDING = 1e-9
-Slices = tuple[Affected, ...]  # Never empty, worst first.
 
 
 def withdraw(
@@ -37,13 +36,10 @@ def withdraw(
         # Nothing is said: what was said before stands.
         release.actionable.holds[rule.name] = release.actionable.held.get(rule.name, "cool-down")
         return []
-    is_shared = _is_shared(model, at, release, slices) or is_shared_value(at, release, rule.name, slices[0])
-    if (release.baseline or action != "kill") and is_shared:
-        reason = f"{release.baseline} has become worse as well: the cause is shared, a rollback would not help"
-        return hold(model, at, release, rule, "shared cause", reason, slices)
-    doubt = why_doubted(at, release, slices[0].evidence)
-    if doubt is not None:
-        return hold(model, at, release, rule, "one producer", doubt, slices)
+    own = own_harm(model, at, release, rule, slices, shared_counts=bool(release.baseline) or action != "kill")
+    if isinstance(own, Spared):
+        return hold(model, at, release, rule, own.how, own.reason, slices)
+    slices = own
     evidence = slices[0].evidence
     refuge, why = (None, "") if action == "kill" else refuge_of(model, at, release, rule, evidence)
     if why and fallback_of(rule, at.policy.releases, model.writer.model) != "kill":
@@ -102,36 +98,6 @@ def end_shared(model: Model, at: PaneContext) -> None:
                 restart(model, at, release, at.pane + 1)
         if release.is_actionable and recovered_values(at, release):
             restart(model, at, release, at.pane + 1)
-
-
-def _is_shared(model: Model, at: PaneContext, release: ReleaseState, slices: Slices) -> bool:
-    """Tell whether the baseline degrades as well, which explains at least half of the candidate's harm.
-
-    Degrading: with b the ratio of bad events of the baseline, all traffic, in the hour before the harm began, and b',
-    c' those of both versions since then, b' > b surely, and b' - b >= c' - b'. Where only slices are BAD, c' - b' is
-    the difference found in the worst of them. Once that is so, b stays what it was until the baseline has recovered: a
-    long outage does not become the norm. A rule without an SLI has no such ratio: its cause counts as the candidate's
-    own.
-    """
-    evidence = slices[0].evidence
-    name, onset = evidence.sli, evidence.since
-    candidate, baseline = model.served.get(release.candidate), model.served.get(release.baseline)
-    if name is None or candidate is None or baseline is None:
-        return False
-    sli = _index(at, name)
-    began = recently(at) if onset is None else bucket_of(onset // at.policy.pane_ms, at.policy.pane_ms)
-    shared = release.actionable.shared
-    before: Counted = shared.get(sli) or baseline.counts(sli, before=began)
-    after = baseline.counts(sli, since=began)
-    if not has_degraded(before, after):
-        return False
-    harm = bad_ratio(candidate.counts(sli, since=began)) - bad_ratio(after)
-    if evidence.candidate is not None and all(each.slice != "*" for each in slices):
-        harm = evidence.value or 0.0
-    if bad_ratio(after) - bad_ratio(before) < harm:
-        return False
-    shared[sli] = before
-    return True
 
 
 def serves_beside(model: Model, at: PaneContext, release: ReleaseState, refuge: str) -> bool:

@@ -1,6 +1,6 @@
 """Have the values of a baseline become larger as well, by enough to explain those of the candidate?
 
-The same for measures as `rollback.py` asks of SLIs. A candidate's harm is by how much its quantile (or mean) is above
+The same for measures as `own_harm.py` asks of SLIs. A candidate's harm is by how much its quantile (or mean) is above
 the baseline's since the harm began; the baseline degrades where surely more of its values are above what its quantile
 was in the hour before, and by how much that has risen explains as much of the harm. Both are ratios of values. Once
 that is so, what the baseline was stays what is compared with, until few of its values are above that again.

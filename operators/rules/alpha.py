@@ -11,8 +11,9 @@ acted upon by
   release began (`cohorts.py`): what came of younger labels is thrown away then, but may have acted, so `RENEWED` of its
   part is for what comes after;
 - a comparison that begins anew: the release was declared again with other metadata, a shared cause has ended, somebody
-  revoked an override. The n-th of a version has 1 / n^2 of alpha: one comparison has alpha, and all that there will
-  ever be of a version, until it is promoted, less than `TOTAL` times alpha.
+  revoked an override, it was not known any more and came again. The n-th of a version has 1 / n^2 of alpha: one
+  comparison has alpha, and all that there will ever be of a version, until it is promoted, less than `TOTAL` times
+  alpha. (Of versions that are not known any more a model remembers the last hundred.)
 
 What only holds a promotion has alpha beside that: slices where they do not act.
 """

@@ -31,6 +31,11 @@ BLIP_CAP = 2.5
 WINDOW_MS_MAX = 3_600_000  # Of what is compared together, where there is little traffic.
 
 
+def cap_of(rule: Canary) -> float:
+    """Return by how much one block may multiply an E-value."""
+    return BLIP_CAP if rule.blip_ms else math.inf
+
+
 class CanaryState:
     """The e-processes, what each is about, the last verdict and stored row of each, and the running blip.
 
@@ -64,7 +69,7 @@ class CanaryState:
         self.dimensions = policy.dimensions
         self.finest = frozenset(policy.dimensions)
         self.grains = [tuple(policy.dimensions[index] for index in grain) for grain in rule.grains]
-        cap = BLIP_CAP if rule.blip_ms else float("inf")
+        cap = cap_of(rule)
         self.processes = EProcesses(rule.tolerance, rule.margin, rule.slice_margin, cap=cap)
         self.kept = KeptEstimates(self.processes)
         self.guard = Guard(rule.tolerance, rule.margin, cap)
@@ -88,6 +93,9 @@ class CanaryState:
         self.__dict__.update(state)
         self.index = {process: index for index, process in enumerate(self.of)}
         self.kept = KeptEstimates(self.processes)
+        # A cap is known before the block that it is for: evidence stands that an older worker gathered under another.
+        for each in (self.processes, self.guard.processes, *self.shares.processes):
+            each.log_cap = math.log(cap_of(self.rule))
 
     def forget(self, live: set[Comparison]) -> None:
         self.strata = {release: strata for release, strata in self.strata.items() if release in live}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from operators.rules.canary_state import BLIP_CAP, WINDOW_MS_MAX
+from operators.rules.canary_state import WINDOW_MS_MAX, cap_of
 from operators.rules.guard import Guard
 from operators.rules.label_shares import LabelShares
 from operators.stats.spending import Spending
@@ -17,7 +17,7 @@ def without_measures(fields: dict[str, Any]) -> dict[str, Any]:
 def without_guard(fields: dict[str, Any]) -> dict[str, Any]:
     """Return what was saved of an evaluator before it looked at slices of outcomes, when alpha was shared equally."""
     rule, columns = fields["rule"], fields["_columns"]
-    cap = BLIP_CAP if rule.blip_ms else float("inf")
+    cap = cap_of(rule)
     equal = dict.fromkeys(range(columns), 1.0 / columns)
     releases = {*fields["_strata"], *(process.release for process in fields["_of"])}
     kept = {name: value for name, value in fields.items() if name != "_levels"}
@@ -29,7 +29,7 @@ def without_guard(fields: dict[str, Any]) -> dict[str, Any]:
 
 def without_shares(fields: dict[str, Any]) -> dict[str, Any]:
     """Return what was saved of an evaluator before labels were counted of requests: none was yet."""
-    rule, cap = fields["rule"], BLIP_CAP if fields["rule"].blip_ms else float("inf")
+    rule, cap = fields["rule"], cap_of(fields["rule"])
     most = WINDOW_MS_MAX // fields["_pane_ms"]
     return fields | {"_shares": LabelShares(rule, fields["_dimensions"], fields["_grains"], cap, most)}
 

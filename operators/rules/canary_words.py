@@ -10,6 +10,7 @@ from operators.rules.canary_state import CanaryState
 from operators.rules.canary_verdict import words_of
 from operators.rules.comparison import Comparison
 from operators.rules.evidence_log import Process
+from operators.rules.missing_labels import LONG
 from operators.stats.multiple_testing import e_bh
 from operators.stats.slice_weights import SliceWeights
 from operators.wire.control import Word
@@ -17,6 +18,10 @@ from operators.wire.control import Word
 # What is not said where the candidate's good labels, or its bad ones, come later than the baseline's.
 SLOWED: dict[str, Word] = {"good": "BAD", "bad": "OK"}
 FEWER_GOOD = "surely fewer of its requests have a good one"
+AWAITED = (
+    "fewer labels of {candidate} have come, or fewer bad ones, than of {baseline}: bad ones may be late, so it waits "
+    "for {long} times the age of labels (or set `maturity`)"
+)
 LABELS_ALONE = "more of its labels are bad, but not surely of its requests: its good ones may come later"
 
 
@@ -79,9 +84,21 @@ def _guarded(canary: CanaryState, process: Process, word: Word) -> Word:
     if word != "OK" or not canary.labelled.may_promote(release, sli):
         return "INSUFFICIENT" if word == "OK" else word
     doubt = _doubt(canary, process) if whole else ""
+    may_turn = whole and not doubt and _may_turn(canary, process)
+    if whole and not doubt and not may_turn:
+        doubt = _awaited(canary, process)
     if doubt:
         canary.doubts[process] = doubt
-    return "INSUFFICIENT" if doubt or (whole and _may_turn(canary, process)) else word
+    return "INSUFFICIENT" if doubt or may_turn else word
+
+
+def _awaited(canary: CanaryState, process: Process) -> str:
+    """Say why a candidate that passes by its labels is to wait for later ones; nothing where it is not."""
+    release, sli = process.release, process.sli
+    if not canary.labelled.dated(release, sli) or canary.labelled.has_waited(release, sli):
+        return ""
+    missing = canary.shares.may_be_missing(process, canary.terms)
+    return AWAITED.format(candidate=release.candidate, baseline=release.baseline, long=LONG) if missing else ""
 
 
 def _doubt(canary: CanaryState, process: Process) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from operators.arrays import Ints
 from operators.rules.label_delays import HISTORY, Delays
 from operators.rules.label_pace import LabelPace
+from operators.rules.missing_labels import LONG
 from operators.window.label_ages import UNDATED, LabelAges
 from operators.wire.control import Maturity
 
@@ -173,6 +174,11 @@ class Cohorts(msgspec.Struct, kw_only=True):
         By then labels of the candidate that come later than the baseline's have shown.
         """
         return self.mature and (not self.dated or self.lasted >= HISTORY * self.stretches[self.taken].age)
+
+    @property
+    def has_waited(self) -> bool:
+        """Whether labels that come much later have begun to come; where the policy sets the age, none does."""
+        return self.age_set is not None or self.lasted >= LONG * self.stretches[self.taken].age
 
     @property
     def maturity(self) -> Maturity:

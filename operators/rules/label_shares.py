@@ -15,7 +15,7 @@ is missing is how many requests there were, so a verdict has to hold for the req
 
 Where only few requests get labels, the latter says no more than that the candidate's are not fewer by a third: whoever
 says nothing may find good or bad what he got. Bad labels that come more than twice as late as the baseline's show in
-`label_pace.py` as soon as they come.
+`label_pace.py` as soon as they come, and before that in `missing_labels.py`.
 
 Where a slice has more labels than requests (several of one request, or requests that nobody reports), labels are
 counted instead of requests. Labels that do not say when their requests were made are left out of all this.
@@ -33,6 +33,7 @@ from operators.rules.comparison import Comparison
 from operators.rules.estimates import shifted
 from operators.rules.evidence_log import Process
 from operators.rules.label_delays import COMES
+from operators.rules.missing_labels import Requests, may_be_bad
 from operators.rules.stratified import RATIOS, Grain, Served, StratifiedProcesses, Values
 from operators.stats.e_process import EProcesses
 
@@ -90,6 +91,15 @@ class LabelShares:
         which = self.missing.at(process)
         return bool((self.missing.processes.log_e_peak[which] >= -math.log(alpha)).any())
 
+    def may_be_missing(self, process: Process, terms: Terms) -> bool:
+        """Whether bad labels of the candidate may be missing at twice the age, as far as one sees."""
+        pairs = [(of.processes, of.at(process)) for of in (self.missing, self.old)]
+        if not all(len(which) for _, which in pairs):
+            return True
+        not_good, bad = (processes.ratios(which) for processes, which in pairs)
+        candidate, baseline = (Requests(float(not_good[arm][0]), float(bad[arm][0])) for arm in (0, 1))
+        return may_be_bad(candidate, baseline, terms)
+
     def _is_bad(self, of: StratifiedProcesses, process: Process, alpha: float, ratio: float) -> bool:
         which = of.at(process)
         if not len(which) or of.processes.log_e_peak[which[0]] < -math.log(alpha):
@@ -101,6 +111,10 @@ class LabelShares:
     @property
     def _parts(self) -> tuple[tuple[StratifiedProcesses, float], ...]:
         return (self.young, 1.0), (self.old, OLD)
+
+    @property
+    def processes(self) -> tuple[EProcesses, ...]:
+        return tuple(each.processes for each in self._all)
 
     @property
     def _all(self) -> tuple[StratifiedProcesses, ...]:

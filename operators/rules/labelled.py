@@ -60,6 +60,11 @@ class Labelled:
         cohorts = self.cohorts.get((release, sli))
         return cohorts is None or cohorts.may_promote
 
+    def has_waited(self, release: Comparison, sli: int) -> bool:
+        """Whether a candidate has served long enough for labels that are much slower to have shown."""
+        cohorts = self.cohorts.get((release, sli))
+        return cohorts is None or cohorts.has_waited
+
     def dated(self, release: Comparison, sli: int) -> bool:
         """Whether labels were put to the requests that they are of, by the times of these."""
         cohorts = self.cohorts.get((release, sli))

@@ -27,11 +27,23 @@ def released(times: float, comes: Minutes, begins: int = HISTORY) -> list[Arm]:
     ]
 
 
-def its_own(times: float, comes: Minutes) -> list[Arm]:
-    """Labels of the baseline take ten minutes, those of the candidate as long as named."""
+def its_own(times: float, comes: Minutes, labelled: float = 1.0, on_time: float = 0.0) -> list[Arm]:
+    """Labels of the baseline take ten minutes, those of the candidate as long as named.
+
+    `labelled` is the share of the requests of both that get one; `on_time` that of the candidate's bad ones that come
+    with its good ones.
+    """
     return [
-        Arm(version="v1", rate=40, bad=steadily(0.05), comes=(10, 10)),
-        Arm(version="v2", rate=20, bad=steadily(0.05 * times), comes=comes, begins=HISTORY),
+        Arm(version="v1", rate=40, bad=steadily(0.05), comes=(10, 10), labelled=labelled),
+        Arm(
+            version="v2",
+            rate=20,
+            bad=steadily(0.05 * times),
+            comes=comes,
+            begins=HISTORY,
+            labelled=labelled,
+            bad_on_time=on_time,
+        ),
     ]
 
 
@@ -54,6 +66,10 @@ CASES: dict[str, list[Arm]] = {
     "x2, its bad labels ten times as slow": its_own(2, (10, 100)),
     "x3, its bad labels three times as slow": its_own(3, (10, 30)),
     "x3, its good labels ten times as slow": its_own(3, (100, 10)),
+    "one in twenty, as good": its_own(1, (10, 10), 1 / 20),
+    "one in twenty, half as bad": its_own(0.5, (10, 10), 1 / 20),
+    "one in twenty, x2, its bad labels ten times as slow": its_own(2, (10, 100), 1 / 20),
+    "one in twenty, x2, half of its bad labels ten times as slow": its_own(2, (10, 100), 1 / 20, 0.5),
     "x2, bad labels slow": released(2, BAD_SLOW),
     "x3, labels at once": released(3, AT_ONCE),
     "x3, bad labels slow": released(3, BAD_SLOW),

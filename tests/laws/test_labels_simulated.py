@@ -76,6 +76,16 @@ def test_one_whose_bad_labels_come_later_is_not_promoted(name: str) -> None:
     assert len(who(said, "promote")) <= 0.05 * RUNS
 
 
+def test_where_few_requests_get_labels_slow_bad_ones_are_waited_for() -> None:
+    """One request in twenty has a label: all of these were promoted within the hour, before any bad one came."""
+    name = "one in twenty, x2, its bad labels ten times as slow"
+    said = play(CASES[name], policy(), runs=RUNS // 2 + 1, minutes=HISTORY + 60)
+    assert who(said, "promote") == set()
+    held = [each for each in said if each.type == "hold" and each.severity == "ticket"]
+    assert held
+    assert "fewer labels of v2 have come, or fewer bad ones, than of v1" in (held[0].slices[0].evidence.reason or "")
+
+
 def test_by_the_time_when_labels_come_all_that_is_judged_wrongly() -> None:
     wrong = {"as good, bad labels fast": "rollback", "x3, bad labels slow": "promote"}
     for name, kind in wrong.items():

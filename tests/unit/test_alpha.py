@@ -110,3 +110,30 @@ def test_a_rollback_within_a_pane_or_two_is_as_sure_as_it_says() -> None:
     story = Story().settled()
     event = story.until("rollback", BAD_NEWS)
     assert "by chance 1 in over 1,000,000" in event.sentence or odds(event) > 1e-6
+
+
+@pytest.mark.parametrize("way", ["not known any more", "declared, and not served"])
+def test_a_version_that_was_forgotten_and_comes_again_spends_less(way: str) -> None:
+    """It came with all of alpha each time: whoever stops a canary for a week begins from nothing."""
+    story = Story(CANARY.replace("margin_points = 0.05", "margin_points = 0.0")).settled()
+    if way == "not known any more":
+        story.play({"v1": WELL, "v2": SMALL_WELL}, panes=4)
+    else:
+        story.play({"v1": WELL}, said=[release()])
+    story.play({"v1": WELL}, panes=370)  # Known for an hour.
+    assert story.phase() == "steady"
+    story.restart()
+    story.play({"v1": WELL, "v2": SMALL_WELL}, panes=4)
+    assert story.release_of().attempt == (2 if way == "not known any more" else 1)
+
+
+def test_blocks_have_the_cap_of_now_after_a_restart_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was saved had the cap of the worker that saved it, for ever."""
+    story = Story(CANARY.replace('blip = "0s"', 'blip = "1m"')).settled()
+    story.play({"v1": WELL, "v2": SMALL_WELL}, panes=13)
+    monkeypatch.setattr("operators.rules.canary_state.BLIP_CAP", 2.0)
+    story.restart()
+    (canary,) = story.judge.state.releases
+    caps = {each.log_cap for each in (canary.processes, canary.guard.processes, *canary.shares.processes)}
+    assert caps == {math.log(2.0)}
+    assert canary.processes.blocks.max() > 0

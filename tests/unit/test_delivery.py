@@ -47,7 +47,7 @@ def test_evidence_is_in_words() -> None:
     compared = Evidence(sli="correct", lower=0.02, upper=0.15, log_e=7.07, value=0.09, **arms)  # type: ignore[arg-type]
     assert sentence(event(1, "v1", evidence=compared)).endswith(
         "by rule canary (correct: 47 of 232 bad, 20.3 %, against 178 of 1621, 11 %, with v1, 2 to 15 points more, "
-        "by chance 1 in 1,176)."
+        "by chance 1 in 1,176 releases)."
     )
     measured = Evidence(measure="latency_ms", n=90, value=812.5, threshold=500.0)
     assert sentence(alert(1, evidence=measured, slices=())).endswith(

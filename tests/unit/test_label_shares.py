@@ -75,6 +75,28 @@ def test_few_labels_are_no_matter_if_both_versions_have_as_few() -> None:
     assert shares(half, times=40, late=True).fewer_good(WHOLE, ALPHA)
 
 
+@pytest.mark.parametrize(
+    ("candidate", "waits"),
+    [
+        ((1_000, 50, 3), False),
+        ((1_000, 45, 3), True),  # Fewer labels: those that are missing may be bad.
+        ((1_000, 50, 1), True),  # So few bad ones: they may be slow.
+        ((1_000, 55, 3), False),
+        ((1_000, 60, 8), False),
+    ],
+)
+def test_where_few_have_labels_one_that_has_fewer_of_them_or_fewer_bad_ones_waits(
+    candidate: Labels, waits: bool
+) -> None:
+    one = shares((candidate, (4_000, 200, 12)), times=40, late=True)
+    assert one.may_be_missing(WHOLE, TERMS) == waits
+
+
+def test_where_all_have_labels_nothing_is_waited_for() -> None:
+    assert not shares(((400, 400, 4), (1_600, 1_600, 80)), times=40, late=True).may_be_missing(WHOLE, TERMS)
+    assert not shares(((400, 390, 4), (1_600, 1_600, 80)), times=40, late=True).may_be_missing(WHOLE, TERMS)
+
+
 def test_where_there_are_more_labels_than_requests_labels_are_counted() -> None:
     worse = ((0, 100, 15), (0, 400, 20))
     assert shares(worse).is_bad(WHOLE, ALPHA, 0.05)

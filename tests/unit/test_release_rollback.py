@@ -207,6 +207,17 @@ def test_harm_that_a_shared_cause_does_not_explain_is_the_candidates_own() -> No
     story.until("rollback", {"v1": (95, 5), "v2": (2, 18)})
 
 
+def test_harm_of_its_own_beside_a_worse_one_that_is_shared_is_acted_on() -> None:
+    """Only the worst SLI was asked whether its cause is shared: what the candidate alone does was held with it."""
+    story = Story(SLOWLY.replace('slis = ["ok"]', 'slis = ["ok", "quality"]')).settled()
+    story.play({"v1": WELL, "v2": SMALL_WELL}, panes=10, quality={"v1": (40, 0), "v2": (20, 0)})
+    outage: Counts = {"v1": (50, 50), "v2": (1, 19)}
+    held = story.until("hold", outage, quality={"v1": (40, 0), "v2": (20, 0)})
+    assert "the cause is shared" in held.reason
+    event = story.until("rollback", outage, quality={"v1": (40, 0), "v2": (14, 6)}, panes=30)
+    assert {each.evidence.sli for each in event.slices} == {"quality"}
+
+
 def test_an_outage_that_is_the_same_for_both_is_no_harm_of_the_candidate() -> None:
     story = Story(SLOWLY).settled()
     story.play({"v1": WELL, "v2": SMALL_WELL}, panes=10)

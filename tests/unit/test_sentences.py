@@ -86,8 +86,8 @@ TABLE: list[tuple[dict[str, Any], str]] = [
          "error_types": (ErrorType(name="timeout", n=7, baseline=0),),
          "findings": (Found(monitor="inputs", field="x", slice="region=", since=SINCE, words="x is missing"),)},
         f"V{WHO} is rolled back: all its traffic goes to v1, by rule canary, in region=eu (ok: 8 of 20 bad, 40 %, "
-        "against 1 of 100, 1 %, with v1, 10 to 60 points more, by chance 1 in 1,000); also on all traffic; since "
-        '2025-11-21 04:40:00Z; found on it alone: x is missing in region="", 2025-11-21 04:40:00Z; failing with '
+        "against 1 of 100, 1 %, with v1, 10 to 60 points more, by chance 1 in 1,000 releases); also on all traffic; "
+        'since 2025-11-21 04:40:00Z; found on it alone: x is missing in region="", 2025-11-21 04:40:00Z; failing with '
         "timeout (7).",
     ),
     (

@@ -29,7 +29,8 @@ def proof(cell: Row, alone: bool) -> str:
     return (
         f"{'Worst in' if alone else 'In'} {named(cell['slice'])}: {_of(cell, 'candidate')} failed {cell['name']} "
         f"({percent(candidate)}), {_of(cell, 'baseline')} on {cell['baseline']} ({percent(baseline)}). "
-        f"{certain(cell)} Evidence against chance: {odds(cell['log_e_peak'])}; {odds(cell['needed_log_e'])} decides."
+        f"{certain(cell)} This comparison alone: {odds(cell['log_e_peak'])} against chance; "
+        f"{odds(cell['needed_log_e'])} decides. (Events count all that a release is compared by: a larger chance.)"
     )
 
 
