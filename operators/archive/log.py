@@ -6,7 +6,7 @@ counted. Duplicates are rows that replace each other (`request_rows`).
 """
 
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -58,7 +58,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 class RequestLog:
     """Takes the messages of one source in order. With ids hashed `pseudonyms` must have a key, else ValueError.
 
-    Rows are made of all requests, or of those whose id is in `only`. `form` names the format of the messages.
+    Rows are made of all requests, or of those whose id is in `only`, and given to `pack` some at a time. `form` names
+    the format of the messages.
     """
 
     def __init__(
@@ -69,8 +70,9 @@ class RequestLog:
         state: LogState | None = None,
         only: Container[str] | None = None,
         form: str = "native",
+        pack: Callable[[Rows], Rows] = lambda rows: rows,
     ) -> None:
-        self._only = only
+        self._only, self._pack = only, pack
         self.state = state or LogState()
         self._source = source
         self._rank = int.from_bytes(blake2b(source.encode(), digest_size=2).digest()) % RANKS
@@ -102,7 +104,8 @@ class RequestLog:
                 events = [events[index] for index in np.flatnonzero(keep).tolist()]
                 place = msgspec.structs.replace(place, position=place.position[keep], item=place.item[keep])
             if events:
-                rows.append(request_rows(events, times[keep], place, texts, self._ids, self._policy.releases.mirrored))
+                made = request_rows(events, times[keep], place, texts, self._ids, self._policy.releases.mirrored)
+                rows.append(self._pack(made))
         unusable += texts.unusable
         return Taken(
             rows=rows,

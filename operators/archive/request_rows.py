@@ -4,7 +4,7 @@ Events are taken apart by `msgspec.structs.astuple`, and what nobody told is pas
 event costs little more here than its decoding.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Any
@@ -101,14 +101,15 @@ def _or(column: Sequence[Any], default: Any) -> Column:
     return [value or default for value in column]
 
 
-def _lists(column: Sequence[Sequence[Any] | None]) -> Ragged:
+def _lists(column: Sequence[Sequence[Any] | None]) -> Column:
+    if not any(column):
+        return same([], len(column))
     return Ragged(flat=list(chain.from_iterable(filter(None, column))), offsets=_offsets(column))
 
 
 def _offsets(column: Sequence[Sequence[Any] | None]) -> NDArray[np.int32]:
     offsets = np.zeros(len(column) + 1, np.int32)
-    if any(column):
-        np.cumsum([len(value) if value else 0 for value in column], out=offsets[1:])
+    np.cumsum([len(value) if value else 0 for value in column], out=offsets[1:])
     return offsets
 
 
@@ -121,23 +122,31 @@ def _mirrored(fields: Fields, shadows: Sequence[str]) -> Column:
 
 
 def _retrieval(column: Sequence[Any]) -> dict[str, Column]:
-    flat, offsets = list(chain.from_iterable(filter(None, column))), _offsets(column)
-    return {
-        "retrieval_id": _ragged((each.id or "" for each in flat), offsets),
-        "retrieval_score": _ragged((each.score for each in flat), offsets),
-        "retrieval_source": _ragged((each.source or "" for each in flat), offsets),
-        "retrieval_version": _ragged((each.version or "" for each in flat), offsets),
-    }
+    return _columns(
+        column,
+        {
+            "retrieval_id": lambda each: each.id or "",
+            "retrieval_score": lambda each: each.score,
+            "retrieval_source": lambda each: each.source or "",
+            "retrieval_version": lambda each: each.version or "",
+        },
+    )
 
 
 def _tools(column: Sequence[Any]) -> dict[str, Column]:
+    return _columns(
+        column,
+        {
+            "tool_name": lambda each: each.name or "",
+            "tool_ok": lambda each: None if each.ok is None else int(each.ok),
+            "tool_latency_ms": lambda each: each.latency_ms,
+        },
+    )
+
+
+def _columns(column: Sequence[Any], read: Mapping[str, Callable[[Any], Any]]) -> dict[str, Column]:
+    """Return what is read of each entry of each event's list, by column."""
+    if not any(column):
+        return {name: same([], len(column)) for name in read}
     flat, offsets = list(chain.from_iterable(filter(None, column))), _offsets(column)
-    return {
-        "tool_name": _ragged((each.name or "" for each in flat), offsets),
-        "tool_ok": _ragged((None if each.ok is None else int(each.ok) for each in flat), offsets),
-        "tool_latency_ms": _ragged((each.latency_ms for each in flat), offsets),
-    }
-
-
-def _ragged(flat: Iterable[Any], offsets: NDArray[np.int32]) -> Ragged:
-    return Ragged(flat=list(flat), offsets=offsets)
+    return {name: Ragged(flat=list(map(of, flat)), offsets=offsets) for name, of in read.items()}

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from operators.archive.log import LogState, RequestLog, Taken
+from operators.connectors.clickhouse.arrow import converted
 from operators.connectors.reader import Reader, leader_epoch_of
 from operators.connectors.stop import Stop
 from operators.ingest.leads import Leads
@@ -83,7 +84,8 @@ class _Part(BesidePart[Item, SavedPosition]):
         super().__init__(source, each, saved)
         self._source = source
         state = None if saved is None else saved.state()
-        self._log = RequestLog(each.name, source.policy, each.pseudonyms, state, form=each.form)
+        # Converted by and by, a read takes a tenth of the memory that its events would, and stays in the caches.
+        self._log = RequestLog(each.name, source.policy, each.pseudonyms, state, form=each.form, pack=converted)
 
     def _work(self, reader: Reader) -> list[Item]:
         messages = reader.read()

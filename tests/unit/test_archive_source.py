@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 import msgspec
+import pyarrow as pa
 import pytest
 
 from operators.archive.log import Taken
@@ -75,6 +76,13 @@ def test_all_that_was_read_is_taken_so_that_nobody_sees_the_reader_ahead_of_what
     saved = part.snapshot()
     assert saved is not None
     assert msgspec.msgpack.decode(saved, type=SavedPosition).position == 7 + 2_500
+
+
+def test_rows_leave_the_source_as_they_are_stored() -> None:
+    """Columns of Python's objects would wait for the sink, of a whole read at once."""
+    [(_, rows), *_] = source().build_part("input", LOG.name, None).next_batch()
+    assert len(rows) == 700
+    assert all(isinstance(column, pa.Array) for column in rows.columns.values())
 
 
 def test_what_a_reader_cannot_read_stops_a_worker_and_ends_a_bounded_run_in_order() -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.connectors.clickhouse.arrow import part, to_arrow
+from operators.connectors.clickhouse.arrow import converted, part, to_arrow
 from operators.store.columns import TABLES
-from operators.store.rows import Coded, Column, Ragged, Rows
+from operators.store.rows import Coded, Column, Ragged, Rows, same
 from tests.sample_rows import sample
 
 
@@ -39,6 +39,36 @@ def test_no_rows_are_an_empty_table(table: str) -> None:
 def test_a_part_equals_the_same_rows_of_the_whole(table: str, start: int, stop: int) -> None:
     rows = sample(table, 12)
     assert to_arrow(part(rows, start, stop)).to_pylist() == to_arrow(rows).to_pylist()[start:stop]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_converted_rows_are_the_same_rows_whole_and_in_parts(table: str) -> None:
+    rows = sample(table, 12)
+    ready = converted(rows)
+    assert to_arrow(ready).equals(to_arrow(rows))
+    assert to_arrow(part(ready, 3, 9)).equals(to_arrow(part(rows, 3, 9)))
+
+
+def test_rows_that_do_not_fit_are_not_converted() -> None:
+    rows = _with(sample("sli_pane", 2), good=np.array([1, -1]))
+    assert converted(rows) is rows
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4_001])
+def test_a_column_of_nothing_is_of_the_type_of_its_kind(count: int) -> None:
+    for name, kind in TABLES["request"].items():
+        empty: Any = {"string": "", "map": {}, "numbers": {}}.get(kind, [] if kind.endswith("[]") else 0)
+        values = [None if kind.endswith("?") else empty] * count
+        once, twice = (_read("request", name, same(values[0] if count else empty, count)) for _ in range(2))
+        plain = _read("request", name, values)
+        assert once == twice == plain
+        assert [type(value) for value in once] == [type(value) for value in plain]
+
+
+def test_maps_keep_their_keys_in_their_order() -> None:
+    rows = [{"a": "1", "b": "2"}, {"b": "3", "a": "4"}, {"a": "5", "c": "6"}, {}]
+    for some in (rows, rows[:1] * 3, rows[:2], rows[:1] + rows[2:3], rows[3:] * 2, []):
+        assert [list(row) for row in _read("sli_pane", "dims", some)] == [list(row.items()) for row in some]
 
 
 @given(st.lists(st.integers(-(10**38) + 1, 10**38 - 1)))

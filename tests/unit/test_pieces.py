@@ -1,17 +1,21 @@
 """Messages are decoded piece by piece, and their items let go: what comes of them is what comes of all at once."""
 
+from collections.abc import Iterator
 from random import Random
 
+import msgspec
 import numpy as np
 import pytest
 
 from operators.ingest import chunks
 from operators.ingest.again import DecodedAgain
 from operators.ingest.formats.format import Decoded
+from operators.ingest.formats.native import Decoder
 from operators.ingest.lines import Lines, block_of
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Batch, Partition
 from operators.policy_file.toml import parse
+from operators.wire.events import Event
 from tests.dataflows.making import POLICY, received
 from tests.unit.mutating import mutant
 
@@ -73,6 +77,19 @@ def test_lines_of_blocks_are_those_of_the_text() -> None:
         assert [lines[at] for at in range(-len(lines), len(lines))] == wanted * 2
         start, stop = sorted(random.choices(range(len(wanted) + 1), k=2))
         assert list(lines[start:stop]) == list(lines[:stop][start:]) == wanted[start:stop]
+
+
+def test_lines_are_cut_out_once_to_be_decoded() -> None:
+    class Counted(Lines):
+        def __iter__(self) -> Iterator[bytes]:
+            cut.append(len(self))
+            return super().__iter__()
+
+    cut: list[int] = []
+    event = b'{"request_id":"r","ts":1760000003700,"model":"m","version":"v"}\n'
+    messages = msgspec.structs.replace(received([event] * 3), values=Counted([block_of(event * 3)]))
+    assert len(Decoder(Event, 1 << 20).decode(messages)[0]) == 3
+    assert cut == [3]
 
 
 def test_items_are_let_go_unless_fields_are_watched() -> None:

@@ -4,7 +4,8 @@ Whole columns are converted at once; only columns of Python objects (big sums, o
 per row. What does not fit a column's type raises: nothing is cut, rounded or replaced by a default.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -21,6 +22,8 @@ _MISFIT = (ValueError, TypeError, OverflowError, AttributeError, pa.ArrowExcepti
 _TIME = pa.timestamp("ms", tz="UTC")
 _DECIMAL = pa.decimal128(38, 9)
 _DECIMAL_LIMIT = 10**38  # In units of 1e-9: the column holds 38 digits.
+_EMPTY = (str, int, list, dict, type(None))
+_KEPT_ROWS = 4_000  # A column of so many empty values, or fewer, is made once: at most 32 KB each.
 
 
 def check_rows(rows: Rows) -> None:
@@ -40,6 +43,19 @@ def to_arrow(rows: Rows) -> pa.Table:
     """Return the columns in the order of the table; ValueError where a value does not fit its column."""
     check_rows(rows)
     return pa.table({name: _column(name, kind, rows.columns[name]) for name, kind in TABLES[rows.table].items()})
+
+
+def converted(rows: Rows) -> Rows:
+    """Return the same rows with Arrow's arrays for columns, which are small, and were made while the values were hot.
+
+    Rows that do not fit are returned as they are: who stores them finds out which.
+    """
+    try:
+        table = to_arrow(rows)
+    except ValueError:
+        return rows
+    columns = {name: column.chunk(0) for name, column in zip(table.column_names, table.columns, strict=True)}
+    return Rows(table=rows.table, columns=columns, large=rows.large)
 
 
 def part(rows: Rows, start: int, stop: int) -> Rows:
@@ -64,6 +80,8 @@ def _slice(column: Column, start: int, stop: int) -> Column:
 
 
 def _column(name: str, kind: Kind, column: Column) -> pa.Array:
+    if isinstance(column, pa.Array):  # Of rows that were converted.
+        return column
     try:
         array = _coded(kind, column) if isinstance(column, Coded) else _CONVERT[kind](column)
     except _MISFIT as error:
@@ -75,10 +93,25 @@ def _column(name: str, kind: Kind, column: Column) -> pa.Array:
 
 
 def _coded(kind: Kind, column: Coded) -> pa.Array:
-    values = _CONVERT[kind](column.values)
-    if len(values) == 1 and not pa.types.is_nested(values.type) and not column.codes.any():
-        return pa.repeat(values[0], len(column))  # Three times as fast.
-    return values.take(pa.array(column.codes))
+    if len(column.values) == 1 and not column.codes.any():
+        value, count = column.values[0], len(column)
+        if not value and type(value) in _EMPTY and count <= _KEPT_ROWS:
+            return _empty(kind, type(value), count)
+        return _repeated(kind, value, count)
+    return _CONVERT[kind](column.values).take(pa.array(column.codes))
+
+
+@lru_cache(maxsize=128)
+def _empty(kind: Kind, of: type, count: int) -> pa.Array:
+    """Return a column of nothing but empty texts, zeros, empty lists or maps, or nulls: many columns are such."""
+    return _repeated(kind, of(), count)
+
+
+def _repeated(kind: Kind, value: Any, count: int) -> pa.Array:
+    values = _CONVERT[kind]([value])
+    if pa.types.is_nested(values.type):
+        return values.take(pa.array(np.zeros(count, np.int32)))
+    return pa.repeat(values[0], count)  # Three times as fast.
 
 
 def _plain(type_: pa.DataType) -> Callable[[Any], pa.Array]:
@@ -90,7 +123,7 @@ def _nullable_float(values: Any) -> pa.Array:
 
 
 def _time(values: Any) -> pa.Array:
-    return pa.array(values, type=pa.int64()).cast(_TIME)
+    return pa.array(values, type=pa.int64()).view(_TIME)
 
 
 def _decimal(values: Any) -> pa.Array:
@@ -133,11 +166,20 @@ def _map(of: pa.DataType) -> Callable[[Any], pa.Array]:
     def convert(values: Any) -> pa.Array:
         offsets = np.zeros(len(values) + 1, np.int32)
         np.cumsum(list(map(len, values)), out=offsets[1:])
-        keys = pa.array(list(chain.from_iterable(values)), type=pa.string())
         items = pa.array(list(chain.from_iterable(map(dict.values, values))), type=of)
-        return pa.MapArray.from_arrays(pa.array(offsets), keys, items)
+        return pa.MapArray.from_arrays(pa.array(offsets), _keys(values), items)
 
     return convert
+
+
+def _keys(maps: Sequence[dict[str, Any]]) -> pa.Array:
+    """Return the keys of all: where all have the same in one order, as most, half of the cost is saved."""
+    keys = list(chain.from_iterable(maps))
+    first = list(maps[0]) if len(maps) else []
+    if len(first) * len(maps) == len(keys) and first * len(maps) == keys:
+        each = np.tile(np.arange(len(first), dtype=np.int32), len(maps))
+        return pa.array(first, type=pa.string()).take(pa.array(each))
+    return pa.array(keys, type=pa.string())
 
 
 _CONVERT: dict[Kind, Callable[[Any], pa.Array]] = {

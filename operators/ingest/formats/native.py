@@ -62,16 +62,17 @@ class Decoder(Generic[Item]):
 
     def decode(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]]:
         """Return the valid items in order, where they came from, and the rejects."""
+        values = list(messages.values)  # Those of files are cut out of their blocks by this: once is enough.
         try:
-            if max(map(len, messages.values), default=0) <= self.message_bytes_max:
-                return self._fast(messages)
+            if max(map(len, values), default=0) <= self.message_bytes_max:
+                return self._fast(messages, values)
         except UNDECODABLE:
             pass  # One of them is bad: take them one by one, to say which and why.
         return self._careful(messages)
 
-    def _fast(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]]:
-        if messages.values and messages.values[0][:1] == b"[":
-            lists = [self._many(message) for message in messages.values]
+    def _fast(self, messages: Messages, values: list[bytes]) -> tuple[list[Item], Origin, list[Reject]]:
+        if values and values[0][:1] == b"[":
+            lists = [self._many(message) for message in values]
             origin = Origin(
                 messages=messages,
                 message_of=[index for index, items in enumerate(lists) for _ in items],
@@ -79,7 +80,7 @@ class Decoder(Generic[Item]):
                 texts=ItemTexts(split=split),
             )
             return [item for items in lists for item in items], origin, []
-        items = list(map(self._one, messages.values))
+        items = list(map(self._one, values))
         return items, Origin(messages=messages, message_of=range(len(messages)), texts=ItemTexts(split=split)), []
 
     def _careful(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]]:
