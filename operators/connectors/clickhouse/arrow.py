@@ -22,7 +22,7 @@ _MISFIT = (ValueError, TypeError, OverflowError, AttributeError, pa.ArrowExcepti
 _TIME = pa.timestamp("ms", tz="UTC")
 _DECIMAL = pa.decimal128(38, 9)
 _DECIMAL_LIMIT = 10**38  # In units of 1e-9: the column holds 38 digits.
-_EMPTY = (str, int, list, dict, type(None))
+_EMPTY: dict[str, Any] = {"str": "", "int": 0, "list": [], "dict": {}, "NoneType": None}
 _KEPT_ROWS = 4_000  # A column of so many empty values, or fewer, is made once: at most 32 KB each.
 
 
@@ -95,16 +95,16 @@ def _column(name: str, kind: Kind, column: Column) -> pa.Array:
 def _coded(kind: Kind, column: Coded) -> pa.Array:
     if len(column.values) == 1 and not column.codes.any():
         value, count = column.values[0], len(column)
-        if not value and type(value) in _EMPTY and count <= _KEPT_ROWS:
-            return _empty(kind, type(value), count)
+        if not value and type(value).__name__ in _EMPTY and count <= _KEPT_ROWS:
+            return _empty(kind, type(value).__name__, count)
         return _repeated(kind, value, count)
     return _CONVERT[kind](column.values).take(pa.array(column.codes))
 
 
 @lru_cache(maxsize=128)
-def _empty(kind: Kind, of: type, count: int) -> pa.Array:
+def _empty(kind: Kind, of: str, count: int) -> pa.Array:
     """Return a column of nothing but empty texts, zeros, empty lists or maps, or nulls: many columns are such."""
-    return _repeated(kind, of(), count)
+    return _repeated(kind, _EMPTY[of], count)
 
 
 def _repeated(kind: Kind, value: Any, count: int) -> pa.Array:
