@@ -6,6 +6,7 @@ import msgspec
 import typer
 
 from flows import (
+    backtest_cli,
     control_cli,
     evals_cli,
     evaluate_cli,
@@ -35,6 +36,7 @@ app.add_typer(evals_cli.app, name="evals")
 app.command("gate")(gate_command)
 app.command("demo")(replay_cli.demo_command)
 app.command("replay")(replay_cli.replay_command)
+app.command("backtest")(backtest_cli.backtest_command)
 app.command("check")(replay_cli.check_command)
 app.command("run")(worker_cli.run_command)
 app.command("archive")(worker_cli.archive_command)

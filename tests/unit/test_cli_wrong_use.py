@@ -13,6 +13,7 @@ from flows import cli, program
 
 Run = Callable[..., Result]
 
+POLICY = str(Path(cli.__file__).with_name("policy.toml"))
 BROKEN = "[time]\npane = \n"
 WRONG: list[tuple[list[str], int, str]] = [
     (["check", "--policy", "none.toml"], 2, "policy = 'none.toml': cannot be read"),
@@ -36,6 +37,14 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["reference", "show", "none.json"], 2, "none.json: No such file"),
     (["reference", "show", "bad.ndjson"], 2, "is no profile"),
     (["reference", "show", "folder"], 2, "folder: Is a directory"),
+    (["backtest", "--policy", "none.toml"], 2, "policy = 'none.toml': cannot be read"),
+    (["backtest", "--policy", POLICY], 2, "--from"),
+    (["backtest", "--policy", POLICY, "--from", "soon"], 2, "--from: 'soon': must be a day"),
+    (["backtest", "--policy", POLICY, "--from", "2026-11-21T12:00"], 2, "needs an offset"),
+    (["backtest", "--policy", POLICY, "--from", "2026-11-21", "--to", "2026-11-21"], 2, "must be after --from"),
+    (["backtest", "--policy", POLICY, "--from", "2026-11-20", "--to", "2026-11-21"], 1, "no store there"),
+    (["backtest", "--policy", POLICY, "--feedback", "bad.ndjson"], 2, "go with files"),
+    (["backtest", "none.ndjson", "--policy", POLICY], 2, "none.ndjson: No such file"),
     (["sql", "SELECT 1"], 1, "no store there"),
     (["request", ""], 2, "must not be empty"),
     (["request", "r"], 1, "no store there"),

@@ -1,0 +1,103 @@
+"""What two policies said of the same events, side by side."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+
+import msgspec
+
+from operators.wire.control import ControlEvent
+
+WEEK_MS = 7 * 86_400_000
+OUTCOMES = ("rollback", "kill", "throttle", "hold", "promote")  # The gravest first.
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What was first done of a kind about a version: `at` [Unix ms], by which rule; `detect_s` after the onset."""
+
+    type: str
+    at: int
+    rule: str
+    detect_s: float | None = None
+
+
+class PolicyOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What one policy said: control events by type, counted once an incident, pages, and the median time to detect.
+
+    `outcomes` are by model and version the events that matter to its traffic, in order, each type once.
+    """
+
+    policy: str
+    counts: dict[str, int]
+    pages: int
+    pages_per_week: float | None
+    detect_s: float | None
+    outcomes: dict[str, dict[str, list[Outcome]]]
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What the policy in force and another one said in a time [Unix ms]; `notes` are what to know of the comparison."""
+
+    start: int
+    end: int
+    items: int
+    refused: int
+    old: PolicyOutcome
+    new: PolicyOutcome
+    notes: list[str]
+
+
+def summed(policy: str, events: Sequence[ControlEvent], start: int, end: int) -> PolicyOutcome:
+    """Sum up what was said from `start` until before `end` [Unix ms]."""
+    within = [event for event in events if start <= event.ts < end]
+    first = _first_of_incidents(within)
+    counts: dict[str, int] = {}
+    for event in first.values():
+        counts[event.type] = counts.get(event.type, 0) + 1
+    pages = len({_incident(event) for event in within if _wakes(event)})
+    outcomes: dict[str, dict[str, list[Outcome]]] = {}
+    for event in within:
+        if event.type in OUTCOMES and event.state == "firing" and not event.update:
+            of_version = outcomes.setdefault(event.model, {}).setdefault(event.version, [])
+            if all(each.type != event.type for each in of_version):
+                of_version.append(_outcome(event))
+    spans = [each.detect_s for _, each in withdrawals(outcomes) if each.detect_s is not None]
+    return PolicyOutcome(
+        policy=policy,
+        counts=dict(sorted(counts.items())),
+        pages=pages,
+        pages_per_week=round(pages * WEEK_MS / (end - start), 2) if end > start else None,
+        detect_s=round(median(spans), 1) if spans else None,
+        outcomes=outcomes,
+    )
+
+
+def withdrawals(outcomes: Mapping[str, Mapping[str, Sequence[Outcome]]]) -> Iterator[tuple[tuple[str, str], Outcome]]:
+    """Yield each version that was taken out, with how."""
+    for model, versions in outcomes.items():
+        for version, some in versions.items():
+            for each in some:
+                if each.type in ("rollback", "kill"):
+                    yield (model, version), each
+
+
+def _first_of_incidents(events: Sequence[ControlEvent]) -> dict[tuple[str, str], ControlEvent]:
+    first: dict[tuple[str, str], ControlEvent] = {}
+    for event in events:
+        if event.state == "firing" and not event.update:
+            first.setdefault((_incident(event), event.type), event)
+    return first
+
+
+def _incident(event: ControlEvent) -> str:
+    return event.incident or event.id
+
+
+def _wakes(event: ControlEvent) -> bool:
+    """Whether people are woken by it: one incident pages once, what is silenced never."""
+    return event.severity == "page" and event.state == "firing" and not (event.update or event.silenced)
+
+
+def _outcome(event: ControlEvent) -> Outcome:
+    known = event.onset is not None and event.detected is not None
+    span = (event.detected or 0) - (event.onset or 0)
+    return Outcome(type=event.type, at=event.ts, rule=event.rule, detect_s=round(span / 1000, 1) if known else None)

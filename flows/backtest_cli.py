@@ -1,0 +1,98 @@
+"""`rollguard backtest`: thin."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from flows import progress, settings
+from flows.backtest.printing import print_comparison
+from flows.backtest.run import Asked, compare
+from flows.cli_errors import fail, guarded, interruptible
+from flows.input_options import FeedbackFormatOption, FormatOption, with_formats
+from flows.page_cli import DataOption
+from operators.connectors.stop import Stop
+from operators.ingest.formats.format import Stream
+from operators.policy.policy import Policy
+from operators.wire.events import ms_of
+
+
+@guarded
+def backtest_command(
+    policy: Annotated[Path, typer.Option("--policy", help="The new policy.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Files of events; default: the request log of the store.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="The policy to compare with; default: the one in force.")
+    ] = None,
+    feedback: Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")] = None,
+    commands: Annotated[list[Path] | None, typer.Option("--commands", help="A file of commands; repeatable.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="From that day or time on, such as 2026-11-21.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Before that day or time.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    form: FormatOption = None,
+    feedback_form: FeedbackFormatOption = None,
+    data: DataOption = None,
+) -> None:
+    """Say what another policy would have said of the same events, beside what the one in force says."""
+    where = with_formats(events_format=form, feedback_format=feedback_form)
+    old, new = settings.load_policy(against or where.policy), settings.load_policy(policy)
+    begin, end = _span(start, to)
+    stop = Stop()
+    with TemporaryDirectory(prefix="rollguard-backtest-") as folder, interruptible(stop):
+        if files:
+            streams: dict[Stream, list[Path]] = {
+                "events": files,
+                "feedback": feedback or [],
+                "commands": commands or [],
+            }
+            asked = Asked(files=streams, forms=settings.forms(where), pseudonyms=settings.pseudonyms(where))
+        else:
+            if feedback or commands:
+                raise typer.BadParameter("go with files: the store has its own", param_hint="--feedback and --commands")
+            if begin is None or end is None:
+                raise typer.BadParameter("are needed without files: days of the store", param_hint="--from and --to")
+            asked = _stored(settings.store(where, data), begin, end, Path(folder), (old, new))
+        span = {"start": None if begin is None else ms_of(begin), "end": None if end is None else ms_of(end)}
+        asked = msgspec.structs.replace(asked, **span)
+        with progress.of_files([path for some in asked.files.values() for path in some]) as progressed:
+            found = compare(old, new, asked, stop, progressed)
+    if stop.requested:
+        fail("interrupted: not all was compared", 1)
+    if as_json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
+    else:
+        print_comparison(found, Console(markup=False, emoji=False, highlight=False))
+
+
+def _stored(url: str, start: datetime, end: datetime, folder: Path, policies: tuple[Policy, Policy]) -> Asked:
+    from flows.backtest.archived import files_of, unread_of  # noqa: PLC0415  # It brings the driver of ClickHouse.
+
+    notes = dict.fromkeys(note for each in policies for note in unread_of(each))
+    return Asked(files=files_of(url, start, end, folder), notes=list(notes))
+
+
+def _span(start: str | None, to: str | None) -> tuple[datetime | None, datetime | None]:
+    begin, end = _time("--from", start), _time("--to", to)
+    if begin is not None and end is not None and end <= begin:
+        raise typer.BadParameter(f"{to!r}: must be after --from", param_hint="--to")
+    return begin, end
+
+
+def _time(option: str, text: str | None) -> datetime | None:
+    """Return the time that an option names; a day is its beginning, UTC."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: must be a day such as 2026-11-21, or a time", param_hint=option) from error
+    if time.tzinfo is None and len(text) > len("2026-11-21"):
+        raise typer.BadParameter(f"{text!r}: needs an offset, such as Z or +01:00", param_hint=option)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

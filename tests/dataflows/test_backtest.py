@@ -1,0 +1,104 @@
+"""Another policy over the same events: what it says is what a worker with it would have said."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from flows.backtest.comparing import summed
+from flows.backtest.hearing import heard
+from flows.replay import inputs_of
+from operators.connectors.stop import Stop
+from operators.wire.control import ControlEvent
+from tests.dataflows.running import run_flow
+from tests.dataflows.test_cli import one_line, rollguard, text_of
+from tests.rolled_back import PANE_MS, START_MS, held_policy, log, policy
+
+RELEASE = {"id": "c1", "type": "release", "ts": START_MS + 100_000, "model": "m", "candidate": "v2", "baseline": "v1"}
+LABEL = {"ts": START_MS + 60_000, "kind": "label", "value": "yes", "model": "m", "version": "v1"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log with a bad release, feedback and a command; two policies; and a replay with its request log."""
+    path = tmp_path_factory.mktemp("days")
+    (path / "events.ndjson").write_bytes(text_of(log()))
+    (path / "feedback.ndjson").write_text(json.dumps(LABEL | {"request_id": "3-4"}) + "\n")
+    (path / "commands.ndjson").write_text(json.dumps(RELEASE) + "\n")
+    plain = '[archive]\nids = "full"\n'
+    (path / "old.toml").write_text(held_policy().text + plain)
+    (path / "new.toml").write_text(policy().text + plain)
+    given = ("--feedback", path / "feedback.ndjson", "--commands", path / "commands.ndjson")
+    policies = ("--policy", path / "new.toml", "--archive", "--out", path / "out")
+    done = rollguard("replay", path / "events.ndjson", *given, *policies)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def compared(folder: Path, *arguments: object) -> dict[str, Any]:
+    policies = ("--policy", folder / "new.toml", "--against", folder / "old.toml")
+    done = rollguard("backtest", *policies, "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def of_files(folder: Path) -> tuple[object, ...]:
+    given = ("--feedback", folder / "feedback.ndjson", "--commands", folder / "commands.ndjson")
+    return (folder / "events.ndjson", *given)
+
+
+def test_a_policy_says_what_the_monitor_says_with_it(tmp_path: Path) -> None:
+    (tmp_path / "events").write_bytes(text_of(log()))
+    inputs = inputs_of({"events": [tmp_path / "events"]}, policy(), lambda name, count: None)
+    found = heard(inputs, policy(), Stop())
+    control = run_flow(policy(), [log()._replace(name=str(tmp_path / "events"))], START_MS + PANE_MS * 10_000).control
+    assert {event.type for event in control} >= {"rollback"}
+    assert found.events == sorted(control, key=lambda event: (event.ts, event.model, event.revision))
+
+
+def test_files_are_compared_version_by_version(folder: Path) -> None:
+    found = compared(folder, *of_files(folder))
+    control = [json.loads(line) for line in (folder / "out" / "control.ndjson").read_text().splitlines()]
+    rollback = next(event for event in control if event["type"] == "rollback")
+    (outcome,) = (each for each in found["new"]["outcomes"]["m"]["v2"] if each["type"] == "rollback")
+    assert (outcome["at"], outcome["rule"]) == (rollback["ts"], rollback["rule"])
+    assert found["new"]["detect_s"] == (rollback["detected"] - rollback["onset"]) / 1000
+    assert "rollback" not in found["old"]["counts"]
+    assert found["new"]["pages"] == len(
+        {each["incident"] for each in control if each["severity"] == "page" and not each.get("update")}
+    )
+
+
+def test_the_store_has_what_the_files_had(folder: Path) -> None:
+    days = ("--from", "2025-10-09", "--to", "2025-10-10T12:00:00Z", "--data", folder / "out")
+    of_store, of_file = compared(folder, *days), compared(folder, *of_files(folder), *days[:4])
+    assert of_store == of_file
+    assert of_store["new"]["counts"]["rollback"] == 1
+
+
+def test_what_is_said_outside_of_the_days_does_not_count(folder: Path) -> None:
+    found = compared(folder, *of_files(folder), "--from", "2025-10-10")
+    assert found["new"]["counts"] == {}
+    assert found["new"]["pages_per_week"] is None
+
+
+def test_a_table_names_each_version(folder: Path) -> None:
+    done = rollguard("backtest", *of_files(folder), "--policy", folder / "new.toml", "--against", folder / "old.toml")
+    assert "rollback 2025-10-09" in done.stdout, done.stderr
+    assert "pages a week" in done.stdout
+
+
+def test_days_without_requests_are_a_mistake(folder: Path) -> None:
+    words = ("--from", "2024-01-01", "--to", "2024-01-02", "--data", folder / "out")
+    assert "no requests from 2024-01-01" in one_line(rollguard("backtest", "--policy", folder / "new.toml", *words), 1)
+
+
+def test_an_incident_pages_once() -> None:
+    fields = {"model": "m", "version": "v2", "rule": "r", "severity": "page", "policy": "p", "incident": "i"}
+    event = ControlEvent(id="1", revision=1, type="hold", ts=5, **fields)  # type: ignore[arg-type]
+    later = replace(event, id="2", revision=2, type="rollback", ts=9, onset=1_000, detected=4_000)
+    found = summed("p", [event, later], 0, 10)
+    assert (found.pages, found.counts, found.detect_s) == (1, {"hold": 1, "rollback": 1}, 3.0)
