@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from opentelemetry.exporter.otlp.json.common.trace_encoder import encode_spans as encode_json
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator
-from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, set_span_in_context
 
 from tests.dataflows.making import START_MS
 
@@ -70,9 +70,11 @@ class Recorder:
         *,
         failed: bool = False,
         events: Sequence[tuple[str, Mapping[str, Any], int]] = (),
+        parent: ReadableSpan | None = None,
     ) -> ReadableSpan:
         """Record one span; `events` are on it, each with its attributes and time [ms]."""
-        span = self.tracer.start_span("chat", start_time=start_ms * NS, attributes=dict(attributes))
+        within = None if parent is None else set_span_in_context(NonRecordingSpan(cast(SpanContext, parent.context)))
+        span = self.tracer.start_span("chat", within, start_time=start_ms * NS, attributes=dict(attributes))
         for name, told, at_ms in events:
             span.add_event(name, dict(told), timestamp=at_ms * NS)
         if failed:

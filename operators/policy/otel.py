@@ -26,7 +26,8 @@ class Otel(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
 
     A span is an inference if what `operation` says is one of `operations`, or says nothing and it names a model of
     GenAI. Without `latency_s` the latency is how long the span lasted. A slice dimension is read from the attribute of
-    its name, unless `slices` names others. `kinds` has by the name of an evaluation which kind of feedback it is, if
+    its name, unless `slices` names others. A span whose operation is one of `tool_operations` is a tool of the request
+    that called it. `kinds` has by the name of an evaluation which kind of feedback it is, if
     not "judge".
     """
 
@@ -55,6 +56,8 @@ class Otel(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
     input: Attributes = ("gen_ai.input.messages", "gen_ai.prompt")
     output: Attributes = ("gen_ai.output.messages", "gen_ai.completion")
     retrieval: Attributes = ("gen_ai.retrieval.documents",)
+    tool_operations: tuple[str, ...] = ("execute_tool",)
+    tool_name: Attributes = ("gen_ai.tool.name",)
     slices: dict[Name, Attributes] = {}
     metrics: dict[Name, Attributes] = {}
     features: dict[Name, Attributes] = {}

@@ -6,7 +6,7 @@ policy. Spans that are no inference, and log records that are no evaluation, hol
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,6 +18,7 @@ from operators.ingest.formats.origin import REFUSED_TIMES, ItemTexts, Origin, Re
 from operators.ingest.formats.otlp import json_batch, proto_batch
 from operators.ingest.formats.otlp.mapping import Fields, OtelMapping
 from operators.ingest.formats.otlp.record import Record, Undecodable
+from operators.ingest.formats.otlp.tools import with_tools
 from operators.ingest.messages import Messages
 from operators.ingest.usable import UNDECODABLE, Usable
 from operators.policy.policy import Policy
@@ -37,7 +38,7 @@ class OtlpDecoder:
     again = None  # What a span comes to depends on its batch.
 
     def __init__(self, streams: Sequence[Stream], policy: Policy, *, logged: bool = False) -> None:
-        self._streams = streams
+        self._streams, self._logged = streams, logged
         self._bytes_max = policy.dead_letters.message_bytes_max
         self._mapping = OtelMapping(policy.otel, policy.dimensions, logged=logged)
         self._event: type[Event] = Request if logged else Event
@@ -72,7 +73,7 @@ class OtlpDecoder:
 
     def _take(self, value: bytes, index: int, position: int, taken: "_Taken", rejects: list[Reject]) -> None:
         room = REFUSED_TIMES * len(value)
-        for number, record in enumerate(self._records(value)):
+        for number, record in enumerate(self._linked(value)):
             stream = self._stream_of(record)
             if stream is None:
                 self._pass_over(record, taken)
@@ -103,6 +104,11 @@ class OtlpDecoder:
             and len(taken.passed_over) < KINDS_SHOWN
         ):
             taken.passed_over.add(self._mapping.operation_of(record))
+
+    def _linked(self, value: bytes) -> Iterable[Record]:
+        """Return what a message holds; for the request log, requests with the tools that they called. Undecodable."""
+        records = self._records(value)
+        return with_tools(list(records), self._mapping) if self._logged else records
 
     def _records(self, value: bytes) -> Iterator[Record]:
         """Return what a message holds. Undecodable."""
@@ -154,7 +160,7 @@ class OtlpDecoder:
 
     def _texts(self, value: bytes) -> Sequence[bytes]:
         """Return by number the items of a message as native messages; b"" for what is none."""
-        return _Texts([each if self._may_be_item(each) else None for each in self._records(value)], self._text)
+        return _Texts([each if self._may_be_item(each) else None for each in self._linked(value)], self._text)
 
     def _may_be_item(self, record: Record) -> bool:
         return self._stream_of(record) is not None and record.fault() is None

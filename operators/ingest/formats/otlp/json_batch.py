@@ -72,6 +72,7 @@ class _Event(_Camel, gc=False):
 class _Span(_Camel, gc=False):
     trace_id: str | None = None
     span_id: str | None = None
+    parent_span_id: str | None = None
     start_time_unix_nano: int | str | None = None
     end_time_unix_nano: int | str | None = None
     attributes: list[_KeyValue] | None = None
@@ -203,6 +204,7 @@ def _of_span(span: _Span, resource: Resource) -> Iterator[Record]:
         resource,
         resource.with_flags(flags_of(flags, json_value)),
         json_value,
+        parent_id=_id(span.parent_span_id),
     )
     yield found
     for event in span.events or ():

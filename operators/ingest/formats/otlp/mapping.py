@@ -56,6 +56,20 @@ class OtelMapping:
         named = cut(operation, TEXT_MAX) if isinstance(operation, str) else "something else than text"
         return f"spans without {names}" if operation is None else f"spans whose {names} is {named}"
 
+    def is_tool(self, record: Record) -> bool:
+        """Tell whether a span is a tool that was called, and not itself counted as an event."""
+        operation = record.get(self._otel.operation)
+        return operation in self._otel.tool_operations and operation not in self._otel.operations
+
+    def tool(self, span: Record) -> Fields:
+        """Return what a span says of the tool that was called: its fields in the request log."""
+        fields: Fields = {"ok": not span.failed and span.get(self._otel.error_type) is None}
+        if (name := span.get(self._otel.tool_name)) is not None:
+            fields["name"] = name
+        if 0 < span.start_ns <= span.end_ns:
+            fields["latency_ms"] = (span.end_ns - span.start_ns) / NS_OF_MS
+        return fields
+
     def event(self, span: Record) -> Fields:
         """Return the fields of an event."""
         fields = _read(span, self._plain)
@@ -86,6 +100,8 @@ class OtelMapping:
             fields["finish_reason"] = reasons[0] if reasons else None
         for field, found in _read(span, self._content).items():
             fields[field] = msgspec.Raw(msgspec.json.encode(found))
+        if span.tools:
+            fields["tools"] = span.tools
         if isinstance(documents := fields.get("retrieval"), str):
             fields["retrieval"] = _json(documents)
 

@@ -72,6 +72,7 @@ def _of_spans(batch: Any) -> Iterator[Record]:
                     resource,
                     resource.with_flags(flags_of(flags, proto_value)),
                     proto_value,
+                    parent_id=_id(span.parent_span_id),
                 )
                 yield found
                 for event in span.events:

@@ -47,6 +47,7 @@ class Record(msgspec.Struct, gc=False):
     `attributes` are its own, as they are encoded; `value` reads one. Those `around` it are read: of its `resource`,
     with the variants of feature flags. Ids are hex, times are ns since 1970, 0 where nobody said. Of a span with
     evaluations on it, `read` has the attributes that they have read of it, and `context` the fields they all have.
+    `tools` are those that an inference called, where they were looked for (`tools.py`).
     """
 
     trace_id: str
@@ -63,6 +64,8 @@ class Record(msgspec.Struct, gc=False):
     is_evaluation: bool = False
     read: dict[str, object] | None = None
     context: dict[str, object] | None = None
+    parent_id: str = ""
+    tools: list[dict[str, object]] | None = None
 
     def get(self, names: tuple[str, ...]) -> object:
         """Return the first of some attributes that is there, None without any: its own, then those around it."""

@@ -44,6 +44,7 @@ MESSAGES: dict[str, Fields] = {
     "Span": (
         ("trace_id", 1, BYTES),
         ("span_id", 2, BYTES),
+        ("parent_span_id", 4, BYTES),
         ("start_time_unix_nano", 7, FIXED64),
         ("end_time_unix_nano", 8, FIXED64),
         ("attributes", 9, {"AnyValue"}),
