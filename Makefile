@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(PY) -m pytest -q -n 3
 TIMED := tests/integration/test_hostile.py  # At full length it compares times: nothing may run beside it.
 
-.PHONY: help setup demo test ci prove lint format type unit bench bench-whole figures pictures migrate kafka kafka-stop clean
+.PHONY: help setup demo demo-llm test ci prove lint format type unit bench bench-whole figures pictures migrate kafka kafka-stop clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,9 @@ setup: ## Make .venv with all packages (every other target does it by itself)
 
 demo: setup ## Serve a real classifier in two versions, watch it live, ask the results by SQL
 	@.venv/bin/rollguard demo
+
+demo-llm: setup ## Judge an assistant's answers, triage complaints, and stop the bug by an eval set
+	@.venv/bin/rollguard demo --llm
 
 test: setup lint type ## Everything that must hold: lint, types, all tests
 	$(PYTEST)

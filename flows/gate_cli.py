@@ -14,7 +14,6 @@ from flows.triage.sets import cases_of, tell_deleted
 from operators.connectors.chat.model import ModelEndpoint, WrongEndpoint
 from operators.evals.case import EvalCase
 from operators.evals.exports import read_exported
-from operators.evals.gate_result import gate_result
 from operators.evals.junit import junit
 from operators.evals.sets import EvalSet
 
@@ -57,12 +56,11 @@ def gate_command(
     }
     set_, cases, deleted = _cases(where, data, model, wanted, cases_file)
     at = int(time.time() * 1000)
-    tries = {each: gate.ask_all(cases, ask, repeat, concurrency) for each, ask in asked.items()}
+    ran = gate.run(cases, asked, version, baseline, repeat, concurrency)
+    tries, found = ran.tries, ran.found
     if cases_file is None:
         with store.opened(settings.store(where, data)) as tables:
-            for each, some in tries.items():
-                gate.keep(tables, set_, each, some, at, texts)
-    found = gate_result([case.id for case in cases], tries[version], tries.get(baseline or ""))
+            gate.keep_all(tables, set_, ran, at, texts)
     if out is not None:
         out.write_bytes(junit(_title(set_, version), cases, tries[version], found, allow_known))
     for line in gate.report(version, cases, tries[version], found, found.held(allow_known)):

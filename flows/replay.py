@@ -122,7 +122,7 @@ def run(
     recorder = Recorder(inputs, policy, out / DEAD_LETTERS, metrics)
     summary = recorder.summary
     began = time.monotonic()
-    with _own(out, claim):
+    with own(out, claim):
         log.info("replay begins", extra={"fields": {"inputs": [each.name for each in inputs], "policy": policy.hash}})
         from operators.connectors.clickhouse.migrations import migrate  # noqa: PLC0415  # It brings a second driver, 0.2 s.
 
@@ -183,7 +183,7 @@ def _flow(
 
 
 @contextmanager
-def _own(out: Path, claim: Claim) -> Iterator[None]:
+def own(out: Path, claim: Claim) -> Iterator[None]:
     """Hold the folder against a second run, then claim it. FolderInUse when it is held, or cannot be claimed."""
     out.mkdir(parents=True, exist_ok=True)
     ours = not (out / LOCK).exists()

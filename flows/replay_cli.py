@@ -1,5 +1,6 @@
 """`rollguard demo`, `replay` and `check`: what needs no broker; thin."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -17,27 +18,52 @@ from operators.connectors.stop import Stop
 from operators.ingest.formats.format import Stream
 from operators.metrics import Metrics
 
+SECONDS = 20.0  # That the classifier's hour lasts.
+
 
 @guarded
 def demo_command(
     data: Annotated[Path, typer.Option("--data", help="The folder for what comes out.")] = settings.DATA,
-    seconds: Annotated[float, typer.Option("--seconds", min=0, help="How long the simulated hour lasts.")] = 20.0,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=0, help="How long the simulated hour lasts, 20 by default.")
+    ] = None,
+    llm: Annotated[
+        bool, typer.Option("--llm", help="The second half: judged answers, complaints, and the test that stops a bug.")
+    ] = False,
     page: PageOption = None,
 ) -> None:
-    """Serve a real classifier in two versions for a simulated hour, and watch it live."""
-    from flows.demo import run as demo  # noqa: PLC0415  # It brings river, half a second of imports.
-
+    """Serve a real classifier in two versions for a simulated hour, and watch it live; or an assistant, judged."""
+    if llm and seconds is not None:
+        raise typer.BadParameter("is of the classifier's hour: --llm takes as long as it takes", param_hint="--seconds")
     stop, at_desk = Stop(), page_cli.is_desk()
     server = page_cli.server_of(settings.load(), settings.embedded(data), page or ("127.0.0.1:0" if at_desk else None))
     console = Console(highlight=False)
     with page_cli.ended(server), interruptible(stop):
         if server is not None:
             page_cli.show(server.address, at_desk)
-        summary = demo.run(demo.last_hour(), seconds, data, stop, console, page_cli.opener(server))
-        if summary.complete and server is not None:
+        complete = (_assistant if llm else _classifier)(seconds, data, stop, console, page_cli.opener(server))
+        if complete and server is not None:
             page_cli.stay(server.address, stop)
-    if not summary.complete:
+    if not complete:
         fail("interrupted: not all panes are closed", 1)
+
+
+def _classifier(seconds: float | None, data: Path, stop: Stop, console: Console, opened: Callable[[], None]) -> bool:
+    from flows.demo import run as demo  # noqa: PLC0415  # It brings river, half a second of imports.
+
+    return demo.run(demo.last_hour(), SECONDS if seconds is None else seconds, data, stop, console, opened).complete
+
+
+def _assistant(_: float | None, data: Path, stop: Stop, console: Console, opened: Callable[[], None]) -> bool:
+    from flows.demo.llm import run as story  # noqa: PLC0415  # It brings the clients of judges.
+
+    try:
+        story.run(story.last_hour(), data, stop, console, opened)
+    except story.Interrupted:
+        return False
+    except story.StoryFailed as error:
+        fail(f"the demo did not come out as it should: {error}", 1)
+    return True
 
 
 @guarded

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from flows import settings
+from flows.demo.folder import POLICY, PROFILE
 from flows.demo.traffic import Traffic
 from flows.demo.world import World
 from operators.ingest.watched import ValueReader
@@ -19,7 +20,6 @@ from operators.profiles.build import build
 from operators.profiles.profile import to_json
 from operators.wire.events import Event
 
-POLICY, PROFILE = "policy.toml", "profile.json"
 UNNAMED, NAMED = 'profile = ""', f'profile = "{PROFILE}"'
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from flows import replay, settings
-from flows.demo.known import POLICY
+from flows.demo.folder import EVENTS, FEEDBACK, POLICY
 from flows.demo.serve import MODEL
-from flows.demo.stage import EVENTS, FEEDBACK
 
 QUESTIONS = (
     (

@@ -4,20 +4,19 @@ The hour is the last whole one before the start, so that no timestamp lies in th
 hours" finds it. What was served is kept as files beside the store, so that it can be replayed.
 """
 
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from flows import replay
+from flows.demo.folder import claim
 from flows.demo.gateway import Gateway
-from flows.demo.known import POLICY, PROFILE, known
+from flows.demo.known import known
 from flows.demo.report import conclude, introduce
-from flows.demo.stage import EVENTS, FEEDBACK, Stage
+from flows.demo.stage import Stage
 from flows.demo.traffic import Traffic
 from flows.demo.view import View
 from flows.demo.world import MINUTE_MS, World
@@ -25,10 +24,6 @@ from flows.summary import Summary
 from operators.connectors.stop import Stop
 from operators.metrics import Metrics
 
-MARKER = "demo.json"
-# All that a demo leaves; the next one takes away these and nothing else.
-RESULTS = ("clickhouse", replay.DEAD_LETTERS, replay.CONTROL, "summary.json", "metrics.prom")
-LEFT = (*RESULTS, EVENTS, FEEDBACK, POLICY, PROFILE, MARKER)
 HOUR_MS = 60 * MINUTE_MS
 
 
@@ -67,18 +62,3 @@ def run(
     if summary.complete:
         conclude(summary, traffic, data, console)
     return summary
-
-
-def claim(data: Path, world: World) -> None:
-    """Take away what an earlier demo left. FolderInUse if the folder holds anything and no demo has been here."""
-    if not (data / MARKER).exists() and any(path.name != replay.LOCK for path in data.iterdir()):
-        raise replay.FolderInUse(
-            f"{data}: the folder holds something other than an earlier demo; name another with --data, or empty it"
-        )
-    for path in (data / name for name in LEFT if name != MARKER):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    # The marker is there all the time, so that an interrupted demo is recognised too.
-    (data / MARKER).write_bytes(msgspec.json.format(msgspec.json.encode(world)) + b"\n")

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from flows.demo.folder import EVENTS, FEEDBACK
 from flows.demo.traffic import Traffic
 from operators.ingest.messages import Messages
 from operators.sources.monitor import Input
-
-EVENTS, FEEDBACK = "events.ndjson", "feedback.ndjson"
 
 
 class _Reader:

@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from flows.demo.folder import EVENTS
 from flows.demo.serve import BASELINE, CANDIDATE
-from flows.demo.stage import EVENTS
 from flows.demo.traffic import REGIONS
 from flows.demo.world import MINUTE_MS, World
 from operators.ingest.partition import Batch

@@ -6,18 +6,43 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
+
 from operators.connectors.chat.model import ModelEndpoint, NoAnswer
 from operators.connectors.clickhouse.tables import Tables
 from operators.evals.asking import Ask, messages_of, tried
 from operators.evals.case import EvalCase
 from operators.evals.checks import failed
-from operators.evals.gate_result import Answered, GateResult, Tried
+from operators.evals.gate_result import Answered, GateResult, Tried, gate_result
 from operators.evals.sets import EvalSet
 from operators.policy.policy import Texts
 from operators.triage.signals import comment
 
+REPEAT, CONCURRENCY = 3, 4  # How often a case that fails is asked, and how many at once.
 SHOWN = 20  # Cases that are named one by one.
 TEXT_SHOWN = 100  # Characters of a question or an answer.
+
+
+class Ran(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of the cases of a set by version, and what that says of the candidate."""
+
+    tries: Mapping[str, Mapping[str, Tried]]
+    found: GateResult
+
+
+def run(
+    cases: Sequence[EvalCase],
+    asks: Mapping[str, Ask],
+    version: str,
+    baseline: str | None,
+    repeat: int = REPEAT,
+    concurrency: int = CONCURRENCY,
+) -> Ran:
+    """Put cases to a version, and to its baseline where there is one: `asks` has whom to ask for each."""
+    arms = [version] if baseline is None else [version, baseline]
+    tries = {each: ask_all(cases, asks[each], repeat, concurrency) for each in arms}
+    found = gate_result([case.id for case in cases], tries[version], tries.get(baseline or ""))
+    return Ran(tries=tries, found=found)
 
 
 def asker(endpoint: ModelEndpoint, clock: Callable[[], float] = time.monotonic) -> Ask:
@@ -40,6 +65,12 @@ def ask_all(cases: Sequence[EvalCase], ask: Ask, repeat: int, concurrency: int) 
     with ThreadPoolExecutor(concurrency) as pool:
         found = pool.map(lambda case: tried(case, ask, repeat), cases)
         return {case.id: each for case, each in zip(cases, found, strict=True)}
+
+
+def keep_all(tables: Tables, set_: EvalSet, ran: Ran, at: int, texts: Texts) -> None:
+    """Store all answers of all versions."""
+    for version, tries in ran.tries.items():
+        keep(tables, set_, version, tries, at, texts)
 
 
 def keep(tables: Tables, set_: EvalSet, version: str, tries: Mapping[str, Tried], at: int, texts: Texts) -> None:

@@ -27,7 +27,7 @@ from operators.ingest.formats.registry import request_decoder_of
 from operators.ingest.messages import Messages
 from operators.policy.policy import Policy
 from operators.wire.evaluator_models import is_evaluator_model
-from operators.wire.events import Request
+from operators.wire.events import Request, ms_of
 
 CHUNK = 1_000  # Messages decoded at once.
 REMEMBERED_MAX = 100_000  # Requests that were drawn, of which a copy is not judged again.
@@ -58,10 +58,21 @@ class Judgements(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EvaluatedLog:
-    """Takes the messages of a partition in order, in the format `form`; `name` is that of its log, for ever."""
+    """Takes the messages of a partition in order, in the format `form`; `name` is that of its log, for ever.
+
+    Where it is not `live`, as of files, judgements are said at the time of their requests and as much later as they
+    took: when they would have been said then.
+    """
 
     def __init__(
-        self, name: str, policy: Policy, judges: Judges, state: EvaluatedState | None = None, form: str = "native"
+        self,
+        name: str,
+        policy: Policy,
+        judges: Judges,
+        state: EvaluatedState | None = None,
+        form: str = "native",
+        *,
+        live: bool = True,
     ) -> None:
         self._policy, self._judges = policy, judges
         self.state = state or EvaluatedState()
@@ -80,6 +91,7 @@ class EvaluatedLog:
         self._works: deque[Work] = deque()
         self._remembered: OrderedDict[tuple[str, int | None, str, str], None] = OrderedDict()
         self._rates: dict[str, float] = {}
+        self._live, self._written_ms = live, 0
 
     def __len__(self) -> int:
         """How many requests wait for their judgement, or for one before them."""
@@ -112,7 +124,7 @@ class EvaluatedLog:
 
     def _take(self, request: Request, place: tuple[int, int], received_ms: int, now_ms: int) -> None:
         for evaluator in self._models:
-            for work in self._golden_round(evaluator, place, received_ms):
+            for work in self._golden_round(evaluator, place, received_ms, ms_of(request.ts)):
                 self._begin(work)
         full = self._sampling.draw(request)
         if not full or self._seen(request):
@@ -128,6 +140,7 @@ class EvaluatedLog:
                     position=place[0],
                     item=place[1],
                     received_ms=received_ms,
+                    asked_ms=ms_of(request.ts),
                     case=case,
                     request=request,
                     drawn=drawn,
@@ -164,7 +177,7 @@ class EvaluatedLog:
         self._asking.skipped["behind" if behind else "budget"] += len(full) - len(drawn)
         return drawn
 
-    def _golden_round(self, evaluator: Llm, place: tuple[int, int], received_ms: int) -> Iterator[Work]:
+    def _golden_round(self, evaluator: Llm, place: tuple[int, int], received_ms: int, asked_ms: int) -> Iterator[Work]:
         """Begin a round of golden cases where one is due: by the log's own time, so that a restart agrees."""
         self._judges.agreements.setdefault(evaluator.name, Agreement()).begin(
             evaluator.source, self._digests[evaluator.name], received_ms
@@ -180,6 +193,7 @@ class EvaluatedLog:
                 position=place[0],
                 item=place[1],
                 received_ms=received_ms,
+                asked_ms=asked_ms,
                 case=cases[number].case(number),
                 golden=number,
                 drawn=drawn,
@@ -194,8 +208,9 @@ class EvaluatedLog:
         judged, failed = Counter[str](), Counter[str]()
         while self._works and not self._works[0].open:
             work = self._works.popleft()
-            feedback += self._saying.feedback(work, now_ms)
-            events += self._saying.events(work, now_ms)
+            written_ms = self._time_of(work, now_ms)
+            feedback += self._saying.feedback(work, written_ms)
+            events += self._saying.events(work, written_ms)
             for name, each in work.judged.items():
                 self._count(name, each, judged, failed)
         skipped, self._asking.skipped = self._asking.skipped, Counter()
@@ -213,6 +228,14 @@ class EvaluatedLog:
                 if each.name in self._judges.agreements
             },
         )
+
+    def _time_of(self, work: Work, now_ms: int) -> int:
+        """Return when the judgements of a request are said, no earlier than those of the one before."""
+        if self._live:
+            return now_ms
+        took_ms = max((each.latency_ms for each in work.judged.values()), default=0.0)
+        self._written_ms = max(self._written_ms, min(work.asked_ms + int(took_ms), now_ms))
+        return self._written_ms
 
     def _count(self, name: str, each: Judged, judged: Counter[str], failed: Counter[str]) -> None:
         if each.fault:

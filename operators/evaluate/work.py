@@ -34,12 +34,14 @@ class Judges(msgspec.Struct, frozen=True, kw_only=True):
 class Work(msgspec.Struct, kw_only=True, eq=False):
     """A request that stood at `position`, `item` of its log, received at `received_ms`; `open` judgements are not done.
 
-    A golden case has no `request`, and its number; nothing `gates` it.
+    `asked_ms` is its own time. A golden case has no `request`, and its number, and the times of the request whose turn
+    it was; nothing `gates` it.
     """
 
     position: int
     item: int
     received_ms: int
+    asked_ms: int
     case: JudgedCase
     request: Request | None = None
     golden: int = 0

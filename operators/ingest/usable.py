@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 import msgspec
 
 from operators.wire.events import (
+    REASON_MAX,
     TEXT_MAX,
     UNUSABLE,
     Count,
@@ -94,6 +95,10 @@ def _name(value: msgspec.Raw) -> str:
     return as_text(_scalar(value))[:TEXT_MAX]
 
 
+def _reason(value: msgspec.Raw) -> str:
+    return _string(value)[:REASON_MAX]
+
+
 def _flags(value: msgspec.Raw) -> list[str]:
     """Return the flags that are texts. That of the others none was the one asked for, nobody knows."""
     try:
@@ -126,6 +131,7 @@ _RESTS: dict[str, Callable[[msgspec.Raw], object]] = {
     "mirrored": _truth,
     "source": _name,
     "name": _name,
+    "reason": _reason,
     "standing": _name,
     "unit": _name,
     "error_type": _error_type,

@@ -31,6 +31,9 @@ def feedback_rows(items: Sequence[Feedback], policy: Policy) -> Rows:
             "source": [item.source or "" for item in items],
             "name": [item.name or "" for item in items],
             "unit": [item.unit or "" for item in items],
+            "sample": [item.sample or "" for item in items],
+            "standing": [item.standing or "" for item in items],
+            "reason": [_reason(item, policy) for item in items],
             "value": [as_text(item.value) for item in items],
             "value_number": [None if isinstance(item.value, str) else item.value for item in items],
             "request_ts": [None if item.request_ts is None else ms_of(item.request_ts) for item in items],
@@ -39,6 +42,11 @@ def feedback_rows(items: Sequence[Feedback], policy: Policy) -> Rows:
             "ver": [1 for _ in items],
         },
     )
+
+
+def _reason(item: Feedback, policy: Policy) -> str:
+    """Return why a judge said so; it may quote what was answered, so nothing where no texts are kept."""
+    return "" if policy.archive.texts == "none" else item.reason or ""
 
 
 def dead_letter_rows(

@@ -101,7 +101,9 @@ class _Part(BesidePart[Item, SavedLog]):
         self._places = source.places(each.name) if saved is None else (saved.feedback_partition, saved.events_partition)
         self._name = f"{each.log_id or each.name}/{each.name.rpartition('/')[2]}"
         state = None if saved is None else saved.state
-        self._log = EvaluatedLog(self._name, source.policy, source.judges[each.name], state, each.form)
+        self._log = EvaluatedLog(
+            self._name, source.policy, source.judges[each.name], state, each.form, live=source.recover
+        )
         self._read_all = False
 
     def _work(self, reader: Reader) -> list[Item]:

@@ -20,6 +20,7 @@ TS_MS_MIN = 946_684_800_000  # 2000-01-01. A smaller number is most likely a tim
 TS_MS_MAX = 4_102_444_800_000  # 2100-01-01
 
 NAME_MAX = 512  # Characters of the name of a document, which may be an address.
+REASON_MAX = 2_000  # Characters of why a judge gave a score.
 LIST_MAX = 1_000  # Documents or tool calls of one request.
 
 Id = Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
@@ -125,6 +126,7 @@ class Feedback(msgspec.Struct, gc=False, kw_only=True):
         None  # "floor": drawn at a larger rate for its slice alone (`operators/evaluate/sampling.py`).
     )
     standing: Text | None = None  # Why its judge is not to be believed (`operators/evaluate/golden.py`).
+    reason: Annotated[str, Meta(max_length=REASON_MAX)] | None = None  # Why a judge gave this score, in its words.
     model: Id | None = None
     version: Id | None = None
     slices: Slices | None = None

@@ -13,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from flows import cli, replay, settings, sql
-from flows.demo import questions
+from flows.demo import folder, questions
 from flows.demo import report as demo_report
 from flows.demo import run as demo
 from flows.demo.decided import control_events
@@ -219,7 +219,7 @@ def test_a_second_demo_replaces_the_first_and_nothing_else(tmp_path: Path) -> No
 
 
 def test_a_pin_of_an_earlier_demo_does_not_hold(shown: Shown, tmp_path: Path) -> None:
-    (tmp_path / demo.MARKER).touch()
+    (tmp_path / folder.MARKER).touch()
     (tmp_path / replay.CONTROL).write_bytes((shown.data / replay.CONTROL).read_bytes())
     _run(tmp_path, SMALL)
     # Of the few requests of this world only the broken feature is told of, which moves nothing.

@@ -92,6 +92,7 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["evaluate", "none.ndjson", "--out", "o"], 2, "names none: there is nothing to judge by"),
     (["run", "--policy", "none.toml"], 2, "cannot be read"),
     (["demo", "--seconds", "-1"], 2, "--seconds"),
+    (["demo", "--llm", "--seconds", "5"], 2, "is of the classifier's hour"),
     (["control", "pins", "--file", "none"], 2, "none: No such file"),
     (["control", "pins", "--file", "folder"], 2, "folder: Is a directory"),
     (["control", "follow", "--file", "none", "--until-end"], 2, "none: No such file"),

@@ -112,6 +112,22 @@ def test_what_is_said_keeps_the_order_of_the_log_though_the_first_is_judged_last
     assert log.position is None
 
 
+def test_of_a_file_judgements_have_the_times_of_their_requests() -> None:
+    """A month of history that is judged today is replayed as it would have been then; no clock goes back."""
+    desk = Desk()
+    log = EvaluatedLog("t/0", parse(POLICY + "[evaluate]\nshare = 1.0\n" + MODEL), Judges(ask=desk.ask), live=False)
+    day = 86_400_000
+    log.take(
+        messages(event("a"), event("late", ts=TS - 5_000), event("b", ts=TS + 60_000), received_ms=TS + day), TS + day
+    )
+    desk.answer()
+    found = log.settled(TS + day)
+    for some in (found.feedback, found.events):
+        times = [each["ts"] for each in said(some)]
+        assert sorted(set(times)) == [TS + 12, TS + 60_012]
+        assert times == sorted(times)
+
+
 def test_each_judgement_is_an_event_of_the_judge_itself() -> None:
     desk = Desk()
     log = evaluated(MODEL + "usd_per_1m_input = 2.0\n", desk)

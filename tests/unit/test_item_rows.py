@@ -24,6 +24,9 @@ def test_feedback_is_kept_at_its_finest_slice_with_what_is_known() -> None:
             value=4.5,
             source="rater",
             name="tone",
+            sample="floor",
+            standing="new",
+            reason="curt",
             model="m",
             version="v",
             slices={"segment": "a,b", "other": "x"},
@@ -47,6 +50,9 @@ def test_feedback_is_kept_at_its_finest_slice_with_what_is_known() -> None:
         "source": "rater",
         "name": "tone",
         "unit": "",
+        "sample": "floor",
+        "standing": "new",
+        "reason": "curt",
         "value": "4.5",
         "value_number": 4.5,
         "request_ts": TS - 1_000,
@@ -79,3 +85,9 @@ def test_a_dead_letter_keeps_the_start_of_the_original_and_its_size() -> None:
     }
     assert (rows[1]["bytes"], rows[1]["encoding"], b64decode(rows[1]["value"])) == (5, "base64", b"\xff\xfe\xfd\xfc")
     assert b64decode(rows[2]["value"]) == "aüüü".encode()[:4]
+
+
+def test_a_reason_is_kept_where_texts_are() -> None:
+    item = Feedback(request_id="r", ts=TS, kind="judge", value=1, reason="It says ann@example.org.")
+    without = parse(POLICY + '[archive]\ntexts = "none"\n')
+    assert [expand(feedback_rows([item], rules))[0]["reason"] for rules in (RULES, without)] == [item.reason, ""]

@@ -25,7 +25,7 @@ RETIRED = {
     "speaker": "control events are written by the `EventWriter`",
 }
 # Where answers are judged: what has to do with a judge is in one of these folders, or has one in the name of its file.
-JUDGES = re.compile(r"(^|[/_])(chat|evals?|evaluate|evaluators?|functions|judges?|triage)([/_.]|$)")
+JUDGES = re.compile(r"(^|[/_])(chat|evals?|evaluate|evaluators?|functions|judges?|llm|triage)([/_.]|$)")
 OF_JUDGES = {"judge", "judged", "judging"}
 ON_THE_WIRE = {"standing"}  # A field of feedback, by the name that it has in topics and files.
 
