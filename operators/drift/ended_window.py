@@ -7,6 +7,7 @@ import numpy as np
 
 from operators.arrays import Floats, Ints
 from operators.drift.last_week import Key, LastWeek
+from operators.drift.lasting_state import Lasting
 from operators.drift.member import grains_of, watches
 from operators.drift.results import FieldCounts, Offenders
 from operators.drift.window_sums import Sums
@@ -30,6 +31,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     past: LastWeek
     arms: Arms
     offenders: Mapping[Key, Offenders]
+    lasting: dict[tuple[str, str], Lasting]  # By monitor and field; what is kept, and changes.
 
     @property
     def start(self) -> int:

@@ -74,6 +74,8 @@ def _times(factor: float) -> str:
 
 
 def _scored(drift: Drift) -> str:
+    if drift.method == "lasting":
+        return f"{drift.field} has changed and stays so: {drift.detail}"
     return "".join(_parts(drift))
 
 

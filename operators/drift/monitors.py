@@ -14,6 +14,7 @@ from operators.drift.contract_monitor import Contracts
 from operators.drift.ended_window import Arms, Ended
 from operators.drift.found import by_field
 from operators.drift.last_week import LastWeek
+from operators.drift.lasting_state import Lasting
 from operators.drift.member import watched_of
 from operators.drift.registry import window_kind_of
 from operators.drift.results import NOTHING, Drift, FieldCounts, Heard, Monitored
@@ -37,6 +38,7 @@ class MonitorsState(msgspec.Struct, kw_only=True):
     changes: list[Changes]
     slots_max: int
     stored: set[tuple[str, str]] = set()  # Profiles and their fields that the store has.
+    lasting: dict[tuple[str, str], Lasting] = {}  # By monitor and field.
 
 
 class Monitors:
@@ -125,6 +127,7 @@ class Monitors:
             used=sums.used(),
             past=self.state.past,
             arms=arms,
+            lasting=self.state.lasting,
         )
 
     def _evaluate(self, monitor: WindowMonitor, ended: Ended) -> tuple[list[Drift], list[Heard]]:
@@ -170,6 +173,8 @@ class Monitors:
             state.slots = state.slots.only(kept.tolist())
         before = pane * self.policy.pane_ms - self.policy.releases.known_ms
         state.contracts.forget(before)
+        for lasting in state.lasting.values():
+            lasting.forget(before)
         for changes in state.changes:
             changes.forget(before)
 

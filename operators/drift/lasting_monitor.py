@@ -1,0 +1,165 @@
+"""Small changes that stay: has a field's distribution left what is tolerated, however little, and not come back?
+
+PSI asks of each window whether it is far off; this adds up all windows since the change began (`share_detector.py`),
+so what is too little for any window is found in the end, and nothing is that is within the tolerated change.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import numpy as np
+
+from operators.arrays import Floats, Ints
+from operators.drift.ended_window import Ended
+from operators.drift.false_alarms import windows_a_week
+from operators.drift.field_shares import shares_of
+from operators.drift.kind import WindowKind
+from operators.drift.lasting_state import Lasting
+from operators.drift.member import watched_of
+from operators.drift.results import Drift, FieldCounts
+from operators.policy.monitors import OnFields, Watched, WindowMonitor, axis_of, kind_of
+from operators.policy.reading import Above, Inner, span
+from operators.profiles.profile import Field
+from operators.saved.registry import Saved
+from operators.stats.divergence import jensen_shannon, kl, psi
+from operators.stats.share_detector import DOWN, Shares
+from operators.wire.control import Word
+
+METHOD = "lasting"
+
+
+class LastingChange(WindowMonitor, frozen=True, kw_only=True):
+    """A change of the profile's fields that is more than what is tolerated, and stays for several windows.
+
+    Numbers may shift by `tolerance_sigmas` of their standard deviations; the share of a category, of missing or of
+    unseen values by `tolerance_points` (0.01: from 10 to 11 %), a rare one by no more than such a shift would move it.
+    `false_alarms` is how many a week of a model are accepted, over all fields and slices of this monitor.
+    """
+
+    on: OnFields
+    tolerance_sigmas: Above = 0.1
+    tolerance_points: Inner = 0.01
+    false_alarms: Above = 0.1
+
+
+@lru_cache(maxsize=2_000)
+def _shares(field: Field, sigmas: float, points: float) -> Shares:
+    return shares_of(field, sigmas, points)
+
+
+class _Found:
+    """What a window says of one field: of K series the `evidence` (K,) and its `limits`, by the rows of `kept`."""
+
+    def __init__(self, monitor: LastingChange, watched: Watched, window: FieldCounts, kept: Lasting) -> None:
+        if watched.field is None:
+            raise ValueError(f"{monitor.name}: the profile has no {watched.name}")
+        self.monitor, self.watched, self.window, self.kept, self.field = monitor, watched, window, kept, watched.field
+        self.shares = _shares(watched.field, monitor.tolerance_sigmas, monitor.tolerance_points)
+
+    def step(self, limits: Floats) -> Iterator[tuple[Drift, bool]]:
+        """Take the window; yield what is BAD, what no longer is, an OK of each other series; and whether it is news."""
+        window = self.window
+        rows, evidence, before = self.kept.step(
+            self.shares, window.names, window.counts, window.designs, limits, (window.start, window.end)
+        )
+        bad = self.kept.bad[rows]
+        for at in np.flatnonzero(bad | before).tolist():
+            yield self._drift(at, int(rows[at]), float(evidence[at]), float(limits[at])), bool(bad[at] != before[at])
+        for at in np.flatnonzero(~(bad | before)).tolist():
+            yield self._well(at, float(evidence[at]), float(limits[at])), False
+        self.kept.begin_anew(rows[evidence <= 0], window.end)
+
+    def _well(self, at: int, evidence: float, limit: float) -> Drift:
+        return self._result("OK", at, evidence, limit, int(self.window.counts[at].sum()))
+
+    def _drift(self, at: int, row: int, evidence: float, limit: float) -> Drift:
+        counts, reference = self.kept.counts[row], np.array(self.field.counts, np.int64)
+        word: Word = "BAD" if self.kept.bad[row] else "OK"
+        since = datetime.fromtimestamp(int(self.kept.since[row]) / 1000, UTC)
+        detail = f"{self._moved(row)}, since {since:%Y-%m-%dT%H:%M}Z, PSI {float(psi(counts, reference)):.3f}"
+        distances = float(kl(counts, reference)), float(jensen_shannon(counts, reference))
+        detail = detail if word == "BAD" else f"no longer: {detail}"
+        return self._result(word, at, evidence, limit, int(counts.sum()), detail, distances)
+
+    def _moved(self, row: int) -> str:
+        """Return the share with the most evidence in words: what it is of, what it is now and in the profile."""
+        log_m = np.where(self.shares.open[:, :, None] > 0, self.kept.log_m[row], -np.inf)
+        share, side, _ = np.unravel_index(int(log_m.argmax()), log_m.shape)
+        x, n = (int(each[0, share]) for each in self.shares.counted(self.kept.counts[row : row + 1]))
+        more, expected = "less" if side == DOWN else "more", 100 * self.shares.at[share]
+        return f"{100 * x / max(n, 1):.3g} % {self.shares.names[share]}, {more} than {expected:.3g} %"
+
+    def _result(
+        self,
+        word: Word,
+        at: int,
+        evidence: float,
+        limit: float,
+        n: int,
+        detail: str = "",
+        distances: tuple[float | None, float | None] = (None, None),
+    ) -> Drift:
+        return Drift(
+            monitor=self.monitor.name,
+            series=self.window.names[at],
+            field=self.watched.name,
+            start=self.window.start,
+            end=self.window.end,
+            axis=axis_of(self.watched.name),
+            kind=kind_of(self.watched.name, self.window.names[at].model),
+            method=METHOD,
+            word=word,
+            score=max(evidence, 0.0),
+            threshold=limit,
+            kl=distances[0],
+            jensen_shannon=distances[1],
+            reference="profile",
+            n_reference=self.field.rows,
+            n_current=n,
+            profile=self.watched.profile,
+            detail=detail,
+        )
+
+
+def _evaluate(monitor: LastingChange, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:
+    """Return what begins and ends, and all that stands."""
+    changed: list[Drift] = []
+    stands: list[Drift] = []
+    slots = ended.members(monitor)
+    fields = list(watched_of(monitor, ended.policy))
+    by_slot = dict(zip(slots.tolist(), _limits(monitor, ended, slots, len(fields)).tolist(), strict=True))
+    of_series = {ended.names[slot][:3]: limit for slot, limit in by_slot.items()}
+    for index, watched in fields:
+        window = ended.counts_of(index, watched, slots)
+        limits = np.array([of_series[name[:3]] for name in window.names], float)
+        kept = ended.lasting.setdefault((monitor.name, watched.name), Lasting())
+        for drift, news in _Found(monitor, watched, window, kept).step(limits) if len(window.names) else ():
+            stands.append(drift)
+            changed += [drift] if news else []
+    return changed, stands
+
+
+def _limits(monitor: LastingChange, ended: Ended, slots: Ints, fields: int) -> Floats:
+    """Return the ln of the evidence that each slot needs: all fields and slices of its model share the false alarms."""
+    models: Sequence[str] = [ended.names[slot].model for slot in slots.tolist()]
+    size = {model: models.count(model) for model in set(models)}
+    windows = windows_a_week(monitor.window_ms)
+    return np.array([math.log(max(windows * size[model] * fields / monitor.false_alarms, 2.0)) for model in models])
+
+
+def _when(monitor: LastingChange) -> str:
+    tolerated = f"{monitor.tolerance_sigmas:g} sigma or {100 * monitor.tolerance_points:g} points"
+    return f"more than {tolerated} off the profile, for several windows of {span(monitor.window_ms)}"
+
+
+KIND = WindowKind(
+    name="lasting",
+    monitor=LastingChange,
+    when=_when,
+    false_alarms=lambda monitor, pane_ms, series: monitor.false_alarms,
+    needs=lambda table: 'kind = "lasting"',
+    evaluate=_evaluate,
+    saved=(Saved("lasting", Lasting, ("keys", "log_m", "counts", "since", "seen", "bad")),),
+)
