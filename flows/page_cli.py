@@ -33,12 +33,17 @@ PageOption = Annotated[
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """How a page is served: the `names` it answers to, the `proxies` that say who asks, how `commands` are sent."""
+    """How a page is served: the `names` it answers to, the `proxies` that say who asks, how `commands` are sent.
+
+    `cases` is the address of the store for a user who may add to cases, `causes` are the root causes of the policy.
+    """
 
     names: Sequence[str] = ()
     proxies: Sequence[str] = ()
     commands: Callable[[AnyCommand], None] | None = None
     kinds: Sequence[str] = RIGHTS
+    cases: str | None = None
+    causes: Sequence[str] = ()
 
 
 def server_of(
@@ -51,17 +56,21 @@ def server_of(
     if listen is None:
         return None
     try:
-        from flows.page.desk import Desk  # noqa: PLC0415  # Packages of an extra.
+        from flows.page.cases import Cases  # noqa: PLC0415  # Packages of an extra.
+        from flows.page.desk import Desk  # noqa: PLC0415
         from flows.page.security import NotAllowed  # noqa: PLC0415
         from flows.page.serve import Server  # noqa: PLC0415
     except ImportError as error:
         fail(f"{error.name} is missing; install rollguard[page]", 1)
     try:
         desk = None
-        if given.commands is not None:
+        if given.commands is not None or given.cases is not None:
             if where.page_token is None:
-                raise NotAllowed("--commands needs ROLLGUARD_PAGE_TOKEN: it says who somebody is, and signs the forms")
-            desk = Desk(where.page_token, given.commands, given.kinds)
+                raise NotAllowed(
+                    "--commands and --cases need ROLLGUARD_PAGE_TOKEN: it says who somebody is, and signs the forms"
+                )
+            cases = None if given.cases is None else Cases(given.cases, given.causes)
+            desk = Desk(where.page_token, given.commands, given.kinds, cases)
         return Server(url, listen, where.page_token, given.names, given.proxies, desk)
     except NotAllowed as error:
         fail(str(error), 2)

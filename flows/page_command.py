@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from flows import page_cli, settings, sql
@@ -30,6 +31,9 @@ def page_command(
     command: Annotated[
         bool, typer.Option("--commands", help="Let people who are known by name acknowledge, silence, override, kill.")
     ] = False,
+    cases: Annotated[
+        bool, typer.Option("--cases", help="Let people who are known by name see, label, dismiss and convert cases.")
+    ] = False,
     file: Annotated[
         Path | None,
         typer.Option("--commands-file", help="Add commands to this file, not to Kafka."),
@@ -46,6 +50,9 @@ def page_command(
     if command:
         given = commanding(where, given, file, key)
     url = settings.store(where, data)
+    if cases:
+        causes = settings.load_policy(where.policy).triage.root_causes
+        given = msgspec.structs.replace(given, cases=where.cases_clickhouse or url, causes=causes)
     sql.require_store(url)
     server = page_cli.server_of(where, url, listen, given)
     if server is None:
@@ -63,9 +70,6 @@ def commanding(where: settings.Settings, given: Given, file: Path | None, key: s
         policy = settings.load_policy(where.policy)
         settings.secret_of(where, policy, key)  # Better now than when somebody needs it.
         kinds = next(each.types for each in policy.commands.key if each.id == key)
-    return Given(
-        names=given.names,
-        proxies=given.proxies,
-        commands=lambda command: commands.send(command, where, file, key),
-        kinds=kinds,
+    return msgspec.structs.replace(
+        given, commands=lambda command: commands.send(command, where, file, key), kinds=kinds
     )

@@ -26,6 +26,8 @@ ROLLGUARD_PAGERDUTY_URL  where its events go: the EU's, a proxy's               
 ROLLGUARD_SLACK_URL      the webhook of `control follow --slack -`             none
 ROLLGUARD_GATE_KEY       the bearer token of the endpoint that `gate` asks    none
 ROLLGUARD_PAGE_TOKEN     what people have to know to look at the page          none: it listens on 127.0.0.1 only
+ROLLGUARD_CASES_CLICKHOUSE  the store of `page --cases`, as a user who may     ROLLGUARD_CLICKHOUSE
+                         add to cases (role rollguard_triager)
 ROLLGUARD_LOG_FORMAT     text or json                                         text
 ROLLGUARD_LOG_LEVEL      debug, info, warning or error                        info for `run`, else warning
 """
@@ -85,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     id_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
     gate_key: Annotated[str, msgspec.Meta(pattern="^[!-~]+$")] | None = None
     page_token: Annotated[str, msgspec.Meta(min_length=16)] | None = None
+    cases_clickhouse: str | None = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] | None = None
 
@@ -118,10 +121,11 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         value = "" if path.endswith("_key") else f" = {known.get(path)!r}"  # A secret is shown to nobody.
         wrong = f"{prefix}{path.upper()}{value}: {str(error).partition(' - at')[0]}"
         raise msgspec.ValidationError(wrong) from error
-    try:
-        Address.parse(settings.clickhouse or embedded(DATA))
-    except ValueError as error:
-        raise msgspec.ValidationError(f"{prefix}CLICKHOUSE: {error}") from error
+    for name in ("clickhouse", "cases_clickhouse"):
+        try:
+            Address.parse(getattr(settings, name) or embedded(DATA))
+        except ValueError as error:
+            raise msgspec.ValidationError(f"{prefix}{name.upper()}: {error}") from error
     try:
         _ = settings.control_keys
     except ValueError as error:

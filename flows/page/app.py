@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from jinja2 import TemplateNotFound
@@ -77,6 +78,7 @@ class Page:
                 *routes,
                 Route("/live", self._events),
                 Route("/login", self._login, methods=["GET", "POST"]),
+                Route("/case/{name}", self._case),
                 Route("/do/{kind}", self._form),
                 Route("/do", self._command, methods=["POST"]),
                 Route("/static/{hash}/{name}", self._static),
@@ -190,7 +192,14 @@ class Page:
     async def _command(self, request: Request) -> Response:
         if self._desk is None:
             return self._failed("command", 404, "this page takes no commands")
-        return await self._desk.take(request, self._access.user(request) or NOBODY)
+        answer = await self._desk.take(request, self._access.user(request) or NOBODY)
+        await run_in_threadpool(self.live.look)  # What was done with a case is seen at once.
+        return answer
+
+    async def _case(self, request: Request) -> Response:
+        if self._desk is None:
+            return self._failed("case", 404, "this page does nothing with cases")
+        return await self._desk.case(unquote(request.path_params["name"]), self._access.user(request) or NOBODY)
 
     async def _login(self, request: Request) -> Response:
         token = self._access.token

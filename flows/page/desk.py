@@ -4,7 +4,7 @@ Off unless asked for. Whoever sends one is logged here, named in the command, an
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import get_args
 from urllib.parse import urlencode
 
@@ -15,32 +15,52 @@ from starlette.responses import RedirectResponse, Response
 
 from flows.control import commands
 from flows.logs import LOGGER
-from flows.page.asked import NAME_MAX, Asked
+from flows.page.asked import NAME_MAX, Asked, segment
 from flows.page.bodies import form_of
+from flows.page.cases import Cases
 from flows.page.html import page
-from flows.page.tickets import Kind, NoTicket, Ticket, opened, sealed, ticket
+from flows.page.tickets import CaseKind, Kind, NoTicket, Ticket, opened, sealed, ticket
+from flows.sql import QueryError
+from operators.connectors.clickhouse.errors import ClickHouseError
 from operators.connectors.kafka.errors import KafkaFailure
+from operators.evals.checks import WrongCheck
 from operators.policy.errors import PolicyError
+from operators.triage.actions import WrongAction
 from operators.wire.commands import AnyCommand
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+CASE_KINDS: tuple[CaseKind, ...] = get_args(CaseKind)
+STORE_FAULTS = (ClickHouseError, QueryError)
 SPANS = ("30m", "2h", "8h", "1d", "7d")  # Of a silence.
 log = logging.getLogger(LOGGER)
 
 
 class Desk:
-    """Takes the forms of a page; `send` signs a command and stores it where the worker reads; it says but `kinds`."""
+    """Takes the forms of a page; `send` signs a command and stores it where the worker reads; it says but `kinds`.
 
-    def __init__(self, token: str, send: Callable[[AnyCommand], None], kinds: Collection[str] = KINDS) -> None:
+    Without `send` it takes no commands, without `cases` nothing is done with cases.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        send: Callable[[AnyCommand], None] | None,
+        kinds: Collection[str] = KINDS,
+        cases: Cases | None = None,
+    ) -> None:
         self._token = token
         self._send = send
-        self.kinds = frozenset(kinds) & frozenset(KINDS)
+        self._cases = cases
+        said = frozenset(kinds) & frozenset(KINDS) if send is not None else frozenset()
+        self.kinds = said | (frozenset(CASE_KINDS) if cases is not None else frozenset())
 
     def form(self, request: Request, user: str) -> Response:
         """Show what a command will do, and what has to be typed."""
         kind = request.path_params["kind"]
         model, about = request.query_params.get("model", ""), request.query_params.get("about", "")
         fault = self._fault(kind, user) or _unfit(kind, model, about)
+        if kind in CASE_KINDS:
+            fault = 404, "what is done with a case is on its page"
         if fault is not None:
             return _failed(*fault)
         return self._shown(ticket(kind, model, about, user), 200)
@@ -54,14 +74,42 @@ class Desk:
             return _failed(403, str(error))
         if made.phrase and given.get("phrase", "").strip() != made.phrase:
             return self._shown(made, 400, f"to go on, type: {made.phrase}")
+        send = self._send
+        if send is None or made.kind in CASE_KINDS:
+            return await self._do(made, given)
         try:
-            await run_in_threadpool(self._send, command_of(made, given.get("span", SPANS[0])))
+            await run_in_threadpool(send, command_of(made, given.get("span", SPANS[0])))
         except commands.WrongCommand as error:
             return self._shown(made, 400, str(error))
         except (KafkaFailure, OSError, PolicyError) as error:
             return self._shown(made, 503, f"it could not be sent: {error}")
         log.info("command from the page", extra={"fields": msgspec.to_builtins(made)})
         return RedirectResponse(f"/command/{made.id}?{urlencode({'model': made.model})}", 303)
+
+    async def case(self, name: str, user: str, why: str = "", code: int = 200) -> Response:
+        """Show a case, with what can be done with it."""
+        fault = self._fault("label", user)
+        if fault is not None or self._cases is None:
+            return _failed(*(fault or (404, "")))
+        try:
+            shown = await run_in_threadpool(self._cases.shown, name, user, self._token)
+        except WrongAction as error:
+            return _failed(404, str(error))
+        except STORE_FAULTS as error:
+            return _failed(503, f"the store does not answer: {error}")
+        text = page("case", asked=Asked(), path="", counted=None, why=why, **shown)
+        return Response(text, code, media_type="text/html", headers={"Cache-Control": "no-store"})
+
+    async def _do(self, made: Ticket, given: Mapping[str, str]) -> Response:
+        if self._cases is None:
+            return _failed(404, f"this page may not say {made.kind}")
+        try:
+            await run_in_threadpool(self._cases.act, made, given)
+        except (WrongAction, WrongCheck) as error:
+            return await self.case(made.about, made.user, str(error), 400)
+        except STORE_FAULTS as error:
+            return await self.case(made.about, made.user, f"it could not be stored: {error}", 503)
+        return RedirectResponse(f"/case/{segment(made.about)}", 303)
 
     def _checked(self, request: Request, text: str, user: str) -> Ticket:
         """Return what a form was made for. NoTicket."""

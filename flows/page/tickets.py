@@ -12,22 +12,24 @@ import msgspec
 from flows.page.security import sign
 
 Kind = Literal["ack", "silence", "override", "kill", "rollback"]
+CaseKind = Literal["claim", "label", "dismiss", "convert"]
 FORM_S = 3_600
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     """A command that `user` was shown the form of: to whatever comes back nothing can be added or changed.
 
-    `about` is the version, for `ack` the control event, for `silence` the rule. `id` is that of the command, so that it
-    is obeyed once however often the form is sent.
+    `about` is the version, for `ack` the control event, for `silence` the rule, else the case. `id` is that of the
+    command, so that it is obeyed once however often the form is sent. `shown` and `until` are Unix times [ms, s].
     """
 
-    kind: Kind
+    kind: Kind | CaseKind
     model: str
     about: str
     user: str
     id: str
     until: int
+    shown: int
 
     @property
     def phrase(self) -> str:
@@ -40,10 +42,18 @@ class NoTicket(Exception):
     """What was sent is no form of this page, or not this person's, or too old."""
 
 
-def ticket(kind: Kind, model: str, about: str, user: str) -> Ticket:
+def ticket(kind: Kind | CaseKind, model: str, about: str, user: str) -> Ticket:
     """Return a new one."""
-    until = round(time.time()) + FORM_S
-    return Ticket(kind=kind, model=model, about=about, user=user, id=str(uuid.uuid4()), until=until)
+    now = time.time()
+    return Ticket(
+        kind=kind,
+        model=model,
+        about=about,
+        user=user,
+        id=str(uuid.uuid4()),
+        until=round(now) + FORM_S,
+        shown=int(now * 1_000),
+    )
 
 
 def sealed(made: Ticket, token: str) -> str:

@@ -56,8 +56,13 @@ def _what(row: Row) -> str:
 
 def shown(row: Row, case: Case, done: Sequence[Row], form: Form) -> str:
     """Return all of a case as parts, each with a time where it has one."""
-    facts = ("model", "version", "request_id", "slice", "status", "root_cause", "note", "owner", "eval_case", "cluster")
-    lines: list[list[Any]] = [["case", None, name, str(row[name])] for name in facts if row[name] != ""]
+    return FORMS[form](["part", "at", "name", "detail"], facts(row, case, done))
+
+
+def facts(row: Row, case: Case, done: Sequence[Row]) -> list[list[Any]]:
+    """Return all of a case: of each fact its part, its time if it has one, its name, and what it is."""
+    names = ("model", "version", "request_id", "slice", "status", "root_cause", "note", "owner", "eval_case", "cluster")
+    lines: list[list[Any]] = [["case", None, name, str(row[name])] for name in names if row[name] != ""]
     lines += [["case", None, "near duplicates", str(row["size"])], ["case", None, "priority", f"{row['priority']:.3f}"]]
     lines += [["case", None, "what", what] for what in [_what(row)] if what]
     texts = {"prompt_version": case.prompt_version, "input": case.input, "output": case.output}
@@ -68,7 +73,7 @@ def shown(row: Row, case: Case, done: Sequence[Row], form: Form) -> str:
     for action in done:
         what = " ".join(filter(None, [action["root_cause"], action["note"], action["eval_case"]]))
         lines.append(["action", time_of(action["at"]), f"{action['type']} by {action['by']}", what])
-    return FORMS[form](["part", "at", "name", "detail"], lines)
+    return lines
 
 
 def time_of(ms: int) -> datetime:

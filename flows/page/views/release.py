@@ -14,7 +14,7 @@ from flows.page.views.states import State, aged, event_row, state_of
 from flows.page.words import named, number
 from flows.page.words import span as lasted
 
-EVENTS, EVENTS_OF_LIST = 30, 5  # Shown; the page of events has all.
+EVENTS, EVENTS_OF_LIST = 20, 5  # Shown; the page of events has all.
 AROUND_MS = 600_000  # Shown before a release began, and after it ended.
 STEPS = (
     ("released", "began"),
