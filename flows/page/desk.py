@@ -51,8 +51,8 @@ class Desk:
         self._token = token
         self._send = send
         self._cases = cases
-        said = frozenset(kinds) & frozenset(KINDS) if send is not None else frozenset()
-        self.kinds = said | (frozenset(CASE_KINDS) if cases is not None else frozenset())
+        sent = frozenset(kinds) & frozenset(KINDS) if send is not None else frozenset()
+        self.kinds = sent | (frozenset(CASE_KINDS) if cases is not None else frozenset())
 
     def form(self, request: Request, user: str) -> Response:
         """Show what a command will do, and what has to be typed."""

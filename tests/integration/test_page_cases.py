@@ -55,7 +55,7 @@ def case(page: Server, cookie: str, name: str = CASE) -> tuple[int, str, dict[st
 FORM = r'<section id="(\w+)" class="card"><h2>.*?name="ticket" value="([^"]*)"'
 
 
-def said(store: Embedded) -> list[tuple[Any, ...]]:
+def done(store: Embedded) -> list[tuple[Any, ...]]:
     rows = store.client.query("SELECT type, by, case_id, root_cause, note FROM triage_action_latest ORDER BY at, id")
     return [tuple(row) for row in rows.result_rows]
 
@@ -70,11 +70,11 @@ def test_a_case_is_labelled_and_becomes_a_test(page: Server, store: Embedded) ->
     assert post(page, ann, ticket=forms["label"], cause="unheard of")[0] == 400
     assert post(page, bob, ticket=forms["label"], cause="stale")[0] == 403
     assert post(page, ann, "cross-site", ticket=forms["label"], cause="stale")[0] == 403
-    assert said(store) == []
+    assert done(store) == []
     for _ in range(2):  # A second click does nothing more.
         assert post(page, ann, ticket=forms["label"], cause="stale", note=HOSTILE, cluster="1")[0] == 303
-    assert {row[:2] + row[3:] for row in said(store)} == {("label", "ann", "stale", HOSTILE)}
-    assert sorted(row[2] for row in said(store)) == sorted(id_of("shop", each["request_id"]) for each in EVENTS)
+    assert {row[:2] + row[3:] for row in done(store)} == {("label", "ann", "stale", HOSTILE)}
+    assert sorted(row[2] for row in done(store)) == sorted(id_of("shop", each["request_id"]) for each in EVENTS)
     assert "labelled" in get(f"{page.address}triage", cookie=bob)[1], "it is seen at once"
 
     _, text, forms = case(page, bob)
@@ -92,7 +92,7 @@ def test_a_case_is_labelled_and_becomes_a_test(page: Server, store: Embedded) ->
     assert store.client.query("SELECT number, by FROM eval_set_latest").result_rows == [(1, "bob")]
     code, text, forms = case(page, ann)
     assert (code, forms, "converted" in text) == (200, {}, True)
-    assert [row[:2] for row in said(store)].count(("convert", "bob")) == 1
+    assert [row[:2] for row in done(store)].count(("convert", "bob")) == 1
 
 
 def test_nobody_without_a_name_sees_what_was_asked(page: Server) -> None:
