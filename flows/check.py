@@ -8,7 +8,7 @@ from flows.check_rules import rules_table
 from operators.evaluators.registry import evaluator_kind_of
 from operators.ingest.slis.registry import sli_kind_of
 from operators.policy.evaluators import AnswerEvaluator
-from operators.policy.policy import Policy, Sli
+from operators.policy.policy import Policy, Sli, Window
 
 
 def print_policy(policy: Policy, console: Console) -> None:
@@ -19,6 +19,8 @@ def print_policy(policy: Policy, console: Console) -> None:
     if policy.left_out:
         facts.add_row("as by default", ", ".join(policy.left_out))
     facts.add_row("panes", f"{_span(policy.pane_ms)}, closed {_span(policy.disorder_ms)} after their end")
+    if policy.stored_ms is not None:
+        facts.add_row("stored", f"by {_span(policy.stored_ms)}: ranges and steps of queries are multiples of it")
     facts.add_row("late", f"counted apart up to {_span(policy.late_horizon_ms)}, then dead letters")
     facts.add_row("slices", "; ".join(_grain(policy, grain) for grain in policy.grains))
     facts.add_row(
@@ -26,7 +28,7 @@ def print_policy(policy: Policy, console: Console) -> None:
     )
     for window in policy.windows:
         every = "" if window.kind == "tumbling" else f", every {_span(window.every_ms)}"
-        facts.add_row(f"{window.kind} window", f"{_span(window.size_ms)}{every}")
+        facts.add_row(f"{window.kind} window", f"{_span(window.size_ms)}{every}{_reported(policy, window)}")
     facts.add_row("measures", ", ".join(measure.name for measure in policy.measures) or "none")
     for sli in policy.slis:
         facts.add_row(f"SLI {sli.name}", f"good: {_good(sli)}")
@@ -61,6 +63,18 @@ def _sampled(policy: Policy) -> list[str]:
 
 def _grain(policy: Policy, grain: tuple[int, ...]) -> str:
     return " x ".join(policy.dimensions[index] for index in grain) or "* (all traffic)"
+
+
+def _reported(policy: Policy, window: Window) -> str:
+    """Say which rows of a window are stored, and how often; nothing where all are."""
+    if window not in policy.reports:
+        return ""
+    slices = [
+        ", ".join(_grain(policy, grain) for grain in each.grains)
+        + (f" every {_span(each.every_ms)}" if each.every_ms != window.every_ms else "")
+        for each in policy.reports[window]
+    ]
+    return f"; stored: {'; '.join(slices) or 'nothing'}"
 
 
 def _good(sli: Sli) -> str:

@@ -15,7 +15,7 @@ from operators.model_gauges import ModelGauges, ShardGauges
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.recovery import dumps, loads
-from operators.rows.panes import pane_rows
+from operators.rows.panes import pane_rows, stored_rows
 from operators.rows.progress import progress_rows
 from operators.rows.windows import window_rows
 from operators.store.rows import Rows
@@ -133,7 +133,7 @@ def hold_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> Keyed
 
 @operator
 def write_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> KeyedStream[Rows]:
-    """(shard, closed pane) in; (shard, rows of the pane tables) out."""
+    """(shard, closed pane) in; (shard, rows of the pane tables that do not wait for a pane of the store) out."""
 
     def rows(item: PaneItem) -> list[Rows]:
         return pane_rows(item, policy) if isinstance(item, Closed) else []
@@ -167,10 +167,11 @@ def slide_windows(
 
 @operator
 def write_windows(step_id: str, up: KeyedStream[PaneWithWindows], policy: Policy) -> KeyedStream[Rows]:
-    """(shard, closed pane with its windows) in; (shard, rows of the window tables) out."""
+    """(shard, closed pane with its windows) in; (shard, rows of the window tables and of panes of the store) out."""
 
     def rows(moved: PaneWithWindows) -> list[Rows]:
-        return [some for counts in moved.windows for some in window_rows(counts, policy)]
+        windows = [some for counts in moved.windows for some in window_rows(counts, policy)]
+        return windows + [some for part in moved.stored for some in stored_rows(part, policy)]
 
     return op.flat_map_value("rows", up, rows)
 

@@ -157,6 +157,13 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         return "tumbling" if self.size_ms == self.every_ms else "sliding"
 
 
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows of a window are stored: of these grains, where the end of the window is a multiple of `every_ms`."""
+
+    grains: tuple[tuple[int, ...], ...]
+    every_ms: int
+
+
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
     """A number on an event (or `feedback.KIND`), summed in whole units of 10 ** -digits."""
 
@@ -229,6 +236,9 @@ class Commands(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A checked policy. `grains` are the reported slices as indices into `dimensions`; () is `*`.
 
+    `reports` say by window which of its rows are stored; of a window without, all are. `stored_ms` is the length of the
+    panes that are stored, a multiple of `pane_ms`; None where they are stored as they close.
+
     `idle_ms` is by stream. `outliers` is how many events ahead of all others leave a partition's time where it is.
     `behind_ms` is how far a partition may be behind the broker's clock before it is not waited for any more.
     `hash` names the whole policy, `shape` the parts of it that say which counts are kept; `text` is its TOML.
@@ -253,6 +263,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     models_max: int
     error_types_max: int
     windows: tuple[Window, ...]
+    reports: dict[Window, tuple[Report, ...]] = {}
+    stored_ms: int | None = None
     measures: tuple[Measure, ...]
     slis: tuple[Sli, ...]
     dead_letters: DeadLetters

@@ -11,9 +11,12 @@ from typing import Any
 from operators.policy.reading import Duration
 
 TIME = {"pane": "10s", "disorder": "5s", "late_horizon": "24h", "future_tolerance": "5m"}
+STORED = "1m"
 SLICES: dict[str, Any] = {"dimensions": ["region", "segment"], "crosses": [["region", "segment"]]}
 TUMBLING = ("1m",)
 SLIDING = (("5m", "10s"), ("1h", "1m"))
+# How often rows of windows of a size are stored: of each dimension, and of crosses, if at all; those of `*` always are.
+REPORTED = {"1m": ("1m", None), "5m": ("1m", "10m"), "1h": ("5m", "1h")}
 MEASURES = ["latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd"]
 SLIS: dict[str, dict[str, Any]] = {
     "availability": {"good": "no_error", "ignore": ["client_cancelled"]},
@@ -32,7 +35,10 @@ def with_defaults(raw: dict[str, Any]) -> dict[str, Any]:
     slices = raw.get("slices", {})
     if isinstance(slices, dict) and "dimensions" not in slices:
         whole["slices"] = {**(SLICES if "crosses" not in slices else {"dimensions": SLICES["dimensions"]}), **slices}
-    whole.setdefault("windows", _windows(whole["time"]))
+    if "windows" not in raw:
+        whole["windows"] = _windows(whole["time"], whole["slices"])
+        if "time" not in raw:
+            whole["time"]["stored"] = STORED
     whole.setdefault("measures", {"names": list(MEASURES)})
     slis = raw.get("sli", {})
     if isinstance(slis, dict) and (missing := [name for name in _named(raw) if name in SLIS and name not in slis]):
@@ -53,14 +59,45 @@ def defaulted(raw: Mapping[str, Any]) -> list[str]:
     return found + [f"SLI {name}" for name in dict.fromkeys(_named(raw)) if name in SLIS and name not in slis]
 
 
-def _windows(time: Any) -> dict[str, Any]:
+def _windows(time: Any, slices: Any) -> dict[str, Any]:
     """Return the windows of a file that names none: those of the default policy that its panes add up to."""
     pane = time.get("pane") if isinstance(time, dict) else None
     pane_ms = _ms(pane)
-    tumbling = [size for size in TUMBLING if not _ms(size) % pane_ms]
-    sliding = [{"size": size, "every": _longer(every, pane)} for size, every in SLIDING]
+    tumbling = [{"size": size, **_report(size, size, slices)} for size in TUMBLING if not _ms(size) % pane_ms]
+    pairs = [(size, _longer(every, pane)) for size, every in SLIDING]
+    sliding = [{"size": size, "every": every, **_report(size, every, slices)} for size, every in pairs]
     fits = [each for each in sliding if not _ms(each["every"]) % pane_ms and not _ms(each["size"]) % _ms(each["every"])]
     return {"tumbling": tumbling or [pane], "sliding": fits}
+
+
+def _report(size: str, ends: Any, slices: Any) -> dict[str, Any]:
+    """Return which rows of a window of this size are stored, by the dimensions and crosses of the file."""
+    dimensions, crosses = (
+        (list(slices.get(key, [])) for key in ("dimensions", "crosses")) if _good(slices) else ([], [])
+    )
+    if not dimensions:
+        return {}
+    each, crossed = REPORTED[size]
+    report: list[dict[str, Any]] = [{"slices": ["*"]}, {"slices": dimensions, "every": each}]
+    if crosses and crossed is not None:
+        report.append({"slices": [",".join(cross) for cross in crosses], "every": crossed})
+    return {"report": [one if _fits(one.get("every"), ends) else {"slices": one["slices"]} for one in report]}
+
+
+def _good(slices: Any) -> bool:
+    """Whether dimensions and crosses are of the right types; where not, they are refused elsewhere."""
+    if not isinstance(slices, dict):
+        return False
+    lists = [slices.get("dimensions", []), slices.get("crosses", [])]
+    if not all(isinstance(each, list) for each in lists):
+        return False
+    names = [*lists[0], *(name for cross in lists[1] for name in (cross if isinstance(cross, list) else [None]))]
+    return all(isinstance(name, str) for name in names)
+
+
+def _fits(every: Any, ends: Any) -> bool:
+    long, short = sorted((_ms(every), _ms(ends)), reverse=True) if every is not None else (1, 1)
+    return not long % short
 
 
 def _longer(every: str, pane: Any) -> Any:

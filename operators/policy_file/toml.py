@@ -25,7 +25,6 @@ from operators.policy.policy import (
     Measure,
     Policy,
     Privacy,
-    Window,
     is_field,
 )
 from operators.policy.reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, Positive, convert
@@ -36,6 +35,7 @@ from operators.policy_file.evaluators import answer_evaluators_of
 from operators.policy_file.monitors import DriftTable, Profiles, monitors_of, paths_of
 from operators.policy_file.rules import releases_of, rules_of
 from operators.policy_file.slis import bound, sli_of
+from operators.policy_file.windows import WindowsTable, reports_of, shape_of, windows_of
 from operators.wire.events import Id
 
 # Decimal digits kept of each measure: sums are integers, so that they do not depend on the order of adding.
@@ -59,6 +59,7 @@ class _Time(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     future_tolerance: Duration = Duration(TIME["future_tolerance"])
     outliers: Annotated[int, Meta(ge=0, le=100)] = 10
     behind_max: Duration | None = None
+    stored: Duration | None = None
     idle: _Idle = _Idle()
 
 
@@ -73,16 +74,6 @@ class Crosses(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     error_types_max: Positive = 100
 
 
-class _Sliding(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    size: Duration
-    every: Duration
-
-
-class _Windows(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    tumbling: list[Duration] = []
-    sliding: list[_Sliding] = []
-
-
 class _Measures(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     names: list[str] = []
 
@@ -94,7 +85,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     models: tuple[Id, ...] = ()
     time: _Time
     slices: Crosses
-    windows: _Windows
+    windows: WindowsTable
     measures: _Measures
     sli: dict[Name, Any] = {}
     dead_letters: DeadLetters = DeadLetters()
@@ -149,7 +140,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         versions_max=file.slices.versions_max,
         models_max=file.slices.models_max,
         error_types_max=file.slices.error_types_max,
-        windows=_windows(file, raw),
+        windows=windows_of(file.windows, raw, file.time.pane),
         measures=_measures(file.measures.names),
         slis=bound([sli_of(name, sli) for name, sli in file.sli.items()], file.slices.dimensions),
         dead_letters=file.dead_letters,
@@ -169,6 +160,9 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         models=file.models,
         left_out=tuple(defaulted(written)),
         commands=checked(file.commands),
+    )
+    policy = msgspec.structs.replace(
+        policy, reports=reports_of(file.windows, raw, policy), stored_ms=_stored_ms(file.time, raw, policy)
     )
     releases = releases_of(file.release, policy)
     policy = _monitored(policy, file, Profiles(profiles or {}))
@@ -197,9 +191,11 @@ def _shape(raw: dict[str, Any]) -> str:
     kept = {key: raw[key] for key in SHAPE if key in raw}
     # How many models are told apart says whose counts are kept, as it always changes; not which.
     slices = {key: value for key, value in raw["slices"].items() if key != "models_max"}
-    # Which partitions are waited for, and how many events move time, say when panes close, not what is kept.
-    time = {key: value for key, value in raw["time"].items() if key not in ("idle", "outliers", "behind_max")}
-    return _hash(kept | {"slices": slices, "time": time})
+    # Which partitions are waited for, and how many events move time, say when panes close, not what is kept; nor does
+    # how long panes are together in the store, and which rows of windows are there.
+    apart = ("idle", "outliers", "behind_max", "stored")
+    time = {key: value for key, value in raw["time"].items() if key not in apart}
+    return _hash(kept | {"slices": slices, "time": time, "windows": shape_of(raw["windows"])})
 
 
 def _hash(raw: object) -> str:
@@ -231,6 +227,20 @@ def _behind_ms(time: _Time) -> int:
     return max(BEHIND_MS, 2 * time.disorder.ms) if time.behind_max is None else time.behind_max.ms
 
 
+def _stored_ms(time: _Time, raw: dict[str, Any], policy: Policy) -> int | None:
+    if time.stored is None:
+        return None
+    value, stored = raw["time"]["stored"], time.stored.ms
+    if not stored or stored % time.pane.ms or UNITS_MS["h"] % stored:
+        raise PolicyError(
+            "time.stored", value, f"must be a multiple of time.pane ({time.pane.text}) and divide an hour"
+        )
+    if time.pane.ms < stored > max((window.size_ms for window in policy.windows), default=0):
+        # After a restart what is not stored yet comes from the panes that are kept for windows.
+        raise PolicyError("time.stored", value, "must be at most the longest of [windows]")
+    return stored
+
+
 def _grains(slices: Crosses) -> tuple[tuple[int, ...], ...]:
     """`*`, every dimension alone, then the crosses, each once."""
     names = list(slices.dimensions)
@@ -249,26 +259,6 @@ def _grains(slices: Crosses) -> tuple[tuple[int, ...], ...]:
             raise PolicyError("slices.crosses", cross, "is named twice")
         grains.append(grain)
     return tuple(grains)
-
-
-def _windows(file: _File, raw: dict[str, Any]) -> tuple[Window, ...]:
-    pane, seen = file.time.pane.ms, set()
-    windows = []
-    for index, size in enumerate(file.windows.tumbling):
-        windows.append(("windows.tumbling", raw["windows"]["tumbling"][index], size.ms, size.ms))
-    for index, sliding in enumerate(file.windows.sliding):
-        windows.append(("windows.sliding", raw["windows"]["sliding"][index], sliding.size.ms, sliding.every.ms))
-    for key, value, size_ms, every_ms in windows:
-        if every_ms == 0 or every_ms % pane:
-            raise PolicyError(key, value, f"must be a multiple of time.pane ({raw['time']['pane']})")
-        if size_ms == 0 or size_ms % every_ms:
-            raise PolicyError(key, value, "its size must be a multiple of its every")
-        if size_ms > SPAN_MS_MAX:
-            raise PolicyError(key, value, "its size must be at most 366d")
-        if (size_ms, every_ms) in seen:
-            raise PolicyError(key, value, "is named twice")
-        seen.add((size_ms, every_ms))
-    return tuple(Window(size_ms=size_ms, every_ms=every_ms) for _, _, size_ms, every_ms in windows)
 
 
 def _measures(names: list[str]) -> tuple[Measure, ...]:

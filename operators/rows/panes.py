@@ -1,4 +1,4 @@
-"""A closed pane as rows of sli_pane, outcome_pane, measure_pane and sli_cohort: one row per finest series and name.
+"""Panes as rows of sli_pane, outcome_pane, measure_pane and sli_cohort: one row per finest series and name.
 
 Panes at the finest grain merge in SQL to any slice and any range: ratios from sums, quantiles from buckets.
 """
@@ -20,21 +20,36 @@ DECIMAL_DIGITS = 9  # measure_pane.sum has so many digits after the point.
 
 
 def pane_rows(closed: Closed, policy: Policy) -> list[Rows]:
-    """Return the rows of what came in under one pane, on time and late."""
+    """Return the rows that are stored when a pane closes: of what came late, and of models past the limit.
+
+    And what it adds to cohorts of requests. All else is stored with a pane of the store (`stored_rows`).
+    """
     rows = []
+    for part in (closed.rest, closed.late):
+        if part is not None:
+            rows += _rows(part, _Keys(part, closed.pane, policy.pane_ms, policy), policy)
     for part in (closed.on_time, closed.rest, closed.late):
         if part is not None:
-            keys = _Keys(part, closed.pane, policy)
-            rows += [_sli_rows(part, keys, policy), _outcome_rows(part, keys), _measure_rows(part, keys, policy)]
+            keys = _Keys(part, closed.pane, policy.pane_ms, policy)
             added, counts = cohort_counts(part, policy)
             rows.append(cohort_rows(part, keys.of(added[:, 0]), added, counts, policy))
     return [some for some in rows if len(some)]
 
 
+def stored_rows(part: Partial, policy: Policy) -> list[Rows]:
+    """Return the rows of what came in on time under a pane of the store, whose number is that of its rows."""
+    keys = _Keys(part, 0, policy.stored_ms or policy.pane_ms, policy)
+    return [some for some in _rows(part, keys, policy) if len(some)]
+
+
+def _rows(part: Partial, keys: "_Keys", policy: Policy) -> list[Rows]:
+    return [_sli_rows(part, keys, policy), _outcome_rows(part, keys), _measure_rows(part, keys, policy)]
+
+
 class _Keys:
     """The columns that say which series, pane and lateness each row is about."""
 
-    def __init__(self, part: Partial, pane: int, policy: Policy) -> None:
+    def __init__(self, part: Partial, pane: int, pane_ms: int, policy: Policy) -> None:
         described_series = [described(policy.dimensions, name.values) for name in part.series]
         self._series: dict[str, list[Any]] = {
             "model": [name.model for name in part.series],
@@ -43,8 +58,8 @@ class _Keys:
             "dims": [dims for _, dims in described_series],
         }
         self._part = part
-        self._arrival = pane * policy.pane_ms
-        self._pane_ms = policy.pane_ms
+        self._arrival = pane * pane_ms  # Of what came late.
+        self._pane_ms = pane_ms
 
     def of(self, row: Ints) -> dict[str, Column]:
         """Return the columns for these rows of the partial."""

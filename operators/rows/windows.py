@@ -1,4 +1,4 @@
-"""A window that ended as rows of sli_window, measure_window and outcome_window: one per reported series and name."""
+"""A window that ended as rows of sli_window, measure_window and outcome_window: one per stored series and name."""
 
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
@@ -31,7 +31,7 @@ def window_rows(counts: WindowCounts, policy: Policy) -> list[Rows]:
 
 def _sli_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -> Rows:
     good_or_bad = counts.slis[:, :, GOOD] + counts.slis[:, :, BAD]
-    row, sli = np.nonzero(good_or_bad)
+    row, sli = _stored(counts, good_or_bad)
     good, bad = counts.slis[row, sli, GOOD], counts.slis[row, sli, BAD]
     lower, upper = wilson(good, good + bad)
     return Rows(
@@ -50,7 +50,7 @@ def _sli_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -> Ro
 
 
 def _measure_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -> Rows:
-    row, measure = np.nonzero(counts.sums[:, :, N])
+    row, measure = _stored(counts, counts.sums[:, :, N])
     n = counts.sums[row, measure, N]
     quantiles = counts.quantiles[row, measure]
     return Rows(
@@ -64,6 +64,14 @@ def _measure_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -
         | {name: quantiles[:, index] for index, name in enumerate(QUANTILES)}
         | {"max": counts.extremes[row, measure, MAX], "ver": n},
     )
+
+
+def _stored(counts: WindowCounts, values: Ints) -> tuple[Ints, Ints]:
+    """Return row and column of what is to be stored of `values` (W, ...): what is not zero."""
+    if counts.stored is None:
+        return np.nonzero(values)  # type: ignore[return-value]  # Of two dimensions.
+    row, column = np.nonzero(values[counts.stored])
+    return counts.stored[row], column
 
 
 def _outcome_rows(counts: WindowCounts, outcomes: Outcomes) -> Rows:

@@ -48,10 +48,15 @@ class PaneStore:
 
 
 class WindowProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """All that windows save: the order of the next pane to take, and the number of the last one taken."""
+    """All that windows save: the order of the next pane to take, and the number of the last one taken.
+
+    `unstored` is the number of the first pane that is not in a pane of the store that ended. None in what was saved
+    before the store had panes of its own: all that was taken is stored.
+    """
 
     order: int = 0
     pane: int = NEVER
+    unstored: int | None = None
 
 
 class RecalledWindows:
@@ -84,13 +89,14 @@ class RecalledWindows:
         while (closed := self._early.pop(self.reached.order, None)) is not None:
             closed = self.windows.numbered(closed)
             windows = tuple(self.windows.push(closed))
-            self.reached = WindowProgress(order=closed.order + 1, pane=closed.pane)
-            yield PaneWithWindows(closed=closed, windows=windows)
+            self.reached = WindowProgress(order=closed.order + 1, pane=closed.pane, unstored=self.windows.unstored)
+            yield PaneWithWindows(closed=closed, windows=windows, stored=self.windows.take_stored())
 
     def _rebuilt(self) -> bool:
         if self._recall is None or len(self._replayed) < len(self._recall.panes):
             return False
-        self.windows.rebuild(sorted(self._replayed.items()), self.reached.pane)
+        unstored = self.reached.pane + 1 if self.reached.unstored is None else self.reached.unstored
+        self.windows.rebuild(sorted(self._replayed.items()), self.reached.pane, unstored)
         self._replayed.clear()
         self._waiting = False
         return True

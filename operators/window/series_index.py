@@ -91,6 +91,7 @@ class SeriesIndex:
     ) -> None:
         self.dimensions, self.grains, self.together = dimensions, grains, together
         self.names: list[SliceSeries] = []
+        self._grain_numbers: Ints = np.zeros(0, np.int64)
         self._begin()
 
     def parents(self, series: Sequence[LeafSeries]) -> Ints:
@@ -107,6 +108,14 @@ class SeriesIndex:
             self._parents[row] = self._slots_of(numbered[at])
         self._known[numbered.rows] = True
         return self._parents[numbered.rows]
+
+    def grain_numbers(self) -> Ints:
+        """Return for each slot which of the grains its slice has, (slots,); -1 of a slice that has none of them."""
+        if (known := len(self._grain_numbers)) < len(self.names):
+            of = {tuple(self.dimensions[index] for index in grain): at for at, grain in enumerate(self.grains)}
+            new = [of.get(tuple(name.dims), -1) for name in self.names[known:]]
+            self._grain_numbers = np.concatenate((self._grain_numbers, np.array(new, np.int64)))
+        return self._grain_numbers
 
     def only(self, slots: Sequence[int]) -> "SeriesIndex":
         """Return new slots 0, 1, ... for the series that have these slots now."""
@@ -130,6 +139,7 @@ class SeriesIndex:
 
     def _begin(self) -> None:
         self._slot_of = {name[:3]: slot for slot, name in enumerate(self.names)}
+        self._grain_numbers = np.zeros(0, np.int64)
         self._follow(LeafIndex())
 
     def _follow(self, leaves: LeafIndex) -> None:

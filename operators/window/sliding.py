@@ -18,6 +18,7 @@ from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy, Window
 from operators.stats.histogram import CODE_MAX, CODE_MIN
 from operators.window.bounds import WindowSums, all_bounds, bounded_rules
+from operators.window.looked_at import LookedAt
 from operators.window.outcomes import Outcomes
 from operators.window.paged import PagedHistograms
 from operators.window.partial import Partial, cell_rows, sum_by_key
@@ -48,7 +49,8 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What one window that ended holds: a row for each reported series with events in it.
 
     `names` (W), `events` (W,), `slis` (W, S, 3), `sums` (W, M, 3), `extremes` (W, M, 2),
-    `quantiles` (W, M, Q), NaN without values. `bounds` (W, 2) are of what each rule on a measure judges, by its name.
+    `quantiles` (W, M, Q), NaN without values, or where nobody looks. `bounds` (W, 2) are of what each rule on a measure
+    judges, by its name; infinite of other rows. `stored` are the numbers of the rows that are stored, None: all.
     `outcomes` are those of a tumbling window.
     """
 
@@ -62,6 +64,7 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
     quantiles: Floats
     bounds: dict[str, Floats] = {}
     outcomes: Outcomes | None = None
+    stored: Ints | None = None
 
 
 def roll_up(part: Partial, slots: SeriesIndex) -> Hop:
@@ -118,6 +121,7 @@ class RunningWindow:
         self.window = window
         self.measures = len(policy.measures)
         self._policy, self._rules = policy, bounded_rules(policy, window)
+        self._looked_at = LookedAt(window, policy, self._rules)
         self.ring: deque[tuple[int, Hop]] = deque()
         self.events: Ints = np.zeros(0, np.int64)
         self.slis: Ints = np.zeros((0, len(policy.slis), 3), np.int64)
@@ -144,30 +148,45 @@ class RunningWindow:
         for number, hop in ring:
             self.push(number, hop)
 
-    def counts(self, end_ms: int, names: Sequence[SliceSeries], quantiles: Sequence[float]) -> WindowCounts | None:
-        """Return the window as it stands, None when nothing is in it."""
-        slots = np.flatnonzero(self.events)
-        if not len(slots):
+    def counts(
+        self, end_ms: int, slots: SeriesIndex, quantiles: Sequence[float], *, whole: bool
+    ) -> WindowCounts | None:
+        """Return the window as it stands, None when nothing is in it; `whole`: all of its rows are stored."""
+        held = np.flatnonzero(self.events)
+        if not len(held):
             return None
-        extremes = self._extremes()[slots]
-        values = self.histograms.quantiles(slots, self.measures, quantiles)
-        # A bucket's value may lie up to 1 % outside of what was seen.
-        np.clip(values, -extremes[:, :, :1], extremes[:, :, 1:], out=values)
+        grains = slots.grain_numbers()[held]
+        stored, of_rules = self._looked_at.stored(end_ms, grains) | whole, self._looked_at.of_rules(grains)
+        looked_at = np.flatnonzero(stored | of_rules)
+        extremes = np.full((len(held), self.measures, 2), -np.inf)
+        extremes[looked_at] = self._extremes(held[looked_at])
+        values = np.full((len(held), self.measures, len(quantiles)), np.nan)
+        values[looked_at] = self._quantiles(held[looked_at], extremes[looked_at], quantiles)
         return WindowCounts(
             window=self.window,
             end_ms=end_ms,
-            names=[names[slot] for slot in slots.tolist()],
-            events=self.events[slots],
-            slis=self.slis[slots],
-            sums=self.sums[slots],
+            names=[slots.names[slot] for slot in held.tolist()],
+            events=self.events[held],
+            slis=self.slis[held],
+            sums=self.sums[held],
             extremes=extremes,
             quantiles=values,
-            bounds=all_bounds(
-                self._rules,
-                self._policy,
-                WindowSums(self.histograms, slots, self.sums[slots], self.slis[slots], self.events[slots]),
-            ),
+            bounds=self._bounds(held, np.flatnonzero(of_rules)),
+            stored=np.flatnonzero(stored),
         )
+
+    def _quantiles(self, slots: Ints, extremes: Floats, quantiles: Sequence[float]) -> Floats:
+        values = self.histograms.quantiles(slots, self.measures, quantiles)
+        # A bucket's value may lie up to 1 % outside of what was seen.
+        return np.clip(values, -extremes[:, :, :1], extremes[:, :, 1:], out=values)
+
+    def _bounds(self, held: Ints, rows: Ints) -> dict[str, Floats]:
+        slots = held[rows]
+        sums = WindowSums(self.histograms, slots, self.sums[slots], self.slis[slots], self.events[slots])
+        found = {name: np.tile([-np.inf, np.inf], (len(held), 1)) for name in (rule.name for rule in self._rules)}
+        for name, bounds in all_bounds(self._rules, self._policy, sums).items():
+            found[name][rows] = bounds
+        return found
 
     def _clear(self) -> None:
         self.ring.clear()
@@ -187,10 +206,15 @@ class RunningWindow:
             sign * hop.cell_counts,
         )
 
-    def _extremes(self) -> Floats:
-        extremes = np.full((len(self.events), self.measures, 2), -np.inf)
-        for _, hop in self.ring:
-            extremes[hop.slots] = np.maximum(extremes[hop.slots], hop.extremes)
+    def _extremes(self, slots: Ints) -> Floats:
+        """Return the extremes of these slots, (slots, M, 2)."""
+        extremes = np.full((len(slots), self.measures, 2), -np.inf)
+        row_of = np.full(len(self.events), -1)
+        row_of[slots] = np.arange(len(slots))
+        for _, hop in self.ring if len(slots) else ():
+            rows = row_of[hop.slots]
+            own = np.flatnonzero(rows >= 0)
+            extremes[rows[own]] = np.maximum(extremes[rows[own]], hop.extremes[own])
         return extremes
 
     def _reserve(self, slots: int) -> None:

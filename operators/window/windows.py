@@ -21,10 +21,14 @@ from operators.window.watermark import NEVER
 
 
 class PaneWithWindows(msgspec.Struct, frozen=True, kw_only=True):
-    """A closed pane, and the windows that ended with it or in the quiet panes before it."""
+    """A closed pane, and the windows that ended with it or in the quiet panes before it.
+
+    `stored` are the panes of the store that ended likewise, of `policy.stored_ms` each, by number.
+    """
 
     closed: Closed
     windows: Sequence[WindowCounts]
+    stored: Sequence[Partial] = ()
 
 
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
@@ -42,11 +46,14 @@ class Windows:
         self._leaves, self._leaves_until = LeafIndex(), NEVER
         # Windows that slide by the same step share their hops. Key: panes per hop.
         self.running: dict[int, list[RunningWindow]] = {}
-        self.begun: dict[int, list[Partial]] = {}
         for window in policy.windows:
             hop_panes = window.every_ms // policy.pane_ms
             self.running.setdefault(hop_panes, []).append(RunningWindow(window, policy))
-            self.begun[hop_panes] = []
+        self._stored_panes = (policy.stored_ms or policy.pane_ms) // policy.pane_ms
+        self._stored: list[Partial] = []
+        # Panes of the hops not yet ended; a pane of the store is a hop, whether windows have such hops or not.
+        self.begun: dict[int, list[Partial]] = {hop_panes: [] for hop_panes in (*self.running, self._stored_panes)}
+        self.unstored = NEVER  # Number of the first pane that is not in a pane of the store that ended.
         self.pane = NEVER  # Number of the last pane taken.
         self._silent = False  # While rebuilding, windows are moved but not counted: that is most of the cost.
 
@@ -61,7 +68,8 @@ class Windows:
     def push(self, closed: Closed) -> Iterator[WindowCounts]:
         """Take a closed pane; yield the windows that end with it, or in the quiet panes before it.
 
-        Panes come in order. At the end of the files every hop that holds the last pane ends too.
+        Panes come in order. At the end of the files every hop that holds the last pane ends too, and all rows of what
+        ends with it are stored.
         """
         yield from self._move_to(closed.pane - 1)
         if closed.on_time is not None:
@@ -70,14 +78,22 @@ class Windows:
                 parts.append(on_time)
         yield from self._move_to(closed.pane)
         if closed.end:
-            for hop_panes in self.running:
+            for hop_panes in self.begun:
                 number, rest = divmod(closed.pane, hop_panes)
                 if rest != hop_panes - 1:
-                    yield from self._end_hop(hop_panes, number)
+                    yield from self._end_hop(hop_panes, number, whole=True)
 
-    def rebuild(self, panes: Iterable[tuple[int, Partial]], reached: int) -> None:
-        """Take panes whose windows were written before a restart, up to pane `reached`."""
-        self._silent = True
+    def take_stored(self) -> tuple[Partial, ...]:
+        """Return the panes of the store that have ended since this was asked last."""
+        stored, self._stored = tuple(self._stored), []
+        return stored
+
+    def rebuild(self, panes: Iterable[tuple[int, Partial]], reached: int, unstored: int) -> None:
+        """Take panes whose windows were written before a restart, up to pane `reached`.
+
+        Those from pane `unstored` on are still to be stored.
+        """
+        self._silent, self.unstored = True, unstored
         for pane, on_time in panes:
             for _ in self.push(self.numbered(Closed(pane=pane, on_time=on_time))):
                 raise AssertionError("a silent window spoke")
@@ -91,7 +107,7 @@ class Windows:
     def _move_to(self, pane: int) -> Iterator[WindowCounts]:
         at = self.pane + 1
         while at <= pane and self._holds_events():
-            for hop_panes in self.running:
+            for hop_panes in self.begun:
                 number, rest = divmod(at, hop_panes)
                 if rest == hop_panes - 1:
                     yield from self._end_hop(hop_panes, number)
@@ -101,26 +117,40 @@ class Windows:
     def _holds_events(self) -> bool:
         return any(self.begun.values()) or any(window.ring for windows in self.running.values() for window in windows)
 
-    def _end_hop(self, hop_panes: int, number: int) -> Iterator[WindowCounts]:
+    def _end_hop(self, hop_panes: int, number: int, *, whole: bool = False) -> Iterator[WindowCounts]:
         parts = self.begun[hop_panes]
         hop = part = None
         if parts:
-            same = [msgspec.structs.replace(part, pane=np.full(part.rows, number)) for part in parts]
-            part = same[0] if len(same) == 1 else self._numbered(merge(same))
-            hop = roll_up(part, self.slots)
+            part = self._together(parts, number)
+            if hop_panes == self._stored_panes:
+                self._store(parts, part, number)
+            if hop_panes in self.running:
+                hop = roll_up(part, self.slots)
             parts.clear()
         end_ms = (number + 1) * hop_panes * self.policy.pane_ms
-        for running in self.running[hop_panes]:
+        for running in self.running.get(hop_panes, ()):
             running.drop_before(number + 1 - running.window.size_ms // running.window.every_ms)
             if hop is not None:
                 running.push(number, hop)
-            counts = None if self._silent else running.counts(end_ms, self.slots.names, self.quantiles)
+            counts = None if self._silent else running.counts(end_ms, self.slots, self.quantiles, whole=whole)
             if counts is not None and part is not None and running.window.kind == "tumbling":
                 counts = msgspec.structs.replace(counts, outcomes=outcomes_of(part, self.slots))
             if counts is not None:
                 yield counts
         if len(self.slots.names) > self.slots_max:
             self._make_room()
+
+    def _together(self, parts: Sequence[Partial], number: int) -> Partial:
+        """Return panes of a hop as one, which has the number of the hop."""
+        same = [msgspec.structs.replace(part, pane=np.full(part.rows, number)) for part in parts]
+        return same[0] if len(same) == 1 else self._numbered(merge(same))
+
+    def _store(self, parts: Sequence[Partial], whole: Partial, number: int) -> None:
+        """Keep a pane of the store that has ended, without what was stored before a restart."""
+        new = [part for part in parts if part.rows and part.pane[0] >= self.unstored]
+        if new:
+            self._stored.append(whole if len(new) == len(parts) else self._together(new, number))
+        self.unstored = max(self.unstored, (number + 1) * self._stored_panes)
 
     def _make_room(self) -> None:
         """Take slots from series that no ring holds, once these are the most: versions come and go."""

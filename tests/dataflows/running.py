@@ -20,7 +20,7 @@ from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.recovery import shard_key
 from operators.rows.items import dead_letter_rows, feedback_rows
-from operators.rows.panes import pane_rows
+from operators.rows.panes import pane_rows, stored_rows
 from operators.rows.progress import progress_rows
 from operators.rows.verdicts import outcome_rows
 from operators.rows.windows import window_rows
@@ -219,6 +219,8 @@ class Shards:
                 windows = tuple(self._windows[shard_key(shard)].push(closed))
                 for counts in windows:
                     out += window_rows(counts, self._policy)
+                for part in self._windows[shard_key(shard)].take_stored():
+                    out += stored_rows(part, self._policy)
                 for outcome in self.judges[shard_key(shard)].push(PaneWithWindows(closed=closed, windows=windows)):
                     self.events += outcome.events
                     out += outcome_rows(outcome, self._policy)

@@ -9,7 +9,7 @@ from operators.connectors.clickhouse.arrow import to_arrow
 from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
 from operators.rows.items import dead_letter_rows, feedback_rows
-from operators.rows.panes import pane_rows
+from operators.rows.panes import pane_rows, stored_rows
 from operators.window.packing import pack, unpack
 from operators.window.panes import Closed, Panes
 from operators.window.partial import Partial, feature_rows
@@ -56,7 +56,8 @@ def test_every_mutated_message_is_counted_or_a_dead_letter(stream: str) -> None:
             if shard == 0:
                 for closed in panes.push(item):
                     assert isinstance(closed, Closed)
-                    for rows in pane_rows(closed, RULES):
+                    stored = [] if closed.on_time is None else stored_rows(closed.on_time, RULES)
+                    for rows in (*pane_rows(closed, RULES), *stored):
                         to_arrow(rows)
     assert summed == counted
     assert stream == "feedback" or binned == counted, "each event is in one bin of a feature, whatever it holds"

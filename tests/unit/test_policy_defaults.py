@@ -11,7 +11,7 @@ from flows.settings import Settings
 from operators.policy.policy import Window
 from operators.policy_file import defaults
 from operators.policy_file.toml import parse
-from tests.policies import base, refused, sli
+from tests.policies import base, refused, sli, table
 
 RULE = """
 [[rule]]
@@ -27,28 +27,24 @@ M = 60_000
 
 def test_what_is_left_out_is_as_in_the_default_policy() -> None:
     whole = defaults.with_defaults({"rule": [{"slis": ["availability", "fast", "quality", "correct"]}]})
-    for table in ("slices", "windows", "measures", "sli"):
-        assert whole[table] == {key: DEFAULT[table][key] for key in whole[table]}, table
-        assert {*DEFAULT[table]} - {*whole[table]} <= {"series_max", "versions_max", "models_max", "error_types_max"}
+    for name in ("slices", "windows", "measures", "sli"):
+        assert whole[name] == {key: DEFAULT[name][key] for key in whole[name]}, name
+        assert {*DEFAULT[name]} - {*whole[name]} <= {"series_max", "versions_max", "models_max", "error_types_max"}
     assert whole["time"] == {key: DEFAULT["time"][key] for key in whole["time"]}
     small, large = parse(""), parse(Settings().policy.read_text())
     for name in ("pane_ms", "disorder_ms", "late_horizon_ms", "future_ms", "idle_ms", "outliers", "behind_ms"):
         assert getattr(small, name) == getattr(large, name), name
-    for name in ("dimensions", "grains", "series_max", "versions_max", "windows", "measures"):
+    for name in ("dimensions", "grains", "series_max", "versions_max", "windows", "measures", "reports", "stored_ms"):
         assert getattr(small, name) == getattr(large, name), name
 
 
 def test_what_is_written_as_by_default_is_the_same_policy() -> None:
     """Then the recovery store of one goes on under the other."""
     written = (
-        base(
-            "region",
-            "segment",
-            crosses=[["region", "segment"]],
-            tumbling=["1m"],
-            sliding=[("5m", "10s"), ("1h", "1m")],
-            measures=DEFAULT["measures"]["names"],
-        )
+        table("time", **{key: DEFAULT["time"][key] for key in (*defaults.TIME, "stored")})
+        + table("slices", dimensions=["region", "segment"], crosses=[["region", "segment"]])
+        + table("windows", **DEFAULT["windows"])
+        + table("measures", names=DEFAULT["measures"]["names"])
         + sli("availability", "no_error", ignore=["client_cancelled"])
         + RULE
     )

@@ -14,7 +14,7 @@ from operators.policy import evaluators, otel, policy, tiers, triage
 from operators.policy.fields import table_of
 from operators.policy.policy import RUNBOOKS
 from operators.policy.reading import Duration
-from operators.policy_file import monitors, toml
+from operators.policy_file import monitors, toml, windows
 from operators.rules.registry import KINDS as RULE_KINDS
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +26,10 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[time]": toml._Time,
     "[time] idle": toml._Idle,
     "[slices]": toml.Crosses,
-    "[windows]": toml._Windows,
-    "[windows] sliding": toml._Sliding,
+    "[windows]": windows.WindowsTable,
+    "[windows] tumbling": windows.Tumbling,
+    "[windows] sliding": windows.Sliding,
+    "[windows] report": windows.Reported,
     "[measures]": toml._Measures,
     "tiers": tiers.TierTable,
     "[release]": policy.Releases,
