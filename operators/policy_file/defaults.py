@@ -63,9 +63,13 @@ def _windows(time: Any, slices: Any) -> dict[str, Any]:
     """Return the windows of a file that names none: those of the default policy that its panes add up to."""
     pane = time.get("pane") if isinstance(time, dict) else None
     pane_ms = _ms(pane)
-    tumbling = [{"size": size, **_report(size, size, slices)} for size in TUMBLING if not _ms(size) % pane_ms]
+    tumbling: list[Any] = [
+        {"size": size, **_report(size, size, slices)} for size in TUMBLING if not _ms(size) % pane_ms
+    ]
     pairs = [(size, _longer(every, pane)) for size, every in SLIDING]
-    sliding = [{"size": size, "every": every, **_report(size, every, slices)} for size, every in pairs]
+    sliding: list[dict[str, Any]] = [
+        {"size": size, "every": every, **_report(size, every, slices)} for size, every in pairs
+    ]
     fits = [each for each in sliding if not _ms(each["every"]) % pane_ms and not _ms(each["size"]) % _ms(each["every"])]
     return {"tumbling": tumbling or [pane], "sliding": fits}
 
