@@ -10,13 +10,14 @@ import msgspec
 import typer
 from backports.zstd import ZstdError
 
-from flows import engine, reference, replay, sql
+from flows import engine, replay, sql
 from flows.control.commands import WrongCommand
 from flows.control.hooks import HookFailed
 from flows.control.memory import NoMemory
 from flows.plain import plain
 from flows.recovery.holders import StoreInUse
 from flows.recovery.parts import StoreUnusable
+from flows.reference_items import WrongReference
 from operators.connectors.chat.model import WrongEndpoint
 from operators.connectors.clickhouse.errors import ClickHouseError
 from operators.connectors.kafka.errors import KafkaFailure
@@ -61,7 +62,7 @@ WRONG_USE = (
     WrongCommand,
     msgspec.ValidationError,
     replay.GivenTwice,
-    reference.WrongReference,
+    WrongReference,
     WrongAction,
     WrongCheck,
     NoSet,

@@ -12,14 +12,18 @@ from rich.table import Table
 from flows import progress, reference, settings
 from flows.cli_errors import guarded
 from flows.plain import json_escaped, plain
-from flows.reference_store import profile_of_store
+from flows.reference_items import Wanted, WrongReference
+from flows.reference_store import profile_of_requests, profile_of_store
 from operators.profiles.embedding import CLUSTERS
+from operators.profiles.merging import NotMergeable, merged
 from operators.profiles.profile import Field, Profile, from_json, to_json
 from operators.wire.events import ms_of
 
 app = typer.Typer(no_args_is_help=True, help="Frozen reference profiles: what monitors compare with.")
 
-Files = Annotated[list[Path] | None, typer.Argument(help="Files of events, .ndjson, .gz or .zst.")]
+Files = Annotated[
+    list[Path] | None, typer.Argument(help="Files of events, .ndjson, .gz or .zst; or tables, .csv or .parquet.")
+]
 TOP = 3  # Bins of a field that are shown.
 WIDTH = 2_000  # Characters: a narrow terminal breaks lines; a table that folds cannot be searched.
 
@@ -30,9 +34,14 @@ def build_command(
     out: Annotated[Path, typer.Option("--out", help="The profile to write, .json.")],
     files: Files = None,
     store: Annotated[
-        bool, typer.Option("--store", help="Instead of files: measures from the configured ClickHouse, or --data.")
+        bool, typer.Option("--store", help="Instead of files: what the configured ClickHouse, or --data, has counted.")
     ] = False,
-    data: Annotated[Path | None, typer.Option("--data", help="With --store: the folder of an embedded store.")] = None,
+    requests: Annotated[
+        bool, typer.Option("--requests", help="Instead of files: the request log there; it has no features.")
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="With --store or --requests: the folder of an embedded store.")
+    ] = None,
     feedback: Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")] = None,
     model: Annotated[list[str] | None, typer.Option("--model", help="Only of this model; repeatable.")] = None,
     version: Annotated[list[str] | None, typer.Option("--version", help="Only of this version; repeatable.")] = None,
@@ -45,29 +54,53 @@ def build_command(
     bins: Annotated[int, typer.Option(min=2, help="Quantile bins of a number.")] = reference.Options().bins,
     embedding: Annotated[bool, typer.Option("--embedding", help="Find clusters of the embeddings.")] = False,
     clusters: Annotated[int, typer.Option(min=2, help="How many clusters.")] = CLUSTERS,
+    like: Annotated[
+        Path | None, typer.Option("--like", help="Count in the bins of this profile, to compare or merge with it.")
+    ] = None,
     sample: Annotated[int, typer.Option(min=100, help="At most so many requests are looked at.")] = reference.SAMPLE,
 ) -> None:
     """Freeze how each field is distributed in some events and feedback."""
-    if store == bool(files) or (store and (feedback or embedding)) or (data is not None and not store):
-        raise reference.WrongReference("needs either files, with --feedback and --embedding, or --store, with --data")
-    wanted = reference.Wanted(
+    sources = [bool(files), store, requests]
+    if sources.count(True) != 1 or (not files and (feedback or embedding)) or (data is not None and files):
+        raise WrongReference("needs one of: files, with --feedback and --embedding; --store or --requests, with --data")
+    wanted = Wanted(
         models=frozenset(model or ()),
         versions=frozenset(version or ()),
         start=_time("--from", start),
         end=_time("--until", until),
     )
     options = reference.Options(
-        fields=tuple(field or ()), bins=bins, clusters=clusters if embedding else None, sample=sample
+        fields=tuple(field or ()),
+        bins=bins,
+        clusters=clusters if embedding else None,
+        like=None if like is None else _read(like),
+        sample=sample,
     )
-    if store:
-        profile, counted = profile_of_store(settings.store(settings.load(), data), wanted, options)
+    if files:
+        with progress.of_files([*files, *(feedback or ())]) as progressed:
+            profile, counted = reference.profile_of(files, feedback or (), wanted, options, progressed)
     else:
-        with progress.of_files([*(files or ()), *(feedback or ())]) as progressed:
-            profile, counted = reference.profile_of(files or (), feedback or (), wanted, options, progressed)
+        made = profile_of_store if store else profile_of_requests
+        profile, counted = made(settings.store(settings.load(), data), wanted, options)
     out.write_bytes(to_json(profile))
     refused = f", {counted.refused} refused" if counted.refused else ""
     taken = f"{counted.sampled} of {counted.fit} items that fit, {counted.read} read{refused}"
     typer.echo(f"{out}: profile {profile.name} of {len(profile.fields)} fields, from {taken}")
+
+
+@app.command("merge")
+@guarded
+def merge_command(
+    profiles: Annotated[list[Path], typer.Argument(help="Profiles of the same bins, as `build --like` makes them.")],
+    out: Annotated[Path, typer.Option("--out", help="The profile to write, .json.")],
+) -> None:
+    """Add up profiles of several times, or of several parts of the traffic."""
+    try:
+        profile = merged([_read(path) for path in profiles])
+    except NotMergeable as error:
+        raise WrongReference(str(error)) from error
+    out.write_bytes(to_json(profile))
+    typer.echo(f"{out}: profile {profile.name} of {len(profile.fields)} fields, from {len(profiles)} profiles")
 
 
 @app.command("show")
@@ -93,7 +126,7 @@ def _read(path: Path) -> Profile:
     try:
         return from_json(path.read_bytes())
     except ValueError as error:
-        raise reference.WrongReference(f"{path}: {error}") from error
+        raise WrongReference(f"{path}: {error}") from error
 
 
 def _time(option: str, text: str | None) -> int | None:
@@ -102,9 +135,9 @@ def _time(option: str, text: str | None) -> int | None:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise reference.WrongReference(f"{option} {text!r}: must be a time such as 2026-11-21T12:00:00Z") from error
+        raise WrongReference(f"{option} {text!r}: must be a time such as 2026-11-21T12:00:00Z") from error
     if time.tzinfo is None:
-        raise reference.WrongReference(f"{option} {text!r}: needs an offset, such as Z or +01:00")
+        raise WrongReference(f"{option} {text!r}: needs an offset, such as Z or +01:00")
     return ms_of(time)
 
 

@@ -6,10 +6,11 @@ Reads each column once, in memory, and gives the same profile for the same value
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
-from operators.profiles.binning import TEXT, Value, category_bins, number_bins, numbers_of, texts_of
+from operators.profiles.binning import TEXT, Value, bins_of, category_bins, number_bins, numbers_of, texts_of
 from operators.profiles.profile import BINS, CATEGORIES_MAX, Centroids, Field, Moments, Profile
 from operators.stats.magnitude import scaled, unscaled
 
@@ -36,6 +37,28 @@ def build(columns: Mapping[str, Sequence[Value]], bins: int = BINS, embedding: C
         # A few texts among numbers are faults of the producer, not categories.
         fields[name] = number_field(numbers, bins) if 2 * texts < present else category_field(values)
     return Profile(fields=fields, embedding=embedding)
+
+
+def build_like(columns: Mapping[str, Sequence[Value]], like: Profile) -> Profile:
+    """Return the profile of columns in the bins of another one, field by field; what only one of both has is left out.
+
+    >>> like = build({"amount": [1.0, 2.0, 3.0]})
+    >>> build_like({"amount": [0.5, 9.0, None], "card": ["visa"]}, like).fields["amount"].counts
+    (1, 0, 1, 1, 0)
+    """
+    return Profile(fields={name: _like(known, columns[name]) for name, known in like.fields.items() if name in columns})
+
+
+def _like(known: Field, values: Sequence[Value]) -> Field:
+    numbers = numbers_of(values)
+    finite = np.sort(numbers[np.isfinite(numbers)]) if known.kind == "number" else np.zeros(0)
+    distinct = len(np.unique(finite)) if len(finite) else len({text for text in texts_of(values) if text is not None})
+    return msgspec.structs.replace(
+        known,
+        counts=_counts(bins_of(known, values), known.bins),
+        cardinality=distinct,
+        moments=moments_of(finite) if len(finite) else None,
+    )
 
 
 def number_field(numbers: Floats, bins: int = BINS) -> Field:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from flows import cli, reference
+from flows import cli, reference_items
 from operators.profiles.binning import bins_of
 from operators.profiles.profile import Profile, from_json
 from operators.wire.events import Event
@@ -133,9 +133,9 @@ def test_a_sample_needs_no_more_memory_than_its_size() -> None:
         for number in range(20_000):
             yield Event(request_id=f"r{number}", ts=T, model="m", version="v1")
 
-    kept = reference._sampled(endless(), 500)
+    kept = reference_items.sampled(endless(), 500)
     assert len(kept) == 500
-    places = [reference._hash(item.request_id) for item in kept]
+    places = [reference_items._hash(item.request_id) for item in kept]
     assert max(places) < 0.035 * 2**64  # 500 of 20,000 are the lowest fortieth.
 
 
@@ -235,8 +235,8 @@ def test_measures_come_from_the_store_too(run: Reference, stored: Path) -> None:
     [
         (("--model", "other"), "the store has no measure that fits"),
         (("--field", "features.amount"), "the store keeps values of measures alone"),
-        (("--embedding",), "needs either files"),
-        (("e.ndjson",), "needs either files"),
+        (("--embedding",), "needs one of: files"),
+        (("e.ndjson",), "needs one of: files"),
     ],
 )
 def test_what_the_store_does_not_have_is_refused(run: Reference, stored: Path, words: Sequence[str], says: str) -> None:

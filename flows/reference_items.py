@@ -1,0 +1,115 @@
+"""The items that a reference profile is of: which of files count, and a sample of them.
+
+Memory is bounded whatever the size of the files: of the items that fit, those with the smallest hashes of their request
+id are kept (bottom-k). That is a uniform sample of the requests, the same in any order and however the files are cut,
+and it holds an event and its feedback alike.
+"""
+
+import hashlib
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from operator import itemgetter
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from operators.connectors.files import FileReader
+from operators.connectors.tabular import SUFFIXES, TableReader
+from operators.ingest.formats.native import Decoder
+from operators.wire.events import Event, Feedback, ms_of
+
+ITEM_BYTES_MAX = 1 << 20
+Progressed = Callable[[str, int], None]
+Item = TypeVar("Item", Event, Feedback)
+
+
+class WrongReference(ValueError):
+    """What was asked for gives no profile."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which items: of these models and versions (all, where none is named), `start` <= ts < `end` [Unix ms]."""
+
+    models: frozenset[str] = frozenset()
+    versions: frozenset[str] = frozenset()
+    start: int | None = None
+    end: int | None = None
+
+    def takes(self, item: Event | Feedback) -> bool:
+        if (self.models and item.model not in self.models) or (self.versions and item.version not in self.versions):
+            return False
+        ts = ms_of(item.ts)
+        return (self.start is None or ts >= self.start) and (self.end is None or ts < self.end)
+
+
+class Counted(msgspec.Struct, kw_only=True):
+    """How many items were read, how many of them fit, were refused, and are in the sample."""
+
+    read: int = 0
+    fit: int = 0
+    refused: int = 0
+    sampled: int = 0
+
+
+def items_of(
+    paths: Iterable[Path], kind: type[Item], wanted: Wanted, counted: Counted, progressed: Progressed
+) -> Iterator[Item]:
+    decoder = Decoder(kind, ITEM_BYTES_MAX)
+    for path in paths:
+        reader = _reader(path, partial(progressed, str(path)))
+        try:
+            while (messages := reader.read()) is not None:
+                items, _, rejects = decoder.decode(messages)
+                kept = [item for item in items if wanted.takes(item)]
+                counted.read += len(items) + len(rejects)
+                counted.refused += len(rejects)
+                counted.fit += len(kept)
+                yield from kept
+        finally:
+            reader.close()
+
+
+def _reader(path: Path, advanced: Callable[[int], None]) -> FileReader | TableReader:
+    now_ms = int(time.time() * 1000)
+    if path.suffix in SUFFIXES:
+        return TableReader(path, now_ms, advanced)
+    return FileReader(path, ITEM_BYTES_MAX, now_ms, advanced)
+
+
+def sampled(items: Iterable[Item], size: int) -> list[Item]:
+    """Return the items with the smallest hashes, in order of those; of equal request ids either all or none."""
+    kept: list[tuple[int, Item]] = []
+    limit = 1 << 64
+    for item in items:
+        place = _hash(item.request_id)
+        if place < limit:
+            kept.append((place, _let_go(item)))
+            if len(kept) >= size + size // 4:
+                limit = _cut(kept, size)
+    _cut(kept, size)
+    return [item for _, item in kept]
+
+
+def _cut(kept: list[tuple[int, Item]], size: int) -> int:
+    """Keep the `size` smallest; return the limit that those beyond do not come below."""
+    kept.sort(key=lambda pair: (pair[0], ms_of(pair[1].ts)))
+    if len(kept) <= size:
+        return 1 << 64
+    limit = kept[size][0]
+    del kept[bisect_left(kept, limit, key=itemgetter(0)) :]
+    return limit
+
+
+def _hash(request_id: str) -> int:
+    return int.from_bytes(hashlib.blake2b(request_id.encode(), digest_size=8).digest(), "big")
+
+
+def _let_go(item: Item) -> Item:
+    """Drop what is not needed: undecoded fields hold on to the whole block that they were read with."""
+    if isinstance(item, Event):
+        item.input = item.output = msgspec.Raw(b"")
+        item.embedding = msgspec.Raw(bytes(item.embedding))
+    return item
