@@ -20,13 +20,17 @@ Point = tuple[int, float]  # Unix ms, value.
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One line; `kind` is a class of the style sheet. `band` has (time, lower, upper)."""
+    """One line; `kind` is a class of the style sheet. `band` has (time, lower, upper).
+
+    `dots` is what each point says, and how large it is.
+    """
 
     name: str
     kind: str
     points: Sequence[Point]
     band: Sequence[tuple[int, float, float]] = ()
     is_step: bool = False
+    dots: Sequence[tuple[str, float]] = ()
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +51,8 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
     """`label` is the sentence that a reader who does not see it hears. `low`, `high` are in the chart at least.
 
-    With `log` values are natural logarithms, and the axis says what they are logarithms of.
+    With `log` values are natural logarithms, and the axis says what they are logarithms of. `across` is what goes
+    from left to right in thousandths, such as a score, where that is not time.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     log: bool = False
+    across: str = ""
 
     @property
     def empty(self) -> bool:
@@ -111,13 +117,15 @@ def svg(chart: Chart) -> str:
         f'<svg class="chart" viewBox="0 0 {scale.width} {scale.height}" role="img" tabindex="0"'
         f' aria-label="{escape(chart.label)}"'
         f' data-start="{chart.start}" data-end="{chart.end}" data-low="{scale.low:.6g}" data-high="{scale.high:.6g}"'
-        f' data-unit="{escape(chart.unit)}" data-log="{int(chart.log)}" data-top="{scale.top}">',
+        f' data-across="{escape(chart.across)}" data-unit="{escape(chart.unit)}"'
+        f' data-log="{int(chart.log)}" data-top="{scale.top}">',
         *_y_axis(chart, scale),
-        *_x_axis(scale),
+        *(_shares(scale) if chart.across else _x_axis(scale)),
         *(_band(line, scale) for line in chart.lines if line.band),
         *_levels(chart, scale),
         *_marks(scale),
         *(_line(line, scale) for line in chart.lines if line.points),
+        *(dot for line in chart.lines if line.dots for dot in _dots(line, scale)),
         "</svg>",
     ]
     return "".join(parts)
@@ -229,6 +237,14 @@ def _x_axis(scale: _Scale) -> list[str]:
     return out
 
 
+def _shares(scale: _Scale) -> list[str]:
+    """Return the axis of what is not time: thousandths, said as parts of one."""
+    return [
+        f'<text class="tick" x="{scale.x(at):.1f}" y="{scale.height - 6}" text-anchor="middle">{at / 1000:g}</text>'
+        for at in range(0, 1_001, 200)
+    ]
+
+
 def _line(line: Line, scale: _Scale) -> str:
     path: list[str] = []
     last = 0.0
@@ -242,6 +258,14 @@ def _line(line: Line, scale: _Scale) -> str:
     return (
         f'<polyline class="line {kind}" data-name="{name}" points="{" ".join(path)}"><title>{name}</title></polyline>'
     )
+
+
+def _dots(line: Line, scale: _Scale) -> list[str]:
+    return [
+        f'<circle class="dot {escape(line.kind)}" cx="{scale.x(at):.1f}" cy="{scale.y(value):.1f}" r="{radius:.1f}">'
+        f"<title>{escape(text)}</title></circle>"
+        for (at, value), (text, radius) in zip(line.points, line.dots, strict=True)
+    ]
 
 
 def _band(line: Line, scale: _Scale) -> str:

@@ -183,7 +183,7 @@ def test_a_page_complains_of_nothing_and_asks_nobody_else(demo: Demo) -> None:
         assert each.hosts == {"127.0.0.1"}
 
 
-PATHS = ("", RELEASE, "m/phishing", "m/phishing/drift", "health", "policy", "triage")
+PATHS = ("", RELEASE, "m/phishing", "m/phishing/drift", "m/phishing/scores", "health", "policy", "triage")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -217,7 +217,7 @@ def test_all_is_reached_by_the_keyboard(demo: Demo) -> None:
 
 def test_a_phone_needs_no_scrolling_sideways_and_paper_no_colours(demo: Demo) -> None:
     watched = Watched(demo.browser, viewport={"width": 420, "height": 900})
-    for path in ("", RELEASE, "m/phishing", "events", "health"):
+    for path in ("", RELEASE, "m/phishing", "m/phishing/scores", "events", "health"):
         watched.page.goto(demo.address + path)
         assert watched.page.evaluate("document.documentElement.scrollWidth") <= 420, path
     watched.page.emulate_media(media="print")

@@ -112,7 +112,7 @@ function show(chart, x) {
   here.setAttribute("x1", at);
   here.setAttribute("x2", at);
   chart.dataset.cursor = at;
-  const { start, end, low, high, unit } = chart.dataset;
+  const { start, end, low, high, unit, across } = chart.dataset;
   const time = Number(start) + ((at - LEFT) / (RIGHT - LEFT)) * (end - start);
   const said = [...chart.querySelectorAll("polyline[data-name]:not(.grey)")].map((line) => {
     const points = [...line.points].filter((point) => point.x <= at + 0.5);
@@ -122,7 +122,7 @@ function show(chart, x) {
     return `${line.dataset.name} ${text}`;
   });
   chart.closest("figure").querySelector(".cursor").textContent =
-    `${new Date(time).toISOString().slice(11, 19)} ${said.filter(Boolean).join(" · ")}`;
+    `${across ? `${across} ${(time / 1000).toFixed(2)}` : new Date(time).toISOString().slice(11, 19)} ${said.filter(Boolean).join(" · ")}`;
 }
 
 document.addEventListener("pointermove", (event) => {

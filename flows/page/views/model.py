@@ -1,4 +1,4 @@
-"""One model: its releases, what serves now, and how its SLIs went; and how it drifts and scores."""
+"""One model: its releases, what serves now, and how its SLIs went; and how it drifts."""
 
 from collections import defaultdict
 
@@ -16,7 +16,7 @@ WINDOWS = 12  # Columns of the drift table: the newest.
 
 def model(store: Store, asked: Asked) -> Row:
     """Return what the page of a model shows. Unknown."""
-    base = _base(store, asked, SINCE_MS)
+    base = base_of(store, asked, SINCE_MS)
     at = moment(asked.at)
     releases = [row | {"state": state_of(row)} for row in store.ask("releases", model=asked.model, at=at)]
     start, end = base["start"], base["end"]
@@ -44,7 +44,7 @@ def model(store: Store, asked: Asked) -> Row:
 
 def drift(store: Store, asked: Asked) -> Row:
     """Return how far fields are from their reference: the worst first, by window."""
-    base = _base(store, asked, DRIFT_SINCE_MS)
+    base = base_of(store, asked, DRIFT_SINCE_MS)
     rows = store.ask("drift", model=asked.model, slice=asked.slice, **base["range"])
     ends = sorted({row["at"] for row in rows})[-WINDOWS:]
     by_field: dict[tuple[str, str, str], dict[int, Row]] = defaultdict(dict)
@@ -64,15 +64,6 @@ def drift(store: Store, asked: Asked) -> Row:
     }
 
 
-def scores(store: Store, asked: Asked) -> Row:
-    """Return how sure each version was, and how often it was right at each score."""
-    base = _base(store, asked, SINCE_MS)
-    rows = store.ask("scores", model=asked.model, **base["range"])
-    return base | {
-        "rows": [row | {"share": row["right"] / row["n"]} for row in rows],
-    }
-
-
 def _beyond(cells: dict[int, Row]) -> float:
     ratios = [
         abs((cell["score"] or 0.0) / cell["threshold"]) if cell["threshold"] else float(cell["is_bad"])
@@ -81,7 +72,8 @@ def _beyond(cells: dict[int, Row]) -> float:
     return max(ratios, default=0.0)
 
 
-def _base(store: Store, asked: Asked, since_ms: int) -> Row:
+def base_of(store: Store, asked: Asked, since_ms: int) -> Row:
+    """Return what every page of a model needs: how far the counting is, and of which time it speaks. Unknown."""
     counted = next(iter(store.ask("counted", at=moment(asked.at))), None)
     if counted is None:
         raise Unknown("nothing is counted yet")
