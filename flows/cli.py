@@ -22,6 +22,7 @@ from flows import (
 from flows.gate_cli import gate_command
 from flows.page_command import page_command
 from flows.private import keep_private
+from operators.fast import loading
 
 app = typer.Typer(
     add_completion=False,
@@ -61,4 +62,5 @@ def main() -> None:
         sys.stderr.write(f"rollguard: {error}\n")
         sys.exit(2)
     logs.configure(where.log_format, where.log_level or "warning")
+    loading.switch(on=where.fast == "auto")
     app()

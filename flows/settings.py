@@ -28,6 +28,8 @@ ROLLGUARD_GATE_KEY       the bearer token of the endpoint that `gate` asks    no
 ROLLGUARD_PAGE_TOKEN     what people have to know to look at the page          none: it listens on 127.0.0.1 only
 ROLLGUARD_CASES_CLICKHOUSE  the store of `page --cases`, as a user who may     ROLLGUARD_CLICKHOUSE
                          add to cases (role rollguard_triager)
+ROLLGUARD_FAST           off: the compiled kernels of the extra `fast` are      auto: where they are installed
+                         not used, with the same results
 ROLLGUARD_LOG_FORMAT     text or json                                         text
 ROLLGUARD_LOG_LEVEL      debug, info, warning or error                        info for `run`, else warning
 """
@@ -88,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     gate_key: Annotated[str, msgspec.Meta(pattern="^[!-~]+$")] | None = None
     page_token: Annotated[str, msgspec.Meta(min_length=16)] | None = None
     cases_clickhouse: str | None = None
+    fast: Literal["auto", "off"] = "auto"
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] | None = None
 

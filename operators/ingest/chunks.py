@@ -65,21 +65,29 @@ class Chunk:
             self.origin, self.rejects, self.unread = decoded.origin, decoded.rejects, decoded.unread
             self._read(decoded)
             return
+        scanned = next(iter(streams.values())).scan(messages, decoder) if len(streams) == 1 else None
+        if scanned is None:
+            self._decode(messages, decoder)
+        else:
+            self.times, self.origin = scanned.times, scanned.origin
+            self.rejects, self.unread = scanned.rejects, scanned.unread
+        every = np.arange(len(self.times))
+        for each in streams:
+            self._items[each] = DecodedAgain(decoder.again, self.origin, every)
+            self._index[each] = every
+
+    def _decode(self, messages: Messages, decoder: ItemDecoder) -> None:
         pieces, times = [], []
         for start, some in pieces_of(messages):
             piece = decoder.decode(some)
             times.append(times_of([item.ts for item in piece.items]))
-            for batch in streams.values():
+            for batch in self._streams.values():
                 batch.read(piece.items)
             pieces.append((start, msgspec.structs.replace(piece, items=())))
         self.times = np.concatenate(times)
         self.origin = joined_origins(messages, [(start, piece.origin) for start, piece in pieces])
         self.rejects = [reject for _, piece in pieces for reject in piece.rejects]
         self.unread = [name for _, piece in pieces for name in piece.unread]
-        every = np.arange(len(self.times))
-        for each in streams:
-            self._items[each] = DecodedAgain(decoder.again, self.origin, every)
-            self._index[each] = every
 
     def _read(self, decoded: Decoded) -> None:
         names = np.array(decoded.streams)

@@ -28,23 +28,26 @@ class EventReader:
     def __init__(
         self, policy: Policy, parts: Parts, error_types: Numbering, fields: Sequence[str], of_slis: Mapping[str, Read]
     ) -> None:
-        self._parts, self._error_types = parts, error_types
-        self._fields, self._of_slis = fields, of_slis
-        self._chained = chained_slis(policy)
-        self._deduplicates = policy.dedup.horizon_ms > 0
+        self.parts, self.error_types = parts, error_types
+        self.fields, self.of_slis = fields, of_slis
+        self.chained = chained_slis(policy)
+        self.deduplicates = policy.dedup.horizon_ms > 0
         self._checked = [0, 0]  # Of the models and versions, how many are known to be nobody else's.
 
     def read(self, events: Sequence[Event]) -> ReadEvents:
         """Return the numbers and names that this policy needs out of some events."""
-        numbers = {field: _numbers(events, field) for field in self._fields}
-        numbers |= {name: read(events) for name, read in self._of_slis.items()}
-        chain, event = chains_of(events) if self._chained else (NONE, NONE)
-        parts = self._parts.of(events)
+        return self.read_with(events, self.parts.of(events), self._errors(events))
+
+    def read_with(self, events: Sequence[Event], parts: Sequence[Ints], errors: Ints) -> ReadEvents:
+        """Return what this policy needs out of some events whose names and error types were numbered before."""
+        numbers = {field: _numbers(events, field) for field in self.fields}
+        numbers |= {name: read(events) for name, read in self.of_slis.items()}
+        chain, event = chains_of(events) if self.chained else (NONE, NONE)
         return ReadEvents(
             parts=parts,
-            errors=self._errors(events),
+            errors=errors,
             numbers=numbers,
-            requests=request_hashes(events) if self._deduplicates else NONE,
+            requests=request_hashes(events) if self.deduplicates else NONE,
             chain=chain,
             event=event,
             lineage=_lineage(events),
@@ -52,7 +55,7 @@ class EventReader:
         )
 
     def _errors(self, events: Sequence[Event]) -> Ints:
-        texts, index = [event.error_type for event in events], self._error_types
+        texts, index = [event.error_type for event in events], self.error_types
         if texts.count(None) == len(texts):
             return np.zeros(len(texts), np.int64)
         return np.array([index[kind] if kind else 0 for kind in texts], np.int64)
@@ -60,7 +63,7 @@ class EventReader:
     def _reserved(self, events: Sequence[Event]) -> Faults:
         """Return which of the events name a model or version that is rollguard's own: only new names are looked at."""
         for part, before in enumerate(self._checked):
-            names = self._parts.names(part)
+            names = self.parts.names(part)
             if any(map(reserved.is_reserved, names[before:])):
                 return reserved.faults_of(events)
             self._checked[part] = len(names)

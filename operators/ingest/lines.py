@@ -65,10 +65,13 @@ class Lines(Sequence[bytes]):
 
     def __iter__(self) -> Iterator[bytes]:
         lines: list[bytes] = []
+        for text, starts, ends in self.spans():
+            lines += [text[begin:end] for begin, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+        return iter(lines)
+
+    def spans(self) -> Iterator[tuple[bytes, Ints, Ints]]:
+        """Yield where the lines stand, block by block: a text, and where they start and end in it."""
         for block, first in zip(self._blocks, self._firsts, strict=False):
             low, high = max(self._range.start - first, 0), self._range.stop - first
             if low < len(block.ends) and high > 0:
-                text, places = block.text, slice(low, high)
-                bounds = zip(block.starts[places].tolist(), block.ends[places].tolist(), strict=True)
-                lines += [text[begin:end] for begin, end in bounds]
-        return iter(lines)
+                yield block.text, block.starts[low:high], block.ends[low:high]

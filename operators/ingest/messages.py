@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.arrays import Ints
 from operators.window.watermark import NEVER
 
 NO_BOUND = 1 << 62  # [Unix ms] When nobody knows when a message was received: at any time.
@@ -47,6 +48,17 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
             received_ms=self.received_ms[start:stop],
             appended=None if self.appended is None else self.appended[start:stop],
             beside=self.beside[start:stop],
+        )
+
+    def at(self, places: Ints) -> "Messages":
+        """Return some of the messages, in order; tombstones are counted of the whole only."""
+        rows = places.tolist()
+        return Messages(
+            values=[self.values[row] for row in rows],
+            positions=[self.positions[row] for row in rows],
+            received_ms=self.received_ms[places],
+            appended=None if self.appended is None else self.appended[places],
+            beside=[self.beside[row] for row in rows] if self.beside else (),
         )
 
 

@@ -21,6 +21,7 @@ from operators.ingest.formats.origin import Reject
 from operators.ingest.formats.registry import FORMATS
 from operators.ingest.messages import Messages
 from operators.ingest.placing import PartitionState, Placing, joined_passed
+from operators.ingest.scanning import scanner_for
 from operators.ingest.streams.commands import CommandItems
 from operators.ingest.streams.events import EventItems
 from operators.ingest.streams.feedback import NO_CONTEXT, FeedbackItems
@@ -84,6 +85,7 @@ class Partition:
         self.source, self.stream, self.sources, self.policy = source, stream, sources, policy
         self.carries = FORMATS[form].carries(stream)
         self._decoder = FORMATS[form].decoder(stream, policy)
+        self._scanner = scanner_for(policy) if (stream, form) == ("events", "native") else None
         # A refusal is reported with the time its log had reached: so commands are taken one by one, however batched.
         self._chunk = 1 if "commands" in self.carries else CHUNK
         self._placing = Placing(policy)
@@ -174,7 +176,7 @@ class Partition:
     def _streams(self) -> dict[Stream, StreamBatch]:
         """Return what takes the items of each stream, of the next messages."""
         made: dict[Stream, Callable[[], StreamBatch]] = {
-            "events": lambda: EventItems(self.policy, self._pseudonyms),
+            "events": lambda: EventItems(self.policy, self._pseudonyms, self._scanner),
             "feedback": lambda: FeedbackItems(self.policy, self._pseudonyms, self._requests),
             "commands": lambda: CommandItems(self.source, self.policy, self._credentials),
         }

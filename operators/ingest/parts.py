@@ -10,6 +10,8 @@ from operators.window.partial import LeafSeries, sum_by_key
 from operators.wire.events import Event, Feedback
 from operators.wire.mirrored import Mirrors, is_mirrored, mirrored
 
+VERSION = 1  # Which part it is.
+
 
 class Numbering(dict[str, int]):
     """Numbers keys in order of first appearance."""
@@ -18,43 +20,54 @@ class Numbering(dict[str, int]):
         number = self[key] = len(self)
         return number
 
+    def number(self, key: str) -> int:
+        """Return the number of a key, a new one for one that is new."""
+        return self[key]
+
 
 class Parts:
     """The indices of one batch. Several small ones stay in the processor's caches, where one of series does not."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._indices = [Numbering() for _ in range(2 + len(policy.dimensions))]
+        self.indices = [Numbering() for _ in range(2 + len(policy.dimensions))]
         self._mirrors = Mirrors(policy.releases.mirrored)
 
     def names(self, part: int) -> list[str]:
         """Return what the numbers of a part stand for."""
-        return list(self._indices[part])
+        return list(self.indices[part])
 
     def of(self, items: Sequence[Event] | Sequence[Feedback]) -> list[Ints]:
         """Number the model, version and dimension values of each item, each part in its own index."""
+        return [
+            np.fromiter(map(index.__getitem__, part), np.int64, len(part))
+            for index, part in zip(self.indices, self.texts(items), strict=True)
+        ]
+
+    def texts(self, items: Sequence[Event] | Sequence[Feedback]) -> list[list[str]]:
+        """Return the model, version and dimension values that each item is counted under, part by part."""
         slices: list[dict[str, str]] = [item.slices or {} for item in items]
-        texts = [
+        return [
             [item.model or "" for item in items],
             self._versions(items),
             *(_values(slices, name) for name in self._policy.dimensions),
         ]
-        return [
-            np.fromiter(map(index.__getitem__, part), np.int64, len(part))
-            for index, part in zip(self._indices, texts, strict=True)
-        ]
+
+    def counted(self, part: int, text: str) -> str:
+        """Return what an item with a text as that part, and no copy of a request, is counted under."""
+        return self._mirrors[text] if part == VERSION and self._policy.releases.mirrored else text
 
     def series(self, parts: Sequence[Ints]) -> tuple[list[LeafSeries], Ints]:
         """Number the combinations of parts that occur."""
         if not parts:
             return [], np.zeros(0, np.int64)
         keys = np.zeros(len(parts[0]), np.int64)
-        for index, part in zip(self._indices, parts, strict=True):
+        for index, part in zip(self.indices, parts, strict=True):
             keys = keys * len(index) + part
         distinct, _ = sum_by_key(keys)
         series = np.searchsorted(distinct, keys)
         columns = []
-        for index in reversed(self._indices):
+        for index in reversed(self.indices):
             distinct, codes = np.divmod(distinct, max(len(index), 1))
             texts = list(index)
             columns.append([texts[code] for code in codes.tolist()])

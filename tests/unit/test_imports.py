@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 
 # The ground first.
 FLOORS = (
-    "arrays", "texts", "pseudonyms", "metrics", "saved", "wire", "store", "stats", "profiles", "policy", "window",
-    "ingest", "drift", "rules", "evaluators", "policy_file", "release", "evaluation_state",
+    "arrays", "fast", "texts", "pseudonyms", "metrics", "saved", "wire", "store", "stats", "profiles", "policy",
+    "window", "ingest", "drift", "rules", "evaluators", "policy_file", "release", "evaluation_state",
     "evaluation", "model_gauges", "rows", "archive",
     "enrich", "evaluate", "evals", "triage", "saved_names", "recovery",
     "connectors", "steps", "sources",

@@ -14,8 +14,11 @@ from operators.arrays import Ints
 from operators.ingest import command_faults
 from operators.ingest.again import Items
 from operators.ingest.credentials import Credentials
+from operators.ingest.formats.format import ItemDecoder
 from operators.ingest.formats.origin import Origin
+from operators.ingest.messages import Messages
 from operators.ingest.placing import Reasons
+from operators.ingest.scanned_reads import ScannedReads
 from operators.ingest.streams.stream import PlacedItems
 from operators.policy.policy import Policy
 from operators.window.partial import Partial
@@ -41,6 +44,9 @@ class CommandItems:
 
     def read(self, items: Sequence[AnyCommand]) -> Sequence[AnyCommand]:
         return items
+
+    def scan(self, messages: Messages, decoder: ItemDecoder) -> ScannedReads | None:
+        """None: commands are decoded, each."""
 
     def faults(self, items: Items, index: Ints, origin: Origin, known: Reasons) -> Reasons:
         found = {}

@@ -12,7 +12,9 @@ from operators.arrays import Ints
 from operators.ingest.columns import ColumnsBuilder
 from operators.ingest.duplicates import ids_of
 from operators.ingest.event_times import EventTimes, joined_times
-from operators.ingest.formats.format import Stream
+from operators.ingest.formats.format import ItemDecoder, Stream
+from operators.ingest.messages import Messages
+from operators.ingest.scanned_reads import ScannedReads
 from operators.ingest.shown import Showable, shown
 from operators.ingest.streams.stream import PlacedItems
 from operators.ingest.summarise import summarise
@@ -38,6 +40,9 @@ class CountedItems(ABC):
     @abstractmethod
     def read(self, items: Sequence[Any]) -> Sequence[Any]:
         """Take note of the next items of the chunk, and return them with what is known besides."""
+
+    def scan(self, messages: Messages, decoder: ItemDecoder) -> ScannedReads | None:
+        return None
 
     def criteria(self) -> Ints | None:
         return None

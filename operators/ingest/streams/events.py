@@ -6,9 +6,13 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.ingest.again import Items
+from operators.ingest.formats.format import ItemDecoder
 from operators.ingest.formats.origin import Origin
+from operators.ingest.messages import Messages
 from operators.ingest.placing import Reasons
 from operators.ingest.read_events import ReadEvents, joined_reads
+from operators.ingest.scanned_reads import ScannedReads, scanned_reads
+from operators.ingest.scanning import MessageScanner
 from operators.ingest.streams.counted import CountedItems
 from operators.ingest.streams.stream import PlacedItems
 from operators.policy.policy import Policy
@@ -22,8 +26,9 @@ class EventItems(CountedItems):
 
     feedback: Sequence[Feedback] = ()
 
-    def __init__(self, policy: Policy, pseudonyms: Pseudonyms) -> None:
+    def __init__(self, policy: Policy, pseudonyms: Pseudonyms, scanner: MessageScanner | None = None) -> None:
         super().__init__("events", policy, pseudonyms)
+        self._scanner = scanner
         self._reads: list[ReadEvents] = []  # Of the chunk.
 
     @property
@@ -33,6 +38,14 @@ class EventItems(CountedItems):
     def read(self, items: Sequence[Event]) -> Sequence[Event]:
         self._reads.append(self.builder.reader.read(items))
         return items
+
+    def scan(self, messages: Messages, decoder: ItemDecoder) -> ScannedReads | None:
+        if self._scanner is None:
+            return None
+        scanned = scanned_reads(messages, self._scanner, decoder, self.builder.reader)
+        if scanned is not None:
+            self._reads.append(scanned.read)
+        return scanned
 
     def faults(self, items: Items, index: Ints, origin: Origin, known: Reasons) -> Reasons:
         return {int(index[row]): fault for row, fault in self._read().faults.items()}

@@ -9,8 +9,11 @@ import msgspec
 from operators.arrays import Ints
 from operators.ingest.again import Items
 from operators.ingest.event_times import EventTimes
+from operators.ingest.formats.format import ItemDecoder
 from operators.ingest.formats.origin import Origin, Reject
+from operators.ingest.messages import Messages
 from operators.ingest.placing import Kept, Reasons
+from operators.ingest.scanned_reads import ScannedReads
 from operators.window.partial import Partial
 from operators.window.waiting_commands import Coming
 from operators.wire.events import Feedback
@@ -51,6 +54,9 @@ class StreamBatch(Protocol):
 
     def read(self, items: Sequence[Any]) -> Sequence[Any]:
         """Take note of the next items of the chunk, and return them with what is known besides."""
+
+    def scan(self, messages: Messages, decoder: ItemDecoder) -> ScannedReads | None:
+        """Take note of the next items as they are, not decoded; None where they have to be."""
 
     def faults(self, items: Items, index: Ints, origin: Origin, known: Reasons) -> Reasons:
         """Return why some of the items that were read are refused, by `index`; those in `known` are already."""

@@ -1,0 +1,47 @@
+"""How functions of this room are compiled, and where what was compiled is kept. The only file that knows Numba's API.
+
+A machine's compiler output is kept beside the sources, in `__pycache__`, where whoever may change it may change the
+program as well; never in a folder of the user, or one that others can write. It is only read where the folder cannot be
+written.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from numba.core import caching
+from numba.extending import intrinsic as numba_intrinsic
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class BesideSources(caching.InTreeCacheLocator):
+    """Numba's cache in `__pycache__` beside a source, also where that cannot be written."""
+
+    def ensure_cache_path(self) -> None:
+        """Make the folder where it is missing; OSError."""
+        Path(self._cache_path).mkdir(exist_ok=True)
+
+
+_config: Any = numba.config
+_config.CACHE_LOCATOR_CLASSES = f"{BesideSources.__module__}.{BesideSources.__name__}"
+# Kernels allocate nothing: arrays are made by whoever calls them. With `_nrt`, which lets them, every array that goes
+# into a function would be counted there and back, at 25 times the cost.
+_compiled: Any = partial(numba.njit, error_model="numpy", _nrt=False)
+
+
+def kernel(function: Function) -> Function:
+    """Compile what Python calls; it is kept on disk."""
+    return cast(Function, _compiled(cache=True)(function))
+
+
+def inlined(function: Function) -> Function:
+    """Compile what kernels call; it becomes part of them."""
+    return cast(Function, _compiled(forceinline=True)(function))
+
+
+def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make an instruction of its own."""
+    return cast(Callable[..., Any], numba_intrinsic(function))

@@ -1,0 +1,89 @@
+"""The fields of an event as the scanner knows them: how each is read, and where what was read goes."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.arrays import Ints
+from operators.fast.compiled import inlined
+from operators.fast.words import WORD, Text, word_at
+
+# How a value is read.
+ID, TIME, NAME, ERROR, AMOUNT, SCORE, COUNT, SLICES = 0, 1, 2, 3, 4, 5, 6, 7
+LINEAGE, LABEL, ABSENT, FALSE_ONLY, ANY, OBJECT, METRICS, FLAGS = 8, 9, 10, 11, 12, 13, 14, 15
+KINDS = {
+    "request_id": ID, "ts": TIME, "model": NAME, "version": NAME, "slices": SLICES, "error_type": ERROR,
+    "latency_ms": AMOUNT, "ttft_ms": AMOUNT, "cost_usd": AMOUNT, "score": SCORE,
+    "input_tokens": COUNT, "output_tokens": COUNT, "prompt_version": LINEAGE, "endpoint": LINEAGE,
+    "team": LABEL, "session_id": ABSENT, "user_id": ABSENT, "attempt": ABSENT, "kind": ABSENT, "mirrored": FALSE_ONLY,
+    "prediction": ANY, "embedding": ANY, "input": ANY, "output": ANY, "features": OBJECT, "metrics": METRICS,
+    "flags": FLAGS,
+}  # fmt: skip
+NUMBERS = frozenset(name for name, kind in KINDS.items() if kind in (AMOUNT, SCORE, COUNT))
+NOWHERE = -1  # Where nobody asks for a value.
+WORDS = 4
+KEY_MAX = WORDS * WORD - 2  # Characters of a key that is looked for.
+
+
+class Keys(NamedTuple):
+    """Keys that are looked for, with their quotes, as words, (n, 4) each, and the bytes of those that count.
+
+    `after` (n + 1,) holds which key came after each one, and after the begin (n), the last time: the next to be tried.
+    """
+
+    words: NDArray[np.uint64]
+    masks: NDArray[np.uint64]
+    lengths: Ints
+    after: Ints
+
+
+class Fields(NamedTuple):
+    """Fields of an event, (n,) each: their keys, how each is read, its column, and the most that it may be."""
+
+    keys: Keys
+    kinds: Ints
+    columns: Ints
+    most: NDArray[np.float64]
+    needed: np.uint64  # A bit for each that must be there.
+    dimensions: Keys
+
+
+def key_table(names: Sequence[str]) -> Keys:
+    """Return the table of some keys of at most KEY_MAX characters, all of them ASCII."""
+    quoted = [f'"{name}"'.encode() for name in names]
+    size = WORDS * WORD
+    padded = [key.ljust(size, b"\0") for key in quoted]
+    masks = [(b"\xff" * len(key)).ljust(size, b"\0") for key in quoted]
+    return Keys(
+        words=np.frombuffer(b"".join(padded), np.uint64).reshape(-1, WORDS).copy(),
+        masks=np.frombuffer(b"".join(masks), np.uint64).reshape(-1, WORDS).copy(),
+        lengths=np.array([len(key) for key in quoted], np.int64),
+        after=np.append(np.arange(len(names), dtype=np.int64), 0),
+    )
+
+
+@inlined
+def is_key(text: Text, at: int, keys: Keys, key: int) -> bool:
+    """Tell whether a key stands at a place; more of the text is looked at only where the first word agrees."""
+    for word in range(WORDS):
+        if (word_at(text, at + WORD * word) ^ keys.words[key, word]) & keys.masks[key, word]:
+            return False
+        if keys.lengths[key] <= WORD * (word + 1):
+            return True
+    return True
+
+
+@inlined
+def key_at(text: Text, at: int, keys: Keys, last: int) -> int:
+    """Return the key whose first quote stands at a place, `last` having come before it; how many there are: none."""
+    count = len(keys.lengths)
+    guess = keys.after[last]
+    if guess < count and is_key(text, at, keys, guess):
+        return int(guess)
+    for key in range(count):
+        if is_key(text, at, keys, key):
+            keys.after[last] = key
+            return key
+    return count

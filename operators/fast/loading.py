@@ -1,0 +1,82 @@
+"""Whether the compiled kernels are used: installed, compiled for this machine, not turned off.
+
+Nothing is compiled here: a worker that found nothing compiled would stand still for a quarter of a minute, and compile
+for a folder that it may not write. It goes on without, and says so once.
+"""
+
+import hashlib
+import logging
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+ROOM = Path(__file__).parent
+CACHE = ROOM / "__pycache__"
+STAMP = CACHE / "compiled"
+MAKE = "python -m operators.fast.compile"
+log = logging.getLogger("rollguard")
+
+
+class Switch:
+    """Whether the kernels may be used in this process: results are the same without them."""
+
+    on = True
+
+
+def forget() -> None:
+    """Look for the kernels again."""
+    _loaded.cache_clear()
+
+
+def switch(*, on: bool) -> None:
+    """Let what begins from now on use the kernels, or not."""
+    Switch.on = on
+
+
+def machine() -> str | None:
+    """Return what compiled kernels are good for: their sources, the compiler and the processor; None without Numba."""
+    try:
+        packages = [version(name) for name in ("numba", "llvmlite", "numpy")]
+        binding: Any = import_module("llvmlite.binding")
+    except (PackageNotFoundError, ImportError):
+        return None
+    sources = [path.name.encode() + path.read_bytes() for path in sorted(ROOM.glob("*.py"))]
+    features = binding.get_host_cpu_features().flatten()
+    parts = [*packages, binding.get_host_cpu_name(), features, hashlib.sha256(b"\0".join(sources)).hexdigest()]
+    return "\n".join(parts)
+
+
+def is_compiled() -> bool:
+    """Tell whether what was compiled is for these sources and this machine."""
+    try:
+        return STAMP.read_text() == machine()
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def scanner_module() -> Any:
+    """Return the module of the scanner; only here the compiler's 100 MiB are loaded."""
+    return import_module("operators.fast.scanner")
+
+
+@cache
+def _loaded() -> Any:
+    if machine() is None:
+        return None
+    if not is_compiled():
+        log.info("the compiled kernels of the extra `fast` are not there for this machine: `%s` makes them", MAKE)
+        return None
+    try:
+        module = scanner_module()
+        module.warm_up()
+    except (ImportError, OSError, RuntimeError) as error:
+        log.warning("the compiled kernels of the extra `fast` cannot be loaded: %s", error)
+        return None
+    return module
+
+
+def scanner() -> Any:
+    """Return the module of the scanner where it is to be used, else None."""
+    return _loaded() if Switch.on else None

@@ -1,0 +1,84 @@
+"""Numerals of JSON to numbers, where the nearest double is certain; -1 stands for an end where it is not.
+
+Source of what is certain: W. D. Clinger, "How to read floating point numbers accurately" (1990): a whole number below
+2 ** 53 times or divided by an exact power of ten is rounded once, and so correctly.
+"""
+
+import numpy as np
+
+from operators.fast.compiled import inlined
+from operators.fast.words import Text
+
+ZERO, DOT, MINUS, PLUS, SMALL_E, LARGE_E = 48, 46, 45, 43, 101, 69
+DIGITS_MAX = 18  # More of them may not fit 64 bits.
+EXACT_MAX = 1 << 53
+POWERS = np.array([10.0**power for power in range(23)])  # All of them are exact.
+WHOLE_DIGITS_MAX = 15
+
+
+@inlined
+def digits(text: Text, at: int, value: int) -> tuple[int, int]:
+    """Return where the digits end that begin here, and `value` with them behind it."""
+    digit = int(text[at]) - ZERO
+    while 0 <= digit <= 9:
+        value = value * 10 + digit
+        at += 1
+        digit = int(text[at]) - ZERO
+    return at, value
+
+
+@inlined
+def whole_number(text: Text, at: int) -> tuple[int, int]:
+    """Return the end of a whole number >= 0 of at most 15 digits, and the number."""
+    end, value = digits(text, at, 0)
+    size = end - at
+    if size == 0 or size > WHOLE_DIGITS_MAX or (size > 1 and text[at] == ZERO):
+        return -1, 0
+    if text[end] == DOT or text[end] == SMALL_E or text[end] == LARGE_E:
+        return -1, 0
+    return end, value
+
+
+@inlined
+def exponent(text: Text, at: int) -> tuple[int, int]:
+    """Return the end of an exponent from its `e` on, and its value; of none, 0."""
+    if text[at] != SMALL_E and text[at] != LARGE_E:
+        return at, 0
+    at += 1
+    negative = text[at] == MINUS
+    if negative or text[at] == PLUS:
+        at += 1
+    end, value = digits(text, at, 0)
+    if end == at or end - at > 3:
+        return -1, 0
+    return end, -value if negative else value
+
+
+@inlined
+def times_power(value: int, power: int) -> tuple[bool, float]:
+    """Return value * 10 ** power as the nearest double, if that is certain."""
+    if value > EXACT_MAX or power < -22 or power > 22:
+        return value == 0, 0.0
+    if power < 0:
+        return True, float(value) / POWERS[-power]
+    return True, float(value) * POWERS[power]
+
+
+@inlined
+def number(text: Text, at: int) -> tuple[int, float]:
+    """Return the end of a number >= 0, and the number."""
+    start = at
+    at, value = digits(text, at, 0)
+    if at == start or (at - start > 1 and text[start] == ZERO):
+        return -1, 0.0
+    point = at
+    if text[at] == DOT:
+        at, value = digits(text, at + 1, value)
+        if at == point + 1:
+            return -1, 0.0
+    fraction = max(at - point - 1, 0)
+    if at - start > DIGITS_MAX:
+        return -1, 0.0
+    at, power = exponent(text, at)
+    sure, found = times_power(value, power - fraction)
+    return (at, found) if sure else (-1, 0.0)

@@ -1,0 +1,153 @@
+"""Events that were scanned, and those between them that were decoded: as one, in the order of the log."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.arrays import Ints
+from operators.ingest.columns import times_of
+from operators.ingest.event_reader import EventReader
+from operators.ingest.formats.format import Decoded, ItemDecoder
+from operators.ingest.formats.origin import ItemTexts, Origin, Reject
+from operators.ingest.messages import Messages
+from operators.ingest.read_events import NONE, ReadEvents
+from operators.ingest.scanning import MessageScanner
+from operators.wire.events import Event
+
+DECODED = 512  # Messages decoded at once.
+Flags = NDArray[np.bool_]
+
+Value = TypeVar("Value", bound=np.generic)
+
+
+class ScannedReads(msgspec.Struct, frozen=True, kw_only=True):
+    """What some messages hold: what was read of n events, and what is known of them besides."""
+
+    read: ReadEvents
+    times: Ints
+    origin: Origin
+    rejects: Sequence[Reject]
+    unread: Sequence[str]
+
+
+class _Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of n events were scanned, which decoded, and in which message each stands, (n,)."""
+
+    scanned: Ints
+    decoded: Ints
+    messages: Ints
+
+    def joined(self, scanned: NDArray[Value], decoded: NDArray[Value]) -> NDArray[Value]:
+        """Return a column of all, of the scanned ones given by message."""
+        if len(self.scanned) == len(scanned):
+            return scanned
+        out: NDArray[Value] = scanned[self.messages]
+        out[self.decoded] = decoded
+        return out
+
+
+def scanned_reads(
+    messages: Messages, scanner: MessageScanner, decoder: ItemDecoder, reader: EventReader
+) -> ScannedReads | None:
+    """Return what some messages hold; None where so many of them need decoding that scanning is of no use."""
+    columns, names = scanner.scan(messages.values)
+    unsure = np.flatnonzero(~columns.sure)
+    if 2 * len(unsure) > len(messages):
+        return None
+    # One message in so many is looked at for fields that nobody reads, as where all are decoded.
+    looks = [decoder.decode(messages.part(at, at + 1)) for at in range(0, len(messages), DECODED)]
+    pieces = [
+        (unsure[at : at + DECODED], decoder.decode(messages.at(unsure[at : at + DECODED])))
+        for at in range(0, len(unsure), DECODED)
+    ]
+    events: list[Event] = [event for _, piece in pieces for event in piece.items]
+    origin, rows = _places(messages, columns.sure, pieces, looks[0].origin.texts.split)
+    parts, errors = _numbers(columns, names, rows, events, scanner, reader)
+    read = reader.read_with(events, [part[rows.decoded] for part in parts], errors[rows.decoded])
+    return ScannedReads(
+        read=_joined(columns, read, rows, parts, errors, reader),
+        times=rows.joined(columns.times, times_of([event.ts for event in events])),
+        origin=origin,
+        rejects=[reject for _, piece in pieces for reject in piece.rejects],
+        unread=[name for look in looks for name in look.unread],
+    )
+
+
+def _places(
+    messages: Messages, sure: Flags, pieces: Sequence[tuple[Ints, Decoded]], split: Callable[[bytes], Sequence[bytes]]
+) -> tuple[Origin, _Rows]:
+    """Return where all events came from, and which of them were scanned; `split` tells the items of a message apart."""
+    found = np.concatenate([NONE, *(unsure[piece.origin.messages_of] for unsure, piece in pieces)])
+    counts = np.where(sure, 1, np.bincount(found, minlength=len(messages)))
+    message_of = np.repeat(np.arange(len(messages)), counts)
+    is_scanned = sure[message_of]
+    rows = _Rows(scanned=np.flatnonzero(is_scanned), decoded=np.flatnonzero(~is_scanned), messages=message_of)
+    origin = Origin(
+        messages=messages,
+        message_of=range(len(messages)),
+        texts=ItemTexts(split=split),
+        unusable=sum((Counter(piece.origin.unusable) for _, piece in pieces), Counter()),
+    )
+    if (counts == 1).all():
+        return origin, rows
+    item_of = np.zeros(len(message_of), np.int64)
+    item_of[rows.decoded] = [item for _, piece in pieces for item in _items_of(piece.origin)]
+    return msgspec.structs.replace(origin, message_of=message_of.tolist(), item_of=item_of.tolist()), rows
+
+
+def _items_of(origin: Origin) -> Sequence[int]:
+    return [0] * len(origin.message_of) if origin.item_of is None else origin.item_of
+
+
+def _numbers(
+    columns: Any,
+    names: Sequence[str],
+    rows: _Rows,
+    events: Sequence[Event],
+    scanner: MessageScanner,
+    reader: EventReader,
+) -> tuple[list[Ints], Ints]:
+    """Number the names, dimension values and error types of all events, in order of first appearance."""
+    texts = [*reader.parts.texts(events), [event.error_type or "" for event in events]]
+    indices = [*reader.parts.indices, reader.error_types]
+    numbers = []
+    for part, (codes, index, others) in enumerate(zip(columns.codes, indices, texts, strict=True)):
+        firsts = scanner.first_rows(codes, columns.sure, len(names))
+        known = np.flatnonzero(firsts >= 0)
+        counted = [reader.parts.counted(part, names[code]) for code in known.tolist()]
+        # By message, not by event: of those in one message either all were scanned or all decoded.
+        came = [(row, text) for row, text in zip(firsts[known].tolist(), counted, strict=True) if text not in index]
+        decoded = zip(rows.messages[rows.decoded].tolist(), others, strict=True)
+        came += [(row, text) for row, text in decoded if text not in index]
+        for _, text in sorted(came, key=itemgetter(0)):
+            index.number(text)
+        table = np.zeros(len(names), np.int64)
+        table[known] = [index[text] for text in counted]
+        numbers.append(rows.joined(table[codes], np.array([index[text] for text in others], np.int64)))
+    return numbers[:-1], numbers[-1]
+
+
+def _joined(
+    columns: Any, read: ReadEvents, rows: _Rows, parts: Sequence[Ints], errors: Ints, reader: EventReader
+) -> ReadEvents:
+    """Return what was read of all events; `read` is of those that were decoded."""
+    none = np.zeros(len(columns.sure), np.int64)
+    return ReadEvents(
+        parts=parts,
+        errors=errors,
+        numbers={
+            field: rows.joined(column, read.numbers[field])
+            for field, column in zip(reader.fields, columns.numbers, strict=True)
+        },
+        requests=rows.joined(columns.requests, read.requests) if reader.deduplicates else NONE,
+        # What names a session, a user or an attempt is decoded.
+        chain=rows.joined(none, read.chain) if reader.chained else NONE,
+        event=rows.joined(none, read.event) if reader.chained else NONE,
+        lineage=rows.joined(columns.lineage, read.lineage),
+        faults={int(rows.decoded[place]): fault for place, fault in read.faults.items()},
+    )

@@ -1,0 +1,70 @@
+"""Scans messages of events by compiled kernels, where these are there and the policy reads what they know of."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.arrays import Ints
+from operators.fast import loading
+from operators.ingest.chains import chained_slis
+from operators.ingest.columns import fields_of
+from operators.ingest.fields import is_feedback
+from operators.ingest.lines import Lines
+from operators.ingest.reserved import is_reserved
+from operators.ingest.slis.registry import sli_kind_of
+from operators.policy.policy import Policy
+from operators.wire.events import COST_MAX, INTEGER_MAX, NUMBER_MAX
+
+MOST = {
+    **dict.fromkeys(("latency_ms", "ttft_ms", "score"), NUMBER_MAX),
+    **dict.fromkeys(("input_tokens", "output_tokens"), INTEGER_MAX),
+    "cost_usd": COST_MAX,
+}
+
+
+class MessageScanner:
+    """Scans the messages of one partition. What it keeps are the texts that it met: nothing depends on them."""
+
+    def __init__(self, module: Any, scanner: Any, bytes_max: int) -> None:
+        self._module, self._scanner, self._bytes_max = module, scanner, bytes_max
+
+    def scan(self, values: Sequence[bytes]) -> tuple[Any, list[str]]:
+        """Return the columns of the events in messages of one each, and the texts that their codes stand for."""
+        columns = self._scanner.begin(len(values))
+        if isinstance(values, Lines):
+            first = 0
+            for text, starts, ends in values.spans():
+                self._scanner.scan(text, starts, ends, columns, first, self._bytes_max)
+                first += len(ends)
+        else:
+            self._scanner.scan_values(values, columns, self._bytes_max)
+        names = self._scanner.names()
+        _leave_out_reserved(columns, names)
+        return columns, names
+
+    def first_rows(self, codes: Ints, sure: NDArray[np.bool_], texts: int) -> Ints:
+        """Return in which of the sure rows each text comes first, (texts,); -1 where in none."""
+        rows: Ints = self._module.first_rows(codes, sure, texts)
+        return rows
+
+
+def scanner_for(policy: Policy) -> MessageScanner | None:
+    """Return what scans events for a policy; None where nothing does, or the policy reads what is not scanned."""
+    module = loading.scanner()
+    if module is None or any(sli_kind_of(sli).columns(sli) for sli in policy.slis if not sli.on_feedback):
+        return None
+    fields = [field for field in fields_of(policy) if not is_feedback(field)]
+    wanted = module.Wanted(tuple(policy.dimensions), tuple(fields), chained_slis(policy), MOST)
+    if not module.can_scan(wanted):
+        return None
+    return MessageScanner(module, module.EventScanner(wanted), policy.dead_letters.message_bytes_max)
+
+
+def _leave_out_reserved(columns: Any, names: Sequence[str]) -> None:
+    """Have events decoded whose model or version has a name that is rollguard's own: they are refused."""
+    reserved = np.array([is_reserved(name) for name in names], bool)
+    if reserved.any():
+        for codes in columns.codes[:2]:
+            columns.sure[reserved[codes]] = False
