@@ -21,8 +21,6 @@ from flows.worker_options import (
 )
 from operators.connectors.stop import Stop
 from operators.metrics import Metrics
-from operators.policy.errors import PolicyError
-from operators.policy.policy import Policy
 
 
 @guarded
@@ -49,15 +47,7 @@ def evaluate_command(
     from flows.evaluate import worker  # noqa: PLC0415  # It brings the Kafka client.
 
     where = with_formats(events_format=form)
-    checked(settings.load_policy(policy or where.policy))
     work(worker.run, where, policy, options_of(recovery_folder, start, epoch, listen, process, addresses))
-
-
-def checked(policy: Policy) -> Policy:
-    """Return a policy that names evaluators. PolicyError of another."""
-    if not policy.evaluators:
-        raise PolicyError("evaluator", [], "names none: there is nothing to judge by")
-    return policy
 
 
 def evaluate_files(files: list[Path], out: Path | None, policy: Path | None, where: settings.Settings) -> None:
@@ -68,7 +58,7 @@ def evaluate_files(files: list[Path], out: Path | None, policy: Path | None, whe
 
     stop = Stop()
     named = policy or where.policy
-    rules = checked(settings.load_policy(named))
+    rules = settings.load_policy(named)
     with interruptible(stop):
         try:
             outcome = of_files.run(

@@ -1,6 +1,8 @@
 """`rollguard gate`: thin."""
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -8,10 +10,13 @@ import typer
 
 from flows import settings
 from flows.cli_errors import fail, guarded
+from flows.input_options import PolicyOption
 from flows.plain import plain
 from flows.triage import gate, store
+from flows.triage.panel import Panel, panel_of
 from flows.triage.sets import cases_of, tell_deleted
 from operators.connectors.chat.model import ModelEndpoint, WrongEndpoint
+from operators.evals.asking import Ask
 from operators.evals.case import EvalCase
 from operators.evals.exports import read_exported
 from operators.evals.junit import junit
@@ -23,7 +28,10 @@ def gate_command(
     model: Annotated[str, typer.Argument(help="The model whose eval set it is.")],
     version: Annotated[str, typer.Option("--version", help="The version that may be released.")],
     endpoint: Annotated[str, typer.Option("--endpoint", help="Its address, such as https://host/v1.")],
-    baseline: Annotated[str | None, typer.Option("--baseline", help="The version it is compared with.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="The version it is compared with; default: the one that serves.")
+    ] = None,
+    alone: Annotated[bool, typer.Option("--no-baseline", help="Compare it with none.")] = False,
     baseline_endpoint: Annotated[
         str | None, typer.Option("--baseline-endpoint", help="The address of that; default: the same.")
     ] = None,
@@ -34,53 +42,110 @@ def gate_command(
     cases_file: Annotated[
         Path | None, typer.Option("--cases", help="A set that `evals export` wrote, instead of the store.")
     ] = None,
+    evaluators: Annotated[
+        list[str] | None, typer.Option("--evaluator", help="One of the policy's that all answers have to pass.")
+    ] = None,
+    comparing: Annotated[
+        str | None, typer.Option("--compare", help="One of kind llm that says whose answers are better.")
+    ] = None,
     allow_known: Annotated[
         bool, typer.Option("--allow-known", help="What the baseline fails as well may fail.")
     ] = False,
-    repeat: Annotated[int, typer.Option("--repeat", min=1, max=99, help="How often a case that fails is asked.")] = 3,
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, max=64, help="Cases at once.")] = 4,
+    repeat: Annotated[
+        int, typer.Option("--repeat", min=1, max=99, help="How often a case that fails is asked.")
+    ] = gate.REPEAT,
+    concurrency: Annotated[int, typer.Option("--concurrency", min=1, max=64, help="Cases at once.")] = gate.CONCURRENCY,
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds that one answer may take.")] = 60.0,
     out: Annotated[Path | None, typer.Option("--junit", help="The file to write JUnit XML to.")] = None,
-    policy: Annotated[
-        Path | None, typer.Option("--policy", help="The policy; default: the one with rollguard.")
-    ] = None,
+    policy: PolicyOption = None,
     data: Annotated[Path | None, typer.Option("--data", help="The folder of an embedded store.")] = None,
 ) -> None:
     """Put an eval set to a version before it is released: exit 1 if it breaks a case, with what broke."""
     where = settings.load()
-    texts = settings.load_policy(policy or where.policy).archive.texts
-    arms = _arms(version, endpoint, baseline, baseline_endpoint, allow_known)
-    asked = {
-        each: gate.asker(_endpoint(url, _named(name, model, each), where.gate_key, timeout))
-        for each, url in arms.items()
-    }
+    rules = settings.load_policy(policy or where.policy)
+    arms = _arms(version, endpoint, baseline, baseline_endpoint, alone)
+    ModelEndpoint.check(*arms.values())
+    sought = baseline is None and not alone and cases_file is None and "{version}" in name
+    if not sought:
+        _check_compared(baseline, allow_known, comparing, baseline_endpoint)
     set_, cases, deleted = _cases(where, data, model, wanted, cases_file)
+    if sought:
+        baseline = _serving(where, data, model, version)
+        typer.echo(plain(f"baseline: {baseline or 'none, as nobody knows which version serves'}"))
+        arms |= {} if baseline is None else {baseline: baseline_endpoint or endpoint}
+    _check_compared(baseline, allow_known, comparing, baseline_endpoint)
+    named = {each: (url, name.replace("{model}", model).replace("{version}", each)) for each, url in arms.items()}
     at = int(time.time() * 1000)
-    ran = gate.run(cases, asked, version, baseline, repeat, concurrency)
-    tries, found = ran.tries, ran.found
+    with panel_of(rules, cases, evaluators or [], comparing).opened() as panel:
+        with _asked(named, panel, where.gate_key, timeout) as asks:
+            ran = gate.run(cases, asks, version, baseline, repeat, concurrency)
+        if comparing is not None and baseline is not None:
+            ran = gate.compared(ran, cases, version, baseline, panel, comparing, concurrency)
     if cases_file is None:
         with store.opened(settings.store(where, data)) as tables:
-            gate.keep_all(tables, set_, ran, at, texts)
-    if out is not None:
-        out.write_bytes(junit(_title(set_, version), cases, tries[version], found, allow_known))
-    for line in gate.report(version, cases, tries[version], found, found.held(allow_known)):
-        typer.echo(plain(line))
+            gate.keep_all(tables, set_, ran, at, rules.archive.texts)
+    _finish(set_, cases, ran, version, out, allow_known)
     tell_deleted(deleted)
-    if not found.held(allow_known):
+    if not ran.held(allow_known):
         fail(f"{_title(set_, version)}: not to be released", 1)
 
 
 def _arms(
-    version: str, endpoint: str, baseline: str | None, baseline_endpoint: str | None, allow_known: bool
+    version: str, endpoint: str, baseline: str | None, baseline_endpoint: str | None, alone: bool
 ) -> dict[str, str]:
     """Return the versions that are asked, and where. WrongEndpoint."""
+    if alone and baseline is not None:
+        raise WrongEndpoint("--no-baseline: and --baseline names one")
     if baseline is None:
-        if allow_known or baseline_endpoint is not None:
-            raise WrongEndpoint("--allow-known and --baseline-endpoint need a --baseline")
         return {version: endpoint}
     if baseline == version:
         raise WrongEndpoint(f"--baseline {baseline!r}: is the version itself")
     return {version: endpoint, baseline: baseline_endpoint or endpoint}
+
+
+def _check_compared(
+    baseline: str | None, allow_known: bool, comparing: str | None, baseline_endpoint: str | None
+) -> None:
+    if baseline is None and (allow_known or comparing is not None or baseline_endpoint is not None):
+        raise WrongEndpoint("--allow-known, --compare and --baseline-endpoint need a --baseline")
+
+
+def _serving(where: settings.Settings, data: Path | None, model: str, version: str) -> str | None:
+    """Return the version that answers the users of a model now, if that is known and another one."""
+    with store.opened(settings.store(where, data)) as tables:
+        rows = tables.ask(store.text_of("released"), model=model, besides=version)
+    return str(rows[0]["version"]) if rows else None
+
+
+@contextmanager
+def _asked(
+    named: Mapping[str, tuple[str, str]], panel: Panel, key: str | None, timeout: float
+) -> Iterator[dict[str, Ask]]:
+    with ExitStack() as stack:
+        yield {
+            version: gate.asker(
+                stack.enter_context(ModelEndpoint(url, called, key=key, timeout_s=timeout)), panel.failed
+            )
+            for version, (url, called) in named.items()
+        }
+
+
+def _finish(
+    set_: EvalSet,
+    cases: list[EvalCase],
+    ran: gate.Ran,
+    version: str,
+    out: Path | None,
+    allow_known: bool,
+) -> None:
+    """Print the result, and write it where that is wanted."""
+    tries = ran.tries[version]
+    if out is not None:
+        out.write_bytes(junit(_title(set_, version), cases, tries, ran.found, allow_known))
+    for line in gate.report(version, cases, tries, ran.found, ran.held(allow_known)):
+        typer.echo(plain(line))
+    if ran.preferences is not None:
+        typer.echo(plain(ran.preferences.words))
 
 
 def _title(set_: EvalSet, version: str) -> str:
@@ -96,14 +161,3 @@ def _cases(
     cases = read_exported(file.read_bytes(), model)
     ids = tuple(sorted(case.id for case in cases))
     return EvalSet(model=model, number=0, cases=ids, at=0, by=str(file)), cases, 0
-
-
-def _endpoint(url: str, name: str, key: str | None, timeout: float) -> ModelEndpoint:
-    try:
-        return ModelEndpoint(url, name, key=key, timeout_s=timeout)
-    except WrongEndpoint as error:
-        raise WrongEndpoint(f"--endpoint: {error}") from error
-
-
-def _named(name: str, model: str, version: str) -> str:
-    return name.replace("{model}", model).replace("{version}", version)

@@ -12,6 +12,7 @@ from flows.cli_errors import guarded, interruptible
 from flows.control.options import By
 from flows.triage import acting, showing, store
 from flows.triage.collect import collect
+from flows.triage.panel import check_evaluators
 from operators.connectors.clickhouse.tables import Row
 from operators.connectors.stop import Stop
 from operators.evals.checks import Kind, check_of
@@ -146,19 +147,27 @@ def convert_command(
     excludes: Annotated[list[str] | None, typer.Option("--excludes", help="It must not hold this.")] = None,
     matches: Annotated[list[str] | None, typer.Option("--matches", help="This (RE2) must be found in it.")] = None,
     json: Annotated[bool, typer.Option("--json", help="It must be JSON.")] = False,
+    passes: Annotated[
+        list[str] | None, typer.Option("--passes", help="This evaluator of the policy must let it pass.")
+    ] = None,
     asked: Annotated[Path | None, typer.Option("--input", help="A file with what to ask, instead of the case.")] = None,
     note: NoteOption = "",
     by: By = None,
+    policy: PolicyOption = None,
     data: DataOption = None,
 ) -> None:
     """Make a test of a labelled case: a new version of its model's eval set."""
     given: list[tuple[Kind, list[str]]] = [
         ("equals", equals or []), ("contains", contains or []), ("excludes", excludes or []),
-        ("matches", matches or []), ("json", [""] if json else []),
+        ("matches", matches or []), ("json", [""] if json else []), ("passes", passes or []),
     ]  # fmt: skip
     checks = [check_of(kind, value) for kind, values in given for value in values]
     if not checks:
-        raise WrongAction("needs what must hold of the answer: --equals, --contains, --excludes, --matches or --json")
+        raise WrongAction(
+            "needs what must hold of the answer: --equals, --contains, --excludes, --matches, --json or --passes"
+        )
+    if passes:
+        check_evaluators(passes, settings.load_policy(policy or settings.load().policy))
     text = None if asked is None else asked.read_text("utf-8")
     with store.opened(settings.store(settings.load(), data)) as tables:
         rows = acting.found(tables, cases)

@@ -1,6 +1,6 @@
 """What judging needs beside the policy: files that it names, keys of endpoints, and the judges themselves."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,7 +13,7 @@ from operators.connectors.chat.client import ChatClient
 from operators.connectors.functions import FunctionClient
 from operators.evaluate.golden import GoldenCase
 from operators.evaluate.saying import GOLDEN_MAX
-from operators.evaluate.work import Judges
+from operators.evaluate.work import Ask, Judges
 from operators.evaluators.case import Judged, JudgedCase
 from operators.evaluators.llm import Llm
 from operators.evaluators.python import PythonFunction
@@ -32,15 +32,35 @@ class Reference(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     expected: str
 
 
+class Clients(msgspec.Struct, frozen=True):
+    """How evaluators are asked that do not run here, and how two answers are compared."""
+
+    ask: Ask
+    compare: Callable[[Llm, JudgedCase, JudgedCase], "Future[Judged]"]
+
+
+def require_evaluators(policy: Policy) -> None:
+    """Refuse a policy without any. PolicyError."""
+    if not policy.evaluators:
+        raise PolicyError("evaluator", [], "names none: there is nothing to judge by")
+
+
 @contextmanager
 def judges_of(policy: Policy, folder: Path) -> Iterator[Judges]:
     """Open all judges of a policy, whose files lie in `folder`. PolicyError where something is not there."""
-    if not policy.evaluators:
-        raise PolicyError("evaluator", [], "must name an evaluator: there is nothing to be judged by")
+    require_evaluators(policy)
     models = [each for each in policy.evaluators if isinstance(each, Llm)]
-    functions = [each for each in policy.evaluators if isinstance(each, PythonFunction)]
     golden = {each.name: _golden(each, folder) for each in models if each.golden is not None}
     references = _references(policy.evaluate.references, folder)
+    with clients_of(policy.evaluators) as clients:
+        yield Judges(ask=clients.ask, references=references, golden=golden, agreements={})
+
+
+@contextmanager
+def clients_of(evaluators: Sequence[AnswerEvaluator]) -> Iterator[Clients]:
+    """Open the clients of some evaluators. PolicyError where a key is not there."""
+    models = [each for each in evaluators if isinstance(each, Llm)]
+    functions = [each for each in evaluators if isinstance(each, PythonFunction)]
     keys = {each.name: _key(each) for each in models if each.key_env is not None}
     with ExitStack() as stack:
         chat = ChatClient(models, keys) if models else None
@@ -56,7 +76,12 @@ def judges_of(policy: Policy, folder: Path) -> Iterator[Judges]:
                 return runner.ask(evaluator, case)
             raise TypeError(f"nobody asks {evaluator.name}")
 
-        yield Judges(ask=ask, references=references, golden=golden, agreements={})
+        def compare(evaluator: Llm, first: JudgedCase, second: JudgedCase) -> Future[Judged]:
+            if chat is None:
+                raise TypeError(f"nobody asks {evaluator.name}")
+            return chat.compare(evaluator, first, second)
+
+        yield Clients(ask, compare)
 
 
 def _key(evaluator: Llm) -> str:

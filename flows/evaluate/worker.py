@@ -14,7 +14,7 @@ from flows import process, settings
 from flows.beside import Side, run_once
 from flows.evaluate.counting import count_taken
 from flows.evaluate.flow import INPUT, build, to_topics
-from flows.evaluate.materials import judges_of
+from flows.evaluate.materials import judges_of, require_evaluators
 from flows.kafka_inputs import opener
 from flows.logs import LOGGER
 from flows.options import Options
@@ -36,6 +36,7 @@ log = logging.getLogger(LOGGER)
 
 def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics) -> None:
     """Run until `stop` is requested. PolicyError where a judge cannot be asked; else what stopped it."""
+    require_evaluators(policy)
     evaluate = _Evaluate(where, policy, options, stop, metrics)
     process.run(where, options, stop, metrics, evaluate.run_once)
 

@@ -8,13 +8,16 @@ from typing import Any
 
 import msgspec
 
+from flows.triage.panel import Panel
 from operators.connectors.chat.model import ModelEndpoint, NoAnswer
 from operators.connectors.clickhouse.tables import Tables
 from operators.evals.asking import Ask, messages_of, tried
 from operators.evals.case import EvalCase
 from operators.evals.checks import failed
 from operators.evals.gate_result import Answered, GateResult, Tried, gate_result
+from operators.evals.preferences import Preferences
 from operators.evals.sets import EvalSet
+from operators.evaluators.case import NotJudged
 from operators.policy.policy import Texts
 from operators.triage.signals import comment
 
@@ -28,6 +31,11 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
 
     tries: Mapping[str, Mapping[str, Tried]]
     found: GateResult
+    preferences: Preferences | None = None
+
+    def held(self, allow_known: bool) -> bool:
+        """Whether the candidate may be released."""
+        return self.found.held(allow_known) and (self.preferences is None or self.preferences.held)
 
 
 def run(
@@ -45,8 +53,40 @@ def run(
     return Ran(tries=tries, found=found)
 
 
-def asker(endpoint: ModelEndpoint, clock: Callable[[], float] = time.monotonic) -> Ask:
-    """Return what puts a case to an endpoint and checks the answer."""
+def compared(
+    ran: Ran,
+    cases: Sequence[EvalCase],
+    version: str,
+    baseline: str,
+    panel: Panel,
+    evaluator: str,
+    concurrency: int = CONCURRENCY,
+) -> Ran:
+    """Have an evaluator compare the first answers of both versions to each case that both answered."""
+
+    def preference(case: EvalCase) -> str:
+        ours, theirs = (ran.tries[each][case.id].answers[0] for each in (version, baseline))
+        try:
+            return panel.preferred(evaluator, case, ours.output, theirs.output)
+        except NotJudged:
+            return ""
+
+    arms = [ran.tries[each] for each in (version, baseline)]
+    both = [case for case in cases if not any(arm[case.id].answers[0].error for arm in arms)]
+    with ThreadPoolExecutor(concurrency) as pool:
+        by_case = dict(zip((case.id for case in both), pool.map(preference, both), strict=True))
+    return msgspec.structs.replace(ran, preferences=Preferences(evaluator=evaluator, by_case=by_case))
+
+
+def asker(
+    endpoint: ModelEndpoint,
+    judged: Callable[[EvalCase, str], Sequence[str]],
+    clock: Callable[[], float] = time.monotonic,
+) -> Ask:
+    """Return what puts a case to an endpoint and checks the answer.
+
+    `judged` says by which evaluators an answer does not pass; of one that fails a check already nobody is asked.
+    """
 
     def ask(case: EvalCase) -> Answered:
         began = clock()
@@ -55,7 +95,11 @@ def asker(endpoint: ModelEndpoint, clock: Callable[[], float] = time.monotonic) 
         except NoAnswer as error:
             return Answered(error=str(error), latency_ms=(clock() - began) * 1000)
         latency_ms = (clock() - began) * 1000
-        return Answered(failed=tuple(failed(case.checks, answer)), output=answer, latency_ms=latency_ms)
+        try:
+            wrong = failed(case.checks, answer) or judged(case, answer)
+        except NotJudged as error:
+            return Answered(output=answer, error=f"nobody judged it: {error.fault}", latency_ms=latency_ms)
+        return Answered(failed=tuple(wrong), output=answer, latency_ms=latency_ms)
 
     return ask
 

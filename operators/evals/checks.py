@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 import re2
 
-Kind = Literal["equals", "contains", "excludes", "matches", "json"]
+Kind = Literal["equals", "contains", "excludes", "matches", "json", "passes"]
 _SPACE = re.compile(r"\s+")
 SHOWN_MAX = 80  # Characters of a value in words.
 
@@ -18,7 +18,10 @@ class WrongCheck(ValueError):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """One check: `value` is the text, or the regular expression (RE2) of `matches`; of `json` it is empty."""
+    """One check: `value` is the text, the regular expression (RE2) of `matches`, the evaluator of `passes`.
+
+    Of `json` it is empty.
+    """
 
     kind: Kind
     value: str = ""
@@ -53,12 +56,17 @@ def check_of(kind: Kind, value: str) -> Check:
 
 
 def failed(checks: Sequence[Check], answer: str) -> list[str]:
-    """Return the checks that do not hold of an answer, in words.
+    """Return the checks that do not hold of an answer, in words; those of kind `passes` are for evaluators to say.
 
     >>> failed([Check(kind="contains", value="[yes]"), Check(kind="excludes", value="sorry")], "Sorry: [Yes]")
     ['excludes "sorry"']
     """
     return [check.words for check in checks if not _HOLDS[check.kind](check.value, answer)]
+
+
+def named_evaluators(checks: Sequence[Check]) -> list[str]:
+    """Return the evaluators that an answer has to pass."""
+    return [check.value for check in checks if check.kind == "passes"]
 
 
 def _compiled(pattern: str) -> Callable[[str], object]:
@@ -86,4 +94,5 @@ _HOLDS: dict[Kind, Callable[[str, str], bool]] = {
     "excludes": lambda value, answer: folded(value) not in folded(answer),
     "matches": lambda value, answer: _compiled(value)(answer) is not None,
     "json": _is_json,
+    "passes": lambda value, answer: True,
 }

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from operators.evals.case import EvalCase
-from operators.evals.checks import Check
+from operators.evals.checks import Check, named_evaluators
 
 Form = Literal["ndjson", "openai", "promptfoo"]
 
@@ -64,12 +64,13 @@ _ASSERTS: dict[str, str] = {
 
 
 def _promptfoo(case: EvalCase) -> dict[str, Any]:
-    """A test of promptfoo, whose prompt is {{input}}."""
+    """A test of promptfoo, whose prompt is {{input}}; it does not know our evaluators."""
+    named = named_evaluators(case.checks)
     return {
         "description": case.note or case.id,
         "vars": {"input": case.input},
-        "assert": [_assert(check) for check in case.checks],
-        "metadata": {"id": case.id, "root_cause": case.root_cause},
+        "assert": [_assert(check) for check in case.checks if check.kind in _ASSERTS],
+        "metadata": {"id": case.id, "root_cause": case.root_cause} | ({"evaluators": named} if named else {}),
     }
 
 

@@ -5,16 +5,14 @@ from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 
-from operators.evaluate.texts import judged_here, redacted
+from operators.evaluate.judging import judged_at_once, shown_to
 from operators.evaluate.work import Judges, Work
-from operators.evaluators.case import Judged, JudgedCase, NotJudged
-from operators.evaluators.llm import Llm
+from operators.evaluators.case import Judged, NotJudged
 from operators.evaluators.registry import evaluator_kind_of
 from operators.policy.evaluators import AnswerEvaluator
 from operators.policy.policy import Policy
 
 FAILED = "evaluator_failed"  # It met a text that it was not made for.
-TOO_LONG = "too_long"
 
 log = logging.getLogger("rollguard")
 
@@ -48,19 +46,11 @@ class Asking:
     def _ask(self, work: Work, evaluator: AnswerEvaluator) -> None:
         work.open += 1
         if evaluator_kind_of(evaluator).runs == "here":
-            here = self._guarded(evaluator, lambda: self._judged_here(evaluator, work.case))
+            here = self._guarded(evaluator, lambda: judged_at_once(evaluator, work.case, self._chars_max))
             self._learn(work, evaluator, here)
             return
-        hidden = isinstance(evaluator, Llm) and evaluator.texts == "redacted"
-        shown = redacted(work.case, self._chars_max) if hidden else judged_here(work.case, self._chars_max)
-        future = self._judges.ask(evaluator, shown)
+        future = self._judges.ask(evaluator, shown_to(evaluator, work.case, self._chars_max))
         future.add_done_callback(lambda done: self._finished.append((work, evaluator, done)))
-
-    def _judged_here(self, evaluator: AnswerEvaluator, case: JudgedCase) -> Judged:
-        kind = evaluator_kind_of(evaluator)
-        if kind.whole and len(case.output) > self._chars_max:
-            return Judged(fault=TOO_LONG)
-        return Judged(scores=kind.scores(evaluator, judged_here(case, self._chars_max)))
 
     def _guarded(self, evaluator: AnswerEvaluator, judge: Callable[[], Judged]) -> Judged:
         """Return a judgement; whatever goes wrong costs that one alone, as else the same answer would stop every run.

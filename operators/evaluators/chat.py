@@ -114,7 +114,7 @@ def read_completion(body: bytes) -> Completion:
 
 def read_scores(completion: Completion, criteria: Sequence[str]) -> list[Score]:
     """Return the scores of all criteria. UnusableAnswer unless each has one on the scale."""
-    content = _content(completion)
+    content = content_of(completion)
     try:
         found = _scores(content)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -128,7 +128,8 @@ def read_scores(completion: Completion, criteria: Sequence[str]) -> list[Score]:
     return [Score(criterion=name, value=float(found[name].score), reason=found[name].reason) for name in criteria]
 
 
-def _content(completion: Completion) -> str:
+def content_of(completion: Completion) -> str:
+    """Return what was said. UnusableAnswer where nothing was, or not all of it."""
     if not completion.choices:
         raise UnusableAnswer("no choice")
     choice = completion.choices[0]

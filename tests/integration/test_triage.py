@@ -18,6 +18,7 @@ from flows.triage import store as asked
 from flows.triage.collect import collect
 from operators.connectors.clickhouse.tables import Tables
 from operators.triage.cases import id_of
+from tests.chatting import Reply, chat
 from tests.conftest import MIGRATIONS, Embedded, migrated
 from tests.triaged import POLICY_TEXT, START_MS, add, event, on, policy, rollguard
 
@@ -280,6 +281,33 @@ def test_sets_grow_never_change_and_are_exported(store: Embedded, run: Any, fold
     ids = {each["request_id"]: each["id"] for each in both}
     assert asserts[ids["r0"]] == [{"type": "icontains", "value": "30 days"}, {"type": "not-icontains", "value": "365"}]
     assert asserts[ids["other"]] == [{"type": "is-json"}, {"type": "regex", "value": "parcel|package"}]
+
+
+def test_the_baseline_of_the_gate_is_the_version_that_serves(store: Embedded, run: Any) -> None:
+    """That of the newest pin, else that with the most requests of the last day; unless it is the candidate."""
+    _collect(store)
+    run("triage", "label", "r0", "--cause", "hallucination")
+    run("triage", "convert", "r0", "--contains", "yes")
+    columns = "INSERT INTO outcome_pane (model, version, slice, pane_start, pane_ms, n, ver) VALUES "
+    day, before = "2025-10-09 10:00:00", "2025-10-08 09:00:00"
+    served = [("v0", before, 900), ("v1", day, 60), ("v1", before, 1), ("v2", day, 50), ("__other__", day, 500)]
+    rows = [f"('shop', '{name}', '*', '{at}', 10000, {n}, 1)" for name, at, n in served]
+    with chat(lambda call, before: Reply(text="yes")) as models:
+        words = ("gate", "shop", "--version", "v3", "--endpoint", models.url)
+        assert run(*words).splitlines()[0] == "baseline: none, as nobody knows which version serves"
+        store.client.command(columns + ", ".join(rows))
+        assert run(*words).splitlines()[0] == "baseline: v1"
+        assert {call.model for call in models.calls} == {"v1", "v3"}
+        store.client.command(
+            "INSERT INTO control (model, id, revision, pin, ver)"
+            " VALUES ('shop', 'b', 7, 'v7', 1), ('shop', 'a', 6, 'v6', 1)"
+        )
+        assert run(*words).splitlines()[0] == "baseline: v7"
+        assert "baseline" not in run(*words, "--no-baseline")
+        assert "baseline" not in run(*words, "--name", "{model}")
+        assert run("gate", "shop", "--version", "v7", "--endpoint", models.url).splitlines()[0] == "baseline: v1"
+    for table in ("outcome_pane", "control"):
+        store.client.command(f"TRUNCATE TABLE {table}")
 
 
 def test_a_set_or_case_that_somebody_changed_is_refused(store: Embedded, run: Any, folder: Path) -> None:

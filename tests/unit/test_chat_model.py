@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from operators.connectors.chat.model import ANSWER_BYTES_MAX, ModelEndpoint, NoAnswer, WrongEndpoint
+from operators.connectors.chat.call import ANSWER_BYTES_MAX
+from operators.connectors.chat.model import ModelEndpoint, NoAnswer, WrongEndpoint
 from tests.chatting import Call, Reply, chat
 
 Script = Callable[[Call, int], Reply]
@@ -14,8 +15,8 @@ ASKED = [{"role": "user", "content": "Hello"}]
 def _ask(script: Script, waits: list[float] | None = None, timeout_s: float = 5.0, key: str | None = None) -> str:
     with chat(script) as served:
         slept = (waits if waits is not None else []).append
-        endpoint = ModelEndpoint(served.url + "/", "shop-v2", key=key, timeout_s=timeout_s, sleep=slept)
-        return endpoint.ask(ASKED)
+        with ModelEndpoint(served.url + "/", "shop-v2", key=key, timeout_s=timeout_s, sleep=slept) as endpoint:
+            return endpoint.ask(ASKED)
 
 
 def test_the_question_is_asked_as_the_protocol_has_it() -> None:
@@ -78,12 +79,28 @@ def test_a_refusal_is_an_answer() -> None:
 
 def test_nobody_there_is_no_answer() -> None:
     waits: list[float] = []
-    with pytest.raises(NoAnswer, match="cannot be reached"):
-        ModelEndpoint("http://127.0.0.1:1/v1", "m", sleep=waits.append).ask(ASKED)
+    with (
+        ModelEndpoint("http://127.0.0.1:1/v1", "m", sleep=waits.append) as endpoint,
+        pytest.raises(NoAnswer, match="cannot be reached"),
+    ):
+        endpoint.ask(ASKED)
     assert waits == [0.5, 1.0, 2.0]
 
 
-@pytest.mark.parametrize("url", ["", "host", "ftp://host/v1", "file:///etc/passwd", "http://", "http://host/a b"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "host",
+        "ftp://host/v1",
+        "file:///etc/passwd",
+        "http://",
+        "http://host/a b",
+        "http://h:99999",
+        "http://a:b@h/v1",
+        "http://h/v1?x=1",
+    ],
+)
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(WrongEndpoint):
         ModelEndpoint(url, "m")

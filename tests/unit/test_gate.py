@@ -18,6 +18,7 @@ from operators.evals.exports import NotExported, exported, read_exported
 from operators.evals.gate_result import Answered, Tried, gate_result, mcnemar
 from operators.evals.junit import junit
 from tests.chatting import Call, Chat, Reply, chat
+from tests.dataflows.making import POLICY
 
 
 def _case(asked: str, expected: str = "yes", **more: Any) -> EvalCase:
@@ -198,3 +199,100 @@ def test_a_version_that_does_not_answer_is_not_held(tmp_path: Path, served: Chat
     assert result.exit_code == 1
     assert "down: FAILED: 0 of 3 passed, 3 no answer" in result.stdout
     assert "answered 401" in result.stdout
+
+
+JUDGE = """
+[[evaluator]]
+name = "short"
+kind = "length"
+chars_max = 12
+[[evaluator]]
+name = "helpful"
+kind = "llm"
+endpoint = "{url}"
+model = "judge"
+timeout = "2s"
+deadline = "2s"
+criteria = {{ helpfulness = "Does it help?" }}
+"""
+ANSWERS = {"v1": "yes", "v2": "yes, bad", "v3": "yes, at length", "v4": "yes, better", "v5": "yes, #500"}
+
+
+def _judging(call: Call, before: int) -> Reply:
+    """A model answers by its version. The judge counts bad words; of two alike it prefers the first, as judges do."""
+    if call.model != "judge":
+        return Reply(text=ANSWERS[call.model])
+    texts = json.loads(call.text)
+    if "#500" in call.text:
+        return Reply(status=500)
+    if "first" not in texts:
+        score = 2 if "bad" in texts["output"] else 5
+        return Reply(text=json.dumps({"helpfulness": {"reason": "It says bad.", "score": score}}))
+    worth = [text.count("better") - text.count("bad") for text in (texts["first"], texts["second"])]
+    better = "second" if worth[1] > worth[0] else "first"
+    return Reply(text=json.dumps({"helpfulness": {"reason": "", "better": better}}))
+
+
+def _judged(folder: Path, served: Chat, cases: Sequence[EvalCase], *more: str) -> Result:
+    (folder / "set.ndjson").write_text(exported(cases, "ndjson"))
+    (folder / "p.toml").write_text(POLICY + JUDGE.format(url=served.url))
+    words = ["gate", "shop", "--cases", str(folder / "set.ndjson"), "--policy", str(folder / "p.toml")]
+    return CliRunner().invoke(cli.app, [*words, "--endpoint", served.url, *more])
+
+
+@pytest.fixture
+def judging() -> Iterator[Chat]:
+    with chat(_judging) as found:
+        yield found
+
+
+def _passing(asked: str, *evaluators: str) -> EvalCase:
+    checks = tuple(Check(kind="passes", value=name) for name in evaluators)
+    return EvalCase(model="shop", input=asked, checks=checks, at=1_760_000_000_000, by="eve")
+
+
+@pytest.mark.parametrize(
+    ("version", "code", "asked", "says"),
+    [
+        ("v1", 0, 1, "v1: held: 2 of 2 passed"),
+        ("v2", 1, 2, 'passes "helpful": helpfulness 2: It says bad.'),
+        ("v3", 1, 2, 'passes "short": short 0: 14 characters'),
+        ("v5", 1, 1, "nobody judged it: server_error"),
+    ],
+)
+def test_answers_pass_evaluators_of_the_policy(
+    tmp_path: Path, judging: Chat, version: str, code: int, asked: int, says: str
+) -> None:
+    """Not only what is known word for word can be a test. What nobody judged has not passed."""
+    cases = [_passing("Hello?", "short", "helpful"), _case("Is it?")]
+    result = _judged(tmp_path, judging, cases, "--version", version)
+    assert (result.exit_code, says in result.stdout) == (code, True), result.output
+    judged = sum(call.model == "judge" for call in judging.calls)
+    assert judged >= asked if version == "v5" else judged == asked
+
+
+def test_an_evaluator_may_be_asked_of_all_cases(tmp_path: Path, judging: Chat) -> None:
+    result = _judged(tmp_path, judging, [_case("Is it?")], "--version", "v2", "--evaluator", "helpful")
+    assert (result.exit_code, 'passes "helpful": helpfulness 2' in result.stdout) == (1, True)
+    unknown = _judged(tmp_path, judging, [_passing("?", "odd")], "--version", "v1")
+    assert unknown.exit_code == 2
+    assert "evaluator = 'odd': must be one of the policy's, short, helpful" in unknown.stderr
+    wrong = _judged(tmp_path, judging, [_case("?")], "--version", "v1", "--baseline", "v2", "--compare", "short")
+    assert (wrong.exit_code, "must be of kind llm" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("version", "code", "says"),
+    [
+        ("v4", 0, "helpful prefers the candidate 6 times, the baseline 0 times, 0 ties; by chance alone, p = 1"),
+        ("v3", 0, "helpful prefers the candidate 0 times, the baseline 0 times, 6 ties; by chance alone, p = 1"),
+        ("v2", 1, "helpful prefers the candidate 0 times, the baseline 6 times, 0 ties; by chance alone, p = 0.0156"),
+        ("v5", 1, "helpful prefers the candidate 0 times, the baseline 0 times, 0 ties, 6 not judged"),
+    ],
+)
+def test_answers_are_compared_in_both_orders(tmp_path: Path, judging: Chat, version: str, code: int, says: str) -> None:
+    """A judge that prefers what stands first makes ties, and no winner."""
+    cases = [_case(f"Is it {number}?") for number in range(6)]
+    options = ["--version", version, "--baseline", "v1", "--compare", "helpful"]
+    result = _judged(tmp_path, judging, cases, *options)
+    assert (result.exit_code, says in result.stdout) == (code, True), result.output

@@ -5,6 +5,7 @@ Each step takes what the one before left in the folder or its store, and the nex
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,7 @@ from flows.demo.run import HOUR_MS
 from flows.evaluate import files as evaluate
 from flows.triage import acting, gate, showing, store
 from flows.triage.collect import collect
+from flows.triage.panel import panel_of
 from flows.triage.sets import cases_of
 from operators.connectors.chat.model import ModelEndpoint
 from operators.connectors.clickhouse.tables import Row, Tables
@@ -136,11 +138,14 @@ def _gate(tables: Tables, address: str, rules: Policy, console: Console) -> None
     """What `rollguard gate` does with each version. StoryFailed unless what becomes of each is what should."""
     set_, cases, _ = cases_of(tables, MODEL, "latest")
     printed.gating(console)
-    for version, good in EXPECTED:
-        asks = {each: gate.asker(ModelEndpoint(address, each)) for each in {version, BASELINE}}
-        ran = gate.run(cases, asks, version, None if version == BASELINE else BASELINE)
-        gate.keep_all(tables, set_, ran, int(time.time() * 1000), rules.archive.texts)
-        held = ran.found.held(allow_known=False)
-        printed.gated(version, ran, cases, held, console)
-        if held is not good:
-            raise StoryFailed(f"the gate {'let' if held else 'did not let'} {version} pass")
+    with ExitStack() as stack:
+        panel = stack.enter_context(panel_of(rules, cases, [], None).opened())
+        endpoints = {each: stack.enter_context(ModelEndpoint(address, each)) for each, _ in EXPECTED}
+        asks = {each: gate.asker(endpoint, panel.failed) for each, endpoint in endpoints.items()}
+        for version, good in EXPECTED:
+            ran = gate.run(cases, asks, version, None if version == BASELINE else BASELINE)
+            gate.keep_all(tables, set_, ran, int(time.time() * 1000), rules.archive.texts)
+            held = ran.held(allow_known=False)
+            printed.gated(version, ran, cases, held, console)
+            if held is not good:
+                raise StoryFailed(f"the gate {'let' if held else 'did not let'} {version} pass")

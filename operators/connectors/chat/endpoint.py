@@ -3,32 +3,26 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import httpx
 
 from operators.connectors.chat.breaker import Breaker
-from operators.connectors.chat.retry_after import retry_after_s
-from operators.evaluators.case import Judged, JudgedCase, Score, UnusableAnswer
-from operators.evaluators.chat import read_completion, read_scores
-from operators.evaluators.llm import Llm, body_of
+from operators.connectors.chat.call import Again, CallRefused, called, headers_of, url_of
+from operators.evaluators.case import Judged, Score, UnusableAnswer
+from operators.evaluators.chat import Completion, read_completion, read_scores
+from operators.evaluators.llm import Llm
 
 CALLS_MAX = 8  # Of one judgement.
 BACKOFF_S, BACKOFF_MAX_S = 0.25, 8.0
-ANSWER_BYTES_MAX = 1 << 20
-TOO_MANY, SERVER_ERROR, CLIENT_ERROR = 429, 500, 400
 
 
-class Again(Exception):
-    """A call failed in a way that may pass: its `fault`, and after how many seconds to ask again, if that was said."""
+class Question(NamedTuple):
+    """The body of a request, and what reads the scores, of these criteria, in the completion. UnusableAnswer."""
 
-    def __init__(self, fault: str, after_s: float | None = None) -> None:
-        super().__init__(fault)
-        self.fault, self.after_s = fault, after_s
-
-
-class CallRefused(Exception):
-    """The endpoint refuses such a call, and would again."""
+    body: bytes
+    read: Callable[[Completion, Sequence[str]], Sequence[Score]] = read_scores
 
 
 class Endpoint:
@@ -36,21 +30,18 @@ class Endpoint:
 
     def __init__(self, evaluator: Llm, client: httpx.AsyncClient, key: str | None) -> None:
         self._evaluator, self._client = evaluator, client
-        self._url = evaluator.endpoint.rstrip("/") + "/chat/completions"
-        self._headers = {"content-type": "application/json", "accept": "application/json"}
-        if key is not None:
-            self._headers["authorization"] = f"Bearer {key}"
+        self._url, self._headers = url_of(evaluator.endpoint), headers_of(key)
         self._turns = asyncio.Semaphore(evaluator.concurrency)
         self._breaker = Breaker()
 
-    async def judge(self, case: JudgedCase) -> Judged:
-        """Return the judgement of a case, a fault where there is none by its deadline, which begins with its turn."""
+    async def judge(self, question: Question) -> Judged:
+        """Return the judgement, a fault where there is none by its deadline, which begins with its turn."""
         async with self._turns:
             began = time.monotonic()
             if self._breaker.is_open(began):
                 return Judged(fault="circuit_open")
             judgement = _Judgement(began + self._evaluator.deadline_ms / 1000)
-            await self._calls(judgement, body_of(self._evaluator, case))
+            await self._calls(judgement, question)
             now = time.monotonic()
             # What nobody can read is no sign of an endpoint that is down.
             if judgement.fault and judgement.fault != "unusable_answer":
@@ -59,47 +50,21 @@ class Endpoint:
                 self._breaker.succeeded()
             return judgement.judged((now - began) * 1000)
 
-    async def _calls(self, judgement: "_Judgement", body: bytes) -> None:
+    async def _calls(self, judgement: "_Judgement", question: Question) -> None:
         while judgement.goes_on:
             judgement.calls += 1
             try:
-                answer = await self._call(body, min(self._evaluator.timeout_ms / 1000, judgement.left_s))
+                timeout_s = min(self._evaluator.timeout_ms / 1000, judgement.left_s)
+                answer = await called(self._client, self._url, self._headers, question.body, timeout_s)
                 completion = read_completion(answer)
                 judgement.paid(completion.tokens)
-                judgement.scored(read_scores(completion, list(self._evaluator.criteria)))
+                judgement.scored(question.read(completion, list(self._evaluator.criteria)))
             except UnusableAnswer:
                 judgement.unusable()
             except CallRefused:
                 judgement.refused()
             except Again as again:
                 await judgement.wait(again)
-
-    async def _call(self, body: bytes, timeout_s: float) -> bytes:
-        try:
-            async with asyncio.timeout(timeout_s):
-                status, headers, answer = await self._post(body, timeout_s)
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise Again("timeout") from error
-        except httpx.HTTPError as error:
-            raise Again("unreachable") from error
-        if status == TOO_MANY:
-            raise Again("rate_limited", retry_after_s(headers.get("retry-after")))
-        if status >= SERVER_ERROR:
-            raise Again("server_error", retry_after_s(headers.get("retry-after")))
-        if status >= CLIENT_ERROR:
-            raise CallRefused
-        return answer
-
-    async def _post(self, body: bytes, timeout_s: float) -> tuple[int, httpx.Headers, bytes]:
-        request = self._client.stream("POST", self._url, content=body, headers=self._headers, timeout=timeout_s)
-        async with request as response:
-            parts, size = [], 0
-            async for part in response.aiter_bytes():
-                parts.append(part)
-                size += len(part)
-                if size > ANSWER_BYTES_MAX:
-                    raise UnusableAnswer("too long")
-            return response.status_code, response.headers, b"".join(parts)
 
 
 class _Judgement:

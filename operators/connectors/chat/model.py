@@ -4,21 +4,18 @@ Too many requests, failures of the server, and silence are tried again after a w
 The address and the key are shown to nobody.
 """
 
-import http.client
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
-from operators.connectors.chat.retry_after import retry_after_s
-from operators.connectors.redirects import NoRedirect
+from operators.connectors.chat.call import Again, CallRefused, called, client_of, headers_of, url_of
+from operators.connectors.chat.loop import LoopThread
+from operators.evaluators.case import UnusableAnswer
 
-ANSWER_BYTES_MAX = 4 << 20
 WAIT_S, WAIT_S_MAX = 0.5, 30.0
-AGAIN = (408, 409, 425, 429, 500, 502, 503, 504, 529)
+CONNECTIONS_MAX = 64
 Message = Mapping[str, Any]
 
 
@@ -30,16 +27,8 @@ class WrongEndpoint(ValueError):
     """The address is none that can be asked."""
 
 
-class _Passing(Exception):
-    """A call failed in a way that may pass; `after_s` is when the endpoint says to ask again."""
-
-    def __init__(self, words: str, after_s: float | None = None) -> None:
-        super().__init__(words)
-        self.after_s = after_s
-
-
 class ModelEndpoint:
-    """Asks `model` at `url`, the part of the address before /chat/completions. WrongEndpoint.
+    """Asks `model` at `url`, the part of the address before /chat/completions. WrongEndpoint. To be closed.
 
     Each of `attempts` may take `timeout_s`. May be used by several threads.
     """
@@ -54,15 +43,29 @@ class ModelEndpoint:
         attempts: int = 4,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii() or " " in url:
-            raise WrongEndpoint("must be an address such as https://host/v1")
-        self._url = url.rstrip("/") + "/chat/completions"
+        self.check(url)
+        self._url = url_of(url)
         self._model, self._timeout_s, self._attempts, self._sleep = model, timeout_s, attempts, sleep
-        self._headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "rollguard"}
-        if key is not None:
-            self._headers["Authorization"] = f"Bearer {key}"
-        self._opener = urllib.request.build_opener(NoRedirect)
+        self._headers, self._client = headers_of(key), client_of(CONNECTIONS_MAX)
+        self._loop = LoopThread()
+
+    @staticmethod
+    def check(*urls: str) -> None:
+        """Refuse what is no address. WrongEndpoint."""
+        try:
+            for url in urls:
+                url_of(url)
+        except ValueError as error:
+            raise WrongEndpoint(f"--endpoint: {error}") from error
+
+    def __enter__(self) -> "ModelEndpoint":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._loop.close(self._client.aclose())
 
     def ask(self, messages: Sequence[Message]) -> str:
         """Return the text of the answer at temperature 0. NoAnswer."""
@@ -71,32 +74,18 @@ class ModelEndpoint:
         ).encode()
         for attempt in range(self._attempts):
             try:
-                return _text(self._post(body))
-            except _Passing as error:
+                return _text(self._called(body))
+            except Again as error:
                 if attempt + 1 == self._attempts:
                     raise NoAnswer(f"{error}, {self._attempts} times") from error
                 wait_s = min(WAIT_S * 2**attempt, WAIT_S_MAX) if error.after_s is None else error.after_s
                 self._sleep(min(wait_s, WAIT_S_MAX))
+            except (CallRefused, UnusableAnswer) as error:
+                raise NoAnswer(str(error)) from error
         raise NoAnswer("was not asked")
 
-    def _post(self, body: bytes) -> bytes:
-        request = urllib.request.Request(self._url, body, self._headers, method="POST")  # noqa: S310  # http or https.
-        try:
-            with self._opener.open(request, timeout=self._timeout_s) as answer:
-                read: bytes = answer.read(ANSWER_BYTES_MAX + 1)
-        except urllib.error.HTTPError as error:
-            error.close()  # It holds the connection.
-            if error.code in AGAIN:
-                raise _Passing(f"answered {error.code}", retry_after_s(error.headers.get("Retry-After"))) from error
-            raise NoAnswer(f"answered {error.code}") from error
-        except TimeoutError as error:
-            raise _Passing(f"no answer in {self._timeout_s:g} s") from error
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
-            raise _Passing(f"cannot be reached: {reason}") from error
-        if len(read) > ANSWER_BYTES_MAX:
-            raise NoAnswer(f"answered more than {ANSWER_BYTES_MAX} bytes")
-        return read
+    def _called(self, body: bytes) -> bytes:
+        return self._loop.begin(called(self._client, self._url, self._headers, body, self._timeout_s)).result()
 
 
 def _text(answer: bytes) -> str:
