@@ -80,6 +80,8 @@ class MeasureEvaluator:
         self._slot_of: dict[tuple[str, ...], int] = {}  # Of the series that are judged, by name.
         self._named = 0
         self._ended: tuple[Ints, Floats, Floats] | None = None  # What the windows that end with this pane hold.
+        # Of each series that is BAD what the last window that ended held: what is told again between two has this.
+        self._lately: dict[int, tuple[int, float, float, float]] = {}
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane, and the windows that end with it. One that ends empty is not among them."""
@@ -93,10 +95,15 @@ class MeasureEvaluator:
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
         word = self._series_state.word(slot)
-        if word is None or self._ended is None:
+        if word is None:
             return word, None
-        n, value, bounds = self._ended
-        return word, self._verdict(slot, int(n[slot]), float(value[slot]), bounds[slot], names).evidence
+        if self._ended is not None:
+            n, value, bounds = self._ended
+            return word, self._verdict(slot, int(n[slot]), float(value[slot]), bounds[slot], names).evidence
+        if slot not in self._lately:
+            return word, None
+        known, mean, *interval = self._lately[slot]
+        return word, self._verdict(slot, known, mean, np.array(interval), names).evidence
 
     @property
     def quiet(self) -> bool:
@@ -109,6 +116,7 @@ class MeasureEvaluator:
 
     def only(self, slots: Ints) -> None:
         self._series_state.only(slots)
+        self._lately = {new: self._lately[old] for new, old in enumerate(slots.tolist()) if old in self._lately}
         self._slot_of.clear()
         self._named = 0
 
@@ -148,6 +156,8 @@ class MeasureEvaluator:
         changed = np.flatnonzero(word != was)
         kept["run"][changed[(was[changed] == BAD) | (word[changed] == BAD)]] = 0
         kept["word"] = word
+        bad_now = np.flatnonzero(word == BAD).tolist()
+        self._lately = {slot: (int(n[slot]), float(value[slot]), *bounds[slot].tolist()) for slot in bad_now}
         return [self._verdict(slot, int(n[slot]), float(value[slot]), bounds[slot], names) for slot in changed.tolist()]
 
     def _count_time(self, enough: Flags, beyond: Flags, surely: Flags) -> None:
@@ -260,7 +270,8 @@ KIND = RuleKind(
         Saved(
             "measure",
             MeasureEvaluator,
-            ("rule", "_measure", "_scale", "_per", "_window", "_run_min", "_series_state"),
+            ("rule", "_measure", "_scale", "_per", "_window", "_run_min", "_series_state", "_lately"),
+            added={"_lately": dict},
             derived=("_slot_of", "_named", "_ended"),
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},

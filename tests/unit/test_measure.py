@@ -12,6 +12,7 @@ from operators.window.partial import split_limbs
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
 from tests.judged import H, M, Watch, pane, policy, series, versions
+from tests.saving import again
 
 POLICY = policy()
 LATENCY, COST, TOKENS = range(3)
@@ -121,6 +122,21 @@ def test_a_window_is_judged_when_it_ends_and_time_counts_its_steps() -> None:
         ended = [window(number, [(seen.names[0], 200, 5_000)], size_ms=H)] if ends else []
         words.append([verdict.word for verdict in seen.take(pane(number, {0: (1, 0)}), ended)])
     assert words.index(["BAD"]) == 5 + 5 * 6
+
+
+def test_between_two_ends_of_its_window_the_numbers_are_those_of_the_last() -> None:
+    """What is told again then (a hold, a silence that ends) had those of the day when it turned BAD."""
+    judged = MeasureEvaluator(rule(window_ms=H), POLICY)
+    seen = Watch(judged, versions(3), start=6_000)
+    for number in range(6_000, 6_016):
+        ended = [window(number, [(seen.names[2], 200, number - 1_000)], size_ms=H)] if (number + 1) % 6 == 0 else []
+        seen.take(pane(number, {2: (1, 0)}), ended)
+    assert seen.last.evidence.value == 5_005
+    word, evidence = judged.current(2, seen.names)
+    assert (word, evidence and evidence.value, evidence and evidence.n) == ("BAD", 5_011, 200)
+    judged = again(judged)
+    judged.only(judged.held())
+    assert judged.current(0, seen.names[2:]) == (word, evidence)
 
 
 def test_only_the_slices_of_the_rule_and_known_series_are_judged() -> None:
