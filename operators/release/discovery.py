@@ -16,6 +16,9 @@ from operators.wire.commands import Release
 from operators.wire.control import VERSIONS_MAX, ControlEvent
 from operators.wire.mirrored import is_mirrored, original
 
+SOON_MS = 3_600_000  # A comparison that lasted less may not have had the time to decide.
+AGAIN = (3, 10, 30, 100, 300, 1_000)  # So often a version was declared anew when people are told.
+
 
 def note_traffic(model: Model, at: PaneContext) -> None:
     """Remember what each version served in the pane, after forgetting versions that are no longer known.
@@ -119,11 +122,24 @@ def declare(model: Model, at: PaneContext, declared: Release) -> list[ControlEve
         return [] if declared.mirrored else _release_alert(model, at, known, make_way(model, declared))
     barred = known is not None and (known.withdrawn or "throttle" in known.holds.values())
     unseen = tuple(name for name in (declared.candidate, declared.baseline) if name not in model.served)
+    undecided = known is not None and known.phase == "rolling_out"
+    too_soon = known is not None and undecided and (at.pane - known.since) * at.policy.pane_ms < SOON_MS
     release = begin(model, at, declared.candidate, declared.baseline, declared, unseen)
+    events = [_declared_anew(model, at, release)] if too_soon and release.attempt in AGAIN else []
     if declared.mirrored:
-        return []
+        return events
     reasons = [f"{declared.candidate} may serve again"] if barred else []
-    return _release_alert(model, at, release, [*reasons, *make_way(model, declared)])
+    return [*events, *_release_alert(model, at, release, [*reasons, *make_way(model, declared)])]
+
+
+def _declared_anew(model: Model, at: PaneContext, release: ReleaseState) -> ControlEvent:
+    """Say that nothing can be found of a version that is declared anew, as another build, again and again."""
+    why = (
+        f"a comparison with {release.baseline} begins for the {release.attempt}. time, the last one undecided: each "
+        "release with other metadata begins from nothing, so neither harm nor health is found. Declare each build "
+        "once, or under a version of its own"
+    )
+    return model.say("alert", at, release.candidate, "commands:declared_anew", "ticket", release, reason=why)
 
 
 def _is_step(known: ReleaseState, before: Release, declared: Release) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 
 from operators.wire.commands import Details
-from tests.releasing import CANARY, GOOD_NEWS, OLD, SLOWLY, SMALL_WELL, WELL, Counts, Story, release, short
+from tests.releasing import BAD_NEWS, CANARY, GOOD_NEWS, OLD, SLOWLY, SMALL_WELL, WELL, Counts, Story, release, short
 
 MINUTES = 6  # Panes.
 STEPS = (5, 10, 25, 50)  # Per cent.
@@ -64,6 +64,20 @@ def test_a_release_of_something_else_under_the_same_name_begins_anew(other: obje
 
 def silent(story: Story) -> list[str]:
     return [short(event) for event in story.told if event.rule == "traffic-split"]
+
+
+def test_whoever_declares_build_after_build_of_a_version_is_told_that_nothing_is_found() -> None:
+    """Ten times as bad, and nobody heard of it: every four minutes the comparison began from nothing."""
+    story = Story(CANARY.replace('blip = "0s"', 'blip = "1m"')).settled()
+    for number in range(12):
+        declared: Details = {"candidate": {"build": number}, "baseline": {}}
+        story.play(BAD_NEWS, said=[release(metadata=declared)])
+        story.play(BAD_NEWS, panes=18)
+    told = [event for event in story.told if event.rule == "commands:declared_anew"]
+    assert [event.severity for event in told] == ["ticket", "ticket"]
+    assert "begins for the 3. time" in told[0].reason
+    assert "rollback" not in {event.type for event in story.told}
+    assert story.until("rollback", BAD_NEWS).pin == "v1"
 
 
 def test_a_candidate_that_goes_silent_is_told_of_once_and_so_is_its_return() -> None:
