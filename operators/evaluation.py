@@ -155,10 +155,10 @@ class ShardEvaluation:
         names, delays = self.state.roster.names, self.state.delays
         labels = labels_of(on_time, self.policy)
         spreads = spreads_of(on_time if live else None, self.policy.dimensions)
-        rings = self._rings(live)
+        rings, warming = self._rings(live), self._warming(live, counts.pane)
         for each in self.state.releases:
             changes, results, evidence = each.step(
-                counts, names, live, labels, delays, spreads, self.policy.hash, rings
+                counts, names, live, labels, delays, spreads, self.policy.hash, rings, warming
             )
             verdicts += _ordered(changes)
             stored += evidence
@@ -221,6 +221,10 @@ class ShardEvaluation:
         """Return the slices to which releases were declared to be limited."""
         declared = {each: self.state.models[each.model].releases[each.candidate].declared for each in live}
         return {each: command.rings for each, command in declared.items() if command is not None and command.rings}
+
+    def _warming(self, live: Sequence[Comparison], pane: int) -> list[Comparison]:
+        """Return of which releases a pane is left out, as the candidate has just got a larger share."""
+        return [each for each in live if pane < self.state.models[each.model].releases[each.candidate].warm_until]
 
     def _make_room(self) -> None:
         """Take slots from series that are gone once they are the most: versions come and go, memory must not grow.

@@ -10,6 +10,7 @@ from operators.release.model import Model, PaneContext
 from operators.release.phase_states import Withdrawn
 from operators.release.state import ReleaseState
 from operators.release.traffic import BUCKETS, Served, bucket_of, busiest, hour_of
+from operators.release.warming import warm_again
 from operators.release.weighing import make_room
 from operators.window.partial import OTHER
 from operators.wire.commands import Release
@@ -114,10 +115,12 @@ def declare(model: Model, at: PaneContext, declared: Release) -> list[ControlEve
         why = f"the release of {original(declared.candidate)} is refused: {what}; command {declared.id}"
         return [model.say("alert", at, declared.candidate, "commands:bad_ring", "ticket", None, reason=why)]
     if known is not None and known.declared is None and known.baseline == declared.baseline and not known.withdrawn:
+        warm_again(at, known, declared)
         describe(known, declared)
         return [] if declared.mirrored else _release_alert(model, at, known, make_room(model, declared))
     if known is not None and known.declared is not None and _is_step(known, known.declared, declared):
         # What was found of it so far stands, and what was said of its versions.
+        warm_again(at, known, declared)
         describe(known, msgspec.structs.replace(declared, metadata=known.declared.metadata))
         return [] if declared.mirrored else _release_alert(model, at, known, make_way(model, declared))
     barred = known is not None and (known.withdrawn or "throttle" in known.holds.values())

@@ -1,8 +1,15 @@
-"""From when on a candidate says something of itself: a version that has just begun to serve is still cold."""
+"""When a candidate says something of itself: a version that has just begun to serve is cold, and so are new instances.
+
+For each larger share that is declared there are new instances, as cold as the first ones were. So `warm_up` is left out
+of the comparison then, too; at most a fifth of the time, however often somebody declares a share.
+"""
 
 from operators.policy.policy import Policy
-from operators.release.model import Model
+from operators.release.model import Model, PaneContext
 from operators.release.state import ReleaseState
+from operators.wire.commands import Release
+
+RESTS = 4  # Times the `warm_up` that a candidate is compared for before the next one is left out.
 
 
 def warmed_up(model: Model, release: ReleaseState, policy: Policy) -> int:
@@ -11,3 +18,12 @@ def warmed_up(model: Model, release: ReleaseState, policy: Policy) -> int:
     if served is None:
         return release.since
     return max(release.since, served.first + policy.releases.warm_up_ms // policy.pane_ms)
+
+
+def warm_again(at: PaneContext, release: ReleaseState, declared: Release) -> None:
+    """Leave out what comes first of a larger share than was declared before."""
+    before = release.declared.traffic_share if release.declared is not None else None
+    warm_up = at.policy.releases.warm_up_ms // at.policy.pane_ms
+    grows = (declared.traffic_share or 0.0) > (before or 0.0)
+    if grows and warm_up and at.pane >= release.warm_until + RESTS * warm_up:
+        release.warm_until = at.pane + warm_up + 1  # The share moves within this pane.

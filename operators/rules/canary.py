@@ -1,6 +1,6 @@
 """A canary rule on all releases of a shard: an e-process for each SLI and slice of each, and what they come to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from operators.rules.canary_evidence import evidence_of
 from operators.rules.canary_gathering import gather, gather_labels
@@ -34,14 +34,16 @@ class CanaryEvaluator(CanaryState):
         spreads: Spreads = NO_SPREADS,
         policy: str = "",
         rings: Rings = {},  # noqa: B006  # Only read.
+        warming: Collection[Comparison] = (),
     ) -> tuple[list[Verdict], dict[Comparison, CanaryResult], list[Rows]]:
         """Take a pane; return the verdicts that changed, what it says of each release that has been compared, and rows.
 
         `labels` are those that came in the pane, `delays` what was known of such before it, `spreads` its measures;
-        `policy` is the hash that rows are to name, `rings` the slices to which releases are limited.
+        `policy` is the hash that rows are to name, `rings` the slices to which releases are limited; of
+        those that are `warming` the pane is left out, but for labels.
         """
         self.forget(set(releases))
-        gather(self, counts, names, releases, spreads)
+        gather(self, counts, names, releases, spreads, warming)
         gather_labels(self, counts, names, releases, labels, delays)
         anew = len(self.words) != len(self.of)  # A blip has ended, or a release.
         if anew:

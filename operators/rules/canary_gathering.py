@@ -1,6 +1,6 @@
 """What panes and labels bring, gathered by release and finest slice until it is compared: blips, blocks, windows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -32,14 +32,19 @@ def gather(
     names: Sequence[SliceSeries],
     releases: Sequence[Comparison],
     spreads: Spreads,
+    warming: Collection[Comparison] = (),
 ) -> None:
-    """Add what came in a pane to the running blip; where one ends, the processes bet on what it came to."""
+    """Add what came in a pane to the running blip; where one ends, the processes bet on what it came to.
+
+    What came of releases that are `warming` counts nowhere.
+    """
     number, place = divmod(counts.pane, canary.blip_panes)
     if canary.blip is not None and number != canary.blip:
         _end_blip(canary)
     if len(counts.slots) and releases:
-        shares = _add_counts(canary, counts, names, [each for each in releases if counts.pane >= each.begins])
-        _add_values(canary, counts.pane, spreads, releases, shares)
+        compared = [each for each in releases if counts.pane >= each.begins and each not in warming]
+        shares = _add_counts(canary, counts, names, compared)
+        _add_values(canary, counts.pane, spreads, releases, compared, shares)
     canary.blip = number
     if place == canary.blip_panes - 1:
         _end_blip(canary)
@@ -103,14 +108,19 @@ def _less(canary: CanaryState, came: Ints, out: Ints | None) -> Ints:
 
 
 def _add_values(
-    canary: CanaryState, pane: int, spreads: Spreads, releases: Sequence[Comparison], shares: Shares
+    canary: CanaryState,
+    pane: int,
+    spreads: Spreads,
+    releases: Sequence[Comparison],
+    compared: Collection[Comparison],
+    shares: Shares,
 ) -> None:
-    """Add how many values exceed the limits to the running blip; those of before a release begins set limits."""
+    """Add how many values exceed the limits to the running blip; of releases not `compared` they set limits."""
     for release in releases if canary.limits and spreads.names else ():
         exceeding = canary.exceeding.setdefault(release, Exceeding(limits=canary.limits))
         versions = release.candidate, release.baseline
         arms = exceeding.count(spreads, release.model, versions, pane * canary.pane_ms // MINUTE_MS)
-        if pane < release.begins or not any(arms):
+        if release not in compared or not any(arms):
             continue
         served = [
             [(name, _beside_slis(canary, thinned(counts, share, pane, name.text))) for name, counts in arm]

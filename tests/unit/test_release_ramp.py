@@ -1,9 +1,23 @@
 """Releases that go up in steps, candidates that go silent, and small slices that would be promoted to harm."""
 
+import numpy as np
 import pytest
 
 from operators.wire.commands import Details
-from tests.releasing import BAD_NEWS, CANARY, GOOD_NEWS, OLD, SLOWLY, SMALL_WELL, WELL, Counts, Story, release, short
+from tests.releasing import (
+    BAD_NEWS,
+    CANARY,
+    GOOD_NEWS,
+    OLD,
+    RELEASE,
+    SLOWLY,
+    SMALL_WELL,
+    WELL,
+    Counts,
+    Story,
+    release,
+    short,
+)
 
 MINUTES = 6  # Panes.
 STEPS = (5, 10, 25, 50)  # Per cent.
@@ -64,6 +78,41 @@ def test_a_release_of_something_else_under_the_same_name_begins_anew(other: obje
 
 def silent(story: Story) -> list[str]:
     return [short(event) for event in story.told if event.rule == "traffic-split"]
+
+
+SHARES = (2, 5, 10, 20, 30, 50)  # Per cent.
+
+
+def cold(declared: bool, panes: int = 60, seed: int = 6) -> Story:
+    """Play a ramp of good instances: at each step the new ones fail in 30 % of requests for a minute; else 2 % do."""
+    slowly = SLOWLY.replace("margin = 1.2", "margin = 1.01")  # Not promoted before.
+    story = Story(slowly.replace('blip = "0s"', 'blip = "1m"'), RELEASE.replace('warm_up = "0s"', 'warm_up = "1m"'))
+    story.settled()
+    random = np.random.default_rng(seed)
+    for step, share in enumerate(SHARES):
+        before = SHARES[step - 1] if step else 0
+        said = [release(share=share / 100, metadata=META)] if declared else []
+        for pane in range(panes):
+            fresh = 0.3 * (share - before) / share if pane < MINUTES else 0.0
+            bad = {"v1": int(random.binomial(100 - share, 0.02)), "v2": int(random.binomial(share, 0.02 + fresh))}
+            counts: Counts = {"v1": (100 - share - bad["v1"], bad["v1"]), "v2": (share - bad["v2"], bad["v2"])}
+            story.pane(counts, said=said if pane == 0 else ())
+    return story
+
+
+def test_new_instances_of_each_step_are_as_cold_as_the_first_ones() -> None:
+    """Two of twelve such good versions were rolled back, this one at the fifth step."""
+    assert "rollback" in {event.type for event in cold(declared=False).told}
+    assert "rollback" not in {event.type for event in cold(declared=True).told}
+
+
+def test_whoever_declares_a_larger_share_every_minute_hides_no_harm() -> None:
+    story = Story(CANARY.replace('blip = "0s"', 'blip = "1m"'), RELEASE.replace('warm_up = "0s"', 'warm_up = "1m"'))
+    story.settled()
+    for share in range(1, 16):
+        story.play(BAD_NEWS, said=[release(share=share / 100, metadata=META)])
+        story.play(BAD_NEWS, panes=5)
+    assert "rollback" in {event.type for event in story.told}
 
 
 def test_whoever_declares_build_after_build_of_a_version_is_told_that_nothing_is_found() -> None:
