@@ -25,7 +25,7 @@ def count_ages(columns: Columns, placed: EventTimes, groups: Runs, policy: Polic
 
 def _label_keys(columns: Columns, placed: EventTimes, groups: Runs, policy: Policy) -> list[Ints]:
     names = compared(policy.rules)
-    slis = [(index, sli) for index, sli in enumerate(policy.slis) if sli.on_feedback and sli.name in names]
+    slis = [(index, sli) for index, sli in enumerate(policy.slis) if sli.on_labels and sli.name in names]
     if columns.stream != "feedback" or not slis:
         return []
     lag, age = ages_of(columns, placed, policy)

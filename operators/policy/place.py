@@ -3,13 +3,14 @@
 from typing import Any
 
 from operators.policy.errors import PolicyError
-from operators.policy.policy import RUNBOOKS, Policy, by_cohorts
+from operators.policy.policy import RUNBOOKS, Policy
 from operators.policy.reading import SPAN_MS_MAX, Duration, span
 from operators.policy.rules import Grain
 from operators.policy.slices import named_values
 
-# Why rules and monitors cannot be about such an SLI.
+# Why monitors cannot be about such an SLI.
 COHORTS = "is counted by when requests were made: it has rows in sli_cohort, and no value for each pane"
+RULED_MS_MAX = 3_600_000  # Requests of so long are kept until their time is over.
 
 
 class TablePlace:
@@ -39,8 +40,10 @@ class TablePlace:
         return -(-time.ms // self.policy.pane_ms) * self.policy.pane_ms
 
     def sli(self, key: str, name: str) -> str:
-        if any(sli.name == name for sli in by_cohorts(self.policy.slis).values()):
-            raise self.refuse(key, COHORTS, name)
+        within_ms = max((sli.within_ms or 0 for sli in self.policy.slis if sli.name == name), default=0)
+        if within_ms > RULED_MS_MAX:
+            most = f"must have within = {span(RULED_MS_MAX)} at most for rules to be about it"
+            raise self.refuse(key, f"{most}, has {span(within_ms)}", name)
         known = [sli.name for sli in self.policy.slis]
         if name not in known:
             raise self.refuse(key, f"must be one of the SLIs {', '.join(known) or '(there are none)'}", name)

@@ -116,6 +116,11 @@ class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True)
         return False
 
     @property
+    def on_labels(self) -> bool:
+        """Whether what is good and bad are labels, which come one by one, each at an age of its own."""
+        return self.on_feedback and self.within_ms is None
+
+    @property
     def fields(self) -> tuple[str, ...]:
         """Return the numbers, on events or feedback, that it looks at."""
         return ()
@@ -142,7 +147,7 @@ class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True)
 
 
 def by_cohorts(slis: Sequence[Sli]) -> dict[int, Sli]:
-    """Return, by number, the SLIs that are counted by when requests were made: they have no windows and no rules."""
+    """Return, by number, the SLIs that are counted by when requests were made."""
     return {index: sli for index, sli in enumerate(slis) if sli.within_ms is not None}
 
 

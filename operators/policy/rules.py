@@ -53,6 +53,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     runbook: Annotated[str, As(str | None, _runbook)] = ""
 
     @property
+    def judged(self) -> tuple[str, ...]:
+        """Return the names of the SLIs that it is about."""
+        return ()
+
+    @property
     def lasting_ms(self) -> int:
         """For how long it must be so before the rule says BAD."""
         return 0
@@ -115,6 +120,10 @@ class ReleaseRule(Rule, frozen=True, kw_only=True):
     cutover_action: Annotated[Action, As(Action | None, lambda each: each.value or each.table.action)] = "rollback"
     cutover_tolerance: float = 3.0
     cutover_points: Annotated[float, Meta(ge=0, lt=1)] = 0.05
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        return self.slis
 
 
 class ListeningRule(Rule, frozen=True, kw_only=True):

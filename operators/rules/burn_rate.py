@@ -61,6 +61,10 @@ class BurnRate(Rule, frozen=True, kw_only=True):
     tiers: Annotated[tuple[Tier, ...], As(Annotated[list[TierTable], Meta(min_length=1)] | None, _tiers)]
     confidence: Confidence = 0.99
 
+    @property
+    def judged(self) -> tuple[str, ...]:
+        return (self.sli,)
+
 
 class BurnRateEvaluator:
     """Keeps a ring for each length of window, and by slot which tiers fire. One pane of 300 series: 0.7 ms."""

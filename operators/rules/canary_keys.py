@@ -56,8 +56,8 @@ def _maturity(written: Written) -> int | None:
     time, place = written.value, written.place
     if time is None:
         return None
-    if not any(sli.on_feedback for sli in place.policy.slis if sli.name in written.table.slis):
-        raise place.refuse("maturity", "is about labels: none of `slis` is on feedback", time.text)
+    if not any(sli.on_labels for sli in place.policy.slis if sli.name in written.table.slis):
+        raise place.refuse("maturity", "is about labels: none of `slis` is on labels", time.text)
     age_ms: int = place.span("maturity", time)
     if age_ms > MATURITY_PANES_MAX * place.policy.pane_ms:
         raise place.refuse("maturity", f"must be at most {MATURITY_PANES_MAX:,} panes", time.text)

@@ -78,7 +78,7 @@ def _nats(times: float, *, back: bool = False) -> float:
 
 def _looks_at(rule: Canary, policy: Policy) -> Iterator[str]:
     """Say how old labels are when they are compared."""
-    if any(sli.on_feedback and sli.name in rule.slis for sli in policy.slis):
+    if any(sli.on_labels and sli.name in rule.slis for sli in policy.slis):
         age = "when 9 in 10 have come" if rule.maturity_ms is None else f"{span(rule.maturity_ms)} old"
         yield f"labels {age}"
 

@@ -39,7 +39,7 @@ def cap_of(rule: Canary) -> float:
 class CanaryState:
     """The e-processes, what each is about, the last verdict and stored row of each, and the running blip.
 
-    SLIs on feedback are not counted in blips, but in the blocks of `labelled.py`.
+    SLIs on labels are not counted in blips, but in the blocks of `labelled.py`.
     """
 
     def __init__(self, rule: Canary, policy: Policy) -> None:
@@ -56,12 +56,12 @@ class CanaryState:
         )
         names = [sli.name for sli in policy.slis]
         self.slis = [names.index(name) for name in rule.slis]
-        on_feedback = np.array([policy.slis[index].on_feedback for index in self.slis], bool)
-        self.at_once = np.flatnonzero(~on_feedback)
+        on_labels = np.array([policy.slis[index].on_labels for index in self.slis], bool)
+        self.at_once = np.flatnonzero(~on_labels)
         self.blipped = np.concatenate([self.at_once, np.arange(len(rule.slis), self.columns)])
         self.exceeding: dict[Comparison, Exceeding] = {}
         self.labelled = Labelled(
-            {index: self.slis[index] for index in np.flatnonzero(on_feedback).tolist()},
+            {index: self.slis[index] for index in np.flatnonzero(on_labels).tolist()},
             policy.pane_ms,
             self.blip_panes,
             None if rule.maturity_ms is None else rule.maturity_ms // policy.pane_ms,

@@ -47,7 +47,7 @@ def labels_of(part: Partial | None, policy: Policy) -> Labels:
     if part is None or not len(part.ages):
         return NO_LABELS
     ages = decode(part.ages, part.slis.shape[1])
-    if cohorts := by_cohorts(policy.slis):  # Of those no rule knows.
+    if cohorts := by_cohorts(policy.slis):  # Those count when their time is over (`window/maturing.py`).
         ages = LabelAges(*(column[~np.isin(ages.sli, list(cohorts))] for column in ages))
     series = [part.series[index] for index in part.which.tolist()]
     names = [SliceSeries(each.model, each.version, *described(policy.dimensions, each.values)) for each in series]

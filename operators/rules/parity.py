@@ -56,6 +56,10 @@ class Parity(Rule, frozen=True, kw_only=True):
     window_ms: Annotated[int, WholePanes()] = WEEK_MS
     alpha: Inner = 0.01
 
+    @property
+    def judged(self) -> tuple[str, ...]:
+        return (self.sli,)
+
 
 class ParityEvaluator:
     """Keeps by slot the events of the window, and of each group the weights of its slices."""

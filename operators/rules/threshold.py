@@ -64,6 +64,10 @@ class Threshold(Rule, frozen=True, kw_only=True):
     confidence: Confidence = 0.99
 
     @property
+    def judged(self) -> tuple[str, ...]:
+        return (self.sli,)
+
+    @property
     def lasting_ms(self) -> int:
         return self.for_ms
 

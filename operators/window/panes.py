@@ -14,6 +14,7 @@ from operators.policy.policy import Policy
 from operators.window.fence import UNKNOWN, Span, SpansSeen
 from operators.window.folded import Folded
 from operators.window.limits import Limits, limit_error_types
+from operators.window.maturing import Maturing, waits
 from operators.window.packing import pack, unpack
 from operators.window.partial import OTHER, Partial, merge, take
 from operators.window.waiting_commands import Coming, Due, Obeyed, Waiting
@@ -85,6 +86,7 @@ class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
     commands: tuple[tuple[int, Coming], ...] = ()
     seen: dict[str, int] | None = None
     obeyed: Obeyed = msgspec.field(default_factory=Obeyed)
+    maturing: dict[int, bytes] = msgspec.field(default_factory=dict)
 
 
 class Panes:
@@ -105,6 +107,7 @@ class Panes:
         self.kept: deque[int] = deque()
         self.commands = Waiting() if saved is None else Waiting(saved.commands, saved.obeyed)
         self.seen = SpansSeen({})
+        self.maturing = Maturing(waits(policy), {} if saved is None else saved.maturing)
         self._recalling = saved is not None
         if saved is not None:
             self.watermark, self.limits = saved.watermark, saved.limits
@@ -126,6 +129,7 @@ class Panes:
             commands=tuple(self.commands.waiting),
             seen=self.seen.positions,
             obeyed=self.commands.obeyed,
+            maturing=self.maturing.save(),
         )
 
     @property
@@ -174,7 +178,8 @@ class Panes:
         last = watermark.newest_ms // pane_ms if watermark.ended else watermark.low_ms // pane_ms - 1
         if last <= self.closed or (not self.open and not self.commands.waiting and self.closed == NEVER):
             return []
-        due = sorted(pane for pane in self.open.keys() | self.commands.panes(self.closed) if pane <= last)
+        known = self.open.keys() | self.commands.panes(self.closed) | self.maturing.panes(self.closed)
+        due = sorted(pane for pane in known if pane <= last)
         if not due and self.closed == NEVER:
             # Before the first event there is no pane that commands could wait for: they take effect with this one.
             if not (self.commands.timeless and watermark.resting and last > 0):
@@ -197,16 +202,19 @@ class Panes:
         commands = self.commands.take(pane, self.policy.pane_ms, self.policy.late_horizon_ms)
         self.limits.declare(commands, self.policy)
         if pane not in self.open:
-            return self._ordered(Closed(pane=pane, commands=commands))
+            ripe = self.maturing.take(pane, None)
+            return self._ordered(Closed(pane=pane, on_time=ripe, commands=commands))
         whole = merge(self.open.pop(pane))
         homes, folded = self.limits.fold(whole, self.shard, pane, self.policy)
         whole = limit_error_types(merge([whole], homes) if homes else whole, self.policy.error_types_max)
         late = int(np.searchsorted(whole.late, 1))
         rest = _rest(whole, late)
+        on_time = take(whole, 0, rest) if rest else None
+        ripe = self.maturing.take(pane, on_time)
         return self._ordered(
             Closed(
                 pane=pane,
-                on_time=take(whole, 0, rest) if rest else None,
+                on_time=on_time if ripe is None else merge([ripe] if on_time is None else [on_time, ripe]),
                 late=take(whole, late, whole.rows) if late < whole.rows else None,
                 commands=commands,
                 rest=take(whole, rest, late) if rest < late else None,

@@ -105,7 +105,7 @@ def test_each_row_is_another_one() -> None:
     assert all(row["pane_start"] <= row["came"] <= row["arrival"] for row in rows)
 
 
-def test_it_has_no_windows_and_changes_no_other_counts() -> None:
+def test_without_rules_it_has_no_windows_and_changes_no_other_counts() -> None:
     events, feedback = made(Random(4))
     without = run_pure(parse(POLICY), logs(events, feedback), STARTED_MS, Random(1), 100)
     tables = run_pure(RULES, logs(events, feedback), STARTED_MS, Random(1), 100)
@@ -127,10 +127,6 @@ def test_it_has_no_windows_and_changes_no_other_counts() -> None:
         ('[sli.x]\ngood = "feedback_absent"\nkind = "edit"\nwithin = "0s"', "sli.x.within = '0s': must be more than"),
         ('[sli.x]\ngood = "feedback_absent"\nkind = "edit"\nwithin = "9"', "sli.x.within = '9': must be a duration"),
         ('[sli.x]\ngood = "no_error"\nwithin = "1m"', "sli.x.within = '1m': has no meaning with good = \"no_error\""),
-        (
-            KEPT + '[[rule]]\nname = "r"\nkind = "threshold"\nsli = "kept"\ntarget = 0.9\nwindow = "1m"',
-            "rule.r.sli = 'kept': is counted by when requests were made",
-        ),
         (
             KEPT + '[[monitor]]\nname = "r"\nkind = "page_hinkley"\non = "sli.kept"\nlearned_from = 20',
             "monitor.r.on = 'sli.kept': is counted by when requests were made",

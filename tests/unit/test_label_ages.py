@@ -95,7 +95,7 @@ def test_the_largest_lag_and_its_age_come_back() -> None:
         (ON_QUALITY + 'maturity = "0s"', "0s", "must be a multiple of time.pane (10s)"),
         (ON_QUALITY + 'maturity = "20d"', "20d", "must be at most 100,000 panes"),
         (ON_QUALITY + 'maturity = "soon"', "soon", "must be a duration"),
-        (CANARY + 'maturity = "10m"', "10m", "none of `slis` is on feedback"),
+        (CANARY + 'maturity = "10m"', "10m", "none of `slis` is on labels"),
     ],
 )
 def test_a_maturity_that_cannot_be_is_refused(rule: str, value: str, allowed: str) -> None:

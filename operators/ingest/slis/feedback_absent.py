@@ -2,8 +2,9 @@
 
 What people report or abandon has no denominator of its own: those who do neither say nothing. So all requests count,
 each in the pane in which it was made, and feedback on it takes it from the good to the bad, whenever it comes. It is
-counted by cohorts of requests (`cohort_counts.py`), which go on changing until they are mature; not pane by pane as it
-comes, so it has no windows, and rules cannot be about it. Several such feedbacks on one request count as several.
+counted by cohorts of requests (`cohort_counts.py`), which go on changing until they are mature. For rules, and in their
+windows, a cohort counts once, in the pane in which its time is over (`window/maturing.py`). Several such feedbacks on
+one request count as several.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,0 +1,123 @@
+"""Cohorts of requests on their way to the rules: each counts once, when feedback on it can no longer come in time.
+
+An SLI such as `feedback_absent` calls a request good when nobody says a certain thing of it within some time. Before
+that is over nobody knows. So the requests of a pane are kept, with what is said of them meanwhile, and count as good
+and bad in the pane in which their time ends: both versions' requests of one time in one pane, which is later than they
+were made by `within`. More feedback than requests, of some who say it twice, is no more than all bad.
+
+What came late counts in table sli_cohort alone, as rules never see it.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.policy.policy import Policy, by_cohorts
+from operators.window.label_ages import decode
+from operators.window.packing import pack, unpack
+from operators.window.partial import BAD, GOOD, Partial, merge
+
+PARTS_MAX = 16  # Partials of a cohort before they are merged into one.
+
+
+def waits(policy: Policy) -> dict[int, int]:
+    """Return, by number, the SLIs by cohorts that rules are about, and after how many panes a cohort counts.
+
+    What came on one of its requests in time has come by then.
+    """
+    names = {name for rule in policy.rules for name in rule.judged}
+    known = by_cohorts(policy.slis).items()
+    return {index: -(-(sli.within_ms or 0) // policy.pane_ms) for index, sli in known if sli.name in names}
+
+
+class Maturing:
+    """The cohorts of one shard; `after` is what `waits` says.
+
+    State, by the pane of the cohort: a partial in which good are its requests, and bad those of which it was said.
+    """
+
+    def __init__(self, after: Mapping[int, int], saved: Mapping[int, bytes]) -> None:
+        self._after = after
+        self._last = max(after.values(), default=0)
+        self._cohorts = {pane: [unpack(part)] for pane, part in saved.items()} if after else {}
+        self._packed = dict(saved) if after else {}
+
+    def panes(self, after: int) -> set[int]:
+        """Return the panes after `after` in which cohorts count."""
+        due = {cohort + wait for cohort in self._cohorts for wait in set(self._after.values())}
+        return {pane for pane in due if pane > after}
+
+    def save(self) -> dict[int, bytes]:
+        """Return all that a restart needs; what has not changed is not packed again."""
+        for pane, parts in self._cohorts.items():
+            if pane not in self._packed:
+                self._packed[pane] = pack(merge(parts))
+        return dict(self._packed)
+
+    def take(self, pane: int, on_time: Partial | None) -> Partial | None:
+        """Note what came in on time in the next pane that closes; return what counts in it now, None for nothing."""
+        if not self._after:
+            return None
+        if on_time is not None and len(on_time.ages):
+            self._note(pane, on_time)
+        counted = [*self._counted(pane)]
+        for cohort in [cohort for cohort in self._cohorts if cohort + self._last <= pane]:
+            del self._cohorts[cohort]
+            self._packed.pop(cohort, None)
+        return merge(counted) if counted else None
+
+    def _note(self, pane: int, part: Partial) -> None:
+        ages = decode(part.ages, part.slis.shape[1])
+        ours = np.isin(ages.sli, list(self._after)) & (ages.lag <= self._last)
+        for lag in np.unique(ages.lag[ours]).tolist():
+            chosen = ours & (ages.lag == lag)
+            rows, at = np.unique(ages.row[chosen], return_inverse=True)
+            slis = np.zeros((len(rows), *part.slis.shape[1:]), np.int64)
+            np.add.at(slis, (at, ages.sli[chosen], ages.bad[chosen]), ages.n[chosen])
+            parts = self._cohorts.setdefault(pane - lag, [])
+            parts.append(_counts_alone(part, rows, slis, pane - lag))
+            if len(parts) > PARTS_MAX:
+                self._cohorts[pane - lag] = [merge(parts)]
+            self._packed.pop(pane - lag, None)
+
+    def _counted(self, pane: int) -> Iterable[Partial]:
+        for sli, wait in self._after.items():
+            parts = self._cohorts.get(pane - wait)
+            if parts is None:
+                continue
+            whole = merge(parts)
+            rows = np.flatnonzero(whole.slis[:, sli, GOOD])  # Where there are no requests nothing can be good or bad.
+            requests, said = whole.slis[rows, sli, GOOD], whole.slis[rows, sli, BAD]
+            slis = np.zeros((len(rows), *whole.slis.shape[1:]), np.int64)
+            slis[:, sli, BAD] = np.minimum(said, requests)
+            slis[:, sli, GOOD] = requests - slis[:, sli, BAD]
+            if len(rows):
+                yield _counts_alone(whole, rows, slis, pane)
+
+
+def _counts_alone(part: Partial, rows: Ints, slis: Ints, pane: int) -> Partial:
+    """Return some rows of a partial in another pane, with `slis` for their counts, and nothing else."""
+    none, count = np.zeros(len(rows), np.int64), len(rows)
+    return msgspec.structs.replace(
+        part,
+        error_types=(),
+        which=part.which[rows],
+        pane=none + pane,
+        late=none,
+        events=none,
+        slis=slis,
+        sums=np.zeros_like(part.sums[:count]),
+        extremes=np.full_like(part.extremes[:count], -np.inf),
+        outcomes=part.outcomes[:0],
+        cells=part.cells[:0],
+        features=part.features[:0],
+        moments=np.zeros_like(part.moments[:count]),
+        ranges=np.full_like(part.ranges[:count], -np.inf),
+        offenders=(),
+        ages=part.ages[:0],
+        users=part.users[:0],
+        chains=None,
+        samples=(),
+    )
