@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -86,7 +86,7 @@ def test_without_a_rule_on_it_nothing_is_kept() -> None:
 
 def inputs(policy: Policy, logs: list[Log]) -> list[ShardInput]:
     names = tuple(log.name for log in logs)
-    partitions = {log.name: Partition(log.name, log.stream, names, policy) for log in logs}
+    partitions = {log.name: Partition(log.name, cast(Any, log.stream), names, policy) for log in logs}
     found: list[ShardInput] = []
     for first in range(0, max(len(log.messages) for log in logs), 70):
         for log in logs:
