@@ -53,7 +53,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     runbook: Annotated[str, As(str | None, _runbook)] = ""
 
     @property
-    def judged(self) -> tuple[str, ...]:
+    def sli_names(self) -> tuple[str, ...]:
         """Return the names of the SLIs that it is about."""
         return ()
 
@@ -122,7 +122,7 @@ class ReleaseRule(Rule, frozen=True, kw_only=True):
     cutover_points: Annotated[float, Meta(ge=0, lt=1)] = 0.05
 
     @property
-    def judged(self) -> tuple[str, ...]:
+    def sli_names(self) -> tuple[str, ...]:
         return self.slis
 
 

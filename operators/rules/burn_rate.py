@@ -62,7 +62,7 @@ class BurnRate(Rule, frozen=True, kw_only=True):
     confidence: Confidence = 0.99
 
     @property
-    def judged(self) -> tuple[str, ...]:
+    def sli_names(self) -> tuple[str, ...]:
         return (self.sli,)
 
 

@@ -57,7 +57,7 @@ class Parity(Rule, frozen=True, kw_only=True):
     alpha: Inner = 0.01
 
     @property
-    def judged(self) -> tuple[str, ...]:
+    def sli_names(self) -> tuple[str, ...]:
         return (self.sli,)
 
 

@@ -27,7 +27,7 @@ def waits(policy: Policy) -> dict[int, int]:
 
     What came on one of its requests in time has come by then.
     """
-    names = {name for rule in policy.rules for name in rule.judged}
+    names = {name for rule in policy.rules for name in rule.sli_names}
     known = by_cohorts(policy.slis).items()
     return {index: -(-(sli.within_ms or 0) // policy.pane_ms) for index, sli in known if sli.name in names}
 
