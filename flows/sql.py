@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -29,9 +29,9 @@ def answer(url: str, query: str, form: Form, params: Sequence[str], *, write: bo
 
 
 def rows(
-    url: str, query: str, params: Sequence[str], *, write: bool = False
+    url: str, query: str, params: Sequence[str], *, texts: Mapping[str, str] | None = None, write: bool = False
 ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-    """Return the names and rows of the answer."""
+    """Return the names and rows of the answer. `texts` are params that stand for themselves."""
     require_store(url)
     text = _read(Path(query[1:])) if query.startswith("@") else query
     if not text.strip():
@@ -42,7 +42,7 @@ def rows(
         if not equals:
             raise QueryError(f"--param {param!r} is not NAME=VALUE")
         pairs[name] = value
-    return ask(url, text, pairs, write=write)
+    return ask(url, text, pairs, texts=texts, write=write)
 
 
 def require_store(url: str) -> None:

@@ -30,17 +30,23 @@ def migrate_command(
 def request_command(
     request: Annotated[str, typer.Argument(help="The request_id.")],
     form: Annotated[sql.Form, typer.Option("--format", help="How to print the answer.")] = "table",
+    model: Annotated[str, typer.Option("--model", help="Of several models that answered this id, which.")] = "",
     data: DataOption = None,
 ) -> None:
     """Say all that belongs to one request: version, prompt, documents, feedback, windows, verdicts, what ended it."""
     if not request:
         raise typer.BadParameter("must not be empty", param_hint="REQUEST")
     query = settings.migrations() / "queries" / "request.sql"
-    names, rows = sql.rows(settings.store(settings.load(), data), f"@{query}", [f"request={request}"])
+    names, rows = sql.rows(
+        settings.store(settings.load(), data), f"@{query}", [], texts={"request": request, "model": model}
+    )
+    of = f" of model {plain(model)}" if model else ""
     if not rows:
-        fail(
-            f"no request {plain(request)} in the request log, which `rollguard archive` writes and keeps for a month", 1
-        )
+        missing = f"no request {plain(request)}{of} in the request log"
+        fail(f"{missing}, which `rollguard archive` writes and keeps for a month", 1)
+    models = sorted({plain(detail) for part, _, name, detail in rows if (part, name) == ("request", "model")})
+    if len(models) > 1:
+        fail(f"request {plain(request)} was answered by several models, {', '.join(models)}: say which with --model", 1)
     sys.stdout.write(sql.FORMS[form](names, rows))
 
 

@@ -89,9 +89,9 @@ class Maturing:
                 continue
             whole = merge(parts)
             rows = np.flatnonzero(whole.slis[:, sli, GOOD])  # Where there are no requests nothing can be good or bad.
-            requests, said = whole.slis[rows, sli, GOOD], whole.slis[rows, sli, BAD]
+            requests, heard = whole.slis[rows, sli, GOOD], whole.slis[rows, sli, BAD]
             slis = np.zeros((len(rows), *whole.slis.shape[1:]), np.int64)
-            slis[:, sli, BAD] = np.minimum(said, requests)
+            slis[:, sli, BAD] = np.minimum(heard, requests)
             slis[:, sli, GOOD] = requests - slis[:, sli, BAD]
             if len(rows):
                 yield _counts_alone(whole, rows, slis, pane)

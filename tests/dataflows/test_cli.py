@@ -286,17 +286,23 @@ def _an_hour_of_events() -> bytes:
 
 def test_the_request_log_is_written_asked_and_a_user_forgotten(tmp_path: Path) -> None:
     event = {"ts": START_MS, "model": "m", "version": "v1", "user_id": "ann", "input": "I am ann@example.org"}
-    lines = [json.dumps(event | {"request_id": name, "user_id": user}) for name, user in (("r1", "ann"), ("r2", "bob"))]
+    users = {"r1": "ann", "r2": "bob", "['x']": "bob", "[y": "bob"}
+    lines = [json.dumps(event | {"request_id": name, "user_id": user}) for name, user in users.items()]
+    lines.append(json.dumps(event | {"request_id": "r2", "model": "n", "user_id": "bob"}))
     (tmp_path / "events.ndjson").write_text("\n".join(lines) + "\n")
     out = tmp_path / "out"
     words = ("replay", tmp_path / "events.ndjson", "--archive", "--out", out)
     assert "needs a key: set ROLLGUARD_ID_KEY" in one_line(rollguard(*words), 2)
     key = {"ROLLGUARD_ID_KEY": "a-key-of-the-tests"}
     done = rollguard(*words, **key)
-    assert "2 request" in done.stdout, done.stderr
+    assert "5 request" in done.stdout, done.stderr
     asked = rollguard("request", "r1", "--data", out).stdout
     assert "I am [EMAIL]" in asked
     assert "ann" not in asked
     assert rollguard("forget", "ann", "--data", out, **key).stdout.endswith("1 rows of request deleted\n")
     assert "no request r1" in one_line(rollguard("request", "r1", "--data", out), 1)
-    assert "I am [EMAIL]" in rollguard("request", "r2", "--data", out).stdout
+    assert "answered by several models, m, n: say which" in one_line(rollguard("request", "r2", "--data", out), 1)
+    assert "I am [EMAIL]" in rollguard("request", "r2", "--model", "n", "--data", out).stdout
+    assert "no request r2 of model o" in one_line(rollguard("request", "r2", "--model", "o", "--data", out), 1)
+    for odd in ("['x']", "[y"):
+        assert "I am [EMAIL]" in rollguard("request", odd, "--data", out).stdout

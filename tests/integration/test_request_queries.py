@@ -118,6 +118,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 def _ask(client: Client, file: str, **params: Any) -> list[dict[str, Any]]:
     assert file in FILES
+    params = {"model": ""} | params if file == "request" else params
     return list(client.query((QUERIES / f"{file}.sql").read_text(), params).named_results())
 
 
@@ -164,6 +165,7 @@ def test_all_that_belongs_to_a_request_is_told(client: Client) -> None:
 
 def test_windows_are_those_that_the_request_counted_in(client: Client) -> None:
     rows = [row for row in _ask(client, "request", request=FAILED["request_id"]) if row["part"] == "window"]
+    assert len(rows) == len({row["name"] for row in rows}), "each once, however often the request was tried"
     by_name = {row["name"]: row["detail"] for row in rows}
     sliding = by_name["availability of v2, region=eu, 60 s"]
     assert sliding.startswith("6 windows, the first: ")  # Of a minute, every 10 seconds.
@@ -179,6 +181,8 @@ def test_windows_are_those_that_the_request_counted_in(client: Client) -> None:
 
 def test_nothing_is_told_of_a_request_that_is_not_there(client: Client) -> None:
     assert _ask(client, "request", request="r-none") == []
+    assert _ask(client, "request", request=FAILED["request_id"], model="search") == []
+    assert _ask(client, "request", request=FAILED["request_id"], model="checkout")
 
 
 @pytest.mark.parametrize("by", ["team", "prompt_version", "user_id"])

@@ -1,17 +1,18 @@
 -- What belongs to one request: version, prompt, documents, tools, feedback, windows, verdicts, and what ended its version?
 --
 -- request        its request_id
+-- model          the model that answered; '' for any: ids are the producers', and several models may have one
 --
 -- Needs the request log (`rollguard archive`); each part as long as its table keeps it. A row per fact, in parts: `request`,
 -- `retrieval`, `tool` (of each attempt), `feedback`, `window` (those that its events counted in, of each size, over its
 -- slices), `verdict` (as it stood when the request was made, on its version and slices), `ended` (what first came after
 -- it: a rollback or kill of its version, or the promotion of another). `rollguard request` asks this.
 WITH asked AS (
-  SELECT * FROM request_latest WHERE request_id = {request:String}
+  SELECT * FROM request_latest WHERE request_id = {request:String} AND {model:String} IN ('', model)
 )
 SELECT part, at, name, detail
 FROM (
-  SELECT 1 AS place, 'request' AS part, a.ts AS at, told.1 AS name, told.2 AS detail
+  SELECT 1 AS place, a.model AS model, a.attempt AS attempt, 'request' AS part, a.ts AS at, told.1 AS name, told.2 AS detail
   FROM asked AS a
   ARRAY JOIN arrayFilter(each -> each.2 != '', [
     ('model', toString(a.model)),
@@ -42,7 +43,7 @@ FROM (
     ('place', concat(a.source, ' at ', toString(a.position), if(a.item = 0, '', concat(', item ', toString(a.item)))))
   ]) AS told
   UNION ALL
-  SELECT 2, 'retrieval', a.ts, document.1, arrayStringConcat(arrayFilter(each -> each != '', [
+  SELECT 2, a.model, a.attempt, 'retrieval', a.ts, document.1, arrayStringConcat(arrayFilter(each -> each != '', [
     if(document.2 IS NULL, '', concat('score ', toString(document.2))),
     if(document.3 = '', '', concat('from ', document.3)),
     if(document.4 = '', '', concat('version ', document.4))
@@ -50,21 +51,21 @@ FROM (
   FROM asked AS a
   ARRAY JOIN arrayZip(a.retrieval_id, a.retrieval_score, a.retrieval_source, a.retrieval_version) AS document
   UNION ALL
-  SELECT 3, 'tool', a.ts, tool.1, arrayStringConcat(arrayFilter(each -> each != '', [
+  SELECT 3, a.model, a.attempt, 'tool', a.ts, tool.1, arrayStringConcat(arrayFilter(each -> each != '', [
     multiIf(tool.2 IS NULL, '', tool.2 = 1, 'went well', 'failed'),
     if(tool.3 IS NULL, '', concat(toString(tool.3), ' ms'))
   ]), ', ')
   FROM asked AS a
   ARRAY JOIN arrayZip(a.tool_name, a.tool_ok, a.tool_latency_ms) AS tool
   UNION ALL
-  SELECT 4, 'feedback', f.ts, concat(f.kind, if(f.name = '', '', concat(' ', f.name))),
+  SELECT 4, f.model, 0, 'feedback', f.ts, concat(f.kind, if(f.name = '', '', concat(' ', f.name))),
     concat(f.value, if(f.source = '', '', concat(' by ', f.source)))
   FROM feedback_latest AS f
   WHERE f.request_id = {request:String} AND f.model IN (SELECT model FROM asked)
   UNION ALL
-  SELECT 5, 'window', min(w.window_end), concat(w.sli, ' of ', w.version, ', ', w.slice, ', ', toString(w.size_ms / 1000), ' s'),
+  SELECT 5, w.model, 0, 'window', min(w.window_end), concat(w.sli, ' of ', w.version, ', ', w.slice, ', ', toString(w.size_ms / 1000), ' s'),
     concat(
-      toString(count()), if(count() = 1, ' window: ', ' windows, the first: '),
+      toString(uniqExact(w.window_end)), if(uniqExact(w.window_end) = 1, ' window: ', ' windows, the first: '),
       toString(argMin(w.good, w.window_end)), ' good, ', toString(argMin(w.bad, w.window_end)), ' bad; ratio ',
       toString(round(min(w.ratio), 4)), if(min(w.ratio) = max(w.ratio), '', concat(' to ', toString(round(max(w.ratio), 4))))
     )
@@ -74,18 +75,18 @@ FROM (
     AND w.window_start >= (SELECT min(ts) FROM asked) - INTERVAL 31 DAY
     AND w.window_end <= (SELECT max(ts) FROM asked) + INTERVAL 31 DAY
     AND arrayAll((dimension, value) -> a.dims[dimension] = value, mapKeys(w.dims), mapValues(w.dims))
-  GROUP BY w.sli, w.version, w.slice, w.size_ms, a.ts, a.attempt
+  GROUP BY w.model, w.sli, w.version, w.slice, w.size_ms
   UNION ALL
-  SELECT 6, 'verdict', v.at, concat(v.rule, if(v.sli = '', '', concat(' (', v.sli, ')')), ' of ', v.version, ', ', v.slice), toString(v.verdict)
+  SELECT 6, v.model, 0, 'verdict', v.at, concat(v.rule, if(v.sli = '', '', concat(' (', v.sli, ')')), ' of ', v.version, ', ', v.slice), toString(v.verdict)
   FROM verdict_latest AS v
   INNER JOIN asked AS a ON a.model = v.model
   WHERE v.version IN (if(a.mirrored, concat('__mirrored__/', a.version), a.version), '*')
     AND v.at <= a.ts
     AND arrayAll((dimension, value) -> a.dims[dimension] = value, mapKeys(v.dims), mapValues(v.dims))
   ORDER BY v.at DESC
-  LIMIT 1 BY v.rule, v.sli, v.version, v.slice, a.ts, a.attempt
+  LIMIT 1 BY v.model, v.rule, v.sli, v.version, v.slice
   UNION ALL
-  SELECT 7, 'ended', c.at, toString(c.type), concat(
+  SELECT 7, c.model, 0, 'ended', c.at, toString(c.type), concat(
     if(c.version = a.version, '', concat(c.version, ' took over, ')),
     'by ', c.rule, if(c.pin = '', '', concat(', traffic to ', c.pin)), ', event ', c.id
   )
@@ -94,6 +95,6 @@ FROM (
   WHERE c.at > a.ts
     AND ((c.type IN ('rollback', 'kill') AND c.version = a.version) OR (c.type = 'promote' AND c.version != a.version))
   ORDER BY c.at
-  LIMIT 1 BY a.ts, a.attempt
+  LIMIT 1 BY a.model, a.version
 )
-ORDER BY place, at, name, detail
+ORDER BY place, model, at, attempt, name, detail

@@ -20,15 +20,17 @@ NOT_ALLOWED = 164  # ClickHouse's code of what may only be read.
 
 
 def ask(
-    url: str, query: str, params: Mapping[str, str], *, write: bool = False
+    url: str, query: str, params: Mapping[str, str], *, texts: Mapping[str, str] | None = None, write: bool = False
 ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-    """Return the column names and rows of the answer; `params` fill {name:Type} in the query.
+    """Return the column names and rows of the answer; `params` fill {name:Type} in the query, and so do `texts`.
+
+    A param such as ['a', 'b'] is a list; of `texts` each stands for itself, whatever it looks like.
 
     Unless it may `write`, a query that would change anything is refused by ClickHouse.
     """
     client = open_clickhouse(url)
     try:
-        given = {name: _value(text) for name, text in params.items()}
+        given = {name: _value(text) for name, text in params.items()} | dict(texts or {})
         result = client.query(query, parameters=given, settings={} if write else _reading(client))
     except DriverError as error:
         if not write and getattr(error, "code", None) == NOT_ALLOWED:
