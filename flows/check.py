@@ -7,15 +7,26 @@ from flows.check_monitors import SERIES, monitors_table, noisy_monitors
 from flows.check_rules import rules_table
 from operators.evaluators.registry import evaluator_kind_of
 from operators.ingest.slis.registry import sli_kind_of
+from operators.policy.claims import NOBODY
 from operators.policy.evaluators import AnswerEvaluator
 from operators.policy.policy import Policy, Sli, Window
 
 
 def print_policy(policy: Policy, console: Console) -> None:
-    """Print the panes, slices, windows, measures, SLIs, rules and monitors of a policy."""
+    """Print the panes, slices, windows, measures, SLIs, rules and monitors of a policy, or of each of several files."""
     console.print(f"policy {policy.hash} is valid", highlight=False)
+    for each in policy.each:
+        if each.team:
+            console.print()
+            console.print(f"{each.team}.toml, policy {each.hash}", highlight=False)
+        _print_one(each, console)
+    if policy.claims is not None and policy.claims.rest == NOBODY:
+        console.print("Items of other models are counted, and nobody's: no file takes them.", highlight=False)
+
+
+def _print_one(policy: Policy, console: Console) -> None:
     facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    facts.add_row("models", ", ".join(policy.models) or "all")
+    facts.add_row("models", ", ".join(policy.models) or ("what no other file takes" if policy.team else "all"))
     if policy.left_out:
         facts.add_row("as by default", ", ".join(policy.left_out))
     facts.add_row("panes", f"{_span(policy.pane_ms)}, closed {_span(policy.disorder_ms)} after their end")

@@ -62,7 +62,7 @@ def evaluate_files(files: list[Path], out: Path | None, policy: Path | None, whe
     with interruptible(stop):
         try:
             outcome = of_files.run(
-                files, rules, named.parent, out, stop, Metrics(CollectorRegistry()), where.events_format
+                files, rules, settings.folder_of(named), out, stop, Metrics(CollectorRegistry()), where.events_format
             )
         except of_files.OutputThere as error:
             fail(str(error), 2)

@@ -8,7 +8,10 @@ import typer
 
 from flows import settings
 
-PolicyOption = Annotated[Path | None, typer.Option("--policy", help="The policy; default: the one with rollguard.")]
+PolicyOption = Annotated[
+    Path | None,
+    typer.Option("--policy", help="The policy, a file or a folder of them; default: the one with rollguard."),
+]
 FormatOption = Annotated[
     str | None, typer.Option("--format", help="What the messages are: native, or otlp; default: the setting's.")
 ]

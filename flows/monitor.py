@@ -15,7 +15,9 @@ from operators.sources.monitor import Item
 from operators.steps import (
     close_panes,
     evaluate_shards,
+    events_of,
     hold_panes,
+    rows_by,
     slide_windows,
     write_panes,
     write_progress,
@@ -60,10 +62,10 @@ def build(
     windows = write_windows("window_rows", moved, policy)
     outcomes = evaluate_shards("judge", moved, policy, metrics, recover)
     # (shard, PaneOutcome)
-    verdicts = op.flat_map_value("verdict_rows", outcomes, lambda each: outcome_rows(each, policy))
+    verdicts = op.flat_map_value("verdict_rows", outcomes, rows_by(policy, outcome_rows))
     # (shard, Rows)
     op.output("clickhouse", op.merge("rows", stored, panes, progress, windows, verdicts), rows)
-    op.output("control", op.flat_map_value("events", outcomes, lambda each: each.events), control)
+    op.output("control", op.flat_map_value("events", outcomes, events_of), control)
     op.output("dead_letters", op.filter("letters", stored, lambda item: item[1].table == "dead_letter"), dead)
     return flow
 

@@ -42,6 +42,9 @@ def print_summary(summary: Summary, out: Path) -> None:
     if refused:
         reasons = ", ".join(f"{count} {reason}" for reason, count in summary.rejects.most_common())
         console.print(f"{refused} refused: {reasons} (see {out / 'deadletter.ndjson'})")
+    if summary.unclaimed:
+        names = ", ".join(summary.unclaimed_models)
+        console.print(plain(f"{summary.unclaimed} of models that no policy takes: {names}"), soft_wrap=True)
     for stream, fields in summary.unread.items():
         console.print(plain(f"fields of {stream} that nobody reads: {', '.join(fields)}"), soft_wrap=True)
     if summary.rows_refused:

@@ -2,7 +2,7 @@
 
 variable                 meaning                                              default
 ROLLGUARD_CLICKHOUSE     address of ClickHouse, chdb:///folder or http(s)://  the embedded store in rollguard-data
-ROLLGUARD_POLICY         the policy file                                      the policy that comes with rollguard
+ROLLGUARD_POLICY         the policy, a file or folder                         the policy that comes with rollguard
 ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS  host:port,... of some Kafka brokers        localhost:9092
 ROLLGUARD_KAFKA_GROUP    under which name lag tools see the worker            rollguard
 ROLLGUARD_KAFKA_PUBLISH_OFFSETS  tell lag tools how far the worker is (true)   false
@@ -50,6 +50,7 @@ from operators.ingest.formats.format import Stream
 from operators.ingest.formats.registry import FORMATS
 from operators.policy.errors import PolicyError
 from operators.policy.policy import Policy
+from operators.policy_file.teams import limited, parse_teams, profiles_named_by
 from operators.policy_file.toml import parse, profiles_named
 from operators.pseudonyms import Pseudonyms
 from operators.wire.sealing import SECRET_MIN, SealingKey, keys_of
@@ -159,17 +160,32 @@ def environment(added: Mapping[str, str], own: Mapping[str, str] = os.environ) -
 
 
 def load_policy(path: Path) -> Policy:
-    """Read and check a policy and the profiles that it names; PolicyError also when a file cannot be read."""
+    """Read and check a policy and the profiles that it names; PolicyError also when a file cannot be read.
+
+    Of a folder all files that end in `.toml` are one policy, each for the models that it names.
+    """
+    if path.is_dir():
+        texts = {each.stem: _text_of(each) for each in sorted(path.glob("*.toml"))}
+        return parse_teams(texts, _profiles(profiles_named_by(texts), path))
+    text = _text_of(path)
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError("policy", str(path), f"cannot be read: {error}") from error
-    try:
-        return parse(text, _profiles(profiles_named(text), path.parent))
+        return limited(parse(text, _profiles(profiles_named(text), path.parent)))
     except PolicyError as error:
         if error.key == "policy":  # It is no TOML: the line that its message names is one of this file.
             raise PolicyError("policy", str(path), error.allowed) from error
         raise
+
+
+def folder_of(path: Path) -> Path:
+    """Return the folder in which the files lie that a policy names."""
+    return path if path.is_dir() else path.parent
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError("policy", str(path), f"cannot be read: {error}") from error
 
 
 def _profiles(names: list[str], folder: Path) -> dict[str, bytes]:
@@ -215,7 +231,7 @@ def secret_of(where: Settings, policy: Policy, name: str, own: Mapping[str, str]
         secret = own.get(key.env, "")
     else:
         try:
-            secret = (where.policy.parent / named).read_text("utf-8").strip()
+            secret = (folder_of(where.policy) / named).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise PolicyError(prefix, named, f"cannot be read: {error}") from error
     if len(secret) < SECRET_MIN:

@@ -18,6 +18,7 @@ from operators.wire.event_kinds.registry import EVENT_KINDS
 
 WITHDRAWN_MAX = 100  # The control file has all.
 UNREAD_MAX = 100  # Fields of a stream: names are made by whoever produces.
+UNCLAIMED_MAX = 20  # Models that no policy takes, in the summary.
 
 
 class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +37,8 @@ class Summary(msgspec.Struct, kw_only=True):
 
     `unusable` counts items with an optional field that was left out, by field; `unread` are fields of some items of a
     stream that nobody reads, with those perhaps meant; `control` control events by type;
-    `withdrawn` are the first versions that were rolled back or killed.
+    `withdrawn` are the first versions that were rolled back or killed. `unclaimed` items are of models that no policy
+    takes, where there are several; `unclaimed_models` are the first of these.
     """
 
     policy: str
@@ -48,6 +50,8 @@ class Summary(msgspec.Struct, kw_only=True):
     unusable: Counter[str] = msgspec.field(default_factory=Counter)
     unread: dict[Stream, list[str]] = {}
     duplicates: int = 0
+    unclaimed: int = 0
+    unclaimed_models: list[str] = []
     rows: Counter[str] = msgspec.field(default_factory=Counter)
     rows_refused: int = 0
     control: Counter[str] = msgspec.field(default_factory=Counter)
@@ -72,6 +76,7 @@ def count_batch(metrics: Metrics, stream: Stream, name: str, batch: Batch) -> Co
     metrics.add("source_rejects", len(batch.rejects), name)
     metrics.add("notices", sum(notice.severity is not None for notice in batch.notices), name)
     metrics.add("duplicates", batch.duplicates, name)
+    metrics.add("unclaimed", batch.unclaimed.total(), name)
     for field, count in batch.unusable.items():
         metrics.add("unusable", count, field)
     return rejects
@@ -114,6 +119,9 @@ class Recorder:
             unread = {*summary.unread.get(stream, ()), *batch.unread}
             summary.unread[stream] = sorted(unread)[:UNREAD_MAX]
         summary.duplicates += batch.duplicates
+        summary.unclaimed += batch.unclaimed.total()
+        nobodys = {*summary.unclaimed_models, *batch.unclaimed}
+        summary.unclaimed_models = sorted(nobodys)[:UNCLAIMED_MAX]
         summary.rejects += count_batch(self._metrics, stream, name, batch)
 
     def stored(self, stats: Stats) -> None:

@@ -17,6 +17,7 @@ Name = Literal[
     "tombstones",
     "unusable",
     "duplicates",
+    "unclaimed",
     "redacted",
     "waiting",
     "lookups",
@@ -69,6 +70,9 @@ METRICS: dict[Name, Metric] = {
         kind=Counter, meaning="Messages without a value, which hold no item and are passed over.", label="source"
     ),
     "duplicates": Metric(kind=Counter, meaning="Items that had come before, and are dropped.", label="source"),
+    "unclaimed": Metric(
+        kind=Counter, meaning="Items of models that no policy takes, where there are several.", label="source"
+    ),
     "unusable": Metric(
         kind=Counter, meaning="Items counted without an optional field that could not be used.", label="field"
     ),

@@ -117,9 +117,9 @@ class ModelGauges(Collector):
         self._policy = policy
         self._shards: list[ShardGauges] = []
 
-    def shard(self) -> ShardGauges:
-        """Return the gauges of one shard more."""
-        self._shards.append(ShardGauges(self._policy))
+    def shard(self, policy: Policy | None = None) -> ShardGauges:
+        """Return the gauges of one shard more, or of those of its models that have this policy."""
+        self._shards.append(ShardGauges(policy or self._policy))
         return self._shards[-1]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:

@@ -7,6 +7,8 @@ stand in control events and tables, whose bytes would change; and half of the st
 So `operators/saved` names the classes by a registry of its own (`saved_names.py`), and msgspec does the packing.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import blake2b
 from typing import TypeVar, cast
 
@@ -26,6 +28,11 @@ HEAD = len(MAGIC) + len(FORMAT) + DIGEST
 PICKLE = b"\x80"  # What an older rollguard wrote begins with it.
 NEW_STORE = "name a new --recovery folder and where to start with --from"
 
+OTHER_SHAPE = (
+    "the policy's time, slices, windows, measures or SLIs are not those the recovery store was written under: "
+    f"{NEW_STORE}, or go back to the old ones"
+)
+
 
 class StateMismatch(Exception):
     """The recovery store was written under a policy that keeps other counts."""
@@ -43,13 +50,25 @@ def loads(saved: bytes | None, kind: type[T], policy: Policy) -> T | None:
         return None
     shape, state = content(saved)
     if shape != policy.shape:
-        raise StateMismatch(
-            "the policy's time, slices, windows, measures or SLIs are not those the recovery store was written under: "
-            f"{NEW_STORE}, or go back to the old ones"
-        )
+        raise StateMismatch(OTHER_SHAPE)
     if state is not None and not isinstance(state, kind):
         raise Unreadable(f"the recovery store holds a {type(state).__name__} where a {kind.__name__} should be")
     return cast(T, state)
+
+
+def require_shape(shapes: Mapping[str, str], policy: Policy) -> None:
+    """StateMismatch where a policy of several has another shape than that which was saved by its name."""
+    if shapes.get(policy.team, policy.shape) != policy.shape:
+        raise StateMismatch(OTHER_SHAPE)
+
+
+@contextmanager
+def of_file(policy: Policy) -> Iterator[None]:
+    """Say of which file a StateMismatch is."""
+    try:
+        yield
+    except StateMismatch as error:
+        raise StateMismatch(f"{policy.team}.toml: {error}" if policy.team else str(error)) from error
 
 
 def content(saved: bytes) -> tuple[object, object]:

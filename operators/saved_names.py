@@ -59,7 +59,9 @@ from operators.window import (
     partial,
     recall,
     samples,
+    saved_teams,
     series_index,
+    team_panes,
     waiting_commands,
     watermark,
 )
@@ -83,6 +85,8 @@ PANES = (
     Saved("panes.admitted", admitted.Admitted),
     Saved("panes.sent", waiting_commands.Sent, version=2, upgrades={1: renamed({"told": "reports"})}),
     Saved("panes.obeyed", waiting_commands.Obeyed),
+    Saved("teams.panes", team_panes.SavedTeamPanes),
+    Saved("teams", saved_teams.SavedTeams),
     Saved("series", partial.LeafSeries),
     Saved("windows", recall.WindowProgress),
 )

@@ -4,6 +4,9 @@ The steps' names and the keys are recovery schema (flows/README.md). What is sav
 the engine saves it later, when the state may have moved on. A bounded run saves nothing: `recover` is false.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import bytewax.operators as op
 from bytewax.dataflow import operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
@@ -14,7 +17,7 @@ from operators.metrics import Metrics
 from operators.model_gauges import ModelGauges, ShardGauges
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
-from operators.recovery import dumps, loads
+from operators.recovery import dumps, loads, of_file, require_shape
 from operators.rows.panes import pane_rows, stored_rows
 from operators.rows.progress import progress_rows
 from operators.rows.windows import window_rows
@@ -22,7 +25,12 @@ from operators.store.rows import Rows
 from operators.window.fence import in_order
 from operators.window.panes import Closed, PaneItem, Panes, ReplayRequest, SavedPanes, ShardInput, slots_of
 from operators.window.recall import PaneReplay, PaneStore, RecalledWindows, WindowProgress
+from operators.window.saved_teams import SavedTeams
+from operators.window.team_panes import SavedTeamPanes, TeamItem, TeamPanes
 from operators.window.windows import PaneWithWindows
+from operators.wire.control import ControlEvent
+
+Logic = StatefulBatchLogic[Any, Any, Any]
 
 
 class _PanesLogic(StatefulBatchLogic[ShardInput, PaneItem, bytes | None]):
@@ -101,13 +109,76 @@ class _EvaluationLogic(StatefulBatchLogic[PaneWithWindows, PaneOutcome, bytes | 
         return dumps(self._evaluation.state, self._evaluation.policy) if self._recover else None
 
 
+class _TeamPanesLogic(StatefulBatchLogic[ShardInput, TeamItem[PaneItem], bytes | None]):
+    def __init__(self, panes: TeamPanes, metrics: Metrics, recover: bool) -> None:
+        self._panes = panes
+        self._metrics = metrics
+        self._recover = recover
+
+    def on_batch(self, values: list[ShardInput]) -> tuple[list[TeamItem[PaneItem]], bool]:
+        out = [item for value in values for item in self._panes.push(value)]
+        for folded in (each for _, item in out if isinstance(item, Closed) for each in item.folded):
+            self._metrics.add("folded", folded.events, folded.kind)
+        if out or self._panes.open:
+            shard = str(values[-1].shard)
+            self._metrics.add("open_panes", self._panes.open, shard)
+            self._metrics.add("watermark_lag_seconds", self._panes.lag_ms / 1000, shard)
+        return out, StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> bytes | None:
+        return dumps(self._panes.save(), self._panes.policy) if self._recover else None
+
+
+class _TeamsLogic(StatefulBatchLogic[TeamItem[Any], TeamItem[Any], bytes | None]):
+    """A step of each policy by itself: `build` makes the logic of one from what it saved."""
+
+    def __init__(self, policy: Policy, saved: bytes | None, build: Callable[[Policy, bytes | None], Logic]) -> None:
+        self._policy, self._build = policy, build
+        names = {each.team for each in policy.teams}  # What is of a file that is gone is gone with it.
+        kept = (loads(saved, SavedTeams, policy) or SavedTeams()).teams
+        self._kept = {name: each for name, each in kept.items() if name in names}
+        self._teams: dict[int, Logic] = {}
+
+    def on_batch(self, values: list[TeamItem[Any]]) -> tuple[list[TeamItem[Any]], bool]:
+        out = []
+        for team, item in values:
+            logic = self._teams.get(team)
+            if logic is None:
+                policy = self._policy.teams[team]
+                with of_file(policy):
+                    logic = self._teams[team] = self._build(policy, self._kept.get(policy.team))
+            made, _ = logic.on_batch([item])
+            out += [TeamItem(team, each) for each in made]
+        return out, StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> bytes | None:
+        own = {self._policy.teams[team].team: logic.snapshot() for team, logic in sorted(self._teams.items())}
+        kept = {name: each for name, each in {**self._kept, **own}.items() if each is not None}
+        return dumps(SavedTeams(teams=kept), self._policy) if kept or own else None
+
+
+def rows_by(policy: Policy, make: Callable[[Any, Policy], list[Rows]]) -> Callable[[Any], list[Rows]]:
+    """Return what makes rows by the policy that something is of."""
+
+    def rows(item: Any) -> list[Rows]:
+        return make(item.item, policy.teams[item.team]) if isinstance(item, TeamItem) else make(item, policy)
+
+    return rows
+
+
 @operator
 def close_panes(
     step_id: str, up: KeyedStream[ShardInput], policy: Policy, metrics: Metrics, recover: bool
 ) -> KeyedStream[PaneItem]:
     """(shard, input) in; (shard, closed pane) out, in order of panes; after a restart first `ReplayRequest`s."""
 
-    def build(saved: bytes | None) -> _PanesLogic:
+    def build(saved: bytes | None) -> Logic:
+        if policy.teams:
+            panes = loads(saved, SavedTeamPanes, policy)
+            for each in policy.teams:
+                with of_file(each):
+                    require_shape({} if panes is None else panes.shapes, each)
+            return _TeamPanesLogic(TeamPanes(policy, panes), metrics, recover)
         return _PanesLogic(Panes(policy, loads(saved, SavedPanes, policy)), metrics, recover)
 
     return op.stateful_batch("close", up, build)
@@ -116,16 +187,21 @@ def close_panes(
 @operator
 def hold_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> KeyedStream[PaneItem | PaneReplay]:
     """(shard, closed pane) in and out, each pane kept under its slot; (shard, PaneReplay) out when asked."""
-    slots = max(slots_of(policy), 1)  # Without windows nothing that is held is asked for.
+    slots = [max(slots_of(each), 1) for each in policy.each]  # Without windows nothing that is held is asked for.
 
-    def to_slot(item: tuple[str, PaneItem]) -> tuple[str, PaneItem]:
-        shard, value = item
+    def to_slot(item: tuple[str, Any]) -> tuple[str, Any]:
+        shard, whole = item
+        team, value = whole if isinstance(whole, TeamItem) else (0, whole)
+        prefix = f"{policy.teams[team].team}:" if policy.teams else ""
         if isinstance(value, ReplayRequest) or (isinstance(value, Closed) and value.on_time is not None):
-            return f"{shard}/{value.pane % slots}", value
-        return f"{shard}/", value
+            return f"{shard}/{prefix}{value.pane % slots[team]}", whole
+        return f"{shard}/{prefix}", whole
 
-    def build(saved: bytes | None) -> _SlotLogic:
-        return _SlotLogic(PaneStore(loads(saved, tuple, policy)), policy)
+    def build_one(each: Policy, saved: bytes | None) -> _SlotLogic:
+        return _SlotLogic(PaneStore(loads(saved, tuple, each)), each)
+
+    def build(saved: bytes | None) -> Logic:
+        return _TeamsLogic(policy, saved, build_one) if policy.teams else build_one(policy, saved)
 
     held = op.stateful_batch("hold", op.map("to_slot", up, to_slot), build)
     return op.map("to_shard", held, lambda item: (item[0].partition("/")[0], item[1]))
@@ -135,19 +211,22 @@ def hold_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> Keyed
 def write_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> KeyedStream[Rows]:
     """(shard, closed pane) in; (shard, rows of the pane tables that do not wait for a pane of the store) out."""
 
-    def rows(item: PaneItem) -> list[Rows]:
-        return pane_rows(item, policy) if isinstance(item, Closed) else []
+    def rows(item: PaneItem, each: Policy) -> list[Rows]:
+        return pane_rows(item, each) if isinstance(item, Closed) else []
 
-    return op.flat_map_value("rows", up, rows)
+    return op.flat_map_value("rows", up, rows_by(policy, rows))
 
 
 @operator
 def write_progress(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> KeyedStream[Rows]:
     """(shard, closed pane) in; (shard, row of table progress) out."""
 
-    def rows(item: tuple[str, PaneItem]) -> list[tuple[str, Rows]]:
+    def rows(item: tuple[str, Any]) -> list[tuple[str, Rows]]:
         shard, pane = item
-        return [(shard, each) for each in progress_rows(shard, pane, policy)] if isinstance(pane, Closed) else []
+        name = shard
+        if isinstance(pane, TeamItem):
+            name, pane = f"{shard}/{policy.teams[pane.team].team}", pane.item
+        return [(shard, each) for each in progress_rows(name, pane, policy)] if isinstance(pane, Closed) else []
 
     return op.flat_map("rows", up, rows)
 
@@ -158,9 +237,12 @@ def slide_windows(
 ) -> KeyedStream[PaneWithWindows]:
     """(shard, closed pane) in; (shard, closed pane with the windows that end) out, in order of panes."""
 
-    def build(saved: bytes | None) -> _WindowsLogic:
-        windows = RecalledWindows(policy, tuple(QUANTILES.values()), loads(saved, WindowProgress, policy))
-        return _WindowsLogic(windows, policy, recover)
+    def build_one(each: Policy, saved: bytes | None) -> _WindowsLogic:
+        windows = RecalledWindows(each, tuple(QUANTILES.values()), loads(saved, WindowProgress, each))
+        return _WindowsLogic(windows, each, recover)
+
+    def build(saved: bytes | None) -> Logic:
+        return _TeamsLogic(policy, saved, build_one) if policy.teams else build_one(policy, saved)
 
     return op.stateful_batch("slide", up, build)
 
@@ -169,11 +251,11 @@ def slide_windows(
 def write_windows(step_id: str, up: KeyedStream[PaneWithWindows], policy: Policy) -> KeyedStream[Rows]:
     """(shard, closed pane with its windows) in; (shard, rows of the window tables and of panes of the store) out."""
 
-    def rows(moved: PaneWithWindows) -> list[Rows]:
-        windows = [some for counts in moved.windows for some in window_rows(counts, policy)]
-        return windows + [some for part in moved.stored for some in stored_rows(part, policy)]
+    def rows(moved: PaneWithWindows, each: Policy) -> list[Rows]:
+        windows = [some for counts in moved.windows for some in window_rows(counts, each)]
+        return windows + [some for part in moved.stored for some in stored_rows(part, each)]
 
-    return op.flat_map_value("rows", up, rows)
+    return op.flat_map_value("rows", up, rows_by(policy, rows))
 
 
 @operator
@@ -184,8 +266,16 @@ def evaluate_shards(
     gauges = ModelGauges(policy)
     metrics.show(gauges)
 
-    def build(saved: bytes | None) -> _EvaluationLogic:
-        evaluation = ShardEvaluation(policy, loads(saved, EvaluationState, policy))
-        return _EvaluationLogic(evaluation, metrics, gauges.shard(), recover)
+    def build_one(each: Policy, saved: bytes | None) -> _EvaluationLogic:
+        evaluation = ShardEvaluation(each, loads(saved, EvaluationState, each))
+        return _EvaluationLogic(evaluation, metrics, gauges.shard(each), recover)
+
+    def build(saved: bytes | None) -> Logic:
+        return _TeamsLogic(policy, saved, build_one) if policy.teams else build_one(policy, saved)
 
     return op.stateful_batch("decide", up, build)
+
+
+def events_of(outcome: PaneOutcome | TeamItem[PaneOutcome]) -> Sequence[ControlEvent]:
+    """Return what is said of a pane."""
+    return outcome.item.events if isinstance(outcome, TeamItem) else outcome.events

@@ -104,7 +104,7 @@ def silence(model: str | None, rule: str | None, span: str | None, until: str | 
 def unknown_rule(where: Settings, rule: str) -> str | None:
     """Say that the policy at hand has no rule of that name, None if it has; the worker's policy may be another."""
     try:
-        names = [each.name for each in load_policy(where.policy).rules]
+        names = [rule.name for policy in load_policy(where.policy).each for rule in policy.rules]
     except PolicyError:
         return None
     if rule in (*names, *RESERVED) or ":" in rule:

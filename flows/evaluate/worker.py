@@ -53,7 +53,7 @@ class _Evaluate:
         where, policy = self._where, self._policy
         written = [where.feedback_topic, where.events_topic]
         side = Side(read=[where.events_topic], written=written, step=INPUT, log_of=evaluated_log_of, stores=False)
-        with judges_of(policy, where.policy.parent) as judges:
+        with judges_of(policy, settings.folder_of(where.policy)) as judges:
 
             def flow(topics: Topics, begun: Callable[[], None]) -> Dataflow:
                 return self._flow(topics, begun, judges, pulse)

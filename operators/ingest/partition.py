@@ -6,7 +6,7 @@ are placed together, in the order of the log (`placing.py`); then each stream ma
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -26,6 +26,7 @@ from operators.ingest.streams.commands import CommandItems
 from operators.ingest.streams.events import EventItems
 from operators.ingest.streams.feedback import NO_CONTEXT, FeedbackItems
 from operators.ingest.streams.stream import StreamBatch
+from operators.ingest.streams.teams import TeamItems, common
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.panes import ShardInput
@@ -37,6 +38,7 @@ from operators.wire.control import Notice
 from operators.wire.events import Feedback
 
 NEVER_STOP = frozenset({NO_CONTEXT, NO_REQUEST, AMBIGUOUS})
+TeamPartial = tuple[int | None, int, int, Partial]  # The number of its policy, the shard, the pane it closes with.
 CHUNK = 4_000  # Messages decoded at once where items are kept: more of them no longer fit the processor's caches.
 
 
@@ -46,7 +48,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     `feedback` are the valid ones, to be stored row by row. `tombstones` are messages without a value: no items.
     `unusable`: of how many items each optional field was left out. `unread` are fields that nobody reads, of some
     messages. `notices` are what people should hear of the input. `duplicates` had come before, and are no items.
-    `behind_ms` is how far the partition's time is behind the broker's clock, None where this is not known.
+    `behind_ms` is how far the partition's time is behind the broker's clock, None where this is not known. `unclaimed`
+    says by model how many items no policy takes, where there are several.
     """
 
     inputs: list[tuple[int, ShardInput]]
@@ -62,6 +65,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     notices: Sequence[Notice] = ()
     duplicates: int = 0
     behind_ms: int | None = None
+    unclaimed: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 class Partition:
@@ -85,7 +89,8 @@ class Partition:
         self.source, self.stream, self.sources, self.policy = source, stream, sources, policy
         self.carries = FORMATS[form].carries(stream)
         self._decoder = FORMATS[form].decoder(stream, policy)
-        self._scanner = scanner_for(policy) if (stream, form) == ("events", "native") else None
+        scans = (stream, form) == ("events", "native") and policy.claims is None
+        self._scanner = scanner_for(policy) if scans else None
         # A refusal is reported with the time its log had reached: so commands are taken one by one, however batched.
         self._chunk = 1 if "commands" in self.carries else CHUNK
         self._placing = Placing(policy)
@@ -176,11 +181,26 @@ class Partition:
     def _streams(self) -> dict[Stream, StreamBatch]:
         """Return what takes the items of each stream, of the next messages."""
         made: dict[Stream, Callable[[], StreamBatch]] = {
-            "events": lambda: EventItems(self.policy, self._pseudonyms, self._scanner),
-            "feedback": lambda: FeedbackItems(self.policy, self._pseudonyms, self._requests),
+            "events": self._event_items,
+            "feedback": self._feedback_items,
             "commands": lambda: CommandItems(self.source, self.policy, self._credentials),
         }
         return {stream: made[stream]() for stream in self.carries}
+
+    def _event_items(self) -> StreamBatch:
+        if self.policy.claims is None:
+            return EventItems(self.policy, self._pseudonyms, self._scanner)
+        whole = EventItems(msgspec.structs.replace(common(self.policy), slis=()), self._pseudonyms)
+        return TeamItems(whole, self.policy, self.policy.claims, lambda policy: EventItems(policy, self._pseudonyms))
+
+    def _feedback_items(self) -> StreamBatch:
+        if self.policy.claims is None:
+            return FeedbackItems(self.policy, self._pseudonyms, self._requests)
+        whole = FeedbackItems(common(self.policy), self._pseudonyms, self._requests)
+        # What a policy counts has its context by then.
+        return TeamItems(
+            whole, self.policy, self.policy.claims, lambda policy: FeedbackItems(policy, self._pseudonyms, None)
+        )
 
     def _shares(self, messages: Messages, taken: TakenChunks) -> list[tuple[int, int, Notice]]:
         """Return what is told of the shares that are late, behind and refused, with the panes where it is so."""
@@ -198,7 +218,7 @@ class Partition:
 
     def _batch(self, messages: Messages, taken: TakenChunks, notices: Sequence[tuple[int, int, Notice]]) -> Batch:
         streams = taken.streams.values()
-        partials = [partial for stream in streams for partial in stream.partials()]
+        partials = [partial for stream in streams for partial in _of_teams(stream)]
         coming = [*(each for stream in streams for each in stream.commands()), *notices]
         times = joined_times(taken.times)
         return Batch(
@@ -215,16 +235,20 @@ class Partition:
             notices=[notice for _, _, notice in notices],
             duplicates=taken.duplicates,
             behind_ms=self.behind_ms,
+            unclaimed=sum((each.unclaimed for each in streams if isinstance(each, TeamItems)), Counter()),
         )
 
     def _inputs(
-        self, partials: Sequence[tuple[int, int, Partial]], coming: Sequence[tuple[int, int, Coming]]
+        self, partials: Sequence[TeamPartial], coming: Sequence[tuple[int, int, Coming]]
     ) -> list[tuple[int, ShardInput]]:
         """One input for every shard, each with this partition's mark: no shard may miss that time has passed."""
         mark = self._mark()
         by_shard: dict[int, list[tuple[int, Partial]]] = {}
-        for shard, closing, partial in partials:
+        teams: dict[int, list[int]] = {}
+        for team, shard, closing, partial in partials:
             by_shard.setdefault(shard, []).append((closing, partial))
+            if team is not None:
+                teams.setdefault(shard, []).append(team)
         coming_to: dict[int, list[tuple[int, Coming]]] = {}
         for shard, closing, each in coming:
             coming_to.setdefault(shard, []).append((closing, each))
@@ -237,7 +261,16 @@ class Partition:
                     partitions=self.sources,
                     partials=by_shard.get(shard, ()),
                     commands=coming_to.get(shard, ()),
+                    teams=teams.get(shard, ()),
                 ),
             )
             for shard in range(SHARDS)
         ]
+
+
+def _of_teams(stream: StreamBatch) -> Iterator[TeamPartial]:
+    """Yield the rows of a stream with the number of their policy, None where there is but one."""
+    if isinstance(stream, TeamItems):
+        yield from stream.partials()
+    else:
+        yield from ((None, *each) for each in stream.partials())

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from operators.policy.claims import NOBODY, Claims
 from operators.policy.errors import PolicyError
 from operators.policy.evaluators import AnswerEvaluator, Evaluate
 from operators.policy.fields import As, Rounded, Written
@@ -252,6 +253,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `watched` are the fields whose distribution some of the `monitors` need, in the order of their offsets.
     `models` are the models that it is for, patterns as of file names, none: all; `left_out` says in words what its file
     does not say, and is as in the default policy.
+    With `teams` it is that of several files (`policy_file/teams.py`): what is the worker's is here, and all else in the
+    policy of each `team`, to which `claims` give the models.
     """
 
     pane_ms: int
@@ -294,6 +297,21 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     models: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    team: str = ""
+    teams: tuple["Policy", ...] = ()
+    claims: Claims | None = None
+
+    def of(self, model: str) -> "Policy | None":
+        """Return the policy of a model, None where it is nobody's."""
+        if self.claims is None:
+            return self
+        team = self.claims.of(model)
+        return None if team == NOBODY else self.teams[team]
+
+    @property
+    def each(self) -> tuple["Policy", ...]:
+        """The policies that models have: those of the teams, or this one."""
+        return self.teams or (self,)
 
     @property
     def bins(self) -> int:

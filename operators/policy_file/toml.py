@@ -106,10 +106,11 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 def profiles_named(text: str) -> list[str]:
     """Return the profiles that a policy names; their contents are to be given to `parse`. PolicyError: not TOML."""
-    return paths_of(_toml(text))
+    return paths_of(tables_of(text))
 
 
-def _toml(text: str) -> dict[str, Any]:
+def tables_of(text: str) -> dict[str, Any]:
+    """Return the tables of a policy file. PolicyError: not TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -121,7 +122,11 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
 
     `profiles` are the contents of the files that it names, by name.
     """
-    written = _toml(text)
+    return parse_tables(tables_of(text), text, profiles)
+
+
+def parse_tables(written: dict[str, Any], text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
+    """Return the policy of some tables, which are those of `text` and perhaps more. PolicyError."""
     raw = with_defaults(written)
     file = convert(raw, _File, "")
     _check_time(file, raw)
@@ -152,7 +157,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
         dedup=read(Dedup, file.dedup, "dedup", None),
         otel=checked_mapping(file.otel),
         triage=file.triage,
-        hash=_hash(raw),
+        hash=hash_of(raw),
         runbook_base=file.runbook_base,
         idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},
         shape=_shape(raw),
@@ -182,8 +187,8 @@ def _monitored(policy: Policy, file: _File, profiles: Profiles) -> Policy:
         monitors=monitors,
         watched=watched,
         sampling=file.drift.sampling,
-        hash=_hash([policy.hash, sorted(profiles.by_name())]),
-        shape=_hash([policy.shape, kept]) if kept else policy.shape,
+        hash=hash_of([policy.hash, sorted(profiles.by_name())]),
+        shape=hash_of([policy.shape, kept]) if kept else policy.shape,
     )
 
 
@@ -195,10 +200,11 @@ def _shape(raw: dict[str, Any]) -> str:
     # how long panes are together in the store, and which rows of windows are there.
     apart = ("idle", "outliers", "behind_max", "stored")
     time = {key: value for key, value in raw["time"].items() if key not in apart}
-    return _hash(kept | {"slices": slices, "time": time, "windows": shape_of(raw["windows"])})
+    return hash_of(kept | {"slices": slices, "time": time, "windows": shape_of(raw["windows"])})
 
 
-def _hash(raw: object) -> str:
+def hash_of(raw: object) -> str:
+    """Return what names some values of a policy, whatever order its keys stand in."""
     return hashlib.sha256(msgspec.json.encode(raw, order="sorted")).hexdigest()[:16]
 
 

@@ -17,7 +17,11 @@ from operators.wire.events import Feedback, as_text, ms_of
 
 def feedback_rows(items: Sequence[Feedback], policy: Policy) -> Rows:
     """Return the rows of table `feedback`, at the finest slice of each item's context."""
-    dims = [[(name, (item.slices or {}).get(name, "")) for name in policy.dimensions] for item in items]
+    of = [policy.of(item.model or "") or policy for item in items]
+    dims = [
+        [(name, (item.slices or {}).get(name, "")) for name in each.dimensions]
+        for item, each in zip(items, of, strict=True)
+    ]
     return Rows(
         table="feedback",
         columns={

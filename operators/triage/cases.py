@@ -110,7 +110,7 @@ def _case(asked: Asked, signals: Sequence[Signal], policy: Policy) -> Case:
     return Case(
         **fields,
         id=id_of(asked.model, asked.request_id),
-        slice=slice_text([(name, asked.dims.get(name, "")) for name in policy.dimensions]),
+        slice=slice_text([(name, asked.dims.get(name, "")) for name in (policy.of(asked.model) or policy).dimensions]),
         signals=_kept(signals),
         reason=worst.reason,
         severity=severity_of(worst, policy.triage),

@@ -26,7 +26,8 @@ PARTS_MAX = 16  # Partials an open pane may collect before they are merged into 
 class ShardInput(msgspec.Struct, frozen=True, kw_only=True):
     """What one batch of one partition sends to one shard: its mark, partials and commands by closing pane.
 
-    `span` is where the batch stands in its partition; None where nothing is ever resumed.
+    `span` is where the batch stands in its partition; None where nothing is ever resumed. Where several policies share
+    a worker, `teams` has the number of the policy of each partial.
     """
 
     shard: int
@@ -35,6 +36,7 @@ class ShardInput(msgspec.Struct, frozen=True, kw_only=True):
     partials: Sequence[tuple[int, Partial]] = ()
     commands: Sequence[tuple[int, Coming]] = ()
     span: Span | None = None
+    teams: Sequence[int] = ()
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):

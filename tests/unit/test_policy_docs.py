@@ -132,5 +132,6 @@ def test_no_table_is_left_out() -> None:
         EVALUATORS,
         TOP,
         "The policy: every key",
+        "One worker, several policies",
     }
     assert SECTIONS.keys() == headings

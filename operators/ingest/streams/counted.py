@@ -55,6 +55,9 @@ class CountedItems(ABC):
     def parts(self) -> Sequence[Ints]:
         """Return the numbers of their models, versions and slices."""
 
+    def forget(self) -> None:  # noqa: B027  # Most have nothing to let go of.
+        """Let go of what was read and not taken."""
+
     @abstractmethod
     def add(self, placed: PlacedItems) -> tuple[Sequence[Ints], Bools]:
         """Take those that are kept; return the parts of these, and which of them name a prompt or endpoint."""

@@ -56,6 +56,9 @@ class EventItems(CountedItems):
     def parts(self) -> Sequence[Ints]:
         return self._read().parts
 
+    def forget(self) -> None:
+        self._reads = []
+
     def add(self, placed: PlacedItems) -> tuple[Sequence[Ints], Bools]:
         read = self._read()
         kept = read if placed.keep.all() else read.of(np.flatnonzero(placed.keep))

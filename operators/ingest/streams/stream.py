@@ -14,7 +14,6 @@ from operators.ingest.formats.origin import Origin, Reject
 from operators.ingest.messages import Messages
 from operators.ingest.placing import Kept, Reasons
 from operators.ingest.scanned_reads import ScannedReads
-from operators.window.partial import Partial
 from operators.window.waiting_commands import Coming
 from operators.wire.events import Feedback
 
@@ -70,8 +69,8 @@ class StreamBatch(Protocol):
     def take(self, placed: PlacedItems) -> None:
         """Take the items that were read, now that they are placed."""
 
-    def partials(self) -> list[tuple[int, int, Partial]]:
-        """Return (shard, closing pane, rows) of all that was taken."""
+    def partials(self) -> Sequence[tuple[Any, ...]]:
+        """Return (shard, closing pane, rows) of all that was taken; of several policies with its number before."""
 
     def commands(self) -> list[tuple[int, int, Coming]]:
         """Return (shard, closing pane, command or refusal) of all that was taken."""

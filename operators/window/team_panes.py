@@ -1,0 +1,153 @@
+"""The open panes of one shard where several policies share a worker: those of each policy by themselves.
+
+Time is one for all. The panes of a policy begin with the first that comes of it, and go on from there as if they had
+been there before: `idle` has seen all that a shard sees to which nothing ever came, and new ones begin as its copy.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from operators.policy.claims import NOBODY
+from operators.policy.policy import Policy
+from operators.window.fence import SpansSeen
+from operators.window.panes import PaneItem, Panes, SavedPanes, ShardInput
+from operators.window.partial import Partial
+from operators.window.waiting_commands import Coming, Sent, Waiting
+from operators.wire.commands import Silence, Unsilence
+from operators.wire.control import Notice, Refusal
+
+T = TypeVar("T")
+
+
+class TeamItem(NamedTuple, Generic[T]):
+    """Something of one policy on its way from step to step: the number of the policy, and what it is."""
+
+    team: int
+    item: T
+
+
+class SavedTeamPanes(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of a shard's panes by the name of each policy, and those to which nothing ever came.
+
+    `shapes` says of each policy what it was that said which counts are kept.
+    """
+
+    idle: SavedPanes
+    teams: dict[str, SavedPanes]
+    shapes: dict[str, str] = {}
+
+
+class TeamPanes:
+    """The panes of a shard by the number of their policy."""
+
+    def __init__(self, policy: Policy, saved: SavedTeamPanes | None = None) -> None:
+        if policy.claims is None:
+            raise ValueError("a policy without claims has one set of panes")
+        self.policy, self._claims = policy, policy.claims
+        self._idle = Panes(policy, None if saved is None else saved.idle)
+        known: Mapping[str, SavedPanes] = {} if saved is None else saved.teams
+        self.teams = {
+            number: Panes(team, known[team.team]) for number, team in enumerate(policy.teams) if team.team in known
+        }
+
+    def save(self) -> SavedTeamPanes:
+        """Return all that a restart needs."""
+        teams = {self.policy.teams[number].team: panes.save() for number, panes in sorted(self.teams.items())}
+        shapes = {policy.team: policy.shape for policy in self.policy.teams if policy.team in teams}
+        return SavedTeamPanes(idle=self._idle.save(), teams=teams, shapes=shapes)
+
+    @property
+    def open(self) -> int:
+        """How many panes are open."""
+        return sum(len(panes.open) for panes in self.teams.values())
+
+    @property
+    def lag_ms(self) -> int:
+        """Event time from the watermark to the newest event, Unix ms."""
+        return self._idle.lag_ms
+
+    def push(self, item: ShardInput) -> list[TeamItem[PaneItem]]:
+        """Take one input and return what it closes, each with its policy, in the order of policies and panes."""
+        partials: dict[int, list[tuple[int, Partial]]] = {}
+        for team, partial in zip(item.teams, item.partials, strict=True):
+            partials.setdefault(team, []).append(partial)
+        of_all, commands = self._commands(item.commands)
+        reporting = {self._claims.first} if any(_is_reported(each) for _, each in of_all) else set()
+        for team in sorted({*partials, *commands, *reporting} - self.teams.keys()):
+            self.teams[team] = self._begun(team)
+        bare = msgspec.structs.replace(item, partials=(), commands=(), teams=())
+        self._idle.push(msgspec.structs.replace(bare, commands=[(closing, _silent(each)) for closing, each in of_all]))
+        return [
+            TeamItem(team, each)
+            for team in sorted(self.teams)
+            for each in self.teams[team].push(
+                msgspec.structs.replace(
+                    bare,
+                    partials=partials.get(team, ()),
+                    commands=[*self._of_all(of_all, team), *commands.get(team, ())],
+                )
+            )
+        ]
+
+    def _begun(self, team: int) -> Panes:
+        """Return the panes of a policy that nothing has come of: they know what those know to which nothing came."""
+        new, idle = Panes(self.policy.teams[team]), self._idle
+        new.shard = idle.shard
+        if idle.watermark is not None:
+            new.watermark = msgspec.structs.replace(idle.watermark, marks=dict(idle.watermark.marks))
+        new.seen = SpansSeen(dict(idle.seen.positions))
+        new.commands = Waiting(self._of_all(idle.commands.waiting, team))
+        return new
+
+    def _commands(
+        self, coming: Sequence[tuple[int, Coming]]
+    ) -> tuple[list[tuple[int, Coming]], dict[int, list[tuple[int, Coming]]]]:
+        """Return the commands that are for all models, and by policy those that are for one."""
+        of_all: list[tuple[int, Coming]] = []
+        by_team: dict[int, list[tuple[int, Coming]]] = {}
+        for closing, each in coming:
+            if _is_for_all(each):
+                of_all.append((closing, each))
+                continue
+            team = self._claims.first if isinstance(each, Notice) else self._claims.of(_model_of(each))
+            if team == NOBODY:  # What was refused of a model that is nobody's is reporting of all the same.
+                team = self._claims.first
+                each = msgspec.structs.replace(each, model="") if isinstance(each, Refusal) else each  # noqa: PLW2901
+            by_team.setdefault(team, []).append((closing, each))
+        return of_all, by_team
+
+    def _of_all(self, coming: Sequence[tuple[int, Coming]], team: int) -> list[tuple[int, Coming]]:
+        """Return those of the commands for all models that are for these, reported once for all policies."""
+        return [
+            (closing, each if team == self._claims.first else _silent(each))
+            for closing, each in coming
+            if self._concerns(each, team)
+        ]
+
+    def _concerns(self, each: Coming, team: int) -> bool:
+        """Tell whether a policy has the rule that a command for all models names, or none has it."""
+        rule = each.command.rule if isinstance(each, Sent) and isinstance(each.command, Silence | Unsilence) else None
+        having = [
+            number for number, policy in enumerate(self.policy.teams) if any(r.name == rule for r in policy.rules)
+        ]
+        return not having or team in having
+
+
+def _is_for_all(each: Coming) -> bool:
+    return isinstance(each, Sent) and isinstance(each.command, Silence | Unsilence) and each.command.model is None
+
+
+def _is_reported(each: Coming) -> bool:
+    return isinstance(each, Sent) and each.reports
+
+
+def _silent(each: Coming) -> Coming:
+    return msgspec.structs.replace(each, reports=False) if isinstance(each, Sent) else each
+
+
+def _model_of(each: Coming) -> str:
+    if isinstance(each, Refusal):
+        return each.model
+    return (each.command.model or "") if isinstance(each, Sent) else ""
