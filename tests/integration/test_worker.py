@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.request import urlopen
 
 import msgspec
 import pytest
@@ -18,6 +19,7 @@ from tests import forked
 from tests.conftest import with_tables
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker
+from tests.integration.ports import free_ports
 from tests.integration.reading import opened, read_all
 from tests.integration.working import WAIT_S, Worker, brief_policy, working
 
@@ -296,8 +298,16 @@ def test_kills_of_the_worker_do_not_show(
         with working(tmp_path, environment) as worker:
             worker.wait_for_items(int(PARTITIONS * EVENTS * share))
             worker.kill()
-    with working(tmp_path, environment) as worker:
+    # The last one is watched on its page meanwhile, which does not show either.
+    (port,) = free_ports(1)
+    with working(tmp_path, environment, "--page", f"127.0.0.1:{port}") as worker:
+        worker.drain(INPUTS)
+        with urlopen(f"http://127.0.0.1:{port}/m/search/r/v2.json", timeout=30) as answer:
+            release = json.load(answer)
         finish(worker)
+    assert release["release"]["baseline"] == "v1"
+    assert {"hold", "rollback"} & {event["type"] for event in release["events"]}
+    assert release["table"]["rows"][0]["slice"] == "*"
     found = written(environment)
     for table, rows in wanted.items():
         assert len(rows) > 0

@@ -6,18 +6,20 @@ from flows.page.store import Row, Store, moment
 from flows.page.svg import Chart, Line, Mark
 
 POINTS = 120
+# Seconds between points: windows of slices are stored every minute, ten minutes or hour, which steps must meet.
+STEPS_S = (10, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600)
 SLIS_MAX = 8
 MEASURES = {"latency_ms": "ms", "cost_usd": "USD"}  # What is drawn, and its unit.
 
 
 def step_s(start: int, end: int) -> int:
-    """Return the seconds between two points, so that a line has some 120: whole minutes, or tens of seconds.
+    """Return the seconds between two points, so that a line has some 60 to 130.
 
     >>> step_s(0, 3_600_000), step_s(0, 600_000), step_s(0, 86_400_000)
-    (60, 10, 720)
+    (60, 10, 900)
     """
-    raw = (end - start) / 1000 / POINTS
-    return 10 if raw <= 10 else max(60 * round(raw / 60), 60)
+    least = (end - start) / 1000 / POINTS * 0.9
+    return next((step for step in STEPS_S if step >= least), STEPS_S[-1])
 
 
 def kinds_of(candidate: str, baseline: str, versions: Sequence[str]) -> dict[str, str]:
