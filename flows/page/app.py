@@ -48,7 +48,7 @@ PAGES: tuple[tuple[str, str, View], ...] = (
     ("/policy", "policies", lists.policies),
     ("/policy/{model}", "policy", lambda store, asked: lists.policy(store, asked, asked.model)),
     ("/command/{model}", "command", lambda store, asked: lists.command(store, asked, asked.model)),
-    ("/request/{model}", "request", lambda store, asked: request_view(store, asked.model)),
+    ("/request/{id}", "request", lambda store, asked: request_view(store, asked.id, asked.model)),
 )
 WAIT_S = 0.25
 COMMENT_S = 15.0

@@ -22,6 +22,7 @@ class WrongAddress(ValueError):
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """`at` is the moment looked at, `FAR_MS` for now; `since` is how far back lines go [ms], None as it fits."""
 
+    id: str = ""
     model: str = ""
     version: str = ""
     slice: str = "*"
@@ -52,13 +53,14 @@ def asked_of(path: Mapping[str, str], query: Mapping[str, str]) -> Asked:
     for name, value in (*path.items(), *query.items()):
         if len(value) > NAME_MAX * 3:
             raise WrongAddress(f"{name} is longer than {NAME_MAX} characters")
-    known = set(Asked.__struct_fields__)
+    known = set(Asked.__struct_fields__) - {"id"}
     unknown = sorted(query.keys() - known - {"from", "to"})
     if unknown:
         raise WrongAddress(
             f"{unknown[0]}: there is no such parameter; these are at, slice, sli, type, since, find, page"
         )
     return Asked(
+        id=unquote(path.get("id", "")),
         model=unquote(path.get("model", query.get("model", ""))),
         version=unquote(path.get("version", query.get("version", ""))),
         slice=query.get("slice") or "*",

@@ -95,6 +95,18 @@ def test_a_case_is_labelled_and_becomes_a_test(page: Server, store: Embedded) ->
     assert [row[:2] for row in done(store)].count(("convert", "bob")) == 1
 
 
+def test_the_story_of_a_request_is_that_of_the_model_that_is_meant(page: Server, store: Embedded) -> None:
+    cookie = login(page, "ann")
+    code, text, _ = get(f"{page.address}request/r1", cookie=cookie)
+    assert (code, "How long can I return order 1?" in text, HOSTILE in text) == (200, True, False)
+    add(store, RULES, [event("r1", "v9", "Which shoes fit?", "Those.", 5, model="other")])
+    code, text, _ = get(f"{page.address}request/r1?at=2100-01-01", cookie=cookie)
+    assert (code, "Several models answered" in text, "order 1" in text) == (200, True, False)
+    code, text, _ = get(f"{page.address}request/r1?model=other", cookie=cookie)
+    assert (code, "Which shoes fit?" in text, "order 1" in text) == (200, True, False)
+    assert get(f"{page.address}request/r9", cookie=cookie)[0] == 404
+
+
 def test_nobody_without_a_name_sees_what_was_asked(page: Server) -> None:
     nameless = login(page, "")
     assert case(page, nameless)[0] == 403

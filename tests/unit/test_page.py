@@ -247,7 +247,7 @@ def test_a_guarded_page_of_a_store_that_is_not_ready_and_then_is(empty: Server, 
     assert (code, "Nothing is counted yet" in text) == (200, True)
     for path, name, _view in PAGES:
         if "{" in path:
-            assert get(address + path[1:].format(model="m", version="v"), cookie=cookie)[0] in (200, 404), name
+            assert get(address + path[1:].format(model="m", version="v", id="r"), cookie=cookie)[0] in (200, 404), name
         else:
             assert get(address + path[1:], cookie=cookie)[0] == 200, name
     assert get(address, authorization=f"Bearer {TOKEN}")[0] == 200
