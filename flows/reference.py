@@ -8,9 +8,10 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
 from flows.reference_items import Counted, Progressed, Wanted, WrongReference, items_of, sampled
-from operators.arrays import Floats
+from operators.arrays import Floats, Ints
 from operators.ingest.embeddings import embedding_bins
 from operators.ingest.usable import UNDECODABLE
 from operators.ingest.watched import ValueReader
@@ -20,9 +21,11 @@ from operators.profiles.binning import Value, is_value
 from operators.profiles.build import build, build_like
 from operators.profiles.embedding import fit
 from operators.profiles.profile import Centroids, Profile
-from operators.wire.events import UNUSABLE, Event, Feedback
+from operators.profiles.seasons import HOUR_MS, by_hour, hours_of_week
+from operators.wire.events import UNUSABLE, Event, Feedback, ms_of
 
 SAMPLE = 100_000  # Events, and as many items of feedback.
+WEEK_MS = 7 * 86_400_000
 FIELDS_MAX = 1_000  # More are most likely names that carry values.
 Columns = dict[str, Sequence[Value]]
 
@@ -31,6 +34,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """`fields` are those to keep, all where none is named; `clusters` of the embeddings, None for no centroids.
 
     `like` is a profile whose bins it gets, and whose fields alone it has.
+    `by_hour`: where there is a week of items, hours of the week are kept apart.
     """
 
     fields: tuple[str, ...] = ()
@@ -38,6 +42,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     clusters: int | None = None
     like: Profile | None = None
     sample: int = SAMPLE
+    by_hour: bool = True
 
 
 def profile_of(
@@ -53,11 +58,19 @@ def profile_of(
     if not counted.sampled:
         raise WrongReference(f"none of {counted.read} items fits: see --model, --version, --from and --until")
     columns = _chosen(_columns(asked, answered), options.fields)
+    profile = _built(columns, asked, options)
+    if options.by_hour and (times := _times(asked, answered, columns, options.like)):
+        profile = by_hour(profile, columns, {name: hours_of_week(of) for name, of in times.items()})
+    return profile, counted
+
+
+def _built(columns: Columns, events: Sequence[Event], options: Options) -> Profile:
+    """Return the profile of columns as one. WrongReference."""
     if options.like is not None:
-        return _alike(columns, asked, options.like), counted
-    centroids = None if options.clusters is None else _centroids(asked, options.clusters)
+        return _alike(columns, events, options.like)
+    centroids = None if options.clusters is None else _centroids(events, options.clusters)
     try:
-        return build(columns, options.bins, centroids), counted
+        return build(columns, options.bins, centroids)
     except ValueError as error:
         raise WrongReference(str(error)) from error
 
@@ -89,6 +102,24 @@ def _columns(events: Sequence[Event], feedback: Sequence[Feedback]) -> Columns:
         if any(value is not None and is_value(value) for value in values)
     }
     return {name: values for name, values in some.items() if is_watchable(name)}
+
+
+def _times(
+    events: Sequence[Event], feedback: Sequence[Feedback], columns: Columns, like: Profile | None
+) -> dict[str, Ints]:
+    """Return by column when each of its values came, Unix ms.
+
+    Nothing where they are of less than a week, unless they are to be merged with a profile that has hours.
+    """
+    at = np.array([ms_of(item.ts) for item in events], np.int64)
+    by_kind: dict[str, list[int]] = {}
+    for item in feedback:
+        by_kind.setdefault(f"feedback.{item.kind}", []).append(ms_of(item.ts))
+    every = [at, *(np.array(times, np.int64) for times in by_kind.values())]
+    hourly = like is not None and any(field.hours is not UNSET for field in like.fields.values())
+    if not hourly and max(int(np.ptp(times)) for times in every if len(times)) < WEEK_MS - HOUR_MS:
+        return {}
+    return {name: np.array(by_kind[name], np.int64) if name in by_kind else at for name in columns}
 
 
 def _names(events: Sequence[Event]) -> list[str]:

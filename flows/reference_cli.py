@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from msgspec import UNSET
 from rich.console import Console
 from rich.table import Table
 
@@ -57,6 +58,9 @@ def build_command(
     like: Annotated[
         Path | None, typer.Option("--like", help="Count in the bins of this profile, to compare or merge with it.")
     ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Do not keep the hours of the week apart where there is a week of items.")
+    ] = False,
     sample: Annotated[int, typer.Option(min=100, help="At most so many requests are looked at.")] = reference.SAMPLE,
 ) -> None:
     """Freeze how each field is distributed in some events and feedback."""
@@ -75,6 +79,7 @@ def build_command(
         clusters=clusters if embedding else None,
         like=None if like is None else _read(like),
         sample=sample,
+        by_hour=not whole,
     )
     if files:
         with progress.of_files([*files, *(feedback or ())]) as progressed:
@@ -85,7 +90,8 @@ def build_command(
     out.write_bytes(to_json(profile))
     refused = f", {counted.refused} refused" if counted.refused else ""
     taken = f"{counted.sampled} of {counted.fit} items that fit, {counted.read} read{refused}"
-    typer.echo(f"{out}: profile {profile.name} of {len(profile.fields)} fields, from {taken}")
+    hourly = ", by hour of the week" if any(each.hours is not UNSET for each in profile.fields.values()) else ""
+    typer.echo(f"{out}: profile {profile.name} of {len(profile.fields)} fields{hourly}, from {taken}")
 
 
 @app.command("merge")

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
+import msgspec
 import numpy as np
+from msgspec import UNSET
 
 from operators.arrays import Floats, Ints
 from operators.drift.ended_window import Ended
@@ -22,6 +24,7 @@ from operators.drift.results import Drift, FieldCounts
 from operators.policy.monitors import OnFields, Watched, WindowMonitor, axis_of, kind_of
 from operators.policy.reading import Above, Inner, span
 from operators.profiles.profile import Field
+from operators.profiles.seasons import expected
 from operators.saved.registry import Saved
 from operators.stats.divergence import jensen_shannon, kl, psi
 from operators.stats.share_detector import DOWN, Shares
@@ -44,9 +47,9 @@ class LastingChange(WindowMonitor, frozen=True, kw_only=True):
     false_alarms: Above = 0.1
 
 
-@lru_cache(maxsize=2_000)
-def _shares(field: Field, sigmas: float, points: float) -> Shares:
-    return shares_of(field, sigmas, points)
+@lru_cache(maxsize=1_000)
+def _shares(field: Field, counts: tuple[int, ...], sigmas: float, points: float) -> Shares:
+    return shares_of(msgspec.structs.replace(field, counts=counts, hours=UNSET), sigmas, points)
 
 
 class _Found:
@@ -56,7 +59,10 @@ class _Found:
         if watched.field is None:
             raise ValueError(f"{monitor.name}: the profile has no {watched.name}")
         self.monitor, self.watched, self.window, self.kept, self.field = monitor, watched, window, kept, watched.field
-        self.shares = _shares(watched.field, monitor.tolerance_sigmas, monitor.tolerance_points)
+        # What is expected of this hour of the week, where the profile says so.
+        self.counts = np.rint(expected(watched.field, window.start, window.end - window.start)).astype(np.int64)
+        counts = tuple(self.counts.tolist())
+        self.shares = _shares(watched.field, counts, monitor.tolerance_sigmas, monitor.tolerance_points)
 
     def step(self, limits: Floats) -> Iterator[tuple[Drift, bool]]:
         """Take the window; yield what is BAD, what no longer is, an OK of each other series; and whether it is news."""

@@ -21,8 +21,9 @@ from operators.policy.fields import As, Written
 from operators.policy.monitors import AGAINST, OnFields, OnWire, Reference, Watched, WindowMonitor, axis_of, kind_of
 from operators.policy.reading import Above, Inner, span
 from operators.profiles.profile import EMBEDDING
+from operators.profiles.seasons import expected
 from operators.stats.design_effect import design_effect
-from operators.stats.divergence import jensen_shannon, kl
+from operators.stats.divergence import Counts, jensen_shannon, kl
 from operators.stats.multiple_testing import benjamini_hochberg
 from operators.stats.psi import shift
 from operators.wire.control import Word
@@ -113,7 +114,7 @@ def _field(monitor: Psi, watched: Watched, slots: Ints, ended: Ended) -> Iterato
         )
 
 
-def _reference(monitor: Psi, watched: Watched, bins: range, slots: Ints, ended: Ended) -> tuple[Ints, Ints, Floats]:
+def _reference(monitor: Psi, watched: Watched, bins: range, slots: Ints, ended: Ended) -> tuple[Ints, Counts, Floats]:
     """Return the slots that can be compared, the counts to compare each with, (K, B), and their pairs of events."""
     if monitor.reference == "baseline":
         slots, baselines = ended.baselines(slots)
@@ -124,7 +125,7 @@ def _reference(monitor: Psi, watched: Watched, bins: range, slots: Ints, ended: 
         window = ended.past.at(ended.window_ms, ended.end)
         counts, pairs = ended.past.counts(ended.window_ms, window, bins, names)
         return slots, counts, np.where(watched.on_feedback, 0.0, pairs)
-    frozen = np.array(watched.field.counts if watched.field is not None else (), np.int64)
+    frozen = np.zeros(0) if watched.field is None else expected(watched.field, ended.start, ended.window_ms)
     return slots, np.tile(frozen, (len(slots), 1)), np.zeros(len(slots))
 
 

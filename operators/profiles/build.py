@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
 from operators.arrays import Floats, Ints
 from operators.profiles.binning import TEXT, Value, bins_of, category_bins, number_bins, numbers_of, texts_of
@@ -58,6 +59,7 @@ def _like(known: Field, values: Sequence[Value]) -> Field:
         counts=_counts(bins_of(known, values), known.bins),
         cardinality=distinct,
         moments=moments_of(finite) if len(finite) else None,
+        hours=UNSET,
     )
 
 

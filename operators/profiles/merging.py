@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from operators.profiles.profile import Centroids, Field, Moments, Profile
 from operators.stats.magnitude import scaled, unscaled
@@ -43,7 +44,14 @@ def _field(name: str, fields: Sequence[Field]) -> Field:
         counts=_added([field.counts for field in fields]),
         cardinality=max(field.cardinality for field in fields),
         moments=added_moments(moments) if moments else None,
+        hours=_hours(fields),
     )
+
+
+def _hours(fields: Sequence[Field]) -> tuple[tuple[int, ...], ...] | UnsetType:
+    """Return the counts of the hours of the week together, where all of them have some."""
+    known = [field.hours for field in fields if field.hours is not UNSET]
+    return tuple(_added(hour) for hour in zip(*known, strict=True)) if len(known) == len(fields) else UNSET
 
 
 def _centroids(some: Sequence[Centroids]) -> Centroids:

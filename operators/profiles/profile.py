@@ -10,12 +10,14 @@ from typing import Literal
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 BINS = 10  # Quantile bins of a number.
 CATEGORIES_MAX = 50  # The most frequent are listed; the rest counts as unseen, in the reference too.
 
 EMBEDDING = "embedding"
+HOURS = 168  # Of a week, from Monday on, UTC.
 
 # An exponential has a kurtosis of 9. Measured: of fresh log-normal values (sd of the logarithm 1), 24,500 an hour, some
 # lay a span and more outside of the range of 20,000 in 9 of 120 hours; ten spans outside in none.
@@ -67,7 +69,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One feature, prediction or measure.
 
     `edges` of a number: bin i holds edges[i - 1] <= x < edges[i], the first and last are open. `categories` are
-    sorted. `counts`: of each bin, missing and unseen last. `cardinality`: distinct present values.
+    sorted. `counts`: of each bin, missing and unseen last. `cardinality`: distinct present values. `hours`: counts of
+    each hour of the week (`seasons.py`), where the profile is of a week or more.
     """
 
     kind: Kind
@@ -76,8 +79,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     counts: tuple[int, ...]
     cardinality: int
     moments: Moments | None = None
+    hours: tuple[tuple[int, ...], ...] | UnsetType = UNSET  # Unset is not written: such profiles keep their names.
 
     def __post_init__(self) -> None:
+        if self.hours is not UNSET and [len(hour) for hour in self.hours] != [len(self.counts)] * HOURS:
+            raise ValueError(f"hours need {HOURS} times {len(self.counts)} counts")
         if len(self.counts) != self.unseen + 1:
             raise ValueError(f"a field needs {self.unseen + 1} counts, got {len(self.counts)}")
         if min(self.counts) < 0 or not any(self.counts[: self.missing]):

@@ -1,0 +1,104 @@
+"""What a profile says of an hour of the week, so that day and night are not taken for drift.
+
+A profile of a week and more keeps how its bins were filled in each of the 168 hours (UTC, from Monday on). One hour of
+one week holds few values, so each is shrunk: an hour of the week towards that hour of all days, and this towards the
+whole, each as far as the profile shows that they are alike. With counts c_g of n_g values in group g, and shares p of
+all of them, c_g is taken as drawn with shares of a Dirichlet distribution around p; its precision k follows from the
+chi-square X2 of all groups, whose expectation is (B - 1) sum (n_g + k) / (1 + k) (J. Mosimann (1962), Biometrika 49,
+pp. 65-82), and the shares of a group are those of c_g + k p, worth n_g + k values. Groups that are alike have k without
+bound: then all of them are as one, and nothing is lost by having asked.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Floats, Ints
+from operators.profiles.binning import Value, bins_of
+from operators.profiles.profile import HOURS, Field, Profile
+
+HOUR_MS, DAY_HOURS = 3_600_000, 24
+MONDAY = 4 * DAY_HOURS  # Hours from the start of Unix time, a Thursday, to the first Monday.
+CHANCE = 3.0  # Standard deviations of X2 that groups differ by before they are taken to differ.
+
+
+def hours_of_week(times: Ints) -> Ints:
+    """Return the hour of the week, 0 .. 167, of each time [Unix ms].
+
+    >>> hours_of_week(np.array([1_760_918_400_000, 1_760_918_399_999])).tolist()  # Monday, 2025-10-20.
+    [0, 167]
+    """
+    return (np.asarray(times) // HOUR_MS - MONDAY) % HOURS
+
+
+def by_hour(profile: Profile, columns: Mapping[str, Sequence[Value]], hours: Mapping[str, Ints]) -> Profile:
+    """Return a profile that also says how the bins of its fields were filled by hour; `hours` of each value."""
+    fields = {}
+    for name, field in profile.fields.items():
+        keys = hours[name] * field.bins + bins_of(field, columns[name])
+        counts = np.bincount(keys, minlength=HOURS * field.bins).reshape(HOURS, field.bins)
+        fields[name] = msgspec.structs.replace(field, hours=tuple(map(tuple, counts.tolist())))
+    return msgspec.structs.replace(profile, fields=fields)
+
+
+def expected(field: Field, start: int, window_ms: int) -> Floats:
+    """Return the counts (B,) to compare a window with, worth as many values as they add up to.
+
+    Of a profile without hours, and for windows of whole weeks, those of all of it.
+    """
+    whole = np.array(field.counts, float)
+    if field.hours is msgspec.UNSET or window_ms % (HOURS * HOUR_MS) == 0:
+        return whole
+    first = start // HOUR_MS - MONDAY
+    covered = np.arange(first, max((start + window_ms - 1) // HOUR_MS - MONDAY, first) + 1) % HOURS
+    by_hour = _shrunk(field.hours)
+    some = by_hour[np.unique(covered)]
+    traffic = np.array(field.hours, float).sum(axis=1)[np.unique(covered)]
+    sizes = some.sum(axis=1)
+    weights = traffic / traffic.sum() if traffic.any() else np.full(len(some), 1 / len(some))
+    shares = (some / sizes[:, None] * weights[:, None]).sum(axis=0)
+    # All hours as one share the same values; no sum of them is worth more than there are.
+    return np.asarray(shares * min(float(sizes.sum()), float(whole.sum())))
+
+
+@lru_cache(maxsize=1_000)
+def _shrunk(hours: tuple[tuple[int, ...], ...]) -> Floats:
+    """Return (168, B) counts that each hour is worth by itself, by that hour of all days, and by the whole."""
+    counts = np.array(hours, float)
+    whole = counts.sum(axis=0)
+    of_day = counts.reshape(-1, DAY_HOURS, counts.shape[1])
+    days = of_day.sum(axis=0)
+    by_day = _towards(days, whole[None], np.zeros(DAY_HOURS, np.int64))
+    return _towards(counts, by_day, np.arange(HOURS) % DAY_HOURS, pooled=days)
+
+
+def _towards(counts: Floats, priors: Floats, of: Ints, pooled: Floats | None = None) -> Floats:
+    """Return counts (G, B) shrunk towards the prior (P, B) of each, `of` (G,), which has as many values as it is worth.
+
+    `pooled` (P, B) are the counts of the groups of each prior together, where the prior says more than these.
+    """
+    together = priors if pooled is None else pooled
+    expected = together[of] / np.maximum(together[of].sum(axis=1, keepdims=True), 1)
+    n = counts.sum(axis=1, keepdims=True)
+    used = expected * n > 0
+    squares = np.where(used, (counts - expected * n) ** 2 / np.where(used, expected * n, 1), 0.0).sum()
+    filled = int((n > 0).sum()) - len({int(each) for each in of[n[:, 0] > 0]})
+    bins = float(used.sum(axis=1)[n[:, 0] > 0].mean()) - 1 if (n > 0).any() else 0.0
+    precision = _precision(float(squares), filled, bins, float(n.sum()), int((n > 0).sum()))
+    prior = priors[of]
+    sizes = prior.sum(axis=1, keepdims=True)
+    if np.isinf(precision):
+        return prior
+    return np.asarray(counts + prior / np.maximum(sizes, 1) * np.minimum(precision, sizes))
+
+
+def _precision(squares: float, df: int, bins: float, n: float, groups: int) -> float:
+    """Return k from X2 with `df` groups to spare of `bins` free shares; infinite where chance gives as much."""
+    if df < 1 or bins <= 0:
+        return np.inf
+    if squares - df * bins <= CHANCE * np.sqrt(2 * df * bins):
+        return np.inf
+    spread = squares / bins * groups / df  # Expected: sum (n_g + k) / (1 + k).
+    return max((n - spread) / (spread - groups), 0.0) if spread > groups else np.inf
