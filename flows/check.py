@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from flows.check_monitors import SERIES, monitors_table, noisy_monitors
+from flows.check_monitors import SERIES, monitors_table, noisy_monitors, unheard
 from flows.check_rules import rules_table
 from operators.evaluators.registry import evaluator_kind_of
 from operators.ingest.slis.registry import sli_kind_of
@@ -50,13 +50,19 @@ def _print_one(policy: Policy, console: Console) -> None:
         console.print()
         console.print(rules_table(policy))
     if policy.monitors:
-        console.print()
-        console.print(monitors_table(policy))
-        console.print("False alarms are expected numbers while nothing changes.", *_sampled(policy), highlight=False)
-        if noisy := noisy_monitors(policy):
-            console.print(f"Warning: more than one a day at {SERIES[-1]} series: {', '.join(noisy)}.", highlight=False)
+        _print_monitors(policy, console)
     for line in _waiting(policy):
         console.print(line, highlight=False)
+
+
+def _print_monitors(policy: Policy, console: Console) -> None:
+    console.print()
+    console.print(monitors_table(policy))
+    console.print("False alarms are expected numbers while nothing changes.", *_sampled(policy), highlight=False)
+    if noisy := noisy_monitors(policy):
+        console.print(f"Warning: more than one a day at {SERIES[-1]} series: {', '.join(noisy)}.", highlight=False)
+    for line in unheard(policy):
+        console.print(f"Warning: no [[rule]] of kind drift listens to {line}: nobody is told of it.", highlight=False)
 
 
 def _waiting(policy: Policy) -> list[str]:

@@ -8,6 +8,7 @@ from flows.check_rules import named_table
 from operators.drift.registry import false_alarms_of, monitor_kind_of
 from operators.policy.monitors import Monitor, axis_of
 from operators.policy.policy import Policy
+from operators.policy.rules import Grain, ListeningRule
 
 SERIES = (1, 50)  # Versions and slices of a model, for which false alarms are said.
 A_DAY = 7.0  # False alarms a week that nobody looks at for long.
@@ -29,6 +30,22 @@ def monitors_table(policy: Policy) -> Table:
 def noisy_monitors(policy: Policy) -> list[str]:
     """Return the monitors that alarm in vain more than once a day, where there are many series."""
     return [monitor.name for monitor in policy.monitors if false_alarms_of(monitor, policy.pane_ms, SERIES[-1]) > A_DAY]
+
+
+def unheard(policy: Policy) -> list[str]:
+    """Return what monitors find and no rule listens to: it is stored, and nobody is told."""
+    lines = []
+    for monitor in policy.monitors:
+        heard = {
+            grain
+            for rule in policy.rules
+            if isinstance(rule, ListeningRule) and monitor.name in rule.monitors
+            for grain in rule.grains
+        }
+        silent = [_slice(grain, policy.dimensions) for grain in monitor.grains if grain not in heard]
+        if silent:
+            lines.append(f"what {monitor.name} finds in {'; '.join(silent)}")
+    return lines
 
 
 def when(monitor: Monitor) -> str:
@@ -54,4 +71,8 @@ def _axis(name: str, policy: Policy) -> str:
 
 def _slices(monitor: Monitor, dimensions: Sequence[str]) -> Iterator[str]:
     for grain in monitor.grains:
-        yield ",".join(dimensions[index] for index in grain) or "*"
+        yield _slice(grain, dimensions)
+
+
+def _slice(grain: Grain, dimensions: Sequence[str]) -> str:
+    return ",".join(dimensions[index] for index in grain) or "*"

@@ -9,6 +9,16 @@ from operators.drift.results import Drift
 # Of several findings of a contract on one field, the first of these explains the others.
 TELLING = ("absent", "type", "scale", "category", "missing", "constant", "range", "mean", "deviation", "cardinality")
 
+# What each kind of drift is of.
+OF_KIND = {
+    "covariate": "the inputs",
+    "prediction": "what the model says",
+    "label": "what is true",
+    "concept": "how often it is right, given the inputs",
+    "judge": "a judge",
+    "operational": "errors, latency or cost",
+}
+
 FACTOR_MIN = 5.0  # A value so many times the largest of the reference is told as a factor.
 
 

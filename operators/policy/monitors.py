@@ -13,7 +13,7 @@ from operators.wire.evaluator_models import is_evaluator_model
 from operators.wire.events import Id
 
 Axis = Literal["input", "output", "quality"]
-DriftKind = Literal["covariate", "label", "concept", "judge"]
+DriftKind = Literal["covariate", "prediction", "label", "concept", "judge", "operational"]
 # Against the frozen profile, the same window a week before, or the baseline of the release under way.
 Reference = Literal["profile", "last_week", "baseline"]
 # How `rollguard check` calls a reference.
@@ -23,6 +23,8 @@ Why = Literal["missing", "unseen", "range"]
 NOT_KEPT = "(not kept)"  # Stands for a text that offends where nothing may tell it from others.
 CALIBRATION = "feedback.calibration"  # Stands for labels, counted by confidence and whether it was right.
 INPUTS = ("input_tokens", EMBEDDING)
+OUTCOMES = ("feedback.label", "feedback.kpi")
+SAYS = ("prediction", "score", "output_tokens")
 HOUR_MS = 3_600_000
 
 
@@ -147,17 +149,23 @@ def axis_of(field: str, *, on_feedback: bool = False) -> Axis:
 
 
 def kind_of(field: str, model: str = "", *, on_feedback: bool = False) -> DriftKind:
-    """Return which drift a change of a model's field is: of inputs, of the rates of outcomes, of errors given inputs.
+    """Return which drift a change of a model's field is (`operators/drift/found.py` has them in words).
 
-    Whatever changes of a judge is drift of the judge: it says nothing of the models that it judges.
+    Of inputs (covariate), of what the model says (prediction), of what is true (label), of how often it is right
+    (concept: P(Y | X), errors given inputs), or of latency, cost and errors (operational). Whatever changes of a judge
+    is drift of the judge: it says nothing of the models that it judges.
 
-    >>> [kind_of(name) for name in ("embedding", "prediction", "feedback.label", "feedback.judge")]
-    ['covariate', 'label', 'label', 'concept']
+    >>> [kind_of(name) for name in ("embedding", "prediction", "feedback.label", "feedback.judge", "latency_ms")]
+    ['covariate', 'prediction', 'label', 'concept', 'operational']
     >>> kind_of("sli.correct", "judge:helpful", on_feedback=True)
     'judge'
     """
-    kinds: dict[Axis, DriftKind] = {"input": "covariate", "output": "label", "quality": "concept"}
     if is_evaluator_model(model):
         return "judge"
-    # True labels are outcomes; how they compare with predictions is quality.
-    return "label" if field == "feedback.label" else kinds[axis_of(field, on_feedback=on_feedback)]
+    if field in OUTCOMES:
+        return "label"
+    if on_feedback or field.startswith("feedback."):
+        return "concept"
+    if axis_of(field) == "input":
+        return "covariate"
+    return "prediction" if field in SAYS or field.startswith("flags.") else "operational"

@@ -59,7 +59,8 @@ def _rule(place: TablePlace) -> Rule | None:
     named = place.named(tuple(place.raw.get("slices", ())))
     if named and isinstance(rule, ReleaseRule):
         raise place.refuse("slices", f'must name dimensions alone with kind = "{name}": it compares all their values')
-    rule = msgspec.structs.replace(rule, named=named)
+    grains = rule.grains if "slices" in place.raw else kind.usual_grains(rule, place)
+    rule = msgspec.structs.replace(rule, named=named, grains=grains)
     kind.check(rule, place)
     check_fallback(f"{place.prefix}.fallback", rule.fallback)
     if rule.scope == "model" and rule.action != "alert":

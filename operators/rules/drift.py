@@ -5,17 +5,17 @@ changes nothing: BAD stays BAD. BAD is told again when a monitor or a field join
 OK: what is found first must not hide what is found later.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated, Any
 
 from msgspec import Meta
 
-from operators.drift.found import words
+from operators.drift.found import OF_KIND, words
 from operators.drift.results import Drift, Heard
 from operators.policy.fields import As, Written
 from operators.policy.place import TablePlace
 from operators.policy.policy import Policy
-from operators.policy.rules import Action, ListeningRule
+from operators.policy.rules import Action, Grain, ListeningRule
 from operators.rules.kind import RuleKind
 from operators.rules.recovery import by_verdict
 from operators.rules.verdict import Verdict
@@ -45,7 +45,7 @@ def _monitors(written: Written) -> tuple[str, ...]:
 
 
 class DriftRule(ListeningRule, frozen=True, kw_only=True):
-    """One of `monitors` has found drift on a slice; it listens to those of its `grains` that a monitor watches.
+    """One of `monitors` has found drift on a slice of its `grains`; without any, of all slices that they watch.
 
     Drift says that the world, the inputs or the source of the scores changed, not that a version is worse: by itself it
     holds a promotion, and rolls nothing back.
@@ -131,11 +131,13 @@ def _name(found: Found) -> tuple[str, str]:
 
 
 def reason(found: Sequence[Found]) -> str:
-    """Return in words what is BAD, in this order: what each monitor found on each field."""
+    """Return in words what is BAD, in this order: what each monitor found on each field; and which drift that is."""
     by_monitor: dict[str, list[str]] = {}
     for monitor, drift in found:
         by_monitor.setdefault(monitor, []).append(words(drift))
-    return "; ".join(f"{monitor}: {', '.join(parts)}" for monitor, parts in by_monitor.items())
+    kinds = dict.fromkeys(drift.kind for _, drift in found)
+    parts = "; ".join(f"{monitor}: {', '.join(parts)}" for monitor, parts in by_monitor.items())
+    return f"{parts} ({'; '.join(f'{kind} drift: {OF_KIND[kind]}' for kind in kinds)})"
 
 
 def _evidence(worst: Drift, why: str) -> Evidence:
@@ -153,11 +155,22 @@ def _evidence(worst: Drift, why: str) -> Evidence:
     )
 
 
+def _usual_grains(rule: DriftRule, place: TablePlace) -> tuple[Grain, ...]:
+    """Return all slices that its monitors watch: what is found on one is not silent for being found on no other."""
+    return heard_grains(place.policy, rule.monitors)
+
+
+def heard_grains(policy: Policy, monitors: Collection[str]) -> tuple[Grain, ...]:
+    """Return the slices that some of these monitors watch, in the order of the policy."""
+    watched = {grain for each in policy.monitors if each.name in monitors for grain in each.grains}
+    return tuple(grain for grain in policy.grains if grain in watched)
+
+
 def _check(rule: DriftRule, place: TablePlace) -> None:
     if rule.scope == "model":
         raise place.refuse("scope", 'must be "version" with kind = "drift": monitors watch each version')
     watched = {grain for each in place.policy.monitors if each.name in rule.monitors for grain in each.grains}
-    for text in place.raw.get("slices", ["*"]):
+    for text in place.raw.get("slices", ()):
         if place.grain(text) not in watched:
             raise place.refuse("slices", f"is watched by none of the monitors {', '.join(rule.monitors)}", text)
 
@@ -180,6 +193,7 @@ KIND = RuleKind(
     recovery=by_verdict,
     when=lambda rule: f"drift is found by {', '.join(rule.monitors)}",
     detects=_detects,
+    usual_grains=_usual_grains,
     check=_check,
     waits=_waits,
     saved=(

@@ -11,7 +11,7 @@ import msgspec
 
 from operators.policy.place import TablePlace
 from operators.policy.policy import Policy
-from operators.policy.rules import Rule
+from operators.policy.rules import Grain, Rule
 from operators.rules.recovery import Recovery
 from operators.saved.registry import Saved
 
@@ -35,8 +35,9 @@ class RuleKind(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
     For `rollguard check`: `when` says what makes it BAD, `detects` the smallest harm that it can see, line by line,
     `looks_at` what is particular to it of what it judges.
 
-    `check` raises PolicyError for what the keys cannot say one by one. `waits` tells of a table that the rule can do
-    nothing yet, so that it is left out. `saved` are the classes that its evaluator keeps, with their names for ever.
+    `usual_grains` are the slices of a rule whose table names none. `check` raises PolicyError for what the keys cannot
+    say one by one. `waits` tells of a table that the rule can do nothing yet, so that it is left out. `saved` are the
+    classes that its evaluator keeps, with their names for ever.
     """
 
     name: str
@@ -46,6 +47,7 @@ class RuleKind(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
     when: Callable[[R], str]
     detects: Callable[[R], Iterator[str]]
     looks_at: Callable[[R, Policy], Iterator[str]] = nothing
+    usual_grains: Callable[[R, TablePlace], tuple[Grain, ...]] = lambda rule, place: rule.grains
     check: Callable[[R, TablePlace], None] = _accept
     waits: Callable[[TablePlace], bool] = lambda place: False
     saved: Sequence[Saved] = ()

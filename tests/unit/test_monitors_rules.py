@@ -60,7 +60,7 @@ def test_drift_alone_alerts_and_holds_but_does_not_roll_back() -> None:
     assert {control.version for control in events} == {"v2"}
     alert = next(control for control in events if control.type == "alert")
     assert alert.ts == START_MS + 2 * H
-    assert [each.slice for each in alert.slices] == ["*"]
+    assert {each.slice for each in alert.slices} == {"*", "region=eu", "region=us"}
     assert alert.evidence.measure == "features.amount"
     assert (alert.evidence.reason or "").startswith("amount: psi ")
     assert "of features.amount against profile, limit 0.2" in (alert.evidence.reason or "")
@@ -88,7 +88,7 @@ def drift(monitor: str, word: Any, score: float = 1.0) -> Heard:
         start=0,
         end=M,
         axis="output",
-        kind="label",
+        kind="prediction",
         method="psi",
         word=word,
         score=score,
@@ -136,6 +136,7 @@ def test_all_that_is_broken_is_named_the_worst_first(evaluator: DriftEvaluator) 
         "a: features.c is 1000 times as small as in the reference, "
         "features.b is 100 times as large as in the reference, "
         + ", ".join(f"features.{name} is 10 times as large as in the reference" for name in "adef")
+        + " (covariate drift: the inputs)"
     )
     assert verdict.evidence.measure == "features.c"
 
@@ -154,7 +155,9 @@ def test_what_is_found_first_does_not_hide_what_is_found_later(evaluator: DriftE
 
 def test_the_reason_names_every_monitor_that_found_something(evaluator: DriftEvaluator) -> None:
     (verdict,) = evaluator.step(1, [drift("a", "BAD"), drift("b", "BAD", 3.0)])
-    assert verdict.evidence.reason == "b: psi 3 of score, limit 0.2; a: psi 1 of score, limit 0.2"
+    assert verdict.evidence.reason == (
+        "b: psi 3 of score, limit 0.2; a: psi 1 of score, limit 0.2 (prediction drift: what the model says)"
+    )
     assert verdict.evidence.value == 3.0
 
 

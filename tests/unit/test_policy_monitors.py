@@ -158,7 +158,7 @@ def test_a_rule_listens_to_all_monitors_and_holds() -> None:
     [rule] = policy(MONITORS).rules
     assert isinstance(rule, DriftRule)
     names = ("amount", "all", "amount-other", "clusters", "judge", "failures", "slower")
-    assert (rule.monitors, rule.action, rule.grains) == (names, "hold", ((),))
+    assert (rule.monitors, rule.action, rule.grains) == (names, "hold", ((), (0,))), "all that they watch"
 
 
 WRONG = [
