@@ -10,6 +10,7 @@ from msgspec import UNSET
 from typer.testing import CliRunner
 
 from flows.cli import app
+from operators.profiles.merging import merged
 from operators.profiles.profile import HOURS, Profile, from_json, to_json
 from operators.profiles.seasons import HOUR_MS, MONDAY, expected
 from tests.bench.simulate_seasons import SHOPS, profiles, week
@@ -98,3 +99,12 @@ def test_wrong_hours_are_refused() -> None:
     raw["fields"]["x"]["hours"].pop()
     with pytest.raises(ValueError, match="hours need 168 times 12 counts"):
         from_json(json.dumps(raw).encode())
+
+
+def test_merged_profiles_have_the_hours_of_both() -> None:
+    _, hourly = profiles(np.random.default_rng(6), SHOPS["night"], 20)
+    one = Profile(fields={"x": hourly})
+    both = merged([one, one]).fields["x"]
+    assert np.array(both.hours).tolist() == (2 * np.array(hourly.hours)).tolist()
+    whole = Profile(fields={"x": msgspec.structs.replace(hourly, hours=UNSET)})
+    assert merged([one, whole]).fields["x"].hours is UNSET, "the hours of only some of it say nothing of the whole"
