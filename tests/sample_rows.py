@@ -54,6 +54,7 @@ _BY_KIND: dict[Kind, Callable[[Numbers], Column]] = {
     "uint32": lambda i: i % 200,
     "uint64": lambda i: i % 200,
     "uint64?": lambda i: [None if k % 3 == 0 else k for k in i.tolist()],
+    "float32": lambda i: i / 4 + 1,
     "float64": lambda i: i / 4 + 1,
     "float64?": lambda i: np.where(i % 3 == 0, np.nan, i / 8),
     "time_ms": lambda i: START_MS + i // 5 * 10_000,

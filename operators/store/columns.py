@@ -13,6 +13,7 @@ Kind = Literal[
     "uint32",
     "uint64",
     "uint64?",  # None is NULL
+    "float32",  # float, to seven digits
     "float64",
     "float64?",  # NaN or None is NULL
     "time_ms",  # int, Unix ms
@@ -79,8 +80,8 @@ TABLES: dict[str, dict[str, Kind]] = {
         "good": "uint64",
         "bad": "uint64",
         "ratio": "float64",
-        "lower": "float64",
-        "upper": "float64",
+        "lower": "float32",
+        "upper": "float32",
     }
     | VERSION,
     "measure_window": SERIES
@@ -88,11 +89,11 @@ TABLES: dict[str, dict[str, Kind]] = {
     | {
         "measure": "string",
         "n": "uint64",
-        "mean": "float64",
-        "p50": "float64",
-        "p90": "float64",
-        "p95": "float64",
-        "p99": "float64",
+        "mean": "float32",
+        "p50": "float32",
+        "p90": "float32",
+        "p95": "float32",
+        "p99": "float32",
         "max": "float64",
     }
     | VERSION,

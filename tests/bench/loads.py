@@ -36,6 +36,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     per_second: int
     seconds: int
     rules: int | None = None
+    start_ms: int = START_MS
 
     @property
     def events(self) -> int:
@@ -71,7 +72,7 @@ def write_load(load: Load, path: Path) -> None:
         for start in range(0, load.events, WRITTEN):
             for index in range(start, min(start + WRITTEN, load.events)):
                 head, middle, tail = parts[rng.randrange(len(parts))]
-                time = START_MS + index * 1000 // load.per_second
+                time = load.start_ms + index * 1000 // load.per_second
                 file.write(b"%b%032x%b%d%b\n" % (head, rng.getrandbits(128), middle, time, tail))
 
 

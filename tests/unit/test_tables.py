@@ -24,6 +24,7 @@ SQL_TYPES: dict[Kind, set[str]] = {
     "uint32": {"UInt32"},
     "uint64": {"UInt64"},
     "uint64?": {"Nullable(UInt64)"},
+    "float32": {"Float32"},
     "float64": {"Float64"},
     "float64?": {"Nullable(Float64)"},
     "time_ms": {"DateTime64(3, 'UTC')"},
@@ -156,7 +157,7 @@ def test_rows_that_differ_in_what_they_are_about_stand_side_by_side(tables: Embe
 def _said_otherwise(table: str) -> dict[str, Any]:
     """Other values in plain columns that are no part of what a row is about."""
     kinds = {name: kind for name, kind in TABLES[table].items() if name not in IDENTITY[table]}
-    return {name: [7] for name, kind in kinds.items() if kind in {"uint8", "uint32", "uint64", "float64"}}
+    return {name: [7] for name, kind in kinds.items() if kind in {"uint8", "uint32", "uint64", "float32", "float64"}}
 
 
 def test_every_view_can_be_read(tables: Embedded) -> None:

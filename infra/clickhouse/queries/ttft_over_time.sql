@@ -18,23 +18,30 @@ FROM (
   SELECT
     time,
     version,
-    arraySort(groupArray((value, weight))) AS buckets,
+    arraySort(arrayFlatten(groupArray(arrayZip(decoded, added.2)))) AS buckets,
     buckets.1 AS values,
     arrayCumSum(buckets.2) AS upto_values,
-    sum(weight) AS n
+    sum(part_n) AS n
   FROM (
+    -- Arrays are added up whole, by code; what few codes are left then are decoded.
     SELECT
       toStartOfInterval(p.pane_start, toIntervalSecond({step_s:UInt32})) AS time,
       p.version AS version,
-      bucket.1 AS value,
-      sum(bucket.2) AS weight
+      p.gamma AS gamma,
+      sum(p.n) AS part_n,
+      sumMap(p.buckets, p.counts) AS added,
+      arrayMap(
+        code -> multiIf(
+          code = -2000, 0,
+          code < -2000, -2 * pow(gamma, -(code + 4000)) / (gamma + 1),
+          2 * pow(gamma, code) / (gamma + 1)),
+        added.1) AS decoded
     FROM {panes:Identifier} AS p
-    ARRAY JOIN arrayZip(p.bucket_values, p.counts) AS bucket
     WHERE p.model = {model:String}
       AND p.measure = 'ttft_ms'
       AND p.pane_start >= {from:DateTime64(3, 'UTC')}
       AND p.pane_start < {to:DateTime64(3, 'UTC')}
-    GROUP BY time, version, value
+    GROUP BY time, version, gamma
   )
   GROUP BY time, version
 )

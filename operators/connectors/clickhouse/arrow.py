@@ -189,6 +189,7 @@ _CONVERT: dict[Kind, Callable[[Any], pa.Array]] = {
     "uint32": _plain(pa.uint32()),
     "uint64": _plain(pa.uint64()),
     "uint64?": _plain(pa.uint64()),
+    "float32": _plain(pa.float32()),
     "float64": _plain(pa.float64()),
     "float64?": _nullable_float,
     "time_ms": _time,
