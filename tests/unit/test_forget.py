@@ -51,6 +51,20 @@ def test_all_of_one_user_is_gone_and_the_rest_is_there(embedded_clickhouse: Embe
     assert set(forget(Settings(id_key=key), embedded_clickhouse.url, "ann").values()) == {0}
 
 
+def test_of_an_id_that_two_models_have_only_the_users_own_is_deleted(embedded_clickhouse: Embedded) -> None:
+    store(
+        embedded_clickhouse,
+        "request",
+        request_id=["1", "1"],
+        model=["chat", "search"],
+        user_id=["ann", "bob"],
+        ts=[1_700_000_000_000] * 2,
+    )
+    store(embedded_clickhouse, "feedback", request_id=["1", "1"], model=["chat", "search"])
+    assert forget(Settings(), embedded_clickhouse.url, "ann")["feedback"] == 1
+    assert left(embedded_clickhouse, "feedback", "model") == ["search"]
+
+
 def test_nobody_is_not_everybody_who_names_nobody(embedded_clickhouse: Embedded) -> None:
     store(embedded_clickhouse, "request", request_id=["r1"], user_id=[""], ts=[1_700_000_000_000])
     with pytest.raises(QueryError, match="id is empty"):

@@ -11,9 +11,10 @@ from operators.connectors.clickhouse.query import QueryRefused
 from operators.pseudonyms import MARK
 
 # Requests last, and cases after the answers to them: what is about them is found through them. Superseded rows go, too.
-_THEIRS = "SELECT request_id FROM request WHERE user_id IN {names:Array(String)}"
+# Of several models each may have a request of one id, of different users.
+_THEIRS = "SELECT model, request_id FROM request WHERE user_id IN {names:Array(String)}"
 WHERE: Mapping[str, str] = {
-    "feedback": f"request_id IN ({_THEIRS})",
+    "feedback": f"(model, request_id) IN ({_THEIRS})",
     # As the text of that very field: a name may be part of others, or the name of a field.
     "dead_letter": "arrayExists(name -> position(replaceAll(value, '\"user_id\": ', '\"user_id\":'), "
     "concat('\"user_id\":\"', name, '\"')) > 0, {names:Array(String)})",
