@@ -103,6 +103,11 @@ def test_numbers_come_as_text_and_as_numbers(value: dict[str, Any]) -> None:
     assert [event.input_tokens for event in found.items] == [12 if fits else None]
 
 
+def test_a_text_that_was_cut_within_a_character_is_read() -> None:
+    cut = attribute({"stringValue": "eu \ud83d"}, key="region")
+    assert [event.slices for event in decoded(batch(cut, span())).items] == [{"region": "eu \ufffd"}, None]
+
+
 def test_what_is_no_object_costs_itself_alone() -> None:
     odd = [
         span(attributes=[*span()["attributes"], 5, None, "x", {"key": 5}, {"value": {}}, {}]),

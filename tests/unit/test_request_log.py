@@ -153,11 +153,20 @@ def test_a_fault_of_an_optional_field_costs_that_field_alone(field: str, odd: ob
 
 
 def test_a_text_that_is_no_text_is_left_out_and_counted() -> None:
-    """JSON has no infinity, and a half of a character is none: that message the monitor refuses, too."""
-    assert take(item()[:-1] + b', "input": "\\ud800"}').rejects == {"bad_json": 1}
+    """JSON has no infinity."""
     taken = take(item()[:-1] + b', "input": [1e999]}')
     assert taken.unusable == {"input": 1}
     assert rows_of(taken)[0]["input"] == ""
+
+
+def test_of_a_text_that_was_cut_within_a_character_the_rest_is_kept() -> None:
+    cut = item()[:-1] + rb', "input": "cut \ud83d", "output": {"a": "\udc00 \ud83d\ude00 \\ud83d"}, "team": "a\uDBFF"}'
+    for messages in ([cut], [b"[" + cut + b"," + item() + b"]"], [item() + b"\n" + cut]):
+        taken = take(*messages)
+        assert not taken.rejects
+        (row,) = [row for row in rows_of(taken) if row["input"]]
+        assert (row["input"], row["team"]) == ("cut \ufffd", "a\ufffd")
+        assert json.loads(row["output"]) == {"a": "\ufffd \U0001f600 \\ud83d"}
 
 
 def test_texts_may_be_left_out() -> None:

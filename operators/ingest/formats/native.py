@@ -15,6 +15,7 @@ import msgspec
 from operators.ingest import wrong_topic
 from operators.ingest.formats.format import Decoded, InputFormat, Stream
 from operators.ingest.formats.origin import ItemTexts, Origin, Reject
+from operators.ingest.formats.whole_characters import whole_characters
 from operators.ingest.messages import Messages
 from operators.ingest.unread import BYTES_MAX, unread_fields
 from operators.ingest.usable import UNDECODABLE, Usable
@@ -34,6 +35,7 @@ FAULTS_MAX = 1_000
 
 def split(message: bytes) -> list[bytes]:
     """Return the JSON texts of a message's items. One of `UNDECODABLE` if it is a broken array."""
+    message = whole_characters(message)
     if message.lstrip()[:1] == b"[":
         return [bytes(item) for item in msgspec.json.decode(message, type=list[msgspec.Raw])]
     lines = [line for line in message.splitlines() if line.strip()]

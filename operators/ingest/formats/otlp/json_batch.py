@@ -23,6 +23,7 @@ from operators.ingest.formats.otlp.record import (
     flags_of,
 )
 from operators.ingest.formats.otlp.shared import UNREADABLE, Resource, shared
+from operators.ingest.formats.whole_characters import whole_characters
 from operators.ingest.usable import UNDECODABLE
 
 FAILED = (2, "STATUS_CODE_ERROR")
@@ -143,7 +144,7 @@ def json_records(message: bytes) -> Iterator[Record]:
 def _careful(message: bytes) -> _Batch:
     """Return what can be used of a batch. Undecodable: it is no JSON at all."""
     try:
-        return _usable(_anything(message), _Batch, [0])
+        return _usable(_anything(whole_characters(message)), _Batch, [0])
     except UNDECODABLE as error:
         raise Undecodable(*reason_of(error)) from error
 
