@@ -1,6 +1,6 @@
-"""Halves of characters in JSON: what programs write who cut a text between the two escapes of one, such as an emoji.
+r"""Halves of characters in JSON: what programs write who cut a text between the two escapes of one, such as an emoji.
 
-The grammar of JSON allows a half (`"\\ud83d"`), and JavaScript's and Python's own encoders write it, but it is no
+The grammar of JSON allows a half (`"\ud83d"`), and JavaScript's and Python's own encoders write it, but it is no
 character, and strict decoders refuse all of the text for it. So it becomes U+FFFD, what stands for a lost character.
 """
 
