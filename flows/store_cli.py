@@ -22,7 +22,7 @@ def migrate_command(
     from operators.connectors.clickhouse.migrations import migrate  # noqa: PLC0415  # It brings a second driver, 0.2 s.
 
     url = settings.store(settings.load(), data)
-    applied = migrate(url, settings.migrations(), cluster=cluster)
+    applied = migrate(url, settings.migrations(), cluster=cluster, again=True)
     typer.echo("\n".join(applied) or "nothing to apply: the tables are up to date")
 
 

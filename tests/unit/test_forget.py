@@ -1,5 +1,6 @@
 """One user's rows are deleted, whatever ids they are stored by, and nobody else's."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.conftest import Embedded
 from tests.sample_rows import sample
 
 KEY = "0123456789abcdef"
+README = Path(__file__).parents[2] / "infra" / "README.md"
 
 
 def _fail(poison: Poison) -> None:
@@ -63,6 +65,23 @@ def test_of_an_id_that_two_models_have_only_the_users_own_is_deleted(embedded_cl
     store(embedded_clickhouse, "feedback", request_id=["1", "1"], model=["chat", "search"])
     assert forget(Settings(), embedded_clickhouse.url, "ann")["feedback"] == 1
     assert left(embedded_clickhouse, "feedback", "model") == ["search"]
+
+
+def test_rows_and_texts_go_by_themselves_when_the_documents_say(embedded_clickhouse: Embedded) -> None:
+    client = embedded_clickhouse.client
+    for days in (0, 8, 31):
+        client.command(
+            "INSERT INTO request (model, ts, request_id, version, input, output, inserted_at) VALUES"
+            " ('m', '2026-01-01', {days:String}, 'v', 'i', 'o', now64(3) - toIntervalDay({days:UInt8}))",
+            parameters={"days": days},
+        )
+    client.command("OPTIMIZE TABLE request FINAL")
+    rows = client.query("SELECT request_id, input, output FROM request ORDER BY request_id").result_rows
+    assert rows == [("0", "i", "o"), ("8", "", "")]
+    for statement in re.findall(r"^ALTER TABLE request .*;$", README.read_text(), re.MULTILINE):
+        client.command(statement.rstrip(";"))
+    made = str(client.command("SHOW CREATE TABLE request"))
+    assert [int(days) for days in re.findall(r"toIntervalDay\((\d+)\)", made)] == [1, 1, 90]
 
 
 def test_nobody_is_not_everybody_who_names_nobody(embedded_clickhouse: Embedded) -> None:

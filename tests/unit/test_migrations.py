@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from operators.connectors.clickhouse.arrow import to_arrow
-from operators.connectors.clickhouse.client import open_clickhouse
+from operators.connectors.clickhouse.client import held, open_clickhouse
 from operators.connectors.clickhouse.inserter import Inserter
 from operators.connectors.clickhouse.migrations import migrate
 from operators.connectors.clickhouse.refused import Poison
@@ -173,3 +173,22 @@ def test_a_migration_that_was_broken_off_is_made_again(new: str) -> None:
     client.close()
     assert migrate(new, MIGRATIONS) == [file.name for file in sorted(MIGRATIONS.glob("*.sql")) if file.name >= "0010"]
     assert _read(new, "SELECT count() FROM feedback_latest") == [(20,)]
+
+
+def test_tables_that_were_dropped_are_made_again_as_they_were(tmp_path: Path) -> None:
+    url = f"chdb://{tmp_path}/store"
+    with held(url):
+        migrate(url, MIGRATIONS)
+        lost = ["feedback", "request"]
+        client = open_clickhouse(url)
+        made = [client.query(f"SHOW CREATE TABLE {table}").result_rows for table in lost]
+        for table in lost:
+            client.command(f"DROP TABLE {table} SYNC")
+        assert migrate(url, MIGRATIONS) == [], "a worker may not see all tables, and does not look for them"
+        told = migrate(url, MIGRATIONS, again=True)
+        assert told == [f"table {table}, which was not there any more" for table in lost]
+        assert [client.query(f"SHOW CREATE TABLE {table}").result_rows for table in lost] == made
+        _store(url, sample("request", 2))
+        assert client.query("SELECT count() FROM request_latest").result_rows == [(2,)]
+        assert migrate(url, MIGRATIONS, again=True) == []
+        client.close()

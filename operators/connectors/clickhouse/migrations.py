@@ -15,6 +15,7 @@ from clickhouse_migrations.migration import MigrationStorage
 from operators.connectors.clickhouse.address import Address
 from operators.connectors.clickhouse.client import connect
 from operators.connectors.clickhouse.errors import RefusedError, brief
+from operators.connectors.clickhouse.lost_tables import lost_tables, make_again
 from operators.connectors.clickhouse.views import renew_views
 
 
@@ -39,8 +40,10 @@ def variables(cluster: str | None) -> dict[str, str]:
     return {"ON_CLUSTER": f"ON CLUSTER '{cluster}'", "REPLACING": "ReplicatedReplacingMergeTree"}
 
 
-def migrate(url: str, folder: Path, *, cluster: str | None = None) -> list[str]:
+def migrate(url: str, folder: Path, *, cluster: str | None = None, again: bool = False) -> list[str]:
     """Create the database if need be, apply what is not yet applied, and return the names of those files.
+
+    With `again` tables that were dropped since are made again, empty, and named too: for who may see all tables.
 
     Every TABLE_latest then has all columns of its table (`views.py`).
 
@@ -53,7 +56,7 @@ def migrate(url: str, folder: Path, *, cluster: str | None = None) -> list[str]:
     held = connect(address, None)
     try:
         if _is_applied(held, address.database, storage):
-            return []
+            return _made_again(held, address, storage, cluster) if again else []
         applied = _Database(address).apply_migrations(
             address.database,
             storage.migrations(),
@@ -69,6 +72,19 @@ def migrate(url: str, folder: Path, *, cluster: str | None = None) -> list[str]:
         held.close()
     names = storage.migration_filenames()
     return [names[migration.version] for migration in applied]
+
+
+def _made_again(held: Client, address: Address, storage: MigrationStorage, cluster: str | None) -> list[str]:
+    lost = lost_tables(held, address.database)
+    if lost:
+        scripts = [migration.script for migration in storage.migrations()]
+        client = connect(address, address.database)
+        try:
+            make_again(client, lost, scripts, variables(cluster))
+            renew_views(client, address.database, variables(cluster)["ON_CLUSTER"])
+        finally:
+            client.close()
+    return [f"table {name}, which was not there any more" for name in lost]
 
 
 def _is_applied(client: Client, database: str, storage: MigrationStorage) -> bool:
