@@ -18,9 +18,9 @@ def compiled() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not loading.is_compiled():
             subprocess.run([sys.executable, "-m", "operators.fast.compile"], check=True)
-    if loading.scanner() is None:
+    if loading.kernels() is None:
         loading.forget()
-    assert loading.scanner() is not None
+    assert loading.kernels() is not None
 
 
 @contextmanager

@@ -13,7 +13,7 @@ def compile_kernels() -> None:
     loading.CACHE.mkdir(exist_ok=True)
     for old in [*loading.CACHE.glob("*.nbi"), *loading.CACHE.glob("*.nbc"), loading.STAMP]:
         old.unlink(missing_ok=True)
-    loading.scanner_module().warm_up()
+    loading.kernels_module().warm_up()
     loading.STAMP.write_text(loading.machine() or "")
 
 

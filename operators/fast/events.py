@@ -10,10 +10,11 @@ from operators.fast.compiled import inlined, kernel
 from operators.fast.event_fields import Fields, key_at
 from operators.fast.event_values import ScannedColumns, field_behind
 from operators.fast.skipping import CLOSE, COLON, COMMA, OPEN, QUOTE, RETURN, SPACE, key_behind, spaces, value_behind
-from operators.fast.words import Text
+from operators.fast.words import HIGHS, WORD, Text, word_at, zero_bits_below
 
 LINE_END = 10
 AHEAD = 40  # Bytes that may be looked at behind a line end: a key's four words, and what `spaces` looks at.
+LINE_ENDS = np.uint64(0x0A0A0A0A0A0A0A0A)
 ONE = np.uint64(1)
 
 
@@ -81,6 +82,26 @@ def scan_events(lines: TextLines, fields: Fields, columns: ScannedColumns, first
             continue
         at = event_behind(text, spaces(text, start), row, fields, columns)
         columns.sure[row] = at >= 0 and rest_is_blank(text, at, end)
+
+
+@kernel
+def find_line_ends(text: Text, ends: Ints) -> int:
+    """Write where line ends stand in a text, and return how many do; `ends` has room for one in each byte."""
+    found = at = 0
+    while at + WORD <= len(text):
+        breaks = word_at(text, at) ^ LINE_ENDS
+        # A 1 for each byte that is 0, and for no other.
+        marks = ~(((breaks & ~HIGHS) + ~HIGHS) | breaks | ~HIGHS)
+        while marks:
+            ends[found] = at + (zero_bits_below(marks) >> 3)
+            found += 1
+            marks &= marks - ONE
+        at += WORD
+    for rest in range(at, len(text)):
+        if text[rest] == LINE_END:
+            ends[found] = rest
+            found += 1
+    return found
 
 
 @kernel

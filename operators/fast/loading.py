@@ -56,9 +56,9 @@ def is_compiled() -> bool:
         return False
 
 
-def scanner_module() -> Any:
-    """Return the module of the scanner; only here the compiler's 100 MiB are loaded."""
-    return import_module("operators.fast.scanner")
+def kernels_module() -> Any:
+    """Return the module of the kernels; only here the compiler's 100 MiB are loaded."""
+    return import_module("operators.fast.kernels")
 
 
 @cache
@@ -69,7 +69,7 @@ def _loaded() -> Any:
         log.info("the compiled kernels of the extra `fast` are not there for this machine: `%s` makes them", MAKE)
         return None
     try:
-        module = scanner_module()
+        module = kernels_module()
         module.warm_up()
     except (ImportError, OSError, RuntimeError) as error:
         log.warning("the compiled kernels of the extra `fast` cannot be loaded: %s", error)
@@ -77,6 +77,6 @@ def _loaded() -> Any:
     return module
 
 
-def scanner() -> Any:
-    """Return the module of the scanner where it is to be used, else None."""
+def kernels() -> Any:
+    """Return the module of the kernels where they are to be used, else None."""
     return _loaded() if Switch.on else None

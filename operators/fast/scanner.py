@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from operators.arrays import Ints
 from operators.fast.event_fields import KEY_MAX, KINDS, LABEL, NOWHERE, NUMBERS, Fields, key_table
 from operators.fast.event_values import ScannedColumns
-from operators.fast.events import AHEAD, TextLines, mark_first_rows, scan_events
+from operators.fast.events import AHEAD, TextLines, scan_events
 from operators.fast.interning import TEXTS_MAX, no_texts
 from operators.fast.siphash import hash_key
 
@@ -84,13 +83,6 @@ class EventScanner:
         return self._names
 
 
-def first_rows(codes: Ints, sure: NDArray[np.bool_], texts: int) -> Ints:
-    """Return in which of the sure rows each text comes first, (texts,); -1 where in none."""
-    rows = np.full(texts, -1, np.int64)
-    mark_first_rows(codes, sure, rows)
-    return rows
-
-
 def _fields_of(wanted: Wanted) -> Fields:
     columns = {name: column for column, name in enumerate(wanted.numbers)} | {"model": 0, "version": 1}
     ignored = {} if wanted.chained else dict.fromkeys(CHAINED, LABEL)
@@ -103,11 +95,3 @@ def _fields_of(wanted: Wanted) -> Fields:
         needed=np.uint64(sum(1 << NAMES.index(name) for name in NEEDED)),
         dimensions=key_table(wanted.dimensions),
     )
-
-
-def warm_up() -> None:
-    """Have every kernel compiled, or read what was compiled."""
-    scanner = EventScanner(Wanted(("region",), ("latency_ms",), True, {}))
-    columns = scanner.begin(1)
-    scanner.scan_values([b"{}"], columns, 2)
-    first_rows(columns.codes[0], columns.sure, 1)

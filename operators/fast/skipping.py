@@ -21,7 +21,7 @@ ONE = np.uint64(1)
 @inlined
 def spaces(text: Text, at: int) -> int:
     """Return where white space ends; a line end is none here."""
-    while text[at] == SPACE or text[at] == TAB or text[at] == RETURN:
+    while text[at] <= SPACE and (text[at] == SPACE or text[at] == TAB or text[at] == RETURN):
         at += 1
     return at
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Ints
+from operators.fast import loading
 from operators.window.watermark import NEVER
 from operators.wire.events import Event, Feedback
 
@@ -132,6 +133,11 @@ class _Table:
 
     def remember(self, ids: Ints, numbers: Ints) -> Ints:
         """Return the number that each id had, NONE for a new one, and give it the next, all in order."""
+        kernels = loading.kernels()
+        if kernels is not None:
+            earlier = np.empty(len(ids), np.int64)
+            self.used += kernels.remember_ids(self._pairs, self._shift, ids, numbers, earlier)
+            return earlier
         places = self._places(ids, add=True) + 1
         before = self._pairs.take(places) - 1
         self.used += int(np.count_nonzero(before == NONE))
@@ -145,6 +151,11 @@ class _Table:
 
     def numbers_of(self, ids: Ints) -> Ints:
         """Return the number of each id, NONE where it has none."""
+        kernels = loading.kernels()
+        if kernels is not None:
+            found = np.empty(len(ids), np.int64)
+            kernels.find_ids(self._pairs, self._shift, ids, found)
+            return found
         return np.asarray(self._pairs.take(self._places(ids, add=False) + 1) - 1)
 
     def _places(self, ids: Ints, *, add: bool) -> Ints:

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Ints
+from operators.fast import loading
 
 NEWLINE = 10
 
@@ -27,7 +28,8 @@ def block_of(text: bytes) -> TextBlock:
     >>> list(Lines([block_of(b"one\n\nthree\nfour")]))
     [b'one', b'', b'three']
     """
-    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == NEWLINE)
+    kernels = loading.kernels()
+    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == NEWLINE) if kernels is None else kernels.line_ends(text)
     return TextBlock(text, np.concatenate(([0], ends[:-1] + 1))[: len(ends)], ends)
 
 

@@ -22,6 +22,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Ints
+from operators.fast import loading
 from operators.ingest.leads import Leads, time_by_leads
 from operators.ingest.ranks import WIDER, ranked
 from operators.policy.policy import Policy
@@ -98,19 +99,38 @@ def _stretches(known: Ints, recent: Recent, few: int, disorder_ms: int) -> Itera
     """Yield (start, stop, dense) of stretches of the new events: density is looked at at fixed counts of the log."""
     start, dense = len(recent.times), recent.dense
     stride = _stride(few)
-    for look in range(start + stride - recent.count % stride, len(known), stride):
-        now = _is_dense(known[:look], few, disorder_ms)
+    looks = range(start + stride - recent.count % stride, len(known), stride)
+    for look, now in zip(looks, _densities(known, looks, few, disorder_ms), strict=True):
         if now != dense:
             yield start, look, dense
             start, dense = look, now
     yield start, len(known), dense
 
 
+def _densities(known: Ints, looks: range, few: int, disorder_ms: int) -> Iterator[bool]:
+    """Yield whether events came densely at each look."""
+    width = 8 * WIDER * few
+    kernels = loading.kernels()
+    if kernels is None or not looks or looks[0] < width:
+        for look in looks:
+            yield _is_dense(known[:look], few, disorder_ms)
+        return
+    lower, upper = _ranks(width, WIDER * few)
+    last = known[looks[0] - width : looks[-1]]
+    low, high = (kernels.ranked_windows(last, width, rank)[:: looks.step] for rank in (lower, upper))
+    yield from ((high - low) * WIDER * few <= (upper - lower) * DENSE * disorder_ms).tolist()
+
+
+def _ranks(size: int, many: int) -> tuple[int, int]:
+    """Return the ranks between which events are counted, of the last `size` ones."""
+    return (size - many) // 2, size - many
+
+
 def _is_dense(known: Ints, few: int, disorder_ms: int) -> bool:
     """Tell whether K events take no longer than DENSE x disorder: by the middle of the last 8 K, which few can move."""
     many = WIDER * few
     last = known[-8 * many :]
-    upper, lower = len(last) - many, (len(last) - many) // 2
+    lower, upper = _ranks(len(last), many)
     ranked = np.partition(last, (lower, upper))
     return bool((ranked[upper] - ranked[lower]) * many <= (upper - lower) * DENSE * disorder_ms)
 

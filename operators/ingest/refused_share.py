@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from operators.ingest.formats.origin import Reject
+from operators.ingest.formats.origin import Reject, ints_of
 from operators.ingest.usable import UNDECODABLE
 from operators.policy.policy import DeadLetters
 from operators.texts import cut
@@ -62,15 +62,16 @@ class RefusedShare(msgspec.Struct, kw_only=True):
         Return what people should hear, with the index of the message at which it is so. TooManyRejects where the
         policy stops for it.
         """
-        places = np.searchsorted(np.array(positions), [reject.position for reject in rejects])
+        places = np.searchsorted(ints_of(positions), [reject.position for reject in rejects])
         notices: list[tuple[int, Notice]] = []
         start = 0
         while start < len(positions):
             stop = min(start + limits.block - self.messages, len(positions))
-            first, last = np.searchsorted(places, (start, stop)).tolist()
             self.messages += stop - start
-            self.refused += len(np.unique(places[first:last]))
-            self._note(rejects[first:last])
+            if rejects:
+                first, last = np.searchsorted(places, (start, stop)).tolist()
+                self.refused += len(np.unique(places[first:last]))
+                self._note(rejects[first:last])
             if self.messages == limits.block:
                 notice = self._notice(source, limits)
                 notices += [] if notice is None else [(stop - 1, notice)]

@@ -20,6 +20,7 @@ from operators.ingest.scanning import MessageScanner
 from operators.wire.events import Event
 
 DECODED = 512  # Messages decoded at once.
+LOOKED_AT = 4_000  # Of so many messages one is looked at for fields that nobody reads.
 Flags = NDArray[np.bool_]
 
 Value = TypeVar("Value", bound=np.generic)
@@ -59,8 +60,7 @@ def scanned_reads(
     unsure = np.flatnonzero(~columns.sure)
     if 2 * len(unsure) > len(messages):
         return None
-    # One message in so many is looked at for fields that nobody reads, as where all are decoded.
-    looks = [decoder.decode(messages.part(at, at + 1)) for at in range(0, len(messages), DECODED)]
+    looks = [decoder.decode(messages.part(at, at + 1)) for at in range(0, len(messages), LOOKED_AT)]
     pieces = [
         (unsure[at : at + DECODED], decoder.decode(messages.at(unsure[at : at + DECODED])))
         for at in range(0, len(unsure), DECODED)

@@ -52,7 +52,7 @@ class MessageScanner:
 
 def scanner_for(policy: Policy) -> MessageScanner | None:
     """Return what scans events for a policy; None where nothing does, or the policy reads what is not scanned."""
-    module = loading.scanner()
+    module = loading.kernels()
     if module is None or any(sli_kind_of(sli).columns(sli) for sli in policy.slis if not sli.on_feedback):
         return None
     fields = [field for field in fields_of(policy) if not is_feedback(field)]

@@ -36,8 +36,8 @@ if (ZERO, NEGATIVE) != READ_BY_TABLES or np.iinfo(np.int16).min > CODE_MIN:
     )
 
 
-# _EDGES[i] is the upper end of bucket B_MIN + i.
-_EDGES: Floats = np.power(GAMMA, np.arange(B_MIN, B_MAX + 1, dtype=np.float64))
+# EDGES[i] is the upper end of bucket B_MIN + i.
+EDGES: Floats = np.power(GAMMA, np.arange(B_MIN, B_MAX + 1, dtype=np.float64))
 
 
 def codes_of(values: Floats) -> Ints:
@@ -51,7 +51,7 @@ def codes_of(values: Floats) -> Ints:
     # the bucket or the one below; the edges decide.
     buckets: Ints = np.ceil(np.log(magnitudes) * (1 / math.log(GAMMA)) - 1e-3).astype(np.int64)
     np.clip(buckets, B_MIN, B_MAX, out=buckets)
-    buckets += magnitudes > _EDGES[buckets - B_MIN]
+    buckets += magnitudes > EDGES[buckets - B_MIN]
     np.minimum(buckets, B_MAX, out=buckets)
     if values.size and values.min() > 0:
         return buckets

@@ -30,8 +30,8 @@ def test_without_what_was_compiled_it_goes_on_and_says_so_once(
     elsewhere: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "rollguard"):
-        assert loading.scanner() is None
-        assert loading.scanner() is None
+        assert loading.kernels() is None
+        assert loading.kernels() is None
     assert [record.getMessage() for record in caplog.records] == [
         "the compiled kernels of the extra `fast` are not there for this machine: "
         "`python -m operators.fast.compile` makes them"
@@ -42,7 +42,7 @@ def test_without_what_was_compiled_it_goes_on_and_says_so_once(
 def test_what_was_compiled_for_another_machine_is_not_loaded(elsewhere: Path, stamp: str) -> None:
     elsewhere.write_text(stamp, errors="surrogateescape")
     assert not loading.is_compiled()
-    assert loading.scanner() is None
+    assert loading.kernels() is None
 
 
 def test_a_changed_source_counts_as_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +58,7 @@ def test_a_changed_source_counts_as_another_machine(tmp_path: Path, monkeypatch:
 def test_without_numba_nothing_is_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(loading, "machine", lambda: None)
     with caplog.at_level(logging.INFO, "rollguard"):
-        assert loading.scanner() is None
+        assert loading.kernels() is None
     assert not caplog.records
 
 
@@ -84,9 +84,9 @@ def test_what_is_compiled_is_loaded_and_nothing_is_written() -> None:
     before = {path: path.stat().st_mtime_ns for path in loading.CACHE.iterdir()}
     assert loading.is_compiled()
     assert compiling.main() == 0
-    module = loading.scanner()
+    module = loading.kernels()
     assert module is not None
-    kernel = module.scan_events
+    kernel = module.measured_groups.__globals__["measure_groups"]
     assert sum(kernel.stats.cache_hits.values()) == 1
     assert not kernel.stats.cache_misses
     assert {path: path.stat().st_mtime_ns for path in loading.CACHE.iterdir()} == before

@@ -159,7 +159,7 @@ def test_a_partition_uses_the_scanner_only_where_it_may() -> None:
     assert Partition("p", "feedback", ("p",), RULES)._scanner is None
     assert Partition("p", "events", ("p",), RULES, form="otlp")._scanner is None
     with without():
-        assert loading.scanner() is None
+        assert loading.kernels() is None
         assert Partition("p", "events", ("p",), RULES)._scanner is None
 
 

@@ -1,0 +1,40 @@
+"""Order statistics of the last numbers of a log: a sorted window that moves along."""
+
+from operators.arrays import Ints
+from operators.fast.compiled import inlined, kernel
+
+
+@inlined
+def insert(window: Ints, start: int, end: int, number: int) -> None:
+    """Put a number into the sorted places start .. end - 1, which become one more at the end."""
+    while end > start and window[end - 1] > number:
+        window[end] = window[end - 1]
+        end -= 1
+    window[end] = number
+
+
+@inlined
+def remove(window: Ints, start: int, number: int) -> None:
+    """Take a number out of sorted places; those before it move on by one, so that the first place is free."""
+    place = start
+    while window[place] != number:
+        place += 1
+    while place > start:
+        window[place] = window[place - 1]
+        place -= 1
+
+
+@kernel
+def rank_windows(numbers: Ints, width: int, rank: int, window: Ints, found: Ints) -> None:
+    """Write into `found` the number of a rank, 0 for the least, of each `width` numbers that follow each other.
+
+    `window` is room for as many as there are numbers. Where these nearly grow, only the ends of it are moved.
+    """
+    for place in range(len(numbers)):
+        start = max(place - width, 0)
+        if place >= width:
+            remove(window, start, numbers[place - width])
+            start += 1
+        insert(window, start, place, numbers[place])
+        if place >= width - 1:
+            found[place - width + 1] = window[start + rank]

@@ -1,0 +1,40 @@
+"""Ids and the number of the last item of each: open addressing, in the order in which `ingest/duplicates.py` tries."""
+
+import numpy as np
+
+from operators.arrays import Ints
+from operators.fast.compiled import inlined, kernel
+
+NONE = -1
+
+
+@inlined
+def place_of_id(pairs: Ints, each: int, shift: np.uint64) -> int:
+    """Return where an id is in the table, or would be."""
+    place = np.int64(np.uint64(each) >> shift) * 2
+    step = 0
+    while pairs[place] != 0 and pairs[place] != each:
+        step += 2
+        place = (place + step) & (len(pairs) - 1)
+    return int(place)
+
+
+@kernel
+def remember_ids(pairs: Ints, shift: np.uint64, ids: Ints, numbers: Ints, before: Ints) -> int:
+    """Give each id its number, in order, and write into `before` the one that it had, NONE; return how many are new."""
+    new = 0
+    for row in range(len(ids)):
+        place = place_of_id(pairs, ids[row], shift)
+        if pairs[place] == 0:
+            pairs[place] = ids[row]
+            new += 1
+        before[row] = pairs[place + 1] - 1
+        pairs[place + 1] = numbers[row] + 1
+    return new
+
+
+@kernel
+def find_ids(pairs: Ints, shift: np.uint64, ids: Ints, before: Ints) -> None:
+    """Write into `before` the number of each id, NONE where it has none."""
+    for row in range(len(ids)):
+        before[row] = pairs[place_of_id(pairs, ids[row], shift) + 1] - 1
