@@ -15,7 +15,7 @@ from operators import evaluation_state
 from operators.drift import change_monitor, contract_breach, results, window_sums
 from operators.drift import monitors as drift_monitors
 from operators.drift.contract_monitor import Contracts
-from operators.drift.detectors import standard
+from operators.drift.detectors import season, standard
 from operators.drift.last_week import LastWeek
 from operators.drift.registry import KINDS as MONITOR_KINDS
 from operators.ingest import behind_share, duplicates, late_share, leads, placing, position, progress, refused_share
@@ -260,6 +260,7 @@ MONITORS = (
     Saved("drifted", results.Drift),
     Saved("heard", results.Heard),
     Saved("scale", standard.Scale),
+    Saved("season", season.Season),
     Saved("standardiser", standard.Standardiser),
 )  # fmt: skip
 KINDS = [saved for kind in (*RULE_KINDS.values(), *MONITOR_KINDS.values()) for saved in kind.saved]

@@ -1,17 +1,19 @@
 """Change detectors on the pane values of series: the bad ratio of an SLI, the mean of a measure, standardised.
 
-A detector learns the scale of its series first, then looks at every pane with a value; an alarm starts it afresh, with
+A detector learns the scale of its series first, then looks at every pane with a value, at what is left of it after the
+season where there is one (`detectors/season.py`); an alarm starts it afresh, with
 the new level as normal. So that rules and people see it, a series is BAD for HELD_MS from its alarm, then OK again.
 State: a few kB a series and field; those not heard of for long are forgotten.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import numpy as np
 
 from operators.arrays import Floats
 from operators.drift.detectors.alarm import Alarm
+from operators.drift.detectors.season import Season
 from operators.drift.detectors.standard import Standardiser, ratio_sd
 from operators.drift.kind import Detector
 from operators.drift.member import grains_of, watches
@@ -40,6 +42,28 @@ class Watch(msgspec.Struct, kw_only=True):
     panes: int = 0
     seen: int = 0
     alarm: Drift | None = None
+    season: Season = msgspec.field(default_factory=Season)
+
+    def step(self, value: float, start: int, fresh: Callable[[], Detector]) -> Alarm | None:
+        """Take the value of the pane that starts then [Unix ms]; `fresh` makes the detector where a season begins."""
+        learned, values = self.standardiser.scale, self.standardiser.update(value)
+        if learned is None:
+            found = [alarm for x in values if (alarm := self.detector.update(x)) is not None]
+            return found[-1] if found else None
+        z = (value - learned.mean) / learned.sd
+        if self.season.begin(start):
+            self.detector = fresh()
+        x = self.season.standardise(z) if self.season.on else values[0]
+        self.season.add(z)
+        return None if x is None else self.detector.update(x)
+
+    @property
+    def expected(self) -> float | None:
+        """What is expected of a pane: the mean of the scale, or what the season adds to it."""
+        scale, season = self.standardiser.scale, self.season
+        if scale is None or not season.on or season.level != season.level:
+            return None if scale is None else scale.mean
+        return scale.mean + season.level * scale.sd
 
 
 class Changes:
@@ -110,9 +134,7 @@ class Changes:
             watch.bad, watch.n, watch.panes = watch.bad + bad, watch.n + n, watch.panes + 1
             if self._sli is not None:
                 watch.standardiser.sd_min = ratio_sd(watch.bad, watch.n, watch.n / watch.panes)
-        alarm = None
-        for x in watch.standardiser.update(value):
-            alarm = watch.detector.update(x) or alarm
+        alarm = watch.step(value, end - self._pane_ms, lambda: series_kind_of(self.monitor).detector(self.monitor))
         scale = watch.standardiser.scale
         if learning and scale is not None and alarm is None:
             yield self._drift(watch, end, "OK", None, f"learned mean {scale.mean:.6g}, deviation {scale.sd:.6g}")
@@ -122,7 +144,6 @@ class Changes:
             yield watch.alarm
 
     def _drift(self, watch: Watch, end: int, word: Word, alarm: Alarm | None, detail: str) -> Drift:
-        scale = watch.standardiser.scale
         return Drift(
             monitor=self.monitor.name,
             series=watch.series,
@@ -135,7 +156,7 @@ class Changes:
             word=word,
             score=None if alarm is None else alarm.score,
             threshold=None if alarm is None else alarm.threshold,
-            expected=None if scale is None else scale.mean,
+            expected=watch.expected,
             reference="learned",
             n_reference=watch.panes,
             n_current=1,

@@ -6,9 +6,11 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from operators.arrays import Floats
+from operators.drift.change_monitor import Watch
 from operators.drift.detectors.adwin import AdwinDetector
 from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.detectors.standard import LEARNED_FROM, Standardiser
+from operators.window.series_index import SliceSeries
 from tests.real_data.data import folder, read_csv
 
 Detector = AdwinDetector | PageHinkleyDetector
@@ -28,6 +30,17 @@ def alarms(detector: Detector, values: Sequence[float], learned_from: int = LEAR
         standard = [detector.update(x) for x in standardiser.update(value)]
         found += [at] * sum(alarm is not None for alarm in standard)
     return found
+
+
+def seasonal_alarms(fresh: type[Detector], times: Sequence[float], values: Sequence[float]) -> list[int]:
+    """Return the positions at which a detector alarms as the product runs it: on what the season leaves.
+
+    `times` are in seconds.
+    """
+    series = SliceSeries("m", "v", "*", {})
+    watch = Watch(standardiser=Standardiser(), detector=fresh(), series=series)
+    pairs = enumerate(zip(times, values, strict=True))
+    return [at for at, (time, value) in pairs if watch.step(value, int(time * 1000), fresh) is not None]
 
 
 def raw_alarms(detector: Detector, values: Sequence[float]) -> list[int]:
