@@ -274,5 +274,14 @@ def has_display(environment: Mapping[str, str] = os.environ, platform: str = sys
 
 def migrations() -> Path:
     """Return the folder of the ClickHouse migrations: in the wheel, or in a checkout."""
-    inside = HERE / "infra" / "clickhouse"
-    return inside if inside.is_dir() else HERE.parent / "infra" / "clickhouse"
+    return _infra("clickhouse")
+
+
+def runbooks() -> Path:
+    """Return the folder of the pages that say what to do."""
+    return _infra("runbooks")
+
+
+def _infra(name: str) -> Path:
+    inside = HERE / "infra" / name
+    return inside if inside.is_dir() else HERE.parent / "infra" / name

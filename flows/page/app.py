@@ -48,6 +48,7 @@ PAGES: tuple[tuple[str, str, View], ...] = (
     ("/policy", "policies", lists.policies),
     ("/policy/{model}", "policy", lambda store, asked: lists.policy(store, asked, asked.model)),
     ("/command/{model}", "command", lambda store, asked: lists.command(store, asked, asked.model)),
+    ("/runbook/{id}", "runbook", lambda _, asked: lists.runbook(asked.id)),
     ("/request/{id}", "request", lambda store, asked: request_view(store, asked.id, asked.model)),
 )
 WAIT_S = 0.25

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from flows.page import svg, words
 from flows.page.asked import segment
+from operators.policy.policy import RUNBOOKS
 
 HERE = Path(__file__).resolve().parent
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -27,6 +28,7 @@ def environment() -> Environment:
     for name in ("clock", "stamp", "iso", "span", "count", "percent", "points", "odds", "number"):
         made.filters[name] = getattr(words, name)
     made.filters["segment"] = segment
+    made.filters["page_link"] = page_link
     made.filters["svg"] = lambda chart: Markup(svg.svg(chart))  # noqa: S704  # Its texts are escaped there.
     made.globals["spark"] = lambda lines, label: Markup(svg.spark(lines, label))  # noqa: S704
     made.globals["bounds_bar"] = lambda *given: Markup(svg.bounds_bar(*given))  # noqa: S704
@@ -35,6 +37,18 @@ def environment() -> Environment:
     )
     made.globals["static"] = lambda name: f"/static/{static_hash()}/{name}"
     return made
+
+
+def page_link(runbook: str) -> str:
+    """Return where a page of what to do is opened; nothing where that is no address.
+
+    >>> page_link("infra/runbooks/rollback.md"), page_link("https://wiki/x"), page_link("javascript:alert(1)")
+    ('/runbook/rollback.md', 'https://wiki/x', '')
+    """
+    if runbook.startswith(("https://", "http://")):
+        return runbook
+    folder, _, name = runbook.rpartition("/")
+    return f"/runbook/{segment(name)}" if folder == RUNBOOKS else ""
 
 
 def page(name: str, **shown: Any) -> str:

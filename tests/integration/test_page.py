@@ -264,7 +264,7 @@ def test_every_number_of_the_sentence_is_that_of_the_control_event(demo: Demo) -
     (row,) = [row for row in release["table"]["rows"] if row["slice"] == where]
     (cell,) = [cell for cell in row["cells"] if cell["name"] == "correct"]
     n = cell["candidate_good"] + cell["candidate_bad"]
-    assert f"{cell['candidate_bad']} of {n} failed correct" in release["sentences"][0]
+    assert f": correct: {cell['candidate_bad']} of {n} bad (" in release["sentences"][0]
     assert cell["verdict"] == "BAD"
 
 

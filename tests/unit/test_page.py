@@ -22,7 +22,7 @@ from flows.page.serve import Server
 from flows.page.store import NoAnswer, Store, file_of, moment
 from flows.page.svg import Chart, Level, Line, Mark, bounds_bar, share_bar, spark, svg
 from flows.page.views.evidence import cells_of, is_beyond
-from flows.page.views.sentences import unsure
+from flows.page.views.sentences import cause, unsure
 from flows.page.views.slices import table
 from flows.page.views.states import WORDS, event_row, state_of
 from operators.connectors.clickhouse.migrations import migrate
@@ -247,7 +247,10 @@ def test_a_guarded_page_of_a_store_that_is_not_ready_and_then_is(empty: Server, 
     assert (code, "Nothing is counted yet" in text) == (200, True)
     for path, name, _view in PAGES:
         if "{" in path:
-            assert get(address + path[1:].format(model="m", version="v", id="r"), cookie=cookie)[0] in (200, 404), name
+            assert get(address + path[1:].format(model="m", version="v", id="rollback.md"), cookie=cookie)[0] in (
+                200,
+                404,
+            ), name
         else:
             assert get(address + path[1:], cookie=cookie)[0] == 200, name
     assert get(address, authorization=f"Bearer {TOKEN}")[0] == 200
@@ -274,6 +277,28 @@ def test_a_case_is_shown_as_text() -> None:
     text = page("triage", asked=Asked(), path="/triage", counted=None, may=frozenset(), cases=[case], model="")
     assert "<script>alert" not in text
     assert "came back after a conversion" in text
+
+
+def test_bars_show_all_bounds_of_what_is_surely_worse() -> None:
+    usual: dict[str, Any] = {
+        "rule": "canary", "sli": "ok", "measure": "", "verdict": "OK", "candidate_good": 5, "candidate_bad": 1,
+        "baseline_good": 9, "baseline_bad": 0, "value": 0.0, "lower": -0.01, "upper": 0.01, "log_e_peak": 0.5,
+        "log_e": 0.5, "needed_log_e": 4.0, "decides_in": 0.0, "baseline": "v1", "slices": 41,
+    }  # fmt: skip
+    rows = [usual | {"slice": f"s={n}", "place": n + 2} for n in range(40)]
+    worse = usual | {"slice": "*", "place": 1, "verdict": "BAD", "value": 0.2, "lower": 0.08, "upper": 0.31}
+    assert table(cells_of([worse, *rows]), 0)["scale"] == 0.31
+    assert table(cells_of(rows), 0)["scale"] == 0.01
+
+
+def test_the_cause_is_told_as_events_told_it() -> None:
+    told = [{"since": 60_000, "words": "features.https reaches 100, not 1", "slice": "region=eu"}]
+    found = [{"first": 30_000, "text": "features.https: mean 16", "slice": "*", "only": True}]
+    assert cause(told, found, 120_000) == (
+        "Earlier, and only on the candidate: features.https reaches 100, not 1 in region=eu, 00:01:00, 1:00 before."
+    )
+    assert "mean 16 in all traffic" in cause([], found, 120_000)
+    assert cause([], [], 120_000) == cause(told, [], 50_000) == ""
 
 
 def test_documents_show_the_pictures_that_there_are() -> None:

@@ -107,12 +107,14 @@ def measure(rows: Sequence[Row], name: str, unit: str, kinds: Mapping[str, str],
 def asked_lines(
     store: Store, model: str, text: str, start: int, end: int, slis: Sequence[str] = ()
 ) -> dict[str, list[Row]]:
-    """Return the rows of every chart of a model and slice; of these SLIs, without any of all."""
+    """Return the rows of every chart of a model and slice; of these SLIs, in their order, without any of all."""
     span = {"from": moment(start), "to": moment(end)}
     step = step_s(start, end)
     ask = {"model": model, "slice": text, "step_s": step, **span}
+    order = {sli: place for place, sli in enumerate(slis)}
+    ratios = store.ask("sli_lines", slis=list(slis), **ask)
     return {
-        "slis": store.ask("sli_lines", slis=list(slis), **ask),
+        "slis": sorted(ratios, key=lambda row: order.get(row["sli"], 0)),
         "measures": store.ask("measure_lines", measures=list(MEASURES), **ask),
         "traffic": store.ask("traffic_lines", **ask | {"step_s": max(60, step // 60 * 60)}),
     }

@@ -1,5 +1,6 @@
 """Pages that are tables: events, alerts, commands, policies, requests and the health of the worker."""
 
+from flows import settings
 from flows.page.asked import FAR_MS, Asked
 from flows.page.store import Row, Store, moment
 from flows.page.views.release import Unknown
@@ -59,6 +60,14 @@ def policy(store: Store, asked: Asked, name: str) -> Row:
     if not found:
         raise Unknown(f"there is no policy {name}")
     return {"counted": counted(store, asked), "policy": found[0]}
+
+
+def runbook(name: str) -> Row:
+    """Return what to do, by the name of the page. Unknown."""
+    known = {path.name: path for path in settings.runbooks().glob("*.md")}
+    if name not in known:
+        raise Unknown(f"there is no page {name} that says what to do")
+    return {"counted": None, "runbook": name, "text": known[name].read_text("utf-8")}
 
 
 def counted(store: Store, asked: Asked) -> Row | None:

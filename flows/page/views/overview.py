@@ -42,7 +42,12 @@ def overview(store: Store, asked: Asked) -> Row:
     alerts = store.ask("alerts", **ask)
     events = [event_row(each) for each in store.ask("events", version="", type="", count=EVENTS, **ask)]
     names = sorted({*releases, *traffic, *slis})
-    rows = [_model(name, releases[name], traffic.get(name, []), slis.get(name, []), events, now) for name in names]
+    pins = {row["model"]: row["pin"] for row in store.ask("pins", **ask)}
+    rows = [
+        _model(name, releases[name], traffic.get(name, []), slis.get(name, []), events, now)
+        | {"pin": pins.get(name) or ""}
+        for name in names
+    ]
     rows.sort(key=lambda row: (row["rank"], row["model"]))
     return {
         "counted": counted,

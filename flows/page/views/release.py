@@ -10,7 +10,7 @@ from flows.page.store import Row, Store, moment
 from flows.page.svg import Chart, Mark
 from flows.page.views import evidence, lines, sentences
 from flows.page.views.slices import asked_cells, table
-from flows.page.views.states import State, aged, event_row, state_of
+from flows.page.views.states import State, aged, event_row, read, state_of
 from flows.page.words import named, number
 from flows.page.words import span as lasted
 
@@ -63,7 +63,7 @@ def release(store: Store, asked: Asked) -> Row:
         "release": it,
         "state": story.state,
         "title": sentences.title(asked.version, it["baseline"], story.state.word),
-        "sentences": _sentences(cells, found, story.times, now, story.state.word),
+        "sentences": _sentences(cells, found, story, now),
         "steps": _steps(story.times),
         "slice": asked.slice,
         "table": table(cells, asked.page, asked.find),
@@ -170,9 +170,8 @@ def _marks(times: dict[str, int | None]) -> list[Mark]:
     return [Mark(at=at, name=names[key], kind=kinds.get(key, "mark")) for key, at in times.items() if at]
 
 
-def _sentences(
-    cells: Sequence[Row], found: Sequence[Row], times: dict[str, int | None], now: int, word: str
-) -> list[str]:
+def _sentences(cells: Sequence[Row], found: Sequence[Row], story: Story, now: int) -> list[str]:
+    word = story.state.word
     bad = sorted((cell for cell in cells if cell["verdict"] == "BAD"), key=lambda cell: -(cell["lower"] or 0))
     out = []
     if bad:
@@ -185,7 +184,8 @@ def _sentences(
         out.append("No comparison is surely worse." if strongest else "Nothing is compared yet.")
     if word in ("rolling out", "held"):
         out += [sentences.unsure([cell for cell in cells if evidence.is_beyond(cell)]), sentences.undecided(cells)]
-    out.append(sentences.cause(found, times.get("detected") or now))
+    told = next((event["findings"] for event in story.mine if event["findings"] not in ("", "[]")), "")
+    out.append(sentences.cause(read(told), found, story.times.get("detected") or now))
     return [each for each in out if each]
 
 

@@ -27,10 +27,10 @@ def proof(cell: Row, alone: bool) -> str:
     """Return what one comparison says, with its counts, bounds and odds, and what would decide."""
     candidate, baseline = _share(cell, "candidate"), _share(cell, "baseline")
     return (
-        f"{'Worst in' if alone else 'In'} {named(cell['slice'])}: {_of(cell, 'candidate')} failed {cell['name']} "
-        f"({percent(candidate)}), {_of(cell, 'baseline')} on {cell['baseline']} ({percent(baseline)}). "
-        f"{certain(cell)} This comparison alone: {odds(cell['log_e_peak'])} against chance; "
-        f"{odds(cell['needed_log_e'])} decides. (Events count all that a release is compared by: a larger chance.)"
+        f"{'Worst in' if alone else 'In'} {named(cell['slice'])}: {cell['name']}: {_of(cell, 'candidate')} bad "
+        f"({percent(candidate)}), against {_of(cell, 'baseline')} ({percent(baseline)}) on {cell['baseline']}. "
+        f"{certain(cell)} This comparison alone: {odds(cell['log_e_peak'])} against “no worse”; "
+        f"{odds(cell['needed_log_e'])} decides."
     )
 
 
@@ -72,15 +72,17 @@ def undecided(cells: Sequence[Row]) -> str:
     return "Not decided: " + "; ".join(parts) + "." if parts else "Not decided."
 
 
-def cause(found: Sequence[Row], until: int) -> str:
-    """Return what monitors found first on the candidate alone; it is no proof."""
-    alone = [each for each in found if each["only"] and each["first"] <= until]
-    if not alone:
+def cause(told: Sequence[Row], found: Sequence[Row], until: int) -> str:
+    """Return what monitors found first on the candidate alone, as it was `told` if it was; it is no proof."""
+    alone = [(each["since"], each["words"], each["slice"]) for each in told] or [
+        (each["first"], each["text"], each["slice"]) for each in found if each["only"]
+    ]
+    earlier = [each for each in alone if each[0] <= until]
+    if not earlier:
         return ""
-    first = min(alone, key=lambda each: each["first"])
-    before = f", {span(until - first['first'])} before" if until > first["first"] else ""
-    where = f"in {named(first['slice'])} at {clock(first['first'])}{before}"
-    return f"Earlier, and only on the candidate: {first['text']}, {where}."
+    since, words, text = min(earlier, key=lambda each: (each[0], each[2] == "*"))
+    before = f", {span(until - since)} before" if until > since else ""
+    return f"Earlier, and only on the candidate: {words} in {named(text)}, {clock(since)}{before}."
 
 
 def _share(cell: Row, arm: str) -> float | None:

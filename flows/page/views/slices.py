@@ -49,8 +49,6 @@ def table(cells: Sequence[Row], page: int, find: str = "") -> Row:
         if find.lower() in cell["slice"].lower() if find else start < cell["place"] <= start + size:
             by_slice[cell["slice"]][cell["key"]] = cell
     slices = cells[0]["slices"] if cells else 0
-    bounds = [abs(each) for cell in cells for each in (cell["lower"], cell["upper"]) if each is not None and cell["n"]]
-    scale = min(max(sorted(bounds)[int(len(bounds) * 0.9)] if bounds else 0.1, 0.01), SHARE_MAX)
     several = len({rule for rule, _, _ in columns}) > 1
     return {
         "columns": [
@@ -59,7 +57,7 @@ def table(cells: Sequence[Row], page: int, find: str = "") -> Row:
         "empty": [key[1] or key[2] for key in every if key not in columns],
         "rows": [{"slice": text, "cells": [mine.get(key) for key in columns]} for text, mine in by_slice.items()],
         "slices": slices,
-        "scale": scale,
+        "scale": _scale(cells),
         "first": start,
         "pages": math.ceil(slices / PAGE) if slices > size or page else 0,
     }
@@ -67,3 +65,16 @@ def table(cells: Sequence[Row], page: int, find: str = "") -> Row:
 
 def _column(cell: Row) -> tuple[bool, int, float, str]:
     return not cell["n"], -int(cell["verdict"] == "BAD"), -cell["log_e_peak"], cell["name"]
+
+
+def _scale(cells: Sequence[Row]) -> float:
+    """Return where bars end: beyond nearly all bounds, and beyond all of what is surely worse."""
+    ends: list[tuple[float, bool]] = [
+        (abs(end), cell["verdict"] == "BAD")
+        for cell in cells
+        if cell["n"]
+        for end in (cell["lower"], cell["upper"])
+        if end is not None
+    ]
+    usual = sorted(end for end, _ in ends)[int(len(ends) * 0.9)] if ends else 0.1
+    return min(max([usual, 0.01, *(end for end, is_bad in ends if is_bad)]), SHARE_MAX)
