@@ -68,9 +68,13 @@ def stores(where: str) -> dict[str, Path]:
     return {name: ROOM / name for name in FLOWS} | {"run": ROOM / "recovery"}
 
 
+DATA_SOURCES = "infra/grafana/provisioning/datasources/rollguard.yaml"  # Read by Grafana.
+
+
 def check_variables(files: Files) -> Iterator[str]:
     """What they set is read, and understood."""
     known = {f"ROLLGUARD_{name.upper()}" for name in settings.Settings.__struct_fields__} - {"ROLLGUARD_KAFKA_SETTINGS"}
+    known |= set(re.findall(r"ROLLGUARD_[A-Z]+(?:_[A-Z]+)*", (ROOT / DATA_SOURCES).read_text()))
     for path, text in files.items():
         for name in sorted(set(re.findall(r"ROLLGUARD_[A-Z0-9_]+", text)) - known):
             if not name.startswith(PREFIX):
@@ -136,7 +140,10 @@ def check_versions(files: Files) -> Iterator[str]:
     images = {service["image"] for service in services(files).values()}
     kafka = re.findall(r"kafka_2.13</artifactId>\s*<version>(.*?)<", (ROOT / "infra/kafka/pom.xml").read_text())[0]
     engine = re.findall(r"^chdb-core==(\d+\.\d+)", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE)[0]
+    text = (ROOT / "constraints.txt").read_text()
+    boards = re.findall(r"^grafana[_-]foundation[_-]sdk==\d+!(\S+)", text, flags=re.MULTILINE)[0]
     wanted = {"rollguard", f"apache/kafka:{kafka}", f"clickhouse/clickhouse-server:{engine}"}
+    wanted |= {f"grafana/grafana:{boards}", "prom/prometheus:v2.42.0"}
     if images != wanted:
         yield f"{COMPOSE}: images differ: {sorted(images ^ wanted)}"
 
@@ -314,7 +321,8 @@ def check_compose(files: Files) -> Iterator[str]:
             if rule["condition"] == "service_healthy" and "healthcheck" not in found[other]:
                 yield f"{COMPOSE}: {name} waits for the health of {other}, which nobody checks"
         for volume in service.get("volumes", []):
-            if volume.partition(":")[0] not in document["volumes"]:
+            place = volume.partition(":")[0]
+            if place not in document["volumes"] and not (place.startswith("./") and (ROOT / "infra" / place).is_dir()):
                 yield f"{COMPOSE}: no volume for {volume}"
     (build,) = {msgspec.json.encode(each["build"]) for each in found.values() if "build" in each}
     if build != b'{"context":"..","dockerfile":"infra/Dockerfile"}':

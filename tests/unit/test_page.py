@@ -292,13 +292,13 @@ def test_bars_show_all_bounds_of_what_is_surely_worse() -> None:
 
 
 def test_the_cause_is_told_as_events_told_it() -> None:
-    told = [{"since": 60_000, "words": "features.https reaches 100, not 1", "slice": "region=eu"}]
+    findings = [{"since": 60_000, "words": "features.https reaches 100, not 1", "slice": "region=eu"}]
     found = [{"first": 30_000, "text": "features.https: mean 16", "slice": "*", "only": True}]
-    assert cause(told, found, 120_000) == (
+    assert cause(findings, found, 120_000) == (
         "Earlier, and only on the candidate: features.https reaches 100, not 1 in region=eu, 00:01:00, 1:00 before."
     )
     assert "mean 16 in all traffic" in cause([], found, 120_000)
-    assert cause([], [], 120_000) == cause(told, [], 50_000) == ""
+    assert cause([], [], 120_000) == cause(findings, [], 50_000) == ""
 
 
 def test_documents_show_the_pictures_that_there_are() -> None:

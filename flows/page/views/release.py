@@ -184,8 +184,8 @@ def _sentences(cells: Sequence[Row], found: Sequence[Row], story: Story, now: in
         out.append("No comparison is surely worse." if strongest else "Nothing is compared yet.")
     if word in ("rolling out", "held"):
         out += [sentences.unsure([cell for cell in cells if evidence.is_beyond(cell)]), sentences.undecided(cells)]
-    told = next((event["findings"] for event in story.mine if event["findings"] not in ("", "[]")), "")
-    out.append(sentences.cause(read(told), found, story.times.get("detected") or now))
+    findings = next((event["findings"] for event in story.mine if event["findings"] not in ("", "[]")), "")
+    out.append(sentences.cause(read(findings), found, story.times.get("detected") or now))
     return [each for each in out if each]
 
 

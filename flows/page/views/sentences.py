@@ -72,9 +72,9 @@ def undecided(cells: Sequence[Row]) -> str:
     return "Not decided: " + "; ".join(parts) + "." if parts else "Not decided."
 
 
-def cause(told: Sequence[Row], found: Sequence[Row], until: int) -> str:
-    """Return what monitors found first on the candidate alone, as it was `told` if it was; it is no proof."""
-    alone = [(each["since"], each["words"], each["slice"]) for each in told] or [
+def cause(findings: Sequence[Row], found: Sequence[Row], until: int) -> str:
+    """Return what monitors found first on the candidate alone, in the words of events where they have `findings`."""
+    alone = [(each["since"], each["words"], each["slice"]) for each in findings] or [
         (each["first"], each["text"], each["slice"]) for each in found if each["only"]
     ]
     earlier = [each for each in alone if each[0] <= until]
