@@ -1,5 +1,6 @@
 """`rollguard evaluate`: thin."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,9 @@ from prometheus_client import CollectorRegistry
 
 from flows import settings
 from flows.cli_errors import fail, guarded, interruptible
-from flows.input_options import FormatOption, PolicyOption, with_formats
+from flows.evaluate.required import require_evaluators
+from flows.input_options import FeedbackFormatOption, FormatOption, PolicyOption, with_formats
+from flows.page_cli import DataOption
 from flows.worker_options import (
     AddressesOption,
     EpochOption,
@@ -29,6 +32,14 @@ def evaluate_command(
         list[Path] | None, typer.Argument(help="Files of events to be judged once; default: Kafka's topic.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="With files: the folder for feedback.ndjson.")] = None,
+    feedback: Annotated[
+        list[Path] | None, typer.Option("--feedback", help="With files: what users complain of here is judged too.")
+    ] = None,
+    reported: Annotated[
+        bool, typer.Option("--reported", help="Judge once what users complain of and nobody has judged, of the store.")
+    ] = False,
+    days: Annotated[int, typer.Option("--days", min=1, help="With --reported: requests of so many days.")] = 7,
+    data: DataOption = None,
     policy: PolicyOption = None,
     recovery_folder: RecoveryOption = Path("rollguard-evaluate-state"),
     start: StartOption = "end",
@@ -37,35 +48,55 @@ def evaluate_command(
     process: ProcessOption = 0,
     addresses: AddressesOption = "",
     form: FormatOption = None,
+    feedback_form: FeedbackFormatOption = None,
 ) -> None:
     """Judge a sample of the answers, by the evaluators of the policy: feedback, until stopped or of files."""
-    if files:
-        evaluate_files(files, out, policy, with_formats(events_format=form))
+    where = with_formats(events_format=form, feedback_format=feedback_form)
+    if files or reported:
+        evaluate_files(files or [], out, feedback or [], policy, where, days if reported else None, data)
         return
-    if out is not None:
-        raise typer.BadParameter("goes with files: else feedback goes to its topic", param_hint="--out")
+    if out is not None or feedback:
+        option = "--feedback" if out is None else "--out"
+        raise typer.BadParameter("goes with files: else feedback goes to its topic", param_hint=option)
     from flows.evaluate import worker  # noqa: PLC0415  # It brings the Kafka client.
 
-    where = with_formats(events_format=form)
     work(worker.run, where, policy, options_of(recovery_folder, start, epoch, listen, process, addresses))
 
 
-def evaluate_files(files: list[Path], out: Path | None, policy: Path | None, where: settings.Settings) -> None:
-    """Judge files into a folder, and say what it came to."""
+def evaluate_files(
+    files: list[Path],
+    out: Path | None,
+    feedback: list[Path],
+    policy: Path | None,
+    where: settings.Settings,
+    days: int | None,
+    data: Path | None,
+) -> None:
+    """Judge files into a folder, or what users complained of in so many days, and say what it came to."""
     if out is None:
         raise typer.BadParameter("is needed with files: where the feedback goes", param_hint="--out")
+    if files and days is not None:
+        raise typer.BadParameter("judges what is stored: name no files", param_hint="--reported")
     from flows.evaluate import files as of_files  # noqa: PLC0415  # It brings the clients of judges.
+    from flows.evaluate import reported  # noqa: PLC0415
 
     stop = Stop()
     named = policy or where.policy
     rules = settings.load_policy(named)
+    require_evaluators(rules)
     with interruptible(stop):
         try:
-            outcome = of_files.run(
-                files, rules, settings.folder_of(named), out, stop, Metrics(CollectorRegistry()), where.events_format
-            )
+            of_files.require_new(out)
         except of_files.OutputThere as error:
             fail(str(error), 2)
+        if days is None:
+            ids = reported.complained_of(feedback, rules, where.feedback_format, int(time.time() * 1000))
+            form = where.events_format
+        else:
+            path, ids = reported.stored(settings.store(where, data), days, out)
+            files, form = [path], "native"
+        metrics = Metrics(CollectorRegistry())
+        outcome = of_files.run(files, rules, settings.folder_of(named), out, stop, metrics, form, ids)
     typer.echo(
         f"{outcome.events} events: {outcome.judged} judgements, {outcome.failed} failed, {outcome.skipped} left out"
     )

@@ -41,7 +41,7 @@ def known_requests(files: Sequence[GivenFile], policy: Policy, started_ms: int) 
         if each.stream != "events" or FORMATS[each.form].requests is None:
             continue
         log = RequestLog(str(each.path), log_policy, Pseudonyms(), only=wanted, form=each.form)
-        for messages in _read(each, policy, started_ms):
+        for messages in messages_of(each, policy, started_ms):
             for rows in log.take(messages).rows:
                 answers += _answers(rows)
     return KnownRequests(answers)
@@ -52,7 +52,7 @@ def _without_context(each: GivenFile, policy: Policy, started_ms: int) -> Iterat
     if "feedback" not in form.carries(each.stream):
         return
     decoder = form.decoder("feedback", policy)
-    for messages in _read(each, policy, started_ms):
+    for messages in messages_of(each, policy, started_ms):
         decoded = decoder.decode(messages)
         streams = decoded.streams or ["feedback"] * len(decoded.items)
         for item, stream in zip(decoded.items, streams, strict=True):
@@ -60,7 +60,8 @@ def _without_context(each: GivenFile, policy: Policy, started_ms: int) -> Iterat
                 yield item.request_id
 
 
-def _read(each: GivenFile, policy: Policy, started_ms: int) -> Iterator[Messages]:
+def messages_of(each: GivenFile, policy: Policy, started_ms: int) -> Iterator[Messages]:
+    """Return the messages of a file; none of what is no regular file. OSError."""
     if not each.path.is_file():
         return
     opened = reader_of(each.form)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 from bytewax.run import cli_main
 
 from flows.enrich.files import reader_of
@@ -40,18 +41,24 @@ class Outcome:
 
 
 def run(
-    files: Sequence[Path], policy: Policy, folder: Path, out: Path, stop: Stop, metrics: Metrics, form: str = "native"
+    files: Sequence[Path],
+    policy: Policy,
+    folder: Path,
+    out: Path,
+    stop: Stop,
+    metrics: Metrics,
+    form: str = "native",
+    reported: frozenset[str] = frozenset(),
 ) -> Outcome:
     """Judge files, each a partition, to their end; `folder` is where the policy's own files lie.
+
+    Requests that are `reported` are judged whatever the rates are.
 
     OutputThere; PolicyError where a judge cannot be asked; OSError. Whatever stopped it early is raised.
     """
     for path in files:
         path.open("rb").close()
-    out.mkdir(parents=True, exist_ok=True)
-    there = [str(out / name) for name in (FEEDBACK, EVENTS) if (out / name).exists()]
-    if there:
-        raise OutputThere(f"{there[0]}: is there already; name another folder with --out")
+    require_new(out)
     outcome = Outcome()
 
     def taken(name: str, taken: TakenEvents) -> None:
@@ -63,7 +70,7 @@ def run(
         source = EvaluateSource(
             [_input(path, policy, started_ms, form) for path in files],
             policy,
-            judges=judges,
+            judges=msgspec.structs.replace(judges, reported=reported),
             places=lambda _: (0, 0),
             stop=stop,
             watch=InputWatch(),
@@ -79,6 +86,14 @@ def run(
     if stop.error is not None:
         raise stop.error
     return outcome
+
+
+def require_new(out: Path) -> None:
+    """Make the folder for what comes out. OutputThere, OSError."""
+    out.mkdir(parents=True, exist_ok=True)
+    there = [str(out / name) for name in (FEEDBACK, EVENTS) if (out / name).exists()]
+    if there:
+        raise OutputThere(f"{there[0]}: is there already; name another folder with --out")
 
 
 def _feedback(spoken: Spoken) -> Iterator[bytes]:

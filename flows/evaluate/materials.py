@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from flows.evaluate.required import require_evaluators
 from flows.settings import PLACEHOLDER, variable
 from operators.connectors.chat.client import ChatClient
 from operators.connectors.functions import FunctionClient
@@ -37,12 +38,6 @@ class Clients(msgspec.Struct, frozen=True):
 
     ask: Ask
     compare: Callable[[Llm, JudgedCase, JudgedCase], "Future[Judged]"]
-
-
-def require_evaluators(policy: Policy) -> None:
-    """Refuse a policy without any. PolicyError."""
-    if not policy.evaluators:
-        raise PolicyError("evaluator", [], "names none: there is nothing to judge by")
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from flows import process, settings
 from flows.beside import Side, run_once
 from flows.evaluate.counting import count_taken
 from flows.evaluate.flow import INPUT, build, to_topics
-from flows.evaluate.materials import judges_of, require_evaluators
+from flows.evaluate.materials import judges_of
+from flows.evaluate.required import require_evaluators
 from flows.kafka_inputs import opener
 from flows.logs import LOGGER
 from flows.options import Options

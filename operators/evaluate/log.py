@@ -77,7 +77,7 @@ class EvaluatedLog:
         self._policy, self._judges = policy, judges
         self.state = state or EvaluatedState()
         self._decoder = request_decoder_of(form)(policy)
-        self._sampling = Draws(policy.evaluate, policy.evaluators)
+        self._sampling = Draws(policy.evaluate, policy.evaluators, judges.reported)
         self._asking, self._saying = Asking(policy, judges), Saying(name, policy, judges)
         self._models = [each for each in policy.evaluators if isinstance(each, Llm)]
         self._digests = {each.name: digest_of(judges.golden.get(each.name, ())) for each in self._models}

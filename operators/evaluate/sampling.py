@@ -2,7 +2,7 @@
 
 Each evaluator draws for itself, but one that comes after another draws as that one does: else few requests would ever
 pass both. What a larger rate of a slice draws beyond the rate for all is told apart, because it would weigh that slice
-more than the others.
+more than the others. So is what is judged because a user complained: such answers are worse than the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,10 +36,12 @@ def draw_of(evaluator: str, request_id: str) -> float:
 
 
 class Draws:
-    """Draws for all evaluators of a policy."""
+    """Draws for all evaluators of a policy; requests that are `reported` are drawn whatever the rates are."""
 
-    def __init__(self, evaluate: Evaluate, evaluators: Sequence[AnswerEvaluator]) -> None:
-        self._evaluate = evaluate
+    def __init__(
+        self, evaluate: Evaluate, evaluators: Sequence[AnswerEvaluator], reported: frozenset[str] = frozenset()
+    ) -> None:
+        self._evaluate, self._reported = evaluate, reported
         self._evaluators = {each.name: each for each in evaluators}
         self._roots = {each.name: self._root(each) for each in evaluators}
         self._floors = [rate for rate in evaluate.rate if rate.slices]
@@ -62,14 +64,19 @@ class Draws:
         return found
 
     def _drawn(self, evaluator: AnswerEvaluator, request: Request, factor: float) -> Drawn | None:
+        if factor <= 0:
+            return None
         base = factor * self._base(evaluator.name, request.model, request.version)
         floor = factor * self._floor(request)
-        if max(base, floor) <= 0:
+        reported = request.request_id in self._reported
+        if max(base, floor) <= 0 and not reported:
             return None
         place = draw_of(self._roots[evaluator.name], request.request_id)
         if place < base:
             return Drawn(sample="share", rate=base)
-        return Drawn(sample="floor", rate=floor) if place < floor else None
+        if place < floor:
+            return Drawn(sample="floor", rate=floor)
+        return Drawn(sample="report", rate=1.0) if reported else None
 
     def _root(self, evaluator: AnswerEvaluator) -> str:
         """Return the first of the evaluators that gate each other."""

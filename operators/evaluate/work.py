@@ -20,13 +20,14 @@ class Judges(msgspec.Struct, frozen=True, kw_only=True):
     """What judging needs beside the policy: who is asked, expected answers by input, golden cases by evaluator.
 
     `agreements` are those of all partitions of a process. This is partition `number` of `parts`, which share budgets
-    and golden cases.
+    and golden cases. `reported` are ids of requests that users complain of.
     """
 
     ask: Ask
     references: Mapping[str, str] = {}
     golden: Mapping[str, Sequence[GoldenCase]] = {}
     agreements: dict[str, Agreement] = {}
+    reported: frozenset[str] = frozenset()
     number: int = 0
     parts: int = 1
 

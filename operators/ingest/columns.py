@@ -17,7 +17,7 @@ from operators.ingest.again import DecodedAgain, Items
 from operators.ingest.chains import chained_slis
 from operators.ingest.event_reader import EventReader
 from operators.ingest.event_times import EventTimes
-from operators.ingest.fields import FEEDBACK, LATENCIES, is_feedback, of_kind_name
+from operators.ingest.fields import LATENCIES, is_feedback, kind_and_name, of_kind_name
 from operators.ingest.formats.format import Stream
 from operators.ingest.offending import ChunkContext
 from operators.ingest.parts import Numbering, Parts
@@ -29,7 +29,7 @@ from operators.policy.policy import REPEATED, Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.partial import LeafSeries
 from operators.window.samples import Sample
-from operators.wire.events import Feedback, ms_of
+from operators.wire.events import REPORTED, Feedback, ms_of
 
 REQUESTED = "requested"  # Column of when the request of a label was made, Unix ms.
 
@@ -96,15 +96,23 @@ class ColumnsBuilder:
         """Take some feedback with context (model and version); of what is `repeated` a criterion was judged before."""
         # What a judge said while it was not to be believed is no value.
         values = np.array([np.nan if item.standing else _number(item.value) for item in items], float)
-        kinds = [item.kind for item in items]
+        of_fields = {field: self._of_field(field, items) for field in self._fields}
         numbers = {REQUESTED: np.array([_requested(item.request_ts) for item in items], float)}
         numbers[REPEATED] = np.zeros(len(items)) if repeated is None else repeated.astype(float)
         numbers |= {name: read(items) for name, read in self._of_slis.items()}
-        for field in self._fields:
-            of_kind = np.array([kind == field.removeprefix(FEEDBACK) for kind in kinds], bool)
+        for field, of_kind in of_fields.items():
             numbers[field] = np.where(of_kind, values, np.nan)
             numbers[of_kind_name(field)] = of_kind.astype(float)
         self._add(items, placed, np.zeros(len(items), np.int64), numbers, parts)
+
+    @staticmethod
+    def _of_field(field: str, items: Sequence[Feedback]) -> NDArray[np.bool_]:
+        """Return which feedback a field is of. What was judged because a user reported it speaks for no version."""
+        kind, name = kind_and_name(field)
+        return np.array(
+            [item.kind == kind and (not name or item.name == name) and item.sample != REPORTED for item in items],
+            bool,
+        )
 
     def _add(
         self,

@@ -28,6 +28,16 @@ def is_feedback(field: str) -> bool:
     return field.startswith(FEEDBACK)
 
 
+def kind_and_name(field: str) -> tuple[str, str]:
+    """Return the kind of feedback that a field is of, and the name that it must have, "" for any.
+
+    >>> kind_and_name("feedback.kpi"), kind_and_name("feedback.kpi.net.margin")
+    (('kpi', ''), ('kpi', 'net.margin'))
+    """
+    kind, _, name = field.removeprefix(FEEDBACK).partition(".")
+    return kind, name
+
+
 def of_kind_name(field: str) -> str:
     """Return the column that says which feedback is of the field's kind, whether or not it has a number."""
     return f"{field}?"

@@ -12,7 +12,8 @@ from msgspec import Meta
 from operators.policy.fields import As
 from operators.policy.reading import Duration, Name, Positive, Share, span
 
-Sample = Literal["share", "floor"]  # Why a request is judged: by its rate for all, or by the larger one of a slice.
+# Why a request is judged: by its rate for all, by the larger one of a slice, or because a user complained.
+Sample = Literal["share", "floor", "report"]
 Patterns = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...], Meta(min_length=1)]
 
 

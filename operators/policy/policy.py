@@ -325,10 +325,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return [known[name] for name in monitor.on if name in known]
 
 
-FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *FEEDBACK_FIELDS))
+FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *FEEDBACK_FIELDS, "feedback.KIND.NAME"))
 
 
 def is_field(name: str) -> bool:
     """Tell whether `name` is a number that an event or feedback may carry."""
-    metric = re.fullmatch(r"metrics\.[A-Za-z_][A-Za-z0-9_.-]{0,63}", name)
-    return name in EVENT_FIELDS or name in FEEDBACK_FIELDS or metric is not None
+    kinds = "|".join(map(re.escape, FEEDBACK_FIELDS))
+    named = re.fullmatch(rf"(metrics|{kinds})\.[A-Za-z_][A-Za-z0-9_.-]{{0,63}}", name)
+    return name in EVENT_FIELDS or name in FEEDBACK_FIELDS or named is not None

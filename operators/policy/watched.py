@@ -19,7 +19,12 @@ FIELDS_ALLOWED = "must be one of " + ", ".join(
 
 def is_watchable(name: str) -> bool:
     """Tell whether `name` is a field that can be watched: all that a measure may be, and what has no unit."""
-    return is_field(name) or name in OTHER_FIELDS or NAMED.fullmatch(name) is not None
+    of_feedback = name.startswith("feedback.")
+    return (
+        (name in FEEDBACK_FIELDS if of_feedback else is_field(name))
+        or name in OTHER_FIELDS
+        or NAMED.fullmatch(name) is not None
+    )
 
 
 def watched_by(monitors: Iterable[Monitor], profiles: Mapping[str, Profile]) -> tuple[Watched, ...]:

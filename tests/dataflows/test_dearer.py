@@ -4,6 +4,8 @@ Version v2 serves beside v1 from the sixth minute on: as many successes, the sam
 the other story, with twenty times the KPI.
 """
 
+import json
+
 import pytest
 
 from operators.policy.errors import PolicyError
@@ -48,6 +50,19 @@ def test_a_candidate_that_is_dearer_for_nothing_is_held(rule: str) -> None:
     held = _holds(_ran(rule, worth=1.0))
     assert held
     assert set(held) == {"v2"}
+
+
+def test_the_kpi_that_is_meant_is_named() -> None:
+    """Minutes and euros do not add up: beside a thousand minutes a request costs nothing."""
+    both = logs(worth=1.0)
+    items = [json.loads(message) for message in both[1].messages]
+    minutes = [each | {"name": "minutes", "unit": "min", "value": 1_000} for each in items]
+    mixed = [json.dumps(each).encode() for pair in zip(items, minutes, strict=True) for each in pair]
+    both[1] = both[1]._replace(messages=mixed)
+    named = BASE.replace('"feedback.kpi"]', '"feedback.kpi.margin", "feedback.kpi"]')
+    at = START_MS + END_S * 1000
+    assert set(_holds(run_flow(parse(named + PER_KPI + 'kpi = "feedback.kpi.margin"\n'), both, at))) == {"v2"}
+    assert _holds(run_flow(parse(named + PER_KPI), both, at)) == []
 
 
 def test_one_that_earns_what_it_costs_is_not_held() -> None:

@@ -1,6 +1,7 @@
 """Files judged from the command line: what comes out can be replayed, and what is wrong is said."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def event(number: int) -> dict[str, Any]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JUDGE_KEY", "sk-test")
+    monkeypatch.setenv("ROLLGUARD_ID_KEY", "0123456789abcdef")
     for name in ("e1.ndjson", "e2.ndjson"):
         some = range(EVENTS // 2) if name == "e1.ndjson" else range(EVENTS // 2, EVENTS)
         Path(name).write_text("".join(json.dumps(event(number)) + "\n" for number in some))
@@ -106,3 +108,52 @@ def test_what_a_judge_needs_is_missed_before_anything_is_judged(
     assert done.exit_code == 2
     assert says in " ".join(done.output.split())
     assert not (folder / "judged" / "feedback.ndjson").exists()
+
+
+def test_what_users_complain_of_is_judged_whatever_the_rate_is(folder: Path) -> None:
+    """And counts for no version: complaints are of bad answers."""
+    told = [("r1", "report", "wrong"), ("r2", "thumbs", False), ("r3", "thumbs", True), ("r4", "edit", "better")]
+    users = [{"request_id": name, "ts": START_MS + 9_000, "kind": kind, "value": value} for name, kind, value in told]
+    Path("users.ndjson").write_text("".join(json.dumps(each) + "\n" for each in users))
+    with judge_server() as server:
+        rules = POLICY + TABLES.format(address=server.address).replace("share = 0.5", "share = 0.0")
+        Path("p.toml").write_text(rules.replace("share = 1.0", "share = 0.0"))
+        words = ["evaluate", "e1.ndjson", "--feedback", "users.ndjson", "--out", "judged", "--policy", "p.toml"]
+        done = CliRunner().invoke(cli.app, words)
+        assert done.exit_code == 0, done.output
+        feedback = lines(folder / "judged" / "feedback.ndjson")
+        helpful = [each for each in feedback if each["name"] == "helpfulness" and each["kind"] == "judge"]
+        assert [(each["request_id"], each["sample"], each["value"]) for each in helpful] == [
+            ("r1", "report", 4.0), ("r2", "report", 3.0),
+        ]  # fmt: skip
+    words = ["replay", "e1.ndjson", "--feedback", "judged/feedback.ndjson", "--policy", "p.toml", "--out", "results"]
+    assert CliRunner().invoke(cli.app, words).exit_code == 0
+    query = "SELECT sum(good + bad + neither) FROM sli_pane_latest WHERE sli IN ('helpful', 'quality')"
+    asked = CliRunner().invoke(cli.app, ["sql", "--data", "results", query, "--format", "csv"])
+    assert asked.stdout.splitlines()[1:] == ["0"]
+
+
+def test_what_users_complained_of_and_nobody_judged_is_judged_from_the_store(folder: Path) -> None:
+    """Once: what was judged is not asked for again. Requests that nobody complained of are not asked for."""
+    now_ms = int(time.time() * 1000) - 60_000
+    events = [event(number) | {"ts": now_ms + number, "retrieval": [{"id": "page-7"}]} for number in range(4)]
+    users = [{"request_id": f"r{number}", "ts": now_ms + 9_000, "kind": "report", "value": "no"} for number in (1, 2)]
+    for name, items in (("now.ndjson", events), ("users.ndjson", users)):
+        Path(name).write_text("".join(json.dumps(each) + "\n" for each in items))
+    with judge_server() as server:
+        Path("p.toml").write_text(POLICY + TABLES.format(address=server.address).replace("share = 0.5", "share = 0.0"))
+
+        def run(*words: str) -> str:
+            done = CliRunner().invoke(cli.app, [*words, "--policy", "p.toml"])
+            assert done.exit_code == 0, done.output
+            return done.output
+
+        run("replay", "now.ndjson", "--feedback", "users.ndjson", "--archive", "--out", "one")
+        run("evaluate", "--reported", "--data", "one", "--out", "first")
+        feedback = [each for each in lines(folder / "first" / "feedback.ndjson") if each["name"] == "helpfulness"]
+        judged = {each["request_id"]: (each["sample"], each["value"]) for each in feedback if each["kind"] == "judge"}
+        assert judged == {"r1": ("report", 4.0), "r2": ("report", 3.0)}
+        assert b"page-7" in b"".join(server.requests)
+        more = ("--feedback", "users.ndjson", "--feedback", "first/feedback.ndjson")
+        run("replay", "now.ndjson", *more, "--archive", "--out", "two")
+        assert "0 events: 0 judgements" in run("evaluate", "--reported", "--data", "two", "--out", "second")

@@ -128,7 +128,7 @@ def feedback() -> Rows:
     columns: dict[str, list[Any]] = defaultdict(list)
     for event, request_id, when, value, known, name in [*FEEDBACK, *TONE]:
         row: dict[str, Any] = {"model": "m", "version": event.version, "slice": "*", "dims": {}}
-        row |= {"request_id": request_id, "name": name, "unit": ""}
+        row |= {"request_id": request_id, "name": name, "unit": "", "sample": "", "standing": "", "reason": ""}
         row |= {"ts": when, "kind": "label", "source": "human", "value": value, "value_number": float(value)}
         row |= {"request_ts": event.ts if known else None, "prediction": "0", "score": 0.5, "ver": 1}
         for column, content in row.items():

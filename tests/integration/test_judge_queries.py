@@ -53,7 +53,7 @@ def feedback() -> Rows:
             "dims": {"region": region},
         }
         base |= {"request_id": f"r{number}", "ts": START_MS + number, "name": "useful", "request_ts": None}
-        base |= {"prediction": "", "score": None, "unit": "", "ver": 1}
+        base |= {"prediction": "", "score": None, "unit": "", "sample": "share", "standing": "", "reason": "", "ver": 1}
         for name, value in (base | row).items():
             columns[name].append(value)
 
@@ -61,6 +61,9 @@ def feedback() -> Rows:
         for number in range(judged):
             value = 5.0 if number < passed else 2.0
             add("m", version, region, kind="judge", source=source, value=str(value), value_number=value)
+        # Of what users complain of all is bad, and says nothing of the rest.
+        for _ in range(7):
+            add("m", version, region, kind="judge", source=source, value="1", value_number=1.0, sample="report")
     for source, both in GOLDEN.items():
         for label, (labelled, agreed) in zip(("pass", "fail"), both, strict=True):
             other = "fail" if label == "pass" else "pass"

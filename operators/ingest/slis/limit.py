@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Ints
-from operators.ingest.fields import is_feedback, of_kind_name
+from operators.ingest.fields import is_feedback, kind_and_name, of_kind_name
 from operators.ingest.slis.kind import NOT_MEANT, Numbers, SliKind
 from operators.policy.errors import PolicyError
 from operators.policy.policy import FIELDS_ALLOWED, Sli, is_field
 from operators.window.partial import BAD, GOOD, NEITHER
 
-SCORED = ("feedback.judge", "feedback.safety")
+SCORED = ("judge", "safety")  # Kinds of feedback that judges give.
 
 Flags = NDArray[np.bool_]
 
@@ -32,7 +32,7 @@ class NumberLimit(Sli, frozen=True, kw_only=True):
 
     @property
     def scored(self) -> bool:
-        return self.field in SCORED
+        return self.on_feedback and kind_and_name(self.field)[0] in SCORED
 
     @property
     def fields(self) -> tuple[str, ...]:

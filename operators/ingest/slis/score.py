@@ -1,7 +1,8 @@
 """`score_at_least`: feedback of one criterion is good from a limit on: true is 1, false 0.
 
 What its judge said while it was not to be believed (`operators/evaluate/golden.py`) is neither: a judge that grows
-strict makes no version worse. What was drawn for a slice alone, at a larger rate, counts only where the policy says so.
+strict makes no version worse. What was drawn for a slice alone, at a larger rate, counts only where the policy says
+so; what was judged because a user complained never does.
 Of several sources that judge one criterion of a request the first in the log counts, unless one is named.
 """
 
@@ -15,7 +16,7 @@ from operators.arrays import Floats, Ints
 from operators.ingest.slis.kind import NOT_MEANT, Numbers, Read, SliKind
 from operators.policy.policy import REPEATED, Sli
 from operators.window.partial import BAD, GOOD, NEITHER
-from operators.wire.events import Feedback, FeedbackKind
+from operators.wire.events import REPORTED, Feedback, FeedbackKind
 
 EVALUATOR_END = "@"  # A source is the name of an evaluator, and what version of it, from there on.
 
@@ -55,7 +56,9 @@ def _scored(sli: ScoreAtLeast, items: Sequence[Feedback]) -> Floats:
 
 
 def _class(sli: ScoreAtLeast, item: Feedback) -> int:
-    if item.kind != sli.kind or item.name != sli.criterion or (sli.sample == "share" and item.sample == "floor"):
+    if item.kind != sli.kind or item.name != sli.criterion:
+        return NOT_MEANT
+    if item.sample == REPORTED or (sli.sample == "share" and item.sample == "floor"):
         return NOT_MEANT
     if sli.source is not None and sli.source not in (item.source, (item.source or "").partition(EVALUATOR_END)[0]):
         return NOT_MEANT

@@ -1,0 +1,47 @@
+"""Which requests users complain of: by files of feedback, or by what is stored."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from flows import settings
+from flows.enrich.files import GivenFile, messages_of
+from flows.sql import require_store
+from operators.connectors.clickhouse.lines import write_lines
+from operators.evaluate.reported import DOWN, is_complaint
+from operators.ingest.formats.registry import FORMATS
+from operators.policy.policy import Policy
+from operators.wire.events import Request
+
+REPORTED = "reported.ndjson"
+
+
+def complained_of(files: Sequence[Path], policy: Policy, form: str, started_ms: int) -> frozenset[str]:
+    """Return the ids of the requests that feedback in these files complains of. OSError."""
+    decoder = FORMATS[form].decoder("feedback", policy)
+    found: set[str] = set()
+    for path in files:
+        path.open("rb").close()
+        for messages in messages_of(GivenFile(path=path, stream="feedback", form=form), policy, started_ms):
+            decoded = decoder.decode(messages)
+            streams = decoded.streams or ["feedback"] * len(decoded.items)
+            for item, stream in zip(decoded.items, streams, strict=True):
+                if stream == "feedback" and is_complaint(item):
+                    found.add(item.request_id)
+    return frozenset(found)
+
+
+def stored(url: str, days: int, folder: Path) -> tuple[Path, frozenset[str]]:
+    """Write the requests of the last days that users complain of and nobody has judged; return the file, and their ids.
+
+    ClickHouseError, QueryError, OSError.
+    """
+    require_store(url)
+    path = folder / REPORTED
+    since = datetime.now(UTC) - timedelta(days=days)
+    text = (settings.migrations() / "evaluate" / "reported.sql").read_text("utf-8")
+    write_lines(url, text, {"since": since.strftime("%Y-%m-%d %H:%M:%S"), "down": list(DOWN)}, path)
+    decode = msgspec.json.Decoder(Request).decode
+    return path, frozenset(decode(line).request_id for line in path.read_bytes().splitlines())
