@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +17,7 @@ from operators.evaluate.sampling import draw_of
 from operators.ingest.messages import Messages
 from operators.ingest.relayed import HEADER, copies
 from tests.integration.conftest import MakeTopic
+from tests.integration.ports import free_ports
 from tests.integration.reading import read_all
 from tests.integration.test_worker import send
 from tests.integration.working import WAIT_S, Worker, working
@@ -118,15 +120,9 @@ def test_every_sampled_request_is_judged_once(
     said = written(kafka_config, feedback)
     kept = [each for each, copy in said if not copy]
     assert len(kept) < len(said), "nothing was written twice: nothing was shown"
-    scores = [(each["request_id"], each["name"]) for each in kept if each["kind"] == "judge"]
-    drawn = [
-        each["request_id"]
-        for log in values
-        for each in map(json.loads, log)
-        if draw_of("short", each["request_id"]) < SHARE
-    ]
+    drawn = drawn_of(values)
     assert len(drawn) > 0.8 * SHARE * PARTITIONS * EVENTS
-    assert sorted(scores) == sorted((name, criterion) for name in drawn for criterion in ("short", "help", "tone"))
+    assert scored(kept) == sorted((name, criterion) for name in drawn for criterion in ("short", "help", "tone"))
     wanted = {each["request_id"]: 5 - each["output"].count("bad") for log in values for each in map(json.loads, log)}
     assert {each["name"] for each in kept if each["kind"] == "label"} == {"help"}
     assert all(each["value"] == wanted[each["request_id"]] for each in kept if each["name"] == "tone")
@@ -144,3 +140,43 @@ def test_a_judge_whose_key_is_not_there_is_said_at_once(environment: dict[str, s
     with working(tmp_path / "evaluate", environment, name="evaluate") as worker:
         assert worker.process.wait(WAIT_S) == 2
     assert "evaluator.helpful.key_env = 'NO_SUCH_KEY'" in worker.log.read_text().splitlines()[-1]
+
+
+def drawn_of(values: list[list[bytes]]) -> list[str]:
+    ids = [str(json.loads(each)["request_id"]) for log in values for each in log]
+    return [name for name in ids if draw_of("short", name) < SHARE]
+
+
+def scored(kept: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return sorted((each["request_id"], each["name"]) for each in kept if each["kind"] == "judge")
+
+
+def test_two_processes_judge_each_request_once_through_a_kill_of_one(
+    environment: dict[str, str], kafka_config: KafkaConfig, tmp_path: Path
+) -> None:
+    """Each has a partition; the rest is judged by one process, on the store of two."""
+    topic, feedback = environment["ROLLGUARD_EVENTS_TOPIC"], environment["ROLLGUARD_FEEDBACK_TOPIC"]
+    values, folder, size = logs(), tmp_path / "evaluate", EVENTS // 2
+    send(kafka_config, topic, [each[:size] for each in values])
+    addresses = ";".join(f"127.0.0.1:{port}" for port in free_ports(2))
+    with ExitStack() as stack:
+        first, second = (
+            stack.enter_context(
+                working(folder, environment, "--from", "beginning", "-i", str(number), "-a", addresses, name="evaluate")
+            )
+            for number in range(2)
+        )
+        for worker in (first, second):
+            worker.wait(lambda each=worker: sum(each.metrics("judged_total").values()) >= 5)  # type: ignore[misc]
+        second.kill()
+        assert first.process.wait(WAIT_S) == 1
+        assert "rollguard: another process of the cluster is gone" in first.log.read_text()
+    send(kafka_config, topic, [each[size:] for each in values])
+    with working(folder, environment, name="evaluate") as worker:
+        worker.drain(PARTITIONS)
+        worker.wait(lambda: not any(worker.metrics("waiting").values()))
+        worker.drain(PARTITIONS)
+        assert worker.stop() == 0, worker.log.read_text()[-2_000:]
+    kept = [each for each, copy in written(kafka_config, feedback) if not copy]
+    wanted = sorted((name, criterion) for name in drawn_of(values) for criterion in ("short", "help", "tone"))
+    assert scored(kept) == wanted
