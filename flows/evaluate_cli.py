@@ -90,8 +90,9 @@ def evaluate_files(
         except of_files.OutputThere as error:
             fail(str(error), 2)
         if days is None:
-            ids = reported.complained_of(feedback, rules, where.feedback_format, int(time.time() * 1000))
+            ids, refused = reported.complained_of(feedback, rules, where.feedback_format, int(time.time() * 1000))
             form = where.events_format
+            _tell_refused(refused, "feedback")
         else:
             path, ids = reported.stored(settings.store(where, data), days, out)
             files, form = [path], "native"
@@ -100,5 +101,13 @@ def evaluate_files(
     typer.echo(
         f"{outcome.events} events: {outcome.judged} judgements, {outcome.failed} failed, {outcome.skipped} left out"
     )
+    _tell_refused(outcome.refused, "events")
+    if outcome.refused and not outcome.events:
+        fail("nothing could be read", 1)
     if stop.requested:
         fail("interrupted: not all is judged", 1)
+
+
+def _tell_refused(count: int, what: str) -> None:
+    if count:
+        typer.echo(f"rollguard: {count} items of {what} are refused: `rollguard replay` says why", err=True)

@@ -94,6 +94,8 @@ def _arms(
     version: str, endpoint: str, baseline: str | None, baseline_endpoint: str | None, alone: bool
 ) -> dict[str, str]:
     """Return the versions that are asked, and where. WrongEndpoint."""
+    if not version.strip() or (baseline is not None and not baseline.strip()):
+        raise WrongEndpoint("--version and --baseline: must not be empty")
     if alone and baseline is not None:
         raise WrongEndpoint("--no-baseline: and --baseline names one")
     if baseline is None:

@@ -31,10 +31,11 @@ class Outcome:
     """What a run came to."""
 
     def __init__(self) -> None:
-        self.events = self.judged = self.failed = self.skipped = 0
+        self.events = self.refused = self.judged = self.failed = self.skipped = 0
 
     def take(self, taken: TakenEvents) -> None:
         self.events += taken.events
+        self.refused += taken.refused
         self.judged += taken.judgements.judged.total()
         self.failed += taken.judgements.failed.total()
         self.skipped += taken.judgements.skipped.total()

@@ -18,19 +18,21 @@ from operators.wire.events import Request
 REPORTED = "reported.ndjson"
 
 
-def complained_of(files: Sequence[Path], policy: Policy, form: str, started_ms: int) -> frozenset[str]:
-    """Return the ids of the requests that feedback in these files complains of. OSError."""
+def complained_of(files: Sequence[Path], policy: Policy, form: str, started_ms: int) -> tuple[frozenset[str], int]:
+    """Return the ids of the requests that feedback in these files complains of, and how much is refused. OSError."""
     decoder = FORMATS[form].decoder("feedback", policy)
     found: set[str] = set()
+    refused = 0
     for path in files:
         path.open("rb").close()
         for messages in messages_of(GivenFile(path=path, stream="feedback", form=form), policy, started_ms):
             decoded = decoder.decode(messages)
+            refused += len(decoded.rejects)
             streams = decoded.streams or ["feedback"] * len(decoded.items)
             for item, stream in zip(decoded.items, streams, strict=True):
                 if stream == "feedback" and is_complaint(item):
                     found.add(item.request_id)
-    return frozenset(found)
+    return frozenset(found), refused
 
 
 def stored(url: str, days: int, folder: Path) -> tuple[Path, frozenset[str]]:

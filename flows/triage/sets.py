@@ -20,7 +20,7 @@ def cases_of(tables: Tables, model: str, wanted: str) -> tuple[EvalSet, list[Eva
 
     A case is deleted with all that is stored of its user. NoSet, Altered.
     """
-    set_ = chosen(sets_of(tables, model), wanted)
+    set_ = chosen([each for each in sets_of(tables, model) if each.model == model], wanted)
     rows = tables.ask(
         "SELECT * FROM eval_case_latest WHERE model = {model:String} AND has({ids:Array(String)}, id) ORDER BY id",
         model=model,

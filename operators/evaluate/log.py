@@ -92,6 +92,7 @@ class EvaluatedLog:
         self._remembered: OrderedDict[tuple[str, int | None, str, str], None] = OrderedDict()
         self._rates: dict[str, float] = {}
         self._live, self._written_ms = live, 0
+        self.refused = 0  # Items that are no event, or none that can be used.
 
     def __len__(self) -> int:
         """How many requests wait for their judgement, or for one before them."""
@@ -115,6 +116,7 @@ class EvaluatedLog:
             events, origin = decoded.items, decoded.origin
             faults = wrong_topic.feedback_faults(events) | reserved.faults_of(events)
             faults |= faults_of_times(times_of([event.ts for event in events]), origin, self._policy)
+            self.refused += len(decoded.rejects) + len(faults)
             received = origin.received_ms.tolist()
             for index, event in enumerate(events):
                 if index not in faults and not is_evaluator_model(event.model):

@@ -32,9 +32,10 @@ class Spoken(msgspec.Struct, frozen=True):
 
 
 class TakenEvents(msgspec.Struct, frozen=True, kw_only=True):
-    """What some work of an input came to: events read, judgements, and requests that still wait."""
+    """What some work of an input came to: events read, judgements, requests that still wait, and items refused."""
 
     events: int
+    refused: int
     judgements: Judgements
     waiting: int
 
@@ -112,7 +113,8 @@ class _Part(BesidePart[Item, SavedLog]):
         judgements = self._log.settled(now_ms)
         self._ended = self._read_all and not len(self._log)
         self._save(reader)
-        taken = TakenEvents(events=count, judgements=judgements, waiting=len(self._log))
+        refused, self._log.refused = self._log.refused, 0
+        taken = TakenEvents(events=count, refused=refused, judgements=judgements, waiting=len(self._log))
         self._source.taken(self._input.name, taken)
         if not judgements.feedback and not judgements.events:
             return []

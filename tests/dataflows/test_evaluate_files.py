@@ -110,6 +110,18 @@ def test_what_a_judge_needs_is_missed_before_anything_is_judged(
     assert not (folder / "judged" / "feedback.ndjson").exists()
 
 
+def test_a_file_of_which_nothing_can_be_read_is_no_success(folder: Path) -> None:
+    """It once was: 0 events, exit code 0."""
+    Path("odd.ndjson").write_bytes(b"\xff\xfe{}\n[1]\n")
+    Path("p.toml").write_text(POLICY + '[[evaluator]]\nname = "short"\nkind = "length"\n')
+    done = CliRunner().invoke(cli.app, ["evaluate", "odd.ndjson", "--out", "o1", "--policy", "p.toml"])
+    assert done.exit_code == 1
+    assert "2 items of events are refused" in done.stderr
+    words = ["evaluate", "e1.ndjson", "--feedback", "odd.ndjson", "--out", "o2", "--policy", "p.toml"]
+    done = CliRunner().invoke(cli.app, words)
+    assert (done.exit_code, "2 items of feedback are refused" in done.stderr) == (0, True)
+
+
 def test_what_users_complain_of_is_judged_whatever_the_rate_is(folder: Path) -> None:
     """And counts for no version: complaints are of bad answers."""
     told = [("r1", "report", "wrong"), ("r2", "thumbs", False), ("r3", "thumbs", True), ("r4", "edit", "better")]

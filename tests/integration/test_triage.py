@@ -314,6 +314,8 @@ def test_a_set_or_case_that_somebody_changed_is_refused(store: Embedded, run: An
     _collect(store)
     run("triage", "label", "r0", "--cause", "hallucination")
     run("triage", "convert", "r0", "--contains", "30 days")
+    none = CliRunner().invoke(cli.app, ["evals", "show", "", "--data", str(folder)])
+    assert (none.exit_code, "there are none" in none.stderr) == (2, True)  # It once was that of all models.
     told = CliRunner().invoke(cli.app, ["evals", "export", "shop", "--set", "7", "--data", str(folder)])
     assert (told.exit_code, "'7' is not there; there are 1:" in told.stderr) == (2, True)
     columns = "model, id, input, '[]' AS checks, at, by, ver + 1 AS ver"

@@ -76,6 +76,7 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["triage", "convert", "c", "--passes", "helpful"], 2, "evaluator = 'helpful': must be one of the policy's"),
     (["triage", "convert", "c", "--json", "--input", "none"], 2, "none: No such file"),
     (["gate", "m", "--version", "v2"], 2, "--endpoint"),
+    (["gate", "m", "--version", " ", "--endpoint", "http://h"], 2, "must not be empty"),
     (["gate", "m", "--version", "v2", "--endpoint", "host"], 2, "must be an address such as https://host/v1"),
     (
         ["gate", "m", "--version", "v2", "--endpoint", "http://h/v1", "--allow-known", "--no-baseline"],

@@ -1,6 +1,7 @@
 """One model: its releases, what serves now, and how its SLIs went; and how it drifts."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from flows.page.asked import Asked
 from flows.page.store import Row, Store, moment
@@ -11,6 +12,7 @@ from flows.page.words import named
 
 SINCE_MS = 3_600_000
 DRIFT_SINCE_MS = 6 * 3_600_000
+SUCCESS = "availability"  # Whose good events are successes, where there is such an SLI; else that of the first.
 WINDOWS = 12  # Columns of the drift table: the newest.
 
 
@@ -34,12 +36,21 @@ def model(store: Store, asked: Asked) -> Row:
         "releases": releases,
         "alerts": aged(store.ask("alerts", model=asked.model, at=at), base["end"]),
         "charts": lines.charts(rows, kinds, [], start=start, end=end, where=named(asked.slice)),
+        "costs": costs(store, asked.model, [row["sli"] for row in rows["slis"]], base["range"]),
         "errors": store.ask("errors", model=asked.model, **base["range"]),
         "slice": asked.slice,
         "events": [
             event_row(each) for each in store.ask("events", model=asked.model, version="", type="", at=at, count=100)
         ],
     }
+
+
+def costs(store: Store, model: str, slis: Sequence[str], span: Row) -> list[Row]:
+    """Return what a success, and a unit of what it is worth, cost by version: none where no costs are kept."""
+    if not slis:
+        return []
+    sli = SUCCESS if SUCCESS in slis else slis[0]
+    return [row | {"sli": sli} for row in store.ask("costs", model=model, sli=sli, **span)]
 
 
 def drift(store: Store, asked: Asked) -> Row:
