@@ -18,8 +18,7 @@ from queue import Empty, Full, Queue
 from types import TracebackType
 from typing import Any, Unpack
 
-import msgspec
-
+from gateway.as_json import as_json
 from gateway.outlets import Outlet, Stream
 from gateway.report import Fields, Report
 
@@ -113,7 +112,7 @@ class Reporter:
             except Empty:
                 break
             try:
-                found[stream].append(msgspec.json.encode(item, enc_hook=str))
+                found[stream].append(as_json(item))
             except Exception as error:  # Whatever a caller put there: its request must not suffer for it.
                 self._note("dropped", 1, f"no JSON: {error}")
         return found

@@ -8,10 +8,12 @@ from random import Random
 
 import pytest
 
+from flows import settings
 from flows.archive.flow import INPUT
 from flows.recovery.parts import parts_of
 from flows.recovery.saved import saved_ids
 from operators.connectors.clickhouse.client import open_clickhouse
+from operators.connectors.clickhouse.migrations import migrate
 from operators.connectors.kafka.config import KafkaConfig
 from operators.sources.archive import log_of
 from tests.integration.clickhouse_bridge import Bridge, Fault
@@ -139,6 +141,21 @@ def test_kills_and_faults_of_clickhouse_do_not_show(
     saved = saved_ids(parts_of(tmp_path / "state"), INPUT, log_of)
     assert len(saved) == PARTITIONS
     assert all(saved.values())
+    _lose_and_make_again(environment, tmp_path / "new")
+    assert written(environment["ROLLGUARD_CLICKHOUSE"]) == wanted
+
+
+def _lose_and_make_again(environment: dict[str, str], folder: Path) -> None:
+    """Drop the table, and do what infra/README.md says of that."""
+    url = environment["ROLLGUARD_CLICKHOUSE"]
+    client = open_clickhouse(url)
+    client.command("DROP TABLE request SYNC")
+    client.close()
+    assert migrate(url, settings.migrations(), again=True) == ["table request, which was not there any more"]
+    folder.mkdir()
+    with archiving(folder, environment, "--from", "beginning") as worker:
+        worker.drain(PARTITIONS)
+        assert worker.stop() == 0, worker.log.read_text()[-2_000:]
 
 
 def test_several_processes_write_the_same_rows_through_a_kill(

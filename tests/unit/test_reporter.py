@@ -167,6 +167,16 @@ def test_what_is_no_json_costs_its_item_alone() -> None:
     assert reporter.counts["dropped"] == 1
 
 
+def test_no_text_of_a_user_keeps_a_request_from_being_reported() -> None:
+    kept = Kept()
+    with Reporter(kept) as reporter:
+        for odd in ("\ud83d", ["\udc00 \U0001f600"], {"\ud800": ("x", 1)}):
+            reporter.request("m", "v", input=odd, user_id="u\ud800").end()
+    assert [item["input"] for item in kept.items] == ["\ufffd", ["\ufffd \U0001f600"], {"\ufffd": ["x", 1]}]
+    assert {item["user_id"] for item in kept.items} == {"u\ufffd"}
+    assert reporter.counts == {"sent": 3, "dropped": 0, "lost": 0}
+
+
 def test_files_are_those_that_replay_reads(tmp_path: Path) -> None:
     with Reporter(FileOutlet(tmp_path / "out")) as reporter:
         reporter.request("m", "v", "r").end()
