@@ -1,13 +1,13 @@
 """Histograms of many series and measures that grow and shrink, and their quantiles.
 
 Counts sit in pages of 16 neighbouring buckets, made when first touched: memory follows the buckets in use
-(some 2.5 KB for a latency that spreads over two decades), and one outlier costs one page, not a wide table.
+(some 1.3 KB for a latency that spreads over two decades), and one outlier costs one page, not a wide table.
 Adding is one scatter; the quantiles of all series at once are a search over pages, then inside of one page.
 """
 
 import math
 from collections.abc import Sequence
-from typing import TypeVar, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from operators.arrays import Floats, Ints
 from operators.stats.histogram import CODE_MAX, CODE_MIN, values_of
 
-Grid = TypeVar("Grid", NDArray[np.int64], NDArray[np.int32])
+Pages = NDArray[np.int32] | NDArray[np.int64]
 
+INT32_MAX = int(np.iinfo(np.int32).max)
 PAGE_BITS = 4
 PAGE = 1 << PAGE_BITS
 PAGES_OF_MEASURE = ((CODE_MAX - CODE_MIN) >> PAGE_BITS) + 1
@@ -27,7 +28,9 @@ class PagedHistograms:
     """Counts by (slot, measure, code). Page 0 stays empty: it stands for every page that was never touched."""
 
     def __init__(self, measures: int) -> None:
-        self.pages: Ints = np.zeros((64, PAGE), np.int64)
+        # Of 32 bits as long as no bucket can hold more, which `_most` bounds.
+        self.pages: Pages = np.zeros((64, PAGE), np.int32)
+        self._most = 0
         self.used = 1
         # table[slot, column] is the number of a page; which buckets of which measure a column holds is its
         # number in `numbers`, measure * PAGES_OF_MEASURE + page of the measure. `column_of` inverts that.
@@ -51,7 +54,16 @@ class PagedHistograms:
         if not pages.all():
             self._allocate(cells[pages == 0])
             pages = self.table.reshape(-1)[cells]
-        np.add.at(self.pages.reshape(-1), (pages << PAGE_BITS) + (places & (PAGE - 1)), counts)
+        self._widen(int(np.abs(counts).sum()))
+        np.add.at(self.pages.reshape(-1), (pages << PAGE_BITS) + (places & (PAGE - 1)), counts.astype(self.pages.dtype))
+
+    def _widen(self, added: int) -> None:
+        """Make room for counts of a bucket that grow by so much at most."""
+        self._most += added
+        if self._most > INT32_MAX and self.pages.dtype == np.int32:
+            self._most = int(np.abs(self.pages[: self.used]).max()) + added
+            if self._most > INT32_MAX:
+                self.pages = self.pages.astype(np.int64)
 
     def clear(self) -> None:
         """Take everything away; the pages stay, to be used again."""
@@ -93,7 +105,7 @@ class PagedHistograms:
 
     def _search(self, slots: Ints, columns: Ints) -> "_Search":
         pages = self.table[np.ix_(slots, columns)].reshape(-1)
-        totals = np.einsum("ij->i", self.pages[: self.used])
+        totals = self.pages[: self.used].sum(axis=1, dtype=np.int64)
         return _Search(self.pages, pages, np.cumsum(totals[pages]), self.numbers[columns] % PAGES_OF_MEASURE)
 
     def squares(self, slots: Ints, measure: int) -> Floats:
@@ -122,7 +134,7 @@ class PagedHistograms:
 
     def _reserve(self, slots: int) -> None:
         if slots > len(self.table):
-            self.table = _grown(self.table, max(slots, 2 * len(self.table)), len(self.numbers))
+            self.table = _grown(self.table, max(slots, len(self.table) * 5 // 4), len(self.numbers))
 
     def _allocate(self, cells: Ints) -> None:
         flat = self.table.reshape(-1)
@@ -130,7 +142,7 @@ class PagedHistograms:
         new = np.unique(cells)
         needed = self.used + len(new)
         if needed > len(self.pages):
-            self.pages = _grown(self.pages, max(needed, 2 * len(self.pages)), PAGE)
+            self.pages = _grown(self.pages, max(needed, len(self.pages) * 5 // 4), PAGE)
         flat[new] = np.arange(self.used, needed)
         self.used = needed
 
@@ -142,7 +154,7 @@ class _Search:
     among those of its measure.
     """
 
-    def __init__(self, store: Ints, pages: NDArray[np.int32], ends: Ints, numbers: Ints) -> None:
+    def __init__(self, store: Pages, pages: NDArray[np.int32], ends: Ints, numbers: Ints) -> None:
         self._store, self._pages, self._ends, self._numbers = store, pages, ends, numbers
 
     def before(self, places: Ints) -> Ints:
@@ -152,14 +164,14 @@ class _Search:
     def buckets(self, ranks: Ints) -> tuple[Floats, Ints]:
         """Return the value of the bucket that holds the rank-th (from 0) of all, (K,), and the last rank in it."""
         at = np.searchsorted(self._ends, ranks, side="right")
-        inside = np.cumsum(self._store[self._pages[at]], axis=1)
+        inside = np.cumsum(self._store[self._pages[at]], axis=1, dtype=np.int64)
         inside += (self._ends[at] - inside[:, -1])[:, None]
         places = (inside > ranks[:, None]).argmax(axis=1)
         values = VALUES[(self._numbers[at % len(self._numbers)] << PAGE_BITS) + places]
         return values, inside[np.arange(len(ranks)), places] - 1
 
 
-def _grown(array: Grid, rows: int, columns: int) -> Grid:
+def _grown(array: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
     grown = np.zeros((rows, columns), array.dtype)
     grown[: array.shape[0], : array.shape[1]] = array
-    return cast(Grid, grown)
+    return grown

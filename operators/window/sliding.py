@@ -4,7 +4,7 @@ A window of `size` that slides by `every` is a union of hops of length `every`, 
 The sums and histograms of the window are running totals; maxima cannot be taken away, so they are folded anew
 over the ring of hops. A tumbling window is the case size == every.
 
-Memory: a ring holds, per hop and reported series with events, 8 bytes a count and 16 a histogram cell.
+Memory: a ring holds its hops packed (`held_hop.py`), and windows that slide by the same step hold the same ones.
 """
 
 from collections import deque
@@ -12,37 +12,16 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy, Window
-from operators.stats.histogram import CODE_MAX, CODE_MIN
 from operators.window.bounds import WindowSums, all_bounds, bounded_rules
+from operators.window.held_hop import HeldHop
+from operators.window.hop import Hop
 from operators.window.looked_at import LookedAt
 from operators.window.outcomes import Outcomes
 from operators.window.paged import PagedHistograms
-from operators.window.partial import Partial, cell_rows, sum_by_key
-from operators.window.series_index import SeriesIndex, SliceSeries, rollup
-
-CODES = CODE_MAX - CODE_MIN + 1
-
-
-class Hop(msgspec.Struct, frozen=True, kw_only=True):
-    """One hop rolled up to the reported series: `slots` (W,) are those with events, each once.
-
-    `events` (W,), `slis` (W, S, 3), `sums` (W, M, 3), `extremes` (W, M, 2). Histogram cells, each (C,):
-    `cell_slots`, `cell_measures`, `cell_codes`, `cell_counts`.
-    """
-
-    slots: Ints
-    events: Ints
-    slis: Ints
-    sums: Ints
-    extremes: Floats
-    cell_slots: NDArray[np.int32]
-    cell_measures: NDArray[np.int16]
-    cell_codes: NDArray[np.int16]
-    cell_counts: Ints
+from operators.window.series_index import SeriesIndex, SliceSeries
 
 
 class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,53 +46,6 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
     stored: Ints | None = None
 
 
-def roll_up(part: Partial, slots: SeriesIndex) -> Hop:
-    """Add the finest series of a hop up to every reported slice; each row of `part` is another series."""
-    parents = slots.parents(part.series)[part.which]
-    slots_of, starts, source = rollup(parents)
-    cells = _roll_up_cells(part, parents, slots)
-    return Hop(
-        slots=slots_of,
-        events=np.add.reduceat(part.events[source], starts),
-        slis=np.add.reduceat(part.slis[source], starts, axis=0),
-        sums=np.add.reduceat(part.sums[source], starts, axis=0),
-        extremes=np.maximum.reduceat(part.extremes[source], starts, axis=0),
-        cell_slots=cells[0],
-        cell_measures=cells[1],
-        cell_codes=cells[2],
-        cell_counts=cells[3],
-    )
-
-
-def _roll_up_cells(
-    part: Partial, parents: Ints, slots: SeriesIndex
-) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int16], Ints]:
-    """Return (slot, measure, code, count) of every cell of every reported slice."""
-    pairs, codes, counts = cell_rows(part.cells)
-    if not len(pairs):
-        return pairs.astype(np.int32), pairs.astype(np.int16), codes.astype(np.int16), counts
-    rows, measures = np.divmod(pairs, part.sums.shape[1])
-    # Number the (measure, code) that occur without wide gaps, so that a grain of few slots is counted densely.
-    places = measures * CODES + (codes - CODE_MIN)
-    present = np.flatnonzero(np.bincount(places))
-    dense = np.zeros(present[-1] + 1, np.int64)
-    dense[present] = np.arange(len(present))
-    numbers = dense[places]
-    parts = []
-    for grain, slot in zip(slots.grains, parents.T.astype(np.int32), strict=True):
-        if len(grain) == len(slots.dimensions):  # The finest: nothing falls together.
-            parts.append((slot[rows], numbers, counts))
-            continue
-        distinct = np.unique(slot)
-        keys, totals = sum_by_key(np.searchsorted(distinct, slot)[rows] * len(present) + numbers, counts)
-        place, number = np.divmod(keys, len(present))
-        parts.append((distinct[place], number, totals))
-    slot, number, count = (np.concatenate(column) for column in zip(*parts, strict=True))
-    # Divided where each occurs once: a division costs as much as all else here.
-    measure_of, code_of = np.divmod(present, CODES)
-    return slot, measure_of.astype(np.int16)[number], (code_of + CODE_MIN).astype(np.int16)[number], count
-
-
 class RunningWindow:
     """The running totals of one window, by slot, and its ring of hops, oldest first."""
 
@@ -122,14 +54,15 @@ class RunningWindow:
         self.measures = len(policy.measures)
         self._policy, self._rules = policy, bounded_rules(policy, window)
         self._looked_at = LookedAt(window, policy, self._rules)
-        self.ring: deque[tuple[int, Hop]] = deque()
+        self.ring: deque[tuple[int, HeldHop]] = deque()
         self.events: Ints = np.zeros(0, np.int64)
         self.slis: Ints = np.zeros((0, len(policy.slis), 3), np.int64)
         self.sums: Ints = np.zeros((0, self.measures, 3), np.int64)
         self.histograms = PagedHistograms(self.measures)
 
-    def push(self, number: int, hop: Hop) -> None:
-        self.ring.append((number, hop))
+    def push(self, number: int, hop: Hop, packed: HeldHop) -> None:
+        """Take the next hop, and the same one as it is held."""
+        self.ring.append((number, packed))
         self._count(hop, 1)
 
     def drop_before(self, number: int) -> None:
@@ -137,16 +70,16 @@ class RunningWindow:
         if self.ring and self.ring[-1][0] < number:
             self._clear()
         while self.ring and self.ring[0][0] < number:
-            self._count(self.ring.popleft()[1], -1)
+            self._count(self.ring.popleft()[1].hop(), -1)
 
     def renumber(self, new_slot: Ints) -> None:
         """Go over to other slots: `new_slot` (old slots,) says which."""
-        ring = [(number, _renumbered(hop, new_slot)) for number, hop in self.ring]
+        ring = [(number, each.renumbered(new_slot)) for number, each in self.ring]
         self.events, self.slis, self.sums = self.events[:0], self.slis[:0], self.sums[:0]
         self.ring.clear()
         self.histograms = PagedHistograms(self.measures)
-        for number, hop in ring:
-            self.push(number, hop)
+        for number, each in ring:
+            self.push(number, each.hop(), each)
 
     def counts(
         self, end_ms: int, slots: SeriesIndex, quantiles: Sequence[float], *, whole: bool
@@ -223,7 +156,3 @@ class RunningWindow:
             self.events = np.pad(self.events, (0, more))
             self.slis = np.pad(self.slis, ((0, more), (0, 0), (0, 0)))
             self.sums = np.pad(self.sums, ((0, more), (0, 0), (0, 0)))
-
-
-def _renumbered(hop: Hop, new_slot: Ints) -> Hop:
-    return msgspec.structs.replace(hop, slots=new_slot[hop.slots], cell_slots=new_slot[hop.cell_slots].astype(np.int32))

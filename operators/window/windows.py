@@ -11,12 +11,14 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.policy.policy import Policy
+from operators.window.held_hop import pack_hop
+from operators.window.hop import roll_up
 from operators.window.leaf_index import LeafIndex
 from operators.window.outcomes import outcomes_of
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge, unwatched
 from operators.window.series_index import SeriesIndex
-from operators.window.sliding import RunningWindow, WindowCounts, roll_up
+from operators.window.sliding import RunningWindow, WindowCounts
 from operators.window.watermark import NEVER
 
 
@@ -119,19 +121,20 @@ class Windows:
 
     def _end_hop(self, hop_panes: int, number: int, *, whole: bool = False) -> Iterator[WindowCounts]:
         parts = self.begun[hop_panes]
-        hop = part = None
+        hop = part = packed = None
         if parts:
             part = self._together(parts, number)
             if hop_panes == self._stored_panes:
                 self._store(parts, part, number)
             if hop_panes in self.running:
                 hop = roll_up(part, self.slots)
+                packed = pack_hop(hop)
             parts.clear()
         end_ms = (number + 1) * hop_panes * self.policy.pane_ms
         for running in self.running.get(hop_panes, ()):
             running.drop_before(number + 1 - running.window.size_ms // running.window.every_ms)
-            if hop is not None:
-                running.push(number, hop)
+            if hop is not None and packed is not None:
+                running.push(number, hop, packed)
             counts = None if self._silent else running.counts(end_ms, self.slots, self.quantiles, whole=whole)
             if counts is not None and part is not None and running.window.kind == "tumbling":
                 counts = msgspec.structs.replace(counts, outcomes=outcomes_of(part, self.slots))

@@ -1,0 +1,77 @@
+"""One hop of windows, rolled up from its finest series to every slice that is reported."""
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.arrays import Floats, Ints
+from operators.stats.histogram import CODE_MAX, CODE_MIN
+from operators.window.partial import Partial, cell_rows, sum_by_key
+from operators.window.series_index import SeriesIndex, rollup
+
+CODES = CODE_MAX - CODE_MIN + 1
+
+
+class Hop(msgspec.Struct, frozen=True, kw_only=True):
+    """One hop rolled up to the reported series: `slots` (W,) are those with events, each once.
+
+    `events` (W,), `slis` (W, S, 3), `sums` (W, M, 3), `extremes` (W, M, 2). Histogram cells, each (C,):
+    `cell_slots`, `cell_measures`, `cell_codes`, `cell_counts`.
+    """
+
+    slots: Ints
+    events: Ints
+    slis: Ints
+    sums: Ints
+    extremes: Floats
+    cell_slots: NDArray[np.int32]
+    cell_measures: NDArray[np.int16]
+    cell_codes: NDArray[np.int16]
+    cell_counts: Ints
+
+
+def roll_up(part: Partial, slots: SeriesIndex) -> Hop:
+    """Add the finest series of a hop up to every reported slice; each row of `part` is another series."""
+    parents = slots.parents(part.series)[part.which]
+    slots_of, starts, source = rollup(parents)
+    cells = _roll_up_cells(part, parents, slots)
+    return Hop(
+        slots=slots_of,
+        events=np.add.reduceat(part.events[source], starts),
+        slis=np.add.reduceat(part.slis[source], starts, axis=0),
+        sums=np.add.reduceat(part.sums[source], starts, axis=0),
+        extremes=np.maximum.reduceat(part.extremes[source], starts, axis=0),
+        cell_slots=cells[0],
+        cell_measures=cells[1],
+        cell_codes=cells[2],
+        cell_counts=cells[3],
+    )
+
+
+def _roll_up_cells(
+    part: Partial, parents: Ints, slots: SeriesIndex
+) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int16], Ints]:
+    """Return (slot, measure, code, count) of every cell of every reported slice."""
+    pairs, codes, counts = cell_rows(part.cells)
+    if not len(pairs):
+        return pairs.astype(np.int32), pairs.astype(np.int16), codes.astype(np.int16), counts
+    rows, measures = np.divmod(pairs, part.sums.shape[1])
+    # Number the (measure, code) that occur without wide gaps, so that a grain of few slots is counted densely.
+    places = measures * CODES + (codes - CODE_MIN)
+    present = np.flatnonzero(np.bincount(places))
+    dense = np.zeros(present[-1] + 1, np.int64)
+    dense[present] = np.arange(len(present))
+    numbers = dense[places]
+    parts = []
+    for grain, slot in zip(slots.grains, parents.T.astype(np.int32), strict=True):
+        if len(grain) == len(slots.dimensions):  # The finest: nothing falls together.
+            parts.append((slot[rows], numbers, counts))
+            continue
+        distinct = np.unique(slot)
+        keys, totals = sum_by_key(np.searchsorted(distinct, slot)[rows] * len(present) + numbers, counts)
+        place, number = np.divmod(keys, len(present))
+        parts.append((distinct[place], number, totals))
+    slot, number, count = (np.concatenate(column) for column in zip(*parts, strict=True))
+    # Divided where each occurs once: a division costs as much as all else here.
+    measure_of, code_of = np.divmod(present, CODES)
+    return slot, measure_of.astype(np.int16)[number], (code_of + CODE_MIN).astype(np.int16)[number], count
