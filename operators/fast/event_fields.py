@@ -13,11 +13,12 @@ from operators.fast.words import WORD, Text, word_at
 # How a value is read.
 ID, TIME, NAME, ERROR, AMOUNT, SCORE, COUNT, SLICES = 0, 1, 2, 3, 4, 5, 6, 7
 LINEAGE, LABEL, ABSENT, FALSE_ONLY, ANY, OBJECT, METRICS, FLAGS = 8, 9, 10, 11, 12, 13, 14, 15
+SESSION, USER = 16, 17
 KINDS = {
     "request_id": ID, "ts": TIME, "model": NAME, "version": NAME, "slices": SLICES, "error_type": ERROR,
     "latency_ms": AMOUNT, "ttft_ms": AMOUNT, "cost_usd": AMOUNT, "score": SCORE,
     "input_tokens": COUNT, "output_tokens": COUNT, "prompt_version": LINEAGE, "endpoint": LINEAGE,
-    "team": LABEL, "session_id": ABSENT, "user_id": ABSENT, "attempt": ABSENT, "kind": ABSENT, "mirrored": FALSE_ONLY,
+    "team": LABEL, "session_id": SESSION, "user_id": USER, "attempt": ABSENT, "kind": ABSENT, "mirrored": FALSE_ONLY,
     "prediction": ANY, "embedding": ANY, "input": ANY, "output": ANY, "features": OBJECT, "metrics": METRICS,
     "flags": FLAGS,
 }  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
+from operators.fast.chaining import first_attempt_hash, prefixed_hash
 from operators.fast.compiled import inlined
 from operators.fast.event_fields import (
     ABSENT,
@@ -21,6 +22,7 @@ from operators.fast.event_fields import (
     NAME,
     OBJECT,
     SCORE,
+    SESSION,
     SLICES,
     TIME,
     Fields,
@@ -54,13 +56,16 @@ from operators.fast.words import Text, word_at
 TEXT_MAX = 128
 TS_MS_MIN, TS_MS_MAX = 946_684_800_000, 4_102_444_800_000
 ONE = np.uint64(1)
+S, U = np.uint64(ord("s")), np.uint64(ord("u"))
 
 
 class ScannedColumns(NamedTuple):
     """What was read of n events: `times` [Unix ms], hashes of `requests`, whether a prompt or endpoint is named (n,).
 
     `codes` (parts, n) number model, version, dimension values and error type in `texts`; `numbers` (fields, n). `sure`
-    (n,) says of which events all was read: of the others nothing counts. `key` is that of the hashes.
+    (n,) says of which events all was read: of the others nothing counts. `key` is that of the hashes. `chain`
+    and `event` (n,) are hashes of the chain, 0 for none, and the event. `spans` (6,) is where request, session and user
+    of the event at work begin, each with its length.
     """
 
     sure: NDArray[np.bool_]
@@ -71,6 +76,9 @@ class ScannedColumns(NamedTuple):
     numbers: Floats
     texts: Interned
     key: tuple[np.uint64, np.uint64]
+    chain: Ints
+    event: Ints
+    spans: Ints
 
 
 @inlined
@@ -88,6 +96,7 @@ def request_behind(text: Text, at: int, row: int, columns: ScannedColumns) -> in
     end, size = short_text(text, at)
     if end < 0 or size == 0:
         return -1
+    columns.spans[0], columns.spans[1] = at + 1, size
     columns.requests[row] = text_hash(text, at + 1, size, columns.key)
     return int(end)
 
@@ -226,6 +235,28 @@ def container_behind(text: Text, at: int, kind: int) -> int:
 
 
 @inlined
+def who_behind(text: Text, at: int, kind: int, columns: ScannedColumns) -> int:
+    """Read where a session or user stands."""
+    end, size = short_text(text, at)
+    place = 2 if kind == SESSION else 4
+    columns.spans[place], columns.spans[place + 1] = at + 1, size
+    return int(end)
+
+
+@inlined
+def chain_event(text: Text, row: int, columns: ScannedColumns) -> None:
+    """Write the chain of an event that names a session, or else a user."""
+    spans = columns.spans
+    if spans[3] > 0:
+        columns.chain[row] = prefixed_hash(text, spans[2], spans[3], S)
+    elif spans[5] > 0:
+        columns.chain[row] = prefixed_hash(text, spans[4], spans[5], U)
+    else:
+        return
+    columns.event[row] = first_attempt_hash(text, spans[0], spans[1])
+
+
+@inlined
 def optional_behind(text: Text, at: int, kind: int, row: int, fields: Fields, columns: ScannedColumns) -> int:
     """Read the value, which is not null, of a field that may be missing and is no number."""
     if kind == SLICES:
@@ -239,6 +270,8 @@ def optional_behind(text: Text, at: int, kind: int, row: int, fields: Fields, co
         return int(end)
     if kind == FALSE_ONLY:
         return at + 5 if (word_at(text, at) & FIVE) == FALSE else -1
+    if kind >= SESSION:
+        return int(who_behind(text, at, kind, columns))
     return -1 if kind == ABSENT else int(container_behind(text, at, kind))
 
 

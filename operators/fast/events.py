@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from operators.arrays import Ints
 from operators.fast.compiled import inlined, kernel
 from operators.fast.event_fields import Fields, key_at
-from operators.fast.event_values import ScannedColumns, field_behind
+from operators.fast.event_values import ScannedColumns, chain_event, field_behind
 from operators.fast.skipping import CLOSE, COLON, COMMA, OPEN, QUOTE, RETURN, SPACE, key_behind, spaces, value_behind
 from operators.fast.words import HIGHS, WORD, Text, word_at, zero_bits_below
 
@@ -80,8 +80,11 @@ def scan_events(lines: TextLines, fields: Fields, columns: ScannedColumns, first
         start, end, row = lines.starts[line], lines.ends[line], first + line
         if end + AHEAD > len(text) or end - start > bytes_max or text[end] != LINE_END:
             continue
+        columns.spans[:] = 0
         at = event_behind(text, spaces(text, start), row, fields, columns)
         columns.sure[row] = at >= 0 and rest_is_blank(text, at, end)
+        if columns.sure[row]:
+            chain_event(text, row, columns)
 
 
 @kernel

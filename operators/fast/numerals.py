@@ -1,16 +1,17 @@
 """Numerals of JSON to numbers, where the nearest double is certain; -1 stands for an end where it is not.
 
 Source of what is certain: W. D. Clinger, "How to read floating point numbers accurately" (1990): a whole number below
-2 ** 53 times or divided by an exact power of ten is rounded once, and so correctly.
+2 ** 53 times or divided by an exact power of ten is rounded once, and so correctly. Others: `nearest.py`.
 """
 
 import numpy as np
 
 from operators.fast.compiled import inlined
+from operators.fast.nearest import nearest_double
 from operators.fast.words import Text
 
 ZERO, DOT, MINUS, PLUS, SMALL_E, LARGE_E = 48, 46, 45, 43, 101, 69
-DIGITS_MAX = 18  # More of them may not fit 64 bits.
+DIGITS_MAX = 18  # More of them may not fit 63 bits.
 EXACT_MAX = 1 << 53
 POWERS = np.array([10.0**power for power in range(23)])  # All of them are exact.
 WHOLE_DIGITS_MAX = 15
@@ -58,10 +59,18 @@ def exponent(text: Text, at: int) -> tuple[int, int]:
 def times_power(value: int, power: int) -> tuple[bool, float]:
     """Return value * 10 ** power as the nearest double, if that is certain."""
     if value > EXACT_MAX or power < -22 or power > 22:
-        return value == 0, 0.0
+        return nearest_double(np.uint64(value), power)
     if power < 0:
         return True, float(value) / POWERS[-power]
     return True, float(value) * POWERS[power]
+
+
+@inlined
+def significant(text: Text, start: int, end: int) -> int:
+    """Return how many digits, and perhaps a point, stand behind the zeros that some digits begin with."""
+    while start < end and (text[start] == ZERO or text[start] == DOT):
+        start += 1
+    return end - start
 
 
 @inlined
@@ -77,7 +86,7 @@ def number(text: Text, at: int) -> tuple[int, float]:
         if at == point + 1:
             return -1, 0.0
     fraction = max(at - point - 1, 0)
-    if at - start > DIGITS_MAX:
+    if at - start > DIGITS_MAX and significant(text, start, at) > DIGITS_MAX:
         return -1, 0.0
     at, power = exponent(text, at)
     sure, found = times_power(value, power - fraction)

@@ -60,6 +60,9 @@ class EventScanner:
             texts=self._texts,
             key=self._key,
             sure=np.zeros(rows, bool),
+            chain=np.zeros(rows, np.int64),
+            event=np.zeros(rows, np.int64),
+            spans=np.zeros(6, np.int64),
         )
 
     def scan(

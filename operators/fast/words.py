@@ -40,6 +40,38 @@ def zero_bits_below(context: Any, word: Any) -> Any:
     return types.int64(types.uint64), generate
 
 
+@intrinsic
+def zero_bits_above(context: Any, word: Any) -> Any:
+    """Return how many bits are 0 above the highest 1 of a word."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def upper_product(context: Any, one: Any, other: Any) -> Any:
+    """Return the upper 64 of the 128 bits of a product."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        wide = ir.IntType(128)
+        product = builder.mul(*(builder.zext(argument, wide) for argument in arguments))
+        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+
+    return types.uint64(types.uint64, types.uint64), generate
+
+
+@intrinsic
+def double_of(context: Any, bits: Any) -> Any:
+    """Return the double that has these bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.uint64), generate
+
+
 @inlined
 def specials(word: np.uint64) -> np.uint64:
     """Return a word whose lowest 1 is in the first byte that is a quote, backslash, control character or no ASCII."""

@@ -136,7 +136,6 @@ def _joined(
     columns: Any, read: ReadEvents, rows: _Rows, parts: Sequence[Ints], errors: Ints, reader: EventReader
 ) -> ReadEvents:
     """Return what was read of all events; `read` is of those that were decoded."""
-    none = np.zeros(len(columns.sure), np.int64)
     return ReadEvents(
         parts=parts,
         errors=errors,
@@ -145,9 +144,8 @@ def _joined(
             for field, column in zip(reader.fields, columns.numbers, strict=True)
         },
         requests=rows.joined(columns.requests, read.requests) if reader.deduplicates else NONE,
-        # What names a session, a user or an attempt is decoded.
-        chain=rows.joined(none, read.chain) if reader.chained else NONE,
-        event=rows.joined(none, read.event) if reader.chained else NONE,
+        chain=rows.joined(columns.chain, read.chain) if reader.chained else NONE,
+        event=rows.joined(columns.event, read.event) if reader.chained else NONE,
         lineage=rows.joined(columns.lineage, read.lineage),
         faults={int(rows.decoded[place]): fault for place, fault in read.faults.items()},
     )

@@ -34,7 +34,7 @@ GOOD = {
     "request_id": "89f09c2ed02d42abda0cb584129054b5", "ts": START_MS, "model": "search", "version": "v2",
     "slices": {"region": "eu", "segment": "pro", "unused": "x"}, "error_type": "timeout", "latency_ms": 98.142,
     "ttft_ms": 5.825e1, "input_tokens": 834, "output_tokens": 0, "cost_usd": 2.653092e-3, "score": -0.5,
-    "prompt_version": "p-17", "endpoint": "/v1/chat", "team": "t", "session_id": None, "user_id": None,
+    "prompt_version": "p-17", "endpoint": "/v1/chat", "team": "t", "session_id": "abc-17", "user_id": "u1",
     "attempt": None, "kind": None, "mirrored": False, "prediction": {"a": [1, None, {"b": []}]},
     "embedding": [0.5, -1e-3], "input": "hello", "output": None, "features": {"amount": 1.5, "card": "visa"},
     "metrics": {"gpu": 7, "on": True}, "flags": ["refused", ""], "unknown": [{}, [[]], "x", -1e2],
@@ -103,7 +103,9 @@ def check(values: list[bytes], policy: Policy = RULES) -> int:
     for codes, numbers in zip(columns.codes, [*read.parts, read.errors], strict=True):
         pairs = set(zip(codes[sure].tolist(), numbers.tolist(), strict=True))
         assert len({code for code, _ in pairs}) == len({number for _, number in pairs}) == len(pairs)
-    assert not read.chain.any()
+    assert (columns.chain[sure] == read.chain).all()
+    chained = read.chain != 0
+    assert (columns.event[sure][chained] == read.event[chained]).all()
     assert all(name.isascii() for name in names)
     return len(sure)
 
@@ -131,9 +133,12 @@ def test_numerals_are_read_as_the_decoder_reads_them(field: str, numeral: str) -
 
 
 def test_usual_numbers_are_scanned() -> None:
+    """Rounded ones, and all digits that a double has."""
     random = Random(5)
     numbers = [round(random.lognormvariate(5, 3), random.randrange(9)) for _ in range(2_000)]
-    assert check([json.dumps(GOOD | {"latency_ms": number}).encode() for number in numbers]) == len(numbers)
+    numbers += [random.lognormvariate(0, 8) for _ in range(100_000 if PROVE else 8_000)]
+    # A few are beyond what may be, or nearly nothing.
+    assert check([json.dumps(GOOD | {"latency_ms": number}).encode() for number in numbers]) > 0.99 * len(numbers)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -174,6 +179,25 @@ def test_many_texts_are_forgotten_again() -> None:
     columns, names = scanner.scan(values[-3:])
     assert columns.sure.all()
     assert len(names) < 10
+
+
+def test_numbers_between_two_doubles_are_read_as_the_decoder_reads_them() -> None:
+    """Halves between doubles, whole ones beyond 2 ** 53, and decimals one digit beside them."""
+    random = Random(8)
+    texts = [str(random.randrange(1 << 53, 10**12 * 10**5))[:17] + f"e-{random.randrange(5, 30)}" for _ in range(4_000)]
+    texts += [f"{(1 << 53) + 2 * random.randrange(1 << 40) + 1}e-{random.randrange(5)}" for _ in range(2_000)]
+    texts += [f"{random.randrange(1, 1 << 53) | 1}.5" for _ in range(500)]
+    texts += [f"{random.getrandbits(random.randrange(1, 60))}e{random.randrange(-45, 12)}" for _ in range(8_000)]
+    values = [json.dumps(GOOD | {"latency_ms": "HERE"}).replace('"HERE"', text).encode() for text in texts]
+    assert check(values) > 3_000
+
+
+def test_chains_are_those_of_sessions_or_users() -> None:
+    """Of every length, and of an event without a session that of its user."""
+    names = ["x" * size for size in range(129)]
+    bodies = [GOOD | {"session_id": name, "request_id": name or "r"} for name in names]
+    bodies += [GOOD | {"session_id": None, "user_id": name} for name in names]
+    assert check([json.dumps(body).encode() for body in bodies]) == len(bodies)
 
 
 def test_hashes_of_requests_are_pythons_own() -> None:
