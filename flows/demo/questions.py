@@ -42,6 +42,8 @@ QUESTIONS = (
     ("What was refused, and why", "SELECT source, position, reason, detail FROM dead_letter_latest ORDER BY position"),
 )
 FILES = ("mttr", "rollbacks")  # Of infra/clickhouse/queries, asked with the model alone.
+ALWAYS = {"from": "2000-01-01 00:00:00", "to": "2100-01-01 00:00:00"}
+CALIBRATION = {"model": MODEL, **ALWAYS, "panes": "outcome_pane_latest"}
 
 
 def ask_further(data: Path, console: Console) -> None:
@@ -52,6 +54,12 @@ def ask_further(data: Path, console: Console) -> None:
         _show(console, title, f'{program} sql {where}"{query}"')
     files = [f"{program} sql {where}@{_near(query_file(name))} --param model={MODEL}" for name in FILES]
     _show(console, "The times of each rollback, and its evidence unpacked", *files)
+    params = " ".join(f"--param {shlex.quote(f'{name}={value}')}" for name, value in CALIBRATION.items())
+    _show(
+        console,
+        "Is each version as often right as it is sure? v1 is too modest, v2 also sure of wrong answers",
+        f"{program} sql {where}@{_near(query_file('calibration'))} {params}",
+    )
     control = shlex.quote(str(data / replay.CONTROL))
     _show(
         console,

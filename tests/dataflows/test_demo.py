@@ -1,5 +1,6 @@
 """A short demo end to end: what SQL says of it, what it leaves, what it replaces, and that it can be replayed."""
 
+import csv
 import io
 import re
 from collections.abc import Sequence
@@ -180,6 +181,13 @@ def test_every_printed_question_has_an_answer(shown: Shown) -> None:
     for name in questions.FILES:
         file = f"@{questions.query_file(name)}"
         assert len(sql.answer(settings.embedded(shown.data), file, "csv", ["model=phishing"]).splitlines()) == 2, name
+    given = [f"{name}={value}" for name, value in questions.CALIBRATION.items()]
+    bins = sql.answer(settings.embedded(shown.data), f"@{questions.query_file('calibration')}", "csv", given)
+    rows = list(csv.DictReader(bins.splitlines()))
+    errors = {row["version"]: float(row["calibration_error"]) for row in rows}
+    assert errors["v2"] > errors["v1"] > 0.05
+    surest = {row["version"]: float(row["accuracy"]) for row in rows if row["low"] == "0.9"}
+    assert surest["v2"] < 0.9 < surest["v1"]  # Of what each is nearly certain of.
     pins = CliRunner().invoke(cli.app, ["control", "pins", "--file", str(shown.data / "control.ndjson")])
     assert re.search(r"phishing .* v1 .* (recovered|alert)", pins.output), pins.output
 
