@@ -9,6 +9,7 @@ from flows.evaluate.materials import Clients, clients_of
 from operators.evals.case import EvalCase
 from operators.evals.checks import named_evaluators
 from operators.evaluate.judging import judged_at_once, shown_to
+from operators.evaluate.outgoing import cleaned_reason
 from operators.evaluators.case import Judged, JudgedCase, NotJudged
 from operators.evaluators.llm import Llm
 from operators.evaluators.pairwise import Winner, winner
@@ -16,6 +17,9 @@ from operators.evaluators.registry import evaluator_kind_of
 from operators.policy.errors import PolicyError
 from operators.policy.evaluators import AnswerEvaluator
 from operators.policy.policy import Policy
+from operators.texts import cut
+
+REASON_SHOWN = 200  # Characters of why an answer does not pass.
 
 
 class Panel:
@@ -39,7 +43,8 @@ class Panel:
             scores = self._judged(evaluator, _case_of(case, answer)).scores
             if scores and not evaluator_kind_of(evaluator).passed(evaluator, scores):
                 worst = min(scores, key=lambda score: score.value)
-                found.append(f'passes "{name}": {worst.criterion} {worst.value:g}: {worst.reason}'.rstrip(": "))
+                reason = cut(cleaned_reason(worst.reason), REASON_SHOWN)
+                found.append(f'passes "{name}": {worst.criterion} {worst.value:g}: {reason}'.rstrip(": "))
         return found
 
     def preferred(self, name: str, case: EvalCase, candidate: str, baseline: str) -> Winner:

@@ -46,13 +46,13 @@ def feedback_of(
     if doubt:
         fields["standing"] = doubt
     if score.reason:
-        fields["reason"] = _clean(score.reason)
+        fields["reason"] = cleaned_reason(score.reason)
     if request.mirrored:
         fields["mirrored"] = True
     return msgspec.json.encode(fields)
 
 
-def _clean(reason: str) -> str:
+def cleaned_reason(reason: str) -> str:
     """Return a reason as it may be written: it may quote an answer, or be what a model says."""
     valid = reason[: REASON_MAX + MARGIN].encode("utf-8", "replace").decode()
     return redact(valid)[0][:REASON_MAX]

@@ -227,7 +227,8 @@ def _judging(call: Call, before: int) -> Reply:
         return Reply(status=500)
     if "first" not in texts:
         score = 2 if "bad" in texts["output"] else 5
-        return Reply(text=json.dumps({"helpfulness": {"reason": "It says bad.", "score": score}}))
+        reason = "It says bad. Ask ann@example.org\u202e\x1b[2J " + "and on " * 10_000
+        return Reply(text=json.dumps({"helpfulness": {"reason": reason, "score": score}}))
     worth = [text.count("better") - text.count("bad") for text in (texts["first"], texts["second"])]
     better = "second" if worth[1] > worth[0] else "first"
     return Reply(text=json.dumps({"helpfulness": {"reason": "", "better": better}}))
@@ -267,6 +268,10 @@ def test_answers_pass_evaluators_of_the_policy(
     cases = [_passing("Hello?", "short", "helpful"), _case("Is it?")]
     result = _judged(tmp_path, judging, cases, "--version", version)
     assert (result.exit_code, says in result.stdout) == (code, True), result.output
+    # A judge may say what it likes, also what the answer holds.
+    assert not {"\x1b", "\u202e"} & set(result.stdout)
+    assert "ann@" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) < 600
     judged = sum(call.model == "judge" for call in judging.calls)
     assert judged >= asked if version == "v5" else judged == asked
 
