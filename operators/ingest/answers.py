@@ -94,8 +94,9 @@ def lacking(item: Feedback, answer: Answer) -> dict[str, Any]:
 
 
 def with_context(item: Feedback, answer: Answer) -> Feedback:
-    """Return feedback with what it lacks."""
-    return msgspec.structs.replace(item, **lacking(item, answer))
+    """Return feedback with what it lacks, and whose request it was."""
+    session, user = item.session_id or answer.session_id or None, item.user_id or answer.user_id or None
+    return msgspec.structs.replace(item, session_id=session, user_id=user, **lacking(item, answer))
 
 
 def completed_text(text: bytes, item: Feedback, answer: Answer) -> bytes:

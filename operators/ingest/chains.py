@@ -1,4 +1,4 @@
-"""Which events belong to one chain: a session, else a user, else the attempts of one request."""
+"""Which events belong to one chain: a session, else a user, else the attempts of one request; and which labels."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,13 @@ from operators.policy.rules import compared
 from operators.window.chains import ATTEMPT_BITS, ATTEMPTS_MAX, Chains, first_events
 from operators.window.mixing import Words, hashed, positive, salts_of
 from operators.window.partial import BAD, GOOD
-from operators.wire.events import Event
+from operators.wire.events import Event, Feedback
 
 NONE = 0  # Of an event by itself.
 
 
 def chained_slis(policy: Policy) -> bool:
-    """Tell whether a canary rule compares what is known of events at once; labels are not chained."""
+    """Tell whether a canary rule compares what is known of events at once."""
     names = compared(policy.rules)
     return any(sli.name in names and not sli.on_feedback for sli in policy.slis)
 
@@ -48,6 +48,27 @@ def chains_of(events: Sequence[Event]) -> tuple[Ints, Ints]:
     attempts = np.array([min(event.attempt or 0, ATTEMPTS_MAX) for event in events], np.int64)
     hashes = chain_hashes([f"{event.request_id} {event.attempt or 0}" for event in events])
     return chain, hashes & ~ATTEMPTS_MAX | attempts
+
+
+def chained_labels(policy: Policy) -> bool:
+    """Tell whether a canary rule compares labels."""
+    names = compared(policy.rules)
+    return any(sli.name in names and sli.on_feedback for sli in policy.slis)
+
+
+def label_chains_of(items: Sequence[Feedback]) -> tuple[Ints, Ints]:
+    """Return the same of feedback: who gives it by habit, else the session. Each criterion has chains of its own.
+
+    They are no chains of events: a label says something beside its request.
+    """
+    whose = [f"u{each.user_id}" if each.user_id else f"s{each.session_id}" if each.session_id else "" for each in items]
+    if not any(whose):
+        none = np.zeros(len(items), np.int64)
+        return none, none
+    chain = chain_hashes([f"l{each.kind} {each.name} {who}" for each, who in zip(items, whose, strict=True)])
+    chain[[not who for who in whose]] = NONE
+    event = chain_hashes([f"{each.request_id} {each.kind} {each.name} {each.source}" for each in items])
+    return chain, event & ~ATTEMPTS_MAX
 
 
 def count_chains(chain: Ints, event: Ints, classes: Sequence[Ints], placed: EventTimes, groups: Runs) -> Chains | None:

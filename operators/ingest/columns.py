@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
 from operators.ingest.again import DecodedAgain, Items
-from operators.ingest.chains import chained_slis
+from operators.ingest.chains import chained_labels, chained_slis, label_chains_of
 from operators.ingest.event_reader import EventReader
 from operators.ingest.event_times import EventTimes
 from operators.ingest.fields import LATENCIES, is_feedback, kind_and_name, of_kind_name
@@ -68,7 +68,7 @@ class ColumnsBuilder:
         self._chunks: list[tuple[list[Ints], Ints, dict[str, Floats]]] = []
         self._fields = [field for field in fields_of(policy) if is_feedback(field) == (stream == "feedback")]
         self._watched = WatchedBuilder(on_feedback=stream == "feedback", policy=policy, pseudonyms=pseudonyms)
-        self._chained = chained_slis(policy)
+        self._chained = chained_slis(policy) if stream == "events" else chained_labels(policy)
         self._chains: list[tuple[Ints, Ints]] = []
         self._of_slis: dict[str, Read] = {}
         for sli in policy.slis:
@@ -94,6 +94,8 @@ class ColumnsBuilder:
         repeated: NDArray[np.bool_] | None = None,
     ) -> None:
         """Take some feedback with context (model and version); of what is `repeated` a criterion was judged before."""
+        if self._chained:
+            self._chains.append(label_chains_of(items))
         # What a judge said while it was not to be believed is no value.
         values = np.array([np.nan if item.standing else _number(item.value) for item in items], float)
         of_fields = {field: self._of_field(field, items) for field in self._fields}

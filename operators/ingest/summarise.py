@@ -9,7 +9,7 @@ from operator import itemgetter
 import numpy as np
 
 from operators.arrays import Ints, groups_of, runs_of
-from operators.ingest.chains import count_chains
+from operators.ingest.chains import NONE, count_chains
 from operators.ingest.columns import Columns
 from operators.ingest.event_times import EventTimes
 from operators.ingest.label_ages import count_ages
@@ -18,8 +18,9 @@ from operators.ingest.sli import classify
 from operators.ingest.slis.kind import NOT_MEANT
 from operators.ingest.watched_counts import Runs, count, rows_of
 from operators.policy.policy import Policy
+from operators.policy.rules import compared
 from operators.window.chains import Chains
-from operators.window.partial import Partial, keep_first, sum_by_key, take
+from operators.window.partial import NEITHER, Partial, keep_first, sum_by_key, take
 
 
 def summarise(columns: Columns, placed: EventTimes, shards: Ints, policy: Policy) -> list[tuple[int, int, Partial]]:
@@ -74,8 +75,13 @@ def _slis(columns: Columns, policy: Policy, groups: Runs) -> Ints:
 def _chains(columns: Columns, placed: EventTimes, groups: Runs, policy: Policy) -> Chains | None:
     if not columns.chain.any():
         return None
-    classes = [classify(sli, columns)[groups.order] for sli in policy.slis]
-    return count_chains(columns.chain, columns.event, classes, placed, groups)
+    classes = [classify(sli, columns) for sli in policy.slis]
+    chain = columns.chain
+    if columns.stream == "feedback":  # Of labels that are compared alone.
+        names = compared(policy.rules)
+        labels = [of for sli, of in zip(policy.slis, classes, strict=True) if sli.on_feedback and sli.name in names]
+        chain = np.where(np.any([of < NEITHER for of in labels], axis=0), chain, NONE)
+    return count_chains(chain, columns.event, [of[groups.order] for of in classes], placed, groups)
 
 
 def _outcomes(columns: Columns, groups: Runs) -> Ints:

@@ -10,6 +10,7 @@ from operators.rules.canary_words import is_bad
 from operators.rules.cohorts import Block
 from operators.rules.comparison import Comparison
 from operators.rules.exceeding import Exceeding
+from operators.rules.label_chains import labels_by_sli, share_of_labels
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labelled import asked
 from operators.rules.labels import Labels
@@ -20,6 +21,7 @@ from operators.rules.strata import ComparedWindow, Strata
 from operators.rules.thinning import thinned
 from operators.rules.value_history import MINUTE_MS
 from operators.stats.spending import Spending
+from operators.window.chains import NOT_MEANT
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries, described
 
@@ -60,7 +62,8 @@ def gather_labels(
 ) -> None:
     """Take the labels of a pane; where a block of them is mature, the processes bet on what it came to."""
     requests = asked(counts, names, canary.finest) if releases and canary.labelled.slis else {}
-    for release, sli, block in canary.labelled.take(counts.pane, releases, labels, delays, requests):
+    shares = _label_shares(canary, counts, names, releases, labels)
+    for release, sli, block in canary.labelled.take(counts.pane, releases, labels, delays, requests, shares):
         if block.renewed:
             _renew(canary, release, sli)
         canary.shares.take(release, sli, block)
@@ -70,11 +73,37 @@ def gather_labels(
             _add_labels(canary, release, sli, block)
 
 
+def _label_shares(
+    canary: CanaryState,
+    counts: PaneCounts,
+    names: Sequence[SliceSeries],
+    releases: Sequence[Comparison],
+    labels: Labels,
+) -> dict[Comparison, Mapping[int, float]]:
+    """Return of each release which share of the labels of a pane counts, by SLI; 1 of what is not there."""
+    slis = list(canary.labelled.slis.values())
+    shares: dict[Comparison, Mapping[int, float]] = {}
+    for release in releases if counts.chains is not None and len(labels.names) else ():
+        versions = release.candidate, release.baseline
+        came = labels_by_sli(labels, release.model, versions, slis)
+        if came:
+            mine = [
+                slot for slot in counts.slots.tolist() if names[slot][:2] in {(release.model, one) for one in versions}
+            ]
+            known = canary.raters.setdefault(release, Recurring())
+            shares[release] = share_of_labels(known, counts.chains, np.array(mine, np.int64), came)
+    return shares
+
+
 def _add_counts(
     canary: CanaryState, counts: PaneCounts, names: Sequence[SliceSeries], releases: Sequence[Comparison]
 ) -> Shares:
     """Add what the versions of releases served, at the finest slices, to the running blip; return what share counts."""
     shares: dict[Comparison, list[float]] = {}
+    chains = counts.chains
+    if chains is not None:  # But those of labels.
+        slis = np.array(canary.slis, np.int64)[canary.at_once]
+        chains = chains.some((chains.classes[:, slis] != NOT_MEANT).any(axis=1))
     events: dict[int, int] = {}
     wanted = {(release.model, arm) for release in releases for arm in (release.candidate, release.baseline)}
     served: dict[tuple[str, str], dict[int, tuple[SliceSeries, Ints]]] = {}
@@ -89,7 +118,7 @@ def _add_counts(
     for release in releases:
         arms = [served.get((release.model, arm), {}) for arm in (release.candidate, release.baseline)]
         if any(arms):
-            out = left_out(canary.recurring.setdefault(release, Recurring()), counts.chains, {**arms[0], **arms[1]})
+            out = left_out(canary.recurring.setdefault(release, Recurring()), chains, {**arms[0], **arms[1]})
             both = [[(name, _less(canary, came, out.get(slot))) for slot, (name, came) in arm.items()] for arm in arms]
             _open(canary, release, counts.pane).add(both[0], both[1])
             kept = [sum(int(came.sum()) for _, came in arm) for arm in both]

@@ -76,6 +76,7 @@ class CanaryState:
         self.shares = LabelShares(rule, policy.dimensions, self.grains, cap, WINDOW_MS_MAX // policy.pane_ms)
         self.spent: dict[Comparison, Spending] = {}
         self.recurring: dict[Comparison, Recurring] = {}
+        self.raters: dict[Comparison, Recurring] = {}
         self.of: list[Process] = []
         self.series: dict[Process, SliceSeries] = {}
         self.index: dict[Process, int] = {}
@@ -102,6 +103,7 @@ class CanaryState:
         self.exceeding = {release: each for release, each in self.exceeding.items() if release in live}
         self.spent = {release: each for release, each in self.spent.items() if release in live}
         self.recurring = {release: each for release, each in self.recurring.items() if release in live}
+        self.raters = {release: each for release, each in self.raters.items() if release in live}
         self.guard.only(live)
         self.shares.only(live)
         self.weights = {key: each for key, each in self.weights.items() if key[0] in live}

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 from operators.rules.cohorts import Block, Cohorts, Values
 from operators.rules.comparison import Comparison
+from operators.rules.label_chains import thinned_labels
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labels import Labels
 from operators.rules.pane_counts import PaneCounts
@@ -30,17 +31,23 @@ class Labelled:
         labels: Labels,
         delays: LabelDelays,
         requests: Requests = {},  # noqa: B006  # Only read.
+        shares: Mapping[Comparison, Mapping[int, float]] = {},  # Only read.
     ) -> Iterator[tuple[Comparison, int, Block]]:
-        """Put the labels of a pane to their requests; yield the blocks that are mature with its end."""
+        """Put the labels of a pane to their requests; yield the blocks that are mature with its end.
+
+        Of the labels `shares` count, by release and SLI of the policy (`label_chains.py`).
+        """
         models = {name.model for name in labels.names}
-        slices = [tuple(name.dims.values()) for name in labels.names]
+        slices, texts = [tuple(name.dims.values()) for name in labels.names], [name.text for name in labels.names]
         for release in releases:
             for sli, number in self.slis.items():
                 cohorts = self._of(release, sli)
                 if release.model in models or not cohorts.stretches:
                     cohorts.learn(pane, delays.known.get((release.model, release.baseline, number)))
                     for arm, version in enumerate((release.candidate, release.baseline)):
-                        cohorts.add(pane, arm, labels.of(release.model, version, number), slices)
+                        mine = labels.of(release.model, version, number)
+                        share = shares.get(release, {}).get(number, 1.0)
+                        cohorts.add(pane, arm, thinned_labels(mine, texts, share, pane) if share < 1 else mine, slices)
                 for arm, version in enumerate((release.candidate, release.baseline)):
                     cohorts.add_requests(pane, arm, requests.get((release.model, version), {}))
                 for block in cohorts.take(pane):

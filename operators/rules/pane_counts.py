@@ -8,6 +8,7 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.policy.rules import Grain
+from operators.stats.multiple_testing import Bools
 from operators.window.chains import COMPARED, Classes, drawn, units
 from operators.window.mixing import positive, salts_of
 from operators.window.partial import Partial
@@ -20,12 +21,20 @@ class ComparedChains(msgspec.Struct, frozen=True, kw_only=True):
     """The chains that count in a pane, D: the `slot` of the finest slice of each, and its `classes` (D, S).
 
     `chain` (D,) is the same in every pane, `key` another in each: below a share of 2 ** 63 is that share of all.
+    `inside` (R, S) are how many good and bad events of finest slices `slots` (R,) belong to any chain.
     """
 
     slot: Ints
     chain: Ints
     key: Ints
     classes: Classes
+    slots: Ints = msgspec.field(default_factory=lambda: np.zeros(0, np.int64))
+    inside: Ints = msgspec.field(default_factory=lambda: np.zeros((0, 0), np.int64))
+
+    def some(self, which: Bools) -> "ComparedChains":
+        """Return some of the chains."""
+        one = msgspec.structs.replace(self, slot=self.slot[which], chain=self.chain[which], key=self.key[which])
+        return msgspec.structs.replace(one, classes=self.classes[which])
 
 
 class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +106,8 @@ class Roster:
             chain=key ^ positive(salts_of(np.array([pane]))),
             key=key,
             classes=chains.classes[which],
+            slots=parents[:, self.slots.grains.index(finest)],
+            inside=chains.inside.sum(axis=2),
         )
 
     def seen_since(self, pane: int) -> Ints:

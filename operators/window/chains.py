@@ -30,6 +30,7 @@ Classes = NDArray[np.uint8]
 
 CHAINS_MAX = 4_096  # Of a series and pane: 400 a second in panes of 10 s.
 COMPARED = 2  # Classes of an SLI that count: good and bad.
+NOT_MEANT = 3  # The class of what an SLI is not about (`operators/ingest/slis/kind.py`).
 ATTEMPTS_MAX = 31  # Attempts of a request that are told apart, in the highest bits of `Chains.event`.
 ATTEMPT_BITS = 58
 RETRY = 2  # The first attempt of a request has none, 0 or 1; from this on it is surely a retry.

@@ -135,6 +135,8 @@ class Feedback(msgspec.Struct, gc=False, kw_only=True):
     mirrored: bool | None = False  # Of the answer to a copy of a request.
     prediction: str | float | bool | None = None
     score: Number | None = None
+    session_id: Text | None = None  # Of the request, as in its event; the user is who gave the feedback.
+    user_id: Text | None = None
 
 
 def ms_of(value: int | datetime) -> int:

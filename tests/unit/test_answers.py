@@ -31,9 +31,11 @@ def other(**fields: Any) -> Answer:
 
 def test_it_gets_what_it_lacks() -> None:
     wanted = item(
-        model="m", version="v1", slices=ANSWER.slices, request_ts=TS, prediction="spam", score=0.5, mirrored=False
-    )
+        model="m", version="v1", slices=ANSWER.slices, request_ts=TS, prediction="spam", score=0.5, mirrored=False,
+        session_id="id:s", user_id="id:u",
+    )  # fmt: skip
     assert with_context(item(), ANSWER) == wanted
+    assert with_context(item(user_id="annotator"), ANSWER).user_id == "annotator"
 
 
 def test_what_it_says_itself_stays() -> None:
