@@ -50,10 +50,11 @@ bench: setup ## Print throughput as ratios against ceilings measured in the same
 bench-whole: setup ## Print what an event costs from the file to the store, with many models, series and rules (an hour)
 	$(PY) -m tests.bench.end_to_end
 
-figures: setup ## Print the tables of docs/figures.md: false rollbacks and power, ours and others', simulated (half an hour)
+figures: setup ## Print the tables of docs/figures.md: false rollbacks and power, ours and others', simulated (an hour)
 	$(PY) -m tests.bench.simulate_bursts
 	$(PY) -m tests.bench.simulate_measures
 	$(PY) -m tests.bench.simulate_strata
+	$(PY) -m tests.bench.simulate_labels
 	$(PY) -m tests.bench.simulate_outcome_slices
 	$(PY) -m tests.bench.simulate_users
 

@@ -16,7 +16,7 @@ from tests.labelled import Arm, Minutes, minute, play, policy, steadily, who
 
 HISTORY = 120  # Minutes before the release.
 BAD_SLOW, BAD_FAST, AT_ONCE = (2, 30), (30, 2), (0.1, 0.1)
-RUNS = 100
+RUNS = 10
 AFTER = 240  # Minutes.
 
 
