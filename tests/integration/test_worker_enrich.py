@@ -46,7 +46,7 @@ END_MS = START_MS + EVENTS * SPACING_MS + REST_MS + ENDS * 10_000
 RELEASED_MS = 330_000  # After the first event; versions of the first five minutes are old ones.
 UNKNOWN = 7  # A partition: ids of no request.
 SECRET = {"ROLLGUARD_ID_KEY": "a-key-of-the-tests"}
-CONTEXT = ("model", "version", "slices", "prediction", "score", "mirrored")
+CONTEXT = ("model", "version", "slices", "prediction", "score", "mirrored", "user_id")
 
 Lines = list[list[bytes]]
 Wanted = tuple[dict[str, list[str]], Path]
