@@ -18,6 +18,7 @@ from flows.logs import LOGGER
 from flows.options import Options, Start
 from flows.process import PARTS
 from flows.pulse import Pulse
+from flows.recovery import layouts
 from flows.recovery.identity import store_id
 from flows.recovery.saved import check_logs
 from flows.recovery.store import opened
@@ -54,6 +55,7 @@ def _run_once(
 ) -> None:
     url = settings.store(where, None)
     with opened(options.recovery, options.process, options.processes) as store, held(url):
+        policy = layouts.gone_on(options.recovery, store.parts, policy)
         if options.process == 0:
             migrate(url, settings.migrations())
         topics = Topics(where.kafka, list(_streams(where)), [where.control_topic, where.deadletter_topic])

@@ -10,6 +10,7 @@ from operators.drift.results import NOTHING, Monitored
 from operators.policy.policy import Policy
 from operators.policy.rules import Rule
 from operators.release.model import Model
+from operators.release.widening import widen
 from operators.rules.canary import CanaryEvaluator
 from operators.rules.drift import DriftEvaluator
 from operators.rules.label_delays import LabelDelays
@@ -81,6 +82,8 @@ def gone_on(policy: Policy, new: EvaluationState, saved: EvaluationState) -> Eva
     if new.monitors is saved.monitors:  # Else the monitors that drift rules listen to begin anew.
         kept |= {_identity(each.rule): each for each in saved.listening}
     saved.roster.go_on(new.roster)
+    for known in saved.models.values():
+        widen(known, len(policy.slis))
     # What a rule said before it was changed does not stand.
     names = {rule.name for rule in policy.rules if _identity(rule) in kept}
     for model in saved.models.values():

@@ -29,7 +29,8 @@ PICKLE = b"\x80"  # What an older rollguard wrote begins with it.
 NEW_STORE = "name a new --recovery folder and where to start with --from"
 
 OTHER_SHAPE = (
-    "the policy's time, slices, windows, measures or SLIs are not those the recovery store was written under: "
+    "the policy's time, slices, windows, measures or SLIs are not those the recovery store was written under, nor such "
+    "as can go on from it: "
     f"{NEW_STORE}, or go back to the old ones"
 )
 
@@ -49,7 +50,7 @@ def loads(saved: bytes | None, kind: type[T], policy: Policy) -> T | None:
     if saved is None:
         return None
     shape, state = content(saved)
-    if shape != policy.shape:
+    if shape != policy.shape and shape not in policy.widths:
         raise StateMismatch(OTHER_SHAPE)
     if state is not None and not isinstance(state, kind):
         raise Unreadable(f"the recovery store holds a {type(state).__name__} where a {kind.__name__} should be")
@@ -58,8 +59,14 @@ def loads(saved: bytes | None, kind: type[T], policy: Policy) -> T | None:
 
 def require_shape(shapes: Mapping[str, str], policy: Policy) -> None:
     """StateMismatch where a policy of several has another shape than that which was saved by its name."""
-    if shapes.get(policy.team, policy.shape) != policy.shape:
+    shape = shapes.get(policy.team, policy.shape)
+    if shape != policy.shape and shape not in policy.widths:
         raise StateMismatch(OTHER_SHAPE)
+
+
+def widths_of(saved: bytes | None, policy: Policy) -> tuple[int, int] | None:
+    """Return how many SLIs and measures what was saved has; None where it has those of the policy."""
+    return None if saved is None else policy.widths.get(str(content(saved)[0]))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from operators.metrics import Metrics
 from operators.model_gauges import ModelGauges, ShardGauges
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
-from operators.recovery import dumps, loads, of_file, require_shape
+from operators.recovery import dumps, loads, of_file, require_shape, widths_of
 from operators.rows.panes import pane_rows, stored_rows
 from operators.rows.progress import progress_rows
 from operators.rows.windows import window_rows
@@ -179,7 +179,8 @@ def close_panes(
                 with of_file(each):
                     require_shape({} if panes is None else panes.shapes, each)
             return _TeamPanesLogic(TeamPanes(policy, panes), metrics, recover)
-        return _PanesLogic(Panes(policy, loads(saved, SavedPanes, policy)), metrics, recover)
+        panes_ = loads(saved, SavedPanes, policy)
+        return _PanesLogic(Panes(policy, panes_, widths_of(saved, policy)), metrics, recover)
 
     return op.stateful_batch("close", up, build)
 

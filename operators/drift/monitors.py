@@ -52,8 +52,10 @@ class Monitors:
             window_ms: [each for each in windowed if each.window_ms == window_ms]
             for window_ms in sorted({each.window_ms for each in windowed})
         }
-        identity = _identity(policy)
-        if saved is not None and saved.identity == identity:
+        identity = _identity(policy, len(policy.slis))
+        # SLIs that came later are nothing to what is kept of the monitors: no monitor that is the same is on them.
+        if saved is not None and saved.identity in {_identity(policy, many) for many in _many(policy)}:
+            saved.identity = identity
             self.state = saved
             return
         grains = dict.fromkeys(grain for monitor in policy.monitors for grain in monitor.grains)
@@ -194,9 +196,14 @@ def _heard(of_one: Sequence[Drift]) -> Heard:
     )
 
 
-def _identity(policy: Policy) -> bytes:
-    """Return what names the monitors of a policy, and all that their state depends on."""
+def _many(policy: Policy) -> set[int]:
+    """Return how many SLIs a policy had under which state may have been saved that goes on."""
+    return {len(policy.slis), *(slis for slis, _ in policy.widths.values())}
+
+
+def _identity(policy: Policy, many: int) -> bytes:
+    """Return what names the monitors of a policy, and all that their state depends on, with its first `many` SLIs."""
     # The keys of SLIs as states have them that were saved when all kinds were one class.
     keys = {"good": "", "name": "", "field": None, "limit": None, "flags": (), "ignore": ()}
-    slis = [keys | sli.identity() for sli in policy.slis]
+    slis = [keys | sli.identity() for sli in policy.slis[:many]]
     return msgspec.msgpack.encode([policy.monitors, policy.watched, policy.dimensions, slis])

@@ -178,7 +178,9 @@ def times_of(values: Sequence[int | datetime]) -> Ints:
 
 def fields_of(policy: Policy) -> list[str]:
     """Return every numeric field that a measure or an SLI of the policy reads, each once."""
-    named = [measure.name for measure in policy.measures] + [field for sli in policy.slis for field in sli.fields]
+    named = [measure.name for measure in policy.measures if not measure.retired] + [
+        field for sli in policy.slis for field in sli.fields
+    ]
     return list(dict.fromkeys(named))
 
 

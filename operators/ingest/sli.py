@@ -7,7 +7,7 @@ from operators.arrays import Ints
 from operators.ingest.columns import Columns
 from operators.ingest.slis.kind import NOT_MEANT
 from operators.ingest.slis.registry import sli_kind_of
-from operators.policy.policy import Sli
+from operators.policy.policy import Retired, Sli
 from operators.window.partial import NEITHER
 from operators.wire.events import UNUSABLE
 
@@ -18,7 +18,7 @@ def classify(sli: Sli, columns: Columns) -> Ints:
     An event whose error type the SLI ignores is NEITHER, and so is one whose error type could not be read. What is not
     of the slices that the SLI is about is NOT_MEANT.
     """
-    if sli.on_feedback != (columns.stream == "feedback"):
+    if isinstance(sli, Retired) or sli.on_feedback != (columns.stream == "feedback"):
         return np.full(len(columns.series), NOT_MEANT)
     classes = sli_kind_of(sli).classify(sli, columns.numbers, columns.errors)
     ignored = [code for code, name in enumerate(columns.error_types) if name in sli.ignore or name == UNUSABLE]

@@ -147,6 +147,15 @@ class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True)
         return None
 
 
+class Retired(Sli, frozen=True, kw_only=True):
+    """An SLI that a policy had once: its column stays, and nothing is counted in it. `was` named it in saved state."""
+
+    was: dict[str, object] = {}
+
+    def identity(self) -> dict[str, object]:
+        return self.was
+
+
 def by_cohorts(slis: Sequence[Sli]) -> dict[int, Sli]:
     """Return, by number, the SLIs that are counted by when requests were made."""
     return {index: sli for index, sli in enumerate(slis) if sli.within_ms is not None}
@@ -171,10 +180,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
-    """A number on an event (or `feedback.KIND`), summed in whole units of 10 ** -digits."""
+    """A number on an event (or `feedback.KIND`), summed in whole units of 10 ** -digits; `retired`: no longer."""
 
     name: str
     digits: int
+    retired: bool = False
 
     @property
     def on_feedback(self) -> bool:
@@ -255,6 +265,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     does not say, and is as in the default policy.
     With `teams` it is that of several files (`policy_file/teams.py`): what is the worker's is here, and all else in the
     policy of each `team`, to which `claims` give the models.
+    `rest` names what says which counts are kept beside SLIs and measures. `widths` has the shapes under which state was
+    saved that goes on under this policy, with how many SLIs and measures it has then (`layout.py`).
     """
 
     pane_ms: int
@@ -300,6 +312,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     team: str = ""
     teams: tuple["Policy", ...] = ()
     claims: Claims | None = None
+    rest: str = ""
+    widths: dict[str, tuple[int, int]] = {}
 
     def of(self, model: str) -> "Policy | None":
         """Return the policy of a model, None where it is nobody's."""

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -161,6 +161,7 @@ def parse_tables(written: dict[str, Any], text: str, profiles: Mapping[str, byte
         runbook_base=file.runbook_base,
         idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},
         shape=_shape(raw),
+        rest=_shape(raw, but=("measures", "sli")),
         text=text,
         models=file.models,
         left_out=tuple(defaulted(written)),
@@ -189,11 +190,12 @@ def _monitored(policy: Policy, file: _File, profiles: Profiles) -> Policy:
         sampling=file.drift.sampling,
         hash=hash_of([policy.hash, sorted(profiles.by_name())]),
         shape=hash_of([policy.shape, kept]) if kept else policy.shape,
+        rest=hash_of([policy.rest, kept]) if kept else policy.rest,
     )
 
 
-def _shape(raw: dict[str, Any]) -> str:
-    kept = {key: raw[key] for key in SHAPE if key in raw}
+def _shape(raw: dict[str, Any], but: Sequence[str] = ()) -> str:
+    kept = {key: raw[key] for key in SHAPE if key in raw and key not in but}
     # How many models are told apart says whose counts are kept, as it always changes; not which.
     slices = {key: value for key, value in raw["slices"].items() if key != "models_max"}
     # Which partitions are waited for, and how many events move time, say when panes close, not what is kept; nor does

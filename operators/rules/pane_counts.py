@@ -119,7 +119,7 @@ class Roster:
         names = self.slots.names
         self.slots = new.slots.only(())
         self.slots.take(names)
-        self.by_slot = new.by_slot
+        self.by_slot, self.slis = new.by_slot, new.slis
 
     def only(self, slots: Ints) -> None:
         """Keep these series, which get slots 0, 1, ...; whoever keeps something by slot must do the same."""

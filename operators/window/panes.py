@@ -19,6 +19,7 @@ from operators.window.packing import pack, unpack
 from operators.window.partial import OTHER, Partial, merge, take
 from operators.window.waiting_commands import Coming, Due, Obeyed, Waiting
 from operators.window.watermark import NEVER, PartitionProgress, Watermark
+from operators.window.widening import from_begin, widened
 
 PARTS_MAX = 16  # Partials an open pane may collect before they are merged into one.
 
@@ -76,7 +77,8 @@ PaneItem = Closed | ReplayRequest | ReplayPlan
 class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a shard's panes; `kept` are the closed panes that the slots still hold.
 
-    `seen` is the position that each partition was seen up to; None in what was saved before it was kept.
+    `seen` is the position that each partition was seen up to; None in what was saved before it was kept. `slis` and
+    `measures` are those that began while the shard counted already, by number: the first pane that has them in full.
     """
 
     watermark: Watermark | None
@@ -88,6 +90,8 @@ class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
     commands: tuple[tuple[int, Coming], ...] = ()
     seen: dict[str, int] | None = None
     obeyed: Obeyed = msgspec.field(default_factory=Obeyed)
+    slis: dict[int, int] = {}
+    measures: dict[int, int] = {}
     maturing: dict[int, bytes] = msgspec.field(default_factory=dict)
 
 
@@ -95,11 +99,14 @@ class Panes:
     """The open panes of one shard. State: a few partials per open pane, and the limits' lists of names.
 
     With `saved` it continues from that state, and its first output asks the slots of the ring for the closed panes that
-    windows still need (`recall.py`), because windows themselves are not saved.
+    windows still need (`recall.py`), because windows themselves are not saved. `widths` are how many SLIs and measures
+    it has; None: all.
     """
 
-    def __init__(self, policy: Policy, saved: SavedPanes | None = None) -> None:
+    def __init__(self, policy: Policy, saved: SavedPanes | None = None, widths: tuple[int, int] | None = None) -> None:
         self.policy = policy
+        self.slis: dict[int, int] = {}  # Those that began later, each with its first pane; and measures.
+        self.measures: dict[int, int] = {}
         self.watermark: Watermark | None = None
         self.shard = 0
         self.open: dict[int, list[Partial]] = {}
@@ -114,10 +121,19 @@ class Panes:
         if saved is not None:
             self.watermark, self.limits = saved.watermark, saved.limits
             self.closed, self.order = saved.closed, saved.order
-            self.open = {pane: [unpack(part)] for pane, part in saved.open.items()}
+            self.open = {pane: [widened(unpack(part), policy)] for pane, part in saved.open.items()}
+            self._begin(saved, widths)
             self.kept.extend(saved.kept)
             known = saved.watermark.marks if saved.watermark is not None else ()
             self.seen = SpansSeen(dict.fromkeys(known, UNKNOWN) if saved.seen is None else saved.seen)
+
+    def _begin(self, saved: SavedPanes, widths: tuple[int, int] | None) -> None:
+        """Let what is new begin with the first pane that nothing has come of yet."""
+        newest = NEVER if self.watermark is None else self.watermark.newest_ms // self.policy.pane_ms
+        first = max(self.closed, newest, *self.open, NEVER) + 1
+        had = widths or (len(self.policy.slis), len(self.policy.measures))
+        self.slis = saved.slis | dict.fromkeys(range(had[0], len(self.policy.slis)), first)
+        self.measures = saved.measures | dict.fromkeys(range(had[1], len(self.policy.measures)), first)
 
     def save(self) -> SavedPanes:
         """Return all that a restart needs."""
@@ -206,7 +222,7 @@ class Panes:
         if pane not in self.open:
             ripe = self.maturing.take(pane, None)
             return self._ordered(Closed(pane=pane, on_time=ripe, commands=commands))
-        whole = merge(self.open.pop(pane))
+        whole = from_begin(merge(self.open.pop(pane)), self.slis, self.measures)
         homes, folded = self.limits.fold(whole, self.shard, pane, self.policy)
         whole = limit_error_types(merge([whole], homes) if homes else whole, self.policy.error_types_max)
         late = int(np.searchsorted(whole.late, 1))

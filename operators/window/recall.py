@@ -18,6 +18,7 @@ from operators.window.packing import pack, unpack
 from operators.window.panes import Closed, PaneItem, ReplayPlan, ReplayRequest
 from operators.window.partial import Partial, unwatched
 from operators.window.watermark import NEVER
+from operators.window.widening import widened
 from operators.window.windows import PaneWithWindows, Windows
 
 
@@ -79,7 +80,7 @@ class RecalledWindows:
             in_order("windows", self.reached.order, item.order)
             self._recall = item
         elif isinstance(item, PaneReplay):
-            self._replayed[item.pane] = item.on_time
+            self._replayed[item.pane] = widened(item.on_time, self.windows.policy)
         elif isinstance(item, Closed):
             if item.order < self.reached.order:
                 in_order("windows", self.reached.order, item.order)

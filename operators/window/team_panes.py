@@ -47,9 +47,12 @@ class TeamPanes:
             raise ValueError("a policy without claims has one set of panes")
         self.policy, self._claims = policy, policy.claims
         self._idle = Panes(policy, None if saved is None else saved.idle)
+        shapes = {} if saved is None else saved.shapes
         known: Mapping[str, SavedPanes] = {} if saved is None else saved.teams
         self.teams = {
-            number: Panes(team, known[team.team]) for number, team in enumerate(policy.teams) if team.team in known
+            number: Panes(team, known[team.team], team.widths.get(shapes.get(team.team, "")))
+            for number, team in enumerate(policy.teams)
+            if team.team in known
         }
 
     def save(self) -> SavedTeamPanes:

@@ -133,5 +133,6 @@ def test_no_table_is_left_out() -> None:
         TOP,
         "The policy: every key",
         "One worker, several policies",
+        "A policy that changes",
     }
     assert SECTIONS.keys() == headings

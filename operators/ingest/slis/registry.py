@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from operators.ingest.slis import all_of, feedback_absent, flag_absent, label_matches, limit, no_error, score
+from operators.ingest.slis import all_of, feedback_absent, flag_absent, label_matches, limit, no_error, retired, score
 from operators.ingest.slis.kind import SliKind
-from operators.policy.policy import Sli
+from operators.policy.policy import Retired, Sli
 
 KINDS: Mapping[str, SliKind[Any]] = {
     kind.good: kind
@@ -24,4 +24,4 @@ KINDS: Mapping[str, SliKind[Any]] = {
 
 def sli_kind_of(sli: Sli) -> SliKind[Any]:
     """Return the kind of an SLI."""
-    return KINDS[sli.good]
+    return retired.KIND if isinstance(sli, Retired) else KINDS[sli.good]
