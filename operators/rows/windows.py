@@ -20,16 +20,19 @@ SeriesColumns = Mapping[str, Sequence[Any]]  # What the series columns hold, by 
 Z = NormalDist().inv_cdf(0.975)  # Bounds of the middle 95 %.
 
 
-def window_rows(counts: WindowCounts, policy: Policy) -> list[Rows]:
-    """Return the rows of one window; a series without values of a name gets none of it."""
+def window_rows(counts: WindowCounts, policy: Policy, begins: Mapping[int, int] | None = None) -> list[Rows]:
+    """Return the rows of one window; a series without values of a name gets none of it.
+
+    `begins` has by number the first panes of SLIs that began while others were counted.
+    """
     series = series_columns(counts.names)
-    rows = [_sli_rows(counts, series, policy), _measure_rows(counts, series, policy)]
+    rows = [_sli_rows(counts, series, policy, begins or {}), _measure_rows(counts, series, policy)]
     if counts.outcomes is not None:
         rows.append(_outcome_rows(counts, counts.outcomes))
     return [some for some in rows if len(some)]
 
 
-def _sli_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -> Rows:
+def _sli_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy, begins: Mapping[int, int]) -> Rows:
     good_or_bad = counts.slis[:, :, GOOD] + counts.slis[:, :, BAD]
     row, sli = _stored(counts, good_or_bad)
     good, bad = counts.slis[row, sli, GOOD], counts.slis[row, sli, BAD]
@@ -44,9 +47,18 @@ def _sli_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -> Ro
             "ratio": good / (good + bad),
             "lower": lower,
             "upper": upper,
+            "coverage": _coverage(counts, begins, policy)[sli],
             "ver": good + bad,
         },
     )
+
+
+def _coverage(counts: WindowCounts, begins: Mapping[int, int], policy: Policy) -> Floats:
+    """Return by SLI the share of the window in which it was counted."""
+    coverage = np.ones(len(policy.slis))
+    for sli, pane in begins.items():
+        coverage[sli] = (counts.end_ms - pane * policy.pane_ms) / counts.window.size_ms
+    return coverage.clip(0.0, 1.0)
 
 
 def _measure_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -> Rows:

@@ -82,6 +82,7 @@ TABLES: dict[str, dict[str, Kind]] = {
         "ratio": "float64",
         "lower": "float32",
         "upper": "float32",
+        "coverage": "float32",
     }
     | VERSION,
     "measure_window": SERIES

@@ -18,6 +18,7 @@ from operators.policy.policy import Policy, by_cohorts
 from operators.window.label_ages import decode
 from operators.window.packing import pack, unpack
 from operators.window.partial import BAD, GOOD, Partial, merge
+from operators.window.widening import widened
 
 PARTS_MAX = 16  # Partials of a cohort before they are merged into one.
 
@@ -33,15 +34,15 @@ def waits(policy: Policy) -> dict[int, int]:
 
 
 class Maturing:
-    """The cohorts of one shard; `after` is what `waits` says.
+    """The cohorts of one shard, each for as long as `waits` says.
 
     State, by the pane of the cohort: a partial in which good are its requests, and bad those of which it was said.
     """
 
-    def __init__(self, after: Mapping[int, int], saved: Mapping[int, bytes]) -> None:
-        self._after = after
+    def __init__(self, policy: Policy, saved: Mapping[int, bytes]) -> None:
+        self._after = after = waits(policy)
         self._last = max(after.values(), default=0)
-        self._cohorts = {pane: [unpack(part)] for pane, part in saved.items()} if after else {}
+        self._cohorts = {pane: [widened(unpack(part), policy)] for pane, part in saved.items()} if after else {}
         self._packed = dict(saved) if after else {}
 
     def panes(self, after: int) -> set[int]:

@@ -5,7 +5,7 @@ when they came in, and leave with it as rows of their own: they never reopen a d
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -14,7 +14,7 @@ from operators.policy.policy import Policy
 from operators.window.fence import UNKNOWN, Span, SpansSeen
 from operators.window.folded import Folded
 from operators.window.limits import Limits, limit_error_types
-from operators.window.maturing import Maturing, waits
+from operators.window.maturing import Maturing
 from operators.window.packing import pack, unpack
 from operators.window.partial import OTHER, Partial, merge, take
 from operators.window.waiting_commands import Coming, Due, Obeyed, Waiting
@@ -45,7 +45,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 
     `on_time` and `late` are what came in under this pane, None where nothing did; `commands` take effect with it.
     `rest` is what came in on time of models past the limit: counted in rows, but not seen by rules. `folded` says what
-    else is past a limit.
+    else is past a limit. `begins` has, by number, the first panes of SLIs that began while the shard counted already.
     """
 
     pane: int
@@ -56,6 +56,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     commands: tuple[Due, ...] = ()
     rest: Partial | None = None
     folded: tuple[Folded, ...] = ()
+    begins: Mapping[int, int] = {}
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +117,7 @@ class Panes:
         self.kept: deque[int] = deque()
         self.commands = Waiting() if saved is None else Waiting(saved.commands, saved.obeyed)
         self.seen = SpansSeen({})
-        self.maturing = Maturing(waits(policy), {} if saved is None else saved.maturing)
+        self.maturing = Maturing(policy, {} if saved is None else saved.maturing)
         self._recalling = saved is not None
         if saved is not None:
             self.watermark, self.limits = saved.watermark, saved.limits
@@ -214,7 +215,7 @@ class Panes:
 
     def _ordered(self, closed: Closed) -> Closed:
         self.order += 1
-        return msgspec.structs.replace(closed, order=self.order - 1)
+        return msgspec.structs.replace(closed, order=self.order - 1, begins=self.slis)
 
     def _close_one(self, pane: int) -> Closed:
         commands = self.commands.take(pane, self.policy.pane_ms, self.policy.late_horizon_ms)

@@ -33,7 +33,17 @@ slices = ["*", "segment"]
 """
 CANARY = '[[rule]]\nname = "canary"\nkind = "canary"\nslis = ["availability", "quality"]\nslices = ["*"]\n'
 MONITOR = '[[monitor]]\nname = "steady"\nkind = "adwin"\non = ["sli.fast", "latency_ms"]\n'
-BEFORE = POLICY + RULE.format(name="slo", sli="fast") + RULE.format(name="old", sli="polite") + CANARY + MONITOR
+# An SLI that waits for what it counts, which is kept by the pane of its request meanwhile.
+LATER = sli("kept", "feedback_absent", kind="thumbs", within="30s")
+BEFORE = (
+    POLICY
+    + LATER
+    + RULE.format(name="later", sli="kept")
+    + RULE.format(name="slo", sli="fast")
+    + RULE.format(name="old", sli="polite")
+    + CANARY
+    + MONITOR
+)
 # One SLI, measure and rule more, in the midst of the others; and one of each less.
 AFTER = (
     POLICY.replace('"ttft_ms", "cost_usd", ', '"metrics.other", "cost_usd", ')
@@ -42,12 +52,14 @@ AFTER = (
         'good = "flag_absent"\nflags = ["toxic", "refused"]\n',
         'good = "at_least"\nfield = "metrics.gpu-util"\nlimit = 5\n',
     )
+    + LATER
+    + RULE.format(name="later", sli="kept")
     + RULE.format(name="slo", sli="fast")
     + RULE.format(name="new", sli="warmer")
     + CANARY
     + MONITOR
 )
-STAYED = ("availability", "fast", "warm", "correct", "quality")
+STAYED = ("availability", "fast", "warm", "correct", "quality", "kept")
 MEASURES = ("latency_ms", "cost_usd", "input_tokens", "score", "metrics.gpu-util", "feedback.judge")
 TABLES = ("sli_pane", "measure_pane", "outcome_pane", "sli_window", "measure_window", "verdict", "evidence", "drift")
 
@@ -124,6 +136,12 @@ def test_what_stayed_has_the_rows_of_an_undisturbed_run(tmp_path: Path) -> None:
     assert {row["measure"] for row in second["measure_pane"]} >= {"metrics.other"}
     assert "ttft_ms" not in {row["measure"] for row in second["measure_pane"]}
     assert {row["rule"] for row in second["verdict"]} >= {"new", "slo"}
+    windows = [row for row in second["sli_window"] if row["sli"] == "warmer"]
+    assert {row["coverage"] < 1 for row in windows} == {True, False}
+    for row in windows:
+        whole = row["window_end"] - begins[row["model"]]
+        assert row["coverage"] == pytest.approx(min(1.0, whole / row["size_ms"]))
+    assert {row["coverage"] for row in every["sli_window"] if row["sli"] in STAYED} == {1.0}
 
 
 def test_a_policy_may_change_again_and_again(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ ADDED = {
     "feedback": {"name", "unit", "sample", "standing", "reason"},
     "control": {"barred", "lifts", "weights", "slices_more", "diff_more"}
     | {"incident", "update", "closes", "sentence", "error_types", "requests", "findings", "moved"},
+    "sli_window": {"coverage"},
 }
 
 
@@ -114,7 +115,11 @@ def test_rows_of_before_are_kept_as_they_were(before: Path, updated: Path, table
     assert now == then
     assert len(then) == 20
     new = ", ".join(sorted(ADDED[table]))
-    empty = {"feedback": ("",) * 5, "control": ((), 0, 0, "", "", "", None, (), (), "", 0, 0, "")}
+    empty = {
+        "feedback": ("",) * 5,
+        "control": ((), 0, 0, "", "", "", None, (), (), "", 0, 0, ""),
+        "sli_window": (1.0,),
+    }
     rows = _read(f"chdb://{updated}", f"SELECT DISTINCT {new} FROM {table}_latest")  # noqa: S608
     assert [tuple(tuple(cell) if isinstance(cell, list) else cell for cell in row) for row in rows] == [empty[table]]
 

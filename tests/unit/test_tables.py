@@ -65,7 +65,8 @@ def test_every_field_of_a_control_event_is_stored_or_left_out_on_purpose() -> No
 def test_sql_and_python_name_the_same_columns(tables: Embedded) -> None:
     for table, columns in TABLES.items():
         found = tables.client.query(_COLUMNS, {"table": table}).result_rows
-        written = {name: type_ for name, type_, default, _ in found if not default}
+        # What a table got later may have a default, for the rows of before.
+        written = {name: type_ for name, type_, default, _ in found if not default or name in columns}
         assert list(written) == list(columns), table
         for name, kind in columns.items():
             assert written[name] in SQL_TYPES[kind], (table, name)
