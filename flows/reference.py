@@ -19,9 +19,11 @@ from operators.policy.policy import EVENT_FIELDS, FEEDBACK_FIELDS
 from operators.policy.watched import is_watchable
 from operators.profiles.binning import Value, is_value
 from operators.profiles.build import build, build_like
+from operators.profiles.by_slice import SliceTexts, by_slice
 from operators.profiles.embedding import fit
 from operators.profiles.profile import Centroids, Profile
 from operators.profiles.seasons import HOUR_MS, by_hour, hours_of_week
+from operators.window.series_index import slice_text
 from operators.wire.events import UNUSABLE, Event, Feedback, ms_of
 
 SAMPLE = 100_000  # Events, and as many items of feedback.
@@ -34,7 +36,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """`fields` are those to keep, all where none is named; `clusters` of the embeddings, None for no centroids.
 
     `like` is a profile whose bins it gets, and whose fields alone it has.
-    `by_hour`: where there is a week of items, hours of the week are kept apart.
+    `by_hour`: where there is a week of items, hours of the week are kept apart. `by` are the slices that are kept
+    apart, by their dimensions.
     """
 
     fields: tuple[str, ...] = ()
@@ -43,6 +46,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     like: Profile | None = None
     sample: int = SAMPLE
     by_hour: bool = True
+    by: tuple[tuple[str, ...], ...] = ()
 
 
 def profile_of(
@@ -61,7 +65,24 @@ def profile_of(
     profile = _built(columns, asked, options)
     if options.by_hour and (times := _times(asked, answered, columns, options.like)):
         profile = by_hour(profile, columns, {name: hours_of_week(of) for name, of in times.items()})
+    if options.by:
+        profile = by_slice(profile, columns, _slices(asked, answered, columns, options.by))
     return profile, counted
+
+
+def _slices(
+    events: Sequence[Event], feedback: Sequence[Feedback], columns: Columns, by: Sequence[tuple[str, ...]]
+) -> dict[str, SliceTexts]:
+    """Return by column, and combination of dimensions, the slice that each of its values is of."""
+    found: dict[str, SliceTexts] = {}
+    for name in columns:
+        if name.startswith("feedback."):
+            items: Sequence[Event | Feedback] = [item for item in feedback if f"feedback.{item.kind}" == name]
+        else:
+            items = events
+        dims = [item.slices or {} for item in items]
+        found[name] = [[slice_text([(each, has.get(each, "")) for each in names]) for has in dims] for names in by]
+    return found
 
 
 def _built(columns: Columns, events: Sequence[Event], options: Options) -> Profile:

@@ -58,6 +58,10 @@ def build_command(
     like: Annotated[
         Path | None, typer.Option("--like", help="Count in the bins of this profile, to compare or merge with it.")
     ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", help="Keep slices apart, such as region or region,segment as in the policy; repeatable."),
+    ] = None,
     whole: Annotated[
         bool, typer.Option("--whole", help="Do not keep the hours of the week apart where there is a week of items.")
     ] = False,
@@ -80,6 +84,7 @@ def build_command(
         like=None if like is None else _read(like),
         sample=sample,
         by_hour=not whole,
+        by=tuple(tuple(each.split(",")) for each in by or ()),
     )
     if files:
         with progress.of_files([*files, *(feedback or ())]) as progressed:

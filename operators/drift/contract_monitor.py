@@ -62,7 +62,7 @@ class Contracts:
         slots = ended.members(monitor)
         for index, watched in watched_of(monitor, ended.policy):
             expectation = _expectation(monitor, watched)
-            window = ended.counts_of(index, watched, slots)
+            window = ended.counts_of(index, watched, ended.without_own(watched, slots))
             offenders = [ended.offenders.get(name[:3], {}) for name in window.names]
             summaries = _summaries(index, window, offenders)
             for series, summary, seen_here in zip(window.names, summaries, offenders, strict=True):

@@ -46,6 +46,11 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
         kept = [slot for slot in self.used.tolist() if watches(monitor, grains, self.names[slot])]
         return np.array(sorted(kept, key=lambda slot: self.names[slot][:3]), np.int64)
 
+    def without_own(self, watched: Watched, slots: Ints) -> Ints:
+        """Return the slots that a field may drift in: one that is a dimension of a slice is always the same there."""
+        kept = [slot for slot in slots.tolist() if watched.name.removeprefix("features.") not in self.names[slot].dims]
+        return slots if len(kept) == len(slots) else np.array(kept, np.int64)
+
     def baselines(self, slots: Ints) -> tuple[Ints, Ints]:
         """Return those of the slots that are of a candidate, and the slot of the baseline of each, -1 without any."""
         slot_of = {self.names[slot][:3]: slot for slot in self.used.tolist()}

@@ -23,8 +23,8 @@ from operators.drift.member import watched_of
 from operators.drift.results import Drift, FieldCounts
 from operators.policy.monitors import OnFields, Watched, WindowMonitor, axis_of, kind_of
 from operators.policy.reading import Above, Inner, span
+from operators.profiles.by_slice import expected_of
 from operators.profiles.profile import Field
-from operators.profiles.seasons import expected
 from operators.saved.registry import Saved
 from operators.stats.divergence import jensen_shannon, kl, psi
 from operators.stats.share_detector import DOWN, Shares
@@ -49,7 +49,7 @@ class LastingChange(WindowMonitor, frozen=True, kw_only=True):
 
 @lru_cache(maxsize=1_000)
 def _shares(field: Field, counts: tuple[int, ...], sigmas: float, points: float) -> Shares:
-    return shares_of(msgspec.structs.replace(field, counts=counts, hours=UNSET), sigmas, points)
+    return shares_of(msgspec.structs.replace(field, counts=counts, hours=UNSET, slices=UNSET), sigmas, points)
 
 
 class _Found:
@@ -60,9 +60,11 @@ class _Found:
             raise ValueError(f"{monitor.name}: the profile has no {watched.name}")
         self.monitor, self.watched, self.window, self.kept, self.field = monitor, watched, window, kept, watched.field
         # What is expected of this hour of the week, where the profile says so.
-        self.counts = np.rint(expected(watched.field, window.start, window.end - window.start)).astype(np.int64)
-        counts = tuple(self.counts.tolist())
-        self.shares = _shares(watched.field, counts, monitor.tolerance_sigmas, monitor.tolerance_points)
+        (counts,) = expected_of(watched.field, window.start, window.end - window.start, [window.names[0].text])
+        self.counts = np.rint(counts).astype(np.int64)
+        self.shares = _shares(
+            watched.field, tuple(self.counts.tolist()), monitor.tolerance_sigmas, monitor.tolerance_points
+        )
 
     def step(self, limits: Floats) -> Iterator[tuple[Drift, bool]]:
         """Take the window; yield what is BAD, what no longer is, an OK of each other series; and whether it is news."""
@@ -138,13 +140,26 @@ def _evaluate(monitor: LastingChange, ended: Ended, broken: object) -> tuple[lis
     by_slot = dict(zip(slots.tolist(), _limits(monitor, ended, slots, len(fields)).tolist(), strict=True))
     of_series = {ended.names[slot][:3]: limit for slot, limit in by_slot.items()}
     for index, watched in fields:
-        window = ended.counts_of(index, watched, slots)
-        limits = np.array([of_series[name[:3]] for name in window.names], float)
         kept = ended.lasting.setdefault((monitor.name, watched.name), Lasting())
-        for drift, news in _Found(monitor, watched, window, kept).step(limits) if len(window.names) else ():
-            stands.append(drift)
-            changed += [drift] if news else []
+        for window in _alike(watched, ended.counts_of(index, watched, ended.without_own(watched, slots))):
+            limits = np.array([of_series[name[:3]] for name in window.names], float)
+            for drift, news in _Found(monitor, watched, window, kept).step(limits):
+                stands.append(drift)
+                changed += [drift] if news else []
     return changed, stands
+
+
+def _alike(watched: Watched, window: FieldCounts) -> Iterator[FieldCounts]:
+    """Yield the series of a window by what is compared with: all of them, or those of each slice."""
+    if watched.field is None or watched.field.slices is UNSET or not len(window.names):
+        yield from [window] if len(window.names) else []
+        return
+    texts = [name.text for name in window.names]
+    for text in dict.fromkeys(texts):
+        rows = [at for at, each in enumerate(texts) if each == text]
+        yield msgspec.structs.replace(
+            window, names=[window.names[at] for at in rows], counts=window.counts[rows], designs=window.designs[rows]
+        )
 
 
 def _limits(monitor: LastingChange, ended: Ended, slots: Ints, fields: int) -> Floats:

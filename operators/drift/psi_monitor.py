@@ -20,8 +20,8 @@ from operators.drift.results import Drift
 from operators.policy.fields import As, Written
 from operators.policy.monitors import AGAINST, OnFields, OnWire, Reference, Watched, WindowMonitor, axis_of, kind_of
 from operators.policy.reading import Above, Inner, span
+from operators.profiles.by_slice import expected_of
 from operators.profiles.profile import EMBEDDING
-from operators.profiles.seasons import expected
 from operators.stats.design_effect import design_effect
 from operators.stats.divergence import Counts, jensen_shannon, kl
 from operators.stats.multiple_testing import benjamini_hochberg
@@ -77,6 +77,7 @@ def shifts(monitor: Psi, ended: Ended) -> list[Drift]:
 
 def _field(monitor: Psi, watched: Watched, slots: Ints, ended: Ended) -> Iterator[Drift]:
     bins = range(watched.offset, watched.offset + watched.bins)
+    slots = ended.without_own(watched, slots)
     slots = slots[ended.sums.counts[slots, bins.start : bins.stop].any(axis=1)]
     slots, reference, pairs = _reference(monitor, watched, bins, slots, ended)
     if not len(slots):
@@ -125,8 +126,10 @@ def _reference(monitor: Psi, watched: Watched, bins: range, slots: Ints, ended: 
         window = ended.past.at(ended.window_ms, ended.end)
         counts, pairs = ended.past.counts(ended.window_ms, window, bins, names)
         return slots, counts, np.where(watched.on_feedback, 0.0, pairs)
-    frozen = np.zeros(0) if watched.field is None else expected(watched.field, ended.start, ended.window_ms)
-    return slots, np.tile(frozen, (len(slots), 1)), np.zeros(len(slots))
+    if watched.field is None:
+        raise ValueError(f"{monitor.name}: the profile has no {watched.name}")
+    texts = [ended.names[slot].text for slot in slots.tolist()]
+    return slots, expected_of(watched.field, ended.start, ended.window_ms, texts), np.zeros(len(slots))
 
 
 def _evaluate(monitor: Psi, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:

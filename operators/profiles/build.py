@@ -60,6 +60,7 @@ def _like(known: Field, values: Sequence[Value]) -> Field:
         cardinality=distinct,
         moments=moments_of(finite) if len(finite) else None,
         hours=UNSET,
+        slices=UNSET,
     )
 
 

@@ -45,7 +45,17 @@ def _field(name: str, fields: Sequence[Field]) -> Field:
         cardinality=max(field.cardinality for field in fields),
         moments=added_moments(moments) if moments else None,
         hours=_hours(fields),
+        slices=_slices(fields),
     )
+
+
+def _slices(fields: Sequence[Field]) -> tuple[tuple[str, tuple[int, ...]], ...] | UnsetType:
+    """Return the counts of slices together, where all of them have some."""
+    known = [dict(field.slices) for field in fields if field.slices is not UNSET]
+    if len(known) < len(fields):
+        return UNSET
+    texts = sorted({text for each in known for text in each})
+    return tuple((text, _added([each[text] for each in known if text in each])) for text in texts)
 
 
 def _hours(fields: Sequence[Field]) -> tuple[tuple[int, ...], ...] | UnsetType:

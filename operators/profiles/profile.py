@@ -70,7 +70,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `edges` of a number: bin i holds edges[i - 1] <= x < edges[i], the first and last are open. `categories` are
     sorted. `counts`: of each bin, missing and unseen last. `cardinality`: distinct present values. `hours`: counts of
-    each hour of the week (`seasons.py`), where the profile is of a week or more.
+    each hour of the week (`seasons.py`), where the profile is of a week or more. `slices`: counts of some slices, by
+    their canonical text (`by_slice.py`).
     """
 
     kind: Kind
@@ -80,10 +81,13 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     cardinality: int
     moments: Moments | None = None
     hours: tuple[tuple[int, ...], ...] | UnsetType = UNSET  # Unset is not written: such profiles keep their names.
+    slices: tuple[tuple[str, tuple[int, ...]], ...] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.hours is not UNSET and [len(hour) for hour in self.hours] != [len(self.counts)] * HOURS:
             raise ValueError(f"hours need {HOURS} times {len(self.counts)} counts")
+        if self.slices is not UNSET and any(len(counts) != len(self.counts) for _, counts in self.slices):
+            raise ValueError(f"each slice needs {len(self.counts)} counts")
         if len(self.counts) != self.unseen + 1:
             raise ValueError(f"a field needs {self.unseen + 1} counts, got {len(self.counts)}")
         if min(self.counts) < 0 or not any(self.counts[: self.missing]):

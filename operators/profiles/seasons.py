@@ -70,11 +70,11 @@ def _shrunk(hours: tuple[tuple[int, ...], ...]) -> Floats:
     whole = counts.sum(axis=0)
     of_day = counts.reshape(-1, DAY_HOURS, counts.shape[1])
     days = of_day.sum(axis=0)
-    by_day = _towards(days, whole[None], np.zeros(DAY_HOURS, np.int64))
-    return _towards(counts, by_day, np.arange(HOURS) % DAY_HOURS, pooled=days)
+    by_day = shrunk_towards(days, whole[None], np.zeros(DAY_HOURS, np.int64))
+    return shrunk_towards(counts, by_day, np.arange(HOURS) % DAY_HOURS, pooled=days)
 
 
-def _towards(counts: Floats, priors: Floats, of: Ints, pooled: Floats | None = None) -> Floats:
+def shrunk_towards(counts: Floats, priors: Floats, of: Ints, pooled: Floats | None = None) -> Floats:
     """Return counts (G, B) shrunk towards the prior (P, B) of each, `of` (G,), which has as many values as it is worth.
 
     `pooled` (P, B) are the counts of the groups of each prior together, where the prior says more than these.

@@ -1,0 +1,85 @@
+"""What a profile says of a slice: regions differ, and a slice is compared with what it was itself.
+
+The counts of a slice are few where it is small, so they are shrunk towards the whole as far as the profile shows that
+its slices are alike (`seasons.py` has the formula): slices that do not differ are worth the whole, and those that do
+what they have themselves. What is expected of an hour of a slice is that of the hour, moved as the slice is from the
+whole.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Floats
+from operators.profiles.binning import Value, bins_of
+from operators.profiles.profile import Field, Profile
+from operators.profiles.seasons import expected, shrunk_towards
+
+SLICES_MAX = 1_000  # Of a field, those with the most values.
+
+SliceTexts = Sequence[Sequence[str]]  # By combination of dimensions, the slice of each value.
+
+
+def by_slice(profile: Profile, columns: Mapping[str, Sequence[Value]], slices: Mapping[str, SliceTexts]) -> Profile:
+    """Return a profile that also says how the bins of its fields were filled by slice; `slices` of each field."""
+    fields = {}
+    for name, field in profile.fields.items():
+        bins = bins_of(field, columns[name])
+        counted: dict[str, tuple[int, ...]] = {}
+        for texts in slices[name]:
+            names, of = np.unique(np.array(texts, object).astype(str), return_inverse=True)
+            counts = np.bincount(of * field.bins + bins, minlength=len(names) * field.bins)
+            rows = counts.reshape(len(names), field.bins).tolist()
+            counted |= {str(text): tuple(row) for text, row in zip(names.tolist(), rows, strict=True)}
+        most = sorted(counted, key=lambda text: (-sum(counted[text]), text))[:SLICES_MAX]
+        fields[name] = msgspec.structs.replace(field, slices=tuple((text, counted[text]) for text in sorted(most)))
+    return msgspec.structs.replace(profile, fields=fields)
+
+
+def expected_of(field: Field, start: int, window_ms: int, texts: Sequence[str]) -> Floats:
+    """Return the counts (K, B) to compare the window of each slice with, as `seasons.expected` does of all of them."""
+    base = expected(field, start, window_ms)
+    known = _shrunk(field)
+    if not known:
+        return np.tile(base, (len(texts), 1))
+    whole = np.array(field.counts, float)
+    # How the hour differs from the whole; a bin that is empty in it is empty in its hours.
+    moved = np.where(whole > 0, base / np.maximum(whole, 1) * whole.sum() / max(base.sum(), 1), 0.0)
+    return np.array([_moved(known[text], moved, float(base.sum())) if text in known else base for text in texts])
+
+
+def _moved(counts: Floats, by: Floats, most: float) -> Floats:
+    """Return the counts of a slice with the shares of an hour, worth no more than either."""
+    shares = counts * by
+    return np.asarray(shares / max(float(shares.sum()), 1e-12) * min(float(counts.sum()), most))
+
+
+@lru_cache(maxsize=1_000)
+def _shrunk(field: Field) -> dict[str, Floats]:
+    """Return what each slice is worth, by its text; nothing of a profile without slices.
+
+    Slices of the same dimensions are drawn to the whole together.
+    """
+    found: dict[str, Floats] = {}
+    if field.slices is msgspec.UNSET:
+        return found
+    groups: dict[tuple[str, ...], list[tuple[str, tuple[int, ...]]]] = {}
+    for text, counts in field.slices:
+        groups.setdefault(_dimensions(text), []).append((text, counts))
+    for slices in groups.values():
+        own = np.array([each for _, each in slices], float)
+        rows = shrunk_towards(own, np.array(field.counts, float)[None], np.zeros(len(own), np.int64))
+        found |= {text: row for (text, _), row in zip(slices, rows, strict=True)}
+    return found
+
+
+def _dimensions(text: str) -> tuple[str, ...]:
+    r"""Return the dimensions of a slice's text.
+
+    >>> _dimensions("region=eu,segment=a\\,b=c")
+    ('region', 'segment')
+    """
+    parts = text.replace("\\\\", "").replace("\\,", "").replace("\\=", "").split(",")
+    return tuple(part.partition("=")[0] for part in parts)
