@@ -79,8 +79,8 @@ class Outcome(msgspec.Struct, frozen=True):
     disbelieved: int
 
 
-def played(seed: int, story: Story) -> Outcome:
-    """Play a story from beginning to end."""
+def played(seed: int, story: Story, minutes: int = MINUTES) -> Outcome:
+    """Play a story from beginning to end, or so many of its minutes."""
     random = Random(seed)
     policy = parse(POLICY)
     judge = Judge(Random(seed + 1))
@@ -90,7 +90,7 @@ def played(seed: int, story: Story) -> Outcome:
     log = EvaluatedLog("events/0", policy, judges)
     events: list[dict[str, Any]] = []
     feedback: list[dict[str, Any]] = []
-    for minute in range(MINUTES):
+    for minute in range(minutes):
         changed = minute >= CHANGE
         if changed and story == "new judge" and minute == CHANGE:
             other = parse(POLICY.replace('model = "j"', 'model = "k"'))

@@ -4,15 +4,15 @@ import os
 
 import pytest
 
-from tests.judge_drift import Story, played
+from tests.judge_drift import MINUTES, Story, played
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
-SEEDS = range(20 if PROVE else 3)
-FEW = range(20 if PROVE else 1)
+SEEDS = range(20 if PROVE else 1)
+QUIET = MINUTES if PROVE else 60
 
 
 @pytest.mark.parametrize(
-    ("seed", "story"), [*((seed, "strict judge") for seed in SEEDS), *((seed, "new judge") for seed in FEW)]
+    ("seed", "story"), [(seed, story) for seed in SEEDS for story in ("strict judge", "new judge")]
 )
 def test_a_judge_that_changes_rolls_nothing_back(seed: int, story: Story) -> None:
     found = played(seed, story)
@@ -22,7 +22,7 @@ def test_a_judge_that_changes_rolls_nothing_back(seed: int, story: Story) -> Non
     assert not {event.type for event in found.events} & {"rollback", "kill", "throttle"}
 
 
-@pytest.mark.parametrize("seed", FEW)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_one_that_grows_strict_between_two_rounds_of_golden_cases_rolls_nothing_back(seed: int) -> None:
     """A monitor may find it before they do, and call it a drift of the model: nobody knows better by then."""
     found = played(seed, "strict between rounds")
@@ -39,7 +39,7 @@ def test_a_model_that_grows_worse_is_rolled_back(seed: int) -> None:
     assert (rollback.version, rollback.rule) == ("v2", "helpful-slo")
 
 
-@pytest.mark.parametrize("seed", FEW)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_is_said_while_nothing_changes(seed: int) -> None:
-    found = played(seed, "quiet")
+    found = played(seed, "quiet", QUIET)
     assert (found.kinds, found.disbelieved) == (set(), 0)
