@@ -61,6 +61,12 @@ def test_a_release_of_many_slices_stays_small(store: Store) -> None:
         assert sorted(used)[2] <= CPU_S, used
 
 
+def test_what_a_thousand_requests_cost_is_drawn(store: Store) -> None:
+    (chart,) = [each for each in release(store, ASKED)["charts"] if each.name == "cost"]
+    assert [line.name for line in chart.lines] == ["v1", "v2"]
+    assert {value for line in chart.lines for _, value in line.points} == {1_000.0}  # One dollar each.
+
+
 def test_slices_are_asked_for_by_the_page(store: Store) -> None:
     """The worst forty in any case, all traffic first; further ones by the hundred, none twice and none left out."""
     seen: list[str] = []

@@ -9,7 +9,7 @@ POINTS = 120
 # Seconds between points: windows of slices are stored every minute, ten minutes or hour, which steps must meet.
 STEPS_S = (10, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600)
 SLIS_MAX = 8
-MEASURES = {"latency_ms": "ms", "cost_usd": "USD"}  # What is drawn, and its unit.
+MEASURES = ("latency_ms", "cost_usd")
 
 
 def step_s(start: int, end: int) -> int:
@@ -104,6 +104,29 @@ def measure(rows: Sequence[Row], name: str, unit: str, kinds: Mapping[str, str],
     )
 
 
+def cost(rows: Sequence[Row], kinds: Mapping[str, str], **chart: object) -> Chart:
+    """Return what a thousand requests cost by version, of those that tell it."""
+    where = str(chart.pop("where"))
+    mine = [row for row in rows if row["measure"] == "cost_usd"]
+    return Chart(
+        name="cost",
+        title="Cost of 1,000 requests",
+        note=f"{where} · USD, sliding window · requests that tell no cost are left out",
+        label=f"Cost of 1,000 requests in USD by version over time, {where}.",
+        lines=[
+            Line(
+                name=version,
+                kind=kinds.get(version, "grey"),
+                points=[(row["at"], 1_000 * row["mean"]) for row in mine if row["version"] == version],
+            )
+            for version in dict.fromkeys(row["version"] for row in mine)
+        ],
+        low=0.0,
+        unit="USD",
+        **chart,  # type: ignore[arg-type]
+    )
+
+
 def asked_lines(
     store: Store, model: str, text: str, start: int, end: int, slis: Sequence[str] = ()
 ) -> dict[str, list[Row]]:
@@ -129,6 +152,7 @@ def charts(
     made = [
         *(ratios(rows["slis"], sli, kinds, **also) for sli in slis),
         traffic(rows["traffic"], kinds, **also),
-        *(measure(rows["measures"], name, unit, kinds, **also) for name, unit in MEASURES.items()),
+        measure(rows["measures"], "latency_ms", "ms", kinds, **also),
+        cost(rows["measures"], kinds, **also),
     ]
     return [each for each in made if not each.empty]
