@@ -35,3 +35,14 @@ def without() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def kernels() -> None:
     compiled()
+
+
+@pytest.fixture(scope="module", params=["with kernels", "without"], autouse=True)
+def both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All tests of a file that imports this run twice."""
+    compiled()
+    if request.param == "without":
+        with without():
+            yield
+    else:
+        yield

@@ -11,7 +11,11 @@ from operators.window.shards import shard_of
 from tests.dataflows.agreeing import check
 from tests.dataflows.making import FOLLOWS_ALL, POLICY, START_MS, STARTED_MS, log
 from tests.dataflows.running import exact, run_flow, run_pure
+from tests.fast_kernels import kernels, without
 from tests.oracle import Log, answer
+
+__all__ = ["kernels"]
+pytestmark = pytest.mark.usefixtures("kernels")
 
 HOUR_MS = 3_600_000
 SAME_SHARD = ("model-0", "model-13")  # Both in one shard, so they share panes and nothing else.
@@ -34,11 +38,12 @@ def message(ts: int, **fields: Any) -> bytes:
 
 
 def agree(policy_text: str, logs: list[Log], started_ms: int = STARTED_MS) -> dict[str, list[dict[str, Any]]]:
-    """Run the logs in two ways, hold both against the oracle and each other; return the tables."""
+    """Run the logs in two ways, with compiled kernels and without, hold both against the oracle; return the tables."""
     ran = run_flow(parse(policy_text), logs, started_ms)
     assert ran.stop.error is None
     check(ran.tables, answer(policy_text, logs, started_ms), policy_text)
-    other = run_pure(parse(policy_text), logs, started_ms, Random(1), 3)
+    with without():
+        other = run_pure(parse(policy_text), logs, started_ms, Random(1), 3)
     assert exact(other) == exact(ran.tables)
     return ran.tables
 

@@ -15,6 +15,9 @@ from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
 from operators.window.watermark import NEVER
 from tests.dataflows.making import POLICY, START_MS, received
+from tests.fast_kernels import both_ways
+
+__all__ = ["both_ways"]
 
 Items = Sequence[tuple[int, int]]  # Id and time.
 items = st.lists(st.tuples(st.integers(1, 12), st.integers(-5, 5)), max_size=60).map(

@@ -13,7 +13,10 @@ from operators.window.offenders import OFFENDERS_MAX
 from operators.window.packing import pack, unpack
 from operators.window.partial import merge as merge_parts
 from operators.window.partial import split_limbs, sum_by_key, take
+from tests.fast_kernels import both_ways
 from tests.laws.partials import events, message, partial_of, plain
+
+__all__ = ["both_ways"]
 
 Lists = list[list[dict[str, Any]]]
 lists = st.lists(st.lists(events, max_size=8), min_size=1, max_size=5)
