@@ -50,18 +50,18 @@ def _field(name: str, fields: Sequence[Field]) -> Field:
 
 
 def _slices(fields: Sequence[Field]) -> tuple[tuple[str, tuple[int, ...]], ...] | UnsetType:
-    """Return the counts of slices together, where all of them have some."""
+    """Return the counts of slices together, of those that have some."""
     known = [dict(field.slices) for field in fields if field.slices is not UNSET]
-    if len(known) < len(fields):
+    if not known:
         return UNSET
     texts = sorted({text for each in known for text in each})
     return tuple((text, _added([each[text] for each in known if text in each])) for text in texts)
 
 
 def _hours(fields: Sequence[Field]) -> tuple[tuple[int, ...], ...] | UnsetType:
-    """Return the counts of the hours of the week together, where all of them have some."""
+    """Return the counts of the hours of the week together, of those that have some: else an update would lose them."""
     known = [field.hours for field in fields if field.hours is not UNSET]
-    return tuple(_added(hour) for hour in zip(*known, strict=True)) if len(known) == len(fields) else UNSET
+    return tuple(_added(hour) for hour in zip(*known, strict=True)) if known else UNSET
 
 
 def _centroids(some: Sequence[Centroids]) -> Centroids:

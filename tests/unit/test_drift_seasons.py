@@ -101,10 +101,11 @@ def test_wrong_hours_are_refused() -> None:
         from_json(json.dumps(raw).encode())
 
 
-def test_merged_profiles_have_the_hours_of_both() -> None:
+def test_merged_profiles_have_the_hours_of_all_that_have_some() -> None:
     _, hourly = profiles(np.random.default_rng(6), SHOPS["night"], 20)
     one = Profile(fields={"x": hourly})
     both = merged([one, one]).fields["x"]
     assert np.array(both.hours).tolist() == (2 * np.array(hourly.hours)).tolist()
     whole = Profile(fields={"x": msgspec.structs.replace(hourly, hours=UNSET)})
-    assert merged([one, whole]).fields["x"].hours is UNSET, "the hours of only some of it say nothing of the whole"
+    assert merged([one, whole]).fields["x"].hours == hourly.hours, "an update without hours does not lose them"
+    assert merged([whole, whole]).fields["x"].hours is UNSET
