@@ -11,7 +11,7 @@ SERIES, BROAD, VERSIONS = 36, 4 + 2 * 12, 4  # Finest, `*` and dimensions, `*` a
 
 
 def test_a_day_of_few_series_takes_few_rows_and_bytes(tmp_path: Path) -> None:
-    """Once it took 5.7 M rows, and a hundred megabytes."""
+    """Once every pane and every window of every slice was a row."""
     tables = {each.table: each for each in stored(LOAD, tmp_path, policy_of(LOAD))}
     assert tables["measure_pane"].rows == SERIES * 5 * DAY_M
     assert tables["sli_pane"].rows == SERIES * 2 * DAY_M
