@@ -83,7 +83,8 @@ def windows() -> Rows:
         start = START_MS + minute * 60_000
         row = {"model": "m", "version": "v1", "slice": "*", "dims": {}, "kind": "tumbling", "size_ms": size}
         row |= {"window_start": start, "window_end": start + size, "sli": "availability", "good": good, "bad": bad}
-        row |= {"ratio": good / (good + bad) if good + bad else float("nan"), "lower": 0.0, "upper": 1.0, "ver": 1}
+        row |= {"ratio": good / (good + bad) if good + bad else float("nan"), "lower": 0.0, "upper": 1.0}
+        row |= {"coverage": 1.0, "ver": 1}
         for name, value in row.items():
             columns[name].append(value)
     return Rows(table="sli_window", columns=columns)
