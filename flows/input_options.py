@@ -13,7 +13,7 @@ PolicyOption = Annotated[
     typer.Option("--policy", help="The policy, a file or a folder of them; default: the one with rollguard."),
 ]
 FormatOption = Annotated[
-    str | None, typer.Option("--format", help="What the messages are: native, or otlp; default: the setting's.")
+    str | None, typer.Option("--format", help="What the messages are: native, otlp or arrow; default: the setting's.")
 ]
 FeedbackFormatOption = Annotated[
     str | None, typer.Option("--feedback-format", help="What those of feedback are; default: the setting's.")

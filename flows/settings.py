@@ -12,7 +12,7 @@ ROLLGUARD_STUCK_S        and then a worker that is frozen ends itself           
 ROLLGUARD_KAFKA__NAME    any setting of librdkafka, as SASL_PASSWORD for sasl.password
 ROLLGUARD_EVENTS_TOPIC, ROLLGUARD_FEEDBACK_TOPIC, ROLLGUARD_COMMANDS_TOPIC  inference.events, inference.feedback, ...
 ROLLGUARD_RAW_FEEDBACK_TOPIC  feedback without context, which `enrich` reads  inference.feedback.raw
-ROLLGUARD_EVENTS_FORMAT  what the messages of events are: native or otlp      native
+ROLLGUARD_EVENTS_FORMAT  what the messages of events are: native, otlp, arrow native
 ROLLGUARD_FEEDBACK_FORMAT, ROLLGUARD_RAW_FEEDBACK_FORMAT  and those of feedback  native
 ROLLGUARD_CONTROL_TOPIC, ROLLGUARD_DEADLETTER_TOPIC  rollguard.control, rollguard.deadletter
 ROLLGUARD_COMMAND_KEY    the secret that commands are signed with              none: commands need no signature

@@ -4,7 +4,7 @@ They are those that the request log would hold, so that files and Kafka come to 
 through, as a pipe can be read once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import msgspec
 import numpy as np
 
 from operators.archive.log import RequestLog
-from operators.connectors.files import FileReader
+from operators.connectors.files import Advanced, FileReader
 from operators.connectors.frames import FrameReader
+from operators.connectors.reader import Reader
 from operators.ingest.answers import COLUMNS, Answer, KnownRequests, has_context
 from operators.ingest.formats.format import Stream
 from operators.ingest.formats.registry import FORMATS
@@ -73,8 +74,12 @@ def messages_of(each: GivenFile, policy: Policy, started_ms: int) -> Iterator[Me
         reader.close()
 
 
-def reader_of(form: str) -> type[FileReader]:
+def reader_of(form: str) -> Callable[[Path, int, int, Advanced], Reader]:
     """Return what reads files of a format."""
+    if form == "arrow":
+        from operators.connectors.arrow_files import arrow_reader  # noqa: PLC0415  # It brings pyarrow.
+
+        return arrow_reader
     return FrameReader if FORMATS[form].binary else FileReader
 
 

@@ -13,7 +13,7 @@ from operators.policy.rules import compared
 from operators.window.chains import ATTEMPT_BITS, ATTEMPTS_MAX, Chains, first_events
 from operators.window.mixing import Words, hashed, positive, salts_of
 from operators.window.partial import BAD, GOOD
-from operators.wire.events import Event, Feedback
+from operators.wire.events import Feedback
 
 NONE = 0  # Of an event by itself.
 
@@ -24,30 +24,29 @@ def chained_slis(policy: Policy) -> bool:
     return any(sli.name in names and not sli.on_feedback for sli in policy.slis)
 
 
-def chains_of(events: Sequence[Event]) -> tuple[Ints, Ints]:
+def chains_of(
+    ids: Sequence[str],
+    attempts: Sequence[int | None],
+    sessions: Sequence[str | None],
+    users: Sequence[str | None],
+) -> tuple[Ints, Ints]:
     """Return the hashes of each event's chain, NONE where it has none, and of the event itself, (n,) each.
 
     They are the same in every process, unlike Python's own hash of texts. The last bits of an event's say which attempt
     of its request it is.
     """
     names = [
-        f"s{event.session_id}"
-        if event.session_id
-        else f"u{event.user_id}"
-        if event.user_id
-        else ""
-        if event.attempt is None
-        else f"r{event.request_id}"
-        for event in events
+        f"s{session}" if session else f"u{user}" if user else "" if attempt is None else f"r{request}"
+        for request, attempt, session, user in zip(ids, attempts, sessions, users, strict=True)
     ]
     if not any(names):
-        none = np.zeros(len(events), np.int64)
+        none = np.zeros(len(names), np.int64)
         return none, none
     chain = chain_hashes(names)
     chain[[not name for name in names]] = NONE
-    attempts = np.array([min(event.attempt or 0, ATTEMPTS_MAX) for event in events], np.int64)
-    hashes = chain_hashes([f"{event.request_id} {event.attempt or 0}" for event in events])
-    return chain, hashes & ~ATTEMPTS_MAX | attempts
+    numbers = np.array([min(attempt or 0, ATTEMPTS_MAX) for attempt in attempts], np.int64)
+    hashes = chain_hashes([f"{request} {attempt or 0}" for request, attempt in zip(ids, attempts, strict=True)])
+    return chain, hashes & ~ATTEMPTS_MAX | numbers
 
 
 def chained_labels(policy: Policy) -> bool:

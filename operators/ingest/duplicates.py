@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from operators.arrays import Ints
 from operators.fast import loading
 from operators.window.watermark import NEVER
-from operators.wire.events import Event, Feedback
+from operators.wire.events import Feedback
 
 SLOTS_MIN = 1 << 12
 PIECE = 1 << 13  # Items looked up at once.
@@ -190,14 +190,12 @@ def without_zero(hashes: Ints) -> Ints:
     return hashes
 
 
-def request_hashes(events: Sequence[Event]) -> Ints:
+def request_hashes(ids: Sequence[str], attempts: Sequence[int | None]) -> Ints:
     """Return a hash of the request and attempt of each, (n,)."""
-    requests: list[object] = [event.request_id for event in events]
-    attempts = [event.attempt for event in events]
+    requests: list[object] = [*ids]
     if attempts.count(None) < len(attempts):
         requests = [
-            request if attempt is None else (request, attempt)
-            for request, attempt in zip(requests, attempts, strict=True)
+            request if attempt is None else (request, attempt) for request, attempt in zip(ids, attempts, strict=True)
         ]
     return id_hashes(requests)
 

@@ -30,6 +30,7 @@ class EventReader:
     ) -> None:
         self.parts, self.error_types = parts, error_types
         self.fields, self.of_slis = fields, of_slis
+        self.dimensions = policy.dimensions
         self.chained = chained_slis(policy)
         self.deduplicates = policy.dedup.horizon_ms > 0
         self._checked = [0, 0]  # Of the models and versions, how many are known to be nobody else's.
@@ -42,12 +43,14 @@ class EventReader:
         """Return what this policy needs out of some events whose names and error types were numbered before."""
         numbers = {field: _numbers(events, field) for field in self.fields}
         numbers |= {name: read(events) for name, read in self.of_slis.items()}
-        chain, event = chains_of(events) if self.chained else (NONE, NONE)
+        ids, attempts = [event.request_id for event in events], [event.attempt for event in events]
+        sessions, users = [event.session_id for event in events], [event.user_id for event in events]
+        chain, event = chains_of(ids, attempts, sessions, users) if self.chained else (NONE, NONE)
         return ReadEvents(
             parts=parts,
             errors=errors,
             numbers=numbers,
-            requests=request_hashes(events) if self.deduplicates else NONE,
+            requests=request_hashes(ids, attempts) if self.deduplicates else NONE,
             chain=chain,
             event=event,
             lineage=_lineage(events),

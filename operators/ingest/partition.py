@@ -15,13 +15,13 @@ from operators.ingest.answers import AMBIGUOUS, NO_REQUEST, KnownRequests
 from operators.ingest.chunks import Chunk, TakenChunks
 from operators.ingest.credentials import Credentials
 from operators.ingest.duplicates import Anchor
+from operators.ingest.event_scans import event_scan_for
 from operators.ingest.event_times import joined_times
 from operators.ingest.formats.format import Stream
 from operators.ingest.formats.origin import Reject
 from operators.ingest.formats.registry import FORMATS
 from operators.ingest.messages import Messages
 from operators.ingest.placing import PartitionState, Placing, joined_passed
-from operators.ingest.scanning import scanner_for
 from operators.ingest.streams.commands import CommandItems
 from operators.ingest.streams.events import EventItems
 from operators.ingest.streams.feedback import NO_CONTEXT, FeedbackItems
@@ -89,8 +89,8 @@ class Partition:
         self.source, self.stream, self.sources, self.policy = source, stream, sources, policy
         self.carries = FORMATS[form].carries(stream)
         self._decoder = FORMATS[form].decoder(stream, policy)
-        scans = (stream, form) == ("events", "native") and policy.claims is None
-        self._scanner = scanner_for(policy) if scans else None
+        scans = stream == "events" and policy.claims is None
+        self._scan = event_scan_for(form, policy) if scans else None
         # A refusal is reported with the time its log had reached: so commands are taken one by one, however batched.
         self._chunk = 1 if "commands" in self.carries else CHUNK
         self._placing = Placing(policy)
@@ -189,7 +189,7 @@ class Partition:
 
     def _event_items(self) -> StreamBatch:
         if self.policy.claims is None:
-            return EventItems(self.policy, self._pseudonyms, self._scanner)
+            return EventItems(self.policy, self._pseudonyms, self._scan)
         whole = EventItems(msgspec.structs.replace(common(self.policy), slis=()), self._pseudonyms)
         return TeamItems(whole, self.policy, self.policy.claims, lambda policy: EventItems(policy, self._pseudonyms))
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
+from operators.ingest.formats.origin import Origin, Reject
 
 Faults = Mapping[int, tuple[str, str]]
 NONE = np.zeros(0, np.int64)
@@ -42,6 +43,16 @@ class ReadEvents(msgspec.Struct, frozen=True, kw_only=True):
             lineage=self.lineage[rows],
             faults={},
         )
+
+
+class ScannedReads(msgspec.Struct, frozen=True, kw_only=True):
+    """What some messages hold: what was read of n events, and what is known of them besides."""
+
+    read: ReadEvents
+    times: Ints
+    origin: Origin
+    rejects: Sequence[Reject]
+    unread: Sequence[str]
 
 
 def joined_reads(reads: Sequence[ReadEvents]) -> ReadEvents:

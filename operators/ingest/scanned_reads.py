@@ -13,9 +13,9 @@ from operators.arrays import Ints
 from operators.ingest.columns import times_of
 from operators.ingest.event_reader import EventReader
 from operators.ingest.formats.format import Decoded, ItemDecoder
-from operators.ingest.formats.origin import ItemTexts, Origin, Reject
+from operators.ingest.formats.origin import ItemTexts, Origin
 from operators.ingest.messages import Messages
-from operators.ingest.read_events import NONE, ReadEvents
+from operators.ingest.read_events import NONE, ReadEvents, ScannedReads
 from operators.ingest.scanning import MessageScanner
 from operators.wire.events import Event
 
@@ -24,16 +24,6 @@ LOOKED_AT = 4_000  # Of so many messages one is looked at for fields that nobody
 Flags = NDArray[np.bool_]
 
 Value = TypeVar("Value", bound=np.generic)
-
-
-class ScannedReads(msgspec.Struct, frozen=True, kw_only=True):
-    """What some messages hold: what was read of n events, and what is known of them besides."""
-
-    read: ReadEvents
-    times: Ints
-    origin: Origin
-    rejects: Sequence[Reject]
-    unread: Sequence[str]
 
 
 class _Rows(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +43,7 @@ class _Rows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def scanned_reads(
-    messages: Messages, scanner: MessageScanner, decoder: ItemDecoder, reader: EventReader
+    scanner: MessageScanner, messages: Messages, decoder: ItemDecoder, reader: EventReader
 ) -> ScannedReads | None:
     """Return what some messages hold; None where so many of them need decoding that scanning is of no use."""
     columns, names = scanner.scan(messages.values)

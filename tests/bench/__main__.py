@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import archive, enrich, kafka, otlp, processes, refused, snapshots, watched
+from tests.bench import archive, arrow, enrich, kafka, otlp, processes, refused, snapshots, watched
 from tests.bench.flows import cpu_s, decode_alone, own_peak_bytes, per_event, whole_job
 from tests.bench.generate import lines, write
 
@@ -31,6 +31,7 @@ def main() -> None:
         _processes(Path(folder), paths[BUSY, 36])
     _refused()
     _otlp()
+    _arrow()
     _archive()
     _enrich()
     _kafka()
@@ -56,6 +57,14 @@ def _otlp() -> None:
     print(f"an event as a span, in batches of {otlp.BATCH}, in the whole job / as a native message:")
     for form in ("protobuf", "JSON"):
         print(f"  {form}: {found[form] / found['native']:.1f}, {found[form] * 1e6:.1f} microseconds", flush=True)
+
+
+def _arrow() -> None:
+    found = arrow.figures(SAMPLE // 2)
+    print("an event as a row of Arrow, in batches of a thousand:")
+    print(f"  its columns / decoding it as JSON: {found['table'] / found['decoding']:.2f} (at most 0.2)")
+    print(f"  with what a policy reads of it: {found['scan'] / found['read']:.2f}, {found['scan'] * 1e9:.0f} ns")
+    print(f"  in the whole partition: {found['taken'] / found['taken_native']:.2f}", flush=True)
 
 
 def _archive() -> None:

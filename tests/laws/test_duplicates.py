@@ -149,7 +149,7 @@ def test_ids_differ_where_any_part_of_them_does() -> None:
     partition = Partition("p", "events", ("p",), policy())
     events = partition._decoder.decode(received([event(at, model=f"m{at % 7}") for at in range(20_000)])).items
     named = [(np.arange(20_000) % 7, [f"m{at}" for at in range(7)]), (np.zeros(20_000, np.int64), ["v"])]
-    ids = ids_of(request_hashes(events), named)
+    ids = ids_of(request_hashes([each.request_id for each in events], [each.attempt for each in events]), named)
     assert len(np.unique(ids)) == 20_000
     ones = np.array([bin(number & (2**64 - 1)).count("1") for number in ids.tolist()])
     assert abs(ones.mean() - 32) < 0.2, "all bits are used"

@@ -160,12 +160,12 @@ def _plain(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_partition_uses_the_scanner_only_where_it_may() -> None:
-    assert Partition("p", "events", ("p",), RULES)._scanner is not None
-    assert Partition("p", "feedback", ("p",), RULES)._scanner is None
-    assert Partition("p", "events", ("p",), RULES, form="otlp")._scanner is None
+    assert Partition("p", "events", ("p",), RULES)._scan is not None
+    assert Partition("p", "feedback", ("p",), RULES)._scan is None
+    assert Partition("p", "events", ("p",), RULES, form="otlp")._scan is None
     with without():
         assert loading.kernels() is None
-        assert Partition("p", "events", ("p",), RULES)._scanner is None
+        assert Partition("p", "events", ("p",), RULES)._scan is None
 
 
 def test_many_texts_are_forgotten_again() -> None:

@@ -9,8 +9,10 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from operators.ingest.event_reader import EventReader
 from operators.ingest.formats.origin import Origin, Reject
 from operators.ingest.messages import Messages
+from operators.ingest.read_events import ScannedReads
 from operators.policy.policy import Policy
 
 Stream = Literal["events", "feedback", "commands"]
@@ -43,12 +45,16 @@ class ItemDecoder(Protocol):
     def decode(self, messages: Messages) -> Decoded: ...
 
 
+# Reads messages of events as columns, without objects in between; None where they have to be decoded.
+EventScan = Callable[[Messages, ItemDecoder, EventReader], ScannedReads | None]
+
+
 class InputFormat(msgspec.Struct, frozen=True, kw_only=True):
     """A format: `decoder` makes what decodes an input that is named for a stream, by the policy.
 
     `carries` are the streams that such an input may hold. `requests` makes what decodes only events, as `Request`s with
     all that was told of them, for the request log; None where the format has no way to. Of a `binary` format a file
-    may hold messages that begin with their length.
+    may hold messages that begin with their length. `scan` makes what reads its events as columns, where it can.
     """
 
     name: str
@@ -56,3 +62,4 @@ class InputFormat(msgspec.Struct, frozen=True, kw_only=True):
     carries: Callable[[Stream], tuple[Stream, ...]] = lambda stream: (stream,)
     requests: Callable[[Policy], ItemDecoder] | None = None
     binary: bool = False
+    scan: Callable[[], EventScan] | None = None

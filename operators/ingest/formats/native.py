@@ -119,9 +119,9 @@ class Decoder(Generic[Item]):
         faults = 0
         for number, text in enumerate(texts):
             try:
-                out.append((text, self._item(text, unusable), ("", "")))
+                out.append((text, self.item(text, unusable), ("", "")))
             except UNDECODABLE as error:
-                out.append((text, None, self._reason(text, error)))
+                out.append((text, None, self.reason(text, error)))
                 faults += 1
             if faults == FAULTS_MAX and number + 1 < len(texts):
                 rest = texts[number + 1 :]
@@ -129,7 +129,8 @@ class Decoder(Generic[Item]):
                 return [*out, (b",".join(rest), None, ("too_many_faults", detail))]
         return out
 
-    def _item(self, text: bytes, unusable: Counter[str]) -> Item:
+    def item(self, text: bytes, unusable: Counter[str]) -> Item:
+        """Return the item of a text; count what is left out of it. One of `UNDECODABLE` where it is refused."""
         try:
             return self._one(text)
         except UNDECODABLE:
@@ -139,9 +140,10 @@ class Decoder(Generic[Item]):
 
     def again(self, text: bytes) -> Item:
         """Return the item of a text that was valid."""
-        return self._item(text, Counter())
+        return self.item(text, Counter())
 
-    def _reason(self, text: bytes, error: Exception) -> tuple[str, str]:
+    def reason(self, text: bytes, error: Exception) -> tuple[str, str]:
+        """Return why a text is refused, as (reason, detail)."""
         if self._of_feedback and "required field `kind`" in str(error) and wrong_topic.is_event(text):
             return wrong_topic.REASON, "an event in a topic of feedback"
         return reason_of(error)

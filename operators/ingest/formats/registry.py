@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from operators.ingest.formats import native
+from operators.ingest.formats.arrow import arrow
 from operators.ingest.formats.format import InputFormat, ItemDecoder
 from operators.ingest.formats.otlp import otlp
 from operators.policy.policy import Policy
@@ -12,6 +13,7 @@ FORMATS: Mapping[str, InputFormat] = {
     for each in (
         native.FORMAT,
         otlp.FORMAT,
+        arrow.FORMAT,
     )
 }  # fmt: skip
 

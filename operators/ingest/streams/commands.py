@@ -18,7 +18,7 @@ from operators.ingest.formats.format import ItemDecoder
 from operators.ingest.formats.origin import Origin
 from operators.ingest.messages import Messages
 from operators.ingest.placing import Reasons
-from operators.ingest.scanned_reads import ScannedReads
+from operators.ingest.read_events import ScannedReads
 from operators.ingest.streams.stream import PlacedItems
 from operators.policy.policy import Policy
 from operators.window.partial import Partial

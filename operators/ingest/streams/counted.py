@@ -14,7 +14,7 @@ from operators.ingest.duplicates import ids_of
 from operators.ingest.event_times import EventTimes, joined_times
 from operators.ingest.formats.format import ItemDecoder, Stream
 from operators.ingest.messages import Messages
-from operators.ingest.scanned_reads import ScannedReads
+from operators.ingest.read_events import ScannedReads
 from operators.ingest.shown import Showable, shown
 from operators.ingest.streams.stream import PlacedItems
 from operators.ingest.summarise import summarise

@@ -6,13 +6,11 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.ingest.again import Items
-from operators.ingest.formats.format import ItemDecoder
+from operators.ingest.formats.format import EventScan, ItemDecoder
 from operators.ingest.formats.origin import Origin
 from operators.ingest.messages import Messages
 from operators.ingest.placing import Reasons
-from operators.ingest.read_events import ReadEvents, joined_reads
-from operators.ingest.scanned_reads import ScannedReads, scanned_reads
-from operators.ingest.scanning import MessageScanner
+from operators.ingest.read_events import ReadEvents, ScannedReads, joined_reads
 from operators.ingest.streams.counted import CountedItems
 from operators.ingest.streams.stream import PlacedItems
 from operators.policy.policy import Policy
@@ -26,9 +24,9 @@ class EventItems(CountedItems):
 
     feedback: Sequence[Feedback] = ()
 
-    def __init__(self, policy: Policy, pseudonyms: Pseudonyms, scanner: MessageScanner | None = None) -> None:
+    def __init__(self, policy: Policy, pseudonyms: Pseudonyms, scan: EventScan | None = None) -> None:
         super().__init__("events", policy, pseudonyms)
-        self._scanner = scanner
+        self._scan = scan
         self._reads: list[ReadEvents] = []  # Of the chunk.
 
     @property
@@ -40,9 +38,7 @@ class EventItems(CountedItems):
         return items
 
     def scan(self, messages: Messages, decoder: ItemDecoder) -> ScannedReads | None:
-        if self._scanner is None:
-            return None
-        scanned = scanned_reads(messages, self._scanner, decoder, self.builder.reader)
+        scanned = None if self._scan is None else self._scan(messages, decoder, self.builder.reader)
         if scanned is not None:
             self._reads.append(scanned.read)
         return scanned

@@ -13,7 +13,7 @@ from operators.ingest.formats.format import ItemDecoder
 from operators.ingest.formats.origin import Origin, Reject
 from operators.ingest.messages import Messages
 from operators.ingest.placing import Kept, Reasons
-from operators.ingest.scanned_reads import ScannedReads
+from operators.ingest.read_events import ScannedReads
 from operators.window.waiting_commands import Coming
 from operators.wire.events import Feedback
 

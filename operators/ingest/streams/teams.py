@@ -18,7 +18,7 @@ from operators.ingest.formats.format import ItemDecoder
 from operators.ingest.formats.origin import Origin
 from operators.ingest.messages import Messages
 from operators.ingest.placing import Kept, Reasons
-from operators.ingest.scanned_reads import ScannedReads
+from operators.ingest.read_events import ScannedReads
 from operators.ingest.streams.events import EventItems
 from operators.ingest.streams.feedback import FeedbackItems
 from operators.ingest.streams.stream import PlacedItems

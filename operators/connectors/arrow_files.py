@@ -1,0 +1,80 @@
+"""Files as Arrow writes them, IPC streams and IPC (Feather) files; or of messages that begin with their length."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import ipc
+
+from operators.connectors.files import Advanced
+from operators.connectors.frames import FrameReader
+from operators.ingest.messages import Messages
+
+STREAM_BEGINS, FILE_BEGINS = b"\xff\xff\xff\xff", b"ARROW1"
+MESSAGES_MIN = 20  # Handed on at once, if there are as many.
+ROWS = 1_000  # Of a message: each batch of the file becomes messages, as Kafka has them.
+
+
+def arrow_reader(path: Path, bytes_max: int, received_ms: int, advanced: Advanced) -> "ArrowReader | FrameReader":
+    """Return what reads a file of Arrow, as its first bytes say. OSError."""
+    with path.open("rb") as file:
+        begins = file.read(len(FILE_BEGINS))
+    if begins.startswith((STREAM_BEGINS, FILE_BEGINS)):
+        return ArrowReader(path, received_ms, advanced)
+    return FrameReader(path, bytes_max, received_ms, advanced)
+
+
+class ArrowReader:
+    """Reads the batches of a file as messages; `position` is the number of the next one, from 1."""
+
+    at_end = False  # It says that it has ended instead.
+
+    def __init__(self, path: Path, received_ms: int, advanced: Advanced) -> None:
+        self._path, self._received_ms, self._advanced = path, received_ms, advanced
+        self._file = pa.OSFile(str(path))
+        self._position = 1
+        self._batches = self._read()
+
+    @property
+    def position(self) -> int:
+        return self._position
+
+    def read(self) -> Messages | None:
+        """Return the messages of the next batches, None at the end. OSError names the file, also where it is broken."""
+        values: list[bytes] = []
+        try:
+            for batch in self._batches:
+                values += [_message(batch.slice(start, ROWS)) for start in range(0, batch.num_rows, ROWS)]
+                if len(values) >= MESSAGES_MIN:
+                    break
+        except (pa.ArrowException, OSError) as error:
+            raise OSError(f"{self._path}: {error}") from error
+        if not values:
+            return None
+        first, self._position = self._position, self._position + len(values)
+        received = np.full(len(values), self._received_ms)
+        self._advanced(self._file.tell())
+        return Messages(values=values, positions=range(first, self._position), received_ms=received)
+
+    def recheck(self) -> None: ...
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _read(self) -> Iterator[pa.RecordBatch]:
+        begins = self._file.read(len(FILE_BEGINS))
+        self._file.seek(0)
+        if begins == FILE_BEGINS:
+            with ipc.open_file(self._file) as file:
+                yield from (file.get_batch(number) for number in range(file.num_record_batches))
+        else:
+            with ipc.open_stream(self._file) as stream:
+                yield from stream
+
+
+def _message(batch: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with ipc.new_stream(sink, batch.schema) as stream:
+        stream.write_batch(batch)
+    return bytes(sink.getvalue())

@@ -1,0 +1,16 @@
+"""How the events of an input become columns without objects in between: by kernels, or as their format has columns."""
+
+from operators.ingest.formats.format import EventScan
+from operators.ingest.formats.registry import FORMATS
+from operators.ingest.scanned_reads import scanned_reads
+from operators.ingest.scanning import scanner_for
+from operators.policy.policy import Policy
+
+
+def event_scan_for(form: str, policy: Policy) -> EventScan | None:
+    """Return what reads messages of a format as columns, None where they have to be decoded."""
+    if form == "native":
+        scanner = scanner_for(policy)
+        return None if scanner is None else lambda *given: scanned_reads(scanner, *given)
+    scan = FORMATS[form].scan
+    return None if scan is None else scan()
