@@ -54,10 +54,11 @@ def test_a_wrong_variable_is_named(name: str, value: str, says: str) -> None:
 
 def test_a_policy_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b"# \xe9")
-    for path in (tmp_path / "missing.toml", tmp_path, tmp_path / "latin.toml"):
+    latin = tmp_path / "latin.toml"
+    for path, named in ((tmp_path / "missing.toml", tmp_path / "missing.toml"), (tmp_path, latin), (latin, latin)):
         with pytest.raises(PolicyError, match="cannot be read") as caught:
             settings.load_policy(path)
-        assert caught.value.value == str(path)
+        assert caught.value.value == str(named)
 
 
 @pytest.mark.parametrize("name", ["plain", "sp ace", "h#ash", "100%41", "ümlaut"])
