@@ -166,6 +166,8 @@ def load_policy(path: Path) -> Policy:
     """
     if path.is_dir():
         texts = {each.stem: _text_of(each) for each in sorted(path.glob("*.toml"))}
+        if not texts:
+            raise PolicyError("policy", str(path), "is a folder without any .toml file")
         return parse_teams(texts, _profiles(profiles_named_by(texts), path))
     text = _text_of(path)
     try:

@@ -22,7 +22,7 @@ WRONG: list[tuple[list[str], int, str]] = [
         2,
         "policy = 'broken.toml': is not TOML: Invalid value (at line 2, column 8)",
     ),
-    (["check", "--policy", "folder"], 2, "policy = 'folder': cannot be read"),
+    (["check", "--policy", "folder"], 2, "policy = 'folder': is a folder without any .toml file"),
     (["replay", "none.ndjson", "--out", "o"], 2, "none.ndjson: No such file"),
     (["replay", "folder", "--out", "o"], 2, "folder: Is a directory"),
     (["replay", "bad.ndjson", "--commands", "none", "--out", "o"], 2, "none: No such file"),
