@@ -34,6 +34,7 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["reference", "build", "--out", "p.json"], 2, "needs one of: files"),
     (["reference", "build", "--out", "p.json", "bad.ndjson"], 2, "none of 1 items fits"),
     (["reference", "build", "--out", "p.json", "bad.ndjson", "--from", "soon"], 2, "--from 'soon'"),
+    (["reference", "merge", "none.json", "--out", "p.json"], 2, "none.json: No such file"),
     (["reference", "show", "none.json"], 2, "none.json: No such file"),
     (["reference", "show", "bad.ndjson"], 2, "is no profile"),
     (["reference", "show", "folder"], 2, "folder: Is a directory"),
