@@ -99,7 +99,9 @@ def test_labels_are_no_events_of_their_session_and_each_criterion_is_by_itself()
         msgspec.convert({"request_id": "r", "ts": TS, "kind": kind, "name": name, "session_id": "s"}, Feedback)
         for kind, name in (("judge", ""), ("judge", "tone"), ("thumbs", ""), ("judge", ""))
     ]
-    chains = [*chains_of(asked)[0].tolist(), *label_chains_of(given)[0].tolist()]
+    names = ([each.request_id for each in asked], [each.attempt for each in asked])
+    whose = ([each.session_id for each in asked], [each.user_id for each in asked])
+    chains = [*chains_of(*names, *whose)[0].tolist(), *label_chains_of(given)[0].tolist()]
     assert len(set(chains)) == 4
     assert chains[1] == chains[4]
     assert not np.any(label_chains_of([Feedback(request_id="r", ts=TS, kind="judge")]))
