@@ -144,7 +144,7 @@ def test_latency_of_windows_is_within_one_percent(store: Replayed, version: tupl
         exact = np.array(_column(version, "latency", dataset), float) * 1000
         row = by_slice[slice_]
         assert row["n"] == len(exact)
-        assert row["mean"] == pytest.approx(exact.mean(), rel=1e-9)
+        assert row["mean"] == pytest.approx(exact.mean(), rel=1e-6)  # Four bytes in rows of windows.
         assert row["max"] == exact.max()
         wanted = np.quantile(exact, [0.5, 0.9, 0.95, 0.99])
         assert [row[name] for name in ("p50", "p90", "p95", "p99")] == pytest.approx(wanted, rel=0.01)
