@@ -29,7 +29,7 @@ from operators.policy.policy import REPEATED, Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.partial import LeafSeries
 from operators.window.samples import Sample
-from operators.wire.events import REPORTED, Feedback, ms_of
+from operators.wire.events import UNFAIR, Feedback, ms_of
 
 REQUESTED = "requested"  # Column of when the request of a label was made, Unix ms.
 
@@ -109,10 +109,10 @@ class ColumnsBuilder:
 
     @staticmethod
     def _of_field(field: str, items: Sequence[Feedback]) -> NDArray[np.bool_]:
-        """Return which feedback a field is of. What was judged because a user reported it speaks for no version."""
+        """Return which feedback a field is of, without what would weigh too much in it (`UNFAIR`)."""
         kind, name = kind_and_name(field)
         return np.array(
-            [item.kind == kind and (not name or item.name == name) and item.sample != REPORTED for item in items],
+            [item.kind == kind and (not name or item.name == name) and item.sample not in UNFAIR for item in items],
             bool,
         )
 

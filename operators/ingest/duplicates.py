@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from operators.arrays import Ints
 from operators.fast import loading
 from operators.window.watermark import NEVER
-from operators.wire.events import Feedback
+from operators.wire.events import REPORTED, Feedback
 
 SLOTS_MIN = 1 << 12
 PIECE = 1 << 13  # Items looked up at once.
@@ -201,8 +201,10 @@ def request_hashes(ids: Sequence[str], attempts: Sequence[int | None]) -> Ints:
 
 
 def feedback_hashes(items: Sequence[Feedback]) -> Ints:
-    """Return a hash of the request, kind, name and source of each, (n,)."""
-    return id_hashes([(each.request_id, each.kind, each.name or "", each.source or "") for each in items])
+    """Return a hash of the request, kind, name and source of each, (n,), and whether a complaint had it judged."""
+    return id_hashes(
+        [(each.request_id, each.kind, each.name or "", each.source or "", each.sample == REPORTED) for each in items]
+    )
 
 
 def ids_of(requests: Ints, named: Sequence[tuple[Ints, list[str]]]) -> Ints:

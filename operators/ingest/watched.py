@@ -22,7 +22,7 @@ from operators.policy.monitors import CALIBRATION, Offender, Watched
 from operators.policy.policy import Policy
 from operators.profiles.binning import Value, category_bins, numbers_of
 from operators.pseudonyms import Pseudonyms
-from operators.wire.events import UNUSABLE, Event, Feedback
+from operators.wire.events import UNFAIR, UNUSABLE, Event, Feedback
 
 Items = Sequence[Event] | Sequence[Feedback]
 Column = Floats | Ints
@@ -168,13 +168,13 @@ def _column(watched: Watched, values: Sequence[Any]) -> Column:
 
 
 def _rows(items: Items, read: Ints | None, model: str | None, kind: str) -> Ints | None:
-    """Return which of the items a view is about, None for all."""
+    """Return which of the items a view is about, None for all; none of feedback whose sample is UNFAIR."""
     if model is None and not kind:
         return read
     rows = range(len(items)) if read is None else read.tolist()
     if kind:
         feedback = cast(Sequence[Feedback], items)
-        rows = [row for row in rows if feedback[row].kind == kind]
+        rows = [row for row in rows if feedback[row].kind == kind and feedback[row].sample not in UNFAIR]
     if model is not None:
         rows = [row for row in rows if items[row].model == model]
     return np.array(rows, np.int64)

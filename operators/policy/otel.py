@@ -64,6 +64,7 @@ class Otel(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
     evaluation_name: Attributes = ("gen_ai.evaluation.name",)
     evaluation_value: Attributes = ("gen_ai.evaluation.score.value", "gen_ai.evaluation.score.label")
     evaluation_source: Attributes = ("gen_ai.evaluation.source",)
+    evaluation_reason: Attributes = ("gen_ai.evaluation.explanation",)
     kinds: dict[str, FeedbackKind] = {}
 
 

@@ -6,6 +6,7 @@ from typing import cast
 
 import msgspec
 
+from operators.archive.redaction import redact
 from operators.ingest.formats.origin import Reject
 from operators.ingest.structure import structure_of
 from operators.policy.policy import Policy
@@ -49,8 +50,10 @@ def feedback_rows(items: Sequence[Feedback], policy: Policy) -> Rows:
 
 
 def _reason(item: Feedback, policy: Policy) -> str:
-    """Return why a judge said so; it may quote what was answered, so nothing where no texts are kept."""
-    return "" if policy.archive.texts == "none" else item.reason or ""
+    """Return why a judge said so; it may quote what was answered, so it is kept as the request log keeps texts."""
+    if not item.reason or policy.archive.texts == "none":
+        return ""
+    return item.reason if policy.archive.texts == "full" else redact(item.reason)[0]
 
 
 def dead_letter_rows(

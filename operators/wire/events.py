@@ -39,6 +39,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 ABSENT = msgspec.Raw(b"null")
 REPORTED = "report"  # The sample of what is judged because a user complained: it counts for no version.
+FLOOR = "floor"  # The sample of what is judged for its slice alone, at a larger rate than all others.
+UNFAIR = (REPORTED, FLOOR)  # Samples that are like no version's answers as a whole.
 UNUSABLE = "__unusable__"  # Stands for an error type, or a flag, that could not be read.
 
 FeedbackKind = Literal["label", "judge", "thumbs", "edit", "abandon", "safety", "report", "kpi"]
@@ -123,9 +125,7 @@ class Feedback(msgspec.Struct, gc=False, kw_only=True):
     source: Text | None = ""  # None is "", as of all that is optional: many producers write all fields.
     name: Text | None = ""  # Of the criterion, where one source judges by several; of a KPI, what it is.
     unit: Text | None = ""  # Of a KPI: EUR, minutes, ...
-    sample: Text | None = (
-        None  # Why it was judged: "share", "floor" (of a slice alone), REPORTED (`operators/evaluate/sampling.py`).
-    )
+    sample: Text | None = None  # Why it was judged: "share", FLOOR, REPORTED (`operators/evaluate/sampling.py`).
     standing: Text | None = None  # Why its judge is not to be believed (`operators/evaluate/golden.py`).
     reason: Annotated[str, Meta(max_length=REASON_MAX)] | None = None  # Why a judge gave this score, in its words.
     model: Id | None = None

@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ golden = "golden.ndjson"
 criteria = {{ helpfulness = "Does it help?" }}
 """
 EVENTS = 60
+QUERIES = Path(__file__).parents[2] / "infra/clickhouse/queries"
 
 
 def event(number: int) -> dict[str, Any]:
@@ -143,6 +145,21 @@ def test_what_users_complain_of_is_judged_whatever_the_rate_is(folder: Path) -> 
     query = "SELECT sum(good + bad + neither) FROM sli_pane_latest WHERE sli IN ('helpful', 'quality')"
     asked = CliRunner().invoke(cli.app, ["sql", "--data", "results", query, "--format", "csv"])
     assert asked.stdout.splitlines()[1:] == ["0"]
+    day = datetime.fromtimestamp(START_MS / 1000, UTC).replace(hour=0, minute=0, second=0)
+    span = [f"from={day:%Y-%m-%d %H:%M:%S}", f"to={day + timedelta(days=1):%Y-%m-%d %H:%M:%S}"]
+    params = ["model=m", "kind=judge", "panes=outcome_pane_latest", *span]
+    query = f"@{QUERIES / 'quality_by_request_hour.sql'}"
+    words = [
+        "sql",
+        "--data",
+        "results",
+        query,
+        "--format",
+        "csv",
+        *(each for param in params for each in ("--param", param)),
+    ]
+    (row,) = CliRunner().invoke(cli.app, words).stdout.splitlines()[1:]
+    assert row.split(",")[4] == "0"
 
 
 def test_what_users_complained_of_and_nobody_judged_is_judged_from_the_store(folder: Path) -> None:

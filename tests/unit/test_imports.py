@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 FLOORS = (
     "arrays", "fast", "texts", "pseudonyms", "metrics", "saved", "wire", "store", "stats", "profiles", "policy",
     "window", "ingest", "drift", "rules", "evaluators", "policy_file", "release", "evaluation_state",
-    "evaluation", "model_gauges", "rows", "archive",
+    "evaluation", "model_gauges", "archive", "rows",
     "enrich", "evaluate", "evals", "triage", "saved_names", "recovery",
     "connectors", "steps", "sources",
 )  # fmt: skip

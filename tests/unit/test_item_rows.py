@@ -87,7 +87,9 @@ def test_a_dead_letter_keeps_the_start_of_the_original_and_its_size() -> None:
     assert b64decode(rows[2]["value"]) == "aüüü".encode()[:4]
 
 
-def test_a_reason_is_kept_where_texts_are() -> None:
+def test_a_reason_is_kept_as_texts_are() -> None:
+    """Whoever judged: an evaluator of somebody else may quote the answer."""
     item = Feedback(request_id="r", ts=TS, kind="judge", value=1, reason="It says ann@example.org.")
-    without = parse(POLICY + '[archive]\ntexts = "none"\n')
-    assert [expand(feedback_rows([item], rules))[0]["reason"] for rules in (RULES, without)] == [item.reason, ""]
+    kept = [RULES, *(parse(POLICY + f'[archive]\ntexts = "{texts}"\n') for texts in ("none", "full"))]
+    found = [expand(feedback_rows([item], rules))[0]["reason"] for rules in kept]
+    assert found == ["It says [EMAIL].", "", item.reason]

@@ -131,6 +131,22 @@ def test_the_judge_mean_falls_within_an_hour(sigmas: float) -> None:
     assert all(drift.series.version == "v2" for drift in run.drifts)
 
 
+@pytest.mark.parametrize("sample", ["share", "report", "floor"])
+def test_judgements_that_are_like_no_versions_answers_are_no_drift(sample: str) -> None:
+    monitor = '[[monitor]]\nname = "judge"\nkind = "sigma"\non = "feedback.judge"\nsigmas = 2.0\n'
+    start = START_MS + 2 * H
+    events = [event(start + at * 18_000 + (version == "v1"), version) for at in range(200) for version in ("v1", "v2")]
+    feedback = [judged_by(each["ts"] + 5, 4.0 + at % 3 / 2, each["version"]) for at, each in enumerate(events)]
+    feedback += [
+        judged_by(each["ts"] + 6, 1.0, "v2") | {"sample": sample} for each in events if each["version"] == "v2"
+    ]
+    release: list[Item] = [
+        {"id": "c", "ts": start, "type": "release", "model": "m", "candidate": "v2", "baseline": "v1"}
+    ]
+    run = Run(policy_of(monitor), events, feedback, release)
+    assert [each.word for each in run.drifts if each.series.version == "v2"] == ["BAD" if sample == "share" else "OK"]
+
+
 def test_a_candidate_is_compared_with_the_baseline_of_the_same_hour() -> None:
     """Both differ from the profile; only what the candidate alone does is drift."""
     monitor = PSI + 'reference = "baseline"\n'

@@ -317,6 +317,20 @@ def test_evaluations_in_logs_are_feedback_that_enrich_gives_a_context(encoding: 
     assert (body["model"], body["version"], body["request_ts"], body["value"]) == ("m0", "v1", START_MS, 4.0)
 
 
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_why_an_evaluator_says_so_is_the_reason_of_its_feedback(encoding: str) -> None:
+    told = {"gen_ai.evaluation.name": "Relevance", "gen_ai.evaluation.score.value": 4.0, "gen_ai.response.id": "r"}
+    (item,) = decoded(log_batch(encoding, told | {"gen_ai.evaluation.explanation": "Beside the point."})).items
+    assert (item.reason, item.value) == ("Beside the point.", 4.0)
+    long = decoded(log_batch(encoding, told | {"gen_ai.evaluation.explanation": "x" * 3_000}))
+    assert (len(long.items[0].reason), long.items[0].value) == (2_000, 4.0)
+    (odd,) = decoded(log_batch(encoding, told | {"gen_ai.evaluation.explanation": 4.5})).items
+    assert (odd.reason, odd.value) == (None, 4.0)
+    named = parse(POLICY + '\n[otel]\nevaluation_reason = ["why"]\n')
+    (other,) = decoded(log_batch(encoding, told | {"why": "So."}), named).items
+    assert other.reason == "So."
+
+
 def test_in_a_replay_an_evaluation_in_a_log_record_finds_its_span(tmp_path: Path) -> None:
     recorder = Recorder(SHOP)
     recorder.span(CHAT | {"gen_ai.response.id": "resp-1"}, START_MS, START_MS + 5)

@@ -99,6 +99,22 @@ def test_what_was_drawn_for_a_slice_alone_counts_where_the_policy_says_so() -> N
     assert counts(HELP + 'sample = "any"\n', items) == [[2, 1, 0]]
 
 
+@pytest.mark.parametrize("good", ["at_least", "at_most"])
+@pytest.mark.parametrize("field", ["feedback.judge", "feedback.judge.help"])
+def test_what_is_like_no_versions_answers_counts_in_no_limit_of_judgements(good: str, field: str) -> None:
+    """A larger rate of one slice would weigh it more than the others, and complaints are of bad answers."""
+    sli = f'[sli.quality]\ngood = "{good}"\nfield = "{field}"\nlimit = 3\n'
+    drawn = [judgement("b", 1, sample="share"), judgement("c", 5)]
+    aside = [judgement("a", 1, sample="floor"), judgement("d", 5, sample="floor"), judgement("e", 1, sample="report")]
+    assert counts(sli, drawn + aside) == counts(sli, drawn) == [[1, 1, 0]]
+
+
+@pytest.mark.parametrize("size", [1, 1_000])
+def test_a_complaint_that_is_judged_first_takes_no_place_of_the_sample(size: int) -> None:
+    items = [judgement("a", 1, sample="report"), judgement("a", 5, sample="share"), judgement("a", 1, source="k@1")]
+    assert counts(HELP, items, size=size) == [[1, 0, 0]]
+
+
 def event(number: int, **more: Any) -> dict[str, Any]:
     return {"request_id": f"r{number}", "ts": START_MS, "model": "m", "version": "v", "latency_ms": 10} | more
 

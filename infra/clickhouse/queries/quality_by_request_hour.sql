@@ -8,7 +8,8 @@
 -- Needs no slice dimension. Feedback comes late, so an hour's quality goes on changing: `maturity` is the share of the
 -- hour's requests that have feedback of this kind. Compare hours and versions only where it is alike, because what is
 -- reported first is seldom a fair sample. Each criterion that is judged by has rows of its own, by its `name`; of several
--- judgements on a request by one criterion the last one given counts. `mean_value` is over feedback that is a number,
+-- judgements on a request by one criterion the last one given counts; those made for a complaint, or for a slice alone at
+-- a larger rate, are left out. `mean_value` is over feedback that is a number,
 -- `agreement` the share in which the feedback equals the prediction; each is NULL where there is none.
 SELECT
   asked.hour AS hour,
@@ -48,6 +49,7 @@ LEFT JOIN (
     FROM feedback_latest AS f
     WHERE f.model = {model:String}
       AND f.kind = {kind:String}
+      AND f.sample NOT IN ('report', 'floor')
       -- Not needed for the answer but for the index; clocks may differ by an hour.
       AND f.ts >= {from:DateTime64(3, 'UTC')} - INTERVAL 1 HOUR
       AND f.request_ts >= {from:DateTime64(3, 'UTC')}

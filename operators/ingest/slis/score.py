@@ -16,7 +16,7 @@ from operators.arrays import Floats, Ints
 from operators.ingest.slis.kind import NOT_MEANT, Numbers, Read, SliKind
 from operators.policy.policy import REPEATED, Sli
 from operators.window.partial import BAD, GOOD, NEITHER
-from operators.wire.events import REPORTED, Feedback, FeedbackKind
+from operators.wire.events import FLOOR, REPORTED, Feedback, FeedbackKind
 
 EVALUATOR_END = "@"  # A source is the name of an evaluator, and what version of it, from there on.
 
@@ -58,7 +58,7 @@ def _scored(sli: ScoreAtLeast, items: Sequence[Feedback]) -> Floats:
 def _class(sli: ScoreAtLeast, item: Feedback) -> int:
     if item.kind != sli.kind or item.name != sli.criterion:
         return NOT_MEANT
-    if item.sample == REPORTED or (sli.sample == "share" and item.sample == "floor"):
+    if item.sample == REPORTED or (sli.sample == "share" and item.sample == FLOOR):
         return NOT_MEANT
     if sli.source is not None and sli.source not in (item.source, (item.source or "").partition(EVALUATOR_END)[0]):
         return NOT_MEANT

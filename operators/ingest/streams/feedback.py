@@ -18,7 +18,7 @@ from operators.ingest.streams.stream import PlacedItems
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.stats.multiple_testing import Bools
-from operators.wire.events import Feedback
+from operators.wire.events import REPORTED, Feedback
 
 NO_CONTEXT = "no_context"
 
@@ -54,13 +54,13 @@ class FeedbackItems(CountedItems):
         return (None if self._requests is None else self._requests.fault_of(item)) or _fault_of(item)
 
     def criteria(self) -> Ints | None:
-        """Of judgements, where an SLI counts the first of several sources."""
+        """Of judgements, where an SLI counts the first of several sources: those made for a complaint count nowhere."""
         if not self._policy.dedup.horizon_ms or not any(sli.once for sli in self._policy.slis):
             return None
         if not self._items:
             return np.zeros(0, np.int64)
         ids = criterion_ids(self._items, [(self._parts[part], self.builder.parts.names(part)) for part in (0, 1)])
-        ids[[not item.name for item in self._items]] = 0
+        ids[[not item.name or item.sample == REPORTED for item in self._items]] = 0
         return ids
 
     def requests(self) -> Ints:

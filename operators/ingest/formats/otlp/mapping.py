@@ -126,6 +126,7 @@ class OtelMapping:
             "name": name,
             "value": value if record.on is None else shared(value),  # As the prediction that it may be held against.
             "source": record.get(otel.evaluation_source),
+            "reason": record.get(otel.evaluation_reason),
         }
         return fields | {field: value for field, value in found.items() if value is not None}
 
