@@ -53,6 +53,7 @@ PAGES: tuple[tuple[str, str, View], ...] = (
 )
 WAIT_S = 0.25
 COMMENT_S = 15.0
+RETRY_MS = 1_000  # After which a browser asks anew for a stream that was cut.
 CONNECTIONS_MAX = 64  # Of people who look at once; one more is told to come back.
 
 
@@ -173,6 +174,7 @@ class Page:
         self._open += 1
         sent, waited = -1, 0.0
         try:
+            yield f"retry: {RETRY_MS}\n\n"
             while not self._ending and not await request.is_disconnected():
                 number = self.live.number
                 if number != sent:

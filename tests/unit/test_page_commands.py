@@ -19,6 +19,7 @@ from operators.ingest.credentials import Credentials, Held
 from operators.policy.policy import CommandKey
 from operators.wire.commands import Ack, AnyCommand, Kill, Override, Rollback, Silence
 from operators.wire.events import TEXT_MAX, ms_of
+from tests.releasing import WELL, Story
 from tests.unit.test_page import HOSTILE, TOKEN, get
 
 KINDS = ("ack", "silence", "override", "kill")  # This page's key may not roll back.
@@ -113,6 +114,31 @@ def test_what_cannot_be_undone_by_a_click_is_typed(page: Server, sent: Sent) -> 
         code, text, _ = post(page, cookie, ticket=form(page, cookie, "override")[2], **phrase)
         assert (code, "to go on, type: run v2" in text) == (400, True)
     assert sent.commands == []
+
+
+def test_a_rollback_and_a_kill_by_hand_are_obeyed(tmp_path: Path, sent: Sent) -> None:
+    """From the form to the control event: who typed the phrase takes a healthy candidate out, and is named."""
+    server = Server(f"chdb://{tmp_path}/clickhouse", "127.0.0.1:0", TOKEN, desk=Desk(TOKEN, sent))
+    try:
+        server.begin()
+        cookie = login(server, "ann")
+        for kind, verb in (("rollback", "roll back"), ("kill", "kill")):
+            code, text, hidden = form(server, cookie, kind)
+            assert (code, f"type <strong>{verb} v2</strong>" in text) == (200, True)
+            assert post(server, cookie, ticket=hidden, phrase="run v2")[0] == 400
+            assert post(server, cookie, ticket=hidden, phrase=f"{verb} v2")[0] == 303
+    finally:
+        server.end()
+    rollback, kill = sent.commands
+    assert rollback == Rollback(id=rollback.id, ts=rollback.ts, by="ann", model="m", version="v2")
+    for kind, command in (("rollback", rollback), ("kill", kill)):
+        story = Story().settled()
+        story.play({"v1": WELL, "v2": (20, 0)}, panes=2)
+        story.play({"v1": WELL, "v2": (20, 0)}, said=[command])
+        (event,) = [each for each in story.told if each.type == kind]
+        assert (event.version, event.barred, "ann" in event.reason) == ("v2", ("v2",), True), event
+        assert event.pin == ("v1" if kind == "rollback" else None)
+        assert story.phase() == "rolled_back"
 
 
 def test_others_forms_are_not_taken(page: Server, sent: Sent) -> None:

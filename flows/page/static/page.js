@@ -1,6 +1,7 @@
 // Keeps a page up to date without a reload, shows values under a cursor, and remembers light or dark.
 "use strict";
 
+const RETRY_MS = 2_000;
 const root = document.documentElement;
 
 function store(name, value) {
@@ -77,9 +78,8 @@ function take(page) {
   wanted.forEach((next, place) => { if (!next.isEqualNode(known[place])) replaced(next, known[place]); });
 }
 
-function listen(address) {
+function listen(address, first = true) {
   const source = new EventSource(address);
-  let first = true;
   source.addEventListener("counted", () => { if (first) first = false; else update(); });
   source.addEventListener("open", () => {
     if (document.body.classList.contains("away")) update();
@@ -91,6 +91,8 @@ function listen(address) {
       state.textContent = `not connected since ${new Date().toISOString().slice(11, 19)}`;
     }
     document.body.classList.add("away");
+    // A browser asks again where a connection broke, but never where the answer was no stream: of a proxy without its server.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(address, false), RETRY_MS);
   });
 }
 
