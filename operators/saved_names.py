@@ -195,10 +195,10 @@ CANARY = (
             "weights": dict, "log": evidence_log.EvidenceLog, "recurring": dict, "raters": dict, "doubts": dict,
         },
         derived=("index", "kept"),
-        version=6,
+        version=7,
         upgrades={
             1: canary_upgrades.without_measures, 2: canary_upgrades.without_guard, 3: canary_upgrades.without_shares,
-            4: renamed({"_told": "_announced"}), 5: canary_upgrades.without_underscores,
+            4: renamed({"_told": "_announced"}), 5: canary_upgrades.without_underscores, 6: canary_upgrades.by_version,
         },
     ),
     Saved("canary.release", comparison.Comparison),

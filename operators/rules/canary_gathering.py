@@ -10,7 +10,7 @@ from operators.rules.canary_words import is_bad
 from operators.rules.cohorts import Block
 from operators.rules.comparison import Comparison
 from operators.rules.exceeding import Exceeding
-from operators.rules.label_chains import labels_by_sli, share_of_labels
+from operators.rules.label_chains import labels_by_sli, share_of_labels, smaller
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labelled import asked
 from operators.rules.labels import Labels
@@ -84,14 +84,13 @@ def _label_shares(
     slis = list(canary.labelled.slis.values())
     shares: dict[Comparison, Mapping[int, float]] = {}
     for release in releases if counts.chains is not None and len(labels.names) else ():
-        versions = release.candidate, release.baseline
-        came = labels_by_sli(labels, release.model, versions, slis)
-        if came:
-            mine = [
-                slot for slot in counts.slots.tolist() if names[slot][:2] in {(release.model, one) for one in versions}
-            ]
-            known = canary.raters.setdefault(release, Recurring())
-            shares[release] = share_of_labels(known, counts.chains, np.array(mine, np.int64), came)
+        of_arms = []
+        for arm, version in enumerate((release.candidate, release.baseline)):
+            came = labels_by_sli(labels, release.model, version, slis)
+            mine = [slot for slot in counts.slots.tolist() if names[slot][:2] == (release.model, version)]
+            known = canary.raters.setdefault((release, arm), Recurring())
+            of_arms.append(share_of_labels(known, counts.chains, np.array(mine, np.int64), came))
+        shares[release] = smaller(*of_arms)
     return shares
 
 
@@ -118,8 +117,10 @@ def _add_counts(
     for release in releases:
         arms = [served.get((release.model, arm), {}) for arm in (release.candidate, release.baseline)]
         if any(arms):
-            out = left_out(canary.recurring.setdefault(release, Recurring()), chains, {**arms[0], **arms[1]})
-            both = [[(name, _less(canary, came, out.get(slot))) for slot, (name, came) in arm.items()] for arm in arms]
+            both = []
+            for number, came_of in enumerate(arms):
+                out = left_out(canary.recurring.setdefault((release, number), Recurring()), chains, came_of)
+                both.append([(name, _less(canary, came, out.get(slot))) for slot, (name, came) in came_of.items()])
             _open(canary, release, counts.pane).add(both[0], both[1])
             kept = [sum(int(came.sum()) for _, came in arm) for arm in both]
             every = [sum(events[slot] for slot in arm) for arm in arms]

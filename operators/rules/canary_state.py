@@ -75,8 +75,8 @@ class CanaryState:
         self.guard = Guard(rule.tolerance, rule.margin, cap)
         self.shares = LabelShares(rule, policy.dimensions, self.grains, cap, WINDOW_MS_MAX // policy.pane_ms)
         self.spent: dict[Comparison, Spending] = {}
-        self.recurring: dict[Comparison, Recurring] = {}
-        self.raters: dict[Comparison, Recurring] = {}
+        self.recurring: dict[tuple[Comparison, int], Recurring] = {}  # Of candidate (0) and baseline (1).
+        self.raters: dict[tuple[Comparison, int], Recurring] = {}
         self.of: list[Process] = []
         self.series: dict[Process, SliceSeries] = {}
         self.index: dict[Process, int] = {}
@@ -102,8 +102,8 @@ class CanaryState:
         self.strata = {release: strata for release, strata in self.strata.items() if release in live}
         self.exceeding = {release: each for release, each in self.exceeding.items() if release in live}
         self.spent = {release: each for release, each in self.spent.items() if release in live}
-        self.recurring = {release: each for release, each in self.recurring.items() if release in live}
-        self.raters = {release: each for release, each in self.raters.items() if release in live}
+        self.recurring = {key: each for key, each in self.recurring.items() if key[0] in live}
+        self.raters = {key: each for key, each in self.raters.items() if key[0] in live}
         self.guard.only(live)
         self.shares.only(live)
         self.weights = {key: each for key, each in self.weights.items() if key[0] in live}

@@ -4,7 +4,7 @@ Raters differ: one is strict, another is not. Where few of them stay with one ve
 be the strict ones by chance. So of the labels that say whose they are (`user_id`, else `session_id`) one of each chain
 counts in a pane, and chains that come again the more rarely (`recurring.py`), as of events. Which label is of which
 chain is not kept with its age: a share of the labels of both versions counts, as large as that of their chains
-(`thinning.py`). Requests are not thinned: fewer of both versions' have a label then, alike.
+(`thinning.py`), the smaller of the two. Requests are not thinned: fewer of both versions' have a label then, alike.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,10 +24,9 @@ from operators.window.partial import NEITHER
 def share_of_labels(
     recurring: Recurring, chains: ComparedChains | None, slots: Ints, slis: Mapping[int, int]
 ) -> dict[int, float]:
-    """Return which share counts of the labels of a pane, by SLI, where chains gave any; they are learned.
+    """Return which share counts of the labels of a version in a pane, by SLI, where chains gave any; they are learned.
 
-    `slots` are the finest slices of both versions. `slis` (number in the policy: labels of both versions) are those
-    that had some.
+    `slots` are its finest slices, `slis` (number in the policy: labels) are those that had some.
     """
     if chains is None or not slis:
         return {}
@@ -63,7 +62,16 @@ def thinned_labels(labels: LabelAges, names: Sequence[str], share: float, pane: 
     return LabelAges(*(column[some] for column in labels._replace(n=n)))
 
 
-def labels_by_sli(labels: Labels, model: str, versions: Sequence[str], slis: Sequence[int]) -> dict[int, int]:
-    """Return how many labels of SLIs these versions have, where they have any."""
-    sums = {sli: sum(int(labels.of(model, version, sli).n.sum()) for version in versions) for sli in slis}
+def smaller(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int, float]:
+    """Return the smaller of the shares of two versions, by SLI: one share counts of the labels of both.
+
+    >>> smaller({0: 0.5, 1: 1.0}, {0: 0.75})
+    {0: 0.5, 1: 1.0}
+    """
+    return {sli: min(one.get(sli, 1.0), other.get(sli, 1.0)) for sli in one.keys() | other.keys()}
+
+
+def labels_by_sli(labels: Labels, model: str, version: str, slis: Sequence[int]) -> dict[int, int]:
+    """Return how many labels of SLIs a version has, where it has any."""
+    sums = {sli: int(labels.of(model, version, sli).n.sum()) for sli in slis}
     return {sli: n for sli, n in sums.items() if n}

@@ -9,10 +9,11 @@ counts, drawn by their hashes:
 
 with a how many panes so far a chain was in, from the release on: A is what that is for the chain of a typical event.
 One that comes in every pane counts about ln(panes) times over a whole release, and one that comes once always does: of
-many users nothing is left out. The share follows from earlier panes and from who came, not from what came of it.
+many users nothing is left out. The share follows from earlier panes and from who came, not from what came of it. Each
+version has its own: ten testers of a candidate are not many users because the baseline has a million.
 
 A is taken from the `CHAINS_MAX` chains with the smallest hashes of all that came, a fair sample in which each has been
-counted from its first time on (what is once left out for smaller ones never comes back). Memory: 8 KB a release.
+counted from its first time on (what is once left out for smaller ones never comes back). Memory: 8 KB a version.
 
 Source: E. Cohen, H. Kaplan, "Summarizing data using bottom-k sketches", PODC 2007, 225-234; the weight A - 1 times the
 correlation within a chain is the design effect of L. Kish, "Survey Sampling" (1965), section 5.4.
@@ -32,7 +33,7 @@ _NONE = np.zeros(0, np.int64)
 
 
 class Recurring(msgspec.Struct, kw_only=True):
-    """Of one release: the sampled `chains`, rising, and in how many panes each was, `panes`."""
+    """Of one version of a release: the sampled `chains`, rising, and in how many panes each was, `panes`."""
 
     chains: Ints = _NONE
     panes: Ints = _NONE

@@ -25,7 +25,10 @@ SHARE = 0.1
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """`times` as many requests of the candidate fail, from pane `onset` on; `hot`: as many users make half of them."""
+    """`times` as many requests of the candidate fail, from pane `onset` on; `hot`: as many users make half of them.
+
+    `testers`: the candidate's tenth of the requests is made by so many users, beside all others.
+    """
 
     name: str
     users: int
@@ -34,6 +37,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     times: float = 1.0
     onset: int = 0
     hot: int = 0
+    testers: int = 0
 
 
 EQUAL = [
@@ -41,12 +45,15 @@ EQUAL = [
     Case(name="2,000 users, .3", users=2_000),
     Case(name="2,000 users, .6", users=2_000, correlation=0.6),
     Case(name="20,000 users, 500 of them make half of the requests", users=20_000, hot=500),
+    Case(name="10 testers, beside 20,000 users", users=20_000, testers=10),
+    Case(name="40 testers, beside 20,000 users", users=20_000, testers=40),
 ]
 WORSE = [
     Case(name="x3, 2,000 users", users=2_000, times=3),
     Case(name="x3, 20,000 users", users=20_000, times=3),
     Case(name="x3, 1,000,000 users", users=1_000_000, times=3),
     Case(name="x10, 400 users", users=400, times=10),
+    Case(name="x3, 2,000 testers, beside 20,000 users", users=20_000, testers=2_000, times=3),
     Case(name="x3 after an hour, 20,000 users", users=20_000, times=3, onset=360),
     Case(name="x3 after an hour, 1,000,000 users", users=1_000_000, times=3, onset=360),
 ]
@@ -58,15 +65,19 @@ def run(case: Case, seed: int, *, thinned: bool = True, panes: int = PANES) -> f
     a = case.base * (1 / case.correlation - 1)
     ratio = random.beta(a, a * (1 - case.base) / case.base, case.users)
     chain = random.integers(0, 2**62, case.users)
-    candidate = random.random(case.users) < SHARE
-    recurring, processes = Recurring(), EProcesses(1.0, 1.5, cap=BLIP_CAP, ratios=WORSE_RATIOS)
+    candidate = np.arange(case.users) < case.testers if case.testers else random.random(case.users) < SHARE
+    known, processes = (Recurring(), Recurring()), EProcesses(1.0, 1.5, cap=BLIP_CAP, ratios=WORSE_RATIOS)
     processes.grow(1)
     pending = np.zeros(4, np.int64)
     for pane in range(panes):
-        hot = random.integers(0, max(case.hot, 1), REQUESTS // 2 if case.hot else 0)
-        users = np.unique(np.concatenate([hot, random.integers(0, case.users, REQUESTS - len(hot))]))
-        some = users[random.random(len(users)) < (recurring.share if thinned else 1.0)]
-        recurring.take(chain[users])
+        # Half of the requests are of those that are hot, or a tenth of testers.
+        few = REQUESTS // 2 if case.hot else int(REQUESTS * SHARE) if case.testers else 0
+        hot = random.integers(0, max(case.hot, case.testers, 1), few)
+        users = np.unique(np.concatenate([hot, random.integers(case.testers, case.users, REQUESTS - len(hot))]))
+        share = np.where(candidate[users], known[0].share, known[1].share)
+        some = users[random.random(len(users)) < (share if thinned else 1.0)]
+        for recurring, mine in zip(known, (candidate[users], ~candidate[users]), strict=True):
+            recurring.take(chain[users[mine]])
         harm = np.where(candidate[some] & (pane >= case.onset), case.times, 1.0)
         bad = random.random(len(some)) < np.minimum(ratio[some] * harm, 1.0)
         for arm, mine in enumerate((candidate[some], ~candidate[some])):

@@ -59,11 +59,16 @@ def rater(version: str, pane: int, n: int) -> dict[str, str]:
     return {"user_id": f"{version} {n % 2}"}
 
 
+def by_tester(version: str, pane: int, n: int) -> dict[str, str]:
+    """The candidate has two, the baseline everybody else."""
+    return rater(version, pane, n) if version == "v2" else somebody(version, pane, n)
+
+
 def in_sessions(version: str, pane: int, n: int) -> dict[str, str]:
     return {"session_id": f"{version} {n % 2}"}
 
 
-@pytest.mark.parametrize(("whose", "said"), [(nobody, 1), (somebody, 1), (rater, 0), (in_sessions, 0)])
+@pytest.mark.parametrize(("whose", "said"), [(nobody, 1), (somebody, 1), (rater, 0), (by_tester, 0), (in_sessions, 0)])
 def test_few_raters_roll_back_nothing_and_many_do(whose: Whose, said: int) -> None:
     judge, events = ShardEvaluation(POLICY), []
     for pane in range(START, START + 90):
