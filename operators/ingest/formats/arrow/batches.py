@@ -11,6 +11,8 @@ from struct import unpack_from
 import pyarrow as pa
 from pyarrow import compute, ipc
 
+from operators.ingest.formats.arrow.times import check_zone, with_plain_times
+
 # As JSON, in which a row has every name, and a dictionary's text stands as often as it is meant, a message has at most
 # so many times its size, and so many bytes more.
 EXPANDED_TIMES, EXPANDED_BYTES = 8, 16 << 20
@@ -36,6 +38,7 @@ def arrow_table_of(message: bytes) -> pa.Table:
         if table.num_rows > len(message):
             raise WrongBatch(f"{table.num_rows} rows in {len(message)} bytes")
         table.validate(full=True)
+        table = with_plain_times(table)
         _check_size(table, EXPANDED_TIMES * len(message) + EXPANDED_BYTES)
     except WrongBatch:
         raise
@@ -82,12 +85,17 @@ def _check_type(name: str, kind: pa.DataType) -> None:
     if types.is_dictionary(kind) and (types.is_string(kind.value_type) or types.is_large_string(kind.value_type)):
         return
     if types.is_struct(kind) or types.is_list(kind) or types.is_large_list(kind) or types.is_map(kind):
+        if types.is_map(kind) and types.is_nested(kind.key_type):
+            raise WrongBatch(f"column {name} has a map whose keys are of type {kind.key_type}")
+        if types.is_struct(kind) and len({field.name for field in kind}) < kind.num_fields:
+            raise WrongBatch(f"column {name} has a struct of which some fields have one name")
         for place in range(kind.num_fields):
             inner = kind.field(place)
             if not types.is_struct(kind) and types.is_dictionary(inner.type):
                 raise WrongBatch(f"column {name} has a dictionary in a list or map: only columns and structs may")
             _check_type(name, inner.type)
         return
+    check_zone(kind)
     plain = (types.is_integer, types.is_floating, types.is_boolean, types.is_string, types.is_large_string)
     if not any(test(kind) for test in (*plain, types.is_timestamp, types.is_null)):
         raise WrongBatch(f"column {name} is of type {kind}: not one of numbers, texts, times, lists, maps, structs")

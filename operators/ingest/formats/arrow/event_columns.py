@@ -18,7 +18,6 @@ from operators.wire.events import COST_MAX, INTEGER_MAX, NUMBER_MAX, TEXT_MAX, T
 NEEDED = ("request_id", "ts", "model", "version")
 Columns = Mapping[str, pa.Array]
 Check = Callable[[pa.Array], bool]
-_MS_IN = {"s": 1_000, "ms": 1}
 
 
 def event_columns_of(table: pa.Table) -> Columns | None:
@@ -31,20 +30,12 @@ def event_columns_of(table: pa.Table) -> Columns | None:
             fields = zip(column.type, column.flatten(), strict=True)
             columns |= {f"{name}.{field.name}": inner for field, inner in fields}
         elif column.null_count < len(column):
+            if name in NESTED:
+                return None
             columns[name] = column
     if any(name not in columns or columns[name].null_count for name in NEEDED):
         return None
-    columns["ts"] = ms_of_column(columns["ts"])
     return columns if all(_check_of(name)(column) for name, column in columns.items()) else None
-
-
-def ms_of_column(column: pa.Array) -> pa.Array:
-    """Return times as Unix ms; fractions of a millisecond are cut off."""
-    if not pa.types.is_timestamp(column.type):
-        return column
-    numbers = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
-    unit = column.type.unit
-    return pa.array(numbers * _MS_IN[unit] if unit in _MS_IN else numbers // {"us": 1_000, "ns": 1_000_000}[unit])
 
 
 def float_column(column: pa.Array | None, count: int) -> Floats:

@@ -26,7 +26,9 @@ def nested(row: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, datetime) and value.tzinfo is None:
             value = value.replace(tzinfo=UTC)  # noqa: PLW2901
         if dot and field in NESTED:
-            item.setdefault(field, {})[inner] = value
+            inside = item.setdefault(field, {})
+            if isinstance(inside, dict):  # Else the field is unusable, as in JSON.
+                inside[inner] = value
         elif column in NESTED and isinstance(value, dict):
             item.setdefault(column, {}).update({name: each for name, each in value.items() if each is not None})
         else:
