@@ -2,7 +2,8 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from prometheus_client import CollectorRegistry
@@ -24,6 +25,10 @@ from flows.worker_options import (
 )
 from operators.connectors.stop import Stop
 from operators.metrics import Metrics
+from operators.policy.policy import Policy
+
+if TYPE_CHECKING:
+    from flows.evaluate.files import Outcome
 
 
 @guarded
@@ -39,6 +44,10 @@ def evaluate_command(
         bool, typer.Option("--reported", help="Judge once what users complain of and nobody has judged, of the store.")
     ] = False,
     days: Annotated[int, typer.Option("--days", min=1, help="With --reported: requests of so many days.")] = 7,
+    most: Annotated[
+        int,
+        typer.Option("--most", min=1, max=100_000, help="With --reported: of each model at most so many, the newest."),
+    ] = 1_000,
     data: DataOption = None,
     policy: PolicyOption = None,
     recovery_folder: RecoveryOption = Path("rollguard-evaluate-state"),
@@ -52,8 +61,13 @@ def evaluate_command(
 ) -> None:
     """Judge a sample of the answers, by the evaluators of the policy: feedback, until stopped or of files."""
     where = with_formats(events_format=form, feedback_format=feedback_form)
-    if files or reported:
-        evaluate_files(files or [], out, feedback or [], policy, where, days if reported else None, data)
+    if reported:
+        if files or feedback:
+            raise typer.BadParameter("judges what is stored: name no files", param_hint="--reported")
+        evaluate_reported(out, policy, where, days, most, data)
+        return
+    if files:
+        evaluate_files(files, out, feedback or [], policy, where)
         return
     if out is not None or feedback:
         option = "--feedback" if out is None else "--out"
@@ -64,40 +78,65 @@ def evaluate_command(
 
 
 def evaluate_files(
-    files: list[Path],
-    out: Path | None,
-    feedback: list[Path],
-    policy: Path | None,
-    where: settings.Settings,
-    days: int | None,
-    data: Path | None,
+    files: list[Path], out: Path | None, feedback: list[Path], policy: Path | None, where: settings.Settings
 ) -> None:
-    """Judge files into a folder, or what users complained of in so many days, and say what it came to."""
+    """Judge files into a folder, and say what it came to."""
     if out is None:
         raise typer.BadParameter("is needed with files: where the feedback goes", param_hint="--out")
-    if files and days is not None:
-        raise typer.BadParameter("judges what is stored: name no files", param_hint="--reported")
-    from flows.evaluate import files as of_files  # noqa: PLC0415  # It brings the clients of judges.
-    from flows.evaluate import reported  # noqa: PLC0415
+    from flows.evaluate import reported  # noqa: PLC0415  # It brings the clients of judges.
 
-    stop = Stop()
     named = policy or where.policy
     rules = settings.load_policy(named)
     require_evaluators(rules)
+    stop = Stop()
     with interruptible(stop):
-        try:
-            of_files.require_new(out)
-        except of_files.OutputThere as error:
-            fail(str(error), 2)
-        if days is None:
-            ids, refused = reported.complained_of(feedback, rules, where.feedback_format, int(time.time() * 1000))
-            form = where.events_format
-            _tell_refused(refused, "feedback")
-        else:
-            path, ids = reported.stored(settings.store(where, data), days, out)
-            files, form = [path], "native"
-        metrics = Metrics(CollectorRegistry())
-        outcome = of_files.run(files, rules, settings.folder_of(named), out, stop, metrics, form, ids)
+        _require_new(out)
+        ids, refused = reported.complained_of(feedback, rules, where.feedback_format, int(time.time() * 1000))
+        _tell_refused(refused, "feedback")
+        _judge(files, rules, named, out, stop, where.events_format, ids)
+
+
+def evaluate_reported(
+    out: Path | None, policy: Path | None, where: settings.Settings, days: int, most: int, data: Path | None
+) -> None:
+    """Judge what users complained of in so many days and nobody has judged: into a folder, else into the topics."""
+    from flows.evaluate import reported, sending  # noqa: PLC0415  # They bring the clients of judges and Kafka.
+
+    named = policy or where.policy
+    rules = settings.load_policy(named)
+    require_evaluators(rules)
+    stop = Stop()
+    with interruptible(stop), TemporaryDirectory(prefix="rollguard-") as unsent:
+        folder = out or Path(unsent)
+        _require_new(folder)
+        if out is None:
+            sending.require_topics(where)
+        path, ids = reported.stored(settings.store(where, data), days, most, folder)
+        outcome = _judge([path], reported.for_reports(rules), named, folder, stop, "native", ids)
+        if out is None:
+            sending.send(where, folder, stop)
+            if stop.requested:
+                fail("interrupted: not all is sent", 1)
+    if outcome.failed and not outcome.judged:
+        fail("nothing could be judged", 1)
+
+
+def _require_new(out: Path) -> None:
+    from flows.evaluate import files  # noqa: PLC0415  # It brings the clients of judges.
+
+    try:
+        files.require_new(out)
+    except files.OutputThere as error:
+        fail(str(error), 2)
+
+
+def _judge(
+    files: list[Path], rules: Policy, named: Path, out: Path, stop: Stop, form: str, reported: frozenset[str]
+) -> "Outcome":
+    from flows.evaluate.files import run  # noqa: PLC0415  # It brings the clients of judges.
+
+    metrics = Metrics(CollectorRegistry())
+    outcome = run(files, rules, settings.folder_of(named), out, stop, metrics, form, reported)
     typer.echo(
         f"{outcome.events} events: {outcome.judged} judgements, {outcome.failed} failed, {outcome.skipped} left out"
     )
@@ -106,6 +145,7 @@ def evaluate_files(
         fail("nothing could be read", 1)
     if stop.requested:
         fail("interrupted: not all is judged", 1)
+    return outcome
 
 
 def _tell_refused(count: int, what: str) -> None:

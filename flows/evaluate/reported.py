@@ -11,6 +11,7 @@ from flows.enrich.files import GivenFile, messages_of
 from flows.sql import require_store
 from operators.connectors.clickhouse.lines import write_lines
 from operators.evaluate.reported import DOWN, is_complaint
+from operators.evaluators.llm import Llm
 from operators.ingest.formats.registry import FORMATS
 from operators.policy.policy import Policy
 from operators.wire.events import Request
@@ -35,8 +36,23 @@ def complained_of(files: Sequence[Path], policy: Policy, form: str, started_ms: 
     return frozenset(found), refused
 
 
-def stored(url: str, days: int, folder: Path) -> tuple[Path, frozenset[str]]:
+def for_reports(policy: Policy) -> Policy:
+    """Return a policy that draws nothing, so that all it judges is what is reported; golden cases are the worker's.
+
+    Else what the worker left out for its budget would count for its version where somebody complained, and only there.
+    """
+    evaluators = tuple(
+        msgspec.structs.replace(each, share=0.0, **({"golden": None} if isinstance(each, Llm) else {}))
+        for each in policy.evaluators
+    )
+    evaluate = msgspec.structs.replace(policy.evaluate, share=0.0, rate=())
+    return msgspec.structs.replace(policy, evaluators=evaluators, evaluate=evaluate)
+
+
+def stored(url: str, days: int, most: int, folder: Path) -> tuple[Path, frozenset[str]]:
     """Write the requests of the last days that users complain of and nobody has judged; return the file, and their ids.
+
+    Of a model they are the newest, at most so many: one whose judgement fails each time keeps no later one waiting.
 
     ClickHouseError, QueryError, OSError.
     """
@@ -44,6 +60,6 @@ def stored(url: str, days: int, folder: Path) -> tuple[Path, frozenset[str]]:
     path = folder / REPORTED
     since = datetime.now(UTC) - timedelta(days=days)
     text = (settings.migrations() / "evaluate" / "reported.sql").read_text("utf-8")
-    write_lines(url, text, {"since": since.strftime("%Y-%m-%d %H:%M:%S"), "down": list(DOWN)}, path)
+    write_lines(url, text, {"since": since.strftime("%Y-%m-%d %H:%M:%S"), "down": list(DOWN), "most": most}, path)
     decode = msgspec.json.Decoder(Request).decode
     return path, frozenset(decode(line).request_id for line in path.read_bytes().splitlines())

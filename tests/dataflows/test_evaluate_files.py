@@ -163,14 +163,17 @@ def test_what_users_complain_of_is_judged_whatever_the_rate_is(folder: Path) -> 
 
 
 def test_what_users_complained_of_and_nobody_judged_is_judged_from_the_store(folder: Path) -> None:
-    """Once: what was judged is not asked for again. Requests that nobody complained of are not asked for."""
+    """Once: what was judged is not asked for again. Requests that nobody complained of are not asked for.
+
+    They count for no version whatever the rate is: of what the worker left out only complaints would be seen.
+    """
     now_ms = int(time.time() * 1000) - 60_000
     events = [event(number) | {"ts": now_ms + number, "retrieval": [{"id": "page-7"}]} for number in range(4)]
     users = [{"request_id": f"r{number}", "ts": now_ms + 9_000, "kind": "report", "value": "no"} for number in (1, 2)]
     for name, items in (("now.ndjson", events), ("users.ndjson", users)):
         Path(name).write_text("".join(json.dumps(each) + "\n" for each in items))
     with judge_server() as server:
-        Path("p.toml").write_text(POLICY + TABLES.format(address=server.address).replace("share = 0.5", "share = 0.0"))
+        Path("p.toml").write_text(POLICY + TABLES.format(address=server.address).replace("share = 0.5", "share = 1.0"))
 
         def run(*words: str) -> str:
             done = CliRunner().invoke(cli.app, [*words, "--policy", "p.toml"])
@@ -178,6 +181,10 @@ def test_what_users_complained_of_and_nobody_judged_is_judged_from_the_store(fol
             return done.output
 
         run("replay", "now.ndjson", "--feedback", "users.ndjson", "--archive", "--out", "one")
+        run("evaluate", "--reported", "--data", "one", "--out", "newest", "--most", "1")
+        newest = lines(folder / "newest" / "feedback.ndjson")
+        assert {(each["request_id"], each["sample"]) for each in newest} == {("r2", "report")}
+        assert not any(b"golden" in each for each in server.requests), "golden cases are the worker's"
         run("evaluate", "--reported", "--data", "one", "--out", "first")
         feedback = [each for each in lines(folder / "first" / "feedback.ndjson") if each["name"] == "helpfulness"]
         judged = {each["request_id"]: (each["sample"], each["value"]) for each in feedback if each["kind"] == "judge"}

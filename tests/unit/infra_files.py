@@ -33,8 +33,10 @@ ENVIRONMENT = "infra/systemd/environment.example"
 SETTINGS, SECRET = "infra/kubernetes/settings.yaml", "infra/kubernetes/secret.example.yaml"
 MONITOR = "infra/kubernetes/podmonitor.yaml"
 PAGE, PAGE_UNIT = "infra/kubernetes/page.yaml", "infra/systemd/rollguard-page.service"
+REPORTED = "infra/kubernetes/evaluate-reported.yaml"
+REPORTED_UNIT, REPORTED_TIMER = (f"infra/systemd/rollguard-evaluate-reported.{end}" for end in ("service", "timer"))
 PATHS = (
-    PAGE, PAGE_UNIT,
+    PAGE, PAGE_UNIT, REPORTED, REPORTED_UNIT, REPORTED_TIMER,
     DOCKERFILE, ".dockerignore", COMPOSE, *WORKLOADS, SETTINGS, SECRET, MONITOR, ONE, MANY, TARGET, ENVIRONMENT,
     *UNITS.values(),
 )  # fmt: skip

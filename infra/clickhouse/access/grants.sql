@@ -20,6 +20,14 @@ GRANT INSERT ON rollguard.dead_letter TO rollguard_enricher;
 GRANT SELECT ON rollguard.request TO rollguard_enricher;
 GRANT SELECT ON rollguard.schema_versions TO rollguard_enricher;
 
+-- `rollguard evaluate --reported`: it reads texts of requests, and what users said of them. Give it to a user of its own.
+CREATE ROLE IF NOT EXISTS rollguard_evaluator;
+GRANT SELECT ON rollguard.request TO rollguard_evaluator;
+GRANT SELECT ON rollguard.request_latest TO rollguard_evaluator;
+GRANT SELECT ON rollguard.feedback TO rollguard_evaluator;
+GRANT SELECT ON rollguard.feedback_latest TO rollguard_evaluator;
+GRANT SELECT ON rollguard.schema_versions TO rollguard_evaluator;
+
 -- `rollguard triage`, `evals` and `gate`, of people who may read what users wrote: they add rows to these tables alone.
 CREATE ROLE IF NOT EXISTS rollguard_triager;
 GRANT SELECT ON rollguard.* TO rollguard_triager;

@@ -2,6 +2,7 @@
 --
 -- since    requests made at this time or later, UTC
 -- down     words that are a thumb down
+-- most     of a model at most so many, the newest
 --
 -- Of several answers to one request each is one. Needs the request log, with texts; models that are evaluators are left out.
 SELECT
@@ -24,4 +25,5 @@ WHERE r.ts >= {since:DateTime64(3, 'UTC')} AND r.output != '' AND NOT startsWith
       AND if(value_number IS NULL, has({down:Array(String)}, lower(value)), value_number <= 0)))
   )
   AND (r.model, r.request_id) NOT IN (SELECT model, request_id FROM feedback_latest WHERE kind IN ('judge', 'safety') AND sample != '')
-ORDER BY r.ts, r.request_id
+ORDER BY r.ts DESC, r.request_id
+LIMIT {most:UInt32} BY r.model

@@ -1,0 +1,30 @@
+"""What was judged into files, sent to the topics that the worker writes, as it would be said now."""
+
+from pathlib import Path
+
+from flows import produce
+from flows.evaluate.files import EVENTS, FEEDBACK
+from flows.settings import Settings
+from operators.connectors.kafka.client import partitions_of
+from operators.connectors.stop import Stop
+
+
+def require_topics(where: Settings) -> None:
+    """KafkaFailure where nothing could be sent: what is judged costs."""
+    for topic in _topics(where).values():
+        partitions_of(where.kafka, [topic])
+
+
+def send(where: Settings, folder: Path, stop: Stop) -> None:
+    """Send what was judged, with the time of now: at that of its request, days ago, it would be too late.
+
+    OSError or KafkaFailure; what was sent then stays sent.
+    """
+    for name, topic in _topics(where).items():
+        produce.run([folder / name], where.kafka, produce.Options(topic=topic, now=True), stop)
+
+
+def _topics(where: Settings) -> dict[str, str]:
+    """Return the topic of each file. Judges' own events are native JSON: others could not read them in that topic."""
+    events = {EVENTS: where.events_topic} if where.events_format == "native" else {}
+    return {FEEDBACK: where.feedback_topic} | events
