@@ -51,6 +51,7 @@ PAGES: tuple[tuple[str, str, View], ...] = (
     ("/runbook/{id}", "runbook", lambda _, asked: lists.runbook(asked.id)),
     ("/request/{id}", "request", lambda store, asked: request_view(store, asked.id, asked.model)),
 )
+WITH_LINES = frozenset({"model", "release", "drift", "scores"})
 WAIT_S = 0.25
 COMMENT_S = 15.0
 RETRY_MS = 1_000  # After which a browser asks anew for a stream that was cut.
@@ -132,16 +133,17 @@ class Page:
 
     def _route(self, name: str, view: View, form: str) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
-            try:
-                asked = asked_of(request.path_params, request.query_params)
-            except WrongAddress as error:
-                return self._failed(name, 400, str(error))
             key = f"{form} {request.url.path}?{request.url.query}"
             number = self.live.number
             try:
+                asked = asked_of(request.path_params, request.query_params)
+                if asked.has_range and name not in WITH_LINES:
+                    raise WrongAddress("from, to and since: this page draws no lines")
                 body = await run_in_threadpool(
                     self.answers.get, key, number, lambda: self._made(name, view, form, asked, request)
                 )
+            except WrongAddress as error:
+                return self._failed(name, 400, str(error))
             except Unknown as error:
                 return self._failed(name, 404, str(error))
             except NoAnswer as error:

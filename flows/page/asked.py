@@ -13,6 +13,7 @@ NAME_MAX = 512
 RANGE_MS_MAX = 31 * 86_400_000
 FAR_MS = 4_102_444_800_000  # The year 2100: later than all there is.
 NOW = "now"
+KNOWN = frozenset({"model", "version", "slice", "sli", "type", "field", "at", "since", "from", "to", "page", "find"})
 
 
 class WrongAddress(ValueError):
@@ -20,7 +21,10 @@ class WrongAddress(ValueError):
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """`at` is the moment looked at, `FAR_MS` for now; `since` is how far back lines go [ms], None as it fits."""
+    """`at` is the moment looked at, `FAR_MS` for now; lines go from `begin` to `end` [Unix ms], None as it fits.
+
+    `since` says in place of `begin` how far back they go [ms].
+    """
 
     id: str = ""
     model: str = ""
@@ -28,8 +32,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     slice: str = "*"
     sli: str = ""
     type: str = ""
+    field: str = ""
     at: int = FAR_MS
     since: int | None = None
+    begin: int | None = None
+    end: int | None = None
     page: int = 0
     find: str = ""
 
@@ -43,6 +50,30 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.page or self.find)
 
     @property
+    def has_range(self) -> bool:
+        """Tell whether it is said of which time lines are drawn."""
+        return (self.since, self.begin, self.end) != (None, None, None)
+
+    def span(self, counted: int, back: int, floor: int = 0) -> tuple[int, int]:
+        """Return from when to when lines go: to `counted`, and so far `back`, unless it is said. WrongAddress."""
+        end = counted if self.end is None else min(self.end, counted)
+        start = max(end - (self.since or back), floor) if self.begin is None else self.begin
+        if start >= end:
+            raise WrongAddress(f"from {iso(start)} to {iso(end)}: nothing is counted in that time")
+        if end - start > RANGE_MS_MAX:
+            raise WrongAddress(f"from {iso(start)} to {iso(end)}: these are more than 31 days")
+        return start, end
+
+    @property
+    def stay(self) -> str:
+        """What a link to another part of the same page adds to its own parameters."""
+        range_ = {"from": self.begin, "to": self.end, "at": None if self.is_now else self.at}
+        parts = {name: iso(ms) for name, ms in range_.items() if ms is not None}
+        if self.since is not None:
+            parts["since"] = f"{self.since // 60_000}m"
+        return "&" + urlencode(parts) if parts else ""
+
+    @property
     def suffix(self) -> str:
         """What a link needs to stay at this moment."""
         return "" if self.is_now else "?" + urlencode({"at": iso(self.at)})
@@ -53,12 +84,9 @@ def asked_of(path: Mapping[str, str], query: Mapping[str, str]) -> Asked:
     for name, value in (*path.items(), *query.items()):
         if len(value) > NAME_MAX * 3:
             raise WrongAddress(f"{name} is longer than {NAME_MAX} characters")
-    known = set(Asked.__struct_fields__) - {"id"}
-    unknown = sorted(query.keys() - known - {"from", "to"})
+    unknown = sorted(query.keys() - KNOWN)
     if unknown:
-        raise WrongAddress(
-            f"{unknown[0]}: there is no such parameter; these are at, slice, sli, type, since, find, page"
-        )
+        raise WrongAddress(f"{unknown[0]}: there is no such parameter; these are {', '.join(sorted(KNOWN))}")
     return Asked(
         id=unquote(path.get("id", "")),
         model=unquote(path.get("model", query.get("model", ""))),
@@ -66,8 +94,9 @@ def asked_of(path: Mapping[str, str], query: Mapping[str, str]) -> Asked:
         slice=query.get("slice") or "*",
         sli=query.get("sli", ""),
         type=query.get("type", ""),
-        at=_moment(query.get("at", NOW)),
-        since=_since(query.get("since", "")),
+        field=query.get("field", ""),
+        at=_moment("at", query.get("at", NOW)),
+        **_range(query),
         find=query.get("find", ""),
         page=_page(query.get("page", "0")),
     )
@@ -85,10 +114,21 @@ def segment(name: str) -> str:
     return quote(once, safe="")
 
 
-def _moment(text: str) -> int:
+def _range(query: Mapping[str, str]) -> dict[str, int | None]:
+    """Return of which time lines are asked for. WrongAddress."""
+    since = _since(query.get("since", ""))
+    begin, end = (_moment(name, query[name]) if query.get(name) else None for name in ("from", "to"))
+    if begin is not None and since is not None:
+        raise WrongAddress("from and since: both say where lines begin")
+    if begin is not None and end is not None and begin >= end:
+        raise WrongAddress("from is not before to")
+    return {"since": since, "begin": begin, "end": end}
+
+
+def _moment(name: str, text: str) -> int:
     """Return ISO 8601 or Unix ms as Unix ms.
 
-    >>> _moment("2025-10-09T08:53:20Z"), _moment("1760000000000"), _moment("now") == FAR_MS
+    >>> _moment("at", "2025-10-09T08:53:20Z"), _moment("to", "1760000000000"), _moment("at", "now") == FAR_MS
     (1760000000000, 1760000000000, True)
     """
     if text == NOW:
@@ -98,7 +138,7 @@ def _moment(text: str) -> int:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise WrongAddress(f"at={text!r} is no time such as 2025-10-09T08:53:20Z") from error
+        raise WrongAddress(f"{name}={text!r} is no time such as 2025-10-09T08:53:20Z") from error
     time = time if time.tzinfo else time.replace(tzinfo=UTC)
     return min(max(round(time.timestamp() * 1000), 0), FAR_MS)
 

@@ -35,6 +35,9 @@ def environment() -> Environment:
     made.globals["share_bar"] = lambda rows, label: Markup(  # noqa: S704
         svg.share_bar([(row["kind"], row["share"]) for row in rows], label)
     )
+    made.globals["bar"] = lambda kind, share, widest, label: Markup(  # noqa: S704
+        svg.share_bar([(kind, (share or 0.0) / widest)], f"{label}: {words.percent(share)}", 80)
+    )
     made.globals["static"] = lambda name: f"/static/{static_hash()}/{name}"
     return made
 

@@ -35,6 +35,7 @@ TOKEN = "a token & much more"  # noqa: S105
 # One value for each parameter that a question may have.
 PARAMS: dict[str, Any] = {
     "model": "m", "version": "v", "baseline": "b", "slice": "*", "slices": ["*"],
+    "versions": ["v"], "field": "features.x",
     "measures": ["x"], "slis": [], "began": moment(0), "sli": "s", "measure": "",
     "rule": "r",
     "type": "", "hash": "", "request": "r", "at": moment(FAR_MS), "from": moment(0), "to": moment(FAR_MS), "count": 10,
@@ -109,11 +110,36 @@ def test_a_name_comes_back_from_its_address(name: str) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [{"at": "yesterday"}, {"since": "1y"}, {"page": "-1"}, {"page": "99999"}, {"drop": "1"}, {"slice": "x" * 2000}],
+    [
+        {"at": "yesterday"},
+        {"since": "1y"},
+        {"page": "-1"},
+        {"page": "99999"},
+        {"drop": "1"},
+        {"slice": "x" * 2000},
+        {"from": "today"},
+        {"to": "1y"},
+        {"from": "5", "to": "5"},
+        {"from": "5", "since": "1h"},
+    ],
 )
 def test_what_cannot_be_used_in_an_address_is_named(query: dict[str, str]) -> None:
     with pytest.raises(WrongAddress, match=next(iter(query))):
         asked_of({}, query)
+
+
+def test_a_range_is_obeyed_or_refused() -> None:
+    hour = 3_600_000
+    assert asked_of({}, {}).span(5 * hour, hour) == (4 * hour, 5 * hour)
+    assert asked_of({}, {}).span(5 * hour, 5 * hour, floor=2 * hour) == (2 * hour, 5 * hour)
+    assert asked_of({}, {"since": "2h"}).span(5 * hour, hour) == (3 * hour, 5 * hour)
+    asked = asked_of({}, {"from": str(hour), "to": "1970-01-01T02:00:00Z"})
+    assert asked.span(5 * hour, 2 * hour) == (hour, 2 * hour)
+    assert asked.stay == "&from=1970-01-01T01%3A00%3A00Z&to=1970-01-01T02%3A00%3A00Z"
+    assert asked_of({}, {"to": str(9 * hour), "since": "1h"}).span(5 * hour, 2 * hour) == (4 * hour, 5 * hour)
+    for query, counted in (({"from": str(hour)}, hour), ({"to": str(hour)}, 5 * hour), ({"from": "0"}, 800 * hour)):
+        with pytest.raises(WrongAddress, match=r"nothing is counted|more than 31 days"):
+            asked_of({}, query).span(counted, 2 * hour, floor=2 * hour)
 
 
 def test_others_are_let_in_by_a_token_and_by_names_alone() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from flows.page.asked import Asked
 from flows.page.store import Row, Store, moment
 from flows.page.views import lines
+from flows.page.views.changed import distribution
 from flows.page.views.release import Unknown
 from flows.page.views.states import aged, event_row, state_of
 from flows.page.words import named
@@ -37,7 +38,7 @@ def model(store: Store, asked: Asked) -> Row:
         "alerts": aged(store.ask("alerts", model=asked.model, at=at), base["end"]),
         "charts": lines.charts(rows, kinds, [], start=start, end=end, where=named(asked.slice)),
         "costs": costs(store, asked.model, [row["sli"] for row in rows["slis"]], base["range"]),
-        "errors": store.ask("errors", model=asked.model, **base["range"]),
+        "errors": store.ask("errors", model=asked.model, slice=asked.slice, **base["range"]),
         "slice": asked.slice,
         "events": [
             event_row(each) for each in store.ask("events", model=asked.model, version="", type="", at=at, count=100)
@@ -54,7 +55,7 @@ def costs(store: Store, model: str, slis: Sequence[str], span: Row) -> list[Row]
 
 
 def drift(store: Store, asked: Asked) -> Row:
-    """Return how far fields are from their reference: the worst first, by window."""
+    """Return how far fields are from their reference, the worst first, by window, and how one is distributed."""
     base = base_of(store, asked, DRIFT_SINCE_MS)
     rows = store.ask("drift", model=asked.model, slice=asked.slice, **base["range"])
     ends = sorted({row["at"] for row in rows})[-WINDOWS:]
@@ -63,14 +64,16 @@ def drift(store: Store, asked: Asked) -> Row:
         if row["at"] in ends:
             by_field[row["field"], row["method"], row["version"]][row["at"]] = row
     order = sorted(by_field, key=lambda key: (-_beyond(by_field[key]), key))
+    shown = [
+        {"field": field, "method": method, "version": version, "cells": [by_field[key].get(end) for end in ends]}
+        for key in order[:100]
+        for field, method, version in [key]
+    ]
     return base | {
         "slice": asked.slice,
         "ends": ends,
-        "rows": [
-            {"field": field, "method": method, "version": version, "cells": [by_field[key].get(end) for end in ends]}
-            for key in order[:100]
-            for field, method, version in [key]
-        ],
+        "rows": shown,
+        "distribution": distribution(store, asked, base["range"], shown),
         "more": max(len(order) - 100, 0),
     }
 
@@ -84,12 +87,14 @@ def _beyond(cells: dict[int, Row]) -> float:
 
 
 def base_of(store: Store, asked: Asked, since_ms: int) -> Row:
-    """Return what every page of a model needs: how far the counting is, and of which time it speaks. Unknown."""
+    """Return what every page of a model needs: how far the counting is, and of which time it speaks.
+
+    Unknown, WrongAddress.
+    """
     counted = next(iter(store.ask("counted", at=moment(asked.at))), None)
     if counted is None:
         raise Unknown("nothing is counted yet")
-    end = counted["counted"]
-    start = end - (asked.since or since_ms)
+    start, end = asked.span(counted["counted"], since_ms)
     return {
         "counted": counted,
         "model": asked.model,

@@ -48,6 +48,7 @@ def overview(store: Store, asked: Asked) -> Row:
         | {"pin": pins.get(name) or ""}
         for name in names
     ]
+    _add_verdicts(store, rows, at)
     rows.sort(key=lambda row: (row["rank"], row["model"]))
     return {
         "counted": counted,
@@ -90,6 +91,15 @@ def banner(models: list[Row], alerts: list[Row], now: int) -> Row:
         ]
     )
     return {"title": title, "kind": kind, "note": note}
+
+
+def _add_verdicts(store: Store, models: list[Row], at: str) -> None:
+    """Say of each version that serves how many of its series are surely bad, surely good, and not decided."""
+    serving = sorted({share["version"] for model in models for share in model["shares"]})
+    verdicts = {(row["model"], row["version"]): row for row in store.ask("verdicts", versions=serving, at=at)}
+    for model in models:
+        for share in model["shares"]:
+            share["verdicts"] = verdicts.get((model["model"], share["version"]))
 
 
 def _things(n: int, name: str) -> str:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from flows.page.asked import Asked
+from flows.page.asked import RANGE_MS_MAX, Asked
 from flows.page.store import Row, Store, moment
 from flows.page.svg import Chart, Mark
 from flows.page.views import evidence, lines, sentences
+from flows.page.views.changed import changed
 from flows.page.views.slices import asked_cells, table
 from flows.page.views.states import State, aged, event_row, read, state_of
 from flows.page.words import named, number
@@ -24,7 +25,6 @@ STEPS = (
     ("traffic moved", "applied"),
     ("users well", "recovered"),
 )
-RANGE_MS_MAX = 31 * 86_400_000
 WITHDRAWN = ("rolled_back", "verifying", "recovered", "ineffective")
 
 
@@ -49,7 +49,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def release(store: Store, asked: Asked) -> Row:
-    """Return what the page of a release shows. Unknown."""
+    """Return what the page of a release shows. Unknown, WrongAddress."""
     story = _story(store, asked)
     it, now = story.it, story.counted["counted"]
     ask = {"model": asked.model, "version": asked.version}
@@ -80,7 +80,7 @@ def release(store: Store, asked: Asked) -> Row:
 
 
 def _story(store: Store, asked: Asked) -> Story:
-    """Return the release that is asked for. Unknown."""
+    """Return the release that is asked for. Unknown, WrongAddress."""
     at = moment(asked.at)
     counted = next(iter(store.ask("counted", at=at)), None)
     known = {row["version"]: row for row in store.ask("releases", model=asked.model, at=at)}
@@ -93,7 +93,7 @@ def _story(store: Store, asked: Asked) -> Story:
     times = _times(it, mine)
     ended = max((times.get(name) or 0 for name in ("detected", "applied", "recovered", "promoted")), default=0) or None
     end = counted["counted"] if ended is None else min(counted["counted"], ended + AROUND_MS)
-    start = max(it["began_at"] - AROUND_MS, end - (asked.since or RANGE_MS_MAX))
+    start, end = asked.span(end, RANGE_MS_MAX, max(it["began_at"] - AROUND_MS, 0))
     return Story(
         counted=counted, it=it, state=state_of(it), events=events, mine=mine, times=times, start=start, end=end
     )
@@ -102,7 +102,7 @@ def _story(store: Store, asked: Asked) -> Story:
 def _charts(store: Store, asked: Asked, story: Story, cells: Sequence[Row]) -> Row:
     """Return the charts of the evidence, and of the slice that is asked for, with marks of what happened."""
     if asked.is_list:  # Whoever looks through slices wants no charts with each hundred of them.
-        return {"lead": None, "evidence": [], "charts": []}
+        return {"lead": None, "evidence": [], "charts": [], "errors": [], "psi": []}
     start, end, marks = story.start, story.end, _marks(story.times)
     lead = evidence.lead_of(cells, asked.sli)
     rows = lines.asked_lines(store, asked.model, asked.slice, start, end, evidence.slis_of(cells, lead))
@@ -112,6 +112,7 @@ def _charts(store: Store, asked: Asked, story: Story, cells: Sequence[Row]) -> R
         "lead": None if lead is None else lead["name"],
         "evidence": [] if lead is None else _evidence(store, asked, cells, lead, marks, start, end),
         "charts": lines.charts(rows, kinds, marks, start=start, end=end, where=named(asked.slice)),
+        **changed(store, asked, story.it["baseline"], max(start, story.it["began_at"]), end),
     }
 
 
@@ -124,7 +125,7 @@ def _evidence(
         "evidence_lines", model=asked.model, version=asked.version, rule=rule, sli=sli, measure=measure,
         slices=slices, began=moment(lead["began"]), at=moment(asked.at), step_s=lines.step_s(start, end),
     )  # fmt: skip
-    grown = [row for row in grown if start <= row["at"]]
+    grown = [row for row in grown if start <= row["at"] <= end]
     chosen = asked.slice if asked.slice != "*" else lead["slice"]
     made = [
         evidence.growth(grown, cells, lead, marks, start, end),

@@ -1,0 +1,101 @@
+"""What is other than before in one slice: how requests fail, and how far fields are from their reference."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from flows.page.asked import Asked
+from flows.page.store import Row, Store, moment
+
+ERRORS, FIELDS, BINS, VERSIONS = 10, 12, 40, 4  # Shown.
+
+
+def changed(store: Store, asked: Asked, baseline: str, start: int, end: int) -> Row:
+    """Return how both versions of a release fail, and how far their fields are, in the slice that is asked for."""
+    ask = {"model": asked.model, "slice": asked.slice, "from": moment(start), "to": moment(end)}
+    versions = [asked.version, baseline]
+    return {
+        "errors": errors(store.ask("errors", **ask), asked.version, baseline),
+        "psi": psi(store.ask("psi", **ask, versions=versions), asked.version, baseline),
+    }
+
+
+def errors(rows: Sequence[Row], candidate: str, baseline: str) -> list[Row]:
+    """Return how requests failed, what the candidate does more often first: the rows of each version, None without.
+
+    >>> [each["error_type"] for each in errors([
+    ...     {"version": "v1", "error_type": "a", "share": 0.5}, {"version": "v2", "error_type": "b", "share": 0.1},
+    ...     {"version": "v3", "error_type": "c", "share": 0.1}], "v2", "v1")]
+    ['b', 'a']
+    """
+    found = _by(rows, "error_type")
+
+    def more(name: str) -> float:
+        return _of(found[name], candidate, "share") - _of(found[name], baseline, "share")
+
+    names = [name for name, mine in found.items() if mine.keys() & {candidate, baseline}]
+    return [
+        {"error_type": name, "candidate": found[name].get(candidate), "baseline": found[name].get(baseline)}
+        for name in sorted(names, key=lambda name: (-more(name), name))[:ERRORS]
+    ]
+
+
+def psi(rows: Sequence[Row], candidate: str, baseline: str) -> list[Row]:
+    """Return how far each field is, the candidate's furthest first: the rows of each version, None without."""
+    found = _by(rows, "field")
+
+    def far(name: str) -> tuple[float, float]:
+        return _of(found[name], candidate, "bad"), _of(found[name], candidate, "worst")
+
+    order = sorted(found, key=lambda name: (*(-each for each in far(name)), name))[:FIELDS]
+    return [
+        {"field": name, "candidate": found[name].get(candidate), "baseline": found[name].get(baseline)}
+        for name in order
+    ]
+
+
+def distribution(store: Store, asked: Asked, span: Row, drifts: Sequence[Row]) -> Row | None:
+    """Return how a field is distributed in training and by version: the one asked for, else the furthest."""
+    usual = next((row["field"] for row in drifts if row["method"] == "psi"), "")
+    field = asked.field or usual
+    if not field:
+        return None
+    rows = store.ask("distribution", model=asked.model, field=field, slice=asked.slice, **span)
+    known = store.ask("releases", model=asked.model, at=moment(asked.at))
+    by_version = _by(rows, "version", "bin")
+    kinds = _kinds(known[0] if known else None, list(by_version))
+    bins: dict[int, Row] = {row["bin"]: row for row in rows}
+    shares = [share for row in rows for share in (row["share"], row["training"]) if share is not None]
+    return {
+        "field": field,
+        "versions": list(kinds),
+        "kinds": kinds,
+        "widest": max(shares, default=0.0) or 1.0,
+        "more": max(len(bins) - BINS, 0),
+        "bins": [
+            {
+                "label": bins[bin_]["label"],
+                "training": bins[bin_]["training"],
+                "shares": {version: by_version[version].get(bin_, {}).get("share") for version in kinds},
+            }
+            for bin_ in sorted(bins)[:BINS]
+        ],
+    }
+
+
+def _kinds(release: Row | None, versions: Sequence[str]) -> dict[str, str]:
+    """Return the versions that are shown, the candidate last, each with the class of its bars."""
+    roles = {} if release is None else {release["baseline"]: "baseline", release["version"]: "candidate"}
+    order = {"baseline": 0, "candidate": 1, "other": 2}
+    kinds = {version: roles.get(version, "other") for version in versions}
+    return dict(sorted(kinds.items(), key=lambda each: (order[each[1]], each[0]))[:VERSIONS])
+
+
+def _by(rows: Sequence[Row], first: str, second: str = "version") -> dict[str, dict[object, Row]]:
+    found: dict[str, dict[object, Row]] = defaultdict(dict)
+    for row in rows:
+        found[row[first]][row[second]] = row
+    return found
+
+
+def _of(rows: Mapping[object, Row], version: str, name: str) -> float:
+    return float(rows[version][name] or 0.0) if version in rows else 0.0
