@@ -41,7 +41,7 @@ def _story(end: int) -> list[Rows]:
     ratios = [
         {**series, "version": version, "kind": "sliding", "size_ms": 300_000, "window_start": time - 300_000,
          "window_end": time, "sli": "ok", "good": good, "bad": bad, "ratio": good / (good + bad), "lower": 0.1,
-         "upper": 0.9, "ver": good + bad}
+         "upper": 0.9, "coverage": 1.0, "ver": good + bad}
         for time in at for version, good, bad in (("v1", 89, 1), ("v2", 15, 15))
     ]  # fmt: skip
     progress = [{"shard": "s01", "at": time, "requests": 120, "late": 0, "ver": 1} for time in at]
