@@ -61,6 +61,8 @@ def gate_command(
     data: Annotated[Path | None, typer.Option("--data", help="The folder of an embedded store.")] = None,
 ) -> None:
     """Put an eval set to a version before it is released: exit 1 if it breaks a case, with what broke."""
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        fail(f"--junit {out}: must be a file in a folder that is there", 2)
     where = settings.load()
     rules = settings.load_policy(policy or where.policy)
     arms = _arms(version, endpoint, baseline, baseline_endpoint, alone)
@@ -143,7 +145,7 @@ def _finish(
     """Print the result, and write it where that is wanted."""
     tries = ran.tries[version]
     if out is not None:
-        out.write_bytes(junit(_title(set_, version), cases, tries, ran.found, allow_known))
+        out.write_bytes(junit(_title(set_, version), cases, tries, ran.found, allow_known, ran.preferences))
     for line in gate.report(version, cases, tries, ran.found, ran.held(allow_known)):
         typer.echo(plain(line))
     if ran.preferences is not None:

@@ -35,7 +35,8 @@ PageOption = Annotated[
 class Given(msgspec.Struct, frozen=True, kw_only=True):
     """How a page is served: the `names` it answers to, the `proxies` that say who asks, how `commands` are sent.
 
-    `cases` is the address of the store for a user who may add to cases, `causes` are the root causes of the policy.
+    `cases` is the address of the store for a user who may add to cases, `causes` and `evaluators` are
+    those of the policy.
     """
 
     names: Sequence[str] = ()
@@ -44,6 +45,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     kinds: Sequence[str] = RIGHTS
     cases: str | None = None
     causes: Sequence[str] = ()
+    evaluators: Sequence[str] = ()
 
 
 def server_of(
@@ -69,7 +71,7 @@ def server_of(
                 raise NotAllowed(
                     "--commands and --cases need ROLLGUARD_PAGE_TOKEN: it says who somebody is, and signs the forms"
                 )
-            cases = None if given.cases is None else Cases(given.cases, given.causes)
+            cases = None if given.cases is None else Cases(given.cases, given.causes, given.evaluators)
             desk = Desk(where.page_token, given.commands, given.kinds, cases)
         return Server(url, listen, where.page_token, given.names, given.proxies, desk)
     except NotAllowed as error:

@@ -51,8 +51,13 @@ def page_command(
         given = commanding(where, given, file, key)
     url = settings.store(where, data)
     if cases:
-        causes = settings.load_policy(where.policy).triage.root_causes
-        given = msgspec.structs.replace(given, cases=where.cases_clickhouse or url, causes=causes)
+        policy = settings.load_policy(where.policy)
+        given = msgspec.structs.replace(
+            given,
+            cases=where.cases_clickhouse or url,
+            causes=policy.triage.root_causes,
+            evaluators=[each.name for each in policy.evaluators],
+        )
     sql.require_store(url)
     server = page_cli.server_of(where, url, listen, given)
     if server is None:

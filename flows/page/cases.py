@@ -15,7 +15,7 @@ from flows.logs import LOGGER
 from flows.page.tickets import CaseKind, Ticket, sealed, ticket
 from flows.triage import acting, showing, store
 from operators.connectors.clickhouse.tables import Row, Tables
-from operators.evals.checks import Check, Kind, check_of
+from operators.evals.checks import Check, Kind, check_of, named_evaluators
 from operators.triage.actions import ALLOWED, Type, WrongAction, check_cause
 
 CHECKS: tuple[Kind, ...] = get_args(Kind)
@@ -24,11 +24,12 @@ log = logging.getLogger(LOGGER)
 
 
 class Cases:
-    """The cases of the store at `url`, whose user may add to them; `causes` are the root causes of the policy."""
+    """The cases of the store at `url`, whose user may add to them, with the `causes` and `evaluators` of the policy."""
 
-    def __init__(self, url: str, causes: Sequence[str]) -> None:
+    def __init__(self, url: str, causes: Sequence[str], evaluators: Sequence[str] = ()) -> None:
         self._url = url
         self._causes = tuple(causes)
+        self._evaluators = tuple(evaluators)
         self._lock = threading.Lock()  # Of two clicks the second finds what the first has done.
 
     def shown(self, name: str, user: str, token: str) -> Row:
@@ -44,7 +45,10 @@ class Cases:
             parts.setdefault(part, []).append({"at": at, "name": fact, "detail": detail})
         may = [kind for kind in get_args(CaseKind) if row["status"] in ALLOWED[kind]]
         forms = {kind: sealed(ticket(kind, row["model"], row["id"], user), token) for kind in may}
-        return {"case": row, "parts_of": parts, "forms": forms, "causes": self._causes, "user": user}
+        return {
+            "case": row, "parts_of": parts, "forms": forms, "causes": self._causes, "user": user,
+            "evaluators": self._evaluators,
+        }  # fmt: skip
 
     def act(self, made: Ticket, given: Mapping[str, str]) -> None:
         """Do what a form was made for, once however often it comes. WrongAction, WrongCheck, PolicyError."""
@@ -55,7 +59,7 @@ class Cases:
             note = given.get("note", "").strip()[:NOTE_MAX]
             if made.kind == "convert":
                 asked = given.get("asked", "").replace("\r\n", "\n")
-                acting.convert(tables, rows, checks_of(given), made.user, asked=asked or None, note=note)
+                acting.convert(tables, rows, self._checks(given), made.user, asked=asked or None, note=note)
             else:
                 cause = given.get("cause", "") if made.kind == "label" else ""
                 if made.kind == "label":
@@ -63,6 +67,14 @@ class Cases:
                 type_ = msgspec.convert(made.kind, Type)
                 acting.act(tables, rows, type_, made.user, root_cause=cause, note=note, skip=len(rows) > 1)
         log.info("a case from the page", extra={"fields": msgspec.to_builtins(made)})
+
+    def _checks(self, given: Mapping[str, str]) -> list[Check]:
+        """Return what must hold of the answer. A test by an evaluator that nobody has could never be passed."""
+        checks = checks_of(given)
+        for name in named_evaluators(checks):
+            if name not in self._evaluators:
+                raise WrongAction(f"no evaluator of the policy is named {name!r}")
+        return checks
 
 
 def checks_of(given: Mapping[str, str]) -> list[Check]:

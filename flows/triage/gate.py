@@ -62,19 +62,19 @@ def compared(
     evaluator: str,
     concurrency: int = CONCURRENCY,
 ) -> Ran:
-    """Have an evaluator compare the first answers of both versions to each case that both answered."""
+    """Have an evaluator compare the first answers of both versions to each case; where one has none nobody is asked."""
 
     def preference(case: EvalCase) -> str:
         ours, theirs = (ran.tries[each][case.id].answers[0] for each in (version, baseline))
+        if ours.error or theirs.error:
+            return ""
         try:
             return panel.preferred(evaluator, case, ours.output, theirs.output)
         except NotJudged:
             return ""
 
-    arms = [ran.tries[each] for each in (version, baseline)]
-    both = [case for case in cases if not any(arm[case.id].answers[0].error for arm in arms)]
     with ThreadPoolExecutor(concurrency) as pool:
-        by_case = dict(zip((case.id for case in both), pool.map(preference, both), strict=True))
+        by_case = dict(zip((case.id for case in cases), pool.map(preference, cases), strict=True))
     return msgspec.structs.replace(ran, preferences=Preferences(evaluator=evaluator, by_case=by_case))
 
 

@@ -6,15 +6,25 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from operators.evals.case import EvalCase
 from operators.evals.gate_result import GateResult, Tried
+from operators.evals.preferences import Preferences
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(
-    name: str, cases: Sequence[EvalCase], tries: Mapping[str, Tried], found: GateResult, allow_known: bool
+    name: str,
+    cases: Sequence[EvalCase],
+    tries: Mapping[str, Tried],
+    found: GateResult,
+    allow_known: bool,
+    preferences: Preferences | None = None,
 ) -> bytes:
-    """Return the XML. A case that the baseline fails as well is skipped where `allow_known`, else a failure."""
+    """Return the XML. A case that the baseline fails as well is skipped where `allow_known`, else a failure.
+
+    Where answers were compared that is a test case of its own: green XML is a version that may be released.
+    """
     tests = [_test(case, tries[case.id], found, allow_known) for case in cases]
+    tests += [] if preferences is None else [_compared(preferences, cases[0].model)]
     counts = {tag: sum(test.find(tag) is not None for test in tests) for tag in ("failure", "error", "skipped")}
     suite = Element(
         "testsuite",
@@ -52,6 +62,15 @@ def _test(case: EvalCase, tries: Tried, found: GateResult, allow_known: bool) ->
     if case.id in found.flaky:
         passed = sum(each.passed is True for each in tries.answers)
         SubElement(test, "system-out").text = f"flaky: {passed} of {len(tries.answers)} answers passed"
+    return test
+
+
+def _compared(preferences: Preferences, model: str) -> Element:
+    test = Element("testcase", classname=_clean(f"{model}.compare"), name=_clean(preferences.evaluator), time="0.000")
+    if preferences.count(""):
+        SubElement(test, "error", message=_clean(preferences.words), type="not judged")
+    elif not preferences.held:
+        SubElement(test, "failure", message=_clean(preferences.words), type="worse")
     return test
 
 

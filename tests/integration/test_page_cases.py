@@ -38,7 +38,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
 
 @pytest.fixture(scope="module")
 def page(store: Embedded) -> Iterator[Server]:
-    server = Server(store.url, "127.0.0.1:0", TOKEN, desk=Desk(TOKEN, None, cases=Cases(store.url, ["stale", "other"])))
+    server = Server(
+        store.url, "127.0.0.1:0", TOKEN, desk=Desk(TOKEN, None, cases=Cases(store.url, ["stale", "other"], ["helpful"]))
+    )
     try:
         server.begin()
         yield server
@@ -83,11 +85,15 @@ def test_a_case_is_labelled_and_becomes_a_test(page: Server, store: Embedded) ->
     assert (code, "say what must hold of the answer" in text) == (400, True)
     code, text, _ = post(page, bob, ticket=forms["convert"], matches="(")
     assert (code, "is no regular expression" in text) == (400, True)
+    # A test by an evaluator that nobody has would fail every version from now on, as sets never change.
+    code, text, _ = post(page, bob, ticket=forms["convert"], passes="odd")
+    assert (code, "no evaluator of the policy is named" in text) == (400, True)
+    said = {"contains": "30 days\r\nreturn", "excludes": "365 days", "passes": "helpful"}
     for _ in range(2):
-        assert post(page, bob, ticket=forms["convert"], contains="30 days\r\nreturn", excludes="365 days")[0] == 303
+        assert post(page, bob, ticket=forms["convert"], **said)[0] == 303
     (test,) = store.client.query("SELECT input, checks, root_cause, by FROM eval_case_latest").result_rows
     assert test[0] == "How long can I return order 0?"
-    assert test[1].count("contains") == 2
+    assert (test[1].count("contains"), test[1].count("passes")) == (2, 1)
     assert test[2:] == ("stale", "bob")
     assert store.client.query("SELECT number, by FROM eval_set_latest").result_rows == [(1, "bob")]
     code, text, forms = case(page, ann)

@@ -221,7 +221,7 @@ ANSWERS = {"v1": "yes", "v2": "yes, bad", "v3": "yes, at length", "v4": "yes, be
 def _judging(call: Call, before: int) -> Reply:
     """A model answers by its version. The judge counts bad words; of two alike it prefers the first, as judges do."""
     if call.model != "judge":
-        return Reply(text=ANSWERS[call.model])
+        return Reply(text=ANSWERS[call.model]) if call.model in ANSWERS else Reply(status=401)
     texts = json.loads(call.text)
     if "#500" in call.text:
         return Reply(status=500)
@@ -299,5 +299,23 @@ def test_answers_are_compared_in_both_orders(tmp_path: Path, judging: Chat, vers
     """A judge that prefers what stands first makes ties, and no winner."""
     cases = [_case(f"Is it {number}?") for number in range(6)]
     options = ["--version", version, "--baseline", "v1", "--compare", "helpful"]
-    result = _judged(tmp_path, judging, cases, *options)
+    result = _judged(tmp_path, judging, cases, *options, "--junit", str(tmp_path / "junit.xml"))
     assert (result.exit_code, says in result.stdout) == (code, True), result.output
+    (suite,) = _parsed((tmp_path / "junit.xml").read_bytes())
+    compared = suite[-1]
+    assert (suite.get("tests"), compared.get("classname"), compared.get("name")) == ("7", "shop.compare", "helpful")
+    assert [each.tag for each in compared] == {"v2": ["failure"], "v5": ["error"]}.get(version, [])
+    assert (suite.get("failures"), suite.get("errors")) == (str(int(version == "v2")), str(int(version == "v5")))
+
+
+def test_what_a_silent_baseline_cannot_be_compared_with_is_not_released(tmp_path: Path, judging: Chat) -> None:
+    options = ["--version", "v1", "--baseline", "down", "--compare", "helpful"]
+    result = _judged(tmp_path, judging, [_case("Is it?"), _case("Was it?")], *options)
+    assert (result.exit_code, "0 ties, 2 not judged" in result.stdout) == (1, True), result.output
+
+
+def test_where_the_result_goes_is_looked_at_before_anything_is_asked(tmp_path: Path, judging: Chat) -> None:
+    for place in (tmp_path, tmp_path / "none" / "junit.xml"):
+        result = _judged(tmp_path, judging, [_case("Is it?")], "--version", "v1", "--junit", str(place))
+        assert (result.exit_code, "must be a file in a folder that is there" in result.stderr) == (2, True)
+    assert not judging.calls
