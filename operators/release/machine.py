@@ -18,7 +18,7 @@ from operators.release.phase_states import (
 )
 from operators.release.state import ReleaseState
 from operators.release.transitions import Signal, step
-from operators.release.warming import warmed_up
+from operators.release.warming import warm_anew, warmed_up
 from operators.release.weighing import by_own_weights, make_room, take_over
 from operators.stats.sample_ratio import TrafficSplit
 from operators.wire.commands import Release
@@ -75,6 +75,8 @@ def begin(
         state=state,
         attempt=_attempts(model, at, candidate),
     )
+    if declared is not None:
+        warm_anew(at, release, model.releases.get(candidate))
     enter(model, release, "released", state)
     restart(model, at, release, at.pane)
     return release

@@ -19,8 +19,8 @@ class ReleaseState(msgspec.Struct, kw_only=True):
 
     `since` is the pane it began with, `state` what is known of it in its phase. `declared` is the command that began
     it, if one did; `unseen` are its versions that have not served since. `requests` are some of its bad ones; `found`
-    is what monitors found on it, `found_beside` on its baseline. It is compared for the `attempt`-th time, but not by
-    events in panes before `warm_until`: it has just got a larger share (`warming.py`).
+    is what monitors found on it, `found_beside` on its baseline. It is compared for the `attempt`-th time, from pane
+    `warm_from` on, but not by events in panes before `warm_until`: it has just got a larger share (`warming.py`).
     """
 
     candidate: str
@@ -34,6 +34,7 @@ class ReleaseState(msgspec.Struct, kw_only=True):
     found_beside: dict[str, Found] = {}
     attempt: int = 0
     warm_until: int = 0
+    warm_from: int = 0
 
     @property
     def phase(self) -> Phase:

@@ -1,7 +1,8 @@
 """When a candidate says something of itself: a version that has just begun to serve is cold, and so are new instances.
 
-For each larger share that is declared there are new instances, as cold as the first ones were. So `warm_up` is left out
-of the comparison then, too; at most a fifth of the time, however often somebody declares a share.
+For each larger share that is declared there are new instances, as cold as the first ones were, and so are those of
+another build under the name of a version that serves already. So `warm_up` is left out of the comparison then, too; at
+most a fifth of the time, however often somebody declares something.
 """
 
 from operators.policy.policy import Policy
@@ -17,7 +18,14 @@ def warmed_up(model: Model, release: ReleaseState, policy: Policy) -> int:
     served = model.served.get(release.candidate)
     if served is None:
         return release.since
-    return max(release.since, served.first + policy.releases.warm_up_ms // policy.pane_ms)
+    return max(release.since, release.warm_from, served.first + policy.releases.warm_up_ms // policy.pane_ms)
+
+
+def warm_anew(at: PaneContext, release: ReleaseState, earlier: ReleaseState | None) -> None:
+    """Leave out what comes first of a release that is declared in place of an `earlier` one of the same version."""
+    warm_up = at.policy.releases.warm_up_ms // at.policy.pane_ms
+    if warm_up and (earlier is None or at.pane >= earlier.since + (RESTS + 1) * warm_up):
+        release.warm_from = at.pane + warm_up + 1  # The build changes within this pane.
 
 
 def warm_again(at: PaneContext, release: ReleaseState, declared: Release) -> None:

@@ -25,6 +25,7 @@ from operators.window.chains import NOT_MEANT
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries, described
 
+Served = Sequence[tuple[SliceSeries, Ints]]  # Of a version, at the finest slices.
 Shares = Mapping[Comparison, Sequence[float]]  # Of the events of candidate and baseline, those that are compared.
 
 
@@ -45,6 +46,7 @@ def gather(
         _end_blip(canary)
     if len(counts.slots) and releases:
         compared = [each for each in releases if counts.pane >= each.begins and each not in warming]
+        _note_cold(canary, counts.pane, warming)
         shares = _add_counts(canary, counts, names, compared)
         _add_values(canary, counts.pane, spreads, releases, compared, shares)
     canary.blip = number
@@ -121,6 +123,7 @@ def _add_counts(
             for number, came_of in enumerate(arms):
                 out = left_out(canary.recurring.setdefault((release, number), Recurring()), chains, came_of)
                 both.append([(name, _less(canary, came, out.get(slot))) for slot, (name, came) in came_of.items()])
+                _leave_out(both[number], _too_soon(canary, release, counts.pane))
             _open(canary, release, counts.pane).add(both[0], both[1])
             kept = [sum(int(came.sum()) for _, came in arm) for arm in both]
             every = [sum(events[slot] for slot in arm) for arm in arms]
@@ -128,11 +131,29 @@ def _add_counts(
     return shares
 
 
+def _note_cold(canary: CanaryState, pane: int, warming: Collection[Comparison]) -> None:
+    """Note a pane that is left out of releases, for as long as cohorts of its requests may count."""
+    for release in warming if canary.waits else ():
+        known = canary.cold.get(release, [])
+        canary.cold[release] = [*(each for each in known if each >= pane - max(canary.waits.values())), pane]
+
+
+def _too_soon(canary: CanaryState, release: Comparison, pane: int) -> list[int]:
+    """Return the SLIs by cohorts whose requests of now were made before the comparison began, or in a cold pane."""
+    cold = canary.cold.get(release, ())
+    return [sli for sli, wait in canary.waits.items() if pane - wait < release.begins or pane - wait in cold]
+
+
+def _leave_out(served: Served, slis: Sequence[int]) -> None:
+    for _, came in served if slis else ():
+        came[slis] = 0
+
+
 def _less(canary: CanaryState, came: Ints, out: Ints | None) -> Ints:
     """Return the counts of a finest slice less what does not count of it."""
-    if out is None:
-        return came
     less = came.copy()
+    if out is None:
+        return less
     less[canary.at_once] -= out[canary.slis][canary.at_once]
     return less
 

@@ -23,6 +23,7 @@ from operators.rules.strata import Strata
 from operators.stats.e_process import EProcesses
 from operators.stats.slice_weights import FIRST, SliceWeights
 from operators.stats.spending import Spending
+from operators.window.maturing import waits
 from operators.window.series_index import SliceSeries, slice_text
 from operators.wire.control import Affected, Word
 
@@ -66,6 +67,9 @@ class CanaryState:
             self.blip_panes,
             None if rule.maturity_ms is None else rule.maturity_ms // policy.pane_ms,
         )
+        # SLIs by cohorts count so many panes after the requests were made (`window/maturing.py`).
+        self.waits = {at: waits(policy)[sli] for at, sli in enumerate(self.slis) if sli in waits(policy)}
+        self.cold: dict[Comparison, list[int]] = {}  # Panes that were left out, while cohorts of them may count.
         self.dimensions = policy.dimensions
         self.finest = frozenset(policy.dimensions)
         self.grains = [tuple(policy.dimensions[index] for index in grain) for grain in rule.grains]
@@ -104,6 +108,7 @@ class CanaryState:
         self.spent = {release: each for release, each in self.spent.items() if release in live}
         self.recurring = {key: each for key, each in self.recurring.items() if key[0] in live}
         self.raters = {key: each for key, each in self.raters.items() if key[0] in live}
+        self.cold = {release: each for release, each in self.cold.items() if release in live}
         self.guard.only(live)
         self.shares.only(live)
         self.weights = {key: each for key, each in self.weights.items() if key[0] in live}

@@ -7,18 +7,32 @@ from typing import Any, cast
 
 import pytest
 
+from operators.evaluation import ShardEvaluation
 from operators.ingest.partition import Partition
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
 from operators.recovery import dumps, loads
 from operators.window.panes import Closed, Panes, SavedPanes, ShardInput
+from operators.wire.commands import Details, Release
 from tests.dataflows.making import FOLLOWS_ALL, STARTED_MS
 from tests.dataflows.running import Table, messages_of, run_pure, run_shards
 from tests.oracle import Log
 from tests.policies import refused, sli
-from tests.releasing import BASE, CANARY, RELEASE, THRESHOLD
+from tests.releasing import (
+    BASE,
+    CANARY,
+    OLD,
+    RELEASE,
+    SMALL_WELL,
+    START,
+    THRESHOLD,
+    Counts,
+    Story,
+    release,
+)
 from tests.rolled_back import PANE_MS, START_MS
 
+ON_JUDGES = sli("quality", "at_least", field="feedback.judge", limit=4)
 KEPT = sli("kept", "feedback_absent", kind="abandon", within="95s")
 WAIT = 10  # Panes in which feedback on the requests of one may come in time.
 THRESHOLD = THRESHOLD.replace('sli = "ok"', 'sli = "kept"')
@@ -144,3 +158,31 @@ def test_more_than_an_hour_is_refused_of_a_rule() -> None:
     parse(BASE + late)
     refused(BASE + late + THRESHOLD.replace("kept", "late"), "rule.slo.sli", "must have within = 1h at most")
     refused(BASE + late + CANARY.replace('["ok"]', '["late"]'), "rule.canary.slis", "must have within = 1h at most")
+
+
+def played(warm_up: str, said: dict[int, Release], given_up: range) -> set[str]:
+    """Play v2 beside v1 from pane 60 on; of its requests of the panes `given_up` three in four are, of others none."""
+    rules = BASE.replace(ON_JUDGES, sli("quality", "feedback_absent", kind="abandon", within="95s"))
+    story = Story(start=START)
+    story.policy = parse(rules + CANARY.replace('["ok"]', '["quality"]') + RELEASE.replace("0s", warm_up))
+    story.judge = ShardEvaluation(story.policy)
+    for pane in range(150):
+        ok: Counts = OLD | ({"v2": SMALL_WELL} if pane >= 60 else {})
+        made = pane - WAIT  # When the requests were made that count in this pane.
+        quality: Counts = OLD | ({"v2": (5, 15) if made in given_up else (20, 0)} if made >= 60 else {})
+        story.pane(ok, quality, said=[said[pane]] if pane in said else [])
+    return {event.type for event in story.told}
+
+
+def test_a_build_is_not_blamed_for_what_users_say_of_the_one_before_it() -> None:
+    builds: list[Details] = [{"candidate": {"build": number}} for number in (1, 2)]
+    said = {60: release(metadata=builds[0]), 66: release(metadata=builds[1])}
+    assert "rollback" not in played("0s", said, range(60, 66))
+    assert "rollback" in played("0s", said, range(66, 80)), "its own users are heard"
+
+
+def test_of_cold_requests_nothing_that_users_say_counts() -> None:
+    said = {60: release(share=0.1), 100: release(share=0.2)}
+    assert "rollback" not in played("1m", said, range(60, 66))
+    assert "rollback" not in played("1m", said, range(100, 106))
+    assert "rollback" in played("1m", said, range(106, 120))

@@ -183,3 +183,23 @@ def test_a_small_slice_that_is_no_worse_holds_nothing() -> None:
     counts |= {("v1", "r0"): (3, 0), ("v2", "r0"): (2, 1)}
     story = Story(CANARY.replace('blip = "0s"', 'blip = "1m"')).settled()
     assert story.play(counts, panes=30) == ["promote v2 canary"]
+
+
+def rebuilt(metadata: Details, seed: int) -> Story:
+    """Play a good version in whose place, under its name, another good build is declared: its first minute is cold."""
+    slowly = SLOWLY.replace("margin = 1.2", "margin = 1.01")  # Not promoted before.
+    story = Story(slowly, RELEASE.replace('warm_up = "0s"', 'warm_up = "1m"')).settled()
+    random = np.random.default_rng(seed)
+    for pane in range(150):
+        said = {0: META, 60: metadata}.get(pane)
+        cold = 0.3 if pane % 60 < MINUTES and pane < 120 else 0.0
+        bad = {"v1": int(random.binomial(90, 0.02)), "v2": int(random.binomial(10, 0.02 + cold))}
+        counts: Counts = {"v1": (90 - bad["v1"], bad["v1"]), "v2": (10 - bad["v2"], bad["v2"])}
+        story.pane(counts, said=[] if said is None else [release(metadata=said)])
+    return story
+
+
+def test_another_build_under_a_known_name_is_as_cold_as_the_first_one() -> None:
+    """With `blip = "0s"` each of these was rolled back."""
+    other: Details = {"candidate": {"prompt": "c"}}
+    assert not any(event.type == "rollback" for seed in range(3) for event in rebuilt(other, seed).told)
