@@ -196,10 +196,10 @@ CANARY = (
             "waits": dict, "cold": dict,
         },
         derived=("index", "kept"),
-        version=7,
+        version=6,
         upgrades={
             1: canary_upgrades.without_measures, 2: canary_upgrades.without_guard, 3: canary_upgrades.without_shares,
-            4: renamed({"_told": "_announced"}), 5: canary_upgrades.without_underscores, 6: canary_upgrades.by_version,
+            4: renamed({"_told": "_announced"}), 5: canary_upgrades.without_underscores,
         },
     ),
     Saved("canary.release", comparison.Comparison),

@@ -18,7 +18,7 @@ from operators.rules.guard import ALPHA_SHARE, Guard
 from operators.rules.kept_estimates import KeptEstimates
 from operators.rules.label_shares import LabelShares
 from operators.rules.labelled import Labelled
-from operators.rules.recurring import Recurring
+from operators.rules.recurring import Recurring, by_version
 from operators.rules.strata import Strata
 from operators.stats.e_process import EProcesses
 from operators.stats.slice_weights import FIRST, SliceWeights
@@ -98,6 +98,7 @@ class CanaryState:
         self.__dict__.update(state)
         self.index = {process: index for index, process in enumerate(self.of)}
         self.kept = KeptEstimates(self.processes)
+        self.recurring, self.raters = by_version(self.recurring), by_version(self.raters)
         # A cap is known before the block that it is for: evidence stands that an older worker gathered under another.
         for each in (self.processes, self.guard.processes, *self.shares.processes):
             each.log_cap = math.log(cap_of(self.rule))

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import msgspec
-
 from operators.rules.canary_state import WINDOW_MS_MAX, cap_of
 from operators.rules.guard import Guard
 from operators.rules.label_shares import LabelShares
@@ -43,17 +41,3 @@ def without_underscores(fields: dict[str, Any]) -> dict[str, Any]:
     {'rule': 1, 'of': 2}
     """
     return {name.removeprefix("_"): value for name, value in fields.items()}
-
-
-def by_version(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return what was saved of the users of both versions together as what each version knows by itself from now on.
-
-    >>> from operators.rules.recurring import Recurring
-    >>> sorted(by_version({"recurring": {"v2": Recurring()}})["recurring"])
-    [('v2', 0), ('v2', 1)]
-    """
-    together = {name: fields[name] for name in ("recurring", "raters") if name in fields}
-    return fields | {
-        name: {(release, arm): msgspec.structs.replace(each) for release, each in known.items() for arm in (0, 1)}
-        for name, known in together.items()
-    }

@@ -19,12 +19,14 @@ Source: E. Cohen, H. Kaplan, "Summarizing data using bottom-k sketches", PODC 20
 correlation within a chain is the design effect of L. Kish, "Survey Sampling" (1965), section 5.4.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
+from operators.rules.comparison import Comparison
 from operators.rules.pane_counts import ComparedChains
 from operators.window.chains import COMPARED
 
@@ -72,3 +74,17 @@ def left_out(recurring: Recurring, chains: ComparedChains | None, slots: Collect
     recurring.take(chains.chain[mine])
     kinds = np.stack([chains.classes[out] == kind for kind in range(COMPARED)], axis=2)
     return {slot: kinds[chains.slot[out] == slot].sum(axis=0) for slot in np.unique(chains.slot[out]).tolist()}
+
+
+def by_version(known: Mapping[Any, Recurring]) -> dict[tuple[Comparison, int], Recurring]:
+    """Return what is known of each version; older workers kept both versions of a release together, under its name.
+
+    >>> release = Comparison("m", "v2", "v1", since=1, begins=1)
+    >>> list(by_version({release: Recurring()})) == [(release, 0), (release, 1)]
+    True
+    """
+    each: dict[tuple[Comparison, int], Recurring] = {}
+    for key, one in known.items():
+        both = [(key, 0), (key, 1)] if isinstance(key, Comparison) else [key]
+        each |= {of: msgspec.structs.replace(one) for of in both}
+    return each

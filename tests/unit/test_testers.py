@@ -4,8 +4,8 @@ import json
 
 from operators.evaluation import ShardEvaluation
 from operators.ingest.partition import Partition
-from operators.rules.canary_upgrades import by_version
-from operators.rules.recurring import Recurring
+from operators.rules.comparison import Comparison
+from operators.rules.recurring import Recurring, by_version
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge
 from operators.window.windows import PaneWithWindows
@@ -43,7 +43,8 @@ def test_two_testers_roll_back_nothing_and_many_do() -> None:
 
 
 def test_what_was_known_of_both_versions_together_each_has_from_then_on() -> None:
-    fields = by_version({"recurring": {"release": Recurring()}, "raters": {}, "of": []})
-    assert list(fields["recurring"]) == [("release", 0), ("release", 1)]
-    assert fields["recurring"]["release", 0] is not fields["recurring"]["release", 1]
-    assert fields["raters"] == {}
+    release = Comparison("m", "v2", "v1", since=1, begins=1)
+    new = by_version({release: Recurring()})
+    assert new.keys() == {(release, 0), (release, 1)}
+    assert new[release, 0] is not new[release, 1]
+    assert by_version(new).keys() == new.keys()
