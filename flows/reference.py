@@ -60,7 +60,8 @@ def profile_of(
     answered = sampled(items_of(feedback, Feedback, wanted, counted, progressed), options.sample)
     counted.sampled = len(asked) + len(answered)
     if not counted.sampled:
-        raise WrongReference(f"none of {counted.read} items fits: see --model, --version, --from and --until")
+        refused = f"; {counted.refused} were refused, the first as {counted.why}" if counted.refused else ""
+        raise WrongReference(f"none of {counted.read} items fits: see --model, --version, --from and --until{refused}")
     columns = _chosen(_columns(asked, answered), options.fields)
     profile = _built(columns, asked, options)
     if options.by_hour and (times := _times(asked, answered, columns, options.like)):

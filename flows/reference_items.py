@@ -17,7 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from operators.connectors.files import FileReader
-from operators.connectors.tabular import SUFFIXES, TableReader
+from operators.connectors.tabular import TableReader, is_table
 from operators.ingest.formats.native import Decoder
 from operators.wire.events import Event, Feedback, ms_of
 
@@ -46,11 +46,12 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counted(msgspec.Struct, kw_only=True):
-    """How many items were read, how many of them fit, were refused, and are in the sample."""
+    """How many items were read, how many of them fit, were refused (the first why), and are in the sample."""
 
     read: int = 0
     fit: int = 0
     refused: int = 0
+    why: str = ""
     sampled: int = 0
 
 
@@ -66,6 +67,7 @@ def items_of(
                 kept = [item for item in items if wanted.takes(item)]
                 counted.read += len(items) + len(rejects)
                 counted.refused += len(rejects)
+                counted.why = counted.why or next((f"{each.reason}: {each.detail}" for each in rejects), "")
                 counted.fit += len(kept)
                 yield from kept
         finally:
@@ -74,7 +76,7 @@ def items_of(
 
 def _reader(path: Path, advanced: Callable[[int], None]) -> FileReader | TableReader:
     now_ms = int(time.time() * 1000)
-    if path.suffix in SUFFIXES:
+    if is_table(path):
         return TableReader(path, now_ms, advanced)
     return FileReader(path, ITEM_BYTES_MAX, now_ms, advanced)
 

@@ -6,25 +6,38 @@ A row without id, time, model or version gets what stands for them, so that a tr
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv, parquet
+from pyarrow import parquet
 
+from operators.connectors.csv_files import WrongTable, csv_batches
 from operators.ingest.messages import Messages
-from operators.wire.events import TS_MS_MIN, Event
+from operators.wire.events import TS_MS_MIN, Event, as_text
 
-SUFFIXES = (".csv", ".parquet")
+SUFFIXES = (".csv", ".parquet", ".csv.gz", ".csv.zst")
 ROWS = 10_000  # Handed on at once.
 NESTED = ("features", "metrics", "slices")
 FIELDS = frozenset(Event.__struct_fields__) - {"kind"}  # That is asked for only to tell feedback from events.
-NAMES = ("request_id", "model", "version", "session_id", "user_id")
+TEXTS = (
+    *("request_id", "model", "version", "session_id", "user_id"),
+    *("error_type", "prompt_version", "endpoint", "team"),
+)
+WHOLE = ("ts", "attempt", "input_tokens", "output_tokens")  # A column with gaps has floats.
 NOBODY = "-"  # Stands for a model or version that no column names.
 NEEDED: dict[str, Any] = {"ts": TS_MS_MIN, "model": NOBODY, "version": NOBODY}
+# What pyarrow raises where it cannot open a table, or make Python's values of its own.
+FAULTS = (pa.ArrowException, WrongTable, ValueError, TypeError, OverflowError, KeyError)
 Advanced = Callable[[int], None]  # Called with how many bytes of the file were read, as far as that is known.
+
+
+def is_table(path: Path) -> bool:
+    """Whether the name of a file says that it is a table."""
+    return path.name.lower().endswith(SUFFIXES)
 
 
 class TableReader:
@@ -35,21 +48,23 @@ class TableReader:
         self._size = path.stat().st_size
         self._position = 1
         try:
-            self._batches, self.columns = _opened(path)
-        except pa.ArrowInvalid as error:
+            self._batches, schema = _opened(path)
+            self.columns = schema.names
+            _check(schema)
+        except FAULTS as error:
             raise OSError(f"{path}: {error}") from error
 
     def read(self) -> Messages | None:
         """Return some next rows as JSON, None at the end. OSError where the rest cannot be read."""
         try:
             batch = next(self._batches, None)
-        except pa.ArrowInvalid as error:
-            raise OSError(f"{self._path}: {error}") from error
+            rows = [] if batch is None else batch.to_pylist(maps_as_pydicts="lossy")
+        except FAULTS as error:
+            raise OSError(f"{self._path}: after row {self._position - 1}: {error}") from error
         if batch is None:
             self._advanced(self._size)
             return None
         first, self._position = self._position, self._position + batch.num_rows
-        rows = batch.to_pylist()
         return Messages(
             values=[_event(row, f"{self._path.name}/{number}") for number, row in enumerate(rows, first)],
             positions=range(first, self._position),
@@ -60,18 +75,22 @@ class TableReader:
         self._batches = iter(())
 
 
-def _opened(path: Path) -> tuple[Iterator[pa.RecordBatch], list[str]]:
-    if path.suffix == ".parquet":
+def _opened(path: Path) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
+    if path.suffix.lower() == ".parquet":
         table = parquet.ParquetFile(path)
-        return table.iter_batches(ROWS), table.schema_arrow.names
-    stream = csv.open_csv(path, convert_options=csv.ConvertOptions(strings_can_be_null=True))
-    return _cut(stream), stream.schema.names
+        return table.iter_batches(ROWS), table.schema_arrow
+    return csv_batches(path, ROWS, lambda name: name in TEXTS or name.startswith("slices."))
 
 
-def _cut(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        for start in range(0, batch.num_rows, ROWS):
-            yield batch.slice(start, ROWS)
+def _check(schema: pa.Schema) -> None:
+    """WrongTable where two columns have one name, or one that holds fields has none."""
+    for field in schema:
+        if schema.names.count(field.name) > 1:
+            raise WrongTable(f"several columns are named {field.name!r}")
+        kinds = (pa.types.is_struct, pa.types.is_map, pa.types.is_null)
+        if field.name in NESTED and not any(test(field.type) for test in kinds):
+            example = f"{field.name}.NAME"
+            raise WrongTable(f"column {field.name!r} holds no struct but {field.type}: give each a column, {example}")
 
 
 def _event(row: dict[str, Any], name: str) -> bytes:
@@ -81,12 +100,30 @@ def _event(row: dict[str, Any], name: str) -> bytes:
         field, dot, inner = column.partition(".")
         if value is None:
             continue
-        if dot and field in NESTED:
-            event.setdefault(field, {})[inner] = value
+        if column in NESTED:
+            for each, inside in value.items():
+                _put(event, column, each, inside)
+        elif dot and field in NESTED:
+            _put(event, field, inner, value)
         elif column in FIELDS:
-            event[column] = str(value) if column in NAMES else value
+            event[column] = as_text(value) if column in TEXTS else _whole(value) if column in WHOLE else _plain(value)
         else:
-            event.setdefault("features", {})[column] = value
+            _put(event, "features", column, value)
     if isinstance(event["ts"], datetime) and event["ts"].tzinfo is None:
         event["ts"] = event["ts"].replace(tzinfo=UTC)
     return msgspec.json.encode(event, enc_hook=str)
+
+
+def _put(event: dict[str, Any], field: str, name: str, value: Any) -> None:
+    if value is not None:
+        event.setdefault(field, {})[name] = as_text(value) if field == "slices" else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value; a decimal as the number that it is: its JSON would be a text."""
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _whole(value: Any) -> Any:
+    number = _plain(value)
+    return int(number) if isinstance(number, float) and number.is_integer() else number

@@ -18,14 +18,33 @@ from tests.rolled_back import PANE_MS, START_MS, held_policy, log, policy
 
 RELEASE = {"id": "c1", "type": "release", "ts": START_MS + 100_000, "model": "m", "candidate": "v2", "baseline": "v1"}
 LABEL = {"ts": START_MS + 60_000, "kind": "label", "value": "yes", "model": "m", "version": "v1"}
+# What of feedback decides whether it counts, and for whom.
+TOLD: dict[str, dict[str, Any]] = {
+    "3-4": {"value": "007"},
+    "3-5": {"kind": "judge", "value": 0.25, "sample": "report"},
+    "3-6": {"kind": "judge", "value": 0.5, "standing": "disagrees"},
+    "3-7": {"value": True, "mirrored": True},
+}
+PREDICTIONS = {"3-8": "007", "3-9": 7, "3-10": "1.50", "3-11": 1.5, "3-12": True, "3-13": "no"}
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    """An event of the log; one is the answer to a copy, some say something."""
+    event: dict[str, Any] = json.loads(line)
+    prediction = PREDICTIONS.get(event["request_id"])
+    return (
+        event | {"mirrored": event["request_id"] == "3-7"} | ({} if prediction is None else {"prediction": prediction})
+    )
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log with a bad release, feedback and a command; two policies; and a replay with its request log."""
     path = tmp_path_factory.mktemp("days")
-    (path / "events.ndjson").write_bytes(text_of(log()))
-    (path / "feedback.ndjson").write_text(json.dumps(LABEL | {"request_id": "3-4"}) + "\n")
+    events = [_event(line) for line in text_of(log()).splitlines()]
+    (path / "events.ndjson").write_text("".join(json.dumps(event) + "\n" for event in events))
+    told = (LABEL | {"request_id": name} | fields for name, fields in TOLD.items())
+    (path / "feedback.ndjson").write_text("".join(json.dumps(each) + "\n" for each in told))
     (path / "commands.ndjson").write_text(json.dumps(RELEASE) + "\n")
     plain = '[archive]\nids = "full"\n'
     (path / "old.toml").write_text(held_policy().text + plain)
@@ -77,6 +96,26 @@ def test_the_store_has_what_the_files_had(folder: Path) -> None:
     of_store, of_file = compared(folder, *days), compared(folder, *of_files(folder), *days[:4])
     assert of_store == of_file
     assert of_store["new"]["counts"]["rollback"] == 1
+
+
+def test_items_of_the_store_say_what_decides_as_they_came(folder: Path) -> None:
+    feedback = {each["request_id"]: each for each in asked(folder, "feedback")}
+    for name, fields in TOLD.items():
+        given = {"sample": None, "standing": None, "mirrored": False} | LABEL | fields
+        assert {field: feedback[name][field] for field in given} == given
+    (source,) = asked(folder, "sources")
+    events = {each["request_id"]: each["prediction"] for each in asked(folder, "events", **source)}
+    assert {name: events[name] for name in PREDICTIONS} == PREDICTIONS
+
+
+def asked(folder: Path, query: str, **params: str) -> list[dict[str, Any]]:
+    """What the store has of the days, as a backtest asks for it."""
+    days = {"from": "2025-10-09 00:00:00", "to": "2025-10-10 12:00:00"} | params
+    words = [word for name, value in days.items() for word in ("--param", f"{name}={value}")]
+    path = Path("infra/clickhouse/backtest") / f"{query}.sql"
+    done = rollguard("sql", f"@{path}", *words, "--format", "json", "--data", folder / "out")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_what_is_said_outside_of_the_days_does_not_count(folder: Path) -> None:

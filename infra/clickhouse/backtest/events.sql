@@ -1,6 +1,6 @@
 -- The requests of one source as the events they came as, in the order of its log.
 --
--- A prediction that reads as a number comes as one: what was sent as a text "1" cannot be told from 1. Features and embeddings
+-- A prediction that is written as numbers are comes as one: what was sent as a text "1" cannot be told from 1, "007" can. Features and embeddings
 -- are not in the log.
 SELECT
   r.request_id AS request_id,
@@ -18,9 +18,10 @@ SELECT
   r.cost_usd AS cost_usd,
   multiIf(
     r.prediction = '', NULL,
-    r.prediction IN ('true', 'false'), CAST(toBool(r.prediction = 'true'), 'Variant(Bool, Float64, String)'),
-    isFinite(toFloat64OrNull(r.prediction)), CAST(toFloat64OrNull(r.prediction), 'Variant(Bool, Float64, String)'),
-    CAST(r.prediction, 'Variant(Bool, Float64, String)')
+    r.prediction IN ('true', 'false'), toBool(r.prediction = 'true'),
+    isFinite(toFloat64OrNull(r.prediction)) AND match(r.prediction, '^-?(0|[1-9][0-9]*)([.][0-9]*[1-9])?(e[+-]?[0-9]+)?$'),
+    toFloat64OrNull(r.prediction),
+    r.prediction
   ) AS prediction,
   r.score AS score,
   r.metrics AS metrics,
@@ -33,3 +34,4 @@ SELECT
 FROM request AS r FINAL
 WHERE r.source = {source:String} AND r.ts >= {from:DateTime64(3, 'UTC')} AND r.ts < {to:DateTime64(3, 'UTC')}
 ORDER BY r.position, r.item
+SETTINGS use_variant_as_common_type = 1

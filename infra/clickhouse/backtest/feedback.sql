@@ -1,19 +1,24 @@
 -- The feedback of some days as it came, complete, in the order of its own times: the order of its topic is not kept.
+--
+-- A CAST of a text to Variant would read it: the label "007" would be the number 7.
 SELECT
   f.request_id AS request_id,
   toUnixTimestamp64Milli(f.ts) AS ts,
   toString(f.kind) AS kind,
   multiIf(
     f.value = '', NULL,
-    f.value_number IS NULL, CAST(f.value, 'Variant(Bool, Float64, String)'),
-    f.value IN ('true', 'false'), CAST(toBool(f.value = 'true'), 'Variant(Bool, Float64, String)'),
-    CAST(f.value_number, 'Variant(Bool, Float64, String)')
+    f.value_number IS NULL, f.value,
+    f.value IN ('true', 'false'), toBool(f.value = 'true'),
+    f.value_number
   ) AS value,
   toString(f.source) AS source,
   toString(f.name) AS name,
   toString(f.unit) AS unit,
+  nullIf(toString(f.sample), '') AS sample,
+  nullIf(toString(f.standing), '') AS standing,
   f.model AS model,
   f.version AS version,
+  toBool((f.model, f.version, f.request_id) IN (SELECT model, version, request_id FROM request WHERE mirrored = 1)) AS mirrored,
   f.dims AS slices,
   toUnixTimestamp64Milli(f.request_ts) AS request_ts,
   nullIf(f.prediction, '') AS prediction,
@@ -21,3 +26,4 @@ SELECT
 FROM feedback AS f FINAL
 WHERE f.ts >= {from:DateTime64(3, 'UTC')} AND f.ts < {to:DateTime64(3, 'UTC')}
 ORDER BY f.ts, f.model, f.request_id, f.kind, f.source, f.name
+SETTINGS use_variant_as_common_type = 1
