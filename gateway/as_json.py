@@ -5,8 +5,17 @@ from typing import Any
 import msgspec
 
 
+def _plain(value: Any) -> Any:
+    as_list = getattr(value, "tolist", None)  # NumPy's, and those of libraries alike: a number of one has it too.
+    return str(value) if as_list is None else as_list()
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number")
+_OF_ODD_DECIMALS = msgspec.json.Encoder(enc_hook=_plain)  # Those that are no number would be no JSON: as texts.
+
+
 def as_json(item: dict[str, Any]) -> bytes:
-    r"""Return an item as JSON; values that JSON does not know as their texts.
+    r"""Return an item as JSON: NumPy's numbers and arrays, and decimals, as numbers; other values of no JSON as texts.
 
     Half of a character, which Python reads from the JSON of a request and UTF-8 cannot hold, becomes U+FFFD.
 
@@ -14,9 +23,14 @@ def as_json(item: dict[str, Any]) -> bytes:
     '{"input":"cut \ufffd","flags":["\ufffd"]}'
     """
     try:
-        return msgspec.json.encode(item, enc_hook=str)
+        return _encoded(item)
     except UnicodeEncodeError:
-        return msgspec.json.encode(_whole(item), enc_hook=str)
+        return _encoded(_whole(item))
+
+
+def _encoded(item: Any) -> bytes:
+    text = _ENCODER.encode(item)
+    return _OF_ODD_DECIMALS.encode(item) if b"NaN" in text or b"Infinity" in text else text
 
 
 def _whole(value: Any) -> Any:

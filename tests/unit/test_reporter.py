@@ -4,10 +4,12 @@ import json
 import threading
 import time
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from gateway.outlets import FileOutlet, Stream
@@ -165,6 +167,23 @@ def test_what_is_no_json_costs_its_item_alone() -> None:
         reporter.request("m", "v", prediction=Path("as/text")).end()
     assert [item["prediction"] for item in kept.items] == ["as/text"]
     assert reporter.counts["dropped"] == 1
+
+
+def test_numbers_of_models_are_numbers() -> None:
+    def work(reporter: Reporter) -> None:
+        fields: Any = {
+            "mirrored": np.bool_(True),
+            "score": np.float32(0.5),
+            "cost_usd": Decimal("0.25"),
+            "embedding": np.zeros(2),
+        }
+        reporter.request("m", "v", metrics={"ratio": Decimal("NaN")}).end()  # type: ignore[dict-item]
+        reporter.request("m", "v", features={"age": np.int64(41)}, **fields).end()
+
+    odd, event = told(work)
+    assert odd["metrics"] == {"ratio": "NaN"}
+    assert (event["score"], event["cost_usd"], event["embedding"]) == (0.5, 0.25, [0.0, 0.0])
+    assert (event["features"], event["mirrored"]) == ({"age": 41}, True)
 
 
 def test_no_text_of_a_user_keeps_a_request_from_being_reported() -> None:
