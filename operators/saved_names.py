@@ -189,11 +189,11 @@ CANARY = (
             "rule", "pane_ms", "blip_panes", "terms", "slis", "finest", "grains", "processes", "of",
             "series", "strata", "blip", "words", "bad", "proofs", "announced", "at_once", "labelled",
             "dimensions", "limits", "columns", "blipped", "exceeding", "weights", "log",
-            "guard", "spent", "recurring", "raters", "shares", "doubts", "waits", "cold",
+            "guard", "spent", "recurring", "raters", "shares", "doubts", "waits", "cold", "served",
         ),
         added={
             "weights": dict, "log": evidence_log.EvidenceLog, "recurring": dict, "raters": dict, "doubts": dict,
-            "waits": dict, "cold": dict,
+            "waits": dict, "cold": dict, "served": list,
         },
         derived=("index", "kept"),
         version=6,

@@ -19,9 +19,9 @@ NONE = 0  # Of an event by itself.
 
 
 def chained_slis(policy: Policy) -> bool:
-    """Tell whether a canary rule compares what is known of events at once."""
+    """Tell whether a canary rule compares events, by what is known at once or is said of them within some time."""
     names = compared(policy.rules)
-    return any(sli.name in names and not sli.on_feedback for sli in policy.slis)
+    return any(sli.name in names and not sli.on_labels for sli in policy.slis)
 
 
 def chains_of(

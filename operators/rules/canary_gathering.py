@@ -21,7 +21,7 @@ from operators.rules.strata import ComparedWindow, Strata
 from operators.rules.thinning import thinned
 from operators.rules.value_history import MINUTE_MS
 from operators.stats.spending import Spending
-from operators.window.chains import NOT_MEANT
+from operators.window.chains import COMPARED, NOT_MEANT
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries, described
 
@@ -102,10 +102,10 @@ def _add_counts(
     """Add what the versions of releases served, at the finest slices, to the running blip; return what share counts."""
     shares: dict[Comparison, list[float]] = {}
     chains = counts.chains
+    by_event = canary.by_event
     if chains is not None:  # But those of labels.
-        slis = np.array(canary.slis, np.int64)[canary.at_once]
-        chains = chains.some((chains.classes[:, slis] != NOT_MEANT).any(axis=1))
-    events: dict[int, int] = {}
+        chains = chains.some((chains.classes[:, by_event] != NOT_MEANT).any(axis=1))
+    events: dict[int, tuple[int, int]] = {}  # All, and those that count where every chain does once.
     wanted = {(release.model, arm) for release in releases for arm in (release.candidate, release.baseline)}
     served: dict[tuple[str, str], dict[int, tuple[SliceSeries, Ints]]] = {}
     for row, slot in enumerate(counts.slots.tolist()):
@@ -115,20 +115,29 @@ def _add_counts(
             came = np.zeros((canary.columns, 2), np.int64)
             came[canary.at_once] = counts.units[row, canary.slis][canary.at_once]
             arm[slot] = name, came
-            events[slot] = int(counts.slis[row, canary.slis][canary.at_once][:, [GOOD, BAD]].sum())
+            events[slot] = int(counts.slis[row, by_event, :COMPARED].sum()), int(counts.units[row, by_event].sum())
     for release in releases:
         arms = [served.get((release.model, arm), {}) for arm in (release.candidate, release.baseline)]
         if any(arms):
-            both = []
+            both, shares[release] = [], []
             for number, came_of in enumerate(arms):
-                out = left_out(canary.recurring.setdefault((release, number), Recurring()), chains, came_of)
+                known = canary.recurring.setdefault((release, number), Recurring())
+                usual, out = known.share, left_out(known, chains, came_of)
                 both.append([(name, _less(canary, came, out.get(slot))) for slot, (name, came) in came_of.items()])
+                every, once = (sum(events[slot][at] for slot in came_of) for at in (0, 1))
+                less = sum(int(out[slot][by_event].sum()) for slot in out)
+                shares[release].append((once - less) / every if every else usual)
+                _thin_cohorts(canary, both[number], shares[release][number], counts.pane)
                 _leave_out(both[number], _too_soon(canary, release, counts.pane))
             _open(canary, release, counts.pane).add(both[0], both[1])
-            kept = [sum(int(came.sum()) for _, came in arm) for arm in both]
-            every = [sum(events[slot] for slot in arm) for arm in arms]
-            shares[release] = [some / n if n else 1.0 for some, n in zip(kept, every, strict=True)]
     return shares
+
+
+def _thin_cohorts(canary: CanaryState, served: Served, share: float, pane: int) -> None:
+    """Let a share of the requests of SLIs by cohorts count, as large as that of events: whose they are nobody knows."""
+    for sli in canary.waits:
+        for name, came in served:
+            came[sli] = thinned(came[sli], share, pane, name.text)
 
 
 def _note_cold(canary: CanaryState, pane: int, warming: Collection[Comparison]) -> None:

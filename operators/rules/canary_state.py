@@ -70,6 +70,7 @@ class CanaryState:
         # SLIs by cohorts count so many panes after the requests were made (`window/maturing.py`).
         self.waits = {at: waits(policy)[sli] for at, sli in enumerate(self.slis) if sli in waits(policy)}
         self.cold: dict[Comparison, list[int]] = {}  # Panes that were left out, while cohorts of them may count.
+        self.served = [at for at, sli in enumerate(policy.slis) if not sli.on_feedback]  # SLIs of the policy on events.
         self.dimensions = policy.dimensions
         self.finest = frozenset(policy.dimensions)
         self.grains = [tuple(policy.dimensions[index] for index in grain) for grain in rule.grains]
@@ -102,6 +103,12 @@ class CanaryState:
         # A cap is known before the block that it is for: evidence stands that an older worker gathered under another.
         for each in (self.processes, self.guard.processes, *self.shares.processes):
             each.log_cap = math.log(cap_of(self.rule))
+
+    @property
+    def by_event(self) -> list[int]:
+        """The SLIs of the policy that say which share of events counts: those of the rule on events, else all such."""
+        mine = [self.slis[at] for at in self.at_once.tolist() if at not in self.waits]
+        return mine or self.served
 
     def forget(self, live: set[Comparison]) -> None:
         self.strata = {release: strata for release, strata in self.strata.items() if release in live}

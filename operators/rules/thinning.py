@@ -1,5 +1,7 @@
 """Values of measures count as often as events do: a user, session or request that comes again is no new evidence.
 
+So do requests of SLIs by cohorts (`window/maturing.py`), of which only counts are kept until their time is over.
+
 Which value is of which chain (`window/chains.py`) histograms do not say. So of a version's values in a pane the share
 counts that its events have: those that are compared, one of each chain and recurring ones more rarely, of all. Where a
 chain has k values that are alike, a k-th of the values varies as much as one of each chain does (the design effect:

@@ -186,3 +186,24 @@ def test_of_cold_requests_nothing_that_users_say_counts() -> None:
     assert "rollback" not in played("1m", said, range(60, 66))
     assert "rollback" not in played("1m", said, range(100, 106))
     assert "rollback" in played("1m", said, range(106, 120))
+
+
+@pytest.mark.parametrize(("testers", "types"), [(2, set()), (10_000, {"rollback"})])
+def test_two_users_who_give_up_again_and_again_are_two(testers: int, types: set[str]) -> None:
+    """Of the requests of v2 twice as many are given up as of v1: by one of two users, or by every other of many."""
+    random = Random(5)
+    events: list[dict[str, Any]] = []
+    feedback: list[dict[str, Any]] = []
+    for number in range(90 * 12):
+        ts, version = START_MS + number * PANE_MS // 12, "v2" if number >= 240 and number % 2 else "v1"
+        user = number // 2 % testers if version == "v2" else number
+        whose = {"request_id": f"r{number}", "model": "m", "version": version, "slices": {"region": "eu"}}
+        events.append(whose | {"ts": ts, "user_id": f"{version} {user}"})
+        if random.random() < (0.2 if version == "v1" else 0.7 if user % 2 else 0.1):
+            feedback.append(whose | {"ts": ts, "kind": "abandon", "value": 1, "request_ts": ts})
+    logs = [
+        Log(stream, stream, [json.dumps(each).encode() for each in items])
+        for stream, items in (("events", events), ("feedback", feedback))
+    ]
+    shards = run_shards(RELEASES, logs, STARTED_MS, 10_000)
+    assert {event.type for event in shards.events if event.type == "rollback"} == types
