@@ -7,6 +7,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from flows.page.cases import Cases
 from flows.page.desk import Desk
@@ -15,6 +16,7 @@ from flows.triage.collect import collect
 from operators.connectors.clickhouse.tables import Tables
 from operators.triage.cases import id_of
 from tests.conftest import Embedded, migrated
+from tests.page_browser import Watched, browsing, violations
 from tests.triaged import add, event, on, policy
 from tests.unit.test_page import HOSTILE, TOKEN, get
 from tests.unit.test_page_commands import login, post
@@ -48,6 +50,12 @@ def page(store: Embedded) -> Iterator[Server]:
         server.end()
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as browser:
+        yield browser
+
+
 def case(page: Server, cookie: str, name: str = CASE) -> tuple[int, str, dict[str, str]]:
     """Status and text of a case, and the hidden field of each form on it."""
     code, text, _ = get(f"{page.address}case/{name}", cookie=cookie)
@@ -55,6 +63,20 @@ def case(page: Server, cookie: str, name: str = CASE) -> tuple[int, str, dict[st
 
 
 FORM = r'<section id="(\w+)" class="card"><h2>.*?name="ticket" value="([^"]*)"'
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_case_and_what_to_do_can_be_used_by_everybody(page: Server, browser: Browser, scheme: Any) -> None:
+    """Before the case is worked on: with all its forms."""
+    name, _, value = login(page, "ann").partition("=")
+    watched = Watched(browser, color_scheme=scheme)
+    watched.page.context.add_cookies([{"name": name, "value": value, "url": page.address}])
+    for path, heading in ((f"case/{CASE}", "label"), ("runbook/rollback.md", "rollback")):
+        watched.page.goto(page.address + path)
+        assert heading in watched.page.content().lower()
+        assert violations(watched.page) == [], path
+    assert watched.complaints == []
+    watched.page.close()
 
 
 def done(store: Embedded) -> list[tuple[Any, ...]]:
