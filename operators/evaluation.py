@@ -45,7 +45,7 @@ from operators.window.panes import Closed
 from operators.window.partial import Partial
 from operators.window.sliding import WindowCounts
 from operators.window.waiting_commands import Due
-from operators.window.watermark import NEVER
+from operators.window.watermark import END, NEVER
 from operators.window.windows import PaneWithWindows
 from operators.wire.control import ControlEvent
 
@@ -75,12 +75,17 @@ class ShardEvaluation:
         if part is not closed.on_time:
             closed = msgspec.structs.replace(closed, on_time=part)
         windows = sorted(moved.windows, key=lambda each: each.end_ms)
-        while windows and windows[0].end_ms <= closed.pane * self.policy.pane_ms:
+        before = closed.pane * self.policy.pane_ms
+        while windows and windows[0].end_ms <= before:
             pane = windows[0].end_ms // self.policy.pane_ms - 1
             ended = [each for each in windows if each.end_ms == windows[0].end_ms]
             windows = windows[len(ended) :]
             out += self._pass(pane)
-            out.append(self._step(self.state.roster.count(pane, None), (), ended))
+            # The last ones are taken in any case: what is said next is by what they hold.
+            if windows and windows[0].end_ms <= before and self._still_until(ended) > pane:
+                self.state.pane = pane
+            else:
+                out.append(self._step(self.state.roster.count(pane, None), (), ended))
         out += self._pass(closed.pane)
         if closed.on_time is not None or closed.commands or closed.folded or windows or not self._quiet():
             counts = self.state.roster.count(closed.pane, closed.on_time)
@@ -94,9 +99,21 @@ class ShardEvaluation:
         out = []
         at = self.state.pane + 1
         while self.state.pane != NEVER and at < pane and not self._quiet():
+            # What is said of the pane before one with something in it is what was known before that.
+            at = max(at, min(self._still_until(), pane - 1))
             out.append(self._step(self.state.roster.count(at, None), (), ()))
             at += 1
         return out
+
+    def _still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
+        """Return a pane before which no empty one would change anything, nor `windows`; 0 where that is not known.
+
+        That is where all models rest, and all rules and monitors stay as they are.
+        """
+        if self._awake or not all(each.quiet for each in self.state.releases):
+            return 0
+        rules = min((each.still_until(windows) for each in self.state.alone), default=END)
+        return min(rules, self.monitors.still_until(self.state.pane))
 
     def _quiet(self) -> bool:
         state = self.state

@@ -23,6 +23,7 @@ from operators.policy.monitors import SeriesMonitor, Watched, WindowMonitor
 from operators.policy.policy import Policy
 from operators.window.partial import Partial
 from operators.window.series_index import SeriesIndex
+from operators.window.watermark import END
 
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
 
@@ -78,6 +79,13 @@ class Monitors:
     def quiet(self) -> bool:
         """Whether an empty pane would change nothing, so that a run of them may be left out."""
         return all(sums.empty for sums in self.state.sums.values()) and all(each.quiet for each in self.state.changes)
+
+    def still_until(self, pane: int) -> int:
+        """Return the first pane after this one that changes something while all are empty: END where none does."""
+        if not all(each.quiet for each in self.state.changes):
+            return pane + 1
+        running = (ms // self.policy.pane_ms for ms, sums in self.state.sums.items() if not sums.empty)
+        return min((((pane + 1) // panes + 1) * panes - 1 for panes in running), default=END)
 
     def step(self, pane: int, part: Partial | None, arms: Arms, end: bool = False) -> Monitored:
         """Take the next pane, `part` None if it is empty; `arms` are the releases under way.

@@ -24,6 +24,7 @@ from operators.rules.verdict import Verdict
 from operators.saved.registry import Saved, renamed
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
+from operators.window.watermark import END
 from operators.wire.control import Evidence, Word
 
 
@@ -63,6 +64,10 @@ class AbsenceEvaluator:
     def quiet(self) -> bool:
         """Whether no series is left that could become stale."""
         return not (self._series_state.kept["word"] == OK).any()
+
+    def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
+        asked = self._series_state.kept["asked"][self._series_state.kept["word"] == OK]
+        return int(asked.min(initial=END - self._panes)) + self._panes
 
     def held(self) -> Ints:
         return np.flatnonzero((self._series_state.kept["word"] == OK) | self._series_state.remembered())

@@ -69,6 +69,8 @@ class BurnRate(Rule, frozen=True, kw_only=True):
 class BurnRateEvaluator:
     """Keeps a ring for each length of window, and by slot which tiers fire. One pane of 300 series: 0.7 ms."""
 
+    _still = False  # Whether the last pane was empty and changed nothing: the next one does not either, as sums stand.
+
     def __init__(self, rule: BurnRate, policy: Policy) -> None:
         self.rule = rule
         self._tiers = sorted(rule.tiers, key=lambda tier: (SEVERITIES.index(tier.severity), -tier.factor))
@@ -90,6 +92,7 @@ class BurnRateEvaluator:
             ring.grow(len(names))
             ring.push(counts, slots, rows)
         kept = self._series_state.kept
+        before = None if len(slots) else kept.tobytes()
         fired = np.asarray(kept["fires"].any(axis=1))
         for index, tier in enumerate(self._tiers):
             self._evaluate_tier(index, tier)
@@ -100,6 +103,7 @@ class BurnRateEvaluator:
         other = self._severities[worst] != self._severities[kept["worst"]]
         changed = np.flatnonzero((word != kept["word"]) | (fires & other))
         kept["word"], kept["worst"] = word, worst
+        self._still = before is not None and before == kept.tobytes()
         return self._verdicts(changed, names) if len(changed) else []
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
@@ -110,6 +114,9 @@ class BurnRateEvaluator:
     def quiet(self) -> bool:
         """Whether all windows are empty: nothing fires or stops then."""
         return all(ring.quiet for ring in self._rings.values())
+
+    def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
+        return min(ring.still_until for ring in self._rings.values()) if self._still else 0
 
     def held(self) -> Ints:
         some = np.any([ring.totals.any(axis=1) for ring in self._rings.values()], axis=0)
@@ -220,6 +227,7 @@ KIND = RuleKind(
             "burn_rate",
             BurnRateEvaluator,
             ("rule", "_tiers", "_limits", "_finest", "_rings", "_severities", "_series_state"),
+            derived=("_still",),
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},
         ),

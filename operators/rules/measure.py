@@ -33,6 +33,7 @@ from operators.window.partial import BAD as BAD_EVENT
 from operators.window.partial import GOOD, HI, LIMB_BITS, LO, N
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
+from operators.window.watermark import END
 from operators.wire.control import Evidence, Word
 
 # By slot: ends of the window that were beyond or, once BAD, within the limit, and the first of them.
@@ -109,6 +110,19 @@ class MeasureEvaluator:
     def quiet(self) -> bool:
         """Whether no series is OK; an OK one would be INSUFFICIENT once its window is empty."""
         return not (self._series_state.kept["word"] == OK).any()
+
+    def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
+        """Return the next end of its window, unless an empty one changes nothing. Windows with few values do not."""
+        if self._series_state.kept["word"].any() and windows:
+            return 0
+        for ended in (each for each in windows if each.window == self._window):
+            if (self._values(ended, np.arange(len(ended.names)))[0] >= self.rule.n_min).any():
+                return 0
+        if self.quiet and not any(n for n, *_ in self._lately.values()):
+            return END
+        every = self._window.every_ms
+        end_ms = ((self._series_state.pane + 1) * self._series_state.pane_ms // every + 1) * every
+        return end_ms // self._series_state.pane_ms - 1
 
     def held(self) -> Ints:
         kept = self._series_state.kept

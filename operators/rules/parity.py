@@ -38,7 +38,7 @@ from operators.stats.ratio_bound import both
 from operators.stats.slice_weights import SliceWeights
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
-from operators.window.watermark import NEVER
+from operators.window.watermark import END, NEVER
 from operators.wire.control import Evidence, Word
 
 # By slot: good and bad events of the window.
@@ -103,6 +103,9 @@ class ParityEvaluator:
     def quiet(self) -> bool:
         """Whether an empty pane changes nothing: nothing is said but of slices with events."""
         return True
+
+    def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
+        return END
 
     def held(self) -> Ints:
         kept = self._series_state.kept

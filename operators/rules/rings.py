@@ -15,7 +15,7 @@ import numpy as np
 from operators.arrays import Ints
 from operators.rules.pane_counts import PaneCounts
 from operators.window.partial import BAD, GOOD
-from operators.window.watermark import NEVER
+from operators.window.watermark import END, NEVER
 
 HOPS = 60
 
@@ -47,6 +47,13 @@ class Ring:
     def quiet(self) -> bool:
         """Whether nothing is in the window, so that time may pass without a trace."""
         return not self.totals.any()
+
+    @property
+    def still_until(self) -> int:
+        """Number of the first pane in which something falls out of the window; END while nothing is in it."""
+        size = self.hops.shape[1]
+        held = np.flatnonzero(self.hops.any(axis=(0, 2)))
+        return (self.hop - int(((self.hop - held) % size).max()) + size) * self.hop_panes if len(held) else END
 
     def grow(self, slots: int) -> None:
         more = slots - len(self.totals)

@@ -75,6 +75,8 @@ class Threshold(Rule, frozen=True, kw_only=True):
 class ThresholdEvaluator:
     """Keeps the ring of the window, and by slot the time it has been below. One pane of 300 series: 0.3 ms."""
 
+    _still = False  # Whether the last pane was empty and changed nothing: the next one does not either, as sums stand.
+
     def __init__(self, rule: Threshold, policy: Policy) -> None:
         self.rule = rule
         self._sli = [sli.name for sli in policy.slis].index(rule.sli)
@@ -87,6 +89,7 @@ class ThresholdEvaluator:
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
         slots, rows = self._series_state.push(counts, names)
+        kept = None if len(slots) else self._series_state.kept.tobytes()
         fill_targets(self._series_state.kept, self.rule, names)
         self._ring.grow(len(names))
         before = self._ring.totals.copy()
@@ -98,6 +101,7 @@ class ThresholdEvaluator:
         word = self._words()
         changed = np.flatnonzero(word != self._series_state.kept["word"])
         self._series_state.kept["word"] = word
+        self._still = kept is not None and kept == self._series_state.kept.tobytes()
         return self._verdicts(changed, names) if len(changed) else []
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
@@ -108,6 +112,9 @@ class ThresholdEvaluator:
     def quiet(self) -> bool:
         """Whether all windows are empty: they are thin then, and nothing moves."""
         return self._ring.quiet
+
+    def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
+        return self._ring.still_until if self._still else 0
 
     def held(self) -> Ints:
         return np.flatnonzero(self._ring.totals.any(axis=1) | self._series_state.remembered())
@@ -216,6 +223,7 @@ KIND = RuleKind(
             "threshold",
             ThresholdEvaluator,
             ("rule", "_sli", "_run_min", "_thin", "_well_min", "_ring", "_series_state"),
+            derived=("_still",),
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},
         ),

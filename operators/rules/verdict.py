@@ -44,6 +44,9 @@ class Evaluator(Protocol):
     def quiet(self) -> bool:
         """Whether an empty pane would change nothing, so that a run of them may be left out."""
 
+    def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
+        """Return a pane before which no empty one would change anything, nor `windows`; 0 where that is not known."""
+
     def held(self) -> Ints:
         """Return the slots that it still keeps something about."""
 

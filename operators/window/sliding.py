@@ -59,6 +59,9 @@ class RunningWindow:
         self.slis: Ints = np.zeros((0, len(policy.slis), 3), np.int64)
         self.sums: Ints = np.zeros((0, self.measures, 3), np.int64)
         self.histograms = PagedHistograms(self.measures)
+        # The last window that ended with nothing new in it: until something comes or goes the next ones hold the same.
+        self._last: tuple[bytes, WindowCounts] | None = None
+        self._moved = True
 
     def push(self, number: int, hop: Hop, packed: HeldHop) -> None:
         """Take the next hop, and the same one as it is held."""
@@ -77,6 +80,7 @@ class RunningWindow:
         ring = [(number, each.renumbered(new_slot)) for number, each in self.ring]
         self.events, self.slis, self.sums = self.events[:0], self.slis[:0], self.sums[:0]
         self.ring.clear()
+        self._forget_last()
         self.histograms = PagedHistograms(self.measures)
         for number, each in ring:
             self.push(number, each.hop(), each)
@@ -88,14 +92,18 @@ class RunningWindow:
         held = np.flatnonzero(self.events)
         if not len(held):
             return None
+        moved, self._moved = self._moved, False
         grains = slots.grain_numbers()[held]
         stored, of_rules = self._looked_at.stored(end_ms, grains) | whole, self._looked_at.of_rules(grains)
+        rows = stored.tobytes()
+        if self._last is not None and self._last[0] == rows:
+            return msgspec.structs.replace(self._last[1], end_ms=end_ms)
         looked_at = np.flatnonzero(stored | of_rules)
         extremes = np.full((len(held), self.measures, 2), -np.inf)
         extremes[looked_at] = self._extremes(held[looked_at])
         values = np.full((len(held), self.measures, len(quantiles)), np.nan)
         values[looked_at] = self._quantiles(held[looked_at], extremes[looked_at], quantiles)
-        return WindowCounts(
+        counts = WindowCounts(
             window=self.window,
             end_ms=end_ms,
             names=[slots.names[slot] for slot in held.tolist()],
@@ -107,6 +115,8 @@ class RunningWindow:
             bounds=self._bounds(held, np.flatnonzero(of_rules)),
             stored=np.flatnonzero(stored),
         )
+        self._last = None if moved else (rows, counts)
+        return counts
 
     def _quantiles(self, slots: Ints, extremes: Floats, quantiles: Sequence[float]) -> Floats:
         values = self.histograms.quantiles(slots, self.measures, quantiles)
@@ -121,13 +131,18 @@ class RunningWindow:
             found[name][rows] = bounds
         return found
 
+    def _forget_last(self) -> None:
+        self._last, self._moved = None, True
+
     def _clear(self) -> None:
+        self._forget_last()
         self.ring.clear()
         for totals in (self.events, self.slis, self.sums):
             totals[:] = 0
         self.histograms.clear()
 
     def _count(self, hop: Hop, sign: int) -> None:
+        self._forget_last()
         self._reserve(int(hop.slots.max()) + 1)
         self.events[hop.slots] += sign * hop.events
         self.slis[hop.slots] += sign * hop.slis
