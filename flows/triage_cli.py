@@ -93,7 +93,8 @@ def show_command(
         done = tables.ask(
             "SELECT * FROM triage_action_latest WHERE case_id = {case:String} ORDER BY at, id", case=row["id"]
         )
-    sys.stdout.write(showing.shown(row, full, done, form))
+        scores = store.judgements(tables, full)
+    sys.stdout.write(showing.shown(row, full, done, scores, form))
 
 
 @app.command("claim")

@@ -40,8 +40,9 @@ class Cases:
             done = tables.ask(
                 "SELECT * FROM triage_action_latest WHERE case_id = {case:String} ORDER BY at, id", case=row["id"]
             )
+            scores = store.judgements(tables, full)
         parts: dict[str, list[Row]] = {}
-        for part, at, fact, detail in showing.facts(row, full, done):
+        for part, at, fact, detail in showing.facts(row, full, done, scores):
             parts.setdefault(part, []).append({"at": at, "name": fact, "detail": detail})
         may = [kind for kind in get_args(CaseKind) if row["status"] in ALLOWED[kind]]
         forms = {kind: sealed(ticket(kind, row["model"], row["id"], user), token) for kind in may}

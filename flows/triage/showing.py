@@ -54,13 +54,16 @@ def _what(row: Row) -> str:
     return ", ".join(filter(None, ["unsafe" if row["unsafe"] else "", back]))
 
 
-def shown(row: Row, case: Case, done: Sequence[Row], form: Form) -> str:
+def shown(row: Row, case: Case, done: Sequence[Row], scores: Sequence[Row], form: Form) -> str:
     """Return all of a case as parts, each with a time where it has one."""
-    return FORMS[form](["part", "at", "name", "detail"], facts(row, case, done))
+    return FORMS[form](["part", "at", "name", "detail"], facts(row, case, done, scores))
 
 
-def facts(row: Row, case: Case, done: Sequence[Row]) -> list[list[Any]]:
-    """Return all of a case: of each fact its part, its time if it has one, its name, and what it is."""
+def facts(row: Row, case: Case, done: Sequence[Row], scores: Sequence[Row]) -> list[list[Any]]:
+    """Return all of a case: of each fact its part, its time if it has one, its name, and what it is.
+
+    `done` is what people did with it, `scores` what judges said of its request.
+    """
     names = ("model", "version", "request_id", "slice", "status", "root_cause", "note", "owner", "eval_case", "cluster")
     lines: list[list[Any]] = [["case", None, name, str(row[name])] for name in names if row[name] != ""]
     lines += [["case", None, "near duplicates", str(row["size"])], ["case", None, "priority", f"{row['priority']:.3f}"]]
@@ -70,6 +73,9 @@ def facts(row: Row, case: Case, done: Sequence[Row]) -> list[list[Any]]:
     for each in case.signals:
         text = f"{each.value} by {each.source}" if each.source else each.value
         lines.append(["signal", time_of(each.at), each.reason, text])
+    for score in scores:
+        text = f"{score['value']} by {score['source']}: {score['reason']}"
+        lines.append(["judgement", time_of(score["at"]), f"{score['kind']} {score['name']}".strip(), text])
     for action in done:
         what = " ".join(filter(None, [action["root_cause"], action["note"], action["eval_case"]]))
         lines.append(["action", time_of(action["at"]), f"{action['type']} by {action['by']}", what])

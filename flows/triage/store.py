@@ -112,6 +112,12 @@ def cases(tables: Tables, ids: Sequence[str] | None = None) -> list[Case]:
     return [triage_case_of(row) for row in rows]
 
 
+def judgements(tables: Tables, case: Case) -> list[Row]:
+    """Return what judges said of the request of a case, and why: as far as the policy keeps texts."""
+    since = EPOCH + MILLISECOND * case.ts
+    return tables.ask(text_of("judgements"), model=case.model, request=case.request_id, since=since)
+
+
 def board(
     tables: Tables, *, model: str = "", cluster: str = "", states: Sequence[str] = TO_DO, back: bool = False
 ) -> list[Row]:

@@ -32,7 +32,11 @@ CASE = id_of("shop", "r0")
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     with migrated(tmp_path_factory.mktemp("cases")) as embedded:
-        add(embedded, RULES, EVENTS, [on(each, "report", "wrong") for each in EVENTS])
+        feedback = [on(each, "report", "wrong") for each in EVENTS]
+        feedback.append(
+            on(EVENTS[0], "judge", 1, name="grounded", source="judge-1", reason="No page says so." + HOSTILE)
+        )
+        add(embedded, RULES, EVENTS, feedback)
         with Tables(embedded.url) as tables:
             collect(tables, RULES)
         yield embedded
@@ -89,6 +93,7 @@ def test_a_case_is_labelled_and_becomes_a_test(page: Server, store: Embedded) ->
     code, text, forms = case(page, ann)
     assert (code, set(forms)) == (200, {"claim", "label", "dismiss"})
     assert "How long can I return order 0?" in text
+    assert "1 by judge-1: No page says so." in text
     assert HOSTILE not in text
     # Only what may be said is said, by whom the form was made for, and of this page.
     assert post(page, ann, ticket=forms["label"], cause="unheard of")[0] == 400

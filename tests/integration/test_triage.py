@@ -36,7 +36,7 @@ TIMEOUT = event("slow", "v1", "Hello", "", 210, error_type="timeout")
 FINE = event("fine", "v1", "Hello", "Hello, how can I help you?", 220)
 FEEDBACK = [
     *[on(each, "report", f"wrong, call me at +49 30 1234567{n}") for n, each in enumerate(RETURNS)],
-    on(RETURNS[0], "judge", 1, name="grounded", source="judge-1"),
+    on(RETURNS[0], "judge", 1, name="grounded", source="judge-1", reason="No page says 365."),
     on(RETURNS[0], "judge", 5, name="polite", source="judge-1"),
     on(OTHER, "thumbs", False),
     on(FINE, "thumbs", True),
@@ -167,7 +167,14 @@ def test_a_case_is_claimed_labelled_and_becomes_a_test(store: Embedded, run: Any
     run("triage", "reopen", "other")
     assert _board(store)["other"]["status"] == "open"
     shown = run("triage", "show", "r0")
-    for part in ("[EMAIL]", "label by", "hallucination made up", "convert by eve", "judge grounded"):
+    for part in (
+        "[EMAIL]",
+        "label by",
+        "hallucination made up",
+        "convert by eve",
+        "judge grounded",
+        "1 by judge-1: No page says 365.",
+    ):
         assert part in shown
     listed = [json.loads(line) for line in run("triage", "list", "--format", "json").splitlines()]
     assert [row["id"] for row in listed] == [CASE["unsafe"], CASE["r5"], CASE["slow"], CASE["other"]]
