@@ -14,6 +14,8 @@ ROLLGUARD_EVENTS_TOPIC, ROLLGUARD_FEEDBACK_TOPIC, ROLLGUARD_COMMANDS_TOPIC  infe
 ROLLGUARD_RAW_FEEDBACK_TOPIC  feedback without context, which `enrich` reads  inference.feedback.raw
 ROLLGUARD_EVENTS_FORMAT  what the messages of events are: native, otlp, arrow native
 ROLLGUARD_FEEDBACK_FORMAT, ROLLGUARD_RAW_FEEDBACK_FORMAT  and those of feedback  native
+ROLLGUARD_MORE_TOPICS    TOPIC:STREAM[:FORMAT],...: further topics of events or none
+                         feedback that `run` and `archive` read, as one a team
 ROLLGUARD_CONTROL_TOPIC, ROLLGUARD_DEADLETTER_TOPIC  rollguard.control, rollguard.deadletter
 ROLLGUARD_COMMAND_KEY    the secret that commands are signed with              none: commands need no signature
 ROLLGUARD_CONTROL_KEY    ID:SECRET,ID:SECRET...: the first signs what the      none: control events are not signed,
@@ -43,6 +45,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from flows.input_topics import InputTopic, joined_topics, more_topics_of
 from operators.connectors.clickhouse.address import Address
 from operators.connectors.kafka.config import KafkaConfig, librdkafka_settings
 from operators.ingest.credentials import Credentials, Held
@@ -79,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     events_format: str = "native"
     feedback_format: str = "native"
     raw_feedback_format: str = "native"
+    more_topics: str = ""
     control_topic: str = "rollguard.control"
     deadletter_topic: str = "rollguard.deadletter"
     command_key: Annotated[str, msgspec.Meta(min_length=16)] | None = None
@@ -104,6 +108,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def signing_key(self) -> SealingKey | None:
         """The key that control events are signed with, if any."""
         return next(iter(self.control_keys), None)
+
+    @property
+    def inputs(self) -> dict[str, InputTopic]:
+        """The topics that the monitor reads, by name. ValueError."""
+        own = (
+            InputTopic(name=self.events_topic, stream="events", form=self.events_format),
+            InputTopic(name=self.feedback_topic, stream="feedback", form=self.feedback_format),
+            InputTopic(name=self.commands_topic, stream="commands"),
+        )
+        return joined_topics(iter((*own, *more_topics_of(self.more_topics))))
 
     @property
     def kafka(self) -> KafkaConfig:
@@ -137,6 +151,10 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     for name in ("events_format", "feedback_format", "raw_feedback_format"):
         if (fault := format_fault(getattr(settings, name))) is not None:
             raise msgspec.ValidationError(f"{prefix}{name.upper()} = {fault}")
+    try:
+        _ = settings.inputs
+    except ValueError as error:
+        raise msgspec.ValidationError(f"{prefix}MORE_TOPICS = {error}") from error
     try:
         _ = settings.kafka
     except ValueError as error:

@@ -35,7 +35,6 @@ from operators.connectors.kafka.dead_letters import to_topic
 from operators.connectors.kafka.producer import KafkaProducerSink
 from operators.connectors.stop import Stop
 from operators.ingest.credentials import Credentials
-from operators.ingest.formats.format import Stream
 from operators.ingest.partition import Batch
 from operators.ingest.relayed import HEADER
 from operators.metrics import Metrics
@@ -58,7 +57,7 @@ def _run_once(
         policy = layouts.gone_on(options.recovery, store.parts, policy)
         if options.process == 0:
             migrate(url, settings.migrations())
-        topics = Topics(where.kafka, list(_streams(where)), [where.control_topic, where.deadletter_topic])
+        topics = Topics(where.kafka, list(where.inputs), [where.control_topic, where.deadletter_topic])
         check_one(where.commands_topic, topics.partitions)
         check_logs(store.parts, topics.ids)
         watch = TopicWatch(topics.describe, topics.topic_ids, pulse, stop)
@@ -85,7 +84,7 @@ def _flow(
     writer: str,
 ) -> Dataflow:
     if options.process == 0:
-        tell_clocks(where.kafka, list(_streams(where)), policy)
+        tell_clocks(where.kafka, list(where.inputs), policy)
     credentials = settings.credentials(where, policy)
     watcher = _Watcher(where, topics.partitions, metrics, pulse)
     source = MonitorSource(
@@ -111,22 +110,17 @@ def _flow(
 def _input(
     where: settings.Settings, policy: Policy, place: Partition, start: Start, credentials: Credentials, log_id: str
 ) -> Input:
-    stream = _streams(where)[place[0]]
+    topic = where.inputs[place[0]]
     return Input(
         name=name_of(place),
-        stream=stream,
-        open=opener(where.kafka, place, start, HEADER if stream == "feedback" else None),
-        idle_s=policy.idle_ms[stream] / 1000,
+        stream=topic.stream,
+        open=opener(where.kafka, place, start, HEADER if topic.stream == "feedback" else None),
+        idle_s=policy.idle_ms[topic.stream] / 1000,
         credentials=credentials,
         pseudonyms=settings.pseudonyms(where),
         log_id=log_id,
-        form=settings.forms(where).get(stream, "native"),
+        form=topic.form,
     )
-
-
-def _streams(where: settings.Settings) -> dict[str, Stream]:
-    """Return what each topic that is read carries."""
-    return {where.events_topic: "events", where.feedback_topic: "feedback", where.commands_topic: "commands"}
 
 
 class _Watcher(Watcher):
@@ -135,9 +129,8 @@ class _Watcher(Watcher):
     def __init__(
         self, where: settings.Settings, partitions: Sequence[Partition], metrics: Metrics, pulse: Pulse
     ) -> None:
-        streams = _streams(where)
-        super().__init__(where, list(streams), partitions, metrics, pulse)
-        self._streams = {name_of(place): streams[place[0]] for place in partitions}
+        super().__init__(where, list(where.inputs), partitions, metrics, pulse)
+        self._streams = {name_of(place): where.inputs[place[0]].stream for place in partitions}
 
     def watch(self, begun: Callable[[], None]) -> InputWatch:
         more = {"batch": self._batch, "idle": self._idle, "forgot": self._forgot}

@@ -14,8 +14,9 @@ def checked_pseudonyms(where: Settings, policy: Policy) -> Pseudonyms:
 
     msgspec.ValidationError: a setting does not fit.
     """
-    if FORMATS[where.events_format].requests is None:
-        raise msgspec.ValidationError(f"events in the format {where.events_format} cannot be archived")
+    for each in where.inputs.values():
+        if each.stream == "events" and FORMATS[each.form].requests is None:
+            raise msgspec.ValidationError(f"events in the format {each.form} cannot be archived")
     if policy.archive.ids == "hashed" and where.id_key is None:
         raise PolicyError("archive.ids", "hashed", 'needs a key: set ROLLGUARD_ID_KEY, or let ids stand with "full"')
     if where.id_key is not None and PLACEHOLDER in where.id_key:

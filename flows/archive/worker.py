@@ -49,10 +49,11 @@ class _Archive:
         self._policy, self._options, self._stop, self._metrics = policy, options, stop, metrics
         self._pseudonyms = checked_pseudonyms(where, policy)
         self._url = settings.store(where, None)
+        self._topics = {name: each for name, each in where.inputs.items() if each.stream == "events"}
 
     def run_once(self, pulse: Pulse) -> None:
         where = self._where
-        side = Side(read=[where.events_topic], written=[where.deadletter_topic], step=INPUT, log_of=log_of)
+        side = Side(read=list(self._topics), written=[where.deadletter_topic], step=INPUT, log_of=log_of)
         run_once(
             where,
             self._policy,
@@ -65,7 +66,7 @@ class _Archive:
 
     def _flow(self, topics: Topics, begun: Callable[[], None], pulse: Pulse) -> Dataflow:
         where, options = self._where, self._options
-        watcher = _Watcher(where, [where.events_topic], topics.partitions, self._metrics, pulse)
+        watcher = _Watcher(where, list(self._topics), topics.partitions, self._metrics, pulse)
         source = ArchiveSource(
             [self._input(place, topics.ids[name_of(place)]) for place in topics.partitions],
             self._policy,
@@ -88,7 +89,7 @@ class _Archive:
             open=opener(self._where.kafka, place, self._options.start),
             pseudonyms=self._pseudonyms,
             log_id=log_id,
-            form=self._where.events_format,
+            form=self._topics[place[0]].form,
         )
 
 

@@ -20,11 +20,17 @@ FINEST = 1e-9  # The bucket around zero.
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 
-def check(tables: Table, answer: Answer, policy_text: str) -> None:
-    """Every row that must be there is, once, with the right content; and no other."""
+FOUR_BYTES = 1e-7  # How exact the database keeps what is rounded there.
+
+
+def check(tables: Table, answer: Answer, policy_text: str, rounded: float = 0.0) -> None:
+    """Every row that must be there is, once, with the right content; and no other.
+
+    Bounds, means and quantiles of windows may be `rounded`, by that share of each.
+    """
     policy = tomllib.loads(policy_text)
     _check_panes(tables, answer)
-    _check_windows(tables, answer)
+    _check_windows(tables, answer, rounded)
     _check_outcomes(tables)
     found = {(row["source"], row["position"], row["item"], row["reason"]) for row in tables["dead_letter"]}
     assert found == answer.rejects
@@ -83,7 +89,7 @@ def _check_measure_pane(row: Mapping[str, Any], values: Sequence[Decimal]) -> No
     assert within(told, numbers), (row, numbers)
 
 
-def _check_windows(tables: Table, answer: Answer) -> None:
+def _check_windows(tables: Table, answer: Answer, rounded: float) -> None:
     slis = _by_key(tables["sli_window"], (*WINDOW, "sli"))
     _same_keys(slis, answer.sli_window)
     for key, (good, bad) in answer.sli_window.items():
@@ -91,21 +97,23 @@ def _check_windows(tables: Table, answer: Answer) -> None:
         assert (row["good"], row["bad"], row["ver"]) == (good, bad, good + bad), key
         assert row["ratio"] == good / (good + bad)
         for told, wanted in zip((row["lower"], row["upper"]), wilson(good, good + bad), strict=True):
-            assert math.isclose(told, wanted, rel_tol=1e-9, abs_tol=1e-9), key
-        assert 0 <= row["lower"] <= row["ratio"] <= row["upper"] <= 1
+            assert math.isclose(told, wanted, rel_tol=1e-9 + rounded, abs_tol=1e-9), key
+        slack = rounded * row["ratio"]
+        assert 0 <= row["lower"] <= row["ratio"] + slack
+        assert row["ratio"] - slack <= row["upper"] <= 1
     measures = _by_key(tables["measure_window"], (*WINDOW, "measure"))
     _same_keys(measures, answer.measure_window)
     for key, values in answer.measure_window.items():
         row = measures[key]
         numbers = sorted(map(float, values))
         assert row["n"] == row["ver"] == len(values), key
-        assert math.isclose(row["mean"], exact_sum(row["measure"], values) / len(values), rel_tol=1e-14), key
+        assert math.isclose(row["mean"], exact_sum(row["measure"], values) / len(values), rel_tol=1e-14 + rounded), key
         assert row["max"] == numbers[-1]
         # Between neighbours of unlike sign only an error of 1 % of the larger one is promised.
         slack = 0.01 * max(-numbers[0], numbers[-1]) if numbers[0] < 0 < numbers[-1] else 0.0
         for name, level in QUANTILES.items():
             wanted = _quantile(numbers, level)
-            assert abs(row[name] - wanted) <= WITHIN * abs(wanted) + slack + FINEST, (key, name, row[name], wanted)
+            assert abs(row[name] - wanted) <= (WITHIN + rounded) * abs(wanted) + slack + FINEST, (key, name, row[name], wanted)
 
 
 def _check_outcomes(tables: Table) -> None:
