@@ -113,7 +113,12 @@ def _check_windows(tables: Table, answer: Answer, rounded: float) -> None:
         slack = 0.01 * max(-numbers[0], numbers[-1]) if numbers[0] < 0 < numbers[-1] else 0.0
         for name, level in QUANTILES.items():
             wanted = _quantile(numbers, level)
-            assert abs(row[name] - wanted) <= (WITHIN + rounded) * abs(wanted) + slack + FINEST, (key, name, row[name], wanted)
+            assert abs(row[name] - wanted) <= (WITHIN + rounded) * abs(wanted) + slack + FINEST, (
+                key,
+                name,
+                row[name],
+                wanted,
+            )
 
 
 def _check_outcomes(tables: Table) -> None:

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+from pyarrow import parquet
+
 CHECKOUT = Path(__file__).parents[2]
 README = (CHECKOUT / "README.md").read_text()
 OWN_EVENTS = README.partition("## Your own events")[2].partition("\n## ")[0]
@@ -76,10 +79,14 @@ def test_drift_is_watched_as_printed(tmp_path: Path) -> None:
     (tmp_path / "events.ndjson").write_text(events)
     (tmp_path / "feedback.ndjson").write_text(feedback)
     program = str(Path(sys.executable).with_name("rollguard"))
-    (commands,) = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
-    for line in commands.strip().splitlines():
+    commands, later = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
+    parquet.write_table(pa.table({"amount": [1.0, 2.5, 7.0]}), tmp_path / "train.parquet")
+    # What the store counted since is shown by test_reference_sources; here the table stands for it.
+    since = "--store --like profile.json --from 2026-11-14T00:00:00Z"
+    assert since in later
+    for line in (later.replace(since, "train.parquet --like profile.json") + commands).strip().splitlines():
         run([program, *shlex.split(line, comments=True)[1:]], tmp_path)
-    (monitors,) = re.findall(r"```toml\n(.*?)```", section, flags=re.DOTALL)
+    monitors = "\n".join(re.findall(r"```toml\n(.*?)```", section, flags=re.DOTALL))
     default = (CHECKOUT / "flows" / "policy.toml").read_text()
     named = default.replace('profile = ""', 'profile = "profile.json"')
     (tmp_path / "policy.toml").write_text(named + monitors)
@@ -91,7 +98,7 @@ def test_drift_is_watched_as_printed(tmp_path: Path) -> None:
 
 
 def test_the_policy_that_is_excerpted_is_the_default_policy() -> None:
-    (excerpt,) = re.findall(r"```toml\n(.*?)```", page("policy.md"), flags=re.DOTALL)
+    (excerpt,) = re.findall(r"For instance:\n```toml\n(.*?)```", page("policy.md"), flags=re.DOTALL)
     default = (CHECKOUT / "flows" / "policy.toml").read_text()
     for line in excerpt.splitlines():
         setting = line.partition("#")[0].strip().rstrip("[]{} ")

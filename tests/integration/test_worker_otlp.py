@@ -82,7 +82,7 @@ def test_files_of_protobuf_and_of_json(
     same(contents(f"chdb://{tmp_path}/out/clickhouse"), wanted)
 
 
-def test_a_topic_of_both(
+def test_two_topics_one_of_protobuf_and_one_of_json(
     logs: list[list[Twin]],
     policy: Path,
     wanted: dict[str, list[str]],
@@ -91,13 +91,16 @@ def test_a_topic_of_both(
     tmp_path: Path,
 ) -> None:
     environment = places(kafka_config, make_topic, policy, tmp_path)
+    stamped = {"message.timestamp.type": "LogAppendTime"}
+    more = make_topic(1, **stamped)
     environment |= {
-        "ROLLGUARD_EVENTS_TOPIC": make_topic(2, **{"message.timestamp.type": "LogAppendTime"}),
+        "ROLLGUARD_EVENTS_TOPIC": make_topic(1, **stamped),
+        "ROLLGUARD_MORE_TOPICS": f"{more}:events:otlp",
         "ROLLGUARD_FEEDBACK_TOPIC": make_topic(1),
         "ROLLGUARD_EVENTS_FORMAT": "otlp",
     }
-    batches = [[twin.proto for twin in logs[0]], [twin.json for twin in logs[1]]]
-    send(kafka_config, environment["ROLLGUARD_EVENTS_TOPIC"], batches)
+    send(kafka_config, environment["ROLLGUARD_EVENTS_TOPIC"], [[twin.proto for twin in logs[0]]])
+    send(kafka_config, more, [[twin.json for twin in logs[1]]])
     with working(tmp_path, environment) as worker:
         worker.wait(lambda: sum(worker.metrics("idle_total").values()) >= 2)  # Nothing comes of feedback, of commands.
         worker.drain(4)

@@ -38,6 +38,8 @@ def test_every_setting_is_read() -> None:
         ("ROLLGUARD_LOG_LEVEL", "loud", "'loud'"),
         ("ROLLGUARD_LOG_FORMAT", "xml", "'xml'"),
         ("ROLLGUARD_EVENTS_FORMAT", "xml", "must be one of native, otlp, arrow"),
+        ("ROLLGUARD_MORE_TOPICS", "shop.events", "must be TOPIC:events or TOPIC:feedback"),
+        ("ROLLGUARD_MORE_TOPICS", "inference.feedback:events:otlp", "is named twice"),
         ("ROLLGUARD_RAW_FEEDBACK_FORMAT", "xml", "'xml'"),
         ("ROLLGUARD_CLICKHOUSE", "ftp://host", "starts with chdb://"),
         ("ROLLGUARD_CLICKHOUSE", "http://user:abc/s3cret@host", "%2F"),
