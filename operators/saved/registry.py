@@ -70,9 +70,9 @@ class Saved:
         if not self.is_plain:
             return [getattr(each, name) for name in self.names]
         state = each.__getstate__() or {}
-        wanted = self.derived.union(self.names)
-        if not isinstance(state, dict) or state.keys() != wanted:
-            differ = sorted(state.keys() ^ wanted) if isinstance(state, dict) else [type(state).__name__]
+        # What is derived may not have been made since the object was read.
+        if not isinstance(state, dict) or state.keys() - self.derived != set(self.names):
+            differ = sorted(state.keys() - self.derived ^ set(self.names)) if isinstance(state, dict) else [type(state).__name__]
             raise Unsavable(
                 f"{self.kind.__module__}.{self.kind.__qualname__} keeps other fields than operators/saved_names.py "
                 f"lists for {self.name}: {', '.join(differ)}"
