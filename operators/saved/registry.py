@@ -71,8 +71,9 @@ class Saved:
             return [getattr(each, name) for name in self.names]
         state = each.__getstate__() or {}
         # What is derived may not have been made since the object was read.
-        if not isinstance(state, dict) or state.keys() - self.derived != set(self.names):
-            differ = sorted(state.keys() - self.derived ^ set(self.names)) if isinstance(state, dict) else [type(state).__name__]
+        kept = state.keys() - self.derived if isinstance(state, dict) else {type(state).__name__}
+        if kept != set(self.names):
+            differ = sorted(kept ^ set(self.names))
             raise Unsavable(
                 f"{self.kind.__module__}.{self.kind.__qualname__} keeps other fields than operators/saved_names.py "
                 f"lists for {self.name}: {', '.join(differ)}"
