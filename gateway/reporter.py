@@ -7,16 +7,19 @@
         reporter.feedback(report.request_id, "thumbs", 1)
 
 A call only puts the item into a queue, which a thread empties; when the queue is full the item is dropped and counted.
-Nothing that goes wrong here is raised where requests are served. Cost: some 5 us an event on the caller's side.
+Nothing that goes wrong here is raised where requests are served. Cost: some 5 us an event on the caller's side. Servers
+that fork make one in each process (gunicorn: `post_fork`).
 """
 
 import logging
+import os
 import threading
 import time
 from collections import Counter
 from queue import Empty, Full, Queue
 from types import TracebackType
 from typing import Any, Unpack
+from weakref import ref
 
 from gateway.as_json import as_json
 from gateway.outlets import Outlet, Stream
@@ -45,8 +48,15 @@ class Reporter:
         self._counts: Counter[str] = Counter()
         self._complained = float("-inf")
         self._closing = threading.Event()
+        self._forked = False
+        here = ref(self)
+        os.register_at_fork(after_in_child=lambda: _fork(here()))
         self._thread = threading.Thread(target=self._run, name="rollguard-reporter", daemon=True)
         self._thread.start()
+
+    def fork(self) -> None:
+        """Know that this is the copy of a process that has forked: neither the thread nor a client is in it."""
+        self._forked, self._lock = True, threading.Lock()  # Somebody may have held the other one.
 
     @property
     def counts(self) -> dict[str, int]:
@@ -69,6 +79,8 @@ class Reporter:
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
         """Write what is in the queue, for at most so long; what is reported later is dropped."""
+        if self._forked:
+            return
         deadline = time.monotonic() + timeout_s
         self._closing.set()
         self._thread.join(timeout_s)
@@ -89,6 +101,9 @@ class Reporter:
         self.close()
 
     def _put(self, stream: Stream, item: dict[str, Any]) -> None:
+        if self._forked:
+            self._note("dropped", 1, "the reporter was made before a fork: make one in each process")
+            return
         try:
             if self._closing.is_set():
                 raise Full
@@ -140,3 +155,8 @@ class Reporter:
             self._complained = self._complained if quiet else now
         if not quiet:
             log.warning("rollguard's reporter: items %s", why)
+
+
+def _fork(reporter: Reporter | None) -> None:
+    if reporter is not None:
+        reporter.fork()

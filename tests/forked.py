@@ -159,6 +159,8 @@ if __name__ == "__main__":
     import flows.worker  # noqa: F401
     import operators.connectors.clickhouse.migrations  # noqa: F401
     from flows.cli import main
+    from operators.fast import loading
 
+    loading.kernels()  # A second of every start, once for all.
     serve()
     main()

@@ -1,6 +1,8 @@
 """A reporter fills in what it can see, hands on in batches, and is never in the way of the request."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -225,3 +227,33 @@ def test_each_field_of_a_report_is_one_of_an_event() -> None:
     assert Fields.__annotations__.keys() == set(Request.__struct_fields__) - {
         "request_id", "ts", "model", "version", "kind",
     }  # fmt: skip  # What has a kind is feedback.
+
+
+FORKS = """
+import os, sys
+from pathlib import Path
+from gateway.outlets import FileOutlet
+from gateway.reporter import Reporter
+reporter = Reporter(FileOutlet(Path(sys.argv[1])))
+reporter._lock.acquire()  # As a thread may hold it just then.
+child = os.fork()
+if child == 0:
+    with reporter.request("m", "v1"):
+        pass
+    reporter.close()
+    os._exit(0 if reporter.counts == {"sent": 0, "dropped": 1, "lost": 0} else 1)
+reporter._lock.release()
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+with reporter.request("m", "v1"):
+    pass
+reporter.close()
+sys.exit(code or (reporter.counts["sent"] != 1))
+"""
+
+
+def test_the_copy_in_a_process_that_was_forked_drops_and_says_so(tmp_path: Path) -> None:
+    """Its thread is not there: it neither waits for somebody else's lock nor fills its queue in silence."""
+    words = [sys.executable, "-c", FORKS, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "made before a fork" in done.stderr
