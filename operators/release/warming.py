@@ -18,7 +18,9 @@ def warmed_up(model: Model, release: ReleaseState, policy: Policy) -> int:
     served = model.served.get(release.candidate)
     if served is None:
         return release.since
-    return max(release.since, release.warm_from, served.first + policy.releases.warm_up_ms // policy.pane_ms)
+    first = served.first + policy.releases.warm_up_ms // policy.pane_ms
+    known = served.first < release.since  # So what is declared is another build of it.
+    return max(release.since, first, release.warm_from if known else 0)
 
 
 def warm_anew(at: PaneContext, release: ReleaseState, earlier: ReleaseState | None) -> None:

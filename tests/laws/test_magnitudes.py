@@ -45,7 +45,7 @@ def test_numbers_of_any_size_are_watched_against_themselves(values: list[float])
     "values",
     [
         [1e80, 2e80, 3e80], [1e308, 1.5e308, 1.7e308], [1.7e308, -1.7e308], [5e-324, 0.0], [1e308, 1e-308, 1.0],
-        [1e-200, 3e-200], [0.1], [0.0, 3.4e-167],
+        [1e-200, 3e-200], [0.1], [0.0, 3.4e-167], [8.9e307, 8.9e307, -1.79e308],
     ],
 )  # fmt: skip
 def test_the_cases_that_were_seen(values: list[float]) -> None:

@@ -12,7 +12,8 @@ def taken(path: Path) -> list[str]:
     """Return which events a query takes, and which it groups, but for the moment that the page is asked for."""
     text = path.read_text()
     lines = text[text.index("FROM (") : text.index("ORDER BY")].splitlines()
-    return [line for line in lines if "{at:" not in line]
+    # The page asks for each event once itself, sooner than FINAL does.
+    return [line.replace("control_latest AS", "control AS") for line in lines if "{at:" not in line]
 
 
 def test_open_alerts_are_the_same_by_hand_and_on_the_page() -> None:
