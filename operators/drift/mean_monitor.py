@@ -48,7 +48,7 @@ def _field(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended: End
         return
     current = scores_of(*ended.sums.numbers(slots, index))
     found = fall(_worth(current, ended.pairs(watched, slots)), _worth(reference, pairs), monitor.sigmas)
-    with np.errstate(over="ignore"):  # Of the largest floats the sum may be none.
+    with np.errstate(over="ignore", invalid="ignore"):  # Of the largest floats the sum may be none.
         means = [scores.mean * watched.scale + watched.centre for scores in (current, reference)]
     for row, slot in enumerate(slots.tolist()):
         word: Word = "BAD" if found.alarm[row] else "OK" if found.enough[row] else "INSUFFICIENT"

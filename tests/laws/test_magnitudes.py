@@ -36,6 +36,7 @@ def watched_alike(values: list[float]) -> None:
     assert not Run(policy, items).bad
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # What matters is what is said of them.
 @given(st.lists(sizes, min_size=1, max_size=9))
 def test_numbers_of_any_size_are_watched_against_themselves(values: list[float]) -> None:
     watched_alike((values * 200)[:200])
