@@ -14,6 +14,7 @@ from operators.drift.window_sums import Sums
 from operators.policy.monitors import Monitor, Watched
 from operators.policy.policy import Policy
 from operators.stats.design_effect import design_effect
+from operators.stats.magnitude import of_standardised
 from operators.window.series_index import SliceSeries
 
 Arms = dict[tuple[str, str], str]  # (model, candidate) -> its baseline, of the releases under way.
@@ -77,8 +78,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
         mean = total / np.maximum(n, 1)
         # Rounded sums of equal values leave a deviation where there is none.
         variance = np.where(low == high, 0.0, np.maximum(squares - n * mean**2, 0.0)) / np.maximum(n - 1, 1)
-        with np.errstate(over="ignore", invalid="ignore"):  # A mean beyond the largest float is infinite.
-            values, deviations = mean * watched.scale + watched.centre, np.sqrt(variance) * watched.scale
+        values = of_standardised(mean, watched.centre, watched.scale)
+        deviations = of_standardised(np.sqrt(variance), 0.0, watched.scale)
         return FieldCounts(
             watched=watched,
             start=self.start,

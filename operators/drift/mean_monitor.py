@@ -1,5 +1,6 @@
 """Monitors of means at the end of a window: has a field fallen against its reference by more than chance allows?"""
 
+import math
 from collections.abc import Iterator
 
 import msgspec
@@ -10,13 +11,17 @@ from operators.drift.ended_window import Ended
 from operators.drift.false_alarms import of_sigma
 from operators.drift.kind import WindowKind
 from operators.drift.member import watched_of
+from operators.drift.moments import ROUNDED_STEPS
 from operators.drift.results import Drift
 from operators.drift.window_sums import joined_sums
 from operators.policy.monitors import AGAINST, OnNumbers, Reference, Watched, WindowMonitor, axis_of, kind_of
 from operators.policy.reading import Above, span
 from operators.stats.design_effect import design_effect
+from operators.stats.magnitude import of_standardised, standardised
 from operators.stats.welch import Scores, fall, scores_of
 from operators.wire.control import Word
+
+ROUNDED_AWAY = 1e-6  # Of a deviation: no number of events tells means apart that are nearer.
 
 
 class Sigma(WindowMonitor, frozen=True, kw_only=True):
@@ -48,8 +53,7 @@ def _field(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended: End
         return
     current = scores_of(*ended.sums.numbers(slots, index))
     found = fall(_worth(current, ended.pairs(watched, slots)), _worth(reference, pairs), monitor.sigmas)
-    with np.errstate(over="ignore", invalid="ignore"):  # Of the largest floats the sum may be none.
-        means = [scores.mean * watched.scale + watched.centre for scores in (current, reference)]
+    means = [of_standardised(scores.mean, watched.centre, watched.scale) for scores in (current, reference)]
     for row, slot in enumerate(slots.tolist()):
         word: Word = "BAD" if found.alarm[row] else "OK" if found.enough[row] else "INSUFFICIENT"
         yield Drift(
@@ -96,9 +100,12 @@ def _reference(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended:
     if moments is None:
         raise ValueError(f"{monitor.name}: the profile has no mean of {watched.name}")
     ones = np.ones(len(slots))
+    # Of numbers that are a few steps of floats apart, the mean is known to within some of them alone.
+    steps = ROUNDED_STEPS * math.ulp(moments.mean)
+    lowest = moments.mean - steps if steps > moments.sd * ROUNDED_AWAY else moments.mean
     scores = Scores(
         n=np.full(len(slots), moments.n),
-        mean=ones * (moments.mean - watched.centre) / watched.scale,
+        mean=standardised(ones * lowest, watched.centre, watched.scale),
         variance=ones * (moments.sd / watched.scale) ** 2,
     )
     return slots, scores, np.zeros(len(slots))

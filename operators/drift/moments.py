@@ -13,6 +13,7 @@ SD_FACTOR_MIN = 1.5
 SCALE_TOLERANCE = 0.15  # Of a power of ten: between 7.1 and 14.1 times is ten times.
 FACTOR_MAX = 700.0  # Of a logarithm: its exponential is near the largest float.
 ROUNDING = 1e-9  # Of the mean: sums of equal floats differ by less.
+ROUNDED_STEPS = 16  # Between neighbouring floats: a mean of millions is off by fewer.
 
 
 def moment_findings(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
@@ -29,8 +30,10 @@ def moment_findings(feature: str, expectation: Expectation, summary: Summary) ->
         yield ContractBreach(feature=feature, kind="mean", observed=summary.mean, expected=reference.mean, limit=limit)
     if reference.sd > 0 and summary.sd > 0:
         factor = _sd_limit(reference, summary, expectation.sigmas)
-        log_ratio = math.log(summary.sd) - math.log(reference.sd)
-        if -log_ratio > factor or _sd_without_extreme(summary) > reference.sd * math.exp(factor):
+        # Of numbers that are a few steps of floats apart, the deviation is rounding.
+        steps = ROUNDED_STEPS * math.ulp(max(abs(reference.mean), abs(summary.mean)))
+        log_ratio = math.log(max(summary.sd, steps)) - math.log(max(reference.sd, steps))
+        if -log_ratio > factor or _sd_without_extreme(summary) > max(reference.sd, steps) * math.exp(factor):
             limit = reference.sd * math.exp(math.copysign(factor, log_ratio))
             yield ContractBreach(
                 feature=feature, kind="deviation", observed=summary.sd, expected=reference.sd, limit=limit

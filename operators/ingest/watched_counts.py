@@ -16,6 +16,7 @@ from operators.policy.monitors import Offender, Watched
 from operators.policy.policy import Policy
 from operators.profiles.binning import number_bins
 from operators.stats.design_effect import BUCKETS
+from operators.stats.magnitude import standardised
 from operators.window.partial import MAX, NEG_MIN, Z_MAX, Z_UNIT, split_limbs, sum_by_key
 
 T = TypeVar("T")
@@ -112,8 +113,8 @@ def _cells(watched: Watched, values: Column, runs: Runs, width: int) -> Ints:
 def _sums(watched: Watched, values: Floats, starts: Ints) -> tuple[Ints, Floats]:
     """Return moments (G, 5) and ranges (G, 2) of the groups that start there."""
     finite = np.isfinite(values)
-    with np.errstate(over="ignore"):  # Too far for a float is too far for Z_MAX.
-        z = np.clip((np.where(finite, values, watched.centre) - watched.centre) / watched.scale, -Z_MAX, Z_MAX)
+    known = np.where(finite, values, watched.centre)
+    z = np.clip(standardised(known, watched.centre, watched.scale), -Z_MAX, Z_MAX)
     fixed, squares = (np.rint(each / Z_UNIT).astype(np.int64) for each in (z, z * z))
     parts = (finite, *split_limbs(fixed), *split_limbs(squares))
     moments = np.column_stack([np.add.reduceat(part, starts, dtype=np.int64) for part in parts])

@@ -12,6 +12,7 @@ from operators.policy_file.toml import parse
 from operators.profiles.build import build, number_field
 from operators.profiles.embedding import fit, nearest
 from operators.profiles.profile import from_json, to_json
+from operators.stats.magnitude import FLOAT_MAX, LARGE
 from tests.drifting import BASE, START_MS, M, Run, event
 
 MONITORS = "".join(
@@ -20,7 +21,18 @@ MONITORS = "".join(
 )
 finite = st.floats(allow_nan=False, allow_infinity=False)
 exponents = st.integers(-320, 308)
-sizes = st.one_of(finite, st.builds(lambda digits, exponent: digits * 10.0**exponent, st.floats(-1.7, 1.7), exponents))
+EDGES = (FLOAT_MAX, -FLOAT_MAX, FLOAT_MAX / 2, -FLOAT_MAX / 3, LARGE, -LARGE, 2.0**970, 5e-324, -5e-324, 0.0)
+sizes = st.one_of(
+    finite,
+    st.sampled_from(EDGES),
+    st.builds(lambda digits, exponent: digits * 10.0**exponent, st.floats(-1.7, 1.7), exponents),
+)
+beside = st.builds(
+    lambda first, steps: [first + step * math.ulp(first) for step in steps],
+    st.floats(-FLOAT_MAX / 2, FLOAT_MAX / 2),
+    st.lists(st.integers(-3, 3), min_size=1, max_size=9),
+)
+columns = st.one_of(st.lists(sizes, min_size=1, max_size=9), beside)
 
 
 def watched_alike(values: list[float]) -> None:
@@ -36,8 +48,7 @@ def watched_alike(values: list[float]) -> None:
     assert not Run(policy, items).bad
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # What matters is what is said of them.
-@given(st.lists(sizes, min_size=1, max_size=9))
+@given(columns)
 def test_numbers_of_any_size_are_watched_against_themselves(values: list[float]) -> None:
     watched_alike((values * 200)[:200])
 
@@ -47,13 +58,15 @@ def test_numbers_of_any_size_are_watched_against_themselves(values: list[float])
     [
         [1e80, 2e80, 3e80], [1e308, 1.5e308, 1.7e308], [1.7e308, -1.7e308], [5e-324, 0.0], [1e308, 1e-308, 1.0],
         [1e-200, 3e-200], [0.1], [0.0, 3.4e-167], [8.9e307, 8.9e307, -1.79e308],
+        [0.0, 5e-324, 5e-324], [1e16, 1e16 + 2, 1e16 + 2],
+        [8.85430947021738e307, 8.85430947021738e307, -1.7976931348623157e308],
     ],
 )  # fmt: skip
 def test_the_cases_that_were_seen(values: list[float]) -> None:
     watched_alike(values * 70)
 
 
-@given(st.lists(sizes, min_size=1, max_size=9), st.lists(sizes, min_size=1, max_size=9))
+@given(columns, columns)
 def test_numbers_of_any_size_are_judged_by_a_profile_of_any_other(values: list[float], served: list[float]) -> None:
     policy = parse(
         BASE + '[drift]\nprofile = "p"\n' + MONITORS, {"p": to_json(build({"features.amount": values * 50}))}
