@@ -29,7 +29,8 @@ from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.rows.items import letters_of
-from operators.sources.monitor import Input, InputWatch, MonitorSource, Observe
+from operators.sources.input import Input, InputWatch, Observe
+from operators.sources.monitor import MonitorSource
 from operators.wire.control import ControlEvent
 from operators.wire.sealing import SealingKey, seal
 

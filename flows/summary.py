@@ -12,7 +12,7 @@ from operators.ingest.formats.format import Stream
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
-from operators.sources.monitor import Input
+from operators.sources.input import Input
 from operators.wire.control import ControlEvent
 from operators.wire.event_kinds.registry import EVENT_KINDS
 

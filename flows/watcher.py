@@ -16,7 +16,7 @@ from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from operators.connectors.kafka.reader import KafkaReader
 from operators.connectors.reader import Reader
 from operators.metrics import Metrics
-from operators.sources.monitor import InputWatch
+from operators.sources.input import InputWatch
 
 LOOK_FOR_PARTITIONS_S = 300.0
 PUBLISH_S = 5.0

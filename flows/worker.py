@@ -39,7 +39,8 @@ from operators.ingest.partition import Batch
 from operators.ingest.relayed import HEADER
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
-from operators.sources.monitor import Input, InputWatch, MonitorSource
+from operators.sources.input import Input, InputWatch
+from operators.sources.monitor import MonitorSource
 
 log = logging.getLogger(LOGGER)
 

@@ -11,7 +11,7 @@ from operators.connectors.stop import Stop
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.sources.archive import ArchiveSource, Item
-from operators.sources.monitor import Input, InputWatch
+from operators.sources.input import Input, InputWatch
 
 
 def flow_of(inputs: Sequence[Input], policy: Policy, stop: Stop, metrics: Metrics, sink: Sink[Item]) -> Dataflow:

@@ -29,7 +29,7 @@ from operators.connectors.stop import Stop
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.sources.archive import ArchiveSource, log_of
-from operators.sources.monitor import Input
+from operators.sources.input import Input
 
 log = logging.getLogger(LOGGER)
 

@@ -12,7 +12,8 @@ from flows import monitor
 from operators.connectors.stop import Stop
 from operators.ingest.partition import Batch
 from operators.policy.policy import Policy
-from operators.sources.monitor import Input, InputWatch, MonitorSource
+from operators.sources.input import Input, InputWatch
+from operators.sources.monitor import MonitorSource
 from operators.wire.control import ControlEvent
 
 EPOCH = timedelta(seconds=60)  # Nothing is buffered that had to be written: epochs only cost.

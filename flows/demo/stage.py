@@ -9,7 +9,7 @@ import numpy as np
 from flows.demo.folder import EVENTS, FEEDBACK
 from flows.demo.traffic import Traffic
 from operators.ingest.messages import Messages
-from operators.sources.monitor import Input
+from operators.sources.input import Input
 
 
 class _Reader:

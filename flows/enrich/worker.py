@@ -31,7 +31,7 @@ from operators.connectors.stop import Stop
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.sources.enrich import EnrichSource, TakenFeedback, feedback_log_of
-from operators.sources.monitor import Input
+from operators.sources.input import Input
 
 log = logging.getLogger(LOGGER)
 

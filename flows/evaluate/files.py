@@ -17,7 +17,7 @@ from operators.connectors.stop import Stop
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.sources.evaluate import EvaluateSource, Spoken, TakenEvents
-from operators.sources.monitor import Input, InputWatch
+from operators.sources.input import Input, InputWatch
 
 FEEDBACK, EVENTS = "feedback.ndjson", "judges.ndjson"
 EPOCH = timedelta(seconds=1)

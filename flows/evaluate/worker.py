@@ -30,7 +30,7 @@ from operators.evaluate.work import Judges
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.sources.evaluate import EvaluateSource, TakenEvents, evaluated_log_of
-from operators.sources.monitor import Input
+from operators.sources.input import Input
 
 log = logging.getLogger(LOGGER)
 

@@ -71,19 +71,16 @@ def instructions(criteria: Mapping[str, str], task: str) -> str:
 
 def answer_schema(criteria: Sequence[str]) -> dict[str, Any]:
     """Return the JSON Schema of a judgement; the reason stands first, so that the score follows from it."""
-    one = {
-        "type": "object",
-        "properties": {
-            "reason": {"type": "string"},
-            "score": {"type": "integer", "enum": list(range(SCALE[0], SCALE[1] + 1))},
-        },
-        "required": ["reason", "score"],
-        "additionalProperties": False,
-    }
+    scores = {"type": "integer", "enum": list(range(SCALE[0], SCALE[1] + 1))}
+    return object_schema(dict.fromkeys(criteria, object_schema({"reason": {"type": "string"}, "score": scores})))
+
+
+def object_schema(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of an object with all of some properties, and nothing else."""
     return {
         "type": "object",
-        "properties": dict.fromkeys(criteria, one),
-        "required": list(criteria),
+        "properties": dict(properties),
+        "required": list(properties),
         "additionalProperties": False,
     }
 

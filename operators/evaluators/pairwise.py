@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from operators.evaluators.case import REASON_MAX, JudgedCase, Score, UnusableAnswer
-from operators.evaluators.chat import Completion, content_of, request_body
+from operators.evaluators.chat import Completion, content_of, object_schema, request_body
 from operators.evaluators.llm import Llm
 from operators.texts import cut
 
@@ -58,18 +58,8 @@ def _instructions(evaluator: Llm) -> str:
 
 
 def _schema(criteria: Sequence[str]) -> dict[str, Any]:
-    one = {
-        "type": "object",
-        "properties": {"reason": {"type": "string"}, "better": {"type": "string", "enum": list(_VALUES)}},
-        "required": ["reason", "better"],
-        "additionalProperties": False,
-    }
-    return {
-        "type": "object",
-        "properties": dict.fromkeys(criteria, one),
-        "required": list(criteria),
-        "additionalProperties": False,
-    }
+    better = {"type": "string", "enum": list(_VALUES)}
+    return object_schema(dict.fromkeys(criteria, object_schema({"reason": {"type": "string"}, "better": better})))
 
 
 def read_preference(completion: Completion, criteria: Sequence[str]) -> list[Score]:

@@ -16,8 +16,8 @@ from operators.connectors.stop import Stop
 from operators.ingest.leads import Leads
 from operators.ingest.progress import Recent
 from operators.policy.policy import Policy
-from operators.sources.beside import BesidePart, BesideSource
-from operators.sources.monitor import Input, InputWatch
+from operators.sources.input import Input, InputWatch
+from operators.sources.source import InputPart, InputSource
 from operators.store.rows import Rows
 
 Item = tuple[str, Rows]
@@ -58,7 +58,7 @@ def log_of(saved: bytes) -> str:
     return _decode(saved).log_id
 
 
-class ArchiveSource(BesideSource[Item]):
+class ArchiveSource(InputSource[Item]):
     """(input name, rows) out. What its partitions make of messages, `taken` is told."""
 
     def __init__(
@@ -79,15 +79,17 @@ class ArchiveSource(BesideSource[Item]):
         return _Part(self, self.inputs[for_part], None if resume_state is None else _decode(resume_state))
 
 
-class _Part(BesidePart[Item, SavedPosition]):
+class _Part(InputPart[Item, SavedPosition]):
+    _source: ArchiveSource
+
     def __init__(self, source: ArchiveSource, each: Input, saved: SavedPosition | None) -> None:
         super().__init__(source, each, saved)
-        self._source = source
         state = None if saved is None else saved.state()
         # Converted by and by, a read takes a tenth of the memory that its events would, and stays in the caches.
         self._log = RequestLog(each.name, source.policy, each.pseudonyms, state, form=each.form, pack=converted)
 
-    def _work(self, reader: Reader) -> list[Item]:
+    def _work(self) -> list[Item]:
+        reader = self._opened()
         messages = reader.read()
         if messages is None:
             self._ended = True

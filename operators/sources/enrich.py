@@ -16,9 +16,9 @@ from operators.enrich.waiting import Complete, Settled, WaitingFeedback
 from operators.ingest.answers import Answer
 from operators.policy.policy import Policy
 from operators.rows.items import dead_letter_rows
-from operators.sources.beside import BesidePart, BesideSource
-from operators.sources.monitor import Input, InputWatch
+from operators.sources.input import Input, InputWatch
 from operators.sources.polling import Polling
+from operators.sources.source import InputPart, InputSource
 from operators.store.rows import Rows
 
 WAITING_MAX = 5_000  # Items of a partition that wait: with more no others are read.
@@ -65,7 +65,7 @@ def feedback_log_of(saved: bytes) -> str:
     return _decode(saved).log_id
 
 
-class EnrichSource(BesideSource[Item]):
+class EnrichSource(InputSource[Item]):
     """(input name, Rows of dead letters) and (input name, Outgoing) out.
 
     `look_up` asks the request log, `partition_of` says to which partition of the feedback topic an input goes that has
@@ -93,15 +93,17 @@ class EnrichSource(BesideSource[Item]):
         return _Part(self, self.inputs[for_part], None if resume_state is None else _decode(resume_state))
 
 
-class _Part(BesidePart[Item, SavedPlace]):
+class _Part(InputPart[Item, SavedPlace]):
+    _source: EnrichSource
+
     def __init__(self, source: EnrichSource, each: Input, saved: SavedPlace | None) -> None:
         super().__init__(source, each, saved)
-        self._source = source
         self._partition = source.partition_of(each.name) if saved is None else saved.partition
         self._feedback = WaitingFeedback(source.policy, each.form)
         self._looked = float("-inf")
 
-    def _work(self, reader: Reader) -> list[Item]:
+    def _work(self) -> list[Item]:
+        reader = self._opened()
         unusable = self._read(reader)
         self._look_up()
         settled = self._feedback.settled()

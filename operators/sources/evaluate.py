@@ -16,9 +16,9 @@ from operators.enrich.waiting import Complete
 from operators.evaluate.log import EvaluatedLog, EvaluatedState, Judgements
 from operators.evaluate.work import Judges
 from operators.policy.policy import Policy
-from operators.sources.beside import BesidePart, BesideSource
-from operators.sources.monitor import Input, InputWatch
+from operators.sources.input import Input, InputWatch
 from operators.sources.polling import Polling
+from operators.sources.source import InputPart, InputSource
 
 
 class Spoken(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ def evaluated_log_of(saved: bytes) -> str:
     return _decode(saved).log_id
 
 
-class EvaluateSource(BesideSource[Item]):
+class EvaluateSource(InputSource[Item]):
     """(input name, Spoken) out.
 
     `judges` says who is asked; `places` where the feedback and the events of an input go that have gone nowhere yet.
@@ -95,10 +95,11 @@ class EvaluateSource(BesideSource[Item]):
         return _Part(self, self.inputs[for_part], None if resume_state is None else _decode(resume_state))
 
 
-class _Part(BesidePart[Item, SavedLog]):
+class _Part(InputPart[Item, SavedLog]):
+    _source: EvaluateSource
+
     def __init__(self, source: EvaluateSource, each: Input, saved: SavedLog | None) -> None:
         super().__init__(source, each, saved)
-        self._source = source
         self._places = source.places(each.name) if saved is None else (saved.feedback_partition, saved.events_partition)
         self._name = f"{each.log_id or each.name}/{each.name.rpartition('/')[2]}"
         state = None if saved is None else saved.state
@@ -107,7 +108,8 @@ class _Part(BesidePart[Item, SavedLog]):
         )
         self._read_all = False
 
-    def _work(self, reader: Reader) -> list[Item]:
+    def _work(self) -> list[Item]:
+        reader = self._opened()
         now_ms = int(self._source.now() * 1000)
         count = self._read(reader, now_ms)
         judgements = self._log.settled(now_ms)

@@ -5,30 +5,23 @@ go out as rows. A partition far ahead of those that lag waits, so that open pane
 is where its next message stands and how far its event time has come, as they were after the last whole batch.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from functools import partial
-from typing import Protocol
 
 import msgspec
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from operators.connectors.reader import Reader, expecting, leader_epoch_of
+from operators.connectors.reader import Reader, leader_epoch_of
 from operators.connectors.stop import Stop
-from operators.ingest.answers import KnownRequests
-from operators.ingest.credentials import Credentials
-from operators.ingest.formats.format import Stream
 from operators.ingest.messages import Messages
-from operators.ingest.partition import Batch, Partition
+from operators.ingest.partition import Partition
 from operators.ingest.position import SavedInput
-from operators.ingest.refused_share import TooManyRejects
 from operators.policy.policy import Policy
-from operators.pseudonyms import Pseudonyms
 from operators.recovery import dumps, loads, shard_key
 from operators.rows.items import dead_letter_rows, feedback_rows
-from operators.sources.pace import Pace, stepped_back
-from operators.sources.polling import ALWAYS_DUE, STALL_S, Polling
+from operators.sources.input import Input, InputWatch
+from operators.sources.polling import STALL_S, Polling
 from operators.sources.recall import recall
+from operators.sources.source import InputPart, InputSource
 from operators.store.rows import Rows
 from operators.window.fence import NOWHERE, Span
 from operators.window.panes import ShardInput
@@ -39,66 +32,8 @@ AHEAD_MS_MAX = 60_000  # Event time that a partition may be ahead of the slowest
 Item = tuple[str, ShardInput | Rows]
 
 
-class Input(msgspec.Struct, frozen=True, kw_only=True):
-    """An input: its name, what it carries, and how to open it, from its start (None) or at a position.
-
-    After `idle_s` of silence at its end nobody waits for it; None for an input that ends. `credentials` are what
-    commands must be signed with, `pseudonyms` stand for what must not be kept. `log_id` tells a log from another of the
-    same name, '' where nobody knows. Feedback without context is looked up in `requests`, where they are given.
-    `form` names its format (`operators/ingest/formats/registry.py`), which may carry other streams beside `stream`.
-    """
-
-    name: str
-    stream: Stream
-    open: Callable[[int | None], Reader]
-    idle_s: float | None = None
-    credentials: Credentials = Credentials()
-    pseudonyms: Pseudonyms = Pseudonyms()
-    log_id: str = ""
-    requests: KnownRequests | None = None
-    form: str = "native"
-
-
-class OpenedPlace(Protocol):
-    """Where a partition goes on after a restart."""
-
-    @property
-    def position(self) -> int: ...
-
-    @property
-    def leader_epoch(self) -> int | None: ...
-
-
-def opened(each: Input, place: OpenedPlace | None) -> Reader:
-    """Open an input at its place, from its start without one."""
-    return each.open(None) if place is None else expecting(each.open(place.position), place.leader_epoch)
-
-
-Observe = Callable[[str, Batch], None]  # Told the input's name and each batch that was taken.
-EpochEnded = Callable[[str, float], None]  # Told the input's name and how many seconds its epoch lasted.
-
-
-class InputWatch(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is told what a source does; `opened` gets the reader of an input once it is there.
-
-    `begun`: the engine is about to run, and all processes of the cluster are there.
-    """
-
-    begun: Callable[[], None] = lambda: None
-    batch: Observe = lambda name, batch: None
-    epoch_ended: EpochEnded = lambda name, seconds: None
-    idle: Callable[[str], None] = lambda name: None
-    opened: Callable[[str, Reader], None] = lambda name, reader: None
-    stepped_back: Callable[[float], None] = lambda seconds: None  # The wall clock.
-    forgot: Callable[[str, str], None] = lambda name, why: None
-
-
-class MonitorSource(FixedPartitionedSource[Item, bytes | None]):
-    """(shard key, ShardInput) and (input name, Rows) out.
-
-    In a bounded run (`recover` false) nothing is saved, and what goes wrong stops it in order; else it is raised, so
-    that the epoch does not commit. `epoch_s` is given where several workers wait for each other. `polling` keeps time.
-    """
+class MonitorSource(InputSource[Item]):
+    """(shard key, ShardInput) and (input name, Rows) out."""
 
     def __init__(
         self,
@@ -111,21 +46,11 @@ class MonitorSource(FixedPartitionedSource[Item, bytes | None]):
         epoch_s: float = 0.0,
         polling: Polling | None = None,
     ) -> None:
-        self.inputs = {each.name: each for each in inputs}
-        self.policy = policy
-        self.stop = stop
-        self.watch = watch
-        self.recover = recover
-        self.epoch_s = epoch_s
+        super().__init__(inputs, policy, stop=stop, watch=watch, recover=recover, epoch_s=epoch_s, polling=polling)
         # The newest event time of every partition of this process that lags: the others do not run away from it.
         self.lagging: dict[str, int] = {}
         self.leading: dict[str, bool] = {}  # Which of them say how far time has come.
-        self.polling = polling or Polling(several=epoch_s > 0)
         self.parts: list[_Part] = []
-
-    def list_parts(self) -> list[str]:
-        self.watch.begun()
-        return list(self.inputs)
 
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_Part":
         self.parts.append(_Part(self, self.inputs[for_part], loads(resume_state, SavedInput, self.policy)))
@@ -136,10 +61,11 @@ class MonitorSource(FixedPartitionedSource[Item, bytes | None]):
         return [item for part in self.parts for item in part.wake()] if self.polling.begin() else []
 
 
-class _Part(StatefulSourcePartition[Item, bytes | None]):
+class _Part(InputPart[Item, SavedInput]):
+    _source: MonitorSource
+
     def __init__(self, source: MonitorSource, each: Input, saved: SavedInput | None) -> None:
-        self._source = source
-        self._input = each
+        super().__init__(source, each, saved)
         self._partition = Partition(
             each.name,
             each.stream,
@@ -153,37 +79,19 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         if saved is not None:
             self._partition.state = saved.state
         source.lagging[each.name] = self._partition.state.newest
-        self._saved = saved
         self._position = NOWHERE if saved is None else saved.position
-        self._reader: Reader | None = None
         self._recall = recall(self._partition, each.open, self._position, partial(source.watch.forgot, each.name))
-        self._ended = self._rechecked = self._woken = False
+        self._rechecked = self._woken = False
         self._stalls = 0  # Since it spoke, or was left out.
         self._idle = saved is not None and saved.idle
         self._polled = source.polling.clock()
-        self._pace = Pace(source.polling, source.epoch_s)
         # Once left out as silent it is waited for only until it is known to be silent still.
         self._silence_s = (each.idle_s or 0.0) if self._idle else 0.0
 
-    def next_batch(self) -> list[Item]:
-        source = self._source
-        if self._ended or source.stop.requested or (source.recover and self._stepped_back()):
-            raise StopIteration
-        items = source.after_stall()
-        try:
-            items += self._pace.stretch(self._read, lambda: self._ended)
-        except (OSError, TooManyRejects) as error:
-            if source.recover:
-                raise
-            source.stop.fail(error)
-            return []
-        self._pace.rest(worked=bool(items))
-        return items
+    def _before(self) -> list[Item]:
+        return self._source.after_stall()
 
-    def _stepped_back(self) -> bool:
-        return stepped_back(self._source.polling, self._source.stop, self._source.watch.stepped_back)
-
-    def _read(self) -> list[Item]:
+    def _work(self) -> list[Item]:
         lagging, name = self._source.lagging, self._input.name
         newest = self._partition.state.newest
         if self._source.polling.held or newest > min(lagging.values(), default=newest) + AHEAD_MS_MAX:
@@ -191,20 +99,19 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         if self._reader is None:
             for _ in self._recall:  # One read at a time.
                 return []
-            self._reader = opened(self._input, self._saved)
-            self._source.watch.opened(name, self._reader)
-        messages = self._reader.read()
+        reader = self._opened()
+        messages = reader.read()
         woken = self._source.after_stall()  # It may have stood still in the middle of a read.
         if messages is None:
             self._ended = True
             lagging.pop(name, None)
             return woken + self._to_shards(self._partition.end(), self._position)
-        if self._reader.at_end:
+        if reader.at_end:
             lagging.pop(name, None)
         if len(messages):
-            items, spoke = self._take(messages, self._reader)
+            items, spoke = self._take(messages, reader)
             return woken + (items if spoke or not self._near_end(len(messages)) else items + self._silent())
-        if self._reader.at_end:
+        if reader.at_end:
             return woken + self._silent()
         self._polled = self._source.polling.clock()
         # It is not known any more that there is nothing to be read.
@@ -307,15 +214,9 @@ class _Part(StatefulSourcePartition[Item, bytes | None]):
         if self._saved is not None:
             self._saved = msgspec.structs.replace(self._saved, idle=idle)
 
-    def next_awake(self) -> datetime | None:
-        return ALWAYS_DUE
-
-    def snapshot(self) -> bytes | None:
-        """Return where to go on. The engine calls this when an epoch ends."""
-        self._source.watch.epoch_ended(self._input.name, self._pace.epoch_ended())
-        return dumps(self._saved, self._source.policy) if self._source.recover else None
+    def _packed(self) -> bytes | None:
+        return dumps(self._saved, self._source.policy)
 
     def close(self) -> None:
         self._recall.close()
-        if self._reader is not None:
-            self._reader.close()
+        super().close()

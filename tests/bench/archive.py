@@ -18,7 +18,7 @@ from operators.connectors.clickhouse.refused import Poison
 from operators.connectors.stop import Stop
 from operators.pseudonyms import Pseudonyms
 from operators.sources.archive import ArchiveSource
-from operators.sources.monitor import InputWatch
+from operators.sources.input import InputWatch
 from operators.wire.events import Request
 from tests.bench.flows import CHUNK, cpu_s, file_input
 from tests.bench.generate import lines, write

@@ -17,7 +17,8 @@ from bytewax.testing import run_main
 
 from flows import monitor
 from operators.connectors.stop import Stop
-from operators.sources.monitor import InputWatch, MonitorSource
+from operators.sources.input import InputWatch
+from operators.sources.monitor import MonitorSource
 from tests.bench import batch_sql
 from tests.bench.flows import Discard, cpu_s, decode_alone, file_input, own_peak_bytes
 from tests.bench.loads import Load, policy_of, write_load

@@ -18,7 +18,8 @@ from flows import monitor, settings
 from operators.connectors.files import FileReader
 from operators.connectors.stop import Stop
 from operators.policy.policy import Policy
-from operators.sources.monitor import Input, InputWatch, MonitorSource
+from operators.sources.input import Input, InputWatch
+from operators.sources.monitor import MonitorSource
 from operators.wire.events import Event
 
 CHUNK = 4_000

@@ -14,7 +14,8 @@ from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from operators.connectors.kafka.reader import KafkaReader
 from operators.connectors.stop import Stop
 from operators.ingest.partition import Batch
-from operators.sources.monitor import Input, InputWatch, MonitorSource
+from operators.sources.input import Input, InputWatch
+from operators.sources.monitor import MonitorSource
 from tests.bench.flows import Discard, cpu_s, whole_job
 from tests.bench.generate import lines, write
 from tests.integration.kafka_broker import running

@@ -14,7 +14,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from flows import monitor, settings
 from flows.enrich.files import reader_of
 from operators.connectors.stop import Stop
-from operators.sources.monitor import InputWatch, MonitorSource
+from operators.sources.input import InputWatch
+from operators.sources.monitor import MonitorSource
 from tests.bench.flows import Discard, cpu_s, file_input
 from tests.bench.generate import lines, write
 

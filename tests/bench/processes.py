@@ -14,7 +14,8 @@ from bytewax.run import cli_main
 
 from flows import monitor, settings
 from operators.connectors.stop import Stop
-from operators.sources.monitor import InputWatch, MonitorSource
+from operators.sources.input import InputWatch
+from operators.sources.monitor import MonitorSource
 from tests.bench.flows import Discard, file_input
 from tests.integration.ports import free_ports
 

@@ -13,7 +13,8 @@ from operators import recovery, steps
 from operators.connectors.stop import Stop
 from operators.ingest.messages import Messages
 from operators.policy.policy import Policy
-from operators.sources.monitor import Input, InputWatch, MonitorSource
+from operators.sources.input import Input, InputWatch
+from operators.sources.monitor import MonitorSource
 from tests.bench.flows import Discard
 from tests.bench.generate import lines
 

@@ -18,7 +18,8 @@ from flows import monitor, settings
 from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.stop import Stop
 from operators.policy.policy import Policy
-from operators.sources.monitor import InputWatch, MonitorSource
+from operators.sources.input import InputWatch
+from operators.sources.monitor import MonitorSource
 from tests.bench.flows import Discard, file_input
 from tests.bench.loads import Load, policy_of, write_load
 from tests.bench.stores import sink_of

@@ -24,7 +24,8 @@ from operators.rows.panes import pane_rows, stored_rows
 from operators.rows.progress import progress_rows
 from operators.rows.verdicts import outcome_rows
 from operators.rows.windows import window_rows
-from operators.sources.monitor import Input, InputWatch, MonitorSource
+from operators.sources.input import Input, InputWatch
+from operators.sources.monitor import MonitorSource
 from operators.store.rows import Coded, Ragged, Rows
 from operators.window.panes import Closed, Panes, ShardInput
 from operators.window.windows import PaneWithWindows, Windows

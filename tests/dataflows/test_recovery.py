@@ -19,7 +19,8 @@ from operators.connectors.stop import Stop
 from operators.ingest.messages import Messages
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
-from operators.sources.monitor import Input, InputWatch, MonitorSource
+from operators.sources.input import Input, InputWatch
+from operators.sources.monitor import MonitorSource
 from operators.store.rows import Rows
 from operators.wire.control import ControlEvent
 from tests.dataflows.making import POLICY, STARTED_MS, log

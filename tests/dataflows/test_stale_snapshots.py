@@ -21,7 +21,8 @@ from operators import steps
 from operators.connectors.stop import Stop
 from operators.ingest.messages import NOTHING, Messages
 from operators.policy_file.toml import parse
-from operators.sources.monitor import Input, InputWatch, MonitorSource
+from operators.sources.input import Input, InputWatch
+from operators.sources.monitor import MonitorSource
 from operators.store.rows import Rows
 from operators.window import recall
 from operators.window.fence import OutOfStep, SpansSeen

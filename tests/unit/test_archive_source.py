@@ -12,7 +12,7 @@ from operators.connectors.stop import Stop
 from operators.policy_file.toml import parse
 from operators.pseudonyms import Pseudonyms
 from operators.sources.archive import ArchiveSource, Item, SavedPosition, log_of
-from operators.sources.monitor import Input, InputWatch
+from operators.sources.input import Input, InputWatch
 from tests.dataflows.making import POLICY, START_MS
 from tests.dataflows.running import MemoryReader, expand
 from tests.oracle import Log

@@ -8,7 +8,8 @@ import pytest
 from operators.connectors.stop import Stop
 from operators.ingest.messages import NOTHING, Messages
 from operators.policy_file.toml import parse
-from operators.sources.monitor import Input, InputWatch, Item, MonitorSource
+from operators.sources.input import Input, InputWatch
+from operators.sources.monitor import Item, MonitorSource
 from operators.sources.pace import CATCH_UP
 from operators.sources.polling import ALWAYS_DUE, STALL_S, Polling
 from operators.window.panes import ShardInput

@@ -10,7 +10,7 @@ from flows.progress import print_summary
 from flows.summary import WITHDRAWN_MAX, Recorder, Summary
 from operators.ingest.partition import Partition
 from operators.metrics import Metrics
-from operators.sources.monitor import Input
+from operators.sources.input import Input
 from operators.wire.control import Affected, ControlEvent, ControlType, Evidence
 from tests.dataflows.making import received
 from tests.otel_spans import twins

@@ -17,7 +17,7 @@ from operators.ingest.formats.format import Stream
 from operators.ingest.partition import Batch, Partition
 from operators.metrics import Metrics
 from operators.policy_file.toml import parse
-from operators.sources.monitor import Input
+from operators.sources.input import Input
 from tests.dataflows.making import POLICY, START_MS, received
 
 POLICY_OF_NOW = parse(POLICY)

@@ -1,5 +1,6 @@
-"""What the sources of the workers beside the monitor share: how a partition is read, paced, saved and ended."""
+"""What all sources of workers share: one partition per input, how it is read, paced, saved and ended."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -9,8 +10,9 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from operators.connectors.reader import Reader
 from operators.connectors.stop import Stop
+from operators.ingest.refused_share import TooManyRejects
 from operators.policy.policy import Policy
-from operators.sources.monitor import Input, InputWatch, OpenedPlace, opened
+from operators.sources.input import Input, InputWatch, OpenedPlace, opened
 from operators.sources.pace import Pace, stepped_back
 from operators.sources.polling import ALWAYS_DUE, Polling
 
@@ -18,12 +20,11 @@ Item = TypeVar("Item")
 Place = TypeVar("Place", bound=OpenedPlace)
 
 
-class BesideSource(FixedPartitionedSource[Item, bytes | None]):
+class InputSource(FixedPartitionedSource[Item, bytes | None]):
     """One partition per input.
 
     In a bounded run (`recover` false) nothing is saved, and what goes wrong stops it in order; else it is raised, so
-    that the epoch does not commit. `epoch_s` is given where several workers wait for each other. Of `watch` what is
-    told of batches is not used.
+    that the epoch does not commit. `epoch_s` is given where several workers wait for each other. `polling` keeps time.
     """
 
     def __init__(
@@ -33,8 +34,8 @@ class BesideSource(FixedPartitionedSource[Item, bytes | None]):
         *,
         stop: Stop,
         watch: InputWatch,
-        recover: bool,
-        epoch_s: float,
+        recover: bool = False,
+        epoch_s: float = 0.0,
         polling: Polling | None = None,
     ) -> None:
         self.inputs = {each.name: each for each in inputs}
@@ -46,26 +47,31 @@ class BesideSource(FixedPartitionedSource[Item, bytes | None]):
         return list(self.inputs)
 
 
-class BesidePart(StatefulSourcePartition[Item, bytes | None], Generic[Item, Place]):
+class InputPart(StatefulSourcePartition[Item, bytes | None], Generic[Item, Place]):
     """One partition: a kind says what its `_work` is, notes in `_saved` where to go on, and when it has `_ended`."""
 
-    def __init__(self, source: BesideSource[Item], each: Input, saved: Place | None) -> None:
-        self._beside, self._input, self._saved = source, each, saved
+    def __init__(self, source: InputSource[Item], each: Input, saved: Place | None) -> None:
+        self._source, self._input, self._saved = source, each, saved
         self._pace = Pace(source.polling, source.epoch_s)
         self._reader: Reader | None = None
         self._ended = False
 
-    def _work(self, reader: Reader) -> list[Item]:
-        """Return what some messages come to."""
-        raise NotImplementedError
+    @abstractmethod
+    def _work(self) -> list[Item]:
+        """Return what one read comes to."""
+
+    def _before(self) -> list[Item]:
+        """Return what there is to say before anything is read."""
+        return []
 
     def next_batch(self) -> list[Item]:
-        source = self._beside
+        source = self._source
         if self._ended or source.stop.requested or (source.recover and self._stepped_back()):
             raise StopIteration
+        items = self._before()
         try:
-            items = self._pace.stretch(self._worked, lambda: self._ended)
-        except OSError as error:
+            items += self._pace.stretch(self._work, lambda: self._ended)
+        except (OSError, TooManyRejects) as error:
             if source.recover:
                 raise
             source.stop.fail(error)
@@ -74,21 +80,25 @@ class BesidePart(StatefulSourcePartition[Item, bytes | None], Generic[Item, Plac
         return items
 
     def _stepped_back(self) -> bool:
-        return stepped_back(self._beside.polling, self._beside.stop, self._beside.watch.stepped_back)
+        return stepped_back(self._source.polling, self._source.stop, self._source.watch.stepped_back)
 
-    def _worked(self) -> list[Item]:
+    def _opened(self) -> Reader:
+        """Return the reader, where it is opened first."""
         if self._reader is None:
             self._reader = opened(self._input, self._saved)
-            self._beside.watch.opened(self._input.name, self._reader)
-        return self._work(self._reader)
+            self._source.watch.opened(self._input.name, self._reader)
+        return self._reader
 
     def next_awake(self) -> datetime | None:
         return ALWAYS_DUE
 
     def snapshot(self) -> bytes | None:
         """Return where to go on. The engine calls this when an epoch ends."""
-        self._beside.watch.epoch_ended(self._input.name, self._pace.epoch_ended())
-        return None if self._saved is None or not self._beside.recover else msgspec.msgpack.encode(self._saved)
+        self._source.watch.epoch_ended(self._input.name, self._pace.epoch_ended())
+        return self._packed() if self._source.recover else None
+
+    def _packed(self) -> bytes | None:
+        return None if self._saved is None else msgspec.msgpack.encode(self._saved)
 
     def close(self) -> None:
         if self._reader is not None:
