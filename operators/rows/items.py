@@ -7,13 +7,16 @@ from typing import cast
 import msgspec
 
 from operators.archive.redaction import redact
+from operators.archive.texts import Texts
 from operators.ingest.formats.origin import Reject
 from operators.ingest.structure import structure_of
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.store.rows import Rows
 from operators.window.series_index import slice_text
-from operators.wire.events import Feedback, as_text, ms_of
+from operators.wire.events import Feedback, ms_of
+
+WRITTEN = ("edit", "report")  # Kinds of feedback whose value may be a text that a user wrote.
 
 
 def feedback_rows(items: Sequence[Feedback], policy: Policy) -> Rows:
@@ -39,14 +42,19 @@ def feedback_rows(items: Sequence[Feedback], policy: Policy) -> Rows:
             "sample": [item.sample or "" for item in items],
             "standing": [item.standing or "" for item in items],
             "reason": [_reason(item, policy) for item in items],
-            "value": [as_text(item.value) for item in items],
+            "value": Texts(policy.archive).predictions([_value(item, policy) for item in items], [0] * len(items)),
             "value_number": [None if isinstance(item.value, str) else item.value for item in items],
             "request_ts": [None if item.request_ts is None else ms_of(item.request_ts) for item in items],
-            "prediction": [as_text(item.prediction) for item in items],
+            "prediction": Texts(policy.archive).predictions([item.prediction for item in items], [0] * len(items)),
             "score": [item.score for item in items],
             "ver": [1 for _ in items],
         },
     )
+
+
+def _value(item: Feedback, policy: Policy) -> str | float | bool | None:
+    """Return what was said; what a user wrote is kept as the request log keeps texts."""
+    return None if policy.archive.texts == "none" and item.kind in WRITTEN else item.value
 
 
 def _reason(item: Feedback, policy: Policy) -> str:

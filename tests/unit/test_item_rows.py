@@ -93,3 +93,18 @@ def test_a_reason_is_kept_as_texts_are() -> None:
     kept = [RULES, *(parse(POLICY + f'[archive]\ntexts = "{texts}"\n') for texts in ("none", "full"))]
     found = [expand(feedback_rows([item], rules))[0]["reason"] for rules in kept]
     assert found == ["It says [EMAIL].", "", item.reason]
+
+
+def test_what_users_wrote_is_kept_as_texts_are() -> None:
+    items = [
+        Feedback(request_id="r", ts=TS, kind="edit", value="Ask ann@example.org.", prediction="Ask bob@example.org."),
+        Feedback(request_id="r", ts=TS, kind="label", value="yes", prediction="no"),
+        Feedback(request_id="r", ts=TS, kind="thumbs", value=-1),
+    ]
+    kept = [RULES, *(parse(POLICY + f'[archive]\ntexts = "{texts}"\n') for texts in ("none", "full"))]
+    found = [[(row["value"], row["prediction"]) for row in expand(feedback_rows(items, rules))] for rules in kept]
+    assert found == [
+        [("Ask [EMAIL].", "Ask [EMAIL]."), ("yes", "no"), ("-1", "")],
+        [("", "Ask bob@example.org."), ("yes", "no"), ("-1", "")],
+        [("Ask ann@example.org.", "Ask bob@example.org."), ("yes", "no"), ("-1", "")],
+    ]
