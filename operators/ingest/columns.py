@@ -64,7 +64,7 @@ class ColumnsBuilder:
         self.stream = stream
         self.policy = policy
         self.parts = Parts(policy)
-        self._error_types = Numbering({"": 0})
+        self.error_types = Numbering({"": 0})
         self._chunks: list[tuple[list[Ints], Ints, dict[str, Floats]]] = []
         self._fields = [field for field in fields_of(policy) if is_feedback(field) == (stream == "feedback")]
         self._watched = WatchedBuilder(on_feedback=stream == "feedback", policy=policy, pseudonyms=pseudonyms)
@@ -74,7 +74,7 @@ class ColumnsBuilder:
         for sli in policy.slis:
             if sli.on_feedback == (stream == "feedback"):
                 self._of_slis |= sli_kind_of(sli).columns(sli)
-        self.reader = EventReader(policy, self.parts, self._error_types, self._fields, self._of_slis)
+        self.reader = EventReader(policy, self.parts, self.error_types, self._fields, self._of_slis)
 
     def add_events(self, read: ReadEvents, items: Items, placed: EventTimes) -> None:
         """Take events that were read, and are kept; of `items`, the events themselves, the watched fields."""
@@ -143,7 +143,7 @@ class ColumnsBuilder:
             stream=self.stream,
             names=names,
             series=series,
-            error_types=list(self._error_types),
+            error_types=list(self.error_types),
             errors=errors,
             numbers=numbers,
         )
@@ -153,13 +153,13 @@ class ColumnsBuilder:
         parts, errors, numbers = zip(*self._chunks, strict=True) if self._chunks else ((), (), ())
         names, series = self.parts.series([np.concatenate(part) for part in zip(*parts, strict=True)])
         codes = np.concatenate([NONE, *errors])
-        used = np.bincount(codes, minlength=len(self._error_types)) > 0  # Others are of items that were not kept.
+        used = np.bincount(codes, minlength=len(self.error_types)) > 0  # Others are of items that were not kept.
         used[0] = True
         return Columns(
             stream=self.stream,
             names=names,
             series=series,
-            error_types=[name for name, is_used in zip(self._error_types, used.tolist(), strict=True) if is_used],
+            error_types=[name for name, is_used in zip(self.error_types, used.tolist(), strict=True) if is_used],
             errors=(np.cumsum(used) - 1)[codes],
             numbers={name: np.concatenate([chunk[name] for chunk in numbers]) + 0.0 for name in (numbers or [{}])[0]},
             watched=self._watched.build(),

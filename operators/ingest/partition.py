@@ -26,7 +26,8 @@ from operators.ingest.streams.commands import CommandItems
 from operators.ingest.streams.events import EventItems
 from operators.ingest.streams.feedback import NO_CONTEXT, FeedbackItems
 from operators.ingest.streams.stream import StreamBatch
-from operators.ingest.streams.teams import TeamItems, common
+from operators.ingest.streams.team_events import TeamEvents, TeamReading
+from operators.ingest.streams.team_feedback import TeamFeedback, common
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.panes import ShardInput
@@ -89,8 +90,9 @@ class Partition:
         self.source, self.stream, self.sources, self.policy = source, stream, sources, policy
         self.carries = FORMATS[form].carries(stream)
         self._decoder = FORMATS[form].decoder(stream, policy)
-        scans = stream == "events" and policy.claims is None
-        self._scan = event_scan_for(form, policy) if scans else None
+        self._teams = None if policy.claims is None else TeamReading(policy, policy.claims)
+        read = policy if self._teams is None else self._teams.policy
+        self._scan = event_scan_for(form, read) if stream == "events" else None
         # A refusal is reported with the time its log had reached: so commands are taken one by one, however batched.
         self._chunk = 1 if "commands" in self.carries else CHUNK
         self._placing = Placing(policy)
@@ -188,17 +190,16 @@ class Partition:
         return {stream: made[stream]() for stream in self.carries}
 
     def _event_items(self) -> StreamBatch:
-        if self.policy.claims is None:
+        if self._teams is None:
             return EventItems(self.policy, self._pseudonyms, self._scan)
-        whole = EventItems(msgspec.structs.replace(common(self.policy), slis=()), self._pseudonyms)
-        return TeamItems(whole, self.policy, self.policy.claims, lambda policy: EventItems(policy, self._pseudonyms))
+        return TeamEvents(self._teams, self._pseudonyms, self._scan)
 
     def _feedback_items(self) -> StreamBatch:
         if self.policy.claims is None:
             return FeedbackItems(self.policy, self._pseudonyms, self._requests)
         whole = FeedbackItems(common(self.policy), self._pseudonyms, self._requests)
         # What a policy counts has its context by then.
-        return TeamItems(
+        return TeamFeedback(
             whole, self.policy, self.policy.claims, lambda policy: FeedbackItems(policy, self._pseudonyms, None)
         )
 
@@ -235,7 +236,9 @@ class Partition:
             notices=[notice for _, _, notice in notices],
             duplicates=taken.duplicates,
             behind_ms=self.behind_ms,
-            unclaimed=sum((each.unclaimed for each in streams if isinstance(each, TeamItems)), Counter()),
+            unclaimed=sum(
+                (each.unclaimed for each in streams if isinstance(each, TeamEvents | TeamFeedback)), Counter()
+            ),
         )
 
     def _inputs(
@@ -270,7 +273,7 @@ class Partition:
 
 def _of_teams(stream: StreamBatch) -> Iterator[TeamPartial]:
     """Yield the rows of a stream with the number of their policy, None where there is but one."""
-    if isinstance(stream, TeamItems):
+    if isinstance(stream, TeamEvents | TeamFeedback):
         yield from stream.partials()
     else:
         yield from ((None, *each) for each in stream.partials())

@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from operators.ingest.slis import all_of, feedback_absent, flag_absent, label_matches, limit, no_error, retired, score
+from operators.ingest.slis import (
+    all_of,
+    by_team,
+    feedback_absent,
+    flag_absent,
+    label_matches,
+    limit,
+    no_error,
+    retired,
+    score,
+)
 from operators.ingest.slis.kind import SliKind
 from operators.policy.policy import Retired, Sli
 
@@ -24,4 +34,6 @@ KINDS: Mapping[str, SliKind[Any]] = {
 
 def sli_kind_of(sli: Sli) -> SliKind[Any]:
     """Return the kind of an SLI."""
+    if isinstance(sli, by_team.SliByTeam):
+        return by_team.KIND
     return retired.KIND if isinstance(sli, Retired) else KINDS[sli.good]

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -55,9 +55,6 @@ class CountedItems(ABC):
     def parts(self) -> Sequence[Ints]:
         """Return the numbers of their models, versions and slices."""
 
-    def forget(self) -> None:  # noqa: B027  # Most have nothing to let go of.
-        """Let go of what was read and not taken."""
-
     @abstractmethod
     def add(self, placed: PlacedItems) -> tuple[Sequence[Ints], Bools]:
         """Take those that are kept; return the parts of these, and which of them name a prompt or endpoint."""
@@ -77,8 +74,12 @@ class CountedItems(ABC):
         self._times.append(placed.times)
 
     def partials(self) -> list[tuple[int, int, Partial]]:
+        return self.partials_by(shard_of)
+
+    def partials_by(self, shard: Callable[[str], int]) -> list[tuple[int, int, Partial]]:
+        """Return (shard, closing pane, rows) of all that was taken, where `shard` gives that of a model."""
         columns = msgspec.structs.replace(self.builder.build(), samples=self._samples)
-        shards = np.array([shard_of(name.model) for name in columns.names], np.int64)
+        shards = np.array([shard(name.model) for name in columns.names], np.int64)
         return summarise(columns, joined_times(self._times), shards, self._policy)
 
     def commands(self) -> list[tuple[int, int, Coming]]:

@@ -9,7 +9,8 @@ from operators.ingest.again import Items
 from operators.ingest.formats.format import EventScan, ItemDecoder
 from operators.ingest.formats.origin import Origin
 from operators.ingest.messages import Messages
-from operators.ingest.placing import Reasons
+from operators.ingest.parts import Numbering
+from operators.ingest.placing import Kept, Reasons
 from operators.ingest.read_events import ReadEvents, ScannedReads, joined_reads
 from operators.ingest.streams.counted import CountedItems
 from operators.ingest.streams.stream import PlacedItems
@@ -52,13 +53,19 @@ class EventItems(CountedItems):
     def parts(self) -> Sequence[Ints]:
         return self._read().parts
 
-    def forget(self) -> None:
+    def kept(self, keep: Kept) -> ReadEvents:
+        """Return those of the events that were read which are kept, and let go of them."""
+        read = self._read()
         self._reads = []
+        return read if keep.all() else read.of(np.flatnonzero(keep))
+
+    def take_read(self, read: ReadEvents, parts: Sequence[Numbering], error_types: Numbering) -> None:
+        """Take note of the next events, which were read before: `parts` and `error_types` numbered what they name."""
+        self.builder.parts.indices, self.builder.error_types = list(parts), error_types
+        self._reads.append(read)
 
     def add(self, placed: PlacedItems) -> tuple[Sequence[Ints], Bools]:
-        read = self._read()
-        kept = read if placed.keep.all() else read.of(np.flatnonzero(placed.keep))
-        self._reads = []
+        kept = self.kept(placed.keep)
         self.builder.add_events(kept, placed.items, placed.times)
         return kept.parts, kept.lineage
 

@@ -1,7 +1,7 @@
-"""The items of one stream where several policies share a worker: each is counted by the policy of its model alone.
+"""Feedback where several policies share a worker: each is counted by the policy of its model alone.
 
 What is one for all, who is refused, what came before and where items belong in time, is done for all at once; then
-each policy's items are read and counted as they would be if there were no others.
+each policy's feedback is read and counted as it would be if there were no others. Events: `team_events.py`.
 """
 
 from collections import Counter
@@ -19,29 +19,28 @@ from operators.ingest.formats.origin import Origin
 from operators.ingest.messages import Messages
 from operators.ingest.placing import Kept, Reasons
 from operators.ingest.read_events import ScannedReads
-from operators.ingest.streams.events import EventItems
 from operators.ingest.streams.feedback import FeedbackItems
 from operators.ingest.streams.stream import PlacedItems
 from operators.policy.claims import NOBODY, Claims
 from operators.policy.policy import Policy
 from operators.window.partial import Partial
 from operators.window.waiting_commands import Coming
-from operators.wire.events import Event, Feedback
-
-Counted = EventItems | FeedbackItems
+from operators.wire.events import Feedback
 
 
-class TeamItems:
-    """The items of one batch: `whole` is what all have in common, `counted` makes what counts those of a policy.
+class TeamFeedback:
+    """The feedback of one batch: `whole` is what all have in common, `counted` makes what counts that of a policy.
 
     `unclaimed` says by model how many items are nobody's.
     """
 
-    def __init__(self, whole: Counted, policy: Policy, claims: Claims, counted: Callable[[Policy], Counted]) -> None:
+    def __init__(
+        self, whole: FeedbackItems, policy: Policy, claims: Claims, counted: Callable[[Policy], FeedbackItems]
+    ) -> None:
         self._whole, self._teams, self._claims, self._counted = whole, policy.teams, claims, counted
         self.unusable: Counter[str] = Counter()
         self.unclaimed: Counter[str] = Counter()
-        self._items: list[Any] = []
+        self._items: list[Feedback] = []
         self._times: list[EventTimes] = []
         self._of: list[Ints] = []
         self._repeated: list[Kept] = []
@@ -55,7 +54,7 @@ class TeamItems:
     @property
     def feedback(self) -> Sequence[Feedback]:
         """The feedback that some policy takes."""
-        if not self._items or isinstance(self._items[0], Event):
+        if not self._items:
             return ()
         of = np.concatenate(self._of).tolist()
         return [item for item, team in zip(self._items, of, strict=True) if team != NOBODY]
@@ -64,7 +63,7 @@ class TeamItems:
         return self._whole.read(items)
 
     def scan(self, messages: Messages, decoder: ItemDecoder) -> ScannedReads | None:
-        """None: which columns an item needs depends on its policy, so that items are decoded."""
+        """None: feedback is decoded, each."""
 
     def faults(self, items: Items, index: Ints, origin: Origin, known: Reasons) -> Reasons:
         return self._whole.faults(items, index, origin, known)
@@ -78,12 +77,11 @@ class TeamItems:
     def take(self, placed: PlacedItems) -> None:
         models = self._whole.parts()[0][placed.keep]
         names = self._whole.builder.parts.names(0)
-        self._whole.forget()
         of = np.array([self._claims.of(name) for name in names], np.int64)[models]
         for model, count in zip(*np.unique(models[of == NOBODY], return_counts=True), strict=True):
             self.unclaimed[names[model]] += int(count)
         self._origin = placed.origin
-        self._items += cast(Sequence[Any], placed.items)  # They are needed, so none was let go.
+        self._items += cast(Sequence[Feedback], placed.items)  # They are needed, so none was let go.
         self._times.append(placed.times)
         self._of.append(of)
         self._asks |= placed.repeated is not None

@@ -1,0 +1,53 @@
+"""SLIs of several policy files that stand at one place, as one: each item is classified by that of its own file."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from operators.arrays import Ints
+from operators.ingest.slis.kind import NOT_MEANT, Numbers, SliKind
+from operators.policy.policy import Sli
+
+TEAM = "number of the policy"  # The column that says by which policy an item is counted; no field is named so.
+
+
+class SliByTeam(Sli, frozen=True, kw_only=True):
+    """`parts` are the SLIs on events of several policies, each with the numbers of those that have it.
+
+    Their kinds need no columns of their own.
+    """
+
+    parts: tuple[tuple[Sli, tuple[int, ...]], ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(field for part, _ in self.parts for field in part.fields))
+
+
+def joined_sli(slis: Sequence[Sli], teams: Sequence[int]) -> Sli:
+    """Return the SLIs that policies of these numbers have at one place as one: that itself, where it is the same."""
+    parts: dict[str, tuple[Sli, list[int]]] = {}
+    for sli, team in zip(slis, teams, strict=True):
+        parts.setdefault(repr(sli), (sli, []))[1].append(team)
+    if len(parts) == 1:
+        return slis[0]
+    places = tuple(place for sli in slis for place in sli.places)
+    each = tuple((sli, tuple(of)) for sli, of in parts.values())
+    return SliByTeam(good="", name=slis[0].name, places=places, parts=each)
+
+
+def rows_by_sli(sli: SliByTeam, numbers: Numbers) -> Iterator[tuple[Sli, Ints]]:
+    """Yield the SLIs with the items that each is about, (n,) numbers of rows."""
+    teams = numbers[TEAM].astype(np.int16)
+    order = np.argsort(teams, kind="stable")
+    ends = np.cumsum(np.bincount(teams, minlength=1 + max(max(of) for _, of in sli.parts)))
+    for part, of in sli.parts:
+        yield part, np.concatenate([order[ends[team - 1] if team else 0 : ends[team]] for team in of])
+
+
+def _classify(sli: SliByTeam, numbers: Numbers, errors: Ints) -> Ints:
+    """None of the items: each is classified by one of the `parts` (`ingest/sli.py`)."""
+    return np.full(len(errors), NOT_MEANT)
+
+
+KIND = SliKind(good="", sli=SliByTeam, words=lambda sli: "what the file of the model says", classify=_classify)
