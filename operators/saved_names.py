@@ -12,7 +12,7 @@ What a saved class may hold, by the types of its fields, must have a name, too; 
 """
 
 from operators import evaluation_state
-from operators.drift import change_monitor, contract_breach, results, window_sums
+from operators.drift import change_monitor, contract_breach, results, unchanged, window_sums
 from operators.drift import monitors as drift_monitors
 from operators.drift.contract_monitor import Contracts
 from operators.drift.detectors import season, standard
@@ -260,6 +260,8 @@ MONITORS = (
     ),
     Saved("monitors.watch", change_monitor.Watch),
     Saved("monitors.offender", monitors.Offender),
+    Saved("monitors.unchanged", unchanged.Unchanged),
+    Saved("monitors.stored", unchanged.StoredWords),
     Saved("drifted", results.Drift),
     Saved("heard", results.Heard),
     Saved("scale", standard.Scale),

@@ -87,7 +87,11 @@ class Run:
 
     @property
     def drifts(self) -> list[Drift]:
-        return [drift for each in self.judged for drift in each.drift.drifts]
+        """All that was found, with a row of its own or not."""
+        found = []
+        for each in self.monitored:
+            found += [*each.drifts, *(drift for series in each.series for drift in series.unchanged)]
+        return found
 
     @property
     def bad(self) -> list[Drift]:
@@ -131,4 +135,4 @@ def _plain(monitored: Monitored) -> Any:
         }
         for window in monitored.windows
     ]
-    return monitored.drifts, monitored.heard, windows, monitored.profiles
+    return monitored.drifts, monitored.series, monitored.heard, windows, monitored.profiles

@@ -62,6 +62,7 @@ _BY_KIND: dict[Kind, Callable[[Numbers], Column]] = {
     "decimal9": lambda i: [10**20 + k for k in i.tolist()],
     "int16[]": _lists,
     "uint32[]": _lists,
+    "uint64[]": _lists,
     "uint8?[]": lambda i: [[None, 1, 0][: k % 4] for k in i.tolist()],
     "float64?[]": lambda i: [[0.5, None][: k % 3] for k in i.tolist()],
     "numbers": lambda i: [{"cpu": k / 8} for k in i.tolist()],

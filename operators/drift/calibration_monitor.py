@@ -94,4 +94,5 @@ KIND = WindowKind(
         (1.0 - monitor.confidence) * series * windows_a_week(monitor.window_ms)
     ),
     evaluate=_evaluate,
+    every_window=True,
 )

@@ -46,9 +46,11 @@ class MonitorKind(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
 class WindowKind(MonitorKind[W], Generic[W], frozen=True, kw_only=True):
     """A kind that looks at windows when they end: `evaluate` returns the rows to store, and its state of every series.
 
-    The last argument is what contracts were broken at the window before (`contract_monitor.Contracts`).
+    The last argument is what contracts were broken at the window before (`contract_monitor.Contracts`). `every_window`:
+    the rows are of every window, also of those that say what the one before said; else of what begins and ends.
     """
 
+    every_window: bool = False
     evaluate: Callable[[W, Ended, Any], tuple[list[Drift], list[Drift]]]
 
 

@@ -128,4 +128,5 @@ KIND = WindowKind(
     false_alarms=lambda monitor, pane_ms, series: of_sigma(monitor.sigmas, monitor.window_ms, series * len(monitor.on)),
     needs=lambda table: 'reference = "profile"' if table.reference == "profile" else None,
     evaluate=_evaluate,
+    every_window=True,
 )

@@ -17,7 +17,8 @@ from operators.drift.last_week import LastWeek
 from operators.drift.lasting_state import Lasting
 from operators.drift.member import watched_of
 from operators.drift.registry import window_kind_of
-from operators.drift.results import NOTHING, Drift, FieldCounts, Heard, Monitored
+from operators.drift.results import NOTHING, Drift, FieldCounts, Heard, Monitored, SeriesWindow
+from operators.drift.unchanged import Unchanged
 from operators.drift.window_sums import Rolled, Sums, roll_up_fields
 from operators.policy.monitors import SeriesMonitor, Watched, WindowMonitor
 from operators.policy.policy import Policy
@@ -40,6 +41,7 @@ class MonitorsState(msgspec.Struct, kw_only=True):
     slots_max: int
     stored: set[tuple[str, str]] = set()  # Profiles and their fields that the store has.
     lasting: dict[tuple[str, str], Lasting] = {}  # By monitor and field.
+    unchanged: Unchanged = msgspec.field(default_factory=Unchanged)
 
 
 class Monitors:
@@ -97,6 +99,7 @@ class Monitors:
         rolled = None if part is None else roll_up_fields(part, self.state.slots)
         drifts, heard = self._detect(pane, rolled)
         windows: list[FieldCounts] = []
+        series: list[SeriesWindow] = []
         profiles: list[Watched] = []
         for window_ms, sums in self.state.sums.items():
             if rolled is not None:
@@ -105,14 +108,15 @@ class Monitors:
             if (end or (pane + 1) % panes == 0) and not sums.empty:
                 ended = self._ended(window_ms, (pane // panes + 1) * window_ms, arms)
                 for monitor in self.windowed[window_ms]:
-                    rows, results = self._evaluate(monitor, ended)
+                    rows, by_series, results = self._evaluate(monitor, ended)
                     drifts += rows
+                    series += by_series
                     heard += results
                 windows += self._counts(ended, profiles)
                 self.state.past.store(window_ms, ended.end, sums, ended.used, ended.names)
                 sums.clear()
         self._forget(pane, rolled)
-        return Monitored(drifts=drifts, heard=heard, windows=windows, profiles=profiles)
+        return Monitored(drifts=drifts, series=series, heard=heard, windows=windows, profiles=profiles)
 
     def _detect(self, pane: int, rolled: Rolled | None) -> tuple[list[Drift], list[Heard]]:
         """Step the detectors; return what changed, and what their monitors say of those series by now."""
@@ -140,13 +144,15 @@ class Monitors:
             lasting=self.state.lasting,
         )
 
-    def _evaluate(self, monitor: WindowMonitor, ended: Ended) -> tuple[list[Drift], list[Heard]]:
-        """Return the rows of a window, and what the monitor says of each series by now."""
-        rows, stands = window_kind_of(monitor).evaluate(monitor, ended, self.state.contracts)
+    def _evaluate(self, monitor: WindowMonitor, ended: Ended) -> tuple[list[Drift], list[SeriesWindow], list[Heard]]:
+        """Return the rows of a window, all that it says by series, and what the monitor says of each series by now."""
+        kind = window_kind_of(monitor)
+        rows, stands = kind.evaluate(monitor, ended, self.state.contracts)
+        rows, windows = self.state.unchanged.split(rows) if kind.every_window else (rows, [])
         by_series: dict[tuple[str, ...], list[Drift]] = {}
         for drift in stands:
             by_series.setdefault(drift.series[:3], []).append(drift)
-        return rows, [_heard(of_one) for of_one in by_series.values()]
+        return rows, windows, [_heard(of_one) for of_one in by_series.values()]
 
     def _counts(self, ended: Ended, profiles: list[Watched]) -> list[FieldCounts]:
         """Return the counts of every field with bins that monitors of this window watch, of the series they watch."""
@@ -183,6 +189,7 @@ class Monitors:
             state.slots = state.slots.only(kept.tolist())
         before = pane * self.policy.pane_ms - self.policy.releases.known_ms
         state.contracts.forget(before)
+        state.unchanged.forget(before)
         for lasting in state.lasting.values():
             lasting.forget(before)
         for changes in state.changes:

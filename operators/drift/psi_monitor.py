@@ -154,6 +154,7 @@ PSI = WindowKind(
     false_alarms=_false_alarms,
     needs=lambda table: 'kind = "psi"',
     evaluate=_evaluate,
+    every_window=True,
 )
 CLUSTERS = WindowKind(
     name="embedding",
@@ -162,4 +163,5 @@ CLUSTERS = WindowKind(
     false_alarms=_false_alarms,
     needs=lambda table: 'kind = "embedding"',
     evaluate=_evaluate,
+    every_window=True,
 )

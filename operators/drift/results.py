@@ -90,17 +90,31 @@ class FieldCounts(msgspec.Struct, frozen=True, kw_only=True):
     designs: Floats
 
 
+class SeriesWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """What one monitor said of one series over one window: `found`, at least one, and which of it is `unchanged`.
+
+    That is what has no row of its own: it says what the row stored last of its field says.
+    """
+
+    found: tuple[Drift, ...]
+    unchanged: tuple[Drift, ...] = ()
+
+
 class Monitored(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pane came to: `drifts` and `windows` become rows, `heard` is for rules; `profiles` are newly used."""
+    """What a pane came to: `drifts` and `windows` become rows, `heard` is for rules; `profiles` are newly used.
+
+    `series` are windows by monitor and series, of monitors that say something of each window.
+    """
 
     drifts: Sequence[Drift] = ()
+    series: Sequence[SeriesWindow] = ()
     heard: Sequence[Heard] = ()
     windows: Sequence[FieldCounts] = ()
     profiles: Sequence[Watched] = ()
 
     @property
     def empty(self) -> bool:
-        return not (self.drifts or self.heard or self.windows or self.profiles)
+        return not (self.drifts or self.series or self.heard or self.windows or self.profiles)
 
 
 NOTHING = Monitored()

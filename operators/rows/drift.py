@@ -1,4 +1,4 @@
-"""What monitors say as rows of `drift`, `feature_window` and `profile`."""
+"""What monitors say as rows of `drift`, `drift_window`, `feature_window` and `profile`."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -8,6 +8,7 @@ import numpy as np
 
 from operators.drift.results import Drift, FieldCounts, Monitored
 from operators.policy.monitors import Watched
+from operators.rows.drift_windows import drift_window_rows
 from operators.store.rows import Column, Ragged, Rows
 from operators.window.series_index import series_columns
 
@@ -16,6 +17,7 @@ def drift_rows(monitored: Monitored, policy: str) -> list[Rows]:
     """Return the rows of a pane; `policy` is the hash of the policy."""
     rows = (
         _drifts(monitored.drifts, policy),
+        drift_window_rows(monitored.series, policy),
         *(_windows(window) for window in monitored.windows),
         *(_profile(watched) for watched in monitored.profiles),
     )

@@ -21,6 +21,7 @@ Kind = Literal[
     "decimal9",  # int in units of 1e-9; int64 or Python ints
     "int16[]",
     "uint32[]",
+    "uint64[]",
     "uint8?[]",  # None within is NULL
     "float64?[]",
     "string[]",
@@ -267,6 +268,27 @@ TABLES: dict[str, dict[str, Kind]] = {
         "profile": "string",
         "detail": "string",
         "requests": "string",
+        "policy": "string",
+    }
+    | VERSION,
+    "drift_window": SERIES
+    | {
+        "monitor": "string",
+        "window_start": "time_ms",
+        "window_end": "time_ms",
+        "method": "string",
+        "reference": "string",
+        "ok": "uint32",
+        "bad": "uint32",
+        "insufficient": "uint32",
+        "worst_field": "string",
+        "worst": "float64?",
+        "worst_threshold": "float64?",
+        "fields": "string[]",
+        "verdicts": "string[]",
+        "scores": "float64?[]",
+        "thresholds": "float64?[]",
+        "sizes": "uint64[]",
         "policy": "string",
     }
     | VERSION,

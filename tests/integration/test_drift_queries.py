@@ -176,7 +176,34 @@ def test_psi_by_slice(client: Client) -> None:
     assert worst["last"] == pytest.approx(scores[-1])
     assert worst["worst_at"] in (_time(3), _time(4))
     assert worst["against"] == "profile"
-    assert len(_ask(client, "psi_by_slice", model="m", field="", **DAY)) == 12
+    every = _ask(client, "psi_by_slice", model="m", field="", **DAY)
+    assert len(every) == 12
+    assert {row["windows"] for row in every} == {HOURS}, "also of slices that say the same again"
+
+
+def test_scores_of_every_window_are_kept_in_few_rows(client: Client) -> None:
+    found = "SELECT monitor, field, version, slice, window_end, verdict, score, threshold, n_current FROM {}"
+    wanted = sorted(
+        (
+            drift.monitor, drift.field, drift.series.version, drift.series.text,
+            datetime.fromtimestamp(drift.end / 1000, UTC).replace(tzinfo=None),
+            drift.word, drift.score, drift.threshold, drift.n_current,
+        )
+        for drift in Run(policy_of(MONITORS, PROFILE), EVENTS, commands=[RELEASE]).drifts
+    )  # fmt: skip
+    assert sorted(tuple(row) for row in client.query(found.format("drift_scores")).result_rows) == wanted
+    assert len(client.query(found.format("drift_latest")).result_rows) < 0.7 * len(wanted)
+    summed = "SELECT sum(ok), sum(bad), sum(insufficient), countIf(worst_field = '') FROM drift_window_latest"
+    words = Counter(row[5] for row in wanted if row[0] == "shift")
+    assert client.query(summed).result_rows == [(words["OK"], words["BAD"], words["INSUFFICIENT"], 0)]
+
+
+def test_the_page_shows_a_slice_over_time(client: Client) -> None:
+    asked = {"model": "m", "slice": "region=eu", **DAY}
+    rows = list(client.query((MIGRATIONS / "page" / "drift.sql").read_text(), asked).named_results())
+    assert Counter((row["field"], row["version"]) for row in rows) == {
+        (field, version): HOURS for field in ("features.card", "score") for version in ("v1", "v2")
+    }
 
 
 def test_what_drifted_before_a_rollback(client: Client) -> None:

@@ -44,6 +44,7 @@ TABLES = {
     "release": "model != 'end'",
     "outcome_window": "model != 'end'",
     "drift": "model != 'end'",
+    "drift_window": "model != 'end'",
     "feature_window": "model != 'end'",
     # Of a refused command it is told where it stood.
     "control": "NOT startsWith(rule, 'commands')",

@@ -143,6 +143,7 @@ def test_series_that_are_gone_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(state.past.kept) <= 7 * 12
     assert all(len(changes.watches) <= 40 for changes in state.changes)
     assert len(state.contracts.seen) <= 200
+    assert len(state.unchanged.stored) <= 200
     assert len(bytes_of(state)) < 400_000
 
 

@@ -11,7 +11,7 @@ SELECT
   argMax(d.score, abs(d.score / nullIf(d.threshold, 0))) AS score,
   argMax(d.threshold, abs(d.score / nullIf(d.threshold, 0))) AS threshold,
   max(d.verdict = 'BAD') AS is_bad
-FROM drift_latest AS d
+FROM drift_scores AS d
 WHERE d.model = {model:String}
   AND d.slice = {slice:String}
   AND d.window_end > {from:DateTime64(3, 'UTC')}

@@ -16,7 +16,7 @@ SELECT
   argMax(d.window_end, d.score) AS worst_at,
   argMax(d.threshold, d.score) AS worst_limit,
   argMax(d.score, d.window_end) AS last
-FROM drift_latest AS d
+FROM drift_scores AS d
 WHERE d.model = {model:String}
   AND d.version IN {versions:Array(String)}
   AND d.slice = {slice:String}

@@ -21,7 +21,7 @@ SELECT
   argMax(d.threshold, d.score) AS worst_limit,
   argMax(d.n_current, d.score) AS worst_n,
   argMax(d.score, d.window_end) AS last
-FROM drift_latest AS d
+FROM drift_scores AS d
 WHERE d.model = {model:String}
   AND d.method = 'psi'
   AND ({field:String} = '' OR d.field = {field:String})

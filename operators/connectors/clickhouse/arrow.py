@@ -197,6 +197,7 @@ _CONVERT: dict[Kind, Callable[[Any], pa.Array]] = {
     "decimal9": _decimal,
     "int16[]": _lists(pa.int16()),
     "uint32[]": _lists(pa.uint32()),
+    "uint64[]": _lists(pa.uint64()),
     "uint8?[]": _lists(pa.uint8()),
     "float64?[]": _lists(pa.float64()),
     "string[]": _lists(pa.string()),
