@@ -54,6 +54,7 @@ from operators.stats.slice_weights import SliceWeights
 from operators.stats.spending import Spending
 from operators.window import (
     admitted,
+    label_cells,
     limits,
     panes,
     partial,
@@ -85,6 +86,7 @@ PANES = (
     Saved("panes.admitted", admitted.Admitted),
     Saved("panes.sent", waiting_commands.Sent, version=2, upgrades={1: renamed({"told": "reports"})}),
     Saved("panes.obeyed", waiting_commands.Obeyed),
+    Saved("labels", label_cells.LabelCells, ("counts", "seen")),
     Saved("teams.panes", team_panes.SavedTeamPanes),
     Saved("teams", saved_teams.SavedTeams),
     Saved("series", partial.LeafSeries),

@@ -13,17 +13,9 @@ from operators.drift.member import watched_of
 from operators.drift.results import Drift
 from operators.policy.monitors import CALIBRATION, Watched, WindowMonitor, axis_of, kind_of
 from operators.policy.reading import Confidence, Positive, Share, span
-from operators.profiles.profile import Field
-from operators.stats.calibration import BINS, CELLS, calibration_error, reliability, surely
+from operators.profiles.score_cells import LABELLED, LABELS
+from operators.stats.calibration import BINS, calibration_error, reliability, surely
 from operators.wire.control import Word
-
-# Of the numbers that labels are counted as (`operators/ingest/calibrated.py`): cells of wrong answers, then of right.
-_FIELD = Field(
-    kind="number",
-    edges=tuple(cell / CELLS for cell in range(1, 2 * CELLS)),
-    counts=(1,) * (2 * CELLS) + (0, 0),
-    cardinality=2 * CELLS,
-)
 
 
 class Calibration(WindowMonitor, frozen=True, kw_only=True):
@@ -39,7 +31,7 @@ class Calibration(WindowMonitor, frozen=True, kw_only=True):
 
     def watching(self, watched: Watched) -> Watched:
         """Return the field with its bins, which no profile has."""
-        return msgspec.structs.replace(watched, field=_FIELD)
+        return msgspec.structs.replace(watched, field=LABELS)
 
 
 def _evaluate(monitor: Calibration, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:
@@ -47,7 +39,7 @@ def _evaluate(monitor: Calibration, ended: Ended, broken: object) -> tuple[list[
     slots = ended.members(monitor)
     for index, watched in watched_of(monitor, ended.policy):
         window = ended.counts_of(index, watched, slots)
-        counts = window.counts[:, : 2 * CELLS]
+        counts = window.counts[:, LABELLED]
         n, errors = counts.sum(axis=1), calibration_error(counts)
         bad = surely(counts, 1.0 - monitor.confidence) > monitor.error_max
         for row in np.flatnonzero(n).tolist():

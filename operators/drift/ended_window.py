@@ -15,6 +15,7 @@ from operators.policy.monitors import Monitor, Watched
 from operators.policy.policy import Policy
 from operators.stats.design_effect import design_effect
 from operators.stats.magnitude import of_standardised
+from operators.window.label_cells import LabelCells
 from operators.window.series_index import SliceSeries
 
 Arms = dict[tuple[str, str], str]  # (model, candidate) -> its baseline, of the releases under way.
@@ -33,6 +34,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     arms: Arms
     offenders: Mapping[Key, Offenders]
     lasting: dict[tuple[str, str], Lasting]  # By monitor and field; what is kept, and changes.
+    labels: dict[str, LabelCells]  # By monitor; the same.
 
     @property
     def start(self) -> int:
@@ -67,6 +69,10 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
         """Return how many pairs of a field's events share a user, by slot: none of feedback, which names no user."""
         return np.zeros(len(slots)) if watched.on_feedback else self.sums.users.pairs(slots)
 
+    def designs(self, watched: Watched, slots: Ints, n: Ints) -> Floats:
+        """Return how many of a field's `n` events are worth one that is independent of all others, by slot."""
+        return design_effect(self.pairs(watched, slots), n)
+
     def counts_of(self, index: int, watched: Watched, slots: Ints) -> FieldCounts:
         """Return the bins and numbers of a field, of those of the slots that have any."""
         counts = self.sums.counts[slots, watched.offset : watched.offset + watched.bins]
@@ -91,5 +97,5 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
             sd=np.where(none, np.nan, deviations),
             low=np.where(none, np.nan, low),
             high=np.where(none, np.nan, high),
-            designs=design_effect(self.pairs(watched, slots), counts.sum(axis=1)),
+            designs=self.designs(watched, slots, counts.sum(axis=1)),
         )

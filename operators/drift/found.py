@@ -86,6 +86,10 @@ def _times(factor: float) -> str:
 def _scored(drift: Drift) -> str:
     if drift.method == "lasting":
         return f"{drift.field} has changed and stays so: {drift.detail}"
+    if drift.method == "estimated" and drift.score is not None:
+        share, labelled = 100 * drift.score, 100 * (drift.expected or 0.0)
+        estimated = f"by its scores {share:.3g} % of the answers are right"
+        return f"{estimated}, {labelled:.3g} % of the labels were ({drift.detail})"
     return "".join(_parts(drift))
 
 

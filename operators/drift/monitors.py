@@ -22,6 +22,7 @@ from operators.drift.unchanged import Unchanged
 from operators.drift.window_sums import Rolled, Sums, roll_up_fields
 from operators.policy.monitors import SeriesMonitor, Watched, WindowMonitor
 from operators.policy.policy import Policy
+from operators.window.label_cells import LabelCells
 from operators.window.partial import Partial
 from operators.window.series_index import SeriesIndex
 from operators.window.watermark import END
@@ -42,6 +43,7 @@ class MonitorsState(msgspec.Struct, kw_only=True):
     stored: set[tuple[str, str]] = set()  # Profiles and their fields that the store has.
     lasting: dict[tuple[str, str], Lasting] = {}  # By monitor and field.
     unchanged: Unchanged = msgspec.field(default_factory=Unchanged)
+    labels: dict[str, LabelCells] = {}  # By monitor.
 
 
 class Monitors:
@@ -142,6 +144,7 @@ class Monitors:
             past=self.state.past,
             arms=arms,
             lasting=self.state.lasting,
+            labels=self.state.labels,
         )
 
     def _evaluate(self, monitor: WindowMonitor, ended: Ended) -> tuple[list[Drift], list[SeriesWindow], list[Heard]]:
@@ -192,6 +195,8 @@ class Monitors:
         state.unchanged.forget(before)
         for lasting in state.lasting.values():
             lasting.forget(before)
+        for labels in state.labels.values():
+            labels.forget(before)
         for changes in state.changes:
             changes.forget(before)
 

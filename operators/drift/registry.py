@@ -7,6 +7,7 @@ from operators.drift import (
     adwin_monitor,
     calibration_monitor,
     contract_monitor,
+    estimated_monitor,
     lasting_monitor,
     mean_monitor,
     page_hinkley_monitor,
@@ -24,6 +25,7 @@ KINDS: Mapping[str, WindowKind[Any] | SeriesKind[Any]] = {
         mean_monitor.KIND,
         contract_monitor.KIND,
         calibration_monitor.KIND,
+        estimated_monitor.KIND,
         psi_monitor.CLUSTERS,
         lasting_monitor.KIND,
     )

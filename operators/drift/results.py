@@ -1,5 +1,6 @@
 """What monitors say: a score of one field of one series over one window or at one pane, and what it comes to."""
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -50,6 +51,8 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
         """
         if self.score is None or self.threshold is None or self.score != self.score:
             return 0.0
+        if self.method == "estimated":  # The lower, the worse.
+            return self.threshold / self.score if self.score > 0 else math.inf
         if self.method == "scale":
             return max(self.score, 1.0 / self.score) if self.score > 0 else 0.0
         threshold = max(self.threshold, SHARE_MIN) if self.method in SHARES else self.threshold

@@ -137,6 +137,11 @@ class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True)
         return False
 
     @property
+    def estimated_from(self) -> int | None:
+        """Return how many labels its good and bad are estimated from, at least; None of all that are counted."""
+        return None
+
+    @property
     def once(self) -> bool:
         """Whether of several judgements of one criterion of a request the first alone counts."""
         return False

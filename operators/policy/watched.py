@@ -6,15 +6,20 @@ from itertools import accumulate
 
 import msgspec
 
-from operators.policy.monitors import Monitor, Watched, WindowMonitor
-from operators.policy.policy import EVENT_FIELDS, FEEDBACK_FIELDS, is_field
+from operators.policy.monitors import CALIBRATION, Monitor, Watched, WindowMonitor
+from operators.policy.policy import EVENT_FIELDS, FEEDBACK_FIELDS, Sli, is_field
 from operators.profiles.profile import EMBEDDING, Field, Profile
+from operators.profiles.score_cells import LABELS, SCORES
 
 OTHER_FIELDS = ("prediction", EMBEDDING)
 NAMED = re.compile(r"(features|flags)\..{1,128}", re.DOTALL)
 FIELDS_ALLOWED = "must be one of " + ", ".join(
     (*EVENT_FIELDS, *OTHER_FIELDS, "features.NAME", "flags.NAME", "metrics.NAME", *FEEDBACK_FIELDS)
 )
+
+
+# What SLIs that are estimated need: no profile has these bins.
+ESTIMATED_FROM = {"score": SCORES, CALIBRATION: LABELS}
 
 
 def is_watchable(name: str) -> bool:
@@ -27,8 +32,10 @@ def is_watchable(name: str) -> bool:
     )
 
 
-def watched_by(monitors: Iterable[Monitor], profiles: Mapping[str, Profile]) -> tuple[Watched, ...]:
-    """Return what the monitors need, each field of a model and profile once; `profiles` by name of content."""
+def watched_by(
+    monitors: Iterable[Monitor], profiles: Mapping[str, Profile], slis: Iterable[Sli] = ()
+) -> tuple[Watched, ...]:
+    """Return what the monitors and SLIs need, each field of a model and profile once; `profiles` by name of content."""
     found: dict[tuple[str, str | None, str], Watched] = {}
     for monitor in monitors:
         if isinstance(monitor, WindowMonitor):
@@ -36,6 +43,10 @@ def watched_by(monitors: Iterable[Monitor], profiles: Mapping[str, Profile]) -> 
                 key = (name, monitor.model, monitor.profile)
                 known = found.get(key) or _watched(*key, profiles.get(monitor.profile))
                 found[key] = monitor.watching(known)
+    if any(sli.estimated_from for sli in slis):
+        for name, field in ESTIMATED_FROM.items():
+            known = found.get((name, None, "")) or Watched(name=name)
+            found[name, None, ""] = msgspec.structs.replace(known, field=field)
     offsets = [0, *accumulate(watched.bins for watched in found.values())]
     return tuple(
         msgspec.structs.replace(watched, offset=offset)

@@ -178,9 +178,9 @@ def parse_tables(written: dict[str, Any], text: str, profiles: Mapping[str, byte
 def _monitored(policy: Policy, file: _File, profiles: Profiles) -> Policy:
     """Return it with its monitors and what they watch; what profiles hold is a part of what it says."""
     monitors, waiting = monitors_of(file.monitor, file.drift, policy, profiles)
-    watched = watched_by(monitors, profiles.by_name())
+    watched = watched_by(monitors, profiles.by_name(), policy.slis)
     policy = msgspec.structs.replace(policy, waiting=waiting)
-    if not monitors:
+    if not monitors and not watched:
         return policy
     kept = [(each.name, each.model, each.profile) for each in watched]
     return msgspec.structs.replace(

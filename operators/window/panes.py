@@ -11,8 +11,10 @@ import msgspec
 import numpy as np
 
 from operators.policy.policy import Policy
+from operators.window.estimating import Estimating
 from operators.window.fence import UNKNOWN, Span, SpansSeen
 from operators.window.folded import Folded
+from operators.window.label_cells import LabelCells
 from operators.window.limits import Limits, limit_error_types
 from operators.window.maturing import Maturing
 from operators.window.packing import pack, unpack
@@ -80,6 +82,7 @@ class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
 
     `seen` is the position that each partition was seen up to; None in what was saved before it was kept. `slis` and
     `measures` are those that began while the shard counted already, by number: the first pane that has them in full.
+    `labels` are what SLIs are estimated from.
     """
 
     watermark: Watermark | None
@@ -94,6 +97,7 @@ class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
     slis: dict[int, int] = {}
     measures: dict[int, int] = {}
     maturing: dict[int, bytes] = msgspec.field(default_factory=dict)
+    labels: LabelCells | None = None
 
 
 class Panes:
@@ -118,6 +122,7 @@ class Panes:
         self.commands = Waiting() if saved is None else Waiting(saved.commands, saved.obeyed)
         self.seen = SpansSeen({})
         self.maturing = Maturing(policy, {} if saved is None else saved.maturing)
+        self.estimating = Estimating(policy, None if saved is None else saved.labels)
         self._recalling = saved is not None
         if saved is not None:
             self.watermark, self.limits = saved.watermark, saved.limits
@@ -149,6 +154,7 @@ class Panes:
             seen=self.seen.positions,
             obeyed=self.commands.obeyed,
             maturing=self.maturing.save(),
+            labels=self.estimating.save(),
         )
 
     @property
@@ -228,7 +234,7 @@ class Panes:
         whole = limit_error_types(merge([whole], homes) if homes else whole, self.policy.error_types_max)
         late = int(np.searchsorted(whole.late, 1))
         rest = _rest(whole, late)
-        on_time = take(whole, 0, rest) if rest else None
+        on_time = self.estimating.fill(take(whole, 0, rest) if rest else None, pane)
         ripe = self.maturing.take(pane, on_time)
         return self._ordered(
             Closed(

@@ -76,7 +76,7 @@ def _ended(policy: Policy, names: list[SliceSeries], hour: int, counts: Ints) ->
     sums.counts = counts
     return Ended(
         policy=policy, window_ms=HOUR_MS, end=(hour + 1) * HOUR_MS, sums=sums, names=names, used=np.arange(len(names)),
-        past=LastWeek(policy), arms={}, offenders={}, lasting={},
+        past=LastWeek(policy), arms={}, offenders={}, lasting={}, labels={},
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Reliability bins of each version, asked of labels and counted from them."""
+"""Reliability bins of each version, and quality before labels, asked of labels and counted from them."""
 
 import json
 from collections import defaultdict
@@ -18,7 +18,8 @@ from tests.dataflows.making import POLICY
 from tests.dataflows.running import run_flow
 from tests.oracle import Log
 
-FILES = ("calibration",)
+FILES = ("calibration", "estimated_quality")
+MONITOR = '\n[[monitor]]\nname = "guess"\nkind = "estimated"\nwindow = "1m"\nlabels_min = 100\n'
 START_MS = 1_760_000_000_000
 Item = dict[str, Any]
 
@@ -32,11 +33,11 @@ def _items() -> tuple[list[Item], list[Item]]:
         version = f"v{number % 2 + 1}"
         score = random.choice([0.0, 1.0, random.random()])
         event: Item = {"request_id": f"r{number}", "ts": START_MS + number * 100, "model": "m", "version": version}
-        event |= {"slices": {"region": "eu", "segment": "pro"}}
+        event |= {"slices": {"region": "eu", "segment": "pro"}, "prediction": "yes", "score": score}
         events.append(event)
         for again in range(random.choice([0, 0, 1, 2])):
             right = random.random() < (score if version == "v1" else 1 - score)
-            told = {"kind": "label", "prediction": "yes", "score": score, "value": "yes" if right else "no"}
+            told = {"kind": "label", "value": "yes" if right else "no"}
             labels.append(event | told | {"ts": event["ts"] + 1_000 + again, "request_ts": event["ts"]})
     return events, labels
 
@@ -52,7 +53,7 @@ def _fail(poison: Poison) -> None:
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     events, labels = _items()
-    policy = parse(POLICY.replace("[time]", "[time]\noutliers = 0"))
+    policy = parse(POLICY.replace("[time]", "[time]\noutliers = 0") + MONITOR)
     ran = run_flow(policy, [_log("events", events), _log("feedback", labels)], START_MS + 300_000)
     with migrated(tmp_path_factory.mktemp("calibration")) as embedded:
         inserter = Inserter(embedded.client, _fail)
@@ -87,3 +88,29 @@ def test_bins_error_and_maturity_are_those_of_the_labels(client: Client) -> None
         assert row["calibration_error"] == pytest.approx(gaps / labelled)
         assert row["maturity"] == pytest.approx(labelled / 1_000)
     assert client.query(text, params | {"model": "none"}).result_rows == []
+
+
+def test_estimates_stand_beside_what_labels_say_later(client: Client) -> None:
+    text = (MIGRATIONS / "queries" / "estimated_quality.sql").read_text()
+    start, end = (datetime.fromtimestamp(START_MS / 1000 + off, UTC) for off in (-60, 600))
+    asked: dict[str, Any] = {"model": "m", "window_s": 60, "from": start, "to": end}
+    events, labels = _items()
+    last = {label["request_id"]: label for label in labels}
+    windows: dict[tuple[int, str], list[Item]] = defaultdict(list)
+    for event in events:
+        windows[event["ts"] // 60_000, event["version"]].append(event)
+    rows = list(client.query(text, asked).named_results())
+    assert [(int(row["window_start"].timestamp()) // 60, row["version"]) for row in rows] == sorted(windows)
+    for row, (_, mine) in zip(rows, sorted(windows.items()), strict=True):
+        told = [last[event["request_id"]] for event in mine if event["request_id"] in last]
+        right = sum(label["value"] == "yes" for label in told)
+        assert (row["answers"], row["labels"], row["accuracy"]) == (
+            len(mine),
+            len(told),
+            pytest.approx(right / len(told)),
+        )
+        if row["labels_so_far"] < 100:
+            assert (row["estimated"], row["verdict"]) == (None, "INSUFFICIENT")
+        else:
+            assert row["estimated"] == pytest.approx(row["accuracy"], abs=0.12)
+    assert sum(row["estimated"] is not None for row in rows) >= 4

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from operators.arrays import Floats
+from operators.arrays import Floats, Ints
 from operators.drift.contract import expectations, findings
 from operators.drift.detectors.adwin import AdwinDetector
 from operators.drift.detectors.page_hinkley import PageHinkleyDetector
@@ -14,7 +14,9 @@ from operators.drift.summary import summary_of
 from operators.profiles.binning import Value, bins_of
 from operators.profiles.build import build
 from operators.profiles.profile import Profile
+from operators.profiles.score_cells import LABELLED, LABELS, SCORED, SCORES
 from operators.stats.divergence import psi
+from operators.stats.estimated_accuracy import Estimated, estimate
 from operators.stats.psi import shift
 from operators.stats.welch import fall, scores_of
 from tests.real_data.data import folder
@@ -89,3 +91,34 @@ def test_no_fall_of_the_accuracy_in_any_thousand() -> None:
     current = scores_of(np.full(69, 1_000), right.sum(axis=1), (right**2).sum(axis=1))
     baseline = scores_of(np.array([len(before)]), np.array([before.sum()]), np.array([(before**2).sum()]))
     assert not fall(current, baseline).alarm.any()
+
+
+def _estimated(rows: Ints) -> tuple[Estimated, float]:
+    """Return what the labels of 2015 say of some predictions of 2016, and what the labels of these say."""
+    known, asked = year(2015), year(2016)
+    numbers = known["predicted_probability"] + 1 - known[ERROR]
+    labels = np.bincount(bins_of(LABELS, numbers.tolist()), minlength=LABELS.bins)[None, LABELLED]
+    scores = asked["predicted_probability"][rows].tolist()
+    answers = np.bincount(bins_of(SCORES, scores), minlength=SCORES.bins)[None, SCORED]
+    return estimate(answers, labels, 0.99, np.ones(1)), float(1 - asked[ERROR][rows].mean())
+
+
+def test_quality_is_estimated_before_labels_within_two_points() -> None:
+    """Of all windows of 5,000, and of ages among which the share of right answers goes from 0.68 to 1."""
+    every, ages = np.arange(65_000), year(2016)["AGEP"]
+    windows = list(every.reshape(-1, 5_000))
+    chosen = [np.flatnonzero((ages >= low) & (ages < high)) for low, high in ((0, 16), (16, 25), (25, 60), (60, 99))]
+    right = []
+    for rows in (*windows, *chosen):
+        found, said = _estimated(rows)
+        assert abs(found.accuracy[0] - said) < 0.02
+        right.append(said)
+    assert (min(right) < 0.7, max(right) > 0.99) == (True, True)
+
+
+def test_what_labels_say_lies_within_the_bounds_of_thousands() -> None:
+    inside = [
+        found.lower[0] <= said <= found.upper[0]
+        for found, said in map(_estimated, np.arange(69_000).reshape(-1, 1_000))
+    ]
+    assert sum(inside) >= 68

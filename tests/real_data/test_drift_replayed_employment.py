@@ -24,6 +24,12 @@ POLICY = (
 profile = "profile.json"
 [sli.correct]
 good = "label_matches"
+[sli.right]
+good = "estimated"
+[[monitor]]
+name = "guess"
+kind = "estimated"
+slices = ["*", "SEX"]
 [[monitor]]
 name = "shift"
 kind = "psi"
@@ -51,7 +57,7 @@ slices = ["*", "SEX"]
 [[rule]]
 name = "drifted"
 kind = "drift"
-monitors = ["shift", "contract", "mean", "adwin", "page-hinkley"]
+monitors = ["shift", "contract", "mean", "adwin", "page-hinkley", "guess"]
 """
 )
 
@@ -101,3 +107,31 @@ def test_training_beside_serving_has_every_person(store: Replayed) -> None:
     assert sum(row["training"] for row in rows) == 68_785
     assert sum(row["serving"] for row in rows) == 69_126
     assert sum(row["psi_part"] for row in rows) < 0.01
+
+
+def test_the_quality_of_2016_is_estimated_from_the_labels_of_2015(store: Replayed) -> None:
+    """Within two points of what the labels of 2016 say, of all and by sex, by the monitor and by the SLI."""
+    since = datetime(2016, 1, 1, tzinfo=UTC)
+    told = store.rows(
+        "SELECT slice, sli, good / (good + bad) AS share, good + bad AS n FROM sli_window_latest "
+        "WHERE kind = 'tumbling' AND window_start = {since:DateTime64(3, 'UTC')} AND slice IN ('*', 'SEX=1', 'SEX=2')",
+        {"since": since},
+    )
+    share = {(row["slice"], row["sli"]): row["share"] for row in told}
+    assert all(row["n"] > 33_000 for row in told)
+    found = {
+        row["slice"]: row
+        for row in store.rows("SELECT * FROM drift_latest WHERE method = 'estimated'")
+        if row["score"] == row["score"]
+    }
+    assert found.keys() == {"*", "SEX=1", "SEX=2"}
+    for slice_, row in found.items():
+        assert row["window_start"].replace(tzinfo=UTC) == since
+        assert row["verdict"] == "OK"
+        assert abs(row["score"] - share[slice_, "correct"]) < 0.02
+        assert abs(share[slice_, "right"] - share[slice_, "correct"]) < 0.02
+    query = (Path(__file__).parents[2] / "infra/clickhouse/queries/estimated_quality.sql").read_text()
+    year = {"from": since, "to": datetime(2017, 1, 1, tzinfo=UTC)}
+    (row,) = store.rows(query, {"model": "employment", "window_s": 3_600} | year)
+    assert (row["answers"], row["labels"], row["labels_so_far"]) == (69_126, 69_126, 68_785)
+    assert row["accuracy"] == share["*", "correct"]

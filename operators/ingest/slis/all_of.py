@@ -56,7 +56,7 @@ def _bind(sli: AllOf, others: Mapping[str, tuple[Sli, SliKind[Sli]]], key: str) 
 
 def _fits(part: Sli) -> bool:
     """Whether it can be a part; one of some slices alone says nothing of the others."""
-    return not part.on_feedback and not part.slices and not isinstance(part, AllOf)
+    return not (part.on_feedback or part.slices or part.estimated_from or isinstance(part, AllOf))
 
 
 def _parts(sli: Sli) -> tuple[tuple[Sli, SliKind[Sli]], ...]:

@@ -6,6 +6,7 @@ from typing import Any
 from operators.ingest.slis import (
     all_of,
     by_team,
+    estimated,
     feedback_absent,
     flag_absent,
     label_matches,
@@ -28,6 +29,7 @@ KINDS: Mapping[str, SliKind[Any]] = {
         feedback_absent.KIND,
         score.KIND,
         all_of.KIND,
+        estimated.KIND,
     )
 }
 

@@ -1,0 +1,130 @@
+"""Quality before labels: how many answers of a window are right, estimated from their scores (CBPE).
+
+What a score is worth is learned from the labels that came before the window began, of the same version and slice
+(`stats/estimated_accuracy.py`). It is BAD where that is surely lower than what these labels say by more than
+`fall_max`, and OK where it surely is not. Without enough labels, and where the bounds are too wide, nothing is said.
+
+It cannot see concept drift: answers of the same score that are less often right than they were. Labels alone can.
+"""
+
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.drift.ended_window import Ended
+from operators.drift.false_alarms import windows_a_week
+from operators.drift.kind import WindowKind
+from operators.drift.results import Drift
+from operators.policy.monitors import Watched, WindowMonitor, axis_of, kind_of
+from operators.policy.reading import Confidence, Positive, Share, span
+from operators.policy.watched import ESTIMATED_FROM
+from operators.profiles.score_cells import LABELLED, SCORED
+from operators.stats.calibration import CELLS
+from operators.stats.estimated_accuracy import Estimated, estimate
+from operators.window.label_cells import LabelCells
+from operators.wire.control import Word
+
+METHOD = "estimated"
+SCORE = "score"
+
+
+class EstimatedQuality(WindowMonitor, frozen=True, kw_only=True):
+    """The estimated share of right answers is more than `fall_max` below that of the labels, at `confidence`.
+
+    From fewer than `labels_min` labels nothing is estimated.
+    """
+
+    unwritten: ClassVar[frozenset[str]] = frozenset({"on", "profile"})
+
+    on: tuple[str, ...] = tuple(ESTIMATED_FROM)
+    profile: str = ""
+    fall_max: Share = 0.05
+    confidence: Confidence = 0.99
+    labels_min: Positive = 500
+
+    def watching(self, watched: Watched) -> Watched:
+        """Return the field with its bins, which no profile has."""
+        return msgspec.structs.replace(watched, field=ESTIMATED_FROM[watched.name])
+
+
+def _evaluate(monitor: EstimatedQuality, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:
+    slots = ended.members(monitor)
+    keys = [ended.names[slot][:3] for slot in slots.tolist()]
+    kept = ended.labels.setdefault(monitor.name, LabelCells())
+    fields = [ended.policy.watched[index] for index in ended.policy.watched_by(monitor)]
+    answers, came = (
+        ended.sums.counts[slots, each.offset : each.offset + each.bins][:, cells]
+        for each, cells in zip(fields, (SCORED, LABELLED), strict=True)
+    )
+    labels = kept.of(keys)
+    designs = ended.designs(fields[0], slots, answers.sum(axis=1))
+    found = estimate(answers, labels, monitor.confidence, designs)
+    kept.add(keys, came, ended.end)
+    scored = np.flatnonzero(answers.any(axis=1)).tolist()
+    drifts = [_drift(monitor, ended, int(slots[at]), at, found, answers, labels, came) for at in scored]
+    return drifts, drifts
+
+
+def _drift(
+    monitor: EstimatedQuality,
+    ended: Ended,
+    slot: int,
+    at: int,
+    found: Estimated,
+    answers: Ints,
+    labels: Ints,
+    came: Ints,
+) -> Drift:
+    n = int(labels[at].sum())
+    known = n >= monitor.labels_min
+    least = float(found.labelled[at]) - monitor.fall_max
+    return Drift(
+        monitor=monitor.name,
+        series=ended.names[slot],
+        field=SCORE,
+        start=ended.start,
+        end=ended.end,
+        axis=axis_of(SCORE),
+        kind=kind_of(SCORE, ended.names[slot].model),
+        method=METHOD,
+        word=_word(float(found.lower[at]), float(found.upper[at]), least) if known else "INSUFFICIENT",
+        score=float(found.accuracy[at]) if known else None,
+        threshold=least if known else None,
+        expected=float(found.labelled[at]) if known else None,
+        reference="labels",
+        n_reference=n,
+        n_current=int(answers[at].sum()),
+        detail=_detail(found, at, came[at], known=known),
+    )
+
+
+def _word(lower: float, upper: float, least: float) -> Word:
+    if upper < least:
+        return "BAD"
+    return "OK" if lower >= least else "INSUFFICIENT"
+
+
+def _detail(found: Estimated, at: int, came: Ints, *, known: bool) -> str:
+    """Return the bounds, and what the labels say that came within the window."""
+    n, right = int(came.sum()), int(came[CELLS:].sum())
+    parts = [f"between {found.lower[at]:.4f} and {found.upper[at]:.4f}"] if known else []
+    return "; ".join([*parts, *([f"{right} of {n} labels of the window right"] if n else [])])
+
+
+def _when(monitor: EstimatedQuality) -> str:
+    fall = f"more than {100 * monitor.fall_max:.6g} points below that of the labels so far"
+    return f"the share of right answers over {span(monitor.window_ms)}, estimated from scores, is surely {fall}"
+
+
+KIND = WindowKind(
+    name="estimated",
+    monitor=EstimatedQuality,
+    when=_when,
+    false_alarms=lambda monitor, pane_ms, series: (
+        (1.0 - monitor.confidence) / 2.0 * series * windows_a_week(monitor.window_ms)
+    ),
+    every_window=True,
+    evaluate=_evaluate,
+)

@@ -1,0 +1,43 @@
+"""`estimated`: an answer is good with the chance that its score is worth, by the labels so far: quality before labels.
+
+At ingest every event is neither; which of them count as good and bad is said when their pane closes, by the labels of
+the version that came before (`window/estimating.py`). An event without a score, or with one that no label had, stays
+neither, and so does each one of a version with too few labels.
+"""
+
+import numpy as np
+
+from operators.arrays import Ints
+from operators.ingest.slis.kind import Numbers, SliKind
+from operators.policy.errors import PolicyError
+from operators.policy.policy import Sli
+from operators.policy.reading import Positive
+from operators.window.partial import NEITHER
+
+
+class EstimatedSli(Sli, frozen=True, kw_only=True):
+    """Of versions with fewer than `labels_min` labels nothing is said."""
+
+    labels_min: Positive = 500
+
+    @property
+    def estimated_from(self) -> int | None:
+        return self.labels_min
+
+
+def _check(sli: EstimatedSli, key: str) -> None:
+    if sli.ignore:
+        raise PolicyError(f"{key}.ignore", list(sli.ignore), 'has no meaning with good = "estimated": scores count')
+
+
+def _classify(sli: EstimatedSli, numbers: Numbers, errors: Ints) -> Ints:
+    return np.full(len(errors), NEITHER)
+
+
+KIND = SliKind(
+    good="estimated",
+    sli=EstimatedSli,
+    words=lambda sli: f"right, as often as answers of such a score were by {sli.labels_min:,} labels or more",
+    classify=_classify,
+    check=_check,
+)

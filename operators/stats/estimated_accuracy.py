@@ -1,0 +1,75 @@
+"""How many answers are right, estimated before anybody says so: confidence-based performance estimation (CBPE).
+
+Of answers whose score lies in cell c a share p(c) was right, by the labels so far. So of n(c) answers in each cell,
+sum n(c) p(c) are expected to be right. p(c) is drawn towards the share of its bin by the weight of one label, and that
+towards the share of all labels. Source: NannyML, "Estimation of performance of the monitored model: confidence-based
+performance estimation", documentation of version 0.10; there scores are calibrated by isotonic regression.
+
+The interval is where the share of right answers among these very answers lies, as labels would have it: p(c) is known
+from so many labels, and answers are right or wrong by chance. Answers in cells without any label may all be right or
+all wrong.
+
+It sees what the model says of itself alone. Where answers of the same score are less often right than before (concept
+drift, P(Y | X) changes), nothing of that shows until labels come.
+"""
+
+from statistics import NormalDist
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Floats, Ints
+from operators.stats.calibration import BINS, CELLS
+
+
+class Estimated(msgspec.Struct, frozen=True, kw_only=True):
+    """Of K series: the share of right answers that is expected, (K,), its bounds, and that of the labels so far.
+
+    NaN without labels or without answers.
+    """
+
+    accuracy: Floats
+    lower: Floats
+    upper: Floats
+    labelled: Floats
+
+
+def shares_right(labels: Ints) -> Floats:
+    """Return the share p(c) of right answers in each cell, (K, CELLS), from wrong and right labels (K, 2 * CELLS).
+
+    >>> labels = np.zeros((1, 2 * CELLS), np.int64)
+    >>> labels[0, 45], labels[0, CELLS + 45] = 10, 90  # Of 100 answers with a score of 0.91, 90 were right.
+    >>> shares_right(labels)[0, [45, 46, 5]].round(2)
+    array([0.9, 0.9, 0.9])
+    """
+    wrong, right = np.split(labels, 2, axis=1)
+    n = wrong + right
+    whole = (right.sum(axis=1) + 0.5) / (n.sum(axis=1) + 1.0)
+    bins_n, bins_right = (each.reshape(-1, BINS, CELLS // BINS).sum(axis=2) for each in (n, right))
+    of_bins = (bins_right + whole[:, None]) / (bins_n + 1.0)
+    return np.asarray((right + np.repeat(of_bins, CELLS // BINS, axis=1)) / (n + 1.0))
+
+
+def estimate(answers: Ints, labels: Ints, confidence: float, designs: Floats) -> Estimated:
+    """Return what `labels` (K, 2 * CELLS) say of `answers` (K, CELLS), counted by the cells of their scores.
+
+    The bounds hold with the chance `confidence`; `designs` (K,): so many answers are worth one that is independent of
+    all others.
+    """
+    wrong, right = np.split(labels, 2, axis=1)
+    n, total = wrong + right, answers.sum(axis=1)
+    p = shares_right(labels)
+    weight = answers / np.maximum(total, 1)[:, None]
+    accuracy = (weight * p).sum(axis=1)
+    by_chance = designs * (weight * p * (1.0 - p)).sum(axis=1) / np.maximum(total, 1)
+    learned = (weight**2 * p * (1.0 - p) / (n + 2.0)).sum(axis=1)
+    half = NormalDist().inv_cdf((1.0 + confidence) / 2.0) * np.sqrt(by_chance + learned)
+    unknown = np.where(n == 0, weight, 0.0)
+    nothing = (total == 0) | (n.sum(axis=1) == 0)
+    bounds = (
+        accuracy - half - (unknown * p).sum(axis=1),
+        accuracy + half + (unknown * (1.0 - p)).sum(axis=1),
+    )
+    accuracy, lower, upper = (np.where(nothing, np.nan, each.clip(0.0, 1.0)) for each in (accuracy, *bounds))
+    labelled = right.sum(axis=1) / np.maximum(n.sum(axis=1), 1)
+    return Estimated(accuracy=accuracy, lower=lower, upper=upper, labelled=np.where(n.any(axis=1), labelled, np.nan))

@@ -1,0 +1,91 @@
+"""SLIs that are estimated: good and bad of each pane that closes, from scores, by the labels of panes before.
+
+Of the events of a series in a pane a share is expected to be right (`stats/estimated_accuracy.py`), which makes no
+whole number of them. It is rounded up or down by a hash of the series and the pane: so counts are whole, the same in
+every run, and right on average in every slice and window. Events with a score that no label had stay neither.
+"""
+
+from hashlib import blake2b
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Floats, Ints
+from operators.policy.monitors import CALIBRATION
+from operators.policy.policy import Policy
+from operators.profiles.score_cells import LABELLED, SCORED
+from operators.stats.calibration import CELLS
+from operators.stats.estimated_accuracy import shares_right
+from operators.window.label_cells import Key, LabelCells
+from operators.window.partial import BAD, GOOD, NEITHER, LeafSeries, Partial, feature_rows
+
+
+class Estimating:
+    """The labels so far of each version of a shard: all that it keeps."""
+
+    def __init__(self, policy: Policy, saved: LabelCells | None) -> None:
+        self._from = {index: sli.estimated_from for index, sli in enumerate(policy.slis) if sli.estimated_from}
+        self._cells = [_places(policy, "score", SCORED), _places(policy, CALIBRATION, LABELLED)] if self._from else []
+        self._pane_ms, self._known_ms = policy.pane_ms, policy.releases.known_ms
+        self._labels = LabelCells() if saved is None else saved
+
+    def save(self) -> LabelCells | None:
+        """Return all that a restart needs."""
+        return self._labels if self._from else None
+
+    def fill(self, part: Partial | None, pane: int) -> Partial | None:
+        """Return what came in on time with what is good and bad of it; its labels count from the next pane on."""
+        if not self._from or part is None or not len(part.features):
+            return part
+        answers, came = (_counts(part, *places) for places in self._cells)
+        names = [part.series[at] for at in part.which.tolist()]
+        number = {version: at for at, version in enumerate(dict.fromkeys(_version(name) for name in names))}
+        of = np.array([number[_version(name)] for name in names], np.int64)
+        labels = self._labels.of(list(number))
+        slis = self._slis(part.slis.copy(), answers, labels[of], _thresholds(names, pane))
+        of_version = np.zeros((len(number), 2 * CELLS), np.int64)
+        np.add.at(of_version, of, came)
+        now = (pane + 1) * self._pane_ms
+        self._labels.add(list(number), of_version, now)
+        self._labels.forget(now - self._known_ms)
+        return msgspec.structs.replace(part, slis=slis)
+
+    def _slis(self, slis: Ints, answers: Ints, labels: Ints, thresholds: Floats) -> Ints:
+        """Fill in the counts (R, S, 3) of rows with these `answers` (R, CELLS), by the `labels` (R, 2 * CELLS)."""
+        # What a score is worth that no label had is not known.
+        answers = np.where(labels[:, :CELLS] + labels[:, CELLS:] > 0, answers, 0)
+        n = answers.sum(axis=1)
+        expected = (answers * shares_right(labels)).sum(axis=1)
+        good = np.minimum(np.floor(expected + thresholds).astype(np.int64), n)
+        for index, least in self._from.items():
+            rows = (labels.sum(axis=1) >= (least or 0)) & (slis[:, index, NEITHER] > 0)
+            slis[rows, index, GOOD] = good[rows]
+            slis[rows, index, BAD] = n[rows] - good[rows]
+            slis[rows, index, NEITHER] = np.maximum(slis[rows, index, NEITHER] - n[rows], 0)
+        return slis
+
+
+def _version(name: LeafSeries) -> Key:
+    return name.model, name.version
+
+
+def _places(policy: Policy, name: str, cells: slice) -> tuple[int, int]:
+    """Return the first of the cells in the layout of all watched fields, and how many there are."""
+    (watched,) = (each for each in policy.watched if (each.name, each.model, each.profile) == (name, None, ""))
+    return watched.offset + cells.start, cells.stop - cells.start
+
+
+def _counts(part: Partial, first: int, many: int) -> Ints:
+    """Return the counts of some bins of the layout, (rows, many)."""
+    rows, bins, n = feature_rows(part)
+    ours = (bins >= first) & (bins < first + many)
+    found = np.zeros((part.rows, many), np.int64)
+    found[rows[ours], bins[ours] - first] = n[ours]
+    return found
+
+
+def _thresholds(names: list[LeafSeries], pane: int) -> Floats:
+    """Return a number of [0, 1) for each series in a pane, evenly spread and the same in every process."""
+    texts = (repr((pane, *name)).encode() for name in names)
+    hashes = [int.from_bytes(blake2b(text, digest_size=8).digest()) >> 11 for text in texts]
+    return np.array(hashes, float) / 2.0**53
