@@ -106,6 +106,25 @@ def test_inserts_do_not_wait_for_the_batching_of_the_server() -> None:
     assert table.settings[0]["async_insert"] == 0
 
 
+def test_a_block_is_not_merged_by_itself_before_it_is_stored(embedded_clickhouse: Embedded) -> None:
+    """That cost twice what storing it does. What comes twice in a block is one row to those who read, as ever."""
+    spent = "SELECT sum(value) FROM system.events WHERE event = 'MergeTreeDataWriterMergingBlocksMicroseconds'"
+    store = embedded_clickhouse.client
+    before = store.query(spent).result_rows
+    made = Inserter(store, _fail)
+    rows = sample("sli_pane", 30)
+    for ver in (7, 9, 9, 8):
+        made.add(Rows(table="sli_pane", columns={**rows.columns, "good": np.arange(30) + ver, "ver": np.full(30, ver)}))
+    made.flush()
+    assert store.query(spent).result_rows == before
+    read = "SELECT count(), sum(good - 9), any(ver) FROM sli_pane FINAL"
+    across = f"{read} SETTINGS do_not_merge_across_partitions_select_final = 1"
+    wanted = (30, sum(range(30)), 9)
+    assert [store.query(each).first_row for each in (read, across)] == [wanted, wanted]
+    store.command("OPTIMIZE TABLE sli_pane FINAL")
+    assert store.query(read.replace("FINAL", "")).first_row == wanted
+
+
 def test_tokens_tell_rows_apart_and_not_how_they_came_together() -> None:
     table = Table()
     for pieces in ([(0, 10)], [(0, 3), (3, 10)], [(0, 9)]):

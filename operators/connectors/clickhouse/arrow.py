@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from operators.connectors.clickhouse.coded import coded
 from operators.store.columns import TABLES, Kind
 from operators.store.rows import Coded, Column, Ragged, Rows
 
@@ -98,7 +99,7 @@ def _coded(kind: Kind, column: Coded) -> pa.Array:
         if not value and type(value).__name__ in _EMPTY and count <= _KEPT_ROWS:
             return _empty(kind, type(value).__name__, count)
         return _repeated(kind, value, count)
-    return _CONVERT[kind](column.values).take(pa.array(column.codes))
+    return coded(kind, column, _CONVERT[kind])
 
 
 @lru_cache(maxsize=128)
