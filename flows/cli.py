@@ -7,6 +7,7 @@ import typer
 
 from flows import (
     backtest_cli,
+    check_cli,
     control_cli,
     evals_cli,
     evaluate_cli,
@@ -38,7 +39,7 @@ app.command("gate")(gate_command)
 app.command("demo")(replay_cli.demo_command)
 app.command("replay")(replay_cli.replay_command)
 app.command("backtest")(backtest_cli.backtest_command)
-app.command("check")(replay_cli.check_command)
+app.command("check")(check_cli.check_command)
 app.command("run")(worker_cli.run_command)
 app.command("archive")(worker_cli.archive_command)
 app.command("enrich")(worker_cli.enrich_command)

@@ -1,4 +1,4 @@
-"""`rollguard demo`, `replay` and `check`: what needs no broker; thin."""
+"""`rollguard demo` and `replay`: what needs no broker; thin."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,6 @@ import typer
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from flows import check as checks
 from flows import page_cli, progress, replay, settings
 from flows.archive.privacy import checked_pseudonyms
 from flows.cli_errors import fail, guarded, interruptible
@@ -99,10 +98,3 @@ def replay_command(
     if not summary.complete:
         fail("interrupted: not all panes are closed", 1)
     progress.print_summary(summary, out)
-
-
-@guarded
-def check_command(policy: PolicyOption = None) -> None:
-    """Validate a policy and say what it will keep."""
-    where = settings.load()
-    checks.print_policy(settings.load_policy(policy or where.policy), Console(markup=False, emoji=False))

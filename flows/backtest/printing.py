@@ -16,7 +16,7 @@ def print_comparison(found: Comparison, console: Console) -> None:
     days = (found.end - found.start) / DAY_MS
     console.print(
         f"{found.items} events and feedback, {found.refused} refused; "
-        f"{_minute(found.start)} to {_minute(found.end)} UTC, {days:.2g} days",
+        f"{minute(found.start)} to {minute(found.end)} UTC, {days:.2g} days",
         soft_wrap=True,
     )
     console.print(_counts(found.old, found.new))
@@ -47,9 +47,7 @@ def _versions(old: PolicyOutcome, new: PolicyOutcome) -> Table:
 
 
 def _outcomes(some: list[Outcome]) -> str:
-    return (
-        "\n".join(f"{each.type} {_minute(each.at)} by {plain(each.rule)}{_after(each)}" for each in some) or "nothing"
-    )
+    return "\n".join(f"{each.type} {minute(each.at)} by {plain(each.rule)}{_after(each)}" for each in some) or "nothing"
 
 
 def _after(each: Outcome) -> str:
@@ -66,7 +64,7 @@ def _span(seconds: float | None) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
 
 
-def _minute(ms: int) -> str:
+def minute(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 

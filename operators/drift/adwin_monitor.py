@@ -1,5 +1,6 @@
 """ADWIN as a kind of monitor."""
 
+from operators.drift.alarm_limit import AlarmLimit
 from operators.drift.detectors.adwin import AdwinDetector
 from operators.drift.false_alarms import of_adwin
 from operators.drift.kind import SeriesKind
@@ -20,6 +21,7 @@ KIND = SeriesKind(
     monitor=Adwin,
     when=lambda monitor: f"the mean of panes has changed, by ADWIN (delta {monitor.delta:.3g})",
     false_alarms=lambda monitor, pane_ms, series: of_adwin(pane_ms, series * len(monitor.on), monitor.delta),
+    limit=AlarmLimit(keys=("delta",), factors=(0.1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-9)),
     detector=lambda monitor: AdwinDetector(monitor.delta),
     learned_from=lambda monitor: monitor.learned_from,
     saved=(

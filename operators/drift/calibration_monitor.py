@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Ints
+from operators.drift.alarm_limit import SHARES, AlarmLimit
 from operators.drift.ended_window import Ended
 from operators.drift.false_alarms import windows_a_week
 from operators.drift.kind import WindowKind
@@ -85,6 +86,7 @@ KIND = WindowKind(
     false_alarms=lambda monitor, pane_ms, series: (
         (1.0 - monitor.confidence) * series * windows_a_week(monitor.window_ms)
     ),
+    limit=AlarmLimit(keys=("error_max",), factors=SHARES, most=1.0),
     evaluate=_evaluate,
     every_window=True,
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from operators.drift.alarm_limit import SIGMAS, AlarmLimit
 from operators.drift.contract import findings
 from operators.drift.contract_breach import SAMPLES_MIN, ContractBreach, Expectation
 from operators.drift.ended_window import Ended
@@ -197,6 +198,7 @@ KIND = WindowKind(
     false_alarms=lambda monitor, pane_ms, series: of_contract(
         monitor.sigmas, monitor.window_ms, len(monitor.on), series
     ),
+    limit=AlarmLimit(keys=("sigmas",), factors=SIGMAS),
     needs=lambda table: 'kind = "contract"',
     check=_check,
     evaluate=lambda monitor, ended, broken: broken.evaluate(monitor, ended),

@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from operators.drift.alarm_limit import AlarmLimit
 from operators.drift.detectors.alarm import Alarm
 from operators.drift.ended_window import Ended
 from operators.drift.results import Drift
@@ -30,14 +31,15 @@ class MonitorKind(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
 
     `needs` says of a table for what it needs a profile, None where it needs none; `check` raises PolicyError for what
     the keys cannot say one by one. `when` says in `rollguard check` what it calls drift, `false_alarms` how many a week
-    it costs of one model while nothing changes, by the pane in ms and the number of series. `saved` are classes that it
-    keeps, with their names for ever.
+    it costs of one model while nothing changes, by the pane in ms and the number of series. `limit` is what makes it
+    alarm less often. `saved` are classes that it keeps, with their names for ever.
     """
 
     name: str
     monitor: type[M]
     when: Callable[[M], str]
     false_alarms: Callable[[M, int, int], float]
+    limit: AlarmLimit = AlarmLimit()
     needs: Callable[[Any], str | None] = lambda table: None
     check: Callable[[M, Reading], None] = _accept
     saved: Sequence[Saved] = ()

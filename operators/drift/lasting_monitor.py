@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import UNSET
 
 from operators.arrays import Floats, Ints
+from operators.drift.alarm_limit import SHARES, AlarmLimit
 from operators.drift.ended_window import Ended
 from operators.drift.false_alarms import windows_a_week
 from operators.drift.field_shares import shares_of
@@ -180,6 +181,7 @@ KIND = WindowKind(
     monitor=LastingChange,
     when=_when,
     false_alarms=lambda monitor, pane_ms, series: monitor.false_alarms,
+    limit=AlarmLimit(keys=("tolerance_sigmas", "tolerance_points"), factors=SHARES, most=1.0),
     needs=lambda table: 'kind = "lasting"',
     evaluate=_evaluate,
     saved=(Saved("lasting", Lasting, ("keys", "log_m", "counts", "since", "seen", "bad")),),

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
+from operators.drift.alarm_limit import SIGMAS, AlarmLimit
 from operators.drift.ended_window import Ended
 from operators.drift.false_alarms import of_sigma
 from operators.drift.kind import WindowKind
@@ -126,6 +127,7 @@ KIND = WindowKind(
     monitor=Sigma,
     when=_when,
     false_alarms=lambda monitor, pane_ms, series: of_sigma(monitor.sigmas, monitor.window_ms, series * len(monitor.on)),
+    limit=AlarmLimit(keys=("sigmas",), factors=SIGMAS),
     needs=lambda table: 'reference = "profile"' if table.reference == "profile" else None,
     evaluate=_evaluate,
     every_window=True,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from operators.drift.alarm_limit import AlarmLimit
 from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.false_alarms import of_page_hinkley
 from operators.drift.kind import SeriesKind
@@ -39,6 +40,7 @@ KIND = SeriesKind(
     monitor=PageHinkley,
     when=_when,
     false_alarms=_false_alarms,
+    limit=AlarmLimit(keys=("threshold",), factors=(1.5, 2, 3, 5, 8, 12)),
     detector=lambda monitor: PageHinkleyDetector(monitor.allowance, monitor.threshold, monitor.samples_min),
     learned_from=lambda monitor: monitor.learned_from,
     saved=(

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
+from operators.drift.alarm_limit import SHARES, AlarmLimit
 from operators.drift.ended_window import Ended
 from operators.drift.false_alarms import of_shifts
 from operators.drift.kind import WindowKind
@@ -152,6 +153,7 @@ PSI = WindowKind(
     monitor=Psi,
     when=_when,
     false_alarms=_false_alarms,
+    limit=AlarmLimit(keys=("psi_min",), factors=SHARES),
     needs=lambda table: 'kind = "psi"',
     evaluate=_evaluate,
     every_window=True,
@@ -161,6 +163,7 @@ CLUSTERS = WindowKind(
     monitor=Embedding,
     when=_when,
     false_alarms=_false_alarms,
+    limit=AlarmLimit(keys=("psi_min",), factors=SHARES),
     needs=lambda table: 'kind = "embedding"',
     evaluate=_evaluate,
     every_window=True,

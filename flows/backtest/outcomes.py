@@ -1,0 +1,91 @@
+"""A policy over files, without a store: what each closed pane comes to, as a worker with it would find."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import bytewax.operators as op
+import msgspec
+from bytewax.dataflow import Dataflow
+from bytewax.outputs import DynamicSink, StatelessSinkPartition
+from bytewax.run import cli_main
+from prometheus_client import CollectorRegistry
+
+from operators.connectors.stop import Stop
+from operators.evaluation_state import PaneOutcome
+from operators.ingest.partition import Batch
+from operators.metrics import Metrics
+from operators.policy.policy import Policy
+from operators.sources.input import Input, InputWatch
+from operators.sources.monitor import MonitorSource
+from operators.steps import close_panes, evaluate_shards, slide_windows
+from operators.window.panes import ShardInput
+from operators.window.team_panes import TeamItem
+
+EPOCH = timedelta(seconds=60)  # Nothing is buffered that had to be written: epochs only cost.
+Take = Callable[[Policy, PaneOutcome], None]
+
+
+class Covered(msgspec.Struct, kw_only=True):
+    """How many events and feedback there were, from when to when [Unix ms], and how many items were refused."""
+
+    items: int = 0
+    refused: int = 0
+    first_ms: int | None = None
+    last_ms: int | None = None
+
+
+def each_outcome(inputs: Sequence[Input], policy: Policy, stop: Stop, take: Take) -> Covered:
+    """Call `take` with what each pane of inputs that end comes to, and the policy of its model.
+
+    Panes of a model come in order. Whatever stopped it is raised.
+    """
+    taken = Covered()
+    watch = InputWatch(batch=lambda _, batch: _note(taken, batch))
+    cli_main(_flow(MonitorSource(inputs, policy, stop=stop, watch=watch), policy, take), epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
+    if stop.error is not None:
+        raise stop.error
+    return taken
+
+
+def _flow(source: MonitorSource, policy: Policy, take: Take) -> Dataflow:
+    """Return the steps of the monitor that decide, without those that make rows (`flows/monitor.py`)."""
+    metrics = Metrics(CollectorRegistry())
+    flow = Dataflow("backtest")
+    items: Any = op.filter("inputs", op.input("input", flow, source), lambda item: isinstance(item[1], ShardInput))
+    # (shard, ShardInput)
+    closed: Any = close_panes("panes", items, policy, metrics, False)
+    moved = slide_windows("windows", closed, policy, False)
+    # (shard, PaneWithWindows)
+    op.output("outcomes", evaluate_shards("judge", moved, policy, metrics, False), _Sink(policy, take))
+    return flow
+
+
+def _note(taken: Covered, batch: Batch) -> None:
+    taken.items += batch.items
+    taken.refused += len(batch.rejects)
+    if batch.items:
+        taken.first_ms = min(batch.oldest_ms, batch.oldest_ms if taken.first_ms is None else taken.first_ms)
+        taken.last_ms = max(batch.newest_ms, taken.last_ms or 0)
+
+
+class _Sink(DynamicSink[tuple[str, Any]]):
+    """Hands on what panes came to."""
+
+    def __init__(self, policy: Policy, take: Take) -> None:
+        self._policy, self._take = policy, take
+
+    def build(self, step_id: str, worker_index: int, worker_count: int) -> "_Part":
+        return _Part(self._policy, self._take)
+
+
+class _Part(StatelessSinkPartition[tuple[str, Any]]):
+    def __init__(self, policy: Policy, take: Take) -> None:
+        self._policy, self._take = policy, take
+
+    def write_batch(self, items: list[tuple[str, Any]]) -> None:
+        for _, item in items:
+            if isinstance(item, TeamItem):
+                self._take(self._policy.teams[item.team], item.item)
+            else:
+                self._take(self._policy, item)

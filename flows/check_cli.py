@@ -1,0 +1,61 @@
+"""`rollguard check`: thin."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from flows import check as checks
+from flows import progress, settings
+from flows.backtest.false_alarms import QuietFiles, measured
+from flows.backtest.printing_alarms import print_alarms
+from flows.cli_errors import fail, guarded, interruptible
+from flows.input_options import FeedbackFormatOption, FormatOption, PolicyOption, with_formats
+from operators.connectors.stop import Stop
+from operators.ingest.formats.format import Stream
+from operators.policy.policy import Policy
+
+
+@guarded
+def check_command(
+    files: Annotated[list[Path] | None, typer.Argument(help="Files of events, with --backtest.")] = None,
+    policy: PolicyOption = None,
+    backtest: Annotated[
+        bool, typer.Option("--backtest", help="Measure the false alarms in files of a time in which all was well.")
+    ] = False,
+    feedback: Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")] = None,
+    commands: Annotated[list[Path] | None, typer.Option("--commands", help="A file of commands; repeatable.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    form: FormatOption = None,
+    feedback_form: FeedbackFormatOption = None,
+) -> None:
+    """Validate a policy and say what it will keep; or what its false alarms are on your own data."""
+    where = with_formats(events_format=form, feedback_format=feedback_form)
+    rules = settings.load_policy(policy or where.policy)
+    console = Console(markup=False, emoji=False, highlight=False)
+    if not backtest:
+        if files or feedback or commands or as_json:
+            raise typer.BadParameter("go with --backtest", param_hint="files, --feedback, --commands and --json")
+        checks.print_policy(rules, Console(markup=False, emoji=False))
+        return
+    if not files:
+        raise typer.BadParameter("needs files of events", param_hint="--backtest")
+    _backtest(rules, {"events": files, "feedback": feedback or [], "commands": commands or []}, where, console, as_json)
+
+
+def _backtest(
+    rules: Policy, streams: dict[Stream, list[Path]], where: settings.Settings, console: Console, as_json: bool
+) -> None:
+    stop = Stop()
+    files = QuietFiles(paths=streams, forms=settings.forms(where), pseudonyms=settings.pseudonyms(where))
+    with interruptible(stop), progress.of_files([path for some in streams.values() for path in some]) as progressed:
+        found = measured(rules, files, stop, progressed)
+    if stop.requested:
+        fail("interrupted: not all was measured", 1)
+    if as_json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
+    else:
+        print_alarms(found, console)
