@@ -7,6 +7,7 @@ orders from standard input, one JSON object a line, and ends with it.
 
 import atexit
 import ctypes
+import gc
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,6 +24,19 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 PR_SET_PDEATHSIG = 1
 POLL_S = 0.01
+# What takes long to import, and is imported by commands only; not the embedded engine, which does not bear a fork.
+LAZY = (
+    "pandas",
+    "pyarrow.compute",
+    "river.drift",
+    "typer._adapters",
+    "typer.rich_utils",
+    "flows.archive.worker",
+    "flows.enrich.worker",
+    "flows.produce",
+    "flows.worker",
+    "operators.connectors.clickhouse.migrations",
+)
 
 
 class Forge:
@@ -150,17 +165,14 @@ def become(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    # What takes long to import, and is imported by commands only.
-    import river.drift  # noqa: F401
-
-    import flows.archive.worker
-    import flows.enrich.worker
-    import flows.produce
-    import flows.worker  # noqa: F401
-    import operators.connectors.clickhouse.migrations  # noqa: F401
+    for name in LAZY:
+        import_module(name)
     from flows.cli import main
     from operators.fast import loading
 
     loading.kernels()  # A second of every start, once for all.
+    # What is here is never collected: a program would copy all of it to look at it, and at its end again.
+    gc.collect()
+    gc.freeze()
     serve()
     main()

@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import parquet
 
+from tests.forked import rollguard
+
 CHECKOUT = Path(__file__).parents[2]
 README = (CHECKOUT / "README.md").read_text()
 OWN_EVENTS = README.partition("## Your own events")[2].partition("\n## ")[0]
@@ -25,7 +27,15 @@ def blocks(language: str) -> list[str]:
 
 
 def run(command: list[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    """Run what is installed, from nothing."""
+    return succeeded(subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False))
+
+
+def forked(words: list[str], folder: Path) -> str:
+    return succeeded(rollguard(*words, folder=folder))
+
+
+def succeeded(done: "subprocess.CompletedProcess[str]") -> str:
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -58,7 +68,6 @@ def test_commands_of_the_control_side_are_taken_as_printed(tmp_path: Path) -> No
     (tmp_path / "results" / "control.ndjson").touch()
     (tmp_path / "apply.sh").write_text("#!/bin/sh\n")
     (tmp_path / "apply.sh").chmod(0o755)
-    program = str(Path(sys.executable).with_name("rollguard"))
     sent = 0
     for line in block.splitlines():
         words = shlex.split(line.partition("#")[0])[1:]
@@ -67,7 +76,7 @@ def test_commands_of_the_control_side_are_taken_as_printed(tmp_path: Path) -> No
         elif words[1] != "pins":
             words += ["--file", "commands.ndjson"]
             sent += 1
-        run([program, *words], tmp_path)
+        forked(words, tmp_path)
     kinds = [json.loads(line)["type"] for line in (tmp_path / "commands.ndjson").read_text().splitlines()]
     assert kinds == ["release", "release", "override", "kill", "pin", "silence"]
     assert sent == len(kinds)
@@ -78,23 +87,22 @@ def test_drift_is_watched_as_printed(tmp_path: Path) -> None:
     events, feedback = blocks("json")
     (tmp_path / "events.ndjson").write_text(events)
     (tmp_path / "feedback.ndjson").write_text(feedback)
-    program = str(Path(sys.executable).with_name("rollguard"))
     commands, later = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
     parquet.write_table(pa.table({"amount": [1.0, 2.5, 7.0]}), tmp_path / "train.parquet")
     # What the store counted since is shown by test_reference_sources; here the table stands for it.
     since = "--store --like profile.json --from 2026-11-14T00:00:00Z"
     assert since in later
     for line in (later.replace(since, "train.parquet --like profile.json") + commands).strip().splitlines():
-        run([program, *shlex.split(line, comments=True)[1:]], tmp_path)
+        forked(shlex.split(line, comments=True)[1:], tmp_path)
     monitors = "\n".join(re.findall(r"```toml\n(.*?)```", section, flags=re.DOTALL))
     default = (CHECKOUT / "flows" / "policy.toml").read_text()
     named = default.replace('profile = ""', 'profile = "profile.json"')
     (tmp_path / "policy.toml").write_text(named + monitors)
-    said = run([program, "check", "--policy", "policy.toml"], tmp_path)
+    said = forked(["check", "--policy", "policy.toml"], tmp_path)
     assert "false alarms" in said
     assert "Waiting for a profile" not in said
     options = ["--feedback", "feedback.ndjson", "--policy", "policy.toml", "--out", "results"]
-    run([program, "replay", "events.ndjson", *options], tmp_path)
+    forked(["replay", "events.ndjson", *options], tmp_path)
 
 
 def test_the_policy_that_is_excerpted_is_the_default_policy() -> None:
