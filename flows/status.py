@@ -8,7 +8,7 @@ from rich.console import Console
 from flows.page.asked import Asked
 from flows.page.store import Store
 from flows.page.views.overview import overview
-from flows.page.words import clock, stamp
+from flows.page.words import clock, count, stamp
 from flows.plain import plain
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -25,6 +25,8 @@ def print_status(store: Store, asked: Asked, console: Console) -> None:
     console.print(plain(shown["banner"]["title"]), style="bold", soft_wrap=True)
     console.print(f"{shown['banner']['note']} · counted up to {stamp(shown['counted']['counted'])} UTC", soft_wrap=True)
     console.print()
+    for each in shown["urgent"]:
+        console.print("\n".join(_urgent(each)), soft_wrap=True)
     for model in shown["models"]:
         console.print("\n".join(_model(model)), soft_wrap=True)
     console.print()
@@ -50,6 +52,19 @@ def sparkline(values: Sequence[float], low: float, high: float) -> str:
     return "".join(BLOCKS[round((value - low) / (high - low) * (len(BLOCKS) - 1))] for value in values)
 
 
+def _urgent(each: dict[str, Any]) -> list[str]:
+    """Return a decision as lines: why, how sure, where, since when, and what to do."""
+    lines = [plain(each["title"]), *(f"  {fact['name']}: {plain(fact['words'])}" for fact in each["facts"])]
+    return [*lines, f"  What to do: {each['to_do']} {plain(each['runbook'])}".rstrip(), ""]
+
+
+def _verdicts(share: dict[str, Any]) -> str:
+    """Return how many series of a version that serves are surely bad, surely good, and not decided."""
+    of = share["verdicts"]
+    kinds = (("bad", "surely bad"), ("good", "surely good"), ("undecided", "not decided"))
+    return ", ".join(f"{count(of[name])} {words}" for name, words in kinds if of[name])
+
+
 def _model(model: dict[str, Any]) -> list[str]:
     """Return a model as lines: where its release stands, then each SLI by version, with its last half hour."""
     shares = ", ".join(plain(f"{share['version']} {share['text']}") for share in model["shares"][:4])
@@ -57,6 +72,11 @@ def _model(model: dict[str, Any]) -> list[str]:
     held = f" by {', '.join(map(plain, model['holds']))}" if model["holds"] else ""
     head = f"{plain(model['model'])}  {plain(model['version'] or '')} {state}{held}".rstrip()
     lines = [f"{head}  {model['per_second']:.1f} requests/s  {shares}"]
+    lines += [
+        f"  {plain(share['version'])}: {_verdicts(share)}"
+        for share in model["shares"][:4]
+        if share["verdicts"] is not None
+    ]
     for name, shown in model["slis"].items():
         values = [value for line in shown["lines"] for _, value in line.points]
         low, high = min(values), max(values)

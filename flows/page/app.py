@@ -27,7 +27,8 @@ from flows.page.live import Answers, Live
 from flows.page.security import COOKIE, HEADERS, is_token, session
 from flows.page.store import NoAnswer, Row, Store
 from flows.page.views import lists
-from flows.page.views.model import drift, model
+from flows.page.views.drift import drift
+from flows.page.views.model import model
 from flows.page.views.overview import overview
 from flows.page.views.release import Unknown, release
 from flows.page.views.request import request as request_view

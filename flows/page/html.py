@@ -25,7 +25,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("clock", "stamp", "iso", "span", "count", "percent", "points", "odds", "number"):
+    for name in ("clock", "brief", "stamp", "iso", "span", "count", "percent", "points", "odds", "number"):
         made.filters[name] = getattr(words, name)
     made.filters["segment"] = segment
     made.filters["page_link"] = page_link

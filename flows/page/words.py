@@ -25,6 +25,15 @@ def stamp(ms: int | None) -> str:
     return NONE if ms is None else datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def brief(ms: int, step_s: int) -> str:
+    """Return a time as a column of steps so long needs it.
+
+    >>> brief(1_760_000_000_000, 3_600), brief(1_760_000_000_000, 86_400)
+    ('08:53', '10-09')
+    """
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%m-%d" if step_s >= DAY_MS // 1000 else "%H:%M")
+
+
 def iso(ms: int) -> str:
     """Return a time as a link and a machine read it.
 

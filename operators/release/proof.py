@@ -106,12 +106,20 @@ def _compared(evidence: Evidence, mine: Arm, other: Arm) -> str:
     counts = (
         f"{_bad(mine.good, mine.bad)}, against {_bad(other.good, other.bad, '')}, with {line(other.version)}{before}"
     )
+    return ", ".join(part for part in (counts, sureness(evidence)) if part)
+
+
+def sureness(evidence: Evidence) -> str:
+    """Return how much worse a candidate surely is, and how often chance does as much; empty where neither is known.
+
+    >>> sureness(Evidence(lower=0.081, upper=0.308, p_value=1 / 26_000)), sureness(Evidence())
+    ('8.1 to 30.8 points more, by chance 1 in 26,000 releases', '')
+    """
     low, high = evidence.lower, evidence.upper
     points = "" if low is None or high is None else f"{_points(low)} to {_points(high)} points more"
     chance = math.exp(-(evidence.log_e or 0.0)) if evidence.p_value is None else evidence.p_value
     of = f"1 in over {RARE:,.0f}" if chance < 1 / RARE else f"1 in {1 / chance:,.0f}"
-    parts = (counts, points, f"by chance {of} releases" if chance <= CHANCE_MAX else "")
-    return ", ".join(part for part in parts if part)
+    return ", ".join(part for part in (points, f"by chance {of} releases" if chance <= CHANCE_MAX else "") if part)
 
 
 def _over(evidence: Evidence) -> str:

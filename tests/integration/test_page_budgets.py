@@ -17,7 +17,8 @@ from flows.page.html import page
 from flows.page.serve import Server
 from flows.page.store import Row, Store
 from flows.page.views import lists
-from flows.page.views.model import drift, model
+from flows.page.views.drift import drift
+from flows.page.views.model import model
 from flows.page.views.overview import overview
 from flows.page.views.release import release
 from flows.page.views.scores import scores

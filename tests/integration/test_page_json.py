@@ -46,7 +46,7 @@ SHOWN = {
     "overview": ("index", ["models", "alerts", "events"]),
     "model": ("m/m", ["releases", "charts", "errors"]),
     "release": ("m/m/r/v2", ["table", "found", "charts", "evidence", "events", "errors", "psi"]),
-    "drift": ("m/m/drift", ["rows", "ends", "distribution"]),
+    "drift": ("m/m/drift", ["map", "slices", "distribution"]),
     "scores": ("m/m/scores", ["rows", "charts"]),
     "events": ("events", ["events"]),
     "alerts": ("alerts", ["alerts"]),

@@ -35,7 +35,7 @@ TOKEN = "a token & much more"  # noqa: S105
 # One value for each parameter that a question may have.
 PARAMS: dict[str, Any] = {
     "model": "m", "version": "v", "baseline": "b", "slice": "*", "slices": ["*"],
-    "versions": ["v"], "field": "features.x",
+    "versions": ["v"], "models": ["m"], "columns": 24, "field": "features.x",
     "measures": ["x"], "slis": [], "began": moment(0), "sli": "s", "measure": "",
     "rule": "r",
     "type": "", "hash": "", "request": "r", "at": moment(FAR_MS), "from": moment(0), "to": moment(FAR_MS), "count": 10,

@@ -51,7 +51,14 @@ def _story(end: int) -> list[Rows]:
         "ver": 1,
     }  # fmt: skip
     held = release | {"at": START + 10 * MINUTE, "holds": HELD}
+    verdicts = [
+        {**series, "version": "v2", "slice": text, "rule": "canary", "sli": "ok", "at": held["at"], "verdict": verdict,
+         "good": 1, "bad": 1, "value": None, "lower": None, "upper": None, "since": None, "evidence": "", "policy": "p",
+         "ver": 1}
+        for text, verdict in (("*", "BAD"), ("a=1", "OK"), ("a=2", "OK"), ("a=3", "INSUFFICIENT"), ("a=4", "STALE"))
+    ]  # fmt: skip
     return [
+        _rows("verdict", verdicts),
         _rows("outcome_window", outcomes),
         _rows("sli_window", ratios),
         _rows("progress", progress),
@@ -65,6 +72,16 @@ def store(embedded_clickhouse: Embedded) -> Any:
     for rows in _story(START + 20 * MINUTE):
         inserter.add(rows)
     inserter.flush()
+    embedded_clickhouse.client.command(
+        "INSERT INTO control (model, version, id, revision, type, state, at, rule, slices, evidence, runbook, ver)"
+        " VALUES ('m', 'v2', 'e', 1, 'hold', 'firing', fromUnixTimestamp64Milli({at:Int64}, 'UTC'), 'canary',"
+        " {slices:String}, {evidence:String}, 'infra/runbooks/canary.md', 1)",
+        parameters={
+            "at": START + 10 * MINUTE,
+            "slices": '[{"slice": "a=1"}]',
+            "evidence": '{"sli": "ok", "good": 15, "bad": 15}',
+        },
+    )
     store = Store(embedded_clickhouse.url)
     yield store
     store.close()
@@ -81,7 +98,13 @@ def test_a_held_release_is_said_in_words_with_traffic_and_ratios(store: Store) -
     assert text.startswith("1 release held, nothing is being rolled back\n")
     assert "m  v2 held for 10:00 by canary  2.0 requests/s  v1 75.0 %, v2 25.0 %" in text
     assert "  ok             v2             50.0 %  " in text
+    assert "\n  v2: 1 surely bad, 2 surely good, 1 not decided\n" in text
     assert "▁▁▁" in text
+    assert (
+        "\nm: v2 is held beside v1\n  Why: ok: 15 of 30 bad, 50 %; by rule canary\n  Where: a=1\n  Since: decided "
+        in text
+    )
+    assert "  What to do: Look for the cause. " in text
 
 
 def test_an_earlier_moment_is_said_as_it_was(store: Store) -> None:

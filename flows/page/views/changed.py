@@ -54,9 +54,8 @@ def psi(rows: Sequence[Row], candidate: str, baseline: str) -> list[Row]:
 
 
 def distribution(store: Store, asked: Asked, span: Row, drifts: Sequence[Row]) -> Row | None:
-    """Return how a field is distributed in training and by version: the one asked for, else the furthest."""
-    usual = next((row["field"] for row in drifts if row["method"] == "psi"), "")
-    field = asked.field or usual
+    """Return how a field is distributed in training and by version: the one asked for, else the first of `drifts`."""
+    field = asked.field or next((row["field"] for row in drifts), "")
     if not field:
         return None
     rows = store.ask("distribution", model=asked.model, field=field, slice=asked.slice, **span)

@@ -1,20 +1,16 @@
-"""One model: its releases, what serves now, and how its SLIs went; and how it drifts."""
+"""One model: its releases, what serves now, and how its SLIs went."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from flows.page.asked import Asked
 from flows.page.store import Row, Store, moment
 from flows.page.views import lines
-from flows.page.views.changed import distribution
 from flows.page.views.release import Unknown
 from flows.page.views.states import aged, event_row, state_of
 from flows.page.words import named
 
 SINCE_MS = 3_600_000
-DRIFT_SINCE_MS = 6 * 3_600_000
 SUCCESS = "availability"  # Whose good events are successes, where there is such an SLI; else that of the first.
-WINDOWS = 12  # Columns of the drift table: the newest.
 
 
 def model(store: Store, asked: Asked) -> Row:
@@ -52,38 +48,6 @@ def costs(store: Store, model: str, slis: Sequence[str], span: Row) -> list[Row]
         return []
     sli = SUCCESS if SUCCESS in slis else slis[0]
     return [row | {"sli": sli} for row in store.ask("costs", model=model, sli=sli, **span)]
-
-
-def drift(store: Store, asked: Asked) -> Row:
-    """Return how far fields are from their reference, the worst first, by window, and how one is distributed."""
-    base = base_of(store, asked, DRIFT_SINCE_MS)
-    rows = store.ask("drift", model=asked.model, slice=asked.slice, **base["range"])
-    ends = sorted({row["at"] for row in rows})[-WINDOWS:]
-    by_field: dict[tuple[str, str, str], dict[int, Row]] = defaultdict(dict)
-    for row in rows:
-        if row["at"] in ends:
-            by_field[row["field"], row["method"], row["version"]][row["at"]] = row
-    order = sorted(by_field, key=lambda key: (-_beyond(by_field[key]), key))
-    shown = [
-        {"field": field, "method": method, "version": version, "cells": [by_field[key].get(end) for end in ends]}
-        for key in order[:100]
-        for field, method, version in [key]
-    ]
-    return base | {
-        "slice": asked.slice,
-        "ends": ends,
-        "rows": shown,
-        "distribution": distribution(store, asked, base["range"], shown),
-        "more": max(len(order) - 100, 0),
-    }
-
-
-def _beyond(cells: dict[int, Row]) -> float:
-    ratios = [
-        abs((cell["score"] or 0.0) / cell["threshold"]) if cell["threshold"] else float(cell["is_bad"])
-        for cell in cells.values()
-    ]
-    return max(ratios, default=0.0)
 
 
 def base_of(store: Store, asked: Asked, since_ms: int) -> Row:

@@ -6,13 +6,14 @@ from typing import Any
 from flows.page.asked import Asked
 from flows.page.store import Row, Store, moment
 from flows.page.svg import Line
+from flows.page.views.banner import banner
 from flows.page.views.states import STEADY, State, aged, event_row, state_of
-from flows.page.words import count, percent, span
+from flows.page.views.urgent import urgent
+from flows.page.words import percent, span
 
 LATELY_MS = 5 * 60_000
 SPARK_MS = 3_600_000
 SPARK_STEP_S = 60
-RECOVERED_MS = 3_600_000  # A rollback that ended well is in the banner for an hour.
 EVENTS = 30
 MODELS_MAX = 200
 
@@ -53,44 +54,13 @@ def overview(store: Store, asked: Asked) -> Row:
     return {
         "counted": counted,
         "banner": banner(rows, alerts, now),
+        "urgent": urgent(store, rows, at, now),
         "names": _names(slis),
         "models": rows[:MODELS_MAX],
         "more": max(len(rows) - MODELS_MAX, 0),
         "alerts": aged(alerts, now),
         "events": events,
     }
-
-
-def banner(models: list[Row], alerts: list[Row], now: int) -> Row:
-    """Return the sentence of the whole page, the worst first."""
-    by_kind: dict[str, list[Row]] = defaultdict(list)
-    for model in models:
-        by_kind[model["state"].word].append(model)
-    title, kind = "All is well, nothing is being rolled out", "good"
-    recovered = [each for each in by_kind["recovered"] if now - each["entered"] <= RECOVERED_MS]
-    if by_kind["rollback without effect"]:
-        title, kind = f"{_named(by_kind['rollback without effect'])}: the rollback has no effect", "bad"
-    elif by_kind["rolling back"]:
-        title, kind = f"{_named(by_kind['rolling back'])} is being rolled back", "bad"
-    elif by_kind["traffic moved"]:
-        title, kind = f"{_named(by_kind['traffic moved'])} was rolled back, the traffic has moved", "warn"
-    elif by_kind["held"]:
-        title, kind = f"{_things(len(by_kind['held']), 'release')} held, nothing is being rolled back", "warn"
-    elif by_kind["rolling out"]:
-        title, kind = f"{_things(len(by_kind['rolling out']), 'release')} under way, nothing is held", "plain"
-    elif recovered:
-        title, kind = f"{_named(recovered)} was rolled back, and users are well again", "info"
-    requests = sum(model["per_second"] for model in models)
-    under_way = sum(model["state"].word in ("held", "rolling out") for model in models)
-    note = " · ".join(
-        [
-            _things(len(models), "model"),
-            f"{_things(under_way, 'release')} under way",
-            f"{requests:,.1f} requests/s",
-            _things(len(alerts), "open alert"),
-        ]
-    )
-    return {"title": title, "kind": kind, "note": note}
 
 
 def _add_verdicts(store: Store, models: list[Row], at: str) -> None:
@@ -100,16 +70,6 @@ def _add_verdicts(store: Store, models: list[Row], at: str) -> None:
     for model in models:
         for share in model["shares"]:
             share["verdicts"] = verdicts.get((model["model"], share["version"]))
-
-
-def _things(n: int, name: str) -> str:
-    return f"{count(n)} {name}{'' if n == 1 else 's'}"
-
-
-def _named(models: list[Row]) -> str:
-    first = models[0]
-    more = f" and {len(models) - 1} more" if len(models) > 1 else ""
-    return f"{first['model']} {first['version']}{more}"
 
 
 def _by_model(rows: list[Row]) -> dict[str, list[Row]]:

@@ -1,4 +1,4 @@
--- How far were fields of a model from their reference, window by window?
+-- What did monitors see that have no PSI (drift_map.sql), window by window?
 --
 -- model          of which model
 -- slice          of which slice, '*' = all traffic
@@ -14,6 +14,7 @@ SELECT
 FROM drift_scores AS d
 WHERE d.model = {model:String}
   AND d.slice = {slice:String}
+  AND d.method != 'psi'
   AND d.window_end > {from:DateTime64(3, 'UTC')}
   AND d.window_end <= {to:DateTime64(3, 'UTC')}
 GROUP BY field, method, version, at

@@ -1,0 +1,113 @@
+"""What needs somebody now: of each such release what is decided, why, how sure, where, since when, and what to do."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from flows.page.store import Row, Store
+from flows.page.views.sentences import title
+from flows.page.views.states import read
+from flows.page.words import clock, named
+from operators.release.proof import proof, sureness
+from operators.texts import age
+from operators.wire.control import Evidence
+
+RECOVERED_MS = 3_600_000  # A rollback that ended well is told for an hour.
+SHOWN = 5  # Releases, the worst: the table has all.
+SLICES = 3  # Named of one.
+# Of which events a state is, the first that there is.
+DECIDED_BY = {
+    "rollback without effect": ("rollback_ineffective", "rollback", "kill"),
+    "rolling back": ("rollback", "kill"),
+    "traffic moved": ("rollback", "kill"),
+    "held": ("hold",),
+    "recovered": ("rollback", "kill"),
+}
+# What that leaves to people.
+TO_DO = {
+    "rollback without effect": "Act now: it serves on, or users are not well. Move the traffic by hand.",
+    "rolling back": "Nothing yet. It is watched whether the traffic moves; you are told if it does not.",
+    "traffic moved": "Nothing yet. It is watched whether users are well; you are told if they are not.",
+    "held": "Look for the cause. It keeps its traffic and is not promoted; if users suffer, roll it back.",
+    "recovered": "Nothing urgent. Mend it, and release it under a new name.",
+}
+
+
+def is_urgent(model: Row, now: int) -> bool:
+    """Tell whether the release of a model needs somebody, or was rolled back within the hour."""
+    word = model["state"].word
+    return word in DECIDED_BY and (word != "recovered" or now - model["entered"] <= RECOVERED_MS)
+
+
+def urgent(store: Store, models: Sequence[Row], at: str, now: int) -> list[Row]:
+    """Return what was decided of these models' releases, `at` a moment that is `now` [Unix ms], in their order."""
+    some = [each for each in models if is_urgent(each, now)][:SHOWN]
+    if not some:
+        return []
+    rows = store.ask(
+        "decided", models=[each["model"] for each in some], versions=[each["version"] for each in some], at=at
+    )
+    known = {(row["model"], row["version"], row["type"]): row for row in rows}
+    return [_release(each, known, now) for each in some]
+
+
+def _release(model: Row, known: Mapping[tuple[str, str, str], Row], now: int) -> Row:
+    name, version, word = model["model"], model["version"], model["state"].word
+    types = [(name, version, type_) for type_ in DECIDED_BY[word]]
+    event = next((known[key] for key in types if key in known), None)
+    return {
+        "model": name,
+        "version": version,
+        "kind": model["state"].kind,
+        "title": f"{name}: {title(version, model['baseline'], word)}",
+        "facts": [] if event is None else [fact for fact in facts(event, now) if fact["words"]],
+        "to_do": TO_DO[word],
+        "runbook": "" if event is None else event["runbook"],
+    }
+
+
+def facts(event: Row, now: int) -> list[Row]:
+    """Return what an event says of a decision: why, how sure, where, since when, and what was found before."""
+    found = [f"{each['words']} in {named(each['slice'])}, {clock(each['since'])}" for each in read(event["findings"])]
+    evidence = _evidence(event)
+    is_compared = evidence.candidate is not None
+    words = {
+        "Why": _why(event, evidence if not is_compared else _counts(evidence)),
+        "How sure": sureness(evidence) if is_compared else "",
+        "Where": _where(event),
+        "Since": _since(event, evidence, now),
+        "Found before": found[0] if found else "",
+    }
+    return [{"name": name, "words": each} for name, each in words.items()]
+
+
+def _evidence(event: Row) -> Evidence:
+    return msgspec.json.decode(event["evidence"], type=Evidence) if event["evidence"] else Evidence()
+
+
+def _counts(evidence: Evidence) -> Evidence:
+    """Return evidence of which nothing is said but what was counted."""
+    return msgspec.structs.replace(evidence, lower=None, upper=None, p_value=None, log_e=None)
+
+
+def _why(event: Row, evidence: Evidence) -> str:
+    """Return by which rule, and the words of events for what it saw; of a decision by hand what was said."""
+    return "; ".join(each for each in (event["reason"], proof(evidence), f"by rule {event['rule']}") if each)
+
+
+def _where(event: Row) -> str:
+    """Return the slices that are affected, the worst first."""
+    names = list(dict.fromkeys(named(each["slice"]) for each in read(event["slices"])))
+    more = len(names[SLICES:]) + event["slices_more"]
+    return ", ".join(names[:SLICES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _since(event: Row, evidence: Evidence, now: int) -> str:
+    """Return when it began, as far as the counts can tell, and when it was decided."""
+    decided = f"decided {clock(event['at'])}, {_ago(event['at'], now)}"
+    began = event["onset"] if event["onset"] is not None else evidence.since
+    return decided if began is None else f"about {clock(began)}, {_ago(began, now)}; {decided}"
+
+
+def _ago(at: int, now: int) -> str:
+    return f"{age(now - at)} ago" if now - at >= 1_000 else "just now"
