@@ -65,7 +65,9 @@ def file_of(name: str) -> Path:
 
 @cache
 def _text(name: str) -> str:
-    return file_of(name).read_text("utf-8")
+    """Return a question without its comments, which the driver would look through with every answer."""
+    lines = map(str.strip, file_of(name).read_text("utf-8").splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("--"))
 
 
 def moment(ms: int) -> str:

@@ -10,6 +10,6 @@ SELECT
   count() AS panes,
   sum(p.requests) AS requests,
   sum(p.late) AS late
-FROM progress_latest AS p
+FROM progress AS p FINAL
 WHERE p.at <= {at:DateTime64(3, 'UTC')}
 HAVING panes > 0

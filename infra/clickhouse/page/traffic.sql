@@ -11,7 +11,7 @@ SELECT
   sum(arraySum(w.errors)) AS failed,
   min(w.window_start) AS first,
   max(w.window_end) AS last
-FROM outcome_window_latest AS w
+FROM outcome_window AS w FINAL
 WHERE ({model:String} = '' OR w.model = {model:String})
   AND w.slice = '*'
   AND w.size_ms = (SELECT min(size_ms) FROM outcome_window WHERE {model:String} = '' OR model = {model:String})

@@ -9,10 +9,10 @@ SELECT
   toStartOfInterval(w.window_start, toIntervalSecond({step_s:UInt32})) AS at,
   sum(w.requests) / {step_s:UInt32} AS per_second,
   sum(arraySum(w.errors)) AS failed
-FROM outcome_window_latest AS w
+FROM outcome_window AS w FINAL
 WHERE w.model = {model:String}
   AND w.slice = {slice:String}
-  AND w.size_ms = (SELECT min(size_ms) FROM outcome_window WHERE model = {model:String})
+  AND w.size_ms = (SELECT size_ms FROM outcome_window WHERE model = {model:String} ORDER BY model, kind, size_ms LIMIT 1)
   AND w.window_end > {from:DateTime64(3, 'UTC')}
   AND w.window_end <= {to:DateTime64(3, 'UTC')}
 GROUP BY version, at
