@@ -6,7 +6,7 @@
 -- from, to       windows that end in (from, to], UTC, event time
 -- step_s         seconds between two points
 --
--- Of the policy's sliding windows the one nearest to five minutes. Windows with fewer than 20 events say nothing and are
+-- Of the sliding windows of each model's policy the one nearest to five minutes. Windows with fewer than 20 events say nothing and are
 -- left out; a window that was stored again has more events, so the newest row counts. Not under repeated looks: `lower` and `upper` are of one look at a time.
 SELECT
   w.model AS model,
@@ -23,10 +23,11 @@ WHERE ({model:String} = '' OR w.model = {model:String})
   AND (empty({slis:Array(String)}) OR w.sli IN {slis:Array(String)})
   AND w.slice = {slice:String}
   AND w.kind = 'sliding'
-  AND w.size_ms = (
-    SELECT argMin(size_ms, abs(toInt64(size_ms) - 300000)) FROM sli_window
+  AND (w.model, w.size_ms) IN (
+    SELECT model, argMin(size_ms, abs(toInt64(size_ms) - 300000)) FROM sli_window
     WHERE kind = 'sliding' AND window_end > {from:DateTime64(3, 'UTC')} AND window_end <= {to:DateTime64(3, 'UTC')}
       AND ({model:String} = '' OR model = {model:String}) AND slice = {slice:String}
+    GROUP BY model
   )
   AND w.window_end > {from:DateTime64(3, 'UTC')}
   AND w.window_end <= {to:DateTime64(3, 'UTC')}

@@ -12,21 +12,21 @@ SELECT slice, place, slices, began FROM (
   SELECT slice, row_number() OVER (ORDER BY slice != '*', bad_n DESC, peak DESC, slice) AS place, count() OVER () AS slices,
     began
   FROM (
-    SELECT slice, countIf(verdict = 'BAD') AS bad_n, max(log_e_peak) AS peak, any(began) AS began
+    SELECT slice, countIf(verdict = 'BAD') AS bad_n, max(log_e_peak) AS peak, began
     FROM (
-      SELECT e.slice AS slice, e.verdict AS verdict, e.log_e_peak AS log_e_peak, e.began AS began
-      FROM evidence AS e
-      WHERE e.model = {model:String}
-        AND e.version = {version:String}
-        AND e.at <= {at:DateTime64(3, 'UTC')}
-        AND e.began = (
-          SELECT max(began) FROM evidence
-          WHERE model = {model:String} AND version = {version:String} AND at <= {at:DateTime64(3, 'UTC')}
-        )
-      ORDER BY e.rule DESC, e.sli DESC, e.measure DESC, e.slice DESC, e.at DESC
-      LIMIT 1 BY e.rule, e.sli, e.measure, e.slice
+      SELECT slice, verdict, log_e_peak, began, max(began) OVER () AS newest
+      FROM (
+        SELECT e.slice AS slice, e.verdict AS verdict, e.log_e_peak AS log_e_peak, e.began AS began
+        FROM evidence AS e
+        WHERE e.model = {model:String}
+          AND e.version = {version:String}
+          AND e.at <= {at:DateTime64(3, 'UTC')}
+        ORDER BY e.rule DESC, e.sli DESC, e.measure DESC, e.slice DESC, e.at DESC
+        LIMIT 1 BY e.rule, e.sli, e.measure, e.slice
+      )
     )
-    GROUP BY slice
+    WHERE began = newest
+    GROUP BY slice, began
   )
 )
 WHERE place <= 40
