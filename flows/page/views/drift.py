@@ -29,7 +29,7 @@ def drift(store: Store, asked: Asked) -> Row:
 
 
 def drift_map(rows: Sequence[Row]) -> Row:
-    """Return a line for each field and version, with a cell for each step of time, None where nothing is stored."""
+    """Return a line for each field and version, with a cell for each step of time, None where nothing was looked at."""
     if not rows:
         return {"lines": [], "ends": [], "more": 0, "step_s": 0}
     step_ms = 1_000 * rows[0]["step_s"]

@@ -7,12 +7,12 @@
 -- count          how many fields at most
 --
 -- By PSI. A row for each field, version and step: the furthest of the windows that end in it, up to `at`. `place` is that of the field:
--- first whichever was found to drift in most steps, then the furthest beyond its limit. Where nothing was stored there is no row. A row
--- that was stored twice is the same.
+-- first whichever was found to drift in most steps, then the furthest beyond its limit. Where nothing was looked at there
+-- is no row.
 WITH
   (
     SELECT (toUnixTimestamp(min(window_end)), toUnixTimestamp(max(window_end)), min(dateDiff('second', window_start, window_end)))
-    FROM drift
+    FROM drift_scores
     WHERE model = {model:String} AND slice = {slice:String} AND method = 'psi'
       AND window_end > {from:DateTime64(3, 'UTC')} AND window_end <= {to:DateTime64(3, 'UTC')}
   ) AS known,
@@ -36,7 +36,7 @@ FROM (
         max(ifNull(d.score / nullIf(d.threshold, 0), 0)) AS far,
         max(d.verdict = 'BAD') AS is_bad,
         max(d.verdict != 'INSUFFICIENT') AS is_known
-      FROM drift AS d
+      FROM drift_scores AS d
       WHERE d.model = {model:String}
         AND d.slice = {slice:String}
         AND d.method = 'psi'
