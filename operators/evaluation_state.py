@@ -78,7 +78,8 @@ def begun(policy: Policy, monitors: MonitorsState) -> EvaluationState:
 def gone_on(policy: Policy, new: EvaluationState, saved: EvaluationState) -> EvaluationState:
     """Return what was saved as the state that goes on; rules that have changed since begin anew, as in `new`."""
     kept: dict[bytes, object] = {_identity(each.rule): each for each in saved.alone}
-    kept |= {_identity(each.rule): each for each in saved.releases}
+    # Releases are compared at the finest slices: by other dimensions these are others.
+    kept |= {_identity(each.rule): each for each in saved.releases if each.dimensions == policy.dimensions}
     if new.monitors is saved.monitors:  # Else the monitors that drift rules listen to begin anew.
         kept |= {_identity(each.rule): each for each in saved.listening}
     saved.roster.go_on(new.roster)

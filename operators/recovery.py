@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from typing import TypeVar, cast
 
-from operators.policy.policy import Policy
+from operators.policy.policy import Policy, Widths
 from operators.saved.decode import from_bytes_of
 from operators.saved.encode import to_bytes_of
 from operators.saved.registry import UNKNOWN, Unreadable
@@ -64,8 +64,8 @@ def require_shape(shapes: Mapping[str, str], policy: Policy) -> None:
         raise StateMismatch(OTHER_SHAPE)
 
 
-def widths_of(saved: bytes | None, policy: Policy) -> tuple[int, int] | None:
-    """Return how many SLIs and measures what was saved has; None where it has those of the policy."""
+def widths_of(saved: bytes | None, policy: Policy) -> Widths | None:
+    """Return how many SLIs, measures and dimensions what was saved has; None where it has those of the policy."""
     return None if saved is None else policy.widths.get(str(content(saved)[0]))
 
 

@@ -253,7 +253,7 @@ def write_windows(step_id: str, up: KeyedStream[PaneWithWindows], policy: Policy
     """(shard, closed pane with its windows) in; (shard, rows of the window tables and of panes of the store) out."""
 
     def rows(moved: PaneWithWindows, each: Policy) -> list[Rows]:
-        windows = [some for counts in moved.windows for some in window_rows(counts, each, moved.closed.begins)]
+        windows = [some for counts in moved.windows for some in window_rows(counts, each, moved.closed)]
         return windows + [some for part in moved.stored for some in stored_rows(part, each)]
 
     return op.flat_map_value("rows", up, rows_by(policy, rows))

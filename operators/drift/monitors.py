@@ -57,9 +57,9 @@ class Monitors:
             window_ms: [each for each in windowed if each.window_ms == window_ms]
             for window_ms in sorted({each.window_ms for each in windowed})
         }
-        identity = _identity(policy, len(policy.slis))
-        # SLIs that came later are nothing to what is kept of the monitors: no monitor that is the same is on them.
-        if saved is not None and saved.identity in {_identity(policy, many) for many in _many(policy)}:
+        identity = _identity(policy, len(policy.slis), len(policy.dimensions))
+        # What came later is nothing to what is kept of the monitors: no monitor that is the same is on it.
+        if saved is not None and saved.identity in {_identity(policy, *each) for each in _widths(policy)}:
             saved.identity = identity
             self.state = saved
             return
@@ -216,14 +216,15 @@ def _heard(of_one: Sequence[Drift]) -> Heard:
     )
 
 
-def _many(policy: Policy) -> set[int]:
-    """Return how many SLIs a policy had under which state may have been saved that goes on."""
-    return {len(policy.slis), *(slis for slis, _ in policy.widths.values())}
+def _widths(policy: Policy) -> set[tuple[int, int]]:
+    """Return how many SLIs and dimensions a policy had under which state may have been saved that goes on."""
+    own = (len(policy.slis), len(policy.dimensions))
+    return {own, *((each.slis, each.dimensions) for each in policy.widths.values())}
 
 
-def _identity(policy: Policy, many: int) -> bytes:
-    """Return what names the monitors of a policy, and all that their state depends on, with its first `many` SLIs."""
+def _identity(policy: Policy, many: int, depth: int) -> bytes:
+    """Return what names the monitors of a policy, and all that they depend on: its first SLIs and dimensions."""
     # The keys of SLIs as states have them that were saved when all kinds were one class.
     keys = {"good": "", "name": "", "field": None, "limit": None, "flags": (), "ignore": ()}
     slis = [keys | sli.identity() for sli in policy.slis[:many]]
-    return msgspec.msgpack.encode([policy.monitors, policy.watched, policy.dimensions, slis])
+    return msgspec.msgpack.encode([policy.monitors, policy.watched, policy.dimensions[:depth], slis])

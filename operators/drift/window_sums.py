@@ -16,7 +16,7 @@ from operators.policy.monitors import Offender
 from operators.policy.policy import Policy
 from operators.stats.design_effect import BUCKETS
 from operators.window.partial import LIMB_BITS, MAX, NEG_MIN, Z_UNIT, Partial, feature_rows, sum_by_key, user_rows
-from operators.window.series_index import SeriesIndex, rollup
+from operators.window.series_index import NOWHERE, SeriesIndex, rollup
 
 OFFENDERS_MAX = 5  # Of a window, slot, field and reason.
 
@@ -42,7 +42,7 @@ def roll_up_fields(part: Partial, slots: SeriesIndex) -> Rolled:
     """Add the finest series of a pane up to every monitored slice; new series get slots."""
     parents = slots.parents(part.series)[part.which]
     slots_of, starts, source = rollup(parents)
-    offenders = [(slot, each) for row, each in part.offenders for slot in parents[row].tolist()]
+    offenders = [(slot, each) for row, each in part.offenders for slot in parents[row].tolist() if slot != NOWHERE]
     return Rolled(
         slots=slots_of,
         slis=np.add.reduceat(part.slis[source], starts, axis=0),
@@ -58,7 +58,9 @@ def roll_up_fields(part: Partial, slots: SeriesIndex) -> Rolled:
 
 def _cells(parents: Ints, width: int, rows: Ints, places: Ints, n: Ints) -> Ints:
     """Return slot, place and n of sparse counts of rows, each added to every parent of its row."""
-    keys, totals = sum_by_key((parents[rows] * width + places[:, None]).ravel(), np.repeat(n, parents.shape[1]))
+    keys = (parents[rows] * width + places[:, None]).ravel()
+    known = keys >= 0  # Else it is NOWHERE.
+    keys, totals = sum_by_key(keys[known], np.repeat(n, parents.shape[1])[known])
     return np.column_stack((keys // width, keys % width, totals))
 
 

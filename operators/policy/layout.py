@@ -1,9 +1,11 @@
 """Which column of counts is of which SLI and measure under one recovery store: a policy may change, and counts go on.
 
+Slice dimensions may be added behind those that there are: what was counted before is of no slice of theirs.
+
 Columns are only ever added. What a new policy has in common with the one before keeps its column, what it leaves out
 keeps an empty one, and what is new gets the next. So what was saved under any earlier policy of the store is as it
 would be saved now, but for columns at the end that were not there yet (`operators/window/widening.py`). What else says
-which counts are kept, times, slices, windows and watched fields, must be the same.
+which counts are kept, times, limits, windows and watched fields, must be the same.
 """
 
 import hashlib
@@ -12,9 +14,7 @@ from typing import Any
 
 import msgspec
 
-from operators.policy.policy import Measure, Policy, Retired, Sli
-
-Widths = tuple[int, int]  # How many SLIs, and how many measures.
+from operators.policy.policy import Measure, Policy, Retired, Sli, Widths
 
 
 class SliColumn(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,12 +37,19 @@ class MeasureColumn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
-    """`rest` names what else must be the same; `widths` has by shape how many columns what was saved under it has."""
+    """`widths` has by shape how many SLIs and measures what was saved under it has, `depths` how many dimensions.
+
+    `rest` names what else must be the same, but for the `dimensions`: with another only `frame` must be. A layout of
+    an older rollguard has neither: its dimensions are those of the policy with the same `rest`.
+    """
 
     rest: str
     slis: tuple[SliColumn, ...] = ()
     measures: tuple[MeasureColumn, ...] = ()
-    widths: dict[str, Widths] = {}
+    widths: dict[str, tuple[int, int]] = {}
+    frame: str = ""
+    dimensions: tuple[str, ...] = ()
+    depths: dict[str, int] = {}
 
 
 def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | None:
@@ -50,14 +57,15 @@ def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | N
 
     `before` is the layout of the store, None of one that is new or was written under this very policy.
     """
-    before = Layout(rest=policy.rest) if before is None else before
-    if before.rest != policy.rest:
+    before = _known(policy, before)
+    if before is None:
         return None
     slis, measures = _sli_columns(policy, before.slis), _measure_columns(policy, before.measures)
     own = [meaning_of(sli) for sli in policy.slis], [measure.name for measure in policy.measures]
     natural = ([each.meaning for each in slis], [each.name for each in measures]) == own
     shape = policy.shape if natural else _name_of([policy.rest, slis, measures])
     widths = {**before.widths, shape: (len(slis), len(measures))}
+    depths = {**before.depths, shape: len(policy.dimensions)}
     here = {_name_of(meaning_of(sli)): sli for sli in policy.slis}
     laid = msgspec.structs.replace(
         policy,
@@ -70,9 +78,28 @@ def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | N
             for at, each in enumerate(measures)
         ),
         shape=shape,
-        widths=widths,
+        widths={name: Widths(*widths[name], depths[name]) for name in widths},
     )
-    return laid, Layout(rest=before.rest, slis=slis, measures=measures, widths=widths)
+    return laid, Layout(
+        rest=policy.rest,
+        slis=slis,
+        measures=measures,
+        widths=widths,
+        frame=policy.frame,
+        dimensions=policy.dimensions,
+        depths=depths,
+    )
+
+
+def _known(policy: Policy, before: Layout | None) -> Layout | None:
+    """Return the layout that a policy goes on from; None: it cannot."""
+    if before is None:
+        return Layout(rest=policy.rest)
+    if before.rest == policy.rest:  # Under the same dimensions all was saved that has no depth yet.
+        depths = {**dict.fromkeys(before.widths, len(policy.dimensions)), **before.depths}
+        return msgspec.structs.replace(before, depths=depths)
+    goes_on = before.frame == policy.frame and policy.dimensions[: len(before.dimensions)] == before.dimensions
+    return before if goes_on else None
 
 
 def meaning_of(sli: Sli) -> dict[str, Any]:

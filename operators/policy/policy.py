@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -254,6 +254,14 @@ class Commands(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
     key: tuple[CommandKey, ...] = ()
 
 
+class Widths(NamedTuple):
+    """How many SLIs, measures and slice dimensions some counts have."""
+
+    slis: int
+    measures: int
+    dimensions: int
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A checked policy. `grains` are the reported slices as indices into `dimensions`; () is `*`.
 
@@ -270,8 +278,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     does not say, and is as in the default policy.
     With `teams` it is that of several files (`policy_file/teams.py`): what is the worker's is here, and all else in the
     policy of each `team`, to which `claims` give the models.
-    `rest` names what says which counts are kept beside SLIs and measures. `widths` has the shapes under which state was
-    saved that goes on under this policy, with how many SLIs and measures it has then (`layout.py`).
+    `rest` names what says which counts are kept beside SLIs and measures, `frame` what does beside these and the slice
+    dimensions. `widths` has the shapes under which state was saved that goes on under this policy (`layout.py`).
     """
 
     pane_ms: int
@@ -318,7 +326,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     teams: tuple["Policy", ...] = ()
     claims: Claims | None = None
     rest: str = ""
-    widths: dict[str, tuple[int, int]] = {}
+    frame: str = ""
+    widths: dict[str, Widths] = {}
 
     def of(self, model: str) -> "Policy | None":
         """Return the policy of a model, None where it is nobody's."""

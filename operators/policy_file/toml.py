@@ -162,6 +162,7 @@ def parse_tables(written: dict[str, Any], text: str, profiles: Mapping[str, byte
         idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},
         shape=_shape(raw),
         rest=_shape(raw, but=("measures", "sli")),
+        frame=_shape(raw, but=("measures", "sli", "dimensions", "crosses")),
         text=text,
         models=file.models,
         left_out=tuple(defaulted(written)),
@@ -191,13 +192,14 @@ def _monitored(policy: Policy, file: _File, profiles: Profiles) -> Policy:
         hash=hash_of([policy.hash, sorted(profiles.by_name())]),
         shape=hash_of([policy.shape, kept]) if kept else policy.shape,
         rest=hash_of([policy.rest, kept]) if kept else policy.rest,
+        frame=hash_of([policy.frame, kept]) if kept else policy.frame,
     )
 
 
 def _shape(raw: dict[str, Any], but: Sequence[str] = ()) -> str:
     kept = {key: raw[key] for key in SHAPE if key in raw and key not in but}
     # How many models are told apart says whose counts are kept, as it always changes; not which.
-    slices = {key: value for key, value in raw["slices"].items() if key != "models_max"}
+    slices = {key: value for key, value in raw["slices"].items() if key not in ("models_max", *but)}
     # Which partitions are waited for, and how many events move time, say when panes close, not what is kept; nor does
     # how long panes are together in the store, and which rows of windows are there.
     apart = ("idle", "outliers", "behind_max", "stored")

@@ -12,6 +12,7 @@ from operators.policy.rules import QUANTILES
 from operators.rows.panes import means
 from operators.store.rows import Coded, Column, Rows
 from operators.window.outcomes import Outcomes
+from operators.window.panes import Closed
 from operators.window.partial import BAD, GOOD, MAX, N
 from operators.window.series_index import series_columns
 from operators.window.sliding import WindowCounts
@@ -20,19 +21,19 @@ SeriesColumns = Mapping[str, Sequence[Any]]  # What the series columns hold, by 
 Z = NormalDist().inv_cdf(0.975)  # Bounds of the middle 95 %.
 
 
-def window_rows(counts: WindowCounts, policy: Policy, begins: Mapping[int, int] | None = None) -> list[Rows]:
+def window_rows(counts: WindowCounts, policy: Policy, closed: Closed | None = None) -> list[Rows]:
     """Return the rows of one window; a series without values of a name gets none of it.
 
-    `begins` has by number the first panes of SLIs that began while others were counted.
+    `closed`, the pane that it ends with, says which SLIs and dimensions began while others were counted.
     """
     series = series_columns(counts.names)
-    rows = [_sli_rows(counts, series, policy, begins or {}), _measure_rows(counts, series, policy)]
+    rows = [_sli_rows(counts, series, policy, closed), _measure_rows(counts, series, policy)]
     if counts.outcomes is not None:
         rows.append(_outcome_rows(counts, counts.outcomes))
     return [some for some in rows if len(some)]
 
 
-def _sli_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy, begins: Mapping[int, int]) -> Rows:
+def _sli_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy, closed: Closed | None) -> Rows:
     good_or_bad = counts.slis[:, :, GOOD] + counts.slis[:, :, BAD]
     row, sli = _stored(counts, good_or_bad)
     good, bad = counts.slis[row, sli, GOOD], counts.slis[row, sli, BAD]
@@ -47,18 +48,27 @@ def _sli_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy, begin
             "ratio": good / (good + bad),
             "lower": lower,
             "upper": upper,
-            "coverage": _coverage(counts, begins, policy)[sli],
+            "coverage": _coverage(counts, closed, policy)[row, sli],
             "ver": good + bad,
         },
     )
 
 
-def _coverage(counts: WindowCounts, begins: Mapping[int, int], policy: Policy) -> Floats:
-    """Return by SLI the share of the window in which it was counted."""
-    coverage = np.ones(len(policy.slis))
-    for sli, pane in begins.items():
-        coverage[sli] = (counts.end_ms - pane * policy.pane_ms) / counts.window.size_ms
-    return coverage.clip(0.0, 1.0)
+def _coverage(counts: WindowCounts, closed: Closed | None, policy: Policy) -> Floats:
+    """Return by series and SLI the share of the window in which it was counted, (W, S)."""
+    coverage = np.ones((len(counts.names), len(policy.slis)))
+    if closed is None:
+        return coverage
+
+    def since(pane: int) -> float:
+        return min(1.0, max(0.0, (counts.end_ms - pane * policy.pane_ms) / counts.window.size_ms))
+
+    for sli, pane in closed.begins.items():
+        coverage[:, sli] = since(pane)
+    for dimension, pane in closed.sliced.items():
+        sliced = np.array([policy.dimensions[dimension] in name.dims for name in counts.names], bool)
+        coverage[sliced] = np.minimum(coverage[sliced], since(pane))
+    return coverage
 
 
 def _measure_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -> Rows:

@@ -12,7 +12,7 @@ from operators.stats.multiple_testing import Bools
 from operators.window.chains import COMPARED, Classes, drawn, units
 from operators.window.mixing import positive, salts_of
 from operators.window.partial import Partial
-from operators.window.series_index import SeriesIndex, SliceSeries, rollup
+from operators.window.series_index import NOWHERE, SeriesIndex, SliceSeries, rollup
 from operators.window.watermark import NEVER
 from operators.wire.mirrored import is_mirrored
 
@@ -99,6 +99,8 @@ class Roster:
         finest = tuple(range(len(self.slots.dimensions)))
         if part.chains is None or finest not in self.slots.grains:
             return None
+        if (parents[:, self.slots.grains.index(finest)] == NOWHERE).any():
+            return None  # Of a pane from before a dimension began: then canaries had not begun either.
         chains, which = part.chains, drawn(part.chains, len(part.slis), _groups(part))
         key = chains.chain[which]
         return ComparedChains(

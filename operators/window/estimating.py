@@ -17,7 +17,7 @@ from operators.profiles.score_cells import LABELLED, SCORED
 from operators.stats.calibration import CELLS
 from operators.stats.estimated_accuracy import shares_right
 from operators.window.label_cells import Key, LabelCells
-from operators.window.partial import BAD, GOOD, NEITHER, LeafSeries, Partial, feature_rows
+from operators.window.partial import BAD, GOOD, NEITHER, UNSLICED, LeafSeries, Partial, feature_rows
 
 
 class Estimating:
@@ -86,6 +86,7 @@ def _counts(part: Partial, first: int, many: int) -> Ints:
 
 def _thresholds(names: list[LeafSeries], pane: int) -> Floats:
     """Return a number of [0, 1) for each series in a pane, evenly spread and the same in every process."""
-    texts = (repr((pane, *name)).encode() for name in names)
+    sliced = (name._replace(values=tuple(each for each in name.values if each != UNSLICED)) for name in names)
+    texts = (repr((pane, *name)).encode() for name in sliced)
     hashes = [int.from_bytes(blake2b(text, digest_size=8).digest()) >> 11 for text in texts]
     return np.array(hashes, float) / 2.0**53

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from operators.arrays import Floats, Ints
 from operators.stats.histogram import CODE_MAX, CODE_MIN
 from operators.window.partial import Partial, cell_rows, sum_by_key
-from operators.window.series_index import SeriesIndex, rollup
+from operators.window.series_index import NOWHERE, SeriesIndex, rollup
 
 CODES = CODE_MAX - CODE_MIN + 1
 
@@ -64,11 +64,15 @@ def _roll_up_cells(
     numbers = dense[places]
     parts = []
     for grain, slot in zip(slots.grains, parents.T.astype(np.int32), strict=True):
+        cells = rows, numbers, counts
+        if (slot == NOWHERE).any():
+            known = slot[rows] != NOWHERE
+            cells = rows[known], numbers[known], counts[known]
         if len(grain) == len(slots.dimensions):  # The finest: nothing falls together.
-            parts.append((slot[rows], numbers, counts))
+            parts.append((slot[cells[0]], *cells[1:]))
             continue
         distinct = np.unique(slot)
-        keys, totals = sum_by_key(np.searchsorted(distinct, slot)[rows] * len(present) + numbers, counts)
+        keys, totals = sum_by_key(np.searchsorted(distinct, slot)[cells[0]] * len(present) + cells[1], cells[2])
         place, number = np.divmod(keys, len(present))
         parts.append((distinct[place], number, totals))
     slot, number, count = (np.concatenate(column) for column in zip(*parts, strict=True))

@@ -7,6 +7,7 @@ gets one: `operators/window/admitted.py`. What is past the limits is counted all
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ from operators.arrays import Ints
 from operators.policy.policy import Policy
 from operators.window.admitted import Admitted, Name, Places
 from operators.window.folded import Folded, Kind, rest_of
-from operators.window.partial import OTHER, LeafSeries, Partial, sum_by_key
+from operators.window.partial import OTHER, UNSLICED, LeafSeries, Partial, sum_by_key
 from operators.window.shards import models_room
 from operators.window.waiting_commands import Due
 from operators.wire.commands import Override, Release
@@ -45,6 +46,12 @@ class Limits(msgspec.Struct, kw_only=True):
         self.declared[model] = [*known, *versions][-max(DECLARED_MIN, policy.versions_max // 2) :]
         if len(self.declared) > max(1, models_room(policy.models_max) // 2):
             del self.declared[next(iter(self.declared))]
+
+    def slice_by(self, dimensions: int) -> None:
+        """Go over to series of so many dimensions: those of fewer give up their places, to be told apart anew."""
+        for places in (self.series.last, self.series.weights, self.series.waiting):
+            for owner, names in places.items():
+                places[owner] = {name: each for name, each in names.items() if _is_sliced(name, dimensions)}
 
     def fold(
         self, whole: Partial, shard: int, pane: int, policy: Policy
@@ -101,6 +108,11 @@ class Limits(msgspec.Struct, kw_only=True):
         if not self.versions.has(name.model, (name.version,)):
             return LeafSeries(name.model, OTHER, others)
         return name if self.series.has(name.model, name) else LeafSeries(name.model, name.version, others)
+
+
+def _is_sliced(name: Name, dimensions: int) -> bool:
+    values = LeafSeries(*cast(LeafSeries, name)).values
+    return len(values) == dimensions and UNSLICED not in values
 
 
 def _folded(model: str, counts: dict[LeafSeries, int], moved: dict[LeafSeries, LeafSeries]) -> Iterable[Folded]:

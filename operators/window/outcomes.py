@@ -24,7 +24,8 @@ def outcomes_of(part: Partial, slots: SeriesIndex) -> Outcomes:
     row, code, n = part.outcomes.T
     types = max(len(part.error_types), 1)
     keys = slots.parents(part.series)[part.which[row]][:, coarse] * types + code[:, None]
-    keys, counts = sum_by_key(keys.ravel(), np.repeat(n, len(coarse)))
+    known = keys.ravel() >= 0  # Else it is NOWHERE.
+    keys, counts = sum_by_key(keys.ravel()[known], np.repeat(n, len(coarse))[known])
     slot, code = np.divmod(keys, types)
     names, first = np.unique(slot, return_index=True)
     errors: list[dict[str, int]] = [{} for _ in names]

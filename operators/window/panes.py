@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from operators.policy.policy import Policy
+from operators.policy.policy import Policy, Widths
 from operators.window.estimating import Estimating
 from operators.window.fence import UNKNOWN, Span, SpansSeen
 from operators.window.folded import Folded
@@ -21,7 +21,7 @@ from operators.window.packing import pack, unpack
 from operators.window.partial import OTHER, Partial, merge, take
 from operators.window.waiting_commands import Coming, Due, Obeyed, Waiting
 from operators.window.watermark import NEVER, PartitionProgress, Watermark
-from operators.window.widening import from_begin, widened
+from operators.window.widening import from_begin, unsliced, widened
 
 PARTS_MAX = 16  # Partials an open pane may collect before they are merged into one.
 
@@ -47,7 +47,8 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 
     `on_time` and `late` are what came in under this pane, None where nothing did; `commands` take effect with it.
     `rest` is what came in on time of models past the limit: counted in rows, but not seen by rules. `folded` says what
-    else is past a limit. `begins` has, by number, the first panes of SLIs that began while the shard counted already.
+    else is past a limit. `begins` has, by number, the first panes of SLIs that began while the shard counted already,
+    `sliced` those of slice dimensions.
     """
 
     pane: int
@@ -59,6 +60,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     rest: Partial | None = None
     folded: tuple[Folded, ...] = ()
     begins: Mapping[int, int] = {}
+    sliced: Mapping[int, int] = {}
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,9 +82,9 @@ PaneItem = Closed | ReplayRequest | ReplayPlan
 class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a shard's panes; `kept` are the closed panes that the slots still hold.
 
-    `seen` is the position that each partition was seen up to; None in what was saved before it was kept. `slis` and
-    `measures` are those that began while the shard counted already, by number: the first pane that has them in full.
-    `labels` are what SLIs are estimated from.
+    `seen` is the position that each partition was seen up to; None in what was saved before it was kept. `slis`,
+    `measures` and `dimensions` are those that began while the shard counted already, by number: the first pane that
+    has them in full. `labels` are what SLIs are estimated from.
     """
 
     watermark: Watermark | None
@@ -96,6 +98,7 @@ class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
     obeyed: Obeyed = msgspec.field(default_factory=Obeyed)
     slis: dict[int, int] = {}
     measures: dict[int, int] = {}
+    dimensions: dict[int, int] = {}
     maturing: dict[int, bytes] = msgspec.field(default_factory=dict)
     labels: LabelCells | None = None
 
@@ -104,14 +107,16 @@ class Panes:
     """The open panes of one shard. State: a few partials per open pane, and the limits' lists of names.
 
     With `saved` it continues from that state, and its first output asks the slots of the ring for the closed panes that
-    windows still need (`recall.py`), because windows themselves are not saved. `widths` are how many SLIs and measures
-    it has; None: all.
+    windows still need (`recall.py`), because windows themselves are not saved. `widths` are how many SLIs, measures
+    and dimensions it has; None: all.
     """
 
-    def __init__(self, policy: Policy, saved: SavedPanes | None = None, widths: tuple[int, int] | None = None) -> None:
+    def __init__(self, policy: Policy, saved: SavedPanes | None = None, widths: Widths | None = None) -> None:
         self.policy = policy
-        self.slis: dict[int, int] = {}  # Those that began later, each with its first pane; and measures.
+        self.slis: dict[int, int] = {}  # Those that began later, each with its first pane; measures; dimensions.
         self.measures: dict[int, int] = {}
+        self.dimensions: dict[int, int] = {}
+        self._slicing = False  # Whether some dimension is still to begin, as far as is known.
         self.watermark: Watermark | None = None
         self.shard = 0
         self.open: dict[int, list[Partial]] = {}
@@ -133,13 +138,18 @@ class Panes:
             known = saved.watermark.marks if saved.watermark is not None else ()
             self.seen = SpansSeen(dict.fromkeys(known, UNKNOWN) if saved.seen is None else saved.seen)
 
-    def _begin(self, saved: SavedPanes, widths: tuple[int, int] | None) -> None:
+    def _begin(self, saved: SavedPanes, widths: Widths | None) -> None:
         """Let what is new begin with the first pane that nothing has come of yet."""
         newest = NEVER if self.watermark is None else self.watermark.newest_ms // self.policy.pane_ms
         first = max(self.closed, newest, *self.open, NEVER) + 1
-        had = widths or (len(self.policy.slis), len(self.policy.measures))
-        self.slis = saved.slis | dict.fromkeys(range(had[0], len(self.policy.slis)), first)
-        self.measures = saved.measures | dict.fromkeys(range(had[1], len(self.policy.measures)), first)
+        own = Widths(len(self.policy.slis), len(self.policy.measures), len(self.policy.dimensions))
+        had = widths or own
+        self.slis = saved.slis | dict.fromkeys(range(had.slis, own.slis), first)
+        self.measures = saved.measures | dict.fromkeys(range(had.measures, own.measures), first)
+        self.dimensions = saved.dimensions | dict.fromkeys(range(had.dimensions, own.dimensions), first)
+        self._slicing = bool(self.dimensions)
+        if had.dimensions < own.dimensions:
+            self.limits.slice_by(own.dimensions)
 
     def save(self) -> SavedPanes:
         """Return all that a restart needs."""
@@ -153,6 +163,9 @@ class Panes:
             commands=tuple(self.commands.waiting),
             seen=self.seen.positions,
             obeyed=self.commands.obeyed,
+            slis=self.slis,
+            measures=self.measures,
+            dimensions=self.dimensions,
             maturing=self.maturing.save(),
             labels=self.estimating.save(),
         )
@@ -221,7 +234,7 @@ class Panes:
 
     def _ordered(self, closed: Closed) -> Closed:
         self.order += 1
-        return msgspec.structs.replace(closed, order=self.order - 1, begins=self.slis)
+        return msgspec.structs.replace(closed, order=self.order - 1, begins=self.slis, sliced=self.dimensions)
 
     def _close_one(self, pane: int) -> Closed:
         commands = self.commands.take(pane, self.policy.pane_ms, self.policy.late_horizon_ms)
@@ -230,6 +243,13 @@ class Panes:
             ripe = self.maturing.take(pane, None)
             return self._ordered(Closed(pane=pane, on_time=ripe, commands=commands))
         whole = from_begin(merge(self.open.pop(pane)), self.slis, self.measures)
+        later = [dimension for dimension, first in self.dimensions.items() if pane < first]
+        if later:
+            names = {name: unsliced(name, later, len(self.policy.dimensions)) for name in whole.series}
+            whole = merge([whole], names)
+        elif self._slicing:  # Those from before it began have places until then.
+            self._slicing = False
+            self.limits.slice_by(len(self.policy.dimensions))
         homes, folded = self.limits.fold(whole, self.shard, pane, self.policy)
         whole = limit_error_types(merge([whole], homes) if homes else whole, self.policy.error_types_max)
         late = int(np.searchsorted(whole.late, 1))

@@ -24,6 +24,7 @@ from operators.window.samples import Sample, first_samples
 T = TypeVar("T")
 
 OTHER = "__other__"
+UNSLICED = "\0unsliced"  # The value of a slice dimension in what was counted before there was such a dimension.
 GOOD, BAD, NEITHER = 0, 1, 2
 # A sum is kept as two integers, hi * 2 ** LIMB_BITS + lo with lo < 2 ** LIMB_BITS for each value added: below
 # 2 ** 32 values neither can overflow, whatever the values are.

@@ -8,10 +8,11 @@ import numpy as np
 
 from operators.arrays import Ints, order_by, runs_of
 from operators.window.leaf_index import LeafIndex, NumberedSeries
-from operators.window.partial import LeafSeries
+from operators.window.partial import UNSLICED, LeafSeries
 from operators.wire.mirrored import is_mirrored, mirrored
 
 ALL_VERSIONS = "*"  # Stands for all versions of a model together.
+NOWHERE = -1  # The slot of what is of no slice of some dimensions.
 ESCAPES = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\="})
 
 
@@ -37,8 +38,8 @@ def slice_text(dims: Sequence[tuple[str, str]]) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def described(dimensions: tuple[str, ...], values: tuple[str, ...]) -> tuple[str, Mapping[str, str]]:
-    """Return the text of a slice, and its dimension -> value."""
-    dims = dict(zip(dimensions, values, strict=True))
+    """Return the text of a slice, and its dimension -> value; without those that are UNSLICED."""
+    dims = {name: value for name, value in zip(dimensions, values, strict=True) if value != UNSLICED}
     return slice_text(tuple(dims.items())), dims
 
 
@@ -64,10 +65,12 @@ class Rollup(NamedTuple):
 
 
 def rollup(parents: Ints) -> Rollup:
-    """Return how rows add up to the slots that each counts into, `parents` (rows, grains)."""
+    """Return how rows add up to the slots that each counts into, `parents` (rows, grains), but for NOWHERE."""
     flat = parents.ravel()
     order = order_by(flat)
     ordered = flat[order]
+    if len(ordered) and ordered[0] == NOWHERE:
+        order, ordered = (each[np.searchsorted(ordered, 0) :] for each in (order, ordered))
     starts = np.flatnonzero(runs_of(ordered))
     return Rollup(slots=ordered[starts], starts=starts, source=order // parents.shape[1])
 
@@ -96,6 +99,8 @@ class SeriesIndex:
 
     def parents(self, series: Sequence[LeafSeries]) -> Ints:
         """Return the slots that each finest series counts into, shape (series, grains and those of all versions).
+
+        NOWHERE stands for slices by a dimension that there was not when it was counted.
 
         Series that are numbered already (`leaf_index.py`) are not looked up again.
         """
@@ -161,7 +166,10 @@ class SeriesIndex:
 
     def _slot(self, model: str, version: str, series: LeafSeries, grain: tuple[int, ...]) -> int:
         dimensions = tuple(self.dimensions[index] for index in grain)
-        text, dims = described(dimensions, tuple(series.values[index] for index in grain))
+        values = tuple(series.values[index] for index in grain)
+        if UNSLICED in values:
+            return NOWHERE
+        text, dims = described(dimensions, values)
         slot = self._slot_of.setdefault((model, version, text), len(self.names))
         if slot == len(self.names):
             self.names.append(SliceSeries(model, version, text, dims))

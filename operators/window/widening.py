@@ -1,9 +1,9 @@
-"""Counts that were saved before a policy had all of its SLIs and measures: the columns that follow them are empty.
+"""Counts that were saved before a policy had all its SLIs, measures and dimensions: the columns that follow are empty.
 
 What a pane holds of them before their shard counted them in full is left out: they begin with a pane of their own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 import numpy as np
@@ -14,7 +14,7 @@ from operators.policy.policy import Policy, Retired
 from operators.stats.histogram import CODE_BITS
 from operators.window.chains import Chains
 from operators.window.label_ages import width
-from operators.window.partial import LO, Partial
+from operators.window.partial import LO, UNSLICED, LeafSeries, Partial
 from operators.window.watermark import END
 
 NOT_MEANT = 3  # The class of an event in a chain that an SLI is not about (`operators/ingest/slis/kind.py`).
@@ -22,7 +22,13 @@ Begins = Mapping[int, int]  # By number of an SLI or measure the first pane that
 
 
 def widened(part: Partial, policy: Policy) -> Partial:
-    """Return a partial with a column for each SLI and measure of the policy; those not counted by it are empty."""
+    """Return a partial with a column for each SLI and measure of the policy; those not counted by it are empty.
+
+    Its series have a value for each dimension of the policy.
+    """
+    dimensions = len(policy.dimensions)
+    if any(len(name.values) < dimensions for name in part.series):
+        part = msgspec.structs.replace(part, series=[unsliced(name, (), dimensions) for name in part.series])
     had, slis = part.slis.shape[1], len(policy.slis)
     if had < slis:
         none = np.zeros((part.rows, slis - had, 3), np.int64)
@@ -42,6 +48,18 @@ def widened(part: Partial, policy: Policy) -> Partial:
         )
     gone = {at: END for at, sli in enumerate(policy.slis) if isinstance(sli, Retired)}
     return from_begin(part, gone, {at: END for at, measure in enumerate(policy.measures) if measure.retired})
+
+
+def unsliced(name: LeafSeries, by: Collection[int], dimensions: int) -> LeafSeries:
+    r"""Return a series as it is known before there were the last of so many dimensions, and those numbered `by`.
+
+    >>> unsliced(LeafSeries("m", "v1", ("eu", "pro")), [1], 3).values
+    ('eu', '\x00unsliced', '\x00unsliced')
+    """
+    values = (*name.values, *[UNSLICED] * (dimensions - len(name.values)))
+    return LeafSeries(
+        name.model, name.version, tuple(UNSLICED if at in by else value for at, value in enumerate(values))
+    )
 
 
 def from_begin(part: Partial, slis: Begins, measures: Begins) -> Partial:

@@ -1,0 +1,107 @@
+"""A worker goes on under a policy with one slice dimension more: what stayed is as in an undisturbed run."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bytewax.recovery import init_db_dir
+
+from flows.recovery.layouts import gone_on
+from flows.recovery.parts import parts_of
+from operators.policy_file.toml import parse
+from tests.dataflows.running import Table, exact
+from tests.dataflows.test_policy_evolution import (
+    AFTER,
+    BEFORE,
+    CANARY,
+    RULE,
+    going_on,
+    logs,
+    refused,
+    stayed,
+    undisturbed,
+)
+from tests.dataflows.test_recovery import run_until_crash
+
+ALONE = BEFORE.replace(CANARY, "")
+SLICED = '["region", "segment", "unused"]'
+# With a dimension more, and one SLI, measure and rule more and less as well.
+MORE = AFTER.replace(CANARY, "").replace('["region", "segment"]\n', SLICED + "\n", 1) + RULE.format(
+    name="by", sli="fast"
+).replace('"segment"', '"unused"')
+PANES = ("sli_pane", "measure_pane", "outcome_pane")
+
+
+def of_old_slices(tables: Table) -> Table:
+    """Rows but those of panes, which are at the finest slices, and those of slices that are new."""
+    kept = {name: [row for row in rows if "unused" not in row.get("dims", {})] for name, rows in tables.items()}
+    return {name: [row for row in rows if row.get("rule") != "by"] for name, rows in kept.items() if name not in PANES}
+
+
+def summed(tables: Table, sli: str) -> Counter[tuple[Any, ...]]:
+    """What SQL adds up of an SLI by old slices and panes."""
+    found: Counter[tuple[Any, ...]] = Counter()
+    for row in tables["sli_pane"]:
+        if row["sli"] == sli:
+            dims = {name: value for name, value in row["dims"].items() if name != "unused"}
+            key = (row["model"], row["version"], str(sorted(dims.items())), row["pane_start"], row["late"])
+            found[(*key, "good")] += row["good"]
+            found[(*key, "bad")] += row["bad"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Table]:
+    """All rows, and those of three starts: the second is under a policy with a dimension more, and so is the third."""
+    store = tmp_path_factory.mktemp("store")
+    every, each = going_on(store, [parse(ALONE), parse(MORE), parse(MORE)], logs(), 6)
+    return [every, *each]
+
+
+def test_with_a_dimension_more_what_stayed_is_as_in_an_undisturbed_run(runs: list[Table]) -> None:
+    every, wanted = runs[0], undisturbed(ALONE)
+    assert stayed(of_old_slices(every)) == stayed(of_old_slices(wanted))
+    assert len(stayed(of_old_slices(runs[2]))) > 30
+    # Panes of both policies add up to the same, whatever they are sliced by: nothing is lost or counted twice.
+    for sli in ("availability", "fast", "quality"):
+        assert summed(every, sli) == summed(wanted, sli)
+    assert not [row for rows in every.values() for row in rows if "unsliced" in str(row)]
+
+
+def test_a_new_dimension_begins_with_a_pane_and_windows_say_how_much_of_them_has_it(runs: list[Table]) -> None:
+    """Another start later too: what had begun was forgotten with it, and windows claimed to be whole."""
+    every, alone = runs[0], undisturbed(MORE)
+    assert not [row for row in runs[1]["sli_pane"] if "unused" in row["dims"]]
+    on_time = [row for row in every["sli_pane"] if not row["late"]]
+    begins = {
+        model: min(row["pane_start"] for row in on_time if row["model"] == model and "unused" in row["dims"])
+        for model in ("m0", "m1")
+    }
+    for row in on_time:
+        assert ("unused" in row["dims"]) == (row["pane_start"] >= begins[row["model"]]) or row["sli"] == "kept"
+    windows = [row for row in every["sli_window"] if "unused" in row["dims"] and row["sli"] == "fast"]
+    for row in windows:
+        whole = row["window_end"] - begins[row["model"]]
+        assert row["coverage"] == pytest.approx(min(1.0, whole / row["size_ms"]))
+    assert {row["coverage"] < 1 for row in runs[2]["sli_window"] if "unused" in row["dims"]} >= {True}
+    assert {row["coverage"] < 1 for row in runs[3]["sli_window"]} == {True, False}
+    # What is wholly of the new policy is what it says alone.
+    full = [row for row in windows if row["coverage"] == 1]
+    same = [row for row in alone["sli_window"] if "unused" in row["dims"] and row["sli"] == "fast"]
+    assert full
+    assert {*without_policy(full)} <= {*without_policy(same)}
+    assert {row["rule"] for row in every["verdict"]} >= {"by", "slo"}
+
+
+def without_policy(rows: list[dict[str, Any]]) -> list[str]:
+    return exact({"sli_window": [{key: each for key, each in row.items() if key != "policy"} for row in rows]})
+
+
+def test_other_changes_of_dimensions_are_refused(tmp_path: Path) -> None:
+    init_db_dir(tmp_path, 1)  # type: ignore[no-untyped-call]
+    run_until_crash(gone_on(tmp_path, parts_of(tmp_path), parse(ALONE)), logs(), tmp_path, 8, 20)
+    for other in ('["segment", "region"]', '["region"]', '["unused", "region", "segment"]'):
+        text = ALONE.replace('["region", "segment"]\ncrosses = [["segment", "region"]]', other)
+        changed = text.replace('slices = ["*", "segment"]', 'slices = ["*"]')
+        assert "nor such as can go on from it" in refused(tmp_path, parse(changed), logs())
