@@ -30,38 +30,61 @@ SELECT
   highest AS max
 FROM (
   SELECT
-    version,
-    slice,
-    sum(part_n) AS counted,
-    toFloat64(sum(part_sum)) / sum(part_n) AS mean,
-    min(part_min) AS lowest,
-    max(part_max) AS highest,
-    arraySort(arrayFlatten(groupArray(arrayZip(decoded, added.2)))) AS buckets,
-    arrayCumSum(buckets.2) AS upto_values
+    part.version AS version,
+    part.slice AS slice,
+    toFloat64(sum(part.part_sum)) / sum(part.part_n) AS mean,
+    min(part.part_min) AS lowest,
+    max(part.part_max) AS highest,
+    arraySort(arrayFlatten(groupArray(added.cells))) AS buckets,
+    arrayCumSum(buckets.2) AS upto_values,
+    -- Not the sum of part_n: a pane that is stored meanwhile may be in one of the two only.
+    upto_values[-1] AS counted
   FROM (
-    -- Arrays are added up whole, by code, in the one pass over the panes; what few codes are left then are decoded.
     SELECT
       p.version AS version,
       arrayMap(d -> p.dims[d], {by:Array(String)}) AS slice,
-      p.gamma AS gamma,
+      cityHash64(version, slice, p.gamma) AS number,
       sum(p.n) AS part_n,
       sum(p.sum) AS part_sum,
       min(p.min) AS part_min,
-      max(p.max) AS part_max,
-      sumMap(p.buckets, p.counts) AS added,
-      arrayMap(
-        code -> multiIf(
-          code = -2000, 0,
-          code < -2000, -2 * pow(gamma, -(code + 4000)) / (gamma + 1),
-          2 * pow(gamma, code) / (gamma + 1)),
-        added.1) AS decoded
+      max(p.max) AS part_max
     FROM {panes:Identifier} AS p
     WHERE p.model = {model:String}
       AND p.measure = {measure:String}
       AND p.pane_start >= {from:DateTime64(3, 'UTC')}
       AND p.pane_start < {to:DateTime64(3, 'UTC')}
-    GROUP BY version, slice, gamma
-  )
+    GROUP BY version, slice, number
+  ) AS part
+  INNER JOIN (
+    -- One by one, under one number for version, slice and gamma, codes add up in a third of the time of whole arrays
+    -- (sumMap). What few are left then are decoded.
+    SELECT
+      summed.number AS number,
+      groupArray((
+        multiIf(
+          summed.code = -2000, 0,
+          summed.code < -2000, -2 * pow(summed.gamma, -(summed.code + 4000)) / (summed.gamma + 1),
+          2 * pow(summed.gamma, summed.code) / (summed.gamma + 1)),
+        summed.events)) AS cells
+    FROM (
+      SELECT pane.number AS number, code, any(pane.gamma) AS gamma, sum(events_in) AS events
+      FROM (
+        SELECT
+          cityHash64(p.version, arrayMap(d -> p.dims[d], {by:Array(String)}), p.gamma) AS number,
+          p.gamma AS gamma,
+          p.buckets AS codes,
+          p.counts AS counts
+        FROM {panes:Identifier} AS p
+        WHERE p.model = {model:String}
+          AND p.measure = {measure:String}
+          AND p.pane_start >= {from:DateTime64(3, 'UTC')}
+          AND p.pane_start < {to:DateTime64(3, 'UTC')}
+      ) AS pane
+      ARRAY JOIN pane.codes AS code, pane.counts AS events_in
+      GROUP BY number, code
+    ) AS summed
+    GROUP BY number
+  ) AS added ON added.number = part.number
   GROUP BY version, slice
 )
 ORDER BY version, slice

@@ -16,33 +16,54 @@ WITH
 SELECT time, version, n, quantiles[1] AS p50, quantiles[2] AS p95, quantiles[3] AS p99
 FROM (
   SELECT
-    time,
-    version,
-    arraySort(arrayFlatten(groupArray(arrayZip(decoded, added.2)))) AS buckets,
+    part.time AS time,
+    part.version AS version,
+    arraySort(arrayFlatten(groupArray(added.cells))) AS buckets,
     buckets.1 AS values,
     arrayCumSum(buckets.2) AS upto_values,
-    sum(part_n) AS n
+    upto_values[-1] AS n
   FROM (
-    -- Arrays are added up whole, by code; what few codes are left then are decoded.
     SELECT
       toStartOfInterval(p.pane_start, toIntervalSecond({step_s:UInt32})) AS time,
       p.version AS version,
-      p.gamma AS gamma,
-      sum(p.n) AS part_n,
-      sumMap(p.buckets, p.counts) AS added,
-      arrayMap(
-        code -> multiIf(
-          code = -2000, 0,
-          code < -2000, -2 * pow(gamma, -(code + 4000)) / (gamma + 1),
-          2 * pow(gamma, code) / (gamma + 1)),
-        added.1) AS decoded
+      cityHash64(time, version, p.gamma) AS number
     FROM {panes:Identifier} AS p
     WHERE p.model = {model:String}
       AND p.measure = 'ttft_ms'
       AND p.pane_start >= {from:DateTime64(3, 'UTC')}
       AND p.pane_start < {to:DateTime64(3, 'UTC')}
-    GROUP BY time, version, gamma
-  )
+    GROUP BY time, version, number
+  ) AS part
+  INNER JOIN (
+    -- Codes add up one by one, under numbers, as in measure_quantiles.sql; what few are left then are decoded.
+    SELECT
+      summed.number AS number,
+      groupArray((
+        multiIf(
+          summed.code = -2000, 0,
+          summed.code < -2000, -2 * pow(summed.gamma, -(summed.code + 4000)) / (summed.gamma + 1),
+          2 * pow(summed.gamma, summed.code) / (summed.gamma + 1)),
+        summed.events)) AS cells
+    FROM (
+      SELECT pane.number AS number, code, any(pane.gamma) AS gamma, sum(events_in) AS events
+      FROM (
+        SELECT
+          cityHash64(
+            toStartOfInterval(p.pane_start, toIntervalSecond({step_s:UInt32})), p.version, p.gamma) AS number,
+          p.gamma AS gamma,
+          p.buckets AS codes,
+          p.counts AS counts
+        FROM {panes:Identifier} AS p
+        WHERE p.model = {model:String}
+          AND p.measure = 'ttft_ms'
+          AND p.pane_start >= {from:DateTime64(3, 'UTC')}
+          AND p.pane_start < {to:DateTime64(3, 'UTC')}
+      ) AS pane
+      ARRAY JOIN pane.codes AS code, pane.counts AS events_in
+      GROUP BY number, code
+    ) AS summed
+    GROUP BY number
+  ) AS added ON added.number = part.number
   GROUP BY time, version
 )
 ORDER BY time, version
