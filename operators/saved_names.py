@@ -55,9 +55,9 @@ from operators.stats.spending import Spending
 from operators.window import (
     admitted,
     label_cells,
+    leaf_index,
     limits,
     panes,
-    partial,
     recall,
     samples,
     saved_teams,
@@ -89,7 +89,7 @@ PANES = (
     Saved("labels", label_cells.LabelCells, ("counts", "seen")),
     Saved("teams.panes", team_panes.SavedTeamPanes),
     Saved("teams", saved_teams.SavedTeams),
-    Saved("series", partial.LeafSeries),
+    Saved("series", leaf_index.LeafSeries),
     Saved("windows", recall.WindowProgress),
 )
 CONTROL = (

@@ -19,8 +19,9 @@ from operators.release.transitions import Phase
 from operators.rules.verdict import Verdict
 from operators.store.rows import Rows
 from operators.window.label_ages import UNDATED, encode, width
+from operators.window.leaf_index import LeafSeries
 from operators.window.panes import Closed
-from operators.window.partial import LeafSeries, Partial
+from operators.window.partial import Partial
 from operators.window.sliding import WindowCounts
 from operators.window.waiting_commands import Due
 from operators.window.windows import PaneWithWindows

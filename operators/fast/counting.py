@@ -54,6 +54,7 @@ def measured_groups(
         cells=np.empty((stacked.size, 2), np.int64),
         counts=np.zeros(codes, np.int64),
         marks=np.zeros(max(codes // WORD_BITS, 1), np.uint64),
+        span=np.array([codes, -1]),
     )
     ends = np.append(starts, len(order))
     cells = measure_groups(

@@ -38,7 +38,8 @@ class Buckets(NamedTuple):
 class Counted(NamedTuple):
     """What groups come to: `sums` (G, M, 3), `extremes` (G, M, 2), `cells` (C, 2) of key and n, in order of keys.
 
-    `counts` (codes,) of 0 and `marks`, a bit for each, are room for one histogram.
+    `counts` (codes,) of 0 and `marks`, a bit for each, are room for one histogram; `span` (2,) are the first and
+    the last word of the marks that has any.
     """
 
     sums: Ints
@@ -46,6 +47,7 @@ class Counted(NamedTuple):
     cells: Ints
     counts: Ints
     marks: NDArray[np.uint64]
+    span: Ints
 
 
 @inlined
@@ -64,14 +66,16 @@ def code_of(value: float, bits: np.int64, buckets: Buckets) -> int:
 
 @inlined
 def count_code(code: int, counted: Counted) -> None:
+    word = code >> 6
     counted.counts[code] += 1
-    counted.marks[code >> 6] |= ONE << np.uint64(code & 63)
+    counted.marks[word] |= ONE << np.uint64(code & 63)
+    counted.span[0], counted.span[1] = min(counted.span[0], word), max(counted.span[1], word)
 
 
 @inlined
 def emit_cells(key: int, cells: int, counted: Counted) -> int:
     """Write the histogram that was counted behind so many cells, and begin another; return how many there are now."""
-    for word in range(len(counted.marks)):
+    for word in range(counted.span[0], counted.span[1] + 1):
         marks = counted.marks[word]
         while marks:
             code = (word << 6) + zero_bits_below(marks)
@@ -80,6 +84,7 @@ def emit_cells(key: int, cells: int, counted: Counted) -> int:
             marks &= marks - ONE
             cells += 1
         counted.marks[word] = np.uint64(0)
+    counted.span[0], counted.span[1] = len(counted.marks), -1
     return cells
 
 

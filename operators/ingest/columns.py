@@ -19,15 +19,16 @@ from operators.ingest.event_reader import EventReader
 from operators.ingest.event_times import EventTimes
 from operators.ingest.fields import LATENCIES, is_feedback, kind_and_name, of_kind_name
 from operators.ingest.formats.format import Stream
+from operators.ingest.numbering import Numbering
 from operators.ingest.offending import ChunkContext
-from operators.ingest.parts import Numbering, Parts
+from operators.ingest.parts import Parts
 from operators.ingest.read_events import NONE, ReadEvents
 from operators.ingest.slis.kind import Read
 from operators.ingest.slis.registry import sli_kind_of
 from operators.ingest.watched import WatchedBuilder, WatchedColumns
 from operators.policy.policy import REPEATED, Policy
 from operators.pseudonyms import Pseudonyms
-from operators.window.partial import LeafSeries
+from operators.window.leaf_index import LeafSeries
 from operators.window.samples import Sample
 from operators.wire.events import UNFAIR, Feedback, ms_of
 

@@ -11,7 +11,8 @@ from operators.ingest import reserved, wrong_topic
 from operators.ingest.chains import chained_slis, chains_of
 from operators.ingest.duplicates import request_hashes
 from operators.ingest.fields import READERS
-from operators.ingest.parts import Numbering, Parts
+from operators.ingest.numbering import Numbering
+from operators.ingest.parts import Parts
 from operators.ingest.read_events import NONE, Faults, ReadEvents
 from operators.ingest.slis.kind import Read
 from operators.policy.policy import Policy

@@ -20,6 +20,7 @@ from operators.ingest.event_times import joined_times
 from operators.ingest.formats.format import Stream
 from operators.ingest.formats.origin import Reject
 from operators.ingest.formats.registry import FORMATS
+from operators.ingest.known_series import KnownSeries
 from operators.ingest.messages import Messages
 from operators.ingest.placing import PartitionState, Placing, joined_passed
 from operators.ingest.streams.commands import CommandItems
@@ -99,6 +100,7 @@ class Partition:
         self._credentials = credentials or Credentials()
         self._pseudonyms = pseudonyms
         self._requests = requests
+        self._known = {stream: KnownSeries() for stream in self.carries}
 
     @property
     def state(self) -> PartitionState:
@@ -190,13 +192,17 @@ class Partition:
         return {stream: made[stream]() for stream in self.carries}
 
     def _event_items(self) -> StreamBatch:
-        if self._teams is None:
-            return EventItems(self.policy, self._pseudonyms, self._scan)
-        return TeamEvents(self._teams, self._pseudonyms, self._scan)
+        if self._teams is not None:
+            return TeamEvents(self._teams, self._pseudonyms, self._scan)
+        items = EventItems(self.policy, self._pseudonyms, self._scan)
+        items.name_by(self._known["events"])
+        return items
 
     def _feedback_items(self) -> StreamBatch:
         if self.policy.claims is None:
-            return FeedbackItems(self.policy, self._pseudonyms, self._requests)
+            items = FeedbackItems(self.policy, self._pseudonyms, self._requests)
+            items.name_by(self._known["feedback"])
+            return items
         whole = FeedbackItems(common(self.policy), self._pseudonyms, self._requests)
         # What a policy counts has its context by then.
         return TeamFeedback(

@@ -5,33 +5,28 @@ from collections.abc import Sequence
 import numpy as np
 
 from operators.arrays import Ints
+from operators.ingest.known_series import KnownSeries
+from operators.ingest.numbering import Numbering
 from operators.policy.policy import Policy
-from operators.window.partial import LeafSeries, sum_by_key
+from operators.window.leaf_index import LeafSeries
+from operators.window.partial import sum_by_key
 from operators.wire.events import Event, Feedback
 from operators.wire.mirrored import Mirrors, is_mirrored, mirrored
 
 VERSION = 1  # Which part it is.
 
 
-class Numbering(dict[str, int]):
-    """Numbers keys in order of first appearance."""
-
-    def __missing__(self, key: str) -> int:
-        number = self[key] = len(self)
-        return number
-
-    def number(self, key: str) -> int:
-        """Return the number of a key, a new one for one that is new."""
-        return self[key]
-
-
 class Parts:
-    """The indices of one batch. Several small ones stay in the processor's caches, where one of series does not."""
+    """The indices of one batch. Several small ones stay in the processor's caches, where one of series does not.
+
+    `known` are the series of the batches before, where there are any.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self.indices = [Numbering() for _ in range(2 + len(policy.dimensions))]
         self._mirrors = Mirrors(policy.releases.mirrored)
+        self.known = KnownSeries()
 
     def names(self, part: int) -> list[str]:
         """Return what the numbers of a part stand for."""
@@ -57,7 +52,7 @@ class Parts:
         """Return what an item with a text as that part, and no copy of a request, is counted under."""
         return self._mirrors[text] if part == VERSION and self._policy.releases.mirrored else text
 
-    def series(self, parts: Sequence[Ints]) -> tuple[list[LeafSeries], Ints]:
+    def series(self, parts: Sequence[Ints]) -> tuple[Sequence[LeafSeries], Ints]:
         """Number the combinations of parts that occur."""
         if not parts:
             return [], np.zeros(0, np.int64)
@@ -66,14 +61,11 @@ class Parts:
             keys = keys * len(index) + part
         distinct, _ = sum_by_key(keys)
         series = np.searchsorted(distinct, keys)
-        columns = []
+        codes = []
         for index in reversed(self.indices):
-            distinct, codes = np.divmod(distinct, max(len(index), 1))
-            texts = list(index)
-            columns.append([texts[code] for code in codes.tolist()])
-        model, version, *values = reversed(columns)
-        rest = zip(*values, strict=True) if values else (() for _ in model)
-        return [LeafSeries(*name) for name in zip(model, version, rest, strict=True)], series
+            distinct, code = np.divmod(distinct, max(len(index), 1))
+            codes.append(code)
+        return self.known.of(self.indices, codes[::-1]), series
 
     def _versions(self, items: Sequence[Event] | Sequence[Feedback]) -> list[str]:
         """Return the version that each item is counted under: copies of requests apart from requests."""

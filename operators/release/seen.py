@@ -1,6 +1,7 @@
 """What a closed pane shows of each version beside its counts: how requests failed, and some of them."""
 
 import msgspec
+import numpy as np
 
 from operators.window.partial import Partial
 from operators.window.samples import Sample
@@ -19,11 +20,12 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         if part is None:
             return seen
         which = part.which.tolist()
-        for row, code, n in part.outcomes[part.outcomes[:, 2] > 0].tolist() if any(part.error_types) else ():
+        failed = np.array([error != "" for error in part.error_types], bool)
+        some = (part.outcomes[:, 2] > 0) & failed[part.outcomes[:, 1]] if failed.any() else []
+        for row, code, n in part.outcomes[some].tolist():
             name, error = part.series[which[row]], part.error_types[code]
-            if error:
-                errors = seen.errors.setdefault(name.model, {}).setdefault(name.version, {})
-                errors[error] = errors.get(error, 0) + n
+            errors = seen.errors.setdefault(name.model, {}).setdefault(name.version, {})
+            errors[error] = errors.get(error, 0) + n
         for row, sample in sorted(part.samples, key=lambda each: each[1]):
             name = part.series[which[row]]
             seen.samples.setdefault(name.model, {}).setdefault(name.version, []).append(sample)

@@ -17,7 +17,8 @@ from operators.profiles.score_cells import LABELLED, SCORED
 from operators.stats.calibration import CELLS
 from operators.stats.estimated_accuracy import shares_right
 from operators.window.label_cells import Key, LabelCells
-from operators.window.partial import BAD, GOOD, NEITHER, UNSLICED, LeafSeries, Partial, feature_rows
+from operators.window.leaf_index import LeafSeries
+from operators.window.partial import BAD, GOOD, NEITHER, UNSLICED, Partial, feature_rows
 
 
 class Estimating:

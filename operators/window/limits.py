@@ -16,7 +16,8 @@ from operators.arrays import Ints
 from operators.policy.policy import Policy
 from operators.window.admitted import Admitted, Name, Places
 from operators.window.folded import Folded, Kind, rest_of
-from operators.window.partial import OTHER, UNSLICED, LeafSeries, Partial, sum_by_key
+from operators.window.leaf_index import LeafSeries
+from operators.window.partial import OTHER, UNSLICED, Partial, sum_by_key
 from operators.window.shards import models_room
 from operators.window.waiting_commands import Due
 from operators.wire.commands import Override, Release
@@ -78,7 +79,8 @@ class Limits(msgspec.Struct, kw_only=True):
         for model in sorted(by_model.keys() - past.keys()):
             counts = by_model[model]
             self._admit(model, counts, pane, policy)
-            moved = {name: new for name in counts if (new := self._home(name)) != name}
+            without = self._without_place(model, counts)
+            moved = {name: new for name in without if (new := self._home(name)) != name}
             homes |= moved
             folded += _folded(model, counts, moved)
         return homes, folded
@@ -102,6 +104,11 @@ class Limits(msgspec.Struct, kw_only=True):
         versions = self.versions.last[model]
         apart: dict[Name, int] = {name: count for name, count in counts.items() if (name.version,) in versions}
         self.series.admit(model, apart, msgspec.structs.replace(at, places=policy.series_max))
+
+    def _without_place(self, model: str, names: Iterable[LeafSeries]) -> list[LeafSeries]:
+        versions = {version for (version,) in self.versions.last.get(model, ())}
+        series = self.series.last.get(model, {})
+        return [name for name in names if name not in series or name.version not in versions]
 
     def _home(self, name: LeafSeries) -> LeafSeries:
         others = (OTHER,) * len(name.values)

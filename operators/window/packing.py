@@ -15,7 +15,8 @@ from operators.saved.packed import pack_fields, unpack_fields
 from operators.saved.registry import Unreadable
 from operators.stats.histogram import CODE_BITS, GAMMA
 from operators.window.chains import Chains
-from operators.window.partial import LeafSeries, Partial
+from operators.window.leaf_index import LeafSeries
+from operators.window.partial import Partial
 from operators.window.samples import Sample
 
 NARROW = ("which", "pane", "late", "events", "slis", "sums", "outcomes")

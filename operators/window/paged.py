@@ -138,8 +138,9 @@ class PagedHistograms:
 
     def _allocate(self, cells: Ints) -> None:
         flat = self.table.reshape(-1)
-        flat[cells] = 1
-        new = np.unique(cells)
+        places = np.arange(len(cells), dtype=flat.dtype)
+        flat[cells] = places
+        new = cells[flat[cells] == places]  # Each cell once.
         needed = self.used + len(new)
         if needed > len(self.pages):
             self.pages = _grown(self.pages, max(needed, len(self.pages) * 5 // 4), PAGE)

@@ -15,6 +15,7 @@ from operators.window.estimating import Estimating
 from operators.window.fence import UNKNOWN, Span, SpansSeen
 from operators.window.folded import Folded
 from operators.window.label_cells import LabelCells
+from operators.window.leaf_index import LEAVES_PANES, LeafIndex
 from operators.window.limits import Limits, limit_error_types
 from operators.window.maturing import Maturing
 from operators.window.packing import pack, unpack
@@ -129,6 +130,7 @@ class Panes:
         self.maturing = Maturing(policy, {} if saved is None else saved.maturing)
         self.estimating = Estimating(policy, None if saved is None else saved.labels)
         self._recalling = saved is not None
+        self._leaves, self._leaves_until = LeafIndex(), NEVER
         if saved is not None:
             self.watermark, self.limits = saved.watermark, saved.limits
             self.closed, self.order = saved.closed, saved.order
@@ -186,7 +188,7 @@ class Panes:
         self.shard = item.shard
         self.watermark.update(item.mark, item.partitions)
         for closing, partial in item.partials:
-            pane, partial = self._placed(closing, partial)  # noqa: PLW2901
+            pane, partial = self._placed(closing, self._numbered(partial))  # noqa: PLW2901
             parts = self.open.setdefault(pane, [])
             parts.append(partial)
             if len(parts) > PARTS_MAX:
@@ -199,6 +201,10 @@ class Panes:
             return []
         self._recalling = False
         return [ReplayPlan(panes=tuple(self.kept), order=self.order), *(ReplayRequest(pane=pane) for pane in self.kept)]
+
+    def _numbered(self, partial: Partial) -> Partial:
+        """Return it with its series numbered as those of all partitions are."""
+        return msgspec.structs.replace(partial, series=self._leaves.numbered(partial.series))
 
     def _placed(self, closing: int, partial: Partial) -> tuple[int, Partial]:
         """Return the pane that a partial closes with.
@@ -225,12 +231,20 @@ class Panes:
             due = [last]
         out = [self._close_one(pane) for pane in due]
         self.closed = last
+        self._forget_leaves()
         if watermark.ended or not due or due[-1] != last:
             out.append(self._ordered(Closed(pane=last, end=watermark.ended)))
         self.kept.extend(closed.pane for closed in out if closed.on_time is not None)
         while self.kept and self.kept[0] <= self.closed - slots_of(self.policy):
             self.kept.popleft()
         return out
+
+    def _forget_leaves(self) -> None:
+        """Begin to number the finest series anew, once in a while: those that are gone are forgotten."""
+        if self.closed >= self._leaves_until:
+            if self._leaves_until != NEVER:
+                self._leaves = LeafIndex()
+            self._leaves_until = self.closed + LEAVES_PANES
 
     def _ordered(self, closed: Closed) -> Closed:
         self.order += 1

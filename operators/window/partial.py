@@ -7,7 +7,7 @@ the result does not depend on where a batch was cut, nor on the order of partiti
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -18,6 +18,7 @@ from operators.stats.design_effect import BUCKETS
 from operators.stats.histogram import CODE_BITS, CODE_MIN
 from operators.window.chains import Chains, merge_chains, take_chains
 from operators.window.label_ages import width
+from operators.window.leaf_index import LeafSeries, NumberedSeries, united
 from operators.window.offenders import first_of
 from operators.window.samples import Sample, first_samples
 
@@ -36,14 +37,6 @@ NEG_MIN, MAX = 0, 1
 DENSE, DENSE_MIN = 8, 1_024
 # A watched number is kept as z, in deviations of the reference: a value may be any, and this many digits do.
 Z_UNIT, Z_MAX = 1e-6, 1e4
-
-
-class LeafSeries(NamedTuple):
-    """What counts are kept for; `values` are the slice-dimension values, in the order of the policy."""
-
-    model: str
-    version: str
-    values: tuple[str, ...]
 
 
 class Partial(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +110,8 @@ def merge(parts: Sequence[Partial], rename: Mapping[LeafSeries, LeafSeries] | No
     `rename` sends series to others first (those past a limit to `__other__`). Rows come out ordered by
     lateness, pane, then series in order of first appearance.
     """
-    series, which = _unite([part.series for part in parts], [part.which for part in parts], rename or {})
+    tables = [part.series if not rename else [rename.get(name, name) for name in part.series] for part in parts]
+    series, which = _rest_last(*united(tables, [part.which for part in parts]))
     late = np.concatenate([part.late for part in parts])
     pane = np.concatenate([part.pane for part in parts])
     order = order_by(late, pane, which)
@@ -237,34 +231,13 @@ def unwatched(part: Partial) -> Partial:
     )
 
 
-def _used(table: Sequence[LeafSeries], which: Ints) -> list[int]:
-    return np.flatnonzero(np.bincount(which, minlength=len(table))).tolist()
-
-
-def _unite(
-    tables: Sequence[Sequence[LeafSeries]], indices: Sequence[Ints], rename: Mapping[LeafSeries, LeafSeries]
-) -> tuple[list[LeafSeries], Ints]:
-    """Give every series of several tables one index; only series that a row uses get one."""
-    index: dict[LeafSeries, int] = {}
-    united = []
-    for table, used in zip(tables, indices, strict=True):
-        new = np.zeros(len(table), np.int64)
-        for old in _used(table, used):
-            name = table[old]
-            new[old] = index.setdefault(rename.get(name, name), len(index))
-        united.append(new[used])
-    which = np.concatenate(united)
-    if any(name.model == OTHER for name in index):
-        return _rest_last(list(index), which)
-    return list(index), which
-
-
-def _rest_last(series: Sequence[LeafSeries], which: Ints) -> tuple[list[LeafSeries], Ints]:
+def _rest_last(series: NumberedSeries, which: Ints) -> tuple[NumberedSeries, Ints]:
     """Number what is counted of models past the limit after all others."""
-    order = sorted(range(len(series)), key=lambda index: series[index].model == OTHER)
-    new = np.empty(len(series), np.int64)
-    new[order] = np.arange(len(series))
-    return [series[index] for index in order], new[which]
+    past = np.array([name.model == OTHER for name in series], bool)
+    if not past.any():
+        return series, which
+    order = np.argsort(past, kind="stable")
+    return series.leaves.chosen(series.rows[order]), np.argsort(order)[which]
 
 
 def _merge_outcomes(parts: Sequence[Partial], row_of: Ints) -> tuple[list[str], Ints]:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from operators.arrays import Ints, order_by, runs_of
-from operators.window.leaf_index import LeafIndex, NumberedSeries
-from operators.window.partial import UNSLICED, LeafSeries
+from operators.window.leaf_index import LeafIndex, LeafSeries, NumberedSeries
+from operators.window.partial import UNSLICED
 from operators.wire.mirrored import is_mirrored, mirrored
 
 ALL_VERSIONS = "*"  # Stands for all versions of a model together.
@@ -144,6 +144,7 @@ class SeriesIndex:
 
     def _begin(self) -> None:
         self._slot_of = {name[:3]: slot for slot, name in enumerate(self.names)}
+        self._slot_by: dict[tuple[int, ...], dict[tuple[str, str, tuple[str, ...]], int]] = {}
         self._grain_numbers = np.zeros(0, np.int64)
         self._follow(LeafIndex())
 
@@ -162,14 +163,24 @@ class SeriesIndex:
 
     def _slots_of(self, series: LeafSeries) -> list[int]:
         slots = [self._slot(series.model, series.version, series, grain) for grain in self.grains]
-        return slots + [self._slot(series.model, _all_of(series.version), series, grain) for grain in self.together]
+        if self.together:
+            version = _all_of(series.version)
+            slots += [self._slot(series.model, version, series, grain) for grain in self.together]
+        return slots
 
     def _slot(self, model: str, version: str, series: LeafSeries, grain: tuple[int, ...]) -> int:
-        dimensions = tuple(self.dimensions[index] for index in grain)
-        values = tuple(series.values[index] for index in grain)
+        """Return the slot of a slice; that of one which came with another series is found without its text."""
+        values = tuple([series.values[index] for index in grain])
+        of_grain = self._slot_by.setdefault(grain, {})
+        slot = of_grain.get((model, version, values))
+        if slot is None:
+            slot = of_grain[model, version, values] = self._new_slot(model, version, grain, values)
+        return slot
+
+    def _new_slot(self, model: str, version: str, grain: tuple[int, ...], values: tuple[str, ...]) -> int:
         if UNSLICED in values:
             return NOWHERE
-        text, dims = described(dimensions, values)
+        text, dims = described(tuple(self.dimensions[index] for index in grain), values)
         slot = self._slot_of.setdefault((model, version, text), len(self.names))
         if slot == len(self.names):
             self.names.append(SliceSeries(model, version, text, dims))

@@ -14,7 +14,8 @@ from operators.policy.policy import Policy, Retired
 from operators.stats.histogram import CODE_BITS
 from operators.window.chains import Chains
 from operators.window.label_ages import width
-from operators.window.partial import LO, UNSLICED, LeafSeries, Partial
+from operators.window.leaf_index import LeafSeries
+from operators.window.partial import LO, UNSLICED, Partial
 from operators.window.watermark import END
 
 NOT_MEANT = 3  # The class of an event in a chain that an SLI is not about (`operators/ingest/slis/kind.py`).

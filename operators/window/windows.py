@@ -13,7 +13,7 @@ from operators.arrays import Ints
 from operators.policy.policy import Policy
 from operators.window.held_hop import pack_hop
 from operators.window.hop import roll_up
-from operators.window.leaf_index import LeafIndex
+from operators.window.leaf_index import LEAVES_PANES, LeafIndex
 from operators.window.outcomes import outcomes_of
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge, unwatched
@@ -34,7 +34,6 @@ class PaneWithWindows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
-LEAVES_PANES = 360  # For so long the finest series keep their numbers.
 
 
 class Windows:

@@ -1,7 +1,5 @@
 """Series keep their numbers while nothing changes; those of series that are gone are given to others."""
 
-from collections.abc import Sequence
-
 import msgspec
 import numpy as np
 import pytest
@@ -11,9 +9,9 @@ from operators.evaluation import ShardEvaluation
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.window import windows as windowing
-from operators.window.leaf_index import LeafIndex, NumberedSeries
+from operators.window.leaf_index import LeafIndex, LeafSeries
 from operators.window.panes import Closed
-from operators.window.partial import LeafSeries, Partial
+from operators.window.partial import Partial
 from operators.window.windows import PaneWithWindows, Windows
 from tests.releasing import CANARY, START, THRESHOLD, Counts, partial, policy
 from tests.saving import again, saved
@@ -55,23 +53,26 @@ def test_nothing_is_numbered_anew_while_nothing_changes(rules: str) -> None:
     assert len(of_windows.names) in (0, REPORTED)
 
 
-@pytest.mark.parametrize("lasts", [360, 2], ids=["as they are", "begun anew at every second pane"])
-def test_finest_series_are_looked_up_once_a_pane(monkeypatch: pytest.MonkeyPatch, lasts: int) -> None:
-    """Not by windows, rules and monitors each; and once for a hop of more panes. Slots outlive these numbers."""
-    looked_up: list[int] = []
-    numbered = LeafIndex.numbered
+@pytest.mark.parametrize(("lasts", "times"), [(360, 5), (2, 8)], ids=["as they are", "anew at every second pane"])
+def test_finest_series_are_looked_up_once_a_pane(monkeypatch: pytest.MonkeyPatch, lasts: int, times: int) -> None:
+    """Not by windows, rules and monitors each; for a hop of more panes only where they were numbered apart.
 
-    def counting(index: LeafIndex, series: Sequence[LeafSeries]) -> NumberedSeries:
-        looked_up.append(len(series))
-        return numbered(index, series)
+    Slots outlive these numbers.
+    """
+    looked_up: list[LeafSeries] = []
+    row = LeafIndex._row
 
-    monkeypatch.setattr(LeafIndex, "numbered", counting)
+    def counting(index: LeafIndex, name: LeafSeries) -> int:
+        looked_up.append(name)
+        return row(index, name)
+
+    monkeypatch.setattr(LeafIndex, "_row", counting)
     monkeypatch.setattr(windowing, "LEAVES_PANES", lasts)
     rules = policy(CANARY + BY_REGION + MONITOR)
     judge, windows = ShardEvaluation(rules), Windows(rules, tuple(QUANTILES.values()))
     for pane in range(START, START + 5):
         pushed(judge, windows, at(pane, MANY))
-    assert looked_up == [MANY.rows] * (5 + 1)
+    assert len(looked_up) == MANY.rows * times
     for names in (judge.state.roster.names, judge.monitors.state.slots.names):
         assert len(names) == len({name[:3] for name in names}) > 1
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from operators.ingest.partition import Partition
-from operators.window.partial import LeafSeries
+from operators.window.leaf_index import LeafSeries
 from operators.window.series_index import SeriesIndex
 from operators.wire.control import Refusal
 from tests.dataflows.making import START_MS, received

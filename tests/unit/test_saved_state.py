@@ -29,7 +29,7 @@ from operators.saved.held import unlisted, unnamed
 from operators.saved.registry import Registry, Saved, Unreadable, Unsavable
 from operators.saved_names import REGISTRY
 from operators.window.fence import UNKNOWN
-from operators.window.partial import LeafSeries
+from operators.window.leaf_index import LeafSeries
 from operators.window.watermark import PartitionProgress
 from tests.dataflows.making import POLICY
 from tests.releasing import BAD_NEWS, CANARY, THRESHOLD, Story, policy

@@ -13,6 +13,7 @@ from operators.ingest.columns import ColumnsBuilder
 from operators.ingest.duplicates import ids_of
 from operators.ingest.event_times import EventTimes, joined_times
 from operators.ingest.formats.format import ItemDecoder, Stream
+from operators.ingest.known_series import KnownSeries
 from operators.ingest.messages import Messages
 from operators.ingest.read_events import ScannedReads
 from operators.ingest.shown import Showable, shown
@@ -36,6 +37,10 @@ class CountedItems(ABC):
         self.builder = ColumnsBuilder(stream, policy, pseudonyms)
         self._times: list[EventTimes] = []
         self._samples: list[tuple[int, Sample]] = []
+
+    def name_by(self, known: KnownSeries) -> None:
+        """Name series as they were named in the batches before."""
+        self.builder.parts.known = known
 
     @abstractmethod
     def read(self, items: Sequence[Any]) -> Sequence[Any]:

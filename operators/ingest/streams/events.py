@@ -9,7 +9,7 @@ from operators.ingest.again import Items
 from operators.ingest.formats.format import EventScan, ItemDecoder
 from operators.ingest.formats.origin import Origin
 from operators.ingest.messages import Messages
-from operators.ingest.parts import Numbering
+from operators.ingest.numbering import Numbering
 from operators.ingest.placing import Kept, Reasons
 from operators.ingest.read_events import ReadEvents, ScannedReads, joined_reads
 from operators.ingest.streams.counted import CountedItems

@@ -20,7 +20,8 @@ from operators.ingest.event_times import EventTimes, joined_times
 from operators.ingest.formats.format import EventScan, ItemDecoder
 from operators.ingest.formats.origin import Origin
 from operators.ingest.messages import Messages
-from operators.ingest.parts import VERSION, Numbering
+from operators.ingest.numbering import Numbering
+from operators.ingest.parts import VERSION
 from operators.ingest.placing import Reasons
 from operators.ingest.read_events import NONE, ReadEvents, ScannedReads, joined_reads
 from operators.ingest.slis.by_team import TEAM
