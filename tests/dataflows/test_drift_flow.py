@@ -143,16 +143,16 @@ def distinct(rows: list[dict[str, Any]], key: tuple[str, ...]) -> bool:
     return len({tuple(row[name] for name in key) for row in rows}) == len(rows)
 
 
-@pytest.mark.parametrize("size", [1 if PROVE else 3, 13, 1_000_000])
+@pytest.mark.parametrize("size", [1 if PROVE else 7, 1_000_000])
 def test_batch_sizes_do_not_show_in_the_rows(logs: list[Log], wanted: Ran, size: int) -> None:
     ran = run(logs, size)
     assert exact(ran.tables) == exact(wanted.tables)
     assert by_model(ran) == by_model(wanted)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_any_interleaving_gives_the_same_rows(logs: list[Log], wanted: Ran, seed: int) -> None:
-    tables = run_pure(policy(), logs, STARTED_MS, Random(seed), 1 + 7**seed % 300)
+@pytest.mark.parametrize("size_max", [2, 8] if PROVE else [7, 50])
+def test_any_interleaving_gives_the_same_rows(logs: list[Log], wanted: Ran, size_max: int) -> None:
+    tables = run_pure(policy(), logs, STARTED_MS, Random(size_max), size_max)
     assert exact(tables) == exact(wanted.tables)
 
 
