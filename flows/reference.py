@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from flows.reference_items import Counted, Progressed, Wanted, WrongReference, items_of, sampled
 from operators.arrays import Floats, Ints
@@ -21,7 +21,8 @@ from operators.profiles.binning import Value, is_value
 from operators.profiles.build import build, build_like
 from operators.profiles.by_slice import SliceTexts, by_slice
 from operators.profiles.embedding import fit
-from operators.profiles.profile import Centroids, Profile
+from operators.profiles.profile import RESIDUAL, Centroids, Components, Profile
+from operators.profiles.residual import components_of, residuals
 from operators.profiles.seasons import HOUR_MS, by_hour, hours_of_week
 from operators.window.series_index import slice_text
 from operators.wire.events import UNUSABLE, Event, Feedback, ms_of
@@ -36,6 +37,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """`fields` are those to keep, all where none is named; `clusters` of the embeddings, None for no centroids.
 
     `like` is a profile whose bins it gets, and whose fields alone it has.
+    `residual`: with what its numeric features leave when they do not go together as they do (`profiles/residual.py`).
     `by_hour`: where there is a week of items, hours of the week are kept apart. `by` are the slices that are kept
     apart, by their dimensions.
     """
@@ -45,6 +47,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     clusters: int | None = None
     like: Profile | None = None
     sample: int = SAMPLE
+    residual: bool = False
     by_hour: bool = True
     by: tuple[tuple[str, ...], ...] = ()
 
@@ -63,7 +66,8 @@ def profile_of(
         refused = f"; {counted.refused} were refused, the first as {counted.why}" if counted.refused else ""
         raise WrongReference(f"none of {counted.read} items fits: see --model, --version, --from and --until{refused}")
     columns = _chosen(_columns(asked, answered), options.fields)
-    profile = _built(columns, asked, options)
+    columns, components = _with_residual(columns, len(asked), options)
+    profile = _built(columns, asked, options, components)
     if options.by_hour and (times := _times(asked, answered, columns, options.like)):
         profile = by_hour(profile, columns, {name: hours_of_week(of) for name, of in times.items()})
     if options.by:
@@ -86,13 +90,28 @@ def _slices(
     return found
 
 
-def _built(columns: Columns, events: Sequence[Event], options: Options) -> Profile:
+def _with_residual(columns: Columns, events: int, options: Options) -> tuple[Columns, Components | UnsetType]:
+    """Return columns with the residual of the features, and what it is made of, where there is one. WrongReference."""
+    like = options.like.fields.get(RESIDUAL) if options.like is not None else None
+    components: Components | UnsetType = UNSET if like is None else like.components
+    if options.residual and options.like is None:
+        try:
+            components = components_of(columns)
+        except ValueError as error:
+            raise WrongReference(f"--residual: {error}") from error
+    if components is UNSET or not any(name in columns for name in components.names):
+        return columns, UNSET
+    values = [columns.get(name, [None] * events) for name in components.names]
+    return columns | {RESIDUAL: residuals(components, values)}, components
+
+
+def _built(columns: Columns, events: Sequence[Event], options: Options, components: Components | UnsetType) -> Profile:
     """Return the profile of columns as one. WrongReference."""
     if options.like is not None:
         return _alike(columns, events, options.like)
     centroids = None if options.clusters is None else _centroids(events, options.clusters)
     try:
-        return build(columns, options.bins, centroids)
+        return build(columns, options.bins, centroids, components)
     except ValueError as error:
         raise WrongReference(str(error)) from error
 

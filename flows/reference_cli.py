@@ -55,6 +55,9 @@ def build_command(
     bins: Annotated[int, typer.Option(min=2, help="Quantile bins of a number.")] = reference.Options().bins,
     embedding: Annotated[bool, typer.Option("--embedding", help="Find clusters of the embeddings.")] = False,
     clusters: Annotated[int, typer.Option(min=2, help="How many clusters.")] = CLUSTERS,
+    residual: Annotated[
+        bool, typer.Option("--residual", help="Add how far numeric features are from how they go together.")
+    ] = False,
     like: Annotated[
         Path | None, typer.Option("--like", help="Count in the bins of this profile, to compare or merge with it.")
     ] = None,
@@ -69,8 +72,12 @@ def build_command(
 ) -> None:
     """Freeze how each field is distributed in some events and feedback."""
     sources = [bool(files), store, requests]
-    if sources.count(True) != 1 or (not files and (feedback or embedding)) or (data is not None and files):
-        raise WrongReference("needs one of: files, with --feedback and --embedding; --store or --requests, with --data")
+    if sources.count(True) != 1 or (not files and (feedback or embedding or residual)) or (data is not None and files):
+        raise WrongReference(
+            "needs one of: files, with --feedback, --embedding and --residual; --store or --requests, with --data"
+        )
+    if residual and like is not None:
+        raise WrongReference("--residual: with --like it is that of the profile, where this has one")
     wanted = Wanted(
         models=frozenset(model or ()),
         versions=frozenset(version or ()),
@@ -83,6 +90,7 @@ def build_command(
         clusters=clusters if embedding else None,
         like=None if like is None else _read(like),
         sample=sample,
+        residual=residual,
         by_hour=not whole,
         by=tuple(tuple(each.split(",")) for each in by or ()),
     )

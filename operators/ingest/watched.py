@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
 from operators.arrays import Floats, Ints
 from operators.ingest.calibrated import calibrated
@@ -21,6 +22,7 @@ from operators.ingest.users import NOBODY, buckets_of
 from operators.policy.monitors import CALIBRATION, Offender, Watched
 from operators.policy.policy import Policy
 from operators.profiles.binning import Value, category_bins, numbers_of
+from operators.profiles.residual import residuals
 from operators.pseudonyms import Pseudonyms
 from operators.wire.events import UNFAIR, UNUSABLE, Event, Feedback
 
@@ -87,7 +89,7 @@ class WatchedBuilder:
             reader = ValueReader(chosen)
             columns = {}
             for index, watched in fields:
-                values = reader.values(watched.name)
+                values = reader.watched(watched)
                 columns[index] = _column(watched, values)
                 if watched.contract:
                     for row, offender in offenders_in(
@@ -117,6 +119,13 @@ class ValueReader:
     def __init__(self, items: Items) -> None:
         self._items = items
         self._maps: dict[str, Sequence[Mapping[str, Any] | None]] = {}
+
+    def watched(self, watched: Watched) -> Sequence[Any]:
+        """Return the values of a watched field; the residual's are made of features."""
+        if watched.field is None or watched.field.components is UNSET:
+            return self.values(watched.name)
+        components = watched.field.components
+        return residuals(components, [self.values(name) for name in components.names])
 
     def values(self, name: str) -> Sequence[Any]:
         """Return the values of a watched field; of embeddings the undecoded ones."""

@@ -10,7 +10,7 @@ from operators.policy.reading import UNITS_MS, Duration
 from operators.policy.rules import Grain
 from operators.policy.slices import named_values
 from operators.policy.watched import FIELDS_ALLOWED, is_watchable
-from operators.profiles.profile import EMBEDDING, Field, Profile
+from operators.profiles.profile import EMBEDDING, RESIDUAL, Field, Profile
 
 EVERY = "*"  # All fields of the profile.
 
@@ -73,7 +73,7 @@ class Reading:
     def number(self, name: str) -> None:
         """Refuse a field that has no mean."""
         field = self.field(name)
-        if name in ("prediction", EMBEDDING) and field is None:
+        if name in ("prediction", EMBEDDING, RESIDUAL) and field is None:
             raise self.key.refuse("on", "is no number, or needs a profile that says so", name)
         if field is not None and field.moments is None:
             raise self.key.refuse("on", f"is no number in the profile {self.path}", name)

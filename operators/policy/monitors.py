@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from operators.policy.fields import As, Slices, Written
 from operators.policy.reading import Duration, Name, span
-from operators.profiles.profile import EMBEDDING, Centroids, Field
+from operators.profiles.profile import EMBEDDING, RESIDUAL, Centroids, Field
 from operators.wire.evaluator_models import is_evaluator_model
 from operators.wire.events import Id
 
@@ -22,7 +22,7 @@ Why = Literal["missing", "unseen", "range"]
 
 NOT_KEPT = "(not kept)"  # Stands for a text that offends where nothing may tell it from others.
 CALIBRATION = "feedback.calibration"  # Stands for labels, counted by confidence and whether it was right.
-INPUTS = ("input_tokens", EMBEDDING)
+INPUTS = ("input_tokens", EMBEDDING, RESIDUAL)
 OUTCOMES = ("feedback.label", "feedback.kpi")
 SAYS = ("prediction", "score", "output_tokens")
 HOUR_MS = 3_600_000

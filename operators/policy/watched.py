@@ -8,10 +8,10 @@ import msgspec
 
 from operators.policy.monitors import CALIBRATION, Monitor, Watched, WindowMonitor
 from operators.policy.policy import EVENT_FIELDS, FEEDBACK_FIELDS, Sli, is_field
-from operators.profiles.profile import EMBEDDING, Field, Profile
+from operators.profiles.profile import EMBEDDING, RESIDUAL, Field, Profile
 from operators.profiles.score_cells import LABELS, SCORES
 
-OTHER_FIELDS = ("prediction", EMBEDDING)
+OTHER_FIELDS = ("prediction", EMBEDDING, RESIDUAL)
 NAMED = re.compile(r"(features|flags)\..{1,128}", re.DOTALL)
 FIELDS_ALLOWED = "must be one of " + ", ".join(
     (*EVENT_FIELDS, *OTHER_FIELDS, "features.NAME", "flags.NAME", "metrics.NAME", *FEEDBACK_FIELDS)

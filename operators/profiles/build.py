@@ -8,16 +8,23 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from operators.arrays import Floats, Ints
 from operators.profiles.binning import TEXT, Value, bins_of, category_bins, number_bins, numbers_of, texts_of
-from operators.profiles.profile import BINS, CATEGORIES_MAX, Centroids, Field, Moments, Profile
+from operators.profiles.profile import BINS, CATEGORIES_MAX, RESIDUAL, Centroids, Components, Field, Moments, Profile
 from operators.stats.magnitude import scaled, unscaled
 
 
-def build(columns: Mapping[str, Sequence[Value]], bins: int = BINS, embedding: Centroids | None = None) -> Profile:
+def build(
+    columns: Mapping[str, Sequence[Value]],
+    bins: int = BINS,
+    embedding: Centroids | None = None,
+    components: Components | UnsetType = UNSET,
+) -> Profile:
     """Return the profile of columns of equal or different length; None and NaN are missing values.
+
+    `components` are what the column of the residual was made of.
 
     ValueError: fewer than two bins, or a column without any value.
 
@@ -37,6 +44,8 @@ def build(columns: Mapping[str, Sequence[Value]], bins: int = BINS, embedding: C
             raise ValueError(f"field {name!r} has no value among {len(values)}")
         # A few texts among numbers are faults of the producer, not categories.
         fields[name] = number_field(numbers, bins) if 2 * texts < present else category_field(values)
+    if components is not UNSET:
+        fields[RESIDUAL] = msgspec.structs.replace(fields[RESIDUAL], components=components)
     return Profile(fields=fields, embedding=embedding)
 
 

@@ -36,7 +36,7 @@ def merged(profiles: Sequence[Profile]) -> Profile:
 def _field(name: str, fields: Sequence[Field]) -> Field:
     first = fields[0]
     for field in fields:
-        if (field.kind, field.edges, field.categories) != (first.kind, first.edges, first.categories):
+        if _bins(field) != _bins(first):
             raise NotMergeable(f"field {name} has other bins in one of the profiles: build it with --like the other")
     moments = [field.moments for field in fields if field.moments is not None]
     return msgspec.structs.replace(
@@ -47,6 +47,11 @@ def _field(name: str, fields: Sequence[Field]) -> Field:
         hours=_hours(fields),
         slices=_slices(fields),
     )
+
+
+def _bins(field: Field) -> object:
+    """Return what says what a field's counts are of."""
+    return field.kind, field.edges, field.categories, field.components
 
 
 def _slices(fields: Sequence[Field]) -> tuple[tuple[str, tuple[int, ...]], ...] | UnsetType:

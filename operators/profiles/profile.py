@@ -17,6 +17,7 @@ BINS = 10  # Quantile bins of a number.
 CATEGORIES_MAX = 50  # The most frequent are listed; the rest counts as unseen, in the reference too.
 
 EMBEDDING = "embedding"
+RESIDUAL = "residual"  # The field that `residual.py` makes of numeric features.
 HOURS = 168  # Of a week, from Monday on, UTC.
 
 # An exponential has a kurtosis of 9. Measured: of fresh log-normal values (sd of the logarithm 1), 24,500 an hour, some
@@ -65,13 +66,32 @@ class Moments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return self.low - room, self.high + room
 
 
+class Components(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of features, by their fields' `names`, means and standard deviations: the directions (k, names) that are `left`.
+
+    Those are what the principal components of the standardised features leave (`residual.py`).
+    """
+
+    names: tuple[str, ...]
+    means: tuple[float, ...]
+    sds: tuple[float, ...]
+    left: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        sizes = {len(self.names), len(self.means), len(self.sds), *map(len, self.left)}
+        if len(sizes) != 1 or not self.left or min(self.sds) <= 0:
+            raise ValueError("components need a mean, a deviation above 0 and a weight for each name")
+        if any(not name.startswith("features.") for name in self.names):
+            raise ValueError(f"components are of features, got {self.names!r}")
+
+
 class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One feature, prediction or measure.
 
     `edges` of a number: bin i holds edges[i - 1] <= x < edges[i], the first and last are open. `categories` are
     sorted. `counts`: of each bin, missing and unseen last. `cardinality`: distinct present values. `hours`: counts of
     each hour of the week (`seasons.py`), where the profile is of a week or more. `slices`: counts of some slices, by
-    their canonical text (`by_slice.py`).
+    their canonical text (`by_slice.py`). `components`: of what the residual is made.
     """
 
     kind: Kind
@@ -82,6 +102,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     moments: Moments | None = None
     hours: tuple[tuple[int, ...], ...] | UnsetType = UNSET  # Unset is not written: such profiles keep their names.
     slices: tuple[tuple[str, tuple[int, ...]], ...] | UnsetType = UNSET
+    components: Components | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.hours is not UNSET and [len(hour) for hour in self.hours] != [len(self.counts)] * HOURS:
@@ -123,6 +144,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     version: Literal[1] = 1  # Of this layout.
     fields: dict[str, Field]
     embedding: Centroids | None = None
+
+    def __post_init__(self) -> None:
+        made = [name for name, field in self.fields.items() if field.components is not UNSET]
+        if made != [name for name in self.fields if name == RESIDUAL]:
+            raise ValueError(f"{RESIDUAL} has components, and no other field, got {made!r}")
 
     def field(self, name: str) -> Field | None:
         """Return the field of a name; the clusters of `embedding` are the categories of one."""

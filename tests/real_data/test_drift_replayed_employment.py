@@ -82,7 +82,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayed]:
     here = tmp_path_factory.mktemp("employment")
     events, labels = _people()
     files = lines(here / "e.ndjson", events), "--feedback", lines(here / "f.ndjson", labels)
-    reference_built(here / "profile.json", *files, "--until", "2016-01-01T00:00:00Z")
+    reference_built(here / "profile.json", *files, "--until", "2016-01-01T00:00:00Z", "--residual")
     (here / "policy.toml").write_text(POLICY)
     with replayed(here, str(here / "policy.toml"), {"people": events}, labels) as store:
         yield store
@@ -92,8 +92,8 @@ def test_a_world_that_did_not_change_alarms_nobody(store: Replayed) -> None:
     rows = store.rows("SELECT * FROM drift_latest")
     assert not [row for row in rows if row["verdict"] == "BAD"]
     psi = [row for row in rows if row["method"] == "psi"]
-    # 16 features, prediction, score and label, in both years.
-    assert len(psi) == 19 * 2
+    # 16 features and their residual, prediction, score and label, in both years.
+    assert len(psi) == 20 * 2
     assert max(row["score"] for row in psi) < 0.01
     assert {row["monitor"] for row in rows if row["detail"].startswith("learned")} == {"adwin", "page-hinkley"}
     assert store.summary["control"] == {}

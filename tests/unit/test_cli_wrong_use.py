@@ -40,6 +40,11 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["produce", "bad.ndjson", "--rate", "0"], 2, "--rate"),
     (["reference", "build", "--out", "p.json", "none.ndjson"], 2, "none.ndjson: No such file"),
     (["reference", "build", "--out", "p.json"], 2, "needs one of: files"),
+    (
+        ["reference", "build", "--out", "p.json", "bad.ndjson", "--residual", "--like", "x"],
+        2,
+        "it is that of the profile",
+    ),
     (["reference", "build", "--out", "p.json", "bad.ndjson"], 2, "none of 1 items fits"),
     (["reference", "build", "--out", "p.json", "bad.ndjson", "--from", "soon"], 2, "--from 'soon'"),
     (["reference", "merge", "none.json", "--out", "p.json"], 2, "none.json: No such file"),

@@ -1,0 +1,162 @@
+"""A correlation that turns while each feature by itself stays: PSI on each is silent, on the residual it is not."""
+
+from pathlib import Path
+from random import Random
+
+import msgspec
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli import app
+from operators.arrays import Floats
+from operators.policy.errors import PolicyError
+from operators.profiles.binning import Value
+from operators.profiles.build import build, build_like
+from operators.profiles.merging import NotMergeable, merged
+from operators.profiles.profile import RESIDUAL, Profile, from_json, to_json
+from operators.profiles.residual import components_of, residuals
+from tests.drifting import START_MS, H, Item, Run, event, policy_of
+
+NAMES = [f"features.f{number}" for number in range(5)]
+MONITORS = """
+[[monitor]]
+name = "shift"
+kind = "psi"
+on = "*"
+
+[[monitor]]
+name = "mean"
+kind = "sigma"
+on = "residual"
+reference = "profile"
+
+[[monitor]]
+name = "held"
+kind = "contract"
+on = "residual"
+"""
+
+
+def _values(n: int, correlation: float, seed: int) -> Floats:
+    """Five normal features; the first two go together, by so much."""
+    values = np.random.default_rng(seed).normal(size=(n, 5))
+    values[:, 1] = correlation * values[:, 0] + (1 - correlation**2) ** 0.5 * values[:, 1]
+    return values * [1, 10, 1, 1_000, 1] + [0, 50, 0, 0, -3]
+
+
+def _profile(values: Floats) -> Profile:
+    columns = dict(zip(NAMES, values.T.tolist(), strict=True))
+    components = components_of(columns)
+    return build(columns | {RESIDUAL: residuals(components, list(columns.values()))}, components=components)
+
+
+def _events(values: Floats, hour: int) -> list[Item]:
+    names = [name.removeprefix("features.") for name in NAMES]
+    return [
+        event(START_MS + hour * H + at * 2_000, features=dict(zip(names, row, strict=True)))
+        for at, row in enumerate(values.tolist())
+    ]
+
+
+def test_a_correlation_that_turns_is_found_on_the_residual_alone() -> None:
+    policy = policy_of(MONITORS, _profile(_values(20_000, 0.8, seed=1)))
+    items = [*_events(_values(1_500, 0.8, seed=2), 0), *_events(_values(1_500, -0.8, seed=3), 1)]
+    run = Run(policy, [*items, event(START_MS + 2 * H)])
+    assert {(drift.field, drift.method, drift.start) for drift in run.bad if drift.method == "psi"} == {
+        (RESIDUAL, "psi", START_MS + H)
+    }
+    assert {drift.field for drift in run.bad} == {RESIDUAL}
+    (found,) = [drift for drift in run.bad if drift.method == "psi"]
+    assert (found.kind, found.axis) == ("covariate", "input")
+    looked_at = {drift.field for drift in run.drifts if drift.method == "psi"}
+    assert looked_at == {*NAMES, RESIDUAL}
+
+
+def test_it_is_the_same_however_the_events_are_cut() -> None:
+    policy = policy_of(MONITORS, _profile(_values(2_000, 0.8, seed=1)))
+    items = [*_events(_values(600, 0.8, seed=2), 0), event(START_MS + 2 * H)]
+    assert Run(policy, items, batch=7).text() == Run(policy, items, restart=True).text()
+
+
+def test_the_residual_is_the_length_of_what_components_leave() -> None:
+    """Against the definition: the distance of a standardised row from its projection on the components kept."""
+    values = _values(3_000, 0.9, seed=4)
+    components = components_of(dict(zip(NAMES, values.T.tolist(), strict=True)))
+    z = (values - values.mean(axis=0)) / values.std(axis=0, ddof=1)
+    _, sizes, directions = np.linalg.svd(z, full_matrices=False)
+    kept = directions[: len(NAMES) - len(components.left)]
+    assert (sizes[: len(kept)] ** 2).sum() / (sizes**2).sum() >= 0.9
+    expected = np.linalg.norm(z - z @ kept.T @ kept, axis=1)
+    assert residuals(components, values.T.tolist()) == pytest.approx(expected.tolist(), abs=1e-4)
+
+
+def test_missing_values_and_texts_count_as_the_mean() -> None:
+    values = _values(1_000, 0.9, seed=5)
+    components = components_of(dict(zip(NAMES, values.T.tolist(), strict=True)))
+    none = [None] * len(NAMES)
+    one = [components.means[0] + components.sds[0], *none[1:]]
+    rows = [none, [*components.means], one, [one[0], "x", *components.means[2:]], [1e308, *none[1:]]]
+    found = residuals(components, [list(column) for column in zip(*rows, strict=True)])
+    assert found[:2] == [None, 0.0]
+    assert found[2] == found[3]
+    assert found[4] == pytest.approx(10 * (found[2] or 0), rel=1e-4)
+
+
+def test_the_same_values_give_the_same_profile_in_any_order() -> None:
+    values = _values(500, 0.7, seed=6)
+    shuffled = values[np.random.default_rng(7).permutation(500)]
+    assert _profile(values).name == _profile(shuffled).name
+    assert from_json(to_json(_profile(values))) == _profile(values)
+
+
+def test_profiles_without_it_keep_their_names() -> None:
+    assert b"components" not in to_json(build({"features.a": [1.0, 2.0]}))
+    assert build({"features.a": [1.0, 2.0]}).name == "1773c701e4bb4682"
+
+
+def test_profiles_add_up_where_the_residual_is_made_alike() -> None:
+    first, other = _profile(_values(500, 0.7, seed=6)), _profile(_values(500, 0.7, seed=8))
+    components = first.fields[RESIDUAL].components
+    assert isinstance(components, msgspec.Struct)
+    columns = dict(zip(NAMES, _values(300, 0.7, seed=9).T.tolist(), strict=True))
+    later = build_like(columns | {RESIDUAL: residuals(components, list(columns.values()))}, first)
+    assert merged([first, later]).fields[RESIDUAL].rows == 800
+    with pytest.raises(NotMergeable, match="has other bins"):
+        merged([first, other])
+
+
+@pytest.mark.parametrize("other", [[3.0, 3.0], ["x", "y"], [None, None]])
+def test_few_features_that_vary_leave_nothing(other: list[Value]) -> None:
+    with pytest.raises(ValueError, match="two numeric features that vary, there are 1"):
+        components_of({"features.a": [1.0, 2.0], "features.b": other})
+
+
+def test_no_policy_watches_it_without_a_profile_that_has_it() -> None:
+    sigma = '[[monitor]]\nname = "mean"\nkind = "sigma"\non = "residual"\n'
+    with pytest.raises(PolicyError, match="needs a profile that says so"):
+        policy_of(sigma)
+    with pytest.raises(PolicyError, match="is no field of the profile"):
+        policy_of(sigma + 'reference = "profile"\n', {"features.a": [1.0, 2.0]})
+    with pytest.raises(ValueError, match="has components, and no other field"):
+        build({RESIDUAL: [1.0, 2.0]})
+
+
+def test_reference_build_makes_it_of_files(tmp_path: Path) -> None:
+    random = Random(3)
+    items = _events(_values(400, 0.8, seed=2), 0)
+    for item in items:
+        item["features"]["card"] = random.choice(["visa", "amex"])
+    events, out, again = tmp_path / "e.ndjson", tmp_path / "p.json", tmp_path / "again.json"
+    events.write_bytes(b"\n".join(map(msgspec.json.encode, items)))
+    run = CliRunner().invoke
+    built = run(app, ["reference", "build", str(events), "--residual", "--out", str(out)])
+    assert built.exit_code == 0, built.output
+    field = from_json(out.read_bytes()).fields[RESIDUAL]
+    assert field.rows == 400
+    assert list(getattr(field.components, "names", ())) == NAMES
+    built = run(app, ["reference", "build", str(events), "--like", str(out), "--out", str(again)])
+    assert built.exit_code == 0, built.output
+    assert from_json(again.read_bytes()).fields[RESIDUAL] == field
+    one = ["reference", "build", str(events), "--field", "features.f1", "--residual", "--out", str(out)]
+    assert run(app, one).exit_code != 0
