@@ -80,12 +80,13 @@ class ShardEvaluation:
             pane = windows[0].end_ms // self.policy.pane_ms - 1
             ended = [each for each in windows if each.end_ms == windows[0].end_ms]
             windows = windows[len(ended) :]
-            out += self._pass(pane)
             # The last ones are taken in any case: what is said next is by what they hold.
-            if windows and windows[0].end_ms <= before and self._still_until(ended) > pane:
-                self.state.pane = pane
-            else:
-                out.append(self._step(self.state.roster.count(pane, None), (), ended))
+            last = not windows or windows[0].end_ms > before
+            if last or self._still_until(ended) <= pane:
+                out += self._pass(pane)
+                if last or self._still_until(ended) <= pane:
+                    out.append(self._step(self.state.roster.count(pane, None), (), ended))
+            self.state.pane = pane
         out += self._pass(closed.pane)
         if closed.on_time is not None or closed.commands or closed.folded or windows or not self._quiet():
             counts = self.state.roster.count(closed.pane, closed.on_time)

@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import sys
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -33,6 +34,7 @@ class FileReader:
     """
 
     at_end = False  # It says that it has ended instead.
+    messages_max = sys.maxsize  # Handed on at once; whoever reads may want fewer.
 
     def __init__(self, path: Path, line_bytes_max: int, received_ms: int, advanced: Advanced) -> None:
         self._path = path
@@ -47,7 +49,8 @@ class FileReader:
         self._advanced = advanced
         self._rest = b""
         self._cut = False  # The line under way was handed out cut off: skip what is left of it.
-        self._position = 1
+        self._position = self._after = 1  # Of what was handed on, and of what was read.
+        self._waiting: Messages | None = None  # What was read, and not handed on yet.
 
     @property
     def position(self) -> int:
@@ -55,6 +58,16 @@ class FileReader:
 
     def read(self) -> Messages | None:
         """Return some next lines, None at the end. OSError names the file, also when it is compressed and broken."""
+        messages, self._waiting = self._waiting or self._read(), None
+        if messages is None:
+            return None
+        if len(messages) > self.messages_max:
+            self._waiting = messages.part(self.messages_max, len(messages))
+            messages = messages.part(0, self.messages_max)
+        self._position += len(messages)
+        return messages
+
+    def _read(self) -> Messages | None:
         blocks: list[TextBlock] = []
         count = taken = 0
         while count < LINES_MIN and taken < BYTES_MAX:
@@ -67,11 +80,11 @@ class FileReader:
             blocks += lines
         if self._raw.seekable():  # A pipe does not say how far it is.
             self._advanced(self._raw.tell())
-        first, self._position = self._position, self._position + count
+        first, self._after = self._after, self._after + count
         if not count and not taken:
             return None
         received_ms = np.full(count, self._received_ms)
-        return Messages(values=Lines(blocks), positions=range(first, self._position), received_ms=received_ms)
+        return Messages(values=Lines(blocks), positions=range(first, self._after), received_ms=received_ms)
 
     def _block(self) -> bytes:
         try:

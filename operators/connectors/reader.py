@@ -26,6 +26,13 @@ class Reader(Protocol):
 
 
 @runtime_checkable
+class BoundedReader(Protocol):
+    """A reader that can be told to hand on no more than so many messages at once."""
+
+    messages_max: int
+
+
+@runtime_checkable
 class EpochReader(Protocol):
     """A reader of a log that may lose its last messages and get others: the leader epoch of a message tells."""
 

@@ -87,6 +87,9 @@ class BurnRateEvaluator:
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
+        if not len(counts.slots) and counts.pane < self.still_until():
+            self._series_state.pane = counts.pane
+            return []
         slots, rows = self._series_state.push(counts, names)
         for ring in self._rings.values():
             ring.grow(len(names))

@@ -36,6 +36,8 @@ def hop_panes(panes: int) -> int:
 class Ring:
     """`totals` (slots, 2) are good and bad of the window that ends with the last pane; a new slot has none."""
 
+    _until: int | None = None  # What `still_until` is, as long as nothing comes or goes.
+
     def __init__(self, panes: int, sli: int) -> None:
         self.hop_panes = hop_panes(panes)
         self.sli = sli
@@ -51,9 +53,12 @@ class Ring:
     @property
     def still_until(self) -> int:
         """Number of the first pane in which something falls out of the window; END while nothing is in it."""
-        size = self.hops.shape[1]
-        held = np.flatnonzero(self.hops.any(axis=(0, 2)))
-        return (self.hop - int(((self.hop - held) % size).max()) + size) * self.hop_panes if len(held) else END
+        if self._until is None:
+            size = self.hops.shape[1]
+            held = np.flatnonzero(self.hops.any(axis=(0, 2)))
+            oldest = self.hop - int(((self.hop - held) % size).max()) if len(held) else None
+            self._until = END if oldest is None else (oldest + size) * self.hop_panes
+        return self._until
 
     def grow(self, slots: int) -> None:
         more = slots - len(self.totals)
@@ -68,13 +73,17 @@ class Ring:
             came = counts.slis[rows, self.sli][:, [GOOD, BAD]]
             self.hops[slots, self.hop % self.hops.shape[1]] += came
             self.totals[slots] += came
+            self._until = None
 
     def only(self, slots: Ints) -> None:
         """Keep these slots, which become 0, 1, ..."""
         self.hops, self.totals = self.hops[slots], self.totals[slots]
+        self._until = None
 
     def _move(self, hop: int) -> None:
         size = self.hops.shape[1]
+        if hop > self.hop:
+            self._until = None
         if hop - self.hop >= size:
             self.hops[:] = 0
             self.totals[:] = 0
@@ -88,7 +97,8 @@ class Ring:
         """Only the series with something in the window, in as few bytes as the largest count needs: a third or less."""
         rows = np.flatnonzero(self.totals.any(axis=1))
         kept = self.hops[rows]
-        return self.__dict__ | {
+        state = {name: value for name, value in self.__dict__.items() if name != "_until"}
+        return state | {
             "hops": kept.astype(np.min_scalar_type(int(kept.max(initial=0)))),
             "totals": (rows, len(self.totals)),
         }

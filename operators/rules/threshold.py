@@ -88,6 +88,9 @@ class ThresholdEvaluator:
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
+        if not len(counts.slots) and counts.pane < self.still_until():
+            self._series_state.pane = counts.pane
+            return []
         slots, rows = self._series_state.push(counts, names)
         kept = None if len(slots) else self._series_state.kept.tobytes()
         fill_targets(self._series_state.kept, self.rule, names)

@@ -10,7 +10,7 @@ from functools import partial
 
 import msgspec
 
-from operators.connectors.reader import Reader, leader_epoch_of
+from operators.connectors.reader import BoundedReader, Reader, leader_epoch_of
 from operators.connectors.stop import Stop
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition
@@ -18,6 +18,7 @@ from operators.ingest.position import SavedInput
 from operators.policy.policy import Policy
 from operators.recovery import dumps, loads, shard_key
 from operators.rows.items import dead_letter_rows, feedback_rows
+from operators.sources.batch_span import BatchSpan
 from operators.sources.input import Input, InputWatch
 from operators.sources.polling import STALL_S, Polling
 from operators.sources.recall import recall
@@ -81,6 +82,7 @@ class _Part(InputPart[Item, SavedInput]):
         source.lagging[each.name] = self._partition.state.newest
         self._position = NOWHERE if saved is None else saved.position
         self._recall = recall(self._partition, each.open, self._position, partial(source.watch.forgot, each.name))
+        self._span = BatchSpan(source.policy.pane_ms)
         self._rechecked = self._woken = False
         self._stalls = 0  # Since it spoke, or was left out.
         self._idle = saved is not None and saved.idle
@@ -100,6 +102,8 @@ class _Part(InputPart[Item, SavedInput]):
             for _ in self._recall:  # One read at a time.
                 return []
         reader = self._opened()
+        if isinstance(reader, BoundedReader):
+            reader.messages_max = self._span.messages_max
         messages = reader.read()
         woken = self._source.after_stall()  # It may have stood still in the middle of a read.
         if messages is None:
@@ -125,6 +129,7 @@ class _Part(InputPart[Item, SavedInput]):
     def _take(self, messages: Messages, reader: Reader) -> tuple[list[Item], bool]:
         """Return what to say of some next messages, and whether there is an item among them that was not refused."""
         batch = self._partition.take(messages)
+        self._span.took(len(messages), self._partition.state.newest)
         if batch.items:
             self._idle = self._rechecked = self._woken = False
             self._stalls = 0

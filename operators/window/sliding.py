@@ -89,6 +89,8 @@ class RunningWindow:
         self, end_ms: int, slots: SeriesIndex, quantiles: Sequence[float], *, whole: bool
     ) -> WindowCounts | None:
         """Return the window as it stands, None when nothing is in it; `whole`: all of its rows are stored."""
+        if not self.ring:
+            return None
         held = np.flatnonzero(self.events)
         if not len(held):
             return None

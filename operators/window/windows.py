@@ -19,7 +19,7 @@ from operators.window.panes import Closed
 from operators.window.partial import Partial, merge, unwatched
 from operators.window.series_index import SeriesIndex
 from operators.window.sliding import RunningWindow, WindowCounts
-from operators.window.watermark import NEVER
+from operators.window.watermark import END, NEVER
 
 
 class PaneWithWindows(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,17 +106,22 @@ class Windows:
         return msgspec.structs.replace(part, series=self._leaves.numbered(part.series))
 
     def _move_to(self, pane: int) -> Iterator[WindowCounts]:
-        at = self.pane + 1
-        while at <= pane and self._holds_events():
+        while (at := self._next_end()) <= pane:
             for hop_panes in self.begun:
                 number, rest = divmod(at, hop_panes)
                 if rest == hop_panes - 1:
                     yield from self._end_hop(hop_panes, number)
-            at += 1
+            self.pane = at
         self.pane = max(self.pane, pane)
 
-    def _holds_events(self) -> bool:
-        return any(self.begun.values()) or any(window.ring for windows in self.running.values() for window in windows)
+    def _next_end(self) -> int:
+        """Return the next pane with which a hop ends that matters: one with events in it, or in its windows."""
+        holding = (
+            hop_panes
+            for hop_panes, parts in self.begun.items()
+            if parts or any(window.ring for window in self.running.get(hop_panes, ()))
+        )
+        return min((((self.pane + 1) // panes + 1) * panes - 1 for panes in holding), default=END)
 
     def _end_hop(self, hop_panes: int, number: int, *, whole: bool = False) -> Iterator[WindowCounts]:
         parts = self.begun[hop_panes]

@@ -56,6 +56,24 @@ def test_lines_come_as_they_stand(tmp_path: Path, content: bytes, suffix: str) -
     assert lines_of(write(tmp_path, content, suffix)) == list(enumerate(wanted, 1))
 
 
+@pytest.mark.parametrize("most", [1, 7, 500, 20_000])
+def test_no_more_lines_are_handed_on_at_once_than_are_wanted(tmp_path: Path, most: int) -> None:
+    """The number wanted may change from one read to the next: each line comes once, under its number."""
+    wanted = [f"line {number}".encode() for number in range(3_000)]
+    reader = FileReader(write(tmp_path, b"\n".join(wanted)), LIMIT, STARTED_MS, lambda _: None)
+    got: list[tuple[int, bytes]] = []
+    for turn in range(10_000):
+        reader.messages_max = most if turn % 3 else 2
+        first, lines = reader.position, reader.read()
+        if lines is None:
+            break
+        assert len(lines) <= reader.messages_max
+        assert list(lines.positions) == list(range(first, reader.position))
+        got += zip(lines.positions, lines.values, strict=True)
+    reader.close()
+    assert got == list(enumerate(wanted, 1))
+
+
 @pytest.mark.parametrize("suffix", PACK)
 @pytest.mark.parametrize("seed", range(3))
 def test_blocks_do_not_show_in_the_lines(tmp_path: Path, seed: int, suffix: str) -> None:

@@ -5,11 +5,19 @@ import operator
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from operators.evaluation import ShardEvaluation
 from operators.evaluation_state import PaneOutcome
 from operators.policy_file.toml import parse
+from operators.rules.burn_rate import BurnRateEvaluator
+from operators.rules.pane_counts import PaneCounts
+from operators.rules.rings import Ring
+from operators.rules.threshold import ThresholdEvaluator
+from operators.sources.batch_span import GROWTH, PANES_MAX, BatchSpan
+from operators.window.watermark import END
+from operators.window.windows import Windows
 from tests.dataflows.running import exact, run_flow
 from tests.oracle import Log
 from tests.policies import base, sli
@@ -74,6 +82,17 @@ def log(seed: int, count: int = 45) -> Log:
     return Log("events/0", "events", messages)
 
 
+def _never(self: object, *of: Any) -> int:
+    """Nobody knows of a pane that would change nothing."""
+    return 0
+
+
+def _next_pane(self: Windows) -> int:
+    """Every pane is gone through while something is in a window."""
+    holding = any(self.begun.values()) or any(each.ring for windows in self.running.values() for each in windows)
+    return self.pane + 1 if holding else END
+
+
 def test_the_same_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sparse events, with and without leaving out panes: the same rows and control events, in far fewer steps."""
     policy, random, steps = parse(POLICY), Random(1), [0]
@@ -86,13 +105,50 @@ def test_the_same_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ShardEvaluation, "_step", counted)
     sizes = [random.choice([1, 3, 50]) for _ in range(100)]
     few = run_flow(policy, [log(0)], START_MS + 90 * DAY_MS, sizes=iter(sizes).__next__)
-    monkeypatch.setattr(ShardEvaluation, "_still_until", lambda self, windows=(): 0)
+    for kind in (ShardEvaluation, ThresholdEvaluator, BurnRateEvaluator):
+        monkeypatch.setattr(kind, "_still_until" if kind is ShardEvaluation else "still_until", _never)
+    monkeypatch.setattr(Windows, "_next_end", _next_pane)
+    monkeypatch.setattr(BatchSpan, "took", _never)
     steps.append(0)
     all_of_them = run_flow(policy, [log(0)], START_MS + 90 * DAY_MS)
     assert few.tables["verdict"]
     assert few.control
+    assert len(few.tables["sli_window"]) > 10 * few.items, "windows that still hold an event end all the same"
     assert exact(few.tables) == exact(all_of_them.tables)
     by_revision = operator.attrgetter("model", "revision")  # Models of two shards may take turns.
     assert sorted(few.control, key=by_revision) == sorted(all_of_them.control, key=by_revision)
     assert steps[0] < steps[1] / 2
     assert steps[0] < 10 * few.items
+
+
+def test_when_something_falls_out_of_a_ring_is_known_at_any_time() -> None:
+    """What is kept of it is what the sums say, whatever came, went or was renumbered."""
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        ring, pane = Ring(int(rng.choice([30, 90, 360])), 0), int(rng.integers(10**6))
+        ring.grow(3)
+        for _ in range(60):
+            pane += int(rng.choice([1, 2, 40, 400]))
+            slots = np.flatnonzero(rng.random(3) < 0.2)
+            slis = rng.integers(0, 3, (len(slots), 1, 3))
+            none = np.zeros(0, np.int64)
+            counts = PaneCounts(pane=pane, slots=slots, events=none, slis=slis, units=slis[:, :, :2])
+            ring.push(counts, slots, np.arange(len(slots)))
+            if rng.random() < 0.1:
+                ring.only(np.array([2, 0, 1]))
+            known, ring._until = ring.still_until, None
+            assert known == ring.still_until
+            assert known > pane
+
+
+@pytest.mark.parametrize(("gap_ms", "least", "most"), [(1, 100_000, 10**9), (60_000, 300, 360), (3_600_000, 5, 6)])
+def test_as_many_are_read_at_once_as_few_panes_hold(gap_ms: int, least: int, most: int) -> None:
+    span, newest, read = BatchSpan(pane_ms=60_000), 0, 0
+    for _ in range(20):
+        before, read = read, span.messages_max
+        newest += read * gap_ms
+        span.took(read, newest)
+        assert span.messages_max <= GROWTH * read
+    assert least <= span.messages_max <= most
+    assert before == read or most > 10**6, "it comes to rest"
+    assert min(read, 10**6) * gap_ms <= PANES_MAX * 60_000 or read == 1

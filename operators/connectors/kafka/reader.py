@@ -52,6 +52,7 @@ class KafkaReader:
     def __init__(
         self, config: KafkaConfig, topic: str, partition: int, start: Start, header: str | None = None
     ) -> None:
+        self.messages_max = MESSAGES_MAX  # Handed on at once; whoever reads may want fewer.
         self._header = header
         self._topic, self._partition = topic, partition
         self._servers = config.bootstrap_servers
@@ -150,8 +151,9 @@ class KafkaReader:
     def _take(self) -> list[Message]:
         taken: list[Message] = []
         size = 0
-        while len(taken) < MESSAGES_MAX and size < BYTES_MAX:
-            wanted = min(MESSAGES_MAX - len(taken), (BYTES_MAX - size) // self._mean + 1)
+        most = min(self.messages_max, MESSAGES_MAX)
+        while len(taken) < most and size < BYTES_MAX:
+            wanted = min(most - len(taken), (BYTES_MAX - size) // self._mean + 1)
             some = self._consumer.consume(wanted, WAIT_S)
             good = self._good(some)
             taken += good

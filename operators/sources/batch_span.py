@@ -1,0 +1,37 @@
+"""How many messages are read at once: fewer where they are far apart in time, so that few panes close together.
+
+All that a batch leads to is in memory together: of a file with a request an hour, tens of thousands of messages would
+be years of panes and windows. What is said does not depend on it, as on no batching.
+"""
+
+from operators.window.watermark import NEVER
+
+PANES_MAX = 360  # What is read at once spans so many, more or less.
+FIRST = 500  # Messages, while nobody knows how far they are apart.
+GROWTH = 4  # Times as many at once as before, at most: what follows may be further apart.
+MOST = 1 << 30
+
+
+class BatchSpan:
+    """Learns of one partition how far its messages are apart; `messages_max` is how many to read next.
+
+    >>> span = BatchSpan(pane_ms=60_000)
+    >>> for newest in (0, 1_000, 86_400_000):
+    ...     span.took(span.messages_max, newest)
+    ...     print(span.messages_max)
+    500
+    2000
+    500
+    """
+
+    def __init__(self, pane_ms: int) -> None:
+        self.messages_max = FIRST
+        self._most_ms = PANES_MAX * pane_ms
+        self._newest = NEVER
+
+    def took(self, messages: int, newest: int) -> None:
+        """Learn that after so many messages the partition's time has come to `newest`, Unix ms."""
+        before, self._newest = self._newest, newest
+        if messages and before > NEVER:
+            fitting = messages * self._most_ms // max(newest - before, 1)
+            self.messages_max = max(1, min(fitting, GROWTH * self.messages_max, MOST))
