@@ -38,9 +38,10 @@ def profiles_named_by(texts: Mapping[str, str]) -> list[str]:
 
 
 def parse_teams(texts: Mapping[str, str], profiles: Mapping[str, bytes] | None = None) -> Policy:
-    """Return the policy of the files with these names (without `.toml`) and texts. PolicyError names file and key."""
-    if not texts:
-        raise PolicyError("policy", "", "is a folder without any .toml file")
+    """Return the policy of one or more files with these names (without `.toml`) and texts.
+
+    PolicyError names file and key.
+    """
     raws = {name: _tables(name, texts[name]) for name in sorted(texts)}
     shared = _workers(raws)
     policies = [_parsed(name, raw | shared, texts[name], profiles) for name, raw in raws.items()]

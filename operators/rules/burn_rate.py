@@ -8,6 +8,8 @@ The limit of a tier is factor * (1 - target), a ratio of bad events. A tier
   events to fire on, is below it as it stands: that is how it ends at low traffic, where no short window proves
   anything. A long window with fewer events stops nothing.
 
+Versions that `targets` names have limits by a target of their own.
+
 BAD while a tier fires; the verdict has the severity of the worst one, and is told again when that changes. OK once no
 tier fires any more, or once each has a window whose upper bound is below the limit; it stays OK while in each the long
 window, with enough events, is below the limit as it stands, or the short one surely. Otherwise INSUFFICIENT.
@@ -20,26 +22,30 @@ which uses the ratios alone; bounds of Clopper and Pearson, see
 from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar
 
+import msgspec
 import numpy as np
 from msgspec import Meta
 
-from operators.arrays import Ints
+from operators.arrays import Floats, Ints
 from operators.policy.fields import As, SliName, WholePanes, Written
+from operators.policy.place import TablePlace
 from operators.policy.policy import Policy
 from operators.policy.reading import Confidence, Inner, span
 from operators.policy.rules import Rule
 from operators.policy.tiers import Tier, TierTable, tiers_of
 from operators.rules.kind import RuleKind
 from operators.rules.pane_counts import PaneCounts
-from operators.rules.recovery import by_target
+from operators.rules.recovery import BadRatios, inner
 from operators.rules.rings import Ring
 from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState, bounded
+from operators.rules.targets import TARGET, check_targets, fill_targets, targets_at
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Saved, renamed
 from operators.stats.binomial_tails import Flags, enough, good_most, surely_bad, surely_below
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
 from operators.wire.control import Evidence, Word
+from operators.wire.events import Id
 
 SEVERITIES = ("page", "ticket", "info")  # The worst first.
 
@@ -57,6 +63,7 @@ class BurnRate(Rule, frozen=True, kw_only=True):
 
     sli: SliName
     target: Inner
+    targets: dict[Id, Inner] = msgspec.field(default_factory=dict)
     period_ms: Annotated[int, WholePanes()] = 30 * 86_400_000
     tiers: Annotated[tuple[Tier, ...], As(Annotated[list[TierTable], Meta(min_length=1)] | None, _tiers)]
     confidence: Confidence = 0.99
@@ -82,6 +89,7 @@ class BurnRateEvaluator:
         self._rings = {span: Ring(span // policy.pane_ms, sli) for span in sorted(spans)}
         # By slot: which tiers fire, since which pane some do, and the worst of them.
         fields = [("fires", "?", (len(rule.tiers),)), ("since", "i8"), ("worst", "i1")]
+        fields += [TARGET] if rule.targets else []
         self._severities = np.array([SEVERITIES.index(tier.severity) for tier in self._tiers])
         self._series_state = SeriesState(rule, policy, fields)
 
@@ -91,6 +99,7 @@ class BurnRateEvaluator:
             self._series_state.pane = counts.pane
             return []
         slots, rows = self._series_state.push(counts, names)
+        fill_targets(self._series_state.kept, self.rule, names)
         for ring in self._rings.values():
             ring.grow(len(names))
             ring.push(counts, slots, rows)
@@ -132,7 +141,7 @@ class BurnRateEvaluator:
 
     def _evaluate_tier(self, index: int, tier: Tier) -> None:
         """Start and stop one tier."""
-        limit, confidence = self._limits[index], self.rule.confidence
+        limit, confidence = self._limit(index), self.rule.confidence
         bad, n = self._sums(tier.long_ms)
         bad_short, n_short = self._sums(tier.short_ms)
         fires = self._series_state.kept["fires"][:, index]
@@ -140,10 +149,10 @@ class BurnRateEvaluator:
         starts = np.flatnonzero(
             ~fires & (bad > 0) & (bad >= limit * n) & (bad_short > 0) & (bad_short >= limit * n_short)
         )
-        starts = starts[surely_bad((n - bad)[starts], n[starts], 1.0 - limit, confidence)]
+        starts = starts[surely_bad((n - bad)[starts], n[starts], 1.0 - limit[starts], confidence)]
         firing = np.flatnonzero(fires)
-        low = surely_below(bad_short[firing], n_short[firing], limit, confidence)
-        over = (n[firing] >= enough(limit, confidence)) & (bad[firing] < limit * n[firing])
+        low = surely_below(bad_short[firing], n_short[firing], limit[firing], confidence)
+        over = (n[firing] >= self._enough(index)[firing]) & (bad[firing] < (limit * n)[firing])
         fires[firing[low | over]] = False
         fires[starts] = True
 
@@ -153,14 +162,24 @@ class BurnRateEvaluator:
         ok = ~fires & self._series_state.kept["member"]
         # The smallest limit first: it leaves the fewest series to look at closely.
         for index in sorted(range(len(self._tiers)), key=lambda index: self._limits[index]):
-            limit, confidence, tier = self._limits[index], self.rule.confidence, self._tiers[index]
+            limit, confidence, tier = self._limit(index), self.rule.confidence, self._tiers[index]
             (bad, n), (bad_short, n_short) = self._sums(tier.long_ms), self._sums(tier.short_ms)
-            ok &= n >= enough(limit, confidence)
+            ok &= n >= self._enough(index)
             unsure = np.flatnonzero(ok & ~(was & (bad < limit * n)))
-            sure = surely_below(bad_short[unsure], n_short[unsure], limit, confidence)
-            sure |= surely_below(bad[unsure], n[unsure], limit, confidence)
+            sure = surely_below(bad_short[unsure], n_short[unsure], limit[unsure], confidence)
+            sure |= surely_below(bad[unsure], n[unsure], limit[unsure], confidence)
             ok[unsure] = sure
         return np.asarray(ok)
+
+    def _limit(self, index: int) -> Floats:
+        """Return by slot the ratio of bad events that a tier allows, (slots,)."""
+        target = targets_at(self._series_state.kept, self.rule)
+        return np.broadcast_to(self._tiers[index].factor * (1.0 - target), len(self._series_state.kept))
+
+    def _enough(self, index: int) -> Ints:
+        """Return by slot how many events a window needs to be surely above the limit of a tier, (slots,)."""
+        limits, place = np.unique(self._limit(index), return_inverse=True)
+        return np.array([enough(limit, self.rule.confidence) for limit in limits.tolist()], np.int64)[place]
 
     def _sums(self, span: int) -> tuple[Ints, Ints]:
         totals = self._rings[span].totals
@@ -176,13 +195,13 @@ class BurnRateEvaluator:
 
     def _of_tier(self, index: int, slots: Ints, names: Sequence[SliceSeries]) -> list[Verdict]:
         """Return verdicts with the evidence of one tier."""
-        tier, limit, confidence = self._tiers[index], self._limits[index], self.rule.confidence
+        tier, limits, confidence = self._tiers[index], self._limit(index)[slots], self.rule.confidence
         (bad, n), (bad_short, n_short) = self._sums(tier.long_ms), self._sums(tier.short_ms)
         kept = self._series_state.kept
-        needed = n[slots] - good_most(n[slots], 1.0 - limit, confidence)
+        needed = n[slots] - good_most(n[slots], 1.0 - limits, confidence)
         verdicts = []
         for row, measured in enumerate(bounded(bad[slots], n[slots], confidence)):
-            slot = int(slots[row])
+            slot, limit = int(slots[row]), float(limits[row])
             firing = kept["word"][slot] == BAD
             unsure = kept["word"][slot] == INSUFFICIENT and needed[row] <= n[slot]
             evidence = Evidence(
@@ -202,8 +221,31 @@ class BurnRateEvaluator:
         return verdicts
 
 
+def by_tier(rule: BurnRate, evidence: Evidence) -> BadRatios | None:
+    """Return the ratio that was found, and what the target of its version allows."""
+    if evidence.good is None or evidence.bad is None:
+        return None
+    windows = evidence.window_ms, evidence.short_window_ms
+    factors = [tier.factor for tier in rule.tiers if (tier.long_ms, tier.short_ms) == windows]
+    well = evidence.threshold / factors[0] if evidence.threshold is not None and factors else 1.0 - rule.target
+    return BadRatios(inner(evidence.good, evidence.bad), well)
+
+
+def _check(rule: BurnRate, place: TablePlace) -> None:
+    """PolicyError where a tier could never fire by the target of some version."""
+    check_targets(rule, place)
+    factor = max(tier.factor for tier in rule.tiers)
+    for version, target in rule.targets.items():
+        if factor * (1.0 - target) >= 1.0 - 1e-9:
+            allowed = (
+                f"must be above {1.0 - 1.0 / factor:.4g}: else a tier of {factor:.4g} times the budget never fires"
+            )
+            raise place.refuse(f"targets.{version}", allowed, target)
+
+
 def _when(rule: BurnRate) -> str:
-    return f"the {span(rule.period_ms)} budget of {rule.sli} {rule.target:.6g} burns too fast, surely"
+    others = "".join(f", {target:.6g} of {version}" for version, target in rule.targets.items())
+    return f"the {span(rule.period_ms)} budget of {rule.sli} {rule.target:.6g}{others} burns too fast, surely"
 
 
 def _detects(rule: BurnRate) -> Iterator[str]:
@@ -220,9 +262,10 @@ KIND = RuleKind(
     name="burn_rate",
     rule=BurnRate,
     evaluator=BurnRateEvaluator,
-    recovery=by_target,
+    recovery=by_tier,
     when=_when,
     detects=_detects,
+    check=_check,
     saved=(
         Saved("rule.burn_rate", BurnRate),
         Saved("rule.tier", Tier),

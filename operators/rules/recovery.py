@@ -41,13 +41,6 @@ def by_arms(rule: Rule, evidence: Evidence) -> BadRatios | None:
     return BadRatios(max(harm, min(well + (evidence.value or 0.0), (1 + well) / 2)), well)
 
 
-def by_target(rule: HasTarget, evidence: Evidence) -> BadRatios | None:
-    """Return the ratio that was found, and what the rule's target allows."""
-    if evidence.good is None or evidence.bad is None:
-        return None
-    return BadRatios(inner(evidence.good, evidence.bad), 1.0 - rule.target)
-
-
 def by_threshold(rule: HasTarget, evidence: Evidence) -> BadRatios | None:
     """Return the ratio that was found, and what the target that it was held to allows: its version's own, if any."""
     if evidence.good is None or evidence.bad is None:

@@ -196,6 +196,70 @@ def taken(workers: list[Worker]) -> float:
     return sum(sum(each.metrics("items_total").values()) for each in workers)
 
 
+FILES = {
+    "checkout": 'models = ["checkout"]\n[archive]\ntexts = "none"\n[slices]\ndimensions = ["segment"]\n'
+    '[sli.paid]\ngood = "no_error"\nerrors = ["timeout"]\n',
+    "default": '[time]\npane = "5s"\n[time.idle]\nfeedback = "1s"\n[sli.quick]\ngood = "at_most"\n'
+    'field = "latency_ms"\nlimit = 150\n',
+}
+
+
+def panes(url: str) -> dict[str, set[str]]:
+    """The rows of SLIs by pane, by model."""
+    client = open_clickhouse(url)
+    try:
+        rows = client.query("SELECT model, slice, pane_start, pane_ms, late, sli, good, bad FROM sli_pane FINAL")
+        found: dict[str, set[str]] = {}
+        for row in rows.result_rows:
+            found.setdefault(row[0], set()).add(repr(row[1:]))
+        return found
+    finally:
+        client.close()
+
+
+def test_archive_and_monitor_run_side_by_side_with_a_folder_of_policies(
+    environment: dict[str, str],
+    logs: list[list[bytes]],
+    kafka_config: KafkaConfig,
+    make_topic: MakeTopic,
+    tmp_path: Path,
+) -> None:
+    """What is the worker's holds for both, whichever file says it; what is a team's is in the rows of its models."""
+    folder = tmp_path / "teams"
+    folder.mkdir()
+    for name, text in FILES.items():
+        (folder / f"{name}.toml").write_text(text)
+    some = [each[:1_500] for each in logs]
+    paths = [tmp_path / f"{number}.ndjson" for number in range(PARTITIONS)]
+    for path, lines in zip(paths, some, strict=True):
+        path.write_bytes(b"\n".join(lines) + b"\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KEY, SECRET)
+        rollguard("replay", *map(str, paths), "--policy", str(folder), "--archive", "--out", str(tmp_path / "out"))
+    replayed = f"chdb://{tmp_path}/out/clickhouse"
+    whole, url = panes(replayed), environment["ROLLGUARD_CLICKHOUSE"]
+    places = environment | {f"ROLLGUARD_{name}_TOPIC": make_topic() for name in ("FEEDBACK", "COMMANDS", "CONTROL")}
+    send(kafka_config, places["ROLLGUARD_EVENTS_TOPIC"], some)
+    options = ("--policy", str(folder))
+    with archiving(tmp_path / "archive", places, *options) as archive, working(tmp_path, places, *options) as monitor:
+        archive.drain(PARTITIONS)
+        monitor.wait(lambda: sum(map(len, panes(url).values())) > sum(map(len, whole.values())) // 2, every_s=0.5)
+        assert [each.stop() for each in (archive, monitor)] == [0, 0], monitor.log.read_text()[-2_000:]
+    assert written(url) == written(replayed)
+    found = panes(url)
+    assert found.keys() == whole.keys() == {"checkout", "search"}
+    for model, rows in found.items():
+        assert rows <= whole[model]
+    assert all("'paid'" in row and "segment=" in row and "region" not in row for row in found["checkout"])
+    assert all("'quick'" in row and "region=" in row for row in found["search"])
+    client = open_clickhouse(url)
+    try:
+        texts = client.query("SELECT DISTINCT input, output FROM request FINAL").result_rows
+    finally:
+        client.close()
+    assert not any(any(row) for row in texts), "a file has said that no texts are kept"
+
+
 def test_without_a_key_for_ids_it_does_not_start(tmp_path: Path) -> None:
     with archiving(tmp_path, {KEY: ""}) as worker:
         assert worker.process.wait(WAIT_S) == 2

@@ -1,10 +1,11 @@
 """The burn-rate rule: which tier fires on what, what ends it, and what little traffic can and cannot say."""
 
 import pytest
+from msgspec.structs import replace
 
 from operators.policy_file.toml import parse
-from operators.rules.burn_rate import BurnRate, BurnRateEvaluator
-from tests.judged import POLICY, H, M, Watch, sre
+from operators.rules.burn_rate import BurnRate, BurnRateEvaluator, by_tier
+from tests.judged import POLICY, H, M, Watch, series, sre
 
 HOUR, DAY = 60, 1_440  # Panes of a minute.
 MINUTES = parse(POLICY.replace('pane = "10s"', 'pane = "1m"').replace('every = "10s"', 'every = "1m"'))
@@ -38,6 +39,21 @@ def test_an_outage_pages_and_says_which_windows_burn() -> None:
     assert evidence.lower is not None
     assert evidence.lower > 0.0144
     assert evidence.since == 1_000_060 * 60_000
+
+
+def test_a_version_is_held_to_the_budget_of_its_own_target() -> None:
+    """2 % failures are 20 times the budget of 99.9 %, twice that of 99 %."""
+    rule = replace(sre(0.999), targets={"v2": 0.99, "x-*": 0.95})
+    said = {}
+    for version in ("v1", "v2", "x-1"):
+        seen = Watch(BurnRateEvaluator(rule, MINUTES), [series(version)])
+        seen.of(980, 20, panes=40)
+        said[version] = seen.last
+    assert [(last.word, last.severity) for last in said.values()] == [("BAD", "page"), ("BAD", "ticket"), ("OK", None)]
+    # Of v1 the first that is sure: 6 times the budget.
+    assert [last.evidence.threshold for last in said.values()] == pytest.approx([0.006, 0.01, 0.05])
+    well = [levels.well for each in ("v1", "v2") if (levels := by_tier(rule, said[each].evidence)) is not None]
+    assert well == pytest.approx([0.001, 0.01])
 
 
 def test_a_slow_leak_is_a_ticket_and_no_page() -> None:

@@ -12,7 +12,7 @@ from operators.window.partial import merge
 from operators.window.series_index import SliceSeries
 from tests.dataflows.making import received
 from tests.judged import M, Watch, policy, series
-from tests.policies import base, refused, sli
+from tests.policies import base, refused, sli, table
 from tests.releasing import THRESHOLD, Counts, Story
 
 BASE = base("region", "segment", crosses=[["region", "segment"]], tumbling=["1m"], measures=["latency_ms"])
@@ -136,3 +136,6 @@ def test_wrong_targets_are_refused() -> None:
     text = BASE + OK + THRESHOLD
     refused(text + "targets = { v2 = 1.5 }\n", "rule.slo.targets[...]", "1")
     refused(text + 'targets = { v2 = 0.9 }\nscope = "model"\n', "rule.slo.targets", "judged together")
+    burn = BASE + OK + table("[rule]", name="slo", kind="burn_rate", sli="ok", target=0.999)
+    refused(burn + "targets = { v2 = 0.9 }\n", "rule.slo.targets.v2", "must be above 0.9306")
+    refused(burn + 'targets = { v2 = 0.99 }\nscope = "model"\n', "rule.slo.targets", "judged together")

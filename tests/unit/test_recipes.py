@@ -119,7 +119,7 @@ def test_no_kind_of_rule_leaves_open_how_its_rollbacks_are_verified() -> None:
     levels = {name: kind.recovery.__name__ for name, kind in KINDS.items()}
     assert levels == {
         "threshold": "by_threshold",
-        "burn_rate": "by_target",
+        "burn_rate": "by_tier",
         "measure": "by_verdict",
         "absence": "by_verdict",
         "parity": "by_verdict",

@@ -73,7 +73,6 @@ WRONG: list[tuple[dict[str, str], str, str]] = [
     ({"default": 'models = ["x"]'}, "default.toml: models", "takes what no other file does"),
     ({"a": 'models = ["x"]\n[time]\npane = "7s"'}, "a.toml: time.pane", "must divide one day"),
     ({"a": "models = ["}, "policy", "is not TOML"),
-    ({}, "policy", "without any .toml file"),
     (
         {"a": 'models = ["x"]\n[time]\npane = "5s"', "b": 'models = ["y"]\n[time]\npane = "10s"'},
         "b.toml: time.pane",
@@ -112,6 +111,8 @@ def test_what_is_the_workers_is_said_once_for_all() -> None:
 
 
 def test_a_folder_is_read_with_its_profiles_and_faults(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"is a folder without any \.toml file"):
+        load_policy(tmp_path)
     (tmp_path / "a.toml").write_text('models = ["x-*"]\n' + RULE)
     (tmp_path / "default.toml").write_text("")
     (tmp_path / "notes.md").write_text("no policy")
