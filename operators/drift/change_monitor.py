@@ -20,7 +20,7 @@ from operators.drift.member import grains_of, watches
 from operators.drift.registry import series_kind_of
 from operators.drift.results import Drift
 from operators.drift.window_sums import Rolled
-from operators.policy.monitors import SeriesMonitor, axis_of, kind_of
+from operators.policy.monitors import DriftKind, SeriesMonitor, axis_of, kind_of
 from operators.policy.policy import Policy
 from operators.window.partial import BAD, GOOD, HI, LIMB_BITS, LO, N
 from operators.window.series_index import SliceSeries
@@ -78,9 +78,12 @@ class Changes:
         names = [measure.name for measure in policy.measures]
         self._measure = None if self._sli is not None else names.index(field)
         self._unit = 1.0 if self._measure is None else 10.0 ** -policy.measures[self._measure].digits
-        on_feedback = self._sli is not None and policy.slis[self._sli].on_feedback
+        sli = None if self._sli is None else policy.slis[self._sli]
+        on_feedback = sli is not None and sli.on_feedback
         self._axis = axis_of(field, on_feedback=on_feedback)
-        self._kind = kind_of(field, on_feedback=on_feedback)
+        # What is estimated is estimated from scores.
+        is_estimated = sli is not None and sli.estimated_from is not None
+        self._kind: DriftKind = "prediction" if is_estimated else kind_of(field, on_feedback=on_feedback)
         self.watches: dict[Key, Watch] = {}
 
     @property

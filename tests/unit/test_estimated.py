@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from operators.drift.monitors import Monitors
 from operators.policy.errors import PolicyError
 from operators.profiles.binning import number_bins
 from operators.profiles.score_cells import LABELS, SCORED, SCORES
@@ -210,3 +211,9 @@ def test_a_release_is_not_promoted_by_estimates() -> None:
     """No rule that compares versions, and so none that promotes, takes an estimated SLI."""
     with pytest.raises(PolicyError, match="is estimated"):
         policy_of(SLI + table("rule", name="c", kind="canary", slis=["right"]).replace("[rule]", "[[rule]]"))
+
+
+def test_a_change_of_the_sli_is_one_of_what_the_model_says() -> None:
+    policy = policy_of(SLI + '[[monitor]]\nname = "moved"\nkind = "adwin"\non = ["sli.right", "sli.ok"]\n')
+    kinds = [changes._kind for changes in Monitors(policy).state.changes]
+    assert kinds == ["prediction", "operational"]
