@@ -29,7 +29,7 @@ def sink_of(name: str, folder: Path) -> Iterator[Any]:
     if name == "rows":
         yield Discard()
     elif name == "bytes":
-        yield _Sending(_Nowhere())
+        yield _Sending(Nowhere())
     elif name == "server":
         with _server() as port:
             yield _Sending(_Posting(port))
@@ -44,7 +44,9 @@ def _refuse(poison: Poison) -> None:
     raise AssertionError(f"a row of {poison.table} is refused: {poison.error}")
 
 
-class _Nowhere:
+class Nowhere:
+    """The part of a driver that sends a block: it does not."""
+
     def raw_insert(
         self, table: str, column_names: list[str], insert_block: bytes, settings: dict[str, Any], fmt: str
     ) -> None:
@@ -65,7 +67,7 @@ class _Posting:
 
 
 class _Sending(DynamicSink[Any]):
-    def __init__(self, client: _Nowhere | _Posting) -> None:
+    def __init__(self, client: Nowhere | _Posting) -> None:
         self._client = client
 
     def build(self, step_id: str, worker_index: int, worker_count: int) -> "_SendingPart":
