@@ -1,16 +1,20 @@
 """What the house calls: arrays in, arrays out, counted and ranked by compiled kernels."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
+from operators.fast.adding import add_rows, find_rows, split_keys
 from operators.fast.events import find_line_ends, mark_first_rows
 from operators.fast.measuring import CELL_SHIFT, Buckets, Counted, measure_groups
+from operators.fast.paging import PlacedCells, mark_numbers
 from operators.fast.ranking import rank_windows
+from operators.fast.tally import tally_of
 
-WORD_BITS = 64
+Numbers = NDArray[Any]
 
 
 def first_rows(codes: Ints, sure: NDArray[np.bool_], texts: int) -> Ints:
@@ -47,17 +51,55 @@ def measured_groups(
 ) -> tuple[Ints, Floats, Ints]:
     """Return sums (G, M, 3), extremes (G, M, 2) and cells (C, 2) of measures, each (n,), in groups of rows."""
     stacked, groups = np.array(values, np.float64).reshape(len(values), -1), len(starts)
-    codes = 1 << key_bits
     out = Counted(
         sums=np.zeros((groups, len(values), 3), np.int64),
         extremes=np.zeros((groups, len(values), 2)),
         cells=np.empty((stacked.size, 2), np.int64),
-        counts=np.zeros(codes, np.int64),
-        marks=np.zeros(max(codes // WORD_BITS, 1), np.uint64),
-        span=np.array([codes, -1]),
     )
     ends = np.append(starts, len(order))
-    cells = measure_groups(
-        stacked, stacked.view(np.int64), order, ends, np.array(scales, np.float64), key_bits, buckets, out
-    )
+    numbers, tally = np.array(scales, np.float64), tally_of(1 << key_bits)
+    cells = measure_groups(stacked, stacked.view(np.int64), order, ends, numbers, key_bits, buckets, tally, out)
     return out.sums, out.extremes, out.cells[:cells].copy()
+
+
+def added_rows(counted: Ints, rows: int, order: Ints, starts: Ints, width: int) -> Ints:
+    """Return the counts (C, 2) of groups of rows, of those of `rows` rows, (K, 2); all of row * `width` + place, and n.
+
+    Groups are given in order: where each starts in `order`, in which a row may come several times.
+    """
+    keys, counts = np.ascontiguousarray(counted[:, 0]), np.ascontiguousarray(counted[:, 1])
+    firsts = np.zeros(rows + 1, np.int64)
+    find_rows(keys, width, firsts)
+    out = np.empty((int(np.diff(firsts)[order].sum()), 2), np.int64)
+    cells = add_rows(keys, counts, firsts, order, np.append(starts, len(order)), width, tally_of(width), out)
+    return out[:cells].copy()
+
+
+def split_cells(
+    cells: Ints, slots: Ints, measures: int, code_bits: int, code_min: int
+) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int16], Ints]:
+    """Return slot, measure, code and n, (C,) each, of the cells of rows, (C, 2), whose slots are `slots` (R,)."""
+    slot, measure, code = np.empty(len(cells), np.int32), np.empty(len(cells), np.int16), np.empty(len(cells), np.int16)
+    split_keys(cells, slots, measures, code_bits, code_min, slot, measure, code)
+    return slot, measure, code, np.ascontiguousarray(cells[:, 1])
+
+
+def placed_cells(
+    slots: Numbers, measures: Numbers, codes: Numbers, counts: Ints, code_min: int, pages_of_measure: int
+) -> PlacedCells:
+    """Return cells as kernels take them."""
+    return PlacedCells(
+        np.ascontiguousarray(slots, np.int32),
+        np.ascontiguousarray(measures, np.int16),
+        np.ascontiguousarray(codes, np.int16),
+        np.ascontiguousarray(counts, np.int64),
+        code_min,
+        pages_of_measure,
+    )
+
+
+def pages_touched(cells: PlacedCells, pages: int) -> Ints:
+    """Return which of so many pages of measures cells are in."""
+    marks = np.zeros(pages, bool)
+    mark_numbers(cells, marks)
+    return np.flatnonzero(marks)

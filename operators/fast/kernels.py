@@ -2,21 +2,38 @@
 
 import numpy as np
 
-from operators.fast.counting import first_rows, histogram_buckets, line_ends, measured_groups, ranked_windows
+from operators.fast.counting import (
+    added_rows,
+    first_rows,
+    histogram_buckets,
+    line_ends,
+    measured_groups,
+    pages_touched,
+    placed_cells,
+    ranked_windows,
+    split_cells,
+)
+from operators.fast.paging import begin_pages, count_pages
 from operators.fast.remembering import find_ids, remember_ids
 from operators.fast.scanner import EventScanner, Wanted, can_scan
 
 __all__ = [
     "EventScanner",
     "Wanted",
+    "added_rows",
+    "begin_pages",
     "can_scan",
+    "count_pages",
     "find_ids",
     "first_rows",
     "histogram_buckets",
     "line_ends",
     "measured_groups",
+    "pages_touched",
+    "placed_cells",
     "ranked_windows",
     "remember_ids",
+    "split_cells",
     "warm_up",
 ]
 
@@ -35,3 +52,10 @@ def warm_up() -> None:
     find_ids(pairs, shift, some + 1, some.copy())
     buckets = histogram_buckets(np.array([1.0, 2.0]), 1.0, 2.0, (0, 2, 4, 0))
     measured_groups([np.ones(1)], [1.0], some, some, 3, buckets)
+    added = added_rows(np.ones((1, 2), np.int64), 1, some, some, 2)
+    slots, measures, codes, counts = split_cells(added, some, 1, 1, 0)
+    cells = placed_cells(slots, measures, codes, counts, 0, 1)
+    table = np.zeros((1, 1), np.int32)
+    used = begin_pages(cells, table, pages_touched(cells, 1), 1)
+    count_pages(cells, table, some, np.zeros((used, 16), np.int32), 1)
+    count_pages(cells, table, some, np.zeros((used, 16), np.int64), 1)

@@ -3,18 +3,16 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
 from operators.fast.compiled import inlined, kernel
-from operators.fast.words import zero_bits_below
+from operators.fast.tally import Tally, count_code, emit_cells
 
 MANTISSA_BITS = 6  # Of a number, with its exponent, that say near which bucket it is.
 CELL_SHIFT = 52 - MANTISSA_BITS
 LIMB_BITS = 31  # As `window/partial.py` has it.
 LOW = (1 << LIMB_BITS) - 1
 MAGNITUDE_BITS = (1 << 63) - 1  # All but the sign.
-ONE = np.uint64(1)
 
 
 class Buckets(NamedTuple):
@@ -36,18 +34,11 @@ class Buckets(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """What groups come to: `sums` (G, M, 3), `extremes` (G, M, 2), `cells` (C, 2) of key and n, in order of keys.
-
-    `counts` (codes,) of 0 and `marks`, a bit for each, are room for one histogram; `span` (2,) are the first and
-    the last word of the marks that has any.
-    """
+    """What groups come to: `sums` (G, M, 3), `extremes` (G, M, 2), `cells` (C, 2) of key and n, in order of keys."""
 
     sums: Ints
     extremes: Floats
     cells: Ints
-    counts: Ints
-    marks: NDArray[np.uint64]
-    span: Ints
 
 
 @inlined
@@ -65,32 +56,8 @@ def code_of(value: float, bits: np.int64, buckets: Buckets) -> int:
 
 
 @inlined
-def count_code(code: int, counted: Counted) -> None:
-    word = code >> 6
-    counted.counts[code] += 1
-    counted.marks[word] |= ONE << np.uint64(code & 63)
-    counted.span[0], counted.span[1] = min(counted.span[0], word), max(counted.span[1], word)
-
-
-@inlined
-def emit_cells(key: int, cells: int, counted: Counted) -> int:
-    """Write the histogram that was counted behind so many cells, and begin another; return how many there are now."""
-    for word in range(counted.span[0], counted.span[1] + 1):
-        marks = counted.marks[word]
-        while marks:
-            code = (word << 6) + zero_bits_below(marks)
-            counted.cells[cells, 0], counted.cells[cells, 1] = key + code, counted.counts[code]
-            counted.counts[code] = 0
-            marks &= marks - ONE
-            cells += 1
-        counted.marks[word] = np.uint64(0)
-    counted.span[0], counted.span[1] = len(counted.marks), -1
-    return cells
-
-
-@inlined
 def count_group(
-    values: Floats, bits: Ints, rows: Ints, scale: float, buckets: Buckets, counted: Counted
+    values: Floats, bits: Ints, rows: Ints, scale: float, buckets: Buckets, tally: Tally
 ) -> tuple[int, int, int, float, float]:
     """Count the values of some rows, NaN for none; return n, the limbs of their sum, and the maxima of -x and x."""
     n, high, low, lowest, highest = 0, 0, 0, -np.inf, -np.inf
@@ -100,13 +67,21 @@ def count_group(
             fixed = np.int64(np.rint(value * scale))
             n, high, low = n + 1, high + int(fixed >> LIMB_BITS), low + int(fixed & LOW)
             lowest, highest = max(lowest, -value), max(highest, value)
-            count_code(code_of(value, bits[row] & MAGNITUDE_BITS, buckets), counted)
+            count_code(code_of(value, bits[row] & MAGNITUDE_BITS, buckets), 1, tally)
     return n, high, low, lowest, highest
 
 
 @kernel
 def measure_groups(
-    values: Floats, bits: Ints, order: Ints, starts: Ints, scales: Floats, key_bits: int, buckets: Buckets, out: Counted
+    values: Floats,
+    bits: Ints,
+    order: Ints,
+    starts: Ints,
+    scales: Floats,
+    key_bits: int,
+    buckets: Buckets,
+    tally: Tally,
+    out: Counted,
 ) -> int:
     """Count the measures (M, n) of groups of rows, given in order from `starts` (G + 1,) on; return how many cells.
 
@@ -117,8 +92,8 @@ def measure_groups(
     for group in range(len(starts) - 1):
         rows = order[starts[group] : starts[group + 1]]
         for measure in range(len(values)):
-            found = count_group(values[measure], bits[measure], rows, scales[measure], buckets, out)
+            found = count_group(values[measure], bits[measure], rows, scales[measure], buckets, tally)
             out.sums[group, measure, 0], out.sums[group, measure, 1], out.sums[group, measure, 2] = found[:3]
             out.extremes[group, measure, 0], out.extremes[group, measure, 1] = found[3:]
-            cells = emit_cells((group * len(values) + measure) << key_bits, cells, out)
+            cells = emit_cells((group * len(values) + measure) << key_bits, cells, tally, out.cells)
     return cells

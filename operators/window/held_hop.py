@@ -58,7 +58,9 @@ class HeldHop(msgspec.Struct, frozen=True, kw_only=True):
 
 def pack_hop(hop: Hop) -> HeldHop:
     """Return a hop, whose slots rise, as few bytes."""
-    rows = np.searchsorted(hop.slots, hop.cell_slots)
+    row_of = np.zeros(int(hop.slots.max(initial=0)) + 1, np.int64)
+    row_of[hop.slots] = np.arange(len(hop.slots))
+    rows = row_of[hop.cell_slots]
     pairs = rows * max(hop.extremes.shape[1], 1) + hop.cell_measures
     return HeldHop(
         slots=hop.slots.astype(np.int32),

@@ -5,11 +5,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
-from operators.stats.histogram import CODE_MAX, CODE_MIN
-from operators.window.partial import Partial, cell_rows, sum_by_key
-from operators.window.series_index import NOWHERE, SeriesIndex, rollup
+from operators.fast import loading
+from operators.stats.histogram import CODE_BITS, CODE_MAX, CODE_MIN
+from operators.window.partial import WIDTH_MAX, Partial, cell_rows, cell_width, sum_by_key
+from operators.window.series_index import NOWHERE, Rollup, SeriesIndex, rollup
 
 CODES = CODE_MAX - CODE_MIN + 1
+Cells = tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int16], Ints]
 
 
 class Hop(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,8 +35,8 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
 def roll_up(part: Partial, slots: SeriesIndex) -> Hop:
     """Add the finest series of a hop up to every reported slice; each row of `part` is another series."""
     parents = slots.parents(part.series)[part.which]
-    slots_of, starts, source = rollup(parents)
-    cells = _roll_up_cells(part, parents, slots)
+    slots_of, starts, source = sums = rollup(parents)
+    cells = _roll_up_cells(part, parents, sums, slots)
     return Hop(
         slots=slots_of,
         events=np.add.reduceat(part.events[source], starts),
@@ -48,10 +50,13 @@ def roll_up(part: Partial, slots: SeriesIndex) -> Hop:
     )
 
 
-def _roll_up_cells(
-    part: Partial, parents: Ints, slots: SeriesIndex
-) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int16], Ints]:
+def _roll_up_cells(part: Partial, parents: Ints, sums: Rollup, slots: SeriesIndex) -> Cells:
     """Return (slot, measure, code, count) of every cell of every reported slice."""
+    kernels = loading.kernels()
+    if kernels is not None and cell_width(part) <= WIDTH_MAX:
+        added = kernels.added_rows(part.cells, part.rows, sums.source, sums.starts, cell_width(part))
+        of_kernels: Cells = kernels.split_cells(added, sums.slots, part.sums.shape[1], CODE_BITS, CODE_MIN)
+        return of_kernels
     pairs, codes, counts = cell_rows(part.cells)
     if not len(pairs):
         return pairs.astype(np.int32), pairs.astype(np.int16), codes.astype(np.int16), counts

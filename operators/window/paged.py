@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
+from operators.fast import loading
 from operators.stats.histogram import CODE_MAX, CODE_MIN, values_of
 
 Pages = NDArray[np.int32] | NDArray[np.int64]
+Slots = NDArray[np.int32] | Ints
+Small = NDArray[np.int16] | Ints
 
 INT32_MAX = int(np.iinfo(np.int32).max)
 PAGE_BITS = 4
@@ -38,23 +41,36 @@ class PagedHistograms:
         self.numbers: Ints = np.zeros(0, np.int64)
         self.column_of: Ints = np.full(measures * PAGES_OF_MEASURE, -1)
 
-    def add(self, slots: Ints, measures: Ints, codes: Ints, counts: Ints) -> None:
-        """Add `counts` (negative to take away) at (slot, measure, code); a place may occur several times."""
+    def add(self, slots: Slots, measures: Small, codes: Small, counts: Ints, sign: int = 1) -> None:
+        """Add `counts` at (slot, measure, code), or take them away; a place may occur several times."""
         if not len(slots):
             return
+        self._reserve(int(slots.max()) + 1)
+        self._widen(int(np.abs(counts).sum()))
+        kernels = loading.kernels()
+        if kernels is None:
+            self._add(slots.astype(np.int64), measures.astype(np.int64), codes.astype(np.int64), sign * counts)
+            return
+        cells = kernels.placed_cells(slots, measures, codes, counts, CODE_MIN, PAGES_OF_MEASURE)
+        numbers = kernels.pages_touched(cells, len(self.column_of))
+        self._make_columns(numbers[self.column_of[numbers] < 0])
+        used = kernels.begin_pages(cells, self.table, self.column_of, self.used)
+        self._reserve_pages(used)
+        self.used = used
+        kernels.count_pages(cells, self.table, self.column_of, self.pages, sign)
+
+    def _add(self, slots: Ints, measures: Ints, codes: Ints, counts: Ints) -> None:
         places = codes - CODE_MIN
         numbers = measures * PAGES_OF_MEASURE + (places >> PAGE_BITS)
         columns = self.column_of[numbers]
         if columns.min() < 0:
             self._make_columns(np.unique(numbers[columns < 0]))
             columns = self.column_of[numbers]
-        self._reserve(int(slots.max()) + 1)
         cells = slots * self.table.shape[1] + columns
         pages = self.table.reshape(-1)[cells]
         if not pages.all():
             self._allocate(cells[pages == 0])
             pages = self.table.reshape(-1)[cells]
-        self._widen(int(np.abs(counts).sum()))
         np.add.at(self.pages.reshape(-1), (pages << PAGE_BITS) + (places & (PAGE - 1)), counts.astype(self.pages.dtype))
 
     def _widen(self, added: int) -> None:
@@ -128,6 +144,8 @@ class PagedHistograms:
         return own[np.argsort(self.numbers[own])]
 
     def _make_columns(self, numbers: Ints) -> None:
+        if not len(numbers):
+            return
         self.column_of[numbers] = len(self.numbers) + np.arange(len(numbers))
         self.numbers = np.concatenate((self.numbers, numbers))
         self.table = _grown(self.table, len(self.table), len(self.numbers))
@@ -142,10 +160,13 @@ class PagedHistograms:
         flat[cells] = places
         new = cells[flat[cells] == places]  # Each cell once.
         needed = self.used + len(new)
-        if needed > len(self.pages):
-            self.pages = _grown(self.pages, max(needed, len(self.pages) * 5 // 4), PAGE)
+        self._reserve_pages(needed)
         flat[new] = np.arange(self.used, needed)
         self.used = needed
+
+    def _reserve_pages(self, needed: int) -> None:
+        if needed > len(self.pages):
+            self.pages = _grown(self.pages, max(needed, len(self.pages) * 5 // 4), PAGE)
 
 
 class _Search:

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints, order_by, runs_of
+from operators.fast import loading
 from operators.policy.monitors import Offender
 from operators.stats.design_effect import BUCKETS
 from operators.stats.histogram import CODE_BITS, CODE_MIN
@@ -35,6 +36,7 @@ N, HI, LO = 0, 1, 2
 NEG_MIN, MAX = 0, 1
 # Keys this close together are counted in an array with a place for each possible key: faster than sorting.
 DENSE, DENSE_MIN = 8, 1_024
+WIDTH_MAX = 1 << 20  # Of sparse counts, up to which kernels have a place for each.
 # A watched number is kept as z, in deviations of the reference: a value may be any, and this many digits do.
 Z_UNIT, Z_MAX = 1e-6, 1e4
 
@@ -125,6 +127,9 @@ def merge(parts: Sequence[Partial], rename: Mapping[LeafSeries, LeafSeries] | No
         ufunc = np.maximum if name in ("extremes", "ranges") else np.add
         return ufunc.reduceat(stacked[order], starts, axis=0) if len(starts) else stacked
 
+    def added(name: str, width: int) -> Ints:
+        return _merge_keyed(parts, name, width, (row_of, order, starts))
+
     first = order[starts]
     error_types, outcomes = _merge_outcomes(parts, row_of)
     merged = Partial(
@@ -138,15 +143,15 @@ def merge(parts: Sequence[Partial], rename: Mapping[LeafSeries, LeafSeries] | No
         sums=summed("sums"),
         extremes=summed("extremes"),
         outcomes=outcomes,
-        cells=_merge_keyed(parts, "cells", _cell_width(parts[0]), row_of),
+        cells=added("cells", cell_width(parts[0])),
         bins=parts[0].bins,
-        features=_merge_keyed(parts, "features", parts[0].bins, row_of),
+        features=added("features", parts[0].bins),
         moments=summed("moments"),
         ranges=summed("ranges"),
         offenders=_moved([(part.offenders, part.rows) for part in parts], row_of),
         samples=_moved([(part.samples, part.rows) for part in parts], row_of),
-        ages=_merge_keyed(parts, "ages", width(parts[0].slis.shape[1]), row_of),
-        users=_merge_keyed(parts, "users", BUCKETS, row_of),
+        ages=added("ages", width(parts[0].slis.shape[1])),
+        users=added("users", BUCKETS),
         chains=merge_chains([part.chains for part in parts], [part.rows for part in parts], row_of),
     )
     return keep_first(merged)
@@ -168,7 +173,7 @@ def take(part: Partial, first: int, last: int) -> Partial:
         sums=part.sums[first:last],
         extremes=part.extremes[first:last],
         outcomes=outcomes,
-        cells=_take_keyed(part.cells, _cell_width(part), first, last),
+        cells=_take_keyed(part.cells, cell_width(part), first, last),
         bins=part.bins,
         features=_take_keyed(part.features, part.bins, first, last),
         moments=part.moments[first:last],
@@ -254,23 +259,29 @@ def _merge_outcomes(parts: Sequence[Partial], row_of: Ints) -> tuple[list[str], 
     return list(index), np.column_stack((keys // width, keys % width, sums))
 
 
-def _cell_width(part: Partial) -> int:
+def cell_width(part: Partial) -> int:
     """How far the keys of the histogram cells of neighbouring rows are apart."""
     return int(part.sums.shape[1]) << CODE_BITS
 
 
-def _merge_keyed(parts: Sequence[Partial], name: str, width: int, row_of: Ints) -> Ints:
-    """Merge sparse counts (K, 2) of row * width + place, and n."""
+def _merge_keyed(parts: Sequence[Partial], name: str, width: int, groups: tuple[Ints, Ints, Ints]) -> Ints:
+    """Merge sparse counts (K, 2) of row * width + place, and n.
+
+    `groups` are the new row of each of all rows, these in the order of their new ones, and where in it each begins.
+    """
     counted: list[Ints] = [getattr(part, name) for part in parts]
     if not any(map(len, counted)):
         return counted[0]
-    keys, shift = [], 0
-    for part, counts in zip(parts, counted, strict=True):
-        rows, places = np.divmod(counts[:, 0], width)
-        keys.append(row_of[rows + shift] * width + places)
-        shift += part.rows
-    merged, sums = sum_by_key(np.concatenate(keys), np.concatenate([counts[:, 1] for counts in counted]))
-    return np.column_stack((merged, sums))
+    row_of, order, starts = groups
+    every = np.concatenate(counted)
+    firsts = np.cumsum([0, *(part.rows for part in parts)])[:-1]
+    every[:, 0] += np.repeat(firsts * width, [len(counts) for counts in counted])
+    kernels = loading.kernels()
+    if kernels is not None and width <= WIDTH_MAX:
+        added: Ints = kernels.added_rows(every, len(order), order, starts, width)
+        return added
+    rows, places = np.divmod(every[:, 0], width)
+    return np.column_stack(sum_by_key(row_of[rows] * width + places, every[:, 1]))
 
 
 def _of_rows(found: Sequence[tuple[int, T]], first: int, last: int) -> Sequence[tuple[int, T]]:

@@ -149,12 +149,7 @@ class RunningWindow:
         self.events[hop.slots] += sign * hop.events
         self.slis[hop.slots] += sign * hop.slis
         self.sums[hop.slots] += sign * hop.sums
-        self.histograms.add(
-            hop.cell_slots.astype(np.int64),
-            hop.cell_measures.astype(np.int64),
-            hop.cell_codes.astype(np.int64),
-            sign * hop.cell_counts,
-        )
+        self.histograms.add(hop.cell_slots, hop.cell_measures, hop.cell_codes, hop.cell_counts, sign)
 
     def _extremes(self, slots: Ints) -> Floats:
         """Return the extremes of these slots, (slots, M, 2)."""

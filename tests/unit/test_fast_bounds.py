@@ -74,6 +74,16 @@ def test_no_index_is_out_of_bounds(tmp_path: Path) -> None:
     for folder in ("flows", "gateway", "operators", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     assert run(100_000, tmp_path, NUMBA_BOUNDSCHECK="1") > 5_000
+    tests = [f"tests/unit/test_fast_{name}.py" for name in ("counting", "adding")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", *tests],
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "NUMBA_BOUNDSCHECK": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_texts_are_looked_for_within_their_table() -> None:

@@ -1,0 +1,64 @@
+"""Adds up the histograms of rows that fall together: of one series in several panes, or of all series of a slice."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.arrays import Ints
+from operators.fast.compiled import kernel
+from operators.fast.tally import Tally, count_code, emit_cells
+
+
+@kernel
+def find_rows(keys: Ints, width: int, firsts: Ints) -> None:
+    """Write where the keys, which rise, of each row begin, and where the last row ends: row * `width` + place each."""
+    at = 0
+    for row in range(len(firsts)):
+        while at < len(keys) and keys[at] < row * width:
+            at += 1
+        firsts[row] = at
+
+
+@kernel
+def add_rows(
+    keys: Ints, counts: Ints, firsts: Ints, order: Ints, starts: Ints, width: int, tally: Tally, out: Ints
+) -> int:
+    """Add up the counts of groups of rows, given in order from `starts` (G + 1,) on; return how many cells there are.
+
+    The counts of a row begin at `firsts` (R + 1,). A cell is group * `width` + place, and n.
+    """
+    cells = 0
+    for group in range(len(starts) - 1):
+        alone = starts[group + 1] - starts[group] == 1
+        for row in order[starts[group] : starts[group + 1]]:
+            for at in range(firsts[row], firsts[row + 1]):
+                place = keys[at] - row * width
+                if alone:  # Its places are in order.
+                    out[cells, 0], out[cells, 1] = group * width + place, counts[at]
+                    cells += 1
+                else:
+                    count_code(place, counts[at], tally)
+        cells = emit_cells(group * width, cells, tally, out)
+    return cells
+
+
+@kernel
+def split_keys(
+    cells: Ints,
+    slots: Ints,
+    measures: int,
+    code_bits: int,
+    code_min: int,
+    slot: NDArray[np.int32],
+    measure: NDArray[np.int16],
+    code: NDArray[np.int16],
+) -> None:
+    """Write slot, measure and code of cells, (C, 2) of (row * measures + measure) << `code_bits` | code, in order."""
+    last, row, number = -1, 0, 0
+    for at in range(len(cells)):
+        key = cells[at, 0]
+        pair = key >> code_bits
+        if pair != last:  # Most are of the same as the one before.
+            last, row = pair, pair // measures
+            number = pair - row * measures
+        slot[at], measure[at] = slots[row], number
+        code[at] = (key & ((1 << code_bits) - 1)) + code_min

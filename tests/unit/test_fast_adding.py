@@ -1,0 +1,122 @@
+"""Histograms of panes and slices, added up by compiled kernels, are those that NumPy adds up, bit by bit."""
+
+from collections import Counter
+from contextlib import nullcontext
+from random import Random
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from operators.arrays import Ints
+from operators.fast import loading
+from operators.stats.histogram import CODE_MAX, CODE_MIN
+from operators.window.paged import PagedHistograms
+from operators.window.panes import Closed
+from operators.window.partial import Partial, merge
+from operators.window.windows import Windows
+from tests.fast_kernels import kernels, without
+from tests.laws.partials import ANCHOR_MS, PANE_MS, RULES, partial_of
+
+__all__ = ["kernels"]
+pytestmark = pytest.mark.usefixtures("kernels")
+
+
+def sparse(random: np.random.Generator, rows: int, width: int, count: int) -> Ints:
+    keys = np.unique(random.integers(0, rows * width, count))
+    return np.column_stack((keys, random.integers(1, 1 << 40, len(keys))))
+
+
+@pytest.mark.parametrize("width", [1, 5, 64, 4_096, 20_480])
+def test_rows_that_fall_together(width: int) -> None:
+    """Rows in any order, some several times, some not at all; some without any counts."""
+    random = np.random.default_rng(width)
+    kernels = loading.kernels()
+    for rows, count in ((1, 3), (40, 900), (300, 200), (7, 0)):
+        counted = sparse(random, rows, width, count)
+        source = random.integers(0, rows, 2 * rows)
+        group = np.sort(random.integers(0, rows, len(source)))
+        starts = np.flatnonzero(np.diff(group, prepend=-1))
+        found = kernels.added_rows(counted, rows, source, starts, width)
+        wanted: Counter[int] = Counter()
+        numbers = np.cumsum(np.diff(group, prepend=-1) > 0) - 1
+        for number, row in zip(numbers.tolist(), source.tolist(), strict=True):
+            for key, n in counted[counted[:, 0] // width == row].tolist():
+                wanted[number * width + key % width] += n
+        assert found.tolist() == [list(cell) for cell in sorted(wanted.items())]
+
+
+def item(random: Random, name: str, versions: int) -> dict[str, Any]:
+    return {
+        "lag_ms": 0,
+        "request_id": name,
+        "error_type": None,
+        "score": random.choice([None, -3.5, 0.0, 2.5]),
+        "latency_ms": random.lognormvariate(4, 3),
+        "region": random.choice(["eu", "us", ""]),
+        "version": f"v{random.randrange(versions)}",
+    }
+
+
+def made(random: Random, panes: int, versions: int = 2) -> list[Partial]:
+    """Return panes in which not all series are, with negative, zero and absent values."""
+    return [
+        partial_of(
+            [item(random, f"{pane}-{at}", versions) for at in range(random.choice([1, 40, 90]))],
+            ANCHOR_MS + pane * PANE_MS,
+        )
+        for pane in range(panes)
+    ]
+
+
+def test_merged_panes() -> None:
+    random = Random(9)
+    for _ in range(4):
+        parts = made(random, random.randrange(1, 6))
+        same = [msgspec.structs.replace(part, pane=np.zeros_like(part.pane)) for part in parts]
+        found = merge(same)
+        with without():
+            assert packed(found) == packed(merge(same))
+
+
+def packed(part: Partial) -> list[bytes]:
+    return [getattr(part, name).tobytes() for name in ("which", "events", "slis", "sums", "extremes", "cells")]
+
+
+def test_windows_that_come_and_go() -> None:
+    """Rolled up, packed, added and taken away: all that windows hold."""
+    random = Random(10)
+    parts = made(random, 13, versions=6)
+    windows = []
+    for switched in (nullcontext, without):
+        with switched():
+            moved, held = Windows(RULES, (0.0, 0.5, 0.99, 1.0)), []
+            for part in parts:
+                closed = moved.numbered(Closed(pane=int(part.pane[0]), on_time=part))
+                held += [(each.names, each.sums.tobytes(), each.quantiles.tobytes()) for each in moved.push(closed)]
+            windows.append(held)
+    assert len(windows[0]) > 8
+    assert windows[0] == windows[1]
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+def test_pages(kind: type) -> None:
+    """What is put in with kernels is taken away without, and the other way round; also of wide counts."""
+    random = np.random.default_rng(11)
+    for first, second in ((nullcontext, without), (without, nullcontext)):
+        held = PagedHistograms(3)
+        slots, measures, codes, counts = (
+            random.integers(low, high, 400) for low, high in ((0, 60), (0, 3), (CODE_MIN, CODE_MAX + 1), (1, 9))
+        )
+        if kind is np.int64:
+            counts <<= 40
+        with first():
+            held.add(slots, measures, codes, counts)
+        assert held.pages.dtype == kind
+        assert held.pages.sum() == counts.sum()
+        with second():
+            quantiles = held.quantiles(np.arange(60), 3, (0.1, 0.5, 0.9))
+            held.add(slots, measures, codes, counts, -1)
+        assert np.isfinite(quantiles).any()
+        assert not held.pages.any()
