@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from operators.arrays import Floats, Ints
-from operators.policy.policy import Policy
+from operators.policy.policy import Policy, by_cohorts
 from operators.rows.cohorts import cohort_counts, cohort_rows
 from operators.stats.histogram import GAMMA
 from operators.store.rows import Coded, Column, Ragged, Rows
@@ -28,7 +28,8 @@ def pane_rows(closed: Closed, policy: Policy) -> list[Rows]:
     for part in (closed.rest, closed.late):
         if part is not None:
             rows += _rows(part, _Keys(part, closed.pane, policy.pane_ms, policy), policy)
-    for part in (closed.on_time, closed.rest, closed.late):
+    parts = (closed.on_time, closed.rest, closed.late) if by_cohorts(policy.slis) else ()
+    for part in parts:
         if part is not None:
             keys = _Keys(part, closed.pane, policy.pane_ms, policy)
             added, counts = cohort_counts(part, policy)
