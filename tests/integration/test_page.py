@@ -44,6 +44,17 @@ WATCH = """() => {
 }"""
 
 
+# PSI of five fields in four steps, in every shade that the map has.
+DRIFT = """
+INSERT INTO drift (model, version, slice, monitor, field, window_start, window_end, axis, kind, method, verdict, score,
+  threshold, ver)
+SELECT 'phishing', 'v1', '*', 'shifts', concat('features.f', toString(f)),
+  fromUnixTimestamp64Milli(toInt64(START_MS + 60000 * (minute - 1)), 'UTC'),
+  fromUnixTimestamp64Milli(toInt64(START_MS + 60000 * minute), 'UTC'), 'input', 'covariate', 'psi',
+  if(f = 4, 'BAD', 'OK'), 0.05 + 0.1 * f, 0.3, 1
+FROM (SELECT number + 1 AS minute FROM numbers(4)) AS a, (SELECT number AS f FROM numbers(5)) AS b"""
+
+
 class Demo(msgspec.Struct, frozen=True):
     """A release that has ended, whose page stays; `said` are the headings that an open page went through."""
 
@@ -67,6 +78,7 @@ class Played:
     def __init__(self, folder: Path) -> None:
         migrate(f"chdb://{folder}/clickhouse", MIGRATIONS)
         self._client = open_clickhouse(f"chdb://{folder}/clickhouse")
+        self._client.command(DRIFT.replace("START_MS", str(START_MS)))
         self._inserter = Inserter(self._client, _fail)
         ran = run_flow(
             held_policy(), [log("phishing", 122, 58, eu_alone=True, ill=24)], START_MS + 3_600_000, sizes=lambda: 80
@@ -183,14 +195,14 @@ def test_a_page_complains_of_nothing_and_asks_nobody_else(demo: Demo) -> None:
         assert each.hosts == {"127.0.0.1"}
 
 
-PATHS = ("", RELEASE, "m/phishing", "m/phishing/drift", "m/phishing/scores", "health", "policy", "triage")
+PATHS = ("", RELEASE, "m/phishing/drift", "m/phishing", "m/phishing/scores", "health", "policy", "triage")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_can_be_used_by_everybody(demo: Demo, scheme: Any) -> None:
     watched = Watched(demo.browser, color_scheme=scheme)
-    # What differs between light and dark are colours, which the first two pages have all of.
-    for path in PATHS if scheme == "light" else PATHS[:2]:
+    # What differs between light and dark are colours, which the first three pages have all of.
+    for path in PATHS if scheme == "light" else PATHS[:3]:
         watched.page.goto(demo.address + path)
         assert violations(watched.page) == [], path
     assert watched.complaints == []
@@ -217,11 +229,40 @@ def test_all_is_reached_by_the_keyboard(demo: Demo) -> None:
 
 def test_a_phone_needs_no_scrolling_sideways_and_paper_no_colours(demo: Demo) -> None:
     watched = Watched(demo.browser, viewport={"width": 420, "height": 900})
-    for path in ("", RELEASE, "m/phishing", "m/phishing/scores", "events", "health"):
+    for path in ("", RELEASE, "m/phishing", "m/phishing/drift", "m/phishing/scores", "events", "health"):
         watched.page.goto(demo.address + path)
         assert watched.page.evaluate("document.documentElement.scrollWidth") <= 420, path
     watched.page.emulate_media(media="print")
     assert len(watched.page.pdf()) > 10_000
+    watched.page.close()
+
+
+def test_who_is_on_call_sees_all_of_a_rollback_at_once_on_a_phone(demo: Demo) -> None:
+    """Without scrolling: what, why, how sure, where, since when, what to do."""
+    rolled_back = json.loads(get(demo.address + RELEASE + ".json")[1])["steps"]
+    at = next(step["at"] for step in rolled_back if step["name"] == "rolled back")
+    watched = Watched(demo.browser, viewport={"width": 420, "height": 900})
+    page = watched.page
+    page.goto(f"{demo.address}?at={at}")
+    assert "phishing v2 is being rolled back" in (page.locator("h1").text_content() or "")
+    assert page.locator("#urgent-1 dt").all_text_contents() == ["Why", "How sure", "Where", "Since", "What to do"]
+    box = page.locator("#urgent-1").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 900
+    assert page.locator("#urgent-1 dd a").first.get_attribute("href") == "/runbook/rollback.md"
+    assert violations(page) == []
+    page.close()
+
+
+def test_a_page_says_for_how_long_nothing_new_came(demo: Demo) -> None:
+    """A worker that has stopped looks like a quiet one otherwise."""
+    stored = json.loads(get(demo.address + "index.json")[1])["counted"]["stored"]
+    watched = Watched(demo.browser)
+    for minutes, said in ((0, ""), (12, "· nothing new for 12 min"), (3_000, "· nothing new for 2 d")):
+        watched.page.clock.set_fixed_time((stored + 60_000 * minutes) / 1_000)
+        watched.page.goto(demo.address)
+        assert watched.page.locator("#age").text_content() == said
+        assert watched.page.locator("#age").is_visible() == bool(said)
     watched.page.close()
 
 

@@ -126,7 +126,8 @@ def test_what_is_said_is_text() -> None:
         "to_do": "", "runbook": HOSTILE,
     }  # fmt: skip
     html = page(
-        "overview", asked=Asked(), path="/", may=frozenset(), counted={"counted": NOW}, names=[], models=[], more=0,
+        "overview", asked=Asked(), path="/", may=frozenset(), counted={"counted": NOW, "stored": NOW},
+        names=[], models=[], more=0,
         banner={"title": HOSTILE, "kind": "bad", "note": ""}, urgent=[urgent], alerts=[], events=[],
     )  # fmt: skip
     assert "<img" not in html

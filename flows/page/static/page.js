@@ -49,6 +49,19 @@ function follow(from, path) {
   return path.reduce((node, place) => node?.children[place], from);
 }
 
+// A worker that has stopped would look like a quiet one: where nothing new comes it is said for how long.
+const QUIET_MS = 120_000;
+const SPANS = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"]];
+
+function showAge() {
+  const age = document.getElementById("age");
+  if (!age) return;
+  const ms = Date.now() - Number(age.dataset.stored);
+  const [unit, name] = SPANS.find(([each]) => ms >= 2 * each) ?? SPANS.at(-1);
+  age.hidden = ms < QUIET_MS;
+  age.textContent = age.hidden ? "" : `· nothing new for ${Math.floor(ms / unit)} ${name}`;
+}
+
 let asking = false;
 let again = false;
 
@@ -73,9 +86,10 @@ function take(page) {
   if (known.map((each) => each.id).join() !== wanted.map((each) => each.id).join()) {
     replaced(page.getElementById("main"), document.getElementById("main"));
     replaced(page.getElementById("state"), document.getElementById("state"));
-    return;
+  } else {
+    wanted.forEach((next, place) => { if (!next.isEqualNode(known[place])) replaced(next, known[place]); });
   }
-  wanted.forEach((next, place) => { if (!next.isEqualNode(known[place])) replaced(next, known[place]); });
+  showAge();
 }
 
 function listen(address, first = true) {
@@ -143,4 +157,6 @@ document.addEventListener("keydown", (event) => {
 
 document.getElementById("theme").addEventListener("click", switchTheme);
 showLocalTimes(document);
+showAge();
+setInterval(showAge, 10_000);
 if (document.body.dataset.live) listen(document.body.dataset.live);
