@@ -6,23 +6,28 @@
 -- from, to       windows that end in (from, to], UTC, event time
 --
 -- Needs monitors of kind psi or embedding that watch the slice. Of each field and version the largest PSI, with the end of its
--- window and the limit it has alone, and that of the last window; a window is `bad` where all that its monitor looks at is considered.
+-- window and the limit it has alone, and that of the last window; a window is `bad` where all that its monitor looks at is considered. A row that
+-- was stored twice is the same.
 SELECT
-  d.field AS field,
-  d.version AS version,
-  count() AS windows,
-  countIf(d.verdict = 'BAD') AS bad,
-  max(d.score) AS worst,
-  argMax(d.window_end, d.score) AS worst_at,
-  argMax(d.threshold, d.score) AS worst_limit,
-  argMax(d.score, d.window_end) AS last
-FROM drift_scores AS d
-WHERE d.model = {model:String}
-  AND d.version IN {versions:Array(String)}
-  AND d.slice = {slice:String}
-  AND d.method = 'psi'
-  AND d.window_end > {from:DateTime64(3, 'UTC')}
-  AND d.window_end <= {to:DateTime64(3, 'UTC')}
+  field,
+  version,
+  uniqExactIf((monitor, window_end), verdict = 'BAD') AS bad,
+  max(score) AS worst,
+  argMax(window_end, score) AS worst_at,
+  argMax(threshold, score) AS worst_limit,
+  argMax(score, window_end) AS last
+FROM (
+  SELECT monitor, field, version, window_end, verdict, score, threshold
+  FROM drift
+  WHERE model = {model:String} AND version IN {versions:Array(String)} AND slice = {slice:String} AND method = 'psi'
+    AND window_end > {from:DateTime64(3, 'UTC')} AND window_end <= {to:DateTime64(3, 'UTC')}
+  UNION ALL
+  SELECT monitor, field, version, window_end, verdict, score, threshold
+  FROM drift_window
+  ARRAY JOIN fields AS field, verdicts AS verdict, scores AS score, thresholds AS threshold
+  WHERE model = {model:String} AND version IN {versions:Array(String)} AND slice = {slice:String} AND method = 'psi'
+    AND window_end > {from:DateTime64(3, 'UTC')} AND window_end <= {to:DateTime64(3, 'UTC')}
+)
 GROUP BY field, version
 ORDER BY bad DESC, worst DESC, field, version
 LIMIT 200
