@@ -23,11 +23,12 @@ from tests.integration.ports import free_ports
 from tests.integration.reading import opened, read_all
 from tests.integration.working import WAIT_S, Worker, brief_policy, working
 
-EVENTS = 250_000 if os.environ.get("ROLLGUARD_PROVE") == "1" else 20_000  # In each of four partitions.
+PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
+EVENTS = 250_000 if PROVE else 10_000  # In each of four partitions.
 PARTITIONS = 4
 INPUTS = 2 * PARTITIONS + 1  # Events, feedback, commands.
 START_MS = 1_760_000_000_000
-SPACING_MS = 20  # Between two events of a partition.
+SPACING_MS = 20 if PROVE else 40  # Between two events of a partition.
 ENDS = 20  # Items that end a log, a pane apart: time follows no few of them.
 REST_MS = 12 * 60_000  # From the last event to those that end its log: the longest window has ended by then.
 # All windows have ended, whether or not this pane closes; it is not further, because each silent pane is judged, too.

@@ -40,8 +40,8 @@ from tests.integration.working import WAIT_S, Worker, brief_policy, working
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
 KILLS = 20 if PROVE else 3
 PARTITIONS = 2
-EVENTS = 5_000  # A partition.
-START_MS, SPACING_MS = 1_760_000_000_000, 100
+EVENTS = 3_000  # A partition.
+START_MS, SPACING_MS = 1_760_000_000_000, 160
 END_MS = START_MS + EVENTS * SPACING_MS + REST_MS + ENDS * 10_000
 RELEASED_MS = 330_000  # After the first event; versions of the first five minutes are old ones.
 UNKNOWN = 7  # A partition: ids of no request.

@@ -19,16 +19,16 @@ from tests.integration.working import prompt_policy, working
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
 STOPPED_S = 40.0 if PROVE else 5.0
 START_MS = 1_760_000_000_000
-HARM_MS = START_MS + 900_000  # Long after both versions are known, and the candidate is on trial.
+HARM_MS = START_MS + 600_000  # Long after both versions are known, and the candidate is on trial.
 
 
 def served(first_ms: int, last_ms: int, failing: float) -> list[bytes]:
-    """Two versions at ten requests a second each, of which the candidate's fail."""
+    """Two versions at five requests a second each, of which the candidate's fail."""
     random = Random(first_ms)
     log = []
-    for ts in range(first_ms, last_ms, 50):
+    for ts in range(first_ms, last_ms, 100):
         body: dict[str, Any] = event(random, ts, "m")
-        body["version"] = "v2" if (ts // 50) % 2 else "v1"
+        body["version"] = "v2" if (ts // 100) % 2 else "v1"
         body["error_type"] = "500" if body["version"] == "v2" and random.random() < failing else None
         log.append(json.dumps(body).encode())
     return log
