@@ -1,4 +1,4 @@
-"""A real browser for tests of the page, and programs that serve one."""
+"""A real browser for tests of the page, and servers of one, in this process and in one of their own."""
 
 import os
 import re
@@ -13,6 +13,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from flows.page.serve import Server
 from tests.programs import program
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +62,17 @@ def violations(page: Page) -> list[str]:
         f"{each['id']}: {each['help']}: {[node['html'][:160] for node in each['nodes'][:3]]}"
         for each in found["violations"]
     ]
+
+
+@contextmanager
+def served(url: str) -> Iterator[Server]:
+    """The page of a store, from a server in this process."""
+    server = Server(url, "127.0.0.1:0")
+    try:
+        server.begin()
+        yield server
+    finally:
+        server.end()
 
 
 @contextmanager

@@ -10,15 +10,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
 from flows.settings import embedded
 from flows.sql import answer as answer_sql
+from operators.connectors.clickhouse.client import held
 from operators.store.columns import TABLES
 from tests import forked
 from tests.dataflows.agreeing import FOUR_BYTES, check
@@ -120,20 +121,21 @@ def test_the_database_holds_what_the_oracle_says(folder: Path, tmp_path: Path) -
 
 
 def _tables(data: Path) -> Table:
-    tables: Table = {}
-    for table, kinds in TABLES.items():
-        if table == "feedback":
-            continue
-        columns = [
-            f"toUnixTimestamp64Milli({name}) AS {name}" if kind == "time_ms"
-            else f"toString(toInt256({name} * 1000000000)) AS {name}" if kind == "decimal9"
-            else name
-            for name, kind in kinds.items()
-        ]  # fmt: skip
-        sql = f"SELECT {', '.join(columns)} FROM {table} FINAL"  # noqa: S608  # Names from our own catalogue.
-        rows = [json.loads(line) for line in answer_sql(embedded(data), sql, "json", []).splitlines()]
-        tables[table] = [row | {"sum": int(row["sum"])} if "sum" in row else row for row in rows]
-    return tables
+    # Held open all the while, because the embedded engine ends with its last client and starts slowly.
+    with held(embedded(data)):
+        return {table: _rows(data, table, kinds) for table, kinds in TABLES.items() if table != "feedback"}
+
+
+def _rows(data: Path, table: str, kinds: Mapping[str, str]) -> list[dict[str, Any]]:
+    columns = [
+        f"toUnixTimestamp64Milli({name}) AS {name}" if kind == "time_ms"
+        else f"toString(toInt256({name} * 1000000000)) AS {name}" if kind == "decimal9"
+        else name
+        for name, kind in kinds.items()
+    ]  # fmt: skip
+    sql = f"SELECT {', '.join(columns)} FROM {table} FINAL"  # noqa: S608  # Names from our own catalogue.
+    rows = [json.loads(line) for line in answer_sql(embedded(data), sql, "json", []).splitlines()]
+    return [row | {"sum": int(row["sum"])} if "sum" in row else row for row in rows]
 
 
 def test_check_says_what_a_policy_keeps(folder: Path) -> None:

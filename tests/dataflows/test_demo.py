@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from flows.demo import run as demo
 from flows.demo.decided import control_events
 from flows.demo.world import MINUTE_MS, World
 from flows.summary import Summary
+from operators.connectors.clickhouse.client import held
 from operators.connectors.clickhouse.query import ask
 from operators.connectors.stop import Stop
 from operators.ingest.formats.format import Stream
@@ -62,6 +63,13 @@ def _run(data: Path, world: World = WORLD, stop: Stop | None = None, *, terminal
     console = Console(file=text, width=80, force_terminal=terminal, highlight=False)
     summary = demo.run(world, 0, data, stop or Stop(), console)
     return Shown(data=data, summary=summary, text=text.getvalue())
+
+
+@pytest.fixture
+def answering(shown: Shown) -> Iterator[None]:
+    """Questions to the store of the finished demo are answered by an engine that is started once."""
+    with held(settings.embedded(shown.data)):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +181,7 @@ def test_plain_output_has_no_control_characters(shown: Shown) -> None:
     assert "…" not in shown.text
 
 
+@pytest.mark.usefixtures("answering")
 def test_every_printed_question_has_an_answer(shown: Shown) -> None:
     for title, query in questions.QUESTIONS:
         assert f'sql --data {shown.data} "{query}"' in shown.text
@@ -201,17 +210,23 @@ def test_the_served_files_replay_to_the_same_tables(shown: Shown, tmp_path: Path
     inputs = replay.inputs_of(files, policy, lambda name, count: None)
     replay.run(inputs, policy, tmp_path, Stop(), Metrics(CollectorRegistry()))
     assert (tmp_path / "control.ndjson").read_bytes() == (shown.data / "control.ndjson").read_bytes()
-    for table in TABLES:
-        query = f"SELECT * EXCEPT (inserted_at) FROM {table}_latest ORDER BY ALL"  # noqa: S608
-        rows = _query(shown.data, query)
-        assert rows
-        assert _query(tmp_path, query) == rows, table
+    wanted, found = _tables(shown.data), _tables(tmp_path)
+    assert all(wanted.values())
+    for table, rows in wanted.items():
+        assert found[table] == rows, table
 
 
 TABLES = (
     *("sli_pane", "measure_pane", "outcome_pane", "sli_window", "measure_window", "dead_letter"),
     *("verdict", "control", "drift"),
 )
+
+
+def _tables(data: Path) -> dict[str, Sequence[Sequence[Any]]]:
+    """All rows of the tables, by an engine that is started once."""
+    query = "SELECT * EXCEPT (inserted_at) FROM {}_latest ORDER BY ALL"
+    with held(settings.embedded(data)):
+        return {table: _query(data, query.format(table)) for table in TABLES}
 
 
 def test_a_second_demo_replaces_the_first_and_nothing_else(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from flows.demo.llm import run as story
 from flows.demo.llm.assistant import PROMPTS, answer
 from flows.demo.llm.handbook import PAGES, found
 from flows.demo.llm.world import World, truth
+from operators.connectors.clickhouse.client import held
 from operators.connectors.clickhouse.query import ask
 from operators.connectors.stop import Stop
 
@@ -48,6 +50,14 @@ def test_the_story_is_told_from_the_first_answer_to_the_gate(told: tuple[Path, s
     assert not {character for character in text if ord(character) < 32} - {"\n"}
 
 
+@pytest.fixture
+def answering(told: tuple[Path, str]) -> Iterator[None]:
+    """Questions to the store of the finished demo are answered by an engine that is started once."""
+    with held(settings.embedded(told[0])):
+        yield
+
+
+@pytest.mark.usefixtures("answering")
 def test_what_it_tells_is_in_the_store(told: tuple[Path, str]) -> None:
     data, text = told
     judged = _rows(data, "SELECT sample, count() FROM feedback_latest WHERE kind = 'judge' GROUP BY sample")

@@ -4,7 +4,6 @@ Topics keep their id through all of it, so that the leader epoch alone can tell.
 """
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from confluent_kafka.cimpl import NewTopic
 from operators.connectors.kafka.config import KafkaConfig
 from operators.connectors.kafka.errors import LogCutOff
 from operators.connectors.kafka.reader import KafkaReader
-from tests.integration.kafka_broker import TestBroker, running
+from tests.integration.kafka_broker import TestBroker
 from tests.integration.reading import WAIT_S_MAX, opened, positions_of, read_all
 from tests.integration.test_kafka_reader import produce
 
@@ -91,9 +90,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running(tmp_path_factory.mktemp("epochs")) as broker:
-        yield World(broker)
+def world(kafka: TestBroker) -> World:
+    return World(kafka)
 
 
 @pytest.mark.parametrize("topic", ["emptied", "older"])

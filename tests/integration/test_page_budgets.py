@@ -23,7 +23,7 @@ from flows.page.views.overview import overview
 from flows.page.views.release import release
 from flows.page.views.scores import scores
 from tests.conftest import Embedded, migrated
-from tests.page_browser import Watched, browsing
+from tests.page_browser import Watched, browsing, served
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
 SLICES, HOURS = (1_800, 24) if PROVE else (300, 3)  # Of two versions.
@@ -150,12 +150,8 @@ def test_every_question_has_a_tenth_of_a_second(embedded: Embedded, store: Store
 
 @pytest.fixture(scope="module")
 def server(embedded: Embedded) -> Iterator[Server]:
-    server = Server(embedded.url, "127.0.0.1:0")
-    try:
-        server.begin()
+    with served(embedded.url) as server:
         yield server
-    finally:
-        server.end()
 
 
 def test_a_page_that_is_kept_costs_next_to_nothing(server: Server) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from flows.page.app import PAGES
-from flows.page.serve import Server
 from operators.connectors.clickhouse.inserter import Inserter
 from operators.connectors.clickhouse.refused import Poison
 from tests.conftest import migrated
+from tests.page_browser import served
 from tests.sample_rows import sample
 from tests.unit.test_page import get
 
@@ -73,12 +73,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for table in SAMPLED:
             inserter.add(sample(table, 3))
         inserter.flush()
-        server = Server(embedded.url, "127.0.0.1:0")
-        try:
-            server.begin()
+        with served(embedded.url) as server:
             yield server.address
-        finally:
-            server.end()
 
 
 @pytest.mark.parametrize("name", [name for _, name, _ in PAGES])

@@ -12,7 +12,7 @@ import pytest
 from flows.page.app import CONNECTIONS_MAX
 from flows.page.serve import Server
 from tests.conftest import Embedded
-from tests.page_browser import Watched, browsing
+from tests.page_browser import Watched, browsing, served
 
 pytestmark = pytest.mark.integration
 
@@ -24,12 +24,8 @@ WAIT_S = 30
 
 @pytest.fixture
 def server(embedded_clickhouse: Embedded) -> Iterator[Server]:
-    server = Server(embedded_clickhouse.url, "127.0.0.1:0")
-    try:
-        server.begin()
+    with served(embedded_clickhouse.url) as server:
         yield server
-    finally:
-        server.end()
 
 
 @contextmanager
