@@ -20,6 +20,7 @@ from operators.ingest.scanning import MessageScanner
 from operators.wire.events import Event
 
 DECODED = 512  # Messages decoded at once.
+TRIED = 64  # Messages that are scanned first, where scanning was of no use before.
 LOOKED_AT = 4_000  # Of so many messages one is looked at for fields that nobody reads.
 Flags = NDArray[np.bool_]
 
@@ -45,10 +46,16 @@ class _Rows(msgspec.Struct, frozen=True, kw_only=True):
 def scanned_reads(
     scanner: MessageScanner, messages: Messages, decoder: ItemDecoder, reader: EventReader
 ) -> ScannedReads | None:
-    """Return what some messages hold; None where so many of them need decoding that scanning is of no use."""
+    """Return what some messages hold; None where so many of them need decoding that scanning is of no use.
+
+    Where that was so of the last messages, few are tried before all are scanned.
+    """
+    if scanner.useless and _is_useless(scanner.scan(messages.values[:TRIED])[0].sure):
+        return None
     columns, names = scanner.scan(messages.values)
     unsure = np.flatnonzero(~columns.sure)
-    if 2 * len(unsure) > len(messages):
+    scanner.useless = _is_useless(columns.sure)
+    if scanner.useless:
         return None
     looks = [decoder.decode(messages.part(at, at + 1)) for at in range(0, len(messages), LOOKED_AT)]
     pieces = [
@@ -66,6 +73,11 @@ def scanned_reads(
         rejects=[reject for _, piece in pieces for reject in piece.rejects],
         unread=[name for look in looks for name in look.unread],
     )
+
+
+def _is_useless(sure: Flags) -> bool:
+    """Tell whether more than half of some messages have to be decoded."""
+    return 2 * int(sure.sum()) < len(sure)
 
 
 def _places(

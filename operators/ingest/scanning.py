@@ -25,7 +25,12 @@ MOST = {
 
 
 class MessageScanner:
-    """Scans the messages of one partition. What it keeps are the texts that it met: nothing depends on them."""
+    """Scans the messages of one partition. What it keeps are the texts that it met: nothing depends on them.
+
+    `useless` says whether most of the last ones had to be decoded after all.
+    """
+
+    useless = False
 
     def __init__(self, module: Any, scanner: Any, bytes_max: int) -> None:
         self._module, self._scanner, self._bytes_max = module, scanner, bytes_max

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -15,7 +16,7 @@ from operators.fast.interning import TEXTS_MAX
 from operators.ingest.columns import times_of
 from operators.ingest.partition import Partition
 from operators.ingest.read_events import ReadEvents
-from operators.ingest.scanning import scanner_for
+from operators.ingest.scanning import MessageScanner, scanner_for
 from operators.ingest.streams.events import EventItems
 from operators.policy.policy import Policy
 from tests.dataflows.making import START_MS, event, received
@@ -166,6 +167,26 @@ def test_a_partition_uses_the_scanner_only_where_it_may() -> None:
     with without():
         assert loading.kernels() is None
         assert Partition("p", "events", ("p",), RULES)._scan is None
+
+
+def test_where_scanning_is_of_no_use_few_messages_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all have to be decoded, scanning them first costs for nothing; once they are usual, all are scanned."""
+    tried: list[int] = []
+    scan = MessageScanner.scan
+
+    def counting(scanner: MessageScanner, values: Sequence[bytes]) -> tuple[Any, list[str]]:
+        tried.append(len(values))
+        return scan(scanner, values)
+
+    monkeypatch.setattr(MessageScanner, "scan", counting)
+    usual = [json.dumps(GOOD | {"request_id": f"r{number}"}).encode() for number in range(200)]
+    odd = [value.replace(b"hello", b"\\n") for value in usual]
+    assert odd != usual
+    partition, first = Partition("p", "events", ("p",), RULES), 1
+    for values in (odd, odd, usual, usual):
+        partition.take(received(values, first))
+        first += len(values)
+    assert tried == [200, 64, 64, 200, 200]
 
 
 def test_many_texts_are_forgotten_again() -> None:
