@@ -23,7 +23,7 @@ from operators.rows.progress import progress_rows
 from operators.rows.windows import window_rows
 from operators.store.rows import Rows
 from operators.window.fence import in_order
-from operators.window.panes import Closed, PaneItem, Panes, ReplayRequest, SavedPanes, ShardInput, slots_of
+from operators.window.panes import Closed, PaneItem, Panes, ReplayRequest, SavedPanes, ShardInput
 from operators.window.recall import PaneReplay, PaneStore, RecalledWindows, WindowProgress
 from operators.window.saved_teams import SavedTeams
 from operators.window.team_panes import SavedTeamPanes, TeamItem, TeamPanes
@@ -188,7 +188,7 @@ def close_panes(
 @operator
 def hold_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> KeyedStream[PaneItem | PaneReplay]:
     """(shard, closed pane) in and out, each pane kept under its slot; (shard, PaneReplay) out when asked."""
-    slots = [max(slots_of(each), 1) for each in policy.each]  # Without windows nothing that is held is asked for.
+    slots = [max(each.slots, 1) for each in policy.each]  # Without windows nothing that is held is asked for.
 
     def to_slot(item: tuple[str, Any]) -> tuple[str, Any]:
         shard, whole = item

@@ -1,11 +1,12 @@
 """Which column of counts is of which SLI and measure under one recovery store: a policy may change, and counts go on.
 
-Slice dimensions may be added behind those that there are: what was counted before is of no slice of theirs.
+Slice dimensions may be added behind those that there are: what was counted before is of no slice of theirs. Windows
+may be other ones, as they are built from closed panes: from those that are held for the longest one there was at first.
 
 Columns are only ever added. What a new policy has in common with the one before keeps its column, what it leaves out
 keeps an empty one, and what is new gets the next. So what was saved under any earlier policy of the store is as it
 would be saved now, but for columns at the end that were not there yet (`operators/window/widening.py`). What else says
-which counts are kept, times, limits, windows and watched fields, must be the same.
+which counts are kept, times, limits and watched fields, must be the same.
 """
 
 import hashlib
@@ -39,8 +40,9 @@ class MeasureColumn(msgspec.Struct, frozen=True, kw_only=True):
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """`widths` has by shape how many SLIs and measures what was saved under it has, `depths` how many dimensions.
 
-    `rest` names what else must be the same, but for the `dimensions`: with another only `frame` must be. A layout of
-    an older rollguard has neither: its dimensions are those of the policy with the same `rest`.
+    `rest` names what else must be the same, but for the `dimensions` and windows: with another only `frame` must be.
+    `slots` is how many closed panes are held. A layout of an older rollguard has none of these: they are as of the
+    policy with the same `rest`.
     """
 
     rest: str
@@ -50,6 +52,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     frame: str = ""
     dimensions: tuple[str, ...] = ()
     depths: dict[str, int] = {}
+    slots: int = 0
 
 
 def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | None:
@@ -78,6 +81,7 @@ def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | N
             for at, each in enumerate(measures)
         ),
         shape=shape,
+        ring=max(before.slots, policy.slots),
         widths={name: Widths(*widths[name], depths[name]) for name in widths},
     )
     return laid, Layout(
@@ -88,6 +92,7 @@ def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | N
         frame=policy.frame,
         dimensions=policy.dimensions,
         depths=depths,
+        slots=laid.slots,
     )
 
 
@@ -98,8 +103,9 @@ def _known(policy: Policy, before: Layout | None) -> Layout | None:
     if before.rest == policy.rest:  # Under the same dimensions all was saved that has no depth yet.
         depths = {**dict.fromkeys(before.widths, len(policy.dimensions)), **before.depths}
         return msgspec.structs.replace(before, depths=depths)
-    goes_on = before.frame == policy.frame and policy.dimensions[: len(before.dimensions)] == before.dimensions
-    return before if goes_on else None
+    sliced = policy.dimensions[: len(before.dimensions)] == before.dimensions
+    held = policy.slots <= before.slots
+    return before if before.frame == policy.frame and sliced and held else None
 
 
 def meaning_of(sli: Sli) -> dict[str, Any]:

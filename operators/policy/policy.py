@@ -278,8 +278,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     does not say, and is as in the default policy.
     With `teams` it is that of several files (`policy_file/teams.py`): what is the worker's is here, and all else in the
     policy of each `team`, to which `claims` give the models.
-    `rest` names what says which counts are kept beside SLIs and measures, `frame` what does beside these and the slice
-    dimensions. `widths` has the shapes under which state was saved that goes on under this policy (`layout.py`).
+    `rest` names what says which counts are kept beside SLIs and measures, `frame` what does beside these, the slice
+    dimensions and the windows. `widths` has the shapes under which state was saved that goes on under this policy
+    (`layout.py`), `ring` is how many closed panes are held where windows were longer once.
     """
 
     pane_ms: int
@@ -327,6 +328,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     claims: Claims | None = None
     rest: str = ""
     frame: str = ""
+    ring: int = 0
     widths: dict[str, Widths] = {}
 
     def of(self, model: str) -> "Policy | None":
@@ -340,6 +342,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     def each(self) -> tuple["Policy", ...]:
         """The policies that models have: those of the teams, or this one."""
         return self.teams or (self,)
+
+    @property
+    def slots(self) -> int:
+        """How many slots hold every closed pane that some window still needs: the longest size and hop."""
+        longest = max((window.size_ms + window.every_ms for window in self.windows), default=0)
+        return max(longest // self.pane_ms, self.ring)
 
     @property
     def bins(self) -> int:

@@ -162,7 +162,7 @@ def parse_tables(written: dict[str, Any], text: str, profiles: Mapping[str, byte
         idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},
         shape=_shape(raw),
         rest=_shape(raw, but=("measures", "sli")),
-        frame=_shape(raw, but=("measures", "sli", "dimensions", "crosses")),
+        frame=_shape(raw, but=("measures", "sli", "dimensions", "crosses", "windows")),
         text=text,
         models=file.models,
         left_out=tuple(defaulted(written)),
@@ -204,7 +204,8 @@ def _shape(raw: dict[str, Any], but: Sequence[str] = ()) -> str:
     # how long panes are together in the store, and which rows of windows are there.
     apart = ("idle", "outliers", "behind_max", "stored")
     time = {key: value for key, value in raw["time"].items() if key not in apart}
-    return hash_of(kept | {"slices": slices, "time": time, "windows": shape_of(raw["windows"])})
+    windows = {} if "windows" in but else {"windows": shape_of(raw["windows"])}
+    return hash_of(kept | windows | {"slices": slices, "time": time})
 
 
 def hash_of(raw: object) -> str:

@@ -235,7 +235,7 @@ class Panes:
         if watermark.ended or not due or due[-1] != last:
             out.append(self._ordered(Closed(pane=last, end=watermark.ended)))
         self.kept.extend(closed.pane for closed in out if closed.on_time is not None)
-        while self.kept and self.kept[0] <= self.closed - slots_of(self.policy):
+        while self.kept and self.kept[0] <= self.closed - self.policy.slots:
             self.kept.popleft()
         return out
 
@@ -285,8 +285,3 @@ class Panes:
 def _rest(whole: Partial, late: int) -> int:
     """Return the first row of models past the limit among those before row `late`: it is the last of them, if any."""
     return late - 1 if late and whole.series[whole.which[late - 1]].model == OTHER else late
-
-
-def slots_of(policy: Policy) -> int:
-    """Return how many slots hold every pane that some window still needs: the longest size and hop."""
-    return max((window.size_ms + window.every_ms for window in policy.windows), default=0) // policy.pane_ms

@@ -1,4 +1,4 @@
-"""A worker goes on under a policy with one slice dimension more: what stayed is as in an undisturbed run."""
+"""A worker goes on under a policy with one slice dimension more, and other windows: what stayed is as undisturbed."""
 
 from collections import Counter
 from pathlib import Path
@@ -16,6 +16,7 @@ from tests.dataflows.test_policy_evolution import (
     BEFORE,
     CANARY,
     RULE,
+    STAYED,
     going_on,
     logs,
     refused,
@@ -26,10 +27,10 @@ from tests.dataflows.test_recovery import run_until_crash
 
 ALONE = BEFORE.replace(CANARY, "")
 SLICED = '["region", "segment", "unused"]'
-# With a dimension more, and one SLI, measure and rule more and less as well.
-MORE = AFTER.replace(CANARY, "").replace('["region", "segment"]\n', SLICED + "\n", 1) + RULE.format(
-    name="by", sli="fast"
-).replace('"segment"', '"unused"')
+# With a dimension more, and one SLI, measure, rule and window more and less as well.
+MORE = AFTER.replace(CANARY, "").replace('["30s"]', '["1m"]').replace(', { size = "2m", every = "1m" }', "").replace(
+    '["region", "segment"]\n', SLICED + "\n", 1
+) + RULE.format(name="by", sli="fast").replace('"segment"', '"unused"')
 PANES = ("sli_pane", "measure_pane", "outcome_pane")
 
 
@@ -61,7 +62,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Table]:
 
 def test_with_a_dimension_more_what_stayed_is_as_in_an_undisturbed_run(runs: list[Table]) -> None:
     every, wanted = runs[0], undisturbed(ALONE)
-    assert stayed(of_old_slices(every)) == stayed(of_old_slices(wanted))
+    found, due = (of_window(of_old_slices(tables), "sliding") for tables in (every, wanted))
+    assert stayed(found) == stayed(due)
     assert len(stayed(of_old_slices(runs[2]))) > 30
     # Panes of both policies add up to the same, whatever they are sliced by: nothing is lost or counted twice.
     for sli in ("availability", "fast", "quality"):
@@ -92,6 +94,32 @@ def test_a_new_dimension_begins_with_a_pane_and_windows_say_how_much_of_them_has
     assert full
     assert {*without_policy(full)} <= {*without_policy(same)}
     assert {row["rule"] for row in every["verdict"]} >= {"by", "slo"}
+
+
+def test_a_new_window_is_whole_from_the_start_as_panes_were_held_for_a_longer_one(runs: list[Table]) -> None:
+    every, wanted = (of_window(of_old_slices(tables), "tumbling") for tables in (runs[0], undisturbed(MORE)))
+    after = [*runs[2]["sli_window"], *runs[3]["sli_window"]]
+    assert {(row["kind"], row["size_ms"]) for row in after} == {("sliding", 60_000), ("tumbling", 60_000)}
+    # Cohorts of requests from before a dimension are heard of by the slices of then.
+    of_both = [name for name in STAYED if name != "kept"]
+    ends = [(row["model"], row["window_end"]) for row in every["sli_window"] if row["sli"] in of_both]
+    first = {name: min(end for model, end in ends if model == name) for name in ("m0", "m1")}
+    rows = [
+        [row for row in tables["sli_window"] if row["sli"] in of_both and row["window_end"] >= first[row["model"]]]
+        for tables in (every, wanted)
+    ]
+    assert len(rows[0]) > 20
+    assert without_policy(rows[0]) == without_policy(rows[1])
+
+
+def of_window(tables: Table, kind: str) -> Table:
+    """All rows, of windows those of a minute of this kind."""
+    return {
+        name: [row for row in rows if row["size_ms"] == 60_000 and row["kind"] == kind]
+        if name in ("sli_window", "measure_window")
+        else rows
+        for name, rows in tables.items()
+    }
 
 
 def without_policy(rows: list[dict[str, Any]]) -> list[str]:
