@@ -26,14 +26,15 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 def event(
-    evidence: Evidence | None = COMPARED, slices: tuple[str, ...] = ("region=eu", "*"), **more: Any
+    evidence: Evidence | str | None = COMPARED, slices: tuple[str, ...] = ("region=eu", "*"), **more: Any
 ) -> dict[str, Any]:
     found = [Found(monitor="m", field="f", slice="region=eu", since=NOW - 1_800_000, words="f reaches 100, not 1")]
     affected = [Affected(slice=each, verdict="BAD", evidence=Evidence()) for each in slices]
     made = {
         "model": "m", "version": "v2", "type": "rollback", "at": NOW - 130_000, "rule": "canary", "reason": "",
         "slices": encoded(affected), "slices_more": 4,
-        "evidence": "" if evidence is None else encoded(evidence), "onset": NOW - 1_900_000,
+        "evidence": evidence if isinstance(evidence, str) else "" if evidence is None else encoded(evidence),
+        "onset": NOW - 1_900_000,
         "findings": encoded(found), "runbook": "infra/runbooks/rollback.md", "id": "e",
     }  # fmt: skip
     return made | more
@@ -69,6 +70,7 @@ def test_a_decision_by_hand_and_one_of_an_older_worker_are_said_as_far_as_is_kno
     shown = said(evidence=None, reason="ann: it burns", slices=(), slices_more=0, onset=None, at=NOW, findings="")
     assert shown["Why"] == "ann: it burns; by rule canary"
     assert (shown["Where"], shown["Since"]) == ("", "decided 08:53:20, just now")
+    assert said(evidence='{"sli": 5}')["Why"] == said(evidence="no JSON")["Why"] == "by rule canary"
 
 
 def test_every_state_that_somebody_is_needed_for_says_what_to_do() -> None:

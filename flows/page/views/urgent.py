@@ -82,7 +82,11 @@ def facts(event: Row, now: int) -> list[Row]:
 
 
 def _evidence(event: Row) -> Evidence:
-    return msgspec.json.decode(event["evidence"], type=Evidence) if event["evidence"] else Evidence()
+    """Return what an event rests on; nothing where another rollguard wrote what this one cannot read."""
+    try:
+        return msgspec.json.decode(event["evidence"] or "{}", type=Evidence)
+    except msgspec.DecodeError:
+        return Evidence()
 
 
 def _counts(evidence: Evidence) -> Evidence:
