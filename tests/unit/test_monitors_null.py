@@ -84,7 +84,7 @@ def test_no_more_alarms_than_promised() -> None:
     for hour in range(HOURS):
         pane = first + 60 * hour + 59
         said = engine.step(pane, closed(rng, pane), {})
-        judged += sum(drift.monitor == "psi" for drift in said.drifts)
+        judged += sum(drift.monitor == "psi" for series in said.series for drift in series.found)
         alarms.update(drift.monitor for drift in said.drifts if drift.word == "BAD")
     assert judged == HOURS * FEATURES * (REGIONS + 1)
     for name, promised in (("psi", of_shifts(0.001, H)), ("contract", of_contract(5.0, H, FEATURES, REGIONS + 1))):
