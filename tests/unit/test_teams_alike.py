@@ -20,7 +20,7 @@ from operators.window.partial import Partial, cell_rows
 from tests.bench.teams import TEAMS, policies
 from tests.dataflows.making import POLICY, START_MS, event, received
 from tests.fast_kernels import kernels, without
-from tests.policies import table
+from tests.policies import sli, table
 
 __all__ = ["kernels"]  # A fixture.
 CANARY = '[[rule]]\nname = "c"\nkind = "canary"\nslis = ["availability", "fast"]\n'
@@ -32,7 +32,7 @@ FILES = {
     "b": 'models = ["m1"]\n' + PLAIN.replace('ignore = ["client_cancelled"]', 'ignore = ["timeout"]'),
     "c": 'models = ["m2", "x-*"]\n' + OF_SLICE,
     "d": 'models = ["m3"]\n' + PLAIN.replace('"at_most"\nfield = "latency_ms"', '"at_least"\nfield = "metrics.other"'),
-    # Each by itself: another dimension, chains, copies of requests; other flags and errors by one name.
+    # Each by itself: another dimension, chains, copies of requests, watched fields; other flags and errors by one name.
     "e": 'models = ["m4"]\n' + POLICY,
     "f": 'models = ["m5"]\n'
     + POLICY.replace('["toxic", "refused"]', '["truncated"]').replace(
@@ -40,6 +40,7 @@ FILES = {
     ),
     "g": 'models = ["m6"]\n' + PLAIN.replace('["region", "segment"]\ncrosses = [["segment", "region"]]', '["unused"]'),
     "h": 'models = ["m7"]\n' + PLAIN + CANARY,
+    "j": 'models = ["m9"]\n' + PLAIN + sli("guess", "estimated", labels_min=5),
     "i": 'models = ["m8"]\n' + PLAIN + table("release", mirrored=["v1*"]),
 }
 
@@ -48,7 +49,7 @@ def values(count: int) -> list[bytes]:
     random = Random(11)
     found = []
     for index in range(count):
-        body = event(random, START_MS + 40 * index, models=10)  # m9 is nobody's.
+        body = event(random, START_MS + 40 * index, models=11)  # m10 is nobody's.
         if random.random() < 0.3:
             body["session_id"] = f"s{random.randrange(40)}"
         if random.random() < 0.1:
@@ -84,6 +85,7 @@ def row_of(part: Partial, row: int) -> tuple[Any, ...]:
         list(
             zip((cells[own] % max(part.sums.shape[1], 1)).tolist(), codes[own].tolist(), n[own].tolist(), strict=True)
         ),
+        [each[0] % max(part.bins, 1) for each in part.features.tolist() if each[0] // max(part.bins, 1) == row],
         [repr(sample) for at, sample in part.samples if at == row],
         None
         if chains is None
