@@ -98,7 +98,7 @@ class Place:
                     f"{what}: ended by {process.forked.poll()}: {process.said()[-2_000:]}"
                 )
             assert time.monotonic() < deadline, f"{what}: {[process.said()[-1_000:] for process in self.processes]}"
-            time.sleep(0.03)
+            time.sleep(0.1)  # Each question costs the worker some 5 ms.
 
     def begun(self) -> bool:
         """Whether all processes know their partitions, and are about to read."""

@@ -98,8 +98,12 @@ class Worker:
             return len(lags) == partitions and not any(lags)
 
         self.wait(read)
+        self.wait_for_epochs(3 * partitions)
+
+    def wait_for_epochs(self, count: int) -> None:
+        """Wait until so many more epochs of inputs have ended."""
         epochs = sum(self.metrics("epoch_seconds_count").values())
-        self.wait(lambda: sum(self.metrics("epoch_seconds_count").values()) >= epochs + 3 * partitions)
+        self.wait(lambda: sum(self.metrics("epoch_seconds_count").values()) >= epochs + count)
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
