@@ -258,7 +258,11 @@ MONITORS = (
     Saved(
         "monitors.changes",
         change_monitor.Changes,
-        ("monitor", "field", "_pane_ms", "_grains", "_sli", "_measure", "_unit", "_axis", "_kind", "watches"),
+        (
+            "monitor", "field", "_pane_ms", "_grains", "_sli", "_measure", "_unit", "_axis", "_kind", "watches",
+            "_feature",
+        ),
+        added={"_feature": lambda: None},
     ),
     Saved("monitors.watch", change_monitor.Watch),
     Saved("monitors.offender", monitors.Offender),

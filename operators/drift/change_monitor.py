@@ -1,4 +1,4 @@
-"""Change detectors on the pane values of series: the bad ratio of an SLI, the mean of a measure, standardised.
+"""Change detectors on the pane values of series: the bad ratio of an SLI, the mean of a measure or a feature.
 
 A detector learns the scale of its series first, then looks at every pane with a value, at what is left of it after the
 season where there is one (`detectors/season.py`); an alarm starts it afresh, with
@@ -12,16 +12,17 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats
-from operators.drift.detectors.alarm import Alarm
+from operators.drift.detectors.alarm import Alarm, finite
 from operators.drift.detectors.season import Season
 from operators.drift.detectors.standard import Standardiser, ratio_sd
 from operators.drift.kind import Detector
-from operators.drift.member import grains_of, watches
+from operators.drift.member import grains_of, watched_of, watches
 from operators.drift.registry import series_kind_of
 from operators.drift.results import Drift
-from operators.drift.window_sums import Rolled
-from operators.policy.monitors import DriftKind, SeriesMonitor, axis_of, kind_of
+from operators.drift.window_sums import Rolled, joined_sums
+from operators.policy.monitors import FEATURES, DriftKind, SeriesMonitor, axis_of, kind_of
 from operators.policy.policy import Policy
+from operators.stats.magnitude import of_standardised
 from operators.window.partial import BAD, GOOD, HI, LIMB_BITS, LO, N
 from operators.window.series_index import SliceSeries
 from operators.wire.control import Word
@@ -44,16 +45,21 @@ class Watch(msgspec.Struct, kw_only=True):
     alarm: Drift | None = None
     season: Season = msgspec.field(default_factory=Season)
 
-    def step(self, value: float, start: int, fresh: Callable[[], Detector]) -> Alarm | None:
-        """Take the value of the pane that starts then [Unix ms]; `fresh` makes the detector where a season begins."""
-        learned, values = self.standardiser.scale, self.standardiser.update(value)
+    def step(
+        self, value: float, start: int, fresh: Callable[[], Detector], lengths: Sequence[int] = (1,)
+    ) -> Alarm | None:
+        """Take the value of the pane that starts then [Unix ms]; `fresh` makes the detector where a season begins.
+
+        `lengths` of blocks, in hours, are those over which the series may wander (`detectors/wander.py`).
+        """
+        learned = self.standardiser.scale
         if learned is None:
-            found = [alarm for x in values if (alarm := self.detector.update(x)) is not None]
+            found = [alarm for x in self.standardiser.update(value) if (alarm := self.detector.update(x)) is not None]
             return found[-1] if found else None
-        z = (value - learned.mean) / learned.sd
-        if self.season.begin(start):
+        z = (finite(value) - learned.mean) / learned.sd
+        if self.season.begin(start, lengths):
             self.detector = fresh()
-        x = self.season.standardise(z) if self.season.on else values[0]
+        x = self.season.standardise(z)
         self.season.add(z)
         return None if x is None else self.detector.update(x)
 
@@ -75,8 +81,11 @@ class Changes:
         self._pane_ms = policy.pane_ms
         self._grains = grains_of(monitor, policy)
         self._sli = [f"sli.{sli.name}" for sli in policy.slis].index(field) if field.startswith("sli.") else None
+        counted = [(at, each.centre, each.scale) for at, each in watched_of(monitor, policy) if each.name == field]
+        # Of a feature: its index into `policy.watched`, and the unit that it is summed in.
+        self._feature = counted[0] if counted and field.startswith(FEATURES) else None
         names = [measure.name for measure in policy.measures]
-        self._measure = None if self._sli is not None else names.index(field)
+        self._measure = names.index(field) if self._sli is None and self._feature is None else None
         self._unit = 1.0 if self._measure is None else 10.0 ** -policy.measures[self._measure].digits
         sli = None if self._sli is None else policy.slis[self._sli]
         on_feedback = sli is not None and sli.on_feedback
@@ -114,14 +123,19 @@ class Changes:
 
     def _values(self, rolled: Rolled, names: Sequence[SliceSeries]) -> Iterator[tuple[SliceSeries, float, int, int]]:
         """Return series, value, how many it is of, and how many of these are bad."""
+        means: Floats
         if self._sli is not None:
             good, bad = rolled.slis[:, self._sli, GOOD], rolled.slis[:, self._sli, BAD]
-            n, total = good + bad, bad.astype(float)
+            n, means = good + bad, bad / np.maximum(good + bad, 1)
+        elif self._feature is not None:
+            index, centre, scale = self._feature
+            n, high, low, *_ = rolled.moments[:, index].T
+            means = of_standardised(joined_sums(high, low) / np.maximum(n, 1), centre, scale)
+            bad = np.zeros(len(n), np.int64)
         else:
             sums = rolled.sums[:, self._measure]
             n, bad = sums[:, N], np.zeros(len(sums), np.int64)
-            total = (sums[:, HI] * 2.0**LIMB_BITS + sums[:, LO]) * self._unit
-        means: Floats = total / np.maximum(n, 1)
+            means = (sums[:, HI] * 2.0**LIMB_BITS + sums[:, LO]) * self._unit / np.maximum(n, 1)
         for row in np.flatnonzero(n).tolist():
             series = names[rolled.slots[row]]
             if watches(self.monitor, self._grains, series):
@@ -137,7 +151,8 @@ class Changes:
             watch.bad, watch.n, watch.panes = watch.bad + bad, watch.n + n, watch.panes + 1
             if self._sli is not None:
                 watch.standardiser.sd_min = ratio_sd(watch.bad, watch.n, watch.n / watch.panes)
-        alarm = watch.step(value, end - self._pane_ms, lambda: series_kind_of(self.monitor).detector(self.monitor))
+        kind = series_kind_of(self.monitor)
+        alarm = watch.step(value, end - self._pane_ms, lambda: kind.detector(self.monitor), kind.wanders)
         scale = watch.standardiser.scale
         if learning and scale is not None and alarm is None:
             yield self._drift(watch, end, "OK", None, f"learned mean {scale.mean:.6g}, deviation {scale.sd:.6g}")

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Ints
+from operators.drift.alarm_limit import SHARES, AlarmLimit
 from operators.drift.ended_window import Ended
 from operators.drift.false_alarms import windows_a_week
 from operators.drift.kind import WindowKind
@@ -125,6 +126,7 @@ KIND = WindowKind(
     false_alarms=lambda monitor, pane_ms, series: (
         (1.0 - monitor.confidence) / 2.0 * series * windows_a_week(monitor.window_ms)
     ),
+    limit=AlarmLimit(keys=("fall_max",), factors=SHARES, most=1.0),
     every_window=True,
     evaluate=_evaluate,
 )

@@ -14,7 +14,7 @@ from operators.drift.detectors.alarm import Alarm
 from operators.drift.ended_window import Ended
 from operators.drift.results import Drift
 from operators.policy.monitor_place import Reading
-from operators.policy.monitors import Monitor, SeriesMonitor, WindowMonitor
+from operators.policy.monitors import FEATURES, Monitor, SeriesMonitor, WindowMonitor
 from operators.saved.registry import Saved
 
 M = TypeVar("M", bound=Monitor)
@@ -63,8 +63,18 @@ class Detector(Protocol):
         """Take the next value."""
 
 
+def needs_unit(table: Any) -> str | None:
+    """Say for which of its fields a detector needs a profile: features have no unit of their own."""
+    on = [table.on] if isinstance(table.on, str) else table.on
+    return next((f'on = "{name}"' for name in on if name.startswith(FEATURES)), None)
+
+
 class SeriesKind(MonitorKind[S], Generic[S], frozen=True, kw_only=True):
-    """A kind that steps a detector: `detector` makes one for a series, `learned_from` is how many values it learns."""
+    """A kind that steps a detector: `detector` makes one for a series, `learned_from` is how many values it learns.
+
+    `wanders` are the hours over which it adds up: how far a series wanders by itself over them is no change.
+    """
 
     detector: Callable[[S], Detector]
     learned_from: Callable[[S], int]
+    wanders: Sequence[int]

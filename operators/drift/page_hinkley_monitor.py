@@ -7,7 +7,7 @@ from msgspec import Meta
 from operators.drift.alarm_limit import AlarmLimit
 from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.false_alarms import of_page_hinkley
-from operators.drift.kind import SeriesKind
+from operators.drift.kind import SeriesKind, needs_unit
 from operators.policy.monitors import SeriesMonitor
 from operators.policy.reading import Above, LearnedFrom
 from operators.saved.registry import Saved
@@ -41,8 +41,10 @@ KIND = SeriesKind(
     when=_when,
     false_alarms=_false_alarms,
     limit=AlarmLimit(keys=("threshold",), factors=(1.5, 2, 3, 5, 8, 12)),
+    needs=needs_unit,
     detector=lambda monitor: PageHinkleyDetector(monitor.allowance, monitor.threshold, monitor.samples_min),
     learned_from=lambda monitor: monitor.learned_from,
+    wanders=(1, 3),  # Its allowance swallows what is slower.
     saved=(
         Saved("monitor.page_hinkley", PageHinkley),
         Saved("page_hinkley", PageHinkleyDetector, KEPT),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from operators.policy.errors import PolicyError
-from operators.policy.monitors import OnWire, Reference
+from operators.policy.monitors import FEATURES, OnWire, Reference
 from operators.policy.place import COHORTS, TablePlace
 from operators.policy.policy import Policy, by_cohorts
 from operators.policy.reading import UNITS_MS, Duration
@@ -84,8 +84,11 @@ class Reading:
             raise self.key.refuse("on", COHORTS, name)
         slis = [f"sli.{sli.name}" for sli in self.key.policy.slis]
         known = [*slis, *(measure.name for measure in self.key.policy.measures)]
-        if name not in known:
-            raise self.key.refuse("on", f"must be an SLI or a measure: {', '.join(known) or '(there are none)'}", name)
+        if name.startswith(FEATURES):
+            self.number(name)
+        elif name not in known:
+            allowed = f"must be an SLI or a measure: {', '.join(known) or '(there are none)'}; or features.NAME"
+            raise self.key.refuse("on", allowed, name)
 
     def profile_of(self, what: str) -> Profile:
         if self.profile is None:

@@ -1,7 +1,7 @@
 """What all monitors of a policy have in common: which fields are watched for drift, of what, in which slices."""
 
 import math
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -23,6 +23,7 @@ Why = Literal["missing", "unseen", "range"]
 NOT_KEPT = "(not kept)"  # Stands for a text that offends where nothing may tell it from others.
 CALIBRATION = "feedback.calibration"  # Stands for labels, counted by confidence and whether it was right.
 INPUTS = ("input_tokens", EMBEDDING, RESIDUAL)
+FEATURES = "features."
 OUTCOMES = ("feedback.label", "feedback.kpi")
 SAYS = ("prediction", "score", "output_tokens")
 HOUR_MS = 3_600_000
@@ -110,6 +111,15 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     profile: Annotated[str, As(str | None, lambda each: each.place.profile_name)] = ""
     grains: Slices = ((),)
 
+    @property
+    def watches(self) -> tuple[str, ...]:
+        """Return those of its fields whose values are counted for it, beside SLIs and measures."""
+        return ()
+
+    def watching(self, watched: Watched) -> Watched:
+        """Return how a field is counted for this monitor too."""
+        return watched
+
 
 class WindowMonitor(Monitor, frozen=True, kw_only=True):
     """What is watched over windows is judged when one ends: they tumble."""
@@ -117,24 +127,27 @@ class WindowMonitor(Monitor, frozen=True, kw_only=True):
     window_ms: Annotated[int, As(Duration, _window, lambda ms: Duration(span(ms)))] = HOUR_MS
 
     @property
+    def watches(self) -> tuple[str, ...]:
+        return self.on
+
+    @property
     def weekly(self) -> bool:
         """Whether it compares with the same window a week before."""
         return False
 
-    def watching(self, watched: Watched) -> Watched:
-        """Return how a field is counted for this monitor too."""
-        return watched
-
 
 class SeriesMonitor(Monitor, frozen=True, kw_only=True):
-    """A detector on the pane values of series: `on` are `sli.NAME` (the bad ratio) or measures (the mean).
+    """A detector on the pane values of series: `on` are `sli.NAME` (the bad ratio), measures or features (the mean).
 
-    It learns the scale of a series from its first values.
+    It learns the scale of a series from its first values. Of features the profile says in which unit they are summed.
     """
 
-    unwritten: ClassVar[frozenset[str]] = frozenset({"profile"})
-
     on: OnSeries
+
+    @property
+    def watches(self) -> tuple[str, ...]:
+        """Return those of its fields that are counted for it."""
+        return tuple(name for name in self.on if name.startswith(FEATURES))
 
 
 def axis_of(field: str, *, on_feedback: bool = False) -> Axis:

@@ -6,7 +6,7 @@ from itertools import accumulate
 
 import msgspec
 
-from operators.policy.monitors import CALIBRATION, Monitor, Watched, WindowMonitor
+from operators.policy.monitors import CALIBRATION, Monitor, Watched
 from operators.policy.policy import EVENT_FIELDS, FEEDBACK_FIELDS, Sli, is_field
 from operators.profiles.profile import EMBEDDING, RESIDUAL, Field, Profile
 from operators.profiles.score_cells import LABELS, SCORES
@@ -38,11 +38,10 @@ def watched_by(
     """Return what the monitors and SLIs need, each field of a model and profile once; `profiles` by name of content."""
     found: dict[tuple[str, str | None, str], Watched] = {}
     for monitor in monitors:
-        if isinstance(monitor, WindowMonitor):
-            for name in monitor.on:
-                key = (name, monitor.model, monitor.profile)
-                known = found.get(key) or _watched(*key, profiles.get(monitor.profile))
-                found[key] = monitor.watching(known)
+        for name in monitor.watches:
+            key = (name, monitor.model, monitor.profile)
+            known = found.get(key) or _watched(*key, profiles.get(monitor.profile))
+            found[key] = monitor.watching(known)
     if any(sli.estimated_from for sli in slis):
         for name, field in ESTIMATED_FROM.items():
             known = found.get((name, None, "")) or Watched(name=name)

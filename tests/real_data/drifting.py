@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from operators.arrays import Floats
+from operators.drift import adwin_monitor, page_hinkley_monitor
 from operators.drift.change_monitor import Watch
 from operators.drift.detectors.adwin import AdwinDetector
 from operators.drift.detectors.page_hinkley import PageHinkleyDetector
@@ -39,8 +40,9 @@ def seasonal_alarms(fresh: type[Detector], times: Sequence[float], values: Seque
     """
     series = SliceSeries("m", "v", "*", {})
     watch = Watch(standardiser=Standardiser(), detector=fresh(), series=series)
+    lengths = (adwin_monitor if fresh is AdwinDetector else page_hinkley_monitor).KIND.wanders
     pairs = enumerate(zip(times, values, strict=True))
-    return [at for at, (time, value) in pairs if watch.step(value, int(time * 1000), fresh) is not None]
+    return [at for at, (time, value) in pairs if watch.step(value, int(time * 1000), fresh, lengths) is not None]
 
 
 def raw_alarms(detector: Detector, values: Sequence[float]) -> list[int]:

@@ -34,7 +34,7 @@ def hits_and_false(detector: type[Detector], *, seasonal: bool) -> tuple[int, in
     return hits, false
 
 
-@pytest.mark.parametrize(("detector", "share"), [(AdwinDetector, 0.4), (PageHinkleyDetector, 0.5)])
+@pytest.mark.parametrize(("detector", "share"), [(AdwinDetector, 0.22), (PageHinkleyDetector, 0.13)])
 def test_fewer_false_alarms_and_no_fewer_hits(detector: type[Detector], share: float) -> None:
     before = hits_and_false(detector, seasonal=False)
     after = hits_and_false(detector, seasonal=True)

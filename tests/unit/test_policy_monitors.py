@@ -192,7 +192,8 @@ WRONG = [
     ('on = "feedback.judge"', 'on = "features.card"\nprofile = "checkout.json"', "monitor.judge.on", "is no number in"),
     ('on = "feedback.judge"', 'on = "sli.ok"', "monitor.judge.on", "'sli.ok': must be one of"),
     ('"sli.ok", ', '"sli.gone", ', "monitor.failures.on", "'sli.gone': must be an SLI or a measure: sli.ok"),
-    ('kind = "page_hinkley"', 'kind = "page_hinkley"\nprofile = "x"', "monitor.slower.profile", "is not a key"),
+    ('kind = "page_hinkley"', 'kind = "page_hinkley"\nwindow = "1h"', "monitor.slower.window", "is not a key"),
+    ('kind = "page_hinkley"', 'kind = "page_hinkley"\nprofile = "x"', "monitor.slower.profile", "is no file beside"),
     (
         'kind = "drift"',
         'kind = "drift"\nmonitors = ["none"]',

@@ -8,17 +8,22 @@ without a season is watched as it always was.
 
 What is left is standardised by the deviation of the hours around this one (of all days, drawn to that of all hours),
 times the square root of the panes in an hour: so a pane counts as much as it adds to an hour's mean, and hours that
-follow each other closely count less, as panes do (`standard.py`). Public series of the Numenta anomaly benchmark, 39
-weeks: ADWIN alarms 52 times outside of labelled windows where it did 150 times, Page-Hinkley 41 times where it did 96,
-and both hit as many of the windows (`tests/bench/nab.py`).
+follow each other closely count less, as panes do (`standard.py`). No pane is surer than panes scatter within their
+hours (a spike at the same minute of each day lifts its hour, not the panes beside it), nor than the series wanders by
+itself (`wander.py`), with a season or without. Public series of the Numenta anomaly benchmark, 39 weeks: ADWIN alarms
+30 times outside of labelled windows where it does 150 times on the values alone, Page-Hinkley 11 times where it does
+96, and both hit as many of the windows (`tests/bench/nab.py`).
 """
+
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
-from operators.drift.detectors.standard import CLIP, CORRELATION_MAX
+from operators.drift.detectors.standard import CORRELATION_MAX
+from operators.drift.detectors.wander import wander
 
 HOUR_MS, DAY, WEEK = 3_600_000, 24, 168
 KEPT = 4 * WEEK
@@ -28,6 +33,7 @@ HOURS_MIN = 24  # With an expectation, before a season may be seen.
 GAIN, GAIN_LOST = 0.7, 0.85
 PRIOR = 6  # Hours that the deviation of all hours counts for, beside those of this time of day.
 SD_MIN = 1e-9
+FAR = 6.0  # Deviations that a pane counts for at most: of Page-Hinkley it takes three.
 
 
 class Season(msgspec.Struct, kw_only=True):
@@ -35,6 +41,9 @@ class Season(msgspec.Struct, kw_only=True):
 
     `hour` runs, with the `total` of so many `panes`; the last one with any had `per_hour`. `on`: there is a season, and
     `level` and `sd` are those of `hour`; `level` is NaN where nothing is known of it.
+
+    `squares` are of the values in `hour`; `scatter` is the variance of panes within their hours, of `hours` of them;
+    `wander` the deviation of a pane by how far hours wander.
     """
 
     means: NDArray[np.float32] = msgspec.field(default_factory=lambda: np.full(KEPT, np.nan, np.float32))
@@ -45,52 +54,67 @@ class Season(msgspec.Struct, kw_only=True):
     on: bool = False
     level: float = np.nan
     sd: float = 1.0
+    squares: float = 0.0
+    scatter: float = 0.0
+    hours: int = 0
+    wander: float = 0.0
 
-    def begin(self, start: int) -> bool:
+    def begin(self, start: int, lengths: Sequence[int] = (1,)) -> bool:
         """Come to the pane that starts then [Unix ms]; return whether there is a season from now on, or none any more.
 
-        Panes come in order.
+        Panes come in order. `lengths` of blocks, in hours, are those over which the series may wander.
         """
         hour = start // HOUR_MS
         if hour == self.hour:
             return False
         before = self.on
-        self._end(hour)
+        self._end(hour, lengths)
         if self.on:
             self.level = float(self._expected(np.array([hour]))[0])
         return self.on != before
 
     def add(self, z: float) -> None:
         """Count the pane's value."""
-        self.total, self.panes = self.total + z, self.panes + 1
+        self.total, self.squares, self.panes = self.total + z, self.squares + z * z, self.panes + 1
 
     def standardise(self, z: float) -> float | None:
-        """Return what is left of a value after the season, at most CLIP to either side; None if nothing is known."""
+        """Return a value after the season, if there is one, by how far it strays, at most FAR to either side.
+
+        None if nothing is known of this hour.
+        """
+        if not self.on:
+            return float(min(max(z / max(1.0, self.wander), -FAR), FAR))
         if np.isnan(self.level):
             return None
-        return float(min(max((z - self.level) / self.sd, -CLIP), CLIP))
+        return float(min(max((z - self.level) / max(self.sd, self.wander, self.scatter**0.5), -FAR), FAR))
 
-    def _end(self, hour: int) -> None:
+    def _end(self, hour: int, lengths: Sequence[int]) -> None:
         """Keep the hour that ran, and look whether there is a season."""
         if self.panes:
             self.means[self.hour % KEPT], self.per_hour = self.total / self.panes, self.panes
+        if self.panes > 1:
+            within = max(self.squares - self.total**2 / self.panes, 0.0) / (self.panes - 1)
+            self.hours = min(self.hours + 1, WEEK)
+            self.scatter += (within - self.scatter) / self.hours
         # Hours without a pane have no mean; what was there is of four weeks before.
         first = max(self.hour + 1, hour - KEPT + 1) if self.hour >= 0 else hour
         self.means[np.arange(first, hour + 1) % KEPT] = np.nan
-        self.hour, self.total, self.panes = hour, 0.0, 0
+        self.hour, self.total, self.squares, self.panes = hour, 0.0, 0.0, 0
         past = np.arange(hour - LOOK, hour)
         means = self.means[past % KEPT].astype(float)
         off = means - self._expected(past)
         known = np.isfinite(off)
-        if known.sum() < HOURS_MIN:
-            self.on = False
-            return
+        self.on = known.sum() >= HOURS_MIN and self._is_better(means, off, known)
+        if self.on:
+            self.sd = self._deviation(off[known], (past[known] - hour) % DAY)
+        self.wander = (wander(off if self.on else means, lengths) * self.per_hour) ** 0.5
+
+    def _is_better(self, means: Floats, off: Floats, known: NDArray[np.bool_]) -> bool:
+        """Tell whether hours are off by surely less than without a season."""
         recent = means[-WEEK:] if np.isfinite(means[-WEEK:]).any() else means
         usual = float(np.nanmedian(recent))
         gain = GAIN_LOST if self.on else GAIN
-        self.on = bool(np.abs(off[known]).mean() < gain * np.abs(means[known] - usual).mean())
-        if self.on:
-            self.sd = self._deviation(off[known], (past[known] - hour) % DAY)
+        return bool(np.abs(off[known]).mean() < gain * np.abs(means[known] - usual).mean())
 
     def _expected(self, hours: Ints) -> Floats:
         """Return what is expected of hours (H,) by those before each, NaN where nothing is known."""

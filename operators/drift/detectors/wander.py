@@ -1,0 +1,45 @@
+"""How far the level of a series wanders by itself, from hour to hour and over parts of days.
+
+A detector adds up what it sees, so what counts is how far sums stray, and neighbouring panes say too little of that:
+levels that wander over hours look constant from one pane to the next. So means of blocks of some hours are compared
+with those of the next block: half of the mean of squared differences, times the hours of a block, is the variance that
+an hour would have if hours were independent (J. von Neumann (1941), Ann. Math. Stat. 12, p. 367; of the lengths the
+largest counts, as with batch means). A level that moved once is one large difference: the largest is left out, so a
+change does not hide the next one.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.arrays import Floats
+
+BLOCKS_MIN = 4
+
+
+def wander(hours: Floats, lengths: Sequence[int]) -> float:
+    """Return the variance of an hour's mean, by those of hours that followed each other, NaN where there was none.
+
+    0 where there are fewer than BLOCKS_MIN blocks of each length.
+
+    >>> wander(np.array([0.0, 1.0, 0.0, 1.0, 0.0]), (1,)), wander(np.array([0.0, 0.0, 0.0, 9.0, 9.0]), (1, 2))
+    (0.5, 0.0)
+    """
+    known = np.flatnonzero(np.isfinite(hours))
+    if not len(known):
+        return 0.0
+    return max((_of_blocks(hours[known[0] :], length) for length in lengths), default=0.0)
+
+
+def _of_blocks(hours: Floats, length: int) -> float:
+    """Return it by blocks of so many hours, the last of which ends with the last hour."""
+    blocks = len(hours) // length
+    if blocks < BLOCKS_MIN:
+        return 0.0
+    by_block = hours[len(hours) - blocks * length :].reshape(blocks, length)
+    n = np.isfinite(by_block).sum(axis=1)
+    means = np.nansum(by_block, axis=1)[2 * n >= length] / n[2 * n >= length]
+    if len(means) < BLOCKS_MIN:
+        return 0.0
+    squares = np.sort(np.diff(means) ** 2)[:-1]
+    return float(length * squares.mean() / 2)
