@@ -16,6 +16,7 @@ from operators.policy.claims import Claims
 from operators.policy.policy import Policy
 from operators.policy_file.teams import limited, parse_teams
 from operators.policy_file.toml import parse
+from operators.window.label_ages import decode
 from operators.window.partial import Partial, cell_rows
 from tests.bench.teams import TEAMS, policies
 from tests.dataflows.making import POLICY, START_MS, event, received
@@ -24,12 +25,17 @@ from tests.policies import sli, table
 
 __all__ = ["kernels"]  # A fixture.
 CANARY = '[[rule]]\nname = "c"\nkind = "canary"\nslis = ["availability", "fast"]\n'
-PLAIN = POLICY.replace('[sli.polite]\ngood = "flag_absent"\nflags = ["toxic", "refused"]\n', "")
+PLAIN = POLICY.replace('[sli.polite]\ngood = "flag_absent"\nflags = ["toxic", "refused"]\n', "") + sli(
+    "unreported", "feedback_absent", kind="report", within="1h"
+)
 OF_SLICE = PLAIN.replace("limit = 150.5", 'limit = 90\nslices = ["region=eu"]')
 FILES = {
-    # Alike: limits, fields, error types and slices of their SLIs are their own.
+    # Alike: limits, fields, error types and slices of their SLIs are their own, and all that those on feedback say.
     "a": 'models = ["m0"]\n' + PLAIN,
-    "b": 'models = ["m1"]\n' + PLAIN.replace('ignore = ["client_cancelled"]', 'ignore = ["timeout"]'),
+    "b": 'models = ["m1"]\n'
+    + PLAIN.replace('ignore = ["client_cancelled"]', 'ignore = ["timeout"]')
+    .replace("limit = 4", "limit = 3")
+    .replace('"1h"', '"2h"'),
     "c": 'models = ["m2", "x-*"]\n' + OF_SLICE,
     "d": 'models = ["m3"]\n' + PLAIN.replace('"at_most"\nfield = "latency_ms"', '"at_least"\nfield = "metrics.other"'),
     # Each by itself: another dimension, chains, copies of requests, watched fields; other flags and errors by one name.
@@ -71,7 +77,7 @@ def counts(policy: Policy, events: list[bytes], batch: int) -> Iterator[tuple[st
 def row_of(part: Partial, row: int) -> tuple[Any, ...]:
     cells, codes, n = cell_rows(part.cells)
     own = cells // max(part.sums.shape[1], 1) == row
-    chains = part.chains
+    chains, ages = part.chains, decode(part.ages, part.slis.shape[1])
     of_chain = np.zeros(0, bool) if chains is None else chains.row == row
     return (
         tuple(part.series[part.which[row]]),
@@ -87,6 +93,7 @@ def row_of(part: Partial, row: int) -> tuple[Any, ...]:
         ),
         [each[0] % max(part.bins, 1) for each in part.features.tolist() if each[0] // max(part.bins, 1) == row],
         [repr(sample) for at, sample in part.samples if at == row],
+        [column[ages.row == row].tolist() for column in ages],
         None
         if chains is None
         else (

@@ -25,7 +25,12 @@ class SliByTeam(Sli, frozen=True, kw_only=True):
 
 
 def joined_sli(slis: Sequence[Sli], teams: Sequence[int]) -> Sli:
-    """Return the SLIs that policies of these numbers have at one place as one: that itself, where it is the same."""
+    """Return the SLIs that policies of these numbers have at one place as one: that itself, where it is the same.
+
+    Of SLIs on feedback, which are all by cohorts of requests or none, the first: they classify no events.
+    """
+    if slis[0].on_feedback:
+        return slis[0]
     parts: dict[str, tuple[Sli, list[int]]] = {}
     for sli, team in zip(slis, teams, strict=True):
         parts.setdefault(repr(sli), (sli, []))[1].append(team)
