@@ -107,6 +107,15 @@ def united(tables: Sequence[Sequence[LeafSeries]], indices: Sequence[Ints]) -> t
     return leaves.chosen(distinct), np.concatenate(which)
 
 
+def only_used(series: Sequence[LeafSeries], which: Ints) -> tuple[Sequence[LeafSeries], Ints]:
+    """Return the series that `which` (rows,) has, and the numbers in these: a batch names those of all shards."""
+    used = np.bincount(which, minlength=len(series)) > 0
+    rows = np.flatnonzero(used)
+    if isinstance(series, NumberedSeries):
+        return series.leaves.chosen(series.rows[rows]), (np.cumsum(used) - 1)[which]
+    return [series[row] for row in rows.tolist()], (np.cumsum(used) - 1)[which]
+
+
 def _used(table: NumberedSeries, index: Ints) -> Ints:
     """Return the rows of those series of a table that are in an index."""
     return table.rows[np.flatnonzero(np.bincount(index, minlength=len(table)))]

@@ -15,7 +15,7 @@ from operators.window.estimating import Estimating
 from operators.window.fence import UNKNOWN, Span, SpansSeen
 from operators.window.folded import Folded
 from operators.window.label_cells import LabelCells
-from operators.window.leaf_index import LEAVES_PANES, LeafIndex
+from operators.window.leaf_index import LEAVES_PANES, LeafIndex, only_used
 from operators.window.limits import Limits, limit_error_types
 from operators.window.maturing import Maturing
 from operators.window.packing import pack, unpack
@@ -204,7 +204,8 @@ class Panes:
 
     def _numbered(self, partial: Partial) -> Partial:
         """Return it with its series numbered as those of all partitions are."""
-        return msgspec.structs.replace(partial, series=self._leaves.numbered(partial.series))
+        series, which = only_used(partial.series, partial.which)
+        return msgspec.structs.replace(partial, series=self._leaves.numbered(series), which=which)
 
     def _placed(self, closing: int, partial: Partial) -> tuple[int, Partial]:
         """Return the pane that a partial closes with.
