@@ -8,6 +8,7 @@ from operators.arrays import Ints
 from operators.policy.policy import Policy
 from operators.policy.rules import ReleaseRule
 from operators.release.alerts import Alerts, Key
+from operators.release.estimated_evidence import marked_estimated
 from operators.release.event_writer import EventWriter
 from operators.release.phase_states import Leaving, Promoted, RolledBack, RollingOut, Verifying, Withdrawn
 from operators.release.state import ReleaseState
@@ -229,6 +230,6 @@ class Model(msgspec.Struct, kw_only=True):
                 "lifts": kind == "promote",
                 "barred": self.barred,
                 "weights": self.weights(at.policy.releases.throttle_share),
-                **fields,
+                **marked_estimated(fields, at.policy),
             },
         )

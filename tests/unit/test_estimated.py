@@ -11,6 +11,7 @@ from operators.drift.monitors import Monitors
 from operators.policy.errors import PolicyError
 from operators.profiles.binning import number_bins
 from operators.profiles.score_cells import LABELS, SCORED, SCORES
+from operators.release.sentence import sentence
 from operators.stats.calibration import CELLS
 from operators.stats.estimated_accuracy import estimate
 from operators.window.label_cells import LABELS_MAX, LabelCells
@@ -189,6 +190,18 @@ def test_a_threshold_judges_it_before_labels() -> None:
     verdicts = [verdict for each in _run(*hours, more=SLI + RULE).judged for verdict in each.verdicts]
     words = [verdict.word for verdict in verdicts if verdict.series.text == "*"]
     assert (words[0], "BAD" in words) == ("OK", True)
+
+
+def test_events_on_it_say_that_it_is_an_estimate() -> None:
+    hours = _answers(0, 2_000, 0.6, 1.0, labelled=True), _answers(1, 2_000, 0.6, 0.7, labelled=False)
+    rule = RULE + 'action = "rollback"\n'
+    events = [
+        each for judged in _run(*hours, more=SLI + rule).judged for each in judged.events if each.rule == "quality"
+    ]
+    assert events
+    for each in events:
+        assert all("estimated from scores" in (of.evidence.reason or "") for of in each.slices)
+        assert "estimated from scores, by earlier labels; no label says so yet" in sentence(each)
 
 
 @pytest.mark.parametrize(

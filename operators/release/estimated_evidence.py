@@ -1,0 +1,30 @@
+"""Evidence that rests on an estimated SLI says so wherever it is read: nobody has seen these answers right or wrong."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from operators.policy.policy import Policy
+from operators.wire.control import Evidence
+
+ESTIMATE = "estimated from scores, by earlier labels; no label says so yet"
+
+
+def marked_estimated(fields: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
+    """Return fields of a control event, whose evidence on SLIs that are estimated says so in its reason."""
+    names = {sli.name for sli in policy.slis if sli.estimated_from}
+    marked = dict(fields)
+    if names and "evidence" in fields:
+        marked["evidence"] = _marked(fields["evidence"], names)
+    if names and "slices" in fields:
+        replace = msgspec.structs.replace
+        marked["slices"] = tuple(replace(each, evidence=_marked(each.evidence, names)) for each in fields["slices"])
+    return marked
+
+
+def _marked(evidence: Evidence, names: set[str]) -> Evidence:
+    if evidence.sli not in names:
+        return evidence
+    reason = f"{ESTIMATE}, {evidence.reason}" if evidence.reason else ESTIMATE
+    return msgspec.structs.replace(evidence, reason=reason)
