@@ -87,7 +87,7 @@ def test_drift_is_watched_as_printed(tmp_path: Path) -> None:
     events, feedback = blocks("json")
     (tmp_path / "events.ndjson").write_text(events)
     (tmp_path / "feedback.ndjson").write_text(feedback)
-    commands, later = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
+    commands, later, looked_back = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
     parquet.write_table(pa.table({"amount": [1.0, 2.5, 7.0]}), tmp_path / "train.parquet")
     # What the store counted since is shown by test_reference_sources; here the table stands for it.
     since = "--store --like profile.json --from 2026-11-14T00:00:00Z"
@@ -101,6 +101,7 @@ def test_drift_is_watched_as_printed(tmp_path: Path) -> None:
     said = forked(["check", "--policy", "policy.toml"], tmp_path)
     assert "false alarms" in said
     assert "Waiting for a profile" not in said
+    forked(shlex.split(looked_back, comments=True)[1:], tmp_path)
     options = ["--feedback", "feedback.ndjson", "--policy", "policy.toml", "--out", "results"]
     forked(["replay", "events.ndjson", *options], tmp_path)
 
