@@ -18,7 +18,7 @@ from operators.policy.policy import Policy, by_cohorts
 from operators.window.label_ages import decode
 from operators.window.packing import pack, unpack
 from operators.window.partial import BAD, GOOD, Partial, merge
-from operators.window.widening import widened
+from operators.window.widening import Begins, before_begin, widened
 
 PARTS_MAX = 16  # Partials of a cohort before they are merged into one.
 
@@ -57,19 +57,23 @@ class Maturing:
                 self._packed[pane] = pack(merge(parts))
         return dict(self._packed)
 
-    def take(self, pane: int, on_time: Partial | None) -> Partial | None:
-        """Note what came in on time in the next pane that closes; return what counts in it now, None for nothing."""
+    def take(self, pane: int, on_time: Partial | None, sliced: Begins) -> Partial | None:
+        """Note what came in on time in the next pane that closes; return what counts in it now, None for nothing.
+
+        `sliced` has the first panes of slice dimensions: what is said of requests from before is not told apart by
+        these, as the requests are not.
+        """
         if not self._after:
             return None
         if on_time is not None and len(on_time.ages):
-            self._note(pane, on_time)
+            self._note(pane, on_time, sliced)
         counted = [*self._counted(pane)]
         for cohort in [cohort for cohort in self._cohorts if cohort + self._last <= pane]:
             del self._cohorts[cohort]
             self._packed.pop(cohort, None)
         return merge(counted) if counted else None
 
-    def _note(self, pane: int, part: Partial) -> None:
+    def _note(self, pane: int, part: Partial, sliced: Begins) -> None:
         ages = decode(part.ages, part.slis.shape[1])
         ours = np.isin(ages.sli, list(self._after)) & (ages.lag <= self._last)
         for lag in np.unique(ages.lag[ours]).tolist():
@@ -78,7 +82,7 @@ class Maturing:
             slis = np.zeros((len(rows), *part.slis.shape[1:]), np.int64)
             np.add.at(slis, (at, ages.sli[chosen], ages.bad[chosen]), ages.n[chosen])
             parts = self._cohorts.setdefault(pane - lag, [])
-            parts.append(_counts_alone(part, rows, slis, pane - lag))
+            parts.append(before_begin(_counts_alone(part, rows, slis, pane - lag), pane - lag, sliced))
             if len(parts) > PARTS_MAX:
                 self._cohorts[pane - lag] = [merge(parts)]
             self._packed.pop(pane - lag, None)

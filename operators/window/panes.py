@@ -255,7 +255,7 @@ class Panes:
         commands = self.commands.take(pane, self.policy.pane_ms, self.policy.late_horizon_ms)
         self.limits.declare(commands, self.policy)
         if pane not in self.open:
-            ripe = self.maturing.take(pane, None)
+            ripe = self.maturing.take(pane, None, self.dimensions)
             return self._ordered(Closed(pane=pane, on_time=ripe, commands=commands))
         whole = from_begin(merge(self.open.pop(pane)), self.slis, self.measures)
         later = [dimension for dimension, first in self.dimensions.items() if pane < first]
@@ -270,7 +270,7 @@ class Panes:
         late = int(np.searchsorted(whole.late, 1))
         rest = _rest(whole, late)
         on_time = self.estimating.fill(take(whole, 0, rest) if rest else None, pane)
-        ripe = self.maturing.take(pane, on_time)
+        ripe = self.maturing.take(pane, on_time, self.dimensions)
         return self._ordered(
             Closed(
                 pane=pane,

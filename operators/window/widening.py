@@ -15,7 +15,7 @@ from operators.stats.histogram import CODE_BITS
 from operators.window.chains import Chains
 from operators.window.label_ages import width
 from operators.window.leaf_index import LeafSeries
-from operators.window.partial import LO, UNSLICED, Partial
+from operators.window.partial import LO, UNSLICED, Partial, merge
 from operators.window.watermark import END
 
 NOT_MEANT = 3  # The class of an event in a chain that an SLI is not about (`operators/ingest/slis/kind.py`).
@@ -61,6 +61,14 @@ def unsliced(name: LeafSeries, by: Collection[int], dimensions: int) -> LeafSeri
     return LeafSeries(
         name.model, name.version, tuple(UNSLICED if at in by else value for at, value in enumerate(values))
     )
+
+
+def before_begin(part: Partial, pane: int, sliced: Begins) -> Partial:
+    """Return a partial of a pane as it is known before the slice dimensions began that begin later."""
+    later = [dimension for dimension, first in sliced.items() if pane < first]
+    if not later:
+        return part
+    return merge([part], {name: unsliced(name, later, len(name.values)) for name in part.series})
 
 
 def from_begin(part: Partial, slis: Begins, measures: Begins) -> Partial:
