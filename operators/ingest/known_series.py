@@ -24,7 +24,9 @@ class KnownSeries:
 
     def of(self, indices: Sequence[Numbering], codes: Sequence[Ints]) -> NumberedSeries:
         """Return the series that have these numbers, (k,) each, of their model, version and dimension values."""
-        if len(self._leaves) > max(SERIES_MIN, MORE * len(codes[0])) or len(indices) != len(self._parts):
+        # Texts of items that were not kept are numbered as well, and are of no series.
+        known = max([len(self._leaves), *map(len, self._parts)])
+        if known > max(SERIES_MIN, MORE * len(codes[0])) or len(indices) != len(self._parts):
             self._begin(len(indices))
         keys = self._keys_of(indices, codes)
         if keys is None:

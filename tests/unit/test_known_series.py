@@ -43,6 +43,17 @@ def test_they_have_their_names(monkeypatch: pytest.MonkeyPatch, bits: int) -> No
         assert len(found.leaves) < 400
 
 
+def test_texts_of_what_was_refused_are_forgotten() -> None:
+    """They are numbered with the batch, and are of no series: 200 bytes each were kept without end."""
+    known = KnownSeries()
+    for batch in range(30):
+        index = Numbering()
+        numbers = [index[f"v{batch}-{at}"] for at in range(500)]
+        found = known.of([Numbering({"m": 0}), index], [np.zeros(1, np.int64), np.array(numbers[:1])])
+        assert list(found) == [LeafSeries("m", f"v{batch}-0", ())]
+    assert max(map(len, known._parts)) < 2_000
+
+
 def test_no_series_at_all() -> None:
     none = [np.zeros(0, np.int64)] * 2
     assert KnownSeries().of([Numbering(), Numbering()], none) == ()
