@@ -29,6 +29,7 @@ from operators.ingest.streams.feedback import NO_CONTEXT, FeedbackItems
 from operators.ingest.streams.stream import StreamBatch
 from operators.ingest.streams.team_events import TeamEvents, TeamReading
 from operators.ingest.streams.team_feedback import TeamFeedback, common
+from operators.ingest.streams.team_versions import TeamVersions
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.panes import ShardInput
@@ -204,6 +205,7 @@ class Partition:
             items.name_by(self._known["feedback"])
             return items
         whole = FeedbackItems(common(self.policy), self._pseudonyms, self._requests)
+        whole.versions = TeamVersions(self.policy, self.policy.claims)
         # What a policy counts has its context by then.
         return TeamFeedback(
             whole, self.policy, self.policy.claims, lambda policy: FeedbackItems(policy, self._pseudonyms, None)

@@ -10,6 +10,7 @@ import pytest
 
 from operators.ingest.alike import alike
 from operators.ingest.event_scans import event_scan_for
+from operators.ingest.formats.format import Stream
 from operators.ingest.partition import Partition
 from operators.ingest.streams.team_events import TeamReading
 from operators.policy.claims import Claims
@@ -129,6 +130,19 @@ def test_events_of_several_files_are_scanned_with_the_same_counts(kernels: None)
     scanned = list(counts(policy, events, 600))
     with without():
         assert list(counts(policy, events, 600)) == scanned
+
+
+def test_what_another_file_says_of_copies_makes_no_duplicates() -> None:
+    """A request and its copy were one item for m0, as the file of m1 has a pattern that m0's version fits too."""
+    own = POLICY.replace('horizon = "0s"', 'horizon = "10m"')
+    files = {"a": 'models = ["m0"]\n' + own, "b": 'models = ["m1"]\n' + own + table("release", mirrored=["v*"])}
+    context: dict[str, Any] = {"request_id": "r", "ts": START_MS, "version": "v1"}
+    items = [{**context, "model": model, **copy} for model in ("m0", "m1") for copy in ({}, {"mirrored": True})]
+    for stream, more in (("events", {}), ("feedback", {"kind": "judge", "name": "x", "value": 4, "source": "s"})):
+        taken = Partition("p", cast(Stream, stream), ("p",), parse_teams(files)).take(
+            received([json.dumps({**item, **more}).encode() for item in items])
+        )
+        assert (taken.items, taken.duplicates) == (3, 1)
 
 
 def test_twenty_files_that_differ_in_limits_are_counted_at_once() -> None:

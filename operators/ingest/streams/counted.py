@@ -15,9 +15,11 @@ from operators.ingest.event_times import EventTimes, joined_times
 from operators.ingest.formats.format import ItemDecoder, Stream
 from operators.ingest.known_series import KnownSeries
 from operators.ingest.messages import Messages
+from operators.ingest.parts import VERSION
 from operators.ingest.read_events import ScannedReads
 from operators.ingest.shown import Showable, shown
 from operators.ingest.streams.stream import PlacedItems
+from operators.ingest.streams.team_versions import TeamVersions
 from operators.ingest.summarise import summarise
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
@@ -34,6 +36,7 @@ class CountedItems(ABC):
     def __init__(self, stream: Stream, policy: Policy, pseudonyms: Pseudonyms) -> None:
         self._policy = policy
         self.unusable: Counter[str] = Counter()
+        self.versions: TeamVersions | None = None  # Of items of several policies.
         self.builder = ColumnsBuilder(stream, policy, pseudonyms)
         self._times: list[EventTimes] = []
         self._samples: list[tuple[int, Sample]] = []
@@ -65,10 +68,16 @@ class CountedItems(ABC):
         """Take those that are kept; return the parts of these, and which of them name a prompt or endpoint."""
 
     def ids(self) -> Ints | None:
-        parts = self.parts()
-        if not self._policy.dedup.horizon_ms or not len(parts[0]):
+        if not self._policy.dedup.horizon_ms or not len(self.parts()[0]):
             return None
-        return ids_of(self.requests(), [(parts[part], self.builder.parts.names(part)) for part in (0, 1)])
+        return ids_of(self.requests(), self.named())
+
+    def named(self) -> list[tuple[Ints, list[str]]]:
+        """Return the models and versions that items are told apart by, as numbers, and what these stand for."""
+        parts, models, versions = self.parts(), *(self.builder.parts.names(part) for part in (0, VERSION))
+        if self.versions is not None:
+            return self.versions.named(parts, models, versions)
+        return [(parts[0], models), (parts[VERSION], versions)]
 
     def take(self, placed: PlacedItems) -> None:
         parts, lineage = self.add(placed)

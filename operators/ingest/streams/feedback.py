@@ -59,7 +59,7 @@ class FeedbackItems(CountedItems):
             return None
         if not self._items:
             return np.zeros(0, np.int64)
-        ids = criterion_ids(self._items, [(self._parts[part], self.builder.parts.names(part)) for part in (0, 1)])
+        ids = criterion_ids(self._items, self.named())
         ids[[not item.name or item.sample == REPORTED for item in self._items]] = 0
         return ids
 

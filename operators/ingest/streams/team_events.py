@@ -15,7 +15,6 @@ from operators.arrays import Ints
 from operators.ingest.again import Items, some_of
 from operators.ingest.alike import Alike, alike, column_of, reading
 from operators.ingest.chains import chained_slis
-from operators.ingest.duplicates import ids_of
 from operators.ingest.event_times import EventTimes, joined_times
 from operators.ingest.formats.format import EventScan, ItemDecoder
 from operators.ingest.formats.origin import Origin
@@ -27,6 +26,7 @@ from operators.ingest.read_events import NONE, ReadEvents, ScannedReads, joined_
 from operators.ingest.slis.by_team import TEAM
 from operators.ingest.streams.events import EventItems
 from operators.ingest.streams.stream import PlacedItems
+from operators.ingest.streams.team_versions import TeamVersions
 from operators.policy.claims import NOBODY, Claims
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
@@ -42,7 +42,7 @@ class TeamReading:
 
     def __init__(self, policy: Policy, claims: Claims) -> None:
         self.claims, self.policy, self.groups = claims, reading(policy), alike(policy)
-        self.mirrored = policy.releases.mirrored
+        self.versions = TeamVersions(policy, claims)
         self.of_slis = {
             column_of(number, name): read
             for number, group in enumerate(self.groups)
@@ -61,9 +61,8 @@ class TeamEvents:
 
     def __init__(self, how: TeamReading, pseudonyms: Pseudonyms, scan: EventScan | None) -> None:
         self._how, self._pseudonyms = how, pseudonyms
-        self._mirrors = Mirrors(how.mirrored)
         self._whole = EventItems(how.policy, pseudonyms, scan)
-        self._whole.builder.reader.of_slis = how.of_slis
+        self._whole.builder.reader.of_slis, self._whole.versions = how.of_slis, how.versions
         self.unclaimed: Counter[str] = Counter()
         self._reads: list[ReadEvents] = []
         self._items: list[Items] = []
@@ -88,12 +87,7 @@ class TeamEvents:
         return self._whole.faults(items, index, origin, known)
 
     def ids(self) -> Ints | None:
-        parts = self._whole.parts()
-        if not self._how.policy.dedup.horizon_ms or not len(parts[0]):
-            return None
-        names = self._whole.builder.parts.names
-        versions = [self._mirrors[version] for version in names(VERSION)]
-        return ids_of(self._whole.requests(), [(parts[0], names(0)), (parts[VERSION], versions)])
+        return self._whole.ids()
 
     def criteria(self) -> Ints | None:
         """None: events judge nothing."""

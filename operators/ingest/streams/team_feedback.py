@@ -120,4 +120,6 @@ class TeamFeedback:
 def common(policy: Policy) -> Policy:
     """Return what all items are looked at by before they are told apart: nothing is counted by it."""
     slis = tuple(sli for team in policy.teams for sli in team.slis)
-    return msgspec.structs.replace(policy, slis=slis, teams=(), claims=None)
+    # Each file says for its own models which versions answer copies (`team_versions.py`).
+    releases = msgspec.structs.replace(policy.releases, mirrored=())
+    return msgspec.structs.replace(policy, slis=slis, releases=releases, teams=(), claims=None)
