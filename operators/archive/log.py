@@ -104,7 +104,7 @@ class RequestLog:
                 events = [events[index] for index in np.flatnonzero(keep).tolist()]
                 place = msgspec.structs.replace(place, position=place.position[keep], item=place.item[keep])
             if events:
-                made = request_rows(events, times[keep], place, texts, self._ids, self._policy.releases.mirrored)
+                made = request_rows(events, times[keep], place, texts, self._ids, self._policy)
                 rows.append(self._pack(made))
         unusable += texts.unusable
         return Taken(

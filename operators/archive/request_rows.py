@@ -17,6 +17,7 @@ from operators.archive.known_ids import KnownIds
 from operators.archive.texts import Texts
 from operators.arrays import Ints
 from operators.ingest.formats.origin import Origin, ints_of
+from operators.policy.policy import Policy
 from operators.store.rows import Column, Ragged, Rows, same
 from operators.wire.events import Request
 
@@ -46,11 +47,11 @@ def row_place_of(source: str, rank: int, origin: Origin) -> RowPlace:
 
 
 def request_rows(
-    events: Sequence[Request], times: Ints, place: RowPlace, texts: Texts, ids: KnownIds, shadows: Sequence[str] = ()
+    events: Sequence[Request], times: Ints, place: RowPlace, texts: Texts, ids: KnownIds, policy: Policy
 ) -> Rows:
     """Return a row for each event; `times` [Unix ms] are theirs, `ids` says what stands for a user's.
 
-    All requests of versions that match one of the patterns `shadows` are copies.
+    All requests of versions that the policy of their model calls mirrored are copies.
     """
     fields: Fields = dict(zip(FIELDS, zip(*map(msgspec.structs.astuple, events), strict=True), strict=True))
     count = len(events)
@@ -63,7 +64,7 @@ def request_rows(
         "request_id": fields["request_id"],
         "ts": times,
         "attempt": _or(fields["attempt"], 0),
-        "mirrored": _mirrored(fields, shadows),
+        "mirrored": _mirrored(fields, policy),
         "dims": _or(fields["slices"], {}),
         "session_id": ids.column(fields["session_id"]),
         "user_id": ids.column(fields["user_id"]),
@@ -113,12 +114,17 @@ def _offsets(column: Sequence[Sequence[Any] | None]) -> NDArray[np.int32]:
     return offsets
 
 
-def _mirrored(fields: Fields, shadows: Sequence[str]) -> Column:
-    mirrored, versions = fields["mirrored"], fields["version"]
-    copies = {version for version in set(versions) if any(fnmatchcase(version, each) for each in shadows)}
+def _mirrored(fields: Fields, policy: Policy) -> Column:
+    mirrored, names = fields["mirrored"], list(zip(fields["model"], fields["version"], strict=True))
+    copies = {name for name in set(names) if _is_copy(*name, policy)}
     if not copies and not any(mirrored):
         return same(0, len(mirrored))
-    return [int(copy or version in copies) for copy, version in zip(map(bool, mirrored), versions, strict=True)]
+    return [int(copy or name in copies) for copy, name in zip(map(bool, mirrored), names, strict=True)]
+
+
+def _is_copy(model: str, version: str, policy: Policy) -> bool:
+    own = policy.of(model)
+    return own is not None and any(fnmatchcase(version, each) for each in own.releases.mirrored)
 
 
 def _retrieval(column: Sequence[Any]) -> dict[str, Column]:

@@ -13,6 +13,7 @@ from operators.connectors.clickhouse.arrow import to_arrow
 from operators.ingest.partition import Partition
 from operators.policy.errors import PolicyError
 from operators.policy.policy import Policy
+from operators.policy_file.teams import parse_teams
 from operators.policy_file.toml import parse
 from operators.pseudonyms import Pseudonyms
 from operators.sources.archive import SavedPosition
@@ -206,6 +207,14 @@ def test_what_the_policy_calls_a_shadow_answers_copies() -> None:
     rules = parse(POLICY + '\n[release]\nmirrored = ["shadow-*"]\n')
     rows = rows_of(take(item(version="shadow-7"), item(), item(mirrored=True), item(mirrored=False), rules=rules))
     assert [row["mirrored"] for row in rows] == [1, 0, 1, 0]
+
+
+def test_of_several_files_that_of_the_model_says_what_answers_copies() -> None:
+    """It was said by all files of all models, so feedback on answers to users was counted as on copies."""
+    own = 'models = ["m"]\n' + POLICY
+    rules = parse_teams({"a": own, "b": 'models = ["other"]\n[release]\nmirrored = ["v*"]\n'})
+    rows = rows_of(take(item(model="m"), item(model="other"), item(model="nobodys"), rules=rules))
+    assert [row["mirrored"] for row in rows] == [0, 1, 0]
 
 
 def test_no_id_of_a_user_is_in_any_row() -> None:
