@@ -4,7 +4,8 @@ What a score is worth is learned from the labels that came before the window beg
 (`stats/estimated_accuracy.py`). It is BAD where that is surely lower than what these labels say by more than
 `fall_max`, and OK where it surely is not. Without enough labels, and where the bounds are too wide, nothing is said.
 
-It cannot see concept drift: answers of the same score that are less often right than they were. Labels alone can.
+It cannot see concept drift: answers of the same score that are less often right than they were. Labels alone can: a
+window whose own labels are surely worse than their scores were worth is not OK, and none that are better BAD.
 """
 
 from typing import ClassVar
@@ -23,7 +24,7 @@ from operators.policy.reading import Confidence, Positive, Share, span
 from operators.policy.watched import ESTIMATED_FROM
 from operators.profiles.score_cells import LABELLED, SCORED
 from operators.stats.calibration import CELLS
-from operators.stats.estimated_accuracy import Estimated, estimate
+from operators.stats.estimated_accuracy import Estimated, contradicted, estimate
 from operators.window.label_cells import LabelCells
 from operators.wire.control import Word
 
@@ -61,7 +62,7 @@ def _evaluate(monitor: EstimatedQuality, ended: Ended, broken: object) -> tuple[
     )
     labels = kept.of(keys)
     designs = ended.designs(fields[0], slots, answers.sum(axis=1))
-    found = estimate(answers, labels, monitor.confidence, designs)
+    found = contradicted(estimate(answers, labels, monitor.confidence, designs), came, labels, monitor.confidence)
     kept.add(keys, came, ended.end)
     scored = np.flatnonzero(answers.any(axis=1)).tolist()
     drifts = [_drift(monitor, ended, int(slots[at]), at, found, answers, labels, came) for at in scored]

@@ -6,11 +6,13 @@ towards the share of all labels. Source: NannyML, "Estimation of performance of 
 performance estimation", documentation of version 0.10; there scores are calibrated by isotonic regression.
 
 The interval is where the share of right answers among these very answers lies, as labels would have it: p(c) is known
-from so many labels, and answers are right or wrong by chance. Answers in cells without any label may all be right or
-all wrong.
+from so many labels, and answers are right or wrong by chance. Of each cell p(c) is only known to lie in its exact
+interval, which few labels leave wide; the distances to its ends add up as errors do (G. Y. Zou, A. Donner,
+"Construction of confidence limits about effect measures: a general approach", Statistics in Medicine 27 (2008),
+1693-1702). Answers in cells without any label may all be right or all wrong.
 
 It sees what the model says of itself alone. Where answers of the same score are less often right than before (concept
-drift, P(Y | X) changes), nothing of that shows until labels come.
+drift, P(Y | X) changes), nothing of that shows until labels come. Labels that contradict it open its bounds.
 """
 
 from statistics import NormalDist
@@ -19,6 +21,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
+from operators.stats.binomial import interval
 from operators.stats.calibration import BINS, CELLS
 
 
@@ -61,15 +64,42 @@ def estimate(answers: Ints, labels: Ints, confidence: float, designs: Floats) ->
     p = shares_right(labels)
     weight = answers / np.maximum(total, 1)[:, None]
     accuracy = (weight * p).sum(axis=1)
-    by_chance = designs * (weight * p * (1.0 - p)).sum(axis=1) / np.maximum(total, 1)
-    learned = (weight**2 * p * (1.0 - p) / (n + 2.0)).sum(axis=1)
-    half = NormalDist().inv_cdf((1.0 + confidence) / 2.0) * np.sqrt(by_chance + learned)
-    unknown = np.where(n == 0, weight, 0.0)
+    least, most = interval(right, n, 1.0 - confidence)
+    # Where all labels of a cell are right, an answer may still be wrong.
+    middle = (least + most) / 2.0
+    z = NormalDist().inv_cdf((1.0 + confidence) / 2.0)
+    by_chance = z**2 * designs * (weight * middle * (1.0 - middle)).sum(axis=1) / np.maximum(total, 1)
+    known = np.where(n > 0, weight, 0.0)
+    below, above = (np.sqrt(by_chance + ((known * off) ** 2).sum(axis=1)) for off in (p - least, most - p))
+    unknown = weight - known
     nothing = (total == 0) | (n.sum(axis=1) == 0)
     bounds = (
-        accuracy - half - (unknown * p).sum(axis=1),
-        accuracy + half + (unknown * (1.0 - p)).sum(axis=1),
+        accuracy - below - (unknown * p).sum(axis=1),
+        accuracy + above + (unknown * (1.0 - p)).sum(axis=1),
     )
     accuracy, lower, upper = (np.where(nothing, np.nan, each.clip(0.0, 1.0)) for each in (accuracy, *bounds))
     labelled = right.sum(axis=1) / np.maximum(n.sum(axis=1), 1)
     return Estimated(accuracy=accuracy, lower=lower, upper=upper, labelled=np.where(n.any(axis=1), labelled, np.nan))
+
+
+def contradicted(found: Estimated, came: Ints, labels: Ints, confidence: float) -> Estimated:
+    """Return it without a lower bound where the labels that `came` (K, 2 * CELLS) are surely worse than estimated.
+
+    Without an upper one where they are surely better. `labels` are those before.
+
+    >>> labels = np.zeros((1, 2 * CELLS), np.int64)
+    >>> labels[0, 45], labels[0, CELLS + 45] = 100, 900
+    >>> found = estimate(labels[:, CELLS:], labels, 0.99, np.ones(1))
+    >>> turned = np.roll(labels, CELLS, axis=1)  # Nine in ten are wrong now.
+    >>> [bool(contradicted(found, came, labels, 0.99).lower[0] > 0.8) for came in (labels, turned)]
+    [True, False]
+    """
+    wrong, right = np.split(came, 2, axis=1)
+    n = wrong + right
+    due = estimate(n, labels, confidence, np.ones(len(n)))
+    share = right.sum(axis=1) / np.maximum(n.sum(axis=1), 1)
+    return msgspec.structs.replace(
+        found,
+        lower=np.where(share < due.lower, 0.0, found.lower),
+        upper=np.where(share > due.upper, 1.0, found.upper),
+    )

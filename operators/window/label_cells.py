@@ -13,9 +13,10 @@ Key = tuple[str, ...]
 
 
 class LabelCells:
-    """State by key: counts (2 * CELLS,) of wrong labels by cell, then of right ones; when it was `seen` last [Unix ms].
+    """State by key: counts (2 * CELLS,) of wrong labels by cell, then of right ones; `seen`: its last label [Unix ms].
 
-    Memory: 800 bytes a key.
+    What scores were worth long ago says nothing of now, so a key of which no label comes any more is forgotten. Memory:
+    800 bytes a key.
     """
 
     def __init__(self) -> None:
@@ -28,14 +29,14 @@ class LabelCells:
         return np.array([self.counts.get(key, none) for key in keys], np.int64).reshape(-1, 2 * CELLS)
 
     def add(self, keys: Sequence[Key], counts: Ints, at: int) -> None:
-        """Take the labels (K, 2 * CELLS) of some keys, which are seen at that time, with labels or without."""
+        """Take the labels (K, 2 * CELLS) of some keys that came at that time."""
         for key, new in zip(keys, counts, strict=True):
-            if key in self.counts or new.any():
+            if new.any():
                 self.counts[key] = _faded(self.counts.get(key, 0) + new)
                 self.seen[key] = at
 
     def forget(self, before: int) -> None:
-        """Forget keys that were seen last before then."""
+        """Forget keys whose last label came before then."""
         for key in [key for key, seen in self.seen.items() if seen < before]:
             del self.counts[key], self.seen[key]
 
