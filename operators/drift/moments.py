@@ -12,7 +12,6 @@ MEAN_SHIFT_MIN = 0.5  # Standard deviations of the reference; PSI of a normal sh
 SD_FACTOR_MIN = 1.5
 SCALE_TOLERANCE = 0.15  # Of a power of ten: between 7.1 and 14.1 times is ten times.
 FACTOR_MAX = 700.0  # Of a logarithm: its exponential is near the largest float.
-ROUNDING = 1e-9  # Of the mean: sums of equal floats differ by less.
 ROUNDED_STEPS = 16  # Between neighbouring floats: a mean of millions is off by fewer.
 
 
@@ -31,7 +30,7 @@ def moment_findings(feature: str, expectation: Expectation, summary: Summary) ->
     if reference.sd > 0 and summary.sd > 0:
         factor = _sd_limit(reference, summary, expectation.sigmas)
         # Of numbers that are a few steps of floats apart, the deviation is rounding.
-        steps = ROUNDED_STEPS * math.ulp(max(abs(reference.mean), abs(summary.mean)))
+        steps = _rounding(reference, summary)
         log_ratio = math.log(max(summary.sd, steps)) - math.log(max(reference.sd, steps))
         if -log_ratio > factor or _sd_without_extreme(summary) > max(reference.sd, steps) * math.exp(factor):
             limit = reference.sd * math.exp(math.copysign(factor, log_ratio))
@@ -50,8 +49,12 @@ def _mean_limit(reference: Moments, summary: Summary, sigmas: float) -> float:
     skewness: float = reference.skewness * (1 / n**2 - 1 / m**2) / spread**1.5
     towards = skewness if summary.mean > reference.mean else -skewness
     errors = sigmas + max((sigmas**2 - 1) / 6 * towards, 0.0)
-    rounding = ROUNDING * max(abs(reference.mean), abs(summary.mean))
-    return max(MEAN_SHIFT_MIN * reference.sd, errors * reference.sd * math.sqrt(spread), rounding)
+    return max(MEAN_SHIFT_MIN * reference.sd, errors * reference.sd * math.sqrt(spread), _rounding(reference, summary))
+
+
+def _rounding(reference: Moments, summary: Summary) -> float:
+    """How far off a mean may be as floats are rounded: of a time in milliseconds by less than one of them."""
+    return ROUNDED_STEPS * math.ulp(max(abs(reference.mean), abs(summary.mean)))
 
 
 def _sd_limit(reference: Moments, summary: Summary, sigmas: float) -> float:

@@ -97,3 +97,21 @@ def test_clusters_of_any_size_are_found(size: float) -> None:
     centroids = fit(vectors, 3)
     assert centroids.counts == (50, 50, 50, 0, 0)
     assert len(set(nearest(centroids.matrix, vectors[[0, 50, 100]]).tolist())) == 3
+
+
+@pytest.mark.parametrize(("offset", "sd"), [(1.7e12, 1e3), (1.7e18, 1e6), (5e9, 1.0), (1e9, 0.3), (0.0, 1.0)])
+def test_a_mean_that_moves_is_found_however_far_from_zero_it_lies(offset: float, sd: float) -> None:
+    """Times in milliseconds, ids, prices in minor units: they move by 1.2 of their deviations."""
+    random = np.random.default_rng(3)
+    policy = parse(
+        BASE + '[drift]\nprofile = "p"\n' + MONITORS,
+        {"p": to_json(build({"features.amount": random.normal(offset, sd, 1_000).tolist()}))},
+    )
+    found = {}
+    for moved in (0.0, -1.2, 1.2):
+        amounts = random.normal(offset + moved * sd, sd, 300).tolist()
+        items = [event(START_MS + at * 3 * M // 300, features={"amount": one}) for at, one in enumerate(amounts)]
+        found[moved] = {(drift.monitor, drift.method) for drift in Run(policy, items).bad}
+    assert found[0.0] == set()
+    assert found[-1.2] == {("psi", "psi"), ("contract", "mean"), ("sigma", "sigma")}
+    assert found[1.2] == {("psi", "psi"), ("contract", "mean")}
