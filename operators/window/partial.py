@@ -22,11 +22,13 @@ from operators.window.label_ages import width
 from operators.window.leaf_index import LeafSeries, NumberedSeries, united
 from operators.window.offenders import first_of
 from operators.window.samples import Sample, first_samples
+from operators.wire.events import TEXT_MAX
 
 T = TypeVar("T")
 
 OTHER = "__other__"
-UNSLICED = "\0unsliced"  # The value of a slice dimension in what was counted before there was such a dimension.
+# The value of a slice dimension in what was counted before there was such a dimension; longer than any of an item.
+UNSLICED = "\0unsliced".ljust(TEXT_MAX + 1)
 GOOD, BAD, NEITHER = 0, 1, 2
 # A sum is kept as two integers, hi * 2 ** LIMB_BITS + lo with lo < 2 ** LIMB_BITS for each value added: below
 # 2 ** 32 values neither can overflow, whatever the values are.

@@ -52,10 +52,10 @@ def widened(part: Partial, policy: Policy) -> Partial:
 
 
 def unsliced(name: LeafSeries, by: Collection[int], dimensions: int) -> LeafSeries:
-    r"""Return a series as it is known before there were the last of so many dimensions, and those numbered `by`.
+    """Return a series as it is known before there were the last of so many dimensions, and those numbered `by`.
 
-    >>> unsliced(LeafSeries("m", "v1", ("eu", "pro")), [1], 3).values
-    ('eu', '\x00unsliced', '\x00unsliced')
+    >>> [value == UNSLICED for value in unsliced(LeafSeries("m", "v1", ("eu", "pro")), [1], 3).values]
+    [False, True, True]
     """
     values = (*name.values, *[UNSLICED] * (dimensions - len(name.values)))
     return LeafSeries(
