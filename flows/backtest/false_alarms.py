@@ -37,12 +37,17 @@ class QuietFiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits by key that keep to the promise, and how often they alarmed; without limits none that was tried does."""
+    """Limits by key that keep to the promise, and how often they alarmed; without limits none that was tried does.
+
+    `a_week_most`: no more than that would surely show in other such times; where it is above the promise, these files
+    are too short to show that it is kept.
+    """
 
     limits: dict[str, float]
     tried: dict[str, float]
     alarms: int
     a_week: float
+    a_week_most: float
 
 
 class MonitorAlarms(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,5 +222,12 @@ def _suggested(policy: Policy, key: Key, again: Alarms, weeks: float, promised: 
     for at, each in enumerate(milder):
         alarms, tried = again.alarms.get((key[0], _name(monitor.name, at)), 0), limit.of(each)
         if alarms <= promised * weeks:
-            return Suggestion(limits=tried, tried=tried, alarms=alarms, a_week=alarms / weeks)
-    return Suggestion(limits={}, tried=tried, alarms=alarms, a_week=alarms / weeks)
+            return _suggestion(tried, tried, alarms, weeks)
+    return _suggestion({}, tried, alarms, weeks)
+
+
+def _suggestion(limits: dict[str, float], tried: dict[str, float], alarms: int, weeks: float) -> Suggestion:
+    # Exact of a Poisson number (Garwood, 1936); milder limits alarm where others do, so that of several were tried, and
+    # the first that is quiet was taken, changes nothing.
+    most = float(special.pdtri(alarms, CHANCE))
+    return Suggestion(limits=limits, tried=tried, alarms=alarms, a_week=alarms / weeks, a_week_most=most / weeks)

@@ -1,11 +1,12 @@
 """False alarms of monitors and rules as tables."""
 
+import math
 from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.table import Table
 
-from flows.backtest.false_alarms import FalseAlarms, MonitorAlarms, RuleAlarms
+from flows.backtest.false_alarms import CHANCE, FalseAlarms, MonitorAlarms, RuleAlarms, Suggestion
 from flows.backtest.printing import minute
 from flows.check_rules import named_table
 from flows.plain import plain
@@ -49,6 +50,13 @@ def _suggestions(found: FalseAlarms) -> Iterator[str]:
     noisy = [each for each in found.monitors if each.more]
     if found.monitors and not noisy:
         yield "No monitor alarms surely more often than promised."
+    short = [each for each in found.monitors if each.a_week_promised and found.weeks < _quiet_weeks(each)]
+    if short:
+        longest = max(map(_quiet_weeks, short))
+        yield (
+            f"That a promise is kept these files are too short to show of {', '.join(map(_name, short))}: it takes up "
+            f"to {longest:,.0f} weeks."
+        )
     for each in noisy:
         suggestion = each.suggestion
         if suggestion is None or not suggestion.tried:
@@ -56,13 +64,26 @@ def _suggestions(found: FalseAlarms) -> Iterator[str]:
         elif suggestion.limits:
             yield (
                 f"{_name(each)} alarms surely more often than promised: {_limits(suggestion.limits)} "
-                f"would have kept to it ({suggestion.a_week:.2g} a week)."
+                f"would have kept to it ({suggestion.a_week:.2g} a week){_unsure(each, suggestion)}."
             )
         else:
             yield (
                 f"{_name(each)} alarms surely more often than promised, and with {_limits(suggestion.tried)} still "
                 f"{suggestion.a_week:.2g} times a week: what it watches changes by itself."
             )
+
+
+def _unsure(each: MonitorAlarms, suggestion: Suggestion) -> str:
+    """Return what the files are too short to show."""
+    if suggestion.a_week_most <= each.a_week_promised:
+        return ""
+    needed = f"; {_quiet_weeks(each):,.0f} weeks without an alarm would show it" if each.a_week_promised else ""
+    return f", but it may be {suggestion.a_week_most:.2g} a week in other times: the files are too short{needed}"
+
+
+def _quiet_weeks(each: MonitorAlarms) -> float:
+    """Return how many weeks without an alarm show that no more come than promised: chance leaves 5 % such times."""
+    return -math.log(CHANCE) / each.a_week_promised
 
 
 def _rules(found: FalseAlarms) -> Table:

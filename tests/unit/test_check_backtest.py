@@ -140,6 +140,19 @@ def test_what_is_suggested_keeps_to_the_promise(folder: Path, found: dict[str, A
         assert after[name]["a_week"] <= before[name]["a_week_promised"]
 
 
+def test_a_day_cannot_show_that_a_promise_of_weeks_is_kept(found: dict[str, Any]) -> None:
+    """None in a day: at up to 21 a week such a day comes in one of twenty, whatever limits were tried."""
+    hourly = by_name(found)["hourly"]
+    assert hourly["suggestion"]["alarms"] == 0
+    assert np.exp(-hourly["suggestion"]["a_week_most"] * found["weeks"]) == pytest.approx(0.05, rel=1e-2)
+    said = printed(found)
+    assert "would have kept to it (0 a week), but it may be 21 a week in other times: the files are too short" in said
+    assert "18 weeks without an alarm would show it" in said
+    assert "too short to show of hourly, errors, contract: it takes up to" in said
+    longer = found | {"weeks": 20_000.0}
+    assert "too short to show" not in printed(longer)
+
+
 def printed(found: dict[str, Any]) -> str:
     text = io.StringIO()
     print_alarms(msgspec.convert(found, FalseAlarms), Console(file=text, width=200))
