@@ -21,12 +21,17 @@ from operators.stats.magnitude import standardised
 
 EXPLAINED = 0.9
 FEATURES_MAX = 32  # The most complete ones: an event costs some 0.2 microseconds for each.
+# Of each feature: events that components were made of lie nearer to them than others do. Of 32 features and 300 events
+# PSI of others, of the same kind, was 0.76; of 1,600 it is 0.11 and never an alarm.
+EVENTS_MIN = 50
 Z_MAX = 10.0
 DIGITS = 6
 
 
 def components_of(columns: Mapping[str, Sequence[Value]]) -> Components:
-    """Return what the numeric features of columns of equal length leave. ValueError: fewer than two of them vary.
+    """Return what the numeric features of columns of equal length leave: of as many as there are events enough for.
+
+    ValueError: fewer than two of them vary, or there are too few events.
 
     >>> steps = [float(step) for step in range(100)]
     >>> components_of({"features.a": steps, "features.b": [-step for step in steps], "score": steps}).left
@@ -35,9 +40,12 @@ def components_of(columns: Mapping[str, Sequence[Value]]) -> Components:
     numbers = {name: numbers_of(values) for name, values in columns.items() if name.startswith("features.")}
     every = {name: _moments(of) for name, of in numbers.items()}
     found = {name: moments for name, moments in every.items() if moments is not None}
-    names = sorted(sorted(found, key=lambda name: (-found[name].n, name))[:FEATURES_MAX])
+    if len(found) < 2:
+        raise ValueError(f"a residual needs two numeric features that vary, there are {len(found)}")
+    ranked = sorted(found, key=lambda name: (-found[name].n, name))[:FEATURES_MAX]
+    names = sorted(name for at, name in enumerate(ranked, 1) if found[name].n >= EVENTS_MIN * at)
     if len(names) < 2:
-        raise ValueError(f"a residual needs two numeric features that vary, there are {len(names)}")
+        raise ValueError(f"a residual needs {2 * EVENTS_MIN} events with values of two features")
     chosen = [found[name] for name in names]
     z = np.column_stack([_z(numbers[name], found[name].mean, found[name].sd) for name in names])
     # In an order of their own: the same values give the same profile in any order.

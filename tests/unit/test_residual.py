@@ -11,11 +11,12 @@ from typer.testing import CliRunner
 from flows.cli import app
 from operators.arrays import Floats
 from operators.policy.errors import PolicyError
-from operators.profiles.binning import Value
+from operators.profiles.binning import Value, bins_of
 from operators.profiles.build import build, build_like
 from operators.profiles.merging import NotMergeable, merged
 from operators.profiles.profile import RESIDUAL, Profile, from_json, to_json
 from operators.profiles.residual import components_of, residuals
+from operators.stats.psi import shift
 from tests.drifting import START_MS, H, Item, Run, event, policy_of
 
 NAMES = [f"features.f{number}" for number in range(5)]
@@ -160,3 +161,23 @@ def test_reference_build_makes_it_of_files(tmp_path: Path) -> None:
     assert from_json(again.read_bytes()).fields[RESIDUAL] == field
     one = ["reference", "build", str(events), "--field", "features.f1", "--residual", "--out", str(out)]
     assert run(app, one).exit_code != 0
+
+
+@pytest.mark.parametrize("events", [120, 300, 1_600])
+def test_few_events_with_many_features_are_no_drift_to_others_of_their_kind(events: int) -> None:
+    """Of 32 features that a few events have, as many are taken as these tell something of."""
+    random = np.random.default_rng(9)
+    names = [f"features.f{number:02}" for number in range(32)]
+    columns = dict(zip(names, random.normal(size=(32, events)).tolist(), strict=True))
+    components = components_of(columns)
+    assert len(components.names) == min(32, events // 50)
+    field = build({"left": residuals(components, [columns[name] for name in components.names])}).fields["left"]
+    for _ in range(10):
+        others = random.normal(size=(len(components.names), 1_000)).tolist()
+        counts = np.bincount(bins_of(field, residuals(components, others)), minlength=field.bins)
+        assert not shift(counts, np.array(field.counts)).alarm
+
+
+def test_too_few_events_have_no_residual() -> None:
+    with pytest.raises(ValueError, match="needs 100 events with values of two features"):
+        components_of(dict(zip(NAMES, _values(99, 0.8, seed=1).T.tolist(), strict=True)))
