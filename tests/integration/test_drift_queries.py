@@ -199,11 +199,15 @@ def test_scores_of_every_window_are_kept_in_few_rows(client: Client) -> None:
 
 
 def test_the_page_shows_a_slice_over_time(client: Client) -> None:
-    asked = {"model": "m", "slice": "region=eu", **DAY}
-    rows = list(client.query((MIGRATIONS / "page" / "drift.sql").read_text(), asked).named_results())
-    assert Counter((row["field"], row["version"]) for row in rows) == {
+    asked = {"model": "m", "slice": "region=eu", **DAY, "columns": 24, "count": 60}
+
+    def rows_of(file: str) -> list[dict[str, Any]]:
+        return list(client.query((MIGRATIONS / "page" / file).read_text(), asked).named_results())
+
+    assert Counter((row["field"], row["version"]) for row in rows_of("drift_map.sql")) == {
         (field, version): HOURS for field in ("features.card", "score") for version in ("v1", "v2")
     }
+    assert rows_of("drift.sql") == []  # Of what is no PSI, and of this slice there is nothing else.
 
 
 def test_what_drifted_before_a_rollback(client: Client) -> None:
