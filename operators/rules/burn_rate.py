@@ -38,7 +38,7 @@ from operators.rules.pane_counts import PaneCounts
 from operators.rules.recovery import BadRatios, inner
 from operators.rules.rings import Ring
 from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState, bounded
-from operators.rules.targets import TARGET, check_targets, fill_targets, targets_at
+from operators.rules.targets import TARGET, check_targets, fill_targets
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Saved, renamed
 from operators.stats.binomial_tails import Flags, enough, good_most, surely_bad, surely_below
@@ -173,11 +173,14 @@ class BurnRateEvaluator:
 
     def _limit(self, index: int) -> Floats:
         """Return by slot the ratio of bad events that a tier allows, (slots,)."""
-        target = targets_at(self._series_state.kept, self.rule)
-        return np.broadcast_to(self._tiers[index].factor * (1.0 - target), len(self._series_state.kept))
+        if not self.rule.targets:
+            return np.full(len(self._series_state.kept), self._limits[index])
+        return np.asarray(self._tiers[index].factor * (1.0 - self._series_state.kept["target"]))
 
     def _enough(self, index: int) -> Ints:
         """Return by slot how many events a window needs to be surely above the limit of a tier, (slots,)."""
+        if not self.rule.targets:
+            return np.full(len(self._series_state.kept), enough(self._limits[index], self.rule.confidence))
         limits, place = np.unique(self._limit(index), return_inverse=True)
         return np.array([enough(limit, self.rule.confidence) for limit in limits.tolist()], np.int64)[place]
 

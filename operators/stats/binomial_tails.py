@@ -19,6 +19,8 @@ FAILURES_MIN = 2
 
 def surely_below(hits: Ints, n: Ints, limit: Floats | float, confidence: float) -> Flags:
     """Return where the upper bound of the ratio hits / n is below `limit`: P(X <= hits | limit) < 1 - confidence."""
+    if not n.size:  # Most often: who asks has left few to look at closely.
+        return np.zeros(n.shape, bool)
     tail = betainc(np.maximum(n - hits, 1), hits + 1, 1.0 - limit)
     return np.asarray((hits < n) & (tail < 1.0 - confidence))
 
