@@ -42,6 +42,9 @@ class Server:
             self._socket = socket.create_server((host, int(port)), family=family)
         except OSError as error:
             raise OSError(error.errno, error.strerror, listen) from error
+        # asyncio asks for it only of sockets that name TCP: else each answer of two parts waits 40 ms for the first's
+        # acknowledgement. Connections have it from the socket that listens.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         shown = f"[{host}]" if ":" in host else host
         self.address = f"http://{shown}:{self._socket.getsockname()[1]}/"
         self.page = Page(url, access, desk)

@@ -1,6 +1,8 @@
 """The page without a browser: charts as text, who may look, what an address may hold, and a store that has nothing."""
 
+import http.client
 import re
+import socket
 import threading
 import urllib.error
 import urllib.parse
@@ -15,6 +17,7 @@ import pytest
 
 from flows.page.app import PAGES
 from flows.page.asked import FAR_MS, Asked, WrongAddress, asked_of, segment
+from flows.page.connections import Connection
 from flows.page.html import page
 from flows.page.live import Answers
 from flows.page.security import NotAllowed, check
@@ -352,6 +355,18 @@ def test_what_is_past_the_line_and_not_decided_says_why() -> None:
     assert "those that have no label yet may be good" in unsure([cell])
     (below,) = cells_of([row | {"log_e_peak": 3.0}])
     assert (below["what"], is_beyond(below)) == ("about 10 more", False)
+
+
+def test_no_part_of_an_answer_waits_for_an_acknowledgement(empty: Server) -> None:
+    connection = http.client.HTTPConnection(empty.address.removeprefix("http://").rstrip("/"), timeout=60)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse().read()
+        (taken,) = empty._server.server_state.connections  # What the server took, not what listens.
+        assert isinstance(taken, Connection)
+        assert taken.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    finally:
+        connection.close()
 
 
 def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
