@@ -59,12 +59,13 @@ class Texts:
         if not any(values) and values.count(None) == len(values):
             return same("", len(values))
         texts = [value if type(value) is str else _scalar(value) for value in values]
-        kept = {text: self._class(text) for text in set(texts)}
+        kept = {text: self.shown(text) for text in set(texts)}
         for row, text in enumerate(texts):
             redacted[row] += kept[text][1]
         return [kept[text][0] for text in texts]
 
-    def _class(self, text: str) -> tuple[str, int]:
+    def shown(self, text: str) -> tuple[str, int]:
+        """Return a class, or a longer text, as it is kept, and how many parts of it were replaced."""
         if self._keep == "none":
             return (text if len(text) <= TEXT_MAX else ""), 0
         return self._kept(text)

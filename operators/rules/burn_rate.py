@@ -41,7 +41,7 @@ from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState, bou
 from operators.rules.targets import TARGET, check_targets, fill_targets
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Saved, renamed
-from operators.stats.binomial_tails import Flags, enough, good_most, surely_bad, surely_below
+from operators.stats.binomial_tails import Flags, enough, enough_each, good_most, surely_bad, surely_below
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
 from operators.wire.control import Evidence, Word
@@ -181,8 +181,7 @@ class BurnRateEvaluator:
         """Return by slot how many events a window needs to be surely above the limit of a tier, (slots,)."""
         if not self.rule.targets:
             return np.full(len(self._series_state.kept), enough(self._limits[index], self.rule.confidence))
-        limits, place = np.unique(self._limit(index), return_inverse=True)
-        return np.array([enough(limit, self.rule.confidence) for limit in limits.tolist()], np.int64)[place]
+        return enough_each(self._limit(index), self.rule.confidence)
 
     def _sums(self, span: int) -> tuple[Ints, Ints]:
         totals = self._rings[span].totals

@@ -38,7 +38,7 @@ from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState, bou
 from operators.rules.targets import TARGET, check_targets, fill_targets, targets_at
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Saved, renamed
-from operators.stats.binomial_tails import Flags, enough, good_most, surely_above, surely_bad
+from operators.stats.binomial_tails import Flags, enough, enough_each, good_most, surely_above, surely_bad
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
 from operators.wire.control import Evidence, Word
@@ -167,9 +167,8 @@ class ThresholdEvaluator:
         """Return how many events, by slot or of all, can be surely below the target, or above it."""
         if not self.rule.targets:
             return self._thin if below else self._well_min
-        targets, place = np.unique(targets_at(self._series_state.kept, self.rule), return_inverse=True)
-        limits = (1.0 - targets if below else targets).tolist()
-        return np.array([enough(limit, self.rule.confidence) for limit in limits], np.int64)[place]
+        targets = self._series_state.kept["target"]
+        return enough_each(1.0 - targets if below else targets, self.rule.confidence)
 
     def _sums(self, slots: Ints | slice) -> tuple[Ints, Ints]:
         totals = self._ring.totals[slots]

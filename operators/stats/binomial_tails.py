@@ -44,6 +44,12 @@ def enough(limit: float, confidence: float) -> int:
     return max(FAILURES_MIN, math.floor(math.log(1.0 - confidence) / math.log(limit)) + 1)
 
 
+def enough_each(limits: Floats, confidence: float) -> Ints:
+    """Return `enough` of each limit, (K,): most often there are few different ones."""
+    distinct, place = np.unique(limits, return_inverse=True)
+    return np.array([enough(limit, confidence) for limit in distinct.tolist()], np.int64)[place]
+
+
 def good_most(n: Ints, target: Floats | float, confidence: float) -> Ints:
     """Return the most good of n (K,) that are surely bad, -1 where not even none are.
 

@@ -100,11 +100,13 @@ def test_what_users_wrote_is_kept_as_texts_are() -> None:
         Feedback(request_id="r", ts=TS, kind="edit", value="Ask ann@example.org.", prediction="Ask bob@example.org."),
         Feedback(request_id="r", ts=TS, kind="label", value="yes", prediction="no"),
         Feedback(request_id="r", ts=TS, kind="thumbs", value=-1),
+        Feedback(request_id="r", ts=TS, kind="kpi", value=4111111111111111, prediction=4111111111111111),
     ]
+    card = ("4111111111111111", "4111111111111111")  # A number is no text: it stands in value_number, too.
     kept = [RULES, *(parse(POLICY + f'[archive]\ntexts = "{texts}"\n') for texts in ("none", "full"))]
     found = [[(row["value"], row["prediction"]) for row in expand(feedback_rows(items, rules))] for rules in kept]
     assert found == [
-        [("Ask [EMAIL].", "Ask [EMAIL]."), ("yes", "no"), ("-1", "")],
-        [("", "Ask bob@example.org."), ("yes", "no"), ("-1", "")],
-        [("Ask ann@example.org.", "Ask bob@example.org."), ("yes", "no"), ("-1", "")],
+        [("Ask [EMAIL].", "Ask [EMAIL]."), ("yes", "no"), ("-1", ""), card],
+        [("", "Ask bob@example.org."), ("yes", "no"), ("-1", ""), card],
+        [("Ask ann@example.org.", "Ask bob@example.org."), ("yes", "no"), ("-1", ""), card],
     ]
