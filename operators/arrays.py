@@ -35,8 +35,9 @@ def packed_columns(columns: Sequence[Ints]) -> list[tuple[Ints, int]]:
     """Return numbers that are ordered as the columns are, the least significant first, and the largest of each."""
     packed: list[tuple[Ints, int]] = []
     for column in reversed(columns):
-        low = int(column.min(initial=0))
-        span = int(column.max(initial=0)) - low
+        # Numbers are counted from the least on: few of them are told apart by few bits, however large they are.
+        low, high = (int(column.min()), int(column.max())) if len(column) else (0, 0)
+        span = high - low
         if not span:
             continue
         rest = column.astype(np.int64, copy=False) - low

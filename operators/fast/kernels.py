@@ -13,6 +13,7 @@ from operators.fast.counting import (
     ranked_windows,
     split_cells,
 )
+from operators.fast.firsts import first_in_groups
 from operators.fast.paging import begin_pages, count_pages
 from operators.fast.remembering import find_ids, remember_ids
 from operators.fast.scanner import EventScanner, Wanted, can_scan
@@ -25,6 +26,7 @@ __all__ = [
     "can_scan",
     "count_pages",
     "find_ids",
+    "first_in_groups",
     "first_rows",
     "histogram_buckets",
     "line_ends",
@@ -45,6 +47,7 @@ def warm_up() -> None:
     scanner.scan_values([b"{}"], columns, 2)
     first_rows(columns.codes[0], columns.sure, 1)
     line_ends(b"")
+    first_in_groups(columns.sure, columns.times, 1, columns.times, 1)
     numbers, some = np.arange(3), np.zeros(1, np.int64)
     ranked_windows(numbers, 2, 0)
     pairs, shift = np.zeros(8, np.int64), np.uint64(62)

@@ -4,8 +4,16 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.fast.compiled import inlined, kernel
+from operators.fast.words import fetch_ahead
 
 NONE = -1
+SOON = 16  # Rows ahead of the one at work, whose place in the table is fetched meanwhile: it is in no cache.
+
+
+@inlined
+def fetch_soon(pairs: Ints, row: int, ids: Ints, shift: np.uint64) -> None:
+    if row + SOON < len(ids):
+        fetch_ahead(pairs, np.int64(np.uint64(ids[row + SOON]) >> shift) * 2)
 
 
 @inlined
@@ -24,6 +32,7 @@ def remember_ids(pairs: Ints, shift: np.uint64, ids: Ints, numbers: Ints, before
     """Give each id its number, in order, and write into `before` the one that it had, NONE; return how many are new."""
     new = 0
     for row in range(len(ids)):
+        fetch_soon(pairs, row, ids, shift)
         place = place_of_id(pairs, ids[row], shift)
         if pairs[place] == 0:
             pairs[place] = ids[row]
@@ -37,4 +46,5 @@ def remember_ids(pairs: Ints, shift: np.uint64, ids: Ints, numbers: Ints, before
 def find_ids(pairs: Ints, shift: np.uint64, ids: Ints, before: Ints) -> None:
     """Write into `before` the number of each id, NONE where it has none."""
     for row in range(len(ids)):
+        fetch_soon(pairs, row, ids, shift)
         before[row] = pairs[place_of_id(pairs, ids[row], shift) + 1] - 1

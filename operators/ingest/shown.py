@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Ints, order_by, packed_columns, runs_of
+from operators.fast import loading
 from operators.ingest.again import Items
 from operators.ingest.columns import Columns
 from operators.ingest.event_times import EventTimes
@@ -39,40 +40,53 @@ class Showable(msgspec.Struct, frozen=True, kw_only=True):
 def shown(chunk: Showable, placed: EventTimes, policy: Policy) -> Iterator[Found]:
     """Yield samples of a chunk, of each pane and version no fewer than are kept."""
     on_time = placed.late == 0
-    groups = (placed.pane, chunk.parts[0], chunk.parts[1])
+    groups = _Groups((placed.pane, chunk.parts[0], chunk.parts[1]), placed.time)
     for index, sli in enumerate(policy.slis):
         if sli.on_feedback == (chunk.columns.stream == "feedback"):
-            rows = np.flatnonzero((classify(sli, chunk.columns) == BAD) & on_time)
-            for row in _first(rows, groups, placed.time, FAILING_MAX).tolist():
+            bad = (classify(sli, chunk.columns) == BAD) & on_time
+            for row in groups.first(bad, FAILING_MAX).tolist():
                 item = chunk.items[row]
                 values = tuple((item.slices or {}).get(name, "") for name in policy.dimensions)
                 yield row, Sample(index, int(placed.time[row]), item.request_id, values)
-    for row in _earliest(np.flatnonzero(chunk.lineage & on_time), groups, placed.time).tolist():
+    for row in groups.first(chunk.lineage & on_time, 1).tolist():
         event = chunk.items[row]
         lineage = tuple(getattr(event, name) or "" for name in LINEAGES)
         yield row, Sample(LINEAGE, int(placed.time[row]), event.request_id, (), lineage)
 
 
-def _earliest(rows: Ints, groups: Sequence[Ints], times: Ints) -> Ints:
-    """Return those of the rows that have the first time of their groups: of nearly all rows the time alone is read."""
-    packed = packed_columns([column[rows] for column in groups])
-    if len(packed) > 1 or (packed and packed[0][1] > GROUPS_MAX):
-        return _first(rows, groups, times, 1)
-    whose = packed[0][0] if packed else np.zeros(len(rows), np.int64)
-    first = np.full(GROUPS_MAX + 1, END)
-    np.minimum.at(first, whose, times[rows])
-    earliest: Ints = rows[times[rows] == first[whose]]
-    return earliest
+class _Groups:
+    """Items told apart by `columns`, each with a time."""
 
+    def __init__(self, columns: Sequence[Ints], times: Ints) -> None:
+        self._columns, self._times = columns, times
+        packed = packed_columns(columns)
+        self._groups, highest = packed[0] if packed else (np.zeros(len(times), np.int64), 0)
+        self._few, self._count = len(packed) < 2 and highest < GROUPS_MAX, highest + 1
 
-def _first(rows: Ints, groups: Sequence[Ints], times: Ints, most: int) -> Ints:
-    """Return those of the rows that are among the first of their groups: those of so many first times."""
-    if not len(rows):
-        return rows
-    order = order_by(*(column[rows] for column in groups), times[rows])
-    rows = rows[order]
-    ordered = [column[rows] for column in groups]
-    starts = np.flatnonzero(runs_of(*ordered))
-    time = np.cumsum(runs_of(*ordered, times[rows]))
-    kept: Ints = rows[time - np.repeat(time[starts], np.diff(starts, append=len(rows))) < most]
-    return np.sort(kept)  # Items of one message are soonest decoded again one after the other.
+    def first(self, marked: Flags, most: int) -> Ints:
+        """Return the marked items that are among the first of their groups: those of so many first times."""
+        kernels = loading.kernels()
+        if self._few and kernels is not None:
+            rows: Ints = kernels.first_in_groups(marked, self._groups, self._count, self._times, most)
+            return rows
+        rows = np.flatnonzero(marked)
+        return self._earliest(rows) if self._few and most == 1 else self._first(rows, most)
+
+    def _earliest(self, rows: Ints) -> Ints:
+        """Return those of the rows that have the first time of their groups: of nearly all rows this alone is read."""
+        whose = self._groups[rows]
+        first = np.full(self._count, END)
+        np.minimum.at(first, whose, self._times[rows])
+        earliest: Ints = rows[self._times[rows] == first[whose]]
+        return earliest
+
+    def _first(self, rows: Ints, most: int) -> Ints:
+        if not len(rows):
+            return rows
+        order = order_by(*(column[rows] for column in self._columns), self._times[rows])
+        rows = rows[order]
+        ordered = [column[rows] for column in self._columns]
+        starts = np.flatnonzero(runs_of(*ordered))
+        time = np.cumsum(runs_of(*ordered, self._times[rows]))
+        kept: Ints = rows[time - np.repeat(time[starts], np.diff(starts, append=len(rows))) < most]
+        return np.sort(kept)  # Items of one message are soonest decoded again one after the other.

@@ -1,11 +1,13 @@
 """Each compiled kernel gives what NumPy gives, bit by bit."""
 
+from itertools import product
 from random import Random
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from operators.arrays import Ints, groups_of, order_by
+from operators.arrays import Ints, groups_of, order_by, packed_columns
 from operators.ingest import shown
 from operators.ingest.columns import Columns
 from operators.ingest.duplicates import Duplicates
@@ -134,11 +136,33 @@ def test_order_of_columns_is_that_of_a_sort() -> None:
         assert starts.tolist() == [at for at in range(400) if not at or rows[at] != rows[at - 1]]
 
 
-def test_the_earliest_of_groups() -> None:
+def test_the_first_of_groups() -> None:
+    """Of few groups by kernels, or by two looks where one time is asked for; of many by sorting."""
     random = np.random.default_rng(8)
-    for span in (3, 100_000):
-        groups = [random.integers(0, span, 500), random.integers(0, 3, 500)]
+    for span in (3, 5_000):
+        columns = [170_000_000 + random.integers(0, span, 500), random.integers(0, 3, 500)]
         times = random.integers(0, 20, 500)
-        rows = np.flatnonzero(random.random(500) < 0.5)
-        assert shown._earliest(rows, groups, times).tolist() == shown._first(rows, groups, times, 1).tolist()
-    assert not len(shown._earliest(rows[:0], groups, times))
+        for most, marked in product((1, 2, 5), (random.random(500) < 0.5, np.zeros(500, bool))):
+            groups = shown._Groups(columns, times)
+            assert groups._few == (span == 3)
+            wanted = first_by_hand(columns, times, marked, most)
+            assert groups.first(marked, most).tolist() == wanted
+            with without():
+                assert groups.first(marked, most).tolist() == wanted
+
+
+def first_by_hand(columns: list[Ints], times: Ints, marked: NDArray[np.bool_], most: int) -> list[int]:
+    known: dict[tuple[int, ...], set[int]] = {}
+    rows = np.flatnonzero(marked).tolist()
+    group = {row: tuple(int(column[row]) for column in columns) for row in rows}
+    for row in rows:
+        known.setdefault(group[row], set()).add(int(times[row]))
+    first = {name: sorted(found)[:most] for name, found in known.items()}
+    return [row for row in rows if times[row] in first[group[row]]]
+
+
+def test_large_numbers_that_hardly_differ_are_packed_as_small_ones() -> None:
+    numbers = np.array([170_000_001, 170_000_000, 170_000_003])
+    [(packed, highest)] = packed_columns((numbers, np.array([-5, -5, -4]), np.full(3, -(1 << 62))))
+    assert (packed.tolist(), highest) == ([2, 0, 7], 7)
+    assert packed_columns((numbers[:0],)) == []
