@@ -22,7 +22,7 @@ from operators.profiles.build import build, build_like
 from operators.profiles.by_slice import SliceTexts, by_slice
 from operators.profiles.embedding import fit
 from operators.profiles.profile import RESIDUAL, Centroids, Components, Profile
-from operators.profiles.residual import components_of, residuals
+from operators.profiles.residual import components_of, cross_fitted, residuals
 from operators.profiles.seasons import HOUR_MS, by_hour, hours_of_week
 from operators.window.series_index import slice_text
 from operators.wire.events import UNUSABLE, Event, Feedback, ms_of
@@ -102,7 +102,9 @@ def _with_residual(columns: Columns, events: int, options: Options) -> tuple[Col
     if components is UNSET or not any(name in columns for name in components.names):
         return columns, UNSET
     values = [columns.get(name, [None] * events) for name in components.names]
-    return columns | {RESIDUAL: residuals(components, values)}, components
+    # Those of the very events that components were made of are not what others will have.
+    measured = residuals if options.like is not None else cross_fitted
+    return columns | {RESIDUAL: measured(components, values)}, components
 
 
 def _built(columns: Columns, events: Sequence[Event], options: Options, components: Components | UnsetType) -> Profile:
