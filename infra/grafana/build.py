@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, TextBoxVariable
+from grafana_foundation_sdk.builders.table import Panel as TablePanel
 from grafana_foundation_sdk.builders.timeseries import Panel
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from parts import MODEL, SLICE, board, lines, metric, question, rows, said, variable
@@ -80,6 +81,17 @@ def latency() -> Panel:
     return lines("Latency", "p50, p95 and p99 by version.", sql, "ms")
 
 
+def failed() -> TablePanel:
+    """Return how requests of the slice that is chosen failed."""
+    by_version = f"SELECT version, sum(requests) AS n_all, sumMap(failed) AS kinds FROM ({question('traffic_lines')})"
+    sql = (
+        "SELECT version, kind.1 AS error_type, kind.2 AS n, n_all AS requests, n / n_all AS share\n"
+        f"FROM ({by_version} GROUP BY version)\n"
+        "ARRAY JOIN arrayZip(kinds.1, kinds.2) AS kind ORDER BY version, n DESC, error_type LIMIT 20 BY version"
+    )
+    return rows("How requests failed", "The most frequent of each version.", sql, 12)
+
+
 def slo() -> Dashboard:
     """Return the board: how well a model serves."""
     made = of_model("rollguard-slo", "rollguard: service levels", "How well a model serves, and what is open.")
@@ -99,7 +111,7 @@ def slo() -> Dashboard:
         ),
         latency(),
         metric("Alerts that fire", "Versions, by rule.", of='sum by (rule) (rollguard_alerts_firing{model="$model"})'),
-        rows("How requests failed", "The most frequent of each version.", question("errors"), 12),
+        failed(),
         rows("How long rollbacks took", "Seconds, with the medians so far.", question("mttr"), 12),
     ):
         made.with_panel(panel)

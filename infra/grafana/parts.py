@@ -39,6 +39,7 @@ USUAL: Mapping[str, str] = {
     "at": UNTIL,
     "from": "fromUnixTimestamp64Milli(${__from}, 'UTC')",
     "to": UNTIL,
+    "since": "fromUnixTimestamp64Milli(${__from}, 'UTC')",
     "first": "0",
     "find": "''",
     "count": "300",

@@ -40,7 +40,7 @@ PARAMS: dict[str, Any] = {
     "model": "m", "version": "v", "baseline": "b", "slice": "*", "slices": ["*"],
     "versions": ["v"], "models": ["m"], "columns": 24, "field": "features.x",
     "measures": ["x"], "slis": [], "began": moment(0), "sli": "s", "measure": "",
-    "rule": "r",
+    "rule": "r", "since": moment(0),
     "type": "", "hash": "", "request": "r", "at": moment(FAR_MS), "from": moment(0), "to": moment(FAR_MS), "count": 10,
     "step_s": 60, "id": "c", "first": 0, "find": "x",
 }  # fmt: skip

@@ -1,22 +1,39 @@
-"""What is other than before in one slice: how requests fail, and how far fields are from their reference."""
+"""How requests fail in one slice, and how far fields are from their reference."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from flows.page.asked import Asked
 from flows.page.store import Row, Store, moment
 
 ERRORS, FIELDS, BINS, VERSIONS = 10, 12, 40, 4  # Shown.
+ERRORS_OF_VERSION = 20
 
 
-def changed(store: Store, asked: Asked, baseline: str, start: int, end: int) -> Row:
+def changed(store: Store, asked: Asked, baseline: str, start: int, end: int, traffic: Sequence[Row]) -> Row:
     """Return how both versions of a release fail, and how far their fields are, in the slice that is asked for."""
     ask = {"model": asked.model, "slice": asked.slice, "from": moment(start), "to": moment(end)}
-    versions = [asked.version, baseline]
     return {
-        "errors": errors(store.ask("errors", **ask), asked.version, baseline),
-        "psi": psi(store.ask("psi", **ask, versions=versions), asked.version, baseline),
+        "errors": errors(failed(traffic), asked.version, baseline),
+        "psi": psi(store.ask("psi", **ask, versions=[asked.version, baseline]), asked.version, baseline),
     }
+
+
+def failed(traffic: Sequence[Row]) -> list[Row]:
+    """Return the most frequent types of errors of each version, each with its share of all requests of the version.
+
+    `traffic` are the steps of question `traffic_lines`.
+    """
+    requests: Counter[str] = Counter()
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for step in traffic:
+        requests[step["version"]] += step["requests"]
+        found[step["version"]].update(dict(zip(*step["failed"], strict=True)))
+    return [
+        {"version": version, "error_type": name, "n": n, "requests": requests[version], "share": n / requests[version]}
+        for version in sorted(found)
+        for name, n in sorted(found[version].items(), key=lambda each: (-each[1], each[0]))[:ERRORS_OF_VERSION]
+    ]
 
 
 def errors(rows: Sequence[Row], candidate: str, baseline: str) -> list[Row]:

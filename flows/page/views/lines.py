@@ -128,9 +128,12 @@ def cost(rows: Sequence[Row], kinds: Mapping[str, str], **chart: object) -> Char
 
 
 def asked_lines(
-    store: Store, model: str, text: str, start: int, end: int, slis: Sequence[str] = ()
+    store: Store, model: str, text: str, start: int, end: int, slis: Sequence[str] = (), since: int = 0
 ) -> dict[str, list[Row]]:
-    """Return the rows of every chart of a model and slice; of these SLIs, in their order, without any of all."""
+    """Return the rows of every chart of a model and slice; of these SLIs, in their order, without any of all.
+
+    How requests failed is told `since` a time [Unix ms].
+    """
     span = {"from": moment(start), "to": moment(end)}
     step = step_s(start, end)
     ask = {"model": model, "slice": text, "step_s": step, **span}
@@ -139,7 +142,7 @@ def asked_lines(
     return {
         "slis": sorted(ratios, key=lambda row: order.get(row["sli"], 0)),
         "measures": store.ask("measure_lines", measures=list(MEASURES), **ask),
-        "traffic": store.ask("traffic_lines", **ask | {"step_s": max(60, step // 60 * 60)}),
+        "traffic": store.ask("traffic_lines", **ask, since=moment(since)),
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from flows.page.asked import Asked
 from flows.page.store import Row, Store, moment
 from flows.page.views import lines
+from flows.page.views.changed import failed
 from flows.page.views.release import Unknown
 from flows.page.views.states import aged, event_row, state_of
 from flows.page.words import named
@@ -34,7 +35,7 @@ def model(store: Store, asked: Asked) -> Row:
         "alerts": aged(store.ask("alerts", model=asked.model, at=at), base["end"]),
         "charts": lines.charts(rows, kinds, [], start=start, end=end, where=named(asked.slice)),
         "costs": costs(store, asked.model, [row["sli"] for row in rows["slis"]], base["range"]),
-        "errors": store.ask("errors", model=asked.model, slice=asked.slice, **base["range"]),
+        "errors": failed(rows["traffic"]),
         "slice": asked.slice,
         "events": [
             event_row(each) for each in store.ask("events", model=asked.model, version="", type="", at=at, count=100)

@@ -105,14 +105,15 @@ def _charts(store: Store, asked: Asked, story: Story, cells: Sequence[Row]) -> R
         return {"lead": None, "evidence": [], "charts": [], "errors": [], "psi": []}
     start, end, marks = story.start, story.end, _marks(story.times)
     lead = evidence.lead_of(cells, asked.sli)
-    rows = lines.asked_lines(store, asked.model, asked.slice, start, end, evidence.slis_of(cells, lead))
+    since = max(start, story.it["began_at"])
+    rows = lines.asked_lines(store, asked.model, asked.slice, start, end, evidence.slis_of(cells, lead), since)
     versions = [row["version"] for row in rows["slis"] + rows["traffic"]]
     kinds = lines.kinds_of(asked.version, story.it["baseline"], versions)
     return {
         "lead": None if lead is None else lead["name"],
         "evidence": [] if lead is None else _evidence(store, asked, cells, lead, marks, start, end),
         "charts": lines.charts(rows, kinds, marks, start=start, end=end, where=named(asked.slice)),
-        **changed(store, asked, story.it["baseline"], max(start, story.it["began_at"]), end),
+        **changed(store, asked, story.it["baseline"], since, end, rows["traffic"]),
     }
 
 

@@ -6,8 +6,8 @@
 -- from, to       windows that end in (from, to], UTC, event time
 -- step_s         seconds between two points
 --
--- Of the policy's sliding windows the one nearest to five minutes, without those of fewer than 20 values; the
--- newest row of a window counts.
+-- Windows of fewer than 20 values are left out. Of the sizes of the other sliding windows the one nearest to five
+-- minutes; the newest row of a window counts.
 SELECT
   w.measure AS measure,
   w.version AS version,
@@ -22,15 +22,11 @@ WHERE w.model = {model:String}
   AND w.measure IN {measures:Array(String)}
   AND w.slice = {slice:String}
   AND w.kind = 'sliding'
-  AND w.size_ms = (
-    SELECT argMin(size_ms, abs(toInt64(size_ms) - 300000)) FROM measure_window
-    WHERE model = {model:String} AND measure IN {measures:Array(String)} AND kind = 'sliding' AND slice = {slice:String}
-      AND window_end > {from:DateTime64(3, 'UTC')} AND window_end <= {to:DateTime64(3, 'UTC')}
-  )
   AND w.window_end > {from:DateTime64(3, 'UTC')}
   AND w.window_end <= {to:DateTime64(3, 'UTC')}
   AND toUnixTimestamp(w.window_end) % {step_s:UInt32} = 0
   AND w.n >= 20
   AND NOT startsWith(w.version, '__mirrored__/')
-ORDER BY measure, version, at, w.ver DESC
+QUALIFY abs(toInt64(w.size_ms) - 300000) = min(abs(toInt64(w.size_ms) - 300000)) OVER ()
+ORDER BY measure, version, at, w.size_ms, w.ver DESC
 LIMIT 1 BY measure, version, at

@@ -6,8 +6,8 @@
 -- from, to       windows that end in (from, to], UTC, event time
 -- step_s         seconds between two points
 --
--- Of the sliding windows of each model's policy the one nearest to five minutes. Windows with fewer than 20 events say nothing and are
--- left out; a window that was stored again has more events, so the newest row counts. Not under repeated looks: `lower` and `upper` are of one look at a time.
+-- Windows with fewer than 20 events say nothing and are left out. Of the sizes of the other sliding windows of each model the one
+-- nearest to five minutes. A window that was stored again has more events, so the newest row counts. Not under repeated looks: `lower` and `upper` are of one look at a time.
 SELECT
   w.model AS model,
   w.sli AS sli,
@@ -23,16 +23,11 @@ WHERE ({model:String} = '' OR w.model = {model:String})
   AND (empty({slis:Array(String)}) OR w.sli IN {slis:Array(String)})
   AND w.slice = {slice:String}
   AND w.kind = 'sliding'
-  AND (w.model, w.size_ms) IN (
-    SELECT model, argMin(size_ms, abs(toInt64(size_ms) - 300000)) FROM sli_window
-    WHERE kind = 'sliding' AND window_end > {from:DateTime64(3, 'UTC')} AND window_end <= {to:DateTime64(3, 'UTC')}
-      AND ({model:String} = '' OR model = {model:String}) AND slice = {slice:String}
-    GROUP BY model
-  )
   AND w.window_end > {from:DateTime64(3, 'UTC')}
   AND w.window_end <= {to:DateTime64(3, 'UTC')}
   AND toUnixTimestamp(w.window_end) % {step_s:UInt32} = 0
   AND w.good + w.bad >= 20
   AND NOT startsWith(w.version, '__mirrored__/')
-ORDER BY model, sli, version, at, w.ver DESC
+QUALIFY abs(toInt64(w.size_ms) - 300000) = min(abs(toInt64(w.size_ms) - 300000)) OVER (PARTITION BY w.model)
+ORDER BY model, sli, version, at, w.size_ms, w.ver DESC
 LIMIT 1 BY model, sli, version, at

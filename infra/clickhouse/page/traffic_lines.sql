@@ -1,19 +1,23 @@
--- How many requests a second did each version of a model serve, and how many failed, step by step?
+-- How many requests a second did each version of a model serve, and how did they fail, step by step?
 --
 -- model          of which model
 -- slice          all traffic '*', or one dimension
 -- from, to       windows that end in (from, to], UTC, event time
--- step_s         seconds of a step, a multiple of the shortest tumbling window
+-- since          `requests`, and the types of errors in `failed` with how many there were, are of windows that end later
+-- step_s         seconds of a step
+--
+-- Of the shortest tumbling windows; a step has as many of them as meet it, at least one.
 SELECT
   w.version AS version,
-  toStartOfInterval(w.window_start, toIntervalSecond({step_s:UInt32})) AS at,
-  sum(w.requests) / {step_s:UInt32} AS per_second,
-  sum(arraySum(w.errors)) AS failed
+  fromUnixTimestamp64Milli(intDiv(toUnixTimestamp64Milli(w.window_start), step_ms) * step_ms, 'UTC') AS at,
+  sum(w.requests) / step_ms * 1000 AS per_second,
+  sumIf(w.requests, w.window_end > {since:DateTime64(3, 'UTC')}) AS requests,
+  sumMapIf(w.error_types, w.errors, w.window_end > {since:DateTime64(3, 'UTC')}) AS failed
 FROM outcome_window AS w FINAL
 WHERE w.model = {model:String}
   AND w.slice = {slice:String}
-  AND w.size_ms = (SELECT size_ms FROM outcome_window WHERE model = {model:String} ORDER BY model, kind, size_ms LIMIT 1)
   AND w.window_end > {from:DateTime64(3, 'UTC')}
   AND w.window_end <= {to:DateTime64(3, 'UTC')}
-GROUP BY version, at
+GROUP BY version, at, w.size_ms, toInt64(intDiv({step_s:UInt32} * 1000 + w.size_ms - 1, w.size_ms) * w.size_ms) AS step_ms
+QUALIFY w.size_ms = min(w.size_ms) OVER ()
 ORDER BY version, at
