@@ -12,6 +12,7 @@ from operators.arrays import Ints
 from operators.fast import loading
 
 NEWLINE = 10
+BEHIND = b"\n" * 64  # Kernels leave a line to others that has less behind it than they look at.
 
 
 class TextBlock(msgspec.Struct, frozen=True):
@@ -36,6 +37,17 @@ def block_of(text: bytes) -> TextBlock:
 def one_line(text: bytes) -> TextBlock:
     """Return a text, whatever it holds, as a line."""
     return TextBlock(text, np.array([0]), np.array([len(text)]))
+
+
+def block_of_texts(texts: Sequence[bytes]) -> TextBlock:
+    r"""Return some texts, whatever they hold, as lines of one block.
+
+    >>> list(Lines([block_of_texts([b"one", b"", b"t\no"])]))
+    [b'one', b'', b't\no']
+    """
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    ends = np.cumsum(lengths + 1) - 1
+    return TextBlock(b"\n".join([*texts, BEHIND]), ends - lengths, ends)
 
 
 class Lines(Sequence[bytes]):

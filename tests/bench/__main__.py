@@ -84,10 +84,14 @@ def _enrich() -> None:
 
 
 def _kafka() -> None:
-    files, single, arrays = kafka.compare()
+    found = kafka.compare()
     print("events per CPU-second of the worker, Kafka / files, four partitions:")
-    print(f"  one event a message: {files / single:.2f} (at least 0.4)")
-    print(f"  arrays of 100:       {files / arrays:.2f} (at least 0.8)")
+    print(f"  one event a message: {found.files / found.single:.2f} (at least 0.4)")
+    print(f"  arrays of 100:       {found.files / found.arrays:.2f}")
+    few, many = found.fetched
+    print("one event a message, microseconds of all threads of the client:")
+    print(f"  fetched alone, 500 and 4,000 at once: {few:.2f}, {many:.2f}")
+    print(f"  read: {found.read:.2f} (at most 2), {found.read / few:.2f} and {found.read / many:.2f} times as much")
 
 
 def _snapshots() -> None:

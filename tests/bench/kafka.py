@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from bytewax.testing import run_main
 from confluent_kafka.cimpl import NewTopic
@@ -18,14 +19,28 @@ from operators.sources.input import Input, InputWatch
 from operators.sources.monitor import MonitorSource
 from tests.bench.flows import Discard, cpu_s, whole_job
 from tests.bench.generate import lines, write
+from tests.bench.kafka_reading import fetched_s, read_s
 from tests.integration.kafka_broker import running
 
 EVENTS = 480_000
 PARTITIONS = 4
 
 
-def compare() -> tuple[float, float, float]:
-    """Return CPU seconds of the worker for files, one event a message, and arrays of 100; all in four partitions."""
+class Costs(NamedTuple):
+    """CPU seconds of the worker for files, one event a message, and arrays of 100; all in four partitions.
+
+    Of a partition with one event a message, microseconds a message: `fetched` 500 and 4,000 at once by the client, of
+    which nothing is used, and `read`.
+    """
+
+    files: float
+    single: float
+    arrays: float
+    fetched: tuple[float, float]
+    read: float
+
+
+def compare() -> Costs:
     events = lines(EVENTS, 36, 18_000)
     parts = [events[number::PARTITIONS] for number in range(PARTITIONS)]
     with tempfile.TemporaryDirectory() as folder, running(Path(folder, "kafka")) as broker:
@@ -36,11 +51,24 @@ def compare() -> tuple[float, float, float]:
         broker.create([NewTopic(name, num_partitions=PARTITIONS, replication_factor=1) for name in ("one", "hundred")])
         _send(config, "one", parts)
         _send(config, "hundred", [_arrays(part) for part in parts])
-        return (
-            cpu_s(lambda: whole_job(*paths), runs=2),
-            cpu_s(lambda: _from_kafka(config, "one"), runs=2),
-            cpu_s(lambda: _from_kafka(config, "hundred"), runs=2),
+        few, many, read = _reading(config, EVENTS // PARTITIONS)
+        return Costs(
+            files=cpu_s(lambda: whole_job(*paths), runs=2),
+            single=cpu_s(lambda: _from_kafka(config, "one"), runs=2),
+            arrays=cpu_s(lambda: _from_kafka(config, "hundred"), runs=2),
+            fetched=(few, many),
+            read=read,
         )
+
+
+def _reading(config: KafkaConfig, count: int) -> tuple[float, float, float]:
+    """Return the least that each took over some turns, in which they follow each other."""
+    turns = [
+        (fetched_s(config, "one", count), fetched_s(config, "one", count, 4_000), read_s(config, "one", count))
+        for _ in range(4)
+    ]
+    few, many, read = (min(each) / count * 1e6 for each in zip(*turns, strict=True))
+    return few, many, read
 
 
 def _arrays(part: Sequence[bytes]) -> list[bytes]:

@@ -6,18 +6,11 @@ for.
 """
 
 import time
+from itertools import repeat
+from operator import is_not
 from typing import Literal
 
-import numpy as np
-from confluent_kafka import (
-    TIMESTAMP_LOG_APPEND_TIME,
-    TIMESTAMP_NOT_AVAILABLE,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from operators.connectors.kafka.client import TIMEOUT_S, Complaints, open_kafka
 from operators.connectors.kafka.config import KafkaConfig, reader_settings
@@ -33,7 +26,8 @@ from operators.connectors.kafka.errors import (
     UnknownTopic,
 )
 from operators.connectors.kafka.log_end import LogEnd
-from operators.ingest.messages import NO_BOUND, NOTHING, Messages
+from operators.connectors.kafka.pieces import PIECE, PIECE_BYTES, Pieces, offset_of
+from operators.ingest.messages import NOTHING, Messages
 
 MESSAGES_MAX = 20_000  # Handed on at once: some 40 ms of work.
 BYTES_MAX = 8 << 20  # Of values, or a little more: the size of a message is known only once it is there.
@@ -127,7 +121,7 @@ class KafkaReader:
             self._complaints.lost = False
             if self._end.reached:
                 self.recheck()
-        return _messages(taken, self._header) if taken else NOTHING
+        return taken.whole() if taken.messages else NOTHING
 
     def recheck(self) -> None:
         """Make `at_end` false until a broker says anew that there is no more: within a second, if nothing came.
@@ -148,30 +142,32 @@ class KafkaReader:
     def close(self) -> None:
         self._consumer.close()
 
-    def _take(self) -> list[Message]:
-        taken: list[Message] = []
-        size = 0
+    def _take(self) -> Pieces:
+        taken = Pieces(self._header)
         most = min(self.messages_max, MESSAGES_MAX)
-        while len(taken) < most and size < BYTES_MAX:
-            wanted = min(most - len(taken), (BYTES_MAX - size) // self._mean + 1)
-            some = self._consumer.consume(wanted, WAIT_S)
+        until = time.monotonic() + WAIT_S
+        while taken.messages < most and taken.bytes < BYTES_MAX:
+            room = min(PIECE_BYTES, BYTES_MAX - taken.bytes)
+            wanted = min(PIECE, most - taken.messages, room // self._mean + 1)
+            some = self._consumer.consume(wanted, max(0.0, until - time.monotonic()))
             good = self._good(some)
-            taken += good
             if good:
-                added = sum(map(len, good))
-                self._mean = max(1, added // len(good))
-                size += added
+                before = taken.bytes
+                taken.add(good)
+                self._mean = max(1, (taken.bytes - before) // len(good))
             if len(some) < wanted:
                 break
         return taken
 
     def _good(self, some: list[Message]) -> list[Message]:
         """Return the messages among what came, after a look at what else came."""
-        well = good = [message for message in some if message.error() is None]
+        well = good = some
+        if any(map(is_not, map(Message.error, some), repeat(None))):
+            well = good = [message for message in some if message.error() is None]
         if good and self._compare:
             good = self._compared(good)
         if good:
-            self._position, self._epoch = _offset(good[-1]) + 1, good[-1].leader_epoch()
+            self._position, self._epoch = offset_of(good[-1]) + 1, good[-1].leader_epoch()
             self._end.moved(self._high())
         if len(well) < len(some):
             for message in some:
@@ -183,7 +179,7 @@ class KafkaReader:
     def _compared(self, good: list[Message]) -> list[Message]:
         """Return the messages from `position` on. LogCutOff if the one before it is not the one that was read."""
         self._compare = False
-        if _offset(good[0]) >= self._position:
+        if offset_of(good[0]) >= self._position:
             return good  # It has been compacted away.
         if good[0].leader_epoch() not in {None, self._epoch}:
             raise LogCutOff(self._topic, self._partition, self._position, self._available())
@@ -192,13 +188,13 @@ class KafkaReader:
     def _heed(self, error: KafkaError, message: Message) -> None:
         code = error.code()
         if code == KafkaError._PARTITION_EOF:
-            if self._compare and _offset(message) < self._position:
+            if self._compare and offset_of(message) < self._position:
                 raise self._gone(code)
             # Behind the last message there may be marks of transactions: offsets without a message.
-            if _offset(message) > self._position:
+            if offset_of(message) > self._position:
                 # They may be of a later leader than the last message; then that one's epoch ends before them.
-                self._position, self._epoch = _offset(message), None
-            if _offset(message) == self._position:
+                self._position, self._epoch = offset_of(message), None
+            if offset_of(message) == self._position:
                 self._end.answered(self._position, time.monotonic())
         elif code in GONE:
             if not self._compare or not self._has_expired():
@@ -250,36 +246,3 @@ class KafkaReader:
         if self._epoch is None:
             return TopicPartition(self._topic, self._partition, offset)
         return TopicPartition(self._topic, self._partition, offset, leader_epoch=self._epoch)
-
-
-def _messages(taken: list[Message], header: str | None) -> Messages:
-    first, last = _offset(taken[0]), _offset(taken[-1])
-    # Offsets only grow, so without gaps their ends say all.
-    whole = last - first + 1 == len(taken)
-    times = [message.timestamp() for message in taken]
-    values = [message.value() for message in taken]
-    return Messages(
-        values=[value or b"" for value in values],
-        positions=range(first, last + 1) if whole else [_offset(message) for message in taken],
-        received_ms=np.array([NO_BOUND if kind == TIMESTAMP_NOT_AVAILABLE else at for kind, at in times], np.int64),
-        appended=np.array([kind == TIMESTAMP_LOG_APPEND_TIME for kind, _ in times], bool),
-        tombstones=values.count(None),
-        beside=() if header is None else [_beside(message, header) for message in taken],
-    )
-
-
-def _beside(message: Message, header: str) -> tuple[bytes, bytes]:
-    """Return the key of a message, and the last value of a header, empty where there is none."""
-    found = dict(message.headers() or ()).get(header)
-    return _bytes(message.key()), _bytes(found)
-
-
-def _bytes(value: str | bytes | None) -> bytes:
-    return value.encode() if isinstance(value, str) else value or b""
-
-
-def _offset(message: Message) -> int:
-    offset = message.offset()
-    if offset is None:
-        raise ValueError("a message without an offset")
-    return offset
