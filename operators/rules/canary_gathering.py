@@ -9,7 +9,7 @@ from operators.rules.canary_state import CanaryState
 from operators.rules.canary_words import is_bad
 from operators.rules.cohorts import Block
 from operators.rules.comparison import Comparison
-from operators.rules.exceeding import Exceeding
+from operators.rules.exceeding import Exceeding, count_each
 from operators.rules.label_chains import labels_by_sli, share_of_labels, smaller
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labelled import asked
@@ -45,10 +45,11 @@ def gather(
     if canary.blip is not None and number != canary.blip:
         _end_blip(canary)
     if len(counts.slots) and releases:
-        compared = [each for each in releases if counts.pane >= each.begins and each not in warming]
+        cold = set(warming)
+        compared = [each for each in releases if counts.pane >= each.begins and each not in cold]
         _note_cold(canary, counts.pane, warming)
         shares = _add_counts(canary, counts, names, compared)
-        _add_values(canary, counts.pane, spreads, releases, compared, shares)
+        _add_values(canary, counts.pane, spreads, releases, set(compared), shares)
     canary.blip = number
     if place == canary.blip_panes - 1:
         _end_blip(canary)
@@ -105,28 +106,29 @@ def _add_counts(
     by_event = canary.by_event
     if chains is not None:  # But those of labels.
         chains = chains.some((chains.classes[:, by_event] != NOT_MEANT).any(axis=1))
-    events: dict[int, tuple[int, int]] = {}  # All, and those that count where every chain does once.
+    # Of each row all events, and those that count where every chain does once.
+    every = counts.slis[:, by_event, :COMPARED].sum(axis=(1, 2)).tolist()
+    once = counts.units[:, by_event].sum(axis=(1, 2)).tolist()
+    came = np.zeros((len(counts.slots), canary.columns, 2), np.int64)
+    came[:, canary.at_once] = counts.units[:, canary.slis][:, canary.at_once]
     wanted = {(release.model, arm) for release in releases for arm in (release.candidate, release.baseline)}
-    served: dict[tuple[str, str], dict[int, tuple[SliceSeries, Ints]]] = {}
+    served: dict[tuple[str, str], dict[int, int]] = {}  # By version: the row of each finest slot.
     for row, slot in enumerate(counts.slots.tolist()):
         name = names[slot]
-        if name.dims.keys() == canary.finest and (name.model, name.version) in wanted:
-            arm = served.setdefault((name.model, name.version), {})
-            came = np.zeros((canary.columns, 2), np.int64)
-            came[canary.at_once] = counts.units[row, canary.slis][canary.at_once]
-            arm[slot] = name, came
-            events[slot] = int(counts.slis[row, by_event, :COMPARED].sum()), int(counts.units[row, by_event].sum())
+        if name[:2] in wanted and name.dims.keys() == canary.finest:
+            served.setdefault(name[:2], {})[slot] = row
     for release in releases:
         arms = [served.get((release.model, arm), {}) for arm in (release.candidate, release.baseline)]
         if any(arms):
             both, shares[release] = [], []
-            for number, came_of in enumerate(arms):
+            for number, rows in enumerate(arms):
                 known = canary.recurring.setdefault((release, number), Recurring())
-                usual, out = known.share, left_out(known, chains, came_of)
-                both.append([(name, _less(canary, came, out.get(slot))) for slot, (name, came) in came_of.items()])
-                every, once = (sum(events[slot][at] for slot in came_of) for at in (0, 1))
+                usual, out = known.share, left_out(known, chains, rows)
+                both.append([(names[slot], _less(canary, came[row], out.get(slot))) for slot, row in rows.items()])
                 less = sum(int(out[slot][by_event].sum()) for slot in out)
-                shares[release].append((once - less) / every if every else usual)
+                asked = sum(every[row] for row in rows.values())
+                counted = sum(once[row] for row in rows.values()) - less
+                shares[release].append(counted / asked if asked else usual)
                 _thin_cohorts(canary, both[number], shares[release][number], counts.pane)
                 _leave_out(both[number], _too_soon(canary, release, counts.pane))
             _open(canary, release, counts.pane).add(both[0], both[1])
@@ -176,10 +178,14 @@ def _add_values(
     shares: Shares,
 ) -> None:
     """Add how many values exceed the limits to the running blip; of releases not `compared` they set limits."""
-    for release in releases if canary.limits and spreads.names else ():
-        exceeding = canary.exceeding.setdefault(release, Exceeding(limits=canary.limits))
-        versions = release.candidate, release.baseline
-        arms = exceeding.count(spreads, release.model, versions, pane * canary.pane_ms // MINUTE_MS)
+    if not (canary.limits and spreads.names):
+        return
+    each = [
+        (canary.exceeding.setdefault(release, Exceeding(limits=canary.limits)), release.model, _versions(release))
+        for release in releases
+    ]
+    counted = count_each(each, spreads, pane * canary.pane_ms // MINUTE_MS)
+    for release, arms in zip(releases, counted, strict=True):
         if release not in compared or not any(arms):
             continue
         served = [
@@ -187,6 +193,10 @@ def _add_values(
             for arm, share in zip(arms, shares.get(release, (1.0, 1.0)), strict=True)
         ]
         _open(canary, release, pane).add(served[0], served[1])
+
+
+def _versions(release: Comparison) -> tuple[str, str]:
+    return release.candidate, release.baseline
 
 
 def _open(canary: CanaryState, release: Comparison, pane: int) -> Strata:

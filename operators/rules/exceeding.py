@@ -19,7 +19,8 @@ are edges of buckets, and a tolerance is rounded up to whole buckets.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -29,16 +30,24 @@ from operators.arrays import Ints
 from operators.policy.policy import Policy
 from operators.rules.canary_keys import Canary, Compared
 from operators.rules.spreads import Spreads
-from operators.rules.value_history import BASELINE, CANDIDATE, ValueHistory, ValueShift, split_at
-from operators.stats.histogram import B_MIN, CODE_MIN, GAMMA, codes_of, values_of
-from operators.window.partial import sum_by_key
+from operators.rules.value_history import (
+    BASELINE,
+    CANDIDATE,
+    NO_VALUES,
+    Bucketed,
+    ValueHistory,
+    ValueShift,
+    split_at,
+    summed_each,
+)
+from operators.stats.histogram import B_MIN, GAMMA, codes_of, values_of
 from operators.window.series_index import SliceSeries
 
 TAIL = 0.95  # The quantile at which means are compared, too.
 N_MIN = 100  # Values of the baseline in a stretch, and ...
 BEYOND_MIN = 5  # ... so many of them above a quantile.
 STRETCHES = 15  # A quarter of an hour, in blips of a minute.
-_NONE = np.zeros(0, np.int64)
+Versions = tuple[str, str]  # Candidate and baseline.
 
 
 class Limit(NamedTuple):
@@ -115,27 +124,10 @@ class Exceeding(msgspec.Struct, kw_only=True):
     history: dict[int, ValueHistory] = {}
 
     def count(
-        self, spreads: Spreads, model: str, versions: Sequence[str], minute: int
+        self, spreads: Spreads, model: str, versions: Versions, minute: int
     ) -> list[list[tuple[SliceSeries, Ints]]]:
-        """Return good and bad values of candidate and baseline by finest slice, (limits, 2) each.
-
-        What the baseline had is learned, for the next blip, and what both had is remembered of a `minute` since 1970.
-        """
-        arms = []
-        for arm, version in enumerate(versions):
-            mine = spreads.of(model, version)
-            self._remember(minute, arm, mine)
-            counts = np.zeros((len(spreads.names), len(self.limits), 2), np.int64)
-            for number, code in self.codes.items():
-                limit = self.limits[number]
-                edge = code if arm else limit.of_candidate(code)
-                of = mine.measure == limit.measure
-                at = mine.row[of] * 2 + (mine.code[of] > edge)
-                counts[:, number] = np.bincount(at, weights=mine.n[of], minlength=2 * len(counts)).reshape(-1, 2)
-            some = np.flatnonzero(counts.any(axis=(1, 2))).tolist()
-            arms.append([(spreads.names[row], counts[row]) for row in some])
-        self._learn(spreads.of(model, versions[1]))
-        return arms
+        """Return what `count_each` does of this release alone."""
+        return count_each([(self, model, versions)], spreads, minute)[0]
 
     def renew(self) -> None:
         """End a blip: set the limits anew where the stretch under way has values enough, and begin another one."""
@@ -172,17 +164,51 @@ class Exceeding(msgspec.Struct, kw_only=True):
             excess=limit.code_of(*mine) - now,
         )
 
-    def _remember(self, minute: int, arm: int, mine: Spreads) -> None:
-        for measure in sorted({limit.measure for limit in self.limits}):
-            of = mine.measure == measure
-            if of.any():
-                self.history.setdefault(measure, ValueHistory()).add(minute, arm, mine.code[of], mine.n[of])
 
-    def _learn(self, mine: Spreads) -> None:
-        for measure in {limit.measure for limit in self.limits}:
-            of = mine.measure == measure
-            if of.any():
-                codes, counts = self.values.get(measure, (_NONE, _NONE))
-                keys = np.concatenate([codes, mine.code[of]]) - CODE_MIN
-                keys, sums = sum_by_key(keys, np.concatenate([counts, mine.n[of]]))
-                self.values[measure] = keys + CODE_MIN, sums
+def count_each(
+    releases: Sequence[tuple[Exceeding, str, Versions]], spreads: Spreads, minute: int
+) -> list[list[list[tuple[SliceSeries, Ints]]]]:
+    """Return of each release good and bad values of candidate and baseline by finest slice, (limits, 2) each.
+
+    What the baseline had is learned, for the next blip, and what both had is remembered of a `minute` since 1970. All
+    releases, of one rule, are counted together.
+    """
+    counted = [
+        [_exceeded(exceeding, spreads, model, version, arm) for arm, version in enumerate(versions)]
+        for exceeding, model, versions in releases
+    ]
+    sums: list[Sequence[Bucketed]] = []
+    puts: list[Callable[[Bucketed], None]] = []
+    for exceeding, model, versions in releases:
+        for measure in sorted({limit.measure for limit in exceeding.limits}):
+            for arm, version in enumerate(versions):
+                _, codes, n = spreads.of(model, version, measure)
+                if len(codes):
+                    history = exceeding.history.setdefault(measure, ValueHistory())
+                    sums.append([history.of(minute, arm), (codes, n)])
+                    puts.append(partial(history.put, minute, arm))
+                if len(codes) and arm == BASELINE:
+                    sums.append([exceeding.values.get(measure, NO_VALUES), (codes, n)])
+                    puts.append(partial(exceeding.values.__setitem__, measure))
+    for put, values in zip(puts, summed_each(sums), strict=True):
+        put(values)
+    return counted
+
+
+def _exceeded(
+    exceeding: Exceeding, spreads: Spreads, model: str, version: str, arm: int
+) -> list[tuple[SliceSeries, Ints]]:
+    """Return good and bad values of a version by finest slice."""
+    limits = exceeding.limits
+    found: dict[int, Ints] = {}
+    for number, code in exceeding.codes.items():
+        limit = limits[number]
+        row, codes, n = spreads.of(model, version, limit.measure)
+        if len(row):
+            first = int(row[0])
+            at = (row - first) * 2 + (codes > (code if arm else limit.of_candidate(code)))
+            counts = np.bincount(at, weights=n).astype(np.int64)
+            for place in np.flatnonzero(counts).tolist():
+                known = found.setdefault(first + place // 2, np.zeros((len(limits), 2), np.int64))
+                known[number, place % 2] = counts[place]
+    return [(spreads.names[row], found[row]) for row in sorted(found)]

@@ -2,15 +2,27 @@
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from operators.arrays import Ints
+from operators.arrays import Ints, groups_of
 from operators.window.partial import Partial, cell_rows
 from operators.window.series_index import SliceSeries, described, slice_text
 
 _NONE = np.zeros(0, np.int64)
+
+
+class Cells(NamedTuple):
+    """Counts `n` of values of one version and measure in bucket `code`; `row` is one in the names of the spreads."""
+
+    row: Ints = _NONE
+    code: Ints = _NONE
+    n: Ints = _NONE
+
+
+NO_CELLS = Cells()
 
 
 class Spreads(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,18 +33,26 @@ class Spreads(msgspec.Struct, frozen=True, kw_only=True):
     measure: Ints = _NONE
     code: Ints = _NONE
     n: Ints = _NONE
+    found: dict[tuple[str, str, int], Cells] = {}  # What `of` returns, once it was asked.
 
-    def of(self, model: str, version: str) -> "Spreads":
-        """Return those of one version; their rows index into the same `names`."""
-        mine = np.array([name.model == model and name.version == version for name in self.names], bool)
-        some = mine[self.row] if len(mine) else np.zeros(0, bool)
-        return Spreads(
-            names=self.names,
-            row=self.row[some],
-            measure=self.measure[some],
-            code=self.code[some],
-            n=self.n[some],
-        )
+    def of(self, model: str, version: str, measure: int) -> Cells:
+        """Return those of a version and measure, by rows; all are told apart at once, when the first is asked for."""
+        if len(self.row) and not self.found:
+            self.found.update(self._by_version())
+        return self.found.get((model, version, measure), NO_CELLS)
+
+    def _by_version(self) -> dict[tuple[str, str, int], Cells]:
+        versions: dict[tuple[str, str], int] = {}
+        number = np.array([versions.setdefault(name[:2], len(versions)) for name in self.names], np.int64)
+        measures = int(self.measure.max()) + 1
+        keys = number[self.row] * measures + self.measure
+        order, starts = groups_of(keys)
+        row, code, n = self.row[order], self.code[order], self.n[order]
+        known, ends = list(versions), [*starts[1:].tolist(), len(order)]
+        return {
+            (*known[key // measures], key % measures): Cells(row[start:end], code[start:end], n[start:end])
+            for key, start, end in zip(keys[order[starts]].tolist(), starts.tolist(), ends, strict=True)
+        }
 
 
 NO_SPREADS = Spreads()
@@ -60,12 +80,10 @@ class Values:
         """Return how many values of a version and slice are in buckets up to `code`, and how many above."""
         if self._spreads is None:
             self._spreads = spreads_of(self._part, self._dimensions)
-        mine = self._spreads.of(model, version)
-        inside = np.array([text in _slices(name) for name in mine.names], bool)
-        some = mine.measure == measure
-        if len(inside):
-            some &= inside[mine.row]
-        n, high = mine.n[some], mine.code[some] > code
+        mine = self._spreads.of(model, version, measure)
+        rows, place = np.unique(mine.row, return_inverse=True)
+        inside = np.array([text in _slices(self._spreads.names[row]) for row in rows.tolist()], bool)[place]
+        n, high = mine.n[inside], mine.code[inside] > code
         return int(n[~high].sum()), int(n[high].sum())
 
 

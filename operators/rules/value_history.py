@@ -4,13 +4,15 @@ Kept for an hour, in the buckets of histograms (`stats/histogram.py`). Nothing h
 `release/shared_values.py`. Memory: some 20 KB a measure and release, with a hundred different buckets a minute.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from operators.arrays import Ints
-from operators.stats.histogram import CODE_MIN
+from operators.stats.histogram import CODE_BITS, CODE_MIN
 from operators.window.partial import sum_by_key
 
 MINUTE_MS = 60_000
@@ -41,8 +43,16 @@ class ValueHistory(msgspec.Struct, kw_only=True):
 
     def add(self, minute: int, arm: int, codes: Ints, counts: Ints) -> None:
         """Take values of a version; codes may come in any order, and more than once."""
+        self.put(minute, arm, summed([self.of(minute, arm), (codes, counts)]))
+
+    def of(self, minute: int, arm: int) -> Bucketed:
+        """Return what a version had in a minute."""
+        return self.minutes.get(minute, (NO_VALUES, NO_VALUES))[arm]
+
+    def put(self, minute: int, arm: int, values: Bucketed) -> None:
+        """Let these be all that a version had in a minute."""
         arms = list(self.minutes.get(minute, (NO_VALUES, NO_VALUES)))
-        arms[arm] = summed([arms[arm], (codes, counts)])
+        arms[arm] = values
         self.minutes[minute] = arms[0], arms[1]
         while len(self.minutes) > MINUTES:
             del self.minutes[min(self.minutes)]
@@ -64,11 +74,25 @@ def summed(each: list[Bucketed]) -> Bucketed:
     >>> codes.tolist(), counts.tolist()
     ([7, 8, 9], [1, 4, 5])
     """
-    if not each:
-        return NO_VALUES
-    codes = np.concatenate([codes for codes, _ in each]) - CODE_MIN
-    keys, counts = sum_by_key(codes, np.concatenate([counts for _, counts in each]))
-    return keys + CODE_MIN, counts
+    return summed_each([each])[0] if each else NO_VALUES
+
+
+def summed_each(several: Sequence[Sequence[Bucketed]]) -> list[Bucketed]:
+    """Return what `summed` does of each of several, all of which are added up at once.
+
+    >>> one, other = summed_each([[(np.array([9, 8]), np.array([3, 4]))], [(np.array([9]), np.array([1]))]])
+    >>> one[0].tolist(), one[1].tolist(), other[0].tolist(), other[1].tolist()
+    ([8, 9], [4, 3], [9], [1])
+    """
+    if not several:
+        return []
+    parts = [part for each in several for part in each]
+    of = np.repeat(np.arange(len(several)), [sum(len(codes) for codes, _ in each) for each in several])
+    codes = np.concatenate([codes for codes, _ in parts]) - CODE_MIN
+    keys, counts = sum_by_key(of << CODE_BITS | codes, np.concatenate([counts for _, counts in parts]))
+    edges = np.searchsorted(keys, np.arange(len(several) + 1) << CODE_BITS).tolist()
+    codes = (keys & ((1 << CODE_BITS) - 1)) + CODE_MIN
+    return [(codes[start:end], counts[start:end]) for start, end in pairwise(edges)]
 
 
 def split_at(values: Bucketed, code: int) -> tuple[int, int]:
