@@ -42,18 +42,23 @@ def begin_pane(model: Model, at: PaneContext, due: Sequence[Due], folded: Sequen
     """Take commands, traffic, and what was beyond a limit (`folded`), before rules look at the pane; return events."""
     note_traffic(model, at)
     note_lately(model, at)
-    events = [*obey(model, at, due), *await_unseen(model, at, due)]
+    events = [*obey(model, at, due), *await_unseen(model, at, due)] if due or model.releases else []
     discover(model, at)
-    note_producers(model, at)
     note_doubts(model, at)
-    events += tell_silent(model, at)
-    return completed(model, at, numbered(model, events + tell_overflow(model, at, folded), ended=False))
+    if model.releases:
+        note_producers(model, at)
+        events += tell_silent(model, at)
+    if folded or model.overflow:
+        events += tell_overflow(model, at, folded)
+    return completed(model, at, numbered(model, events, ended=False)) if events else []
 
 
 def end_pane(
     model: Model, at: PaneContext, verdicts: Sequence[Verdict], findings: Sequence[CanaryFinding]
 ) -> list[ControlEvent]:
     """Take the verdicts that changed with the pane, and what canary rules find; return the control events."""
+    if not (verdicts or findings or _has_something(model)):
+        return []
     beyond = [*compare_with_past(model, at), *compare_first_served(model, at)]
     verdicts = [*verdicts, *(each.verdict(model.writer.model, at.pane) for each in beyond if each.new)]
     for verdict in verdicts:
@@ -73,6 +78,12 @@ def end_pane(
     events += resolve_resting(model, at)
     events += tell_unheard(model, at)
     return completed(model, at, numbered(model, events + end_holds(model, at, events)), findings)
+
+
+def _has_something(model: Model) -> bool:
+    """Tell whether anything may follow from a pane without a verdict: something is under way, or fires, or is BAD."""
+    alerts = model.alerts
+    return bool(model.releases or model.bad or alerts.firing or alerts.rested or model.incidents)
 
 
 def _remember(model: Model, verdict: Verdict) -> None:

@@ -23,13 +23,14 @@ LATELY_MS = 600_000  # A version whose last judgement is older says nothing of a
 
 def note_doubts(model: Model, at: PaneContext) -> None:
     """Remember of each SLI that judges score, and each version that serves, whether its newest judgements count."""
-    for version in sorted(at.requests.keys() | at.copies.keys()):
+    scored = [(index, sli) for index, sli in enumerate(at.policy.slis) if sli.scored]
+    for version in sorted(at.requests.keys() | at.copies.keys()) if scored else ():
         served, slis = model.served.get(version), at.slis(version, "*")
         if served is None or slis is None:
             continue
-        for index, sli in enumerate(at.policy.slis):
+        for index, sli in scored:
             counted, neither = int(slis[index, GOOD] + slis[index, BAD]), int(slis[index, NEITHER])
-            if sli.scored and counted + neither:
+            if counted + neither:
                 _note(served.beliefs.setdefault(sli.name, Belief()), at.pane, counted, neither)
 
 
