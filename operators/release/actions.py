@@ -53,14 +53,14 @@ def verdicts_in_force(model: Model, at: PaneContext, release: ReleaseState, rule
     A verdict of before the release began (or began anew) rests on older events. It counts only if the candidate serves
     and it is still BAD when the release is older than the rule's window: a version that is well would be OK by then.
     """
-    standing = model.bad.get((rule.name, release.candidate))
-    if not standing or isinstance(rule, ReleaseRule) or not release.is_actionable:
+    known = model.bad.get((rule.name, release.candidate))
+    if not known or isinstance(rule, ReleaseRule) or not release.is_actionable:
         return {}
     served, age_ms = model.served.get(release.candidate), at.ts - release.since * at.policy.pane_ms
     serves = served is not None and served.last >= release.since
     return {
         text: verdict
-        for text, verdict in standing.items()
+        for text, verdict in known.items()
         if verdict.pane >= release.since or (serves and age_ms > (verdict.evidence.window_ms or 0) + rule.lasting_ms)
     }
 
