@@ -61,7 +61,7 @@ class ShardEvaluation:
         self.policy = policy
         self.monitors = Monitors(policy, None if saved is None else saved.monitors)
         new = begun(policy, self.monitors.state)
-        self.state = new if saved is None else gone_on(policy, new, saved)
+        self.state = new if saved is None else gone_on(policy, new, saved, self.monitors.kept)
         self.slots_max = SLOTS_MIN
         self._contexts = Contexts(policy)
         # The models in which a pane without anything of them may leave a trace; at first nobody knows which do.

@@ -1,6 +1,6 @@
 """What the evaluation of a shard keeps, how it begins, and how it goes on under a policy that may have changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -75,13 +75,15 @@ def begun(policy: Policy, monitors: MonitorsState) -> EvaluationState:
     )
 
 
-def gone_on(policy: Policy, new: EvaluationState, saved: EvaluationState) -> EvaluationState:
-    """Return what was saved as the state that goes on; rules that have changed since begin anew, as in `new`."""
+def gone_on(policy: Policy, new: EvaluationState, saved: EvaluationState, monitors: Collection[str]) -> EvaluationState:
+    """Return what was saved as the state that goes on; rules that have changed since begin anew, as in `new`.
+
+    `monitors` are the names of those that go on: a rule that listens to another one begins anew with it.
+    """
     kept: dict[bytes, object] = {_identity(each.rule): each for each in saved.alone}
     # Releases are compared at the finest slices: by other dimensions these are others.
     kept |= {_identity(each.rule): each for each in saved.releases if each.dimensions == policy.dimensions}
-    if new.monitors is saved.monitors:  # Else the monitors that drift rules listen to begin anew.
-        kept |= {_identity(each.rule): each for each in saved.listening}
+    kept |= {_identity(each.rule): each for each in saved.listening if {*each.rule.monitors} <= {*monitors}}
     saved.roster.go_on(new.roster)
     for known in saved.models.values():
         widen(known, len(policy.slis))

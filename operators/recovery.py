@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from typing import TypeVar, cast
 
-from operators.policy.policy import Policy, Widths
+from operators.policy.policy import Columns, Policy
 from operators.saved.decode import from_bytes_of
 from operators.saved.encode import to_bytes_of
 from operators.saved.registry import UNKNOWN, Unreadable
@@ -50,7 +50,7 @@ def loads(saved: bytes | None, kind: type[T], policy: Policy) -> T | None:
     if saved is None:
         return None
     shape, state = content(saved)
-    if shape != policy.shape and shape not in policy.widths:
+    if shape != policy.shape and shape not in policy.earlier:
         raise StateMismatch(OTHER_SHAPE)
     if state is not None and not isinstance(state, kind):
         raise Unreadable(f"the recovery store holds a {type(state).__name__} where a {kind.__name__} should be")
@@ -60,13 +60,13 @@ def loads(saved: bytes | None, kind: type[T], policy: Policy) -> T | None:
 def require_shape(shapes: Mapping[str, str], policy: Policy) -> None:
     """StateMismatch where a policy of several has another shape than that which was saved by its name."""
     shape = shapes.get(policy.team, policy.shape)
-    if shape != policy.shape and shape not in policy.widths:
+    if shape != policy.shape and shape not in policy.earlier:
         raise StateMismatch(OTHER_SHAPE)
 
 
-def widths_of(saved: bytes | None, policy: Policy) -> Widths | None:
-    """Return how many SLIs, measures and dimensions what was saved has; None where it has those of the policy."""
-    return None if saved is None else policy.widths.get(str(content(saved)[0]))
+def columns_of(saved: bytes | None, policy: Policy) -> Columns | None:
+    """Return what the counts that were saved have columns for; None where that is what the policy's have."""
+    return None if saved is None else policy.earlier.get(str(content(saved)[0]))
 
 
 @contextmanager

@@ -266,6 +266,7 @@ MONITORS = (
     ),
     Saved("monitors.watch", change_monitor.Watch),
     Saved("monitors.offender", monitors.Offender),
+    Saved("monitors.column", monitors.WatchedColumn),
     Saved("monitors.unchanged", unchanged.Unchanged),
     Saved("monitors.stored", unchanged.StoredWords),
     Saved("drifted", results.Drift),

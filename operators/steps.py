@@ -17,14 +17,14 @@ from operators.metrics import Metrics
 from operators.model_gauges import ModelGauges, ShardGauges
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
-from operators.recovery import dumps, loads, of_file, require_shape, widths_of
+from operators.recovery import columns_of, dumps, loads, of_file, require_shape
 from operators.rows.panes import pane_rows, stored_rows
 from operators.rows.progress import progress_rows
 from operators.rows.windows import window_rows
 from operators.store.rows import Rows
 from operators.window.fence import in_order
 from operators.window.panes import Closed, PaneItem, Panes, ReplayRequest, SavedPanes, ShardInput
-from operators.window.recall import PaneReplay, PaneStore, RecalledWindows, WindowProgress
+from operators.window.recall import PaneReplay, PaneStore, RecalledWindows, WindowProgress, held_now
 from operators.window.saved_teams import SavedTeams
 from operators.window.team_panes import SavedTeamPanes, TeamItem, TeamPanes
 from operators.window.windows import PaneWithWindows
@@ -180,7 +180,7 @@ def close_panes(
                     require_shape({} if panes is None else panes.shapes, each)
             return _TeamPanesLogic(TeamPanes(policy, panes), metrics, recover)
         panes_ = loads(saved, SavedPanes, policy)
-        return _PanesLogic(Panes(policy, panes_, widths_of(saved, policy)), metrics, recover)
+        return _PanesLogic(Panes(policy, panes_, columns_of(saved, policy)), metrics, recover)
 
     return op.stateful_batch("close", up, build)
 
@@ -199,7 +199,8 @@ def hold_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> Keyed
         return f"{shard}/{prefix}", whole
 
     def build_one(each: Policy, saved: bytes | None) -> _SlotLogic:
-        return _SlotLogic(PaneStore(loads(saved, tuple, each)), each)
+        held = held_now(loads(saved, tuple, each), each, columns_of(saved, each))
+        return _SlotLogic(PaneStore(held), each)
 
     def build(saved: bytes | None) -> Logic:
         return _TeamsLogic(policy, saved, build_one) if policy.teams else build_one(policy, saved)

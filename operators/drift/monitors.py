@@ -13,6 +13,7 @@ from operators.drift.change_monitor import Changes
 from operators.drift.contract_monitor import Contracts
 from operators.drift.ended_window import Arms, Ended
 from operators.drift.found import by_field
+from operators.drift.going_on import identities, moved_sums, moved_weeks, same
 from operators.drift.last_week import LastWeek
 from operators.drift.lasting_state import Lasting
 from operators.drift.member import watched_of
@@ -20,7 +21,7 @@ from operators.drift.registry import window_kind_of
 from operators.drift.results import NOTHING, Drift, FieldCounts, Heard, Monitored, SeriesWindow
 from operators.drift.unchanged import Unchanged
 from operators.drift.window_sums import Rolled, Sums, roll_up_fields
-from operators.policy.monitors import SeriesMonitor, Watched, WindowMonitor
+from operators.policy.monitors import SeriesMonitor, Watched, WatchedColumn, WindowMonitor
 from operators.policy.policy import Policy
 from operators.window.label_cells import LabelCells
 from operators.window.partial import Partial
@@ -31,7 +32,10 @@ SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
 
 
 class MonitorsState(msgspec.Struct, kw_only=True):
-    """All that a restart needs; `identity` names the policy's monitors that it was kept under."""
+    """All that a restart needs; `identities` tell by name the monitors that it was kept under, `columns` the fields.
+
+    `identity` stands for these in what was saved before there were any: it is of all monitors, and what they are on.
+    """
 
     identity: bytes
     slots: SeriesIndex
@@ -44,10 +48,12 @@ class MonitorsState(msgspec.Struct, kw_only=True):
     lasting: dict[tuple[str, str], Lasting] = {}  # By monitor and field.
     unchanged: Unchanged = msgspec.field(default_factory=Unchanged)
     labels: dict[str, LabelCells] = {}  # By monitor.
+    identities: dict[str, bytes] = {}
+    columns: tuple[WatchedColumn, ...] = ()
 
 
 class Monitors:
-    """The monitors of one shard; `state` is all it keeps, and is that of the same monitors or begins anew."""
+    """The monitors of one shard; `state` is all it keeps, `kept` are those that go on from what was saved."""
 
     def __init__(self, policy: Policy, saved: MonitorsState | None = None) -> None:
         self.policy = policy
@@ -57,15 +63,16 @@ class Monitors:
             window_ms: [each for each in windowed if each.window_ms == window_ms]
             for window_ms in sorted({each.window_ms for each in windowed})
         }
-        identity = _identity(policy, len(policy.slis), len(policy.dimensions))
-        # What came later is nothing to what is kept of the monitors: no monitor that is the same is on it.
-        if saved is not None and saved.identity in {_identity(policy, *each) for each in _widths(policy)}:
-            saved.identity = identity
-            self.state = saved
-            return
+        self.state = self._begun()
+        self.kept = frozenset[str]()
+        if saved is not None:
+            self._go_on(saved)
+
+    def _begun(self) -> MonitorsState:
+        policy = self.policy
         grains = dict.fromkeys(grain for monitor in policy.monitors for grain in monitor.grains)
-        self.state = MonitorsState(
-            identity=identity,
+        return MonitorsState(
+            identity=b"",
             slots=SeriesIndex(policy.dimensions, tuple(grains)),
             sums={window_ms: Sums(policy) for window_ms in self.windowed},
             past=LastWeek(policy),
@@ -77,7 +84,39 @@ class Monitors:
                 if isinstance(monitor, SeriesMonitor)
                 for field in monitor.on
             ],
+            identities=identities(policy),
+            columns=policy.columns.watched,
         )
+
+    def _go_on(self, saved: MonitorsState) -> None:
+        """Take over what was saved of monitors that are the same, and of fields that are still watched."""
+        new = self.state
+        if not saved.identities and saved.identity in {_identity(self.policy, *each) for each in _widths(self.policy)}:
+            saved.identities, saved.columns = new.identities, new.columns  # Nothing has changed since an older version.
+        self.kept = kept = same(saved.identities, new.identities)
+        slots = new.slots.dimensions, new.slots.grains
+        if (saved.identities, saved.columns, (saved.slots.dimensions, saved.slots.grains)) == (
+            new.identities, new.columns, slots,
+        ):  # fmt: skip
+            self.state = saved
+            return
+        saved.slots.go_on(new.slots)
+        new.slots, new.slots_max, new.stored = saved.slots, saved.slots_max, saved.stored
+        changed = saved.columns != new.columns
+        for window_ms in new.sums.keys() & saved.sums.keys():
+            sums = saved.sums[window_ms]
+            new.sums[window_ms] = moved_sums(sums, saved.columns, new.columns) if changed else sums
+        new.past = moved_weeks(new.past, saved.past, saved.columns, new.columns)
+        contracts, unchanged = new.contracts, saved.unchanged.stored
+        contracts.broken = {place: each for place, each in saved.contracts.broken.items() if place[0] in kept}
+        contracts.seen = {place: each for place, each in saved.contracts.seen.items() if place[0] in kept}
+        new.unchanged.stored = {place: each for place, each in unchanged.items() if place[0] in kept}
+        new.lasting = {place: each for place, each in saved.lasting.items() if place[0] in kept}
+        new.labels = {name: each for name, each in saved.labels.items() if name in kept}
+        watches = {(each.monitor.name, each.field): each.watches for each in saved.changes}
+        for changes in new.changes:
+            if changes.monitor.name in kept:
+                changes.watches = watches.get((changes.monitor.name, changes.field), {})
 
     @property
     def quiet(self) -> bool:
@@ -218,12 +257,14 @@ def _heard(of_one: Sequence[Drift]) -> Heard:
 
 def _widths(policy: Policy) -> set[tuple[int, int]]:
     """Return how many SLIs and dimensions a policy had under which state may have been saved that goes on."""
-    own = (len(policy.slis), len(policy.dimensions))
-    return {own, *((each.slis, each.dimensions) for each in policy.widths.values())}
+    return {(each.slis, len(each.dimensions)) for each in (policy.columns, *policy.earlier.values())}
 
 
 def _identity(policy: Policy, many: int, depth: int) -> bytes:
-    """Return what names the monitors of a policy, and all that they depend on: its first SLIs and dimensions."""
+    """Return what named all monitors of a policy together in what older versions saved, with its SLIs and dimensions.
+
+    What came later is nothing to what is kept of the monitors: no monitor that is the same is on it.
+    """
     # The keys of SLIs as states have them that were saved when all kinds were one class.
     keys = {"good": "", "name": "", "field": None, "limit": None, "flags": (), "ignore": ()}
     slis = [keys | sli.identity() for sli in policy.slis[:many]]

@@ -1,12 +1,13 @@
 """Which column of counts is of which SLI and measure under one recovery store: a policy may change, and counts go on.
 
-Slice dimensions may be added behind those that there are: what was counted before is of no slice of theirs. Windows
-may be other ones, as they are built from closed panes: from those that are held for the longest one there was at first.
+Columns of SLIs and measures are only ever added. What a new policy has in common with the one before keeps its column,
+what it leaves out keeps an empty one, and what is new gets the next. Slice dimensions and watched fields are known by
+name: what was counted under an earlier policy is moved to their places when it is read (`window/widening.py`). Slice
+dimensions that are left out are added up over, and of one that is new nothing is known before. Windows may be other
+ones, as they are built from closed panes: from those that are held for the longest one there was at first.
 
-Columns are only ever added. What a new policy has in common with the one before keeps its column, what it leaves out
-keeps an empty one, and what is new gets the next. So what was saved under any earlier policy of the store is as it
-would be saved now, but for columns at the end that were not there yet (`operators/window/widening.py`). What else says
-which counts are kept, times, limits and watched fields, must be the same.
+Times, but for the length of a pane, and limits may be others too. What must stay is the length of a pane, and the order
+of the slice dimensions that stay: they name slices.
 """
 
 import hashlib
@@ -15,7 +16,12 @@ from typing import Any
 
 import msgspec
 
-from operators.policy.policy import Measure, Policy, Retired, Sli, Widths
+from operators.policy.errors import PolicyError
+from operators.policy.monitors import WatchedColumn
+from operators.policy.policy import Columns, Measure, Policy, Retired, Sli
+from operators.policy.reading import span
+
+OTHER_STORE = "name a new --recovery folder and where to start with --from"
 
 
 class SliColumn(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,11 +44,13 @@ class MeasureColumn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
-    """`widths` has by shape how many SLIs and measures what was saved under it has, `depths` how many dimensions.
+    """`widths` has by shape how many SLIs and measures what was saved under it has, `sliced` which dimensions.
 
-    `rest` names what else must be the same, but for the `dimensions` and windows: with another only `frame` must be.
-    `slots` is how many closed panes are held. A layout of an older rollguard has none of these: they are as of the
-    policy with the same `rest`.
+    `watching` names by shape one of the lists of watched `fields`. `dimensions` and `rest` are those of the last
+    policy; `slots` is how many closed panes are held, `pane_ms` how long one is.
+
+    A layout of an older rollguard has no `pane_ms`: what goes on from it has the same `rest`, or the same `frame` and
+    so the same watched fields, times and limits; its `depths` say how many dimensions there were.
     """
 
     rest: str
@@ -53,12 +61,17 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     dimensions: tuple[str, ...] = ()
     depths: dict[str, int] = {}
     slots: int = 0
+    pane_ms: int = 0
+    sliced: dict[str, tuple[str, ...]] = {}
+    watching: dict[str, str] = {}
+    fields: dict[str, tuple[WatchedColumn, ...]] = {}
 
 
 def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | None:
     """Return a policy with its SLIs and measures in their columns, and the layout from now on; None: it cannot go on.
 
-    `before` is the layout of the store, None of one that is new or was written under this very policy.
+    `before` is the layout of the store, None of one that is new or was written under this very policy. PolicyError
+    names what cannot go on, where that is known.
     """
     before = _known(policy, before)
     if before is None:
@@ -67,8 +80,6 @@ def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | N
     own = [meaning_of(sli) for sli in policy.slis], [measure.name for measure in policy.measures]
     natural = ([each.meaning for each in slis], [each.name for each in measures]) == own
     shape = policy.shape if natural else _name_of([policy.rest, slis, measures])
-    widths = {**before.widths, shape: (len(slis), len(measures))}
-    depths = {**before.depths, shape: len(policy.dimensions)}
     here = {_name_of(meaning_of(sli)): sli for sli in policy.slis}
     laid = msgspec.structs.replace(
         policy,
@@ -82,42 +93,103 @@ def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | N
         ),
         shape=shape,
         ring=max(before.slots, policy.slots),
-        widths={name: Widths(*widths[name], depths[name]) for name in widths},
     )
-    return laid, Layout(
-        rest=policy.rest,
+    after = _noted(before, laid, slis, measures)
+    return msgspec.structs.replace(laid, earlier=_columns(after)), after
+
+
+def _noted(before: Layout, laid: Policy, slis: tuple[SliColumn, ...], measures: tuple[MeasureColumn, ...]) -> Layout:
+    """Return the layout with what is saved under a policy from now on."""
+    columns = laid.columns
+    fields = _name_of(columns.watched)
+    return Layout(
+        rest=laid.rest,
         slis=slis,
         measures=measures,
-        widths=widths,
-        frame=policy.frame,
-        dimensions=policy.dimensions,
-        depths=depths,
+        widths=before.widths | {laid.shape: (columns.slis, columns.measures)},
+        frame=laid.frame,
+        dimensions=laid.dimensions,
+        depths=before.depths | {laid.shape: len(laid.dimensions)},
         slots=laid.slots,
+        pane_ms=laid.pane_ms,
+        sliced=before.sliced | {laid.shape: laid.dimensions},
+        watching=before.watching | {laid.shape: fields},
+        fields=before.fields | {fields: columns.watched},
     )
+
+
+def _columns(layout: Layout) -> dict[str, Columns]:
+    """Return by shape what was saved under it has columns for."""
+    return {
+        shape: Columns(*widths, layout.sliced[shape], layout.fields[layout.watching[shape]])
+        for shape, widths in layout.widths.items()
+    }
 
 
 def _known(policy: Policy, before: Layout | None) -> Layout | None:
-    """Return the layout that a policy goes on from; None: it cannot."""
+    """Return the layout that a policy goes on from; None: it cannot. PolicyError."""
     if before is None:
         return Layout(rest=policy.rest)
-    if before.rest == policy.rest:  # Under the same dimensions all was saved that has no depth yet.
-        depths = {**dict.fromkeys(before.widths, len(policy.dimensions)), **before.depths}
-        return msgspec.structs.replace(before, depths=depths)
-    sliced = policy.dimensions[: len(before.dimensions)] == before.dimensions
-    held = policy.slots <= before.slots
-    return before if before.frame == policy.frame and sliced and held else None
+    if before.pane_ms:
+        _check(policy, before)
+        return before
+    if before.rest != policy.rest:
+        sliced = policy.dimensions[: len(before.dimensions)] == before.dimensions
+        if before.frame != policy.frame or not sliced or policy.slots > before.slots:
+            return None
+    # Under the same dimensions all was saved that has no depth yet.
+    depths = {**dict.fromkeys(before.widths, len(policy.dimensions)), **before.depths}
+    fields = policy.columns.watched
+    return msgspec.structs.replace(
+        before,
+        sliced={shape: policy.dimensions[:depth] for shape, depth in depths.items()},
+        watching=dict.fromkeys(depths, _name_of(fields)),
+        fields={_name_of(fields): fields},
+    )
+
+
+def _check(policy: Policy, before: Layout) -> None:
+    """PolicyError where what was counted cannot go on."""
+    if policy.pane_ms != before.pane_ms:
+        raise PolicyError(
+            "time.pane",
+            span(policy.pane_ms),
+            f"is {span(before.pane_ms)} in the recovery store, and counts of a pane cannot be divided: {OTHER_STORE}",
+        )
+    stayed = [name for name in policy.dimensions if name in before.dimensions]
+    if stayed != [name for name in before.dimensions if name in stayed]:
+        raise PolicyError(
+            "slices.dimensions",
+            list(policy.dimensions),
+            f"has those that stay in another order than the recovery store, {list(before.dimensions)}, and names of "
+            f"slices follow it: leave them in that order, or {OTHER_STORE}",
+        )
+    if policy.slots > before.slots:
+        longest = max(policy.windows, key=lambda window: window.size_ms + window.every_ms)
+        held = span(before.slots * before.pane_ms)
+        raise PolicyError(
+            "windows",
+            f"{span(longest.size_ms)} every {span(longest.every_ms)}",
+            f"is longer than {held}, for which the recovery store holds panes: {OTHER_STORE}",
+        )
 
 
 def meaning_of(sli: Sli) -> dict[str, Any]:
     """Return all that an SLI says, as JSON has it, with what it names."""
     parts = [meaning_of(part) for part, _ in getattr(sli, "parts", ())]
-    return {**_plain(sli.identity()), "parts": parts}
+    return _meaning({**_plain(sli.identity()), "parts": parts})
+
+
+def _meaning(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an SLI says without the numbers of its slices' dimensions, which follow from their names."""
+    return {key: value for key, value in said.items() if key != "places"}
 
 
 def _sli_columns(policy: Policy, before: Sequence[SliColumn]) -> tuple[SliColumn, ...]:
     own = [(meaning_of(sli), _plain(sli.identity())) for sli in policy.slis]
     meanings = [meaning for meaning, _ in own]
-    kept = [msgspec.structs.replace(each, gone=each.gone or each.meaning not in meanings) for each in before]
+    columns = [msgspec.structs.replace(each, meaning=_meaning(each.meaning)) for each in before]
+    kept = [msgspec.structs.replace(each, gone=each.gone or each.meaning not in meanings) for each in columns]
     known = [each.meaning for each in kept if not each.gone]
     return (*kept, *(SliColumn(meaning=each, identity=named) for each, named in own if each not in known))
 

@@ -29,6 +29,15 @@ SAYS = ("prediction", "score", "output_tokens")
 HOUR_MS = 3_600_000
 
 
+class WatchedColumn(NamedTuple):
+    """What tells a watched field from others where it is counted: its name and model, its profile, how many bins."""
+
+    name: str
+    model: str | None
+    profile: str
+    bins: int
+
+
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """A field whose values are counted at ingest, in bins `offset` .. `offset + bins - 1` of a layout of all.
 
@@ -52,6 +61,10 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def bins(self) -> int:
         return 0 if self.field is None else self.field.bins
+
+    @property
+    def column(self) -> WatchedColumn:
+        return WatchedColumn(self.name, self.model, self.profile, self.bins)
 
     @property
     def is_number(self) -> bool:

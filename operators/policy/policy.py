@@ -12,7 +12,7 @@ from operators.policy.claims import NOBODY, Claims
 from operators.policy.errors import PolicyError
 from operators.policy.evaluators import AnswerEvaluator, Evaluate
 from operators.policy.fields import As, Rounded, Written
-from operators.policy.monitors import Monitor, Sampling, Watched
+from operators.policy.monitors import Monitor, Sampling, Watched, WatchedColumn
 from operators.policy.otel import Otel
 from operators.policy.reading import UNITS_MS, Duration, FallbackName, Positive, Share, span
 from operators.policy.rules import Rule
@@ -254,12 +254,13 @@ class Commands(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
     key: tuple[CommandKey, ...] = ()
 
 
-class Widths(NamedTuple):
-    """How many SLIs, measures and slice dimensions some counts have."""
+class Columns(NamedTuple):
+    """What some counts have columns for: so many SLIs and measures, these slice dimensions, these watched fields."""
 
     slis: int
     measures: int
-    dimensions: int
+    dimensions: tuple[str, ...]
+    watched: tuple[WatchedColumn, ...]
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -279,8 +280,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     With `teams` it is that of several files (`policy_file/teams.py`): what is the worker's is here, and all else in the
     policy of each `team`, to which `claims` give the models.
     `rest` names what says which counts are kept beside SLIs and measures, `frame` what does beside these, the slice
-    dimensions and the windows. `widths` has the shapes under which state was saved that goes on under this policy
-    (`layout.py`), `ring` is how many closed panes are held where windows were longer once.
+    dimensions and the windows. `earlier` has the shapes under which state was saved that goes on under this policy,
+    each with its columns (`layout.py`), `ring` is how many closed panes are held where windows were longer once.
     """
 
     pane_ms: int
@@ -329,7 +330,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     rest: str = ""
     frame: str = ""
     ring: int = 0
-    widths: dict[str, Widths] = {}
+    earlier: dict[str, Columns] = {}
 
     def of(self, model: str) -> "Policy | None":
         """Return the policy of a model, None where it is nobody's."""
@@ -342,6 +343,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     def each(self) -> tuple["Policy", ...]:
         """The policies that models have: those of the teams, or this one."""
         return self.teams or (self,)
+
+    @property
+    def columns(self) -> Columns:
+        """What its counts have columns for."""
+        watched = tuple(each.column for each in self.watched)
+        return Columns(len(self.slis), len(self.measures), self.dimensions, watched)
 
     @property
     def slots(self) -> int:

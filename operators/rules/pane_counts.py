@@ -118,9 +118,7 @@ class Roster:
 
     def go_on(self, new: "Roster") -> None:
         """Count under the slices of a new roster from now on; the series that are known keep their slots."""
-        names = self.slots.names
-        self.slots = new.slots.only(())
-        self.slots.take(names)
+        self.slots.go_on(new.slots)
         self.by_slot, self.slis = new.by_slot, new.slis
 
     def only(self, slots: Ints) -> None:

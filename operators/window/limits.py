@@ -20,6 +20,7 @@ from operators.window.leaf_index import LeafSeries
 from operators.window.partial import OTHER, UNSLICED, Partial, sum_by_key
 from operators.window.shards import models_room
 from operators.window.waiting_commands import Due
+from operators.window.widening import placed
 from operators.wire.commands import Override, Release
 
 SHARD = ""  # The owner of models.
@@ -47,6 +48,25 @@ class Limits(msgspec.Struct, kw_only=True):
         self.declared[model] = [*known, *versions][-max(DECLARED_MIN, policy.versions_max // 2) :]
         if len(self.declared) > max(1, models_room(policy.models_max) // 2):
             del self.declared[next(iter(self.declared))]
+
+    def reslice(self, before: Sequence[str], now: Sequence[str]) -> None:
+        """Go over from series by some dimensions to series by others: those that become one share a place."""
+        if tuple(before) == tuple(now):
+            return
+        places = [before.index(name) if name in before else None for name in now]
+        for kept, together in ((self.series.last, max), (self.series.weights, sum), (self.series.waiting, sum)):
+            for owner, names in kept.items():
+                found: dict[Name, list[int]] = {}
+                for name, each in names.items():
+                    series = placed(LeafSeries(*cast(LeafSeries, name)), places)
+                    found.setdefault(series, []).append(each)
+                kept[owner] = {name: together(some) for name, some in found.items()}
+        for owner, last in self.series.last.items():  # What has a place does not wait for one.
+            waiting = self.series.waiting.get(owner, {})
+            for name in [name for name in waiting if name in last]:
+                weights = self.series.weights.setdefault(owner, {})
+                weights[name] = weights.get(name, 0) + waiting.pop(name)
+        self.slice_by(len(now))
 
     def slice_by(self, dimensions: int) -> None:
         """Go over to series of so many dimensions: those of fewer give up their places, to be told apart anew."""

@@ -6,11 +6,12 @@ when they came in, and leave with it as rows of their own: they never reopen a d
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 
-from operators.policy.policy import Policy, Widths
+from operators.policy.policy import Columns, Policy
 from operators.window.estimating import Estimating
 from operators.window.fence import UNKNOWN, Span, SpansSeen
 from operators.window.folded import Folded
@@ -21,9 +22,11 @@ from operators.window.maturing import Maturing
 from operators.window.packing import pack, unpack
 from operators.window.partial import OTHER, Partial, merge, take
 from operators.window.waiting_commands import Coming, Due, Obeyed, Waiting
+from operators.window.watched_columns import watched_from
 from operators.window.watermark import NEVER, PartitionProgress, Watermark
 from operators.window.widening import from_begin, unsliced, widened
 
+T = TypeVar("T")
 PARTS_MAX = 16  # Partials an open pane may collect before they are merged into one.
 
 
@@ -84,8 +87,8 @@ class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a shard's panes; `kept` are the closed panes that the slots still hold.
 
     `seen` is the position that each partition was seen up to; None in what was saved before it was kept. `slis`,
-    `measures` and `dimensions` are those that began while the shard counted already, by number: the first pane that
-    has them in full. `labels` are what SLIs are estimated from.
+    `measures`, `dimensions` and watched `fields` are those that began while the shard counted already, by number: the
+    first pane that has them in full. `labels` are what SLIs are estimated from.
     """
 
     watermark: Watermark | None
@@ -100,6 +103,7 @@ class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
     slis: dict[int, int] = {}
     measures: dict[int, int] = {}
     dimensions: dict[int, int] = {}
+    fields: dict[int, int] = {}
     maturing: dict[int, bytes] = msgspec.field(default_factory=dict)
     labels: LabelCells | None = None
 
@@ -108,15 +112,16 @@ class Panes:
     """The open panes of one shard. State: a few partials per open pane, and the limits' lists of names.
 
     With `saved` it continues from that state, and its first output asks the slots of the ring for the closed panes that
-    windows still need (`recall.py`), because windows themselves are not saved. `widths` are how many SLIs, measures
-    and dimensions it has; None: all.
+    windows still need (`recall.py`), because windows themselves are not saved. `had` says what it has columns for;
+    None: for all.
     """
 
-    def __init__(self, policy: Policy, saved: SavedPanes | None = None, widths: Widths | None = None) -> None:
+    def __init__(self, policy: Policy, saved: SavedPanes | None = None, had: Columns | None = None) -> None:
         self.policy = policy
         self.slis: dict[int, int] = {}  # Those that began later, each with its first pane; measures; dimensions.
         self.measures: dict[int, int] = {}
         self.dimensions: dict[int, int] = {}
+        self.fields: dict[int, int] = {}
         self._slicing = False  # Whether some dimension is still to begin, as far as is known.
         self.watermark: Watermark | None = None
         self.shard = 0
@@ -127,31 +132,30 @@ class Panes:
         self.kept: deque[int] = deque()
         self.commands = Waiting() if saved is None else Waiting(saved.commands, saved.obeyed)
         self.seen = SpansSeen({})
-        self.maturing = Maturing(policy, {} if saved is None else saved.maturing)
+        self.maturing = Maturing(policy, {} if saved is None else saved.maturing, had)
         self.estimating = Estimating(policy, None if saved is None else saved.labels)
         self._recalling = saved is not None
         self._leaves, self._leaves_until = LeafIndex(), NEVER
         if saved is not None:
             self.watermark, self.limits = saved.watermark, saved.limits
             self.closed, self.order = saved.closed, saved.order
-            self.open = {pane: [widened(unpack(part), policy)] for pane, part in saved.open.items()}
-            self._begin(saved, widths)
+            self.open = {pane: [widened(unpack(part), policy, had)] for pane, part in saved.open.items()}
+            self._begin(saved, policy.columns if had is None else had)
             self.kept.extend(saved.kept)
             known = saved.watermark.marks if saved.watermark is not None else ()
             self.seen = SpansSeen(dict.fromkeys(known, UNKNOWN) if saved.seen is None else saved.seen)
 
-    def _begin(self, saved: SavedPanes, widths: Widths | None) -> None:
+    def _begin(self, saved: SavedPanes, had: Columns) -> None:
         """Let what is new begin with the first pane that nothing has come of yet."""
         newest = NEVER if self.watermark is None else self.watermark.newest_ms // self.policy.pane_ms
         first = max(self.closed, newest, *self.open, NEVER) + 1
-        own = Widths(len(self.policy.slis), len(self.policy.measures), len(self.policy.dimensions))
-        had = widths or own
+        own = self.policy.columns
         self.slis = saved.slis | dict.fromkeys(range(had.slis, own.slis), first)
         self.measures = saved.measures | dict.fromkeys(range(had.measures, own.measures), first)
-        self.dimensions = saved.dimensions | dict.fromkeys(range(had.dimensions, own.dimensions), first)
+        self.dimensions = _begins(saved.dimensions, had.dimensions, own.dimensions, first)
+        self.fields = _begins(saved.fields, had.watched, own.watched, first)
         self._slicing = bool(self.dimensions)
-        if had.dimensions < own.dimensions:
-            self.limits.slice_by(own.dimensions)
+        self.limits.reslice(had.dimensions, own.dimensions)
 
     def save(self) -> SavedPanes:
         """Return all that a restart needs."""
@@ -168,6 +172,7 @@ class Panes:
             slis=self.slis,
             measures=self.measures,
             dimensions=self.dimensions,
+            fields=self.fields,
             maturing=self.maturing.save(),
             labels=self.estimating.save(),
         )
@@ -258,6 +263,8 @@ class Panes:
             ripe = self.maturing.take(pane, None, self.dimensions)
             return self._ordered(Closed(pane=pane, on_time=ripe, commands=commands))
         whole = from_begin(merge(self.open.pop(pane)), self.slis, self.measures)
+        whole = watched_from(whole, self.policy.watched, self.fields)
+        self.fields = {field: first for field, first in self.fields.items() if pane < first}
         later = [dimension for dimension, first in self.dimensions.items() if pane < first]
         if later:
             names = {name: unsliced(name, later, len(self.policy.dimensions)) for name in whole.series}
@@ -281,6 +288,13 @@ class Panes:
                 folded=tuple(folded),
             )
         )
+
+
+def _begins(saved: Mapping[int, int], before: Sequence[T], now: Sequence[T], first: int) -> dict[int, int]:
+    """Return by number of now the first panes of what began later, where others were numbered `before`."""
+    known = {each: saved[number] for number, each in enumerate(before) if number in saved}
+    new = {each: first for each in now if each not in before}
+    return {number: begin for number, each in enumerate(now) if (begin := (known | new).get(each)) is not None}
 
 
 def _rest(whole: Partial, late: int) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from operators.policy.policy import Policy
+from operators.policy.policy import Columns, Policy
 from operators.window.fence import OutOfStep, in_order
 from operators.window.packing import pack, unpack
 from operators.window.panes import Closed, PaneItem, ReplayPlan, ReplayRequest
@@ -46,6 +46,14 @@ class PaneStore:
                 raise OutOfStep(f"pane {item.pane} closed, but closed pane {self.held[0]} is held already")
             self.held = item.pane, pack(unwatched(item.on_time))
         return item
+
+
+def held_now(held: tuple[int, bytes] | None, policy: Policy, had: Columns | None) -> tuple[int, bytes] | None:
+    """Return what a slot saved as it is held under a policy; `had` is what it has columns for, None: all of these."""
+    if held is None or had in (None, policy.columns):
+        return held
+    unwatched_too = had._replace(watched=policy.columns.watched)  # Nothing watched is held.
+    return held[0], pack(widened(unpack(held[1]), policy, unwatched_too))
 
 
 class WindowProgress(msgspec.Struct, frozen=True, kw_only=True):

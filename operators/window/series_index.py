@@ -128,6 +128,11 @@ class SeriesIndex:
         new.take([self.names[slot] for slot in slots])
         return new
 
+    def go_on(self, new: "SeriesIndex") -> None:
+        """Count into the slices of a new index from now on; the series that are known keep their slots."""
+        self.dimensions, self.grains, self.together = new.dimensions, new.grains, new.together
+        self.take(self.names)
+
     def take(self, names: Sequence[SliceSeries]) -> None:
         """Give these series the slots 0, 1, ..., instead of all that are known."""
         self.names = list(names)

@@ -50,7 +50,7 @@ class TeamPanes:
         shapes = {} if saved is None else saved.shapes
         known: Mapping[str, SavedPanes] = {} if saved is None else saved.teams
         self.teams = {
-            number: Panes(team, known[team.team], team.widths.get(shapes.get(team.team, "")))
+            number: Panes(team, known[team.team], team.earlier.get(shapes.get(team.team, "")))
             for number, team in enumerate(policy.teams)
             if team.team in known
         }

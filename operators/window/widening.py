@@ -1,54 +1,81 @@
-"""Counts that were saved before a policy had all its SLIs, measures and dimensions: the columns that follow are empty.
+"""Counts that were saved under a policy with other SLIs, measures, slice dimensions or watched fields, as they go on.
+
+SLIs and measures that were not there yet are empty columns at the end. Slice dimensions that are gone are added up
+over; of what is new a series has no value (`watched_columns.py` has watched fields).
 
 What a pane holds of them before their shard counted them in full is left out: they begin with a pane of their own.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Ints
-from operators.policy.policy import Policy, Retired
+from operators.policy.policy import Columns, Policy, Retired
 from operators.stats.histogram import CODE_BITS
 from operators.window.chains import Chains
 from operators.window.label_ages import width
 from operators.window.leaf_index import LeafSeries
 from operators.window.partial import LO, UNSLICED, Partial, merge
+from operators.window.watched_columns import rewatched
 from operators.window.watermark import END
 
 NOT_MEANT = 3  # The class of an event in a chain that an SLI is not about (`operators/ingest/slis/kind.py`).
 Begins = Mapping[int, int]  # By number of an SLI or measure the first pane that has it in full.
 
 
-def widened(part: Partial, policy: Policy) -> Partial:
+def widened(part: Partial, policy: Policy, had: Columns | None = None) -> Partial:
     """Return a partial with a column for each SLI and measure of the policy; those not counted by it are empty.
 
-    Its series have a value for each dimension of the policy.
+    Its series have a value for each dimension of the policy. `had` says what it has columns for; None: all of these.
     """
-    dimensions = len(policy.dimensions)
-    if any(len(name.values) < dimensions for name in part.series):
-        part = msgspec.structs.replace(part, series=[unsliced(name, (), dimensions) for name in part.series])
-    had, slis = part.slis.shape[1], len(policy.slis)
-    if had < slis:
-        none = np.zeros((part.rows, slis - had, 3), np.int64)
+    dimensions = policy.dimensions if had is None else had.dimensions
+    if any(len(name.values) < len(dimensions) for name in part.series):  # Held since before the last of them.
+        part = msgspec.structs.replace(part, series=[unsliced(name, (), len(dimensions)) for name in part.series])
+    if had is not None:
+        part = rewatched(resliced(part, had.dimensions, policy.dimensions), had.watched, policy.columns.watched)
+    counted, slis = part.slis.shape[1], len(policy.slis)
+    if counted < slis:
+        none = np.zeros((part.rows, slis - counted, 3), np.int64)
         part = msgspec.structs.replace(
             part,
             slis=np.concatenate([part.slis, none], axis=1),
-            ages=_moved(part.ages, width(had), width(slis)),
-            chains=None if part.chains is None else _widened_chains(part.chains, slis - had),
+            ages=_moved(part.ages, width(counted), width(slis)),
+            chains=None if part.chains is None else _widened_chains(part.chains, slis - counted),
         )
-    had, measures = part.sums.shape[1], len(policy.measures)
-    if had < measures:
+    counted, measures = part.sums.shape[1], len(policy.measures)
+    if counted < measures:
         part = msgspec.structs.replace(
             part,
-            sums=np.concatenate([part.sums, np.zeros((part.rows, measures - had, LO + 1), np.int64)], axis=1),
-            extremes=np.concatenate([part.extremes, np.full((part.rows, measures - had, 2), -np.inf)], axis=1),
-            cells=_moved(part.cells, had << CODE_BITS, measures << CODE_BITS),
+            sums=np.concatenate([part.sums, np.zeros((part.rows, measures - counted, LO + 1), np.int64)], axis=1),
+            extremes=np.concatenate([part.extremes, np.full((part.rows, measures - counted, 2), -np.inf)], axis=1),
+            cells=_moved(part.cells, counted << CODE_BITS, measures << CODE_BITS),
         )
     gone = {at: END for at, sli in enumerate(policy.slis) if isinstance(sli, Retired)}
     return from_begin(part, gone, {at: END for at, measure in enumerate(policy.measures) if measure.retired})
+
+
+def resliced(part: Partial, before: Sequence[str], now: Sequence[str]) -> Partial:
+    """Return a partial whose series had values of other dimensions with those of now, added up over those gone."""
+    if tuple(before) == tuple(now):
+        return part
+    places = [before.index(name) if name in before else None for name in now]
+    names = {name: placed(name, places) for name in part.series}
+    if len(set(names.values())) == len(names):
+        return msgspec.structs.replace(part, series=[names[name] for name in part.series])
+    return merge([part], names)
+
+
+def placed(name: LeafSeries, places: Sequence[int | None]) -> LeafSeries:
+    """Return a series with the values that it has at these places, UNSLICED where there is none.
+
+    >>> [value == UNSLICED for value in placed(LeafSeries("m", "v1", ("eu", "pro")), [1, None]).values]
+    [False, True]
+    """
+    values = tuple(UNSLICED if place is None else name.values[place] for place in places)
+    return LeafSeries(name.model, name.version, values)
 
 
 def unsliced(name: LeafSeries, by: Collection[int], dimensions: int) -> LeafSeries:

@@ -11,6 +11,7 @@ from bytewax.recovery import init_db_dir
 
 from flows.recovery.layouts import NAME, gone_on
 from flows.recovery.parts import parts_of
+from operators.policy.errors import PolicyError
 from operators.policy.policy import Policy
 from operators.policy_file.teams import parse_teams
 from operators.policy_file.toml import parse
@@ -110,7 +111,7 @@ def going_on(store: Path, policies: list[Policy], some: list[Log], reads: int) -
 
 def refused(store: Path, policy: Policy, some: list[Log]) -> str:
     """Why a worker does not go on from a store."""
-    with pytest.raises((StateMismatch, BytewaxRuntimeError)) as caught:
+    with pytest.raises((StateMismatch, BytewaxRuntimeError, PolicyError)) as caught:
         run_until_crash(gone_on(store, parts_of(store), policy), some, store, 8, 20)
     return f"{caught.value} {caught.value.__cause__}"
 
@@ -177,9 +178,14 @@ def test_other_changes_are_still_refused_and_the_old_policy_goes_on(tmp_path: Pa
     init_db_dir(tmp_path, 1)  # type: ignore[no-untyped-call]
     run_until_crash(gone_on(tmp_path, parts_of(tmp_path), before), some, tmp_path, 8, 20)
     layout = (tmp_path / NAME).read_bytes()
-    for old, new in (("2m", "4m"), ('pane = "10s"', 'pane = "5s"'), ('["region", "segment"]', '["segment", "region"]')):
-        other = parse(BEFORE.replace(old, new, 1))
-        assert "nor such as can go on from it" in refused(tmp_path, other, some)
+    for old, new, why in (
+        ("2m", "4m", "windows = '4m every 1m': is longer than 3m, for which"),
+        ('pane = "10s"', 'pane = "5s"', "time.pane = '5s': is 10s in the recovery store"),
+        ('["region", "segment"]', '["segment", "region"]', "slices.dimensions = ['segment', 'region']: has those that stay"),
+    ):
+        said = refused(tmp_path, parse(BEFORE.replace(old, new, 1)), some)
+        assert said.startswith(why)
+        assert "new --recovery folder" in said
         assert (tmp_path / NAME).read_bytes() == layout
     assert run_until_crash(gone_on(tmp_path, parts_of(tmp_path), before), some, tmp_path, 10_000, 20).ended
 

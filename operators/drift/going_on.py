@@ -1,0 +1,80 @@
+"""What monitors keep, under a policy that may have others, or watch other fields: each that is the same goes on.
+
+Sums of a running window are of fields, whoever watches them: those that were watched before stay, and what is new is in
+them from the next pane on. What a monitor found and learned is its own, and begins anew with a monitor that changed.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from operators.drift.last_week import LastWeek
+from operators.drift.window_sums import Sums
+from operators.policy.layout import meaning_of
+from operators.policy.monitors import Monitor, WatchedColumn
+from operators.policy.policy import Policy
+from operators.saved.packed import pack_fields, unpack_fields
+from operators.window.watched_columns import NEW, moved, moves
+
+SLI = "sli."
+
+
+def identities(policy: Policy) -> dict[str, bytes]:
+    """Return by name what tells the monitors of a policy from others, by the names and meanings of what they are on."""
+    return {monitor.name: _identity(monitor, policy) for monitor in policy.monitors}
+
+
+def _identity(monitor: Monitor, policy: Policy) -> bytes:
+    slis = {f"{SLI}{sli.name}": sli for sli in policy.slis}
+    meanings = [meaning_of(slis[name]) for name in monitor.on if name in slis]
+    grains = [[policy.dimensions[index] for index in grain] for grain in monitor.grains]
+    keys = msgspec.structs.asdict(monitor) | {"grains": grains}
+    return msgspec.msgpack.encode([type(monitor).__name__, keys, meanings], order="sorted")
+
+
+def same(before: Mapping[str, bytes], now: Mapping[str, bytes]) -> frozenset[str]:
+    """Return the names of the monitors that go on."""
+    return frozenset(name for name, each in now.items() if before.get(name) == each)
+
+
+def moved_sums(sums: Sums, before: Sequence[WatchedColumn], now: Sequence[WatchedColumn]) -> Sums:
+    """Return sums of a running window by the fields that are watched now."""
+    to = moves(before, now)
+    fields = to.to
+    sums.counts = moved(sums.counts, to.bins)
+    sums.moments = moved(sums.moments, to.fields)
+    sums.ranges = moved(sums.ranges, to.fields, -np.inf)
+    sums.offenders = {
+        slot: {
+            (fields[field], why): [each._replace(watched=fields[field]) for each in some]
+            for (field, why), some in known.items()
+            if field in fields
+        }
+        for slot, known in sums.offenders.items()
+    }
+    return sums
+
+
+def moved_weeks(
+    new: LastWeek, saved: LastWeek, before: Sequence[WatchedColumn], now: Sequence[WatchedColumn]
+) -> LastWeek:
+    """Return the windows of the last week that somebody still asks for, by the fields that are watched now."""
+    to = moves(before, now)
+    for (window_ms, end), packed in saved.kept.items():
+        if window_ms not in new.bins or window_ms not in saved.bins:
+            continue
+        bins = _found(saved.bins[window_ms], to.bins[new.bins[window_ms]])
+        fields = _found(saved.fields[window_ms], to.fields[new.fields[window_ms]])
+        window = unpack_fields(packed)
+        window |= {"counts": moved(window["counts"], bins), "moments": moved(window["moments"], fields)}
+        new.kept[window_ms, end] = pack_fields(window)
+    return new
+
+
+def _found(kept: Any, wanted: Any) -> Any:
+    """Return where each of `wanted` stands in `kept`, which rises; NEW where it does not, or is NEW itself."""
+    at = np.minimum(np.searchsorted(kept, wanted), max(len(kept) - 1, 0))
+    there = (wanted != NEW) & (kept[at] == wanted) if len(kept) else np.zeros(len(wanted), bool)
+    return np.where(there, at, NEW)
