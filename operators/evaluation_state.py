@@ -1,7 +1,7 @@
 """What the evaluation of a shard keeps, how it begins, and how it goes on under a policy that may have changed."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar, cast
 
 import msgspec
 
@@ -10,7 +10,7 @@ from operators.drift.results import NOTHING, Monitored
 from operators.policy.policy import Policy
 from operators.policy.rules import Rule
 from operators.release.model import Model
-from operators.release.widening import widen
+from operators.release.widening import reslice, widen
 from operators.rules.canary import CanaryEvaluator
 from operators.rules.drift import DriftEvaluator
 from operators.rules.label_delays import LabelDelays
@@ -20,10 +20,15 @@ from operators.rules.verdict import Evaluator, Verdict
 from operators.store.rows import Rows
 from operators.window.fence import UNKNOWN
 from operators.window.watermark import NEVER
+from operators.window.widening import places_of
 from operators.wire.commands import Silence
 from operators.wire.control import ControlEvent
 
 T = TypeVar("T", Evaluator, CanaryEvaluator, DriftEvaluator)
+
+
+class _HasRule(Protocol):
+    rule: Rule
 
 
 class PaneOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,26 +85,30 @@ def gone_on(policy: Policy, new: EvaluationState, saved: EvaluationState, monito
 
     `monitors` are the names of those that go on: a rule that listens to another one begins anew with it.
     """
-    kept: dict[bytes, object] = {_identity(each.rule): each for each in saved.alone}
+    before, now = saved.roster.slots.dimensions, policy.dimensions
+    kept: dict[bytes, object] = {_identity(each.rule, before): each for each in saved.alone}
     # Releases are compared at the finest slices: by other dimensions these are others.
-    kept |= {_identity(each.rule): each for each in saved.releases if each.dimensions == policy.dimensions}
-    kept |= {_identity(each.rule): each for each in saved.listening if {*each.rule.monitors} <= {*monitors}}
+    kept |= {_identity(each.rule, now): each for each in saved.releases if each.dimensions == now}
+    listening = [each for each in saved.listening if {*each.rule.monitors} <= {*monitors}]
+    kept |= {_identity(each.rule, before): each for each in listening}
     saved.roster.go_on(new.roster)
     for known in saved.models.values():
         widen(known, len(policy.slis))
+        if before != now:
+            reslice(known, places_of(before, now))
     # What a rule said before it was changed does not stand.
-    names = {rule.name for rule in policy.rules if _identity(rule) in kept}
+    names = {rule.name for rule in policy.rules if _identity(rule, now) in kept}
     for model in saved.models.values():
         for key in [key for key in model.bad if key[0] not in names]:
             del model.bad[key]
     return EvaluationState(
         pane=saved.pane,
         roster=saved.roster,
-        alone=[_kept(kept, each) for each in new.alone],
-        releases=[_kept(kept, each) for each in new.releases],
+        alone=[_kept(kept, each, now) for each in new.alone],
+        releases=[_kept(kept, each, now) for each in new.releases],
         models=saved.models,
         silences=saved.silences,
-        listening=[_kept(kept, each) for each in new.listening],
+        listening=[_kept(kept, each, now) for each in new.listening],
         monitors=new.monitors,
         order=saved.order,
         delays=saved.delays,
@@ -120,10 +129,16 @@ def _roster(policy: Policy, *, alone: bool, releases: bool) -> Roster:
     return roster
 
 
-def _kept(kept: Mapping[bytes, object], new: T) -> T:
-    known = kept.get(_identity(new.rule))
-    return known if isinstance(known, type(new)) else new
+def _kept(kept: Mapping[bytes, object], new: T, dimensions: Sequence[str]) -> T:
+    known = kept.get(_identity(new.rule, dimensions))
+    if not isinstance(known, type(new)):
+        return new
+    cast(_HasRule, known).rule = new.rule  # The same, but for the numbers of slice dimensions.
+    return known
 
 
-def _identity(rule: Rule) -> bytes:
-    return msgspec.msgpack.encode([type(rule).__name__, rule], order="sorted")
+def _identity(rule: Rule, dimensions: Sequence[str]) -> bytes:
+    """Return what tells a rule from others: all that it says, its slices by the names of their dimensions."""
+    grains = [[dimensions[index] for index in grain] for grain in rule.grains]
+    keys = msgspec.structs.asdict(rule) | {"grains": grains}
+    return msgspec.msgpack.encode([type(rule).__name__, keys], order="sorted")

@@ -1,10 +1,19 @@
-"""What a model remembers by SLI, under a policy that has more of them than when it was saved: nothing came of these."""
+"""What a model remembers by SLI and slice dimension, under a policy that has others than when it was saved."""
+
+from collections.abc import Sequence
 
 from operators.release.model import Model
+from operators.window.widening import replaced
+
+
+def reslice(model: Model, places: Sequence[int | None]) -> None:
+    """Keep the slices of requests by the dimensions of now, each with the place it had, None where it is new."""
+    for release in model.releases.values():
+        release.requests = tuple(replaced(sample, places) for sample in release.requests)
 
 
 def widen(model: Model, slis: int) -> None:
-    """Make room for as many SLIs in all that is kept by their numbers."""
+    """Make room for as many SLIs in all that is kept by their numbers: of those that are new nothing came."""
     for served in model.served.values():
         for counts in (*served.buckets.values(), *served.hours.values()):  # Requests, then good and bad of each SLI.
             counts.extend([0] * (1 + 2 * slis - len(counts)))

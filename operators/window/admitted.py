@@ -42,6 +42,8 @@ class Admitted(msgspec.Struct, kw_only=True):
         last, weights = self.last.setdefault(owner, {}), self.weights.setdefault(owner, {})
         waiting = self.waiting.setdefault(owner, {})
         self._halve(owner, at.pane * at.pane_ms // HALF_MS)
+        # There are fewer places than before: the policy is another one.
+        gone = self._shrink(owner, at.places, declared) if len(last) > at.places else set()
         new = []
         for name, count in counts.items():
             if name in last:
@@ -51,7 +53,7 @@ class Admitted(msgspec.Struct, kw_only=True):
                 new.append(name)
                 waiting[name] = waiting.get(name, 0) + count
         if not new:
-            return set()
+            return gone
         before = set(last)
         if len(last) + len(new) > at.places:
             self._forget_silent(owner, at, declared)
@@ -60,7 +62,7 @@ class Admitted(msgspec.Struct, kw_only=True):
         if len(waiting) > at.places:
             busiest = sorted(waiting, key=lambda name: (-waiting[name], name))[: at.places]
             self.waiting[owner] = {name: waiting[name] for name in busiest}
-        return before - last.keys()
+        return (before | gone) - last.keys()
 
     def has(self, owner: str, name: Name) -> bool:
         return name in self.last.get(owner, ())
@@ -76,6 +78,15 @@ class Admitted(msgspec.Struct, kw_only=True):
         for name in names:
             del self.last[owner][name]
             self.weights[owner].pop(name, None)
+
+    def _shrink(self, owner: str, places: int, declared: Collection[Name]) -> set[Name]:
+        """Take their places from the least busy, as far as there are too many; return these."""
+        weights, waiting = self.weights[owner], self.waiting[owner]
+        yielding = sorted((name not in declared, -weights.get(name, 0), name) for name in self.last[owner])
+        out = {name for _, _, name in yielding[places:]}
+        waiting |= {name: weights.get(name, 0) for name in out}
+        self.remove(owner, out)
+        return out
 
     def _halve(self, owner: str, number: int) -> None:
         times = number - self.halved.get(owner, number)

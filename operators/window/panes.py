@@ -138,6 +138,8 @@ class Panes:
         self._leaves, self._leaves_until = LeafIndex(), NEVER
         if saved is not None:
             self.watermark, self.limits = saved.watermark, saved.limits
+            if self.watermark is not None:
+                self.watermark.disorder_ms = policy.disorder_ms
             self.closed, self.order = saved.closed, saved.order
             self.open = {pane: [widened(unpack(part), policy, had)] for pane, part in saved.open.items()}
             self._begin(saved, policy.columns if had is None else had)

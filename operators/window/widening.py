@@ -19,6 +19,7 @@ from operators.window.chains import Chains
 from operators.window.label_ages import width
 from operators.window.leaf_index import LeafSeries
 from operators.window.partial import LO, UNSLICED, Partial, merge
+from operators.window.samples import Sample
 from operators.window.watched_columns import rewatched
 from operators.window.watermark import END
 
@@ -61,11 +62,29 @@ def resliced(part: Partial, before: Sequence[str], now: Sequence[str]) -> Partia
     """Return a partial whose series had values of other dimensions with those of now, added up over those gone."""
     if tuple(before) == tuple(now):
         return part
-    places = [before.index(name) if name in before else None for name in now]
+    places = places_of(before, now)
     names = {name: placed(name, places) for name in part.series}
+    samples = [(row, replaced(sample, places)) for row, sample in part.samples]
+    part = msgspec.structs.replace(part, samples=samples)
     if len(set(names.values())) == len(names):
         return msgspec.structs.replace(part, series=[names[name] for name in part.series])
     return merge([part], names)
+
+
+def places_of(before: Sequence[str], now: Sequence[str]) -> list[int | None]:
+    """Return where each slice dimension of now stood, None where it did not.
+
+    >>> places_of(["region", "segment"], ["segment", "team"])
+    [1, None]
+    """
+    return [before.index(name) if name in before else None for name in now]
+
+
+def replaced(sample: Sample, places: Sequence[int | None]) -> Sample:
+    """Return a request with the slice that it is of by the dimensions of now."""
+    known = len(sample.values)
+    values = ["" if place is None or place >= known else sample.values[place] for place in places]
+    return sample._replace(values=tuple(values)) if known else sample
 
 
 def placed(name: LeafSeries, places: Sequence[int | None]) -> LeafSeries:

@@ -24,6 +24,7 @@ from tests.dataflows.test_policy_evolution import (
     undisturbed,
 )
 from tests.dataflows.test_recovery import run_until_crash
+from tests.policies import sli
 
 ALONE = BEFORE.replace(CANARY, "")
 SLICED = '["region", "segment", "unused"]'
@@ -40,12 +41,12 @@ def of_old_slices(tables: Table) -> Table:
     return {name: [row for row in rows if row.get("rule") != "by"] for name, rows in kept.items() if name not in PANES}
 
 
-def summed(tables: Table, sli: str) -> Counter[tuple[Any, ...]]:
-    """What SQL adds up of an SLI by old slices and panes."""
+def summed(tables: Table, name: str, new: str = "unused") -> Counter[tuple[Any, ...]]:
+    """What SQL adds up of an SLI by slices that always were and panes."""
     found: Counter[tuple[Any, ...]] = Counter()
     for row in tables["sli_pane"]:
-        if row["sli"] == sli:
-            dims = {name: value for name, value in row["dims"].items() if name != "unused"}
+        if row["sli"] == name:
+            dims = {each: value for each, value in row["dims"].items() if each != new}
             key = (row["model"], row["version"], str(sorted(dims.items())), row["pane_start"], row["late"])
             found[(*key, "good")] += row["good"]
             found[(*key, "bad")] += row["bad"]
@@ -66,8 +67,8 @@ def test_with_a_dimension_more_what_stayed_is_as_in_an_undisturbed_run(runs: lis
     assert stayed(found) == stayed(due)
     assert len(stayed(of_old_slices(runs[2]))) > 30
     # Panes of both policies add up to the same, whatever they are sliced by: nothing is lost or counted twice.
-    for sli in ("availability", "fast", "quality"):
-        assert summed(every, sli) == summed(wanted, sli)
+    for name in ("availability", "fast", "quality"):
+        assert summed(every, name) == summed(wanted, name)
     assert not [row for rows in every.values() for row in rows if "unsliced" in str(row)]
 
 
@@ -110,6 +111,51 @@ def test_a_new_window_is_whole_from_the_start_as_panes_were_held_for_a_longer_on
     ]
     assert len(rows[0]) > 20
     assert without_policy(rows[0]) == without_policy(rows[1])
+
+
+def without_region(text: str) -> str:
+    """A policy with one slice dimension less."""
+    return text.replace('["region", "segment"]\ncrosses = [["segment", "region"]]', '["segment"]')
+
+
+def test_without_a_dimension_what_is_of_others_is_as_in_an_undisturbed_run(tmp_path: Path) -> None:
+    """The first one: all that is known by the number of the other has another number then."""
+    of_pro = sli("pro", "no_error", slices=["segment=pro"])
+    both = ALONE + of_pro + RULE.format(name="gone", sli="fast").replace('"segment"', '"region"')
+    one = without_region(ALONE + of_pro)
+    every, (_, second, third) = going_on(tmp_path, [parse(both), parse(one), parse(one)], logs(), 6)
+    wanted = undisturbed(both)
+    found, due = (of_segments(tables) for tables in (every, wanted))
+    assert len(stayed(due)) > 300
+    assert stayed(found) == stayed(due)
+    assert {row["rule"] for row in third["verdict"]} >= {"slo", "later"}
+    assert {row["sli"] for row in third["sli_window"]} >= {"pro"}
+    assert not [row for rows in (*second.values(), *third.values()) for row in rows if "region" in row.get("dims", {})]
+    for name in ("availability", "fast", "quality"):
+        assert summed(every, name, "region") == summed(wanted, name, "region")
+    # Measures too, and what is late.
+    assert values_of(every) == values_of(wanted)
+    assert {row["late"] for row in second["sli_pane"]} == {0, 1}
+
+
+def of_segments(tables: Table) -> Table:
+    """Rows of windows and verdicts of all traffic and of segments, but for cohorts, which count by finest slices."""
+    kept = {name: [row for row in rows if "region" not in row.get("dims", {})] for name, rows in tables.items()}
+    return {
+        name: [row for row in rows if row.get("sli") != "kept" and row.get("rule") not in ("later", "gone")]
+        for name, rows in kept.items()
+        if name not in PANES
+    }
+
+
+def values_of(tables: Table) -> Counter[tuple[Any, ...]]:
+    """How many values of each measure there are in each pane, and what they come to."""
+    found: Counter[tuple[Any, ...]] = Counter()
+    for row in tables["measure_pane"]:
+        key = (row["model"], row["version"], row["dims"].get("segment"), row["pane_start"], row["late"], row["measure"])
+        found[(*key, "n")] += row["n"]
+        found[(*key, "buckets")] += sum(row["counts"])
+    return found
 
 
 def of_window(tables: Table, kind: str) -> Table:

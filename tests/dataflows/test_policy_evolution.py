@@ -1,5 +1,6 @@
 """A worker goes on under another policy: what stayed has the rows of an undisturbed run, and nothing counts twice."""
 
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -181,7 +182,11 @@ def test_other_changes_are_still_refused_and_the_old_policy_goes_on(tmp_path: Pa
     for old, new, why in (
         ("2m", "4m", "windows = '4m every 1m': is longer than 3m, for which"),
         ('pane = "10s"', 'pane = "5s"', "time.pane = '5s': is 10s in the recovery store"),
-        ('["region", "segment"]', '["segment", "region"]', "slices.dimensions = ['segment', 'region']: has those that stay"),
+        (
+            '["region", "segment"]',
+            '["segment", "region"]',
+            "slices.dimensions = ['segment', 'region']: has those that stay",
+        ),
     ):
         said = refused(tmp_path, parse(BEFORE.replace(old, new, 1)), some)
         assert said.startswith(why)
@@ -225,3 +230,27 @@ def test_each_of_several_files_goes_on_by_itself(tmp_path: Path) -> None:
 
 def of_model(tables: Table, model: str) -> Table:
     return {name: [row for row in rows if row.get("model") == model] for name, rows in tables.items()}
+
+
+def test_times_and_limits_may_change_and_every_event_counts_once(tmp_path: Path) -> None:
+    """What is late differs with `disorder`, and who has a place with the limits, but each event is in its pane once."""
+    patient = BEFORE.replace('disorder = "5s"', 'disorder = "30s"').replace("[slices]", "[slices]\nseries_max = 3")
+    hasty = BEFORE.replace('disorder = "5s"', 'disorder = "1s"').replace('late_horizon = "10m"', 'late_horizon = "11m"')
+    policies = [parse(each) for each in (BEFORE, patient, patient, hasty)]
+    every, (_, _, second, third) = going_on(tmp_path, policies, logs(), 5)
+    wanted = undisturbed(BEFORE)
+    for name in ("availability", "polite", "quality"):
+        assert by_pane(every, name) == by_pane(wanted, name)
+    assert any("__other__" in row["dims"].values() for row in second["sli_pane"])
+    assert not all("__other__" in row["dims"].values() for row in third["sli_pane"])
+    late = [sum(row["good"] for row in tables["sli_pane"] if row["late"]) for tables in (every, wanted)]
+    assert late[0] != late[1]
+
+
+def by_pane(tables: Table, name: str) -> Counter[tuple[Any, ...]]:
+    """What SQL adds up of an SLI by pane, late or not, over all slices."""
+    found: Counter[tuple[Any, ...]] = Counter()
+    for row in tables["sli_pane"]:
+        if row["sli"] == name:
+            found[row["model"], row["version"], row["pane_start"]] += row["good"] + 1_000_000 * row["bad"]
+    return found

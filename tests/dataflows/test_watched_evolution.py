@@ -1,4 +1,4 @@
-"""A worker goes on under a policy whose monitors watch other fields: what they found of the others is as undisturbed."""
+"""A worker goes on under a policy whose monitors watch other fields: what they find of the others is undisturbed."""
 
 from pathlib import Path
 from random import Random

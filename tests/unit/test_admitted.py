@@ -107,3 +107,12 @@ def test_as_many_models_as_allowed_find_room_in_their_shards(models_max: int) ->
         for count in range(min(room, models_max) + 1)
     )
     assert SHARDS * (1 - within) < 1e-3
+
+
+def test_with_fewer_places_the_least_busy_give_theirs_up() -> None:
+    admitted = Admitted()
+    admitted.admit("m", counts(a=50, b=10, c=30), at(0))
+    assert admitted.admit("m", counts(d=1), at(1, places=2), {("b",)}) == {("c",)}
+    assert holders(admitted) == {"a", "b"}
+    assert admitted.admit("m", counts(c=30), at(2, places=3)) == set()
+    assert holders(admitted) == {"a", "b", "c"}

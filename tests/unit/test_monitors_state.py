@@ -156,8 +156,13 @@ def test_without_monitors_nothing_is_kept() -> None:
 
 
 def test_an_sli_of_others_is_part_of_what_names_the_monitors() -> None:
-    """`all_of` holds how its parts classify, which no state can keep; its parts stand beside it. Those not on it stay."""
-    whole = '[[monitor]]\nname = "whole"\nkind = "adwin"\non = "sli.success"\n'
+    """`all_of` holds how its parts classify, which no state can keep; its parts stand beside it."""
+    whole = """
+[[monitor]]
+name = "whole"
+kind = "adwin"
+on = "sli.success"
+"""
     success = '\n[sli.quick]\ngood = "at_most"\nfield = "latency_ms"\nlimit = {limit}\n'
     success += '[sli.success]\ngood = "all_of"\nslis = ["ok", "quick"]\n'
     policies = [policy_of(ALL + whole + success.format(limit=limit), PROFILE) for limit in (100, 200)]
