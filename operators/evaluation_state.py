@@ -20,7 +20,7 @@ from operators.rules.verdict import Evaluator, Verdict
 from operators.store.rows import Rows
 from operators.window.fence import UNKNOWN
 from operators.window.watermark import NEVER
-from operators.window.widening import places_of
+from operators.window.widening import dimension_places
 from operators.wire.commands import Silence
 from operators.wire.control import ControlEvent
 
@@ -95,7 +95,7 @@ def gone_on(policy: Policy, new: EvaluationState, saved: EvaluationState, monito
     for known in saved.models.values():
         widen(known, len(policy.slis))
         if before != now:
-            reslice(known, places_of(before, now))
+            reslice(known, dimension_places(before, now))
     # What a rule said before it was changed does not stand.
     names = {rule.name for rule in policy.rules if _identity(rule, now) in kept}
     for model in saved.models.values():

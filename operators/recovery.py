@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from typing import TypeVar, cast
 
-from operators.policy.policy import Columns, Policy
+from operators.policy.policy import CountColumns, Policy
 from operators.saved.decode import from_bytes_of
 from operators.saved.encode import to_bytes_of
 from operators.saved.registry import UNKNOWN, Unreadable
@@ -64,7 +64,7 @@ def require_shape(shapes: Mapping[str, str], policy: Policy) -> None:
         raise StateMismatch(OTHER_SHAPE)
 
 
-def columns_of(saved: bytes | None, policy: Policy) -> Columns | None:
+def columns_of(saved: bytes | None, policy: Policy) -> CountColumns | None:
     """Return what the counts that were saved have columns for; None where that is what the policy's have."""
     return None if saved is None else policy.earlier.get(str(content(saved)[0]))
 

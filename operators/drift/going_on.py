@@ -16,7 +16,7 @@ from operators.policy.layout import meaning_of
 from operators.policy.monitors import Monitor, WatchedColumn
 from operators.policy.policy import Policy
 from operators.saved.packed import pack_fields, unpack_fields
-from operators.window.watched_columns import NEW, moved, moves
+from operators.window.watched_columns import NEW, moved_columns, moves
 
 SLI = "sli."
 
@@ -34,7 +34,7 @@ def _identity(monitor: Monitor, policy: Policy) -> bytes:
     return msgspec.msgpack.encode([type(monitor).__name__, keys, meanings], order="sorted")
 
 
-def same(before: Mapping[str, bytes], now: Mapping[str, bytes]) -> frozenset[str]:
+def kept_monitors(before: Mapping[str, bytes], now: Mapping[str, bytes]) -> frozenset[str]:
     """Return the names of the monitors that go on."""
     return frozenset(name for name, each in now.items() if before.get(name) == each)
 
@@ -43,9 +43,9 @@ def moved_sums(sums: Sums, before: Sequence[WatchedColumn], now: Sequence[Watche
     """Return sums of a running window by the fields that are watched now."""
     to = moves(before, now)
     fields = to.to
-    sums.counts = moved(sums.counts, to.bins)
-    sums.moments = moved(sums.moments, to.fields)
-    sums.ranges = moved(sums.ranges, to.fields, -np.inf)
+    sums.counts = moved_columns(sums.counts, to.bins)
+    sums.moments = moved_columns(sums.moments, to.fields)
+    sums.ranges = moved_columns(sums.ranges, to.fields, -np.inf)
     sums.offenders = {
         slot: {
             (fields[field], why): [each._replace(watched=fields[field]) for each in some]
@@ -68,7 +68,7 @@ def moved_weeks(
         bins = _found(saved.bins[window_ms], to.bins[new.bins[window_ms]])
         fields = _found(saved.fields[window_ms], to.fields[new.fields[window_ms]])
         window = unpack_fields(packed)
-        window |= {"counts": moved(window["counts"], bins), "moments": moved(window["moments"], fields)}
+        window |= {"counts": moved_columns(window["counts"], bins), "moments": moved_columns(window["moments"], fields)}
         new.kept[window_ms, end] = pack_fields(window)
     return new
 

@@ -13,7 +13,7 @@ from operators.drift.change_monitor import Changes
 from operators.drift.contract_monitor import Contracts
 from operators.drift.ended_window import Arms, Ended
 from operators.drift.found import by_field
-from operators.drift.going_on import identities, moved_sums, moved_weeks, same
+from operators.drift.going_on import identities, kept_monitors, moved_sums, moved_weeks
 from operators.drift.last_week import LastWeek
 from operators.drift.lasting_state import Lasting
 from operators.drift.member import watched_of
@@ -93,7 +93,7 @@ class Monitors:
         new = self.state
         if not saved.identities and saved.identity in {_identity(self.policy, *each) for each in _widths(self.policy)}:
             saved.identities, saved.columns = new.identities, new.columns  # Nothing has changed since an older version.
-        self.kept = kept = same(saved.identities, new.identities)
+        self.kept = kept = kept_monitors(saved.identities, new.identities)
         slots = new.slots.dimensions, new.slots.grains
         if (saved.identities, saved.columns, (saved.slots.dimensions, saved.slots.grains)) == (
             new.identities, new.columns, slots,

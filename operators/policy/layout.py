@@ -18,7 +18,7 @@ import msgspec
 
 from operators.policy.errors import PolicyError
 from operators.policy.monitors import WatchedColumn
-from operators.policy.policy import Columns, Measure, Policy, Retired, Sli
+from operators.policy.policy import CountColumns, Measure, Policy, Retired, Sli
 from operators.policy.reading import span
 
 OTHER_STORE = "name a new --recovery folder and where to start with --from"
@@ -118,10 +118,10 @@ def _noted(before: Layout, laid: Policy, slis: tuple[SliColumn, ...], measures: 
     )
 
 
-def _columns(layout: Layout) -> dict[str, Columns]:
+def _columns(layout: Layout) -> dict[str, CountColumns]:
     """Return by shape what was saved under it has columns for."""
     return {
-        shape: Columns(*widths, layout.sliced[shape], layout.fields[layout.watching[shape]])
+        shape: CountColumns(*widths, layout.sliced[shape], layout.fields[layout.watching[shape]])
         for shape, widths in layout.widths.items()
     }
 
@@ -180,9 +180,9 @@ def meaning_of(sli: Sli) -> dict[str, Any]:
     return _meaning({**_plain(sli.identity()), "parts": parts})
 
 
-def _meaning(said: Mapping[str, Any]) -> dict[str, Any]:
+def _meaning(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an SLI says without the numbers of its slices' dimensions, which follow from their names."""
-    return {key: value for key, value in said.items() if key != "places"}
+    return {key: value for key, value in keys.items() if key != "places"}
 
 
 def _sli_columns(policy: Policy, before: Sequence[SliColumn]) -> tuple[SliColumn, ...]:

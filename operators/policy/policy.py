@@ -254,7 +254,7 @@ class Commands(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
     key: tuple[CommandKey, ...] = ()
 
 
-class Columns(NamedTuple):
+class CountColumns(NamedTuple):
     """What some counts have columns for: so many SLIs and measures, these slice dimensions, these watched fields."""
 
     slis: int
@@ -330,7 +330,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     rest: str = ""
     frame: str = ""
     ring: int = 0
-    earlier: dict[str, Columns] = {}
+    earlier: dict[str, CountColumns] = {}
 
     def of(self, model: str) -> "Policy | None":
         """Return the policy of a model, None where it is nobody's."""
@@ -345,10 +345,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return self.teams or (self,)
 
     @property
-    def columns(self) -> Columns:
+    def columns(self) -> CountColumns:
         """What its counts have columns for."""
         watched = tuple(each.column for each in self.watched)
-        return Columns(len(self.slis), len(self.measures), self.dimensions, watched)
+        return CountColumns(len(self.slis), len(self.measures), self.dimensions, watched)
 
     @property
     def slots(self) -> int:

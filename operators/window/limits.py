@@ -20,7 +20,7 @@ from operators.window.leaf_index import LeafSeries
 from operators.window.partial import OTHER, UNSLICED, Partial, sum_by_key
 from operators.window.shards import models_room
 from operators.window.waiting_commands import Due
-from operators.window.widening import placed, places_of
+from operators.window.widening import dimension_places, placed
 from operators.wire.commands import Override, Release
 
 SHARD = ""  # The owner of models.
@@ -53,7 +53,7 @@ class Limits(msgspec.Struct, kw_only=True):
         """Go over from series by some dimensions to series by others: those that become one share a place."""
         if tuple(before) == tuple(now):
             return
-        places = places_of(before, now)
+        places = dimension_places(before, now)
         for kept, together in ((self.series.last, max), (self.series.weights, sum), (self.series.waiting, sum)):
             for owner, names in kept.items():
                 found: dict[Name, list[int]] = {}

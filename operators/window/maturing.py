@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Ints
-from operators.policy.policy import Columns, Policy, by_cohorts
+from operators.policy.policy import CountColumns, Policy, by_cohorts
 from operators.window.label_ages import decode
 from operators.window.packing import pack, unpack
 from operators.window.partial import BAD, GOOD, Partial, merge
@@ -39,7 +39,7 @@ class Maturing:
     State, by the pane of the cohort: a partial in which good are its requests, and bad those of which it was said.
     """
 
-    def __init__(self, policy: Policy, saved: Mapping[int, bytes], had: Columns | None = None) -> None:
+    def __init__(self, policy: Policy, saved: Mapping[int, bytes], had: CountColumns | None = None) -> None:
         self._after = after = waits(policy)
         self._last = max(after.values(), default=0)
         self._cohorts = {pane: [widened(unpack(part), policy, had)] for pane, part in saved.items()} if after else {}

@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from operators.policy.policy import Columns, Policy
+from operators.policy.policy import CountColumns, Policy
 from operators.window.estimating import Estimating
 from operators.window.fence import UNKNOWN, Span, SpansSeen
 from operators.window.folded import Folded
@@ -116,7 +116,7 @@ class Panes:
     None: for all.
     """
 
-    def __init__(self, policy: Policy, saved: SavedPanes | None = None, had: Columns | None = None) -> None:
+    def __init__(self, policy: Policy, saved: SavedPanes | None = None, had: CountColumns | None = None) -> None:
         self.policy = policy
         self.slis: dict[int, int] = {}  # Those that began later, each with its first pane; measures; dimensions.
         self.measures: dict[int, int] = {}
@@ -147,7 +147,7 @@ class Panes:
             known = saved.watermark.marks if saved.watermark is not None else ()
             self.seen = SpansSeen(dict.fromkeys(known, UNKNOWN) if saved.seen is None else saved.seen)
 
-    def _begin(self, saved: SavedPanes, had: Columns) -> None:
+    def _begin(self, saved: SavedPanes, had: CountColumns) -> None:
         """Let what is new begin with the first pane that nothing has come of yet."""
         newest = NEVER if self.watermark is None else self.watermark.newest_ms // self.policy.pane_ms
         first = max(self.closed, newest, *self.open, NEVER) + 1

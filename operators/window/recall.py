@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from operators.policy.policy import Columns, Policy
+from operators.policy.policy import CountColumns, Policy
 from operators.window.fence import OutOfStep, in_order
 from operators.window.packing import pack, unpack
 from operators.window.panes import Closed, PaneItem, ReplayPlan, ReplayRequest
@@ -48,7 +48,7 @@ class PaneStore:
         return item
 
 
-def held_now(held: tuple[int, bytes] | None, policy: Policy, had: Columns | None) -> tuple[int, bytes] | None:
+def held_now(held: tuple[int, bytes] | None, policy: Policy, had: CountColumns | None) -> tuple[int, bytes] | None:
     """Return what a slot saved as it is held under a policy; `had` is what it has columns for, None: all of these."""
     if held is None or had in (None, policy.columns):
         return held

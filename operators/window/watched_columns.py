@@ -48,7 +48,7 @@ def moves(before: Sequence[WatchedColumn], now: Sequence[WatchedColumn]) -> Move
     return Moves(fields, np.concatenate([np.zeros(0, np.int64), *bins]))
 
 
-def moved(values: NDArray[Any], places: Ints, fill: float = 0) -> NDArray[Any]:
+def moved_columns(values: NDArray[Any], places: Ints, fill: float = 0) -> NDArray[Any]:
     """Return values (R, K, ...) with the columns that were at these places; `fill` where they are NEW."""
     out = np.full((len(values), len(places), *values.shape[2:]), fill, values.dtype)
     there = places != NEW
@@ -72,8 +72,8 @@ def rewatched(part: Partial, before: Sequence[WatchedColumn], now: Sequence[Watc
         part,
         bins=len(to.bins),
         features=np.column_stack((keys, n[there]))[order],
-        moments=moved(part.moments, to.fields),
-        ranges=moved(part.ranges, to.fields, -np.inf),
+        moments=moved_columns(part.moments, to.fields),
+        ranges=moved_columns(part.ranges, to.fields, -np.inf),
         offenders=[
             (row, offender._replace(watched=fields[offender.watched]))
             for row, offender in part.offenders

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Ints
-from operators.policy.policy import Columns, Policy, Retired
+from operators.policy.policy import CountColumns, Policy, Retired
 from operators.stats.histogram import CODE_BITS
 from operators.window.chains import Chains
 from operators.window.label_ages import width
@@ -27,7 +27,7 @@ NOT_MEANT = 3  # The class of an event in a chain that an SLI is not about (`ope
 Begins = Mapping[int, int]  # By number of an SLI or measure the first pane that has it in full.
 
 
-def widened(part: Partial, policy: Policy, had: Columns | None = None) -> Partial:
+def widened(part: Partial, policy: Policy, had: CountColumns | None = None) -> Partial:
     """Return a partial with a column for each SLI and measure of the policy; those not counted by it are empty.
 
     Its series have a value for each dimension of the policy. `had` says what it has columns for; None: all of these.
@@ -62,7 +62,7 @@ def resliced(part: Partial, before: Sequence[str], now: Sequence[str]) -> Partia
     """Return a partial whose series had values of other dimensions with those of now, added up over those gone."""
     if tuple(before) == tuple(now):
         return part
-    places = places_of(before, now)
+    places = dimension_places(before, now)
     names = {name: placed(name, places) for name in part.series}
     samples = [(row, replaced(sample, places)) for row, sample in part.samples]
     part = msgspec.structs.replace(part, samples=samples)
@@ -71,10 +71,10 @@ def resliced(part: Partial, before: Sequence[str], now: Sequence[str]) -> Partia
     return merge([part], names)
 
 
-def places_of(before: Sequence[str], now: Sequence[str]) -> list[int | None]:
+def dimension_places(before: Sequence[str], now: Sequence[str]) -> list[int | None]:
     """Return where each slice dimension of now stood, None where it did not.
 
-    >>> places_of(["region", "segment"], ["segment", "team"])
+    >>> dimension_places(["region", "segment"], ["segment", "team"])
     [1, None]
     """
     return [before.index(name) if name in before else None for name in now]
