@@ -26,6 +26,7 @@ class BesideSources(caching.InTreeCacheLocator):
 
 
 _config: Any = numba.config
+CHECKED = bool(_config.BOUNDSCHECK)  # Tests have every index checked.
 _config.CACHE_LOCATOR_CLASSES = f"{BesideSources.__module__}.{BesideSources.__name__}"
 # Kernels allocate nothing: arrays are made by whoever calls them. With `_nrt`, which lets them, every array that goes
 # into a function would be counted there and back, at 25 times the cost.

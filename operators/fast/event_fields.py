@@ -67,13 +67,15 @@ def key_table(names: Sequence[str]) -> Keys:
 
 @inlined
 def is_key(text: Text, at: int, keys: Keys, key: int) -> bool:
-    """Tell whether a key stands at a place; more of the text is looked at only where the first word agrees."""
-    for word in range(WORDS):
-        if (word_at(text, at + WORD * word) ^ keys.words[key, word]) & keys.masks[key, word]:
-            return False
-        if keys.lengths[key] <= WORD * (word + 1):
-            return True
-    return True
+    """Tell whether a key stands at a place; most are of two words, and only then more is looked at."""
+    words, masks = keys.words[key], keys.masks[key]
+    first, second = word_at(text, at) ^ words[0], word_at(text, at + WORD) ^ words[1]
+    if (first & masks[0]) | (second & masks[1]):
+        return False
+    if keys.lengths[key] <= 2 * WORD:
+        return True
+    third, fourth = word_at(text, at + 2 * WORD) ^ words[2], word_at(text, at + 3 * WORD) ^ words[3]
+    return bool(((third & masks[2]) | (fourth & masks[3])) == 0)
 
 
 @inlined

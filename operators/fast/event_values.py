@@ -51,7 +51,7 @@ from operators.fast.skipping import (
     text_end,
     value_behind,
 )
-from operators.fast.words import Text, word_at
+from operators.fast.words import Text, byte_at, word_at
 
 TEXT_MAX = 128
 TS_MS_MIN, TS_MS_MAX = 946_684_800_000, 4_102_444_800_000
@@ -84,7 +84,7 @@ class ScannedColumns(NamedTuple):
 @inlined
 def short_text(text: Text, at: int) -> tuple[int, int]:
     """Return what is behind a text of at most 128 characters, and how long it is."""
-    if text[at] != QUOTE:
+    if byte_at(text, at) != QUOTE:
         return -1, 0
     end = text_end(text, at + 1)
     size = end - at - 1
@@ -129,7 +129,7 @@ def amount_behind(text: Text, at: int, most: float) -> tuple[int, float]:
 
 @inlined
 def signed_behind(text: Text, at: int, most: float) -> tuple[int, float]:
-    if text[at] != MINUS:
+    if byte_at(text, at) != MINUS:
         return amount_behind(text, at, most)
     end, value = amount_behind(text, at + 1, most)
     return end, -value
@@ -158,67 +158,72 @@ def slice_behind(text: Text, at: int, row: int, dimension: int, columns: Scanned
 @inlined
 def slices_behind(text: Text, at: int, row: int, fields: Fields, columns: ScannedColumns) -> int:
     """Read an object of texts; each dimension comes at most once."""
-    if text[at] != OPEN:
+    if byte_at(text, at) != OPEN:
         return -1
     at = spaces(text, at + 1)
-    if text[at] == CLOSE:
+    if byte_at(text, at) == CLOSE:
         return at + 1
     keys = fields.dimensions
     count = len(keys.lengths)
     last, seen = count, np.uint64(0)
     while True:
         key = key_at(text, at, keys, last)
-        end, _ = short_text(text, at)
-        if end < 0 or (key < count and seen >> np.uint64(key) & ONE):
-            return -1
         if key < count:
-            seen |= ONE << np.uint64(key)
+            bit = ONE << np.uint64(key)
+            if seen & bit:
+                return -1
+            seen |= bit
             last = key
-        at = spaces(text, end)
-        if text[at] != COLON:
+            at += keys.lengths[key]
+        else:
+            at, _ = short_text(text, at)
+            if at < 0:
+                return -1
+        at = spaces(text, at)
+        if byte_at(text, at) != COLON:
             return -1
         at = slice_behind(text, spaces(text, at + 1), row, key if key < count else -1, columns)
         at = spaces(text, at) if at >= 0 else -1
-        if at < 0 or text[at] != COMMA:
-            return at + 1 if at >= 0 and text[at] == CLOSE else -1
+        if at < 0 or byte_at(text, at) != COMMA:
+            return at + 1 if at >= 0 and byte_at(text, at) == CLOSE else -1
         at = spaces(text, at + 1)
 
 
 @inlined
 def metrics_behind(text: Text, at: int) -> int:
     """Pass over an object of numbers and booleans."""
-    if text[at] != OPEN:
+    if byte_at(text, at) != OPEN:
         return -1
     at = spaces(text, at + 1)
-    if text[at] == CLOSE:
+    if byte_at(text, at) == CLOSE:
         return at + 1
     while True:
         at = key_behind(text, at)
         if at < 0:
             return -1
-        if text[at] == T or text[at] == F:
+        if byte_at(text, at) == T or byte_at(text, at) == F:
             at = scalar_behind(text, at)
         else:
             at, _ = signed_behind(text, at, 1e12)
         at = spaces(text, at) if at >= 0 else -1
-        if at < 0 or text[at] != COMMA:
-            return at + 1 if at >= 0 and text[at] == CLOSE else -1
+        if at < 0 or byte_at(text, at) != COMMA:
+            return at + 1 if at >= 0 and byte_at(text, at) == CLOSE else -1
         at = spaces(text, at + 1)
 
 
 @inlined
 def flags_behind(text: Text, at: int) -> int:
     """Pass over a list of texts."""
-    if text[at] != OPEN_LIST:
+    if byte_at(text, at) != OPEN_LIST:
         return -1
     at = spaces(text, at + 1)
-    if text[at] == CLOSE_LIST:
+    if byte_at(text, at) == CLOSE_LIST:
         return at + 1
     while True:
         at, _ = short_text(text, at)
         at = spaces(text, at) if at >= 0 else -1
-        if at < 0 or text[at] != COMMA:
-            return at + 1 if at >= 0 and text[at] == CLOSE_LIST else -1
+        if at < 0 or byte_at(text, at) != COMMA:
+            return at + 1 if at >= 0 and byte_at(text, at) == CLOSE_LIST else -1
         at = spaces(text, at + 1)
 
 
@@ -229,7 +234,7 @@ def container_behind(text: Text, at: int, kind: int) -> int:
         return int(metrics_behind(text, at))
     if kind == FLAGS:
         return int(flags_behind(text, at))
-    if kind == OBJECT and text[at] != OPEN:
+    if kind == OBJECT and byte_at(text, at) != OPEN:
         return -1
     return int(value_behind(text, at))
 
@@ -293,7 +298,7 @@ def field_behind(text: Text, at: int, field: int, row: int, fields: Fields, colu
     kind = fields.kinds[field]
     if kind <= NAME:
         return int(needed_behind(text, at, field, row, fields, columns))
-    if text[at] == N:
+    if byte_at(text, at) == N:
         return int(null_behind(text, at))
     if AMOUNT <= kind <= COUNT:
         end, value = numeral_behind(text, at, kind, fields.most[field])

@@ -10,11 +10,10 @@ from operators.fast.compiled import inlined, kernel
 from operators.fast.event_fields import Fields, key_at
 from operators.fast.event_values import ScannedColumns, chain_event, field_behind
 from operators.fast.skipping import CLOSE, COLON, COMMA, OPEN, QUOTE, RETURN, SPACE, key_behind, spaces, value_behind
-from operators.fast.words import HIGHS, WORD, Text, word_at, zero_bits_below
+from operators.fast.words import BLOCK, Text, byte_at, line_end_bits, zero_bits_below
 
 LINE_END = 10
 AHEAD = 40  # Bytes that may be looked at behind a line end: a key's four words, and what `spaces` looks at.
-LINE_ENDS = np.uint64(0x0A0A0A0A0A0A0A0A)
 ONE = np.uint64(1)
 
 
@@ -33,18 +32,20 @@ def member_behind(text: Text, at: int, field: int, row: int, fields: Fields, col
         at = key_behind(text, at)
         return int(value_behind(text, at)) if at >= 0 else -1
     at = spaces(text, at + fields.keys.lengths[field])
-    return int(field_behind(text, spaces(text, at + 1), field, row, fields, columns)) if text[at] == COLON else -1
+    return (
+        int(field_behind(text, spaces(text, at + 1), field, row, fields, columns)) if byte_at(text, at) == COLON else -1
+    )
 
 
 @inlined
 def event_behind(text: Text, at: int, row: int, fields: Fields, columns: ScannedColumns) -> int:
     """Read an event, and return what is behind it; -1 where it is left to others."""
-    if text[at] != OPEN:
+    if byte_at(text, at) != OPEN:
         return -1
     at = spaces(text, at + 1)
     count = len(fields.kinds)
     last, seen = count, np.uint64(0)
-    while text[at] == QUOTE:
+    while byte_at(text, at) == QUOTE:
         field = key_at(text, at, fields.keys, last)
         if field < count:
             bit = ONE << np.uint64(field)
@@ -54,8 +55,8 @@ def event_behind(text: Text, at: int, row: int, fields: Fields, columns: Scanned
             last = field
         at = member_behind(text, at, field, row, fields, columns)
         at = spaces(text, at) if at >= 0 else -1
-        if at < 0 or text[at] != COMMA:
-            is_whole = at >= 0 and text[at] == CLOSE and (seen & fields.needed) == fields.needed
+        if at < 0 or byte_at(text, at) != COMMA:
+            is_whole = at >= 0 and byte_at(text, at) == CLOSE and (seen & fields.needed) == fields.needed
             return at + 1 if is_whole else -1
         at = spaces(text, at + 1)
     return -1
@@ -64,7 +65,7 @@ def event_behind(text: Text, at: int, row: int, fields: Fields, columns: Scanned
 @inlined
 def rest_is_blank(text: Text, at: int, end: int) -> bool:
     """Tell whether nothing but white space, line ends too, stands from a place to the end of its line."""
-    while at < end and (text[at] == SPACE or text[at] == LINE_END or text[at] == RETURN):
+    while at < end and (byte_at(text, at) == SPACE or byte_at(text, at) == LINE_END or byte_at(text, at) == RETURN):
         at += 1
     return at == end
 
@@ -78,9 +79,9 @@ def scan_events(lines: TextLines, fields: Fields, columns: ScannedColumns, first
     text = lines.text
     for line in range(len(lines.starts)):
         start, end, row = lines.starts[line], lines.ends[line], first + line
-        if end + AHEAD > len(text) or end - start > bytes_max or text[end] != LINE_END:
+        if end + AHEAD > len(text) or end - start > bytes_max or byte_at(text, end) != LINE_END:
             continue
-        columns.spans[:] = 0
+        columns.spans[3], columns.spans[5] = 0, 0
         at = event_behind(text, spaces(text, start), row, fields, columns)
         columns.sure[row] = at >= 0 and rest_is_blank(text, at, end)
         if columns.sure[row]:
@@ -91,17 +92,15 @@ def scan_events(lines: TextLines, fields: Fields, columns: ScannedColumns, first
 def find_line_ends(text: Text, ends: Ints) -> int:
     """Write where line ends stand in a text, and return how many do; `ends` has room for one in each byte."""
     found = at = 0
-    while at + WORD <= len(text):
-        breaks = word_at(text, at) ^ LINE_ENDS
-        # A 1 for each byte that is 0, and for no other.
-        marks = ~(((breaks & ~HIGHS) + ~HIGHS) | breaks | ~HIGHS)
+    while at + BLOCK <= len(text):
+        marks = line_end_bits(text, at)
         while marks:
-            ends[found] = at + (zero_bits_below(marks) >> 3)
+            ends[found] = at + zero_bits_below(marks)
             found += 1
             marks &= marks - ONE
-        at += WORD
+        at += BLOCK
     for rest in range(at, len(text)):
-        if text[rest] == LINE_END:
+        if byte_at(text, rest) == LINE_END:
             ends[found] = rest
             found += 1
     return found

@@ -45,6 +45,9 @@ def no_texts() -> Interned:
 def slot_of(text: Text, at: int, size: int) -> int:
     """Return the slot where a text is looked for first."""
     found = SEED ^ np.uint64(size)
+    if size <= WORD:
+        found = (found ^ tail_of(text, at, size)) * FACTOR
+        return int(np.int64(((found ^ (found >> SHIFT)) * FACTOR) >> SLOT_SHIFT))
     end = at + size
     while at < end:
         found = (found ^ tail_of(text, at, min(end - at, WORD))) * FACTOR
@@ -56,6 +59,8 @@ def slot_of(text: Text, at: int, size: int) -> int:
 @inlined
 def is_same(text: Text, at: int, size: int, known: Text, start: int) -> bool:
     """Tell whether a text is that which is known from `start` on, of the same size."""
+    if size <= WORD:
+        return bool(tail_of(text, at, size) == word_at(known, start))
     end = at + size
     while at < end:
         if tail_of(text, at, min(end - at, WORD)) != word_at(known, start):

@@ -7,7 +7,7 @@ import numpy as np
 
 from operators.fast.compiled import inlined
 from operators.fast.numerals import MINUS, number
-from operators.fast.words import FOUR, WORD, Text, specials, word_at, zero_bits_below
+from operators.fast.words import BLOCK, FOUR, Text, byte_at, special_bits, word_at, zero_bits_below
 
 QUOTE, COMMA, COLON, SPACE, TAB, RETURN = 34, 44, 58, 32, 9, 13
 OPEN, CLOSE, OPEN_LIST, CLOSE_LIST = 123, 125, 91, 93
@@ -21,26 +21,28 @@ ONE = np.uint64(1)
 @inlined
 def spaces(text: Text, at: int) -> int:
     """Return where white space ends; a line end is none here."""
-    while text[at] <= SPACE and (text[at] == SPACE or text[at] == TAB or text[at] == RETURN):
+    byte = byte_at(text, at)
+    while byte <= SPACE and byte in (SPACE, TAB, RETURN):
         at += 1
+        byte = byte_at(text, at)
     return at
 
 
 @inlined
 def text_end(text: Text, at: int) -> int:
     """Return where the quote stands that ends a text, whose first character is at a place: plain ASCII alone."""
-    found = specials(word_at(text, at))
+    found = special_bits(text, at)
     while found == 0:
-        at += WORD
-        found = specials(word_at(text, at))
-    at += zero_bits_below(found) >> 3
-    return at if text[at] == QUOTE else -1
+        at += BLOCK
+        found = special_bits(text, at)
+    at += zero_bits_below(found)
+    return at if byte_at(text, at) == QUOTE else -1
 
 
 @inlined
 def text_behind(text: Text, at: int) -> int:
     """Return what is behind a text from its first quote on."""
-    if text[at] != QUOTE:
+    if byte_at(text, at) != QUOTE:
         return -1
     end = text_end(text, at + 1)
     return -1 if end < 0 else end + 1
@@ -53,7 +55,7 @@ def key_behind(text: Text, at: int) -> int:
     if at < 0:
         return -1
     at = spaces(text, at)
-    return spaces(text, at + 1) if text[at] == COLON else -1
+    return spaces(text, at + 1) if byte_at(text, at) == COLON else -1
 
 
 @inlined
@@ -64,7 +66,7 @@ def null_behind(text: Text, at: int) -> int:
 @inlined
 def scalar_behind(text: Text, at: int) -> int:
     """Return what is behind a text, number, boolean or null."""
-    first = text[at]
+    first = byte_at(text, at)
     if first == QUOTE:
         return int(text_behind(text, at))
     if first == N:
@@ -83,10 +85,10 @@ def next_value(text: Text, at: int, inside: np.uint64, depth: int) -> tuple[int,
     while depth > 0:
         at = spaces(text, at)
         is_object = (inside & ONE) == ONE
-        if text[at] == COMMA:
+        if byte_at(text, at) == COMMA:
             at = spaces(text, at + 1)
             return key_behind(text, at) if is_object else at, inside, depth
-        if text[at] != (CLOSE if is_object else CLOSE_LIST):
+        if byte_at(text, at) != (CLOSE if is_object else CLOSE_LIST):
             return -1, inside, depth
         at, inside, depth = at + 1, inside >> ONE, depth - 1
     return at, inside, depth
@@ -96,7 +98,7 @@ def next_value(text: Text, at: int, inside: np.uint64, depth: int) -> tuple[int,
 def first_inside(text: Text, at: int, closing: int) -> tuple[int, bool]:
     """Return where the first value of an object or list begins, and whether it has one; else where it ends."""
     at = spaces(text, at + 1)
-    if text[at] == closing:
+    if byte_at(text, at) == closing:
         return at, False
     return key_behind(text, at) if closing == CLOSE else at, True
 
@@ -106,7 +108,7 @@ def value_behind(text: Text, at: int) -> int:
     """Return what is behind any value."""
     inside, depth = np.uint64(0), 0
     while at >= 0:
-        first = text[at]
+        first = byte_at(text, at)
         has_value = False
         if first in (OPEN, OPEN_LIST):
             if depth >= DEPTH_MAX:

@@ -7,12 +7,11 @@ from llvmlite import ir
 from numba import types
 from numpy.typing import NDArray
 
-from operators.fast.compiled import inlined, intrinsic
+from operators.fast.compiled import CHECKED, inlined, intrinsic
 
 Text = NDArray[np.uint8]
 WORD = 8  # Bytes.
-ONES, HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
-QUOTES, SLASHES, SPACES = np.uint64(0x2222222222222222), np.uint64(0x5C5C5C5C5C5C5C5C), np.uint64(0x2020202020202020)
+BLOCK = 32  # Bytes that are looked at at once for some of them.
 # The first 0 .. 8 bytes of a word.
 FIRST = np.array([(1 << 8 * count) - 1 for count in range(WORD)] + [2**64 - 1], np.uint64)
 FOUR = np.uint64(0xFFFFFFFF)
@@ -27,6 +26,64 @@ def word_at(context: Any, text: Any, at: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
         place = builder.gep(array.data, [arguments[1]])
         return builder.load(builder.bitcast(place, ir.IntType(64).as_pointer()), align=1)
+
+    return types.uint64(text, types.int64), generate
+
+
+@inlined
+def checked_byte(text: Text, at: int) -> int:
+    """Return the byte at a place of a text."""
+    return int(np.int64(text[at]))
+
+
+@intrinsic
+def unchecked_byte(context: Any, text: Any, at: Any) -> Any:
+    """Return the byte at a place of a text, whichever side of its begin that is: an index would be compared to 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        byte = builder.load(builder.gep(array.data, [arguments[1]]))
+        return builder.zext(byte, ir.IntType(64))
+
+    return types.int64(text, types.int64), generate
+
+
+byte_at = checked_byte if CHECKED else unchecked_byte
+
+
+def _bits_of(builder: Any, text: Any, at: Any, marked: Any) -> Any:
+    """Return a word with a bit for each of BLOCK bytes of a text that is marked, the first the lowest."""
+    byte = ir.IntType(8)
+    kind = ir.VectorType(byte, BLOCK)
+    block = builder.load(builder.bitcast(builder.gep(text.data, [at]), kind.as_pointer()), align=1)
+    bits = marked(block, lambda number: ir.Constant(kind, [ir.Constant(byte, number)] * BLOCK))
+    return builder.zext(builder.bitcast(bits, ir.IntType(BLOCK)), ir.IntType(64))
+
+
+@intrinsic
+def special_bits(context: Any, text: Any, at: Any) -> Any:
+    """Return a bit for each byte of a block that is a quote, backslash, control character or no ASCII."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def marked(block: Any, all_of: Any) -> Any:
+            quote, slash = (builder.icmp_unsigned("==", block, all_of(ord(each))) for each in '"\\')
+            return builder.or_(builder.or_(quote, slash), builder.icmp_signed("<", block, all_of(ord(" "))))
+
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return _bits_of(builder, array, arguments[1], marked)
+
+    return types.uint64(text, types.int64), generate
+
+
+@intrinsic
+def line_end_bits(context: Any, text: Any, at: Any) -> Any:
+    """Return a bit for each byte of a block that is a line end."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return _bits_of(
+            builder, array, arguments[1], lambda block, all_of: builder.icmp_unsigned("==", block, all_of(ord("\n")))
+        )
 
     return types.uint64(text, types.int64), generate
 
@@ -87,14 +144,6 @@ def double_of(context: Any, bits: Any) -> Any:
         return builder.bitcast(arguments[0], ir.DoubleType())
 
     return types.float64(types.uint64), generate
-
-
-@inlined
-def specials(word: np.uint64) -> np.uint64:
-    """Return a word whose lowest 1 is in the first byte that is a quote, backslash, control character or no ASCII."""
-    quotes, slashes = word ^ QUOTES, word ^ SLASHES
-    found = ((quotes - ONES) & ~quotes) | ((slashes - ONES) & ~slashes) | ((word - SPACES) & ~word) | word
-    return np.uint64(found & HIGHS)
 
 
 @inlined
