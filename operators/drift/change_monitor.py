@@ -13,6 +13,7 @@ import numpy as np
 
 from operators.arrays import Floats
 from operators.drift.detectors.alarm import Alarm, finite
+from operators.drift.detectors.novelty import BLOCKS_MIN, newness
 from operators.drift.detectors.season import Season
 from operators.drift.detectors.standard import Standardiser, ratio_sd
 from operators.drift.kind import Detector
@@ -29,6 +30,8 @@ from operators.wire.control import Word
 from operators.wire.evaluator_models import is_evaluator_model
 
 HELD_MS = 3_600_000
+SUSPECTED_MS = 3 * 86_400_000  # For as long, what a detector said is looked at again every hour.
+ONCE_MS = 86_400_000  # For as long, a move that was reported is not reported again, unless it has gone further.
 Key = tuple[str, str, str]  # Model, version, slice.
 
 
@@ -44,6 +47,9 @@ class Watch(msgspec.Struct, kw_only=True):
     seen: int = 0
     alarm: Drift | None = None
     season: Season = msgspec.field(default_factory=Season)
+    suspected: int = -1  # When the detector said so, Unix ms, of what was not reported yet.
+    reported: float = 1.0  # The last move that was reported, in deviations of the scale, and when, Unix ms.
+    reported_at: int = -ONCE_MS
 
     def step(
         self, value: float, start: int, fresh: Callable[[], Detector], lengths: Sequence[int] = (1,)
@@ -57,11 +63,29 @@ class Watch(msgspec.Struct, kw_only=True):
             found = [alarm for x in self.standardiser.update(value) if (alarm := self.detector.update(x)) is not None]
             return found[-1] if found else None
         z = (finite(value) - learned.mean) / learned.sd
+        before = self.season.hour
         if self.season.begin(start, lengths):
             self.detector = fresh()
         x = self.season.standardise(z)
         self.season.add(z)
-        return None if x is None else self.detector.update(x)
+        alarm = None if x is None else self.detector.update(x)
+        if alarm is not None:
+            self.suspected = start
+        elif self.suspected < 0 or self.season.hour == before:
+            return None
+        return self._news(alarm, start)
+
+    def _news(self, alarm: Alarm | None, start: int) -> Alarm | None:
+        """Return the alarm to report of what the detector says now, or said before: once the level is a new one."""
+        left = self.season.left()
+        if start - self.suspected > SUSPECTED_MS or np.isfinite(left).sum() < BLOCKS_MIN:
+            self.suspected = -1
+            return alarm
+        move = newness(left, None if alarm is None else self.season.running)
+        if move is None or (start - self.reported_at < ONCE_MS and not move.is_beyond(self.reported)):
+            return None
+        self.suspected, self.reported, self.reported_at = -1, move.size, start
+        return Alarm(rose=move.size > 0, score=abs(move.size), threshold=move.limit)
 
     @property
     def expected(self) -> float | None:

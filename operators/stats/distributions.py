@@ -30,6 +30,15 @@ def student_tail(t: ArrayLike, df: ArrayLike) -> Floats:
     return cast(Floats, special.stdtr(df, -np.asarray(t, float)))
 
 
+def student_quantile(share_above: ArrayLike, df: ArrayLike) -> Floats:
+    """Return the t with P(T >= t) = share_above of Student's t, the shape of both.
+
+    >>> round(float(student_quantile(0.025, 9)), 3)
+    2.262
+    """
+    return cast(Floats, -special.stdtrit(df, share_above))
+
+
 def normal_tail(z: ArrayLike) -> Floats:
     """Return P(Z >= z) of a standard normal variable.
 

@@ -38,11 +38,15 @@ def seasonal_alarms(fresh: type[Detector], times: Sequence[float], values: Seque
 
     `times` are in seconds.
     """
-    series = SliceSeries("m", "v", "*", {})
-    watch = Watch(standardiser=Standardiser(), detector=fresh(), series=series)
+    watch = watch_of(fresh)
     lengths = (adwin_monitor if fresh is AdwinDetector else page_hinkley_monitor).KIND.wanders
     pairs = enumerate(zip(times, values, strict=True))
     return [at for at, (time, value) in pairs if watch.step(value, int(time * 1000), fresh, lengths) is not None]
+
+
+def watch_of(fresh: type[Detector]) -> Watch:
+    """Return a detector on one series as the product runs it."""
+    return Watch(standardiser=Standardiser(), detector=fresh(), series=SliceSeries("m", "v", "*", {}))
 
 
 def raw_alarms(detector: Detector, values: Sequence[float]) -> list[int]:

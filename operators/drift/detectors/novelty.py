@@ -1,0 +1,92 @@
+"""Is the level that a series has now one that it did not have lately?
+
+A detector says that a mean has changed, and is right: levels of real series change all the time, and come back. What
+somebody should hear of is a level that is new. So the mean of the last hours, one to a week of them, is held against
+blocks of as many hours before, of up to four weeks: it is new where it lies outside of the interval that holds one more
+block with a probability of 1 - 2 LEVEL, by Student's t with one degree of freedom less than there are blocks (G. Hahn,
+W. Meeker (1991), "Statistical Intervals", section 4.4). Blocks of the length of the change have its autocorrelation in
+them, whatever it is (batch means), and a level that came back is not new.
+
+It has to stand, too: the last hour has half of the move or more, and so have the last two and so on. So a burst that is
+over is not found once more by longer blocks.
+"""
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Floats
+from operators.stats.distributions import student_quantile
+
+LENGTHS = (1, 2, 3, 6, 12, 24, 48, 96, 168)  # Hours of a block.
+BLOCKS_MIN = 5  # Before, of each length.
+LEVEL = 1e-4  # One-sided, of each length.
+STANDS = 0.5
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a block is from those before, signed, and by how much at most it would be no news; in the hours' unit."""
+
+    size: float
+    limit: float
+
+    def is_beyond(self, size: float) -> bool:
+        """Tell whether it goes further than a move of that size, by more than its limit, or the other way."""
+        return self.size * size <= 0 or abs(self.size) > abs(size) + self.limit
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """The hour that has not ended: its mean so far, its share of an hour, and the variance for want of the rest."""
+
+    mean: float
+    share: float
+    variance: float
+
+
+def newness(hours: Floats, running: Running | None = None) -> Move | None:
+    """Return the move of the shortest last block that is new; None if no block is. `hours` have NaN for none.
+
+    >>> rng = np.random.default_rng(1)
+    >>> newness(rng.normal(size=200)), newness(np.r_[rng.normal(size=200), 8.0]).size > 4
+    (None, True)
+    """
+    levels = hours if running is None else np.append(hours, running.mean)
+    for length in LENGTHS:
+        if len(levels) > length and np.isfinite(levels[-1]):
+            found = _of_blocks(levels, length, running)
+            if found is not None:
+                return found
+    return None
+
+
+def _of_blocks(levels: Floats, length: int, running: Running | None) -> Move | None:
+    """Return the move of the last `length` hours if it is new and stands."""
+    before, lacking = levels[:-length], 0.0
+    weights = np.isfinite(levels[-length:]).astype(float)
+    if running is not None:
+        # Of one hour that is all there is, and is less sure for that.
+        weights[-1], lacking = (1.0, running.variance) if length == 1 else (running.share, 0.0)
+    blocks = _means(before[len(before) % length :].reshape(-1, length))
+    if len(blocks) < BLOCKS_MIN or 2 * np.isfinite(levels[-length:]).sum() < length:
+        return None
+    usual, spread = float(np.median(blocks)), float(blocks.var(ddof=1))
+    size = float(np.average(np.nan_to_num(levels[-length:]), weights=weights)) - usual
+    errors = student_quantile(LEVEL, len(blocks) - 1)
+    # A block with fewer hours strays further.
+    limit = float(errors * (spread * (length / weights.sum() + 1 / len(blocks)) + lacking) ** 0.5)
+    if abs(size) <= limit or not _stands(levels, length, usual, size):
+        return None
+    return Move(size=size, limit=limit)
+
+
+def _stands(levels: Floats, length: int, usual: float, size: float) -> bool:
+    """Tell whether the end of the block has STANDS of its move or more, however much of the end is looked at."""
+    ends = [levels[-each:] for each in LENGTHS if each < length]
+    return all(np.nanmean(end) * np.sign(size) >= usual * np.sign(size) + STANDS * abs(size) for end in ends)
+
+
+def _means(blocks: Floats) -> Floats:
+    """Return the means of blocks (N, L) that half of the hours or more are known of."""
+    known = np.isfinite(blocks)
+    n = known.sum(axis=1)
+    enough = 2 * n >= blocks.shape[1]
+    return np.asarray(np.where(known, blocks, 0.0).sum(axis=1)[enough] / n[enough])
