@@ -24,6 +24,7 @@ from operators.release.command_rows import command_rows
 from operators.release.contexts import Contexts, places_of
 from operators.release.controller import begin_pane, end_pane
 from operators.release.copies import as_copies
+from operators.release.declared_targets import declared_targets
 from operators.release.forgetting import surplus
 from operators.release.lately import note_found
 from operators.release.model import CanaryFinding
@@ -37,6 +38,7 @@ from operators.rules.current import Current
 from operators.rules.labels import labels_of
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.spreads import Values, spreads_of
+from operators.rules.targets import HeldToTargets
 from operators.rules.unserved import Rings
 from operators.rules.verdict import Verdict
 from operators.store.rows import Column, Rows
@@ -47,6 +49,7 @@ from operators.window.sliding import WindowCounts
 from operators.window.waiting_commands import Due
 from operators.window.watermark import END, NEVER
 from operators.window.windows import PaneWithWindows
+from operators.wire.commands import Release
 from operators.wire.control import ControlEvent
 
 Of = TypeVar("Of", Verdict, Folded)
@@ -66,6 +69,7 @@ class ShardEvaluation:
         self._contexts = Contexts(policy)
         # The models in which a pane without anything of them may leave a trace; at first nobody knows which do.
         self._awake = set(self.state.models)
+        self._retarget()
 
     def push(self, moved: PaneWithWindows) -> list[PaneOutcome]:
         """Take a closed pane, and the windows that ended with it or in the quiet panes before it."""
@@ -144,6 +148,8 @@ class ShardEvaluation:
         events: list[ControlEvent] = []
         for name in awake:
             events += begin_pane(models[name], ats[name], by_model.get(name, ()), folded.get(name, ()))
+        if any(isinstance(each, Release) for each in due):
+            self._retarget()
         stored = [command_rows(due, events, (counts.pane + 1) * self.policy.pane_ms)]
         live = self._releases(awake)
         verdicts = [
@@ -162,6 +168,12 @@ class ShardEvaluation:
         self._awake = {name for name in awake if not models[name].rests}
         events += self._forget(counts, places)
         return PaneOutcome(verdicts=verdicts, events=events, drift=drift, rows=[some for some in stored if len(some)])
+
+    def _retarget(self) -> None:
+        """Hold versions to what their releases say."""
+        heeding = [each for each in self.state.alone if isinstance(each, HeldToTargets) and each.rule.release_targets]
+        for each in heeding:
+            each.retarget(declared_targets(self.state.models), self.state.roster.names)
 
     def _compare(
         self, counts: PaneCounts, live: Sequence[Comparison], on_time: Partial | None
@@ -206,9 +218,12 @@ class ShardEvaluation:
     def _forget(self, counts: PaneCounts, but: Collection[str]) -> list[ControlEvent]:
         """Forget models that nobody needs, where there are too many."""
         events: list[ControlEvent] = []
-        for name in surplus(self.state.models, self.policy.models_max, but):
+        forgotten = surplus(self.state.models, self.policy.models_max, but)
+        for name in forgotten:
             self._awake.discard(name)
             events += resolve_forgotten(self.state.models.pop(name), self._contexts.of(counts, {}))
+        if forgotten:
+            self._retarget()
         return events
 
     def _addressed(self, due: Sequence[Due], rows: Collection[str]) -> Addressed:

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import msgspec
 
 from operators.ingest import reserved
+from operators.ingest.command_targets import targets_fault
 from operators.ingest.credentials import Credentials
 from operators.ingest.formats.origin import Origin, Reject
+from operators.policy.policy import Policy
 from operators.texts import DETAIL_MAX, cut
 from operators.window.waiting_commands import Obeyed as Seen  # noqa: F401  # Older stores have it saved by this name.
 from operators.wire.commands import SILENCE_MS_MAX, AnyCommand, Release, Rollback, Silence, Unsilence
@@ -24,19 +26,21 @@ class _Context(msgspec.Struct):
     model: Id | None = None
 
 
-def command_fault(command: AnyCommand, origin: Origin, index: int, credentials: Credentials) -> tuple[str, str] | None:
+def command_fault(
+    command: AnyCommand, origin: Origin, index: int, credentials: Credentials, policy: Policy
+) -> tuple[str, str] | None:
     """Return why a decoded command is refused whatever was said before it, as (reason, detail)."""
     if credentials.asks:
         appended_ms = int(origin.received_ms[index]) if origin.appended[index] else None
         fault = credentials.fault_of(command, origin.text(index), appended_ms)
         if fault is not None:
             return fault
-    return reserved.fault_of_command(command) or _nonsense(command)
+    return reserved.fault_of_command(command) or _nonsense(command, policy)
 
 
-def _nonsense(command: AnyCommand) -> tuple[str, str] | None:
+def _nonsense(command: AnyCommand, policy: Policy) -> tuple[str, str] | None:
     if isinstance(command, Release):
-        why = _nonsense_of(command)
+        why = _nonsense_of(command) or targets_fault(command, policy)
         return None if why is None else ("bad_command", why)
     if isinstance(command, Rollback) and command.to == command.version:
         return "bad_command", f"the traffic of {command.version!r} would go to {command.to!r}"

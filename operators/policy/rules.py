@@ -62,6 +62,16 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         """For how long it must be so before the rule says BAD."""
         return 0
 
+    @property
+    def release_targets(self) -> bool:
+        """Whether releases may say what it holds their versions to."""
+        return False
+
+    @property
+    def target_least(self) -> float:
+        """Of a rule on a share of good events: a target that is no larger could never be missed."""
+        return 0.0
+
     def slices(self, dimensions: Sequence[str]) -> set[frozenset[str] | frozenset[tuple[str, str]]]:
         """Return the slices that it is judged on: as the names of their dimensions, or these with their values."""
         limited = {frozenset(name for name, _ in each) for each in self.named}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from operators.release.copies import note_copies
+from operators.release.declared_targets import note_targets
 from operators.release.machine import begin, describe, end, make_way
 from operators.release.model import Model, PaneContext
 from operators.release.phase_states import Withdrawn
@@ -114,6 +115,7 @@ def declare(model: Model, at: PaneContext, declared: Release) -> list[ControlEve
         what = f"no slice dimension is called {unknown[0]}" if unknown else "a ring needs a slice"
         why = f"the release of {original(declared.candidate)} is refused: {what}; command {declared.id}"
         return [model.say("alert", at, declared.candidate, "commands:bad_ring", "ticket", None, reason=why)]
+    note_targets(model, declared)
     if known is not None and known.declared is None and known.baseline == declared.baseline and not known.withdrawn:
         warm_again(at, known, declared)
         describe(known, declared)

@@ -7,7 +7,7 @@ import msgspec
 from operators.policy.policy import Policy
 from operators.release.model import Model
 from operators.store.rows import Rows
-from operators.wire.commands import Release
+from operators.wire.commands import TARGETS, Details, Release
 from operators.wire.events import ms_of
 
 FORGOTTEN = "forgotten"  # The phase of a release that nobody remembers any more.
@@ -52,7 +52,14 @@ def shown_releases(model: Model) -> ShownReleases:
 
 
 def _json(release: Release | None) -> str:
-    return "" if release is None else msgspec.json.encode(release.metadata, order="sorted").decode()
+    """Return what was said of both versions, with their targets."""
+    if release is None:
+        return ""
+    words: Details = {
+        arm: release.metadata.get(arm, {}) | ({TARGETS: dict(release.targets[arm])} if arm in release.targets else {})
+        for arm in sorted({*release.metadata, *release.targets})
+    }
+    return msgspec.json.encode(words, order="sorted").decode()
 
 
 def release_rows(

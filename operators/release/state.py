@@ -12,6 +12,7 @@ from operators.window.samples import Sample
 from operators.wire.commands import Release
 from operators.wire.control import Found
 from operators.wire.events import Scalar
+from operators.wire.fitting import details_of
 
 
 class ReleaseState(msgspec.Struct, kw_only=True):
@@ -79,7 +80,8 @@ class ReleaseState(msgspec.Struct, kw_only=True):
 
     def diff(self) -> dict[str, tuple[Scalar | None, Scalar | None]]:
         """Return what the metadata of the release says differently of baseline and candidate."""
-        metadata = self.declared.metadata if self.declared is not None else {}
-        old, new = metadata.get("baseline", {}), metadata.get("candidate", {})
+        if self.declared is None:
+            return {}
+        old, new = details_of(self.declared, "baseline"), details_of(self.declared, "candidate")
         names = sorted(old.keys() | new.keys())
         return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}

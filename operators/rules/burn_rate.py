@@ -38,7 +38,14 @@ from operators.rules.pane_counts import PaneCounts
 from operators.rules.recovery import BadRatios, inner
 from operators.rules.rings import Ring
 from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState, bounded
-from operators.rules.targets import TARGET, check_targets, fill_targets
+from operators.rules.targets import (
+    TARGET,
+    HeldToTargets,
+    check_targets,
+    fill_targets,
+    has_targets,
+    targets_in_words,
+)
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Saved, renamed
 from operators.stats.binomial_tails import Flags, enough, enough_each, good_most, surely_bad, surely_below
@@ -64,6 +71,7 @@ class BurnRate(Rule, frozen=True, kw_only=True):
     sli: SliName
     target: Inner
     targets: dict[Id, Inner] = msgspec.field(default_factory=dict)
+    release_targets: bool = False
     period_ms: Annotated[int, WholePanes()] = 30 * 86_400_000
     tiers: Annotated[tuple[Tier, ...], As(Annotated[list[TierTable], Meta(min_length=1)] | None, _tiers)]
     confidence: Confidence = 0.99
@@ -72,8 +80,12 @@ class BurnRate(Rule, frozen=True, kw_only=True):
     def sli_names(self) -> tuple[str, ...]:
         return (self.sli,)
 
+    @property
+    def target_least(self) -> float:
+        return 1.0 - 1.0 / max(tier.factor for tier in self.tiers)
 
-class BurnRateEvaluator:
+
+class BurnRateEvaluator(HeldToTargets):
     """Keeps a ring for each length of window, and by slot which tiers fire. One pane of 300 series: 0.7 ms."""
 
     _still = False  # Whether the last pane was empty and changed nothing: the next one does not either, as sums stand.
@@ -89,7 +101,7 @@ class BurnRateEvaluator:
         self._rings = {span: Ring(span // policy.pane_ms, sli) for span in sorted(spans)}
         # By slot: which tiers fire, since which pane some do, and the worst of them.
         fields = [("fires", "?", (len(rule.tiers),)), ("since", "i8"), ("worst", "i1")]
-        fields += [TARGET] if rule.targets else []
+        fields += [TARGET] if has_targets(rule) else []
         self._severities = np.array([SEVERITIES.index(tier.severity) for tier in self._tiers])
         self._series_state = SeriesState(rule, policy, fields)
 
@@ -99,7 +111,7 @@ class BurnRateEvaluator:
             self._series_state.pane = counts.pane
             return []
         slots, rows = self._series_state.push(counts, names)
-        fill_targets(self._series_state.kept, self.rule, names)
+        fill_targets(self._series_state.kept, self.rule, names, self._declared)
         for ring in self._rings.values():
             ring.grow(len(names))
             ring.push(counts, slots, rows)
@@ -173,13 +185,13 @@ class BurnRateEvaluator:
 
     def _limit(self, index: int) -> Floats:
         """Return by slot the ratio of bad events that a tier allows, (slots,)."""
-        if not self.rule.targets:
+        if not has_targets(self.rule):
             return np.full(len(self._series_state.kept), self._limits[index])
         return np.asarray(self._tiers[index].factor * (1.0 - self._series_state.kept["target"]))
 
     def _enough(self, index: int) -> Ints:
         """Return by slot how many events a window needs to be surely above the limit of a tier, (slots,)."""
-        if not self.rule.targets:
+        if not has_targets(self.rule):
             return np.full(len(self._series_state.kept), enough(self._limits[index], self.rule.confidence))
         return enough_each(self._limit(index), self.rule.confidence)
 
@@ -236,17 +248,15 @@ def by_tier(rule: BurnRate, evidence: Evidence) -> BadRatios | None:
 def _check(rule: BurnRate, place: TablePlace) -> None:
     """PolicyError where a tier could never fire by the target of some version."""
     check_targets(rule, place)
-    factor = max(tier.factor for tier in rule.tiers)
     for version, target in rule.targets.items():
-        if factor * (1.0 - target) >= 1.0 - 1e-9:
-            allowed = (
-                f"must be above {1.0 - 1.0 / factor:.4g}: else a tier of {factor:.4g} times the budget never fires"
-            )
+        if target <= rule.target_least + 1e-9:
+            factor = max(tier.factor for tier in rule.tiers)
+            allowed = f"must be above {rule.target_least:.4g}: else a tier of {factor:.4g} times the budget never fires"
             raise place.refuse(f"targets.{version}", allowed, target)
 
 
 def _when(rule: BurnRate) -> str:
-    others = "".join(f", {target:.6g} of {version}" for version, target in rule.targets.items())
+    others = targets_in_words(rule)
     return f"the {span(rule.period_ms)} budget of {rule.sli} {rule.target:.6g}{others} burns too fast, surely"
 
 
@@ -275,7 +285,7 @@ KIND = RuleKind(
             "burn_rate",
             BurnRateEvaluator,
             ("rule", "_tiers", "_limits", "_finest", "_rings", "_severities", "_series_state"),
-            derived=("_still",),
+            derived=("_still", "_declared"),
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},
         ),

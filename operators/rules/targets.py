@@ -1,22 +1,28 @@
 """Targets of versions: a rule on a share of good events may hold some versions to a target of their own.
 
-What is kept of them by slot is `TARGET`; it follows from the rule and the names of series, so that it is never saved
-for its own sake, and a slot that is new, or taken anew, has 0 there until its name is looked at.
+It is what the rule's `targets` say of the very name of a version; else, with `release_targets`, what the version's
+release said; else what `targets` say of a pattern that fits, or `target`.
+
+What is kept of them by slot is `TARGET`; it follows from the rule, the releases and the names of series, so that it is
+never saved for its own sake, and a slot that is new, or taken anew, has 0 there until its name is looked at.
 """
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.arrays import Floats
+from operators.arrays import Floats, Ints
 from operators.policy.place import TablePlace
 from operators.policy.rules import Scope
+from operators.rules.series_state import SeriesState
 from operators.window.series_index import SliceSeries
 
 TARGET = ("target", "f8")
+Declared = Mapping[tuple[str, str], Mapping[str, float]]  # By model and version what its release holds each SLI to.
 
 
 class HasTargets(Protocol):
@@ -29,29 +35,74 @@ class HasTargets(Protocol):
     def targets(self) -> Mapping[str, float]: ...
 
     @property
+    def release_targets(self) -> bool: ...
+
+    @property
+    def sli(self) -> str: ...
+
+    @property
     def scope(self) -> Scope: ...
 
 
-def target_of(rule: HasTargets, version: str) -> float:
-    """Return what a version is held to: by its name, else by the first pattern that fits, else as all are."""
+class HeldToTargets:
+    """An evaluator of a rule that may take targets from releases: `_declared` are those of now."""
+
+    rule: Any
+    _declared: Declared = MappingProxyType({})
+    _still: bool
+    _series_state: SeriesState
+
+    def retarget(self, declared: Declared, names: Sequence[SliceSeries]) -> None:
+        """Hold versions to what their releases say from now on."""
+        self._declared = declared
+        kept = self._series_state.kept
+        before = kept["target"].copy()
+        kept["target"] = 0
+        fill_targets(kept, self.rule, names, declared)
+        changed = np.flatnonzero(kept["target"] != before)
+        if len(changed):
+            self._still = False
+            self._compare(changed)
+
+    def _compare(self, slots: Ints) -> None:
+        """Compare what is kept of some slots with their targets, where that is not done with each pane."""
+
+
+def has_targets(rule: HasTargets) -> bool:
+    """Tell whether versions may have targets of their own."""
+    return bool(rule.targets) or rule.release_targets
+
+
+def target_of(rule: HasTargets, model: str, version: str, declared: Declared) -> float:
+    """Return what a version of a model is held to."""
     if version in rule.targets:
         return rule.targets[version]
+    of_release = declared.get((model, version), {}).get(rule.sli)
+    if rule.release_targets and of_release is not None:
+        return of_release
     return next((target for pattern, target in rule.targets.items() if fnmatchcase(version, pattern)), rule.target)
 
 
-def fill_targets(kept: NDArray[Any], rule: HasTargets, names: Sequence[SliceSeries]) -> None:
+def fill_targets(kept: NDArray[Any], rule: HasTargets, names: Sequence[SliceSeries], declared: Declared) -> None:
     """Look up the targets of slots that have none yet, in place."""
-    if rule.targets:
+    if has_targets(rule):
         for slot in np.flatnonzero(kept["target"] == 0).tolist():
-            kept["target"][slot] = target_of(rule, names[slot].version)
+            kept["target"][slot] = target_of(rule, names[slot].model, names[slot].version, declared)
 
 
 def targets_at(kept: NDArray[Any], rule: HasTargets) -> Floats | float:
     """Return the target of each row, (K,), or that of all."""
-    return kept["target"] if rule.targets else rule.target
+    return kept["target"] if has_targets(rule) else rule.target
 
 
 def check_targets(rule: HasTargets, place: TablePlace) -> None:
     """Refuse targets of versions where all are judged together. PolicyError."""
-    if rule.targets and rule.scope == "model":
-        raise place.refuse("targets", 'has no meaning with scope = "model": all versions are judged together')
+    if rule.scope == "model" and has_targets(rule):
+        key = "targets" if rule.targets else "release_targets"
+        raise place.refuse(key, 'has no meaning with scope = "model": all versions are judged together')
+
+
+def targets_in_words(rule: HasTargets) -> str:
+    """Return what versions are held to beside the others, for `rollguard check`."""
+    named = "".join(f", {target:.6g} of {version}" for version, target in rule.targets.items())
+    return named + (", or as a version's release says" if rule.release_targets else "")

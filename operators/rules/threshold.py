@@ -35,7 +35,15 @@ from operators.rules.pane_counts import PaneCounts
 from operators.rules.recovery import by_threshold
 from operators.rules.rings import Ring
 from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState, bounded
-from operators.rules.targets import TARGET, check_targets, fill_targets, targets_at
+from operators.rules.targets import (
+    TARGET,
+    HeldToTargets,
+    check_targets,
+    fill_targets,
+    has_targets,
+    targets_at,
+    targets_in_words,
+)
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Saved, renamed
 from operators.stats.binomial_tails import Flags, enough, enough_each, good_most, surely_above, surely_bad
@@ -54,11 +62,13 @@ class Threshold(Rule, frozen=True, kw_only=True):
     """The good ratio of `sli` over `window_ms` is below `target` for all of `for_ms`, at `confidence`.
 
     Versions that `targets` names, patterns as of file names, have a target of their own: that of the first that fits.
+    With `release_targets` a version has the one that its release names, unless `targets` has its very name.
     """
 
     sli: SliName
     target: Inner
     targets: dict[Id, Inner] = msgspec.field(default_factory=dict)
+    release_targets: bool = False
     window_ms: Annotated[int, WholePanes()]
     for_ms: Annotated[int, WholePanes(least=0)] = 0
     confidence: Confidence = 0.99
@@ -72,7 +82,7 @@ class Threshold(Rule, frozen=True, kw_only=True):
         return self.for_ms
 
 
-class ThresholdEvaluator:
+class ThresholdEvaluator(HeldToTargets):
     """Keeps the ring of the window, and by slot the time it has been below. One pane of 300 series: 0.3 ms."""
 
     _still = False  # Whether the last pane was empty and changed nothing: the next one does not either, as sums stand.
@@ -84,7 +94,7 @@ class ThresholdEvaluator:
         self._thin = enough(1.0 - rule.target, rule.confidence)
         self._well_min = enough(rule.target, rule.confidence)
         self._ring = Ring(rule.window_ms // policy.pane_ms, self._sli)
-        self._series_state = SeriesState(rule, policy, [*FIELDS, *([TARGET] if rule.targets else [])])
+        self._series_state = SeriesState(rule, policy, [*FIELDS, *([TARGET] if has_targets(rule) else [])])
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
@@ -93,7 +103,7 @@ class ThresholdEvaluator:
             return []
         slots, rows = self._series_state.push(counts, names)
         kept = None if len(slots) else self._series_state.kept.tobytes()
-        fill_targets(self._series_state.kept, self.rule, names)
+        fill_targets(self._series_state.kept, self.rule, names, self._declared)
         self._ring.grow(len(names))
         before = self._ring.totals.copy()
         self._ring.push(counts, slots, rows)
@@ -165,7 +175,7 @@ class ThresholdEvaluator:
 
     def _least(self, *, below: bool) -> Ints | int:
         """Return how many events, by slot or of all, can be surely below the target, or above it."""
-        if not self.rule.targets:
+        if not has_targets(self.rule):
             return self._thin if below else self._well_min
         targets = self._series_state.kept["target"]
         return enough_each(1.0 - targets if below else targets, self.rule.confidence)
@@ -202,7 +212,7 @@ class ThresholdEvaluator:
 
 def _when(rule: Threshold) -> str:
     lasting = f" for {span(rule.for_ms)}" if rule.for_ms else ""
-    others = "".join(f", {target:.6g} of {version}" for version, target in rule.targets.items())
+    others = targets_in_words(rule)
     return f"{rule.sli} surely below {rule.target:.6g}{others} over {span(rule.window_ms)}{lasting}"
 
 
@@ -225,7 +235,7 @@ KIND = RuleKind(
             "threshold",
             ThresholdEvaluator,
             ("rule", "_sli", "_run_min", "_thin", "_well_min", "_ring", "_series_state"),
-            derived=("_still",),
+            derived=("_still", "_declared"),
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},
         ),

@@ -10,7 +10,9 @@ from operators.wire.events import Id, Scalar, Text, Time
 SILENCE_MS_MAX = 7 * 86_400_000  # From when it was said: what is muted for longer should be another policy.
 RINGS_MAX = 100
 RING_SLICES_MAX = 16  # Dimensions that one ring names.
-Details = dict[Text, dict[Text, Scalar | None]]
+ARMS = ("candidate", "baseline")  # Of whom a release has metadata.
+TARGETS = "targets"  # What metadata calls those of a version: an object of SLIs and shares of good events.
+Details = dict[Text, dict[Text, Scalar | dict[Text, Scalar | None] | None]]
 RingSlices = Annotated[dict[Text, Text], Meta(max_length=RING_SLICES_MAX)]
 
 
@@ -31,6 +33,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 class Release(Command, frozen=True, kw_only=True, tag="release"):
     """`candidate` begins to serve beside `baseline`; `metadata` of both, by "candidate" and "baseline".
 
+    `targets` in it are what rules hold a version to, such as {"success": 0.97}; once the command is taken they stand in
+    `targets` here, likewise by "candidate" and "baseline", and no longer in `metadata`.
     `mirrored`: it answers copies of the baseline's requests, and serves nobody, until it is released without that.
     `rings`: it serves these slices alone, each by the values of its dimensions.
     """
@@ -42,6 +46,7 @@ class Release(Command, frozen=True, kw_only=True, tag="release"):
     metadata: Details = {}
     mirrored: bool = False
     rings: Annotated[tuple[RingSlices, ...], Meta(max_length=RINGS_MAX)] = ()
+    targets: dict[Text, dict[Text, float]] = {}
 
 
 class Override(Command, frozen=True, kw_only=True, tag="override"):

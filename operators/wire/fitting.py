@@ -6,7 +6,7 @@ A function of the event alone: a topic, a file and a replay get the same bytes. 
 import msgspec
 
 from operators.texts import cut
-from operators.wire.commands import Details, Release
+from operators.wire.commands import ARMS, TARGETS, Details, Release
 from operators.wire.control import EVENT_BYTES_MAX, VERSIONS_MAX, ControlEvent
 from operators.wire.events import Scalar
 
@@ -50,14 +50,24 @@ def fitted(event: ControlEvent) -> ControlEvent:
 
 
 def slim(release: Release) -> Release:
-    """Return a release with what its metadata says differently of its two versions, long values cut: it is kept."""
-    old, new = release.metadata.get("baseline", {}), release.metadata.get("candidate", {})
+    """Return a release with what its metadata says differently of its two versions, long values cut: it is kept.
+
+    So are their targets, each by itself.
+    """
+    targets = {arm: dict(each) for arm in ARMS if isinstance(each := release.metadata.get(arm, {}).get(TARGETS), dict)}
+    release = msgspec.structs.replace(release, targets=targets)
+    old, new = (details_of(release, arm) for arm in ("baseline", "candidate"))
     differ = sorted(name for name in old.keys() | new.keys() if _cut(old.get(name)) != _cut(new.get(name)))
     arms = {"baseline": old, "candidate": new}
     slimmer: Details = {
         arm: {name: _cut(values[name]) for name in differ if name in values} for arm, values in arms.items()
     }
     return msgspec.structs.replace(release, metadata=slimmer if release.metadata else {})
+
+
+def details_of(release: Release, arm: str) -> dict[str, Scalar | None]:
+    """Return what metadata says of a version, but for its targets."""
+    return {name: value for name, value in release.metadata.get(arm, {}).items() if not isinstance(value, dict)}
 
 
 def _diff(event: ControlEvent) -> Diff:

@@ -79,7 +79,10 @@ def test_all_that_were_refused_are_counted() -> None:
 
 def test_large_metadata_is_told_as_far_as_there_is_room() -> None:
     """10 MB: one long value, and ten thousand short ones."""
-    new: dict[str, Scalar | None] = {"prompt": LONG, **{f"n{number:05}": "y" * 1_000 for number in range(10_000)}}
+    new: dict[str, Scalar | dict[str, Scalar | None] | None] = {
+        "prompt": LONG,
+        **{f"n{number:05}": "y" * 1_000 for number in range(10_000)},
+    }
     story = Story().settled()
     story.play(GOOD_NEWS, said=[release(metadata={"candidate": new, "baseline": {"prompt": f"{LONG}!"}})])
     told = story.until("rollback", BAD_NEWS)
@@ -131,7 +134,9 @@ def test_an_event_of_an_ordinary_size_is_left_as_it_is() -> None:
 
 def test_all_at_once_stays_below_the_size_with_a_signature() -> None:
     """By construction: every field that can be long is at its longest."""
-    metadata: dict[str, Scalar | None] = {f"{WORST}{number}": "\x00" * 10**5 for number in range(1_000)}
+    metadata: dict[str, Scalar | dict[str, Scalar | None] | None] = {
+        f"{WORST}{number}": "\x00" * 10**5 for number in range(1_000)
+    }
     said = release(metadata={"candidate": metadata})
     current = ReleaseState(candidate=WORST, baseline=WORST, since=0, declared=said, state=RollingOut())
     told = EventWriter(model=WORST, pin=WORST).say(

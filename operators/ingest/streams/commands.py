@@ -52,7 +52,7 @@ class CommandItems:
         found = {}
         for place, item in zip(index.tolist(), cast(Sequence[AnyCommand], items), strict=True):
             if place not in known:
-                fault = command_faults.command_fault(item, origin, place, self._credentials)
+                fault = command_faults.command_fault(item, origin, place, self._credentials, self._policy)
                 if fault is not None:
                     found[place] = fault
         return found
