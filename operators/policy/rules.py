@@ -4,7 +4,7 @@ The kinds are in `operators/rules`, a file each. Here is what others may ask of 
 that judge each series by itself, that compare the versions of a release, and that listen to monitors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
@@ -77,6 +77,14 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         limited = {frozenset(name for name, _ in each) for each in self.named}
         whole = {frozenset(dimensions[index] for index in grain) for grain in self.grains}
         return {*(whole - limited), *map(frozenset, self.named)}
+
+    def covers(self, dims: Iterable[tuple[str, str]]) -> bool:
+        """Tell whether a slice of one of its grains, by dimension and value, is not left out by those that it names."""
+        if not self.named:
+            return True
+        slice_, limits = frozenset(dims), [frozenset(each) for each in self.named]
+        names = {name for name, _ in slice_}
+        return slice_ in limits or not any({name for name, _ in each} == names for each in limits)
 
 
 class StatisticRule(Rule, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from operators.policy.fields import read
 from operators.policy.place import TablePlace
 from operators.policy.policy import Policy, Releases
 from operators.policy.reading import NAME, check_fallback, check_finite
-from operators.policy.rules import RESERVED, ReleaseRule, Rule
+from operators.policy.rules import RESERVED, Rule
 from operators.rules.registry import KINDS
 
 
@@ -57,8 +57,6 @@ def _rule(place: TablePlace) -> Rule | None:
     check_finite(place.prefix, place.raw)
     rule: Rule = read(kind.rule, place.raw, place.prefix, place)
     named = place.named(tuple(place.raw.get("slices", ())))
-    if named and isinstance(rule, ReleaseRule):
-        raise place.refuse("slices", f'must name dimensions alone with kind = "{name}": it compares all their values')
     grains = rule.grains if "slices" in place.raw else kind.usual_grains(rule, place)
     rule = msgspec.structs.replace(rule, named=named, grains=grains)
     kind.check(rule, place)

@@ -10,6 +10,7 @@ from operators.policy.errors import PolicyError
 from operators.policy.place import TablePlace
 from operators.policy.policy import Policy, Report, Window
 from operators.policy.reading import DURATION_ALLOWED, SPAN_MS_MAX, Duration, convert, span
+from operators.policy.slices import named_values
 
 
 class Reported(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -86,6 +87,8 @@ def reports_of(table: WindowsTable, raw: dict[str, Any], policy: Policy) -> dict
 def _report(read: _Read, index: int, wanted: Reported, policy: Policy) -> Report:
     place = TablePlace(f"{read.place}.report[{index}]", {"slices": list(wanted.slices)}, policy)
     grains, own = place.grains(wanted.slices), read.window.every_ms
+    if named := [text for text in wanted.slices if named_values(text) is not None]:
+        raise place.refuse("slices", "must name dimensions alone: rows of all their values are stored", named[0])
     if wanted.every is None:
         return Report(grains=grains, every_ms=own)
     every = wanted.every.ms

@@ -229,7 +229,7 @@ def _bet(canary: CanaryState, pane: int, releases: Sequence[Comparison], slis: I
             canary.spent.setdefault(release, Spending(columns=canary.columns)).take(window.of.tolist())
             _watch(canary, release, window)
             for stratum, sli, block in zip(window.strata.tolist(), window.of.tolist(), window.counts, strict=True):
-                for grain in canary.grains:
+                for grain in canary.grains_of(strata.names[stratum].dims):
                     blocks.append((canary.number_of(release, strata.names[stratum].dims, grain, sli), block))
     canary.processes.grow(len(canary.of))
     for (begins, panes), blocks in ended.items():

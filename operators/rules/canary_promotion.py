@@ -82,7 +82,7 @@ def _unserved(canary: CanaryState, release: Comparison, rings: Sequence[Mapping[
     strata, grains = canary.strata[release], {*canary.grains, tuple(canary.dimensions)} - {()}
     some = np.flatnonzero(inside(strata.names, rings))
     names = [strata.names[index] for index in some.tolist()]
-    found = unserved(names, requests(strata.served[some]), sorted(grains), canary.rule.slice_share)
+    found = unserved(names, requests(strata.served[some]), sorted(grains), canary.rule.slice_share, canary.rule.covers)
     why = f"of the requests of {release.baseline} since the release, and none of {release.candidate}"
     return tuple(
         Affected(
@@ -97,7 +97,8 @@ def _unserved(canary: CanaryState, release: Comparison, rings: Sequence[Mapping[
 def _elsewhere(canary: CanaryState, release: Comparison) -> tuple[Elsewhere, ...]:
     """Return the slices of which nothing is known of a candidate that passes."""
     strata, slis = canary.strata[release], {int(index): canary.rule.slis[index] for index in canary.at_once}
-    return elsewhere(strata.names, strata.seen + strata.pending, sorted({*canary.grains} - {()}), slis)
+    grains = sorted({*canary.grains} - {()})
+    return elsewhere(strata.names, strata.seen + strata.pending, grains, slis, canary.rule.covers)
 
 
 def _alone(canary: CanaryState, release: Comparison) -> tuple[str, ...]:

@@ -78,5 +78,7 @@ def new_rows(canary: CanaryState, about: About) -> list[Rows]:
 
 def _slices(canary: CanaryState, strata: Sequence[SliceSeries]) -> dict[str, dict[str, str]]:
     """Return the slices that strata belong to: text -> dimension -> value."""
-    all_dims = [{name: stratum.dims[name] for name in grain} for stratum in strata for grain in canary.grains]
+    all_dims = [
+        {name: stratum.dims[name] for name in grain} for stratum in strata for grain in canary.grains_of(stratum.dims)
+    ]
     return {slice_text(tuple(dims.items())): dims for dims in all_dims}

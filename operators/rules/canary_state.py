@@ -140,6 +140,12 @@ class CanaryState:
     def strata_of(self, release: Comparison) -> Strata:
         return self.strata.setdefault(release, Strata(self.columns, WINDOW_MS_MAX // self.pane_ms))
 
+    def grains_of(self, stratum: Mapping[str, str]) -> list[tuple[str, ...]]:
+        """Return the grains of those slices of a stratum that are compared."""
+        if not self.rule.named:
+            return self.grains
+        return [grain for grain in self.grains if self.rule.covers((name, stratum[name]) for name in grain)]
+
     def number_of(self, release: Comparison, stratum: Mapping[str, str], grain: tuple[str, ...], sli: int) -> int:
         """Return the number of the process of the slice of a grain that a stratum belongs to."""
         dims = [(name, stratum[name]) for name in grain]

@@ -6,7 +6,7 @@ candidate surely would have had some of them, had traffic been split by chance: 
 have a chance of 1 %. (What a candidate of a few requests has not had by chance, of hundreds of slices, says nothing.)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from operators.window.series_index import SliceSeries, slice_text
 SURE = 5.0
 SHARE_MIN = 0.05  # Of a slice that matters by itself, whatever the policy says: below, none is sure to be known.
 SHOWN_MAX = 20
+Covers = Callable[[Iterable[tuple[str, str]]], bool]  # Whether a slice, by dimension and value, is one to look at.
 Rings = Mapping[Comparison, Sequence[Mapping[str, str]]]  # The slices to which a release is limited.
 
 
@@ -35,13 +36,14 @@ def unserved(
     events: Ints,
     grains: Iterable[Sequence[str]],
     share_min: float,
+    covers: Covers = lambda dims: True,
     *,
     every: bool = False,
 ) -> list[Unserved]:
     """Return the slices of `grains`, the largest first, that matter, and of which the candidate had nothing.
 
     `events` (strata, 2) are the requests of candidate and baseline by finest slice, `names` these slices. A slice
-    within another one of the result is left out. `every`: whether it matters or not.
+    within another one of the result is left out, and so is one that is not covered. `every`: whether it matters or not.
     """
     n_c, n_b = events.sum(axis=0).tolist()
     found: list[Unserved] = []
@@ -51,7 +53,8 @@ def unserved(
         for name, both in zip(names, events.tolist(), strict=True):
             known = sums.setdefault(tuple(name.dims[each] for each in grain), [0, 0])
             known[0], known[1] = known[0] + both[0], known[1] + both[1]
-        none = {values: n for values, (some, n) in sums.items() if n and not some}
+        known_of = {values: both for values, both in sums.items() if covers(zip(grain, values, strict=True))}
+        none = {values: n for values, (some, n) in known_of.items() if n and not some}
         sure = {values: n for values, n in none.items() if n * n_c >= SURE * n_b}
         all_sure = sum(sure.values()) >= share_min * n_b
         for values in sorted(none, key=lambda each: (-none[each], each)):
@@ -72,7 +75,11 @@ class Elsewhere(NamedTuple):
 
 
 def elsewhere(
-    names: Sequence[SliceSeries], seen: Ints, grains: Iterable[Sequence[str]], slis: Mapping[int, str]
+    names: Sequence[SliceSeries],
+    seen: Ints,
+    grains: Iterable[Sequence[str]],
+    slis: Mapping[int, str],
+    covers: Covers = lambda dims: True,
 ) -> tuple[Elsewhere, ...]:
     """Return the slices of which a candidate had nothing, and the baseline something, those with most of it first.
 
@@ -81,7 +88,7 @@ def elsewhere(
     events = requests(seen[:, :, ::2])
     by_text = {text: dims for grain in grains for text, dims in _all_of(names, grain).items()}
     found = []
-    for each in unserved(names, events, grains, 0.0, every=True):
+    for each in unserved(names, events, grains, 0.0, covers, every=True):
         mine = np.array([by_text[each.slice].items() <= name.dims.items() for name in names], bool)
         sums = seen[mine].sum(axis=0)
         counts = {sli: (int(sums[at, 2] - sums[at, 3]), int(sums[at, 3])) for at, sli in slis.items() if sums[at, 2]}

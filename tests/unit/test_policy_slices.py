@@ -53,10 +53,10 @@ def test_a_rule_judges_the_slices_it_names_and_no_others(slices: str, covered: l
 def test_wrong_slices_are_refused() -> None:
     refused(rule_of('["region=eu", "region"]'), "rule.slo.slices", "is named twice")
     refused(rule_of('["region=eu", "region=eu"]'), "rule.slo.slices", "is named twice")
+    report = '[{size = "1m", report = [{slices = ["*", "region=eu"]}]}]'
+    refused((BASE + OK).replace('["1m"]', report), "windows.tumbling[0].report[0].slices", "dimensions alone")
     refused(rule_of('["country=de"]'), "rule.slo.slices", "must be one of the reported slices")
     refused(rule_of('["region="]').replace("region=", "=eu"), "rule.slo.slices", "must be one of")
-    canary = BASE + OK + '[[rule]]\nname = "c"\nkind = "canary"\nslis = ["ok"]\nslices = ["region=eu"]\n'
-    refused(canary, "rule.c.slices", "must name dimensions alone")
     for slices, says in (
         ('["region"]', "must name values"),
         ('["country=de"]', "must name some of slices.dimensions"),
