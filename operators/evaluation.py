@@ -25,6 +25,7 @@ from operators.release.contexts import Contexts, places_of
 from operators.release.controller import begin_pane, end_pane
 from operators.release.copies import as_copies
 from operators.release.declared_targets import declared_targets
+from operators.release.estimated_evidence import with_estimates
 from operators.release.forgetting import surplus
 from operators.release.lately import note_found
 from operators.release.model import CanaryFinding
@@ -157,7 +158,7 @@ class ShardEvaluation:
         ]
         changes, found, evidence = self._compare(counts, live, on_time)
         drift, heard = self._monitor(counts.pane, live, on_time, end)
-        verdicts += [*changes, *heard]
+        verdicts = with_estimates([*verdicts, *changes, *heard], self.policy)
         of_model = _by_model(verdicts)
         awake = sorted({*awake, *of_model} & models.keys())
         for name in awake:

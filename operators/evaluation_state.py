@@ -18,6 +18,7 @@ from operators.rules.pane_counts import Roster
 from operators.rules.registry import evaluators_of
 from operators.rules.verdict import Evaluator, Verdict
 from operators.store.rows import Rows
+from operators.window.estimating import score_places
 from operators.window.fence import UNKNOWN
 from operators.window.watermark import NEVER
 from operators.window.widening import dimension_places
@@ -126,6 +127,9 @@ def _roster(policy: Policy, *, alone: bool, releases: bool) -> Roster:
     together = dict.fromkeys(grain for rule in policy.rules if rule.scope == "model" for grain in rule.grains)
     roster = Roster(policy.dimensions, tuple(grains), len(policy.slis), tuple(together))
     roster.by_slot = alone
+    estimated = {sli.name for sli in policy.slis if sli.estimated_from is not None}
+    if any(estimated & set(rule.sli_names) for rule in policy.rules):
+        roster.scored = score_places(policy)
     return roster
 
 
@@ -133,6 +137,8 @@ def _kept(kept: Mapping[bytes, object], new: T, dimensions: Sequence[str]) -> T:
     known = kept.get(_identity(new.rule, dimensions))
     if not isinstance(known, type(new)):
         return new
+    if getattr(new, "bounds", None) and not getattr(known, "bounds", None):
+        return new  # It was saved before there were bounds of estimates, and has learned nothing of them.
     cast(_HasRule, known).rule = new.rule  # The same, but for the numbers of slice dimensions.
     return known
 

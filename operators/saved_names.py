@@ -33,6 +33,7 @@ from operators.rules import (
     label_delays,
 )
 from operators.rules.canary_keys import Canary, Compared
+from operators.rules.estimate_bounds import EstimateBounds
 from operators.rules.guard import Guard
 from operators.rules.label_pace import LabelPace
 from operators.rules.label_shares import LabelShares
@@ -161,6 +162,11 @@ RELEASE = (
 )
 RULES = (
     Saved("ring", Ring, ("hop_panes", "sli", "hop", "hops", "totals")),
+    Saved(
+        "estimate_bounds",
+        EstimateBounds,
+        ("block_panes", "known_panes", "block", "pane", "answers", "labels", "seen"),
+    ),
     Saved(
         "standing",
         SeriesState,

@@ -1,11 +1,12 @@
 """Evidence that rests on an estimated SLI says so wherever it is read: nobody has seen these answers right or wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from operators.policy.policy import Policy
+from operators.rules.verdict import Verdict
 from operators.wire.control import Evidence
 
 ESTIMATE = "estimated from scores, by earlier labels; no label says so yet"
@@ -13,7 +14,7 @@ ESTIMATE = "estimated from scores, by earlier labels; no label says so yet"
 
 def marked_estimated(fields: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     """Return fields of a control event, whose evidence on SLIs that are estimated says so in its reason."""
-    names = {sli.name for sli in policy.slis if sli.estimated_from}
+    names = _estimated(policy)
     marked = dict(fields)
     if names and "evidence" in fields:
         marked["evidence"] = _marked(fields["evidence"], names)
@@ -23,8 +24,22 @@ def marked_estimated(fields: Mapping[str, Any], policy: Policy) -> dict[str, Any
     return marked
 
 
+def with_estimates(verdicts: Iterable[Verdict], policy: Policy) -> list[Verdict]:
+    """Return verdicts, of which those on SLIs that are estimated say so."""
+    names = _estimated(policy)
+    replace = msgspec.structs.replace
+    return [
+        replace(each, evidence=_marked(each.evidence, names)) if each.evidence.sli in names else each
+        for each in verdicts
+    ]
+
+
+def _estimated(policy: Policy) -> set[str]:
+    return {sli.name for sli in policy.slis if sli.estimated_from}
+
+
 def _marked(evidence: Evidence, names: set[str]) -> Evidence:
-    if evidence.sli not in names:
+    if evidence.sli not in names or evidence.estimated:
         return evidence
     reason = f"{ESTIMATE}, {evidence.reason}" if evidence.reason else ESTIMATE
-    return msgspec.structs.replace(evidence, reason=reason)
+    return msgspec.structs.replace(evidence, reason=reason, estimated=True)

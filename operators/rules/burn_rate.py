@@ -8,7 +8,8 @@ The limit of a tier is factor * (1 - target), a ratio of bad events. A tier
   events to fire on, is below it as it stands: that is how it ends at low traffic, where no short window proves
   anything. A long window with fewer events stops nothing.
 
-Versions that `targets` names have limits by a target of their own.
+Versions that `targets` names have limits by a target of their own. Of an SLI that is estimated the bounds of the
+estimate must say so, too, before a tier fires or the first OK is said (`estimate_bounds.py`).
 
 BAD while a tier fires; the verdict has the severity of the worst one, and is told again when that changes. OK once no
 tier fires any more, or once each has a window whose upper bound is below the limit; it stays OK while in each the long
@@ -33,6 +34,7 @@ from operators.policy.policy import Policy
 from operators.policy.reading import Confidence, Inner, span
 from operators.policy.rules import Rule
 from operators.policy.tiers import Tier, TierTable, tiers_of
+from operators.rules.estimate_bounds import estimate_bounds_of, with_estimate_bounds
 from operators.rules.kind import RuleKind
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.recovery import BadRatios, inner
@@ -104,6 +106,8 @@ class BurnRateEvaluator(HeldToTargets):
         fields += [TARGET] if has_targets(rule) else []
         self._severities = np.array([SEVERITIES.index(tier.severity) for tier in self._tiers])
         self._series_state = SeriesState(rule, policy, fields)
+        each = {tier.long_ms: estimate_bounds_of(policy, sli, tier.long_ms) for tier in rule.tiers}
+        self.bounds = {span: bounds for span, bounds in each.items() if bounds is not None}  # By length of window.
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
@@ -115,6 +119,9 @@ class BurnRateEvaluator(HeldToTargets):
         for ring in self._rings.values():
             ring.grow(len(names))
             ring.push(counts, slots, rows)
+        for bounds in self.bounds.values():
+            bounds.grow(len(names))
+            bounds.push(counts, slots, rows)
         kept = self._series_state.kept
         before = None if len(slots) else kept.tobytes()
         fired = np.asarray(kept["fires"].any(axis=1))
@@ -143,12 +150,15 @@ class BurnRateEvaluator(HeldToTargets):
         return min(ring.still_until for ring in self._rings.values()) if self._still else 0
 
     def held(self) -> Ints:
-        some = np.any([ring.totals.any(axis=1) for ring in self._rings.values()], axis=0)
+        known = [bounds.held() for bounds in self.bounds.values()]
+        some = np.any([*(ring.totals.any(axis=1) for ring in self._rings.values()), *known], axis=0)
         return np.flatnonzero(some | self._series_state.remembered())
 
     def only(self, slots: Ints) -> None:
         for ring in self._rings.values():
             ring.only(slots)
+        for bounds in self.bounds.values():
+            bounds.only(slots)
         self._series_state.only(slots)
 
     def _evaluate_tier(self, index: int, tier: Tier) -> None:
@@ -162,6 +172,9 @@ class BurnRateEvaluator(HeldToTargets):
             ~fires & (bad > 0) & (bad >= limit * n) & (bad_short > 0) & (bad_short >= limit * n_short)
         )
         starts = starts[surely_bad((n - bad)[starts], n[starts], 1.0 - limit[starts], confidence)]
+        if self.bounds:
+            _, upper = self.bounds[tier.long_ms].of(starts, confidence)
+            starts = starts[upper < 1.0 - limit[starts]]
         firing = np.flatnonzero(fires)
         low = surely_below(bad_short[firing], n_short[firing], limit[firing], confidence)
         over = (n[firing] >= self._enough(index)[firing]) & (bad[firing] < (limit * n)[firing])
@@ -180,6 +193,9 @@ class BurnRateEvaluator(HeldToTargets):
             unsure = np.flatnonzero(ok & ~(was & (bad < limit * n)))
             sure = surely_below(bad_short[unsure], n_short[unsure], limit[unsure], confidence)
             sure |= surely_below(bad[unsure], n[unsure], limit[unsure], confidence)
+            if self.bounds:
+                lower, _ = self.bounds[tier.long_ms].of(unsure, confidence)
+                sure &= lower > 1.0 - limit[unsure]
             ok[unsure] = sure
         return np.asarray(ok)
 
@@ -214,7 +230,10 @@ class BurnRateEvaluator(HeldToTargets):
         kept = self._series_state.kept
         needed = n[slots] - good_most(n[slots], 1.0 - limits, confidence)
         verdicts = []
-        for row, measured in enumerate(bounded(bad[slots], n[slots], confidence)):
+        every = bounded(bad[slots], n[slots], confidence)
+        if self.bounds:
+            every = with_estimate_bounds(self.bounds[tier.long_ms], slots, confidence, every, of_bad=True)
+        for row, measured in enumerate(every):
             slot, limit = int(slots[row]), float(limits[row])
             firing = kept["word"][slot] == BAD
             unsure = kept["word"][slot] == INSUFFICIENT and needed[row] <= n[slot]
@@ -284,8 +303,9 @@ KIND = RuleKind(
         Saved(
             "burn_rate",
             BurnRateEvaluator,
-            ("rule", "_tiers", "_limits", "_finest", "_rings", "_severities", "_series_state"),
+            ("rule", "_tiers", "_limits", "_finest", "_rings", "_severities", "_series_state", "bounds"),
             derived=("_still", "_declared"),
+            added={"bounds": dict},
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},
         ),

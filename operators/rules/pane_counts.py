@@ -10,6 +10,7 @@ from operators.arrays import Ints
 from operators.policy.rules import Grain
 from operators.stats.multiple_testing import Bools
 from operators.window.chains import COMPARED, Classes, drawn, units
+from operators.window.estimating import Places, counts_within
 from operators.window.mixing import positive, salts_of
 from operators.window.partial import Partial
 from operators.window.series_index import NOWHERE, SeriesIndex, SliceSeries, rollup
@@ -37,12 +38,20 @@ class ComparedChains(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(one, classes=self.classes[which])
 
 
+class ScoreCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Of each series in a pane: `answers` (W, CELLS) by score, and `labels` (W, 2 * CELLS), wrong ones, then right."""
+
+    answers: Ints
+    labels: Ints
+
+
 class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
     """One closed pane: `slots` (W,) are the series that something came in for, each once and rising.
 
     `events` (W,) counts requests, 0 where there was only feedback; `slis` (W, S, 3) good, bad, neither. A pane in which
     nothing came in has W = 0. `units` (W, S, 2) are good and bad as they are compared between versions: of sessions,
-    users and retried requests one event each (`window/chains.py`).
+    users and retried requests one event each (`window/chains.py`). `scores` are counted where a rule is on an SLI that
+    is estimated.
     """
 
     pane: int
@@ -51,14 +60,18 @@ class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
     slis: Ints
     units: Ints
     chains: ComparedChains | None = None
+    scores: ScoreCounts | None = None
 
 
 class Roster:
     """Numbers the series that rules judge: (model, version, slice), and (model, `*`, slice) over all versions.
 
     Of versions the slices are `grains`, of all together those of `together`: each slice costs. `by_slot` says whether a
-    rule keeps something by slot, so that the numbers are to outlive a restart.
+    rule keeps something by slot, so that the numbers are to outlive a restart; `scored` where scores and labels are
+    counted, None where no rule needs them.
     """
+
+    scored: Places | None = None
 
     def __init__(
         self, dimensions: tuple[str, ...], grains: Sequence[Grain], slis: int, together: Sequence[Grain]
@@ -92,7 +105,16 @@ class Roster:
             slis=np.add.reduceat(part.slis[source], starts, axis=0),
             units=np.add.reduceat(_units(part)[source], starts, axis=0),
             chains=self._chains(pane, part, parents),
+            scores=self._scores(part, source, starts),
         )
+
+    def _scores(self, part: Partial, source: Ints, starts: Ints) -> ScoreCounts | None:
+        if self.scored is None:
+            return None
+        answers, labels = (
+            np.add.reduceat(counts_within(part, *places)[source], starts, axis=0) for places in self.scored
+        )
+        return ScoreCounts(answers=answers, labels=labels)
 
     def _chains(self, pane: int, part: Partial, parents: Ints) -> ComparedChains | None:
         """Return the chains that count, where finest slices are counted; `parents` (rows, grains) are slots."""
@@ -119,7 +141,7 @@ class Roster:
     def go_on(self, new: "Roster") -> None:
         """Count under the slices of a new roster from now on; the series that are known keep their slots."""
         self.slots.go_on(new.slots)
-        self.by_slot, self.slis = new.by_slot, new.slis
+        self.by_slot, self.slis, self.scored = new.by_slot, new.slis, new.scored
 
     def only(self, slots: Ints) -> None:
         """Keep these series, which get slots 0, 1, ...; whoever keeps something by slot must do the same."""

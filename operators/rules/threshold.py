@@ -13,6 +13,8 @@ even failures alone would not be below (one at a target of 95 % and confidence 9
   events to be well at all, so that a ratio close to the target does not come and go.
 - INSUFFICIENT: anything else. What is neither below nor well stops the time for BAD, and leaves BAD as it is.
 
+Of an SLI that is estimated the bounds of the estimate must say so, too (`estimate_bounds.py`).
+
 At a true 97 % and a target of 95 %, over 5 m for 10 m, a bare ratio alarms 25 times a week at 0.05 requests a second;
 this rule did so in none of 200 simulated weeks at any of 0.05 .. 5 (tests/bench/simulate_rules.py). A fall to 85 % at 1
 request a second is found after a median of 12 minutes, and in 99 of 100 within 15.
@@ -30,6 +32,7 @@ from operators.policy.fields import SliName, WholePanes
 from operators.policy.policy import Policy
 from operators.policy.reading import Confidence, Inner, span
 from operators.policy.rules import Rule
+from operators.rules.estimate_bounds import estimate_bounds_of, sure_of_estimate, with_estimate_bounds
 from operators.rules.kind import RuleKind
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.recovery import by_threshold
@@ -95,6 +98,7 @@ class ThresholdEvaluator(HeldToTargets):
         self._well_min = enough(rule.target, rule.confidence)
         self._ring = Ring(rule.window_ms // policy.pane_ms, self._sli)
         self._series_state = SeriesState(rule, policy, [*FIELDS, *([TARGET] if has_targets(rule) else [])])
+        self.bounds = estimate_bounds_of(policy, self._sli, rule.window_ms)
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
@@ -107,6 +111,9 @@ class ThresholdEvaluator(HeldToTargets):
         self._ring.grow(len(names))
         before = self._ring.totals.copy()
         self._ring.push(counts, slots, rows)
+        if self.bounds is not None:
+            self.bounds.grow(len(names))
+            self.bounds.push(counts, slots, rows)
         self._compare(np.flatnonzero((self._ring.totals != before).any(axis=1)))
         self._count_time(counts.pane)
         if len(slots):
@@ -130,18 +137,24 @@ class ThresholdEvaluator(HeldToTargets):
         return self._ring.still_until if self._still else 0
 
     def held(self) -> Ints:
-        return np.flatnonzero(self._ring.totals.any(axis=1) | self._series_state.remembered())
+        known = self._ring.totals.any(axis=1) | self._series_state.remembered()
+        return np.flatnonzero(known if self.bounds is None else known | self.bounds.held())
 
     def only(self, slots: Ints) -> None:
         self._ring.only(slots)
+        if self.bounds is not None:
+            self.bounds.only(slots)
         self._series_state.only(slots)
 
     def _compare(self, slots: Ints) -> None:
         """Compare the windows whose sums have changed with the target."""
         good, n = self._sums(slots)
         target, confidence = targets_at(self._series_state.kept[slots], self.rule), self.rule.confidence
-        self._series_state.kept["below"][slots] = surely_bad(good, n, target, confidence)
-        self._series_state.kept["well"][slots] = surely_above(good, n, target, confidence)
+        below, well = surely_bad(good, n, target, confidence), surely_above(good, n, target, confidence)
+        if self.bounds is not None:
+            below, well = sure_of_estimate(self.bounds, slots, target, confidence, (below, well))
+        self._series_state.kept["below"][slots] = below
+        self._series_state.kept["well"][slots] = well
 
     def _count_time(self, pane: int) -> None:
         kept = self._series_state.kept
@@ -193,7 +206,10 @@ class ThresholdEvaluator(HeldToTargets):
         target = np.broadcast_to(targets_at(kept, rule), len(kept))
         could = np.where(kept["word"] == INSUFFICIENT, good_most(n, target, rule.confidence), -1)
         verdicts = []
-        for row, measured in enumerate(bounded(good, n, rule.confidence)):
+        every = bounded(good, n, rule.confidence)
+        if self.bounds is not None:
+            every = with_estimate_bounds(self.bounds, slots, rule.confidence, every)
+        for row, measured in enumerate(every):
             evidence = Evidence(
                 sli=rule.sli,
                 good=int(good[row]),
@@ -234,8 +250,9 @@ KIND = RuleKind(
         Saved(
             "threshold",
             ThresholdEvaluator,
-            ("rule", "_sli", "_run_min", "_thin", "_well_min", "_ring", "_series_state"),
+            ("rule", "_sli", "_run_min", "_thin", "_well_min", "_ring", "_series_state", "bounds"),
             derived=("_still", "_declared"),
+            added={"bounds": lambda: None},
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},
         ),

@@ -64,13 +64,17 @@ def estimate(answers: Ints, labels: Ints, confidence: float, designs: Floats) ->
     p = shares_right(labels)
     weight = answers / np.maximum(total, 1)[:, None]
     accuracy = (weight * p).sum(axis=1)
-    least, most = interval(right, n, 1.0 - confidence)
+    least, most = _intervals(right, n, 1.0 - confidence)
     # Where all labels of a cell are right, an answer may still be wrong.
     middle = (least + most) / 2.0
     z = NormalDist().inv_cdf((1.0 + confidence) / 2.0)
     by_chance = z**2 * designs * (weight * middle * (1.0 - middle)).sum(axis=1) / np.maximum(total, 1)
     known = np.where(n > 0, weight, 0.0)
-    below, above = (np.sqrt(by_chance + ((known * off) ** 2).sum(axis=1)) for off in (p - least, most - p))
+    # Of one cell errors are skewed, those of many together are not: neither end is nearer than that of a normal one.
+    normal = z * np.sqrt(p * (1.0 - p) / np.maximum(n, 1))
+    below, above = (
+        np.sqrt(by_chance + ((known * np.maximum(off, normal)) ** 2).sum(axis=1)) for off in (p - least, most - p)
+    )
     unknown = weight - known
     nothing = (total == 0) | (n.sum(axis=1) == 0)
     bounds = (
@@ -80,6 +84,13 @@ def estimate(answers: Ints, labels: Ints, confidence: float, designs: Floats) ->
     accuracy, lower, upper = (np.where(nothing, np.nan, each.clip(0.0, 1.0)) for each in (accuracy, *bounds))
     labelled = right.sum(axis=1) / np.maximum(n.sum(axis=1), 1)
     return Estimated(accuracy=accuracy, lower=lower, upper=upper, labelled=np.where(n.any(axis=1), labelled, np.nan))
+
+
+def _intervals(right: Ints, n: Ints, alpha: float) -> tuple[Floats, Floats]:
+    """Return `interval` of counts of any shape: most of them are the same few."""
+    pairs, place = np.unique(np.stack([right.ravel(), n.ravel()]), axis=1, return_inverse=True)
+    low, high = interval(pairs[0], pairs[1], alpha)
+    return low[place.ravel()].reshape(n.shape), high[place.ravel()].reshape(n.shape)
 
 
 def contradicted(found: Estimated, came: Ints, labels: Ints, confidence: float) -> Estimated:

@@ -20,13 +20,15 @@ from operators.window.label_cells import Key, LabelCells
 from operators.window.leaf_index import LeafSeries
 from operators.window.partial import BAD, GOOD, NEITHER, UNSLICED, Partial, feature_rows
 
+Places = tuple[tuple[int, int], tuple[int, int]]
+
 
 class Estimating:
     """The labels so far of each version of a shard: all that it keeps."""
 
     def __init__(self, policy: Policy, saved: LabelCells | None) -> None:
         self._from = {index: sli.estimated_from for index, sli in enumerate(policy.slis) if sli.estimated_from}
-        self._cells = [_places(policy, "score", SCORED), _places(policy, CALIBRATION, LABELLED)] if self._from else []
+        self._cells = score_places(policy) if self._from else ()
         self._pane_ms, self._known_ms = policy.pane_ms, policy.releases.known_ms
         self._labels = LabelCells() if saved is None else saved
 
@@ -38,7 +40,7 @@ class Estimating:
         """Return what came in on time with what is good and bad of it; its labels count from the next pane on."""
         if not self._from or part is None or not len(part.features):
             return part
-        answers, came = (_counts(part, *places) for places in self._cells)
+        answers, came = (counts_within(part, *places) for places in self._cells)
         names = [part.series[at] for at in part.which.tolist()]
         number = {version: at for at, version in enumerate(dict.fromkeys(_version(name) for name in names))}
         of = np.array([number[_version(name)] for name in names], np.int64)
@@ -66,6 +68,11 @@ class Estimating:
         return slis
 
 
+def score_places(policy: Policy) -> Places:
+    """Return where scores, and labels by score, are counted among all watched fields: first bin, number of bins."""
+    return _places(policy, "score", SCORED), _places(policy, CALIBRATION, LABELLED)
+
+
 def _version(name: LeafSeries) -> Key:
     return name.model, name.version
 
@@ -76,7 +83,7 @@ def _places(policy: Policy, name: str, cells: slice) -> tuple[int, int]:
     return watched.offset + cells.start, cells.stop - cells.start
 
 
-def _counts(part: Partial, first: int, many: int) -> Ints:
+def counts_within(part: Partial, first: int, many: int) -> Ints:
     """Return the counts of some bins of the layout, (rows, many)."""
     rows, bins, n = feature_rows(part)
     ours = (bins >= first) & (bins < first + many)

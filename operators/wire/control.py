@@ -124,6 +124,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     labels. `since` is when it began, as far as the counts can tell. `requests` are some that show it. Of a canary's
     `measure` a value of the baseline above `limit` is a bad event. `historical`: the baseline serves no longer, and
     its counts are those of its last hours; `threshold` is the ratio of bad events that was surely passed.
+    `estimated`: the SLI is estimated from scores, no label says so yet.
     """
 
     sli: str | None = None
@@ -154,6 +155,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     watermark: int | None = None
     maturity: Maturity | None = None
     historical: bool | None = None
+    estimated: bool | None = None
     reason: str | None = None
     requests: tuple[str, ...] = ()
 

@@ -11,6 +11,7 @@ from operators.drift.monitors import Monitors
 from operators.policy.errors import PolicyError
 from operators.profiles.binning import number_bins
 from operators.profiles.score_cells import LABELS, SCORED, SCORES
+from operators.release.estimated_evidence import ESTIMATE
 from operators.release.sentence import sentence
 from operators.stats.calibration import CELLS
 from operators.stats.estimated_accuracy import estimate
@@ -223,6 +224,9 @@ def test_a_threshold_judges_it_before_labels() -> None:
     verdicts = [verdict for each in _run(*hours, more=SLI + RULE).judged for verdict in each.verdicts]
     words = [verdict.word for verdict in verdicts if verdict.series.text == "*"]
     assert (words[0], "BAD" in words) == ("OK", True)
+    # Rows of verdicts have this evidence: in words, and as a field.
+    for verdict in verdicts:
+        assert (verdict.evidence.estimated, verdict.evidence.reason) == (True, ESTIMATE)
 
 
 def test_events_on_it_say_that_it_is_an_estimate() -> None:
@@ -233,7 +237,8 @@ def test_events_on_it_say_that_it_is_an_estimate() -> None:
     ]
     assert events
     for each in events:
-        assert all("estimated from scores" in (of.evidence.reason or "") for of in each.slices)
+        assert each.evidence.estimated
+        assert all((of.evidence.estimated, of.evidence.reason) == (True, ESTIMATE) for of in each.slices)
         assert "estimated from scores, by earlier labels; no label says so yet" in sentence(each)
 
 
@@ -241,6 +246,7 @@ def test_events_on_it_say_that_it_is_an_estimate() -> None:
     ("more", "key"),
     [
         (SLI + '[[rule]]\nname = "c"\nkind = "canary"\nslis = ["right"]\n', "slis"),
+        (SLI + '[[rule]]\nname = "p"\nkind = "parity"\nsli = "right"\nslices = ["region"]\n', "sli"),
         (SLI + sli("both", "all_of", slis=["ok", "right"]), "sli.both.slis"),
         (sli("right", "estimated", ignore=["timeout"]), "sli.right.ignore"),
         (sli("right", "estimated", labels_min=0), "sli.right.labels_min"),
