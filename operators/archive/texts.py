@@ -33,7 +33,7 @@ class Texts:
     def column(self, field: str, values: Sequence[msgspec.Raw], redacted: list[int]) -> tuple[Column, Column]:
         """Return the text and the size in bytes of each value of a field; add to `redacted` row by row.
 
-        A value that cannot be read is left out and counted.
+        A value that cannot be read is counted: bytes that are no UTF-8 become U+FFFD, what is no JSON is left out.
         """
         if values.count(NOTHING) == len(values):
             return same("", len(values)), same(0, len(values))
@@ -49,20 +49,20 @@ class Texts:
                 text, replaced = self._read(value)
             except UNDECODABLE:
                 self.unusable[field] += 1
-                text, replaced = "", 0
+                text, replaced = self._mended(value)
             texts.append(text)
             redacted[row] += replaced
         return texts, sizes
 
     def predictions(self, values: Sequence[Any], redacted: list[int]) -> Column:
-        """Return predictions as texts: classes and numbers as they are, a longer one as the policy has texts."""
+        """Return predictions as texts: numbers as they are, classes and longer texts as the policy has texts."""
         if not any(values) and values.count(None) == len(values):
             return same("", len(values))
-        texts = [value if type(value) is str else _scalar(value) for value in values]
-        kept = {text: self.shown(text) for text in set(texts)}
-        for row, text in enumerate(texts):
-            redacted[row] += kept[text][1]
-        return [kept[text][0] for text in texts]
+        kept = {value: self.shown(value) for value in {value for value in values if type(value) is str}}
+        if self._keep == "redacted":
+            for row, value in enumerate(values):
+                redacted[row] += kept[value][1] if type(value) is str else 0
+        return [kept[value][0] if type(value) is str else _scalar(value) for value in values]
 
     def shown(self, text: str) -> tuple[str, int]:
         """Return a class, or a longer text, as it is kept, and how many parts of it were replaced."""
@@ -77,6 +77,13 @@ class Texts:
         plain = _anything(value)
         text = msgspec.json.encode(self._within(plain) if self._keep == "redacted" else plain).decode()
         return text[: self._max], self.replaced.total() - before
+
+    def _mended(self, value: bytes) -> tuple[str, int]:
+        """Read a value of which some bytes are no UTF-8; of one that is no JSON nothing is left."""
+        try:
+            return self._read(value.decode(errors="replace").encode())
+        except UNDECODABLE:
+            return "", 0
 
     def _within(self, value: Any) -> Any:
         """Return JSON with each text in it redacted."""
@@ -98,4 +105,4 @@ class Texts:
 
 def _scalar(value: object) -> str:
     """Return the text of a number or boolean; what is neither a class nor a value is none."""
-    return as_text(value) if isinstance(value, str | int | float) else ""
+    return as_text(value) if isinstance(value, int | float) else ""

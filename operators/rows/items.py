@@ -14,7 +14,7 @@ from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.store.rows import Rows
 from operators.window.series_index import slice_text
-from operators.wire.events import Feedback, as_text, ms_of
+from operators.wire.events import Feedback, ms_of
 
 WRITTEN = ("edit", "report")  # Kinds of feedback whose value may be a text that a user wrote.
 
@@ -43,20 +43,14 @@ def feedback_rows(items: Sequence[Feedback], policy: Policy) -> Rows:
             "sample": [item.sample or "" for item in items],
             "standing": [item.standing or "" for item in items],
             "reason": [_reason(item, policy) for item in items],
-            "value": _texts([_value(item, policy) for item in items], texts),
+            "value": texts.predictions([_value(item, policy) for item in items], [0] * len(items)),
             "value_number": [None if isinstance(item.value, str) else item.value for item in items],
             "request_ts": [None if item.request_ts is None else ms_of(item.request_ts) for item in items],
-            "prediction": _texts([item.prediction for item in items], texts),
+            "prediction": texts.predictions([item.prediction for item in items], [0] * len(items)),
             "score": [item.score for item in items],
             "ver": [1 for _ in items],
         },
     )
-
-
-def _texts(values: Sequence[str | float | None], texts: Texts) -> list[str]:
-    """Return values as texts: numbers as they are, what is text as the request log keeps it, each looked at once."""
-    kept = {value: texts.shown(value)[0] for value in set(values) if isinstance(value, str)}
-    return [kept[value] if isinstance(value, str) else as_text(value) for value in values]
 
 
 def _value(item: Feedback, policy: Policy) -> str | float | bool | None:

@@ -144,13 +144,22 @@ def test_text_that_is_no_utf8_costs_its_attribute_alone() -> None:
     recorder.span(CHAT | {"user.id": "XXXX", "YYYY": "y"}, START_MS, START_MS + 1)
     recorder.span(CHAT | {"gen_ai.request.model": "ZZZZ"}, START_MS, START_MS + 1)
     recorder.span(CHAT, START_MS, START_MS + 1)
-    message = as_proto(recorder.taken())
-    for text in (b"XXXX", b"YYYY", b"ZZZZ"):
-        message = message.replace(text, b"\xff\xfe\xff\xfe")
+    spans = recorder.taken()
+    for message in (as_proto(spans), as_json(spans)):
+        for text in (b"XXXX", b"YYYY", b"ZZZZ"):
+            message = message.replace(text, b"\xff\xfe\xff\xfe")  # noqa: PLW2901
+        found = decoded(message)
+        assert [event.user_id for event in found.items] == [None, None]
+        assert found.origin.unusable == {"user_id": 1}
+        assert [(each.item, each.reason) for each in found.rejects] == [(1, "wrong_type")]
+        to_arrow(dead_letter_rows(found.rejects, "p", RULES))
+
+
+def test_ids_that_are_no_utf8_refuse_their_span_alone() -> None:
+    message = batch(span(spanId="XXXX"), span()).replace(b"XXXX", b"\xff")
     found = decoded(message)
-    assert [event.user_id for event in found.items] == [None, None]
-    assert found.origin.unusable == {"user_id": 1}
-    assert [(each.item, each.reason) for each in found.rejects] == [(1, "wrong_type")]
+    assert [found.origin.place(place)[1] for place in range(len(found.items))] == [1]
+    assert [(each.item, each.reason) for each in found.rejects] == [(0, "wrong_type")]
     to_arrow(dead_letter_rows(found.rejects, "p", RULES))
 
 
@@ -159,7 +168,8 @@ def test_text_that_is_no_utf8_costs_its_attribute_alone() -> None:
     [
         (b"[" * 100_000, "bad_json"),
         (b'{"resourceSpans": ' * 5_000, "bad_json"),
-        (b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"spanId": "\xff"}]}]}]}', "bad_utf8"),
+        (b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"spanId": "\xff"}]}]}]}', "wrong_type"),
+        (b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"spanId": \xff}]}]}]}', "bad_json"),
         (b"{}", "wrong_type"),
         (b"[]", "wrong_type"),
         (b'{"request_id": "r1", "ts": 1760000000000, "model": "m", "version": "v"}', "wrong_type"),

@@ -160,6 +160,26 @@ def test_a_text_that_is_no_text_is_left_out_and_counted() -> None:
     assert rows_of(taken)[0]["input"] == ""
 
 
+def test_bytes_that_are_no_utf8_cost_themselves_alone() -> None:
+    whole = item(input="Grüße an ann@example.org XX", output={"a": ["XX", "b"]})
+    taken = take(whole.replace(b"XX", b"\xff\xfe"))
+    assert taken.unusable == {"input": 1, "output": 1}
+    (row,) = rows_of(taken)
+    assert (row["input"], row["output"]) == ("Grüße an [EMAIL] \ufffd\ufffd", '{"a":["\ufffd\ufffd","b"]}')
+    assert row["redacted"] == 1
+
+
+def test_numbers_stay_as_they_are_whatever_they_look_like() -> None:
+    """A card's number is one where it is text; a prediction of so much is an amount, an index or a time."""
+    card = 4111111111111111
+    for texts in ("none", "redacted", "full"):
+        taken = take(item(prediction=card), item(prediction=str(card)), rules=policy(f'texts = "{texts}"'))
+        as_number, as_text = rows_of(taken)
+        assert (as_number["prediction"], as_number["redacted"]) == (str(card), 0)
+        assert as_text["prediction"] == ("[CARD]" if texts == "redacted" else str(card))
+        assert as_text["redacted"] == int(texts == "redacted")
+
+
 def test_of_a_text_that_was_cut_within_a_character_the_rest_is_kept() -> None:
     cut = item()[:-1] + rb', "input": "cut \ud83d", "output": {"a": "\udc00 \ud83d\ude00 \\ud83d"}, "team": "a\uDBFF"}'
     for messages in ([cut], [b"[" + cut + b"," + item() + b"]"], [item() + b"\n" + cut]):

@@ -114,7 +114,10 @@ class _Batch(_Camel, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Batch).decode
-_anything = msgspec.json.Decoder().decode
+_json = msgspec.json.Decoder().decode
+# In place of bytes that are no UTF-8: a code point that Unicode keeps out of texts, for use within a program.
+BROKEN = "\ufdd0"
+_NO_UTF8 = re.compile("[\udc80-\udcff]+")
 _PARTS: dict[str, Any] = {
     "resource_spans": _ResourceSpans,
     "resource_logs": _ResourceLogs,
@@ -144,9 +147,28 @@ def json_records(message: bytes) -> Iterator[Record]:
 def _careful(message: bytes) -> _Batch:
     """Return what can be used of a batch. Undecodable: it is no JSON at all."""
     try:
-        return _usable(_anything(whole_characters(message)), _Batch, [0])
+        return _usable(_anything(message), _Batch, [0])
     except UNDECODABLE as error:
         raise Undecodable(*reason_of(error)) from error
+
+
+def _anything(message: bytes) -> object:
+    """Return what is written; in place of each text that is no UTF-8 stand bytes. One of UNDECODABLE."""
+    text = whole_characters(message)
+    try:
+        return _json(text)
+    except UnicodeDecodeError:
+        return _without_broken(_json(_NO_UTF8.sub(BROKEN, text.decode(errors="surrogateescape"))))
+
+
+def _without_broken(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode() if BROKEN in value else value
+    if isinstance(value, list):
+        return [_without_broken(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _without_broken(each) for name, each in value.items()}
+    return value
 
 
 def _usable(raw: object, kind: type[Part], odd: list[int]) -> Part:
