@@ -11,6 +11,7 @@ from operators.fast.adding import add_rows, find_rows, split_keys
 from operators.fast.events import find_line_ends, mark_first_rows
 from operators.fast.measuring import CELL_SHIFT, Buckets, Counted, measure_groups
 from operators.fast.paging import PlacedCells, mark_numbers
+from operators.fast.quantiles import Pages, Table, count_values, find_ranks
 from operators.fast.ranking import rank_windows
 from operators.fast.tally import tally_of
 
@@ -103,3 +104,20 @@ def pages_touched(cells: PlacedCells, pages: int) -> Ints:
     marks = np.zeros(pages, bool)
     mark_numbers(cells, marks)
     return np.flatnonzero(marks)
+
+
+def values_counted(pages: Pages, table: Table, slots: Ints, columns: Ints, firsts: Ints) -> Ints:
+    """Return how many values each slot has of each measure, (slots, M), whose columns begin at `firsts` (M + 1,)."""
+    counts = np.empty((len(slots), len(firsts) - 1), np.int64)
+    count_values(pages, table, np.ascontiguousarray(slots), columns, firsts, counts)
+    return counts
+
+
+def ranks_found(
+    pages: Pages, table: Table, slots: Ints, columns: Ints, firsts: Ints, measures: Ints, ranks: Ints
+) -> Ints:
+    """Return column * buckets of a page + bucket, of ranks (K, R) that rise in each row, of a slot and measure each."""
+    found = np.empty(ranks.shape, np.int64)
+    slots, measures, ranks = map(np.ascontiguousarray, (slots, measures, ranks))
+    find_ranks(pages, table, slots, columns, firsts, measures, ranks, found)
+    return found

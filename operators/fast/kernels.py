@@ -11,7 +11,9 @@ from operators.fast.counting import (
     pages_touched,
     placed_cells,
     ranked_windows,
+    ranks_found,
     split_cells,
+    values_counted,
 )
 from operators.fast.firsts import first_in_groups
 from operators.fast.paging import begin_pages, count_pages
@@ -34,8 +36,10 @@ __all__ = [
     "pages_touched",
     "placed_cells",
     "ranked_windows",
+    "ranks_found",
     "remember_ids",
     "split_cells",
+    "values_counted",
     "warm_up",
 ]
 
@@ -62,3 +66,6 @@ def warm_up() -> None:
     used = begin_pages(cells, table, pages_touched(cells, 1), 1)
     count_pages(cells, table, some, np.zeros((used, 16), np.int32), 1)
     count_pages(cells, table, some, np.zeros((used, 16), np.int64), 1)
+    pages, ends = np.zeros((used, 16), np.int32), np.arange(2)
+    values_counted(pages, table, some, some, ends)
+    ranks_found(pages, table, some, some, ends, some, np.zeros((1, 1), np.int64))

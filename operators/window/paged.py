@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from operators.arrays import Floats, Ints
 from operators.fast import loading
 from operators.stats.histogram import CODE_MAX, CODE_MIN, values_of
+from operators.window.paged_ranks import HeldPages, quantiles_of, values_of_ranks
 
 Pages = NDArray[np.int32] | NDArray[np.int64]
 Slots = NDArray[np.int32] | Ints
@@ -40,6 +41,7 @@ class PagedHistograms:
         self.table: NDArray[np.int32] = np.zeros((0, 0), np.int32)
         self.numbers: Ints = np.zeros(0, np.int64)
         self.column_of: Ints = np.full(measures * PAGES_OF_MEASURE, -1)
+        self._ordered: tuple[Ints, Ints, Floats] | None = None  # What `HeldPages` has of the columns there are.
 
     def add(self, slots: Slots, measures: Small, codes: Small, counts: Ints, sign: int = 1) -> None:
         """Add `counts` at (slot, measure, code), or take them away; a place may occur several times."""
@@ -86,16 +88,19 @@ class PagedHistograms:
         self.pages[: self.used] = 0
 
     def quantiles(self, slots: Ints, measures: int, probabilities: Sequence[float]) -> Floats:
-        """Return quantiles, shape (slots, measures, probabilities); NaN where a slot has no values.
+        """Return quantiles, shape (slots, measures, probabilities), which rise; NaN where a slot has no values.
 
         Linear between the two neighbouring order statistics (Hyndman, Fan 1996, definition 7, NumPy's own),
         each within 1 %, so that the result is within 1 % of the exact one where values share a sign.
         """
         self._reserve(int(slots.max(initial=-1)) + 1)  # A slot may have events, and never a value.
         result = np.full((len(slots), measures, len(probabilities)), np.nan)
-        columns = np.argsort(self.numbers)
-        if not len(slots) or not len(columns):
+        if not len(slots) or not len(self.numbers):
             return result
+        held = self._held()
+        if held is not None and (kernels := loading.kernels()) is not None:
+            return quantiles_of(kernels, held, slots, probabilities)
+        columns = np.argsort(self.numbers)
         search = self._search(slots, columns)
         firsts = np.searchsorted(self.numbers[columns], np.arange(measures + 1) * PAGES_OF_MEASURE)
         before = search.before(np.arange(len(slots))[:, None] * len(columns) + firsts)
@@ -115,6 +120,9 @@ class PagedHistograms:
         """Return the value that stands for the rank-th smallest (from 0) of each slot, which has more values."""
         if not len(slots):
             return np.zeros(0)
+        held = self._held()
+        if held is not None and (kernels := loading.kernels()) is not None:
+            return values_of_ranks(kernels, held, slots, np.full(len(slots), measure), ranks[:, None])[:, 0]
         columns = self._columns(measure)
         search = self._search(slots, columns)
         return search.buckets(search.before(np.arange(len(slots)) * len(columns)) + ranks)[0]
@@ -137,6 +145,17 @@ class PagedHistograms:
         squares = (counts * values**2).reshape(len(slots), -1)
         return np.array([math.fsum(row[row > 0].tolist()) for row in squares], float)
 
+    def _held(self) -> HeldPages | None:
+        """Return what kernels look ranks up in; None where a bucket may hold more than 32 bits."""
+        if self.pages.dtype != np.int32:
+            return None
+        if self._ordered is None:
+            columns, measures = np.argsort(self.numbers), len(self.column_of) // PAGES_OF_MEASURE
+            firsts = np.searchsorted(self.numbers[columns], np.arange(measures + 1) * PAGES_OF_MEASURE)
+            values = VALUES.reshape(-1, PAGE)[self.numbers % PAGES_OF_MEASURE]
+            self._ordered = columns, firsts, values
+        return HeldPages(self.pages, self.table, *self._ordered)  # type: ignore[arg-type]  # Of 32 bits, as seen above.
+
     def _columns(self, measure: int) -> Ints:
         """Return the columns of a measure, in the order of its buckets."""
         low = measure * PAGES_OF_MEASURE
@@ -147,7 +166,7 @@ class PagedHistograms:
         if not len(numbers):
             return
         self.column_of[numbers] = len(self.numbers) + np.arange(len(numbers))
-        self.numbers = np.concatenate((self.numbers, numbers))
+        self.numbers, self._ordered = np.concatenate((self.numbers, numbers)), None
         self.table = _grown(self.table, len(self.table), len(self.numbers))
 
     def _reserve(self, slots: int) -> None:

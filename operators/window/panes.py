@@ -21,6 +21,7 @@ from operators.window.limits import Limits, limit_error_types
 from operators.window.maturing import Maturing
 from operators.window.packing import pack, unpack
 from operators.window.partial import OTHER, Partial, merge, take
+from operators.window.together import together
 from operators.window.waiting_commands import Coming, Due, Obeyed, Waiting
 from operators.window.watched_columns import watched_from
 from operators.window.watermark import NEVER, PartitionProgress, Watermark
@@ -163,7 +164,7 @@ class Panes:
         """Return all that a restart needs."""
         return SavedPanes(
             watermark=self.watermark,
-            open={pane: pack(merge(parts)) for pane, parts in self.open.items()},
+            open={pane: pack(together(parts)) for pane, parts in self.open.items()},
             limits=self.limits,
             closed=self.closed,
             order=self.order,
@@ -264,7 +265,7 @@ class Panes:
         if pane not in self.open:
             ripe = self.maturing.take(pane, None, self.dimensions)
             return self._ordered(Closed(pane=pane, on_time=ripe, commands=commands))
-        whole = from_begin(merge(self.open.pop(pane)), self.slis, self.measures)
+        whole = from_begin(together(self.open.pop(pane)), self.slis, self.measures)
         whole = watched_from(whole, self.policy.watched, self.fields)
         self.fields = {field: first for field, first in self.fields.items() if pane < first}
         later = [dimension for dimension, first in self.dimensions.items() if pane < first]

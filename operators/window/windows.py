@@ -11,7 +11,7 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.policy.policy import Policy
-from operators.window.held_hop import pack_hop
+from operators.window.held_hop import WholeHop, pack_hop
 from operators.window.hop import roll_up
 from operators.window.leaf_index import LEAVES_PANES, LeafIndex
 from operators.window.outcomes import outcomes_of
@@ -132,7 +132,8 @@ class Windows:
                 self._store(parts, part, number)
             if hop_panes in self.running:
                 hop = roll_up(part, self.slots)
-                packed = pack_hop(hop)
+                slides = any(window.window.kind == "sliding" for window in self.running[hop_panes])
+                packed = pack_hop(hop) if slides else WholeHop(whole=hop)
             parts.clear()
         end_ms = (number + 1) * hop_panes * self.policy.pane_ms
         for running in self.running.get(hop_panes, ()):

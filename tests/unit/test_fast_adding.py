@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from operators.arrays import Ints
-from operators.fast import loading
+from operators.fast import loading, quantiles
 from operators.stats.histogram import CODE_MAX, CODE_MIN
 from operators.window.paged import PagedHistograms
 from operators.window.panes import Closed
@@ -120,3 +120,24 @@ def test_pages(kind: type) -> None:
             held.add(slots, measures, codes, counts, -1)
         assert np.isfinite(quantiles).any()
         assert not held.pages.any()
+
+
+def test_ranks() -> None:
+    """Quantiles, and values by their ranks, are the same to the last bit; also of slots with few values or none."""
+    random = np.random.default_rng(5)
+    for many in (1, 3, 40, 2_000):
+        held = PagedHistograms(3)
+        slots, measures = random.integers(0, 60, many), random.integers(0, 3, many)
+        codes = random.integers(CODE_MIN, CODE_MAX + 1, many) // random.choice([1, 900], many)
+        held.add(slots, measures, codes, random.integers(1, 9, many))
+        found = []
+        for way in (nullcontext, without):
+            with way():
+                told = held.quantiles(np.arange(61), 3, (0.0, 0.5, 0.9, 0.95, 0.99, 1.0))
+                n = np.bincount(slots[measures == 1], minlength=61)
+                known = np.flatnonzero(n)
+                found.append((told.tobytes(), held.ranked(known, 1, n[known] - 1).tobytes()))
+        assert found[0] == found[1]
+    for kernel in (quantiles.find_ranks, quantiles.count_values):
+        compiled: Any = kernel
+        assert len(compiled.signatures) == 1, "none is compiled while events wait"

@@ -1,0 +1,45 @@
+"""Partials of a pane added up, at no cost where there is but one, as in nearly all panes of a log with few events."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.window.leaf_index import NumberedSeries
+from operators.window.partial import OTHER, Partial, keep_first, merge
+
+
+def together(parts: Sequence[Partial]) -> Partial:
+    """Return what `merge` does: of one partial in which there is nothing to be added up or put in order, itself."""
+    if len(parts) > 1 or not _is_merged(parts[0]):
+        return merge(parts)
+    (part,) = parts
+    if not isinstance(part.error_types, list):
+        part = msgspec.structs.replace(part, error_types=list(part.error_types))
+    return keep_first(part)
+
+
+def _is_merged(part: Partial) -> bool:
+    """Tell whether rows, series and sparse counts stand as merging would leave them, without chains to be merged."""
+    series = part.series
+    if part.chains is not None or not part.rows or not isinstance(series, NumberedSeries):
+        return False
+    if any(name.model == OTHER for name in series) or len(set(series.rows.tolist())) < len(series):
+        return False
+    return (
+        bool(np.bincount(part.which, minlength=len(series)).all())
+        and _rise(part.late, part.pane, part.which)
+        and _rise(part.outcomes[:, 0], part.outcomes[:, 1])
+        and all(_rise(counts[:, 0]) for counts in (part.cells, part.features, part.ages, part.users))
+    )
+
+
+def _rise(*columns: Ints) -> bool:
+    """Tell whether each row is behind the one before it, the first column being the most significant."""
+    if len(columns[0]) < 2:
+        return True
+    least = columns[-1][1:] > columns[-1][:-1]
+    for column in reversed(columns[:-1]):
+        least = (column[1:] > column[:-1]) | ((column[1:] == column[:-1]) & least)
+    return bool(least.all())
