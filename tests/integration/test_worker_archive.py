@@ -1,14 +1,16 @@
 """The archive on a real Kafka writes what a replay of the same logs writes, through kills and faults of ClickHouse."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 
 import pytest
+from typer.testing import CliRunner
 
-from flows import settings
+from flows import cli, settings
 from flows.archive.flow import INPUT
 from flows.recovery.parts import parts_of
 from flows.recovery.saved import saved_ids
@@ -19,9 +21,11 @@ from operators.sources.archive import log_of
 from tests.integration.clickhouse_bridge import Bridge, Fault
 from tests.integration.conftest import MakeTopic
 from tests.integration.ports import free_ports
+from tests.integration.test_page_json import shown
 from tests.integration.test_worker import event, rollguard, send
 from tests.integration.test_worker_processes import bridge
 from tests.integration.working import WAIT_S, Worker, working
+from tests.unit.test_page import get
 
 __all__ = ["bridge"]  # A fixture.
 
@@ -217,6 +221,11 @@ def panes(url: str) -> dict[str, set[str]]:
         client.close()
 
 
+def _slis(address: str) -> dict[str, list[str]]:
+    """Those that the first page draws, by model."""
+    return {each["model"]: [*each["slis"]] for each in shown(address, "index.json")["models"]}
+
+
 def test_archive_and_monitor_run_side_by_side_with_a_folder_of_policies(
     environment: dict[str, str],
     logs: list[list[bytes]],
@@ -240,13 +249,23 @@ def test_archive_and_monitor_run_side_by_side_with_a_folder_of_policies(
     whole, url = panes(replayed), environment["ROLLGUARD_CLICKHOUSE"]
     places = environment | {f"ROLLGUARD_{name}_TOPIC": make_topic() for name in ("FEEDBACK", "COMMANDS", "CONTROL")}
     send(kafka_config, places["ROLLGUARD_EVENTS_TOPIC"], some)
-    options = ("--policy", str(folder))
-    with archiving(tmp_path / "archive", places, *options) as archive, working(tmp_path, places, *options) as monitor:
+    options, page = ("--policy", str(folder)), f"127.0.0.1:{free_ports(1)[0]}"
+    with (
+        archiving(tmp_path / "archive", places, *options) as archive,
+        working(tmp_path, places, *options, "--page", page) as monitor,
+    ):
         archive.drain(PARTITIONS)
         monitor.wait(lambda: sum(map(len, panes(url).values())) > sum(map(len, whole.values())) // 2, every_s=0.5)
+        monitor.wait(lambda: _slis(f"http://{page}/") == {"checkout": ["paid"], "search": ["quick"]}, every_s=0.5)
+        assert len({each["hash"] for each in shown(f"http://{page}/", "policy.json")["policies"]}) == 2
+        for name in whole:
+            assert get(f"http://{page}/m/{name}")[0] == 200
         assert [each.stop() for each in (archive, monitor)] == [0, 0], monitor.log.read_text()[-2_000:]
     assert written(url) == written(replayed)
     found = panes(url)
+    status = CliRunner().invoke(cli.app, ["status"], env=places).output
+    assert re.findall(r"^(?:checkout|search) .* requests/s", status, flags=re.MULTILINE), status
+    assert {"paid", "quick"} <= set(status.split())
     assert found.keys() == whole.keys() == {"checkout", "search"}
     for model, rows in found.items():
         assert rows <= whole[model]

@@ -21,7 +21,7 @@ from operators.ingest.relayed import HEADER
 from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.conftest import MakeTopic
 from tests.integration.ports import free_ports
-from tests.integration.reading import read_all
+from tests.integration.reading import opened, read_all, values_of
 from tests.integration.test_worker import (
     ENDS,
     REST_MS,
@@ -46,6 +46,8 @@ END_MS = START_MS + EVENTS * SPACING_MS + REST_MS + ENDS * 10_000
 RELEASED_MS = 330_000  # After the first event; versions of the first five minutes are old ones.
 UNKNOWN = 7  # A partition: ids of no request.
 SECRET = {"ROLLGUARD_ID_KEY": "a-key-of-the-tests"}
+SEARCH = 'models = ["search"]\n[slices]\ndimensions = ["tier"]\n[sli.ok]\ngood = "no_error"\n'
+NAMED = ("model", "version", "slices", "request_ts", "score")
 CONTEXT = ("model", "version", "slices", "prediction", "score", "mirrored", "user_id")
 
 Lines = list[list[bytes]]
@@ -201,6 +203,15 @@ def has_more(config: KafkaConfig, topic: str, before: int) -> bool:
     return count(config, topic) > before
 
 
+def sent(config: KafkaConfig, topic: str) -> list[dict[str, Any]]:
+    """What enrich wrote."""
+    found = []
+    for number in range(PARTITIONS):
+        with opened(config, topic, partition=number) as reader:
+            found += [json.loads(value) for value in values_of(read_all(reader))]
+    return found
+
+
 @contextmanager
 def processes(folder: Path, environment: dict[str, str]) -> Iterator[list[Worker]]:
     addresses = ";".join(f"127.0.0.1:{port}" for port in free_ports(2))
@@ -261,13 +272,18 @@ def test_kills_between_write_and_save_do_not_show(
 def test_what_is_not_archived_yet_is_waited_for(
     environment: dict[str, str], logs: dict[str, Lines], request_log: Bridge, kafka_config: KafkaConfig, tmp_path: Path
 ) -> None:
-    """The request log is away, comes back empty, and gets its requests while feedback waits for them."""
+    """The request log is away, comes back empty, and gets its requests while feedback waits for them.
+
+    Archive and enrich have a folder of policies: what one file alone says of [enrich] holds for the models of both.
+    """
     empty = Bridge(tmp_path / "empty")
     empty.start()
     try:
         place = environment | {"ROLLGUARD_CLICKHOUSE": empty.url("rollguard"), "ROLLGUARD_READY_S": "30"}
-        patient = tmp_path / "policy.toml"
-        patient.write_text(waiting("5m"))
+        patient = tmp_path / "teams"
+        patient.mkdir()
+        (patient / "default.toml").write_text(waiting("5m"))
+        (patient / "search.toml").write_text(SEARCH)
         place["ROLLGUARD_POLICY"] = str(patient)
         some = [each[1:50] for each in logs["raw"]]
         with working(tmp_path / "enrich", place, name="enrich") as worker:
@@ -284,6 +300,13 @@ def test_what_is_not_archived_yet_is_waited_for(
                 worker.wait(lambda: sum(worker.metrics("items_total").values()) == PARTITIONS * 49)
                 assert archive.stop() == 0
             assert worker.stop() == 0
+        wanted = {each["request_id"]: each for log in logs["full"] for each in map(json.loads, log[:-ENDS])}
+        found = sent(kafka_config, place["ROLLGUARD_FEEDBACK_TOPIC"])
+        assert len(found) == PARTITIONS * 49
+        assert {each["model"] for each in found} == {"checkout", "search"}
+        for each in found:
+            request = wanted[each["request_id"]]
+            assert {name: each[name] for name in NAMED} == {name: request[name] for name in NAMED}
     finally:
         empty.stop()
 

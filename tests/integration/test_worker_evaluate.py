@@ -154,7 +154,16 @@ def scored(kept: list[dict[str, Any]]) -> list[tuple[str, str]]:
 def test_two_processes_judge_each_request_once_through_a_kill_of_one(
     environment: dict[str, str], kafka_config: KafkaConfig, tmp_path: Path
 ) -> None:
-    """Each has a partition; the rest is judged by one process, on the store of two."""
+    """Each has a partition; the rest is judged by one process, on the store of two.
+
+    They have a folder of policies: evaluators and rates that one file says hold for the models of all.
+    """
+    teams = tmp_path / "teams"
+    teams.mkdir()
+    for path in (Path(environment["ROLLGUARD_POLICY"]), tmp_path / "golden.ndjson"):
+        path.rename(teams / path.name.replace("policy", "default"))
+    (teams / "first.toml").write_text('models = ["m"]\n[slices]\ndimensions = ["tier"]\n[sli.ok]\ngood = "no_error"\n')
+    environment |= {"ROLLGUARD_POLICY": str(teams)}
     topic, feedback = environment["ROLLGUARD_EVENTS_TOPIC"], environment["ROLLGUARD_FEEDBACK_TOPIC"]
     values, folder, size = logs(), tmp_path / "evaluate", EVENTS // 2
     send(kafka_config, topic, [each[:size] for each in values])
