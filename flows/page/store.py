@@ -44,11 +44,12 @@ class Store:
                 raise NoAnswer(str(error)) from error
             except DriverError as error:
                 raise NoAnswer(brief(error)) from error
-        columns = [
-            list(map(_PLAIN.get(_kind(type_.name), _same), column))
-            for type_, column in zip(answer.column_types, answer.result_columns, strict=True)
-        ]
-        return [dict(zip(answer.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
+        columns = []
+        for type_, column in zip(answer.column_types, answer.result_columns, strict=True):
+            plain = _PLAIN.get(_kind(type_.name))
+            columns.append(column if plain is None else [plain(value) for value in column])
+        names = answer.column_names
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def close(self) -> None:
         with self._lock:
@@ -79,6 +80,7 @@ def moment(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.") + f"{ms % 1000:03d}"
 
 
+@cache
 def _kind(name: str) -> str:
     """Return the name of a type without what it wraps or is wrapped in.
 
@@ -97,10 +99,6 @@ def _ms(value: datetime | None) -> int | None:
 
 def _number(value: float | None) -> float | None:
     return value if value == value else None  # noqa: PLR0124  # NaN is no number.
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 _PLAIN: dict[str, Callable[[Any], Any]] = {

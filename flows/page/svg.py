@@ -4,9 +4,10 @@ Pure: numbers in, text out. Colours are classes of the style sheet, so one chart
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
+from itertools import pairwise
 
 import msgspec
 
@@ -17,6 +18,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 22
 TICKS_S = (1, 5, 10, 30, 60, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800)
 
 Point = tuple[int, float]  # Unix ms, value.
+Place = tuple[float, float]  # From the left and from above.
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +110,15 @@ class _Scale:
     def y(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
         return self.height - BOTTOM - share * (self.height - self.top - BOTTOM)
+
+    def places(self, points: Iterable[Point]) -> list[Place]:
+        """Return `x` and `y` of many points: most of what a page costs beside the store."""
+        start, span, wide = self.start, self.end - self.start, self.width - LEFT - RIGHT
+        low, range_, tall, foot = self.low, self.high - self.low, self.height - self.top - BOTTOM, self.height - BOTTOM
+        return [
+            (LEFT + min(max((at - start) / span, 0.0), 1.0) * wide, foot - (value - low) / range_ * tall)
+            for at, value in points
+        ]
 
 
 def svg(chart: Chart) -> str:
@@ -246,14 +257,10 @@ def _shares(scale: _Scale) -> list[str]:
 
 
 def _line(line: Line, scale: _Scale) -> str:
-    path: list[str] = []
-    last = 0.0
-    for at, value in line.points:
-        x, y = scale.x(at), scale.y(value)
-        if line.is_step and path:
-            path.append(f"{x:.1f},{last:.1f}")
-        path.append(f"{x:.1f},{y:.1f}")
-        last = y
+    places = scale.places(line.points)
+    if line.is_step:
+        places[1:] = [each for (_, last), (x, y) in pairwise(places) for each in ((x, last), (x, y))]
+    path = [f"{x:.1f},{y:.1f}" for x, y in places]
     name, kind = escape(line.name), escape(line.kind)
     return (
         f'<polyline class="line {kind}" data-name="{name}" points="{" ".join(path)}"><title>{name}</title></polyline>'
@@ -269,9 +276,10 @@ def _dots(line: Line, scale: _Scale) -> list[str]:
 
 
 def _band(line: Line, scale: _Scale) -> str:
-    above = [f"{scale.x(at):.0f},{scale.y(high):.0f}" for at, _, high in line.band]
-    below = [f"{scale.x(at):.0f},{scale.y(low):.0f}" for at, low, _ in reversed(line.band)]
-    return f'<polygon class="band {escape(line.kind)}" points="{" ".join(above + below)}"/>'
+    above = scale.places((at, high) for at, _, high in line.band)
+    below = scale.places((at, low) for at, low, _ in reversed(line.band))
+    path = " ".join([f"{x:.0f},{y:.0f}" for x, y in above + below])
+    return f'<polygon class="band {escape(line.kind)}" points="{path}"/>'
 
 
 def _levels(chart: Chart, scale: _Scale) -> list[str]:

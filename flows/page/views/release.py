@@ -10,12 +10,14 @@ from flows.page.store import Row, Store, moment
 from flows.page.svg import Chart, Mark
 from flows.page.views import evidence, lines, sentences
 from flows.page.views.changed import changed
+from flows.page.views.firing import firing
 from flows.page.views.slices import asked_cells, table
 from flows.page.views.states import State, aged, event_row, read, state_of
 from flows.page.words import named, number
 from flows.page.words import span as lasted
 
 EVENTS, EVENTS_OF_LIST = 20, 5  # Shown; the page of events has all.
+EVENTS_ASKED = 200
 AROUND_MS = 600_000  # Shown before a release began, and after it ended.
 STEPS = (
     ("released", "began"),
@@ -57,7 +59,6 @@ def release(store: Store, asked: Asked) -> Row:
     cells = asked_cells(store, asked)
     span = {"from": moment(it["began_at"]), "to": moment(story.end)}
     found = _found(store.ask("found", **ask, baseline=it["baseline"], **span), asked.version)
-    alerts = store.ask("alerts", model=asked.model, at=moment(asked.at))
     return {
         "counted": story.counted,
         "release": it,
@@ -73,7 +74,7 @@ def release(store: Store, asked: Asked) -> Row:
         "events": [event_row(event) for event in story.events[:shown]],
         "more_events": max(len(story.events) - shown, 0),
         "runbook": next((event["runbook"] for event in story.mine if event["runbook"]), ""),
-        "alerts": aged([each for each in alerts if each["version"] == asked.version], now),
+        "alerts": aged(_alerts(store, asked, story.events), now),
         "offers": ("override",) if it["phase_now"] in WITHDRAWN else ("rollback", "kill"),
         "now": now,
     }
@@ -87,7 +88,7 @@ def _story(store: Store, asked: Asked) -> Story:
     if counted is None or asked.version not in known:
         raise Unknown(f"{asked.model} has no release of {asked.version} at that time")
     it = known[asked.version]
-    events = store.ask("events", model=asked.model, version=asked.version, type="", at=at, count=200)
+    events = store.ask("events", model=asked.model, version=asked.version, type="", at=at, count=EVENTS_ASKED)
     # A release that began anew has a story of its own.
     mine = [event for event in events if event["at"] >= it["began_at"]]
     times = _times(it, mine)
@@ -133,6 +134,14 @@ def _evidence(
         evidence.difference(grown, chosen, lead, marks, start, end),
     ]
     return [chart for chart in made if not chart.empty]
+
+
+def _alerts(store: Store, asked: Asked, events: Sequence[Row]) -> list[Row]:
+    """Return the open alerts of the version: of its events, where those are all that there are."""
+    if len(events) < EVENTS_ASKED:
+        return firing(events)
+    alerts = store.ask("alerts", model=asked.model, at=moment(asked.at))
+    return [each for each in alerts if each["version"] == asked.version]
 
 
 def _times(it: Row, events: Sequence[Row]) -> dict[str, int | None]:

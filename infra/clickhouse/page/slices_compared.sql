@@ -8,28 +8,22 @@
 --
 -- All traffic first, then by how many comparisons of a slice are BAD, then by evidence. `place` is that among all `slices`
 -- of the comparison that `began` last. A row of evidence that was stored twice is the same.
-SELECT slice, place, slices, began FROM (
-  SELECT slice, row_number() OVER (ORDER BY slice != '*', bad_n DESC, peak DESC, slice) AS place, count() OVER () AS slices,
-    began
+SELECT slice, row_number() OVER (ORDER BY slice != '*', bad_n DESC, peak DESC, slice) AS place, count() OVER () AS slices, began
+FROM (
+  SELECT slice, countIf(verdict = 'BAD') AS bad_n, max(log_e_peak) AS peak, began
   FROM (
-    SELECT slice, countIf(verdict = 'BAD') AS bad_n, max(log_e_peak) AS peak, began
-    FROM (
-      SELECT slice, verdict, log_e_peak, began, max(began) OVER () AS newest
-      FROM (
-        SELECT e.slice AS slice, e.verdict AS verdict, e.log_e_peak AS log_e_peak, e.began AS began
-        FROM evidence AS e
-        WHERE e.model = {model:String}
-          AND e.version = {version:String}
-          AND e.at <= {at:DateTime64(3, 'UTC')}
-        ORDER BY e.rule DESC, e.sli DESC, e.measure DESC, e.slice DESC, e.at DESC
-        LIMIT 1 BY e.rule, e.sli, e.measure, e.slice
-      )
-    )
-    WHERE began = newest
-    GROUP BY slice, began
+    SELECT e.slice AS slice, e.verdict AS verdict, e.log_e_peak AS log_e_peak, e.began AS began
+    FROM evidence AS e
+    WHERE e.model = {model:String}
+      AND e.version = {version:String}
+      AND e.at <= {at:DateTime64(3, 'UTC')}
+    ORDER BY e.rule DESC, e.sli DESC, e.measure DESC, e.slice DESC, e.at DESC
+    LIMIT 1 BY e.rule, e.sli, e.measure, e.slice
   )
+  GROUP BY slice, began
+  QUALIFY began = max(began) OVER ()
 )
-WHERE place <= 40
+QUALIFY place <= 40
   OR (place > {first:UInt32} AND place <= {first:UInt32} + {count:UInt32})
   OR ({find:String} != '' AND positionCaseInsensitiveUTF8(slice, {find:String}) > 0)
 ORDER BY place
