@@ -13,14 +13,17 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
 from flows.backtest.archived import files_of
 from flows.reference import Options, profile_of
 from flows.reference_items import Counted, Wanted, WrongReference
 from operators.connectors.clickhouse.query import ask
+from operators.profiles.by_slice import dimensions_of
 from operators.profiles.from_histogram import Bucketed, bucketed_field
 from operators.profiles.merging import added_moments
-from operators.profiles.profile import EMBEDDING, Field, Profile
+from operators.profiles.part_moments import added_parts
+from operators.profiles.profile import EMBEDDING, Field, PartMoments, Profile
 from operators.wire.events import TS_MS_MAX, TS_MS_MIN
 
 _MEASURES = """
@@ -47,6 +50,7 @@ WHERE (empty({models:Array(String)}) OR has({models:Array(String)}, p.model))
 _WINDOWS = """
 SELECT
   w.field,
+  w.slice,
   sumForEach(w.counts),
   groupArrayIf((w.n, assumeNotNull(w.mean), assumeNotNull(w.sd), assumeNotNull(w.low), assumeNotNull(w.high)),
     w.n > 0 AND w.mean IS NOT NULL)
@@ -54,18 +58,22 @@ FROM feature_window_latest AS w
 WHERE (empty({models:Array(String)}) OR has({models:Array(String)}, w.model))
   AND (empty({versions:Array(String)}) OR has({versions:Array(String)}, w.version))
   AND w.profile = {profile:String}
-  AND w.slice = '*'
+  AND (w.slice = '*' OR {by:Bool})
   AND w.window_start >= {from:DateTime64(3, 'UTC')}
   AND w.window_end <= {to:DateTime64(3, 'UTC')}
-  AND (w.field, w.window_end - w.window_start) IN (
-    SELECT s.field, min(s.window_end - s.window_start)
+  AND (w.field, w.slice, w.window_end - w.window_start) IN (
+    SELECT s.field, s.slice, min(s.window_end - s.window_start)
     FROM feature_window_latest AS s
-    WHERE s.profile = {profile:String} AND s.slice = '*'
-    GROUP BY s.field
+    WHERE s.profile = {profile:String} AND (s.slice = '*' OR {by:Bool})
+    GROUP BY s.field, s.slice
   )
-GROUP BY w.field
-ORDER BY w.field
+GROUP BY w.field, w.slice
+ORDER BY w.field, w.slice
 """
+
+
+Window = tuple[int, float, float, float, float]  # Of one window: n, mean, deviation, least and most.
+ALL = "*"
 
 
 def profile_of_store(url: str, wanted: Wanted, options: Options) -> tuple[Profile, Counted]:
@@ -81,7 +89,9 @@ def profile_of_store(url: str, wanted: Wanted, options: Options) -> tuple[Profil
     }
     _, ((requests,),) = ask(url, _REQUESTS, params)
     if options.like is not None:
-        return _like(url, params, options.like, options.fields), Counted(read=requests, fit=requests, sampled=requests)
+        return _like(url, params, options, options.like), Counted(read=requests, fit=requests, sampled=requests)
+    if options.by:
+        raise WrongReference("--by: the store has slices in the bins of a profile only: add --like, or take --requests")
     _, rows = ask(url, _MEASURES, params)
     measures = {row[0]: _measure(row, requests) for row in rows}
     chosen = _chosen(measures, options.fields)
@@ -97,32 +107,52 @@ def profile_of_requests(url: str, wanted: Wanted, options: Options) -> tuple[Pro
         return profile_of(files["events"], files["feedback"], wanted, options, lambda name, count: None)
 
 
-def _like(url: str, params: Mapping[str, str], like: Profile, names: Sequence[str]) -> Profile:
+def _like(url: str, params: Mapping[str, str], options: Options, like: Profile) -> Profile:
     """Return what was counted in the bins of a profile, by the shortest windows of each field. WrongReference."""
-    _, rows = ask(url, _WINDOWS, {**params, "profile": like.name})
-    fields = {
-        name: _windows(like.fields[name], counts, moments)
-        for name, counts, moments in rows
-        if name in like.fields and (not names or name in names)
-    }
-    clusters = [counts for name, counts, _ in rows if name == EMBEDDING and not names]
+    _, rows = ask(url, _WINDOWS, {**params, "profile": like.name, "by": "true" if options.by else "false"})
+    fields, names = dict[str, Field](), options.fields
+    for name in dict.fromkeys(row[0] for row in rows if row[0] in like.fields and (not names or row[0] in names)):
+        of_slice = {text: (counts, windows) for field, text, counts, windows in rows if field == name}
+        if ALL in of_slice:
+            fields[name] = _windows(like.fields[name], of_slice, options.by)
+    clusters = [counts for name, text, counts, _ in rows if name == EMBEDDING and text == ALL and not names]
     if not fields and not clusters:
         raise WrongReference(f"--like: the store has counted nothing in the bins of profile {like.name}")
+    if options.by and all(field.slices is UNSET for field in fields.values()):
+        asked = " or ".join(map(",".join, options.by))
+        raise WrongReference(
+            f"--by: the store has counted no slice by {asked}: a monitor of its policy has to watch some"
+        )
     embedding = None if like.embedding is None or not clusters else like.embedding
     if embedding is not None:
         embedding = msgspec.structs.replace(embedding, counts=tuple(clusters[0]))
     return Profile(fields=fields, embedding=embedding)
 
 
-def _windows(known: Field, counts: Sequence[int], windows: Sequence[tuple[int, float, float, float, float]]) -> Field:
+def _windows(
+    known: Field, of_slice: Mapping[str, tuple[Sequence[int], Sequence[Window]]], by: Sequence[tuple[str, ...]]
+) -> Field:
     """Return a field as windows counted it; of their skewness and kurtosis nothing is known: they stay as they were."""
-    moments = None
+    counts, windows = of_slice[ALL]
+    moments, replace = None, msgspec.structs.replace
     if known.moments is not None and windows:
-        replace = msgspec.structs.replace
         some = [replace(known.moments, n=n, mean=mean, sd=sd, low=low, high=high) for n, mean, sd, low, high in windows]
         added = added_moments(some)
         moments = replace(added, skewness=known.moments.skewness, kurtosis=known.moments.kurtosis)
-    return msgspec.structs.replace(known, counts=tuple(counts), moments=moments)
+    slices = {text: each for text, each in of_slice.items() if text != ALL and dimensions_of(text) in by}
+    parts = {
+        text: added_parts([PartMoments(n=n, mean=mean, sd=sd) for n, mean, sd, *_ in windows])
+        for text, (_, windows) in slices.items()
+    }
+    return replace(
+        known,
+        counts=tuple(counts),
+        moments=moments,
+        hours=UNSET,
+        hour_moments=UNSET,
+        slices=tuple((text, tuple(each)) for text, (each, _) in slices.items()) or UNSET,
+        slice_moments=UNSET if moments is None else tuple(parts.items()) or UNSET,
+    )
 
 
 def _measure(row: Sequence[Any], requests: int) -> Bucketed:

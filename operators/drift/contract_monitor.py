@@ -20,6 +20,8 @@ from operators.drift.summary import NAMES_MAX, Summary
 from operators.policy.monitor_place import Reading
 from operators.policy.monitors import NOT_KEPT, OnFields, Watched, Why, WindowMonitor, axis_of, kind_of
 from operators.policy.reading import Above, Share, span
+from operators.profiles.expected_field import expected_fields
+from operators.profiles.profile import Field
 from operators.window.series_index import SliceSeries
 from operators.wire.control import Word
 
@@ -62,11 +64,11 @@ class Contracts:
         stands: list[Drift] = []
         slots = ended.members(monitor)
         for index, watched in watched_of(monitor, ended.policy):
-            expectation = _expectation(monitor, watched)
             window = ended.counts_of(index, watched, ended.without_own(watched, slots))
             offenders = [ended.offenders.get(name[:3], {}) for name in window.names]
             summaries = _summaries(index, window, offenders)
-            for series, summary, seen_here in zip(window.names, summaries, offenders, strict=True):
+            rows = zip(window.names, summaries, offenders, _expectations(monitor, watched, ended, window), strict=True)
+            for series, summary, seen_here, expectation in rows:
                 if summary.rows >= SAMPLES_MIN:
                     results = _FieldResults(monitor, watched, series, ended, summary)
                     for drift, new in self._field(results, expectation, index, seen_here):
@@ -150,11 +152,18 @@ def _summaries(index: int, window: FieldCounts, offenders: Sequence[Offenders]) 
         yield Summary(counts=tuple(counts), n=n, mean=mean, sd=sd, low=low, high=high, unseen=unseen, design=design)
 
 
-def _expectation(monitor: Contract, watched: Watched) -> Expectation:
+def _expectations(monitor: Contract, watched: Watched, ended: Ended, window: FieldCounts) -> list[Expectation]:
+    """Return what is expected of each series: of its slice, and of these hours of the week, where the profile knows."""
     if watched.field is None:
         raise ValueError(f"{monitor.name}: the profile has no {watched.name}")
+    texts = [name.text for name in window.names]
+    fields = expected_fields(watched.field, ended.start, ended.window_ms, texts)
+    return [_expectation(monitor, field) for field in fields]
+
+
+def _expectation(monitor: Contract, reference: Field) -> Expectation:
     return Expectation(
-        reference=watched.field,
+        reference=reference,
         low=monitor.low,
         high=monitor.high,
         categories=monitor.categories,

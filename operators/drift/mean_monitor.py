@@ -17,6 +17,8 @@ from operators.drift.results import Drift
 from operators.drift.window_sums import joined_sums
 from operators.policy.monitors import AGAINST, OnNumbers, Reference, Watched, WindowMonitor, axis_of, kind_of
 from operators.policy.reading import Above, span
+from operators.profiles.expected_field import expected_fields
+from operators.profiles.profile import Moments
 from operators.stats.design_effect import design_effect
 from operators.stats.magnitude import of_standardised, standardised
 from operators.stats.welch import Scores, fall, scores_of
@@ -97,19 +99,27 @@ def _reference(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended:
         n, high, low, high2, low2 = sums.T
         scores = scores_of(n, joined_sums(high, low), joined_sums(high2, low2))
         return slots, scores, np.where(watched.on_feedback, 0.0, pairs)
-    moments = None if watched.field is None else watched.field.moments
-    if moments is None:
+    return slots, _of_profile(monitor, watched, slots, ended), np.zeros(len(slots))
+
+
+def _of_profile(monitor: Sigma, watched: Watched, slots: Ints, ended: Ended) -> Scores:
+    """Return the scores of the profile, of each slice and of these hours where it knows them."""
+    if watched.field is None or watched.field.moments is None:
         raise ValueError(f"{monitor.name}: the profile has no mean of {watched.name}")
-    ones = np.ones(len(slots))
-    # Of numbers that are a few steps of floats apart, the mean is known to within some of them alone.
-    steps = ROUNDED_STEPS * math.ulp(moments.mean)
-    lowest = moments.mean - steps if steps > moments.sd * ROUNDED_AWAY else moments.mean
-    scores = Scores(
-        n=np.full(len(slots), moments.n),
-        mean=standardised(ones * lowest, watched.centre, watched.scale),
-        variance=ones * (moments.sd / watched.scale) ** 2,
+    texts = [ended.names[slot].text for slot in slots.tolist()]
+    fields = expected_fields(watched.field, ended.start, ended.window_ms, texts)
+    known = [field.moments for field in fields if field.moments is not None]
+    return Scores(
+        n=np.array([moments.n for moments in known], np.int64),
+        mean=standardised(np.array([_lowest(moments) for moments in known], float), watched.centre, watched.scale),
+        variance=np.array([(moments.sd / watched.scale) ** 2 for moments in known], float),
     )
-    return slots, scores, np.zeros(len(slots))
+
+
+def _lowest(moments: Moments) -> float:
+    """Return the mean; of numbers that are a few steps of floats apart it is known to within some of them alone."""
+    steps = ROUNDED_STEPS * math.ulp(moments.mean)
+    return moments.mean - steps if steps > moments.sd * ROUNDED_AWAY else moments.mean
 
 
 def _evaluate(monitor: Sigma, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:

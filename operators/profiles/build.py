@@ -70,6 +70,8 @@ def _like(known: Field, values: Sequence[Value]) -> Field:
         moments=moments_of(finite) if len(finite) else None,
         hours=UNSET,
         slices=UNSET,
+        hour_moments=UNSET,
+        slice_moments=UNSET,
     )
 
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from operators.arrays import Floats
 from operators.profiles.binning import Value, bins_of
-from operators.profiles.profile import Field, Profile
+from operators.profiles.part_moments import moments_by
+from operators.profiles.profile import Field, PartMoments, Profile
 from operators.profiles.seasons import expected, shrunk_towards
 
 SLICES_MAX = 1_000  # Of a field, those with the most values.
@@ -28,13 +29,20 @@ def by_slice(profile: Profile, columns: Mapping[str, Sequence[Value]], slices: M
     for name, field in profile.fields.items():
         bins = bins_of(field, columns[name])
         counted: dict[str, tuple[int, ...]] = {}
+        parts: dict[str, PartMoments] = {}
         for texts in slices[name]:
             names, of = np.unique(np.array(texts, object).astype(str), return_inverse=True)
             counts = np.bincount(of * field.bins + bins, minlength=len(names) * field.bins)
             rows = counts.reshape(len(names), field.bins).tolist()
             counted |= {str(text): tuple(row) for text, row in zip(names.tolist(), rows, strict=True)}
+            if field.kind == "number":
+                parts |= zip(names.tolist(), moments_by(columns[name], of, len(names)), strict=True)
         most = sorted(counted, key=lambda text: (-sum(counted[text]), text))[:SLICES_MAX]
-        fields[name] = msgspec.structs.replace(field, slices=tuple((text, counted[text]) for text in sorted(most)))
+        fields[name] = msgspec.structs.replace(
+            field,
+            slices=tuple((text, counted[text]) for text in sorted(most)),
+            slice_moments=tuple((text, parts[text]) for text in sorted(most)) if parts else msgspec.UNSET,
+        )
     return msgspec.structs.replace(profile, fields=fields)
 
 
@@ -67,7 +75,7 @@ def _shrunk(field: Field) -> dict[str, Floats]:
         return found
     groups: dict[tuple[str, ...], list[tuple[str, tuple[int, ...]]]] = {}
     for text, counts in field.slices:
-        groups.setdefault(_dimensions(text), []).append((text, counts))
+        groups.setdefault(dimensions_of(text), []).append((text, counts))
     for slices in groups.values():
         own = np.array([each for _, each in slices], float)
         rows = shrunk_towards(own, np.array(field.counts, float)[None], np.zeros(len(own), np.int64))
@@ -75,10 +83,10 @@ def _shrunk(field: Field) -> dict[str, Floats]:
     return found
 
 
-def _dimensions(text: str) -> tuple[str, ...]:
+def dimensions_of(text: str) -> tuple[str, ...]:
     r"""Return the dimensions of a slice's text.
 
-    >>> _dimensions("region=eu,segment=a\\,b=c")
+    >>> dimensions_of("region=eu,segment=a\\,b=c")
     ('region', 'segment')
     """
     parts = text.replace("\\\\", "").replace("\\,", "").replace("\\=", "").split(",")

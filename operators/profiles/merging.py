@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from operators.profiles.profile import Centroids, Field, Moments, Profile
+from operators.profiles.part_moments import added_parts
+from operators.profiles.profile import Centroids, Field, Moments, PartMoments, Profile
 from operators.stats.magnitude import scaled, unscaled
 
 
@@ -46,6 +47,8 @@ def _field(name: str, fields: Sequence[Field]) -> Field:
         moments=added_moments(moments) if moments else None,
         hours=_hours(fields),
         slices=_slices(fields),
+        hour_moments=_hour_moments(fields),
+        slice_moments=_slice_moments(fields),
     )
 
 
@@ -67,6 +70,22 @@ def _hours(fields: Sequence[Field]) -> tuple[tuple[int, ...], ...] | UnsetType:
     """Return the counts of the hours of the week together, of those that have some: else an update would lose them."""
     known = [field.hours for field in fields if field.hours is not UNSET]
     return tuple(_added(hour) for hour in zip(*known, strict=True)) if known else UNSET
+
+
+def _hour_moments(fields: Sequence[Field]) -> tuple[PartMoments, ...] | UnsetType:
+    known = [field.hour_moments for field in fields if field.hour_moments is not UNSET]
+    # Where one has counted hours without their moments, nothing is known of both together.
+    if len(known) < sum(field.hours is not UNSET for field in fields) or not known:
+        return UNSET
+    return tuple(added_parts(hour) for hour in zip(*known, strict=True))
+
+
+def _slice_moments(fields: Sequence[Field]) -> tuple[tuple[str, PartMoments], ...] | UnsetType:
+    known = [dict(field.slice_moments) for field in fields if field.slice_moments is not UNSET]
+    if len(known) < sum(field.slices is not UNSET for field in fields) or not known:
+        return UNSET
+    texts = sorted({text for each in known for text in each})
+    return tuple((text, added_parts([each[text] for each in known if text in each])) for text in texts)
 
 
 def _centroids(some: Sequence[Centroids]) -> Centroids:

@@ -66,6 +66,14 @@ class Moments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return self.low - room, self.high + room
 
 
+class PartMoments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of the numbers of a field in one slice or hour, 0 for none; `sd` with n - 1."""
+
+    n: int = 0
+    mean: float = 0.0
+    sd: float = 0.0
+
+
 class Components(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of features, by their fields' `names`, means and standard deviations: the directions (k, names) that are `left`.
 
@@ -91,7 +99,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `edges` of a number: bin i holds edges[i - 1] <= x < edges[i], the first and last are open. `categories` are
     sorted. `counts`: of each bin, missing and unseen last. `cardinality`: distinct present values. `hours`: counts of
     each hour of the week (`seasons.py`), where the profile is of a week or more. `slices`: counts of some slices, by
-    their canonical text (`by_slice.py`). `components`: of what the residual is made.
+    their canonical text (`by_slice.py`). `hour_moments`, `slice_moments`: of the numbers in each of them. `components`:
+    of what the residual is made.
     """
 
     kind: Kind
@@ -103,10 +112,14 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     hours: tuple[tuple[int, ...], ...] | UnsetType = UNSET  # Unset is not written: such profiles keep their names.
     slices: tuple[tuple[str, tuple[int, ...]], ...] | UnsetType = UNSET
     components: Components | UnsetType = UNSET
+    hour_moments: tuple[PartMoments, ...] | UnsetType = UNSET
+    slice_moments: tuple[tuple[str, PartMoments], ...] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.hours is not UNSET and [len(hour) for hour in self.hours] != [len(self.counts)] * HOURS:
             raise ValueError(f"hours need {HOURS} times {len(self.counts)} counts")
+        if self.hour_moments is not UNSET and len(self.hour_moments) != HOURS:
+            raise ValueError(f"hour_moments need {HOURS}, got {len(self.hour_moments)}")
         if self.slices is not UNSET and any(len(counts) != len(self.counts) for _, counts in self.slices):
             raise ValueError(f"each slice needs {len(self.counts)} counts")
         if len(self.counts) != self.unseen + 1:

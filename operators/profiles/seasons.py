@@ -14,9 +14,11 @@ from functools import lru_cache
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
 from operators.arrays import Floats, Ints
 from operators.profiles.binning import Value, bins_of
+from operators.profiles.part_moments import moments_by
 from operators.profiles.profile import HOURS, Field, Profile
 
 HOUR_MS, DAY_HOURS = 3_600_000, 24
@@ -33,13 +35,22 @@ def hours_of_week(times: Ints) -> Ints:
     return (np.asarray(times) // HOUR_MS - MONDAY) % HOURS
 
 
+def hours_covered(start: int, window_ms: int) -> list[int]:
+    """Return the hours of the week, rising, that a window has a part in."""
+    first = start // HOUR_MS - MONDAY
+    last = max((start + window_ms - 1) // HOUR_MS - MONDAY, first)
+    return sorted({hour % HOURS for hour in range(first, min(last, first + HOURS - 1) + 1)})
+
+
 def by_hour(profile: Profile, columns: Mapping[str, Sequence[Value]], hours: Mapping[str, Ints]) -> Profile:
     """Return a profile that also says how the bins of its fields were filled by hour; `hours` of each value."""
     fields = {}
     for name, field in profile.fields.items():
         keys = hours[name] * field.bins + bins_of(field, columns[name])
         counts = np.bincount(keys, minlength=HOURS * field.bins).reshape(HOURS, field.bins)
-        fields[name] = msgspec.structs.replace(field, hours=tuple(map(tuple, counts.tolist())))
+        parts = moments_by(columns[name], hours[name], HOURS) if field.kind == "number" else UNSET
+        kept = tuple(map(tuple, counts.tolist()))
+        fields[name] = msgspec.structs.replace(field, hours=kept, hour_moments=parts)
     return msgspec.structs.replace(profile, fields=fields)
 
 
@@ -51,11 +62,9 @@ def expected(field: Field, start: int, window_ms: int) -> Floats:
     whole = np.array(field.counts, float)
     if field.hours is msgspec.UNSET or window_ms % (HOURS * HOUR_MS) == 0:
         return whole
-    first = start // HOUR_MS - MONDAY
-    covered = np.arange(first, max((start + window_ms - 1) // HOUR_MS - MONDAY, first) + 1) % HOURS
-    by_hour = _shrunk(field.hours)
-    some = by_hour[np.unique(covered)]
-    traffic = np.array(field.hours, float).sum(axis=1)[np.unique(covered)]
+    covered = hours_covered(start, window_ms)
+    some = _shrunk(field.hours)[covered]
+    traffic = np.array(field.hours, float).sum(axis=1)[covered]
     sizes = some.sum(axis=1)
     weights = traffic / traffic.sum() if traffic.any() else np.full(len(some), 1 / len(some))
     shares = (some / sizes[:, None] * weights[:, None]).sum(axis=0)

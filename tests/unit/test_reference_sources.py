@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,10 @@ def rows(count: int = 600, seed: int = 3) -> list[dict[str, Any]]:
         }
         for number in range(count)
     ]
+
+
+def lines_of(path: Path) -> Iterable[tuple[int, str]]:
+    return enumerate(path.read_text().splitlines())
 
 
 def as_event(row: dict[str, Any]) -> dict[str, Any]:
@@ -141,21 +145,33 @@ def test_other_bins_are_not_added_up(run: Reference) -> None:
 def test_what_the_store_counted_since_is_a_profile_of_the_same_bins(tmp_path: Path) -> None:
     """Of its windows, and of its request log: both have what a profile of the file itself has."""
     events = written(tmp_path / "e.ndjson", rows())
-    assert rollguard("reference", "build", events, "--out", tmp_path / "p.json").returncode == 0
+    sliced = [{**json.loads(line), "slices": {"region": ("visa", "amex")[at % 3 % 2]}} for at, line in lines_of(events)]
+    events.write_text("\n".join(map(json.dumps, sliced)))
+    by = ("--by", "region")
+    assert rollguard("reference", "build", events, "--out", tmp_path / "p.json", *by).returncode == 0
     policy = '[drift]\nprofile = "p.json"\n[archive]\nids = "full"\n[[monitor]]\nname = "m"\nkind = "psi"\non = "*"\n'
-    (tmp_path / "p.toml").write_text(policy + 'window = "1m"\nslices = ["*"]\n')
+    (tmp_path / "p.toml").write_text(policy + 'window = "1m"\nslices = ["*", "region"]\n')
     done = rollguard("replay", events, "--policy", tmp_path / "p.toml", "--archive", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     like = ("--like", tmp_path / "p.json", "--data", tmp_path / "out", "--model", "m")
     for source in ("--store", "--requests"):
-        done = rollguard("reference", "build", source, *like, "--out", tmp_path / f"{source}.json")
+        done = rollguard("reference", "build", source, *like, *by, "--out", tmp_path / f"{source}.json")
         assert done.returncode == 0, done.stderr
     first, counted, logged = (built(tmp_path / name) for name in ("p.json", "--store.json", "--requests.json"))
     for name, field in first.fields.items():
         assert counted.fields[name].counts == field.counts
+        assert counted.fields[name].slices == field.slices
         if not name.startswith("features."):
             assert logged.fields[name].counts == field.counts
     found, known = counted.fields["features.amount"].moments, first.fields["features.amount"].moments
     assert found is not None and known is not None  # noqa: PT018
     assert (found.n, found.low, found.high) == (known.n, known.low, known.high)
     assert (found.mean, found.sd) == pytest.approx((known.mean, known.sd), rel=1e-6)
+    parts = [dict(each.fields["features.amount"].slice_moments or ()) for each in (counted, first)]
+    assert parts[0].keys() == parts[1].keys() == {"region=amex", "region=visa"}
+    for text, part in parts[1].items():
+        assert parts[0][text].n == part.n
+        assert (parts[0][text].mean, parts[0][text].sd) == pytest.approx((part.mean, part.sd), rel=1e-6)
+    for more, says in ((like, "has counted no slice by segment"), (like[2:], "add --like")):
+        done = rollguard("reference", "build", "--store", *more, "--by", "segment", "--out", tmp_path / "no.json")
+        assert (done.returncode, says in done.stderr) == (2, True)

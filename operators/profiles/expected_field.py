@@ -1,0 +1,105 @@
+"""The field that the window of a slice is compared with where a verdict needs more than shares: means and deviations.
+
+Counts are those of `by_slice.expected_of`. Mean and deviation are those of the slice and of the hours of the window,
+as they were counted, where parts differ by more than chance at all and had as many numbers as a verdict takes; else
+those of the hour of all days, or of the whole. Of an hour of a slice both are taken together: the mean moves by what
+either differs from the whole, deviations multiply, and it is worth as many values as the smaller of them.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import msgspec
+import numpy as np
+
+from operators.profiles.by_slice import dimensions_of, expected_of
+from operators.profiles.part_moments import added_parts
+from operators.profiles.profile import HOURS, Field, Moments, PartMoments
+from operators.profiles.seasons import CHANCE, DAY_HOURS, hours_covered
+
+NUMBERS_MIN = 30  # Of a part, as contracts and tests of means take at least.
+
+
+def expected_fields(field: Field, start: int, window_ms: int, texts: Sequence[str]) -> list[Field]:
+    """Return the field to compare the window of each slice with: what it holds, of that slice and those hours alone."""
+    if field.hours is msgspec.UNSET and field.slices is msgspec.UNSET:
+        return [field] * len(texts)
+    whole = msgspec.structs.replace(
+        field, hours=msgspec.UNSET, slices=msgspec.UNSET, hour_moments=msgspec.UNSET, slice_moments=msgspec.UNSET
+    )
+    counts = np.rint(expected_of(field, start, window_ms, texts)).astype(np.int64).tolist()
+    hour, slices = _of_hours(field, start, window_ms), _of_slices(field)
+    return [_holding(whole, tuple(row), hour, slices.get(text)) for row, text in zip(counts, texts, strict=True)]
+
+
+def _holding(whole: Field, counts: tuple[int, ...], hour: PartMoments | None, of_slice: PartMoments | None) -> Field:
+    if not any(counts[: whole.missing]):
+        counts = whole.counts
+    moments = whole.moments
+    for part in (of_slice, hour):
+        if moments is not None and whole.moments is not None and part is not None:
+            moments = _moved(moments, whole.moments, part)
+    return msgspec.structs.replace(whole, counts=counts, moments=moments)
+
+
+def _moved(moments: Moments, whole: Moments, part: PartMoments) -> Moments:
+    """Return moments as much further from those of the whole as a part is."""
+    if moments is whole:
+        return msgspec.structs.replace(whole, n=part.n, mean=part.mean, sd=part.sd)
+    mean = min(max(moments.mean + (part.mean - whole.mean), whole.low), whole.high)
+    sd = moments.sd * (part.sd / whole.sd) if whole.sd > 0 else moments.sd
+    return msgspec.structs.replace(whole, n=min(moments.n, part.n), mean=mean, sd=sd)
+
+
+def _of_hours(field: Field, start: int, window_ms: int) -> PartMoments | None:
+    """Return the moments of the window's hours, None for those of the whole."""
+    covered = hours_covered(start, window_ms)
+    if field.hour_moments is msgspec.UNSET or len(covered) == HOURS:
+        return None
+    days = _of_days(field.hour_moments)
+    weekly = _differing(field.moments, field.hour_moments)
+    if not weekly and not _differing(field.moments, days):
+        return None
+    own = added_parts([field.hour_moments[hour] for hour in covered])
+    if weekly and own.n >= NUMBERS_MIN:
+        return own
+    of_days = added_parts([days[time] for time in sorted({hour % DAY_HOURS for hour in covered})])
+    return of_days if of_days.n >= NUMBERS_MIN else None
+
+
+@lru_cache(maxsize=1_000)
+def _of_days(hours: tuple[PartMoments, ...]) -> tuple[PartMoments, ...]:
+    """Return the moments of each hour of all days."""
+    return tuple(added_parts(hours[time::DAY_HOURS]) for time in range(DAY_HOURS))
+
+
+@lru_cache(maxsize=1_000)
+def _of_slices(field: Field) -> dict[str, PartMoments]:
+    """Return the moments of slices that have enough numbers, of dimensions whose slices differ."""
+    groups: dict[tuple[str, ...], dict[str, PartMoments]] = {}
+    for text, part in () if field.slice_moments is msgspec.UNSET else field.slice_moments:
+        groups.setdefault(dimensions_of(text), {})[text] = part
+    found: dict[str, PartMoments] = {}
+    for parts in groups.values():
+        if _differing(field.moments, tuple(parts.values())):
+            found |= {text: part for text, part in parts.items() if part.n >= NUMBERS_MIN}
+    return found
+
+
+@lru_cache(maxsize=1_000)
+def _differing(whole: Moments | None, parts: tuple[PartMoments, ...]) -> bool:
+    """Tell whether means or deviations of parts differ by more than chance gives."""
+    some = [each for each in parts if each.n >= NUMBERS_MIN]
+    if whole is None or len(some) < 2 or whole.sd <= 0:
+        return False
+    n = np.array([each.n for each in some], float)
+    means = np.array([each.mean / whole.sd - whole.mean / whole.sd for each in some])
+    sds = np.log(np.maximum([each.sd / whole.sd for each in some], 1e-9))
+    kurtosis = max(whole.kurtosis, 1.5)
+    return _beyond_chance(n * means**2) or _beyond_chance(n * sds**2 * 4 / (kurtosis - 1))
+
+
+def _beyond_chance(squares: Iterable[float]) -> bool:
+    """Tell whether squared standard errors add up to more than those of as many parts that are alike."""
+    each = np.asarray(squares)
+    return bool(each.sum() > len(each) - 1 + CHANCE * (2.0 * (len(each) - 1)) ** 0.5)
