@@ -23,7 +23,7 @@ from operators.rows.progress import progress_rows
 from operators.rows.windows import window_rows
 from operators.store.rows import Rows
 from operators.window.fence import in_order
-from operators.window.panes import Closed, PaneItem, Panes, ReplayRequest, SavedPanes, ShardInput
+from operators.window.panes import Closed, HoldsEnough, PaneItem, Panes, ReplayRequest, SavedPanes, ShardInput
 from operators.window.recall import PaneReplay, PaneStore, RecalledWindows, WindowProgress, held_now
 from operators.window.saved_teams import SavedTeams
 from operators.window.team_panes import SavedTeamPanes, TeamItem, TeamPanes
@@ -59,7 +59,9 @@ class _SlotLogic(StatefulBatchLogic[PaneItem, PaneItem | PaneReplay, bytes]):
         self._policy = policy
 
     def on_batch(self, values: list[PaneItem]) -> tuple[list[PaneItem | PaneReplay], bool]:
-        return [self._slot.push(value) for value in values], StatefulBatchLogic.RETAIN
+        out = [item for value in values if (item := self._slot.push(value)) is not None]
+        freed = isinstance(values[-1], HoldsEnough) and self._slot.held is None
+        return out, StatefulBatchLogic.DISCARD if freed else StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> bytes:
         return dumps(self._slot.held, self._policy)
@@ -188,14 +190,16 @@ def close_panes(
 @operator
 def hold_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> KeyedStream[PaneItem | PaneReplay]:
     """(shard, closed pane) in and out, each pane kept under its slot; (shard, PaneReplay) out when asked."""
-    slots = [max(each.slots, 1) for each in policy.each]  # Without windows nothing that is held is asked for.
+    # Without windows nothing that is held is asked for.
+    rings = [[max(slots, 1) for slots in each.rings or (each.slots,)] for each in policy.each]
 
     def to_slot(item: tuple[str, Any]) -> tuple[str, Any]:
         shard, whole = item
         team, value = whole if isinstance(whole, TeamItem) else (0, whole)
         prefix = f"{policy.teams[team].team}:" if policy.teams else ""
-        if isinstance(value, ReplayRequest) or (isinstance(value, Closed) and value.on_time is not None):
-            return f"{shard}/{prefix}{value.pane % slots[team]}", whole
+        if isinstance(value, ReplayRequest | HoldsEnough) or (isinstance(value, Closed) and value.on_time is not None):
+            later = f"{value.ring}/" if value.ring else ""
+            return f"{shard}/{prefix}{later}{value.pane % rings[team][value.ring]}", whole
         return f"{shard}/{prefix}", whole
 
     def build_one(each: Policy, saved: bytes | None) -> _SlotLogic:

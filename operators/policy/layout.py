@@ -4,7 +4,8 @@ Columns of SLIs and measures are only ever added. What a new policy has in commo
 what it leaves out keeps an empty one, and what is new gets the next. Slice dimensions and watched fields are known by
 name: what was counted under an earlier policy is moved to their places when it is read (`window/widening.py`). Slice
 dimensions that are left out are added up over, and of one that is new nothing is known before. Windows may be other
-ones, as they are built from closed panes: from those that are held for the longest one there was at first.
+ones, as they are built from closed panes that are held; where one is longer than all before, more are held from then
+on, in a ring of slots of its own, beside what the rings before still hold.
 
 Times, but for the length of a pane, and limits may be others too. What must stay is the length of a pane, and the order
 of the slice dimensions that stay: they name slices.
@@ -46,8 +47,9 @@ class MeasureColumn(msgspec.Struct, frozen=True, kw_only=True):
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """`widths` has by shape how many SLIs and measures what was saved under it has, `sliced` which dimensions.
 
-    `watching` names by shape one of the lists of watched `fields`. `dimensions` and `rest` are those of the last
-    policy; `slots` is how many closed panes are held, `pane_ms` how long one is.
+    `watching` names by shape one of the lists of watched `fields`, and `ringed` says in which of the `rings` of slots
+    closed panes are held. `dimensions` and `rest` are those of the last policy; `slots` is how many closed panes are
+    held, `pane_ms` how long one is.
 
     A layout of an older rollguard has no `pane_ms`: what goes on from it has the same `rest`, or the same `frame` and
     so the same watched fields, times and limits; its `depths` say how many dimensions there were.
@@ -65,6 +67,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     sliced: dict[str, tuple[str, ...]] = {}
     watching: dict[str, str] = {}
     fields: dict[str, tuple[WatchedColumn, ...]] = {}
+    rings: tuple[int, ...] = ()
+    ringed: dict[str, int] = {}
 
 
 def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | None:
@@ -92,7 +96,7 @@ def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | N
             for at, each in enumerate(measures)
         ),
         shape=shape,
-        ring=max(before.slots, policy.slots),
+        rings=before.rings if before.rings and before.rings[-1] >= policy.slots else (*before.rings, policy.slots),
     )
     after = _noted(before, laid, slis, measures)
     return msgspec.structs.replace(laid, earlier=_columns(after)), after
@@ -115,13 +119,17 @@ def _noted(before: Layout, laid: Policy, slis: tuple[SliColumn, ...], measures: 
         sliced=before.sliced | {laid.shape: laid.dimensions},
         watching=before.watching | {laid.shape: fields},
         fields=before.fields | {fields: columns.watched},
+        rings=laid.rings,
+        ringed=before.ringed | {laid.shape: columns.ring},
     )
 
 
 def _columns(layout: Layout) -> dict[str, CountColumns]:
     """Return by shape what was saved under it has columns for."""
     return {
-        shape: CountColumns(*widths, layout.sliced[shape], layout.fields[layout.watching[shape]])
+        shape: CountColumns(
+            *widths, layout.sliced[shape], layout.fields[layout.watching[shape]], layout.ringed.get(shape, 0)
+        )
         for shape, widths in layout.widths.items()
     }
 
@@ -135,7 +143,7 @@ def _known(policy: Policy, before: Layout | None) -> Layout | None:
         return before
     if before.rest != policy.rest:
         sliced = policy.dimensions[: len(before.dimensions)] == before.dimensions
-        if before.frame != policy.frame or not sliced or policy.slots > before.slots:
+        if before.frame != policy.frame or not sliced:
             return None
     # Under the same dimensions all was saved that has no depth yet.
     depths = {**dict.fromkeys(before.widths, len(policy.dimensions)), **before.depths}
@@ -145,6 +153,7 @@ def _known(policy: Policy, before: Layout | None) -> Layout | None:
         sliced={shape: policy.dimensions[:depth] for shape, depth in depths.items()},
         watching=dict.fromkeys(depths, _name_of(fields)),
         fields={_name_of(fields): fields},
+        rings=(before.slots or policy.slots,),
     )
 
 
@@ -163,14 +172,6 @@ def _check(policy: Policy, before: Layout) -> None:
             list(policy.dimensions),
             f"has those that stay in another order than the recovery store, {list(before.dimensions)}, and names of "
             f"slices follow it: leave them in that order, or {OTHER_STORE}",
-        )
-    if policy.slots > before.slots:
-        longest = max(policy.windows, key=lambda window: window.size_ms + window.every_ms)
-        held = span(before.slots * before.pane_ms)
-        raise PolicyError(
-            "windows",
-            f"{span(longest.size_ms)} every {span(longest.every_ms)}",
-            f"is longer than {held}, for which the recovery store holds panes: {OTHER_STORE}",
         )
 
 

@@ -255,12 +255,16 @@ class Commands(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
 
 
 class CountColumns(NamedTuple):
-    """What some counts have columns for: so many SLIs and measures, these slice dimensions, these watched fields."""
+    """What some counts have columns for: so many SLIs and measures, these slice dimensions, these watched fields.
+
+    Closed panes are held in the ring of this number.
+    """
 
     slis: int
     measures: int
     dimensions: tuple[str, ...]
     watched: tuple[WatchedColumn, ...]
+    ring: int = 0
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -281,7 +285,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     policy of each `team`, to which `claims` give the models.
     `rest` names what says which counts are kept beside SLIs and measures, `frame` what does beside these, the slice
     dimensions and the windows. `earlier` has the shapes under which state was saved that goes on under this policy,
-    each with its columns (`layout.py`), `ring` is how many closed panes are held where windows were longer once.
+    each with its columns (`layout.py`), `rings` is how many closed panes were held at first, and from each time on from
+    which there were more, as windows became longer.
     """
 
     pane_ms: int
@@ -329,7 +334,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     claims: Claims | None = None
     rest: str = ""
     frame: str = ""
-    ring: int = 0
+    rings: tuple[int, ...] = ()
     earlier: dict[str, CountColumns] = {}
 
     def of(self, model: str) -> "Policy | None":
@@ -348,13 +353,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     def columns(self) -> CountColumns:
         """What its counts have columns for."""
         watched = tuple(each.column for each in self.watched)
-        return CountColumns(len(self.slis), len(self.measures), self.dimensions, watched)
+        ring = max(len(self.rings) - 1, 0)
+        return CountColumns(len(self.slis), len(self.measures), self.dimensions, watched, ring)
 
     @property
     def slots(self) -> int:
         """How many slots hold every closed pane that some window still needs: the longest size and hop."""
         longest = max((window.size_ms + window.every_ms for window in self.windows), default=0)
-        return max(longest // self.pane_ms, self.ring)
+        return max(longest // self.pane_ms, *self.rings, 0)
 
     @property
     def bins(self) -> int:

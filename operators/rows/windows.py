@@ -68,7 +68,7 @@ def _coverage(counts: WindowCounts, closed: Closed | None, policy: Policy) -> Fl
     for dimension, pane in closed.sliced.items():
         sliced = np.array([policy.dimensions[dimension] in name.dims for name in counts.names], bool)
         coverage[sliced] = np.minimum(coverage[sliced], since(pane))
-    return coverage
+    return np.minimum(coverage, since(closed.held))
 
 
 def _measure_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -> Rows:

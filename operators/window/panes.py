@@ -53,7 +53,8 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     `on_time` and `late` are what came in under this pane, None where nothing did; `commands` take effect with it.
     `rest` is what came in on time of models past the limit: counted in rows, but not seen by rules. `folded` says what
     else is past a limit. `begins` has, by number, the first panes of SLIs that began while the shard counted already,
-    `sliced` those of slice dimensions.
+    `sliced` those of slice dimensions. It is held in the ring of slots of number `ring`; of panes before `held` not all
+    are there for windows that have become longer.
     """
 
     pane: int
@@ -66,12 +67,22 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     folded: tuple[Folded, ...] = ()
     begins: Mapping[int, int] = {}
     sliced: Mapping[int, int] = {}
+    ring: int = 0
+    held: int = NEVER
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
     """After a restart, to the slot that holds a closed pane: send it again (`PaneReplay`)."""
 
     pane: int
+    ring: int = 0
+
+
+class HoldsEnough(msgspec.Struct, frozen=True, kw_only=True):
+    """To the slot of an earlier ring that holds a closed pane: no window needs it any more."""
+
+    pane: int
+    ring: int
 
 
 class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +92,7 @@ class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
     order: int
 
 
-PaneItem = Closed | ReplayRequest | ReplayPlan
+PaneItem = Closed | ReplayRequest | ReplayPlan | HoldsEnough
 
 
 class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +100,9 @@ class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
 
     `seen` is the position that each partition was seen up to; None in what was saved before it was kept. `slis`,
     `measures`, `dimensions` and watched `fields` are those that began while the shard counted already, by number: the
-    first pane that has them in full. `labels` are what SLIs are estimated from.
+    first pane that has them in full. `labels` are what SLIs are estimated from. `rings` have, by number, the first pane
+    that each holds, `dropped` is the last one that is held no more, and `held` the first that is for all windows; None
+    in what was saved before there were any.
     """
 
     watermark: Watermark | None
@@ -107,6 +120,9 @@ class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[int, int] = {}
     maturing: dict[int, bytes] = msgspec.field(default_factory=dict)
     labels: LabelCells | None = None
+    rings: dict[int, int] | None = None
+    dropped: int | None = None
+    held: int = NEVER
 
 
 class Panes:
@@ -131,6 +147,8 @@ class Panes:
         self.closed = NEVER  # Number of the last pane that closed.
         self.order = 0
         self.kept: deque[int] = deque()
+        self.rings = {policy.columns.ring: NEVER}
+        self.dropped = self.held = NEVER
         self.commands = Waiting() if saved is None else Waiting(saved.commands, saved.obeyed)
         self.seen = SpansSeen({})
         self.maturing = Maturing(policy, {} if saved is None else saved.maturing, had)
@@ -145,6 +163,7 @@ class Panes:
             self.open = {pane: [widened(unpack(part), policy, had)] for pane, part in saved.open.items()}
             self._begin(saved, policy.columns if had is None else had)
             self.kept.extend(saved.kept)
+            self._hold(saved, policy.columns if had is None else had)
             known = saved.watermark.marks if saved.watermark is not None else ()
             self.seen = SpansSeen(dict.fromkeys(known, UNKNOWN) if saved.seen is None else saved.seen)
 
@@ -159,6 +178,20 @@ class Panes:
         self.fields = _begins(saved.fields, had.watched, own.watched, first)
         self._slicing = bool(self.dimensions)
         self.limits.reslice(had.dimensions, own.dimensions)
+
+    def _hold(self, saved: SavedPanes, had: CountColumns) -> None:
+        """Hold panes from the next one on in the ring of the policy, if it is another one than was used."""
+        self.rings = {had.ring: NEVER} if saved.rings is None else dict(saved.rings)
+        few = self.policy.rings[had.ring] if self.policy.rings else self.policy.slots
+        before = self.closed - few if self.closed != NEVER else NEVER
+        self.dropped, self.held = before if saved.dropped is None else saved.dropped, saved.held
+        ring = self.policy.columns.ring
+        if ring not in self.rings:
+            self.rings[ring] = self.closed + 1
+            self.held = max(self.held, self.dropped + 1)
+
+    def _ring_of(self, pane: int) -> int:
+        return max(ring for ring, first in self.rings.items() if first <= pane)
 
     def save(self) -> SavedPanes:
         """Return all that a restart needs."""
@@ -178,6 +211,9 @@ class Panes:
             fields=self.fields,
             maturing=self.maturing.save(),
             labels=self.estimating.save(),
+            rings=self.rings,
+            dropped=self.dropped,
+            held=self.held,
         )
 
     @property
@@ -208,7 +244,8 @@ class Panes:
         if not self._recalling:
             return []
         self._recalling = False
-        return [ReplayPlan(panes=tuple(self.kept), order=self.order), *(ReplayRequest(pane=pane) for pane in self.kept)]
+        requests = (ReplayRequest(pane=pane, ring=self._ring_of(pane)) for pane in self.kept)
+        return [ReplayPlan(panes=tuple(self.kept), order=self.order), *requests]
 
     def _numbered(self, partial: Partial) -> Partial:
         """Return it with its series numbered as those of all partitions are."""
@@ -226,7 +263,7 @@ class Panes:
         late = msgspec.structs.replace(partial, late=np.ones_like(partial.late))
         return self.closed + 1, late
 
-    def _close(self, watermark: Watermark) -> list[Closed]:
+    def _close(self, watermark: Watermark) -> list[PaneItem]:
         pane_ms = self.policy.pane_ms
         last = watermark.newest_ms // pane_ms if watermark.ended else watermark.low_ms // pane_ms - 1
         if last <= self.closed or (not self.open and not self.commands.waiting and self.closed == NEVER):
@@ -244,9 +281,19 @@ class Panes:
         if watermark.ended or not due or due[-1] != last:
             out.append(self._ordered(Closed(pane=last, end=watermark.ended)))
         self.kept.extend(closed.pane for closed in out if closed.on_time is not None)
+        return [*out, *self._drop()]
+
+    def _drop(self) -> list[PaneItem]:
+        """Let go of the panes that no window needs any more; return what is said to slots of earlier rings."""
+        gone = []
         while self.kept and self.kept[0] <= self.closed - self.policy.slots:
-            self.kept.popleft()
-        return out
+            self.dropped = self.kept.popleft()
+            gone.append((self.dropped, self._ring_of(self.dropped)))
+        current = max(self.rings)
+        if gone and len(self.rings) > 1:
+            oldest = self._ring_of(self.kept[0] if self.kept else self.closed + 1)
+            self.rings = {ring: first for ring, first in self.rings.items() if ring >= oldest}
+        return [HoldsEnough(pane=pane, ring=ring) for pane, ring in gone if ring < current]
 
     def _forget_leaves(self) -> None:
         """Begin to number the finest series anew, once in a while: those that are gone are forgotten."""
@@ -257,7 +304,14 @@ class Panes:
 
     def _ordered(self, closed: Closed) -> Closed:
         self.order += 1
-        return msgspec.structs.replace(closed, order=self.order - 1, begins=self.slis, sliced=self.dimensions)
+        return msgspec.structs.replace(
+            closed,
+            order=self.order - 1,
+            begins=self.slis,
+            sliced=self.dimensions,
+            ring=max(self.rings),
+            held=self.held,
+        )
 
     def _close_one(self, pane: int) -> Closed:
         commands = self.commands.take(pane, self.policy.pane_ms, self.policy.late_horizon_ms)

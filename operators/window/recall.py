@@ -15,7 +15,7 @@ import msgspec
 from operators.policy.policy import CountColumns, Policy
 from operators.window.fence import OutOfStep, in_order
 from operators.window.packing import pack, unpack
-from operators.window.panes import Closed, PaneItem, ReplayPlan, ReplayRequest
+from operators.window.panes import Closed, HoldsEnough, PaneItem, ReplayPlan, ReplayRequest
 from operators.window.partial import Partial, unwatched
 from operators.window.watermark import NEVER
 from operators.window.widening import widened
@@ -35,8 +35,12 @@ class PaneStore:
     def __init__(self, held: tuple[int, bytes] | None) -> None:
         self.held = held
 
-    def push(self, item: PaneItem) -> PaneItem | PaneReplay:
+    def push(self, item: PaneItem) -> PaneItem | PaneReplay | None:
         """Keep a pane and pass it on; answer when asked. OutOfStep if what it holds is of another moment."""
+        if isinstance(item, HoldsEnough):
+            if self.held is not None and self.held[0] == item.pane:
+                self.held = None
+            return None
         if isinstance(item, ReplayRequest):
             if self.held is None or self.held[0] != item.pane:
                 raise OutOfStep(f"asked for closed pane {item.pane}, but holding {self.held and self.held[0]}")

@@ -180,7 +180,6 @@ def test_other_changes_are_still_refused_and_the_old_policy_goes_on(tmp_path: Pa
     run_until_crash(gone_on(tmp_path, parts_of(tmp_path), before), some, tmp_path, 8, 20)
     layout = (tmp_path / NAME).read_bytes()
     for old, new, why in (
-        ("2m", "4m", "windows = '4m every 1m': is longer than 3m, for which"),
         ('pane = "10s"', 'pane = "5s"', "time.pane = '5s': is 10s in the recovery store"),
         (
             '["region", "segment"]',
