@@ -15,21 +15,30 @@ import numpy as np
 from operators.profiles.by_slice import dimensions_of, expected_of
 from operators.profiles.part_moments import added_parts
 from operators.profiles.profile import HOURS, Field, Moments, PartMoments
-from operators.profiles.seasons import CHANCE, DAY_HOURS, hours_covered
+from operators.profiles.seasons import CHANCE, DAY_HOURS, HOUR_MS, hours_covered
 
 NUMBERS_MIN = 30  # Of a part, as contracts and tests of means take at least.
 
 
-def expected_fields(field: Field, start: int, window_ms: int, texts: Sequence[str]) -> list[Field]:
+def expected_fields(field: Field, start: int, window_ms: int, texts: Sequence[str]) -> Sequence[Field]:
     """Return the field to compare the window of each slice with: what it holds, of that slice and those hours alone."""
     if field.hours is msgspec.UNSET and field.slices is msgspec.UNSET:
         return [field] * len(texts)
+    first = start // HOUR_MS
+    hours = max((start + window_ms - 1) // HOUR_MS - first + 1, 1)
+    return _expected(field, first, HOURS if window_ms % (HOURS * HOUR_MS) == 0 else hours, tuple(texts))
+
+
+@lru_cache(maxsize=500)  # A window that ends each minute is compared with the same for an hour.
+def _expected(field: Field, first: int, hours: int, texts: Sequence[str]) -> Sequence[Field]:
+    """Return it of windows with a part in so many hours from the first on [hours since 1970]."""
     whole = msgspec.structs.replace(
         field, hours=msgspec.UNSET, slices=msgspec.UNSET, hour_moments=msgspec.UNSET, slice_moments=msgspec.UNSET
     )
+    start, window_ms = first * HOUR_MS, hours * HOUR_MS
     counts = np.rint(expected_of(field, start, window_ms, texts)).astype(np.int64).tolist()
     hour, slices = _of_hours(field, start, window_ms), _of_slices(field)
-    return [_holding(whole, tuple(row), hour, slices.get(text)) for row, text in zip(counts, texts, strict=True)]
+    return tuple(_holding(whole, tuple(row), hour, slices.get(text)) for row, text in zip(counts, texts, strict=True))
 
 
 def _holding(whole: Field, counts: tuple[int, ...], hour: PartMoments | None, of_slice: PartMoments | None) -> Field:
