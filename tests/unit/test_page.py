@@ -25,7 +25,7 @@ from flows.page.serve import Server
 from flows.page.store import NoAnswer, Store, file_of, moment
 from flows.page.svg import Chart, Level, Line, Mark, bounds_bar, share_bar, spark, svg
 from flows.page.views.evidence import cells_of, is_beyond
-from flows.page.views.sentences import cause, unsure
+from flows.page.views.sentences import cause, undecided, unsure
 from flows.page.views.slices import table
 from flows.page.views.states import WORDS, event_row, state_of
 from operators.connectors.clickhouse.migrations import migrate
@@ -355,6 +355,27 @@ def test_what_is_past_the_line_and_not_decided_says_why() -> None:
     assert "those that have no label yet may be good" in unsure([cell])
     (below,) = cells_of([row | {"log_e_peak": 3.0}])
     assert (below["what"], is_beyond(below)) == ("about 10 more", False)
+
+
+def test_what_is_not_decided_says_how_long_it_takes() -> None:
+    """Of comparisons of all traffic the one that takes longest: labels come more slowly than requests."""
+    cell = {"slice": "*", "verdict": "INSUFFICIENT", "began": 1_000_000, "at": 1_600_000}
+    fast = cell | {"name": "fast", "n": 1_000, "decides_in": 4_000.0}
+    right = cell | {"name": "right", "n": 100, "decides_in": 1_000.0}
+    part = fast | {"slice": "region=eu", "decides_in": 1e9}
+    assert undecided([fast, right, part]) == (
+        "Not decided: right needs about 1,000 more requests of the candidate, 1 h 40 m at the pace so far."
+    )
+    nothing = cell | {"name": "asked", "n": 0, "decides_in": None}
+    assert undecided([fast, nothing]).endswith("40 m at the pace so far; nothing has come for asked.")
+
+
+def test_names_of_levels_that_are_near_each_other_are_not_written_over_each_other() -> None:
+    lines = [Line(name="a", kind="all", points=[(0, 0.1), (60_000, 1.0)])]
+    for far in (0.001, 0.05, 0.1, 0.5):
+        drawn = svg(chart(lines=lines, levels=[Level(value=0.4, name="low"), Level(value=0.4 + far, name="high")]))
+        high, low = (float(re.search(rf'y="([0-9.]+)">{name}<', drawn)[1]) for name in ("high", "low"))  # type: ignore[index]
+        assert low - high >= 10
 
 
 def test_no_part_of_an_answer_waits_for_an_acknowledgement(empty: Server) -> None:

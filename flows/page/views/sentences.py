@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from flows.page.store import Row
 from flows.page.words import clock, count, named, odds, percent, points, span
+from operators.texts import age
 
 TITLES = {
     "rollback without effect": "{version} is to be rolled back to {baseline}, and it serves on",
@@ -57,7 +58,7 @@ def unsure(beyond: Sequence[Row]) -> str:
 
 
 def undecided(cells: Sequence[Row]) -> str:
-    """Return how much is missing until the slowest comparison of all traffic decides."""
+    """Return how much is missing until the slowest comparison of all traffic decides, and how long that takes."""
     waiting = [cell for cell in cells if cell["slice"] == "*" and cell["verdict"] == "INSUFFICIENT"]
     if not waiting:
         return ""
@@ -65,11 +66,17 @@ def undecided(cells: Sequence[Row]) -> str:
     known = [cell for cell in waiting if cell["n"] and cell["decides_in"] is not None]
     parts = []
     if known:
-        slowest = max(known, key=lambda cell: cell["decides_in"])
-        parts.append(f"{slowest['name']} needs about {count(slowest['decides_in'])} more requests of the candidate")
+        slowest = max(known, key=_lasts_ms)
+        missing = f"{slowest['name']} needs about {count(slowest['decides_in'])} more requests of the candidate"
+        parts.append(f"{missing}, {age(round(_lasts_ms(slowest)))} at the pace so far")
     if without:
         parts.append(f"nothing has come for {', '.join(without)}")
     return "Not decided: " + "; ".join(parts) + "." if parts else "Not decided."
+
+
+def _lasts_ms(cell: Row) -> float:
+    """Return how long the requests that are missing take, if they come as those did that are compared."""
+    return float((cell["at"] - cell["began"]) / cell["n"] * cell["decides_in"])
 
 
 def cause(findings: Sequence[Row], found: Sequence[Row], until: int) -> str:
