@@ -7,8 +7,8 @@ A function of the closed panes alone. Panes in which nothing came in are stepped
 could change with time, and skipped otherwise, so it does not matter which of the empty panes arrive here.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -21,15 +21,15 @@ from operators.policy.policy import Policy
 from operators.release.addressing import Addressed, silenced, with_new
 from operators.release.alert_events import resolve_forgotten
 from operators.release.command_rows import command_rows
-from operators.release.contexts import Contexts, places_of
+from operators.release.contexts import Contexts, Places, places_of
 from operators.release.controller import begin_pane, end_pane
 from operators.release.copies import as_copies
 from operators.release.declared_targets import declared_targets
 from operators.release.estimated_evidence import with_estimates
-from operators.release.forgetting import surplus
+from operators.release.forgetting import REMEMBERED_MIN, surplus
 from operators.release.lately import note_found
-from operators.release.model import CanaryFinding
-from operators.release.release_rows import release_rows, shown_releases
+from operators.release.model import CanaryFinding, PaneContext
+from operators.release.release_rows import ShownReleases, release_rows, shown_releases
 from operators.release.seen import Seen
 from operators.release.warming import warmed_up
 from operators.rules.canary import CanaryEvaluator
@@ -56,6 +56,18 @@ from operators.wire.control import ControlEvent
 Of = TypeVar("Of", Verdict, Folded)
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
 LATELY = 60  # Panes: a series that nothing came in for in so many may give up its slot.
+
+
+class _Begun(NamedTuple):
+    """A pane before rules look at it, by model: its context, its releases; and what has come of commands so far."""
+
+    places: Mapping[str, Places]
+    current: Current
+    values: Values
+    ats: dict[str, PaneContext]
+    before: dict[str, ShownReleases]
+    events: list[ControlEvent]
+    stored: list[Rows]
 
 
 class ShardEvaluation:
@@ -105,11 +117,20 @@ class ShardEvaluation:
         out = []
         at = self.state.pane + 1
         while self.state.pane != NEVER and at < pane and not self._quiet():
-            # What is said of the pane before one with something in it is what was known before that.
-            at = max(at, min(self._still_until(), pane - 1))
+            still = self._still_until()
+            if still >= pane:
+                self._rest(pane - 1)
+                break
+            at = max(at, still)
             out.append(self._step(self.state.roster.count(at, None), (), ()))
             at += 1
         return out
+
+    def _rest(self, pane: int) -> None:
+        """Let time pass up to a pane before which nothing changes: it is what is known before the next one."""
+        self.state.pane = pane
+        for each in self.state.alone:
+            each.rest(pane)
 
     def _still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
         """Return a pane before which no empty one would change anything, nor `windows`; 0 where that is not known.
@@ -135,39 +156,79 @@ class ShardEvaluation:
         closed: Closed | None = None,
     ) -> PaneOutcome:
         self.state.pane = counts.pane
+        if closed is None and self._at_rest:
+            return self._step_at_rest(counts, windows)
         on_time, end = (None, False) if closed is None else (closed.on_time, closed.end)
         places = places_of(counts, self.state.roster.names)
         folded = _by_model(() if closed is None else closed.folded)
         by_model = self._addressed(due, {*places, *folded})
         models = self.state.models
         awake = sorted((self._awake | places.keys() | by_model.keys() | folded.keys()) & models.keys())
+        begun = self._begun(counts, on_time, places, awake)
+        for name in awake:
+            begun.events.extend(begin_pane(models[name], begun.ats[name], by_model.get(name, ()), folded.get(name, ())))
+        if any(isinstance(each, Release) for each in due):
+            self._retarget()
+        begun.stored.append(command_rows(due, begun.events, (counts.pane + 1) * self.policy.pane_ms))
+        live = self._releases(awake)
+        verdicts = self._alone(counts, windows)
+        changes, found, evidence = self._compare(counts, live, on_time)
+        begun.stored.extend(evidence)
+        drift, heard = self._monitor(counts.pane, live, on_time, end)
+        return self._conclude(counts, begun, [*verdicts, *changes, *heard], found, drift)
+
+    @property
+    def _at_rest(self) -> bool:
+        """Whether no model is awake, so that nothing of any is compared: none with a release rests."""
+        compares = any(each.live != set() for each in self.state.releases)
+        return not (self._awake or compares) and self.state.policy == self.policy.hash
+
+    def _step_at_rest(self, counts: PaneCounts, windows: Sequence[WindowCounts]) -> PaneOutcome:
+        """Step an empty pane in which no model is awake and none has a release: rules and monitors alone may speak."""
+        verdicts = self._alone(counts, windows)
+        drift, heard = self._monitor(counts.pane, (), None, False)
+        verdicts += heard
+        if verdicts or len(self.state.models) > REMEMBERED_MIN:
+            return self._conclude(counts, self._begun(counts, None, {}, ()), verdicts, {}, drift)
+        return PaneOutcome(verdicts=[], events=[], drift=drift, rows=[])
+
+    def _alone(self, counts: PaneCounts, windows: Sequence[WindowCounts]) -> list[Verdict]:
+        """Step the rules that judge each series by itself; return what changed."""
+        names = self.state.roster.names
+        return [one for each in self.state.alone for one in _ordered(each.step(counts, windows, names))]
+
+    def _begun(
+        self, counts: PaneCounts, on_time: Partial | None, places: Mapping[str, Places], awake: Sequence[str]
+    ) -> "_Begun":
         seen = Seen.of(on_time)
         current = Current(self.state.alone, self.state.releases, self.state.listening, self.state.roster.names)
         values = Values(on_time, self.policy.dimensions)
         ats = {name: self._contexts.of(counts, places.get(name, {}), seen, name, current, values) for name in awake}
-        before = {name: shown_releases(models[name]) for name in awake}
-        events: list[ControlEvent] = []
-        for name in awake:
-            events += begin_pane(models[name], ats[name], by_model.get(name, ()), folded.get(name, ()))
-        if any(isinstance(each, Release) for each in due):
-            self._retarget()
-        stored = [command_rows(due, events, (counts.pane + 1) * self.policy.pane_ms)]
-        live = self._releases(awake)
-        verdicts = [
-            one for each in self.state.alone for one in _ordered(each.step(counts, windows, self.state.roster.names))
-        ]
-        changes, found, evidence = self._compare(counts, live, on_time)
-        drift, heard = self._monitor(counts.pane, live, on_time, end)
-        verdicts = with_estimates([*verdicts, *changes, *heard], self.policy)
+        before = {name: shown_releases(self.state.models[name]) for name in awake}
+        return _Begun(places, current, values, ats, before, [], [])
+
+    def _conclude(
+        self,
+        counts: PaneCounts,
+        begun: "_Begun",
+        verdicts: list[Verdict],
+        found: Mapping[str, Sequence[CanaryFinding]],
+        drift: Monitored,
+    ) -> PaneOutcome:
+        """Let models take the verdicts and findings; return all that the pane came to."""
+        models, events, stored = self.state.models, begun.events, begun.stored
+        verdicts = with_estimates(verdicts, self.policy)
         of_model = _by_model(verdicts)
-        awake = sorted({*awake, *of_model} & models.keys())
+        awake = sorted({*begun.ats, *of_model} & models.keys())
         for name in awake:
-            at = ats.get(name) or self._contexts.of(counts, {}, model=name, current=current, values=values)
+            at = begun.ats.get(name) or self._contexts.of(
+                counts, {}, model=name, current=begun.current, values=begun.values
+            )
             events += end_pane(models[name], at, of_model.get(name, ()), found.get(name, ()))
         after = {name: shown_releases(models[name]) for name in awake}
-        stored += [*evidence, release_rows(before, after, counts.pane, self.policy), *self._policy_rows(counts.pane)]
+        stored += [release_rows(begun.before, after, counts.pane, self.policy), *self._policy_rows(counts.pane)]
         self._awake = {name for name in awake if not models[name].rests}
-        events += self._forget(counts, places)
+        events += self._forget(counts, begun.places)
         return PaneOutcome(verdicts=verdicts, events=events, drift=drift, rows=[some for some in stored if len(some)])
 
     def _retarget(self) -> None:

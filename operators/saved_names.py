@@ -203,7 +203,7 @@ CANARY = (
             "weights": dict, "log": evidence_log.EvidenceLog, "recurring": dict, "raters": dict, "doubts": dict,
             "waits": dict, "cold": dict, "served": list,
         },
-        derived=("index", "kept"),
+        derived=("index", "kept", "live"),
         version=6,
         upgrades={
             1: canary_upgrades.without_measures, 2: canary_upgrades.without_guard, 3: canary_upgrades.without_shares,

@@ -69,6 +69,9 @@ class AbsenceEvaluator:
         asked = self._series_state.kept["asked"][self._series_state.kept["word"] == OK]
         return int(asked.min(initial=END - self._panes)) + self._panes
 
+    def rest(self, pane: int) -> None:
+        self._series_state.pane = pane
+
     def held(self) -> Ints:
         return np.flatnonzero((self._series_state.kept["word"] == OK) | self._series_state.remembered())
 

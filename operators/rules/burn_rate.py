@@ -90,7 +90,7 @@ class BurnRate(Rule, frozen=True, kw_only=True):
 class BurnRateEvaluator(HeldToTargets):
     """Keeps a ring for each length of window, and by slot which tiers fire. One pane of 300 series: 0.7 ms."""
 
-    _still = False  # Whether the last pane was empty and changed nothing: the next one does not either, as sums stand.
+    _still: bool | None = False  # Whether an empty pane would change nothing, as sums are; None: nobody has looked.
 
     def __init__(self, rule: BurnRate, policy: Policy) -> None:
         self.rule = rule
@@ -122,20 +122,35 @@ class BurnRateEvaluator(HeldToTargets):
         for bounds in self.bounds.values():
             bounds.grow(len(names))
             bounds.push(counts, slots, rows)
+        before = None if len(slots) else self._series_state.kept.tobytes()
+        changed = self._update(counts.pane)
+        same = before == self._series_state.kept.tobytes()
+        self._still = None if before is None and not self.bounds else same
+        return self._verdicts(changed, names) if len(changed) else []
+
+    def _update(self, pane: int) -> Ints:
+        """Start and stop tiers by the sums of a pane; return the slots of which what is said has changed."""
         kept = self._series_state.kept
-        before = None if len(slots) else kept.tobytes()
         fired = np.asarray(kept["fires"].any(axis=1))
         for index, tier in enumerate(self._tiers):
             self._evaluate_tier(index, tier)
         fires = np.asarray(kept["fires"].any(axis=1))
-        kept["since"][fires & ~fired] = counts.pane
+        kept["since"][fires & ~fired] = pane
         word = np.where(fires, BAD, np.where(fired | self._ok(fires), OK, INSUFFICIENT))
         worst = np.asarray(kept["fires"].argmax(axis=1))
         other = self._severities[worst] != self._severities[kept["worst"]]
         changed = np.flatnonzero((word != kept["word"]) | (fires & other))
         kept["word"], kept["worst"] = word, worst
-        self._still = before is not None and before == kept.tobytes()
-        return self._verdicts(changed, names) if len(changed) else []
+        return changed
+
+    def _stays(self) -> bool:
+        """Tell whether an empty pane would change nothing: what it would do is done to a copy."""
+        state = self._series_state
+        kept, state.kept = state.kept, state.kept.copy()
+        self._update(state.pane)
+        same = kept.tobytes() == state.kept.tobytes()
+        state.kept = kept
+        return same
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
         word = self._series_state.word(slot)
@@ -147,7 +162,12 @@ class BurnRateEvaluator(HeldToTargets):
         return all(ring.quiet for ring in self._rings.values())
 
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
+        if self._still is None:
+            self._still = self._stays()
         return min(ring.still_until for ring in self._rings.values()) if self._still else 0
+
+    def rest(self, pane: int) -> None:
+        self._series_state.pane = pane
 
     def held(self) -> Ints:
         known = [bounds.held() for bounds in self.bounds.values()]

@@ -1,7 +1,7 @@
 """What a canary rule keeps of the releases of a shard, and what each of its e-processes may be wrong with."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -94,11 +94,12 @@ class CanaryState:
         self.announced: dict[Process, tuple[Word, int]] = {}  # The word, and the events it was last told at.
         self.log = EvidenceLog()
         self.doubts: dict[Process, str] = {}  # Of those that would pass.
+        self.live: Set[Comparison] | None = None  # The releases that anything is kept of; None where nobody knows.
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.index = {process: index for index, process in enumerate(self.of)}
-        self.kept = KeptEstimates(self.processes)
+        self.kept, self.live = KeptEstimates(self.processes), None
         self.recurring, self.raters = by_version(self.recurring), by_version(self.raters)
         # A cap is known before the block that it is for: evidence stands that an older worker gathered under another.
         for each in (self.processes, self.guard.processes, *self.shares.processes):
@@ -111,6 +112,10 @@ class CanaryState:
         return mine or self.served
 
     def forget(self, live: set[Comparison]) -> None:
+        """Keep only these releases."""
+        before, self.live = self.live, live
+        if before is not None and before <= live:
+            return
         self.strata = {release: strata for release, strata in self.strata.items() if release in live}
         self.exceeding = {release: each for release, each in self.exceeding.items() if release in live}
         self.spent = {release: each for release, each in self.spent.items() if release in live}

@@ -90,7 +90,7 @@ class MeasureEvaluator:
         self._series_state.push(counts, names)
         self._number(names)
         ended = [counts for counts in windows if counts.window == self._window]
-        if not ended and (counts.pane + 1) * self._series_state.pane_ms % self._window.every_ms == 0:
+        if not ended and self._ends_with(counts.pane):
             return self._evaluate(None, names)
         return [verdict for window in ended for verdict in self._evaluate(window, names)]
 
@@ -124,6 +124,11 @@ class MeasureEvaluator:
         end_ms = ((self._series_state.pane + 1) * self._series_state.pane_ms // every + 1) * every
         return end_ms // self._series_state.pane_ms - 1
 
+    def rest(self, pane: int) -> None:
+        self._series_state.pane, self._ended = pane, None
+        if self._ends_with(pane):
+            self._evaluate(None, ())
+
     def held(self) -> Ints:
         kept = self._series_state.kept
         return np.flatnonzero((kept["word"] == OK) | (kept["run"] > 0) | self._series_state.remembered())
@@ -138,6 +143,9 @@ class MeasureEvaluator:
         self.__dict__.update(state)
         self._slot_of, self._named, self._ended = {}, 0, None
         self._per = state.get("_per", (0, 0))  # Of older workers, whose rules were per event.
+
+    def _ends_with(self, pane: int) -> bool:
+        return (pane + 1) * self._series_state.pane_ms % self._window.every_ms == 0
 
     def _number(self, names: Sequence[SliceSeries]) -> None:
         member = self._series_state.kept["member"]

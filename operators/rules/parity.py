@@ -107,6 +107,9 @@ class ParityEvaluator:
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
         return END
 
+    def rest(self, pane: int) -> None:
+        self._series_state.pane = pane
+
     def held(self) -> Ints:
         kept = self._series_state.kept
         return np.flatnonzero((kept["good"] + kept["bad"] > 0) | self._series_state.remembered())

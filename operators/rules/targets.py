@@ -49,7 +49,7 @@ class HeldToTargets:
 
     rule: Any
     _declared: Declared = MappingProxyType({})
-    _still: bool
+    _still: bool | None
     _series_state: SeriesState
 
     def retarget(self, declared: Declared, names: Sequence[SliceSeries]) -> None:

@@ -88,7 +88,7 @@ class Threshold(Rule, frozen=True, kw_only=True):
 class ThresholdEvaluator(HeldToTargets):
     """Keeps the ring of the window, and by slot the time it has been below. One pane of 300 series: 0.3 ms."""
 
-    _still = False  # Whether the last pane was empty and changed nothing: the next one does not either, as sums stand.
+    _still: bool | None = False  # Whether an empty pane would change nothing, as sums are; None: nobody has looked.
 
     def __init__(self, rule: Threshold, policy: Policy) -> None:
         self.rule = rule
@@ -121,7 +121,8 @@ class ThresholdEvaluator(HeldToTargets):
         word = self._words()
         changed = np.flatnonzero(word != self._series_state.kept["word"])
         self._series_state.kept["word"] = word
-        self._still = kept is not None and kept == self._series_state.kept.tobytes()
+        same = kept == self._series_state.kept.tobytes()
+        self._still = None if kept is None and self.bounds is None else same
         return self._verdicts(changed, names) if len(changed) else []
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
@@ -134,7 +135,12 @@ class ThresholdEvaluator(HeldToTargets):
         return self._ring.quiet
 
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
+        if self._still is None:
+            self._still = self._stays()
         return self._ring.still_until if self._still else 0
+
+    def rest(self, pane: int) -> None:
+        self._series_state.pane = pane
 
     def held(self) -> Ints:
         known = self._ring.totals.any(axis=1) | self._series_state.remembered()
@@ -179,6 +185,14 @@ class ThresholdEvaluator(HeldToTargets):
         bad = np.flatnonzero((was == BAD) & ~well)
         word[bad] = np.where(self._well_since(bad), OK, BAD)
         return word
+
+    def _stays(self) -> bool:
+        """Tell whether an empty pane would change nothing."""
+        kept = self._series_state.kept
+        thin = self._ring.totals.sum(axis=1) < self._least(below=True)
+        if kept["below"].any() or (kept["run"] * ~thin).any():
+            return False
+        return bool((self._words() == kept["word"]).all())
 
     def _well_since(self, slots: Ints) -> Flags:
         """Tell of which series all events since the window last was below are well."""

@@ -47,6 +47,9 @@ class Evaluator(Protocol):
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
         """Return a pane before which no empty one would change anything, nor `windows`; 0 where that is not known."""
 
+    def rest(self, pane: int) -> None:
+        """Take an empty pane before that one, and all that lie between: what changes is what is said to be now."""
+
     def held(self) -> Ints:
         """Return the slots that it still keeps something about."""
 
