@@ -27,7 +27,7 @@ test: setup lint type ## Everything that must hold: lint, types, all tests
 ci: test ## What continuous integration runs: .ci/run is this
 
 prove: setup ## The same tests at full length: more examples, a million messages (an hour and a half)
-	ROLLGUARD_PROVE=1 $(PYTEST) tests/unit tests/laws tests/dataflows tests/integration --ignore $(TIMED)
+	ROLLGUARD_PROVE=1 $(PYTEST) tests/unit tests/laws tests/dataflows tests/integration tests/real_data --ignore $(TIMED)
 	ROLLGUARD_PROVE=1 $(PY) -m pytest -q $(TIMED)
 
 lint: setup ## Check style and formatting

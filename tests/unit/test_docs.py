@@ -53,6 +53,15 @@ def test_ci_is_the_tests() -> None:
     assert (ROOT / ".ci/run").read_text().splitlines()[-1] == "make test"
 
 
+def test_make_prove_runs_every_test_that_has_a_longer_form() -> None:
+    """Those with real data were in none of its lines."""
+    recipe = (ROOT / "Makefile").read_text().partition("\nprove: ")[2].partition("\n\n")[0]
+    folders = set(re.findall(r"\btests/[a-z_]+\b(?!/)", recipe))
+    longer = {path for path in (ROOT / "tests").glob("*/test_*.py") if "ROLLGUARD_PROVE" in path.read_text()}
+    assert longer
+    assert {f"tests/{path.parent.name}" for path in longer} <= folders
+
+
 def test_the_licence_is_an_spdx_expression() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["license"] == "Apache-2.0"
