@@ -23,6 +23,7 @@ from operators.ingest.formats.registry import FORMATS
 from operators.ingest.known_series import KnownSeries
 from operators.ingest.messages import Messages
 from operators.ingest.placing import PartitionState, Placing, joined_passed
+from operators.ingest.shown_before import ShownBefore
 from operators.ingest.streams.commands import CommandItems
 from operators.ingest.streams.events import EventItems
 from operators.ingest.streams.feedback import NO_CONTEXT, FeedbackItems
@@ -102,6 +103,7 @@ class Partition:
         self._pseudonyms = pseudonyms
         self._requests = requests
         self._known = {stream: KnownSeries() for stream in self.carries}
+        self._shown = ShownBefore()
 
     @property
     def state(self) -> PartitionState:
@@ -111,6 +113,7 @@ class Partition:
     @state.setter
     def state(self, state: PartitionState) -> None:
         self._placing.state = state
+        self._shown = ShownBefore()  # What it goes on from is another moment.
 
     def take(self, messages: Messages) -> Batch:
         """Take the next messages of the source, and say what they come to.
@@ -197,6 +200,7 @@ class Partition:
             return TeamEvents(self._teams, self._pseudonyms, self._scan)
         items = EventItems(self.policy, self._pseudonyms, self._scan)
         items.name_by(self._known["events"])
+        items.shown_before = self._shown
         return items
 
     def _feedback_items(self) -> StreamBatch:

@@ -14,6 +14,7 @@ from operators.fast import loading
 from operators.ingest.again import Items
 from operators.ingest.columns import Columns
 from operators.ingest.event_times import EventTimes
+from operators.ingest.shown_before import ShownBefore
 from operators.ingest.sli import classify
 from operators.policy.policy import Policy
 from operators.window.partial import BAD
@@ -28,13 +29,16 @@ Found = tuple[int, Sample]  # With its place in the chunk.
 class Showable(msgspec.Struct, frozen=True, kw_only=True):
     """The n kept items of a chunk, of which few are looked at: their `columns`, and numbers of model and version.
 
-    `lineage` (n,) says which name a prompt version or endpoint.
+    `lineage` (n,) says which name a prompt version or endpoint; `before` what was shown of earlier chunks, by the
+    `names` of models and versions.
     """
 
     items: Items
     columns: Columns
     parts: Sequence[Ints]
     lineage: Flags
+    names: Sequence[list[str]] = ()
+    before: ShownBefore | None = None
 
 
 def shown(chunk: Showable, placed: EventTimes, policy: Policy) -> Iterator[Found]:
@@ -48,10 +52,18 @@ def shown(chunk: Showable, placed: EventTimes, policy: Policy) -> Iterator[Found
                 item = chunk.items[row]
                 values = tuple((item.slices or {}).get(name, "") for name in policy.dimensions)
                 yield row, Sample(index, int(placed.time[row]), item.request_id, values)
-    for row in groups.first(chunk.lineage & on_time, 1).tolist():
+    for row in _firsts(chunk, groups.first(chunk.lineage & on_time, 1), placed):
         event = chunk.items[row]
         lineage = tuple(getattr(event, name) or "" for name in LINEAGES)
         yield row, Sample(LINEAGE, int(placed.time[row]), event.request_id, (), lineage)
+
+
+def _firsts(chunk: Showable, rows: Ints, placed: EventTimes) -> list[int]:
+    """Return those of the rows that no earlier chunk has an earlier one for."""
+    if chunk.before is None:
+        return [int(row) for row in rows]
+    names = list(zip(chunk.parts[:2], chunk.names, strict=True))
+    return chunk.before.first(rows, placed.pane, placed.time, names)
 
 
 class _Groups:

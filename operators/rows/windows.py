@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
@@ -18,6 +20,8 @@ from operators.window.series_index import series_columns
 from operators.window.sliding import WindowCounts
 
 SeriesColumns = Mapping[str, Sequence[Any]]  # What the series columns hold, by name of the column.
+# By a window, the rows of those that ended after it with the same in them; they go with it.
+_AGAIN: WeakKeyDictionary[WindowCounts, list[Rows]] = WeakKeyDictionary()
 Z = NormalDist().inv_cdf(0.975)  # Bounds of the middle 95 %.
 
 
@@ -26,6 +30,15 @@ def window_rows(counts: WindowCounts, policy: Policy, closed: Closed | None = No
 
     `closed`, the pane that it ends with, says which SLIs and dimensions began while others were counted.
     """
+    if counts.again is None or (closed is not None and (closed.begins or closed.sliced)):
+        return _rows_of(counts, policy, closed)
+    before = _AGAIN.get(counts.again)
+    if before is None:
+        before = _AGAIN[counts.again] = _rows_of(counts.again, policy, closed)
+    return [msgspec.structs.replace(some, columns={**some.columns, **_ends(counts, len(some))}) for some in before]
+
+
+def _rows_of(counts: WindowCounts, policy: Policy, closed: Closed | None) -> list[Rows]:
     series = series_columns(counts.names)
     rows = [_sli_rows(counts, series, policy, closed), _measure_rows(counts, series, policy)]
     if counts.outcomes is not None:
@@ -115,6 +128,13 @@ def _keys(counts: WindowCounts, series: SeriesColumns, row: Ints) -> dict[str, C
     return named | {
         "kind": Coded(values=[counts.window.kind], codes=np.zeros(size, np.int64)),
         "size_ms": np.full(size, counts.window.size_ms),
+        **_ends(counts, size),
+    }
+
+
+def _ends(counts: WindowCounts, size: int) -> dict[str, Column]:
+    """Return the columns that say where the window lies."""
+    return {
         "window_start": np.full(size, counts.end_ms - counts.window.size_ms),
         "window_end": np.full(size, counts.end_ms),
     }

@@ -161,6 +161,8 @@ def merge(parts: Sequence[Partial], rename: Mapping[LeafSeries, LeafSeries] | No
 
 def take(part: Partial, first: int, last: int) -> Partial:
     """Return rows first..last-1. O(those rows): the sparse parts are sorted by row."""
+    if (first, last) == (0, part.rows):
+        return part
     outcome_from, outcome_to = np.searchsorted(part.outcomes[:, 0], (first, last))
     outcomes = part.outcomes[outcome_from:outcome_to].copy()
     outcomes[:, 0] -= first

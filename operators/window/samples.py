@@ -5,6 +5,7 @@ merging. Late items are none of them.
 """
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 LINEAGE = -1  # Stands where the others have their SLI: what the first request of a version says of how it was made.
@@ -27,14 +28,18 @@ Group = tuple[int, str, str]  # Pane, model, version.
 
 def first_samples(groups: Iterable[Group], samples: Sequence[tuple[int, Sample]]) -> list[tuple[int, Sample]]:
     """Return the first samples of each group, `groups` being that of each, in order of rows."""
-    taken: dict[tuple[Group, int], int] = {}
-    distinct: dict[tuple[Group, Sample], int] = {}
-    for group, (row, sample) in zip(groups, samples, strict=True):
-        distinct[group, sample] = min(row, distinct.get((group, sample), row))
-    kept = []
-    for group, sample in sorted(distinct, key=lambda each: each[1][1:]):
-        place = group, sample.sli
-        taken[place] = taken.get(place, 0) + 1
-        if taken[place] <= (1 if sample.sli == LINEAGE else FAILING_MAX):
-            kept.append((distinct[group, sample], sample))
+    places: dict[tuple[Group, int], list[tuple[int, Sample]]] = {}
+    for group, found in zip(groups, samples, strict=True):
+        places.setdefault((group, found[1].sli), []).append(found)
+    kept: list[tuple[int, Sample]] = []
+    for (_, sli), some in places.items():
+        kept += some if len(some) == 1 else _first(some, 1 if sli == LINEAGE else FAILING_MAX)
     return sorted(kept)
+
+
+def _first(some: Iterable[tuple[int, Sample]], most: int) -> list[tuple[int, Sample]]:
+    """Return the first samples of one SLI, each once and with the first of its rows."""
+    row_of: dict[Sample, int] = {}
+    for row, sample in some:
+        row_of[sample] = min(row, row_of.get(sample, row))
+    return [(row_of[sample], sample) for sample in sorted(row_of, key=itemgetter(slice(1, None)))[:most]]

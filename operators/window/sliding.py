@@ -23,14 +23,17 @@ from operators.window.outcomes import Outcomes
 from operators.window.paged import PagedHistograms
 from operators.window.series_index import SeriesIndex, SliceSeries
 
+# A window of so many series is kept for the next ones that hold the same; of more, once one did.
+KEPT_MAX = 1_000
 
-class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
+
+class WindowCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False, weakref=True):
     """What one window that ended holds: a row for each reported series with events in it.
 
     `names` (W), `events` (W,), `slis` (W, S, 3), `sums` (W, M, 3), `extremes` (W, M, 2),
     `quantiles` (W, M, Q), NaN without values, or where nobody looks. `bounds` (W, 2) are of what each rule on a measure
     judges, by its name; infinite of other rows. `stored` are the numbers of the rows that are stored, None: all.
-    `outcomes` are those of a tumbling window.
+    `outcomes` are those of a tumbling window. `again` is the one that ended before with the same in it, if any.
     """
 
     window: Window
@@ -44,6 +47,7 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True):
     bounds: dict[str, Floats] = {}
     outcomes: Outcomes | None = None
     stored: Ints | None = None
+    again: "WindowCounts | None" = None
 
 
 class RunningWindow:
@@ -99,7 +103,7 @@ class RunningWindow:
         stored, of_rules = self._looked_at.stored(end_ms, grains) | whole, self._looked_at.of_rules(grains)
         rows = stored.tobytes()
         if self._last is not None and self._last[0] == rows:
-            return msgspec.structs.replace(self._last[1], end_ms=end_ms)
+            return msgspec.structs.replace(self._last[1], end_ms=end_ms, again=self._last[1])
         looked_at = np.flatnonzero(stored | of_rules)
         extremes = np.full((len(held), self.measures, 2), -np.inf)
         extremes[looked_at] = self._extremes(held[looked_at])
@@ -117,7 +121,7 @@ class RunningWindow:
             bounds=self._bounds(held, np.flatnonzero(of_rules)),
             stored=np.flatnonzero(stored),
         )
-        self._last = None if moved else (rows, counts)
+        self._last = None if moved and len(held) > KEPT_MAX else (rows, counts)
         return counts
 
     def _quantiles(self, slots: Ints, extremes: Floats, quantiles: Sequence[float]) -> Floats:

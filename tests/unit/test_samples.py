@@ -70,3 +70,17 @@ def test_they_are_saved_with_open_panes_and_windows_need_none() -> None:
     assert unpack(pack(part)).samples == part.samples
     assert all(isinstance(sample, Sample) for _, sample in unpack(pack(part)).samples)
     assert unwatched(part).samples == ()
+
+
+def test_what_a_version_is_made_of_is_shown_once_a_pane() -> None:
+    """Once every batch looked at a request of each version anew: with a thousand models that was most of reading."""
+    random = Random(3)
+    items = [item(random, number) | {"ts": START_MS + 20 * number} for number in range(1_000)]
+    shown = [
+        (pane, *part.series[part.which[row]][:2])
+        for pane, parts in closing(RULES, "events", items, 13).items()
+        for part in parts
+        for row, sample in part.samples
+        if sample.sli == LINEAGE
+    ]
+    assert len(shown) == len(set(shown)) == 8, "two panes of two models with two versions"

@@ -36,6 +36,8 @@ FAULTS_MAX = 1_000
 def split(message: bytes) -> list[bytes]:
     """Return the JSON texts of a message's items. One of `UNDECODABLE` if it is a broken array."""
     message = whole_characters(message)
+    if message[:1] == b"{" and b"\n" not in message and b"\r" not in message:
+        return [message]
     if message.lstrip()[:1] == b"[":
         return [bytes(item) for item in msgspec.json.decode(message, type=list[msgspec.Raw])]
     lines = [line for line in message.splitlines() if line.strip()]

@@ -18,6 +18,7 @@ from operators.ingest.messages import Messages
 from operators.ingest.parts import VERSION
 from operators.ingest.read_events import ScannedReads
 from operators.ingest.shown import Showable, shown
+from operators.ingest.shown_before import ShownBefore
 from operators.ingest.streams.stream import PlacedItems
 from operators.ingest.streams.team_versions import TeamVersions
 from operators.ingest.summarise import summarise
@@ -37,6 +38,7 @@ class CountedItems(ABC):
         self._policy = policy
         self.unusable: Counter[str] = Counter()
         self.versions: TeamVersions | None = None  # Of items of several policies.
+        self.shown_before: ShownBefore | None = None  # In the batches before.
         self.builder = ColumnsBuilder(stream, policy, pseudonyms)
         self._times: list[EventTimes] = []
         self._samples: list[tuple[int, Sample]] = []
@@ -83,7 +85,14 @@ class CountedItems(ABC):
         parts, lineage = self.add(placed)
         if len(parts[0]):
             before = sum(len(times.pane) for times in self._times)
-            chosen = Showable(items=placed.items, columns=self.builder.last(), parts=parts, lineage=lineage)
+            chosen = Showable(
+                items=placed.items,
+                columns=self.builder.last(),
+                parts=parts,
+                lineage=lineage,
+                names=[self.builder.parts.names(part) for part in (0, VERSION)],
+                before=self.shown_before,
+            )
             self._samples += [(before + row, sample) for row, sample in shown(chosen, placed.times, self._policy)]
         self._times.append(placed.times)
 

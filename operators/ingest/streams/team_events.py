@@ -23,6 +23,7 @@ from operators.ingest.numbering import Numbering
 from operators.ingest.parts import VERSION
 from operators.ingest.placing import Reasons
 from operators.ingest.read_events import NONE, ReadEvents, ScannedReads, joined_reads
+from operators.ingest.shown_before import ShownBefore
 from operators.ingest.slis.by_team import TEAM
 from operators.ingest.streams.events import EventItems
 from operators.ingest.streams.stream import PlacedItems
@@ -49,6 +50,7 @@ class TeamReading:
             for name, read in group.of_slis.items()
         }
         self.watches = any(EventItems(group.policy, Pseudonyms()).needs_items for group in self.groups)
+        self.shown = [ShownBefore() for _ in self.groups]
         self.group_of = np.full(len(policy.teams) + 1, NOBODY)  # By number of the policy; the last is NOBODY's.
         for number, group in enumerate(self.groups):
             self.group_of[list(group.teams)] = number
@@ -130,6 +132,7 @@ class TeamEvents:
     ) -> list[tuple[int, int, int, Partial]]:
         """Return the same of the events of one group, those at `rows`; `of` (n,) are the policies of all events."""
         counted = EventItems(group.policy, self._pseudonyms)
+        counted.shown_before = self._how.shown[number]
         own = _read_for(number, group, read, of)
         version, versions = self._versions(group, read.parts[VERSION])
         whole = self._whole.builder
