@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from flows.reference_items import Counted, Progressed, Wanted, WrongReference, items_of, sampled
 from operators.arrays import Floats, Ints
 from operators.ingest.embeddings import embedding_bins
+from operators.ingest.own_dimensions import slices_of
 from operators.ingest.usable import UNDECODABLE
 from operators.ingest.watched import ValueReader
 from operators.policy.policy import EVENT_FIELDS, FEEDBACK_FIELDS
@@ -85,7 +86,7 @@ def _slices(
             items: Sequence[Event | Feedback] = [item for item in feedback if f"feedback.{item.kind}" == name]
         else:
             items = events
-        dims = [item.slices or {} for item in items]
+        dims = [slices_of(item) for item in items]
         found[name] = [[slice_text([(each, has.get(each, "")) for each in names]) for has in dims] for names in by]
     return found
 

@@ -13,6 +13,7 @@ import msgspec
 
 from flows.recovery.contents import bytes_of
 from flows.recovery.parts import WAY_OUT, StoreUnusable
+from operators.policy.errors import PolicyError
 from operators.policy.layout import Layout, laid_out
 from operators.policy.policy import Policy
 from operators.recovery import content
@@ -22,20 +23,29 @@ Layouts = dict[str, Layout]  # By the name of the file, "" where there is but on
 
 
 def gone_on(folder: Path, parts: Sequence[Path], policy: Policy) -> Policy:
-    """Return a policy as it goes on from what a store holds. StoreUnusable, OSError.
+    """Return a policy as it goes on from what a store holds. PolicyError, StoreUnusable, OSError.
 
-    Where it cannot go on, it is returned as it is, and refused by whoever loads what was saved.
+    PolicyError names what cannot go on. Where that is not known, as of what an older rollguard wrote, the policy is
+    returned as it is, and refused by whoever loads what was saved.
     """
     before = _read(folder / NAME)
     if before is None and _shape_in(parts) not in (None, policy.shape):
         return policy
     known = before or {}
-    laid = {each.team: laid_out(each, known.get(each.team)) for each in policy.each}
+    laid = {each.team: _laid_out(each, known.get(each.team)) for each in policy.each}
     after = known | {team: layout for team, each in laid.items() if each is not None for layout in (each[1],)}
     policies = [each if (new := laid[each.team]) is None else new[0] for each in policy.each]
     if after != known:
         _write(folder / NAME, after)
     return msgspec.structs.replace(policy, teams=tuple(policies)) if policy.teams else policies[0]
+
+
+def _laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | None:
+    try:
+        return laid_out(policy, before)
+    except PolicyError as error:
+        key = f"{policy.team}.toml: {error.key}" if policy.team else error.key
+        raise PolicyError(key, error.value, error.allowed) from error
 
 
 def _read(path: Path) -> Layouts | None:

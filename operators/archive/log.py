@@ -23,6 +23,7 @@ from operators.ingest.columns import times_of
 from operators.ingest.formats.origin import Origin
 from operators.ingest.formats.registry import request_decoder_of
 from operators.ingest.messages import Messages
+from operators.ingest.own_dimensions import slicing
 from operators.ingest.progress import Recent, advance
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
@@ -77,7 +78,7 @@ class RequestLog:
         self._source = source
         self._rank = int.from_bytes(blake2b(source.encode(), digest_size=2).digest()) % RANKS
         self._policy = policy
-        self._decoder = request_decoder_of(form)(policy)
+        self._decoder = slicing(request_decoder_of(form)(policy), policy)
         if policy.archive.ids == "hashed" and pseudonyms.key is None:
             raise ValueError("ids are to be hashed, and there is no key")
         self._ids = KnownIds(None if policy.archive.ids == "full" else pseudonyms)

@@ -25,6 +25,7 @@ from operators.ingest.believed import faults_of_times
 from operators.ingest.columns import times_of
 from operators.ingest.formats.registry import request_decoder_of
 from operators.ingest.messages import Messages
+from operators.ingest.own_dimensions import slicing
 from operators.policy.policy import Policy
 from operators.wire.evaluator_models import is_evaluator_model
 from operators.wire.events import Request, ms_of
@@ -76,7 +77,7 @@ class EvaluatedLog:
     ) -> None:
         self._policy, self._judges = policy, judges
         self.state = state or EvaluatedState()
-        self._decoder = request_decoder_of(form)(policy)
+        self._decoder = slicing(request_decoder_of(form)(policy), policy)
         self._sampling = Draws(policy.evaluate, policy.evaluators, judges.reported)
         self._asking, self._saying = Asking(policy, judges), Saying(name, policy, judges)
         self._models = [each for each in policy.evaluators if isinstance(each, Llm)]

@@ -2,6 +2,7 @@
 
 from operators.ingest.formats.format import EventScan
 from operators.ingest.formats.registry import FORMATS
+from operators.ingest.own_dimensions import own_dimensions
 from operators.ingest.scanned_reads import scanned_reads
 from operators.ingest.scanning import scanner_for
 from operators.policy.policy import Policy
@@ -9,6 +10,8 @@ from operators.policy.policy import Policy
 
 def event_scan_for(form: str, policy: Policy) -> EventScan | None:
     """Return what reads messages of a format as columns, None where they have to be decoded."""
+    if own_dimensions(policy):
+        return None
     if form == "native":
         scanner = scanner_for(policy)
         return None if scanner is None else lambda *given: scanned_reads(scanner, *given)

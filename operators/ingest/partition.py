@@ -22,6 +22,7 @@ from operators.ingest.formats.origin import Reject
 from operators.ingest.formats.registry import FORMATS
 from operators.ingest.known_series import KnownSeries
 from operators.ingest.messages import Messages
+from operators.ingest.own_dimensions import slicing
 from operators.ingest.placing import PartitionState, Placing, joined_passed
 from operators.ingest.shown_before import ShownBefore
 from operators.ingest.streams.commands import CommandItems
@@ -92,7 +93,7 @@ class Partition:
     ) -> None:
         self.source, self.stream, self.sources, self.policy = source, stream, sources, policy
         self.carries = FORMATS[form].carries(stream)
-        self._decoder = FORMATS[form].decoder(stream, policy)
+        self._decoder = slicing(FORMATS[form].decoder(stream, policy), policy)
         self._teams = None if policy.claims is None else TeamReading(policy, policy.claims)
         read = policy if self._teams is None else self._teams.policy
         self._scan = event_scan_for(form, read) if stream == "events" else None

@@ -9,6 +9,7 @@ import msgspec
 
 from operators.ingest.formats.otlp.record import Record
 from operators.ingest.formats.otlp.shared import UNREADABLE, shared
+from operators.ingest.own_dimensions import OWN
 from operators.policy.otel import SPAN_ID, Attributes, Otel
 from operators.texts import cut
 from operators.wire.events import TEXT_MAX
@@ -37,7 +38,8 @@ class OtelMapping:
         self._plain = _plan({field: getattr(otel, field) for field in PLAIN + (LOGGED if logged else ())})
         self._content = _plan({field: getattr(otel, field) for field in CONTENT if logged})
         self._seconds = _plan({field: getattr(otel, key) for key, field in SECONDS})
-        slices = {name: otel.slices.get(name, (name,)) for name in (*dimensions, *otel.slices)}
+        usual = {name: (name, *getattr(otel, name)) for name in OWN}
+        slices = {name: otel.slices.get(name, usual.get(name, (name,))) for name in (*dimensions, *otel.slices)}
         tables = {"slices": slices, "metrics": otel.metrics, "features": otel.features}
         self._tables = tuple((field, _plan(table)) for field, table in tables.items() if table)
         self._logged = logged
