@@ -1,6 +1,6 @@
 """A worker goes on under a policy whose monitors watch other fields: what they find of the others is undisturbed."""
 
-from pathlib import Path
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -8,13 +8,21 @@ import pytest
 
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
+from tests.dataflows import test_policy_evolution as evolution
 from tests.dataflows.making import START_MS, STARTED_MS, packed
 from tests.dataflows.running import Table, run_flow
-from tests.dataflows.test_policy_evolution import AFTER, BEFORE, going_on, logs, stayed
+from tests.dataflows.test_policy_evolution import MONITOR, going_on, stayed
 from tests.monitored import FILES
 from tests.oracle import Log
-from tests.policies import sli, table
+from tests.policies import base, sli, table
 
+SMALL = (
+    base("segment", late_horizon="10m", tumbling=["1m"], measures=["latency_ms"])
+    + table("dedup", horizon="0s")
+    + table("dead_letters", share_max=1.0)
+    + sli("fast", "at_most", field="latency_ms", limit=150.5)
+    + MONITOR
+)
 DRIFT = table("drift", profile="all.json")
 WATCHES = """
 [[monitor]]
@@ -29,17 +37,23 @@ KEPT = WATCHES.format(name="kept", kind="contract", on='["score"]', window="2m")
 GONE = WATCHES.format(name="gone", kind="psi", on='["flags.refused", "prediction"]', window="1m")
 NEW = WATCHES.format(name="new", kind="psi", on='["latency_ms", "score"]', window="1m")
 RULE = '[[rule]]\nname = "{name}"\nkind = "drift"\nmonitors = ["{on}"]\n'
-ONE = BEFORE + GONE + SHIFT + KEPT + RULE.format(name="listens", on="kept") + DRIFT
-# Another field in front of those that stay, one after them, and two less; an SLI, a measure and a rule as well.
-TWO = AFTER + NEW + SHIFT + KEPT + RULE.format(name="listens", on="kept") + DRIFT
-FIELDS = {"shift": ("score", "feedback.label"), "kept": ("score",), "steady": ("sli.fast", "latency_ms")}
+ONE = SMALL + GONE + SHIFT + KEPT + RULE.format(name="listens", on="kept") + DRIFT
+MORE = sli("warmer", "at_least", field="score", limit=0)
 ESTIMATED = sli("guess", "estimated", labels_min=5)
+# Another field in front of those that stay, one after them, and two less; SLIs as well.
+TWO = SMALL + MORE + ESTIMATED + NEW + SHIFT + KEPT + RULE.format(name="listens", on="kept") + DRIFT
+FIELDS = {"shift": ("score", "feedback.label"), "kept": ("score",), "steady": ("sli.fast", "latency_ms")}
 
 
 def policy_of(text: str) -> Policy:
     return parse(text, FILES)
 
 
+def logs() -> list[Log]:
+    return [*evolution.logs(), labels()]
+
+
+@cache
 def undisturbed(text: str) -> Table:
     return run_flow(policy_of(text), logs(), STARTED_MS, sizes=lambda: 20).tables
 
@@ -81,13 +95,9 @@ def test_what_is_watched_anew_begins_with_a_pane(runs: tuple[Table, list[Table]]
     assert not counted(each[3], "flags.refused")
 
 
-def test_an_sli_may_be_estimated_for_the_first_time(tmp_path: Path) -> None:
+def test_an_sli_may_be_estimated_for_the_first_time(runs: tuple[Table, list[Table]]) -> None:
     """It watches scores and labels, and asked for a new folder."""
-    some = [*logs(), labels()]
-    every, (_, second) = going_on(tmp_path, [policy_of(ONE), policy_of(ONE + ESTIMATED)], some, 6)
-    wanted = run_flow(policy_of(ONE), some, STARTED_MS, sizes=lambda: 20).tables
-    assert stayed(every) == stayed(wanted)
-    assert [row for row in second["sli_pane"] if row["sli"] == "guess" and row["good"] + row["bad"]]
+    assert [row for row in runs[1][3]["sli_pane"] if row["sli"] == "guess" and row["good"] + row["bad"]]
 
 
 def labels() -> Log:
