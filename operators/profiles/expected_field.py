@@ -16,6 +16,7 @@ from operators.profiles.by_slice import dimensions_of, expected_of
 from operators.profiles.part_moments import added_parts
 from operators.profiles.profile import HOURS, Field, Moments, PartMoments
 from operators.profiles.seasons import CHANCE, DAY_HOURS, HOUR_MS, hours_covered
+from operators.stats.magnitude import standardised
 
 NUMBERS_MIN = 30  # Of a part, as contracts and tests of means take at least.
 
@@ -102,7 +103,7 @@ def _differing(whole: Moments | None, parts: tuple[PartMoments, ...]) -> bool:
     if whole is None or len(some) < 2 or whole.sd <= 0:
         return False
     n = np.array([each.n for each in some], float)
-    means = np.array([each.mean / whole.sd - whole.mean / whole.sd for each in some])
+    means = standardised(np.array([each.mean for each in some]), whole.mean, whole.sd)
     sds = np.log(np.maximum([each.sd / whole.sd for each in some], 1e-9))
     kurtosis = max(whole.kurtosis, 1.5)
     return _beyond_chance(n * means**2) or _beyond_chance(n * sds**2 * 4 / (kurtosis - 1))

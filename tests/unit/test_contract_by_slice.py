@@ -143,15 +143,16 @@ def test_thin_hours_are_those_of_all_days_and_alike_ones_the_whole() -> None:
     assert expected_fields(alike, (MONDAY + 3) * H, H, ["*"])[0].moments == alike.moments
 
 
-def test_an_hour_of_a_slice_is_moved_as_both_are() -> None:
+@pytest.mark.parametrize("scale", [1.0, 1e-300, 5e306])
+def test_an_hour_of_a_slice_is_moved_as_both_are(scale: float) -> None:
     rng = np.random.default_rng(7)
     hours, us = np.arange(168 * 80) % HOURS, np.arange(168 * 80) // 168 % 2 == 1
-    columns = {"x": rng.normal(2.0 * us + 3.0 * (hours % 24 < 8)).tolist()}
+    columns = {"x": (rng.normal(2.0 * us + 3.0 * (hours % 24 < 8)) * scale).tolist()}
     profile = by_hour(build(columns), columns, {"x": hours})
     texts = [["region=us" if each else "region=eu" for each in us.tolist()]]
     field = by_slice(profile, columns, {"x": texts}).fields["x"]
     known = [each.moments for each in expected_fields(field, (MONDAY + 3) * H, H, ["region=eu", "region=us"])]
-    assert [each.mean for each in known if each] == pytest.approx([3.0, 5.0], abs=0.5)
+    assert [each.mean / scale for each in known if each] == pytest.approx([3.0, 5.0], abs=0.5)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-300, 1e300])
