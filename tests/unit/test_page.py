@@ -328,6 +328,7 @@ def test_the_cause_is_told_as_events_told_it() -> None:
     )
     assert "mean 16 in all traffic" in cause([], found, 120_000)
     assert cause([], [], 120_000) == cause(findings, [], 50_000) == ""
+    assert cause(findings, found, 120_000, "ago").endswith(" ago.")
 
 
 def test_documents_show_the_pictures_that_there_are() -> None:

@@ -65,6 +65,7 @@ def release(store: Store, asked: Asked) -> Row:
         "state": story.state,
         "title": sentences.title(asked.version, it["baseline"], story.state.word),
         "sentences": _sentences(cells, found, story, now),
+        "holds": sentences.holds(it["held_by"], story.mine),
         "steps": _steps(story.times),
         "slice": asked.slice,
         "table": table(cells, asked.page, asked.find),
@@ -196,7 +197,8 @@ def _sentences(cells: Sequence[Row], found: Sequence[Row], story: Story, now: in
     if word in ("rolling out", "held"):
         out += [sentences.unsure([cell for cell in cells if evidence.is_beyond(cell)]), sentences.undecided(cells)]
     findings = next((event["findings"] for event in story.mine if event["findings"] not in ("", "[]")), "")
-    out.append(sentences.cause(read(findings), found, story.times.get("detected") or now))
+    detected = story.times.get("detected")
+    out.append(sentences.cause(read(findings), found, detected or now, "before" if detected else "ago"))
     return [each for each in out if each]
 
 

@@ -1,6 +1,6 @@
 """A release in one paragraph: what was decided, how sure it is, where, and what would still be needed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flows.page.store import Row
 from flows.page.words import clock, count, named, odds, percent, points, span
@@ -74,13 +74,32 @@ def undecided(cells: Sequence[Row]) -> str:
     return "Not decided: " + "; ".join(parts) + "." if parts else "Not decided."
 
 
+def holds(held_by: Mapping[str, str], events: Sequence[Row]) -> list[Row]:
+    """Return by which rules a promotion is held, each with why and where, as the newest of `events` says it first.
+
+    >>> held = {"type": "hold", "state": "firing", "rule": "drift", "worst": "region=eu"}
+    >>> holds({"drift": "hold"}, [held | {"reason": "new"}, held | {"reason": "old"}])
+    [{'rule': 'drift', 'how': 'hold', 'why': 'new', 'slice': 'region=eu'}]
+    """
+    said = {each["rule"]: each for each in reversed(events) if (each["type"], each["state"]) == ("hold", "firing")}
+    nothing = {"reason": "", "worst": ""}
+    return [
+        {"rule": rule, "how": how, "why": event["reason"], "slice": event["worst"]}
+        for rule, how in sorted(held_by.items())
+        for event in [said.get(rule, nothing)]
+    ]
+
+
 def _lasts_ms(cell: Row) -> float:
     """Return how long the requests that are missing take, if they come as those did that are compared."""
     return float((cell["at"] - cell["began"]) / cell["n"] * cell["decides_in"])
 
 
-def cause(findings: Sequence[Row], found: Sequence[Row], until: int) -> str:
-    """Return what monitors found first on the candidate alone, in the words of events where they have `findings`."""
+def cause(findings: Sequence[Row], found: Sequence[Row], until: int, how: str = "before") -> str:
+    """Return what monitors found first on the candidate alone, in the words of events where they have `findings`.
+
+    `until` is when it was rolled back; `how` says what it is else, such as `ago` of the present.
+    """
     alone = [(each["since"], each["words"], each["slice"]) for each in findings] or [
         (each["first"], each["text"], each["slice"]) for each in found if each["only"]
     ]
@@ -88,7 +107,7 @@ def cause(findings: Sequence[Row], found: Sequence[Row], until: int) -> str:
     if not earlier:
         return ""
     since, words, text = min(earlier, key=lambda each: (each[0], each[2] == "*"))
-    before = f", {span(until - since)} before" if until > since else ""
+    before = f", {span(until - since)} {how}" if until > since else ""
     return f"Earlier, and only on the candidate: {words} in {named(text)}, {clock(since)}{before}."
 
 
