@@ -191,14 +191,16 @@ class BurnRateEvaluator(HeldToTargets):
         starts = np.flatnonzero(
             ~fires & (bad > 0) & (bad >= limit * n) & (bad_short > 0) & (bad_short >= limit * n_short)
         )
-        starts = starts[surely_bad((n - bad)[starts], n[starts], 1.0 - limit[starts], confidence)]
+        firing = np.flatnonzero(fires)
+        if len(starts):
+            starts = starts[surely_bad((n - bad)[starts], n[starts], 1.0 - limit[starts], confidence)]
         if self.bounds:
             _, upper = self.bounds[tier.long_ms].of(starts, confidence)
             starts = starts[upper < 1.0 - limit[starts]]
-        firing = np.flatnonzero(fires)
-        low = surely_below(bad_short[firing], n_short[firing], limit[firing], confidence)
-        over = (n[firing] >= self._enough(index)[firing]) & (bad[firing] < (limit * n)[firing])
-        fires[firing[low | over]] = False
+        if len(firing):
+            low = surely_below(bad_short[firing], n_short[firing], limit[firing], confidence)
+            over = (n[firing] >= self._enough(index)[firing]) & (bad[firing] < (limit * n)[firing])
+            fires[firing[low | over]] = False
         fires[starts] = True
 
     def _ok(self, fires: Flags) -> Flags:
@@ -208,8 +210,11 @@ class BurnRateEvaluator(HeldToTargets):
         # The smallest limit first: it leaves the fewest series to look at closely.
         for index in sorted(range(len(self._tiers)), key=lambda index: self._limits[index]):
             limit, confidence, tier = self._limit(index), self.rule.confidence, self._tiers[index]
-            (bad, n), (bad_short, n_short) = self._sums(tier.long_ms), self._sums(tier.short_ms)
+            bad, n = self._sums(tier.long_ms)
             ok &= n >= self._enough(index)
+            if not ok.any():
+                break
+            bad_short, n_short = self._sums(tier.short_ms)
             unsure = np.flatnonzero(ok & ~(was & (bad < limit * n)))
             sure = surely_below(bad_short[unsure], n_short[unsure], limit[unsure], confidence)
             sure |= surely_below(bad[unsure], n[unsure], limit[unsure], confidence)

@@ -48,11 +48,14 @@ class CanaryEvaluator(CanaryState):
         anew = len(self.words) != len(self.of)  # A blip has ended, or a release.
         if anew:
             self.words = evaluated(self)
-        results = {}
-        for release in releases:
-            mine = [index for index, process in enumerate(self.of) if process.release == release]
-            if mine:
-                results[release] = result_of(self, mine, self.words, rings.get(release, ()))
+        numbers: dict[Comparison, list[int]] = {}
+        for index, process in enumerate(self.of):
+            numbers.setdefault(process.release, []).append(index)
+        results = {
+            release: result_of(self, numbers[release], self.words, rings.get(release, ()))
+            for release in releases
+            if release in numbers
+        }
         about = about_of(self, counts.pane, policy)
         whole = [release for release, each in results.items() if each.far]
         rows = moved_rows(self, about, self.words, whole) if anew else []

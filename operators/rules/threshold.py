@@ -114,7 +114,9 @@ class ThresholdEvaluator(HeldToTargets):
         if self.bounds is not None:
             self.bounds.grow(len(names))
             self.bounds.push(counts, slots, rows)
-        self._compare(np.flatnonzero((self._ring.totals != before).any(axis=1)))
+        moved = np.flatnonzero((self._ring.totals != before).any(axis=1))
+        if len(moved):
+            self._compare(moved)
         self._count_time(counts.pane)
         if len(slots):
             self._count_since(counts, slots, rows)
@@ -183,7 +185,8 @@ class ThresholdEvaluator(HeldToTargets):
         word = np.where(well | stays, OK, INSUFFICIENT).astype(np.int8)
         word[below & (kept["run"] >= self._run_min)] = BAD
         bad = np.flatnonzero((was == BAD) & ~well)
-        word[bad] = np.where(self._well_since(bad), OK, BAD)
+        if len(bad):
+            word[bad] = np.where(self._well_since(bad), OK, BAD)
         return word
 
     def _stays(self) -> bool:
