@@ -13,7 +13,8 @@ def surplus(models: Mapping[str, Model], models_max: int, but: Collection[str]) 
     """Return the models of a shard to forget, those served longest ago first.
 
     One that is pinned, overridden, declared, or had a version withdrawn or promoted is never forgotten. Of the others
-    nothing is lost but what they served: their revisions go on from the time, as those of a model that is new.
+    nothing is lost but what they served, and how often their versions were compared (`rules/alpha.py`): their revisions
+    go on from the time, as those of a model that is new.
     """
     most = max(REMEMBERED_MIN, TIMES * models_room(models_max))
     if len(models) <= most:

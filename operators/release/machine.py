@@ -174,7 +174,11 @@ def revoke(model: Model, at: PaneContext, version: str) -> ReleaseState:
 
 
 def end(model: Model, version: str) -> None:
-    """Forget the state of a version: it is steady again. How often it was compared is remembered of the last ones."""
+    """Forget the state of a version: it is steady again.
+
+    How often it was compared is remembered of those that were most often: whoever makes versions come and go, which
+    have been compared once each, makes it forgotten of none that has spent more.
+    """
     phase = model.phase_of(version)
     if step(phase, "ended") is None:
         raise LookupError(f"ended in {phase}")
@@ -183,7 +187,7 @@ def end(model: Model, version: str) -> None:
     if attempts > 0 and not isinstance(release.state, Promoted):
         model.attempts[version] = attempts
         while len(model.attempts) > VERSIONS_MAX:
-            del model.attempts[next(iter(model.attempts))]
+            del model.attempts[min(model.attempts, key=lambda name: model.attempts[name])]  # The first of equal ones.
 
 
 def lift(model: Model, what: str) -> str:

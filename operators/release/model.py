@@ -117,8 +117,8 @@ class Model(msgspec.Struct, kw_only=True):
     of a version under release have a name of their own for the rule (`incidents.py`). `mirrors` are the versions that
     were declared to answer copies of requests alone. `unpinned` is when somebody lifted the pin [Unix ms]: it stays
     lifted until something new is found. `behind` is what was said last of each partition (`behind.py`). `attempts` says
-    how often versions were compared whose releases have ended, those that ended last, `targets` what versions are held
-    to by their releases, by SLI.
+    how often versions were compared whose releases have ended, those that were most often, `targets` what versions are
+    held to by their releases, by SLI.
     """
 
     writer: EventWriter

@@ -13,7 +13,8 @@ acted upon by
 - a comparison that begins anew: the release was declared again with other metadata, a shared cause has ended, somebody
   revoked an override, it was not known any more and came again. The n-th of a version has 1 / n^2 of alpha: one
   comparison has alpha, and all that there will ever be of a version, until it is promoted, less than `TOTAL` times
-  alpha. (Of versions that are not known any more a model remembers the last hundred.)
+  alpha. (Of versions that are not known any more a model remembers the hundred that were compared most often: a name
+  that every build has is among them, however many others come and go.)
 
 What only holds a promotion has alpha beside that: slices where they do not act.
 """

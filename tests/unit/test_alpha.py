@@ -5,12 +5,13 @@ import math
 import msgspec
 import pytest
 
+from operators.release.machine import end
 from operators.rules.alpha import ACTING, TOTAL, of_comparison, of_cutover, portion
 from operators.rules.canary_keys import Canary
 from operators.rules.canary_verdict import levels
 from operators.rules.exceeding import columns
 from operators.wire.commands import Details
-from operators.wire.control import ControlEvent
+from operators.wire.control import VERSIONS_MAX, ControlEvent
 from tests.releasing import BAD_NEWS, CANARY, GOOD_NEWS, SMALL_WELL, WELL, Counts, Story, override, policy, release
 
 FLAKY: Counts = {"v1": WELL, "v2": (18, 2)}
@@ -125,6 +126,21 @@ def test_a_version_that_was_forgotten_and_comes_again_spends_less(way: str) -> N
     story.restart()
     story.play({"v1": WELL, "v2": SMALL_WELL}, panes=4)
     assert story.release_of().attempt == (2 if way == "not known any more" else 1)
+
+
+def test_versions_that_come_and_go_make_none_forgotten_that_has_spent_more() -> None:
+    """A hundred other names put each out: what every build is called had all of alpha again."""
+    story = Story().settled()
+    story.play({"v1": WELL, "v2": SMALL_WELL})
+    model = story.judge.state.models["m"]
+    model.releases["v2"].attempt = 7
+    end(model, "v2")
+    for first in range(0, 2 * VERSIONS_MAX, 20):
+        names = [f"x{number}" for number in range(first, first + 20)]
+        story.play({"v1": WELL} | dict.fromkeys(names, SMALL_WELL))
+        for name in names:
+            end(model, name)
+    assert (len(model.attempts), model.attempts["v2"]) == (VERSIONS_MAX, 7)
 
 
 def test_blocks_have_the_cap_of_now_after_a_restart_too(monkeypatch: pytest.MonkeyPatch) -> None:
