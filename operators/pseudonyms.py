@@ -25,6 +25,20 @@ class Pseudonyms(msgspec.Struct, frozen=True):
         hashed.update(text.encode("utf-8", "backslashreplace"))
         return f"{MARK}{hashed.hexdigest()}"
 
+    @property
+    def sampling(self) -> int | None:
+        """Return a 64-bit word that only who has the key knows, by which is drawn what counts; None without a key.
+
+        >>> Pseudonyms("0123456789abcdef").sampling, Pseudonyms().sampling
+        (6601638035974460925, None)
+        """
+        return None if self.key is None else _sampling(self.key)
+
+
+@lru_cache(maxsize=8)
+def _sampling(key: str) -> int:
+    return int.from_bytes(blake2b(key=sha256(key.encode()).digest(), digest_size=8, person=b"sampling").digest())
+
 
 @lru_cache(maxsize=8)
 def _keyed(key: str) -> blake2b:

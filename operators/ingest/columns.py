@@ -19,6 +19,7 @@ from operators.ingest.event_reader import EventReader
 from operators.ingest.event_times import EventTimes
 from operators.ingest.fields import LATENCIES, is_feedback, kind_and_name, of_kind_name
 from operators.ingest.formats.format import Stream
+from operators.ingest.id_hashes import with_key
 from operators.ingest.numbering import Numbering
 from operators.ingest.offending import ChunkContext
 from operators.ingest.parts import Parts
@@ -28,6 +29,7 @@ from operators.ingest.slis.registry import sli_kind_of
 from operators.ingest.watched import WatchedBuilder, WatchedColumns
 from operators.policy.policy import REPEATED, Policy
 from operators.pseudonyms import Pseudonyms
+from operators.window.chains import ATTEMPTS_MAX
 from operators.window.leaf_index import LeafSeries
 from operators.window.samples import Sample
 from operators.wire.events import UNFAIR, Feedback, ms_of
@@ -71,6 +73,7 @@ class ColumnsBuilder:
         self._watched = WatchedBuilder(on_feedback=stream == "feedback", policy=policy, pseudonyms=pseudonyms)
         self._chained = chained_slis(policy) if stream == "events" else chained_labels(policy)
         self._chains: list[tuple[Ints, Ints]] = []
+        self._sampling = pseudonyms.sampling
         self._of_slis: dict[str, Read] = {}
         for sli in policy.slis:
             if sli.on_feedback == (stream == "feedback"):
@@ -156,6 +159,8 @@ class ColumnsBuilder:
         codes = np.concatenate([NONE, *errors])
         used = np.bincount(codes, minlength=len(self.error_types)) > 0  # Others are of items that were not kept.
         used[0] = True
+        chain = np.concatenate([np.zeros(0, np.int64), *(chain for chain, _ in self._chains)])
+        event = np.concatenate([np.zeros(0, np.int64), *(event for _, event in self._chains)])
         return Columns(
             stream=self.stream,
             names=names,
@@ -164,8 +169,8 @@ class ColumnsBuilder:
             errors=(np.cumsum(used) - 1)[codes],
             numbers={name: np.concatenate([chunk[name] for chunk in numbers]) + 0.0 for name in (numbers or [{}])[0]},
             watched=self._watched.build(),
-            chain=np.concatenate([np.zeros(0, np.int64), *(chain for chain, _ in self._chains)]),
-            event=np.concatenate([np.zeros(0, np.int64), *(event for _, event in self._chains)]),
+            chain=with_key(chain, self._sampling),
+            event=with_key(event, self._sampling, ATTEMPTS_MAX),
         )
 
 

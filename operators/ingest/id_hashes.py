@@ -14,9 +14,9 @@ _WORD = 8  # Bytes.
 def chain_hashes(texts: Sequence[str]) -> Ints:
     """Return 64-bit hashes of texts, (n,), none of them NONE: word by word, all texts at once.
 
-    There is no key, so results are a function of log and policy alone. Whoever makes ids that collide joins chains, as
-    one who sends the same id twice does; whoever chooses ids by their hashes decides which chains are kept where there
-    are too many (`operators/window/chains.py`).
+    They have no key. Whoever makes ids that collide joins chains, as one who sends the same id twice does; and whoever
+    chooses ids by their hashes would decide which chains are kept where there are too many (`window/chains.py`), if
+    they were not keyed before (`with_key`).
 
     >>> chain_hashes(["a", "b", "a" * 100, "a"]) % 1000
     array([211, 945, 810, 211])
@@ -31,3 +31,19 @@ def chain_hashes(texts: Sequence[str]) -> Ints:
     found = positive(total)
     found[found == NONE] = 1
     return found
+
+
+def with_key(hashes: Ints, word: int | None, low: int = 0) -> Ints:
+    """Return hashes that nobody can foresee who does not know the 64-bit `word`; as they are without one.
+
+    Equal ones stay equal, NONE stays NONE, and so do the bits of `low`.
+
+    >>> found = with_key(np.array([0, 7, 64 + 7, 7]), 12345, low=7)
+    >>> found & 7, len(set(found.tolist()))
+    (array([0, 7, 7, 7]), 3)
+    """
+    if word is None:
+        return hashes
+    found = positive(hashed(hashes.view(np.uint64) ^ np.uint64(word)))
+    found = np.where(found & ~low == NONE, ~low & np.iinfo(np.int64).max, found & ~low) | (hashes & low)
+    return np.where(hashes == NONE, NONE, found)

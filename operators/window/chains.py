@@ -12,9 +12,10 @@ so whether there is one depends on what came of the first. A chain with nothing 
 attempts were in an earlier pane) counts nowhere.
 
 Of each series and pane the `CHAINS_MAX` chains with the smallest hashes are kept, salted by the pane: a fair sample of
-chains, complete in itself, and the same whatever the batches and partitions. It is fair while nobody chooses ids for
-their hashes: 4,096 chosen ones fill a pane that has more chains than that. A salt made of what the pane holds would not
-be known to a sender beforehand, but is not known to a batch either, which keeps its smallest before the rest has come.
+chains, complete in itself, and the same whatever the batches and partitions. Hashes are keyed with the secret that ids
+are hashed with (`ROLLGUARD_ID_KEY`), so that nobody can choose ids by them; without one 4,096 chosen ids fill a pane
+that has more chains than that. (A salt made of what the pane holds would not be known to a sender beforehand, but is
+not known to a batch either, which keeps its smallest before the rest has come.)
 Memory: 16 bytes and one of each SLI for each, 80 KB for a series at most, until its pane closes.
 """
 

@@ -12,9 +12,11 @@ from operators.arrays import Ints
 from operators.ingest.id_hashes import chain_hashes
 from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
+from operators.pseudonyms import Pseudonyms
 from operators.rules.pane_counts import Roster
 from operators.stats.e_process import EProcesses
 from operators.window import chains
+from operators.window.mixing import positive, salts_of
 from operators.window.packing import pack, unpack
 from operators.window.partial import BAD, GOOD, Partial, merge, unwatched
 from tests.dataflows.making import received
@@ -52,8 +54,8 @@ def made(random: Random, count: int) -> list[Body]:
     return bodies
 
 
-def partials(bodies: Sequence[Body], batch: int) -> list[Partial]:
-    partition = Partition("log", "events", ("log",), POLICY)
+def partials(bodies: Sequence[Body], batch: int, key: str | None = None) -> list[Partial]:
+    partition = Partition("log", "events", ("log",), POLICY, pseudonyms=Pseudonyms(key))
     out = []
     for start in range(0, len(bodies), batch):
         taken = partition.take(received([msgspec.json.encode(body) for body in bodies[start : start + batch]]))
@@ -124,6 +126,29 @@ def test_of_too_many_chains_a_sample_is_kept_which_is_the_same_however_the_log_i
     # Both versions are sampled alike: the smaller one has fewer chains, though each has more than are kept.
     assert 0 < sum(found["v2", "region=eu"]) < sum(found["v1", "region=eu"])
     assert sum(map(sum, found.values())) <= 4 * 60
+
+
+@pytest.mark.parametrize("key", [None, "a-key-of-the-tests", "another-of-the-tests"])
+def test_who_chooses_session_ids_crowds_out_nobody_where_there_is_a_key(
+    monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    """200 of 1,200 sessions, chosen among 20,000 names for their hashes: nearly all that was compared was theirs."""
+    monkeypatch.setattr(chains, "CHAINS_MAX", 150)
+    names = [f"chosen{number}" for number in range(20_000)]
+    salt = positive(salts_of(np.array([AT_MS // POLICY.pane_ms])))
+    chosen = np.argsort(chain_hashes([f"s{name}" for name in names]) ^ salt)[:200].tolist()
+    sessions = [*(names[at] for at in chosen), *(f"s{number}" for number in range(1_000))]
+    bodies = [
+        {"request_id": f"r{number}", "ts": AT_MS + number % 4_000, "model": "m", "version": "v1", "session_id": session}
+        | {"slices": {"region": "eu"}, "error_type": None if number < 200 else "500"}
+        for number, session in enumerate(sessions)
+    ]
+    whole = units(merge(partials(bodies, 1_200, key)))
+    assert units(merge(partials(bodies[::-1], 77, key))) == whole
+    good, bad = whole["v1", "region=eu"]
+    assert good + bad == 150
+    # A sixth of them, and what chance adds to that.
+    assert good > 0.9 * 150 if key is None else (good < 150 / 6 + 4 * (150 * 5 / 36) ** 0.5)
 
 
 def test_hashes_do_not_depend_on_what_else_is_in_the_batch() -> None:
