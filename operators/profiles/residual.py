@@ -21,16 +21,17 @@ from operators.arrays import Floats
 from operators.profiles.binning import TEXT, Value, numbers_of
 from operators.profiles.build import moments_of
 from operators.profiles.profile import Components, Moments
+from operators.profiles.residual_features import Z_MAX, by_closeness, clipped_z
 from operators.stats.magnitude import standardised
 
 EXPLAINED = 0.9
-FEATURES_MAX = 32  # The most complete ones: an event costs some 0.2 microseconds for each.
+FEATURES_MAX = 32  # An event costs some 0.2 microseconds for each; which these are: `residual_features.py`.
 # Of each feature: with half of them heavy tails alarmed in one of 200 profiles, and of normal features a correlation
 # that turned stayed below PSI's limit in one of fourteen.
 EVENTS_MIN = 20
 ROWS_MIN = 100
-FOLDS = 10
-Z_MAX = 10.0
+FOLDS = 50  # Of few events. With ten the residual of 200 was a fifth too large in one profile of 200, and alarmed.
+FOLDS_OF_MANY, MANY = 10, 5_000
 DIGITS = 6
 
 
@@ -48,12 +49,12 @@ def components_of(columns: Mapping[str, Sequence[Value]]) -> Components:
     found = {name: moments for name, moments in every.items() if moments is not None}
     if len(found) < 2:
         raise ValueError(f"a residual needs two numeric features that vary, there are {len(found)}")
-    ranked = sorted(found, key=lambda name: (-found[name].n, name))[:FEATURES_MAX]
-    names = sorted(name for at, name in enumerate(ranked, 1) if found[name].n >= max(EVENTS_MIN * at, ROWS_MIN))
+    first = by_closeness(numbers, found)[:FEATURES_MAX]
+    names = sorted(name for at, name in enumerate(first, 1) if found[name].n >= max(EVENTS_MIN * at, ROWS_MIN))
     if len(names) < 2:
         raise ValueError(f"a residual needs {ROWS_MIN} events with values of two features")
     means, sds = (tuple(getattr(found[name], of) for name in names) for of in ("mean", "sd"))
-    z = np.column_stack([_z(numbers[name], *each) for name, *each in zip(names, means, sds, strict=True)])
+    z = np.column_stack([clipped_z(numbers[name], *each) for name, *each in zip(names, means, sds, strict=True)])
     # In an order of their own: the same values give the same profile in any order.
     left = _left(z[np.lexsort(z.T)])
     return Components(names=tuple(names), means=means, sds=sds, left=tuple(map(tuple, left.tolist())))
@@ -63,7 +64,7 @@ def cross_fitted(components: Components, columns: Sequence[Sequence[Value]]) -> 
     """Return the residual of each event that `components` were made of, as of events that they were not made of.
 
     Events lie nearer to components that they helped to make than others of their kind do. So the events of each of
-    FOLDS folds are measured by components that the other folds make: means, deviations and directions, as many.
+    some folds are measured by components that the other folds make: means, deviations and directions, as many.
 
     >>> steps = [float(step % 7) for step in range(100)]
     >>> values = [steps, [step + step % 2 for step in steps]]
@@ -76,10 +77,12 @@ def cross_fitted(components: Components, columns: Sequence[Sequence[Value]]) -> 
     z = np.column_stack([standardised(*each) for each in zip(numbers.T, components.means, components.sds, strict=True)])
     # Equal events are spread over the folds: others like them will come.
     order = np.lexsort(z.T)
+    left = np.array(components.left)
     lengths = np.zeros(len(z))
-    for fold in range(FOLDS):
-        held, others = order[fold::FOLDS], np.delete(order, slice(fold, None, FOLDS))
-        lengths[held] = _beyond(z[others], z[held], len(components.left))
+    folds = FOLDS if len(z) <= MANY else FOLDS_OF_MANY
+    for fold in range(folds):
+        held, others = order[fold::folds], np.delete(order, slice(fold, None, folds))
+        lengths[held] = _beyond(z[others], z[held], left)
     known = np.isfinite(numbers).any(axis=1)
     return [length if is_known else None for length, is_known in zip(lengths.tolist(), known.tolist(), strict=True)]
 
@@ -88,7 +91,7 @@ def residuals(components: Components, columns: Sequence[Sequence[Value]]) -> lis
     """Return the residual of each event, from the values of the features in order; None where it has none of them."""
     numbers = [numbers_of(values) for values in columns]
     known = np.any([np.isfinite(each) for each in numbers], axis=0)
-    z = [_z(*each) for each in zip(numbers, components.means, components.sds, strict=True)]
+    z = [clipped_z(*each) for each in zip(numbers, components.means, components.sds, strict=True)]
     squares = np.zeros(len(known))
     for direction in components.left:
         along = np.zeros(len(known))
@@ -110,8 +113,12 @@ def _left(z: Floats) -> Floats:
     return np.asarray(left * signs[:, None])
 
 
-def _beyond(others: Floats, held: Floats, count: int) -> Floats:
-    """Return the residuals of events `held` by `count` directions that others leave; NaN is a missing value."""
+def _beyond(others: Floats, held: Floats, left: Floats) -> Floats:
+    """Return the residuals of events `held` by what others make of the directions `left`; NaN is a missing value.
+
+    Of the directions of the others those are taken that are nearest to these. The smallest ones would be those in which
+    the events held vary most, where some vary nearly alike.
+    """
     known = np.isfinite(others)
     n = np.maximum(known.sum(axis=0), 1)
     means = np.where(known, others, 0.0).sum(axis=0) / n
@@ -121,7 +128,8 @@ def _beyond(others: Floats, held: Floats, count: int) -> Floats:
     z = np.clip(off / sds, -Z_MAX, Z_MAX)
     _, directions = np.linalg.eigh(z.T @ z)
     new = np.clip(np.where(np.isfinite(held), (held - means) / sds, 0.0), -Z_MAX, Z_MAX)
-    return np.asarray(np.linalg.norm(new @ directions[:, :count], axis=1).round(DIGITS))
+    nearest = np.argsort(-((left @ directions) ** 2).sum(axis=0), kind="stable")[: len(left)]
+    return np.asarray(np.linalg.norm(new @ directions[:, nearest], axis=1).round(DIGITS))
 
 
 def _moments(numbers: Floats) -> Moments | None:
@@ -131,8 +139,3 @@ def _moments(numbers: Floats) -> Moments | None:
         return None
     moments = moments_of(finite)
     return moments if 0 < moments.sd < np.inf else None
-
-
-def _z(numbers: Floats, mean: float, sd: float) -> Floats:
-    finite = np.isfinite(numbers)
-    return np.where(finite, np.clip(standardised(np.where(finite, numbers, mean), mean, sd), -Z_MAX, Z_MAX), 0.0)

@@ -137,7 +137,9 @@ def test_versions_that_come_and_go_make_none_forgotten_that_has_spent_more() -> 
     end(model, "v2")
     for first in range(0, 2 * VERSIONS_MAX, 20):
         names = [f"x{number}" for number in range(first, first + 20)]
-        story.play({"v1": WELL} | dict.fromkeys(names, SMALL_WELL))
+        counts: Counts = {"v1": WELL}
+        counts.update(dict.fromkeys(names, SMALL_WELL))
+        story.play(counts)
         for name in names:
             end(model, name)
     assert (len(model.attempts), model.attempts["v2"]) == (VERSIONS_MAX, 7)

@@ -169,14 +169,14 @@ def test_reference_build_makes_it_of_files(tmp_path: Path) -> None:
 
 
 def _drawn(random: np.random.Generator, events: int, correlation: float, features: int = 10) -> dict[str, list[float]]:
-    """Normal features; the first two go together, by so much."""
+    """Normal features; the last two by name go together, by so much."""
     values = random.normal(size=(features, events))
-    values[1] = correlation * values[0] + (1 - correlation**2) ** 0.5 * values[1]
-    return {f"features.f{number:02}": each.tolist() for number, each in enumerate(values)}
+    values[-1] = correlation * values[-2] + (1 - correlation**2) ** 0.5 * values[-1]
+    return {f"features.f{number:03}": each.tolist() for number, each in enumerate(values)}
 
 
 @pytest.mark.parametrize(
-    ("events", "features", "share"), [(200, 20, 0.9), (200, 100, 0.9), (640, 32, 0.5), (2_000, 40, 0.9)]
+    ("events", "features", "share"), [(200, 20, 0.9), (200, 100, 0.9), (640, 32, 0.6), (2_000, 40, 0.9)]
 )
 def test_few_events_with_many_features_are_no_drift_to_others_of_their_kind(
     events: int, features: int, share: float
@@ -191,6 +191,7 @@ def test_few_events_with_many_features_are_no_drift_to_others_of_their_kind(
         columns = _drawn(random, events, 0.8, features)
         components = components_of(columns)
         assert len(components.names) == min(32, features, events // 20)
+        assert {*list(columns)[-2:]} <= {*components.names}  # Of all features those that go together come first.
         own = cross_fitted(components, [columns[name] for name in components.names])
         field = build({"left": own}).fields["left"]
         for correlation in (0.8, -0.8):
@@ -203,16 +204,16 @@ def test_few_events_with_many_features_are_no_drift_to_others_of_their_kind(
 
 
 def test_the_residual_of_its_own_events_is_as_large_as_that_of_others() -> None:
-    """The mean over 40 profiles, within three standard errors; measured by all of them it is 15 % too small."""
+    """The mean over 25 profiles, within three standard errors; measured by all of them it is 15 % too small."""
     random = np.random.default_rng(10)
     ratios = []
-    for _ in range(40):
+    for _ in range(25):
         columns, others = _drawn(random, 200, 0.8), _drawn(random, 1_000, 0.8)
         components = components_of(columns)
         own = cross_fitted(components, list(columns.values()))
         left = residuals(components, list(others.values()))
         ratios.append(np.mean(np.array(own, float)) / np.mean(np.array(left, float)))
-    assert abs(np.mean(ratios) - 1.0) < 3 * np.std(ratios) / 40**0.5 + 0.01
+    assert abs(np.mean(ratios) - 1.0) < 3 * np.std(ratios) / 5 + 0.01
 
 
 def test_cross_fitting_leaves_out_what_is_missing_and_is_the_same_in_any_order() -> None:
