@@ -13,7 +13,7 @@ from backports import zstd
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from operators.connectors.stop import Stop
-from operators.ingest.lines import Lines, TextBlock, block_of, one_line
+from operators.ingest.lines import Lines, TextBlock, lines_of, one_line
 from operators.ingest.messages import Messages
 
 BLOCK_BYTES = 1 << 20  # Read at once; larger blocks fall out of the processor's caches.
@@ -94,13 +94,10 @@ class FileReader:
 
     def _split(self, block: bytes) -> list[TextBlock]:
         """Return the lines that end in a block, or at the end of the file if it is empty."""
-        text = self._rest + block if block else self._rest + b"\n"
-        lines = block_of(text)
-        self._rest = text[int(lines.ends[-1]) + 1 :] if len(lines.ends) else text
-        if len(lines.ends) and self._cut:
-            lines = TextBlock(text, lines.starts[1:], lines.ends[1:])
+        out, self._rest = lines_of(self._rest, block or b"\n")
+        if out and self._cut:
+            out[0] = TextBlock(out[0].text, out[0].starts[1:], out[0].ends[1:])
             self._cut = False
-        out = [lines] if len(lines.ends) else []
         if len(self._rest) > self._line_bytes_max:
             if not self._cut:
                 out.append(one_line(self._rest[: self._line_bytes_max + 1]))

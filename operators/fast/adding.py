@@ -29,7 +29,11 @@ def add_rows(
     cells = 0
     for group in range(len(starts) - 1):
         alone = starts[group + 1] - starts[group] == 1
+        least, most = width, 0
         for row in order[starts[group] : starts[group + 1]]:
+            if not alone and firsts[row] < firsts[row + 1]:
+                least = min(least, keys[firsts[row]] - row * width)
+                most = max(most, keys[firsts[row + 1] - 1] - row * width)
             for at in range(firsts[row], firsts[row + 1]):
                 place = keys[at] - row * width
                 if alone:  # Its places are in order.
@@ -37,7 +41,7 @@ def add_rows(
                     cells += 1
                 else:
                     count_code(place, counts[at], tally)
-        cells = emit_cells(group * width, cells, tally, out)
+        cells = emit_cells(group * width, least, most, cells, tally, out)
     return cells
 
 

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from operators.arrays import Floats, Ints
 from operators.fast.adding import add_rows, find_rows, split_keys
 from operators.fast.events import find_line_ends, mark_first_rows
-from operators.fast.measuring import CELL_SHIFT, Buckets, Counted, measure_groups
+from operators.fast.measuring import CELL_SHIFT, Buckets, Counted, Room, measure_groups
 from operators.fast.paging import PlacedCells, mark_numbers
 from operators.fast.quantiles import Pages, Table, count_values, find_ranks
 from operators.fast.ranking import rank_windows
 from operators.fast.tally import tally_of
 
 Numbers = NDArray[Any]
+ROWS = 256  # Whose values are looked at together: five measures of them fit the processor's first cache.
 
 
 def first_rows(codes: Ints, sure: NDArray[np.bool_], texts: int) -> Ints:
@@ -44,22 +45,28 @@ def histogram_buckets(edges: Floats, least: float, most: float, codes: tuple[int
     first, last = (int(np.float64(value).view(np.int64)) >> shift for value in (least, most))
     low_ends = (np.arange(first, last + 1, dtype=np.int64) << shift).view(np.float64)
     nearest = np.minimum(np.searchsorted(edges, low_ends, "left"), len(edges) - 1)
-    return Buckets(edges, nearest.astype(np.int64), np.int64(first), least, most, *codes)
+    steps = int(np.diff(nearest, append=len(edges) - 1).max())
+    return Buckets(edges, nearest.astype(np.int16), steps, np.int64(first), least, min(most, edges[-1]), *codes)
 
 
 def measured_groups(
     values: Sequence[Floats], scales: Sequence[float], order: Ints, starts: Ints, key_bits: int, buckets: Buckets
 ) -> tuple[Ints, Floats, Ints]:
     """Return sums (G, M, 3), extremes (G, M, 2) and cells (C, 2) of measures, each (n,), in groups of rows."""
-    stacked, groups = np.array(values, np.float64).reshape(len(values), -1), len(starts)
+    stacked, groups, measures = np.stack(values, axis=1), len(starts), len(values)
     out = Counted(
-        sums=np.zeros((groups, len(values), 3), np.int64),
-        extremes=np.zeros((groups, len(values), 2)),
+        sums=np.zeros((groups, measures, 3), np.int64),
+        extremes=np.full((groups, measures, 2), -np.inf),
         cells=np.empty((stacked.size, 2), np.int64),
     )
+    tally = tally_of(1 << key_bits)
+    room = Room(
+        values=np.empty((measures, ROWS)),
+        counts=np.zeros((measures, len(tally.counts)), np.int64),
+        marks=np.zeros((measures, len(tally.marks)), np.uint64),
+    )
     ends = np.append(starts, len(order))
-    numbers, tally = np.array(scales, np.float64), tally_of(1 << key_bits)
-    cells = measure_groups(stacked, stacked.view(np.int64), order, ends, numbers, key_bits, buckets, tally, out)
+    cells = measure_groups(stacked, order, ends, np.array(scales, np.float64), key_bits, buckets, room, out)
     return out.sums, out.extremes, out.cells[:cells].copy()
 
 

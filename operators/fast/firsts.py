@@ -1,4 +1,4 @@
-"""Which rows have one of the first times of their group, where these are few: two passes instead of a sort."""
+"""Rows in groups: which have one of the first times, where these are few; how many are of each class."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,6 +7,11 @@ from operators.arrays import Ints
 from operators.fast.compiled import inlined, kernel
 
 LAST = np.iinfo(np.int64).max
+
+
+def own(numbers: Ints) -> Ints:
+    """Return an array as kernels are compiled for it, a copy where it can only be read."""
+    return np.require(numbers, np.int64, ["C", "W"])
 
 
 @inlined
@@ -44,5 +49,22 @@ def find_first(marked: NDArray[np.bool_], groups: Ints, times: Ints, least: Ints
 def first_in_groups(marked: NDArray[np.bool_], groups: Ints, count: int, times: Ints, most: int) -> Ints:
     """Return the marked rows whose time is one of the first `most` of their group, which are 0 .. `count` - 1."""
     rows = np.empty(len(marked), np.int64)
-    found = find_first(marked, groups, times, np.full((count, most), LAST), rows)
+    found = find_first(marked, own(groups), own(times), np.full((count, most), LAST), rows)
     return rows[:found].copy()
+
+
+@kernel
+def count_classes(classes: Ints, order: Ints, ends: Ints, counts: Ints) -> None:
+    """Add to `counts` (groups, classes) the rows of groups, given in order; `ends` says where each group ends there."""
+    start = 0
+    for group in range(len(ends)):
+        for place in range(start, ends[group]):
+            counts[group, classes[order[place]]] += 1
+        start = ends[group]
+
+
+def counted_classes(classes: Ints, order: Ints, starts: Ints, kinds: int) -> Ints:
+    """Return how many rows of each group are of each of so many classes; groups as `groups_of` gives them."""
+    counts = np.zeros((len(starts), kinds), np.int64)
+    count_classes(own(classes), own(order), np.append(starts[1:], len(order)), counts)
+    return counts

@@ -15,7 +15,7 @@ from operators.fast.counting import (
     split_cells,
     values_counted,
 )
-from operators.fast.firsts import first_in_groups
+from operators.fast.firsts import counted_classes, first_in_groups
 from operators.fast.paging import begin_pages, count_pages
 from operators.fast.remembering import find_ids, remember_ids
 from operators.fast.scanner import EventScanner, Wanted, can_scan
@@ -27,6 +27,7 @@ __all__ = [
     "begin_pages",
     "can_scan",
     "count_pages",
+    "counted_classes",
     "find_ids",
     "first_in_groups",
     "first_rows",
@@ -51,6 +52,7 @@ def warm_up() -> None:
     scanner.scan_values([b"{}"], columns, 2)
     first_rows(columns.codes[0], columns.sure, 1)
     line_ends(b"")
+    counted_classes(columns.times, columns.times, columns.times, 1)
     first_in_groups(columns.sure, columns.times, 1, columns.times, 1)
     numbers, some = np.arange(3), np.zeros(1, np.int64)
     ranked_windows(numbers, 2, 0)

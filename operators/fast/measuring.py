@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
 from operators.fast.compiled import inlined, kernel
 from operators.fast.tally import Tally, count_code, emit_cells
+from operators.fast.words import bits_of
 
 MANTISSA_BITS = 6  # Of a number, with its exponent, that say near which bucket it is.
 CELL_SHIFT = 52 - MANTISSA_BITS
@@ -18,12 +20,13 @@ MAGNITUDE_BITS = (1 << 63) - 1  # All but the sign.
 class Buckets(NamedTuple):
     """Buckets of magnitudes: their upper `edges`, (n,), and by the first bits of a number where to begin to look.
 
-    `first_cell` are the bits of the least magnitude. `codes` are those of bucket 0 and of zero, what is added to a
-    bucket below zero, and the least code.
+    No bucket is more than `steps` behind where that is. `first_cell` are the bits of the least magnitude. `codes` are
+    those of bucket 0 and of zero, what is added to a bucket below zero, and the least code.
     """
 
     edges: Floats
-    nearest: Ints
+    nearest: NDArray[np.int16]
+    steps: int
     first_cell: np.int64
     least: float
     most: float
@@ -41,59 +44,94 @@ class Counted(NamedTuple):
     cells: Ints
 
 
+class Room(NamedTuple):
+    """Where the values of some rows are put side by side, (M, rows); and a tally of each measure."""
+
+    values: Floats
+    counts: Ints
+    marks: NDArray[np.uint64]
+
+
 @inlined
-def code_of(value: float, bits: np.int64, buckets: Buckets) -> int:
-    """Return the code of a number from its least on; `bits` are those of its magnitude."""
+def code_of(value: float, buckets: Buckets) -> int:
+    """Return the code of a number from the least code on."""
     if value == 0:
         return int(buckets.code_zero - buckets.code_min)
     magnitude = min(max(abs(value), buckets.least), buckets.most)
-    cell = int(bits >> CELL_SHIFT) - int(buckets.first_cell)
+    cell = int((bits_of(value) & MAGNITUDE_BITS) >> CELL_SHIFT) - int(buckets.first_cell)
     bucket = int(buckets.nearest[min(max(cell, 0), len(buckets.nearest) - 1)])
-    while bucket < len(buckets.edges) - 1 and magnitude > buckets.edges[bucket]:
-        bucket += 1
+    for _ in range(buckets.steps):
+        bucket += int(magnitude > buckets.edges[bucket])
     code = bucket + buckets.code_first
     return int((code if value > 0 else -(code + buckets.code_negative)) - buckets.code_min)
 
 
 @inlined
-def count_group(
-    values: Floats, bits: Ints, rows: Ints, scale: float, buckets: Buckets, tally: Tally
-) -> tuple[int, int, int, float, float]:
-    """Count the values of some rows, NaN for none; return n, the limbs of their sum, and the maxima of -x and x."""
-    n, high, low, lowest, highest = 0, 0, 0, -np.inf, -np.inf
-    for row in rows:
-        value = values[row]
+def put_side_by_side(values: Floats, rows: Ints, block: Floats) -> None:
+    """Copy the values (n, M) of some rows into a block (M, rows)."""
+    for place in range(len(rows)):
+        for measure in range(values.shape[1]):
+            block[measure, place] = values[rows[place], measure]
+
+
+@inlined
+def tally_values(values: Floats, scale: float, buckets: Buckets, tally: Tally, sums: Ints, extremes: Floats) -> None:
+    """Count values, NaN for none: add to n and the limbs of their `sums`, and to the `extremes` of -x and x."""
+    n, high, low, lowest, highest = sums[0], sums[1], sums[2], extremes[0], extremes[1]
+    for place in range(len(values)):
+        value = values[place]
         if value == value:  # noqa: PLR0124  # NaN is not.
             fixed = np.int64(np.rint(value * scale))
-            n, high, low = n + 1, high + int(fixed >> LIMB_BITS), low + int(fixed & LOW)
+            n, high, low = n + 1, high + (fixed >> LIMB_BITS), low + (fixed & LOW)
             lowest, highest = max(lowest, -value), max(highest, value)
-            count_code(code_of(value, bits[row] & MAGNITUDE_BITS, buckets), 1, tally)
-    return n, high, low, lowest, highest
+            count_code(code_of(value, buckets), 1, tally)
+    sums[0], sums[1], sums[2], extremes[0], extremes[1] = n, high, low, lowest, highest
+
+
+@inlined
+def count_rows(
+    values: Floats, rows: Ints, group: int, scales: Floats, buckets: Buckets, room: Room, out: Counted
+) -> None:
+    """Count the measures of a few rows of a group."""
+    put_side_by_side(values, rows, room.values)
+    for measure in range(len(scales)):
+        tally_values(
+            room.values[measure, : len(rows)],
+            scales[measure],
+            buckets,
+            Tally(room.counts[measure], room.marks[measure]),
+            out.sums[group, measure],
+            out.extremes[group, measure],
+        )
+
+
+@inlined
+def emit_group(group: int, cells: int, key_bits: int, buckets: Buckets, room: Room, out: Counted) -> int:
+    """Write the cells of a group behind so many; return how many there are then."""
+    measures = len(room.counts)
+    for measure in range(measures):
+        if out.sums[group, measure, 0]:
+            least, most = -out.extremes[group, measure, 0], out.extremes[group, measure, 1]
+            tally = Tally(room.counts[measure], room.marks[measure])
+            # Codes sort as the values do.
+            first, last = code_of(least, buckets), code_of(most, buckets)
+            cells = emit_cells((group * measures + measure) << key_bits, first, last, cells, tally, out.cells)
+    return cells
 
 
 @kernel
 def measure_groups(
-    values: Floats,
-    bits: Ints,
-    order: Ints,
-    starts: Ints,
-    scales: Floats,
-    key_bits: int,
-    buckets: Buckets,
-    tally: Tally,
-    out: Counted,
+    values: Floats, order: Ints, starts: Ints, scales: Floats, key_bits: int, buckets: Buckets, room: Room, out: Counted
 ) -> int:
-    """Count the measures (M, n) of groups of rows, given in order from `starts` (G + 1,) on; return how many cells.
+    """Count the measures (n, M) of groups of rows, given in order from `starts` (G + 1,) on; return how many cells.
 
-    `bits` are those of the values, `scales` (M,) make whole numbers of them. The key of a cell is
+    `scales` (M,) make whole numbers of them. `out.sums` are 0, `out.extremes` -inf. The key of a cell is
     (group * M + measure) << `key_bits` | code.
     """
-    cells = 0
+    cells, most = 0, room.values.shape[1]
     for group in range(len(starts) - 1):
-        rows = order[starts[group] : starts[group + 1]]
-        for measure in range(len(values)):
-            found = count_group(values[measure], bits[measure], rows, scales[measure], buckets, tally)
-            out.sums[group, measure, 0], out.sums[group, measure, 1], out.sums[group, measure, 2] = found[:3]
-            out.extremes[group, measure, 0], out.extremes[group, measure, 1] = found[3:]
-            cells = emit_cells((group * len(values) + measure) << key_bits, cells, tally, out.cells)
+        for start in range(starts[group], starts[group + 1], most):
+            rows = order[start : min(start + most, starts[group + 1])]
+            count_rows(values, rows, group, scales, buckets, room, out)
+        cells = emit_group(group, cells, key_bits, buckets, room, out)
     return cells

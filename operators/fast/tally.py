@@ -14,47 +14,37 @@ ONE = np.uint64(1)
 
 
 class Tally(NamedTuple):
-    """`counts` (codes,), 0 but for one histogram; `marks`, a bit for each that is not; `upper`, one for each mark."""
+    """`counts` (codes,), 0 but for one histogram; `marks`, a bit for each that is not."""
 
     counts: Ints
     marks: NDArray[np.uint64]
-    upper: NDArray[np.uint64]
 
 
 def tally_of(codes: int) -> Tally:
     """Return the room for histograms of so many codes."""
-    words = codes // WORD_BITS + 1
-    return Tally(
-        counts=np.zeros(codes, np.int64),
-        marks=np.zeros(words, np.uint64),
-        upper=np.zeros(words // WORD_BITS + 1, np.uint64),
-    )
+    return Tally(counts=np.zeros(codes, np.int64), marks=np.zeros(codes // WORD_BITS + 1, np.uint64))
 
 
 @inlined
 def count_code(code: int, count: int, tally: Tally) -> None:
     """Count a code so many times more."""
-    word = code >> 6
     tally.counts[code] += count
-    tally.marks[word] |= ONE << np.uint64(code & 63)
-    tally.upper[word >> 6] |= ONE << np.uint64(word & 63)
+    tally.marks[code >> 6] |= ONE << np.uint64(code & 63)
 
 
 @inlined
-def emit_cells(key: int, cells: int, tally: Tally, out: Ints) -> int:
-    """Write the histogram, `key` + code and n, behind so many cells, and begin another; return how many there are."""
-    for high in range(len(tally.upper)):
-        words = tally.upper[high]
-        while words:
-            word = (high << 6) + zero_bits_below(words)
-            marks = tally.marks[word]
-            while marks:
-                code = (word << 6) + zero_bits_below(marks)
-                out[cells, 0], out[cells, 1] = key + code, tally.counts[code]
-                tally.counts[code] = 0
-                marks &= marks - ONE
-                cells += 1
-            tally.marks[word] = np.uint64(0)
-            words &= words - ONE
-        tally.upper[high] = np.uint64(0)
+def emit_cells(key: int, first: int, last: int, cells: int, tally: Tally, out: Ints) -> int:
+    """Write the histogram, whose codes are `first` to `last`, as `key` + code and n, and begin another.
+
+    Cells come behind so many `cells`; return how many there are then.
+    """
+    for word in range(first >> 6, (last >> 6) + 1):
+        marks = tally.marks[word]
+        while marks:
+            code = (word << 6) + zero_bits_below(marks)
+            out[cells, 0], out[cells, 1] = key + code, tally.counts[code]
+            tally.counts[code] = 0
+            marks &= marks - ONE
+            cells += 1
+        tally.marks[word] = np.uint64(0)
     return cells

@@ -146,6 +146,16 @@ def double_of(context: Any, bits: Any) -> Any:
     return types.float64(types.uint64), generate
 
 
+@intrinsic
+def bits_of(context: Any, number: Any) -> Any:
+    """Return the bits of a double."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.int64(types.float64), generate
+
+
 @inlined
 def tail_of(text: Text, at: int, size: int) -> np.uint64:
     """Return the first `size` bytes (at most 8) at a place as a word, the others 0."""

@@ -34,6 +34,31 @@ def block_of(text: bytes) -> TextBlock:
     return TextBlock(text, np.concatenate(([0], ends[:-1] + 1))[: len(ends)], ends)
 
 
+def lines_of(before: bytes, text: bytes) -> tuple[list[TextBlock], bytes]:
+    r"""Return the whole lines of what stands before a text and of the text, and what follows their last line end.
+
+    Of both only the line that has a part in either is copied.
+
+    >>> blocks, rest = lines_of(b"o", b"ne\ntwo\nth")
+    >>> list(Lines(blocks)), rest
+    ([b'one', b'two'], b'th')
+    """
+    first = text.find(b"\n") if before else -1
+    if first < 0:
+        text = before + text
+        found = block_of(text)
+        blocks = [found]
+    else:
+        found = block_of(text)
+        over = before + text[: first + 1 + len(BEHIND)]
+        blocks = [
+            TextBlock(over, np.array([0]), np.array([len(before) + first])),
+            TextBlock(text, found.starts[1:], found.ends[1:]),
+        ]
+    rest = text[int(found.ends[-1]) + 1 :] if len(found.ends) else text
+    return [block for block in blocks if len(block.ends)], rest
+
+
 def one_line(text: bytes) -> TextBlock:
     """Return a text, whatever it holds, as a line."""
     return TextBlock(text, np.array([0]), np.array([len(text)]))

@@ -9,7 +9,7 @@ from operators.ingest.known_series import KnownSeries
 from operators.ingest.numbering import Numbering
 from operators.policy.policy import Policy
 from operators.window.leaf_index import LeafSeries
-from operators.window.partial import sum_by_key
+from operators.window.partial import number_keys
 from operators.wire.events import Event, Feedback
 from operators.wire.mirrored import Mirrors, is_mirrored, mirrored
 
@@ -59,8 +59,7 @@ class Parts:
         keys = np.zeros(len(parts[0]), np.int64)
         for index, part in zip(self.indices, parts, strict=True):
             keys = keys * len(index) + part
-        distinct, _ = sum_by_key(keys)
-        series = np.searchsorted(distinct, keys)
+        distinct, series = number_keys(keys)
         codes = []
         for index in reversed(self.indices):
             distinct, code = np.divmod(distinct, max(len(index), 1))

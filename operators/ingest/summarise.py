@@ -9,6 +9,7 @@ from operator import itemgetter
 import numpy as np
 
 from operators.arrays import Ints, groups_of, runs_of
+from operators.fast import loading
 from operators.ingest.chains import NONE, count_chains
 from operators.ingest.columns import Columns
 from operators.ingest.event_times import EventTimes
@@ -66,10 +67,18 @@ def _slis(columns: Columns, policy: Policy, groups: Runs) -> Ints:
     size = len(groups.starts)
     counts = np.zeros((size, len(policy.slis), 3), np.int64)
     for index, sli in enumerate(policy.slis):
-        classes = classify(sli, columns)[groups.order]
-        cells = np.bincount(groups.of * (NOT_MEANT + 1) + classes, minlength=size * (NOT_MEANT + 1))
-        counts[:, index] = cells.reshape(size, NOT_MEANT + 1)[:, :NOT_MEANT]
+        counts[:, index] = _classes(classify(sli, columns), groups)[:, :NOT_MEANT]
     return counts
+
+
+def _classes(classes: Ints, groups: Runs) -> Ints:
+    """Return how many items of each group are of each class, (groups, classes)."""
+    kernels = loading.kernels()
+    size, kinds = len(groups.starts), NOT_MEANT + 1
+    if kernels is not None:
+        counts: Ints = kernels.counted_classes(classes, groups.order, groups.starts, kinds)
+        return counts
+    return np.bincount(groups.of * kinds + classes[groups.order], minlength=size * kinds).reshape(size, kinds)
 
 
 def _chains(columns: Columns, placed: EventTimes, groups: Runs, policy: Policy) -> Chains | None:

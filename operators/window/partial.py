@@ -92,6 +92,17 @@ def split_limbs(values: Ints) -> tuple[Ints, Ints]:
     return values >> LIMB_BITS, values & ((1 << LIMB_BITS) - 1)
 
 
+def number_keys(keys: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct keys (>= 0) in order, and the number of each key among them, (n,)."""
+    low = int(keys.min()) if len(keys) else 0
+    if len(keys) and int(keys.max()) - low < DENSE * len(keys) + DENSE_MIN:
+        present = np.zeros(int(keys.max()) - low + 1, bool)
+        present[keys - low] = True
+        return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[keys - low]
+    distinct, _ = sum_by_key(keys)
+    return distinct, np.searchsorted(distinct, keys)
+
+
 def sum_by_key(keys: Ints, counts: Ints | None = None) -> tuple[Ints, Ints]:
     """Return the distinct keys (>= 0) in order, and the sum of `counts` (> 0, default 1) over each."""
     low = int(keys.min()) if len(keys) else 0

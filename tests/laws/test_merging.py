@@ -12,7 +12,7 @@ from operators.arrays import order_by, runs_of
 from operators.window.offenders import OFFENDERS_MAX
 from operators.window.packing import pack, unpack
 from operators.window.partial import merge as merge_parts
-from operators.window.partial import split_limbs, sum_by_key, take
+from operators.window.partial import number_keys, split_limbs, sum_by_key, take
 from tests.fast_kernels import both_ways
 from tests.laws.partials import events, message, partial_of, plain
 
@@ -125,6 +125,9 @@ def test_sums_by_key_are_those_of_a_dictionary(pairs: list[tuple[int, int]]) -> 
     keys, sums = sum_by_key(np.array([key for key, _ in pairs], np.int64), np.array([n for _, n in pairs], np.int64))
     assert keys.tolist() == sorted(wanted)
     assert dict(zip(keys.tolist(), sums.tolist(), strict=True)) == wanted
+    distinct, numbers = number_keys(np.array([key for key, _ in pairs], np.int64))
+    assert distinct.tolist() == sorted(wanted)
+    assert distinct[numbers].tolist() == [key for key, _ in pairs]
 
 
 def test_an_anchor_alone_is_one_event() -> None:

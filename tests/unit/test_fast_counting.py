@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from operators.arrays import Ints, groups_of, order_by, packed_columns
-from operators.ingest import shown
+from operators.ingest import shown, summarise
 from operators.ingest.columns import Columns
 from operators.ingest.duplicates import Duplicates
 from operators.ingest.lines import block_of
@@ -18,6 +18,7 @@ from operators.ingest.ranks import ranked
 from operators.ingest.watched_counts import Runs
 from operators.policy_file.toml import parse
 from operators.stats.histogram import EDGES
+from operators.wire.events import NUMBER_MAX
 from tests.dataflows.making import POLICY
 from tests.fast_kernels import kernels, without
 
@@ -166,3 +167,34 @@ def test_large_numbers_that_hardly_differ_are_packed_as_small_ones() -> None:
     [(packed, highest)] = packed_columns((numbers, np.array([-5, -5, -4]), np.full(3, -(1 << 62))))
     assert (packed.tolist(), highest) == ([2, 0, 7], 7)
     assert packed_columns((numbers[:0],)) == []
+
+
+def test_items_of_each_class() -> None:
+    random = np.random.default_rng(9)
+    for size, span in ((0, 3), (500, 1), (500, 40)):
+        order, starts = groups_of(random.integers(0, span, size))
+        runs = Runs(order=order, starts=starts, of=np.repeat(np.arange(len(starts)), np.diff(starts, append=size)))
+        classes = random.integers(0, 4, size)
+        classes.flags.writeable = False
+        found = summarise._classes(classes, runs)
+        with without():
+            assert found.tolist() == summarise._classes(classes, runs).tolist()
+
+
+def test_codes_of_groups_larger_than_what_is_looked_at_together() -> None:
+    """Values at, and beside, every edge, in one group and in many; of a thousand rows and of none."""
+    near = (EDGES[::7, None] * [1, 1 - 1e-15, 1 + 1e-15]).ravel()
+    values = np.concatenate([near[near < NUMBER_MAX], [0.0, np.nan, NUMBER_MAX, 1e-300]])
+    values = np.concatenate([values, 0.0 - values])
+    for groups in (1, 300):
+        order, starts = groups_of(np.arange(len(values)) % groups)
+        runs = Runs(
+            order=order, starts=starts, of=np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
+        )
+        columns = Columns(
+            stream="events", names=(), series=order, error_types=[""], errors=order, numbers={"latency_ms": values}
+        )
+        found = measured(columns, RULES.measures, runs)
+        with without():
+            wanted = measured(columns, RULES.measures, runs)
+        assert all((one == other).all() for one, other in zip(found, wanted, strict=True))
