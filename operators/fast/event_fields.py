@@ -25,11 +25,12 @@ KINDS = {
 NUMBERS = frozenset(name for name, kind in KINDS.items() if kind in (AMOUNT, SCORE, COUNT))
 NOWHERE = -1  # Where nobody asks for a value.
 WORDS = 4
+ONE, TWO = np.uint64(1), np.uint64(2)
 KEY_MAX = WORDS * WORD - 2  # Characters of a key that is looked for.
 
 
 class Keys(NamedTuple):
-    """Keys that are looked for, with their quotes, as words, (n, 4) each, and the bytes of those that count.
+    """Keys that are looked for, with their quotes, as words, (4 n,) each, and the bytes of those that count.
 
     `after` (n + 1,) holds which key came after each one, and after the begin (n), the last time: the next to be tried.
     """
@@ -58,8 +59,8 @@ def key_table(names: Sequence[str]) -> Keys:
     padded = [key.ljust(size, b"\0") for key in quoted]
     masks = [(b"\xff" * len(key)).ljust(size, b"\0") for key in quoted]
     return Keys(
-        words=np.frombuffer(b"".join(padded), np.uint64).reshape(-1, WORDS).copy(),
-        masks=np.frombuffer(b"".join(masks), np.uint64).reshape(-1, WORDS).copy(),
+        words=np.frombuffer(b"".join(padded), np.uint64).copy(),
+        masks=np.frombuffer(b"".join(masks), np.uint64).copy(),
         lengths=np.array([len(key) for key in quoted], np.int64),
         after=np.append(np.arange(len(names), dtype=np.int64), 0),
     )
@@ -68,21 +69,25 @@ def key_table(names: Sequence[str]) -> Keys:
 @inlined
 def is_key(text: Text, at: int, keys: Keys, key: int) -> bool:
     """Tell whether a key stands at a place; most are of two words, and only then more is looked at."""
-    words, masks = keys.words[key], keys.masks[key]
-    first, second = word_at(text, at) ^ words[0], word_at(text, at + WORD) ^ words[1]
-    if (first & masks[0]) | (second & masks[1]):
+    place = np.uint64(key * WORDS)  # An index that cannot be negative costs less.
+    first, second = word_at(text, at) ^ keys.words[place], word_at(text, at + WORD) ^ keys.words[place + ONE]
+    if (first & keys.masks[place]) | (second & keys.masks[place + ONE]):
         return False
-    if keys.lengths[key] <= 2 * WORD:
+    if keys.lengths[np.uint64(key)] <= 2 * WORD:
         return True
-    third, fourth = word_at(text, at + 2 * WORD) ^ words[2], word_at(text, at + 3 * WORD) ^ words[3]
-    return bool(((third & masks[2]) | (fourth & masks[3])) == 0)
+    place += TWO
+    third, fourth = (
+        word_at(text, at + 2 * WORD) ^ keys.words[place],
+        word_at(text, at + 3 * WORD) ^ keys.words[place + ONE],
+    )
+    return bool(((third & keys.masks[place]) | (fourth & keys.masks[place + ONE])) == 0)
 
 
 @inlined
 def key_at(text: Text, at: int, keys: Keys, last: int) -> int:
     """Return the key whose first quote stands at a place, `last` having come before it; how many there are: none."""
     count = len(keys.lengths)
-    guess = keys.after[last]
+    guess = keys.after[np.uint64(last)]
     if guess < count and is_key(text, at, keys, guess):
         return int(guess)
     for key in range(count):

@@ -174,7 +174,7 @@ def slices_behind(text: Text, at: int, row: int, fields: Fields, columns: Scanne
                 return -1
             seen |= bit
             last = key
-            at += keys.lengths[key]
+            at += keys.lengths[np.uint64(key)]
         else:
             at, _ = short_text(text, at)
             if at < 0:
@@ -283,26 +283,26 @@ def optional_behind(text: Text, at: int, kind: int, row: int, fields: Fields, co
 @inlined
 def needed_behind(text: Text, at: int, field: int, row: int, fields: Fields, columns: ScannedColumns) -> int:
     """Read the value of a field that must be there."""
-    kind = fields.kinds[field]
+    kind = fields.kinds[np.uint64(field)]
     if kind == ID:
         return int(request_behind(text, at, row, columns))
     if kind == TIME:
         return int(time_behind(text, at, row, columns))
-    end = name_behind(text, at, fields.columns[field], row, columns)
-    return int(end) if columns.codes[fields.columns[field], row] > 0 else -1
+    end = name_behind(text, at, fields.columns[np.uint64(field)], row, columns)
+    return int(end) if columns.codes[fields.columns[np.uint64(field)], row] > 0 else -1
 
 
 @inlined
 def field_behind(text: Text, at: int, field: int, row: int, fields: Fields, columns: ScannedColumns) -> int:
     """Read the value of a field into its column, and return what is behind it."""
-    kind = fields.kinds[field]
+    kind = fields.kinds[np.uint64(field)]
     if kind <= NAME:
         return int(needed_behind(text, at, field, row, fields, columns))
     if byte_at(text, at) == N:
         return int(null_behind(text, at))
     if AMOUNT <= kind <= COUNT:
-        end, value = numeral_behind(text, at, kind, fields.most[field])
-        if fields.columns[field] >= 0:
-            columns.numbers[fields.columns[field], row] = value
+        end, value = numeral_behind(text, at, kind, fields.most[np.uint64(field)])
+        if fields.columns[np.uint64(field)] >= 0:
+            columns.numbers[fields.columns[np.uint64(field)], row] = value
         return int(end)
     return int(optional_behind(text, at, kind, row, fields, columns))

@@ -31,10 +31,12 @@ def member_behind(text: Text, at: int, field: int, row: int, fields: Fields, col
     if field == len(fields.kinds):
         at = key_behind(text, at)
         return int(value_behind(text, at)) if at >= 0 else -1
-    at = spaces(text, at + fields.keys.lengths[field])
-    return (
-        int(field_behind(text, spaces(text, at + 1), field, row, fields, columns)) if byte_at(text, at) == COLON else -1
-    )
+    at += fields.keys.lengths[np.uint64(field)]
+    if byte_at(text, at) != COLON:
+        at = spaces(text, at)
+        if byte_at(text, at) != COLON:
+            return -1
+    return int(field_behind(text, spaces(text, at + 1), field, row, fields, columns))
 
 
 @inlined
@@ -54,6 +56,9 @@ def event_behind(text: Text, at: int, row: int, fields: Fields, columns: Scanned
             seen |= bit
             last = field
         at = member_behind(text, at, field, row, fields, columns)
+        if at >= 0 and byte_at(text, at) == COMMA and byte_at(text, at + 1) == QUOTE:
+            at += 1
+            continue
         at = spaces(text, at) if at >= 0 else -1
         if at < 0 or byte_at(text, at) != COMMA:
             is_whole = at >= 0 and byte_at(text, at) == CLOSE and (seen & fields.needed) == fields.needed

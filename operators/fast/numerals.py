@@ -43,7 +43,7 @@ def digits(text: Text, at: int, value: int) -> tuple[int, int]:
         if count == 0:
             return at, value
         # Those that are no digits go, and zeros stand before the others.
-        value = value * WHOLE_POWERS[count] + value_of(word << np.uint64(64 - 8 * count))
+        value = value * WHOLE_POWERS[np.uint64(count)] + value_of(word << np.uint64(64 - 8 * count))
         at += count
         if count < WORD:
             return at, value
@@ -82,7 +82,7 @@ def times_power(value: int, power: int) -> tuple[bool, float]:
     if value > EXACT_MAX or power < -22 or power > 22:
         return nearest_double(np.uint64(value), power)
     if power < 0:
-        return True, float(value) / POWERS[-power]
+        return True, float(value) / POWERS[np.uint64(-power)]
     return True, float(value) * POWERS[power]
 
 

@@ -159,4 +159,4 @@ def bits_of(context: Any, number: Any) -> Any:
 @inlined
 def tail_of(text: Text, at: int, size: int) -> np.uint64:
     """Return the first `size` bytes (at most 8) at a place as a word, the others 0."""
-    return np.uint64(word_at(text, at) & FIRST[size])
+    return np.uint64(word_at(text, at) & FIRST[np.uint64(size)])
