@@ -81,12 +81,12 @@ def holds(held_by: Mapping[str, str], events: Sequence[Row]) -> list[Row]:
     >>> holds({"drift": "hold"}, [held | {"reason": "new"}, held | {"reason": "old"}])
     [{'rule': 'drift', 'how': 'hold', 'why': 'new', 'slice': 'region=eu'}]
     """
-    said = {each["rule"]: each for each in reversed(events) if (each["type"], each["state"]) == ("hold", "firing")}
+    newest = {each["rule"]: each for each in reversed(events) if (each["type"], each["state"]) == ("hold", "firing")}
     nothing = {"reason": "", "worst": ""}
     return [
         {"rule": rule, "how": how, "why": event["reason"], "slice": event["worst"]}
         for rule, how in sorted(held_by.items())
-        for event in [said.get(rule, nothing)]
+        for event in [newest.get(rule, nothing)]
     ]
 
 
