@@ -155,14 +155,14 @@ class Model(msgspec.Struct, kw_only=True):
 
     @property
     def quiet(self) -> bool:
-        """Whether time may pass without a trace while nothing comes in."""
+        """Whether time may pass without a trace while nothing comes in: nothing is due that time alone brings."""
         states = [release.state for release in self.releases.values()]
         withdrawn = any(isinstance(state, RolledBack | Verifying) for state in states)
         rolling = [state for state in states if isinstance(state, RollingOut | Promoted)]
         replaced = any(each.total for state in rolling for each in state.replaced.values())
         promoted = [each for state in rolling if isinstance(state, Promoted) for each in state.first_served.values()]
         first = any(known.counts for slices in promoted for known in slices.values())
-        return not (withdrawn or replaced or first or self.overflow)
+        return not (withdrawn or replaced or first or self.overflow or self._waits)
 
     @property
     def rests(self) -> bool:
@@ -171,9 +171,13 @@ class Model(msgspec.Struct, kw_only=True):
         Then it has no release and no pin, is not about to settle, and no alert waits for the end of a silence.
         """
         settling = self.began is not None and not self.settled
-        waiting = any(firing.silenced for firing in self.alerts.firing.values())
         held = self.releases or self.overridden or self.overflow or self.writer.pin is not None
-        return not (settling or waiting or held)
+        return not (settling or held or self._waits)
+
+    @property
+    def _waits(self) -> bool:
+        """Whether an alert waits for the end of a silence."""
+        return any(firing.silenced for firing in self.alerts.firing.values())
 
     @property
     def barred(self) -> tuple[str, ...]:

@@ -170,3 +170,13 @@ def test_what_was_silenced_is_told_with_the_numbers_of_now() -> None:
     last = [event for event in story.told if event.type == "alert"][-1]
     assert not last.silenced
     assert (last.evidence.good, last.evidence.bad) == (60, 540)
+
+
+def test_what_was_silenced_is_told_when_the_silence_ends_though_nothing_comes_in_any_more() -> None:
+    """It is the model that is down for good which has no traffic whose next event could bring the alert."""
+    story = Story('[[rule]]\nname = "gone"\nkind = "absence"\nafter = "1m"\n').settled()
+    until = story.now + 600_000
+    story.play(said=[silence(until)])
+    told = [each for _ in range(100) for each in story.pane({})]
+    assert [(each.rule, each.silenced) for each in told] == [("gone", True), ("gone", False)]
+    assert told[-1].ts == until
