@@ -180,10 +180,12 @@ RULES = (
             "_fields",
             "kept",
             "member",
+            "ago",
             "rows",
             "slots",
         ),
         version=2,
+        added={"ago": lambda: None},
         upgrades={1: sparse},
     ),
 )  # fmt: skip

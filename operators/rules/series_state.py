@@ -102,17 +102,24 @@ class SeriesState:
         return some
 
     def __getstate__(self) -> dict[str, Any]:
-        """Save rows with something in them only; of all others `member` is enough, as their fields are zero."""
-        rows = np.flatnonzero(self._some())
-        member = np.packbits(self.kept["member"])
-        return self.__dict__ | {"kept": self.kept[rows], "member": member, "rows": rows, "slots": len(self.kept)}
+        """Save rows with something in them only. Of others fields are zero: `ago` is how many panes ago they were seen.
+
+        A window may still hold something of these, and come to a word in a pane in which nothing of them comes in.
+        """
+        rows, member, known = np.flatnonzero(self._some()), self.kept["member"], self._known_panes
+        ago = np.clip(self.pane - self.kept["seen"][member], 0, known).astype(np.min_scalar_type(known))
+        state = {"kept": self.kept[rows], "member": np.packbits(member), "ago": ago}
+        return self.__dict__ | state | {"rows": rows, "slots": len(self.kept)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        rows, slots, member = state.pop("rows"), state.pop("slots"), state.pop("member")
+        rows, slots, member, ago = (state.pop(name) for name in ("rows", "slots", "member", "ago"))
         self.__dict__.update(state)
         kept, self.kept = self.kept, np.zeros(slots, self.kept.dtype)
         self.kept["member"] = np.unpackbits(member, count=slots)
         self.kept["seen"] = NEVER
+        if ago is not None:  # Not kept by older workers.
+            seen = np.where(ago < self._known_panes, self.pane - ago.astype(np.int64), NEVER)
+            self.kept["seen"][self.kept["member"]] = seen
         self.kept[rows] = kept
 
     def _covers(self, name: SliceSeries) -> bool:

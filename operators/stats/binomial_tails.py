@@ -15,6 +15,7 @@ from operators.arrays import Floats, Ints
 Flags = NDArray[np.bool_]
 # One failure is no proof, not even where it is the first event of a series and its target is 99.9 %.
 FAILURES_MIN = 2
+NEVER_ENOUGH = 2**62  # Events: no window has so many.
 
 
 def surely_below(hits: Ints, n: Ints, limit: Floats | float, confidence: float) -> Flags:
@@ -38,9 +39,13 @@ def surely_bad(good: Ints, n: Ints, target: Floats | float, confidence: float) -
 def enough(limit: float, confidence: float) -> int:
     """Return the smallest n, at least 2, of which n hits are surely above `limit`: limit ** n < 1 - confidence.
 
-    >>> enough(0.05, 0.99), enough(0.95, 0.99), enough(0.001, 0.99)
-    (2, 90, 2)
+    Above a limit of 1 nothing can be: `NEVER_ENOUGH`. A target may be so small that it leaves one.
+
+    >>> enough(0.05, 0.99), enough(0.95, 0.99), enough(0.001, 0.99), enough(1.0 - 1e-17, 0.99) == NEVER_ENOUGH
+    (2, 90, 2, True)
     """
+    if limit >= 1.0:
+        return NEVER_ENOUGH
     return max(FAILURES_MIN, math.floor(math.log(1.0 - confidence) / math.log(limit)) + 1)
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from operators.evaluation import ShardEvaluation
+from operators.evaluation_state import EvaluationState
 from operators.policy.rules import QUANTILES
 from operators.policy_file.toml import parse
+from operators.recovery import dumps, loads
 from operators.window.panes import Closed
 from operators.window.sliding import WindowCounts
 from operators.window.waiting_commands import Due
@@ -87,12 +89,15 @@ def panes(story: Stories) -> dict[int, Closed]:
     return closed
 
 
-def outcomes(evaluation: ShardEvaluation, closed: Sequence[Closed]) -> list[str]:
+def outcomes(evaluation: ShardEvaluation, closed: Sequence[Closed], restarts: bool = False) -> list[str]:
     """All that is said of these panes and stored, in order, as text: no number is another one, and NaN is itself."""
     windows, said = Windows(POLICY, tuple(QUANTILES.values())), list[Any]()
     for each in closed:
         for out in evaluation.push(PaneWithWindows(closed=each, windows=tuple(windows.push(each)))):
             said += [*out.verdicts, *out.events, *out.drift.drifts, *(row for rows in out.rows for row in expand(rows))]
+        if restarts:
+            saved = dumps(evaluation.state, POLICY)
+            evaluation = ShardEvaluation(POLICY, loads(saved, EvaluationState, POLICY))
     return [repr(each) for each in said]
 
 
@@ -102,3 +107,15 @@ def test_what_is_left_out_would_have_said_nothing(story: Stories) -> None:
     some = panes(story)
     every = [some.get(pane, Closed(pane=pane)) for pane in range(min(some), max(some) + 1)]
     assert outcomes(ShardEvaluation(POLICY), list(some.values())) == outcomes(EveryPane(POLICY), every)
+
+
+# A window ends, and comes to a word, in a pane in which nothing came in; then something does.
+BETWEEN: Stories = [(6, "m", {"v1": (40, 0.0)}, None), (7, "m", {"v1": (40, 0.0)}, None)]
+
+
+@given(story=stories)
+@example(story=BETWEEN)
+@settings(max_examples=max(settings().max_examples // 10, 1))
+def test_a_restart_after_each_pane_changes_nothing_that_is_said(story: Stories) -> None:
+    some = list(panes(story).values())
+    assert outcomes(ShardEvaluation(POLICY), some, restarts=True) == outcomes(ShardEvaluation(POLICY), some)

@@ -16,7 +16,7 @@ from operators.wire.control import Refusal
 from operators.wire.fitting import slim
 from tests.dataflows.making import START_MS, received
 from tests.policies import base, refused, sli, table
-from tests.releasing import RELEASE, THRESHOLD, Counts, Story, release
+from tests.releasing import RELEASE, THRESHOLD, WELL, Counts, Story, release
 
 HEEDS = THRESHOLD + "release_targets = true\n"
 BURN = table("[rule]", name="budget", kind="burn_rate", sli="ok", target=0.999, release_targets=True)
@@ -167,3 +167,27 @@ def test_check_says_that_releases_may_say_so_and_one_target_for_all_versions_is_
     policy = parse(text + HEEDS + "targets = { v2 = 0.9 }\n")
     assert "below 0.95, 0.9 of v2, or as a version's release says over 1m" in when(policy.rules[0])
     refused(text + HEEDS + 'scope = "model"\n', "rule.slo.release_targets", "judged together")
+
+
+@pytest.mark.parametrize("tiny", [1e-17, 5e-324])
+def test_a_target_that_nothing_can_miss_stops_no_worker(tiny: float) -> None:
+    well: Counts = {"v1": WELL, "v2": (20, 0)}
+    ill: Counts = {"v1": WELL, "v2": (0, 20)}
+    for rules in (HEEDS, HEEDS.replace("target = 0.95", f"target = {tiny!r}")):
+        story = Story(rules).settled()
+        story.pane(well, said=[declaring(tiny)])
+        assert said_of(story)["v2"] == ("OK", tiny)
+        assert not [event for _ in range(9) for event in story.pane(ill) if event.rule == "slo"]
+
+
+def test_a_target_of_before_that_no_tier_can_miss_any_more_stops_no_worker() -> None:
+    tier = {"share": 0.5, "long": "1h", "short": "1m", "severity": "page"}
+    rules = [
+        table("[rule]", name="slo", kind="burn_rate", sli="ok", target=0.95, period=each, release_targets=True)
+        + table("[rule.tiers]", **tier)
+        for each in ("1h", "4h")
+    ]
+    story = Story(rules[0]).settled()
+    story.pane({"v1": WELL, "v2": (20, 0)}, said=[declaring(0.5)])
+    story.restart(rules[1])
+    assert not [event for _ in range(9) for event in story.pane({"v1": WELL, "v2": (0, 20)}) if event.rule == "slo"]

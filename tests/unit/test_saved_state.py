@@ -342,7 +342,7 @@ def test_a_state_of_a_rule_with_every_row_loads_as_one_with_some() -> None:
     assert len(again(standing).kept) == 0  # Nothing came in yet.
     standing.kept = np.zeros(5, standing.kept.dtype)
     standing.kept["member"], standing.kept["seen"], standing.kept["word"] = [1, 0, 1, 1, 0], 7, [2, 0, 0, 1, 0]
-    names = [name for name in REGISTRY.by_kind[SeriesState].names if name not in ("member", "rows", "slots")]
+    names = [name for name in REGISTRY.by_kind[SeriesState].names if name not in ("member", "ago", "rows", "slots")]
     dense = Saved("standing", Dense, names)
     entries = [each for each in REGISTRY.by_name.values() if each.kind is not SeriesState]
     old = to_bytes_of(Registry([*entries, dense]), Dense(standing.__dict__))
