@@ -65,7 +65,7 @@ class ScannedColumns(NamedTuple):
     `codes` (parts, n) number model, version, dimension values and error type in `texts`; `numbers` (fields, n). `sure`
     (n,) says of which events all was read: of the others nothing counts. `key` is that of the hashes. `chain`
     and `event` (n,) are hashes of the chain, 0 for none, and the event. `spans` (6,) is where request, session and user
-    of the event at work begin, each with its length.
+    of the event at work begin, each with its length. `firsts` (messages,): the row of each message's first event.
     """
 
     sure: NDArray[np.bool_]
@@ -79,6 +79,7 @@ class ScannedColumns(NamedTuple):
     chain: Ints
     event: Ints
     spans: Ints
+    firsts: Ints
 
 
 @inlined

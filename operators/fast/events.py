@@ -1,4 +1,7 @@
-"""Lines of JSON to the columns of events: each is taken only where all of it is surely valid and surely understood."""
+"""Lines of JSON to the columns of events: each is taken only where all of it is surely valid and surely understood.
+
+A line is an event, or a list of them.
+"""
 
 from typing import NamedTuple
 
@@ -9,10 +12,24 @@ from operators.arrays import Ints
 from operators.fast.compiled import inlined, kernel
 from operators.fast.event_fields import Fields, key_at
 from operators.fast.event_values import ScannedColumns, chain_event, field_behind
-from operators.fast.skipping import CLOSE, COLON, COMMA, OPEN, QUOTE, RETURN, SPACE, key_behind, spaces, value_behind
+from operators.fast.skipping import (
+    CLOSE,
+    CLOSE_LIST,
+    COLON,
+    COMMA,
+    OPEN,
+    OPEN_LIST,
+    QUOTE,
+    RETURN,
+    SPACE,
+    key_behind,
+    spaces,
+    value_behind,
+)
 from operators.fast.words import BLOCK, Text, byte_at, line_end_bits, zero_bits_below
 
 LINE_END = 10
+EVENT_MIN = 50  # Bytes: an event with all that it needs has some 60.
 AHEAD = 40  # Bytes that may be looked at behind a line end: a key's four words, and what `spaces` looks at.
 ONE = np.uint64(1)
 
@@ -75,22 +92,68 @@ def rest_is_blank(text: Text, at: int, end: int) -> bool:
     return at == end
 
 
-@kernel
-def scan_events(lines: TextLines, fields: Fields, columns: ScannedColumns, first: int, bytes_max: int) -> None:
-    """Read the lines into the rows of `columns` from `first` on, which hold what stands for a missing value.
+@inlined
+def events_behind(
+    text: Text, at: int, row: int, room: int, fields: Fields, columns: ScannedColumns
+) -> tuple[int, int, bool]:
+    """Read an event or a list of them, at most `room`, into the rows from `row` on.
 
+    Return what is behind it, the row behind the last that may have been written, and whether it is whole.
+    """
+    is_list = byte_at(text, at) == OPEN_LIST
+    at, last = spaces(text, at + 1) if is_list else at, row + room
+    while row < last:
+        columns.spans[3], columns.spans[5] = 0, 0
+        at = event_behind(text, at, row, fields, columns)
+        row += 1
+        if at < 0:
+            return at, row, False
+        chain_event(text, row - 1, columns)
+        if not is_list:
+            return at, row, True
+        at = spaces(text, at)
+        if byte_at(text, at) != COMMA:
+            return at + 1, row, byte_at(text, at) == CLOSE_LIST
+        at = spaces(text, at + 1)
+    return at, row, False
+
+
+@inlined
+def clear_rows(start: int, stop: int, columns: ScannedColumns) -> None:
+    """Make rows anew what stands for missing values: other events are read into them."""
+    for row in range(start, stop):
+        columns.lineage[row] = False
+        columns.chain[row] = columns.event[row] = 0
+        for part in range(len(columns.codes)):
+            columns.codes[part, row] = 0
+        for field in range(len(columns.numbers)):
+            columns.numbers[field, row] = np.nan
+
+
+@kernel
+def scan_events(
+    lines: TextLines, fields: Fields, columns: ScannedColumns, message: int, row: int, bytes_max: int
+) -> int:
+    """Read the lines, messages from `message` on, into the rows from `row` on; return the row behind them.
+
+    The rows hold what stands for a missing value. A message has a row for each of its events, or one that is not sure.
     Nothing behind AHEAD bytes after a line end is looked at; lines without these are left to others.
     """
     text = lines.text
     for line in range(len(lines.starts)):
-        start, end, row = lines.starts[line], lines.ends[line], first + line
+        start, end, first = lines.starts[line], lines.ends[line], row
+        columns.firsts[message + line] = first
+        row += 1
         if end + AHEAD > len(text) or end - start > bytes_max or byte_at(text, end) != LINE_END:
             continue
-        columns.spans[3], columns.spans[5] = 0, 0
-        at = event_behind(text, spaces(text, start), row, fields, columns)
-        columns.sure[row] = at >= 0 and rest_is_blank(text, at, end)
-        if columns.sure[row]:
-            chain_event(text, row, columns)
+        room = 1 if byte_at(text, start) != OPEN_LIST else (end - start) // EVENT_MIN + 1
+        at, last, is_whole = events_behind(text, spaces(text, start), first, room, fields, columns)
+        if is_whole and rest_is_blank(text, at, end):
+            columns.sure[first:last] = True
+            row = last
+        else:
+            clear_rows(first + 1, last, columns)
+    return row
 
 
 @kernel

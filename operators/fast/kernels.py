@@ -18,7 +18,7 @@ from operators.fast.counting import (
 from operators.fast.firsts import counted_classes, first_in_groups
 from operators.fast.paging import begin_pages, count_pages
 from operators.fast.remembering import find_ids, remember_ids
-from operators.fast.scanner import EventScanner, Wanted, can_scan
+from operators.fast.scanner import EventScanner, Wanted, can_scan, rows_for, rows_until, text_lines
 
 __all__ = [
     "EventScanner",
@@ -39,7 +39,10 @@ __all__ = [
     "ranked_windows",
     "ranks_found",
     "remember_ids",
+    "rows_for",
+    "rows_until",
     "split_cells",
+    "text_lines",
     "values_counted",
     "warm_up",
 ]
@@ -48,8 +51,8 @@ __all__ = [
 def warm_up() -> None:
     """Call every kernel once: what that does not have compiled may not be called later."""
     scanner = EventScanner(Wanted(("region",), ("latency_ms",), True, {}))
-    columns = scanner.begin(1)
-    scanner.scan_values([b"{}"], columns, 2)
+    columns, zero = scanner.begin(1, 1), np.zeros(1, np.int64)
+    scanner.scan(text_lines(b"{}", zero, zero + 2), columns, 0, 0, 2)
     first_rows(columns.codes[0], columns.sure, 1)
     line_ends(b"")
     counted_classes(columns.times, columns.times, columns.times, 1)

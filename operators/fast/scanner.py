@@ -8,15 +8,14 @@ import numpy as np
 from operators.arrays import Ints
 from operators.fast.event_fields import KEY_MAX, KINDS, LABEL, NOWHERE, NUMBERS, Fields, key_table
 from operators.fast.event_values import ScannedColumns
-from operators.fast.events import AHEAD, TextLines, scan_events
+from operators.fast.events import EVENT_MIN, TextLines, scan_events
 from operators.fast.interning import TEXTS_MAX, no_texts
 from operators.fast.siphash import hash_key
+from operators.fast.skipping import OPEN_LIST
 
 NEEDED = ("request_id", "ts", "model", "version")
 NAMES = tuple(KINDS)
 CHAINED = ("session_id", "user_id")
-LINE_END = b"\n"
-PADDING = LINE_END * AHEAD
 
 
 class Wanted(NamedTuple):
@@ -37,6 +36,35 @@ def can_scan(wanted: Wanted) -> bool:
     return plain and len(wanted.dimensions) < 64 and NUMBERS.issuperset(wanted.numbers) and hash_key() is not None
 
 
+def text_lines(text: bytes | memoryview, starts: Ints, ends: Ints) -> TextLines:
+    """Return lines of a text, whose line ends stand at `ends`."""
+    return TextLines(np.frombuffer(text, np.uint8), starts, ends)
+
+
+def rows_for(lines: TextLines) -> int:
+    """Return how many rows lines need at most: one each, or as many as a list may hold events."""
+    if len(lines.text) == 0:
+        return len(lines.starts)
+    lists = np.flatnonzero(np.take(lines.text, lines.starts, mode="clip") == OPEN_LIST)
+    return len(lines.starts) + int(((lines.ends[lists] - lines.starts[lists]) // EVENT_MIN).sum())
+
+
+def rows_until(columns: ScannedColumns, rows: int) -> ScannedColumns:
+    """Return the first rows alone; what is not used takes no memory."""
+    if rows == len(columns.sure):
+        return columns
+    return columns._replace(
+        sure=columns.sure[:rows].copy(),
+        times=columns.times[:rows].copy(),
+        requests=columns.requests[:rows].copy(),
+        lineage=columns.lineage[:rows].copy(),
+        codes=columns.codes[:, :rows].copy(),
+        numbers=columns.numbers[:, :rows].copy(),
+        chain=columns.chain[:rows].copy(),
+        event=columns.event[:rows].copy(),
+    )
+
+
 class EventScanner:
     """Scans events. It keeps the texts that it met, and the order of their fields; results do not depend on either."""
 
@@ -47,8 +75,8 @@ class EventScanner:
         self._names: list[str] = [""]
         self._key = hash_key() or (np.uint64(0), np.uint64(0))
 
-    def begin(self, rows: int) -> ScannedColumns:
-        """Return columns for so many events, nothing of them read; the texts of earlier ones may be forgotten."""
+    def begin(self, messages: int, rows: int) -> ScannedColumns:
+        """Return columns for so many messages and events, nothing read; texts of earlier ones may be forgotten."""
         if self._texts.size[0] > TEXTS_MAX // 2:
             self._texts, self._names = no_texts(), [""]
         return ScannedColumns(
@@ -63,19 +91,12 @@ class EventScanner:
             chain=np.zeros(rows, np.int64),
             event=np.zeros(rows, np.int64),
             spans=np.zeros(6, np.int64),
+            firsts=np.zeros(messages, np.int64),
         )
 
-    def scan(
-        self, text: bytes | memoryview, starts: Ints, ends: Ints, columns: ScannedColumns, first: int, bytes_max: int
-    ) -> None:
-        """Read lines of a text, each with a line end behind it, into the columns from row `first` on."""
-        scan_events(TextLines(np.frombuffer(text, np.uint8), starts, ends), self._fields, columns, first, bytes_max)
-
-    def scan_values(self, values: Sequence[bytes], columns: ScannedColumns, bytes_max: int) -> None:
-        """Read texts into all rows of the columns."""
-        ends = np.cumsum(np.fromiter(map(len, values), np.int64, len(values)) + 1) - 1
-        starts = np.concatenate((np.zeros(1, np.int64), ends + 1))[:-1]
-        self.scan(LINE_END.join(values) + PADDING, starts, ends, columns, 0, bytes_max)
+    def scan(self, lines: TextLines, columns: ScannedColumns, message: int, row: int, bytes_max: int) -> int:
+        """Read lines, messages from `message` on, into the rows from `row` on; return the row behind them."""
+        return int(scan_events(lines, self._fields, columns, message, row, bytes_max))
 
     def names(self) -> list[str]:
         """Return the texts that codes stand for; all are ASCII."""

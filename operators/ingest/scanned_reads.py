@@ -1,5 +1,6 @@
 """Events that were scanned, and those between them that were decoded: as one, in the order of the log."""
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from operator import itemgetter
@@ -16,7 +17,7 @@ from operators.ingest.formats.format import Decoded, ItemDecoder
 from operators.ingest.formats.origin import ItemTexts, Origin
 from operators.ingest.messages import Messages
 from operators.ingest.read_events import NONE, ReadEvents, ScannedReads
-from operators.ingest.scanning import MessageScanner
+from operators.ingest.scanning import MessageScanner, sure_messages
 from operators.wire.events import Event
 
 DECODED = 512  # Messages decoded at once.
@@ -28,17 +29,20 @@ Value = TypeVar("Value", bound=np.generic)
 
 
 class _Rows(msgspec.Struct, frozen=True, kw_only=True):
-    """Which of n events were scanned, which decoded, and in which message each stands, (n,)."""
+    """Which of n events were scanned, which decoded, and in which row of the scanned columns each stands, (n,).
+
+    Of what was decoded that is the row of its message, which is no other message's.
+    """
 
     scanned: Ints
     decoded: Ints
-    messages: Ints
+    sources: Ints
 
     def joined(self, scanned: NDArray[Value], decoded: NDArray[Value]) -> NDArray[Value]:
-        """Return a column of all, of the scanned ones given by message."""
+        """Return a column of all, of the scanned ones given by row."""
         if len(self.scanned) == len(scanned):
             return scanned
-        out: NDArray[Value] = scanned[self.messages]
+        out: NDArray[Value] = scanned[self.sources]
         out[self.decoded] = decoded
         return out
 
@@ -50,11 +54,12 @@ def scanned_reads(
 
     Where that was so of the last messages, few are tried before all are scanned.
     """
-    if scanner.useless and _is_useless(scanner.scan(messages.values[:TRIED])[0].sure):
+    if scanner.useless and _is_useless(sure_messages(scanner.scan(messages.values[:TRIED])[0])):
         return None
     columns, names = scanner.scan(messages.values)
-    unsure = np.flatnonzero(~columns.sure)
-    scanner.useless = _is_useless(columns.sure)
+    sure = sure_messages(columns)
+    unsure = np.flatnonzero(~sure)
+    scanner.useless = _is_useless(sure)
     if scanner.useless:
         return None
     looks = [decoder.decode(messages.part(at, at + 1)) for at in range(0, len(messages), LOOKED_AT)]
@@ -63,7 +68,7 @@ def scanned_reads(
         for at in range(0, len(unsure), DECODED)
     ]
     events: list[Event] = [event for _, piece in pieces for event in piece.items]
-    origin, rows = _places(messages, columns.sure, pieces, looks[0].origin.texts.split)
+    origin, rows = _places(messages, columns, pieces, looks[0].origin.texts.split)
     parts, errors = _numbers(columns, names, rows, events, scanner, reader)
     read = reader.read_with(events, [part[rows.decoded] for part in parts], errors[rows.decoded])
     return ScannedReads(
@@ -81,14 +86,21 @@ def _is_useless(sure: Flags) -> bool:
 
 
 def _places(
-    messages: Messages, sure: Flags, pieces: Sequence[tuple[Ints, Decoded]], split: Callable[[bytes], Sequence[bytes]]
+    messages: Messages, columns: Any, pieces: Sequence[tuple[Ints, Decoded]], split: Callable[[bytes], Sequence[bytes]]
 ) -> tuple[Origin, _Rows]:
     """Return where all events came from, and which of them were scanned; `split` tells the items of a message apart."""
+    sure, firsts = sure_messages(columns), columns.firsts
     found = np.concatenate([NONE, *(unsure[piece.origin.messages_of] for unsure, piece in pieces)])
-    counts = np.where(sure, 1, np.bincount(found, minlength=len(messages)))
+    counts = np.where(sure, np.diff(firsts, append=len(columns.sure)), np.bincount(found, minlength=len(messages)))
     message_of = np.repeat(np.arange(len(messages)), counts)
     is_scanned = sure[message_of]
-    rows = _Rows(scanned=np.flatnonzero(is_scanned), decoded=np.flatnonzero(~is_scanned), messages=message_of)
+    of_one = len(columns.sure) == len(messages)
+    item_of = np.zeros_like(message_of) if of_one else _within(counts)
+    rows = _Rows(
+        scanned=np.flatnonzero(is_scanned),
+        decoded=np.flatnonzero(~is_scanned),
+        sources=message_of if of_one else firsts[message_of] + np.where(is_scanned, item_of, 0),
+    )
     origin = Origin(
         messages=messages,
         message_of=range(len(messages)),
@@ -97,9 +109,19 @@ def _places(
     )
     if (counts == 1).all():
         return origin, rows
-    item_of = np.zeros(len(message_of), np.int64)
     item_of[rows.decoded] = [item for _, piece in pieces for item in _items_of(piece.origin)]
-    return msgspec.structs.replace(origin, message_of=message_of.tolist(), item_of=item_of.tolist()), rows
+    return msgspec.structs.replace(origin, message_of=_numbers_of(message_of), item_of=_numbers_of(item_of)), rows
+
+
+def _within(counts: Ints) -> Ints:
+    """Return the numbers from 0 to each count, one count after the other."""
+    numbers: Ints = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return numbers
+
+
+def _numbers_of(column: Ints) -> Sequence[int]:
+    """Return a column as numbers of Python, which are made when they are asked for."""
+    return array("q", column.tobytes())
 
 
 def _items_of(origin: Origin) -> Sequence[int]:
@@ -122,9 +144,9 @@ def _numbers(
         firsts = scanner.first_rows(codes, columns.sure, len(names))
         known = np.flatnonzero(firsts >= 0)
         counted = [reader.parts.counted(part, names[code]) for code in known.tolist()]
-        # By message, not by event: of those in one message either all were scanned or all decoded.
+        # By row, not by event: of those in one message either all were scanned or all decoded.
         came = [(row, text) for row, text in zip(firsts[known].tolist(), counted, strict=True) if text not in index]
-        decoded = zip(rows.messages[rows.decoded].tolist(), others, strict=True)
+        decoded = zip(rows.sources[rows.decoded].tolist(), others, strict=True)
         came += [(row, text) for row, text in decoded if text not in index]
         for _, text in sorted(came, key=itemgetter(0)):
             index.number(text)

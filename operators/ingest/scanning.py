@@ -11,7 +11,7 @@ from operators.fast import loading
 from operators.ingest.chains import chained_slis
 from operators.ingest.columns import fields_of
 from operators.ingest.fields import is_feedback
-from operators.ingest.lines import Lines
+from operators.ingest.lines import Lines, block_of_texts
 from operators.ingest.reserved import is_reserved
 from operators.ingest.slis.registry import sli_kind_of
 from operators.policy.policy import Policy
@@ -36,16 +36,18 @@ class MessageScanner:
         self._module, self._scanner, self._bytes_max = module, scanner, bytes_max
 
     def scan(self, values: Sequence[bytes]) -> tuple[Any, list[str]]:
-        """Return the columns of the events in messages of one each, and the texts that their codes stand for."""
-        columns = self._scanner.begin(len(values))
-        if isinstance(values, Lines):
-            first = 0
-            for text, starts, ends in values.spans():
-                self._scanner.scan(text, starts, ends, columns, first, self._bytes_max)
-                first += len(ends)
-        else:
-            self._scanner.scan_values(values, columns, self._bytes_max)
-        names = self._scanner.names()
+        """Return the columns of the events in some messages, and the texts that their codes stand for.
+
+        A message has a row for each of its events, all of them sure, or one that is not sure.
+        """
+        lines = values if isinstance(values, Lines) else Lines([block_of_texts(values)])
+        spans = [self._module.text_lines(*span) for span in lines.spans()]
+        columns = self._scanner.begin(len(values), sum(map(self._module.rows_for, spans)))
+        message = row = 0
+        for span in spans:
+            row = self._scanner.scan(span, columns, message, row, self._bytes_max)
+            message += len(span.ends)
+        columns, names = self._module.rows_until(columns, row), self._scanner.names()
         _leave_out_reserved(columns, names)
         return columns, names
 
@@ -67,9 +69,17 @@ def scanner_for(policy: Policy) -> MessageScanner | None:
     return MessageScanner(module, module.EventScanner(wanted), policy.dead_letters.message_bytes_max)
 
 
+def sure_messages(columns: Any) -> NDArray[np.bool_]:
+    """Return of which messages all events are sure, (messages,)."""
+    sure: NDArray[np.bool_] = columns.sure
+    return sure if len(columns.firsts) == len(sure) else np.logical_and.reduceat(sure, columns.firsts)
+
+
 def _leave_out_reserved(columns: Any, names: Sequence[str]) -> None:
-    """Have events decoded whose model or version has a name that is rollguard's own: they are refused."""
+    """Have messages decoded of which an event's model or version has a name that is rollguard's own: it is refused."""
     reserved = np.array([is_reserved(name) for name in names], bool)
     if reserved.any():
         for codes in columns.codes[:2]:
             columns.sure[reserved[codes]] = False
+        sizes = np.diff(columns.firsts, append=len(columns.sure))
+        columns.sure[:] = np.repeat(sure_messages(columns), sizes)

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from operators.fast.events import AHEAD
-from operators.fast.scanner import EventScanner, Wanted
+from operators.fast.scanner import EventScanner, Wanted, rows_for, text_lines
+from operators.ingest.lines import block_of_texts
 from tests.fast_kernels import kernels
 from tests.unit.test_fast_scanner import random_message
 
@@ -38,15 +39,18 @@ def scan_at_the_edge(messages: int) -> int:
     for _ in range(messages):
         message = random_message(random)
         if random.random() < 0.3:
+            message = b"[" + b",".join([message, random_message(random)]) + b"]"
+        if random.random() < 0.3:
             message = message[: random.randrange(len(message) + 1)]
         text = message + random.choice(ENDINGS)
         if random.random() < 0.2:
             text = text[: random.randrange(len(text) + 1)]
         room[PAGES - len(text) : PAGES] = text
-        columns = scanner.begin(1)
         ends = np.array([min(len(message), len(text))])
         view = memoryview(room)[PAGES - len(text) : PAGES].toreadonly()
-        scanner.scan(view, np.array([0]), ends, columns, 0, PAGES)
+        lines = text_lines(view, np.array([0]), ends)
+        columns = scanner.begin(1, rows_for(lines))
+        assert scanner.scan(lines, columns, 0, 0, PAGES) <= rows_for(lines)
         sure += int(columns.sure.sum())
     return sure
 
@@ -91,8 +95,9 @@ def test_texts_are_looked_for_within_their_table() -> None:
     scanner = EventScanner(WANTED)
     texts = [f"{number}".rjust(128, "x") for number in range(20_000)]
     values = [f'{{"request_id":"r","ts":1760000000000,"model":"{text}","version":"v"}}'.encode() for text in texts]
-    columns = scanner.begin(len(values))
-    scanner.scan_values(values, columns, 1_000)
+    block = block_of_texts(values)
+    columns = scanner.begin(len(values), len(values))
+    scanner.scan(text_lines(block.text, block.starts, block.ends), columns, 0, 0, 1_000)
     assert 0 < columns.sure.sum() < len(values)
     assert scanner.names()[1] == texts[0]
     assert max(map(len, scanner.names())) == 128
