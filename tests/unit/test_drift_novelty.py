@@ -60,6 +60,29 @@ def test_it_says_which_way_a_series_went(detector: type[Detector], by: float) ->
     assert late[0].score > late[0].threshold
 
 
+def moved(at: int, *moves: tuple[int, int, float], seed: int = 11) -> Floats:
+    values = np.random.default_rng(seed).normal(size=(at + 30) * 6)
+    for first, last, by in moves:
+        values[first * 6 : last * 6] += by
+    return values
+
+
+@both
+@pytest.mark.parametrize("by", [3.0, 10.0])
+def test_an_outage_hides_nothing_of_the_weeks_after_it(detector: type[Detector], by: float) -> None:
+    found = alarms(detector, moved(300, (150, 152, 300.0), (300, 500, by)), 6)
+    assert 300 <= found[found >= 160][0] <= 304
+
+
+@both
+@pytest.mark.parametrize("by", [4.0, 10.0, 1_000.0])
+def test_a_second_move_is_found_however_long_the_first_has_lasted(detector: type[Detector], by: float) -> None:
+    """Half of the weeks before at the old level and half at the new one do not make what is as far again likely."""
+    found = alarms(detector, moved(400, (200, 500, by), (400, 500, by)), 6)
+    assert 200 <= found[0] <= 203
+    assert 400 <= found[found >= 300][0] <= 403
+
+
 def test_small_moves_are_found_once_they_have_lasted() -> None:
     rng = np.random.default_rng(6)
     usual = rng.normal(size=400)

@@ -5,7 +5,11 @@ somebody should hear of is a level that is new. So the mean of the last hours, o
 blocks of as many hours before, of up to four weeks: it is new where it lies outside of the interval that holds one more
 block with a probability of 1 - 2 LEVEL, by Student's t with one degree of freedom less than there are blocks (G. Hahn,
 W. Meeker (1991), "Statistical Intervals", section 4.4). Blocks of the length of the change have its autocorrelation in
-them, whatever it is (batch means), and a level that came back is not new.
+them, whatever it is (batch means), and a level that came back is not new. A few blocks that are far off all others
+count for no more than three times what comes next (`outages.py`): an hour's outage hides nothing of the weeks after it.
+
+Two levels that a series had are far from what is between them, which says nothing of a third. So a level is new, too,
+where it lies outside of all blocks by more than a block is from the one before, by the same interval.
 
 It has to stand, too: the last hour has half of the move or more, and so have the last two and so on. So a burst that is
 over is not found once more by longer blocks.
@@ -15,6 +19,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats
+from operators.drift.detectors.outages import without_outages
 from operators.stats.distributions import student_quantile
 
 LENGTHS = (1, 2, 3, 6, 12, 24, 48, 96, 168)  # Hours of a block.
@@ -68,14 +73,24 @@ def _of_blocks(levels: Floats, length: int, running: Running | None) -> Move | N
     blocks = _means(before[len(before) % length :].reshape(-1, length))
     if len(blocks) < BLOCKS_MIN or 2 * np.isfinite(levels[-length:]).sum() < length:
         return None
+    blocks = without_outages(blocks)
     usual, spread = float(np.median(blocks)), float(blocks.var(ddof=1))
     size = float(np.average(np.nan_to_num(levels[-length:]), weights=weights)) - usual
     errors = student_quantile(LEVEL, len(blocks) - 1)
     # A block with fewer hours strays further.
-    limit = float(errors * (spread * (length / weights.sum() + 1 / len(blocks)) + lacking) ** 0.5)
+    more = length / weights.sum() + 1 / len(blocks)
+    limit = float(errors * (spread * more + lacking) ** 0.5)
+    edge = float((np.sign(size) * (blocks - usual)).max())
+    limit = min(limit, edge + float(errors * (_steps(blocks) * more + lacking) ** 0.5))
     if abs(size) <= limit or not _stands(levels, length, usual, size):
         return None
     return Move(size=size, limit=limit)
+
+
+def _steps(blocks: Floats) -> float:
+    """Return the variance of a block by how far blocks are from the one before, but for the two largest steps."""
+    squares = np.sort(np.diff(blocks) ** 2)[:-2]
+    return float(squares.mean() / 2)
 
 
 def _stands(levels: Floats, length: int, usual: float, size: float) -> bool:

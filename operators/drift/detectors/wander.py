@@ -4,8 +4,8 @@ A detector adds up what it sees, so what counts is how far sums stray, and neigh
 levels that wander over hours look constant from one pane to the next. So means of blocks of some hours are compared
 with those of the next block: half of the mean of squared differences, times the hours of a block, is the variance that
 an hour would have if hours were independent (J. von Neumann (1941), Ann. Math. Stat. 12, p. 367; of the lengths the
-largest counts, as with batch means). A level that moved once is one large difference: the largest is left out, so a
-change does not hide the next one.
+largest counts, as with batch means). A level that moved once is one large difference: the largest is left out, and the
+few beside it that are far off all others count for little (`outages.py`), so a change does not hide the next one.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from operators.arrays import Floats
+from operators.drift.detectors.outages import without_outages
 
 BLOCKS_MIN = 4
 
@@ -41,5 +42,5 @@ def _of_blocks(hours: Floats, length: int) -> float:
     means = np.nansum(by_block, axis=1)[2 * n >= length] / n[2 * n >= length]
     if len(means) < BLOCKS_MIN:
         return 0.0
-    squares = np.sort(np.diff(means) ** 2)[:-1]
+    squares = np.sort(without_outages(np.diff(means)) ** 2)[:-1]
     return float(length * squares.mean() / 2)
