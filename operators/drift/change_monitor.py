@@ -82,9 +82,12 @@ class Watch(msgspec.Struct, kw_only=True):
             self.suspected = -1
             return alarm
         move = newness(left, None if alarm is None else self.season.running)
-        if move is None or (start - self.reported_at < ONCE_MS and not move.is_beyond(self.reported)):
+        if move is None:
             return None
-        self.suspected, self.reported, self.reported_at = -1, move.size, start
+        self.suspected = -1
+        if start - self.reported_at < ONCE_MS and not move.is_beyond(self.reported):
+            return None
+        self.reported, self.reported_at = move.size, start
         return Alarm(rose=move.size > 0, score=abs(move.size), threshold=move.limit)
 
     @property
