@@ -9,7 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from operators.fast.skipping import DEPTH_MAX
+from operators.ingest.formats.format import Decoded
 from operators.ingest.lines import Lines, block_of_texts
+from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition
 from operators.ingest.scanning import scanner_for, sure_messages
 from operators.policy.policy import Policy
@@ -180,3 +182,22 @@ def test_what_an_array_left_half_read_is_in_no_other() -> None:
     values = [f"[{full},{full},{full},1]".encode(), f"[{bare},{bare},{bare},{bare}]".encode()]
     assert taken(values) == [False, True]
     both([*values, values[1]])
+
+
+def test_a_partition_decodes_only_what_it_looks_at() -> None:
+    random, partition, decoded_at_once = Random(7), Partition("p", "events", ("p",), RULES), list[int]()
+    again, decode = partition._decoder.again, partition._decoder.decode
+
+    class Counting:
+        def __init__(self) -> None:
+            self.again = again
+
+        def decode(self, messages: Messages) -> Decoded:
+            decoded_at_once.append(len(messages))
+            return decode(messages)
+
+    partition._decoder = Counting()
+    assert partition._decoder.again is not None
+    batch = partition.take(received([f"[{good(random)},{good(random)}]".encode() for _ in range(100)]))
+    assert batch.items + batch.duplicates == 200
+    assert decoded_at_once == [1]
