@@ -9,6 +9,11 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
+def joined_columns(columns: Sequence[Ints]) -> Ints:
+    """Return columns one after the other, of none an empty one; a single one as it is, and so not to be written to."""
+    return columns[0] if len(columns) == 1 else np.concatenate([np.zeros(0, np.int64), *columns])
+
+
 def order_by(*columns: Ints) -> Ints:
     """Return the stable order of rows by whole-number columns, the first the most significant.
 

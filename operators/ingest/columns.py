@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.arrays import Floats, Ints
+from operators.arrays import Floats, Ints, joined_columns
 from operators.ingest.again import DecodedAgain, Items
 from operators.ingest.chains import chained_labels, chained_slis, label_chains_of
 from operators.ingest.event_reader import EventReader
@@ -23,7 +23,7 @@ from operators.ingest.id_hashes import with_key
 from operators.ingest.numbering import Numbering
 from operators.ingest.offending import ChunkContext
 from operators.ingest.parts import Parts
-from operators.ingest.read_events import NONE, ReadEvents
+from operators.ingest.read_events import ReadEvents
 from operators.ingest.slis.kind import Read
 from operators.ingest.slis.registry import sli_kind_of
 from operators.ingest.watched import WatchedBuilder, WatchedColumns
@@ -155,19 +155,19 @@ class ColumnsBuilder:
     def build(self) -> Columns:
         """Return the columns of everything added, in order."""
         parts, errors, numbers = zip(*self._chunks, strict=True) if self._chunks else ((), (), ())
-        names, series = self.parts.series([np.concatenate(part) for part in zip(*parts, strict=True)])
-        codes = np.concatenate([NONE, *errors])
+        names, series = self.parts.series([joined_columns(part) for part in zip(*parts, strict=True)])
+        codes = joined_columns(errors)
         used = np.bincount(codes, minlength=len(self.error_types)) > 0  # Others are of items that were not kept.
         used[0] = True
-        chain = np.concatenate([np.zeros(0, np.int64), *(chain for chain, _ in self._chains)])
-        event = np.concatenate([np.zeros(0, np.int64), *(event for _, event in self._chains)])
+        chain = joined_columns([chain for chain, _ in self._chains])
+        event = joined_columns([event for _, event in self._chains])
         return Columns(
             stream=self.stream,
             names=names,
             series=series,
             error_types=[name for name, is_used in zip(self.error_types, used.tolist(), strict=True) if is_used],
             errors=(np.cumsum(used) - 1)[codes],
-            numbers={name: np.concatenate([chunk[name] for chunk in numbers]) + 0.0 for name in (numbers or [{}])[0]},
+            numbers={name: _joined_numbers([chunk[name] for chunk in numbers]) for name in (numbers or [{}])[0]},
             watched=self._watched.build(),
             chain=with_key(chain, self._sampling),
             event=with_key(event, self._sampling, ATTEMPTS_MAX),
@@ -188,6 +188,11 @@ def fields_of(policy: Policy) -> list[str]:
         field for sli in policy.slis for field in sli.fields
     ]
     return list(dict.fromkeys(named))
+
+
+def _joined_numbers(columns: Sequence[Floats]) -> Floats:
+    """Return columns one after the other, without a negative zero."""
+    return (columns[0] if len(columns) == 1 else np.concatenate(columns)) + 0.0
 
 
 def _number(value: object) -> float:

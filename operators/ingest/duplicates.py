@@ -81,10 +81,15 @@ class Duplicates:
         self._count, self._clock = self._count + len(ids), int(clock[-1])
         self._times.add(clock)
         before = self._new.remember(ids, numbers)
-        unknown = np.flatnonzero(before == NONE)
+        unknown = before == NONE
         if self._old.used:
-            before[unknown] = self._old.numbers_of(ids[unknown])
+            if unknown.all():
+                before = self._old.numbers_of(ids)
+            else:
+                before[unknown] = self._old.numbers_of(ids[unknown])
         again = before != NONE
+        if not again.any():
+            return np.asarray(again, bool)
         again &= numbers - before <= self._ids_max
         at = np.flatnonzero(again)
         again[at] = clock[at] - self._times.of(before[at]) <= self._horizon_ms

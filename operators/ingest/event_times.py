@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 import msgspec
-import numpy as np
 
-from operators.arrays import Ints
+from operators.arrays import Ints, joined_columns
 
 
 class EventTimes(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +23,6 @@ class EventTimes(msgspec.Struct, frozen=True, kw_only=True):
 def joined_times(places: Sequence[EventTimes]) -> EventTimes:
     """Return the places of several chunks as one."""
     columns = {
-        name: np.concatenate([np.zeros(0, np.int64), *(getattr(place, name) for place in places)])
-        for name in EventTimes.__struct_fields__
+        name: joined_columns([getattr(place, name) for place in places]) for name in EventTimes.__struct_fields__
     }
     return EventTimes(**columns)

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.arrays import Ints
+from operators.arrays import Ints, joined_columns
 from operators.ingest.behind_share import BehindShare
 from operators.ingest.duplicates import Anchor, Duplicates
 from operators.ingest.event_times import EventTimes
@@ -128,7 +128,7 @@ class Placing:
         every = EventTimes(time=times, closing=closing, pane=pane, late=late.astype(np.int64))
         return Placed(
             keep=keep,
-            times=every.of(np.flatnonzero(keep)),
+            times=every if keep.all() else every.of(np.flatnonzero(keep)),
             rejects=[origin.reject(index, *reason) for index, reason in sorted(refused.items())],
             passed=passed,
             repeated=None if repeated is None else repeated[keep],
@@ -153,6 +153,9 @@ class Placing:
         """
         if ids is None:
             return None
+        if criteria is None and keep.all() and ids.all():
+            keep &= ~self._duplicates.again(ids, times)
+            return None
         known = np.flatnonzero(keep & (ids != 0))
         keep[known[self._duplicates.again(ids[known], times[known])]] = False
         if criteria is None:
@@ -166,10 +169,13 @@ class Placing:
 
         A refused item must not move time on: one bad clock would make everybody else late.
         """
+        moving, message_of = times, origin.messages_of
+        if not keep.all():
+            moving, message_of = times[keep], message_of[keep]
         seen, passed, self.state.recent = time_passed(
-            self.state.newest, self.state.recent, times[keep], origin.messages_of[keep], origin.messages, self.policy
+            self.state.newest, self.state.recent, moving, message_of, origin.messages, self.policy
         )
-        before: Ints = seen[np.cumsum(keep) - keep]
+        before: Ints = seen[:-1] if len(moving) == len(times) else seen[np.cumsum(keep) - keep]
         late = times < before - self.policy.disorder_ms
         self.state.newest = int(seen[-1])
         return before, msgspec.structs.replace(passed, late=late[keep])
@@ -207,12 +213,11 @@ class Placing:
 
 def joined_passed(passed: Sequence[Passed], newest: int) -> Passed:
     """Return how time went on over several chunks; `time` begins with the time before them."""
-    none = np.zeros(0, np.int64)
     return Passed(
-        after=np.concatenate([none, *(each.after for each in passed)]),
-        step=np.concatenate([none, *(each.step for each in passed)]),
+        after=joined_columns([each.after for each in passed]),
+        step=joined_columns([each.step for each in passed]),
         time=np.concatenate([np.array([newest]), *(each.time for each in passed)]),
-        times=np.concatenate([none, *(each.times for each in passed)]),
-        appended=np.concatenate([none, *(each.appended for each in passed)]),
+        times=joined_columns([each.times for each in passed]),
+        appended=joined_columns([each.appended for each in passed]),
         late=np.concatenate([NOBODY, *(each.late for each in passed)]),
     )
