@@ -51,7 +51,7 @@ from operators.fast.skipping import (
     text_end,
     value_behind,
 )
-from operators.fast.words import Text, byte_at, word_at
+from operators.fast.words import Text, byte_at, rarely, word_at
 
 TEXT_MAX = 128
 TS_MS_MIN, TS_MS_MAX = 946_684_800_000, 4_102_444_800_000
@@ -89,7 +89,10 @@ def short_text(text: Text, at: int) -> tuple[int, int]:
         return -1, 0
     end = text_end(text, at + 1)
     size = end - at - 1
-    return (end + 1, size) if 0 <= size <= TEXT_MAX else (-1, 0)
+    if end < 0 or size > TEXT_MAX:
+        rarely()
+        return -1, 0
+    return end + 1, size
 
 
 @inlined
@@ -125,7 +128,10 @@ def name_behind(text: Text, at: int, part: int, row: int, columns: ScannedColumn
 @inlined
 def amount_behind(text: Text, at: int, most: float) -> tuple[int, float]:
     end, value = number(text, at)
-    return (end, value) if value <= most else (-1, 0.0)
+    if not value <= most:
+        rarely()
+        return -1, 0.0
+    return end, value
 
 
 @inlined
@@ -141,7 +147,10 @@ def numeral_behind(text: Text, at: int, kind: int, most: float) -> tuple[int, fl
     """Return the end of a number and the number, as its kind allows."""
     if kind == COUNT:
         end, count = whole_number(text, at)
-        return (end, float(count)) if count <= most else (-1, 0.0)
+        if count > most:
+            rarely()
+            return -1, 0.0
+        return end, float(count)
     if kind == SCORE:
         return signed_behind(text, at, most)
     return amount_behind(text, at, most)

@@ -8,7 +8,7 @@ import numpy as np
 
 from operators.fast.compiled import inlined
 from operators.fast.nearest import nearest_double
-from operators.fast.words import WORD, Text, byte_at, word_at, zero_bits_below
+from operators.fast.words import WORD, Text, byte_at, rarely, word_at, zero_bits_below
 
 ZERO, DOT, MINUS, PLUS, SMALL_E, LARGE_E = 48, 46, 45, 43, 101, 69
 DIGITS_MAX = 18  # More of them may not fit 63 bits.
@@ -55,8 +55,10 @@ def whole_number(text: Text, at: int) -> tuple[int, int]:
     end, value = digits(text, at, 0)
     size = end - at
     if size == 0 or size > WHOLE_DIGITS_MAX or (size > 1 and byte_at(text, at) == ZERO):
+        rarely()
         return -1, 0
     if byte_at(text, end) == DOT or byte_at(text, end) == SMALL_E or byte_at(text, end) == LARGE_E:
+        rarely()
         return -1, 0
     return end, value
 
@@ -100,15 +102,21 @@ def number(text: Text, at: int) -> tuple[int, float]:
     start = at
     at, value = digits(text, at, 0)
     if at == start or (at - start > 1 and byte_at(text, start) == ZERO):
+        rarely()
         return -1, 0.0
     point = at
     if byte_at(text, at) == DOT:
         at, value = digits(text, at + 1, value)
         if at == point + 1:
+            rarely()
             return -1, 0.0
     fraction = max(at - point - 1, 0)
     if at - start > DIGITS_MAX and significant(text, start, at) > DIGITS_MAX:
+        rarely()
         return -1, 0.0
     at, power = exponent(text, at)
     sure, found = times_power(value, power - fraction)
-    return (at, found) if sure else (-1, 0.0)
+    if not sure:
+        rarely()
+        return -1, 0.0
+    return at, found

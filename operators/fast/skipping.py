@@ -7,7 +7,7 @@ import numpy as np
 
 from operators.fast.compiled import inlined
 from operators.fast.numerals import MINUS, number
-from operators.fast.words import BLOCK, FOUR, Text, byte_at, special_bits, word_at, zero_bits_below
+from operators.fast.words import BLOCK, FOUR, Text, byte_at, rarely, special_bits, word_at, zero_bits_below
 
 QUOTE, COMMA, COLON, SPACE, TAB, RETURN = 34, 44, 58, 32, 9, 13
 OPEN, CLOSE, OPEN_LIST, CLOSE_LIST = 123, 125, 91, 93
@@ -36,7 +36,10 @@ def text_end(text: Text, at: int) -> int:
         at += BLOCK
         found = special_bits(text, at)
     at += zero_bits_below(found)
-    return at if byte_at(text, at) == QUOTE else -1
+    if byte_at(text, at) != QUOTE:
+        rarely()
+        return -1
+    return at
 
 
 @inlined

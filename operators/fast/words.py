@@ -105,6 +105,21 @@ def fetch_ahead(context: Any, numbers: Any, at: Any) -> Any:
 
 
 @intrinsic
+def rarely(context: Any) -> Any:
+    """Mark a branch that is hardly ever taken; changes nothing.
+
+    Without, the compiler would make a choice between values of it, and whatever is read next would wait for both; a
+    branch is foreseen by the processor. What it may not leave out or do in advance is an instruction unknown to it.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], True)
+        return context.get_dummy_value()
+
+    return types.none(), generate
+
+
+@intrinsic
 def zero_bits_below(context: Any, word: Any) -> Any:
     """Return how many bits are 0 below the lowest 1 of a word; 64 of 0."""
 
