@@ -346,11 +346,12 @@ def test_a_policy_that_keeps_other_counts_is_refused(
     send(kafka_config, quiet["ROLLGUARD_EVENTS_TOPIC"], [lines[:100] for lines in logs["events"]])
     with working(tmp_path, quiet) as worker:
         finish(worker)
-    other = tmp_path / "policy.toml"
-    other.write_text(brief_policy().replace("versions_max = 100", "versions_max = 99"))
+    text, other = brief_policy(), tmp_path / "policy.toml"
+    assert text.count('pane = "10s"') == 1
+    other.write_text(text.replace('pane = "10s"', 'pane = "5s"'))
     with working(tmp_path, quiet, "--policy", str(other)) as worker:
-        assert worker.process.wait(WAIT_S) == 1
-    assert "not those the recovery store was written under" in worker.log.read_text()
+        assert worker.process.wait(WAIT_S) == 2
+    assert "time.pane = '5s': is 10s in the recovery store" in worker.log.read_text()
 
 
 def test_a_topic_that_is_missing_is_named(quiet: dict[str, str], tmp_path: Path) -> None:
