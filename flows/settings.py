@@ -21,8 +21,8 @@ ROLLGUARD_COMMAND_KEY    the secret that commands are signed with              n
 ROLLGUARD_CONTROL_KEY    ID:SECRET,ID:SECRET...: the first signs what the      none: control events are not signed,
                          worker says; `control` and gateways believe all      and all are believed
 ROLLGUARD_ID_KEY         the secret that ids are hashed with in dead letters    none: ids are not kept there,
-                         and in the request log, and that draws which          and `archive` does not start
-                         sessions are compared where there are too many
+                         and in the request log, and that draws which events   and `archive` does not start
+                         of sessions are compared
 ROLLGUARD_WEBHOOK_KEY    the secret that webhooks are signed with              none: they are sent unsigned
 ROLLGUARD_PAGERDUTY_KEY  the routing key of `control follow --pagerduty`        none
 ROLLGUARD_PAGERDUTY_URL  where its events go: the EU's, a proxy's               https://events.pagerduty.com/v2/enqueue
