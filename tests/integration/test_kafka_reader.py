@@ -12,7 +12,6 @@ from operators.connectors.kafka.errors import OffsetGone, Refused, UnknownTopic,
 from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from operators.connectors.kafka.reader import BYTES_MAX, MESSAGES_MAX, KafkaReader
 from operators.connectors.kafka.times import timestamp_types
-from tests.bench.kafka_reading import fetched_s, read_s
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import PASSWORD, USER, TestBroker
 from tests.integration.ports import free_ports
@@ -59,17 +58,6 @@ def test_whose_clock_a_message_has_is_told(kafka_config: KafkaConfig, make_topic
         (batch,) = read_all(reader)
     assert batch.appended is not None
     assert not batch.appended.any()
-
-
-def test_what_is_made_of_a_message_costs_less_than_to_fetch_it(
-    kafka_config: KafkaConfig, make_topic: MakeTopic
-) -> None:
-    """CPU of the client and of all that is ours, as times of the client's alone, fetched as cheaply as it can be."""
-    topic, count = make_topic(1, **LOG_APPEND), 50_000
-    produce(kafka_config, topic, [b'{"n": %-300d}' % number for number in range(count)])
-    costs = [(fetched_s(kafka_config, topic, count), read_s(kafka_config, topic, count)) for _ in range(5)]
-    fetched, read = (min(some) for some in zip(*costs, strict=True))
-    assert read < 2.3 * fetched
 
 
 def test_large_messages_come_in_bounded_batches(kafka_config: KafkaConfig, make_topic: MakeTopic) -> None:
