@@ -1,17 +1,35 @@
 """The arrays that everything is made of; rows of whole-number columns, put in order, and told apart."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Number = TypeVar("Number", bound=np.generic)
+
+
+def concatenated(columns: Sequence[NDArray[Number]]) -> NDArray[Number]:
+    """Return one or more columns one after the other; a single one as it is, and so not to be written to."""
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
 def joined_columns(columns: Sequence[Ints]) -> Ints:
     """Return columns one after the other, of none an empty one; a single one as it is, and so not to be written to."""
     return columns[0] if len(columns) == 1 else np.concatenate([np.zeros(0, np.int64), *columns])
+
+
+def with_rows(array: NDArray[Number], rows: int) -> NDArray[Number]:
+    """Return an array with so many rows, no fewer than it has; new ones are 0, and take no time before they are used.
+
+    >>> with_rows(np.array([[1, 2]]), 2).tolist()
+    [[1, 2], [0, 0]]
+    """
+    more = np.zeros((rows, *array.shape[1:]), array.dtype)
+    more[: len(array)] = array
+    return more
 
 
 def order_by(*columns: Ints) -> Ints:

@@ -16,39 +16,41 @@ import numpy as np
 from operators.arrays import Ints
 from operators.drift.monitors import Monitors
 from operators.drift.results import Monitored
-from operators.evaluation_state import EvaluationState, PaneOutcome, begun, gone_on
-from operators.policy.policy import Policy
+from operators.evaluation_state import EvaluationState, PaneOutcome, begun, gone_on, gone_over
+from operators.policy.policy import CountColumns, Policy
 from operators.release.addressing import Addressed, silenced, with_new
 from operators.release.alert_events import resolve_forgotten
 from operators.release.command_rows import command_rows
-from operators.release.contexts import Contexts, Places, places_of
-from operators.release.controller import begin_pane, end_pane
+from operators.release.contexts import Contexts, PaneContexts
+from operators.release.controller import begin_pane, end_pane, note_pane
 from operators.release.copies import as_copies
 from operators.release.declared_targets import declared_targets
 from operators.release.estimated_evidence import with_estimates
 from operators.release.forgetting import REMEMBERED_MIN, surplus
 from operators.release.lately import note_found
-from operators.release.model import CanaryFinding, PaneContext
+from operators.release.model import CanaryFinding
 from operators.release.release_rows import ShownReleases, release_rows, shown_releases
-from operators.release.seen import Seen
+from operators.release.uneventful import Uneventful
 from operators.release.warming import warmed_up
+from operators.rules.alike import RulePasses
 from operators.rules.canary import CanaryEvaluator
 from operators.rules.canary_promotion import CanaryResult
 from operators.rules.comparison import Comparison
 from operators.rules.current import Current
 from operators.rules.labels import labels_of
 from operators.rules.pane_counts import PaneCounts
-from operators.rules.spreads import Values, spreads_of
+from operators.rules.spreads import spreads_of
 from operators.rules.targets import HeldToTargets
 from operators.rules.unserved import Rings
 from operators.rules.verdict import Verdict
 from operators.store.rows import Column, Rows
 from operators.window.folded import Folded
+from operators.window.pane_lengths import PaneLengths
 from operators.window.panes import Closed
 from operators.window.partial import Partial
 from operators.window.sliding import WindowCounts
 from operators.window.waiting_commands import Due
-from operators.window.watermark import END, NEVER
+from operators.window.watermark import NEVER
 from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Release
 from operators.wire.control import ControlEvent
@@ -59,12 +61,10 @@ LATELY = 60  # Panes: a series that nothing came in for in so many may give up i
 
 
 class _Begun(NamedTuple):
-    """A pane before rules look at it, by model: its context, its releases; and what has come of commands so far."""
+    """A pane before rules look at it: `awake` models, releases as they were, and what has come of commands so far."""
 
-    places: Mapping[str, Places]
-    current: Current
-    values: Values
-    ats: dict[str, PaneContext]
+    contexts: PaneContexts
+    awake: Sequence[str]
     before: dict[str, ShownReleases]
     events: list[ControlEvent]
     stored: list[Rows]
@@ -73,13 +73,21 @@ class _Begun(NamedTuple):
 class ShardEvaluation:
     """The rules, monitors and releases of one shard; `state` is all it keeps."""
 
-    def __init__(self, policy: Policy, saved: EvaluationState | None = None) -> None:
+    def __init__(self, policy: Policy, saved: EvaluationState | None = None, had: CountColumns | None = None) -> None:
         self.policy = policy
-        self.monitors = Monitors(policy, None if saved is None else saved.monitors)
+        lengths = PaneLengths((had.pane_ms if had else 0) or policy.pane_ms, policy.pane_ms)
+        self.monitors = Monitors(policy, None if saved is None else saved.monitors, lengths)
         new = begun(policy, self.monitors.state)
-        self.state = new if saved is None else gone_on(policy, new, saved, self.monitors.kept)
+        if saved is None:
+            self.state = new
+        elif lengths.same:
+            self.state = gone_on(policy, new, saved, self.monitors.kept)
+        else:
+            self.state = gone_over(policy, new, saved, lengths)
+        self._passes = RulePasses(self.state.alone)
         self.slots_max = SLOTS_MIN
         self._contexts = Contexts(policy)
+        self._uneventful = Uneventful(policy)
         # The models in which a pane without anything of them may leave a trace; at first nobody knows which do.
         self._awake = set(self.state.models)
         self._retarget()
@@ -88,6 +96,9 @@ class ShardEvaluation:
         """Take a closed pane, and the windows that ended with it or in the quiet panes before it."""
         out: list[PaneOutcome] = []
         closed = moved.closed
+        if closed.anew:
+            self.state.pane = closed.pane
+            return []
         part = as_copies(closed.on_time, self.state.models, closed.commands)
         if part is not closed.on_time:
             closed = msgspec.structs.replace(closed, on_time=part)
@@ -139,13 +150,12 @@ class ShardEvaluation:
         """
         if self._awake or not all(each.quiet for each in self.state.releases):
             return 0
-        rules = min((each.still_until(windows) for each in self.state.alone), default=END)
-        return min(rules, self.monitors.still_until(self.state.pane))
+        return min(self._passes.still_until(windows), self.monitors.still_until(self.state.pane))
 
     def _quiet(self) -> bool:
         state = self.state
         models = (state.models[name] for name in self._awake)
-        rules_quiet = all(each.quiet for each in state.alone) and all(each.quiet for each in state.releases)
+        rules_quiet = self._passes.quiet and all(each.quiet for each in state.releases)
         return self.monitors.quiet and rules_quiet and all(model.quiet for model in models)
 
     def _step(
@@ -159,18 +169,11 @@ class ShardEvaluation:
         if closed is None and self._at_rest:
             return self._step_at_rest(counts, windows)
         on_time, end = (None, False) if closed is None else (closed.on_time, closed.end)
-        places = places_of(counts, self.state.roster.names)
-        folded = _by_model(() if closed is None else closed.folded)
-        by_model = self._addressed(due, {*places, *folded})
-        models = self.state.models
-        awake = sorted((self._awake | places.keys() | by_model.keys() | folded.keys()) & models.keys())
-        begun = self._begun(counts, on_time, places, awake)
-        for name in awake:
-            begun.events.extend(begin_pane(models[name], begun.ats[name], by_model.get(name, ()), folded.get(name, ())))
+        begun = self._begun(counts, on_time, due, () if closed is None else closed.folded)
         if any(isinstance(each, Release) for each in due):
             self._retarget()
         begun.stored.append(command_rows(due, begun.events, (counts.pane + 1) * self.policy.pane_ms))
-        live = self._releases(awake)
+        live = self._releases(begun.awake)
         verdicts = self._alone(counts, windows)
         changes, found, evidence = self._compare(counts, live, on_time)
         begun.stored.extend(evidence)
@@ -189,28 +192,37 @@ class ShardEvaluation:
         drift, heard = self._monitor(counts.pane, (), None, False)
         verdicts += heard
         if verdicts or len(self.state.models) > REMEMBERED_MIN:
-            return self._conclude(counts, self._begun(counts, None, {}, ()), verdicts, {}, drift)
+            return self._conclude(counts, self._begun(counts, None, (), ()), verdicts, {}, drift)
         return PaneOutcome(verdicts=[], events=[], drift=drift, rows=[])
 
     def _alone(self, counts: PaneCounts, windows: Sequence[WindowCounts]) -> list[Verdict]:
         """Step the rules that judge each series by itself; return what changed."""
         names = self.state.roster.names
-        return [one for each in self.state.alone for one in _ordered(each.step(counts, windows, names))]
+        return [one for each in self._passes.step(counts, windows, names) for one in _ordered(each)]
 
     def _begun(
-        self, counts: PaneCounts, on_time: Partial | None, places: Mapping[str, Places], awake: Sequence[str]
-    ) -> "_Begun":
-        seen = Seen.of(on_time)
-        current = Current(self.state.alone, self.state.releases, self.state.listening, self.state.roster.names)
-        values = Values(on_time, self.policy.dimensions)
-        ats = {name: self._contexts.of(counts, places.get(name, {}), seen, name, current, values) for name in awake}
-        before = {name: shown_releases(self.state.models[name]) for name in awake}
-        return _Begun(places, current, values, ats, before, [], [])
+        self, counts: PaneCounts, on_time: Partial | None, due: Sequence[Due], beyond: Sequence[Folded]
+    ) -> _Begun:
+        """Let models take what came in, the commands that are `due`, and what was `beyond` a limit."""
+        names = self.state.roster.names
+        current = Current(self.state.alone, self.state.releases, self.state.listening, names)
+        contexts = self._contexts.of(counts, names, on_time, current)
+        came, folded = contexts.traffic.came.keys(), _by_model(beyond)
+        by_model = self._addressed(due, came | folded.keys())
+        models, events = self.state.models, list[ControlEvent]()
+        awake = sorted((self._awake | came | by_model.keys() | folded.keys()) & models.keys())
+        before = {name: shown_releases(models[name]) for name in awake if models[name].releases}
+        for name in awake:
+            model, commands, more = models[name], by_model.get(name, ()), folded.get(name, ())
+            note_pane(model, contexts.traffic)
+            if commands or more or not self._uneventful.before_rules(model, counts.pane):
+                events += begin_pane(model, contexts.of(name), commands, more)
+        return _Begun(contexts, awake, before, events, [])
 
     def _conclude(
         self,
         counts: PaneCounts,
-        begun: "_Begun",
+        begun: _Begun,
         verdicts: list[Verdict],
         found: Mapping[str, Sequence[CanaryFinding]],
         drift: Monitored,
@@ -219,23 +231,24 @@ class ShardEvaluation:
         models, events, stored = self.state.models, begun.events, begun.stored
         verdicts = with_estimates(verdicts, self.policy)
         of_model = _by_model(verdicts)
-        awake = sorted({*begun.ats, *of_model} & models.keys())
+        awake = sorted({*begun.awake, *of_model} & models.keys())
         for name in awake:
-            at = begun.ats.get(name) or self._contexts.of(
-                counts, {}, model=name, current=begun.current, values=begun.values
-            )
-            events += end_pane(models[name], at, of_model.get(name, ()), found.get(name, ()))
-        after = {name: shown_releases(models[name]) for name in awake}
+            model, changed, findings = models[name], of_model.get(name, ()), found.get(name, ())
+            if findings or not self._uneventful.after_rules(model, counts.pane, changed):
+                events += end_pane(model, begun.contexts.of(name), changed, findings)
+        after = {name: shown_releases(models[name]) for name in awake if models[name].releases}
         stored += [release_rows(begun.before, after, counts.pane, self.policy), *self._policy_rows(counts.pane)]
         self._awake = {name for name in awake if not models[name].rests}
-        events += self._forget(counts, begun.places)
+        events += self._forget(begun.contexts)
         return PaneOutcome(verdicts=verdicts, events=events, drift=drift, rows=[some for some in stored if len(some)])
 
     def _retarget(self) -> None:
         """Hold versions to what their releases say."""
         heeding = [each for each in self.state.alone if isinstance(each, HeldToTargets) and each.rule.release_targets]
-        for each in heeding:
-            each.retarget(declared_targets(self.state.models), self.state.roster.names)
+        if heeding:
+            declared = declared_targets(self.state.models)
+            for each in heeding:
+                each.retarget(declared, self.state.roster.names)
 
     def _compare(
         self, counts: PaneCounts, live: Sequence[Comparison], on_time: Partial | None
@@ -277,13 +290,13 @@ class ShardEvaluation:
         columns: dict[str, Column] = {"hash": [self.policy.hash], "at": [at], "toml": [self.policy.text], "ver": [1]}
         return [Rows(table="policy", columns=columns)]
 
-    def _forget(self, counts: PaneCounts, but: Collection[str]) -> list[ControlEvent]:
-        """Forget models that nobody needs, where there are too many."""
+    def _forget(self, contexts: PaneContexts) -> list[ControlEvent]:
+        """Forget models that nobody needs, where there are too many; none that something came in for."""
         events: list[ControlEvent] = []
-        forgotten = surplus(self.state.models, self.policy.models_max, but)
+        forgotten = surplus(self.state.models, self.policy.models_max, self.policy.shards, contexts.traffic.came)
         for name in forgotten:
             self._awake.discard(name)
-            events += resolve_forgotten(self.state.models.pop(name), self._contexts.of(counts, {}))
+            events += resolve_forgotten(self.state.models.pop(name), contexts.of(name))
         if forgotten:
             self._retarget()
         return events

@@ -7,9 +7,11 @@ import msgspec
 
 from operators.drift.monitors import MonitorsState
 from operators.drift.results import NOTHING, Monitored
+from operators.policy.layout import identity_of
 from operators.policy.policy import Policy
 from operators.policy.rules import Rule
 from operators.release.model import Model
+from operators.release.other_panes import renumber
 from operators.release.widening import reslice, widen
 from operators.rules.canary import CanaryEvaluator
 from operators.rules.drift import DriftEvaluator
@@ -20,6 +22,7 @@ from operators.rules.verdict import Evaluator, Verdict
 from operators.store.rows import Rows
 from operators.window.estimating import score_places
 from operators.window.fence import UNKNOWN
+from operators.window.pane_lengths import PaneLengths
 from operators.window.watermark import NEVER
 from operators.window.widening import dimension_places
 from operators.wire.commands import Silence
@@ -81,24 +84,40 @@ def begun(policy: Policy, monitors: MonitorsState) -> EvaluationState:
     )
 
 
+def gone_over(policy: Policy, new: EvaluationState, saved: EvaluationState, lengths: PaneLengths) -> EvaluationState:
+    """Return what was saved as the state that goes on with panes of another length.
+
+    Rules begin anew with the first pane that comes; what is known of models stays.
+    """
+    _fit_models(policy, saved)
+    for known in saved.models.values():
+        renumber(known, lengths)
+    saved.delays.renumber(lengths)
+    return msgspec.structs.replace(
+        new,
+        models=saved.models,
+        silences=saved.silences,
+        order=saved.order,
+        delays=saved.delays,
+        policy=saved.policy,
+    )
+
+
 def gone_on(policy: Policy, new: EvaluationState, saved: EvaluationState, monitors: Collection[str]) -> EvaluationState:
     """Return what was saved as the state that goes on; rules that have changed since begin anew, as in `new`.
 
     `monitors` are the names of those that go on: a rule that listens to another one begins anew with it.
     """
     before, now = saved.roster.slots.dimensions, policy.dimensions
-    kept: dict[bytes, object] = {_identity(each.rule, before): each for each in saved.alone}
+    kept: dict[bytes, object] = {identity_of(each.rule, before): each for each in saved.alone}
     # Releases are compared at the finest slices: by other dimensions these are others.
-    kept |= {_identity(each.rule, now): each for each in saved.releases if each.dimensions == now}
+    kept |= {identity_of(each.rule, now): each for each in saved.releases if each.dimensions == now}
     listening = [each for each in saved.listening if {*each.rule.monitors} <= {*monitors}]
-    kept |= {_identity(each.rule, before): each for each in listening}
+    kept |= {identity_of(each.rule, before): each for each in listening}
+    _fit_models(policy, saved)
     saved.roster.go_on(new.roster)
-    for known in saved.models.values():
-        widen(known, len(policy.slis))
-        if before != now:
-            reslice(known, dimension_places(before, now))
     # What a rule said before it was changed does not stand.
-    names = {rule.name for rule in policy.rules if _identity(rule, now) in kept}
+    names = {rule.name for rule in policy.rules if identity_of(rule, now) in kept}
     for model in saved.models.values():
         for key in [key for key in model.bad if key[0] not in names]:
             del model.bad[key]
@@ -117,6 +136,15 @@ def gone_on(policy: Policy, new: EvaluationState, saved: EvaluationState, monito
     )
 
 
+def _fit_models(policy: Policy, saved: EvaluationState) -> None:
+    """Let what is known of models have the SLIs and slice dimensions of a policy."""
+    before, now = saved.roster.slots.dimensions, policy.dimensions
+    for known in saved.models.values():
+        widen(known, len(policy.slis))
+        if before != now:
+            reslice(known, dimension_places(before, now))
+
+
 def _roster(policy: Policy, *, alone: bool, releases: bool) -> Roster:
     """Return the slices that rules count, none counted yet. Releases are compared at the finest slices."""
     finest = [tuple(range(len(policy.dimensions)))] if releases else []
@@ -127,24 +155,16 @@ def _roster(policy: Policy, *, alone: bool, releases: bool) -> Roster:
     together = dict.fromkeys(grain for rule in policy.rules if rule.scope == "model" for grain in rule.grains)
     roster = Roster(policy.dimensions, tuple(grains), len(policy.slis), tuple(together))
     roster.by_slot = alone
-    estimated = {sli.name for sli in policy.slis if sli.estimated_from is not None}
-    if any(estimated & set(rule.sli_names) for rule in policy.rules):
+    if any(policy.estimated.intersection(rule.sli_names) for rule in policy.rules):
         roster.scored = score_places(policy)
     return roster
 
 
 def _kept(kept: Mapping[bytes, object], new: T, dimensions: Sequence[str]) -> T:
-    known = kept.get(_identity(new.rule, dimensions))
+    known = kept.get(identity_of(new.rule, dimensions))
     if not isinstance(known, type(new)):
         return new
     if getattr(new, "bounds", None) and not getattr(known, "bounds", None):
         return new  # It was saved before there were bounds of estimates, and has learned nothing of them.
     cast(_HasRule, known).rule = new.rule  # The same, but for the numbers of slice dimensions.
     return known
-
-
-def _identity(rule: Rule, dimensions: Sequence[str]) -> bytes:
-    """Return what tells a rule from others: all that it says, its slices by the names of their dimensions."""
-    grains = [[dimensions[index] for index in grain] for grain in rule.grains]
-    keys = msgspec.structs.asdict(rule) | {"grains": grains}
-    return msgspec.msgpack.encode([type(rule).__name__, keys], order="sorted")

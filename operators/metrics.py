@@ -3,6 +3,7 @@
 They live in the registry of prometheus_client, which Bytewax serves on /metrics. Labels are bounded: no ids.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -139,6 +140,7 @@ class Metrics:
             )
             for name, metric in METRICS.items()
         }
+        self._moves: dict[tuple[Name, str], Callable[[float], None]] = {}  # By label.
 
     def show(self, collector: Collector) -> None:
         """Let these be among the metrics, instead of those that were shown before: a dataflow may begin again."""
@@ -153,11 +155,15 @@ class Metrics:
 
     def add(self, name: Name, amount: float, label: str = "") -> None:
         """Move a metric by, or to, `amount`; see `Metric.kind`."""
+        move = self._moves.get((name, label))
+        if move is None:
+            move = self._moves[name, label] = self._move(name, label)
+        move(amount)
+
+    def _move(self, name: Name, label: str) -> Callable[[float], None]:
+        """Return what moves the metric of a label: looking for it costs more than moving it."""
         metric = self._metrics[name]
         target = metric.labels(label) if METRICS[name].label else metric
         if isinstance(target, Counter):
-            target.inc(amount)
-        elif isinstance(target, Gauge):
-            target.set(amount)
-        elif isinstance(target, Histogram):
-            target.observe(amount)
+            return target.inc
+        return target.set if isinstance(target, Gauge) else target.observe

@@ -78,9 +78,13 @@ class ShardGauges:
     def tell(self, models: Mapping[str, Model]) -> None:
         """Let `samples` be what stands now, and forget the evidence of releases that nobody remembers."""
         releases = {
-            (name, candidate): each for name in models for candidate, each in shown_releases(models[name]).items()
+            (name, candidate): each
+            for name, model in models.items()
+            if model.releases
+            for candidate, each in shown_releases(model).items()
         }
-        self._evidence = {key: each for key, each in self._evidence.items() if key[:2] in releases}
+        if self._evidence:
+            self._evidence = {key: each for key, each in self._evidence.items() if key[:2] in releases}
         info: Values = {
             (*key, each.baseline, HELD if each.phase == "rolling_out" and each.holds else each.phase): 1.0
             for key, each in releases.items()

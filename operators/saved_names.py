@@ -165,7 +165,8 @@ RULES = (
     Saved(
         "estimate_bounds",
         EstimateBounds,
-        ("block_panes", "known_panes", "block", "pane", "answers", "labels", "seen"),
+        ("block_panes", "known_panes", "block", "pane", "answers", "labels", "seen", "came"),
+        added={"came": lambda: None},
     ),
     Saved(
         "standing",
@@ -257,8 +258,8 @@ MONITORS = (
     Saved(
         "monitors.sums",
         window_sums.Sums,
-        ("slots", "rows", "counts", "moments", "ranges", "offenders", "empty", "users"),
-        added={"users": lambda: None},
+        ("slots", "rows", "counts", "moments", "ranges", "offenders", "empty", "users", "began"),
+        added={"users": lambda: None, "began": lambda: None},
     ),
     Saved("monitors.past", LastWeek, ("bins", "fields", "kept")),
     Saved("monitors.contracts", Contracts, ("broken", "seen")),

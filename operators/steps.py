@@ -4,7 +4,7 @@ The steps' names and the keys are recovery schema (flows/README.md). What is sav
 the engine saves it later, when the state may have moved on. A bounded run saves nothing: `recover` is false.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import bytewax.operators as op
@@ -18,11 +18,12 @@ from operators.model_gauges import ModelGauges, ShardGauges
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.recovery import columns_of, dumps, loads, of_file, require_shape
-from operators.rows.panes import pane_rows, stored_rows
+from operators.rows.panes import leftover_rows, pane_rows, rows_of_stored
 from operators.rows.progress import progress_rows
-from operators.rows.windows import window_rows
+from operators.rows.windows import rows_of_windows
 from operators.store.rows import Rows
 from operators.window.fence import in_order
+from operators.window.pane_lengths import Leftover
 from operators.window.panes import Closed, HoldsEnough, PaneItem, Panes, ReplayRequest, SavedPanes, ShardInput
 from operators.window.recall import PaneReplay, PaneStore, RecalledWindows, WindowProgress, held_now
 from operators.window.saved_teams import SavedTeams
@@ -180,7 +181,7 @@ def close_panes(
             for each in policy.teams:
                 with of_file(each):
                     require_shape({} if panes is None else panes.shapes, each)
-            return _TeamPanesLogic(TeamPanes(policy, panes), metrics, recover)
+            return _TeamPanesLogic(TeamPanes(policy, panes, columns_of(saved, policy)), metrics, recover)
         panes_ = loads(saved, SavedPanes, policy)
         return _PanesLogic(Panes(policy, panes_, columns_of(saved, policy)), metrics, recover)
 
@@ -218,6 +219,8 @@ def write_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> Keye
     """(shard, closed pane) in; (shard, rows of the pane tables that do not wait for a pane of the store) out."""
 
     def rows(item: PaneItem, each: Policy) -> list[Rows]:
+        if isinstance(item, Leftover):
+            return leftover_rows(item, each)
         return pane_rows(item, each) if isinstance(item, Closed) else []
 
     return op.flat_map_value("rows", up, rows_by(policy, rows))
@@ -225,16 +228,19 @@ def write_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> Keye
 
 @operator
 def write_progress(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> KeyedStream[Rows]:
-    """(shard, closed pane) in; (shard, row of table progress) out."""
+    """(shard, closed pane) in; (a shard, rows of table progress) out, of all that come together at once."""
 
-    def rows(item: tuple[str, Any]) -> list[tuple[str, Rows]]:
-        shard, pane = item
-        name = shard
-        if isinstance(pane, TeamItem):
-            name, pane = f"{shard}/{policy.teams[pane.team].team}", pane.item
-        return [(shard, each) for each in progress_rows(name, pane, policy)] if isinstance(pane, Closed) else []
+    def closed(batch: Sequence[tuple[str, Any]]) -> Iterator[tuple[str, Closed, Policy]]:
+        for shard, whole in batch:
+            each = policy.teams[whole.team] if isinstance(whole, TeamItem) else policy
+            pane = whole.item if isinstance(whole, TeamItem) else whole
+            if isinstance(pane, Closed):
+                yield f"{shard}/{each.team}" if policy.teams else shard, pane, each
 
-    return op.flat_map("rows", up, rows)
+    def rows(batch: list[tuple[str, Any]]) -> list[tuple[str, Rows]]:
+        return [(batch[0][0], made) for made in progress_rows(closed(batch))]
+
+    return op.flat_map_batch("rows", up, rows)
 
 
 @operator
@@ -244,7 +250,8 @@ def slide_windows(
     """(shard, closed pane) in; (shard, closed pane with the windows that end) out, in order of panes."""
 
     def build_one(each: Policy, saved: bytes | None) -> _WindowsLogic:
-        windows = RecalledWindows(each, tuple(QUANTILES.values()), loads(saved, WindowProgress, each))
+        progress, had = loads(saved, WindowProgress, each), columns_of(saved, each)
+        windows = RecalledWindows(each, tuple(QUANTILES.values()), progress, had)
         return _WindowsLogic(windows, each, recover)
 
     def build(saved: bytes | None) -> Logic:
@@ -255,13 +262,25 @@ def slide_windows(
 
 @operator
 def write_windows(step_id: str, up: KeyedStream[PaneWithWindows], policy: Policy) -> KeyedStream[Rows]:
-    """(shard, closed pane with its windows) in; (shard, rows of the window tables and of panes of the store) out."""
+    """(shard, closed pane with its windows) in; (a shard, rows of the window tables and of panes of the store) out.
 
-    def rows(moved: PaneWithWindows, each: Policy) -> list[Rows]:
-        windows = [some for counts in moved.windows for some in window_rows(counts, each, moved.closed)]
-        return windows + [some for part in moved.stored for some in stored_rows(part, each)]
+    Of all shards that come together at once: a few rows cost what their columns cost.
+    """
 
-    return op.flat_map_value("rows", up, rows_by(policy, rows))
+    def rows(batch: list[tuple[str, Any]]) -> Iterator[tuple[str, Rows]]:
+        by_team: dict[int, list[tuple[str, PaneWithWindows]]] = {}
+        for shard, whole in batch:
+            team, moved = whole if isinstance(whole, TeamItem) else (0, whole)
+            by_team.setdefault(team, []).append((shard, moved))
+        for team, some in by_team.items():
+            each = policy.teams[team] if policy.teams else policy
+            ended = [(counts, moved.closed) for _, moved in some for counts in moved.windows]
+            stored = [part for _, moved in some for part in moved.stored]
+            left = [made for _, moved in some for part in moved.left for made in leftover_rows(part, each)]
+            for made in (*rows_of_windows(ended, each), *left, *rows_of_stored(stored, each)):
+                yield some[0][0], made
+
+    return op.flat_map_batch("rows", up, rows)
 
 
 @operator
@@ -273,7 +292,7 @@ def evaluate_shards(
     metrics.show(gauges)
 
     def build_one(each: Policy, saved: bytes | None) -> _EvaluationLogic:
-        evaluation = ShardEvaluation(each, loads(saved, EvaluationState, each))
+        evaluation = ShardEvaluation(each, loads(saved, EvaluationState, each), columns_of(saved, each))
         return _EvaluationLogic(evaluation, metrics, gauges.shard(each), recover)
 
     def build(saved: bytes | None) -> Logic:

@@ -12,6 +12,7 @@ from operators.evaluation_state import PaneOutcome
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition
 from operators.policy.policy import Policy
+from operators.policy.worker import SHARDS
 from operators.policy_file.toml import parse
 from operators.profiles.build import build
 from operators.profiles.profile import Profile, to_json
@@ -72,7 +73,7 @@ class Run:
     ) -> None:
         self.policy, self.judge = policy, ShardEvaluation(policy)
         self.judged: list[PaneOutcome] = []
-        self._shard = shard_of(model)
+        self._shard = shard_of(model, SHARDS)
         self._restart, self._tell_quiet = restart, tell_quiet
         logs = {"events": events, "feedback": feedback, "commands": commands}
         panes = Panes(policy)

@@ -44,6 +44,9 @@ class Store:
                 raise NoAnswer(str(error)) from error
             except DriverError as error:
                 raise NoAnswer(brief(error)) from error
+            except Exception as error:  # Of bytes that are no answer the driver raises whatever its decoders do.
+                self._drop()
+                raise NoAnswer(f"what it answers cannot be read: {brief(error)}") from error
         columns = []
         for type_, column in zip(answer.column_types, answer.result_columns, strict=True):
             plain = _PLAIN.get(_kind(type_.name))
@@ -53,9 +56,12 @@ class Store:
 
     def close(self) -> None:
         with self._lock:
-            if self._client is not None:
-                self._client.close()
-                self._client = None
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
 
 def file_of(name: str) -> Path:

@@ -16,36 +16,46 @@ from flows.recovery.parts import WAY_OUT, StoreUnusable
 from operators.policy.errors import PolicyError
 from operators.policy.layout import Layout, laid_out
 from operators.policy.policy import Policy
+from operators.policy.worker import SHARDS_ONCE, Worker
 from operators.recovery import content
 
 NAME = "layout.json"
+ALL = "*"  # What several files have in common; no file is named so.
 Layouts = dict[str, Layout]  # By the name of the file, "" where there is but one policy.
 
 
 def gone_on(folder: Path, parts: Sequence[Path], policy: Policy) -> Policy:
-    """Return a policy as it goes on from what a store holds. PolicyError, StoreUnusable, OSError.
+    """Return a policy as it goes on from what a store holds. StoreUnusable, PolicyError, OSError.
 
-    PolicyError names what cannot go on. Where that is not known, as of what an older rollguard wrote, the policy is
-    returned as it is, and refused by whoever loads what was saved.
+    Where nobody knows how, as of what an older rollguard wrote, the policy is returned as it is, and refused by whoever
+    loads what was saved.
     """
     before = _read(folder / NAME)
-    if before is None and _shape_in(parts) not in (None, policy.shape):
+    shape = _shape_in(parts) if before is None else None
+    if before is None and shape not in (None, policy.shape):
         return policy
     known = before or {}
-    laid = {each.team: _laid_out(each, known.get(each.team)) for each in policy.each}
-    after = known | {team: layout for team, each in laid.items() if each is not None for layout in (each[1],)}
-    policies = [each if (new := laid[each.team]) is None else new[0] for each in policy.each]
+    policy = _spread(policy, known, new=before is None and shape is None)
+    named = {each.team: each for each in policy.each} | ({ALL: policy} if policy.teams else {})
+    laid = {name: new for name, each in named.items() if (new := laid_out(each, known.get(name))) is not None}
+    after = known | {name: layout for name, (_, layout) in laid.items()}
+    policies = {name: laid[name][0] if name in laid else each for name, each in named.items()}
     if after != known:
         _write(folder / NAME, after)
-    return msgspec.structs.replace(policy, teams=tuple(policies)) if policy.teams else policies[0]
+    if not policy.teams:
+        return policies[policy.team]
+    return msgspec.structs.replace(policies[ALL], teams=tuple(policies[each.team] for each in policy.teams))
 
 
-def _laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | None:
-    try:
-        return laid_out(policy, before)
-    except PolicyError as error:
-        key = f"{policy.team}.toml: {error.key}" if policy.team else error.key
-        raise PolicyError(key, error.value, error.allowed) from error
+def _spread(policy: Policy, known: Layouts, *, new: bool) -> Policy:
+    """Return a policy with the shards of a store, which stay; those of a `new` one are the policy's. PolicyError."""
+    shards = policy.shards if new else next((each.shards for each in known.values()), SHARDS_ONCE)
+    if policy.worker.shards not in (None, shards):
+        allowed = f"must be {shards}, as in the recovery folder: name a new --recovery folder for another number"
+        raise PolicyError("worker.shards", policy.worker.shards, allowed)
+    worker = Worker(shards=shards)
+    teams = tuple(msgspec.structs.replace(each, worker=worker) for each in policy.teams)
+    return msgspec.structs.replace(policy, worker=worker, teams=teams)
 
 
 def _read(path: Path) -> Layouts | None:

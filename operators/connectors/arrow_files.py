@@ -1,4 +1,8 @@
-"""Files as Arrow writes them, IPC streams and IPC (Feather) files; or of messages that begin with their length."""
+"""Files as Arrow writes them, IPC streams and IPC (Feather) files; or of messages that begin with their length.
+
+Arrow trusts what it reads: a file that is broken, or made to be, may name lengths that lead it out of its memory. So
+each batch is checked whole before anything is done with it.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +17,7 @@ from operators.ingest.messages import Messages
 
 STREAM_BEGINS, FILE_BEGINS = b"\xff\xff\xff\xff", b"ARROW1"
 MESSAGES_MIN = 20  # Handed on at once, if there are as many.
+BITS = 8  # Of a byte: a value has one at least.
 ROWS = 1_000  # Of a message: each batch of the file becomes messages, as Kafka has them.
 
 
@@ -45,6 +50,7 @@ class ArrowReader:
         values: list[bytes] = []
         try:
             for batch in self._batches:
+                _check(batch)
                 values += [_message(batch.slice(start, ROWS)) for start in range(0, batch.num_rows, ROWS)]
                 if len(values) >= MESSAGES_MIN:
                     break
@@ -71,6 +77,13 @@ class ArrowReader:
         else:
             with ipc.open_stream(self._file) as stream:
                 yield from stream
+
+
+def _check(batch: pa.RecordBatch) -> None:
+    """Refuse a batch whose offsets and lengths are not right. OSError, pa.ArrowException."""
+    batch.validate(full=True)
+    if batch.num_rows > BITS * batch.nbytes:  # Columns of nothing may have any number of rows.
+        raise OSError(f"{batch.num_rows} rows in {batch.nbytes} bytes")
 
 
 def _message(batch: pa.RecordBatch) -> bytes:

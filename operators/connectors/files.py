@@ -4,6 +4,7 @@ import errno
 import gzip
 import sys
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, TypeVar, cast
@@ -48,6 +49,7 @@ class FileReader:
         self._line_bytes_max = line_bytes_max
         self._advanced = advanced
         self._rest = b""
+        self._begins = True  # Nothing has been read yet: some programs write a mark before their first line.
         self._cut = False  # The line under way was handed out cut off: skip what is left of it.
         self._position = self._after = 1  # Of what was handed on, and of what was read.
         self._waiting: Messages | None = None  # What was read, and not handed on yet.
@@ -88,7 +90,9 @@ class FileReader:
 
     def _block(self) -> bytes:
         try:
-            return self._file.read(BLOCK_BYTES)
+            block = self._file.read(BLOCK_BYTES)
+            begins, self._begins = self._begins, False
+            return block.removeprefix(BOM_UTF8) if begins else block
         except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:
             raise OSError(errno.EIO, f"cannot be read: {error}", str(self._path)) from error
 

@@ -6,7 +6,7 @@ the new level as normal. So that rules and people see it, a series is BAD for HE
 State: a few kB a series and field; those not heard of for long are forgotten.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -23,7 +23,7 @@ from operators.drift.results import Drift
 from operators.drift.window_sums import Rolled, joined_sums
 from operators.policy.monitors import FEATURES, DriftKind, SeriesMonitor, axis_of, kind_of
 from operators.policy.policy import Policy
-from operators.stats.magnitude import of_standardised
+from operators.stats.magnitude import FLOAT_MAX, of_standardised
 from operators.window.partial import BAD, GOOD, HI, LIMB_BITS, LO, N
 from operators.window.series_index import SliceSeries
 from operators.wire.control import Word
@@ -33,6 +33,7 @@ HELD_MS = 3_600_000
 SUSPECTED_MS = 3 * 86_400_000  # For as long, what a detector said is looked at again every hour.
 ONCE_MS = 86_400_000  # For as long, a move that was reported is not reported again, unless it has gone further.
 Key = tuple[str, str, str]  # Model, version, slice.
+PaneValue = tuple[SliceSeries, float, int, int]  # Of how many events a value is, and how many of these are bad.
 
 
 class Watch(msgspec.Struct, kw_only=True):
@@ -62,7 +63,7 @@ class Watch(msgspec.Struct, kw_only=True):
         if learned is None:
             found = [alarm for x in self.standardiser.update(value) if (alarm := self.detector.update(x)) is not None]
             return found[-1] if found else None
-        z = (finite(value) - learned.mean) / learned.sd
+        z = learned.off(finite(value))
         before = self.season.hour
         if self.season.begin(start, lengths):
             self.detector = fresh()
@@ -96,7 +97,7 @@ class Watch(msgspec.Struct, kw_only=True):
         scale, season = self.standardiser.scale, self.season
         if scale is None or not season.on or season.level != season.level:
             return None if scale is None else scale.mean
-        return scale.mean + season.level * scale.sd
+        return min(max(scale.mean + season.level * scale.sd, -FLOAT_MAX), FLOAT_MAX)
 
 
 class Changes:
@@ -127,11 +128,16 @@ class Changes:
         """Whether no series is BAD, so that time alone changes nothing."""
         return not any(watch.alarm is not None for watch in self.watches.values())
 
-    def step(self, pane: int, rolled: Rolled | None, names: Sequence[SliceSeries]) -> list[Drift]:
+    @property
+    def asks(self) -> Hashable:
+        """What it asks of a pane: those that ask the same are given the same values."""
+        return self.field, self.monitor.model, self.monitor.profile, frozenset(self._grains)
+
+    def step(self, pane: int, values: Sequence[PaneValue]) -> list[Drift]:
         """Take the next pane; return what changed: learned, alarmed, and no longer held."""
         end = (pane + 1) * self._pane_ms
         drifts: list[Drift] = []
-        for series, value, n, bad in self._values(rolled, names) if rolled is not None else ():
+        for series, value, n, bad in values:
             drifts += self._feed(series, value, n, bad, end)
         for watch in self.watches.values():
             if watch.alarm is not None and watch.alarm.end + HELD_MS <= end:
@@ -148,8 +154,8 @@ class Changes:
         """Forget series that were last heard of before then."""
         self.watches = {key: watch for key, watch in self.watches.items() if watch.seen >= before}
 
-    def _values(self, rolled: Rolled, names: Sequence[SliceSeries]) -> Iterator[tuple[SliceSeries, float, int, int]]:
-        """Return series, value, how many it is of, and how many of these are bad."""
+    def values(self, rolled: Rolled, names: Sequence[SliceSeries]) -> Iterator[PaneValue]:
+        """Return what it asks of a pane."""
         means: Floats
         if self._sli is not None:
             good, bad = rolled.slis[:, self._sli, GOOD], rolled.slis[:, self._sli, BAD]

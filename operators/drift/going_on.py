@@ -7,12 +7,11 @@ them from the next pane on. What a monitor found and learned is its own, and beg
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from operators.drift.last_week import LastWeek
 from operators.drift.window_sums import Sums
-from operators.policy.layout import meaning_of
+from operators.policy.layout import identity_of, meaning_of
 from operators.policy.monitors import Monitor, WatchedColumn
 from operators.policy.policy import Policy
 from operators.saved.packed import pack_fields, unpack_fields
@@ -29,9 +28,7 @@ def identities(policy: Policy) -> dict[str, bytes]:
 def _identity(monitor: Monitor, policy: Policy) -> bytes:
     slis = {f"{SLI}{sli.name}": sli for sli in policy.slis}
     meanings = [meaning_of(slis[name]) for name in monitor.on if name in slis]
-    grains = [[policy.dimensions[index] for index in grain] for grain in monitor.grains]
-    keys = msgspec.structs.asdict(monitor) | {"grains": grains}
-    return msgspec.msgpack.encode([type(monitor).__name__, keys, meanings], order="sorted")
+    return identity_of(monitor, policy.dimensions, meanings)
 
 
 def kept_monitors(before: Mapping[str, bytes], now: Mapping[str, bytes]) -> frozenset[str]:

@@ -4,12 +4,12 @@ A function of the closed panes alone: detectors look at each pane with a value, 
 the pane that ends them, and empty panes change nothing but what `quiet` says. Late events are not looked at.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import msgspec
 import numpy as np
 
-from operators.drift.change_monitor import Changes
+from operators.drift.change_monitor import Changes, PaneValue
 from operators.drift.contract_monitor import Contracts
 from operators.drift.ended_window import Arms, Ended
 from operators.drift.found import by_field
@@ -24,6 +24,7 @@ from operators.drift.window_sums import Rolled, Sums, roll_up_fields
 from operators.policy.monitors import SeriesMonitor, Watched, WatchedColumn, WindowMonitor
 from operators.policy.policy import Policy
 from operators.window.label_cells import LabelCells
+from operators.window.pane_lengths import PaneLengths
 from operators.window.partial import Partial
 from operators.window.series_index import SeriesIndex
 from operators.window.watermark import END
@@ -55,8 +56,10 @@ class MonitorsState(msgspec.Struct, kw_only=True):
 class Monitors:
     """The monitors of one shard; `state` is all it keeps, `kept` are those that go on from what was saved."""
 
-    def __init__(self, policy: Policy, saved: MonitorsState | None = None) -> None:
+    def __init__(self, policy: Policy, saved: MonitorsState | None = None, lengths: PaneLengths | None = None) -> None:
+        """Begin, or go on from what was saved, when panes may have had another length: `lengths`."""
         self.policy = policy
+        self._by_panes = lengths is None or lengths.same  # Whether what was counted by panes goes on.
         windowed = [each for each in policy.monitors if isinstance(each, WindowMonitor)]
         # Shorter windows first, then in the order of the policy.
         self.windowed = {
@@ -95,7 +98,7 @@ class Monitors:
             saved.identities, saved.columns = new.identities, new.columns  # Nothing has changed since an older version.
         self.kept = kept = kept_monitors(saved.identities, new.identities)
         slots = new.slots.dimensions, new.slots.grains
-        if (saved.identities, saved.columns, (saved.slots.dimensions, saved.slots.grains)) == (
+        if self._by_panes and (saved.identities, saved.columns, (saved.slots.dimensions, saved.slots.grains)) == (
             new.identities, new.columns, slots,
         ):  # fmt: skip
             self.state = saved
@@ -103,7 +106,7 @@ class Monitors:
         saved.slots.go_on(new.slots)
         new.slots, new.slots_max, new.stored = saved.slots, saved.slots_max, saved.stored
         changed = saved.columns != new.columns
-        for window_ms in new.sums.keys() & saved.sums.keys():
+        for window_ms in new.sums.keys() & saved.sums.keys() if self._by_panes else ():
             sums = saved.sums[window_ms]
             new.sums[window_ms] = moved_sums(sums, saved.columns, new.columns) if changed else sums
         new.past = moved_weeks(new.past, saved.past, saved.columns, new.columns)
@@ -115,7 +118,7 @@ class Monitors:
         new.labels = {name: each for name, each in saved.labels.items() if name in kept}
         watches = {(each.monitor.name, each.field): each.watches for each in saved.changes}
         for changes in new.changes:
-            if changes.monitor.name in kept:
+            if changes.monitor.name in kept and self._by_panes:
                 changes.watches = watches.get((changes.monitor.name, changes.field), {})
 
     @property
@@ -144,7 +147,7 @@ class Monitors:
         profiles: list[Watched] = []
         for window_ms, sums in self.state.sums.items():
             if rolled is not None:
-                sums.add(rolled, len(self.state.slots.names))
+                sums.add(rolled, len(self.state.slots.names), pane * self.policy.pane_ms)
             panes = window_ms // self.policy.pane_ms
             if (end or (pane + 1) % panes == 0) and not sums.empty:
                 ended = self._ended(window_ms, (pane // panes + 1) * window_ms, arms)
@@ -161,8 +164,13 @@ class Monitors:
 
     def _detect(self, pane: int, rolled: Rolled | None) -> tuple[list[Drift], list[Heard]]:
         """Step the detectors; return what changed, and what their monitors say of those series by now."""
-        names = self.state.slots.names
-        drifts = [drift for each in self.state.changes for drift in each.step(pane, rolled, names)]
+        values: dict[Hashable, list[PaneValue]] = {}
+        drifts: list[Drift] = []
+        for each in self.state.changes:
+            asks = each.asks
+            if asks not in values:
+                values[asks] = [] if rolled is None else list(each.values(rolled, self.state.slots.names))
+            drifts += each.step(pane, values[asks])
         last = {(drift.monitor, *drift.series[:3]): drift for drift in drifts}
         heard = []
         for drift in last.values():

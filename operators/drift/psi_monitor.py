@@ -22,7 +22,8 @@ from operators.policy.fields import As, Written
 from operators.policy.monitors import AGAINST, OnFields, OnWire, Reference, Watched, WindowMonitor, axis_of, kind_of
 from operators.policy.reading import Above, Inner, span
 from operators.profiles.by_slice import expected_of
-from operators.profiles.profile import EMBEDDING
+from operators.profiles.profile import EMBEDDING, Field
+from operators.profiles.seasons import HOUR_MS
 from operators.stats.design_effect import design_effect
 from operators.stats.divergence import Counts, jensen_shannon, kl
 from operators.stats.multiple_testing import benjamini_hochberg
@@ -129,8 +130,21 @@ def _reference(monitor: Psi, watched: Watched, bins: range, slots: Ints, ended: 
         return slots, counts, np.where(watched.on_feedback, 0.0, pairs)
     if watched.field is None:
         raise ValueError(f"{monitor.name}: the profile has no {watched.name}")
+    return slots, _expected(watched.field, slots, ended), np.zeros(len(slots))
+
+
+def _expected(field: Field, slots: Ints, ended: Ended) -> Floats:
+    """Return the counts of the profile to compare each slot with, (K, B): of the hours since its first events came.
+
+    So a worker, a version or a slice that began within a window of several hours is not compared with all of them.
+    """
     texts = [ended.names[slot].text for slot in slots.tolist()]
-    return slots, expected_of(watched.field, ended.start, ended.window_ms, texts), np.zeros(len(slots))
+    starts = np.maximum(ended.sums.began[slots] // HOUR_MS * HOUR_MS, ended.start)
+    counts = np.zeros((len(slots), field.bins))
+    for start in np.unique(starts).tolist():
+        rows = np.flatnonzero(starts == start)
+        counts[rows] = expected_of(field, start, ended.end - start, [texts[row] for row in rows.tolist()])
+    return counts
 
 
 def _evaluate(monitor: Psi, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:

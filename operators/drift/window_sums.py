@@ -17,6 +17,7 @@ from operators.policy.policy import Policy
 from operators.stats.design_effect import BUCKETS
 from operators.window.partial import LIMB_BITS, MAX, NEG_MIN, Z_UNIT, Partial, feature_rows, sum_by_key, user_rows
 from operators.window.series_index import NOWHERE, SeriesIndex, rollup
+from operators.window.watermark import END, NEVER
 
 OFFENDERS_MAX = 5  # Of a window, slot, field and reason.
 
@@ -58,6 +59,8 @@ def roll_up_fields(part: Partial, slots: SeriesIndex) -> Rolled:
 
 def _cells(parents: Ints, width: int, rows: Ints, places: Ints, n: Ints) -> Ints:
     """Return slot, place and n of sparse counts of rows, each added to every parent of its row."""
+    if not len(rows):
+        return np.zeros((0, 3), np.int64)
     keys = (parents[rows] * width + places[:, None]).ravel()
     known = keys >= 0  # Else it is NOWHERE.
     keys, totals = sum_by_key(keys[known], np.repeat(n, parents.shape[1])[known])
@@ -72,7 +75,8 @@ def _when(of_slot: tuple[int, Offender]) -> tuple[int, str, str, int]:
 class Sums:
     """By slot: `counts` (slots, W), `moments` (slots, F, 5), `ranges` (slots, F, 2); mutable, `clear` begins anew.
 
-    `users` are the buckets of the users of its events.
+    `users` are the buckets of the users of its events, `began` (slots,) says when the first pane began in which
+    something of it was read [Unix ms].
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -81,13 +85,18 @@ class Sums:
         self.moments: Ints = np.zeros((0, fields, 5), np.int64)
         self.ranges: Floats = np.zeros((0, fields, 2))
         self.users = UserBuckets()
+        self.began: Ints = np.zeros(0, np.int64)
         self.offenders: dict[int, Offenders] = {}
         self.empty = True
 
-    def add(self, rolled: Rolled, slots: int) -> None:
+    def add(self, rolled: Rolled, slots: int, begins: int) -> None:
+        """Add a pane that begins then [Unix ms]; panes come in order."""
         self._grow(slots)
         self.empty = False
         slot, bin_, n = rolled.cells.T
+        # Feedback, and requests that monitors do not read, begin nothing: nothing of them is kept here.
+        read = np.concatenate((slot, rolled.slots[rolled.moments.any(axis=(1, 2))]))
+        self.began[read] = np.minimum(self.began[read], begins)
         self.counts[slot, bin_] += n
         self.users.add(rolled.users)
         self.moments[rolled.slots] += rolled.moments
@@ -100,6 +109,7 @@ class Sums:
     def clear(self) -> None:
         self.counts[:], self.moments[:], self.ranges[:] = 0, 0, -np.inf
         self.users.clear()
+        self.began[:] = END
         self.offenders.clear()
         self.empty = True
 
@@ -108,6 +118,7 @@ class Sums:
         self._grow(int(slots.max(initial=-1)) + 1)
         self.counts, self.moments, self.ranges = self.counts[slots], self.moments[slots], self.ranges[slots]
         self.users.only(slots)
+        self.began = self.began[slots]
         new = {slot: at for at, slot in enumerate(slots.tolist())}
         self.offenders = {new[slot]: known for slot, known in self.offenders.items() if slot in new}
 
@@ -132,6 +143,7 @@ class Sums:
             self.counts = np.pad(self.counts, ((0, more), (0, 0)))
             self.moments = np.pad(self.moments, ((0, more), (0, 0), (0, 0)))
             self.ranges = np.pad(self.ranges, ((0, more), (0, 0), (0, 0)), constant_values=-np.inf)
+            self.began = np.pad(self.began, (0, more), constant_values=END)
 
     def __getstate__(self) -> dict[str, Any]:
         """Only the slots with something in them, in as few bytes as the largest count needs."""
@@ -146,6 +158,7 @@ class Sums:
             "offenders": self.offenders,
             "empty": self.empty,
             "users": tuple(self.users.packed()),
+            "began": self.began[rows],
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -155,6 +168,9 @@ class Sums:
         self.ranges = np.full((slots, *state["ranges"].shape[1:]), -np.inf)
         self.counts[rows], self.moments[rows], self.ranges[rows] = state["counts"], state["moments"], state["ranges"]
         self.offenders, self.empty = state["offenders"], state["empty"]
+        self.began = np.full(slots, END)
+        # Of what was saved before it was kept nobody knows: then it began with the window.
+        self.began[rows] = NEVER if state["began"] is None else state["began"]
         self.users = UserBuckets() if state["users"] is None else UserBuckets(Packed(*state["users"]))
 
 

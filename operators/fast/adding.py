@@ -1,8 +1,5 @@
 """Adds up the histograms of rows that fall together: of one series in several panes, or of all series of a slice."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from operators.arrays import Ints
 from operators.fast.compiled import kernel
 from operators.fast.tally import Tally, count_code, emit_cells
@@ -43,26 +40,3 @@ def add_rows(
                     count_code(place, counts[at], tally)
         cells = emit_cells(group * width, least, most, cells, tally, out)
     return cells
-
-
-@kernel
-def split_keys(
-    cells: Ints,
-    slots: Ints,
-    measures: int,
-    code_bits: int,
-    code_min: int,
-    slot: NDArray[np.int32],
-    measure: NDArray[np.int16],
-    code: NDArray[np.int16],
-) -> None:
-    """Write slot, measure and code of cells, (C, 2) of (row * measures + measure) << `code_bits` | code, in order."""
-    last, row, number = -1, 0, 0
-    for at in range(len(cells)):
-        key = cells[at, 0]
-        pair = key >> code_bits
-        if pair != last:  # Most are of the same as the one before.
-            last, row = pair, pair // measures
-            number = pair - row * measures
-        slot[at], measure[at] = slots[row], number
-        code[at] = (key & ((1 << code_bits) - 1)) + code_min

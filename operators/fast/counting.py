@@ -1,21 +1,17 @@
 """What the house calls: arrays in, arrays out, counted and ranked by compiled kernels."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
-from operators.fast.adding import add_rows, find_rows, split_keys
+from operators.fast.adding import add_rows, find_rows
 from operators.fast.events import find_line_ends, mark_first_rows
 from operators.fast.measuring import CELL_SHIFT, Buckets, Counted, Room, measure_groups
-from operators.fast.paging import PlacedCells, mark_numbers
-from operators.fast.quantiles import Pages, Table, count_values, find_ranks
 from operators.fast.ranking import rank_windows
 from operators.fast.tally import tally_of
 
-Numbers = NDArray[Any]
 ROWS = 256  # Whose values are looked at together: five measures of them fit the processor's first cache.
 
 
@@ -81,50 +77,3 @@ def added_rows(counted: Ints, rows: int, order: Ints, starts: Ints, width: int) 
     out = np.empty((int(np.diff(firsts)[order].sum()), 2), np.int64)
     cells = add_rows(keys, counts, firsts, order, np.append(starts, len(order)), width, tally_of(width), out)
     return out[:cells].copy()
-
-
-def split_cells(
-    cells: Ints, slots: Ints, measures: int, code_bits: int, code_min: int
-) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int16], Ints]:
-    """Return slot, measure, code and n, (C,) each, of the cells of rows, (C, 2), whose slots are `slots` (R,)."""
-    slot, measure, code = np.empty(len(cells), np.int32), np.empty(len(cells), np.int16), np.empty(len(cells), np.int16)
-    split_keys(cells, slots, measures, code_bits, code_min, slot, measure, code)
-    return slot, measure, code, np.ascontiguousarray(cells[:, 1])
-
-
-def placed_cells(
-    slots: Numbers, measures: Numbers, codes: Numbers, counts: Ints, code_min: int, pages_of_measure: int
-) -> PlacedCells:
-    """Return cells as kernels take them."""
-    return PlacedCells(
-        np.ascontiguousarray(slots, np.int32),
-        np.ascontiguousarray(measures, np.int16),
-        np.ascontiguousarray(codes, np.int16),
-        np.ascontiguousarray(counts, np.int64),
-        code_min,
-        pages_of_measure,
-    )
-
-
-def pages_touched(cells: PlacedCells, pages: int) -> Ints:
-    """Return which of so many pages of measures cells are in."""
-    marks = np.zeros(pages, bool)
-    mark_numbers(cells, marks)
-    return np.flatnonzero(marks)
-
-
-def values_counted(pages: Pages, table: Table, slots: Ints, columns: Ints, firsts: Ints) -> Ints:
-    """Return how many values each slot has of each measure, (slots, M), whose columns begin at `firsts` (M + 1,)."""
-    counts = np.empty((len(slots), len(firsts) - 1), np.int64)
-    count_values(pages, table, np.ascontiguousarray(slots), columns, firsts, counts)
-    return counts
-
-
-def ranks_found(
-    pages: Pages, table: Table, slots: Ints, columns: Ints, firsts: Ints, measures: Ints, ranks: Ints
-) -> Ints:
-    """Return column * buckets of a page + bucket, of ranks (K, R) that rise in each row, of a slot and measure each."""
-    found = np.empty(ranks.shape, np.int64)
-    slots, measures, ranks = map(np.ascontiguousarray, (slots, measures, ranks))
-    find_ranks(pages, table, slots, columns, firsts, measures, ranks, found)
-    return found

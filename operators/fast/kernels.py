@@ -8,43 +8,54 @@ from operators.fast.counting import (
     histogram_buckets,
     line_ends,
     measured_groups,
-    pages_touched,
-    placed_cells,
     ranked_windows,
-    ranks_found,
-    split_cells,
-    values_counted,
 )
 from operators.fast.firsts import counted_classes, first_in_groups
-from operators.fast.paging import begin_pages, count_pages
+from operators.fast.hops import (
+    counted_slots,
+    grouped_rows,
+    highest_in_groups,
+    numbers_read,
+    pages_touched,
+    quantiles_found,
+    ranks_found,
+    summed_groups,
+    written_numbers,
+)
+from operators.fast.paging import PlacedCells, begin_pages, count_pages
 from operators.fast.remembering import find_ids, remember_ids
 from operators.fast.scanner import EventScanner, Wanted, can_scan, rows_for, rows_until, text_lines
 
 __all__ = [
     "EventScanner",
+    "PlacedCells",
     "Wanted",
     "added_rows",
     "begin_pages",
     "can_scan",
     "count_pages",
     "counted_classes",
+    "counted_slots",
     "find_ids",
     "first_in_groups",
     "first_rows",
+    "grouped_rows",
+    "highest_in_groups",
     "histogram_buckets",
     "line_ends",
     "measured_groups",
+    "numbers_read",
     "pages_touched",
-    "placed_cells",
+    "quantiles_found",
     "ranked_windows",
     "ranks_found",
     "remember_ids",
     "rows_for",
     "rows_until",
-    "split_cells",
+    "summed_groups",
     "text_lines",
-    "values_counted",
     "warm_up",
+    "written_numbers",
 ]
 
 
@@ -65,12 +76,16 @@ def warm_up() -> None:
     buckets = histogram_buckets(np.array([1.0, 2.0]), 1.0, 2.0, (0, 2, 4, 0))
     measured_groups([np.ones(1)], [1.0], some, some, 3, buckets)
     added = added_rows(np.ones((1, 2), np.int64), 1, some, some, 2)
-    slots, measures, codes, counts = split_cells(added, some, 1, 1, 0)
-    cells = placed_cells(slots, measures, codes, counts, 0, 1)
+    cells = PlacedCells(added, some, 1, 1, 1)
     table = np.zeros((1, 1), np.int32)
-    used = begin_pages(cells, table, pages_touched(cells, 1), 1)
-    count_pages(cells, table, some, np.zeros((used, 16), np.int32), 1)
-    count_pages(cells, table, some, np.zeros((used, 16), np.int64), 1)
+    used = begin_pages(cells, 0, table, pages_touched(cells, 0, 1), 1)
+    count_pages(cells, 0, table, some, np.zeros((used, 16), np.int32), 1)
+    count_pages(cells, 0, table, some, np.zeros((used, 16), np.int64), 1)
     pages, ends = np.zeros((used, 16), np.int32), np.arange(2)
-    values_counted(pages, table, some, some, ends)
+    quantiles_found(pages, table, some, some, ends, np.zeros((1, 16)), (0.5,))
     ranks_found(pages, table, some, some, ends, some, np.zeros((1, 1), np.int64))
+    slots, starts, source = grouped_rows(np.zeros((1, 1), np.int64))
+    summed_groups(source, starts, slots)
+    highest_in_groups(source, starts, np.zeros((1, 1)))
+    counted_slots(slots, slots, slots.copy(), 1)
+    numbers_read(written_numbers(slots), 1)

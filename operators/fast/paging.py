@@ -14,43 +14,70 @@ Pages = NDArray[np.int32] | NDArray[np.int64]
 
 
 class PlacedCells(NamedTuple):
-    """Cells, each (C,): slot, measure, code and n. The least code, and how many pages a measure has."""
+    """Cells (C, 2) of (row * measures + measure) << `code_bits` | place of the bucket, rising, and n.
 
-    slots: NDArray[np.int32]
-    measures: NDArray[np.int16]
-    codes: NDArray[np.int16]
-    counts: Ints
-    code_min: int
+    `slots` are those of the rows. How many pages a measure has.
+    """
+
+    cells: Ints
+    slots: Ints
+    measures: int
+    code_bits: int
     pages_of_measure: int
 
 
 @inlined
-def number_of(cells: PlacedCells, at: int) -> int:
-    """Return which page of which measure a cell is in."""
-    return int(cells.measures[at] * cells.pages_of_measure + ((cells.codes[at] - cells.code_min) >> PAGE_BITS))
+def place_at(cells: PlacedCells, at: int) -> int:
+    """Return the place of a cell's bucket among those of its measure."""
+    return int(cells.cells[at, 0] & ((1 << cells.code_bits) - 1))
+
+
+@inlined
+def row_at(cells: PlacedCells, at: int) -> int:
+    """Return the row of a cell."""
+    return int((cells.cells[at, 0] >> cells.code_bits) // cells.measures)
+
+
+@inlined
+def first_page(cells: PlacedCells, at: int, row: int) -> int:
+    """Return the number of the first page of a cell's measure."""
+    return int(((cells.cells[at, 0] >> cells.code_bits) - row * cells.measures) * cells.pages_of_measure)
 
 
 @kernel
-def mark_numbers(cells: PlacedCells, marks: NDArray[np.bool_]) -> None:
-    """Mark the pages of measures that cells are in, (measures * pages,)."""
-    for at in range(len(cells.slots)):
-        marks[number_of(cells, at)] = True
+def mark_numbers(cells: PlacedCells, begin: int, marks: NDArray[np.bool_]) -> None:
+    """Mark the pages of measures that cells from `begin` on are in, (measures * pages,)."""
+    for at in range(begin, len(cells.cells)):
+        marks[first_page(cells, at, row_at(cells, at)) + (place_at(cells, at) >> PAGE_BITS)] = True
 
 
 @kernel
-def begin_pages(cells: PlacedCells, table: NDArray[np.int32], column_of: Ints, used: int) -> int:
-    """Number the pages that cells are the first of, from `used` on; return how many pages there are then."""
-    for at in range(len(cells.slots)):
-        column = column_of[number_of(cells, at)]
-        if table[cells.slots[at], column] == 0:
-            table[cells.slots[at], column] = used
+def begin_pages(cells: PlacedCells, begin: int, table: NDArray[np.int32], column_of: Ints, used: int) -> int:
+    """Number the pages that cells from `begin` on are the first of, from `used` on; return how many there are then."""
+    for at in range(begin, len(cells.cells)):
+        row = row_at(cells, at)
+        column = column_of[first_page(cells, at, row) + (place_at(cells, at) >> PAGE_BITS)]
+        if table[cells.slots[row], column] == 0:
+            table[cells.slots[row], column] = used
             used += 1
     return used
 
 
 @kernel
-def count_pages(cells: PlacedCells, table: NDArray[np.int32], column_of: Ints, pages: Pages, sign: int) -> None:
-    """Add cells, or with a `sign` of -1 take them away."""
-    for at in range(len(cells.slots)):
-        page = table[cells.slots[at], column_of[number_of(cells, at)]]
-        pages[page, (cells.codes[at] - cells.code_min) & PAGE_MASK] += sign * cells.counts[at]
+def count_pages(
+    cells: PlacedCells, begin: int, table: NDArray[np.int32], column_of: Ints, pages: Pages, sign: int
+) -> int:
+    """Add cells from `begin` on, or with a `sign` of -1 take them away; return the first one that has no page yet."""
+    last, row, first = -1, 0, 0
+    for at in range(begin, len(cells.cells)):
+        pair = cells.cells[at, 0] >> cells.code_bits
+        if pair != last:  # Most are of the same as the one before.
+            last, row = pair, row_at(cells, at)
+            first = first_page(cells, at, row)
+        place = place_at(cells, at)
+        column = column_of[first + (place >> PAGE_BITS)]
+        page = table[cells.slots[row], column] if column >= 0 else 0
+        if page == 0:
+            return at
+        pages[page, place & PAGE_MASK] += sign * cells.cells[at, 1]
+    return len(cells.cells)

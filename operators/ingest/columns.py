@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.arrays import Floats, Ints, joined_columns
+from operators.arrays import Floats, Ints, concatenated, joined_columns
 from operators.ingest.again import DecodedAgain, Items
 from operators.ingest.chains import chained_labels, chained_slis, label_chains_of
 from operators.ingest.event_reader import EventReader
@@ -192,7 +192,7 @@ def fields_of(policy: Policy) -> list[str]:
 
 def _joined_numbers(columns: Sequence[Floats]) -> Floats:
     """Return columns one after the other, without a negative zero."""
-    return (columns[0] if len(columns) == 1 else np.concatenate(columns)) + 0.0
+    return concatenated(columns) + 0.0
 
 
 def _number(value: object) -> float:

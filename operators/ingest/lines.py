@@ -114,3 +114,23 @@ class Lines(Sequence[bytes]):
             low, high = max(self._range.start - first, 0), self._range.stop - first
             if low < len(block.ends) and high > 0:
                 yield block.text, block.starts[low:high], block.ends[low:high]
+
+    def at(self, places: Ints) -> list[bytes]:
+        """Return some of the lines, as they are asked for."""
+        found, first = [b""] * len(places), 0
+        for text, starts, ends in self.spans():
+            here = np.flatnonzero((places >= first) & (places < first + len(ends)))
+            rows = places[here] - first
+            for place, begin, end in zip(here.tolist(), starts[rows].tolist(), ends[rows].tolist(), strict=True):
+                found[place] = text[begin:end]
+            first += len(ends)
+        return found
+
+
+def texts_at(texts: Sequence[bytes], places: Ints) -> list[bytes]:
+    r"""Return some of the texts, as they are asked for.
+
+    >>> texts_at(Lines([block_of(b"a\nb\n"), block_of(b"c\n")]), np.array([2, 0]))
+    [b'c', b'a']
+    """
+    return texts.at(places) if isinstance(texts, Lines) else [texts[place] for place in places.tolist()]

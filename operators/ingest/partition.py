@@ -36,7 +36,7 @@ from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.panes import ShardInput
 from operators.window.partial import Partial
-from operators.window.shards import SHARDS, shard_of
+from operators.window.shards import shard_of
 from operators.window.waiting_commands import Coming
 from operators.window.watermark import END, NEVER, PartitionProgress
 from operators.wire.control import Notice
@@ -185,7 +185,8 @@ class Partition:
         )
 
     def _marks(self, mark: PartitionProgress) -> list[tuple[int, ShardInput]]:
-        return [(shard, ShardInput(shard=shard, mark=mark, partitions=self.sources)) for shard in range(SHARDS)]
+        shards = range(self.policy.shards)
+        return [(shard, ShardInput(shard=shard, mark=mark, partitions=self.sources)) for shard in shards]
 
     def _streams(self) -> dict[Stream, StreamBatch]:
         """Return what takes the items of each stream, of the next messages."""
@@ -228,7 +229,8 @@ class Partition:
         for message, notice in self.state.refused_share.take(self.source, messages.positions, rejects, limits):
             time = int(passed.time[: np.searchsorted(passed.step, message, "right") + 1].max())
             notices.append((messages.appended_at(message) if time == NEVER else time, notice))
-        return [(shard_of(""), time // self.policy.pane_ms, notice) for time, notice in notices]
+        home = shard_of("", self.policy.shards)
+        return [(home, time // self.policy.pane_ms, notice) for time, notice in notices]
 
     def _batch(self, messages: Messages, taken: TakenChunks, notices: Sequence[tuple[int, int, Notice]]) -> Batch:
         streams = taken.streams.values()
@@ -280,7 +282,7 @@ class Partition:
                     teams=teams.get(shard, ()),
                 ),
             )
-            for shard in range(SHARDS)
+            for shard in range(self.policy.shards)
         ]
 
 

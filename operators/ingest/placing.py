@@ -23,6 +23,7 @@ from operators.ingest.progress import Recent
 from operators.ingest.refused_share import RefusedShare
 from operators.ingest.relayed import Seen, copies
 from operators.policy.policy import Policy
+from operators.window.pane_lengths import PaneLengths
 from operators.window.watermark import NEVER
 
 AHEAD_MAX = 300  # Panes of one partition that events may open ahead of its time by more than the tolerance.
@@ -48,6 +49,12 @@ class PartitionState(msgspec.Struct, kw_only=True):
     refused_share: RefusedShare = msgspec.field(default_factory=RefusedShare)
     behind_share: BehindShare = msgspec.field(default_factory=BehindShare)
     relayed: Seen = {}
+
+
+def renumbered(state: PartitionState, lengths: PaneLengths) -> PartitionState:
+    """Return it with the numbers of panes of another length."""
+    ahead = tuple(dict.fromkeys(lengths.pane(pane) for pane in state.ahead))
+    return msgspec.structs.replace(state, ahead=ahead)
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):

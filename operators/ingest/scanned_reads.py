@@ -68,7 +68,7 @@ def scanned_reads(
         for at in range(0, len(unsure), DECODED)
     ]
     events: list[Event] = [event for _, piece in pieces for event in piece.items]
-    origin, rows = _places(messages, columns, pieces, looks[0].origin.texts.split)
+    origin, rows = _places(messages, columns, sure, pieces, looks[0].origin.texts.split)
     parts, errors = _numbers(columns, names, rows, events, scanner, reader)
     read = reader.read_with(events, [part[rows.decoded] for part in parts], errors[rows.decoded])
     return ScannedReads(
@@ -86,10 +86,17 @@ def _is_useless(sure: Flags) -> bool:
 
 
 def _places(
-    messages: Messages, columns: Any, pieces: Sequence[tuple[Ints, Decoded]], split: Callable[[bytes], Sequence[bytes]]
+    messages: Messages,
+    columns: Any,
+    sure: Flags,
+    pieces: Sequence[tuple[Ints, Decoded]],
+    split: Callable[[bytes], Sequence[bytes]],
 ) -> tuple[Origin, _Rows]:
-    """Return where all events came from, and which of them were scanned; `split` tells the items of a message apart."""
-    sure, firsts = sure_messages(columns), columns.firsts
+    """Return where all events came from, and which of them were scanned.
+
+    Of messages that are `sure` all were; `split` tells the items of a message apart.
+    """
+    firsts = columns.firsts
     found = np.concatenate([NONE, *(unsure[piece.origin.messages_of] for unsure, piece in pieces)])
     counts = np.where(sure, np.diff(firsts, append=len(columns.sure)), np.bincount(found, minlength=len(messages)))
     message_of = np.repeat(np.arange(len(messages)), counts)

@@ -34,6 +34,8 @@ class MessageScanner:
 
     def __init__(self, module: Any, scanner: Any, bytes_max: int) -> None:
         self._module, self._scanner, self._bytes_max = module, scanner, bytes_max
+        self._looked_at: list[str] = []  # The texts that it met, and which of them are names of rollguard's own.
+        self._reserved: list[bool] = []
 
     def scan(self, values: Sequence[bytes]) -> tuple[Any, list[str]]:
         """Return the columns of the events in some messages, and the texts that their codes stand for.
@@ -48,7 +50,11 @@ class MessageScanner:
             row = self._scanner.scan(span, columns, message, row, self._bytes_max)
             message += len(span.ends)
         columns, names = self._module.rows_until(columns, row), self._scanner.names()
-        _leave_out_reserved(columns, names)
+        if names is not self._looked_at:
+            self._looked_at, self._reserved = names, []
+        self._reserved += map(is_reserved, names[len(self._reserved) :])
+        if True in self._reserved:
+            _leave_out(columns, np.array(self._reserved))
         return columns, names
 
     def first_rows(self, codes: Ints, sure: NDArray[np.bool_], texts: int) -> Ints:
@@ -75,11 +81,12 @@ def sure_messages(columns: Any) -> NDArray[np.bool_]:
     return sure if len(columns.firsts) == len(sure) else np.logical_and.reduceat(sure, columns.firsts)
 
 
-def _leave_out_reserved(columns: Any, names: Sequence[str]) -> None:
-    """Have messages decoded of which an event's model or version has a name that is rollguard's own: it is refused."""
-    reserved = np.array([is_reserved(name) for name in names], bool)
-    if reserved.any():
-        for codes in columns.codes[:2]:
-            columns.sure[reserved[codes]] = False
-        sizes = np.diff(columns.firsts, append=len(columns.sure))
-        columns.sure[:] = np.repeat(sure_messages(columns), sizes)
+def _leave_out(columns: Any, reserved: NDArray[np.bool_]) -> None:
+    """Have messages decoded of which an event's model or version has a name that is rollguard's own: it is refused.
+
+    `reserved` says so of each text.
+    """
+    for codes in columns.codes[:2]:
+        columns.sure[reserved[codes]] = False
+    sizes = np.diff(columns.firsts, append=len(columns.sure))
+    columns.sure[:] = np.repeat(sure_messages(columns), sizes)

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from operators.arrays import Ints, order_by, packed_columns, runs_of
 from operators.fast import loading
-from operators.ingest.again import Items
+from operators.ingest.again import Items, ShownFields, shown_of
 from operators.ingest.columns import Columns
 from operators.ingest.event_times import EventTimes
 from operators.ingest.shown_before import ShownBefore
 from operators.ingest.sli import classify
 from operators.policy.policy import Policy
 from operators.window.partial import BAD
-from operators.window.samples import FAILING_MAX, LINEAGE, LINEAGES, Sample
+from operators.window.samples import FAILING_MAX, LINEAGE, Sample
 from operators.window.watermark import END
+from operators.wire.events import Event
 
 GROUPS_MAX = 1 << 12  # Panes, models and versions together that are looked at all at once.
 Flags = NDArray[np.bool_]
@@ -27,43 +28,64 @@ Found = tuple[int, Sample]  # With its place in the chunk.
 
 
 class Showable(msgspec.Struct, frozen=True, kw_only=True):
-    """The n kept items of a chunk, of which few are looked at: their `columns`, and numbers of model and version.
+    """The n kept items of a chunk, of which few are looked at: their `columns`, and the numbers of their `parts`.
 
-    `lineage` (n,) says which name a prompt version or endpoint; `before` what was shown of earlier chunks, by the
-    `names` of models and versions.
+    `lineage` (n,) says which name a prompt version or endpoint; `before` what was shown of earlier chunks, by what the
+    numbers of each part stand for (`names`): model, version, and the value of each slice dimension.
     """
 
     items: Items
     columns: Columns
     parts: Sequence[Ints]
     lineage: Flags
-    names: Sequence[list[str]] = ()
-    before: ShownBefore | None = None
+    names: Sequence[list[str]]
+    before: ShownBefore
 
 
-def shown(chunk: Showable, placed: EventTimes, policy: Policy) -> Iterator[Found]:
-    """Yield samples of a chunk, of each pane and version no fewer than are kept."""
+def shown(chunk: Showable, placed: EventTimes, policy: Policy) -> list[Found]:
+    """Return samples of a chunk, of each pane and version no fewer than are kept."""
+    chosen = _chosen(chunk, placed, policy)
+    if not chosen:
+        return []
+    items = shown_of(chunk.items, np.concatenate([*chosen.values()]))
+    found: list[Found] = []
+    for sli, rows in chosen.items():
+        places = rows.tolist()
+        whose = zip(places, placed.time[rows].tolist(), [items[row] for row in places], strict=True)
+        if sli == LINEAGE:
+            found += [(row, Sample(LINEAGE, time, item.request_id, (), _lineage_of(item))) for row, time, item in whose]
+        else:
+            each = zip(whose, _values(chunk, rows), strict=True)
+            found += [(row, Sample(sli, time, item.request_id, values)) for (row, time, item), values in each]
+    return found
+
+
+def _lineage_of(item: Event | ShownFields) -> tuple[str, ...]:
+    """Return what LINEAGES names of an item, "" where it says nothing."""
+    return item.prompt_version or "", item.endpoint or "", item.team or ""
+
+
+def _chosen(chunk: Showable, placed: EventTimes, policy: Policy) -> dict[int, Ints]:
+    """Return by SLI, or LINEAGE, which items are shown: those that are neither late nor behind what was shown."""
     on_time = placed.late == 0
     groups = _Groups((placed.pane, chunk.parts[0], chunk.parts[1]), placed.time)
-    for index, sli in enumerate(policy.slis):
-        if sli.on_feedback == (chunk.columns.stream == "feedback"):
-            bad = (classify(sli, chunk.columns) == BAD) & on_time
-            for row in groups.first(bad, FAILING_MAX).tolist():
-                item = chunk.items[row]
-                values = tuple((item.slices or {}).get(name, "") for name in policy.dimensions)
-                yield row, Sample(index, int(placed.time[row]), item.request_id, values)
-    for row in _firsts(chunk, groups.first(chunk.lineage & on_time, 1), placed):
-        event = chunk.items[row]
-        lineage = tuple(getattr(event, name) or "" for name in LINEAGES)
-        yield row, Sample(LINEAGE, int(placed.time[row]), event.request_id, (), lineage)
+    first = {
+        index: groups.first((classify(sli, chunk.columns) == BAD) & on_time, FAILING_MAX)
+        for index, sli in enumerate(policy.slis)
+        if sli.on_feedback == (chunk.columns.stream == "feedback")
+    }
+    first[LINEAGE] = groups.first(chunk.lineage & on_time, 1)
+    named = list(zip(chunk.parts[:2], chunk.names[:2], strict=True))
+    return {
+        sli: chunk.before.first(sli, rows, placed.pane, placed.time, named) for sli, rows in first.items() if len(rows)
+    }
 
 
-def _firsts(chunk: Showable, rows: Ints, placed: EventTimes) -> list[int]:
-    """Return those of the rows that no earlier chunk has an earlier one for."""
-    if chunk.before is None:
-        return [int(row) for row in rows]
-    names = list(zip(chunk.parts[:2], chunk.names, strict=True))
-    return chunk.before.first(rows, placed.pane, placed.time, names)
+def _values(chunk: Showable, rows: Ints) -> Iterator[tuple[str, ...]]:
+    """Yield the slice of each of the items at `rows`."""
+    of_dimensions = zip(chunk.parts[2:], chunk.names[2:], strict=True)
+    values = [[names[number] for number in part[rows].tolist()] for part, names in of_dimensions]
+    return zip(*values, strict=True) if values else iter([()] * len(rows))
 
 
 class _Groups:
@@ -101,4 +123,4 @@ class _Groups:
         starts = np.flatnonzero(runs_of(*ordered))
         time = np.cumsum(runs_of(*ordered, self._times[rows]))
         kept: Ints = rows[time - np.repeat(time[starts], np.diff(starts, append=len(rows))) < most]
-        return np.sort(kept)  # Items of one message are soonest decoded again one after the other.
+        return np.sort(kept)

@@ -3,12 +3,13 @@
 Columns of SLIs and measures are only ever added. What a new policy has in common with the one before keeps its column,
 what it leaves out keeps an empty one, and what is new gets the next. Slice dimensions and watched fields are known by
 name: what was counted under an earlier policy is moved to their places when it is read (`window/widening.py`). Slice
-dimensions that are left out are added up over, and of one that is new nothing is known before. Windows may be other
-ones, as they are built from closed panes that are held; where one is longer than all before, more are held from then
-on, in a ring of slots of its own, beside what the rings before still hold.
+dimensions that stay have the order that they had, as slices are named in it, whatever the order in the file; those that
+are left out are added up over, and of one that is new nothing is known before. Windows may be other ones, as they are
+built from closed panes that are held; where one is longer than all before, more are held from then on, in a ring of
+slots of its own, beside what the rings before still hold.
 
-Times, but for the length of a pane, and limits may be others too. What must stay is the length of a pane, and the order
-of the slice dimensions that stay: they name slices.
+Times and limits may be others too. Counts of panes of another length are stored as they stood, and what is built from
+panes begins anew with the first one of the new length (`window/pane_lengths.py`).
 """
 
 import hashlib
@@ -17,12 +18,11 @@ from typing import Any
 
 import msgspec
 
-from operators.policy.errors import PolicyError
-from operators.policy.monitors import WatchedColumn
+from operators.policy.monitors import Monitor, WatchedColumn
 from operators.policy.policy import CountColumns, Measure, Policy, Retired, Sli
-from operators.policy.reading import span
-
-OTHER_STORE = "name a new --recovery folder and where to start with --from"
+from operators.policy.reordering import ordered_as, reordered
+from operators.policy.rules import Rule
+from operators.policy.worker import SHARDS_ONCE
 
 
 class SliColumn(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
     `watching` names by shape one of the lists of watched `fields`, and `ringed` says in which of the `rings` of slots
     closed panes are held. `dimensions` and `rest` are those of the last policy; `slots` is how many closed panes are
-    held, `pane_ms` how long one is.
+    held, `pane_ms` how long one is, and `lengths` how long by shape; all where nothing else is said.
 
     A layout of an older rollguard has no `pane_ms`: what goes on from it has the same `rest`, or the same `frame` and
     so the same watched fields, times and limits; its `depths` say how many dimensions there were.
@@ -69,21 +69,24 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, tuple[WatchedColumn, ...]] = {}
     rings: tuple[int, ...] = ()
     ringed: dict[str, int] = {}
+    lengths: dict[str, int] = {}
+    shards: int = SHARDS_ONCE
 
 
 def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | None:
     """Return a policy with its SLIs and measures in their columns, and the layout from now on; None: it cannot go on.
 
-    `before` is the layout of the store, None of one that is new or was written under this very policy. PolicyError
-    names what cannot go on, where that is known.
+    `before` is the layout of the store, None of one that is new or was written under this very policy.
     """
     before = _known(policy, before)
     if before is None:
         return None
+    written, policy = policy.dimensions, reordered(policy, ordered_as(policy.dimensions, before.dimensions))
     slis, measures = _sli_columns(policy, before.slis), _measure_columns(policy, before.measures)
     own = [meaning_of(sli) for sli in policy.slis], [measure.name for measure in policy.measures]
     natural = ([each.meaning for each in slis], [each.name for each in measures]) == own
-    shape = policy.shape if natural else _name_of([policy.rest, slis, measures])
+    kept = [policy.rest, slis, measures, *([] if written == policy.dimensions else [policy.dimensions])]
+    shape = policy.shape if natural and written == policy.dimensions else _name_of(kept)
     here = {_name_of(meaning_of(sli)): sli for sli in policy.slis}
     laid = msgspec.structs.replace(
         policy,
@@ -121,6 +124,8 @@ def _noted(before: Layout, laid: Policy, slis: tuple[SliColumn, ...], measures: 
         fields=before.fields | {fields: columns.watched},
         rings=laid.rings,
         ringed=before.ringed | {laid.shape: columns.ring},
+        lengths=dict.fromkeys(before.widths, before.pane_ms) | before.lengths | {laid.shape: laid.pane_ms},
+        shards=before.shards,
     )
 
 
@@ -128,18 +133,21 @@ def _columns(layout: Layout) -> dict[str, CountColumns]:
     """Return by shape what was saved under it has columns for."""
     return {
         shape: CountColumns(
-            *widths, layout.sliced[shape], layout.fields[layout.watching[shape]], layout.ringed.get(shape, 0)
+            *widths,
+            layout.sliced[shape],
+            layout.fields[layout.watching[shape]],
+            layout.ringed.get(shape, 0),
+            layout.lengths.get(shape, layout.pane_ms),
         )
         for shape, widths in layout.widths.items()
     }
 
 
 def _known(policy: Policy, before: Layout | None) -> Layout | None:
-    """Return the layout that a policy goes on from; None: it cannot. PolicyError."""
+    """Return the layout that a policy goes on from; None: it cannot."""
     if before is None:
-        return Layout(rest=policy.rest)
+        return Layout(rest=policy.rest, shards=policy.shards)
     if before.pane_ms:
-        _check(policy, before)
         return before
     if before.rest != policy.rest:
         sliced = policy.dimensions[: len(before.dimensions)] == before.dimensions
@@ -153,26 +161,21 @@ def _known(policy: Policy, before: Layout | None) -> Layout | None:
         sliced={shape: policy.dimensions[:depth] for shape, depth in depths.items()},
         watching=dict.fromkeys(depths, _name_of(fields)),
         fields={_name_of(fields): fields},
+        pane_ms=policy.pane_ms,
         rings=(before.slots or policy.slots,),
     )
 
 
-def _check(policy: Policy, before: Layout) -> None:
-    """PolicyError where what was counted cannot go on."""
-    if policy.pane_ms != before.pane_ms:
-        raise PolicyError(
-            "time.pane",
-            span(policy.pane_ms),
-            f"is {span(before.pane_ms)} in the recovery store, and counts of a pane cannot be divided: {OTHER_STORE}",
-        )
-    stayed = [name for name in policy.dimensions if name in before.dimensions]
-    if stayed != [name for name in before.dimensions if name in stayed]:
-        raise PolicyError(
-            "slices.dimensions",
-            list(policy.dimensions),
-            f"has those that stay in another order than the recovery store, {list(before.dimensions)}, and names of "
-            f"slices follow it: leave them in that order, or {OTHER_STORE}",
-        )
+def identity_of(each: Rule | Monitor, dimensions: Sequence[str], *more: Any) -> bytes:
+    """Return what tells a rule or monitor from others: all that it says, its slices by the names of their dimensions.
+
+    `more` is what else it depends on. The order in which a rule names its slices means nothing.
+    """
+    grains = [[dimensions[index] for index in grain] for grain in each.grains]
+    if isinstance(each, Rule):
+        grains.sort()
+    keys = msgspec.structs.asdict(each) | {"grains": grains}
+    return msgspec.msgpack.encode([type(each).__name__, keys, *more], order="sorted")
 
 
 def meaning_of(sli: Sli) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from operators.policy.otel import Otel
 from operators.policy.reading import UNITS_MS, Duration, FallbackName, Positive, Share, span
 from operators.policy.rules import Rule
 from operators.policy.triage import Triage
+from operators.policy.worker import SHARDS, Worker
 
 EVENT_FIELDS = ("latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd", "score")
 FEEDBACK_FIELDS = tuple(f"feedback.{kind}" for kind in ("label", "judge", "thumbs", "edit", "safety", "kpi"))
@@ -257,7 +258,7 @@ class Commands(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
 class CountColumns(NamedTuple):
     """What some counts have columns for: so many SLIs and measures, these slice dimensions, these watched fields.
 
-    Closed panes are held in the ring of this number.
+    Closed panes are held in the ring of this number, and are `pane_ms` long; 0: as those of the policy.
     """
 
     slis: int
@@ -265,6 +266,7 @@ class CountColumns(NamedTuple):
     dimensions: tuple[str, ...]
     watched: tuple[WatchedColumn, ...]
     ring: int = 0
+    pane_ms: int = 0
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -316,6 +318,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     dedup: Dedup = Dedup()
     otel: Otel = Otel()
     triage: Triage = Triage()
+    worker: Worker = Worker()
     rules: tuple[Rule, ...] = ()
     releases: Releases = Releases()
     commands: Commands = Commands()
@@ -345,16 +348,26 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return None if team == NOBODY else self.teams[team]
 
     @property
+    def shards(self) -> int:
+        """Over how many shards models are spread."""
+        return self.worker.shards or SHARDS
+
+    @property
     def each(self) -> tuple["Policy", ...]:
         """The policies that models have: those of the teams, or this one."""
         return self.teams or (self,)
+
+    @property
+    def estimated(self) -> frozenset[str]:
+        """The names of the SLIs whose good and bad nobody has seen: they are estimated from scores."""
+        return frozenset(sli.name for sli in self.slis if sli.estimated_from)
 
     @property
     def columns(self) -> CountColumns:
         """What its counts have columns for."""
         watched = tuple(each.column for each in self.watched)
         ring = max(len(self.rings) - 1, 0)
-        return CountColumns(len(self.slis), len(self.measures), self.dimensions, watched, ring)
+        return CountColumns(len(self.slis), len(self.measures), self.dimensions, watched, ring, self.pane_ms)
 
     @property
     def slots(self) -> int:

@@ -106,7 +106,7 @@ def _slis(written: Written) -> tuple[str, ...]:
     for index, name in enumerate(written.value):
         if written.place.sli("slis", name) in written.value[:index]:
             raise written.place.refuse("slis", "is named twice", name)
-        if any(sli.name == name and sli.estimated_from for sli in written.place.policy.slis):
+        if name in written.place.policy.estimated:
             raise written.place.refuse("slis", "is estimated: versions are compared by what is known of them", name)
     return tuple(written.value)
 

@@ -29,6 +29,7 @@ WORKERS = (
     "otel",
     "triage",
     "commands",
+    "worker",
 )
 
 

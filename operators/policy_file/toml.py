@@ -30,6 +30,7 @@ from operators.policy.policy import (
 from operators.policy.reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, Positive, convert
 from operators.policy.triage import Triage
 from operators.policy.watched import watched_by
+from operators.policy.worker import Worker
 from operators.policy_file.defaults import SLICES, TIME, defaulted, with_defaults
 from operators.policy_file.evaluators import answer_evaluators_of
 from operators.policy_file.monitors import DriftTable, Profiles, monitors_of, paths_of
@@ -97,6 +98,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     dedup: dict[str, Any] = {}
     otel: Otel = Otel()
     triage: Triage = Triage()
+    worker: Worker = Worker()
     rule: list[dict[str, Any]] = []
     release: dict[str, Any] = {}
     commands: Commands = Commands()
@@ -157,6 +159,7 @@ def parse_tables(written: dict[str, Any], text: str, profiles: Mapping[str, byte
         dedup=read(Dedup, file.dedup, "dedup", None),
         otel=checked_mapping(file.otel),
         triage=file.triage,
+        worker=file.worker,
         hash=hash_of(raw),
         runbook_base=file.runbook_base,
         idle_ms={name: getattr(file.time.idle, name).ms for name in _Idle.__struct_fields__},

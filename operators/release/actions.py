@@ -36,7 +36,7 @@ def act(
         events += _find(model, at, finding)
     for each in beyond:
         events += _do(model, at, each.release, each.rule, each.rule.cutover_action, each.slices)
-    for rule in at.policy.rules:
+    for rule in at.policy.rules if model.bad else ():
         for release in list(model.releases.values()):
             verdicts = verdicts_in_force(model, at, release, rule)
             if verdicts:

@@ -46,7 +46,7 @@ def resolve_replaced(model: Model, at: PaneContext, written: Sequence[ControlEve
     gone = {event.version for event in written if event.type == "rollback_applied"}
     rules = {rule.name for rule in at.policy.rules}
     events = []
-    fires = [key for key in model.alerts.firing if not _is_input(key)]
+    fires = [key for key in model.alerts.firing if not is_input(key)]
     for key in [key for key in fires if key[1] in gone or key[0] not in rules]:
         slices = list(model.alerts.firing.pop(key).slices.values())
         reason = f"{key[1]} serves no longer" if key[0] in rules else f"{key[0]} is no rule any more"
@@ -94,12 +94,13 @@ def resolve_forgotten(model: Model, at: PaneContext) -> list[ControlEvent]:
     return completed(model, at, numbered(model, over))
 
 
-def _is_input(key: Key) -> bool:
+def is_input(key: Key) -> bool:
+    """Tell whether an alert is about what comes in, and not of a rule."""
     return key[0].startswith(f"{INPUT}:")
 
 
 def _fire(model: Model, at: PaneContext, key: Key) -> ControlEvent:
-    if _is_input(key):
+    if is_input(key):
         return fire_input(model, at, key)
     rule = next(rule for rule in at.policy.rules if rule.name == key[0])
     firing = model.alerts.firing[key]

@@ -1,82 +1,110 @@
-"""What a closed pane shows of one model, made of the counts of a shard: the context of all that is decided of it."""
+"""What a closed pane shows of one model, made of the counts of a shard: the context of all that is decided of it.
+
+Contexts are made of the models to which something happens; of all others `pane_traffic.py` is enough.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from operators.arrays import Ints
 from operators.policy.policy import Policy
 from operators.release.model import PaneContext
-from operators.release.seen import NOTHING_SEEN, Seen
-from operators.rules.current import UNKNOWN as NOT_KNOWN
+from operators.release.model_slots import ALL_TRAFFIC, ModelSlots
+from operators.release.pane_traffic import PaneTraffic, traffic_of
 from operators.rules.current import Current
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.spreads import Values
-from operators.window.series_index import ALL_VERSIONS, SliceSeries
-from operators.wire.mirrored import is_mirrored, mirrored
+from operators.window.partial import Partial
+from operators.window.series_index import SliceSeries
+from operators.wire.mirrored import is_mirrored
 
 Places = Mapping[tuple[str, str], int]  # By version and slice: its row in the counts.
 
 
-def places_of(counts: PaneCounts, names: Sequence[SliceSeries]) -> dict[str, dict[tuple[str, str], int]]:
-    """Return by model where in the counts each (version, slice) is."""
-    places: dict[str, dict[tuple[str, str], int]] = {}
-    for row, slot in enumerate(counts.slots.tolist()):
-        model, version, text, _ = names[slot]
-        places.setdefault(model, {})[version, text] = row
-    return places
+class PaneContexts:
+    """One closed pane: what came in for every model, and the context of those that are asked for."""
+
+    def __init__(
+        self, contexts: "Contexts", counts: PaneCounts, traffic: PaneTraffic, current: Current, values: Values
+    ) -> None:
+        self.traffic = traffic
+        self._contexts, self._counts, self._current, self._values = contexts, counts, current, values
+        self._made: dict[str, PaneContext] = {}
+
+    def of(self, model: str) -> PaneContext:
+        """Return the context of a model, the same one whenever it is asked for."""
+        at = self._made.get(model)
+        if at is None:
+            at = self._made[model] = self._make(model)
+        return at
+
+    def _make(self, model: str) -> PaneContext:
+        counts, current, values = self._counts, self._current, self._values
+
+        @cache  # Looked for when somebody asks for more than all traffic.
+        def places() -> Places:
+            return self._contexts.places(model, counts)
+
+        came = self.traffic.came.get(model, ())
+        copies = sorted((each for each in came if is_mirrored(each.version)), key=lambda each: each.version)
+        producer = self._contexts.producer
+
+        whole = {(each.version, ALL_TRAFFIC): each.row for each in came}
+
+        def slis(version: str, text: str) -> Ints | None:
+            row = whole.get((version, text))
+            row = places().get((version, text)) if row is None else row
+            return None if row is None else counts.slis[row]
+
+        def producers(version: str) -> dict[str, Ints]:
+            if producer is None:
+                return {}
+            return {
+                text: counts.slis[row]
+                for (of, text), row in places().items()
+                if of == version and producer.fullmatch(text)
+            }
+
+        return PaneContext(
+            policy=self._contexts.policy,
+            pane=counts.pane,
+            requests={each.version: each.requests for each in came if not is_mirrored(each.version)},
+            copies={each.version: each.requests for each in copies},
+            slis=slis,
+            producers=producers,
+            errors=self.traffic.seen.errors.get(model, {}),
+            samples=self.traffic.seen.samples.get(model, {}),
+            current=lambda rule, version, text, compared=None: current.of(rule, (model, version, text), compared),
+            above=lambda version, text, measure, code: values.above(model, version, text, measure, code),
+            shift=lambda rule, version, measure, since, code: current.shift(
+                rule, (model, version, measure), since, code
+            ),
+        )
 
 
 class Contexts:
-    """Makes contexts under one policy."""
+    """Makes the contexts of a shard under one policy."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         producer = policy.releases.producer
         # Slices of the dimension alone, none of its crosses.
-        self._producer = None if producer is None else re.compile(re.escape(producer) + r"=(?:[^,\\]|\\.)*")
+        self.producer = None if producer is None else re.compile(re.escape(producer) + r"=(?:[^,\\]|\\.)*")
+        self._slots = ModelSlots()
+        self._names: Sequence[SliceSeries] = ()
 
     def of(
-        self,
-        counts: PaneCounts,
-        places: Places,
-        seen: Seen = NOTHING_SEEN,
-        model: str = "",
-        current: Current | None = None,
-        values: Values | None = None,
-    ) -> PaneContext:
-        """Return the context of a model, whose versions and slices are at these places."""
-        requests = {version: int(counts.events[row]) for (version, text), row in places.items() if text == "*"}
-        copies = {version: requests.pop(version) for version in sorted(requests) if is_mirrored(version)}
-        requests.pop(ALL_VERSIONS, None)
-        copies.pop(mirrored(ALL_VERSIONS), None)
+        self, counts: PaneCounts, names: Sequence[SliceSeries], part: Partial | None, current: Current
+    ) -> PaneContexts:
+        """Return those of a pane; `names` are its series by slot."""
+        self._names = names
+        self._slots.follow(names)
+        traffic = traffic_of(counts, names, self._slots, part, self.policy)
+        return PaneContexts(self, counts, traffic, current, Values(part, self.policy.dimensions))
 
-        def slis(version: str, text: str) -> Ints | None:
-            row = places.get((version, text))
-            return None if row is None else counts.slis[row]
-
-        def producers(version: str) -> dict[str, Ints]:
-            return {
-                text: counts.slis[row]
-                for (of, text), row in places.items()
-                if of == version and self._producer is not None and self._producer.fullmatch(text)
-            }
-
-        return PaneContext(
-            policy=self.policy,
-            pane=counts.pane,
-            requests=requests,
-            copies=copies,
-            slis=slis,
-            producers=producers,
-            errors=seen.errors.get(model, {}),
-            samples=seen.samples.get(model, {}),
-            current=lambda rule, version, text, compared=None: (
-                NOT_KNOWN if current is None else current.of(rule, (model, version, text), compared)
-            ),
-            above=lambda version, text, measure, code: (
-                (0, 0) if values is None else values.above(model, version, text, measure, code)
-            ),
-            shift=lambda rule, version, measure, since, code: (
-                None if current is None else current.shift(rule, (model, version, measure), since, code)
-            ),
-        )
+    def places(self, model: str, counts: PaneCounts) -> Places:
+        """Return where in the counts of a pane each version and slice of a model is."""
+        rows = self._slots.rows_of(model, counts)
+        slots = counts.slots[rows].tolist()
+        return {self._names[slot][1:3]: row for slot, row in zip(slots, rows.tolist(), strict=True)}

@@ -1,5 +1,7 @@
 """One model, pane by pane: traffic and commands in, then verdicts in, control events out.
 
+Every model takes the traffic of every pane (`note_pane`); the rest is left out of what is uneventful (`uneventful.py`).
+
 The parts: `commands.py` obeys, `discovery.py` finds releases, `actions.py` does what rules ask for (`rollback.py`,
 `promotion.py`), `verification.py` sees whether it helped, `returning.py` whether what was withdrawn stays away,
 `alert_events.py` tells people, `incidents.py` says what belongs together, `completing.py` adds all that is known
@@ -22,6 +24,7 @@ from operators.release.incidents import end_holds, numbered
 from operators.release.lately import note_lately
 from operators.release.model import CanaryFinding, Model, PaneContext
 from operators.release.overflow import tell_overflow
+from operators.release.pane_traffic import PaneTraffic
 from operators.release.producers import note_producers
 from operators.release.returning import watch
 from operators.release.silent import tell_silent
@@ -38,13 +41,18 @@ def new_model(name: str) -> Model:
     return Model(writer=EventWriter(model=name), alerts=Alerts())
 
 
+def note_pane(model: Model, traffic: PaneTraffic) -> None:
+    """Remember what a pane shows of a model, whatever is under way; the first thing that is done with a pane."""
+    note_traffic(model, traffic)
+    note_lately(model, traffic)
+    note_doubts(model, traffic)
+
+
 def begin_pane(model: Model, at: PaneContext, due: Sequence[Due], folded: Sequence[Folded] = ()) -> list[ControlEvent]:
-    """Take commands, traffic, and what was beyond a limit (`folded`), before rules look at the pane; return events."""
-    note_traffic(model, at)
-    note_lately(model, at)
-    events = [*obey(model, at, due), *await_unseen(model, at, due)] if due or model.releases else []
+    """Take commands, and what was beyond a limit (`folded`), before rules look at the pane; return events."""
+    events = obey(model, at, due) if due else []
+    events += await_unseen(model, at, due) if due or model.releases else []
     discover(model, at)
-    note_doubts(model, at)
     if model.releases:
         note_producers(model, at)
         events += tell_silent(model, at)
@@ -57,8 +65,6 @@ def end_pane(
     model: Model, at: PaneContext, verdicts: Sequence[Verdict], findings: Sequence[CanaryFinding]
 ) -> list[ControlEvent]:
     """Take the verdicts that changed with the pane, and what canary rules find; return the control events."""
-    if not (verdicts or findings or _has_something(model)):
-        return []
     beyond = [*compare_with_past(model, at), *compare_first_served(model, at)]
     verdicts = [*verdicts, *(each.verdict(model.writer.model, at.pane) for each in beyond if each.new)]
     for verdict in verdicts:
@@ -80,12 +86,6 @@ def end_pane(
     return completed(model, at, numbered(model, events + end_holds(model, at, events)), findings)
 
 
-def _has_something(model: Model) -> bool:
-    """Tell whether anything may follow from a pane without a verdict: something is under way, or fires, or is BAD."""
-    alerts = model.alerts
-    return bool(model.releases or model.bad or alerts.firing or alerts.rested or model.incidents)
-
-
 def _remember(model: Model, verdict: Verdict) -> None:
     """Keep which series are BAD: only OK ends it."""
     key = verdict.rule, verdict.series.version
@@ -103,6 +103,8 @@ def _remember(model: Model, verdict: Verdict) -> None:
 
 def _untold(model: Model, at: PaneContext, verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Return BAD verdicts of before a release began anew that count against it still, and for which no alert fires."""
+    if not model.bad:
+        return []
     now = {(verdict.rule, verdict.series.version) for verdict in verdicts}
     return [
         verdict

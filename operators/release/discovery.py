@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 import msgspec
 
+from operators.policy.policy import Policy
 from operators.release.copies import note_copies
 from operators.release.declared_targets import note_targets
 from operators.release.machine import begin, describe, end, make_way
 from operators.release.model import Model, PaneContext
+from operators.release.pane_traffic import PaneTraffic
 from operators.release.phase_states import Withdrawn
 from operators.release.state import ReleaseState
-from operators.release.traffic import BUCKETS, Served, bucket_of, busiest, hour_of
+from operators.release.traffic import BUCKETS, Served, bucket_of, busiest
 from operators.release.warming import warm_again
 from operators.release.weighing import make_room
 from operators.window.partial import OTHER
@@ -22,32 +24,34 @@ SOON_MS = 3_600_000  # A comparison that lasted less may not have had the time t
 AGAIN = (3, 10, 30, 100, 300, 1_000)  # So often a version was declared anew when people are told.
 
 
-def note_traffic(model: Model, at: PaneContext) -> None:
+def note_traffic(model: Model, traffic: PaneTraffic) -> None:
     """Remember what each version served in the pane, after forgetting versions that are no longer known.
 
     A version is known from its first request until it has had none for the policy's `known`; feedback alone makes none
     known.
     """
-    _forget(model, at)
-    bucket, hour = bucket_of(at.pane, at.policy.pane_ms), hour_of(at.pane, at.policy.pane_ms)
-    for version, requests in (at.requests | at.copies).items():
-        slis = at.slis(version, "*")
-        if requests and version not in model.served:
-            model.served[version] = Served(first=at.pane, last=at.pane)
-        if slis is not None and version in model.served:
-            model.served[version].add(at.pane, bucket, hour, requests, slis)
-    if any(at.requests.values()) and model.began is None:
-        model.began = at.pane
+    _forget(model, traffic)
+    pane, came = traffic.pane, traffic.came.get(model.writer.model, ())
+    for each in came:
+        served = model.served.get(each.version)
+        if served is None and each.requests:
+            served = model.served[each.version] = Served(first=pane, last=pane)
+        if served is not None:
+            served.add(pane, traffic.bucket, traffic.hour, each.counts)
+    if model.began is None and any(each.requests and not is_mirrored(each.version) for each in came):
+        model.began = pane
 
 
-def _forget(model: Model, at: PaneContext) -> None:
-    known_panes = at.policy.releases.known_ms // at.policy.pane_ms
-    for version in [name for name, each in model.served.items() if at.pane - each.last > known_panes]:
+def _forget(model: Model, traffic: PaneTraffic) -> None:
+    pane, known_panes = traffic.pane, traffic.known
+    for version in [name for name, each in model.served.items() if pane - each.last > known_panes]:
         del model.served[version]
+    if not model.releases:
+        return
     for release in list(model.releases.values()):
         # A release that was declared is waited for as long, and told of (`unseen.py`); the withdrawn stay so.
         kept = release.candidate in model.served or release.unseen or release.withdrawn
-        if not kept and at.pane - release.since > known_panes:
+        if not kept and pane - release.since > known_panes:
             end(model, release.candidate)
     states = [(name, release.state) for name, release in model.releases.items()]
     withdrawn = sorted((state.detected, name) for name, state in states if isinstance(state, Withdrawn))
@@ -56,18 +60,25 @@ def _forget(model: Model, at: PaneContext) -> None:
         model.served.pop(name, None)  # If it serves again it is new, and judged.
 
 
+def may_begin(model: Model, pane: int, policy: Policy) -> bool:
+    """Tell whether `discover` may do anything: a version is new, or those of the beginning are to be looked at."""
+    if model.began is None:
+        return False
+    if not model.settled:
+        return pane - model.began >= policy.releases.settle_ms // policy.pane_ms
+    return any(served.first == pane for served in model.served.values())
+
+
 def discover(model: Model, at: PaneContext) -> None:
     """Begin a release for every version that is new.
 
     Those first seen within the policy's `settle` of the model's first request are old: the one with the most requests
     is the baseline of the others.
     """
-    if model.began is None:
+    if model.began is None or not may_begin(model, at.pane, at.policy):
         return
     if not model.settled:
         settle_panes = at.policy.releases.settle_ms // at.policy.pane_ms
-        if at.pane - model.began < settle_panes:
-            return
         model.settled = True
         old = {name: served for name, served in model.served.items() if served.first - model.began <= settle_panes}
         first = busiest(old, frozenset(filter(is_mirrored, old)), 0)

@@ -10,9 +10,9 @@ do any of versions that never served.
 """
 
 from operators.release.model import Model, PaneContext
+from operators.release.pane_traffic import PaneTraffic
 from operators.release.state import ReleaseState
 from operators.release.traffic import Belief, Served
-from operators.window.partial import BAD, GOOD, NEITHER
 from operators.wire.control import Affected, Evidence
 
 DOUBTED = 0  # In place of the pane in which they were believed again.
@@ -21,17 +21,12 @@ LEAST = 5  # ... where there are so many.
 LATELY_MS = 600_000  # A version whose last judgement is older says nothing of another.
 
 
-def note_doubts(model: Model, at: PaneContext) -> None:
+def note_doubts(model: Model, traffic: PaneTraffic) -> None:
     """Remember of each SLI that judges score, and each version that serves, whether its newest judgements count."""
-    scored = [(index, sli) for index, sli in enumerate(at.policy.slis) if sli.scored]
-    for version in sorted(at.requests.keys() | at.copies.keys()) if scored else ():
-        served, slis = model.served.get(version), at.slis(version, "*")
-        if served is None or slis is None:
-            continue
-        for index, sli in scored:
-            counted, neither = int(slis[index, GOOD] + slis[index, BAD]), int(slis[index, NEITHER])
-            if counted + neither:
-                _note(served.beliefs.setdefault(sli.name, Belief()), at.pane, counted, neither)
+    for each in traffic.scored.get(model.writer.model, ()):
+        served = model.served.get(each.version)
+        if served is not None:
+            _note(served.beliefs.setdefault(each.sli, Belief()), traffic.pane, each.counted, each.neither)
 
 
 def _note(belief: Belief, pane: int, counted: int, neither: int) -> None:

@@ -1,6 +1,6 @@
 """Evidence that rests on an estimated SLI says so wherever it is read: nobody has seen these answers right or wrong."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ ESTIMATE = "estimated from scores, by earlier labels; no label says so yet"
 
 def marked_estimated(fields: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     """Return fields of a control event, whose evidence on SLIs that are estimated says so in its reason."""
-    names = _estimated(policy)
+    names = policy.estimated
     marked = dict(fields)
     if names and "evidence" in fields:
         marked["evidence"] = _marked(fields["evidence"], names)
@@ -26,7 +26,7 @@ def marked_estimated(fields: Mapping[str, Any], policy: Policy) -> dict[str, Any
 
 def with_estimates(verdicts: Iterable[Verdict], policy: Policy) -> list[Verdict]:
     """Return verdicts, of which those on SLIs that are estimated say so."""
-    names = _estimated(policy)
+    names = policy.estimated
     replace = msgspec.structs.replace
     return [
         replace(each, evidence=_marked(each.evidence, names)) if each.evidence.sli in names else each
@@ -34,11 +34,7 @@ def with_estimates(verdicts: Iterable[Verdict], policy: Policy) -> list[Verdict]
     ]
 
 
-def _estimated(policy: Policy) -> set[str]:
-    return {sli.name for sli in policy.slis if sli.estimated_from}
-
-
-def _marked(evidence: Evidence, names: set[str]) -> Evidence:
+def _marked(evidence: Evidence, names: Set[str]) -> Evidence:
     if evidence.sli not in names or evidence.estimated:
         return evidence
     reason = f"{ESTIMATE}, {evidence.reason}" if evidence.reason else ESTIMATE

@@ -9,14 +9,14 @@ TIMES = 4  # So many models are remembered for each that is told apart: models c
 REMEMBERED_MIN = 64
 
 
-def surplus(models: Mapping[str, Model], models_max: int, but: Collection[str]) -> list[str]:
+def surplus(models: Mapping[str, Model], models_max: int, shards: int, but: Collection[str]) -> list[str]:
     """Return the models of a shard to forget, those served longest ago first.
 
     One that is pinned, overridden, declared, or had a version withdrawn or promoted is never forgotten. Of the others
     nothing is lost but what they served, and how often their versions were compared (`rules/alpha.py`): their revisions
     go on from the time, as those of a model that is new.
     """
-    most = max(REMEMBERED_MIN, TIMES * models_room(models_max))
+    most = max(REMEMBERED_MIN, TIMES * models_room(models_max, shards))
     if len(models) <= most:
         return []
     kept = {"", *but}  # The one without a name stands for all: alerts about inputs are its.

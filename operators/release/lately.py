@@ -9,6 +9,7 @@ from itertools import combinations
 from operators.drift.found import words
 from operators.drift.results import Drift, Heard
 from operators.release.model import Lately, Model, PaneContext
+from operators.release.pane_traffic import PaneTraffic
 from operators.release.state import ReleaseState
 from operators.release.traffic import bucket_of
 from operators.window.partial import OTHER
@@ -27,38 +28,45 @@ ERRORS_MAX = 5  # Error types of an event.
 REQUESTS_SHOWN = 5  # Request ids of an event.
 
 
-def note_lately(model: Model, at: PaneContext) -> None:
+def note_lately(model: Model, traffic: PaneTraffic) -> None:
     """Remember what a pane shows of each version."""
     for version in model.lately.keys() - model.served.keys():
         del model.lately[version]
-    bucket = bucket_of(at.pane, at.policy.pane_ms)
-    for version, errors in at.errors.items():
+    name, seen = model.writer.model, traffic.seen
+    for version, errors in seen.errors.get(name, {}).items():
         kept = model.lately.setdefault(version, Lately()).errors
-        known = kept.setdefault(bucket, {})
-        for name in sorted(errors):
-            key = name if name in known or len(known) < TYPES_MAX else OTHER
-            known[key] = known.get(key, 0) + errors[name]
-        for old in sorted(kept)[:-BUCKETS]:
+        known = kept.setdefault(traffic.bucket, {})
+        for error in sorted(errors):
+            key = error if error in known or len(known) < TYPES_MAX else OTHER
+            known[key] = known.get(key, 0) + errors[error]
+        for old in sorted(kept)[:-BUCKETS] if len(kept) > BUCKETS else ():
             del kept[old]
-    for version, samples in at.samples.items():
-        _note_samples(model, version, samples)
+    for version, samples in seen.samples.get(name, {}).items():
+        release = model.releases.get(version)
+        if release is not None and release.is_actionable:
+            _note_failing(release, samples)
+        for each in samples:
+            if each.sli == LINEAGE:
+                _note_lineage(model.lately.setdefault(version, Lately()).lineage, each)
 
 
-def _note_samples(model: Model, version: str, samples: Sequence[Sample]) -> None:
-    release = model.releases.get(version)
-    if release is not None and release.is_actionable:
-        failing = [*release.requests, *(each for each in samples if each.sli != LINEAGE)]
-        by_sli: dict[int, list[Sample]] = {}
-        for each in failing:
-            by_sli.setdefault(each.sli, []).append(each)
-        release.requests = tuple(each for some in by_sli.values() for each in some[-REQUESTS_MAX:])
-    for each in samples:
-        if each.sli == LINEAGE:
-            lineage = model.lately.setdefault(version, Lately()).lineage
-            for name, value in zip(LINEAGES, each.lineage, strict=True):
-                if value:
-                    before = tuple(known for known in lineage.get(name, ()) if known != value)
-                    lineage[name] = (*before, value)[-VALUES_MAX:]
+def _note_failing(release: ReleaseState, samples: Sequence[Sample]) -> None:
+    new = [each for each in samples if each.sli != LINEAGE]
+    if not new:
+        return
+    failing = [*release.requests, *new]
+    by_sli: dict[int, list[Sample]] = {}
+    for each in failing:
+        by_sli.setdefault(each.sli, []).append(each)
+    release.requests = tuple(each for some in by_sli.values() for each in some[-REQUESTS_MAX:])
+
+
+def _note_lineage(lineage: dict[str, tuple[str, ...]], sample: Sample) -> None:
+    for name, value in zip(LINEAGES, sample.lineage, strict=True):
+        known = lineage.get(name, ())
+        if value and known[-1:] != (value,):  # Most say what the last one said.
+            before = tuple(each for each in known if each != value)
+            lineage[name] = (*before, value)[-VALUES_MAX:]
 
 
 def note_found(models: Mapping[str, Model], heard: Sequence[Heard]) -> None:

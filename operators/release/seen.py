@@ -26,9 +26,12 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
             name, error = part.series[which[row]], part.error_types[code]
             errors = seen.errors.setdefault(name.model, {}).setdefault(name.version, {})
             errors[error] = errors.get(error, 0) + n
-        for row, sample in sorted(part.samples, key=lambda each: each[1]):
+        for row, sample in part.samples:
             name = part.series[which[row]]
             seen.samples.setdefault(name.model, {}).setdefault(name.version, []).append(sample)
+        for versions in seen.samples.values():
+            for samples in versions.values():
+                samples.sort()
         return seen
 
 

@@ -5,9 +5,7 @@ from collections.abc import Mapping
 import msgspec
 import numpy as np
 
-from operators.arrays import Ints
 from operators.stats.binomial import lower_bound, upper_bound
-from operators.window.partial import BAD, GOOD
 
 HOUR_MS = 3_600_000
 HOURS = 170  # How many are kept: a week and some more.
@@ -44,13 +42,17 @@ class Served(msgspec.Struct, kw_only=True):
 
     def requests(self, since: int) -> int:
         """Return the requests in the buckets from `since` on."""
-        return sum(bucket[0] for number, bucket in self.buckets.items() if number >= since)
+        requests = 0
+        for number in reversed(self.buckets):  # They came in the order of their times.
+            if number < since:
+                break
+            requests += self.buckets[number][0]
+        return requests
 
-    def add(self, pane: int, bucket: int, hour: int, requests: int, slis: Ints) -> None:
-        """Add what came in under a pane: `slis` (S, 3)."""
-        if requests:
+    def add(self, pane: int, bucket: int, hour: int, came: list[int]) -> None:
+        """Add what came in under a pane: requests, then good and bad of each SLI."""
+        if came[0]:
             self.last = pane
-        came = [requests, *slis[:, [GOOD, BAD]].ravel().tolist()]
         for kept, number, most in ((self.buckets, bucket, BUCKETS), (self.hours, hour, HOURS)):
             known = kept.get(number)
             kept[number] = came if known is None else [a + b for a, b in zip(known, came, strict=True)]

@@ -3,15 +3,20 @@
 Panes at the finest grain merge in SQL to any slice and any range: ratios from sums, quantiles from buckets.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy, by_cohorts
 from operators.rows.cohorts import cohort_counts, cohort_rows
+from operators.rows.small import small_together
+from operators.rows.stacked_parts import stacked_parts
 from operators.stats.histogram import GAMMA
 from operators.store.rows import Coded, Column, Ragged, Rows
+from operators.window.pane_lengths import Leftover
 from operators.window.panes import Closed
 from operators.window.partial import BAD, GOOD, HI, LIMB_BITS, LO, MAX, NEG_MIN, NEITHER, N, Partial, cell_rows
 from operators.window.series_index import described
@@ -37,10 +42,24 @@ def pane_rows(closed: Closed, policy: Policy) -> list[Rows]:
     return [some for some in rows if len(some)]
 
 
+def leftover_rows(left: Leftover, policy: Policy) -> list[Rows]:
+    """Return the rows of what is left of a pane of another length."""
+    then = msgspec.structs.replace(policy, pane_ms=left.pane_ms, stored_ms=None)
+    if left.counted:
+        return [] if left.on_time is None else stored_rows(left.on_time, then)
+    return pane_rows(Closed(pane=left.pane, rest=left.on_time, late=left.late), then)
+
+
 def stored_rows(part: Partial, policy: Policy) -> list[Rows]:
     """Return the rows of what came in on time under a pane of the store, whose number is that of its rows."""
     keys = _Keys(part, 0, policy.stored_ms or policy.pane_ms, policy)
     return [some for some in _rows(part, keys, policy) if len(some)]
+
+
+def rows_of_stored(parts: Sequence[Partial], policy: Policy) -> list[Rows]:
+    """Return what `stored_rows` does of each, with the rows of small parts that follow each other made at once."""
+    together = small_together(parts, lambda part: part.rows)
+    return [made for some in together for made in stored_rows(stacked_parts(some), policy)]
 
 
 def _rows(part: Partial, keys: "_Keys", policy: Policy) -> list[Rows]:

@@ -1,26 +1,31 @@
 """How far a shard has counted, as rows of table `progress`: one for each closed pane in which something came in."""
 
+from collections.abc import Iterable
+
 from operators.policy.policy import Policy
 from operators.store.rows import Column, Rows
 from operators.window.panes import Closed
 from operators.window.partial import Partial
 
 
-def progress_rows(shard: str, closed: Closed, policy: Policy) -> list[Rows]:
-    """Return the row of a closed pane, if anything came in with it: which others are told depends on chance.
+def progress_rows(closed: Iterable[tuple[str, Closed, Policy]]) -> list[Rows]:
+    """Return a row for each pane, with its shard and policy, in which anything came in: others depend on chance.
 
     How late it is stored is the difference of `inserted_at` and `at`.
     """
-    if closed.on_time is None and closed.late is None and closed.rest is None:
-        return []
+    some = [each for each in closed if _came(each[1])]
     columns: dict[str, Column] = {
-        "shard": [shard],
-        "at": [(closed.pane + 1) * policy.pane_ms],
-        "requests": [_requests(closed.on_time) + _requests(closed.rest)],
-        "late": [_requests(closed.late)],
-        "ver": [1],
+        "shard": [shard for shard, _, _ in some],
+        "at": [(pane.pane + 1) * policy.pane_ms for _, pane, policy in some],
+        "requests": [_requests(pane.on_time) + _requests(pane.rest) for _, pane, _ in some],
+        "late": [_requests(pane.late) for _, pane, _ in some],
+        "ver": [1 for _ in some],
     }
-    return [Rows(table="progress", columns=columns)]
+    return [Rows(table="progress", columns=columns)] if some else []
+
+
+def _came(closed: Closed) -> bool:
+    return not (closed.on_time is None and closed.late is None and closed.rest is None)
 
 
 def _requests(part: Partial | None) -> int:

@@ -8,12 +8,13 @@ from weakref import WeakKeyDictionary
 import msgspec
 import numpy as np
 
-from operators.arrays import Floats, Ints
+from operators.arrays import Floats, Ints, concatenated
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.rows.panes import means
+from operators.rows.small import small_together
+from operators.rows.stacked_windows import StackedWindows, stacked
 from operators.store.rows import Coded, Column, Rows
-from operators.window.outcomes import Outcomes
 from operators.window.panes import Closed
 from operators.window.partial import BAD, GOOD, MAX, N
 from operators.window.series_index import series_columns
@@ -30,23 +31,34 @@ def window_rows(counts: WindowCounts, policy: Policy, closed: Closed | None = No
 
     `closed`, the pane that it ends with, says which SLIs and dimensions began while others were counted.
     """
-    if counts.again is None or (closed is not None and (closed.begins or closed.sliced)):
-        return _rows_of(counts, policy, closed)
+    if counts.again is None or (closed is not None and _is_partial(counts.again, closed, policy)):
+        return _rows_of(stacked([(counts, closed)]), policy)
     before = _AGAIN.get(counts.again)
     if before is None:
-        before = _AGAIN[counts.again] = _rows_of(counts.again, policy, closed)
-    return [msgspec.structs.replace(some, columns={**some.columns, **_ends(counts, len(some))}) for some in before]
+        before = _AGAIN[counts.again] = _rows_of(stacked([(counts.again, closed)]), policy)
+    end_ms, size_ms = np.array([counts.end_ms]), np.array([counts.window.size_ms])
+    return [
+        msgspec.structs.replace(some, columns={**some.columns, **_ends(end_ms, size_ms, np.zeros(len(some), np.int64))})
+        for some in before
+    ]
 
 
-def _rows_of(counts: WindowCounts, policy: Policy, closed: Closed | None) -> list[Rows]:
-    series = series_columns(counts.names)
-    rows = [_sli_rows(counts, series, policy, closed), _measure_rows(counts, series, policy)]
-    if counts.outcomes is not None:
-        rows.append(_outcome_rows(counts, counts.outcomes))
+def rows_of_windows(ended: Sequence[tuple[WindowCounts, Closed]], policy: Policy) -> list[Rows]:
+    """Return what `window_rows` does of each, with the rows of small windows that follow each other made at once."""
+    rows: list[Rows] = []
+    for some in small_together(ended, lambda each: len(each[0].names)):
+        (counts, closed), *more = some
+        rows += _rows_of(stacked(some), policy) if more else window_rows(counts, policy, closed)
+    return rows
+
+
+def _rows_of(ended: StackedWindows, policy: Policy) -> list[Rows]:
+    series = series_columns(ended.names)
+    rows = (_sli_rows(ended, series, policy), _measure_rows(ended, series, policy), _outcome_rows(ended))
     return [some for some in rows if len(some)]
 
 
-def _sli_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy, closed: Closed | None) -> Rows:
+def _sli_rows(counts: StackedWindows, series: SeriesColumns, policy: Policy) -> Rows:
     good_or_bad = counts.slis[:, :, GOOD] + counts.slis[:, :, BAD]
     row, sli = _stored(counts, good_or_bad)
     good, bad = counts.slis[row, sli, GOOD], counts.slis[row, sli, BAD]
@@ -61,30 +73,41 @@ def _sli_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy, close
             "ratio": good / (good + bad),
             "lower": lower,
             "upper": upper,
-            "coverage": _coverage(counts, closed, policy)[row, sli],
+            "coverage": _coverage(counts, policy)[row, sli],
             "ver": good + bad,
         },
     )
 
 
-def _coverage(counts: WindowCounts, closed: Closed | None, policy: Policy) -> Floats:
+def _coverage(ended: StackedWindows, policy: Policy) -> Floats:
     """Return by series and SLI the share of the window in which it was counted, (W, S)."""
-    coverage = np.ones((len(counts.names), len(policy.slis)))
-    if closed is None:
-        return coverage
+    coverage = [
+        np.ones((len(counts.names), len(policy.slis))) if closed is None else _counted(counts, closed, policy)
+        for counts, closed in ended.windows
+    ]
+    return concatenated(coverage)
 
+
+def _is_partial(counts: WindowCounts, closed: Closed, policy: Policy) -> bool:
+    """Tell whether something in a window may have been counted in a part of it alone."""
+    begin_ms = counts.end_ms - counts.window.size_ms
+    return bool(closed.begins or closed.sliced) or closed.held * policy.pane_ms > begin_ms
+
+
+def _counted(counts: WindowCounts, closed: Closed, policy: Policy) -> Floats:
     def since(pane: int) -> float:
         return min(1.0, max(0.0, (counts.end_ms - pane * policy.pane_ms) / counts.window.size_ms))
 
+    coverage = np.full((len(counts.names), len(policy.slis)), since(closed.held))
     for sli, pane in closed.begins.items():
-        coverage[:, sli] = since(pane)
+        coverage[:, sli] = np.minimum(coverage[:, sli], since(pane))
     for dimension, pane in closed.sliced.items():
         sliced = np.array([policy.dimensions[dimension] in name.dims for name in counts.names], bool)
         coverage[sliced] = np.minimum(coverage[sliced], since(pane))
-    return np.minimum(coverage, since(closed.held))
+    return coverage
 
 
-def _measure_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -> Rows:
+def _measure_rows(counts: StackedWindows, series: SeriesColumns, policy: Policy) -> Rows:
     row, measure = _stored(counts, counts.sums[:, :, N])
     n = counts.sums[row, measure, N]
     quantiles = counts.quantiles[row, measure]
@@ -101,18 +124,18 @@ def _measure_rows(counts: WindowCounts, series: SeriesColumns, policy: Policy) -
     )
 
 
-def _stored(counts: WindowCounts, values: Ints) -> tuple[Ints, Ints]:
+def _stored(counts: StackedWindows, values: Ints) -> tuple[Ints, Ints]:
     """Return row and column of what is to be stored of `values` (W, ...): what is not zero."""
-    if counts.stored is None:
-        return np.nonzero(values)  # type: ignore[return-value]  # Of two dimensions.
     row, column = np.nonzero(values[counts.stored])
     return counts.stored[row], column
 
 
-def _outcome_rows(counts: WindowCounts, outcomes: Outcomes) -> Rows:
+def _outcome_rows(counts: StackedWindows) -> Rows:
+    outcomes = counts.outcomes
+    series, row = series_columns(outcomes.names), np.arange(len(outcomes.names))
     return Rows(
         table="outcome_window",
-        columns=_keys(counts, series_columns(outcomes.names), np.arange(len(outcomes.names)))
+        columns=_series_and_window(counts, series, row, counts.of_outcomes)
         | {
             "requests": outcomes.requests,
             "error_types": [list(errors) for errors in outcomes.errors],
@@ -122,22 +145,23 @@ def _outcome_rows(counts: WindowCounts, outcomes: Outcomes) -> Rows:
     )
 
 
-def _keys(counts: WindowCounts, series: SeriesColumns, row: Ints) -> dict[str, Column]:
-    size = len(row)
+def _keys(counts: StackedWindows, series: SeriesColumns, row: Ints) -> dict[str, Column]:
+    return _series_and_window(counts, series, row, counts.of[row])
+
+
+def _series_and_window(counts: StackedWindows, series: SeriesColumns, row: Ints, of: Ints) -> dict[str, Column]:
+    """Return the columns that say of which series and window rows are, `of` being the number of the window of each."""
     named: dict[str, Column] = {name: Coded(values=values, codes=row) for name, values in series.items()}
     return named | {
-        "kind": Coded(values=[counts.window.kind], codes=np.zeros(size, np.int64)),
-        "size_ms": np.full(size, counts.window.size_ms),
-        **_ends(counts, size),
+        "kind": Coded(values=[each.window.kind for each, _ in counts.windows], codes=of),
+        "size_ms": counts.sizes_ms[of],
+        **_ends(counts.ends_ms, counts.sizes_ms, of),
     }
 
 
-def _ends(counts: WindowCounts, size: int) -> dict[str, Column]:
-    """Return the columns that say where the window lies."""
-    return {
-        "window_start": np.full(size, counts.end_ms - counts.window.size_ms),
-        "window_end": np.full(size, counts.end_ms),
-    }
+def _ends(ends_ms: Ints, sizes_ms: Ints, of: Ints) -> dict[str, Column]:
+    """Return the columns that say where windows lie, `of` being the number of the window of each row."""
+    return {"window_start": (ends_ms - sizes_ms)[of], "window_end": ends_ms[of]}
 
 
 def wilson(good: Ints, n: Ints) -> tuple[Floats, Floats]:

@@ -20,12 +20,13 @@ which uses the ratios alone; bounds of Clopper and Pearson, see
 `operators/stats/binomial_tails.py`.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
 from operators.policy.fields import As, SliName, WholePanes, Written
@@ -56,6 +57,7 @@ from operators.window.sliding import WindowCounts
 from operators.wire.control import Evidence, Word
 from operators.wire.events import Id
 
+Sums = tuple[Ints, Ints]  # By slot: how many events of a window are bad, and how many there are.
 SEVERITIES = ("page", "ticket", "info")  # The worst first.
 
 
@@ -91,6 +93,7 @@ class BurnRateEvaluator(HeldToTargets):
     """Keeps a ring for each length of window, and by slot which tiers fire. One pane of 300 series: 0.7 ms."""
 
     _still: bool | None = False  # Whether an empty pane would change nothing, as sums are; None: nobody has looked.
+    _until: int | None = None  # The pane in which something falls out of a window, as long as nothing comes or goes.
 
     def __init__(self, rule: BurnRate, policy: Policy) -> None:
         self.rule = rule
@@ -116,9 +119,11 @@ class BurnRateEvaluator(HeldToTargets):
             return []
         slots, rows = self._series_state.push(counts, names)
         fill_targets(self._series_state.kept, self.rule, names, self._declared)
+        self._until = None
+        came = next(iter(self._rings.values())).came(counts, rows)
         for ring in self._rings.values():
             ring.grow(len(names))
-            ring.push(counts, slots, rows)
+            ring.add(counts.pane, slots, came)
         for bounds in self.bounds.values():
             bounds.grow(len(names))
             bounds.push(counts, slots, rows)
@@ -131,12 +136,13 @@ class BurnRateEvaluator(HeldToTargets):
     def _update(self, pane: int) -> Ints:
         """Start and stop tiers by the sums of a pane; return the slots of which what is said has changed."""
         kept = self._series_state.kept
+        sums = {span: self._sums(span) for span in self._rings}
         fired = np.asarray(kept["fires"].any(axis=1))
         for index, tier in enumerate(self._tiers):
-            self._evaluate_tier(index, tier)
+            self._evaluate_tier(index, sums[tier.long_ms], sums[tier.short_ms])
         fires = np.asarray(kept["fires"].any(axis=1))
         kept["since"][fires & ~fired] = pane
-        word = np.where(fires, BAD, np.where(fired | self._ok(fires), OK, INSUFFICIENT))
+        word = np.where(fires, BAD, np.where(fired | self._ok(fires, sums), OK, INSUFFICIENT))
         worst = np.asarray(kept["fires"].argmax(axis=1))
         other = self._severities[worst] != self._severities[kept["worst"]]
         changed = np.flatnonzero((word != kept["word"]) | (fires & other))
@@ -164,7 +170,11 @@ class BurnRateEvaluator(HeldToTargets):
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
         if self._still is None:
             self._still = self._stays()
-        return min(ring.still_until for ring in self._rings.values()) if self._still else 0
+        if not self._still:
+            return 0
+        if self._until is None:
+            self._until = min(ring.still_until for ring in self._rings.values())
+        return self._until
 
     def rest(self, pane: int) -> None:
         self._series_state.pane = pane
@@ -175,70 +185,73 @@ class BurnRateEvaluator(HeldToTargets):
         return np.flatnonzero(some | self._series_state.remembered())
 
     def only(self, slots: Ints) -> None:
+        self._until = None
         for ring in self._rings.values():
             ring.only(slots)
         for bounds in self.bounds.values():
             bounds.only(slots)
         self._series_state.only(slots)
 
-    def _evaluate_tier(self, index: int, tier: Tier) -> None:
-        """Start and stop one tier."""
+    def _evaluate_tier(self, index: int, long: Sums, short: Sums) -> None:
+        """Start and stop one tier, by the sums of its windows."""
         limit, confidence = self._limit(index), self.rule.confidence
-        bad, n = self._sums(tier.long_ms)
-        bad_short, n_short = self._sums(tier.short_ms)
+        (bad, n), (bad_short, n_short) = long, short
         fires = self._series_state.kept["fires"][:, index]
+        failed, firing = bad_short > 0, fires.nonzero()[0]
+        if not len(firing) and not failed.any():
+            return
         # Ratios first: they leave few series to look at closely.
-        starts = np.flatnonzero(
-            ~fires & (bad > 0) & (bad >= limit * n) & (bad_short > 0) & (bad_short >= limit * n_short)
-        )
-        firing = np.flatnonzero(fires)
+        high = (bad > 0) & (bad >= limit * n) & failed & (bad_short >= limit * n_short)
+        starts = (high & ~fires).nonzero()[0]
         if len(starts):
-            starts = starts[surely_bad((n - bad)[starts], n[starts], 1.0 - limit[starts], confidence)]
+            starts = starts[surely_bad((n - bad)[starts], n[starts], 1.0 - _at(limit, starts), confidence)]
         if self.bounds:
-            _, upper = self.bounds[tier.long_ms].of(starts, confidence)
-            starts = starts[upper < 1.0 - limit[starts]]
+            _, upper = self.bounds[self._tiers[index].long_ms].of(starts, confidence)
+            starts = starts[upper < 1.0 - _at(limit, starts)]
         if len(firing):
-            low = surely_below(bad_short[firing], n_short[firing], limit[firing], confidence)
-            over = (n[firing] >= self._enough(index)[firing]) & (bad[firing] < (limit * n)[firing])
+            low = surely_below(bad_short[firing], n_short[firing], _at(limit, firing), confidence)
+            over = (n[firing] >= _at(self._enough(index), firing)) & (bad[firing] < (limit * n)[firing])
             fires[firing[low | over]] = False
         fires[starts] = True
 
-    def _ok(self, fires: Flags) -> Flags:
+    def _ok(self, fires: Flags, sums: Mapping[int, Sums]) -> Flags:
         """Return which series, none of whose tiers fires, stay or become OK."""
         was = self._series_state.kept["word"] == OK
         ok = ~fires & self._series_state.kept["member"]
         # The smallest limit first: it leaves the fewest series to look at closely.
-        for index in sorted(range(len(self._tiers)), key=lambda index: self._limits[index]):
+        for index in sorted(range(len(self._tiers)), key=self._limits.__getitem__):
             limit, confidence, tier = self._limit(index), self.rule.confidence, self._tiers[index]
-            bad, n = self._sums(tier.long_ms)
+            (bad, n), (bad_short, n_short) = sums[tier.long_ms], sums[tier.short_ms]
             ok &= n >= self._enough(index)
             if not ok.any():
                 break
-            bad_short, n_short = self._sums(tier.short_ms)
-            unsure = np.flatnonzero(ok & ~(was & (bad < limit * n)))
-            sure = surely_below(bad_short[unsure], n_short[unsure], limit[unsure], confidence)
-            sure |= surely_below(bad[unsure], n[unsure], limit[unsure], confidence)
+            unsure = (ok & ~(was & (bad < limit * n))).nonzero()[0]
+            if not len(unsure):
+                continue
+            limits = _at(limit, unsure)
+            sure = surely_below(bad_short[unsure], n_short[unsure], limits, confidence)
+            sure |= surely_below(bad[unsure], n[unsure], limits, confidence)
             if self.bounds:
                 lower, _ = self.bounds[tier.long_ms].of(unsure, confidence)
-                sure &= lower > 1.0 - limit[unsure]
+                sure &= lower > 1.0 - limits
             ok[unsure] = sure
         return np.asarray(ok)
 
-    def _limit(self, index: int) -> Floats:
-        """Return by slot the ratio of bad events that a tier allows, (slots,)."""
+    def _limit(self, index: int) -> Floats | float:
+        """Return the ratio of bad events that a tier allows: by slot, (slots,), where versions have targets."""
         if not has_targets(self.rule):
-            return np.full(len(self._series_state.kept), self._limits[index])
+            return self._limits[index]
         return np.asarray(self._tiers[index].factor * (1.0 - self._series_state.kept["target"]))
 
-    def _enough(self, index: int) -> Ints:
-        """Return by slot how many events a window needs to be surely above the limit of a tier, (slots,)."""
+    def _enough(self, index: int) -> Ints | int:
+        """Return, like `_limit`, how many events a window needs to be surely above the limit of a tier."""
         if not has_targets(self.rule):
-            return np.full(len(self._series_state.kept), enough(self._limits[index], self.rule.confidence))
-        return enough_each(self._limit(index), self.rule.confidence)
+            return enough(self._limits[index], self.rule.confidence)
+        return enough_each(np.asarray(self._limit(index)), self.rule.confidence)
 
-    def _sums(self, span: int) -> tuple[Ints, Ints]:
+    def _sums(self, span: int) -> Sums:
         totals = self._rings[span].totals
-        return totals[:, 1], totals.sum(axis=1)
+        return totals[:, 1], totals[:, 0] + totals[:, 1]
 
     def _verdicts(self, slots: Ints, names: Sequence[SliceSeries]) -> list[Verdict]:
         kept = self._series_state.kept
@@ -250,7 +263,8 @@ class BurnRateEvaluator(HeldToTargets):
 
     def _of_tier(self, index: int, slots: Ints, names: Sequence[SliceSeries]) -> list[Verdict]:
         """Return verdicts with the evidence of one tier."""
-        tier, limits, confidence = self._tiers[index], self._limit(index)[slots], self.rule.confidence
+        tier, confidence = self._tiers[index], self.rule.confidence
+        limits = np.broadcast_to(_at(self._limit(index), slots), len(slots))
         (bad, n), (bad_short, n_short) = self._sums(tier.long_ms), self._sums(tier.short_ms)
         kept = self._series_state.kept
         needed = n[slots] - good_most(n[slots], 1.0 - limits, confidence)
@@ -277,6 +291,11 @@ class BurnRateEvaluator(HeldToTargets):
             )
             verdicts.append(self._series_state.verdict(slot, names, evidence, tier.severity if firing else None))
         return verdicts
+
+
+def _at(limit: NDArray[Any] | float, slots: Ints) -> Any:
+    """Return what `_limit` or `_enough` says of some slots."""
+    return limit[slots] if isinstance(limit, np.ndarray) else limit
 
 
 def by_tier(rule: BurnRate, evidence: Evidence) -> BadRatios | None:
@@ -329,7 +348,7 @@ KIND = RuleKind(
             "burn_rate",
             BurnRateEvaluator,
             ("rule", "_tiers", "_limits", "_finest", "_rings", "_severities", "_series_state", "bounds"),
-            derived=("_still", "_declared"),
+            derived=("_still", "_until", "_declared"),
             added={"bounds": dict},
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},

@@ -4,9 +4,10 @@ Counts of such an SLI say nothing of what they were estimated from. Here are the
 (`stats/estimated_accuracy.py`), for a rule's window and each of its series: from the scores of the answers in it, and
 the labels of that very series so far, as long as some come within `releases.known`.
 
-Which scores answers have is counted in BLOCKS stretches of panes and the one that runs, numbered from the epoch: from
-one window up to a twelfth more. It says how answers are spread over scores, not how many of them are good.
-Memory: 3.5 KB a slot, less where it is saved.
+Which scores answers have, and what labels say, is counted in BLOCKS stretches of panes and the one that runs, numbered
+from the epoch: from one window up to a twelfth more. It says how answers are spread over scores, not how many of them
+are good. Labels of the window that are surely worse than its scores were worth by those before leave no lower bound,
+such as are better no upper one. Memory: 8.7 KB a slot, less where it is saved.
 """
 
 from typing import Any
@@ -19,7 +20,7 @@ from operators.policy.policy import Policy
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.series_state import Flags
 from operators.stats.calibration import CELLS
-from operators.stats.estimated_accuracy import estimate
+from operators.stats.estimated_accuracy import contradicted, estimate
 from operators.window.label_cells import LABELS_MAX
 from operators.window.watermark import NEVER
 
@@ -27,13 +28,17 @@ BLOCKS = 12
 
 
 class EstimateBounds:
-    """State by slot: `answers` (slots, BLOCKS + 1, CELLS), `labels` (slots, 2 * CELLS), `seen`: when the last came."""
+    """State by slot: `answers` (slots, BLOCKS + 1, CELLS), `labels` (slots, 2 * CELLS), `seen`: when the last came.
+
+    `came` (slots, BLOCKS + 1, 2 * CELLS) are those of the labels that came with these answers.
+    """
 
     def __init__(self, panes: int, known_panes: int) -> None:
         self.block_panes = -(-panes // BLOCKS)
         self.known_panes = known_panes
         self.block = self.pane = NEVER  # Number of the block that runs, and of the last pane.
         self.answers: NDArray[np.int32] = np.zeros((0, BLOCKS + 1, CELLS), np.int32)
+        self.came: NDArray[np.int32] = np.zeros((0, BLOCKS + 1, 2 * CELLS), np.int32)
         self.labels: Ints = np.zeros((0, 2 * CELLS), np.int64)
         self.seen: Ints = np.zeros(0, np.int64)
 
@@ -41,6 +46,7 @@ class EstimateBounds:
         more = slots - len(self.seen)
         if more > 0:
             self.answers = np.pad(self.answers, ((0, more), (0, 0), (0, 0)))
+            self.came = np.pad(self.came, ((0, more), (0, 0), (0, 0)))
             self.labels = np.pad(self.labels, ((0, more), (0, 0)))
             self.seen = np.pad(self.seen, (0, more), constant_values=NEVER)
 
@@ -53,15 +59,31 @@ class EstimateBounds:
         came = counts.scores.labels[rows]
         labelled = came.any(axis=1)
         slots, came = slots[labelled], came[labelled]
-        labels = np.where(self._known()[slots, None], self.labels[slots], 0) + came
-        many = labels.sum(axis=1, keepdims=True) > LABELS_MAX
-        self.labels[slots] = np.where(many, labels - labels // 2, labels)
+        old = slots[~self._known()[slots]]
+        self.labels[old], self.came[old] = 0, 0
+        self.came[slots, self.block % (BLOCKS + 1)] += came
+        self.labels[slots] += came
         self.seen[slots] = counts.pane
+        self._fade(slots[self.labels[slots].sum(axis=1) > LABELS_MAX])
+
+    def _fade(self, slots: Ints) -> None:
+        """Let all labels of these slots count half: those before the window and those of it alike.
+
+        Each block keeps what the half of all up to its end is more than that up to its beginning, so rounding adds up
+        to no more than one label a cell.
+        """
+        came = self.came[slots]
+        before = np.maximum(self.labels[slots] - came.sum(axis=1), 0)
+        so_far = np.concatenate((before[:, None], came), axis=1).cumsum(axis=1)
+        half = so_far - so_far // 2
+        self.came[slots], self.labels[slots] = np.diff(half, axis=1), half[:, -1]
 
     def of(self, slots: Ints, confidence: float) -> tuple[Floats, Floats]:
         """Return a lower and an upper bound of the good ratio, each (K,): 0 and 1 where nothing is known."""
         labels = np.where(self._known()[slots, None], self.labels[slots], 0)
         found = estimate(self.answers[slots].sum(axis=1), labels, confidence, np.ones(len(slots)))
+        came = self.came[slots].sum(axis=1)
+        found = contradicted(found, came, np.maximum(labels - came, 0), confidence)
         return np.nan_to_num(found.lower, nan=0.0), np.nan_to_num(found.upper, nan=1.0)
 
     def held(self) -> Flags:
@@ -71,6 +93,7 @@ class EstimateBounds:
     def only(self, slots: Ints) -> None:
         """Keep these slots, which become 0, 1, ..."""
         self.answers, self.labels, self.seen = self.answers[slots], self.labels[slots], self.seen[slots]
+        self.came = self.came[slots]
 
     def _known(self) -> Flags:
         return np.asarray(self.seen > self.pane - self.known_panes)
@@ -78,22 +101,25 @@ class EstimateBounds:
     def _move(self, pane: int) -> None:
         block, size = pane // self.block_panes, BLOCKS + 1
         ended = np.arange(max(self.block + 1, block - size + 1), block + 1) % size
-        self.answers[:, ended] = 0
+        self.answers[:, ended] = self.came[:, ended] = 0
         self.block, self.pane = block, pane
 
     def __getstate__(self) -> dict[str, Any]:
         """Only the series that something is known of, in as few bytes as the largest count needs."""
         rows = np.flatnonzero(self.held())
-        state = {name: _small(getattr(self, name)[rows]) for name in ("answers", "labels")}
+        state = {name: _small(getattr(self, name)[rows]) for name in ("answers", "came", "labels")}
         return self.__dict__ | state | {"seen": (rows, self.seen[rows], len(self.seen))}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         rows, seen, slots = state["seen"]
         self.answers, self.labels = np.zeros((0, BLOCKS + 1, CELLS), np.int32), np.zeros((0, 2 * CELLS), np.int64)
+        self.came = np.zeros((0, BLOCKS + 1, 2 * CELLS), np.int32)
         self.seen = np.zeros(0, np.int64)
         self.grow(slots)
         self.answers[rows], self.labels[rows], self.seen[rows] = state["answers"], state["labels"], seen
+        if state["came"] is not None:  # It was saved before they were kept: all came before.
+            self.came[rows] = state["came"]
 
 
 def _small(counts: NDArray[Any]) -> Any:

@@ -123,12 +123,6 @@ class Exceeding(msgspec.Struct, kw_only=True):
     lately: dict[int, list[int]] = {}
     history: dict[int, ValueHistory] = {}
 
-    def count(
-        self, spreads: Spreads, model: str, versions: Versions, minute: int
-    ) -> list[list[tuple[SliceSeries, Ints]]]:
-        """Return what `count_each` does of this release alone."""
-        return count_each([(self, model, versions)], spreads, minute)[0]
-
     def renew(self) -> None:
         """End a blip: set the limits anew where the stretch under way has values enough, and begin another one."""
         needed = {

@@ -14,6 +14,7 @@ import numpy as np
 from operators.arrays import Ints
 from operators.rules.labels import Labels
 from operators.window.label_ages import LAG_MAX
+from operators.window.pane_lengths import PaneLengths
 
 COMES = 0.9  # Of the labels of each kind, by the age that is called mature.
 ENOUGH = 10  # Labels of each kind.
@@ -55,11 +56,23 @@ class Delays(msgspec.Struct, kw_only=True):
         enough = min(sum(each) for each in self.counts) >= ENOUGH or history * pane_ms >= DAY_MS
         return enough and history >= HISTORY * self.age
 
+    def renumber(self, lengths: PaneLengths) -> None:
+        """Go over to panes of another length; an age is rounded up to whole ones."""
+        self.first, self.last = lengths.pane(self.first), lengths.pane(self.last)
+        ages = np.minimum(-(-STEPS * lengths.before // lengths.now), STEPS[-1])
+        step = np.searchsorted(STEPS, ages)
+        self.counts = [np.bincount(step, each, len(STEPS)).astype(np.int64).tolist() for each in self.counts]
+
 
 class LabelDelays(msgspec.Struct, kw_only=True):
     """The delays of each (model, version, SLI number) that had labels which say when their requests were made."""
 
     known: dict[tuple[str, str, int], Delays] = {}
+
+    def renumber(self, lengths: PaneLengths) -> None:
+        """Go over to panes of another length."""
+        for delays in self.known.values():
+            delays.renumber(lengths)
 
     def add(self, pane: int, pane_ms: int, labels: Labels) -> None:
         """Take the labels that came in a pane."""

@@ -8,7 +8,7 @@ import numpy as np
 from operators.arrays import Ints
 from operators.policy.policy import Policy, by_cohorts
 from operators.window.label_ages import LabelAges, decode
-from operators.window.partial import Partial
+from operators.window.partial import UNSLICED, Partial
 from operators.window.series_index import SliceSeries, described
 
 _NONE = np.zeros(0, np.int64)
@@ -50,5 +50,8 @@ def labels_of(part: Partial | None, policy: Policy) -> Labels:
     if cohorts := by_cohorts(policy.slis):  # Those count when their time is over (`window/maturing.py`).
         ages = LabelAges(*(column[~np.isin(ages.sli, list(cohorts))] for column in ages))
     series = [part.series[index] for index in part.which.tolist()]
+    whole = np.array([UNSLICED not in each.values for each in series], bool)
+    if not whole.all():  # From before a slice dimension began: releases are compared at the finest slices.
+        ages = LabelAges(*(column[whole[ages.row]] for column in ages))
     names = [SliceSeries(each.model, each.version, *described(policy.dimensions, each.values)) for each in series]
     return Labels.by(names, ages)

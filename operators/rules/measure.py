@@ -167,6 +167,9 @@ class MeasureEvaluator:
             known = window.bounds.get(self.rule.name)
             bounds[slots] = value[slots, None] if known is None else known[rows]
         self._ended = n, value, bounds
+        if window is None and not kept["word"].any():
+            self._lately = {}
+            return []  # Without values nothing is counted, and nothing is said of what nothing was said of.
         enough = n >= self.rule.n_min
         beyond = enough & self._beyond(value, value)
         surely = beyond & self._beyond(bounds[:, 0], bounds[:, 1])

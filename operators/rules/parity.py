@@ -194,7 +194,7 @@ def _group(name: SliceSeries) -> Group:
 def _check(rule: Parity, place: TablePlace) -> None:
     if () in rule.grains:
         raise place.refuse("slices", 'must name slices to compare, such as ["region"], with kind = "parity"')
-    if any(sli.name == rule.sli and sli.estimated_from for sli in place.policy.slis):
+    if rule.sli in place.policy.estimated:
         raise place.refuse("sli", "is estimated: slices are compared by what is known of them", rule.sli)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from operators.arrays import Ints
+from operators.arrays import Ints, with_rows
 from operators.rules.pane_counts import PaneCounts
 from operators.window.partial import BAD, GOOD
 from operators.window.watermark import END, NEVER
@@ -61,19 +61,32 @@ class Ring:
         return self._until
 
     def grow(self, slots: int) -> None:
-        more = slots - len(self.totals)
-        if more > 0:
-            self.hops = np.pad(self.hops, ((0, more), (0, 0), (0, 0)))
-            self.totals = np.pad(self.totals, ((0, more), (0, 0)))
+        if slots > len(self.totals):
+            self.hops, self.totals = with_rows(self.hops, slots), with_rows(self.totals, slots)
 
     def push(self, counts: PaneCounts, slots: Ints, rows: Ints) -> None:
         """Take the next pane: these rows of its counts are of these slots. They rise; some may be left out."""
-        self._move(counts.pane // self.hop_panes)
+        self.add(counts.pane, slots, self.came(counts, rows))
+
+    def came(self, counts: PaneCounts, rows: Ints) -> Ints:
+        """Return good and bad of these rows of a pane, (K, 2)."""
+        return counts.slis[rows, self.sli, GOOD : BAD + 1]
+
+    def add(self, pane: int, slots: Ints, came: Ints) -> None:
+        """Take the next pane, in which `came` of these slots; they rise."""
+        self._move(pane // self.hop_panes)
         if len(slots):
-            came = counts.slis[rows, self.sli][:, [GOOD, BAD]]
             self.hops[slots, self.hop % self.hops.shape[1]] += came
             self.totals[slots] += came
             self._until = None
+
+    def follow(self, other: "Ring") -> None:
+        """Be what another one of the same window is, with the same arrays, until either keeps other slots or grows."""
+        self.hop, self.hops, self.totals, self._until = other.hop, other.hops, other.totals, other._until
+
+    def same(self, other: "Ring") -> bool:
+        """Tell whether another one has the same panes in its window, by slot."""
+        return self.hop == other.hop and np.array_equal(self.hops, other.hops)
 
     def only(self, slots: Ints) -> None:
         """Keep these slots, which become 0, 1, ..."""

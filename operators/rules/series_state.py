@@ -1,6 +1,6 @@
 """What every rule keeps by slot: whether the rule is about the series, its last verdict, and when it was last seen."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,20 +57,40 @@ class SeriesState:
 
     def push(self, counts: PaneCounts, names: Sequence[SliceSeries]) -> tuple[Ints, Ints]:
         """Take the next pane; return the slots in it that the rule is about, and their rows in `counts`."""
-        if len(names) > len(self.kept):
-            more = np.zeros(len(names) - len(self.kept), self.kept.dtype)
-            more["member"] = [self._covers(name) for name in names[len(self.kept) :]]
-            more["seen"] = NEVER
-            self.kept = np.concatenate([self.kept, more])
+        self.grow(names)
         self.pane = counts.pane
-        rows = np.flatnonzero(self.kept["member"][counts.slots])
+        return self.note(self.kept, counts)
+
+    def grow(self, names: Sequence[SliceSeries]) -> None:
+        if len(names) > len(self.kept):
+            self.kept = np.concatenate([self.kept, self.begun(names[len(self.kept) :])])
+
+    def begun(self, names: Sequence[SliceSeries]) -> NDArray[Any]:
+        """Return what is kept at first of series that are new."""
+        more = np.zeros(len(names), self.kept.dtype)
+        more["member"] = [self._covers(name) for name in names]
+        more["seen"] = NEVER
+        return more
+
+    def note(self, kept: NDArray[Any], counts: PaneCounts) -> tuple[Ints, Ints]:
+        """Note what came in, in `kept` (slots,), or (rules, slots) of rules that are alike; return what `push` does."""
+        if not len(counts.slots):
+            return counts.slots, counts.slots
+        first = kept if kept.ndim == 1 else kept[0]
+        rows = first["member"][counts.slots].nonzero()[0]
         slots = counts.slots[rows]
         # A series without data for `known` starts from zero, so that results do not depend on when its slot was reused.
-        forgotten = slots[self.kept["seen"][slots] <= counts.pane - self._known_panes]
-        for name in self._fields:
-            self.kept[name][forgotten] = 0
-        self.kept["seen"][slots] = counts.pane
+        forgotten = slots[first["seen"][slots] <= counts.pane - self._known_panes]
+        if len(forgotten):
+            for name in self._fields:
+                kept[name][forgotten if kept.ndim == 1 else (slice(None), forgotten)] = 0
+        kept["seen"][..., slots] = counts.pane
         return slots, rows
+
+    @property
+    def about(self) -> Hashable:
+        """What two rules share that are about the same series, and remember them for as long."""
+        return frozenset(self._grains), self._of_versions, self._known_panes
 
     def verdict(
         self, slot: int, names: Sequence[SliceSeries], evidence: Evidence, severity: Severity | None = None

@@ -20,8 +20,8 @@ this rule did so in none of 200 simulated weeks at any of 0.05 .. 5 (tests/bench
 request a second is found after a median of 12 minutes, and in 99 of 100 within 15.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -47,16 +47,22 @@ from operators.rules.targets import (
     targets_at,
     targets_in_words,
 )
+from operators.rules.threshold_state import (
+    FIELDS,
+    ThresholdLimits,
+    compare,
+    count_since,
+    count_time,
+    stays,
+    threshold_words,
+)
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Saved, renamed
-from operators.stats.binomial_tails import Flags, enough, enough_each, good_most, surely_above, surely_bad
+from operators.stats.binomial_tails import enough, enough_each, good_most
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
 from operators.wire.control import Evidence, Word
 from operators.wire.events import Id
-
-# By slot: panes that were below, the first of them, good and bad since the last of them.
-FIELDS = [("run", "i8"), ("since", "i8"), ("after", "i8", (2,)), ("below", "?"), ("well", "?")]
 
 SIZES = (1, 10, 100, 1_000)  # Events in a window, for which the smallest harm is said.
 
@@ -105,27 +111,76 @@ class ThresholdEvaluator(HeldToTargets):
         if not len(counts.slots) and counts.pane < self.still_until():
             self._series_state.pane = counts.pane
             return []
-        slots, rows = self._series_state.push(counts, names)
-        kept = None if len(slots) else self._series_state.kept.tobytes()
+        self._series_state.grow(names)
         fill_targets(self._series_state.kept, self.rule, names, self._declared)
-        self._ring.grow(len(names))
-        before = self._ring.totals.copy()
-        self._ring.push(counts, slots, rows)
-        if self.bounds is not None:
-            self.bounds.grow(len(names))
-            self.bounds.push(counts, slots, rows)
-        moved = np.flatnonzero((self._ring.totals != before).any(axis=1))
+        return self.step_alike([self], self._series_state.kept, self.limits_of([self]), counts, names)[0]
+
+    @property
+    def alike(self) -> Hashable | None:
+        if has_targets(self.rule) or self.bounds is not None:
+            return None
+        return self._sli, self.rule.window_ms, self._series_state.about
+
+    @property
+    def state(self) -> SeriesState:
+        return self._series_state
+
+    @property
+    def rings(self) -> Sequence[Ring]:
+        return (self._ring,)
+
+    @staticmethod
+    def limits_of(rules: Sequence["ThresholdEvaluator"]) -> ThresholdLimits:
+        """Return what rules hold all series to; a rule with targets of versions is alone."""
+        first = rules[0]
+        if has_targets(first.rule):
+            return first._limits_by_slot()
+        each = [(one.rule.target, one.rule.confidence, one._thin, one._well_min, one._run_min) for one in rules]
+        if len(rules) == 1:
+            return ThresholdLimits(*each[0])
+        return ThresholdLimits(*(np.array(column)[:, None] for column in zip(*each, strict=True)))
+
+    @staticmethod
+    def step_alike(
+        rules: Sequence["ThresholdEvaluator"],
+        kept: NDArray[Any],
+        limits: ThresholdLimits,
+        counts: PaneCounts,
+        names: Sequence[SliceSeries],
+    ) -> list[list[Verdict]]:
+        """Take the next pane for rules that are alike; return what changed, rule by rule."""
+        first = rules[0]
+        for each in rules:
+            each._series_state.pane = counts.pane
+        slots, rows = first._series_state.note(kept, counts)
+        row_of = [kept] if len(rules) == 1 else list(kept)
+        before = None if len(slots) else [row.tobytes() for row in row_of]
+        moved = first._push(counts, slots, rows, len(names))
+        for each in rules[1:]:
+            each._ring.follow(first._ring)
+        totals = first._ring.totals
         if len(moved):
-            self._compare(moved)
-        self._count_time(counts.pane)
+            first._compare_each(kept, moved, limits)
+        count_time(kept, totals, limits, counts.pane)
         if len(slots):
-            self._count_since(counts, slots, rows)
-        word = self._words()
-        changed = np.flatnonzero(word != self._series_state.kept["word"])
-        self._series_state.kept["word"] = word
-        same = kept == self._series_state.kept.tobytes()
-        self._still = None if kept is None and self.bounds is None else same
-        return self._verdicts(changed, names) if len(changed) else []
+            count_since(kept, slots, counts.slis[rows, first._sli, :2])
+        word = threshold_words(kept, totals, limits)
+        changed = np.atleast_2d(word != kept["word"])
+        kept["word"] = word
+        for at, each in enumerate(rules):
+            same = before is not None and before[at] == row_of[at].tobytes()
+            each._still = None if before is None and each.bounds is None else same
+        if not changed.any():
+            return [[] for _ in rules]
+        places = np.flatnonzero(changed.any(axis=1)).tolist()
+        verdicts = {at: rules[at]._verdicts(np.flatnonzero(changed[at]), names) for at in places}
+        return [verdicts.get(at, []) for at in range(len(rules))]
+
+    @staticmethod
+    def look(rules: Sequence["ThresholdEvaluator"], kept: NDArray[Any], limits: ThresholdLimits) -> None:
+        """Find out of rules that are alike whether an empty pane would change anything."""
+        for each, still in zip(rules, stays(kept, rules[0]._ring.totals, limits).tolist(), strict=True):
+            each._still = still
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
         word = self._series_state.word(slot)
@@ -138,7 +193,7 @@ class ThresholdEvaluator(HeldToTargets):
 
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
         if self._still is None:
-            self._still = self._stays()
+            self.look([self], self._series_state.kept, self.limits_of([self]))
         return self._ring.still_until if self._still else 0
 
     def rest(self, pane: int) -> None:
@@ -154,65 +209,31 @@ class ThresholdEvaluator(HeldToTargets):
             self.bounds.only(slots)
         self._series_state.only(slots)
 
-    def _compare(self, slots: Ints) -> None:
-        """Compare the windows whose sums have changed with the target."""
-        good, n = self._sums(slots)
-        target, confidence = targets_at(self._series_state.kept[slots], self.rule), self.rule.confidence
-        below, well = surely_bad(good, n, target, confidence), surely_above(good, n, target, confidence)
+    def _push(self, counts: PaneCounts, slots: Ints, rows: Ints, many: int) -> Ints:
+        """Move the window on; return the slots whose sums have changed."""
+        self._ring.grow(many)
+        before = self._ring.totals.copy()
+        self._ring.push(counts, slots, rows)
         if self.bounds is not None:
-            below, well = sure_of_estimate(self.bounds, slots, target, confidence, (below, well))
-        self._series_state.kept["below"][slots] = below
-        self._series_state.kept["well"][slots] = well
+            self.bounds.grow(many)
+            self.bounds.push(counts, slots, rows)
+        return np.flatnonzero((self._ring.totals != before).any(axis=1))
 
-    def _count_time(self, pane: int) -> None:
-        kept = self._series_state.kept
-        below, run = kept["below"], kept["run"]
-        kept["since"][below & (run == 0)] = pane
-        kept["after"][below] = 0
-        thin = self._ring.totals.sum(axis=1) < self._least(below=True)
-        kept["run"] = np.where(below, run + 1, np.where(thin, run, 0))
+    def _compare(self, slots: Ints) -> None:
+        self._compare_each(self._series_state.kept, slots, self.limits_of([self]))
 
-    def _count_since(self, counts: PaneCounts, slots: Ints, rows: Ints) -> None:
-        kept = self._series_state.kept
-        counted = (kept["word"][slots] == BAD) & ~kept["below"][slots]
-        kept["after"][slots[counted]] += counts.slis[rows[counted], self._sli, :2]
+    def _compare_each(self, kept: NDArray[Any], slots: Ints, limits: ThresholdLimits) -> None:
+        """Compare the windows of some slots with the targets of each rule."""
+        below, well = compare(slots, self._ring.totals, limits)
+        if self.bounds is not None:
+            below, well = sure_of_estimate(self.bounds, slots, limits.at(slots), self.rule.confidence, (below, well))
+        kept["below"][..., slots] = below
+        kept["well"][..., slots] = well
 
-    def _words(self) -> NDArray[np.int8]:
-        kept, rule = self._series_state.kept, self.rule
-        good, n = self._sums(slice(None))
-        was, below, well = kept["word"], kept["below"], kept["well"]
-        stays = (was == OK) & (n >= self._least(below=False)) & (good >= targets_at(kept, rule) * n)
-        word = np.where(well | stays, OK, INSUFFICIENT).astype(np.int8)
-        word[below & (kept["run"] >= self._run_min)] = BAD
-        bad = np.flatnonzero((was == BAD) & ~well)
-        if len(bad):
-            word[bad] = np.where(self._well_since(bad), OK, BAD)
-        return word
-
-    def _stays(self) -> bool:
-        """Tell whether an empty pane would change nothing."""
-        kept = self._series_state.kept
-        thin = self._ring.totals.sum(axis=1) < self._least(below=True)
-        if kept["below"].any() or (kept["run"] * ~thin).any():
-            return False
-        return bool((self._words() == kept["word"]).all())
-
-    def _well_since(self, slots: Ints) -> Flags:
-        """Tell of which series all events since the window last was below are well."""
-        kept = self._series_state.kept[slots]
-        after, target = kept["after"], targets_at(kept, self.rule)
-        return surely_above(after[:, 0], after.sum(axis=1), target, self.rule.confidence)
-
-    def _least(self, *, below: bool) -> Ints | int:
-        """Return how many events, by slot or of all, can be surely below the target, or above it."""
-        if not has_targets(self.rule):
-            return self._thin if below else self._well_min
-        targets = self._series_state.kept["target"]
-        return enough_each(1.0 - targets if below else targets, self.rule.confidence)
-
-    def _sums(self, slots: Ints | slice) -> tuple[Ints, Ints]:
-        totals = self._ring.totals[slots]
-        return totals[:, 0], totals[:, 0] + totals[:, 1]
+    def _limits_by_slot(self) -> ThresholdLimits:
+        targets, confidence = self._series_state.kept["target"], self.rule.confidence
+        thin, well = enough_each(1.0 - targets, confidence), enough_each(targets, confidence)
+        return ThresholdLimits(targets, confidence, thin, well, self._run_min)
 
     def _verdicts(self, slots: Ints, names: Sequence[SliceSeries]) -> list[Verdict]:
         kept, rule = self._series_state.kept[slots], self.rule

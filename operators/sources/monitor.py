@@ -14,9 +14,10 @@ from operators.connectors.reader import BoundedReader, Reader, leader_epoch_of
 from operators.connectors.stop import Stop
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition
+from operators.ingest.placing import renumbered
 from operators.ingest.position import SavedInput
 from operators.policy.policy import Policy
-from operators.recovery import dumps, loads, shard_key
+from operators.recovery import columns_of, dumps, loads, shard_key
 from operators.rows.items import dead_letter_rows, feedback_rows
 from operators.sources.batch_span import BatchSpan
 from operators.sources.input import Input, InputWatch
@@ -25,6 +26,7 @@ from operators.sources.recall import recall
 from operators.sources.source import InputPart, InputSource
 from operators.store.rows import Rows
 from operators.window.fence import NOWHERE, Span
+from operators.window.pane_lengths import PaneLengths
 from operators.window.panes import ShardInput
 
 STALLS_MAX = 2  # In a row, after which a partition that is found empty each time is left out all the same.
@@ -54,7 +56,11 @@ class MonitorSource(InputSource[Item]):
         self.parts: list[_Part] = []
 
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_Part":
-        self.parts.append(_Part(self, self.inputs[for_part], loads(resume_state, SavedInput, self.policy)))
+        saved, had = loads(resume_state, SavedInput, self.policy), columns_of(resume_state, self.policy)
+        if saved is not None and had is not None and had.pane_ms:
+            state = renumbered(saved.state, PaneLengths(had.pane_ms, self.policy.pane_ms))
+            saved = msgspec.structs.replace(saved, state=state)
+        self.parts.append(_Part(self, self.inputs[for_part], saved))
         return self.parts[-1]
 
     def after_stall(self) -> list[Item]:

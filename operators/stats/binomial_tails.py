@@ -18,7 +18,7 @@ FAILURES_MIN = 2
 NEVER_ENOUGH = 2**62  # Events: no window has so many.
 
 
-def surely_below(hits: Ints, n: Ints, limit: Floats | float, confidence: float) -> Flags:
+def surely_below(hits: Ints, n: Ints, limit: Floats | float, confidence: Floats | float) -> Flags:
     """Return where the upper bound of the ratio hits / n is below `limit`: P(X <= hits | limit) < 1 - confidence."""
     if not n.size:  # Most often: who asks has left few to look at closely.
         return np.zeros(n.shape, bool)
@@ -26,12 +26,12 @@ def surely_below(hits: Ints, n: Ints, limit: Floats | float, confidence: float) 
     return np.asarray((hits < n) & (tail < 1.0 - confidence))
 
 
-def surely_above(hits: Ints, n: Ints, limit: Floats | float, confidence: float) -> Flags:
+def surely_above(hits: Ints, n: Ints, limit: Floats | float, confidence: Floats | float) -> Flags:
     """Return where the lower bound of the ratio hits / n is above `limit`: P(X >= hits | limit) < 1 - confidence."""
     return surely_below(n - hits, n, 1.0 - limit, confidence)
 
 
-def surely_bad(good: Ints, n: Ints, target: Floats | float, confidence: float) -> Flags:
+def surely_bad(good: Ints, n: Ints, target: Floats | float, confidence: Floats | float) -> Flags:
     """Return where the ratio of good is surely below `target`, and not for a single failure."""
     return np.asarray(surely_below(good, n, target, confidence) & (n - good >= FAILURES_MIN))
 

@@ -96,7 +96,8 @@ def _intervals(right: Ints, n: Ints, alpha: float) -> tuple[Floats, Floats]:
 def contradicted(found: Estimated, came: Ints, labels: Ints, confidence: float) -> Estimated:
     """Return it without a lower bound where the labels that `came` (K, 2 * CELLS) are surely worse than estimated.
 
-    Without an upper one where they are surely better. `labels` are those before.
+    Without an upper one where they are surely better. `labels` are those before. Few labels are further off by chance
+    than a normal distribution knows, so their own exact bounds must say so, too.
 
     >>> labels = np.zeros((1, 2 * CELLS), np.int64)
     >>> labels[0, 45], labels[0, CELLS + 45] = 100, 900
@@ -106,11 +107,12 @@ def contradicted(found: Estimated, came: Ints, labels: Ints, confidence: float) 
     [True, False]
     """
     wrong, right = np.split(came, 2, axis=1)
-    n = wrong + right
-    due = estimate(n, labels, confidence, np.ones(len(n)))
-    share = right.sum(axis=1) / np.maximum(n.sum(axis=1), 1)
+    due = estimate(wrong + right, labels, confidence, np.ones(len(came)))
+    hits, n = right.sum(axis=1), came.sum(axis=1)
+    share = hits / np.maximum(n, 1)
+    least, most = interval(hits, n, 1.0 - confidence)
     return msgspec.structs.replace(
         found,
-        lower=np.where(share < due.lower, 0.0, found.lower),
-        upper=np.where(share > due.upper, 1.0, found.upper),
+        lower=np.where((share < due.lower) & (most < due.accuracy), 0.0, found.lower),
+        upper=np.where((share > due.upper) & (least > due.accuracy), 1.0, found.upper),
     )

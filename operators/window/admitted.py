@@ -7,7 +7,7 @@ do not change places again and again. Declared names always have a place, as far
 events of a name, halved every `HALF_MS`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -63,6 +63,14 @@ class Admitted(msgspec.Struct, kw_only=True):
             busiest = sorted(waiting, key=lambda name: (-waiting[name], name))[: at.places]
             self.waiting[owner] = {name: waiting[name] for name in busiest}
         return (before | gone) - last.keys()
+
+    def note(self, owner: str, counted: Iterable[tuple[Name, int, int]], halving: int) -> None:
+        """Take events, and the last pane with any, of names that have a place; `halving` is that of all."""
+        self._halve(owner, halving)
+        last, weights = self.last[owner], self.weights[owner]
+        for name, events, pane in counted:
+            last[name] = max(last[name], pane)
+            weights[name] = weights.get(name, 0) + events
 
     def has(self, owner: str, name: Name) -> bool:
         return name in self.last.get(owner, ())

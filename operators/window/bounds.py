@@ -19,6 +19,7 @@ from operators.policy.policy import Policy, Window
 from operators.policy.rules import QUANTILES, StatisticRule
 from operators.stats.binomial import lower_bound, upper_bound
 from operators.stats.histogram import ACCURACY
+from operators.window.kept_ranks import kept_ranks
 from operators.window.paged import PagedHistograms
 from operators.window.partial import BAD, GOOD, HI, LIMB_BITS, LO, N
 
@@ -113,8 +114,8 @@ def quotient(above: Floats, below: Floats) -> Floats:
 
 
 def _of_quantile(histograms: PagedHistograms, slots: Ints, measure: int, n: Ints, p: float, alpha: float) -> Floats:
-    few = most(np.concatenate((n, n)), np.repeat([p, 1.0 - p], len(n)), alpha)
-    ranks = np.concatenate((few[: len(n)], n - 1 - few[len(n) :]))  # Of the lower bounds, then of the upper ones.
+    few, many = (kept_ranks(most, n, each, alpha) for each in (p, 1.0 - p))
+    ranks = np.concatenate((few, n - 1 - many))  # Of the lower bounds, then of the upper ones.
     bounds = np.repeat([-np.inf, np.inf], len(n))
     known = np.flatnonzero((ranks >= 0) & (ranks < np.concatenate((n, n))))
     bounds[known] = histograms.ranked(np.concatenate((slots, slots))[known], measure, ranks[known])

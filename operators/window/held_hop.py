@@ -1,95 +1,74 @@
 """A hop of a window as few bytes: it is needed once more, when it falls out of the window.
 
-Differences of neighbours in the narrowest types, compressed: some 1.2 bytes a histogram cell instead of 16.
-Extremes stay as they are, because a window asks for them whenever it ends.
+Differences of neighbours, small ones in one byte each, and compressed where there are many: some 1.2 bytes a histogram
+cell instead of 16.
 """
-
-import math
-from typing import Any
 
 import msgspec
 import numpy as np
 from backports import zstd
 from numpy.typing import NDArray
 
-from operators.arrays import Floats, Ints
-from operators.window.hop import Hop
+from operators.arrays import Ints
+from operators.window.hop import HopCounts
+from operators.window.varints import of_varints, varints_of
 
 LEVEL = 1  # Of zstd; more costs several times the time for a twentieth of the bytes.
 LEAST = 128  # Fewer bytes are kept as they are: they hardly become fewer.
-BITS = (8, 16, 32, 64)
-Whole = type[np.integer[Any]]
-UNSIGNED: tuple[Whole, ...] = (np.uint8, np.uint16, np.uint32, np.uint64)
-SIGNED: tuple[Whole, ...] = (np.int8, np.int16, np.int32, np.int64)
 # One for all, each hop a frame of its own, in one call that holds its lock: to make one costs more than a small hop.
 COMPRESSOR = zstd.ZstdCompressor(LEVEL)
-
-
-class _Column(msgspec.Struct, frozen=True, kw_only=True):
-    """How whole numbers of any shape are kept: of `differences` each is the one before it and what is kept.
-
-    They take so many `bytes`, `compressed` or not. Each by itself: what is of one kind is told by its own code.
-    """
-
-    type: str
-    shape: tuple[int, ...]
-    differences: bool
-    bytes: int
-    compressed: bool
 
 
 class WholeHop(msgspec.Struct, frozen=True, kw_only=True):
     """A hop as it is, of a tumbling window: it goes with the next one, and is not asked for its counts."""
 
-    whole: Hop
+    whole: HopCounts
 
     @property
     def slots(self) -> Ints:
         return self.whole.slots
 
-    @property
-    def extremes(self) -> Floats:
-        return self.whole.extremes
-
-    def hop(self) -> Hop:
+    def hop(self) -> HopCounts:
         """Return it."""
         return self.whole
 
     def renumbered(self, new_slot: Ints) -> "WholeHop":
         """Return it with other slots: `new_slot` (old slots,) says which."""
-        slots, cell_slots = new_slot[self.whole.slots], new_slot[self.whole.cell_slots].astype(np.int32)
-        return WholeHop(whole=msgspec.structs.replace(self.whole, slots=slots, cell_slots=cell_slots))
+        return WholeHop(whole=msgspec.structs.replace(self.whole, slots=new_slot[self.whole.slots]))
 
 
 class PackedHop(msgspec.Struct, frozen=True, kw_only=True):
-    """`slots` (W,) and `extremes` (W, M, 2) of a hop; `data` are its other columns, one after the other.
+    """`slots` (W,) of a hop, how many SLIs, measures, cells and numbers it has; `data` are the numbers as bytes.
 
-    These are its counts, and of its cells row * M + measure, code and n.
+    These are its counts, kind by kind; its cells as the difference to the key before and whether n is more than 1, in
+    the lowest bit; then how much more than 2, of those.
     """
 
     slots: NDArray[np.int32]
-    extremes: Floats
-    columns: tuple[_Column, ...]
+    slis: int
+    measures: int
+    cells: int
+    numbers: int
+    compressed: bool
     data: bytes
 
-    def hop(self) -> Hop:
+    def hop(self) -> HopCounts:
         """Return it as it was."""
-        whole, at = [], 0
-        for column in self.columns:
-            whole.append(_unpacked(column, self.data[at : at + column.bytes]))
-            at += column.bytes
-        events, slis, sums, pairs, codes, counts = whole
-        rows, measures = np.divmod(pairs, max(self.extremes.shape[1], 1))
-        return Hop(
+        numbers = of_varints(zstd.decompress(self.data) if self.compressed else self.data, self.numbers)
+        rows = len(self.slots)
+        kinds = 1 + 3 * self.slis + 3 * self.measures
+        signed, tokens, more = np.split(numbers, (kinds * rows, kinds * rows + self.cells))
+        columns = (signed >> 1 ^ -(signed & 1)).reshape(kinds, rows)
+        cells = np.empty((self.cells, 2), np.int64)
+        np.cumsum(tokens >> 1, out=cells[:, 0])
+        cells[:, 1] = (tokens & 1) + 1
+        cells[np.flatnonzero(tokens & 1), 1] += more
+        return HopCounts(
             slots=self.slots.astype(np.int64),
-            events=events,
-            slis=slis,
-            sums=sums,
-            extremes=self.extremes,
-            cell_slots=self.slots[rows],
-            cell_measures=measures.astype(np.int16),
-            cell_codes=codes.astype(np.int16),
-            cell_counts=counts,
+            events=columns[0],
+            slis=np.ascontiguousarray(columns[1 : 1 + 3 * self.slis].T).reshape(rows, self.slis, 3),
+            sums=np.ascontiguousarray(columns[1 + 3 * self.slis :].T).reshape(rows, self.measures, 3),
+            cells=cells,
         )
 
     def renumbered(self, new_slot: Ints) -> "PackedHop":
@@ -100,54 +79,27 @@ class PackedHop(msgspec.Struct, frozen=True, kw_only=True):
 HeldHop = PackedHop | WholeHop
 
 
-def pack_hop(hop: Hop) -> PackedHop:
-    """Return a hop, whose slots rise, as few bytes."""
-    row_of = np.zeros(int(hop.slots.max(initial=0)) + 1, np.int64)
-    row_of[hop.slots] = np.arange(len(hop.slots))
-    pairs = row_of[hop.cell_slots] * max(hop.extremes.shape[1], 1) + hop.cell_measures
-    packed = (
-        _packed(hop.events),
-        _packed(hop.slis),
-        _packed(hop.sums),
-        _packed(pairs, differences=True),
-        _packed(hop.cell_codes.astype(np.int64), differences=True),
-        _packed(hop.cell_counts),
+def pack_hop(hop: HopCounts) -> PackedHop:
+    """Return the counts of a hop as few bytes."""
+    rows, slis, measures = len(hop.slots), hop.slis.shape[1], hop.sums.shape[1]
+    # Column by column: what is of one kind is of like size.
+    counts = np.concatenate(
+        (hop.events[None], hop.slis.reshape(rows, 3 * slis).T, hop.sums.reshape(rows, 3 * measures).T)
     )
+    keys, n = hop.cells[:, 0], hop.cells[:, 1]
+    more = n > 1
+    tokens = keys << 1
+    tokens[1:] -= tokens[:-1].copy()
+    tokens += more
+    numbers = np.concatenate(((counts << 1 ^ counts >> 63).ravel(), tokens, n[more] - 2))
+    data = varints_of(numbers)
+    compressed = len(data) >= LEAST
     return PackedHop(
         slots=hop.slots.astype(np.int32),
-        extremes=hop.extremes,
-        columns=tuple(column for column, _ in packed),
-        data=b"".join(data for _, data in packed),
+        slis=slis,
+        measures=measures,
+        cells=len(keys),
+        numbers=len(numbers),
+        compressed=compressed,
+        data=COMPRESSOR.compress(data, COMPRESSOR.FLUSH_FRAME) if compressed else data,
     )
-
-
-def _packed(values: Ints, *, differences: bool = False) -> tuple[_Column, bytes]:
-    kept = values
-    if differences:
-        kept = values.copy()
-        kept[1:] -= values[:-1]
-    narrow = kept.astype(_narrowest(int(kept.min()), int(kept.max())) if kept.size else np.int8)
-    # Column by column: what is of one kind is of like size.
-    data = (narrow if narrow.ndim == 1 else narrow.reshape(len(narrow), _columns(values.shape)).T).tobytes()
-    compressed = len(data) >= LEAST
-    data = COMPRESSOR.compress(data, COMPRESSOR.FLUSH_FRAME) if compressed else data
-    column = _Column(
-        type=narrow.dtype.str, shape=values.shape, differences=differences, bytes=len(data), compressed=compressed
-    )
-    return column, data
-
-
-def _narrowest(low: int, high: int) -> Whole:
-    kinds, most = (UNSIGNED, high) if low >= 0 else (SIGNED, 2 * max(high, -1 - low))
-    return next(kind for kind, bits in zip(kinds, BITS, strict=True) if most < 1 << bits)
-
-
-def _unpacked(column: _Column, data: bytes) -> Ints:
-    flat = np.frombuffer(zstd.decompress(data) if column.compressed else data, column.type).astype(np.int64)
-    if len(column.shape) == 1:
-        return np.cumsum(flat) if column.differences else flat
-    return np.ascontiguousarray(flat.reshape(_columns(column.shape), column.shape[0]).T.reshape(column.shape))
-
-
-def _columns(shape: tuple[int, ...]) -> int:
-    return math.prod(shape[1:])

@@ -11,9 +11,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from operators.arrays import Ints
+from operators.arrays import Ints, runs_of
 
 UNKNOWN = -1
+FEW = 8  # So many times as many series as rows: these are sorted rather than series looked through.
 LEAVES_PANES = 360  # For so long the finest series keep their numbers.
 
 
@@ -109,11 +110,20 @@ def united(tables: Sequence[Sequence[LeafSeries]], indices: Sequence[Ints]) -> t
 
 def only_used(series: Sequence[LeafSeries], which: Ints) -> tuple[Sequence[LeafSeries], Ints]:
     """Return the series that `which` (rows,) has, and the numbers in these: a batch names those of all shards."""
-    used = np.bincount(which, minlength=len(series)) > 0
-    rows = np.flatnonzero(used)
+    if len(which) == 1 and isinstance(series, NumberedSeries):
+        return series.leaves.chosen(series.rows[which]), np.zeros(1, np.int64)
+    if FEW * len(which) < len(series):
+        ordered = np.sort(which)
+        rows = ordered[runs_of(ordered)]
+        numbers = rows.searchsorted(which)
+    else:
+        used = np.bincount(which, minlength=len(series)) > 0
+        rows, numbers = np.flatnonzero(used), (np.cumsum(used) - 1)[which]
+    if len(rows) == len(series):
+        return series, which
     if isinstance(series, NumberedSeries):
-        return series.leaves.chosen(series.rows[rows]), (np.cumsum(used) - 1)[which]
-    return [series[row] for row in rows.tolist()], (np.cumsum(used) - 1)[which]
+        return series.leaves.chosen(series.rows[rows]), numbers
+    return [series[row] for row in rows.tolist()], numbers
 
 
 def _used(table: NumberedSeries, index: Ints) -> Ints:

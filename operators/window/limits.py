@@ -17,6 +17,7 @@ from operators.policy.policy import Policy
 from operators.window.admitted import Admitted, Name, Places
 from operators.window.folded import Folded, Kind, rest_of
 from operators.window.leaf_index import LeafSeries
+from operators.window.pane_lengths import PaneLengths
 from operators.window.partial import OTHER, UNSLICED, Partial, sum_by_key
 from operators.window.shards import models_room
 from operators.window.waiting_commands import Due
@@ -46,8 +47,15 @@ class Limits(msgspec.Struct, kw_only=True):
     def _declare(self, model: str, versions: Sequence[str], policy: Policy) -> None:
         known = [name for name in self.declared.pop(model, []) if name not in versions]
         self.declared[model] = [*known, *versions][-max(DECLARED_MIN, policy.versions_max // 2) :]
-        if len(self.declared) > max(1, models_room(policy.models_max) // 2):
+        if len(self.declared) > max(1, models_room(policy.models_max, policy.shards) // 2):
             del self.declared[next(iter(self.declared))]
+
+    def renumber(self, lengths: PaneLengths) -> None:
+        """Go over to the numbers of panes of another length."""
+        for each in (self.versions, self.series, self.models):
+            each.last = {
+                owner: {name: lengths.pane(pane) for name, pane in names.items()} for owner, names in each.last.items()
+            }
 
     def reslice(self, before: Sequence[str], now: Sequence[str]) -> None:
         """Go over from series by some dimensions to series by others: those that become one share a place."""
@@ -74,17 +82,30 @@ class Limits(msgspec.Struct, kw_only=True):
             for owner, names in places.items():
                 places[owner] = {name: each for name, each in names.items() if _is_sliced(name, dimensions)}
 
+    def note(self, counted: Iterable[tuple[LeafSeries, int, int]], halving: int) -> None:
+        """Take the events of series that have their places, and the last pane with any of each.
+
+        `halving` is the number of the halving as of which all of them count.
+        """
+        by_model: dict[str, list[tuple[LeafSeries, int, int]]] = {}
+        for each in counted:
+            by_model.setdefault(each[0].model, []).append(each)
+        for model, some in by_model.items():
+            self.series.note(model, some, halving)
+            self.versions.note(model, [((name.version,), events, last) for name, events, last in some], halving)
+            self.models.note(SHARD, [((model,), events, last) for _, events, last in some], halving)
+
     def fold(
         self, whole: Partial, shard: int, pane: int, policy: Policy
-    ) -> tuple[dict[LeafSeries, LeafSeries], list[Folded]]:
+    ) -> tuple[dict[LeafSeries, LeafSeries], list[Folded], bool]:
         """Return where the series of a closing pane that are past a limit are counted instead, and what that comes to.
 
-        `whole` has all that came in under the pane.
+        And whether a name lost its place. `whole` has all that came in under the pane.
         """
         by_model: dict[str, dict[LeafSeries, int]] = {}
         for name, count in _counts(whole).items():
             by_model.setdefault(name.model, {})[name] = count
-        self._admit_models({(model,): sum(counts.values()) for model, counts in by_model.items()}, pane, policy)
+        lost = self._admit_models({(model,): sum(counts.values()) for model, counts in by_model.items()}, pane, policy)
         homes: dict[LeafSeries, LeafSeries] = {}
         folded: list[Folded] = []
         past = {model: counts for model, counts in by_model.items() if not self.models.has(SHARD, (model,))}
@@ -98,20 +119,23 @@ class Limits(msgspec.Struct, kw_only=True):
             }
         for model in sorted(by_model.keys() - past.keys()):
             counts = by_model[model]
-            self._admit(model, counts, pane, policy)
+            lost |= self._admit(model, counts, pane, policy)
             without = self._without_place(model, counts)
             moved = {name: new for name in without if (new := self._home(name)) != name}
             homes |= moved
             folded += _folded(model, counts, moved)
-        return homes, folded
+        return homes, folded, lost
 
-    def _admit_models(self, counts: dict[Name, int], pane: int, policy: Policy) -> None:
-        at = Places(pane=pane, pane_ms=policy.pane_ms, places=models_room(policy.models_max))
-        for (model,) in self.models.admit(SHARD, counts, at, {(name,) for name in self.declared}):
+    def _admit_models(self, counts: dict[Name, int], pane: int, policy: Policy) -> bool:
+        at = Places(pane=pane, pane_ms=policy.pane_ms, places=models_room(policy.models_max, policy.shards))
+        gone = self.models.admit(SHARD, counts, at, {(name,) for name in self.declared})
+        for (model,) in gone:
             self.versions.forget(str(model))
             self.series.forget(str(model))
+        return bool(gone)
 
-    def _admit(self, model: str, counts: dict[LeafSeries, int], pane: int, policy: Policy) -> None:
+    def _admit(self, model: str, counts: dict[LeafSeries, int], pane: int, policy: Policy) -> bool:
+        """Give the names of a model places; return whether one lost its own."""
         at = Places(pane=pane, pane_ms=policy.pane_ms, places=policy.versions_max)
         by_version: Counter[Name] = Counter()
         for name, count in counts.items():
@@ -123,7 +147,7 @@ class Limits(msgspec.Struct, kw_only=True):
             self.series.remove(model, [name for name in series if (name[1],) in gone])
         versions = self.versions.last[model]
         apart: dict[Name, int] = {name: count for name, count in counts.items() if (name.version,) in versions}
-        self.series.admit(model, apart, msgspec.structs.replace(at, places=policy.series_max))
+        return bool(self.series.admit(model, apart, msgspec.structs.replace(at, places=policy.series_max)) or gone)
 
     def _without_place(self, model: str, names: Iterable[LeafSeries]) -> list[LeafSeries]:
         versions = {version for (version,) in self.versions.last.get(model, ())}
@@ -187,3 +211,8 @@ def _past(kinds: Ints, totals: Ints, names: Sequence[str], room: int) -> list[in
         if name != "" and taken[kind // len(names)] > room:
             past.append(kind)
     return past
+
+
+def first_past(whole: Partial, late: int) -> int:
+    """Return the first row of models past the limit among those before row `late`: it is the last of them, if any."""
+    return late - 1 if late and whole.series[whole.which[late - 1]].model == OTHER else late

@@ -44,11 +44,17 @@ class Maturing:
         self._last = max(after.values(), default=0)
         self._cohorts = {pane: [widened(unpack(part), policy, had)] for pane, part in saved.items()} if after else {}
         self._packed = dict(saved) if after and had in (None, policy.columns) else {}
+        self._begun: set[int] = set()
 
     def panes(self, after: int) -> set[int]:
         """Return the panes after `after` in which cohorts count."""
         due = {cohort + wait for cohort in self._cohorts for wait in set(self._after.values())}
         return {pane for pane in due if pane > after}
+
+    def begun(self) -> set[int]:
+        """Return the panes in which cohorts count that began since this was asked last."""
+        begun, self._begun = self._begun, set()
+        return begun
 
     def save(self) -> dict[int, bytes]:
         """Return all that a restart needs; what has not changed is not packed again."""
@@ -81,7 +87,10 @@ class Maturing:
             rows, at = np.unique(ages.row[chosen], return_inverse=True)
             slis = np.zeros((len(rows), *part.slis.shape[1:]), np.int64)
             np.add.at(slis, (at, ages.sli[chosen], ages.bad[chosen]), ages.n[chosen])
-            parts = self._cohorts.setdefault(pane - lag, [])
+            if pane - lag not in self._cohorts:
+                self._cohorts[pane - lag] = []
+                self._begun |= {ripe for wait in self._after.values() if (ripe := pane - lag + wait) > pane}
+            parts = self._cohorts[pane - lag]
             parts.append(before_begin(_counts_alone(part, rows, slis, pane - lag), pane - lag, sliced))
             if len(parts) > PARTS_MAX:
                 self._cohorts[pane - lag] = [merge(parts)]

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
 from operators.fast import loading
-from operators.stats.histogram import CODE_MAX, CODE_MIN, values_of
+from operators.stats.histogram import CODE_BITS, CODE_MAX, CODE_MIN, values_of
 from operators.window.paged_ranks import HeldPages, quantiles_of, values_of_ranks
+from operators.window.partial import cell_rows
 
 Pages = NDArray[np.int32] | NDArray[np.int64]
-Slots = NDArray[np.int32] | Ints
-Small = NDArray[np.int16] | Ints
 
 INT32_MAX = int(np.iinfo(np.int32).max)
 PAGE_BITS = 4
@@ -32,6 +31,7 @@ class PagedHistograms:
     """Counts by (slot, measure, code). Page 0 stays empty: it stands for every page that was never touched."""
 
     def __init__(self, measures: int) -> None:
+        self.measures = measures
         # Of 32 bits as long as no bucket can hold more, which `_most` bounds.
         self.pages: Pages = np.zeros((64, PAGE), np.int32)
         self._most = 0
@@ -43,23 +43,33 @@ class PagedHistograms:
         self.column_of: Ints = np.full(measures * PAGES_OF_MEASURE, -1)
         self._ordered: tuple[Ints, Ints, Floats] | None = None  # What `HeldPages` has of the columns there are.
 
-    def add(self, slots: Slots, measures: Small, codes: Small, counts: Ints, sign: int = 1) -> None:
+    def add(self, slots: Ints, measures: Ints, codes: Ints, counts: Ints, sign: int = 1) -> None:
         """Add `counts` at (slot, measure, code), or take them away; a place may occur several times."""
-        if not len(slots):
+        keys = (np.arange(len(slots)) * self.measures + measures << CODE_BITS) + codes - CODE_MIN
+        self.add_cells(np.column_stack((keys, counts)), slots, sign)
+
+    def add_cells(self, cells: Ints, slots: Ints, sign: int = 1) -> None:
+        """Add the `cells` of a hop (`hop.py: HopCounts`), whose rows are of `slots`, or take them away."""
+        if not len(cells):
             return
         self._reserve(int(slots.max()) + 1)
-        self._widen(int(np.abs(counts).sum()))
+        if sign > 0:
+            self._widen(int(np.abs(cells[:, 1]).sum()))
         kernels = loading.kernels()
         if kernels is None:
-            self._add(slots.astype(np.int64), measures.astype(np.int64), codes.astype(np.int64), sign * counts)
+            pairs, codes, counts = cell_rows(cells)
+            rows, measures = np.divmod(pairs, self.measures)
+            self._add(slots[rows], measures, codes, sign * counts)
             return
-        cells = kernels.placed_cells(slots, measures, codes, counts, CODE_MIN, PAGES_OF_MEASURE)
-        numbers = kernels.pages_touched(cells, len(self.column_of))
-        self._make_columns(numbers[self.column_of[numbers] < 0])
-        used = kernels.begin_pages(cells, self.table, self.column_of, self.used)
-        self._reserve_pages(used)
-        self.used = used
-        kernels.count_pages(cells, self.table, self.column_of, self.pages, sign)
+        placed = kernels.PlacedCells(cells, slots, self.measures, CODE_BITS, PAGES_OF_MEASURE)
+        begin = kernels.count_pages(placed, 0, self.table, self.column_of, self.pages, sign)
+        if begin < len(cells):  # From there on some have no page yet.
+            numbers = kernels.pages_touched(placed, begin, len(self.column_of))
+            self._make_columns(numbers[self.column_of[numbers] < 0])
+            used = kernels.begin_pages(placed, begin, self.table, self.column_of, self.used)
+            self._reserve_pages(used)
+            self.used = used
+            kernels.count_pages(placed, begin, self.table, self.column_of, self.pages, sign)
 
     def _add(self, slots: Ints, measures: Ints, codes: Ints, counts: Ints) -> None:
         places = codes - CODE_MIN

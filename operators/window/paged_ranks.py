@@ -32,14 +32,6 @@ def values_of_ranks(kernels: Any, held: HeldPages, slots: Ints, measures: Ints, 
 
 def quantiles_of(kernels: Any, held: HeldPages, slots: Ints, probabilities: Sequence[float]) -> Floats:
     """Return quantiles (slots, M, Q) as `PagedHistograms.quantiles` does; the probabilities rise."""
-    counts = kernels.values_counted(held.pages, held.table, slots, held.columns, held.firsts)
-    rows, measures = counts.nonzero()
-    count = counts[rows, measures][:, None]
-    position = np.asarray(probabilities) * (count - 1).astype(np.float64)
-    ranks = np.floor(position).astype(np.int64)
-    slots = slots[rows]
-    low = values_of_ranks(kernels, held, slots, measures, ranks)
-    high = values_of_ranks(kernels, held, slots, measures, np.minimum(ranks + 1, count - 1))
-    result = np.full((*counts.shape, len(probabilities)), np.nan)
-    result[rows, measures] = low + (position - ranks) * (high - low)
-    return result
+    pages, table, columns, firsts, values = held
+    found: Floats = kernels.quantiles_found(pages, table, slots, columns, firsts, values, probabilities)
+    return found

@@ -5,29 +5,29 @@ when they came in, and leave with it as rows of their own: they never reopen a d
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
 
 from operators.policy.policy import CountColumns, Policy
+from operators.window.admission import Admission
 from operators.window.estimating import Estimating
 from operators.window.fence import UNKNOWN, Span, SpansSeen
 from operators.window.folded import Folded
 from operators.window.label_cells import LabelCells
 from operators.window.leaf_index import LEAVES_PANES, LeafIndex, only_used
-from operators.window.limits import Limits, limit_error_types
+from operators.window.limits import Limits, first_past, limit_error_types
 from operators.window.maturing import Maturing
 from operators.window.packing import pack, unpack
-from operators.window.partial import OTHER, Partial, merge, take
+from operators.window.pane_lengths import Leftover, PaneLengths, left_of
+from operators.window.partial import Partial, merge, take
 from operators.window.together import together
 from operators.window.waiting_commands import Coming, Due, Obeyed, Waiting
 from operators.window.watched_columns import watched_from
 from operators.window.watermark import NEVER, PartitionProgress, Watermark
-from operators.window.widening import from_begin, unsliced, widened
+from operators.window.widening import begins_of, from_begin, unsliced, widened
 
-T = TypeVar("T")
 PARTS_MAX = 16  # Partials an open pane may collect before they are merged into one.
 
 
@@ -54,7 +54,8 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     `rest` is what came in on time of models past the limit: counted in rows, but not seen by rules. `folded` says what
     else is past a limit. `begins` has, by number, the first panes of SLIs that began while the shard counted already,
     `sliced` those of slice dimensions. It is held in the ring of slots of number `ring`; of panes before `held` not all
-    are there for windows that have become longer.
+    are there for windows that have become longer. `anew`: panes have another length from the next one on; this one is
+    none, and lies ahead of time, so nothing is decided by it.
     """
 
     pane: int
@@ -69,6 +70,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     sliced: Mapping[int, int] = {}
     ring: int = 0
     held: int = NEVER
+    anew: bool = False
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +94,7 @@ class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
     order: int
 
 
-PaneItem = Closed | ReplayRequest | ReplayPlan | HoldsEnough
+PaneItem = Closed | ReplayRequest | ReplayPlan | HoldsEnough | Leftover
 
 
 class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +104,7 @@ class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
     `measures`, `dimensions` and watched `fields` are those that began while the shard counted already, by number: the
     first pane that has them in full. `labels` are what SLIs are estimated from. `rings` have, by number, the first pane
     that each holds, `dropped` is the last one that is held no more, and `held` the first that is for all windows; None
-    in what was saved before there were any.
+    in what was saved before there were any. `pane_ms` is how long its panes are, 0: as the policy says of its columns.
     """
 
     watermark: Watermark | None
@@ -123,6 +125,7 @@ class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
     rings: dict[int, int] | None = None
     dropped: int | None = None
     held: int = NEVER
+    pane_ms: int = 0
 
 
 class Panes:
@@ -130,10 +133,14 @@ class Panes:
 
     With `saved` it continues from that state, and its first output asks the slots of the ring for the closed panes that
     windows still need (`recall.py`), because windows themselves are not saved. `had` says what it has columns for;
-    None: for all.
+    None: for all. Where its panes were of another length they are left at the first input (`pane_lengths.py`).
     """
 
     def __init__(self, policy: Policy, saved: SavedPanes | None = None, had: CountColumns | None = None) -> None:
+        self._now = policy  # While panes of another length are still to be left, `policy` has theirs.
+        before_ms = 0 if saved is None else saved.pane_ms or (had or policy.columns).pane_ms
+        if before_ms not in (0, policy.pane_ms):
+            policy = msgspec.structs.replace(policy, pane_ms=before_ms)
         self.policy = policy
         self.slis: dict[int, int] = {}  # Those that began later, each with its first pane; measures; dimensions.
         self.measures: dict[int, int] = {}
@@ -166,6 +173,7 @@ class Panes:
             self._hold(saved, policy.columns if had is None else had)
             known = saved.watermark.marks if saved.watermark is not None else ()
             self.seen = SpansSeen(dict.fromkeys(known, UNKNOWN) if saved.seen is None else saved.seen)
+        self._admission = Admission(self.limits)
 
     def _begin(self, saved: SavedPanes, had: CountColumns) -> None:
         """Let what is new begin with the first pane that nothing has come of yet."""
@@ -174,8 +182,8 @@ class Panes:
         own = self.policy.columns
         self.slis = saved.slis | dict.fromkeys(range(had.slis, own.slis), first)
         self.measures = saved.measures | dict.fromkeys(range(had.measures, own.measures), first)
-        self.dimensions = _begins(saved.dimensions, had.dimensions, own.dimensions, first)
-        self.fields = _begins(saved.fields, had.watched, own.watched, first)
+        self.dimensions = begins_of(saved.dimensions, had.dimensions, own.dimensions, first)
+        self.fields = begins_of(saved.fields, had.watched, own.watched, first)
         self._slicing = bool(self.dimensions)
         self.limits.reslice(had.dimensions, own.dimensions)
 
@@ -195,6 +203,7 @@ class Panes:
 
     def save(self) -> SavedPanes:
         """Return all that a restart needs."""
+        self._admission.settle()
         return SavedPanes(
             watermark=self.watermark,
             open={pane: pack(together(parts)) for pane, parts in self.open.items()},
@@ -214,6 +223,7 @@ class Panes:
             rings=self.rings,
             dropped=self.dropped,
             held=self.held,
+            pane_ms=self.policy.pane_ms,
         )
 
     @property
@@ -230,6 +240,7 @@ class Panes:
         if self.watermark is None:
             self.watermark = Watermark(disorder_ms=self.policy.disorder_ms)
         self.shard = item.shard
+        over = self.go_over()
         self.watermark.update(item.mark, item.partitions)
         for closing, partial in item.partials:
             pane, partial = self._placed(closing, self._numbered(partial))  # noqa: PLW2901
@@ -238,7 +249,31 @@ class Panes:
             if len(parts) > PARTS_MAX:
                 self.open[pane] = [merge(parts)]
         self.commands.waiting += item.commands
-        return [*self._recall(), *self._close(self.watermark)]
+        return [*over, *self._recall(), *self._close(self.watermark)]
+
+    def go_over(self) -> list[PaneItem]:
+        """Go over to panes of another length, if it is another one; return what is left of those before.
+
+        The windows hear of it with an empty pane, the last before the first that counts in full.
+        """
+        if self.policy is self._now:
+            return []
+        lengths = PaneLengths(self.policy.pane_ms, self._now.pane_ms)
+        asked, known = self._recall(), self.closed != NEVER or bool(self.open)
+        left = [left_of(pane, self._whole(pane)[0], self.policy, self.estimating) for pane in sorted(self.open)]
+        self.closed = lengths.after(max(self.closed, *self.open, NEVER)) - 1 if known else NEVER
+        self.policy, labels = self._now, self.estimating.save()
+        self.open.clear()
+        self.kept.clear()
+        self._admission.settle()
+        self.limits.renumber(lengths)
+        self._admission = Admission(self.limits)
+        self.commands.waiting = [(lengths.pane(pane), coming) for pane, coming in self.commands.waiting]
+        self.maturing, self.estimating = Maturing(self.policy, {}), Estimating(self.policy, labels)
+        self.slis, self.measures, self.dimensions, self.fields = {}, {}, {}, {}
+        self.rings = {self.policy.columns.ring: NEVER}
+        self.dropped, self.held = self.closed, self.closed + 1 if known else NEVER
+        return [*asked, *left, *([self._ordered(Closed(pane=self.closed, anew=True))] if known else [])]
 
     def _recall(self) -> list[PaneItem]:
         if not self._recalling:
@@ -265,23 +300,37 @@ class Panes:
 
     def _close(self, watermark: Watermark) -> list[PaneItem]:
         pane_ms = self.policy.pane_ms
-        last = watermark.newest_ms // pane_ms if watermark.ended else watermark.low_ms // pane_ms - 1
+        last = watermark.low_ms // pane_ms - 1
+        if watermark.ended:  # What came before the first whole pane of another length waits for that one, too.
+            last = max(watermark.newest_ms // pane_ms, *self.open, NEVER)
         if last <= self.closed or (not self.open and not self.commands.waiting and self.closed == NEVER):
             return []
-        known = self.open.keys() | self.commands.panes(self.closed) | self.maturing.panes(self.closed)
+        others = self.open.keys() | self.maturing.panes(self.closed)
+        known = others | self.commands.panes(self.closed, others)
         due = sorted(pane for pane in known if pane <= last)
         if not due and self.closed == NEVER:
             # Before the first event there is no pane that commands could wait for: they take effect with this one.
             if not (self.commands.timeless and watermark.resting and last > 0):
                 return []
             due = [last]
-        out = [self._close_one(pane) for pane in due]
+        out = [*self._close_each(due, known, last)]
         self.closed = last
         self._forget_leaves()
         if watermark.ended or not due or due[-1] != last:
             out.append(self._ordered(Closed(pane=last, end=watermark.ended)))
         self.kept.extend(closed.pane for closed in out if closed.on_time is not None)
         return [*out, *self._drop()]
+
+    def _close_each(self, due: list[int], known: set[int], last: int) -> Iterator[Closed]:
+        """Close the panes that are due, in order; add to them those in which only what came in with them counts."""
+        at = 0
+        while at < len(due):
+            yield self._close_one(due[at])
+            at += 1
+            ripe = sorted(pane for pane in self.maturing.begun() - known if pane <= last)
+            if ripe:
+                known.update(ripe)
+                due[at:] = sorted([*due[at:], *ripe])
 
     def _drop(self) -> list[PaneItem]:
         """Let go of the panes that no window needs any more; return what is said to slots of earlier rings."""
@@ -319,20 +368,10 @@ class Panes:
         if pane not in self.open:
             ripe = self.maturing.take(pane, None, self.dimensions)
             return self._ordered(Closed(pane=pane, on_time=ripe, commands=commands))
-        whole = from_begin(together(self.open.pop(pane)), self.slis, self.measures)
-        whole = watched_from(whole, self.policy.watched, self.fields)
-        self.fields = {field: first for field, first in self.fields.items() if pane < first}
-        later = [dimension for dimension, first in self.dimensions.items() if pane < first]
-        if later:
-            names = {name: unsliced(name, later, len(self.policy.dimensions)) for name in whole.series}
-            whole = merge([whole], names)
-        elif self._slicing:  # Those from before it began have places until then.
-            self._slicing = False
-            self.limits.slice_by(len(self.policy.dimensions))
-        homes, folded = self.limits.fold(whole, self.shard, pane, self.policy)
-        whole = limit_error_types(merge([whole], homes) if homes else whole, self.policy.error_types_max)
+        whole, folded = self._whole(pane)
+        del self.open[pane]
         late = int(np.searchsorted(whole.late, 1))
-        rest = _rest(whole, late)
+        rest = first_past(whole, late)
         on_time = self.estimating.fill(take(whole, 0, rest) if rest else None, pane)
         ripe = self.maturing.take(pane, on_time, self.dimensions)
         return self._ordered(
@@ -346,14 +385,20 @@ class Panes:
             )
         )
 
-
-def _begins(saved: Mapping[int, int], before: Sequence[T], now: Sequence[T], first: int) -> dict[int, int]:
-    """Return by number of now the first panes of what began later, where others were numbered `before`."""
-    known = {each: saved[number] for number, each in enumerate(before) if number in saved}
-    new = {each: first for each in now if each not in before}
-    return {number: begin for number, each in enumerate(now) if (begin := (known | new).get(each)) is not None}
-
-
-def _rest(whole: Partial, late: int) -> int:
-    """Return the first row of models past the limit among those before row `late`: it is the last of them, if any."""
-    return late - 1 if late and whole.series[whole.which[late - 1]].model == OTHER else late
+    def _whole(self, pane: int) -> tuple[Partial, list[Folded]]:
+        """Return what came in under an open pane as it counts, and what of it is past a limit."""
+        whole = from_begin(together(self.open[pane]), self.slis, self.measures)
+        whole = watched_from(whole, self.policy.watched, self.fields)
+        self.fields = {field: first for field, first in self.fields.items() if pane < first}
+        later = [dimension for dimension, first in self.dimensions.items() if pane < first]
+        if later:
+            names = {name: unsliced(name, later, len(self.policy.dimensions)) for name in whole.series}
+            whole = merge([whole], names)
+        elif self._slicing:  # Those from before it began have places until then.
+            self._slicing = False
+            self._admission.settle()
+            self._admission.forget()
+            self.limits.slice_by(len(self.policy.dimensions))
+        homes, folded = self._admission.fold(whole, self.shard, pane, self.policy)
+        whole = limit_error_types(merge([whole], homes) if homes else whole, self.policy.error_types_max)
+        return whole, folded

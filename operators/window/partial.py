@@ -6,6 +6,7 @@ the result does not depend on where a batch was cut, nor on the order of partiti
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -172,33 +173,46 @@ def merge(parts: Sequence[Partial], rename: Mapping[LeafSeries, LeafSeries] | No
 
 def take(part: Partial, first: int, last: int) -> Partial:
     """Return rows first..last-1. O(those rows): the sparse parts are sorted by row."""
-    if (first, last) == (0, part.rows):
-        return part
-    outcome_from, outcome_to = np.searchsorted(part.outcomes[:, 0], (first, last))
-    outcomes = part.outcomes[outcome_from:outcome_to].copy()
-    outcomes[:, 0] -= first
-    return Partial(
-        series=part.series,
-        error_types=part.error_types,
-        which=part.which[first:last],
-        pane=part.pane[first:last],
-        late=part.late[first:last],
-        events=part.events[first:last],
-        slis=part.slis[first:last],
-        sums=part.sums[first:last],
-        extremes=part.extremes[first:last],
-        outcomes=outcomes,
-        cells=_take_keyed(part.cells, cell_width(part), first, last),
-        bins=part.bins,
-        features=_take_keyed(part.features, part.bins, first, last),
-        moments=part.moments[first:last],
-        ranges=part.ranges[first:last],
-        offenders=[(row - first, offender) for row, offender in part.offenders if first <= row < last],
-        ages=_take_keyed(part.ages, width(part.slis.shape[1]), first, last),
-        users=_take_keyed(part.users, BUCKETS, first, last),
-        chains=take_chains(part.chains, first, last),
-        samples=[(row - first, sample) for row, sample in _of_rows(part.samples, first, last)],
+    return part if (first, last) == (0, part.rows) else split_rows(part, (first, last))[0]
+
+
+def split_rows(part: Partial, edges: Sequence[int]) -> list[Partial]:
+    """Return the rows from each of some edges, in order, up to before the next one."""
+    cells, features, ages, users, outcomes = (
+        _split_keyed(counts, width, edges)
+        for counts, width in (
+            (part.cells, cell_width(part)),
+            (part.features, part.bins),
+            (part.ages, width(part.slis.shape[1])),
+            (part.users, BUCKETS),
+            (part.outcomes, 1),
+        )
     )
+    return [
+        Partial(
+            series=part.series,
+            error_types=part.error_types,
+            which=part.which[first:last],
+            pane=part.pane[first:last],
+            late=part.late[first:last],
+            events=part.events[first:last],
+            slis=part.slis[first:last],
+            sums=part.sums[first:last],
+            extremes=part.extremes[first:last],
+            outcomes=outcomes[at],
+            cells=cells[at],
+            bins=part.bins,
+            features=features[at],
+            moments=part.moments[first:last],
+            ranges=part.ranges[first:last],
+            offenders=[(row - first, offender) for row, offender in part.offenders if first <= row < last],
+            ages=ages[at],
+            users=users[at],
+            chains=take_chains(part.chains, first, last),
+            samples=[(row - first, sample) for row, sample in _of_rows(part.samples, first, last)],
+        )
+        for at, (first, last) in enumerate(pairwise(edges))
+    ]
 
 
 def cell_rows(cells: Ints) -> tuple[Ints, Ints, Ints]:
@@ -225,8 +239,12 @@ def keep_first(part: Partial) -> Partial:
     late, pane, which = part.late.tolist(), part.pane.tolist(), part.which.tolist()
     series = [(row, part.series[which[row]]) for row, _ in part.offenders]
     groups = [(late[row], pane[row], name.model, name.version) for row, name in series]
-    shown = [(row, part.series[which[row]]) for row, _ in part.samples]
-    versions = [(pane[row], name.model, name.version) for row, name in shown]
+    number: dict[tuple[int, str, str], int] = {}
+    version_of: dict[int, int] = {}
+    for row in dict(part.samples):
+        name = part.series[which[row]]
+        version_of[row] = number.setdefault((pane[row], name.model, name.version), len(number))
+    versions = [version_of[row] for row, _ in part.samples]
     return msgspec.structs.replace(
         part, offenders=first_of(groups, part.offenders), samples=first_samples(versions, part.samples)
     )
@@ -304,11 +322,17 @@ def _of_rows(found: Sequence[tuple[int, T]], first: int, last: int) -> Sequence[
     return found[bisect_left(found, first, key=itemgetter(0)) : bisect_left(found, last, key=itemgetter(0))]
 
 
-def _take_keyed(counts: Ints, width: int, first: int, last: int) -> Ints:
-    start, stop = np.searchsorted(counts[:, 0], (first * width, last * width))
-    taken = counts[start:stop].copy()
-    taken[:, 0] -= first * width
-    return taken
+def _split_keyed(counts: Ints, width: int, edges: Sequence[int]) -> list[Ints]:
+    """Return the counts of the rows from each edge to the next; their first column is of row * width + place."""
+    if not len(counts):
+        return [counts] * (len(edges) - 1)
+    some = []
+    bounds = counts[:, 0].searchsorted(np.array(edges) * width).tolist()
+    for first, (start, stop) in zip(edges, pairwise(bounds), strict=False):
+        taken = counts[start:stop].copy()
+        taken[:, 0] -= first * width
+        some.append(taken)
+    return some
 
 
 def _moved(parts: Sequence[tuple[Sequence[tuple[int, T]], int]], row_of: Ints) -> list[tuple[int, T]]:

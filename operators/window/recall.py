@@ -15,6 +15,7 @@ import msgspec
 from operators.policy.policy import CountColumns, Policy
 from operators.window.fence import OutOfStep, in_order
 from operators.window.packing import pack, unpack
+from operators.window.pane_lengths import Leftover
 from operators.window.panes import Closed, HoldsEnough, PaneItem, ReplayPlan, ReplayRequest
 from operators.window.partial import Partial, unwatched
 from operators.window.watermark import NEVER
@@ -29,10 +30,17 @@ class PaneReplay(msgspec.Struct, frozen=True, kw_only=True):
     on_time: Partial
 
 
-class PaneStore:
-    """Holds the last closed pane that it was given, packed; `held` is its saved state."""
+# The number of a closed pane, what came in on time under it, packed, and its length [ms] if it is of before.
+Held = tuple[int, bytes] | tuple[int, bytes, int]
 
-    def __init__(self, held: tuple[int, bytes] | None) -> None:
+
+class PaneStore:
+    """Holds the last closed pane that it was given, packed; `held` is its saved state.
+
+    One of another length is there for the windows to ask for once, and followed by any.
+    """
+
+    def __init__(self, held: Held | None) -> None:
         self.held = held
 
     def push(self, item: PaneItem) -> PaneItem | PaneReplay | None:
@@ -46,42 +54,59 @@ class PaneStore:
                 raise OutOfStep(f"asked for closed pane {item.pane}, but holding {self.held and self.held[0]}")
             return PaneReplay(pane=item.pane, on_time=unpack(self.held[1]))
         if isinstance(item, Closed) and item.on_time is not None:
-            if self.held is not None and self.held[0] >= item.pane:
+            if self.held is not None and len(self.held) == 2 and self.held[0] >= item.pane:
                 raise OutOfStep(f"pane {item.pane} closed, but closed pane {self.held[0]} is held already")
             self.held = item.pane, pack(unwatched(item.on_time))
         return item
 
 
-def held_now(held: tuple[int, bytes] | None, policy: Policy, had: CountColumns | None) -> tuple[int, bytes] | None:
+def held_now(held: Held | None, policy: Policy, had: CountColumns | None) -> Held | None:
     """Return what a slot saved as it is held under a policy; `had` is what it has columns for, None: all of these."""
     if held is None or had in (None, policy.columns):
         return held
     unwatched_too = had._replace(watched=policy.columns.watched)  # Nothing watched is held.
-    return held[0], pack(widened(unpack(held[1]), policy, unwatched_too))
+    packed = pack(widened(unpack(held[1]), policy, unwatched_too))
+    length = held[2] if len(held) == 3 else had.pane_ms or policy.pane_ms
+    return (held[0], packed) if length == policy.pane_ms else (held[0], packed, length)
 
 
 class WindowProgress(msgspec.Struct, frozen=True, kw_only=True):
     """All that windows save: the order of the next pane to take, and the number of the last one taken.
 
     `unstored` is the number of the first pane that is not in a pane of the store that ended. None in what was saved
-    before the store had panes of its own: all that was taken is stored.
+    before the store had panes of its own: all that was taken is stored. `pane_ms` is how long its panes are, 0: as the
+    policy says of the columns of what was saved.
     """
 
     order: int = 0
     pane: int = NEVER
     unstored: int | None = None
+    pane_ms: int = 0
 
 
 class RecalledWindows:
-    """Windows that take panes in order whatever order they arrive in, and rebuild themselves first if need be."""
+    """Windows that take panes in order whatever order they arrive in, and rebuild themselves first if need be.
 
-    def __init__(self, policy: Policy, quantiles: Sequence[float], saved: WindowProgress | None) -> None:
+    Panes of another length are none of theirs: those of which the rows are still to be stored are left (`Leftover`).
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        quantiles: Sequence[float],
+        saved: WindowProgress | None,
+        had: CountColumns | None = None,
+    ) -> None:
         self.windows = Windows(policy, quantiles)
         self.reached = saved or WindowProgress()
+        self._before_ms = self.reached.pane_ms or (0 if had is None else had.pane_ms) or policy.pane_ms
+        if saved is not None:
+            self.reached = msgspec.structs.replace(saved, pane_ms=self._before_ms)
         self._waiting = saved is not None
         self._recall: ReplayPlan | None = None
         self._replayed: dict[int, Partial] = {}
         self._early: dict[int, Closed] = {}  # By order: panes whose turn has not come.
+        self._left: list[Leftover] = []
 
     def push(self, item: PaneItem | PaneReplay) -> Iterator[PaneWithWindows]:
         """Take an item; yield the panes whose turn has come, each with the windows that end with it.
@@ -102,13 +127,28 @@ class RecalledWindows:
         while (closed := self._early.pop(self.reached.order, None)) is not None:
             closed = self.windows.numbered(closed)
             windows = tuple(self.windows.push(closed))
-            self.reached = WindowProgress(order=closed.order + 1, pane=closed.pane, unstored=self.windows.unstored)
-            yield PaneWithWindows(closed=closed, windows=windows, stored=self.windows.take_stored())
+            self.reached = WindowProgress(
+                order=closed.order + 1,
+                pane=closed.pane,
+                unstored=self.windows.unstored,
+                pane_ms=self.windows.policy.pane_ms,
+            )
+            left, self._left = tuple(self._left), []
+            yield PaneWithWindows(closed=closed, windows=windows, stored=self.windows.take_stored(), left=left)
 
     def _rebuilt(self) -> bool:
         if self._recall is None or len(self._replayed) < len(self._recall.panes):
             return False
         unstored = self.reached.pane + 1 if self.reached.unstored is None else self.reached.unstored
+        if self._before_ms != self.windows.policy.pane_ms:
+            self._left = [
+                Leftover(pane=pane, pane_ms=self._before_ms, on_time=part, counted=True)
+                for pane, part in sorted(self._replayed.items())
+                if pane >= unstored
+            ]
+            self._replayed.clear()
+            self.reached = msgspec.structs.replace(self.reached, pane=NEVER, unstored=NEVER)
+            unstored = NEVER
         self.windows.rebuild(sorted(self._replayed.items()), self.reached.pane, unstored)
         self._replayed.clear()
         self._waiting = False

@@ -9,7 +9,8 @@ from operator import itemgetter
 from typing import NamedTuple
 
 LINEAGE = -1  # Stands where the others have their SLI: what the first request of a version says of how it was made.
-LINEAGES = ("prompt_version", "endpoint", "team")  # Fields of an event, in the order of `Sample.lineage`.
+# Fields of an event, in the order of `Sample.lineage`; `ingest/shown.py` reads them.
+LINEAGES = ("prompt_version", "endpoint", "team")
 FAILING_MAX = 5  # Of a pane, model, version and SLI.
 
 
@@ -23,18 +24,20 @@ class Sample(NamedTuple):
     lineage: tuple[str, ...] = ()
 
 
-Group = tuple[int, str, str]  # Pane, model, version.
-
-
-def first_samples(groups: Iterable[Group], samples: Sequence[tuple[int, Sample]]) -> list[tuple[int, Sample]]:
-    """Return the first samples of each group, `groups` being that of each, in order of rows."""
-    places: dict[tuple[Group, int], list[tuple[int, Sample]]] = {}
+def first_samples(groups: Iterable[int], samples: Sequence[tuple[int, Sample]]) -> list[tuple[int, Sample]]:
+    """Return the first samples of each pane, model and version, `groups` being their numbers, in order of rows."""
+    places: dict[tuple[int, int], list[tuple[int, Sample]]] = {}
     for group, found in zip(groups, samples, strict=True):
-        places.setdefault((group, found[1].sli), []).append(found)
+        place = group, found[1][0]
+        if place in places:
+            places[place].append(found)
+        else:
+            places[place] = [found]
     kept: list[tuple[int, Sample]] = []
     for (_, sli), some in places.items():
         kept += some if len(some) == 1 else _first(some, 1 if sli == LINEAGE else FAILING_MAX)
-    return sorted(kept)
+    kept.sort()
+    return kept
 
 
 def _first(some: Iterable[tuple[int, Sample]], most: int) -> list[tuple[int, Sample]]:

@@ -1,12 +1,14 @@
 """The reported series of a shard: every finest series rolls up to `*`, single dimensions and crosses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from operators.arrays import Ints, order_by, runs_of
+from operators.arrays import Ints, order_by, runs_of, with_rows
+from operators.fast import loading
 from operators.window.leaf_index import LeafIndex, LeafSeries, NumberedSeries
 from operators.window.partial import UNSLICED
 from operators.wire.mirrored import is_mirrored, mirrored
@@ -39,7 +41,9 @@ def slice_text(dims: Sequence[tuple[str, str]]) -> str:
 @lru_cache(maxsize=1 << 16)
 def described(dimensions: tuple[str, ...], values: tuple[str, ...]) -> tuple[str, Mapping[str, str]]:
     """Return the text of a slice, and its dimension -> value; without those that are UNSLICED."""
-    dims = {name: value for name, value in zip(dimensions, values, strict=True) if value != UNSLICED}
+    dims = dict(zip(dimensions, values, strict=True))
+    if UNSLICED in values:
+        dims = {name: value for name, value in dims.items() if value != UNSLICED}
     return slice_text(tuple(dims.items())), dims
 
 
@@ -66,6 +70,8 @@ class Rollup(NamedTuple):
 
 def rollup(parents: Ints) -> Rollup:
     """Return how rows add up to the slots that each counts into, `parents` (rows, grains), but for NOWHERE."""
+    if (kernels := loading.kernels()) is not None:
+        return Rollup(*kernels.grouped_rows(parents))
     flat = parents.ravel()
     order = order_by(flat)
     ordered = flat[order]
@@ -149,7 +155,11 @@ class SeriesIndex:
 
     def _begin(self) -> None:
         self._slot_of = {name[:3]: slot for slot, name in enumerate(self.names)}
-        self._slot_by: dict[tuple[int, ...], dict[tuple[str, str, tuple[str, ...]], int]] = {}
+        by: dict[tuple[int, ...], _OfGrain] = {}
+        for grain in (*self.grains, *self.together):
+            by.setdefault(grain, _OfGrain(tuple(self.dimensions[index] for index in grain), picking(grain), {}))
+        self._of_grains = [by[grain] for grain in self.grains]
+        self._of_together = [by[grain] for grain in self.together]
         self._grain_numbers = np.zeros(0, np.int64)
         self._follow(LeafIndex())
 
@@ -160,33 +170,56 @@ class SeriesIndex:
         self._known = np.zeros(64, bool)
 
     def _reserve(self, rows: int) -> None:
-        more = rows - len(self._known)
-        if more > 0:
-            more = max(more, len(self._known))
-            self._parents = np.pad(self._parents, ((0, more), (0, 0)))
-            self._known = np.pad(self._known, (0, more))
+        if rows > len(self._known):
+            room = max(rows, 2 * len(self._known))
+            self._parents, self._known = with_rows(self._parents, room), with_rows(self._known, room)
 
     def _slots_of(self, series: LeafSeries) -> list[int]:
-        slots = [self._slot(series.model, series.version, series, grain) for grain in self.grains]
-        if self.together:
-            version = _all_of(series.version)
-            slots += [self._slot(series.model, version, series, grain) for grain in self.together]
+        model, version, values = series
+        slots = self._slots(model, version, values, self._of_grains)
+        if self._of_together:
+            slots += self._slots(model, _all_of(version), values, self._of_together)
         return slots
 
-    def _slot(self, model: str, version: str, series: LeafSeries, grain: tuple[int, ...]) -> int:
-        """Return the slot of a slice; that of one which came with another series is found without its text."""
-        values = tuple([series.values[index] for index in grain])
-        of_grain = self._slot_by.setdefault(grain, {})
-        slot = of_grain.get((model, version, values))
-        if slot is None:
-            slot = of_grain[model, version, values] = self._new_slot(model, version, grain, values)
-        return slot
+    def _slots(self, model: str, version: str, values: tuple[str, ...], grains: Sequence["_OfGrain"]) -> list[int]:
+        """Return the slots of its slices; that of one which came with another series is found without its text."""
+        slots = []
+        for dimensions, own_of, known in grains:
+            own = own_of(values)
+            key = model, version, own
+            slot = known.get(key)
+            if slot is None:
+                slot = known[key] = self._new_slot(model, version, dimensions, own)
+            slots.append(slot)
+        return slots
 
-    def _new_slot(self, model: str, version: str, grain: tuple[int, ...], values: tuple[str, ...]) -> int:
+    def _new_slot(self, model: str, version: str, dimensions: tuple[str, ...], values: tuple[str, ...]) -> int:
         if UNSLICED in values:
             return NOWHERE
-        text, dims = described(tuple(self.dimensions[index] for index in grain), values)
+        text, dims = described(dimensions, values)
         slot = self._slot_of.setdefault((model, version, text), len(self.names))
         if slot == len(self.names):
             self.names.append(SliceSeries(model, version, text, dims))
         return slot
+
+
+class _OfGrain(NamedTuple):
+    """The names of a grain's dimensions, what takes their values out of all, and the slots of those that are known."""
+
+    dimensions: tuple[str, ...]
+    own_of: Callable[[tuple[str, ...]], tuple[str, ...]]
+    known: dict[tuple[str, str, tuple[str, ...]], int]
+
+
+def picking(grain: tuple[int, ...]) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+    """Return what takes the values at some places.
+
+    >>> [picking(grain)(("eu", "new")) for grain in ((), (1,), (1, 0))]
+    [(), ('new',), ('new', 'eu')]
+    """
+    if not grain:
+        return lambda values: ()
+    if len(grain) == 1:
+        (index,) = grain
+        return lambda values: (values[index],)
+    return itemgetter(*grain)

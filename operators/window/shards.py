@@ -1,9 +1,7 @@
-"""How models are spread over shards."""
+"""How models are spread over shards; over how many, a recovery folder says for ever (`policy.shards`)."""
 
 from functools import lru_cache
 from hashlib import blake2b
-
-SHARDS = 64  # For ever: which shard owns a model's state is part of what is recovered.
 
 
 def shard_name(shard: int) -> str:
@@ -11,20 +9,20 @@ def shard_name(shard: int) -> str:
     return f"s{shard:02d}"
 
 
-def models_room(models_max: int) -> int:
+def models_room(models_max: int, shards: int) -> int:
     """Return how many models each shard tells apart, so that `models_max` of any names find room together.
 
     Models fall on shards like balls into urns: with m on average, one of 64 shards gets more than m + 5 sqrt(m) + 1
     in less than one of 1,000 sets of names. All shards together may so tell apart more than `models_max`.
 
-    >>> [(models_max, models_room(models_max), SHARDS * models_room(models_max)) for models_max in (1, 100, 1_000)]
+    >>> [(models_max, models_room(models_max, 64), 64 * models_room(models_max, 64)) for models_max in (1, 100, 1_000)]
     [(1, 2, 128), (100, 9, 576), (1000, 37, 2368)]
     """
-    mean = models_max / SHARDS
+    mean = models_max / shards
     return int(mean + 5 * mean**0.5) + 2
 
 
 @lru_cache(maxsize=10_000)
-def shard_of(model: str) -> int:
+def shard_of(model: str, shards: int) -> int:
     """Return the shard of a model: the same in every process, unlike Python's own hash."""
-    return int.from_bytes(blake2b(model.encode(), digest_size=8).digest()) % SHARDS
+    return int.from_bytes(blake2b(model.encode(), digest_size=8).digest()) % shards

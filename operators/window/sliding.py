@@ -1,8 +1,8 @@
 """Sliding windows maintained from panes: add what came in, take away what fell out, never look at events again.
 
 A window of `size` that slides by `every` is a union of hops of length `every`, and a hop is a union of panes.
-The sums and histograms of the window are running totals; maxima cannot be taken away, so they are folded anew
-over the ring of hops. A tumbling window is the case size == every.
+The sums and histograms of the window are running totals; maxima, which cannot be taken away, are kept by
+`sliding_extremes.py`. A tumbling window is the case size == every.
 
 Memory: a ring holds its hops packed (`held_hop.py`), and windows that slide by the same step hold the same ones.
 """
@@ -13,15 +13,17 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from operators.arrays import Floats, Ints
+from operators.arrays import Floats, Ints, with_rows
+from operators.fast import loading
 from operators.policy.policy import Policy, Window
 from operators.window.bounds import WindowSums, all_bounds, bounded_rules
 from operators.window.held_hop import HeldHop
-from operators.window.hop import Hop
+from operators.window.hop import Hop, HopCounts
 from operators.window.looked_at import LookedAt
 from operators.window.outcomes import Outcomes
 from operators.window.paged import PagedHistograms
 from operators.window.series_index import SeriesIndex, SliceSeries
+from operators.window.sliding_extremes import SlidingExtremes
 
 # A window of so many series is kept for the next ones that hold the same; of more, once one did.
 KEPT_MAX = 1_000
@@ -63,14 +65,16 @@ class RunningWindow:
         self.slis: Ints = np.zeros((0, len(policy.slis), 3), np.int64)
         self.sums: Ints = np.zeros((0, self.measures, 3), np.int64)
         self.histograms = PagedHistograms(self.measures)
+        self.extremes = SlidingExtremes(self.measures)
         # The last window that ended with nothing new in it: until something comes or goes the next ones hold the same.
         self._last: tuple[bytes, WindowCounts] | None = None
         self._moved = True
 
-    def push(self, number: int, hop: Hop, packed: HeldHop) -> None:
-        """Take the next hop, and the same one as it is held."""
-        self.ring.append((number, packed))
-        self._count(hop, 1)
+    def push(self, number: int, hop: Hop, held: HeldHop) -> None:
+        """Take the next hop, and its counts as they are held."""
+        self.ring.append((number, held))
+        self._count(hop.counts, 1)
+        self.extremes.push(held.slots, hop.extremes)
 
     def drop_before(self, number: int) -> None:
         """Take away the hops that have fallen out of the window."""
@@ -78,16 +82,19 @@ class RunningWindow:
             self._clear()
         while self.ring and self.ring[0][0] < number:
             self._count(self.ring.popleft()[1].hop(), -1)
+            self.extremes.drop()
 
-    def renumber(self, new_slot: Ints) -> None:
-        """Go over to other slots: `new_slot` (old slots,) says which."""
-        ring = [(number, each.renumbered(new_slot)) for number, each in self.ring]
-        self.events, self.slis, self.sums = self.events[:0], self.slis[:0], self.sums[:0]
-        self.ring.clear()
+    def renumber(self, new_slot: Ints, kept: Ints) -> None:
+        """Go over to other slots: `new_slot` (old slots,) says which, `kept` (new slots,) which was which."""
+        self._reserve(int(kept.max(initial=-1)) + 1)
+        self.events, self.slis, self.sums = self.events[kept], self.slis[kept], self.sums[kept]
+        self.extremes.renumber(new_slot, kept)
         self._forget_last()
+        self.ring = deque((number, each.renumbered(new_slot)) for number, each in self.ring)
         self.histograms = PagedHistograms(self.measures)
-        for number, each in ring:
-            self.push(number, each.hop(), each)
+        for _, each in self.ring:
+            counts = each.hop()
+            self.histograms.add_cells(counts.cells, counts.slots)
 
     def counts(
         self, end_ms: int, slots: SeriesIndex, quantiles: Sequence[float], *, whole: bool
@@ -106,7 +113,7 @@ class RunningWindow:
             return msgspec.structs.replace(self._last[1], end_ms=end_ms, again=self._last[1])
         looked_at = np.flatnonzero(stored | of_rules)
         extremes = np.full((len(held), self.measures, 2), -np.inf)
-        extremes[looked_at] = self._extremes(held[looked_at])
+        extremes[looked_at] = self.extremes.of(held[looked_at])
         values = np.full((len(held), self.measures, len(quantiles)), np.nan)
         values[looked_at] = self._quantiles(held[looked_at], extremes[looked_at], quantiles)
         counts = WindowCounts(
@@ -146,29 +153,20 @@ class RunningWindow:
         for totals in (self.events, self.slis, self.sums):
             totals[:] = 0
         self.histograms.clear()
+        self.extremes.clear()
 
-    def _count(self, hop: Hop, sign: int) -> None:
+    def _count(self, hop: HopCounts, sign: int) -> None:
         self._forget_last()
-        self._reserve(int(hop.slots.max()) + 1)
-        self.events[hop.slots] += sign * hop.events
-        self.slis[hop.slots] += sign * hop.slis
-        self.sums[hop.slots] += sign * hop.sums
-        self.histograms.add(hop.cell_slots, hop.cell_measures, hop.cell_codes, hop.cell_counts, sign)
-
-    def _extremes(self, slots: Ints) -> Floats:
-        """Return the extremes of these slots, (slots, M, 2)."""
-        extremes = np.full((len(slots), self.measures, 2), -np.inf)
-        row_of = np.full(len(self.events), -1)
-        row_of[slots] = np.arange(len(slots))
-        for _, hop in self.ring if len(slots) else ():
-            rows = row_of[hop.slots]
-            own = np.flatnonzero(rows >= 0)
-            extremes[rows[own]] = np.maximum(extremes[rows[own]], hop.extremes[own])
-        return extremes
+        self._reserve(int(hop.slots[-1]) + 1)
+        kernels = loading.kernels()
+        for totals, own in ((self.events, hop.events), (self.slis, hop.slis), (self.sums, hop.sums)):
+            if kernels is not None:
+                kernels.counted_slots(hop.slots, own, totals, sign)
+            else:
+                totals[hop.slots] += sign * own
+        self.histograms.add_cells(hop.cells, hop.slots, sign)
 
     def _reserve(self, slots: int) -> None:
         if slots > len(self.events):
-            more = max(slots, 2 * len(self.events)) - len(self.events)
-            self.events = np.pad(self.events, (0, more))
-            self.slis = np.pad(self.slis, ((0, more), (0, 0), (0, 0)))
-            self.sums = np.pad(self.sums, ((0, more), (0, 0), (0, 0)))
+            room = max(slots, 2 * len(self.events))
+            self.events, self.slis, self.sums = (with_rows(each, room) for each in (self.events, self.slis, self.sums))

@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 import msgspec
 
 from operators.policy.claims import NOBODY
-from operators.policy.policy import Policy
+from operators.policy.policy import CountColumns, Policy
 from operators.window.fence import SpansSeen
 from operators.window.panes import PaneItem, Panes, SavedPanes, ShardInput
 from operators.window.partial import Partial
@@ -42,11 +42,11 @@ class SavedTeamPanes(msgspec.Struct, frozen=True, kw_only=True):
 class TeamPanes:
     """The panes of a shard by the number of their policy."""
 
-    def __init__(self, policy: Policy, saved: SavedTeamPanes | None = None) -> None:
+    def __init__(self, policy: Policy, saved: SavedTeamPanes | None = None, had: CountColumns | None = None) -> None:
         if policy.claims is None:
             raise ValueError("a policy without claims has one set of panes")
         self.policy, self._claims = policy, policy.claims
-        self._idle = Panes(policy, None if saved is None else saved.idle)
+        self._idle = Panes(policy, None if saved is None else saved.idle, had)
         shapes = {} if saved is None else saved.shapes
         known: Mapping[str, SavedPanes] = {} if saved is None else saved.teams
         self.teams = {
@@ -73,6 +73,7 @@ class TeamPanes:
 
     def push(self, item: ShardInput) -> list[TeamItem[PaneItem]]:
         """Take one input and return what it closes, each with its policy, in the order of policies and panes."""
+        self._idle.go_over()  # Before others begin as its copy.
         partials: dict[int, list[tuple[int, Partial]]] = {}
         for team, partial in zip(item.teams, item.partials, strict=True):
             partials.setdefault(team, []).append(partial)

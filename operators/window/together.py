@@ -25,13 +25,21 @@ def _is_merged(part: Partial) -> bool:
     series = part.series
     if part.chains is not None or not part.rows or not isinstance(series, NumberedSeries):
         return False
-    if any(name.model == OTHER for name in series) or len(set(series.rows.tolist())) < len(series):
+    if any(name.model == OTHER for name in series):
         return False
     return (
-        bool(np.bincount(part.which, minlength=len(series)).all())
-        and _rise(part.late, part.pane, part.which)
+        (len(series) == part.rows == 1 or _is_ordered(part, series))
         and _rise(part.outcomes[:, 0], part.outcomes[:, 1])
         and all(_rise(counts[:, 0]) for counts in (part.cells, part.features, part.ages, part.users))
+    )
+
+
+def _is_ordered(part: Partial, series: NumberedSeries) -> bool:
+    """Tell whether each series is there once and has a row, and rows are in order."""
+    return (
+        len(set(series.rows.tolist())) == len(series)
+        and bool(np.bincount(part.which, minlength=len(series)).all())
+        and _rise(part.late, part.pane, part.which)
     )
 
 

@@ -55,21 +55,24 @@ Coming = Sent | Refusal | Notice
 
 
 class Obeyed(msgspec.Struct, kw_only=True):
-    """The ids of commands taken, and the time of each; up to time `floor` some were forgotten. Unix ms."""
+    """What tells apart the commands taken, and the time of each; up to time `floor` some were forgotten. Unix ms.
+
+    An id is one of a key and a model: nobody's ids use up those of others. Older stores have the id alone.
+    """
 
     ids: dict[str, int] = {}
     floor: int = NEVER
 
     def fault_of(self, command: Command, oldest_ms: int) -> tuple[str, str] | None:
         """Note a command. Return why it is not obeyed, as (reason, detail): it may have been before."""
-        time = ms_of(command.ts)
-        if command.id in self.ids:
+        time, name = ms_of(command.ts), _name_of(command)
+        if name in self.ids or command.id in self.ids:
             return "repeated", f"command {command.id} was taken before"
         if time < oldest_ms:
             return "too_late", f"command {command.id} is {oldest_ms - time} ms older than what is still obeyed"
         if time <= self.floor:
             return "repeated", f"so many commands came since that command {command.id} may have been taken before"
-        self.ids[command.id] = time
+        self.ids[name] = time
         return None
 
     def forget_before(self, oldest_ms: int) -> None:
@@ -83,23 +86,25 @@ class Obeyed(msgspec.Struct, kw_only=True):
 class Waiting:
     """Commands, refusals and notices for a shard, each with its pane, and the ids of those obeyed; all of it is saved.
 
-    Of two commands with one id the first is obeyed, by pane, time and place: a copy in any partition has no effect.
+    Of two commands with one id, of one key and model, the first is obeyed, by pane, time and place: a copy in any
+    partition has no effect.
     """
 
     def __init__(self, coming: Iterable[tuple[int, Coming]] = (), obeyed: Obeyed | None = None) -> None:
         self.waiting = list(coming)
         self.obeyed = obeyed or Obeyed()
 
-    def panes(self, closed: int) -> set[int]:
+    def panes(self, closed: int, others: Iterable[int] = ()) -> set[int]:
         """Return the panes that commands wait for: where theirs has closed already, the next one to close.
 
-        Before any has closed, those of what wakes a shard, and of the notices that come after it.
+        Before any has closed, those of what wakes a shard, and of all that comes after the first that closes, of these
+        or the `others` that close for another reason: however much is read at once.
         """
         if closed != NEVER:
             return {max(closing, closed + 1) for closing, _ in self.waiting}
         waking = {closing for closing, coming in self.waiting if _wakes(coming) and closing > 0}
-        first = min(waking, default=END)
-        return waking | {closing for closing, coming in self.waiting if isinstance(coming, Notice) and closing > first}
+        first = min((*waking, *others), default=END)
+        return waking | {closing for closing, _ in self.waiting if closing > first}
 
     @property
     def timeless(self) -> bool:
@@ -135,6 +140,11 @@ class Waiting:
         if fault is None:
             return sent.command
         return sent.refused(*fault) if sent.reports else None
+
+
+def _name_of(command: Command) -> str:
+    """Return what a command has in common with its copies alone."""
+    return "\0".join((getattr(command, "model", None) or "", command.key, command.id))
 
 
 def _wakes(coming: Coming) -> bool:

@@ -7,6 +7,7 @@ What a pane holds of them before their shard counted them in full is left out: t
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -23,6 +24,7 @@ from operators.window.samples import Sample
 from operators.window.watched_columns import rewatched
 from operators.window.watermark import END
 
+T = TypeVar("T")
 NOT_MEANT = 3  # The class of an event in a chain that an SLI is not about (`operators/ingest/slis/kind.py`).
 Begins = Mapping[int, int]  # By number of an SLI or measure the first pane that has it in full.
 
@@ -107,6 +109,13 @@ def unsliced(name: LeafSeries, by: Collection[int], dimensions: int) -> LeafSeri
     return LeafSeries(
         name.model, name.version, tuple(UNSLICED if at in by else value for at, value in enumerate(values))
     )
+
+
+def begins_of(saved: Mapping[int, int], before: Sequence[T], now: Sequence[T], first: int) -> dict[int, int]:
+    """Return by number of now the first panes of what began later, where others were numbered `before`."""
+    known = {each: saved[number] for number, each in enumerate(before) if number in saved}
+    new = {each: first for each in now if each not in before}
+    return {number: begin for number, each in enumerate(now) if (begin := (known | new).get(each)) is not None}
 
 
 def before_begin(part: Partial, pane: int, sliced: Begins) -> Partial:

@@ -15,6 +15,7 @@ from operators.window.held_hop import WholeHop, pack_hop
 from operators.window.hop import roll_up
 from operators.window.leaf_index import LEAVES_PANES, LeafIndex
 from operators.window.outcomes import outcomes_of
+from operators.window.pane_lengths import Leftover
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge, unwatched
 from operators.window.series_index import SeriesIndex
@@ -25,12 +26,14 @@ from operators.window.watermark import END, NEVER
 class PaneWithWindows(msgspec.Struct, frozen=True, kw_only=True):
     """A closed pane, and the windows that ended with it or in the quiet panes before it.
 
-    `stored` are the panes of the store that ended likewise, of `policy.stored_ms` each, by number.
+    `stored` are the panes of the store that ended likewise, of `policy.stored_ms` each, by number; `left` those of
+    another length that are stored as they are.
     """
 
     closed: Closed
     windows: Sequence[WindowCounts]
     stored: Sequence[Partial] = ()
+    left: Sequence[Leftover] = ()
 
 
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
@@ -133,7 +136,7 @@ class Windows:
             if hop_panes in self.running:
                 hop = roll_up(part, self.slots)
                 slides = any(window.window.kind == "sliding" for window in self.running[hop_panes])
-                packed = pack_hop(hop) if slides else WholeHop(whole=hop)
+                packed = pack_hop(hop.counts) if slides else WholeHop(whole=hop.counts)
             parts.clear()
         end_ms = (number + 1) * hop_panes * self.policy.pane_ms
         for running in self.running.get(hop_panes, ()):
@@ -175,4 +178,4 @@ class Windows:
         self.slots = self.slots.only(kept.tolist())
         for windows in self.running.values():
             for window in windows:
-                window.renumber(new_slot)
+                window.renumber(new_slot, kept)

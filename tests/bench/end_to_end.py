@@ -31,6 +31,7 @@ LOADS = (
     Load(series=36, per_second=360, seconds=FULL_S),
     Load(series=3_600, per_second=3_600, seconds=FULL_S),
     Load(series=36_000, per_second=18_000, seconds=600),
+    Load(series=4_000, models=1, per_second=3_600, seconds=600),  # As many series as 1,000 models have below.
     *(Load(series=4 * models, models=models, per_second=3_600, seconds=600) for models in (1, 100, 1_000)),
     *(Load(series=36, per_second=3_600, seconds=600, rules=rules) for rules in (0, 10, 100)),
 )

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
-from operators.stats.e_process import RATIOS, EProcesses
+from operators.stats.e_process import NOT_WORSE, RATIOS, EProcesses
 
 ALPHA = 0.05
 PANE_S = 10
@@ -103,38 +103,67 @@ SLOW = [
 ]  # fmt: skip
 
 
+class Simulation:
+    """All runs of a case, pane by pane; another case with the same null and margin may take its place between two."""
+
+    def __init__(self, case: Case, runs: int, seed: int = 1, *, blip: int = 1, cap: float = math.inf) -> None:
+        self.case, self._runs, self._blip = case, runs, blip
+        self._random = np.random.default_rng(seed)
+        self._processes = EProcesses(case.tolerance, case.margin, cap=cap, ratios=WORSE_RATIOS)
+        self._processes.grow(runs)
+        self._which = np.arange(runs)
+        self._pending = np.zeros((runs, 4), np.int64)
+        self._total = np.zeros((2, runs))  # Bad events and requests.
+        self._found = np.full((4, runs), np.inf)  # The arrays of an outcome.
+        self._below = np.zeros(runs, bool)
+        self._pane = 0
+
+    def play(self, panes: int) -> None:
+        """Go on until so many panes have passed since the start, or every run is BAD."""
+        while self._pane < panes and not np.isfinite(self._found[0]).all():
+            self._step(self._pane)
+            self._pane += 1
+
+    def _step(self, pane: int) -> None:
+        case, processes, found = self.case, self._processes, self._found
+        counts = drawn(self._random, case, pane, self._runs)
+        self._pending += counts
+        if (pane + 1) % self._blip == 0:
+            processes.step(pane + 1 - self._blip, self._which, self._pending, self._blip)
+            self._pending[:] = 0
+        self._total += counts[:, 1::2].sum(axis=1), counts[:, ::2].sum(axis=1)
+        # The largest so far of what `log_e_not_worse` says.
+        at_margin = processes.peaks[:, NOT_WORSE, np.searchsorted(processes.grid, case.margin)]
+        self._below |= at_margin >= -np.log(ALPHA)
+        new = (processes.log_e_peak >= -np.log(ALPHA)) & np.isinf(found[0])
+        at = np.full(self._runs, pane + 1.0 - case.onset)
+        found[:, new] = np.vstack([at, self._total, processes.since])[:, new]
+
+    def outcome(self) -> Outcome:
+        found = self._found
+        return Outcome(
+            rejected=float(np.isfinite(found[0]).mean()),
+            below_margin=float(self._below.mean()),
+            panes=found[0],
+            bad=found[1],
+            requests=found[2],
+            dated=found[3],
+        )
+
+
 def run(
-    case: Case, runs: int = 400, panes: int | None = None, seed: int = 1, *, blip: int = 1, cap: float = math.inf
+    case: Case,
+    runs: int = 400,
+    panes: int | None = None,
+    seed: int = 1,
+    *,
+    blip: int = 1,
+    cap: float = math.inf,
 ) -> Outcome:
     """Simulate until every run is BAD, or for the panes of the case; blocks of `blip` panes count for `cap` at most."""
-    random = np.random.default_rng(seed)
-    processes = EProcesses(case.tolerance, case.margin, cap=cap, ratios=WORSE_RATIOS)
-    processes.grow(runs)
-    which = np.arange(runs)
-    pending = np.zeros((runs, 4), np.int64)
-    total = np.zeros((2, runs))  # Bad events and requests.
-    found = np.full((4, runs), np.inf)  # The arrays of an outcome.
-    below = np.zeros(runs, bool)
-    for pane in range(panes or case.panes):
-        counts = drawn(random, case, pane, runs)
-        pending += counts
-        if (pane + 1) % blip == 0:
-            processes.step(pane + 1 - blip, which, pending, blip)
-            pending[:] = 0
-        total += counts[:, 1::2].sum(axis=1), counts[:, ::2].sum(axis=1)
-        below |= processes.log_e_not_worse(case.margin) >= -np.log(ALPHA)
-        new = (processes.log_e_peak >= -np.log(ALPHA)) & np.isinf(found[0])
-        found[:, new] = np.vstack([np.full(runs, pane + 1.0 - case.onset), total, processes.since])[:, new]
-        if np.isfinite(found[0]).all():
-            break
-    return Outcome(
-        rejected=float(np.isfinite(found[0]).mean()),
-        below_margin=float(below.mean()),
-        panes=found[0],
-        bad=found[1],
-        requests=found[2],
-        dated=found[3],
-    )
+    simulation = Simulation(case, runs, seed, blip=blip, cap=cap)
+    simulation.play(panes or case.panes)
+    return simulation.outcome()
 
 
 def drawn(random: np.random.Generator, case: Case, pane: int, runs: int) -> Ints:

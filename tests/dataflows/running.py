@@ -216,7 +216,7 @@ class Shards:
             for closed in self.panes[shard_key(shard)].push(item):
                 assert isinstance(closed, Closed)
                 out += pane_rows(closed, self._policy)
-                out += progress_rows(shard_key(shard), closed, self._policy)
+                out += progress_rows([(shard_key(shard), closed, self._policy)])
                 windows = tuple(self._windows[shard_key(shard)].push(closed))
                 for counts in windows:
                     out += window_rows(counts, self._policy)

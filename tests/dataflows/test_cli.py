@@ -249,17 +249,16 @@ def test_a_run_that_is_interrupted_ends_in_order(tmp_path: Path, number: signal.
     """
     pipe, out = tmp_path / "events.ndjson", tmp_path / "out"
     os.mkfifo(pipe)
-    with subprocess.Popen(
-        command("replay", pipe, "--out", out), cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        try:
-            with _read_by_somebody(pipe):
-                process.send_signal(number)
-            _, error = process.communicate(timeout=180)
-        finally:
-            process.kill()
-    assert process.returncode == 1, error
-    assert error.decode().splitlines() == ["rollguard: interrupted: not all panes are closed"]
+    said, errors = tmp_path / "said", tmp_path / "errors"
+    process = forked.forge().start(["replay", pipe, "--out", out], said, errors, environment=ENVIRONMENT, folder=ROOT)
+    try:
+        with _read_by_somebody(pipe):
+            process.send_signal(number)
+        process.wait(180)
+    finally:
+        process.kill()
+    assert process.returncode == 1, errors.read_text()
+    assert errors.read_text().splitlines() == ["rollguard: interrupted: not all panes are closed"]
     assert json.loads((out / "summary.json").read_text())["complete"] is False
     counts = query(out, "SELECT DISTINCT n FROM outcome_pane FINAL WHERE late = 0 ORDER BY n")[1:]
     assert "363" in counts, "the first minute, in the middle of which it began"

@@ -138,7 +138,7 @@ def wanted() -> tuple[list[bytes], list[str]]:
     return said(ran.control), exact(ran.tables)
 
 
-@pytest.mark.parametrize("size", [1 if PROVE else 3, 13, 100_000])
+@pytest.mark.parametrize("size", [1 if PROVE else 5, 13, 100_000])
 def test_batches_do_not_show(wanted: tuple[list[bytes], list[str]], size: int) -> None:
     random = Random(size)
     ran = run_flow(POLICY, logs(1), STARTED_MS, sizes=lambda: size, pauses=lambda _: random.choice([0, 0, 5]))

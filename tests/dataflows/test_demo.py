@@ -1,4 +1,4 @@
-"""A short demo end to end: what SQL says of it, what it leaves, what it replaces, and that it can be replayed."""
+"""The demo end to end: what the README shows and SQL says, what it leaves and replaces, and that it can be replayed."""
 
 import csv
 import io
@@ -26,17 +26,8 @@ from operators.connectors.stop import Stop
 from operators.ingest.formats.format import Stream
 from operators.metrics import Metrics
 
-WORLD = World(
-    start_ms=1_772_452_800_000,  # 2026-03-02 12:00 UTC
-    length_ms=30 * MINUTE_MS,  # Nothing is decided before five blips of a minute.
-    requests=60_000,
-    release_ms=6 * MINUTE_MS,  # Versions seen within the policy's `settle` of the first request are no candidates.
-    defect_ms=7 * MINUTE_MS,
-    candidate_share=0.5,
-    delay_ms_min=5_000,
-    delay_ms_max=40_000,
-    spoiled_every=20_000,
-)
+README = (Path(__file__).parents[2] / "README.md").read_text()
+WORLD = World(start_ms=1_772_438_400_000)  # 2026-03-02 08:00 UTC: what the README shows.
 # Too few requests, and over too soon, for anything to be proved.
 SMALL = World(
     start_ms=WORLD.start_ms,
@@ -83,13 +74,13 @@ def _query(data: Path, query: str) -> Sequence[Sequence[Any]]:
 
 def test_every_message_is_accounted_for(shown: Shown) -> None:
     assert shown.summary.complete
-    assert shown.summary.events == WORLD.requests - 3
-    assert shown.summary.rejects == {"bad_json": 3}
+    assert shown.summary.events == WORLD.requests - 6
+    assert shown.summary.rejects == {"bad_json": 6}
     lines = (shown.data / "events.ndjson").read_bytes().splitlines()
     labels = (shown.data / "feedback.ndjson").read_bytes().splitlines()
     assert (len(lines), len(labels)) == (WORLD.requests, shown.summary.feedback)
     refused = _query(shown.data, "SELECT source, position FROM dead_letter_latest ORDER BY position")
-    assert refused == [(str(shown.data / "events.ndjson"), number) for number in (20_000, 40_000, 60_000)]
+    assert refused == [(str(shown.data / "events.ndjson"), number) for number in range(10_000, 60_001, 10_000)]
 
 
 def test_the_harmful_version_is_rolled_back_and_its_worst_slice_named(shown: Shown) -> None:
@@ -144,7 +135,7 @@ def test_the_gateway_moves_the_traffic(shown: Shown) -> None:
 
 def test_the_end_tells_the_story_of_the_rollback(shown: Shown) -> None:
     lines = shown.text.splitlines()
-    told = [line.split() for line in lines if re.match(r"12:\d\d:\d\d  ", line)]
+    told = [line.split() for line in lines if re.match(r"08:\d\d:\d\d  ", line)]
     words = [line[1] for line in told]
     assert sorted(words) == sorted(["release", "defect", "onset", "found", "hold", "rollback", "applied", "recovered"])
     assert [line[0] for line in told] == sorted(line[0] for line in told)
@@ -157,6 +148,14 @@ def test_the_end_tells_the_story_of_the_rollback(shown: Shown) -> None:
         next(i for i, line in enumerate(lines) if line.startswith(text)) for text in ("What roll", "The hour")
     )
     assert max(map(len, lines[first:after])) <= 80, lines[first:after]
+
+
+def test_the_block_of_the_readme_is_printed_by_the_demo(shown: Shown) -> None:
+    """Every line of it, in its order; what is not in it depends on the run, or is said elsewhere."""
+    (block,) = re.findall(r"```\n(08:.*?)```", README.partition("## What the demo shows")[2], flags=re.DOTALL)
+    printed = [line.rstrip() for line in shown.text.splitlines()]
+    wanted = [line.rstrip() for line in block.splitlines() if line.strip()]
+    assert [line for line in printed if line in wanted] == wanted
 
 
 def test_the_intervals_are_apart_in_the_spoiled_slice_and_not_in_the_others(shown: Shown) -> None:
@@ -175,8 +174,8 @@ def test_the_intervals_are_apart_in_the_spoiled_slice_and_not_in_the_others(show
 
 def test_plain_output_has_no_control_characters(shown: Shown) -> None:
     assert not {character for character in shown.text if ord(character) < 32} - {"\n"}
-    line = next(line for line in shown.text.splitlines() if line.startswith("12:30 UTC"))
-    assert "59,997 requests" in line
+    line = next(line for line in shown.text.splitlines() if line.startswith("09:00 UTC"))
+    assert "59,994 requests" in line
     assert any(line.startswith("region=eu") for line in shown.text.splitlines())
     assert "…" not in shown.text
 
@@ -229,8 +228,15 @@ def _tables(data: Path) -> dict[str, Sequence[Sequence[Any]]]:
         return {table: _query(data, query.format(table)) for table in TABLES}
 
 
-def test_a_second_demo_replaces_the_first_and_nothing_else(tmp_path: Path) -> None:
+def test_an_interrupted_demo_says_no_results_and_one_demo_replaces_another_and_nothing_else(tmp_path: Path) -> None:
+    stop = Stop()
+    stop.request()
+    interrupted = _run(tmp_path, SMALL, stop)
+    assert not interrupted.summary.complete
+    assert "UTC  " not in interrupted.text
+    assert "Look further" not in interrupted.text
     first = _run(tmp_path, SMALL)
+    assert first.summary.complete
     (tmp_path / "notes.txt").write_text("mine")
     second = _run(tmp_path, msgspec.structs.replace(SMALL, requests=1_500), terminal=True)
     assert (first.summary.events, second.summary.events) == (1_000, 1_500)
@@ -248,16 +254,6 @@ def test_a_pin_of_an_earlier_demo_does_not_hold(shown: Shown, tmp_path: Path) ->
     # Of the few requests of this world only the broken feature is told of, which moves nothing.
     assert {event.rule for event in control_events(tmp_path / replay.CONTROL)} <= {"drift"}
     assert b'"version":"v2"' in (tmp_path / "events.ndjson").read_bytes()
-
-
-def test_an_interrupted_demo_says_no_results_and_is_replaced(tmp_path: Path) -> None:
-    stop = Stop()
-    stop.request()
-    interrupted = _run(tmp_path, SMALL, stop)
-    assert not interrupted.summary.complete
-    assert "UTC  " not in interrupted.text
-    assert "Look further" not in interrupted.text
-    assert _run(tmp_path, SMALL).summary.complete
 
 
 def test_another_folder_is_refused_in_one_line(tmp_path: Path) -> None:

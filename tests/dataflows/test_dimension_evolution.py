@@ -1,15 +1,14 @@
 """A worker goes on under a policy with one slice dimension more, and other windows: what stayed is as undisturbed."""
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bytewax.recovery import init_db_dir
 
-from flows.recovery.layouts import gone_on
-from flows.recovery.parts import parts_of
 from operators.policy_file.toml import parse
+from tests.dataflows.making import START_MS
 from tests.dataflows.running import Table, exact
 from tests.dataflows.test_policy_evolution import (
     AFTER,
@@ -19,11 +18,10 @@ from tests.dataflows.test_policy_evolution import (
     STAYED,
     going_on,
     logs,
-    refused,
     stayed,
     undisturbed,
 )
-from tests.dataflows.test_recovery import run_until_crash
+from tests.oracle import Log
 from tests.policies import sli
 
 ALONE = BEFORE.replace(CANARY, "")
@@ -172,10 +170,48 @@ def without_policy(rows: list[dict[str, Any]]) -> list[str]:
     return exact({"sli_window": [{key: each for key, each in row.items() if key != "policy"} for row in rows]})
 
 
-def test_other_changes_of_dimensions_are_refused(tmp_path: Path) -> None:
-    init_db_dir(tmp_path, 1)  # type: ignore[no-untyped-call]
-    run_until_crash(gone_on(tmp_path, parts_of(tmp_path), parse(ALONE)), logs(), tmp_path, 8, 20)
-    for other in ('["segment", "region"]', '["segment", "unused", "region"]'):
-        text = ALONE.replace('["region", "segment"]\ncrosses = [["segment", "region"]]', other)
-        changed = text.replace('slices = ["*", "segment"]', 'slices = ["*"]')
-        assert refused(tmp_path, parse(changed), logs()).startswith("slices.dimensions")
+def test_the_order_of_dimensions_means_nothing(tmp_path: Path) -> None:
+    """Slices keep their names, whatever the order in the file: rules, canaries and alerts go on with all they know."""
+    both = BEFORE + RULE.format(name="crossed", sli="fast").replace('"segment"', '"region,segment"')
+    other = both.replace('["region", "segment"]\n', '["segment", "region"]\n', 1)
+    assert parse(other).dimensions == ("segment", "region")
+    every, (_, second, third) = going_on(tmp_path, [parse(both), parse(other), parse(both)], logs(), 4)
+    wanted = undisturbed(both)
+    assert {*without_policies(every)} == {*without_policies(wanted)}
+    assert len(stayed(second)) > 100
+    assert [row for row in third["verdict"] if row["rule"] == "crossed"]
+
+
+def test_dimensions_that_stay_keep_their_order_beside_new_ones(tmp_path: Path) -> None:
+    crossed = '["region", "segment"]\ncrosses = [["segment", "region"]]\n'
+    moved = '["segment", "unused", "region"]\ncrosses = [["segment", "region"]]\n'
+    other = ALONE.replace(crossed, moved)
+    every, (_, second, _) = going_on(tmp_path, [parse(ALONE), parse(other), parse(ALONE)], logs(), 6)
+    wanted = undisturbed(ALONE)
+    assert stayed(of_old_slices(every)) == stayed(of_old_slices(wanted))
+    assert {",".join(row["dims"]) for row in second["sli_pane"]} >= {"region,unused,segment", "region,segment"}
+    for name in ("availability", "fast", "quality"):
+        assert summed(every, name) == summed(wanted, name)
+
+
+def without_policies(tables: Table) -> list[str]:
+    """All rows, whatever policy they name."""
+    kept = {name: rows for name, rows in tables.items() if name != "policy"}
+    return exact(
+        {
+            name: [{key: each for key, each in row.items() if key != "policy"} for row in rows]
+            for name, rows in kept.items()
+        }
+    )
+
+
+def test_a_release_that_is_compared_by_labels_goes_on_with_a_dimension_more(tmp_path: Path) -> None:
+    """Labels of the pane in which the dimension was not there yet have no value of it: the worker stopped at them."""
+    more = BEFORE.replace('["region", "segment"]\n', SLICED + "\n", 1)
+    told = [
+        {"type": "release", "id": name, "ts": START_MS, "model": name, "candidate": "v2", "baseline": "v1"}
+        for name in ("m0", "m1")
+    ]
+    some = [*logs(), Log("commands", "commands", [json.dumps(each).encode() for each in told])]
+    every, _ = going_on(tmp_path, [parse(each) for each in (BEFORE, more, more)], some, 8)
+    assert {row["rule"] for row in every["evidence"]} == {"canary"}

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from operators.policy.policy import Policy
+from operators.policy.worker import SHARDS
 from operators.policy_file.toml import parse
 from operators.release.contexts import Contexts
 from operators.release.model import Model
 from operators.window.panes import Panes
-from operators.window.shards import SHARDS, models_room, shard_of
+from operators.window.shards import models_room, shard_of
 from operators.wire.control import ControlEvent
 from tests.dataflows.making import STARTED_MS
 from tests.dataflows.running import Ran, exact, run_flow, run_pure, run_shards
@@ -125,7 +126,7 @@ def test_models_beyond_the_limit_are_counted_as_the_rest_and_told_of_once() -> N
     tables = ran.tables
     assert sum(row["n"] for row in tables["outcome_pane"]) == len(real) + len(made_up)
     models = {row["model"] for row in tables["outcome_pane"]} - {"__other__"}
-    assert len(models) <= SHARDS * models_room(1)
+    assert len(models) <= SHARDS * models_room(1, SHARDS)
     assert "m" in models
     # No two shards write the same row, and of what nobody judges there are no windows.
     keys = Counter(
@@ -146,13 +147,13 @@ def test_models_beyond_the_limit_are_counted_as_the_rest_and_told_of_once() -> N
 
 
 def test_a_model_with_traffic_takes_the_place_of_made_up_ones() -> None:
-    shard = shard_of("m")
-    same = [name for index in range(2_000) if shard_of(name := f"made-up-{index}") == shard]
+    shard = shard_of("m", SHARDS)
+    same = [name for index in range(2_000) if shard_of(name := f"made-up-{index}", SHARDS) == shard]
     first = [body(START_MS + index, "v1", name) for index, name in enumerate(same)]
     bodies = [body(START_MS + 20_000 + index * 100, "v1") for index in range(3_000)]
     ran = run_flow(policy(models_max=2), [log(first + bodies)], STARTED_MS)
     of_m = sum(row["n"] for row in ran.tables["outcome_pane"] if row["model"] == "m")
-    assert len(same) > 3 * models_room(2)
+    assert len(same) > 3 * models_room(2, SHARDS)
     assert of_m == len(bodies)
 
 
@@ -170,7 +171,7 @@ def test_thousands_of_made_up_models_take_little_memory_and_work() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Contexts, "of", count)
         shards = run_shards(limited, [log(bodies)], STARTED_MS, 2_500)
-    room = models_room(1)
+    room = models_room(1, SHARDS)
     assert all(len(panes.limits.models.last[""]) <= room for panes in shards.panes.values())
     assert all(len(panes.limits.versions.last) <= room for panes in shards.panes.values())
     assert all(len(panes.limits.models.waiting[""]) <= room for panes in shards.panes.values())
@@ -183,8 +184,8 @@ def test_thousands_of_made_up_models_take_little_memory_and_work() -> None:
 
 def test_models_come_and_go_and_are_forgotten() -> None:
     """Each of them has traffic enough for a place; the judge remembers four times as many as have one."""
-    shard = shard_of("m")
-    same = [name for index in range(80_000) if shard_of(name := f"x{index}") == shard][:120]
+    shard = shard_of("m", SHARDS)
+    same = [name for index in range(80_000) if shard_of(name := f"x{index}", SHARDS) == shard][:120]
     bodies = [
         body(START_MS + (index // 4) * 600_000 + event, "v1", name)
         for index, name in enumerate(same)
@@ -192,7 +193,7 @@ def test_models_come_and_go_and_are_forgotten() -> None:
     ]
     shards = run_shards(policy(models_max=64), [log(bodies)], STARTED_MS, 5_000)
     (judge,) = [judge for judge in shards.judges.values() if judge.state.models]
-    assert len(judge.state.models) == max(64, 4 * models_room(64))
+    assert len(judge.state.models) == max(64, 4 * models_room(64, SHARDS))
     assert same[-1] in judge.state.models
     assert same[0] not in judge.state.models
     gone = [event for event in shards.events if event.state == "resolved" and "forgotten" in event.reason]

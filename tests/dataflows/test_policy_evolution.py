@@ -1,5 +1,6 @@
 """A worker goes on under another policy: what stayed has the rows of an undisturbed run, and nothing counts twice."""
 
+import json
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -174,34 +175,34 @@ def test_an_sli_that_means_something_else_is_another(tmp_path: Path) -> None:
     }
 
 
-def test_other_changes_are_still_refused_and_the_old_policy_goes_on(tmp_path: Path) -> None:
-    some, before = logs(), parse(BEFORE)
-    init_db_dir(tmp_path, 1)  # type: ignore[no-untyped-call]
-    run_until_crash(gone_on(tmp_path, parts_of(tmp_path), before), some, tmp_path, 8, 20)
-    layout = (tmp_path / NAME).read_bytes()
-    for old, new, why in (
-        ('pane = "10s"', 'pane = "5s"', "time.pane = '5s': is 10s in the recovery store"),
-        (
-            '["region", "segment"]',
-            '["segment", "region"]',
-            "slices.dimensions = ['segment', 'region']: has those that stay",
-        ),
-    ):
-        said = refused(tmp_path, parse(BEFORE.replace(old, new, 1)), some)
-        assert said.startswith(why)
-        assert "new --recovery folder" in said
-        assert (tmp_path / NAME).read_bytes() == layout
-    assert run_until_crash(gone_on(tmp_path, parts_of(tmp_path), before), some, tmp_path, 10_000, 20).ended
-
-
 def test_a_store_written_before_there_were_layouts_goes_on_under_its_policy_alone(tmp_path: Path) -> None:
-    some, before, after = logs(), parse(BEFORE), parse(AFTER)
+    once = "\n[worker]\nshards = 64\n"  # There was no other number.
+    some, before, after = logs(), parse(BEFORE + once), parse(AFTER + once)
     init_db_dir(tmp_path, 1)  # type: ignore[no-untyped-call]
     run_until_crash(before, some, tmp_path, 8, 20)
     assert "nor such as can go on from it" in refused(tmp_path, after, some)
     assert not (tmp_path / NAME).exists()
     run_until_crash(gone_on(tmp_path, parts_of(tmp_path), before), some, tmp_path, 8, 20)
     assert run_until_crash(gone_on(tmp_path, parts_of(tmp_path), after), some, tmp_path, 10_000, 20).ended
+
+
+def test_models_stay_in_the_shards_of_the_folder(tmp_path: Path) -> None:
+    """A new folder takes the number of the policy; one that does not say how many is of a time when there were 64."""
+    eight = parse(f"{BEFORE}\n[worker]\nshards = 8\n")
+    init_db_dir(tmp_path, 1)  # type: ignore[no-untyped-call]
+    run_until_crash(gone_on(tmp_path, parts_of(tmp_path), eight), logs(), tmp_path, 8, 20)
+    assert gone_on(tmp_path, parts_of(tmp_path), parse(AFTER)).shards == 8
+    known = (tmp_path / NAME).read_bytes()
+    with pytest.raises(PolicyError, match="must be 8, as in the recovery folder"):
+        gone_on(tmp_path, parts_of(tmp_path), parse(f"{AFTER}\n[worker]\nshards = 4\n"))
+    assert (tmp_path / NAME).read_bytes() == known
+    written = json.loads((tmp_path / NAME).read_text())
+    for layout in written.values():
+        del layout["shards"]
+    (tmp_path / NAME).write_text(json.dumps(written))
+    assert gone_on(tmp_path, parts_of(tmp_path), parse(AFTER)).shards == 64
+    teams = parse_teams({"a": 'models = ["m0"]\n' + BEFORE, "b": 'models = ["m1"]\n[worker]\nshards = 5\n' + LATER})
+    assert {each.shards for each in teams.each} == {5}
 
 
 def test_the_order_of_tables_in_the_file_means_nothing(tmp_path: Path) -> None:

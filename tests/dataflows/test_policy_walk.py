@@ -35,6 +35,7 @@ def logs() -> list[Log]:
 def drawn(random: Random) -> Policy:
     """A policy with an SLI, a window, a rule and a monitor that all have, and with anything else."""
     dimensions = [name for name in ("region", "segment", "unused") if random.random() < 0.6]
+    random.shuffle(dimensions)
     measures = ["latency_ms", *(name for name in ("score", "metrics.other") if random.random() < 0.5)]
     sliding = [("1m", "10s"), *random.sample([("2m", "1m"), ("3m", "30s"), ("5m", "1m")], random.randrange(3))]
     slis = [

@@ -14,6 +14,7 @@ from operators.evaluation import ShardEvaluation
 from operators.ingest.partition import Partition
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
+from operators.policy.worker import SHARDS
 from operators.window.panes import Closed, Panes
 from operators.window.shards import shard_of
 from operators.window.windows import PaneWithWindows, Windows
@@ -56,7 +57,7 @@ def rolled_back(log: Sequence[dict[str, Any]], rules: Policy, per_second: float)
     """When the rollback is of, and the honest time of the log when it is said; None if never before its end."""
     source = Partition("log", "events", ("log",), rules)
     panes, windows, judge = Panes(rules), Windows(rules, tuple(QUANTILES.values())), ShardEvaluation(rules)
-    shard, now = shard_of("m"), 0
+    shard, now = shard_of("m", SHARDS), 0
     size = round(BATCH_S * per_second)
     for start in range(0, len(log), size):
         some = log[start : start + size]

@@ -30,7 +30,7 @@ from tests.integration.clickhouse_bridge import Bridge, Fault
 from tests.sample_rows import sample
 
 RETRY = Retry(wait_s=0.01, wait_s_max=0.05, deadline_s=20.0)
-BATCHES = 4  # Of every table.
+BATCHES = 3  # Of every table.
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def test_a_replay_in_other_batches_leaves_no_trace(bridge: Bridge, database: str
         _write(client)
         inserter = Inserter(client, _fail, retry=RETRY)
         for table in TABLES:
-            for first in range(30, 80, 25):
+            for first in range(10, 60, 25):
                 inserter.add(sample(table, 25, first))
                 inserter.flush()
         rows = {table: rows for table, (rows, _) in undisturbed.items()}

@@ -44,7 +44,7 @@ def asked(client: Client, by: Sequence[str]) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def known() -> tuple[Items, Items]:
-    return made(Random(5), 600)
+    return made(Random(5), 600, 1_000)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import gzip
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with migrated(tmp_path_factory.mktemp("drift")) as embedded:
         for statement in ROWS.replace("SLICES", str(SLICES)).split(";"):
             embedded.client.command(statement)
-        store = Store(embedded.url)
-        try:
+        with closing(Store(embedded.url)) as store:
             yield store
-        finally:
-            store.close()
 
 
 def shown(store: Store, **asked: object) -> Row:

@@ -1,6 +1,7 @@
 """What a success and a unit of business value cost, asked of a story and counted from its items."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,9 +42,8 @@ def client(embedded: Embedded) -> Client:
 
 @pytest.fixture
 def store(embedded: Embedded) -> Iterator[Store]:
-    opened = Store(embedded.url)
-    yield opened
-    opened.close()
+    with closing(Store(embedded.url)) as opened:
+        yield opened
 
 
 def test_costs_and_business_value_are_those_of_the_items(client: Client) -> None:

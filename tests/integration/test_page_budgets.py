@@ -6,6 +6,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,8 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
 
 @pytest.fixture(scope="module")
 def store(embedded: Embedded) -> Iterator[Store]:
-    store = Store(embedded.url)
-    try:
+    with closing(Store(embedded.url)) as store:
         yield store
-    finally:
-        store.close()
 
 
 def asked_of(**more: Any) -> Asked:

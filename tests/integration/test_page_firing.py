@@ -1,6 +1,7 @@
 """Open alerts of a release: what its events say is what the question says."""
 
 import random
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +38,15 @@ def rows(seed: int) -> list[list[Any]]:
 
 
 def test_the_events_of_a_version_say_which_of_its_alerts_fire(tmp_path: Path) -> None:
-    with migrated(tmp_path) as embedded:
-        store = Store(embedded.url)
-        seen = 0
-        try:
-            for seed in range(6):
-                embedded.client.command("TRUNCATE TABLE control")
-                embedded.client.insert("control", rows(seed), column_names=COLUMNS)
-                for model in ("a", "b"):
-                    alerts = store.ask("alerts", model=model, at=AT)
-                    for version in ("v1", "v2"):
-                        ask = {"model": model, "version": version, "type": "", "at": AT, "count": COUNT}
-                        assert firing(store.ask("events", **ask)) == [
-                            each for each in alerts if each["version"] == version
-                        ]
-                    seen += len(alerts)
-        finally:
-            store.close()
-        assert seen > 20
+    seen = 0
+    with migrated(tmp_path) as embedded, closing(Store(embedded.url)) as store:
+        for seed in range(6):
+            embedded.client.command("TRUNCATE TABLE control")
+            embedded.client.insert("control", rows(seed), column_names=COLUMNS)
+            for model in ("a", "b"):
+                alerts = store.ask("alerts", model=model, at=AT)
+                for version in ("v1", "v2"):
+                    ask = {"model": model, "version": version, "type": "", "at": AT, "count": COUNT}
+                    assert firing(store.ask("events", **ask)) == [each for each in alerts if each["version"] == version]
+                seen += len(alerts)
+    assert seen > 20

@@ -1,6 +1,7 @@
 """Lines of the page over windows of sizes that policies have: which size is drawn, and how much traffic that is."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -45,11 +46,8 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
 
 @pytest.fixture(scope="module")
 def store(embedded: Embedded) -> Iterator[Store]:
-    store = Store(embedded.url)
-    try:
+    with closing(Store(embedded.url)) as store:
         yield store
-    finally:
-        store.close()
 
 
 def test_the_size_nearest_to_five_minutes_is_drawn_of_those_that_have_events(store: Store) -> None:

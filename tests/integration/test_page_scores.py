@@ -1,6 +1,7 @@
 """What the page says of scores and labels: reliability by version, and how much is labelled by now."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -57,11 +58,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             ],
         )
         embedded.client.insert("progress", [["s", minutes[-1], 1, 1]], column_names=["shard", "at", "requests", "ver"])
-        store = Store(embedded.url)
-        try:
+        with closing(Store(embedded.url)) as store:
             yield store
-        finally:
-            store.close()
 
 
 def test_bins_have_their_counts_and_intervals(store: Store) -> None:

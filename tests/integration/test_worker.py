@@ -24,7 +24,7 @@ from tests.integration.reading import opened, read_all
 from tests.integration.working import WAIT_S, Worker, brief_policy, working
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
-EVENTS = 250_000 if PROVE else 10_000  # In each of four partitions.
+EVENTS = 250_000 if PROVE else 5_000  # In each of four partitions.
 PARTITIONS = 4
 INPUTS = 2 * PARTITIONS + 1  # Events, feedback, commands.
 START_MS = 1_760_000_000_000
@@ -74,7 +74,7 @@ window = "5m"
 name = "errors"
 kind = "page_hinkley"
 on = "sli.availability"
-learned_from = 20
+learned_from = 10
 
 [[rule]]
 name = "watched"
@@ -340,7 +340,7 @@ def test_a_second_worker_on_the_same_store_is_refused(quiet: dict[str, str], tmp
         assert "another worker is using this recovery store" in first.log.read_text()
 
 
-def test_a_policy_that_keeps_other_counts_is_refused(
+def test_a_policy_with_panes_of_another_length_goes_on(
     quiet: dict[str, str], kafka_config: KafkaConfig, logs: Logs, tmp_path: Path
 ) -> None:
     send(kafka_config, quiet["ROLLGUARD_EVENTS_TOPIC"], [lines[:100] for lines in logs["events"]])
@@ -350,8 +350,7 @@ def test_a_policy_that_keeps_other_counts_is_refused(
     assert text.count('pane = "10s"') == 1
     other.write_text(text.replace('pane = "10s"', 'pane = "5s"'))
     with working(tmp_path, quiet, "--policy", str(other)) as worker:
-        assert worker.process.wait(WAIT_S) == 2
-    assert "time.pane = '5s': is 10s in the recovery store" in worker.log.read_text()
+        finish(worker)
 
 
 def test_a_topic_that_is_missing_is_named(quiet: dict[str, str], tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
@@ -14,6 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from operators.connectors.kafka.config import KafkaConfig
 from tests.conftest import with_tables
+from tests.forked import rollguard
 from tests.integration.clickhouse_bridge import Bridge
 from tests.integration.conftest import MakeTopic
 from tests.integration.kafka_broker import TestBroker
@@ -168,8 +167,8 @@ def test_two_workers_on_folders_of_their_own_are_told_of(
         assert one.ready()
         assert (one.stop(), two.stop()) == (0, 0)
     assert "writes of model m to the control topic: stop one of the two" in one.log.read_text()
-    command_line = [sys.executable, "-c", "from flows.cli import main; main()", "control", "follow", "--until-end"]
-    told = subprocess.run(command_line, env=os.environ | place, capture_output=True, text=True, check=True)
+    told = rollguard("control", "follow", "--until-end", environment=os.environ | place)
+    assert told.returncode == 0, told.stderr
     assert "worker" in told.stderr
 
 

@@ -30,7 +30,7 @@ from tests.unit.test_page import get
 __all__ = ["bridge"]  # A fixture.
 
 PARTITIONS = 3
-EVENTS = 4_800  # A partition.
+EVENTS = 2_400  # A partition.
 START_MS = 1_760_000_000_000
 # Where a message stood is told in other words for a file and for a topic, and `ver` follows from it.
 LEFT_OUT = {"inserted_at", "source", "ver"}

@@ -58,7 +58,7 @@ after = "2m"
 POLICY = policy(RULES)
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
 SEEDS = range(6)
-FEW = SEEDS if PROVE else (0, 1, 3)
+FEW = SEEDS if PROVE else (0, 3)
 
 
 def history(random: Random, panes: int = 250 if PROVE else 150) -> list[Closed]:
@@ -155,7 +155,7 @@ def going_on(state: tuple[Any, ...]) -> Random:
     return random
 
 
-@pytest.mark.parametrize("seed", SEEDS if PROVE else (2, 4))
+@pytest.mark.parametrize("seed", SEEDS if PROVE else (4,))
 def test_it_says_the_same_whatever_happens_between_two_panes(seed: int) -> None:
     """Restarts between any two panes; series that are numbered anew after each."""
     closed, expected, state = known(seed)

@@ -10,6 +10,7 @@ from operators.release.proof import proof
 from operators.rules.measure import MeasureEvaluator, MeasureRule
 from operators.stats.histogram import codes_of
 from operators.window.bounds import WindowSums, bounds_of, most
+from operators.window.kept_ranks import kept_ranks
 from operators.window.paged import PagedHistograms
 from operators.window.partial import split_limbs
 from operators.window.sliding import WindowCounts
@@ -148,3 +149,10 @@ def test_evidence_says_how_sure_it_is() -> None:
         measure="p95 of latency_ms", n=200, value=120, threshold=100, lower=101, upper=150, confidence=0.99
     )
     assert proof(evidence) == ("p95 of latency_ms: 120, of 200 values, surely 101 to 150, where the limit is 100")
+
+
+def test_a_rank_that_is_kept_is_the_one_worked_out() -> None:
+    random = np.random.default_rng(4)
+    for _ in range(20):
+        n = random.integers(0, random.choice([9, 400, 1 << 18]), 50)
+        assert kept_ranks(most, n, 0.95, 0.01).tolist() == most(n, 0.95, 0.01).tolist()

@@ -36,8 +36,9 @@ def test_a_fall_to_85_percent_is_found_within_the_window_and_the_time(rate: floa
 def test_half_of_the_budget_burns_without_alarm(rate: float) -> None:
     """0.05 % bad at a target of 99.9 %: at most one alarm in ten weeks, and no page in twenty."""
     runs, days = (200, 7) if PROVE else (100, 1.5)
-    assert burn(sre(0.999), rate, runs, days, lambda pane: 0.0005, 3).a_week(60) <= 0.1
-    assert burn(sre(0.999), rate, runs, days, lambda pane: 0.0005, 3, "page").a_week(60) <= 0.05
+    alarms = burn(sre(0.999), rate, runs, days, lambda pane: 0.0005, 3)
+    assert alarms.a_week(60) <= 0.1
+    assert alarms.pages_a_week(60) <= 0.05
 
 
 @pytest.mark.parametrize("requests_before", [0, 1, 3, 10, 30, 240, 2_000])

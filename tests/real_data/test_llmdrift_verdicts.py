@@ -6,6 +6,7 @@ Both versions answer in turn, one request a second, in an order drawn by a seed.
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from random import Random
 from statistics import median
 
@@ -24,7 +25,7 @@ from tests.real_data.replayed import Item
 
 pytestmark = pytest.mark.real_data
 
-SEEDS = 100 if os.environ.get("ROLLGUARD_PROVE") == "1" else 40
+SEEDS = 100 if os.environ.get("ROLLGUARD_PROVE") == "1" else 16
 IN_FULL = 'blip = "0s"\n[release]\nwarm_up = "0s"'  # Each pane counts in full, from the first.
 ANSWERS = 150  # Of each arm: enough for GPT-4; GPT-3.5 is given all.
 START_MS = int(START.timestamp() * 1000)
@@ -49,13 +50,18 @@ def policy(slis: Sequence[str], more: str = "") -> Policy:
     return parse(TABLES + RULE.replace("{slis}", str(list(slis)).replace("'", '"')).replace("{more}", more))
 
 
+@cache
+def pairs() -> list[tuple[Item, Item]]:
+    """Each answer with its score."""
+    return list(zip(requests(), scores(), strict=True))
+
+
 def released(rules: Policy, model: str, baseline: str, seed: int, answers: int = 1_000) -> list[ControlEvent]:
     """Return what is said of a release of June's version of a model, each version with so many answers."""
     random = Random(seed)
     events, feedback = [], []
-    pairs = list(zip(requests(), scores(), strict=True))
     arms = [
-        [pair for pair in pairs if (pair[0]["model"], pair[0]["version"]) == (model, version)]
+        [pair for pair in pairs() if (pair[0]["model"], pair[0]["version"]) == (model, version)]
         for version in (baseline, "0613")
     ]
     for arm in arms:

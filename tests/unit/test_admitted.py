@@ -5,8 +5,9 @@ from random import Random
 
 import pytest
 
+from operators.policy.worker import SHARDS
 from operators.window.admitted import HALF_MS, SILENT_MS, Admitted, Name, Places
-from operators.window.shards import SHARDS, models_room
+from operators.window.shards import models_room
 
 PANE_MS = 10_000
 START = 176_000_040  # The first pane of ten minutes.
@@ -101,7 +102,7 @@ def test_an_admitted_of_an_older_store_goes_on() -> None:
 @pytest.mark.parametrize("models_max", [1, 2, 10, 64, 1_000])
 def test_as_many_models_as_allowed_find_room_in_their_shards(models_max: int) -> None:
     """The chance that more than its room fall on one of the shards, by the binomial distribution, added up over all."""
-    room, share = models_room(models_max), 1 / SHARDS
+    room, share = models_room(models_max, SHARDS), 1 / SHARDS
     within = sum(
         math.comb(models_max, count) * share**count * (1 - share) ** (models_max - count)
         for count in range(min(room, models_max) + 1)

@@ -10,9 +10,10 @@ import pytest
 
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition
+from operators.policy.worker import SHARDS
 from operators.policy_file.toml import parse
 from operators.window.panes import Closed, Panes, ShardInput
-from operators.window.shards import SHARDS, shard_of
+from operators.window.shards import shard_of
 from operators.wire.control import Notice, Refusal
 from tests.dataflows.making import POLICY, START_MS
 from tests.dataflows.running import run_flow
@@ -21,7 +22,7 @@ from tests.oracle import Log
 LIMITS = parse(POLICY.replace("share_max = 1.0", "share_max = 0.2\nblock = 100"))
 SOURCES = ("good", "bad", "said")
 MINUTE_MS = 60_000
-NOT_TOLD = next(str(number) for number in range(100) if shard_of(str(number)) != shard_of(""))
+NOT_TOLD = next(str(number) for number in range(100) if shard_of(str(number), SHARDS) != shard_of("", SHARDS))
 
 
 def event(at: int, **fields: Any) -> bytes:
@@ -131,8 +132,8 @@ def test_without_the_brokers_clock_time_stands_then() -> None:
 @pytest.mark.parametrize("sizes", [1, 90, 10_000])
 def test_a_replay_tells_of_a_file_in_which_everything_is_refused(sizes: int) -> None:
     """The same event in any batches; whoever tells of it has nothing else to do."""
-    good = [event(START_MS + index * 1_000) for index in range(400)]
-    logs = [Log("good", "events", good), Log("bad", "events", [b"x"] * 400), Log("said", "commands", [b"y"])]
+    good = [event(START_MS + index * 1_000) for index in range(200)]
+    logs = [Log("good", "events", good), Log("bad", "events", [b"x"] * 200), Log("said", "commands", [b"y"])]
     ran = run_flow(LIMITS, logs, START_MS + 60 * MINUTE_MS, sizes=lambda: sizes)
     told = {each.rule: each for each in ran.control}
     assert told.keys() == {"input:refused", "commands:bad_json"}

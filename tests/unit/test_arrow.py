@@ -56,14 +56,19 @@ def test_rows_that_do_not_fit_are_not_converted() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4_001])
 def test_a_column_of_nothing_is_of_the_type_of_its_kind(count: int) -> None:
-    by_kind = {kind: name for name, kind in TABLES["request"].items()}
-    for kind, name in by_kind.items():
-        empty: Any = {"string": "", "map": {}, "numbers": {}}.get(kind, [] if kind.endswith("[]") else 0)
-        values = [None if kind.endswith("?") else empty] * count
-        once, twice = (_read("request", name, same(values[0] if count else empty, count)) for _ in range(2))
-        plain = _read("request", name, values)
-        assert once == twice == plain
-        assert [type(value) for value in once] == [type(value) for value in plain]
+    of_kind = {kind: name for name, kind in TABLES["request"].items()}
+    empty: dict[str, Any] = {
+        kind: {"string": "", "map": {}, "numbers": {}}.get(kind, [] if kind.endswith("[]") else 0) for kind in of_kind
+    }
+    values = {kind: [None if kind.endswith("?") else empty[kind]] * count for kind in of_kind}
+    alike = {name: same(values[kind][0] if count else empty[kind], count) for kind, name in of_kind.items()}
+    rows = sample("request", count)
+    once, twice = (to_arrow(_with(rows, **alike)) for _ in range(2))
+    plain = to_arrow(_with(rows, **{name: values[kind] for kind, name in of_kind.items()}))
+    for name in of_kind.values():
+        found, wanted = (each.column(name).to_pylist() for each in (once, plain))
+        assert found == twice.column(name).to_pylist() == wanted
+        assert [type(value) for value in found] == [type(value) for value in wanted]
 
 
 def test_maps_keep_their_keys_in_their_order() -> None:

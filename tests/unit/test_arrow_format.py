@@ -169,12 +169,16 @@ def test_broken_bytes_break_nothing() -> None:
     assert refused > 50
 
 
-def test_offsets_that_lead_outside_are_found() -> None:
+def _with_a_false_offset() -> bytes:
     value = message(pa.table({"a": ["12345678"]}))
     at = value.rindex(b"12345678") - 4  # Where the text ends.
     assert int.from_bytes(value[at : at + 4], "little") == 8
+    return value[:at] + (1 << 20).to_bytes(4, "little") + value[at + 4 :]
+
+
+def test_offsets_that_lead_outside_are_found() -> None:
     with pytest.raises(WrongBatch, match="offset"):
-        arrow_table_of(value[:at] + (1 << 20).to_bytes(4, "little") + value[at + 4 :])
+        arrow_table_of(_with_a_false_offset())
 
 
 def test_files_of_arrow_are_read_batch_by_batch(tmp_path: Path) -> None:
@@ -193,6 +197,22 @@ def test_files_of_arrow_are_read_batch_by_batch(tmp_path: Path) -> None:
     (tmp_path / "cut").write_bytes(message(table)[:-2_000])
     with pytest.raises(OSError, match="cut"):
         list(iter(reader_of("arrow")(tmp_path / "cut", 1 << 20, START_MS, lambda _: None).read, None))
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (_with_a_false_offset(), "offset"),
+        (message(pa.table({"none": pa.Array.from_buffers(pa.null(), 1 << 26, [None])})), "rows in"),
+    ],
+)
+def test_a_file_that_lies_about_lengths_is_refused(value: bytes, says: str, tmp_path: Path) -> None:
+    """What lay behind it in memory was read as its texts, or the program was killed; and rows of nothing never end."""
+    (tmp_path / "lies").write_bytes(value)
+    reader = reader_of("arrow")(tmp_path / "lies", 1 << 20, START_MS, lambda _: None)
+    with pytest.raises(OSError, match=f"lies: .*{says}"):
+        reader.read()
+    reader.close()
 
 
 def test_feedback_comes_as_arrow_too() -> None:

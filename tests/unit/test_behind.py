@@ -10,9 +10,9 @@ import pytest
 from operators.ingest.messages import Messages
 from operators.ingest.partition import Batch, Partition
 from operators.policy.errors import PolicyError
+from operators.policy.worker import SHARDS
 from operators.policy_file.toml import parse
 from operators.window.panes import Closed, Panes, ShardInput
-from operators.window.shards import SHARDS
 from operators.wire.control import Notice
 from tests.dataflows.making import POLICY, START_MS
 
@@ -159,8 +159,8 @@ def taken(messages: Messages, size: int) -> list[Any]:
 
 
 def test_where_batches_are_cut_does_not_show_in_what_moves_time() -> None:
-    messages = mixed(2_000)
-    whole = taken(messages, 2_000)
+    messages = mixed(1_200)
+    whole = taken(messages, 1_200)
     assert whole[0] > 0
     for size in (1, 50, 400):
         assert taken(messages, size) == whole

@@ -31,12 +31,12 @@ PANE_MS = 10_000
 Items = list[dict[str, Any]]
 
 
-def made(random: Random, count: int = 1_500) -> tuple[Items, Items]:
-    """Requests a second apart, some late; feedback on some, up to twelve minutes later, by its time."""
+def made(random: Random, count: int = 750, apart_ms: int = 2_000) -> tuple[Items, Items]:
+    """Requests `apart_ms` apart, some late; feedback on some, up to twelve minutes later, by its time."""
     events: Items = []
     feedback: Items = []
     for index in range(count):
-        ts = START_MS + index * 1_000 - (random.randrange(200_000) if random.random() < 0.03 else 0)
+        ts = START_MS + index * apart_ms - (random.randrange(200_000) if random.random() < 0.03 else 0)
         whose: dict[str, Any] = {
             "request_id": f"r{index}",
             "model": random.choice(["m", "n"]),
@@ -44,7 +44,7 @@ def made(random: Random, count: int = 1_500) -> tuple[Items, Items]:
         }
         whose |= {"slices": {"region": random.choice(["eu", "us"])}}
         events.append(whose | {"ts": ts})
-        if random.random() < 0.3:
+        if random.random() < 0.6:
             told = whose | {"ts": ts + random.randrange(720_000), "kind": random.choice(["abandon", "report", "edit"])}
             feedback.append(told | ({"request_ts": ts} if random.random() < 0.9 else {}) | {"value": 1})
     return events, sorted(feedback, key=lambda each: each["ts"])

@@ -5,7 +5,7 @@ import time
 import msgspec
 
 from operators.release.floods import COMMANDS_MAX
-from tests.releasing import OLD, Story, override, short
+from tests.releasing import OLD, Story, ack, kill, override, short
 
 
 def test_more_commands_than_anybody_gives_in_a_pane_are_told_of_and_not_obeyed() -> None:
@@ -21,7 +21,7 @@ def test_more_commands_than_anybody_gives_in_a_pane_are_told_of_and_not_obeyed()
     assert len({event.id for event in told}) == len(told)
     assert short(told[0]) == "alert  commands:too_many firing"
     assert told[0].severity == "page"
-    assert told[0].reason == "7800 commands beyond 200 of one pane were not obeyed; the first: c00200"
+    assert told[0].reason == "7800 commands beyond 200 of one kind and pane were not obeyed; the first: c00200"
 
 
 def test_as_many_as_are_allowed_are_obeyed() -> None:
@@ -31,3 +31,12 @@ def test_as_many_as_are_allowed_are_obeyed() -> None:
         for number in range(COMMANDS_MAX)
     ]
     assert len(story.pane(OLD, said=commands)) == COMMANDS_MAX
+
+
+def test_a_flood_of_what_little_somebody_may_say_holds_up_no_kill() -> None:
+    """With a key that may acknowledge, and nothing else, 200 a pane kept everybody's commands from being obeyed."""
+    story = Story().settled()
+    acks = [msgspec.structs.replace(ack("nothing"), id=f"a{number:05}") for number in range(2 * COMMANDS_MAX)]
+    told = story.pane(OLD, said=[*acks, msgspec.structs.replace(kill("v1"), id="z")])
+    assert [short(each) for each in told if each.type == "kill"] == ["kill v1 commands:kill"]
+    assert told[0].reason == "200 commands beyond 200 of one kind and pane were not obeyed; the first: a00200"

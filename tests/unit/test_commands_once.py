@@ -3,15 +3,17 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from operators.connectors.kafka.client import check_one
 from operators.connectors.kafka.errors import KafkaFailure
 from operators.ingest.partition import Partition
+from operators.policy.worker import SHARDS
 from operators.policy_file.toml import parse
 from operators.window import waiting_commands
 from operators.window.panes import Closed, Panes
-from operators.window.shards import SHARDS, shard_of
+from operators.window.shards import shard_of
 from operators.window.waiting_commands import Obeyed
 from operators.window.watermark import NEVER
 from operators.wire.commands import AnyCommand, Silence, Unsilence
@@ -38,7 +40,7 @@ def heard(
     """What takes effect in a shard as these are taken."""
     now = max(body["ts"] for body in bodies)
     batch = one.take(received([json.dumps(body).encode() for body in bodies], received_ms=now))
-    out = panes.push(dict(batch.inputs)[shard_of("m") if shard is None else shard])
+    out = panes.push(dict(batch.inputs)[shard_of("m", SHARDS) if shard is None else shard])
     said = [said for item in out if isinstance(item, Closed) for said in item.commands]
     return [each for each in said if not isinstance(each, Notice)]
 
@@ -115,7 +117,7 @@ def test_a_repeated_silence_of_all_models_is_told_of_by_one_shard() -> None:
         panes.closed = START_MS // WIDE.pane_ms - 1  # Something has happened in each.
         told += [(shard, said) for out in panes.push(item) if isinstance(out, Closed) for said in out.commands]
     assert len([each for _, each in told if isinstance(each, Silence)]) == SHARDS
-    assert [shard for shard, each in told if isinstance(each, Refusal)] == [shard_of("")]
+    assert [shard for shard, each in told if isinstance(each, Refusal)] == [shard_of("", SHARDS)]
 
 
 @pytest.mark.parametrize("closed", [NEVER, START_MS // WIDE.pane_ms - 1])
@@ -130,7 +132,7 @@ def test_the_end_of_a_silence_of_all_models_is_for_one_shard_to_tell_of(closed: 
         panes.closed = closed
         told += [(shard, said) for out in panes.push(item) if isinstance(out, Closed) for said in out.commands]
     named = [shard for shard, each in told if isinstance(each, Unsilence) and each.model == ""]
-    assert named == [shard_of("")]
+    assert named == [shard_of("", SHARDS)]
     others = [shard for shard, each in told if isinstance(each, Unsilence) and each.model is None]
     assert len(others) == (0 if closed == NEVER else SHARDS - 1)
 
@@ -167,3 +169,50 @@ def test_the_topic_of_commands_has_one_partition() -> None:
     check_one("commands", [("events", 0), ("events", 1), ("commands", 0)])
     with pytest.raises(KafkaFailure, match="topic commands has 2 partitions, and must have one"):
         check_one("commands", [("commands", 0), ("commands", 1)])
+
+
+def test_an_id_is_used_up_by_its_own_key_and_model_alone() -> None:
+    """Who may acknowledge on one model of a shard could use up the id of a kill on another; so could a pipeline."""
+    two = next(name for name in map("m{}".format, range(1_000)) if shard_of(name, SHARDS) == shard_of("m", SHARDS))
+    bodies = [
+        {"type": "ack", "id": "deploy-17", "ts": START_MS, "model": two, "event": "e"},
+        {"type": "kill", "id": "deploy-17", "ts": START_MS + 1, "model": "m", "version": "v2", "key": "other"},
+        {"type": "kill", "id": "deploy-17", "ts": START_MS + 2, "model": "m", "version": "v2"},
+        {"type": "kill", "id": "deploy-17", "ts": START_MS + 3, "model": "m", "version": "v3"},
+    ]
+    one, panes = Partition("log", "commands", ("log",), WIDE), Panes(WIDE)
+    values = [json.dumps(body).encode() for body in bodies]
+    given = dict([*one.take(received(values)).inputs])[shard_of("m", SHARDS)], dict(one.end())[shard_of("m", SHARDS)]
+    closed = [item for each in given for item in panes.push(each) if isinstance(item, Closed)]
+    said = [each for item in closed for each in item.commands if not isinstance(each, Notice)]
+    assert words(said) == [("deploy-17",)] * 3 + [("repeated", "log")]
+    assert panes.save().obeyed.ids.keys() == {f"{two}\0\0deploy-17", "m\0other\0deploy-17", "m\0\0deploy-17"}
+
+
+def test_what_older_stores_say_was_taken_stays_taken() -> None:
+    obeyed = Obeyed(ids={"deploy-17": START_MS})
+    command = msgspec.convert(override("deploy-17"), AnyCommand)
+    assert obeyed.fault_of(command, NEVER) == ("repeated", "command deploy-17 was taken before")
+
+
+@pytest.mark.parametrize("batch", [1, 2, 9])
+def test_a_silence_of_all_models_takes_effect_at_its_time_however_much_is_read_at_once(batch: int) -> None:
+    """In one batch with what closed the first pane of a shard it waited for the next pane that something came in."""
+    quiet = {"type": "silence", "id": "quiet", "ts": START_MS + HOUR, "until": START_MS + 9 * HOUR, "rule": "slo"}
+    bodies = [override("first"), quiet, override("last", START_MS + 2 * HOUR), override("end", START_MS + 3 * HOUR)]
+    one, panes, found = Partition("log", "commands", ("log",), WIDE), Panes(WIDE), []
+    values = [json.dumps(body).encode() for body in bodies]
+    for first in range(0, len(values), batch):
+        taken = one.take(received(values[first : first + batch], first + 1, START_MS + DAY))
+        found += panes.push(dict(taken.inputs)[shard_of("m", SHARDS)])
+    found += panes.push(dict(one.end())[shard_of("m", SHARDS)])
+    obeyed = [
+        (
+            item.pane - START_MS // WIDE.pane_ms,
+            [each.id for each in item.commands if not isinstance(each, Notice | Refusal)],
+        )
+        for item in found
+        if isinstance(item, Closed) and item.commands
+    ]
+    hour = HOUR // WIDE.pane_ms
+    assert obeyed == [(0, ["first"]), (hour, ["quiet"]), (2 * hour, ["last"]), (3 * hour, ["end"])]

@@ -1,7 +1,6 @@
 """Deliveries over restarts, failures and long absences: each once, in order, and none lost."""
 
-import subprocess
-import sys
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +15,8 @@ from flows.control.notes import Note
 from operators.connectors.stop import Stop
 from tests.control_samples import line
 from tests.delivering import KEY, acts, alert, folder, follow, over, receiver
+from tests.forked import forge
 from tests.receiving import Receiver
-
-ROOT = Path(__file__).parents[2]
-
 
 __all__ = ["folder", "receiver"]  # Fixtures.
 
@@ -91,13 +88,13 @@ def test_killed_while_it_tells_it_loses_nothing(folder: Path, receiver: Receiver
     Path("control.ndjson").write_bytes(b"".join(line(each) for each in events))
     words = ["--file", "control.ndjson", "--from", "beginning", "--slack", receiver.url]
     receiver.wait_s = 0.2
-    start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from flows.cli import main; main()"
     for killed in (2, 4):
-        with subprocess.Popen([sys.executable, "-c", start, "control", "follow", *words]) as run:
-            until = time.monotonic() + 60
-            while len(receiver.taken) < killed and time.monotonic() < until:
-                time.sleep(0.01)
-            run.kill()
+        run = forge().start(["control", "follow", *words], Path("said"), environment=os.environ)
+        until = time.monotonic() + 60
+        while len(receiver.taken) < killed and time.monotonic() < until:
+            time.sleep(0.01)
+        run.kill()
+        run.wait()
         assert len(receiver.taken) >= killed, "it was killed while it told this one"
     receiver.wait_s = 0.0
     assert follow("--slack", receiver.url).exit_code == 0

@@ -20,8 +20,9 @@ both = pytest.mark.parametrize("detector", [AdwinDetector, PageHinkleyDetector])
 def test_series_that_stray_are_quiet_for_weeks(detector: type[Detector]) -> None:
     series, weeks, per_hour = (48, 4, 12) if PROVE else (4, 2, 4)
     found = without_change(detector, 1, series, weeks, per_hour)
-    # Measured: 0.30 of ADWIN in 96 weeks, 2.9 without asking whether a level is news; here with room for chance.
-    assert sum(map(len, found)) <= (0.45 if PROVE else 0.3) * series * weeks
+    # Measured: 0.55 of ADWIN in 192 weeks, and 2.9 without asking whether a level is news; with room for chance. It was
+    # 0.30 while an outage, or a first move, hid the moves of the weeks after it (the tests below).
+    assert sum(map(len, found)) <= (0.65 if PROVE else 0.3) * series * weeks
 
 
 @both

@@ -78,6 +78,38 @@ def test_what_labels_show_is_found(rule: str) -> None:
     assert _story(rule, 2_000, 0.92, seed=2).count("OK") >= 0.99 * SERIES
 
 
+@pytest.mark.parametrize("rule", [THRESHOLD, BURN + TIERS])
+@pytest.mark.parametrize(("worth", "now", "word"), [(0.92, 0.5, "OK"), (0.65, 0.99, "BAD")])
+def test_labels_of_the_window_that_contradict_it_are_believed(rule: str, worth: float, now: float, word: str) -> None:
+    """Answers of a score are less often right than they were, or more often: of that no estimate knows."""
+    said = []
+    for own in (0, 300):
+        labels, came = np.zeros((2, SERIES, 2 * CELLS), np.int64)
+        answers = np.zeros((SERIES, CELLS), np.int64)
+        labels[:, CELLS + 40], labels[:, 40] = round(worth * 3_000), round((1 - worth) * 3_000)
+        came[:, CELLS + 40], came[:, 40] = round(now * own), round((1 - now) * own)
+        answers[:, 40] = 5_000
+        good = np.full(SERIES, round(worth * 5_000))
+        evaluator = _evaluator(rule)
+        _step(evaluator, 1_000, 0 * good, 0 * good, labels, 0 * answers)
+        said.append([each.word for each in _step(evaluator, 2_000, good, 5_000 - good, came, answers)])
+    assert said == [[word] * SERIES, []]
+
+
+@pytest.mark.parametrize("rule", [THRESHOLD, BURN + TIERS])
+def test_labels_that_are_as_they_were_contradict_nothing_when_they_fade(rule: str) -> None:
+    """So many came in the window that all count half: those of it, too, or few would be left of those before."""
+    random, evaluator = np.random.default_rng(4), _evaluator(rule)
+    for pane, n in ((1_000, 52_000), (2_000, 49_000)):
+        labels, answers = np.zeros((SERIES, 2 * CELLS), np.int64), np.zeros((SERIES, CELLS), np.int64)
+        labels[:, CELLS + 40] = random.binomial(n, 0.92, SERIES)
+        labels[:, 40] = n - labels[:, CELLS + 40]
+        answers[:, 40] = 5_000 * (pane == 2_000)
+        good = np.round(0.92 * answers[:, 40]).astype(np.int64)
+        words = [each.word for each in _step(evaluator, pane, good, answers[:, 40] - good, labels, answers)]
+    assert words.count("OK") >= 0.97 * SERIES
+
+
 def test_evidence_is_as_unsure_as_the_estimate() -> None:
     random = np.random.default_rng(3)
     evaluator = _evaluator(THRESHOLD)
@@ -139,7 +171,19 @@ def test_labels_fade() -> None:
         labels = np.full((1, 2 * CELLS), 800)
         scores = ScoreCounts(answers=np.zeros((1, CELLS), np.int64), labels=labels)
         bounds.push(msgspec.structs.replace(counts, pane=pane, scores=scores), np.arange(1), np.arange(1))
-    assert bounds.labels.sum() == 80_000
+    assert bounds.labels.sum() == bounds.came.sum() == 80_000
+
+
+def test_what_came_fades_with_what_was_before() -> None:
+    bounds = EstimateBounds(12, 100)
+    bounds.grow(1)
+    counts = pane_of(1, np.arange(1), np.ones(1, np.int64), np.zeros(1, np.int64))
+    for pane, n in ((0, 600), (20, 200), (21, 101), (22, 100)):
+        labels = np.full((1, 2 * CELLS), n)
+        scores = ScoreCounts(answers=np.zeros((1, CELLS), np.int64), labels=labels)
+        bounds.push(msgspec.structs.replace(counts, pane=pane, scores=scores), np.arange(1), np.arange(1))
+    assert bounds.labels.sum() == 50_100  # Half of 1,001, rounded up, in each cell.
+    assert bounds.came.sum(axis=(0, 2)).tolist() == [0] * 7 + [10_000, 5_100, 5_000] + [0] * 3
 
 
 def test_without_labels_nothing_is_known() -> None:

@@ -14,7 +14,7 @@ from operators.profiles.score_cells import LABELS, SCORED, SCORES
 from operators.release.estimated_evidence import ESTIMATE
 from operators.release.sentence import sentence
 from operators.stats.calibration import CELLS
-from operators.stats.estimated_accuracy import estimate
+from operators.stats.estimated_accuracy import contradicted, estimate
 from operators.window.label_cells import LABELS_MAX, LabelCells
 from operators.window.panes import Closed, Panes
 from operators.window.partial import BAD, GOOD, NEITHER
@@ -269,3 +269,17 @@ def test_a_change_of_the_sli_is_one_of_what_the_model_says() -> None:
     policy = policy_of(SLI + '[[monitor]]\nname = "moved"\nkind = "adwin"\non = ["sli.right", "sli.ok"]\n')
     kinds = [changes._kind for changes in Monitors(policy).state.changes]
     assert kinds == ["prediction", "operational"]
+
+
+@pytest.mark.parametrize(("worth", "n"), [(0.99, 3), (0.99, 10), (0.999, 100), (0.9, 1_000)])
+def test_few_labels_contradict_scores_by_chance_no_more_often_than_said(worth: float, n: int) -> None:
+    """One of ten is wrong in a tenth of all cases where one in a hundred is."""
+    random = np.random.default_rng(1)
+    before, came = np.zeros((2, 4_000, 2 * CELLS), np.int64)
+    for labels, many in ((before, 20_000), (came, n)):
+        labels[:, CELLS + 45] = random.binomial(many, worth, 4_000)
+        labels[:, 45] = many - labels[:, CELLS + 45]
+    found = estimate(1_000 * (before[:, :CELLS] > 0), before, 0.99, np.ones(4_000))
+    opened = contradicted(found, came, before, 0.99)
+    assert (opened.lower < found.lower).mean() < 0.0075
+    assert (opened.upper > found.upper).mean() < 0.0075

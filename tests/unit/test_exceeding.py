@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 from flows.check_rules import when
+from operators.arrays import Ints
 from operators.evaluation import ShardEvaluation
 from operators.ingest.partition import Partition
 from operators.policy.errors import PolicyError
 from operators.policy_file.toml import parse
 from operators.rules.canary_keys import Canary
-from operators.rules.exceeding import Exceeding, Limit, columns, limits_of
-from operators.rules.spreads import NO_SPREADS, spreads_of
+from operators.rules.exceeding import Exceeding, Limit, columns, count_each, limits_of
+from operators.rules.spreads import NO_SPREADS, Spreads, spreads_of
 from operators.stats.histogram import GAMMA, codes_of
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge
+from operators.window.series_index import SliceSeries
 from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Release
 from operators.wire.control import ControlEvent
@@ -128,19 +130,22 @@ def canary() -> Canary:
     return rule
 
 
+def counted(exceeding: Exceeding, spreads: Spreads) -> list[list[tuple[SliceSeries, Ints]]]:
+    (arms,) = count_each([(exceeding, "m", ("v2", "v1"))], spreads, MINUTE)
+    return arms
+
+
 def test_limits_are_set_by_the_baseline_alone_and_before_what_they_judge() -> None:
     exceeding = Exceeding(limits=limits_of(canary(), POLICY))
     first = spreads_of(part_of(START, Random(1), {"latency_ms": 50.0}), POLICY.dimensions)
-    assert exceeding.count(first, "m", ("v2", "v1"), MINUTE) == [[], []], "no limit is known yet"
+    assert counted(exceeding, first) == [[], []], "no limit is known yet"
     exceeding.renew()
     alone = Exceeding(limits=limits_of(canary(), POLICY))
-    alone.count(
-        spreads_of(part_of(START, Random(1), {}, candidate=False), POLICY.dimensions), "m", ("v2", "v1"), MINUTE
-    )
+    counted(alone, spreads_of(part_of(START, Random(1), {}, candidate=False), POLICY.dimensions))
     alone.renew()
     assert exceeding.codes == alone.codes
     before = dict(exceeding.codes)
-    arms = exceeding.count(first, "m", ("v2", "v1"), MINUTE)
+    arms = counted(exceeding, first)
     assert exceeding.codes == before
     bad, n = (
         (sum(counts[0, 1] for _, counts in arm) for arm in arms),
@@ -150,7 +155,7 @@ def test_limits_are_set_by_the_baseline_alone_and_before_what_they_judge() -> No
     slow, baseline = bad
     assert slow == 100
     assert baseline <= 10, "5 % of its own"
-    assert exceeding.count(NO_SPREADS, "m", ("v2", "v1"), MINUTE) == [[], []]
+    assert counted(exceeding, NO_SPREADS) == [[], []]
 
 
 def limits_over(minutes: Sequence[float]) -> list[float]:

@@ -15,6 +15,8 @@ from operators.stats.histogram import CODE_MAX, CODE_MIN
 from operators.window.paged import PagedHistograms
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge
+from operators.window.series_index import rollup
+from operators.window.varints import of_varints, varints_of
 from operators.window.windows import Windows
 from tests.fast_kernels import kernels, without
 from tests.laws.partials import ANCHOR_MS, PANE_MS, RULES, partial_of
@@ -138,6 +140,27 @@ def test_ranks() -> None:
                 known = np.flatnonzero(n)
                 found.append((told.tobytes(), held.ranked(known, 1, n[known] - 1).tobytes()))
         assert found[0] == found[1]
-    for kernel in (quantiles.find_ranks, quantiles.count_values):
+    for kernel in (quantiles.find_ranks, quantiles.find_quantiles):
         compiled: Any = kernel
         assert len(compiled.signatures) == 1, "none is compiled while events wait"
+
+
+def test_rows_are_grouped_by_slot() -> None:
+    """Slots, where each begins, and which rows it has; some rows of no slot in some grain."""
+    random = np.random.default_rng(6)
+    for rows, grains, slots in ((1, 1, 1), (40, 4, 9), (3, 5, 4_000), (900, 4, 900)):
+        parents = random.integers(-1, slots, (rows, grains))
+        found = [each.tolist() for each in rollup(parents)]
+        with without():
+            assert found == [each.tolist() for each in rollup(parents)]
+
+
+def test_numbers_as_bytes() -> None:
+    random = np.random.default_rng(7)
+    for count in (0, 1, 300):
+        numbers = random.integers(0, 1 << 62, count) >> random.integers(0, 62, count)
+        written = varints_of(numbers)
+        assert of_varints(written, count).tolist() == numbers.tolist()
+        with without():
+            assert varints_of(numbers) == written
+            assert of_varints(written, count).tolist() == numbers.tolist()

@@ -85,3 +85,33 @@ def test_a_feature_that_cannot_be_watched_is_refused(on: str, drift: str, says: 
 
 def test_it_waits_for_a_profile() -> None:
     assert parse(BASE + '[drift]\nprofile = ""\n' + monitor("adwin")).waiting == ("moved",)
+
+
+@pytest.mark.parametrize("kind", ["adwin", "page_hinkley"])
+@pytest.mark.parametrize("size", [1e300, 1.7e308])
+def test_features_near_the_largest_float_are_watched_as_any_other(kind: str, size: float) -> None:
+    """Their squares were infinite, and what was learned of them NaN: that stopped the worker, and each restart."""
+    rng = np.random.default_rng(3)
+    items = [
+        event(START_MS + pane * M + at, features={"amount": size * (1 - 0.1 * rng.random()) / (1 + (pane >= MOVED))})
+        for pane in range(PANES)
+        for at in range(3)
+    ]
+    profile = {"features.amount": [size * (1 - 0.1 * each) for each in np.linspace(0, 1, 200)]}
+    found = Run(policy_of(monitor(kind), profile), items)
+    (first, *_) = found.bad
+    assert START_MS + MOVED * M < first.end <= START_MS + (MOVED + 20) * M
+    assert first.detail.startswith("fell")
+    assert first.expected == pytest.approx(0.95 * size, rel=0.01)
+
+
+@pytest.mark.parametrize("kind", ["adwin", "page_hinkley"])
+def test_one_value_that_is_far_beyond_all_others_stops_nothing(kind: str) -> None:
+    """As tables have where a value is missing. The hour it came in was too far off to be squared: OverflowError."""
+    profile = {"features.amount": [*np.linspace(-1, 1, 201), 1e200, -1e200]}
+    amounts = [0.01 * (at % 7) for at in range(130)]
+    amounts[100] = -1e200
+    items = [event(START_MS + at * M, features={"amount": amount}) for at, amount in enumerate(amounts)]
+    found = Run(policy_of(monitor(kind), profile), items)
+    assert {drift.series.text for drift in found.drifts} == {"*", "region=eu"}
+    assert not found.bad

@@ -131,3 +131,13 @@ def test_dead_letters_that_cannot_be_written_stop_the_run() -> None:
     part.close()
     assert isinstance(stop.error, OSError)
     assert stop.error.strerror == "No space left on device"
+
+
+@pytest.mark.parametrize("suffix", PACK)
+def test_a_mark_before_the_first_line_is_no_part_of_it(suffix: str, tmp_path: Path) -> None:
+    """Windows' programs write one: the first event of each file was refused for it. Elsewhere it stays as it is."""
+    path = tmp_path / f"events{suffix}"
+    path.write_bytes(PACK[suffix](b'\xef\xbb\xbf{"a":1}\n\xef\xbb\xbf{"a":2}\n'))
+    assert lines_of(path) == [(1, b'{"a":1}'), (2, b'\xef\xbb\xbf{"a":2}')]
+    path.write_bytes(PACK[suffix](b"\xef\xbb\xbf"))
+    assert lines_of(path) == []

@@ -4,7 +4,8 @@ A floor of `operators/` may import the floors above it in `FLOORS`, which stand 
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -47,7 +48,13 @@ class Module(msgspec.Struct, frozen=True, kw_only=True):
     tree: ast.Module
 
 
-def modules(root: Path) -> Iterator[Module]:
+@cache
+def modules(root: Path) -> Sequence[Module]:
+    """All files of the product below a root, read once."""
+    return list(_modules(root))
+
+
+def _modules(root: Path) -> Iterator[Module]:
     for path in sorted(path for top in ("operators", "flows", "gateway") for path in root.glob(f"{top}/**/*.py")):
         parts = path.relative_to(root).with_suffix("").parts
         layer = parts[1] if parts[0] == "operators" else parts[0]
@@ -107,7 +114,7 @@ def _reads_clock(tree: ast.Module) -> bool:
 
 
 def test_the_tree_keeps_the_import_direction() -> None:
-    assert len(list(modules(ROOT))) > 30
+    assert len(modules(ROOT)) > 30
     assert faults(ROOT) == []
 
 

@@ -3,11 +3,14 @@
 import json
 from typing import Any
 
+import pytest
+
 from operators.ingest.formats.format import Stream
 from operators.ingest.partition import Partition
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
 from operators.window.maturing import Maturing
+from operators.window.panes import Closed, Panes
 from operators.window.partial import Partial, merge
 from tests.dataflows.making import received
 from tests.policies import base, sli, table
@@ -39,3 +42,25 @@ def test_what_is_said_of_requests_from_before_a_dimension_began_counts_on_them()
     ripe = gone_on.take(PANE + 2, None, sliced)
     assert ripe is not None
     assert ripe.slis[:, 0].tolist() == [[2, 1, 0]]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 100])
+def test_requests_count_though_nothing_else_comes_when_their_time_is_over(batch: int) -> None:
+    """Time passed the pane in which they count in the same breath as their own: they never did, nor in a replay."""
+    seconds = [0, 1, 3_600, 3_700, 7_200]
+    bodies = [
+        {"request_id": f"r{second}", "ts": PANE * 10_000 + second * 1_000, "model": "m", "version": "v"}
+        for second in seconds
+    ]
+    values = [json.dumps(body).encode() for body in bodies]
+    partition, panes, closed = Partition("p", "events", ("p",), BEFORE), Panes(BEFORE), []
+    for first in range(0, len(values), batch):
+        taken = partition.take(received(values[first : first + batch], first + 1, (PANE + 1_000) * 10_000))
+        closed += [item for _, given in taken.inputs for item in panes.push(given)]
+    closed += [item for _, given in partition.end() for item in panes.push(given)]
+    counted = {
+        item.pane - PANE: item.on_time.slis[:, 0].tolist()
+        for item in closed
+        if isinstance(item, Closed) and item.on_time is not None and not item.on_time.events.any()
+    }
+    assert counted == {2: [[2, 0, 0]], 362: [[1, 0, 0]], 372: [[1, 0, 0]]}

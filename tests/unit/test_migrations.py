@@ -1,7 +1,7 @@
 """A store that an older version made, with rows in it, becomes one of this version."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,29 +99,38 @@ def updated(before: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def new(updated: Path, tmp_path: Path) -> str:
-    """The address of a copy of that one."""
+def new(updated: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of a copy of that one, held open, because the engine ends with its last client and starts slowly."""
     shutil.copytree(updated, tmp_path / "clickhouse", symlinks=True)
-    return f"chdb://{tmp_path}/clickhouse"
+    with held(f"chdb://{tmp_path}/clickhouse"):
+        yield f"chdb://{tmp_path}/clickhouse"
+
+
+@pytest.fixture(scope="module")
+def kept(before: Path, updated: Path) -> tuple[dict[str, list[Any]], dict[str, list[Any]], dict[str, list[Any]]]:
+    """By table: the rows of before, the same columns afterwards, and what stands in the columns that were added."""
+    queries = {table: f"SELECT {', '.join(OLD[table])} FROM {table}_latest ORDER BY ALL" for table in ADDED}  # noqa: S608
+    added = {table: f"SELECT DISTINCT {', '.join(sorted(new))} FROM {table}_latest" for table, new in ADDED.items()}  # noqa: S608
+    then = _read_all(f"chdb://{before}", queries)
+    return then, _read_all(f"chdb://{updated}", queries), _read_all(f"chdb://{updated}", added)
+
+
+def _read_all(url: str, queries: dict[str, str]) -> dict[str, list[Any]]:
+    with held(url):
+        return {name: list(_read(url, query)) for name, query in queries.items()}
 
 
 @pytest.mark.parametrize("table", ADDED)
-def test_rows_of_before_are_kept_as_they_were(before: Path, updated: Path, table: str) -> None:
-    columns = ", ".join(OLD[table])
-    then, now = (
-        _read(f"chdb://{store}", f"SELECT {columns} FROM {table}_latest ORDER BY ALL")  # noqa: S608
-        for store in (before, updated)
-    )
+def test_rows_of_before_are_kept_as_they_were(kept: Any, table: str) -> None:
+    then, now, added = (each[table] for each in kept)
     assert now == then
     assert len(then) == 20
-    new = ", ".join(sorted(ADDED[table]))
     empty = {
         "feedback": ("",) * 5,
         "control": ((), 0, 0, "", "", "", None, (), (), "", 0, 0, ""),
         "sli_window": (1.0,),
     }
-    rows = _read(f"chdb://{updated}", f"SELECT DISTINCT {new} FROM {table}_latest")  # noqa: S608
-    assert [tuple(tuple(cell) if isinstance(cell, list) else cell for cell in row) for row in rows] == [empty[table]]
+    assert [tuple(tuple(cell) if isinstance(cell, list) else cell for cell in row) for row in added] == [empty[table]]
 
 
 def test_a_view_shows_the_columns_of_its_table(new: str) -> None:

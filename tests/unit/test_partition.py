@@ -10,9 +10,10 @@ import pytest
 from operators.ingest.partition import Partition
 from operators.ingest.placing import AHEAD_MAX
 from operators.ingest.refused_share import TooManyRejects
+from operators.policy.worker import SHARDS
 from operators.policy_file.toml import parse
 from operators.window.partial import MAX, N
-from operators.window.shards import SHARDS, shard_of
+from operators.window.shards import shard_of
 from tests.dataflows.making import POLICY, START_MS, received
 
 
@@ -111,8 +112,8 @@ def test_an_absurd_request_time_is_left_out_in_either_type(request_ts: int | str
 
 def test_a_model_has_its_shard_for_ever() -> None:
     """Changing this moves the state of every model to a shard that does not have it."""
-    assert [shard_of(name) for name in ("model-0", "model-13", "checkout", "")] == [49, 49, 16, 52]
-    assert {shard_of(f"m{index}") for index in range(2_000)} == set(range(SHARDS))
+    assert [shard_of(name, 64) for name in ("model-0", "model-13", "checkout", "")] == [49, 49, 16, 52]
+    assert {shard_of(f"m{index}", SHARDS) for index in range(2_000)} == set(range(SHARDS))
 
 
 def test_the_broker_s_clock_bounds_times_closer_than_a_producer_s() -> None:

@@ -10,7 +10,7 @@ import pytest
 from operators.drift.registry import KINDS as MONITOR_KINDS
 from operators.evaluators.registry import EVALUATOR_KINDS
 from operators.ingest.slis.registry import KINDS as SLIS
-from operators.policy import evaluators, otel, policy, tiers, triage
+from operators.policy import evaluators, otel, policy, tiers, triage, worker
 from operators.policy.fields import table_of
 from operators.policy.policy import RUNBOOKS
 from operators.policy.reading import Duration
@@ -45,9 +45,10 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[otel]": otel.Otel,
     "[triage]": triage.Triage,
     "[triage] severity": triage.Severities,
+    "[worker]": worker.Worker,
     "[drift]": monitors.DriftTable,
 }
-SAID = {("[time]", "idle"), ("[[commands.key]]", "types"), (RULES, "action")}  # In words.
+SAID = {("[time]", "idle"), ("[worker]", "shards"), ("[[commands.key]]", "types"), (RULES, "action")}  # In words.
 
 
 def sections() -> dict[str, dict[str, str]]:

@@ -2,8 +2,6 @@
 
 import gzip
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from flows import cli, reference_items
 from operators.profiles.binning import bins_of
 from operators.profiles.profile import Profile, from_json
 from operators.wire.events import Event
+from tests.forked import rollguard
 
 T = 1_763_683_200_000
 Reference = Callable[..., Result]
@@ -202,10 +201,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(2_000)
     ]
     (here / "e.ndjson").write_text("".join(json.dumps(item) + "\n" for item in items))
-    program = Path(sys.executable).with_name("rollguard")
-    done = subprocess.run(
-        [program, "replay", here / "e.ndjson", "--out", here / "out"], capture_output=True, check=False
-    )
+    done = rollguard("replay", here / "e.ndjson", "--out", here / "out")
     assert done.returncode == 0, done.stderr
     return here
 

@@ -186,7 +186,7 @@ def test_few_events_with_many_features_are_no_drift_to_others_of_their_kind(
     A correlation of two of them that turns is found in this `share` of profiles: 32 features hide more of it.
     """
     random = np.random.default_rng(9)
-    alarms, found, profiles = 0, 0, 200 if PROVE else 6
+    alarms, found, profiles = 0, 0, 200 if PROVE else 4
     for _ in range(profiles):
         columns = _drawn(random, events, 0.8, features)
         components = components_of(columns)

@@ -1,5 +1,6 @@
 """Requests that people are shown: which are kept follows from what came, not from how it was cut."""
 
+from collections import Counter
 from random import Random
 from typing import Any
 
@@ -84,3 +85,18 @@ def test_what_a_version_is_made_of_is_shown_once_a_pane() -> None:
         if sample.sli == LINEAGE
     ]
     assert len(shown) == len(set(shown)) == 8, "two panes of two models with two versions"
+
+
+def test_of_what_an_sli_calls_bad_the_first_alone_are_shown_however_small_the_batches() -> None:
+    """Once each batch looked at five requests of each version and SLI anew."""
+    random = Random(4)
+    items = [item(random, number) | {"ts": START_MS + 20 * number} for number in range(1_000)]
+    shown = Counter(
+        (pane, *part.series[part.which[row]][:2], sample.sli)
+        for pane, parts in closing(RULES, "events", items, 13).items()
+        for part in parts
+        for row, sample in part.samples
+        if sample.sli != LINEAGE
+    )
+    assert len(shown) >= 8
+    assert set(shown.values()) == {FAILING_MAX}

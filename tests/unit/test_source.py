@@ -7,6 +7,7 @@ import pytest
 
 from operators.connectors.stop import Stop
 from operators.ingest.messages import NOTHING, Messages
+from operators.policy.worker import SHARDS
 from operators.policy_file.toml import parse
 from operators.sources.input import Input, InputWatch
 from operators.sources.monitor import Item, MonitorSource
@@ -71,7 +72,7 @@ def source_of(
 def marks(items: list[Item]) -> set[tuple[str, bool]]:
     """(partition, idle) of what was told to all shards."""
     told = [item for _, item in items if isinstance(item, ShardInput)]
-    assert len(told) % 64 == 0
+    assert len(told) % SHARDS == 0
     return {(item.mark.partition, item.mark.idle) for item in told}
 
 
@@ -124,11 +125,11 @@ def test_whoever_waited_for_the_others_at_the_end_of_an_epoch_works_for_as_long(
     """The engine takes the wait out of the next epoch, or the faster worker would get one batch an epoch."""
     lines = [message(ANCHOR_MS)] * 100_000
     part = source_of({"a": lambda _: Live(lines)}, epoch_s=0.5, polling=Polling()).build_part("", "a", None)
-    assert len(part.next_batch()) == 64
+    assert len(part.next_batch()) == SHARDS
     part.snapshot()
     time.sleep(0.05)
-    assert len(part.next_batch()) > 5 * 64
-    assert len(part.next_batch()) == 64
+    assert len(part.next_batch()) > 5 * SHARDS
+    assert len(part.next_batch()) == SHARDS
     assert 0 < CATCH_UP < 1
 
 

@@ -27,6 +27,7 @@ from operators.connectors.clickhouse.blocks import REJECTS_MAX, blocks, isolate,
 from operators.connectors.clickhouse.errors import Blame, InsertError, blame, brief
 from operators.connectors.clickhouse.heap import return_memory
 from operators.connectors.clickhouse.refused import Poison
+from operators.store.joined import joined_rows
 from operators.store.rows import Rows
 
 log = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ class Inserter:
         while self._pending:
             table, pending = next(iter(self._pending.items()))
             some = _together(pending)
-            pieces = [piece for rows in pending[:some] for piece in self._convert(rows)]
+            pieces = [piece for rows in joined_rows(pending[:some]) for piece in self._convert(rows)]
             for block in blocks(pa.concat_tables(pieces)) if pieces else ():
                 self._store(table, block, deadline)
             # Not before: after an exception a repeated flush sends the same blocks again.

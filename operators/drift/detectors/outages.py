@@ -11,6 +11,16 @@ RARE_MIN, RARE = 2, 0.04  # Values, and their share, that may be far off without
 FAR = 3.0
 
 
+def median(values: Floats) -> float:
+    """Return what `np.median` does of finite values, of which there is one at least, in a fifth of the time.
+
+    >>> median(np.array([3.0, 0.0, 1.0])), median(np.array([3.0, 1.0]))
+    (1.0, 2.0)
+    """
+    rising = np.sort(values)
+    return float((rising[(len(rising) - 1) // 2] + rising[len(rising) // 2]) / 2)
+
+
 def without_outages(values: Floats) -> Floats:
     """Return values, the few that are far off their median no further than FAR times as far as those that come next.
 
@@ -23,6 +33,6 @@ def without_outages(values: Floats) -> Floats:
     rare = RARE_MIN + int(len(known) * RARE)
     if len(known) < rare:
         return values
-    usual = np.median(known)
+    usual = median(known)
     far = FAR * np.sort(np.abs(known - usual))[-rare]
-    return np.asarray(np.clip(values, usual - far, usual + far))
+    return np.asarray(np.minimum(np.maximum(values, usual - far), usual + far))

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
 from operators.drift.detectors.novelty import Running
-from operators.drift.detectors.outages import without_outages
+from operators.drift.detectors.outages import median, without_outages
 from operators.drift.detectors.standard import CORRELATION_MAX
 from operators.drift.detectors.wander import wander
 
@@ -140,13 +140,13 @@ class Season(msgspec.Struct, kw_only=True):
     def _follow(self, day: Floats) -> None:
         """Count values from the last day's median where that is as far off as a value can be."""
         known = day[np.isfinite(day)]
-        if len(known) >= DAY // 2 and abs(np.median(known) - self.centre) >= FAR * max(1.0, self.wander):
-            self.centre = float(np.median(known))
+        if len(known) >= DAY // 2 and abs(median(known) - self.centre) >= FAR * max(1.0, self.wander):
+            self.centre = median(known)
 
     def _is_better(self, means: Floats, off: Floats, known: NDArray[np.bool_]) -> bool:
         """Tell whether hours are off by surely less than without a season."""
         recent = means[-WEEK:] if np.isfinite(means[-WEEK:]).any() else means
-        usual = float(np.nanmedian(recent))
+        usual = median(recent[np.isfinite(recent)])
         gain = GAIN_LOST if self.on else GAIN
         return bool(np.abs(off[known]).mean() < gain * np.abs(means[known] - usual).mean())
 

@@ -6,16 +6,21 @@ autoregression: G. Box, G. Jenkins (1970), "Time Series Analysis", chapter 3). W
 alarms four times on the real series `bank` (r = 0.86), in which five annotators see no change; with it never.
 """
 
+import math
 from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 
 from operators.drift.detectors.alarm import finite
+from operators.stats.magnitude import scaled, unscaled
 
 CLIP = 4.0  # One pane, however far off, is no change: it takes several.
 LEARNED_FROM = 60  # Panes. Better a whole day, where the day has a shape.
 CORRELATION_MAX = 0.95
+# Deviations that a value is off at most, for all that adds up or squares them: far above any that means something.
+Z_MAX = 1e30
+SQUARED_MAX = 1e140  # Sums of squares of larger numbers may be beyond the largest float.
 SD_SHARE_MIN = 1e-9  # Of the mean: a series that was constant has this deviation, so any lasting change is found.
 
 
@@ -27,7 +32,18 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
 
     def standardise(self, x: float) -> float:
         """Return (x - mean) / sd of a finite x, at most CLIP to either side."""
-        return min(max((x - self.mean) / self.sd, -CLIP), CLIP)
+        return min(max(self.off(x), -CLIP), CLIP)
+
+    def off(self, x: float) -> float:
+        """Return (x - mean) / sd of a finite x, at most Z_MAX to either side, however large the three are.
+
+        >>> Scale(mean=-1.7e308, sd=1.7e308).off(1.7e308), Scale(mean=0.0, sd=1e-9).off(-1.7e308)
+        (2.0, -1e+30)
+        """
+        difference = x - self.mean
+        halved = math.isinf(difference)  # Beyond the largest float.
+        z = (x / 2 - self.mean / 2) / self.sd * 2 if halved else difference / self.sd
+        return min(max(z, -Z_MAX), Z_MAX)
 
 
 def learn(values: Sequence[float], sd_min: float = 0.0) -> Scale:
@@ -41,12 +57,13 @@ def learn(values: Sequence[float], sd_min: float = 0.0) -> Scale:
     series = np.asarray(values, float)
     if len(series) < 2 or not np.isfinite(series).all():
         raise ValueError(f"need two or more finite values, got {values!r}")
-    mean = float(series.mean())
-    off = series - mean
+    small, exponent = scaled(series) if np.abs(series).max() > SQUARED_MAX else (series, 0)
+    off = small - small.mean()
     squares = float(off @ off)
     correlation = float(off[1:] @ off[:-1]) / squares if squares > 0 else 0.0
     r = min(max(correlation, 0.0), CORRELATION_MAX)
-    sd = float((squares / (len(series) - 1) * (1 + r) / (1 - r)) ** 0.5)
+    mean = unscaled(float(small.mean()), exponent)
+    sd = unscaled(float((squares / (len(series) - 1) * (1 + r) / (1 - r)) ** 0.5), exponent)
     return Scale(mean=mean, sd=max(sd, sd_min, SD_SHARE_MIN * max(abs(mean), 1.0)))
 
 

@@ -16,6 +16,7 @@ from operators.ingest import wrong_topic
 from operators.ingest.formats.format import Decoded, InputFormat, Stream
 from operators.ingest.formats.origin import ItemTexts, Origin, Reject
 from operators.ingest.formats.whole_characters import whole_characters
+from operators.ingest.headroom import with_headroom
 from operators.ingest.messages import Messages
 from operators.ingest.unread import BYTES_MAX, unread_fields
 from operators.ingest.usable import UNDECODABLE, Usable
@@ -187,7 +188,7 @@ class _OneKind:
         self.again: Callable[[bytes], Any] | None = self._decoder.again
 
     def decode(self, messages: Messages) -> Decoded:
-        items, origin, rejects = self._decoder.decode(messages)
+        items, origin, rejects = with_headroom(lambda: self._decoder.decode(messages))
         return Decoded(items=items, origin=origin, rejects=rejects, unread=self._unread(messages))
 
     def _unread(self, messages: Messages) -> Sequence[str]:

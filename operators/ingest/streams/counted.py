@@ -38,7 +38,7 @@ class CountedItems(ABC):
         self._policy = policy
         self.unusable: Counter[str] = Counter()
         self.versions: TeamVersions | None = None  # Of items of several policies.
-        self.shown_before: ShownBefore | None = None  # In the batches before.
+        self.shown_before = ShownBefore()  # In the batches before, where these are known.
         self.builder = ColumnsBuilder(stream, policy, pseudonyms)
         self._times: list[EventTimes] = []
         self._samples: list[tuple[int, Sample]] = []
@@ -90,14 +90,14 @@ class CountedItems(ABC):
                 columns=self.builder.last(),
                 parts=parts,
                 lineage=lineage,
-                names=[self.builder.parts.names(part) for part in (0, VERSION)],
+                names=[self.builder.parts.names(part) for part in range(len(parts))],
                 before=self.shown_before,
             )
             self._samples += [(before + row, sample) for row, sample in shown(chosen, placed.times, self._policy)]
         self._times.append(placed.times)
 
     def partials(self) -> list[tuple[int, int, Partial]]:
-        return self.partials_by(shard_of)
+        return self.partials_by(lambda model: shard_of(model, self._policy.shards))
 
     def partials_by(self, shard: Callable[[str], int]) -> list[tuple[int, int, Partial]]:
         """Return (shard, closing pane, rows) of all that was taken, where `shard` gives that of a model."""

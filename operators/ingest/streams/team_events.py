@@ -32,7 +32,7 @@ from operators.policy.claims import NOBODY, Claims
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.partial import Partial
-from operators.window.shards import SHARDS, shard_of
+from operators.window.shards import shard_of
 from operators.window.waiting_commands import Coming
 from operators.wire.events import Event, Feedback
 from operators.wire.mirrored import Mirrors
@@ -150,9 +150,9 @@ class TeamEvents:
         indices = whole.parts.indices
         counted.take_read(own, [indices[0], versions, *(indices[at] for at in places)], whole.error_types)
         counted.take(placed)
-        claims = self._how.claims
-        found = counted.partials_by(lambda model: claims.of(model) * SHARDS + shard_of(model))
-        return [(*divmod(each, SHARDS), closing, rows) for each, closing, rows in found]
+        claims, shards = self._how.claims, group.policy.shards
+        found = counted.partials_by(lambda model: claims.of(model) * shards + shard_of(model, shards))
+        return [(*divmod(each, shards), closing, rows) for each, closing, rows in found]
 
     def _versions(self, group: Alike, numbers: Ints) -> tuple[Ints, Numbering]:
         """Return the versions that events of a group are counted under: its file says which answer copies."""

@@ -1,0 +1,90 @@
+"""What windows call: rows rolled up to slices, hops added and taken away, packed; arrays in, arrays out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.arrays import Floats, Ints
+from operators.fast.paging import PlacedCells, mark_numbers
+from operators.fast.quantiles import Pages, Table, find_quantiles, find_ranks
+from operators.fast.rolling import add_groups, count_slots, group_rows, raise_groups
+from operators.fast.varints import Bytes, read_numbers, write_numbers
+
+BYTES_MAX = 10  # Of a number.
+
+
+def grouped_rows(parents: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return the slots (W,) that rows count into, rising, where each begins in `source`, and that: row numbers."""
+    room = np.zeros(int(parents.max(initial=-1)) + 1, np.int64)
+    most = min(len(room), parents.size)
+    slots, starts, source = np.empty(most, np.int64), np.empty(most + 1, np.int64), np.empty(parents.size, np.int64)
+    groups = group_rows(np.ascontiguousarray(parents), room, slots, starts, source)
+    return slots[:groups].copy(), starts[:groups].copy(), source[: starts[groups]]
+
+
+def summed_groups(source: Ints, starts: Ints, values: Ints) -> Ints:
+    """Return what the rows of groups add up to, (G, ...), of `values` (rows, ...)."""
+    sums = np.zeros((len(starts), *values.shape[1:]), np.int64)
+    add_groups(source, _ends(source, starts), _rows(values), _rows(sums))
+    return sums
+
+
+def highest_in_groups(source: Ints, starts: Ints, values: Floats) -> Floats:
+    """Return the maxima of the rows of groups, (G, ...), of `values` (rows, ...)."""
+    maxima = np.full((len(starts), *values.shape[1:]), -np.inf)
+    flat: Floats = np.ascontiguousarray(values).reshape(len(values), -1)
+    raise_groups(source, _ends(source, starts), flat, maxima.reshape(len(maxima), -1))
+    return maxima
+
+
+def counted_slots(slots: Ints, values: Ints, totals: Ints, sign: int) -> None:
+    """Add rows (W, ...) to the totals (all slots, ...) of their slots, or with a `sign` of -1 take them away."""
+    count_slots(slots, _rows(values), _rows(totals), sign)
+
+
+def pages_touched(cells: PlacedCells, begin: int, pages: int) -> Ints:
+    """Return which of so many pages of measures cells from `begin` on are in."""
+    marks = np.zeros(pages, bool)
+    mark_numbers(cells, begin, marks)
+    return np.flatnonzero(marks)
+
+
+def quantiles_found(
+    pages: Pages, table: Table, slots: Ints, columns: Ints, firsts: Ints, values: Floats, probabilities: Sequence[float]
+) -> Floats:
+    """Return quantiles (slots, M, Q); NaN where there are no values. `find_quantiles` says what goes in."""
+    found = np.full((len(slots), len(firsts) - 1, len(probabilities)), np.nan)
+    asked = np.array(probabilities, np.float64)
+    find_quantiles(pages, table, np.ascontiguousarray(slots), columns, firsts, values, asked, found)
+    return found
+
+
+def ranks_found(
+    pages: Pages, table: Table, slots: Ints, columns: Ints, firsts: Ints, measures: Ints, ranks: Ints
+) -> Ints:
+    """Return column * buckets of a page + bucket, of ranks (K, R) that rise in each row, of a slot and measure each."""
+    found = np.empty(ranks.shape, np.int64)
+    slots, measures, ranks = map(np.ascontiguousarray, (slots, measures, ranks))
+    find_ranks(pages, table, slots, columns, firsts, measures, ranks, found)
+    return found
+
+
+def written_numbers(numbers: Ints) -> bytes:
+    """Return numbers, none negative, as bytes (`varints.py`)."""
+    out: Bytes = np.empty(BYTES_MAX * len(numbers), np.uint8)
+    return out[: write_numbers(numbers, out)].tobytes()
+
+
+def numbers_read(data: bytes, count: int) -> Ints:
+    """Return so many numbers that were written as these bytes."""
+    numbers = np.empty(count, np.int64)
+    read_numbers(np.frombuffer(data, np.uint8), numbers)
+    return numbers
+
+
+def _rows(values: Ints) -> Ints:
+    return np.ascontiguousarray(values).reshape(len(values), -1 if values.size else 0)
+
+
+def _ends(source: Ints, starts: Ints) -> Ints:
+    return np.append(starts[1:], len(source))

@@ -1,0 +1,73 @@
+"""Rows of counts added up to slices: which rows fall together, and what they add up to."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.arrays import Floats, Ints
+from operators.fast.compiled import inlined, kernel
+
+Numbers = NDArray[np.int64]
+
+
+@kernel
+def group_rows(parents: Ints, room: Ints, slots: Ints, starts: Ints, source: Ints) -> int:
+    """Write how rows add up to the slots that they count into, `parents` (rows, grains), -1 for none.
+
+    `slots` are those with rows, rising; the row numbers of each begin at `starts` of `source`, and where the last ones
+    end is written behind them. `room` (all slots,) is 0. Return how many slots have rows.
+    """
+    for row in range(parents.shape[0]):
+        for grain in range(parents.shape[1]):
+            if parents[row, grain] >= 0:
+                room[parents[row, grain]] += 1
+    groups, at = 0, 0
+    for slot in range(len(room)):
+        if room[slot]:
+            slots[groups], starts[groups] = slot, at
+            at += room[slot]
+            room[slot] = starts[groups]
+            groups += 1
+    starts[groups] = at
+    for row in range(parents.shape[0]):
+        for grain in range(parents.shape[1]):
+            if parents[row, grain] >= 0:
+                source[room[parents[row, grain]]] = row
+                room[parents[row, grain]] += 1
+    return groups
+
+
+@inlined
+def add_row(values: Numbers, row: int, sums: Numbers, group: int) -> None:
+    """Add a row of (rows, C) to one of (groups, C)."""
+    for column in range(values.shape[1]):
+        sums[group, column] += values[row, column]
+
+
+@kernel
+def add_groups(source: Ints, ends: Ints, values: Numbers, sums: Numbers) -> None:
+    """Add up the rows of groups; `sums` (groups, C) are 0. Each begins in `source` where the one before it ends."""
+    at = 0
+    for group in range(len(ends)):
+        while at < ends[group]:
+            add_row(values, source[at], sums, group)
+            at += 1
+
+
+@kernel
+def raise_groups(source: Ints, ends: Ints, values: Floats, maxima: Floats) -> None:
+    """Write the maxima of the rows of groups; `maxima` (groups, C) are -inf."""
+    at = 0
+    for group in range(len(ends)):
+        while at < ends[group]:
+            for column in range(values.shape[1]):
+                if not maxima[group, column] >= values[source[at], column]:
+                    maxima[group, column] = values[source[at], column]
+            at += 1
+
+
+@kernel
+def count_slots(slots: Ints, values: Numbers, totals: Numbers, sign: int) -> None:
+    """Add rows of (W, C) to those of their slots, each of which comes once, or with a `sign` of -1 take them away."""
+    for row in range(len(slots)):
+        for column in range(values.shape[1]):
+            totals[slots[row], column] += sign * values[row, column]

@@ -1,0 +1,91 @@
+"""What came in for the models of a shard in a closed pane: as much as every model remembers, whatever is under way.
+
+Read from the columns of the pane once for all models. Whatever else is known of a pane is asked for where something
+happens to a model (`contexts.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.policy.policy import Policy
+from operators.release.model_slots import ModelSlots
+from operators.release.seen import NOTHING_SEEN, Seen
+from operators.release.traffic import bucket_of, hour_of
+from operators.rules.pane_counts import PaneCounts
+from operators.window.partial import BAD, GOOD, NEITHER, Partial
+from operators.window.series_index import SliceSeries
+
+
+class Came(NamedTuple):
+    """All traffic of a version, at a row of the pane: `counts` are its requests, then good and bad of each SLI."""
+
+    version: str
+    row: int
+    counts: list[int]
+
+    @property
+    def requests(self) -> int:
+        return self.counts[0]
+
+
+class ScoredVersion(NamedTuple):
+    """What judges said of a version: so many of an SLI's judgements count, so many count neither way."""
+
+    version: str
+    sli: str
+    counted: int
+    neither: int
+
+
+class PaneTraffic(msgspec.Struct, frozen=True, kw_only=True):
+    """A pane, with the minute (`bucket`) and `hour` it is in. `came` is by model, also of versions that answer copies.
+
+    `known` panes after its last request a version is known no longer. `scored` is by model, where judges said anything.
+    """
+
+    pane: int
+    bucket: int
+    hour: int
+    known: int
+    came: Mapping[str, Sequence[Came]] = {}
+    scored: Mapping[str, Sequence[ScoredVersion]] = {}
+    seen: Seen = NOTHING_SEEN
+
+
+def traffic_of(
+    counts: PaneCounts, names: Sequence[SliceSeries], slots: ModelSlots, part: Partial | None, policy: Policy
+) -> PaneTraffic:
+    """Return what came in with a pane; `slots` are those of the names."""
+    rows = slots.versions(counts)
+    series = [names[slot] for slot in counts.slots[rows].tolist()]
+    slis = counts.slis[rows]
+    columns = np.column_stack((counts.events[rows], slis[:, :, [GOOD, BAD]].reshape(len(rows), 2 * slis.shape[1])))
+    came: dict[str, list[Came]] = {}
+    for name, row, each in zip(series, rows.tolist(), columns.tolist(), strict=True):
+        came.setdefault(name.model, []).append(Came(name.version, row, each))
+    return PaneTraffic(
+        pane=counts.pane,
+        bucket=bucket_of(counts.pane, policy.pane_ms),
+        hour=hour_of(counts.pane, policy.pane_ms),
+        known=policy.releases.known_ms // policy.pane_ms,
+        came=came,
+        scored=_scored(series, slis, policy),
+        seen=Seen.of(part),
+    )
+
+
+def _scored(series: Sequence[SliceSeries], slis: Ints, policy: Policy) -> dict[str, list[ScoredVersion]]:
+    """Return what judges said of the versions, whose SLIs were counted as `slis` (series, S, 3)."""
+    found: dict[str, list[ScoredVersion]] = {}
+    scored = [index for index, sli in enumerate(policy.slis) if sli.scored]
+    some = np.argwhere(slis[:, scored].any(axis=2)) if scored else ()
+    for row, place in some:
+        good, bad, neither = slis[row, scored[place], [GOOD, BAD, NEITHER]].tolist()
+        name = series[row]
+        sli = policy.slis[scored[place]].name
+        found.setdefault(name.model, []).append(ScoredVersion(name.version, sli, good + bad, neither))
+    return found

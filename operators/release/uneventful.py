@@ -1,0 +1,65 @@
+"""Which models a pane says nothing of, and changes nothing of but what they remember of their traffic: nearly all.
+
+What `controller.py` does with every pane is left out for these. Each condition here stands for what there could do
+something without a command or a verdict; one that is too strict costs time, one that is missing is an error that
+`tests/laws/test_uneventful.py` looks for, by doing all of it for all models.
+"""
+
+from collections.abc import Sequence
+
+from operators.policy.policy import Policy
+from operators.release.alert_events import RESTS_MS, is_input
+from operators.release.discovery import may_begin
+from operators.release.model import Model
+from operators.release.serving import acts
+from operators.rules.verdict import Verdict
+from operators.wire.control import Word
+
+# Of a series of which nothing worse was said: neither is news.
+SAY_NOTHING: tuple[Word, ...] = ("OK", "INSUFFICIENT")
+
+
+class Uneventful:
+    """Tells of models under one policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._rules = {rule.name for rule in policy.rules}
+        self._acting = {rule.name for rule in policy.rules if acts(rule)}
+        self._rests_panes = RESTS_MS / policy.pane_ms
+
+    def before_rules(self, model: Model, pane: int) -> bool:
+        """Tell whether `begin_pane` would do nothing; of a model without a command, and with nothing beyond a limit.
+
+        Then no release is under way that may fall silent or be dropped, none begins because a version is new, and no
+        alert waits for names to come below a limit again.
+        """
+        return not (model.releases or model.overflow or may_begin(model, pane, self._policy))
+
+    def after_rules(self, model: Model, pane: int, verdicts: Sequence[Verdict]) -> bool:
+        """Tell whether `end_pane` would do nothing with the `verdicts` that changed; of a model that no canary judges.
+
+        Then none of these begins or ends anything: a series of which nothing was BAD has become OK, or too few to tell.
+        No release is under way, and every alert goes on as it is: its rule is one of the policy, and acts on no
+        version by itself; it was not muted; its version has served lately, or never. No alert was resolved because its
+        version rests, and every incident is that of an alert: one of a version, or of a hold, may be over.
+        """
+        alerts = model.alerts
+        if verdicts and any(each.word not in SAY_NOTHING or _stands(model, each) for each in verdicts):
+            return False
+        if model.releases or alerts.rested or not (model.incidents.keys() <= alerts.firing.keys()):
+            return False
+        if model.bad and any(rule in self._acting for rule, _ in model.bad):
+            return False
+        for key, firing in alerts.firing.items():
+            served = model.served.get(key[1])
+            rests = served is not None and pane - served.last >= self._rests_panes
+            if rests or firing.silenced or not (key[0] in self._rules or is_input(key)):
+                return False
+        return True
+
+
+def _stands(model: Model, verdict: Verdict) -> bool:
+    """Tell whether its rule is BAD on any slice of its version, or an alert of both fires."""
+    key = verdict.rule, verdict.series.version
+    return key in model.bad or key in model.alerts.firing

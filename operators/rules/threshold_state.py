@@ -1,0 +1,83 @@
+"""What threshold rules keep of each series, and how a pane moves it on: of one rule, or of several on the same sums.
+
+`kept`, (slots,) or (rules, slots), are rows of `SeriesState`; `totals` (slots, 2) are good and bad of the window that
+all of them are about. So a hundred targets of one SLI cost as many NumPy calls as one.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.arrays import Floats, Ints
+from operators.rules.series_state import BAD, INSUFFICIENT, OK, Flags
+from operators.stats.binomial_tails import surely_above, surely_bad
+
+# By slot: panes that were below, the first of them, good and bad since the last of them.
+FIELDS = [("run", "i8"), ("since", "i8"), ("after", "i8", (2,)), ("below", "?"), ("well", "?")]
+Kept = NDArray[Any]
+
+
+class ThresholdLimits(NamedTuple):
+    """What rules hold series to: of one rule a number or (slots,), of several (rules, 1).
+
+    `target` and `confidence` are the rule's; fewer events than `thin` are never below, than `well` never well;
+    `run` is how many panes a window has to be below.
+    """
+
+    target: Floats | float
+    confidence: Floats | float
+    thin: Ints | int
+    well: Ints | int
+    run: Ints | int
+
+    def at(self, slots: Ints) -> Floats | float:
+        """Return the targets of some slots: of each where a rule has several."""
+        target = self.target
+        return target[slots] if isinstance(target, np.ndarray) and target.ndim == 1 else target
+
+
+def compare(slots: Ints, totals: Ints, limits: ThresholdLimits) -> tuple[Flags, Flags]:
+    """Return where the windows of some slots are below their targets, and where well, each (..., K)."""
+    good = totals[slots, 0]
+    n = good + totals[slots, 1]
+    target = limits.at(slots)
+    return surely_bad(good, n, target, limits.confidence), surely_above(good, n, target, limits.confidence)
+
+
+def count_time(kept: Kept, totals: Ints, limits: ThresholdLimits, pane: int) -> None:
+    """Count the panes that have been below."""
+    below, run = kept["below"], kept["run"]
+    kept["since"][below & (run == 0)] = pane
+    kept["after"][below] = 0
+    kept["run"] = np.where(below, run + 1, np.where(totals.sum(axis=1) < limits.thin, run, 0))
+
+
+def count_since(kept: Kept, slots: Ints, came: Ints) -> None:
+    """Count what came in, (K, 2), of series that are BAD though their window no longer is below."""
+    *rules, rows = np.nonzero((kept["word"][..., slots] == BAD) & ~kept["below"][..., slots])
+    if len(rows):
+        kept["after"][*rules, slots[rows]] += came[rows]
+
+
+def threshold_words(kept: Kept, totals: Ints, limits: ThresholdLimits) -> NDArray[np.int8]:
+    """Return what is now said of each series, like `kept`."""
+    good, n = totals[:, 0], totals[:, 0] + totals[:, 1]
+    was, below, well = kept["word"], kept["below"], kept["well"]
+    stays = (was == OK) & (n >= limits.well) & (good >= limits.target * n)
+    word = np.where(well | stays, OK, INSUFFICIENT).astype(np.int8)
+    word[below & (kept["run"] >= limits.run)] = BAD
+    bad = np.nonzero((was == BAD) & ~well)
+    if len(bad[0]):
+        # Whether all events since the window last was below are well.
+        after = kept["after"][bad]
+        target, confidence = (np.broadcast_to(each, was.shape)[bad] for each in (limits.target, limits.confidence))
+        word[bad] = np.where(surely_above(after[:, 0], after.sum(axis=1), target, confidence), OK, BAD)
+    return word
+
+
+def stays(kept: Kept, totals: Ints, limits: ThresholdLimits) -> Flags:
+    """Return of which rules, (1,) or (rules,), an empty pane would change nothing."""
+    thin = totals.sum(axis=1) < limits.thin
+    moves = kept["below"] | ((kept["run"] * ~thin) != 0) | (threshold_words(kept, totals, limits) != kept["word"])
+    return np.atleast_1d(~moves.any(axis=-1))

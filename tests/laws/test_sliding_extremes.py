@@ -1,0 +1,39 @@
+"""Extremes of a sliding window are those of its hops, whatever comes and goes, and whichever numbers slots have."""
+
+import numpy as np
+
+from operators.arrays import Floats, Ints
+from operators.window.sliding_extremes import SlidingExtremes
+
+SLOTS, MEASURES = 12, 2
+
+
+def test_extremes_are_those_of_the_hops_held() -> None:
+    random = np.random.default_rng(3)
+    held = SlidingExtremes(MEASURES)
+    hops: list[tuple[Ints, Floats]] = []
+    for step in range(600):
+        move = random.random()
+        if move < 0.5 or not hops:
+            slots = np.flatnonzero(random.random(SLOTS) < random.choice([0.2, 0.9]))
+            slots = slots if len(slots) else np.array([SLOTS - 1])
+            values = random.choice([-np.inf, 1.0, 2.0, 3.5, -4.0], (len(slots), MEASURES, 2))
+            hops.append((slots, values))
+            held.push(slots, values)
+        elif move < 0.97:
+            hops.pop(0)
+            held.drop()
+        elif step % 2:
+            hops.clear()
+            held.clear()
+        else:
+            kept = np.unique(np.concatenate([slots for slots, _ in hops]))
+            new_slot = np.full(SLOTS, -1)
+            new_slot[kept] = np.arange(len(kept))
+            hops = [(new_slot[slots], values) for slots, values in hops]
+            held.renumber(new_slot, kept)
+        known = np.unique(np.concatenate([np.zeros(0, np.int64), *(slots for slots, _ in hops)]))
+        wanted = np.full((SLOTS, MEASURES, 2), -np.inf)
+        for slots, values in hops:
+            wanted[slots] = np.maximum(wanted[slots], values)
+        assert held.of(known).tolist() == wanted[known].tolist()
