@@ -95,6 +95,8 @@ class Played:
             if rows.table == table:
                 break
         self._inserter.flush()
+        # Without it answers of before are kept for up to a second, and nobody would wait for what was stored just now.
+        self.server.page.live.look()
         return bool(self._rows)
 
     def end(self) -> None:
