@@ -14,6 +14,7 @@ from flows import progress, settings
 from flows.backtest.printing import print_comparison
 from flows.backtest.run import Asked, compare
 from flows.cli_errors import fail, guarded, interruptible
+from flows.garbage import collect_rarely
 from flows.input_options import FeedbackFormatOption, FormatOption, with_formats
 from flows.page_cli import DataOption
 from operators.connectors.stop import Stop
@@ -44,6 +45,7 @@ def backtest_command(
     where = with_formats(events_format=form, feedback_format=feedback_form)
     old, new = settings.load_policy(against or where.policy), settings.load_policy(policy)
     begin, end = _span(start, to)
+    collect_rarely()
     stop = Stop()
     with TemporaryDirectory(prefix="rollguard-backtest-") as folder, interruptible(stop):
         if files:

@@ -11,6 +11,7 @@ from rich.console import Console
 from flows import page_cli, progress, replay, settings
 from flows.archive.privacy import checked_pseudonyms
 from flows.cli_errors import fail, guarded, interruptible
+from flows.garbage import collect_rarely
 from flows.input_options import FeedbackFormatOption, FormatOption, PolicyOption, with_formats
 from flows.page_cli import PageOption
 from operators.connectors.stop import Stop
@@ -80,6 +81,7 @@ def replay_command(
     """Run files through the monitor into an embedded store, without a broker."""
     where = with_formats(events_format=form, feedback_format=feedback_form)
     rules = settings.load_policy(policy or where.policy)
+    collect_rarely()
     stop = Stop()
     server = page_cli.server_of(where, settings.embedded(out), page)
     if server is not None:

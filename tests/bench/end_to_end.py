@@ -16,6 +16,7 @@ import msgspec
 from bytewax.testing import run_main
 
 from flows import monitor
+from flows.garbage import collect_rarely
 from operators.connectors.stop import Stop
 from operators.sources.input import InputWatch
 from operators.sources.monitor import MonitorSource
@@ -46,6 +47,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(load: Load, path: Path, sink: str) -> Cost:
     """The monitor over a file, with the rows going to one of `stores.SINKS`."""
+    collect_rarely()
     policy, stop = policy_of(load), Stop()
     source = MonitorSource([file_input(path, policy)], policy, stop=stop, watch=InputWatch())
     with tempfile.TemporaryDirectory() as folder, sink_of(sink, Path(folder)) as rows:

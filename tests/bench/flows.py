@@ -15,6 +15,7 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.testing import TestingSource, run_main
 
 from flows import monitor, settings
+from flows.garbage import collect_rarely
 from operators.connectors.files import FileReader
 from operators.connectors.stop import Stop
 from operators.policy.policy import Policy
@@ -65,6 +66,7 @@ def decode_alone(events: list[bytes]) -> None:
 
 def whole_job(*paths: Path, policy: Policy | None = None) -> None:
     """The monitor, with the default policy, over some files; results are thrown away at the sink."""
+    collect_rarely()
     policy = policy or settings.load_policy(settings.Settings().policy)
     stop = Stop()
     source = MonitorSource([file_input(path, policy) for path in paths], policy, stop=stop, watch=InputWatch())
