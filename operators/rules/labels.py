@@ -49,7 +49,8 @@ def labels_of(part: Partial | None, policy: Policy) -> Labels:
     ages = decode(part.ages, part.slis.shape[1])
     if cohorts := by_cohorts(policy.slis):  # Those count when their time is over (`window/maturing.py`).
         ages = LabelAges(*(column[~np.isin(ages.sli, list(cohorts))] for column in ages))
-    series = [part.series[index] for index in part.which.tolist()]
+    every = list(part.series)
+    series = [every[index] for index in part.which.tolist()]
     whole = np.array([UNSLICED not in each.values for each in series], bool)
     if not whole.all():  # From before a slice dimension began: releases are compared at the finest slices.
         ages = LabelAges(*(column[whole[ages.row]] for column in ages))

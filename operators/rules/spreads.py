@@ -64,7 +64,8 @@ def spreads_of(part: Partial | None, dimensions: tuple[str, ...]) -> Spreads:
         return NO_SPREADS
     pair, code, n = cell_rows(part.cells)
     row, measure = np.divmod(pair, part.sums.shape[1])
-    series = [part.series[index] for index in part.which.tolist()]
+    every = list(part.series)
+    series = [every[index] for index in part.which.tolist()]
     names = [SliceSeries(each.model, each.version, *described(dimensions, each.values)) for each in series]
     return Spreads(names=names, row=row, measure=measure, code=code, n=n)
 

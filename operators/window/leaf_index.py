@@ -4,17 +4,19 @@ Each partition has an index of its own, and so have the panes and the windows of
 numbered by another with a table, series by series looked up once.
 """
 
-from collections.abc import Iterable, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.arrays import Ints, runs_of
+from operators.window.picked import Picked
 
 UNKNOWN = -1
 FEW = 8  # So many times as many series as rows: these are sorted rather than series looked through.
+ONE_BY_ONE = 8  # So few series are as soon looked at as their numbers.
 LEAVES_PANES = 360  # For so long the finest series keep their numbers.
 
 
@@ -26,15 +28,14 @@ class LeafSeries(NamedTuple):
     values: tuple[str, ...]
 
 
-class NumberedSeries(tuple[LeafSeries, ...]):
+class NumberedSeries(Picked[LeafSeries]):
     """Finest series, and the number of each in an index: `rows` (len,)."""
 
-    leaves: "LeafIndex"
-    rows: Ints
+    __slots__ = ("leaves",)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Send the names alone to other processes, not the index."""
-        return tuple, (list(self),)
+    def __init__(self, leaves: "LeafIndex", rows: Ints) -> None:
+        super().__init__(leaves.names, rows)
+        self.leaves = leaves
 
 
 class LeafIndex:
@@ -45,11 +46,14 @@ class LeafIndex:
 
     def __init__(self) -> None:
         self._row_of: dict[LeafSeries, int] = {}
-        self._names: list[LeafSeries] = []
+        self.names: list[LeafSeries] = []
+        self.models: list[str] = []
+        self._model_number: dict[str, int] = {}
+        self._model_of: Ints = np.zeros(0, np.int64)
         self._tables: WeakKeyDictionary[LeafIndex, Ints] = WeakKeyDictionary()  # By index, its rows to those of this.
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.names)
 
     def numbered(self, series: Sequence[LeafSeries]) -> NumberedSeries:
         """Return these series with their numbers.
@@ -60,11 +64,23 @@ class LeafIndex:
         """
         if isinstance(series, NumberedSeries):
             return series if series.leaves is self else self._translated(series)
-        return self._of(series, np.array([self._row(name) for name in series], np.int64))
+        return self.chosen(np.array([self._row(name) for name in series], np.int64))
 
     def chosen(self, rows: Ints) -> NumberedSeries:
         """Return the series of some rows."""
-        return self._of(_picked(self._names, rows), rows)
+        return NumberedSeries(self, rows)
+
+    def model_of(self) -> Ints:
+        """Return for each series which of the `models` is its own, (len,)."""
+        if (known := len(self._model_of)) < len(self.names):
+            number = self._model_number
+            new = [number.setdefault(name.model, len(number)) for name in self.names[known:]]
+            self._model_of, self.models = np.concatenate((self._model_of, np.array(new, np.int64))), list(number)
+        return self._model_of
+
+    def model_number(self, model: str) -> int:
+        """Return which of the `models` it is, UNKNOWN if it is none."""
+        return self._model_number.get(model, UNKNOWN)
 
     def _translated(self, series: NumberedSeries) -> NumberedSeries:
         known = len(series.leaves)
@@ -79,15 +95,32 @@ class LeafIndex:
         return self.chosen(rows)
 
     def _row(self, name: LeafSeries) -> int:
-        row = self._row_of.setdefault(name, len(self._names))
-        if row == len(self._names):
-            self._names.append(name)
+        row = self._row_of.setdefault(name, len(self.names))
+        if row == len(self.names):
+            self.names.append(name)
         return row
 
-    def _of(self, series: Iterable[LeafSeries], rows: Ints) -> NumberedSeries:
-        new = NumberedSeries(series)
-        new.leaves, new.rows = self, rows
-        return new
+
+def by_model(series: Sequence[LeafSeries], number: Callable[[str], int]) -> Ints:
+    """Return for each series what `number` says of its model, which is asked once of each model.
+
+    >>> by_model([LeafSeries("m", "v1", ()), LeafSeries("model", "v1", ())], len).tolist()
+    [1, 5]
+    """
+    if not isinstance(series, NumberedSeries) or len(series) <= ONE_BY_ONE:
+        return np.array([number(name.model) for name in series], np.int64)
+    own = series.leaves.model_of()[series.rows]
+    numbers = np.zeros(len(series.leaves.models), np.int64)
+    here = np.flatnonzero(np.bincount(own))
+    numbers[here] = [number(series.leaves.models[model]) for model in here.tolist()]
+    return numbers[own]
+
+
+def are_of(series: NumberedSeries, model: str) -> NDArray[np.bool_]:
+    """Return which series are of a model, (len,)."""
+    if len(series) <= ONE_BY_ONE:
+        return np.array([name.model == model for name in series], bool)
+    return np.asarray(series.leaves.model_of()[series.rows] == series.leaves.model_number(model))
 
 
 def united(tables: Sequence[Sequence[LeafSeries]], indices: Sequence[Ints]) -> tuple[NumberedSeries, Ints]:
@@ -136,10 +169,3 @@ def _leaves_of(tables: Sequence[Sequence[LeafSeries]]) -> LeafIndex:
     known = {id(table.leaves): table.leaves for table in tables if isinstance(table, NumberedSeries)}
     shared = len(known) == 1 and all(isinstance(table, NumberedSeries) for table in tables)
     return next(iter(known.values())) if shared else LeafIndex()
-
-
-def _picked(names: Sequence[LeafSeries], rows: Ints) -> Iterable[LeafSeries]:
-    if len(rows) < 2:
-        return [names[row] for row in rows.tolist()]
-    picked: tuple[LeafSeries, ...] = itemgetter(*rows.tolist())(names)
-    return picked

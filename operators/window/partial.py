@@ -20,7 +20,7 @@ from operators.stats.design_effect import BUCKETS
 from operators.stats.histogram import CODE_BITS, CODE_MIN
 from operators.window.chains import Chains, merge_chains, take_chains
 from operators.window.label_ages import width
-from operators.window.leaf_index import LeafSeries, NumberedSeries, united
+from operators.window.leaf_index import LeafSeries, NumberedSeries, are_of, united
 from operators.window.offenders import first_of
 from operators.window.samples import Sample, first_samples
 from operators.wire.events import TEXT_MAX
@@ -271,7 +271,7 @@ def unwatched(part: Partial) -> Partial:
 
 def _rest_last(series: NumberedSeries, which: Ints) -> tuple[NumberedSeries, Ints]:
     """Number what is counted of models past the limit after all others."""
-    past = np.array([name.model == OTHER for name in series], bool)
+    past = are_of(series, OTHER)
     if not past.any():
         return series, which
     order = np.argsort(past, kind="stable")

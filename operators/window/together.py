@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Ints
-from operators.window.leaf_index import NumberedSeries
+from operators.window.leaf_index import NumberedSeries, are_of
 from operators.window.partial import OTHER, Partial, keep_first, merge
 
 
@@ -25,7 +25,7 @@ def _is_merged(part: Partial) -> bool:
     series = part.series
     if part.chains is not None or not part.rows or not isinstance(series, NumberedSeries):
         return False
-    if any(name.model == OTHER for name in series):
+    if are_of(series, OTHER).any():
         return False
     return (
         (len(series) == part.rows == 1 or _is_ordered(part, series))

@@ -11,7 +11,7 @@ from operators.arrays import Ints
 from operators.ingest import known_series
 from operators.ingest.known_series import KnownSeries
 from operators.ingest.numbering import Numbering
-from operators.window.leaf_index import LeafIndex, LeafSeries, NumberedSeries, united
+from operators.window.leaf_index import LeafIndex, LeafSeries, NumberedSeries, are_of, by_model, united
 
 
 def batches(random: Random, count: int) -> Iterator[tuple[list[Numbering], list[Ints], list[LeafSeries]]]:
@@ -39,7 +39,7 @@ def test_they_have_their_names(monkeypatch: pytest.MonkeyPatch, bits: int) -> No
     for indices, codes, names in batches(random, 60):
         found = known.of(indices, codes)
         assert list(found) == names
-        assert found.leaves.chosen(found.rows) == found
+        assert list(found.leaves.chosen(found.rows)) == names
         assert len(found.leaves) < 400
 
 
@@ -56,7 +56,7 @@ def test_texts_of_what_was_refused_are_forgotten() -> None:
 
 def test_no_series_at_all() -> None:
     none = [np.zeros(0, np.int64)] * 2
-    assert KnownSeries().of([Numbering(), Numbering()], none) == ()
+    assert not len(KnownSeries().of([Numbering(), Numbering()], none))
 
 
 def plainly_united(tables: list[list[LeafSeries]], indices: list[Ints]) -> tuple[list[LeafSeries], list[int]]:
@@ -100,3 +100,21 @@ def test_names_alone_are_sent() -> None:
     assert len(sent) < 10_000
     assert not isinstance(pickle.loads(sent), NumberedSeries)  # noqa: S301
     assert pickle.loads(sent) == tuple(names)  # noqa: S301
+
+
+def test_models_are_asked_about_once_each() -> None:
+    leaves = LeafIndex()
+    first = leaves.numbered([LeafSeries(f"m{at % 3}", "v1", (str(at),)) for at in range(20)])
+    every = leaves.numbered([*first, *(LeafSeries("m3", "v1", (str(at),)) for at in range(20))])
+    for series in (first, every, leaves.chosen(every.rows[25:]), leaves.chosen(every.rows[:2])):
+        assert by_model(series, lambda model: int(model[1:])).tolist() == [int(name.model[1:]) for name in series]
+        for model in ("m0", "m3", "none"):
+            assert are_of(series, model).tolist() == [name.model == model for name in series]
+    asked = iter(range(4))
+    assert len(set(by_model(every, lambda model: next(asked)).tolist())) == 4
+
+
+def test_names_of_numbered_series_are_found_by_place_as_in_a_sequence() -> None:
+    names = [LeafSeries("m", "v1", (str(at),)) for at in range(5)]
+    series = LeafIndex().numbered(names)
+    assert (list(series), series[-1], list(series[1:3]), names[2] in series) == (names, names[-1], names[1:3], True)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from operators.arrays import Ints
 from operators.ingest.columns import ColumnsBuilder
@@ -25,6 +24,7 @@ from operators.ingest.summarise import summarise
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.stats.multiple_testing import Bools
+from operators.window.leaf_index import by_model
 from operators.window.partial import Partial
 from operators.window.samples import Sample
 from operators.window.shards import shard_of
@@ -97,13 +97,13 @@ class CountedItems(ABC):
         self._times.append(placed.times)
 
     def partials(self) -> list[tuple[int, int, Partial]]:
-        return self.partials_by(lambda model: shard_of(model, self._policy.shards))
+        shards = self._policy.shards
+        return self.partials_by(lambda model: shard_of(model, shards))
 
     def partials_by(self, shard: Callable[[str], int]) -> list[tuple[int, int, Partial]]:
         """Return (shard, closing pane, rows) of all that was taken, where `shard` gives that of a model."""
         columns = msgspec.structs.replace(self.builder.build(), samples=self._samples)
-        shards = np.array([shard(name.model) for name in columns.names], np.int64)
-        return summarise(columns, joined_times(self._times), shards, self._policy)
+        return summarise(columns, joined_times(self._times), by_model(columns.names, shard), self._policy)
 
     def commands(self) -> list[tuple[int, int, Coming]]:
         return []

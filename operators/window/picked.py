@@ -1,0 +1,44 @@
+"""Some of many names, by their places in a list of all: thousands of them are looked up only where somebody asks."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar, overload
+
+from operators.arrays import Ints
+
+T = TypeVar("T")
+
+
+class Picked(Sequence[T]):
+    """Those of `every` that stand at `rows` (len,); `every` may grow at its end.
+
+    >>> import numpy as np
+    >>> list(Picked(["a", "b", "c"], np.array([2, 0])))
+    ['c', 'a']
+    """
+
+    __slots__ = ("every", "rows")
+
+    def __init__(self, every: Sequence[T], rows: Ints) -> None:
+        self.every, self.rows = every, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, at: int) -> T: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[T]: ...
+
+    def __getitem__(self, at: int | slice) -> T | Sequence[T]:
+        return Picked(self.every, self.rows[at]) if isinstance(at, slice) else self.every[int(self.rows[at])]
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self.every.__getitem__, self.rows.tolist())
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send these alone to other processes."""
+        return tuple, (list(self),)
