@@ -91,6 +91,7 @@ class CanaryEvaluator(CanaryState):
         if not mine:
             return None
         process = self.of[self.most(mine)]
+        self.gathered.settle()
         return self.exceeding[process.release].shift(process.sli - len(self.rule.slis), since, code)
 
     def _changes(self, words: Sequence[Word], pane: int) -> list[Verdict]:

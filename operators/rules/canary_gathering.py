@@ -9,7 +9,6 @@ from operators.rules.canary_state import CanaryState
 from operators.rules.canary_words import is_bad
 from operators.rules.cohorts import Block
 from operators.rules.comparison import Comparison
-from operators.rules.exceeding import Exceeding, count_each
 from operators.rules.label_chains import labels_by_sli, share_of_labels, smaller
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labelled import asked
@@ -17,16 +16,15 @@ from operators.rules.labels import Labels
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.recurring import Recurring, left_out
 from operators.rules.spreads import Spreads
-from operators.rules.strata import ComparedWindow, Strata
+from operators.rules.strata import ComparedWindow
 from operators.rules.thinning import thinned
-from operators.rules.value_history import MINUTE_MS
+from operators.rules.value_gathering import Shares, add_values
 from operators.stats.spending import Spending
 from operators.window.chains import COMPARED, NOT_MEANT
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries, described
 
 Served = Sequence[tuple[SliceSeries, Ints]]  # Of a version, at the finest slices.
-Shares = Mapping[Comparison, Sequence[float]]  # Of the events of candidate and baseline, those that are compared.
 
 
 def gather(
@@ -49,7 +47,7 @@ def gather(
         compared = [each for each in releases if counts.pane >= each.begins and each not in cold]
         _note_cold(canary, counts.pane, warming)
         shares = _add_counts(canary, counts, names, compared)
-        _add_values(canary, counts.pane, spreads, releases, set(compared), shares)
+        add_values(canary, counts.pane, spreads, releases, set(compared), shares)
     canary.blip = number
     if place == canary.blip_panes - 1:
         _end_blip(canary)
@@ -131,7 +129,7 @@ def _add_counts(
                 shares[release].append(counted / asked if asked else usual)
                 _thin_cohorts(canary, both[number], shares[release][number], counts.pane)
                 _leave_out(both[number], _too_soon(canary, release, counts.pane))
-            _open(canary, release, counts.pane).add(both[0], both[1])
+            canary.open_strata(release, counts.pane).add(both[0], both[1])
     return shares
 
 
@@ -169,51 +167,11 @@ def _less(canary: CanaryState, came: Ints, out: Ints | None) -> Ints:
     return less
 
 
-def _add_values(
-    canary: CanaryState,
-    pane: int,
-    spreads: Spreads,
-    releases: Sequence[Comparison],
-    compared: Collection[Comparison],
-    shares: Shares,
-) -> None:
-    """Add how many values exceed the limits to the running blip; of releases not `compared` they set limits."""
-    if not (canary.limits and spreads.names):
-        return
-    each = [
-        (canary.exceeding.setdefault(release, Exceeding(limits=canary.limits)), release.model, _versions(release))
-        for release in releases
-    ]
-    counted = count_each(each, spreads, pane * canary.pane_ms // MINUTE_MS)
-    for release, arms in zip(releases, counted, strict=True):
-        if release not in compared or not any(arms):
-            continue
-        served = [
-            [(name, _beside_slis(canary, thinned(counts, share, pane, name.text))) for name, counts in arm]
-            for arm, share in zip(arms, shares.get(release, (1.0, 1.0)), strict=True)
-        ]
-        _open(canary, release, pane).add(served[0], served[1])
-
-
-def _versions(release: Comparison) -> tuple[str, str]:
-    return release.candidate, release.baseline
-
-
-def _open(canary: CanaryState, release: Comparison, pane: int) -> Strata:
-    """Return the strata of a release, ready for what came in a pane, of the blip that it is of."""
-    strata = canary.strata_of(release)
-    strata.open(pane // canary.blip_panes * canary.blip_panes, canary.blip_panes, canary.blipped)
-    return strata
-
-
-def _beside_slis(canary: CanaryState, counts: Ints) -> Ints:
-    return np.concatenate([np.zeros((len(canary.slis), 2), np.int64), counts])
-
-
 def _end_blip(canary: CanaryState) -> None:
     """Give the e-processes what the blip came to."""
     if canary.blip is not None:
         _bet(canary, (canary.blip + 1) * canary.blip_panes, list(canary.strata), canary.blipped)
+    canary.gathered.settle()
     for each in canary.exceeding.values():
         each.renew()
     canary.blip = None

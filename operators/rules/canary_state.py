@@ -14,6 +14,7 @@ from operators.rules.canary_verdict import Terms, levels
 from operators.rules.comparison import Comparison
 from operators.rules.evidence_log import EvidenceLog, Process
 from operators.rules.exceeding import Exceeding, columns, limits_of
+from operators.rules.gathered_values import GatheredValues
 from operators.rules.guard import ALPHA_SHARE, Guard
 from operators.rules.kept_estimates import KeptEstimates
 from operators.rules.label_shares import LabelShares
@@ -61,6 +62,7 @@ class CanaryState:
         self.at_once = np.flatnonzero(~on_labels)
         self.blipped = np.concatenate([self.at_once, np.arange(len(rule.slis), self.columns)])
         self.exceeding: dict[Comparison, Exceeding] = {}
+        self.gathered = GatheredValues()
         self.labelled = Labelled(
             {index: self.slis[index] for index in np.flatnonzero(on_labels).tolist()},
             policy.pane_ms,
@@ -96,8 +98,14 @@ class CanaryState:
         self.doubts: dict[Process, str] = {}  # Of those that would pass.
         self.live: Set[Comparison] | None = None  # The releases that anything is kept of; None where nobody knows.
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All, with what was gathered where it belongs."""
+        self.gathered.settle()
+        return self.__dict__
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self.gathered = GatheredValues()
         self.index = {process: index for index, process in enumerate(self.of)}
         self.kept, self.live = KeptEstimates(self.processes), None
         self.recurring, self.raters = by_version(self.recurring), by_version(self.raters)
@@ -143,7 +151,22 @@ class CanaryState:
         self.announced = {process: announced for process, announced in self.announced.items() if process not in gone}
 
     def strata_of(self, release: Comparison) -> Strata:
-        return self.strata.setdefault(release, Strata(self.columns, WINDOW_MS_MAX // self.pane_ms))
+        known = self.strata.get(release)
+        if known is None:
+            known = self.strata[release] = Strata(self.columns, WINDOW_MS_MAX // self.pane_ms)
+        return known
+
+    def open_strata(self, release: Comparison, pane: int) -> Strata:
+        """Return the strata of a release, ready for what came in a pane, of the blip that it is of."""
+        strata = self.strata_of(release)
+        strata.open(pane // self.blip_panes * self.blip_panes, self.blip_panes, self.blipped)
+        return strata
+
+    def exceeding_of(self, release: Comparison) -> Exceeding:
+        known = self.exceeding.get(release)
+        if known is None:
+            known = self.exceeding[release] = Exceeding(limits=self.limits)
+        return known
 
     def grains_of(self, stratum: Mapping[str, str]) -> list[tuple[str, ...]]:
         """Return the grains of those slices of a stratum that are compared."""

@@ -19,8 +19,6 @@ are edges of buckets, and a tolerance is rounded up to whole buckets.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -29,25 +27,19 @@ import numpy as np
 from operators.arrays import Ints
 from operators.policy.policy import Policy
 from operators.rules.canary_keys import Canary, Compared
-from operators.rules.spreads import Spreads
 from operators.rules.value_history import (
     BASELINE,
     CANDIDATE,
-    NO_VALUES,
-    Bucketed,
     ValueHistory,
     ValueShift,
     split_at,
-    summed_each,
 )
 from operators.stats.histogram import B_MIN, GAMMA, codes_of, values_of
-from operators.window.series_index import SliceSeries
 
 TAIL = 0.95  # The quantile at which means are compared, too.
 N_MIN = 100  # Values of the baseline in a stretch, and ...
 BEYOND_MIN = 5  # ... so many of them above a quantile.
 STRETCHES = 15  # A quarter of an hour, in blips of a minute.
-Versions = tuple[str, str]  # Candidate and baseline.
 
 
 class Limit(NamedTuple):
@@ -115,6 +107,7 @@ class Exceeding(msgspec.Struct, kw_only=True):
 
     `values` are of the stretch of blips under way, codes and counts by measure; `lately` has of each limit the codes
     that the last stretches came to, the newest last; `history` by measure what both versions had in the last hour.
+    What came in is put there by `gathered_values.py`.
     """
 
     limits: tuple[Limit, ...]
@@ -157,52 +150,3 @@ class Exceeding(msgspec.Struct, kw_only=True):
             rise=now - was,
             excess=limit.code_of(*mine) - now,
         )
-
-
-def count_each(
-    releases: Sequence[tuple[Exceeding, str, Versions]], spreads: Spreads, minute: int
-) -> list[list[list[tuple[SliceSeries, Ints]]]]:
-    """Return of each release good and bad values of candidate and baseline by finest slice, (limits, 2) each.
-
-    What the baseline had is learned, for the next blip, and what both had is remembered of a `minute` since 1970. All
-    releases, of one rule, are counted together.
-    """
-    counted = [
-        [_exceeded(exceeding, spreads, model, version, arm) for arm, version in enumerate(versions)]
-        for exceeding, model, versions in releases
-    ]
-    sums: list[Sequence[Bucketed]] = []
-    puts: list[Callable[[Bucketed], None]] = []
-    for exceeding, model, versions in releases:
-        for measure in sorted({limit.measure for limit in exceeding.limits}):
-            for arm, version in enumerate(versions):
-                _, codes, n = spreads.of(model, version, measure)
-                if len(codes):
-                    history = exceeding.history.setdefault(measure, ValueHistory())
-                    sums.append([history.of(minute, arm), (codes, n)])
-                    puts.append(partial(history.put, minute, arm))
-                if len(codes) and arm == BASELINE:
-                    sums.append([exceeding.values.get(measure, NO_VALUES), (codes, n)])
-                    puts.append(partial(exceeding.values.__setitem__, measure))
-    for put, values in zip(puts, summed_each(sums), strict=True):
-        put(values)
-    return counted
-
-
-def _exceeded(
-    exceeding: Exceeding, spreads: Spreads, model: str, version: str, arm: int
-) -> list[tuple[SliceSeries, Ints]]:
-    """Return good and bad values of a version by finest slice."""
-    limits = exceeding.limits
-    found: dict[int, Ints] = {}
-    for number, code in exceeding.codes.items():
-        limit = limits[number]
-        row, codes, n = spreads.of(model, version, limit.measure)
-        if len(row):
-            first = int(row[0])
-            at = (row - first) * 2 + (codes > (code if arm else limit.of_candidate(code)))
-            counts = np.bincount(at, weights=n).astype(np.int64)
-            for place in np.flatnonzero(counts).tolist():
-                known = found.setdefault(first + place // 2, np.zeros((len(limits), 2), np.int64))
-                known[number, place % 2] = counts[place]
-    return [(spreads.names[row], found[row]) for row in sorted(found)]

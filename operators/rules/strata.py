@@ -73,23 +73,24 @@ class Strata:
                 self.first[sli] = begins
             lasts = panes * self._blocks(sli, begins, panes)
             self.panes[sli], self.until[sli] = lasts, (begins // lasts + 1) * lasts
-        self.pending[:, others] = 0
+        if len(others):
+            self.pending[:, others] = 0
 
     def add(self, candidate: Sequence[Served], baseline: Sequence[Served]) -> None:
         """Take what each version served in a pane: of each slice good, bad and neither of each SLI."""
-        for name in sorted((name for name, _ in (*candidate, *baseline)), key=lambda name: name.text):
-            if name.text not in self._index:
-                self._index[name.text] = len(self.names)
-                self.names.append(name)
-        more = len(self.names) - len(self.pending)
-        if more:
-            for each in ("pending", "seen", "events"):
-                setattr(self, each, np.pad(getattr(self, each), ((0, more), (0, 0), (0, 0))))
+        self._number([name for name, _ in (*candidate, *baseline)])
         for arm, served in enumerate((candidate, baseline)):
             for name, counts in served:
                 place = self.pending[self._index[name.text]]
                 place[:, 2 * arm] += counts[:, GOOD] + counts[:, BAD]
                 place[:, 2 * arm + 1] += counts[:, BAD]
+
+    def add_last(self, names: Sequence[SliceSeries], arms: Ints, counts: Ints) -> None:
+        """Take all and bad of the last columns, (E, columns, 2), each of a slice of candidate (0) or baseline (1)."""
+        self._number(names)
+        at, columns = [self._index[name.text] for name in names], slice(-counts.shape[1], None)
+        self.pending[at, columns, 2 * arms] += counts[:, :, 0]
+        self.pending[at, columns, 2 * arms + 1] += counts[:, :, 1]
 
     def take(self, pane: int, slis: Ints) -> Iterator[ComparedWindow]:
         """Yield the windows of `slis` that end before a pane, and begin none: what is added next is to be opened."""
@@ -129,6 +130,18 @@ class Strata:
         ]
         more = len(apart) - len(parts)
         return (*parts, *([f"{more} further slices are served by one version alone"] if more else []))
+
+    def _number(self, names: Sequence[SliceSeries]) -> None:
+        """Give the strata that are new their places, in order of their texts."""
+        new = [name for name in names if name.text not in self._index]
+        for name in sorted(new, key=lambda name: name.text):
+            if name.text not in self._index:  # It is of both versions.
+                self._index[name.text] = len(self.names)
+                self.names.append(name)
+        more = len(self.names) - len(self.pending)
+        if more:
+            for each in ("pending", "seen", "events"):
+                setattr(self, each, np.pad(getattr(self, each), ((0, more), (0, 0), (0, 0))))
 
     def _blocks(self, sli: int, begins: int, panes: int) -> int:
         """Return how many blocks the next window lasts: the fewest, a power of two, that keep enough."""

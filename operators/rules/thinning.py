@@ -9,11 +9,12 @@ J. N. K. Rao, A. J. Scott, "A simple method for the analysis of clustered binary
 Where nobody comes twice all values count, as they are.
 """
 
+from collections.abc import Sequence
 from zlib import crc32
 
 import numpy as np
 
-from operators.arrays import Ints
+from operators.arrays import Floats, Ints
 from operators.window.mixing import ODD, hashed, positive, salts_of
 
 
@@ -27,9 +28,21 @@ def thinned(counts: Ints, share: float, pane: int, text: str) -> Ints:
     """
     if share >= 1.0:
         return counts
-    places = np.arange(1, counts.size + 1, dtype=np.uint64) * ODD ^ np.uint64(crc32(text.encode()))
-    chance = positive(hashed(places ^ salts_of(np.array([pane])))) / 2.0**63
-    exact = counts.ravel() * share
+    result: Ints = thinned_each(counts[None], np.array([share]), pane, [text])[0]
+    return result
+
+
+def thinned_each(counts: Ints, shares: Floats, pane: int, texts: Sequence[str]) -> Ints:
+    """Return what `thinned` does of each of some counts (E, ...), by its share and text."""
+    less = np.flatnonzero(shares < 1.0)
+    if not len(less):
+        return counts
+    some = counts[less].reshape(len(less), -1)
+    places = np.arange(1, some.shape[1] + 1, dtype=np.uint64) * ODD
+    own = np.array([crc32(texts[each].encode()) for each in less.tolist()], np.uint64)
+    chance = positive(hashed(places ^ own[:, None] ^ salts_of(np.array([pane])))) / 2.0**63
+    exact = some * shares[less, None]
     whole = np.floor(exact)
-    result: Ints = (whole + (chance < exact - whole)).astype(np.int64).reshape(counts.shape)
+    result = counts.copy()
+    result[less] = (whole + (chance < exact - whole)).astype(np.int64).reshape(-1, *counts.shape[1:])
     return result

@@ -13,13 +13,16 @@ from operators.evaluation import ShardEvaluation
 from operators.ingest.partition import Partition
 from operators.policy.errors import PolicyError
 from operators.policy_file.toml import parse
+from operators.rules.arm_values import by_arm, exceeding_counts
 from operators.rules.canary_keys import Canary
-from operators.rules.exceeding import Exceeding, Limit, columns, count_each, limits_of
+from operators.rules.comparison import Comparison
+from operators.rules.exceeding import Exceeding, Limit, columns, limits_of
+from operators.rules.gathered_values import GatheredValues
 from operators.rules.spreads import NO_SPREADS, Spreads, spreads_of
+from operators.rules.value_history import BASELINE, CANDIDATE
 from operators.stats.histogram import GAMMA, codes_of
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge
-from operators.window.series_index import SliceSeries
 from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Release
 from operators.wire.control import ControlEvent
@@ -130,9 +133,15 @@ def canary() -> Canary:
     return rule
 
 
-def counted(exceeding: Exceeding, spreads: Spreads) -> list[list[tuple[SliceSeries, Ints]]]:
-    (arms,) = count_each([(exceeding, "m", ("v2", "v1"))], spreads, MINUTE)
-    return arms
+def counted(exceeding: Exceeding, spreads: Spreads) -> list[list[Ints]]:
+    """Learn the values of a pane, and return good and bad ones of candidate and baseline by finest slice."""
+    values = by_arm(spreads, [Comparison("m", "v2", "v1", START, START)], range(3))
+    gathered = GatheredValues()
+    gathered.add([exceeding], MINUTE, values)
+    gathered.settle()
+    counts = exceeding_counts(values, exceeding.limits, [exceeding])
+    some = counts.any(axis=(1, 2))
+    return [list(counts[some & (values.arm == arm)]) for arm in (CANDIDATE, BASELINE)]
 
 
 def test_limits_are_set_by_the_baseline_alone_and_before_what_they_judge() -> None:
@@ -148,8 +157,8 @@ def test_limits_are_set_by_the_baseline_alone_and_before_what_they_judge() -> No
     arms = counted(exceeding, first)
     assert exceeding.codes == before
     bad, n = (
-        (sum(counts[0, 1] for _, counts in arm) for arm in arms),
-        [sum(counts[0].sum() for _, counts in arm) for arm in arms],
+        (sum(counts[0, 1] for counts in arm) for arm in arms),
+        [sum(counts[0].sum() for counts in arm) for arm in arms],
     )
     assert n == [100, 200]
     slow, baseline = bad

@@ -7,7 +7,7 @@ import pytest
 
 from operators.evaluation import ShardEvaluation
 from operators.policy_file.toml import parse
-from operators.rules.thinning import thinned
+from operators.rules.thinning import thinned, thinned_each
 from operators.window.panes import Closed
 from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Release
@@ -63,3 +63,11 @@ def test_a_share_is_exact_on_average_and_never_more_than_one_off(share: float) -
     assert (abs(each - counts * share) < 1).all()
     assert each.mean(axis=0) == pytest.approx(counts * share, abs=0.04)
     assert thinned(counts, 1.0, 5, "*") is counts
+
+
+def test_those_of_many_slices_are_thinned_as_each_is_by_itself() -> None:
+    random = np.random.default_rng(1)
+    counts, shares = random.integers(0, 90, (30, 3, 2)), random.choice([0.1, 0.7, 1.0], 30)
+    texts = [f"region={number}" for number in range(30)]
+    each = [thinned(one, share, 5, text) for one, share, text in zip(counts, shares, texts, strict=True)]
+    assert thinned_each(counts, shares, 5, texts).tolist() == [one.tolist() for one in each]
