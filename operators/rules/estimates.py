@@ -10,9 +10,11 @@ from operators.arrays import Floats, Ints
 from operators.stats import ratio_bound
 from operators.stats.e_process import EProcesses
 from operators.stats.hypergeometric import growth
+from operators.stats.multiple_testing import Bools
 
 # Where `detectable` looks; between two of them, 5 % apart, it draws a line.
 TIMES = np.geomspace(1.02, 1_000.0, 200)
+STRIDE = 14  # Places that are looked at together.
 
 
 def points(processes: EProcesses, which: Ints, alpha: Floats | float) -> tuple[Floats, Floats]:
@@ -50,17 +52,26 @@ def detectable(processes: EProcesses, which: Ints, alpha: Floats | float) -> Flo
     1 / alpha, and the weight 1/2 of harm from the first block. A true one needs some more, because its size must be
     learned first, and half of the time more, as it is an expectation.
     """
+    every = np.arange(len(which))
+    ends = np.minimum(np.arange(STRIDE, len(TIMES) + STRIDE, STRIDE), len(TIMES)) - 1
+    # What is enough at one place is at all that follow: so of each stretch the end is looked at, and of one all of it.
+    by_end = _enough(processes, which, alpha, np.broadcast_to(ends, (len(which), len(ends))))
+    places = np.maximum(ends[by_end.argmax(axis=1)][:, None] - np.arange(STRIDE)[::-1], 0)
+    found = places[every, _enough(processes, which, alpha, places).argmax(axis=1)]
+    b = _observed(processes, which)[3]
+    return np.where(by_end.any(axis=1), shifted(b, processes.tolerance * TIMES[found]) - b, np.inf)
+
+
+def _enough(processes: EProcesses, which: Ints, alpha: Floats | float, places: Ints) -> Bools:
+    """Return whether a true ratio of odds of `TIMES` at these `places` (W, P) would have been seen by now, (W, P)."""
     n_c, n_b, _, b = (column[:, None] for column in _observed(processes, which))
-    psi = processes.tolerance * TIMES
+    psi = (processes.tolerance * TIMES)[places]
     bad = n_c * shifted(b, psi) + n_b * b
     grown = growth(np.maximum(n_c, 1), np.maximum(n_b, 1), bad, psi, np.full_like(psi, processes.tolerance))
     needed = np.log(2 / np.broadcast_to(alpha, which.shape))[:, None]
     blocks = np.maximum(processes.blocks[which], 1)
     most = blocks[:, None] * processes.most(np.log(psi), np.log(processes.tolerance))
-    enough = np.minimum(np.where(n_c > 0, grown, 0.0), most) >= needed
-    place = enough.argmax(axis=1)
-    found = psi[place]
-    return np.where(enough.any(axis=1), shifted(b[:, 0], found) - b[:, 0], np.inf)
+    return np.asarray(np.minimum(np.where(n_c > 0, grown, 0.0), most) >= needed)
 
 
 def decides_in(processes: EProcesses, which: Ints, alpha: Floats | float) -> Floats:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from operators.arrays import Floats, Ints
-from operators.stats.e_process import CAP_POWER, NOT_WORSE, WORSE, EProcesses
+from operators.stats.e_process import AT_ONCE, CAP_POWER, NOT_WORSE, WORSE, EProcesses
 from operators.stats.hypergeometric import SPLITS_MAX, growth, log_likelihoods, mean_split
 from tests.saving import again
 
@@ -155,6 +155,26 @@ def test_processes_may_be_split_anyhow(seed: int) -> None:
     cut = seed % (K + 1)
     split = [(pane, which[rows], counts[rows]) for pane, which, counts in panes for rows in (which < cut, which >= cut)]
     assert_same(stepped(fresh(), panes), stepped(fresh(), split))
+
+
+def test_processes_that_are_too_many_for_one_go_come_to_the_same_as_few() -> None:
+    random, size = np.random.default_rng(9), 2 * AT_ONCE + 3
+    which = np.sort(random.integers(0, size, 3 * size))
+    n = random.poisson(30, (len(which), 2))
+    counts = np.stack((n, random.binomial(n, 0.2)), axis=2).reshape(-1, 4)
+    few = fresh(size)
+    for start in range(0, size, 50):
+        rows = (which >= start) & (which < start + 50)
+        few.step(7, which[rows], counts[rows])
+    assert_same(stepped(fresh(size), [(7, which, counts)]), few)
+
+
+def test_evidence_against_one_margin_is_what_all_margins_have_there() -> None:
+    processes = stepped(fresh(), blocks(3))
+    for margin in (1.5, 3.0):
+        column = int(np.searchsorted(processes.grid, margin))
+        every = processes._log_e(processes.log_m, processes.blocks)[:, NOT_WORSE, column]
+        assert processes.log_e_not_worse(margin).tobytes() == every.tobytes()
 
 
 @given(seeds, st.integers(0, PANES))
