@@ -35,12 +35,14 @@ def chains_of(
     They are the same in every process, unlike Python's own hash of texts. The last bits of an event's say which attempt
     of its request it is.
     """
+    none = np.zeros(len(ids), np.int64)
+    if all(each.count(None) == len(ids) for each in (attempts, sessions, users)):
+        return none, none
     names = [
         f"s{session}" if session else f"u{user}" if user else "" if attempt is None else f"r{request}"
         for request, attempt, session, user in zip(ids, attempts, sessions, users, strict=True)
     ]
     if not any(names):
-        none = np.zeros(len(names), np.int64)
         return none, none
     chain = chain_hashes(names)
     chain[[not name for name in names]] = NONE

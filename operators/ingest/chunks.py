@@ -14,6 +14,7 @@ from operators.ingest.columns import times_of
 from operators.ingest.event_times import EventTimes
 from operators.ingest.formats.format import Decoded, ItemDecoder, Stream
 from operators.ingest.formats.origin import Reject, joined_origins
+from operators.ingest.lines import lengths_of
 from operators.ingest.messages import Messages
 from operators.ingest.passed import Passed
 from operators.ingest.placing import Placed, Reasons
@@ -156,15 +157,13 @@ class Chunk:
 
 def pieces_of(messages: Messages) -> Iterator[tuple[int, Messages]]:
     """Yield pieces of messages whose items fit the processor's caches, with the number of the first of each."""
-    start = 0
+    start, before = 0, 0
+    ends = np.cumsum(lengths_of(messages.values))
     while start < len(messages):
-        piece = messages.part(start, start + PIECE)
-        values = list(piece.values)
-        if sum(map(len, values)) > PIECE_BYTES:
-            few = np.searchsorted(np.cumsum([len(value) for value in values]), PIECE_BYTES, "right") + 1
-            piece, values = piece.part(0, int(few)), values[:few]
-        yield start, msgspec.structs.replace(piece, values=values)
-        start += len(values)
+        few = int(np.searchsorted(ends, before + PIECE_BYTES, "right")) + 1
+        stop = min(start + PIECE, few, len(messages))
+        yield start, messages.part(start, stop)
+        start, before = stop, int(ends[stop - 1])
 
 
 def _in_order(rejects: Sequence[Reject]) -> list[Reject]:

@@ -8,10 +8,10 @@ from typing import overload
 import msgspec
 import numpy as np
 
-from operators.arrays import Ints
+from operators.arrays import Ints, joined_columns
 from operators.fast import loading
 
-NEWLINE = 10
+NEWLINE, BRACE, END_BRACE = b"\n{}"
 BEHIND = b"\n" * 64  # Kernels leave a line to others that has less behind it than they look at.
 
 
@@ -125,6 +125,38 @@ class Lines(Sequence[bytes]):
                 found[place] = text[begin:end]
             first += len(ends)
         return found
+
+
+def lengths_of(texts: Sequence[bytes]) -> Ints:
+    r"""Return the length of each text, (n,); of lines without cutting them out.
+
+    >>> lengths_of(Lines([block_of(b"one\n\nthree\n")])), lengths_of([b"one"])
+    (array([3, 0, 5]), array([3]))
+    """
+    if isinstance(texts, Lines):
+        return joined_columns([ends - starts for _, starts, ends in texts.spans()])
+    return np.fromiter(map(len, texts), np.int64, len(texts))
+
+
+def objects_of(texts: Sequence[bytes]) -> memoryview | None:
+    r"""Return the text of lines that hold whole JSON objects, or that are no JSON; None where that is not sure.
+
+    A line that ends with a brace and one that begins with one stand beside each other in no object, and a string holds
+    no line end: so none holds a part of an object, if all is JSON.
+
+    >>> bytes(objects_of(Lines([block_of(b'{"a":1}\n{"a":2}\n')])) or b"")
+    b'{"a":1}\n{"a":2}'
+    >>> objects_of(Lines([block_of(b'{"a":\n1}\n')])), objects_of([b'{"a":1}'])
+    (None, None)
+    """
+    spans = [*texts.spans()] if isinstance(texts, Lines) else []
+    if len(spans) != 1:
+        return None
+    text, starts, ends = spans[0]
+    characters = np.frombuffer(text, np.uint8)
+    if (ends <= starts).any() or (characters[starts] != BRACE).any() or (characters[ends - 1] != END_BRACE).any():
+        return None
+    return memoryview(text)[int(starts[0]) : int(ends[-1])]
 
 
 def texts_at(texts: Sequence[bytes], places: Ints) -> list[bytes]:

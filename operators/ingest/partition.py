@@ -6,7 +6,7 @@ are placed together, in the order of the log (`placing.py`); then each stream ma
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -20,6 +20,7 @@ from operators.ingest.event_times import joined_times
 from operators.ingest.formats.format import Stream
 from operators.ingest.formats.origin import Reject
 from operators.ingest.formats.registry import FORMATS
+from operators.ingest.headroom import with_headroom
 from operators.ingest.known_series import KnownSeries
 from operators.ingest.messages import Messages
 from operators.ingest.own_dimensions import slicing
@@ -125,7 +126,7 @@ class Partition:
         again = self._placing.begin(messages) if len(messages) else None
         step = self._chunk if any(each.needs_items for each in taken.streams.values()) else max(len(messages), 1)
         for start in range(0, len(messages), step):
-            chunk = Chunk(messages.part(start, start + step), self._decoder, self.stream, taken.streams)
+            chunk = self._read(messages.part(start, start + step), taken.streams)
             twice = None if again is None else again[start + chunk.origin.messages_of]
             placed = self._placing.place(
                 chunk.times, chunk.origin, chunk.reasons(self.policy), chunk.ids(), twice, chunk.criteria()
@@ -145,8 +146,11 @@ class Partition:
         """Take messages that have counted before, to know later ones that are the same."""
         self._placing.remember_begins(messages)
         for start in range(0, len(messages), CHUNK):
-            chunk = Chunk(messages.part(start, start + CHUNK), self._decoder, self.stream, self._streams())
+            chunk = self._read(messages.part(start, start + CHUNK), self._streams())
             self._placing.remember(chunk.times, chunk.origin, chunk.reasons(self.policy), chunk.ids(), chunk.criteria())
+
+    def _read(self, messages: Messages, streams: Mapping[Stream, StreamBatch]) -> Chunk:
+        return with_headroom(lambda: Chunk(messages, self._decoder, self.stream, streams))
 
     def end(self) -> list[tuple[int, ShardInput]]:
         """The source has ended: it holds no pane open any more, and its last events wait for no others."""

@@ -1,6 +1,7 @@
 """Messages are decoded piece by piece, and their items let go: what comes of them is what comes of all at once."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from random import Random
 
 import msgspec
@@ -79,17 +80,66 @@ def test_lines_of_blocks_are_those_of_the_text() -> None:
         assert list(lines[start:stop]) == list(lines[:stop][start:]) == wanted[start:stop]
 
 
-def test_lines_are_cut_out_once_to_be_decoded() -> None:
+EVENT = b'{"request_id":"r","ts":1760000003700,"model":"m","version":"v"}'
+
+
+@pytest.mark.parametrize(("event", "times"), [(EVENT, 0), (EVENT + b" ", 1)])
+def test_lines_are_cut_out_once_to_be_decoded_or_never(event: bytes, times: int) -> None:
     class Counted(Lines):
         def __iter__(self) -> Iterator[bytes]:
             cut.append(len(self))
             return super().__iter__()
 
     cut: list[int] = []
-    event = b'{"request_id":"r","ts":1760000003700,"model":"m","version":"v"}\n'
-    messages = msgspec.structs.replace(received([event] * 3), values=Counted([block_of(event * 3)]))
+    messages = msgspec.structs.replace(received([event] * 3), values=Counted([block_of((event + b"\n") * 3)]))
     assert len(Decoder(Event, 1 << 20).decode(messages)[0]) == 3
-    assert cut == [3]
+    assert cut == [3] * times
+
+
+PARTS = (
+    EVENT,
+    EVENT[:-1],
+    b"}",
+    b"{",
+    b"{}",
+    b'"a":{}',
+    b'"a":',
+    b",",
+    b" ",
+    b"\r",
+    b"\t",
+    b"[",
+    b"]",
+    b"x",
+    b'"',
+    b"",
+)
+
+
+def decoded(values: Sequence[bytes], limit: int = 1 << 20) -> str:
+    items, origin, rejects = Decoder(Event, limit).decode(msgspec.structs.replace(received([*values]), values=values))
+    return repr((msgspec.json.encode(items), [origin.place(at) for at in range(len(items))], rejects, origin.unusable))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_lines_are_decoded_as_each_alone(seed: int) -> None:
+    """One text of many lines may hold objects that go over line ends, and two in a line: never as many as lines."""
+    random = Random(seed)
+    for _ in range(700 if os.environ.get("ROLLGUARD_PROVE") != "1" else 100_000):
+        lines = [
+            b"".join(random.choices(PARTS, k=random.choice((1, 1, 1, 2, 3)))) for _ in range(random.randrange(1, 4))
+        ]
+        block = block_of(b"".join(line + b"\n" for line in lines))
+        assert decoded(Lines([block])) == decoded(lines), lines
+    mutants = [mutant(random)[0].replace(b"\n", b" ") for _ in range(150)]
+    for start in range(0, len(mutants), 3):
+        some = mutants[start : start + 3]
+        assert decoded(Lines([block_of(b"".join(line + b"\n" for line in some))]), 300) == decoded(some, 300)
+
+
+@pytest.mark.parametrize("lines", [[b'{"a":', b"{}", b"}{}"], [EVENT[:-1], b"}" + EVENT], [EVENT + EVENT, b"{", b"}"]])
+def test_an_object_over_two_lines_beside_two_in_one_is_none(lines: list[bytes]) -> None:
+    assert decoded(Lines([block_of(b"".join(line + b"\n" for line in lines))])) == decoded(lines)
 
 
 def test_items_are_let_go_unless_fields_are_watched() -> None:

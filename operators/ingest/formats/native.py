@@ -17,6 +17,7 @@ from operators.ingest.formats.format import Decoded, InputFormat, Stream
 from operators.ingest.formats.origin import ItemTexts, Origin, Reject
 from operators.ingest.formats.whole_characters import whole_characters
 from operators.ingest.headroom import with_headroom
+from operators.ingest.lines import lengths_of, objects_of
 from operators.ingest.messages import Messages
 from operators.ingest.unread import BYTES_MAX, unread_fields
 from operators.ingest.usable import UNDECODABLE, Usable
@@ -60,22 +61,33 @@ class Decoder(Generic[Item]):
 
     def __init__(self, kind: type[Item], message_bytes_max: int) -> None:
         self.message_bytes_max = message_bytes_max
-        self._one = msgspec.json.Decoder(kind).decode
+        decoder = msgspec.json.Decoder(kind)
+        self._one, self._of_lines = decoder.decode, decoder.decode_lines
+        # Others keep parts of their texts, and with them all that stands beside.
+        self._lets_go = kind in (Event, Feedback)
         self._many = msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]
         self._usable = Usable(kind)
         self._of_feedback = kind is Feedback
 
     def decode(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]]:
         """Return the valid items in order, where they came from, and the rejects."""
-        values = list(messages.values)  # Those of files are cut out of their blocks by this: once is enough.
         try:
-            if max(map(len, values), default=0) <= self.message_bytes_max:
-                return self._fast(messages, values)
+            if lengths_of(messages.values).max(initial=0) <= self.message_bytes_max:
+                return self._together(messages) or self._fast(messages)
         except UNDECODABLE:
             pass  # One of them is bad: take them one by one, to say which and why.
         return self._careful(messages)
 
-    def _fast(self, messages: Messages, values: list[bytes]) -> tuple[list[Item], Origin, list[Reject]]:
+    def _together(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]] | None:
+        """Decode lines as the one text that they are; None where they may not hold an object each."""
+        text = objects_of(messages.values) if self._lets_go else None
+        items = [] if text is None else self._of_lines(text)
+        if not items or len(items) != len(messages):
+            return None
+        return items, Origin(messages=messages, message_of=range(len(items)), texts=ItemTexts(split=split)), []
+
+    def _fast(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]]:
+        values = list(messages.values)  # Those of files are cut out of their blocks by this: once is enough.
         if values and values[0][:1] == b"[":
             lists = [self._many(message) for message in values]
             origin = Origin(
