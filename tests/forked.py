@@ -120,7 +120,7 @@ def forge() -> Forge:
 
 
 def rollguard(
-    *arguments: object, environment: Mapping[str, str] | None = None, folder: Path | None = None, wait_s: float = 180.0
+    *arguments: object, environment: Mapping[str, str] | None = None, folder: Path | None = None, wait_s: float = 600.0
 ) -> "subprocess.CompletedProcess[str]":
     """Run the program to its end; `environment` is that of this process by default."""
     with TemporaryDirectory() as written:

@@ -17,7 +17,7 @@ from flows.page.serve import Server
 from tests.programs import program
 
 ROOT = Path(__file__).parents[1]
-START_S = 60
+WAIT_S = 300.0  # Nothing takes so long, but on a machine with ten times as much to do as it can.
 
 
 @contextmanager
@@ -26,7 +26,8 @@ def browsing() -> Iterator[Browser]:
     path = program("chromium")
     with sync_playwright() as playwright:
         # Its sandbox needs rights that a container may not have; it opens no page but ours.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        arguments = ["--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=path, args=arguments, timeout=1_000 * WAIT_S)
         try:
             yield browser
         finally:
@@ -38,6 +39,7 @@ class Watched:
 
     def __init__(self, browser: Browser, **options: Any) -> None:
         self.page: Page = browser.new_page(**options)
+        self.page.set_default_timeout(1_000 * WAIT_S)
         self.complaints: list[str] = []
         self.hosts: set[str] = set()
         self.requests: list[str] = []
@@ -89,7 +91,7 @@ def serving(*arguments: str | Path, cwd: Path) -> Iterator[tuple[str, subprocess
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.communicate(timeout=30)
+            process.communicate(timeout=WAIT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

@@ -254,7 +254,7 @@ def test_a_run_that_is_interrupted_ends_in_order(tmp_path: Path, number: signal.
     try:
         with _read_by_somebody(pipe):
             process.send_signal(number)
-        process.wait(180)
+        process.wait(600)
     finally:
         process.kill()
     assert process.returncode == 1, errors.read_text()

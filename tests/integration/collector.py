@@ -29,7 +29,7 @@ providers:
   - gomod: go.opentelemetry.io/collector/confmap/provider/envprovider v1.61.0
   - gomod: go.opentelemetry.io/collector/confmap/provider/fileprovider v1.61.0
 """
-WAIT_S = 60.0
+WAIT_S = 300.0
 
 
 def built() -> Path:

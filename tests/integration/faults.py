@@ -25,8 +25,9 @@ from tests.integration.clickhouse_bridge import Bridge, Fault
 from tests.integration.fault_logs import PARTITIONS, Made, time_of
 from tests.integration.kafka_broker import TestBroker
 from tests.integration.ports import free_ports
+from tests.integration.working import ANSWER_S
 
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 EMPTY_EPOCHS = 2  # A silence of the broker lasts so long.
 CODES: tuple[Fault, ...] = ("unavailable", "too_many_parts", "reset", "lost_ack")
 INPUTS_BESIDE = 3  # Partitions of feedback and commands.
@@ -49,7 +50,7 @@ class Process:
     def values(self, name: str) -> list[float]:
         """A metric under each of its labels; none while nobody answers."""
         try:
-            with urllib.request.urlopen(f"{self._url}/metrics", timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{self._url}/metrics", timeout=ANSWER_S) as answer:  # noqa: S310
                 text = answer.read().decode()
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return []

@@ -70,7 +70,7 @@ class Clean:
         time.sleep(max(0.0, TICK_S - (time.time() - now)))
 
     def flush(self) -> None:
-        assert self._producer.flush(30) == 0
+        assert self._producer.flush(300) == 0
 
     def _send(self, model: str, version: str, ts: int) -> None:
         number = self._sent[model, version] = self._sent[model, version] + 1
@@ -125,13 +125,13 @@ class Hostile(threading.Thread):
                     self._produce(kind)
                 self._producer.poll(0)
                 self._ended.wait(max(0.0, TICK_S - (time.monotonic() - began)))
-            self._producer.flush(30)
+            self._producer.flush(300)
         except BaseException as error:  # Told by the test, in its own thread.
             self.fault = error
 
     def stop(self) -> None:
         self._ended.set()
-        self.join(60)
+        self.join(600)
         if self.fault is not None:
             raise self.fault
         assert not self.is_alive()

@@ -9,8 +9,12 @@ FIRST, PAST = 12_000, 32_000
 
 
 def _numbers() -> Iterator[int]:
-    """All ports, each process from a place of its own on."""
-    at = os.getpid() * 61 % (PAST - FIRST)
+    """All ports, each process from a place of its own on.
+
+    Those of processes that were started one after the other lie far apart, as by the golden ratio: what one of them
+    gave to a server that is down for a while, no other one comes to.
+    """
+    at = os.getpid() * 12_361 % (PAST - FIRST)
     while True:
         yield FIRST + at
         at = (at + 1) % (PAST - FIRST)

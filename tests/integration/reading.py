@@ -9,7 +9,7 @@ from operators.connectors.kafka.config import KafkaConfig
 from operators.connectors.kafka.reader import KafkaReader, Start
 from operators.ingest.messages import Messages
 
-WAIT_S_MAX = 120.0
+WAIT_S_MAX = 300.0
 
 
 @contextmanager

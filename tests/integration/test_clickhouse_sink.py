@@ -29,7 +29,7 @@ from tests.conftest import Embedded, with_tables
 from tests.integration.clickhouse_bridge import Bridge, Fault
 from tests.sample_rows import sample
 
-RETRY = Retry(wait_s=0.01, wait_s_max=0.05, deadline_s=20.0)
+RETRY = Retry(wait_s=0.01, wait_s_max=0.05, deadline_s=300.0)
 BATCHES = 3  # Of every table.
 
 
@@ -133,7 +133,8 @@ def test_rows_that_land_after_the_client_gave_up_leave_no_trace(
         bridge.order("stall")
         _write(client)
         _wait_until(lambda: all(one["done"] for one in bridge.inserts()))
-        assert len(bridge.inserts()) == BATCHES * len(TABLES) + 1
+        # One was sent again; more where the machine has much to do.
+        assert len(bridge.inserts()) > BATCHES * len(TABLES)
         assert _content(client) == undisturbed
     finally:
         client.close()
@@ -144,7 +145,7 @@ def test_a_killed_server_leaves_no_trace(bridge: Bridge, database: str, undistur
     client = open_clickhouse(bridge.url(database))
 
     def restart() -> None:
-        _wait_until(lambda: len(bridge.inserts()) == 1)
+        _wait_until(lambda: len(bridge.inserts()) >= 1)
         bridge.stop(kill=True)
         time.sleep(0.2)  # Long enough for the client to be refused.
         bridge.start()
@@ -327,7 +328,7 @@ def test_the_sink_refuses_to_start_with_a_wrong_password(bridge: Bridge, databas
     assert "guess" not in str(caught.value)
 
 
-def _wait_until(done: Callable[[], bool], timeout_s: float = 60.0) -> None:
+def _wait_until(done: Callable[[], bool], timeout_s: float = 300.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not done():
         assert time.monotonic() < deadline, "waited in vain"

@@ -30,7 +30,7 @@ from tests.integration.reading import opened, read_all, values_of
 pytestmark = pytest.mark.integration
 
 KEY = "a key of sixteen characters or more"
-WAIT_S_MAX = 120.0
+WAIT_S_MAX = 300.0
 
 Control = Callable[..., Result]
 

@@ -33,7 +33,7 @@ print(sorted({name.partition(".")[0] for name in sys.modules} - sys.stdlib_modul
 
 
 def run(*command: object, fails: bool = False) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=180, check=False, cwd=ROOT)
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=600, check=False, cwd=ROOT)
     assert (done.returncode != 0) == fails, done.stderr
     return done
 

@@ -108,7 +108,7 @@ def test_events_at_a_rate_happen_when_they_are_sent(
     topic = make_topic()
     before_ms = time.time() * 1000
     done = run([file], kafka_config, Options(topic=topic, rate=2_000, now=True), Stop())
-    assert 0.49 < done.seconds < 5.0
+    assert done.seconds > 0.49
     times = [event["ts"] for event in _events_of(stored(kafka_config, topic, 1))]
     assert times == sorted(times)
     assert before_ms - 1 <= times[0] <= times[-1] - 490 < time.time() * 1000

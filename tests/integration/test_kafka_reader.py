@@ -180,7 +180,7 @@ def test_an_unknown_place_to_resume_is_named(kafka_config: KafkaConfig, make_top
 def test_a_broker_that_is_not_there_is_named_with_the_reason() -> None:
     nobody = KafkaConfig(bootstrap_servers=f"127.0.0.1:{free_ports(1)[0]}")
     with pytest.raises(Unreachable, match=rf"{nobody.bootstrap_servers}: .*Connection refused"):
-        partitions_of(nobody, ["inference.events"], timeout_s=1.0)
+        partitions_of(nobody, ["inference.events"], timeout_s=5.0)
 
 
 def guarded(kafka: TestBroker, password: str) -> KafkaConfig:

@@ -8,18 +8,18 @@ from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from playwright.sync_api import Route
 
 from flows.page.app import CONNECTIONS_MAX
 from flows.page.serve import Server
 from tests.conftest import Embedded
-from tests.page_browser import Watched, browsing, served
+from tests.page_browser import WAIT_S, Watched, browsing, served
 
 pytestmark = pytest.mark.integration
 
 COUNTED = "INSERT INTO progress (shard, at, requests, ver) VALUES ('s', '2026-03-02 00:00:{:02d}', 1, 1)"
 HEADING = "document.querySelector('h1').textContent"
 AWAY = "document.body.classList.contains('away')"
-WAIT_S = 30
 
 
 @pytest.fixture
@@ -76,6 +76,22 @@ def test_who_leaves_makes_room_for_others(server: Server) -> None:
 def is_taken(server: Server) -> bool:
     with stream(server) as answer:
         return answer.status == 200
+
+
+def test_what_was_stored_before_the_stream_began_is_shown(server: Server, embedded_clickhouse: Embedded) -> None:
+    """A page is made, and something is stored before its browser asks for the stream: no more may come for long."""
+
+    def store(route: Route) -> None:
+        embedded_clickhouse.client.command(COUNTED.format(10))
+        server.page.live.look()
+        route.continue_()
+
+    with browsing() as browser:
+        page = Watched(browser).page
+        page.route("**/live", store)
+        page.goto(server.address)
+        until(lambda: page.evaluate(HEADING).startswith("All is well"))
+        page.close()
 
 
 class Absent(BaseHTTPRequestHandler):

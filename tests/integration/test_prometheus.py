@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.integration
 
 RULES = Path(__file__).parents[2] / "infra" / "prometheus" / "rules.yaml"
 CONFIG = """
-global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}}
+global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
 rule_files: [{rules}]
 scrape_configs: [{{job_name: rollguard, static_configs: [{{targets: ["{target}"]}}]}}]
 """
@@ -53,7 +54,7 @@ class Prometheus:
         return [{k: v for k, v in each["metric"].items() if k not in added} for each in self.query(expr)]
 
 
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 300) -> Any:
     end = time.monotonic() + seconds
     while True:
         try:
@@ -80,7 +81,7 @@ def scraping(folder: Path, target: str) -> Iterator[Prometheus]:
         yield Prometheus(f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(300)
 
 
 def test_prometheus_knows_where_a_release_stands_and_fires_on_its_rollback(tmp_path: Path) -> None:
@@ -100,13 +101,20 @@ def test_prometheus_knows_where_a_release_stands_and_fires_on_its_rollback(tmp_p
             assert "rollback" in [event.type for event in ran.control]
             acted = until(lambda: prometheus.labels('ALERTS{alertname="RollguardActed", alertstate="firing"}'))
             assert {each["type"] for each in acted} == {"rollback"}
-            assert prometheus.labels("rollguard_pinned == 1") == [{"model": "m", "version": "v1"}]
-            (info,) = prometheus.labels("rollguard_release_info == 1")
+            # A scrape that takes too long, on a machine with much to do, leaves all of it out: until the next.
+            pinned, known, proven = (
+                until(partial(prometheus.labels, expr))
+                for expr in (
+                    "rollguard_pinned == 1",
+                    "rollguard_release_info == 1",
+                    "rollguard_log_e >= rollguard_log_e_needed",
+                )
+            )
+            assert pinned == [{"model": "m", "version": "v1"}]
+            (info,) = known
             assert info["candidate"] == "v2"
             assert info["phase"] in ("rolled_back", "verifying", "recovered")
-            assert prometheus.labels("rollguard_log_e >= rollguard_log_e_needed") == [
-                {"model": "m", "version": "v2", "rule": "canary", "sli": "ok"}
-            ]
+            assert proven == [{"model": "m", "version": "v2", "rule": "canary", "sli": "ok"}]
     finally:
         server.shutdown()
         server.server_close()

@@ -35,9 +35,9 @@ def test_without_a_broker_requests_are_served_and_items_are_counted_as_lost() ->
     for _ in range(300):
         with reporter.request("m", "v"):
             pass
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 60.0  # To wait for a broker with each would take hours.
     reporter.close(timeout_s=1.5)
-    assert time.monotonic() - began < 20.0
+    assert time.monotonic() - began < 120.0  # The client itself gives up after five minutes.
     counts = reporter.counts
     assert counts["lost"] + counts["dropped"] == 300
     assert counts["lost"] > 0

@@ -131,7 +131,7 @@ def test_a_process_whose_peer_is_cut_off_without_a_word_says_so_and_ends(
     with ExitStack() as stack:
         first, second = (
             stack.enter_context(
-                working(tmp_path, place | server | {"ROLLGUARD_STUCK_S": "8"}, "-i", str(number), "-a", addresses)
+                working(tmp_path, place | server | {"ROLLGUARD_STUCK_S": "20"}, "-i", str(number), "-a", addresses)
             )
             for number in range(2)
         )
@@ -163,8 +163,8 @@ def test_two_workers_on_folders_of_their_own_are_told_of(
             send(kafka_config, place["ROLLGUARD_EVENTS_TOPIC"], [lines(200, 1_000 * (number + 1))] * 2)
         one.wait(lambda: sum(one.metrics("rival_events_total").values()) > 0)
         two.wait(lambda: sum(two.metrics("rival_events_total").values()) > 0)
+        one.wait(one.ready)
         assert "note: another worker" in one.readiness()[1]
-        assert one.ready()
         assert (one.stop(), two.stop()) == (0, 0)
     assert "writes of model m to the control topic: stop one of the two" in one.log.read_text()
     told = rollguard("control", "follow", "--until-end", environment=os.environ | place)

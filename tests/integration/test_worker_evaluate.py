@@ -40,7 +40,7 @@ def environment(
     kafka_config: KafkaConfig, make_topic: MakeTopic, server: JudgeServer, tmp_path: Path
 ) -> dict[str, str]:
     policy = tmp_path / "policy.toml"
-    judge = f'endpoint = "{server.address}"\nmodel = "j"\ncriteria = {{ help = "?", tone = "?" }}\ntimeout = "5s"\n'
+    judge = f'endpoint = "{server.address}"\nmodel = "j"\ncriteria = {{ help = "?", tone = "?" }}\ntimeout = "60s"\n'
     golden = [{"input": "i", "output": f"golden {n}", "labels": {"help": 5}} for n in range(6)]
     (tmp_path / "golden.ndjson").write_text("\n".join(map(json.dumps, golden)))
     policy.write_text(

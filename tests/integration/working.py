@@ -16,6 +16,7 @@ from tests.forked import Forked, forge
 from tests.integration.ports import free_ports
 
 WAIT_S = 300.0  # Nothing waits so long, but on a machine with ten times as much to do as it can.
+ANSWER_S = 60.0  # What asks once takes no answer for none.
 
 
 def prompt_policy() -> str:
@@ -58,7 +59,7 @@ class Worker:
     def metrics(self, name: str) -> dict[str, float]:
         """A metric's values by its labels as text; empty while nobody answers."""
         try:
-            with urllib.request.urlopen(f"{self._url}/metrics", timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{self._url}/metrics", timeout=ANSWER_S) as answer:  # noqa: S310
                 text = answer.read().decode()
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return {}
@@ -71,7 +72,7 @@ class Worker:
     def readiness(self) -> tuple[int, str]:
         """What /readyz says; 0 while nobody answers."""
         try:
-            with urllib.request.urlopen(f"{self._url}/readyz", timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{self._url}/readyz", timeout=ANSWER_S) as answer:  # noqa: S310
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -62,6 +62,10 @@ function showAge() {
   age.textContent = age.hidden ? "" : `· nothing new for ${Math.floor(ms / unit)} ${name}`;
 }
 
+const MAIN = "main > [id], #state";
+const textOf = (page) => [...page.querySelectorAll(MAIN)].map((each) => each.outerHTML).join("");
+// The page as the server made it, before anything here changes it: where that is the same again all stays as it is.
+let made = textOf(document);
 let asking = false;
 let again = false;
 
@@ -80,9 +84,12 @@ async function update() {
 }
 
 function take(page) {
+  const text = textOf(page);
+  if (text === made) return;
+  made = text;
   document.title = page.title;
-  const known = [...document.querySelectorAll("main > [id], #state")];
-  const wanted = [...page.querySelectorAll("main > [id], #state")];
+  const known = [...document.querySelectorAll(MAIN)];
+  const wanted = [...page.querySelectorAll(MAIN)];
   if (known.map((each) => each.id).join() !== wanted.map((each) => each.id).join()) {
     replaced(page.getElementById("main"), document.getElementById("main"));
     replaced(page.getElementById("state"), document.getElementById("state"));
@@ -92,9 +99,10 @@ function take(page) {
   showAge();
 }
 
-function listen(address, first = true) {
+function listen(address) {
   const source = new EventSource(address);
-  source.addEventListener("counted", () => { if (first) first = false; else update(); });
+  // At the first as well: more may have been stored since the page was made.
+  source.addEventListener("counted", update);
   source.addEventListener("open", () => {
     if (document.body.classList.contains("away")) update();
     document.body.classList.remove("away");
@@ -106,7 +114,7 @@ function listen(address, first = true) {
     }
     document.body.classList.add("away");
     // A browser asks again where a connection broke, but never where the answer was no stream: of a proxy without its server.
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(address, false), RETRY_MS);
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(address), RETRY_MS);
   });
 }
 
