@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from operators.rules.canary_evidence import evidence_of
 from operators.rules.canary_gathering import gather, gather_labels
-from operators.rules.canary_promotion import CanaryResult, result_of
+from operators.rules.canary_promotion import CanaryResult, remains, result_of
 from operators.rules.canary_rows import about_of, moved_rows, new_rows
 from operators.rules.canary_state import CanaryState
 from operators.rules.canary_words import evaluated
@@ -22,7 +22,12 @@ from operators.wire.control import Evidence, Word
 
 
 class CanaryEvaluator(CanaryState):
-    """Takes panes, one by one; what it keeps is its state (`canary_state.py`)."""
+    """Takes panes, one by one; what it keeps is its state (`canary_state.py`).
+
+    `results` are those of the last pane, None where nobody knows.
+    """
+
+    results: dict[Comparison, CanaryResult] | None
 
     def step(
         self,
@@ -48,18 +53,32 @@ class CanaryEvaluator(CanaryState):
         anew = len(self.words) != len(self.of)  # A blip has ended, or a release.
         if anew:
             self.words = evaluated(self)
-        numbers: dict[Comparison, list[int]] = {}
-        for index, process in enumerate(self.of):
-            numbers.setdefault(process.release, []).append(index)
-        results = {
-            release: result_of(self, numbers[release], self.words, rings.get(release, ()))
-            for release in releases
-            if release in numbers
-        }
+        results = self._results(releases, rings, anew=anew)
         about = about_of(self, counts.pane, policy)
         whole = [release for release, each in results.items() if each.far]
         rows = moved_rows(self, about, self.words, whole) if anew else []
-        return self._changes(self.words, counts.pane), results, rows + new_rows(self, about)
+        changes = self._changes(self.words, counts.pane) if anew or self.results is None else []
+        self.results = results
+        return changes, results, rows + new_rows(self, about)
+
+    def _derive(self) -> None:
+        super()._derive()
+        self.results = None
+
+    def _results(self, releases: Sequence[Comparison], rings: Rings, *, anew: bool) -> dict[Comparison, CanaryResult]:
+        """Return what processes come to; while words stay, so does what they come to, but where a promotion is near."""
+        self.placed.follow(self.of)
+        numbers, before = self.placed.by_release, {} if anew or self.results is None else self.results
+        results = {}
+        for release in releases:
+            if release in numbers:
+                known = before.get(release)
+                results[release] = (
+                    known
+                    if known is not None and remains(self, release, known)
+                    else result_of(self, numbers[release], self.words, rings.get(release, ()))
+                )
+        return results
 
     @property
     def quiet(self) -> bool:

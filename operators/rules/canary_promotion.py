@@ -61,6 +61,16 @@ def result_of(
     )
 
 
+def remains(canary: CanaryState, release: Comparison, known: CanaryResult) -> bool:
+    """Whether what was found in the last pane is so still, as no word has changed.
+
+    What holds a promotion follows from all that came; and so does which slices are served by one version alone, until
+    each is served by both.
+    """
+    near = known.word == "OK" or known.far or known.unserved or known.doubtful
+    return not near and not known.alone and not _alone(canary, release)
+
+
 def _affected(canary: CanaryState, indices: Sequence[int], words: Sequence[Word]) -> tuple[Affected, ...]:
     return tuple(
         Affected(slice=canary.of[index].slice, verdict=words[index], evidence=evidence_of(canary, index))

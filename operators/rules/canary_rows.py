@@ -53,10 +53,12 @@ def new_rows(canary: CanaryState, about: About) -> list[Rows]:
     served = [
         Process(release, text, sli)
         for release, strata in canary.strata.items()
+        if canary.log.strata.get(release) != len(strata.names)
         for text in _slices(canary, strata.names[canary.log.unseen(release, strata.names) :])
         for sli in range(len(canary.rule.slis))
     ]
-    empty = [*canary.log.new(iter(served)), *canary.log.begun_anew(canary.index.keys())]
+    empty = [*canary.log.new(iter(served)), *(canary.log.begun_anew(canary.index.keys()) if canary.dropped else ())]
+    canary.dropped = False
     dims = {release: _slices(canary, strata.names) for release, strata in canary.strata.items()} if empty else {}
     rows = [
         Row(

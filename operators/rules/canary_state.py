@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence, Set
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from operators.arrays import Floats
+from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy
 from operators.rules.alpha import ACTING, of_comparison, portion
 from operators.rules.canary_keys import Canary
@@ -19,6 +19,7 @@ from operators.rules.guard import ALPHA_SHARE, Guard
 from operators.rules.kept_estimates import KeptEstimates
 from operators.rules.label_shares import LabelShares
 from operators.rules.labelled import Labelled
+from operators.rules.process_index import ProcessIndex
 from operators.rules.recurring import Recurring, by_version
 from operators.rules.strata import Strata
 from operators.stats.e_process import EProcesses
@@ -31,6 +32,14 @@ from operators.wire.control import Affected, Word
 # One blip multiplies an E-value by this at most: 60, for an alpha of 1 / 60, is beyond 2.5 ** 4, so it takes five.
 BLIP_CAP = 2.5
 WINDOW_MS_MAX = 3_600_000  # Of what is compared together, where there is little traffic.
+
+
+class _Alphas(NamedTuple):
+    """What the processes of a release and SLI may be wrong with: of all traffic, its guard, and of slices together."""
+
+    whole: float
+    guard: float
+    slices: float
 
 
 def cap_of(rule: Canary) -> float:
@@ -62,7 +71,6 @@ class CanaryState:
         self.at_once = np.flatnonzero(~on_labels)
         self.blipped = np.concatenate([self.at_once, np.arange(len(rule.slis), self.columns)])
         self.exceeding: dict[Comparison, Exceeding] = {}
-        self.gathered = GatheredValues()
         self.labelled = Labelled(
             {index: self.slis[index] for index in np.flatnonzero(on_labels).tolist()},
             policy.pane_ms,
@@ -96,7 +104,7 @@ class CanaryState:
         self.announced: dict[Process, tuple[Word, int]] = {}  # The word, and the events it was last told at.
         self.log = EvidenceLog()
         self.doubts: dict[Process, str] = {}  # Of those that would pass.
-        self.live: Set[Comparison] | None = None  # The releases that anything is kept of; None where nobody knows.
+        self._derive()
 
     def __getstate__(self) -> dict[str, Any]:
         """All, with what was gathered where it belongs."""
@@ -105,13 +113,21 @@ class CanaryState:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.gathered = GatheredValues()
         self.index = {process: index for index, process in enumerate(self.of)}
-        self.kept, self.live = KeptEstimates(self.processes), None
+        self.kept = KeptEstimates(self.processes)
+        self._derive()
         self.recurring, self.raters = by_version(self.recurring), by_version(self.raters)
         # A cap is known before the block that it is for: evidence stands that an older worker gathered under another.
         for each in (self.processes, self.guard.processes, *self.shares.processes):
             each.log_cap = math.log(cap_of(self.rule))
+
+    def _derive(self) -> None:
+        """Begin what is found from the rest, where it is asked for, and not saved."""
+        self.live: Set[Comparison] | None = None  # The releases that anything is kept of; None where nobody knows.
+        self.gathered = GatheredValues()
+        self.placed = ProcessIndex()
+        self.dropped = True  # Whether processes may have been left out since rows were made.
+        self._alphas: dict[tuple[Comparison, int], tuple[object, _Alphas]] = {}
 
     @property
     def by_event(self) -> list[int]:
@@ -124,6 +140,7 @@ class CanaryState:
         before, self.live = self.live, live
         if before is not None and before <= live:
             return
+        self._alphas = {}
         self.strata = {release: strata for release, strata in self.strata.items() if release in live}
         self.exceeding = {release: each for release, each in self.exceeding.items() if release in live}
         self.spent = {release: each for release, each in self.spent.items() if release in live}
@@ -144,6 +161,7 @@ class CanaryState:
         self.processes.only(np.array(kept, np.int64))
         self.kept = KeptEstimates(self.processes)
         self.of, self.words = [self.of[index] for index in kept], []
+        self.placed, self.dropped = ProcessIndex(), True
         self.index = {process: index for index, process in enumerate(self.of)}
         self.bad -= gone
         self.proofs = {process: proof for process, proof in self.proofs.items() if process not in gone}
@@ -187,14 +205,34 @@ class CanaryState:
 
     def alpha_of(self, process: Process, *, guard: bool = False) -> float:
         """Return what a process may be wrong with, or the `guard` beside one of all traffic; slices share theirs."""
-        share = self.spent.get(process.release, Spending(columns=self.columns)).share(process.sli)
-        shared = levels(of_comparison(self.rule) * share, 1, self.rule.slice_action in ACTING)
-        part = ALPHA_SHARE if self.dimensions else 0.0
-        level = (part if guard else 1.0 - part) * shared.all_traffic if process.slice == "*" else shared.slices
-        return level * portion(process.release.attempt, self.labelled.renewed(process.release, process.sli))
+        alphas = self._alphas_of(process.release, process.sli)
+        return (alphas.guard if guard else alphas.whole) if process.slice == "*" else alphas.slices
 
-    def alphas_of(self, indices: Sequence[int]) -> Floats:
-        return np.array([self.alpha_of(self.of[index]) for index in indices], float)
+    def alphas_of(self, indices: Sequence[int] | Ints) -> Floats:
+        """Return `alpha_of` processes by their numbers, (W,)."""
+        self.placed.follow(self.of)
+        which = np.asarray(indices, np.int64)
+        column, whole = self.placed.column[which], self.placed.whole[which]
+        levels = np.zeros((2, len(self.placed.columns)))
+        for each in np.flatnonzero(np.bincount(column)).tolist():
+            alphas = self._alphas_of(*self.placed.columns[each])
+            levels[:, each] = alphas.whole, alphas.slices
+        of_each: Floats = np.where(whole, levels[0, column], levels[1, column])
+        return of_each
+
+    def _alphas_of(self, release: Comparison, sli: int) -> "_Alphas":
+        spent, renewed = self.spent.get(release), self.labelled.renewed(release, sli)
+        # Shares are given once for all, and of one that has none yet follow from how many have been given.
+        given = None if spent is None else len(spent.shares)
+        known = self._alphas.get((release, sli))
+        if known is None or known[0] != (given, renewed):
+            share = (spent or Spending(columns=self.columns)).share(sli)
+            shared = levels(of_comparison(self.rule) * share, 1, self.rule.slice_action in ACTING)
+            part = ALPHA_SHARE if self.dimensions else 0.0
+            each = (1.0 - part) * shared.all_traffic, part * shared.all_traffic, shared.slices
+            of_attempt = portion(release.attempt, renewed)
+            known = self._alphas[release, sli] = (given, renewed), _Alphas(*(level * of_attempt for level in each))
+        return known[1]
 
     def chance_of(self, process: Process, alpha: float, log_e: float | None) -> float:
         """Return the chance of so much evidence, ever and by any process of the release, if the candidate is as good.

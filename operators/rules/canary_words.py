@@ -5,14 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from operators.arrays import Floats
+from operators.rules.canary_slices import worse_slices
 from operators.rules.canary_state import CanaryState
 from operators.rules.canary_verdict import words_of
-from operators.rules.comparison import Comparison
 from operators.rules.evidence_log import Process
 from operators.rules.missing_labels import LONG
-from operators.stats.multiple_testing import e_bh
-from operators.stats.slice_weights import SliceWeights
 from operators.wire.control import Word
 
 # What is not said where the candidate's good labels, or its bad ones, come later than the baseline's.
@@ -34,24 +31,27 @@ def is_bad(canary: CanaryState, process: Process) -> bool:
 
 def evaluated(canary: CanaryState) -> list[Word]:
     """Judge all traffic by itself, and the slices of a release and SLI together."""
-    together: dict[tuple[Comparison, int], list[int]] = {}
-    for index, process in enumerate(canary.of):
-        if process.slice != "*":
-            together.setdefault((process.release, process.sli), []).append(index)
     every = np.arange(len(canary.of))
+    alphas = canary.alphas_of(every)
     canary.doubts = {}
-    words = words_of(canary.kept, every, canary.alphas_of(every.tolist()), canary.terms)
-    words = [_at_pace(canary, process, word) for process, word in zip(canary.of, words, strict=True)]
-    log_e = canary.processes.log_e()
-    for indices in together.values():
-        worse = _worse(canary, indices, log_e)
-        canary.bad |= {canary.of[index] for index in worse if words[index] == "BAD"}
-        for index in indices:
-            if canary.of[index] in canary.bad:
-                words[index] = "BAD"
-            elif words[index] == "BAD":  # By itself, but not among so many.
-                words[index] = "INSUFFICIENT"
-    return [_guarded(canary, process, word) for process, word in zip(canary.of, words, strict=True)]
+    words = words_of(canary.kept, every, alphas, canary.terms)
+    for index in _decided(words):
+        words[index] = _at_pace(canary, canary.of[index], words[index])
+    canary.bad |= {canary.of[index] for index in worse_slices(canary, alphas) if words[index] == "BAD"}
+    for index in _decided(words):
+        if words[index] == "BAD" and not canary.placed.whole[index]:  # By itself, but not among so many.
+            words[index] = "INSUFFICIENT"
+    for process in canary.bad:
+        words[canary.index[process]] = "BAD"
+    guarded = np.flatnonzero(canary.placed.whole).tolist() if canary.guard.of else []
+    for index in sorted({*_decided(words), *guarded}):
+        words[index] = _guarded(canary, canary.of[index], words[index])
+    return words
+
+
+def _decided(words: Sequence[Word]) -> list[int]:
+    """Return which processes are BAD or OK."""
+    return [index for index, word in enumerate(words) if word != "INSUFFICIENT"]
 
 
 def _at_pace(canary: CanaryState, process: Process, word: Word) -> Word:
@@ -118,20 +118,3 @@ def missing(canary: CanaryState, process: Process) -> str:
         return f"labels of {release.candidate} come at another pace than those of {release.baseline}: {FEWER_GOOD}"
     by_labels = canary.processes.log_e_peak[canary.index[process]] >= -math.log(alpha)
     return LABELS_ALONE if by_labels and process not in canary.bad and of_labels_alone(canary, process) else ""
-
-
-def _worse(canary: CanaryState, indices: Sequence[int], log_e: Floats) -> list[int]:
-    """Return which of the slices of a release and SLI are worse, judged together."""
-    process = canary.of[indices[0]]
-    alpha = canary.alpha_of(process)
-    weights = canary.weights.setdefault((process.release, process.sli), SliceWeights())
-    # Before, the cap leaves nothing to be found.
-    if canary.processes.blocks[indices].max() * canary.processes.log_cap >= -math.log(alpha):
-        weights.take([canary.of[index].slice for index in indices])
-    weighed = [index for index in indices if canary.of[index].slice in weights.of]
-    each = np.array([weights.of[canary.of[index].slice] for index in weighed])
-    found = log_e[weighed]
-    if canary.labelled.dated(process.release, process.sli):
-        found = np.minimum(found, [canary.shares.log_e(canary.of[index]) for index in weighed])
-    worse = e_bh(found, alpha, each).tolist()
-    return [index for index, is_worse in zip(weighed, worse, strict=True) if is_worse]

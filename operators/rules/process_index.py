@@ -1,0 +1,49 @@
+"""The e-processes of a canary rule by release and column: an SLI, or a limit of a measure.
+
+What follows from what a process is about is found once, not whenever all of them are looked at.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.arrays import Ints
+from operators.rules.comparison import Comparison
+from operators.rules.evidence_log import Process
+from operators.stats.multiple_testing import Bools
+
+
+class ProcessIndex:
+    """Of K processes the number of their release and SLI in `columns`, `column` (K,), and which are of all traffic.
+
+    `by_release` are the numbers of the processes of each release, `slices` those of slices by column, as they came.
+    """
+
+    def __init__(self) -> None:
+        self.columns: list[tuple[Comparison, int]] = []
+        self.by_release: dict[Comparison, list[int]] = {}
+        self.slices: dict[int, list[int]] = {}
+        self.column: Ints = np.zeros(0, np.int64)
+        self.whole: Bools = np.zeros(0, bool)
+        self._number: dict[tuple[Comparison, int], int] = {}
+
+    def follow(self, of: Sequence[Process]) -> None:
+        """Take the processes that have come since; those before must be the same."""
+        known = len(self.column)
+        if len(of) == known:
+            return
+        columns = []
+        for index, process in enumerate(of[known:], known):
+            columns.append(self._column(process))
+            self.by_release.setdefault(process.release, []).append(index)
+            if process.slice != "*":
+                self.slices.setdefault(columns[-1], []).append(index)
+        self.column = np.concatenate((self.column, np.array(columns, np.int64)))
+        self.whole = np.concatenate((self.whole, np.array([process.slice == "*" for process in of[known:]], bool)))
+
+    def _column(self, process: Process) -> int:
+        key = process.release, process.sli
+        number = self._number.setdefault(key, len(self.columns))
+        if number == len(self.columns):
+            self.columns.append(key)
+        return number
