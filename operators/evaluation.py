@@ -293,7 +293,7 @@ class ShardEvaluation:
     def _forget(self, contexts: PaneContexts) -> list[ControlEvent]:
         """Forget models that nobody needs, where there are too many; none that something came in for."""
         events: list[ControlEvent] = []
-        forgotten = surplus(self.state.models, self.policy.models_max, self.policy.shards, contexts.traffic.came)
+        forgotten = surplus(self.state.models, self.policy.models_max, self.policy.spread, contexts.traffic.came)
         for name in forgotten:
             self._awake.discard(name)
             events += resolve_forgotten(self.state.models.pop(name), contexts.of(name))

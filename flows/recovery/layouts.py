@@ -16,7 +16,8 @@ from flows.recovery.parts import WAY_OUT, StoreUnusable
 from operators.policy.errors import PolicyError
 from operators.policy.layout import Layout, laid_out
 from operators.policy.policy import Policy
-from operators.policy.worker import SHARDS_ONCE, Worker
+from operators.policy.worker import SHARDS_ONCE, Worker, file_spread
+from operators.policy_file.teams import DEFAULT
 from operators.recovery import content
 
 NAME = "layout.json"
@@ -53,9 +54,28 @@ def _spread(policy: Policy, known: Layouts, *, new: bool) -> Policy:
     if policy.worker.shards not in (None, shards):
         allowed = f"must be {shards}, as in the recovery folder: name a new --recovery folder for another number"
         raise PolicyError("worker.shards", policy.worker.shards, allowed)
-    worker = Worker(shards=shards)
-    teams = tuple(msgspec.structs.replace(each, worker=worker) for each in policy.teams)
-    return msgspec.structs.replace(policy, worker=worker, teams=teams)
+    asked = Worker(shards=shards, spread=policy.worker.spread)
+    teams = []
+    for each in policy.teams:
+        # Of before there were layouts: all is in all shards.
+        before = known.get(each.team) if new or known else Layout(rest=each.rest)
+        spread = _file_spread(each, asked, len(policy.teams), before)
+        teams.append(msgspec.structs.replace(each, worker=Worker(shards=shards, spread=spread)))
+    return msgspec.structs.replace(policy, worker=Worker(shards=shards), teams=tuple(teams))
+
+
+def _file_spread(policy: Policy, asked: Worker, files: int, before: Layout | None) -> int:
+    """Return in how many shards a file of several has its models; one that the store knows keeps them. PolicyError."""
+    shards = asked.shards or policy.shards
+    if not policy.team:  # The only one there is.
+        return shards
+    if before is None:
+        return file_spread(asked, shards, 1 if policy.team == DEFAULT else files)
+    spread = before.spread or shards
+    if asked.spread is not None and min(asked.spread, shards) != spread:
+        allowed = f"must be {spread} for {policy.team}.toml, as in the recovery folder: leave it out, or name a new one"
+        raise PolicyError("worker.spread", asked.spread, allowed)
+    return spread
 
 
 def _read(path: Path) -> Layouts | None:

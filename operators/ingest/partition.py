@@ -37,7 +37,7 @@ from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.panes import ShardInput
 from operators.window.partial import Partial
-from operators.window.shards import shard_of
+from operators.window.shards import home_of
 from operators.window.waiting_commands import Coming
 from operators.window.watermark import END, NEVER, PartitionProgress
 from operators.wire.control import Notice
@@ -233,7 +233,7 @@ class Partition:
         for message, notice in self.state.refused_share.take(self.source, messages.positions, rejects, limits):
             time = int(passed.time[: np.searchsorted(passed.step, message, "right") + 1].max())
             notices.append((messages.appended_at(message) if time == NEVER else time, notice))
-        home = shard_of("", self.policy.shards)
+        home = home_of("", self.policy)
         return [(home, time // self.policy.pane_ms, notice) for time, notice in notices]
 
     def _batch(self, messages: Messages, taken: TakenChunks, notices: Sequence[tuple[int, int, Notice]]) -> Batch:

@@ -49,7 +49,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
     `watching` names by shape one of the lists of watched `fields`, and `ringed` says in which of the `rings` of slots
     closed panes are held. `dimensions` and `rest` are those of the last policy; `slots` is how many closed panes are
-    held, `pane_ms` how long one is, and `lengths` how long by shape; all where nothing else is said.
+    held, `pane_ms` how long one is, and `lengths` how long by shape; all where nothing else is said. Models are in
+    `spread` of the `shards`, 0: in all.
 
     A layout of an older rollguard has no `pane_ms`: what goes on from it has the same `rest`, or the same `frame` and
     so the same watched fields, times and limits; its `depths` say how many dimensions there were.
@@ -71,6 +72,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     ringed: dict[str, int] = {}
     lengths: dict[str, int] = {}
     shards: int = SHARDS_ONCE
+    spread: int = 0
 
 
 def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | None:
@@ -126,6 +128,7 @@ def _noted(before: Layout, laid: Policy, slis: tuple[SliColumn, ...], measures: 
         ringed=before.ringed | {laid.shape: columns.ring},
         lengths=dict.fromkeys(before.widths, before.pane_ms) | before.lengths | {laid.shape: laid.pane_ms},
         shards=before.shards,
+        spread=before.spread,
     )
 
 
@@ -146,7 +149,7 @@ def _columns(layout: Layout) -> dict[str, CountColumns]:
 def _known(policy: Policy, before: Layout | None) -> Layout | None:
     """Return the layout that a policy goes on from; None: it cannot."""
     if before is None:
-        return Layout(rest=policy.rest, shards=policy.shards)
+        return Layout(rest=policy.rest, shards=policy.shards, spread=policy.spread)
     if before.pane_ms:
         return before
     if before.rest != policy.rest:

@@ -353,6 +353,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return self.worker.shards or SHARDS
 
     @property
+    def spread(self) -> int:
+        """Over how many of the shards its own models are spread: fewer where several files share a worker."""
+        return (self.worker.spread if self.team else None) or self.shards
+
+    @property
     def each(self) -> tuple["Policy", ...]:
         """The policies that models have: those of the teams, or this one."""
         return self.teams or (self,)

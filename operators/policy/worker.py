@@ -12,7 +12,18 @@ SHARDS_ONCE = 64  # What stores have that do not say how many: there was no othe
 class Worker(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """`[worker]`: models are spread over so many `shards` by their names; None: as the recovery folder has them.
 
-    As many processes can share the work. What a pane costs beyond its events grows with the number.
+    As many processes can share the work. What a pane costs beyond its events grows with the number, and where several
+    files share a worker with that of the files in each shard: so a file has its models in `spread` of the shards.
     """
 
     shards: Annotated[int, Meta(ge=1, le=256)] | None = None
+    spread: Annotated[int, Meta(ge=1, le=256)] | None = None
+
+
+def file_spread(worker: Worker, shards: int, files: int) -> int:
+    """Return in how many of the shards each of several files has its models: by itself so that about all are used.
+
+    >>> [file_spread(Worker(), 16, files) for files in (1, 2, 20)], file_spread(Worker(spread=4), 16, 20)
+    ([16, 8, 1], 4)
+    """
+    return min(worker.spread or max(1, shards // files), shards)

@@ -13,6 +13,7 @@ from operators.policy.claims import Claims
 from operators.policy.errors import PolicyError
 from operators.policy.globs import name_of_both
 from operators.policy.policy import Policy, Releases
+from operators.policy.worker import file_spread
 from operators.policy_file.monitors import paths_of
 from operators.policy_file.toml import hash_of, parse_tables, tables_of
 
@@ -76,12 +77,18 @@ def joined(policies: Sequence[Policy], claims: Claims) -> Policy:
         waiting=(),
         watched=(),
         releases=Releases(mirrored=mirrored),
-        teams=tuple(policies),
+        teams=tuple(_spread(policy, len(policies)) for policy in policies),
         claims=claims,
         hash=hash_of(sorted((policy.team, policy.hash) for policy in policies)),
         shape=hash_of(["teams", shapes]),
         text="",
     )
+
+
+def _spread(policy: Policy, files: int) -> Policy:
+    """Return one of several policies with its models in some of the shards; the rest may be most of them."""
+    spread = file_spread(policy.worker, policy.shards, 1 if policy.team == DEFAULT else files)
+    return msgspec.structs.replace(policy, worker=msgspec.structs.replace(policy.worker, spread=spread))
 
 
 def _tables(name: str, text: str) -> dict[str, Any]:

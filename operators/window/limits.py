@@ -47,7 +47,7 @@ class Limits(msgspec.Struct, kw_only=True):
     def _declare(self, model: str, versions: Sequence[str], policy: Policy) -> None:
         known = [name for name in self.declared.pop(model, []) if name not in versions]
         self.declared[model] = [*known, *versions][-max(DECLARED_MIN, policy.versions_max // 2) :]
-        if len(self.declared) > max(1, models_room(policy.models_max, policy.shards) // 2):
+        if len(self.declared) > max(1, models_room(policy.models_max, policy.spread) // 2):
             del self.declared[next(iter(self.declared))]
 
     def renumber(self, lengths: PaneLengths) -> None:
@@ -127,7 +127,7 @@ class Limits(msgspec.Struct, kw_only=True):
         return homes, folded, lost
 
     def _admit_models(self, counts: dict[Name, int], pane: int, policy: Policy) -> bool:
-        at = Places(pane=pane, pane_ms=policy.pane_ms, places=models_room(policy.models_max, policy.shards))
+        at = Places(pane=pane, pane_ms=policy.pane_ms, places=models_room(policy.models_max, policy.spread))
         gone = self.models.admit(SHARD, counts, at, {(name,) for name in self.declared})
         for (model,) in gone:
             self.versions.forget(str(model))

@@ -1,7 +1,9 @@
-"""How models are spread over shards; over how many, a recovery folder says for ever (`policy.shards`)."""
+"""How models are spread over shards; over how many, a recovery folder says for ever (`policy.shards`, `.spread`)."""
 
 from functools import lru_cache
 from hashlib import blake2b
+
+from operators.policy.policy import Policy
 
 
 def shard_name(shard: int) -> str:
@@ -26,3 +28,14 @@ def models_room(models_max: int, shards: int) -> int:
 def shard_of(model: str, shards: int) -> int:
     """Return the shard of a model: the same in every process, unlike Python's own hash."""
     return int.from_bytes(blake2b(model.encode(), digest_size=8).digest()) % shards
+
+
+def home_of(model: str, policy: Policy) -> int:
+    """Return the shard of a model under its policy, or one of several; of what is about no model ("") the worker's.
+
+    A file of several has its models side by side: what a pane costs is by file and shard.
+    """
+    own = (policy.of(model) if model else None) or policy
+    if own.spread == own.shards:
+        return shard_of(model, own.shards)
+    return (shard_of(own.team, own.shards) + shard_of(model, own.spread)) % own.shards

@@ -205,6 +205,28 @@ def test_models_stay_in_the_shards_of_the_folder(tmp_path: Path) -> None:
     assert {each.shards for each in teams.each} == {5}
 
 
+def test_models_of_a_file_stay_in_its_shards_of_the_folder(tmp_path: Path) -> None:
+    """Their state is there. Files that come later take the number of then; of before there was one all is in all."""
+    files = {f"f{file}": f'models = ["f{file}-*"]\n{BEFORE}' for file in range(4)}
+    three, four = parse_teams({name: files[name] for name in ("f0", "f1", "f2")}), parse_teams(files)
+    init_db_dir(tmp_path, 1)  # type: ignore[no-untyped-call]
+
+    def spreads(policy: Policy) -> list[int]:
+        return [each.spread for each in gone_on(tmp_path, parts_of(tmp_path), policy).teams]
+
+    assert spreads(three) == [5, 5, 5]
+    assert spreads(four) == [5, 5, 5, 4]
+    assert spreads(four) == [5, 5, 5, 4]
+    known = json.loads((tmp_path / NAME).read_text())
+    asked = parse_teams(files | {"f0": files["f0"] + "\n[worker]\nspread = 2\n"})
+    with pytest.raises(PolicyError, match=r"must be 5 for f0\.toml, as in the recovery folder"):
+        spreads(asked)
+    for layout in known.values():
+        del layout["spread"]
+    (tmp_path / NAME).write_text(json.dumps(known))
+    assert spreads(four) == [16, 16, 16, 16]
+
+
 def test_the_order_of_tables_in_the_file_means_nothing(tmp_path: Path) -> None:
     """Two SLIs that change places were counted as each other after a restart."""
     moved = POLICY.replace(sli("polite", "flag_absent", flags=["toxic", "refused"]), "")

@@ -66,13 +66,13 @@ def values(count: int) -> list[bytes]:
 
 
 def counts(policy: Policy, events: list[bytes], batch: int) -> Iterator[tuple[str, Any]]:
-    """All that comes to the shards, by model: a row each, whatever numbers its series have."""
+    """All that comes to the shards, by model: a row each, whatever numbers its series have, and whichever shard."""
     partition = Partition("p", "events", ("p",), policy)
     for start in range(0, len(events), batch):
-        for shard, given in partition.take(received(events[start : start + batch], start)).inputs:
+        for _, given in partition.take(received(events[start : start + batch], start)).inputs:
             for closing, part in given.partials:
                 for row in range(part.rows):
-                    yield part.series[part.which[row]].model, (shard, closing, start, *row_of(part, row))
+                    yield part.series[part.which[row]].model, (closing, start, *row_of(part, row))
 
 
 def row_of(part: Partial, row: int) -> tuple[Any, ...]:

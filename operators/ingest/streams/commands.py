@@ -22,7 +22,7 @@ from operators.ingest.read_events import ScannedReads
 from operators.ingest.streams.stream import PlacedItems
 from operators.policy.policy import Policy
 from operators.window.partial import Partial
-from operators.window.shards import shard_of
+from operators.window.shards import home_of
 from operators.window.waiting_commands import Coming, Sent
 from operators.wire.commands import AnyCommand, Silence, Unsilence
 from operators.wire.events import Feedback
@@ -73,12 +73,12 @@ class CommandItems:
         # A refused command has no time that can be believed.
         reached = placed.reached // self._policy.pane_ms
         refusals = command_faults.refusals(placed.rejects, self._source)
-        self._commands += [(shard_of(refusal.model, self._policy.shards), reached, refusal) for refusal in refusals]
+        self._commands += [(home_of(refusal.model, self._policy), reached, refusal) for refusal in refusals]
 
     def _sent(self, command: AnyCommand, place: tuple[int, int]) -> list[tuple[int, Sent]]:
         """Return a command for each shard that is to take it; what names no model is for all."""
         every = isinstance(command, Silence | Unsilence) and command.model is None
-        home = shard_of(command.model or "", self._policy.shards)  # Where it is told of, if it was taken before.
+        home = home_of(command.model or "", self._policy)  # Where it is told of, if it was taken before.
         kept = command_faults.kept(self._credentials.attributed(command))
         sent = Sent(command=kept, source=self._source, position=place[0], item=place[1])
         shards = range(self._policy.shards) if every else [home]

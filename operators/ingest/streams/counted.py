@@ -27,7 +27,7 @@ from operators.stats.multiple_testing import Bools
 from operators.window.leaf_index import by_model
 from operators.window.partial import Partial
 from operators.window.samples import Sample
-from operators.window.shards import shard_of
+from operators.window.shards import home_of
 from operators.window.waiting_commands import Coming
 
 
@@ -97,8 +97,7 @@ class CountedItems(ABC):
         self._times.append(placed.times)
 
     def partials(self) -> list[tuple[int, int, Partial]]:
-        shards = self._policy.shards
-        return self.partials_by(lambda model: shard_of(model, shards))
+        return self.partials_by(lambda model: home_of(model, self._policy))
 
     def partials_by(self, shard: Callable[[str], int]) -> list[tuple[int, int, Partial]]:
         """Return (shard, closing pane, rows) of all that was taken, where `shard` gives that of a model."""

@@ -32,7 +32,7 @@ from operators.policy.claims import NOBODY, Claims
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.partial import Partial
-from operators.window.shards import shard_of
+from operators.window.shards import home_of
 from operators.window.waiting_commands import Coming
 from operators.wire.events import Event, Feedback
 from operators.wire.mirrored import Mirrors
@@ -42,7 +42,7 @@ class TeamReading:
     """How the events of several policies are read and counted: the same for all batches of a partition."""
 
     def __init__(self, policy: Policy, claims: Claims) -> None:
-        self.claims, self.policy, self.groups = claims, reading(policy), alike(policy)
+        self.claims, self.teams, self.policy, self.groups = claims, policy, reading(policy), alike(policy)
         self.versions = TeamVersions(policy, claims)
         self.of_slis = {
             column_of(number, name): read
@@ -150,8 +150,8 @@ class TeamEvents:
         indices = whole.parts.indices
         counted.take_read(own, [indices[0], versions, *(indices[at] for at in places)], whole.error_types)
         counted.take(placed)
-        claims, shards = self._how.claims, group.policy.shards
-        found = counted.partials_by(lambda model: claims.of(model) * shards + shard_of(model, shards))
+        claims, shards, teams = self._how.claims, group.policy.shards, self._how.teams
+        found = counted.partials_by(lambda model: claims.of(model) * shards + home_of(model, teams))
         return [(*divmod(each, shards), closing, rows) for each, closing, rows in found]
 
     def _versions(self, group: Alike, numbers: Ints) -> tuple[Ints, Numbering]:
