@@ -42,14 +42,14 @@ class Rolled(msgspec.Struct, frozen=True, kw_only=True):
 def roll_up_fields(part: Partial, slots: SeriesIndex) -> Rolled:
     """Add the finest series of a pane up to every monitored slice; new series get slots."""
     parents = slots.parents(part.series)[part.which]
-    slots_of, starts, source = rollup(parents)
+    sums = rollup(parents)
     offenders = [(slot, each) for row, each in part.offenders for slot in parents[row].tolist() if slot != NOWHERE]
     return Rolled(
-        slots=slots_of,
-        slis=np.add.reduceat(part.slis[source], starts, axis=0),
-        sums=np.add.reduceat(part.sums[source], starts, axis=0),
-        moments=np.add.reduceat(part.moments[source], starts, axis=0),
-        ranges=np.maximum.reduceat(part.ranges[source], starts, axis=0),
+        slots=sums.slots,
+        slis=sums.added(part.slis),
+        sums=sums.added(part.sums),
+        moments=sums.added(part.moments),
+        ranges=sums.highest(part.ranges),
         cells=_cells(parents, max(part.bins, 1), *feature_rows(part)),
         users=_cells(parents, BUCKETS, *user_rows(part)),
         # By event time, as within a pane: rows are in the order in which series came in.

@@ -9,11 +9,11 @@ import numpy as np
 from operators.arrays import Ints
 from operators.policy.rules import Grain
 from operators.stats.multiple_testing import Bools
-from operators.window.chains import COMPARED, Classes, drawn, units
+from operators.window.chains import COMPARED, Chains, Classes, drawn, units
 from operators.window.estimating import Places, counts_within
 from operators.window.mixing import positive, salts_of
 from operators.window.partial import Partial
-from operators.window.series_index import NOWHERE, SeriesIndex, SliceSeries, rollup
+from operators.window.series_index import NOWHERE, Rollup, SeriesIndex, SliceSeries, rollup
 from operators.window.watermark import NEVER
 from operators.wire.mirrored import is_mirrored
 
@@ -94,26 +94,25 @@ class Roster:
             slis = np.zeros((0, self.slis, 3), np.int64)
             return PaneCounts(pane=pane, slots=none, events=none, slis=slis, units=slis[:, :, :2])
         parents = self.slots.parents(part.series)[part.which]
-        slots, starts, source = rollup(parents)
-        self._note(pane, slots)
+        sums = rollup(parents)
+        self._note(pane, sums.slots)
         # Every request has an outcome, feedback has none.
         requests = np.bincount(part.outcomes[:, 0], weights=part.outcomes[:, 2], minlength=part.rows).astype(np.int64)
+        slis = sums.added(part.slis)
         return PaneCounts(
             pane=pane,
-            slots=slots,
-            events=np.add.reduceat(requests[source], starts),
-            slis=np.add.reduceat(part.slis[source], starts, axis=0),
-            units=np.add.reduceat(_units(part)[source], starts, axis=0),
+            slots=sums.slots,
+            events=sums.added(requests),
+            slis=slis,
+            units=slis[:, :, :COMPARED] if part.chains is None else sums.added(_units(part, part.chains)),
             chains=self._chains(pane, part, parents),
-            scores=self._scores(part, source, starts),
+            scores=self._scores(part, sums),
         )
 
-    def _scores(self, part: Partial, source: Ints, starts: Ints) -> ScoreCounts | None:
+    def _scores(self, part: Partial, sums: Rollup) -> ScoreCounts | None:
         if self.scored is None:
             return None
-        answers, labels = (
-            np.add.reduceat(counts_within(part, *places)[source], starts, axis=0) for places in self.scored
-        )
+        answers, labels = (sums.added(counts_within(part, *places)) for places in self.scored)
         return ScoreCounts(answers=answers, labels=labels)
 
     def _chains(self, pane: int, part: Partial, parents: Ints) -> ComparedChains | None:
@@ -164,12 +163,12 @@ class Roster:
         self._seen[slots] = self.pane = pane
 
 
-def _units(part: Partial) -> Ints:
+def _units(part: Partial, chains: Chains) -> Ints:
     """Return good and bad of each row as they are compared; the versions and slices of a model share its chains.
 
     A copy of a request would be of its chain, and nobody's request is left out for it: copies have chains of their own.
     """
-    return part.slis[:, :, :COMPARED] if part.chains is None else units(part.slis, part.chains, _groups(part))
+    return units(part.slis, chains, _groups(part))
 
 
 def _groups(part: Partial) -> Ints:

@@ -33,18 +33,18 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
 def roll_up(part: Partial, slots: SeriesIndex) -> Hop:
     """Add the finest series of a hop up to every reported slice; each row of `part` is another series."""
     sums = rollup(slots.parents(part.series)[part.which])
-    kernels = loading.kernels()
+    kernels = None if sums.each_alone else loading.kernels()
 
     def added(values: Ints) -> Ints:
         if kernels is not None:
             of_kernels: Ints = kernels.summed_groups(sums.source, sums.starts, values)
             return of_kernels
-        return np.add.reduceat(values[sums.source], sums.starts, axis=0)
+        return sums.added(values)
 
     if kernels is not None:
         extremes = kernels.highest_in_groups(sums.source, sums.starts, part.extremes)
     else:
-        extremes = np.maximum.reduceat(part.extremes[sums.source], sums.starts, axis=0)
+        extremes = sums.highest(part.extremes)
     counts = HopCounts(
         slots=sums.slots,
         events=added(part.events),

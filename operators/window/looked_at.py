@@ -26,13 +26,18 @@ class LookedAt:
             else [(window.every_ms, self._marked(policy.grains))]
         )
         self._of_rules = self._marked([grain for rule in rules for grain in rule.grains])
+        self._stored: dict[tuple[bool, ...], Flags] = {}
 
-    def stored(self, end_ms: int, grains: Ints) -> Flags:
-        """Return which rows of the window that ends then are stored; `grains` are the numbers of theirs."""
-        stored = np.zeros(len(self._grains) + 1, bool)  # The last is of what has none of the grains: -1.
-        for every_ms, marked in self._reports:
-            if end_ms % every_ms == 0:
-                stored |= marked
+    def reports(self, end_ms: int) -> tuple[bool, ...]:
+        """Return which of the reports of the window are made of the one that ends then."""
+        return tuple([end_ms % every_ms == 0 for every_ms, _ in self._reports])
+
+    def stored(self, reports: tuple[bool, ...], grains: Ints) -> Flags:
+        """Return which rows of the window are stored if these reports are made; `grains` are the numbers of theirs."""
+        stored = self._stored.get(reports)
+        if stored is None:
+            made = [marked for (_, marked), is_made in zip(self._reports, reports, strict=True) if is_made]
+            stored = self._stored[reports] = np.logical_or.reduce([self._marked(()), *made])
         return stored[grains]
 
     def of_rules(self, grains: Ints) -> Flags:
@@ -40,6 +45,6 @@ class LookedAt:
         return self._of_rules[grains]
 
     def _marked(self, grains: Iterable[Grain]) -> Flags:
-        marked = np.zeros(len(self._grains) + 1, bool)
+        marked = np.zeros(len(self._grains) + 1, bool)  # The last is of what has none of the grains: -1.
         marked[[self._grains.index(grain) for grain in grains]] = True
         return marked

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from operators.arrays import Ints
+from operators.arrays import Ints, runs_of
 from operators.window.partial import Partial, sum_by_key
 from operators.window.series_index import SeriesIndex, SliceSeries
 
@@ -23,15 +23,18 @@ def outcomes_of(part: Partial, slots: SeriesIndex) -> Outcomes:
     coarse = [place for place, grain in enumerate(slots.grains) if len(grain) <= 1]
     row, code, n = part.outcomes.T
     types = max(len(part.error_types), 1)
-    keys = slots.parents(part.series)[part.which[row]][:, coarse] * types + code[:, None]
-    known = keys.ravel() >= 0  # Else it is NOWHERE.
-    keys, counts = sum_by_key(keys.ravel()[known], np.repeat(n, len(coarse))[known])
+    keys = (slots.parents(part.series)[part.which[row]][:, coarse] * types + code[:, None]).ravel()
+    known = keys >= 0  # Else it is NOWHERE.
+    keys, counts = sum_by_key(keys[known], np.repeat(n, len(coarse))[known])
     slot, code = np.divmod(keys, types)
-    names, first = np.unique(slot, return_index=True)
+    runs = runs_of(slot)
+    first = np.flatnonzero(runs)
+    names = slot[first]
     errors: list[dict[str, int]] = [{} for _ in names]
-    for at, kind, count in zip(np.searchsorted(names, slot).tolist(), code.tolist(), counts.tolist(), strict=True):
-        if part.error_types[kind]:
-            errors[at][part.error_types[kind]] = count
+    failed = np.flatnonzero(np.array([error != "" for error in part.error_types], bool)[code])
+    at = np.cumsum(runs)[failed] - 1
+    for place, kind, count in zip(at.tolist(), code[failed].tolist(), counts[failed].tolist(), strict=True):
+        errors[place][part.error_types[kind]] = count
     return Outcomes(
         names=[slots.names[number] for number in names.tolist()],
         requests=np.add.reduceat(counts, first) if len(first) else counts,

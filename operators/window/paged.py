@@ -104,12 +104,13 @@ class PagedHistograms:
         each within 1 %, so that the result is within 1 % of the exact one where values share a sign.
         """
         self._reserve(int(slots.max(initial=-1)) + 1)  # A slot may have events, and never a value.
+        if len(slots) and len(self.numbers):
+            held = self._held()
+            if held is not None and (kernels := loading.kernels()) is not None:
+                return quantiles_of(kernels, held, slots, probabilities)
         result = np.full((len(slots), measures, len(probabilities)), np.nan)
         if not len(slots) or not len(self.numbers):
             return result
-        held = self._held()
-        if held is not None and (kernels := loading.kernels()) is not None:
-            return quantiles_of(kernels, held, slots, probabilities)
         columns = np.argsort(self.numbers)
         search = self._search(slots, columns)
         firsts = np.searchsorted(self.numbers[columns], np.arange(measures + 1) * PAGES_OF_MEASURE)

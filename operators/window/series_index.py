@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from operators.arrays import Ints, order_by, runs_of, with_rows
+from operators.arrays import Floats, Ints, order_by, runs_of, with_rows
 from operators.fast import loading
 from operators.window.leaf_index import LeafIndex, LeafSeries, NumberedSeries
 from operators.window.partial import UNSLICED
@@ -67,6 +67,21 @@ class Rollup(NamedTuple):
     starts: Ints
     source: Ints
 
+    @property
+    def each_alone(self) -> bool:
+        """Whether no two rows fall together, so that what rows add up to is what they are."""
+        return len(self.starts) == len(self.source)
+
+    def added(self, values: Ints) -> Ints:
+        """Return what `values` (rows, ...) add up to, slot by slot."""
+        own = values[self.source]
+        return own if self.each_alone else np.add.reduceat(own, self.starts, axis=0)
+
+    def highest(self, values: Floats) -> Floats:
+        """Return the maxima of `values` (rows, ...), slot by slot."""
+        own = values[self.source]
+        return own if self.each_alone else np.maximum.reduceat(own, self.starts, axis=0)
+
 
 def rollup(parents: Ints) -> Rollup:
     """Return how rows add up to the slots that each counts into, `parents` (rows, grains), but for NOWHERE."""
@@ -111,14 +126,19 @@ class SeriesIndex:
         Series that are numbered already (`leaf_index.py`) are not looked up again.
         """
         numbered = series if isinstance(series, NumberedSeries) else self._leaves.numbered(series)
+        if numbered is self._asked[0]:
+            return self._asked[1]
         if numbered.leaves is not self._leaves:
             self._follow(numbered.leaves)
         self._reserve(len(self._leaves))
-        new = np.flatnonzero(~self._known[numbered.rows])
-        for row, at in zip(numbered.rows[new].tolist(), new.tolist(), strict=True):
-            self._parents[row] = self._slots_of(numbered[at])
-        self._known[numbered.rows] = True
-        return self._parents[numbered.rows]
+        known = self._known[numbered.rows]
+        if not known.all():
+            new = np.flatnonzero(~known)
+            for row, at in zip(numbered.rows[new].tolist(), new.tolist(), strict=True):
+                self._parents[row] = self._slots_of(numbered[at])
+            self._known[numbered.rows] = True
+        self._asked = numbered, self._parents[numbered.rows]
+        return self._asked[1]
 
     def grain_numbers(self) -> Ints:
         """Return for each slot which of the grains its slice has, (slots,); -1 of a slice that has none of them."""
@@ -166,6 +186,7 @@ class SeriesIndex:
     def _follow(self, leaves: LeafIndex) -> None:
         """Go over to other numbers of the finest series: the rows of `_parents`, where they are `_known`."""
         self._leaves = leaves
+        self._asked: tuple[NumberedSeries | None, Ints] = None, np.zeros((0, 0), np.int64)  # What was asked for last.
         self._parents: Ints = np.zeros((64, len(self.grains) + len(self.together)), np.int64)
         self._known = np.zeros(64, bool)
 

@@ -9,9 +9,11 @@ Memory: a ring holds its hops packed (`held_hop.py`), and windows that slide by 
 
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints, with_rows
 from operators.fast import loading
@@ -52,6 +54,18 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False, weakref=
     again: "WindowCounts | None" = None
 
 
+class _Ended(NamedTuple):
+    """A window that ended, with which reports were made of it, and which of its `rows` are stored for them."""
+
+    reports: tuple[bool, ...]
+    rows: bytes
+    counts: WindowCounts
+
+    def again(self, end_ms: int) -> WindowCounts:
+        """Return the one that ends then with the same in it."""
+        return msgspec.structs.replace(self.counts, end_ms=end_ms, again=self.counts)
+
+
 class RunningWindow:
     """The running totals of one window, by slot, and its ring of hops, oldest first."""
 
@@ -67,7 +81,8 @@ class RunningWindow:
         self.histograms = PagedHistograms(self.measures)
         self.extremes = SlidingExtremes(self.measures)
         # The last window that ended with nothing new in it: until something comes or goes the next ones hold the same.
-        self._last: tuple[bytes, WindowCounts] | None = None
+        self.tumbles = window.kind == "tumbling"  # It is over with the hop that ends it.
+        self._last: _Ended | None = None
         self._moved = True
 
     def push(self, number: int, hop: Hop, held: HeldHop) -> None:
@@ -102,20 +117,19 @@ class RunningWindow:
         """Return the window as it stands, None when nothing is in it; `whole`: all of its rows are stored."""
         if not self.ring:
             return None
+        reports = *self._looked_at.reports(end_ms), whole
+        if self._last is not None and reports == self._last.reports:
+            return self._last.again(end_ms)
         held = np.flatnonzero(self.events)
         if not len(held):
             return None
         moved, self._moved = self._moved, False
         grains = slots.grain_numbers()[held]
-        stored, of_rules = self._looked_at.stored(end_ms, grains) | whole, self._looked_at.of_rules(grains)
+        stored, of_rules = self._looked_at.stored(reports[:-1], grains) | whole, self._looked_at.of_rules(grains)
         rows = stored.tobytes()
-        if self._last is not None and self._last[0] == rows:
-            return msgspec.structs.replace(self._last[1], end_ms=end_ms, again=self._last[1])
-        looked_at = np.flatnonzero(stored | of_rules)
-        extremes = np.full((len(held), self.measures, 2), -np.inf)
-        extremes[looked_at] = self.extremes.of(held[looked_at])
-        values = np.full((len(held), self.measures, len(quantiles)), np.nan)
-        values[looked_at] = self._quantiles(held[looked_at], extremes[looked_at], quantiles)
+        if self._last is not None and rows == self._last.rows:
+            return self._last.again(end_ms)
+        extremes, values = self._looked_at_values(held, stored | of_rules, quantiles)
         counts = WindowCounts(
             window=self.window,
             end_ms=end_ms,
@@ -128,8 +142,22 @@ class RunningWindow:
             bounds=self._bounds(held, np.flatnonzero(of_rules)),
             stored=np.flatnonzero(stored),
         )
-        self._last = None if moved and len(held) > KEPT_MAX else (rows, counts)
+        self._last = None if moved and len(held) > KEPT_MAX else _Ended(reports, rows, counts)
         return counts
+
+    def _looked_at_values(
+        self, held: Ints, looked_at: NDArray[np.bool_], quantiles: Sequence[float]
+    ) -> tuple[Floats, Floats]:
+        """Return extremes and quantiles of the slots that are held, where somebody looks at them."""
+        if looked_at.all():
+            extremes = self.extremes.of(held)
+            return extremes, self._quantiles(held, extremes, quantiles)
+        rows = np.flatnonzero(looked_at)
+        extremes = np.full((len(held), self.measures, 2), -np.inf)
+        extremes[rows] = self.extremes.of(held[rows])
+        values = np.full((len(held), self.measures, len(quantiles)), np.nan)
+        values[rows] = self._quantiles(held[rows], extremes[rows], quantiles)
+        return extremes, values
 
     def _quantiles(self, slots: Ints, extremes: Floats, quantiles: Sequence[float]) -> Floats:
         values = self.histograms.quantiles(slots, self.measures, quantiles)
@@ -137,6 +165,8 @@ class RunningWindow:
         return np.clip(values, -extremes[:, :, :1], extremes[:, :, 1:], out=values)
 
     def _bounds(self, held: Ints, rows: Ints) -> dict[str, Floats]:
+        if not self._rules:
+            return {}
         slots = held[rows]
         sums = WindowSums(self.histograms, slots, self.sums[slots], self.slis[slots], self.events[slots])
         found = {name: np.tile([-np.inf, np.inf], (len(held), 1)) for name in (rule.name for rule in self._rules)}

@@ -135,8 +135,8 @@ class Windows:
                 self._store(parts, part, number)
             if hop_panes in self.running:
                 hop = roll_up(part, self.slots)
-                slides = any(window.window.kind == "sliding" for window in self.running[hop_panes])
-                packed = pack_hop(hop.counts) if slides else WholeHop(whole=hop.counts)
+                tumble = all(window.tumbles for window in self.running[hop_panes])
+                packed = WholeHop(whole=hop.counts) if tumble else pack_hop(hop.counts)
             parts.clear()
         end_ms = (number + 1) * hop_panes * self.policy.pane_ms
         for running in self.running.get(hop_panes, ()):
@@ -144,12 +144,15 @@ class Windows:
             if hop is not None and packed is not None:
                 running.push(number, hop, packed)
             counts = None if self._silent else running.counts(end_ms, self.slots, self.quantiles, whole=whole)
-            if counts is not None and part is not None and running.window.kind == "tumbling":
+            if counts is not None and part is not None and running.tumbles:
                 counts = msgspec.structs.replace(counts, outcomes=outcomes_of(part, self.slots))
             if counts is not None:
                 yield counts
         if len(self.slots.names) > self.slots_max:
             self._make_room()
+        for running in self.running.get(hop_panes, ()):
+            if running.tumbles and not whole:
+                running.drop_before(number + 1)
 
     def _together(self, parts: Sequence[Partial], number: int) -> Partial:
         """Return panes of a hop as one, which has the number of the hop."""
