@@ -156,7 +156,7 @@ class ShardEvaluation:
         state = self.state
         models = (state.models[name] for name in self._awake)
         rules_quiet = self._passes.quiet and all(each.quiet for each in state.releases)
-        return self.monitors.quiet and rules_quiet and all(model.quiet for model in models)
+        return rules_quiet and self.monitors.quiet and all(model.quiet for model in models)
 
     def _step(
         self,
@@ -172,7 +172,8 @@ class ShardEvaluation:
         begun = self._begun(counts, on_time, due, () if closed is None else closed.folded)
         if any(isinstance(each, Release) for each in due):
             self._retarget()
-        begun.stored.append(command_rows(due, begun.events, (counts.pane + 1) * self.policy.pane_ms))
+        if due:
+            begun.stored.append(command_rows(due, begun.events, (counts.pane + 1) * self.policy.pane_ms))
         live = self._releases(begun.awake)
         verdicts = self._alone(counts, windows)
         changes, found, evidence = self._compare(counts, live, on_time)
@@ -237,7 +238,9 @@ class ShardEvaluation:
             if findings or not self._uneventful.after_rules(model, counts.pane, changed):
                 events += end_pane(model, begun.contexts.of(name), changed, findings)
         after = {name: shown_releases(models[name]) for name in awake if models[name].releases}
-        stored += [release_rows(begun.before, after, counts.pane, self.policy), *self._policy_rows(counts.pane)]
+        if begun.before or after:
+            stored.append(release_rows(begun.before, after, counts.pane, self.policy))
+        stored += self._policy_rows(counts.pane)
         self._awake = {name for name in awake if not models[name].rests}
         events += self._forget(begun.contexts)
         return PaneOutcome(verdicts=verdicts, events=events, drift=drift, rows=[some for some in stored if len(some)])

@@ -39,7 +39,7 @@ class ModelSlots:
 
     def versions(self, counts: PaneCounts) -> Ints:
         """Return the rows of a pane that are all traffic of a version, in their order."""
-        return np.flatnonzero(self._whole[counts.slots])
+        return self._whole[counts.slots].nonzero()[0]
 
     def rows_of(self, model: str, counts: PaneCounts) -> Ints:
         """Return the rows of a pane that are of a model, in their order."""

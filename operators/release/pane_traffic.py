@@ -63,10 +63,10 @@ def traffic_of(
     rows = slots.versions(counts)
     series = [names[slot] for slot in counts.slots[rows].tolist()]
     slis = counts.slis[rows]
-    columns = np.column_stack((counts.events[rows], slis[:, :, [GOOD, BAD]].reshape(len(rows), 2 * slis.shape[1])))
+    of_slis = slis[:, :, GOOD : BAD + 1].reshape(len(rows), 2 * slis.shape[1]).tolist()
     came: dict[str, list[Came]] = {}
-    for name, row, each in zip(series, rows.tolist(), columns.tolist(), strict=True):
-        came.setdefault(name.model, []).append(Came(name.version, row, each))
+    for name, row, requests, each in zip(series, rows.tolist(), counts.events[rows].tolist(), of_slis, strict=True):
+        came.setdefault(name.model, []).append(Came(name.version, row, [requests, *each]))
     return PaneTraffic(
         pane=counts.pane,
         bucket=bucket_of(counts.pane, policy.pane_ms),

@@ -20,9 +20,11 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         if part is None:
             return seen
         which = part.which.tolist()
-        failed = np.array([error != "" for error in part.error_types], bool)
-        some = (part.outcomes[:, 2] > 0) & failed[part.outcomes[:, 1]] if failed.any() else []
-        for row, code, n in part.outcomes[some].tolist():
+        failures: list[list[int]] = []
+        if any(part.error_types):
+            failed = np.array([error != "" for error in part.error_types], bool)
+            failures = part.outcomes[(part.outcomes[:, 2] > 0) & failed[part.outcomes[:, 1]]].tolist()
+        for row, code, n in failures:
             name, error = part.series[which[row]], part.error_types[code]
             errors = seen.errors.setdefault(name.model, {}).setdefault(name.version, {})
             errors[error] = errors.get(error, 0) + n

@@ -6,7 +6,7 @@ import numpy as np
 from operators.arrays import Floats, Ints
 from operators.fast import loading
 from operators.window.partial import WIDTH_MAX, Partial, cell_width, sum_by_key
-from operators.window.series_index import Rollup, SeriesIndex, rollup
+from operators.window.series_index import Rollup
 
 
 class HopCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,9 +30,8 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     extremes: Floats
 
 
-def roll_up(part: Partial, slots: SeriesIndex) -> Hop:
+def roll_up(part: Partial, sums: Rollup) -> Hop:
     """Add the finest series of a hop up to every reported slice; each row of `part` is another series."""
-    sums = rollup(slots.parents(part.series)[part.which])
     kernels = None if sums.each_alone else loading.kernels()
 
     def added(values: Ints) -> Ints:
@@ -58,6 +57,9 @@ def roll_up(part: Partial, slots: SeriesIndex) -> Hop:
 def _added_cells(part: Partial, sums: Rollup) -> Ints:
     """Return the cells of every reported slice."""
     width = cell_width(part)
+    if part.rows == 1 and sums.each_alone:
+        keys = np.arange(len(sums.slots))[:, None] * width + part.cells[:, 0]
+        return np.column_stack((keys.ravel(), np.tile(part.cells[:, 1], len(sums.slots))))
     kernels = loading.kernels()
     if kernels is not None and width <= WIDTH_MAX:
         of_kernels: Ints = kernels.added_rows(part.cells, part.rows, sums.source, sums.starts, width)

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from operators.arrays import Ints, runs_of
-from operators.window.partial import Partial, sum_by_key
-from operators.window.series_index import SeriesIndex, SliceSeries
+from operators.arrays import Ints
+from operators.window.partial import Partial
+from operators.window.series_index import Rollup, SeriesIndex, SliceSeries
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,25 +18,28 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
     errors: Sequence[Mapping[str, int]]
 
 
-def outcomes_of(part: Partial, slots: SeriesIndex) -> Outcomes:
-    """Add the outcomes of finest series up to the slices of at most one dimension; feedback has no outcome."""
-    coarse = [place for place, grain in enumerate(slots.grains) if len(grain) <= 1]
+def outcomes_of(part: Partial, sums: Rollup, slots: SeriesIndex) -> Outcomes:
+    """Add the outcomes of finest series up to the slices of at most one dimension; feedback has no outcome.
+
+    `sums` says how the rows of `part` add up to `slots`.
+    """
     row, code, n = part.outcomes.T
-    types = max(len(part.error_types), 1)
-    keys = (slots.parents(part.series)[part.which[row]][:, coarse] * types + code[:, None]).ravel()
-    known = keys >= 0  # Else it is NOWHERE.
-    keys, counts = sum_by_key(keys[known], np.repeat(n, len(coarse))[known])
-    slot, code = np.divmod(keys, types)
-    runs = runs_of(slot)
-    first = np.flatnonzero(runs)
-    names = slot[first]
-    errors: list[dict[str, int]] = [{} for _ in names]
-    failed = np.flatnonzero(np.array([error != "" for error in part.error_types], bool)[code])
-    at = np.cumsum(runs)[failed] - 1
-    for place, kind, count in zip(at.tolist(), code[failed].tolist(), counts[failed].tolist(), strict=True):
-        errors[place][part.error_types[kind]] = count
+    requests = sums.added(np.bincount(row, weights=n, minlength=part.rows).astype(np.int64))
+    coarse = np.array([len(grain) <= 1 for grain in slots.grains])[slots.grain_numbers()[sums.slots]]
+    (held,) = ((requests > 0) & coarse).nonzero()
+    names = sums.slots[held].tolist()
+    errors: dict[int, dict[str, int]] = {slot: {} for slot in names}
+    if any(part.error_types):
+        failed = np.array([error != "" for error in part.error_types], bool)[code].nonzero()[0]
+        parents = slots.parents(part.series)[part.which[row[failed]]].tolist()
+        for slots_of, kind, count in zip(parents, code[failed].tolist(), n[failed].tolist(), strict=True):
+            error = part.error_types[kind]
+            for slot in slots_of:
+                known = errors.get(slot)  # None of a finer slice, and NOWHERE.
+                if known is not None:
+                    known[error] = known.get(error, 0) + count
     return Outcomes(
-        names=[slots.names[number] for number in names.tolist()],
-        requests=np.add.reduceat(counts, first) if len(first) else counts,
-        errors=[dict(sorted(each.items())) for each in errors],
+        names=[slots.names[slot] for slot in names],
+        requests=requests[held],
+        errors=[dict(sorted(each.items())) for each in errors.values()],
     )

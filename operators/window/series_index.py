@@ -85,6 +85,8 @@ class Rollup(NamedTuple):
 
 def rollup(parents: Ints) -> Rollup:
     """Return how rows add up to the slots that each counts into, `parents` (rows, grains), but for NOWHERE."""
+    if len(parents) == 1 and (alone := _of_one_row(parents[0].tolist())) is not None:
+        return alone
     if (kernels := loading.kernels()) is not None:
         return Rollup(*kernels.grouped_rows(parents))
     flat = parents.ravel()
@@ -94,6 +96,14 @@ def rollup(parents: Ints) -> Rollup:
         order, ordered = (each[np.searchsorted(ordered, 0) :] for each in (order, ordered))
     starts = np.flatnonzero(runs_of(ordered))
     return Rollup(slots=ordered[starts], starts=starts, source=order // parents.shape[1])
+
+
+def _of_one_row(parents: list[int]) -> Rollup | None:
+    """Return how a single row adds up to its slots; None where it counts into one twice."""
+    slots = sorted(slot for slot in parents if slot != NOWHERE)
+    if len(set(slots)) < len(slots):
+        return None
+    return Rollup(slots=np.array(slots, np.int64), starts=np.arange(len(slots)), source=np.zeros(len(slots), np.int64))
 
 
 def _all_of(version: str) -> str:
@@ -106,6 +116,8 @@ class SeriesIndex:
 
     Each finest series counts into its slices, `grains`, and into those of all versions together, `together`.
     """
+
+    _asked: tuple[NumberedSeries, Ints] | None = None  # The series that were asked for last, and what they count into.
 
     def __init__(
         self,
@@ -126,7 +138,7 @@ class SeriesIndex:
         Series that are numbered already (`leaf_index.py`) are not looked up again.
         """
         numbered = series if isinstance(series, NumberedSeries) else self._leaves.numbered(series)
-        if numbered is self._asked[0]:
+        if self._asked is not None and numbered is self._asked[0]:
             return self._asked[1]
         if numbered.leaves is not self._leaves:
             self._follow(numbered.leaves)
@@ -186,7 +198,7 @@ class SeriesIndex:
     def _follow(self, leaves: LeafIndex) -> None:
         """Go over to other numbers of the finest series: the rows of `_parents`, where they are `_known`."""
         self._leaves = leaves
-        self._asked: tuple[NumberedSeries | None, Ints] = None, np.zeros((0, 0), np.int64)  # What was asked for last.
+        self._asked = None
         self._parents: Ints = np.zeros((64, len(self.grains) + len(self.together)), np.int64)
         self._known = np.zeros(64, bool)
 

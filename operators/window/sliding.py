@@ -120,7 +120,7 @@ class RunningWindow:
         reports = *self._looked_at.reports(end_ms), whole
         if self._last is not None and reports == self._last.reports:
             return self._last.again(end_ms)
-        held = np.flatnonzero(self.events)
+        (held,) = self.events.nonzero()
         if not len(held):
             return None
         moved, self._moved = self._moved, False
@@ -139,8 +139,8 @@ class RunningWindow:
             sums=self.sums[held],
             extremes=extremes,
             quantiles=values,
-            bounds=self._bounds(held, np.flatnonzero(of_rules)),
-            stored=np.flatnonzero(stored),
+            bounds=self._bounds(held, of_rules.nonzero()[0]) if self._rules else {},
+            stored=stored.nonzero()[0],
         )
         self._last = None if moved and len(held) > KEPT_MAX else _Ended(reports, rows, counts)
         return counts
@@ -162,11 +162,10 @@ class RunningWindow:
     def _quantiles(self, slots: Ints, extremes: Floats, quantiles: Sequence[float]) -> Floats:
         values = self.histograms.quantiles(slots, self.measures, quantiles)
         # A bucket's value may lie up to 1 % outside of what was seen.
-        return np.clip(values, -extremes[:, :, :1], extremes[:, :, 1:], out=values)
+        np.maximum(values, -extremes[:, :, :1], out=values)
+        return np.minimum(values, extremes[:, :, 1:], out=values)
 
     def _bounds(self, held: Ints, rows: Ints) -> dict[str, Floats]:
-        if not self._rules:
-            return {}
         slots = held[rows]
         sums = WindowSums(self.histograms, slots, self.sums[slots], self.slis[slots], self.events[slots])
         found = {name: np.tile([-np.inf, np.inf], (len(held), 1)) for name in (rule.name for rule in self._rules)}

@@ -5,20 +5,21 @@ events lie in it; once it has slid past its last events it is empty, and silent.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from operators.arrays import Ints
 from operators.policy.policy import Policy
-from operators.window.held_hop import WholeHop, pack_hop
-from operators.window.hop import roll_up
+from operators.window.held_hop import HeldHop, WholeHop, pack_hop
+from operators.window.hop import Hop, roll_up
 from operators.window.leaf_index import LEAVES_PANES, LeafIndex
 from operators.window.outcomes import outcomes_of
 from operators.window.pane_lengths import Leftover
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge, unwatched
-from operators.window.series_index import SeriesIndex
+from operators.window.series_index import Rollup, SeriesIndex, rollup
 from operators.window.sliding import RunningWindow, WindowCounts
 from operators.window.watermark import END, NEVER
 
@@ -37,6 +38,15 @@ class PaneWithWindows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
+
+
+class _Rolled(NamedTuple):
+    """A hop that ended: its panes as one `part`, how its rows add up, what that comes to, and how that is held."""
+
+    part: Partial
+    sums: Rollup
+    hop: Hop
+    held: HeldHop
 
 
 class Windows:
@@ -127,25 +137,15 @@ class Windows:
         return min((((self.pane + 1) // panes + 1) * panes - 1 for panes in holding), default=END)
 
     def _end_hop(self, hop_panes: int, number: int, *, whole: bool = False) -> Iterator[WindowCounts]:
-        parts = self.begun[hop_panes]
-        hop = part = packed = None
-        if parts:
-            part = self._together(parts, number)
-            if hop_panes == self._stored_panes:
-                self._store(parts, part, number)
-            if hop_panes in self.running:
-                hop = roll_up(part, self.slots)
-                tumble = all(window.tumbles for window in self.running[hop_panes])
-                packed = WholeHop(whole=hop.counts) if tumble else pack_hop(hop.counts)
-            parts.clear()
+        rolled = self._rolled(hop_panes, number)
         end_ms = (number + 1) * hop_panes * self.policy.pane_ms
         for running in self.running.get(hop_panes, ()):
             running.drop_before(number + 1 - running.window.size_ms // running.window.every_ms)
-            if hop is not None and packed is not None:
-                running.push(number, hop, packed)
+            if rolled is not None:
+                running.push(number, rolled.hop, rolled.held)
             counts = None if self._silent else running.counts(end_ms, self.slots, self.quantiles, whole=whole)
-            if counts is not None and part is not None and running.tumbles:
-                counts = msgspec.structs.replace(counts, outcomes=outcomes_of(part, self.slots))
+            if counts is not None and rolled is not None and running.tumbles:
+                counts = msgspec.structs.replace(counts, outcomes=outcomes_of(rolled.part, rolled.sums, self.slots))
             if counts is not None:
                 yield counts
         if len(self.slots.names) > self.slots_max:
@@ -153,6 +153,22 @@ class Windows:
         for running in self.running.get(hop_panes, ()):
             if running.tumbles and not whole:
                 running.drop_before(number + 1)
+
+    def _rolled(self, hop_panes: int, number: int) -> "_Rolled | None":
+        """Store the panes of a hop that ends, where it is one of the store; return it as windows take it, if any do."""
+        parts = self.begun[hop_panes]
+        if not parts:
+            return None
+        part = self._together(parts, number)
+        if hop_panes == self._stored_panes:
+            self._store(parts, part, number)
+        parts.clear()
+        if hop_panes not in self.running:
+            return None
+        sums = rollup(self.slots.parents(part.series)[part.which])
+        hop = roll_up(part, sums)
+        tumble = all(window.tumbles for window in self.running[hop_panes])
+        return _Rolled(part, sums, hop, WholeHop(whole=hop.counts) if tumble else pack_hop(hop.counts))
 
     def _together(self, parts: Sequence[Partial], number: int) -> Partial:
         """Return panes of a hop as one, which has the number of the hop."""
