@@ -1,0 +1,88 @@
+"""Panes of few series: what is left out of adding them up changes nothing of what they come to."""
+
+from collections import Counter
+from contextlib import nullcontext
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operators.window.hop import roll_up
+from operators.window.outcomes import outcomes_of
+from operators.window.panes import Closed
+from operators.window.partial import Partial, merge, take
+from operators.window.series_index import NOWHERE, Rollup, SeriesIndex, rollup
+from operators.window.watermark import END
+from operators.window.windows import Windows
+from tests.fast_kernels import without
+from tests.laws.partials import RULES, events, partial_of
+
+
+def added_up(part: Partial) -> tuple[SeriesIndex, Rollup]:
+    slots = SeriesIndex(RULES.dimensions, RULES.grains)
+    return slots, rollup(slots.parents(part.series)[part.which])
+
+
+@pytest.mark.parametrize("way", [nullcontext, without])
+@pytest.mark.parametrize("parents", [[2, 0, 1], [NOWHERE, 7, 3], [5, 5, 1], [NOWHERE, NOWHERE]])
+def test_a_single_row_counts_into_the_slots_that_it_does_among_others(parents: list[int], way: type) -> None:
+    with way():
+        beside_nothing = np.array([parents, [NOWHERE] * len(parents)])
+        assert [each.tolist() for each in rollup(np.array([parents]))] == [
+            each.tolist() for each in rollup(beside_nothing)
+        ]
+
+
+@given(st.lists(events, min_size=1, max_size=20))
+def test_a_series_alone_comes_to_what_it_does_among_others(items: list[dict[str, object]]) -> None:
+    """One row, which falls together with none, and twice with itself: twice the sums and the cells."""
+    both = merge([partial_of([item | {"lag_ms": 0, "version": "v1", "region": "eu"} for item in items])])
+    part = take(both, both.rows - 1, both.rows)
+    assert part.rows == 1
+    _, sums = added_up(part)
+    source = np.concatenate((sums.source, sums.source))  # Each row twice: now some fall together.
+    twice = Rollup(sums.slots, np.arange(len(sums.slots)) * 2, np.sort(source))
+    for way in (nullcontext, without):
+        with way():
+            alone, doubled = roll_up(part, sums).counts, roll_up(part, twice).counts
+        assert alone.cells[:, 0].tolist() == doubled.cells[:, 0].tolist()
+        assert (2 * alone.cells[:, 1]).tolist() == doubled.cells[:, 1].tolist()
+        for name in ("events", "slis", "sums"):
+            one, other = getattr(alone, name), getattr(doubled, name)
+            assert (2 * one == other).all(), name
+            assert one.dtype == other.dtype, name
+
+
+@given(st.lists(events, min_size=1, max_size=30))
+def test_outcomes_are_those_of_each_request(items: list[dict[str, object]]) -> None:
+    part = merge([partial_of([item | {"lag_ms": 0} for item in items])])
+    slots, sums = added_up(part)
+    found = outcomes_of(part, sums, slots)
+    requests: Counter[int] = Counter()
+    errors: Counter[tuple[int, str]] = Counter()
+    coarse = [place for place, grain in enumerate(slots.grains) if len(grain) <= 1]
+    for row, code, n in part.outcomes.tolist():
+        for slot in slots.parents(part.series)[part.which[row], coarse].tolist():
+            requests[slot] += n
+            errors[slot, part.error_types[code]] += n
+    assert [name[:3] for name in found.names] == [slots.names[slot][:3] for slot in sorted(requests)]
+    assert found.requests.tolist() == [requests[slot] for slot in sorted(requests)]
+    assert [dict(each) for each in found.errors] == [
+        {error: errors[slot, error] for of, error in sorted(errors) if of == slot and error}
+        for slot in sorted(requests)
+    ]
+
+
+def test_a_tumbling_window_is_over_with_its_hop() -> None:
+    """Nothing is left of it that a quiet pane would have to take away."""
+    tumbling = tuple(window for window in RULES.windows if window.kind == "tumbling")
+    windows = Windows(msgspec.structs.replace(RULES, windows=tumbling, stored_ms=RULES.pane_ms), (0.5,))
+    part = partial_of([])
+    closed = windows.numbered(Closed(pane=int(part.pane[0]), on_time=part))
+    longest = max(window.size_ms // RULES.pane_ms for window in tumbling)
+    ended = [*windows.push(closed), *windows.push(Closed(pane=(closed.pane // longest + 1) * longest - 1))]
+    assert {counts.window for counts in ended} == {*tumbling}
+    assert windows._next_end() == END
+    assert not any(running.ring for some in windows.running.values() for running in some)
