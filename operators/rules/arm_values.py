@@ -10,8 +10,9 @@ from operators.rules.comparison import Comparison
 from operators.rules.exceeding import Exceeding, Limit
 from operators.rules.spreads import Spreads
 from operators.rules.value_history import BASELINE, CANDIDATE
+from operators.stats.histogram import CODE_MIN
 
-NO_LIMIT = np.iinfo(np.int64).max  # Of which too few values are known yet.
+NO_LIMIT = CODE_MIN - 1  # Too few values are known yet.
 
 
 class ArmValues(NamedTuple):
@@ -60,8 +61,8 @@ def exceeding_counts(values: ArmValues, limits: Sequence[Limit], exceeding: Sequ
     """Return good and bad values of each finest slice by limit, (E, limits, 2), as it is known of each release."""
     counts = np.zeros((len(limits), 2 * len(values.row)), np.int64)
     for number, limit in enumerate(limits):
-        codes = [each.codes.get(number) for each in exceeding]
-        edges = np.array([_edges(limit, code) for code in codes], np.int64).ravel()[values.arm]
+        codes = [each.codes.get(number, NO_LIMIT) for each in exceeding]
+        edges = np.column_stack(([limit.of_candidate(code) for code in codes], codes)).ravel()[values.arm]
         mine = np.flatnonzero(values.measure == limit.measure)
         mine = mine[edges[values.of[mine]] != NO_LIMIT]
         of = values.of[mine]
@@ -69,8 +70,3 @@ def exceeding_counts(values: ArmValues, limits: Sequence[Limit], exceeding: Sequ
         at = 2 * of + (values.code[mine] > edges[of])
         counts[number] = np.bincount(at, weights=values.n[mine], minlength=counts.shape[1])
     return counts.reshape(len(limits), -1, 2).swapaxes(0, 1)
-
-
-def _edges(limit: Limit, code: int | None) -> tuple[int, int]:
-    """Return up to which bucket a value of candidate and baseline is good."""
-    return (NO_LIMIT, NO_LIMIT) if code is None else (limit.of_candidate(code), code)

@@ -9,6 +9,7 @@ from operators.rules.canary_state import CanaryState
 from operators.rules.canary_words import is_bad
 from operators.rules.cohorts import Block
 from operators.rules.comparison import Comparison
+from operators.rules.exceeding import renew
 from operators.rules.label_chains import labels_by_sli, share_of_labels, smaller
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labelled import asked
@@ -172,8 +173,7 @@ def _end_blip(canary: CanaryState) -> None:
     if canary.blip is not None:
         _bet(canary, (canary.blip + 1) * canary.blip_panes, list(canary.strata), canary.blipped)
     canary.gathered.settle()
-    for each in canary.exceeding.values():
-        each.renew()
+    renew(list(canary.exceeding.values()))
     canary.blip = None
 
 

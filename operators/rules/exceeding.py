@@ -19,6 +19,8 @@ are edges of buckets, and a tolerance is rounded up to whole buckets.
 """
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -65,10 +67,22 @@ class Limit(NamedTuple):
         >>> Limit("ms", 0, 0.5, 0.0, 0).code_of(np.array([10, 20, 30]), np.array([50, 1, 49]))
         10
         """
+        return self.codes_of_each(codes, counts, np.zeros(1, np.int64))[0]
+
+    def codes_of_each(self, codes: Ints, counts: Ints, starts: Ints) -> list[int]:
+        """Return what `code_of` does of each of several, none empty, which begin at `starts` of codes and counts."""
+        totals = np.add.reduceat(counts, starts)
         if self.quantile is None:
-            mean = (values_of(codes) * counts).sum() / counts.sum()
-            return int(codes_of(np.array([mean]))[0])
-        return int(codes[np.searchsorted(np.cumsum(counts), self.quantile * counts.sum())])
+            weighted, edges = values_of(codes) * counts, pairwise([*starts.tolist(), len(codes)])
+            # Each is summed up by itself: what else there is must not change how it is rounded.
+            sums = np.array([weighted[start:end].sum() for start, end in edges])
+            means: list[int] = codes_of(sums / totals).tolist()
+            return means
+        sizes = np.diff(starts, append=len(codes))
+        upto = np.cumsum(counts) - np.repeat(np.cumsum(totals) - totals, sizes)
+        below = upto < np.repeat(self.quantile * totals, sizes)
+        found: list[int] = codes[starts + np.add.reduceat(below, starts, dtype=np.int64)].tolist()
+        return found
 
     def of_candidate(self, code: int) -> int:
         """Return the bucket of (1 + tolerance) times the limit; none and less than none stay what they are."""
@@ -116,21 +130,6 @@ class Exceeding(msgspec.Struct, kw_only=True):
     lately: dict[int, list[int]] = {}
     history: dict[int, ValueHistory] = {}
 
-    def renew(self) -> None:
-        """End a blip: set the limits anew where the stretch under way has values enough, and begin another one."""
-        needed = {
-            measure: max(limit.needs for limit in self.limits if limit.measure == measure) for measure in self.values
-        }
-        for measure, (codes, counts) in list(self.values.items()):
-            if counts.sum() < needed[measure]:
-                continue
-            for number, limit in enumerate(self.limits):
-                if limit.measure == measure:
-                    lately = [*self.lately.get(number, []), limit.code_of(codes, counts)][-STRETCHES:]
-                    self.lately[number] = lately
-                    self.codes[number] = sorted(lately)[len(lately) // 2]
-            del self.values[measure]
-
     def shift(self, number: int, since: int, code: int | None) -> ValueShift | None:
         """Return how the values of the baseline have moved from a minute on, by a limit; None where there were none.
 
@@ -150,3 +149,26 @@ class Exceeding(msgspec.Struct, kw_only=True):
             rise=now - was,
             excess=limit.code_of(*mine) - now,
         )
+
+
+def renew(several: Sequence[Exceeding]) -> None:
+    """End a blip of releases of one rule: limits are set anew where the stretch under way has values enough.
+
+    There another stretch begins.
+    """
+    limits = several[0].limits if several else ()
+    for measure in sorted({limit.measure for limit in limits}):
+        needed = max(limit.needs for limit in limits if limit.measure == measure)
+        ended = [each for each in several if measure in each.values and each.values[measure][1].sum() >= needed]
+        if not ended:
+            continue
+        codes, counts = (np.concatenate([each.values[measure][at] for each in ended]) for at in (0, 1))
+        sizes = np.array([len(each.values[measure][0]) for each in ended])
+        for number, limit in enumerate(limits):
+            if limit.measure == measure:
+                for each, code in zip(ended, limit.codes_of_each(codes, counts, np.cumsum(sizes) - sizes), strict=True):
+                    lately = [*each.lately.get(number, []), code][-STRETCHES:]
+                    each.lately[number] = lately
+                    each.codes[number] = sorted(lately)[len(lately) // 2]
+        for each in ended:
+            del each.values[measure]

@@ -12,7 +12,7 @@ import numpy as np
 
 from operators.arrays import Floats, Ints
 from operators.rules.canary_state import BLIP_CAP
-from operators.rules.exceeding import TAIL, Exceeding, Limit
+from operators.rules.exceeding import TAIL, Exceeding, Limit, renew
 from operators.stats.e_process import EProcesses
 from operators.stats.histogram import GAMMA, codes_of
 from tests.bench.simulate_canary import WORSE_RATIOS
@@ -74,7 +74,7 @@ def run(case: Case, *, runs: int = 100, minutes: int = 180, seed: int = 1) -> Ou
         owner, codes = arms[1]
         for number, known in enumerate(exceeding):
             known.values[0] = np.unique(codes[owner == number], return_counts=True)
-            known.renew()
+        renew(exceeding)
         bad = np.any([each.log_e_peak >= level for each in processes], axis=0)
         found[bad & np.isinf(found)] = minute + 1
     return Outcome(minutes=found, passed=float(passed.all(axis=0).mean()))

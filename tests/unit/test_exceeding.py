@@ -16,11 +16,11 @@ from operators.policy_file.toml import parse
 from operators.rules.arm_values import by_arm, exceeding_counts
 from operators.rules.canary_keys import Canary
 from operators.rules.comparison import Comparison
-from operators.rules.exceeding import Exceeding, Limit, columns, limits_of
+from operators.rules.exceeding import Exceeding, Limit, columns, limits_of, renew
 from operators.rules.gathered_values import GatheredValues
 from operators.rules.spreads import NO_SPREADS, Spreads, spreads_of
 from operators.rules.value_history import BASELINE, CANDIDATE
-from operators.stats.histogram import GAMMA, codes_of
+from operators.stats.histogram import GAMMA, codes_of, values_of
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge
 from operators.window.windows import PaneWithWindows
@@ -148,10 +148,10 @@ def test_limits_are_set_by_the_baseline_alone_and_before_what_they_judge() -> No
     exceeding = Exceeding(limits=limits_of(canary(), POLICY))
     first = spreads_of(part_of(START, Random(1), {"latency_ms": 50.0}), POLICY.dimensions)
     assert counted(exceeding, first) == [[], []], "no limit is known yet"
-    exceeding.renew()
+    renew([exceeding])
     alone = Exceeding(limits=limits_of(canary(), POLICY))
     counted(alone, spreads_of(part_of(START, Random(1), {}, candidate=False), POLICY.dimensions))
-    alone.renew()
+    renew([alone])
     assert exceeding.codes == alone.codes
     before = dict(exceeding.codes)
     arms = counted(exceeding, first)
@@ -175,7 +175,7 @@ def limits_over(minutes: Sequence[float]) -> list[float]:
         told.append(GAMMA ** exceeding.codes[0] if exceeding.codes else float("nan"))
         values = 300 * times * random.lognormal(0, 0.5, 500)
         exceeding.values[limit.measure] = np.unique(codes_of(values), return_counts=True)
-        exceeding.renew()
+        renew([exceeding])
     return told
 
 
@@ -197,8 +197,27 @@ def test_a_limit_needs_values_of_which_some_are_beyond_it() -> None:
         assert exceeding.codes == {}, f"after {99 * blip} values"
         before = exceeding.values.get(0, (codes, np.zeros(99, np.int64)))
         exceeding.values[0] = codes, before[1] + 1
-        exceeding.renew()
+        renew([exceeding])
     assert 0 in exceeding.codes
+
+
+@pytest.mark.parametrize("quantile", [None, 0.0, 0.5, 0.95, 0.99])
+def test_limits_of_many_releases_are_those_of_each_by_itself(quantile: float | None) -> None:
+    random, limit = np.random.default_rng(1), Limit("ms", 0, quantile, 0.0, 0)
+    several = []
+    for size in random.integers(1, 400, 60).tolist():
+        codes = np.sort(random.choice(np.arange(-40, 400), size, replace=False))
+        several.append((codes, random.integers(1, 50, size)))
+    sizes = np.array([len(codes) for codes, _ in several])
+    codes, counts = (np.concatenate([each[at] for each in several]) for at in (0, 1))
+    found = limit.codes_of_each(codes, counts, np.cumsum(sizes) - sizes)
+    for (codes, counts), code in zip(several, found, strict=True):
+        if quantile is None:
+            mean = (values_of(codes) * counts).sum() / counts.sum()
+            assert code == codes_of(np.array([mean]))[0] == limit.code_of(codes, counts)
+        else:
+            place = np.searchsorted(np.cumsum(counts), quantile * counts.sum())
+            assert code == codes[place] == limit.code_of(codes, counts)
 
 
 def test_free_requests_and_constant_costs() -> None:

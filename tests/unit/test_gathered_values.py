@@ -12,7 +12,7 @@ from operators.rules.arm_values import by_arm, exceeding_counts
 from operators.rules.canary import CanaryEvaluator
 from operators.rules.canary_keys import Canary
 from operators.rules.comparison import Comparison
-from operators.rules.exceeding import Exceeding, limits_of
+from operators.rules.exceeding import Exceeding, limits_of, renew
 from operators.rules.gathered_values import GatheredValues
 from operators.rules.spreads import Spreads
 from operators.rules.value_gathering import add_values
@@ -144,8 +144,7 @@ def test_a_release_of_which_nothing_is_compared_yet_sets_limits_alone() -> None:
     for pane in range(12):
         add_values(canary, pane, pane_of(np.random.default_rng(pane)), RELEASES, RELEASES[:1], {})
         canary.gathered.settle()
-        for each in canary.exceeding.values():
-            each.renew()
+        renew(list(canary.exceeding.values()))
     assert canary.strata.keys() == set(RELEASES[:1])
     assert all(canary.exceeding[release].codes for release in RELEASES[:4])
     served: Ints = canary.strata[RELEASES[0]].pending
