@@ -262,7 +262,7 @@ class ShardEvaluation:
         stored: list[Rows] = []
         names, delays = self.state.roster.names, self.state.delays
         labels = labels_of(on_time, self.policy)
-        spreads = spreads_of(on_time if live else None, self.policy.dimensions)
+        spreads = spreads_of(on_time if live else None, self._contexts.leaves)
         rings, warming = self._rings(live), self._warming(live, counts.pane)
         for each in self.state.releases:
             changes, results, evidence = each.step(

@@ -17,6 +17,7 @@ from operators.rules.pane_counts import PaneCounts
 from operators.rules.spreads import Values
 from operators.window.partial import Partial
 from operators.window.series_index import SliceSeries
+from operators.window.sliced_leaves import SlicedLeaves
 from operators.wire.mirrored import is_mirrored
 
 Places = Mapping[tuple[str, str], int]  # By version and slice: its row in the counts.
@@ -91,6 +92,7 @@ class Contexts:
         producer = policy.releases.producer
         # Slices of the dimension alone, none of its crosses.
         self.producer = None if producer is None else re.compile(re.escape(producer) + r"=(?:[^,\\]|\\.)*")
+        self.leaves = SlicedLeaves(policy.dimensions)
         self._slots = ModelSlots()
         self._names: Sequence[SliceSeries] = ()
 
@@ -101,7 +103,7 @@ class Contexts:
         self._names = names
         self._slots.follow(names)
         traffic = traffic_of(counts, names, self._slots, part, self.policy)
-        return PaneContexts(self, counts, traffic, current, Values(part, self.policy.dimensions))
+        return PaneContexts(self, counts, traffic, current, Values(part, self.leaves))
 
     def places(self, model: str, counts: PaneCounts) -> Places:
         """Return where in the counts of a pane each version and slice of a model is."""

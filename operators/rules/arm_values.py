@@ -36,14 +36,19 @@ def by_arm(spreads: Spreads, releases: Sequence[Comparison], measures: Collectio
     for number, release in enumerate(releases):
         arms.setdefault((release.model, release.candidate), []).append(2 * number + CANDIDATE)
         arms.setdefault((release.model, release.baseline), []).append(2 * number + BASELINE)
-    compared = [arms.get(name[:2], ()) for name in spreads.names]
-    times = np.array([len(each) for each in compared], np.int64)
-    row, _ = _repeated(np.arange(len(times)), times)
+    here = np.flatnonzero(np.bincount(spreads.version)).tolist()
+    compared = [arms.get(spreads.versions[version], ()) for version in here]
+    compares, firsts = np.zeros((2, len(spreads.versions)), np.int64)
+    compares[here] = [len(each) for each in compared]
+    firsts[here] = np.cumsum(compares[here]) - compares[here]
+    times = compares[spreads.version]
+    row, nth = _repeated(np.arange(len(times)), times)
+    arm = np.array([arm for each in compared for arm in each], np.int64)[firsts[spreads.version[row]] + nth]
     some = np.flatnonzero(np.isin(spreads.measure, list(measures)))
     cell, nth = _repeated(some, times[spreads.row[some]])
     return ArmValues(
         row=row,
-        arm=np.array([arm for each in compared for arm in each], np.int64),
+        arm=arm,
         of=(np.cumsum(times) - times)[spreads.row[cell]] + nth,
         measure=spreads.measure[cell],
         code=spreads.code[cell],

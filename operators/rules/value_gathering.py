@@ -26,7 +26,7 @@ def add_values(
     shares: Shares,
 ) -> None:
     """Add how many values exceed the limits to the running blip; of releases not `compared` they set limits."""
-    if not (canary.limits and spreads.names):
+    if not (canary.limits and len(spreads.row)):
         return
     exceeding = [canary.exceeding_of(release) for release in releases]
     values = by_arm(spreads, releases, {limit.measure for limit in canary.limits})
@@ -36,7 +36,7 @@ def add_values(
     some = np.flatnonzero(counts.any(axis=(1, 2)) & counted[values.arm // 2])
     some = some[order_by(values.arm[some])]
     share = np.array([shares.get(release, (1.0, 1.0)) for release in releases]).ravel()
-    names = [spreads.names[row] for row in values.row[some].tolist()]
+    names = spreads.named(values.row[some])
     served = thinned_each(counts[some], share[values.arm[some]], pane, [name.text for name in names])
     of_all = np.stack((served.sum(axis=2), served[:, :, BAD]), axis=2)
     number, arm = np.divmod(values.arm[some], 2)

@@ -23,6 +23,7 @@ from operators.rules.value_history import BASELINE, CANDIDATE
 from operators.stats.histogram import GAMMA, codes_of, values_of
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge
+from operators.window.sliced_leaves import SlicedLeaves
 from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Release
 from operators.wire.control import ControlEvent
@@ -146,11 +147,11 @@ def counted(exceeding: Exceeding, spreads: Spreads) -> list[list[Ints]]:
 
 def test_limits_are_set_by_the_baseline_alone_and_before_what_they_judge() -> None:
     exceeding = Exceeding(limits=limits_of(canary(), POLICY))
-    first = spreads_of(part_of(START, Random(1), {"latency_ms": 50.0}), POLICY.dimensions)
+    first = spreads_of(part_of(START, Random(1), {"latency_ms": 50.0}), SlicedLeaves(POLICY.dimensions))
     assert counted(exceeding, first) == [[], []], "no limit is known yet"
     renew([exceeding])
     alone = Exceeding(limits=limits_of(canary(), POLICY))
-    counted(alone, spreads_of(part_of(START, Random(1), {}, candidate=False), POLICY.dimensions))
+    counted(alone, spreads_of(part_of(START, Random(1), {}, candidate=False), SlicedLeaves(POLICY.dimensions)))
     renew([alone])
     assert exceeding.codes == alone.codes
     before = dict(exceeding.codes)

@@ -33,6 +33,7 @@ SERIES = [
     for version in ("v2", "v1", "v9", "v3", "v0")
     for region in ("us", "eu")
 ]
+VERSIONS = sorted({name[:2] for name in SERIES})
 PANES_A_MINUTE = 60_000 // POLICY.pane_ms
 Known = dict[tuple[int, int, int, int], Counter[int]]  # By release, measure, arm and minute.
 
@@ -46,13 +47,18 @@ def pane_of(random: np.random.Generator) -> Spreads:
         for code in np.unique(random.integers(280, 320, 6))
     ]
     row, measure, code = np.array(keys, np.int64).reshape(-1, 3).T
-    return Spreads(names=SERIES, row=row, measure=measure, code=code, n=random.integers(1, 50, len(keys)))
+    series = random.permutation(len(SERIES))
+    version = np.array([VERSIONS.index(SERIES[each][:2]) for each in series.tolist()])
+    n = random.integers(1, 50, len(keys))
+    return Spreads(
+        names=SERIES, series=series, versions=VERSIONS, version=version, row=row, measure=measure, code=code, n=n
+    )
 
 
 def cells(spreads: Spreads, release: Comparison, arm: int) -> list[tuple[int, int, int, int]]:
     version = (release.candidate, release.baseline)[arm]
     every = zip(*(each.tolist() for each in (spreads.row, spreads.measure, spreads.code, spreads.n)), strict=True)
-    return [each for each in every if SERIES[each[0]][:2] == (release.model, version)]
+    return [each for each in every if SERIES[spreads.series[each[0]]][:2] == (release.model, version)]
 
 
 def one_by_one(spreads: Spreads, release: Comparison, codes: dict[int, int], arm: int) -> dict[int, list[list[int]]]:
