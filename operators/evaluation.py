@@ -25,6 +25,7 @@ from operators.release.contexts import Contexts, PaneContexts
 from operators.release.controller import begin_pane, end_pane, note_pane
 from operators.release.copies import as_copies
 from operators.release.declared_targets import declared_targets
+from operators.release.discovery import may_lose_releases
 from operators.release.estimated_evidence import with_estimates
 from operators.release.forgetting import REMEMBERED_MIN, surplus
 from operators.release.lately import note_found
@@ -61,7 +62,10 @@ LATELY = 60  # Panes: a series that nothing came in for in so many may give up i
 
 
 class _Begun(NamedTuple):
-    """A pane before rules look at it: `awake` models, releases as they were, and what has come of commands so far."""
+    """A pane before rules look at it: `awake` models, and what has come of commands so far.
+
+    `before` are the releases, as they were, of the models that are not only counted.
+    """
 
     contexts: PaneContexts
     awake: Sequence[str]
@@ -212,11 +216,16 @@ class ShardEvaluation:
         by_model = self._addressed(due, came | folded.keys())
         models, events = self.state.models, list[ControlEvent]()
         awake = sorted((self._awake | came | by_model.keys() | folded.keys()) & models.keys())
-        before = {name: shown_releases(models[name]) for name in awake if models[name].releases}
+        traffic, before = contexts.traffic, dict[str, ShownReleases]()
         for name in awake:
             model, commands, more = models[name], by_model.get(name, ()), folded.get(name, ())
-            note_pane(model, contexts.traffic)
-            if commands or more or not self._uneventful.before_rules(model, counts.pane):
+            if model.releases and may_lose_releases(model, traffic):
+                before[name] = shown_releases(model)
+            note_pane(model, traffic)
+            if not (commands or more) and self._uneventful.before_rules(model, traffic):
+                self._uneventful.count_before(model, traffic)
+            else:
+                before.setdefault(name, shown_releases(model))
                 events += begin_pane(model, contexts.of(name), commands, more)
         return _Begun(contexts, awake, before, events, [])
 
@@ -230,16 +239,20 @@ class ShardEvaluation:
     ) -> PaneOutcome:
         """Let models take the verdicts and findings; return all that the pane came to."""
         models, events, stored = self.state.models, begun.events, begun.stored
+        traffic, before = begun.contexts.traffic, begun.before
         verdicts = with_estimates(verdicts, self.policy)
         of_model = _by_model(verdicts)
         awake = sorted({*begun.awake, *of_model} & models.keys())
         for name in awake:
             model, changed, findings = models[name], of_model.get(name, ()), found.get(name, ())
-            if findings or not self._uneventful.after_rules(model, counts.pane, changed):
+            if self._uneventful.after_rules(model, traffic, changed, findings):
+                self._uneventful.count_after(model, traffic)
+            else:
+                before.setdefault(name, shown_releases(model))
                 events += end_pane(model, begun.contexts.of(name), changed, findings)
-        after = {name: shown_releases(models[name]) for name in awake if models[name].releases}
-        if begun.before or after:
-            stored.append(release_rows(begun.before, after, counts.pane, self.policy))
+        after = {name: shown_releases(models[name]) for name in before}
+        if any(before.values()) or any(after.values()):
+            stored.append(release_rows(before, after, counts.pane, self.policy))
         stored += self._policy_rows(counts.pane)
         self._awake = {name for name in awake if not models[name].rests}
         events += self._forget(begun.contexts)

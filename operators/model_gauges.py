@@ -14,7 +14,6 @@ from prometheus_client.registry import Collector
 
 from operators.policy.policy import Policy, Window
 from operators.release.model import Model
-from operators.release.release_rows import shown_releases
 from operators.store.rows import Rows
 from operators.window.partial import BAD, GOOD
 from operators.window.sliding import WindowCounts
@@ -78,10 +77,10 @@ class ShardGauges:
     def tell(self, models: Mapping[str, Model]) -> None:
         """Let `samples` be what stands now, and forget the evidence of releases that nobody remembers."""
         releases = {
-            (name, candidate): each
+            (name, candidate): release
             for name, model in models.items()
             if model.releases
-            for candidate, each in shown_releases(model).items()
+            for candidate, release in sorted(model.releases.items())
         }
         if self._evidence:
             self._evidence = {key: each for key, each in self._evidence.items() if key[:2] in releases}

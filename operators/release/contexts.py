@@ -70,7 +70,7 @@ class PaneContexts:
         return PaneContext(
             policy=self._contexts.policy,
             pane=counts.pane,
-            requests={each.version: each.requests for each in came if not is_mirrored(each.version)},
+            requests=self.traffic.requests(model),
             copies={each.version: each.requests for each in copies},
             slis=slis,
             producers=producers,

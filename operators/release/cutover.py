@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from operators.policy.policy import Policy
 from operators.policy.rules import ReleaseRule
 from operators.release.historical import Past, most_allowed, why_none
 from operators.release.model import Model, PaneContext
@@ -51,21 +52,36 @@ class Beyond(msgspec.Struct, frozen=True, kw_only=True):
 def compare_with_past(model: Model, at: PaneContext) -> Iterator[Beyond]:
     """Take the pane; yield every candidate that is far worse than its baseline was, and whether that is new."""
     for release in model.releases.values():
-        candidate, baseline = model.served.get(release.candidate), model.served.get(release.baseline)
         state = release.state
-        if not isinstance(state, RollingOut | Promoted) or candidate is None or baseline is None:
-            continue
-        if (at.pane - baseline.last) * at.policy.pane_ms > LASTS_MS or at.pane < warmed_up(model, release, at.policy):
+        if not isinstance(state, RollingOut | Promoted) or not compares_with_past(model, release, at.pane, at.policy):
             continue
         for rule in at.policy.rules:
             if isinstance(rule, ReleaseRule):
-                number = at.pane // max(rule.blip_ms // at.policy.pane_ms, 1)
+                number = at.pane // panes_of(rule, at.policy)
                 replaced = state.replaced.setdefault(rule.name, Replaced(blip=number, first=at.pane))
                 new = _compare(model, at, release, rule, replaced)
                 found = [replaced.found[sli] for sli in sorted(replaced.found)]
                 if found:
                     found.sort(key=lambda each: -(each.evidence.value or 0.0))
                     yield Beyond(rule=rule, release=release, slices=tuple(found), new=new)
+
+
+def compares_with_past(model: Model, release: ReleaseState, pane: int, policy: Policy) -> bool:
+    """Tell whether a pane counts of a candidate: it is warm, and its baseline served within a day."""
+    candidate, baseline = model.served.get(release.candidate), model.served.get(release.baseline)
+    if candidate is None or baseline is None or (pane - baseline.last) * policy.pane_ms > LASTS_MS:
+        return False
+    return pane >= warmed_up(model, release, policy)
+
+
+def panes_of(rule: ReleaseRule, policy: Policy) -> int:
+    """Return how many panes a blip of a rule has."""
+    return max(rule.blip_ms // policy.pane_ms, 1)
+
+
+def event_slis(rule: ReleaseRule, policy: Policy) -> tuple[int, ...]:
+    """Return the numbers of the SLIs of a rule that are compared: those on events."""
+    return tuple(index for index, sli in enumerate(policy.slis) if sli.name in rule.slis and not sli.on_feedback)
 
 
 def tell_unknown(model: Model, at: PaneContext) -> list[ControlEvent]:
@@ -87,14 +103,14 @@ def tell_unknown(model: Model, at: PaneContext) -> list[ControlEvent]:
 
 def _compare(model: Model, at: PaneContext, release: ReleaseState, rule: ReleaseRule, replaced: Replaced) -> bool:
     """Add the pane to what a rule knows of a candidate; return whether it is newly BAD."""
-    panes = max(rule.blip_ms // at.policy.pane_ms, 1)
+    panes = panes_of(rule, at.policy)
     number, place = divmod(at.pane, panes)
     new = False
     if number != replaced.blip:
         new = _end(model, at, release, rule, replaced)
         replaced.begin(number)
     came = at.slis(release.candidate, "*")
-    slis = [index for index, sli in enumerate(at.policy.slis) if sli.name in rule.slis and not sli.on_feedback]
+    slis = event_slis(rule, at.policy)
     counts = {} if came is None else {sli: (int(came[sli, GOOD]), int(came[sli, BAD])) for sli in slis}
     replaced.add(sum(at.requests.values()), at.requests.get(release.baseline, 0), counts)
     if place == panes - 1:
@@ -110,7 +126,7 @@ def _end(model: Model, at: PaneContext, release: ReleaseState, rule: ReleaseRule
     if not gone or replaced.total * _share_before(model, at, release) < EXPECTED_MIN:
         return False
     hours, week_ago = _usual(at, served)
-    panes = max(rule.blip_ms // at.policy.pane_ms, 1)
+    panes = panes_of(rule, at.policy)
     alpha = alphas.of_cutover(rule) * alphas.portion(release.attempt) / len(rule.slis)
     log_cap = math.log(BLIP_CAP) if rule.blip_ms else math.inf
     new = False

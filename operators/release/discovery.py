@@ -42,6 +42,18 @@ def note_traffic(model: Model, traffic: PaneTraffic) -> None:
         model.began = pane
 
 
+def may_lose_releases(model: Model, traffic: PaneTraffic) -> bool:
+    """Tell whether `note_traffic` may end releases, as nobody knows their versions any more, or of too many."""
+    oldest = traffic.pane - traffic.known
+    if len(model.releases) > VERSIONS_MAX:
+        return True
+    for release in model.releases.values():
+        served = model.served.get(release.candidate)
+        if release.since < oldest and (served is None or served.last < oldest):
+            return True
+    return False
+
+
 def _forget(model: Model, traffic: PaneTraffic) -> None:
     pane, known_panes = traffic.pane, traffic.known
     for version in [name for name, each in model.served.items() if pane - each.last > known_panes]:

@@ -18,6 +18,7 @@ from operators.release.traffic import bucket_of, hour_of
 from operators.rules.pane_counts import PaneCounts
 from operators.window.partial import BAD, GOOD, NEITHER, Partial
 from operators.window.series_index import SliceSeries
+from operators.wire.mirrored import is_mirrored
 
 
 class Came(NamedTuple):
@@ -54,6 +55,10 @@ class PaneTraffic(msgspec.Struct, frozen=True, kw_only=True):
     came: Mapping[str, Sequence[Came]] = {}
     scored: Mapping[str, Sequence[ScoredVersion]] = {}
     seen: Seen = NOTHING_SEEN
+
+    def requests(self, model: str) -> dict[str, int]:
+        """Return the requests of a model by version, those of copies left out."""
+        return {each.version: each.requests for each in self.came.get(model, ()) if not is_mirrored(each.version)}
 
 
 def traffic_of(

@@ -15,7 +15,7 @@ from operators.release.refuge import fallback_of, named_refuge, others_serve, re
 from operators.release.renewed import renewed
 from operators.release.shared_values import recovered_values
 from operators.release.state import ReleaseState
-from operators.release.traffic import has_degraded
+from operators.release.traffic import has_degraded, share_since
 from operators.release.withdrawal import keep_out
 from operators.rules.registry import rule_kind_of
 from operators.stats.histogram import codes_of
@@ -137,10 +137,7 @@ def _counted(at: PaneContext, evidence: Evidence) -> dict[str, Any]:
 
 def share_of(model: Model, at: PaneContext, version: str) -> float:
     """Return a version's share of requests in the last minutes."""
-    since = recently(at)
-    total = sum(served.requests(since) for name, served in model.served.items() if not is_mirrored(name))
-    served = None if is_mirrored(version) else model.served.get(version)
-    return served.requests(since) / total if served is not None and total else 0.0
+    return share_since(model.served, version, recently(at))
 
 
 def _index(at: PaneContext, name: str) -> int:

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from operators.stats.binomial import lower_bound, upper_bound
+from operators.wire.mirrored import is_mirrored
 
 HOUR_MS = 3_600_000
 HOURS = 170  # How many are kept: a week and some more.
@@ -81,6 +82,14 @@ def busiest(served: Mapping[str, Served], but: frozenset[str], since: int) -> st
     """Return the version, none of these, with the most requests since a bucket; the first by name among equals."""
     known = [(-each.requests(since), version) for version, each in served.items() if version not in but]
     return min(known)[1] if known and min(known)[0] < 0 else None
+
+
+def share_since(served: Mapping[str, Served], version: str, since: int) -> float:
+    """Return a version's share of the requests since a bucket."""
+    if is_mirrored(version) or version not in served:
+        return 0.0
+    total = sum(each.requests(since) for name, each in served.items() if not is_mirrored(name))
+    return served[version].requests(since) / total if total else 0.0
 
 
 def has_degraded(before: Counted, now: Counted) -> bool:

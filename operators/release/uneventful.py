@@ -1,8 +1,9 @@
-"""Which models a pane says nothing of, and changes nothing of but what they remember of their traffic: nearly all.
+"""Which models a pane says nothing of, and changes nothing of but counts: nearly all.
 
-What `controller.py` does with every pane is left out for these. Each condition here stands for what there could do
-something without a command or a verdict; one that is too strict costs time, one that is missing is an error that
-`tests/laws/test_uneventful.py` looks for, by doing all of it for all models.
+What `controller.py` does with every pane is left out for these, but for what is counted of their traffic and of their
+releases (`under_way.py`). Each condition here stands for what there could do something without a command or a verdict;
+one that is too strict costs time, one that is missing is an error that `tests/laws/test_uneventful.py` looks for, by
+doing all of it for all models.
 """
 
 from collections.abc import Sequence
@@ -10,8 +11,10 @@ from collections.abc import Sequence
 from operators.policy.policy import Policy
 from operators.release.alert_events import RESTS_MS, is_input
 from operators.release.discovery import may_begin
-from operators.release.model import Model
+from operators.release.model import CanaryFinding, Model
+from operators.release.pane_traffic import PaneTraffic
 from operators.release.serving import acts
+from operators.release.under_way import UnderWay
 from operators.rules.verdict import Verdict
 from operators.wire.control import Word
 
@@ -27,36 +30,51 @@ class Uneventful:
         self._rules = {rule.name for rule in policy.rules}
         self._acting = {rule.name for rule in policy.rules if acts(rule)}
         self._rests_panes = RESTS_MS / policy.pane_ms
+        self._under_way = UnderWay(policy)
 
-    def before_rules(self, model: Model, pane: int) -> bool:
-        """Tell whether `begin_pane` would do nothing; of a model without a command, and with nothing beyond a limit.
+    def before_rules(self, model: Model, traffic: PaneTraffic) -> bool:
+        """Tell whether `begin_pane` would only count; of a model without a command, and with nothing beyond a limit.
 
         Then no release is under way that may fall silent or be dropped, none begins because a version is new, and no
         alert waits for names to come below a limit again.
         """
-        return not (model.releases or model.overflow or may_begin(model, pane, self._policy))
+        if model.overflow or may_begin(model, traffic.pane, self._policy):
+            return False
+        return not model.releases or self._under_way.before_rules(model, traffic)
 
-    def after_rules(self, model: Model, pane: int, verdicts: Sequence[Verdict]) -> bool:
-        """Tell whether `end_pane` would do nothing with the `verdicts` that changed; of a model that no canary judges.
+    def after_rules(
+        self, model: Model, traffic: PaneTraffic, verdicts: Sequence[Verdict], findings: Sequence[CanaryFinding]
+    ) -> bool:
+        """Tell whether `end_pane` would only count, with the `verdicts` that changed and the `findings` of canaries.
 
         Then none of these begins or ends anything: a series of which nothing was BAD has become OK, or too few to tell.
-        No release is under way, and every alert goes on as it is: its rule is one of the policy, and acts on no
+        Every release goes on as it is, and every alert: its rule is one of the policy, and acts on no
         version by itself; it was not muted; its version has served lately, or never. No alert was resolved because its
         version rests, and every incident is that of an alert: one of a version, or of a hold, may be over.
         """
         alerts = model.alerts
         if verdicts and any(each.word not in SAY_NOTHING or _stands(model, each) for each in verdicts):
             return False
-        if model.releases or alerts.rested or not (model.incidents.keys() <= alerts.firing.keys()):
+        if alerts.rested or not (model.incidents.keys() <= alerts.firing.keys()):
             return False
         if model.bad and any(rule in self._acting for rule, _ in model.bad):
             return False
         for key, firing in alerts.firing.items():
             served = model.served.get(key[1])
-            rests = served is not None and pane - served.last >= self._rests_panes
+            rests = served is not None and traffic.pane - served.last >= self._rests_panes
             if rests or firing.silenced or not (key[0] in self._rules or is_input(key)):
                 return False
-        return True
+        return not model.releases or self._under_way.after_rules(model, traffic, findings)
+
+    def count_before(self, model: Model, traffic: PaneTraffic) -> None:
+        """Do what `begin_pane` would, of a model that is uneventful before rules."""
+        if model.releases:
+            self._under_way.count_before(model, traffic)
+
+    def count_after(self, model: Model, traffic: PaneTraffic) -> None:
+        """Do what `end_pane` would, of a model that is uneventful after rules."""
+        if model.releases:
+            self._under_way.count_after(model, traffic)
 
 
 def _stands(model: Model, verdict: Verdict) -> bool:

@@ -5,13 +5,16 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from operators.evaluation import ShardEvaluation
+from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.policy_file.toml import parse
-from operators.release.model import Model
+from operators.release.model import CanaryFinding, Model
+from operators.release.pane_traffic import PaneTraffic
 from operators.release.uneventful import Uneventful
 from operators.rules.verdict import Verdict
 from operators.window.folded import Folded
@@ -23,37 +26,47 @@ from operators.window.windows import PaneWithWindows, Windows
 from operators.wire.commands import Silence
 from tests.dataflows.running import expand
 from tests.policies import base, sli, table
-from tests.releasing import CANARY, START, kill, override, partial, pin, release, unpin, unsilence
+from tests.releasing import CANARY, SLOWLY, START, kill, override, partial, pin, release, unpin, unsilence
 
 SLO: dict[str, Any] = {"kind": "threshold", "sli": "ok", "target": 0.9, "window": "1m", "slices": ["*", "region"]}
-POLICY = parse(
-    base("region", tumbling=["1m"], sliding=[], measures=["latency_ms"])
-    + sli("ok", "no_error")
-    + sli("quality", "at_least", field="feedback.judge", limit=4)
-    + table("[rule]", name="slo", action="alert", **SLO)
-    + table("[rule]", name="stop", action="kill", **(SLO | {"target": 0.5, "for": "2m"}))
-    + table("[rule]", name="gone", kind="absence", after="3m")
-    + CANARY
-    + table("release", settle="30s", deadline="5m", cooldown="1m", known="20m", warm_up="0s")
-)
+
+
+def policy_with(canary: str) -> Policy:
+    return parse(
+        base("region", tumbling=["1m"], sliding=[], measures=["latency_ms"])
+        + sli("ok", "no_error")
+        + sli("quality", "at_least", field="feedback.judge", limit=4)
+        + table("[rule]", name="slo", action="alert", **SLO)
+        + table("[rule]", name="stop", action="kill", **(SLO | {"target": 0.5, "for": "2m"}))
+        + table("[rule]", name="gone", kind="absence", after="3m")
+        + canary
+        + table("release", settle="30s", deadline="5m", cooldown="1m", known="20m", warm_up="0s")
+    )
+
+
+POLICY = policy_with(CANARY)
+# Its blips end with every third pane, and what is well is promoted.
+IN_BLIPS = policy_with(SLOWLY.replace('blip = "0s"', 'blip = "30s"').replace("margin = 1.2", "margin = 2.0"))
 
 
 class Never(Uneventful):
     """Leaves nothing out."""
 
-    def before_rules(self, model: Model, pane: int) -> bool:
+    def before_rules(self, model: Model, traffic: PaneTraffic) -> bool:
         return False
 
-    def after_rules(self, model: Model, pane: int, verdicts: Sequence[Verdict]) -> bool:
+    def after_rules(
+        self, model: Model, traffic: PaneTraffic, verdicts: Sequence[Verdict], findings: Sequence[CanaryFinding]
+    ) -> bool:
         return False
 
 
 class Throughout(ShardEvaluation):
     """Does with every model in every pane all that there is to do."""
 
-    def __init__(self) -> None:
-        super().__init__(POLICY)
-        self._uneventful = Never(POLICY)
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy)
+        self._uneventful = Never(policy)
 
 
 counted = st.tuples(st.sampled_from([0, 1, 5, 40, 40]), st.sampled_from([0.0, 0.0, 0.05, 0.6, 1.0]))
@@ -109,7 +122,7 @@ def shown(part: Partial, pane: int) -> Partial:
 
 def outcomes(evaluation: ShardEvaluation, closed: Sequence[Closed]) -> list[str]:
     """All that is said of these panes and stored, in order, and at last what is kept of the models."""
-    windows, out = Windows(POLICY, tuple(QUANTILES.values())), list[Any]()
+    windows, out = Windows(evaluation.policy, tuple(QUANTILES.values())), list[Any]()
     for each in closed:
         for came_to in evaluation.push(PaneWithWindows(closed=each, windows=tuple(windows.push(each)))):
             out += [*came_to.verdicts, *came_to.events, *(row for rows in came_to.rows for row in expand(rows))]
@@ -137,13 +150,41 @@ HELD: Stories = [
     *((1, "m", WELL | {"v2": (5, 0.0)}, None) for _ in range(6)),
     *((10, "m", WELL, None) for _ in range(14)),
 ]
+# A release goes on for long while nothing is found, by an alert at most; its baseline ends, and harm begins.
+BOTH = WELL | {"v2": (40, 0.0)}
+CUT_OVER: Stories = [
+    *((1, "m", WELL, None) for _ in range(9)),
+    *((1, "m", BOTH, None) for _ in range(7)),
+    *((1, "m", WELL | {"v2": (40, 0.2)}, None) for _ in range(9)),
+    *((1, "m", {"v2": (40, 0.05)}, None) for _ in range(8)),
+    *((1, "m", {"v2": (40, 0.6)}, None) for _ in range(8)),
+]
+# A candidate that does well falls silent, and comes back; others serve in between, and in some panes nobody does.
+SILENT: Stories = [
+    *((1, "m", WELL, None) for _ in range(6)),
+    *((1, "m", BOTH, None) for _ in range(9)),
+    *((1, "m", WELL, None) for _ in range(35)),
+    *((2, "n", WELL, None) for _ in range(4)),
+    *((1, "m", BOTH, None) for _ in range(40)),
+]
+# What is promoted goes on to serve; then nobody serves any more, and its release is forgotten.
+PROMOTED: Stories = [
+    *((1, "m", {"v1": (1000, 0.0)}, None) for _ in range(6)),
+    *((1, "m", {"v1": (1000, 0.0), "v2": (1000, 0.0)}, None) for _ in range(40)),
+    *((1, "m", {"v2": (1000, 0.0)}, None) for _ in range(10)),
+    *((20, "n", WELL, None) for _ in range(9)),
+]
 
 
+@pytest.mark.parametrize("policy", [POLICY, IN_BLIPS], ids=["panes", "blips"])
 @given(story=stories)
 @example(story=MUTED)
 @example(story=RESTING)
 @example(story=HELD)
+@example(story=CUT_OVER)
+@example(story=SILENT)
+@example(story=PROMOTED)
 @settings(max_examples=max(settings().max_examples // 10, 1))
-def test_what_is_left_out_of_models_would_have_said_and_changed_nothing(story: Stories) -> None:
+def test_what_is_left_out_of_models_would_have_said_and_changed_nothing(policy: Policy, story: Stories) -> None:
     closed = panes(story)
-    assert outcomes(ShardEvaluation(POLICY), closed) == outcomes(Throughout(), closed)
+    assert outcomes(ShardEvaluation(policy), closed) == outcomes(Throughout(policy), closed)
