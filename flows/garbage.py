@@ -6,7 +6,7 @@ monitor of 1,000 models a quarter: what it keeps of each is looked through again
 
 import gc
 
-YOUNG, OLDER, OLDEST = 20_000, 50, 50  # New values before a search; searches before one among those that stayed.
+YOUNG, OLDER, OLDEST = 200_000, 50, 50  # New values before a search; searches before one among those that stayed.
 
 
 def collect_rarely() -> None:

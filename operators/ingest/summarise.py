@@ -58,10 +58,10 @@ def summarise(columns: Columns, placed: EventTimes, shards: Ints, policy: Policy
         samples=sorted(rows_of(columns.samples, groups), key=itemgetter(0)),
     )
     firsts = np.flatnonzero(runs_of(shard, closing))
-    parts = split_rows(whole, [*firsts.tolist(), whole.rows])
-    return list(
-        zip(shard[firsts].tolist(), closing[firsts].tolist(), map(keep_first, map(_of_own_series, parts)), strict=True)
-    )
+    parts = map(_of_own_series, split_rows(whole, [*firsts.tolist(), whole.rows]))
+    # Of samples hardly any but the first were taken (`shown_before.py`): those are left to the pane.
+    kept = [keep_first(part) if part.offenders else part for part in parts]
+    return list(zip(shard[firsts].tolist(), closing[firsts].tolist(), kept, strict=True))
 
 
 def _of_own_series(part: Partial) -> Partial:
