@@ -69,15 +69,14 @@ class CanaryEvaluator(CanaryState):
         """Return what processes come to; while words stay, so does what they come to, but where a promotion is near."""
         self.placed.follow(self.of)
         numbers, before = self.placed.by_release, {} if anew or self.results is None else self.results
+        apart = self.pooled_strata().apart() if before and self.strata else set()
         results = {}
         for release in releases:
             if release in numbers:
                 known = before.get(release)
-                results[release] = (
-                    known
-                    if known is not None and remains(self, release, known)
-                    else result_of(self, numbers[release], self.words, rings.get(release, ()))
-                )
+                if known is None or not remains(known, apart=release in apart):
+                    known = result_of(self, numbers[release], self.words, rings.get(release, ()))
+                results[release] = known
         return results
 
     @property

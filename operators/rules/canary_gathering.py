@@ -9,19 +9,18 @@ from operators.rules.canary_state import CanaryState
 from operators.rules.canary_words import is_bad
 from operators.rules.cohorts import Block
 from operators.rules.comparison import Comparison
+from operators.rules.count_gathering import add_counts
 from operators.rules.exceeding import renew
 from operators.rules.label_chains import labels_by_sli, share_of_labels, smaller
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labelled import asked
 from operators.rules.labels import Labels
 from operators.rules.pane_counts import PaneCounts
-from operators.rules.recurring import Recurring, left_out
+from operators.rules.recurring import Recurring
 from operators.rules.spreads import Spreads
 from operators.rules.strata import ComparedWindow
-from operators.rules.thinning import thinned
-from operators.rules.value_gathering import Shares, add_values
+from operators.rules.value_gathering import add_values
 from operators.stats.spending import Spending
-from operators.window.chains import COMPARED, NOT_MEANT
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries, described
 
@@ -47,7 +46,7 @@ def gather(
         cold = set(warming)
         compared = [each for each in releases if counts.pane >= each.begins and each not in cold]
         _note_cold(canary, counts.pane, warming)
-        shares = _add_counts(canary, counts, names, compared)
+        shares = add_counts(canary, counts, names, compared)
         add_values(canary, counts.pane, spreads, releases, set(compared), shares)
     canary.blip = number
     if place == canary.blip_panes - 1:
@@ -96,76 +95,11 @@ def _label_shares(
     return shares
 
 
-def _add_counts(
-    canary: CanaryState, counts: PaneCounts, names: Sequence[SliceSeries], releases: Sequence[Comparison]
-) -> Shares:
-    """Add what the versions of releases served, at the finest slices, to the running blip; return what share counts."""
-    shares: dict[Comparison, list[float]] = {}
-    chains = counts.chains
-    by_event = canary.by_event
-    if chains is not None:  # But those of labels.
-        chains = chains.some((chains.classes[:, by_event] != NOT_MEANT).any(axis=1))
-    # Of each row all events, and those that count where every chain does once.
-    every = counts.slis[:, by_event, :COMPARED].sum(axis=(1, 2)).tolist()
-    once = counts.units[:, by_event].sum(axis=(1, 2)).tolist()
-    came = np.zeros((len(counts.slots), canary.columns, 2), np.int64)
-    came[:, canary.at_once] = counts.units[:, canary.slis][:, canary.at_once]
-    wanted = {(release.model, arm) for release in releases for arm in (release.candidate, release.baseline)}
-    served: dict[tuple[str, str], dict[int, int]] = {}  # By version: the row of each finest slot.
-    for row, slot in enumerate(counts.slots.tolist()):
-        name = names[slot]
-        if name[:2] in wanted and name.dims.keys() == canary.finest:
-            served.setdefault(name[:2], {})[slot] = row
-    for release in releases:
-        arms = [served.get((release.model, arm), {}) for arm in (release.candidate, release.baseline)]
-        if any(arms):
-            both, shares[release] = [], []
-            for number, rows in enumerate(arms):
-                known = canary.recurring.setdefault((release, number), Recurring())
-                usual, out = known.share, left_out(known, chains, rows)
-                both.append([(names[slot], _less(canary, came[row], out.get(slot))) for slot, row in rows.items()])
-                less = sum(int(out[slot][by_event].sum()) for slot in out)
-                asked = sum(every[row] for row in rows.values())
-                counted = sum(once[row] for row in rows.values()) - less
-                shares[release].append(counted / asked if asked else usual)
-                _thin_cohorts(canary, both[number], shares[release][number], counts.pane)
-                _leave_out(both[number], _too_soon(canary, release, counts.pane))
-            canary.open_strata(release, counts.pane).add(both[0], both[1])
-    return shares
-
-
-def _thin_cohorts(canary: CanaryState, served: Served, share: float, pane: int) -> None:
-    """Let a share of the requests of SLIs by cohorts count, as large as that of events: whose they are nobody knows."""
-    for sli in canary.waits:
-        for name, came in served:
-            came[sli] = thinned(came[sli], share, pane, name.text)
-
-
 def _note_cold(canary: CanaryState, pane: int, warming: Collection[Comparison]) -> None:
     """Note a pane that is left out of releases, for as long as cohorts of its requests may count."""
     for release in warming if canary.waits else ():
         known = canary.cold.get(release, [])
         canary.cold[release] = [*(each for each in known if each >= pane - max(canary.waits.values())), pane]
-
-
-def _too_soon(canary: CanaryState, release: Comparison, pane: int) -> list[int]:
-    """Return the SLIs by cohorts whose requests of now were made before the comparison began, or in a cold pane."""
-    cold = canary.cold.get(release, ())
-    return [sli for sli, wait in canary.waits.items() if pane - wait < release.begins or pane - wait in cold]
-
-
-def _leave_out(served: Served, slis: Sequence[int]) -> None:
-    for _, came in served if slis else ():
-        came[slis] = 0
-
-
-def _less(canary: CanaryState, came: Ints, out: Ints | None) -> Ints:
-    """Return the counts of a finest slice less what does not count of it."""
-    less = came.copy()
-    if out is None:
-        return less
-    less[canary.at_once] -= out[canary.slis][canary.at_once]
-    return less
 
 
 def _end_blip(canary: CanaryState) -> None:

@@ -61,14 +61,14 @@ def result_of(
     )
 
 
-def remains(canary: CanaryState, release: Comparison, known: CanaryResult) -> bool:
+def remains(known: CanaryResult, *, apart: bool) -> bool:
     """Whether what was found in the last pane is so still, as no word has changed.
 
-    What holds a promotion follows from all that came; and so does which slices are served by one version alone, until
-    each is served by both.
+    What holds a promotion follows from all that came; and so does what is said of slices that one version alone
+    serves, where there are such, which stand `apart`.
     """
     near = known.word == "OK" or known.far or known.unserved or known.doubtful
-    return not near and not known.alone and not _alone(canary, release)
+    return not (near or known.alone or apart)
 
 
 def _affected(canary: CanaryState, indices: Sequence[int], words: Sequence[Word]) -> tuple[Affected, ...]:

@@ -19,6 +19,7 @@ from operators.rules.guard import ALPHA_SHARE, Guard
 from operators.rules.kept_estimates import KeptEstimates
 from operators.rules.label_shares import LabelShares
 from operators.rules.labelled import Labelled
+from operators.rules.pooled_strata import PooledStrata, ServedPlaces
 from operators.rules.process_index import ProcessIndex
 from operators.rules.recurring import Recurring, by_version
 from operators.rules.strata import Strata
@@ -125,6 +126,8 @@ class CanaryState:
         """Begin what is found from the rest, where it is asked for, and not saved."""
         self.live: Set[Comparison] | None = None  # The releases that anything is kept of; None where nobody knows.
         self.gathered = GatheredValues()
+        self.pooled: PooledStrata | None = None
+        self.places: ServedPlaces | None = None
         self.placed = ProcessIndex()
         self.dropped = True  # Whether processes may have been left out since rows were made.
         self._alphas: dict[tuple[Comparison, int], tuple[object, _Alphas]] = {}
@@ -173,6 +176,12 @@ class CanaryState:
         if known is None:
             known = self.strata[release] = Strata(self.columns, WINDOW_MS_MAX // self.pane_ms)
         return known
+
+    def pooled_strata(self) -> PooledStrata:
+        """Return the strata of all releases together; there must be some."""
+        if self.pooled is None or not self.pooled.fits(self.strata):
+            self.pooled = PooledStrata(self.strata)
+        return self.pooled
 
     def open_strata(self, release: Comparison, pane: int) -> Strata:
         """Return the strata of a release, ready for what came in a pane, of the blip that it is of."""

@@ -1,0 +1,142 @@
+"""What panes bring of SLIs, gathered by release and finest slice until it is compared."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from operators.arrays import Ints
+from operators.rules.canary_state import CanaryState
+from operators.rules.comparison import Comparison
+from operators.rules.pane_counts import PaneCounts
+from operators.rules.pooled_strata import PooledStrata, ServedPlaces
+from operators.rules.recurring import Recurring, left_out
+from operators.rules.thinning import thinned
+from operators.rules.value_gathering import Shares
+from operators.window.chains import COMPARED, NOT_MEANT
+from operators.window.partial import BAD
+from operators.window.series_index import SliceSeries
+
+Served = Sequence[tuple[SliceSeries, Ints]]  # Of a version, at the finest slices.
+
+
+def add_counts(
+    canary: CanaryState, counts: PaneCounts, names: Sequence[SliceSeries], releases: Sequence[Comparison]
+) -> Shares:
+    """Add what the versions of releases served, at the finest slices, to the running blip; return what share counts.
+
+    All is added at once where the strata are known, and chains and cohorts are not drawn from.
+    """
+    if counts.chains is not None or canary.waits or not canary.strata or not releases:
+        return _add_each(canary, counts, names, releases)
+    pooled = canary.pooled_strata()
+    places = canary.places
+    if places is None or places.pooled is not pooled or places.names is not names:
+        places = canary.places = ServedPlaces(pooled, names, canary.finest)
+    places.follow()
+    row = np.full(len(names), -1)
+    row[counts.slots] = np.arange(len(counts.slots))
+    known = {release for release in pooled.releases if {(release, 0), (release, 1)} <= canary.recurring.keys()}
+    known -= {release for slot, some in places.open.items() if row[slot] >= 0 for release in some}
+    shares = _add_at_once(canary, counts, places, row[places.slot], known & set(releases))
+    others = [release for release in releases if release not in known]
+    return {**shares, **_add_each(canary, counts, names, others)} if others else shares
+
+
+def _add_at_once(
+    canary: CanaryState, counts: PaneCounts, places: ServedPlaces, row: Ints, releases: Collection[Comparison]
+) -> Shares:
+    """Add the rows (E,) of a pane that are of these releases; -1 for none."""
+    pooled, pane, at_once = places.pooled, counts.pane, canary.at_once
+    wanted = np.array([release in releases for release in pooled.releases], bool)
+    some = np.flatnonzero((row >= 0) & wanted[pooled.release[places.stratum]])
+    row, stratum, arm = row[some], places.stratum[some], places.arm[some]
+    served = np.bincount(pooled.release[stratum], minlength=len(pooled.releases)) > 0
+    ended = (pooled.until[:, canary.blipped] <= pane // canary.blip_panes * canary.blip_panes).any(axis=1)
+    for number in np.flatnonzero(served & ended).tolist():
+        canary.open_strata(pooled.releases[number], pane)
+    came = counts.units[row][:, canary.slis][:, at_once]
+    place = stratum[:, None], at_once[None, :], 2 * arm[:, None]
+    pooled.pending[place] += came.sum(axis=2)  # A stratum and version is one slot.
+    pooled.pending[place[0], place[1], place[2] + 1] += came[:, :, BAD]
+    return _shares(canary, counts, pooled, row, pooled.release[stratum] * 2 + arm)
+
+
+def _shares(canary: CanaryState, counts: PaneCounts, pooled: PooledStrata, row: Ints, arm: Ints) -> Shares:
+    """Return what share of the events of rows counts, by release, where that is not all of both versions'."""
+    events = np.zeros((2, 2 * len(pooled.releases)), np.int64)
+    np.add.at(events[0], arm, counts.slis[row][:, canary.by_event, :COMPARED].sum(axis=(1, 2)))
+    np.add.at(events[1], arm, counts.units[row][:, canary.by_event].sum(axis=(1, 2)))
+    every, once = events.reshape(2, -1, 2)
+    served = np.bincount(arm // 2, minlength=len(pooled.releases)) > 0
+    return {
+        pooled.releases[number]: [
+            counted / asked if asked else canary.recurring[pooled.releases[number], version].share
+            for version, (asked, counted) in enumerate(zip(every[number].tolist(), once[number].tolist(), strict=True))
+        ]
+        for number in np.flatnonzero(served & ((every != once) | (every == 0)).any(axis=1)).tolist()
+    }
+
+
+def _add_each(
+    canary: CanaryState, counts: PaneCounts, names: Sequence[SliceSeries], releases: Sequence[Comparison]
+) -> Shares:
+    """Add the same release by release, and less what comes again and again of chains."""
+    shares: dict[Comparison, list[float]] = {}
+    chains = counts.chains
+    by_event = canary.by_event
+    if chains is not None:  # But those of labels.
+        chains = chains.some((chains.classes[:, by_event] != NOT_MEANT).any(axis=1))
+    # Of each row all events, and those that count where every chain does once.
+    every = counts.slis[:, by_event, :COMPARED].sum(axis=(1, 2)).tolist()
+    once = counts.units[:, by_event].sum(axis=(1, 2)).tolist()
+    came = np.zeros((len(counts.slots), canary.columns, 2), np.int64)
+    came[:, canary.at_once] = counts.units[:, canary.slis][:, canary.at_once]
+    wanted = {(release.model, arm) for release in releases for arm in (release.candidate, release.baseline)}
+    served: dict[tuple[str, str], dict[int, int]] = {}  # By version: the row of each finest slot.
+    for row, slot in enumerate(counts.slots.tolist()):
+        name = names[slot]
+        if name[:2] in wanted and name.dims.keys() == canary.finest:
+            served.setdefault(name[:2], {})[slot] = row
+    for release in releases:
+        arms = [served.get((release.model, arm), {}) for arm in (release.candidate, release.baseline)]
+        if any(arms):
+            both, shares[release] = [], []
+            for number, rows in enumerate(arms):
+                known = canary.recurring.setdefault((release, number), Recurring())
+                usual, out = known.share, left_out(known, chains, rows)
+                both.append([(names[slot], _less(canary, came[row], out.get(slot))) for slot, row in rows.items()])
+                less = sum(int(out[slot][by_event].sum()) for slot in out)
+                asked = sum(every[row] for row in rows.values())
+                counted = sum(once[row] for row in rows.values()) - less
+                shares[release].append(counted / asked if asked else usual)
+                _thin_cohorts(canary, both[number], shares[release][number], counts.pane)
+                _leave_out(both[number], _too_soon(canary, release, counts.pane))
+            canary.open_strata(release, counts.pane).add(both[0], both[1])
+    return shares
+
+
+def _thin_cohorts(canary: CanaryState, served: Served, share: float, pane: int) -> None:
+    """Let a share of the requests of SLIs by cohorts count, as large as that of events: whose they are nobody knows."""
+    for sli in canary.waits:
+        for name, came in served:
+            came[sli] = thinned(came[sli], share, pane, name.text)
+
+
+def _too_soon(canary: CanaryState, release: Comparison, pane: int) -> list[int]:
+    """Return the SLIs by cohorts whose requests of now were made before the comparison began, or in a cold pane."""
+    cold = canary.cold.get(release, ())
+    return [sli for sli, wait in canary.waits.items() if pane - wait < release.begins or pane - wait in cold]
+
+
+def _leave_out(served: Served, slis: Sequence[int]) -> None:
+    for _, came in served if slis else ():
+        came[slis] = 0
+
+
+def _less(canary: CanaryState, came: Ints, out: Ints | None) -> Ints:
+    """Return the counts of a finest slice less what does not count of it."""
+    less = came.copy()
+    if out is None:
+        return less
+    less[canary.at_once] -= out[canary.slis][canary.at_once]
+    return less
