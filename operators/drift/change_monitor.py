@@ -169,7 +169,7 @@ class Changes:
             sums = rolled.sums[:, self._measure]
             n, bad = sums[:, N], np.zeros(len(sums), np.int64)
             means = (sums[:, HI] * 2.0**LIMB_BITS + sums[:, LO]) * self._unit / np.maximum(n, 1)
-        for row in np.flatnonzero(n).tolist():
+        for row in n.nonzero()[0].tolist():
             series = names[rolled.slots[row]]
             if watches(self.monitor, self._grains, series):
                 yield series, float(means[row]), int(n[row]), int(bad[row])

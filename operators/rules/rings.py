@@ -95,7 +95,7 @@ class Ring:
 
     def _move(self, hop: int) -> None:
         size = self.hops.shape[1]
-        if hop > self.hop:
+        if self._until is not None and hop * self.hop_panes >= self._until:
             self._until = None
         if hop - self.hop >= size:
             self.hops[:] = 0

@@ -48,6 +48,8 @@ def compare(slots: Ints, totals: Ints, limits: ThresholdLimits) -> tuple[Flags, 
 def count_time(kept: Kept, totals: Ints, limits: ThresholdLimits, pane: int) -> None:
     """Count the panes that have been below."""
     below, run = kept["below"], kept["run"]
+    if not (below | (run != 0)).any():
+        return
     kept["since"][below & (run == 0)] = pane
     kept["after"][below] = 0
     kept["run"] = np.where(below, run + 1, np.where(totals.sum(axis=1) < limits.thin, run, 0))
@@ -78,6 +80,10 @@ def threshold_words(kept: Kept, totals: Ints, limits: ThresholdLimits) -> NDArra
 
 def stays(kept: Kept, totals: Ints, limits: ThresholdLimits) -> Flags:
     """Return of which rules, (1,) or (rules,), an empty pane would change nothing."""
+    # Words that rest on nothing but sums that stay follow from these again.
+    timed = kept["below"] | (kept["run"] != 0) | ((kept["word"] != INSUFFICIENT) & ~kept["well"])
+    if not timed.any():
+        return np.ones(kept.shape[0] if kept.ndim == 2 else 1, bool)
     thin = totals.sum(axis=1) < limits.thin
     moves = kept["below"] | ((kept["run"] * ~thin) != 0) | (threshold_words(kept, totals, limits) != kept["word"])
     return np.atleast_1d(~moves.any(axis=-1))

@@ -75,12 +75,12 @@ class Rollup(NamedTuple):
     def added(self, values: Ints) -> Ints:
         """Return what `values` (rows, ...) add up to, slot by slot."""
         own = values[self.source]
-        return own if self.each_alone else np.add.reduceat(own, self.starts, axis=0)
+        return own if len(own) == len(self.starts) else np.add.reduceat(own, self.starts, axis=0)
 
     def highest(self, values: Floats) -> Floats:
         """Return the maxima of `values` (rows, ...), slot by slot."""
         own = values[self.source]
-        return own if self.each_alone else np.maximum.reduceat(own, self.starts, axis=0)
+        return own if len(own) == len(self.starts) else np.maximum.reduceat(own, self.starts, axis=0)
 
 
 def rollup(parents: Ints) -> Rollup:

@@ -2,8 +2,14 @@
 
 Stories in panes of a minute: 20 monitors on one model over three weeks, five events a minute; 43 models over ten
 months, each for two weeks or so with an event every five minutes, two monitors and a rule; the same number of models
-with windows that slide over an hour and rules of four kinds, at random. Dense is the same number of events at so many a
-second that panes are full. Seeded; `--scale 0.1` takes a tenth of the events and of the time.
+with windows that slide over an hour and rules of four kinds, at random. Seeded; `--scale 0.1` takes a tenth of the
+events and of the time.
+
+Beside it two logs of the same events. *Close*: the panes of each shard follow each other without quiet ones between, so
+that what is more is what quiet time costs. *Dense*: so many a second that panes are full. A dense pane ends its windows
+and is judged once for thousands of events, a sparse one for a few: their ratio is that of events a pane as much as of
+anything, so what a pane costs is printed, too. Each process does a small job before: imports and the loading of
+kernels are no event's.
 """
 
 import argparse
@@ -11,8 +17,10 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import river.drift  # noqa: F401  # Seconds, which are no event's.
@@ -21,11 +29,15 @@ from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
 from operators.profiles.build import build
 from operators.profiles.profile import to_json
+from operators.window.shards import shard_of
 from tests.bench.flows import cpu_s, own_peak_bytes, whole_job
 from tests.policies import base, sli, table
 
 START_MS = 1_700_002_800_000
 DAY_MS = 86_400_000
+PANE_MS = 60_000  # Of all policies here.
+WAYS = ("sparse", "close", "dense")
+FEW = 20  # Events of the small job.
 MONITOR_KINDS = (
     'kind = "psi"\non = ["features.a", "features.b", "score"]\nslices = ["*", "region"]\nwindow = "1h"',
     'kind = "contract"\non = ["features.a", "features.b"]\nwindow = "1h"',
@@ -89,11 +101,14 @@ STORIES = {
 }
 
 
-def write(story: Story, count: int, span_ms: int, path: Path) -> None:
-    """Write the events, in order of time."""
+def write(story: Story, count: int, way: str, path: Path) -> int:
+    """Write the events, in order of time, over the time of the way; return how many panes of shards have any."""
     rng = random.Random(7)
+    span_ms = count * 1000 // story.dense if way == "dense" else story.days * DAY_MS * count // story.events
+    times = _times(story, count, span_ms, rng)
+    close, panes = _without_quiet(times, story.policy().shards)
     with path.open("wb") as file:
-        for number, (ts, model) in enumerate(_times(story, count, span_ms, rng)):
+        for number, (ts, model) in enumerate(close if way == "close" else times):
             event = {
                 "request_id": f"r{number}",
                 "ts": ts,
@@ -106,6 +121,18 @@ def write(story: Story, count: int, span_ms: int, path: Path) -> None:
                 "features": {"a": round(rng.gauss(0, 1), 3), "b": rng.choice("xyz")},
             }
             file.write(msgspec.json.encode(event) + b"\n")
+    return panes
+
+
+def _without_quiet(times: Sequence[tuple[int, int]], shards: int) -> tuple[list[tuple[int, int]], int]:
+    """Return the events with the panes of each shard one after the other, and how many panes of shards there are."""
+    known: dict[int, dict[int, int]] = {}
+    moved = []
+    for ts, model in times:
+        panes = known.setdefault(shard_of(f"model-{model}", shards), {})
+        pane = panes.setdefault(ts // PANE_MS, len(panes))
+        moved.append((START_MS + pane * PANE_MS + ts % PANE_MS, model))
+    return sorted(moved), sum(map(len, known.values()))
 
 
 def _times(story: Story, count: int, span_ms: int, rng: random.Random) -> list[tuple[int, int]]:
@@ -118,21 +145,32 @@ def _times(story: Story, count: int, span_ms: int, rng: random.Random) -> list[t
     return sorted((begin + at * story.gap_ms, model) for model, begin in enumerate(begins) for at in range(each))
 
 
-def cost(story: Story, count: int, span_ms: int) -> tuple[float, int]:
-    """Return the CPU time of the whole job [s], and the most memory of its process [bytes]."""
+class Cost(NamedTuple):
+    """CPU time of a job [s], the panes of shards that had an event, and the most memory of its process [bytes]."""
+
+    cpu_s: float
+    panes: int
+    peak: int
+
+
+def cost(story: Story, count: int, way: str) -> Cost:
+    """Return what the job costs after a small one."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "events.ndjson")
-        write(story, count, span_ms, path)
+        path, few = Path(folder, "events.ndjson"), Path(folder, "few.ndjson")
+        panes = write(story, count, way, path)
         policy = story.policy()
-        return cpu_s(lambda: whole_job(path, policy=policy), runs=1), own_peak_bytes()
+        with path.open("rb") as file:
+            few.write_bytes(b"".join(islice(file, FEW)))
+        whole_job(few, policy=policy)
+        return Cost(cpu_s(lambda: whole_job(path, policy=policy), runs=1), panes, own_peak_bytes())
 
 
-def measured(name: str, scale: float, *, dense: bool) -> tuple[float, int]:
+def measured(name: str, scale: float, way: str) -> Cost:
     """Return what `cost` does, of a process of its own: memory is not given back."""
-    command = [sys.executable, "-m", "tests.bench.sparse", "--one", name, "--scale", str(scale)]
-    printed = subprocess.run([*command, *(["--dense"] if dense else [])], check=True, capture_output=True, text=True)
-    cpu, peak = printed.stdout.split()
-    return float(cpu), int(peak)
+    command = [sys.executable, "-m", "tests.bench.sparse", "--one", name, "--scale", str(scale), "--way", way]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True)
+    cpu, panes, peak = printed.stdout.split()
+    return Cost(float(cpu), int(panes), int(peak))
 
 
 def main() -> None:
@@ -140,21 +178,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--one", choices=sorted(STORIES))
-    parser.add_argument("--dense", action="store_true")
+    parser.add_argument("--way", choices=WAYS, default=WAYS[0])
     args = parser.parse_args()
     if args.one:
         story = STORIES[args.one]
-        count = int(story.events * args.scale)
-        span_ms = count * 1000 // story.dense if args.dense else int(story.days * DAY_MS * args.scale)
-        print(*cost(story, count, span_ms))
+        print(*cost(story, int(story.events * args.scale), args.way))
         return
     for name, story in STORIES.items():
         count = int(story.events * args.scale)
-        sparse, dense = measured(name, args.scale, dense=False), measured(name, args.scale, dense=True)
-        each = [1e6 * cpu / count for cpu, _ in (sparse, dense)]
-        ratio = each[0] / each[1]
-        print(f"{name}: {count:,} events; us an event: {each[0]:.0f} sparse, {each[1]:.0f} dense, {ratio:.1f} times")
-        print(f"  most memory: {sparse[1] / 2**20:.0f} MiB sparse, {dense[1] / 2**20:.0f} MiB dense")
+        print(f"{name}: {count:,} events")
+        costs = [measured(name, args.scale, way) for way in WAYS]
+        for way, found in zip(WAYS, costs, strict=True):
+            print(
+                f"  {way:>6}: {1e6 * found.cpu_s / count:6.0f} us an event; {count / found.panes:7.1f} events a pane, "
+                f"{1e3 * found.cpu_s / found.panes:7.2f} ms a pane; most memory {found.peak / 2**20:.0f} MiB"
+            )
+        sparse, close, dense = (found.cpu_s for found in costs)
+        print(f"  sparse is {sparse / close:.1f} times close, and {sparse / dense:.0f} times dense")
 
 
 if __name__ == "__main__":

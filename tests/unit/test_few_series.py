@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from operators.rules.threshold_state import FIELDS, ThresholdLimits, compare, count_time, stays, threshold_words
 from operators.window.hop import roll_up
 from operators.window.outcomes import outcomes_of
 from operators.window.panes import Closed
@@ -86,3 +87,28 @@ def test_a_tumbling_window_is_over_with_its_hop() -> None:
     assert {counts.window for counts in ended} == {*tumbling}
     assert windows._next_end() == END
     assert not any(running.ring for some in windows.running.values() for running in some)
+
+
+@pytest.mark.parametrize("rules", [0, 3])
+def test_a_rule_stays_as_it_is_where_going_through_an_empty_pane_says_so(rules: int) -> None:
+    """Series below or not, BAD or not, with few and with many events: as an empty pane, gone through, would have it."""
+    rng = np.random.default_rng(4)
+    kinds = [("word", "i1"), *FIELDS]
+    seen = set()
+    for _ in range(300):
+        slots = int(rng.integers(1, 4))
+        kept = np.zeros((rules, slots) if rules else slots, kinds)
+        limits = ThresholdLimits(0.9, 0.99, 1, 44, int(rng.integers(1, 3)))
+        totals = rng.integers(0, [120, 9], (slots, 2)) * rng.integers(0, 2, (slots, 1))
+        kept["word"], kept["run"] = rng.integers(0, 3, kept.shape), rng.integers(0, 3, kept.shape) * rng.integers(0, 2)
+        kept["after"] = rng.integers(0, 90, (*kept.shape, 2))
+        kept["below"], kept["well"] = compare(np.arange(slots), totals, limits)
+        kept["word"] = threshold_words(kept, totals, limits)
+        after = kept.copy()
+        count_time(after, totals, limits, 7)
+        after["word"] = threshold_words(after, totals, limits)
+        same = np.atleast_1d([(after[name] == kept[name]).all() for name in ("word", "run")]).all()
+        stay = bool(stays(kept, totals, limits).all())
+        seen.add(stay)
+        assert same or not stay
+    assert seen == {True, False}
