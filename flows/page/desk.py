@@ -72,7 +72,7 @@ class Desk:
             made = self._checked(request, given.get("ticket", ""), user)
         except NoTicket as error:
             return _failed(403, str(error))
-        if made.phrase and given.get("phrase", "").strip() != made.phrase:
+        if made.phrase and _typed(given.get("phrase", "")) != _typed(made.phrase):
             return self._shown(made, 400, f"to go on, type: {made.phrase}")
         send = self._send
         if send is None or made.kind in CASE_KINDS:
@@ -133,6 +133,11 @@ class Desk:
         shown = {"ticket": made, "hidden": hidden, "why": why, "spans": SPANS, "counted": None}
         text = page("command_form", asked=Asked(), path="", **shown)
         return Response(text, code, media_type="text/html", headers={"Cache-Control": "no-store"})
+
+
+def _typed(phrase: str) -> str:
+    """Return a phrase as a browser shows it, and people type it: spaces at its ends, or several, are seen by nobody."""
+    return " ".join(phrase.split())
 
 
 def command_of(made: Ticket, span: str) -> AnyCommand:

@@ -1,11 +1,12 @@
 """Commands as rows of table `command`: who asked for what, when, and what became of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from operators.release.by_hand import by
+from operators.release.floods import TOO_MANY, parted
 from operators.store.rows import Rows
 from operators.window.waiting_commands import Due
 from operators.wire.commands import Command, Release
@@ -24,19 +25,32 @@ def command_rows(due: Sequence[Due], events: Sequence[ControlEvent], end_ms: int
     `events` are those of the pane. A command for all models is obeyed by every shard in its turn, so nothing
     says when.
     """
-    rows = list(_rows(due, [event for event in events if event.rule in REFUSALS], end_ms))
+    refused = [event for event in events if event.rule in REFUSALS]
+    rows = list(_rows(due, refused, _dropped(due, [event for event in events if event.rule == TOO_MANY]), end_ms))
     columns: dict[str, list[Any]] = {name: [row[place] for row in rows] for place, name in enumerate(WHERE)}
     return Rows(table="command", columns=columns | {"ver": [1 for _ in rows]})
 
 
-def _rows(due: Sequence[Due], refused: Sequence[ControlEvent], end_ms: int) -> Iterator[tuple[Any, ...]]:
+def _dropped(due: Sequence[Due], floods: Sequence[ControlEvent]) -> dict[int, str]:
+    """Return by the identity of commands to one model why they were dropped: more came of their kind than is obeyed."""
+    found = {}
+    for event in floods:
+        # What is said to all models is said to each of them.
+        said = [each for each in due if getattr(each, "model", None) in (None, "", event.model)]
+        found |= {id(each): event.reason for each in parted(said)[1] if getattr(each, "model", None)}
+    return found
+
+
+def _rows(
+    due: Sequence[Due], refused: Sequence[ControlEvent], dropped: Mapping[int, str], end_ms: int
+) -> Iterator[tuple[Any, ...]]:
     for each in due:
         if isinstance(each, Refusal):
             place = f"{each.source}/{each.position}/{each.item}"
             fields = msgspec.json.encode({"count": each.count}).decode()
             yield each.model, end_ms, end_ms, "", "", place, fields, 0, f"{each.reason}: {each.detail}"
         elif not isinstance(each, Notice):
-            reason = next((event.reason for event in refused if _is_about(event, each)), "")
+            reason = dropped.get(id(each)) or next((event.reason for event in refused if _is_about(event, each)), "")
             yield (
                 each.model or "",
                 ms_of(each.ts),

@@ -11,11 +11,12 @@ from operators.window.waiting_commands import Due
 from operators.wire.commands import Command
 from operators.wire.control import ControlEvent
 
+TOO_MANY = "commands:too_many"  # What is said of those that were not obeyed.
 COMMANDS_MAX = 200  # Of one kind and model in a pane: each may be a control event, and a megabyte holds ten thousand.
 
 
-def without_flood(model: Model, at: PaneContext, due: Sequence[Due]) -> tuple[list[Due], list[ControlEvent]]:
-    """Return what was said without the commands of a kind beyond the first COMMANDS_MAX, and what is told of those."""
+def parted(due: Sequence[Due]) -> tuple[list[Due], list[Command]]:
+    """Return what was said to a model with a pane that is obeyed, and the commands that are beyond COMMANDS_MAX."""
     taken: Counter[type] = Counter()
     obeyed: list[Due] = []
     beyond: list[Command] = []
@@ -25,9 +26,15 @@ def without_flood(model: Model, at: PaneContext, due: Sequence[Due]) -> tuple[li
             beyond.append(each)
         else:
             obeyed.append(each)
+    return obeyed, beyond
+
+
+def without_flood(model: Model, at: PaneContext, due: Sequence[Due]) -> tuple[list[Due], list[ControlEvent]]:
+    """Return what was said without the commands of a kind beyond the first COMMANDS_MAX, and what is told of those."""
+    obeyed, beyond = parted(due)
     if not beyond:
         return obeyed, []
     reason = (
         f"{len(beyond)} commands beyond {COMMANDS_MAX} of one kind and pane were not obeyed; the first: {beyond[0].id}"
     )
-    return obeyed, [model.say("alert", at, "", "commands:too_many", "page", None, reason=reason)]
+    return obeyed, [model.say("alert", at, "", TOO_MANY, "page", None, reason=reason)]

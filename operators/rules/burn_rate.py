@@ -211,7 +211,7 @@ class BurnRateEvaluator(HeldToTargets):
         if len(firing):
             low = surely_below(bad_short[firing], n_short[firing], _at(limit, firing), confidence)
             over = (n[firing] >= _at(self._enough(index), firing)) & (bad[firing] < (limit * n)[firing])
-            fires[firing[low | over]] = False
+            fires[firing[low | over | (_at(limit, firing) >= 1.0)]] = False
         fires[starts] = True
 
     def _ok(self, fires: Flags, sums: Mapping[int, Sums]) -> Flags:
@@ -222,10 +222,12 @@ class BurnRateEvaluator(HeldToTargets):
         for index in sorted(range(len(self._tiers)), key=self._limits.__getitem__):
             limit, confidence, tier = self._limit(index), self.rule.confidence, self._tiers[index]
             (bad, n), (bad_short, n_short) = sums[tier.long_ms], sums[tier.short_ms]
-            ok &= n >= self._enough(index)
+            # Above a limit of 1, by a target that is too low for the tier, nothing can be: whatever comes is well.
+            allowed = (n > 0) & (limit >= 1.0)
+            ok &= (n >= self._enough(index)) | allowed
             if not ok.any():
                 break
-            unsure = (ok & ~(was & (bad < limit * n))).nonzero()[0]
+            unsure = (ok & ~allowed & ~(was & (bad < limit * n))).nonzero()[0]
             if not len(unsure):
                 continue
             limits = _at(limit, unsure)

@@ -84,6 +84,8 @@ def post(page: Server, cookie: str, site: str = "same-origin", **fields: str) ->
         ("ack", "e-1", {}, {"type": Ack, "event": "e-1"}),
         ("override", "v2", {"phrase": "run v2"}, {"type": Override, "version": "v2", "revoked": False}),
         ("kill", HOSTILE, {"phrase": f"kill {HOSTILE}"}, {"type": Kill, "version": HOSTILE}),
+        # Nobody sees on a page, nor types, that its name ends with a space.
+        ("kill", "v2  b ", {"phrase": "kill v2 b"}, {"type": Kill, "version": "v2  b "}),
         ("silence", "slo", {"span": "2h"}, {"type": Silence, "rule": "slo"}),
         ("silence", "", {"span": "2h"}, {"type": Silence, "rule": None}),
     ],

@@ -180,6 +180,22 @@ def test_a_target_that_nothing_can_miss_stops_no_worker(tiny: float) -> None:
         assert not [event for _ in range(9) for event in story.pane(ill) if event.rule == "slo"]
 
 
+def test_an_alert_by_a_target_that_no_tier_can_miss_any_more_is_resolved() -> None:
+    """The policy of now would refuse such a target; that of the release is from before."""
+    rules = [
+        table("[rule]", name="slo", kind="burn_rate", sli="ok", target=0.95, period=each, release_targets=True)
+        + table("[rule.tiers]", share=0.5, long="1h", short="1m", severity="page")
+        for each in ("1h", "4h")
+    ]
+    story = Story(rules[0]).settled()
+    story.pane({"v1": WELL, "v2": (20, 0)}, said=[declaring(0.5)])
+    ill = [event for _ in range(30) for event in story.pane({"v1": WELL, "v2": (0, 20)}) if event.rule == "slo"]
+    assert [(event.version, event.state) for event in ill] == [("v2", "firing")]
+    story.restart(rules[1])
+    well = [event for _ in range(9) for event in story.pane({"v1": WELL, "v2": (20, 0)}) if event.rule == "slo"]
+    assert [(event.version, event.state) for event in well] == [("v2", "resolved")]
+
+
 def test_a_target_of_before_that_no_tier_can_miss_any_more_stops_no_worker() -> None:
     tier = {"share": 0.5, "long": "1h", "short": "1m", "severity": "page"}
     rules = [
