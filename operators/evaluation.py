@@ -20,6 +20,7 @@ from operators.evaluation_state import EvaluationState, PaneOutcome, begun, gone
 from operators.policy.policy import CountColumns, Policy
 from operators.release.addressing import Addressed, silenced, with_new
 from operators.release.alert_events import resolve_forgotten
+from operators.release.by_time import next_by_time
 from operators.release.command_rows import command_rows
 from operators.release.contexts import Contexts, PaneContexts
 from operators.release.controller import begin_pane, end_pane, note_pane
@@ -51,7 +52,7 @@ from operators.window.panes import Closed
 from operators.window.partial import Partial
 from operators.window.sliding import WindowCounts
 from operators.window.waiting_commands import Due
-from operators.window.watermark import NEVER
+from operators.window.watermark import END, NEVER
 from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Release
 from operators.wire.control import ControlEvent
@@ -120,7 +121,8 @@ class ShardEvaluation:
                     out.append(self._step(self.state.roster.count(pane, None), (), ended))
             self.state.pane = pane
         out += self._pass(closed.pane)
-        if closed.on_time is not None or closed.commands or closed.folded or windows or not self._quiet():
+        came = closed.on_time is not None or closed.commands or closed.folded or windows
+        if came or not self._quiet() or self._next_by_time() <= closed.pane:
             counts = self.state.roster.count(closed.pane, closed.on_time)
             out.append(self._step(counts, closed.commands, windows, closed))
         if len(self.state.roster.names) > self.slots_max:
@@ -131,10 +133,12 @@ class ShardEvaluation:
         """Let time pass up to the pane before this one."""
         out = []
         at = self.state.pane + 1
-        while self.state.pane != NEVER and at < pane and not self._quiet():
-            still = self._still_until()
+        while self.state.pane != NEVER and at < pane:
+            quiet = self._quiet()
+            still = self._next_by_time() if quiet else self._still_until()
             if still >= pane:
-                self._rest(pane - 1)
+                if not quiet:
+                    self._rest(pane - 1)
                 break
             at = max(at, still)
             out.append(self._step(self.state.roster.count(at, None), (), ()))
@@ -161,6 +165,11 @@ class ShardEvaluation:
         models = (state.models[name] for name in self._awake)
         rules_quiet = self._passes.quiet and all(each.quiet for each in state.releases)
         return rules_quiet and self.monitors.quiet and all(model.quiet for model in models)
+
+    def _next_by_time(self) -> int:
+        """Return the next pane with which time alone brings something to a model, though all is quiet."""
+        models, pane = self.state.models, self.state.pane
+        return min((next_by_time(models[name], self.policy, pane) for name in self._awake), default=END)
 
     def _step(
         self,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from operators.policy.rules import Action, ReleaseRule, Rule
 from operators.release.alerts import affected, worst_first
+from operators.release.by_time import outlasts_ms
 from operators.release.cutover import Beyond
 from operators.release.doubts import believed, why_not_believed
 from operators.release.model import CanaryFinding, Model, PaneContext
@@ -61,7 +62,7 @@ def verdicts_in_force(model: Model, at: PaneContext, release: ReleaseState, rule
     return {
         text: verdict
         for text, verdict in known.items()
-        if verdict.pane >= release.since or (serves and age_ms > (verdict.evidence.window_ms or 0) + rule.lasting_ms)
+        if verdict.pane >= release.since or (serves and age_ms > outlasts_ms(verdict, rule.lasting_ms))
     }
 
 

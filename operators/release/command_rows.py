@@ -33,11 +33,11 @@ def command_rows(due: Sequence[Due], events: Sequence[ControlEvent], end_ms: int
 
 def _dropped(due: Sequence[Due], floods: Sequence[ControlEvent]) -> dict[int, str]:
     """Return by the identity of commands to one model why they were dropped: more came of their kind than is obeyed."""
-    found = {}
+    found: dict[int, str] = {}
     for event in floods:
         # What is said to all models is said to each of them.
-        said = [each for each in due if getattr(each, "model", None) in (None, "", event.model)]
-        found |= {id(each): event.reason for each in parted(said)[1] if getattr(each, "model", None)}
+        addressed = [each for each in due if getattr(each, "model", None) in (None, "", event.model)]
+        found |= {id(each): event.reason for each in parted(addressed)[1] if getattr(each, "model", None)}
     return found
 
 

@@ -8,10 +8,12 @@ import pytest
 from river import drift
 
 from operators.arrays import Floats
+from operators.drift.change_monitor import Watch
 from operators.drift.detectors.adwin import DELTA, AdwinDetector
 from operators.drift.detectors.alarm import Alarm
 from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.detectors.standard import CLIP, Scale, Standardiser, learn, ratio_sd
+from operators.window.series_index import SliceSeries
 
 
 def stream(seed: int) -> Floats:
@@ -65,6 +67,20 @@ def test_an_alarm_says_the_direction(detector: type[AdwinDetector] | type[PageHi
     values[200:] += to
     (alarm,) = ours(detector(), values).values()
     assert alarm.rose == (to > 0)
+
+
+@pytest.mark.parametrize("by", [3.0, -3.0])
+def test_a_move_within_what_is_learned_from_has_its_direction(by: float) -> None:
+    """It is found once the scale is known, in the pane in which that is: what came before is looked at then."""
+    values = np.random.default_rng(1).normal(size=60)
+    values[30:] += by
+    detector = PageHinkleyDetector(allowance=0.1, threshold=4.0, samples_min=10)
+    series = SliceSeries("m", "v1", "*", {})
+    watch = Watch(standardiser=Standardiser(learned_from=60), detector=detector, series=series)
+    alarms = [watch.step(value, 60_000 * at, PageHinkleyDetector) for at, value in enumerate(values.tolist())]
+    assert alarms[:-1] == [None] * 59
+    assert alarms[-1] is not None
+    assert alarms[-1].rose == (by > 0)
 
 
 def test_adwin_forgets_what_was_before_the_change() -> None:
