@@ -23,8 +23,9 @@ from operators.rows.progress import progress_rows
 from operators.rows.windows import rows_of_windows
 from operators.store.rows import Rows
 from operators.window.fence import in_order
+from operators.window.going_over import PanesOfAnyLength
 from operators.window.pane_lengths import Leftover
-from operators.window.panes import Closed, HoldsEnough, PaneItem, Panes, ReplayRequest, SavedPanes, ShardInput
+from operators.window.panes import Closed, HoldsEnough, PaneItem, ReplayRequest, SavedPanes, ShardInput
 from operators.window.recall import PaneReplay, PaneStore, RecalledWindows, WindowProgress, held_now
 from operators.window.saved_teams import SavedTeams
 from operators.window.team_panes import SavedTeamPanes, TeamItem, TeamPanes
@@ -35,7 +36,7 @@ Logic = StatefulBatchLogic[Any, Any, Any]
 
 
 class _PanesLogic(StatefulBatchLogic[ShardInput, PaneItem, bytes | None]):
-    def __init__(self, panes: Panes, metrics: Metrics, recover: bool) -> None:
+    def __init__(self, panes: PanesOfAnyLength, metrics: Metrics, recover: bool) -> None:
         self._panes = panes
         self._metrics = metrics
         self._recover = recover
@@ -183,7 +184,7 @@ def close_panes(
                     require_shape({} if panes is None else panes.shapes, each)
             return _TeamPanesLogic(TeamPanes(policy, panes, columns_of(saved, policy)), metrics, recover)
         panes_ = loads(saved, SavedPanes, policy)
-        return _PanesLogic(Panes(policy, panes_, columns_of(saved, policy)), metrics, recover)
+        return _PanesLogic(PanesOfAnyLength(policy, panes_, columns_of(saved, policy)), metrics, recover)
 
     return op.stateful_batch("close", up, build)
 

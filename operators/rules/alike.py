@@ -23,7 +23,7 @@ from operators.window.watermark import END
 class Stackable(Evaluator, Protocol):
     """An evaluator of which several can be stepped at once; `kept` (rules, slots) has what each keeps as its row."""
 
-    _still: bool | None
+    still: bool | None
 
     @property
     def alike(self) -> Hashable | None:
@@ -49,7 +49,7 @@ class Stackable(Evaluator, Protocol):
 
     @staticmethod
     def look(rules: Sequence[Any], kept: NDArray[Any], limits: Any) -> None:
-        """Find out of each rule whether an empty pane would change nothing, for `_still`."""
+        """Find out of each rule whether an empty pane would change nothing, for `still`."""
 
 
 class Pass:
@@ -83,9 +83,9 @@ class Pass:
 
     def still_until(self) -> int:
         """Return what the least of the rules does: their windows are the same."""
-        if any(each._still is None for each in self.rules):
+        if any(each.still is None for each in self.rules):
             self.rules[0].look(self.rules, self._kept, self._limits)
-        return self.rules[0].still_until() if all(each._still for each in self.rules) else 0
+        return self.rules[0].still_until() if all(each.still for each in self.rules) else 0
 
     def _stack(self, kept: NDArray[Any]) -> None:
         self._kept, self._rows = kept, list(kept)

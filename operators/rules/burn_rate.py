@@ -92,7 +92,7 @@ class BurnRate(Rule, frozen=True, kw_only=True):
 class BurnRateEvaluator(HeldToTargets):
     """Keeps a ring for each length of window, and by slot which tiers fire. One pane of 300 series: 0.7 ms."""
 
-    _still: bool | None = False  # Whether an empty pane would change nothing, as sums are; None: nobody has looked.
+    still: bool | None = False  # Whether an empty pane would change nothing, as sums are; None: nobody has looked.
     _until: int | None = None  # The pane in which something falls out of a window, as long as nothing comes or goes.
 
     def __init__(self, rule: BurnRate, policy: Policy) -> None:
@@ -130,7 +130,7 @@ class BurnRateEvaluator(HeldToTargets):
         before = None if len(slots) else self._series_state.kept.tobytes()
         changed = self._update(counts.pane)
         same = before == self._series_state.kept.tobytes()
-        self._still = None if before is None and not self.bounds else same
+        self.still = None if before is None and not self.bounds else same
         return self._verdicts(changed, names) if len(changed) else []
 
     def _update(self, pane: int) -> Ints:
@@ -168,9 +168,9 @@ class BurnRateEvaluator(HeldToTargets):
         return all(ring.quiet for ring in self._rings.values())
 
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
-        if self._still is None:
-            self._still = self._stays()
-        if not self._still:
+        if self.still is None:
+            self.still = self._stays()
+        if not self.still:
             return 0
         if self._until is None:
             self._until = min(ring.still_until for ring in self._rings.values())
@@ -350,7 +350,7 @@ KIND = RuleKind(
             "burn_rate",
             BurnRateEvaluator,
             ("rule", "_tiers", "_limits", "_finest", "_rings", "_severities", "_series_state", "bounds"),
-            derived=("_still", "_until", "_declared"),
+            derived=("still", "_until", "_declared"),
             added={"bounds": dict},
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},

@@ -49,7 +49,7 @@ class HeldToTargets:
 
     rule: Any
     _declared: Declared = MappingProxyType({})
-    _still: bool | None
+    still: bool | None
     _series_state: SeriesState
 
     def retarget(self, declared: Declared, names: Sequence[SliceSeries]) -> None:
@@ -61,7 +61,7 @@ class HeldToTargets:
         fill_targets(kept, self.rule, names, declared)
         changed = np.flatnonzero(kept["target"] != before)
         if len(changed):
-            self._still = False
+            self.still = False
             self._compare(changed)
 
     def _compare(self, slots: Ints) -> None:

@@ -94,7 +94,7 @@ class Threshold(Rule, frozen=True, kw_only=True):
 class ThresholdEvaluator(HeldToTargets):
     """Keeps the ring of the window, and by slot the time it has been below. One pane of 300 series: 0.3 ms."""
 
-    _still: bool | None = False  # Whether an empty pane would change nothing, as sums are; None: nobody has looked.
+    still: bool | None = False  # Whether an empty pane would change nothing, as sums are; None: nobody has looked.
 
     def __init__(self, rule: Threshold, policy: Policy) -> None:
         self.rule = rule
@@ -169,7 +169,7 @@ class ThresholdEvaluator(HeldToTargets):
         kept["word"] = word
         for at, each in enumerate(rules):
             same = before is not None and before[at] == row_of[at].tobytes()
-            each._still = None if before is None and each.bounds is None else same
+            each.still = None if before is None and each.bounds is None else same
         if not changed.any():
             return [[] for _ in rules]
         places = np.flatnonzero(changed.any(axis=1)).tolist()
@@ -180,7 +180,7 @@ class ThresholdEvaluator(HeldToTargets):
     def look(rules: Sequence["ThresholdEvaluator"], kept: NDArray[Any], limits: ThresholdLimits) -> None:
         """Find out of rules that are alike whether an empty pane would change anything."""
         for each, still in zip(rules, stays(kept, rules[0]._ring.totals, limits).tolist(), strict=True):
-            each._still = still
+            each.still = still
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
         word = self._series_state.word(slot)
@@ -192,9 +192,9 @@ class ThresholdEvaluator(HeldToTargets):
         return self._ring.quiet
 
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
-        if self._still is None:
+        if self.still is None:
             self.look([self], self._series_state.kept, self.limits_of([self]))
-        return self._ring.still_until if self._still else 0
+        return self._ring.still_until if self.still else 0
 
     def rest(self, pane: int) -> None:
         self._series_state.pane = pane
@@ -289,7 +289,7 @@ KIND = RuleKind(
             "threshold",
             ThresholdEvaluator,
             ("rule", "_sli", "_run_min", "_thin", "_well_min", "_ring", "_series_state", "bounds"),
-            derived=("_still", "_declared"),
+            derived=("still", "_declared"),
             added={"bounds": lambda: None},
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},

@@ -20,7 +20,7 @@ from operators.window.leaf_index import LEAVES_PANES, LeafIndex, only_used
 from operators.window.limits import Limits, first_past, limit_error_types
 from operators.window.maturing import Maturing
 from operators.window.packing import pack, unpack
-from operators.window.pane_lengths import Leftover, PaneLengths, left_of
+from operators.window.pane_lengths import Leftover
 from operators.window.partial import Partial, merge, take
 from operators.window.together import together
 from operators.window.waiting_commands import Coming, Due, Obeyed, Waiting
@@ -133,14 +133,11 @@ class Panes:
 
     With `saved` it continues from that state, and its first output asks the slots of the ring for the closed panes that
     windows still need (`recall.py`), because windows themselves are not saved. `had` says what it has columns for;
-    None: for all. Where its panes were of another length they are left at the first input (`pane_lengths.py`).
+    None: for all. All its panes are as long as the policy says; those of before may be of another length to
+    `PanesOfAnyLength` (`going_over.py`).
     """
 
     def __init__(self, policy: Policy, saved: SavedPanes | None = None, had: CountColumns | None = None) -> None:
-        self._now = policy  # While panes of another length are still to be left, `policy` has theirs.
-        before_ms = 0 if saved is None else saved.pane_ms or (had or policy.columns).pane_ms
-        if before_ms not in (0, policy.pane_ms):
-            policy = msgspec.structs.replace(policy, pane_ms=before_ms)
         self.policy = policy
         self.slis: dict[int, int] = {}  # Those that began later, each with its first pane; measures; dimensions.
         self.measures: dict[int, int] = {}
@@ -240,7 +237,6 @@ class Panes:
         if self.watermark is None:
             self.watermark = Watermark(disorder_ms=self.policy.disorder_ms)
         self.shard = item.shard
-        over = self.go_over()
         self.watermark.update(item.mark, item.partitions)
         for closing, partial in item.partials:
             pane, partial = self._placed(closing, self._numbered(partial))  # noqa: PLW2901
@@ -249,31 +245,7 @@ class Panes:
             if len(parts) > PARTS_MAX:
                 self.open[pane] = [merge(parts)]
         self.commands.waiting += item.commands
-        return [*over, *self._recall(), *self._close(self.watermark)]
-
-    def go_over(self) -> list[PaneItem]:
-        """Go over to panes of another length, if it is another one; return what is left of those before.
-
-        The windows hear of it with an empty pane, the last before the first that counts in full.
-        """
-        if self.policy is self._now:
-            return []
-        lengths = PaneLengths(self.policy.pane_ms, self._now.pane_ms)
-        asked, known = self._recall(), self.closed != NEVER or bool(self.open)
-        left = [left_of(pane, self._whole(pane)[0], self.policy, self.estimating) for pane in sorted(self.open)]
-        self.closed = lengths.after(max(self.closed, *self.open, NEVER)) - 1 if known else NEVER
-        self.policy, labels = self._now, self.estimating.save()
-        self.open.clear()
-        self.kept.clear()
-        self._admission.settle()
-        self.limits.renumber(lengths)
-        self._admission = Admission(self.limits)
-        self.commands.waiting = [(lengths.pane(pane), coming) for pane, coming in self.commands.waiting]
-        self.maturing, self.estimating = Maturing(self.policy, {}), Estimating(self.policy, labels)
-        self.slis, self.measures, self.dimensions, self.fields = {}, {}, {}, {}
-        self.rings = {self.policy.columns.ring: NEVER}
-        self.dropped, self.held = self.closed, self.closed + 1 if known else NEVER
-        return [*asked, *left, *([self._ordered(Closed(pane=self.closed, anew=True))] if known else [])]
+        return [*self._recall(), *self._close(self.watermark)]
 
     def _recall(self) -> list[PaneItem]:
         if not self._recalling:

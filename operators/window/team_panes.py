@@ -12,7 +12,8 @@ import msgspec
 from operators.policy.claims import NOBODY
 from operators.policy.policy import CountColumns, Policy
 from operators.window.fence import SpansSeen
-from operators.window.panes import PaneItem, Panes, SavedPanes, ShardInput
+from operators.window.going_over import PanesOfAnyLength
+from operators.window.panes import PaneItem, SavedPanes, ShardInput
 from operators.window.partial import Partial
 from operators.window.waiting_commands import Coming, Sent, Waiting
 from operators.wire.commands import Silence, Unsilence
@@ -46,11 +47,11 @@ class TeamPanes:
         if policy.claims is None:
             raise ValueError("a policy without claims has one set of panes")
         self.policy, self._claims = policy, policy.claims
-        self._idle = Panes(policy, None if saved is None else saved.idle, had)
+        self._idle = PanesOfAnyLength(policy, None if saved is None else saved.idle, had)
         shapes = {} if saved is None else saved.shapes
         known: Mapping[str, SavedPanes] = {} if saved is None else saved.teams
         self.teams = {
-            number: Panes(team, known[team.team], team.earlier.get(shapes.get(team.team, "")))
+            number: PanesOfAnyLength(team, known[team.team], team.earlier.get(shapes.get(team.team, "")))
             for number, team in enumerate(policy.teams)
             if team.team in known
         }
@@ -95,9 +96,9 @@ class TeamPanes:
             )
         ]
 
-    def _begun(self, team: int) -> Panes:
+    def _begun(self, team: int) -> PanesOfAnyLength:
         """Return the panes of a policy that nothing has come of: they know what those know to which nothing came."""
-        new, idle = Panes(self.policy.teams[team]), self._idle
+        new, idle = PanesOfAnyLength(self.policy.teams[team]), self._idle
         new.shard = idle.shard
         if idle.watermark is not None:
             new.watermark = msgspec.structs.replace(idle.watermark, marks=dict(idle.watermark.marks))

@@ -52,7 +52,7 @@ class EveryPane(ShardEvaluation):
 
     def push(self, moved: PaneWithWindows) -> list[Any]:
         for each in self.state.alone:
-            vars(each).pop("_still", None)
+            vars(each).pop("still", None)
         return super().push(moved)
 
 

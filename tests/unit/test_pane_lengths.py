@@ -5,6 +5,7 @@ import numpy as np
 
 from operators.policy_file.toml import parse
 from operators.window.fence import NOWHERE, Span
+from operators.window.going_over import PanesOfAnyLength
 from operators.window.pane_lengths import Leftover
 from operators.window.panes import Closed, PaneItem, Panes, ReplayPlan, ReplayRequest, SavedPanes, ShardInput
 from operators.window.recall import PaneReplay, PaneStore, RecalledWindows, WindowProgress, held_now
@@ -41,10 +42,10 @@ def kinds(items: list[PaneItem]) -> list[str]:
 
 def test_open_panes_are_left_with_the_first_input_and_not_before() -> None:
     start = (PANE + 1) * PANE_MS + 5_000
-    waiting = Panes(OTHER, saved(), RULES.columns).save()
+    waiting = PanesOfAnyLength(OTHER, saved(), RULES.columns).save()
     assert (waiting.pane_ms, waiting.closed, waiting.kept) == (PANE_MS, PANE, (PANE,))
     for known, had in ((saved(), RULES.columns), (waiting, OTHER.columns)):
-        panes = Panes(OTHER, known, had)
+        panes = PanesOfAnyLength(OTHER, known, had)
         out = panes.push(said(start + 1, start=start))
         assert kinds(out) == ["ReplayPlan", "ReplayRequest", "Leftover", "Closed"]
         left, closed = out[-2:]
@@ -55,19 +56,19 @@ def test_open_panes_are_left_with_the_first_input_and_not_before() -> None:
         assert (closed.pane, closed.on_time, closed.held) == (MINUTE - 1, None, MINUTE)
         again = panes.save()
         assert (again.pane_ms, again.open, again.kept, again.closed) == (60_000, {}, (), MINUTE - 1)
-        assert Panes(OTHER, again, OTHER.columns).push(said(start + 2, start=start + 1)) == [
+        assert PanesOfAnyLength(OTHER, again, OTHER.columns).push(said(start + 2, start=start + 1)) == [
             ReplayPlan(panes=(), order=2)
         ]
 
 
 def test_a_shard_that_nothing_came_to_has_nothing_to_leave() -> None:
-    panes = Panes(OTHER, Panes(RULES).save(), RULES.columns)
+    panes = PanesOfAnyLength(OTHER, Panes(RULES).save(), RULES.columns)
     assert kinds(panes.push(said(ANCHOR_MS))) == ["ReplayPlan"]
     assert panes.save().pane_ms == 60_000
 
 
 def test_what_comes_for_the_time_before_is_late() -> None:
-    panes, start = Panes(OTHER, saved(), RULES.columns), (PANE + 1) * PANE_MS + 5_000
+    panes, start = PanesOfAnyLength(OTHER, saved(), RULES.columns), (PANE + 1) * PANE_MS + 5_000
     panes.push(said(start + 1, MINUTE - 1, MINUTE, start=start, pane_ms=60_000))
     (closed,) = panes.push(said((MINUTE + 1) * 60_000 + 5_000, start=start + 1))
     assert isinstance(closed, Closed)

@@ -1,0 +1,50 @@
+"""Panes of a shard that were of another length when it was saved: they are left, and those of now begin."""
+
+import msgspec
+
+from operators.policy.policy import CountColumns, Policy
+from operators.window.admission import Admission
+from operators.window.estimating import Estimating
+from operators.window.maturing import Maturing
+from operators.window.pane_lengths import PaneLengths, left_of
+from operators.window.panes import Closed, PaneItem, Panes, SavedPanes, ShardInput
+from operators.window.watermark import NEVER
+
+
+class PanesOfAnyLength(Panes):
+    """Panes that go on from panes of any length: those of another one are left at the first input."""
+
+    def __init__(self, policy: Policy, saved: SavedPanes | None = None, had: CountColumns | None = None) -> None:
+        self._now = policy  # While panes of another length are still to be left, `policy` has theirs.
+        before_ms = 0 if saved is None else saved.pane_ms or (had or policy.columns).pane_ms
+        if before_ms not in (0, policy.pane_ms):
+            policy = msgspec.structs.replace(policy, pane_ms=before_ms)
+        super().__init__(policy, saved, had)
+
+    def push(self, item: ShardInput) -> list[PaneItem]:
+        self.shard = item.shard
+        return [*self.go_over(), *super().push(item)]
+
+    def go_over(self) -> list[PaneItem]:
+        """Go over to panes of another length, if it is another one; return what is left of those before.
+
+        The windows hear of it with an empty pane, the last before the first that counts in full.
+        """
+        if self.policy is self._now:
+            return []
+        lengths = PaneLengths(self.policy.pane_ms, self._now.pane_ms)
+        asked, known = self._recall(), self.closed != NEVER or bool(self.open)
+        left = [left_of(pane, self._whole(pane)[0], self.policy, self.estimating) for pane in sorted(self.open)]
+        self.closed = lengths.after(max(self.closed, *self.open, NEVER)) - 1 if known else NEVER
+        self.policy, labels = self._now, self.estimating.save()
+        self.open.clear()
+        self.kept.clear()
+        self._admission.settle()
+        self.limits.renumber(lengths)
+        self._admission = Admission(self.limits)
+        self.commands.waiting = [(lengths.pane(pane), coming) for pane, coming in self.commands.waiting]
+        self.maturing, self.estimating = Maturing(self.policy, {}), Estimating(self.policy, labels)
+        self.slis, self.measures, self.dimensions, self.fields = {}, {}, {}, {}
+        self.rings = {self.policy.columns.ring: NEVER}
+        self.dropped, self.held = self.closed, self.closed + 1 if known else NEVER
+        return [*asked, *left, *([self._ordered(Closed(pane=self.closed, anew=True))] if known else [])]
