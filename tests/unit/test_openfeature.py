@@ -28,7 +28,7 @@ from tests.control_samples import event, line
 ROOT = Path(__file__).parents[2]
 MODELS = {"m": {"v1": 0.9, "v2": 0.1}}
 IDS = [EvaluationContext(f"user-{number}") for number in range(2_000)]
-WAIT_S = 30.0
+WAIT_S = 300.0
 
 
 @pytest.fixture(autouse=True)

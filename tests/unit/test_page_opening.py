@@ -16,7 +16,7 @@ import pytest
 from flows import page_cli
 from tests.page_browser import ROOT
 
-WAIT_S = 60
+WAIT_S = 300
 
 
 class Terminal(io.StringIO):

@@ -147,6 +147,6 @@ def test_a_key_is_never_shown() -> None:
 
 def test_checking_is_cheap_enough_for_a_gateway() -> None:
     body, verifier = seal(WHAT, KEY), Verifier([KEY])
-    began = time.perf_counter()
+    began = time.process_time()
     assert all(verifier.fault_of(body) is None for _ in range(1_000))
-    assert time.perf_counter() - began < 2.0
+    assert time.process_time() - began < 2.0
