@@ -103,11 +103,11 @@ class ShardGauges:
         }
 
     def _ratios_of(self, counts: WindowCounts) -> Values:
+        whole = [row for row, series in enumerate(counts.names) if not series.dims]
         return {
-            (series.model, series.version, name): good / (good + bad)
-            for series, units in zip(counts.names, counts.slis, strict=True)
-            if not series.dims
-            for name, good, bad in zip(self._slis, units[:, GOOD].tolist(), units[:, BAD].tolist(), strict=True)
+            (counts.names[row].model, counts.names[row].version, name): good / (good + bad)
+            for row, units in zip(whole, counts.slis[whole][:, :, [GOOD, BAD]].tolist(), strict=True)
+            for name, (good, bad) in zip(self._slis, units, strict=True)
             if good + bad
         }
 

@@ -58,7 +58,7 @@ def _forget(model: Model, traffic: PaneTraffic) -> None:
     pane, known_panes = traffic.pane, traffic.known
     for version in [name for name, each in model.served.items() if pane - each.last > known_panes]:
         del model.served[version]
-    if not model.releases:
+    if not (model.releases and may_lose_releases(model, traffic)):
         return
     for release in list(model.releases.values()):
         # A release that was declared is waited for as long, and told of (`unseen.py`); the withdrawn stay so.

@@ -4,7 +4,8 @@ Nothing here decides. All of it is bounded, and a function of the closed panes a
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import chain, combinations, groupby, takewhile
+from operator import itemgetter
 
 from operators.drift.found import words
 from operators.drift.results import Drift, Heard
@@ -30,11 +31,12 @@ REQUESTS_SHOWN = 5  # Request ids of an event.
 
 def note_lately(model: Model, traffic: PaneTraffic) -> None:
     """Remember what a pane shows of each version."""
-    for version in model.lately.keys() - model.served.keys():
-        del model.lately[version]
+    if not model.lately.keys() <= model.served.keys():
+        for version in model.lately.keys() - model.served.keys():
+            del model.lately[version]
     name, seen = model.writer.model, traffic.seen
     for version, errors in seen.errors.get(name, {}).items():
-        kept = model.lately.setdefault(version, Lately()).errors
+        kept = _lately_of(model, version).errors
         known = kept.setdefault(traffic.bucket, {})
         for error in sorted(errors):
             key = error if error in known or len(known) < TYPES_MAX else OTHER
@@ -43,28 +45,37 @@ def note_lately(model: Model, traffic: PaneTraffic) -> None:
             del kept[old]
     for version, samples in seen.samples.get(name, {}).items():
         release = model.releases.get(version)
-        if release is not None and release.is_actionable:
+        if release is not None and release.is_actionable and samples[-1].sli != LINEAGE:
             _note_failing(release, samples)
-        for each in samples:
-            if each.sli == LINEAGE:
-                _note_lineage(model.lately.setdefault(version, Lately()).lineage, each)
+        for each in takewhile(_has_lineage, samples):  # They come first.
+            _note_lineage(_lately_of(model, version).lineage, each)
+
+
+def _lately_of(model: Model, version: str) -> Lately:
+    lately = model.lately.get(version)
+    if lately is None:
+        lately = model.lately[version] = Lately()
+    return lately
 
 
 def _note_failing(release: ReleaseState, samples: Sequence[Sample]) -> None:
-    new = [each for each in samples if each.sli != LINEAGE]
-    if not new:
-        return
-    failing = [*release.requests, *new]
     by_sli: dict[int, list[Sample]] = {}
-    for each in failing:
-        by_sli.setdefault(each.sli, []).append(each)
+    for sli, some in groupby(chain(release.requests, samples), itemgetter(0)):
+        by_sli.setdefault(sli, []).extend(some)
+    by_sli.pop(LINEAGE, None)
     release.requests = tuple(each for some in by_sli.values() for each in some[-REQUESTS_MAX:])
+
+
+def _has_lineage(sample: Sample) -> bool:
+    return sample.sli == LINEAGE
 
 
 def _note_lineage(lineage: dict[str, tuple[str, ...]], sample: Sample) -> None:
     for name, value in zip(LINEAGES, sample.lineage, strict=True):
+        if not value:
+            continue
         known = lineage.get(name, ())
-        if value and known[-1:] != (value,):  # Most say what the last one said.
+        if not known or known[-1] != value:  # Most say what the last one said.
             before = tuple(each for each in known if each != value)
             lineage[name] = (*before, value)[-VALUES_MAX:]
 

@@ -46,6 +46,7 @@ class PaneTraffic(msgspec.Struct, frozen=True, kw_only=True):
     """A pane, with the minute (`bucket`) and `hour` it is in. `came` is by model, also of versions that answer copies.
 
     `known` panes after its last request a version is known no longer. `scored` is by model, where judges said anything.
+    `by_version` is what `requests` returns, of the models it was asked of.
     """
 
     pane: int
@@ -55,10 +56,17 @@ class PaneTraffic(msgspec.Struct, frozen=True, kw_only=True):
     came: Mapping[str, Sequence[Came]] = {}
     scored: Mapping[str, Sequence[ScoredVersion]] = {}
     seen: Seen = NOTHING_SEEN
+    by_version: dict[str, dict[str, int]] = {}
 
     def requests(self, model: str) -> dict[str, int]:
         """Return the requests of a model by version, those of copies left out."""
-        return {each.version: each.requests for each in self.came.get(model, ()) if not is_mirrored(each.version)}
+        known = self.by_version.get(model)
+        if known is None:
+            came = self.came.get(model, ())
+            known = self.by_version[model] = {
+                each.version: each.counts[0] for each in came if not is_mirrored(each.version)
+            }
+        return known
 
 
 def traffic_of(

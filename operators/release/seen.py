@@ -8,7 +8,7 @@ from operators.window.samples import Sample
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """By model, then version: `errors` counts requests by error type, `samples` are in the order of their times."""
+    """By model, then version: `errors` counts requests by error type, `samples` are in their order, one or more."""
 
     errors: dict[str, dict[str, dict[str, int]]] = {}
     samples: dict[str, dict[str, list[Sample]]] = {}
@@ -33,7 +33,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
             seen.samples.setdefault(name.model, {}).setdefault(name.version, []).append(sample)
         for versions in seen.samples.values():
             for samples in versions.values():
-                samples.sort()
+                if len(samples) > 1:
+                    samples.sort()
         return seen
 
 

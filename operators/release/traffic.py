@@ -1,6 +1,7 @@
 """What each version of a model served lately: who is the baseline, who is known, did the baseline change as well."""
 
 from collections.abc import Mapping
+from operator import add
 
 import msgspec
 import numpy as np
@@ -56,7 +57,7 @@ class Served(msgspec.Struct, kw_only=True):
             self.last = pane
         for kept, number, most in ((self.buckets, bucket, BUCKETS), (self.hours, hour, HOURS)):
             known = kept.get(number)
-            kept[number] = came if known is None else [a + b for a, b in zip(known, came, strict=True)]
+            kept[number] = came if known is None else list(map(add, known, came))
             while len(kept) > most:
                 del kept[min(kept)]
 
@@ -86,10 +87,9 @@ def busiest(served: Mapping[str, Served], but: frozenset[str], since: int) -> st
 
 def share_since(served: Mapping[str, Served], version: str, since: int) -> float:
     """Return a version's share of the requests since a bucket."""
-    if is_mirrored(version) or version not in served:
-        return 0.0
-    total = sum(each.requests(since) for name, each in served.items() if not is_mirrored(name))
-    return served[version].requests(since) / total if total else 0.0
+    requests = {name: each.requests(since) for name, each in served.items() if not is_mirrored(name)}
+    mine = requests.get(version)
+    return mine / sum(requests.values()) if mine else 0.0
 
 
 def has_degraded(before: Counted, now: Counted) -> bool:
