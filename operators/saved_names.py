@@ -228,7 +228,12 @@ CANARY = (
         derived=("_index", "kept"),
     ),
     Saved("canary.limit", exceeding.Limit),
-    Saved("canary.labelled", Labelled, ("slis", "pane_ms", "least", "age_panes", "cohorts")),
+    Saved(
+        "canary.labelled",
+        Labelled,
+        ("slis", "pane_ms", "least", "age_panes", "cohorts"),
+        derived=("_asked",),
+    ),
     Saved("canary.cohorts", cohorts.Cohorts),
     Saved("canary.pace", LabelPace),
     Saved("canary.stretch", cohorts.Stretch),

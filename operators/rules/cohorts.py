@@ -130,11 +130,11 @@ class Cohorts(msgspec.Struct, kw_only=True):
 
     def take(self, pane: int) -> list[Block]:
         """Return the blocks that are complete with the end of a pane, in order; those at twice the age after others."""
-        return [*self._mature(pane), *self._late(pane)]
+        self.lasted = pane + 1 - self.begins
+        return [*self._mature(pane), *self._late(pane)] if self.waiting or self.later or self.requests else []
 
     def _mature(self, pane: int) -> list[Block]:
         blocks = []
-        self.lasted = pane + 1 - self.begins
         for key in sorted(self.waiting):
             begins, ends, stretch = self._span(*key)
             if ends - 1 + stretch.age > pane:

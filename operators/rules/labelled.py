@@ -1,6 +1,9 @@
 """The SLIs of a canary rule that are on feedback: the cohorts of every release that is judged."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any
+
+import msgspec
 
 from operators.rules.cohorts import Block, Cohorts, Values
 from operators.rules.comparison import Comparison
@@ -14,6 +17,14 @@ from operators.wire.control import Maturity
 Requests = Mapping[tuple[str, str], Mapping[Values, int]]  # Of a pane, by model and version, and finest slice.
 
 
+class _Asked(msgspec.Struct):
+    """Requests of some panes, the last of which is `pane`, while these releases were compared."""
+
+    pane: int
+    releases: list[Comparison]
+    requests: dict[tuple[str, str], dict[Values, int]]
+
+
 class Labelled:
     """State: cohorts by release and SLI. `slis` are those on feedback: its number in the rule, and in the policy.
 
@@ -23,6 +34,7 @@ class Labelled:
     def __init__(self, slis: dict[int, int], pane_ms: int, least: int, age_panes: int | None) -> None:
         self.slis, self.pane_ms, self.least, self.age_panes = slis, pane_ms, least, age_panes
         self.cohorts: dict[tuple[Comparison, int], Cohorts] = {}
+        self._asked: _Asked | None = None
 
     def take(
         self,
@@ -39,19 +51,57 @@ class Labelled:
         """
         models = {name.model for name in labels.names}
         slices, texts = [tuple(name.dims.values()) for name in labels.names], [name.text for name in labels.names]
-        for release in releases:
-            for sli, number in self.slis.items():
-                cohorts = self._of(release, sli)
-                if release.model in models or not cohorts.stretches:
-                    cohorts.learn(pane, delays.known.get((release.model, release.baseline, number)))
-                    for arm, version in enumerate((release.candidate, release.baseline)):
-                        mine = labels.of(release.model, version, number)
-                        share = shares.get(release, {}).get(number, 1.0)
-                        cohorts.add(pane, arm, thinned_labels(mine, texts, share, pane) if share < 1 else mine, slices)
+        self._ask(pane, releases, requests)
+        each = [(release, sli, self._of(release, sli)) for release in releases for sli in self.slis]
+        for release, sli, cohorts in each:
+            if release.model in models or not cohorts.stretches:
+                number = self.slis[sli]
+                cohorts.learn(pane, delays.known.get((release.model, release.baseline, number)))
                 for arm, version in enumerate((release.candidate, release.baseline)):
-                    cohorts.add_requests(pane, arm, requests.get((release.model, version), {}))
-                for block in cohorts.take(pane):
-                    yield release, sli, block
+                    mine = labels.of(release.model, version, number)
+                    share = shares.get(release, {}).get(number, 1.0)
+                    cohorts.add(pane, arm, thinned_labels(mine, texts, share, pane) if share < 1 else mine, slices)
+        if pane % self.least == self.least - 1:
+            self.settle()
+        for release, sli, cohorts in each:
+            for block in cohorts.take(pane):
+                yield release, sli, block
+
+    def settle(self) -> None:
+        """Let cohorts have the requests that were gathered, of some panes at once: their blocks end with these."""
+        asked, self._asked = self._asked, None
+        for release in asked.releases if asked is not None else ():
+            for sli in self.slis:
+                cohorts = self.cohorts.get((release, sli))
+                for arm, version in enumerate((release.candidate, release.baseline)):
+                    if cohorts is not None and asked is not None:
+                        cohorts.add_requests(asked.pane, arm, asked.requests.get((release.model, version), {}))
+
+    def _ask(self, pane: int, releases: Sequence[Comparison], requests: Requests) -> None:
+        """Gather the requests of a pane with those before it, where all of them count for the same blocks."""
+        known = self._asked
+        if known is None or not self._together(known, pane, releases):
+            self.settle()
+            known = self._asked = _Asked(pane, list(releases), {})
+        known.pane = pane
+        for version, slices in requests.items():
+            counted = known.requests.setdefault(version, {})
+            for values, n in slices.items():
+                counted[values] = counted.get(values, 0) + n
+
+    def _together(self, known: _Asked, pane: int, releases: Sequence[Comparison]) -> bool:
+        """Whether what was asked before counts for the same blocks as what is in a pane."""
+        begun = any(known.pane < release.begins <= pane for release in releases)
+        return known.pane // self.least == pane // self.least and known.releases == releases and not begun
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All, with what was gathered where it belongs."""
+        self.settle()
+        return {name: value for name, value in self.__dict__.items() if name != "_asked"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._asked = None
 
     def forget(self, live: Set[Comparison]) -> None:
         """Keep only these releases."""
