@@ -52,7 +52,7 @@ from operators.window.panes import Closed
 from operators.window.partial import Partial
 from operators.window.sliding import WindowCounts
 from operators.window.waiting_commands import Due
-from operators.window.watermark import END, NEVER
+from operators.window.watermark import NEVER
 from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Release
 from operators.wire.control import ControlEvent
@@ -131,11 +131,9 @@ class ShardEvaluation:
 
     def _pass(self, pane: int) -> list[PaneOutcome]:
         """Let time pass up to the pane before this one."""
-        out = []
-        at = self.state.pane + 1
+        out, at = list[PaneOutcome](), self.state.pane + 1
         while self.state.pane != NEVER and at < pane:
-            quiet = self._quiet()
-            still = self._next_by_time() if quiet else self._still_until()
+            still = self._next_by_time() if (quiet := self._quiet()) else self._still_until()
             if still >= pane:
                 if not quiet:
                     self._rest(pane - 1)
@@ -161,15 +159,12 @@ class ShardEvaluation:
         return min(self._passes.still_until(windows), self.monitors.still_until(self.state.pane))
 
     def _quiet(self) -> bool:
-        state = self.state
-        models = (state.models[name] for name in self._awake)
-        rules_quiet = self._passes.quiet and all(each.quiet for each in state.releases)
+        models = (self.state.models[name] for name in self._awake)
+        rules_quiet = self._passes.quiet and all(each.quiet for each in self.state.releases)
         return rules_quiet and self.monitors.quiet and all(model.quiet for model in models)
 
     def _next_by_time(self) -> int:
-        """Return the next pane with which time alone brings something to a model, though all is quiet."""
-        models, pane = self.state.models, self.state.pane
-        return min((next_by_time(models[name], self.policy, pane) for name in self._awake), default=END)
+        return next_by_time((self.state.models[name] for name in self._awake), self.policy, self.state.pane)
 
     def _step(
         self,

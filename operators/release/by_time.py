@@ -5,7 +5,7 @@ once it has outlasted its window; what waits for the end of a cool-down is done 
 happen with the next item of any model of the shard, and so depend on which models share one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from operators.policy.policy import Policy
 from operators.policy.rules import ReleaseRule
@@ -15,9 +15,9 @@ from operators.rules.verdict import Verdict
 from operators.window.watermark import END
 
 
-def next_by_time(model: Model, policy: Policy, after: int) -> int:
+def next_by_time(models: Iterable[Model], policy: Policy, after: int) -> int:
     """Return the first pane after this one with which time alone may bring something; `END` if there is none."""
-    return min((pane for pane in _panes(model, policy) if pane > after), default=END)
+    return min((pane for model in models for pane in _panes(model, policy) if pane > after), default=END)
 
 
 def _panes(model: Model, policy: Policy) -> Iterator[int]:
