@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from operators.rules.canary_evidence import evidence_of
+from operators.rules.canary_evidence import evidence_of, evidences_of
 from operators.rules.canary_gathering import gather, gather_labels
 from operators.rules.canary_promotion import CanaryResult, remains, result_of
 from operators.rules.canary_rows import about_of, moved_rows, new_rows
@@ -114,21 +114,17 @@ class CanaryEvaluator(CanaryState):
 
     def _changes(self, words: Sequence[Word], pane: int) -> list[Verdict]:
         """Tell what changed; and of all traffic how far it is, each time the candidate's events have doubled."""
-        verdicts = []
-        for index, word in enumerate(words):
-            process = self.of[index]
-            events = int(self.processes.counts[index, 0])
+        changed = []
+        events = self.processes.counts[:, 0].tolist()
+        for index, (process, word) in enumerate(zip(self.of, words, strict=True)):
             last, at = self.announced.get(process, ("INSUFFICIENT", 0))
-            doubled = process.slice == "*" and word == "INSUFFICIENT" and events >= max(2 * at, 1)
+            doubled = word == "INSUFFICIENT" and events[index] >= max(2 * at, 1) and process.slice == "*"
             if word != last or doubled:
-                self.announced[process] = word, events
-                verdicts.append(
-                    Verdict(
-                        rule=self.rule.name,
-                        series=self.series[process],
-                        word=word,
-                        pane=pane,
-                        evidence=evidence_of(self, index),
-                    )
-                )
-        return verdicts
+                self.announced[process] = word, events[index]
+                changed.append(index)
+        return [
+            Verdict(
+                rule=self.rule.name, series=self.series[self.of[index]], word=words[index], pane=pane, evidence=found
+            )
+            for index, found in zip(changed, evidences_of(self, changed), strict=True)
+        ]

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from operators.rules.canary_state import CanaryState
-from operators.rules.canary_verdict import evidence
+from operators.rules.canary_verdict import evidence, evidence_each
 from operators.rules.canary_words import missing
+from operators.rules.evidence_log import Process
 from operators.rules.guard import WHY
 from operators.rules.kept_estimates import KeptEstimates
 from operators.rules.strata import mix_moved
@@ -19,22 +20,41 @@ ONLY_BAD = "all that is counted of both versions is bad: how often that happens 
 
 def evidence_of(canary: CanaryState, index: int) -> Evidence:
     """Return the evidence of a process, or of the comparison of whole outcomes where that one alone finds harm."""
-    process = canary.of[index]
-    arms, slis = (process.release.candidate, process.release.baseline), canary.rule.slis
+    return evidences_of(canary, [index])[0]
+
+
+def evidences_of(canary: CanaryState, indices: Sequence[int]) -> list[Evidence]:
+    """Return `evidence_of` each of some processes."""
+    if not indices:
+        return []
+    about = [_about(canary, canary.of[index]) for index in indices]
+    each = evidence_each(canary.kept, indices, canary.alphas_of(indices), about, canary.pane_ms)
+    return [_in_full(canary, index, found) for index, found in zip(indices, each, strict=True)]
+
+
+def _about(canary: CanaryState, process: Process) -> tuple[str | None, tuple[str, str]]:
+    """Return the SLI of a process, None of a measure, and the versions of candidate and baseline."""
+    slis = canary.rule.slis
     sli = slis[process.sli] if process.sli < len(slis) else None
+    return sli, (process.release.candidate, process.release.baseline)
+
+
+def _in_full(canary: CanaryState, index: int, found: Evidence) -> Evidence:
+    """Return the evidence of a process with the doubts about it, or that of whole outcomes."""
+    process = canary.of[index]
+    sli, arms = _about(canary, process)
     alpha = canary.alpha_of(process)
     if sli is not None and process.slice == "*" and canary.processes.log_e_peak[index] < -math.log(alpha):
         of_outcomes = canary.alpha_of(process, guard=True)
         if canary.guard.is_bad(process.release, process.sli, of_outcomes):
             number = canary.guard.of.index((process.release, process.sli))
             kept = KeptEstimates(canary.guard.processes)
-            found = evidence(kept, number, of_outcomes, sli, arms, canary.pane_ms)
-            chance = canary.chance_of(process, of_outcomes, found.log_e)
-            return msgspec.structs.replace(found, reason=WHY, p_value=chance)
-    found = evidence(canary.kept, index, alpha, sli, arms, canary.pane_ms)
+            whole = evidence(kept, number, of_outcomes, sli, arms, canary.pane_ms)
+            chance = canary.chance_of(process, of_outcomes, whole.log_e)
+            return msgspec.structs.replace(whole, reason=WHY, p_value=chance)
     reason = "; ".join(filter(None, _reasons(canary, index, found)))
     if sli is None:
-        column = process.sli - len(slis)
+        column = process.sli - len(canary.rule.slis)
         limit, code = canary.limits[column], canary.exceeding[process.release].codes[column]
         reason = "; ".join(filter(None, (limit.in_words(code), reason)))
         found = msgspec.structs.replace(found, measure=limit.name, limit=GAMMA**code if code >= B_MIN else 0.0)
@@ -61,7 +81,7 @@ def _reasons(canary: CanaryState, index: int, found: Evidence) -> Iterator[str]:
 def proofs_of(canary: CanaryState, bad: Sequence[int]) -> list[Affected]:
     """Return what is BAD of a release, with the evidence as it was when the last of it joined."""
     if any(canary.of[index] not in canary.proofs for index in bad):
-        for index in bad:
+        for index, found in zip(bad, evidences_of(canary, bad), strict=True):
             process = canary.of[index]
-            canary.proofs[process] = Affected(slice=process.slice, verdict="BAD", evidence=evidence_of(canary, index))
+            canary.proofs[process] = Affected(slice=process.slice, verdict="BAD", evidence=found)
     return [canary.proofs[canary.of[index]] for index in bad]

@@ -113,23 +113,26 @@ def _end_blip(canary: CanaryState) -> None:
 
 def _bet(canary: CanaryState, pane: int, releases: Sequence[Comparison], slis: Ints) -> None:
     """Give the e-processes what came of some releases and SLIs in the windows that end before a pane."""
-    ended: dict[tuple[int, int], list[tuple[int, Ints]]] = {}
+    ended: dict[tuple[int, int], tuple[list[int], list[Ints]]] = {}
     for release in releases:
         strata = canary.strata[release]
         for window in strata.take(pane, slis):
-            blocks = ended.setdefault((window.begins, window.panes), [])
+            numbers, blocks = ended.setdefault((window.begins, window.panes), ([], []))
             canary.spent.setdefault(release, Spending(columns=canary.columns)).take(window.of.tolist())
             _watch(canary, release, window)
-            for stratum, sli, block in zip(window.strata.tolist(), window.of.tolist(), window.counts, strict=True):
-                for grain in canary.grains_of(strata.names[stratum].dims):
-                    blocks.append((canary.number_of(release, strata.names[stratum].dims, grain, sli), block))
+            times = []
+            for stratum, sli in zip(window.strata.tolist(), window.of.tolist(), strict=True):
+                mine = canary.numbers_of(release, strata.names[stratum], sli)
+                numbers += mine
+                times.append(len(mine))
+            blocks.append(np.repeat(window.counts, times, axis=0))
     canary.processes.grow(len(canary.of))
-    for (begins, panes), blocks in ended.items():
-        if blocks:
-            numbers = np.array([number for number, _ in blocks], np.int64)
-            order = np.argsort(numbers, kind="stable")
+    for (begins, panes), (numbers, blocks) in ended.items():
+        if numbers:
+            which = np.array(numbers, np.int64)
+            order = np.argsort(which, kind="stable")
             canary.words = []
-            canary.processes.step(begins, numbers[order], np.array([block for _, block in blocks])[order], panes)
+            canary.processes.step(begins, which[order], np.concatenate(blocks)[order], panes)
 
 
 def _watch(canary: CanaryState, release: Comparison, window: ComparedWindow) -> None:

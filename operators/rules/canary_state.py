@@ -212,6 +212,16 @@ class CanaryState:
             self.series[process] = SliceSeries(release.model, release.candidate, process.slice, dict(dims))
         return index
 
+    def numbers_of(self, release: Comparison, stratum: SliceSeries, sli: int) -> list[int]:
+        """Return the numbers of the processes of all slices that a stratum belongs to."""
+        key = release, stratum.text, sli
+        known = self.placed.numbers.get(key)
+        if known is None:
+            grains = self.grains_of(stratum.dims)
+            known = [self.number_of(release, stratum.dims, grain, sli) for grain in grains]
+            self.placed.numbers[key] = known
+        return known
+
     def alpha_of(self, process: Process, *, guard: bool = False) -> float:
         """Return what a process may be wrong with, or the `guard` beside one of all traffic; slices share theirs."""
         alphas = self._alphas_of(process.release, process.sli)

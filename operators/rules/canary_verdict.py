@@ -6,6 +6,9 @@ be below `margin_points`. Else INSUFFICIENT. Each of the two words is ever wrong
 looks, while the odds ratio does not move; what they promise while it moves is said at `EProcesses.bounds`.
 """
 
+import math
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
@@ -90,35 +93,51 @@ def evidence(
     strata, `raw` that of all events as they came. Counts are those of strata and blocks in which both arms had events:
     the others could not be compared.
     """
-    which, processes = np.array([index]), kept.processes
-    low, high = kept.odds(which, alpha)
-    lower, upper = kept.points(which, alpha)
-    detectable, decides_in = kept.prospects(which, alpha)
-    c, b = processes.ratios(which)
-    n_c, x_c, n_b, x_b = processes.counts[index].tolist()
-    since = int(processes.since[index])
-    log_e = float(processes.log_e_peak[index])
-    seen = n_c > 0
-    return Evidence(
-        sli=sli,
-        candidate=Arm.of(arms[0], n_c - x_c, x_c),
-        baseline=Arm.of(arms[1], n_b - x_b, x_b),
-        value=float(c[0] - b[0]) if seen else None,
-        raw=x_c / n_c - x_b / n_b if seen else None,
-        lower=float(lower[0]),
-        upper=float(upper[0]),
-        odds_ratio=float(processes.ratio(which)[0]) if seen else None,
-        odds_lower=float(low[0]),
-        odds_upper=_finite(high),
-        confidence=1 - alpha,
-        threshold=processes.tolerance,
-        log_e=log_e,
-        p_value=float(np.exp(-log_e)),
-        detectable=_finite(detectable),
-        decides_in=_finite(decides_in),
-        since=None if since == NONE else since * pane_ms,
-    )
+    return evidence_each(kept, [index], np.array([alpha]), [(sli, arms)], pane_ms)[0]
 
 
-def _finite(values: Floats) -> float | None:
-    return float(values[0]) if np.isfinite(values[0]) else None
+def evidence_each(
+    kept: KeptEstimates,
+    indices: Sequence[int],
+    alphas: Floats,
+    about: Sequence[tuple[str | None, tuple[str, str]]],
+    pane_ms: int,
+) -> list[Evidence]:
+    """Return `evidence` of each of some processes, with its own alpha, SLI and arms."""
+    which, processes = np.array(indices, np.int64), kept.processes
+    candidate, baseline = processes.ratios(which)
+    bounds = (*kept.points(which, alphas), *kept.odds(which, alphas), *kept.prospects(which, alphas))
+    of_all = (*bounds, candidate - baseline, processes.ratio(which), processes.log_e_peak[which], alphas)
+    counts, since = processes.counts[which].tolist(), processes.since[which].tolist()
+    found = []
+    for place, (sli, arms) in enumerate(about):
+        n_c, x_c, n_b, x_b = counts[place]
+        lower, upper, low, high, detectable, decides_in, value, ratio, log_e, alpha = (
+            float(each[place]) for each in of_all
+        )
+        found.append(
+            Evidence(
+                sli=sli,
+                candidate=Arm.of(arms[0], n_c - x_c, x_c),
+                baseline=Arm.of(arms[1], n_b - x_b, x_b),
+                value=value if n_c > 0 else None,
+                raw=x_c / n_c - x_b / n_b if n_c > 0 else None,
+                lower=lower,
+                upper=upper,
+                odds_ratio=ratio if n_c > 0 else None,
+                odds_lower=low,
+                odds_upper=_finite(high),
+                confidence=1 - alpha,
+                threshold=processes.tolerance,
+                log_e=log_e,
+                p_value=float(np.exp(-log_e)),
+                detectable=_finite(detectable),
+                decides_in=_finite(decides_in),
+                since=None if since[place] == NONE else since[place] * pane_ms,
+            )
+        )
+    return found
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

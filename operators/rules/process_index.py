@@ -16,13 +16,15 @@ from operators.stats.multiple_testing import Bools
 class ProcessIndex:
     """Of K processes the number of their release and SLI in `columns`, `column` (K,), and which are of all traffic.
 
-    `by_release` are the numbers of the processes of each release, `slices` those of slices by column, as they came.
+    `by_release` are the numbers of the processes of each release, `slices` those of slices by column, as they came;
+    `numbers` those of the slices that a stratum belongs to, by release, its text, and SLI, once they were asked for.
     """
 
     def __init__(self) -> None:
         self.columns: list[tuple[Comparison, int]] = []
         self.by_release: dict[Comparison, list[int]] = {}
         self.slices: dict[int, list[int]] = {}
+        self.numbers: dict[tuple[Comparison, str, int], list[int]] = {}
         self.column: Ints = np.zeros(0, np.int64)
         self.whole: Bools = np.zeros(0, bool)
         self._number: dict[tuple[Comparison, int], int] = {}

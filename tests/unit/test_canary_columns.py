@@ -8,6 +8,7 @@ import pytest
 
 from operators.rules import canary_slices
 from operators.rules.canary import CanaryEvaluator
+from operators.rules.canary_evidence import evidence_of, evidences_of
 from operators.rules.canary_keys import Canary
 from operators.rules.canary_slices import worse_slices
 from operators.rules.comparison import Comparison
@@ -122,3 +123,16 @@ def test_slices_without_an_e_value_large_enough_are_not_looked_at(monkeypatch: p
     assert first == every
     assert any(first)
     assert looked[np.inf] > 2 * min(looked.values()) > 0
+
+
+def test_evidence_of_several_is_that_of_each_and_slices_of_a_stratum_are_found_once() -> None:
+    one = evaluator()
+    for number in range(60):
+        one.step(pane(number), NAMES, live(number))
+    every = list(range(len(one.of)))
+    assert evidences_of(one, every) == [evidence_of(one, index) for index in every]
+    for release, strata in one.strata.items():
+        for stratum in strata.names:
+            found = one.numbers_of(release, stratum, 0)
+            assert [one.of[index].slice for index in found] == ["*", stratum.text]
+            assert one.numbers_of(release, stratum, 0) is found
