@@ -1,7 +1,7 @@
-"""Who has a place, where all in a pane had one before: their events are noted in arrays, and put into the limits later.
+"""Who has a place, where all in a pane have one or find one: their events are noted in arrays, put into limits later.
 
-What a limit decides depends on who has a place and on the weights, and changes only when a name without a place comes
-or weights are halved (`admitted.py`). Until then events of names with places are added up by the number of their
+What a limit decides depends on who has a place and on the weights, and changes only when a name comes that finds no
+room or weights are halved (`admitted.py`). Until then events of names with places are added up by the number of their
 series, and the limits' own tables of names are left as they are: what these hold once all is put into them is the
 same. State: 17 bytes for each of the finest series.
 """
@@ -41,7 +41,7 @@ class Admission:
             self._begin(series.leaves)
         if whole.rows > FEW:
             self._reserve(len(series.leaves))
-            if self._noted(whole, series, pane):
+            if self._noted(whole, series, pane, policy):
                 return {}, []
             self.settle()
         homes, folded, lost = self._limits.fold(whole, shard, pane, policy)
@@ -53,11 +53,16 @@ class Admission:
             self._placed[rows] = placed
         return homes, folded
 
-    def _noted(self, whole: Partial, series: NumberedSeries, pane: int) -> bool:
-        """Note the events of a pane and return True, if all that came has a place."""
+    def _noted(self, whole: Partial, series: NumberedSeries, pane: int, policy: Policy) -> bool:
+        """Note the events of a pane and return True, if all that came has a place, or there is room for what is new."""
         rows, counts = _counts(whole, series)
-        if not self._placed[rows].all():
-            return False
+        new = ~self._placed[rows]
+        if new.any():
+            names = self._leaves.chosen(rows[new])
+            if not self._limits.place(dict(zip(names, counts[new].tolist(), strict=True)), pane, policy):
+                return False
+            self._placed[rows[new]] = True
+            rows, counts = rows[~new], counts[~new]
         self._events[rows] += counts
         self._last[rows] = pane
         self._settled = False

@@ -54,15 +54,18 @@ class Admitted(msgspec.Struct, kw_only=True):
                 waiting[name] = waiting.get(name, 0) + count
         if not new:
             return gone
-        before = set(last)
-        if len(last) + len(new) > at.places:
+        if len(last) + len(new) <= at.places:
+            self._place(owner, new, at, declared)  # Nobody makes room, whoever comes first.
+        else:
+            before = set(last)
             self._forget_silent(owner, at, declared)
-        new.sort(key=lambda name: (name not in declared, -waiting[name], name))
-        self._place(owner, new, at, declared)
+            new.sort(key=lambda name: (name not in declared, -waiting[name], name))
+            self._place(owner, new, at, declared)
+            gone = (before | gone) - last.keys()
         if len(waiting) > at.places:
             busiest = sorted(waiting, key=lambda name: (-waiting[name], name))[: at.places]
             self.waiting[owner] = {name: waiting[name] for name in busiest}
-        return (before | gone) - last.keys()
+        return gone
 
     def note(self, owner: str, counted: Iterable[tuple[Name, int, int]], halving: int) -> None:
         """Take events, and the last pane with any, of names that have a place; `halving` is that of all."""
@@ -71,6 +74,11 @@ class Admitted(msgspec.Struct, kw_only=True):
         for name, events, pane in counted:
             last[name] = max(last[name], pane)
             weights[name] = weights.get(name, 0) + events
+
+    def has_room(self, owner: str, names: Collection[Name], places: int) -> bool:
+        """Tell whether names have a place or find one, without anybody making room."""
+        last = self.last.get(owner, {})
+        return len(last) + sum(name not in last for name in names) <= places
 
     def has(self, owner: str, name: Name) -> bool:
         return name in self.last.get(owner, ())

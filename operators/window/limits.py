@@ -6,7 +6,7 @@ gets one: `operators/window/admitted.py`. What is past the limits is counted all
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -95,6 +95,27 @@ class Limits(msgspec.Struct, kw_only=True):
             self.versions.note(model, [((name.version,), events, last) for name, events, last in some], halving)
             self.models.note(SHARD, [((model,), events, last) for _, events, last in some], halving)
 
+    def place(self, counts: Mapping[LeafSeries, int], pane: int, policy: Policy) -> bool:
+        """Take the events of some series of a closing pane, if there is room for all of them; return whether there is.
+
+        Then it does not matter to them what else came in, nor they to that.
+        """
+        by_model = _by_model(counts)
+        if not self._has_room(by_model, policy):
+            return False
+        self._admit_models({(model,): sum(some.values()) for model, some in by_model.items()}, pane, policy)
+        for model in sorted(by_model):
+            self._admit(model, by_model[model], pane, policy)
+        return True
+
+    def _has_room(self, by_model: Mapping[str, Mapping[LeafSeries, int]], policy: Policy) -> bool:
+        models = [(model,) for model in by_model]
+        return self.models.has_room(SHARD, models, models_room(policy.models_max, policy.shards)) and all(
+            self.series.has_room(model, names, policy.series_max)
+            and self.versions.has_room(model, {(name.version,) for name in names}, policy.versions_max)
+            for model, names in by_model.items()
+        )
+
     def fold(
         self, whole: Partial, shard: int, pane: int, policy: Policy
     ) -> tuple[dict[LeafSeries, LeafSeries], list[Folded], bool]:
@@ -102,9 +123,7 @@ class Limits(msgspec.Struct, kw_only=True):
 
         And whether a name lost its place. `whole` has all that came in under the pane.
         """
-        by_model: dict[str, dict[LeafSeries, int]] = {}
-        for name, count in _counts(whole).items():
-            by_model.setdefault(name.model, {})[name] = count
+        by_model = _by_model(_counts(whole))
         lost = self._admit_models({(model,): sum(counts.values()) for model, counts in by_model.items()}, pane, policy)
         homes: dict[LeafSeries, LeafSeries] = {}
         folded: list[Folded] = []
@@ -174,6 +193,13 @@ def _folded(model: str, counts: dict[LeafSeries, int], moved: dict[LeafSeries, L
         if names:
             distinct = {name.version for name in names} if kind == "versions" else set(names)
             yield Folded(kind=kind, model=model, names=len(distinct), events=sum(counts[name] for name in names))
+
+
+def _by_model(counts: Mapping[LeafSeries, int]) -> dict[str, dict[LeafSeries, int]]:
+    by_model: dict[str, dict[LeafSeries, int]] = {}
+    for name, count in counts.items():
+        by_model.setdefault(name.model, {})[name] = count
+    return by_model
 
 
 def _counts(part: Partial) -> dict[LeafSeries, int]:

@@ -95,3 +95,18 @@ def test_limits_are_not_asked_where_all_have_places() -> None:
     admission.settle()
     assert limits.models.weights[""] == {("a",): 54}
     assert limits.series.last["a"] == dict.fromkeys(names, BEGIN + 1)
+
+
+def test_where_there_is_room_only_new_names_are_taken_to_the_limits() -> None:
+    own, limits, leaves = policy(), Limits(), LeafIndex()
+    admission = Admission(limits)
+    names = {LeafSeries("a", f"v{number % 3}", (f"{number}",)): 3 for number in range(9)}
+    few = dict(list(names.items())[:8])
+    admission.fold(partial(few, leaves), 0, BEGIN, own)
+    assert len(few) < FEW + 1
+    for number in range(2):
+        admission.fold(partial(few | names, leaves), 0, BEGIN + number, own)
+    assert limits.series.last["a"] == dict.fromkeys(names, BEGIN)
+    assert limits.series.weights["a"] == dict.fromkeys(few, 6) | dict.fromkeys(names.keys() - few.keys(), 3)
+    admission.settle()
+    assert limits.series.weights["a"] == dict.fromkeys(few, 9) | dict.fromkeys(names.keys() - few.keys(), 6)
