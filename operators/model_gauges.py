@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
+import numpy as np
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -16,6 +17,7 @@ from operators.policy.policy import Policy, Window
 from operators.release.model import Model
 from operators.store.rows import Rows
 from operators.window.partial import BAD, GOOD
+from operators.window.picked import pick
 from operators.window.sliding import WindowCounts
 
 WHOLE = "*"  # The slice that is all traffic.
@@ -103,10 +105,14 @@ class ShardGauges:
         }
 
     def _ratios_of(self, counts: WindowCounts) -> Values:
-        whole = [row for row, series in enumerate(counts.names) if not series.dims]
+        rows = counts.whole
+        if rows is None:
+            rows = np.array([at for at, name in enumerate(counts.names) if not name.dims], np.int64)
         return {
-            (counts.names[row].model, counts.names[row].version, name): good / (good + bad)
-            for row, units in zip(whole, counts.slis[whole][:, :, [GOOD, BAD]].tolist(), strict=True)
+            (series.model, series.version, name): good / (good + bad)
+            for series, units in zip(
+                pick(counts.names, rows), counts.slis[rows][:, :, [GOOD, BAD]].tolist(), strict=True
+            )
             for name, (good, bad) in zip(self._slis, units, strict=True)
             if good + bad
         }

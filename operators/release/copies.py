@@ -10,6 +10,7 @@ import msgspec
 
 from operators.release.machine import end
 from operators.release.model import Model
+from operators.window.leaf_index import models_of
 from operators.window.partial import Partial
 from operators.window.waiting_commands import Due
 from operators.wire.commands import Release
@@ -39,7 +40,7 @@ def as_copies(part: Partial | None, models: Mapping[str, Model], due: Sequence[D
     """Return a pane in which what the declared versions did stands under the name of their copies."""
     if part is None:
         return None
-    here = _mirrors({series.model for series in part.series}, models, due)
+    here = _mirrors(models_of(part.series), models, due)
     if not here:
         return part
     series = [

@@ -17,6 +17,7 @@ from operators.rows.stacked_windows import StackedWindows, stacked
 from operators.store.rows import Coded, Column, Rows
 from operators.window.panes import Closed
 from operators.window.partial import BAD, GOOD, MAX, N
+from operators.window.picked import pick
 from operators.window.series_index import series_columns
 from operators.window.sliding import WindowCounts
 
@@ -53,19 +54,20 @@ def rows_of_windows(ended: Sequence[tuple[WindowCounts, Closed]], policy: Policy
 
 
 def _rows_of(ended: StackedWindows, policy: Policy) -> list[Rows]:
-    series = series_columns(ended.names)
+    series = series_columns(pick(ended.names, ended.stored))
     rows = (_sli_rows(ended, series, policy), _measure_rows(ended, series, policy), _outcome_rows(ended))
     return [some for some in rows if len(some)]
 
 
 def _sli_rows(counts: StackedWindows, series: SeriesColumns, policy: Policy) -> Rows:
     good_or_bad = counts.slis[:, :, GOOD] + counts.slis[:, :, BAD]
-    row, sli = _stored(counts, good_or_bad)
+    at, sli = np.nonzero(good_or_bad[counts.stored])
+    row = counts.stored[at]
     good, bad = counts.slis[row, sli, GOOD], counts.slis[row, sli, BAD]
     lower, upper = wilson(good, good + bad)
     return Rows(
         table="sli_window",
-        columns=_keys(counts, series, row)
+        columns=_keys(counts, series, at)
         | {
             "sli": Coded(values=[known.name for known in policy.slis], codes=sli),
             "good": good,
@@ -108,12 +110,13 @@ def _counted(counts: WindowCounts, closed: Closed, policy: Policy) -> Floats:
 
 
 def _measure_rows(counts: StackedWindows, series: SeriesColumns, policy: Policy) -> Rows:
-    row, measure = _stored(counts, counts.sums[:, :, N])
+    at, measure = np.nonzero(counts.sums[:, :, N][counts.stored])
+    row = counts.stored[at]
     n = counts.sums[row, measure, N]
     quantiles = counts.quantiles[row, measure]
     return Rows(
         table="measure_window",
-        columns=_keys(counts, series, row)
+        columns=_keys(counts, series, at)
         | {
             "measure": Coded(values=[known.name for known in policy.measures], codes=measure),
             "n": n,
@@ -122,12 +125,6 @@ def _measure_rows(counts: StackedWindows, series: SeriesColumns, policy: Policy)
         | {name: quantiles[:, index] for index, name in enumerate(QUANTILES)}
         | {"max": counts.extremes[row, measure, MAX], "ver": n},
     )
-
-
-def _stored(counts: StackedWindows, values: Ints) -> tuple[Ints, Ints]:
-    """Return row and column of what is to be stored of `values` (W, ...): what is not zero."""
-    row, column = np.nonzero(values[counts.stored])
-    return counts.stored[row], column
 
 
 def _outcome_rows(counts: StackedWindows) -> Rows:
@@ -145,8 +142,9 @@ def _outcome_rows(counts: StackedWindows) -> Rows:
     )
 
 
-def _keys(counts: StackedWindows, series: SeriesColumns, row: Ints) -> dict[str, Column]:
-    return _series_and_window(counts, series, row, counts.of[row])
+def _keys(counts: StackedWindows, series: SeriesColumns, at: Ints) -> dict[str, Column]:
+    """Return the columns that say of which series and window rows are; `at` are places among what is stored."""
+    return _series_and_window(counts, series, at, counts.of[counts.stored[at]])
 
 
 def _series_and_window(counts: StackedWindows, series: SeriesColumns, row: Ints, of: Ints) -> dict[str, Column]:

@@ -31,6 +31,7 @@ from operators.stats.binomial_tails import Flags
 from operators.window.bounds import measure_index, over, total_of
 from operators.window.partial import BAD as BAD_EVENT
 from operators.window.partial import GOOD, HI, LIMB_BITS, LO, N
+from operators.window.picked import pick
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
 from operators.window.watermark import END
@@ -159,9 +160,9 @@ class MeasureEvaluator:
         n, value = np.zeros(len(kept), np.int64), np.zeros(len(kept))
         bounds = np.zeros((len(kept), 2))
         if window is not None:
-            slot_of = [self._slot_of.get(name[:3], -1) for name in window.names]
-            rows = np.flatnonzero(np.array(slot_of, np.int64) >= 0)
-            slots = np.array(slot_of, np.int64)[rows]
+            rows = np.arange(len(window.names)) if window.of_rules is None else window.of_rules
+            slots = np.array([self._slot_of.get(name[:3], -1) for name in pick(window.names, rows)], np.int64)
+            rows, slots = rows[slots >= 0], slots[slots >= 0]
             n[slots], value[slots] = self._values(window, rows)
             # A window that was under way in an older worker has no bounds.
             known = window.bounds.get(self.rule.name)

@@ -33,22 +33,15 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
 def roll_up(part: Partial, sums: Rollup) -> Hop:
     """Add the finest series of a hop up to every reported slice; each row of `part` is another series."""
     kernels = None if sums.each_alone else loading.kernels()
-
-    def added(values: Ints) -> Ints:
-        if kernels is not None:
-            of_kernels: Ints = kernels.summed_groups(sums.source, sums.starts, values)
-            return of_kernels
-        return sums.added(values)
-
     if kernels is not None:
         extremes = kernels.highest_in_groups(sums.source, sums.starts, part.extremes)
     else:
         extremes = sums.highest(part.extremes)
     counts = HopCounts(
         slots=sums.slots,
-        events=added(part.events),
-        slis=added(part.slis),
-        sums=added(part.sums),
+        events=sums.added(part.events),
+        slis=sums.added(part.slis),
+        sums=sums.added(part.sums),
         cells=_added_cells(part, sums),
     )
     return Hop(counts=counts, extremes=extremes)

@@ -116,6 +116,14 @@ def by_model(series: Sequence[LeafSeries], number: Callable[[str], int]) -> Ints
     return numbers[own]
 
 
+def models_of(series: Sequence[LeafSeries]) -> set[str]:
+    """Return the models of some series."""
+    if not isinstance(series, NumberedSeries) or len(series) <= ONE_BY_ONE:
+        return {name.model for name in series}
+    here = np.flatnonzero(np.bincount(series.leaves.model_of()[series.rows]))
+    return {series.leaves.models[model] for model in here.tolist()}
+
+
 def are_of(series: NumberedSeries, model: str) -> NDArray[np.bool_]:
     """Return which series are of a model, (len,)."""
     if len(series) <= ONE_BY_ONE:

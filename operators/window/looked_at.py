@@ -26,6 +26,7 @@ class LookedAt:
             else [(window.every_ms, self._marked(policy.grains))]
         )
         self._of_rules = self._marked([grain for rule in rules for grain in rule.grains])
+        self._whole = self._marked([grain for grain in policy.grains if not grain])
         self._stored: dict[tuple[bool, ...], Flags] = {}
 
     def reports(self, end_ms: int) -> tuple[bool, ...]:
@@ -39,6 +40,10 @@ class LookedAt:
             made = [marked for (_, marked), is_made in zip(self._reports, reports, strict=True) if is_made]
             stored = self._stored[reports] = np.logical_or.reduce([self._marked(()), *made])
         return stored[grains]
+
+    def whole(self, grains: Ints) -> Flags:
+        """Return which rows are of all traffic."""
+        return self._whole[grains]
 
     def of_rules(self, grains: Ints) -> Flags:
         """Return which rows a rule on a measure may judge."""

@@ -36,9 +36,18 @@ class Picked(Sequence[T]):
     def __iter__(self) -> Iterator[T]:
         return map(self.every.__getitem__, self.rows.tolist())
 
+    def pick(self, rows: Ints) -> "Picked[T]":
+        """Return some of these, by their places in these."""
+        return Picked(self.every, self.rows[rows])
+
     def __repr__(self) -> str:
         return repr(tuple(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Send these alone to other processes."""
         return tuple, (list(self),)
+
+
+def pick(names: Sequence[T], rows: Ints) -> Picked[T]:
+    """Return those of names that stand at `rows` (len,)."""
+    return names.pick(rows) if isinstance(names, Picked) else Picked(names, rows)

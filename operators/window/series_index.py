@@ -73,9 +73,13 @@ class Rollup(NamedTuple):
         return len(self.starts) == len(self.source)
 
     def added(self, values: Ints) -> Ints:
-        """Return what `values` (rows, ...) add up to, slot by slot."""
-        own = values[self.source]
-        return own if len(own) == len(self.starts) else np.add.reduceat(own, self.starts, axis=0)
+        """Return what whole numbers (rows, ...) add up to, slot by slot."""
+        if self.each_alone:
+            return values[self.source]
+        if (kernels := loading.kernels()) is not None:
+            of_kernels: Ints = kernels.summed_groups(self.source, self.starts, values)
+            return of_kernels
+        return np.add.reduceat(values[self.source], self.starts, axis=0)
 
     def highest(self, values: Floats) -> Floats:
         """Return the maxima of `values` (rows, ...), slot by slot."""

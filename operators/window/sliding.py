@@ -24,6 +24,7 @@ from operators.window.hop import Hop, HopCounts
 from operators.window.looked_at import LookedAt
 from operators.window.outcomes import Outcomes
 from operators.window.paged import PagedHistograms
+from operators.window.picked import Picked
 from operators.window.series_index import SeriesIndex, SliceSeries
 from operators.window.sliding_extremes import SlidingExtremes
 
@@ -37,6 +38,7 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False, weakref=
     `names` (W), `events` (W,), `slis` (W, S, 3), `sums` (W, M, 3), `extremes` (W, M, 2),
     `quantiles` (W, M, Q), NaN without values, or where nobody looks. `bounds` (W, 2) are of what each rule on a measure
     judges, by its name; infinite of other rows. `stored` are the numbers of the rows that are stored, None: all.
+    `of_rules` are those that a rule on a measure may judge, `whole` those of all traffic, likewise.
     `outcomes` are those of a tumbling window. `again` is the one that ended before with the same in it, if any.
     """
 
@@ -51,6 +53,8 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False, weakref=
     bounds: dict[str, Floats] = {}
     outcomes: Outcomes | None = None
     stored: Ints | None = None
+    of_rules: Ints | None = None
+    whole: Ints | None = None
     again: "WindowCounts | None" = None
 
 
@@ -133,7 +137,7 @@ class RunningWindow:
         counts = WindowCounts(
             window=self.window,
             end_ms=end_ms,
-            names=[slots.names[slot] for slot in held.tolist()],
+            names=Picked(slots.names, held),
             events=self.events[held],
             slis=self.slis[held],
             sums=self.sums[held],
@@ -141,6 +145,8 @@ class RunningWindow:
             quantiles=values,
             bounds=self._bounds(held, of_rules.nonzero()[0]) if self._rules else {},
             stored=stored.nonzero()[0],
+            of_rules=of_rules.nonzero()[0],
+            whole=self._looked_at.whole(grains).nonzero()[0],
         )
         self._last = None if moved and len(held) > KEPT_MAX else _Ended(reports, rows, counts)
         return counts

@@ -11,7 +11,7 @@ from operators.arrays import Ints
 from operators.ingest import known_series
 from operators.ingest.known_series import KnownSeries
 from operators.ingest.numbering import Numbering
-from operators.window.leaf_index import LeafIndex, LeafSeries, NumberedSeries, are_of, by_model, united
+from operators.window.leaf_index import LeafIndex, LeafSeries, NumberedSeries, are_of, by_model, models_of, united
 
 
 def batches(random: Random, count: int) -> Iterator[tuple[list[Numbering], list[Ints], list[LeafSeries]]]:
@@ -108,6 +108,7 @@ def test_models_are_asked_about_once_each() -> None:
     every = leaves.numbered([*first, *(LeafSeries("m3", "v1", (str(at),)) for at in range(20))])
     for series in (first, every, leaves.chosen(every.rows[25:]), leaves.chosen(every.rows[:2])):
         assert by_model(series, lambda model: int(model[1:])).tolist() == [int(name.model[1:]) for name in series]
+        assert models_of(series) == {name.model for name in series}
         for model in ("m0", "m3", "none"):
             assert are_of(series, model).tolist() == [name.model == model for name in series]
     asked = iter(range(4))
