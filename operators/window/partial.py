@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints, order_by, runs_of
 from operators.fast import loading
@@ -138,8 +139,7 @@ def merge(parts: Sequence[Partial], rename: Mapping[LeafSeries, LeafSeries] | No
 
     def summed(name: str) -> Any:
         stacked = np.concatenate([getattr(part, name) for part in parts])
-        ufunc = np.maximum if name in ("extremes", "ranges") else np.add
-        return ufunc.reduceat(stacked[order], starts, axis=0) if len(starts) else stacked
+        return _in_groups(stacked, order, starts, highest=name in ("extremes", "ranges"))
 
     def added(name: str, width: int) -> Ints:
         return _merge_keyed(parts, name, width, (row_of, order, starts))
@@ -169,6 +169,17 @@ def merge(parts: Sequence[Partial], rename: Mapping[LeafSeries, LeafSeries] | No
         chains=merge_chains([part.chains for part in parts], [part.rows for part in parts], row_of),
     )
     return keep_first(merged)
+
+
+def _in_groups(values: NDArray[Any], order: Ints, starts: Ints, *, highest: bool) -> NDArray[Any]:
+    """Return sums, or maxima, of groups of rows: in `order` (rows,) each begins where `starts` (groups,) says."""
+    if not len(starts):
+        return values
+    if (kernels := loading.kernels()) is None:
+        ufunc = np.maximum if highest else np.add
+        return np.asarray(ufunc.reduceat(values[order], starts, axis=0))
+    of_kernels: NDArray[Any] = (kernels.highest_in_groups if highest else kernels.summed_groups)(order, starts, values)
+    return of_kernels
 
 
 def take(part: Partial, first: int, last: int) -> Partial:
