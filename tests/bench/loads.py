@@ -28,7 +28,8 @@ slices = ["*", "region"]
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """`series` (about) of so many `models` with two versions each; `rules` in place of the default policy's, if given.
 
-    `seconds` of event time: an hour and five minutes fill all windows, and with them the memory.
+    `seconds` of event time: an hour and five minutes fill all windows, and with them the memory. So many of the events
+    are `distinct` in more than id and time.
     """
 
     series: int
@@ -37,6 +38,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     seconds: int
     rules: int | None = None
     start_ms: int = START_MS
+    distinct: int = DISTINCT
 
     @property
     def events(self) -> int:
@@ -66,7 +68,7 @@ def write_load(load: Load, path: Path) -> None:
             for region in range(regions)
             for segment in range(segments)
         ],
-        distinct=min(DISTINCT, load.events),
+        distinct=min(load.distinct, load.events),
     )
     with path.open("wb") as file:
         for start in range(0, load.events, WRITTEN):
