@@ -139,7 +139,7 @@ def merge(parts: Sequence[Partial], rename: Mapping[LeafSeries, LeafSeries] | No
 
     def summed(name: str) -> Any:
         stacked = np.concatenate([getattr(part, name) for part in parts])
-        return _in_groups(stacked, order, starts, highest=name in ("extremes", "ranges"))
+        return in_groups(stacked, order, starts, highest=name in ("extremes", "ranges"))
 
     def added(name: str, width: int) -> Ints:
         return _merge_keyed(parts, name, width, (row_of, order, starts))
@@ -171,14 +171,15 @@ def merge(parts: Sequence[Partial], rename: Mapping[LeafSeries, LeafSeries] | No
     return keep_first(merged)
 
 
-def _in_groups(values: NDArray[Any], order: Ints, starts: Ints, *, highest: bool) -> NDArray[Any]:
+def in_groups(values: NDArray[Any], order: Ints, starts: Ints, *, highest: bool) -> NDArray[Any]:
     """Return sums, or maxima, of groups of rows: in `order` (rows,) each begins where `starts` (groups,) says."""
     if not len(starts):
         return values
+    if highest:  # Of zeros of either sign NumPy takes another one than the kernel for slices does.
+        return np.asarray(np.maximum.reduceat(values[order], starts, axis=0))
     if (kernels := loading.kernels()) is None:
-        ufunc = np.maximum if highest else np.add
-        return np.asarray(ufunc.reduceat(values[order], starts, axis=0))
-    of_kernels: NDArray[Any] = (kernels.highest_in_groups if highest else kernels.summed_groups)(order, starts, values)
+        return np.asarray(np.add.reduceat(values[order], starts, axis=0))
+    of_kernels: NDArray[Any] = kernels.summed_groups(order, starts, values)
     return of_kernels
 
 

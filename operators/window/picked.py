@@ -1,6 +1,7 @@
 """Some of many names, by their places in a list of all: thousands of them are looked up only where somebody asks."""
 
 from collections.abc import Iterator, Sequence
+from operator import eq
 from typing import Any, TypeVar, overload
 
 from operators.arrays import Ints
@@ -39,6 +40,12 @@ class Picked(Sequence[T]):
     def pick(self, rows: Ints) -> "Picked[T]":
         """Return some of these, by their places in these."""
         return Picked(self.every, self.rows[rows])
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether they are the same as those of any sequence, in the same order."""
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]  # As that of a list.
 
     def __repr__(self) -> str:
         return repr(tuple(self))

@@ -14,7 +14,7 @@ from operators.fast import loading, quantiles
 from operators.stats.histogram import CODE_MAX, CODE_MIN
 from operators.window.paged import PagedHistograms
 from operators.window.panes import Closed
-from operators.window.partial import Partial, merge
+from operators.window.partial import Partial, in_groups, merge
 from operators.window.series_index import rollup
 from operators.window.varints import of_varints, varints_of
 from operators.window.windows import Windows
@@ -164,3 +164,19 @@ def test_numbers_as_bytes() -> None:
         with without():
             assert varints_of(numbers) == written
             assert of_varints(written, count).tolist() == numbers.tolist()
+
+
+@pytest.mark.parametrize("columns", [(), (3,), (5, 3), (0, 5)])
+def test_rows_that_are_merged(columns: tuple[int, ...]) -> None:
+    """Sums that overflow, extremes of nothing and zeros of either sign come to the same; also of no rows."""
+    random = np.random.default_rng(len(columns))
+    for rows in (0, 1, 700):
+        order, group = random.permutation(rows), np.sort(random.integers(0, max(rows // 3, 1), rows))
+        starts = np.flatnonzero(np.diff(group, prepend=-1))
+        counts = random.integers(-(1 << 63), 1 << 63, (rows, *columns))
+        extremes = random.choice([-np.inf, -1.5, -0.0, 0.0, 2.5], (rows, *columns))
+        for values, highest in ((counts, False), (extremes, True)):
+            found = in_groups(values, order, starts, highest=highest)
+            with without():
+                wanted = in_groups(values, order, starts, highest=highest)
+            assert (found.dtype, found.shape, found.tobytes()) == (wanted.dtype, wanted.shape, wanted.tobytes())
