@@ -8,6 +8,7 @@ from bytewax.outputs import Sink
 from prometheus_client import CollectorRegistry
 
 from flows.zeros import begin_at_zero
+from operators.handing_over import Arriving
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.rows.verdicts import outcome_rows
@@ -37,12 +38,13 @@ def build(
     metrics: Metrics | None = None,
     *,
     recover: bool = False,
+    coming: Arriving | None = None,
 ) -> Dataflow:
     """Return the dataflow; `rows` gets the rows of every table, `dead` those of dead_letter once more.
 
     `control` gets the control events.
 
-    With `recover` its steps save their state for a recovery store.
+    With `recover` its steps save their state for a recovery store. `coming` are models that another policy file had.
     """
     metrics = metrics or Metrics(CollectorRegistry())
     begin_at_zero(metrics)
@@ -60,7 +62,7 @@ def build(
     moved = slide_windows("windows", held, policy, recover)
     # (shard, PaneWithWindows)
     windows = write_windows("window_rows", moved, policy)
-    outcomes = evaluate_shards("judge", moved, policy, metrics, recover)
+    outcomes = evaluate_shards("judge", moved, policy, metrics, recover, coming or {})
     # (shard, PaneOutcome)
     verdicts = op.flat_map_value("verdict_rows", outcomes, rows_by(policy, outcome_rows))
     # (shard, Rows)

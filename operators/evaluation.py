@@ -7,7 +7,7 @@ A function of the closed panes alone. Panes in which nothing came in are stepped
 could change with time, and skipped otherwise, so it does not matter which of the empty panes arrive here.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -30,7 +30,8 @@ from operators.release.discovery import may_lose_releases
 from operators.release.estimated_evidence import with_estimates
 from operators.release.forgetting import REMEMBERED_MIN, surplus
 from operators.release.lately import note_found
-from operators.release.model import CanaryFinding
+from operators.release.model import CanaryFinding, Model
+from operators.release.other_policy import last_to_speak
 from operators.release.release_rows import ShownReleases, release_rows, shown_releases
 from operators.release.uneventful import Uneventful
 from operators.release.warming import warmed_up
@@ -76,10 +77,21 @@ class _Begun(NamedTuple):
 
 
 class ShardEvaluation:
-    """The rules, monitors and releases of one shard; `state` is all it keeps."""
+    """The rules, monitors and releases of one shard; `state` is all it keeps.
 
-    def __init__(self, policy: Policy, saved: EvaluationState | None = None, had: CountColumns | None = None) -> None:
-        self.policy = policy
+    Of several policy files `takes` tells which models are this one's, None where they are no file's: of others
+    something may still be counted here that came while they were. `arriving` are those that another file had.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        saved: EvaluationState | None = None,
+        had: CountColumns | None = None,
+        takes: Callable[[str], bool | None] | None = None,
+        arriving: dict[str, Model] | None = None,
+    ) -> None:
+        self.policy, self._takes, self._arriving = policy, takes, {} if arriving is None else arriving
         lengths = PaneLengths((had.pane_ms if had else 0) or policy.pane_ms, policy.pane_ms)
         self.monitors = Monitors(policy, None if saved is None else saved.monitors, lengths)
         new = begun(policy, self.monitors.state)
@@ -89,6 +101,8 @@ class ShardEvaluation:
             self.state = gone_on(policy, new, saved, self.monitors.kept)
         else:
             self.state = gone_over(policy, new, saved, lengths)
+        for name in [name for name in self.state.models if takes is not None and not takes(name)]:
+            self.state.aside[name] = self.state.models.pop(name)
         self._passes = RulePasses(self.state.alone)
         self.slots_max = SLOTS_MIN
         self._contexts = Contexts(policy)
@@ -244,6 +258,8 @@ class ShardEvaluation:
         """Let models take the verdicts and findings; return all that the pane came to."""
         models, events, stored = self.state.models, begun.events, begun.stored
         traffic, before = begun.contexts.traffic, begun.before
+        if self._takes is not None:
+            verdicts = [verdict for verdict in verdicts if self._takes(verdict.series.model)]
         verdicts = with_estimates(verdicts, self.policy)
         of_model = _by_model(verdicts)
         awake = sorted({*begun.awake, *of_model} & models.keys())
@@ -316,19 +332,40 @@ class ShardEvaluation:
         forgotten = surplus(self.state.models, self.policy.models_max, self.policy.spread, contexts.traffic.came)
         for name in forgotten:
             self._awake.discard(name)
-            events += resolve_forgotten(self.state.models.pop(name), contexts.of(name))
+            model = self.state.models.pop(name)
+            events += resolve_forgotten(model, contexts.of(name), "served long ago, and forgotten")
         if forgotten:
             self._retarget()
+        for name, model in self.state.aside.items():
+            if model.alerts.firing and self._takes is not None and self._takes(name) is None:
+                events += resolve_forgotten(model, contexts.of(name), "no policy file takes it any more")
         return events
 
     def _addressed(self, due: Sequence[Due], rows: Collection[str]) -> Addressed:
         """Return by model the commands and notices that are for it."""
         state, now = self.state, (self.state.pane + 1) * self.policy.pane_ms
+        if self._takes is not None:
+            rows = [name for name in rows if self._takes(name)]
         state.silences, by_model = silenced(
             state.silences, state.models, due, now, {rule.name for rule in self.policy.rules}
         )
+        if self._takes is not None:
+            by_model = {name: each for name, each in by_model.items() if self._takes(name) is not False}
+            self._take_in({*rows, *by_model})
         state.models, by_model = with_new(state.models, state.silences, rows, by_model, now)
         return by_model
+
+    def _take_in(self, names: Collection[str]) -> None:
+        """Let models go on, as something comes of them, that another file had, or none; who said something last."""
+        found: dict[str, Model] = {}
+        for known in (self.state.aside, self._arriving) if self.state.aside or self._arriving else ():
+            for name in [name for name in known if name in names and name not in self.state.models]:
+                found[name] = last_to_speak(found.get(name), known.pop(name))
+        if found:
+            for model in found.values():
+                model.bad.clear()
+            self.state.models = dict(sorted((self.state.models | found).items()))
+            self._retarget()
 
     def _releases(self, awake: Sequence[str]) -> list[Comparison]:
         return [

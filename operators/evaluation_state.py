@@ -52,7 +52,8 @@ class EvaluationState(msgspec.Struct, kw_only=True):
     """All that a restart needs. What an evaluator kept is used only if its rule is the same in the policy of now.
 
     `order` is that of the next closed pane; unknown in what was saved before it was kept. `policy` is the hash of the
-    one that was stored last.
+    one that was stored last. `aside` are models that another policy file takes, or none, since
+    the worker was started.
     """
 
     pane: int
@@ -66,6 +67,12 @@ class EvaluationState(msgspec.Struct, kw_only=True):
     order: int = UNKNOWN
     delays: LabelDelays = msgspec.field(default_factory=LabelDelays)
     policy: str = ""
+    aside: dict[str, Model] = {}
+
+    @property
+    def known(self) -> list[Model]:
+        """All models that anything is known of."""
+        return [*self.models.values(), *self.aside.values()]
 
 
 def begun(policy: Policy, monitors: MonitorsState) -> EvaluationState:
@@ -90,7 +97,7 @@ def gone_over(policy: Policy, new: EvaluationState, saved: EvaluationState, leng
     Rules begin anew with the first pane that comes; what is known of models stays.
     """
     _fit_models(policy, saved)
-    for known in saved.models.values():
+    for known in saved.known:
         renumber(known, lengths)
     saved.delays.renumber(lengths)
     return msgspec.structs.replace(
@@ -100,6 +107,7 @@ def gone_over(policy: Policy, new: EvaluationState, saved: EvaluationState, leng
         order=saved.order,
         delays=saved.delays,
         policy=saved.policy,
+        aside=saved.aside,
     )
 
 
@@ -133,13 +141,14 @@ def gone_on(policy: Policy, new: EvaluationState, saved: EvaluationState, monito
         order=saved.order,
         delays=saved.delays,
         policy=saved.policy,
+        aside=saved.aside,
     )
 
 
 def _fit_models(policy: Policy, saved: EvaluationState) -> None:
     """Let what is known of models have the SLIs and slice dimensions of a policy."""
     before, now = saved.roster.slots.dimensions, policy.dimensions
-    for known in saved.models.values():
+    for known in saved.known:
         widen(known, len(policy.slis))
         if before != now:
             reslice(known, dimension_places(before, now))

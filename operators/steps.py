@@ -13,6 +13,7 @@ from bytewax.operators import KeyedStream, StatefulBatchLogic
 
 from operators.evaluation import ShardEvaluation
 from operators.evaluation_state import EvaluationState, PaneOutcome
+from operators.handing_over import Arriving, of_team
 from operators.metrics import Metrics
 from operators.model_gauges import ModelGauges, ShardGauges
 from operators.policy.policy import Policy
@@ -134,13 +135,23 @@ class _TeamPanesLogic(StatefulBatchLogic[ShardInput, TeamItem[PaneItem], bytes |
 
 
 class _TeamsLogic(StatefulBatchLogic[TeamItem[Any], TeamItem[Any], bytes | None]):
-    """A step of each policy by itself: `build` makes the logic of one from what it saved."""
+    """A step of each policy by itself: `build` makes the logic of one from what it saved.
 
-    def __init__(self, policy: Policy, saved: bytes | None, build: Callable[[Policy, bytes | None], Logic]) -> None:
+    With `keeps_others` what is saved of files that are gone is kept: of their models something may have been decided.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        saved: bytes | None,
+        build: Callable[[Policy, bytes | None], Logic],
+        *,
+        keeps_others: bool = False,
+    ) -> None:
         self._policy, self._build = policy, build
-        names = {each.team for each in policy.teams}  # What is of a file that is gone is gone with it.
         kept = (loads(saved, SavedTeams, policy) or SavedTeams()).teams
-        self._kept = {name: each for name, each in kept.items() if name in names}
+        names = {each.team for each in policy.teams}  # What is counted of a file that is gone is gone with it.
+        self._kept = {name: each for name, each in kept.items() if keeps_others or name in names}
         self._teams: dict[int, Logic] = {}
 
     def on_batch(self, values: list[TeamItem[Any]]) -> tuple[list[TeamItem[Any]], bool]:
@@ -286,18 +297,23 @@ def write_windows(step_id: str, up: KeyedStream[PaneWithWindows], policy: Policy
 
 @operator
 def evaluate_shards(
-    step_id: str, up: KeyedStream[PaneWithWindows], policy: Policy, metrics: Metrics, recover: bool
+    step_id: str, up: KeyedStream[PaneWithWindows], policy: Policy, metrics: Metrics, recover: bool, coming: Arriving
 ) -> KeyedStream[PaneOutcome]:
-    """(shard, closed pane with its windows) in, in order; (shard, verdicts that changed and control events) out."""
+    """(shard, closed pane with its windows) in, in order; (shard, verdicts that changed and control events) out.
+
+    `coming` are models that another policy file had.
+    """
     gauges = ModelGauges(policy)
     metrics.show(gauges)
 
     def build_one(each: Policy, saved: bytes | None) -> _EvaluationLogic:
-        evaluation = ShardEvaluation(each, loads(saved, EvaluationState, each), columns_of(saved, each))
+        takes = None if policy.claims is None else of_team(policy, each.team)
+        state, had = loads(saved, EvaluationState, each), columns_of(saved, each)
+        evaluation = ShardEvaluation(each, state, had, takes, coming.get(each.team))
         return _EvaluationLogic(evaluation, metrics, gauges.shard(each), recover)
 
     def build(saved: bytes | None) -> Logic:
-        return _TeamsLogic(policy, saved, build_one) if policy.teams else build_one(policy, saved)
+        return _TeamsLogic(policy, saved, build_one, keeps_others=True) if policy.teams else build_one(policy, saved)
 
     return op.stateful_batch("decide", up, build)
 

@@ -57,7 +57,7 @@ def _flow(source: MonitorSource, policy: Policy, take: Take) -> Dataflow:
     closed: Any = close_panes("panes", items, policy, metrics, False)
     moved = slide_windows("windows", closed, policy, False)
     # (shard, PaneWithWindows)
-    op.output("outcomes", evaluate_shards("judge", moved, policy, metrics, False), _Sink(policy, take))
+    op.output("outcomes", evaluate_shards("judge", moved, policy, metrics, False, {}), _Sink(policy, take))
     return flow
 
 

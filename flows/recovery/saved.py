@@ -1,4 +1,4 @@
-"""Which partitions of which logs a recovery store goes on with, read before the engine starts."""
+"""Which partitions of which logs a recovery store goes on with, and what was saved, read before the engine starts."""
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from operators.ingest.position import SavedInput
 from operators.recovery import content
 
 INPUT = "rollguard.input"  # The step whose state says where reading goes on.
+EVALUATION = "rollguard.judge.decide"  # That whose state says what was decided.
 
 
 def _log_of(saved: bytes) -> str:
@@ -36,6 +37,11 @@ def check_logs(
 
 def saved_ids(parts: Sequence[Path], step: str = INPUT, log_of: Callable[[bytes], str] = _log_of) -> dict[str, str]:
     """Return the id of the log of every partition that something is saved of; '' where none was saved with it."""
+    return {name: log_of(state) if state is not None else "" for name, state in states_of(parts, step).items()}
+
+
+def states_of(parts: Sequence[Path], step: str) -> dict[str, bytes | None]:
+    """Return what a step has saved last under each of its keys."""
     found: dict[str, tuple[int, bytes | None]] = {}
     query = "SELECT state_key, snap_epoch, ser_change FROM snaps WHERE step_id = ? ORDER BY snap_epoch"
     for path in parts:
@@ -43,5 +49,4 @@ def saved_ids(parts: Sequence[Path], step: str = INPUT, log_of: Callable[[bytes]
             for name, epoch, state in part.execute(query, (step,)):
                 if epoch >= found.get(name, (epoch, None))[0]:
                     found[name] = epoch, state
-    states = {name: bytes_of(state, f"the state of {name}") for name, (_, state) in found.items() if state is not None}
-    return {name: "" if state is None else log_of(state) for name, state in states.items()}
+    return {name: bytes_of(state, f"the state of {name}") for name, (_, state) in found.items() if state is not None}

@@ -86,11 +86,11 @@ def woken(model: Model, at: PaneContext, verdicts: Sequence[Verdict]) -> list[Ve
     return [verdict for key in known for verdict in model.bad.get(key, {}).values()]
 
 
-def resolve_forgotten(model: Model, at: PaneContext) -> list[ControlEvent]:
-    """Resolve what fires of a model that is forgotten."""
+def resolve_forgotten(model: Model, at: PaneContext, reason: str) -> list[ControlEvent]:
+    """Resolve what fires of a model of which nothing is decided any more, for a reason."""
     firing = {key: list(each.slices.values()) for key, each in model.alerts.firing.items()}
     model.alerts.firing.clear()
-    over = [_resolve(model, at, key, slices, "served long ago, and forgotten") for key, slices in firing.items()]
+    over = [_resolve(model, at, key, slices, reason) for key, slices in firing.items()]
     return completed(model, at, numbered(model, over))
 
 

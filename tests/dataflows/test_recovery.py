@@ -15,7 +15,9 @@ from bytewax.testing import TestingSink, run_main
 from flows import monitor
 from flows.recovery.contents import check_contents
 from flows.recovery.parts import parts_of
+from flows.recovery.saved import EVALUATION, states_of
 from operators.connectors.stop import Stop
+from operators.handing_over import arriving
 from operators.ingest.messages import Messages
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
@@ -65,7 +67,10 @@ def run_until_crash(policy: Policy, logs: Sequence[Log], store: Path, reads: int
     source = MonitorSource(inputs, policy, stop=Stop(), watch=InputWatch(), recover=True)
     rows: list[tuple[str, Rows]] = []
     control: list[tuple[str, ControlEvent]] = []
-    flow = monitor.build(policy, source, TestingSink(rows), TestingSink([]), TestingSink(control), recover=True)
+    coming = arriving(policy, states_of(parts_of(store), EVALUATION).values())
+    flow = monitor.build(
+        policy, source, TestingSink(rows), TestingSink([]), TestingSink(control), recover=True, coming=coming
+    )
     ended = True
     recovery = RecoveryConfig(str(store), backup_interval=timedelta(0))  # type: ignore[no-untyped-call]
     try:

@@ -19,7 +19,7 @@ FLOORS = (
     "arrays", "fast", "texts", "pseudonyms", "metrics", "saved", "wire", "store", "stats", "profiles", "policy",
     "window", "ingest", "drift", "rules", "evaluators", "policy_file", "release", "evaluation_state",
     "evaluation", "model_gauges", "archive", "rows",
-    "enrich", "evaluate", "evals", "triage", "saved_names", "recovery",
+    "enrich", "evaluate", "evals", "triage", "saved_names", "recovery", "handing_over",
     "connectors", "steps", "sources",
 )  # fmt: skip
 # Rows are summarised without knowing what is said of them; a gateway installs msgspec alone.

@@ -1,0 +1,45 @@
+"""What a model remembers under another policy file than the one it was decided by before.
+
+Pins, releases, overrides, incidents and alerts stay. What rules compare begins anew, with the level of a further
+attempt: what was spent stays spent.
+"""
+
+import msgspec
+
+from operators.release.model import Model
+from operators.release.phase_states import Promoted, RollingOut, Withdrawn
+from operators.release.state import ReleaseState
+
+
+def begin_anew(model: Model, *, counted_alike: bool) -> None:
+    """Let rules begin anew; what is kept by the numbers of SLIs and measures stays where both count alike."""
+    model.bad.clear()
+    for release in model.releases.values():
+        if release.compared:
+            release.attempt += 1
+        if isinstance(release.state, RollingOut | Promoted):
+            release.state.replaced.clear()
+    if counted_alike:
+        return
+    for served in model.served.values():
+        for counts in (*served.buckets.values(), *served.hours.values()):
+            del counts[1:]  # Requests stay; room for what is counted now is made when it is read (`widening.py`).
+    for release in model.releases.values():
+        _forget_counts(release)
+
+
+def last_to_speak(known: Model | None, other: Model) -> Model:
+    """Return that of two which said something last; the first where neither did since."""
+    return other if known is None or other.writer.revision > known.writer.revision else known
+
+
+def _forget_counts(release: ReleaseState) -> None:
+    release.requests = ()
+    state = release.state
+    if release.is_actionable:
+        known = release.actionable
+        known.shared, known.shared_values, known.producers = {}, {}, {}
+    if isinstance(state, Promoted):
+        state.first_served.clear()
+    if isinstance(state, Withdrawn):
+        state.cause = msgspec.structs.replace(state.cause, level=None)

@@ -1,0 +1,130 @@
+"""A model that another policy file takes since a restart: what was decided of it stays, and one file alone speaks."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+from bytewax.recovery import init_db_dir
+
+from flows.recovery.layouts import gone_on
+from flows.recovery.parts import parts_of
+from operators.policy_file.teams import parse_teams
+from operators.wire.control import ControlEvent
+from tests.dataflows.test_recovery import run_until_crash
+from tests.oracle import Log
+from tests.policies import base, sli, table
+
+START_MS = 1_760_000_000_000
+WITHDRAWN_S, MOVED_S, AGAIN_S, END_S = 230, 500, 600, 900
+SIZE = 40  # Messages of a read: with two a second, one of 20 s.
+RULES = """
+[[rule]]
+name = "slo"
+kind = "threshold"
+sli = "availability"
+target = 0.9
+window = "1m"
+[[rule]]
+name = "{silent}"
+kind = "absence"
+after = "1m"
+[[rule]]
+name = "canary"
+kind = "canary"
+slis = ["availability"]
+action = "rollback"
+blip = "0s"
+[release]
+settle = "1m"
+deadline = "3m"
+"""
+TIMES = base("region", late_horizon="10m", sliding=[("1m", "10s")], measures=["latency_ms"])
+OWN = TIMES + table("dedup", horizon="0s") + sli("availability", "no_error") + RULES.format(silent="silent")
+# Of this one no count has the column that it has in the others.
+OTHER = (
+    base(late_horizon="10m", tumbling=["2m"], measures=["output_tokens"])
+    + table("dedup", horizon="0s")
+    + sli("all", "no_error")
+    + sli("fast", "at_most", field="latency_ms", limit=5)
+    + sli("availability", "no_error", errors=["500"])
+    + RULES.format(silent="gone").replace('"1m"', '"2m"', 1)
+)
+
+
+def of(models: Sequence[str], text: str = OWN) -> str:
+    return f"models = {json.dumps(models)}\n{text}"
+
+
+FIRST = {"x": of(["a"]), "y": of(["b"])}
+# The file of model a is renamed; another one has it too; one that counts otherwise has it; the rest has it.
+MOVED: Mapping[str, Mapping[str, str]] = {
+    "renamed": {"z": of(["a"]), "y": of(["b"])},
+    "joined": {"x": of(["c"]), "y": of(["a", "b"])},
+    "other": {"x": of(["c"]), "y": of(["b"]), "z": of(["a"], OTHER)},
+    "known": {"x": of(["b"], OTHER), "y": of(["a"])},
+    "rest": {"default": OWN, "y": of(["b"])},
+}
+NOBODYS = {"x": of(["c"]), "y": of(["b"])}
+
+
+def event(random: Random, second: int, model: str) -> dict[str, object]:
+    """Version v2 of model a begins, fails, and is gone once it is withdrawn; then v1 fails for a while.
+
+    Model b is there all the time.
+    """
+    version = "v2" if model == "a" and 100 < second < WITHDRAWN_S and random.random() < 0.5 else "v1"
+    fails = model == "a" and (version == "v2" if second < WITHDRAWN_S else AGAIN_S < second < AGAIN_S + 100)
+    return {
+        "request_id": f"{random.getrandbits(48)}",
+        "ts": START_MS + second * 1_000,
+        "model": model,
+        "version": version,
+        "slices": {"region": "eu"},
+        "error_type": "500" if fails and second > 200 and random.random() < 0.7 else None,
+        "latency_ms": 10.0,
+    }
+
+
+def log() -> Log:
+    random = Random(3)
+    return Log(
+        "events",
+        "events",
+        [json.dumps(event(random, second, model)).encode() for second in range(END_S) for model in ("a", "b")],
+    )
+
+
+def said(store: Path, files: Sequence[tuple[Mapping[str, str], int]]) -> list[list[ControlEvent]]:
+    """What is said of model a under each folder of files in turn, each until a time [s]."""
+    init_db_dir(store, 1)  # type: ignore[no-untyped-call]
+    some, before, found = [log()], 0, []
+    for texts, until in files:
+        policy = gone_on(store, parts_of(store), parse_teams(texts))
+        reads = (until - before) * 2 // SIZE if until < END_S else 10_000
+        before = until
+        found.append([each for each in run_until_crash(policy, some, store, reads, SIZE).control if each.model == "a"])
+    return found
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_what_was_withdrawn_stays_so_whichever_file_has_the_model(name: str, tmp_path: Path) -> None:
+    before, after = said(tmp_path, [(FIRST, MOVED_S), (MOVED[name], END_S)])
+    assert [(each.type, each.pin) for each in before if each.type == "rollback"] == [("rollback", "v1")]
+    alerts = {each.rule for each in after if each.type == "alert" and each.state == "firing"}
+    assert alerts == {"slo"}, "v1 fails, and nothing is missing"
+    assert {(each.pin, each.barred) for each in after} == {("v1", ("v2",))}
+    assert min(each.revision for each in after) > max(each.revision for each in before)
+
+
+def test_an_alert_that_fires_when_no_file_takes_the_model_any_more_is_over(tmp_path: Path) -> None:
+    """And what was withdrawn is so still when a file takes it again."""
+    first, second, third = said(
+        tmp_path, [(FIRST, AGAIN_S + 60), (NOBODYS, AGAIN_S + 160), ({"z": of(["a"]), "x": of(["c"])}, END_S)]
+    )
+    assert [(each.rule, each.state) for each in first][-1] == ("slo", "firing")
+    assert [(each.rule, each.state, each.pin, each.reason) for each in second] == [
+        ("slo", "resolved", "v1", "no policy file takes it any more")
+    ]
+    assert {(each.pin, each.barred) for each in third} <= {("v1", ("v2",))}
