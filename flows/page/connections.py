@@ -1,4 +1,4 @@
-"""Connections that end where their sender never ends a request, so that a few such senders do not take all of them."""
+"""Connections that end where their sender never ends a request, or never reads: a few such do not take all of them."""
 
 import asyncio
 
@@ -10,10 +10,12 @@ IDLE_S = 10.0
 class Connection(H11Protocol):
     """uvicorn's, which waits for ever for the end of a head, and of a body that nobody reads; this one does not.
 
-    It is closed after `IDLE_S` seconds, twice that at most, in which no request began and none was being answered.
+    It is closed after `IDLE_S` seconds, twice that at most, in which no request began and none was being answered, or
+    nothing of an answer was taken.
     """
 
     _look: asyncio.TimerHandle
+    _left: tuple[object, int] = None, 0  # The answer under way at the last look, and its bytes that were not taken.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -27,6 +29,11 @@ class Connection(H11Protocol):
         """Close it if the last request is still `answered`, the one that was answered at the last look; None: none."""
         now = self.cycle
         if now is not None and not now.response_complete:
+            (before, had), left = self._left, self.transport.get_write_buffer_size()
+            if before is now and 0 < had <= left:
+                self.transport.abort()
+                return
+            self._left = now, left
             self._look = self.loop.call_later(IDLE_S, self._close_idle, self)  # No request: it is not idle.
         elif now is answered:
             self.transport.abort()

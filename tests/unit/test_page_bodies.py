@@ -1,8 +1,10 @@
 """Forms and heads that are too large, too slow or have no end: refused before they are kept, and hold nothing."""
 
 import asyncio
+import select
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,19 @@ def test_a_request_without_an_end_holds_no_connection(page: Server, sent: str, m
         connection.sendall(sent.encode())
         connection.settimeout(3)  # Less than an idle connection that is kept alive has.
         connection.makefile("rb").read()  # To the end.
+
+
+def test_answers_that_nobody_reads_hold_no_connection(page: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than all buffers on the way take."""
+    monkeypatch.setattr(connections, "IDLE_S", 0.2)
+    asked = b"GET /static/any/page.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with opened(page) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(3_000 * asked)
+        connection.settimeout(20)
+        ended = select.poll()
+        ended.register(connection, 0)  # What has come is not looked at, only whether there is an end.
+        assert ended.poll(20_000), "it is held as long as nobody reads"
 
 
 def test_one_that_is_being_answered_is_kept(page: Server, monkeypatch: pytest.MonkeyPatch) -> None:
