@@ -8,7 +8,7 @@ from bytewax.outputs import Sink
 from prometheus_client import CollectorRegistry
 
 from flows.zeros import begin_at_zero
-from operators.handing_over import Arriving
+from operators.handing_over import Coming
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
 from operators.rows.verdicts import outcome_rows
@@ -38,7 +38,7 @@ def build(
     metrics: Metrics | None = None,
     *,
     recover: bool = False,
-    coming: Arriving | None = None,
+    coming: Coming | None = None,
 ) -> Dataflow:
     """Return the dataflow; `rows` gets the rows of every table, `dead` those of dead_letter once more.
 
@@ -62,7 +62,7 @@ def build(
     moved = slide_windows("windows", held, policy, recover)
     # (shard, PaneWithWindows)
     windows = write_windows("window_rows", moved, policy)
-    outcomes = evaluate_shards("judge", moved, policy, metrics, recover, coming or {})
+    outcomes = evaluate_shards("judge", moved, policy, metrics, recover, coming or Coming())
     # (shard, PaneOutcome)
     verdicts = op.flat_map_value("verdict_rows", outcomes, rows_by(policy, outcome_rows))
     # (shard, Rows)

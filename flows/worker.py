@@ -34,7 +34,7 @@ from operators.connectors.kafka.client import Partition, check_one
 from operators.connectors.kafka.dead_letters import to_topic
 from operators.connectors.kafka.producer import KafkaProducerSink
 from operators.connectors.stop import Stop
-from operators.handing_over import Arriving, arriving
+from operators.handing_over import Coming, coming
 from operators.ingest.credentials import Credentials
 from operators.ingest.partition import Batch
 from operators.ingest.relayed import HEADER
@@ -64,8 +64,8 @@ def _run_once(
         check_logs(store.parts, topics.ids)
         watch = TopicWatch(topics.describe, topics.topic_ids, pulse, stop)
         writer = store_id(options.recovery)
-        coming = arriving(policy, states_of(store.parts, EVALUATION).values())
-        flow = _flow(where, policy, options, stop, metrics, pulse, topics, store.begun, writer, coming)
+        others = coming(policy, states_of(store.parts, EVALUATION).values())
+        flow = _flow(where, policy, options, stop, metrics, pulse, topics, store.begun, writer, others)
         epoch = timedelta(seconds=options.epoch_s)
         with ExitStack() as threads:
             threads.enter_context(topic_watch.watching(watch, pulse.ready_s))
@@ -85,7 +85,7 @@ def _flow(
     topics: Topics,
     begun: Callable[[], None],
     writer: str,
-    coming: Arriving,
+    others: Coming,
 ) -> Dataflow:
     if options.process == 0:
         tell_clocks(where.kafka, list(where.inputs), policy)
@@ -108,7 +108,7 @@ def _flow(
     letters = KafkaProducerSink(where.kafka, to_topic(where.deadletter_topic), parts=PARTS)
     control = KafkaProducerSink(where.kafka, to_control(where.control_topic, where.signing_key, writer), parts=PARTS)
     log.info("worker begins", extra={"fields": {"partitions": len(topics.partitions), "policy": policy.hash}})
-    return monitor.build(policy, source, rows, letters, control, metrics, recover=True, coming=coming)
+    return monitor.build(policy, source, rows, letters, control, metrics, recover=True, coming=others)
 
 
 def _input(

@@ -4,7 +4,7 @@ The steps' names and the keys are recovery schema (flows/README.md). What is sav
 the engine saves it later, when the state may have moved on. A bounded run saves nothing: `recover` is false.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import bytewax.operators as op
@@ -13,7 +13,7 @@ from bytewax.operators import KeyedStream, StatefulBatchLogic
 
 from operators.evaluation import ShardEvaluation
 from operators.evaluation_state import EvaluationState, PaneOutcome
-from operators.handing_over import Arriving, of_team
+from operators.handing_over import Coming, of_team
 from operators.metrics import Metrics
 from operators.model_gauges import ModelGauges, ShardGauges
 from operators.policy.policy import Policy
@@ -137,7 +137,7 @@ class _TeamPanesLogic(StatefulBatchLogic[ShardInput, TeamItem[PaneItem], bytes |
 class _TeamsLogic(StatefulBatchLogic[TeamItem[Any], TeamItem[Any], bytes | None]):
     """A step of each policy by itself: `build` makes the logic of one from what it saved.
 
-    With `keeps_others` what is saved of files that are gone is kept: of their models something may have been decided.
+    Of the `others` that are gone what is saved is kept: of their models something was decided.
     """
 
     def __init__(
@@ -146,12 +146,12 @@ class _TeamsLogic(StatefulBatchLogic[TeamItem[Any], TeamItem[Any], bytes | None]
         saved: bytes | None,
         build: Callable[[Policy, bytes | None], Logic],
         *,
-        keeps_others: bool = False,
+        others: Collection[str] = (),
     ) -> None:
         self._policy, self._build = policy, build
         kept = (loads(saved, SavedTeams, policy) or SavedTeams()).teams
         names = {each.team for each in policy.teams}  # What is counted of a file that is gone is gone with it.
-        self._kept = {name: each for name, each in kept.items() if keeps_others or name in names}
+        self._kept = {name: each for name, each in kept.items() if name in names or name in others}
         self._teams: dict[int, Logic] = {}
 
     def on_batch(self, values: list[TeamItem[Any]]) -> tuple[list[TeamItem[Any]], bool]:
@@ -297,7 +297,7 @@ def write_windows(step_id: str, up: KeyedStream[PaneWithWindows], policy: Policy
 
 @operator
 def evaluate_shards(
-    step_id: str, up: KeyedStream[PaneWithWindows], policy: Policy, metrics: Metrics, recover: bool, coming: Arriving
+    step_id: str, up: KeyedStream[PaneWithWindows], policy: Policy, metrics: Metrics, recover: bool, coming: Coming
 ) -> KeyedStream[PaneOutcome]:
     """(shard, closed pane with its windows) in, in order; (shard, verdicts that changed and control events) out.
 
@@ -309,11 +309,14 @@ def evaluate_shards(
     def build_one(each: Policy, saved: bytes | None) -> _EvaluationLogic:
         takes = None if policy.claims is None else of_team(policy, each.team)
         state, had = loads(saved, EvaluationState, each), columns_of(saved, each)
-        evaluation = ShardEvaluation(each, state, had, takes, coming.get(each.team))
+        if state is not None and takes is not None:
+            kept = coming.aside.get(each.team, set())
+            state.aside = {name: model for name, model in state.aside.items() if name in kept or takes(name)}
+        evaluation = ShardEvaluation(each, state, had, takes, coming.models.get(each.team))
         return _EvaluationLogic(evaluation, metrics, gauges.shard(each), recover)
 
     def build(saved: bytes | None) -> Logic:
-        return _TeamsLogic(policy, saved, build_one, keeps_others=True) if policy.teams else build_one(policy, saved)
+        return _TeamsLogic(policy, saved, build_one, others=coming.aside) if policy.teams else build_one(policy, saved)
 
     return op.stateful_batch("decide", up, build)
 

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from operators.connectors.stop import Stop
 from operators.evaluation_state import PaneOutcome
+from operators.handing_over import Coming
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
@@ -57,7 +58,7 @@ def _flow(source: MonitorSource, policy: Policy, take: Take) -> Dataflow:
     closed: Any = close_panes("panes", items, policy, metrics, False)
     moved = slide_windows("windows", closed, policy, False)
     # (shard, PaneWithWindows)
-    op.output("outcomes", evaluate_shards("judge", moved, policy, metrics, False, {}), _Sink(policy, take))
+    op.output("outcomes", evaluate_shards("judge", moved, policy, metrics, False, Coming()), _Sink(policy, take))
     return flow
 
 

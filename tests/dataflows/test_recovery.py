@@ -17,7 +17,7 @@ from flows.recovery.contents import check_contents
 from flows.recovery.parts import parts_of
 from flows.recovery.saved import EVALUATION, states_of
 from operators.connectors.stop import Stop
-from operators.handing_over import arriving
+from operators.handing_over import coming
 from operators.ingest.messages import Messages
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
@@ -67,9 +67,9 @@ def run_until_crash(policy: Policy, logs: Sequence[Log], store: Path, reads: int
     source = MonitorSource(inputs, policy, stop=Stop(), watch=InputWatch(), recover=True)
     rows: list[tuple[str, Rows]] = []
     control: list[tuple[str, ControlEvent]] = []
-    coming = arriving(policy, states_of(parts_of(store), EVALUATION).values())
+    others = coming(policy, states_of(parts_of(store), EVALUATION).values())
     flow = monitor.build(
-        policy, source, TestingSink(rows), TestingSink([]), TestingSink(control), recover=True, coming=coming
+        policy, source, TestingSink(rows), TestingSink([]), TestingSink(control), recover=True, coming=others
     )
     ended = True
     recovery = RecoveryConfig(str(store), backup_interval=timedelta(0))  # type: ignore[no-untyped-call]

@@ -10,6 +10,8 @@ from bytewax.recovery import init_db_dir
 
 from flows.recovery.layouts import gone_on
 from flows.recovery.parts import parts_of
+from flows.recovery.saved import EVALUATION, states_of
+from operators.handing_over import Coming, coming
 from operators.policy_file.teams import parse_teams
 from operators.wire.control import ControlEvent
 from tests.dataflows.test_recovery import run_until_crash
@@ -98,6 +100,7 @@ def log() -> Log:
 
 def said(store: Path, files: Sequence[tuple[Mapping[str, str], int]]) -> list[list[ControlEvent]]:
     """What is said of model a under each folder of files in turn, each until a time [s]."""
+    store.mkdir(exist_ok=True)
     init_db_dir(store, 1)  # type: ignore[no-untyped-call]
     some, before, found = [log()], 0, []
     for texts, until in files:
@@ -116,6 +119,16 @@ def test_what_was_withdrawn_stays_so_whichever_file_has_the_model(name: str, tmp
     assert alerts == {"slo"}, "v1 fails, and nothing is missing"
     assert {(each.pin, each.barred) for each in after} == {("v1", ("v2",))}
     assert min(each.revision for each in after) > max(each.revision for each in before)
+
+
+def test_restarts_after_a_move_do_not_show_and_nothing_is_kept_twice_for_long(tmp_path: Path) -> None:
+    moved = MOVED["joined"]
+    _, *once = said(tmp_path / "once", [(FIRST, MOVED_S), (moved, END_S)])
+    some = [MOVED_S + 20, MOVED_S + 60, AGAIN_S + 60, AGAIN_S + 80, END_S]
+    _, *often = said(tmp_path / "often", [(FIRST, MOVED_S), *((moved, until) for until in some)])
+    assert {each.id: each for part in often for each in part} == {each.id: each for part in once for each in part}
+    known = states_of(parts_of(tmp_path / "often"), EVALUATION).values()
+    assert coming(gone_on(tmp_path / "often", parts_of(tmp_path / "often"), parse_teams(moved)), known) == Coming()
 
 
 def test_an_alert_that_fires_when_no_file_takes_the_model_any_more_is_over(tmp_path: Path) -> None:
