@@ -181,10 +181,11 @@ def environment(added: Mapping[str, str], own: Mapping[str, str] = os.environ) -
 def load_policy(path: Path) -> Policy:
     """Read and check a policy and the profiles that it names; PolicyError also when a file cannot be read.
 
-    Of a folder all files that end in `.toml` are one policy, each for the models that it names.
+    Of a folder all files that end in `.toml` are one policy, each for the models that it names. Hidden ones are what
+    editors and archives leave beside the files.
     """
     if path.is_dir():
-        texts = {each.stem: _text_of(each) for each in sorted(path.glob("*.toml"))}
+        texts = {each.stem: _text_of(each) for each in sorted(path.glob("*.toml")) if not each.name.startswith(".")}
         if not texts:
             raise PolicyError("policy", str(path), "is a folder without any .toml file")
         return parse_teams(texts, _profiles(profiles_named_by(texts), path))
@@ -204,7 +205,7 @@ def folder_of(path: Path) -> Path:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")  # Some editors begin a file with a mark.
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyError("policy", str(path), f"cannot be read: {error}") from error
 

@@ -17,11 +17,10 @@ from operators.policy.errors import PolicyError
 from operators.policy.layout import Layout, laid_out
 from operators.policy.policy import Policy
 from operators.policy.worker import SHARDS_ONCE, Worker, file_spread
-from operators.policy_file.teams import DEFAULT
+from operators.policy_file.teams import ALL, DEFAULT
 from operators.recovery import content
 
 NAME = "layout.json"
-ALL = "*"  # What several files have in common; no file is named so.
 Layouts = dict[str, Layout]  # By the name of the file, "" where there is but one policy.
 
 

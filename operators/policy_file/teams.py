@@ -18,6 +18,7 @@ from operators.policy_file.monitors import paths_of
 from operators.policy_file.toml import hash_of, parse_tables, tables_of
 
 DEFAULT = "default"  # The file that takes what no other does.
+ALL = "*"  # What several files have in common; no file is named so.
 WORKERS = (
     "time",
     "dedup",
@@ -44,6 +45,9 @@ def parse_teams(texts: Mapping[str, str], profiles: Mapping[str, bytes] | None =
 
     PolicyError names file and key.
     """
+    for name in texts:
+        if name == ALL or not name.isprintable():  # What is saved is kept by the name.
+            raise PolicyError("policy", ascii(f"{name}.toml"), "is no name for a file of a team")
     raws = {name: _tables(name, texts[name]) for name in sorted(texts)}
     shared = _workers(raws)
     policies = [_parsed(name, raw | shared, texts[name], profiles) for name, raw in raws.items()]

@@ -1,6 +1,7 @@
 """The environment is read in one place, and a wrong variable is named."""
 
 import ast
+import os
 from pathlib import Path
 
 import msgspec
@@ -77,3 +78,18 @@ def test_only_settings_reads_the_environment() -> None:
         if names & {"environ", "getenv"}:
             readers.append(path.relative_to(ROOT).as_posix())
     assert readers == ["flows/settings.py"]
+
+
+def test_a_folder_of_policies_is_read_beside_what_editors_and_archives_leave(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_bytes(b'\xef\xbb\xbfmodels = ["shop"]\r\n')
+    (tmp_path / "._shop.toml").write_bytes(b"\x00\x05\x16\x07\xff")
+    (tmp_path / ".#shop.toml").symlink_to("ann@host.1234")
+    assert [each.team for each in settings.load_policy(tmp_path).teams] == ["shop"]
+
+
+@pytest.mark.parametrize("name", ["*", "a\nb", os.fsdecode(b"\xff")])
+def test_a_file_whose_name_cannot_be_kept_is_refused(name: str, tmp_path: Path) -> None:
+    """All files together are known by one of these names, and another is no text."""
+    (tmp_path / f"{name}.toml").write_text('models = ["shop"]\n')
+    with pytest.raises(PolicyError, match="is no name for a file of a team"):
+        settings.load_policy(tmp_path)
