@@ -64,7 +64,7 @@ def _run_once(
         check_logs(store.parts, topics.ids)
         watch = TopicWatch(topics.describe, topics.topic_ids, pulse, stop)
         writer = store_id(options.recovery)
-        others = coming(policy, states_of(store.parts, EVALUATION).values())
+        others = coming(policy, states_of(store.parts, EVALUATION).values() if policy.teams else ())
         flow = _flow(where, policy, options, stop, metrics, pulse, topics, store.begun, writer, others)
         epoch = timedelta(seconds=options.epoch_s)
         with ExitStack() as threads:
