@@ -5,12 +5,14 @@ on when counting began. They cover the hop that runs and the full ones before it
 most the window, and exactly the window at the end of each hop. Sixty hops are at most 1.7 % of the window; 5 m of 10 s
 panes has 30 hops of one pane, and is exact at each pane.
 
-Memory: 16 bytes a slot and hop, so some 1 KB a series for a window of any length; saved, a quarter of that or less.
+Memory: 8 bytes a slot and hop, so some 500 B a series for a window of any length; saved, a half of that or less.
+Where a window counts more than 32 bits hold, it takes twice as much.
 """
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.arrays import Ints, with_rows
 from operators.rules.pane_counts import PaneCounts
@@ -18,6 +20,8 @@ from operators.window.partial import BAD, GOOD
 from operators.window.watermark import END, NEVER
 
 HOPS = 60
+INT32_MAX = int(np.iinfo(np.int32).max)
+Hops = NDArray[np.int32] | NDArray[np.int64]
 
 
 def hop_panes(panes: int) -> int:
@@ -42,7 +46,7 @@ class Ring:
         self.hop_panes = hop_panes(panes)
         self.sli = sli
         self.hop = NEVER  # Number of the hop that runs.
-        self.hops: Ints = np.zeros((0, panes // self.hop_panes, 2), np.int64)
+        self.hops: Hops = np.zeros((0, panes // self.hop_panes, 2), np.int32)
         self.totals: Ints = np.zeros((0, 2), np.int64)
 
     @property
@@ -62,7 +66,8 @@ class Ring:
 
     def grow(self, slots: int) -> None:
         if slots > len(self.totals):
-            self.hops, self.totals = with_rows(self.hops, slots), with_rows(self.totals, slots)
+            self.hops = with_rows(self.hops, slots)  # type: ignore[assignment]  # Of the type that it has.
+            self.totals = with_rows(self.totals, slots)
 
     def push(self, counts: PaneCounts, slots: Ints, rows: Ints) -> None:
         """Take the next pane: these rows of its counts are of these slots. They rise; some may be left out."""
@@ -76,8 +81,9 @@ class Ring:
         """Take the next pane, in which `came` of these slots; they rise."""
         self._move(pane // self.hop_panes)
         if len(slots):
-            self.hops[slots, self.hop % self.hops.shape[1]] += came
             self.totals[slots] += came
+            self._widen(self.totals[slots])
+            self.hops[slots, self.hop % self.hops.shape[1]] += came
             self._until = None
 
     def follow(self, other: "Ring") -> None:
@@ -106,6 +112,11 @@ class Ring:
                 self.hops[:, ended % size] = 0
         self.hop = max(self.hop, hop)
 
+    def _widen(self, totals: Ints) -> None:
+        """Make room for hops that hold no more than these totals do."""
+        if self.hops.dtype == np.int32 and int(totals.max(initial=0)) > INT32_MAX:
+            self.hops = self.hops.astype(np.int64)
+
     def __getstate__(self) -> dict[str, Any]:
         """Only the series with something in the window, in as few bytes as the largest count needs: a third or less."""
         rows = np.flatnonzero(self.totals.any(axis=1))
@@ -118,7 +129,8 @@ class Ring:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        kept, (rows, slots) = state["hops"].astype(np.int64), state["totals"]
-        self.hops = np.zeros((slots, *kept.shape[1:]), np.int64)
+        kept, (rows, slots) = state["hops"], state["totals"]
+        wide = int(kept.max(initial=0)) > INT32_MAX
+        self.hops = np.zeros((slots, *kept.shape[1:]), np.int64 if wide else np.int32)
         self.hops[rows] = kept
-        self.totals = self.hops.sum(axis=1)
+        self.totals = self.hops.sum(axis=1, dtype=np.int64)

@@ -70,3 +70,17 @@ def test_slots_left_out_are_gone_and_the_others_move() -> None:
     assert ring.totals.tolist() == [[3, 4]]
     ring.grow(2)
     assert ring.totals.tolist() == [[3, 4], [0, 0]]
+
+
+def test_a_hop_may_hold_more_than_32_bits() -> None:
+    ring = Ring(30, 0)
+    ring.grow(1)
+    most = 2**31 - 1
+    for number, good in enumerate((most, 1, 2**40)):
+        assert ring.hops.dtype == (np.int64 if number > 1 else np.int32)
+        ring.push(pane(number, {0: (good, 0)}), np.array([0]), np.array([0]))
+        ring.push(pane(number, {0: (0, 1)}), np.array([0]), np.array([0]))
+    assert ring.totals.tolist() == [[most + 1 + 2**40, 3]]
+    assert of_bytes(saved(ring)).hops.tolist() == ring.hops.tolist()
+    ring.push(pane(31), np.zeros(0, int), np.zeros(0, int))
+    assert ring.totals.tolist() == [[2**40, 1]]
