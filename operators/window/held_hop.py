@@ -88,10 +88,14 @@ def pack_hop(hop: HopCounts) -> PackedHop:
     )
     keys, n = hop.cells[:, 0], hop.cells[:, 1]
     more = n > 1
-    tokens = keys << 1
-    tokens[1:] -= tokens[:-1].copy()
+    numbers = np.empty(counts.size + len(keys) + np.count_nonzero(more), np.int64)
+    numbers[: counts.size] = (counts << 1 ^ counts >> 63).ravel()
+    tokens = numbers[counts.size : counts.size + len(keys)]  # In place: the cells are most of a hop.
+    tokens[:1] = keys[:1]
+    np.subtract(keys[1:], keys[:-1], out=tokens[1:])
+    tokens <<= 1
     tokens += more
-    numbers = np.concatenate(((counts << 1 ^ counts >> 63).ravel(), tokens, n[more] - 2))
+    numbers[counts.size + len(keys) :] = n[more] - 2
     data = varints_of(numbers)
     compressed = len(data) >= LEAST
     return PackedHop(

@@ -5,6 +5,7 @@ import numpy as np
 
 from operators.arrays import Floats, Ints
 from operators.fast import loading
+from operators.stats.histogram import CODE_BITS
 from operators.window.partial import WIDTH_MAX, Partial, cell_width, sum_by_key
 from operators.window.series_index import Rollup
 
@@ -45,6 +46,19 @@ def roll_up(part: Partial, sums: Rollup) -> Hop:
         cells=_added_cells(part, sums),
     )
     return Hop(counts=counts, extremes=extremes)
+
+
+def cells_of(counts: HopCounts, slots: Ints) -> Ints:
+    """Return the cells of these slots, which rise, with the rows that they have in the hop."""
+    if len(slots) >= len(counts.slots):
+        return counts.cells
+    rows = np.flatnonzero(np.isin(counts.slots, slots, assume_unique=True))
+    width = counts.sums.shape[1] << CODE_BITS
+    edges = counts.cells[:, 0].searchsorted(np.concatenate((rows, rows + 1)) * width)
+    firsts, lasts = edges[: len(rows)], edges[len(rows) :]
+    each = lasts - firsts
+    cells: Ints = np.arange(each.sum()) + np.repeat(firsts - (np.cumsum(each) - each), each)
+    return counts.cells[cells]
 
 
 def _added_cells(part: Partial, sums: Rollup) -> Ints:

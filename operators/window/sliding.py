@@ -19,8 +19,8 @@ from operators.arrays import Floats, Ints, with_rows
 from operators.fast import loading
 from operators.policy.policy import Policy, Window
 from operators.window.bounds import WindowSums, all_bounds, bounded_rules
-from operators.window.held_hop import HeldHop
-from operators.window.hop import Hop, HopCounts
+from operators.window.held_hop import HeldHop, WholeHop
+from operators.window.hop import Hop, HopCounts, cells_of
 from operators.window.looked_at import LookedAt
 from operators.window.outcomes import Outcomes
 from operators.window.paged import PagedHistograms
@@ -90,8 +90,8 @@ class RunningWindow:
         self._moved = True
 
     def push(self, number: int, hop: Hop, held: HeldHop) -> None:
-        """Take the next hop, and its counts as they are held."""
-        self.ring.append((number, held))
+        """Take the next hop, and its counts as they are held; a tumbling window needs them at once, as they are."""
+        self.ring.append((number, WholeHop(whole=hop.counts) if self.tumbles else held))
         self._count(hop.counts, 1)
         self.extremes.push(held.slots, hop.extremes)
 
@@ -111,7 +111,7 @@ class RunningWindow:
         self._forget_last()
         self.ring = deque((number, each.renumbered(new_slot)) for number, each in self.ring)
         self.histograms = PagedHistograms(self.measures)
-        for _, each in self.ring:
+        for _, each in self.ring if not self.tumbles else ():
             counts = each.hop()
             self.histograms.add_cells(counts.cells, counts.slots)
 
@@ -133,6 +133,8 @@ class RunningWindow:
         rows = stored.tobytes()
         if self._last is not None and rows == self._last.rows:
             return self._last.again(end_ms)
+        if self.tumbles:
+            self._place_cells(held[stored | of_rules])
         extremes, values = self._looked_at_values(held, stored | of_rules, quantiles)
         counts = WindowCounts(
             window=self.window,
@@ -150,6 +152,16 @@ class RunningWindow:
         )
         self._last = None if moved and len(held) > KEPT_MAX else _Ended(reports, rows, counts)
         return counts
+
+    def _place_cells(self, slots: Ints) -> None:
+        """Let the histograms of a tumbling window hold what these slots, which rise, have in it, and nothing else.
+
+        What nobody looks at is most of it, and goes with the window.
+        """
+        self.histograms.clear()
+        for _, each in self.ring:
+            counts = each.hop()
+            self.histograms.add_cells(cells_of(counts, slots), counts.slots)
 
     def _looked_at_values(
         self, held: Ints, looked_at: NDArray[np.bool_], quantiles: Sequence[float]
@@ -199,7 +211,8 @@ class RunningWindow:
                 kernels.counted_slots(hop.slots, own, totals, sign)
             else:
                 totals[hop.slots] += sign * own
-        self.histograms.add_cells(hop.cells, hop.slots, sign)
+        if not self.tumbles:  # What is looked at is placed when it ends.
+            self.histograms.add_cells(hop.cells, hop.slots, sign)
 
     def _reserve(self, slots: int) -> None:
         if slots > len(self.events):

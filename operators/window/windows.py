@@ -137,10 +137,11 @@ class Windows:
         return min((((self.pane + 1) // panes + 1) * panes - 1 for panes in holding), default=END)
 
     def _end_hop(self, hop_panes: int, number: int, *, whole: bool = False) -> Iterator[WindowCounts]:
+        for running in self.running.get(hop_panes, ()):  # First: what is dropped and what comes are large.
+            running.drop_before(number + 1 - running.window.size_ms // running.window.every_ms)
         rolled = self._rolled(hop_panes, number)
         end_ms = (number + 1) * hop_panes * self.policy.pane_ms
         for running in self.running.get(hop_panes, ()):
-            running.drop_before(number + 1 - running.window.size_ms // running.window.every_ms)
             if rolled is not None:
                 running.push(number, rolled.hop, rolled.held)
             counts = None if self._silent else running.counts(end_ms, self.slots, self.quantiles, whole=whole)

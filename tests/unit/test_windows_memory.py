@@ -1,16 +1,21 @@
 """What windows hold a series (`python -m tests.bench.memory` at full length), and that nothing is lost by it."""
 
+import msgspec
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from operators.policy.rules import QUANTILES
 from operators.window.held_hop import pack_hop
-from operators.window.hop import HopCounts, roll_up
+from operators.window.hop import HopCounts, cells_of, roll_up
 from operators.window.paged import INT32_MAX, PagedHistograms
-from operators.window.partial import merge
+from operators.window.panes import Closed
+from operators.window.partial import N, cell_rows, merge
 from operators.window.series_index import SeriesIndex, rollup
-from tests.bench.loads import Load
-from tests.bench.memory import FULL, bytes_a_series
+from operators.window.windows import Windows
+from tests.bench.loads import Load, policy_of
+from tests.bench.memory import FULL, bytes_a_series, panes_of
 from tests.laws.partials import RULES, events, partial_of
 
 
@@ -19,6 +24,37 @@ def test_full_rings_hold_little_a_series() -> None:
     found, series = bytes_a_series(Load(series=200, per_second=200, seconds=70), FULL)
     assert series >= 100
     assert found < 64 * 1024
+
+
+@pytest.mark.parametrize("end", [False, True])
+def test_a_tumbling_window_has_histograms_of_what_is_looked_at_alone(end: bool) -> None:
+    """Of most series nobody asks for quantiles by the minute; at the end of the files of all."""
+    load = Load(series=200, per_second=200, seconds=70)
+    policy = policy_of(load)
+    windows = Windows(policy, tuple(QUANTILES.values()))
+    part = panes_of(load, policy)[-1]
+    found = []
+    for pane in range(12, 17 if end else 18):
+        on_time = msgspec.structs.replace(part, pane=np.full(part.rows, pane))
+        closed = Closed(pane=pane, on_time=on_time, end=end and pane == 16)
+        found += [each for each in windows.push(windows.numbered(closed)) if each.window.kind == "tumbling"]
+    (ended,) = found
+    (running,) = [each for some in windows.running.values() for each in some if each.tumbles]
+    assert ended.stored is not None
+    looked_at = np.isin(np.arange(len(ended.names)), ended.stored)
+    assert looked_at.all() == end
+    assert (~np.isnan(ended.quantiles[:, :, 0]) == (ended.sums[:, :, N] > 0) & looked_at[:, None]).all()
+    assert running.histograms.table.any(axis=1).sum() == len(ended.stored)
+
+
+@given(st.lists(events, min_size=1, max_size=20), st.data())
+def test_cells_of_some_slots_are_those_of_their_rows(items: list[dict[str, object]], data: st.DataObject) -> None:
+    slots = SeriesIndex(RULES.dimensions, RULES.grains)
+    part = merge([partial_of([item | {"lag_ms": 0} for item in items])])
+    hop = roll_up(part, rollup(slots.parents(part.series)[part.which])).counts
+    some = np.array(sorted(data.draw(st.sets(st.sampled_from(hop.slots.tolist())))), np.int64)
+    rows = cell_rows(hop.cells)[0] // hop.sums.shape[1]
+    assert cells_of(hop, some).tolist() == hop.cells[np.isin(hop.slots[rows], some)].tolist()
 
 
 @given(st.lists(events, max_size=20))
