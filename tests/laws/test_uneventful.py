@@ -1,5 +1,6 @@
 """What is left out of models of which a pane says nothing would have said nothing, and changed nothing that is kept."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,22 +32,25 @@ from tests.releasing import CANARY, SLOWLY, START, kill, override, partial, pin,
 SLO: dict[str, Any] = {"kind": "threshold", "sli": "ok", "target": 0.9, "window": "1m", "slices": ["*", "region"]}
 
 
-def policy_with(canary: str) -> Policy:
+def policy_with(canary: str, action: str = "kill", **release: Any) -> Policy:
     return parse(
         base("region", tumbling=["1m"], sliding=[], measures=["latency_ms"])
         + sli("ok", "no_error")
         + sli("quality", "at_least", field="feedback.judge", limit=4)
         + table("[rule]", name="slo", action="alert", **SLO)
-        + table("[rule]", name="stop", action="kill", **(SLO | {"target": 0.5, "for": "2m"}))
+        + table("[rule]", name="stop", action=action, **(SLO | {"target": 0.5, "for": "2m"}))
         + table("[rule]", name="gone", kind="absence", after="3m")
         + canary
-        + table("release", settle="30s", deadline="5m", cooldown="1m", known="20m", warm_up="0s")
+        + table("release", settle="30s", deadline="5m", cooldown="1m", known="20m", warm_up="0s", **release)
     )
 
 
 POLICY = policy_with(CANARY)
 # Its blips end with every third pane, and what is well is promoted.
 IN_BLIPS = policy_with(SLOWLY.replace('blip = "0s"', 'blip = "30s"').replace("margin = 1.2", "margin = 2.0"))
+# What is ill is held, not taken out, and who sends what is told apart.
+HOLDING = policy_with(SLOWLY.replace('blip = "0s"', 'blip = "30s"').replace('"rollback"', '"hold"'), action="hold")
+PRODUCERS = policy_with(CANARY, producer="region", producer_share_max=0.6)
 
 
 class Never(Uneventful):
@@ -121,14 +125,17 @@ def shown(part: Partial, pane: int) -> Partial:
 
 
 def outcomes(evaluation: ShardEvaluation, closed: Sequence[Closed]) -> list[str]:
-    """All that is said of these panes and stored, in order, and at last what is kept of the models."""
-    windows, out = Windows(evaluation.policy, tuple(QUANTILES.values())), list[Any]()
+    """All that is said of these panes and stored, in order, and what is kept of the models after each."""
+    windows, out = Windows(evaluation.policy, tuple(QUANTILES.values())), list[str]()
     for each in closed:
         for came_to in evaluation.push(PaneWithWindows(closed=each, windows=tuple(windows.push(each)))):
-            out += [*came_to.verdicts, *came_to.events, *(row for rows in came_to.rows for row in expand(rows))]
-    return [repr(each) for each in (*out, *evaluation.state.models.values())]
+            rows = (row for some in came_to.rows for row in expand(some))
+            out += map(repr, (*came_to.verdicts, *came_to.events, *rows))
+        out += [ADDRESS.sub("", repr(model)) for model in evaluation.state.models.values()]
+    return out
 
 
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 WELL, ILL, REST = {"v1": (40, 0.0)}, {"v1": (40, 0.2)}, {"__other__": (40, 0.0)}
 # An alert was muted, and is told when the silence is over.
 MUTED: Stories = [
@@ -159,6 +166,20 @@ CUT_OVER: Stories = [
     *((1, "m", {"v2": (40, 0.05)}, None) for _ in range(8)),
     *((1, "m", {"v2": (40, 0.6)}, None) for _ in range(8)),
 ]
+# A candidate that does well replaces its baseline within a blip, is well for two, and then is not.
+REPLACED: Stories = [
+    *((1, "m", WELL, None) for _ in range(20)),
+    *((1, "m", BOTH, None) for _ in range(4)),
+    *((1, "m", {"v2": (40, 0.0)}, None) for _ in range(7)),
+    *((1, "m", {"v2": (40, 0.6)}, None) for _ in range(9)),
+]
+# A candidate is declared, and serves a minute later; it is ill for a while, and well again.
+AWAITED: Stories = [
+    *((1, "m", WELL, word) for word in [*[None] * 6, "release", *[None] * 6]),
+    *((1, "m", BOTH, None) for _ in range(6)),
+    *((1, "m", WELL | {"v2": (40, 0.6)}, None) for _ in range(9)),
+    *((1, "m", BOTH, None) for _ in range(20)),
+]
 # A candidate that does well falls silent, and comes back; others serve in between, and in some panes nobody does.
 SILENT: Stories = [
     *((1, "m", WELL, None) for _ in range(6)),
@@ -176,12 +197,14 @@ PROMOTED: Stories = [
 ]
 
 
-@pytest.mark.parametrize("policy", [POLICY, IN_BLIPS], ids=["panes", "blips"])
+@pytest.mark.parametrize("policy", [POLICY, IN_BLIPS, HOLDING, PRODUCERS], ids=["panes", "blips", "holds", "who"])
 @given(story=stories)
 @example(story=MUTED)
 @example(story=RESTING)
 @example(story=HELD)
 @example(story=CUT_OVER)
+@example(story=REPLACED)
+@example(story=AWAITED)
 @example(story=SILENT)
 @example(story=PROMOTED)
 @settings(max_examples=max(settings().max_examples // 10, 1))
