@@ -32,6 +32,17 @@ def with_rows(array: NDArray[Number], rows: int) -> NDArray[Number]:
     return more
 
 
+def nth_of_each(times: Ints) -> Ints:
+    """Return 0 .. n - 1 for each n of some numbers, one after the other.
+
+    >>> nth_of_each(np.array([2, 0, 3])).tolist()
+    [0, 1, 0, 1, 2]
+    """
+    ends = np.cumsum(times)
+    nth: Ints = np.arange(times.sum()) - np.repeat(ends - times, times)
+    return nth
+
+
 def order_by(*columns: Ints) -> Ints:
     """Return the stable order of rows by whole-number columns, the first the most significant.
 

@@ -344,12 +344,11 @@ class ShardEvaluation:
     def _addressed(self, due: Sequence[Due], rows: Collection[str]) -> Addressed:
         """Return by model the commands and notices that are for it."""
         state, now = self.state, (self.state.pane + 1) * self.policy.pane_ms
-        if self._takes is not None:
-            rows = [name for name in rows if self._takes(name)]
         state.silences, by_model = silenced(
             state.silences, state.models, due, now, {rule.name for rule in self.policy.rules}
         )
         if self._takes is not None:
+            rows = [name for name in rows if self._takes(name)]
             by_model = {name: each for name, each in by_model.items() if self._takes(name) is not False}
             self._take_in({*rows, *by_model})
         state.models, by_model = with_new(state.models, state.silences, rows, by_model, now)

@@ -16,6 +16,8 @@ from operators.policy_file.toml import parse
 from operators.recovery import dumps, loads
 from operators.release.state import ReleaseState
 from operators.release.transitions import Phase
+from operators.rules.canary import CanaryEvaluator
+from operators.rules.canary_keys import Canary
 from operators.rules.verdict import Verdict
 from operators.store.rows import Rows
 from operators.window.label_ages import UNDATED, encode, width
@@ -83,6 +85,14 @@ BAD_NEWS: Counts = {"v1": WELL, "v2": SMALL_ILL}
 
 def policy(rules: str = CANARY, release: str = RELEASE) -> Policy:
     return parse(BASE + rules + release)
+
+
+def canary_evaluator(blip: str) -> CanaryEvaluator:
+    """What compares releases by `CANARY`, in blips so long."""
+    made = policy(CANARY.replace('blip = "0s"', f'blip = "{blip}"'))
+    (rule,) = made.rules
+    assert isinstance(rule, Canary)
+    return CanaryEvaluator(rule, made)
 
 
 @cache

@@ -16,8 +16,8 @@ from flows.recovery.parts import WAY_OUT, StoreUnusable
 from operators.policy.errors import PolicyError
 from operators.policy.layout import Layout, laid_out
 from operators.policy.policy import Policy
-from operators.policy.worker import SHARDS_ONCE, Worker, file_spread
-from operators.policy_file.teams import ALL, DEFAULT
+from operators.policy.worker import SHARDS_ONCE, Worker
+from operators.policy_file.teams import ALL, spread_of
 from operators.recovery import content
 
 NAME = "layout.json"
@@ -69,7 +69,7 @@ def _file_spread(policy: Policy, asked: Worker, files: int, before: Layout | Non
     if not policy.team:  # The only one there is.
         return shards
     if before is None:
-        return file_spread(asked, shards, 1 if policy.team == DEFAULT else files)
+        return spread_of(policy, asked, files)
     spread = before.spread or shards
     if asked.spread is not None and min(asked.spread, shards) != spread:
         allowed = f"must be {spread} for {policy.team}.toml, as in the recovery folder: leave it out, or name a new one"

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.arrays import Ints
+from operators.arrays import Ints, nth_of_each
 from operators.ingest.columns import times_of
 from operators.ingest.event_reader import EventReader
 from operators.ingest.formats.format import Decoded, ItemDecoder
@@ -102,7 +102,7 @@ def _places(
     message_of = np.repeat(np.arange(len(messages)), counts)
     is_scanned = sure[message_of]
     of_one = len(columns.sure) == len(messages)
-    item_of = np.zeros_like(message_of) if of_one else _within(counts)
+    item_of = np.zeros_like(message_of) if of_one else nth_of_each(counts)
     rows = _Rows(
         scanned=np.flatnonzero(is_scanned),
         decoded=np.flatnonzero(~is_scanned),
@@ -118,12 +118,6 @@ def _places(
         return origin, rows
     item_of[rows.decoded] = [item for _, piece in pieces for item in _items_of(piece.origin)]
     return msgspec.structs.replace(origin, message_of=_numbers_of(message_of), item_of=_numbers_of(item_of)), rows
-
-
-def _within(counts: Ints) -> Ints:
-    """Return the numbers from 0 to each count, one count after the other."""
-    numbers: Ints = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return numbers
 
 
 def _numbers_of(column: Ints) -> Sequence[int]:

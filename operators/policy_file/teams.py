@@ -13,7 +13,7 @@ from operators.policy.claims import Claims
 from operators.policy.errors import PolicyError
 from operators.policy.globs import name_of_both
 from operators.policy.policy import Policy, Releases
-from operators.policy.worker import file_spread
+from operators.policy.worker import Worker, file_spread
 from operators.policy_file.monitors import paths_of
 from operators.policy_file.toml import hash_of, parse_tables, tables_of
 
@@ -89,10 +89,14 @@ def joined(policies: Sequence[Policy], claims: Claims) -> Policy:
     )
 
 
+def spread_of(policy: Policy, worker: Worker, files: int) -> int:
+    """Return in how many of a worker's shards one of several files has its models; the rest may be most of them."""
+    return file_spread(worker, worker.shards or policy.shards, 1 if policy.team == DEFAULT else files)
+
+
 def _spread(policy: Policy, files: int) -> Policy:
-    """Return one of several policies with its models in some of the shards; the rest may be most of them."""
-    spread = file_spread(policy.worker, policy.shards, 1 if policy.team == DEFAULT else files)
-    return msgspec.structs.replace(policy, worker=msgspec.structs.replace(policy.worker, spread=spread))
+    worker = msgspec.structs.replace(policy.worker, spread=spread_of(policy, policy.worker, files))
+    return msgspec.structs.replace(policy, worker=worker)
 
 
 def _tables(name: str, text: str) -> dict[str, Any]:

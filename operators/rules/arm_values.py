@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from operators.arrays import Ints
+from operators.arrays import Ints, nth_of_each
 from operators.rules.comparison import Comparison
 from operators.rules.exceeding import Exceeding, Limit
 from operators.rules.spreads import Spreads
@@ -58,8 +58,7 @@ def by_arm(spreads: Spreads, releases: Sequence[Comparison], measures: Collectio
 
 def _repeated(each: Ints, times: Ints) -> tuple[Ints, Ints]:
     """Return each of some numbers so many times, and which time it is, from 0 on."""
-    again = np.repeat(each, times)
-    return again, np.arange(len(again)) - np.repeat(np.cumsum(times) - times, times)
+    return np.repeat(each, times), nth_of_each(times)
 
 
 def exceeding_counts(values: ArmValues, limits: Sequence[Limit], exceeding: Sequence[Exceeding]) -> Ints:

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from operators.arrays import Floats, Ints
+from operators.arrays import Floats, Ints, nth_of_each
 from operators.fast import loading
 from operators.stats.histogram import CODE_BITS
 from operators.window.partial import WIDTH_MAX, Partial, cell_width, sum_by_key
@@ -57,8 +57,8 @@ def cells_of(counts: HopCounts, slots: Ints) -> Ints:
     edges = counts.cells[:, 0].searchsorted(np.concatenate((rows, rows + 1)) * width)
     firsts, lasts = edges[: len(rows)], edges[len(rows) :]
     each = lasts - firsts
-    cells: Ints = np.arange(each.sum()) + np.repeat(firsts - (np.cumsum(each) - each), each)
-    return counts.cells[cells]
+    cells: Ints = counts.cells[np.repeat(firsts, each) + nth_of_each(each)]
+    return cells
 
 
 def _added_cells(part: Partial, sums: Rollup) -> Ints:

@@ -7,15 +7,13 @@ import numpy as np
 import pytest
 
 from operators.rules import canary_slices
-from operators.rules.canary import CanaryEvaluator
 from operators.rules.canary_evidence import evidence_of, evidences_of
-from operators.rules.canary_keys import Canary
 from operators.rules.canary_slices import worse_slices
 from operators.rules.comparison import Comparison
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.process_index import ProcessIndex
 from operators.window.series_index import SliceSeries, described
-from tests.releasing import CANARY, policy
+from tests.releasing import canary_evaluator
 from tests.saving import again
 
 REGIONS = ("eu", "us", "asia")
@@ -26,13 +24,6 @@ NAMES = [
     for version in ("v1", "v2")
     for region in REGIONS
 ]
-
-
-def evaluator() -> CanaryEvaluator:
-    made = policy(CANARY.replace('blip = "0s"', 'blip = "20s"'))
-    (rule,) = made.rules
-    assert isinstance(rule, Canary)
-    return CanaryEvaluator(rule, made)
 
 
 def pane(number: int) -> PaneCounts:
@@ -62,7 +53,7 @@ def plain(found: tuple[Any, ...]) -> Any:
 
 
 def test_a_rule_goes_on_as_one_that_is_read_again_before_each_pane() -> None:
-    one, other = evaluator(), evaluator()
+    one, other = canary_evaluator("20s"), canary_evaluator("20s")
     words = set()
     with np.printoptions(threshold=10**6, precision=17):
         for number in range(110):
@@ -74,7 +65,7 @@ def test_a_rule_goes_on_as_one_that_is_read_again_before_each_pane() -> None:
 
 
 def test_what_processes_come_to_is_found_once_for_each_word() -> None:
-    one = evaluator()
+    one = canary_evaluator("20s")
     kept = 0
     for number in range(50):
         before = one.results or {}
@@ -84,14 +75,14 @@ def test_what_processes_come_to_is_found_once_for_each_word() -> None:
 
 
 def test_alphas_of_all_are_those_of_each() -> None:
-    one = evaluator()
+    one = canary_evaluator("20s")
     for number in range(60):
         one.step(pane(number), NAMES, live(number))
         assert one.alphas_of(range(len(one.of))).tolist() == [one.alpha_of(process) for process in one.of]
 
 
 def test_places_of_processes_are_found_as_they_come() -> None:
-    one, slowly = evaluator(), ProcessIndex()
+    one, slowly = canary_evaluator("20s"), ProcessIndex()
     for number in range(60):
         one.step(pane(number), NAMES, live(number))
         slowly.follow(one.of)
@@ -115,7 +106,7 @@ def test_slices_without_an_e_value_large_enough_are_not_looked_at(monkeypatch: p
     monkeypatch.setattr(canary_slices, "_worse", counted)
     for slack, each in found.items():
         monkeypatch.setattr(canary_slices, "SLACK", slack)
-        one = evaluator()
+        one = canary_evaluator("20s")
         for number in range(110):
             one.step(pane(number), NAMES, live(number))
             each.append(list(worse_slices(one, one.alphas_of(range(len(one.of))))))
@@ -126,7 +117,7 @@ def test_slices_without_an_e_value_large_enough_are_not_looked_at(monkeypatch: p
 
 
 def test_evidence_of_several_is_that_of_each_and_slices_of_a_stratum_are_found_once() -> None:
-    one = evaluator()
+    one = canary_evaluator("20s")
     for number in range(60):
         one.step(pane(number), NAMES, live(number))
     every = list(range(len(one.of)))

@@ -8,13 +8,12 @@ import pytest
 
 from operators.rules import canary_gathering, count_gathering
 from operators.rules.canary import CanaryEvaluator
-from operators.rules.canary_keys import Canary
 from operators.rules.canary_state import CanaryState
 from operators.rules.comparison import Comparison
 from operators.rules.pane_counts import ComparedChains, PaneCounts
 from operators.rules.value_gathering import Shares
 from operators.window.series_index import SliceSeries, described
-from tests.releasing import CANARY, policy
+from tests.releasing import canary_evaluator
 from tests.saving import saved
 
 RELEASES = [
@@ -28,13 +27,6 @@ SERIES = [
     for values in (("eu",), (), ("us",), ("asia",))
     for version in VERSIONS
 ]
-
-
-def evaluator() -> CanaryEvaluator:
-    made = policy(CANARY.replace('blip = "0s"', 'blip = "30s"'))
-    (rule,) = made.rules
-    assert isinstance(rule, Canary)
-    return CanaryEvaluator(rule, made)
 
 
 def pane(number: int, series: int) -> PaneCounts:
@@ -67,7 +59,7 @@ def played(rule: CanaryEvaluator) -> list[bytes]:
 
 
 def test_what_comes_in_is_added_to_all_releases_as_to_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once = played(evaluator())
+    at_once = played(canary_evaluator("30s"))
     shares: list[Shares] = []
 
     def each(
@@ -77,14 +69,14 @@ def test_what_comes_in_is_added_to_all_releases_as_to_each(monkeypatch: pytest.M
         return shares[-1]
 
     monkeypatch.setattr(canary_gathering, "add_counts", each)
-    assert played(evaluator()) == at_once
+    assert played(canary_evaluator("30s")) == at_once
     assert any(share != 1.0 for each in shares for both in each.values() for share in both)
 
 
 def test_shares_are_those_of_each_release(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = (1.0, 1.0)
     found: list[Shares] = []
-    one, other = evaluator(), evaluator()
+    one, other = canary_evaluator("30s"), canary_evaluator("30s")
     names = list(SERIES)
     for number in range(40):
         counts, live = pane(number, len(names)), [each for each in RELEASES if each.begins <= number]
@@ -108,7 +100,7 @@ def test_releases_whose_strata_are_known_are_not_looked_at_one_by_one(monkeypatc
         return each(canary, counts, names, releases)
 
     monkeypatch.setattr(count_gathering, "_add_each", counted)
-    one, slots = evaluator(), np.arange(len(SERIES))
+    one, slots = canary_evaluator("30s"), np.arange(len(SERIES))
     slis = np.ones((len(SERIES), 2, 3), np.int64)
     for number in range(20, 26):
         found = PaneCounts(pane=number, slots=slots, events=slis[:, 0, 0], slis=slis, units=slis[:, :, :2])
