@@ -56,7 +56,12 @@ class Memory:
         return event.id in self._ids
 
     def newest(self, event: ControlEvent) -> int | None:
-        """Return the revision that makes this event an older one, which must not be acted on; None if it is not."""
+        """Return the revision that makes this event an older one, which must not be acted on; None if it is not.
+
+        Of no model every worker that reads the same inputs writes, with revisions of its own, and nothing is steered.
+        """
+        if not event.model:
+            return None
         newest = self._revisions.get(event.model)
         return newest if newest is not None and event.revision < newest else None
 

@@ -2,6 +2,7 @@
 
 Every worker has an id, that of its recovery store, and says it beside each control event (not in it: a replay gives
 the same bytes). One that takes over from another writes alone from then on; two that run at once take turns.
+Of no model ("") write all that read the same inputs, whosever models they have: that tells of nobody.
 """
 
 from typing import TypeVar
@@ -28,6 +29,8 @@ class Turns:
         >>> turns.take("m", "a")
         'two workers write of model m at once: a and b'
         """
+        if not model:
+            return None
         last = self._last.pop(model, writer)
         self._last[model] = writer
         if len(self._last) > MODELS_MAX:
@@ -68,6 +71,8 @@ class Rivals:
         'b'
         >>> rivals.take("n", "b")
         """
+        if not model:
+            return None
         if writer == self._own:
             _keep(self._ours, model, None)
             return self._others.get(model)

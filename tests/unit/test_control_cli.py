@@ -157,6 +157,14 @@ def test_an_old_revision_is_known_as_such_after_a_restart(control: Control, said
     assert done(said.parent) == ["e1", "e2", "e3"]
 
 
+def test_of_inputs_two_workers_with_models_of_their_own_are_both_heard(control: Control, said: Path) -> None:
+    """Each has revisions of its own for what is of no model."""
+    write(said, [event(revision, kind="alert", model="") for revision in (20, 10)])
+    result = control("follow", "--file", said, "--until-end", "--exec", script(said.parent, ""))
+    assert "not acted on" not in result.stdout
+    assert done(said.parent)[-2:] == ["e20", "e10"]
+
+
 def test_a_failing_program_stops_it_if_that_is_asked_for_and_is_tried_again_at_the_restart(
     control: Control, said: Path
 ) -> None:

@@ -58,6 +58,17 @@ def test_a_worker_that_was_there_first_is_told_of_with_our_first_event() -> None
     assert "without an id" in world.pulse.notes[0]
 
 
+def test_workers_of_other_models_that_read_the_same_inputs_are_no_rivals() -> None:
+    """Both tell of inputs, in the name of no model; those of one model are told of as ever."""
+    world = World()
+    said = [("", "ours"), ("", "theirs"), ("m", "ours"), ("n", "theirs"), ("", "ours"), ("", "theirs")]
+    assert [world.take(at, *each) for at, each in enumerate(said, 11)] == [0] * 6
+    assert world.pulse.notes == []
+    turns = Turns()
+    assert [turns.take("", writer) for writer in ("ours", "theirs", "ours", "theirs")] == [None] * 4
+    assert world.take(20, "n", "ours") == 1
+
+
 def test_what_is_remembered_is_bounded() -> None:
     turns, rivals = Turns(), Rivals("ours")
     for number in range(MODELS_MAX + 5):
