@@ -17,7 +17,7 @@ from operators.window.limits import Limits
 from operators.window.partial import Partial
 from operators.window.watermark import NEVER
 
-FEW = 8  # Rows of a pane that the limits look at one by one: as soon done as in arrays.
+FEW = 8  # Rows of a pane that are looked at one by one, as is sooner done than in arrays.
 
 
 class Admission:
@@ -34,24 +34,32 @@ class Admission:
         """Return what `Limits.fold` does."""
         halving = pane * policy.pane_ms // HALF_MS
         series = whole.series if isinstance(whole.series, NumberedSeries) else LeafIndex().numbered(whole.series)
-        if halving != self._halving or series.leaves is not self._leaves or whole.rows <= FEW:
+        if halving != self._halving or series.leaves is not self._leaves:
             self.settle()
             self._halving = halving
         if series.leaves is not self._leaves:
             self._begin(series.leaves)
-        if whole.rows > FEW:
-            self._reserve(len(series.leaves))
-            if self._noted(whole, series, pane, policy):
-                return {}, []
-            self.settle()
+        self._reserve(len(series.leaves))
+        noted = self._noted_singly if whole.rows <= FEW else self._noted
+        if noted(whole, series, pane, policy):
+            return {}, []
+        self.settle()
         homes, folded, lost = self._limits.fold(whole, shard, pane, policy)
         if lost:
             self._placed[:] = False
-        if whole.rows > FEW:
-            rows, _ = _counts(whole, series)
-            placed = [name not in homes for name in self._leaves.chosen(rows)]
-            self._placed[rows] = placed
+        rows, _ = _counts(whole, series)
+        placed = [name not in homes for name in self._leaves.chosen(rows)]
+        self._placed[rows] = placed
         return homes, folded
+
+    def _noted_singly(self, whole: Partial, series: NumberedSeries, pane: int, policy: Policy) -> bool:
+        """Put the events of a pane of few rows into the limits and return True, if all that came has a place."""
+        rows, events = series.rows[whole.which].tolist(), whole.events.tolist()
+        came = [(row, count) for row, count in zip(rows, events, strict=True) if count]
+        if not came or not all(self._placed[row] for row, _ in came):
+            return False
+        self._limits.note([(self._leaves.names[row], count, pane) for row, count in came], self._halving)
+        return True
 
     def _noted(self, whole: Partial, series: NumberedSeries, pane: int, policy: Policy) -> bool:
         """Note the events of a pane and return True, if all that came has a place, or there is room for what is new."""

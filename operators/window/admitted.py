@@ -7,7 +7,7 @@ do not change places again and again. Declared names always have a place, as far
 events of a name, halved every `HALF_MS`.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -67,13 +67,14 @@ class Admitted(msgspec.Struct, kw_only=True):
             self.waiting[owner] = {name: waiting[name] for name in busiest}
         return gone
 
-    def note(self, owner: str, counted: Iterable[tuple[Name, int, int]], halving: int) -> None:
-        """Take events, and the last pane with any, of names that have a place; `halving` is that of all."""
-        self._halve(owner, halving)
+    def note(self, owner: str, name: Name, counted: tuple[int, int], halving: int) -> None:
+        """Take events, and the last pane with any, of a name that has a place; `halving` is that of all."""
+        if self.halved.get(owner) != halving:
+            self._halve(owner, halving)
+        events, pane = counted
         last, weights = self.last[owner], self.weights[owner]
-        for name, events, pane in counted:
-            last[name] = max(last[name], pane)
-            weights[name] = weights.get(name, 0) + events
+        last[name] = max(last[name], pane)
+        weights[name] = weights.get(name, 0) + events
 
     def has_room(self, owner: str, names: Collection[Name], places: int) -> bool:
         """Tell whether names have a place or find one, without anybody making room."""
@@ -108,7 +109,7 @@ class Admitted(msgspec.Struct, kw_only=True):
         times = number - self.halved.get(owner, number)
         self.halved[owner] = number
         if times > 0:
-            for weights in (self.weights[owner], self.waiting[owner]):
+            for weights in filter(None, (self.weights[owner], self.waiting[owner])):
                 halved = {name: weight >> times for name, weight in weights.items() if weight >> times}
                 weights.clear()
                 weights.update(halved)

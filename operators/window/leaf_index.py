@@ -89,7 +89,9 @@ class LeafIndex:
             before = np.zeros(0, np.int64) if table is None else table
             table = np.concatenate((before, np.full(max(known, 2 * len(before)) - len(before), UNKNOWN)))
             self._tables[series.leaves] = table
-        rows = table[series.rows]
+        rows: Ints = table[series.rows]
+        if len(rows) == 1 and rows[0] != UNKNOWN:
+            return self.chosen(rows)
         for at in np.flatnonzero(rows == UNKNOWN).tolist():
             rows[at] = table[series.rows[at]] = self._row(series[at])
         return self.chosen(rows)
@@ -152,6 +154,8 @@ def united(tables: Sequence[Sequence[LeafSeries]], indices: Sequence[Ints]) -> t
 def only_used(series: Sequence[LeafSeries], which: Ints) -> tuple[Sequence[LeafSeries], Ints]:
     """Return the series that `which` (rows,) has, and the numbers in these: a batch names those of all shards."""
     if len(which) == 1 and isinstance(series, NumberedSeries):
+        if len(series.rows) == 1:
+            return series, which
         return series.leaves.chosen(series.rows[which]), np.zeros(1, np.int64)
     if FEW * len(which) < len(series):
         ordered = np.sort(which)

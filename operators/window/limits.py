@@ -87,13 +87,10 @@ class Limits(msgspec.Struct, kw_only=True):
 
         `halving` is the number of the halving as of which all of them count.
         """
-        by_model: dict[str, list[tuple[LeafSeries, int, int]]] = {}
-        for each in counted:
-            by_model.setdefault(each[0].model, []).append(each)
-        for model, some in by_model.items():
-            self.series.note(model, some, halving)
-            self.versions.note(model, [((name.version,), events, last) for name, events, last in some], halving)
-            self.models.note(SHARD, [((model,), events, last) for _, events, last in some], halving)
+        for name, events, last in counted:
+            self.series.note(name.model, name, (events, last), halving)
+            self.versions.note(name.model, (name.version,), (events, last), halving)
+            self.models.note(SHARD, (name.model,), (events, last), halving)
 
     def place(self, counts: Mapping[LeafSeries, int], pane: int, policy: Policy) -> bool:
         """Take the events of some series of a closing pane, if there is room for all of them; return whether there is.
@@ -213,6 +210,8 @@ def limit_error_types(part: Partial, error_types_max: int) -> Partial:
 
     Success ("") is no error type: it is told apart, however rare.
     """
+    if len(part.error_types) < error_types_max:
+        return part
     names = list(dict.fromkeys([*part.error_types, OTHER]))
     if len(names) <= error_types_max:
         return part

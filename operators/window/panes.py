@@ -240,7 +240,10 @@ class Panes:
         self.watermark.update(item.mark, item.partitions)
         for closing, partial in item.partials:
             pane, partial = self._placed(closing, self._numbered(partial))  # noqa: PLW2901
-            parts = self.open.setdefault(pane, [])
+            parts = self.open.get(pane)
+            if parts is None:
+                self.open[pane] = [partial]
+                continue
             parts.append(partial)
             if len(parts) > PARTS_MAX:
                 self.open[pane] = [merge(parts)]
@@ -299,22 +302,24 @@ class Panes:
         while at < len(due):
             yield self._close_one(due[at])
             at += 1
-            ripe = sorted(pane for pane in self.maturing.begun() - known if pane <= last)
-            if ripe:
+            if begun := self.maturing.begun():
+                ripe = sorted(pane for pane in begun - known if pane <= last)
                 known.update(ripe)
                 due[at:] = sorted([*due[at:], *ripe])
 
     def _drop(self) -> list[PaneItem]:
         """Let go of the panes that no window needs any more; return what is said to slots of earlier rings."""
-        gone = []
-        while self.kept and self.kept[0] <= self.closed - self.policy.slots:
+        gone, last = [], self.closed - self.policy.slots
+        while self.kept and self.kept[0] <= last:
             self.dropped = self.kept.popleft()
-            gone.append((self.dropped, self._ring_of(self.dropped)))
+            gone.append(self.dropped)
+        if not gone or len(self.rings) == 1:
+            return []
         current = max(self.rings)
-        if gone and len(self.rings) > 1:
-            oldest = self._ring_of(self.kept[0] if self.kept else self.closed + 1)
-            self.rings = {ring: first for ring, first in self.rings.items() if ring >= oldest}
-        return [HoldsEnough(pane=pane, ring=ring) for pane, ring in gone if ring < current]
+        freed = [(pane, self._ring_of(pane)) for pane in gone]
+        oldest = self._ring_of(self.kept[0] if self.kept else self.closed + 1)
+        self.rings = {ring: first for ring, first in self.rings.items() if ring >= oldest}
+        return [HoldsEnough(pane=pane, ring=ring) for pane, ring in freed if ring < current]
 
     def _forget_leaves(self) -> None:
         """Begin to number the finest series anew, once in a while: those that are gone are forgotten."""
@@ -342,7 +347,7 @@ class Panes:
             return self._ordered(Closed(pane=pane, on_time=ripe, commands=commands))
         whole, folded = self._whole(pane)
         del self.open[pane]
-        late = int(np.searchsorted(whole.late, 1))
+        late = int(whole.late.searchsorted(1))
         rest = first_past(whole, late)
         on_time = self.estimating.fill(take(whole, 0, rest) if rest else None, pane)
         ripe = self.maturing.take(pane, on_time, self.dimensions)
@@ -360,8 +365,9 @@ class Panes:
     def _whole(self, pane: int) -> tuple[Partial, list[Folded]]:
         """Return what came in under an open pane as it counts, and what of it is past a limit."""
         whole = from_begin(together(self.open[pane]), self.slis, self.measures)
-        whole = watched_from(whole, self.policy.watched, self.fields)
-        self.fields = {field: first for field, first in self.fields.items() if pane < first}
+        if self.fields:
+            whole = watched_from(whole, self.policy.watched, self.fields)
+            self.fields = {field: first for field, first in self.fields.items() if pane < first}
         later = [dimension for dimension, first in self.dimensions.items() if pane < first]
         if later:
             names = {name: unsliced(name, later, len(self.policy.dimensions)) for name in whole.series}

@@ -25,12 +25,14 @@ def _is_merged(part: Partial) -> bool:
     series = part.series
     if part.chains is not None or not part.rows or not isinstance(series, NumberedSeries):
         return False
-    if are_of(series, OTHER).any():
+    if part.rows == 1 == len(series):
+        if series[0].model == OTHER:
+            return False
+    elif are_of(series, OTHER).any() or not _is_ordered(part, series):
         return False
-    return (
-        (len(series) == part.rows == 1 or _is_ordered(part, series))
-        and _rise(part.outcomes[:, 0], part.outcomes[:, 1])
-        and all(_rise(counts[:, 0]) for counts in (part.cells, part.features, part.ages, part.users))
+    sparse = (part.cells, part.features, part.ages, part.users)
+    return _rise(part.outcomes[:, 0], part.outcomes[:, 1]) and all(
+        _rise(counts[:, 0]) for counts in sparse if len(counts) > 1
     )
 
 

@@ -3,6 +3,7 @@
 from random import Random
 
 import numpy as np
+import pytest
 
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
@@ -45,13 +46,13 @@ def partial(counts: dict[LeafSeries, int], leaves: LeafIndex) -> Partial:
     )
 
 
-def traffic(random: Random, pane: int) -> dict[LeafSeries, int]:
+def traffic(random: Random, pane: int, few: float) -> dict[LeafSeries, int]:
     """Two or three busy models, and names that come for a while; feedback alone is a series without events."""
     known = [("a", version, region) for version in ("v1", "v2", "v3") for region in ("eu", "us", "ca")]
     known += [("b", "v1", region) for region in ("eu", "us")] if pane % 200 < 150 else [("c", "v9", "eu")]
     if random.random() < 0.1:
         known.append((random.choice("abd"), f"v{random.randrange(9)}", random.choice(("eu", "us", "made-up"))))
-    if random.random() < 0.1:
+    if random.random() < few:
         known = random.sample(known, random.randrange(1, FEW))
     return {
         LeafSeries(model, version, (region,)): random.choice((0, 1, 5, random.randrange(200)))
@@ -59,7 +60,8 @@ def traffic(random: Random, pane: int) -> dict[LeafSeries, int]:
     }
 
 
-def test_what_is_noted_comes_to_what_limits_would_keep() -> None:
+@pytest.mark.parametrize("few", [0.1, 0.9])
+def test_what_is_noted_comes_to_what_limits_would_keep(few: float) -> None:
     random, own = Random(3), policy()
     lazy, every = Limits(), Limits()
     admission, leaves = Admission(lazy), LeafIndex()
@@ -72,7 +74,7 @@ def test_what_is_noted_comes_to_what_limits_would_keep() -> None:
             due = [Release(id=f"{number}", ts=pane, model="a", candidate=f"v{number % 7}", baseline="v1")]
             lazy.declare(due, own)
             every.declare(due, own)
-        whole = partial(traffic(random, number), leaves)
+        whole = partial(traffic(random, number, few), leaves)
         homes, folded = admission.fold(whole, 0, pane, own)
         assert (homes, folded) == every.fold(whole, 0, pane, own)[:2], number
         moved += bool(homes)
@@ -82,7 +84,7 @@ def test_what_is_noted_comes_to_what_limits_would_keep() -> None:
     admission.settle()
     assert lazy == every
     assert PANES * own.pane_ms > 5 * HALF_MS
-    assert 20 < moved < PANES / 2
+    assert 5 < moved < PANES / 2
 
 
 def test_limits_are_not_asked_where_all_have_places() -> None:
@@ -107,6 +109,17 @@ def test_where_there_is_room_only_new_names_are_taken_to_the_limits() -> None:
     for number in range(2):
         admission.fold(partial(few | names, leaves), 0, BEGIN + number, own)
     assert limits.series.last["a"] == dict.fromkeys(names, BEGIN)
-    assert limits.series.weights["a"] == dict.fromkeys(few, 6) | dict.fromkeys(names.keys() - few.keys(), 3)
+    assert limits.series.weights["a"] == dict.fromkeys(names, 3)
     admission.settle()
     assert limits.series.weights["a"] == dict.fromkeys(few, 9) | dict.fromkeys(names.keys() - few.keys(), 6)
+
+
+def test_limits_do_not_look_at_all_names_for_a_pane_of_few_that_have_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, limits, leaves = policy(), Limits(), LeafIndex()
+    admission = Admission(limits)
+    whole = partial({LeafSeries("a", "v1", (region,)): 3 for region in ("eu", "us")}, leaves)
+    admission.fold(whole, 0, BEGIN, own)
+    monkeypatch.delattr(Limits, "fold")
+    assert admission.fold(whole, 0, BEGIN + 1, own) == ({}, [])
+    assert limits.series.last["a"] == dict.fromkeys(whole.series, BEGIN + 1)
+    assert limits.models.weights[""] == {("a",): 12}
