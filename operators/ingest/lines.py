@@ -1,6 +1,6 @@
 """Lines of text that are cut out of their blocks when they are asked for: only those at work fill the caches."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import overload
@@ -96,7 +96,10 @@ class Lines(Sequence[bytes]):
         """Return a line, or the lines of a slice whose step is 1."""
         if isinstance(which, slice):
             some = self._range[which]
-            return Lines(self._blocks, some.start, some.stop)
+            first = bisect_right(self._firsts, some.start) - 1
+            before = self._firsts[first]
+            blocks = self._blocks[first : bisect_left(self._firsts, some.stop)]
+            return Lines(blocks, some.start - before, some.stop - before)
         line = self._range[which]
         at = bisect_right(self._firsts, line) - 1
         block, place = self._blocks[at], line - self._firsts[at]
@@ -138,25 +141,24 @@ def lengths_of(texts: Sequence[bytes]) -> Ints:
     return np.fromiter(map(len, texts), np.int64, len(texts))
 
 
-def objects_of(texts: Sequence[bytes]) -> memoryview | None:
-    r"""Return the text of lines that hold whole JSON objects, or that are no JSON; None where that is not sure.
+def objects_of(texts: Sequence[bytes]) -> list[memoryview]:
+    r"""Return lines as texts of whole JSON objects, or that are no JSON, one of each block; [] where that is not sure.
 
     A line that ends with a brace and one that begins with one stand beside each other in no object, and a string holds
     no line end: so none holds a part of an object, if all is JSON.
 
-    >>> bytes(objects_of(Lines([block_of(b'{"a":1}\n{"a":2}\n')])) or b"")
-    b'{"a":1}\n{"a":2}'
+    >>> [bytes(text) for text in objects_of(Lines([block_of(b'{"a":1}\n{"a":2}\n')]))]
+    [b'{"a":1}\n{"a":2}']
     >>> objects_of(Lines([block_of(b'{"a":\n1}\n')])), objects_of([b'{"a":1}'])
-    (None, None)
+    ([], [])
     """
-    spans = [*texts.spans()] if isinstance(texts, Lines) else []
-    if len(spans) != 1:
-        return None
-    text, starts, ends = spans[0]
-    characters = np.frombuffer(text, np.uint8)
-    if (ends <= starts).any() or (characters[starts] != BRACE).any() or (characters[ends - 1] != END_BRACE).any():
-        return None
-    return memoryview(text)[int(starts[0]) : int(ends[-1])]
+    found = []
+    for text, starts, ends in texts.spans() if isinstance(texts, Lines) else ():
+        characters = np.frombuffer(text, np.uint8)
+        if (ends <= starts).any() or (characters[starts] != BRACE).any() or (characters[ends - 1] != END_BRACE).any():
+            return []
+        found.append(memoryview(text)[int(starts[0]) : int(ends[-1])])
+    return found
 
 
 def texts_at(texts: Sequence[bytes], places: Ints) -> list[bytes]:

@@ -80,8 +80,8 @@ class Decoder(Generic[Item]):
 
     def _together(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]] | None:
         """Decode lines as the one text that they are; None where they may not hold an object each."""
-        text = objects_of(messages.values) if self._lets_go else None
-        items = [] if text is None else self._of_lines(text)
+        texts = objects_of(messages.values) if self._lets_go else ()
+        items = [item for text in texts for item in self._of_lines(text)]
         if not items or len(items) != len(messages):
             return None
         return items, Origin(messages=messages, message_of=range(len(items)), texts=ItemTexts(split=split)), []
