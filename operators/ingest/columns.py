@@ -3,10 +3,8 @@
 Every number is a float64 column in which NaN means absent; a failed event's latency of zero is no latency.
 """
 
-from array import array
 from collections.abc import Sequence
 from datetime import datetime
-from typing import cast
 
 import msgspec
 import numpy as np
@@ -22,6 +20,7 @@ from operators.ingest.formats.format import Stream
 from operators.ingest.id_hashes import with_key
 from operators.ingest.numbering import Numbering
 from operators.ingest.offending import ChunkContext
+from operators.ingest.packed import PackError, packed_ints
 from operators.ingest.parts import Parts
 from operators.ingest.read_events import ReadEvents
 from operators.ingest.slis.kind import Read
@@ -177,8 +176,8 @@ class ColumnsBuilder:
 def times_of(values: Sequence[int | datetime]) -> Ints:
     """Return Unix ms, shape (n,), of times as decoded; fractions of a millisecond are cut off."""
     try:
-        return np.frombuffer(array("q", cast(Sequence[int], values)), np.int64)
-    except TypeError:
+        return packed_ints(values)
+    except PackError:
         return np.array([ms_of(value) for value in values], np.int64)
 
 

@@ -1,5 +1,6 @@
-"""How the events of an input become columns without objects in between: by kernels, or as their format has columns."""
+"""How the events of an input become columns: by kernels, as their format has columns, or by what is familiar."""
 
+from operators.ingest.familiar_reads import familiar_reads_for
 from operators.ingest.formats.format import EventScan
 from operators.ingest.formats.registry import FORMATS
 from operators.ingest.own_dimensions import own_dimensions
@@ -14,6 +15,6 @@ def event_scan_for(form: str, policy: Policy) -> EventScan | None:
         return None
     if form == "native":
         scanner = scanner_for(policy)
-        return None if scanner is None else lambda *given: scanned_reads(scanner, *given)
+        return familiar_reads_for(policy) if scanner is None else lambda *given: scanned_reads(scanner, *given)
     scan = FORMATS[form].scan
     return None if scan is None else scan()

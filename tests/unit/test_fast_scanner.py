@@ -14,6 +14,7 @@ from flows import settings
 from operators.fast import loading
 from operators.fast.interning import TEXTS_MAX
 from operators.ingest.columns import times_of
+from operators.ingest.familiar_reads import FamiliarReads
 from operators.ingest.partition import Partition
 from operators.ingest.read_events import ReadEvents
 from operators.ingest.scanning import MessageScanner, scanner_for
@@ -166,7 +167,7 @@ def test_a_partition_uses_the_scanner_only_where_it_may() -> None:
     assert Partition("p", "events", ("p",), RULES, form="otlp")._scan is None
     with without():
         assert loading.kernels() is None
-        assert Partition("p", "events", ("p",), RULES)._scan is None
+        assert isinstance(Partition("p", "events", ("p",), RULES)._scan, FamiliarReads)
 
 
 def test_where_scanning_is_of_no_use_few_messages_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
