@@ -206,7 +206,10 @@ CANARY = (
             "weights": dict, "log": evidence_log.EvidenceLog, "recurring": dict, "raters": dict, "doubts": dict,
             "waits": dict, "cold": dict, "served": list,
         },
-        derived=("index", "kept", "live", "gathered", "pooled", "places", "placed", "dropped", "results", "_alphas"),
+        derived=(
+            "index", "kept", "live", "gathered", "pooled", "places", "leaves", "pair_places", "process_places",
+            "placed", "dropped", "results", "_alphas",
+        ),
         version=6,
         upgrades={
             1: canary_upgrades.without_measures, 2: canary_upgrades.without_guard, 3: canary_upgrades.without_shares,

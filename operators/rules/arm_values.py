@@ -11,6 +11,8 @@ from operators.rules.exceeding import Exceeding, Limit
 from operators.rules.spreads import Spreads
 from operators.rules.value_history import BASELINE, CANDIDATE
 from operators.stats.histogram import CODE_MIN
+from operators.stats.multiple_testing import Bools
+from operators.window.series_index import SliceSeries
 
 NO_LIMIT = CODE_MIN - 1  # Too few values are known yet.
 
@@ -18,11 +20,13 @@ NO_LIMIT = CODE_MIN - 1  # Too few values are known yet.
 class ArmValues(NamedTuple):
     """Values of candidates and baselines: those of a version once for each release that compares it.
 
-    E finest slices: `row` (E,) is one of the spreads, `arm` (E,) is 2 * the number of the release, plus CANDIDATE or
-    BASELINE. C counts `n` of values of a `measure` in bucket `code`, (C,) each; `of` (C,) is the finest slice.
+    E finest slices: `row` (E,) is one of the spreads, `pair` (E,) one of the `ComparedLeaves`, `arm` (E,) is 2 * the
+    number of the release, plus CANDIDATE or BASELINE. C counts `n` of values of a `measure` in bucket `code`, (C,)
+    each; `of` (C,) is the finest slice.
     """
 
     row: Ints
+    pair: Ints
     arm: Ints
     of: Ints
     measure: Ints
@@ -30,25 +34,57 @@ class ArmValues(NamedTuple):
     n: Ints
 
 
-def by_arm(spreads: Spreads, releases: Sequence[Comparison], measures: Collection[int]) -> ArmValues:
+class ComparedLeaves:
+    """Which of some `releases` compare the version of a finest slice, found once for each.
+
+    A pairs of a finest slice and what compares it, slice by slice: `leaf` (A,) is a number in `names`, `arms` (A,) as
+    `arm` of `ArmValues`. Those of a slice begin at `firsts`, and are `times` so many.
+    """
+
+    leaf: Ints
+    arms: Ints
+    times: Ints
+    firsts: Ints
+
+    def __init__(self, releases: Sequence[Comparison]) -> None:
+        self.releases = releases
+        self._arms: dict[tuple[str, str], list[int]] = {}
+        for number, release in enumerate(releases):
+            self._arms.setdefault((release.model, release.candidate), []).append(2 * number + CANDIDATE)
+            self._arms.setdefault((release.model, release.baseline), []).append(2 * number + BASELINE)
+        self._begin(())
+
+    def follow(self, names: Sequence[SliceSeries]) -> None:
+        """Take the names that have come since; they are others only where it is another list."""
+        if names is not self.names:
+            self._begin(names)
+        known = len(self.times)
+        if len(names) == known:
+            return
+        new = [self._arms.get(name[:2], ()) for name in names[known:]]
+        times = np.array([len(each) for each in new], np.int64)
+        self.times = np.concatenate((self.times, times))
+        self.firsts = np.cumsum(self.times) - self.times
+        self.leaf = np.concatenate((self.leaf, np.repeat(np.arange(known, len(names)), times)))
+        self.arms = np.concatenate((self.arms, np.array([arm for each in new for arm in each], np.int64)))
+
+    def _begin(self, names: Sequence[SliceSeries]) -> None:
+        self.names = names
+        self.leaf = self.arms = self.times = self.firsts = np.zeros(0, np.int64)
+
+
+def by_arm(spreads: Spreads, leaves: ComparedLeaves, measures: Collection[int]) -> ArmValues:
     """Return the values of some measures that the versions of releases had."""
-    arms: dict[tuple[str, str], list[int]] = {}
-    for number, release in enumerate(releases):
-        arms.setdefault((release.model, release.candidate), []).append(2 * number + CANDIDATE)
-        arms.setdefault((release.model, release.baseline), []).append(2 * number + BASELINE)
-    here = np.flatnonzero(np.bincount(spreads.version)).tolist()
-    compared = [arms.get(spreads.versions[version], ()) for version in here]
-    compares, firsts = np.zeros((2, len(spreads.versions)), np.int64)
-    compares[here] = [len(each) for each in compared]
-    firsts[here] = np.cumsum(compares[here]) - compares[here]
-    times = compares[spreads.version]
+    leaves.follow(spreads.names)
+    times = leaves.times[spreads.series]
     row, nth = _repeated(np.arange(len(times)), times)
-    arm = np.array([arm for each in compared for arm in each], np.int64)[firsts[spreads.version[row]] + nth]
-    some = np.flatnonzero(np.isin(spreads.measure, list(measures)))
+    pair = leaves.firsts[spreads.series[row]] + nth
+    some = np.flatnonzero(_is_among(spreads.measure, measures))
     cell, nth = _repeated(some, times[spreads.row[some]])
     return ArmValues(
         row=row,
-        arm=arm,
+        pair=pair,
+        arm=leaves.arms[pair],
         of=(np.cumsum(times) - times)[spreads.row[cell]] + nth,
         measure=spreads.measure[cell],
         code=spreads.code[cell],
@@ -56,21 +92,33 @@ def by_arm(spreads: Spreads, releases: Sequence[Comparison], measures: Collectio
     )
 
 
+def _is_among(measure: Ints, measures: Collection[int]) -> Bools:
+    known = np.zeros(max([*measures, int(measure.max(initial=0))]) + 1, bool)
+    known[list(measures)] = True
+    return known[measure]
+
+
 def _repeated(each: Ints, times: Ints) -> tuple[Ints, Ints]:
     """Return each of some numbers so many times, and which time it is, from 0 on."""
     return np.repeat(each, times), nth_of_each(times)
 
 
-def exceeding_counts(values: ArmValues, limits: Sequence[Limit], exceeding: Sequence[Exceeding]) -> Ints:
-    """Return good and bad values of each finest slice by limit, (E, limits, 2), as it is known of each release."""
+def edges_of(limits: Sequence[Limit], exceeding: Sequence[Exceeding]) -> Ints:
+    """Return the bucket above which values are bad, by limit and arm, (limits, 2 releases), as it is known of each."""
+    codes = [[each.codes.get(number, NO_LIMIT) for each in exceeding] for number in range(len(limits))]
+    of_candidates = [[limit.of_candidate(code) for code in mine] for limit, mine in zip(limits, codes, strict=True)]
+    return np.stack((of_candidates, codes), axis=2).reshape(len(limits), 2 * len(exceeding)).astype(np.int64)
+
+
+def exceeding_counts(values: ArmValues, limits: Sequence[Limit], edges: Ints) -> Ints:
+    """Return good and bad values of each finest slice by limit, (E, limits, 2), by `edges_of` the limits."""
     counts = np.zeros((len(limits), 2 * len(values.row)), np.int64)
     for number, limit in enumerate(limits):
-        codes = [each.codes.get(number, NO_LIMIT) for each in exceeding]
-        edges = np.column_stack(([limit.of_candidate(code) for code in codes], codes)).ravel()[values.arm]
+        edge = edges[number][values.arm]
         mine = np.flatnonzero(values.measure == limit.measure)
-        mine = mine[edges[values.of[mine]] != NO_LIMIT]
+        mine = mine[edge[values.of[mine]] != NO_LIMIT]
         of = values.of[mine]
         # Sums of whole numbers, exact below 2 ** 53.
-        at = 2 * of + (values.code[mine] > edges[of])
+        at = 2 * of + (values.code[mine] > edge[of])
         counts[number] = np.bincount(at, weights=values.n[mine], minlength=counts.shape[1])
     return counts.reshape(len(limits), -1, 2).swapaxes(0, 1)

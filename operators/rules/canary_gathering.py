@@ -16,6 +16,7 @@ from operators.rules.label_delays import LabelDelays
 from operators.rules.labelled import asked
 from operators.rules.labels import Labels
 from operators.rules.pane_counts import PaneCounts
+from operators.rules.pooled_bets import bet_at_once
 from operators.rules.recurring import Recurring
 from operators.rules.spreads import Spreads
 from operators.rules.strata import ComparedWindow
@@ -105,7 +106,8 @@ def _note_cold(canary: CanaryState, pane: int, warming: Collection[Comparison]) 
 def _end_blip(canary: CanaryState) -> None:
     """Give the e-processes what the blip came to."""
     if canary.blip is not None:
-        _bet(canary, (canary.blip + 1) * canary.blip_panes, list(canary.strata), canary.blipped)
+        pane = (canary.blip + 1) * canary.blip_panes
+        _bet(canary, pane, bet_at_once(canary, pane), canary.blipped)
     canary.gathered.settle()
     renew(list(canary.exceeding.values()))
     canary.blip = None

@@ -9,6 +9,7 @@ import numpy as np
 from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy
 from operators.rules.alpha import ACTING, of_comparison, portion
+from operators.rules.arm_values import ComparedLeaves
 from operators.rules.canary_keys import Canary
 from operators.rules.canary_verdict import Terms, levels
 from operators.rules.comparison import Comparison
@@ -19,9 +20,11 @@ from operators.rules.guard import ALPHA_SHARE, Guard
 from operators.rules.kept_estimates import KeptEstimates
 from operators.rules.label_shares import LabelShares
 from operators.rules.labelled import Labelled
-from operators.rules.pooled_strata import PooledStrata, ServedPlaces
+from operators.rules.pooled_strata import PooledStrata
 from operators.rules.process_index import ProcessIndex
+from operators.rules.process_places import ProcessPlaces
 from operators.rules.recurring import Recurring, by_version
+from operators.rules.served_places import PairPlaces, ServedPlaces
 from operators.rules.strata import Strata
 from operators.stats.e_process import EProcesses
 from operators.stats.slice_weights import FIRST, SliceWeights
@@ -128,6 +131,9 @@ class CanaryState:
         self.gathered = GatheredValues()
         self.pooled: PooledStrata | None = None
         self.places: ServedPlaces | None = None
+        self.leaves: ComparedLeaves | None = None
+        self.pair_places: PairPlaces | None = None
+        self.process_places: ProcessPlaces | None = None
         self.placed = ProcessIndex()
         self.dropped = True  # Whether processes may have been left out since rows were made.
         self._alphas: dict[tuple[Comparison, int], tuple[object, _Alphas]] = {}
@@ -186,8 +192,12 @@ class CanaryState:
     def open_strata(self, release: Comparison, pane: int) -> Strata:
         """Return the strata of a release, ready for what came in a pane, of the blip that it is of."""
         strata = self.strata_of(release)
-        strata.open(pane // self.blip_panes * self.blip_panes, self.blip_panes, self.blipped)
+        strata.open(self.begun(pane), self.blip_panes, self.blipped)
         return strata
+
+    def begun(self, pane: int) -> int:
+        """Return the pane with which the blip of a pane begins."""
+        return pane // self.blip_panes * self.blip_panes
 
     def exceeding_of(self, release: Comparison) -> Exceeding:
         known = self.exceeding.get(release)

@@ -8,8 +8,9 @@ from operators.arrays import Ints
 from operators.rules.canary_state import CanaryState
 from operators.rules.comparison import Comparison
 from operators.rules.pane_counts import PaneCounts
-from operators.rules.pooled_strata import PooledStrata, ServedPlaces
+from operators.rules.pooled_strata import PooledStrata
 from operators.rules.recurring import Recurring, left_out
+from operators.rules.served_places import ServedPlaces
 from operators.rules.thinning import thinned
 from operators.rules.value_gathering import Shares
 from operators.window.chains import COMPARED, NOT_MEANT
@@ -51,9 +52,7 @@ def _add_at_once(
     some = np.flatnonzero((row >= 0) & wanted[pooled.release[places.stratum]])
     row, stratum, arm = row[some], places.stratum[some], places.arm[some]
     served = np.bincount(pooled.release[stratum], minlength=len(pooled.releases)) > 0
-    ended = (pooled.until[:, canary.blipped] <= pane // canary.blip_panes * canary.blip_panes).any(axis=1)
-    for number in np.flatnonzero(served & ended).tolist():
-        canary.open_strata(pooled.releases[number], pane)
+    pooled.open(served, canary.begun(pane), canary.blip_panes, canary.blipped)
     came = counts.units[row][:, canary.slis][:, at_once]
     place = stratum[:, None], at_once[None, :], 2 * arm[:, None]
     pooled.pending[place] += came.sum(axis=2)  # A stratum and version is one slot.

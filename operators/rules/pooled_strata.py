@@ -3,24 +3,38 @@
 What there is of each release is what its `Strata` say: their counts are parts of the ones here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from operators.arrays import Ints
 from operators.rules.comparison import Comparison
 from operators.rules.strata import Strata
-from operators.window.series_index import SliceSeries
+from operators.rules.window_lengths import window_blocks
+from operators.stats.multiple_testing import Bools
+from operators.window.watermark import NEVER
 
 COUNTED = ("pending", "seen", "events")
-WINDOWS = ("until", "panes")
+WINDOWS = ("until", "panes", "first")
+
+
+class EndedWindows(NamedTuple):
+    """T comparisons of windows that ended, by `stratum` and `sli`: `counts` (T, 4) of `panes` from `begins` on."""
+
+    stratum: Ints
+    sli: Ints
+    counts: Ints
+    begins: Ints
+    panes: Ints
 
 
 class PooledStrata:
     """N strata of R releases: `release` (N,) are numbers in `releases`, and counts as of `Strata`, (N, ...).
 
-    `until` and `panes` (R, SLIs) are those of the open windows. They hold as long as they `fit`: until a release or
-    stratum comes or goes.
+    `until`, `panes` and `first` (R, SLIs) are those of the open windows. They hold as long as they `fit`: until a
+    release or stratum comes or goes. `number` is that of each release, `place` that of a stratum by the number of its
+    release and its text.
     """
 
     pending: Ints
@@ -28,12 +42,17 @@ class PooledStrata:
     events: Ints
     until: Ints
     panes: Ints
+    first: Ints
 
     def __init__(self, of: Mapping[Comparison, Strata]) -> None:
         self.releases, self.of = list(of), list(of.values())
         sizes = [len(strata.names) for strata in self.of]
         self.release = np.repeat(np.arange(len(sizes)), sizes)
         ends = np.cumsum(sizes).tolist()
+        self.number = {release: number for number, release in enumerate(self.releases)}
+        self.names = [name for strata in self.of for name in strata.names]
+        self.most = np.array([strata.most for strata in self.of], np.int64)
+        self._place: dict[tuple[int, str], int] = {}
         for name in COUNTED:
             whole = np.concatenate([getattr(strata, name) for strata in self.of])
             setattr(self, name, whole)
@@ -52,9 +71,54 @@ class PooledStrata:
             for one, other in zip(of.values(), self.of, strict=True)
         )
 
-    def strata(self) -> list[SliceSeries]:
-        """Return the finest slice of each stratum, (N,)."""
-        return [name for strata in self.of for name in strata.names]
+    @property
+    def place(self) -> Mapping[tuple[int, str], int]:
+        if not self._place:
+            self._place = {
+                (number, name.text): at
+                for at, (number, name) in enumerate(zip(self.release.tolist(), self.names, strict=True))
+            }
+        return self._place
+
+    def open(self, served: Bools, begins: int, panes: int, slis: Ints) -> None:
+        """Do what `Strata.open` does for those releases that are `served`, (R,)."""
+        ended: Bools = np.logical_and(served[:, None], self.until[:, slis] <= begins)
+        if not ended.any():
+            return
+        opens = np.asarray(ended.any(axis=1))
+        some, here, place = np.flatnonzero(opens), np.flatnonzero(opens[self.release]), np.zeros(len(served), np.int64)
+        place[some] = np.arange(len(some))
+        at, new = np.ix_(some, slis), ended[some]
+        first = np.where(new & (self.first[at] == NEVER), begins, self.first[at])
+        seen, of = self.seen[np.ix_(here, slis)], place[self.release[here]]
+        lasts = panes * window_blocks(seen, of, begins - first, panes, self.most[some])
+        self.first[at] = first
+        self.panes[at] = np.where(new, lasts, self.panes[at])
+        self.until[at] = np.where(new, (begins // lasts + 1) * lasts, self.until[at])
+        self.pending[np.ix_(here, slis)] *= ~new[of][:, :, None]
+
+    def ended(self, pane: int, slis: Ints) -> Bools:
+        """Return whose windows of `slis` end before a pane, (R, slis)."""
+        until = self.until[:, slis]
+        return np.asarray((until != NEVER) & (until <= pane))
+
+    def comparable(self, slis: Ints) -> Bools:
+        """Return of which strata both versions had something of `slis`, (N, slis)."""
+        return np.asarray((self.pending[:, slis, ::2] > 0).all(axis=2))
+
+    def take(self, ended: Bools, slis: Ints) -> EndedWindows:
+        """Do what `Strata.take` does of windows of `slis` that have `ended`, (R, slis)."""
+        inside = ended[self.release]
+        stratum, place = np.nonzero(self.comparable(slis) & inside)
+        release, sli = self.release[stratum], slis[place]
+        panes = self.panes[release, sli]
+        windows = EndedWindows(stratum, sli, self.pending[stratum, sli], self.until[release, sli] - panes, panes)
+        came = self.pending[:, slis]
+        self.seen[:, slis] += came * inside[:, :, None]
+        self.events[stratum, sli] += windows.counts[:, ::2]
+        self.pending[:, slis] = came * ~inside[:, :, None]
+        self.until[:, slis] = np.where(ended, NEVER, self.until[:, slis])
+        return windows
 
     def apart(self) -> set[Comparison]:
         """Return the releases with a stratum that one version alone has served, as `Strata.alone` says."""
@@ -63,42 +127,3 @@ class PooledStrata:
 
     def _some(self, numbers: Ints) -> set[Comparison]:
         return {self.releases[number] for number in np.unique(numbers).tolist()}
-
-
-class ServedPlaces:
-    """Where what came in of a slot belongs: E times `slot`, the `stratum` of the pool, and its `arm`, (E,) each.
-
-    `open` are slots of the releases that have no stratum yet, with these releases.
-    """
-
-    def __init__(self, pooled: PooledStrata, names: Sequence[SliceSeries], finest: frozenset[str]) -> None:
-        self.pooled, self.names, self.finest = pooled, names, finest
-        self.slot: Ints = np.zeros(0, np.int64)
-        self.stratum: Ints = np.zeros(0, np.int64)
-        self.arm: Ints = np.zeros(0, np.int64)
-        self.open: dict[int, list[Comparison]] = {}
-        self._known = 0
-        self._arms: dict[tuple[str, str], list[tuple[int, int]]] = {}
-        for number, release in enumerate(pooled.releases):
-            for arm, version in enumerate((release.candidate, release.baseline)):
-                self._arms.setdefault((release.model, version), []).append((number, arm))
-        places = zip(pooled.release.tolist(), pooled.strata(), strict=True)
-        self._stratum = {(number, name.text): at for at, (number, name) in enumerate(places)}
-
-    def follow(self) -> None:
-        """Take the slots that have come since."""
-        new: list[tuple[int, int, int]] = []
-        for slot in range(self._known, len(self.names)):
-            name = self.names[slot]
-            for number, arm in self._arms.get(name[:2], ()) if name.dims.keys() == self.finest else ():
-                stratum = self._stratum.get((number, name.text))
-                if stratum is None:
-                    self.open.setdefault(slot, []).append(self.pooled.releases[number])
-                else:
-                    new.append((slot, stratum, arm))
-        self._known = len(self.names)
-        if new:
-            added = np.array(new, np.int64).T
-            self.slot, self.stratum, self.arm = (
-                np.concatenate(both) for both in zip((self.slot, self.stratum, self.arm), added, strict=True)
-            )

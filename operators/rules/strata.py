@@ -18,13 +18,13 @@ import numpy as np
 
 from operators.arrays import Floats, Ints
 from operators.rules.guard import whole
+from operators.rules.window_lengths import window_blocks
 from operators.stats.multiple_testing import Bools
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries
 from operators.window.watermark import NEVER
 
 Served = tuple[SliceSeries, Ints]  # A finest slice of a version, and its counts by SLI, (SLIs, 3).
-KEPT_MIN = 0.5  # Of what could be told.
 MOVED_MIN = 0.05  # Of a version's traffic: a stratum whose share differs by less has not moved.
 MOVED_MAX = 3  # Strata that are named.
 MIX = "the mix of traffic differs"
@@ -68,12 +68,11 @@ class Strata:
     def open(self, begins: int, panes: int, slis: Ints) -> None:
         """Say of which block what is added next of `slis` is; what is left of windows that ended is thrown away."""
         others = slis[self.until[slis] <= begins]
-        for sli in others.tolist():
-            if self.first[sli] == NEVER:
-                self.first[sli] = begins
-            lasts = panes * self._blocks(sli, begins, panes)
-            self.panes[sli], self.until[sli] = lasts, (begins // lasts + 1) * lasts
         if len(others):
+            self.first[others] = np.where(self.first[others] == NEVER, begins, self.first[others])
+            lasted, release = (begins - self.first[others])[None], np.zeros(len(self.names), np.int64)
+            blocks = window_blocks(self.seen[:, others], release, lasted, panes, np.array([self.most]))[0]
+            self.panes[others], self.until[others] = panes * blocks, (begins // (panes * blocks) + 1) * panes * blocks
             self.pending[:, others] = 0
 
     def add(self, candidate: Sequence[Served], baseline: Sequence[Served]) -> None:
@@ -142,19 +141,6 @@ class Strata:
         if more:
             for each in ("pending", "seen", "events"):
                 setattr(self, each, np.pad(getattr(self, each), ((0, more), (0, 0), (0, 0))))
-
-    def _blocks(self, sli: int, begins: int, panes: int) -> int:
-        """Return how many blocks the next window lasts: the fewest, a power of two, that keep enough."""
-        n_c, n_b = self.seen[:, sli, 0].astype(float), self.seen[:, sli, 2].astype(float)
-        mean = (n_c + n_b) * panes / max(begins - int(self.first[sli]), panes)
-        weight = n_c * n_b / np.maximum(n_c + n_b, 1.0) ** 2
-        informative, blocks = float(weight @ mean), 1
-        while informative and 2 * blocks * panes <= self.most:
-            expected = blocks * mean
-            if float(weight @ (expected - 1 + np.exp(-expected))) >= KEPT_MIN * blocks * informative:
-                break
-            blocks *= 2
-        return blocks
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what follows from the names."""

@@ -13,7 +13,7 @@ from operators.evaluation import ShardEvaluation
 from operators.ingest.partition import Partition
 from operators.policy.errors import PolicyError
 from operators.policy_file.toml import parse
-from operators.rules.arm_values import by_arm, exceeding_counts
+from operators.rules.arm_values import ComparedLeaves, by_arm, edges_of, exceeding_counts
 from operators.rules.canary_keys import Canary
 from operators.rules.comparison import Comparison
 from operators.rules.exceeding import Exceeding, Limit, columns, limits_of, renew
@@ -136,11 +136,11 @@ def canary() -> Canary:
 
 def counted(exceeding: Exceeding, spreads: Spreads) -> list[list[Ints]]:
     """Learn the values of a pane, and return good and bad ones of candidate and baseline by finest slice."""
-    values = by_arm(spreads, [Comparison("m", "v2", "v1", START, START)], range(3))
+    values = by_arm(spreads, ComparedLeaves([Comparison("m", "v2", "v1", START, START)]), range(3))
     gathered = GatheredValues()
     gathered.add([exceeding], MINUTE, values)
     gathered.settle()
-    counts = exceeding_counts(values, exceeding.limits, [exceeding])
+    counts = exceeding_counts(values, exceeding.limits, edges_of(exceeding.limits, [exceeding]))
     some = counts.any(axis=(1, 2))
     return [list(counts[some & (values.arm == arm)]) for arm in (CANDIDATE, BASELINE)]
 

@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import pytest
 
 from operators.arrays import Ints
 from operators.recovery import dumps, loads
-from operators.rules.arm_values import by_arm, exceeding_counts
+from operators.rules import value_gathering
+from operators.rules.arm_values import ComparedLeaves, by_arm, edges_of, exceeding_counts
 from operators.rules.canary import CanaryEvaluator
 from operators.rules.canary_keys import Canary
 from operators.rules.comparison import Comparison
@@ -96,8 +98,8 @@ def test_counts_are_those_of_each_version_by_itself(seed: int) -> None:
     codes = [{number: int(random.integers(290, 310)) for number in range(len(LIMITS))} for _ in RELEASES]
     del codes[0][1], codes[3][0]
     exceeding = [Exceeding(limits=LIMITS, codes=each) for each in codes]
-    values = by_arm(spreads, RELEASES, {limit.measure for limit in LIMITS})
-    counts = exceeding_counts(values, LIMITS, exceeding)
+    values = by_arm(spreads, ComparedLeaves(RELEASES), {limit.measure for limit in LIMITS})
+    counts = exceeding_counts(values, LIMITS, edges_of(LIMITS, exceeding))
     for number, release in enumerate(RELEASES):
         for arm in (CANDIDATE, BASELINE):
             mine = np.flatnonzero((values.arm == 2 * number + arm) & counts.any(axis=(1, 2)))
@@ -115,7 +117,9 @@ def test_what_is_remembered_does_not_depend_on_when_somebody_looks(looked: Seque
     for pane in range(20):
         live = [number for number in range(len(RELEASES)) if number != (1 if pane < 8 else 2)]
         spreads, minute = pane_of(random), pane // PANES_A_MINUTE
-        values = by_arm(spreads, [RELEASES[number] for number in live], {limit.measure for limit in LIMITS})
+        values = by_arm(
+            spreads, ComparedLeaves([RELEASES[number] for number in live]), {each.measure for each in LIMITS}
+        )
         gathered.add([exceeding[number] for number in live], minute, values)
         for number in live:
             for arm in (CANDIDATE, BASELINE):
@@ -143,6 +147,29 @@ def test_what_is_saved_has_all_that_was_gathered() -> None:
     assert saved is not None
     assert remembered([saved.exceeding[release] for release in RELEASES[:2]])
     assert saved.exceeding.keys() == canary.exceeding.keys() == set(RELEASES)
+
+
+def test_values_are_added_to_all_releases_as_to_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slices come with time, and a release comes and one goes."""
+
+    def played() -> list[bytes]:
+        canary, states = CanaryEvaluator(RULE, POLICY), []
+        for pane in range(40):
+            spreads, live = pane_of(np.random.default_rng(pane)), RELEASES[: 4 + pane // 20]
+            few = np.flatnonzero(spreads.series[spreads.row] < 6 + pane)
+            some = {name: getattr(spreads, name)[few] for name in ("row", "measure", "code", "n")}
+            canary.forget(set(live))
+            spreads = msgspec.structs.replace(spreads, **some)
+            add_values(canary, pane, spreads, live, live[pane // 30 :], {live[0]: [0.5, 1.0]})
+            if pane % 6 == 5:
+                canary.gathered.settle()
+                renew(list(canary.exceeding.values()))
+            states.append(dumps(canary, POLICY))
+        return states
+
+    at_once = played()
+    monkeypatch.setattr(value_gathering, "_strata", lambda canary, leaves: np.full(len(leaves.arms), -1))
+    assert played() == at_once
 
 
 def test_a_release_of_which_nothing_is_compared_yet_sets_limits_alone() -> None:
