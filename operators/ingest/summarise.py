@@ -5,7 +5,6 @@ Cost per event: some 200 ns with five measures and three SLIs; nothing here is P
 
 from operator import itemgetter
 
-import msgspec
 import numpy as np
 
 from operators.arrays import Ints, groups_of, runs_of
@@ -21,7 +20,7 @@ from operators.ingest.watched_counts import Runs, count, rows_of
 from operators.policy.policy import Policy
 from operators.policy.rules import compared
 from operators.window.chains import Chains
-from operators.window.leaf_index import only_used
+from operators.window.leaf_index import own_series
 from operators.window.partial import NEITHER, Partial, keep_first, split_rows, sum_by_key
 
 
@@ -58,16 +57,12 @@ def summarise(columns: Columns, placed: EventTimes, shards: Ints, policy: Policy
         samples=sorted(rows_of(columns.samples, groups), key=itemgetter(0)),
     )
     firsts = np.flatnonzero(runs_of(shard, closing))
-    parts = map(_of_own_series, split_rows(whole, [*firsts.tolist(), whole.rows]))
+    edges = [*firsts.tolist(), whole.rows]
+    # Those of a batch are of all shards, and may go to other processes: each has the series that it has rows of.
+    parts = split_rows(whole, edges, own_series(whole.series, which, edges))
     # Of samples hardly any but the first were taken (`shown_before.py`): those are left to the pane.
     kept = [keep_first(part) if part.offenders else part for part in parts]
     return list(zip(shard[firsts].tolist(), closing[firsts].tolist(), kept, strict=True))
-
-
-def _of_own_series(part: Partial) -> Partial:
-    """Return it with the series that it has: those of a batch are of all shards, and may go to another process."""
-    series, which = only_used(part.series, part.which)
-    return msgspec.structs.replace(part, series=series, which=which)
 
 
 def _slis(columns: Columns, policy: Policy, groups: Runs) -> Ints:

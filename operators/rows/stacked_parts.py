@@ -1,7 +1,7 @@
 """Partials one after the other, row by row, without adding anything up: so that their rows are made at once."""
 
 from collections.abc import Sequence
-from itertools import accumulate, chain
+from itertools import chain
 
 import numpy as np
 
@@ -16,25 +16,23 @@ def stacked_parts(parts: Sequence[Partial]) -> Partial:
     """
     if len(parts) == 1:
         return parts[0]
-    rows = [0, *accumulate(part.rows for part in parts)]
-    series = [0, *accumulate(len(part.series) for part in parts)]
-    kinds = [0, *accumulate(len(part.error_types) for part in parts)]
+    rows = [part.rows for part in parts]
     width = cell_width(parts[0])
-    none, count = np.zeros((0, 2), np.int64), rows[-1]
+    first = _before(rows)
+    none, count = np.zeros((0, 2), np.int64), sum(rows)
     return Partial(
         series=list(chain.from_iterable(part.series for part in parts)),
         error_types=list(chain.from_iterable(part.error_types for part in parts)),
-        which=np.concatenate([part.which + first for part, first in zip(parts, series, strict=False)]),
+        which=np.concatenate([part.which for part in parts])
+        + np.repeat(_before([len(part.series) for part in parts]), rows),
         pane=np.concatenate([part.pane for part in parts]),
         late=np.concatenate([part.late for part in parts]),
         events=np.concatenate([part.events for part in parts]),
         slis=np.concatenate([part.slis for part in parts]),
         sums=np.concatenate([part.sums for part in parts]),
         extremes=np.concatenate([part.extremes for part in parts]),
-        outcomes=np.concatenate(
-            [_moved(part.outcomes, (row, kind, 0)) for part, row, kind in zip(parts, rows, kinds, strict=False)]
-        ),
-        cells=np.concatenate([_moved(part.cells, (row * width, 0)) for part, row in zip(parts, rows, strict=False)]),
+        outcomes=_moved([part.outcomes for part in parts], first, _before([len(part.error_types) for part in parts])),
+        cells=_moved([part.cells for part in parts], first * width),
         bins=0,
         features=none,
         moments=np.zeros((count, 0, 5), np.int64),
@@ -42,5 +40,14 @@ def stacked_parts(parts: Sequence[Partial]) -> Partial:
     )
 
 
-def _moved(counts: Ints, by: tuple[int, ...]) -> Ints:
-    return counts + np.array(by, np.int64)
+def _before(numbers: Sequence[int]) -> Ints:
+    """Return how many there are before each."""
+    return np.cumsum([0, *numbers[:-1]])
+
+
+def _moved(counts: Sequence[Ints], *by: Ints) -> Ints:
+    """Return sparse counts one after the other, those of each part with its own of `by` added to the first columns."""
+    every, lengths = np.concatenate(counts), [len(each) for each in counts]
+    for column, moved in enumerate(by):
+        every[:, column] += np.repeat(moved, lengths)
+    return every

@@ -4,7 +4,8 @@ Each partition has an index of its own, and so have the panes and the windows of
 numbered by another with a table, series by series looked up once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -34,8 +35,7 @@ class NumberedSeries(Picked[LeafSeries]):
     __slots__ = ("leaves",)
 
     def __init__(self, leaves: "LeafIndex", rows: Ints) -> None:
-        super().__init__(leaves.names, rows)
-        self.leaves = leaves
+        self.every, self.rows, self.leaves = leaves.names, rows, leaves
 
 
 class LeafIndex:
@@ -169,6 +169,19 @@ def only_used(series: Sequence[LeafSeries], which: Ints) -> tuple[Sequence[LeafS
     if isinstance(series, NumberedSeries):
         return series.leaves.chosen(series.rows[rows]), numbers
     return [series[row] for row in rows.tolist()], numbers
+
+
+def own_series(
+    series: Sequence[LeafSeries], which: Ints, edges: Sequence[int]
+) -> Iterator[tuple[Sequence[LeafSeries], Ints]]:
+    """Yield what `only_used` returns of the rows from each of some edges, in order, up to before the next one."""
+    alone = np.zeros(1, np.int64)
+    rows = series.rows[which] if isinstance(series, NumberedSeries) else alone
+    for first, last in pairwise(edges):
+        if last - first == 1 and isinstance(series, NumberedSeries):
+            yield series.leaves.chosen(rows[first:last]), alone
+        else:
+            yield only_used(series, which[first:last])
 
 
 def _used(table: NumberedSeries, index: Ints) -> Ints:

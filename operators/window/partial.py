@@ -4,10 +4,9 @@ Everything in a `Partial` is an integer sum or a maximum, so merging is exact, a
 the result does not depend on where a batch was cut, nor on the order of partitions or workers.
 """
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -188,8 +187,13 @@ def take(part: Partial, first: int, last: int) -> Partial:
     return part if (first, last) == (0, part.rows) else split_rows(part, (first, last))[0]
 
 
-def split_rows(part: Partial, edges: Sequence[int]) -> list[Partial]:
-    """Return the rows from each of some edges, in order, up to before the next one."""
+def split_rows(
+    part: Partial, edges: Sequence[int], named: Iterable[tuple[Sequence[LeafSeries], Ints]] | None = None
+) -> list[Partial]:
+    """Return the rows from each of some edges, in order, up to before the next one.
+
+    `named` gives of each its series and which of them its rows are of; None: each has the series of all.
+    """
     cells, features, ages, users, outcomes = (
         _split_keyed(counts, width, edges)
         for counts, width in (
@@ -200,11 +204,14 @@ def split_rows(part: Partial, edges: Sequence[int]) -> list[Partial]:
             (part.outcomes, 1),
         )
     )
+    offenders, samples = (_split_found(found, edges) for found in (part.offenders, part.samples))
+    if named is None:
+        named = ((part.series, part.which[first:last]) for first, last in pairwise(edges))
     return [
         Partial(
-            series=part.series,
+            series=series,
             error_types=part.error_types,
-            which=part.which[first:last],
+            which=which,
             pane=part.pane[first:last],
             late=part.late[first:last],
             events=part.events[first:last],
@@ -217,13 +224,13 @@ def split_rows(part: Partial, edges: Sequence[int]) -> list[Partial]:
             features=features[at],
             moments=part.moments[first:last],
             ranges=part.ranges[first:last],
-            offenders=[(row - first, offender) for row, offender in part.offenders if first <= row < last],
+            offenders=offenders[at],
             ages=ages[at],
             users=users[at],
             chains=take_chains(part.chains, first, last),
-            samples=[(row - first, sample) for row, sample in _of_rows(part.samples, first, last)],
+            samples=samples[at],
         )
-        for at, (first, last) in enumerate(pairwise(edges))
+        for at, ((first, last), (series, which)) in enumerate(zip(pairwise(edges), named, strict=True))
     ]
 
 
@@ -329,22 +336,25 @@ def _merge_keyed(parts: Sequence[Partial], name: str, width: int, groups: tuple[
     return np.column_stack(sum_by_key(row_of[rows] * width + places, every[:, 1]))
 
 
-def _of_rows(found: Sequence[tuple[int, T]], first: int, last: int) -> Sequence[tuple[int, T]]:
-    """Return what stands in rows first..last-1 of something that is in order of rows."""
-    return found[bisect_left(found, first, key=itemgetter(0)) : bisect_left(found, last, key=itemgetter(0))]
+def _split_found(found: Sequence[tuple[int, T]], edges: Sequence[int]) -> list[list[tuple[int, T]]]:
+    """Return what was found in the rows from each edge to the next, by its row in these."""
+    pieces: list[list[tuple[int, T]]] = [[] for _ in edges[1:]]
+    for row, each in found:
+        at = bisect_right(edges, row) - 1
+        if 0 <= at < len(pieces):
+            pieces[at].append((row - edges[at], each))
+    return pieces
 
 
 def _split_keyed(counts: Ints, width: int, edges: Sequence[int]) -> list[Ints]:
     """Return the counts of the rows from each edge to the next; their first column is of row * width + place."""
     if not len(counts):
         return [counts] * (len(edges) - 1)
-    some = []
-    bounds = counts[:, 0].searchsorted(np.array(edges) * width).tolist()
-    for first, (start, stop) in zip(edges, pairwise(bounds), strict=False):
-        taken = counts[start:stop].copy()
-        taken[:, 0] -= first * width
-        some.append(taken)
-    return some
+    begins = np.array(edges) * width
+    bounds = counts[:, 0].searchsorted(begins)
+    moved = counts[bounds[0] : bounds[-1]].copy()
+    moved[:, 0] -= np.repeat(begins[:-1], np.diff(bounds))
+    return [moved[start:stop] for start, stop in pairwise((bounds - bounds[0]).tolist())]
 
 
 def _moved(parts: Sequence[tuple[Sequence[tuple[int, T]], int]], row_of: Ints) -> list[tuple[int, T]]:

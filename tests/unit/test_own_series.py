@@ -4,9 +4,12 @@ import json
 from itertools import pairwise
 from random import Random
 
+import msgspec
+
 from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
 from operators.window.partial import merge, split_rows
+from operators.window.samples import Sample
 from tests.dataflows.making import POLICY, START_MS, event, received
 from tests.fast_kernels import both_ways
 from tests.laws.partials import plain
@@ -38,3 +41,12 @@ def test_pieces_of_a_partial_come_to_the_whole(both_ways: None) -> None:
         pieces = split_rows(whole, edges)
         assert [part.rows for part in pieces] == [last - first for first, last in pairwise(edges)]
         assert plain(merge(pieces)) == plain(whole)
+
+
+def test_what_was_found_goes_with_its_rows_in_the_order_in_which_it_was_found() -> None:
+    batch = Partition("p", "events", ("p",), RULES).take(received(values(300)))
+    whole = merge([part for _, item in batch.inputs for _, part in item.partials])
+    found = [(row, Sample(0, 1, f"r{number}")) for number, row in enumerate((4, 0, 5, 4, 1, 4))]
+    pieces = split_rows(msgspec.structs.replace(whole, samples=found), [1, 1, 4, 5, whole.rows])
+    ids = [[(row, sample.request_id) for row, sample in piece.samples] for piece in pieces]
+    assert ids == [[], [(0, "r4")], [(0, "r0"), (0, "r3"), (0, "r5")], [(0, "r2")]]
