@@ -50,6 +50,8 @@ class LeafIndex:
         self.models: list[str] = []
         self._model_number: dict[str, int] = {}
         self._model_of: Ints = np.zeros(0, np.int64)
+        self._version_number: dict[tuple[str, str], int] = {}
+        self._version_of: Ints = np.zeros(0, np.int64)
         self._tables: WeakKeyDictionary[LeafIndex, Ints] = WeakKeyDictionary()  # By index, its rows to those of this.
 
     def __len__(self) -> int:
@@ -77,6 +79,14 @@ class LeafIndex:
             new = [number.setdefault(name.model, len(number)) for name in self.names[known:]]
             self._model_of, self.models = np.concatenate((self._model_of, np.array(new, np.int64))), list(number)
         return self._model_of
+
+    def version_of(self) -> Ints:
+        """Return for each series a number of its model and version, (len,)."""
+        if (known := len(self._version_of)) < len(self.names):
+            number = self._version_number
+            new = [number.setdefault(name[:2], len(number)) for name in self.names[known:]]
+            self._version_of = np.concatenate((self._version_of, np.array(new, np.int64)))
+        return self._version_of
 
     def model_number(self, model: str) -> int:
         """Return which of the `models` it is, UNKNOWN if it is none."""

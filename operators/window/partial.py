@@ -4,7 +4,6 @@ Everything in a `Partial` is an integer sum or a maximum, so merging is exact, a
 the result does not depend on where a batch was cut, nor on the order of partitions or workers.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -20,7 +19,7 @@ from operators.stats.design_effect import BUCKETS
 from operators.stats.histogram import CODE_BITS, CODE_MIN
 from operators.window.chains import Chains, merge_chains, take_chains
 from operators.window.label_ages import width
-from operators.window.leaf_index import LeafSeries, NumberedSeries, are_of, united
+from operators.window.leaf_index import LeafIndex, LeafSeries, NumberedSeries, are_of, united
 from operators.window.offenders import first_of
 from operators.window.samples import Sample, first_samples
 from operators.wire.events import TEXT_MAX
@@ -204,7 +203,7 @@ def split_rows(
             (part.outcomes, 1),
         )
     )
-    offenders, samples = (_split_found(found, edges) for found in (part.offenders, part.samples))
+    offenders, samples = _split_found(part.offenders, edges), _split_found(part.samples, edges)
     if named is None:
         named = ((part.series, part.which[first:last]) for first, last in pairwise(edges))
     return [
@@ -255,18 +254,21 @@ def keep_first(part: Partial) -> Partial:
     """Return it with only the first offenders and samples of each model and version."""
     if not part.offenders and not part.samples:
         return part
-    late, pane, which = part.late.tolist(), part.pane.tolist(), part.which.tolist()
+    late, pane, which = part.late, part.pane, part.which
     series = [(row, part.series[which[row]]) for row, _ in part.offenders]
-    groups = [(late[row], pane[row], name.model, name.version) for row, name in series]
-    number: dict[tuple[int, str, str], int] = {}
-    version_of: dict[int, int] = {}
-    for row in dict(part.samples):
-        name = part.series[which[row]]
-        version_of[row] = number.setdefault((pane[row], name.model, name.version), len(number))
-    versions = [version_of[row] for row, _ in part.samples]
-    return msgspec.structs.replace(
-        part, offenders=first_of(groups, part.offenders), samples=first_samples(versions, part.samples)
-    )
+    groups = [(int(late[row]), int(pane[row]), name.model, name.version) for row, name in series]
+    samples = part.samples
+    if samples:
+        samples = first_samples(_versions(part, np.array([row for row, _ in samples], np.int64)), samples)
+    return msgspec.structs.replace(part, offenders=first_of(groups, part.offenders), samples=samples)
+
+
+def _versions(part: Partial, rows: Ints) -> Ints:
+    """Return a number for the pane, model and version of each of some rows, (n,)."""
+    series = part.series if isinstance(part.series, NumberedSeries) else LeafIndex().numbered(part.series)
+    version, pane = series.leaves.version_of()[series.rows[part.which[rows]]], part.pane[rows]
+    numbers: Ints = (pane - pane.min()) * (version.max() + 1) + version
+    return numbers
 
 
 def unwatched(part: Partial) -> Partial:
@@ -339,10 +341,13 @@ def _merge_keyed(parts: Sequence[Partial], name: str, width: int, groups: tuple[
 def _split_found(found: Sequence[tuple[int, T]], edges: Sequence[int]) -> list[list[tuple[int, T]]]:
     """Return what was found in the rows from each edge to the next, by its row in these."""
     pieces: list[list[tuple[int, T]]] = [[] for _ in edges[1:]]
-    for row, each in found:
-        at = bisect_right(edges, row) - 1
-        if 0 <= at < len(pieces):
-            pieces[at].append((row - edges[at], each))
+    if not found:
+        return pieces
+    rows, begins = np.array([row for row, _ in found], np.int64), np.array(edges, np.int64)
+    of = begins.searchsorted(rows, "right") - 1
+    for piece, row, (_, each) in zip(of.tolist(), (rows - begins[of]).tolist(), found, strict=True):
+        if 0 <= piece < len(pieces):
+            pieces[piece].append((row, each))
     return pieces
 
 
@@ -359,8 +364,11 @@ def _split_keyed(counts: Ints, width: int, edges: Sequence[int]) -> list[Ints]:
 
 def _moved(parts: Sequence[tuple[Sequence[tuple[int, T]], int]], row_of: Ints) -> list[tuple[int, T]]:
     """Return what parts have by row, each given with its number of rows, by the rows of all."""
-    moved, shift = [], 0
+    moved: list[tuple[int, T]] = []
+    shift = 0
     for some, rows in parts:
-        moved += [(int(row_of[row + shift]), each) for row, each in some]
+        if some:
+            to = row_of[np.array([row for row, _ in some], np.int64) + shift].tolist()
+            moved += [(row, each) for row, (_, each) in zip(to, some, strict=True)]
         shift += rows
     return moved

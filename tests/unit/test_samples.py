@@ -4,12 +4,15 @@ from collections import Counter
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from operators.policy_file.toml import parse
 from operators.window.packing import pack, unpack
 from operators.window.partial import Partial, merge, unwatched
-from operators.window.samples import FAILING_MAX, LINEAGE, Sample
+from operators.window.samples import FAILING_MAX, LINEAGE, Sample, first_samples
 from tests.dataflows.making import POLICY
 from tests.unit.test_feature_columns import START_MS, closing
 
@@ -100,3 +103,33 @@ def test_of_what_an_sli_calls_bad_the_first_alone_are_shown_however_small_the_ba
     )
     assert len(shown) >= 8
     assert set(shown.values()) == {FAILING_MAX}
+
+
+def plainly_first(groups: list[int], samples: list[tuple[int, Sample]]) -> list[tuple[int, Sample]]:
+    """What `first_samples` returns, group by group."""
+    kept: list[tuple[int, Sample]] = []
+    for place in {(group, sample.sli) for group, (_, sample) in zip(groups, samples, strict=True)}:
+        some = [found for group, found in zip(groups, samples, strict=True) if (group, found[1].sli) == place]
+        distinct = {sample: min(row for row, each in some if each == sample) for _, sample in some}
+        ordered = sorted(distinct, key=lambda sample: sample[1:])
+        kept += [(distinct[sample], sample) for sample in ordered[: 1 if place[1] == LINEAGE else FAILING_MAX]]
+    return sorted(kept)
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda row, sli, time, name, region: (row, Sample(sli, time, name, (region,))),
+            st.integers(0, 7),
+            st.sampled_from([LINEAGE, 0, 3]),
+            st.integers(0, 6),
+            st.sampled_from("abc"),
+            st.sampled_from("xy"),
+        ),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_of_requests_of_one_time_the_first_by_what_they_say_are_kept_once(samples: list[tuple[int, Sample]]) -> None:
+    groups = [row // 3 for row, _ in samples]  # Rows of slices of a version.
+    assert first_samples(np.array(groups), samples) == plainly_first(groups, samples)
