@@ -6,22 +6,20 @@ from operators.fast.tally import Tally, count_code, emit_cells
 
 
 @kernel
-def find_rows(keys: Ints, width: int, firsts: Ints) -> None:
-    """Write where the keys, which rise, of each row begin, and where the last row ends: row * `width` + place each."""
+def find_rows(counted: Ints, width: int, firsts: Ints) -> None:
+    """Write where the counts (K, 2) of each row begin, and where the last row ends: row * `width` + place, and n."""
     at = 0
     for row in range(len(firsts)):
-        while at < len(keys) and keys[at] < row * width:
+        while at < len(counted) and counted[at, 0] < row * width:
             at += 1
         firsts[row] = at
 
 
 @kernel
-def add_rows(
-    keys: Ints, counts: Ints, firsts: Ints, order: Ints, starts: Ints, width: int, tally: Tally, out: Ints
-) -> int:
+def add_rows(counted: Ints, firsts: Ints, order: Ints, starts: Ints, width: int, tally: Tally, out: Ints) -> int:
     """Add up the counts of groups of rows, given in order from `starts` (G + 1,) on; return how many cells there are.
 
-    The counts of a row begin at `firsts` (R + 1,). A cell is group * `width` + place, and n.
+    Those of a row begin at `firsts` (R + 1,) of `counted`. A cell is group * `width` + place, and n.
     """
     cells = 0
     for group in range(len(starts) - 1):
@@ -29,14 +27,14 @@ def add_rows(
         least, most = width, 0
         for row in order[starts[group] : starts[group + 1]]:
             if not alone and firsts[row] < firsts[row + 1]:
-                least = min(least, keys[firsts[row]] - row * width)
-                most = max(most, keys[firsts[row + 1] - 1] - row * width)
+                least = min(least, counted[firsts[row], 0] - row * width)
+                most = max(most, counted[firsts[row + 1] - 1, 0] - row * width)
             for at in range(firsts[row], firsts[row + 1]):
-                place = keys[at] - row * width
+                place = counted[at, 0] - row * width
                 if alone:  # Its places are in order.
-                    out[cells, 0], out[cells, 1] = group * width + place, counts[at]
+                    out[cells, 0], out[cells, 1] = group * width + place, counted[at, 1]
                     cells += 1
                 else:
-                    count_code(place, counts[at], tally)
+                    count_code(place, counted[at, 1], tally)
         cells = emit_cells(group * width, least, most, cells, tally, out)
     return cells

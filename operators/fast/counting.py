@@ -71,9 +71,9 @@ def added_rows(counted: Ints, rows: int, order: Ints, starts: Ints, width: int) 
 
     Groups are given in order: where each starts in `order`, in which a row may come several times.
     """
-    keys, counts = np.ascontiguousarray(counted[:, 0]), np.ascontiguousarray(counted[:, 1])
-    firsts = np.zeros(rows + 1, np.int64)
-    find_rows(keys, width, firsts)
+    counted, firsts = np.require(counted, requirements="CW"), np.zeros(rows + 1, np.int64)
+    find_rows(counted, width, firsts)
     out = np.empty((int(np.diff(firsts)[order].sum()), 2), np.int64)
-    cells = add_rows(keys, counts, firsts, order, np.append(starts, len(order)), width, tally_of(width), out)
-    return out[:cells].copy()
+    cells = add_rows(counted, firsts, order, np.append(starts, len(order)), width, tally_of(width), out)
+    out.resize((cells, 2), refcheck=False)  # In place: nobody else has it.
+    return out

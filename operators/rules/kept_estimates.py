@@ -13,6 +13,7 @@ from operators.rules.estimates import decides_in, detectable, points_between
 from operators.stats.e_process import EProcesses
 
 Two = tuple[Floats, Floats]
+AT_ONCE = 1_024  # Processes: of more what is worked out is many times as large as what is kept of them.
 
 
 class KeptEstimates:
@@ -69,8 +70,10 @@ class Kept:
         levels = np.broadcast_to(alpha, which.shape)
         is_new = (self._blocks[which] != processes.blocks[which]) | (self._alpha[which] != levels)
         if is_new.any():
-            some = which[is_new]
-            self._values[:, some] = work(some, levels[is_new])
-            self._blocks[some], self._alpha[some] = processes.blocks[some], levels[is_new]
+            some, alphas = which[is_new], levels[is_new]
+            for begin in range(0, len(some), AT_ONCE):
+                part = slice(begin, begin + AT_ONCE)
+                self._values[:, some[part]] = work(some[part], alphas[part])
+            self._blocks[some], self._alpha[some] = processes.blocks[some], alphas
         first, second = self._values[:, which]
         return first, second

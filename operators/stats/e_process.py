@@ -175,7 +175,9 @@ class EProcesses:
     def log_e(self, which: Ints | slice = slice(None)) -> Floats:
         """Return ln E now, of "the candidate is worse by more than `tolerance`", (K,)."""
         rest = -np.log(self.blocks[which] + 1.0)
-        grid = _log_add(self._at_tolerance(self.log_m[which]), rest)
+        # Of the processes asked for not all that is kept is copied.
+        above = self.log_m[:, self.at_tolerance, self.at_tolerance + 1 :]
+        grid = _log_add(above[which], rest)
         return _log_mean(grid, _log_add(self.log_learned[which], rest))
 
     def log_e_not_worse(self, margin: float, which: Ints | slice = slice(None)) -> Floats:

@@ -13,6 +13,8 @@ Source: R. A. Fisher, "The logic of inductive inference", JRSS 98 (1935), 39-82;
 "Generalized Linear Models" (1989), section 7.3.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import special
 
@@ -22,6 +24,7 @@ from operators.arrays import Floats, Ints
 # summed in steps of an eighth of one: the sum of a smooth bell over a grid this fine is that over all but for 1e-60.
 SPLITS_MAX = 400
 PLACES = np.arange(-100, 101)
+SPLITS_AT_ONCE = 4_096  # Of many blocks together: what is worked out of these stays in the processor's cache.
 STEPS_OF_DEVIATION = 8.0
 # Places and weights of the area between two curves; eight are exact far beyond what is asked of them.
 GAUSS_LEGENDRE = list(zip(*(each.tolist() for each in np.polynomial.legendre.leggauss(8)), strict=True))
@@ -40,10 +43,13 @@ def log_likelihoods(counts: Ints, log_psi: Floats) -> Floats:
     n_c, x_c, n_b, x_b = counts.T
     splits = np.minimum(n_c, x_c + x_b) - np.maximum(x_c + x_b - n_b, 0) + 1
     out = np.zeros(log_psi.shape)
-    few = splits <= SPLITS_MAX
-    if few.any():
-        out[few] = _of_few(counts[few], log_psi[few])
-    for row in np.flatnonzero(~few).tolist():
+    few = np.flatnonzero(splits <= SPLITS_MAX)
+    block = np.cumsum(splits[few]) // SPLITS_AT_ONCE
+    edges = np.flatnonzero(np.diff(block, prepend=-1)).tolist()
+    for begin, end in pairwise((*edges, len(few))):
+        some = few[begin:end]
+        out[some] = _of_few(counts[some], log_psi[some])
+    for row in np.flatnonzero(splits > SPLITS_MAX).tolist():
         out[row] = _of_many(counts[row], log_psi[row])
     return out
 

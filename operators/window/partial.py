@@ -327,9 +327,10 @@ def _merge_keyed(parts: Sequence[Partial], name: str, width: int, groups: tuple[
     if not any(map(len, counted)):
         return counted[0]
     row_of, order, starts = groups
-    every = np.concatenate(counted)
-    firsts = np.cumsum([0, *(part.rows for part in parts)])[:-1]
-    every[:, 0] += np.repeat(firsts * width, [len(counts) for counts in counted])
+    every, first, at = np.concatenate(counted), 0, 0
+    for part, counts in zip(parts, counted, strict=True):
+        every[at : at + len(counts), 0] += first * width
+        first, at = first + part.rows, at + len(counts)
     kernels = loading.kernels()
     if kernels is not None and width <= WIDTH_MAX:
         added: Ints = kernels.added_rows(every, len(order), order, starts, width)
