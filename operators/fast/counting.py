@@ -71,7 +71,7 @@ def added_rows(counted: Ints, rows: int, order: Ints, starts: Ints, width: int) 
 
     Groups are given in order: where each starts in `order`, in which a row may come several times.
     """
-    counted, firsts = np.require(counted, requirements="CW"), np.zeros(rows + 1, np.int64)
+    counted, firsts = np.require(counted, requirements=["C", "W"]), np.zeros(rows + 1, np.int64)
     find_rows(counted, width, firsts)
     out = np.empty((int(np.diff(firsts)[order].sum()), 2), np.int64)
     cells = add_rows(counted, firsts, order, np.append(starts, len(order)), width, tally_of(width), out)

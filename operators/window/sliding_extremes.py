@@ -2,10 +2,11 @@
 
 The older hops were gone through from the newest to the oldest, and each kept what its slots had without it: as it
 leaves, that is put back. The newer ones only add to their maxima; once no older hop is left they become the older
-ones. So a hop costs three passes over its own slots, however many hops a window has.
+ones. So a hop costs a few passes over its own slots, however many hops a window has.
+
+What a later hop of the same window exceeds never counts again, and is not kept: that is most of it.
 """
 
-from collections import deque
 from typing import Any
 
 import numpy as np
@@ -14,35 +15,43 @@ from numpy.typing import NDArray
 from operators.arrays import Floats, Ints
 
 NONE = -np.inf
+LEAST = float(np.finfo(np.float64).min)
+FEW = 64  # Slots of which all is kept: it is not worth looking through.
+AT_ONCE = 8  # So many hops wait to be thinned together; four times as many are once more.
 Slots = NDArray[np.signedinteger[Any]]
+Thinned = tuple[NDArray[np.int32], Floats]  # Places in the maxima laid flat, and what each has.
 
 
 class SlidingExtremes:
-    """State: maxima of the older and of the newer hops, (slots, M, 2); of each hop its own, or what it puts back."""
+    """State: maxima of the older and of the newer hops, (slots, M, 2); what each hop puts back, or has of its own."""
 
     def __init__(self, measures: int) -> None:
         self._older: Floats = np.full((0, measures, 2), NONE)
         self._newer: Floats = np.full((0, measures, 2), NONE)
-        self._leaving: list[tuple[Slots, Floats]] = []  # Slots, and what they had before: of the oldest hop last.
-        self._came: deque[tuple[Slots, Floats]] = deque()  # Slots and extremes of the newer hops, the oldest first.
+        self._leaving: list[Thinned] = []  # What was there before each of the older hops: of the oldest last.
+        self._came: list[Thinned] = []  # What later ones do not exceed of the newer hops, the oldest first.
+        self._last: list[tuple[Slots, Floats]] = []  # Slots and extremes of the newest hops, which follow those.
 
     def push(self, slots: Slots, extremes: Floats) -> None:
         """Take the extremes (W, M, 2) of the next hop, whose `slots` (W,) rise."""
         self._reserve(int(slots[-1]) + 1)
         self._newer[slots] = np.maximum(self._newer[slots], extremes)
-        self._came.append((slots, extremes))
+        self._last.append((slots, extremes))
+        if len(self._last) == AT_ONCE:
+            self._thin()
 
     def drop(self) -> None:
         """Take away the oldest hop."""
         if not self._leaving:
             self._turn()
-        slots, before = self._leaving.pop()
-        self._older[slots] = before
+        places, before = self._leaving.pop()
+        self._older.reshape(-1)[places] = before
 
     def clear(self) -> None:
         """Take all hops away."""
-        for slots, _ in (*self._came, *self._leaving):
-            self._newer[slots] = self._older[slots] = NONE
+        self._thin()
+        for places, _ in (*self._came, *self._leaving):
+            self._newer.reshape(-1)[places] = self._older.reshape(-1)[places] = NONE
         self._came.clear()
         self._leaving.clear()
 
@@ -54,19 +63,55 @@ class SlidingExtremes:
         """Go over to other slots: `new_slot` (old slots,) says which, `kept` (new slots,) which was which."""
         self._reserve(int(kept.max(initial=-1)) + 1)
         self._older, self._newer = self._older[kept], self._newer[kept]
-        self._leaving = [(new_slot[slots].astype(slots.dtype), before) for slots, before in self._leaving]
-        self._came = deque((new_slot[slots].astype(slots.dtype), extremes) for slots, extremes in self._came)
+        self._last = [(new_slot[slots].astype(slots.dtype), extremes) for slots, extremes in self._last]
+        self._leaving = [(self._moved(places, new_slot), before) for places, before in self._leaving]
+        self._came = [(self._moved(places, new_slot), values) for places, values in self._came]
+
+    def _moved(self, places: NDArray[np.int32], new_slot: Ints) -> NDArray[np.int32]:
+        slots, rest = np.divmod(places, self._width)
+        return (new_slot[slots] * self._width + rest).astype(np.int32)
+
+    @property
+    def _width(self) -> int:
+        return 2 * int(self._newer.shape[1])
+
+    def _thin(self) -> None:
+        """Keep of the newest hops what those after them do not exceed."""
+        if not self._last:
+            return
+        self._came += [self._laid_flat(slots, extremes) for slots, extremes in self._last]
+        together = len(self._last) if len(self._came) % (4 * AT_ONCE) else 4 * AT_ONCE
+        self._last.clear()
+        if len(self._newer) < FEW:
+            return
+        later = np.full(self._newer.size, LEAST)  # So that what has no value is not kept.
+        for at in range(len(self._came) - 1, len(self._came) - 1 - together, -1):
+            places, values = self._came[at]
+            above = later[places]
+            counts = values >= above
+            places, values = places[counts], values[counts]
+            later[places] = values
+            self._came[at] = places, values
+
+    def _laid_flat(self, slots: Slots, extremes: Floats) -> Thinned:
+        firsts = slots.astype(np.int32) * np.int32(self._width)
+        places: NDArray[np.int32] = np.add.outer(firsts, np.arange(self._width, dtype=np.int32))
+        return places.ravel(), extremes.ravel()
 
     def _turn(self) -> None:
         """Let the newer hops be the older ones, of which there is none."""
+        self._thin()
+        older, newer = self._older.reshape(-1), self._newer.reshape(-1)
         while self._came:
-            slots, extremes = self._came.pop()
-            before = self._older[slots]
-            self._older[slots] = np.maximum(before, extremes)
-            self._newer[slots] = NONE
-            self._leaving.append((slots, before))
+            places, values = self._came.pop()
+            before = older[places]
+            newer[places] = NONE
+            changed = values > before
+            places, before = places[changed], before[changed]
+            older[places] = values[changed]
+            self._leaving.append((places, before))
 
     def _reserve(self, slots: int) -> None:
         if slots > len(self._newer):
-            more = ((0, max(slots, 2 * len(self._newer)) - len(self._newer)), (0, 0), (0, 0))
+            more = ((0, max(slots, 5 * len(self._newer) // 4) - len(self._newer)), (0, 0), (0, 0))
             self._older, self._newer = (np.pad(each, more, constant_values=NONE) for each in (self._older, self._newer))
