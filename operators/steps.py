@@ -77,7 +77,7 @@ class _WindowsLogic(StatefulBatchLogic[PaneItem | PaneReplay, PaneWithWindows, b
         self._recover = recover
 
     def on_batch(self, values: list[PaneItem | PaneReplay]) -> tuple[list[PaneWithWindows], bool]:
-        return [moved for value in values for moved in self._windows.push(value)], StatefulBatchLogic.RETAIN
+        return list(self._windows.push_all(values)), StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> bytes | None:
         return dumps(self._windows.reached, self._policy) if self._recover else None

@@ -19,24 +19,6 @@ LEAST = 128  # Fewer bytes are kept as they are: they hardly become fewer.
 COMPRESSOR = zstd.ZstdCompressor(LEVEL)
 
 
-class WholeHop(msgspec.Struct, frozen=True, kw_only=True):
-    """A hop as it is, of a tumbling window: it goes with the next one, and is not asked for its counts."""
-
-    whole: HopCounts
-
-    @property
-    def slots(self) -> Ints:
-        return self.whole.slots
-
-    def hop(self) -> HopCounts:
-        """Return it."""
-        return self.whole
-
-    def renumbered(self, new_slot: Ints) -> "WholeHop":
-        """Return it with other slots: `new_slot` (old slots,) says which."""
-        return WholeHop(whole=msgspec.structs.replace(self.whole, slots=new_slot[self.whole.slots]))
-
-
 class PackedHop(msgspec.Struct, frozen=True, kw_only=True):
     """`slots` (W,) of a hop, how many SLIs, measures, cells and numbers it has; `data` are the numbers as bytes.
 
@@ -74,9 +56,6 @@ class PackedHop(msgspec.Struct, frozen=True, kw_only=True):
     def renumbered(self, new_slot: Ints) -> "PackedHop":
         """Return it with other slots: `new_slot` (old slots,) says which."""
         return msgspec.structs.replace(self, slots=new_slot[self.slots].astype(np.int32))
-
-
-HeldHop = PackedHop | WholeHop
 
 
 def pack_hop(hop: HopCounts) -> PackedHop:

@@ -48,11 +48,10 @@ def roll_up(part: Partial, sums: Rollup) -> Hop:
     return Hop(counts=counts, extremes=extremes)
 
 
-def cells_of(counts: HopCounts, slots: Ints) -> Ints:
-    """Return the cells of these slots, which rise, with the rows that they have in the hop."""
-    if len(slots) >= len(counts.slots):
+def cells_of(counts: HopCounts, rows: Ints) -> Ints:
+    """Return the cells of these rows, which rise."""
+    if len(rows) >= len(counts.slots):
         return counts.cells
-    rows = np.flatnonzero(np.isin(counts.slots, slots, assume_unique=True))
     width = counts.sums.shape[1] << CODE_BITS
     edges = counts.cells[:, 0].searchsorted(np.concatenate((rows, rows + 1)) * width)
     firsts, lasts = edges[: len(rows)], edges[len(rows) :]

@@ -1,13 +1,14 @@
 """How the requests of a tumbling window ended: by version, on all traffic and on each dimension alone."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import msgspec
 import numpy as np
 
 from operators.arrays import Ints
-from operators.window.partial import Partial
-from operators.window.series_index import Rollup, SeriesIndex, SliceSeries
+from operators.window.rolled_hops import RolledHops
+from operators.window.series_index import SeriesIndex, SliceSeries
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,28 +19,30 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
     errors: Sequence[Mapping[str, int]]
 
 
-def outcomes_of(part: Partial, sums: Rollup, slots: SeriesIndex) -> Outcomes:
-    """Add the outcomes of finest series up to the slices of at most one dimension; feedback has no outcome.
+def outcomes_of(rolled: RolledHops, slots: SeriesIndex) -> list[Outcomes]:
+    """Add the outcomes of finest series up to the slices of at most one dimension, of each of some hops.
 
-    `sums` says how the rows of `part` add up to `slots`.
+    Feedback has no outcome. The hops count into `slots`.
     """
+    part, sums, own = rolled.part, rolled.sums, rolled.hop.counts.slots
     row, code, n = part.outcomes.T
     requests = sums.added(np.bincount(row, weights=n, minlength=part.rows).astype(np.int64))
-    coarse = np.array([len(grain) <= 1 for grain in slots.grains])[slots.grain_numbers()[sums.slots]]
+    coarse = np.array([len(grain) <= 1 for grain in slots.grains])[slots.grain_numbers()[own]]
     (held,) = ((requests > 0) & coarse).nonzero()
-    names = sums.slots[held].tolist()
-    errors: dict[int, dict[str, int]] = {slot: {} for slot in names}
+    errors: dict[int, dict[str, int]] = {slot: {} for slot in sums.slots[held].tolist()}
     if any(part.error_types):
         failed = np.array([error != "" for error in part.error_types], bool)[code].nonzero()[0]
-        parents = slots.parents(part.series)[part.which[row[failed]]].tolist()
+        parents = rolled.parents[row[failed]].tolist()
         for slots_of, kind, count in zip(parents, code[failed].tolist(), n[failed].tolist(), strict=True):
             error = part.error_types[kind]
             for slot in slots_of:
                 known = errors.get(slot)  # None of a finer slice, and NOWHERE.
                 if known is not None:
                     known[error] = known.get(error, 0) + count
-    return Outcomes(
-        names=[slots.names[slot] for slot in names],
-        requests=requests[held],
-        errors=[dict(sorted(each.items())) for each in errors.values()],
-    )
+    names = [slots.names[slot] for slot in own[held].tolist()]
+    by_type = [dict(sorted(each.items())) for each in errors.values()]
+    requests = requests[held]
+    return [
+        Outcomes(names=names[first:last], requests=requests[first:last], errors=by_type[first:last])
+        for first, last in pairwise(held.searchsorted(rolled.edges).tolist())
+    ]

@@ -14,6 +14,7 @@ import msgspec
 
 from operators.policy.policy import CountColumns, Policy
 from operators.window.fence import OutOfStep, in_order
+from operators.window.hops import few_together
 from operators.window.packing import pack, unpack
 from operators.window.pane_lengths import Leftover
 from operators.window.panes import Closed, HoldsEnough, PaneItem, ReplayPlan, ReplayRequest
@@ -105,36 +106,48 @@ class RecalledWindows:
         self._waiting = saved is not None
         self._recall: ReplayPlan | None = None
         self._replayed: dict[int, Partial] = {}
+        self._due = self.reached.order  # The order of the pane whose turn it is.
         self._early: dict[int, Closed] = {}  # By order: panes whose turn has not come.
         self._left: list[Leftover] = []
 
     def push(self, item: PaneItem | PaneReplay) -> Iterator[PaneWithWindows]:
-        """Take an item; yield the panes whose turn has come, each with the windows that end with it.
+        """Do as `push_all` does with one."""
+        return self.push_all((item,))
+
+    def push_all(self, items: Sequence[PaneItem | PaneReplay]) -> Iterator[PaneWithWindows]:
+        """Take items; yield the panes whose turn has come, each with the windows that end with it.
 
         OutOfStep if a pane was taken before, or the plan does not continue where the windows are.
         """
+        due = [closed for item in items for closed in self._taken(item)]
+        for some in few_together(due):
+            numbered = [self.windows.numbered(closed) for closed in some]
+            for closed, windows in zip(numbered, self.windows.push_all(numbered), strict=True):
+                self.reached = WindowProgress(
+                    order=closed.order + 1,
+                    pane=closed.pane,
+                    unstored=self.windows.unstored,
+                    pane_ms=self.windows.policy.pane_ms,
+                )
+                left, self._left = tuple(self._left), []
+                yield PaneWithWindows(closed=closed, windows=windows, stored=self.windows.take_stored(), left=left)
+
+    def _taken(self, item: PaneItem | PaneReplay) -> Iterator[Closed]:
+        """Take an item; yield the panes whose turn has come."""
         if isinstance(item, ReplayPlan):
             in_order("windows", self.reached.order, item.order)
             self._recall = item
         elif isinstance(item, PaneReplay):
             self._replayed[item.pane] = widened(item.on_time, self.windows.policy)
         elif isinstance(item, Closed):
-            if item.order < self.reached.order:
-                in_order("windows", self.reached.order, item.order)
+            if item.order < self._due:
+                in_order("windows", self._due, item.order)
             self._early[item.order] = item
         if self._waiting and not self._rebuilt():
             return
-        while (closed := self._early.pop(self.reached.order, None)) is not None:
-            closed = self.windows.numbered(closed)
-            windows = tuple(self.windows.push(closed))
-            self.reached = WindowProgress(
-                order=closed.order + 1,
-                pane=closed.pane,
-                unstored=self.windows.unstored,
-                pane_ms=self.windows.policy.pane_ms,
-            )
-            left, self._left = tuple(self._left), []
-            yield PaneWithWindows(closed=closed, windows=windows, stored=self.windows.take_stored(), left=left)
+        while (closed := self._early.pop(self._due, None)) is not None:
+            self._due += 1
+            yield closed
 
     def _rebuilt(self) -> bool:
         if self._recall is None or len(self._replayed) < len(self._recall.panes):

@@ -2,13 +2,13 @@
 
 A window of `size` that slides by `every` is a union of hops of length `every`, and a hop is a union of panes.
 The sums and histograms of the window are running totals; maxima, which cannot be taken away, are kept by
-`sliding_extremes.py`. A tumbling window is the case size == every.
+`sliding_extremes.py`.
 
 Memory: a ring holds its hops packed (`held_hop.py`), and windows that slide by the same step hold the same ones.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -19,8 +19,8 @@ from operators.arrays import Floats, Ints, with_rows
 from operators.fast import loading
 from operators.policy.policy import Policy, Window
 from operators.window.bounds import WindowSums, all_bounds, bounded_rules
-from operators.window.held_hop import HeldHop, WholeHop
-from operators.window.hop import Hop, HopCounts, cells_of
+from operators.window.held_hop import PackedHop
+from operators.window.hop import Hop, HopCounts
 from operators.window.looked_at import LookedAt
 from operators.window.outcomes import Outcomes
 from operators.window.paged import PagedHistograms
@@ -78,20 +78,19 @@ class RunningWindow:
         self.measures = len(policy.measures)
         self._policy, self._rules = policy, bounded_rules(policy, window)
         self._looked_at = LookedAt(window, policy, self._rules)
-        self.ring: deque[tuple[int, HeldHop]] = deque()
+        self.ring: deque[tuple[int, PackedHop]] = deque()
         self.events: Ints = np.zeros(0, np.int64)
         self.slis: Ints = np.zeros((0, len(policy.slis), 3), np.int64)
         self.sums: Ints = np.zeros((0, self.measures, 3), np.int64)
         self.histograms = PagedHistograms(self.measures)
         self.extremes = SlidingExtremes(self.measures)
         # The last window that ended with nothing new in it: until something comes or goes the next ones hold the same.
-        self.tumbles = window.kind == "tumbling"  # It is over with the hop that ends it.
         self._last: _Ended | None = None
         self._moved = True
 
-    def push(self, number: int, hop: Hop, held: HeldHop) -> None:
-        """Take the next hop, and its counts as they are held; a tumbling window needs them at once, as they are."""
-        self.ring.append((number, WholeHop(whole=hop.counts) if self.tumbles else held))
+    def push(self, number: int, hop: Hop, held: PackedHop) -> None:
+        """Take the next hop, and its counts as they are held."""
+        self.ring.append((number, held))
         self._count(hop.counts, 1)
         self.extremes.push(held.slots, hop.extremes)
 
@@ -111,7 +110,7 @@ class RunningWindow:
         self._forget_last()
         self.ring = deque((number, each.renumbered(new_slot)) for number, each in self.ring)
         self.histograms = PagedHistograms(self.measures)
-        for _, each in self.ring if not self.tumbles else ():
+        for _, each in self.ring:
             counts = each.hop()
             self.histograms.add_cells(counts.cells, counts.slots)
 
@@ -133,8 +132,6 @@ class RunningWindow:
         rows = stored.tobytes()
         if self._last is not None and rows == self._last.rows:
             return self._last.again(end_ms)
-        if self.tumbles:
-            self._place_cells(held[stored | of_rules])
         extremes, values = self._looked_at_values(held, stored | of_rules, quantiles)
         counts = WindowCounts(
             window=self.window,
@@ -153,16 +150,6 @@ class RunningWindow:
         self._last = None if moved and len(held) > KEPT_MAX else _Ended(reports, rows, counts)
         return counts
 
-    def _place_cells(self, slots: Ints) -> None:
-        """Let the histograms of a tumbling window hold what these slots, which rise, have in it, and nothing else.
-
-        What nobody looks at is most of it, and goes with the window.
-        """
-        self.histograms.clear()
-        for _, each in self.ring:
-            counts = each.hop()
-            self.histograms.add_cells(cells_of(counts, slots), counts.slots)
-
     def _looked_at_values(
         self, held: Ints, looked_at: NDArray[np.bool_], quantiles: Sequence[float]
     ) -> tuple[Floats, Floats]:
@@ -178,18 +165,12 @@ class RunningWindow:
         return extremes, values
 
     def _quantiles(self, slots: Ints, extremes: Floats, quantiles: Sequence[float]) -> Floats:
-        values = self.histograms.quantiles(slots, self.measures, quantiles)
-        # A bucket's value may lie up to 1 % outside of what was seen.
-        np.maximum(values, -extremes[:, :, :1], out=values)
-        return np.minimum(values, extremes[:, :, 1:], out=values)
+        return within(self.histograms.quantiles(slots, self.measures, quantiles), extremes)
 
     def _bounds(self, held: Ints, rows: Ints) -> dict[str, Floats]:
         slots = held[rows]
         sums = WindowSums(self.histograms, slots, self.sums[slots], self.slis[slots], self.events[slots])
-        found = {name: np.tile([-np.inf, np.inf], (len(held), 1)) for name in (rule.name for rule in self._rules)}
-        for name, bounds in all_bounds(self._rules, self._policy, sums).items():
-            found[name][rows] = bounds
-        return found
+        return bounds_in(len(held), rows, all_bounds(self._rules, self._policy, sums))
 
     def _forget_last(self) -> None:
         self._last, self._moved = None, True
@@ -211,10 +192,23 @@ class RunningWindow:
                 kernels.counted_slots(hop.slots, own, totals, sign)
             else:
                 totals[hop.slots] += sign * own
-        if not self.tumbles:  # What is looked at is placed when it ends.
-            self.histograms.add_cells(hop.cells, hop.slots, sign)
+        self.histograms.add_cells(hop.cells, hop.slots, sign)
 
     def _reserve(self, slots: int) -> None:
         if slots > len(self.events):
             room = max(slots, 2 * len(self.events))
             self.events, self.slis, self.sums = (with_rows(each, room) for each in (self.events, self.slis, self.sums))
+
+
+def within(values: Floats, extremes: Floats) -> Floats:
+    """Return quantiles (W, M, Q) within what was seen, in place: a bucket's value may lie up to 1 % outside of it."""
+    np.maximum(values, -extremes[:, :, :1], out=values)
+    return np.minimum(values, extremes[:, :, 1:], out=values)
+
+
+def bounds_in(held: int, rows: Ints, bounds: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return bounds of some rows as those of all that are held, which have none."""
+    found = {name: np.tile([-np.inf, np.inf], (held, 1)) for name in bounds}
+    for name, own in bounds.items():
+        found[name][rows] = own
+    return found

@@ -9,18 +9,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.policy.policy import Policy, Window
+from operators.rules.measure import MeasureRule
 from operators.window.panes import Closed, Panes, ShardInput
 from operators.window.partial import merge, take
 from operators.window.sliding import WindowCounts
 from operators.window.watermark import PartitionProgress, Watermark
 from operators.window.windows import Windows
-from tests.laws.partials import ANCHOR_MS, PANE_MS, RULES, events, partial_of
+from tests.laws.partials import ANCHOR_MS, PANE_MS, RULES, events, partial_of, plain
 
 QUANTILES = (0.5, 0.99)
 HOP_SIZES = [(1, 1), (3, 3), (2, 1), (6, 1), (4, 2), (12, 6)]  # Panes per window, and per step.
 POLICY: Policy = msgspec.structs.replace(
     RULES,
     windows=tuple(Window(size_ms=size * PANE_MS, every_ms=every * PANE_MS) for size, every in HOP_SIZES),
+)
+LOOKED_AT = ("stored", "of_rules", "whole")
+RULE: dict[str, Any] = {"measure": "latency_ms", "at_most": 1_000}
+# Rules on measures ask for bounds.
+BOUNDED: Policy = msgspec.structs.replace(
+    POLICY,
+    rules=(
+        MeasureRule(name="slow", statistic="p90", window_ms=3 * PANE_MS, **RULE),
+        MeasureRule(name="dear", statistic="mean", window_ms=PANE_MS, **RULE),
+    ),
+    stored_ms=3 * PANE_MS,
 )
 
 
@@ -107,6 +119,34 @@ def test_numbering_slots_anew_changes_nothing(history: list[tuple[int, list[dict
             restless.slots_max = 0
     assert [(c.end_ms, c.window, content(c)) for c in found] == [(c.end_ms, c.window, content(c)) for c in wanted]
     assert len(restless.slots.names) <= len(steady.slots.names)
+
+
+def everything(counts: WindowCounts) -> dict[str, Any]:
+    """All that a window holds, in its order."""
+    outcomes = counts.outcomes
+    parts = {name: getattr(counts, name) for name in ("events", "slis", "sums", "extremes", "quantiles", *LOOKED_AT)}
+    return {name: part.tobytes() for name, part in (parts | counts.bounds).items()} | {
+        "window": (counts.window, counts.end_ms),
+        "names": [name[:3] for name in counts.names],
+        "outcomes": outcomes and ([name[:3] for name in outcomes.names], outcomes.requests.tolist(), outcomes.errors),
+    }
+
+
+@given(histories, st.data(), st.booleans())
+def test_panes_taken_together_come_to_what_they_do_one_by_one(
+    history: list[tuple[int, list[dict[str, Any]]]], data: st.DataObject, versions: bool
+) -> None:
+    panes = closed_panes(history, versions)
+    alone, together = Windows(BOUNDED, QUANTILES), Windows(BOUNDED, QUANTILES)
+    wanted = [([everything(each) for each in alone.push(closed)], alone.take_stored()) for closed in panes]
+    found: list[Any] = []
+    while len(found) < len(panes):
+        many = data.draw(st.integers(1, len(panes)))
+        numbered = [together.numbered(closed) for closed in panes[len(found) : len(found) + many]]
+        found += [([*map(everything, ended)], together.take_stored()) for ended in together.push_all(numbered)]
+    assert [ended for ended, _ in found] == [ended for ended, _ in wanted]
+    for (_, some), (_, others) in zip(found, wanted, strict=True):
+        assert [plain(part) for part in some] == [plain(part) for part in others]
 
 
 @given(histories)

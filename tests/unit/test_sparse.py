@@ -89,7 +89,7 @@ def _never(self: object, *of: Any) -> int:
 
 def _next_pane(self: Windows) -> int:
     """Every pane is gone through while something is in a window."""
-    holding = any(self.begun.values()) or any(each.ring for windows in self.running.values() for each in windows)
+    holding = any(self._slides(panes) or hops.next_end < END for panes, hops in self.hops.items())
     return self.pane + 1 if holding else END
 
 

@@ -1,0 +1,96 @@
+"""Hops of windows from closed panes: which ones end with these, and what those come to that end soon after each other.
+
+They are rolled up at once with the first that is asked for: one of few rows costs what its arrays cost.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from operators.window.panes import Closed
+from operators.window.partial import Partial, unwatched
+from operators.window.rolled_hops import EndedHop, RolledHops, rolled_hops
+from operators.window.series_index import SeriesIndex
+from operators.window.watermark import END, NEVER
+
+# Panes are taken together up to so many rows, and so many panes: what is made for all of them holds a megabyte.
+ROWS_MAX, PANES_MAX = 1_000, 64
+
+
+class TakenHop(NamedTuple):
+    """A hop that ended, its panes as one `part`, and where it stands among hops `rolled` up; None where nobody asks."""
+
+    ended: EndedHop
+    part: Partial
+    rolled: RolledHops | None
+    at: int
+
+
+class Hops:
+    """State: the hop of so many `panes` that has begun; those that ended with the panes taken last and were not taken.
+
+    `together` says what panes of a hop are as one, which has the number of the hop.
+    """
+
+    def __init__(self, panes: int, together: Callable[[Sequence[Partial], int], Partial], *, roll_up: bool) -> None:
+        self.panes = panes
+        self._together, self._rolls = together, roll_up
+        self._parts, self._number = list[Partial](), NEVER
+        self._ended = deque[EndedHop]()
+        self._wholes = list[Partial]()
+        self._rolled: RolledHops | None = None
+
+    @property
+    def next_end(self) -> int:
+        """The pane with which the next hop ends that has events, END where none is known to."""
+        return (self._ended[0].number + 1) * self.panes - 1 if self._ended else END
+
+    def push(self, closed: Sequence[Closed]) -> None:
+        """Take closed panes, in order, once all hops that ended are taken."""
+        self._wholes, self._rolled = [], None
+        for each in closed:
+            number, nth = divmod(each.pane, self.panes)
+            if number > self._number:
+                self._end()
+            if each.on_time is not None:
+                self._parts.append(unwatched(each.on_time))
+                self._number = number
+            if nth == self.panes - 1 or each.end:
+                self._end(whole=nth < self.panes - 1)
+
+    def take(self, number: int, slots: SeriesIndex) -> TakenHop | None:
+        """Return the hop of this number, counted into slots, if it has events; those before it are taken already."""
+        if not self._ended or self._ended[0].number != number:
+            return None
+        if not self._wholes:
+            self._wholes = [self._together(each.parts, each.number) for each in self._ended]
+            self._rolled = rolled_hops(self._ended, self._wholes, slots) if self._rolls else None
+        at = len(self._wholes) - len(self._ended)
+        taken = TakenHop(self._ended.popleft(), self._wholes[at], self._rolled, at)
+        if not self._ended:
+            self._wholes, self._rolled = [], None
+        return taken
+
+    def _end(self, *, whole: bool = False) -> None:
+        if self._parts:
+            self._ended.append(EndedHop(self._number, self._parts, whole))
+            self._parts = []
+
+
+def few_together(closed: Iterable[Closed]) -> Iterator[list[Closed]]:
+    """Yield closed panes in their order: those of few rows that follow each other together, others by themselves.
+
+    >>> panes = [Closed(pane=0), Closed(pane=1, end=True), Closed(pane=2)]
+    >>> [[each.pane for each in some] for some in few_together(panes)]
+    [[0, 1], [2]]
+    """
+    some, rows = list[Closed](), 0
+    for each in closed:
+        own = 0 if each.on_time is None else each.on_time.rows
+        if some and (rows + own > ROWS_MAX or len(some) == PANES_MAX or some[-1].end):
+            yield some
+            some, rows = [], 0
+        some.append(each)
+        rows += own
+    if some:
+        yield some

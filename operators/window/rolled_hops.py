@@ -1,0 +1,106 @@
+"""Hops of one length that end soon after each other, rolled up at once: one of few rows costs what its arrays cost."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.window.hop import Hop, HopCounts, roll_up
+from operators.window.leaf_index import united
+from operators.window.partial import Partial, cell_width
+from operators.window.series_index import NOWHERE, Rollup, SeriesIndex, rollup
+
+
+class EndedHop(NamedTuple):
+    """A hop with events that ended: its `number`, its panes, and whether all is stored of windows that end with it."""
+
+    number: int
+    parts: Sequence[Partial]
+    whole: bool
+
+
+class RolledHops(NamedTuple):
+    """K hops that `ended`, one after the other, rolled up: `hop` has a row for each hop and slot, in this order.
+
+    `part` are their panes, `parents` (rows, grains) what its rows count into and `sums` how: by slot + the number of
+    slots for each hop before it. `of` (W,) is which hop a row of `hop` is of, the rows of each begin and end at `edges`
+    (K + 1,).
+    """
+
+    ended: Sequence[EndedHop]
+    part: Partial
+    parents: Ints
+    sums: Rollup
+    hop: Hop
+    of: Ints
+    edges: Sequence[int]
+
+    def alone(self, number: int) -> Hop:
+        """Return one of the hops, by its number among these."""
+        if len(self.edges) == 2:
+            return self.hop
+        first, last = self.edges[number : number + 2]
+        counts, width = self.hop.counts, cell_width(self.part)
+        begin, end = counts.cells[:, 0].searchsorted((first * width, last * width)).tolist()
+        cells = counts.cells[begin:end].copy()
+        cells[:, 0] -= first * width
+        return Hop(
+            counts=HopCounts(
+                slots=counts.slots[first:last],
+                events=counts.events[first:last],
+                slis=counts.slis[first:last],
+                sums=counts.sums[first:last],
+                cells=cells,
+            ),
+            extremes=self.hop.extremes[first:last],
+        )
+
+
+def rolled_hops(ended: Sequence[EndedHop], parts: Sequence[Partial], slots: SeriesIndex) -> RolledHops:
+    """Return hops rolled up, `parts` being the panes of each as one; each row is another series of its hop."""
+    every = tuple(ended)
+    part = parts[0] if len(parts) == 1 else _stacked(parts)
+    parents = slots.parents(part.series)[part.which]
+    if len(parts) == 1:
+        sums = rollup(parents)
+        of, edges = np.zeros_like(sums.slots), [0, len(sums.slots)]
+        return RolledHops(every, part, parents, sums, roll_up(part, sums), of, edges)
+    size = len(slots.names)
+    parents = np.where(parents == NOWHERE, NOWHERE, parents + part.pane[:, None] * size)
+    sums = rollup(parents)
+    of, own = np.divmod(sums.slots, size)
+    rolled = roll_up(part, sums)
+    hop = Hop(counts=msgspec.structs.replace(rolled.counts, slots=own), extremes=rolled.extremes)
+    return RolledHops(every, part, parents, sums, hop, of, of.searchsorted(np.arange(len(parts) + 1)).tolist())
+
+
+def _stacked(parts: Sequence[Partial]) -> Partial:
+    """Return the rows of all, those of the same series apart, with the number of their part for a pane."""
+    series, which = united([part.series for part in parts], [part.which for part in parts])
+    rows = np.array([part.rows for part in parts])
+    firsts = np.cumsum(rows) - rows
+    index: dict[str, int] = {}
+    outcomes = np.concatenate([part.outcomes for part in parts])
+    each = [len(part.outcomes) for part in parts]
+    kinds = np.array([index.setdefault(name, len(index)) for part in parts for name in part.error_types], np.int64)
+    shifts = np.cumsum([0, *(len(part.error_types) for part in parts)])[:-1]
+    outcomes[:, 0] += np.repeat(firsts, each)
+    outcomes[:, 1] = kinds[outcomes[:, 1] + np.repeat(shifts, each)]
+    cells = np.concatenate([part.cells for part in parts])
+    cells[:, 0] += np.repeat(firsts * cell_width(parts[0]), [len(part.cells) for part in parts])
+    return msgspec.structs.replace(
+        parts[0],
+        series=series,
+        error_types=list(index),
+        which=which,
+        pane=np.repeat(np.arange(len(parts)), rows),
+        late=np.concatenate([part.late for part in parts]),
+        events=np.concatenate([part.events for part in parts]),
+        slis=np.concatenate([part.slis for part in parts]),
+        sums=np.concatenate([part.sums for part in parts]),
+        extremes=np.concatenate([part.extremes for part in parts]),
+        outcomes=outcomes,
+        cells=cells,
+    )
