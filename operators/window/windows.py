@@ -120,20 +120,20 @@ class Windows:
         return msgspec.structs.replace(part, series=self._leaves.numbered(part.series))
 
     def _move_to(self, pane: int) -> Iterator[WindowCounts]:
-        while (at := self._next_end()) <= pane:
-            for hop_panes in self.hops:
-                number, rest = divmod(at, hop_panes)
-                if rest == hop_panes - 1:
-                    yield from self._end_hop(hop_panes, number)
+        while (at := min((ends := self._next_ends()).values())) <= pane:
+            for hop_panes, end in ends.items():
+                if end == at:
+                    yield from self._end_hop(hop_panes, at // hop_panes)
             self.pane = at
         self.pane = max(self.pane, pane)
 
-    def _next_end(self) -> int:
-        """Return the next pane with which a hop ends that matters: one with events in it, or in its windows."""
-        return min(
-            ((self.pane + 1) // panes + 1) * panes - 1 if self._slides(panes) else hops.next_end
+    def _next_ends(self) -> dict[int, int]:
+        """Return by length the next pane with which a hop ends that matters: with events in it, or in its windows."""
+        now = self.pane + 1
+        return {
+            panes: (now // panes + 1) * panes - 1 if self._slides(panes) else hops.next_end
             for panes, hops in self.hops.items()
-        )
+        }
 
     def _slides(self, hop_panes: int) -> bool:
         """Tell whether something is in a window that moves by such hops, and will leave it."""

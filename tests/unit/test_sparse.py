@@ -16,7 +16,6 @@ from operators.rules.pane_counts import PaneCounts
 from operators.rules.rings import Ring
 from operators.rules.threshold import ThresholdEvaluator
 from operators.sources.batch_span import GROWTH, PANES_MAX, BatchSpan
-from operators.window.watermark import END
 from operators.window.windows import Windows
 from tests.dataflows.running import exact, run_flow
 from tests.oracle import Log
@@ -24,6 +23,7 @@ from tests.policies import base, sli
 
 START_MS = 1_760_000_003_700
 DAY_MS = 86_400_000
+NEXT_ENDS = Windows._next_ends
 POLICY = (
     base("region", pane="1m", tumbling=["1m"], sliding=[("5m", "1m"), ("1h", "5m")], measures=["latency_ms"])
     + sli("availability", "no_error")
@@ -87,10 +87,11 @@ def _never(self: object, *of: Any) -> int:
     return 0
 
 
-def _next_pane(self: Windows) -> int:
-    """Every pane is gone through while something is in a window."""
-    holding = any(self._slides(panes) or hops.next_end < END for panes, hops in self.hops.items())
-    return self.pane + 1 if holding else END
+def _every_end(self: Windows) -> dict[int, int]:
+    """Every hop is ended while something is in a window."""
+    if any(map(self._slides, self.hops)):
+        return {panes: ((self.pane + 1) // panes + 1) * panes - 1 for panes in self.hops}
+    return NEXT_ENDS(self)
 
 
 def test_the_same_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +108,7 @@ def test_the_same_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     few = run_flow(policy, [log(0)], START_MS + 90 * DAY_MS, sizes=iter(sizes).__next__)
     for kind in (ShardEvaluation, ThresholdEvaluator, BurnRateEvaluator):
         monkeypatch.setattr(kind, "_still_until" if kind is ShardEvaluation else "still_until", _never)
-    monkeypatch.setattr(Windows, "_next_end", _next_pane)
+    monkeypatch.setattr(Windows, "_next_ends", _every_end)
     monkeypatch.setattr(BatchSpan, "took", _never)
     steps.append(0)
     all_of_them = run_flow(policy, [log(0)], START_MS + 90 * DAY_MS)
