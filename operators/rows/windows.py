@@ -83,6 +83,8 @@ def _sli_rows(counts: StackedWindows, series: SeriesColumns, policy: Policy) -> 
 
 def _coverage(ended: StackedWindows, policy: Policy) -> Floats:
     """Return by series and SLI the share of the window in which it was counted, (W, S)."""
+    if not any(closed is not None and _is_partial(counts, closed, policy) for counts, closed in ended.windows):
+        return np.ones((len(ended.names), len(policy.slis)))
     coverage = [
         np.ones((len(counts.names), len(policy.slis))) if closed is None else _counted(counts, closed, policy)
         for counts, closed in ended.windows

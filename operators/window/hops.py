@@ -17,6 +17,9 @@ from operators.window.watermark import END, NEVER
 ROWS_MAX, PANES_MAX = 1_000, 64
 
 
+Together = Callable[[Sequence[Partial], int], Partial]  # Panes of a hop as one, which has the number of the hop.
+
+
 class TakenHop(NamedTuple):
     """A hop that ended, its panes as one `part`, and where it stands among hops `rolled` up; None where nobody asks."""
 
@@ -27,12 +30,9 @@ class TakenHop(NamedTuple):
 
 
 class Hops:
-    """State: the hop of so many `panes` that has begun; those that ended with the panes taken last and were not taken.
+    """State: the hop of so many `panes` that has begun; those that ended with the panes that came last, until taken."""
 
-    `together` says what panes of a hop are as one, which has the number of the hop.
-    """
-
-    def __init__(self, panes: int, together: Callable[[Sequence[Partial], int], Partial], *, roll_up: bool) -> None:
+    def __init__(self, panes: int, together: Together, *, roll_up: bool) -> None:
         self.panes = panes
         self._together, self._rolls = together, roll_up
         self._parts, self._number = list[Partial](), NEVER

@@ -68,6 +68,18 @@ class LeafIndex:
             return series if series.leaves is self else self._translated(series)
         return self.chosen(np.array([self._row(name) for name in series], np.int64))
 
+    def numbered_all(self, tables: Sequence[Sequence[LeafSeries]]) -> list[NumberedSeries]:
+        """Return what `numbered` does of each, those that one index numbered at once."""
+        first = tables[0] if tables else None
+        if len(tables) < 2 or not isinstance(first, NumberedSeries):
+            return [self.numbered(series) for series in tables]
+        rows = [table.rows for table in tables if isinstance(table, NumberedSeries) and table.leaves is first.leaves]
+        if len(rows) < len(tables):
+            return [self.numbered(series) for series in tables]
+        numbered = self.numbered(first.leaves.chosen(np.concatenate(rows))).rows
+        edges = np.cumsum([0, *map(len, rows)]).tolist()
+        return [self.chosen(numbered[start:stop]) for start, stop in pairwise(edges)]
+
     def chosen(self, rows: Ints) -> NumberedSeries:
         """Return the series of some rows."""
         return NumberedSeries(self, rows)

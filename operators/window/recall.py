@@ -121,7 +121,7 @@ class RecalledWindows:
         """
         due = [closed for item in items for closed in self._taken(item)]
         for some in few_together(due):
-            numbered = [self.windows.numbered(closed) for closed in some]
+            numbered = self.windows.numbered_all(some)
             for closed, windows in zip(numbered, self.windows.push_all(numbered), strict=True):
                 self.reached = WindowProgress(
                     order=closed.order + 1,
@@ -130,7 +130,9 @@ class RecalledWindows:
                     pane_ms=self.windows.policy.pane_ms,
                 )
                 left, self._left = tuple(self._left), []
-                yield PaneWithWindows(closed=closed, windows=windows, stored=self.windows.take_stored(), left=left)
+                yield PaneWithWindows(
+                    closed=closed, windows=tuple(windows), stored=self.windows.take_stored(), left=left
+                )
 
     def _taken(self, item: PaneItem | PaneReplay) -> Iterator[Closed]:
         """Take an item; yield the panes whose turn has come."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.window.hop import Hop, HopCounts, roll_up
-from operators.window.leaf_index import united
+from operators.window.leaf_index import NumberedSeries, united
 from operators.window.partial import Partial, cell_width
 from operators.window.series_index import NOWHERE, Rollup, SeriesIndex, rollup
 
@@ -78,7 +78,7 @@ def rolled_hops(ended: Sequence[EndedHop], parts: Sequence[Partial], slots: Seri
 
 def _stacked(parts: Sequence[Partial]) -> Partial:
     """Return the rows of all, those of the same series apart, with the number of their part for a pane."""
-    series, which = united([part.series for part in parts], [part.which for part in parts])
+    series, which = _series_of_rows(parts)
     rows = np.array([part.rows for part in parts])
     firsts = np.cumsum(rows) - rows
     index: dict[str, int] = {}
@@ -104,3 +104,12 @@ def _stacked(parts: Sequence[Partial]) -> Partial:
         outcomes=outcomes,
         cells=cells,
     )
+
+
+def _series_of_rows(parts: Sequence[Partial]) -> tuple[NumberedSeries, Ints]:
+    """Return series, and which of these each row of the parts has; one may be there twice."""
+    numbered = [part.series for part in parts if isinstance(part.series, NumberedSeries)]
+    if len(numbered) < len(parts) or any(series.leaves is not numbered[0].leaves for series in numbered):
+        return united([part.series for part in parts], [part.which for part in parts])
+    rows = np.concatenate([series.rows[part.which] for series, part in zip(numbered, parts, strict=True)])
+    return numbered[0].leaves.chosen(rows), np.arange(len(rows))

@@ -74,7 +74,7 @@ class RunningWindow:
     """The running totals of one window, by slot, and its ring of hops, oldest first."""
 
     def __init__(self, window: Window, policy: Policy) -> None:
-        self.window = window
+        self.window, self.size = window, window.size_ms // window.every_ms  # In hops.
         self.measures = len(policy.measures)
         self._policy, self._rules = policy, bounded_rules(policy, window)
         self._looked_at = LookedAt(window, policy, self._rules)
@@ -87,6 +87,11 @@ class RunningWindow:
         # The last window that ended with nothing new in it: until something comes or goes the next ones hold the same.
         self._last: _Ended | None = None
         self._moved = True
+
+    @property
+    def held(self) -> list[NDArray[np.int32]]:
+        """The slots of its hops."""
+        return [hop.slots for _, hop in self.ring]
 
     def push(self, number: int, hop: Hop, held: PackedHop) -> None:
         """Take the next hop, and its counts as they are held."""

@@ -39,11 +39,11 @@ class TumblingWindow:
         self._policy, self._rules = policy, bounded_rules(policy, window)
         self._looked_at = LookedAt(window, policy, self._rules)
         self._ended: tuple[RolledHops, list[WindowCounts | None]] | None = None
-        self.slots: Ints = np.zeros(0, np.int64)  # Those of the hops that were counted last.
+        self.held: list[Ints] = []  # Slots of the hops that were counted last.
 
     def renumber(self, new_slot: Ints, _kept: Ints) -> None:
         """Go over to other slots: `new_slot` (old slots,) says which."""
-        self.slots = new_slot[self.slots]
+        self.held = [new_slot[slots] for slots in self.held]
         self.histograms = PagedHistograms(self.histograms.measures)
 
     def counts(self, hop: TakenHop, slots: SeriesIndex, quantiles: Sequence[float]) -> WindowCounts | None:
@@ -53,7 +53,7 @@ class TumblingWindow:
             return None
         ended = None if self._ended is None or self._ended[0] is not rolled else self._ended[1]
         if ended is None:
-            ended, self.slots = self._counts(rolled, slots, quantiles), rolled.hop.counts.slots
+            ended, self.held = self._counts(rolled, slots, quantiles), [rolled.hop.counts.slots]
         self._ended = None if hop.at == len(ended) - 1 else (rolled, ended)
         return ended[hop.at]
 

@@ -6,16 +6,15 @@ events lie in it; once it has slid past its last events it is empty, and silent.
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from operators.arrays import Ints
 from operators.policy.policy import Policy
 from operators.window.held_hop import pack_hop
-from operators.window.hops import Hops, TakenHop, few_together
+from operators.window.hops import Hops, TakenHop, Together, few_together
 from operators.window.leaf_index import LEAVES_PANES, LeafIndex
 from operators.window.pane_lengths import Leftover
 from operators.window.panes import Closed
@@ -42,6 +41,29 @@ class PaneWithWindows(msgspec.Struct, frozen=True, kw_only=True):
 SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
 
 
+class _Step(NamedTuple):
+    """Hops of so many `panes`, and the windows that move by such, of which these are `running` on."""
+
+    panes: int
+    hops: Hops
+    windows: Sequence[RunningWindow | TumblingWindow]
+    running: Sequence[RunningWindow]
+
+    @classmethod
+    def of(cls, panes: int, windows: Sequence[RunningWindow | TumblingWindow], together: Together) -> "_Step":
+        """Return how they begin."""
+        running = [each for each in windows if isinstance(each, RunningWindow)]
+        return cls(panes, Hops(panes, together, roll_up=bool(windows)), windows, running)
+
+    @property
+    def slides(self) -> bool:
+        """Whether something is in a window, which it will leave."""
+        for running in self.running:  # noqa: SIM110  # Of each step of quiet time; a generator costs more.
+            if running.ring:
+                return True
+        return False
+
+
 class Windows:
     """State: one running window per window of the policy, with its ring; panes of the hops not yet ended."""
 
@@ -51,29 +73,34 @@ class Windows:
         self.slots = SeriesIndex(policy.dimensions, policy.grains)
         self.slots_max = SLOTS_MIN
         self._leaves, self._leaves_until = LeafIndex(), NEVER
-        # Windows that slide by the same step share their hops. Key: panes per hop.
-        self.running: dict[int, list[RunningWindow | TumblingWindow]] = {}
-        for window in policy.windows:
-            kind = TumblingWindow if window.kind == "tumbling" else RunningWindow
-            self.running.setdefault(window.every_ms // policy.pane_ms, []).append(kind(window, policy))
         self._stored_panes = (policy.stored_ms or policy.pane_ms) // policy.pane_ms
         self._stored: list[Partial] = []
-        # A pane of the store is a hop, whether windows have such hops or not.
-        self.hops = {
-            panes: Hops(panes, self._together, roll_up=panes in self.running)
-            for panes in (*self.running, self._stored_panes)
-        }
+        windows: dict[int, list[RunningWindow | TumblingWindow]] = {}
+        for window in policy.windows:
+            kind = TumblingWindow if window.kind == "tumbling" else RunningWindow
+            windows.setdefault(window.every_ms // policy.pane_ms, []).append(kind(window, policy))
+        windows.setdefault(self._stored_panes, [])  # A pane of the store is a hop, whether windows have such or not.
+        self.steps = [_Step.of(panes, some, self._together) for panes, some in windows.items()]
         self.unstored = NEVER  # Number of the first pane that is not in a pane of the store that ended.
         self.pane = NEVER  # Number of the last pane taken.
         self._silent = False  # While rebuilding, windows are moved but not counted: that is most of the cost.
 
     def numbered(self, closed: Closed) -> Closed:
         """Return a closed pane with its finest series numbered, for all that add them up."""
-        if closed.on_time is None:
-            return closed
-        if closed.pane >= self._leaves_until:
-            self._leaves, self._leaves_until = LeafIndex(), closed.pane + LEAVES_PANES
-        return msgspec.structs.replace(closed, on_time=self._numbered(closed.on_time))
+        return self.numbered_all((closed,))[0]
+
+    def numbered_all(self, closed: Sequence[Closed]) -> list[Closed]:
+        """Return closed panes with their finest series numbered."""
+        parts = [each.on_time for each in closed if each.on_time is not None]
+        if parts and closed[-1].pane >= self._leaves_until:
+            self._leaves_until = closed[-1].pane + LEAVES_PANES
+            if len(self._leaves) > SLOTS_MIN:
+                self._leaves = LeafIndex()
+        series = iter(self._leaves.numbered_all([part.series for part in parts]))
+        numbered = iter([msgspec.structs.replace(part, series=next(series)) for part in parts])
+        return [
+            each if each.on_time is None else msgspec.structs.replace(each, on_time=next(numbered)) for each in closed
+        ]
 
     def push(self, closed: Closed) -> Iterator[WindowCounts]:
         """Take a closed pane; yield the windows that end with it, or in the quiet panes before it."""
@@ -86,15 +113,15 @@ class Windows:
         Panes come in order. At the end of the files every hop that holds the last pane ends too, and all rows of what
         ends with it are stored.
         """
-        for hops in self.hops.values():
-            hops.push(closed)
+        for step in self.steps:
+            step.hops.push(closed)
         for each in closed:
             ended = list(self._move_to(each.pane))
             if each.end:
-                for hop_panes in self.hops:
-                    number, rest = divmod(each.pane, hop_panes)
-                    if rest != hop_panes - 1:
-                        ended += self._end_hop(hop_panes, number, whole=True)
+                for step in self.steps:
+                    number, rest = divmod(each.pane, step.panes)
+                    if rest != step.panes - 1:
+                        ended += self._end_hop(step, number, whole=True)
             yield ended
         if len(self.slots.names) > self.slots_max:
             self._make_room()
@@ -110,9 +137,9 @@ class Windows:
         Those from pane `unstored` on are still to be stored.
         """
         self._silent, self.unstored = True, unstored
-        before = (self.numbered(Closed(pane=pane, on_time=on_time)) for pane, on_time in panes)
+        before = (Closed(pane=pane, on_time=on_time) for pane, on_time in panes)
         for some in few_together(chain(before, (Closed(pane=reached),))):
-            if any(self.push_all(some)):
+            if any(self.push_all(self.numbered_all(some))):
                 raise AssertionError("a silent window spoke")
         self._silent = False
 
@@ -120,46 +147,44 @@ class Windows:
         return msgspec.structs.replace(part, series=self._leaves.numbered(part.series))
 
     def _move_to(self, pane: int) -> Iterator[WindowCounts]:
-        while (at := min((ends := self._next_ends()).values())) <= pane:
-            for hop_panes, end in ends.items():
+        while (at := min(ends := self._next_ends())) <= pane:
+            for step, end in zip(self.steps, ends, strict=True):
                 if end == at:
-                    yield from self._end_hop(hop_panes, at // hop_panes)
+                    yield from self._end_hop(step, at // step.panes)
             self.pane = at
         self.pane = max(self.pane, pane)
 
-    def _next_ends(self) -> dict[int, int]:
-        """Return by length the next pane with which a hop ends that matters: with events in it, or in its windows."""
+    def _next_ends(self) -> list[int]:
+        """Return for each step the next pane with which a hop ends that has events, or is in windows that have."""
         now = self.pane + 1
-        return {
-            panes: (now // panes + 1) * panes - 1 if self._slides(panes) else hops.next_end
-            for panes, hops in self.hops.items()
-        }
+        return [(now // step.panes + 1) * step.panes - 1 if step.slides else step.hops.next_end for step in self.steps]
 
-    def _slides(self, hop_panes: int) -> bool:
-        """Tell whether something is in a window that moves by such hops, and will leave it."""
-        return any(each.ring for each in self.running.get(hop_panes, ()) if isinstance(each, RunningWindow))
-
-    def _end_hop(self, hop_panes: int, number: int, *, whole: bool = False) -> Iterator[WindowCounts]:
-        windows = self.running.get(hop_panes, ())
-        running = [each for each in windows if isinstance(each, RunningWindow)]
-        for each in running:  # First: what is dropped and what comes are large.
-            each.drop_before(number + 1 - each.window.size_ms // each.window.every_ms)
-        taken = self.hops[hop_panes].take(number, self.slots)
-        if taken is not None and hop_panes == self._stored_panes:
-            self._store(taken)
-        if taken is not None and taken.rolled is not None and running:
-            hop = taken.rolled.alone(taken.at)
-            held = pack_hop(hop.counts)
-            for each in running:
-                each.push(number, hop, held)
-        end_ms = (number + 1) * hop_panes * self.policy.pane_ms
-        for window in windows if not self._silent else ():
+    def _end_hop(self, step: "_Step", number: int, *, whole: bool = False) -> Iterator[WindowCounts]:
+        for running in step.running:  # First: what is dropped and what comes are large.
+            running.drop_before(number + 1 - running.size)
+        taken = step.hops.take(number, self.slots)
+        if taken is not None:
+            self._take(step, taken)
+        if self._silent:
+            return
+        end_ms = (number + 1) * step.panes * self.policy.pane_ms
+        for window in step.windows:
             if isinstance(window, RunningWindow):
                 counts = window.counts(end_ms, self.slots, self.quantiles, whole=whole)
             else:
                 counts = None if taken is None else window.counts(taken, self.slots, self.quantiles)
             if counts is not None:
                 yield counts
+
+    def _take(self, step: "_Step", taken: TakenHop) -> None:
+        """Store a hop that ended, where it is one of the store, and let it into the windows that slide by such."""
+        if step.panes == self._stored_panes:
+            self._store(taken)
+        if step.running and taken.rolled is not None:
+            hop = taken.rolled.alone(taken.at)
+            held = pack_hop(hop.counts)
+            for running in step.running:
+                running.push(taken.ended.number, hop, held)
 
     def _together(self, parts: Sequence[Partial], number: int) -> Partial:
         """Return panes of a hop as one, which has the number of the hop."""
@@ -176,9 +201,8 @@ class Windows:
 
     def _make_room(self) -> None:
         """Take slots from series that no ring holds, once these are the most: versions come and go."""
-        every = [window for windows in self.running.values() for window in windows]
-        held: list[NDArray[np.signedinteger[Any]]] = [each.slots for each in every if isinstance(each, TumblingWindow)]
-        held += [hop.slots for each in every if isinstance(each, RunningWindow) for _, hop in each.ring]
+        every = [window for step in self.steps for window in step.windows]
+        held = [slots for window in every for slots in window.held]
         kept = np.unique(np.concatenate([np.zeros(0, np.int64), *held]))
         self.slots_max = max(SLOTS_MIN, 2 * len(kept))
         if 2 * len(kept) < len(self.slots.names):
@@ -188,6 +212,6 @@ class Windows:
         new_slot = np.full(len(self.slots.names), -1)
         new_slot[kept] = np.arange(len(kept))
         self.slots = self.slots.only(kept.tolist())
-        for windows in self.running.values():
-            for window in windows:
+        for step in self.steps:
+            for window in step.windows:
                 window.renumber(new_slot, kept)

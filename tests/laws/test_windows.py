@@ -142,7 +142,7 @@ def test_panes_taken_together_come_to_what_they_do_one_by_one(
     found: list[Any] = []
     while len(found) < len(panes):
         many = data.draw(st.integers(1, len(panes)))
-        numbered = [together.numbered(closed) for closed in panes[len(found) : len(found) + many]]
+        numbered = together.numbered_all(panes[len(found) : len(found) + many])
         found += [([*map(everything, ended)], together.take_stored()) for ended in together.push_all(numbered)]
     assert [ended for ended, _ in found] == [ended for ended, _ in wanted]
     for (_, some), (_, others) in zip(found, wanted, strict=True):

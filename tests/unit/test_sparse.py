@@ -87,10 +87,10 @@ def _never(self: object, *of: Any) -> int:
     return 0
 
 
-def _every_end(self: Windows) -> dict[int, int]:
+def _every_end(self: Windows) -> list[int]:
     """Every hop is ended while something is in a window."""
-    if any(map(self._slides, self.hops)):
-        return {panes: ((self.pane + 1) // panes + 1) * panes - 1 for panes in self.hops}
+    if any(step.slides for step in self.steps):
+        return [((self.pane + 1) // step.panes + 1) * step.panes - 1 for step in self.steps]
     return NEXT_ENDS(self)
 
 

@@ -40,7 +40,7 @@ def test_a_tumbling_window_has_histograms_of_what_is_looked_at_alone(end: bool) 
         closed = Closed(pane=pane, on_time=on_time, end=end and pane == 16)
         found += [each for each in windows.push(windows.numbered(closed)) if each.window.kind == "tumbling"]
     (ended,) = found
-    (running,) = [each for some in windows.running.values() for each in some if isinstance(each, TumblingWindow)]
+    (running,) = [each for step in windows.steps for each in step.windows if isinstance(each, TumblingWindow)]
     assert ended.stored is not None
     looked_at = np.isin(np.arange(len(ended.names)), ended.stored)
     assert looked_at.all() == end
