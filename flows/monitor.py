@@ -54,7 +54,7 @@ def build(
     kinds = op.branch("kinds", items, _is_shard_input)
     inputs: KeyedStream[ShardInput] = kinds.trues  # type: ignore[assignment]  # Bytewax's branch is untyped.
     stored: KeyedStream[Rows] = kinds.falses  # type: ignore[assignment]
-    closed = close_panes("panes", inputs, policy, metrics, recover)
+    closed = close_panes("panes", inputs, policy, metrics, recover, coming or Coming())
     # (shard, Closed)
     panes = write_panes("pane_rows", closed, policy)
     progress = write_progress("progress_rows", closed, policy)

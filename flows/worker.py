@@ -20,7 +20,7 @@ from flows.process import PARTS
 from flows.pulse import Pulse
 from flows.recovery import layouts
 from flows.recovery.identity import store_id
-from flows.recovery.saved import EVALUATION, check_logs, states_of
+from flows.recovery.saved import EVALUATION, PANES, check_logs, states_of
 from flows.recovery.store import opened
 from flows.summary import count_batch
 from flows.topic_watch import TopicWatch
@@ -64,7 +64,8 @@ def _run_once(
         check_logs(store.parts, topics.ids)
         watch = TopicWatch(topics.describe, topics.topic_ids, pulse, stop)
         writer = store_id(options.recovery)
-        others = coming(policy, states_of(store.parts, EVALUATION).values() if policy.teams else ())
+        saved = [states_of(store.parts, step) if policy.teams else {} for step in (EVALUATION, PANES)]
+        others = coming(policy, *saved)
         flow = _flow(where, policy, options, stop, metrics, pulse, topics, store.begun, writer, others)
         epoch = timedelta(seconds=options.epoch_s)
         with ExitStack() as threads:

@@ -34,6 +34,7 @@ from operators.release.model import CanaryFinding, Model
 from operators.release.other_policy import last_to_speak
 from operators.release.release_rows import ShownReleases, release_rows, shown_releases
 from operators.release.uneventful import Uneventful
+from operators.release.unwatched import obey_unwatched
 from operators.release.warming import warmed_up
 from operators.rules.alike import RulePasses
 from operators.rules.canary import CanaryEvaluator
@@ -187,7 +188,7 @@ class ShardEvaluation:
         windows: Sequence[WindowCounts],
         closed: Closed | None = None,
     ) -> PaneOutcome:
-        self.state.pane = counts.pane
+        self.state.pane, due = counts.pane, self._heard(due)
         if closed is None and self._at_rest:
             return self._step_at_rest(counts, windows)
         on_time, end = (None, False) if closed is None else (closed.on_time, closed.end)
@@ -245,6 +246,7 @@ class ShardEvaluation:
             else:
                 before.setdefault(name, shown_releases(model))
                 events += begin_pane(model, contexts.of(name), commands, more)
+        events += self._obey_unwatched(due, contexts, before)
         return _Begun(contexts, awake, before, events, [])
 
     def _conclude(
@@ -270,7 +272,7 @@ class ShardEvaluation:
             else:
                 before.setdefault(name, shown_releases(model))
                 events += end_pane(model, begun.contexts.of(name), changed, findings)
-        after = {name: shown_releases(models[name]) for name in before}
+        after = {name: shown_releases(models.get(name) or self.state.aside[name]) for name in before}
         if any(before.values()) or any(after.values()):
             stored.append(release_rows(before, after, counts.pane, self.policy))
         stored += self._policy_rows(counts.pane)
@@ -336,9 +338,29 @@ class ShardEvaluation:
             events += resolve_forgotten(model, contexts.of(name), "served long ago, and forgotten")
         if forgotten:
             self._retarget()
-        for name, model in self.state.aside.items():
-            if model.alerts.firing and self._takes is not None and self._takes(name) is None:
-                events += resolve_forgotten(model, contexts.of(name), "no policy file takes it any more")
+        return events
+
+    def _heard(self, due: Sequence[Due]) -> Sequence[Due]:
+        """Leave out what is about models that no file takes, and nothing is known of: they are another worker's."""
+        if self._takes is None or not due:
+            return due
+        known = (None, "", *self.state.aside, *self._arriving)
+        return [each for each in due if each.model in known or self._takes(each.model or "") is not None]
+
+    def _obey_unwatched(
+        self, due: Sequence[Due], contexts: PaneContexts, before: dict[str, ShownReleases]
+    ) -> list[ControlEvent]:
+        """Obey what is about models that no file takes; they stay put aside."""
+        events: list[ControlEvent] = []
+        unwatched = {
+            each.model or "" for each in due if self._takes is not None and self._takes(each.model or "") is None
+        }
+        for name in sorted(unwatched):
+            if name in self._arriving:
+                self.state.aside[name] = last_to_speak(self.state.aside.get(name), self._arriving.pop(name))
+            model = self.state.aside[name]
+            before[name] = shown_releases(model)
+            events += obey_unwatched(model, contexts.of(name), [each for each in due if each.model == name])
         return events
 
     def _addressed(self, due: Sequence[Due], rows: Collection[str]) -> Addressed:
@@ -349,7 +371,7 @@ class ShardEvaluation:
         )
         if self._takes is not None:
             rows = [name for name in rows if self._takes(name)]
-            by_model = {name: each for name, each in by_model.items() if self._takes(name) is not False}
+            by_model = {name: each for name, each in by_model.items() if self._takes(name)}
             self._take_in({*rows, *by_model})
         state.models, by_model = with_new(state.models, state.silences, rows, by_model, now)
         return by_model

@@ -6,7 +6,7 @@ under way is compared as a further attempt. Where a model was, what is known of 
 gone on with it, so that a crash loses nothing; of two that are known of one, that which said something last counts.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -14,83 +14,151 @@ import msgspec
 from operators.evaluation_state import EvaluationState
 from operators.policy.claims import NOBODY
 from operators.policy.policy import Policy
-from operators.recovery import columns_of, content, loads
+from operators.recovery import columns_of, content, of_teams, shard_number, team_panes
 from operators.release.model import Model
 from operators.release.other_panes import renumber
 from operators.release.other_policy import begin_anew, last_to_speak
 from operators.release.widening import widen
 from operators.saved.registry import Unreadable
+from operators.window.moved_commands import Moved, MovedCommands, Place, home_in, note_moved, team_for
 from operators.window.pane_lengths import PaneLengths
 from operators.window.partial import OTHER
 from operators.window.saved_teams import SavedTeams
+from operators.window.team_panes import SavedTeamPanes
+from operators.window.waiting_commands import Unwatched, Waiting
+from operators.wire.commands import Silence
+from operators.wire.events import ms_of
 
 
 class Coming(msgspec.Struct, frozen=True):
-    """By file the `models` that come to it, and by file, gone or not, those that stay put `aside` where they were."""
+    """By file the `models` that come to it, and by file, gone or not, those that stay put `aside` where they were.
+
+    `commands` are those of these models, and `silences` those of all models that are in force.
+    """
 
     models: dict[str, dict[str, Model]] = {}
     aside: dict[str, set[str]] = {}
+    commands: Moved = {}
+    silences: tuple[Silence, ...] = ()
 
 
-def owner_of(policy: Policy) -> Callable[[str], int]:
-    """Return what tells the number of the policy of a model, NOBODY where no file takes it."""
-    claims = policy.claims
-    if claims is None:
-        raise ValueError("models of one policy belong to nobody else")
-    return lambda model: claims.of(model) if model else claims.first
+Saved = Mapping[str, bytes | None]  # What a step saved, by the name of the shard.
 
 
-def coming(policy: Policy, saved: Iterable[bytes | None]) -> Coming:
-    """Return the models of other files that are a file's now; `saved` is what was, of the evaluation of each shard.
+def coming(policy: Policy, evaluations: Saved, panes: Saved) -> Coming:
+    """Return the models of other files that are a file's now, by what was saved of evaluations and panes.
 
-    None where there is but one policy, and none that its file has gone on with already. StateMismatch; Unreadable.
+    None where there is but one policy, and none that its file has gone on with already. What no file takes is of the
+    file that speaks for all: what is open of it is over. StateMismatch; Unreadable.
     """
-    found = Coming(models={}, aside={})
     if policy.claims is None:
-        return found
-    known = [each for whole in saved if whole is not None for each in _known(policy, whole)]
-    owner = owner_of(policy)
+        return Coming()
+    known = [each for shard, whole in evaluations.items() if whole is not None for each in _known(policy, shard, whole)]
+    found = Coming(models={}, aside={}, commands=_commands(policy, panes), silences=_silences(known))
+    own = {each.team: each for each in policy.teams}
     gone_on = {
-        (each.team, name): model.writer.revision
+        (place, model.writer.model): model.writer.revision
         for each in known
-        for name, model in each.state.models.items()
-        if (number := owner(name)) != NOBODY and policy.teams[number].team == each.team
+        for model in _gone_on(policy, each)
+        if (place := home_in(policy, model.writer.model)) == each.place
     }
     for each in known:
         for model in each.state.known:
             name = model.writer.model
-            if name == OTHER:
+            if name == OTHER or (place := home_in(policy, name)) == each.place:
                 continue
-            number = owner(name)
-            own = None if number == NOBODY else policy.teams[number]
-            if own is not None and own.team == each.team:
-                continue
-            if own is not None and gone_on.get((own.team, name), -1) >= model.writer.revision:
+            if gone_on.get((place, name), -1) >= model.writer.revision:
                 continue
             found.aside.setdefault(each.team, set()).add(name)
-            if own is not None:
-                models = found.models.setdefault(own.team, {})
-                models[name] = last_to_speak(models.get(name), _as_counted(model, each, own))
+            models = found.models.setdefault(place[0], {})
+            models[name] = last_to_speak(models.get(name), _as_counted(model, each, own[place[0]]))
+    _end(policy, found, known)
     return found
+
+
+def _gone_on(policy: Policy, known: "_Known") -> Iterable[Model]:
+    """Return the models that a file has gone on with; of those that it only speaks for all are put aside."""
+    aside = known.state.aside.values()
+    return [*known.state.models.values(), *(model for model in aside if policy.of(model.writer.model) is None)]
+
+
+def _end(policy: Policy, found: Coming, known: Iterable["_Known"]) -> None:
+    """Let what is open be over of models that no file takes any more."""
+    last: dict[str, Model] = {}
+    for each in known:
+        for model in each.state.known:
+            if home_in(policy, model.writer.model) == each.place:
+                last[model.writer.model] = last_to_speak(last.get(model.writer.model), model)
+    for models in found.models.values():
+        last |= {name: last_to_speak(last.get(name), model) for name, model in models.items()}
+    for name, model in last.items():
+        if name and policy.of(name) is None and (model.alerts.firing or model.incidents):
+            moved = found.commands.setdefault(home_in(policy, name), MovedCommands())
+            moved.waiting.append((0, Unwatched(model=name)))
+
+
+def _commands(policy: Policy, panes: Saved) -> Moved:
+    moved: Moved = {}
+    for shard, whole in panes.items():
+        saved, had = (None, None) if whole is None else team_panes(whole, policy)
+        for team, each in {} if saved is None else saved.teams.items():
+            pane_ms = each.pane_ms or (had.pane_ms if had else 0) or policy.pane_ms
+            note_moved(moved, policy, (team, shard_number(shard)), Waiting(each.commands, each.obeyed), pane_ms)
+    return moved
+
+
+def _silences(known: Iterable["_Known"]) -> tuple[Silence, ...]:
+    """Return the silences of all models, of each rule the one that was given last."""
+    some = sorted((each for one in known for each in one.state.silences), key=lambda each: ms_of(each.ts))
+    return tuple({each.rule: each for each in some}.values())
 
 
 class _Known(NamedTuple):
     """What the evaluation of a file saved in a shard, under which shape and lengths of panes."""
 
-    team: str
+    place: Place
     shape: str
     state: EvaluationState
     lengths: PaneLengths
 
+    @property
+    def team(self) -> str:
+        return self.place[0]
 
-def _known(policy: Policy, whole: bytes) -> Iterator[_Known]:
+
+def _known(policy: Policy, shard: str, whole: bytes) -> Iterator[_Known]:
     before = columns_of(whole, policy)
     lengths = PaneLengths((before.pane_ms if before else 0) or policy.pane_ms, policy.pane_ms)
-    for team, each in (loads(whole, SavedTeams, policy) or SavedTeams()).teams.items():
-        shape, state = content(each)
-        if not isinstance(state, EvaluationState):
-            raise Unreadable(f"the recovery store holds a {type(state).__name__} where an evaluation should be")
-        yield _Known(team, str(shape), state, lengths)
+    for team, each in of_teams(whole, policy).items():
+        shape, state = _evaluation(each)
+        yield _Known((team, shard_number(shard)), shape, state, lengths)
+
+
+def known_models(saved: Iterable[bytes | None]) -> set[str]:
+    """Return the models that are known of what was alone, or is the first of several; `saved` as above. Unreadable."""
+    found = set()
+    for whole in saved:
+        state = None if whole is None else content(whole)[1]
+        own = state.teams.get("") if isinstance(state, SavedTeams) else whole
+        if own is not None:
+            found |= {model.writer.model for model in _evaluation(own)[1].known}
+    return found
+
+
+def counted_files(saved: Iterable[bytes | None]) -> set[str]:
+    """Return by their names the files that anything is counted of; `saved` is the panes of each shard. Unreadable."""
+    found: set[str] = set()
+    for whole in saved:
+        state = None if whole is None else content(whole)[1]
+        found |= state.teams.keys() if isinstance(state, SavedTeamPanes) else {""}
+    return found
+
+
+def _evaluation(saved: bytes) -> tuple[str, EvaluationState]:
+    shape, state = content(saved)
+    if not isinstance(state, EvaluationState):
+        raise Unreadable(f"the recovery store holds a {type(state).__name__} where an evaluation should be")
+    return str(shape), state
 
 
 def _as_counted(model: Model, known: _Known, own: Policy) -> Model:
@@ -103,11 +171,16 @@ def _as_counted(model: Model, known: _Known, own: Policy) -> Model:
 
 
 def of_team(policy: Policy, team: str) -> Callable[[str], bool | None]:
-    """Return what tells whether a file takes a model; None where none does."""
-    owner = owner_of(policy)
+    """Return what tells whether a file takes a model; None where none does, and this one speaks for it."""
+    if policy.claims is None:
+        raise ValueError("models of one policy belong to nobody else")
+    claims = policy.claims
 
     def takes(model: str) -> bool | None:
-        number = owner(model)
-        return model == OTHER or (None if number == NOBODY else policy.teams[number].team == team)
+        if model == OTHER:
+            return True
+        if policy.teams[team_for(claims, model)].team != team:
+            return False
+        return None if model and claims.of(model) == NOBODY else True
 
     return takes

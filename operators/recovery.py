@@ -17,7 +17,10 @@ from operators.saved.decode import from_bytes_of
 from operators.saved.encode import to_bytes_of
 from operators.saved.registry import UNKNOWN, Unreadable
 from operators.saved_names import REGISTRY
+from operators.window.panes import SavedPanes
+from operators.window.saved_teams import SavedTeams
 from operators.window.shards import shard_name
+from operators.window.team_panes import SavedTeamPanes, as_first_of_several
 
 T = TypeVar("T")
 
@@ -57,6 +60,29 @@ def loads(saved: bytes | None, kind: type[T], policy: Policy) -> T | None:
     return cast(T, state)
 
 
+def of_teams(saved: bytes | None, policy: Policy) -> dict[str, bytes]:
+    """Return what a step saved of each policy of several, by its name: "" is one that was alone before there were any.
+
+    StateMismatch; Unreadable.
+    """
+    if saved is None:
+        return {}
+    shape, state = content(saved)
+    if shape != policy.shape and shape not in policy.earlier:
+        raise StateMismatch(OTHER_SHAPE)
+    return state.teams if isinstance(state, SavedTeams) else {"": saved}
+
+
+def team_panes(saved: bytes | None, policy: Policy) -> tuple[SavedTeamPanes | None, CountColumns | None]:
+    """Return what was saved of the panes of several policies, and what those to which nothing came have columns for."""
+    had = columns_of(saved, policy)
+    if saved is not None and had is not None:
+        shape, alone = content(saved)
+        if isinstance(alone, SavedPanes):
+            return as_first_of_several(alone, str(shape), had.pane_ms), None
+    return loads(saved, SavedTeamPanes, policy), had
+
+
 def require_shape(shapes: Mapping[str, str], policy: Policy) -> None:
     """StateMismatch where a policy of several has another shape than that which was saved by its name."""
     shape = shapes.get(policy.team, policy.shape)
@@ -75,7 +101,7 @@ def of_file(policy: Policy) -> Iterator[None]:
     try:
         yield
     except StateMismatch as error:
-        raise StateMismatch(f"{policy.team}.toml: {error}" if policy.team else str(error)) from error
+        raise StateMismatch(f"{policy.file}.toml: {error}" if policy.file else str(error)) from error
 
 
 def content(saved: bytes) -> tuple[object, object]:
@@ -108,3 +134,8 @@ def _require_ours(saved: bytes) -> None:
 def shard_key(shard: int) -> str:
     """Return the key under which Bytewax routes a shard and keeps its state."""
     return shard_name(shard)
+
+
+def shard_number(key: str) -> int:
+    """Return the shard of a key."""
+    return int(key.removeprefix("s"))

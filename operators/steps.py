@@ -18,7 +18,7 @@ from operators.metrics import Metrics
 from operators.model_gauges import ModelGauges, ShardGauges
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
-from operators.recovery import columns_of, dumps, loads, of_file, require_shape
+from operators.recovery import columns_of, dumps, loads, of_file, of_teams, require_shape, team_panes
 from operators.rows.panes import leftover_rows, pane_rows, rows_of_stored
 from operators.rows.progress import progress_rows
 from operators.rows.windows import rows_of_windows
@@ -29,7 +29,7 @@ from operators.window.pane_lengths import Leftover
 from operators.window.panes import Closed, HoldsEnough, PaneItem, ReplayRequest, SavedPanes, ShardInput
 from operators.window.recall import PaneReplay, PaneStore, RecalledWindows, WindowProgress, held_now
 from operators.window.saved_teams import SavedTeams
-from operators.window.team_panes import SavedTeamPanes, TeamItem, TeamPanes
+from operators.window.team_panes import TeamItem, TeamPanes
 from operators.window.windows import PaneWithWindows
 from operators.wire.control import ControlEvent
 
@@ -149,7 +149,7 @@ class _TeamsLogic(StatefulBatchLogic[TeamItem[Any], TeamItem[Any], bytes | None]
         others: Collection[str] = (),
     ) -> None:
         self._policy, self._build = policy, build
-        kept = (loads(saved, SavedTeams, policy) or SavedTeams()).teams
+        kept = of_teams(saved, policy)
         names = {each.team for each in policy.teams}  # What is counted of a file that is gone is gone with it.
         self._kept = {name: each for name, each in kept.items() if name in names or name in others}
         self._teams: dict[int, Logic] = {}
@@ -183,17 +183,20 @@ def rows_by(policy: Policy, make: Callable[[Any, Policy], list[Rows]]) -> Callab
 
 @operator
 def close_panes(
-    step_id: str, up: KeyedStream[ShardInput], policy: Policy, metrics: Metrics, recover: bool
+    step_id: str, up: KeyedStream[ShardInput], policy: Policy, metrics: Metrics, recover: bool, coming: Coming
 ) -> KeyedStream[PaneItem]:
-    """(shard, input) in; (shard, closed pane) out, in order of panes; after a restart first `ReplayRequest`s."""
+    """(shard, input) in; (shard, closed pane) out, in order of panes; after a restart first `ReplayRequest`s.
+
+    `coming` is what another policy file had.
+    """
 
     def build(saved: bytes | None) -> Logic:
         if policy.teams:
-            panes = loads(saved, SavedTeamPanes, policy)
+            panes, had = team_panes(saved, policy)
             for each in policy.teams:
                 with of_file(each):
                     require_shape({} if panes is None else panes.shapes, each)
-            return _TeamPanesLogic(TeamPanes(policy, panes, columns_of(saved, policy)), metrics, recover)
+            return _TeamPanesLogic(TeamPanes(policy, panes, had, coming.commands), metrics, recover)
         panes_ = loads(saved, SavedPanes, policy)
         return _PanesLogic(PanesOfAnyLength(policy, panes_, columns_of(saved, policy)), metrics, recover)
 
@@ -209,7 +212,7 @@ def hold_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> Keyed
     def to_slot(item: tuple[str, Any]) -> tuple[str, Any]:
         shard, whole = item
         team, value = whole if isinstance(whole, TeamItem) else (0, whole)
-        prefix = f"{policy.teams[team].team}:" if policy.teams else ""
+        prefix = policy.each[team].slot_prefix
         if isinstance(value, ReplayRequest | HoldsEnough) or (isinstance(value, Closed) and value.on_time is not None):
             later = f"{value.ring}/" if value.ring else ""
             return f"{shard}/{prefix}{later}{value.pane % rings[team][value.ring]}", whole
@@ -247,7 +250,7 @@ def write_progress(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> K
             each = policy.teams[whole.team] if isinstance(whole, TeamItem) else policy
             pane = whole.item if isinstance(whole, TeamItem) else whole
             if isinstance(pane, Closed):
-                yield f"{shard}/{each.team}" if policy.teams else shard, pane, each
+                yield f"{shard}/{each.team}" if each.slot_prefix else shard, pane, each
 
     def rows(batch: list[tuple[str, Any]]) -> list[tuple[str, Rows]]:
         return [(batch[0][0], made) for made in progress_rows(closed(batch))]
@@ -311,8 +314,13 @@ def evaluate_shards(
         state, had = loads(saved, EvaluationState, each), columns_of(saved, each)
         if state is not None and takes is not None:
             kept = coming.aside.get(each.team, set())
-            state.aside = {name: model for name, model in state.aside.items() if name in kept or takes(name)}
+            state.aside = {
+                name: model for name, model in state.aside.items() if name in kept or takes(name) is not False
+            }
         evaluation = ShardEvaluation(each, state, had, takes, coming.models.get(each.team))
+        if state is None:
+            rules = {rule.name for rule in each.rules}
+            evaluation.state.silences = [one for one in coming.silences if one.rule is None or one.rule in rules]
         return _EvaluationLogic(evaluation, metrics, gauges.shard(each), recover)
 
     def build(saved: bytes | None) -> Logic:

@@ -55,7 +55,7 @@ def _flow(source: MonitorSource, policy: Policy, take: Take) -> Dataflow:
     flow = Dataflow("backtest")
     items: Any = op.filter("inputs", op.input("input", flow, source), lambda item: isinstance(item[1], ShardInput))
     # (shard, ShardInput)
-    closed: Any = close_panes("panes", items, policy, metrics, False)
+    closed: Any = close_panes("panes", items, policy, metrics, False, Coming())
     moved = slide_windows("windows", closed, policy, False)
     # (shard, PaneWithWindows)
     op.output("outcomes", evaluate_shards("judge", moved, policy, metrics, False, Coming()), _Sink(policy, take))

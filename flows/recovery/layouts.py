@@ -13,15 +13,17 @@ import msgspec
 
 from flows.recovery.contents import bytes_of
 from flows.recovery.parts import WAY_OUT, StoreUnusable
+from flows.recovery.saved import EVALUATION, PANES, states_of
+from operators.handing_over import counted_files, known_models
 from operators.policy.errors import PolicyError
-from operators.policy.layout import Layout, laid_out
+from operators.policy.layout import Layout, columns_by_shape, laid_out
 from operators.policy.policy import Policy
 from operators.policy.worker import SHARDS_ONCE, Worker
+from operators.policy_file.kept_names import Layouts, kept_as
 from operators.policy_file.teams import ALL, spread_of
 from operators.recovery import content
 
 NAME = "layout.json"
-Layouts = dict[str, Layout]  # By the name of the file, "" where there is but one policy.
 
 
 def gone_on(folder: Path, parts: Sequence[Path], policy: Policy) -> Policy:
@@ -34,17 +36,29 @@ def gone_on(folder: Path, parts: Sequence[Path], policy: Policy) -> Policy:
     shape = _shape_in(parts) if before is None else None
     if before is None and shape not in (None, policy.shape):
         return policy
-    known = before or {}
+    models = known_models(states_of(parts, EVALUATION).values()) if _is_divided(policy, before) else ()
+    counted = (
+        counted_files(states_of(parts, PANES).values()) if any(each.gone for each in (before or {}).values()) else ()
+    )
+    policy, known = kept_as(policy, before or {}, models, counted)
     policy = _spread(policy, known, new=before is None and shape is None)
     named = {each.team: each for each in policy.each} | ({ALL: policy} if policy.teams else {})
     laid = {name: new for name, each in named.items() if (new := laid_out(each, known.get(name))) is not None}
     after = known | {name: layout for name, (_, layout) in laid.items()}
     policies = {name: laid[name][0] if name in laid else each for name, each in named.items()}
-    if after != known:
+    if after != before:
         _write(folder / NAME, after)
     if not policy.teams:
         return policies[policy.team]
-    return msgspec.structs.replace(policies[ALL], teams=tuple(policies[each.team] for each in policy.teams))
+    whole = policies[ALL]
+    earlier = {shape: of for each in after.values() if each.alone for shape, of in columns_by_shape(each).items()}
+    teams = tuple(policies[each.team] for each in policy.teams)
+    return msgspec.structs.replace(whole, earlier=earlier | whole.earlier, teams=teams)
+
+
+def _is_divided(policy: Policy, before: Layouts | None) -> bool:
+    """Whether it may have to be asked which file goes on with what the store has of one that was alone."""
+    return before is not None and len(policy.teams) > 1 and "" in before and not before[""].file
 
 
 def _spread(policy: Policy, known: Layouts, *, new: bool) -> Policy:
@@ -66,13 +80,14 @@ def _spread(policy: Policy, known: Layouts, *, new: bool) -> Policy:
 def _file_spread(policy: Policy, asked: Worker, files: int, before: Layout | None) -> int:
     """Return in how many shards a file of several has its models; one that the store knows keeps them. PolicyError."""
     shards = asked.shards or policy.shards
-    if not policy.team:  # The only one there is.
+    if not (policy.team or policy.file):  # The only one there is.
         return shards
     if before is None:
         return spread_of(policy, asked, files)
     spread = before.spread or shards
     if asked.spread is not None and min(asked.spread, shards) != spread:
-        allowed = f"must be {spread} for {policy.team}.toml, as in the recovery folder: leave it out, or name a new one"
+        whose = f" for {policy.file}.toml" if policy.file else ""
+        allowed = f"must be {spread}{whose}, as in the recovery folder: leave it out, or name a new one"
         raise PolicyError("worker.spread", asked.spread, allowed)
     return spread
 

@@ -12,6 +12,7 @@ from operators.recovery import content
 
 INPUT = "rollguard.input"  # The step whose state says where reading goes on.
 EVALUATION = "rollguard.judge.decide"  # That whose state says what was decided.
+PANES = "rollguard.panes.close"  # That whose state says what is counted, and which commands were obeyed.
 
 
 def _log_of(saved: bytes) -> str:

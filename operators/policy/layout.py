@@ -50,7 +50,9 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     `watching` names by shape one of the lists of watched `fields`, and `ringed` says in which of the `rings` of slots
     closed panes are held. `dimensions` and `rest` are those of the last policy; `slots` is how many closed panes are
     held, `pane_ms` how long one is, and `lengths` how long by shape; all where nothing else is said. Models are in
-    `spread` of the `shards`, 0: in all.
+    `spread` of the `shards`, 0: in all. `file` is that of the policy, where it is not what the layout is kept by, and
+    `alone`: the store was begun under one policy, whose slots of closed panes have no name of a file. `gone`: the last
+    policy has no such file.
 
     A layout of an older rollguard has no `pane_ms`: what goes on from it has the same `rest`, or the same `frame` and
     so the same watched fields, times and limits; its `depths` say how many dimensions there were.
@@ -73,6 +75,9 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     lengths: dict[str, int] = {}
     shards: int = SHARDS_ONCE
     spread: int = 0
+    file: str = ""
+    alone: bool = False
+    gone: bool = False
 
 
 def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | None:
@@ -104,7 +109,7 @@ def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | N
         rings=before.rings if before.rings and before.rings[-1] >= policy.slots else (*before.rings, policy.slots),
     )
     after = _noted(before, laid, slis, measures)
-    return msgspec.structs.replace(laid, earlier=_columns(after)), after
+    return msgspec.structs.replace(laid, earlier=columns_by_shape(after)), after
 
 
 def _noted(before: Layout, laid: Policy, slis: tuple[SliColumn, ...], measures: tuple[MeasureColumn, ...]) -> Layout:
@@ -129,10 +134,12 @@ def _noted(before: Layout, laid: Policy, slis: tuple[SliColumn, ...], measures: 
         lengths=dict.fromkeys(before.widths, before.pane_ms) | before.lengths | {laid.shape: laid.pane_ms},
         shards=before.shards,
         spread=before.spread,
+        file=before.file,
+        alone=before.alone,
     )
 
 
-def _columns(layout: Layout) -> dict[str, CountColumns]:
+def columns_by_shape(layout: Layout) -> dict[str, CountColumns]:
     """Return by shape what was saved under it has columns for."""
     return {
         shape: CountColumns(

@@ -284,7 +284,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `models` are the models that it is for, patterns as of file names, none: all; `left_out` says in words what its file
     does not say, and is as in the default policy.
     With `teams` it is that of several files (`policy_file/teams.py`): what is the worker's is here, and all else in the
-    policy of each `team`, to which `claims` give the models.
+    policy of each `team`, to which `claims` give the models. What is kept of a team is kept by its name, which may be
+    another one than that of its `file`, and in the slots of closed panes that begin with `slot_prefix`.
     `rest` names what says which counts are kept beside SLIs and measures, `frame` what does beside these, the slice
     dimensions and the windows. `earlier` has the shapes under which state was saved that goes on under this policy,
     each with its columns (`layout.py`), `rings` is how many closed panes were held at first, and from each time on from
@@ -333,6 +334,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     team: str = ""
+    file: str = ""
+    slot_prefix: str = ""
     teams: tuple["Policy", ...] = ()
     claims: Claims | None = None
     rest: str = ""

@@ -81,7 +81,7 @@ def joined(policies: Sequence[Policy], claims: Claims) -> Policy:
         waiting=(),
         watched=(),
         releases=Releases(mirrored=mirrored),
-        teams=tuple(_spread(policy, len(policies)) for policy in policies),
+        teams=tuple(_one_of(policy, len(policies)) for policy in policies),
         claims=claims,
         hash=hash_of(sorted((policy.team, policy.hash) for policy in policies)),
         shape=hash_of(["teams", shapes]),
@@ -91,12 +91,13 @@ def joined(policies: Sequence[Policy], claims: Claims) -> Policy:
 
 def spread_of(policy: Policy, worker: Worker, files: int) -> int:
     """Return in how many of a worker's shards one of several files has its models; the rest may be most of them."""
-    return file_spread(worker, worker.shards or policy.shards, 1 if policy.team == DEFAULT else files)
+    rest = DEFAULT in (policy.team, policy.file)
+    return file_spread(worker, worker.shards or policy.shards, 1 if rest else files)
 
 
-def _spread(policy: Policy, files: int) -> Policy:
+def _one_of(policy: Policy, files: int) -> Policy:
     worker = msgspec.structs.replace(policy.worker, spread=spread_of(policy, policy.worker, files))
-    return msgspec.structs.replace(policy, worker=worker)
+    return msgspec.structs.replace(policy, worker=worker, slot_prefix=f"{policy.team}:")
 
 
 def _tables(name: str, text: str) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def _parsed(name: str, raw: dict[str, Any], text: str, profiles: Mapping[str, by
         policy = parse_tables(raw, text, profiles)
     except PolicyError as error:
         raise PolicyError(f"{name}.toml: {error.key}", error.value, error.allowed) from error
-    return msgspec.structs.replace(policy, team=name)
+    return msgspec.structs.replace(policy, team=name, file=name)
 
 
 def _workers(raws: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

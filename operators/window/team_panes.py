@@ -13,11 +13,14 @@ from operators.policy.claims import NOBODY
 from operators.policy.policy import CountColumns, Policy
 from operators.window.fence import SpansSeen
 from operators.window.going_over import PanesOfAnyLength
+from operators.window.limits import Limits
+from operators.window.moved_commands import Moved, is_for_all, model_of, take_moved, team_for
 from operators.window.panes import PaneItem, SavedPanes, ShardInput
 from operators.window.partial import Partial
 from operators.window.waiting_commands import Coming, Sent, Waiting
+from operators.window.watermark import NEVER
 from operators.wire.commands import Silence, Unsilence
-from operators.wire.control import Notice, Refusal
+from operators.wire.control import Refusal
 
 T = TypeVar("T")
 
@@ -40,10 +43,38 @@ class SavedTeamPanes(msgspec.Struct, frozen=True, kw_only=True):
     shapes: dict[str, str] = {}
 
 
+def as_first_of_several(alone: SavedPanes, shape: str, pane_ms: int) -> SavedTeamPanes:
+    """Return what was saved of a policy that was alone as that of the first of several, which is kept as "".
+
+    What nothing ever came to has seen what it saw. `pane_ms` is how long its panes are.
+    """
+    watermark = alone.watermark
+    if watermark is not None:
+        watermark = msgspec.structs.replace(watermark, marks=dict(watermark.marks))
+    idle = SavedPanes(
+        watermark=watermark,
+        open={},
+        limits=Limits(),
+        closed=NEVER,
+        order=0,
+        kept=(),
+        commands=tuple((closing, _silent(each)) for closing, each in alone.commands if is_for_all(each)),
+        seen=None if alone.seen is None else dict(alone.seen),
+        pane_ms=alone.pane_ms or pane_ms,
+    )
+    return SavedTeamPanes(idle=idle, teams={"": alone}, shapes={"": shape})
+
+
 class TeamPanes:
     """The panes of a shard by the number of their policy."""
 
-    def __init__(self, policy: Policy, saved: SavedTeamPanes | None = None, had: CountColumns | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        saved: SavedTeamPanes | None = None,
+        had: CountColumns | None = None,
+        moved: Moved | None = None,
+    ) -> None:
         if policy.claims is None:
             raise ValueError("a policy without claims has one set of panes")
         self.policy, self._claims = policy, policy.claims
@@ -55,6 +86,7 @@ class TeamPanes:
             for number, team in enumerate(policy.teams)
             if team.team in known
         }
+        self._moved = moved
 
     def save(self) -> SavedTeamPanes:
         """Return all that a restart needs."""
@@ -75,6 +107,9 @@ class TeamPanes:
     def push(self, item: ShardInput) -> list[TeamItem[PaneItem]]:
         """Take one input and return what it closes, each with its policy, in the order of policies and panes."""
         self._idle.go_over()  # Before others begin as its copy.
+        if self._moved is not None:
+            self._take_moved(self._moved, item.shard)
+            self._moved = None
         partials: dict[int, list[tuple[int, Partial]]] = {}
         for team, partial in zip(item.teams, item.partials, strict=True):
             partials.setdefault(team, []).append(partial)
@@ -96,6 +131,17 @@ class TeamPanes:
             )
         ]
 
+    def _take_moved(self, moved: Moved, shard: int) -> None:
+        """Let each policy have the commands of the models that are its now."""
+        low = NEVER if self._idle.watermark is None else self._idle.watermark.low_ms
+        for number, policy in enumerate(self.policy.teams):
+            if number not in self.teams and (policy.team, shard) in moved:
+                self.teams[number] = self._begun(number)
+            if number in self.teams:
+                panes = self.teams[number]
+                now = max(low, panes.policy.pane_ms)  # Nothing wakes panes of before the first one.
+                take_moved(panes.commands, self.policy, (policy.team, shard), moved, now, panes.policy.pane_ms)
+
     def _begun(self, team: int) -> PanesOfAnyLength:
         """Return the panes of a policy that nothing has come of: they know what those know to which nothing came."""
         new, idle = PanesOfAnyLength(self.policy.teams[team]), self._idle
@@ -113,13 +159,13 @@ class TeamPanes:
         of_all: list[tuple[int, Coming]] = []
         by_team: dict[int, list[tuple[int, Coming]]] = {}
         for closing, each in coming:
-            if _is_for_all(each):
+            if is_for_all(each):
                 of_all.append((closing, each))
                 continue
-            team = self._claims.first if isinstance(each, Notice) else self._claims.of(_model_of(each))
-            if team == NOBODY:  # What was refused of a model that is nobody's is reporting of all the same.
-                team = self._claims.first
-                each = msgspec.structs.replace(each, model="") if isinstance(each, Refusal) else each  # noqa: PLW2901
+            model = model_of(each)
+            team = team_for(self._claims, model)
+            if isinstance(each, Refusal) and self._claims.of(model) == NOBODY:  # It is reported all the same.
+                each = msgspec.structs.replace(each, model="")  # noqa: PLW2901
             by_team.setdefault(team, []).append((closing, each))
         return of_all, by_team
 
@@ -140,19 +186,9 @@ class TeamPanes:
         return not having or team in having
 
 
-def _is_for_all(each: Coming) -> bool:
-    return isinstance(each, Sent) and isinstance(each.command, Silence | Unsilence) and each.command.model is None
-
-
 def _is_reported(each: Coming) -> bool:
     return isinstance(each, Sent) and each.reports
 
 
 def _silent(each: Coming) -> Coming:
     return msgspec.structs.replace(each, reports=False) if isinstance(each, Sent) else each
-
-
-def _model_of(each: Coming) -> str:
-    if isinstance(each, Refusal):
-        return each.model
-    return (each.command.model or "") if isinstance(each, Sent) else ""

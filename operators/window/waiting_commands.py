@@ -22,7 +22,6 @@ from operators.wire.commands import (
 from operators.wire.control import Notice, Refusal
 from operators.wire.events import ms_of
 
-Due = AnyCommand | Refusal | Notice  # What takes effect with a pane.
 # A silence of every model goes to all shards, also to those without any model, and so does its end: they wake the one
 # that may have to tell that there is no such rule, or that there was nothing to be ended.
 WAKING = (Release, Override, Kill, Rollback, Pin, Unpin, Ack)
@@ -51,7 +50,14 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-Coming = Sent | Refusal | Notice
+class Unwatched(msgspec.Struct, frozen=True, kw_only=True):
+    """No policy file takes a model any more: what is open of it is over."""
+
+    model: str
+
+
+Coming = Sent | Refusal | Notice | Unwatched
+Due = AnyCommand | Refusal | Notice | Unwatched  # What takes effect with a pane.
 
 
 class Obeyed(msgspec.Struct, kw_only=True):
@@ -122,11 +128,12 @@ class Waiting:
         self.waiting = [(closing, coming) for closing, coming in self.waiting if closing > pane]
         now = pane * pane_ms
         oldest = now - max(horizon_ms, REMEMBERED_MS)
-        taken = [each if isinstance(each, Refusal | Notice) else self._taken(each, now, oldest) for each in due]
+        taken = [self._taken(each, now, oldest) if isinstance(each, Sent) else each for each in due]
         self.obeyed.forget_before(oldest)
         commands = [each for each in taken if isinstance(each, Command)]
+        unwatched = [each for each in taken if isinstance(each, Unwatched)]
         others = [each for each in taken if isinstance(each, Refusal | Notice)]
-        return (*commands, *sorted(others, key=_place_of))
+        return (*unwatched, *commands, *sorted(others, key=_place_of))
 
     def _taken(self, sent: Sent, now: int, oldest: int) -> Due | None:
         """Return the command if it is to be obeyed, a refusal if it is not, None if there is nothing to report."""
@@ -147,10 +154,16 @@ def _name_of(command: Command) -> str:
     return "\0".join((getattr(command, "model", None) or "", command.key, command.id))
 
 
+def model_named(name: str) -> str | None:
+    """Return the model of a command that was obeyed, by its name there; None where it is the id alone."""
+    model, separator, _ = name.partition("\0")
+    return model if separator else None
+
+
 def _wakes(coming: Coming) -> bool:
     if isinstance(coming, Notice):
         return coming.severity is not None  # That all is well is heard with the next pane, if there ever is one.
-    if isinstance(coming, Refusal):
+    if isinstance(coming, Refusal | Unwatched):
         return True
     of_all = isinstance(coming.command, Silence) and coming.command.model is None
     return isinstance(coming.command, WAKING) or ((of_all or isinstance(coming.command, Unsilence)) and coming.reports)
@@ -158,12 +171,14 @@ def _wakes(coming: Coming) -> bool:
 
 def _order_of(coming: Coming) -> tuple[int, str, str, int, int]:
     """Commands by time and id, and after them refusals and notices; by where they stood."""
+    if isinstance(coming, Unwatched):
+        return NEVER, coming.model, "", 0, 0
     if isinstance(coming, Refusal | Notice):
         return END, "", *_place_of(coming)
     return ms_of(coming.command.ts), coming.command.id, *_place_of(coming)
 
 
-def _place_of(coming: Coming) -> tuple[str, int, int]:
+def _place_of(coming: Sent | Refusal | Notice) -> tuple[str, int, int]:
     if isinstance(coming, Notice):
         return coming.source, coming.number, NOTICES.index(coming.kind)
     return coming.source, coming.position, coming.item

@@ -15,7 +15,7 @@ from bytewax.testing import TestingSink, run_main
 from flows import monitor
 from flows.recovery.contents import check_contents
 from flows.recovery.parts import parts_of
-from flows.recovery.saved import EVALUATION, states_of
+from flows.recovery.saved import EVALUATION, PANES, states_of
 from operators.connectors.stop import Stop
 from operators.handing_over import coming
 from operators.ingest.messages import Messages
@@ -67,7 +67,7 @@ def run_until_crash(policy: Policy, logs: Sequence[Log], store: Path, reads: int
     source = MonitorSource(inputs, policy, stop=Stop(), watch=InputWatch(), recover=True)
     rows: list[tuple[str, Rows]] = []
     control: list[tuple[str, ControlEvent]] = []
-    others = coming(policy, states_of(parts_of(store), EVALUATION).values())
+    others = coming(policy, states_of(parts_of(store), EVALUATION), states_of(parts_of(store), PANES))
     flow = monitor.build(
         policy, source, TestingSink(rows), TestingSink([]), TestingSink(control), recover=True, coming=others
     )

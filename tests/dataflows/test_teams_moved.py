@@ -10,9 +10,10 @@ from bytewax.recovery import init_db_dir
 
 from flows.recovery.layouts import gone_on
 from flows.recovery.parts import parts_of
-from flows.recovery.saved import EVALUATION, states_of
+from flows.recovery.saved import EVALUATION, PANES, states_of
 from operators.handing_over import Coming, coming
-from operators.policy_file.teams import parse_teams
+from operators.policy_file.teams import limited, parse_teams
+from operators.policy_file.toml import parse
 from operators.wire.control import ControlEvent
 from tests.dataflows.test_recovery import run_until_crash
 from tests.oracle import Log
@@ -99,12 +100,13 @@ def log() -> Log:
 
 
 def said(store: Path, files: Sequence[tuple[Mapping[str, str], int]]) -> list[list[ControlEvent]]:
-    """What is said of model a under each folder of files in turn, each until a time [s]."""
+    """What is said of model a under each folder of files in turn, each until a time [s]; "" is a file by itself."""
     store.mkdir(exist_ok=True)
     init_db_dir(store, 1)  # type: ignore[no-untyped-call]
     some, before, found = [log()], 0, []
     for texts, until in files:
-        policy = gone_on(store, parts_of(store), parse_teams(texts))
+        new = limited(parse(texts[""])) if "" in texts else parse_teams(texts)
+        policy = gone_on(store, parts_of(store), new)
         reads = (until - before) * 2 // SIZE if until < END_S else 10_000
         before = until
         found.append([each for each in run_until_crash(policy, some, store, reads, SIZE).control if each.model == "a"])
@@ -127,8 +129,8 @@ def test_restarts_after_a_move_do_not_show_and_nothing_is_kept_twice_for_long(tm
     some = [MOVED_S + 20, MOVED_S + 60, AGAIN_S + 60, AGAIN_S + 80, END_S]
     _, *often = said(tmp_path / "often", [(FIRST, MOVED_S), *((moved, until) for until in some)])
     assert {each.id: each for part in often for each in part} == {each.id: each for part in once for each in part}
-    known = states_of(parts_of(tmp_path / "often"), EVALUATION).values()
-    assert coming(gone_on(tmp_path / "often", parts_of(tmp_path / "often"), parse_teams(moved)), known) == Coming()
+    known = [states_of(parts_of(tmp_path / "often"), step) for step in (EVALUATION, PANES)]
+    assert coming(gone_on(tmp_path / "often", parts_of(tmp_path / "often"), parse_teams(moved)), *known) == Coming()
 
 
 def test_an_alert_that_fires_when_no_file_takes_the_model_any_more_is_over(tmp_path: Path) -> None:
@@ -137,7 +139,8 @@ def test_an_alert_that_fires_when_no_file_takes_the_model_any_more_is_over(tmp_p
         tmp_path, [(FIRST, AGAIN_S + 60), (NOBODYS, AGAIN_S + 160), ({"z": of(["a"]), "x": of(["c"])}, END_S)]
     )
     assert [(each.rule, each.state) for each in first][-1] == ("slo", "firing")
-    assert [(each.rule, each.state, each.pin, each.reason) for each in second] == [
-        ("slo", "resolved", "v1", "no policy file takes it any more")
-    ]
+    assert [(each.rule, each.version) for each in second] == [("slo", "v1"), ("canary", "v2"), ("canary", "v2")]
+    assert {(each.state, each.closes, each.pin, each.reason) for each in second} == {
+        ("resolved", True, "v1", "no policy file takes it any more")
+    }
     assert {(each.pin, each.barred) for each in third} <= {("v1", ("v2",))}

@@ -1,0 +1,92 @@
+"""Under which name a recovery store keeps what it has of a policy file, where files come to be several, or one again.
+
+What is kept is kept by the name of the file, of one that is alone by "". The first files beside that one take its
+place: one of them goes on with what was counted, under the old name, and models that others take move over to these, as
+between any two files (`operators/handing_over.py`). One that is alone after there were several is again a file among
+them, the one that takes all. A file that comes back after it was gone is another one, as its counts have ended: it has
+a number more in its name.
+"""
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from operators.policy.claims import Claims
+from operators.policy.layout import Layout
+from operators.policy.policy import Policy
+from operators.policy_file.teams import ALL, DEFAULT, joined
+
+Layouts = dict[str, Layout]  # By the name of the file, "" where there is but one policy.
+
+
+def kept_as(
+    policy: Policy, known: Mapping[str, Layout], models: Collection[str], counted: Collection[str]
+) -> tuple[Policy, Layouts]:
+    """Return a policy whose files have the names under which a store keeps them, and the layouts that it goes on from.
+
+    `models` are those that the store knows, `counted` the names of those files of which it has open panes.
+    """
+    if not known or not (policy.teams or ALL in known):
+        return policy, dict(known)
+    if not policy.teams:
+        policy = joined([policy], Claims([()], 0))
+    there = {name: layout for name, layout in known.items() if name != ALL and (name in counted or not layout.gone)}
+    names = _names(policy, known, there, models)
+    layouts = {
+        name: msgspec.structs.replace(each, gone=name not in (*names.values(), ALL)) for name, each in known.items()
+    }
+    for file, name in names.items():
+        before = layouts.get(name)
+        if before is not None:
+            alone = before.alone or ALL not in known
+            layouts[name] = msgspec.structs.replace(before, file=file or before.file, alone=alone)
+    teams = tuple(_named(each, names[each.file], layouts) for each in policy.teams)
+    return msgspec.structs.replace(policy, teams=teams), layouts
+
+
+def _named(policy: Policy, name: str, layouts: Mapping[str, Layout]) -> Policy:
+    prefix = "" if name in layouts and layouts[name].alone else f"{name}:"
+    return msgspec.structs.replace(policy, team=name, slot_prefix=prefix)
+
+
+def _names(
+    policy: Policy, known: Mapping[str, Layout], there: Mapping[str, Layout], models: Collection[str]
+) -> dict[str, str]:
+    """Return by file the name under which what is of it is kept; `there` are those that nothing is missing of."""
+    kept = {layout.file or name: name for name, layout in there.items()}
+    files = [each.file for each in policy.teams]
+    if files == [""]:
+        return {"": "" if "" in there else _alike(policy.teams[0], there) if there else _new("", known)}
+    names = {file: kept[file] if file in kept else _new(file, known) for file in files}
+    new = [number for number, file in enumerate(files) if file not in kept]
+    if "" in kept and new:  # What was kept of the file that was alone is nobody's yet.
+        names[files[_heir(policy, new, known[""], models)]] = ""
+    return names
+
+
+def _new(file: str, known: Collection[str]) -> str:
+    """Return a name for a file that a store has nothing of, or not all: no file has such a name itself."""
+    return next(
+        name for name in (file, *(f"{file}/{number}" for number in range(2, len(known) + 3))) if name not in known
+    )
+
+
+def _heir(policy: Policy, files: Collection[int], before: Layout, models: Collection[str]) -> int:
+    """Return the file of several that goes on: one that counts alike, and of these that which takes the most models."""
+    of = policy.claims.of if policy.claims is not None else lambda _: 0
+    taken = [of(model) for model in models]
+
+    def fits(number: int) -> tuple[bool, int, bool]:
+        each = policy.teams[number]
+        return each.shape in before.widths, taken.count(number), each.file == DEFAULT
+
+    return max(files, key=fits)
+
+
+def _alike(policy: Policy, there: Mapping[str, Layout]) -> str:
+    """Return the file of a store as which one goes on that is alone: one that counts alike, or what took the rest."""
+
+    def fits(name: str) -> tuple[bool, bool]:
+        return policy.shape in there[name].widths, DEFAULT in (name, there[name].file)
+
+    return max(sorted(there), key=fits)

@@ -1,0 +1,35 @@
+"""A model that no policy file takes any more: its alerts and incidents are over, and what was decided of it stays.
+
+It is pinned, barred and overridden as before, and commands can change that; nothing is judged of it, so nothing is
+found.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from operators.release.alert_events import resolve_forgotten
+from operators.release.completing import completed
+from operators.release.controller import begin_pane
+from operators.release.model import Model, PaneContext
+from operators.window.waiting_commands import Due, Unwatched
+from operators.wire.control import ControlEvent
+
+NOBODYS = "no policy file takes it any more"
+
+
+def obey_unwatched(model: Model, at: PaneContext, due: Sequence[Due]) -> list[ControlEvent]:
+    """Obey commands, and end all that is open."""
+    commands = [each for each in due if not isinstance(each, Unwatched)]
+    events = begin_pane(model, at, commands) if commands else []
+    return [*events, *resolve_forgotten(model, at, NOBODYS), *completed(model, at, _end_incidents(model, at))]
+
+
+def _end_incidents(model: Model, at: PaneContext) -> list[ControlEvent]:
+    """Close the incidents that no alert would have closed, such as that of a version that was withdrawn."""
+    events = []
+    for (_, version), incident in model.incidents.items():
+        over = model.say("alert", at, version, incident.rule, "info", state="resolved", reason=NOBODYS)
+        events.append(msgspec.structs.replace(over, incident=incident.id, closes=True))
+    model.incidents.clear()
+    return events
