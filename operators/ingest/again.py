@@ -8,7 +8,6 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.ingest.formats.origin import Origin
-from operators.ingest.lines import texts_at
 from operators.ingest.usable import UNDECODABLE
 from operators.wire.events import Id, Text
 
@@ -46,11 +45,8 @@ class DecodedAgain:
         if self._origin.item_of is not None:
             return [self[row] for row in rows.tolist()]
         # One item a message: its text is all of the message.
-        messages = self._origin.messages_of[self._rows[rows]]
-        return [
-            self._shown(text, row)
-            for text, row in zip(texts_at(self._origin.messages.values, messages), rows.tolist(), strict=True)
-        ]
+        messages, values = self._origin.messages_of[self._rows[rows]].tolist(), self._origin.messages.values
+        return [self._shown(values[message], row) for message, row in zip(messages, rows.tolist(), strict=True)]
 
     def _shown(self, text: bytes, row: int) -> Any:
         try:

@@ -40,19 +40,18 @@ class LateShare(msgspec.Struct, kw_only=True):
 
         Return what people should hear, with the time of the partition at which it is so.
         """
-        minutes = after // MINUTE_MS
         notices: list[tuple[int, Notice]] = []
         start = 0
         while start < len(after):
             if not self.items:
-                self.minute = int(minutes[start])
-            passed = int(np.searchsorted(minutes, self.minute, "right"))
+                self.minute = int(after[start]) // MINUTE_MS
+            passed = int(np.searchsorted(after, (self.minute + 1) * MINUTE_MS))
             stop = max(passed, start + ITEMS_MIN - self.items)
             crowd = start + max(CROWD * self.usual, CROWD_MIN) - self.items
             end = min(stop, crowd, len(after))
             if end > start:
                 self.items += end - start
-                self.late += int(late[start:end].sum())
+                self.late += int(np.count_nonzero(late[start:end]))
                 self.time = int(after[end - 1])
             # Whether a block ends by time where a batch does is for the next item to say.
             if end == crowd or end < len(after):

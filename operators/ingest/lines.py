@@ -118,17 +118,6 @@ class Lines(Sequence[bytes]):
             if low < len(block.ends) and high > 0:
                 yield block.text, block.starts[low:high], block.ends[low:high]
 
-    def at(self, places: Ints) -> list[bytes]:
-        """Return some of the lines, as they are asked for."""
-        found, first = [b""] * len(places), 0
-        for text, starts, ends in self.spans():
-            here = np.flatnonzero((places >= first) & (places < first + len(ends)))
-            rows = places[here] - first
-            for place, begin, end in zip(here.tolist(), starts[rows].tolist(), ends[rows].tolist(), strict=True):
-                found[place] = text[begin:end]
-            first += len(ends)
-        return found
-
 
 def lengths_of(texts: Sequence[bytes]) -> Ints:
     r"""Return the length of each text, (n,); of lines without cutting them out.
@@ -159,12 +148,3 @@ def objects_of(texts: Sequence[bytes]) -> list[memoryview]:
             return []
         found.append(memoryview(text)[int(starts[0]) : int(ends[-1])])
     return found
-
-
-def texts_at(texts: Sequence[bytes], places: Ints) -> list[bytes]:
-    r"""Return some of the texts, as they are asked for.
-
-    >>> texts_at(Lines([block_of(b"a\nb\n"), block_of(b"c\n")]), np.array([2, 0]))
-    [b'c', b'a']
-    """
-    return texts.at(places) if isinstance(texts, Lines) else [texts[place] for place in places.tolist()]
