@@ -209,7 +209,8 @@ CANARY = (
         },
         derived=(
             "index", "kept", "live", "gathered", "pooled", "places", "leaves", "pair_places", "process_places",
-            "placed", "dropped", "results", "_alphas",
+            "placed", "shown", "announced_columns", "dropped", "results", "_alphas", "_level_columns",
+            "_slices",
         ),
         version=6,
         upgrades={
@@ -236,7 +237,7 @@ CANARY = (
         "canary.labelled",
         Labelled,
         ("slis", "pane_ms", "least", "age_panes", "cohorts"),
-        derived=("_asked",),
+        derived=("_asked", "_last"),
     ),
     Saved("canary.cohorts", cohorts.Cohorts),
     Saved("canary.pace", LabelPace),

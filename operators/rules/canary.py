@@ -12,6 +12,7 @@ from operators.rules.comparison import Comparison
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labels import NO_LABELS, Labels
 from operators.rules.pane_counts import PaneCounts
+from operators.rules.shown_columns import word_codes
 from operators.rules.spreads import NO_SPREADS, Spreads
 from operators.rules.unserved import Rings
 from operators.rules.value_history import ValueShift
@@ -114,14 +115,11 @@ class CanaryEvaluator(CanaryState):
 
     def _changes(self, words: Sequence[Word], pane: int) -> list[Verdict]:
         """Tell what changed; and of all traffic how far it is, each time the candidate's events have doubled."""
-        changed = []
-        events = self.processes.counts[:, 0].tolist()
-        for index, (process, word) in enumerate(zip(self.of, words, strict=True)):
-            last, at = self.announced.get(process, ("INSUFFICIENT", 0))
-            doubled = word == "INSUFFICIENT" and events[index] >= max(2 * at, 1) and process.slice == "*"
-            if word != last or doubled:
-                self.announced[process] = word, events[index]
-                changed.append(index)
+        events, columns = self.processes.counts[:, 0], self.announced_columns
+        columns.follow(self.of, self.announced)
+        changed = columns.changed(word_codes(words), events, self.placed.whole).tolist()
+        for index, count in zip(changed, events[changed].tolist(), strict=True):
+            self.announced[self.of[index]] = words[index], count
         return [
             Verdict(
                 rule=self.rule.name, series=self.series[self.of[index]], word=words[index], pane=pane, evidence=found

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from operators.arrays import Ints
+from operators.rules.asked_requests import PaneRequests
 from operators.rules.canary_state import CanaryState
 from operators.rules.canary_words import is_bad
 from operators.rules.cohorts import Block
@@ -13,7 +14,6 @@ from operators.rules.count_gathering import add_counts
 from operators.rules.exceeding import renew
 from operators.rules.label_chains import labels_by_sli, share_of_labels, smaller
 from operators.rules.label_delays import LabelDelays
-from operators.rules.labelled import asked
 from operators.rules.labels import Labels
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.pooled_bets import bet_at_once
@@ -63,7 +63,7 @@ def gather_labels(
     delays: LabelDelays,
 ) -> None:
     """Take the labels of a pane; where a block of them is mature, the processes bet on what it came to."""
-    requests = asked(counts, names, canary.finest) if releases and canary.labelled.slis else {}
+    requests = PaneRequests(counts, names, canary.finest) if releases and canary.labelled.slis else None
     shares = _label_shares(canary, counts, names, releases, labels)
     for release, sli, block in canary.labelled.take(counts.pane, releases, labels, delays, requests, shares):
         if block.renewed:
@@ -143,7 +143,7 @@ def _watch(canary: CanaryState, release: Comparison, window: ComparedWindow) -> 
     if canary.dimensions and () in canary.grains:
         taken = canary.guard.take(release, window.begins, window.panes, window.slis[slis], window.whole[slis])
         for sli in taken:
-            canary.number_of(release, {}, (), sli)
+            canary.number_of(release, "*", {}, sli)
             canary.spent[release].take([sli])
             canary.words = []
 

@@ -1,15 +1,18 @@
 """What a canary rule has compared, as rows of table `evidence`: where it has moved, and what is new."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from operators.rules.canary_state import CanaryState
+from operators.arrays import Floats, Ints
+from operators.rules.canary_state import CanaryState, Slices
 from operators.rules.comparison import Comparison
 from operators.rules.evidence_log import Process, Shown
 from operators.rules.evidence_rows import About, Row, empty_columns, evidence_rows, process_columns
+from operators.rules.needed_evidence import needed_each, needed_of
+from operators.rules.shown_columns import word_codes
 from operators.store.rows import Rows
-from operators.window.series_index import SliceSeries, slice_text
+from operators.window.series_index import SliceSeries
 from operators.wire.control import Word
 
 
@@ -26,26 +29,32 @@ def about_of(canary: CanaryState, pane: int, policy: str) -> About:
 
 def moved_rows(canary: CanaryState, about: About, words: Sequence[Word], whole: Sequence[Comparison]) -> list[Rows]:
     """Return the rows of what has moved (`evidence_log.py`), all of the releases `whole`."""
-    processes, events = canary.processes, canary.processes.counts[:, 0].tolist()
-    every = np.arange(len(canary.of))
-    alphas = canary.alphas_of(every.tolist())
-    lower, upper = canary.kept.odds(every, alphas)
-    columns = zip(words, events, processes.log_e().tolist(), lower.tolist(), upper.tolist(), strict=True)
-    now = {process: Shown(*values) for process, values in zip(canary.of, columns, strict=True)}
-    due = sorted(canary.log.due(now, whole), key=lambda process: process.slice != "*")
-    if not due:
+    every, placed = np.arange(len(canary.of)), canary.placed
+    alphas = canary.alphas_of(every)
+    which = _due(canary, words, alphas, {placed.number[release] for release in whole})
+    if not len(which):
         return []
+    # Those of all traffic first.
+    which = np.concatenate((which[placed.whole[which]], which[~placed.whole[which]]))
+    processes, needed = [canary.of[index] for index in which.tolist()], needed_of(canary, which, alphas[which])
     rows = [
-        Row(
-            process=process,
-            series=canary.series[process],
-            word=now[process].word,
-            needed=canary.needed(process),
-        )
-        for process in due
+        Row(process=process, series=canary.series[process], word=words[index], needed=each)
+        for index, process, each in zip(which.tolist(), processes, needed, strict=True)
     ]
-    which = np.array([canary.index[process] for process in due], np.int64)
     return [evidence_rows(about, rows, process_columns(canary.kept, which, alphas[which], canary.pane_ms))]
+
+
+def _due(canary: CanaryState, words: Sequence[Word], alphas: Floats, whole: Collection[int]) -> Ints:
+    """Return which processes are to be stored, all of some releases by their numbers, and take them as stored."""
+    processes, placed, shown = canary.processes, canary.placed, canary.log.shown
+    canary.shown.follow(canary.of, shown)
+    events, of_all = processes.counts[:, 0], np.zeros(len(placed.by_release), bool)
+    of_all[list(whole)] = True
+    floats = np.stack((processes.log_e(), *canary.kept.odds(np.arange(len(words)), alphas)))
+    due = canary.shown.due(word_codes(words), events, floats, placed.whole, placed.release, of_all)
+    for index, *values in zip(due.tolist(), events[due].tolist(), *floats[:, due].tolist(), strict=True):
+        shown[canary.of[index]] = Shown(words[index], *values)
+    return due
 
 
 def new_rows(canary: CanaryState, about: About) -> list[Rows]:
@@ -60,6 +69,7 @@ def new_rows(canary: CanaryState, about: About) -> list[Rows]:
     empty = [*canary.log.new(iter(served)), *(canary.log.begun_anew(canary.index.keys()) if canary.dropped else ())]
     canary.dropped = False
     dims = {release: _slices(canary, strata.names) for release, strata in canary.strata.items()} if empty else {}
+    empty = [process for process in empty if process not in canary.index]  # Else it is stored as soon as it moves.
     rows = [
         Row(
             process=process,
@@ -70,17 +80,13 @@ def new_rows(canary: CanaryState, about: About) -> list[Rows]:
                 dims[process.release][process.slice],
             ),
             word="INSUFFICIENT",
-            needed=canary.needed(process),
+            needed=needed,
         )
-        for process in empty
-        if process not in canary.index  # Else its evidence is stored as soon as it moves.
+        for process, needed in zip(empty, needed_each(canary, empty), strict=True)
     ]
     return [evidence_rows(about, rows, empty_columns(len(rows)))] if rows else []
 
 
-def _slices(canary: CanaryState, strata: Sequence[SliceSeries]) -> dict[str, dict[str, str]]:
+def _slices(canary: CanaryState, strata: Sequence[SliceSeries]) -> Slices:
     """Return the slices that strata belong to: text -> dimension -> value."""
-    all_dims = [
-        {name: stratum.dims[name] for name in grain} for stratum in strata for grain in canary.grains_of(stratum.dims)
-    ]
-    return {slice_text(tuple(dims.items())): dims for dims in all_dims}
+    return {text: dims for stratum in strata for text, dims in canary.slices_of(stratum).items()}

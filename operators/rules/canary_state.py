@@ -25,9 +25,10 @@ from operators.rules.process_index import ProcessIndex
 from operators.rules.process_places import ProcessPlaces
 from operators.rules.recurring import Recurring, by_version
 from operators.rules.served_places import PairPlaces, ServedPlaces
+from operators.rules.shown_columns import AnnouncedColumns, ShownColumns
 from operators.rules.strata import Strata
 from operators.stats.e_process import EProcesses
-from operators.stats.slice_weights import FIRST, SliceWeights
+from operators.stats.slice_weights import SliceWeights
 from operators.stats.spending import Spending
 from operators.window.maturing import waits
 from operators.window.series_index import SliceSeries, slice_text
@@ -36,6 +37,7 @@ from operators.wire.control import Affected, Word
 # One blip multiplies an E-value by this at most: 60, for an alpha of 1 / 60, is beyond 2.5 ** 4, so it takes five.
 BLIP_CAP = 2.5
 WINDOW_MS_MAX = 3_600_000  # Of what is compared together, where there is little traffic.
+Slices = Mapping[str, Mapping[str, str]]  # By their texts: dimension -> value.
 
 
 class _Alphas(NamedTuple):
@@ -135,8 +137,11 @@ class CanaryState:
         self.pair_places: PairPlaces | None = None
         self.process_places: ProcessPlaces | None = None
         self.placed = ProcessIndex()
+        self.shown, self.announced_columns = ShownColumns(), AnnouncedColumns()
         self.dropped = True  # Whether processes may have been left out since rows were made.
         self._alphas: dict[tuple[Comparison, int], tuple[object, _Alphas]] = {}
+        self._level_columns: tuple[object, Floats] | None = None
+        self._slices: dict[str, Slices] = {}
 
     @property
     def by_event(self) -> list[int]:
@@ -149,7 +154,7 @@ class CanaryState:
         before, self.live = self.live, live
         if before is not None and before <= live:
             return
-        self._alphas = {}
+        self._alphas, self._level_columns, self._slices = {}, None, {}
         self.strata = {release: strata for release, strata in self.strata.items() if release in live}
         self.exceeding = {release: each for release, each in self.exceeding.items() if release in live}
         self.spent = {release: each for release, each in self.spent.items() if release in live}
@@ -170,7 +175,8 @@ class CanaryState:
         self.processes.only(np.array(kept, np.int64))
         self.kept = KeptEstimates(self.processes)
         self.of, self.words = [self.of[index] for index in kept], []
-        self.placed, self.dropped = ProcessIndex(), True
+        self.placed, self._level_columns, self.dropped = ProcessIndex(), None, True
+        self.shown, self.announced_columns = ShownColumns(), AnnouncedColumns()
         self.index = {process: index for index, process in enumerate(self.of)}
         self.bad -= gone
         self.proofs = {process: proof for process, proof in self.proofs.items() if process not in gone}
@@ -211,15 +217,22 @@ class CanaryState:
             return self.grains
         return [grain for grain in self.grains if self.rule.covers((name, stratum[name]) for name in grain)]
 
-    def number_of(self, release: Comparison, stratum: Mapping[str, str], grain: tuple[str, ...], sli: int) -> int:
-        """Return the number of the process of the slice of a grain that a stratum belongs to."""
-        dims = [(name, stratum[name]) for name in grain]
-        process = Process(release, slice_text(dims), sli)
+    def slices_of(self, stratum: SliceSeries) -> Slices:
+        """Return the slices that are compared and that a stratum belongs to."""
+        known = self._slices.get(stratum.text)
+        if known is None:
+            each = [{name: stratum.dims[name] for name in grain} for grain in self.grains_of(stratum.dims)]
+            known = self._slices[stratum.text] = {slice_text(tuple(dims.items())): dims for dims in each}
+        return known
+
+    def number_of(self, release: Comparison, text: str, dims: Mapping[str, str], sli: int) -> int:
+        """Return the number of the process of a slice."""
+        process = Process(release, text, sli)
         index = self.index.get(process)
         if index is None:
             index = self.index[process] = len(self.of)
             self.of.append(process)
-            self.series[process] = SliceSeries(release.model, release.candidate, process.slice, dict(dims))
+            self.series[process] = SliceSeries(release.model, release.candidate, text, dims)
         return index
 
     def numbers_of(self, release: Comparison, stratum: SliceSeries, sli: int) -> list[int]:
@@ -227,8 +240,7 @@ class CanaryState:
         key = release, stratum.text, sli
         known = self.placed.numbers.get(key)
         if known is None:
-            grains = self.grains_of(stratum.dims)
-            known = [self.number_of(release, stratum.dims, grain, sli) for grain in grains]
+            known = [self.number_of(release, *each, sli) for each in self.slices_of(stratum).items()]
             self.placed.numbers[key] = known
         return known
 
@@ -242,12 +254,18 @@ class CanaryState:
         self.placed.follow(self.of)
         which = np.asarray(indices, np.int64)
         column, whole = self.placed.column[which], self.placed.whole[which]
-        levels = np.zeros((2, len(self.placed.columns)))
-        for each in np.flatnonzero(np.bincount(column)).tolist():
-            alphas = self._alphas_of(*self.placed.columns[each])
-            levels[:, each] = alphas.whole, alphas.slices
+        levels = self._levels()
         of_each: Floats = np.where(whole, levels[0, column], levels[1, column])
         return of_each
+
+    def _levels(self) -> Floats:
+        """Return what may be wrong of all traffic, and of slices together, by release and SLI, (2, columns)."""
+        columns = self.placed.columns
+        known = len(columns), [len(each.shares) for each in self.spent.values()], self.labelled.all_renewed()
+        if self._level_columns is None or self._level_columns[0] != known:
+            each = [self._alphas_of(*column) for column in columns]
+            self._level_columns = known, np.array([(one.whole, one.slices) for one in each]).reshape(-1, 2).T
+        return self._level_columns[1]
 
     def _alphas_of(self, release: Comparison, sli: int) -> "_Alphas":
         spent, renewed = self.spent.get(release), self.labelled.renewed(release, sli)
@@ -276,9 +294,3 @@ class CanaryState:
     def most(self, indices: Sequence[int]) -> int:
         """Return which of some processes shows most: of a measure with several limits, the one to speak of."""
         return max(indices, key=lambda index: float(self.processes.log_e_peak[index]))
-
-    def needed(self, process: Process) -> float:
-        """Return the ln E at which a process decides by itself; of slices, where several are worse, less is enough."""
-        weights = self.weights.get((process.release, process.sli), SliceWeights()).of
-        weight = 1.0 if process.slice == "*" else weights.get(process.slice, FIRST / max(len(weights), 1))
-        return -math.log(weight * self.alpha_of(process))

@@ -3,9 +3,10 @@
 Stored of every pane they would be as many rows as panes, SLIs and slices multiplied. All traffic is stored whenever a
 block of it ended. A slice is when its verdict changed, a bound moved on its grid, ln E moved by `STEP`, or the
 candidate's events doubled. All of a release are where any verdict of it changed: the rows of a decision are complete.
+Which these are `shown_columns.py` says.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
@@ -43,18 +44,6 @@ class EvidenceLog:
         self.shown: dict[Process, Shown] = {}
         self.strata: dict[Comparison, int] = {}
 
-    def due(self, now: Mapping[Process, Shown], whole: Collection[Comparison] = ()) -> list[Process]:
-        """Return which of these are to be stored; `whole` are releases of which all are."""
-        changed = {
-            process.release
-            for process, each in now.items()
-            if each.word != self.shown.get(process, NOTHING).word or process.release in whole
-        }
-        due = [process for process, each in now.items() if process.release in changed or self._moved(process, each)]
-        for process in due:
-            self.shown[process] = now[process]
-        return due
-
     def begun_anew(self, known: Collection[Process]) -> list[Process]:
         """Return processes of which something was stored, and that know nothing any more."""
         gone = [process for process, each in self.shown.items() if each != NOTHING and process not in known]
@@ -78,10 +67,3 @@ class EvidenceLog:
         before = self.strata.get(release, 0)
         self.strata[release] = len(strata)
         return before
-
-    def _moved(self, process: Process, now: Shown) -> bool:
-        last = self.shown.get(process)
-        if last is None or (process.slice == "*" and now != last):
-            return True
-        bounds = (now.lower, now.upper) != (last.lower, last.upper)
-        return bounds or abs(now.log_e - last.log_e) >= STEP or now.events >= max(2 * last.events, 1)

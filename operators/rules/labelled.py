@@ -5,16 +5,13 @@ from typing import Any
 
 import msgspec
 
-from operators.rules.cohorts import Block, Cohorts, Values
+from operators.rules.asked_requests import AskedRequests, PaneRequests
+from operators.rules.cohorts import Block, Cohorts
 from operators.rules.comparison import Comparison
 from operators.rules.label_chains import thinned_labels
 from operators.rules.label_delays import LabelDelays
 from operators.rules.labels import Labels
-from operators.rules.pane_counts import PaneCounts
-from operators.window.series_index import SliceSeries
 from operators.wire.control import Maturity
-
-Requests = Mapping[tuple[str, str], Mapping[Values, int]]  # Of a pane, by model and version, and finest slice.
 
 
 class _Asked(msgspec.Struct):
@@ -22,7 +19,7 @@ class _Asked(msgspec.Struct):
 
     pane: int
     releases: list[Comparison]
-    requests: dict[tuple[str, str], dict[Values, int]]
+    requests: AskedRequests
 
 
 class Labelled:
@@ -31,10 +28,13 @@ class Labelled:
     `least` is how many panes a block lasts at least, `age_panes` the age that the rule sets.
     """
 
+    _asked: _Asked | None
+    _last: tuple[list[Comparison], list[tuple[Comparison, int, Cohorts]]] | None
+
     def __init__(self, slis: dict[int, int], pane_ms: int, least: int, age_panes: int | None) -> None:
         self.slis, self.pane_ms, self.least, self.age_panes = slis, pane_ms, least, age_panes
         self.cohorts: dict[tuple[Comparison, int], Cohorts] = {}
-        self._asked: _Asked | None = None
+        self._derive()
 
     def take(
         self,
@@ -42,7 +42,7 @@ class Labelled:
         releases: Sequence[Comparison],
         labels: Labels,
         delays: LabelDelays,
-        requests: Requests = {},  # noqa: B006  # Only read.
+        requests: PaneRequests | None = None,
         shares: Mapping[Comparison, Mapping[int, float]] = {},  # Only read.
     ) -> Iterator[tuple[Comparison, int, Block]]:
         """Put the labels of a pane to their requests; yield the blocks that are mature with its end.
@@ -52,12 +52,12 @@ class Labelled:
         models = {name.model for name in labels.names}
         slices, texts = [tuple(name.dims.values()) for name in labels.names], [name.text for name in labels.names]
         self._ask(pane, releases, requests)
-        each = [(release, sli, self._of(release, sli)) for release in releases for sli in self.slis]
-        for release, sli, cohorts in each:
+        each = self._each(releases)
+        for release, sli, cohorts in each if models or not all(cohorts.stretches for _, _, cohorts in each) else ():
             if release.model in models or not cohorts.stretches:
                 number = self.slis[sli]
                 cohorts.learn(pane, delays.known.get((release.model, release.baseline, number)))
-                for arm, version in enumerate((release.candidate, release.baseline)):
+                for arm, version in enumerate((release.candidate, release.baseline) if release.model in models else ()):
                     mine = labels.of(release.model, version, number)
                     share = shares.get(release, {}).get(number, 1.0)
                     cohorts.add(pane, arm, thinned_labels(mine, texts, share, pane) if share < 1 else mine, slices)
@@ -70,24 +70,23 @@ class Labelled:
     def settle(self) -> None:
         """Let cohorts have the requests that were gathered, of some panes at once: their blocks end with these."""
         asked, self._asked = self._asked, None
+        requests = asked.requests.by_version() if asked is not None else {}
         for release in asked.releases if asked is not None else ():
             for sli in self.slis:
                 cohorts = self.cohorts.get((release, sli))
                 for arm, version in enumerate((release.candidate, release.baseline)):
                     if cohorts is not None and asked is not None:
-                        cohorts.add_requests(asked.pane, arm, asked.requests.get((release.model, version), {}))
+                        cohorts.add_requests(asked.pane, arm, requests.get((release.model, version), {}))
 
-    def _ask(self, pane: int, releases: Sequence[Comparison], requests: Requests) -> None:
+    def _ask(self, pane: int, releases: Sequence[Comparison], requests: PaneRequests | None) -> None:
         """Gather the requests of a pane with those before it, where all of them count for the same blocks."""
         known = self._asked
         if known is None or not self._together(known, pane, releases):
             self.settle()
-            known = self._asked = _Asked(pane, list(releases), {})
+            known = self._asked = _Asked(pane, list(releases), AskedRequests())
         known.pane = pane
-        for version, slices in requests.items():
-            counted = known.requests.setdefault(version, {})
-            for values, n in slices.items():
-                counted[values] = counted.get(values, 0) + n
+        if requests is not None:
+            known.requests.add(requests)
 
     def _together(self, known: _Asked, pane: int, releases: Sequence[Comparison]) -> bool:
         """Whether what was asked before counts for the same blocks as what is in a pane."""
@@ -97,15 +96,20 @@ class Labelled:
     def __getstate__(self) -> dict[str, Any]:
         """All, with what was gathered where it belongs."""
         self.settle()
-        return {name: value for name, value in self.__dict__.items() if name != "_asked"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_asked", "_last")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._asked = None
+        self._derive()
+
+    def _derive(self) -> None:
+        """Begin what is not saved: requests that were gathered, and the cohorts of the releases of the last pane."""
+        self._asked = self._last = None
 
     def forget(self, live: Set[Comparison]) -> None:
         """Keep only these releases."""
         self.cohorts = {key: cohorts for key, cohorts in self.cohorts.items() if key[0] in live}
+        self._last = None
 
     @property
     def quiet(self) -> bool:
@@ -135,14 +139,23 @@ class Labelled:
     def renewed(self, release: Comparison, sli: int) -> bool | None:
         """Whether what was known of an SLI was thrown away, as it may be once; None where the age was known at once."""
         cohorts = self.cohorts.get((release, sli))
-        if cohorts is None or not cohorts.stretches or cohorts.stretches[0].believed:
-            return None
-        return cohorts.renewed
+        return None if cohorts is None else _renewed(cohorts)
+
+    def all_renewed(self) -> list[bool | None]:
+        """Return `renewed` of each release and SLI that there is something of."""
+        return [_renewed(cohorts) for cohorts in self.cohorts.values()]
 
     def maturity(self, release: Comparison, sli: int) -> Maturity | None:
         """Return how old the labels were that were compared; None of an SLI on events."""
         cohorts = self.cohorts.get((release, sli))
         return None if cohorts is None else cohorts.maturity
+
+    def _each(self, releases: Sequence[Comparison]) -> list[tuple[Comparison, int, Cohorts]]:
+        """Return the cohorts of releases, by SLI."""
+        if self._last is None or self._last[0] != releases:
+            every = [(release, sli, self._of(release, sli)) for release in releases for sli in self.slis]
+            self._last = list(releases), every
+        return self._last[1]
 
     def _of(self, release: Comparison, sli: int) -> Cohorts:
         known = self.cohorts.get((release, sli))
@@ -152,11 +165,5 @@ class Labelled:
         return known
 
 
-def asked(counts: PaneCounts, names: Sequence[SliceSeries], dimensions: Set[str]) -> Requests:
-    """Return the requests that were made in a pane."""
-    requests: dict[tuple[str, str], dict[Values, int]] = {}
-    for slot, n in zip(counts.slots.tolist(), counts.events.tolist(), strict=True):
-        name = names[slot]
-        if n and name.dims.keys() == dimensions and name.version != "*":
-            requests.setdefault((name.model, name.version), {})[tuple(name.dims.values())] = n
-    return requests
+def _renewed(cohorts: Cohorts) -> bool | None:
+    return None if not cohorts.stretches or cohorts.stretches[0].believed else cohorts.renewed

@@ -16,16 +16,19 @@ from operators.stats.multiple_testing import Bools
 class ProcessIndex:
     """Of K processes the number of their release and SLI in `columns`, `column` (K,), and which are of all traffic.
 
-    `by_release` are the numbers of the processes of each release, `slices` those of slices by column, as they came;
-    `numbers` those of the slices that a stratum belongs to, by release, its text, and SLI, once they were asked for.
+    `by_release` are the numbers of the processes of each release, of which each has a `number`, and each process that
+    of its own, `release` (K,). `slices` are those of slices by column, as they came; `numbers` those of the slices that
+    a stratum belongs to, by release, its text, and SLI, once they were asked for.
     """
 
     def __init__(self) -> None:
         self.columns: list[tuple[Comparison, int]] = []
         self.by_release: dict[Comparison, list[int]] = {}
+        self.number: dict[Comparison, int] = {}
         self.slices: dict[int, list[int]] = {}
         self.numbers: dict[tuple[Comparison, str, int], list[int]] = {}
         self.column: Ints = np.zeros(0, np.int64)
+        self.release: Ints = np.zeros(0, np.int64)
         self.whole: Bools = np.zeros(0, bool)
         self._number: dict[tuple[Comparison, int], int] = {}
 
@@ -41,6 +44,8 @@ class ProcessIndex:
             if process.slice != "*":
                 self.slices.setdefault(columns[-1], []).append(index)
         self.column = np.concatenate((self.column, np.array(columns, np.int64)))
+        releases = [self.number.setdefault(process.release, len(self.number)) for process in of[known:]]
+        self.release = np.concatenate((self.release, np.array(releases, np.int64)))
         self.whole = np.concatenate((self.whole, np.array([process.slice == "*" for process in of[known:]], bool)))
 
     def _column(self, process: Process) -> int:
