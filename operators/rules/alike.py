@@ -109,7 +109,13 @@ class RulePasses:
         found: dict[int, list[Verdict]] = {}
         for one in self._passes:
             found |= zip(map(id, one.rules), one.step(counts, names), strict=True)
-        found |= {id(each): each.step(counts, windows, names) for each in self._alone}
+        quiet = not len(counts.slots) and not windows
+        for each in self._alone:
+            if quiet and counts.pane < each.still_until():
+                each.rest(counts.pane)
+                found[id(each)] = []
+            else:
+                found[id(each)] = each.step(counts, windows, names)
         return [found[id(each)] for each in self._evaluators]
 
     def still_until(self, windows: Sequence[WindowCounts]) -> int:

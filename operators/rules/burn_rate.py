@@ -20,7 +20,7 @@ which uses the ratios alone; bounds of Clopper and Pearson, see
 `operators/stats/binomial_tails.py`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -28,13 +28,14 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from operators.arrays import Floats, Ints
+from operators.arrays import Floats, Ints, rows_differ, true_at, union_of
 from operators.policy.fields import As, SliName, WholePanes, Written
 from operators.policy.place import TablePlace
 from operators.policy.policy import Policy
 from operators.policy.reading import Confidence, Inner, span
 from operators.policy.rules import Rule
 from operators.policy.tiers import Tier, TierTable, tiers_of
+from operators.rules.burn_windows import BurnWindows, TierSums
 from operators.rules.estimate_bounds import estimate_bounds_of, with_estimate_bounds
 from operators.rules.kind import RuleKind
 from operators.rules.pane_counts import PaneCounts
@@ -57,7 +58,7 @@ from operators.window.sliding import WindowCounts
 from operators.wire.control import Evidence, Word
 from operators.wire.events import Id
 
-Sums = tuple[Ints, Ints]  # By slot: how many events of a window are bad, and how many there are.
+Kept = NDArray[Any]  # Rows of `SeriesState`.
 SEVERITIES = ("page", "ticket", "info")  # The worst first.
 
 
@@ -92,8 +93,9 @@ class BurnRate(Rule, frozen=True, kw_only=True):
 class BurnRateEvaluator(HeldToTargets):
     """Keeps a ring for each length of window, and by slot which tiers fire. One pane of 300 series: 0.7 ms."""
 
+    # The slots of which an empty pane may change something, as sums are: None where that may be any.
+    _open: Ints | None = None
     still: bool | None = False  # Whether an empty pane would change nothing, as sums are; None: nobody has looked.
-    _until: int | None = None  # The pane in which something falls out of a window, as long as nothing comes or goes.
 
     def __init__(self, rule: BurnRate, policy: Policy) -> None:
         self.rule = rule
@@ -111,6 +113,19 @@ class BurnRateEvaluator(HeldToTargets):
         self._series_state = SeriesState(rule, policy, fields)
         each = {tier.long_ms: estimate_bounds_of(policy, sli, tier.long_ms) for tier in rule.tiers}
         self.bounds = {span: bounds for span, bounds in each.items() if bounds is not None}  # By length of window.
+        self._derive()
+
+    def _derive(self) -> None:
+        """Make what follows from the rule, and from what is saved."""
+        self._windows = BurnWindows(self._rings, self._tiers)
+        self._factors = np.array([tier.factor for tier in self._tiers])
+        # Of the rule's target: the limits of tiers, and how many events a window needs to be surely above them.
+        needed = [enough(limit, self.rule.confidence) for limit in self._limits]
+        self._usual = np.array(self._limits), np.array(needed)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._derive()
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
@@ -119,44 +134,46 @@ class BurnRateEvaluator(HeldToTargets):
             return []
         slots, rows = self._series_state.push(counts, names)
         fill_targets(self._series_state.kept, self.rule, names, self._declared)
-        self._until = None
-        came = next(iter(self._rings.values())).came(counts, rows)
-        for ring in self._rings.values():
-            ring.grow(len(names))
-            ring.add(counts.pane, slots, came)
+        self._windows.grow(len(names))
+        moved = self._windows.push(counts, slots, rows)
         for bounds in self.bounds.values():
             bounds.grow(len(names))
             bounds.push(counts, slots, rows)
-        before = None if len(slots) else self._series_state.kept.tobytes()
-        changed = self._update(counts.pane)
-        same = before == self._series_state.kept.tobytes()
-        self.still = None if before is None and not self.bounds else same
+        # What is kept of others stays, as their sums do; bounds may move without these.
+        some = np.arange(len(names)) if self._open is None else union_of([self._open, *moved])
+        kept, changed = self._moved_on(counts.pane, some)
+        other = some[rows_differ(kept, self._series_state.kept[some])]
+        self._series_state.kept[some] = kept
+        self._open = None if self.bounds else other
+        self.still = None if len(slots) and not self.bounds else not (len(slots) or len(other))
         return self._verdicts(changed, names) if len(changed) else []
 
-    def _update(self, pane: int) -> Ints:
-        """Start and stop tiers by the sums of a pane; return the slots of which what is said has changed."""
-        kept = self._series_state.kept
-        sums = {span: self._sums(span) for span in self._rings}
-        fired = np.asarray(kept["fires"].any(axis=1))
-        for index, tier in enumerate(self._tiers):
-            self._evaluate_tier(index, sums[tier.long_ms], sums[tier.short_ms])
+    def _moved_on(self, pane: int, slots: Ints) -> tuple[Kept, Ints]:
+        """Start and stop tiers by the sums of a pane.
+
+        Return what is then to be kept of these slots, (K,), and those of which what is said has changed.
+        """
+        kept = self._series_state.kept[slots]
+        if not len(slots):
+            return kept, slots
+        sums = self._windows.sums(slots)
+        fired = kept["fires"].any(axis=1)
+        self._step_tiers(kept, slots, sums)
         fires = np.asarray(kept["fires"].any(axis=1))
         kept["since"][fires & ~fired] = pane
-        word = np.where(fires, BAD, np.where(fired | self._ok(fires, sums), OK, INSUFFICIENT))
-        worst = np.asarray(kept["fires"].argmax(axis=1))
+        word = np.where(fires, BAD, np.where(fired | self._ok(kept, slots, fires, sums), OK, INSUFFICIENT))
+        worst = kept["fires"].argmax(axis=1)
         other = self._severities[worst] != self._severities[kept["worst"]]
-        changed = np.flatnonzero((word != kept["word"]) | (fires & other))
+        changed = slots[(word != kept["word"]) | (fires & other)]
         kept["word"], kept["worst"] = word, worst
-        return changed
+        return kept, changed
 
     def _stays(self) -> bool:
         """Tell whether an empty pane would change nothing: what it would do is done to a copy."""
         state = self._series_state
-        kept, state.kept = state.kept, state.kept.copy()
-        self._update(state.pane)
-        same = kept.tobytes() == state.kept.tobytes()
-        state.kept = kept
-        return same
+        slots = np.arange(len(state.kept)) if self._open is None else self._open
+        kept, _ = self._moved_on(state.pane, slots)
+        return kept.tobytes() == state.kept[slots].tobytes()
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
         word = self._series_state.word(slot)
@@ -165,95 +182,91 @@ class BurnRateEvaluator(HeldToTargets):
     @property
     def quiet(self) -> bool:
         """Whether all windows are empty: nothing fires or stops then."""
-        return all(ring.quiet for ring in self._rings.values())
+        return self._windows.quiet
 
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
         if self.still is None:
             self.still = self._stays()
-        if not self.still:
-            return 0
-        if self._until is None:
-            self._until = min(ring.still_until for ring in self._rings.values())
-        return self._until
+        return self._windows.still_until if self.still else 0
 
     def rest(self, pane: int) -> None:
         self._series_state.pane = pane
 
     def held(self) -> Ints:
         known = [bounds.held() for bounds in self.bounds.values()]
-        some = np.any([*(ring.totals.any(axis=1) for ring in self._rings.values()), *known], axis=0)
-        return np.flatnonzero(some | self._series_state.remembered())
+        some = np.any([self._windows.used(), self._series_state.remembered(), *known], axis=0)
+        return true_at(some)
 
     def only(self, slots: Ints) -> None:
-        self._until = None
-        for ring in self._rings.values():
-            ring.only(slots)
+        self._open = None
+        self._windows.only(slots)
         for bounds in self.bounds.values():
             bounds.only(slots)
         self._series_state.only(slots)
 
-    def _evaluate_tier(self, index: int, long: Sums, short: Sums) -> None:
-        """Start and stop one tier, by the sums of its windows."""
-        limit, confidence = self._limit(index), self.rule.confidence
-        (bad, n), (bad_short, n_short) = long, short
-        fires = self._series_state.kept["fires"][:, index]
-        failed, firing = bad_short > 0, fires.nonzero()[0]
-        if not len(firing) and not failed.any():
+    def _step_tiers(self, kept: Kept, slots: Ints, sums: TierSums) -> None:
+        """Start and stop tiers of slots, in what is kept of them, by the sums of their windows."""
+        fires, failed = kept["fires"], sums.bad_short > 0
+        if not failed.any() and not fires.any():
             return
+        limit, confidence = self._limits_of(kept), self.rule.confidence
         # Ratios first: they leave few series to look at closely.
-        high = (bad > 0) & (bad >= limit * n) & failed & (bad_short >= limit * n_short)
-        starts = (high & ~fires).nonzero()[0]
-        if len(starts):
-            starts = starts[surely_bad((n - bad)[starts], n[starts], 1.0 - _at(limit, starts), confidence)]
+        high = (sums.bad > 0) & (sums.bad >= limit * sums.n) & failed & (sums.bad_short >= limit * sums.n_short)
+        starts = (high & ~fires).nonzero()
+        n, bad = sums.n[starts], sums.bad[starts]
+        sure = surely_bad(n - bad, n, 1.0 - _at(limit, starts), confidence)
         if self.bounds:
-            _, upper = self.bounds[self._tiers[index].long_ms].of(starts, confidence)
-            starts = starts[upper < 1.0 - _at(limit, starts)]
-        if len(firing):
-            low = surely_below(bad_short[firing], n_short[firing], _at(limit, firing), confidence)
-            over = (n[firing] >= _at(self._enough(index), firing)) & (bad[firing] < (limit * n)[firing])
-            fires[firing[low | over | (_at(limit, firing) >= 1.0)]] = False
-        fires[starts] = True
+            sure &= self._bounds_of(slots, starts, confidence)[1] < 1.0 - _at(limit, starts)
+        firing = fires.nonzero()
+        if len(firing[0]):
+            n, bad, limits = sums.n[firing], sums.bad[firing], _at(limit, firing)
+            low = surely_below(sums.bad_short[firing], sums.n_short[firing], limits, confidence)
+            over = (n >= _at(self._enough_of(kept), firing)) & (bad < limits * n)
+            fires[firing] = ~(low | over | (limits >= 1.0))
+        fires[tuple(each[sure] for each in starts)] = True
 
-    def _ok(self, fires: Flags, sums: Mapping[int, Sums]) -> Flags:
-        """Return which series, none of whose tiers fires, stay or become OK."""
-        was = self._series_state.kept["word"] == OK
-        ok = ~fires & self._series_state.kept["member"]
-        # The smallest limit first: it leaves the fewest series to look at closely.
-        for index in sorted(range(len(self._tiers)), key=self._limits.__getitem__):
-            limit, confidence, tier = self._limit(index), self.rule.confidence, self._tiers[index]
-            (bad, n), (bad_short, n_short) = sums[tier.long_ms], sums[tier.short_ms]
-            # Above a limit of 1, by a target that is too low for the tier, nothing can be: whatever comes is well.
-            allowed = (n > 0) & (limit >= 1.0)
-            ok &= (n >= self._enough(index)) | allowed
-            if not ok.any():
-                break
-            unsure = (ok & ~allowed & ~(was & (bad < limit * n))).nonzero()[0]
-            if not len(unsure):
-                continue
-            limits = _at(limit, unsure)
-            sure = surely_below(bad_short[unsure], n_short[unsure], limits, confidence)
-            sure |= surely_below(bad[unsure], n[unsure], limits, confidence)
-            if self.bounds:
-                lower, _ = self.bounds[tier.long_ms].of(unsure, confidence)
-                sure &= lower > 1.0 - limits
-            ok[unsure] = sure
+    def _ok(self, kept: Kept, slots: Ints, fires: Flags, sums: TierSums) -> Flags:
+        """Return which of some series, none of whose tiers fires, stay or become OK."""
+        limit, confidence = self._limits_of(kept), self.rule.confidence
+        # Above a limit of 1, by a target that is too low for the tier, nothing can be: whatever comes is well.
+        allowed = (sums.n > 0) & (limit >= 1.0)
+        ok = ~fires & kept["member"] & ((sums.n >= self._enough_of(kept)) | allowed).all(axis=1)
+        if not ok.any():
+            return np.asarray(ok)
+        was = kept["word"][:, None] == OK
+        unsure = (ok[:, None] & ~allowed & ~(was & (sums.bad < limit * sums.n))).nonzero()
+        limits = _at(limit, unsure)
+        sure = surely_below(sums.bad_short[unsure], sums.n_short[unsure], limits, confidence)
+        sure |= surely_below(sums.bad[unsure], sums.n[unsure], limits, confidence)
+        if self.bounds:
+            sure &= self._bounds_of(slots, unsure, confidence)[0] > 1.0 - limits
+        ok[unsure[0][~sure]] = False
         return np.asarray(ok)
 
-    def _limit(self, index: int) -> Floats | float:
-        """Return the ratio of bad events that a tier allows: by slot, (slots,), where versions have targets."""
-        if not has_targets(self.rule):
-            return self._limits[index]
-        return np.asarray(self._tiers[index].factor * (1.0 - self._series_state.kept["target"]))
+    def _compare(self, slots: Ints) -> None:
+        self._open = None
 
-    def _enough(self, index: int) -> Ints | int:
-        """Return, like `_limit`, how many events a window needs to be surely above the limit of a tier."""
+    def _limits_of(self, kept: Kept) -> Floats:
+        """Return the ratio of bad events that tiers allow, (T,): of each row, (K, T), where versions have targets."""
         if not has_targets(self.rule):
-            return enough(self._limits[index], self.rule.confidence)
-        return enough_each(np.asarray(self._limit(index)), self.rule.confidence)
+            return self._usual[0]
+        return self._factors * (1.0 - kept["target"][:, None])
 
-    def _sums(self, span: int) -> Sums:
-        totals = self._rings[span].totals
-        return totals[:, 1], totals[:, 0] + totals[:, 1]
+    def _enough_of(self, kept: Kept) -> Ints:
+        """Return, like `_limits_of`, how many events a window needs to be surely above the limit of a tier."""
+        if not has_targets(self.rule):
+            return self._usual[1]
+        limits = self._limits_of(kept)
+        return enough_each(limits.ravel(), self.rule.confidence).reshape(limits.shape)
+
+    def _bounds_of(self, slots: Ints, which: tuple[Ints, ...], confidence: float) -> tuple[Floats, Floats]:
+        """Return a lower and an upper bound of the good ratio where it is estimated, of some rows and tiers, (P,)."""
+        rows, tiers = which
+        lower, upper = np.zeros(len(rows)), np.ones(len(rows))
+        for index, tier in enumerate(self._tiers):
+            of_tier = tiers == index
+            lower[of_tier], upper[of_tier] = self.bounds[tier.long_ms].of(slots[rows[of_tier]], confidence)
+        return lower, upper
 
     def _verdicts(self, slots: Ints, names: Sequence[SliceSeries]) -> list[Verdict]:
         kept = self._series_state.kept
@@ -266,38 +279,39 @@ class BurnRateEvaluator(HeldToTargets):
     def _of_tier(self, index: int, slots: Ints, names: Sequence[SliceSeries]) -> list[Verdict]:
         """Return verdicts with the evidence of one tier."""
         tier, confidence = self._tiers[index], self.rule.confidence
-        limits = np.broadcast_to(_at(self._limit(index), slots), len(slots))
-        (bad, n), (bad_short, n_short) = self._sums(tier.long_ms), self._sums(tier.short_ms)
-        kept = self._series_state.kept
-        needed = n[slots] - good_most(n[slots], 1.0 - limits, confidence)
+        kept = self._series_state.kept[slots]
+        limits = np.broadcast_to(self._limits_of(kept)[..., index], len(slots))
+        bad, n, bad_short, n_short = (each[:, index] for each in self._windows.sums(slots))
+        needed = n - good_most(n, 1.0 - limits, confidence)
         verdicts = []
-        every = bounded(bad[slots], n[slots], confidence)
+        every = bounded(bad, n, confidence)
         if self.bounds:
             every = with_estimate_bounds(self.bounds[tier.long_ms], slots, confidence, every, of_bad=True)
         for row, measured in enumerate(every):
-            slot, limit = int(slots[row]), float(limits[row])
-            firing = kept["word"][slot] == BAD
-            unsure = kept["word"][slot] == INSUFFICIENT and needed[row] <= n[slot]
+            limit = float(limits[row])
+            firing = kept["word"][row] == BAD
+            unsure = kept["word"][row] == INSUFFICIENT and needed[row] <= n[row]
             evidence = Evidence(
                 sli=self.rule.sli,
-                good=int(n[slot] - bad[slot]),
-                bad=int(bad[slot]),
+                good=int(n[row] - bad[row]),
+                bad=int(bad[row]),
                 **measured,
                 confidence=confidence,
                 threshold=limit,
                 window_ms=tier.long_ms,
                 short_window_ms=tier.short_ms,
-                short_value=float(bad_short[slot] / n_short[slot]) if n_short[slot] else None,
-                detectable=float(needed[row] / n[slot] - limit) if unsure else None,
-                since=int(kept["since"][slot]) * self._series_state.pane_ms if firing else None,
+                short_value=float(bad_short[row] / n_short[row]) if n_short[row] else None,
+                detectable=float(needed[row] / n[row] - limit) if unsure else None,
+                since=int(kept["since"][row]) * self._series_state.pane_ms if firing else None,
             )
-            verdicts.append(self._series_state.verdict(slot, names, evidence, tier.severity if firing else None))
+            severity = tier.severity if firing else None
+            verdicts.append(self._series_state.verdict(int(slots[row]), names, evidence, severity))
         return verdicts
 
 
-def _at(limit: NDArray[Any] | float, slots: Ints) -> Any:
-    """Return what `_limit` or `_enough` says of some slots."""
-    return limit[slots] if isinstance(limit, np.ndarray) else limit
+def _at(limits: NDArray[Any], which: tuple[Ints, ...]) -> Any:
+    """Return what `_limits_of` or `_enough_of` says of some rows and tiers, (P,)."""
+    return limits[which] if limits.ndim == 2 else limits[which[1]]
 
 
 def by_tier(rule: BurnRate, evidence: Evidence) -> BadRatios | None:
@@ -350,7 +364,7 @@ KIND = RuleKind(
             "burn_rate",
             BurnRateEvaluator,
             ("rule", "_tiers", "_limits", "_finest", "_rings", "_severities", "_series_state", "bounds"),
-            derived=("still", "_until", "_declared"),
+            derived=("still", "_open", "_declared", "_windows", "_factors", "_usual"),
             added={"bounds": dict},
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},

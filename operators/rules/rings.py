@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.arrays import Ints, with_rows
+from operators.arrays import Ints, true_at, with_rows
 from operators.rules.pane_counts import PaneCounts
 from operators.window.partial import BAD, GOOD
 from operators.window.watermark import END, NEVER
@@ -40,7 +40,7 @@ def hop_panes(panes: int) -> int:
 class Ring:
     """`totals` (slots, 2) are good and bad of the window that ends with the last pane; a new slot has none."""
 
-    _until: int | None = None  # What `still_until` is, as long as nothing comes or goes.
+    _held: list[int] | None = None  # The hops with anything in them, the oldest first; None: nobody has looked.
 
     def __init__(self, panes: int, sli: int) -> None:
         self.hop_panes = hop_panes(panes)
@@ -50,45 +50,72 @@ class Ring:
         self.totals: Ints = np.zeros((0, 2), np.int64)
 
     @property
+    def held(self) -> list[int]:
+        """The numbers of the hops with anything in them, the oldest first."""
+        if self._held is None:
+            size = self.hops.shape[1]
+            places = true_at(self.hops.any(axis=(0, 2)))
+            self._held = sorted((self.hop - (self.hop - places) % size).tolist())
+        return self._held
+
+    @property
     def quiet(self) -> bool:
         """Whether nothing is in the window, so that time may pass without a trace."""
-        return not self.totals.any()
+        return not self.held
 
     @property
     def still_until(self) -> int:
         """Number of the first pane in which something falls out of the window; END while nothing is in it."""
-        if self._until is None:
-            size = self.hops.shape[1]
-            held = np.flatnonzero(self.hops.any(axis=(0, 2)))
-            oldest = self.hop - int(((self.hop - held) % size).max()) if len(held) else None
-            self._until = END if oldest is None else (oldest + size) * self.hop_panes
-        return self._until
+        held = self.held
+        return (held[0] + self.hops.shape[1]) * self.hop_panes if held else END
 
     def grow(self, slots: int) -> None:
         if slots > len(self.totals):
             self.hops = with_rows(self.hops, slots)  # type: ignore[assignment]  # Of the type that it has.
             self.totals = with_rows(self.totals, slots)
+            self._held = self.held.copy()  # Who follows it, or is followed, has the others.
 
-    def push(self, counts: PaneCounts, slots: Ints, rows: Ints) -> None:
-        """Take the next pane: these rows of its counts are of these slots. They rise; some may be left out."""
-        self.add(counts.pane, slots, self.came(counts, rows))
+    def push(self, counts: PaneCounts, slots: Ints, rows: Ints) -> list[Ints]:
+        """Take the next pane: these rows of its counts are of these slots. They rise; some may be left out.
+
+        Return slots, a list of arrays of them: of no others has the sum changed.
+        """
+        moved = self.move(counts.pane)
+        if len(slots):
+            came = self.came(counts, rows)
+            self.totals[slots] = totals = self.totals[slots] + came
+            self.hold(slots, came, totals)
+            moved.append(slots[came.any(axis=1)])
+        return moved
 
     def came(self, counts: PaneCounts, rows: Ints) -> Ints:
         """Return good and bad of these rows of a pane, (K, 2)."""
         return counts.slis[rows, self.sli, GOOD : BAD + 1]
 
-    def add(self, pane: int, slots: Ints, came: Ints) -> None:
-        """Take the next pane, in which `came` of these slots; they rise."""
-        self._move(pane // self.hop_panes)
-        if len(slots):
-            self.totals[slots] += came
-            self._widen(self.totals[slots])
-            self.hops[slots, self.hop % self.hops.shape[1]] += came
-            self._until = None
+    def move(self, pane: int) -> list[Ints]:
+        """Go on to a pane; return the slots of which something falls out of the window, for each hop that does."""
+        hop, held, size, moved = pane // self.hop_panes, self.held, self.hops.shape[1], list[Ints]()
+        while held and held[0] <= hop - size:
+            column = self.hops[:, held.pop(0) % size]
+            slots = true_at(column.any(axis=1))
+            self.totals[slots] -= column[slots]
+            column[slots] = 0
+            moved.append(slots)
+        self.hop = max(self.hop, hop)
+        return moved
+
+    def hold(self, slots: Ints, came: Ints, totals: Ints) -> None:
+        """Keep what came of slots, (K, 2), in the hop that runs; none has more in the window than `totals` say."""
+        if self.hops.dtype == np.int32 and int(np.maximum.reduce(totals, axis=None)) > INT32_MAX:
+            self.hops = self.hops.astype(np.int64)
+        column = self.hops[:, self.hop % self.hops.shape[1]]
+        column[slots] += came
+        if self.held[-1:] != [self.hop] and came.any():
+            self.held.append(self.hop)
 
     def follow(self, other: "Ring") -> None:
         """Be what another one of the same window is, with the same arrays, until either keeps other slots or grows."""
-        self.hop, self.hops, self.totals, self._until = other.hop, other.hops, other.totals, other._until
+        self.hop, self.hops, self.totals, self._held = other.hop, other.hops, other.totals, other._held
 
     def same(self, other: "Ring") -> bool:
         """Tell whether another one has the same panes in its window, by slot."""
@@ -97,31 +124,13 @@ class Ring:
     def only(self, slots: Ints) -> None:
         """Keep these slots, which become 0, 1, ..."""
         self.hops, self.totals = self.hops[slots], self.totals[slots]
-        self._until = None
-
-    def _move(self, hop: int) -> None:
-        size = self.hops.shape[1]
-        if self._until is not None and hop * self.hop_panes >= self._until:
-            self._until = None
-        if hop - self.hop >= size:
-            self.hops[:] = 0
-            self.totals[:] = 0
-        else:
-            for ended in range(self.hop + 1, hop + 1):
-                self.totals -= self.hops[:, ended % size]
-                self.hops[:, ended % size] = 0
-        self.hop = max(self.hop, hop)
-
-    def _widen(self, totals: Ints) -> None:
-        """Make room for hops that hold no more than these totals do."""
-        if self.hops.dtype == np.int32 and int(totals.max(initial=0)) > INT32_MAX:
-            self.hops = self.hops.astype(np.int64)
+        self._held = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Only the series with something in the window, in as few bytes as the largest count needs: a third or less."""
-        rows = np.flatnonzero(self.totals.any(axis=1))
+        rows = true_at(self.totals.any(axis=1))
         kept = self.hops[rows]
-        state = {name: value for name, value in self.__dict__.items() if name != "_until"}
+        state = {name: value for name, value in self.__dict__.items() if name != "_held"}
         return state | {
             "hops": kept.astype(np.min_scalar_type(int(kept.max(initial=0)))),
             "totals": (rows, len(self.totals)),

@@ -27,7 +27,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.arrays import Ints
+from operators.arrays import Ints, true_at, union_of
 from operators.policy.fields import SliName, WholePanes
 from operators.policy.policy import Policy
 from operators.policy.reading import Confidence, Inner, span
@@ -210,14 +210,18 @@ class ThresholdEvaluator(HeldToTargets):
         self._series_state.only(slots)
 
     def _push(self, counts: PaneCounts, slots: Ints, rows: Ints, many: int) -> Ints:
-        """Move the window on; return the slots whose sums have changed."""
+        """Move the window on; return the slots whose sums have changed.
+
+        Where counts alone are compared others may be among them: the same sums come to the same again.
+        """
         self._ring.grow(many)
+        if self.bounds is None:
+            return union_of(self._ring.push(counts, slots, rows))
         before = self._ring.totals.copy()
         self._ring.push(counts, slots, rows)
-        if self.bounds is not None:
-            self.bounds.grow(many)
-            self.bounds.push(counts, slots, rows)
-        return np.flatnonzero((self._ring.totals != before).any(axis=1))
+        self.bounds.grow(many)
+        self.bounds.push(counts, slots, rows)
+        return true_at((self._ring.totals != before).any(axis=1))
 
     def _compare(self, slots: Ints) -> None:
         self._compare_each(self._series_state.kept, slots, self.limits_of([self]))

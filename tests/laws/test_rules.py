@@ -168,3 +168,14 @@ def test_these_histories_make_a_rule_say_every_word(kind: str) -> None:
     plan = [(60, 40, 0.0, 3), (60, 40, 0.9, 3), (120, 0, 0.0, 3), (100, 40, 0.0, 3), (60, 1, 0.0, 2)]
     words = {verdict.word for verdict in stepped(RULES[kind](), list(history(plan, 1)))}
     assert words >= ({"OK", "STALE"} if kind == "absence" else {"OK", "BAD"})
+
+
+@half
+@given(plan=stretches, seed=st.integers(0, 2**16))
+@example(plan=ENDING, seed=1)
+def test_series_of_which_nothing_moves_need_no_look(plan: Stretches, seed: int) -> None:
+    """A burn rate looks at the series whose windows move; one that was told to keep some slots looks at all of them."""
+    rule, every = RULES["burn_rate"](), RULES["burn_rate"]()
+    for counts, windows in history(plan, seed):
+        assert rule.step(counts, windows, SERIES) == every.step(counts, windows, SERIES)
+        every.only(np.arange(len(SERIES)))

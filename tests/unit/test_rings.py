@@ -84,3 +84,20 @@ def test_a_hop_may_hold_more_than_32_bits() -> None:
     assert of_bytes(saved(ring)).hops.tolist() == ring.hops.tolist()
     ring.push(pane(31), np.zeros(0, int), np.zeros(0, int))
     assert ring.totals.tolist() == [[2**40, 1]]
+
+
+@pytest.mark.parametrize("panes", [1, 30, 61, 130])
+def test_a_push_says_of_which_slots_the_sums_may_have_changed(panes: int) -> None:
+    """Also of what was saved; and until the pane that it names nothing falls out."""
+    random = np.random.default_rng(panes)
+    ring = Ring(panes, 0)
+    ring.grow(3)
+    for number in np.cumsum(random.integers(1, 5, 400)).tolist():
+        came = {slot: (int(random.integers(0, 2)), 1) for slot in range(3) if random.random() < 0.1}
+        before, until = ring.totals.copy(), ring.still_until
+        again: Ring = of_bytes(saved(ring))
+        assert again.held == ring.held
+        moved = ring.push(pane(number, came), np.array(sorted(came), np.int64), np.arange(len(came)))
+        changed = np.flatnonzero((ring.totals != before).any(axis=1)).tolist()
+        assert set(changed) <= {slot for some in moved for slot in some.tolist()}
+        assert not (ring.totals < before).any() or until <= number
