@@ -282,6 +282,7 @@ MONITORS = (
             "_feature",
         ),
         added={"_feature": lambda: None},
+        derived=("asks", "_series_kind", "_firing", "_known", "_names"),
     ),
     Saved("monitors.watch", change_monitor.Watch),
     Saved("monitors.offender", monitors.Offender),

@@ -7,6 +7,7 @@ State: a few kB a series and field; those not heard of for long are forgotten.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -122,16 +123,32 @@ class Changes:
         is_estimated = sli is not None and sli.estimated_from is not None
         self._kind: DriftKind = "prediction" if is_estimated else kind_of(field, on_feedback=on_feedback)
         self.watches: dict[Key, Watch] = {}
+        self._derive()
+
+    def _derive(self) -> None:
+        """Make what follows from what is saved."""
+        # What it asks of a pane: those that ask the same are given the same values.
+        self.asks: Hashable = (self.field, self.monitor.model, self.monitor.profile, frozenset(self._grains))
+        self._series_kind = series_kind_of(self.monitor)
+        self._firing: dict[Key, Watch] | None = None  # The watches with an alarm that holds; None: nobody has looked.
+        self._names: Sequence[SliceSeries] = ()
+        self._known: dict[int, bool] = {}  # By slot of `_names`, whether it watches the series.
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._derive()
+
+    @property
+    def firing(self) -> dict[Key, Watch]:
+        """The watches of the series that are BAD."""
+        if self._firing is None:
+            self._firing = {key: watch for key, watch in self.watches.items() if watch.alarm is not None}
+        return self._firing
 
     @property
     def quiet(self) -> bool:
         """Whether no series is BAD, so that time alone changes nothing."""
-        return not any(watch.alarm is not None for watch in self.watches.values())
-
-    @property
-    def asks(self) -> Hashable:
-        """What it asks of a pane: those that ask the same are given the same values."""
-        return self.field, self.monitor.model, self.monitor.profile, frozenset(self._grains)
+        return not self.firing
 
     def step(self, pane: int, values: Sequence[PaneValue]) -> list[Drift]:
         """Take the next pane; return what changed: learned, alarmed, and no longer held."""
@@ -139,11 +156,12 @@ class Changes:
         drifts: list[Drift] = []
         for series, value, n, bad in values:
             drifts += self._feed(series, value, n, bad, end)
-        for watch in self.watches.values():
-            if watch.alarm is not None and watch.alarm.end + HELD_MS <= end:
+        for key, watch in list(self.firing.items()):
+            if watch.alarm is None or watch.alarm.end + HELD_MS <= end:
                 watch.alarm = None
+                del self.firing[key]
                 drifts.append(self._drift(watch, end, "OK", None, "no alarm since"))
-        return sorted(drifts, key=lambda drift: drift.series[:3])  # Not as the series came in.
+        return sorted(drifts, key=lambda drift: drift.series[:3]) if drifts else drifts  # Not as the series came in.
 
     def alarm(self, series: SliceSeries) -> Drift | None:
         """Return the alarm of a series that still holds."""
@@ -153,6 +171,7 @@ class Changes:
     def forget(self, before: int) -> None:
         """Forget series that were last heard of before then."""
         self.watches = {key: watch for key, watch in self.watches.items() if watch.seen >= before}
+        self._firing = None
 
     def values(self, rolled: Rolled, names: Sequence[SliceSeries]) -> Iterator[PaneValue]:
         """Return what it asks of a pane."""
@@ -169,10 +188,17 @@ class Changes:
             sums = rolled.sums[:, self._measure]
             n, bad = sums[:, N], np.zeros(len(sums), np.int64)
             means = (sums[:, HI] * 2.0**LIMB_BITS + sums[:, LO]) * self._unit / np.maximum(n, 1)
-        for row in n.nonzero()[0].tolist():
-            series = names[rolled.slots[row]]
-            if watches(self.monitor, self._grains, series):
-                yield series, float(means[row]), int(n[row]), int(bad[row])
+        for slot, *value in zip(rolled.slots.tolist(), means.tolist(), n.tolist(), bad.tolist(), strict=True):
+            if value[1] and self._watches(slot, names):
+                yield names[slot], *value
+
+    def _watches(self, slot: int, names: Sequence[SliceSeries]) -> bool:
+        """Tell whether it watches a series; `names` grow, and other ones have other slots."""
+        if names is not self._names:
+            self._names, self._known = names, {}
+        if slot not in self._known:
+            self._known[slot] = watches(self.monitor, self._grains, names[slot])
+        return self._known[slot]
 
     def _feed(self, series: SliceSeries, value: float, n: int, bad: int, end: int) -> Iterator[Drift]:
         watch = self.watches.get(series[:3])
@@ -184,7 +210,7 @@ class Changes:
             watch.bad, watch.n, watch.panes = watch.bad + bad, watch.n + n, watch.panes + 1
             if self._sli is not None:
                 watch.standardiser.sd_min = ratio_sd(watch.bad, watch.n, watch.n / watch.panes)
-        kind = series_kind_of(self.monitor)
+        kind = self._series_kind
         alarm = watch.step(value, end - self._pane_ms, lambda: kind.detector(self.monitor), kind.wanders)
         scale = watch.standardiser.scale
         if learning and scale is not None and alarm is None:
@@ -192,6 +218,7 @@ class Changes:
         if alarm is not None:
             moved = "rose" if alarm.rose else "fell"
             watch.alarm = self._drift(watch, end, "BAD", alarm, f"{moved}: {value:.6g} in this pane")
+            self.firing[series[:3]] = watch
             yield watch.alarm
 
     def _drift(self, watch: Watch, end: int, word: Word, alarm: Alarm | None, detail: str) -> Drift:

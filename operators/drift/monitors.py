@@ -138,7 +138,7 @@ class Monitors:
 
         `end` says that no pane follows: the windows that run are judged as they stand.
         """
-        if not self.policy.monitors or (part is None and self.quiet):
+        if not self.policy.monitors or (part is None and not end and self.still_until(pane - 1) > pane):
             return NOTHING
         rolled = None if part is None else roll_up_fields(part, self.state.slots)
         drifts, heard = self._detect(pane, rolled)

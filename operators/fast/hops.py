@@ -24,8 +24,8 @@ def grouped_rows(parents: Ints) -> tuple[Ints, Ints, Ints]:
 
 def summed_groups(source: Ints, starts: Ints, values: Ints) -> Ints:
     """Return what the rows of groups add up to, (G, ...), of `values` (rows, ...)."""
-    sums = np.zeros((len(starts), *values.shape[1:]), np.int64)
-    add_groups(source, _ends(source, starts), _rows(values), _rows(sums))
+    sums = np.empty((len(starts), *values.shape[1:]), np.int64)
+    add_groups(source, starts, _rows(values), _rows(sums))
     return sums
 
 
@@ -33,7 +33,7 @@ def highest_in_groups(source: Ints, starts: Ints, values: Floats) -> Floats:
     """Return the maxima of the rows of groups, (G, ...), of `values` (rows, ...)."""
     maxima = np.full((len(starts), *values.shape[1:]), -np.inf)
     flat: Floats = np.ascontiguousarray(values).reshape(len(values), -1)
-    raise_groups(source, _ends(source, starts), flat, maxima.reshape(len(maxima), -1))
+    raise_groups(source, starts, flat, maxima.reshape(len(maxima), -1))
     return maxima
 
 
@@ -84,7 +84,3 @@ def numbers_read(data: bytes, count: int) -> Ints:
 
 def _rows(values: Ints) -> Ints:
     return np.ascontiguousarray(values).reshape(len(values), -1 if values.size else 0)
-
-
-def _ends(source: Ints, starts: Ints) -> Ints:
-    return np.append(starts[1:], len(source))

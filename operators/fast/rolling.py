@@ -44,25 +44,23 @@ def add_row(values: Numbers, row: int, sums: Numbers, group: int) -> None:
 
 
 @kernel
-def add_groups(source: Ints, ends: Ints, values: Numbers, sums: Numbers) -> None:
-    """Add up the rows of groups; `sums` (groups, C) are 0. Each begins in `source` where the one before it ends."""
-    at = 0
-    for group in range(len(ends)):
-        while at < ends[group]:
+def add_groups(source: Ints, starts: Ints, values: Numbers, sums: Numbers) -> None:
+    """Add up the rows of groups, each of which starts in `source` where the one before it ends; `sums` (groups, C)."""
+    for group in range(len(starts)):
+        for column in range(sums.shape[1]):
+            sums[group, column] = 0
+        for at in range(starts[group], starts[group + 1] if group + 1 < len(starts) else len(source)):
             add_row(values, source[at], sums, group)
-            at += 1
 
 
 @kernel
-def raise_groups(source: Ints, ends: Ints, values: Floats, maxima: Floats) -> None:
-    """Write the maxima of the rows of groups; `maxima` (groups, C) are -inf."""
-    at = 0
-    for group in range(len(ends)):
-        while at < ends[group]:
+def raise_groups(source: Ints, starts: Ints, values: Floats, maxima: Floats) -> None:
+    """Write the maxima of the rows of groups, which start as for `add_groups`; `maxima` (groups, C) are -inf."""
+    for group in range(len(starts)):
+        for at in range(starts[group], starts[group + 1] if group + 1 < len(starts) else len(source)):
             for column in range(values.shape[1]):
                 if not maxima[group, column] >= values[source[at], column]:
                     maxima[group, column] = values[source[at], column]
-            at += 1
 
 
 @kernel

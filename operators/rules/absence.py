@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from operators.arrays import Ints
+from operators.arrays import Ints, true_at
 from operators.policy.fields import Usual, WholePanes
 from operators.policy.place import TablePlace
 from operators.policy.policy import Policy
@@ -40,6 +40,8 @@ class Absence(Rule, frozen=True, kw_only=True):
 class AbsenceEvaluator:
     """Keeps by slot the last pane with events: feedback alone is no traffic."""
 
+    _until: int | None = None  # The pane in which a series becomes stale; None: nobody has looked since the last step.
+
     def __init__(self, rule: Absence, policy: Policy) -> None:
         self.rule = rule
         self._panes = rule.after_ms // policy.pane_ms
@@ -47,12 +49,13 @@ class AbsenceEvaluator:
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
+        self._until = None
         slots, rows = self._series_state.push(counts, names)
         kept = self._series_state.kept
         asked = slots[counts.events[rows] > 0]
         kept["asked"][asked] = counts.pane
         returned = asked[kept["word"][asked] != OK]
-        gone = np.flatnonzero((kept["word"] == OK) & (counts.pane - kept["asked"] >= self._panes))
+        gone = true_at((kept["word"] == OK) & (counts.pane - kept["asked"] >= self._panes))
         kept["word"][returned], kept["word"][gone] = OK, STALE
         return [self._verdict(slot, names) for slot in [*returned.tolist(), *gone.tolist()]]
 
@@ -63,11 +66,13 @@ class AbsenceEvaluator:
     @property
     def quiet(self) -> bool:
         """Whether no series is left that could become stale."""
-        return not (self._series_state.kept["word"] == OK).any()
+        return self.still_until() == END
 
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
-        asked = self._series_state.kept["asked"][self._series_state.kept["word"] == OK]
-        return int(asked.min(initial=END - self._panes)) + self._panes
+        if self._until is None:
+            asked = self._series_state.kept["asked"][self._series_state.kept["word"] == OK]
+            self._until = int(asked.min(initial=END - self._panes)) + self._panes
+        return self._until
 
     def rest(self, pane: int) -> None:
         self._series_state.pane = pane
@@ -77,6 +82,7 @@ class AbsenceEvaluator:
 
     def only(self, slots: Ints) -> None:
         self._series_state.only(slots)
+        self._until = None
 
     def _verdict(self, slot: int, names: Sequence[SliceSeries]) -> Verdict:
         pane_ms, kept = self._series_state.pane_ms, self._series_state.kept[slot]
@@ -113,6 +119,7 @@ KIND = RuleKind(
             "absence",
             AbsenceEvaluator,
             ("rule", "_panes", "_series_state"),
+            derived=("_until",),
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},
         ),

@@ -70,6 +70,8 @@ def _per(rule: MeasureRule, policy: Policy) -> tuple[int, int]:
 class MeasureEvaluator:
     """Keeps by slot how long a value has been beyond its limit. Its windows are the policy's, of versions alone."""
 
+    _ok: bool | None = None  # Whether a series is OK; None: nobody has looked since the last step.
+
     def __init__(self, rule: MeasureRule, policy: Policy) -> None:
         self.rule = rule
         self._measure = [measure.name for measure in policy.measures].index(rule.measure)
@@ -87,7 +89,7 @@ class MeasureEvaluator:
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane, and the windows that end with it. One that ends empty is not among them."""
-        self._ended = None
+        self._ended = self._ok = None
         self._series_state.push(counts, names)
         self._number(names)
         ended = [counts for counts in windows if counts.window == self._window]
@@ -110,11 +112,13 @@ class MeasureEvaluator:
     @property
     def quiet(self) -> bool:
         """Whether no series is OK; an OK one would be INSUFFICIENT once its window is empty."""
-        return not (self._series_state.kept["word"] == OK).any()
+        if self._ok is None:
+            self._ok = bool((self._series_state.kept["word"] == OK).any())
+        return not self._ok
 
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
         """Return the next end of its window, unless an empty one changes nothing. Windows with few values do not."""
-        if self._series_state.kept["word"].any() and windows:
+        if windows and self._series_state.kept["word"].any():
             return 0
         for ended in (each for each in windows if each.window == self._window):
             if (self._values(ended, np.arange(len(ended.names)))[0] >= self.rule.n_min).any():
@@ -156,6 +160,7 @@ class MeasureEvaluator:
         self._named = len(names)
 
     def _evaluate(self, window: WindowCounts | None, names: Sequence[SliceSeries]) -> list[Verdict]:
+        self._ok = None
         kept = self._series_state.kept
         n, value = np.zeros(len(kept), np.int64), np.zeros(len(kept))
         bounds = np.zeros((len(kept), 2))
@@ -298,7 +303,7 @@ KIND = RuleKind(
             MeasureEvaluator,
             ("rule", "_measure", "_scale", "_per", "_window", "_run_min", "_series_state", "_lately"),
             added={"_lately": dict},
-            derived=("_slot_of", "_named", "_ended"),
+            derived=("_slot_of", "_named", "_ended", "_ok"),
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},
         ),

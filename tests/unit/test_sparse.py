@@ -137,7 +137,7 @@ def test_when_something_falls_out_of_a_ring_is_known_at_any_time() -> None:
             ring.push(counts, slots, np.arange(len(slots)))
             if rng.random() < 0.1:
                 ring.only(np.array([2, 0, 1]))
-            known, ring._until = ring.still_until, None
+            known, ring._held = ring.still_until, None
             assert known == ring.still_until
             assert known > pane
 

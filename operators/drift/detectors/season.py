@@ -74,9 +74,9 @@ class Season(msgspec.Struct, kw_only=True):
         if hour == self.hour:
             return False
         before = self.on, self.centre
-        self._end(hour, lengths)
+        level = self._end(hour, lengths)
         if self.on:
-            self.level = float(self._expected(np.array([hour]))[0])
+            self.level = level
         return (self.on, self.centre) != before
 
     def add(self, z: float) -> None:
@@ -112,8 +112,8 @@ class Season(msgspec.Struct, kw_only=True):
         share = min(self.panes / self.per_hour, 1.0)
         return Running(mean=mean, share=share, variance=0.0 if share == 1.0 else self.scatter / self.panes)
 
-    def _end(self, hour: int, lengths: Sequence[int]) -> None:
-        """Keep the hour that ran, and look whether there is a season."""
+    def _end(self, hour: int, lengths: Sequence[int]) -> float:
+        """Keep the hour that ran, and look whether there is a season; return what is expected of the new hour."""
         if self.panes:
             self.means[self.hour % KEPT], self.per_hour = self.total / self.panes, self.panes
         if self.panes > 1:
@@ -129,13 +129,15 @@ class Season(msgspec.Struct, kw_only=True):
         past = np.arange(hour - LOOK, hour)
         means = self.means[past % KEPT].astype(float)
         self._follow(means[-DAY:])
-        off = without_outages(means - self._expected(past))
+        expected = self._expected(np.arange(hour - LOOK, hour + 1))
+        off = without_outages(means - expected[:-1])
         means = without_outages(means)
         known = np.isfinite(off)
         self.on = known.sum() >= HOURS_MIN and self._is_better(means, off, known)
         if self.on:
             self.sd = self._deviation(off[known], (past[known] - hour) % DAY)
         self.wander = (wander(off if self.on else means, lengths) * self.per_hour) ** 0.5
+        return float(expected[-1])
 
     def _follow(self, day: Floats) -> None:
         """Count values from the last day's median where that is as far off as a value can be."""
@@ -152,10 +154,17 @@ class Season(msgspec.Struct, kw_only=True):
 
     def _expected(self, hours: Ints) -> Floats:
         """Return what is expected of hours (H,) by those before each, NaN where nothing is known."""
-        days = self.means[(hours[:, None] - DAY * np.arange(1, DAYS + 1)) % KEPT].astype(float)
-        weeks = self.means[(hours[:, None] - WEEK * np.arange(1, WEEKS + 1)) % KEPT].astype(float)
+        weeks = self._before(hours, WEEK, WEEKS)
         enough = np.isfinite(weeks).sum(axis=1) >= WEEKS_MIN
-        return np.where(enough, _median(weeks), _median(days))
+        if enough.all():
+            return _median(weeks)
+        days = _median(self._before(hours, DAY, DAYS))
+        return np.asarray(np.where(enough, _median(weeks), days)) if enough.any() else days
+
+    def _before(self, hours: Ints, step: int, count: int) -> Floats:
+        """Return what is known of so many hours before each of some, a step apart, (H, `count`)."""
+        before = (hours[:, None] - step * np.arange(1, count + 1)) % KEPT
+        return np.asarray(self.means[before].astype(float))
 
     def _deviation(self, off: Floats, time_of_day: Ints) -> float:
         """Return the deviation of a pane, by how far hours were off, those of this time of day before others."""

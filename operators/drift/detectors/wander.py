@@ -11,6 +11,7 @@ few beside it that are far off all others count for little (`outages.py`), so a 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.arrays import Floats
 from operators.drift.detectors.outages import without_outages
@@ -26,21 +27,32 @@ def wander(hours: Floats, lengths: Sequence[int]) -> float:
     >>> wander(np.array([0.0, 1.0, 0.0, 1.0, 0.0]), (1,)), wander(np.array([0.0, 0.0, 0.0, 9.0, 9.0]), (1, 2))
     (0.5, 0.0)
     """
-    known = np.flatnonzero(np.isfinite(hours))
-    if not len(known):
+    known = np.isfinite(hours)
+    if not known.any():
         return 0.0
-    return max((_of_blocks(hours[known[0] :], length) for length in lengths), default=0.0)
+    first = int(known.argmax())
+    hours, known = np.where(known, hours, 0.0)[first:], known[first:]
+    return max([_of_blocks(hours, known, length) for length in lengths], default=0.0)
 
 
-def _of_blocks(hours: Floats, length: int) -> float:
-    """Return it by blocks of so many hours, the last of which ends with the last hour."""
+def _of_blocks(hours: Floats, known: NDArray[np.bool_], length: int) -> float:
+    """Return it by blocks of so many hours, 0 where they are not known; the last one ends with the last hour."""
     blocks = len(hours) // length
     if blocks < BLOCKS_MIN:
         return 0.0
-    by_block = hours[len(hours) - blocks * length :].reshape(blocks, length)
-    n = np.isfinite(by_block).sum(axis=1)
-    means = np.nansum(by_block, axis=1)[2 * n >= length] / n[2 * n >= length]
+    means = _means(hours, known, length, blocks)
     if len(means) < BLOCKS_MIN:
         return 0.0
-    squares = np.sort(without_outages(np.diff(means)) ** 2)[:-1]
+    squares = np.sort(without_outages(means[1:] - means[:-1]) ** 2)[:-1]
     return float(length * squares.mean() / 2)
+
+
+def _means(hours: Floats, known: NDArray[np.bool_], length: int, blocks: int) -> Floats:
+    """Return the means of the last so many blocks of which half of the hours or more are known."""
+    if length == 1:
+        return hours[known]
+    first = len(hours) - blocks * length
+    n = known[first:].reshape(blocks, length).sum(axis=1)
+    enough = 2 * n >= length
+    sums = hours[first:].reshape(blocks, length).sum(axis=1)
+    return np.asarray(sums[enough] / n[enough])
