@@ -6,8 +6,6 @@ from numpy.typing import NDArray
 from operators.arrays import Ints
 from operators.fast.compiled import inlined, kernel
 
-LAST = np.iinfo(np.int64).max
-
 
 def own(numbers: Ints) -> Ints:
     """Return an array as kernels are compiled for it, a copy where it can only be read."""
@@ -33,7 +31,7 @@ def keep_time(time: int, group: int, least: Ints) -> None:
 def find_first(marked: NDArray[np.bool_], groups: Ints, times: Ints, least: Ints, rows: Ints) -> int:
     """Write which marked rows have one of the first times of their group, in order; return how many.
 
-    `least` (groups, times) is room for these times, LAST where there are none yet.
+    `least` (groups, times) has those of before, the largest number where there are none yet.
     """
     for row in range(len(marked)):
         if marked[row]:
@@ -46,10 +44,13 @@ def find_first(marked: NDArray[np.bool_], groups: Ints, times: Ints, least: Ints
     return found
 
 
-def first_in_groups(marked: NDArray[np.bool_], groups: Ints, count: int, times: Ints, most: int) -> Ints:
-    """Return the marked rows whose time is one of the first `most` of their group, which are 0 .. `count` - 1."""
+def first_in_groups(marked: NDArray[np.bool_], groups: Ints, times: Ints, least: Ints) -> Ints:
+    """Return the marked rows with one of the first times of their group, and take these times into `least`.
+
+    `groups` (n,) are numbers of its rows; these have the first times in order, LAST where there are none.
+    """
     rows = np.empty(len(marked), np.int64)
-    found = find_first(marked, own(groups), own(times), np.full((count, most), LAST), rows)
+    found = find_first(marked, own(groups), own(times), least, rows)
     return rows[:found].copy()
 
 

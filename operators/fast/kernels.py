@@ -67,7 +67,7 @@ def warm_up() -> None:
     first_rows(columns.codes[0], columns.sure, 1)
     line_ends(b"")
     counted_classes(columns.times, columns.times, columns.times, 1)
-    first_in_groups(columns.sure, columns.times, 1, columns.times, 1)
+    first_in_groups(columns.sure, columns.times, columns.times, columns.times.reshape(1, 1))
     numbers, some = np.arange(3), np.zeros(1, np.int64)
     ranked_windows(numbers, 2, 0)
     pairs, shift = np.zeros(8, np.int64), np.uint64(62)

@@ -5,49 +5,116 @@ made of (`operators/window/samples.py`), so what comes later in the log and in t
 what is shown again falls together.
 """
 
-from bisect import insort
 from collections.abc import Sequence
+from itertools import count
 
 import numpy as np
 
-from operators.arrays import Ints
-from operators.window.samples import FAILING_MAX, LINEAGE
+from operators.arrays import Ints, packed_columns, runs_of
+from operators.fast import loading
+from operators.stats.multiple_testing import Bools
+from operators.window.partial import number_keys
+from operators.window.samples import FAILING_MAX, LINEAGE, LINEAGE_MAX
 
 PANES_MAX = 8  # Of late requests none are shown, so few panes are open at once.
-KEPT_MAX = 1 << 14  # Versions that are remembered of a pane and SLI: of further ones requests are looked at needlessly.
+GROUPS_MIN = 1 << 12  # Fewer panes of versions are not worth forgetting.
+GROUPS_MAX = 1 << 17  # Of more than these nothing is remembered: requests are looked at needlessly.
+LAST = np.iinfo(np.int64).max  # Stands where there is no time yet.
+Group = tuple[int, str, str]  # Pane, model, version.
 
 
 class ShownBefore:
-    """The times of the first requests shown by pane, and in it by SLI, then model and version, of the newest panes."""
+    """The times of the first requests shown of each pane, model and version, of the newest panes.
+
+    `_row_of` numbers these; `_times` (rows, most) have by SLI, or LINEAGE, the first times of each, in order.
+    """
 
     def __init__(self) -> None:
-        self._times: dict[int, dict[int, dict[tuple[str, str], list[int]]]] = {}
+        self._forget()
 
-    def first(self, sli: int, rows: Ints, panes: Ints, times: Ints, names: Sequence[tuple[Ints, list[str]]]) -> Ints:
-        """Return those of the `rows` that are not behind all that was shown of an SLI before, and remember them.
+    def _forget(self) -> None:
+        self._row_of: dict[Group, int] = {}
+        self._times: dict[int, Ints] = {}
+        self._most = GROUPS_MIN
 
-        `sli` may be LINEAGE. `panes`, `times` and the numbers of `names` are of all items; models and versions are
-        named by their numbers.
+    def groups(self, panes: Ints, numbers: Sequence[Ints], names: Sequence[list[str]]) -> Ints:
+        """Return for each of the next items, (n,), which pane, model and version it is of, as `first` takes them.
+
+        `numbers` (n,) of models and versions stand for `names`. They hold until this is asked for other items.
         """
-        models, versions = (map(named.__getitem__, numbers[rows].tolist()) for numbers, named in names)
-        whose = zip(
-            rows.tolist(), panes[rows].tolist(), times[rows].tolist(), zip(models, versions, strict=True), strict=True
-        )
-        most, at, known = 1 if sli == LINEAGE else FAILING_MAX, None, {}
-        found = []
-        for row, pane, time, name in whose:
-            if pane != at:
-                at, known = pane, self._times.setdefault(pane, {}).setdefault(sli, {})
-            first = known.get(name)
-            if first is None:
-                if len(known) < KEPT_MAX:
-                    known[name] = [time]
-            elif len(first) == most and time > first[-1]:
-                continue
-            elif time not in first:
-                insort(first, time)
-                del first[most:]
-            found.append(row)
-        for pane in sorted(self._times)[:-PANES_MAX]:
-            del self._times[pane]
-        return np.array(found, np.int64)
+        if len(self._row_of) > self._most:
+            self._forget_early()
+        of = _distinct((panes, *numbers))
+        some = np.empty(int(of.max(initial=-1)) + 1, np.int64)  # Of each of the distinct ones an item.
+        some[of] = np.arange(len(of))
+        named = [map(each.__getitem__, part[some].tolist()) for part, each in zip(numbers, names, strict=True)]
+        row_of = self._row_of
+        rows = [row_of.setdefault(group, len(row_of)) for group in zip(panes[some].tolist(), *named, strict=True)]
+        groups: Ints = np.array(rows, np.int64)[of]
+        return groups
+
+    def first(self, sli: int, marked: Bools, groups: Ints, times: Ints) -> Ints:
+        """Return the marked items that are not behind all that was shown of an SLI, or LINEAGE, and remember them."""
+        return among_first(marked, groups, times, self._times_of(sli))
+
+    def _times_of(self, sli: int) -> Ints:
+        """Return the times of an SLI with a row for each of the groups."""
+        most, groups = LINEAGE_MAX if sli == LINEAGE else FAILING_MAX, len(self._row_of)
+        known = self._times.get(sli, np.zeros((0, most), np.int64))
+        if len(known) < groups:
+            self._times[sli] = np.full((max(groups, 2 * len(known)), most), LAST)
+            self._times[sli][: len(known)] = known
+        return self._times[sli]
+
+    def _forget_early(self) -> None:
+        """Forget all but the newest panes."""
+        newest = {*sorted({pane for pane, _, _ in self._row_of})[-PANES_MAX:]}
+        kept = [group for group in self._row_of if group[0] in newest]
+        rows = np.array([self._row_of[group] for group in kept], np.int64)
+        times = {sli: self._times_of(sli)[rows] for sli in self._times}
+        self._forget()
+        if len(kept) <= GROUPS_MAX:
+            self._row_of, self._times = dict(zip(kept, count(), strict=False)), times
+            self._most = GROUPS_MIN + 2 * len(kept)
+
+
+def among_first(marked: Bools, groups: Ints, times: Ints, least: Ints) -> Ints:
+    """Return the marked rows with one of the first times of their group, and take these times into `least`.
+
+    `groups` (n,) are numbers of its rows; these have the first times in order, LAST where there are none.
+    """
+    kernels = loading.kernels()
+    if kernels is not None:
+        found: Ints = kernels.first_in_groups(marked, groups, times, least)
+        return found
+    rows = np.flatnonzero(marked & (times <= least[groups, -1]))
+    of, came = groups[rows], times[rows]
+    if least.shape[1] == 1:
+        np.minimum.at(least[:, 0], of, came)
+    else:
+        _take(of, came, least)
+    first: Ints = rows[came <= least[of, -1]]
+    return first
+
+
+def _take(of: Ints, times: Ints, least: Ints) -> None:
+    """Take times of groups into the first times of these."""
+    here = np.flatnonzero(np.bincount(of, minlength=len(least)))
+    group = np.concatenate((of, np.repeat(here, least.shape[1])))
+    time = np.concatenate((times, least[here].ravel()))
+    order = np.lexsort((time, group))
+    group, time = group[order], time[order]
+    begins, new = runs_of(group), runs_of(group, time)
+    before: Ints = np.cumsum(new) - new
+    nth: Ints = before - before[begins][np.cumsum(begins) - 1]
+    kept = new & (nth < least.shape[1])
+    least[group[kept], nth[kept]] = time[kept]
+
+
+def _distinct(columns: Sequence[Ints]) -> Ints:
+    """Return for each row which of the distinct ones it is, (n,)."""
+    of: Ints | None = None
+    for numbers, _ in packed_columns(columns):
+        _, codes = number_keys(numbers)
+        of = codes if of is None else number_keys(of * (int(codes.max()) + 1) + codes)[1]
+    return np.zeros(len(columns[0]), np.int64) if of is None else of

@@ -1,20 +1,19 @@
 """Each compiled kernel gives what NumPy gives, bit by bit."""
 
-from itertools import product
 from random import Random
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from operators.arrays import Ints, groups_of, order_by, packed_columns
-from operators.ingest import shown, summarise
+from operators.ingest import summarise
 from operators.ingest.columns import Columns
 from operators.ingest.duplicates import Duplicates
 from operators.ingest.lines import block_of
 from operators.ingest.measured import measured
 from operators.ingest.progress import Recent, advance
 from operators.ingest.ranks import ranked
+from operators.ingest.shown_before import LAST, among_first
 from operators.ingest.watched_counts import Runs
 from operators.policy_file.toml import parse
 from operators.stats.histogram import EDGES
@@ -137,29 +136,25 @@ def test_order_of_columns_is_that_of_a_sort() -> None:
         assert starts.tolist() == [at for at in range(400) if not at or rows[at] != rows[at - 1]]
 
 
-def test_the_first_of_groups() -> None:
-    """Of few groups by kernels, or by two looks where one time is asked for; of many by sorting."""
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_the_first_of_groups(most: int) -> None:
+    """Batch by batch: those of all that came so far, and so of few of the later batches."""
     random = np.random.default_rng(8)
-    for span in (3, 5_000):
-        columns = [170_000_000 + random.integers(0, span, 500), random.integers(0, 3, 500)]
-        times = random.integers(0, 20, 500)
-        for most, marked in product((1, 2, 5), (random.random(500) < 0.5, np.zeros(500, bool))):
-            groups = shown._Groups(columns, times)
-            assert groups._few == (span == 3)
-            wanted = first_by_hand(columns, times, marked, most)
-            assert groups.first(marked, most).tolist() == wanted
-            with without():
-                assert groups.first(marked, most).tolist() == wanted
-
-
-def first_by_hand(columns: list[Ints], times: Ints, marked: NDArray[np.bool_], most: int) -> list[int]:
-    known: dict[tuple[int, ...], set[int]] = {}
-    rows = np.flatnonzero(marked).tolist()
-    group = {row: tuple(int(column[row]) for column in columns) for row in rows}
-    for row in rows:
-        known.setdefault(group[row], set()).add(int(times[row]))
-    first = {name: sorted(found)[:most] for name, found in known.items()}
-    return [row for row in rows if times[row] in first[group[row]]]
+    ways = [np.full((60, most), LAST) for _ in range(2)]
+    known: dict[int, set[int]] = {}
+    for batch in range(6):
+        groups, times = random.integers(0, 60, 300), random.integers(0, 40, 300)
+        marked = random.random(300) < 0.5 * (batch != 4)
+        for group, time in zip(groups[marked].tolist(), times[marked].tolist(), strict=True):
+            known.setdefault(group, set()).add(time)
+        first = {group: sorted(some)[:most] for group, some in known.items()}
+        rows = np.flatnonzero(marked).tolist()
+        wanted = [row for row in rows if times[row] <= (first[groups[row]] + [LAST] * most)[most - 1]]
+        assert among_first(marked, groups, times, ways[0]).tolist() == wanted
+        with without():
+            assert among_first(marked, groups, times, ways[1]).tolist() == wanted
+    kept = [(first.get(group, []) + [LAST] * most)[:most] for group in range(60)]
+    assert [least.tolist() for least in ways] == [kept, kept]
 
 
 def test_large_numbers_that_hardly_differ_are_packed_as_small_ones() -> None:
