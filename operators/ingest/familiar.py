@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
-from operators.ingest.lines import lengths_of, objects_of
+from operators.ingest.lines import objects_of
 from operators.ingest.reserved import is_reserved
 from operators.ingest.usable import UNDECODABLE
 from operators.wire.events import ABSENT, Event, Text
@@ -146,10 +146,8 @@ class FamiliarDecoder:
         decoder = msgspec.json.Decoder(shape.kind)
         self._one, self._of_lines = decoder.decode, decoder.decode_lines
 
-    def decode(self, values: Sequence[bytes], bytes_max: int) -> list[Any] | None:
+    def decode(self, values: Sequence[bytes]) -> list[Any] | None:
         """Return the events of some messages; None where one of them is not as those before."""
-        if lengths_of(values).max(initial=0) > bytes_max:
-            return None
         try:
             texts = objects_of(values)
             events = [event for text in texts for event in self._of_lines(text)]

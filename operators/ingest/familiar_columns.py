@@ -83,10 +83,12 @@ class FamiliarColumns:
     ) -> Ints:
         """Return what number the text of each event has in an index, where new ones are numbered in order."""
         texts = shape.names[name]
-        table = self._tables.setdefault(name, np.full(len(texts), -1))
+        table = self._tables.get(name)
+        if table is None:
+            table = self._tables[name] = np.full(len(texts), -1)
         codes = packed_doubles(column).astype(np.int64)
         numbers: Ints = table[codes]
-        if (numbers < 0).any():
+        if numbers.min() < 0:
             for code in dict.fromkeys(codes[numbers < 0].tolist()):
                 table[code] = index.number(counted(texts[code]))
             numbers = table[codes]

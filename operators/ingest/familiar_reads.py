@@ -13,6 +13,7 @@ from operators.ingest.familiar_columns import FAMILIAR_NUMBERS, FamiliarColumns
 from operators.ingest.fields import is_feedback
 from operators.ingest.formats.format import ItemDecoder
 from operators.ingest.formats.origin import ItemTexts, Origin, Reject, joined_origins
+from operators.ingest.lines import lengths_of
 from operators.ingest.messages import Messages
 from operators.ingest.read_events import ReadEvents, ScannedReads, joined_reads
 from operators.ingest.scanned_reads import LOOKED_AT
@@ -49,10 +50,11 @@ class FamiliarReads:
         """Return what some messages hold."""
         looks = [decoder.decode(messages.part(at, at + 1)) for at in range(0, len(messages), LOOKED_AT)]
         columns = FamiliarColumns(reader)
+        fits = int(lengths_of(messages.values).max(initial=0)) <= self._bytes_max
         found, origins = [], []
         rejects: list[Reject] = []
         for start, some in pieces_of(messages):
-            read, origin = self._familiar(some, columns), _one_each(some, looks[0].origin)
+            read, origin = self._familiar(some, columns) if fits else None, _one_each(some, looks[0].origin)
             if read is None:
                 piece = decoder.decode(some)
                 self._learn(some, piece.items)
@@ -73,7 +75,7 @@ class FamiliarReads:
         if self._decoder is None or self._wait:
             self._wait = max(self._wait - 1, 0)
             return None
-        events = self._decoder.decode(messages.values, self._bytes_max)
+        events = self._decoder.decode(messages.values)
         found = None if events is None else columns.read(events, self._decoder.shape)
         if found is None:
             self._waits, self._taken = min(2 * self._waits + 1, WAIT_MAX), 0

@@ -48,7 +48,7 @@ def reader_of(policy: Policy = RULES) -> EventReader:
 
 def check(decoder: FamiliarDecoder, values: list[bytes], policy: Policy = RULES) -> int:
     """Compare what is read of familiar messages with what is decoded of the same; return how many there are."""
-    found = [(value, items[0]) for value in values if (items := decoder.decode([value], 1 << 20))]
+    found = [(value, items[0]) for value in values if (items := decoder.decode([value]))]
     found = [(value, event) for value, event in found if not getattr(event, "mirrored", None)]
     if not found:
         return 0
@@ -103,7 +103,7 @@ def test_few_fields_and_none_of_a_dimension() -> None:
     ],
 )  # fmt: skip
 def test_what_is_new_is_left_to_the_decoder(other: dict[str, Any]) -> None:
-    assert known(GOOD).decode([json.dumps(GOOD | other).encode()], 1 << 20) is None
+    assert known(GOOD).decode([json.dumps(GOOD | other).encode()]) is None
 
 
 def batches(random: Random, count: int) -> Iterator[list[bytes]]:
@@ -140,6 +140,16 @@ def test_partitions_come_to_the_same_with_and_without_what_is_familiar(seed: int
         first += len(values)
         familiar += reads._taken > 0
     assert familiar > 30
+
+
+def test_what_is_too_long_is_refused_as_ever() -> None:
+    """Also where nothing else is new about it."""
+    partition, body = Partition("p", "events", ("p",), RULES), json.dumps(GOOD).encode()
+    for first in (1, 2):
+        assert not partition.take(received([body], first)).rejects
+    long = body[:-1] + b" " * RULES.dead_letters.message_bytes_max + b"}"
+    found = partition.take(received([body, long], 3)).rejects
+    assert [(each.position, each.reason) for each in found] == [(4, "too_large")]
 
 
 def test_names_without_end_are_forgotten() -> None:
