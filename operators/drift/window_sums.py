@@ -16,7 +16,7 @@ from operators.policy.monitors import Offender
 from operators.policy.policy import Policy
 from operators.stats.design_effect import BUCKETS
 from operators.window.partial import LIMB_BITS, MAX, NEG_MIN, Z_UNIT, Partial, feature_rows, sum_by_key, user_rows
-from operators.window.series_index import NOWHERE, SeriesIndex, rollup
+from operators.window.series_index import NOWHERE, SeriesIndex
 from operators.window.watermark import END, NEVER
 
 OFFENDERS_MAX = 5  # Of a window, slot, field and reason.
@@ -41,8 +41,7 @@ class Rolled(msgspec.Struct, frozen=True, kw_only=True):
 
 def roll_up_fields(part: Partial, slots: SeriesIndex) -> Rolled:
     """Add the finest series of a pane up to every monitored slice; new series get slots."""
-    parents = slots.parents(part.series)[part.which]
-    sums = rollup(parents)
+    parents, sums = slots.rollup_of(part.series, part.which)
     offenders = [(slot, each) for row, each in part.offenders for slot in parents[row].tolist() if slot != NOWHERE]
     return Rolled(
         slots=sums.slots,

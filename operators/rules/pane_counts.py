@@ -13,7 +13,7 @@ from operators.window.chains import COMPARED, Chains, Classes, drawn, units
 from operators.window.estimating import Places, counts_within
 from operators.window.mixing import positive, salts_of
 from operators.window.partial import Partial
-from operators.window.series_index import NOWHERE, Rollup, SeriesIndex, SliceSeries, rollup
+from operators.window.series_index import NOWHERE, Rollup, SeriesIndex, SliceSeries
 from operators.window.watermark import NEVER
 from operators.wire.mirrored import is_mirrored
 
@@ -93,8 +93,7 @@ class Roster:
             none = np.zeros(0, np.int64)
             slis = np.zeros((0, self.slis, 3), np.int64)
             return PaneCounts(pane=pane, slots=none, events=none, slis=slis, units=slis[:, :, :2])
-        parents = self.slots.parents(part.series)[part.which]
-        sums = rollup(parents)
+        parents, sums = self.slots.rollup_of(part.series, part.which)
         self._note(pane, sums.slots)
         # Every request has an outcome, feedback has none.
         requests = np.bincount(part.outcomes[:, 0], weights=part.outcomes[:, 2], minlength=part.rows).astype(np.int64)

@@ -62,11 +62,11 @@ def rolled_hops(ended: Sequence[EndedHop], parts: Sequence[Partial], slots: Seri
     """Return hops rolled up, `parts` being the panes of each as one; each row is another series of its hop."""
     every = tuple(ended)
     part = parts[0] if len(parts) == 1 else _stacked(parts)
-    parents = slots.parents(part.series)[part.which]
     if len(parts) == 1:
-        sums = rollup(parents)
+        parents, sums = slots.rollup_of(part.series, part.which)
         of, edges = np.zeros_like(sums.slots), [0, len(sums.slots)]
         return RolledHops(every, part, parents, sums, roll_up(part, sums), of, edges)
+    parents = slots.parents(part.series)[part.which]
     size = len(slots.names)
     parents = np.where(parents == NOWHERE, NOWHERE, parents + part.pane[:, None] * size)
     sums = rollup(parents)

@@ -14,6 +14,7 @@ from operators.window.partial import UNSLICED
 from operators.wire.mirrored import is_mirrored, mirrored
 
 ALL_VERSIONS = "*"  # Stands for all versions of a model together.
+ALONE_MAX = 256  # So many series have their own way up known: some 600 bytes each.
 NOWHERE = -1  # The slot of what is of no slice of some dimensions.
 ESCAPES = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\="})
 
@@ -156,6 +157,24 @@ class SeriesIndex:
         self._asked = numbered, self._parents[numbered.rows]
         return self._asked[1]
 
+    def rollup_of(self, series: Sequence[LeafSeries], which: Ints) -> tuple[Ints, Rollup]:
+        """Return what rows count into, (rows, grains), of which `which` (rows,) says the series, and how they add up.
+
+        Of a single row, as most panes of a log with few events have, it is made once: nobody writes to it.
+        """
+        if len(which) != 1 or not isinstance(series, NumberedSeries):
+            parents = self.parents(series)[which]
+            return parents, rollup(parents)
+        row = int(series.rows[which[0]])
+        known = self._alone.get(row) if series.leaves is self._leaves else None
+        if known is None:
+            parents = self.parents(series)[which]
+            known = parents, rollup(parents)
+            if len(self._alone) == ALONE_MAX:
+                self._alone.clear()
+            self._alone[row] = known
+        return known
+
     def grain_numbers(self) -> Ints:
         """Return for each slot which of the grains its slice has, (slots,); -1 of a slice that has none of them."""
         if (known := len(self._grain_numbers)) < len(self.names):
@@ -203,6 +222,7 @@ class SeriesIndex:
         """Go over to other numbers of the finest series: the rows of `_parents`, where they are `_known`."""
         self._leaves = leaves
         self._asked = None
+        self._alone: dict[int, tuple[Ints, Rollup]] = {}  # By the number of a finest series: `rollup_of` it alone.
         self._parents: Ints = np.zeros((64, len(self.grains) + len(self.together)), np.int64)
         self._known = np.zeros(64, bool)
 

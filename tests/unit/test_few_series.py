@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from operators.rules.threshold_state import FIELDS, ThresholdLimits, compare, count_time, stays, threshold_words
 from operators.window.hop import roll_up
+from operators.window.leaf_index import LeafIndex, LeafSeries
 from operators.window.outcomes import outcomes_of
 from operators.window.panes import Closed
 from operators.window.partial import Partial, merge, take
@@ -35,6 +36,22 @@ def test_a_single_row_counts_into_the_slots_that_it_does_among_others(parents: l
         assert [each.tolist() for each in rollup(np.array([parents]))] == [
             each.tolist() for each in rollup(beside_nothing)
         ]
+
+
+def test_the_way_up_of_a_series_alone_is_known_until_its_number_or_its_slots_are_others() -> None:
+    slots, numbers = SeriesIndex(("region",), ((), (0,))), LeafIndex()
+    names = [LeafSeries("m", version, (region,)) for version in ("v1", "v2") for region in ("eu", "us")]
+    one, asked = np.zeros(1, np.int64), []
+    for leaves in (numbers, numbers, LeafIndex(), numbers):
+        for name in names if leaves is numbers else names[::-1]:
+            series = leaves.numbered([name])
+            found, sums = slots.rollup_of(series, one)
+            assert found.tolist() == slots.parents(series).tolist()
+            assert [each.tolist() for each in sums] == [each.tolist() for each in rollup(found)]
+            asked.append(sums)
+    assert [asked[at] is asked[at + 4] for at in range(4)] == [True] * 4
+    slots.take(slots.names[::-1])
+    assert slots.rollup_of(numbers.numbered(names[:1]), one)[0].tolist() == [[5, 4]]
 
 
 @given(st.lists(events, min_size=1, max_size=20))
