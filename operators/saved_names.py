@@ -208,9 +208,9 @@ CANARY = (
             "waits": dict, "cold": dict, "served": list,
         },
         derived=(
-            "index", "kept", "live", "gathered", "pooled", "places", "leaves", "pair_places", "process_places",
-            "placed", "shown", "announced_columns", "dropped", "results", "_alphas", "_level_columns",
-            "_slices",
+            "index", "kept", "releases", "live", "gathered", "pooled", "places", "leaves", "pair_places",
+            "process_places", "placed", "shown", "announced_columns", "dropped", "results", "resting", "_alphas",
+            "_level_columns", "_slices",
         ),
         version=6,
         upgrades={

@@ -25,10 +25,12 @@ from operators.wire.control import Evidence, Word
 class CanaryEvaluator(CanaryState):
     """Takes panes, one by one; what it keeps is its state (`canary_state.py`).
 
-    `results` are those of the last pane, None where nobody knows.
+    `results` are those of the last pane, None where nobody knows. They stay as they are while no word changes, of the
+    releases `resting`, unless a slice that one version alone serves comes.
     """
 
     results: dict[Comparison, CanaryResult] | None
+    resting: Sequence[Comparison] | None
 
     def step(
         self,
@@ -48,7 +50,7 @@ class CanaryEvaluator(CanaryState):
         `policy` is the hash that rows are to name, `rings` the slices to which releases are limited; of
         those that are `warming` the pane is left out, but for labels.
         """
-        self.forget(set(releases))
+        releases = self.followed(releases)
         gather(self, counts, names, releases, spreads, warming)
         gather_labels(self, counts, names, releases, labels, delays)
         anew = len(self.words) != len(self.of)  # A blip has ended, or a release.
@@ -64,13 +66,15 @@ class CanaryEvaluator(CanaryState):
 
     def _derive(self) -> None:
         super()._derive()
-        self.results = None
+        self.results = self.resting = None
 
     def _results(self, releases: Sequence[Comparison], rings: Rings, *, anew: bool) -> dict[Comparison, CanaryResult]:
         """Return what processes come to; while words stay, so does what they come to, but where a promotion is near."""
         self.placed.follow(self.of)
         numbers, before = self.placed.by_release, {} if anew or self.results is None else self.results
         apart = self.pooled_strata().apart() if before and self.strata else set()
+        if before and self.resting is releases and not apart:
+            return before
         results = {}
         for release in releases:
             if release in numbers:
@@ -78,6 +82,7 @@ class CanaryEvaluator(CanaryState):
                 if known is None or not remains(known, apart=release in apart):
                     known = result_of(self, numbers[release], self.words, rings.get(release, ()))
                 results[release] = known
+        self.resting = releases if all(remains(each, apart=False) for each in results.values()) else None
         return results
 
     @property

@@ -28,8 +28,11 @@ def evidences_of(canary: CanaryState, indices: Sequence[int]) -> list[Evidence]:
     if not indices:
         return []
     about = [_about(canary, canary.of[index]) for index in indices]
-    each = evidence_each(canary.kept, indices, canary.alphas_of(indices), about, canary.pane_ms)
-    return [_in_full(canary, index, found) for index, found in zip(indices, each, strict=True)]
+    alphas = canary.alphas_of(indices)
+    each = zip(
+        indices, evidence_each(canary.kept, indices, alphas, about, canary.pane_ms), alphas.tolist(), strict=True
+    )
+    return [_in_full(canary, index, found, alpha) for index, found, alpha in each]
 
 
 def _about(canary: CanaryState, process: Process) -> tuple[str | None, tuple[str, str]]:
@@ -39,12 +42,12 @@ def _about(canary: CanaryState, process: Process) -> tuple[str | None, tuple[str
     return sli, (process.release.candidate, process.release.baseline)
 
 
-def _in_full(canary: CanaryState, index: int, found: Evidence) -> Evidence:
+def _in_full(canary: CanaryState, index: int, found: Evidence, alpha: float) -> Evidence:
     """Return the evidence of a process with the doubts about it, or that of whole outcomes."""
     process = canary.of[index]
     sli, arms = _about(canary, process)
-    alpha = canary.alpha_of(process)
-    if sli is not None and process.slice == "*" and canary.processes.log_e_peak[index] < -math.log(alpha):
+    guarded = canary.guard.of and sli is not None and process.slice == "*"
+    if guarded and canary.processes.log_e_peak[index] < -math.log(alpha):
         of_outcomes = canary.alpha_of(process, guard=True)
         if canary.guard.is_bad(process.release, process.sli, of_outcomes):
             number = canary.guard.of.index((process.release, process.sli))
@@ -67,8 +70,7 @@ def _reasons(canary: CanaryState, index: int, found: Evidence) -> Iterator[str]:
     """Yield what else people must know of the numbers: doubts, labels that are late, what cannot be compared."""
     process = canary.of[index]
     yield canary.doubts.get(process) or missing(canary, process)
-    slower = canary.labelled.slower(process.release, process.sli)
-    if slower:
+    if slower := canary.labelled.slower(process.release, process.sli):
         yield f"its {slower} labels come later than those of {process.release.baseline}: set `maturity`"
     n_c, x_c, n_b, x_b = canary.processes.counts[index].tolist()
     if n_c + n_b and (n_c, n_b) == (x_c, x_b):

@@ -50,7 +50,8 @@ def _due(canary: CanaryState, words: Sequence[Word], alphas: Floats, whole: Coll
     canary.shown.follow(canary.of, shown)
     events, of_all = processes.counts[:, 0], np.zeros(len(placed.by_release), bool)
     of_all[list(whole)] = True
-    floats = np.stack((processes.log_e(), *canary.kept.odds(np.arange(len(words)), alphas)))
+    every = np.arange(len(words))
+    floats = np.stack((canary.kept.log_e(every), *canary.kept.odds(every, alphas)))
     due = canary.shown.due(word_codes(words), events, floats, placed.whole, placed.release, of_all)
     for index, *values in zip(due.tolist(), events[due].tolist(), *floats[:, due].tolist(), strict=True):
         shown[canary.of[index]] = Shown(words[index], *values)

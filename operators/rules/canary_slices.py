@@ -16,7 +16,7 @@ SLACK = 1e-6  # Nats: what is closer to a bound is worked out.
 def worse_slices(canary: CanaryState, alphas: Floats) -> Iterator[int]:
     """Yield the processes of slices that are worse, by release and SLI; `alphas` (K,) are those of all processes."""
     processes, placed = canary.processes, canary.placed
-    log_e = processes.log_e()
+    log_e = canary.kept.log_e(np.arange(len(canary.of)))
     most, deepest = np.full(len(placed.columns), -np.inf), np.zeros(len(placed.columns))
     np.maximum.at(most, placed.column[~placed.whole], log_e[~placed.whole])
     np.maximum.at(deepest, placed.column[~placed.whole], processes.blocks[~placed.whole])

@@ -129,6 +129,7 @@ class CanaryState:
 
     def _derive(self) -> None:
         """Begin what is found from the rest, where it is asked for, and not saved."""
+        self.releases: list[Comparison] | None = None  # Of the last pane.
         self.live: Set[Comparison] | None = None  # The releases that anything is kept of; None where nobody knows.
         self.gathered = GatheredValues()
         self.pooled: PooledStrata | None = None
@@ -148,6 +149,13 @@ class CanaryState:
         """The SLIs of the policy that say which share of events counts: those of the rule on events, else all such."""
         mine = [self.slis[at] for at in self.at_once.tolist() if at not in self.waits]
         return mine or self.served
+
+    def followed(self, releases: Sequence[Comparison]) -> list[Comparison]:
+        """Return the releases that are compared; while they stay the same, as the objects they were: sooner found."""
+        if self.releases != releases:
+            self.releases = list(releases)
+            self.forget(set(releases))
+        return self.releases
 
     def forget(self, live: set[Comparison]) -> None:
         """Keep only these releases."""

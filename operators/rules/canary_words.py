@@ -111,10 +111,10 @@ def _doubt(canary: CanaryState, process: Process) -> str:
 
 def missing(canary: CanaryState, process: Process) -> str:
     """Say what keeps labels from deciding, where fewer of one version's have come."""
-    release, alpha = process.release, canary.alpha_of(process)
+    release = process.release
     if not canary.labelled.dated(release, process.sli):
         return ""
     if canary.shares.fewer_good(process, canary.rule.alpha):
         return f"labels of {release.candidate} come at another pace than those of {release.baseline}: {FEWER_GOOD}"
-    by_labels = canary.processes.log_e_peak[canary.index[process]] >= -math.log(alpha)
+    by_labels = canary.processes.log_e_peak[canary.index[process]] >= -math.log(canary.alpha_of(process))
     return LABELS_ALONE if by_labels and process not in canary.bad and of_labels_alone(canary, process) else ""

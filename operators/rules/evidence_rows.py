@@ -84,7 +84,7 @@ def process_columns(kept: KeptEstimates, which: Ints, alpha: Floats, pane_ms: in
     return {
         **dict(zip(COUNTS, (n_c - x_c, x_c, n_b - x_b, x_b), strict=True)),
         **{name: np.where(np.isfinite(values), values, np.nan) for name, values in floats.items()},
-        "log_e": processes.log_e(which),
+        "log_e": kept.log_e(which),
         "log_e_peak": processes.log_e_peak[which],
         "since": since,
     }

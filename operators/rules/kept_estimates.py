@@ -24,7 +24,16 @@ class KeptEstimates:
 
     def __init__(self, processes: EProcesses) -> None:
         self.processes = processes
-        self._odds, self._points, self._prospects = Kept(), Kept(), Kept()
+        self._odds, self._points, self._prospects, self._log_e = Kept(), Kept(), Kept(), Kept()
+
+    def log_e(self, which: Ints) -> Floats:
+        """Return ln E now: `EProcesses.log_e`."""
+
+        def found(some: Ints, _: Floats) -> Two:
+            log_e = self.processes.log_e(some)
+            return log_e, log_e
+
+        return self._log_e.of(self.processes, which, 0.0, found)[0]
 
     def odds(self, which: Ints, alpha: Floats | float) -> Two:
         """Return the bounds of the odds ratio: `EProcesses.bounds`."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from operators.arrays import Floats, Ints
+from operators.arrays import Floats, Ints, with_rows
 from operators.rules.guard import whole
 from operators.rules.window_lengths import window_blocks
 from operators.stats.multiple_testing import Bools
@@ -137,10 +137,9 @@ class Strata:
             if name.text not in self._index:  # It is of both versions.
                 self._index[name.text] = len(self.names)
                 self.names.append(name)
-        more = len(self.names) - len(self.pending)
-        if more:
+        if len(self.names) > len(self.pending):
             for each in ("pending", "seen", "events"):
-                setattr(self, each, np.pad(getattr(self, each), ((0, more), (0, 0), (0, 0))))
+                setattr(self, each, with_rows(getattr(self, each), len(self.names)))
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what follows from the names."""

@@ -66,12 +66,21 @@ def test_a_rule_goes_on_as_one_that_is_read_again_before_each_pane() -> None:
 
 def test_what_processes_come_to_is_found_once_for_each_word() -> None:
     one = canary_evaluator("20s")
-    kept = 0
+    kept = same = 0
     for number in range(50):
         before = one.results or {}
         after = one.step(pane(number), NAMES, RELEASES[4:])[1]
         kept += sum(before.get(release) is result for release, result in after.items())
+        same += after is before
     assert kept >= 15  # A blip ends with every second pane.
+    assert kept >= same >= 10
+
+
+def test_what_is_kept_of_evidence_is_what_it_is_now() -> None:
+    one = canary_evaluator("20s")
+    for number in range(60):
+        one.step(pane(number), NAMES, live(number))
+        assert one.kept.log_e(np.arange(len(one.of))).tolist() == one.processes.log_e().tolist()
 
 
 def test_alphas_of_all_are_those_of_each() -> None:
