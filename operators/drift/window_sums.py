@@ -60,10 +60,15 @@ def _cells(parents: Ints, width: int, rows: Ints, places: Ints, n: Ints) -> Ints
     """Return slot, place and n of sparse counts of rows, each added to every parent of its row."""
     if not len(rows):
         return np.zeros((0, 3), np.int64)
-    keys = (parents[rows] * width + places[:, None]).ravel()
+    keys = (parents[rows] * width + places[:, None]).reshape(-1)
+    n = n.repeat(parents.shape[1])
     known = keys >= 0  # Else it is NOWHERE.
-    keys, totals = sum_by_key(keys[known], np.repeat(n, parents.shape[1])[known])
-    return np.column_stack((keys // width, keys % width, totals))
+    if not known.all():
+        keys, n = keys[known], n[known]
+    keys, totals = sum_by_key(keys, n)
+    cells = np.empty((len(keys), 3), np.int64)
+    cells[:, 0], cells[:, 1], cells[:, 2] = keys // width, keys % width, totals
+    return cells
 
 
 def _when(of_slot: tuple[int, Offender]) -> tuple[int, str, str, int]:
@@ -94,8 +99,9 @@ class Sums:
         self.empty = False
         slot, bin_, n = rolled.cells.T
         # Feedback, and requests that monitors do not read, begin nothing: nothing of them is kept here.
-        read = np.concatenate((slot, rolled.slots[rolled.moments.any(axis=(1, 2))]))
-        self.began[read] = np.minimum(self.began[read], begins)
+        for read in (slot, rolled.slots[np.asarray(rolled.moments.any(axis=(1, 2)))]):
+            if len(read):
+                self.began[read] = np.minimum(self.began[read], begins)
         self.counts[slot, bin_] += n
         self.users.add(rolled.users)
         self.moments[rolled.slots] += rolled.moments

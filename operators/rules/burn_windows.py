@@ -30,8 +30,9 @@ class BurnWindows:
     def __init__(self, rings: Mapping[int, Ring], tiers: Sequence[Tier]) -> None:
         self._rings = list(rings.values())
         places = list(rings)
-        self._long = [places.index(tier.long_ms) for tier in tiers]
-        self._short = [places.index(tier.short_ms) for tier in tiers]
+        self._long = np.array([places.index(tier.long_ms) for tier in tiers])
+        self._short = np.array([places.index(tier.short_ms) for tier in tiers])
+        self._until: int | None = None  # What `still_until` is, as long as nothing comes or goes.
         self._stack()
 
     @property
@@ -42,7 +43,9 @@ class BurnWindows:
     @property
     def still_until(self) -> int:
         """Number of the first pane in which something falls out of a window."""
-        return min(ring.still_until for ring in self._rings)
+        if self._until is None:
+            self._until = min([ring.still_until for ring in self._rings])
+        return self._until
 
     def grow(self, slots: int) -> None:
         if slots > len(self._totals):
@@ -61,6 +64,7 @@ class BurnWindows:
 
         Return slots, a list of arrays of them: of no others has a sum changed.
         """
+        self._until = None
         moved = [slots for ring in self._rings for slots in ring.move(counts.pane)]
         if len(slots):
             came = self._rings[0].came(counts, rows)
@@ -82,6 +86,7 @@ class BurnWindows:
         return np.asarray(self._totals.any(axis=(1, 2)))
 
     def _stack(self) -> None:
+        self._until = None
         self._totals = np.stack([ring.totals for ring in self._rings], axis=1)
         for at, ring in enumerate(self._rings):
             ring.totals = self._totals[:, at]

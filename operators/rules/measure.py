@@ -123,7 +123,7 @@ class MeasureEvaluator:
         for ended in (each for each in windows if each.window == self._window):
             if (self._values(ended, np.arange(len(ended.names)))[0] >= self.rule.n_min).any():
                 return 0
-        if self.quiet and not any(n for n, *_ in self._lately.values()):
+        if self.quiet and not (self._lately and any(n for n, *_ in self._lately.values())):
             return END
         every = self._window.every_ms
         end_ms = ((self._series_state.pane + 1) * self._series_state.pane_ms // every + 1) * every

@@ -16,6 +16,7 @@ from operators.stats.binomial_tails import surely_above, surely_bad
 # By slot: panes that were below, the first of them, good and bad since the last of them.
 FIELDS = [("run", "i8"), ("since", "i8"), ("after", "i8", (2,)), ("below", "?"), ("well", "?")]
 Kept = NDArray[Any]
+OK8, INSUFFICIENT8 = np.int8(OK), np.int8(INSUFFICIENT)  # Of the type that words have.
 
 
 class ThresholdLimits(NamedTuple):
@@ -57,19 +58,25 @@ def count_time(kept: Kept, totals: Ints, limits: ThresholdLimits, pane: int) -> 
 
 def count_since(kept: Kept, slots: Ints, came: Ints) -> None:
     """Count what came in, (K, 2), of series that are BAD though their window no longer is below."""
-    *rules, rows = np.nonzero((kept["word"][..., slots] == BAD) & ~kept["below"][..., slots])
+    bad = kept["word"][..., slots] == BAD
+    if not bad.any():
+        return
+    *rules, rows = np.nonzero(bad & ~kept["below"][..., slots])
     if len(rows):
         kept["after"][*rules, slots[rows]] += came[rows]
 
 
 def threshold_words(kept: Kept, totals: Ints, limits: ThresholdLimits) -> NDArray[np.int8]:
     """Return what is now said of each series, like `kept`."""
-    good, n = totals[:, 0], totals[:, 0] + totals[:, 1]
-    was, below, well = kept["word"], kept["below"], kept["well"]
-    stays = (was == OK) & (n >= limits.well) & (good >= limits.target * n)
-    word = np.where(well | stays, OK, INSUFFICIENT).astype(np.int8)
-    word[below & (kept["run"] >= limits.run)] = BAD
-    bad = np.nonzero((was == BAD) & ~well)
+    was, well = kept["word"], kept["well"]
+    word = np.where(well, OK8, INSUFFICIENT8)
+    unsure = (was == OK) & ~well
+    if unsure.any():
+        good, n = totals[:, 0], totals[:, 0] + totals[:, 1]
+        word[unsure & (n >= limits.well) & (good >= limits.target * n)] = OK
+    if (below := kept["below"]).any():
+        word[below & (kept["run"] >= limits.run)] = BAD
+    bad = ((was == BAD) & ~well).nonzero()
     if len(bad[0]):
         # Whether all events since the window last was below are well.
         after = kept["after"][bad]
