@@ -357,3 +357,24 @@ def test_a_topic_that_is_missing_is_named(quiet: dict[str, str], tmp_path: Path)
     with working(tmp_path, quiet | {"ROLLGUARD_EVENTS_TOPIC": "no-such-topic"}) as worker:
         assert worker.process.wait(WAIT_S) == 1
     assert "no-such-topic" in worker.log.read_text().splitlines()[-1]
+
+
+def test_a_policy_file_becomes_a_folder_and_a_file_again(
+    quiet: dict[str, str], kafka_config: KafkaConfig, logs: Logs, tmp_path: Path
+) -> None:
+    """On one recovery folder; what cannot go on is refused with key and value."""
+    send(kafka_config, quiet["ROLLGUARD_EVENTS_TOPIC"], [lines[:100] for lines in logs["events"]])
+    with working(tmp_path, quiet) as worker:
+        finish(worker)
+    folder = tmp_path / "teams"
+    folder.mkdir()
+    (folder / "default.toml").write_text(brief_policy())
+    (folder / "search.toml").write_text(f'models = ["search-*"]\n{brief_policy()}')
+    with working(tmp_path, quiet, "--policy", str(folder)) as worker:
+        finish(worker)
+    with working(tmp_path, quiet) as worker:
+        finish(worker)
+    (folder / "default.toml").write_text(f"{brief_policy()}\n[worker]\nshards = 4\n")
+    with working(tmp_path, quiet, "--policy", str(folder)) as worker:
+        assert worker.process.wait(WAIT_S) == 2
+    assert "worker.shards = 4: must be 16, as in the recovery folder" in worker.log.read_text()
