@@ -60,6 +60,23 @@ def cells_of(counts: HopCounts, rows: Ints) -> Ints:
     return cells
 
 
+def rows_between(counts: HopCounts, first: int, last: int) -> HopCounts:
+    """Return rows first..last-1."""
+    if (first, last) == (0, len(counts.slots)):
+        return counts
+    width = counts.sums.shape[1] << CODE_BITS
+    begin, end = counts.cells[:, 0].searchsorted((first * width, last * width)).tolist()
+    cells = counts.cells[begin:end].copy()
+    cells[:, 0] -= first * width
+    return HopCounts(
+        slots=counts.slots[first:last],
+        events=counts.events[first:last],
+        slis=counts.slis[first:last],
+        sums=counts.sums[first:last],
+        cells=cells,
+    )
+
+
 def _added_cells(part: Partial, sums: Rollup) -> Ints:
     """Return the cells of every reported slice."""
     width = cell_width(part)

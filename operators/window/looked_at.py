@@ -27,6 +27,9 @@ class LookedAt:
         )
         self._of_rules = self._marked([grain for rule in rules for grain in rule.grains])
         self._whole = self._marked([grain for grain in policy.grains if not grain])
+        # What is made of a hop once or twice while the window holds it, is not worth counting in and out.
+        often = [marked for every_ms, marked in self._reports if 2 * every_ms < window.size_ms]
+        self._often: Flags = np.logical_or.reduce([self._of_rules, *often])
         self._stored: dict[tuple[bool, ...], Flags] = {}
 
     def reports(self, end_ms: int) -> tuple[bool, ...]:
@@ -48,6 +51,10 @@ class LookedAt:
     def of_rules(self, grains: Ints) -> Flags:
         """Return which rows a rule on a measure may judge."""
         return self._of_rules[grains]
+
+    def often(self, grains: Ints) -> Flags:
+        """Return which rows are looked at so often that the histograms of a sliding window are to hold them."""
+        return self._often[grains]
 
     def _marked(self, grains: Iterable[Grain]) -> Flags:
         marked = np.zeros(len(self._grains) + 1, bool)  # The last is of what has none of the grains: -1.

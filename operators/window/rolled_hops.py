@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Ints
-from operators.window.hop import Hop, HopCounts, roll_up
+from operators.window.hop import Hop, roll_up, rows_between
 from operators.window.leaf_index import NumberedSeries, united
 from operators.window.partial import Partial, cell_width
 from operators.window.series_index import NOWHERE, Rollup, SeriesIndex, rollup
@@ -42,20 +42,7 @@ class RolledHops(NamedTuple):
         if len(self.edges) == 2:
             return self.hop
         first, last = self.edges[number : number + 2]
-        counts, width = self.hop.counts, cell_width(self.part)
-        begin, end = counts.cells[:, 0].searchsorted((first * width, last * width)).tolist()
-        cells = counts.cells[begin:end].copy()
-        cells[:, 0] -= first * width
-        return Hop(
-            counts=HopCounts(
-                slots=counts.slots[first:last],
-                events=counts.events[first:last],
-                slis=counts.slis[first:last],
-                sums=counts.sums[first:last],
-                cells=cells,
-            ),
-            extremes=self.hop.extremes[first:last],
-        )
+        return Hop(counts=rows_between(self.hop.counts, first, last), extremes=self.hop.extremes[first:last])
 
 
 def rolled_hops(ended: Sequence[EndedHop], parts: Sequence[Partial], slots: SeriesIndex) -> RolledHops:

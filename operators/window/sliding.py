@@ -20,16 +20,18 @@ from operators.fast import loading
 from operators.policy.policy import Policy, Window
 from operators.window.bounds import WindowSums, all_bounds, bounded_rules
 from operators.window.held_hop import PackedHop
-from operators.window.hop import Hop, HopCounts
+from operators.window.hop import Hop, HopCounts, cells_of
 from operators.window.looked_at import LookedAt
 from operators.window.outcomes import Outcomes
 from operators.window.paged import PagedHistograms
 from operators.window.picked import Picked
+from operators.window.ring_quantiles import ring_quantiles
 from operators.window.series_index import SeriesIndex, SliceSeries
 from operators.window.sliding_extremes import SlidingExtremes
 
 # A window of so many series is kept for the next ones that hold the same; of more, once one did.
 KEPT_MAX = 1_000
+HELD_MAX = 1_000  # Of more slots, histograms hold those alone that are looked at often.
 
 
 class WindowCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False, weakref=True):
@@ -87,14 +89,19 @@ class RunningWindow:
         # The last window that ended with nothing new in it: until something comes or goes the next ones hold the same.
         self._last: _Ended | None = None
         self._moved = True
+        self._grains: Ints = np.zeros(0, np.int64)
+        self._holds_all = True
 
     @property
     def held(self) -> list[NDArray[np.int32]]:
         """The slots of its hops."""
         return [hop.slots for _, hop in self.ring]
 
-    def push(self, number: int, hop: Hop, held: PackedHop) -> None:
-        """Take the next hop, and its counts as they are held."""
+    def push(self, number: int, hop: Hop, held: PackedHop, grains: Ints) -> None:
+        """Take the next hop, and its counts as they are held; `grains` (slots,) are the numbers of those of slots."""
+        self._grains = grains
+        if self._holds_all and len(grains) > HELD_MAX:
+            self._hold(all_slots=False)
         self.ring.append((number, held))
         self._count(hop.counts, 1)
         self.extremes.push(held.slots, hop.extremes)
@@ -104,7 +111,8 @@ class RunningWindow:
         if self.ring and self.ring[-1][0] < number:
             self._clear()
         while self.ring and self.ring[0][0] < number:
-            self._count(self.ring.popleft()[1].hop(), -1)
+            for counts in self.ring.popleft()[1].counts():
+                self._count(counts, -1)
             self.extremes.drop()
 
     def renumber(self, new_slot: Ints, kept: Ints) -> None:
@@ -112,12 +120,17 @@ class RunningWindow:
         self._reserve(int(kept.max(initial=-1)) + 1)
         self.events, self.slis, self.sums = self.events[kept], self.slis[kept], self.sums[kept]
         self.extremes.renumber(new_slot, kept)
+        self._grains = self._grains[kept[: kept.searchsorted(len(self._grains))]]
         self._forget_last()
         self.ring = deque((number, each.renumbered(new_slot)) for number, each in self.ring)
-        self.histograms = PagedHistograms(self.measures)
+        self._hold(all_slots=len(kept) <= HELD_MAX)
+
+    def _hold(self, *, all_slots: bool) -> None:
+        """Begin the histograms anew, which hold all slots or those that are looked at often."""
+        self._holds_all, self.histograms = all_slots, PagedHistograms(self.measures)
         for _, each in self.ring:
-            counts = each.hop()
-            self.histograms.add_cells(counts.cells, counts.slots)
+            for counts in each.counts():
+                self.histograms.add_cells(self._held_cells(counts), counts.slots)
 
     def counts(
         self, end_ms: int, slots: SeriesIndex, quantiles: Sequence[float], *, whole: bool
@@ -170,7 +183,17 @@ class RunningWindow:
         return extremes, values
 
     def _quantiles(self, slots: Ints, extremes: Floats, quantiles: Sequence[float]) -> Floats:
-        return within(self.histograms.quantiles(slots, self.measures, quantiles), extremes)
+        return within(self._values(slots, quantiles), extremes)
+
+    def _values(self, slots: Ints, quantiles: Sequence[float]) -> Floats:
+        """Return quantiles of slots, which rise: from histograms where these hold them, else straight from the ring."""
+        often = self._are_held(slots)
+        if often.all():
+            return self.histograms.quantiles(slots, self.measures, quantiles)
+        values = np.empty((len(slots), self.measures, len(quantiles)))
+        values[often] = self.histograms.quantiles(slots[often], self.measures, quantiles)
+        values[~often] = ring_quantiles([hop for _, hop in self.ring], slots[~often], self.measures, quantiles)
+        return values
 
     def _bounds(self, held: Ints, rows: Ints) -> dict[str, Floats]:
         slots = held[rows]
@@ -197,7 +220,14 @@ class RunningWindow:
                 kernels.counted_slots(hop.slots, own, totals, sign)
             else:
                 totals[hop.slots] += sign * own
-        self.histograms.add_cells(hop.cells, hop.slots, sign)
+        self.histograms.add_cells(self._held_cells(hop), hop.slots, sign)
+
+    def _are_held(self, slots: Ints) -> NDArray[np.bool_]:
+        """Return which slots histograms hold: of many series those that are looked at often, which are the fewest."""
+        return np.ones(len(slots), bool) if self._holds_all else self._looked_at.often(self._grains[slots])
+
+    def _held_cells(self, hop: HopCounts) -> Ints:
+        return hop.cells if self._holds_all else cells_of(hop, self._are_held(hop.slots).nonzero()[0])
 
     def _reserve(self, slots: int) -> None:
         if slots > len(self.events):

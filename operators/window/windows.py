@@ -184,7 +184,7 @@ class Windows:
             hop = taken.rolled.alone(taken.at)
             held = pack_hop(hop.counts)
             for running in step.running:
-                running.push(taken.ended.number, hop, held)
+                running.push(taken.ended.number, hop, held, self.slots.grain_numbers())
 
     def _together(self, parts: Sequence[Partial], number: int) -> Partial:
         """Return panes of a hop as one, which has the number of the hop."""

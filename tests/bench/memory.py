@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from operators.connectors.clickhouse.heap import return_memory
 from operators.evaluation import ShardEvaluation
 from operators.ingest.partition import Partition
 from operators.policy.policy import Policy
@@ -30,6 +31,7 @@ from tests.bench.flows import own_peak_bytes
 from tests.bench.loads import Load, policy_of, write_load
 from tests.dataflows.making import received
 
+ROWS_GIVEN_BACK = 100_000  # As the sink does; to import it takes memory, too.
 FULL = 390  # Panes of ten seconds: an hour and five minutes fill all rings.
 SOME = Load(series=1_800, per_second=1_800, seconds=310)
 WHOLE = Load(series=36_000, models=1, per_second=18_000, seconds=310, distinct=2_000_000)
@@ -86,12 +88,15 @@ def whole(load: Load, path: Path, panes: int) -> Whole:
     partition, shard = Partition("log", "events", ("log",), policy), Panes(policy)
     windows, evaluation = RecalledWindows(policy, tuple(QUANTILES.values()), None), ShardEvaluation(policy)
     packed: list[bytes] = []
-    series = 0
+    series = rows = 0
     for closed in _lasting(closed_panes(path, partition, shard), packed, panes):
         for moved in windows.push(closed):
-            rows_of_windows([(each, closed) for each in moved.windows], policy)
-            rows_of_stored(moved.stored, policy)
+            made = rows_of_windows([(each, closed) for each in moved.windows], policy)
+            rows += sum(map(len, [*made, *rows_of_stored(moved.stored, policy)]))
             evaluation.push(moved)
+        if rows > ROWS_GIVEN_BACK:
+            rows = 0
+            return_memory()
         series = max(series, closed.on_time.rows if closed.on_time else 0)
     held = sum(map(len, packed)) / len(packed)
     return Whole(peak_bytes=own_peak_bytes(), series=series, pane_bytes=held)

@@ -1,18 +1,27 @@
 """What windows hold a series (`python -m tests.bench.memory` at full length), and that nothing is lost by it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from operators.arrays import Floats, Ints
+from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
-from operators.window.held_hop import pack_hop
+from operators.stats.histogram import CODE_BITS
+from operators.window import held_hop, ring_quantiles, sliding
+from operators.window import windows as windows_module
+from operators.window.held_hop import PackedHop, pack_hop
 from operators.window.hop import HopCounts, cells_of, roll_up
 from operators.window.paged import INT32_MAX, PagedHistograms
 from operators.window.panes import Closed
-from operators.window.partial import N, cell_rows, merge
+from operators.window.partial import N, Partial, cell_rows, merge, take
 from operators.window.series_index import SeriesIndex, rollup
+from operators.window.sliding import WindowCounts
 from operators.window.tumbling import TumblingWindow
 from operators.window.windows import Windows
 from tests.bench.loads import Load, policy_of
@@ -63,12 +72,74 @@ def test_a_hop_that_is_packed_comes_back_to_the_last_bit(items: list[dict[str, o
     slots = SeriesIndex(RULES.dimensions, RULES.grains)
     part = merge([partial_of([item | {"lag_ms": 0} for item in items])])
     hop = roll_up(part, rollup(slots.parents(part.series)[part.which])).counts
-    again = pack_hop(hop).hop()
+    (again,) = pack_hop(hop).counts()
     for name in HopCounts.__struct_fields__:
         one, other = getattr(hop, name), getattr(again, name)
         assert one.dtype == other.dtype, name
         assert one.shape == other.shape, name
         assert one.tobytes() == other.tobytes(), name
+
+
+def test_a_hop_of_many_slots_is_packed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = Load(series=200, per_second=200, seconds=30)
+    policy = policy_of(load)
+    part = panes_of(load, policy)[-1]
+    slots = SeriesIndex(policy.dimensions, policy.grains)
+    hop = roll_up(part, rollup(slots.parents(part.series)[part.which])).counts
+    (whole,) = pack_hop(hop).counts()
+    monkeypatch.setattr(held_hop, "SLOTS_TOGETHER", 16)
+    packed, width = pack_hop(hop), hop.sums.shape[1] << CODE_BITS
+    parts = list(packed.counts())
+    assert len(parts) > 5
+    assert [len(each.slots) for each in packed.counts(20, 40)] == [16, 16]
+    for name in ("slots", "events", "slis", "sums"):
+        assert np.concatenate([getattr(each, name) for each in parts]).tolist() == getattr(whole, name).tolist()
+    cells, first = [], 0
+    for each in parts:
+        cells += [[first * width + key, n] for key, n in each.cells.tolist()]
+        first += len(each.slots)
+    assert cells == whole.cells.tolist()
+
+
+def windows_ended(parts: list[Partial], policy: Policy, panes: int, left_out: range) -> list[WindowCounts]:
+    """Return the windows of panes that come again and again; half of the series are left out of some."""
+    windows, ended = Windows(policy, tuple(QUANTILES.values())), []
+    for pane in range(panes):
+        part = parts[pane % len(parts)]
+        if pane in left_out:
+            part = take(part, 0, part.rows // 2)
+        on_time = msgspec.structs.replace(part, pane=np.full(part.rows, pane))
+        closed = Closed(pane=pane, on_time=on_time, end=pane == panes - 1)
+        ended += list(windows.push(windows.numbered(closed)))
+        if pane in left_out[::20]:
+            windows._make_room()
+    return ended
+
+
+def test_what_is_looked_at_seldom_comes_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether its histograms are held or made when they are asked, of some slots at a time, and after slots moved."""
+    load = Load(series=40, per_second=40, seconds=70)
+    policy = policy_of(load)
+    parts = panes_of(load, policy)
+    held = windows_ended(parts, policy, 500, range(380, 450))
+    asked = []
+    for module in (held_hop, ring_quantiles):
+        monkeypatch.setattr(module, "SLOTS_TOGETHER", 8)
+    monkeypatch.setattr(sliding, "HELD_MAX", 20)
+
+    def noted(hops: Sequence[PackedHop], slots: Ints, *given: Any) -> Floats:
+        asked.append(len(slots))
+        return ring_quantiles.ring_quantiles(hops, slots, *given)
+
+    monkeypatch.setattr(sliding, "ring_quantiles", noted)
+    monkeypatch.setattr(windows_module, "SLOTS_MIN", 1)
+    found = windows_ended(parts, policy, 500, range(380, 450))
+    assert len(asked) > 5
+    assert len(found) == len(held) > 500
+    for one, other in zip(held, found, strict=True):
+        assert (one.window, one.end_ms, list(one.names)) == (other.window, other.end_ms, list(other.names))
+        for name in ("events", "slis", "sums", "extremes", "quantiles", "stored"):
+            assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
 
 
 def test_a_bucket_may_hold_more_than_32_bits() -> None:
