@@ -36,7 +36,8 @@ def slice_text(dims: Sequence[tuple[str, str]]) -> str:
     >>> slice_text([("region", "eu"), ("segment", "a,b")])
     'region=eu,segment=a\\,b'
     """
-    return ",".join(f"{name}={value.translate(ESCAPES)}" for name, value in dims) or "*"
+    # Few need to be escaped, and most are told at once.
+    return ",".join([f"{name}={value if value.isalnum() else value.translate(ESCAPES)}" for name, value in dims]) or "*"
 
 
 @lru_cache(maxsize=1 << 16)
