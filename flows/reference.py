@@ -22,6 +22,7 @@ from operators.profiles.binning import Value, is_value
 from operators.profiles.build import build, build_like
 from operators.profiles.by_slice import SliceTexts, by_slice
 from operators.profiles.embedding import fit
+from operators.profiles.local_time import UTC
 from operators.profiles.profile import RESIDUAL, Centroids, Components, Profile
 from operators.profiles.residual import components_of, cross_fitted, residuals
 from operators.profiles.seasons import HOUR_MS, by_hour, hours_of_week
@@ -40,7 +41,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     `like` is a profile whose bins it gets, and whose fields alone it has.
     `residual`: with what its numeric features leave when they do not go together as they do (`profiles/residual.py`).
     `by_hour`: where there is a week of items, hours of the week are kept apart. `by` are the slices that are kept
-    apart, by their dimensions.
+    apart, by their dimensions. `timezone`: hours are those that its clocks show.
     """
 
     fields: tuple[str, ...] = ()
@@ -51,6 +52,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     residual: bool = False
     by_hour: bool = True
     by: tuple[tuple[str, ...], ...] = ()
+    timezone: str = UTC
 
 
 def profile_of(
@@ -70,7 +72,8 @@ def profile_of(
     columns, components = _with_residual(columns, len(asked), options)
     profile = _built(columns, asked, options, components)
     if options.by_hour and (times := _times(asked, answered, columns, options.like)):
-        profile = by_hour(profile, columns, {name: hours_of_week(of) for name, of in times.items()})
+        hours = {name: hours_of_week(of, options.timezone) for name, of in times.items()}
+        profile = by_hour(profile, columns, hours, options.timezone)
     if options.by:
         profile = by_slice(profile, columns, _slices(asked, answered, columns, options.by))
     return profile, counted

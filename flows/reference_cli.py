@@ -16,6 +16,7 @@ from flows.plain import json_escaped, plain
 from flows.reference_items import Wanted, WrongReference
 from flows.reference_store import profile_of_requests, profile_of_store
 from operators.profiles.embedding import CLUSTERS
+from operators.profiles.local_time import UTC, known_zone
 from operators.profiles.merging import NotMergeable, merged
 from operators.profiles.profile import Field, Profile, from_json, to_json
 from operators.wire.events import ms_of
@@ -68,6 +69,9 @@ def build_command(
     whole: Annotated[
         bool, typer.Option("--whole", help="Do not keep the hours of the week apart where there is a week of items.")
     ] = False,
+    timezone: Annotated[
+        str, typer.Option("--timezone", help="Whose clocks hours of the week are counted by, such as Europe/Berlin.")
+    ] = UTC,
     sample: Annotated[int, typer.Option(min=100, help="At most so many requests are looked at.")] = reference.SAMPLE,
 ) -> None:
     """Freeze how each field is distributed in some events and feedback."""
@@ -93,6 +97,7 @@ def build_command(
         residual=residual,
         by_hour=not whole,
         by=tuple(tuple(each.split(",")) for each in by or ()),
+        timezone=_zone(timezone),
     )
     if files:
         with progress.of_files([*files, *(feedback or ())]) as progressed:
@@ -146,6 +151,13 @@ def _read(path: Path) -> Profile:
         return from_json(path.read_bytes())
     except ValueError as error:
         raise WrongReference(f"{path}: {error}") from error
+
+
+def _zone(name: str) -> str:
+    try:
+        return known_zone(name)
+    except ValueError as error:
+        raise WrongReference(f"--timezone {name!r}: {error}") from error
 
 
 def _time(option: str, text: str | None) -> int | None:

@@ -20,6 +20,7 @@ from operators.drift.last_week import LastWeek
 from operators.drift.registry import KINDS as MONITOR_KINDS
 from operators.ingest import behind_share, duplicates, late_share, leads, placing, position, progress, refused_share
 from operators.policy import monitors
+from operators.profiles.local_time import UTC
 from operators.release import alerts, cause, event_writer, historical, model, phase_states, replaced, state, traffic
 from operators.release.saved_releases import with_level, with_state
 from operators.rules import (
@@ -279,9 +280,9 @@ MONITORS = (
         change_monitor.Changes,
         (
             "monitor", "field", "_pane_ms", "_grains", "_sli", "_measure", "_unit", "_axis", "_kind", "watches",
-            "_feature",
+            "_feature", "_zone",
         ),
-        added={"_feature": lambda: None},
+        added={"_feature": lambda: None, "_zone": lambda: UTC},
         derived=("asks", "_series_kind", "_firing", "_known", "_names"),
     ),
     Saved("monitors.watch", change_monitor.Watch),

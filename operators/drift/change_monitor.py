@@ -24,6 +24,7 @@ from operators.drift.results import Drift
 from operators.drift.window_sums import Rolled, joined_sums
 from operators.policy.monitors import FEATURES, DriftKind, SeriesMonitor, axis_of, kind_of
 from operators.policy.policy import Policy
+from operators.profiles.local_time import UTC, local_ms
 from operators.stats.magnitude import FLOAT_MAX, of_standardised
 from operators.window.partial import BAD, GOOD, HI, LIMB_BITS, LO, N
 from operators.window.series_index import SliceSeries
@@ -54,9 +55,11 @@ class Watch(msgspec.Struct, kw_only=True):
     reported_at: int = -ONCE_MS
 
     def step(
-        self, value: float, start: int, fresh: Callable[[], Detector], lengths: Sequence[int] = (1,)
+        self, value: float, start: int, fresh: Callable[[], Detector], lengths: Sequence[int] = (1,), zone: str = UTC
     ) -> Alarm | None:
         """Take the value of the pane that starts then [Unix ms]; `fresh` makes the detector where a season begins.
+
+        Hours are those that clocks of the `zone` show.
 
         `lengths` of blocks, in hours, are those over which the series may wander (`detectors/wander.py`).
         """
@@ -66,7 +69,7 @@ class Watch(msgspec.Struct, kw_only=True):
             return found[-1] if found else None
         z = learned.off(finite(value))
         before = self.season.hour
-        if self.season.begin(start, lengths):
+        if self.season.begin(start if zone == UTC else int(local_ms(start, zone)), lengths):
             self.detector = fresh()
         x = self.season.standardise(z)
         self.season.add(z)
@@ -107,7 +110,7 @@ class Changes:
     def __init__(self, monitor: SeriesMonitor, field: str, policy: Policy) -> None:
         self.monitor = monitor
         self.field = field
-        self._pane_ms = policy.pane_ms
+        self._pane_ms, self._zone = policy.pane_ms, policy.timezone
         self._grains = grains_of(monitor, policy)
         self._sli = [f"sli.{sli.name}" for sli in policy.slis].index(field) if field.startswith("sli.") else None
         counted = [(at, each.centre, each.scale) for at, each in watched_of(monitor, policy) if each.name == field]
@@ -211,7 +214,7 @@ class Changes:
             if self._sli is not None:
                 watch.standardiser.sd_min = ratio_sd(watch.bad, watch.n, watch.n / watch.panes)
         kind = self._series_kind
-        alarm = watch.step(value, end - self._pane_ms, lambda: kind.detector(self.monitor), kind.wanders)
+        alarm = watch.step(value, end - self._pane_ms, lambda: kind.detector(self.monitor), kind.wanders, self._zone)
         scale = watch.standardiser.scale
         if learning and scale is not None and alarm is None:
             yield self._drift(watch, end, "OK", None, f"learned mean {scale.mean:.6g}, deviation {scale.sd:.6g}")

@@ -12,8 +12,9 @@ import numpy as np
 from operators.drift.last_week import LastWeek
 from operators.drift.window_sums import Sums
 from operators.policy.layout import identity_of, meaning_of
-from operators.policy.monitors import Monitor, WatchedColumn
+from operators.policy.monitors import Monitor, SeriesMonitor, WatchedColumn
 from operators.policy.policy import Policy
+from operators.profiles.local_time import UTC
 from operators.saved.packed import pack_fields, unpack_fields
 from operators.window.watched_columns import NEW, moved_columns, moves
 
@@ -28,7 +29,9 @@ def identities(policy: Policy) -> dict[str, bytes]:
 def _identity(monitor: Monitor, policy: Policy) -> bytes:
     slis = {f"{SLI}{sli.name}": sli for sli in policy.slis}
     meanings = [meaning_of(slis[name]) for name in monitor.on if name in slis]
-    return identity_of(monitor, policy.dimensions, meanings)
+    # A season of other hours is another one; without a zone monitors have the names that they always had.
+    zone = [policy.timezone] if isinstance(monitor, SeriesMonitor) and policy.timezone != UTC else []
+    return identity_of(monitor, policy.dimensions, meanings, *zone)
 
 
 def kept_monitors(before: Mapping[str, bytes], now: Mapping[str, bytes]) -> frozenset[str]:

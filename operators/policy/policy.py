@@ -280,6 +280,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `hash` names the whole policy, `shape` the parts of it that say which counts are kept; `text` is its TOML.
     `waiting` are the names of monitors that have no profile yet.
     `runbook_base` is where the pages are that control events link to.
+    `timezone` is that of the hours by which detectors on series learn a season.
     `watched` are the fields whose distribution some of the `monitors` need, in the order of their offsets.
     `models` are the models that it is for, patterns as of file names, none: all; `left_out` says in words what its file
     does not say, and is as in the default policy.
@@ -327,6 +328,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     waiting: tuple[str, ...] = ()
     watched: tuple[Watched, ...] = ()
     sampling: Sampling = Sampling()
+    timezone: str = "UTC"
     runbook_base: str = RUNBOOKS
     hash: str
     shape: str

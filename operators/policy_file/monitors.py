@@ -18,6 +18,7 @@ from operators.policy.monitors import Monitor, Sampling
 from operators.policy.place import TablePlace
 from operators.policy.policy import Policy
 from operators.policy.reading import NAME, check_finite, convert
+from operators.profiles.local_time import UTC, known_zone
 from operators.profiles.profile import Profile, from_json
 from operators.wire.events import Id
 
@@ -26,7 +27,7 @@ Rate = Annotated[float, Meta(gt=0, le=1)]
 
 
 class DriftTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[drift]`: the profile of monitors that name none, and the share of requests that are read for them.
+    """`[drift]`: the profile of monitors that name none, the share of requests that are read, whose clocks count.
 
     `profile` = "" says that there is none yet: monitors that need it wait, and so do rules that listen to these alone.
     """
@@ -34,6 +35,7 @@ class DriftTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, froze
     profile: str | None = None
     sample: Rate = 1.0
     samples: dict[Id, Rate] = {}
+    timezone: str = UTC
 
     @property
     def sampling(self) -> Sampling:
@@ -78,6 +80,10 @@ def monitors_of(
 
     `policy` is checked but for its rules.
     """
+    try:
+        known_zone(drift.timezone)
+    except ValueError as error:
+        raise PolicyError("drift.timezone", drift.timezone, str(error)) from error
     if len(tables) > MONITORS_MAX:
         raise PolicyError("monitor", len(tables), f"must be at most {MONITORS_MAX} tables; one may watch many fields")
     monitors: list[Monitor] = []

@@ -192,6 +192,7 @@ def _monitored(policy: Policy, file: _File, profiles: Profiles) -> Policy:
         monitors=monitors,
         watched=watched,
         sampling=file.drift.sampling,
+        timezone=file.drift.timezone,
         hash=hash_of([policy.hash, sorted(profiles.by_name())]),
         shape=hash_of([policy.shape, kept]) if kept else policy.shape,
         rest=hash_of([policy.rest, kept]) if kept else policy.rest,

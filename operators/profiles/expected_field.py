@@ -63,7 +63,7 @@ def _moved(moments: Moments, whole: Moments, part: PartMoments) -> Moments:
 
 def _of_hours(field: Field, start: int, window_ms: int) -> PartMoments | None:
     """Return the moments of the window's hours, None for those of the whole."""
-    covered = hours_covered(start, window_ms)
+    covered = hours_covered(start, window_ms, field.zone)
     if field.hour_moments is msgspec.UNSET or len(covered) == HOURS:
         return None
     days = _of_days(field.hour_moments)

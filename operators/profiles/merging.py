@@ -39,6 +39,9 @@ def _field(name: str, fields: Sequence[Field]) -> Field:
     for field in fields:
         if _bins(field) != _bins(first):
             raise NotMergeable(f"field {name} has other bins in one of the profiles: build it with --like the other")
+    zones = {field.zone for field in fields if field.hours is not UNSET}
+    if len(zones) > 1:
+        raise NotMergeable(f"field {name} has hours of {' and '.join(sorted(zones))}: build both with one --timezone")
     moments = [field.moments for field in fields if field.moments is not None]
     return msgspec.structs.replace(
         first,
@@ -49,6 +52,7 @@ def _field(name: str, fields: Sequence[Field]) -> Field:
         slices=_slices(fields),
         hour_moments=_hour_moments(fields),
         slice_moments=_slice_moments(fields),
+        timezone=next((field.timezone for field in fields if field.hours is not UNSET), UNSET),
     )
 
 

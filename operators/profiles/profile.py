@@ -13,12 +13,14 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
+from operators.profiles.local_time import UTC, known_zone
+
 BINS = 10  # Quantile bins of a number.
 CATEGORIES_MAX = 50  # The most frequent are listed; the rest counts as unseen, in the reference too.
 
 EMBEDDING = "embedding"
 RESIDUAL = "residual"  # The field that `residual.py` makes of numeric features.
-HOURS = 168  # Of a week, from Monday on, UTC.
+HOURS = 168  # Of a week, from Monday on, of the time zone of the field.
 
 # An exponential has a kurtosis of 9. Measured: of fresh log-normal values (sd of the logarithm 1), 24,500 an hour, some
 # lay a span and more outside of the range of 20,000 in 9 of 120 hours; ten spans outside in none.
@@ -98,9 +100,9 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `edges` of a number: bin i holds edges[i - 1] <= x < edges[i], the first and last are open. `categories` are
     sorted. `counts`: of each bin, missing and unseen last. `cardinality`: distinct present values. `hours`: counts of
-    each hour of the week (`seasons.py`), where the profile is of a week or more. `slices`: counts of some slices, by
-    their canonical text (`by_slice.py`). `hour_moments`, `slice_moments`: of the numbers in each of them. `components`:
-    of what the residual is made.
+    each hour of the week (`seasons.py`), where the profile is of a week or more, as clocks of `timezone` show it, UTC
+    where that is unset. `slices`: counts of some slices, by their canonical text (`by_slice.py`). `hour_moments`,
+    `slice_moments`: of the numbers in each of them. `components`: of what the residual is made.
     """
 
     kind: Kind
@@ -114,8 +116,19 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     components: Components | UnsetType = UNSET
     hour_moments: tuple[PartMoments, ...] | UnsetType = UNSET
     slice_moments: tuple[tuple[str, PartMoments], ...] | UnsetType = UNSET
+    timezone: str | UnsetType = UNSET
+
+    @property
+    def zone(self) -> str:
+        """The time zone in which its hours of the week are counted."""
+        return UTC if self.timezone is UNSET else self.timezone
 
     def __post_init__(self) -> None:
+        if self.timezone is not UNSET:
+            try:
+                known_zone(self.timezone)
+            except ValueError as error:
+                raise ValueError(f"timezone = {self.timezone!r} {error}") from error
         if self.hours is not UNSET and [len(hour) for hour in self.hours] != [len(self.counts)] * HOURS:
             raise ValueError(f"hours need {HOURS} times {len(self.counts)} counts")
         if self.hour_moments is not UNSET and len(self.hour_moments) != HOURS:

@@ -1,8 +1,9 @@
 """What a profile says of an hour of the week, so that day and night are not taken for drift.
 
-A profile of a week and more keeps how its bins were filled in each of the 168 hours (UTC, from Monday on). One hour of
-one week holds few values, so each is shrunk: an hour of the week towards that hour of all days, and this towards the
-whole, each as far as the profile shows that they are alike. With counts c_g of n_g values in group g, and shares p of
+A profile of a week and more keeps how its bins were filled in each of the 168 hours from Monday on, by the clocks of a
+place (`local_time.py`). One hour of one week holds few values, so each is shrunk: an hour of the week towards that hour
+of all days, and this towards the whole, each as far as the profile shows that they are alike.
+With counts c_g of n_g values in group g, and shares p of
 all of them, c_g is taken as drawn with shares of a Dirichlet distribution around p; its precision k follows from the
 chi-square X2 of all groups, whose expectation is (B - 1) sum (n_g + k) / (1 + k) (J. Mosimann (1962), Biometrika 49,
 pp. 65-82), and the shares of a group are those of c_g + k p, worth n_g + k values. Groups that are alike have k without
@@ -18,6 +19,7 @@ from msgspec import UNSET
 
 from operators.arrays import Floats, Ints
 from operators.profiles.binning import Value, bins_of
+from operators.profiles.local_time import UTC, local_ms
 from operators.profiles.part_moments import moments_by
 from operators.profiles.profile import HOURS, Field, Profile
 
@@ -26,31 +28,35 @@ MONDAY = 4 * DAY_HOURS  # Hours from the start of Unix time, a Thursday, to the 
 CHANCE = 3.0  # Standard deviations of X2 that groups differ by before they are taken to differ.
 
 
-def hours_of_week(times: Ints) -> Ints:
-    """Return the hour of the week, 0 .. 167, of each time [Unix ms].
+def hours_of_week(times: Ints, zone: str = UTC) -> Ints:
+    """Return the hour of the week, 0 .. 167, of each time [Unix ms], as clocks of a zone show it. ValueError.
 
     >>> hours_of_week(np.array([1_760_918_400_000, 1_760_918_399_999])).tolist()  # Monday, 2025-10-20.
     [0, 167]
     """
-    return (np.asarray(times) // HOUR_MS - MONDAY) % HOURS
+    return (local_ms(times, zone) // HOUR_MS - MONDAY) % HOURS
 
 
-def hours_covered(start: int, window_ms: int) -> list[int]:
-    """Return the hours of the week, rising, that a window has a part in."""
-    first = start // HOUR_MS - MONDAY
-    last = max((start + window_ms - 1) // HOUR_MS - MONDAY, first)
+def hours_covered(start: int, window_ms: int, zone: str = UTC) -> list[int]:
+    """Return the hours of the week, rising, that a window has a part in, as clocks of a zone show them."""
+    low, high = local_ms(np.array([start, max(start + window_ms - 1, start)]), zone).tolist()
+    first = low // HOUR_MS - MONDAY
+    last = max(high // HOUR_MS - MONDAY, first)
     return sorted({hour % HOURS for hour in range(first, min(last, first + HOURS - 1) + 1)})
 
 
-def by_hour(profile: Profile, columns: Mapping[str, Sequence[Value]], hours: Mapping[str, Ints]) -> Profile:
+def by_hour(
+    profile: Profile, columns: Mapping[str, Sequence[Value]], hours: Mapping[str, Ints], zone: str = UTC
+) -> Profile:
     """Return a profile that also says how the bins of its fields were filled by hour; `hours` of each value."""
+    timezone = UNSET if zone == UTC else zone
     fields = {}
     for name, field in profile.fields.items():
         keys = hours[name] * field.bins + bins_of(field, columns[name])
         counts = np.bincount(keys, minlength=HOURS * field.bins).reshape(HOURS, field.bins)
         parts = moments_by(columns[name], hours[name], HOURS) if field.kind == "number" else UNSET
         kept = tuple(map(tuple, counts.tolist()))
-        fields[name] = msgspec.structs.replace(field, hours=kept, hour_moments=parts)
+        fields[name] = msgspec.structs.replace(field, hours=kept, hour_moments=parts, timezone=timezone)
     return msgspec.structs.replace(profile, fields=fields)
 
 
@@ -62,7 +68,7 @@ def expected(field: Field, start: int, window_ms: int) -> Floats:
     whole = np.array(field.counts, float)
     if field.hours is msgspec.UNSET or window_ms % (HOURS * HOUR_MS) == 0:
         return whole
-    covered = hours_covered(start, window_ms)
+    covered = hours_covered(start, window_ms, field.zone)
     some = _shrunk(field.hours)[covered]
     traffic = np.array(field.hours, float).sum(axis=1)[covered]
     sizes = some.sum(axis=1)

@@ -1,0 +1,71 @@
+"""What the clocks of a place show: hours of the week are counted as people live, who change their clocks twice a year.
+
+The offsets of a time zone are looked up once, day by day, from the system's database (`zoneinfo`); times are then moved
+by a search among the changes, all at once. An hour that is skipped has nothing in it, one that comes twice has both.
+"""
+
+from datetime import UTC as UNIVERSAL
+from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from operators.arrays import Ints
+
+UTC = "UTC"
+DAY_S = 86_400
+DAYS = 130 * 366  # From 1970 to 2100; from then on the last offset holds.
+EPOCH = datetime(1970, 1, 1, tzinfo=UNIVERSAL)
+
+
+def known_zone(name: str) -> str:
+    """Return the name of a time zone that this system knows. ValueError."""
+    _changes(name)
+    return name
+
+
+def local_ms(times: Ints | int, zone: str) -> Ints:
+    """Return what clocks show at each time, as the Unix ms at which they would show it in UTC. ValueError.
+
+    >>> at = np.array([1_774_745_999_999, 1_774_746_000_000])  # Until 2026-03-29, 02:00 in Berlin, which is 03:00.
+    >>> ((local_ms(at, "Europe/Berlin") - at) // 3_600_000).tolist()
+    [1, 2]
+    """
+    some = np.asarray(times, np.int64)
+    if zone == UTC:
+        return some
+    starts, offsets = _changes(zone)
+    return np.asarray(some + offsets[np.searchsorted(starts, some, side="right")])
+
+
+@lru_cache(maxsize=100)
+def _changes(name: str) -> tuple[Ints, Ints]:
+    """Return when the offset of a zone changes (C,), Unix ms, and the offsets around these (C + 1,), ms."""
+    if name == UTC:
+        return np.zeros(0, np.int64), np.zeros(1, np.int64)
+    try:
+        zone = ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(
+            "must be the IANA name of a time zone that this system knows, such as Europe/Berlin "
+            "(Linux has them in its package tzdata)"
+        ) from error
+    days = [_offset_s(zone, day * DAY_S) for day in range(DAYS)]
+    changed = [day for day in range(1, DAYS) if days[day] != days[day - 1]]
+    starts = [_first_s(zone, (day - 1) * DAY_S, day * DAY_S) * 1_000 for day in changed]
+    return np.array(starts, np.int64), np.array([days[0], *(days[day] for day in changed)], np.int64) * 1_000
+
+
+def _first_s(zone: ZoneInfo, low: int, high: int) -> int:
+    """Return the first second at which the offset is that of `high`; at `low` it is another one."""
+    after = _offset_s(zone, high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _offset_s(zone, middle) == after else (middle, high)
+    return high
+
+
+def _offset_s(zone: ZoneInfo, at_s: int) -> int:
+    offset = (EPOCH + timedelta(seconds=at_s)).astimezone(zone).utcoffset()
+    return 0 if offset is None else int(offset.total_seconds())
