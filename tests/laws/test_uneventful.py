@@ -70,7 +70,7 @@ class Throughout(ShardEvaluation):
 
     def __init__(self, policy: Policy) -> None:
         super().__init__(policy)
-        self._uneventful = Never(policy)
+        self._models.uneventful = Never(policy)
 
 
 counted = st.tuples(st.sampled_from([0, 1, 5, 40, 40]), st.sampled_from([0.0, 0.0, 0.05, 0.6, 1.0]))

@@ -18,14 +18,14 @@ ROOT = Path(__file__).parents[2]
 FLOORS = (
     "arrays", "fast", "texts", "pseudonyms", "metrics", "saved", "wire", "store", "stats", "profiles", "policy",
     "window", "ingest", "drift", "rules", "evaluators", "policy_file", "release", "evaluation_state",
-    "evaluation", "model_gauges", "archive", "rows",
+    "shard_models", "evaluation", "model_gauges", "archive", "rows",
     "enrich", "evaluate", "evals", "triage", "saved_names", "recovery", "handing_over",
     "connectors", "steps", "sources",
 )  # fmt: skip
 # Rows are summarised without knowing what is said of them; a gateway installs msgspec alone.
 ABOVE = (
-    "window", "drift", "rules", "release", "evaluation_state", "evaluation", "archive", "enrich",
-    "evaluate", "evals", "triage",
+    "window", "drift", "rules", "release", "evaluation_state", "shard_models", "evaluation", "archive",
+    "enrich", "evaluate", "evals", "triage",
 )  # fmt: skip
 NOT = {("connectors", floor) for floor in ABOVE}
 GATEWAY = {"wire"}
