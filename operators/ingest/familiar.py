@@ -5,6 +5,7 @@ What is taken is what `Event` takes, each field of the same type or one of some 
 what was met.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, cast
@@ -19,6 +20,7 @@ from operators.wire.events import ABSENT, Event, Text
 FAMILIAR_MAX = 2_000  # Of one field; then all are forgotten.
 LABELS_MAX = 256  # The same of those that nobody counts; then they are texts.
 KEYS_MAX = 100  # Of an event.
+UNNAMED = re.compile(r'["\\\x00-\x1f]')  # What a key has that no field of a struct can be named.
 ALWAYS_NAMED = ("model", "version")
 LABELS = ("prompt_version", "endpoint", "team")
 NAMED = (*ALWAYS_NAMED, "error_type", *LABELS)
@@ -90,23 +92,33 @@ class MetBefore:
         most = max(len(texts) for field, texts in self.names.items() if field not in LABELS)
         return max(len(self.keys), len(self.slices)) > KEYS_MAX or most > FAMILIAR_MAX
 
+    @property
+    def is_enough(self) -> bool:
+        """Whether there can be an event that has nothing else: not where all were refused for their names."""
+        return all(self.names[field] for field in ALWAYS_NAMED)
+
     def shape(self) -> Shape:
         """Return what decodes events that have nothing else."""
         names = {
             field: [*texts] for field, texts in self.names.items() if field not in LABELS or len(texts) <= LABELS_MAX
         }
         kinds = {field: _numbered(texts) for field, texts in names.items()}
-        slices = _slices_of([*self.slices], kinds)
+        dimensions = _namable(self.slices)
+        slices = _slices_of(dimensions, kinds)
         known = {field.name: field for field in msgspec.structs.fields(Event)}
         fields: list[Any] = []
-        for place, key in enumerate(self.keys):
+        for place, key in enumerate(_namable(self.keys)):
             if key not in known:
                 fields.append((f"other_{place}", msgspec.Raw, msgspec.field(default=ABSENT, name=key)))
                 continue
             kind = slices | None if key == "slices" else _kind_of(key, known[key].type, kinds)
             fields.append((key, kind) if known[key].required else (key, kind, None))
         made = msgspec.defstruct("FamiliarEvent", fields, gc=False, kw_only=True, forbid_unknown_fields=True)
-        return Shape(kind=made, fields=made.__struct_fields__, slices=[*self.slices], names=names, no_slices=slices())
+        return Shape(kind=made, fields=made.__struct_fields__, slices=dimensions, names=names, no_slices=slices())
+
+
+def _namable(keys: Iterable[str]) -> list[str]:
+    return [key for key in keys if not UNNAMED.search(key)]
 
 
 def _is_own(field: str, text: str) -> bool:

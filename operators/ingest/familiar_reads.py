@@ -93,7 +93,7 @@ class FamiliarReads:
         if self._met.add(messages.values, events):
             if self._met.is_too_much:
                 self._forget()
-            else:
+            elif self._met.is_enough:
                 self._decoder = FamiliarDecoder(self._met.shape())
 
 

@@ -152,6 +152,25 @@ def test_what_is_too_long_is_refused_as_ever() -> None:
     assert [(each.position, each.reason) for each in found] == [(4, "too_large")]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"model": "*"}, {"version": "__other__"}, {'a"b': 1}, {"a\\b": 1}, {"a\n": 1}, {"\x00": 1}, {"": 1},
+        {"slices": {'"': "x"}}, {"slices": {"\t": "x"}}, {"slices": {"": "x"}}, {"other_0": 1}, {"__class__": 1},
+    ],
+)  # fmt: skip
+def test_what_comes_first_may_be_anything(other: dict[str, Any]) -> None:
+    """Refused names alone, or keys that no field of a struct can be named: what comes later is familiar."""
+    one, wanted = (Partition("p", "events", ("p",), RULES) for _ in range(2))
+    reads = one._scan
+    assert isinstance(reads, FamiliarReads)
+    wanted._scan = None
+    odd, usual = (json.dumps(body).encode() for body in (GOOD | other, GOOD))
+    for first, value in enumerate((odd, odd, usual, usual, usual), start=1):
+        assert text(one.take(received([value], first))) == text(wanted.take(received([value], first)))
+    assert reads._taken
+
+
 def test_names_without_end_are_forgotten() -> None:
     met = MetBefore(RULES.dimensions)
     events = [Event(request_id="r", ts=1, model=f"m{number}", version="v") for number in range(FAMILIAR_MAX + 1)]
