@@ -53,7 +53,7 @@ def _names(
     policy: Policy, known: Mapping[str, Layout], there: Mapping[str, Layout], models: Collection[str]
 ) -> dict[str, str]:
     """Return by file the name under which what is of it is kept; `there` are those that nothing is missing of."""
-    kept = {layout.file or name: name for name, layout in there.items()}
+    kept = {layout.file or name.partition("/")[0]: name for name, layout in there.items()}
     files = [each.file for each in policy.teams]
     if files == [""]:
         return {"": "" if "" in there else _alike(policy.teams[0], there) if there else _new("", known)}

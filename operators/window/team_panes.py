@@ -60,6 +60,7 @@ def as_first_of_several(alone: SavedPanes, shape: str, pane_ms: int) -> SavedTea
         kept=(),
         commands=tuple((closing, _silent(each)) for closing, each in alone.commands if is_for_all(each)),
         seen=None if alone.seen is None else dict(alone.seen),
+        obeyed=alone.obeyed.of_all,
         pane_ms=alone.pane_ms or pane_ms,
     )
     return SavedTeamPanes(idle=idle, teams={"": alone}, shapes={"": shape})
@@ -149,7 +150,7 @@ class TeamPanes:
         if idle.watermark is not None:
             new.watermark = msgspec.structs.replace(idle.watermark, marks=dict(idle.watermark.marks))
         new.seen = SpansSeen(dict(idle.seen.positions))
-        new.commands = Waiting(self._of_all(idle.commands.waiting, team))
+        new.commands = Waiting(self._of_all(idle.commands.waiting, team), idle.commands.obeyed.of_all)
         return new
 
     def _commands(

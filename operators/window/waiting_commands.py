@@ -81,6 +81,11 @@ class Obeyed(msgspec.Struct, kw_only=True):
         self.ids[name] = time
         return None
 
+    @property
+    def of_all(self) -> "Obeyed":
+        """Return those of the commands that are about all models, which each file and shard obeys for itself."""
+        return Obeyed(ids={name: time for name, time in self.ids.items() if not model_named(name)}, floor=self.floor)
+
     def forget_before(self, oldest_ms: int) -> None:
         """Forget ids that would be refused as too late anyway, and the oldest beyond `OBEYED_MAX`."""
         kept = sorted((time, name) for name, time in self.ids.items() if time >= oldest_ms)

@@ -15,7 +15,7 @@ from operators.policy_file.toml import parse
 from operators.wire.control import ControlEvent
 from tests.dataflows.running import tables_of
 from tests.dataflows.test_recovery import run_until_crash
-from tests.dataflows.test_teams_moved import END_S, FIRST, MOVED, OWN, START_MS, WITHDRAWN_S, log, of
+from tests.dataflows.test_teams_moved import END_S, FIRST, MOVED, OTHER, OWN, START_MS, WITHDRAWN_S, log, of
 from tests.oracle import Log
 
 SIZE = 40  # Messages of a read, of the events one of 20 s.
@@ -69,6 +69,34 @@ def test_a_command_that_waits_for_its_time_goes_with_the_model(
     before, after = said(tmp_path, [(files[0], 400, [command(450, "pin", version="v3")]), (files[1], END_S, [])])
     assert "v3" not in {each.pin for each in before}
     assert [each.reason.endswith("by ann") for each in after if each.pin == "v3"][:1] == [True]
+
+
+def of_all(second: int, kind: str, **fields: Any) -> bytes:
+    given = {"type": kind, "id": f"{kind}-{second}", "ts": START_MS + second * 1_000, "by": "ann", "rule": "slo"}
+    return json.dumps(given | fields).encode()
+
+
+ONE_SHARD = "[worker]\nshards = 1\n"
+ALONE = {"": f"{OWN}{ONE_SHARD}"}
+DIVIDED = {"a": of(["a"], OTHER), "default": f"{OWN}{ONE_SHARD}"}
+
+
+def alerts(events: Sequence[ControlEvent]) -> set[tuple[str, bool]]:
+    return {(each.rule, each.silenced) for each in events if each.type == "alert"}
+
+
+def test_a_silence_of_all_models_that_was_ended_is_not_obeyed_again_by_a_file_that_is_new(tmp_path: Path) -> None:
+    silence = of_all(100, "silence", until=START_MS + 5_000_000)
+    ended = [silence, of_all(150, "unsilence")]
+    *_, last = said(tmp_path, [(ALONE, 400, ended), (DIVIDED, 450, []), (DIVIDED, END_S, [silence])])
+    assert alerts(last) == {("slo", False)}
+
+
+def test_what_all_models_are_told_is_for_those_too_that_arrive_with_that_very_pane(tmp_path: Path) -> None:
+    silence, ended = of_all(100, "silence", until=START_MS + 5_000_000), of_all(500, "unsilence")
+    stages: list[Stage] = [(ALONE, 400, [silence]), (DIVIDED, 500, []), (ALONE, 560, []), (DIVIDED, END_S, [ended])]
+    *_, last = said(tmp_path, stages)
+    assert alerts(last) == {("slo", False)}
 
 
 @pytest.mark.parametrize("files", [NOBODYS, GONE])

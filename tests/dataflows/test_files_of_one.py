@@ -117,6 +117,15 @@ def test_what_moves_to_another_file_is_counted_once(tmp_path: Path) -> None:
     assert (wanted - moved).total() <= 3
 
 
+def test_a_file_that_came_back_goes_on_with_every_restart_after(tmp_path: Path) -> None:
+    """What it had is gone, and it begins anew: once, however often the worker is restarted."""
+    several = parse_teams(SEVERAL)
+    ways = [several, parse_teams({"default": BEFORE}), several]
+    through(tmp_path, ways, 5)
+    named = [[each.team for each in gone_on(tmp_path, parts_of(tmp_path), several).teams] for _ in range(3)]
+    assert named == [["default", "new/2"]] * 3
+
+
 def test_what_cannot_go_on_is_refused_before_anything_is_lost(tmp_path: Path) -> None:
     through(tmp_path, [parse(BEFORE), parse(BEFORE)])
     kept = (tmp_path / "layout.json").read_bytes()
