@@ -134,12 +134,12 @@ def _known(policy: Policy, shard: str, whole: bytes) -> Iterator[_Known]:
         yield _Known((team, shard_number(shard)), shape, state, lengths)
 
 
-def known_models(saved: Iterable[bytes | None]) -> set[str]:
-    """Return the models that are known of what was alone, or is the first of several; `saved` as above. Unreadable."""
+def known_models(saved: Iterable[bytes | None], file: str) -> set[str]:
+    """Return the models that are known of a file, by the name that it has in what each shard saved. Unreadable."""
     found = set()
     for whole in saved:
         state = None if whole is None else content(whole)[1]
-        own = state.teams.get("") if isinstance(state, SavedTeams) else whole
+        own = state.teams.get(file) if isinstance(state, SavedTeams) else whole
         if own is not None:
             found |= {model.writer.model for model in _evaluation(own)[1].known}
     return found

@@ -19,7 +19,7 @@ from operators.policy.errors import PolicyError
 from operators.policy.layout import Layout, columns_by_shape, laid_out
 from operators.policy.policy import Policy
 from operators.policy.worker import SHARDS_ONCE, Worker
-from operators.policy_file.kept_names import Layouts, kept_as
+from operators.policy_file.kept_names import Layouts, kept_as, only_file
 from operators.policy_file.teams import ALL, spread_of
 from operators.recovery import content
 
@@ -36,7 +36,8 @@ def gone_on(folder: Path, parts: Sequence[Path], policy: Policy) -> Policy:
     shape = _shape_in(parts) if before is None else None
     if before is None and shape not in (None, policy.shape):
         return policy
-    models = known_models(states_of(parts, EVALUATION).values()) if _is_divided(policy, before) else ()
+    alone = only_file(before or {}) if len(policy.teams) > 1 else None  # Which file goes on may have to be asked.
+    models = () if alone is None else known_models(states_of(parts, EVALUATION).values(), alone)
     counted = (
         counted_files(states_of(parts, PANES).values()) if any(each.gone for each in (before or {}).values()) else ()
     )
@@ -54,11 +55,6 @@ def gone_on(folder: Path, parts: Sequence[Path], policy: Policy) -> Policy:
     earlier = {shape: of for each in after.values() if each.alone for shape, of in columns_by_shape(each).items()}
     teams = tuple(policies[each.team] for each in policy.teams)
     return msgspec.structs.replace(whole, earlier=earlier | whole.earlier, teams=teams)
-
-
-def _is_divided(policy: Policy, before: Layouts | None) -> bool:
-    """Whether it may have to be asked which file goes on with what the store has of one that was alone."""
-    return before is not None and len(policy.teams) > 1 and "" in before and not before[""].file
 
 
 def _spread(policy: Policy, known: Layouts, *, new: bool) -> Policy:

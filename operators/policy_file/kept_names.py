@@ -24,7 +24,8 @@ def kept_as(
 ) -> tuple[Policy, Layouts]:
     """Return a policy whose files have the names under which a store keeps them, and the layouts that it goes on from.
 
-    `models` are those that the store knows, `counted` the names of those files of which it has open panes.
+    `models` are those that it knows of the file that was alone, `counted` the names of those files of which it has
+    open panes.
     """
     if not known or not (policy.teams or ALL in known):
         return policy, dict(known)
@@ -44,6 +45,12 @@ def kept_as(
     return msgspec.structs.replace(policy, teams=teams), layouts
 
 
+def only_file(known: Mapping[str, Layout]) -> str | None:
+    """Return the name under which the file is kept that was alone at the last start, None where there were several."""
+    last = [name for name, layout in known.items() if name != ALL and not layout.gone]
+    return last[0] if len(last) == 1 else None
+
+
 def _named(policy: Policy, name: str, layouts: Mapping[str, Layout]) -> Policy:
     prefix = "" if name in layouts and layouts[name].alone else f"{name}:"
     return msgspec.structs.replace(policy, team=name, slot_prefix=prefix)
@@ -59,8 +66,9 @@ def _names(
         return {"": "" if "" in there else _alike(policy.teams[0], there) if there else _new("", known)}
     names = {file: kept[file] if file in kept else _new(file, known) for file in files}
     new = [number for number, file in enumerate(files) if file not in kept]
-    if "" in kept and new:  # What was kept of the file that was alone is nobody's yet.
-        names[files[_heir(policy, new, known[""], models)]] = ""
+    alone = only_file(known)
+    if alone is not None and alone not in names.values() and new:  # What was kept of it is nobody's yet.
+        names[files[_heir(policy, new, known[alone], models)]] = alone
     return names
 
 

@@ -82,6 +82,23 @@ def together(tables: Sequence[Table]) -> Table:
     return {name: [row for each in tables for row in each.get(name, ())] for name in set[str]().union(*tables)}
 
 
+DIVIDED = {"b": of(["b"]), "default": OWN}
+WAYS = {
+    "a folder, and one file": [FIRST, ONE, DIVIDED],
+    "other files than the first time": [ONE, DIVIDED, ONE, {"b": of(["b"]), "c": of(["a"])}],
+    "a file of one model, and of all": [{"x": of(["a", "b"])}, DIVIDED],
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_one_file_goes_on_whatever_the_file_was_that_was_alone(name: str, tmp_path: Path) -> None:
+    init_db_dir(tmp_path, 1)  # type: ignore[no-untyped-call]
+    ways = [limited(parse(texts[""])) if "" in texts else parse_teams(texts) for texts in WAYS[name]]
+    kept = [{each.team for each in gone_on(tmp_path, [], policy).each} for policy in ways]
+    assert len(kept[-2]) == 1
+    assert kept[-2] < kept[-1]
+
+
 SEVERAL = {"default": BEFORE, "new": f'models = ["m1"]\n{BEFORE}'}
 
 
