@@ -70,8 +70,12 @@ def build_command(
         bool, typer.Option("--whole", help="Do not keep the hours of the week apart where there is a week of items.")
     ] = False,
     timezone: Annotated[
-        str, typer.Option("--timezone", help="Whose clocks hours of the week are counted by, such as Europe/Berlin.")
-    ] = UTC,
+        str | None,
+        typer.Option(
+            "--timezone",
+            help="Whose clocks hours of the week are counted by, such as Europe/Berlin. Default: of --like.",
+        ),
+    ] = None,
     sample: Annotated[int, typer.Option(min=100, help="At most so many requests are looked at.")] = reference.SAMPLE,
 ) -> None:
     """Freeze how each field is distributed in some events and feedback."""
@@ -88,16 +92,17 @@ def build_command(
         start=_time("--from", start),
         end=_time("--until", until),
     )
+    known = None if like is None else _read(like)
     options = reference.Options(
         fields=tuple(field or ()),
         bins=bins,
         clusters=clusters if embedding else None,
-        like=None if like is None else _read(like),
+        like=known,
         sample=sample,
         residual=residual,
         by_hour=not whole,
         by=tuple(tuple(each.split(",")) for each in by or ()),
-        timezone=_zone(timezone),
+        timezone=_zone(timezone, known),
     )
     if files:
         with progress.of_files([*files, *(feedback or ())]) as progressed:
@@ -153,7 +158,11 @@ def _read(path: Path) -> Profile:
         raise WrongReference(f"{path}: {error}") from error
 
 
-def _zone(name: str) -> str:
+def _zone(name: str | None, like: Profile | None) -> str:
+    """Return the time zone that is asked for, else that in which the hours of a profile are counted. WrongReference."""
+    if name is None:
+        hourly = [] if like is None else [field.zone for field in like.fields.values() if field.hours is not UNSET]
+        return hourly[0] if hourly else UTC
     try:
         return known_zone(name)
     except ValueError as error:

@@ -84,6 +84,16 @@ def test_a_profile_of_winter_says_what_is_expected_of_summer(tmp_path: Path) -> 
         merged([local, utc])
 
 
+def test_a_profile_like_another_has_its_hours(tmp_path: Path) -> None:
+    """What is built like a profile is to be added to it."""
+    winter = events(tmp_path / "winter", CHANGED_MS - 20 * DAY_MS)
+    old = built(winter, "--timezone", BERLIN)
+    new, utc = (built(winter, "--like", str(old), *words) for words in ((), ("--timezone", "UTC")))
+    one, other, apart = (from_json(path.read_bytes()) for path in (old, new, utc))
+    assert merged([one, other]).fields["features.amount"].zone == BERLIN
+    assert apart.fields["features.amount"].zone == "UTC"
+
+
 def test_a_season_learned_in_winter_is_known_in_summer() -> None:
     """With hours of UTC the first hours of the shop are early after the change, for days."""
 
