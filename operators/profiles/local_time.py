@@ -4,6 +4,7 @@ The offsets of a time zone are looked up once, day by day, from the system's dat
 by a search among the changes, all at once. An hour that is skipped has nothing in it, one that comes twice has both.
 """
 
+from bisect import bisect_left
 from datetime import UTC as UNIVERSAL
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -59,11 +60,8 @@ def _changes(name: str) -> tuple[Ints, Ints]:
 
 def _first_s(zone: ZoneInfo, low: int, high: int) -> int:
     """Return the first second at which the offset is that of `high`; at `low` it is another one."""
-    after = _offset_s(zone, high)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _offset_s(zone, middle) == after else (middle, high)
-    return high
+    after, seconds = _offset_s(zone, high), range(low, high)
+    return low + bisect_left(seconds, True, key=lambda at_s: _offset_s(zone, at_s) == after)
 
 
 def _offset_s(zone: ZoneInfo, at_s: int) -> int:
