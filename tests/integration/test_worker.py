@@ -277,6 +277,12 @@ def finish(worker: Worker) -> None:
     assert worker.stop() == 0, worker.log.read_text()[-2_000:]
 
 
+def finish_one(at: Path, environment: dict[str, str], *options: str) -> None:
+    """Start a worker, and let it finish."""
+    with working(at, environment, *options) as worker:
+        finish(worker)
+
+
 def letters(config: KafkaConfig, topic: str) -> set[tuple[str, int, int]]:
     """Which items have a letter in the topic; after a crash one may be there twice."""
     with opened(config, topic) as reader:
@@ -344,13 +350,11 @@ def test_a_policy_with_panes_of_another_length_goes_on(
     quiet: dict[str, str], kafka_config: KafkaConfig, logs: Logs, tmp_path: Path
 ) -> None:
     send(kafka_config, quiet["ROLLGUARD_EVENTS_TOPIC"], [lines[:100] for lines in logs["events"]])
-    with working(tmp_path, quiet) as worker:
-        finish(worker)
+    finish_one(tmp_path, quiet)
     text, other = brief_policy(), tmp_path / "policy.toml"
     assert text.count('pane = "10s"') == 1
     other.write_text(text.replace('pane = "10s"', 'pane = "5s"'))
-    with working(tmp_path, quiet, "--policy", str(other)) as worker:
-        finish(worker)
+    finish_one(tmp_path, quiet, "--policy", str(other))
 
 
 def test_a_topic_that_is_missing_is_named(quiet: dict[str, str], tmp_path: Path) -> None:
@@ -364,16 +368,13 @@ def test_a_policy_file_becomes_a_folder_and_a_file_again(
 ) -> None:
     """On one recovery folder; what cannot go on is refused with key and value."""
     send(kafka_config, quiet["ROLLGUARD_EVENTS_TOPIC"], [lines[:100] for lines in logs["events"]])
-    with working(tmp_path, quiet) as worker:
-        finish(worker)
+    finish_one(tmp_path, quiet)
     folder = tmp_path / "teams"
     folder.mkdir()
     (folder / "default.toml").write_text(brief_policy())
     (folder / "search.toml").write_text(f'models = ["search-*"]\n{brief_policy()}')
-    with working(tmp_path, quiet, "--policy", str(folder)) as worker:
-        finish(worker)
-    with working(tmp_path, quiet) as worker:
-        finish(worker)
+    finish_one(tmp_path, quiet, "--policy", str(folder))
+    finish_one(tmp_path, quiet)
     (folder / "default.toml").write_text(f"{brief_policy()}\n[worker]\nshards = 4\n")
     with working(tmp_path, quiet, "--policy", str(folder)) as worker:
         assert worker.process.wait(WAIT_S) == 2
