@@ -24,7 +24,7 @@ from operators.drift.results import Drift
 from operators.drift.window_sums import Rolled, joined_sums
 from operators.policy.monitors import FEATURES, DriftKind, SeriesMonitor, axis_of, kind_of
 from operators.policy.policy import Policy
-from operators.profiles.local_time import UTC, local_ms
+from operators.profiles.local_time import local_ms
 from operators.stats.magnitude import FLOAT_MAX, of_standardised
 from operators.window.partial import BAD, GOOD, HI, LIMB_BITS, LO, N
 from operators.window.series_index import SliceSeries
@@ -55,11 +55,16 @@ class Watch(msgspec.Struct, kw_only=True):
     reported_at: int = -ONCE_MS
 
     def step(
-        self, value: float, start: int, fresh: Callable[[], Detector], lengths: Sequence[int] = (1,), zone: str = UTC
+        self,
+        value: float,
+        start: int,
+        fresh: Callable[[], Detector],
+        lengths: Sequence[int] = (1,),
+        shown: int | None = None,
     ) -> Alarm | None:
         """Take the value of the pane that starts then [Unix ms]; `fresh` makes the detector where a season begins.
 
-        Hours are those that clocks of the `zone` show.
+        Hours are those of what clocks show then (`local_ms`), without it of UTC.
 
         `lengths` of blocks, in hours, are those over which the series may wander (`detectors/wander.py`).
         """
@@ -69,7 +74,7 @@ class Watch(msgspec.Struct, kw_only=True):
             return found[-1] if found else None
         z = learned.off(finite(value))
         before = self.season.hour
-        if self.season.begin(start if zone == UTC else int(local_ms(start, zone)), lengths):
+        if self.season.begin(start if shown is None else shown, lengths):
             self.detector = fresh()
         x = self.season.standardise(z)
         self.season.add(z)
@@ -157,8 +162,9 @@ class Changes:
         """Take the next pane; return what changed: learned, alarmed, and no longer held."""
         end = (pane + 1) * self._pane_ms
         drifts: list[Drift] = []
+        shown = int(local_ms(end - self._pane_ms, self._zone)) if values else end
         for series, value, n, bad in values:
-            drifts += self._feed(series, value, n, bad, end)
+            drifts += self._feed(series, value, n, bad, end, shown)
         for key, watch in list(self.firing.items()):
             if watch.alarm is None or watch.alarm.end + HELD_MS <= end:
                 watch.alarm = None
@@ -203,7 +209,7 @@ class Changes:
             self._known[slot] = watches(self.monitor, self._grains, names[slot])
         return self._known[slot]
 
-    def _feed(self, series: SliceSeries, value: float, n: int, bad: int, end: int) -> Iterator[Drift]:
+    def _feed(self, series: SliceSeries, value: float, n: int, bad: int, end: int, shown: int) -> Iterator[Drift]:
         watch = self.watches.get(series[:3])
         if watch is None:
             watch = self.watches[series[:3]] = _watch(self.monitor, series)
@@ -214,7 +220,7 @@ class Changes:
             if self._sli is not None:
                 watch.standardiser.sd_min = ratio_sd(watch.bad, watch.n, watch.n / watch.panes)
         kind = self._series_kind
-        alarm = watch.step(value, end - self._pane_ms, lambda: kind.detector(self.monitor), kind.wanders, self._zone)
+        alarm = watch.step(value, end - self._pane_ms, lambda: kind.detector(self.monitor), kind.wanders, shown)
         scale = watch.standardiser.scale
         if learning and scale is not None and alarm is None:
             yield self._drift(watch, end, "OK", None, f"learned mean {scale.mean:.6g}, deviation {scale.sd:.6g}")

@@ -18,10 +18,18 @@ UTC = "UTC"
 DAY_S = 86_400
 DAYS = 130 * 366  # From 1970 to 2100; from then on the last offset holds.
 EPOCH = datetime(1970, 1, 1, tzinfo=UNIVERSAL)
+# What the database has beside the names of places: this machine's own setting, its default rules, "not set" and copies,
+# of which those in `right` count leap seconds, as Unix time does not.
+NO_PLACES = frozenset({"localtime", "posixrules", "factory", "posix", "right"})
 
 
 def known_zone(name: str) -> str:
-    """Return the name of a time zone that this system knows. ValueError."""
+    """Return the name of a time zone that this system knows, and means the same on any. ValueError."""
+    if name.partition("/")[0].casefold() in NO_PLACES:
+        raise ValueError(
+            "must be the IANA name of a time zone, such as Europe/Berlin: this one means something else on other "
+            "machines, or counts leap seconds"
+        )
     _changes(name)
     return name
 

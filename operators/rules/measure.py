@@ -88,12 +88,7 @@ class MeasureEvaluator:
         self._lately: dict[int, tuple[int, float, float, float]] = {}
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
-        """Take the next pane, and the windows that end with it. One that ends empty is not among them.
-
-        The last one comes again, with nothing, as files end: its window has been looked at.
-        """
-        if counts.pane == self._series_state.pane and not (len(counts.slots) or windows):
-            return []
+        """Take the next pane, and the windows that end with it. One that ends empty is not among them."""
         self._ended = self._ok = None
         self._series_state.push(counts, names)
         self._number(names)
@@ -135,8 +130,6 @@ class MeasureEvaluator:
         return end_ms // self._series_state.pane_ms - 1
 
     def rest(self, pane: int) -> None:
-        if pane == self._series_state.pane:
-            return
         self._series_state.pane, self._ended = pane, None
         if self._ends_with(pane):
             self._evaluate(None, ())

@@ -291,8 +291,10 @@ class Panes:
         out = [*self._close_each(due, known, last)]
         self.closed = last
         self._forget_leaves()
-        if watermark.ended or not due or due[-1] != last:
-            out.append(self._ordered(Closed(pane=last, end=watermark.ended)))
+        if not due or due[-1] != last:
+            out.append(self._ordered(Closed(pane=last)))
+        if watermark.ended:
+            out[-1] = msgspec.structs.replace(out[-1], end=True)
         self.kept.extend(closed.pane for closed in out if closed.on_time is not None)
         return [*out, *self._drop()]
 

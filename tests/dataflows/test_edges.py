@@ -14,6 +14,7 @@ from tests.dataflows.making import FOLLOWS_ALL, POLICY, START_MS, STARTED_MS, lo
 from tests.dataflows.running import exact, run_flow, run_pure
 from tests.fast_kernels import kernels, without
 from tests.oracle import Log, answer
+from tests.policies import base, sli
 
 __all__ = ["kernels"]
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -240,3 +241,18 @@ def test_more_series_than_slots_are_kept_apart() -> None:
     text = policy(versions_max="100000", series_max="100000")
     ran = run_flow(parse(text), [Log("a", "events", messages)], STARTED_MS, sizes=lambda: 500)
     check(ran.tables, answer(text, [Log("a", "events", messages)], STARTED_MS), text)
+
+
+def test_the_last_pane_of_files_is_looked_at_once() -> None:
+    """It came once more as files ended, and what had to last for two panes had lasted for them with one."""
+    rule = (
+        '[[rule]]\nname = "slo"\nkind = "threshold"\nsli = "availability"\ntarget = 0.9\nwindow = "1m"\nfor = "20s"\n'
+    )
+    text = base(sliding=[("1m", "10s")]) + sli("availability", "no_error") + rule
+
+    def words(panes: int) -> list[str]:
+        failing = [message(START_MS + n * 100, request_id=f"{n}", error_type="500") for n in range(100 * panes - 5)]
+        ran = run_flow(parse(text), [Log("a", "events", failing)], STARTED_MS)
+        return [row["verdict"] for row in ran.tables["verdict"] if row["slice"] == "*"]
+
+    assert (words(1), words(2)) == ([], ["BAD"])

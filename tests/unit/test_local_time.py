@@ -105,7 +105,7 @@ def test_a_season_learned_in_winter_is_known_in_summer() -> None:
         values = np.where((hour >= 8) & (hour < 20), 3.0, 0.0) + rng.normal(0, 0.2, len(times))
         off = []
         for at, value in zip(times.tolist(), values.tolist(), strict=True):
-            watch.step(value, at, PageHinkleyDetector, (1,), zone)
+            watch.step(value, at, PageHinkleyDetector, (1,), int(local_ms(at, zone)))
             if at >= CHANGED_MS + HOUR_MS and watch.season.on and watch.expected is not None:
                 off.append(abs(value - watch.expected) > 1.5)
         assert len(off) > 500
@@ -123,6 +123,18 @@ def test_an_unknown_zone_is_refused_with_key_and_value(tmp_path: Path) -> None:
             app, ["reference", "build", __file__, "--out", str(tmp_path / "x"), "--timezone", name]
         )
         assert (result.exit_code, "--timezone" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "name", ["localtime", "posixrules", "Factory", "posix/Europe/Berlin", "right/Europe/Berlin", "RIGHT/UTC"]
+)
+def test_what_is_another_time_on_other_machines_is_refused(name: str, tmp_path: Path) -> None:
+    """Zones of the database that are no place's: the machine's own, and copies of which some count leap seconds."""
+    with pytest.raises(PolicyError, match=f"drift.timezone = '{name}': must be .* machines, or counts leap seconds"):
+        parse(base() + f'[drift]\ntimezone = "{name}"\n')
+    words = ["reference", "build", __file__, "--out", str(tmp_path / "x"), "--timezone", name]
+    result = CliRunner().invoke(app, words)
+    assert (result.exit_code, f"--timezone '{name}': must be" in " ".join(result.output.split())) == (2, True)
 
 
 def test_without_a_zone_monitors_that_were_saved_go_on() -> None:

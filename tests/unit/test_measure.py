@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from operators.rules.alike import RulePasses
 from operators.rules.measure import MeasureEvaluator, MeasureRule
 from operators.window.partial import split_limbs
 from operators.window.series_index import SliceSeries
@@ -123,16 +122,6 @@ def test_a_window_is_judged_when_it_ends_and_time_counts_its_steps() -> None:
         ended = [window(number, [(seen.names[0], 200, 5_000)], size_ms=H)] if ends else []
         words.append([verdict.word for verdict in seen.take(pane(number, {0: (1, 0)}), ended)])
     assert words.index(["BAD"]) == 5 + 5 * 6
-
-
-def test_the_last_pane_comes_again_as_files_end_and_its_window_is_not_looked_at_twice() -> None:
-    run = Windows(rule())
-    assert run.of(500, 900) == ["OK"]
-    last = pane(run.seen.next - 1, {})
-    assert RulePasses([run.seen.rule]).step(last, (), run.seen.names) == [[]]
-    assert run.seen.rule.step(last, (), run.seen.names) == []
-    assert run.seen.rule.current(0, run.seen.names)[0] == "OK"
-    assert run.of(0, 0) == ["INSUFFICIENT"]
 
 
 def test_between_two_ends_of_its_window_the_numbers_are_those_of_the_last() -> None:
