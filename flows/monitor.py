@@ -8,6 +8,7 @@ from bytewax.outputs import Sink
 from prometheus_client import CollectorRegistry
 
 from flows.zeros import begin_at_zero
+from operators.connectors.spill import SpillFile
 from operators.handing_over import Coming
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
@@ -39,12 +40,14 @@ def build(
     *,
     recover: bool = False,
     coming: Coming | None = None,
+    spill: SpillFile | None = None,
 ) -> Dataflow:
     """Return the dataflow; `rows` gets the rows of every table, `dead` those of dead_letter once more.
 
     `control` gets the control events.
 
-    With `recover` its steps save their state for a recovery store. `coming` are models that another policy file had.
+    With `recover` its steps save their state for a recovery store; what is saved of closed panes is kept in `spill`, or
+    in memory. `coming` are models that another policy file had.
     """
     metrics = metrics or Metrics(CollectorRegistry())
     begin_at_zero(metrics)
@@ -58,7 +61,7 @@ def build(
     # (shard, Closed)
     panes = write_panes("pane_rows", closed, policy)
     progress = write_progress("progress_rows", closed, policy)
-    held = hold_panes("ring", closed, policy) if recover else closed
+    held = hold_panes("ring", closed, policy, spill) if recover else closed
     moved = slide_windows("windows", held, policy, recover)
     # (shard, PaneWithWindows)
     windows = write_windows("window_rows", moved, policy)

@@ -33,6 +33,7 @@ from operators.connectors.control.events import to_control
 from operators.connectors.kafka.client import Partition, check_one
 from operators.connectors.kafka.dead_letters import to_topic
 from operators.connectors.kafka.producer import KafkaProducerSink
+from operators.connectors.spill import SpillFile, spilling
 from operators.connectors.stop import Stop
 from operators.handing_over import Coming, coming
 from operators.ingest.credentials import Credentials
@@ -55,7 +56,11 @@ def _run_once(
     where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics, pulse: Pulse
 ) -> None:
     url = settings.store(where, None)
-    with opened(options.recovery, options.process, options.processes) as store, held(url):
+    with (
+        opened(options.recovery, options.process, options.processes) as store,
+        held(url),
+        spilling(options.recovery) as spill,
+    ):
         policy = layouts.gone_on(options.recovery, store.parts, policy)
         if options.process == 0:
             migrate(url, settings.migrations())
@@ -66,7 +71,7 @@ def _run_once(
         writer = store_id(options.recovery)
         saved = [states_of(store.parts, step) if policy.teams else {} for step in (EVALUATION, PANES)]
         others = coming(policy, *saved)
-        flow = _flow(where, policy, options, stop, metrics, pulse, topics, store.begun, writer, others)
+        flow = _flow(where, policy, options, stop, metrics, pulse, topics, store.begun, writer, others, spill)
         epoch = timedelta(seconds=options.epoch_s)
         with ExitStack() as threads:
             threads.enter_context(topic_watch.watching(watch, pulse.ready_s))
@@ -87,6 +92,7 @@ def _flow(
     begun: Callable[[], None],
     writer: str,
     others: Coming,
+    spill: SpillFile,
 ) -> Dataflow:
     if options.process == 0:
         tell_clocks(where.kafka, list(where.inputs), policy)
@@ -109,7 +115,7 @@ def _flow(
     letters = KafkaProducerSink(where.kafka, to_topic(where.deadletter_topic), parts=PARTS)
     control = KafkaProducerSink(where.kafka, to_control(where.control_topic, where.signing_key, writer), parts=PARTS)
     log.info("worker begins", extra={"fields": {"partitions": len(topics.partitions), "policy": policy.hash}})
-    return monitor.build(policy, source, rows, letters, control, metrics, recover=True, coming=others)
+    return monitor.build(policy, source, rows, letters, control, metrics, recover=True, coming=others, spill=spill)
 
 
 def _input(

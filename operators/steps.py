@@ -11,6 +11,7 @@ import bytewax.operators as op
 from bytewax.dataflow import operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from operators.connectors.spill import SpillFile
 from operators.evaluation import ShardEvaluation
 from operators.evaluation_state import EvaluationState, PaneOutcome
 from operators.handing_over import Coming, of_team
@@ -63,7 +64,7 @@ class _SlotLogic(StatefulBatchLogic[PaneItem, PaneItem | PaneReplay, bytes]):
 
     def on_batch(self, values: list[PaneItem]) -> tuple[list[PaneItem | PaneReplay], bool]:
         out = [item for value in values if (item := self._slot.push(value)) is not None]
-        freed = isinstance(values[-1], HoldsEnough) and self._slot.held is None
+        freed = isinstance(values[-1], HoldsEnough) and self._slot.pane is None
         return out, StatefulBatchLogic.DISCARD if freed else StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> bytes:
@@ -204,8 +205,13 @@ def close_panes(
 
 
 @operator
-def hold_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> KeyedStream[PaneItem | PaneReplay]:
-    """(shard, closed pane) in and out, each pane kept under its slot; (shard, PaneReplay) out when asked."""
+def hold_panes(
+    step_id: str, up: KeyedStream[PaneItem], policy: Policy, spill: SpillFile | None
+) -> KeyedStream[PaneItem | PaneReplay]:
+    """(shard, closed pane) in and out, each pane kept under its slot; (shard, PaneReplay) out when asked.
+
+    What is kept is in `spill`, or in memory.
+    """
     # Without windows nothing that is held is asked for.
     rings = [[max(slots, 1) for slots in each.rings or (each.slots,)] for each in policy.each]
 
@@ -220,7 +226,7 @@ def hold_panes(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> Keyed
 
     def build_one(each: Policy, saved: bytes | None) -> _SlotLogic:
         held = held_now(loads(saved, tuple, each), each, columns_of(saved, each))
-        return _SlotLogic(PaneStore(held), each)
+        return _SlotLogic(PaneStore(held, None if spill is None else spill.region()), each)
 
     def build(saved: bytes | None) -> Logic:
         return _TeamsLogic(policy, saved, build_one) if policy.teams else build_one(policy, saved)

@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from tempfile import mkdtemp
 import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
+from hypothesis import settings
 from xdist.remote import Producer
 
 from operators.connectors.clickhouse.client import open_clickhouse
@@ -19,6 +21,11 @@ from operators.connectors.clickhouse.migrations import migrate
 from tests.parallel import Scheduler, order
 
 MIGRATIONS = Path(__file__).parents[1] / "infra" / "clickhouse"
+
+# Two sizes of the same laws: `tests`, the same examples in every run, and `prove`, many more, by ROLLGUARD_PROVE=1.
+settings.register_profile("tests", derandomize=True, deadline=None, max_examples=40, database=None)
+settings.register_profile("prove", derandomize=True, deadline=None, max_examples=1_000, database=None)
+settings.load_profile("prove" if os.environ.get("ROLLGUARD_PROVE") == "1" else "tests")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:

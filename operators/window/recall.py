@@ -9,6 +9,7 @@ back.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -25,39 +26,79 @@ from operators.window.windows import PaneWithWindows, Windows
 
 
 class PaneReplay(msgspec.Struct, frozen=True, kw_only=True):
-    """What a slot holds: what came in on time under a closed pane, without watched fields."""
+    """What a slot holds: what came in on time under a closed pane, without watched fields, packed."""
 
     pane: int
-    on_time: Partial
+    on_time: bytes
 
 
 # The number of a closed pane, what came in on time under it, packed, and its length [ms] if it is of before.
 Held = tuple[int, bytes] | tuple[int, bytes, int]
 
 
-class PaneStore:
-    """Holds the last closed pane that it was given, packed; `held` is its saved state.
+class KeptBytes(Protocol):
+    """Where the bytes of a slot are, which are replaced as a whole."""
 
-    One of another length is there for the windows to ask for once, and followed by any.
+    def keep(self, data: bytes) -> None: ...
+    def read(self) -> bytes: ...
+    def drop(self) -> None: ...
+
+
+class BytesInMemory:
+    """Bytes that are simply there."""
+
+    def __init__(self) -> None:
+        self._data = b""
+
+    def keep(self, data: bytes) -> None:
+        self._data = data
+
+    def read(self) -> bytes:
+        return self._data
+
+    def drop(self) -> None:
+        self._data = b""
+
+
+class PaneStore:
+    """Holds the last closed pane that it was given, packed, in `kept`; `held` is its saved state.
+
+    All slots together hold as much as the windows themselves, and are asked but once, so a worker keeps their bytes
+    elsewhere. A pane of another length is there for the windows to ask for once, and followed by any.
     """
 
-    def __init__(self, held: Held | None) -> None:
-        self.held = held
+    def __init__(self, held: Held | None, kept: KeptBytes | None = None) -> None:
+        self._kept = kept or BytesInMemory()
+        self.pane: int | None = None
+        self._before_ms: int | None = None  # How long its pane is, if it is of before.
+        if held is not None:
+            self.pane = held[0]
+            self._before_ms = held[2] if len(held) == 3 else None
+            self._kept.keep(held[1])
+
+    @property
+    def held(self) -> Held | None:
+        if self.pane is None:
+            return None
+        packed = self._kept.read()
+        return (self.pane, packed) if self._before_ms is None else (self.pane, packed, self._before_ms)
 
     def push(self, item: PaneItem) -> PaneItem | PaneReplay | None:
         """Keep a pane and pass it on; answer when asked. OutOfStep if what it holds is of another moment."""
         if isinstance(item, HoldsEnough):
-            if self.held is not None and self.held[0] == item.pane:
-                self.held = None
+            if self.pane == item.pane:
+                self.pane = None
+                self._kept.drop()
             return None
         if isinstance(item, ReplayRequest):
-            if self.held is None or self.held[0] != item.pane:
-                raise OutOfStep(f"asked for closed pane {item.pane}, but holding {self.held and self.held[0]}")
-            return PaneReplay(pane=item.pane, on_time=unpack(self.held[1]))
+            if self.pane != item.pane:
+                raise OutOfStep(f"asked for closed pane {item.pane}, but holding {self.pane}")
+            return PaneReplay(pane=item.pane, on_time=self._kept.read())
         if isinstance(item, Closed) and item.on_time is not None:
-            if self.held is not None and len(self.held) == 2 and self.held[0] >= item.pane:
-                raise OutOfStep(f"pane {item.pane} closed, but closed pane {self.held[0]} is held already")
-            self.held = item.pane, pack(unwatched(item.on_time))
+            if self.pane is not None and self._before_ms is None and self.pane >= item.pane:
+                raise OutOfStep(f"pane {item.pane} closed, but closed pane {self.pane} is held already")
+            self.pane, self._before_ms = item.pane, None
+            self._kept.keep(pack(unwatched(item.on_time)))
         return item
 
 
@@ -105,7 +146,7 @@ class RecalledWindows:
             self.reached = msgspec.structs.replace(saved, pane_ms=self._before_ms)
         self._waiting = saved is not None
         self._recall: ReplayPlan | None = None
-        self._replayed: dict[int, Partial] = {}
+        self._replayed: dict[int, bytes] = {}  # Packed: an hour of panes is much larger than its windows.
         self._due = self.reached.order  # The order of the pane whose turn it is.
         self._early: dict[int, Closed] = {}  # By order: panes whose turn has not come.
         self._left: list[Leftover] = []
@@ -140,7 +181,7 @@ class RecalledWindows:
             in_order("windows", self.reached.order, item.order)
             self._recall = item
         elif isinstance(item, PaneReplay):
-            self._replayed[item.pane] = widened(item.on_time, self.windows.policy)
+            self._replayed[item.pane] = item.on_time
         elif isinstance(item, Closed):
             if item.order < self._due:
                 in_order("windows", self._due, item.order)
@@ -157,14 +198,18 @@ class RecalledWindows:
         unstored = self.reached.pane + 1 if self.reached.unstored is None else self.reached.unstored
         if self._before_ms != self.windows.policy.pane_ms:
             self._left = [
-                Leftover(pane=pane, pane_ms=self._before_ms, on_time=part, counted=True)
-                for pane, part in sorted(self._replayed.items())
+                Leftover(pane=pane, pane_ms=self._before_ms, on_time=self._taken_back(pane), counted=True)
+                for pane in sorted(self._replayed)
                 if pane >= unstored
             ]
             self._replayed.clear()
             self.reached = msgspec.structs.replace(self.reached, pane=NEVER, unstored=NEVER)
             unstored = NEVER
-        self.windows.rebuild(sorted(self._replayed.items()), self.reached.pane, unstored)
-        self._replayed.clear()
+        panes = ((pane, self._taken_back(pane)) for pane in sorted(self._replayed))
+        self.windows.rebuild(panes, self.reached.pane, unstored)
         self._waiting = False
         return True
+
+    def _taken_back(self, pane: int) -> Partial:
+        """Return what a slot held of a pane, which is not kept any more."""
+        return widened(unpack(self._replayed.pop(pane)), self.windows.policy)

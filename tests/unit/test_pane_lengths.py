@@ -6,6 +6,7 @@ import numpy as np
 from operators.policy_file.toml import parse
 from operators.window.fence import NOWHERE, Span
 from operators.window.going_over import PanesOfAnyLength
+from operators.window.packing import pack, unpack
 from operators.window.pane_lengths import Leftover
 from operators.window.panes import Closed, PaneItem, Panes, ReplayPlan, ReplayRequest, SavedPanes, ShardInput
 from operators.window.recall import PaneReplay, PaneStore, RecalledWindows, WindowProgress, held_now
@@ -89,7 +90,7 @@ def test_a_slot_tells_of_a_pane_of_before_and_takes_the_next_whatever_its_number
     slot = PaneStore(held)
     told = slot.push(ReplayRequest(pane=PANE))
     assert isinstance(told, PaneReplay)
-    assert told.on_time.rows == part.rows
+    assert unpack(told.on_time).rows == part.rows
     slot.push(Closed(pane=MINUTE, on_time=part))
     assert slot.held is not None
     assert slot.held[0] == MINUTE < PANE
@@ -103,7 +104,7 @@ def test_windows_leave_what_was_not_stored_yet_and_begin_anew() -> None:
     part = partial_of([])
     assert not list(windows.push(ReplayPlan(panes=(PANE, PANE + 1), order=2)))
     for pane in (PANE, PANE + 1):
-        assert not list(windows.push(PaneReplay(pane=pane, on_time=part)))
+        assert not list(windows.push(PaneReplay(pane=pane, on_time=pack(part))))
     (moved,) = windows.push(Closed(pane=MINUTE - 1, order=2, held=MINUTE))
     assert [(left.pane, left.pane_ms, left.counted) for left in moved.left] == [(PANE + 1, PANE_MS, True)]
     assert plain(moved.left[0].on_time) == plain(part)  # type: ignore[arg-type]

@@ -38,7 +38,7 @@ def test_a_slot_tells_what_it_holds_and_nothing_else() -> None:
     told = PaneStore(slot.held).push(ReplayRequest(pane=PANE))
     assert isinstance(told, PaneReplay)
     assert part.moments.shape[1]
-    assert plain(told.on_time) == plain(unwatched(part)), "what is watched has gone to the monitors already"
+    assert plain(unpack(told.on_time)) == plain(unwatched(part)), "what is watched has gone to the monitors already"
     with pytest.raises(OutOfStep):
         slot.push(ReplayRequest(pane=PANE + 1))
 
@@ -50,11 +50,11 @@ def test_windows_wait_until_all_panes_are_told_and_take_new_ones_in_order() -> N
     wanted = [[counts.end_ms for counts in moved.windows] for pane in panes for moved in straight.push(pane)]
     again = RecalledWindows(RULES, (0.5,), WindowProgress(order=3, pane=PANE + 2))
     assert list(again.push(panes[4])) == []
-    assert list(again.push(PaneReplay(pane=PANE + 1, on_time=parts[1]))) == []
+    assert list(again.push(PaneReplay(pane=PANE + 1, on_time=pack(parts[1])))) == []
     assert list(again.push(ReplayPlan(panes=(PANE, PANE + 1, PANE + 2), order=3))) == []
-    assert list(again.push(PaneReplay(pane=PANE + 2, on_time=parts[2]))) == []
+    assert list(again.push(PaneReplay(pane=PANE + 2, on_time=pack(parts[2])))) == []
     assert list(again.push(panes[3])) == []
-    moved = list(again.push(PaneReplay(pane=PANE, on_time=parts[0])))
+    moved = list(again.push(PaneReplay(pane=PANE, on_time=pack(parts[0]))))
     assert [each.closed.pane for each in moved] == [each.pane for each in panes[3:]]
     assert [[counts.end_ms for counts in each.windows] for each in moved] == wanted[3:]
     assert again.reached == straight.reached

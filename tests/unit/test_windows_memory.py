@@ -1,5 +1,6 @@
 """What windows hold a series (`python -m tests.bench.memory` at full length), and that nothing is lost by it."""
 
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,9 +18,11 @@ from operators.window import held_hop, ring_quantiles, sliding
 from operators.window import windows as windows_module
 from operators.window.held_hop import PackedHop, pack_hop
 from operators.window.hop import HopCounts, cells_of, roll_up
+from operators.window.packing import pack, unpack
 from operators.window.paged import INT32_MAX, PagedHistograms
-from operators.window.panes import Closed
-from operators.window.partial import N, Partial, cell_rows, merge, take
+from operators.window.panes import Closed, ReplayPlan
+from operators.window.partial import N, Partial, cell_rows, merge, take, unwatched
+from operators.window.recall import PaneReplay, RecalledWindows, WindowProgress
 from operators.window.series_index import SeriesIndex, rollup
 from operators.window.sliding import WindowCounts
 from operators.window.tumbling import TumblingWindow
@@ -34,6 +37,30 @@ def test_full_rings_hold_little_a_series() -> None:
     found, series = bytes_a_series(Load(series=200, per_second=200, seconds=70), FULL)
     assert series >= 100
     assert found < 64 * 1024
+
+
+def test_a_restart_holds_little_more_than_what_it_rebuilds() -> None:
+    """Unpacked, panes are many times their windows: all at once, the worker would not come back where it ran before."""
+    load = Load(series=200, per_second=400, seconds=70)
+    policy, first, count = policy_of(load), 1_000, 120
+    packed = [pack(unwatched(part)) for part in panes_of(load, policy)]
+    again = RecalledWindows(
+        policy, tuple(QUANTILES.values()), WindowProgress(order=count, pane=first + count - 1, unstored=first + count)
+    )
+    plan = ReplayPlan(panes=tuple(range(first, first + count)), order=count)
+    answers = [PaneReplay(pane=pane, on_time=of_pane(packed, pane)) for pane in plan.panes]
+    tracemalloc.start()
+    assert not list(again.push_all([plan, *answers]))
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held > 200 * 1024
+    assert peak < 2 * held
+
+
+def of_pane(packed: Sequence[bytes], pane: int) -> bytes:
+    """One of some packed panes in turn, as that of a number."""
+    part = unpack(packed[pane % len(packed)])
+    return pack(msgspec.structs.replace(part, pane=np.full(part.rows, pane)))
 
 
 @pytest.mark.parametrize("end", [False, True])
