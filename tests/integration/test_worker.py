@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -355,6 +356,24 @@ def test_a_policy_with_panes_of_another_length_goes_on(
     assert text.count('pane = "10s"') == 1
     other.write_text(text.replace('pane = "10s"', 'pane = "5s"'))
     finish_one(tmp_path, quiet, "--policy", str(other))
+
+
+def test_closed_panes_are_kept_in_a_file_of_the_recovery_folder(
+    quiet: dict[str, str], kafka_config: KafkaConfig, logs: Logs, tmp_path: Path
+) -> None:
+    send(kafka_config, quiet["ROLLGUARD_EVENTS_TOPIC"], [lines[:500] for lines in logs["events"]])
+    with working(tmp_path, quiet) as worker:
+        worker.wait(lambda: unnamed_bytes(worker.process.pid, tmp_path / "state") > 1_000)
+
+
+def unnamed_bytes(pid: int, folder: Path) -> int:
+    """The size of what a process has open in a folder without a name."""
+    total = 0
+    for at in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # Others come and go.
+            place = os.readlink(at)
+            total += at.stat().st_size if place.startswith(str(folder)) and place.endswith("(deleted)") else 0
+    return total
 
 
 def test_a_topic_that_is_missing_is_named(quiet: dict[str, str], tmp_path: Path) -> None:
