@@ -11,6 +11,7 @@ import pytest
 
 from operators.policy_file.toml import parse
 from operators.rows.panes import stored_rows
+from operators.window.packing import pack
 from operators.window.panes import Closed, ReplayPlan
 from operators.window.partial import Partial
 from operators.window.recall import PaneReplay, RecalledWindows, WindowProgress
@@ -153,7 +154,7 @@ def test_after_a_restart_a_minute_is_stored_whole(at: int) -> None:
     again = RecalledWindows(BY_MINUTE, (0.5,), straight.reached)
     list(again.push(ReplayPlan(panes=tuple(PANE + index for index in range(at)), order=at)))
     for index, part in enumerate(PARTS[:at]):
-        list(again.push(PaneReplay(pane=PANE + index, on_time=part)))
+        list(again.push(PaneReplay(pane=PANE + index, on_time=pack(part))))
     assert before + stored(again, CLOSED[at:]) == [(PANE // 6, 6), (PANE // 6 + 1, 6)]
 
 
@@ -163,7 +164,7 @@ def test_what_an_older_worker_stored_pane_by_pane_is_not_stored_again() -> None:
     again = RecalledWindows(BY_MINUTE, (0.5,), reached)
     list(again.push(ReplayPlan(panes=tuple(PANE + index for index in range(8)), order=8)))
     for index, part in enumerate(PARTS[:8]):
-        list(again.push(PaneReplay(pane=PANE + index, on_time=part)))
+        list(again.push(PaneReplay(pane=PANE + index, on_time=pack(part))))
     assert stored(again, CLOSED[8:]) == [(PANE // 6 + 1, 4)]
 
 
@@ -175,7 +176,7 @@ def test_panes_that_are_to_be_longer_or_shorter_lose_none_and_repeat_none() -> N
         again = RecalledWindows(msgspec.structs.replace(RULES, stored_ms=now), (0.5,), straight.reached)
         list(again.push(ReplayPlan(panes=tuple(PANE + index for index in range(9)), order=9)))
         for index, part in enumerate(PARTS[:9]):
-            list(again.push(PaneReplay(pane=PANE + index, on_time=part)))
+            list(again.push(PaneReplay(pane=PANE + index, on_time=pack(part))))
         assert stored(again, CLOSED[9:]) == wanted
 
 
