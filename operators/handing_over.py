@@ -25,7 +25,7 @@ from operators.window.pane_lengths import PaneLengths
 from operators.window.partial import OTHER
 from operators.window.saved_teams import SavedTeams
 from operators.window.team_panes import SavedTeamPanes
-from operators.window.waiting_commands import Unwatched, Waiting
+from operators.window.waiting_commands import TakenIn, Unwatched, Waiting
 from operators.wire.commands import Silence
 from operators.wire.events import ms_of
 
@@ -73,6 +73,7 @@ def coming(policy: Policy, evaluations: Saved, panes: Saved) -> Coming:
             models = found.models.setdefault(place[0], {})
             models[name] = last_to_speak(models.get(name), _as_counted(model, each, own[place[0]]))
     _end(policy, found, known)
+    _take_in(policy, found, known)
     return found
 
 
@@ -93,8 +94,19 @@ def _end(policy: Policy, found: Coming, known: Iterable["_Known"]) -> None:
         last |= {name: last_to_speak(last.get(name), model) for name, model in models.items()}
     for name, model in last.items():
         if name and policy.of(name) is None and (model.alerts.firing or model.incidents):
-            moved = found.commands.setdefault(home_in(policy, name), MovedCommands())
-            moved.waiting.append((0, Unwatched(model=name)))
+            _say(policy, found, Unwatched(model=name))
+
+
+def _take_in(policy: Policy, found: Coming, known: Iterable["_Known"]) -> None:
+    """Let files take in the models that come to them, or come back, though nothing more may come of these."""
+    back = {name for each in known for name in each.state.aside if home_in(policy, name) == each.place}
+    for name in sorted(back.union(*found.models.values())):
+        if name and policy.of(name) is not None:
+            _say(policy, found, TakenIn(model=name))
+
+
+def _say(policy: Policy, found: Coming, what: Unwatched | TakenIn) -> None:
+    found.commands.setdefault(home_in(policy, what.model), MovedCommands()).waiting.append((0, what))
 
 
 def _commands(policy: Policy, panes: Saved) -> Moved:

@@ -89,6 +89,7 @@ PANES = (
     Saved("panes.sent", waiting_commands.Sent, version=2, upgrades={1: renamed({"told": "reports"})}),
     Saved("panes.obeyed", waiting_commands.Obeyed),
     Saved("panes.unwatched", waiting_commands.Unwatched),
+    Saved("panes.taken_in", waiting_commands.TakenIn),
     Saved("labels", label_cells.LabelCells, ("counts", "seen")),
     Saved("teams.panes", team_panes.SavedTeamPanes),
     Saved("teams", saved_teams.SavedTeams),

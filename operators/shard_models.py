@@ -12,6 +12,7 @@ from operators.release.contexts import Contexts, PaneContexts
 from operators.release.controller import begin_pane, end_pane, note_pane
 from operators.release.declared_targets import declared_targets
 from operators.release.discovery import may_lose_releases
+from operators.release.expecting import expect
 from operators.release.forgetting import surplus
 from operators.release.model import CanaryFinding, Model
 from operators.release.other_policy import last_to_speak
@@ -19,6 +20,7 @@ from operators.release.release_rows import ShownReleases, release_rows, shown_re
 from operators.release.uneventful import Uneventful
 from operators.release.unwatched import obey_unwatched
 from operators.release.warming import warmed_up
+from operators.rules.absence import AbsenceEvaluator
 from operators.rules.comparison import Comparison
 from operators.rules.current import Current
 from operators.rules.pane_counts import PaneCounts
@@ -27,7 +29,7 @@ from operators.rules.verdict import Verdict
 from operators.store.rows import Rows
 from operators.window.folded import Folded
 from operators.window.partial import Partial
-from operators.window.waiting_commands import Due
+from operators.window.waiting_commands import AtStart, Due
 from operators.wire.commands import Release, Silence, Unsilence
 from operators.wire.control import ControlEvent
 
@@ -180,6 +182,7 @@ class ShardModels:
             rows = [name for name in rows if self._takes(name)]
             by_model = {name: each for name, each in by_model.items() if self._takes(name)}
             self._take_in({*rows, *by_model})
+            by_model = _without_start(by_model, state.models)
         state.models, by_model = with_new(state.models, state.silences, rows, by_model, now)
         return by_model
 
@@ -190,8 +193,11 @@ class ShardModels:
             for name in [name for name in known if name in names and name not in self._state.models]:
                 found[name] = last_to_speak(found.get(name), known.pop(name))
         if found:
+            absences = [each for each in self._state.alone if isinstance(each, AbsenceEvaluator)]
             for model in found.values():
                 model.bad.clear()
+                for each in absences:
+                    expect(model, each, self._state.roster)
             self._state.models = dict(sorted((self._state.models | found).items()))
             self._retarget()
 
@@ -209,6 +215,14 @@ class ShardModels:
             for release in self._state.models[name].releases.values()
             if release.compared
         ]
+
+
+def _without_start(by_model: Addressed, known: Collection[str]) -> Addressed:
+    """Return what there is to obey, by model: one that is taken in may have nothing."""
+    left: Addressed = {
+        name: [each for each in some if not isinstance(each, AtStart)] for name, some in by_model.items()
+    }
+    return {name: some for name, some in left.items() if some or name in known}
 
 
 def _by_model(some: Iterable[Of]) -> dict[str, list[Of]]:

@@ -9,7 +9,7 @@ from operators.release.floods import without_flood
 from operators.release.inputs import heed
 from operators.release.machine import let_run, revoke
 from operators.release.model import Model, PaneContext
-from operators.window.waiting_commands import Due, Unwatched
+from operators.window.waiting_commands import AtStart, Due
 from operators.wire.commands import Ack, Override, Release, Silence, Unsilence
 from operators.wire.control import ControlEvent, Notice, Refusal
 
@@ -27,7 +27,7 @@ def obey(model: Model, at: PaneContext, due: Sequence[Due]) -> list[ControlEvent
             events += unheard_of(model, at, each, by(each))
         elif isinstance(each, Unsilence):
             events += _unsilence(model, at, each)
-        elif not isinstance(each, Notice | Unwatched):
+        elif not isinstance(each, Notice | AtStart):
             events += _do(model, at, each)
     return events + [_refused(model, at, some) for some in refused.values()] + heed(model, at, notices)
 

@@ -19,7 +19,7 @@ from operators.policy.rules import Rule, Scope
 from operators.rules.kind import RuleKind
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.recovery import by_verdict
-from operators.rules.series_state import OK, STALE, SeriesState
+from operators.rules.series_state import INSUFFICIENT, OK, STALE, Flags, SeriesState
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Saved, renamed
 from operators.window.series_index import SliceSeries
@@ -47,6 +47,19 @@ class AbsenceEvaluator:
         self._panes = rule.after_ms // policy.pane_ms
         self._series_state = SeriesState(rule, policy, [("asked", "i8")])
 
+    @property
+    def panes(self) -> int:
+        """How many panes without an event make a series stale."""
+        return self._panes
+
+    def expect(self, slot: int, pane: int, names: Sequence[SliceSeries]) -> None:
+        """Miss a series that had its last events in that pane, though nothing of it came in here."""
+        self._series_state.grow(names)
+        kept = self._series_state.kept
+        if kept["member"][slot] and kept["word"][slot] == INSUFFICIENT:
+            kept["asked"][slot] = kept["seen"][slot] = pane
+            self._until = None
+
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
         """Take the next pane; `windows` are not needed."""
         self._until = None
@@ -55,7 +68,7 @@ class AbsenceEvaluator:
         asked = slots[counts.events[rows] > 0]
         kept["asked"][asked] = counts.pane
         returned = asked[kept["word"][asked] != OK]
-        gone = true_at((kept["word"] == OK) & (counts.pane - kept["asked"] >= self._panes))
+        gone = true_at(self._waits & (counts.pane - kept["asked"] >= self._panes))
         kept["word"][returned], kept["word"][gone] = OK, STALE
         return [self._verdict(slot, names) for slot in [*returned.tolist(), *gone.tolist()]]
 
@@ -70,7 +83,7 @@ class AbsenceEvaluator:
 
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
         if self._until is None:
-            asked = self._series_state.kept["asked"][self._series_state.kept["word"] == OK]
+            asked = self._series_state.kept["asked"][self._waits]
             self._until = int(asked.min(initial=END - self._panes)) + self._panes
         return self._until
 
@@ -83,6 +96,12 @@ class AbsenceEvaluator:
     def only(self, slots: Ints) -> None:
         self._series_state.only(slots)
         self._until = None
+
+    @property
+    def _waits(self) -> Flags:
+        """Which series could become stale: those that are OK, and those that were expected from elsewhere."""
+        kept = self._series_state.kept
+        return np.asarray((kept["word"] == OK) | ((kept["word"] == INSUFFICIENT) & (kept["asked"] > 0)))
 
     def _verdict(self, slot: int, names: Sequence[SliceSeries]) -> Verdict:
         pane_ms, kept = self._series_state.pane_ms, self._series_state.kept[slot]

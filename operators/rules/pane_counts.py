@@ -155,11 +155,20 @@ class Roster:
         self.by_slot, self.pane = True, NEVER
         self._seen = np.full(len(self.names), NEVER)
 
+    def add(self, model: str, version: str) -> int | None:
+        """Return the slot of all traffic of a version, or of all (`*`), new or not; None where none is counted."""
+        slot = self.slots.whole(model, version)
+        self._grow()
+        return slot
+
     def _note(self, pane: int, slots: Ints) -> None:
         """Note what came in for which series in a pane."""
+        self._grow()
+        self._seen[slots] = self.pane = pane
+
+    def _grow(self) -> None:
         if len(self._seen) < len(self.names):
             self._seen = np.concatenate((self._seen, np.full(len(self.names) - len(self._seen), NEVER)))
-        self._seen[slots] = self.pane = pane
 
 
 def _units(part: Partial, chains: Chains) -> Ints:

@@ -9,7 +9,7 @@ import msgspec
 from operators.policy.claims import NOBODY, Claims
 from operators.policy.policy import Policy
 from operators.window.shards import home_of
-from operators.window.waiting_commands import Coming, Obeyed, Sent, Unwatched, Waiting, model_named
+from operators.window.waiting_commands import AtStart, Coming, Obeyed, Sent, Waiting, model_named
 from operators.window.watermark import NEVER
 from operators.wire.commands import Silence, Unsilence
 from operators.wire.control import Notice
@@ -73,7 +73,7 @@ def take_moved(waiting: Waiting, policy: Policy, here: Place, moved: Moved, now_
     """Let go of what is elsewhere now, and take what was. `now_ms` is when the next pane to close begins, Unix ms."""
     coming = moved.get(here, MovedCommands())
     own = [each for each in waiting.waiting if is_for_all(each[1]) or _there(policy, here, model_of(each[1])) == here]
-    new = [(now_ms if isinstance(each, Unwatched) else at, each) for at, each in coming.waiting]
+    new = [(now_ms if isinstance(each, AtStart) else at, each) for at, each in coming.waiting]
     known = [each for _, each in own]
     waiting.waiting = [*own, *((at // pane_ms, each) for at, each in new if each not in known)]
     waiting.obeyed.ids = coming.obeyed.ids | waiting.obeyed.ids

@@ -176,6 +176,11 @@ class SeriesIndex:
             self._alone[row] = known
         return known
 
+    def whole(self, model: str, version: str) -> int | None:
+        """Return the slot of all traffic of a version, or of all of them (`*`); None where such are not counted."""
+        grains = self.together if version == ALL_VERSIONS else self.grains
+        return self._new_slot(model, version, (), ()) if () in grains else None
+
     def grain_numbers(self) -> Ints:
         """Return for each slot which of the grains its slice has, (slots,); -1 of a slice that has none of them."""
         if (known := len(self._grain_numbers)) < len(self.names):

@@ -50,14 +50,22 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Unwatched(msgspec.Struct, frozen=True, kw_only=True):
-    """No policy file takes a model any more: what is open of it is over."""
+class AtStart(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of a model because the worker was started under other policy files."""
 
     model: str
 
 
-Coming = Sent | Refusal | Notice | Unwatched
-Due = AnyCommand | Refusal | Notice | Unwatched  # What takes effect with a pane.
+class Unwatched(AtStart, frozen=True, kw_only=True):
+    """No policy file takes it any more: what is open of it is over."""
+
+
+class TakenIn(AtStart, frozen=True, kw_only=True):
+    """A file takes it that had it not before: it goes on there, though nothing may come of it."""
+
+
+Coming = Sent | Refusal | Notice | Unwatched | TakenIn
+Due = AnyCommand | Refusal | Notice | Unwatched | TakenIn  # What takes effect with a pane.
 
 
 class Obeyed(msgspec.Struct, kw_only=True):
@@ -136,9 +144,9 @@ class Waiting:
         taken = [self._taken(each, now, oldest) if isinstance(each, Sent) else each for each in due]
         self.obeyed.forget_before(oldest)
         commands = [each for each in taken if isinstance(each, Command)]
-        unwatched = [each for each in taken if isinstance(each, Unwatched)]
+        started = [each for each in taken if isinstance(each, AtStart)]
         others = [each for each in taken if isinstance(each, Refusal | Notice)]
-        return (*unwatched, *commands, *sorted(others, key=_place_of))
+        return (*started, *commands, *sorted(others, key=_place_of))
 
     def _taken(self, sent: Sent, now: int, oldest: int) -> Due | None:
         """Return the command if it is to be obeyed, a refusal if it is not, None if there is nothing to report."""
@@ -168,7 +176,7 @@ def model_named(name: str) -> str | None:
 def _wakes(coming: Coming) -> bool:
     if isinstance(coming, Notice):
         return coming.severity is not None  # That all is well is heard with the next pane, if there ever is one.
-    if isinstance(coming, Refusal | Unwatched):
+    if isinstance(coming, Refusal | AtStart):
         return True
     of_all = isinstance(coming.command, Silence) and coming.command.model is None
     return isinstance(coming.command, WAKING) or ((of_all or isinstance(coming.command, Unsilence)) and coming.reports)
@@ -176,7 +184,7 @@ def _wakes(coming: Coming) -> bool:
 
 def _order_of(coming: Coming) -> tuple[int, str, str, int, int]:
     """Commands by time and id, and after them refusals and notices; by where they stood."""
-    if isinstance(coming, Unwatched):
+    if isinstance(coming, AtStart):
         return NEVER, coming.model, "", 0, 0
     if isinstance(coming, Refusal | Notice):
         return END, "", *_place_of(coming)

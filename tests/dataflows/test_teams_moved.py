@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
+from typing import cast
 
 import pytest
 from bytewax.recovery import init_db_dir
@@ -99,11 +100,13 @@ def log() -> Log:
     )
 
 
-def said(store: Path, files: Sequence[tuple[Mapping[str, str], int]]) -> list[list[ControlEvent]]:
+def said(
+    store: Path, files: Sequence[tuple[Mapping[str, str], int]], some: Sequence[Log] = ()
+) -> list[list[ControlEvent]]:
     """What is said of model a under each folder of files in turn, each until a time [s]; "" is a file by itself."""
     store.mkdir(exist_ok=True)
     init_db_dir(store, 1)  # type: ignore[no-untyped-call]
-    some, before, found = [log()], 0, []
+    some, before, found = some or [log()], 0, []
     for texts, until in files:
         new = limited(parse(texts[""])) if "" in texts else parse_teams(texts)
         policy = gone_on(store, parts_of(store), new)
@@ -144,3 +147,33 @@ def test_an_alert_that_fires_when_no_file_takes_the_model_any_more_is_over(tmp_p
         ("resolved", True, "v1", "no policy file takes it any more")
     }
     assert {(each.pin, each.barred) for each in third} <= {("v1", ("v2",))}
+
+
+def falling_silent() -> Log:
+    """Model a fails until the file changes, and is never heard of again; model b serves all the time."""
+    random = Random(4)
+    failing = [event(random, second, "a") | {"version": "v1", "error_type": "500"} for second in range(MOVED_S)]
+    served = [event(random, second, "b") for second in range(END_S)]
+    both = sorted([*failing, *served], key=lambda each: cast(int, each["ts"]))
+    return Log("events", "events", [json.dumps(each).encode() for each in both])
+
+
+OTHERS = OWN.replace('name = "slo"', 'name = "level"').replace('name = "silent"', 'name = "gone"')
+QUIET: Mapping[str, Sequence[Mapping[str, str]]] = {
+    "joined": [{"x": of(["c"], OTHERS), "y": of(["a", "b"], OTHERS)}],
+    "restarted": [{"x": of(["c"], OTHERS), "y": of(["a", "b"], OTHERS)}] * 2,
+    "back": [NOBODYS, {"x": of(["a"], OTHERS), "y": of(["b"])}],
+    "alone": [{"": OTHERS}],
+}
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_a_model_that_is_quiet_since_it_moved_is_taken_in_all_the_same(name: str, tmp_path: Path) -> None:
+    """Nothing more comes of it: what its new file knows no rule for is over, and that nothing comes is missed."""
+    times = [*range(MOVED_S + 20, AGAIN_S, 20)][: len(QUIET[name]) - 1]
+    stages = [(FIRST, MOVED_S), *zip(QUIET[name], [*times, END_S], strict=True)]
+    before, *after = said(tmp_path, stages, [falling_silent()])
+    assert (before[-1].rule, before[-1].state) == ("slo", "firing")
+    # One that is alone goes on with the panes that were open, and a new rule sees these.
+    said_then = [(each.rule, each.state) for part in after for each in part if each.rule not in ("level", "canary")]
+    assert said_then == [("slo", "resolved"), ("gone", "firing")]

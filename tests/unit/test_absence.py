@@ -42,6 +42,17 @@ def test_a_series_that_never_had_events_is_not_missed() -> None:
     assert seen.rule.quiet
 
 
+def test_a_series_that_served_elsewhere_until_lately_is_missed_and_its_return_is_told() -> None:
+    rules = [AbsenceEvaluator(RULE, policy()) for _ in range(2)]
+    seen, back = map(Watch, rules)
+    for rule in rules:
+        rule.expect(0, seen.next - 20, seen.names)
+    assert seen.of(0, 0, panes=40) == []
+    assert seen.of(0, 0) == ["STALE"]
+    assert back.of(0, 0, panes=39) == []
+    assert back.of(1, 0) == ["OK"]
+
+
 def test_it_is_quiet_once_everything_is_stale() -> None:
     seen = watch()
     seen.of(1, 0)

@@ -11,7 +11,7 @@ from operators.policy.worker import SHARDS
 from operators.policy_file.toml import parse
 from operators.window.panes import Closed, Panes
 from operators.window.shards import shard_of
-from operators.window.waiting_commands import Unwatched
+from operators.window.waiting_commands import AtStart
 from operators.window.watermark import NEVER
 from operators.wire.commands import RING_SLICES_MAX, RINGS_MAX, Release
 from operators.wire.control import Notice, Refusal
@@ -40,7 +40,7 @@ def taken(one: Partition, *bodies: dict[str, Any] | bytes) -> tuple[list[tuple[i
         (shard, closing, each.reason if isinstance(each, Refusal) else each.command.id)
         for shard, item in batch.inputs
         for closing, each in item.commands
-        if not isinstance(each, Notice | Unwatched)
+        if not isinstance(each, Notice | AtStart)
     ]
     return said, [(reject.reason, reject.detail) for reject in batch.rejects]
 

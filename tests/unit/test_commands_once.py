@@ -14,7 +14,7 @@ from operators.policy_file.toml import parse
 from operators.window import waiting_commands
 from operators.window.panes import Closed, Panes
 from operators.window.shards import shard_of
-from operators.window.waiting_commands import Obeyed, Unwatched
+from operators.window.waiting_commands import AtStart, Obeyed
 from operators.window.watermark import NEVER
 from operators.wire.commands import AnyCommand, Silence, Unsilence
 from operators.wire.control import Notice, Refusal
@@ -42,7 +42,7 @@ def heard(
     batch = one.take(received([json.dumps(body).encode() for body in bodies], received_ms=now))
     out = panes.push(dict(batch.inputs)[shard_of("m", SHARDS) if shard is None else shard])
     said = [said for item in out if isinstance(item, Closed) for said in item.commands]
-    return [each for each in said if not isinstance(each, Notice | Unwatched)]
+    return [each for each in said if not isinstance(each, Notice | AtStart)]
 
 
 def words(said: list[AnyCommand | Refusal]) -> list[tuple[str, ...]]:
@@ -184,7 +184,7 @@ def test_an_id_is_used_up_by_its_own_key_and_model_alone() -> None:
     values = [json.dumps(body).encode() for body in bodies]
     given = dict([*one.take(received(values)).inputs])[shard_of("m", SHARDS)], dict(one.end())[shard_of("m", SHARDS)]
     closed = [item for each in given for item in panes.push(each) if isinstance(item, Closed)]
-    said = [each for item in closed for each in item.commands if not isinstance(each, Notice | Unwatched)]
+    said = [each for item in closed for each in item.commands if not isinstance(each, Notice | AtStart)]
     assert words(said) == [("deploy-17",)] * 3 + [("repeated", "log")]
     assert panes.save().obeyed.ids.keys() == {f"{two}\0\0deploy-17", "m\0other\0deploy-17", "m\0\0deploy-17"}
 
@@ -209,7 +209,7 @@ def test_a_silence_of_all_models_takes_effect_at_its_time_however_much_is_read_a
     obeyed = [
         (
             item.pane - START_MS // WIDE.pane_ms,
-            [each.id for each in item.commands if not isinstance(each, Notice | Refusal | Unwatched)],
+            [each.id for each in item.commands if not isinstance(each, Notice | Refusal | AtStart)],
         )
         for item in found
         if isinstance(item, Closed) and item.commands
