@@ -21,7 +21,7 @@ from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.recovery import columns_of, dumps, loads, of_file, of_teams, require_shape, team_panes
 from operators.rows.panes import leftover_rows, pane_rows, rows_of_stored
-from operators.rows.progress import progress_rows
+from operators.rows.progress import progress_rows, shard_in_rows
 from operators.rows.windows import rows_of_windows
 from operators.store.rows import Rows
 from operators.window.fence import in_order
@@ -256,7 +256,7 @@ def write_progress(step_id: str, up: KeyedStream[PaneItem], policy: Policy) -> K
             each = policy.teams[whole.team] if isinstance(whole, TeamItem) else policy
             pane = whole.item if isinstance(whole, TeamItem) else whole
             if isinstance(pane, Closed):
-                yield f"{shard}/{each.team}" if each.slot_prefix else shard, pane, each
+                yield shard_in_rows(shard, each), pane, each
 
     def rows(batch: list[tuple[str, Any]]) -> list[tuple[str, Rows]]:
         return [(batch[0][0], made) for made in progress_rows(closed(batch))]

@@ -13,6 +13,7 @@ from operators.ingest.credentials import Credentials
 from operators.ingest.formats.origin import Origin, Reject
 from operators.policy.policy import Policy
 from operators.texts import DETAIL_MAX, cut
+from operators.window.waiting_commands import UNCLAIMED
 from operators.window.waiting_commands import Obeyed as Seen  # noqa: F401  # Older stores have it saved by this name.
 from operators.wire.commands import SILENCE_MS_MAX, AnyCommand, Release, Rollback, Silence, Unsilence
 from operators.wire.control import Refusal
@@ -60,6 +61,16 @@ def _nonsense_of(release: Release) -> str | None:
         return f"candidate and baseline are both {release.candidate!r}"
     shared = release.mirrored and release.traffic_share is not None
     return "copies of requests have no share of the traffic" if shared else None
+
+
+def nobodys(command: AnyCommand, source: str, place: tuple[int, int]) -> Refusal:
+    """Return what is told of a command about a model that no policy file takes."""
+    detail = (
+        f"no policy file of this worker takes model {command.model!r}: nothing of it is changed unless it was known; "
+        f"command {command.id}"
+    )
+    position, item = place
+    return Refusal(source=source, position=position, item=item, reason=UNCLAIMED, detail=cut(detail, DETAIL_MAX))
 
 
 def kept(command: AnyCommand) -> AnyCommand:

@@ -256,7 +256,8 @@ class Partition:
             duplicates=taken.duplicates,
             behind_ms=self.behind_ms,
             unclaimed=sum(
-                (each.unclaimed for each in streams if isinstance(each, TeamEvents | TeamFeedback)), Counter()
+                (each.unclaimed for each in streams if isinstance(each, TeamEvents | TeamFeedback | CommandItems)),
+                Counter(),
             ),
         )
 

@@ -9,9 +9,9 @@ from operators.release.floods import without_flood
 from operators.release.inputs import heed
 from operators.release.machine import let_run, revoke
 from operators.release.model import Model, PaneContext
-from operators.window.waiting_commands import AtStart, Due
+from operators.window.waiting_commands import UNCLAIMED, AtStart, Due
 from operators.wire.commands import Ack, Override, Release, Silence, Unsilence
-from operators.wire.control import ControlEvent, Notice, Refusal
+from operators.wire.control import ControlEvent, Notice, Refusal, Severity
 
 
 def obey(model: Model, at: PaneContext, due: Sequence[Due]) -> list[ControlEvent]:
@@ -95,4 +95,6 @@ def _refused(model: Model, at: PaneContext, refusals: Sequence[Refusal]) -> Cont
     count = sum(refusal.count for refusal in refusals)
     many = "a command was" if count == 1 else f"{count} commands were"
     reason = f"{many} refused ({first.reason}): {first.detail}; {first.source} at {first.position}, item {first.item}"
-    return model.say("alert", at, "", f"commands:{first.reason}", "ticket", None, reason=reason)
+    # It may be another worker's to obey.
+    severity: Severity = "info" if first.reason == UNCLAIMED else "ticket"
+    return model.say("alert", at, "", f"commands:{first.reason}", severity, None, reason=reason)

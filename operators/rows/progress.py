@@ -1,11 +1,24 @@
-"""How far a shard has counted, as rows of table `progress`: one for each closed pane in which something came in."""
+"""How far a shard has counted, as rows of table `progress`: one for each closed pane in which something came in.
+
+Several workers may write there, and files of theirs may have one name. What tells them apart is which models they
+take, as no model is that of two.
+"""
 
 from collections.abc import Iterable
+from hashlib import blake2b
 
 from operators.policy.policy import Policy
 from operators.store.rows import Column, Rows
 from operators.window.panes import Closed
 from operators.window.partial import Partial
+
+
+def shard_in_rows(shard: str, policy: Policy) -> str:
+    """Return the name of a shard of one policy of a worker; with a sign of its models, where it is for some alone."""
+    name = f"{shard}/{policy.team}" if policy.slot_prefix else shard
+    if not policy.models:
+        return name
+    return f"{name}#{blake2b(chr(0).join(sorted(policy.models)).encode(), digest_size=4).hexdigest()}"
 
 
 def progress_rows(closed: Iterable[tuple[str, Closed, Policy]]) -> list[Rows]:

@@ -27,6 +27,7 @@ from operators.wire.events import ms_of
 WAKING = (Release, Override, Kill, Rollback, Pin, Unpin, Ack)
 REMEMBERED_MS = SILENCE_MS_MAX  # At least so old a command is still obeyed; what is older is refused.
 NOTICES = ("refused", "late", "behind")  # In the order in which those of one number are told.
+UNCLAIMED = "unclaimed"  # Why a command is refused whose model no policy file takes.
 OBEYED_MAX = 10_000  # Ids remembered of one shard: more commands than people and pipelines give its models in a week.
 
 

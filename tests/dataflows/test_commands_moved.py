@@ -132,9 +132,14 @@ def test_the_incident_of_a_version_that_was_withdrawn_is_closed_too(tmp_path: Pa
 
 
 def test_a_model_of_another_worker_is_not_answered_for(tmp_path: Path) -> None:
-    """Of two workers that read the same commands, each with files of its own, one alone obeys."""
+    """Of two workers that read the same commands, each with files of its own, one alone obeys.
+
+    The name may as well be mistyped: that nothing was changed is said once, in the name of no model.
+    """
     given = Log("commands", "commands", [command(300, "pin", model="elsewhere", version="v3")])
     init_db_dir(tmp_path, 1)  # type: ignore[no-untyped-call]
     ran = run_until_crash(parse_teams(FIRST), [log(), given], tmp_path, 10_000, SIZE)
     assert "elsewhere" not in {each.model for each in ran.control}
     assert "elsewhere" not in {row["model"] for row in tables_of(ran.rows).get("command", ())}
+    (told,) = [each for each in ran.control if each.rule == "commands:unclaimed"]
+    assert (told.model, told.severity, "takes model 'elsewhere'" in told.reason) == ("", "info", True)

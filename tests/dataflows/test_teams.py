@@ -1,5 +1,6 @@
 """Several policy files in one worker: each model has the rows and events that it would have with its file alone."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from operators.policy_file.defaults import MEASURES
 from operators.policy_file.teams import limited, parse_teams
 from operators.policy_file.toml import parse
 from operators.recovery import StateMismatch
-from tests.dataflows.making import POLICY, STARTED_MS, log
+from tests.dataflows.making import POLICY, START_MS, STARTED_MS, log
 from tests.dataflows.running import Ran, exact, run_flow, tables_of
 from tests.dataflows.test_recovery import run_through_crashes, run_until_crash
 from tests.oracle import Log
@@ -127,6 +128,15 @@ def test_what_no_policy_takes_is_counted_and_is_no_error(together: Ran) -> None:
         assert of_model(ran, model) == of_model(together, model)
 
 
+def test_a_command_about_a_model_that_no_policy_takes_is_counted_and_answered() -> None:
+    pin = {"type": "pin", "id": "1", "ts": START_MS + 40_000, "model": "m7", "version": "v1", "by": "ann"}
+    given = Log("commands", "commands", [json.dumps(pin).encode()])
+    ran = run(parse_teams({"first": FIRST, "second": SECOND}), [*logs(), given], lambda: 100)
+    counted: Counter[str] = sum((batch.unclaimed for name, batch in ran.batches if name == "commands"), Counter())
+    assert counted == {"m7": 1}
+    assert [event.rule for event in ran.control if "m7" in event.reason] == ["commands:unclaimed"]
+
+
 def test_crashes_do_not_show_where_there_are_several_files(tmp_path: Path, together: Ran) -> None:
     random, policy = Random(3), parse_teams(FILES)
     few = logs(100)
@@ -146,3 +156,13 @@ def test_a_file_that_counts_otherwise_is_named_at_the_next_start(tmp_path: Path)
         run_until_crash(parse_teams(other), some, tmp_path, 2, 10)
     fewer = {name: text for name, text in FILES.items() if name != "second"}
     assert run_until_crash(parse_teams({**fewer, "third": 'models = ["m9"]'}), some, tmp_path, 1_000, 10).ended
+
+
+def test_two_workers_with_files_of_one_name_do_not_share_rows_of_progress() -> None:
+    """Each with a file for models of its own, in a folder or by itself: the rows of one replaced those of the other."""
+    files = [f'models = ["{model}"]\n{POLICY}' for model in ("m0", "m1")]
+    for policy in (lambda text: parse_teams({"team": text}), alone):
+        ran = [run(policy(text), logs(), lambda: 1_000).tables["progress"] for text in files]
+        one, other = ({(row["shard"], row["at"]) for row in rows} for rows in ran)
+        assert one
+        assert not one & other

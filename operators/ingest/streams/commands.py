@@ -1,5 +1,8 @@
 """Commands: checked for who may give them, then sent to the shard of their model; those refused become `Refusal`s.
 
+Where no policy file takes the model, that is told in the name of none: it may be mistyped, or another worker's. It is
+sent on all the same, as something may be known of the model from when a file took it.
+
 A refusal takes effect with the pane that its log has reached by then, so commands are taken message by message.
 """
 
@@ -29,13 +32,14 @@ from operators.wire.events import Feedback
 
 
 class CommandItems:
-    """The commands of one batch from `source`."""
+    """The commands of one batch from `source`; `unclaimed` says by model how many are nobody's."""
 
     feedback: Sequence[Feedback] = ()
 
     def __init__(self, source: str, policy: Policy, credentials: Credentials) -> None:
         self._source, self._policy, self._credentials = source, policy, credentials
         self.unusable: Counter[str] = Counter()
+        self.unclaimed: Counter[str] = Counter()
         self._commands: list[tuple[int, int, Coming]] = []
 
     @property
@@ -66,10 +70,13 @@ class CommandItems:
     def take(self, placed: PlacedItems) -> None:
         index = placed.index[np.flatnonzero(placed.keep)].tolist()
         commands = cast(Sequence[AnyCommand], placed.items)
-        for command, place, closing in zip(commands, index, placed.times.closing.tolist(), strict=True):
-            self._commands += [
-                (shard, closing, sent) for shard, sent in self._sent(command, placed.origin.place(place))
-            ]
+        for command, row, closing in zip(commands, index, placed.times.closing.tolist(), strict=True):
+            place = placed.origin.place(row)
+            self._commands += [(shard, closing, sent) for shard, sent in self._sent(command, place)]
+            if command.model and self._policy.claims is not None and self._policy.of(command.model) is None:
+                self.unclaimed[command.model] += 1
+                nobodys = command_faults.nobodys(command, self._source, place)
+                self._commands.append((home_of("", self._policy), closing, nobodys))
         # A refused command has no time that can be believed.
         reached = placed.reached // self._policy.pane_ms
         refusals = command_faults.refusals(placed.rejects, self._source)
