@@ -75,6 +75,11 @@ class ShardEvaluation:
         self.slots_max = SLOTS_MIN
         self._models = ShardModels(policy, self.state, takes, {} if arriving is None else arriving)
 
+    def moved_models(self) -> set[str]:
+        """Return those of whose releases and alerts something may have changed since this was asked last; some gone."""
+        moved, self._models.moved = self._models.moved, set()
+        return moved
+
     def push(self, moved: PaneWithWindows) -> list[PaneOutcome]:
         """Take a closed pane, and the windows that ended with it or in the quiet panes before it."""
         out: list[PaneOutcome] = []

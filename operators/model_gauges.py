@@ -5,7 +5,7 @@ What is over is there no more with the next scrape, so a release, a pin or an al
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
@@ -13,11 +13,13 @@ import numpy as np
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from operators.arrays import Ints
 from operators.policy.policy import Policy, Window
 from operators.release.model import Model
 from operators.store.rows import Rows
 from operators.window.partial import BAD, GOOD
 from operators.window.picked import pick
+from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
 
 WHOLE = "*"  # The slice that is all traffic.
@@ -50,70 +52,67 @@ GAUGES: Mapping[str, Gauge] = {
     ),
     "alerts_firing": Gauge(meaning="Versions on which a rule's alert fires.", labels=("model", "rule", "severity")),
 }
+OF_MODELS = ("release_info", "pinned", "alerts_firing")  # What each model says by itself.
 Values = dict[tuple[str, ...], float]  # By the values of the labels.
 Samples = Mapping[str, Values]  # By name of the gauge.
 
 
 class ShardGauges:
-    """What the gauges say of one shard: `samples`, made anew after each batch.
+    """What the gauges say of one shard: `samples`, made where they are asked for, in whatever thread.
 
-    What is only said when it moves, ratios and evidence, is remembered here and not saved.
+    So all that is kept here is replaced and never changed, but for the dicts of models and of evidence, which are
+    copied before anybody looks at them. What is only said when it moves, ratios and evidence, is not saved.
     """
 
     def __init__(self, policy: Policy) -> None:
         self._window = _nearest(policy.windows)
         self._slis = [sli.name for sli in policy.slis]
-        self._ratios: Values = {}
+        self._ended: tuple[Sequence[SliceSeries], Ints] = (), np.zeros((0, len(self._slis), 2), np.int64)
         self._evidence: dict[tuple[str, ...], tuple[float, float]] = {}
-        self.samples: Samples = {}
+        self._models: dict[str, Samples] = {}
+
+    @property
+    def samples(self) -> Samples:
+        """By name of the gauge."""
+        evidence = self._evidence.copy()
+        samples = {
+            "log_e": {key: log_e for key, (log_e, _) in evidence.items()},
+            "log_e_needed": {key: needed for key, (_, needed) in evidence.items()},
+            "sli_ratio": self._ratios(),
+            **{name: Values() for name in OF_MODELS},
+        }
+        for of_model in self._models.copy().values():
+            for name, values in of_model.items():
+                samples[name] |= values
+        return samples
 
     def take(self, windows: Iterable[WindowCounts], rows: Iterable[Rows]) -> None:
         """Take the windows that ended with a pane, and the rows of what it came to."""
         for counts in windows:
             if counts.window == self._window:
-                self._ratios = self._ratios_of(counts)
+                self._ended = _of_all_traffic(counts)
         for some in rows:
             if some.table == "evidence":
                 self._evidence |= _whole(some)
 
-    def tell(self, models: Mapping[str, Model]) -> None:
-        """Let `samples` be what stands now, and forget the evidence of releases that nobody remembers."""
-        releases = {
-            (name, candidate): release
-            for name, model in models.items()
-            if model.releases
-            for candidate, release in sorted(model.releases.items())
-        }
-        if self._evidence:
-            self._evidence = {key: each for key, each in self._evidence.items() if key[:2] in releases}
-        info: Values = {
-            (*key, each.baseline, HELD if each.phase == "rolling_out" and each.holds else each.phase): 1.0
-            for key, each in releases.items()
-        }
-        firing = Counter(
-            (name, rule, each.severity)
-            for name, model in models.items()
-            for (rule, _), each in model.alerts.firing.items()
-        )
-        self.samples = {
-            "release_info": info,
-            "pinned": {(name, model.writer.pin): 1.0 for name, model in models.items() if model.writer.pin},
-            "log_e": {key: log_e for key, (log_e, _) in self._evidence.items()},
-            "log_e_needed": {key: needed for key, (_, needed) in self._evidence.items()},
-            "sli_ratio": self._ratios,
-            "alerts_firing": {key: float(count) for key, count in firing.items()},
-        }
+    def tell(self, models: Mapping[str, Model], moved: Collection[str]) -> None:
+        """Take where those of the models stand that may have `moved`; forget evidence of releases no more there."""
+        for name in moved:
+            where = _where(name, models[name]) if name in models else {}
+            if where:
+                self._models[name] = where
+            else:
+                self._models.pop(name, None)
+        if moved and self._evidence:
+            here = {(name, candidate) for name, model in models.items() for candidate in model.releases}
+            self._evidence = {key: each for key, each in self._evidence.items() if key[:2] in here}
 
-    def _ratios_of(self, counts: WindowCounts) -> Values:
-        rows = counts.whole
-        if rows is None:
-            rows = np.array([at for at, name in enumerate(counts.names) if not name.dims], np.int64)
+    def _ratios(self) -> Values:
+        names, units = self._ended
         return {
             (series.model, series.version, name): good / (good + bad)
-            for series, units in zip(
-                pick(counts.names, rows), counts.slis[rows][:, :, [GOOD, BAD]].tolist(), strict=True
-            )
-            for name, (good, bad) in zip(self._slis, units, strict=True)
+            for series, of_slis in zip(names, units.tolist(), strict=True)
+            for name, (good, bad) in zip(self._slis, of_slis, strict=True)
             if good + bad
         }
 
@@ -152,6 +151,27 @@ def _release_of_package() -> str:
 def _nearest(windows: Sequence[Window]) -> Window | None:
     sliding = [window for window in windows if window.kind == "sliding"]
     return min(sliding, key=lambda window: abs(window.size_ms - WINDOW_MS), default=None)
+
+
+def _of_all_traffic(counts: WindowCounts) -> tuple[Sequence[SliceSeries], Ints]:
+    """Return the series of a window that are all traffic, and good and bad of each, (K, S, 2)."""
+    rows = counts.whole
+    if rows is None:
+        rows = np.array([at for at, name in enumerate(counts.names) if not name.dims], np.int64)
+    return pick(counts.names, rows), counts.slis[rows][:, :, [GOOD, BAD]]
+
+
+def _where(name: str, model: Model) -> Samples:
+    """Return where one model stands, by gauge; nothing of gauges of which it has nothing to say."""
+    info: Values = {
+        (name, candidate, each.baseline, HELD if each.phase == "rolling_out" and each.holds else each.phase): 1.0
+        for candidate, each in sorted(model.releases.items())
+    }
+    pinned: Values = {(name, model.writer.pin): 1.0} if model.writer.pin else {}
+    firing = Counter((name, rule, each.severity) for (rule, _), each in model.alerts.firing.items())
+    alerts: Values = {key: float(count) for key, count in firing.items()}
+    every = zip(OF_MODELS, (info, pinned, alerts), strict=True)
+    return {gauge: values for gauge, values in every if values}
 
 
 def _whole(rows: Rows) -> dict[tuple[str, ...], tuple[float, float]]:

@@ -70,6 +70,8 @@ class ShardModels:
         self.uneventful = Uneventful(policy)
         # The models in which a pane without anything of them may leave a trace; at first nobody knows which do.
         self.awake = set(state.models)
+        # Those of whose releases and alerts something may have changed since somebody asked.
+        self.moved = set(state.models)
         self._retarget()
 
     @property
@@ -124,6 +126,7 @@ class ShardModels:
         awake = sorted({*begun.awake, *of_model} & models.keys())
         for name in awake:
             self._after_rules(name, begun, of_model.get(name, ()), found.get(name, ()))
+        self.moved |= before.keys()
         after = {name: shown_releases(models.get(name) or self._state.aside[name]) for name in before}
         changed = any(before.values()) or any(after.values())
         rows = [release_rows(before, after, begun.contexts.traffic.pane, self._policy)] if changed else []
@@ -146,6 +149,7 @@ class ShardModels:
         forgotten = surplus(self._state.models, self._policy.models_max, self._policy.spread, contexts.traffic.came)
         for name in forgotten:
             self.awake.discard(name)
+            self.moved.add(name)
             model = self._state.models.pop(name)
             events += resolve_forgotten(model, contexts.of(name), "served long ago, and forgotten")
         if forgotten:
@@ -193,6 +197,7 @@ class ShardModels:
             for name in [name for name in known if name in names and name not in self._state.models]:
                 found[name] = last_to_speak(found.get(name), known.pop(name))
         if found:
+            self.moved |= found.keys()
             absences = [each for each in self._state.alone if isinstance(each, AbsenceEvaluator)]
             for model in found.values():
                 model.bad.clear()

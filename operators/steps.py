@@ -89,7 +89,7 @@ class _EvaluationLogic(StatefulBatchLogic[PaneWithWindows, PaneOutcome, bytes | 
         self._evaluation = evaluation
         self._metrics = metrics
         self._gauges = gauges
-        gauges.tell(evaluation.state.models)
+        gauges.tell(evaluation.state.models, evaluation.moved_models())
         self._recover = recover
 
     def on_batch(self, values: list[PaneWithWindows]) -> tuple[list[PaneOutcome], bool]:
@@ -108,7 +108,7 @@ class _EvaluationLogic(StatefulBatchLogic[PaneWithWindows, PaneOutcome, bytes | 
             for drift in outcome.drift.drifts:
                 if drift.word == "BAD":
                     self._metrics.add("drift", 1, drift.monitor)
-        self._gauges.tell(self._evaluation.state.models)
+        self._gauges.tell(self._evaluation.state.models, self._evaluation.moved_models())
         return out, StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> bytes | None:

@@ -20,7 +20,7 @@ BOTH: Counts = {"v1": (99, 1), "v2": (20, 0)}
 def told(story: Story, shard: ShardGauges, rows: int = 0) -> dict[str, dict[tuple[str, ...], float]]:
     """What is said after all rows of a story from `rows` on."""
     shard.take((), story.rows[rows:])
-    shard.tell(story.judge.state.models)
+    shard.tell(story.judge.state.models, story.judge.state.models)
     return {name: dict(values) for name, values in shard.samples.items()}
 
 
@@ -49,7 +49,7 @@ def test_a_restart_says_where_models_stand_before_anything_comes() -> None:
     story.until("rollback", BAD_NEWS)
     story.restart()
     shard = ShardGauges(story.policy)
-    shard.tell(story.judge.state.models)
+    shard.tell(story.judge.state.models, story.judge.state.models)
     assert shard.samples["pinned"] == {("m", "v1"): 1.0}
 
 
@@ -72,7 +72,7 @@ def test_ratios_are_of_all_traffic_in_the_window_nearest_to_five_minutes() -> No
             ],
             (),
         )  # fmt: skip
-    shard.tell({})
+    shard.tell({}, ())
     assert shard.samples["sli_ratio"] == {("m", "v1", policy.slis[0].name): 0.9}
 
 
@@ -82,7 +82,8 @@ def test_names_are_text_whatever_they_are_and_a_dataflow_may_begin_again() -> No
     for _ in range(2):
         gauges = ModelGauges(story.policy)
         metrics.show(gauges)
-        gauges.shard().samples = {"pinned": {('a"b\n{', "v1"): 1.0}}
+        writer = EventWriter(model='a"b\n{', pin="v1")
+        gauges.shard().tell({writer.model: Model(writer=writer, alerts=Alerts())}, [writer.model])
     text = metrics.text().decode()
     assert text.count("rollguard_pinned{") == 1
     assert r'rollguard_pinned{model="a\"b\n{",version="v1"} 1.0' in text
@@ -96,5 +97,30 @@ def test_alerts_are_counted_by_severity() -> None:
     firing = story.judge.state.models["m"].alerts.firing
     for version in ("v1", "v2"):
         firing["slo", version] = Firing(severities={"*": "ticket", "region=eu": "page"})
-    shard.tell(story.judge.state.models)
+    shard.tell(story.judge.state.models, story.judge.state.models)
     assert shard.samples["alerts_firing"] == {("m", "slo", "page"): 2.0}
+
+
+def test_who_is_told_of_what_moved_alone_says_the_same() -> None:
+    story = Story(SLOWLY + THRESHOLD)
+    shard, rows = ShardGauges(story.policy), 0
+    for counts, panes in ((OLD, 40), (BOTH, 8), (BAD_NEWS, 60), (OLD, 60)):
+        for _ in range(panes):
+            story.play(counts, panes=1)
+            shard.take((), story.rows[rows:])
+            rows = len(story.rows)
+            shard.tell(story.judge.state.models, story.judge.moved_models())
+            every = ShardGauges(story.policy)
+            every.take((), story.rows)
+            every.tell(story.judge.state.models, story.judge.state.models)
+            assert shard.samples == every.samples
+    assert shard.samples["release_info"] == {("m", "v2", "v1", "recovered"): 1.0}
+
+
+def test_a_model_that_is_forgotten_leaves_no_series() -> None:
+    shard = ShardGauges(Story().policy)
+    model = Model(writer=EventWriter(model="m", pin="v1"), alerts=Alerts())
+    shard.tell({"m": model}, ["m"])
+    assert shard.samples["pinned"] == {("m", "v1"): 1.0}
+    shard.tell({}, ["m"])
+    assert shard.samples["pinned"] == {}
