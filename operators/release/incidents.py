@@ -53,6 +53,12 @@ def end_holds(model: Model, at: PaneContext, events: Sequence[ControlEvent]) -> 
     ]
 
 
+def alerted(model: Model, key: Key) -> bool:
+    """Tell whether an alert keeps an incident open: its own, or any of the version that all of it is about."""
+    firing = model.alerts.firing
+    return key in firing or (key[0] == WHOLE and any(version == key[1] for _, version in firing))
+
+
 def _joined(model: Model, event: ControlEvent, key: Key) -> ControlEvent:
     """Return an event as part of its incident, which begins with it if there is none yet."""
     incident = model.incidents.get(key)
@@ -105,10 +111,10 @@ def _is_open(model: Model, key: Key) -> bool:
     release = model.releases.get(version)
     if rule == INEFFECTIVE:
         return model.phase_of(version) == "ineffective"
-    if rule != WHOLE:
-        return key in model.alerts.firing or any(rule == f"{LIMITS}{kind}" for kind in model.overflow)
-    if any(each[1] == version for each in model.alerts.firing):
+    if alerted(model, key):
         return True
+    if rule != WHOLE:
+        return any(rule == f"{LIMITS}{kind}" for kind in model.overflow)
     if release is None:
         return False
     holds = any(how != "cool-down" for how in release.holds.values())

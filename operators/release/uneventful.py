@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from operators.policy.policy import Policy
 from operators.release.alert_events import RESTS_MS, is_input
 from operators.release.discovery import may_begin
+from operators.release.incidents import alerted
 from operators.release.model import CanaryFinding, Model
 from operators.release.pane_traffic import PaneTraffic
 from operators.release.serving import acts
@@ -50,12 +51,12 @@ class Uneventful:
         Then none of these begins or ends anything: a series of which nothing was BAD has become OK, or too few to tell.
         Every release goes on as it is, and every alert: its rule is one of the policy, and acts on no
         version by itself; it was not muted; its version has served lately, or never. No alert was resolved because its
-        version rests, and every incident is that of an alert: one of a version, or of a hold, may be over.
+        version rests, and an alert keeps every incident open: that of a hold, or of a withdrawal, may be over.
         """
         alerts = model.alerts
         if verdicts and any(each.word not in SAY_NOTHING or _stands(model, each) for each in verdicts):
             return False
-        if alerts.rested or not (model.incidents.keys() <= alerts.firing.keys()):
+        if alerts.rested or not all(alerted(model, key) for key in model.incidents):
             return False
         if model.bad and any(rule in self._acting for rule, _ in model.bad):
             return False

@@ -10,11 +10,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from operators import shard_models
 from operators.evaluation import ShardEvaluation
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.policy_file.toml import parse
-from operators.release.model import CanaryFinding, Model
+from operators.release import controller
+from operators.release.incidents import WHOLE
+from operators.release.model import CanaryFinding, Model, PaneContext
 from operators.release.pane_traffic import PaneTraffic
 from operators.release.uneventful import Uneventful
 from operators.rules.verdict import Verdict
@@ -25,6 +28,7 @@ from operators.window.samples import LINEAGE, Sample
 from operators.window.waiting_commands import Due
 from operators.window.windows import PaneWithWindows, Windows
 from operators.wire.commands import Silence
+from operators.wire.control import ControlEvent
 from tests.dataflows.running import expand
 from tests.policies import base, sli, table
 from tests.releasing import CANARY, SLOWLY, START, kill, override, partial, pin, release, unpin, unsilence
@@ -211,3 +215,20 @@ PROMOTED: Stories = [
 def test_what_is_left_out_of_models_would_have_said_and_changed_nothing(policy: Policy, story: Stories) -> None:
     closed = panes(story)
     assert outcomes(ShardEvaluation(policy), closed) == outcomes(Throughout(policy), closed)
+
+
+def test_a_candidate_whose_alert_goes_on_is_asked_of_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+
+    def end_pane(model: Model, at: PaneContext, *of_pane: Any) -> list[ControlEvent]:
+        ended.append(at.pane)
+        return controller.end_pane(model, at, *of_pane)
+
+    monkeypatch.setattr(shard_models, "end_pane", end_pane)
+    evaluation, closed = ShardEvaluation(HOLDING), panes(CUT_OVER[:22])
+    for each in closed[:-1]:
+        evaluation.push(PaneWithWindows(closed=each, windows=()))
+    model = evaluation.state.models["m"]
+    assert ("slo", "v2") in model.alerts.firing
+    assert (WHOLE, "v2") in model.incidents
+    assert closed[-2].pane not in ended
