@@ -4,7 +4,7 @@ Nothing here decides. All of it is bounded, and a function of the closed panes a
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import chain, combinations, groupby, takewhile
+from itertools import chain, combinations, groupby
 from operator import itemgetter
 
 from operators.drift.found import words
@@ -27,6 +27,7 @@ FOUND_MAX = 100  # Findings of a release.
 SHOWN_MAX = 20  # Findings of an event.
 ERRORS_MAX = 5  # Error types of an event.
 REQUESTS_SHOWN = 5  # Request ids of an event.
+UNKNOWN = ("",)  # Where nothing is known of what a version is made of.
 
 
 def note_lately(model: Model, traffic: PaneTraffic) -> None:
@@ -36,19 +37,25 @@ def note_lately(model: Model, traffic: PaneTraffic) -> None:
             del model.lately[version]
     name, seen = model.writer.model, traffic.seen
     for version, errors in seen.errors.get(name, {}).items():
-        kept = _lately_of(model, version).errors
-        known = kept.setdefault(traffic.bucket, {})
-        for error in sorted(errors):
-            key = error if error in known or len(known) < TYPES_MAX else OTHER
-            known[key] = known.get(key, 0) + errors[error]
-        for old in sorted(kept)[:-BUCKETS] if len(kept) > BUCKETS else ():
-            del kept[old]
+        _note_errors(_lately_of(model, version).errors, traffic.bucket, errors)
     for version, samples in seen.samples.get(name, {}).items():
-        release = model.releases.get(version)
-        if release is not None and release.is_actionable and samples[-1].sli != LINEAGE:
-            _note_failing(release, samples)
-        for each in takewhile(_has_lineage, samples):  # They come first.
+        if samples[-1].sli != LINEAGE:
+            release = model.releases.get(version)
+            if release is not None and release.is_actionable:
+                _note_failing(release, samples)
+        for each in samples:
+            if each.sli != LINEAGE:
+                break  # They come first.
             _note_lineage(_lately_of(model, version).lineage, each)
+
+
+def _note_errors(kept: dict[int, dict[str, int]], bucket: int, errors: Mapping[str, int]) -> None:
+    known = kept.setdefault(bucket, {})
+    for error in sorted(errors):
+        key = error if error in known or len(known) < TYPES_MAX else OTHER
+        known[key] = known.get(key, 0) + errors[error]
+    for old in sorted(kept)[:-BUCKETS] if len(kept) > BUCKETS else ():
+        del kept[old]
 
 
 def _lately_of(model: Model, version: str) -> Lately:
@@ -66,17 +73,10 @@ def _note_failing(release: ReleaseState, samples: Sequence[Sample]) -> None:
     release.requests = tuple(each for some in by_sli.values() for each in some[-REQUESTS_MAX:])
 
 
-def _has_lineage(sample: Sample) -> bool:
-    return sample.sli == LINEAGE
-
-
 def _note_lineage(lineage: dict[str, tuple[str, ...]], sample: Sample) -> None:
     for name, value in zip(LINEAGES, sample.lineage, strict=True):
-        if not value:
-            continue
-        known = lineage.get(name, ())
-        if not known or known[-1] != value:  # Most say what the last one said.
-            before = tuple(each for each in known if each != value)
+        if value and lineage.get(name, UNKNOWN)[-1] != value:  # Most say what the last one said.
+            before = tuple(each for each in lineage.get(name, ()) if each != value)
             lineage[name] = (*before, value)[-VALUES_MAX:]
 
 

@@ -76,10 +76,11 @@ def traffic_of(
     rows = slots.versions(counts)
     series = [names[slot] for slot in counts.slots[rows].tolist()]
     slis = counts.slis[rows]
-    of_slis = slis[:, :, GOOD : BAD + 1].reshape(len(rows), 2 * slis.shape[1]).tolist()
+    of_slis = slis[:, :, GOOD : BAD + 1].reshape(len(rows), 2 * slis.shape[1])
+    counted = np.hstack((counts.events[rows, None], of_slis)).tolist()
     came: dict[str, list[Came]] = {}
-    for name, row, requests, each in zip(series, rows.tolist(), counts.events[rows].tolist(), of_slis, strict=True):
-        came.setdefault(name.model, []).append(Came(name.version, row, [requests, *each]))
+    for name, row, each in zip(series, rows.tolist(), counted, strict=True):
+        came.setdefault(name.model, []).append(Came(name.version, row, each))
     return PaneTraffic(
         pane=counts.pane,
         bucket=bucket_of(counts.pane, policy.pane_ms),
@@ -95,8 +96,8 @@ def _scored(series: Sequence[SliceSeries], slis: Ints, policy: Policy) -> dict[s
     """Return what judges said of the versions, whose SLIs were counted as `slis` (series, S, 3)."""
     found: dict[str, list[ScoredVersion]] = {}
     scored = [index for index, sli in enumerate(policy.slis) if sli.scored]
-    some = np.argwhere(slis[:, scored].any(axis=2)) if scored else ()
-    for row, place in some:
+    of_scored = slis[:, scored]
+    for row, place in np.argwhere(of_scored.any(axis=2)) if of_scored.any() else ():
         good, bad, neither = slis[row, scored[place], [GOOD, BAD, NEITHER]].tolist()
         name = series[row]
         sli = policy.slis[scored[place]].name

@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 
 from operators.window.partial import Partial
+from operators.window.picked import pick
 from operators.window.samples import Sample
 
 
@@ -19,17 +20,16 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         seen = cls(errors={}, samples={})
         if part is None:
             return seen
-        which = part.which.tolist()
-        failures: list[list[int]] = []
         if any(part.error_types):
             failed = np.array([error != "" for error in part.error_types], bool)
-            failures = part.outcomes[(part.outcomes[:, 2] > 0) & failed[part.outcomes[:, 1]]].tolist()
-        for row, code, n in failures:
-            name, error = part.series[which[row]], part.error_types[code]
-            errors = seen.errors.setdefault(name.model, {}).setdefault(name.version, {})
-            errors[error] = errors.get(error, 0) + n
-        for row, sample in part.samples:
-            name = part.series[which[row]]
+            failures = part.outcomes[(part.outcomes[:, 2] > 0) & failed[part.outcomes[:, 1]]]
+            names = pick(part.series, part.which[failures[:, 0]])
+            for name, (_, code, n) in zip(names, failures.tolist(), strict=True):
+                errors = seen.errors.setdefault(name.model, {}).setdefault(name.version, {})
+                error = part.error_types[code]
+                errors[error] = errors.get(error, 0) + n
+        rows = np.array([row for row, _ in part.samples], np.int64)
+        for name, (_, sample) in zip(pick(part.series, part.which[rows]), part.samples, strict=True):
             seen.samples.setdefault(name.model, {}).setdefault(name.version, []).append(sample)
         for versions in seen.samples.values():
             for samples in versions.values():

@@ -57,7 +57,10 @@ class Served(msgspec.Struct, kw_only=True):
             self.last = pane
         for kept, number, most in ((self.buckets, bucket, BUCKETS), (self.hours, hour, HOURS)):
             known = kept.get(number)
-            kept[number] = came if known is None else list(map(add, known, came))
+            if known is not None:
+                kept[number] = list(map(add, known, came))
+                continue
+            kept[number] = came
             while len(kept) > most:
                 del kept[min(kept)]
 
