@@ -75,24 +75,35 @@ def _constant(feature: str, expectation: Expectation, summary: Summary) -> Itera
     if not single or reference.cardinality < 2 or present < SAMPLES_MIN:
         return
     share = (max(before) + 0.5) / (sum(before) + 1)
-    if present * math.log(share) < math.log(float(normal_tail(expectation.sigmas))):
+    if present / summary.design * math.log(share) < math.log(float(normal_tail(expectation.sigmas))):
         expected = float(reference.cardinality)
         yield ContractBreach(feature=feature, kind="constant", observed=1.0, expected=expected, limit=2.0)
 
 
 def _cardinality(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
-    """Compare how many of the listed categories occur with how many should among so many rows."""
+    """Compare how many of the listed categories occur with how many should among so many rows.
+
+    Too few for what the rows are worth, or too many for all of them: events of a user may be alike, and may be not.
+    """
     reference = expectation.reference
-    before = np.array(reference.counts[: reference.missing])
     n = sum(summary.counts[: reference.missing])
     if reference.kind == "number" or n < SAMPLES_MIN:
         return
-    absent = (1 - before / before.sum()) ** n
+    observed = sum(count > 0 for count in summary.counts[: reference.missing])
+    few, many = (_categories(expectation, rows) for rows in (n / summary.design, n))
+    for expected, limit, broken in (
+        (few[0], few[0] - few[1], few[0] - observed > few[1]),
+        (many[0], many[0] + many[1], observed - many[0] > many[1]),
+    ):
+        if broken:
+            yield ContractBreach(feature=feature, kind="cardinality", observed=observed, expected=expected, limit=limit)
+
+
+def _categories(expectation: Expectation, rows: float) -> tuple[float, float]:
+    """Return how many categories occur among so many independent rows, and how far off that may be."""
+    before = np.array(expectation.reference.counts[: expectation.reference.missing])
+    absent = (1 - before / before.sum()) ** rows
     expected = float((1 - absent).sum())
     # Occurrences of different categories hinder each other, so the true variance is smaller.
     deviation = math.sqrt(float((absent * (1 - absent)).sum()))
-    room = max(CARDINALITY_SHARE * expected, expectation.sigmas * deviation)
-    observed = sum(count > 0 for count in summary.counts[: reference.missing])
-    if abs(observed - expected) > room:
-        limit = expected + math.copysign(room, observed - expected)
-        yield ContractBreach(feature=feature, kind="cardinality", observed=observed, expected=expected, limit=limit)
+    return expected, max(CARDINALITY_SHARE * expected, expectation.sigmas * deviation)

@@ -20,23 +20,30 @@ def moment_findings(feature: str, expectation: Expectation, summary: Summary) ->
     reference = expectation.reference.moments
     if reference is None or summary.n_worth < SAMPLES_MIN:
         return
+    factor = _sd_limit(reference, summary, expectation.sigmas)
+    spread = _spread(reference, summary, factor)
     power = _scale(reference, summary)
-    if power:
+    if power * spread > 0:
         yield ContractBreach(feature=feature, kind="scale", observed=10.0**power, expected=1.0, limit=1.0)
     limit = _mean_limit(reference, summary, expectation.sigmas)
-    if abs(summary.mean - reference.mean) > limit:
+    if min(abs(mean - reference.mean) for mean in (summary.mean, _without_extreme(summary)[0])) > limit:
         limit = reference.mean + math.copysign(limit, summary.mean - reference.mean)
         yield ContractBreach(feature=feature, kind="mean", observed=summary.mean, expected=reference.mean, limit=limit)
-    if reference.sd > 0 and summary.sd > 0:
-        factor = _sd_limit(reference, summary, expectation.sigmas)
-        # Of numbers that are a few steps of floats apart, the deviation is rounding.
-        steps = _rounding(reference, summary)
-        log_ratio = math.log(max(summary.sd, steps)) - math.log(max(reference.sd, steps))
-        if -log_ratio > factor or _sd_without_extreme(summary) > max(reference.sd, steps) * math.exp(factor):
-            limit = reference.sd * math.exp(math.copysign(factor, log_ratio))
-            yield ContractBreach(
-                feature=feature, kind="deviation", observed=summary.sd, expected=reference.sd, limit=limit
-            )
+    if spread:
+        limit = reference.sd * math.exp(spread * factor)
+        yield ContractBreach(feature=feature, kind="deviation", observed=summary.sd, expected=reference.sd, limit=limit)
+
+
+def _spread(reference: Moments, summary: Summary, factor: float) -> int:
+    """Return 1 where values are spread by more than e^factor times as in the reference, -1 by less, 0 by neither."""
+    if not (reference.sd > 0 and summary.sd > 0):
+        return 0
+    # Of numbers that are a few steps of floats apart, the deviation is rounding.
+    steps = _rounding(reference, summary)
+    before = max(reference.sd, steps)
+    if math.log(before) - math.log(max(summary.sd, steps)) > factor:
+        return -1
+    return int(_without_extreme(summary)[1] > before * math.exp(factor))
 
 
 def _mean_limit(reference: Moments, summary: Summary, sigmas: float) -> float:
@@ -64,12 +71,19 @@ def _sd_limit(reference: Moments, summary: Summary, sigmas: float) -> float:
     return min(max(math.log(SD_FACTOR_MIN), sigmas * math.sqrt(variance)), FACTOR_MAX)
 
 
-def _sd_without_extreme(summary: Summary) -> float:
-    """Return the deviation of all values but the one furthest off: one value alone is no change of deviation."""
+def _without_extreme(summary: Summary) -> tuple[float, float]:
+    """Return mean and deviation of all values but that furthest off, as often as events are alike.
+
+    One value alone, or one user with some, is no change of either.
+    """
+    if not summary.sd > 0:
+        return summary.mean, summary.sd
+    n, alike = summary.n, math.ceil(summary.design)
     low, mean, high = (number / summary.sd for number in (summary.low, summary.mean, summary.high))
-    off = max(high - mean, mean - low)
-    squares = (summary.n - 1) - off * off * summary.n / (summary.n - 1)
-    return math.sqrt(max(squares, 0.0) / (summary.n - 2)) * summary.sd
+    off = high - mean if high - mean > mean - low else low - mean
+    squares = (n - 1) - alike * off * off * n / (n - alike)
+    sd = math.sqrt(max(squares, 0.0) / max(n - alike - 1, 1)) * summary.sd
+    return summary.mean - alike * off / (n - alike) * summary.sd, sd
 
 
 def _scale(reference: Moments, summary: Summary) -> int:

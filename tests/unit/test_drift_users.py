@@ -1,7 +1,8 @@
 """Events of one user count for what they are worth: nobody is alarmed because some users came several times."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +70,37 @@ def test_contracts_count_what_rows_are_worth() -> None:
     of_profile = build({"features.f0": [None, *np.linspace(0, 1, 99)] * 100})
     assert not Run(policy_of(CONTRACT, of_profile), missing_of_users(1)).bad
     assert not Run(policy_of(CONTRACT, of_profile), missing_of_users(10)).bad
+
+
+def alike(values: Sequence[Any], per_user: int, name: str) -> Iterator[Item]:
+    """An hour in which each user has one value in all of its events."""
+    for user, value in enumerate(values):
+        for at in range(per_user):
+            ts = START_MS + (user * per_user + at) * 1_000
+            yield event(ts, features={name: value}, user_id=f"u{user}")
+
+
+@pytest.mark.parametrize("values", [["visa"] * 6, ["visa", "amex"] * 6], ids=["constant", "cardinality"])
+def test_few_users_with_the_same_category_are_chance(values: list[str]) -> None:
+    """Six users who all pay by the card that half of all have; twelve with two cards out of five."""
+    shares = {"visa": 48, "amex": 42, "mc": 4, "iban": 3, "cash": 3}
+    of_profile = build({"features.card": [card for card, share in shares.items() for _ in range(share * 100)]})
+    assert not Run(policy_of(CONTRACT, of_profile), alike(values, 10, "card")).bad
+    independent = [value for value in values for _ in range(40)]
+    found = {drift.method for drift in Run(policy_of(CONTRACT, of_profile), alike(independent, 1, "card")).bad}
+    assert found & {"constant", "cardinality"}
+
+
+@pytest.mark.parametrize("far", [9.0, 20.0])
+def test_one_user_with_some_extreme_events_is_no_change_of_a_mean_or_deviation(far: float) -> None:
+    """Of values with heavy tails, where that is within the range: before, the scale was ten times the reference's."""
+    rng = np.random.default_rng(6)
+    ordinary = np.clip(rng.standard_t(3, 20_000), -25, 25)
+    of_profile = build({"features.x": [-30.0, 30.0, *ordinary.tolist()]})
+    values = [*(0.2 * rng.normal(size=119)).tolist(), 10 * far]
+    assert not Run(policy_of(CONTRACT, of_profile), alike(values, 8, "x")).bad
+    many = (far * rng.normal(size=120)).tolist()
+    assert {drift.method for drift in Run(policy_of(CONTRACT, of_profile), alike(many, 8, "x")).bad} >= {"deviation"}
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 6, 10])
