@@ -26,6 +26,7 @@ from operators.profiles.local_time import UTC
 from operators.profiles.profile import RESIDUAL, Centroids, Components, Profile
 from operators.profiles.residual import components_of, cross_fitted, residuals
 from operators.profiles.seasons import HOUR_MS, by_hour, hours_of_week
+from operators.profiles.slice_hours import by_slice_and_hour
 from operators.window.series_index import slice_text
 from operators.wire.events import UNUSABLE, Event, Feedback, ms_of
 
@@ -71,11 +72,14 @@ def profile_of(
     columns = _chosen(_columns(asked, answered), options.fields)
     columns, components = _with_residual(columns, len(asked), options)
     profile = _built(columns, asked, options, components)
-    if options.by_hour and (times := _times(asked, answered, columns, options.like)):
-        hours = {name: hours_of_week(of, options.timezone) for name, of in times.items()}
+    times = _times(asked, answered, columns, options.like) if options.by_hour else {}
+    hours = {name: hours_of_week(of, options.timezone) for name, of in times.items()}
+    if hours:
         profile = by_hour(profile, columns, hours, options.timezone)
     if options.by:
-        profile = by_slice(profile, columns, _slices(asked, answered, columns, options.by))
+        slices = _slices(asked, answered, columns, options.by)
+        profile = by_slice(profile, columns, slices)
+        profile = by_slice_and_hour(profile, columns, hours, slices) if hours else profile
     return profile, counted
 
 

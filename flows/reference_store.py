@@ -150,6 +150,7 @@ def _windows(
         moments=moments,
         hours=UNSET,
         hour_moments=UNSET,
+        slice_hours=UNSET,
         timezone=UNSET,
         slices=tuple((text, tuple(each)) for text, (each, _) in slices.items()) or UNSET,
         slice_moments=UNSET if moments is None else tuple(parts.items()) or UNSET,

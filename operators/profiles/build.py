@@ -72,6 +72,7 @@ def _like(known: Field, values: Sequence[Value]) -> Field:
         slices=UNSET,
         hour_moments=UNSET,
         slice_moments=UNSET,
+        slice_hours=UNSET,
         timezone=UNSET,
     )
 

@@ -3,7 +3,7 @@
 The counts of a slice are few where it is small, so they are shrunk towards the whole as far as the profile shows that
 its slices are alike (`seasons.py` has the formula): slices that do not differ are worth the whole, and those that do
 what they have themselves. What is expected of an hour of a slice is that of the hour, moved as the slice is from the
-whole.
+whole; or what it was itself, where its days are not those of the others (`slice_hours.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from operators.profiles.binning import Value, bins_of
 from operators.profiles.part_moments import moments_by
 from operators.profiles.profile import Field, PartMoments, Profile
 from operators.profiles.seasons import expected, shrunk_towards
+from operators.profiles.slice_hours import own_hours
 
 SLICES_MAX = 1_000  # Of a field, those with the most values.
 
@@ -55,7 +56,17 @@ def expected_of(field: Field, start: int, window_ms: int, texts: Sequence[str]) 
     whole = np.array(field.counts, float)
     # How the hour differs from the whole; a bin that is empty in it is empty in its hours.
     moved = np.where(whole > 0, base / np.maximum(whole, 1) * whole.sum() / max(base.sum(), 1), 0.0)
-    return np.array([_moved(known[text], moved, float(base.sum())) if text in known else base for text in texts])
+    own = own_hours(field)
+    return np.array(
+        [
+            expected(own[text], start, window_ms)
+            if text in own
+            else _moved(known[text], moved, float(base.sum()))
+            if text in known
+            else base
+            for text in texts
+        ]
+    )
 
 
 def _moved(counts: Floats, by: Floats, most: float) -> Floats:

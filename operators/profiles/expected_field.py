@@ -16,6 +16,7 @@ from operators.profiles.by_slice import dimensions_of, expected_of
 from operators.profiles.part_moments import added_parts
 from operators.profiles.profile import HOURS, Field, Moments, PartMoments
 from operators.profiles.seasons import CHANCE, DAY_HOURS, HOUR_MS, hours_covered
+from operators.profiles.slice_hours import own_hours
 from operators.stats.magnitude import standardised
 
 NUMBERS_MIN = 30  # Of a part, as contracts and tests of means take at least.
@@ -33,16 +34,29 @@ def expected_fields(field: Field, start: int, window_ms: int, texts: Sequence[st
 @lru_cache(maxsize=500)  # A window that ends each minute is compared with the same for an hour.
 def _expected(field: Field, first: int, hours: int, texts: Sequence[str]) -> Sequence[Field]:
     """Return it of windows with a part in so many hours from the first on [hours since 1970]."""
-    whole = msgspec.structs.replace(
-        field, hours=msgspec.UNSET, slices=msgspec.UNSET, hour_moments=msgspec.UNSET, slice_moments=msgspec.UNSET
-    )
     start, window_ms = first * HOUR_MS, hours * HOUR_MS
     counts = np.rint(expected_of(field, start, window_ms, texts)).astype(np.int64).tolist()
-    hour, slices = _of_hours(field, start, window_ms), _of_slices(field)
-    return tuple(_holding(whole, tuple(row), hour, slices.get(text)) for row, text in zip(counts, texts, strict=True))
+    whole, hour, slices = _as_one(field), _of_hours(field, start, window_ms), _of_slices(field)
+    own = {text: each for text, each in own_hours(field).items() if text in texts}
+    of_own = {text: (_as_one(each), _of_hours(each, start, window_ms), None) for text, each in own.items()}
+    return tuple(
+        _holding(tuple(row), *of_own.get(text, (whole, hour, slices.get(text))))
+        for row, text in zip(counts, texts, strict=True)
+    )
 
 
-def _holding(whole: Field, counts: tuple[int, ...], hour: PartMoments | None, of_slice: PartMoments | None) -> Field:
+def _as_one(field: Field) -> Field:
+    return msgspec.structs.replace(
+        field,
+        hours=msgspec.UNSET,
+        slices=msgspec.UNSET,
+        hour_moments=msgspec.UNSET,
+        slice_moments=msgspec.UNSET,
+        slice_hours=msgspec.UNSET,
+    )
+
+
+def _holding(counts: tuple[int, ...], whole: Field, hour: PartMoments | None, of_slice: PartMoments | None) -> Field:
     if not any(counts[: whole.missing]):
         counts = whole.counts
     moments = whole.moments

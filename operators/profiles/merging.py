@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from operators.profiles.part_moments import added_parts
 from operators.profiles.profile import Centroids, Field, Moments, PartMoments, Profile
+from operators.profiles.slice_hours import added_hours
 from operators.stats.magnitude import scaled, unscaled
 
 
@@ -52,6 +53,7 @@ def _field(name: str, fields: Sequence[Field]) -> Field:
         slices=_slices(fields),
         hour_moments=_hour_moments(fields),
         slice_moments=_slice_moments(fields),
+        slice_hours=added_hours(fields),
         timezone=next((field.timezone for field in fields if field.hours is not UNSET), UNSET),
     )
 

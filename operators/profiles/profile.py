@@ -95,14 +95,23 @@ class Components(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise ValueError(f"components are of features, got {self.names!r}")
 
 
-class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SliceHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of the slice with this canonical text: `counts` of each hour of the week, `moments` of its numbers, if any."""
+
+    text: str
+    counts: tuple[tuple[int, ...], ...]
+    moments: tuple[PartMoments, ...] = ()
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
     """One feature, prediction or measure.
 
     `edges` of a number: bin i holds edges[i - 1] <= x < edges[i], the first and last are open. `categories` are
     sorted. `counts`: of each bin, missing and unseen last. `cardinality`: distinct present values. `hours`: counts of
     each hour of the week (`seasons.py`), where the profile is of a week or more, as clocks of `timezone` show it, UTC
     where that is unset. `slices`: counts of some slices, by their canonical text (`by_slice.py`). `hour_moments`,
-    `slice_moments`: of the numbers in each of them. `components`: of what the residual is made.
+    `slice_moments`: of the numbers in each of them. `slice_hours`: hours of the week of slices with a day of their own
+    (`slice_hours.py`). `components`: of what the residual is made.
     """
 
     kind: Kind
@@ -117,6 +126,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     hour_moments: tuple[PartMoments, ...] | UnsetType = UNSET
     slice_moments: tuple[tuple[str, PartMoments], ...] | UnsetType = UNSET
     timezone: str | UnsetType = UNSET
+    slice_hours: tuple[SliceHours, ...] | UnsetType = UNSET
 
     @property
     def zone(self) -> str:
@@ -135,12 +145,20 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError(f"hour_moments need {HOURS}, got {len(self.hour_moments)}")
         if self.slices is not UNSET and any(len(counts) != len(self.counts) for _, counts in self.slices):
             raise ValueError(f"each slice needs {len(self.counts)} counts")
+        self._check_slice_hours()
         if len(self.counts) != self.unseen + 1:
             raise ValueError(f"a field needs {self.unseen + 1} counts, got {len(self.counts)}")
         if min(self.counts) < 0 or not any(self.counts[: self.missing]):
             raise ValueError(f"counts must be at least 0 and some above, got {self.counts!r}")
         if list(self.edges) != sorted(set(self.edges)) or list(self.categories) != sorted(set(self.categories)):
             raise ValueError("edges and categories must rise")
+
+    def _check_slice_hours(self) -> None:
+        for own in () if self.slice_hours is UNSET else self.slice_hours:
+            if [len(hour) for hour in own.counts] != [len(self.counts)] * HOURS or len(own.moments) not in (0, HOURS):
+                raise ValueError(f"slice_hours of {own.text} need {HOURS} times {len(self.counts)} counts")
+            if not any(any(hour[: self.missing]) for hour in own.counts):
+                raise ValueError(f"slice_hours of {own.text} need a value")
 
     @property
     def missing(self) -> int:
