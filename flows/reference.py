@@ -21,6 +21,7 @@ from operators.policy.watched import is_watchable
 from operators.profiles.binning import Value, is_value
 from operators.profiles.build import build, build_like
 from operators.profiles.by_slice import SliceTexts, by_slice
+from operators.profiles.design import with_design
 from operators.profiles.embedding import fit
 from operators.profiles.local_time import UTC
 from operators.profiles.profile import RESIDUAL, Centroids, Components, Profile
@@ -72,6 +73,7 @@ def profile_of(
     columns = _chosen(_columns(asked, answered), options.fields)
     columns, components = _with_residual(columns, len(asked), options)
     profile = _built(columns, asked, options, components)
+    profile = with_design(profile, asked)
     times = _times(asked, answered, columns, options.like) if options.by_hour else {}
     hours = {name: hours_of_week(of, options.timezone) for name, of in times.items()}
     if hours:

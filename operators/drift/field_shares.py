@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import special
 
-from operators.arrays import Floats, Ints
+from operators.arrays import Floats
 from operators.profiles.profile import BINS, Field
 from operators.stats.share_detector import STEPS, Shares
 
@@ -28,7 +28,7 @@ def shares_of(field: Field, sigmas: float, points: float) -> Shares:
         below = (np.arange(field.bins)[:, None] <= np.arange(cuts)).astype(np.int64)
         present = np.broadcast_to((np.arange(field.bins) < field.missing)[:, None], (field.bins, cuts))
         hits, of = np.c_[below, hits[:, field.missing :]], np.c_[present.astype(np.int64), of[:, field.missing :]]
-    counts = np.array(field.counts, np.int64)
+    counts = np.array(field.counts) / field.design_effect
     x, n = counts @ hits, counts @ of
     limit = np.r_[np.ones(hits.shape[1] - 2) if numeric else np.full(hits.shape[1] - 2, points), points, points]
     null = _nulls(x, n, sigmas, limit)
@@ -50,7 +50,7 @@ def shares_of(field: Field, sigmas: float, points: float) -> Shares:
     )
 
 
-def _nulls(x: Ints, n: Ints, sigmas: float, limit: Floats) -> Floats:
+def _nulls(x: Floats, n: Floats, sigmas: float, limit: Floats) -> Floats:
     """Return the largest and the smallest share that is tolerated, (C, 2)."""
     share = (x + 0.5) / (n + 1)
     probit, chance = special.ndtri(share), special.ndtr(-ERROR)

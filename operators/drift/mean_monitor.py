@@ -110,7 +110,7 @@ def _of_profile(monitor: Sigma, watched: Watched, slots: Ints, ended: Ended) -> 
     fields = expected_fields(watched.field, ended.start, ended.window_ms, texts)
     known = [field.moments for field in fields if field.moments is not None]
     return Scores(
-        n=np.array([moments.n for moments in known], np.int64),
+        n=(np.array([moments.n for moments in known]) / watched.field.design_effect).astype(np.int64),
         mean=standardised(np.array([_lowest(moments) for moments in known], float), watched.centre, watched.scale),
         variance=np.array([(moments.sd / watched.scale) ** 2 for moments in known], float),
     )

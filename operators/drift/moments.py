@@ -20,12 +20,13 @@ def moment_findings(feature: str, expectation: Expectation, summary: Summary) ->
     reference = expectation.reference.moments
     if reference is None or summary.n_worth < SAMPLES_MIN:
         return
-    factor = _sd_limit(reference, summary, expectation.sigmas)
+    before = reference.n / expectation.reference.design_effect
+    factor = _sd_limit(reference, before, summary, expectation.sigmas)
     spread = _spread(reference, summary, factor)
     power = _scale(reference, summary)
     if power * spread > 0:
         yield ContractBreach(feature=feature, kind="scale", observed=10.0**power, expected=1.0, limit=1.0)
-    limit = _mean_limit(reference, summary, expectation.sigmas)
+    limit = _mean_limit(reference, before, summary, expectation.sigmas)
     if min(abs(mean - reference.mean) for mean in (summary.mean, _without_extreme(summary)[0])) > limit:
         limit = reference.mean + math.copysign(limit, summary.mean - reference.mean)
         yield ContractBreach(feature=feature, kind="mean", observed=summary.mean, expected=reference.mean, limit=limit)
@@ -46,12 +47,12 @@ def _spread(reference: Moments, summary: Summary, factor: float) -> int:
     return int(_without_extreme(summary)[1] > before * math.exp(factor))
 
 
-def _mean_limit(reference: Moments, summary: Summary, sigmas: float) -> float:
-    """How far off the mean may be, in the unit of the feature.
+def _mean_limit(reference: Moments, before: float, summary: Summary, sigmas: float) -> float:
+    """How far off the mean may be, in the unit of the feature; the reference's is worth `before` numbers.
 
     Means of skewed values reach further to one side: Cornish and Fisher (1937), first term.
     """
-    n, m = summary.n_worth, reference.n
+    n, m = summary.n_worth, before
     spread: float = 1 / n + 1 / m
     skewness: float = reference.skewness * (1 / n**2 - 1 / m**2) / spread**1.5
     towards = skewness if summary.mean > reference.mean else -skewness
@@ -64,10 +65,10 @@ def _rounding(reference: Moments, summary: Summary) -> float:
     return ROUNDED_STEPS * math.ulp(max(abs(reference.mean), abs(summary.mean)))
 
 
-def _sd_limit(reference: Moments, summary: Summary, sigmas: float) -> float:
+def _sd_limit(reference: Moments, before: float, summary: Summary, sigmas: float) -> float:
     """How far off the logarithm of the deviation may be; its variance is (kurtosis - 1) / 4n (delta method)."""
     # Half of one value, half of another have a kurtosis of 1, or by rounding a little less.
-    variance = max(reference.kurtosis - 1, 0.0) / 4 * (1 / summary.n_worth + 1 / reference.n)
+    variance = max(reference.kurtosis - 1, 0.0) / 4 * (1 / summary.n_worth + 1 / before)
     return min(max(math.log(SD_FACTOR_MIN), sigmas * math.sqrt(variance)), FACTOR_MAX)
 
 

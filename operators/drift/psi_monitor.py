@@ -130,7 +130,8 @@ def _reference(monitor: Psi, watched: Watched, bins: range, slots: Ints, ended: 
         return slots, counts, np.where(watched.on_feedback, 0.0, pairs)
     if watched.field is None:
         raise ValueError(f"{monitor.name}: the profile has no {watched.name}")
-    return slots, _expected(watched.field, slots, ended), np.zeros(len(slots))
+    expected = _expected(watched.field, slots, ended)
+    return slots, expected, (watched.field.design_effect - 1) * expected.sum(axis=1)
 
 
 def _expected(field: Field, slots: Ints, ended: Ended) -> Floats:

@@ -71,7 +71,8 @@ def _forbidden(feature: str, expectation: Expectation, summary: Summary) -> Iter
 
 
 def _beyond_chance(hits: int, bin_: int, expectation: Expectation, summary: Summary) -> bool:
-    before, of = expectation.reference.counts[bin_], expectation.reference.rows
+    reference = expectation.reference
+    before, of = (count / reference.design_effect for count in (reference.counts[bin_], reference.rows))
     # Rows of one user are hits together: as many independent ones as they are worth.
     hits, rows = int(hits / summary.design), round(summary.rows / summary.design)
     return beta_binomial_tail(hits, rows, before + 0.5, of - before + 0.5) < float(normal_tail(expectation.sigmas))

@@ -73,6 +73,7 @@ def _like(known: Field, values: Sequence[Value]) -> Field:
         hour_moments=UNSET,
         slice_moments=UNSET,
         slice_hours=UNSET,
+        design=UNSET,
         timezone=UNSET,
     )
 

@@ -88,8 +88,8 @@ def _shrunk(field: Field) -> dict[str, Floats]:
     for text, counts in field.slices:
         groups.setdefault(dimensions_of(text), []).append((text, counts))
     for slices in groups.values():
-        own = np.array([each for _, each in slices], float)
-        rows = shrunk_towards(own, np.array(field.counts, float)[None], np.zeros(len(own), np.int64))
+        own, whole = (np.array(each, float) / field.design_effect for each in ([n for _, n in slices], [field.counts]))
+        rows = shrunk_towards(own, whole, np.zeros(len(own), np.int64)) * field.design_effect
         found |= {text: row for (text, _), row in zip(slices, rows, strict=True)}
     return found
 

@@ -81,8 +81,8 @@ def _of_hours(field: Field, start: int, window_ms: int) -> PartMoments | None:
     if field.hour_moments is msgspec.UNSET or len(covered) == HOURS:
         return None
     days = _of_days(field.hour_moments)
-    weekly = _differing(field.moments, field.hour_moments)
-    if not weekly and not _differing(field.moments, days):
+    weekly = _differing(field.moments, field.hour_moments, field.design_effect)
+    if not weekly and not _differing(field.moments, days, field.design_effect):
         return None
     own = added_parts([field.hour_moments[hour] for hour in covered])
     if weekly and own.n >= NUMBERS_MIN:
@@ -105,18 +105,18 @@ def _of_slices(field: Field) -> dict[str, PartMoments]:
         groups.setdefault(dimensions_of(text), {})[text] = part
     found: dict[str, PartMoments] = {}
     for parts in groups.values():
-        if _differing(field.moments, tuple(parts.values())):
+        if _differing(field.moments, tuple(parts.values()), field.design_effect):
             found |= {text: part for text, part in parts.items() if part.n >= NUMBERS_MIN}
     return found
 
 
 @lru_cache(maxsize=1_000)
-def _differing(whole: Moments | None, parts: tuple[PartMoments, ...]) -> bool:
+def _differing(whole: Moments | None, parts: tuple[PartMoments, ...], design: float) -> bool:
     """Tell whether means or deviations of parts differ by more than chance gives."""
     some = [each for each in parts if each.n >= NUMBERS_MIN]
     if whole is None or len(some) < 2 or whole.sd <= 0:
         return False
-    n = np.array([each.n for each in some], float)
+    n = np.array([each.n for each in some], float) / design
     means = standardised(np.array([each.mean for each in some]), whole.mean, whole.sd)
     sds = np.log(np.maximum([each.sd / whole.sd for each in some], 1e-9))
     kurtosis = max(whole.kurtosis, 1.5)

@@ -54,6 +54,7 @@ def _field(name: str, fields: Sequence[Field]) -> Field:
         hour_moments=_hour_moments(fields),
         slice_moments=_slice_moments(fields),
         slice_hours=added_hours(fields),
+        design=_design(fields),
         timezone=next((field.timezone for field in fields if field.hours is not UNSET), UNSET),
     )
 
@@ -92,6 +93,13 @@ def _slice_moments(fields: Sequence[Field]) -> tuple[tuple[str, PartMoments], ..
         return UNSET
     texts = sorted({text for each in known for text in each})
     return tuple((text, added_parts([each[text] for each in known if text in each])) for text in texts)
+
+
+def _design(fields: Sequence[Field]) -> float | UnsetType:
+    """Return what events are worth on average; those of a profile that does not know count as one each."""
+    if all(field.design is UNSET for field in fields):
+        return UNSET
+    return float(np.average([field.design_effect for field in fields], weights=[field.rows for field in fields]))
 
 
 def _centroids(some: Sequence[Centroids]) -> Centroids:

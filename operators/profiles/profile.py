@@ -111,7 +111,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     each hour of the week (`seasons.py`), where the profile is of a week or more, as clocks of `timezone` show it, UTC
     where that is unset. `slices`: counts of some slices, by their canonical text (`by_slice.py`). `hour_moments`,
     `slice_moments`: of the numbers in each of them. `slice_hours`: hours of the week of slices with a day of their own
-    (`slice_hours.py`). `components`: of what the residual is made.
+    (`slice_hours.py`). `components`: of what the residual is made. `design`: so many of its events are worth one that
+    is independent, as users make several of them within an hour; unset where that is unknown.
     """
 
     kind: Kind
@@ -127,13 +128,20 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     slice_moments: tuple[tuple[str, PartMoments], ...] | UnsetType = UNSET
     timezone: str | UnsetType = UNSET
     slice_hours: tuple[SliceHours, ...] | UnsetType = UNSET
+    design: float | UnsetType = UNSET
 
     @property
     def zone(self) -> str:
         """The time zone in which its hours of the week are counted."""
         return UTC if self.timezone is UNSET else self.timezone
 
+    @property
+    def design_effect(self) -> float:
+        return 1.0 if self.design is UNSET else self.design
+
     def __post_init__(self) -> None:
+        if self.design is not UNSET and not 1 <= self.design < np.inf:
+            raise ValueError(f"design must be at least 1, got {self.design!r}")
         if self.timezone is not UNSET:
             try:
                 known_zone(self.timezone)

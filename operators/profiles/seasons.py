@@ -69,7 +69,7 @@ def expected(field: Field, start: int, window_ms: int) -> Floats:
     if field.hours is msgspec.UNSET or window_ms % (HOURS * HOUR_MS) == 0:
         return whole
     covered = hours_covered(start, window_ms, field.zone)
-    some = _shrunk(field.hours)[covered]
+    some = _shrunk(field.hours, field.design_effect)[covered]
     traffic = np.array(field.hours, float).sum(axis=1)[covered]
     sizes = some.sum(axis=1)
     weights = traffic / traffic.sum() if traffic.any() else np.full(len(some), 1 / len(some))
@@ -79,14 +79,14 @@ def expected(field: Field, start: int, window_ms: int) -> Floats:
 
 
 @lru_cache(maxsize=1_000)
-def _shrunk(hours: tuple[tuple[int, ...], ...]) -> Floats:
+def _shrunk(hours: tuple[tuple[int, ...], ...], design: float) -> Floats:
     """Return (168, B) counts that each hour is worth by itself, by that hour of all days, and by the whole."""
-    counts = np.array(hours, float)
+    counts = np.array(hours, float) / design
     whole = counts.sum(axis=0)
     of_day = counts.reshape(-1, DAY_HOURS, counts.shape[1])
     days = of_day.sum(axis=0)
     by_day = shrunk_towards(days, whole[None], np.zeros(DAY_HOURS, np.int64))
-    return shrunk_towards(counts, by_day, np.arange(HOURS) % DAY_HOURS, pooled=days)
+    return shrunk_towards(counts, by_day, np.arange(HOURS) % DAY_HOURS, pooled=days) * design
 
 
 def shrunk_towards(counts: Floats, priors: Floats, of: Ints, pooled: Floats | None = None) -> Floats:

@@ -50,7 +50,8 @@ def _differing(
             counts = np.bincount(hours[rows] * field.bins + bins[rows], minlength=HOURS * field.bins)
             counts = counts.reshape(HOURS, field.bins)
             some = bool(counts[:, : field.missing].any())
-            if some and _has_own(counts.reshape(-1, DAY_HOURS, field.bins).sum(axis=0).astype(float), of_day):
+            days = counts.reshape(-1, DAY_HOURS, field.bins).sum(axis=0).astype(float)
+            if some and _has_own(days / field.design_effect, of_day):
                 parts = moments_by([values[row] for row in rows.tolist()], hours[rows], HOURS)
                 moments = parts if field.kind == "number" else ()
                 found.append(SliceHours(text=text, counts=tuple(map(tuple, counts.tolist())), moments=moments))
