@@ -28,7 +28,7 @@ Take = Callable[[Policy, PaneOutcome], None]
 
 
 class Covered(msgspec.Struct, kw_only=True):
-    """How many events and feedback there were, from when to when [Unix ms], and how many items were refused."""
+    """How many events and feedback there were, from when to when [Unix ms], and how many of all items were refused."""
 
     items: int = 0
     refused: int = 0
@@ -42,7 +42,8 @@ def each_outcome(inputs: Sequence[Input], policy: Policy, stop: Stop, take: Take
     Panes of a model come in order. Whatever stopped it is raised.
     """
     taken = Covered()
-    watch = InputWatch(batch=lambda _, batch: _note(taken, batch))
+    counted = {each.name for each in inputs if each.stream != "commands"}
+    watch = InputWatch(batch=lambda name, batch: _note(taken, batch, counted=name in counted))
     cli_main(_flow(MonitorSource(inputs, policy, stop=stop, watch=watch), policy, take), epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
     if stop.error is not None:
         raise stop.error
@@ -62,10 +63,10 @@ def _flow(source: MonitorSource, policy: Policy, take: Take) -> Dataflow:
     return flow
 
 
-def _note(taken: Covered, batch: Batch) -> None:
-    taken.items += batch.items
+def _note(taken: Covered, batch: Batch, *, counted: bool) -> None:
     taken.refused += len(batch.rejects)
-    if batch.items:
+    if counted and batch.items:
+        taken.items += batch.items
         taken.first_ms = min(batch.oldest_ms, batch.oldest_ms if taken.first_ms is None else taken.first_ms)
         taken.last_ms = max(batch.newest_ms, taken.last_ms or 0)
 

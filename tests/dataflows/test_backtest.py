@@ -86,6 +86,8 @@ def test_files_are_compared_version_by_version(folder: Path) -> None:
     assert (outcome["at"], outcome["rule"]) == (rollback["ts"], rollback["rule"])
     assert found["new"]["detect_s"] == (rollback["detected"] - rollback["onset"]) / 1000
     assert "rollback" not in found["old"]["counts"]
+    events = json.loads((folder / "out" / "summary.json").read_text())["events"]
+    assert found["items"] == events + len(TOLD), "commands are none of them"
     assert found["new"]["pages"] == len(
         {each["incident"] for each in control if each["severity"] == "page" and not each.get("update")}
     )
