@@ -8,6 +8,7 @@ import msgspec
 from flows import replay
 from flows.backtest.comparing import Comparison, summed
 from flows.backtest.hearing import Heard, heard
+from flows.backtest.printing import minute
 from operators.connectors.stop import Stop
 from operators.ingest.formats.format import Stream
 from operators.policy.policy import Policy
@@ -42,8 +43,16 @@ def compare(old: Policy, new: Policy, asked: Asked, stop: Stop, progressed: Call
         refused=runs[0].refused,
         old=of_old,
         new=of_new,
-        notes=[*asked.notes],
+        notes=[*asked.notes, *_elsewhere(runs[0], start, end)],
     )
+
+
+def _elsewhere(run: Heard, start: int, end: int) -> list[str]:
+    """Say where the files are, if they have nothing of the time that is asked for: then nothing is said of it."""
+    first, last = run.first_ms, run.last_ms
+    if first is None or last is None or (first < end and last >= start):
+        return []
+    return [f"nothing is of that time: events and feedback are of {minute(first)} to {minute(last)} UTC"]
 
 
 def _heard(policy: Policy, asked: Asked, stop: Stop, progressed: Callable[[str, int], None]) -> Heard:

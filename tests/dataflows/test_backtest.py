@@ -93,6 +93,13 @@ def test_files_are_compared_version_by_version(folder: Path) -> None:
     )
 
 
+def test_files_of_another_time_are_said_to_be(folder: Path) -> None:
+    """A table of zeros read as if nothing had been found in these days."""
+    found = compared(folder, folder / "events.ndjson", "--from", "2024-01-01", "--to", "2024-01-02")
+    (note,) = found["notes"]
+    assert note.startswith("nothing is of that time: events and feedback are of 2025-10-09 ")
+
+
 def test_the_store_has_what_the_files_had(folder: Path) -> None:
     days = ("--from", "2025-10-09", "--to", "2025-10-10T12:00:00Z", "--data", folder / "out")
     of_store, of_file = compared(folder, *days), compared(folder, *of_files(folder), *days[:4])
