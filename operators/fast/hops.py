@@ -8,7 +8,7 @@ from operators.arrays import Floats, Ints
 from operators.fast.paging import PlacedCells, mark_numbers
 from operators.fast.quantiles import Pages, Table, find_quantiles, find_ranks
 from operators.fast.rolling import add_groups, count_slots, group_rows, raise_groups
-from operators.fast.varints import Bytes, read_numbers, write_numbers
+from operators.fast.varints import Bytes, HopNumbers, read_hop, write_hop
 
 BYTES_MAX = 10  # Of a number.
 
@@ -69,17 +69,19 @@ def ranks_found(
     return found
 
 
-def written_numbers(numbers: Ints) -> bytes:
-    """Return numbers, none negative, as bytes (`varints.py`)."""
-    out: Bytes = np.empty(BYTES_MAX * len(numbers), np.uint8)
-    return out[: write_numbers(numbers, out)].tobytes()
+def written_hop(events: Ints, slis: Ints, sums: Ints, cells: Ints) -> memoryview:
+    """Return counts of rows, (W,), (W, S, 3) and (W, M, 3), and cells (C, 2) as bytes (`varints.py`)."""
+    hop = HopNumbers(_rows(events), _rows(slis), _rows(sums), np.ascontiguousarray(cells))
+    out: Bytes = np.empty(BYTES_MAX * (sum(counts.size for counts in hop[:3]) + 2 * len(cells)), np.uint8)
+    return out[: write_hop(hop, out)].data
 
 
-def numbers_read(data: bytes, count: int) -> Ints:
-    """Return so many numbers that were written as these bytes."""
-    numbers = np.empty(count, np.int64)
-    read_numbers(np.frombuffer(data, np.uint8), numbers)
-    return numbers
+def hop_read(data: bytes, rows: int, slis: int, measures: int, cells: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return what was written as these bytes, of so many rows, SLIs, measures and cells."""
+    shapes = ((rows,), (rows, slis, 3), (rows, measures, 3), (cells, 2))
+    events, slis_of, sums, own = (np.empty(shape, np.int64) for shape in shapes)
+    read_hop(np.frombuffer(data, np.uint8), HopNumbers(_rows(events), _rows(slis_of), _rows(sums), own))
+    return events, slis_of, sums, own
 
 
 def _rows(values: Ints) -> Ints:

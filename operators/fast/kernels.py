@@ -15,12 +15,12 @@ from operators.fast.hops import (
     counted_slots,
     grouped_rows,
     highest_in_groups,
-    numbers_read,
+    hop_read,
     pages_touched,
     quantiles_found,
     ranks_found,
     summed_groups,
-    written_numbers,
+    written_hop,
 )
 from operators.fast.paging import PlacedCells, begin_pages, count_pages
 from operators.fast.remembering import find_ids, remember_ids
@@ -42,9 +42,9 @@ __all__ = [
     "grouped_rows",
     "highest_in_groups",
     "histogram_buckets",
+    "hop_read",
     "line_ends",
     "measured_groups",
-    "numbers_read",
     "pages_touched",
     "quantiles_found",
     "ranked_windows",
@@ -55,7 +55,7 @@ __all__ = [
     "summed_groups",
     "text_lines",
     "warm_up",
-    "written_numbers",
+    "written_hop",
 ]
 
 
@@ -88,4 +88,5 @@ def warm_up() -> None:
     summed_groups(source, starts, slots)
     highest_in_groups(source, starts, np.zeros((1, 1)))
     counted_slots(slots, slots, slots.copy(), 1)
-    numbers_read(written_numbers(slots), 1)
+    counts = np.zeros((1, 1, 3), np.int64)
+    hop_read(bytes(written_hop(slots, counts, counts, added)), 1, 1, 1, 1)

@@ -13,6 +13,7 @@ from backports import zstd
 from numpy.typing import NDArray
 
 from operators.arrays import Ints
+from operators.fast import loading
 from operators.window.hop import HopCounts, rows_between
 from operators.window.varints import of_varints, varints_of
 from operators.window.watermark import END
@@ -25,15 +26,14 @@ COMPRESSOR = zstd.ZstdCompressor(LEVEL)
 
 
 class PackedRows(msgspec.Struct, frozen=True):
-    """How many rows, cells and numbers some rows of a hop have; `data` are the numbers as bytes.
+    """How many rows and cells some rows of a hop have; `data` are their numbers as bytes.
 
-    These are their counts, kind by kind; their cells as the difference to the key before and whether n is more than 1,
+    These are counts, kind by kind; their cells as the difference to the key before and whether n is more than 1,
     in the lowest bit; then how much more than 2, of those.
     """
 
     rows: int
     cells: int
-    numbers: int
     compressed: bool
     data: bytes
 
@@ -55,22 +55,11 @@ class PackedHop(msgspec.Struct, frozen=True, kw_only=True):
                 yield self._unpacked(part, self.slots[first:last])
 
     def _unpacked(self, part: PackedRows, slots: NDArray[np.int32]) -> HopCounts:
-        numbers = of_varints(zstd.decompress(part.data) if part.compressed else part.data, part.numbers)
-        rows = part.rows
-        kinds = 1 + 3 * self.slis + 3 * self.measures
-        signed, tokens, more = np.split(numbers, (kinds * rows, kinds * rows + part.cells))
-        columns = (signed >> 1 ^ -(signed & 1)).reshape(kinds, rows)
-        cells = np.empty((part.cells, 2), np.int64)
-        np.cumsum(tokens >> 1, out=cells[:, 0])
-        cells[:, 1] = (tokens & 1) + 1
-        cells[np.flatnonzero(tokens & 1), 1] += more
-        return HopCounts(
-            slots=slots.astype(np.int64),
-            events=columns[0],
-            slis=np.ascontiguousarray(columns[1 : 1 + 3 * self.slis].T).reshape(rows, self.slis, 3),
-            sums=np.ascontiguousarray(columns[1 + 3 * self.slis :].T).reshape(rows, self.measures, 3),
-            cells=cells,
-        )
+        data = zstd.decompress(part.data) if part.compressed else part.data
+        kernels = loading.kernels()
+        read = _read if kernels is None else kernels.hop_read
+        events, slis, sums, cells = read(data, part.rows, self.slis, self.measures, part.cells)
+        return HopCounts(slots=slots.astype(np.int64), events=events, slis=slis, sums=sums, cells=cells)
 
     def renumbered(self, new_slot: Ints) -> "PackedHop":
         """Return it with other slots: `new_slot` (old slots,) says which."""
@@ -87,27 +76,33 @@ def pack_hop(hop: HopCounts) -> PackedHop:
 
 
 def _packed(hop: HopCounts) -> PackedRows:
-    rows, slis, measures = len(hop.slots), hop.slis.shape[1], hop.sums.shape[1]
-    # Column by column: what is of one kind is of like size.
-    counts = np.concatenate(
-        (hop.events[None], hop.slis.reshape(rows, 3 * slis).T, hop.sums.reshape(rows, 3 * measures).T)
-    )
-    keys, n = hop.cells[:, 0], hop.cells[:, 1]
-    more = n > 1
-    numbers = np.empty(counts.size + len(keys) + np.count_nonzero(more), np.int64)
-    numbers[: counts.size] = (counts << 1 ^ counts >> 63).ravel()
-    tokens = numbers[counts.size : counts.size + len(keys)]  # In place: the cells are most of a hop.
-    tokens[:1] = keys[:1]
-    np.subtract(keys[1:], keys[:-1], out=tokens[1:])
-    tokens <<= 1
-    tokens += more
-    numbers[counts.size + len(keys) :] = n[more] - 2
-    data = varints_of(numbers)
+    kernels = loading.kernels()
+    written = _written if kernels is None else kernels.written_hop
+    data = written(hop.events, hop.slis, hop.sums, hop.cells)
     compressed = len(data) >= LEAST
-    return PackedRows(
-        rows,
-        len(keys),
-        len(numbers),
-        compressed,
-        COMPRESSOR.compress(data, COMPRESSOR.FLUSH_FRAME) if compressed else data,
+    held = COMPRESSOR.compress(data, COMPRESSOR.FLUSH_FRAME) if compressed else bytes(data)
+    return PackedRows(len(hop.slots), len(hop.cells), compressed, held)
+
+
+def _written(events: Ints, slis: Ints, sums: Ints, cells: Ints) -> bytes:
+    """Return counts of rows and cells as bytes, as the kernel does."""
+    rows, keys, n = len(events), cells[:, 0], cells[:, 1]
+    # Column by column: what is of one kind is of like size.
+    counts = np.concatenate([each.reshape(rows, each.size // max(rows, 1)).T.ravel() for each in (events, slis, sums)])
+    tokens = np.diff(keys, prepend=0) << 1 | (n > 1)
+    return varints_of(np.concatenate((counts << 1 ^ counts >> 63, tokens, n[n > 1] - 2)))
+
+
+def _read(data: bytes, rows: int, slis: int, measures: int, cells: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return what was written as these bytes, as the kernel does."""
+    kinds = 1 + 3 * slis + 3 * measures
+    signed, tokens, more = np.split(of_varints(data), (kinds * rows, kinds * rows + cells))
+    columns = (signed >> 1 ^ -(signed & 1)).reshape(kinds, rows)
+    n = (tokens & 1) + 1
+    n[tokens & 1 > 0] += more
+    return (
+        columns[0],
+        np.ascontiguousarray(columns[1 : 1 + 3 * slis].T).reshape(rows, slis, 3),
+        np.ascontiguousarray(columns[1 + 3 * slis :].T).reshape(rows, measures, 3),
+        np.column_stack((np.cumsum(tokens >> 1), n)),
     )

@@ -3,7 +3,6 @@
 import numpy as np
 
 from operators.arrays import Ints
-from operators.fast import loading
 
 BITS, MORE = 7, 0x80
 LOW = MORE - 1
@@ -15,10 +14,6 @@ def varints_of(numbers: Ints) -> bytes:
     >>> varints_of(np.array([1, 127, 128, 0])).hex(" ")
     '01 7f 80 01 00'
     """
-    kernels = loading.kernels()
-    if kernels is not None:
-        written: bytes = kernels.written_numbers(numbers)
-        return written
     bytes_of = np.ones(len(numbers), np.int64)
     for shift in range(BITS, int(numbers.max(initial=0)).bit_length(), BITS):
         bytes_of += numbers >> shift > 0
@@ -31,20 +26,16 @@ def varints_of(numbers: Ints) -> bytes:
     return out.tobytes()
 
 
-def of_varints(data: bytes, count: int) -> Ints:
-    """Return the `count` numbers whose bytes these are.
+def of_varints(data: bytes) -> Ints:
+    """Return the numbers whose bytes these are.
 
-    >>> of_varints(bytes.fromhex("01 7f 80 01 00"), 4).tolist()
+    >>> of_varints(bytes.fromhex("01 7f 80 01 00")).tolist()
     [1, 127, 128, 0]
     """
-    kernels = loading.kernels()
-    if kernels is not None:
-        read: Ints = kernels.numbers_read(data, count)
-        return read
     all_bytes = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(all_bytes < MORE)
-    starts = np.concatenate(([0], ends[:-1] + 1)) if count else ends
-    numbers = np.zeros(count, np.int64)
+    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
+    numbers = np.zeros(len(ends), np.int64)
     for at in range(int((ends - starts).max(initial=-1)) + 1):
         own = np.flatnonzero(starts + at <= ends)
         numbers[own] |= (all_bytes[starts[own] + at].astype(np.int64) & LOW) << BITS * at

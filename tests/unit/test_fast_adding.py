@@ -12,11 +12,12 @@ import pytest
 from operators.arrays import Ints
 from operators.fast import loading, quantiles
 from operators.stats.histogram import CODE_MAX, CODE_MIN
+from operators.window.held_hop import pack_hop
+from operators.window.hop import HopCounts
 from operators.window.paged import PagedHistograms
 from operators.window.panes import Closed
 from operators.window.partial import Partial, in_groups, merge
 from operators.window.series_index import rollup
-from operators.window.varints import of_varints, varints_of
 from operators.window.windows import Windows
 from tests.fast_kernels import kernels, without
 from tests.laws.partials import ANCHOR_MS, PANE_MS, RULES, partial_of
@@ -155,15 +156,25 @@ def test_rows_are_grouped_by_slot() -> None:
             assert found == [each.tolist() for each in rollup(parents)]
 
 
-def test_numbers_as_bytes() -> None:
+@pytest.mark.parametrize("many", [1, 300])
+@pytest.mark.parametrize(("slis", "measures"), [(2, 3), (0, 1), (1, 0)])
+def test_hops_as_bytes(many: int, slis: int, measures: int) -> None:
+    """Counts of any size and sign, cells of one and of many: the same bytes, read by either as they were."""
     random = np.random.default_rng(7)
-    for count in (0, 1, 300):
-        numbers = random.integers(0, 1 << 62, count) >> random.integers(0, 62, count)
-        written = varints_of(numbers)
-        assert of_varints(written, count).tolist() == numbers.tolist()
-        with without():
-            assert varints_of(numbers) == written
-            assert of_varints(written, count).tolist() == numbers.tolist()
+    counts = [random.integers(-(1 << 62), 1 << 62, (many, kinds, 3)) for kinds in (slis, measures)]
+    slis_of, sums = (each >> random.integers(0, 62, each.shape) for each in counts)
+    n = random.integers(1, 1 << 62, many) >> random.integers(0, 62, many)
+    cells = np.column_stack((np.cumsum(random.integers(0, 1 << 20, many)), np.maximum(n, 1)))
+    hop = HopCounts(slots=np.arange(many), events=np.arange(many), slis=slis_of, sums=sums, cells=cells)
+    packed, (read,) = pack_hop(hop), pack_hop(hop).counts()
+    with without():
+        assert pack_hop(hop).parts == packed.parts
+        (again,) = packed.counts()
+    for found in (read, again):
+        for name in HopCounts.__struct_fields__:
+            wanted = getattr(hop, name)
+            assert getattr(found, name).shape == wanted.shape
+            assert getattr(found, name).tolist() == wanted.tolist()
 
 
 @pytest.mark.parametrize("columns", [(), (3,), (5, 3), (0, 5)])
