@@ -54,8 +54,8 @@ def quantiles_found(
 ) -> Floats:
     """Return quantiles (slots, M, Q); NaN where there are no values. `find_quantiles` says what goes in."""
     found = np.full((len(slots), len(firsts) - 1, len(probabilities)), np.nan)
-    asked = np.array(probabilities, np.float64)
-    find_quantiles(pages, table, np.ascontiguousarray(slots), columns, firsts, values, asked, found)
+    asked, room = np.array(probabilities, np.float64), np.empty(len(columns), np.int64)
+    find_quantiles(pages, table, np.ascontiguousarray(slots), columns, firsts, values, asked, room, found)
     return found
 
 

@@ -23,31 +23,44 @@ def page_total(pages: Pages, page: int) -> int:
 
 
 @inlined
-def slot_total(pages: Pages, pages_of: Table, columns: Ints) -> int:
-    """Return how many values a slot, whose pages are `pages_of` (all columns,), has in some columns."""
+def last_place(pages: Pages, page: int) -> int:
+    """Return which bucket of a page is the last one with values, the first where there are none."""
+    place = PAGE_MASK
+    while place and not pages[page, place]:
+        place -= 1
+    return place
+
+
+@inlined
+def count_values(pages: Pages, pages_of: Table, columns: Ints, totals: Ints) -> int:
+    """Write how many values a slot, whose pages are `pages_of` (all columns,), has in each of some columns.
+
+    Return how many these are together.
+    """
     total = 0
-    for column in columns:
-        if pages_of[column]:
-            total += page_total(pages, pages_of[column])
+    for nth in range(len(columns)):
+        page = pages_of[columns[nth]]
+        totals[nth] = page_total(pages, page) if page else 0
+        total += totals[nth]
     return total
 
 
 @inlined
 def write_quantiles(
-    pages: Pages, pages_of: Table, columns: Ints, values: Floats, probabilities: Floats, total: int, found: Floats
+    pages: Pages, pages_of: Table, columns: Ints, values: Floats, probabilities: Floats, totals: Ints, found: Floats
 ) -> None:
-    """Write quantiles, whose probabilities rise, of the `total` values that a slot has in some columns."""
+    """Write quantiles, whose probabilities rise, of the values that a slot has in some columns, `totals` in each."""
+    total = totals[: len(columns)].sum()
     at, before, low, has_low = 0, 0, 0.0, False
     position = probabilities[0] * np.float64(total - 1)
     rank = math.floor(position)
-    for column in columns:
-        page = pages_of[column]
-        if page == 0:
-            continue
-        behind = before + page_total(pages, page)
+    for nth in range(len(columns)):
+        column = columns[nth]
+        behind = before + totals[nth]
         if (min(rank + 1, total - 1) if has_low else rank) >= behind:
             before = behind
             continue
+        page = pages_of[column]
         for place in range(PAGE_MASK + 1):
             if pages[page, place] == 0:
                 continue
@@ -75,19 +88,19 @@ def find_quantiles(
     firsts: Ints,
     values: Floats,
     probabilities: Floats,
+    totals: Ints,
     found: Floats,
 ) -> None:
     """Write quantiles (slots, M, Q) as NumPy defines them, by what each bucket stands for, `values` (columns, buckets).
 
     The `columns` of measure m, in the order of its buckets, are those from `firsts[m]` to `firsts[m + 1]`. Where there
-    are no values nothing is written.
+    are no values nothing is written. `totals` (columns,) is room.
     """
     for at in range(len(slots)):
         for measure in range(len(firsts) - 1):
             own = columns[firsts[measure] : firsts[measure + 1]]
-            total = slot_total(pages, table[slots[at]], own)
-            if total:
-                write_quantiles(pages, table[slots[at]], own, values, probabilities, total, found[at, measure])
+            if count_values(pages, table[slots[at]], own, totals):
+                write_quantiles(pages, table[slots[at]], own, values, probabilities, totals, found[at, measure])
 
 
 @kernel
@@ -102,14 +115,17 @@ def find_ranks(
         before, rank, last = 0, 0, 0
         for column in columns[firsts[measures[at]] : firsts[measures[at] + 1]]:
             page = table[slots[at], column]
-            if page:
-                for place in range(PAGE_MASK + 1):
-                    if pages[page, place]:
-                        before += int(pages[page, place])
-                        last = column * (PAGE_MASK + 1) + place
-                        while rank < ranks.shape[1] and ranks[at, rank] < before:
-                            found[at, rank] = last
-                            rank += 1
-        while rank < ranks.shape[1]:
-            found[at, rank] = last
-            rank += 1
+            behind = before + (page_total(pages, page) if page else 0)
+            if behind == before:
+                continue
+            last = column
+            if rank == ranks.shape[1] or ranks[at, rank] >= behind:
+                before = behind
+                continue
+            for place in range(PAGE_MASK + 1):
+                before += int(pages[page, place])
+                while rank < ranks.shape[1] and ranks[at, rank] < before:
+                    found[at, rank] = column * (PAGE_MASK + 1) + place
+                    rank += 1
+        if rank < ranks.shape[1]:
+            found[at, rank:] = last * (PAGE_MASK + 1) + last_place(pages, table[slots[at], last])

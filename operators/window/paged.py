@@ -7,6 +7,7 @@ Adding is one scatter; the quantiles of all series at once are a search over pag
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -150,11 +151,12 @@ class PagedHistograms:
         """
         self._reserve(int(slots.max(initial=-1)) + 1)
         own = self._columns(measure)
-        first = (self.numbers[own] - measure * PAGES_OF_MEASURE) << PAGE_BITS
-        values = values_of(first[:, None] + np.arange(PAGE) + CODE_MIN)
-        counts = self.pages[self.table[np.ix_(slots, own)]]
-        squares = (counts * values**2).reshape(len(slots), -1)
-        return np.array([math.fsum(row[row > 0].tolist()) for row in squares], float)
+        counts = self.pages[self.table[np.ix_(slots, own)]].reshape(len(slots), -1)
+        rows, places = counts.nonzero()
+        values = VALUES.reshape(-1, PAGE)[self.numbers[own] - measure * PAGES_OF_MEASURE].ravel()[places]
+        squares = (counts[rows, places] * values**2).tolist()
+        edges = rows.searchsorted(np.arange(len(slots) + 1)).tolist()
+        return np.array([math.fsum(squares[begin:end]) for begin, end in pairwise(edges)], float)
 
     def _held(self) -> HeldPages | None:
         """Return what kernels look ranks up in; None where a bucket may hold more than 32 bits."""
