@@ -8,6 +8,7 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.ingest.formats.origin import Origin
+from operators.ingest.lines import Lines
 from operators.ingest.usable import UNDECODABLE
 from operators.wire.events import Id, Text
 
@@ -41,12 +42,13 @@ class DecodedAgain:
         return self._decode(self._origin.text(int(self._rows[row])))
 
     def shown(self, rows: Ints) -> list[Any]:
-        """Return some of the items with the fields that people are shown, or whole."""
+        """Return some of the items, whose rows rise, with the fields that people are shown, or whole."""
         if self._origin.item_of is not None:
             return [self[row] for row in rows.tolist()]
         # One item a message: its text is all of the message.
-        messages, values = self._origin.messages_of[self._rows[rows]].tolist(), self._origin.messages.values
-        return [self._shown(values[message], row) for message, row in zip(messages, rows.tolist(), strict=True)]
+        messages, values = self._origin.messages_of[self._rows[rows]], self._origin.messages.values
+        texts = values.pick(messages) if isinstance(values, Lines) else [values[at] for at in messages.tolist()]
+        return list(map(self._shown, texts, rows.tolist()))
 
     def _shown(self, text: bytes, row: int) -> Any:
         try:
@@ -67,7 +69,9 @@ def some_of(items: Items, rows: Ints) -> Items:
 
 def shown_of(items: Items, rows: Ints) -> dict[int, Any]:
     """Return those of the items that stand at `rows` by row, each once, with the fields that people are shown."""
-    rows = np.unique(rows)
+    asked = np.zeros(len(items), bool)
+    asked[rows] = True
+    rows = asked.nonzero()[0]
     places = rows.tolist()
     some = items.shown(rows) if isinstance(items, DecodedAgain) else [items[row] for row in places]
     return dict(zip(places, some, strict=True))

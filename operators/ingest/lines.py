@@ -105,6 +105,22 @@ class Lines(Sequence[bytes]):
         block, place = self._blocks[at], line - self._firsts[at]
         return block.text[int(block.starts[place]) : int(block.ends[place])]
 
+    def pick(self, places: Ints) -> list[bytes]:
+        r"""Return the lines at some places, which rise.
+
+        >>> Lines([block_of(b"one\n\nthree\n"), block_of(b"four\n")], 1).pick(np.array([1, 2]))
+        [b'three', b'four']
+        """
+        lines, picked = places + self._range.start, list[bytes]()
+        edges = lines.searchsorted(self._firsts).tolist()
+        for block, first, begin, end in zip(self._blocks, self._firsts, edges, edges[1:], strict=False):
+            own, text = lines[begin:end] - first, block.text
+            picked += [
+                text[start:stop]
+                for start, stop in zip(block.starts[own].tolist(), block.ends[own].tolist(), strict=True)
+            ]
+        return picked
+
     def __iter__(self) -> Iterator[bytes]:
         lines: list[bytes] = []
         for text, starts, ends in self.spans():

@@ -4,6 +4,7 @@ Bad items alone are sorted, and of the others one look at their prompt and endpo
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 
 import msgspec
 import numpy as np
@@ -20,7 +21,7 @@ from operators.window.partial import BAD
 from operators.window.samples import LINEAGE, Sample
 from operators.wire.events import Event
 
-Found = tuple[int, Sample]  # With its place in the chunk.
+Found = tuple[int, Sample]  # With its place in the batch.
 
 
 class Showable(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,21 +39,20 @@ class Showable(msgspec.Struct, frozen=True, kw_only=True):
     before: ShownBefore
 
 
-def shown(chunk: Showable, placed: EventTimes, policy: Policy) -> list[Found]:
-    """Return samples of a chunk, of each pane and version no fewer than are kept."""
+def shown(chunk: Showable, placed: EventTimes, policy: Policy, first: int = 0) -> list[Found]:
+    """Return samples of a chunk, whose items begin at `first`, of each pane and version no fewer than are kept."""
     chosen = _chosen(chunk, placed, policy)
     if not chosen:
         return []
     items = shown_of(chunk.items, np.concatenate([*chosen.values()]))
     found: list[Found] = []
     for sli, rows in chosen.items():
-        places = rows.tolist()
-        whose = zip(places, placed.time[rows].tolist(), [items[row] for row in places], strict=True)
-        if sli == LINEAGE:
-            found += [(row, Sample(LINEAGE, time, item.request_id, (), _lineage_of(item))) for row, time, item in whose]
-        else:
-            each = zip(whose, _values(chunk, rows), strict=True)
-            found += [(row, Sample(sli, time, item.request_id, values)) for (row, time, item), values in each]
+        some = [items[row] for row in rows.tolist()]
+        ids, times = [item.request_id for item in some], placed.time[rows].tolist()
+        none: Iterator[tuple[str, ...]] = repeat((), len(some))
+        says = (none, map(_lineage_of, some)) if sli == LINEAGE else (_values(chunk, rows), none)
+        samples = map(Sample._make, zip(repeat(sli, len(some)), times, ids, *says, strict=True))
+        found += zip((rows + first).tolist(), samples, strict=True)
     return found
 
 

@@ -70,10 +70,11 @@ class _Keys:
     """The columns that say which series, pane and lateness each row is about."""
 
     def __init__(self, part: Partial, pane: int, pane_ms: int, policy: Policy) -> None:
-        described_series = [described(policy.dimensions, name.values) for name in part.series]
+        series = list(part.series)
+        described_series = [described(policy.dimensions, name.values) for name in series]
         self._series: dict[str, list[Any]] = {
-            "model": [name.model for name in part.series],
-            "version": [name.version for name in part.series],
+            "model": [name.model for name in series],
+            "version": [name.version for name in series],
             "slice": [text for text, _ in described_series],
             "dims": [dims for _, dims in described_series],
         }

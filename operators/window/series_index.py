@@ -51,6 +51,7 @@ def described(dimensions: tuple[str, ...], values: tuple[str, ...]) -> tuple[str
 
 def series_columns(names: Sequence[SliceSeries]) -> dict[str, list[Any]]:
     """Return the series columns of a table (`operators/store/columns.py: SERIES`), a row per name."""
+    names = list(names)  # Of picked ones each is looked up once.
     return {
         "model": [name.model for name in names],
         "version": [name.version for name in names],

@@ -93,7 +93,7 @@ class CountedItems(ABC):
                 names=[self.builder.parts.names(part) for part in range(len(parts))],
                 before=self.shown_before,
             )
-            self._samples += [(before + row, sample) for row, sample in shown(chosen, placed.times, self._policy)]
+            self._samples += shown(chosen, placed.times, self._policy, before)
         self._times.append(placed.times)
 
     def partials(self) -> list[tuple[int, int, Partial]]:
