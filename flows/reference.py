@@ -122,6 +122,8 @@ def _built(columns: Columns, events: Sequence[Event], options: Options, componen
     if options.like is not None:
         return _alike(columns, events, options.like)
     centroids = None if options.clusters is None else _centroids(events, options.clusters)
+    if not columns and centroids is None:
+        raise WrongReference(f"none of {len(events)} items has a value of any field")
     try:
         return build(columns, options.bins, centroids, components)
     except ValueError as error:

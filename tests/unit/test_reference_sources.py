@@ -86,6 +86,15 @@ def test_a_table_gives_the_profile_of_its_rows_as_events(run: Reference, suffix:
     assert built("t.json") == built("e.json")
 
 
+def test_a_table_without_any_value_is_refused(run: Reference) -> None:
+    """Before, it was a profile of no fields, with which every monitor on "*" watched nothing."""
+    Path("t.csv").write_text("amount,kind\n,\nNA,\n")
+    done = run("build", "t.csv", "--out", "p.json")
+    assert done.exit_code != 0
+    assert "none of 2 items has a value of any field" in done.output
+    assert not Path("p.json").exists()
+
+
 def test_a_table_of_training_data_alone_is_a_profile(run: Reference) -> None:
     """No column names an id, a time, a model; what is odd costs its row or its field, as in events."""
     Path("t.csv").write_text("amount,kind,latency_ms\n1.5,a,3\n2.5,b,-7\n,a,4\n")
