@@ -4,6 +4,7 @@ Of monitors beside what `rollguard check` promises. Where one raises surely more
 milder and milder limits of it, and the first that would have kept to the promise is suggested.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from operators.ingest.formats.format import Stream
 from operators.policy.monitors import Monitor
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
+from operators.wire.control import Word
 
 WEEK_MS = 7 * 86_400_000
 CHANCE = 0.05  # That as many alarms come by chance where a promise holds: less is surely more than it.
@@ -53,7 +55,8 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
 class MonitorAlarms(msgspec.Struct, frozen=True, kw_only=True):
     """Alarms of a monitor: findings of a field and series that began, or of a window that stand by themselves.
 
-    `series` is how many it looked at, `limits` are its own. `more`: surely more than promised.
+    `series` is how many it looked at, `limits` are its own. `more`: surely more than promised. `heard` is how often it
+    said something of a series, `insufficient` how often that it had too few events: then it could not alarm.
     """
 
     team: str
@@ -67,6 +70,8 @@ class MonitorAlarms(msgspec.Struct, frozen=True, kw_only=True):
     a_week_and_series: float | None
     a_week_and_series_promised: float | None
     more: bool
+    heard: int
+    insufficient: int
     suggestion: Suggestion | None = None
 
 
@@ -98,10 +103,11 @@ class NothingToMeasure(ValueError):
 
 
 class Alarms(msgspec.Struct, kw_only=True):
-    """What a run came to: alarms and series of monitors, incidents of rules, those that wake somebody."""
+    """What a run came to: alarms, series and words of monitors, incidents of rules, those that wake somebody."""
 
     alarms: dict[Key, int] = {}
     series: dict[Key, set[Series]] = {}
+    words: Counter[tuple[str, str, Word]] = msgspec.field(default_factory=Counter)
     incidents: dict[Key, set[str]] = {}
     pages: dict[Key, set[str]] = {}
 
@@ -113,6 +119,7 @@ class Alarms(msgspec.Struct, kw_only=True):
                 self.alarms[key] = self.alarms.get(key, 0) + 1
         for found in outcome.drift.heard:
             self.series.setdefault((policy.team, found.monitor), set()).add(found.series[:3])
+            self.words[policy.team, found.monitor, found.word] += 1
         for event in outcome.events:
             if event.state == "firing" and not event.update and event.type not in WELL:
                 self.incidents.setdefault((policy.team, event.rule), set()).add(event.incident or event.id)
@@ -170,6 +177,8 @@ def _of_monitor(policy: Policy, monitor: Monitor, found: Alarms, weeks: float) -
         a_week_promised=promised,
         a_week_and_series=alarms / weeks / len(series) if series else None,
         a_week_and_series_promised=promised / len(series) if series else None,
+        heard=sum(many for (*name, _), many in found.words.items() if tuple(name) == key),
+        insufficient=found.words[(*key, "INSUFFICIENT")],
         more=bool(alarms and special.pdtrc(alarms - 1, promised * weeks) < CHANCE),
     )
 

@@ -11,6 +11,8 @@ from flows.backtest.printing import minute
 from flows.check_rules import named_table
 from flows.plain import plain
 
+SILENT_MIN = 0.1  # Of the windows: of fewer without enough events nothing is said.
+
 
 def print_alarms(found: FalseAlarms, console: Console) -> None:
     """Print how often each monitor and rule alarmed, and what would have kept to the promise."""
@@ -50,6 +52,12 @@ def _suggestions(found: FalseAlarms) -> Iterator[str]:
     noisy = [each for each in found.monitors if each.more]
     if found.monitors and not noisy:
         yield "No monitor alarms surely more often than promised."
+    for each in found.monitors:
+        if each.insufficient > SILENT_MIN * each.heard:
+            yield (
+                f"{_name(each)} had too few events to say anything in {each.insufficient:,} of {each.heard:,} windows "
+                "of its series, in which it cannot alarm: longer windows have more."
+            )
     short = [each for each in found.monitors if each.a_week_promised and found.weeks < _quiet_weeks(each)]
     if short:
         longest = max(map(_quiet_weeks, short))

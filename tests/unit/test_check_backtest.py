@@ -140,6 +140,17 @@ def test_what_is_suggested_keeps_to_the_promise(folder: Path, found: dict[str, A
         assert after[name]["a_week"] <= before[name]["a_week_promised"]
 
 
+def test_windows_with_too_few_events_to_alarm_are_named(found: dict[str, Any]) -> None:
+    """Of 30 events an hour in each region PSI says nothing: that it does not alarm is no good news."""
+    of = by_name(found)
+    assert {name: (each["heard"], each["insufficient"]) for name, each in of.items()} == {
+        "hourly": (72, 48), "errors": (3, 0), "contract": (24, 0),
+    }  # fmt: skip
+    said = printed(found)
+    assert "hourly had too few events to say anything in 48 of 72 windows of its series" in said
+    assert "errors had" not in said
+
+
 def test_a_day_cannot_show_that_a_promise_of_weeks_is_kept(found: dict[str, Any]) -> None:
     """None in a day: at up to 21 a week such a day comes in one of twenty, whatever limits were tried."""
     hourly = by_name(found)["hourly"]
