@@ -25,7 +25,7 @@ from operators.profiles.by_slice import expected_of
 from operators.profiles.profile import EMBEDDING, Field
 from operators.profiles.seasons import HOUR_MS
 from operators.stats.design_effect import design_effect
-from operators.stats.divergence import Counts, jensen_shannon, kl
+from operators.stats.divergence import Counts, jensen_shannon_of, kl_of, smoothed
 from operators.stats.multiple_testing import benjamini_hochberg
 from operators.stats.psi import shift
 from operators.wire.control import Word
@@ -90,7 +90,8 @@ def _field(monitor: Psi, watched: Watched, slots: Ints, ended: Ended) -> Iterato
         design_effect(pairs, reference.sum(axis=1)),
     )
     found = shift(current, reference, monitor.alpha, monitor.psi_min, designs)
-    columns = (found.score, found.threshold, found.p, kl(current, reference), jensen_shannon(current, reference))
+    shares = smoothed(current, reference)
+    columns = (found.score, found.threshold, found.p, kl_of(*shares), jensen_shannon_of(*shares))
     numbers = zip(*(column.tolist() for column in columns), strict=True)
     sizes = zip(found.n_reference.tolist(), found.n_current.tolist(), found.enough.tolist(), strict=True)
     for slot, (score, threshold, p, *others), (m, n, enough) in zip(slots.tolist(), numbers, sizes, strict=True):

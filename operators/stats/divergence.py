@@ -35,13 +35,21 @@ def psi(current: Counts, reference: Counts) -> Floats:
 
 def kl(current: Counts, reference: Counts) -> Floats:
     """Return KL(current || reference) = sum q ln(q / p) in nats, shape (...)."""
-    q, p, present = smoothed(current, reference)
-    return _total(q * np.log(q / p), present)
+    return kl_of(*smoothed(current, reference))
 
 
 def jensen_shannon(current: Counts, reference: Counts) -> Floats:
     """Return the divergence (not its root) in nats, shape (...): 0 .. ln 2."""
-    q, p, present = smoothed(current, reference)
+    return jensen_shannon_of(*smoothed(current, reference))
+
+
+def kl_of(q: Floats, p: Floats, present: NDArray[np.bool_]) -> Floats:
+    """Return `kl` of what `smoothed` returns."""
+    return _total(q * np.log(q / p), present)
+
+
+def jensen_shannon_of(q: Floats, p: Floats, present: NDArray[np.bool_]) -> Floats:
+    """Return `jensen_shannon` of what `smoothed` returns."""
     middle = (q + p) / 2
     return _total((q * np.log(q / middle) + p * np.log(p / middle)) / 2, present)
 

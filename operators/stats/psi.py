@@ -68,9 +68,12 @@ def shift(
     enough = (sizes[0] >= SAMPLES_MIN) & (sizes[1] >= SAMPLES_MIN)
     spread = 1 / np.maximum(sizes[0], 1) + 1 / np.maximum(sizes[1], 1)
     df = bins_used(current, reference) - 1
-    # Large enough to matter, and beyond chance on both scales.
-    statistic = np.minimum(psi(*worth) / spread, likelihood_ratio(*worth))
-    p = np.where(enough & (score > psi_min), chi_square_tail(statistic, df), 1.0)
+    asked = enough & (score > psi_min)
+    p = np.ones(asked.shape)
+    if asked.any():
+        # Large enough to matter, and beyond chance on both scales.
+        statistic = np.minimum(psi(*worth) / spread, likelihood_ratio(*worth))
+        p = np.where(asked, chi_square_tail(statistic, df), 1.0)
     return Shift(
         score=score,
         threshold=np.maximum(psi_min, chi_square_quantile(alpha, df) * spread),
