@@ -96,6 +96,18 @@ def groups_of(*columns: Ints) -> tuple[Ints, Ints]:
     return order, np.flatnonzero(runs_of(*packed) if packed else runs_of(np.zeros(len(order), np.int64)))
 
 
+def distinct_rows(rows: Ints) -> tuple[Ints, Ints]:
+    """Return places of the D distinct ones of rows (W, columns), (D,), and of each row which of these it is, (W,).
+
+    >>> distinct_rows(np.array([[3, 1], [0, 2], [3, 1]]))
+    (array([1, 0]), array([1, 0, 1]))
+    """
+    order, starts = groups_of(*rows.T)
+    of = np.empty_like(order)
+    of[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
+    return order[starts], of
+
+
 def packed_columns(columns: Sequence[Ints]) -> list[tuple[Ints, int]]:
     """Return numbers that are ordered as the columns are, the least significant first, and the largest of each."""
     packed: list[tuple[Ints, int]] = []

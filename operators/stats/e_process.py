@@ -41,7 +41,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from operators.arrays import Floats, Ints
+from operators.arrays import Floats, Ints, distinct_rows
 from operators.stats.hypergeometric import log_likelihoods
 from operators.stats.multiple_testing import Bools
 
@@ -54,6 +54,7 @@ PRIOR = 0.5  # Of a learned odds ratio, in weighted bad events of each arm: lear
 # Of psi / psi0, where blocks are capped. With 1, harm of x1.5 takes four times as long; without any, outages of one arm
 # that last a blip decide in one release of eight (tests/bench/simulate_bursts.py).
 CAP_POWER = 2.0
+LOG_E_MAX = 700.0  # What e^ of it is can be added up; no alpha is as small.
 NONE = -1  # A pane number that stands for none.
 WORSE, NOT_WORSE = 0, 1
 # Odds ratios at which the confidence sequence is read, and the alternatives of each other.
@@ -138,21 +139,21 @@ class EProcesses:
         """
         used = (counts[:, 0] > 0) & (counts[:, 2] > 0)
         which, counts = which[used], counts[used]
+        # A stratum is of as many processes as there are slices that it belongs to.
+        distinct, of = distinct_rows(counts)
+        on_grid = log_likelihoods(counts[distinct], np.log(self.grid))
         begins = np.flatnonzero(np.diff(which, prepend=-1))[::AT_ONCE].tolist()
         for begin, end in pairwise([*begins, len(which)]):
-            self._step(pane, which[begin:end], counts[begin:end], lasted)
+            self._step(pane, which[begin:end], counts[begin:end], on_grid[of[begin:end]], lasted)
 
-    def _step(self, pane: int, which: Ints, counts: Ints, lasted: float) -> None:
+    def _step(self, pane: int, which: Ints, counts: Ints, on_grid: Floats, lasted: float) -> None:
         starts = np.flatnonzero(np.diff(which, prepend=-1))
-        mine = which[starts]
+        mine, sizes, grid = which[starts], np.diff(starts, append=len(which)), np.log(self.grid)
         learned = np.maximum(np.log(self._learned(mine)), math.log(self.tolerance))  # (W, memories)
-        sizes = np.diff(starts, append=len(which))
-        psi = np.column_stack((np.broadcast_to(np.log(self.grid), (len(which), len(self.grid))),
-                               np.repeat(learned, sizes, axis=0)))  # fmt: skip
-        block = np.add.reduceat(log_likelihoods(counts, psi), starts)  # (W, G + memories)
-        likelihoods, bets = block[:, : len(self.grid)], block[:, len(self.grid) :]
-        grid = np.log(self.grid)
-        gains = np.minimum(likelihoods[:, None, :] - likelihoods[:, :, None], self.most(grid, grid[:, None]))
+        likelihoods = np.add.reduceat(on_grid, starts)  # (W, G)
+        gains = likelihoods[:, None, :] - likelihoods[:, :, None]
+        np.minimum(gains, self.most(grid, grid[:, None]), out=gains)
+        bets = np.add.reduceat(log_likelihoods(counts, np.repeat(learned, sizes, axis=0)), starts)
         bets = np.minimum(bets - likelihoods[:, self.at_tolerance, None], self.most(learned, grid[self.at_tolerance]))
         self.blocks[mine] += 1
         self.counts[mine] += np.add.reduceat(counts, starts)
@@ -231,13 +232,14 @@ class EProcesses:
     def _bet(self, which: Ints, gains: Floats, bets: Floats, keep: float) -> None:
         k = self.blocks[which].astype(float)
         start = -np.log(k * (k + 1))
-        log_m = _log_add(self.log_m[which], start) + gains
+        log_m = _log_add(self.log_m[which], start)
+        log_m += gains
         relapse = np.maximum(self._relapse[which] * keep + self._relapsing(gains), 0.0)
         relapsed = relapse >= -np.log(RELAPSE)
-        below = np.tri(len(self.grid), k=-1, dtype=bool)
-        log_m[relapsed[:, :, None] & below] = -np.inf
         peaks = self.peaks[which]
-        peaks[:, NOT_WORSE][relapsed] = 0.0
+        if relapsed.any():
+            log_m[relapsed[:, :, None] & np.tri(len(self.grid), k=-1, dtype=bool)] = -np.inf
+            peaks[:, NOT_WORSE][relapsed] = 0.0
         self.peaks[which] = np.maximum(peaks, self._log_e(log_m, self.blocks[which]))
         self.log_m[which] = log_m
         self._relapse[which] = np.where(relapsed, 0.0, relapse)
@@ -252,11 +254,21 @@ class EProcesses:
         return np.where(above < len(self.grid), found, 0.0)
 
     def _log_e(self, log_m: Floats, blocks: Ints) -> Floats:
-        """Return ln E of WORSE and NOT_WORSE at every null, (K, 2, G); 0 where there is no alternative."""
-        log_m = _log_add(log_m, -np.log(blocks + 1.0))
-        below = np.tri(len(self.grid), k=-1, dtype=bool)
-        # The null itself has M = 1 - rest or so and is left out.
-        return np.stack([_log_mean_of(log_m, mask) for mask in (below.T, below)], axis=1)
+        """Return ln E of WORSE and NOT_WORSE at every null, (K, 2, G); 0 where there is no alternative.
+
+        What is beyond `LOG_E_MAX` counts as that. Exact up to rounding: it is compared with ln(1 / alpha), no more.
+        """
+        size, nulls = len(self.grid), np.arange(len(self.grid))
+        # In the row of each null: the alternatives below it, the null itself, with M = 1 - rest or so, those above it.
+        edges = np.stack((nulls * size, nulls * (size + 1), nulls * (size + 1) + 1), axis=1).ravel()[:-1]
+        m = np.exp(np.minimum(log_m, LOG_E_MAX)).reshape(-1, size * size)
+        sums = np.add.reduceat(m, edges, axis=1)
+        e = np.zeros((len(log_m), 2, size))
+        e[:, WORSE, :-1] = sums[:, 2::3] / nulls[:0:-1]
+        e[:, NOT_WORSE, 1:] = sums[:, 3::3] / nulls[1:]
+        log_e = np.log(e + (1 / (blocks + 1.0))[:, None, None])
+        log_e[:, WORSE, -1] = log_e[:, NOT_WORSE, 0] = 0.0
+        return log_e
 
     def _date(self, pane: int, which: Ints, gain: Floats) -> None:
         before = self._run[which]
@@ -288,8 +300,13 @@ def _log_add(log_m: Floats, log_weight: Floats) -> Floats:
     """
     log_weight = log_weight.reshape(-1, *[1] * (log_m.ndim - 1))
     high = np.maximum(log_m, log_weight)
-    total: Floats = high + np.log(1 + np.exp(np.minimum(log_m, log_weight) - high))
-    return total
+    less = np.minimum(log_m, log_weight)
+    less -= high
+    np.exp(less, out=less)
+    less += 1
+    np.log(less, out=less)
+    high += less
+    return high
 
 
 def _log_mean(grid: Floats, learned: Floats) -> Floats:

@@ -26,6 +26,7 @@ SPLITS_MAX = 400
 PLACES = np.arange(-100, 101)
 SPLITS_AT_ONCE = 4_096  # Of many blocks together: what is worked out of these stays in the processor's cache.
 STEPS_OF_DEVIATION = 8.0
+LOG_FACTORIALS = special.gammaln(np.arange(1 << 14) + 1.0)  # Read in a tenth of the time that one takes.
 # Places and weights of the area between two curves; eight are exact far beyond what is asked of them.
 GAUSS_LEGENDRE = list(zip(*(each.tolist() for each in np.polynomial.legendre.leggauss(8)), strict=True))
 
@@ -39,18 +40,18 @@ def log_likelihoods(counts: Ints, log_psi: Floats) -> Floats:
     >>> log_likelihoods(np.array([[1, 1, 1, 0], [5, 0, 9, 0]]), np.log([1.0, 3.0])).round(3).tolist()
     [[-0.693, -0.288], [-0.0, -0.0]]
     """
-    log_psi = np.broadcast_to(log_psi, (len(counts), log_psi.shape[-1]))
+    of_each = np.broadcast_to(log_psi, (len(counts), log_psi.shape[-1]))
     n_c, x_c, n_b, x_b = counts.T
     splits = np.minimum(n_c, x_c + x_b) - np.maximum(x_c + x_b - n_b, 0) + 1
-    out = np.zeros(log_psi.shape)
+    out = np.zeros(of_each.shape)
     few = np.flatnonzero(splits <= SPLITS_MAX)
     block = np.cumsum(splits[few]) // SPLITS_AT_ONCE
     edges = np.flatnonzero(np.diff(block, prepend=-1)).tolist()
     for begin, end in pairwise((*edges, len(few))):
         some = few[begin:end]
-        out[some] = _of_few(counts[some], log_psi[some])
+        out[some] = _of_few(counts[some], log_psi if log_psi.ndim == 1 else log_psi[some])
     for row in np.flatnonzero(splits > SPLITS_MAX).tolist():
-        out[row] = _of_many(counts[row], log_psi[row])
+        out[row] = _of_many(counts[row], of_each[row])
     return out
 
 
@@ -64,9 +65,11 @@ def _of_few(counts: Ints, log_psi: Floats) -> Floats:
     # Of terms less the one that was observed, the sum is 1 / P.
     steps = np.arange(len(of)) - starts[of] + (low - x_c)[of]
     ways = _log_ways(counts[of], steps) - _log_ways(counts, np.zeros_like(x_c))[of]
-    terms = ways[:, None] + steps[:, None] * log_psi[of]
+    terms = steps[:, None] * (log_psi if log_psi.ndim == 1 else log_psi[of])
+    terms += ways[:, None]
     highest = np.maximum.reduceat(terms, starts)
-    return -(highest + np.log(np.add.reduceat(np.exp(terms - highest[of]), starts)))
+    terms -= highest[of]
+    return -(highest + np.log(np.add.reduceat(np.exp(terms, out=terms), starts)))
 
 
 def _of_many(block: Ints, log_psi: Floats) -> Floats:
@@ -78,8 +81,8 @@ def _of_many(block: Ints, log_psi: Floats) -> Floats:
     deviation = 1.0 / np.sqrt(1 / mean + 1 / (n_c - mean) + 1 / (bad - mean) + 1 / (n_b - bad + mean))
     stride = np.ceil(deviation / STEPS_OF_DEVIATION)
     splits = np.rint(mean)[:, None] + PLACES * stride[:, None]  # (G, places)
-    steps = np.clip(splits, low, high) - x_c
-    ways = _log_ways(block, steps) - _log_ways(block, np.zeros(1))
+    steps = (np.clip(splits, low, high) - x_c).astype(np.int64)
+    ways = _log_ways(block, steps) - _log_ways(block, np.zeros(1, np.int64))
     terms = np.where((splits >= low) & (splits <= high), ways + steps * log_psi[:, None], -np.inf)
     highest = terms.max(axis=1)
     sums = np.exp(terms - highest[:, None]).sum(axis=1) * stride
@@ -87,12 +90,18 @@ def _of_many(block: Ints, log_psi: Floats) -> Floats:
     return total
 
 
-def _log_ways(counts: Ints, steps: Floats | Ints) -> Floats:
+def _log_ways(counts: Ints, steps: Ints) -> Floats:
     """Return ln C(n_c, x_c + step) C(n_b, x_b - step), less what all splits of a block have in common."""
     n_c, x_c, n_b, x_b = counts.T
     parts = (x_c + steps, n_c - x_c - steps, x_b - steps, n_b - x_b + steps)
-    ways: Floats = -sum(special.gammaln(part + 1.0) for part in parts)
+    ways: Floats = -sum(_log_factorial(part) for part in parts)
     return ways
+
+
+def _log_factorial(n: Ints) -> Floats:
+    """Return ln n!, to the bits that SciPy has."""
+    few: Floats = special.gammaln(n + 1.0) if n.max(initial=0) >= len(LOG_FACTORIALS) else LOG_FACTORIALS[n]
+    return few
 
 
 def mean_split(n_c: Floats, n_b: Floats, bad: Floats, psi: Floats) -> Floats:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from operators.arrays import Floats, Ints
-from operators.stats.e_process import AT_ONCE, CAP_POWER, NOT_WORSE, WORSE, EProcesses
+from operators.stats.e_process import AT_ONCE, CAP_POWER, LOG_E_MAX, NOT_WORSE, WORSE, EProcesses
 from operators.stats.hypergeometric import SPLITS_MAX, growth, log_likelihoods, mean_split
 from tests.saving import again
 
@@ -174,7 +174,32 @@ def test_evidence_against_one_margin_is_what_all_margins_have_there() -> None:
     for margin in (1.5, 3.0):
         column = int(np.searchsorted(processes.grid, margin))
         every = processes._log_e(processes.log_m, processes.blocks)[:, NOT_WORSE, column]
-        assert processes.log_e_not_worse(margin).tobytes() == every.tobytes()
+        assert processes.log_e_not_worse(margin) == pytest.approx(every, abs=1e-12)
+        above = np.exp(processes.log_m[:, column, column + 1 :]).mean(axis=1) + 1 / (processes.blocks + 1)
+        worse = processes._log_e(processes.log_m, processes.blocks)[:, WORSE, column]
+        assert worse == pytest.approx(np.log(above), abs=1e-12)
+
+
+def test_evidence_beyond_all_alphas_counts_as_the_most() -> None:
+    """Also where there is no cap: a sum of what is e^ of it would be infinite."""
+    processes = EProcesses(1.0, 1.5)
+    processes.grow(1)
+    for pane in range(9):
+        processes.step(pane, np.array([0]), np.array([[9_000, 8_000, 9_000, 100]]))
+    assert (processes.log_m > LOG_E_MAX).any()
+    assert processes.peaks.max() == pytest.approx(LOG_E_MAX, abs=math.log(len(processes.grid)))
+    assert processes.bounds(1e-300)[0] > 1
+
+
+def test_a_block_of_many_processes_is_to_each_what_it_is_alone() -> None:
+    """Of the learned alternatives too, which follow from earlier blocks of each."""
+    counts = np.array([[30, 3, 90, 5], [20, 4, 70, 2], [30, 3, 90, 5]])
+    together, alone = fresh(3), fresh(3)
+    for pane, which in enumerate((np.array([0, 1, 2]), np.array([0, 0, 2]), np.array([1, 2, 2]))):
+        together.step(pane, which, counts)
+        for process in range(3):
+            alone.step(pane, which[which == process], counts[which == process])
+    assert_same(together, alone)
 
 
 @given(seeds, st.integers(0, PANES))
