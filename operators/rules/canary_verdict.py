@@ -80,7 +80,9 @@ def not_worse(kept: KeptEstimates, which: Ints, alpha: Floats | float, terms: Te
         # No word comes in fewer blocks than the cap leaves.
         long_enough = np.maximum(processes.blocks[which], 1) * processes.log_cap >= -np.log(alpha)
         room = 1.0 - processes.ratios(which)[1] >= ROOM * terms.margin_points
-        is_ok |= long_enough & room & (kept.points(which, alpha)[1] <= terms.margin_points)
+        may_be = np.flatnonzero(long_enough & room & ~is_ok)
+        alphas = np.broadcast_to(alpha, which.shape)[may_be]
+        is_ok[may_be] = kept.points(which[may_be], alphas)[1] <= terms.margin_points
     return is_ok
 
 

@@ -38,6 +38,7 @@ test.
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,6 +60,14 @@ NONE = -1  # A pane number that stands for none.
 WORSE, NOT_WORSE = 0, 1
 # Odds ratios at which the confidence sequence is read, and the alternatives of each other.
 RATIOS = (0.1, 0.2, 0.33, 0.5, 0.63, 0.77, 0.87, 1.0, 1.15, 1.3, 1.6, 2.0, 2.5, 3.2, 5.0, 10.0, 20.0)
+
+
+class _Likelihoods(NamedTuple):
+    """ln P of S strata: `on_grid` (S, G), and at the logarithms of the odds ratios `learned` by memory, (S, 2) each."""
+
+    on_grid: Floats
+    learned: Floats
+    on_learned: Floats
 
 
 class EProcesses:
@@ -141,20 +150,22 @@ class EProcesses:
         which, counts = which[used], counts[used]
         # A stratum is of as many processes as there are slices that it belongs to.
         distinct, of = distinct_rows(counts)
-        on_grid = log_likelihoods(counts[distinct], np.log(self.grid))
+        blocks, learned = counts[distinct], np.maximum(np.log(self._learned(which)), math.log(self.tolerance))
+        on_grid, on_learned = log_likelihoods(blocks, np.log(self.grid)), log_likelihoods(blocks, learned, of)
         begins = np.flatnonzero(np.diff(which, prepend=-1))[::AT_ONCE].tolist()
         for begin, end in pairwise([*begins, len(which)]):
-            self._step(pane, which[begin:end], counts[begin:end], on_grid[of[begin:end]], lasted)
+            part = slice(begin, end)
+            likelihoods = _Likelihoods(on_grid[of[part]], learned[part], on_learned[part])
+            self._step(pane, which[part], counts[part], likelihoods, lasted)
 
-    def _step(self, pane: int, which: Ints, counts: Ints, on_grid: Floats, lasted: float) -> None:
+    def _step(self, pane: int, which: Ints, counts: Ints, likelihoods: _Likelihoods, lasted: float) -> None:
         starts = np.flatnonzero(np.diff(which, prepend=-1))
-        mine, sizes, grid = which[starts], np.diff(starts, append=len(which)), np.log(self.grid)
-        learned = np.maximum(np.log(self._learned(mine)), math.log(self.tolerance))  # (W, memories)
-        likelihoods = np.add.reduceat(on_grid, starts)  # (W, G)
-        gains = likelihoods[:, None, :] - likelihoods[:, :, None]
+        mine, grid, learned = which[starts], np.log(self.grid), likelihoods.learned[starts]
+        on_grid = np.add.reduceat(likelihoods.on_grid, starts)
+        gains = on_grid[:, None, :] - on_grid[:, :, None]
         np.minimum(gains, self.most(grid, grid[:, None]), out=gains)
-        bets = np.add.reduceat(log_likelihoods(counts, np.repeat(learned, sizes, axis=0)), starts)
-        bets = np.minimum(bets - likelihoods[:, self.at_tolerance, None], self.most(learned, grid[self.at_tolerance]))
+        bets = np.add.reduceat(likelihoods.on_learned, starts) - on_grid[:, self.at_tolerance, None]
+        np.minimum(bets, self.most(learned, grid[self.at_tolerance]), out=bets)
         self.blocks[mine] += 1
         self.counts[mine] += np.add.reduceat(counts, starts)
         self._bet(mine, gains, bets, self._keep(0, lasted))

@@ -14,11 +14,12 @@ Source: R. A. Fisher, "The logic of inductive inference", JRSS 98 (1935), 39-82;
 """
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
-from operators.arrays import Floats, Ints
+from operators.arrays import Floats, Ints, nth_of_each
 
 # Splits of a block that are summed one by one. Of more, those within some 12 standard deviations of the likeliest are
 # summed in steps of an eighth of one: the sum of a smooth bell over a grid this fine is that over all but for 1e-60.
@@ -31,44 +32,65 @@ LOG_FACTORIALS = special.gammaln(np.arange(1 << 14) + 1.0)  # Read in a tenth of
 GAUSS_LEGENDRE = list(zip(*(each.tolist() for each in np.polynomial.legendre.leggauss(8)), strict=True))
 
 
-def log_likelihoods(counts: Ints, log_psi: Floats) -> Floats:
+class _Splits(NamedTuple):
+    """Every possible split of D blocks, one after the other: those of a block are `sizes` (D,) from `starts` (D,) on.
+
+    `steps` are how many more of the bad events are the candidate's than was observed, `ways` the logarithm of how many
+    ways there are, less that of what was observed.
+    """
+
+    sizes: Ints
+    starts: Ints
+    steps: Ints
+    ways: Floats
+
+
+def log_likelihoods(counts: Ints, log_psi: Floats, of: Ints | None = None) -> Floats:
     """Return ln P of W blocks, `counts` (W, 4) n_c, x_c, n_b, x_b, at G odds ratios each, `log_psi` (W, G) or (G,).
 
-    Exact up to rounding, also where psi^x is beyond any float. A row's result does not depend on the others. Cost: some
-    0.5 us for each split that is possible, and 1 ms of a block with more than `SPLITS_MAX`.
+    Where `of` (W,) is given, the blocks are those of the D in `counts` (D, 4). Exact up to rounding, also where psi^x
+    is beyond any float. A row's result does not depend on the others. Cost: some 0.5 us for each split that is
+    possible, and 1 ms of a block with more than `SPLITS_MAX`.
 
     >>> log_likelihoods(np.array([[1, 1, 1, 0], [5, 0, 9, 0]]), np.log([1.0, 3.0])).round(3).tolist()
     [[-0.693, -0.288], [-0.0, -0.0]]
     """
-    of_each = np.broadcast_to(log_psi, (len(counts), log_psi.shape[-1]))
+    of = np.arange(len(counts)) if of is None else of
     n_c, x_c, n_b, x_b = counts.T
-    splits = np.minimum(n_c, x_c + x_b) - np.maximum(x_c + x_b - n_b, 0) + 1
+    sizes = np.minimum(n_c, x_c + x_b) - np.maximum(x_c + x_b - n_b, 0) + 1
+    many = sizes > SPLITS_MAX
+    splits = _splits(counts, np.where(many, 0, sizes))
+    of_each = np.broadcast_to(log_psi, (len(of), log_psi.shape[-1]))
     out = np.zeros(of_each.shape)
-    few = np.flatnonzero(splits <= SPLITS_MAX)
-    block = np.cumsum(splits[few]) // SPLITS_AT_ONCE
+    few = np.flatnonzero(~many[of])
+    block = np.cumsum(sizes[of[few]]) // SPLITS_AT_ONCE
     edges = np.flatnonzero(np.diff(block, prepend=-1)).tolist()
     for begin, end in pairwise((*edges, len(few))):
         some = few[begin:end]
-        out[some] = _of_few(counts[some], log_psi if log_psi.ndim == 1 else log_psi[some])
-    for row in np.flatnonzero(splits > SPLITS_MAX).tolist():
-        out[row] = _of_many(counts[row], of_each[row])
+        out[some] = _of_few(splits, of[some], log_psi if log_psi.ndim == 1 else log_psi[some])
+    for row in np.flatnonzero(many[of]).tolist():
+        out[row] = _of_many(counts[of[row]], of_each[row])
     return out
 
 
-def _of_few(counts: Ints, log_psi: Floats) -> Floats:
-    """Sum over every possible split."""
-    n_c, x_c, n_b, x_b = counts.T
-    low, high = np.maximum(x_c + x_b - n_b, 0), np.minimum(n_c, x_c + x_b)
-    sizes = high - low + 1
-    starts = np.cumsum(sizes) - sizes
-    of = np.repeat(np.arange(len(counts)), sizes)
+def _splits(counts: Ints, sizes: Ints) -> _Splits:
+    _, x_c, n_b, x_b = counts.T
+    block = np.repeat(np.arange(len(counts)), sizes)
+    steps = nth_of_each(sizes) + (np.maximum(x_c + x_b - n_b, 0) - x_c)[block]
+    ways = _log_ways(counts[block], steps) - _log_ways(counts, np.zeros_like(x_c))[block]
+    return _Splits(sizes, np.cumsum(sizes) - sizes, steps, ways)
+
+
+def _of_few(splits: _Splits, blocks: Ints, log_psi: Floats) -> Floats:
+    """Sum over every possible split of some blocks."""
+    sizes = splits.sizes[blocks]
+    at = nth_of_each(sizes) + np.repeat(splits.starts[blocks], sizes)
+    row, starts = np.repeat(np.arange(len(blocks)), sizes), np.cumsum(sizes) - sizes
     # Of terms less the one that was observed, the sum is 1 / P.
-    steps = np.arange(len(of)) - starts[of] + (low - x_c)[of]
-    ways = _log_ways(counts[of], steps) - _log_ways(counts, np.zeros_like(x_c))[of]
-    terms = steps[:, None] * (log_psi if log_psi.ndim == 1 else log_psi[of])
-    terms += ways[:, None]
+    terms = splits.steps[at][:, None] * (log_psi if log_psi.ndim == 1 else log_psi[row])
+    terms += splits.ways[at][:, None]
     highest = np.maximum.reduceat(terms, starts)
-    terms -= highest[of]
+    terms -= highest[row]
     return -(highest + np.log(np.add.reduceat(np.exp(terms, out=terms), starts)))
 
 
@@ -94,8 +116,8 @@ def _log_ways(counts: Ints, steps: Ints) -> Floats:
     """Return ln C(n_c, x_c + step) C(n_b, x_b - step), less what all splits of a block have in common."""
     n_c, x_c, n_b, x_b = counts.T
     parts = (x_c + steps, n_c - x_c - steps, x_b - steps, n_b - x_b + steps)
-    ways: Floats = -sum(_log_factorial(part) for part in parts)
-    return ways
+    first, second, third, last = (_log_factorial(part) for part in parts)
+    return -(first + second + third + last)
 
 
 def _log_factorial(n: Ints) -> Floats:
