@@ -1,5 +1,6 @@
 """The arrays that everything is made of; rows of whole-number columns, put in order, and told apart."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -50,6 +51,35 @@ def rows_differ(some: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
         return np.zeros(len(some), bool)
     as_bytes = f"V{some.itemsize}"
     return np.asarray(some.view(as_bytes) != others.view(as_bytes))
+
+
+def put_rows(table: NDArray[Any], rows: Ints, some: NDArray[Any]) -> None:
+    """Let rows of a table be some others of its type, as `table[rows] = some` does, in a fifth of its time.
+
+    >>> table = np.array([[1, 2], [3, 4]])
+    >>> put_rows(table, np.array([1]), np.array([[5, 6]]))
+    >>> table.tolist()
+    [[1, 2], [5, 6]]
+    """
+    _rows_as_one(table)[rows] = _rows_as_one(np.ascontiguousarray(some))
+
+
+def _rows_as_one(table: NDArray[Any]) -> NDArray[Any]:
+    """Return a view of a contiguous table, each row as one element: NumPy copies these at once."""
+    flat = table.reshape(len(table), math.prod(table.shape[1:]), copy=False)
+    return flat.view(f"V{flat.shape[1] * flat.itemsize}")[:, 0]
+
+
+def any_of_row(table: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return of which rows of a table of few columns any is not 0: a sixth of the time of `any(axis=1)`.
+
+    >>> any_of_row(np.array([[0, 2], [0, 0]])).tolist()
+    [True, False]
+    """
+    first, *others = (table != 0).T
+    for each in others:
+        first = first | each
+    return np.asarray(first)
 
 
 def with_rows(array: NDArray[Number], rows: int) -> NDArray[Number]:

@@ -75,7 +75,7 @@ def traffic_of(
     """Return what came in with a pane; `slots` are those of the names."""
     rows = slots.versions(counts)
     series = [names[slot] for slot in counts.slots[rows].tolist()]
-    slis = counts.slis[rows]
+    slis = counts.slis.take(rows, axis=0)
     of_slis = slis[:, :, GOOD : BAD + 1].reshape(len(rows), 2 * slis.shape[1])
     counted = np.hstack((counts.events[rows, None], of_slis)).tolist()
     came: dict[str, list[Came]] = {}
@@ -96,8 +96,8 @@ def _scored(series: Sequence[SliceSeries], slis: Ints, policy: Policy) -> dict[s
     """Return what judges said of the versions, whose SLIs were counted as `slis` (series, S, 3)."""
     found: dict[str, list[ScoredVersion]] = {}
     scored = [index for index, sli in enumerate(policy.slis) if sli.scored]
-    of_scored = slis[:, scored]
-    for row, place in np.argwhere(of_scored.any(axis=2)) if of_scored.any() else ():
+    judged = slis[:, scored]
+    for row, place in np.argwhere(judged.any(axis=2)) if judged.any() else ():
         good, bad, neither = slis[row, scored[place], [GOOD, BAD, NEITHER]].tolist()
         name = series[row]
         sli = policy.slis[scored[place]].name

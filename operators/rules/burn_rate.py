@@ -28,7 +28,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from operators.arrays import Floats, Ints, rows_differ, true_at, union_of
+from operators.arrays import Floats, Ints, any_of_row, put_rows, rows_differ, true_at, union_of
 from operators.policy.fields import As, SliName, WholePanes, Written
 from operators.policy.place import TablePlace
 from operators.policy.policy import Policy
@@ -142,8 +142,9 @@ class BurnRateEvaluator(HeldToTargets):
         # What is kept of others stays, as their sums do; bounds may move without these.
         some = np.arange(len(names)) if self._open is None else union_of([self._open, *moved])
         kept, changed = self._moved_on(counts.pane, some)
-        other = some[rows_differ(kept, self._series_state.kept[some])]
-        self._series_state.kept[some] = kept
+        differ = rows_differ(kept, self._series_state.kept.take(some))
+        other = some[differ]
+        put_rows(self._series_state.kept, other, kept[differ])
         self._open = None if self.bounds else other
         self.still = None if len(slots) and not self.bounds else not (len(slots) or len(other))
         return self._verdicts(changed, names) if len(changed) else []
@@ -153,13 +154,13 @@ class BurnRateEvaluator(HeldToTargets):
 
         Return what is then to be kept of these slots, (K,), and those of which what is said has changed.
         """
-        kept = self._series_state.kept[slots]
+        kept = self._series_state.kept.take(slots)
         if not len(slots):
             return kept, slots
         sums = self._windows.sums(slots)
-        fired = kept["fires"].any(axis=1)
+        fired = any_of_row(kept["fires"])
         self._step_tiers(kept, slots, sums)
-        fires = np.asarray(kept["fires"].any(axis=1))
+        fires = any_of_row(kept["fires"])
         kept["since"][fires & ~fired] = pane
         word = np.where(fires, BAD, np.where(fired | self._ok(kept, slots, fires, sums), OK, INSUFFICIENT))
         worst = kept["fires"].argmax(axis=1)
@@ -230,7 +231,7 @@ class BurnRateEvaluator(HeldToTargets):
         limit, confidence = self._limits_of(kept), self.rule.confidence
         # Above a limit of 1, by a target that is too low for the tier, nothing can be: whatever comes is well.
         allowed = (sums.n > 0) & (limit >= 1.0)
-        ok = ~fires & kept["member"] & ((sums.n >= self._enough_of(kept)) | allowed).all(axis=1)
+        ok = ~fires & kept["member"] & ~any_of_row((sums.n < self._enough_of(kept)) & ~allowed)
         if not ok.any():
             return np.asarray(ok)
         was = kept["word"][:, None] == OK

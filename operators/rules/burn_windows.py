@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.arrays import Ints
+from operators.arrays import Ints, any_of_row, put_rows
 from operators.policy.tiers import Tier
 from operators.rules.pane_counts import PaneCounts
-from operators.rules.rings import Ring
+from operators.rules.rings import Ring, largest
 
 
 class TierSums(NamedTuple):
@@ -68,16 +68,17 @@ class BurnWindows:
         moved = [slots for ring in self._rings for slots in ring.move(counts.pane)]
         if len(slots):
             came = self._rings[0].came(counts, rows)
-            totals = self._totals[slots] + came[:, None]
-            self._totals[slots] = totals
+            totals = self._totals.take(slots, axis=0) + came[:, None]
+            put_rows(self._totals, slots, totals)
+            most = largest(totals)
             for ring in self._rings:
-                ring.hold(slots, came, totals)
-            moved.append(slots[came.any(axis=1)])
+                ring.hold(slots, came, most)
+            moved.append(slots[any_of_row(came)])
         return moved
 
     def sums(self, slots: Ints) -> TierSums:
         """Return what is in the windows of slots."""
-        totals = self._totals[slots]
+        totals = self._totals.take(slots, axis=0)
         bad, n = totals[:, :, 1], totals[:, :, 0] + totals[:, :, 1]
         return TierSums(bad[:, self._long], n[:, self._long], bad[:, self._short], n[:, self._short])
 

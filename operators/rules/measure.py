@@ -209,7 +209,8 @@ class MeasureEvaluator:
         sums = window.sums[rows, self._measure]
         n, statistic = sums[:, N], self.rule.statistic
         if statistic in QUANTILES:
-            return n, np.nan_to_num(window.quantiles[rows, self._measure, list(QUANTILES).index(statistic)])
+            found = window.quantiles[rows, self._measure, list(QUANTILES).index(statistic)]
+            return n, found if np.isfinite(found).all() else np.nan_to_num(found)
         total = (sums[:, HI] * 2.0**LIMB_BITS + sums[:, LO]) * self._scale
         if statistic == "per_success":
             good, bad = window.slis[rows, self._per[0], GOOD], window.slis[rows, self._per[0], BAD_EVENT]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.arrays import Ints, true_at, with_rows
+from operators.arrays import Ints, any_of_row, put_rows, true_at, with_rows
 from operators.rules.pane_counts import PaneCounts
 from operators.window.partial import BAD, GOOD
 from operators.window.watermark import END, NEVER
@@ -35,6 +35,11 @@ def hop_panes(panes: int) -> int:
     """
     least = -(-panes // HOPS)
     return next((hop for hop in range(least, 2 * least) if panes % hop == 0), least)
+
+
+def largest(totals: Ints) -> int:
+    """Return the largest of any sums."""
+    return int(np.maximum.reduce(totals, axis=None))
 
 
 class Ring:
@@ -83,33 +88,37 @@ class Ring:
         moved = self.move(counts.pane)
         if len(slots):
             came = self.came(counts, rows)
-            self.totals[slots] = totals = self.totals[slots] + came
-            self.hold(slots, came, totals)
-            moved.append(slots[came.any(axis=1)])
+            totals = self.totals.take(slots, axis=0) + came
+            put_rows(self.totals, slots, totals)
+            self.hold(slots, came, largest(totals))
+            moved.append(slots[any_of_row(came)])
         return moved
 
     def came(self, counts: PaneCounts, rows: Ints) -> Ints:
         """Return good and bad of these rows of a pane, (K, 2)."""
-        return counts.slis[rows, self.sli, GOOD : BAD + 1]
+        return counts.slis.take(rows, axis=0)[:, self.sli, GOOD : BAD + 1]
 
     def move(self, pane: int) -> list[Ints]:
         """Go on to a pane; return the slots of which something falls out of the window, for each hop that does."""
         hop, held, size, moved = pane // self.hop_panes, self.held, self.hops.shape[1], list[Ints]()
         while held and held[0] <= hop - size:
             column = self.hops[:, held.pop(0) % size]
-            slots = true_at(column.any(axis=1))
+            slots = true_at(any_of_row(column))
             self.totals[slots] -= column[slots]
             column[slots] = 0
             moved.append(slots)
         self.hop = max(self.hop, hop)
         return moved
 
-    def hold(self, slots: Ints, came: Ints, totals: Ints) -> None:
-        """Keep what came of slots, (K, 2), in the hop that runs; none has more in the window than `totals` say."""
-        if self.hops.dtype == np.int32 and int(np.maximum.reduce(totals, axis=None)) > INT32_MAX:
+    def hold(self, slots: Ints, came: Ints, most: int) -> None:
+        """Keep what came of slots, (K, 2), in the hop that runs; none has more than `most` in the window."""
+        if self.hops.dtype == np.int32 and most > INT32_MAX:
             self.hops = self.hops.astype(np.int64)
-        column = self.hops[:, self.hop % self.hops.shape[1]]
-        column[slots] += came
+        place = self.hop % self.hops.shape[1]
+        if self.hops.dtype == np.int32:  # Good and bad are added as one number: neither reaches into the other.
+            self.hops.view(np.int64)[:, place, 0][slots] += np.ascontiguousarray(came, np.int32).view(np.int64)[:, 0]
+        else:
+            self.hops[:, place][slots] += came
         if self.held[-1:] != [self.hop] and came.any():
             self.held.append(self.hop)
 

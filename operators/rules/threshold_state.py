@@ -40,8 +40,8 @@ class ThresholdLimits(NamedTuple):
 
 def compare(slots: Ints, totals: Ints, limits: ThresholdLimits) -> tuple[Flags, Flags]:
     """Return where the windows of some slots are below their targets, and where well, each (..., K)."""
-    good = totals[slots, 0]
-    n = good + totals[slots, 1]
+    good, bad = totals.take(slots, axis=0).T
+    n = good + bad
     target = limits.at(slots)
     return surely_bad(good, n, target, limits.confidence), surely_above(good, n, target, limits.confidence)
 
@@ -53,7 +53,7 @@ def count_time(kept: Kept, totals: Ints, limits: ThresholdLimits, pane: int) -> 
         return
     kept["since"][below & (run == 0)] = pane
     kept["after"][below] = 0
-    kept["run"] = np.where(below, run + 1, np.where(totals.sum(axis=1) < limits.thin, run, 0))
+    kept["run"] = np.where(below, run + 1, np.where(totals[:, 0] + totals[:, 1] < limits.thin, run, 0))
 
 
 def count_since(kept: Kept, slots: Ints, came: Ints) -> None:
@@ -91,6 +91,6 @@ def stays(kept: Kept, totals: Ints, limits: ThresholdLimits) -> Flags:
     timed = kept["below"] | (kept["run"] != 0) | ((kept["word"] != INSUFFICIENT) & ~kept["well"])
     if not timed.any():
         return np.ones(kept.shape[0] if kept.ndim == 2 else 1, bool)
-    thin = totals.sum(axis=1) < limits.thin
+    thin = totals[:, 0] + totals[:, 1] < limits.thin
     moves = kept["below"] | ((kept["run"] * ~thin) != 0) | (threshold_words(kept, totals, limits) != kept["word"])
     return np.atleast_1d(~moves.any(axis=-1))

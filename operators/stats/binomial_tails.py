@@ -5,6 +5,7 @@ tail with 1 - confidence and comparing the bound with the limit say the same; th
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from operators.arrays import Floats, Ints
 Flags = NDArray[np.bool_]
 # One failure is no proof, not even where it is the first event of a series and its target is 99.9 %.
 FAILURES_MIN = 2
+FEW = 16  # Numbers that are looked at one by one sooner than at once.
 NEVER_ENOUGH = 2**62  # Events: no window has so many.
 
 
@@ -33,7 +35,10 @@ def surely_above(hits: Ints, n: Ints, limit: Floats | float, confidence: Floats 
 
 def surely_bad(good: Ints, n: Ints, target: Floats | float, confidence: Floats | float) -> Flags:
     """Return where the ratio of good is surely below `target`, and not for a single failure."""
-    return np.asarray(surely_below(good, n, target, confidence) & (n - good >= FAILURES_MIN))
+    several = n - good >= FAILURES_MIN
+    if not several.any():  # Most often, where few events come in.
+        return np.zeros(np.broadcast(n, target).shape, bool)
+    return np.asarray(surely_below(good, n, target, confidence) & several)
 
 
 def enough(limit: float, confidence: float) -> int:
@@ -61,9 +66,23 @@ def good_most(n: Ints, target: Floats | float, confidence: float) -> Ints:
     >>> good_most(np.array([1, 2, 15, 1_000]), 0.95, 0.99).tolist()
     [-1, 0, 11, 932]
     """
+    if len(n) <= FEW:
+        targets = np.broadcast_to(target, n.shape).tolist()
+        each = zip(n.tolist(), targets, strict=True)
+        return np.array([_good_most(count, limit, confidence) for count, limit in each], np.int64)
     low, high = np.full_like(n, -1), n.copy()  # `low` is bad, or -1; `high` is not: n of n never are.
     while (open_ := high - low > 1).any():
         middle = np.maximum((low + high) // 2, 0)
         bad = surely_bad(middle, n, target, confidence)
         low, high = np.where(open_ & bad, middle, low), np.where(open_ & ~bad, middle, high)
+    return low
+
+
+@lru_cache(maxsize=1 << 16)
+def _good_most(n: int, target: float, confidence: float) -> int:
+    low, high = -1, n
+    while high - low > 1:
+        middle = (low + high) // 2
+        bad = n - middle >= FAILURES_MIN and betainc(n - middle, middle + 1, 1.0 - target) < 1.0 - confidence
+        low, high = (middle, high) if bad else (low, middle)
     return low

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from operators.stats.binomial import interval, lower_bound, upper_bound
+from operators.stats.binomial_tails import FEW, good_most
 
 ALPHA = 0.01
 
@@ -52,3 +53,11 @@ def test_two_sided_is_both_halves() -> None:
     lower, upper = interval(x, n, 2 * ALPHA)
     assert lower.tolist() == lower_bound(x, n, ALPHA).tolist()
     assert upper.tolist() == upper_bound(x, n, ALPHA).tolist()
+
+
+def test_the_most_good_that_are_surely_bad_are_the_same_one_by_one_and_at_once() -> None:
+    random = np.random.default_rng(4)
+    n, targets = random.integers(0, 3_000, 300), random.uniform(0.001, 0.9999, 300)
+    every = good_most(n, targets, 0.99)
+    assert len(n) > FEW
+    assert [good_most(n[[at]], targets[[at]], 0.99).item() for at in range(len(n))] == every.tolist()
