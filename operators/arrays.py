@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Number = TypeVar("Number", bound=np.generic)
-FEW = 64  # Numbers that Python puts in order sooner than NumPy begins.
+FEW = 64  # Rows that are written sooner than a view of them is made.
 
 
 def concatenated(columns: Sequence[NDArray[Number]]) -> NDArray[Number]:
@@ -30,15 +30,18 @@ def true_at(flags: Any) -> Ints:
 
 
 def union_of(some: Sequence[Ints]) -> Ints:
-    """Return the numbers that are in any of some arrays, each of which rises: rising, each once.
+    """Return the numbers from 0 on that are in any of some arrays, each of which rises: rising, each once.
 
     >>> union_of([np.array([0, 2]), np.array([1, 2])]).tolist()
     [0, 1, 2]
     """
     others = [each for each in some if len(each)]
-    if len(others) > 1 and sum(map(len, others)) <= FEW:
-        return np.array(sorted({number for each in others for number in each.tolist()}), np.int64)
-    return np.unique(np.concatenate(others)) if len(others) > 1 else others[0] if others else np.zeros(0, np.int64)
+    if len(others) < 2:
+        return others[0] if others else np.zeros(0, np.int64)
+    flags = np.zeros(max([int(each[-1]) for each in others]) + 1, bool)
+    for each in others:
+        flags[each] = True
+    return true_at(flags)
 
 
 def rows_differ(some: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
@@ -56,16 +59,21 @@ def rows_differ(some: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
 def put_rows(table: NDArray[Any], rows: Ints, some: NDArray[Any]) -> None:
     """Let rows of a table be some others of its type, as `table[rows] = some` does, in a fifth of its time.
 
+    Each row is contiguous; ValueError otherwise.
+
     >>> table = np.array([[1, 2], [3, 4]])
     >>> put_rows(table, np.array([1]), np.array([[5, 6]]))
     >>> table.tolist()
     [[1, 2], [5, 6]]
     """
-    _rows_as_one(table)[rows] = _rows_as_one(np.ascontiguousarray(some))
+    if len(rows) <= FEW:
+        table[rows] = some
+    else:
+        _rows_as_one(table)[rows] = _rows_as_one(np.ascontiguousarray(some))
 
 
 def _rows_as_one(table: NDArray[Any]) -> NDArray[Any]:
-    """Return a view of a contiguous table, each row as one element: NumPy copies these at once."""
+    """Return a view of a table, each row as one element: NumPy copies these at once."""
     flat = table.reshape(len(table), math.prod(table.shape[1:]), copy=False)
     return flat.view(f"V{flat.shape[1] * flat.itemsize}")[:, 0]
 

@@ -96,8 +96,8 @@ def _scored(series: Sequence[SliceSeries], slis: Ints, policy: Policy) -> dict[s
     """Return what judges said of the versions, whose SLIs were counted as `slis` (series, S, 3)."""
     found: dict[str, list[ScoredVersion]] = {}
     scored = [index for index, sli in enumerate(policy.slis) if sli.scored]
-    judged = slis[:, scored]
-    for row, place in np.argwhere(judged.any(axis=2)) if judged.any() else ():
+    of_scored = slis[:, scored]
+    for row, place in np.argwhere(of_scored.any(axis=2)) if of_scored.any() else ():
         good, bad, neither = slis[row, scored[place], [GOOD, BAD, NEITHER]].tolist()
         name = series[row]
         sli = policy.slis[scored[place]].name

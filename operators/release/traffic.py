@@ -45,10 +45,10 @@ class Served(msgspec.Struct, kw_only=True):
     def requests(self, since: int) -> int:
         """Return the requests in the buckets from `since` on."""
         requests = 0
-        for number in reversed(self.buckets):  # They came in the order of their times.
+        for number, counted in reversed(self.buckets.items()):  # They came in the order of their times.
             if number < since:
                 break
-            requests += self.buckets[number][0]
+            requests += counted[0]
         return requests
 
     def add(self, pane: int, bucket: int, hour: int, came: list[int]) -> None:
@@ -90,9 +90,12 @@ def busiest(served: Mapping[str, Served], but: frozenset[str], since: int) -> st
 
 def share_since(served: Mapping[str, Served], version: str, since: int) -> float:
     """Return a version's share of the requests since a bucket."""
-    requests = {name: each.requests(since) for name, each in served.items() if not is_mirrored(name)}
-    mine = requests.get(version)
-    return mine / sum(requests.values()) if mine else 0.0
+    mine = every = 0
+    for name, each in served.items():
+        if not is_mirrored(name):
+            requests = each.requests(since)
+            mine, every = requests if name == version else mine, every + requests
+    return mine / every if mine else 0.0
 
 
 def has_degraded(before: Counted, now: Counted) -> bool:

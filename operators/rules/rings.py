@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.arrays import Ints, any_of_row, put_rows, true_at, with_rows
+from operators.arrays import FEW, Ints, any_of_row, put_rows, true_at, with_rows
 from operators.rules.pane_counts import PaneCounts
 from operators.window.partial import BAD, GOOD
 from operators.window.watermark import END, NEVER
@@ -115,7 +115,8 @@ class Ring:
         if self.hops.dtype == np.int32 and most > INT32_MAX:
             self.hops = self.hops.astype(np.int64)
         place = self.hop % self.hops.shape[1]
-        if self.hops.dtype == np.int32:  # Good and bad are added as one number: neither reaches into the other.
+        if self.hops.dtype == np.int32 and len(slots) > FEW:
+            # Good and bad are added as one number: neither reaches into the other.
             self.hops.view(np.int64)[:, place, 0][slots] += np.ascontiguousarray(came, np.int32).view(np.int64)[:, 0]
         else:
             self.hops[:, place][slots] += came

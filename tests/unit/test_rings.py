@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from operators.arrays import FEW
 from operators.rules.rings import Ring, hop_panes
 from tests.judged import pane
 from tests.saving import of_bytes, saved
@@ -34,6 +35,22 @@ def test_totals_are_the_sums_of_the_last_panes(panes: int) -> None:
         assert panes - (1 if panes % ring.hop_panes == 0 else 2) * ring.hop_panes < span <= panes
         covered = [both for at, *both in seen if at >= first]
         assert ring.totals.tolist() == [[0, 0], np.sum(covered, axis=0).tolist()]
+
+
+def test_totals_of_many_series_are_those_of_each() -> None:
+    random, slots = np.random.default_rng(1), 3 * FEW
+    every, each = Ring(60, 0), [Ring(60, 0) for _ in range(slots)]
+    for ring, size in ((every, slots), *((ring, 1) for ring in each)):
+        ring.grow(size)
+    for number in range(100):
+        here = np.flatnonzero(random.random(slots) < 0.8)
+        came = {slot: (int(random.integers(0, 2**24)), int(random.integers(0, 2))) for slot in here.tolist()}
+        every.push(pane(number, came), here, np.arange(len(here)))
+        for slot, ring in enumerate(each):
+            one = {0: came[slot]} if slot in came else {}
+            ring.push(pane(number, one), np.zeros(len(one), int), np.zeros(len(one), int))
+    assert every.totals.tolist() == [ring.totals[0].tolist() for ring in each]
+    assert every.hops.tolist() == [ring.hops[0].tolist() for ring in each]
 
 
 def test_a_gap_longer_than_the_window_empties_it() -> None:
