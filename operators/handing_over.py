@@ -22,6 +22,7 @@ from operators.release.widening import widen
 from operators.saved.registry import Unreadable
 from operators.window.moved_commands import Moved, MovedCommands, Place, home_in, note_moved, team_for
 from operators.window.pane_lengths import PaneLengths
+from operators.window.panes import SavedPanes
 from operators.window.partial import OTHER
 from operators.window.saved_teams import SavedTeams
 from operators.window.team_panes import SavedTeamPanes
@@ -72,8 +73,9 @@ def coming(policy: Policy, evaluations: Saved, panes: Saved) -> Coming:
             found.aside.setdefault(each.team, set()).add(name)
             models = found.models.setdefault(place[0], {})
             models[name] = last_to_speak(models.get(name), _as_counted(model, each, own[place[0]]))
-    _end(policy, found, known)
-    _take_in(policy, found, known)
+    now_ms = _closed_ms(policy, panes)
+    _end(policy, found, known, now_ms)
+    _take_in(policy, found, known, now_ms)
     return found
 
 
@@ -83,7 +85,7 @@ def _gone_on(policy: Policy, known: "_Known") -> Iterable[Model]:
     return [*known.state.models.values(), *(model for model in aside if policy.of(model.writer.model) is None)]
 
 
-def _end(policy: Policy, found: Coming, known: Iterable["_Known"]) -> None:
+def _end(policy: Policy, found: Coming, known: Iterable["_Known"], now_ms: int) -> None:
     """Let what is open be over of models that no file takes any more."""
     last: dict[str, Model] = {}
     for each in known:
@@ -94,29 +96,39 @@ def _end(policy: Policy, found: Coming, known: Iterable["_Known"]) -> None:
         last |= {name: last_to_speak(last.get(name), model) for name, model in models.items()}
     for name, model in last.items():
         if name and policy.of(name) is None and (model.alerts.firing or model.incidents):
-            _say(policy, found, Unwatched(model=name))
+            _say(policy, found, now_ms, Unwatched(model=name))
 
 
-def _take_in(policy: Policy, found: Coming, known: Iterable["_Known"]) -> None:
+def _take_in(policy: Policy, found: Coming, known: Iterable["_Known"], now_ms: int) -> None:
     """Let files take in the models that come to them, or come back, though nothing more may come of these."""
     back = {name for each in known for name in each.state.aside if home_in(policy, name) == each.place}
     for name in sorted(back.union(*found.models.values())):
         if name and policy.of(name) is not None:
-            _say(policy, found, TakenIn(model=name))
+            _say(policy, found, now_ms, TakenIn(model=name))
 
 
-def _say(policy: Policy, found: Coming, what: Unwatched | TakenIn) -> None:
-    found.commands.setdefault(home_in(policy, what.model), MovedCommands()).waiting.append((0, what))
+def _say(policy: Policy, found: Coming, now_ms: int, what: Unwatched | TakenIn) -> None:
+    found.commands.setdefault(home_in(policy, what.model), MovedCommands()).waiting.append((now_ms, what))
 
 
 def _commands(policy: Policy, panes: Saved) -> Moved:
     moved: Moved = {}
+    for place, each, pane_ms in _saved_panes(policy, panes):
+        note_moved(moved, policy, place, Waiting(each.commands, each.obeyed), pane_ms)
+    return moved
+
+
+def _closed_ms(policy: Policy, panes: Saved) -> int:
+    """Return when the last pane ends that closed, Unix ms: what is known of any model is of before."""
+    return max(((each.closed + 1) * pane_ms for _, each, pane_ms in _saved_panes(policy, panes)), default=0)
+
+
+def _saved_panes(policy: Policy, panes: Saved) -> Iterator[tuple[Place, SavedPanes, int]]:
+    """Yield the panes of each file and shard, and how long they are."""
     for shard, whole in panes.items():
         saved, had = (None, None) if whole is None else team_panes(whole, policy)
         for team, each in {} if saved is None else saved.teams.items():
-            pane_ms = each.pane_ms or (had.pane_ms if had else 0) or policy.pane_ms
-            note_moved(moved, policy, (team, shard_number(shard)), Waiting(each.commands, each.obeyed), pane_ms)
-    return moved
+            yield (team, shard_number(shard)), each, each.pane_ms or (had.pane_ms if had else 0) or policy.pane_ms
 
 
 def _silences(known: Iterable["_Known"]) -> tuple[Silence, ...]:

@@ -73,7 +73,8 @@ def take_moved(waiting: Waiting, policy: Policy, here: Place, moved: Moved, now_
     """Let go of what is elsewhere now, and take what was. `now_ms` is when the next pane to close begins, Unix ms."""
     coming = moved.get(here, MovedCommands())
     own = [each for each in waiting.waiting if is_for_all(each[1]) or _there(policy, here, model_of(each[1])) == here]
-    new = [(now_ms if isinstance(each, AtStart) else at, each) for at, each in coming.waiting]
+    # Where nobody knows how far time is, as just after a start, it is no earlier than what was said in the other place.
+    new = [(max(now_ms, at) if isinstance(each, AtStart) else at, each) for at, each in coming.waiting]
     known = [each for _, each in own]
     waiting.waiting = [*own, *((at // pane_ms, each) for at, each in new if each not in known)]
     waiting.obeyed.ids = coming.obeyed.ids | waiting.obeyed.ids

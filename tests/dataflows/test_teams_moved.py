@@ -15,6 +15,7 @@ from flows.recovery.saved import EVALUATION, PANES, states_of
 from operators.handing_over import Coming, coming
 from operators.policy_file.teams import limited, parse_teams
 from operators.policy_file.toml import parse
+from operators.window.waiting_commands import TakenIn
 from operators.wire.control import ControlEvent
 from tests.dataflows.test_recovery import run_until_crash
 from tests.oracle import Log
@@ -177,3 +178,13 @@ def test_a_model_that_is_quiet_since_it_moved_is_taken_in_all_the_same(name: str
     # One that is alone goes on with the panes that were open, and a new rule sees these.
     said_then = [(each.rule, each.state) for part in after for each in part if each.rule not in ("level", "canary")]
     assert said_then == [("slo", "resolved"), ("gone", "firing")]
+
+
+def test_models_are_taken_in_after_all_that_was_decided_of_them(tmp_path: Path) -> None:
+    """Stopped just after a start no shard knows how far time is: panes were stepped through from 1970 on."""
+    said(tmp_path, [(FIRST, MOVED_S)])
+    known = [states_of(parts_of(tmp_path), step) for step in (EVALUATION, PANES)]
+    found = coming(gone_on(tmp_path, parts_of(tmp_path), parse_teams(MOVED["joined"])), *known)
+    times = [at for moved in found.commands.values() for at, each in moved.waiting if isinstance(each, TakenIn)]
+    assert times
+    assert all(START_MS + (MOVED_S - 60) * 1_000 < at <= START_MS + MOVED_S * 1_000 for at in times)
