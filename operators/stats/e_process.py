@@ -37,8 +37,6 @@ test.
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
@@ -60,14 +58,6 @@ NONE = -1  # A pane number that stands for none.
 WORSE, NOT_WORSE = 0, 1
 # Odds ratios at which the confidence sequence is read, and the alternatives of each other.
 RATIOS = (0.1, 0.2, 0.33, 0.5, 0.63, 0.77, 0.87, 1.0, 1.15, 1.3, 1.6, 2.0, 2.5, 3.2, 5.0, 10.0, 20.0)
-
-
-class _Likelihoods(NamedTuple):
-    """ln P of S strata: `on_grid` (S, G), and at the logarithms of the odds ratios `learned` by memory, (S, 2) each."""
-
-    on_grid: Floats
-    learned: Floats
-    on_learned: Floats
 
 
 class EProcesses:
@@ -148,28 +138,24 @@ class EProcesses:
         """
         used = (counts[:, 0] > 0) & (counts[:, 2] > 0)
         which, counts = which[used], counts[used]
+        starts = np.flatnonzero(np.diff(which, prepend=-1))
+        if not len(starts):
+            return
+        mine, at, grid = which[starts], self.at_tolerance, np.log(self.grid)
+        learned = np.maximum(np.log(self._learned(mine)), math.log(self.tolerance))  # (W, memories)
         # A stratum is of as many processes as there are slices that it belongs to.
         distinct, of = distinct_rows(counts)
-        blocks, learned = counts[distinct], np.maximum(np.log(self._learned(which)), math.log(self.tolerance))
-        on_grid, on_learned = log_likelihoods(blocks, np.log(self.grid)), log_likelihoods(blocks, learned, of)
-        begins = np.flatnonzero(np.diff(which, prepend=-1))[::AT_ONCE].tolist()
-        for begin, end in pairwise([*begins, len(which)]):
-            part = slice(begin, end)
-            likelihoods = _Likelihoods(on_grid[of[part]], learned[part], on_learned[part])
-            self._step(pane, which[part], counts[part], likelihoods, lasted)
-
-    def _step(self, pane: int, which: Ints, counts: Ints, likelihoods: _Likelihoods, lasted: float) -> None:
-        starts = np.flatnonzero(np.diff(which, prepend=-1))
-        mine, grid, learned = which[starts], np.log(self.grid), likelihoods.learned[starts]
-        on_grid = np.add.reduceat(likelihoods.on_grid, starts)
-        gains = on_grid[:, None, :] - on_grid[:, :, None]
-        np.minimum(gains, self.most(grid, grid[:, None]), out=gains)
-        bets = np.add.reduceat(likelihoods.on_learned, starts) - on_grid[:, self.at_tolerance, None]
-        np.minimum(bets, self.most(learned, grid[self.at_tolerance]), out=bets)
+        blocks, of_each = counts[distinct], np.repeat(learned, np.diff(starts, append=len(which)), axis=0)
+        on_grid = np.add.reduceat(log_likelihoods(blocks, grid)[of], starts)  # (W, G)
+        bets = np.add.reduceat(log_likelihoods(blocks, of_each, of), starts) - on_grid[:, at, None]
+        bets = np.minimum(bets, self.most(learned, grid[at]))
         self.blocks[mine] += 1
         self.counts[mine] += np.add.reduceat(counts, starts)
-        self._bet(mine, gains, bets, self._keep(0, lasted))
-        self._date(pane, mine, _log_mean(self._at_tolerance(gains), bets))
+        for begin in range(0, len(mine), AT_ONCE):
+            part = slice(begin, begin + AT_ONCE)
+            self._bet(mine[part], on_grid[part], bets[part], self._keep(0, lasted))
+        gains = np.minimum(on_grid[:, at + 1 :] - on_grid[:, at, None], self.most(grid[at + 1 :], grid[at]))
+        self._date(pane, mine, _log_mean(gains, bets))
         came = np.add.reduceat(_mantel_haenszel(counts), starts)
         self.total[mine] += came
         self.adjusted[mine] += np.add.reduceat(_adjusted(counts), starts)
@@ -236,11 +222,10 @@ class EProcesses:
     def _keep(self, memory: int, lasted: float) -> float:
         return float(0.5 ** (lasted / HALF_LIVES[memory]))
 
-    def _at_tolerance(self, grid: Floats) -> Floats:
-        """Return what stands for the alternatives above `tolerance`, (K, A), of a grid (K, G, G)."""
-        return grid[:, self.at_tolerance, self.at_tolerance + 1 :]
-
-    def _bet(self, which: Ints, gains: Floats, bets: Floats, keep: float) -> None:
+    def _bet(self, which: Ints, on_grid: Floats, bets: Floats, keep: float) -> None:
+        grid = np.log(self.grid)
+        gains = on_grid[:, None, :] - on_grid[:, :, None]
+        np.minimum(gains, self.most(grid, grid[:, None]), out=gains)
         k = self.blocks[which].astype(float)
         start = -np.log(k * (k + 1))
         log_m = _log_add(self.log_m[which], start)
@@ -272,8 +257,8 @@ class EProcesses:
         size, nulls = len(self.grid), np.arange(len(self.grid))
         # In the row of each null: the alternatives below it, the null itself, with M = 1 - rest or so, those above it.
         edges = np.stack((nulls * size, nulls * (size + 1), nulls * (size + 1) + 1), axis=1).ravel()[:-1]
-        m = np.exp(np.minimum(log_m, LOG_E_MAX)).reshape(-1, size * size)
-        sums = np.add.reduceat(m, edges, axis=1)
+        m = np.minimum(log_m, LOG_E_MAX).reshape(-1, size * size)
+        sums = np.add.reduceat(np.exp(m, out=m), edges, axis=1)
         e = np.zeros((len(log_m), 2, size))
         e[:, WORSE, :-1] = sums[:, 2::3] / nulls[:0:-1]
         e[:, NOT_WORSE, 1:] = sums[:, 3::3] / nulls[1:]
