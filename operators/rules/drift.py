@@ -131,13 +131,16 @@ def _name(found: Found) -> tuple[str, str]:
 
 
 def reason(found: Sequence[Found]) -> str:
-    """Return in words what is BAD, in this order: what each monitor found on each field; and which drift that is."""
+    """Return in words which drift it is, and what is BAD, in this order: what each monitor found on each field.
+
+    The kinds come first: of many fields a sentence has the beginning alone.
+    """
     by_monitor: dict[str, list[str]] = {}
     for monitor, drift in found:
         by_monitor.setdefault(monitor, []).append(words(drift))
     kinds = dict.fromkeys(drift.kind for _, drift in found)
     parts = "; ".join(f"{monitor}: {', '.join(parts)}" for monitor, parts in by_monitor.items())
-    return f"{parts} ({'; '.join(f'{kind} drift: {OF_KIND[kind]}' for kind in kinds)})"
+    return f"{' and '.join(f'{kind} drift ({OF_KIND[kind]})' for kind in kinds)} by {parts}"
 
 
 def _evidence(worst: Drift, why: str) -> Evidence:

@@ -52,7 +52,7 @@ def test_a_finding_of_a_slice_is_heard_though_another_monitor_covers_all_traffic
 
 def test_what_people_are_told_names_the_kind() -> None:
     (event_, *_) = [each for judged in moved_in_one_region().judged for each in judged.events if each.rule == "drift"]
-    assert "(covariate drift: the inputs)" in (event_.evidence.reason or "")
+    assert "covariate drift (the inputs) by regions: psi" in (event_.evidence.reason or "")
 
 
 def checked(more: str) -> str:

@@ -62,7 +62,7 @@ def test_drift_alone_alerts_and_holds_but_does_not_roll_back() -> None:
     assert alert.ts == START_MS + 2 * H
     assert {each.slice for each in alert.slices} == {"*", "region=eu", "region=us"}
     assert alert.evidence.measure == "features.amount"
-    assert (alert.evidence.reason or "").startswith("amount: psi ")
+    assert (alert.evidence.reason or "").startswith("covariate drift (the inputs) by amount: psi ")
     assert "of features.amount against profile, limit 0.2" in (alert.evidence.reason or "")
 
 
@@ -133,10 +133,9 @@ def broken(**scores: float) -> Heard:
 def test_all_that_is_broken_is_named_the_worst_first(evaluator: DriftEvaluator) -> None:
     (verdict,) = evaluator.step(1, [broken(a=10, b=100, c=0.001, d=10, e=10, f=10)])
     assert verdict.evidence.reason == (
-        "a: features.c is 1000 times as small as in the reference, "
+        "covariate drift (the inputs) by a: features.c is 1000 times as small as in the reference, "
         "features.b is 100 times as large as in the reference, "
         + ", ".join(f"features.{name} is 10 times as large as in the reference" for name in "adef")
-        + " (covariate drift: the inputs)"
     )
     assert verdict.evidence.measure == "features.c"
 
@@ -146,17 +145,23 @@ def test_what_is_found_first_does_not_hide_what_is_found_later(evaluator: DriftE
     assert len(evaluator.step(1, [drift("b", "BAD", 50.0)])) == 1
     (verdict,) = evaluator.step(2, [broken(https=100), drift("b", "BAD", 60.0)])
     assert verdict.word == "BAD"
-    assert (verdict.evidence.reason or "").startswith("a: features.https is 100 times as large as in the reference; b:")
+    assert (verdict.evidence.reason or "").startswith(
+        "covariate drift (the inputs) and prediction drift (what the model says) by "
+        "a: features.https is 100 times as large as in the reference; b:"
+    )
     assert evaluator.step(3, [broken(https=100)]) == []
     assert deepcopy(evaluator).step(4, [broken(https=100)]) == []
     (wider,) = evaluator.step(5, [broken(https=100, ip=10)])
-    assert (wider.evidence.reason or "").startswith("a: features.ip is 10 times as large as in the reference, ")
+    assert (wider.evidence.reason or "").startswith(
+        "covariate drift (the inputs) and prediction drift (what the model says) by "
+        "a: features.ip is 10 times as large as in the reference, "
+    )
 
 
 def test_the_reason_names_every_monitor_that_found_something(evaluator: DriftEvaluator) -> None:
     (verdict,) = evaluator.step(1, [drift("a", "BAD"), drift("b", "BAD", 3.0)])
     assert verdict.evidence.reason == (
-        "b: psi 3 of score, limit 0.2; a: psi 1 of score, limit 0.2 (prediction drift: what the model says)"
+        "prediction drift (what the model says) by b: psi 3 of score, limit 0.2; a: psi 1 of score, limit 0.2"
     )
     assert verdict.evidence.value == 3.0
 
