@@ -24,11 +24,7 @@ def add_rows(counted: Ints, firsts: Ints, order: Ints, starts: Ints, width: int,
     cells = 0
     for group in range(len(starts) - 1):
         alone = starts[group + 1] - starts[group] == 1
-        least, most = width, 0
         for row in order[starts[group] : starts[group + 1]]:
-            if not alone and firsts[row] < firsts[row + 1]:
-                least = min(least, counted[firsts[row], 0] - row * width)
-                most = max(most, counted[firsts[row + 1] - 1, 0] - row * width)
             for at in range(firsts[row], firsts[row + 1]):
                 place = counted[at, 0] - row * width
                 if alone:  # Its places are in order.
@@ -36,5 +32,5 @@ def add_rows(counted: Ints, firsts: Ints, order: Ints, starts: Ints, width: int,
                     cells += 1
                 else:
                     count_code(place, counted[at, 1], tally)
-        cells = emit_cells(group * width, least, most, cells, tally, out)
+        cells = emit_cells(group * width, cells, tally, out)
     return cells

@@ -60,6 +60,7 @@ def measured_groups(
         values=np.empty((measures, ROWS)),
         counts=np.zeros((measures, len(tally.counts)), np.int64),
         marks=np.zeros((measures, len(tally.marks)), np.uint64),
+        words=np.zeros((measures, len(tally.words)), np.uint64),
     )
     ends = np.append(starts, len(order))
     cells = measure_groups(stacked, order, ends, np.array(scales, np.float64), key_bits, buckets, room, out)

@@ -50,6 +50,7 @@ class Room(NamedTuple):
     values: Floats
     counts: Ints
     marks: NDArray[np.uint64]
+    words: NDArray[np.uint64]
 
 
 @inlined
@@ -99,23 +100,20 @@ def count_rows(
             room.values[measure, : len(rows)],
             scales[measure],
             buckets,
-            Tally(room.counts[measure], room.marks[measure]),
+            Tally(room.counts[measure], room.marks[measure], room.words[measure]),
             out.sums[group, measure],
             out.extremes[group, measure],
         )
 
 
 @inlined
-def emit_group(group: int, cells: int, key_bits: int, buckets: Buckets, room: Room, out: Counted) -> int:
+def emit_group(group: int, cells: int, key_bits: int, room: Room, out: Counted) -> int:
     """Write the cells of a group behind so many; return how many there are then."""
     measures = len(room.counts)
     for measure in range(measures):
         if out.sums[group, measure, 0]:
-            least, most = -out.extremes[group, measure, 0], out.extremes[group, measure, 1]
-            tally = Tally(room.counts[measure], room.marks[measure])
-            # Codes sort as the values do.
-            first, last = code_of(least, buckets), code_of(most, buckets)
-            cells = emit_cells((group * measures + measure) << key_bits, first, last, cells, tally, out.cells)
+            tally = Tally(room.counts[measure], room.marks[measure], room.words[measure])
+            cells = emit_cells((group * measures + measure) << key_bits, cells, tally, out.cells)
     return cells
 
 
@@ -133,5 +131,5 @@ def measure_groups(
         for start in range(starts[group], starts[group + 1], most):
             rows = order[start : min(start + most, starts[group + 1])]
             count_rows(values, rows, group, scales, buckets, room, out)
-        cells = emit_group(group, cells, key_bits, buckets, room, out)
+        cells = emit_group(group, cells, key_bits, room, out)
     return cells

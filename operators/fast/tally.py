@@ -14,15 +14,21 @@ ONE = np.uint64(1)
 
 
 class Tally(NamedTuple):
-    """`counts` (codes,), 0 but for one histogram; `marks`, a bit for each that is not."""
+    """`counts` (codes,), 0 but for one histogram; `marks`, a bit for each that is not; `words`, one for each mark."""
 
     counts: Ints
     marks: NDArray[np.uint64]
+    words: NDArray[np.uint64]
 
 
 def tally_of(codes: int) -> Tally:
     """Return the room for histograms of so many codes."""
-    return Tally(counts=np.zeros(codes, np.int64), marks=np.zeros(codes // WORD_BITS + 1, np.uint64))
+    marks = codes // WORD_BITS + 1
+    return Tally(
+        counts=np.zeros(codes, np.int64),
+        marks=np.zeros(marks, np.uint64),
+        words=np.zeros(marks // WORD_BITS + 1, np.uint64),
+    )
 
 
 @inlined
@@ -30,21 +36,27 @@ def count_code(code: int, count: int, tally: Tally) -> None:
     """Count a code so many times more."""
     tally.counts[code] += count
     tally.marks[code >> 6] |= ONE << np.uint64(code & 63)
+    tally.words[code >> 12] |= ONE << np.uint64(code >> 6 & 63)
 
 
 @inlined
-def emit_cells(key: int, first: int, last: int, cells: int, tally: Tally, out: Ints) -> int:
-    """Write the histogram, whose codes are `first` to `last`, as `key` + code and n, and begin another.
+def emit_cells(key: int, cells: int, tally: Tally, out: Ints) -> int:
+    """Write the histogram as `key` + code and n, and begin another.
 
     Cells come behind so many `cells`; return how many there are then.
     """
-    for word in range(first >> 6, (last >> 6) + 1):
-        marks = tally.marks[word]
-        while marks:
-            code = (word << 6) + zero_bits_below(marks)
-            out[cells, 0], out[cells, 1] = key + code, tally.counts[code]
-            tally.counts[code] = 0
-            marks &= marks - ONE
-            cells += 1
-        tally.marks[word] = np.uint64(0)
+    for block in range(len(tally.words)):
+        words = tally.words[block]
+        while words:
+            word = (block << 6) + zero_bits_below(words)
+            marks = tally.marks[word]
+            while marks:
+                code = (word << 6) + zero_bits_below(marks)
+                out[cells, 0], out[cells, 1] = key + code, tally.counts[code]
+                tally.counts[code] = 0
+                marks &= marks - ONE
+                cells += 1
+            tally.marks[word] = np.uint64(0)
+            words &= words - ONE
+        tally.words[block] = np.uint64(0)
     return cells
