@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
 
 LEAST = 4_096  # Bytes of a region; there are four sizes between each two powers of two.
 
@@ -16,14 +15,15 @@ LEAST = 4_096  # Bytes of a region; there are four sizes between each two powers
 @contextmanager
 def spilling(folder: Path) -> Iterator["SpillFile"]:
     """Have a file without a name in a folder. OSError."""
-    with TemporaryFile(dir=folder) as file:
-        yield SpillFile(file, folder)
+    # Without a buffer: what could not be written would be tried again when it closes, in other words.
+    with TemporaryFile(dir=folder, buffering=0) as file:
+        yield SpillFile(file.fileno(), folder)
 
 
 class SpillFile:
     """A file of a folder, and which regions of it are free; OSError with the folder where it cannot be written."""
 
-    def __init__(self, file: IO[bytes], folder: Path) -> None:
+    def __init__(self, file: int, folder: Path) -> None:
         self._file = file
         self._folder = folder
         self._end = 0
@@ -44,17 +44,17 @@ class SpillFile:
         self._free.setdefault(size, []).append(begin)
 
     def write(self, begin: int, data: bytes) -> None:
+        rest = memoryview(data)
         try:
-            self._file.seek(begin)
-            self._file.write(data)
-            self._file.flush()
+            while rest:  # A disk may have room for the first part alone.
+                written = os.pwrite(self._file, rest, begin)
+                rest, begin = rest[written:], begin + written
         except OSError as error:
             why = f"{os.strerror(error.errno or 0)}: see to its disk, then start again"
             raise OSError(error.errno, why, str(self._folder)) from error
 
     def read(self, begin: int, length: int) -> bytes:
-        self._file.seek(begin)
-        return self._file.read(length)
+        return os.pread(self._file, length, begin)
 
 
 class Region:

@@ -78,8 +78,15 @@ def files_of_a_megabyte() -> Iterator[None]:
     signal.signal(signal.SIGXFSZ, before)
 
 
-def test_a_disk_without_room_is_named(tmp_path: Path, file: SpillFile, files_of_a_megabyte: None) -> None:
-    region = file.region()
+def fill(folder: Path, size: int) -> None:
+    with spilling(folder) as file:
+        while True:
+            file.region().keep(bytes(size))
+
+
+@pytest.mark.parametrize("size", [3_000, 2 << 20])
+def test_a_disk_without_room_is_named(size: int, tmp_path: Path, files_of_a_megabyte: None) -> None:
+    """Also where panes are small, and last as the file is closed."""
     with pytest.raises(OSError, match="see to its disk, then start again") as raised:
-        region.keep(bytes(2 << 20))
+        fill(tmp_path, size)
     assert (raised.value.errno, raised.value.filename) == (errno.EFBIG, str(tmp_path))
