@@ -56,8 +56,10 @@ class AbsenceEvaluator:
         """Miss a series that had its last events in that pane, though nothing of it came in here."""
         self._series_state.grow(names)
         kept = self._series_state.kept
-        if kept["member"][slot] and kept["word"][slot] == INSUFFICIENT:
+        if kept["member"][slot] and kept["asked"][slot] <= pane:
             kept["asked"][slot] = kept["seen"][slot] = pane
+            if kept["word"][slot] == STALE:  # Here, while events of it came in elsewhere: nobody was told.
+                kept["word"][slot] = INSUFFICIENT
             self._until = None
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
@@ -91,7 +93,7 @@ class AbsenceEvaluator:
         self._series_state.pane = pane
 
     def held(self) -> Ints:
-        return np.flatnonzero((self._series_state.kept["word"] == OK) | self._series_state.remembered())
+        return true_at(self._waits | self._series_state.remembered())
 
     def only(self, slots: Ints) -> None:
         self._series_state.only(slots)

@@ -53,6 +53,28 @@ def test_a_series_that_served_elsewhere_until_lately_is_missed_and_its_return_is
     assert back.of(1, 0) == ["OK"]
 
 
+def test_a_series_that_comes_back_from_elsewhere_is_missed_since_it_served_there() -> None:
+    """Stale here meanwhile, or not yet."""
+    for away in (30, 100):
+        rule = AbsenceEvaluator(RULE, policy())
+        seen = Watch(rule)
+        seen.of(1, 0)
+        seen.of(0, 0, panes=away)
+        rule.expect(0, seen.next - 20, seen.names)
+        assert seen.of(0, 0, panes=40) == []
+        assert seen.of(0, 0) == ["STALE"]
+
+
+def test_a_series_that_is_expected_is_held_however_long_the_rule_waits() -> None:
+    rule = AbsenceEvaluator(
+        Absence(name="gone", scope="version", after_ms=120 * M), policy('[release]\nknown = "1h"\n')
+    )
+    seen = Watch(rule, versions(1))
+    rule.expect(0, seen.next - 500, seen.names)
+    assert seen.of(0, 0) == []
+    assert rule.held().tolist() == [0]
+
+
 def test_it_is_quiet_once_everything_is_stale() -> None:
     seen = watch()
     seen.of(1, 0)
