@@ -14,7 +14,7 @@ ONE = np.uint64(1)
 
 
 class Tally(NamedTuple):
-    """`counts` (codes,), 0 but for one histogram; `marks`, a bit for each that is not; `words`, one for each mark."""
+    """`counts` (codes,), 0 but for one histogram; `marks`, a bit for each that is not; `words`, one for each such."""
 
     counts: Ints
     marks: NDArray[np.uint64]

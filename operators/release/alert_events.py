@@ -104,8 +104,9 @@ def _fire(model: Model, at: PaneContext, key: Key) -> ControlEvent:
         return fire_input(model, at, key)
     rule = next(rule for rule in at.policy.rules if rule.name == key[0])
     firing = model.alerts.firing[key]
+    new = set() if firing.silenced else set(firing.new)
     for where, each in firing.slices.items():
-        if firing.silenced or where not in firing.new:
+        if where not in new:
             (firing.slices[where],) = renewed(at, rule.name, key[1], [each])
     slices = firing.slices_ordered
     fields = {"slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}

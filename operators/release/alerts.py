@@ -38,8 +38,9 @@ class Firing(msgspec.Struct, kw_only=True):
     @property
     def slices_ordered(self) -> tuple[Affected, ...]:
         """What it is about, in the order of its event: the new first, then the rest, each the worst first."""
-        new = [each for place, each in self.slices.items() if place in self.new]
-        return worst_first(new) + worst_first([each for place, each in self.slices.items() if place not in self.new])
+        heard = self.slices.keys() - set(self.new)
+        new = [each for place, each in self.slices.items() if place not in heard]
+        return worst_first(new) + worst_first([each for place, each in self.slices.items() if place in heard])
 
     def record(self, event: str, silenced: bool) -> None:
         """Remember the id of the event that was just written about this alert."""
@@ -74,19 +75,23 @@ class Alerts(msgspec.Struct, kw_only=True):
         rule's.
         """
         firing = self.firing.get(key) or Firing()
-        fires, over = False, []
+        known: dict[str, list[str]] = {}  # Of a release that is bad everywhere there are thousands.
+        for where, each in firing.slices.items():
+            known.setdefault(place(each), []).append(where)
+        fires, over, new = False, [], dict.fromkeys(firing.new)
         for verdict in verdicts:
             affected = Affected(slice=verdict.series.text, verdict=verdict.word, evidence=verdict.evidence)
-            before = [where for where, each in firing.slices.items() if place(each) == place(affected)]
             if verdict.word in ("BAD", "STALE"):
-                where = before[0] if before else place(affected)
+                where = known.setdefault(place(affected), [place(affected)])[0]
                 firing.slices[where] = affected
                 firing.severities[where] = verdict.severity or severity
-                firing.new = (*(each for each in firing.new if each != where), where)
+                new.pop(where, None)
+                new[where] = None
                 fires = True
-            for where in before if verdict.word == "OK" else ():
+            for where in known.pop(place(affected), ()) if verdict.word == "OK" else ():
                 del firing.slices[where], firing.severities[where]
                 over.append(affected)
+        firing.new = tuple(new)
         if fires:
             self.firing[key] = firing
             return "firing", list(firing.slices.values())

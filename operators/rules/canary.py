@@ -94,24 +94,15 @@ class CanaryEvaluator(CanaryState):
         """Return how far a candidate is from its baseline on a slice, by an SLI or measure; None if not compared."""
         slis = self.rule.slis
         names = [*slis, *(limit.name for limit in self.limits)]
-        mine = [
-            index
-            for process, index in self.index.items()
-            if (process.release.model, process.release.candidate, process.slice) == series
-            and names[process.sli] == compared
-        ]
+        mine = [index for index in self.placed.of_slice(self.of, series) if names[self.of[index].sli] == compared]
         return evidence_of(self, self.most(mine)) if mine else None
 
     def shift(self, of: tuple[str, str, str], since: int, code: int | None) -> ValueShift | None:
         """Return how the values of a baseline have moved, of a (model, candidate, measure) (`Exceeding.shift`)."""
         model, candidate, measure = of
         numbers = {number for number, limit in enumerate(self.limits, len(self.rule.slis)) if limit.name == measure}
-        mine = [
-            index
-            for process, index in self.index.items()
-            if (process.release.model, process.release.candidate, process.slice) == (model, candidate, "*")
-            and process.sli in numbers
-        ]
+        whole = self.placed.of_slice(self.of, (model, candidate, "*"))
+        mine = [index for index in whole if self.of[index].sli in numbers]
         if not mine:
             return None
         process = self.of[self.most(mine)]

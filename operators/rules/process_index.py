@@ -18,7 +18,8 @@ class ProcessIndex:
 
     `by_release` are the numbers of the processes of each release, of which each has a `number`, and each process that
     of its own, `release` (K,). `slices` are those of slices by column, as they came; `numbers` those of the slices that
-    a stratum belongs to, by release, its text, and SLI, once they were asked for.
+    a stratum belongs to, by release, its text, and SLI, once they were asked for. Those of one slice are told by
+    `of_slice`: what is said of a version with thousands of slices asks for each of them.
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,8 @@ class ProcessIndex:
         self.release: Ints = np.zeros(0, np.int64)
         self.whole: Bools = np.zeros(0, bool)
         self._number: dict[tuple[Comparison, int], int] = {}
+        self._of_slice: dict[tuple[str, str, str], list[int]] = {}
+        self._sliced = 0
 
     def follow(self, of: Sequence[Process]) -> None:
         """Take the processes that have come since; those before must be the same."""
@@ -47,6 +50,14 @@ class ProcessIndex:
         releases = [self.number.setdefault(process.release, len(self.number)) for process in of[known:]]
         self.release = np.concatenate((self.release, np.array(releases, np.int64)))
         self.whole = np.concatenate((self.whole, np.array([process.slice == "*" for process in of[known:]], bool)))
+
+    def of_slice(self, of: Sequence[Process], series: tuple[str, str, str]) -> Sequence[int]:
+        """Return the processes of a (model, candidate, slice)."""
+        for index, process in enumerate(of[self._sliced :], self._sliced):
+            release = process.release
+            self._of_slice.setdefault((release.model, release.candidate, process.slice), []).append(index)
+        self._sliced = len(of)
+        return self._of_slice.get(series, ())
 
     def _column(self, process: Process) -> int:
         key = process.release, process.sli

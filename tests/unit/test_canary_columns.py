@@ -103,6 +103,28 @@ def test_places_of_processes_are_found_as_they_come() -> None:
     assert [one.of[index].slice for index in np.flatnonzero(slowly.whole)] == ["*"] * len(slowly.columns)
 
 
+def test_what_is_said_of_a_slice_is_found_without_a_look_at_every_process() -> None:
+    """A release that is bad everywhere has an event with thousands of slices: the worker stood still for minutes."""
+    one = canary_evaluator("20s")
+    slis = one.rule.slis
+    for number in range(110):
+        one.step(pane(number), NAMES, live(number))
+        if number % 35 == 0 and one.of:
+            by_name: dict[tuple[str, str, str, str], list[int]] = {}
+            for index, (release, text, sli) in enumerate(map(msgspec.structs.astuple, one.of)):
+                by_name.setdefault((release.model, release.candidate, text, slis[sli]), []).append(index)
+            wanted = {name: evidence_of(one, one.most(mine)) for name, mine in by_name.items()}
+            one.index, kept = NotLookedThrough(one.index), one.index
+            assert {name: one.current(name[:3], name[3]) for name in wanted} == wanted
+            assert one.current(("m0", "v2", "region=none"), slis[0]) is None
+            one.index = kept
+
+
+class NotLookedThrough(dict[Any, Any]):
+    def items(self) -> Any:
+        raise AssertionError("every process was looked at")
+
+
 def test_slices_without_an_e_value_large_enough_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     found: dict[float, list[list[int]]] = {canary_slices.SLACK: [], np.inf: []}
     looked = dict.fromkeys(found, 0)
