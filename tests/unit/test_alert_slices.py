@@ -10,7 +10,7 @@ from operators.release import alerts
 from operators.release.alerts import Alerts, Firing
 from operators.rules.verdict import Verdict
 from operators.window.series_index import SliceSeries, described
-from operators.wire.control import Evidence, Word
+from operators.wire.control import Affected, Evidence, Word
 
 KEY = ("slo", "v1")
 
@@ -54,7 +54,7 @@ def test_a_verdict_finds_its_slice_among_thousands(monkeypatch: pytest.MonkeyPat
     asked = 0
     place = alerts.place
 
-    def counted(affected: alerts.Affected) -> str:
+    def counted(affected: Affected) -> str:
         nonlocal asked
         asked += 1
         return place(affected)
