@@ -202,7 +202,7 @@ class ShardModels:
             for model in found.values():
                 model.bad.clear()
                 for each in absences:
-                    expect(model, each, self._state.roster)
+                    expect(model, each, self._state.roster, self._state.pane)
             self._state.models = dict(sorted((self._state.models | found).items()))
             self._retarget()
 

@@ -7,15 +7,15 @@ from operators.window.series_index import ALL_VERSIONS
 from operators.wire.mirrored import is_mirrored
 
 
-def expect(model: Model, rule: AbsenceEvaluator, roster: Roster) -> None:
+def expect(model: Model, rule: AbsenceEvaluator, roster: Roster, pane: int) -> None:
     """Let a rule expect all traffic of what served at last: of the model, or of each version that did with it.
 
-    Slices are expected from their first event on.
+    It is from `pane` on, as nobody may have counted it before. Slices are expected from their first event on.
     """
-    last = {version: served.last for version, served in model.served.items() if not is_mirrored(version)}
+    last = {version: each.last for version, each in model.served.items() if not is_mirrored(version)}
     newest = max(last.values(), default=0)
-    for version, pane in {ALL_VERSIONS: newest, **last}.items():
-        if pane > newest - rule.panes:
+    for version, served in {ALL_VERSIONS: newest, **last}.items():
+        if served > newest - rule.panes:
             slot = roster.add(model.writer.model, version)
             if slot is not None:
-                rule.expect(slot, pane, roster.names)
+                rule.expect(slot, pane - 1, roster.names)

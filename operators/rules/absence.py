@@ -53,7 +53,7 @@ class AbsenceEvaluator:
         return self._panes
 
     def expect(self, slot: int, pane: int, names: Sequence[SliceSeries]) -> None:
-        """Miss a series that had its last events in that pane, though nothing of it came in here."""
+        """Miss a series as if it had its last events in that pane, though nothing of it came in here."""
         self._series_state.grow(names)
         kept = self._series_state.kept
         if kept["member"][slot] and kept["asked"][slot] <= pane:

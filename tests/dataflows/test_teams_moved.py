@@ -180,6 +180,20 @@ def test_a_model_that_is_quiet_since_it_moved_is_taken_in_all_the_same(name: str
     assert said_then == [("slo", "resolved"), ("gone", "firing")]
 
 
+def test_a_model_that_was_nobodys_for_a_while_is_not_missed_for_that_while(tmp_path: Path) -> None:
+    """It served, and nobody counted it; as a file takes it again nothing comes of it, but for less than a minute."""
+    random = Random(5)
+    served = [
+        event(random, second, model) | {"version": "v1", "error_type": None}
+        for second in range(END_S)
+        for model in ("a", "b")
+        if model == "b" or not MOVED_S - 25 < second < MOVED_S + 15
+    ]
+    some = Log("events", "events", [json.dumps(each).encode() for each in served])
+    *_, last = said(tmp_path, [(FIRST, 300), ({"x": of(["c"])}, MOVED_S), ({"z": of(["a", "b"])}, END_S)], [some])
+    assert [(each.rule, each.state) for each in last] == []
+
+
 def test_models_are_taken_in_after_all_that_was_decided_of_them(tmp_path: Path) -> None:
     """Stopped just after a start no shard knows how far time is: panes were stepped through from 1970 on."""
     said(tmp_path, [(FIRST, MOVED_S)])
