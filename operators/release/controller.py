@@ -67,8 +67,7 @@ def end_pane(
     """Take the verdicts that changed with the pane, and what canary rules find; return the control events."""
     beyond = [*compare_with_past(model, at), *compare_first_served(model, at)]
     verdicts = [*verdicts, *(each.verdict(model.writer.model, at.pane) for each in beyond if each.new)]
-    for verdict in verdicts:
-        _remember(model, verdict)
+    _remember(model, verdicts)
     events = act(model, at, findings, beyond)
     withdrawn = {(event.rule, event.version) for event in events if EVENT_KINDS[event.type].withdraws}
     changed: dict[Key, list[Verdict]] = {}
@@ -86,19 +85,23 @@ def end_pane(
     return completed(model, at, numbered(model, events + end_holds(model, at, events)), findings)
 
 
-def _remember(model: Model, verdict: Verdict) -> None:
+def _remember(model: Model, verdicts: Sequence[Verdict]) -> None:
     """Keep which series are BAD: only OK ends it."""
-    key = verdict.rule, verdict.series.version
-    if verdict.word not in ("BAD", "OK"):
-        return
-    here = place_of(verdict)
-    known = {where: each for where, each in model.bad.get(key, {}).items() if place_of(each) != here}
-    if verdict.word == "BAD":
-        known[here] = verdict
-    if known:
-        model.bad[key] = known
-    else:
-        model.bad.pop(key, None)
+    came: dict[Key, list[Verdict]] = {}
+    for verdict in verdicts:
+        if verdict.word in ("BAD", "OK"):
+            came.setdefault((verdict.rule, verdict.series.version), []).append(verdict)
+    for key, some in came.items():
+        known = {place_of(each): each for each in model.bad.get(key, {}).values()}
+        for verdict in some:
+            where = place_of(verdict)
+            known.pop(where, None)
+            if verdict.word == "BAD":
+                known[where] = verdict
+        if known:
+            model.bad[key] = known
+        else:
+            model.bad.pop(key, None)
 
 
 def _untold(model: Model, at: PaneContext, verdicts: Sequence[Verdict]) -> list[Verdict]:

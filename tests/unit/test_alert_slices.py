@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.release import alerts
+from operators.release import alerts, controller
 from operators.release.alerts import Alerts, Firing
+from operators.release.event_writer import EventWriter
+from operators.release.model import Model
 from operators.rules.verdict import Verdict
 from operators.window.series_index import SliceSeries, described
 from operators.wire.control import Affected, Evidence, Word
@@ -60,8 +62,14 @@ def test_a_verdict_finds_its_slice_among_thousands(monkeypatch: pytest.MonkeyPat
         return place(affected)
 
     monkeypatch.setattr(alerts, "place", counted)
-    model = Alerts()
+    model = Model(writer=EventWriter(model="m"), alerts=Alerts())
     many: Sequence[Verdict] = [verdict(str(number)) for number in range(1_000)]
-    assert model.take(KEY, many, "page")
-    assert model.take(KEY, many, "page")
-    assert asked < 10 * len(many)
+    for _ in range(2):
+        controller._remember(model, many)
+        assert model.alerts.take(KEY, many, "page")
+    assert [*model.bad[KEY].values()] == many
+    controller._remember(model, [verdict("7", word="OK"), verdict("8"), verdict("9", word="INSUFFICIENT")])
+    assert [*model.bad[KEY].values()] == [*many[:7], *many[9:], many[8]]
+    controller._remember(model, [verdict(str(number), word="OK") for number in range(1_000)])
+    assert model.bad == {}
+    assert asked < 20 * len(many)
