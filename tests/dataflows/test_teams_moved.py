@@ -180,18 +180,21 @@ def test_a_model_that_is_quiet_since_it_moved_is_taken_in_all_the_same(name: str
     assert said_then == [("slo", "resolved"), ("gone", "firing")]
 
 
-def test_a_model_that_was_nobodys_for_a_while_is_not_missed_for_that_while(tmp_path: Path) -> None:
-    """It served, and nobody counted it; as a file takes it again nothing comes of it, but for less than a minute."""
+@pytest.mark.parametrize(("back_s", "missed"), [(15, []), (60, ["firing", "resolved"])])
+def test_a_model_that_was_nobodys_for_a_while_is_missed_from_the_start_on(
+    back_s: int, missed: list[str], tmp_path: Path
+) -> None:
+    """It served, and nobody counted it; as a file takes it again nothing comes of it for a while."""
     random = Random(5)
     served = [
         event(random, second, model) | {"version": "v1", "error_type": None}
         for second in range(END_S)
         for model in ("a", "b")
-        if model == "b" or not MOVED_S - 25 < second < MOVED_S + 15
+        if model == "b" or not MOVED_S - 25 < second < MOVED_S + back_s
     ]
     some = Log("events", "events", [json.dumps(each).encode() for each in served])
     *_, last = said(tmp_path, [(FIRST, 300), ({"x": of(["c"])}, MOVED_S), ({"z": of(["a", "b"])}, END_S)], [some])
-    assert [(each.rule, each.state) for each in last] == []
+    assert [(each.rule, each.state) for each in last] == [("silent", state) for state in missed]
 
 
 def test_models_are_taken_in_after_all_that_was_decided_of_them(tmp_path: Path) -> None:
