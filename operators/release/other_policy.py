@@ -29,8 +29,12 @@ def begin_anew(model: Model, *, counted_alike: bool) -> None:
 
 
 def last_to_speak(known: Model | None, other: Model) -> Model:
-    """Return that of two which said something last; the first where neither did since."""
-    return other if known is None or other.writer.revision > known.writer.revision else known
+    """Return that of two which said something last; where neither did since, that which served last, or the first."""
+    return other if known is None or _last(other) > _last(known) else known
+
+
+def _last(model: Model) -> tuple[int, int]:
+    return model.writer.revision, max((served.last for served in model.served.values()), default=0)
 
 
 def _forget_counts(release: ReleaseState) -> None:

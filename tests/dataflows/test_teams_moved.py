@@ -197,6 +197,16 @@ def test_a_model_that_was_nobodys_for_a_while_is_missed_from_the_start_on(
     assert [(each.rule, each.state) for each in last] == [("silent", state) for state in missed]
 
 
+def test_a_model_that_falls_silent_as_it_comes_back_is_missed(tmp_path: Path) -> None:
+    """Its file found it stale while another one had it, and nobody was told."""
+    random, there = Random(4), {"x": of(["a", "c"]), "y": of(["b"])}
+    names = [(second, name) for second in range(END_S) for name in "abc" if name != "a" or second < 440]
+    events = [event(random, second, name) | {"version": "v1", "error_type": None} for second, name in names]
+    logs = [Log("events", "events", [json.dumps(each).encode() for each in events])]
+    found = said(tmp_path, [(there, 300), ({"x": of(["c"]), "y": of(["a", "b"])}, 700), (there, END_S)], logs)
+    assert [[(each.rule, each.state) for each in part] for part in found] == [[], [], [("silent", "firing")]]
+
+
 def test_models_are_taken_in_after_all_that_was_decided_of_them(tmp_path: Path) -> None:
     """Stopped just after a start no shard knows how far time is: panes were stepped through from 1970 on."""
     said(tmp_path, [(FIRST, MOVED_S)])
