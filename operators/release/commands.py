@@ -13,6 +13,8 @@ from operators.window.waiting_commands import UNCLAIMED, AtStart, Due
 from operators.wire.commands import Ack, Override, Release, Silence, Unsilence
 from operators.wire.control import ControlEvent, Notice, Refusal, Severity
 
+DETAILS_MAX = 3  # What is told of refusals for one reason.
+
 
 def obey(model: Model, at: PaneContext, due: Sequence[Due]) -> list[ControlEvent]:
     """Do what commands ask for, in their order; tell of those that were refused."""
@@ -94,7 +96,11 @@ def _refused(model: Model, at: PaneContext, refusals: Sequence[Refusal]) -> Cont
     first = refusals[0]
     count = sum(refusal.count for refusal in refusals)
     many = "a command was" if count == 1 else f"{count} commands were"
-    reason = f"{many} refused ({first.reason}): {first.detail}; {first.source} at {first.position}, item {first.item}"
+    unclaimed = first.reason == UNCLAIMED
+    # Of several models that nobody takes one may be known from before, and another mistyped.
+    details = [*dict.fromkeys(refusal.detail for refusal in refusals)][: DETAILS_MAX if unclaimed else 1]
+    where = f"{first.source} at {first.position}, item {first.item}"
+    reason = f"{many} refused ({first.reason}): {'; '.join(details)}; {where}"
     # It may be another worker's to obey.
-    severity: Severity = "info" if first.reason == UNCLAIMED else "ticket"
+    severity: Severity = "info" if unclaimed else "ticket"
     return model.say("alert", at, "", f"commands:{first.reason}", severity, None, reason=reason)

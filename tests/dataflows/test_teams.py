@@ -137,6 +137,18 @@ def test_a_command_about_a_model_that_no_policy_takes_is_counted_and_answered() 
     assert [event.rule for event in ran.control if "m7" in event.reason] == ["commands:unclaimed"]
 
 
+def test_of_models_that_no_policy_takes_each_is_named() -> None:
+    pins = [
+        {"type": "pin", "id": str(n), "ts": START_MS + 40_000 + n, "model": f"m{n}", "version": "v1", "by": "ann"}
+        for n in (6, 7, 8, 9)
+    ]
+    given = Log("commands", "commands", [json.dumps(pin).encode() for pin in pins])
+    ran = run(parse_teams({"first": FIRST, "second": SECOND}), [*logs(), given], lambda: 100)
+    (event,) = [event for event in ran.control if event.rule == "commands:unclaimed"]
+    assert "4 commands were refused" in event.reason
+    assert [f"'m{n}'" in event.reason for n in (6, 7, 8, 9)] == [True, True, True, False]
+
+
 def test_crashes_do_not_show_where_there_are_several_files(tmp_path: Path, together: Ran) -> None:
     random, policy = Random(3), parse_teams(FILES)
     few = logs(100)

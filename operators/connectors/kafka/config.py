@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 PREFIX = "ROLLGUARD_KAFKA__"
+BROKERS = "ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS"
+NAMED_BROKERS = ("bootstrap.servers", "metadata.broker.list")
 
 # What exactly-once reading and writing rests on, with librdkafka's second names of the same.
 OURS = frozenset(
@@ -41,7 +43,8 @@ class KafkaConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for name in sorted(OURS & self.settings.keys()):
-            raise ValueError(f"{variable(name)}: {name} cannot be set, because results depend on it")
+            why = f"is {BROKERS} here" if name in NAMED_BROKERS else "cannot be set, because results depend on it"
+            raise ValueError(f"{variable(name)}: {name} {why}")
 
     def __repr__(self) -> str:
         # The values may be secrets.
