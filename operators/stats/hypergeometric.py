@@ -13,6 +13,7 @@ Source: R. A. Fisher, "The logic of inductive inference", JRSS 98 (1935), 39-82;
 "Generalized Linear Models" (1989), section 7.3.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -63,22 +64,32 @@ def log_likelihoods(counts: Ints, log_psi: Floats, of: Ints | None = None) -> Fl
     of_each = np.broadcast_to(log_psi, (len(of), log_psi.shape[-1]))
     out = np.zeros(of_each.shape)
     few = np.flatnonzero(~many[of])
-    block = np.cumsum(sizes[of[few]]) // SPLITS_AT_ONCE
-    edges = np.flatnonzero(np.diff(block, prepend=-1)).tolist()
-    for begin, end in pairwise((*edges, len(few))):
-        some = few[begin:end]
+    for part in _parts(sizes[of[few]]):
+        some = few[part]
         out[some] = _of_few(splits, of[some], log_psi if log_psi.ndim == 1 else log_psi[some])
     for row in np.flatnonzero(many[of]).tolist():
         out[row] = _of_many(counts[of[row]], of_each[row])
     return out
 
 
+def _parts(sizes: Ints) -> Iterator[slice]:
+    """Yield blocks with so many splits by parts, each with few enough of these."""
+    edges = np.flatnonzero(np.diff(np.cumsum(sizes) // SPLITS_AT_ONCE, prepend=-1)).tolist()
+    for begin, end in pairwise((*edges, len(sizes))):
+        yield slice(begin, end)
+
+
 def _splits(counts: Ints, sizes: Ints) -> _Splits:
     _, x_c, n_b, x_b = counts.T
-    block = np.repeat(np.arange(len(counts)), sizes)
-    steps = nth_of_each(sizes) + (np.maximum(x_c + x_b - n_b, 0) - x_c)[block]
-    ways = _log_ways(counts[block], steps) - _log_ways(counts, np.zeros_like(x_c))[block]
-    return _Splits(sizes, np.cumsum(sizes) - sizes, steps, ways)
+    first, observed = np.maximum(x_c + x_b - n_b, 0) - x_c, _log_ways(counts, np.zeros_like(x_c))
+    steps, ways = np.zeros(int(sizes.sum()), np.int64), np.zeros(int(sizes.sum()))
+    starts = np.cumsum(sizes) - sizes
+    for part in _parts(sizes):
+        block = np.repeat(np.arange(part.start, part.stop), sizes[part])
+        here = slice(int(starts[part.start]), int(starts[part.start]) + len(block))
+        steps[here] = nth_of_each(sizes[part]) + first[block]
+        ways[here] = _log_ways(counts[block], steps[here]) - observed[block]
+    return _Splits(sizes, starts, steps, ways)
 
 
 def _of_few(splits: _Splits, blocks: Ints, log_psi: Floats) -> Floats:

@@ -79,5 +79,5 @@ def test_the_log_says_each_kind_once_in_a_while(caplog: pytest.LogCaptureFixture
 
 
 def test_brokers_are_named_by_a_variable_of_their_own() -> None:
-    with pytest.raises(ValueError, match="bootstrap.servers is ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS here"):
+    with pytest.raises(ValueError, match=r"bootstrap\.servers is ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS here"):
         KafkaConfig(bootstrap_servers="b:9092", settings={"bootstrap.servers": "c:9092"})
