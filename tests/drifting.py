@@ -35,6 +35,19 @@ BASE = (
 )
 
 
+def a_monitor_of_each(more: str = "") -> str:
+    """A monitor of each kind that compares with a profile, all with something more."""
+    return "".join(
+        f'[[monitor]]\nname = "{kind}"\nkind = "{kind}"\n{on}{more}'
+        for kind, on in (
+            ("psi", 'on = "*"\n'),
+            ("lasting", 'on = "*"\n'),
+            ("sigma", 'on = "features.x"\nreference = "profile"\n'),
+            ("contract", 'window = "1h"\n'),
+        )
+    )
+
+
 def policy_of(monitors: str, profile: Mapping[str, Sequence[Any]] | Profile | None = None) -> Policy:
     """Return a policy with these tables; a profile, if there is one, is that of all monitors."""
     files = {}

@@ -13,7 +13,7 @@ from operators.policy.rules import compared
 from operators.window.chains import ATTEMPT_BITS, ATTEMPTS_MAX, Chains, first_events
 from operators.window.mixing import Words, hashed, positive, salts_of
 from operators.window.partial import BAD, GOOD
-from operators.wire.events import Feedback
+from operators.wire.events import Feedback, whose
 
 NONE = 0  # Of an event by itself.
 
@@ -62,12 +62,12 @@ def label_chains_of(items: Sequence[Feedback]) -> tuple[Ints, Ints]:
 
     They are no chains of events: a label says something beside its request.
     """
-    whose = [f"u{each.user_id}" if each.user_id else f"s{each.session_id}" if each.session_id else "" for each in items]
-    if not any(whose):
+    names = whose(items)
+    if not any(names):
         none = np.zeros(len(items), np.int64)
         return none, none
-    chain = chain_hashes([f"l{each.kind} {each.name} {who}" for each, who in zip(items, whose, strict=True)])
-    chain[[not who for who in whose]] = NONE
+    chain = chain_hashes([f"l{each.kind} {each.name} {who}" for each, who in zip(items, names, strict=True)])
+    chain[[not who for who in names]] = NONE
     event = chain_hashes([f"{each.request_id} {each.kind} {each.name} {each.source}" for each in items])
     return chain, event & ~ATTEMPTS_MAX
 

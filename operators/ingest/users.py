@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from operators.arrays import Ints
 from operators.ingest.id_hashes import chain_hashes
 from operators.stats.design_effect import BUCKETS
-from operators.wire.events import Event
+from operators.wire.events import Event, whose
 
 NOBODY = -1
 
@@ -19,9 +19,7 @@ def buckets_of(events: Sequence[Event]) -> Ints | None:
 
     A user's sessions are one: what users are like stays. The buckets are the same in every process.
     """
-    names = [
-        f"u{event.user_id}" if event.user_id else f"s{event.session_id}" if event.session_id else "" for event in events
-    ]
+    names = whose(events)
     if not any(names):
         return None
     found = chain_hashes(names) % BUCKETS

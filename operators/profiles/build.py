@@ -64,15 +64,10 @@ def _like(known: Field, values: Sequence[Value]) -> Field:
     finite = np.sort(numbers[np.isfinite(numbers)]) if known.kind == "number" else np.zeros(0)
     distinct = len(np.unique(finite)) if len(finite) else len({text for text in texts_of(values) if text is not None})
     return msgspec.structs.replace(
-        known,
+        known.without_parts(),
         counts=_counts(bins_of(known, values), known.bins),
         cardinality=distinct,
         moments=moments_of(finite) if len(finite) else None,
-        hours=UNSET,
-        slices=UNSET,
-        hour_moments=UNSET,
-        slice_moments=UNSET,
-        slice_hours=UNSET,
         design=UNSET,
         timezone=UNSET,
     )

@@ -8,27 +8,26 @@ from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 
 from operators.profiles.profile import Profile
 from operators.profiles.seasons import HOUR_MS
-from operators.wire.events import Event, ms_of
+from operators.stats.design_effect import design_effect
+from operators.wire.events import Event, ms_of, whose
 
 FEEDBACK = "feedback."  # Names no user.
 
 
 def with_design(profile: Profile, events: Sequence[Event]) -> Profile:
     """Return a profile of these events that says what they are worth, where some name a user or a session."""
-    users = Counter((named, ms_of(event.ts) // HOUR_MS) for event in events if (named := _user(event)))
+    named = zip(whose(events), events, strict=True)
+    users = Counter((name, ms_of(event.ts) // HOUR_MS) for name, event in named if name)
     if not users:
         return profile
-    alone = len(events) - users.total()
-    effect = (sum(many * many for many in users.values()) + alone) / len(events)
+    pairs = np.array(sum(many * (many - 1) for many in users.values()), float)
+    effect = float(design_effect(pairs, np.array(len(events))))
     fields = {
         name: field if name.startswith(FEEDBACK) else msgspec.structs.replace(field, design=round(effect, 4))
         for name, field in profile.fields.items()
     }
     return msgspec.structs.replace(profile, fields=fields)
-
-
-def _user(event: Event) -> str:
-    return f"u{event.user_id}" if event.user_id else f"s{event.session_id}" if event.session_id else ""

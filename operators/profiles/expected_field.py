@@ -36,23 +36,12 @@ def _expected(field: Field, first: int, hours: int, texts: Sequence[str]) -> Seq
     """Return it of windows with a part in so many hours from the first on [hours since 1970]."""
     start, window_ms = first * HOUR_MS, hours * HOUR_MS
     counts = np.rint(expected_of(field, start, window_ms, texts)).astype(np.int64).tolist()
-    whole, hour, slices = _as_one(field), _of_hours(field, start, window_ms), _of_slices(field)
+    whole, hour, slices = field.without_parts(), _of_hours(field, start, window_ms), _of_slices(field)
     own = {text: each for text, each in own_hours(field).items() if text in texts}
-    of_own = {text: (_as_one(each), _of_hours(each, start, window_ms), None) for text, each in own.items()}
+    of_own = {text: (each.without_parts(), _of_hours(each, start, window_ms), None) for text, each in own.items()}
     return tuple(
         _holding(tuple(row), *of_own.get(text, (whole, hour, slices.get(text))))
         for row, text in zip(counts, texts, strict=True)
-    )
-
-
-def _as_one(field: Field) -> Field:
-    return msgspec.structs.replace(
-        field,
-        hours=msgspec.UNSET,
-        slices=msgspec.UNSET,
-        hour_moments=msgspec.UNSET,
-        slice_moments=msgspec.UNSET,
-        slice_hours=msgspec.UNSET,
     )
 
 

@@ -139,6 +139,17 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def design_effect(self) -> float:
         return 1.0 if self.design is UNSET else self.design
 
+    def without_parts(self) -> "Field":
+        """Return it as one, without its hours and slices."""
+        return msgspec.structs.replace(
+            self,
+            hours=UNSET,
+            slices=UNSET,
+            hour_moments=UNSET,
+            slice_moments=UNSET,
+            slice_hours=UNSET,
+        )
+
     def __post_init__(self) -> None:
         if self.design is not UNSET and not 1 <= self.design < np.inf:
             raise ValueError(f"design must be at least 1, got {self.design!r}")

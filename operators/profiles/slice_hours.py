@@ -84,14 +84,11 @@ def _alone(field: Field, own: SliceHours) -> Field:
     if moments is not None and known.n:
         moments = msgspec.structs.replace(moments, n=known.n, mean=known.mean, sd=known.sd)
     return msgspec.structs.replace(
-        field,
+        field.without_parts(),
         counts=tuple(np.array(own.counts).sum(axis=0).tolist()),
         moments=moments,
         hours=own.counts,
         hour_moments=own.moments or UNSET,
-        slices=UNSET,
-        slice_moments=UNSET,
-        slice_hours=UNSET,
     )
 
 

@@ -105,9 +105,9 @@ def _fire(model: Model, at: PaneContext, key: Key) -> ControlEvent:
     rule = next(rule for rule in at.policy.rules if rule.name == key[0])
     firing = model.alerts.firing[key]
     new = set() if firing.silenced else set(firing.new)
-    for where, each in firing.slices.items():
-        if where not in new:
-            (firing.slices[where],) = renewed(at, rule.name, key[1], [each])
+    heard = [where for where in firing.slices if where not in new]
+    again = renewed(at, rule.name, key[1], [firing.slices[where] for where in heard])
+    firing.slices.update(zip(heard, again, strict=True))
     slices = firing.slices_ordered
     fields = {"slices": slices, "evidence": slices[0].evidence, "runbook": rule.runbook}
     event = model.say("alert", at, key[1], rule.name, firing.severity, model.releases.get(key[1]), **fields)

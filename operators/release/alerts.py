@@ -81,14 +81,15 @@ class Alerts(msgspec.Struct, kw_only=True):
         fires, over, new = False, [], dict.fromkeys(firing.new)
         for verdict in verdicts:
             affected = Affected(slice=verdict.series.text, verdict=verdict.word, evidence=verdict.evidence)
+            here = place(affected)
             if verdict.word in ("BAD", "STALE"):
-                where = known.setdefault(place(affected), [place(affected)])[0]
+                where = known.setdefault(here, [here])[0]
                 firing.slices[where] = affected
                 firing.severities[where] = verdict.severity or severity
                 new.pop(where, None)
                 new[where] = None
                 fires = True
-            for where in known.pop(place(affected), ()) if verdict.word == "OK" else ():
+            for where in known.pop(here, ()) if verdict.word == "OK" else ():
                 del firing.slices[where], firing.severities[where]
                 over.append(affected)
         firing.new = tuple(new)

@@ -4,6 +4,7 @@ A message value is one JSON object, a JSON array of objects, or newline-delimite
 Limits stand in the types, so that a value outside of them is refused while it is decoded.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -137,6 +138,11 @@ class Feedback(msgspec.Struct, gc=False, kw_only=True):
     score: Number | None = None
     session_id: Text | None = None  # Of the request, as in its event; the user is who gave the feedback.
     user_id: Text | None = None
+
+
+def whose(items: Iterable[Event | Feedback]) -> list[str]:
+    """Return whose each item is: its user's, or else its session's; "" where it names neither."""
+    return [f"u{each.user_id}" if each.user_id else f"s{each.session_id}" if each.session_id else "" for each in items]
 
 
 def ms_of(value: int | datetime) -> int:

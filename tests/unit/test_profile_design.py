@@ -16,17 +16,9 @@ from operators.profiles.merging import merged
 from operators.profiles.profile import Field, Profile, from_json, to_json
 from operators.profiles.seasons import HOUR_MS, MONDAY, by_hour, expected
 from operators.wire.events import Event
-from tests.drifting import START_MS, H, Item, Run, event, policy_of
+from tests.drifting import START_MS, H, Item, Run, a_monitor_of_each, event, policy_of
 
-MONITORS = "".join(
-    f'[[monitor]]\nname = "{kind}"\nkind = "{kind}"\n{on}'
-    for kind, on in (
-        ("psi", 'on = "*"\n'),
-        ("lasting", 'on = "*"\n'),
-        ("sigma", 'on = "features.x"\nreference = "profile"\n'),
-        ("contract", 'window = "1h"\n'),
-    )
-)
+MONITORS = a_monitor_of_each()
 FIELDS = ("features.x", "features.card")
 
 

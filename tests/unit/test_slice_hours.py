@@ -16,18 +16,10 @@ from operators.profiles.expected_field import expected_fields
 from operators.profiles.merging import merged
 from operators.profiles.profile import Profile, from_json, to_json
 from operators.profiles.seasons import HOUR_MS, MONDAY
-from tests.drifting import START_MS, D, H, Item, Run, event, policy_of
+from tests.drifting import START_MS, D, H, Item, Run, a_monitor_of_each, event, policy_of
 
 NIGHT = {"eu": 0, "us": 8, "ap": 16}  # When the eight hours of night begin.
-MONITORS = "".join(
-    f'[[monitor]]\nname = "{kind}"\nkind = "{kind}"\n{on}slices = ["*", "region"]\n'
-    for kind, on in (
-        ("psi", 'on = "*"\n'),
-        ("lasting", 'on = "*"\n'),
-        ("sigma", 'on = "features.x"\nreference = "profile"\n'),
-        ("contract", 'window = "1h"\n'),
-    )
-)
+MONITORS = a_monitor_of_each('slices = ["*", "region"]\n')
 
 
 def events(days: int, *, own: bool = True, moved: float = 0.0, seed: int = 5) -> list[Item]:
