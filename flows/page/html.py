@@ -8,8 +8,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
 from markupsafe import Markup
 
-from flows.page import svg, words
+from flows.page import small_svg, words
 from flows.page.asked import segment
+from flows.page.svg import svg
 from operators.policy.policy import RUNBOOKS
 
 HERE = Path(__file__).resolve().parent
@@ -29,14 +30,14 @@ def environment() -> Environment:
         made.filters[name] = getattr(words, name)
     made.filters["segment"] = segment
     made.filters["page_link"] = page_link
-    made.filters["svg"] = lambda chart: Markup(svg.svg(chart))  # noqa: S704  # Its texts are escaped there.
-    made.globals["spark"] = lambda lines, label: Markup(svg.spark(lines, label))  # noqa: S704
-    made.globals["bounds_bar"] = lambda *given: Markup(svg.bounds_bar(*given))  # noqa: S704
+    made.filters["svg"] = lambda chart: Markup(svg(chart))  # noqa: S704  # Its texts are escaped there.
+    made.globals["spark"] = lambda lines, label: Markup(small_svg.spark(lines, label))  # noqa: S704
+    made.globals["bounds_bar"] = lambda *given: Markup(small_svg.bounds_bar(*given))  # noqa: S704
     made.globals["share_bar"] = lambda rows, label: Markup(  # noqa: S704
-        svg.share_bar([(row["kind"], row["share"]) for row in rows], label)
+        small_svg.share_bar([(row["kind"], row["share"]) for row in rows], label)
     )
     made.globals["bar"] = lambda kind, share, widest, label: Markup(  # noqa: S704
-        svg.share_bar([(kind, (share or 0.0) / widest)], f"{label}: {words.percent(share)}", 80)
+        small_svg.share_bar([(kind, (share or 0.0) / widest)], f"{label}: {words.percent(share)}", 80)
     )
     made.globals["static"] = lambda name: f"/static/{static_hash()}/{name}"
     return made

@@ -17,13 +17,15 @@ import pytest
 
 from flows.page.app import PAGES
 from flows.page.asked import FAR_MS, Asked, WrongAddress, asked_of, segment
+from flows.page.chart import Chart, Level, Line, Mark
 from flows.page.connections import Connection
 from flows.page.html import page
 from flows.page.live import Answers
 from flows.page.security import NotAllowed, check
 from flows.page.serve import Server
+from flows.page.small_svg import bounds_bar, share_bar, spark
 from flows.page.store import NoAnswer, Store, file_of, moment
-from flows.page.svg import Chart, Level, Line, Mark, bounds_bar, share_bar, spark, svg
+from flows.page.svg import svg
 from flows.page.views.evidence import cells_of, is_beyond
 from flows.page.views.sentences import cause, undecided, unsure
 from flows.page.views.slices import table

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from flows.page.chart import Chart, Level, Line, Mark
 from flows.page.store import Row
-from flows.page.svg import Chart, Level, Line, Mark
 from flows.page.views.states import VERDICTS
 from flows.page.words import count, named, odds, points
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from flows.page.chart import Chart, Line, Mark
 from flows.page.store import Row, Store, moment
-from flows.page.svg import Chart, Line, Mark
 
 POINTS = 120
 # Seconds between points: windows of slices are stored every minute, ten minutes or hour, which steps must meet.

@@ -4,8 +4,8 @@ from collections import defaultdict
 from typing import Any
 
 from flows.page.asked import Asked
+from flows.page.chart import Line
 from flows.page.store import Row, Store, moment
-from flows.page.svg import Line
 from flows.page.views.banner import banner
 from flows.page.views.states import STEADY, State, aged, event_row, state_of
 from flows.page.views.urgent import urgent

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import msgspec
 
 from flows.page.asked import RANGE_MS_MAX, Asked
+from flows.page.chart import Chart, Mark
 from flows.page.store import Row, Store, moment
-from flows.page.svg import Chart, Mark
 from flows.page.views import evidence, lines, sentences
 from flows.page.views.changed import changed
 from flows.page.views.firing import firing

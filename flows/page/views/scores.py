@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from flows.page.asked import Asked
+from flows.page.chart import Chart, Line
 from flows.page.store import Row, Store
-from flows.page.svg import Chart, Line
 from flows.page.views import lines
 from flows.page.views.model import SINCE_MS, base_of
 from flows.page.words import count, percent
