@@ -180,11 +180,15 @@ def test_a_model_that_is_quiet_since_it_moved_is_taken_in_all_the_same(name: str
     assert said_then == [("slo", "resolved"), ("gone", "firing")]
 
 
+@pytest.mark.parametrize("had", ["x", "y"])
 @pytest.mark.parametrize(("back_s", "missed"), [(15, []), (60, ["firing", "resolved"])])
 def test_a_model_that_was_nobodys_for_a_while_is_missed_from_the_start_on(
-    back_s: int, missed: list[str], tmp_path: Path
+    back_s: int, missed: list[str], had: str, tmp_path: Path
 ) -> None:
-    """It served, and nobody counted it; as a file takes it again nothing comes of it for a while."""
+    """It served, and nobody counted it; as a file takes it again nothing comes of it for a while.
+
+    File x is there all the time without it; of y, which is gone, nothing is counted any more.
+    """
     random = Random(5)
     served = [
         event(random, second, model) | {"version": "v1", "error_type": None}
@@ -193,7 +197,8 @@ def test_a_model_that_was_nobodys_for_a_while_is_missed_from_the_start_on(
         if model == "b" or not MOVED_S - 25 < second < MOVED_S + back_s
     ]
     some = Log("events", "events", [json.dumps(each).encode() for each in served])
-    *_, last = said(tmp_path, [(FIRST, 300), ({"x": of(["c"])}, MOVED_S), ({"z": of(["a", "b"])}, END_S)], [some])
+    first = {"x": of(["b"]), "y": of(["b"])} | {had: of(["a"])}
+    *_, last = said(tmp_path, [(first, 300), ({"x": of(["c"])}, MOVED_S), ({"z": of(["a", "b"])}, END_S)], [some])
     assert [(each.rule, each.state) for each in last] == [("silent", state) for state in missed]
 
 
