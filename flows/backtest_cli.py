@@ -10,7 +10,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from flows import progress, settings
+from flows import policy_files, progress, settings
 from flows.backtest.printing import print_comparison
 from flows.backtest.run import Asked, compare
 from flows.cli_errors import fail, guarded, interruptible
@@ -43,7 +43,7 @@ def backtest_command(
 ) -> None:
     """Say what another policy would have said of the same events, beside what the one in force says."""
     where = with_formats(events_format=form, feedback_format=feedback_form)
-    old, new = settings.load_policy(against or where.policy), settings.load_policy(policy)
+    old, new = policy_files.load_policy(against or where.policy), policy_files.load_policy(policy)
     begin, end = _span(start, to)
     collect_rarely()
     stop = Stop()

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from flows import check as checks
-from flows import progress, settings
+from flows import policy_files, progress, settings
 from flows.backtest.false_alarms import QuietFiles, measured
 from flows.backtest.printing_alarms import print_alarms
 from flows.cli_errors import fail, guarded, interruptible
@@ -34,7 +34,7 @@ def check_command(
 ) -> None:
     """Validate a policy and say what it will keep; or what its false alarms are on your own data."""
     where = with_formats(events_format=form, feedback_format=feedback_form)
-    rules = settings.load_policy(policy or where.policy)
+    rules = policy_files.load_policy(policy or where.policy)
     console = Console(markup=False, emoji=False, highlight=False)
     if not backtest:
         if files or feedback or commands or as_json:

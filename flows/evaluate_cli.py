@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from prometheus_client import CollectorRegistry
 
-from flows import settings
+from flows import policy_files, settings
 from flows.cli_errors import fail, guarded, interruptible
 from flows.evaluate.required import require_evaluators
 from flows.input_options import FeedbackFormatOption, FormatOption, PolicyOption, with_formats
@@ -86,7 +86,7 @@ def evaluate_files(
     from flows.evaluate import reported  # noqa: PLC0415  # It brings the clients of judges.
 
     named = policy or where.policy
-    rules = settings.load_policy(named)
+    rules = policy_files.load_policy(named)
     require_evaluators(rules)
     stop = Stop()
     with interruptible(stop):
@@ -103,7 +103,7 @@ def evaluate_reported(
     from flows.evaluate import reported, sending  # noqa: PLC0415  # They bring the clients of judges and Kafka.
 
     named = policy or where.policy
-    rules = settings.load_policy(named)
+    rules = policy_files.load_policy(named)
     require_evaluators(rules)
     stop = Stop()
     with interruptible(stop), TemporaryDirectory(prefix="rollguard-") as unsent:
@@ -136,7 +136,7 @@ def _judge(
     from flows.evaluate.files import run  # noqa: PLC0415  # It brings the clients of judges.
 
     metrics = Metrics(CollectorRegistry())
-    outcome = run(files, rules, settings.folder_of(named), out, stop, metrics, form, reported)
+    outcome = run(files, rules, policy_files.folder_of(named), out, stop, metrics, form, reported)
     typer.echo(
         f"{outcome.events} events: {outcome.judged} judgements, {outcome.failed} failed, {outcome.skipped} left out"
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows import settings
+from flows import policy_files, settings
 from flows.cli_errors import fail, guarded
 from flows.input_options import PolicyOption
 from flows.plain import plain
@@ -64,7 +64,7 @@ def gate_command(
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
         fail(f"--junit {out}: must be a file in a folder that is there", 2)
     where = settings.load()
-    rules = settings.load_policy(policy or where.policy)
+    rules = policy_files.load_policy(policy or where.policy)
     arms = _arms(version, endpoint, baseline, baseline_endpoint, alone)
     ModelEndpoint.check(*arms.values())
     sought = baseline is None and not alone and cases_file is None and "{version}" in name

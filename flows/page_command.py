@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from flows import page_cli, settings, sql
+from flows import command_secrets, page_cli, policy_files, settings, sql
 from flows.cli_errors import fail, guarded, interruptible
 from flows.control import commands
 from flows.control.options import Key
@@ -51,7 +51,7 @@ def page_command(
         given = commanding(where, given, file, key)
     url = settings.store(where, data)
     if cases:
-        policy = settings.load_policy(where.policy)
+        policy = policy_files.load_policy(where.policy)
         given = msgspec.structs.replace(
             given,
             cases=where.cases_clickhouse or url,
@@ -72,8 +72,8 @@ def commanding(where: settings.Settings, given: Given, file: Path | None, key: s
     """Return how a page is served that sends commands, no others than its key may sign. PolicyError."""
     kinds: Sequence[str] = RIGHTS
     if key is not None:
-        policy = settings.load_policy(where.policy)
-        settings.secret_of(where, policy, key)  # Better now than when somebody needs it.
+        policy = policy_files.load_policy(where.policy)
+        command_secrets.secret_of(where, policy, key)  # Better now than when somebody needs it.
         kinds = next(each.types for each in policy.commands.key if each.id == key)
     return msgspec.structs.replace(
         given, commands=lambda command: commands.send(command, where, file, key), kinds=kinds

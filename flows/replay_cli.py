@@ -8,7 +8,7 @@ import typer
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from flows import page_cli, progress, replay, settings
+from flows import command_secrets, page_cli, policy_files, progress, replay, settings
 from flows.archive.privacy import checked_pseudonyms
 from flows.cli_errors import fail, guarded, interruptible
 from flows.garbage import collect_rarely
@@ -80,7 +80,7 @@ def replay_command(
 ) -> None:
     """Run files through the monitor into an embedded store, without a broker."""
     where = with_formats(events_format=form, feedback_format=feedback_form)
-    rules = settings.load_policy(policy or where.policy)
+    rules = policy_files.load_policy(policy or where.policy)
     collect_rarely()
     stop = Stop()
     server = page_cli.server_of(where, settings.embedded(out), page)
@@ -89,7 +89,7 @@ def replay_command(
     streams: dict[Stream, list[Path]] = {"events": files, "feedback": feedback or [], "commands": commands or []}
     paths = [path for some in streams.values() for path in some]
     with page_cli.ended(server), progress.of_files(paths) as progressed, interruptible(stop):
-        credentials = settings.credentials(where, rules)
+        credentials = command_secrets.credentials(where, rules)
         pseudonyms = checked_pseudonyms(where, rules) if archive else settings.pseudonyms(where)
         inputs = replay.inputs_of(streams, rules, progressed, credentials, pseudonyms, settings.forms(where))
         metrics = Metrics(CollectorRegistry())

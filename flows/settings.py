@@ -49,17 +49,13 @@ import msgspec
 from flows.input_topics import InputTopic, joined_topics, more_topics_of
 from operators.connectors.clickhouse.address import Address
 from operators.connectors.kafka.config import KafkaConfig, librdkafka_settings
-from operators.ingest.credentials import Credentials, Held
 from operators.ingest.formats.format import Stream
 from operators.ingest.formats.registry import FORMATS
-from operators.policy.errors import PolicyError
-from operators.policy.policy import Policy
-from operators.policy_file.teams import limited, parse_teams, profiles_named_by
-from operators.policy_file.toml import parse, profiles_named
 from operators.pseudonyms import Pseudonyms
-from operators.wire.sealing import SECRET_MIN, SealingKey, keys_of
+from operators.wire.sealing import SealingKey, keys_of
 
 DATA = Path("rollguard-data")
+PREFIX = "ROLLGUARD_"  # Of all variables.
 PLACEHOLDER = "CHANGE-ME"  # In the secrets of infra's examples: everybody knows them.
 HERE = Path(__file__).resolve().parent
 
@@ -129,38 +125,42 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings. `msgspec.ValidationError` names a variable with a wrong value."""
-    prefix = "ROLLGUARD_"
     names = (name for name in Settings.__struct_fields__ if name != "kafka_settings")
-    known: dict[str, object] = {name: value for name in names if (value := environment.get(prefix + name.upper()))}
+    known: dict[str, object] = {name: value for name in names if (value := environment.get(PREFIX + name.upper()))}
     known["kafka_settings"] = librdkafka_settings(environment)
     try:
         settings = msgspec.convert(known, Settings, strict=False, dec_hook=lambda _, value: Path(value))
     except msgspec.ValidationError as error:
         path = str(error).rpartition("$.")[2].rstrip("`")
         value = "" if path.endswith("_key") else f" = {known.get(path)!r}"  # A secret is shown to nobody.
-        wrong = f"{prefix}{path.upper()}{value}: {str(error).partition(' - at')[0]}"
+        wrong = f"{PREFIX}{path.upper()}{value}: {str(error).partition(' - at')[0]}"
         raise msgspec.ValidationError(wrong) from error
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    """Raise `msgspec.ValidationError` for what no type says."""
     for name in ("clickhouse", "cases_clickhouse"):
         try:
             Address.parse(getattr(settings, name) or embedded(DATA))
         except ValueError as error:
-            raise msgspec.ValidationError(f"{prefix}{name.upper()}: {error}") from error
+            raise msgspec.ValidationError(f"{PREFIX}{name.upper()}: {error}") from error
     try:
         _ = settings.control_keys
     except ValueError as error:
-        raise msgspec.ValidationError(f"{prefix}CONTROL_KEY: {error}") from error
+        raise msgspec.ValidationError(f"{PREFIX}CONTROL_KEY: {error}") from error
     for name in ("events_format", "feedback_format", "raw_feedback_format"):
         if (fault := format_fault(getattr(settings, name))) is not None:
-            raise msgspec.ValidationError(f"{prefix}{name.upper()} = {fault}")
+            raise msgspec.ValidationError(f"{PREFIX}{name.upper()} = {fault}")
     try:
         _ = settings.inputs
     except ValueError as error:
-        raise msgspec.ValidationError(f"{prefix}MORE_TOPICS = {error}") from error
+        raise msgspec.ValidationError(f"{PREFIX}MORE_TOPICS = {error}") from error
     try:
         _ = settings.kafka
     except ValueError as error:
         raise msgspec.ValidationError(str(error)) from error
-    return settings
 
 
 def format_fault(form: str) -> str | None:
@@ -178,89 +178,9 @@ def environment(added: Mapping[str, str], own: Mapping[str, str] = os.environ) -
     return {**passed, **added}
 
 
-def load_policy(path: Path) -> Policy:
-    """Read and check a policy and the profiles that it names; PolicyError also when a file cannot be read.
-
-    Of a folder all files that end in `.toml` are one policy, each for the models that it names. Hidden ones are what
-    editors and archives leave beside the files.
-    """
-    if path.is_dir():
-        texts = {each.stem: _text_of(each) for each in sorted(path.glob("*.toml")) if not each.name.startswith(".")}
-        if not texts:
-            raise PolicyError("policy", str(path), "is a folder without any .toml file")
-        return parse_teams(texts, _profiles(profiles_named_by(texts), path))
-    text = _text_of(path)
-    try:
-        return limited(parse(text, _profiles(profiles_named(text), path.parent)))
-    except PolicyError as error:
-        if error.key == "policy":  # It is no TOML: the line that its message names is one of this file.
-            raise PolicyError("policy", str(path), error.allowed) from error
-        raise
-
-
-def folder_of(path: Path) -> Path:
-    """Return the folder in which the files lie that a policy names."""
-    return path if path.is_dir() else path.parent
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text("utf-8-sig")  # Some editors begin a file with a mark.
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError("policy", str(path), f"cannot be read: {error}") from error
-
-
-def _profiles(names: list[str], folder: Path) -> dict[str, bytes]:
-    """Return the contents of profiles, looked for beside the policy and then in the working directory."""
-    contents = {}
-    for name in names:
-        found = [place for place in (folder / name, Path(name)) if place.is_file()]
-        if found:
-            try:
-                contents[name] = found[0].read_bytes()
-            except OSError as error:
-                raise PolicyError("profile", name, f"cannot be read: {error}") from error
-    return contents
-
-
 def variable(name: str, own: Mapping[str, str] = os.environ) -> str:
     """Return what a variable holds that a policy names; '' where it is not set."""
     return own.get(name, "")
-
-
-def credentials(where: Settings, policy: Policy) -> Credentials:
-    """Return what commands must be signed with. PolicyError if the policy wants signatures and there is no key."""
-    if where.command_key is not None and PLACEHOLDER in where.command_key:
-        raise msgspec.ValidationError("ROLLGUARD_COMMAND_KEY: is the placeholder of the examples; make a secret")
-    if not policy.commands.signed:
-        return Credentials()
-    keys = policy.commands.key
-    if where.command_key is None and not keys:
-        raise PolicyError("commands.signed", True, "needs a key: set ROLLGUARD_COMMAND_KEY, or name [[commands.key]]")
-    held = {key.id: Held(key=key, secret=secret_of(where, policy, key.id)) for key in keys}
-    return Credentials(key=where.command_key, held=held)
-
-
-def secret_of(where: Settings, policy: Policy, name: str, own: Mapping[str, str] = os.environ) -> str:
-    """Return the secret of a key of commands. PolicyError, which shows no secret, if there is none to use."""
-    index, key = next(((at, each) for at, each in enumerate(policy.commands.key) if each.id == name), (0, None))
-    if key is None:
-        known = ", ".join(each.id for each in policy.commands.key) or "(there are none)"
-        raise PolicyError("commands.key", name, f"is none of the keys {known}")
-    place = "env" if key.env is not None else "file"
-    prefix, named = f"commands.key[{index}].{place}", key.env or key.file or ""
-    if key.env is not None:
-        secret = own.get(key.env, "")
-    else:
-        try:
-            secret = (folder_of(where.policy) / named).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise PolicyError(prefix, named, f"cannot be read: {error}") from error
-    if len(secret) < SECRET_MIN:
-        raise PolicyError(prefix, named, f"must hold a secret of at least {SECRET_MIN} characters")
-    if PLACEHOLDER in secret:
-        raise PolicyError(prefix, named, "holds the placeholder of the examples; make a secret")
-    return secret
 
 
 def forms(where: Settings) -> dict[Stream, str]:

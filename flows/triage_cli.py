@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows import settings, sql
+from flows import policy_files, settings, sql
 from flows.cli_errors import guarded, interruptible
 from flows.control.options import By
 from flows.triage import acting, showing, store
@@ -39,7 +39,7 @@ def collect_command(
 ) -> None:
     """Make cases of reports, low scores, flags, errors and what control events name."""
     where, stop = settings.load(), Stop()
-    rules = settings.load_policy(policy or where.policy)
+    rules = policy_files.load_policy(policy or where.policy)
     with store.opened(settings.store(where, data)) as tables, interruptible(stop):
         while not stop.requested:
             made = collect(tables, rules)
@@ -117,7 +117,7 @@ def label_command(
 ) -> None:
     """Say why a case went wrong."""
     where = settings.load()
-    check_cause(cause, settings.load_policy(policy or where.policy).triage.root_causes)
+    check_cause(cause, policy_files.load_policy(policy or where.policy).triage.root_causes)
     _act("label", cases, cluster, by, data, root_cause=cause, note=note)
 
 
@@ -168,7 +168,7 @@ def convert_command(
             "needs what must hold of the answer: --equals, --contains, --excludes, --matches, --json or --passes"
         )
     if passes:
-        check_evaluators(passes, settings.load_policy(policy or settings.load().policy))
+        check_evaluators(passes, policy_files.load_policy(policy or settings.load().policy))
     text = None if asked is None else asked.read_text("utf-8")
     with store.opened(settings.store(settings.load(), data)) as tables:
         rows = acting.found(tables, cases)

@@ -12,7 +12,7 @@ from datetime import timedelta
 import msgspec
 from bytewax.dataflow import Dataflow
 
-from flows import engine, monitor, page_cli, process, settings, topic_watch, writer_watch
+from flows import command_secrets, engine, monitor, page_cli, process, settings, topic_watch, writer_watch
 from flows.kafka_inputs import opener
 from flows.logs import LOGGER
 from flows.options import Options, Start
@@ -96,7 +96,7 @@ def _flow(
 ) -> Dataflow:
     if options.process == 0:
         tell_clocks(where.kafka, list(where.inputs), policy)
-    credentials = settings.credentials(where, policy)
+    credentials = command_secrets.credentials(where, policy)
     watcher = _Watcher(where, topics.partitions, metrics, pulse)
     source = MonitorSource(
         [

@@ -8,7 +8,7 @@ import msgspec
 import typer
 from prometheus_client import CollectorRegistry
 
-from flows import logs, settings
+from flows import logs, policy_files, settings
 from flows.cli_errors import interruptible
 from flows.options import Options
 from operators.connectors.stop import Stop
@@ -38,7 +38,7 @@ def work(
     logs.configure(where.log_format, where.log_level or "info")
     stop = Stop()
     with interruptible(stop):
-        run(where, settings.load_policy(where.policy), options, stop, Metrics(CollectorRegistry()))
+        run(where, policy_files.load_policy(where.policy), options, stop, Metrics(CollectorRegistry()))
 
 
 def options_of(recovery: Path, start: str, epoch: float, listen: str, process: int, addresses: str) -> Options:

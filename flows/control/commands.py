@@ -11,7 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from flows.settings import Settings, load_policy, secret_of
+from flows.command_secrets import secret_of
+from flows.policy_files import load_policy
+from flows.settings import Settings
 from operators.connectors.control.command_topic import send_to_topic
 from operators.connectors.control.file import append_to_file
 from operators.ingest import reserved

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 from bytewax.dataflow import Dataflow
 
-from flows import process, settings
+from flows import policy_files, process, settings
 from flows.beside import Side, run_once
 from flows.evaluate.counting import count_taken
 from flows.evaluate.flow import INPUT, build, to_topics
@@ -54,7 +54,7 @@ class _Evaluate:
         where, policy = self._where, self._policy
         written = [where.feedback_topic, where.events_topic]
         side = Side(read=[where.events_topic], written=written, step=INPUT, log_of=evaluated_log_of, stores=False)
-        with judges_of(policy, settings.folder_of(where.policy)) as judges:
+        with judges_of(policy, policy_files.folder_of(where.policy)) as judges:
 
             def flow(topics: Topics, begun: Callable[[], None]) -> Dataflow:
                 return self._flow(topics, begun, judges, pulse)

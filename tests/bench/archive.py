@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from bytewax.testing import run_main
 
-from flows import settings
+from flows import policy_files, settings
 from flows.archive.flow import build
 from flows.garbage import collect_rarely
 from operators.connectors.clickhouse.client import ClickHouseSink
@@ -88,7 +88,7 @@ def _decode(events: Sequence[bytes]) -> None:
 
 
 def _archive(path: Path, url: str) -> None:
-    policy = settings.load_policy(settings.Settings().policy)
+    policy = policy_files.load_policy(settings.Settings().policy)
     stop = Stop()
     taken = [0]
     each = msgspec.structs.replace(file_input(path, policy), pseudonyms=Pseudonyms("a-key-of-the-benchmark"))

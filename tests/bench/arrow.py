@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from flows import settings
+from flows import policy_files, settings
 from operators.connectors.arrow_files import ROWS
 from operators.fast import loading
 from operators.ingest.formats.arrow.batches import arrow_table_of
@@ -22,7 +22,7 @@ def figures(count: int) -> dict[str, float]:
 
     JSON is read without the compiled kernels.
     """
-    policy = settings.load_policy(settings.Settings().policy)
+    policy = policy_files.load_policy(settings.Settings().policy)
     texts = list(lines(count, 36, 18_000))
     table = pa.Table.from_pylist([msgspec.json.decode(each) for each in texts])
     batches = [_message(table.slice(start, ROWS)) for start in range(0, count, ROWS)]

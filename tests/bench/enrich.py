@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 import numpy as np
 
-from flows import settings
+from flows import policy_files, settings
 from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.migrations import migrate
 from operators.connectors.clickhouse.request_lookup import RequestLookup
@@ -69,7 +69,7 @@ def _ids(among: int) -> str:
 
 def _rate(url: str, ids: Sequence[str], size: int) -> float:
     """Return how many a second are looked up, `size` at once, and completed; some of them unknown."""
-    policy = settings.load_policy(settings.Settings().policy)
+    policy = policy_files.load_policy(settings.Settings().policy)
     lookup, random = RequestLookup(url, 60.0), Random(3)
     asked, began = 0, time.monotonic()
     try:

@@ -14,7 +14,7 @@ from bytewax.operators.windowing import EventClock, TumblingWindower, fold_windo
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.testing import TestingSource, run_main
 
-from flows import monitor, settings
+from flows import monitor, policy_files, settings
 from flows.garbage import collect_rarely
 from operators.connectors.files import FileReader
 from operators.connectors.stop import Stop
@@ -67,7 +67,7 @@ def decode_alone(events: list[bytes]) -> None:
 def whole_job(*paths: Path, policy: Policy | None = None) -> None:
     """The monitor, with the default policy, over some files; results are thrown away at the sink."""
     collect_rarely()
-    policy = policy or settings.load_policy(settings.Settings().policy)
+    policy = policy or policy_files.load_policy(settings.Settings().policy)
     stop = Stop()
     source = MonitorSource([file_input(path, policy) for path in paths], policy, stop=stop, watch=InputWatch())
     flow = monitor.build(policy, source, Discard(), Discard(), Discard())

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bytewax.testing import run_main
 from confluent_kafka.cimpl import NewTopic
 
-from flows import monitor, settings
+from flows import monitor, policy_files, settings
 from operators.connectors.kafka.config import KafkaConfig
 from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from operators.connectors.kafka.reader import KafkaReader
@@ -85,7 +85,7 @@ def _send(config: KafkaConfig, topic: str, parts: Sequence[Sequence[bytes]]) -> 
 
 
 def _from_kafka(config: KafkaConfig, topic: str) -> None:
-    policy = settings.load_policy(settings.Settings().policy)
+    policy = policy_files.load_policy(settings.Settings().policy)
     stop, left = Stop(), [EVENTS]
 
     def taken(name: str, batch: Batch) -> None:

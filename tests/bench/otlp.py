@@ -11,7 +11,7 @@ import msgspec
 from bytewax.testing import run_main
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from flows import monitor, settings
+from flows import monitor, policy_files, settings
 from flows.enrich.files import reader_of
 from operators.connectors.stop import Stop
 from operators.sources.input import InputWatch
@@ -37,7 +37,7 @@ def costs(count: int) -> dict[str, float]:
 
 
 def _job(path: Path, form: str) -> None:
-    policy = settings.load_policy(settings.Settings().policy)
+    policy = policy_files.load_policy(settings.Settings().policy)
     stop = Stop()
     taken = [0]
     most = policy.dead_letters.message_bytes_max

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bytewax.run import cli_main
 
-from flows import monitor, settings
+from flows import monitor, policy_files, settings
 from operators.connectors.stop import Stop
 from operators.sources.input import InputWatch
 from operators.sources.monitor import MonitorSource
@@ -35,7 +35,7 @@ def seconds(paths: Sequence[Path], processes: int) -> float:
 
 
 def _run(number: int, addresses: str, paths: Sequence[Path]) -> None:
-    policy = settings.load_policy(settings.Settings().policy)
+    policy = policy_files.load_policy(settings.Settings().policy)
     inputs = [file_input(path, policy) for path in paths]
     several = addresses != "-"
     source = MonitorSource(inputs, policy, stop=Stop(), watch=InputWatch(), epoch_s=EPOCH_S if several else 0.0)

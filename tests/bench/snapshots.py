@@ -8,7 +8,7 @@ import numpy as np
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import run_main
 
-from flows import monitor, settings
+from flows import monitor, policy_files, settings
 from operators import recovery, steps
 from operators.connectors.stop import Stop
 from operators.ingest.messages import Messages
@@ -52,7 +52,7 @@ def cost(series: int, epochs: int) -> tuple[float, float]:
     per_epoch = series * PER_SERIES_AND_PANE * EPOCH_S // 10
     events = lines(per_epoch * epochs, series, per_epoch // EPOCH_S)
     batches = [events[start : start + per_epoch] for start in range(0, len(events), per_epoch)]
-    policy = settings.load_policy(settings.Settings().policy)
+    policy = policy_files.load_policy(settings.Settings().policy)
     without = _run(policy, batches, None)
     sizes = [0]
     plain = recovery.dumps

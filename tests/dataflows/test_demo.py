@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 from typer.testing import CliRunner
 
-from flows import cli, replay, settings, sql
+from flows import cli, policy_files, replay, settings, sql
 from flows.demo import folder, questions
 from flows.demo import report as demo_report
 from flows.demo import run as demo
@@ -201,7 +201,7 @@ def test_every_printed_question_has_an_answer(shown: Shown) -> None:
 
 
 def test_the_served_files_replay_to_the_same_tables(shown: Shown, tmp_path: Path) -> None:
-    policy = settings.load_policy(shown.data / "policy.toml")
+    policy = policy_files.load_policy(shown.data / "policy.toml")
     files: dict[Stream, list[Path]] = {
         "events": [shown.data / "events.ndjson"],
         "feedback": [shown.data / "feedback.ndjson"],

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from flows import settings
+from flows import policy_files, settings
 from operators.evaluation_state import PaneOutcome
 from operators.rows.verdicts import outcome_rows
 from operators.rules.verdict import Verdict
@@ -20,7 +20,7 @@ from tests.integration.known_events import START_MS
 MINUTE_MS = 60_000
 PANE_MS = 10_000
 SECOND = 1_000
-POLICY = settings.load_policy(settings.Settings().policy)
+POLICY = policy_files.load_policy(settings.Settings().policy)
 
 
 def at(minute: float) -> int:

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from pyarrow import feather, ipc
 
-from flows import settings
+from flows import policy_files, settings
 from flows.enrich.files import reader_of
 from operators.ingest.formats.arrow import decoder, event_tables
 from operators.ingest.formats.arrow.batches import WrongBatch, arrow_table_of
@@ -20,7 +20,7 @@ from operators.policy.policy import Policy
 from tests.dataflows.making import START_MS, event, received
 from tests.unit.test_pieces import text
 
-RULES = settings.load_policy(settings.Settings().policy)
+RULES = policy_files.load_policy(settings.Settings().policy)
 ROW = {"request_id": "r", "ts": START_MS, "model": "m", "version": "v1"}
 GOOD = ROW | {"slices": {"region": "eu"}, "latency_ms": 1.5, "error_type": "timeout"}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from flows import cli, settings
+from flows import cli, command_secrets, policy_files, settings
 from operators.ingest.credentials import Credentials
 from operators.ingest.partition import Partition
 from operators.policy.errors import PolicyError
@@ -53,7 +53,7 @@ def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> settings.Settings:
 
 
 def held(where: settings.Settings) -> Credentials:
-    return settings.credentials(where, settings.load_policy(where.policy))
+    return command_secrets.credentials(where, policy_files.load_policy(where.policy))
 
 
 def release(secret: str, **fields: Any) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def test_the_placeholder_of_the_examples_is_refused_at_the_start(where: settings
     examples = (settings.HERE.parent / "infra/systemd/environment.example").read_text()
     (key,) = [line.partition("=")[2] for line in examples.splitlines() if line.startswith("ROLLGUARD_COMMAND_KEY=")]
     with pytest.raises(msgspec.ValidationError, match="ROLLGUARD_COMMAND_KEY: is the placeholder"):
-        settings.credentials(msgspec.structs.replace(where, command_key=key), parse(POLICY + signed))
+        command_secrets.credentials(msgspec.structs.replace(where, command_key=key), parse(POLICY + signed))
 
 
 def test_no_secret_is_shown(where: settings.Settings) -> None:

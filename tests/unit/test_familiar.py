@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows import settings
+from flows import policy_files, settings
 from operators.ingest.event_reader import EventReader
 from operators.ingest.familiar import FAMILIAR_MAX, LABELS_MAX, FamiliarDecoder, MetBefore
 from operators.ingest.familiar_columns import FamiliarColumns
@@ -197,4 +197,4 @@ def test_where_much_is_new_little_is_tried() -> None:
 
 def test_only_policies_that_ask_for_what_is_read_are_served() -> None:
     assert familiar_reads_for(RULES) is not None
-    assert familiar_reads_for(settings.load_policy(settings.Settings().policy)) is not None
+    assert familiar_reads_for(policy_files.load_policy(settings.Settings().policy)) is not None

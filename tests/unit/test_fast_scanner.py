@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from flows import settings
+from flows import policy_files, settings
 from operators.fast import loading
 from operators.fast.interning import TEXTS_MAX
 from operators.ingest.columns import times_of
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("kernels")
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
 MESSAGES = 1_000_000 if PROVE else 100_000
 BATCH = 1_000
-RULES = settings.load_policy(settings.Settings().policy)
+RULES = policy_files.load_policy(settings.Settings().policy)
 GOOD = {
     "request_id": "89f09c2ed02d42abda0cb584129054b5", "ts": START_MS, "model": "search", "version": "v2",
     "slices": {"region": "eu", "segment": "pro", "unused": "x"}, "error_type": "timeout", "latency_ms": 98.142,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from confluent_kafka import Message
 
-from flows import settings
+from flows import policy_files, settings
 from operators.connectors.kafka.pieces import JOINED_MAX, Pieces
 from operators.fast import loading
 from operators.fast.events import AHEAD
@@ -134,7 +134,7 @@ def test_events_of_one_text_count_like_events_of_many(seed: int) -> None:
 
 def test_kernels_read_the_last_line_of_a_piece_too() -> None:
     assert len(BEHIND) > AHEAD
-    scanner = scanner_for(settings.load_policy(settings.Settings().policy))
+    scanner = scanner_for(policy_files.load_policy(settings.Settings().policy))
     if scanner is None:
         assert loading.kernels() is None
         return

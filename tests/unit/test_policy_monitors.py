@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from flows import settings
+from flows import policy_files, settings
 from operators.drift import contract_breach
 from operators.drift.adwin_monitor import Adwin
 from operators.drift.contract_monitor import Contract
@@ -250,11 +250,11 @@ def test_profiles_lie_beside_the_policy_or_in_the_working_directory(
     (tmp_path / "policy.toml").write_text(POLICY + MONITORS)
     (tmp_path / "checkout.json").write_bytes(FILES["checkout.json"])
     with pytest.raises(PolicyError, match=r"other\.json"):
-        settings.load_policy(tmp_path / "policy.toml")
+        policy_files.load_policy(tmp_path / "policy.toml")
     Path("other.json").write_bytes(FILES["other.json"])
-    assert settings.load_policy(tmp_path / "policy.toml") == policy(MONITORS)
+    assert policy_files.load_policy(tmp_path / "policy.toml") == policy(MONITORS)
     Path("checkout.json").write_bytes(FILES["other.json"])
-    assert settings.load_policy(tmp_path / "policy.toml") == policy(MONITORS), "the one beside the policy"
+    assert policy_files.load_policy(tmp_path / "policy.toml") == policy(MONITORS), "the one beside the policy"
 
 
 def test_names_of_profiles_are_found_in_wrong_policies_too() -> None:
@@ -309,7 +309,7 @@ def test_a_monitor_that_waits_is_checked_like_any_other() -> None:
 
 def test_the_default_policy_watches_once_it_has_a_profile() -> None:
     path = settings.Settings().policy
-    assert settings.load_policy(path).waiting == ("inputs", "shifts")
+    assert policy_files.load_policy(path).waiting == ("inputs", "shifts")
     text = path.read_text().replace('profile = ""', 'profile = "p.json"')
     policy = parse(text, {"p.json": to_json(build({"features.amount": [1.0, 2.0]}))})
     assert {(each.kind, each.grains) for each in policy.monitors} == {("contract", ((), (0,))), ("psi", ((), (0,)))}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from flows import cli, settings, sql
+from flows import cli, policy_files, settings, sql
 from operators.policy.policy import RUNBOOKS
 from operators.rules.registry import KINDS
 from tests.conftest import migrated
@@ -39,7 +39,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_every_kind_of_rule_has_a_page() -> None:
-    default = settings.load_policy(settings.Settings().policy)
+    default = policy_files.load_policy(settings.Settings().policy)
     assert all((ROOT / rule.runbook).is_file() for rule in default.rules)
     assert {f"{kind}.md" for kind in KINDS} <= PAGES.keys()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from flows import settings
+from flows import policy_files, settings
 from operators.connectors.clickhouse.address import Address
 from operators.policy.errors import PolicyError
 
@@ -60,7 +60,7 @@ def test_a_policy_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     latin = tmp_path / "latin.toml"
     for path, named in ((tmp_path / "missing.toml", tmp_path / "missing.toml"), (tmp_path, latin), (latin, latin)):
         with pytest.raises(PolicyError, match="cannot be read") as caught:
-            settings.load_policy(path)
+            policy_files.load_policy(path)
         assert caught.value.value == str(named)
 
 
@@ -84,7 +84,7 @@ def test_a_folder_of_policies_is_read_beside_what_editors_and_archives_leave(tmp
     (tmp_path / "shop.toml").write_bytes(b'\xef\xbb\xbfmodels = ["shop"]\r\n')
     (tmp_path / "._shop.toml").write_bytes(b"\x00\x05\x16\x07\xff")
     (tmp_path / ".#shop.toml").symlink_to("ann@host.1234")
-    assert [each.team for each in settings.load_policy(tmp_path).teams] == ["shop"]
+    assert [each.team for each in policy_files.load_policy(tmp_path).teams] == ["shop"]
 
 
 @pytest.mark.parametrize("name", ["*", "a\nb", os.fsdecode(b"\xff")])
@@ -92,4 +92,4 @@ def test_a_file_whose_name_cannot_be_kept_is_refused(name: str, tmp_path: Path) 
     """All files together are known by one of these names, and another is no text."""
     (tmp_path / f"{name}.toml").write_text('models = ["shop"]\n')
     with pytest.raises(PolicyError, match="is no name for a file of a team"):
-        settings.load_policy(tmp_path)
+        policy_files.load_policy(tmp_path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from flows import settings
+from flows import policy_files, settings
 from flows.progress import print_summary
 from flows.summary import WITHDRAWN_MAX, Recorder, Summary
 from operators.ingest.partition import Partition
@@ -35,7 +35,7 @@ def _event(kind: ControlType, revision: int, pin: str | None = None, text: str =
 
 @pytest.fixture
 def recorder(tmp_path: Path) -> Recorder:
-    policy = settings.load_policy(settings.Settings().policy)
+    policy = policy_files.load_policy(settings.Settings().policy)
     return Recorder([], policy, tmp_path / "letters", Metrics(CollectorRegistry()))
 
 
@@ -65,7 +65,7 @@ def test_a_summary_stays_small_however_much_is_said(recorder: Recorder) -> None:
 
 
 def test_feedback_in_a_log_of_spans_is_counted_as_such(tmp_path: Path) -> None:
-    policy = settings.load_policy(settings.Settings().policy)
+    policy = policy_files.load_policy(settings.Settings().policy)
     metrics = Metrics(CollectorRegistry())
     (twin,) = twins(40, 40)
     given = Input(name="p", stream="events", open=lambda _: pytest.fail("is not read"), form="otlp")

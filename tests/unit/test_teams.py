@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from flows.check import print_policy
-from flows.settings import load_policy
+from flows.policy_files import load_policy
 from operators.policy.errors import PolicyError
 from operators.policy.globs import name_of_both
 from operators.policy_file.teams import WORKERS, limited, parse_teams

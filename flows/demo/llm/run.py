@@ -12,7 +12,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from flows import replay, settings
+from flows import policy_files, replay, settings
 from flows.demo.decided import control_events
 from flows.demo.folder import EVENTS, GOLDEN, POLICY, SCORES, USERS, claim
 from flows.demo.llm import printed
@@ -63,7 +63,7 @@ def run(world: World, data: Path, stop: Stop, console: Console, opened: Callable
         with replay.own(data, lambda out: claim(out, world)):
             printed.introduce(console)
             _serve(world, data, address, console)
-        rules = settings.load_policy(data / POLICY)
+        rules = policy_files.load_policy(data / POLICY)
         _judge(rules, data, stop, console)
         _watch(rules, data, stop, console, opened)
         with store.opened(settings.embedded(data)) as tables:
