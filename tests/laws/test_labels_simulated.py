@@ -47,7 +47,7 @@ def test_without_a_past_slow_bad_labels_are_waited_for() -> None:
 
 @pytest.mark.parametrize("maturity", ["", 'maturity = "20m"'])
 def test_late_labels_of_one_version_make_no_shared_incident_its_own(maturity: str) -> None:
-    said = play(CASES["as good, late labels, incident"], policy(maturity), runs=RUNS, minutes=HISTORY + 100, seed=2)
+    said = play(CASES["as good, late labels, incident"], policy(maturity), runs=RUNS, minutes=HISTORY + 120, seed=2)
     assert len(who(said, "rollback")) <= 0.05 * RUNS
     # Learned from the baseline the age is 3 minutes: none of the candidate's labels is so young.
     promoted = len(who(said, "promote"))
