@@ -9,7 +9,7 @@ from operators.release.floods import without_flood
 from operators.release.inputs import heed
 from operators.release.machine import let_run, revoke
 from operators.release.model import Model, PaneContext
-from operators.window.waiting_commands import UNCLAIMED, AtStart, Due
+from operators.window.waiting_commands import OVER, UNCLAIMED, AtStart, Due
 from operators.wire.commands import Ack, Override, Release, Silence, Unsilence
 from operators.wire.control import ControlEvent, Notice, Refusal, Severity
 
@@ -101,6 +101,6 @@ def _refused(model: Model, at: PaneContext, refusals: Sequence[Refusal]) -> Cont
     details = [*dict.fromkeys(refusal.detail for refusal in refusals)][: DETAILS_MAX if unclaimed else 1]
     where = f"{first.source} at {first.position}, item {first.item}"
     reason = f"{many} refused ({first.reason}): {'; '.join(details)}; {where}"
-    # It may be another worker's to obey.
-    severity: Severity = "info" if unclaimed else "ticket"
+    # It may be another worker's to obey; and a silence that is over has done no harm.
+    severity: Severity = "info" if first.reason in (UNCLAIMED, OVER) else "ticket"
     return model.say("alert", at, "", f"commands:{first.reason}", severity, None, reason=reason)

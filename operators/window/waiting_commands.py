@@ -5,29 +5,15 @@ from collections.abc import Iterable
 import msgspec
 
 from operators.window.watermark import END, NEVER
-from operators.wire.commands import (
-    SILENCE_MS_MAX,
-    Ack,
-    AnyCommand,
-    Command,
-    Kill,
-    Override,
-    Pin,
-    Release,
-    Rollback,
-    Silence,
-    Unpin,
-    Unsilence,
-)
+from operators.wire.commands import SILENCE_MS_MAX, AnyCommand, Command, Silence, Unsilence
 from operators.wire.control import Notice, Refusal
 from operators.wire.events import ms_of
 
-# A silence of every model goes to all shards, also to those without any model, and so does its end: they wake the one
-# that may have to tell that there is no such rule, or that there was nothing to be ended.
-WAKING = (Release, Override, Kill, Rollback, Pin, Unpin, Ack)
 REMEMBERED_MS = SILENCE_MS_MAX  # At least so old a command is still obeyed; what is older is refused.
 NOTICES = ("refused", "late", "behind")  # In the order in which those of one number are told.
 UNCLAIMED = "unclaimed"  # Why a command is refused whose model no policy file takes.
+TOO_LATE = "too_late"  # Why one is refused that is older than what is remembered.
+OVER = "over"  # Why a silence is refused that has ended before it could begin.
 OBEYED_MAX = 10_000  # Ids remembered of one shard: more commands than people and pipelines give its models in a week.
 
 
@@ -84,7 +70,7 @@ class Obeyed(msgspec.Struct, kw_only=True):
         if name in self.ids or command.id in self.ids:
             return "repeated", f"command {command.id} was taken before"
         if time < oldest_ms:
-            return "too_late", f"command {command.id} is {oldest_ms - time} ms older than what is still obeyed"
+            return TOO_LATE, f"command {command.id} is {oldest_ms - time} ms older than what is still obeyed"
         if time <= self.floor:
             return "repeated", f"so many commands came since that command {command.id} may have been taken before"
         self.ids[name] = time
@@ -151,9 +137,9 @@ class Waiting:
 
     def _taken(self, sent: Sent, now: int, oldest: int) -> Due | None:
         """Return the command if it is to be obeyed, a refusal if it is not, None if there is nothing to report."""
-        if isinstance(sent.command, Silence) and ms_of(sent.command.until) <= now:
-            return None  # It is over.
         fault = self.obeyed.fault_of(sent.command, oldest)
+        if fault is None or fault[0] == TOO_LATE:
+            fault = _over(sent.command, now) or fault
         of_all = isinstance(sent.command, Silence | Unsilence) and sent.command.model is None
         if fault is None and of_all and sent.reports:
             # All shards get it; where it is "" people are told if it ends nothing, or mutes what is no rule.
@@ -161,6 +147,13 @@ class Waiting:
         if fault is None:
             return sent.command
         return sent.refused(*fault) if sent.reports else None
+
+
+def _over(command: Command, now: int) -> tuple[str, str] | None:
+    """Return why a silence is not obeyed that ended before it takes effect, at `now`, Unix ms."""
+    if not isinstance(command, Silence) or (late := now - ms_of(command.until)) < 0:
+        return None
+    return OVER, f"command {command.id} is a silence that ended {late} ms before it could begin"
 
 
 def _name_of(command: Command) -> str:
@@ -179,8 +172,8 @@ def _wakes(coming: Coming) -> bool:
         return coming.severity is not None  # That all is well is heard with the next pane, if there ever is one.
     if isinstance(coming, Refusal | AtStart):
         return True
-    of_all = isinstance(coming.command, Silence) and coming.command.model is None
-    return isinstance(coming.command, WAKING) or ((of_all or isinstance(coming.command, Unsilence)) and coming.reports)
+    # A silence of all models, or its end, goes to all shards, also to those without any: it wakes the one that answers.
+    return coming.reports
 
 
 def _order_of(coming: Coming) -> tuple[int, str, str, int, int]:

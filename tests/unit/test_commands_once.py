@@ -137,13 +137,36 @@ def test_the_end_of_a_silence_of_all_models_is_for_one_shard_to_tell_of(closed: 
     assert len(others) == (0 if closed == NEVER else SHARDS - 1)
 
 
-def test_of_a_silence_that_is_over_nobody_hears() -> None:
-    """It waited in a shard without any model."""
+def test_of_a_silence_of_all_models_that_is_over_nobody_hears_where_no_model_is() -> None:
     alone = Partition("commands/0", "commands", ("commands/0",), WIDE)
     silence = {"type": "silence", "id": "s", "ts": START_MS, "until": START_MS + DAY, "rule": "slo"}
     panes = Panes(WIDE)
     told = heard(panes, alone, silence, override("a", START_MS + 40 * DAY), override("b", START_MS + 41 * DAY))
     assert words(told) == [("a",)]
+
+
+def test_a_silence_of_a_model_that_nobody_has_heard_of_waits_for_its_own_time_alone() -> None:
+    """It waited until anything else came to that shard, so who mistyped a name at night heard nothing."""
+    alone = Partition("commands/0", "commands", ("commands/0",), WIDE)
+    silence = {"type": "silence", "id": "s", "ts": START_MS, "until": START_MS + DAY, "model": "m"}
+    elsewhere = next(name for name in map("m{}".format, range(99)) if shard_of(name, SHARDS) != shard_of("m", SHARDS))
+    panes = Panes(WIDE)
+    told = heard(panes, alone, silence, override("other", START_MS + HOUR, model=elsewhere))
+    assert words(told) == [("s",)]
+    assert panes.save().commands == ()
+
+
+@pytest.mark.parametrize("named", [{"model": "m"}, {"rule": "slo"}])
+@pytest.mark.parametrize("sent_days", [0, 7])
+def test_a_silence_that_ended_before_it_could_begin_is_refused(named: dict[str, str], sent_days: int) -> None:
+    """With a time that was past, or to a worker that was behind: nobody heard, and it was in no table."""
+    alone = Partition("commands/0", "commands", ("commands/0",), WIDE)
+    at, shard = START_MS + sent_days * DAY, shard_of(named.get("model", ""), SHARDS)
+    silence = {"type": "silence", "id": "s", "ts": START_MS + 60_000, "until": START_MS + 1} | named
+    panes = Panes(WIDE)
+    panes.closed = at // WIDE.pane_ms
+    told = heard(panes, alone, silence, override("end", at + 2 * HOUR), shard=shard)
+    assert words(told)[:1] == [("over", "commands/0")]
 
 
 def test_ids_have_a_limit_and_what_was_forgotten_is_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
