@@ -1,10 +1,10 @@
 """`rollguard check`: what a valid policy will keep, in words that show a mistake."""
 
 from rich.console import Console
-from rich.table import Table
 
 from flows.check_monitors import SERIES, monitors_table, noisy_monitors, unheard
-from flows.check_rules import rules_table
+from flows.check_rules import PlainTable, rules_table
+from flows.plain import plain
 from operators.evaluators.registry import evaluator_kind_of
 from operators.ingest.slis.registry import sli_kind_of
 from operators.policy.claims import NOBODY
@@ -25,8 +25,8 @@ def print_policy(policy: Policy, console: Console) -> None:
 
 
 def _print_one(policy: Policy, console: Console) -> None:
-    facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    facts.add_row("models", ", ".join(policy.models) or ("what no other file takes" if policy.team else "all"))
+    facts = PlainTable(box=None, show_header=False, padding=(0, 2, 0, 0))
+    facts.add_row("models", plain(", ".join(policy.models)) or ("what no other file takes" if policy.team else "all"))
     if policy.left_out:
         facts.add_row("as by default", ", ".join(policy.left_out))
     facts.add_row("panes", f"{_span(policy.pane_ms)}, closed {_span(policy.disorder_ms)} after their end")
@@ -42,7 +42,7 @@ def _print_one(policy: Policy, console: Console) -> None:
         facts.add_row(f"{window.kind} window", f"{_span(window.size_ms)}{every}{_reported(policy, window)}")
     facts.add_row("measures", ", ".join(measure.name for measure in policy.measures) or "none")
     for sli in policy.slis:
-        facts.add_row(f"SLI {sli.name}", f"good: {_good(sli)}")
+        facts.add_row(f"SLI {sli.name}", f"good: {plain(_good(sli))}")
     for evaluator in policy.evaluators:
         facts.add_row(f"evaluator {evaluator.name}", _evaluated(policy, evaluator))
     console.print(facts)
@@ -58,7 +58,9 @@ def _print_one(policy: Policy, console: Console) -> None:
 def _print_monitors(policy: Policy, console: Console) -> None:
     console.print()
     console.print(monitors_table(policy))
-    console.print("False alarms are expected numbers while nothing changes.", *_sampled(policy), highlight=False)
+    console.print(
+        "False alarms are expected numbers while nothing changes.", *map(plain, _sampled(policy)), highlight=False
+    )
     if noisy := noisy_monitors(policy):
         console.print(f"Warning: more than one a day at {SERIES[-1]} series: {', '.join(noisy)}.", highlight=False)
     for line in unheard(policy):

@@ -1,9 +1,11 @@
 """The rules of a policy in words, each with the smallest harm that it can see."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from rich.table import Table
 
+from flows.plain import plain
 from operators.policy.fields import table_of
 from operators.policy.policy import Policy
 from operators.policy.rules import Grain, ReleaseRule, Rule
@@ -15,17 +17,27 @@ def rules_table(policy: Policy) -> Table:
     """Return a row for each rule: when it is BAD, what it can see, what it leads to."""
     table = named_table("rule", "judges", "BAD when", "can see", "then")
     for rule in policy.rules:
-        table.add_row(rule.name, _watched(rule, policy), when(rule), "\n".join(detects(rule)), _then(rule, policy))
+        bad, seen = plain(when(rule)), "\n".join(detects(rule))
+        table.add_row(rule.name, _watched(rule, policy), bad, seen, _then(rule, policy))
     return table
 
 
 def named_table(name: str, *others: str) -> Table:
     """Return an empty table whose first column are names: they are never cut, whatever the terminal's width."""
-    table = Table(box=None, padding=(0, 2, 1, 0), header_style="bold")
+    table = PlainTable(box=None, padding=(0, 2, 1, 0), header_style="bold")
     table.add_column(name, no_wrap=True)
     for other in others:
         table.add_column(other, overflow="fold")
     return table
+
+
+class PlainTable(Table):
+    """A table of what a policy says: names in it may hold anything, such as what moves the cursor of a terminal."""
+
+    def add_row(self, *cells: Any, style: Any = None, end_section: bool = False) -> None:
+        """Add cells, each of some lines."""
+        harmless = ("\n".join(map(plain, each.split("\n"))) if isinstance(each, str) else each for each in cells)
+        super().add_row(*harmless, style=style, end_section=end_section)
 
 
 def when(rule: Rule) -> str:
@@ -42,7 +54,7 @@ def _watched(rule: Rule, policy: Policy) -> str:
     whose = "all versions" if rule.scope == "model" else "each version"
     limited = [tuple(policy.dimensions.index(name) for name, _ in each) for each in rule.named]
     slices = [_slice(grain, policy) for grain in rule.grains if grain not in limited]
-    slices += [slice_text(each) for each in rule.named]
+    slices += [plain(slice_text(each)) for each in rule.named]  # A break of the line in one begins no other.
     return "\n".join([whose, *slices, *rule_kind_of(rule).looks_at(rule, policy)])
 
 

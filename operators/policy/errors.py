@@ -1,9 +1,14 @@
 """What a wrong policy is refused with."""
 
+from operators.texts import cut
+
+VALUE_MAX = 200  # Characters that are said of a key and of its value.
+ALLOWED_MAX = 1_000  # ... and of what is allowed, which may quote them.
+
 
 class PolicyError(ValueError):
     """A policy that cannot be run: which `key`, which `value`, and what is `allowed` there."""
 
     def __init__(self, key: str, value: object, allowed: str) -> None:
-        super().__init__(f"{key} = {value!r}: {allowed}")
+        super().__init__(f"{cut(key, VALUE_MAX)} = {cut(repr(value), VALUE_MAX)}: {cut(allowed, ALLOWED_MAX)}")
         self.key, self.value, self.allowed = key, value, allowed

@@ -4,6 +4,7 @@
 Python's `fnmatch`. Whether two fit one name is found exactly, by walking both at once.
 """
 
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import NamedTuple
 
@@ -63,6 +64,16 @@ def name_of_both(one: str, other: str) -> str | None:
         return None if char is None or found is None else char + found
 
     return rest(0, 0)
+
+
+def covers(one: str, other: str) -> bool:
+    """Tell whether a pattern surely fits all names that another one fits; with `[seq]` it is only known of the same.
+
+    >>> covers("v*", "v2*"), covers("*", "a?c"), covers("v2*", "v*"), covers("v?", "v*")
+    (True, True, False, False)
+    """
+    # What stands for any text fits any text, also one with the other's own signs.
+    return one == other or (not ("?" in one or "[" in one + other) and fnmatchcase(other, one))
 
 
 def is_pattern(text: str) -> bool:

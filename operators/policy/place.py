@@ -1,5 +1,6 @@
 """Where a table stands in a policy: what keys of several kinds refer to is looked up here, and refused by its key."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from operators.policy.errors import PolicyError
@@ -60,8 +61,17 @@ class TablePlace:
         grain = tuple(sorted(dimensions.index(name) for name in names if name in dimensions))
         if len(grain) < len(names) or grain not in grains:
             known = " ".join(f'"{",".join(dimensions[index] for index in each) or "*"}"' for each in grains)
-            raise self.refuse("slices", f"must be one of the reported slices {known}", text)
+            raise self.refuse("slices", f"must be one of the reported slices {known}{self._why(names)}", text)
         return grain
+
+    def _why(self, names: Sequence[str]) -> str:
+        """Say what stands in the way of a slice by such dimensions, if it is one."""
+        unknown = [name for name in names if name not in self.policy.dimensions]
+        if not unknown:
+            return f"; name {names} in slices.crosses" if len(set(names)) == len(names) else ""
+        example = self.policy.dimensions[0] if self.policy.dimensions else None
+        values = "" if example is None else f', or values of them such as "{example}=..."'
+        return f"{values}; {unknown[0]!r} is none of slices.dimensions"
 
     def grains(self, texts: tuple[str, ...]) -> tuple[Grain, ...]:
         """Return the grains of slices, each once."""

@@ -3,12 +3,13 @@
 import math
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from operators.policy.errors import PolicyError
+from operators.policy.misfits import misfit_of
 
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SPAN_MS_MAX = 366 * UNITS_MS["d"]  # Of windows and of the late horizon; times far from any event are no times.
@@ -16,6 +17,7 @@ DURATION_ALLOWED = 'must be a duration such as "500ms", "10s", "5m", "1h", "30d"
 
 T = TypeVar("T")
 NAME = "^[A-Za-z_][A-Za-z0-9_.-]{0,63}$"
+NAME_ALLOWED = 'must be letters, digits, "_", "." or "-", at most 64, and begin with a letter or "_"'
 Name = Annotated[str, Meta(pattern=NAME)]
 # "hold", "kill", or a version: what is counted together, or stands for all versions, is none.
 FallbackName = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^(?!\*$)(?!__other__)")]
@@ -83,7 +85,17 @@ def convert(raw: dict[str, Any], kind: type[T], prefix: str) -> T:
     try:
         return msgspec.convert(raw, kind, dec_hook=_duration)
     except msgspec.ValidationError as error:
-        _raise_located(str(error), raw, prefix, kind)
+        path, value, allowed = misfit_of(str(error), raw, kind, lambda other: _complaint(other, kind))
+        allowed = allowed.replace(f"must match {NAME}", NAME_ALLOWED)
+        raise PolicyError(".".join(part for part in (prefix, path) if part), value, allowed) from error
+
+
+def _complaint(raw: Any, kind: type[Any]) -> str | None:
+    try:
+        msgspec.convert(raw, kind, dec_hook=_duration)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return None
 
 
 def check_finite(prefix: str, raw: dict[str, Any]) -> None:
@@ -108,42 +120,3 @@ def _duration(kind: type, value: object) -> Duration:
     if kind is not Duration or not isinstance(value, str):
         raise ValueError(DURATION_ALLOWED)
     return Duration(value)
-
-
-def _raise_located(message: str, raw: dict[str, Any], prefix: str, kind: object) -> NoReturn:
-    """Turn msgspec's "... - at `$.time.pane`" into a PolicyError with that key and its value."""
-    allowed, _, path = message.partition(" - at `")
-    path = re.sub(r"^(key` in `)?\$\.?", "", path).rstrip("`")
-    value: Any = raw
-    parts = re.findall(r"[^.\[\]]+", path)
-    for part in parts:
-        value = value[int(part)] if isinstance(value, list) else value[part]
-    named = re.search(r"(unknown|missing required) field `([^`]*)`", allowed)
-    key = ".".join(part for part in (prefix, path, named[2] if named else "") if part)
-    if named:
-        value = value.get(named[2])
-        allowed = "is not a key of the policy" if named[1] == "unknown" else "is required"
-    if allowed.startswith("Invalid enum value"):
-        allowed = f"must be one of {', '.join(_words(kind, parts))}"
-    raise PolicyError(key, value, allowed)
-
-
-def _words(kind: object, parts: list[str]) -> Iterator[str]:
-    """Yield the words that a key may be, which msgspec's own message does not list."""
-    for part in parts:
-        fields = [field for each in _within(kind) if _is_struct(each) for field in msgspec.structs.fields(each)]
-        kind = next((field.type for field in fields if field.encode_name == part), kind)
-    for each in _within(kind):
-        if get_origin(each) is Literal:
-            yield from get_args(each)
-
-
-def _within(kind: object) -> Iterator[Any]:
-    """Yield a type and all types that it is made of."""
-    yield kind
-    for each in get_args(kind):
-        yield from _within(each)
-
-
-def _is_struct(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)

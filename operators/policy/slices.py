@@ -4,19 +4,20 @@ import re
 
 Values = tuple[tuple[str, str], ...]  # Dimension and value.
 
-_PAIR = re.compile(r"((?:\\.|[^\\,=])+)=((?:\\.|[^\\,=])*)")
+_PAIR = re.compile(r"((?:\\[\\,=]|[^\\,=])+)=((?:\\[\\,=]|[^\\,=])*)")
 _ESCAPED = re.compile(r"\\(.)")
 
 
 def named_values(text: str) -> Values | None:
     r"""Return the values that a slice is named by, None where it names no value.
 
-    `,` `=` and `\\` in them are escaped, as in the tables' column `slice`.
+    `,` `=` and `\\` in them are escaped, as in the tables' column `slice`; a backslash before anything else is none.
 
     >>> named_values("region=eu,segment=pro"), named_values("region,segment"), named_values("*")
     ((('region', 'eu'), ('segment', 'pro')), None, None)
     >>> named_values(r"region=a\,b\=c")
     (('region', 'a,b=c'),)
+    >>> named_values(r"region=a\b")
     """
     pairs, at = [], 0
     while (pair := _PAIR.match(text, at)) is not None:
@@ -28,3 +29,8 @@ def named_values(text: str) -> Values | None:
             return None
         at += 1
     return None
+
+
+def named_text(values: Values) -> str:
+    """Return a slice that is named by its values as it is written, without escapes."""
+    return ",".join(f"{name}={value}" for name, value in values)

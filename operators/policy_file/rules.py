@@ -4,6 +4,7 @@ A rule's keys stand under its name, as in `rule.canary.alpha`, or under its plac
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,9 +12,10 @@ import msgspec
 from operators.policy.errors import PolicyError
 from operators.policy.fields import read
 from operators.policy.place import TablePlace
-from operators.policy.policy import Policy, Releases
+from operators.policy.policy import Policy, Releases, Sli
 from operators.policy.reading import NAME, check_fallback, check_finite
 from operators.policy.rules import RESERVED, Rule
+from operators.policy.slices import named_text
 from operators.rules.registry import KINDS
 
 
@@ -60,8 +62,35 @@ def _rule(place: TablePlace) -> Rule | None:
     grains = rule.grains if "slices" in place.raw else kind.usual_grains(rule, place)
     rule = msgspec.structs.replace(rule, named=named, grains=grains)
     kind.check(rule, place)
+    _check_seen(rule, place)
     check_fallback(f"{place.prefix}.fallback", rule.fallback)
     if rule.scope == "model" and rule.action != "alert":
         allowed = f'must be "version" with action = "{rule.action}", which is done to a version'
         raise place.refuse("scope", allowed, rule.scope)
     return rule
+
+
+def _check_seen(rule: Rule, place: TablePlace) -> None:
+    """Refuse slices in which none of the rule's SLIs counts anything, and SLIs that count in none of its slices."""
+    about = [sli for sli in place.policy.slis if sli.name in rule.sli_names]
+    order = place.policy.dimensions.index
+    values = [{order(name): value for name, value in each} for each in rule.named]
+    seen = [{sli.name for sli in about if _counts(sli, each)} for each in values]
+    for each, some in zip(rule.named, seen, strict=True):
+        if about and not some and not getattr(rule, "measures", ()):
+            raise place.refuse("slices", f"has no events that {_limited(about)}", named_text(each))
+    limited = {tuple(order(name) for name, _ in each) for each in rule.named}
+    for sli in about:
+        if set(rule.grains) <= limited and all(sli.name not in some for some in seen):
+            raise place.refuse("slices", f"have no events that {_limited([sli])}")
+
+
+def _counts(sli: Sli, slice_values: Mapping[int, str]) -> bool:
+    """Tell whether an SLI may count something in a slice, by dimension its value."""
+    return not sli.places or any(
+        all(slice_values.get(dimension, value) == value for dimension, value in each) for each in sli.places
+    )
+
+
+def _limited(slis: Sequence[Sli]) -> str:
+    return " or ".join(f"SLI {sli.name} counts, which is of {' and '.join(sli.slices)} alone" for sli in slis)

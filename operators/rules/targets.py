@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints
+from operators.policy.globs import covers, is_pattern
 from operators.policy.place import TablePlace
 from operators.policy.rules import Scope
 from operators.rules.series_state import SeriesState
@@ -96,10 +97,16 @@ def targets_at(kept: NDArray[Any], rule: HasTargets) -> Floats | float:
 
 
 def check_targets(rule: HasTargets, place: TablePlace) -> None:
-    """Refuse targets of versions where all are judged together. PolicyError."""
+    """Refuse targets of versions where all are judged together, and such as no version is ever held to. PolicyError."""
     if rule.scope == "model" and has_targets(rule):
         key = "targets" if rule.targets else "release_targets"
         raise place.refuse(key, 'has no meaning with scope = "model": all versions are judged together')
+    patterns = [name for name in rule.targets if is_pattern(name)]
+    for index, pattern in enumerate(patterns):
+        for before in patterns[:index]:
+            if covers(before, pattern) and rule.targets[before] != rule.targets[pattern]:
+                allowed = f"holds no version: {before!r} before it fits all that it fits; put it first"
+                raise place.refuse(f"targets.{pattern}", allowed, rule.targets[pattern])
 
 
 def targets_in_words(rule: HasTargets) -> str:

@@ -178,7 +178,7 @@ WRONG = [
     ('profile = "checkout.json"\n', "", "monitor.amount.profile", 'is required with kind = "psi"'),
     ('profile = "checkout.json"', 'profile = "gone.json"', "drift.profile", "is no file"),
     ("sample = 0.5", "sample = 0", "drift.sample", "0"),
-    ("search = 1.0", "search = 1.5", "drift.samples[...]", "1.5"),
+    ("search = 1.0", "search = 1.5", "drift.samples.search", "1.5"),
     ("sample = 0.5", "sampled = 1", "drift.sampled", "1: is not a key"),
     ('on = "features.amount"', 'on = "features.age"', "monitor.amount.on", "'features.age': is no field of the pro"),
     ('on = "features.amount"', 'on = "amount"', "monitor.amount.on", "'amount': must be one of latency_ms"),

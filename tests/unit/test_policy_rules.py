@@ -100,7 +100,7 @@ WRONG = [
     ('for = "10m"', 'for = "10m"\naction = "page"', "rule.slo.action", "'page': must be one of alert, hold, throttle"),
     ('for = "10m"', 'for = "10m"\nseverity = "sms"', "rule.slo.severity", "'sms': must be one of page, ticket, info"),
     ('for = "10m"', 'for = "10m"\nfallback = "*"', "rule.slo.fallback", "'*'"),
-    ("applied_share = 0.02", 'fallback = { m = "" }', "release.fallback[...]", "''"),
+    ("applied_share = 0.02", 'fallback = { m = "" }', "release.fallback.m", "''"),
     ("applied_share = 0.02", 'fallback = { m = "Hold" }', "release.fallback.m", 'did you mean "hold"?'),
     ('for = "10m"', 'for = "10m"\nfallback = "hodl"', "rule.slo.fallback", 'did you mean "hold"?'),
     ('for = "10m"', 'for = "10m"\nfallback = "kil"', "rule.slo.fallback", 'did you mean "kill"?'),

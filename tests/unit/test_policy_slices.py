@@ -134,7 +134,7 @@ def test_targets_survive_a_restart_and_new_slots() -> None:
 
 def test_wrong_targets_are_refused() -> None:
     text = BASE + OK + THRESHOLD
-    refused(text + "targets = { v2 = 1.5 }\n", "rule.slo.targets[...]", "1")
+    refused(text + "targets = { v2 = 1.5 }\n", "rule.slo.targets.v2", "1")
     refused(text + 'targets = { v2 = 0.9 }\nscope = "model"\n', "rule.slo.targets", "judged together")
     burn = BASE + OK + table("[rule]", name="slo", kind="burn_rate", sli="ok", target=0.999)
     refused(burn + "targets = { v2 = 0.9 }\n", "rule.slo.targets.v2", "must be above 0.9306")

@@ -69,9 +69,9 @@ def test_a_wrong_key_of_a_new_kind_is_refused_with_what_is_allowed(ran: dict[str
     assert ran["refused"] == [
         "sli.spoken.failed = 'good': must be one of bad, neither",
         'sli.spoken.limit = 3: has no meaning with good = "predicted"',
-        "rule.flood.most = 0: Expected `int` >= 1",
+        "rule.flood.most = 0: must be a whole number at least 1",
         "rule.flood.sli = 'spoken': is not a key of the policy",
-        "monitor.score.n_min = 0: Expected `int` >= 1",
+        "monitor.score.n_min = 0: must be a whole number at least 1",
     ]
 
 
