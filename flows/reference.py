@@ -10,8 +10,10 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
+from flows.reference_doubts import check_like, check_texts, note_unlisted, note_unusable
 from flows.reference_items import Counted, Progressed, Wanted, WrongReference, items_of, sampled
 from operators.arrays import Floats, Ints
+from operators.connectors.tabular import is_typed
 from operators.ingest.embeddings import embedding_bins
 from operators.ingest.own_dimensions import slices_of
 from operators.ingest.usable import UNDECODABLE
@@ -43,7 +45,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     `like` is a profile whose bins it gets, and whose fields alone it has.
     `residual`: with what its numeric features leave when they do not go together as they do (`profiles/residual.py`).
     `by_hour`: where there is a week of items, hours of the week are kept apart. `by` are the slices that are kept
-    apart, by their dimensions. `timezone`: hours are those that its clocks show.
+    apart, by their dimensions. `timezone`: hours are those that its clocks show. `categories` are fields whose values
+    are names, also where they are numbers.
     """
 
     fields: tuple[str, ...] = ()
@@ -55,6 +58,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     by_hour: bool = True
     by: tuple[tuple[str, ...], ...] = ()
     timezone: str = UTC
+    categories: tuple[str, ...] = ()
 
 
 def profile_of(
@@ -64,15 +68,22 @@ def profile_of(
     for path in (*events, *feedback):
         path.open("rb").close()  # Better now than after an hour.
     counted = Counted()
-    asked = sampled(items_of(events, Event, wanted, counted, progressed), options.sample)
+    texts = {text for name in options.categories for text in (name, name.removeprefix("features."))}
+    asked = sampled(items_of(events, Event, wanted, counted, progressed, texts), options.sample)
     answered = sampled(items_of(feedback, Feedback, wanted, counted, progressed), options.sample)
     counted.sampled = len(asked) + len(answered)
     if not counted.sampled:
         refused = f"; {counted.refused} were refused, the first as {counted.why}" if counted.refused else ""
         raise WrongReference(f"none of {counted.read} items fits: see --model, --version, --from and --until{refused}")
     columns = _chosen(_columns(asked, answered), options.fields)
+    note_unusable(counted)
+    if options.like is None:
+        check_texts(columns, options.categories, counted, is_typed=all(map(is_typed, events)))
+    else:
+        check_like(columns, options.like)
     columns, components = _with_residual(columns, len(asked), options)
     profile = _built(columns, asked, options, components)
+    note_unlisted(profile.fields, counted)
     profile = with_design(profile, asked)
     times = _times(asked, answered, columns, options.like) if options.by_hour else {}
     hours = {name: hours_of_week(of, options.timezone) for name, of in times.items()}
@@ -125,7 +136,7 @@ def _built(columns: Columns, events: Sequence[Event], options: Options, componen
     if not columns and centroids is None:
         raise WrongReference(f"none of {len(events)} items has a value of any field")
     try:
-        return build(columns, options.bins, centroids, components)
+        return build(columns, options.bins, centroids, components, options.categories)
     except ValueError as error:
         raise WrongReference(str(error)) from error
 

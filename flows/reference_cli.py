@@ -53,6 +53,10 @@ def build_command(
         list[str] | None,
         typer.Option("--field", help="Only this field, such as features.amount or score; repeatable. Default: all."),
     ] = None,
+    category: Annotated[
+        list[str] | None,
+        typer.Option("--category", help="The values of this field are names, also where they are numbers; repeatable."),
+    ] = None,
     bins: Annotated[int, typer.Option(min=2, help="Quantile bins of a number.")] = reference.Options().bins,
     embedding: Annotated[bool, typer.Option("--embedding", help="Find clusters of the embeddings.")] = False,
     clusters: Annotated[int, typer.Option(min=2, help="How many clusters.")] = CLUSTERS,
@@ -84,6 +88,8 @@ def build_command(
         raise WrongReference(
             "needs one of: files, with --feedback, --embedding and --residual; --store or --requests, with --data"
         )
+    if category and (like is not None or not files):
+        raise WrongReference("--category: only with files, and without --like, whose fields are what they are there")
     if residual and like is not None:
         raise WrongReference("--residual: with --like it is that of the profile, where this has one")
     wanted = Wanted(
@@ -103,6 +109,7 @@ def build_command(
         by_hour=not whole,
         by=tuple(tuple(each.split(",")) for each in by or ()),
         timezone=_zone(timezone, known),
+        categories=tuple(category or ()),
     )
     if files:
         with progress.of_files([*files, *(feedback or ())]) as progressed:
@@ -110,6 +117,8 @@ def build_command(
     else:
         made = profile_of_store if store else profile_of_requests
         profile, counted = made(settings.store(settings.load(), data), wanted, options)
+    for note in counted.notes:
+        typer.echo(f"rollguard: note: {plain(note)}", err=True)
     out.write_bytes(to_json(profile))
     refused = f", {counted.refused} refused" if counted.refused else ""
     taken = f"{counted.sampled} of {counted.fit} items that fit, {counted.read} read{refused}"

@@ -8,7 +8,8 @@ and it holds an event and its feedback alike.
 import hashlib
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
@@ -46,38 +47,50 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counted(msgspec.Struct, kw_only=True):
-    """How many items were read, how many of them fit, were refused (the first why), and are in the sample."""
+    """How many items were read, how many of them fit, were refused (the first why), and are in the sample.
+
+    `unusable`: by field, of how many items it was left out. `notes`: what is odd, in words.
+    """
 
     read: int = 0
     fit: int = 0
     refused: int = 0
     why: str = ""
     sampled: int = 0
+    unusable: Counter[str] = msgspec.field(default_factory=Counter)
+    notes: list[str] = []
 
 
 def items_of(
-    paths: Iterable[Path], kind: type[Item], wanted: Wanted, counted: Counted, progressed: Progressed
+    paths: Iterable[Path],
+    kind: type[Item],
+    wanted: Wanted,
+    counted: Counted,
+    progressed: Progressed,
+    texts: Collection[str] = (),
 ) -> Iterator[Item]:
+    """Yield the items of files that fit; `texts` are columns of CSV files that are read as they are written."""
     decoder = Decoder(kind, ITEM_BYTES_MAX)
     for path in paths:
-        reader = _reader(path, partial(progressed, str(path)))
+        reader = _reader(path, partial(progressed, str(path)), texts)
         try:
             while (messages := reader.read()) is not None:
-                items, _, rejects = decoder.decode(messages)
+                items, origin, rejects = decoder.decode(messages)
                 kept = [item for item in items if wanted.takes(item)]
                 counted.read += len(items) + len(rejects)
                 counted.refused += len(rejects)
                 counted.why = counted.why or next((f"{each.reason}: {each.detail}" for each in rejects), "")
                 counted.fit += len(kept)
+                counted.unusable.update(origin.unusable)
                 yield from kept
         finally:
             reader.close()
 
 
-def _reader(path: Path, advanced: Callable[[int], None]) -> FileReader | TableReader:
+def _reader(path: Path, advanced: Callable[[int], None], texts: Collection[str]) -> FileReader | TableReader:
     now_ms = int(time.time() * 1000)
     if is_table(path):
-        return TableReader(path, now_ms, advanced)
+        return TableReader(path, now_ms, advanced, texts)
     return FileReader(path, ITEM_BYTES_MAX, now_ms, advanced)
 
 

@@ -4,7 +4,7 @@ A column is named for a field of events (`latency_ms`, `slices.region`, `feature
 A row without id, time, model or version gets what stands for them, so that a training table needs none.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +19,8 @@ from operators.connectors.csv_files import WrongTable, csv_batches
 from operators.ingest.messages import Messages
 from operators.wire.events import TS_MS_MIN, Event, as_text
 
-SUFFIXES = (".csv", ".parquet", ".csv.gz", ".csv.zst")
+UNTYPED = (".csv", ".csv.gz", ".csv.zst")
+SUFFIXES = (*UNTYPED, ".parquet")
 ROWS = 10_000  # Handed on at once.
 NESTED = ("features", "metrics", "slices")
 FIELDS = frozenset(Event.__struct_fields__) - {"kind"}  # That is asked for only to tell feedback from events.
@@ -27,6 +28,7 @@ TEXTS = (
     *("request_id", "model", "version", "session_id", "user_id"),
     *("error_type", "prompt_version", "endpoint", "team"),
 )
+NUMBERS = ("attempt", "latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd", "score")
 WHOLE = ("ts", "attempt", "input_tokens", "output_tokens")  # A column with gaps has floats.
 NOBODY = "-"  # Stands for a model or version that no column names.
 NEEDED: dict[str, Any] = {"ts": TS_MS_MIN, "model": NOBODY, "version": NOBODY}
@@ -40,15 +42,23 @@ def is_table(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-class TableReader:
-    """Reads the rows of a table; `columns` are its names. OSError where the file is no such table."""
+def is_typed(path: Path) -> bool:
+    """Whether the values of a file say themselves whether they are texts or numbers."""
+    return not path.name.lower().endswith(UNTYPED)
 
-    def __init__(self, path: Path, received_ms: int, advanced: Advanced) -> None:
+
+class TableReader:
+    """Reads the rows of a table; `columns` are its names. OSError where the file is no such table.
+
+    `texts` are columns of a CSV file whose values are texts as they are written, beside those that always are.
+    """
+
+    def __init__(self, path: Path, received_ms: int, advanced: Advanced, texts: Collection[str] = ()) -> None:
         self._path, self._received_ms, self._advanced = path, received_ms, advanced
         self._size = path.stat().st_size
         self._position = 1
         try:
-            self._batches, schema = _opened(path)
+            self._batches, schema = _opened(path, texts)
             self.columns = schema.names
             _check(schema)
         except FAULTS as error:
@@ -58,6 +68,8 @@ class TableReader:
         """Return some next rows as JSON, None at the end. OSError where the rest cannot be read."""
         try:
             batch = next(self._batches, None)
+            if batch is not None:
+                _check_numbers(batch)
             rows = [] if batch is None else batch.to_pylist(maps_as_pydicts="lossy")
         except FAULTS as error:
             raise OSError(f"{self._path}: after row {self._position - 1}: {error}") from error
@@ -75,11 +87,26 @@ class TableReader:
         self._batches = iter(())
 
 
-def _opened(path: Path) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
+def _opened(path: Path, texts: Collection[str]) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
     if path.suffix.lower() == ".parquet":
         table = parquet.ParquetFile(path)
         return table.iter_batches(ROWS), table.schema_arrow
-    return csv_batches(path, ROWS, lambda name: name in TEXTS or name.startswith("slices."))
+    return csv_batches(path, ROWS, lambda name: name in texts or name in TEXTS or name.startswith("slices."))
+
+
+def _check_numbers(batch: pa.RecordBatch) -> None:
+    """WrongTable where a field of events that is a number has texts: each of them would be left out."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        number = name in NUMBERS or name.startswith("metrics.")
+        if number and _holds_texts(column.type) and column.null_count < len(column):
+            text = column.drop_null()[0].as_py()
+            raise WrongTable(
+                f"column {name!r} has texts, such as {text!r}: it needs numbers like 1.5, and nothing else"
+            )
+
+
+def _holds_texts(of: pa.DataType) -> bool:
+    return bool(pa.types.is_string(of) or pa.types.is_large_string(of) or pa.types.is_dictionary(of))
 
 
 def _check(schema: pa.Schema) -> None:

@@ -4,7 +4,7 @@ Reads each column once, in memory, and gives the same profile for the same value
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -21,10 +21,11 @@ def build(
     bins: int = BINS,
     embedding: Centroids | None = None,
     components: Components | UnsetType = UNSET,
+    categories: Collection[str] = (),
 ) -> Profile:
     """Return the profile of columns of equal or different length; None and NaN are missing values.
 
-    `components` are what the column of the residual was made of.
+    `components` are what the column of the residual was made of. `categories` names columns whose numbers are names.
 
     ValueError: fewer than two bins, or a column without any value.
 
@@ -43,7 +44,8 @@ def build(
         if not present:
             raise ValueError(f"field {name!r} has no value among {len(values)}")
         # A few texts among numbers are faults of the producer, not categories.
-        fields[name] = number_field(numbers, bins) if 2 * texts < present else category_field(values)
+        is_number = 2 * texts < present and name not in categories
+        fields[name] = number_field(numbers, bins) if is_number else category_field(values)
     if components is not UNSET:
         fields[RESIDUAL] = msgspec.structs.replace(fields[RESIDUAL], components=components)
     return Profile(fields=fields, embedding=embedding)
