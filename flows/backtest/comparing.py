@@ -1,5 +1,6 @@
 """What two policies said of the same events, side by side."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
@@ -48,15 +49,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 def summed(policy: str, events: Sequence[ControlEvent], start: int, end: int) -> PolicyOutcome:
     """Sum up what was said from `start` until before `end` [Unix ms]."""
-    within = [event for event in events if start <= event.ts < end]
-    first = _first_of_incidents(within)
-    counts: dict[str, int] = {}
-    for event in first.values():
-        counts[event.type] = counts.get(event.type, 0) + 1
-    pages = len({_incident(event) for event in within if _wakes(event)})
+    first = [event for event in _first_of_incidents(events) if start <= event.ts < end]
+    counts = Counter(event.type for event in first)
+    pages = len({_incident(event) for event in events if start <= event.ts < end and _wakes(event)})
     outcomes: dict[str, dict[str, list[Outcome]]] = {}
-    for event in within:
-        if event.type in OUTCOMES and event.state == "firing" and not event.update:
+    for event in first:
+        if event.type in OUTCOMES:
             of_version = outcomes.setdefault(event.model, {}).setdefault(event.version, [])
             if all(each.type != event.type for each in of_version):
                 of_version.append(_outcome(event))
@@ -80,12 +78,16 @@ def withdrawals(outcomes: Mapping[str, Mapping[str, Sequence[Outcome]]]) -> Iter
                     yield (model, version), each
 
 
-def _first_of_incidents(events: Sequence[ControlEvent]) -> dict[tuple[str, str], ControlEvent]:
+def _first_of_incidents(events: Sequence[ControlEvent]) -> list[ControlEvent]:
+    """Return, in order, the first event of each type of each incident.
+
+    One may be an `update`: a version that is rolled back after an alert on it is told of in the incident of that alert.
+    """
     first: dict[tuple[str, str], ControlEvent] = {}
     for event in events:
-        if event.state == "firing" and not event.update:
+        if event.state == "firing":
             first.setdefault((_incident(event), event.type), event)
-    return first
+    return list(first.values())
 
 
 def _incident(event: ControlEvent) -> str:

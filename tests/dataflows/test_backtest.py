@@ -11,9 +11,11 @@ from flows.backtest.comparing import summed
 from flows.backtest.hearing import heard
 from flows.replay import inputs_of
 from operators.connectors.stop import Stop
+from operators.policy_file.toml import parse
 from operators.wire.control import ControlEvent
 from tests.dataflows.running import run_flow
 from tests.dataflows.test_cli import one_line, rollguard, text_of
+from tests.releasing import THRESHOLD
 from tests.rolled_back import PANE_MS, START_MS, held_policy, log, policy
 
 RELEASE = {"id": "c1", "type": "release", "ts": START_MS + 100_000, "model": "m", "candidate": "v2", "baseline": "v1"}
@@ -147,6 +149,23 @@ def test_days_without_requests_are_a_mistake(folder: Path) -> None:
 def test_an_incident_pages_once() -> None:
     fields = {"model": "m", "version": "v2", "rule": "r", "severity": "page", "policy": "p", "incident": "i"}
     event = ControlEvent(id="1", revision=1, type="hold", ts=5, **fields)  # type: ignore[arg-type]
-    later = replace(event, id="2", revision=2, type="rollback", ts=9, onset=1_000, detected=4_000)
-    found = summed("p", [event, later], 0, 10)
+    later = replace(event, id="2", revision=2, type="rollback", ts=9, onset=1_000, detected=4_000, update=True)
+    again = replace(later, id="3", revision=3, ts=12)
+    found = summed("p", [event, later, again], 0, 10)
     assert (found.pages, found.counts, found.detect_s) == (1, {"hold": 1, "rollback": 1}, 3.0)
+    assert summed("p", [event, later, again], 10, 20).counts == {}, "it began before"
+
+
+def test_a_rollback_after_an_alert_is_one(tmp_path: Path) -> None:
+    """It is told of in the incident of the alert, and was left out: the new policy seemed to do nothing."""
+    (tmp_path / "events").write_bytes(text_of(log(panes=60, last=60)))
+    slower = policy().text.replace('blip = "0s"', 'blip = "30s"')
+    alerting = parse(slower + THRESHOLD.replace('"ticket"', '"page"'))
+    inputs = inputs_of({"events": [tmp_path / "events"]}, alerting, lambda name, count: None)
+    found = heard(inputs, alerting, Stop())
+    first = {each.type: each for each in reversed(found.events)}
+    alert, rollback = first["alert"], first["rollback"]
+    assert (rollback.incident, rollback.update) == (alert.incident, True)
+    of_policy = summed("p", found.events, 0, rollback.ts + 1)
+    assert of_policy.counts["rollback"] == 1
+    assert [each.at for each in of_policy.outcomes["m"]["v2"] if each.type == "rollback"] == [rollback.ts]
