@@ -29,7 +29,7 @@ from operators.rules.verdict import Verdict
 from operators.store.rows import Rows
 from operators.window.folded import Folded
 from operators.window.partial import Partial
-from operators.window.waiting_commands import AtStart, Due
+from operators.window.waiting_commands import Due, without_start
 from operators.wire.commands import Release, Silence, Unsilence
 from operators.wire.control import ControlEvent
 
@@ -186,7 +186,7 @@ class ShardModels:
             rows = [name for name in rows if self._takes(name)]
             by_model = {name: each for name, each in by_model.items() if self._takes(name)}
             self._take_in({*rows, *by_model})
-            by_model = _without_start(by_model, state.models)
+            by_model = _to_obey(by_model, state.models)
         state.models, by_model = with_new(state.models, state.silences, rows, by_model, now)
         return by_model
 
@@ -222,11 +222,9 @@ class ShardModels:
         ]
 
 
-def _without_start(by_model: Addressed, known: Collection[str]) -> Addressed:
+def _to_obey(by_model: Addressed, known: Collection[str]) -> Addressed:
     """Return what there is to obey, by model: one that is taken in may have nothing."""
-    left: Addressed = {
-        name: [each for each in some if not isinstance(each, AtStart)] for name, some in by_model.items()
-    }
+    left: Addressed = {name: without_start(some) for name, some in by_model.items()}
     return {name: some for name, some in left.items() if some or name in known}
 
 

@@ -8,9 +8,9 @@ import msgspec
 from operators.release.by_hand import by
 from operators.release.floods import TOO_MANY, parted
 from operators.store.rows import Rows
-from operators.window.waiting_commands import AtStart, Due
+from operators.window.waiting_commands import Due
 from operators.wire.commands import Command, Release
-from operators.wire.control import ControlEvent, Notice, Refusal
+from operators.wire.control import ControlEvent, Refusal
 from operators.wire.events import ms_of
 
 # By which rule a model says that it does not do what a command asks for.
@@ -49,7 +49,7 @@ def _rows(
             place = f"{each.source}/{each.position}/{each.item}"
             fields = msgspec.json.encode({"count": each.count}).decode()
             yield each.model, end_ms, end_ms, "", "", place, fields, 0, f"{each.reason}: {each.detail}"
-        elif not isinstance(each, Notice | AtStart):
+        elif isinstance(each, Command):
             reason = dropped.get(id(each)) or next((event.reason for event in refused if _is_about(event, each)), "")
             yield (
                 each.model or "",

@@ -9,8 +9,8 @@ from operators.release.floods import without_flood
 from operators.release.inputs import heed
 from operators.release.machine import let_run, revoke
 from operators.release.model import Model, PaneContext
-from operators.window.waiting_commands import OVER, UNCLAIMED, AtStart, Due
-from operators.wire.commands import Ack, Override, Release, Silence, Unsilence
+from operators.window.waiting_commands import OVER, UNCLAIMED, Due
+from operators.wire.commands import Ack, Command, Override, Release, Silence, Unsilence
 from operators.wire.control import ControlEvent, Notice, Refusal, Severity
 
 DETAILS_MAX = 3  # What is told of refusals for one reason.
@@ -29,7 +29,7 @@ def obey(model: Model, at: PaneContext, due: Sequence[Due]) -> list[ControlEvent
             events += unheard_of(model, at, each, by(each))
         elif isinstance(each, Unsilence):
             events += _unsilence(model, at, each)
-        elif not isinstance(each, Notice | AtStart):
+        elif isinstance(each, Command):
             events += _do(model, at, each)
     return events + [_refused(model, at, some) for some in refused.values()] + heed(model, at, notices)
 

@@ -12,7 +12,7 @@ from operators.release.alert_events import resolve_forgotten
 from operators.release.completing import completed
 from operators.release.controller import begin_pane
 from operators.release.model import Model, PaneContext
-from operators.window.waiting_commands import AtStart, Due
+from operators.window.waiting_commands import Due, without_start
 from operators.wire.control import ControlEvent
 
 NOBODYS = "no policy file takes it any more"
@@ -20,7 +20,7 @@ NOBODYS = "no policy file takes it any more"
 
 def obey_unwatched(model: Model, at: PaneContext, due: Sequence[Due]) -> list[ControlEvent]:
     """Obey commands, and end all that is open."""
-    commands = [each for each in due if not isinstance(each, AtStart)]
+    commands = without_start(due)
     events = begin_pane(model, at, commands) if commands else []
     return [*events, *resolve_forgotten(model, at, NOBODYS), *completed(model, at, _end_incidents(model, at))]
 

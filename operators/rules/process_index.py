@@ -33,7 +33,6 @@ class ProcessIndex:
         self.whole: Bools = np.zeros(0, bool)
         self._number: dict[tuple[Comparison, int], int] = {}
         self._of_slice: dict[tuple[str, str, str], list[int]] = {}
-        self._sliced = 0
 
     def follow(self, of: Sequence[Process]) -> None:
         """Take the processes that have come since; those before must be the same."""
@@ -44,6 +43,8 @@ class ProcessIndex:
         for index, process in enumerate(of[known:], known):
             columns.append(self._column(process))
             self.by_release.setdefault(process.release, []).append(index)
+            of_slice = process.release.model, process.release.candidate, process.slice
+            self._of_slice.setdefault(of_slice, []).append(index)
             if process.slice != "*":
                 self.slices.setdefault(columns[-1], []).append(index)
         self.column = np.concatenate((self.column, np.array(columns, np.int64)))
@@ -53,10 +54,7 @@ class ProcessIndex:
 
     def of_slice(self, of: Sequence[Process], series: tuple[str, str, str]) -> Sequence[int]:
         """Return the processes of a (model, candidate, slice)."""
-        for index, process in enumerate(of[self._sliced :], self._sliced):
-            release = process.release
-            self._of_slice.setdefault((release.model, release.candidate, process.slice), []).append(index)
-        self._sliced = len(of)
+        self.follow(of)
         return self._of_slice.get(series, ())
 
     def _column(self, process: Process) -> int:

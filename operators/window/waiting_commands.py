@@ -1,6 +1,6 @@
 """Commands on their way to the pane with which they take effect; each is obeyed once, whoever sends it again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -53,6 +53,11 @@ class TakenIn(AtStart, frozen=True, kw_only=True):
 
 Coming = Sent | Refusal | Notice | Unwatched | TakenIn
 Due = AnyCommand | Refusal | Notice | Unwatched | TakenIn  # What takes effect with a pane.
+
+
+def without_start(due: Sequence[Due]) -> list[Due]:
+    """Leave out what the worker's start alone says: nobody asked for it."""
+    return [each for each in due if not isinstance(each, AtStart)]
 
 
 class Obeyed(msgspec.Struct, kw_only=True):

@@ -11,10 +11,10 @@ NAMED_BROKERS = ("bootstrap.servers", "metadata.broker.list")
 # What exactly-once reading and writing rests on, with librdkafka's second names of the same.
 OURS = frozenset(
     {
+        *NAMED_BROKERS,
         "acks",
         "auto.commit.enable",
         "auto.offset.reset",
-        "bootstrap.servers",
         "delivery.timeout.ms",
         "enable.auto.commit",
         "enable.auto.offset.store",
@@ -24,7 +24,6 @@ OURS = frozenset(
         "group.id",
         "isolation.level",
         "message.timeout.ms",
-        "metadata.broker.list",
         "request.required.acks",
         "transactional.id",
     }
