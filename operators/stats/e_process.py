@@ -16,7 +16,7 @@ is an e-variable of the block for "psi <= psi0" where psi > psi0 (the candidate 
 is a nonnegative supermartingale from 1, so P(E ever reaches 1 / alpha) <= alpha under the null (Ville 1939). Without
 the weights, harm that begins after 500 quiet blocks would take twice as long to show. E is a mean over alternatives
 psi: those of a grid, and, at `tolerance`, two that are learned from earlier blocks, with a long memory and a short one
-(Mantel and Haenszel's estimate with forgetting), for half of the weight. A mean of e-processes is one.
+(`mantel_haenszel.py`, with forgetting), for half of the weight. A mean of e-processes is one.
 
 `cap` is for failures that are no independent coins: a burst, a retry storm, a cold start. No block counts for more than
 it, whatever came in, and no short incident decides: min(e, cap) <= e is an e-variable still, at any cap. Blocks then
@@ -29,10 +29,8 @@ outlive the time when it was not: where a recent stretch of blocks has a product
 "worse", it must be proven anew, from M = 0. (Throwing evidence away keeps a supermartingale one.)
 
 Sources: R. J. Turner, P. D. Grunwald, "Safe sequential testing and effect estimation in stratified count data" (2023),
-arXiv 2302.11401, for the setting; N. Mantel, W. Haenszel, "Statistical aspects of the analysis of data from
-retrospective studies of disease", J. Nat. Cancer Inst. 22 (1959), 719-748; the mixture over starts is the e-detector of
-J. Shin, A. Ramdas, A. Rinaldo, "E-detectors" (2022), arXiv 2203.03532, with weights that sum to 1, so that it stays a
-test.
+arXiv 2302.11401, for the setting; the mixture over starts is the e-detector of J. Shin, A. Ramdas, A. Rinaldo,
+"E-detectors" (2022), arXiv 2203.03532, with weights that sum to 1, so that it stays a test.
 """
 
 import math
@@ -42,20 +40,17 @@ import numpy as np
 
 from operators.arrays import Floats, Ints, distinct_rows
 from operators.stats.hypergeometric import log_likelihoods
-from operators.stats.multiple_testing import Bools
+from operators.stats.log_e import NOT_WORSE, WORSE, log_add_each, log_e_each_way, log_mean_of, log_mixture
+from operators.stats.mantel_haenszel import adjusted, adjusted_ratios, mantel_haenszel, odds_ratio
 
 HALF_LIVES = (60.0, 24.0)  # Blocks: of the long memory and the short one.
 AT_ONCE = 128  # Processes: what is worked out of more leaves the processor's cache, and takes twice as long.
 RELAPSE = 0.05  # Under no harm a few releases in a hundred prove once more than they need to.
 RELAPSE_TIMES = 1.6  # A relapse from psi0 is looked for at this multiple of it, or the next above.
-LEARNED = 0.5  # The weight of the learned alternatives together.
-PRIOR = 0.5  # Of a learned odds ratio, in weighted bad events of each arm: learned from nothing, it is 1.
 # Of psi / psi0, where blocks are capped. With 1, harm of x1.5 takes four times as long; without any, outages of one arm
 # that last a blip decide in one release of eight (tests/bench/simulate_bursts.py).
 CAP_POWER = 2.0
-LOG_E_MAX = 700.0  # What e^ of it is can be added up; no alpha is as small.
 NONE = -1  # A pane number that stands for none.
-WORSE, NOT_WORSE = 0, 1
 # Odds ratios at which the confidence sequence is read, and the alternatives of each other.
 RATIOS = (0.1, 0.2, 0.33, 0.5, 0.63, 0.77, 0.87, 1.0, 1.15, 1.3, 1.6, 2.0, 2.5, 3.2, 5.0, 10.0, 20.0)
 
@@ -155,10 +150,10 @@ class EProcesses:
             part = slice(begin, begin + AT_ONCE)
             self._bet(mine[part], on_grid[part], bets[part], self._keep(0, lasted))
         gains = np.minimum(on_grid[:, at + 1 :] - on_grid[:, at, None], self.most(grid[at + 1 :], grid[at]))
-        self._date(pane, mine, _log_mean(gains, bets))
-        came = np.add.reduceat(_mantel_haenszel(counts), starts)
+        self._date(pane, mine, log_mixture(gains, bets))
+        came = np.add.reduceat(mantel_haenszel(counts), starts)
         self.total[mine] += came
-        self.adjusted[mine] += np.add.reduceat(_adjusted(counts), starts)
+        self.adjusted[mine] += np.add.reduceat(adjusted(counts), starts)
         for memory in range(len(HALF_LIVES)):
             self.weighted[mine, memory] = self.weighted[mine, memory] * self._keep(memory, lasted) + came
 
@@ -175,14 +170,14 @@ class EProcesses:
         rest = -np.log(self.blocks[which] + 1.0)
         # Of the processes asked for not all that is kept is copied.
         above = self.log_m[:, self.at_tolerance, self.at_tolerance + 1 :]
-        grid = _log_add(above[which], rest)
-        return _log_mean(grid, _log_add(self.log_learned[which], rest))
+        grid = log_add_each(above[which], rest)
+        return log_mixture(grid, log_add_each(self.log_learned[which], rest))
 
     def log_e_not_worse(self, margin: float, which: Ints | slice = slice(None)) -> Floats:
         """Return ln E now, of "the candidate is not worse by the ratio `margin`", (K,); one of the grid."""
         null = int(np.searchsorted(self.grid, margin))
-        log_m = _log_add(self.log_m[which, null], -np.log(self.blocks[which] + 1.0))
-        return _log_mean_of(log_m, np.arange(len(self.grid)) < null)
+        log_m = log_add_each(self.log_m[which, null], -np.log(self.blocks[which] + 1.0))
+        return log_mean_of(log_m, np.arange(len(self.grid)) < null)
 
     def bounds(self, alpha: Floats | float, which: Ints | slice = slice(None)) -> tuple[Floats, Floats]:
         """Return bounds of psi, (K,): each alone is wrong at any time ever with chance <= `alpha`.
@@ -202,21 +197,14 @@ class EProcesses:
 
     def ratio(self, which: Ints | slice = slice(None)) -> Floats:
         """Return Mantel and Haenszel's estimate of psi over all blocks, (K,); 1 where nothing is known."""
-        sums = self.total[which] + PRIOR
-        return sums[:, 0] / sums[:, 1]
+        return odds_ratio(self.total[which])
 
     def ratios(self, which: Ints | slice = slice(None)) -> tuple[Floats, Floats]:
-        """Return the ratios of bad events of candidate and baseline at the same mix of strata, (K,) each; kept off 0.
-
-        Source: N. Mantel, W. Haenszel (1959); S. Greenland, J. M. Robins, "Estimation of a common effect parameter from
-        sparse follow-up data", Biometrics 41 (1985), 55-68.
-        """
-        bad_c, bad_b, n = self.adjusted[which].T
-        return (bad_c + PRIOR) / (n + 2 * PRIOR), (bad_b + PRIOR) / (n + 2 * PRIOR)
+        """Return the ratio of bad events of candidate and baseline at the same mix of strata, (K,) each; kept off 0."""
+        return adjusted_ratios(self.adjusted[which])
 
     def _learned(self, which: Ints) -> Floats:
-        sums = self.weighted[which] + PRIOR
-        ratios: Floats = np.clip(sums[:, :, 0] / sums[:, :, 1], RATIOS[0], RATIOS[-1])
+        ratios: Floats = np.clip(odds_ratio(self.weighted[which]), RATIOS[0], RATIOS[-1])
         return ratios
 
     def _keep(self, memory: int, lasted: float) -> float:
@@ -228,7 +216,7 @@ class EProcesses:
         np.minimum(gains, self.most(grid, grid[:, None]), out=gains)
         k = self.blocks[which].astype(float)
         start = -np.log(k * (k + 1))
-        log_m = _log_add(self.log_m[which], start)
+        log_m = log_add_each(self.log_m[which], start)
         log_m += gains
         relapse = np.maximum(self._relapse[which] * keep + self._relapsing(gains), 0.0)
         relapsed = relapse >= -np.log(RELAPSE)
@@ -236,10 +224,10 @@ class EProcesses:
         if relapsed.any():
             log_m[relapsed[:, :, None] & np.tri(len(self.grid), k=-1, dtype=bool)] = -np.inf
             peaks[:, NOT_WORSE][relapsed] = 0.0
-        self.peaks[which] = np.maximum(peaks, self._log_e(log_m, self.blocks[which]))
+        self.peaks[which] = np.maximum(peaks, log_e_each_way(log_m, self.blocks[which]))
         self.log_m[which] = log_m
         self._relapse[which] = np.where(relapsed, 0.0, relapse)
-        self.log_learned[which] = _log_add(self.log_learned[which], start) + bets
+        self.log_learned[which] = log_add_each(self.log_learned[which], start) + bets
         self.log_e_peak[which] = np.maximum(self.log_e_peak[which], self.log_e(which))
 
     def _relapsing(self, gains: Floats) -> Floats:
@@ -249,23 +237,6 @@ class EProcesses:
         found = gains[:, np.arange(len(self.grid)), places]
         return np.where(above < len(self.grid), found, 0.0)
 
-    def _log_e(self, log_m: Floats, blocks: Ints) -> Floats:
-        """Return ln E of WORSE and NOT_WORSE at every null, (K, 2, G); 0 where there is no alternative.
-
-        What is beyond `LOG_E_MAX` counts as that. Exact up to rounding: it is compared with ln(1 / alpha), no more.
-        """
-        size, nulls = len(self.grid), np.arange(len(self.grid))
-        # In the row of each null: the alternatives below it, the null itself, with M = 1 - rest or so, those above it.
-        edges = np.stack((nulls * size, nulls * (size + 1), nulls * (size + 1) + 1), axis=1).ravel()[:-1]
-        m = np.minimum(log_m, LOG_E_MAX).reshape(-1, size * size)
-        sums = np.add.reduceat(np.exp(m, out=m), edges, axis=1)
-        e = np.zeros((len(log_m), 2, size))
-        e[:, WORSE, :-1] = sums[:, 2::3] / nulls[:0:-1]
-        e[:, NOT_WORSE, 1:] = sums[:, 3::3] / nulls[1:]
-        log_e = np.log(e + (1 / (blocks + 1.0))[:, None, None])
-        log_e[:, WORSE, -1] = log_e[:, NOT_WORSE, 0] = 0.0
-        return log_e
-
     def _date(self, pane: int, which: Ints, gain: Floats) -> None:
         before = self._run[which]
         since = np.where(before > 0, self._run_since[which], pane)
@@ -274,60 +245,6 @@ class EProcesses:
         self._run[which], self._run_since[which] = run, since
         self._run_best[which] = np.where(best, run, self._run_best[which])
         self.since[which] = np.where(best, since, self.since[which])
-
-
-def _mantel_haenszel(counts: Ints) -> Floats:
-    """Return the weighted bad events of candidate and baseline, (S, 2); their ratio estimates psi."""
-    n_c, x_c, n_b, x_b = counts.T.astype(float)
-    weighted: Floats = np.column_stack((x_c * (n_b - x_b), x_b * (n_c - x_c))) / (n_c + n_b)[:, None]
-    return weighted
-
-
-def _adjusted(counts: Ints) -> Floats:
-    n_c, x_c, n_b, x_b = counts.T.astype(float)
-    weighted: Floats = np.column_stack((x_c * n_b, x_b * n_c, n_c * n_b)) / (n_c + n_b)[:, None]
-    return weighted
-
-
-def _log_add(log_m: Floats, log_weight: Floats) -> Floats:
-    """Return ln(M + weight), of the shape of `log_m` (K, ...); `log_weight` (K,) is finite, so nothing is inf - inf.
-
-    Five times as fast as `np.logaddexp`, and as exact as ln E has to be: 1e-16 nats.
-    """
-    log_weight = log_weight.reshape(-1, *[1] * (log_m.ndim - 1))
-    high = np.maximum(log_m, log_weight)
-    less = np.minimum(log_m, log_weight)
-    less -= high
-    np.exp(less, out=less)
-    less += 1
-    np.log(less, out=less)
-    high += less
-    return high
-
-
-def _log_mean(grid: Floats, learned: Floats) -> Floats:
-    """Return the logarithm of the weighted mean of e^grid (K, A) and e^learned (K, memories), (K,)."""
-    high = np.maximum(grid.max(axis=1, initial=-np.inf), learned.max(axis=1))[:, None]
-    # Column by column: the last bits of a matrix product depend on how many rows there are.
-    share = 1.0 - LEARNED if grid.shape[1] else 0.0
-    mean = (1.0 - share) * np.exp(learned - high).mean(axis=1)
-    if share:
-        mean = mean + share * np.exp(grid - high).mean(axis=1)
-    total: Floats = high[:, 0] + np.log(mean)
-    return total
-
-
-def _log_mean_of(log_m: Floats, mask: Bools) -> Floats:
-    """Return the logarithm of the mean of those e^log_m (..., A) that `mask` (..., A) names, (...); 0 of none."""
-    kept = np.where(mask, log_m, -np.inf)  # e^-inf adds nothing.
-    high = kept.max(axis=-1)
-    bets = np.isfinite(high)
-    shift = np.where(bets, high, 0.0)
-    sums = np.exp(kept - shift[..., None]).sum(axis=-1)
-    out = np.zeros(high.shape)
-    np.log(sums / np.maximum(mask.sum(axis=-1), 1), out=out, where=bets)
-    total: Floats = out + shift
-    return total
 
 
 # The arrays of a process, and what each holds before its first block.

@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
-from operators.stats.e_process import NOT_WORSE, RATIOS, EProcesses
+from operators.stats.e_process import RATIOS, EProcesses
+from operators.stats.log_e import NOT_WORSE
 
 ALPHA = 0.05
 PANE_S = 10

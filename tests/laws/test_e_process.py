@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from operators.arrays import Floats, Ints
-from operators.stats.e_process import AT_ONCE, CAP_POWER, LOG_E_MAX, NOT_WORSE, WORSE, EProcesses
+from operators.stats.e_process import AT_ONCE, CAP_POWER, EProcesses
 from operators.stats.hypergeometric import SPLITS_MAX, growth, log_likelihoods, mean_split
+from operators.stats.log_e import LOG_E_MAX, NOT_WORSE, WORSE, log_e_each_way
 from tests.saving import again
 
 ARRAYS = ("log_m", "peaks", "log_learned", "weighted", "counts", "blocks", "since")
@@ -180,10 +181,10 @@ def test_evidence_against_one_margin_is_what_all_margins_have_there() -> None:
     processes = stepped(fresh(), blocks(3))
     for margin in (1.5, 3.0):
         column = int(np.searchsorted(processes.grid, margin))
-        every = processes._log_e(processes.log_m, processes.blocks)[:, NOT_WORSE, column]
+        every = log_e_each_way(processes.log_m, processes.blocks)[:, NOT_WORSE, column]
         assert processes.log_e_not_worse(margin) == pytest.approx(every, abs=1e-12)
         above = np.exp(processes.log_m[:, column, column + 1 :]).mean(axis=1) + 1 / (processes.blocks + 1)
-        worse = processes._log_e(processes.log_m, processes.blocks)[:, WORSE, column]
+        worse = log_e_each_way(processes.log_m, processes.blocks)[:, WORSE, column]
         assert worse == pytest.approx(np.log(above), abs=1e-12)
 
 
