@@ -9,7 +9,9 @@ from operators.evaluators.registry import evaluator_kind_of
 from operators.ingest.slis.registry import sli_kind_of
 from operators.policy.claims import NOBODY
 from operators.policy.evaluators import AnswerEvaluator
-from operators.policy.policy import Policy, Sli, Window
+from operators.policy.policy import Policy
+from operators.policy.sli import Sli
+from operators.policy.windows import Window
 
 
 def print_policy(policy: Policy, console: Console) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 from flows import settings
 from flows.cli_errors import fail
 from operators.connectors.stop import Stop
-from operators.policy.policy import RIGHTS
+from operators.policy.command_keys import RIGHTS
 from operators.wire.commands import AnyCommand
 
 if TYPE_CHECKING:

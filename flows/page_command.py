@@ -13,7 +13,7 @@ from flows.control import commands
 from flows.control.options import Key
 from flows.page_cli import DataOption, Given
 from operators.connectors.stop import Stop
-from operators.policy.policy import RIGHTS
+from operators.policy.command_keys import RIGHTS
 
 
 @guarded

@@ -18,7 +18,7 @@ from operators.ingest.embeddings import embedding_bins
 from operators.ingest.own_dimensions import slices_of
 from operators.ingest.usable import UNDECODABLE
 from operators.ingest.watched import ValueReader
-from operators.policy.policy import EVENT_FIELDS, FEEDBACK_FIELDS
+from operators.policy.measures import EVENT_FIELDS, FEEDBACK_FIELDS
 from operators.policy.watched import is_watchable
 from operators.profiles.binning import Value, is_value
 from operators.profiles.build import build, build_like

@@ -14,7 +14,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from operators.arrays import Ints
-from operators.policy.policy import Policy, Window
+from operators.policy.policy import Policy
+from operators.policy.windows import Window
 from operators.release.model import Model
 from operators.store.rows import Rows
 from operators.window.partial import BAD, GOOD

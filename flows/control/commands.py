@@ -17,8 +17,8 @@ from flows.settings import Settings
 from operators.connectors.control.command_topic import send_to_topic
 from operators.connectors.control.file import append_to_file
 from operators.ingest import reserved
+from operators.policy.command_keys import DEFAULT_KEY
 from operators.policy.errors import PolicyError
-from operators.policy.policy import DEFAULT_KEY
 from operators.policy.reading import Duration
 from operators.policy.rules import RESERVED
 from operators.texts import clock

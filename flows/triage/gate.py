@@ -18,7 +18,7 @@ from operators.evals.gate_result import Answered, GateResult, Tried, gate_result
 from operators.evals.preferences import Preferences
 from operators.evals.sets import EvalSet
 from operators.evaluators.case import NotJudged
-from operators.policy.policy import Texts
+from operators.policy.privacy import Texts
 from operators.triage.signals import comment
 
 REPEAT, CONCURRENCY = 3, 4  # How often a case that fails is asked, and how many at once.

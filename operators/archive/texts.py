@@ -8,7 +8,7 @@ import msgspec
 
 from operators.archive.redaction import redact
 from operators.ingest.usable import UNDECODABLE
-from operators.policy.policy import Archive
+from operators.policy.privacy import Archive
 from operators.store.rows import Column, same
 from operators.wire.events import ABSENT as NOTHING
 from operators.wire.events import TEXT_MAX, as_text

@@ -14,7 +14,8 @@ from operators.ingest.fields import is_feedback
 from operators.ingest.slis.by_team import joined_sli
 from operators.ingest.slis.kind import Read
 from operators.ingest.slis.registry import sli_kind_of
-from operators.policy.policy import Policy, Sli
+from operators.policy.policy import Policy
+from operators.policy.sli import Sli
 
 
 class Alike(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,8 @@ from operators.ingest.columns import REQUESTED, Columns
 from operators.ingest.event_times import EventTimes
 from operators.ingest.slis.feedback_absent import heard_name
 from operators.ingest.watched_counts import Runs
-from operators.policy.policy import Policy, by_cohorts
+from operators.policy.policy import Policy
+from operators.policy.sli import by_cohorts
 from operators.window.label_ages import UNDATED, encode, lags_of, width
 
 GOOD, BAD = 0, 1

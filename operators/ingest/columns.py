@@ -26,7 +26,8 @@ from operators.ingest.read_events import ReadEvents
 from operators.ingest.slis.kind import Read
 from operators.ingest.slis.registry import sli_kind_of
 from operators.ingest.watched import WatchedBuilder, WatchedColumns
-from operators.policy.policy import REPEATED, Policy
+from operators.policy.measures import REPEATED
+from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
 from operators.window.chains import ATTEMPTS_MAX
 from operators.window.leaf_index import LeafSeries

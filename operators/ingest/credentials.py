@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from operators.policy.policy import DEFAULT_KEY, CommandKey
+from operators.policy.command_keys import DEFAULT_KEY, CommandKey
 from operators.wire.commands import AnyCommand, Silence, Unsilence
 from operators.wire.events import TEXT_MAX, ms_of
 from operators.wire.signing import signature_fault

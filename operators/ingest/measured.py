@@ -10,7 +10,7 @@ from operators.arrays import Floats, Ints, order_by
 from operators.fast import loading
 from operators.ingest.columns import Columns
 from operators.ingest.watched_counts import Runs
-from operators.policy.policy import Measure
+from operators.policy.measures import Measure
 from operators.stats import histogram
 from operators.stats.histogram import CODE_BITS, CODE_MIN, codes_of
 from operators.window.partial import split_limbs, sum_by_key

@@ -12,7 +12,7 @@ import numpy as np
 
 from operators.ingest.formats.origin import Reject, ints_of
 from operators.ingest.usable import UNDECODABLE
-from operators.policy.policy import DeadLetters
+from operators.policy.dead_letters import DeadLetters
 from operators.texts import cut
 from operators.wire.control import Notice
 

@@ -9,7 +9,7 @@ from operators.ingest.columns import Columns
 from operators.ingest.slis.by_team import SliByTeam, rows_by_sli
 from operators.ingest.slis.kind import NOT_MEANT
 from operators.ingest.slis.registry import sli_kind_of
-from operators.policy.policy import Retired, Sli
+from operators.policy.sli import Retired, Sli
 from operators.window.partial import NEITHER
 from operators.wire.events import UNUSABLE
 

@@ -2,8 +2,8 @@
 
 import re
 
+from operators.policy.command_keys import DEFAULT_KEY, RIGHTS, CommandKey, Commands
 from operators.policy.errors import PolicyError
-from operators.policy.policy import DEFAULT_KEY, RIGHTS, CommandKey, Commands
 from operators.policy.reading import NAME
 
 

@@ -18,10 +18,12 @@ from typing import Any
 
 import msgspec
 
+from operators.policy.measures import Measure
 from operators.policy.monitors import Monitor, WatchedColumn
-from operators.policy.policy import CountColumns, Measure, Policy, Retired, Sli
+from operators.policy.policy import CountColumns, Policy
 from operators.policy.reordering import ordered_as, reordered
 from operators.policy.rules import Rule
+from operators.policy.sli import Retired, Sli
 from operators.policy.worker import SHARDS_ONCE
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from operators.policy.errors import PolicyError
 from operators.policy.monitors import FEATURES, OnWire, Reference
 from operators.policy.place import COHORTS, TablePlace
-from operators.policy.policy import Policy, by_cohorts
+from operators.policy.policy import Policy
 from operators.policy.reading import UNITS_MS, Duration
 from operators.policy.rules import Grain
+from operators.policy.sli import by_cohorts
 from operators.policy.slices import named_values
 from operators.policy.watched import FIELDS_ALLOWED, is_watchable
 from operators.profiles.profile import EMBEDDING, RESIDUAL, Field, Profile

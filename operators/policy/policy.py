@@ -1,258 +1,27 @@
 """The policy: everything that changes results, as typed values. `policy_file.toml.parse` makes and checks one."""
 
-import re
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated, Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-from msgspec import Meta
 
 from operators.policy.claims import NOBODY, Claims
-from operators.policy.errors import PolicyError
+from operators.policy.command_keys import Commands
+from operators.policy.dead_letters import DeadLetters
+from operators.policy.dedup import Dedup
+from operators.policy.enrich import Enrich
 from operators.policy.evaluators import AnswerEvaluator, Evaluate
-from operators.policy.fields import As, Rounded, Written
+from operators.policy.measures import Measure
 from operators.policy.monitors import Monitor, Sampling, Watched, WatchedColumn
 from operators.policy.otel import Otel
-from operators.policy.reading import UNITS_MS, Duration, FallbackName, Positive, Share, span
+from operators.policy.privacy import Archive, Privacy
+from operators.policy.releases import Releases
 from operators.policy.rules import Rule
+from operators.policy.sli import Sli
 from operators.policy.triage import Triage
+from operators.policy.windows import Report, Window
 from operators.policy.worker import SHARDS, Worker
 
-EVENT_FIELDS = ("latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd", "score")
-FEEDBACK_FIELDS = tuple(f"feedback.{kind}" for kind in ("label", "judge", "thumbs", "edit", "safety", "kpi"))
-
-Keep = Literal["structure", "full"]
-Values = Literal["hashed", "full"]
-Texts = Literal["none", "redacted", "full"]
-Ids = Literal["hashed", "full"]
-
-DEDUP_MS_MAX = UNITS_MS["d"]
-WAIT_MS_MAX = UNITS_MS["h"]
-IDS_MAX = 10_000_000  # Remembered of one partition: 1.6 GB.
-REPEATED = "repeated"  # The column that says which criterion of a request was judged before; no field is named so.
 RUNBOOKS = "infra/runbooks"  # Where the pages are, unless the policy says otherwise.
-
-
-class DeadLetters(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[dead_letters]`: people are told of more than `share_max` of `block` messages with something refused in them.
-
-    `on_refused` = "stop" stops for it instead.
-    `keep` says what is kept of what was refused: its structure alone, or the original bytes, up to `value_bytes_max`.
-    """
-
-    share_max: Share = 0.2
-    on_refused: Literal["quarantine", "stop"] = "quarantine"
-    block: Positive = 1_000
-    keep: Keep = "structure"
-    value_bytes_max: Positive = 65_536
-    message_bytes_max: Positive = 1_048_576
-
-
-class Privacy(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[privacy]`: texts that offend against a contract are kept by a pseudonym, or as they came."""
-
-    values: Values = "hashed"
-
-
-class Archive(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[archive]`: what the request log keeps of `texts` (input, output, prediction) and of user and session `ids`.
-
-    Of a text no more than `text_chars_max` characters are kept.
-    """
-
-    texts: Texts = "redacted"
-    ids: Ids = "hashed"
-    text_chars_max: Positive = 32_768
-
-
-def _horizon(written: Written) -> int:
-    time: Duration = written.value
-    if time.ms > DEDUP_MS_MAX:
-        raise PolicyError("dedup.horizon", time.text, "must be at most 24h; 0s for none")
-    return time.ms
-
-
-def _wait(written: Written) -> int:
-    time: Duration = written.value
-    if time.ms > WAIT_MS_MAX:
-        raise PolicyError("enrich.wait", time.text, "must be at most 1h: all feedback of a partition may wait")
-    return time.ms
-
-
-class Enrich(msgspec.Struct, frozen=True, kw_only=True):
-    """`[enrich]`: feedback without context waits for its request for at most `wait_ms` after it was received."""
-
-    wait_ms: Annotated[int, As(Duration, _wait, lambda ms: Duration(span(ms)))] = 60_000
-
-
-class Dedup(msgspec.Struct, frozen=True, kw_only=True):
-    """`[dedup]`: an item whose id came within `horizon_ms` and the last `ids_max` items of its partition is dropped."""
-
-    horizon_ms: Annotated[int, As(Duration, _horizon, lambda ms: Duration(span(ms)))] = 600_000
-    ids_max: Annotated[int, Meta(ge=1, le=IDS_MAX)] = 100_000
-
-
-class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[sli.NAME]`: what every kind has; the error types in `ignore` count neither way.
-
-    The kinds, each with its own keys, are in `operators/ingest/slis`; `good` names one. With `slices` it is about
-    events and feedback of these alone, such as `region=eu`; `places` are those by the numbers of their dimensions.
-    """
-
-    good: str
-    name: str = ""
-    ignore: tuple[str, ...] = ()
-    slices: tuple[str, ...] = ()
-    places: tuple[tuple[tuple[int, str], ...], ...] = ()
-
-    def identity(self) -> dict[str, object]:
-        """Return its keys in the policy with their values: what tells it from others in saved state."""
-        keys = msgspec.structs.asdict(self)
-        # An SLI that is about all slices is the same as before there were others.
-        return {key: value for key, value in keys.items() if value or key not in ("slices", "places")}
-
-    @property
-    def on_feedback(self) -> bool:
-        """Whether it is about feedback, not about events."""
-        return False
-
-    @property
-    def on_labels(self) -> bool:
-        """Whether what is good and bad are labels, which come one by one, each at an age of its own."""
-        return self.on_feedback and self.within_ms is None
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """Return the numbers, on events or feedback, that it looks at."""
-        return ()
-
-    @property
-    def counts_errors(self) -> bool:
-        """Whether what is bad is that requests failed, and not what they answered."""
-        return False
-
-    @property
-    def scored(self) -> bool:
-        """Whether it is about what judges say, who may be not believed."""
-        return False
-
-    @property
-    def estimated_from(self) -> int | None:
-        """Return how many labels its good and bad are estimated from, at least; None of all that are counted."""
-        return None
-
-    @property
-    def once(self) -> bool:
-        """Whether of several judgements of one criterion of a request the first alone counts."""
-        return False
-
-    @property
-    def within_ms(self) -> int | None:
-        """Return how long after a request feedback counts, of an SLI by cohorts of requests; None of all others."""
-        return None
-
-
-class Retired(Sli, frozen=True, kw_only=True):
-    """An SLI that a policy had once: its column stays, and nothing is counted in it. `was` named it in saved state."""
-
-    was: dict[str, object] = {}
-
-    def identity(self) -> dict[str, object]:
-        return self.was
-
-
-def by_cohorts(slis: Sequence[Sli]) -> dict[int, Sli]:
-    """Return, by number, the SLIs that are counted by when requests were made."""
-    return {index: sli for index, sli in enumerate(slis) if sli.within_ms is not None}
-
-
-class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """A union of panes: [k * every - size, k * every) for every whole k; tumbling when size == every."""
-
-    size_ms: int
-    every_ms: int
-
-    @property
-    def kind(self) -> str:
-        return "tumbling" if self.size_ms == self.every_ms else "sliding"
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rows of a window are stored: of these grains, where the end of the window is a multiple of `every_ms`."""
-
-    grains: tuple[tuple[int, ...], ...]
-    every_ms: int
-
-
-class Measure(msgspec.Struct, frozen=True, kw_only=True):
-    """A number on an event (or `feedback.KIND`), summed in whole units of 10 ** -digits; `retired`: no longer."""
-
-    name: str
-    digits: int
-    retired: bool = False
-
-    @property
-    def on_feedback(self) -> bool:
-        return self.name.startswith("feedback.")
-
-
-class Releases(msgspec.Struct, frozen=True, kw_only=True):
-    """`[release]`: how releases are found, and what is expected after a rollback.
-
-    Versions first seen within `settle_ms` of a model's first event are old ones; later ones are candidates. A rollback
-    is applied once the candidate's share of requests is surely at most `applied_share` (and half of what it was); from
-    `drain_ms` after it on, people hear of a candidate that surely has more. The pinned version must be well within
-    `deadline_ms` of the rollback. For `cooldown_ms` after a rollback no other that moves the pin is decided.
-    A version is known while it was last seen within `known_ms`. A verdict of which more than `producer_share_max` rests
-    on bad events of one of several values of the slice dimension `producer` is held and paged for instead of acted on.
-    The first `warm_up_ms` of a version's requests are left out when it is compared. A version that is throttled gets
-    `throttle_share` of the requests at most. `fallback` has by model, or pattern as of file names, what rules say by
-    theirs: "hold", "kill", or the name of what traffic goes to. What versions named in `mirrored` answer, patterns
-    as of file names, are copies of requests, as if each event said so.
-    """
-
-    settle_ms: Annotated[int, Rounded(none=True)] = 300_000
-    applied_share: Annotated[float, Meta(ge=0, lt=1)] = 0.01
-    drain_ms: Annotated[int, Rounded(none=True)] = 60_000
-    fallback: dict[str, FallbackName] = {}
-    mirrored: tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...] = ()
-    deadline_ms: Annotated[int, Rounded()] = 900_000
-    cooldown_ms: Annotated[int, Rounded(none=True)] = 300_000
-    known_ms: Annotated[int, Rounded()] = 604_800_000
-    producer: str | None = None
-    producer_share_max: Annotated[float, Meta(gt=0, lt=1)] | None = None
-    warm_up_ms: Annotated[int, Rounded(none=True)] = 60_000
-    throttle_share: Annotated[float, Meta(gt=0, lt=1)] = 0.05
-
-
-DEFAULT_KEY = "default"  # The id of the key in ROLLGUARD_COMMAND_KEY, which has all rights.
-# What a key may allow: a type of command each, and to silence all models at once.
-RIGHTS = ("release", "override", "kill", "rollback", "pin", "unpin", "ack", "silence", "unsilence", "silence-all")
-
-
-class CommandKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[[commands.key]]`: whose it is, and on which models (patterns as of file names) it may say what.
-
-    Its secret is in the variable `env` or in a `file`. Commands given when it was `retired` or later are refused. With
-    `relays` it belongs to a program that people use, such as the page: what it signs is said by whom the command names.
-    """
-
-    id: str
-    name: str
-    models: tuple[str, ...] = ("*",)
-    types: tuple[str, ...] = RIGHTS
-    env: str | None = None
-    file: str | None = None
-    retired: Annotated[datetime, Meta(tz=True)] | None = None
-    relays: bool = False
-
-
-class Commands(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[commands]`: whether commands must be `signed`; by these keys, or that in the environment."""
-
-    signed: bool = False
-    key: tuple[CommandKey, ...] = ()
 
 
 class CountColumns(NamedTuple):
@@ -395,13 +164,3 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         whose = (monitor.model, monitor.profile)
         known = {each.name: index for index, each in enumerate(self.watched) if (each.model, each.profile) == whose}
         return [known[name] for name in monitor.on if name in known]
-
-
-FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *FEEDBACK_FIELDS, "feedback.KIND.NAME"))
-
-
-def is_field(name: str) -> bool:
-    """Tell whether `name` is a number that an event or feedback may carry."""
-    kinds = "|".join(map(re.escape, FEEDBACK_FIELDS))
-    named = re.fullmatch(rf"(metrics|{kinds})\.[A-Za-z_][A-Za-z0-9_.-]{{0,63}}", name)
-    return name in EVENT_FIELDS or name in FEEDBACK_FIELDS or named is not None

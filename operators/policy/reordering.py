@@ -10,8 +10,9 @@ from typing import TypeVar
 import msgspec
 
 from operators.policy.monitors import Monitor
-from operators.policy.policy import Policy, Sli
+from operators.policy.policy import Policy
 from operators.policy.rules import Grain, Rule
+from operators.policy.sli import Sli
 
 T = TypeVar("T", Rule, Monitor)
 

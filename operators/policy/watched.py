@@ -6,8 +6,9 @@ from itertools import accumulate
 
 import msgspec
 
+from operators.policy.measures import EVENT_FIELDS, FEEDBACK_FIELDS, is_field
 from operators.policy.monitors import CALIBRATION, Monitor, Watched
-from operators.policy.policy import EVENT_FIELDS, FEEDBACK_FIELDS, Sli, is_field
+from operators.policy.sli import Sli
 from operators.profiles.profile import EMBEDDING, RESIDUAL, Field, Profile
 from operators.profiles.score_cells import LABELS, SCORES
 

@@ -12,9 +12,11 @@ import msgspec
 from operators.policy.errors import PolicyError
 from operators.policy.fields import read
 from operators.policy.place import TablePlace
-from operators.policy.policy import Policy, Releases, Sli
+from operators.policy.policy import Policy
 from operators.policy.reading import NAME, check_fallback, check_finite
+from operators.policy.releases import Releases
 from operators.policy.rules import RESERVED, Rule
+from operators.policy.sli import Sli
 from operators.policy.slices import named_text
 from operators.rules.registry import KINDS
 

@@ -8,8 +8,8 @@ import msgspec
 from operators.ingest.slis.kind import SliKind
 from operators.ingest.slis.registry import KINDS
 from operators.policy.errors import PolicyError
-from operators.policy.policy import Sli
 from operators.policy.reading import convert
+from operators.policy.sli import Sli
 from operators.policy.slices import named_values
 
 

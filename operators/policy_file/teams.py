@@ -12,7 +12,8 @@ import msgspec
 from operators.policy.claims import Claims
 from operators.policy.errors import PolicyError
 from operators.policy.globs import name_of_both
-from operators.policy.policy import Policy, Releases
+from operators.policy.policy import Policy
+from operators.policy.releases import Releases
 from operators.policy.worker import Worker, file_spread
 from operators.policy_file.monitors import paths_of
 from operators.policy_file.toml import hash_of, parse_tables, tables_of

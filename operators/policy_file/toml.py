@@ -9,24 +9,18 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from operators.policy.command_keys import Commands
+from operators.policy.dead_letters import DeadLetters
+from operators.policy.dedup import Dedup
+from operators.policy.enrich import Enrich
 from operators.policy.errors import PolicyError
 from operators.policy.evaluators import Evaluate
 from operators.policy.fields import read
 from operators.policy.keys import checked
+from operators.policy.measures import FIELDS_ALLOWED, Measure, is_field
 from operators.policy.otel import Otel, checked_mapping
-from operators.policy.policy import (
-    FIELDS_ALLOWED,
-    RUNBOOKS,
-    Archive,
-    Commands,
-    DeadLetters,
-    Dedup,
-    Enrich,
-    Measure,
-    Policy,
-    Privacy,
-    is_field,
-)
+from operators.policy.policy import RUNBOOKS, Policy
+from operators.policy.privacy import Archive, Privacy
 from operators.policy.reading import SPAN_MS_MAX, UNITS_MS, Duration, Name, Positive, convert
 from operators.policy.triage import Triage
 from operators.policy.watched import watched_by

@@ -8,9 +8,10 @@ from msgspec import Meta
 
 from operators.policy.errors import PolicyError
 from operators.policy.place import TablePlace
-from operators.policy.policy import Policy, Report, Window
+from operators.policy.policy import Policy
 from operators.policy.reading import DURATION_ALLOWED, SPAN_MS_MAX, Duration, convert, span
 from operators.policy.slices import named_values
+from operators.policy.windows import Report, Window
 
 
 class Reported(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

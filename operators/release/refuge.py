@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from operators.policy.policy import Releases
+from operators.policy.releases import Releases
 from operators.policy.rules import Action, Rule
 from operators.release.model import Model, PaneContext
 from operators.release.state import ReleaseState

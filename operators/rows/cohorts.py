@@ -7,7 +7,8 @@ The cohort of a pane is the sum of all its rows; `sli_by_cohort` says which coho
 import numpy as np
 
 from operators.arrays import Ints
-from operators.policy.policy import Policy, by_cohorts
+from operators.policy.policy import Policy
+from operators.policy.sli import by_cohorts
 from operators.store.rows import Coded, Column, Rows
 from operators.window.label_ages import decode
 from operators.window.partial import Partial

@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Floats, Ints
-from operators.policy.policy import Policy, by_cohorts
+from operators.policy.policy import Policy
+from operators.policy.sli import by_cohorts
 from operators.rows.cohorts import cohort_counts, cohort_rows
 from operators.rows.small import small_together
 from operators.rows.stacked_parts import stacked_parts

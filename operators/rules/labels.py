@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Ints
-from operators.policy.policy import Policy, by_cohorts
+from operators.policy.policy import Policy
+from operators.policy.sli import by_cohorts
 from operators.window.label_ages import LabelAges, decode
 from operators.window.partial import UNSLICED, Partial
 from operators.window.series_index import SliceSeries, described

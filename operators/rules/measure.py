@@ -18,9 +18,10 @@ import numpy as np
 from operators.arrays import Floats, Ints
 from operators.policy.fields import WholePanes
 from operators.policy.place import TablePlace
-from operators.policy.policy import Policy, Window
+from operators.policy.policy import Policy
 from operators.policy.reading import Positive, span
 from operators.policy.rules import QUANTILES, StatisticRule
+from operators.policy.windows import Window
 from operators.rules.kind import RuleKind
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.recovery import by_verdict

@@ -3,7 +3,7 @@
 import msgspec
 
 from operators.archive.redaction import redact
-from operators.policy.policy import Texts
+from operators.policy.privacy import Texts
 from operators.policy.triage import Triage
 
 SIGNALS_MAX = 100  # Kept of one case, the first ones.

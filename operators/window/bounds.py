@@ -15,8 +15,9 @@ import numpy as np
 from scipy.special import betainc, stdtrit
 
 from operators.arrays import Floats, Ints
-from operators.policy.policy import Policy, Window
+from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES, StatisticRule
+from operators.policy.windows import Window
 from operators.stats.binomial import lower_bound, upper_bound
 from operators.stats.histogram import ACCURACY
 from operators.window.kept_ranks import kept_ranks

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Ints
-from operators.policy.policy import Policy, Window
+from operators.policy.policy import Policy
 from operators.policy.rules import Grain, StatisticRule
+from operators.policy.windows import Window
 
 Flags = NDArray[np.bool_]
 

@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 
 from operators.arrays import Ints
-from operators.policy.policy import CountColumns, Policy, by_cohorts
+from operators.policy.policy import CountColumns, Policy
+from operators.policy.sli import by_cohorts
 from operators.window.label_ages import decode
 from operators.window.packing import pack, unpack
 from operators.window.partial import BAD, GOOD, Partial, merge

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from operators.arrays import Floats, Ints, with_rows
 from operators.fast import loading
-from operators.policy.policy import Policy, Window
+from operators.policy.policy import Policy
+from operators.policy.windows import Window
 from operators.window.bounds import WindowSums, all_bounds, bounded_rules
 from operators.window.held_hop import PackedHop
 from operators.window.hop import Hop, HopCounts, cells_of

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from operators.arrays import Floats, Ints
-from operators.policy.policy import Policy, Window
+from operators.policy.policy import Policy
+from operators.policy.windows import Window
 from operators.window.bounds import WindowSums, all_bounds, bounded_rules
 from operators.window.hop import HopCounts, cells_of
 from operators.window.hops import TakenHop

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Ints
-from operators.policy.policy import CountColumns, Policy, Retired
+from operators.policy.policy import CountColumns, Policy
+from operators.policy.sli import Retired
 from operators.stats.histogram import CODE_BITS
 from operators.window.chains import Chains
 from operators.window.label_ages import width

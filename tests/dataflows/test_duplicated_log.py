@@ -10,7 +10,7 @@ from random import Random
 import msgspec
 import pytest
 
-from operators.policy.policy import Dedup
+from operators.policy.dedup import Dedup
 from operators.policy_file.toml import parse
 from tests.dataflows.making import POLICY, STARTED_MS, log
 from tests.dataflows.running import Ran, exact, run_flow, tables_of

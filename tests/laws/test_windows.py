@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.policy.policy import Policy, Window
+from operators.policy.policy import Policy
+from operators.policy.windows import Window
 from operators.rules.measure import MeasureRule
 from operators.window.panes import Closed, Panes, ShardInput
 from operators.window.partial import merge, take

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from flows import cli, command_secrets, policy_files, settings
 from operators.ingest.credentials import Credentials
 from operators.ingest.partition import Partition
+from operators.policy.command_keys import DEFAULT_KEY
 from operators.policy.errors import PolicyError
-from operators.policy.policy import DEFAULT_KEY
 from operators.policy_file.toml import parse
 from operators.window.waiting_commands import Sent
 from operators.wire.commands import Release

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from operators.metrics import METRICS, Metrics
 from operators.model_gauges import GAUGES, ModelGauges, ShardGauges
-from operators.policy.policy import Window
+from operators.policy.windows import Window
 from operators.release.alerts import Alerts, Firing
 from operators.release.event_writer import EventWriter
 from operators.release.model import Model

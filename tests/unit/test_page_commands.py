@@ -16,7 +16,7 @@ from flows.page.serve import Server
 from flows.page.tickets import NoTicket, opened, sealed, ticket
 from operators.connectors.kafka.errors import NotDelivered
 from operators.ingest.credentials import Credentials, Held
-from operators.policy.policy import CommandKey
+from operators.policy.command_keys import CommandKey
 from operators.wire.commands import Ack, AnyCommand, Kill, Override, Rollback, Silence
 from operators.wire.events import TEXT_MAX, ms_of
 from tests.releasing import WELL, Story

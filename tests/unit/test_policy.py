@@ -5,7 +5,8 @@ import pytest
 from flows.settings import Settings
 from operators.ingest.slis.limit import AtMost
 from operators.ingest.slis.no_error import NoError
-from operators.policy.policy import Measure, Window
+from operators.policy.measures import Measure
+from operators.policy.windows import Window
 from operators.policy_file.toml import parse
 from tests.policies import refused
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from flows.check import print_policy
 from flows.settings import Settings
-from operators.policy.policy import Window
+from operators.policy.windows import Window
 from operators.policy_file import defaults
 from operators.policy_file.toml import parse
 from tests.policies import base, refused, sli, table

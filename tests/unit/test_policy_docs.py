@@ -10,7 +10,19 @@ import pytest
 from operators.drift.registry import KINDS as MONITOR_KINDS
 from operators.evaluators.registry import EVALUATOR_KINDS
 from operators.ingest.slis.registry import KINDS as SLIS
-from operators.policy import evaluators, otel, policy, tiers, triage, worker
+from operators.policy import (
+    command_keys,
+    dead_letters,
+    dedup,
+    enrich,
+    evaluators,
+    otel,
+    privacy,
+    releases,
+    tiers,
+    triage,
+    worker,
+)
 from operators.policy.fields import table_of
 from operators.policy.policy import RUNBOOKS
 from operators.policy.reading import Duration
@@ -32,16 +44,16 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[windows] report": windows.Reported,
     "[measures]": toml._Measures,
     "tiers": tiers.TierTable,
-    "[release]": policy.Releases,
-    "[commands]": policy.Commands,
-    "[[commands.key]]": policy.CommandKey,
-    "[dead_letters]": policy.DeadLetters,
-    "[privacy]": policy.Privacy,
-    "[archive]": policy.Archive,
-    "[enrich]": policy.Enrich,
+    "[release]": releases.Releases,
+    "[commands]": command_keys.Commands,
+    "[[commands.key]]": command_keys.CommandKey,
+    "[dead_letters]": dead_letters.DeadLetters,
+    "[privacy]": privacy.Privacy,
+    "[archive]": privacy.Archive,
+    "[enrich]": enrich.Enrich,
     "[evaluate]": evaluators.Evaluate,
     "[[evaluate.rate]]": evaluators.Rate,
-    "[dedup]": policy.Dedup,
+    "[dedup]": dedup.Dedup,
     "[otel]": otel.Otel,
     "[triage]": triage.Triage,
     "[triage] severity": triage.Severities,

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from operators.policy.policy import Commands, Releases
+from operators.policy.command_keys import Commands
+from operators.policy.releases import Releases
 from operators.policy.tiers import Tier
 from operators.policy_file.toml import parse
 from operators.rules.absence import Absence

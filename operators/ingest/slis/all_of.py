@@ -11,7 +11,7 @@ import numpy as np
 from operators.arrays import Ints
 from operators.ingest.slis.kind import Numbers, Read, SliKind
 from operators.policy.errors import PolicyError
-from operators.policy.policy import Sli
+from operators.policy.sli import Sli
 from operators.window.partial import BAD, GOOD, NEITHER
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.ingest.slis.kind import NOT_MEANT, Numbers, SliKind
-from operators.policy.policy import Sli
+from operators.policy.sli import Sli
 
 TEAM = "number of the policy"  # The column that says by which policy an item is counted; no field is named so.
 

@@ -10,8 +10,8 @@ import numpy as np
 from operators.arrays import Ints
 from operators.ingest.slis.kind import Numbers, SliKind
 from operators.policy.errors import PolicyError
-from operators.policy.policy import Sli
 from operators.policy.reading import Positive
+from operators.policy.sli import Sli
 from operators.window.partial import NEITHER
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from operators.arrays import Floats, Ints
 from operators.ingest.slis.kind import NOT_MEANT, Numbers, Read, SliKind
 from operators.policy.errors import PolicyError
-from operators.policy.policy import Sli
 from operators.policy.reading import UNITS_MS, Duration
+from operators.policy.sli import Sli
 from operators.wire.events import Feedback, FeedbackKind, ms_of
 
 WITHIN_MS_MAX = 7 * UNITS_MS["d"]

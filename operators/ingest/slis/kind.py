@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from operators.arrays import Floats, Ints
-from operators.policy.policy import Sli
+from operators.policy.sli import Sli
 
 S = TypeVar("S", bound=Sli)
 Numbers = Mapping[str, Floats]

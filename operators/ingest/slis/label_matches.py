@@ -6,7 +6,7 @@ import numpy as np
 
 from operators.arrays import Floats, Ints
 from operators.ingest.slis.kind import NOT_MEANT, Numbers, SliKind
-from operators.policy.policy import Sli
+from operators.policy.sli import Sli
 from operators.window.partial import BAD, GOOD, NEITHER
 from operators.wire.events import Feedback, as_text
 

@@ -12,7 +12,8 @@ from operators.arrays import Ints
 from operators.ingest.fields import is_feedback, kind_and_name, of_kind_name
 from operators.ingest.slis.kind import NOT_MEANT, Numbers, SliKind
 from operators.policy.errors import PolicyError
-from operators.policy.policy import FIELDS_ALLOWED, Sli, is_field
+from operators.policy.measures import FIELDS_ALLOWED, is_field
+from operators.policy.sli import Sli
 from operators.window.partial import BAD, GOOD, NEITHER
 
 SCORED = ("judge", "safety")  # Kinds of feedback that judges give.

@@ -8,7 +8,7 @@ import numpy as np
 from operators.arrays import Floats, Ints
 from operators.ingest.slis.kind import Numbers, Read, SliKind
 from operators.policy.errors import PolicyError
-from operators.policy.policy import Sli
+from operators.policy.sli import Sli
 from operators.window.partial import BAD, GOOD
 from operators.wire.events import Event
 

@@ -16,7 +16,7 @@ from operators.ingest.slis import (
     score,
 )
 from operators.ingest.slis.kind import SliKind
-from operators.policy.policy import Retired, Sli
+from operators.policy.sli import Retired, Sli
 
 KINDS: Mapping[str, SliKind[Any]] = {
     kind.good: kind

@@ -4,7 +4,7 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.ingest.slis.kind import NOT_MEANT, Numbers, SliKind
-from operators.policy.policy import Retired
+from operators.policy.sli import Retired
 
 
 def _classify(sli: Retired, numbers: Numbers, errors: Ints) -> Ints:

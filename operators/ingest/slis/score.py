@@ -14,7 +14,8 @@ import numpy as np
 
 from operators.arrays import Floats, Ints
 from operators.ingest.slis.kind import NOT_MEANT, Numbers, Read, SliKind
-from operators.policy.policy import REPEATED, Sli
+from operators.policy.measures import REPEATED
+from operators.policy.sli import Sli
 from operators.window.partial import BAD, GOOD, NEITHER
 from operators.wire.events import FLOOR, REPORTED, Feedback, FeedbackKind
 

@@ -1,0 +1,38 @@
+"""How releases are found, and what is expected after a rollback."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from operators.policy.fields import Rounded
+from operators.policy.reading import FallbackName
+
+
+class Releases(msgspec.Struct, frozen=True, kw_only=True):
+    """`[release]`: how releases are found, and what is expected after a rollback.
+
+    Versions first seen within `settle_ms` of a model's first event are old ones; later ones are candidates. A rollback
+    is applied once the candidate's share of requests is surely at most `applied_share` (and half of what it was); from
+    `drain_ms` after it on, people hear of a candidate that surely has more. The pinned version must be well within
+    `deadline_ms` of the rollback. For `cooldown_ms` after a rollback no other that moves the pin is decided.
+    A version is known while it was last seen within `known_ms`. A verdict of which more than `producer_share_max` rests
+    on bad events of one of several values of the slice dimension `producer` is held and paged for instead of acted on.
+    The first `warm_up_ms` of a version's requests are left out when it is compared. A version that is throttled gets
+    `throttle_share` of the requests at most. `fallback` has by model, or pattern as of file names, what rules say by
+    theirs: "hold", "kill", or the name of what traffic goes to. What versions named in `mirrored` answer, patterns
+    as of file names, are copies of requests, as if each event said so.
+    """
+
+    settle_ms: Annotated[int, Rounded(none=True)] = 300_000
+    applied_share: Annotated[float, Meta(ge=0, lt=1)] = 0.01
+    drain_ms: Annotated[int, Rounded(none=True)] = 60_000
+    fallback: dict[str, FallbackName] = {}
+    mirrored: tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...] = ()
+    deadline_ms: Annotated[int, Rounded()] = 900_000
+    cooldown_ms: Annotated[int, Rounded(none=True)] = 300_000
+    known_ms: Annotated[int, Rounded()] = 604_800_000
+    producer: str | None = None
+    producer_share_max: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    warm_up_ms: Annotated[int, Rounded(none=True)] = 60_000
+    throttle_share: Annotated[float, Meta(gt=0, lt=1)] = 0.05

@@ -1,0 +1,79 @@
+"""What every SLI has, of whatever kind."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+
+class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """`[sli.NAME]`: what every kind has; the error types in `ignore` count neither way.
+
+    The kinds, each with its own keys, are in `operators/ingest/slis`; `good` names one. With `slices` it is about
+    events and feedback of these alone, such as `region=eu`; `places` are those by the numbers of their dimensions.
+    """
+
+    good: str
+    name: str = ""
+    ignore: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+    places: tuple[tuple[tuple[int, str], ...], ...] = ()
+
+    def identity(self) -> dict[str, object]:
+        """Return its keys in the policy with their values: what tells it from others in saved state."""
+        keys = msgspec.structs.asdict(self)
+        # An SLI that is about all slices is the same as before there were others.
+        return {key: value for key, value in keys.items() if value or key not in ("slices", "places")}
+
+    @property
+    def on_feedback(self) -> bool:
+        """Whether it is about feedback, not about events."""
+        return False
+
+    @property
+    def on_labels(self) -> bool:
+        """Whether what is good and bad are labels, which come one by one, each at an age of its own."""
+        return self.on_feedback and self.within_ms is None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return the numbers, on events or feedback, that it looks at."""
+        return ()
+
+    @property
+    def counts_errors(self) -> bool:
+        """Whether what is bad is that requests failed, and not what they answered."""
+        return False
+
+    @property
+    def scored(self) -> bool:
+        """Whether it is about what judges say, who may be not believed."""
+        return False
+
+    @property
+    def estimated_from(self) -> int | None:
+        """Return how many labels its good and bad are estimated from, at least; None of all that are counted."""
+        return None
+
+    @property
+    def once(self) -> bool:
+        """Whether of several judgements of one criterion of a request the first alone counts."""
+        return False
+
+    @property
+    def within_ms(self) -> int | None:
+        """Return how long after a request feedback counts, of an SLI by cohorts of requests; None of all others."""
+        return None
+
+
+class Retired(Sli, frozen=True, kw_only=True):
+    """An SLI that a policy had once: its column stays, and nothing is counted in it. `was` named it in saved state."""
+
+    was: dict[str, object] = {}
+
+    def identity(self) -> dict[str, object]:
+        return self.was
+
+
+def by_cohorts(slis: Sequence[Sli]) -> dict[int, Sli]:
+    """Return, by number, the SLIs that are counted by when requests were made."""
+    return {index: sli for index, sli in enumerate(slis) if sli.within_ms is not None}
