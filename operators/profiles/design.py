@@ -22,12 +22,15 @@ def with_design(profile: Profile, events: Sequence[Event]) -> Profile:
     """Return a profile of these events that says what they are worth, where some name a user or a session."""
     named = zip(whose(events), events, strict=True)
     users = Counter((name, ms_of(event.ts) // HOUR_MS) for name, event in named if name)
-    if not users:
-        return profile
-    pairs = np.array(sum(many * (many - 1) for many in users.values()), float)
-    effect = float(design_effect(pairs, np.array(len(events))))
+    pairs = sum(many * (many - 1) for many in users.values())
+    return with_pairs(profile, pairs, len(events)) if users else profile
+
+
+def with_pairs(profile: Profile, pairs: int, events: int) -> Profile:
+    """Return a profile of so many events, of which so many ordered pairs are of one user within an hour."""
+    effect = round(float(design_effect(np.array(pairs, float), np.array(events))), 4)
     fields = {
-        name: field if name.startswith(FEEDBACK) else msgspec.structs.replace(field, design=round(effect, 4))
+        name: field if name.startswith(FEEDBACK) else msgspec.structs.replace(field, design=effect)
         for name, field in profile.fields.items()
     }
     return msgspec.structs.replace(profile, fields=fields)

@@ -5,41 +5,73 @@ and quantiles are within 2 % of where those of the values would be. Deviation, s
 middles of the buckets, within 1 % of each value.
 """
 
+import math
+from collections.abc import Mapping, Sequence
+
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
 from operators.arrays import Floats, Ints
 from operators.profiles.build import cuts_of, moments_of_weighted
-from operators.profiles.profile import Field
+from operators.profiles.local_time import UTC
+from operators.profiles.profile import HOURS, Field, PartMoments
 from operators.stats.histogram import GAMMA, NEGATIVE, ZERO, values_of
 
 
 class Bucketed(msgspec.Struct, frozen=True, kw_only=True):
-    """One measure: bucket `codes` (K,) rising, `counts` (K,), and what is known exactly; `missing` had no value."""
+    """One measure: bucket `codes` (K,) rising, `counts` (K,), and what is known exactly."""
 
     codes: Ints
     counts: Ints
     total: float
     low: float
     high: float
-    missing: int = 0
 
 
-def bucketed_field(measure: Bucketed, bins: int) -> Field:
-    """Return the field of a measure with one value or more."""
-    lower = lower_edges(measure.codes)
-    cuts = cuts_of(lower, measure.counts, bins)
-    places = np.searchsorted(cuts, lower, side="right")
-    counts = np.bincount(places, weights=measure.counts, minlength=len(cuts) + 1).astype(np.int64)
+def added_measures(some: Sequence[Bucketed]) -> Bucketed:
+    """Return the values of one or more together."""
+    codes, of = np.unique(np.concatenate([each.codes for each in some]), return_inverse=True)
+    counts = np.bincount(of, np.concatenate([each.counts for each in some])).astype(np.int64)
+    low, high = min(each.low for each in some), max(each.high for each in some)
+    return Bucketed(codes=codes, counts=counts, total=math.fsum(each.total for each in some), low=low, high=high)
+
+
+def bucketed_field(measure: Bucketed, bins: int, missing: int) -> Field:
+    """Return the field of a measure with one value or more, that so many events do not have."""
+    cuts = cuts_of(lower_edges(measure.codes), measure.counts, bins)
     n = int(measure.counts.sum())
     moments = moments_of_weighted(values_of(measure.codes), measure.counts)
     return Field(
         kind="number",
         edges=tuple(cuts.tolist()),
-        counts=(*counts.tolist(), measure.missing, 0),
+        counts=(*_counts(measure, cuts), missing, 0),
         cardinality=len(measure.codes),
         moments=msgspec.structs.replace(moments, mean=measure.total / n, low=measure.low, high=measure.high),
     )
+
+
+def bucketed_hours(field: Field, hours: Mapping[int, Bucketed], missing: Ints, zone: str) -> Field:
+    """Return a field of a measure with its hours of the week, of which `missing` (168,) says who has no value."""
+    cuts, empty = np.array(field.edges), [0] * (len(field.edges) + 1)
+    counts = [_counts(hours[hour], cuts) if hour in hours else empty for hour in range(HOURS)]
+    return msgspec.structs.replace(
+        field,
+        hours=tuple((*own, lacking, 0) for own, lacking in zip(counts, missing.tolist(), strict=True)),
+        hour_moments=tuple(_moments(hours[hour]) if hour in hours else PartMoments() for hour in range(HOURS)),
+        timezone=UNSET if zone == UTC else zone,
+    )
+
+
+def _counts(measure: Bucketed, cuts: Floats) -> list[int]:
+    places = np.searchsorted(cuts, lower_edges(measure.codes), side="right")
+    found: list[int] = np.bincount(places, measure.counts, len(cuts) + 1).astype(np.int64).tolist()
+    return found
+
+
+def _moments(measure: Bucketed) -> PartMoments:
+    of = moments_of_weighted(values_of(measure.codes), measure.counts)
+    return PartMoments(n=of.n, mean=measure.total / of.n, sd=of.sd)
 
 
 def lower_edges(codes: Ints) -> Floats:

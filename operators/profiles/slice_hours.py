@@ -5,8 +5,9 @@ the slice's hours of the day differ from that by more than chance, it is compare
 a profile of its own would say it (`seasons.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,6 +23,14 @@ SLICES_MAX = 200  # Of a field, those with the most values: each takes some 10 K
 EXPECTED_MIN = 1.0  # Of a cell that is compared; fewer make chi-square far too large by chance.
 
 
+class HoursOf(NamedTuple):
+    """Of the slice with this text: counts (168, bins) by hour of the week, and moments of its numbers, if any."""
+
+    text: str
+    counts: Ints
+    moments: tuple[PartMoments, ...]
+
+
 def by_slice_and_hour(
     profile: Profile,
     columns: Mapping[str, Sequence[Value]],
@@ -30,33 +39,41 @@ def by_slice_and_hour(
 ) -> Profile:
     """Return a profile with hours and slices that also has the hours of slices whose hours differ in their own way."""
     fields = {
-        name: msgspec.structs.replace(field, slice_hours=_differing(field, columns[name], hours[name], slices[name]))
+        name: msgspec.structs.replace(
+            field, slice_hours=differing(field, _of_slices(field, columns[name], hours[name], slices[name]))
+        )
         for name, field in profile.fields.items()
     }
     return msgspec.structs.replace(profile, fields=fields)
 
 
-def _differing(
+def _of_slices(
     field: Field, values: Sequence[Value], hours: Ints, slices: Sequence[Sequence[str]]
-) -> tuple[SliceHours, ...] | msgspec.UnsetType:
-    known = {} if field.slices is UNSET else dict(field.slices)
+) -> Iterator[HoursOf]:
+    """Yield the hours of the week of each slice of a field."""
     bins = bins_of(field, values)
-    of_day = np.array(field.hours, float).reshape(-1, DAY_HOURS, field.bins).sum(axis=0)
-    found = []
     for texts in slices:
         names, of = np.unique(np.array(texts, object).astype(str), return_inverse=True)
         for number, text in enumerate(names.tolist()):
-            rows = np.flatnonzero(of == number) if text in known else np.zeros(0, np.int64)
+            rows = np.flatnonzero(of == number)
             counts = np.bincount(hours[rows] * field.bins + bins[rows], minlength=HOURS * field.bins)
-            counts = counts.reshape(HOURS, field.bins)
-            some = bool(counts[:, : field.missing].any())
+            some = [values[row] for row in rows.tolist()] if field.kind == "number" else []
+            moments = moments_by(some, hours[rows], HOURS) if some else ()
+            yield HoursOf(text, counts.reshape(HOURS, field.bins), moments)
+
+
+def differing(field: Field, found: Iterable[HoursOf]) -> tuple[SliceHours, ...] | msgspec.UnsetType:
+    """Return the hours of those slices of a field with hours and slices that differ in their own way, by text."""
+    known = {} if field.slices is UNSET else dict(field.slices)
+    of_day = np.array(field.hours, float).reshape(-1, DAY_HOURS, field.bins).sum(axis=0)
+    own = []
+    for text, counts, moments in found:
+        if text in known and counts[:, : field.missing].any():
             days = counts.reshape(-1, DAY_HOURS, field.bins).sum(axis=0).astype(float)
-            if some and _has_own(days / field.design_effect, of_day):
-                parts = moments_by([values[row] for row in rows.tolist()], hours[rows], HOURS)
-                moments = parts if field.kind == "number" else ()
-                found.append(SliceHours(text=text, counts=tuple(map(tuple, counts.tolist())), moments=moments))
-    found.sort(key=lambda each: (-sum(known[each.text]), each.text))
-    return tuple(sorted(found[:SLICES_MAX], key=lambda each: each.text)) or UNSET
+            if _has_own(days / field.design_effect, of_day):
+                own.append(SliceHours(text=text, counts=tuple(map(tuple, counts.tolist())), moments=moments))
+    own.sort(key=lambda each: (-sum(known[each.text]), each.text))
+    return tuple(sorted(own[:SLICES_MAX], key=lambda each: each.text)) or UNSET
 
 
 def _has_own(own: Floats, every: Floats) -> bool:
