@@ -6,7 +6,7 @@ import numpy as np
 
 from operators.arrays import Floats, Ints
 from operators.fast.paging import PlacedCells, mark_numbers
-from operators.fast.quantiles import Pages, Table, find_quantiles, find_ranks
+from operators.fast.quantiles import Pages, Table, find_cell_quantiles, find_quantiles, find_ranks
 from operators.fast.rolling import add_groups, count_slots, group_rows, raise_groups
 from operators.fast.varints import Bytes, HopNumbers, read_hop, write_hop
 
@@ -56,6 +56,18 @@ def quantiles_found(
     found = np.full((len(slots), len(firsts) - 1, len(probabilities)), np.nan)
     asked, room = np.array(probabilities, np.float64), np.empty(len(columns), np.int64)
     find_quantiles(pages, table, np.ascontiguousarray(slots), columns, firsts, values, asked, room, found)
+    return found
+
+
+def cell_quantiles_found(
+    cells: Ints, rows: Ints, measures: int, code_bits: int, values: Floats, probabilities: Sequence[float]
+) -> Floats:
+    """Return quantiles (rows, M, Q) of the cells (C, 2) of rows; `find_cell_quantiles` says what goes in."""
+    found = np.full((len(rows), measures, len(probabilities)), np.nan)
+    asked = np.array(probabilities, np.float64)
+    find_cell_quantiles(
+        np.ascontiguousarray(cells), np.ascontiguousarray(rows), measures, code_bits, values, asked, found
+    )
     return found
 
 

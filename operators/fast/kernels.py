@@ -12,6 +12,7 @@ from operators.fast.counting import (
 )
 from operators.fast.firsts import counted_classes, first_in_groups
 from operators.fast.hops import (
+    cell_quantiles_found,
     counted_slots,
     grouped_rows,
     highest_in_groups,
@@ -22,7 +23,7 @@ from operators.fast.hops import (
     summed_groups,
     written_hop,
 )
-from operators.fast.paging import PlacedCells, begin_pages, count_pages
+from operators.fast.paging import PlacedCells, count_pages
 from operators.fast.remembering import find_ids, remember_ids
 from operators.fast.scanner import EventScanner, Wanted, can_scan, rows_for, rows_until, text_lines
 
@@ -31,8 +32,8 @@ __all__ = [
     "PlacedCells",
     "Wanted",
     "added_rows",
-    "begin_pages",
     "can_scan",
+    "cell_quantiles_found",
     "count_pages",
     "counted_classes",
     "counted_slots",
@@ -78,11 +79,12 @@ def warm_up() -> None:
     added = added_rows(np.ones((1, 2), np.int64), 1, some, some, 2)
     cells = PlacedCells(added, some, 1, 1, 1)
     table = np.zeros((1, 1), np.int32)
-    used = begin_pages(cells, 0, table, pages_touched(cells, 0, 1), 1)
-    count_pages(cells, 0, table, some, np.zeros((used, 16), np.int32), 1)
-    count_pages(cells, 0, table, some, np.zeros((used, 16), np.int64), 1)
-    pages, ends = np.zeros((used, 16), np.int32), np.arange(2)
+    some_pages, pages = pages_touched(cells, 0, 1), np.zeros((2, 16), np.int32)
+    count_pages(cells, 0, table, some_pages, pages, 1, 1)
+    count_pages(cells, 0, table, some_pages, np.zeros((2, 16), np.int64), 1, 1)
+    ends = np.arange(2)
     quantiles_found(pages, table, some, some, ends, np.zeros((1, 16)), (0.5,))
+    cell_quantiles_found(added, some, 1, 1, np.zeros(2), (0.5,))
     ranks_found(pages, table, some, some, ends, some, np.zeros((1, 1), np.int64))
     slots, starts, source = grouped_rows(np.zeros((1, 1), np.int64))
     summed_groups(source, starts, slots)

@@ -52,22 +52,13 @@ def mark_numbers(cells: PlacedCells, begin: int, marks: NDArray[np.bool_]) -> No
 
 
 @kernel
-def begin_pages(cells: PlacedCells, begin: int, table: NDArray[np.int32], column_of: Ints, used: int) -> int:
-    """Number the pages that cells from `begin` on are the first of, from `used` on; return how many there are then."""
-    for at in range(begin, len(cells.cells)):
-        row = row_at(cells, at)
-        column = column_of[first_page(cells, at, row) + (place_at(cells, at) >> PAGE_BITS)]
-        if table[cells.slots[row], column] == 0:
-            table[cells.slots[row], column] = used
-            used += 1
-    return used
-
-
-@kernel
 def count_pages(
-    cells: PlacedCells, begin: int, table: NDArray[np.int32], column_of: Ints, pages: Pages, sign: int
-) -> int:
-    """Add cells from `begin` on, or with a `sign` of -1 take them away; return the first one that has no page yet."""
+    cells: PlacedCells, begin: int, table: NDArray[np.int32], column_of: Ints, pages: Pages, used: int, sign: int
+) -> tuple[int, int]:
+    """Add cells from `begin` on, or with a `sign` of -1 take them away; pages that they are the first of are begun.
+
+    Return the first cell whose page has no column yet, or no room, and how many pages are `used` then.
+    """
     last, row, first = -1, 0, 0
     for at in range(begin, len(cells.cells)):
         pair = cells.cells[at, 0] >> cells.code_bits
@@ -76,8 +67,13 @@ def count_pages(
             first = first_page(cells, at, row)
         place = place_at(cells, at)
         column = column_of[first + (place >> PAGE_BITS)]
-        page = table[cells.slots[row], column] if column >= 0 else 0
+        if column < 0:
+            return at, used
+        page = table[cells.slots[row], column]
         if page == 0:
-            return at
+            if used == len(pages):
+                return at, used
+            page = table[cells.slots[row], column] = used
+            used += 1
         pages[page, place & PAGE_MASK] += sign * cells.cells[at, 1]
-    return len(cells.cells)
+    return len(cells.cells), used

@@ -103,6 +103,65 @@ def find_quantiles(
                 write_quantiles(pages, table[slots[at]], own, values, probabilities, totals, found[at, measure])
 
 
+@inlined
+def first_cell(cells: Ints, at: int, key: int) -> int:
+    """Return the first cell from `at` on that is not before a key."""
+    end = len(cells)
+    while at < end:
+        middle = (at + end) // 2
+        if cells[middle, 0] < key:
+            at = middle + 1
+        else:
+            end = middle
+    return at
+
+
+@inlined
+def write_cell_quantiles(
+    cells: Ints, begin: int, total: int, mask: int, values: Floats, probabilities: Floats, found: Floats
+) -> None:
+    """Write quantiles, whose probabilities rise, of the `total` values that cells from `begin` on have."""
+    at, before, low, has_low = 0, 0, 0.0, False
+    position = probabilities[0] * np.float64(total - 1)
+    rank = math.floor(position)
+    for cell in range(begin, len(cells)):
+        before += cells[cell, 1]
+        while rank < before:
+            value = values[cells[cell, 0] & mask]
+            if not has_low:
+                low, has_low = value, True
+            if min(rank + 1, total - 1) >= before:
+                break
+            found[at] = low + (position - np.float64(rank)) * (value - low)
+            at += 1
+            if at == len(probabilities):
+                return
+            position = probabilities[at] * np.float64(total - 1)
+            has_low = math.floor(position) == rank  # Then its lower neighbour is the same.
+            rank = math.floor(position)
+
+
+@kernel
+def find_cell_quantiles(
+    cells: Ints, rows: Ints, measures: int, code_bits: int, values: Floats, probabilities: Floats, found: Floats
+) -> None:
+    """Write quantiles (rows, M, Q) as `find_quantiles` does, of cells (C, 2) of row * M + measure << bits | bucket, n.
+
+    Both cells and rows rise; `values` (buckets,) is what each bucket stands for.
+    """
+    at = 0
+    for nth in range(len(rows)):
+        at = first_cell(cells, at, rows[nth] * measures << code_bits)
+        for measure in range(measures):
+            begin, total = at, 0
+            while at < len(cells) and cells[at, 0] >> code_bits == rows[nth] * measures + measure:
+                total += cells[at, 1]
+                at += 1
+            if total:
+                mask = (1 << code_bits) - 1
+                write_cell_quantiles(cells, begin, total, mask, values, probabilities, found[nth, measure])
+
+
 @kernel
 def find_ranks(
     pages: Pages, table: Table, slots: Ints, columns: Ints, firsts: Ints, measures: Ints, ranks: Ints, found: Ints

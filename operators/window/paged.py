@@ -62,15 +62,16 @@ class PagedHistograms:
             rows, measures = np.divmod(pairs, self.measures)
             self._add(slots[rows], measures, codes, sign * counts)
             return
-        placed = kernels.PlacedCells(cells, slots, self.measures, CODE_BITS, PAGES_OF_MEASURE)
-        begin = kernels.count_pages(placed, 0, self.table, self.column_of, self.pages, sign)
-        if begin < len(cells):  # From there on some have no page yet.
-            numbers = kernels.pages_touched(placed, begin, len(self.column_of))
-            self._make_columns(numbers[self.column_of[numbers] < 0])
-            used = kernels.begin_pages(placed, begin, self.table, self.column_of, self.used)
-            self._reserve_pages(used)
-            self.used = used
-            kernels.count_pages(placed, begin, self.table, self.column_of, self.pages, sign)
+        placed, begin = kernels.PlacedCells(cells, slots, self.measures, CODE_BITS, PAGES_OF_MEASURE), 0
+        while begin < len(cells):
+            begin, self.used = kernels.count_pages(
+                placed, begin, self.table, self.column_of, self.pages, self.used, sign
+            )
+            if self.used == len(self.pages):
+                self._reserve_pages(self.used + min(self.used, len(cells) - begin))
+            elif begin < len(cells):  # From there on some are of a page that no slot has yet.
+                numbers = kernels.pages_touched(placed, begin, len(self.column_of))
+                self._make_columns(numbers[self.column_of[numbers] < 0])
 
     def _add(self, slots: Ints, measures: Ints, codes: Ints, counts: Ints) -> None:
         places = codes - CODE_MIN

@@ -12,6 +12,7 @@ from operators.arrays import Floats, Ints
 from operators.policy.policy import Policy
 from operators.policy.windows import Window
 from operators.window.bounds import WindowSums, all_bounds, bounded_rules
+from operators.window.cell_quantiles import cell_quantiles
 from operators.window.hop import HopCounts, cells_of
 from operators.window.hops import TakenHop
 from operators.window.looked_at import Flags, LookedAt
@@ -106,22 +107,21 @@ class TumblingWindow:
     ) -> _Values:
         """Return what is worked out of the rows that are looked at; `held` are the rows of hops that these are of."""
         counts, rows = rolled.hop.counts, held[looked_at]
-        histograms, places = self._histograms(rolled, rows)
         extremes = np.full((len(held), *rolled.hop.extremes.shape[1:]), -np.inf)
         extremes[looked_at] = rolled.hop.extremes[rows]
-        values = np.full((len(held), histograms.measures, len(quantiles)), np.nan)
-        found = histograms.quantiles(places[rows], histograms.measures, quantiles)
-        values[looked_at] = within(found, extremes[looked_at])
+        values = np.full((len(held), extremes.shape[1], len(quantiles)), np.nan)
+        values[looked_at] = within(cell_quantiles(counts, rows, quantiles), extremes[looked_at])
         if not self._rules:
             return _Values(extremes, values, {})
         rows = held[of_rules]
+        histograms, places = self._histograms(rolled, rows)
         sums = WindowSums(histograms, places[rows], counts.sums[rows], counts.slis[rows], counts.events[rows])
         return _Values(extremes, values, bounds_in(len(held), of_rules, all_bounds(self._rules, self._policy, sums)))
 
     def _histograms(self, rolled: RolledHops, rows: Ints) -> tuple[PagedHistograms, Ints]:
         """Return histograms of these rows of hops, which rise, and the places (W,) that rows have in them.
 
-        What nobody looks at is most of it. Those of a hop alone are where its slots are: pages that there are fit most.
+        What no rule judges is most of it. Those of a hop alone are where its slots are: pages that there are fit most.
         """
         counts: HopCounts = rolled.hop.counts
         if len(rolled.edges) == 2:

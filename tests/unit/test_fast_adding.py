@@ -11,7 +11,8 @@ import pytest
 
 from operators.arrays import Ints
 from operators.fast import loading, quantiles
-from operators.stats.histogram import CODE_MAX, CODE_MIN
+from operators.stats.histogram import CODE_BITS, CODE_MAX, CODE_MIN
+from operators.window.cell_quantiles import cell_quantiles
 from operators.window.held_hop import pack_hop
 from operators.window.hop import HopCounts
 from operators.window.paged import PagedHistograms
@@ -141,9 +142,26 @@ def test_ranks() -> None:
                 known = np.flatnonzero(n)
                 found.append((told.tobytes(), held.ranked(known, 1, n[known] - 1).tobytes()))
         assert found[0] == found[1]
-    for kernel in (quantiles.find_ranks, quantiles.find_quantiles):
+    for kernel in (quantiles.find_ranks, quantiles.find_quantiles, quantiles.find_cell_quantiles):
         compiled: Any = kernel
         assert len(compiled.signatures) == 1, "none is compiled while events wait"
+
+
+@pytest.mark.parametrize("many", [0, 1, 3, 40, 2_000])
+def test_quantiles_of_cells(many: int) -> None:
+    """Straight from the cells of a hop, of all rows and of some: what its pages come to, to the last bit."""
+    random = np.random.default_rng(many)
+    keys = np.unique(random.integers(0, 60 * 3, many) << CODE_BITS | random.integers(0, 99, many))
+    cells = np.column_stack((keys, random.integers(1, 9, len(keys))))
+    slis, sums = (np.zeros((61, kinds, 3), np.int64) for kinds in (2, 3))
+    hop = HopCounts(slots=np.arange(61) * 2, events=slis[:, 0, 0], slis=slis, sums=sums, cells=cells)
+    held = PagedHistograms(3)
+    held.add_cells(cells, hop.slots)
+    for rows in (np.arange(61), np.arange(0, 61, 7), np.zeros(0, np.int64)):
+        wanted = held.quantiles(hop.slots[rows], 3, (0.0, 0.5, 0.9, 0.95, 1.0)).tobytes()
+        for way in (nullcontext, without):
+            with way():
+                assert cell_quantiles(hop, rows, (0.0, 0.5, 0.9, 0.95, 1.0)).tobytes() == wanted
 
 
 def test_rows_are_grouped_by_slot() -> None:
