@@ -179,9 +179,7 @@ class ShardModels:
         if self._takes is not None and any(isinstance(each, Silence | Unsilence) and not each.model for each in due):
             self._take_in({name for name in (*self._state.aside, *self._arriving) if self._takes(name)})
         state, now = self._state, (self._state.pane + 1) * self._policy.pane_ms
-        state.silences, by_model = silenced(
-            state.silences, state.models, due, now, {rule.name for rule in self._policy.rules}
-        )
+        state.silences, by_model = silenced(state.silences, state.models, due, now)
         if self._takes is not None:
             rows = [name for name in rows if self._takes(name)]
             by_model = {name: each for name, each in by_model.items() if self._takes(name)}

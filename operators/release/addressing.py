@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 
-from operators.release.answers import is_rule
 from operators.release.controller import new_model
 from operators.release.model import Model
 from operators.window.waiting_commands import Due
@@ -19,20 +18,17 @@ def silenced(
     models: Collection[str],
     due: Sequence[Due],
     now: int,
-    rules: Collection[str],
 ) -> tuple[list[Silence], Addressed]:
     """Return the silences for all models that are in force after these commands, and by model the commands for it.
 
-    What has to be answered in the name of no model is for model "": the end of nothing, and the silence of what is
-    none of the policy's `rules`.
+    A silence of all models is answered in the name of none, "", and so is the end of nothing.
     """
     silences, by_model = [each for each in silences if ms_of(each.until) > now], Addressed()
     for each in due:
         if isinstance(each, Silence | Unsilence) and not each.model:
             kept = [silence for silence in silences if silence.rule != each.rule]
             ends_nothing = isinstance(each, Unsilence) and len(kept) == len(silences)
-            mutes_nothing = isinstance(each, Silence) and not is_rule(each.rule, rules)
-            if (ends_nothing or mutes_nothing) and each.model is not None and "" not in models:
+            if (ends_nothing or isinstance(each, Silence)) and each.model is not None and "" not in models:
                 by_model.setdefault("", []).append(each)
             silences = [*kept, each] if isinstance(each, Silence) else kept
             for name in models:

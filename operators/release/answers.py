@@ -1,12 +1,17 @@
-"""What is answered to a command that changes nothing, or names what nobody has heard of: it would look like success."""
+"""What is answered to a command that changes nothing, or names what nobody has heard of: it would look like success.
+
+And to a silence, as whoever it keeps from hearing of harm should know of it.
+"""
 
 from collections.abc import Collection
 
 from operators.policy.rules import INPUT, RESERVED
 from operators.release.alerts import EVENTS_MAX, Key
 from operators.release.model import Model, PaneContext
-from operators.wire.commands import Ack, Silence
+from operators.texts import clock
+from operators.wire.commands import Ack, Silence, Unsilence
 from operators.wire.control import ControlEvent
+from operators.wire.events import ms_of
 
 OWN = tuple(f"{name}:" for name in ("commands", "limits", INPUT))  # What else is called like a rule.
 
@@ -34,8 +39,8 @@ def is_rule(name: str | None, rules: Collection[str]) -> bool:
     return name is None or name in RESERVED or name in rules or name.startswith(OWN)
 
 
-def unheard_of(model: Model, at: PaneContext, silence: Silence, by: str) -> list[ControlEvent]:
-    """Tell who mutes a rule that the policy does not have, or a model that nobody has heard of; muted it is.
+def silence_begun(model: Model, at: PaneContext, silence: Silence, by: str) -> list[ControlEvent]:
+    """Tell what is muted, or that the policy has no such rule, or that nobody has heard of the model; muted it is.
 
     Where all models are meant that is said once, in the name of none (`waiting_commands.py`).
     """
@@ -47,4 +52,23 @@ def unheard_of(model: Model, at: PaneContext, silence: Silence, by: str) -> list
         events.append(answer(model, at, "no_rule", "", reason))
     if silence.model and not (model.served or model.releases or model.alerts.firing):
         events.append(answer(model, at, "no_model", "", f"muted, but nobody has heard of {silence.model}; {by}"))
-    return events
+    until = clock(ms_of(silence.until))
+    return events or [answer(model, at, "silence", "", f"{_what(silence)} is muted until {until}; {by}")]
+
+
+def silence_ended(
+    model: Model, at: PaneContext, unsilence: Unsilence, by: str, *, there_was: bool
+) -> list[ControlEvent]:
+    """Tell that a silence is ended, or that there was none."""
+    if unsilence.model != model.writer.model:
+        return []
+    if there_was:
+        return [answer(model, at, "unsilence", "", f"{_what(unsilence)} is muted no longer; {by}")]
+    of = f"of {unsilence.model}" if unsilence.model else "of all models"
+    rule = f" and rule {unsilence.rule}" if unsilence.rule else " and all rules"
+    return [answer(model, at, "no_silence", "", f"nothing was ended: there is no silence {of}{rule}; {by}")]
+
+
+def _what(command: Silence | Unsilence) -> str:
+    rule = f"rule {command.rule}" if command.rule else "every rule"
+    return f"{rule} on {command.model or 'all models'}"

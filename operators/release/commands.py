@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from operators.release.answers import answer, known_by, unheard_of
+from operators.release.answers import answer, known_by, silence_begun, silence_ended
 from operators.release.by_hand import ByHand, by, do_by_hand
 from operators.release.discovery import declare
 from operators.release.floods import without_flood
@@ -26,9 +26,9 @@ def obey(model: Model, at: PaneContext, due: Sequence[Due]) -> list[ControlEvent
             refused.setdefault(each.reason, []).append(each)
         elif isinstance(each, Silence):
             model.alerts.mute(each, at.ts)
-            events += unheard_of(model, at, each, by(each))
+            events += silence_begun(model, at, each, by(each))
         elif isinstance(each, Unsilence):
-            events += _unsilence(model, at, each)
+            events += silence_ended(model, at, each, by(each), there_was=model.alerts.unmute(each, at.ts))
         elif isinstance(each, Command):
             events += _do(model, at, each)
     return events + [_refused(model, at, some) for some in refused.values()] + heed(model, at, notices)
@@ -79,16 +79,6 @@ def _acknowledge(model: Model, at: PaneContext, command: Ack) -> list[ControlEve
     reason = f"acknowledged; {by(command)}"
     slices = () if found is None else tuple(found[1].slices.values())
     return [model.say("alert", at, version, rule, "info", None, reason=reason, slices=slices, acked=True)]
-
-
-def _unsilence(model: Model, at: PaneContext, command: Unsilence) -> list[ControlEvent]:
-    """End a silence; where there is none, say so to whom named this model, or for all models in the name of none."""
-    if model.alerts.unmute(command, at.ts) or command.model != model.writer.model:
-        return []
-    what = f"of {command.model}" if command.model else "of all models"
-    rule = f" and rule {command.rule}" if command.rule else " and all rules"
-    reason = f"nothing was ended: there is no silence {what}{rule}; {by(command)}"
-    return [model.say("alert", at, "", "commands:no_silence", "info", None, reason=reason)]
 
 
 def _refused(model: Model, at: PaneContext, refusals: Sequence[Refusal]) -> ControlEvent:

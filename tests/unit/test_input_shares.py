@@ -152,7 +152,10 @@ def test_a_silence_mutes_them_and_what_still_fires_is_told_when_it_ends() -> Non
     silence = {"type": "silence", "id": "s", "ts": START_MS, "until": START_MS + 500_000, "rule": "input:refused"}
     ran = run_flow(parse(LIMITS), logs(silence), STARTED_MS)
     said = alerts(ran.control)
-    assert said[0] == ("input:refused", "firing", "page", ["source=half"], True)
+    assert said[:2] == [
+        ("commands:silence", "firing", "info", [], False),
+        ("input:refused", "firing", "page", ["source=half"], True),
+    ]
     assert ("input:refused", "firing", "page", ["source=half", "source=third"], False) in said
     assert said[-1] == ("input:refused", "resolved", "info", ["source=third"], False)
 

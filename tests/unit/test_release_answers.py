@@ -65,20 +65,35 @@ def test_a_silence_of_a_model_that_nobody_has_heard_of_is_answered() -> None:
     assert [event.reason for event in story.told] == ["muted, but nobody has heard of m; command c3"]
 
 
+UNTIL = "muted until 2096-10-02 07:06:40Z; command c3"
+
+
 @pytest.mark.parametrize("rule", ["slo", "canary", "traffic-split", "commands:unseen", "limits:series", "input:late"])
-def test_a_silence_of_what_there_is_needs_no_answer(rule: str) -> None:
+def test_a_silence_of_what_there_is_is_told_of(rule: str) -> None:
+    """Whoever muted a model was seen in a table alone."""
     story = Story(CANARY + THRESHOLD).settled()
-    assert story.play(OLD, said=[silence(LATER, rule=rule)]) == []
+    assert story.play(OLD, said=[silence(LATER, rule=rule)]) == ["alert  commands:silence firing"]
+    (told,) = story.told[-1:]
+    assert (told.severity, told.reason) == ("info", f"rule {rule} on m is {UNTIL}")
+    assert story.play(OLD, said=[unsilence(rule=rule)]) == ["alert  commands:unsilence firing"]
+    assert story.told[-1].reason == f"rule {rule} on m is muted no longer; command c5"
 
 
-def test_a_mistyped_silence_of_all_models_is_answered_once() -> None:
+def test_a_silence_of_every_rule_is_told_of_and_mutes_that() -> None:
+    story = Story(CANARY + THRESHOLD).settled()
+    story.play(OLD, said=[silence(LATER, rule=None)])
+    assert [(each.reason, each.silenced) for each in story.told] == [(f"every rule on m is {UNTIL}", True)]
+
+
+def test_a_silence_of_all_models_is_answered_once() -> None:
     """In the shard that tells it has no model's name, and every model is muted there too."""
     story = Story(CANARY + THRESHOLD).settled()
     assert story.play(OLD, said=[silence(LATER, rule="slow", model=None)]) == []
     (told,) = story.pane(OLD, said=[silence(LATER, rule="slow", model="")])
     assert (told.model, told.rule) == ("", "commands:no_rule")
     assert told.reason == "muted, but the policy has no rule slow; command c3"
-    assert story.play(OLD, said=[silence(LATER, rule="slo", model="")]) == []
+    (told,) = story.pane(OLD, said=[silence(LATER, rule="slo", model="")])
+    assert (told.model, told.rule, told.reason) == ("", "commands:silence", f"rule slo on all models is {UNTIL}")
     assert story.judge.state.models["m"].alerts.is_muted("slo", story.now)
 
 
