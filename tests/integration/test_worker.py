@@ -361,7 +361,8 @@ def test_a_policy_with_panes_of_another_length_goes_on(
 def test_closed_panes_are_kept_in_a_file_of_the_recovery_folder(
     quiet: dict[str, str], kafka_config: KafkaConfig, logs: Logs, tmp_path: Path
 ) -> None:
-    send(kafka_config, quiet["ROLLGUARD_EVENTS_TOPIC"], [lines[:500] for lines in logs["events"]])
+    minute = 60_000 // SPACING_MS  # In less no pane would close.
+    send(kafka_config, quiet["ROLLGUARD_EVENTS_TOPIC"], [lines[:minute] for lines in logs["events"]])
     with working(tmp_path, quiet) as worker:
         worker.wait(lambda: unnamed_bytes(worker.process.pid, tmp_path / "state") > 1_000)
 
