@@ -11,7 +11,7 @@ import typer
 from backports.zstd import ZstdError
 
 from flows import engine, replay, sql
-from flows.backtest.false_alarms import NothingToMeasure
+from flows.backtest.outcomes import NothingToMeasure
 from flows.control.commands import WrongCommand
 from flows.control.hooks import HookFailed
 from flows.control.memory import NoMemory

@@ -12,7 +12,7 @@ import msgspec
 from scipy import special
 
 from flows import replay
-from flows.backtest.outcomes import Covered, each_outcome
+from flows.backtest.outcomes import Covered, NothingToMeasure, each_outcome
 from operators.connectors.stop import Stop
 from operators.drift.registry import false_alarms_of, monitor_kind_of
 from operators.evaluation_state import PaneOutcome
@@ -96,10 +96,6 @@ class FalseAlarms(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     monitors: list[MonitorAlarms]
     rules: list[RuleAlarms]
-
-
-class NothingToMeasure(ValueError):
-    """There are no events."""
 
 
 class Alarms(msgspec.Struct, kw_only=True):

@@ -1,5 +1,6 @@
 """A policy over files, without a store: what each closed pane comes to, as a worker with it would find."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.run import cli_main
 from prometheus_client import CollectorRegistry
 
+from flows.backtest.seen import Seen
 from operators.connectors.stop import Stop
 from operators.evaluation_state import PaneOutcome
 from operators.handing_over import Coming
@@ -28,12 +30,23 @@ Take = Callable[[Policy, PaneOutcome], None]
 
 
 class Covered(msgspec.Struct, kw_only=True):
-    """How many events and feedback there were, from when to when [Unix ms], and how many of all items were refused."""
+    """How many events and feedback there were, from when to when [Unix ms], and how many of all items were refused.
+
+    `refusals` has those by reason, `unclaimed` by model the items that no policy file takes; `seen` is what is in them.
+    """
 
     items: int = 0
     refused: int = 0
+    late: int = 0
     first_ms: int | None = None
     last_ms: int | None = None
+    refusals: Counter[str] = msgspec.field(default_factory=Counter)
+    unclaimed: Counter[str] = msgspec.field(default_factory=Counter)
+    seen: Seen = msgspec.field(default_factory=Seen)
+
+
+class NothingToMeasure(ValueError):
+    """There are no events, or none of the time that is asked for."""
 
 
 def each_outcome(inputs: Sequence[Input], policy: Policy, stop: Stop, take: Take) -> Covered:
@@ -44,20 +57,23 @@ def each_outcome(inputs: Sequence[Input], policy: Policy, stop: Stop, take: Take
     taken = Covered()
     counted = {each.name for each in inputs if each.stream != "commands"}
     watch = InputWatch(batch=lambda name, batch: _note(taken, batch, counted=name in counted))
-    cli_main(_flow(MonitorSource(inputs, policy, stop=stop, watch=watch), policy, take), epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
+    cli_main(
+        _flow(MonitorSource(inputs, policy, stop=stop, watch=watch), policy, take, taken.seen), epoch_interval=EPOCH
+    )  # type: ignore[no-untyped-call]  # A native function.
     if stop.error is not None:
         raise stop.error
     return taken
 
 
-def _flow(source: MonitorSource, policy: Policy, take: Take) -> Dataflow:
+def _flow(source: MonitorSource, policy: Policy, take: Take, seen: Seen) -> Dataflow:
     """Return the steps of the monitor that decide, without those that make rows (`flows/monitor.py`)."""
     metrics = Metrics(CollectorRegistry())
     flow = Dataflow("backtest")
     items: Any = op.filter("inputs", op.input("input", flow, source), lambda item: isinstance(item[1], ShardInput))
     # (shard, ShardInput)
     closed: Any = close_panes("panes", items, policy, metrics, False, Coming())
-    moved = slide_windows("windows", closed, policy, False)
+    noted: Any = op.inspect("seen", closed, lambda _, item: seen.take(policy, item[1]))
+    moved = slide_windows("windows", noted, policy, False)
     # (shard, PaneWithWindows)
     op.output("outcomes", evaluate_shards("judge", moved, policy, metrics, False, Coming()), _Sink(policy, take))
     return flow
@@ -65,6 +81,9 @@ def _flow(source: MonitorSource, policy: Policy, take: Take) -> Dataflow:
 
 def _note(taken: Covered, batch: Batch, *, counted: bool) -> None:
     taken.refused += len(batch.rejects)
+    taken.refusals.update(reject.reason for reject in batch.rejects)
+    taken.unclaimed.update(batch.unclaimed)
+    taken.late += batch.late
     if counted and batch.items:
         taken.items += batch.items
         taken.first_ms = min(batch.oldest_ms, batch.oldest_ms if taken.first_ms is None else taken.first_ms)

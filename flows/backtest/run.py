@@ -8,6 +8,8 @@ import msgspec
 from flows import replay
 from flows.backtest.comparing import Comparison, summed
 from flows.backtest.hearing import Heard, heard
+from flows.backtest.noting import notes_of, unfollowed
+from flows.backtest.outcomes import NothingToMeasure
 from flows.backtest.printing import minute
 from operators.connectors.stop import Stop
 from operators.ingest.formats.format import Stream
@@ -18,7 +20,8 @@ from operators.pseudonyms import Pseudonyms
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What is compared: all of `files` is read, and what is said from `start` until before `end` [Unix ms] counts.
 
-    None: from the first event, and to the last one. `notes` are what to know of the files.
+    Of a time that is longer than that of the files only theirs is compared; None: from the first event, and to the last
+    one. `notes` are what to know of the files.
     """
 
     files: Mapping[Stream, Sequence[Path]]
@@ -30,12 +33,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare(old: Policy, new: Policy, asked: Asked, stop: Stop, progressed: Callable[[str, int], None]) -> Comparison:
-    """Return what both policies say. OSError, GivenTwice, TooManyRejects; what was read until a `stop` is compared."""
+    """Return what both policies say; what was read until a `stop` is compared.
+
+    NothingToMeasure; OSError, GivenTwice, TooManyRejects.
+    """
     runs = [_heard(policy, asked, stop, progressed) for policy in (old, new)]
-    first, last = runs[0].first_ms or 0, runs[0].last_ms or 0
-    start = first if asked.start is None else asked.start
-    end = last + 1 if asked.end is None else asked.end
+    start, end = _covered(asked, runs[0])
     of_old, of_new = (summed(policy.hash, run.events, start, end) for policy, run in zip((old, new), runs, strict=True))
+    noted = [*notes_of({"now": (old, runs[0]), "new": (new, runs[1])}, start, end)]
+    noted += [note for each in (("now", of_old), ("new", of_new)) for note in unfollowed(*each)]
     return Comparison(
         start=start,
         end=end,
@@ -43,16 +49,22 @@ def compare(old: Policy, new: Policy, asked: Asked, stop: Stop, progressed: Call
         refused=runs[0].refused,
         old=of_old,
         new=of_new,
-        notes=[*asked.notes, *_elsewhere(runs[0], start, end)],
+        notes=[*asked.notes, *noted],
     )
 
 
-def _elsewhere(run: Heard, start: int, end: int) -> list[str]:
-    """Say where the files are, if they have nothing of the time that is asked for: then nothing is said of it."""
+def _covered(asked: Asked, run: Heard) -> tuple[int, int]:
+    """Return from when until before when [Unix ms] something is compared: no more of what is asked than there is."""
     first, last = run.first_ms, run.last_ms
-    if first is None or last is None or (first < end and last >= start):
-        return []
-    return [f"nothing is of that time: events and feedback are of {minute(first)} to {minute(last)} UTC"]
+    if first is None or last is None:
+        refused = f"; {run.refused} items were refused ({', '.join(run.refusals)})" if run.refused else ""
+        raise NothingToMeasure(f"there are no events and no feedback to compare by{refused}")
+    start = first if asked.start is None else max(first, asked.start)
+    end = last + 1 if asked.end is None else min(last + 1, asked.end)
+    if start >= end:
+        of = f"events and feedback are of {minute(first)} to {minute(last)} UTC"
+        raise NothingToMeasure(f"--from and --to: nothing is of that time: {of}")
+    return start, end
 
 
 def _heard(policy: Policy, asked: Asked, stop: Stop, progressed: Callable[[str, int], None]) -> Heard:

@@ -9,8 +9,10 @@ from msgspec.structs import replace
 
 from flows.backtest.comparing import summed
 from flows.backtest.hearing import heard
+from flows.backtest.run import Asked, compare
 from flows.replay import inputs_of
 from operators.connectors.stop import Stop
+from operators.policy_file.teams import limited
 from operators.policy_file.toml import parse
 from operators.wire.control import ControlEvent
 from tests.dataflows.running import run_flow
@@ -20,6 +22,7 @@ from tests.rolled_back import PANE_MS, START_MS, held_policy, log, policy
 
 RELEASE = {"id": "c1", "type": "release", "ts": START_MS + 100_000, "model": "m", "candidate": "v2", "baseline": "v1"}
 LABEL = {"ts": START_MS + 60_000, "kind": "label", "value": "yes", "model": "m", "version": "v1"}
+HOUR_MS = 3_600_000
 # What of feedback decides whether it counts, and for whom.
 TOLD: dict[str, dict[str, Any]] = {
     "3-4": {"value": "007"},
@@ -95,11 +98,24 @@ def test_files_are_compared_version_by_version(folder: Path) -> None:
     )
 
 
-def test_files_of_another_time_are_said_to_be(folder: Path) -> None:
+def test_files_of_another_time_are_refused(folder: Path) -> None:
     """A table of zeros read as if nothing had been found in these days."""
-    found = compared(folder, folder / "events.ndjson", "--from", "2024-01-01", "--to", "2024-01-02")
-    (note,) = found["notes"]
-    assert note.startswith("nothing is of that time: events and feedback are of 2025-10-09 ")
+    policies = ("--policy", folder / "new.toml", "--against", folder / "old.toml")
+    days = ("--from", "2024-01-01", "--to", "2024-01-02")
+    refusal = one_line(rollguard("backtest", folder / "events.ndjson", *policies, *days), 2)
+    assert "nothing is of that time: events and feedback are of 2025-10-09 " in refusal
+    (folder / "labels").write_text("".join(json.dumps(LABEL | {"request_id": "1"}) + "\n" for _ in range(3)))
+    refusal = one_line(rollguard("backtest", folder / "labels", *policies), 2)
+    assert refusal.endswith("no events and no feedback to compare by; 3 items were refused (wrong_topic)")
+
+
+def test_pages_a_week_are_of_the_time_of_the_files(folder: Path) -> None:
+    """Pages of three minutes were spread over the month that was asked for: nothing seemed to page."""
+    short, long = (compared(folder, *of_files(folder), "--to", day) for day in ("2025-10-10", "2025-11-09"))
+    assert short["new"]["pages"] > 0
+    assert short == long
+    weeks = (short["end"] - short["start"]) / 604_800_000
+    assert short["new"]["pages_per_week"] == round(short["new"]["pages"] / weeks, 2)
 
 
 def test_the_store_has_what_the_files_had(folder: Path) -> None:
@@ -130,9 +146,9 @@ def asked(folder: Path, query: str, **params: str) -> list[dict[str, Any]]:
 
 
 def test_what_is_said_outside_of_the_days_does_not_count(folder: Path) -> None:
-    found = compared(folder, *of_files(folder), "--from", "2025-10-10")
+    found = compared(folder, *of_files(folder), "--to", "2025-10-09T08:53:50Z")
     assert found["new"]["counts"] == {}
-    assert found["new"]["pages_per_week"] is None
+    assert found["new"]["pages_per_week"] == 0
 
 
 def test_a_table_names_each_version(folder: Path) -> None:
@@ -169,3 +185,31 @@ def test_a_rollback_after_an_alert_is_one(tmp_path: Path) -> None:
     of_policy = summed("p", found.events, 0, rollback.ts + 1)
     assert of_policy.counts["rollback"] == 1
     assert [each.at for each in of_policy.outcomes["m"]["v2"] if each.type == "rollback"] == [rollback.ts]
+
+
+def test_what_a_policy_names_in_vain_is_said(tmp_path: Path) -> None:
+    """A policy with a slip in a name says nothing, and looked like a quiet one."""
+    text = text_of(log()).splitlines()
+    other = [json.dumps(json.loads(line) | {"model": "n"}).encode() for line in text[:7]]
+    after = [json.loads(line) for line in text[:5]]
+    late = [json.dumps(each | {"request_id": f"l{n}", "ts": each["ts"] + 9 * HOUR_MS}) for n, each in enumerate(after)]
+    (tmp_path / "events").write_bytes(b"\n".join([*text, *other, b"{}", *map(str.encode, late)]) + b"\n")
+    vain = THRESHOLD + 'targets = { v2 = 0.9, "v3*" = 0.9 }\nslices = ["*", "region=eu", "region=EU"]\n'
+    shown = '[[rule]]\nname = "seen"\nkind = "threshold"\nsli = "judged"\ntarget = 0.9\nwindow = "1m"\n'
+    judged = '[sli.judged]\ngood = "at_least"\nfield = "feedback.judge"\nlimit = 4\n'
+    new = limited(parse('models = ["m", "nn*"]\n' + policy().text + judged + vain + shown))
+    asked = Asked(files={"events": [tmp_path / "events"]})
+    notes = compare(policy(), new, asked, Stop(), lambda name, count: None).notes
+    assert notes == [
+        "refused: 1 missing_field; `rollguard replay` of the files keeps them as dead letters",
+        "7 came late, and no rule sees them",
+        "nothing is of 8 of 8 h, the longest from 2025-10-09 09:00:00Z to 2025-10-09 17:00:00Z: "
+        "pages a week count them as quiet",
+        "new: 7 items are of models that no file takes: 7 n",
+        "new: models has 'nn*', and no event is of such a model",
+        "new: rule slo looks at region=EU, and no event is of it",
+        "new: rule slo has a target of 'v3*', and no version is such",
+        "new: rule seen is about judged, of which no event has anything",
+        "now: 1 rollback_ineffective, and pages of them: these events did not follow its rollbacks",
+        "new: 1 rollback_ineffective, and pages of them: these events did not follow its rollbacks",
+    ]

@@ -1,0 +1,40 @@
+"""What the events of a run hold of what a policy names: hours, series, and how much each SLI and measure counted."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from operators.arrays import Ints
+from operators.policy.policy import Policy
+from operators.window.leaf_index import LeafSeries
+from operators.window.panes import Closed
+from operators.window.partial import GOOD, NEITHER, N
+from operators.window.team_panes import TeamItem
+
+HOUR_MS = 3_600_000
+
+
+class Seen(msgspec.Struct, kw_only=True):
+    """What closed panes hold that came on time.
+
+    `hours` are those with any item, since 1970; `series` are by file of the policy; so are `slis` (S,), the good and
+    bad of each SLI, and `values` (M,), how many values each measure had.
+    """
+
+    hours: set[int] = msgspec.field(default_factory=set)
+    series: dict[str, set[LeafSeries]] = {}
+    slis: dict[str, Ints] = {}
+    values: dict[str, Ints] = {}
+
+    def take(self, policy: Policy, item: Any) -> None:
+        """Take a pane that closed, or what else comes of panes."""
+        each, pane = (policy.teams[item.team], item.item) if isinstance(item, TeamItem) else (policy, item)
+        if not isinstance(pane, Closed) or pane.on_time is None:
+            return
+        team, counts = each.team, pane.on_time
+        self.hours.add(pane.pane * each.pane_ms // HOUR_MS)
+        self.series.setdefault(team, set()).update(counts.series)
+        slis, values = counts.slis[:, :, GOOD:NEITHER].sum(axis=(0, 2)), counts.sums[:, :, N].sum(axis=0)
+        self.slis[team] = self.slis.get(team, np.zeros_like(slis)) + slis
+        self.values[team] = self.values.get(team, np.zeros_like(values)) + values
