@@ -11,6 +11,7 @@ from operators.policy.layout import identity_of
 from operators.policy.policy import Policy
 from operators.policy.rules import Rule
 from operators.release.model import Model
+from operators.release.narrowed import narrow
 from operators.release.other_panes import renumber
 from operators.release.widening import reslice, widen
 from operators.rules.canary import CanaryEvaluator
@@ -99,6 +100,7 @@ def gone_over(policy: Policy, new: EvaluationState, saved: EvaluationState, leng
     _fit_models(policy, saved)
     for known in saved.known:
         renumber(known, lengths)
+        narrow(known.alerts, policy, {rule.name for rule in policy.rules})
     saved.delays.renumber(lengths)
     return msgspec.structs.replace(
         new,
@@ -129,6 +131,7 @@ def gone_on(policy: Policy, new: EvaluationState, saved: EvaluationState, monito
     for model in saved.models.values():
         for key in [key for key in model.bad if key[0] not in names]:
             del model.bad[key]
+        narrow(model.alerts, policy, {rule.name for rule in policy.rules} - names)
     return EvaluationState(
         pane=saved.pane,
         roster=saved.roster,

@@ -16,6 +16,7 @@ from operators.policy.claims import NOBODY
 from operators.policy.policy import Policy
 from operators.recovery import columns_of, content, of_teams, shard_number, team_panes
 from operators.release.model import Model
+from operators.release.narrowed import narrow
 from operators.release.other_panes import renumber
 from operators.release.other_policy import begin_anew, last_to_speak
 from operators.release.widening import widen
@@ -190,6 +191,7 @@ def _as_counted(model: Model, known: _Known, own: Policy) -> Model:
     if not known.lengths.same:
         renumber(model, known.lengths)
     begin_anew(model, counted_alike=known.shape == own.shape)
+    narrow(model.alerts, own, {rule.name for rule in own.rules})
     widen(model, len(own.slis))
     return model
 

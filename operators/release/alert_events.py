@@ -42,15 +42,22 @@ def tell_unheard(model: Model, at: PaneContext) -> list[ControlEvent]:
 
 
 def resolve_replaced(model: Model, at: PaneContext, written: Sequence[ControlEvent]) -> list[ControlEvent]:
-    """Resolve what fires of versions whose traffic has moved away, and of rules that are no more."""
+    """Resolve what fires of versions whose traffic has moved away, of rules that are gone, or about other things."""
     gone = {event.version for event in written if event.type == "rollback_applied"}
     rules = {rule.name for rule in at.policy.rules}
     events = []
-    fires = [key for key in model.alerts.firing if not is_input(key)]
-    for key in [key for key in fires if key[1] in gone or key[0] not in rules]:
-        slices = list(model.alerts.firing.pop(key).slices.values())
-        reason = f"{key[1]} serves no longer" if key[0] in rules else f"{key[0]} is no rule any more"
-        events.append(_resolve(model, at, key, slices, reason))
+    fires = [(key, firing) for key, firing in model.alerts.firing.items() if not is_input(key)]
+    for key, firing in fires:
+        if key[0] not in rules:
+            reason = f"{key[0]} is no rule any more"
+        elif key[1] in gone:
+            reason = f"{key[1]} serves no longer"
+        elif firing.is_over:
+            reason = f"{key[0]} looks at something else now"
+        else:
+            continue
+        del model.alerts.firing[key]
+        events.append(_resolve(model, at, key, list(firing.slices.values()), reason))
     return events
 
 

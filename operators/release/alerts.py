@@ -36,6 +36,11 @@ class Firing(msgspec.Struct, kw_only=True):
         return max(self.severities.values(), key=SEVERITIES.index, default="info")
 
     @property
+    def is_over(self) -> bool:
+        """Whether its rule looks at nothing any more of what it is about (`narrowed.py`)."""
+        return not self.severities
+
+    @property
     def slices_ordered(self) -> tuple[Affected, ...]:
         """What it is about, in the order of its event: the new first, then the rest, each the worst first."""
         heard = self.slices.keys() - set(self.new)
@@ -74,11 +79,13 @@ class Alerts(msgspec.Struct, kw_only=True):
         resolves once none is left. INSUFFICIENT says nothing: missing data is never good news. `severity` is the
         rule's.
         """
-        firing = self.firing.get(key) or Firing()
+        firing, fires = self.firing.get(key) or Firing(), any(each.word in ("BAD", "STALE") for each in verdicts)
+        if fires and firing.is_over:
+            firing.slices, firing.new = {}, ()
         known: dict[str, list[str]] = {}  # Of a release that is bad everywhere there are thousands.
         for where, each in firing.slices.items():
             known.setdefault(place(each), []).append(where)
-        fires, over, new = False, [], dict.fromkeys(firing.new)
+        over, new = [], dict.fromkeys(firing.new)
         for verdict in verdicts:
             affected = Affected(slice=verdict.series.text, verdict=verdict.word, evidence=verdict.evidence)
             here = place(affected)
@@ -88,7 +95,6 @@ class Alerts(msgspec.Struct, kw_only=True):
                 firing.severities[where] = verdict.severity or severity
                 new.pop(where, None)
                 new[where] = None
-                fires = True
             for where in known.pop(here, ()) if verdict.word == "OK" else ():
                 del firing.slices[where], firing.severities[where]
                 over.append(affected)

@@ -168,7 +168,7 @@ class Model(msgspec.Struct, kw_only=True):
     def rests(self) -> bool:
         """Whether a pane without anything of this model leaves no trace in it, whatever came in for others.
 
-        Then it has no release and no pin, is not about to settle, and no alert waits for the end of a silence.
+        Then it has no release and no pin, is not about to settle, and no alert waits for anything.
         """
         settling = self.began is not None and not self.settled
         held = self.releases or self.overridden or self.overflow or self.writer.pin is not None
@@ -176,8 +176,8 @@ class Model(msgspec.Struct, kw_only=True):
 
     @property
     def _waits(self) -> bool:
-        """Whether an alert waits for the end of a silence."""
-        return any(firing.silenced for firing in self.alerts.firing.values())
+        """Whether an alert waits for the end of a silence, or for the next pane to be resolved."""
+        return any(firing.silenced or firing.is_over for firing in self.alerts.firing.values())
 
     @property
     def barred(self) -> tuple[str, ...]:

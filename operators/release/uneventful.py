@@ -49,9 +49,10 @@ class Uneventful:
         """Tell whether `end_pane` would only count, with the `verdicts` that changed and the `findings` of canaries.
 
         Then none of these begins or ends anything: a series of which nothing was BAD has become OK, or too few to tell.
-        Every release goes on as it is, and every alert: its rule is one of the policy, and acts on no
-        version by itself; it was not muted; its version has served lately, or never. No alert was resolved because its
-        version rests, and an alert keeps every incident open: that of a hold, or of a withdrawal, may be over.
+        Every release goes on as it is, and every alert: its rule is one of the policy, looks at what it is about, and
+        acts on no version by itself; it was not muted; its version has served lately, or never. No alert was resolved
+        because its version rests, and an alert keeps every incident open: that of a hold, or of a withdrawal, may be
+        over.
         """
         alerts = model.alerts
         if verdicts and any(each.word not in SAY_NOTHING or _stands(model, each) for each in verdicts):
@@ -63,7 +64,7 @@ class Uneventful:
         for key, firing in alerts.firing.items():
             served = model.served.get(key[1])
             rests = served is not None and traffic.pane - served.last >= self._rests_panes
-            if rests or firing.silenced or not (key[0] in self._rules or is_input(key)):
+            if rests or firing.silenced or firing.is_over or not (key[0] in self._rules or is_input(key)):
                 return False
         return not model.releases or self._under_way.after_rules(model, traffic, findings)
 

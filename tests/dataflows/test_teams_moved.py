@@ -150,6 +150,21 @@ def test_an_alert_that_fires_when_no_file_takes_the_model_any_more_is_over(tmp_p
     assert {(each.pin, each.barred) for each in third} <= {("v1", ("v2",))}
 
 
+def test_an_alert_of_what_no_rule_of_another_file_looks_at_is_over(tmp_path: Path) -> None:
+    """It fired for ever."""
+    sliced = OWN.replace('window = "1m"', 'window = "1m"\nslices = ["region"]')
+    first = FIRST | {"x": of(["a"], sliced)}
+    before, after = said(tmp_path, [(first, AGAIN_S + 60), (MOVED["other"], END_S)])
+    told = [each for each in [*before, *after] if each.rule == "slo"]
+    assert [(each.state, [one.slice for one in each.slices]) for each in told] == [
+        ("firing", ["region=eu"]),
+        ("resolved", ["region=eu"]),
+        ("firing", ["*"]),
+        ("resolved", ["*"]),
+    ]
+    assert (told[1].reason, told[1].incident) == ("slo looks at something else now", told[0].incident)
+
+
 def falling_silent() -> Log:
     """Model a fails until the file changes, and is never heard of again; model b serves all the time."""
     random = Random(4)

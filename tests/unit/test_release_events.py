@@ -3,10 +3,11 @@
 import uuid
 
 import msgspec
+import pytest
 
 from operators.release.event_writer import NAMESPACE
 from operators.wire.control import ControlEvent
-from tests.releasing import BAD_NEWS, CANARY, GOOD_NEWS, OLD, RELEASE, THRESHOLD, WELL, Story, release
+from tests.releasing import BAD_NEWS, CANARY, GOOD_NEWS, ILL, OLD, RELEASE, THRESHOLD, WELL, Story, release
 
 RULES = THRESHOLD + CANARY
 
@@ -95,6 +96,47 @@ def test_a_rule_that_is_changed_begins_anew() -> None:
     story.restart(THRESHOLD.replace("0.95", "0.2").replace('"alert"', '"kill"') + CANARY)
     told = story.play({"v1": WELL, "v2": WELL}, panes=10)
     assert "kill v2 slo" not in told
+
+
+OF_SLICES = THRESHOLD + 'slices = ["*", "region"]\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "left"),
+    [
+        (OF_SLICES, THRESHOLD, ["*"]),
+        (OF_SLICES, THRESHOLD + 'slices = ["region"]\n', ["region=eu"]),
+        (OF_SLICES, OF_SLICES.replace("0.95", "0.94"), ["*", "region=eu"]),
+        (THRESHOLD, THRESHOLD + 'slices = ["region"]\n', []),
+        (THRESHOLD, THRESHOLD.replace('"ok"', '"quality"'), []),
+        (THRESHOLD, THRESHOLD + 'scope = "model"\n', []),
+    ],
+)
+def test_an_alert_goes_on_as_far_as_its_rule_looks_at_the_same(before: str, after: str, left: list[str]) -> None:
+    """Of a slice, an SLI or a version that a rule was about before it was changed its alert fired for ever."""
+    story = Story(before).settled()
+    story.play({"v1": ILL}, panes=12)
+    opened, before_s = story.told[0], len(story.told)
+    story.restart(after)
+    story.play(panes=2)
+    story.play(OLD, panes=20)
+    told = story.told[before_s:]
+    assert [(each.version, each.state, each.incident) for each in told] == [("v1", "resolved", opened.incident)]
+    assert (told[0].closes, sorted(each.slice for each in told[0].slices)) == (True, left or ["*"])
+    assert told[0].reason == ("" if left else "slo looks at something else now")
+    assert told[0].ts == story.now - (18 if left else 21) * 10_000
+
+
+def test_an_alert_whose_rule_looks_at_another_slice_goes_on_with_that() -> None:
+    story = Story(THRESHOLD).settled()
+    story.play({"v1": ILL}, panes=12)
+    story.restart(THRESHOLD + 'slices = ["region"]\n')
+    story.play({"v1": ILL}, panes=12)
+    story.play(OLD, panes=20)
+    (opened, again, over) = story.told
+    assert {each.incident for each in story.told} == {opened.incident}
+    assert (again.state, again.update, [each.slice for each in again.slices]) == ("firing", True, ["region=eu"])
+    assert (over.state, over.closes, [each.slice for each in over.slices]) == ("resolved", True, ["region=eu"])
 
 
 def test_a_policy_without_the_rule_of_a_rollback_still_follows_it_up() -> None:
