@@ -74,7 +74,10 @@ def cell_quantiles_found(
 def ranks_found(
     pages: Pages, table: Table, slots: Ints, columns: Ints, firsts: Ints, measures: Ints, ranks: Ints
 ) -> Ints:
-    """Return column * buckets of a page + bucket, of ranks (K, R) that rise in each row, of a slot and measure each."""
+    """Return column * buckets of a page + bucket, of ranks (K, R) that rise in each row, of a slot and measure each.
+
+    Where there are no values each is -1.
+    """
     found = np.empty(ranks.shape, np.int64)
     slots, measures, ranks = map(np.ascontiguousarray, (slots, measures, ranks))
     find_ranks(pages, table, slots, columns, firsts, measures, ranks, found)

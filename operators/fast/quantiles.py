@@ -169,6 +169,7 @@ def find_ranks(
     """Write where the values of `ranks` (K, R), which rise in each row, lie: column * buckets of a page + bucket.
 
     Row k is of slot `slots[k]` and measure `measures[k]`; a rank that is too large is of the last bucket with values.
+    Where there are no values each is -1.
     """
     for at in range(len(slots)):
         before, rank, last = 0, 0, 0
@@ -186,5 +187,7 @@ def find_ranks(
                 while rank < ranks.shape[1] and ranks[at, rank] < before:
                     found[at, rank] = column * (PAGE_MASK + 1) + place
                     rank += 1
-        if rank < ranks.shape[1]:
+        if not before:
+            found[at] = -1
+        elif rank < ranks.shape[1]:
             found[at, rank:] = last * (PAGE_MASK + 1) + last_place(pages, table[slots[at], last])

@@ -130,15 +130,23 @@ class PagedHistograms:
         return result
 
     def ranked(self, slots: Ints, measure: int, ranks: Ints) -> Floats:
-        """Return the value that stands for the rank-th smallest (from 0) of each slot, which has more values."""
-        if not len(slots):
-            return np.zeros(0)
+        """Return the value that stands for the rank-th smallest (from 0) of each slot.
+
+        NaN where a slot has no values; of a rank that is too large that of the largest one.
+        """
+        self._reserve(int(slots.max(initial=-1)) + 1)  # A slot may have events, and never a value.
+        found = np.full(len(slots), np.nan)
+        if not len(slots) or not len(self.numbers):
+            return found
         held = self._held()
         if held is not None and (kernels := loading.kernels()) is not None:
             return values_of_ranks(kernels, held, slots, np.full(len(slots), measure), ranks[:, None])[:, 0]
         columns = self._columns(measure)
         search = self._search(slots, columns)
-        return search.buckets(search.before(np.arange(len(slots)) * len(columns)) + ranks)[0]
+        before = search.before(np.arange(len(slots) + 1) * len(columns))
+        known = np.flatnonzero(np.diff(before))
+        found[known] = search.buckets(np.minimum(before[:-1] + ranks, before[1:] - 1)[known])[0]
+        return found
 
     def _search(self, slots: Ints, columns: Ints) -> "_Search":
         pages = self.table[np.ix_(slots, columns)].reshape(-1)

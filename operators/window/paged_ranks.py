@@ -24,9 +24,14 @@ class HeldPages(NamedTuple):
 
 
 def values_of_ranks(kernels: Any, held: HeldPages, slots: Ints, measures: Ints, ranks: Ints) -> Floats:
-    """Return the values of ranks (K, R), from 0, which rise in each row, among those of a slot and measure (K,)."""
+    """Return the values of ranks (K, R), from 0, which rise in each row, among those of a slot and measure (K,).
+
+    NaN where there are none; a rank that is too large is that of the largest one.
+    """
     found = kernels.ranks_found(held.pages, held.table, slots, held.columns, held.firsts, measures, ranks)
-    values: Floats = held.values.ravel()[found]
+    values = np.full(found.shape, np.nan)
+    known = found >= 0
+    values[known] = held.values.ravel()[found[known]]
     return values
 
 

@@ -139,8 +139,9 @@ def test_ranks() -> None:
             with way():
                 told = held.quantiles(np.arange(61), 3, (0.0, 0.5, 0.9, 0.95, 0.99, 1.0))
                 n = np.bincount(slots[measures == 1], minlength=61)
-                known = np.flatnonzero(n)
-                found.append((told.tobytes(), held.ranked(known, 1, n[known] - 1).tobytes()))
+                ranks = held.ranked(np.arange(61), 1, np.maximum(n - 1, 0))
+                assert np.isnan(ranks).tolist() == (n == 0).tolist()
+                found.append((told.tobytes(), ranks.tobytes()))
         assert found[0] == found[1]
     for kernel in (quantiles.find_ranks, quantiles.find_quantiles, quantiles.find_cell_quantiles):
         compiled: Any = kernel
@@ -162,6 +163,22 @@ def test_quantiles_of_cells(many: int) -> None:
         for way in (nullcontext, without):
             with way():
                 assert cell_quantiles(hop, rows, (0.0, 0.5, 0.9, 0.95, 1.0)).tobytes() == wanted
+
+
+def test_ranks_of_slots_without_values() -> None:
+    """Before, such a slot had the value of a bucket of another measure, or what stood behind the table in memory."""
+    for way in (nullcontext, without):
+        with way():
+            held = PagedHistograms(3)
+            assert np.isnan(held.ranked(np.arange(4), 2, np.zeros(4, np.int64))).all(), "there are no columns"
+            one = np.ones(1, np.int64)
+            held.add(one, one, one * 70, one * 5)
+            every = np.arange(900)  # Beyond the table, too.
+            found = held.ranked(every, 1, np.zeros(900, np.int64))
+            assert np.flatnonzero(~np.isnan(found)).tolist() == [1]
+            assert np.isnan(held.ranked(every, 2, np.zeros(900, np.int64))).all()
+            too_large = held.ranked(one, 1, one * 1_000)
+            assert too_large == held.ranked(one, 1, one * 4)
 
 
 def test_rows_are_grouped_by_slot() -> None:
