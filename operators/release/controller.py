@@ -113,6 +113,6 @@ def _untold(model: Model, at: PaneContext, verdicts: Sequence[Verdict]) -> list[
         verdict
         for release in model.releases.values()
         for rule in at.policy.rules
-        if (rule.name, release.candidate) not in model.alerts.firing.keys() | now
+        if (rule.name, release.candidate) not in model.alerts.firing.keys() | now | {*model.alerts.rested}
         for verdict in verdicts_in_force(model, at, release, rule).values()
     ]

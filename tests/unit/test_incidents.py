@@ -115,6 +115,16 @@ def test_the_alert_of_a_version_without_traffic_is_resolved_and_fires_again_when
     assert "alert v1 slo firing" in [short(event) for event in again]
 
 
+def test_the_alert_of_a_candidate_without_traffic_is_resolved_once() -> None:
+    """It counted against its release still, and so fired, and was resolved, with every pane: hundreds of tickets."""
+    story = Story(SLOS + CANARY.replace("tolerance_points = 0.0", "tolerance_points = 0.9")).settled()
+    story.play({"v1": WELL, "v2": (10, 10)}, panes=10)
+    assert [short(event) for event in story.told] == ["alert v2 slo firing"]
+    assert [each for each in story.play(OLD, panes=150) if " slo " in each] == ["alert v2 slo resolved"]
+    again = story.pane({"v1": WELL, "v2": (10, 10)})
+    assert "alert v2 slo firing" in [short(event) for event in again]
+
+
 def test_silence_of_all_is_no_end() -> None:
     """Nobody serves: that the version has no requests says nothing of it."""
     story = Story(SLOS).settled()
