@@ -4,11 +4,13 @@ import os
 
 import pytest
 
-from tests.judge_drift import MINUTES, Story, played
+from tests.judge_drift import A_MINUTE, MINUTES, Story, played
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"
 SEEDS = range(20 if PROVE else 1)
 QUIET = MINUTES if PROVE else 60
+# A judge has a golden round each minute, and one in a thousand may find it wrong by chance (`golden.DOUBT`).
+A_FEW = 5 * A_MINUTE if PROVE else 0
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def test_one_that_grows_strict_between_two_rounds_of_golden_cases_rolls_nothing_
 def test_a_model_that_grows_worse_is_rolled_back(seed: int) -> None:
     found = played(seed, "worse model")
     assert found.kinds == {"concept"}
-    assert found.disbelieved == 0
+    assert found.disbelieved <= A_FEW
     (rollback,) = (event for event in found.events if event.type == "rollback")
     assert (rollback.version, rollback.rule) == ("v2", "helpful-slo")
 
@@ -42,4 +44,5 @@ def test_a_model_that_grows_worse_is_rolled_back(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_is_said_while_nothing_changes(seed: int) -> None:
     found = played(seed, "quiet", QUIET)
-    assert (found.kinds, found.disbelieved) == (set(), 0)
+    assert found.kinds == set()
+    assert found.disbelieved <= A_FEW
