@@ -18,6 +18,7 @@ from operators.profiles.profile import Profile
 from operators.stats.distributions import normal_tail
 
 CARDINALITY_SHARE = 0.5  # Of the expected number of categories, up or down.
+UNCOUNTED = 0.5  # Rows of a category that has none in the reference.
 
 
 def expectations(profile: Profile) -> dict[str, Expectation]:
@@ -90,7 +91,8 @@ def _cardinality(feature: str, expectation: Expectation, summary: Summary) -> It
     if reference.kind == "number" or n < SAMPLES_MIN:
         return
     observed = sum(count > 0 for count in summary.counts[: reference.missing])
-    few, many = (_categories(expectation, rows) for rows in (n / summary.design, n))
+    # What the reference lists and did not count may come all the same.
+    few, many = _categories(expectation, n / summary.design, 0.0), _categories(expectation, n, UNCOUNTED)
     for expected, limit, broken in (
         (few[0], few[0] - few[1], few[0] - observed > few[1]),
         (many[0], many[0] + many[1], observed - many[0] > many[1]),
@@ -99,9 +101,12 @@ def _cardinality(feature: str, expectation: Expectation, summary: Summary) -> It
             yield ContractBreach(feature=feature, kind="cardinality", observed=observed, expected=expected, limit=limit)
 
 
-def _categories(expectation: Expectation, rows: float) -> tuple[float, float]:
-    """Return how many categories occur among so many independent rows, and how far off that may be."""
-    before = np.array(expectation.reference.counts[: expectation.reference.missing])
+def _categories(expectation: Expectation, rows: float, more: float) -> tuple[float, float]:
+    """Return how many categories occur among so many independent rows, and how far off that may be.
+
+    Of each category the reference is taken to have so many `more`.
+    """
+    before = np.array(expectation.reference.counts[: expectation.reference.missing]) + more
     absent = (1 - before / before.sum()) ** rows
     expected = float((1 - absent).sum())
     # Occurrences of different categories hinder each other, so the true variance is smaller.

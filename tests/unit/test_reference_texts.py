@@ -165,7 +165,7 @@ def test_events_and_typed_tables_too(run: Reference) -> None:
         assert done.exit_code == 2
         assert "is a number in quotes, as are 300 of 300 values" in done.output
     assert run(events([comma(each) for each in AMOUNTS])).exit_code == 2
-    assert run(events([f"{number}" for number in range(1_000, 1_100)])).exit_code == 0
+    assert run(events([f"{number}" for number in range(1_000, 1_100)] * 4)).exit_code == 0
     assert run(events(["01234", "10115"])).output.count("note") == 0
     parquet.write_table(pa.table({"amount": [Decimal(each) for each in quoted]}), "t.parquet")
     assert run("t.parquet").exit_code == 0
@@ -178,8 +178,8 @@ def test_texts_among_numbers_and_rare_names_are_noted(run: Reference) -> None:
         "note: features.amount: '-' is a text, as are 3 of 303 values among numbers: they count as unseen"
         in done.output
     )
-    done = run(events([f"P{number}" for number in range(300)]))
-    assert "note: features.amount: its 50 most frequent values of 300 are 17% of all" in done.output
+    done = run(events([f"P{number}" for number in range(300)] * 4))
+    assert "note: features.amount: its 50 most frequent values of 300 are " in done.output
 
 
 def test_texts_where_the_profile_has_numbers_are_refused(run: Reference) -> None:

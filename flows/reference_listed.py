@@ -1,0 +1,41 @@
+"""Fields of many categories: listed by half of their values, counted in the others (`operators/profiles/listed.py`)."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+
+from flows.reference_items import Counted, WrongReference
+from operators.profiles.binning import Value
+from operators.profiles.build import build_like
+from operators.profiles.listed import COUNTED, listed_apart
+from operators.profiles.profile import Profile
+
+Columns = Mapping[str, Sequence[Value]]
+
+
+def counted_apart(profile: Profile, columns: Columns, counted: Counted) -> tuple[Profile, Columns, Collection[str]]:
+    """Return a profile whose lists of many categories are of other values than their counts, and the columns counted.
+
+    With the names of those of which half is: a column's values are in the order of hashes, so that half is as all. A
+    field of which no listed value comes again is left out, with a note. WrongReference where no field is left.
+    """
+    lists = {
+        name: listed
+        for name, field in profile.fields.items()
+        if field.kind == "category" and (listed := listed_apart(columns[name])) is not None
+    }
+    some = {name: values[COUNTED] if name in lists else values for name, values in columns.items()}
+    fields = dict(profile.fields)
+    for name, listed in lists.items():
+        try:
+            field = build_like({name: some[name]}, Profile(fields={name: listed})).fields[name]
+        except ValueError:
+            counted.notes.append(
+                f"{name}: left out: it has {fields[name].cardinality} values, and hardly one comes again"
+            )
+            del fields[name], some[name]
+            continue
+        fields[name] = msgspec.structs.replace(field, cardinality=fields[name].cardinality)
+    if not fields and profile.embedding is None:
+        raise WrongReference("; ".join(counted.notes))
+    return msgspec.structs.replace(profile, fields=fields), some, lists.keys()
