@@ -26,8 +26,9 @@ from operators.policy.monitors import FEATURES, DriftKind, SeriesMonitor, axis_o
 from operators.policy.policy import Policy
 from operators.profiles.local_time import local_ms
 from operators.stats.magnitude import FLOAT_MAX, of_standardised
-from operators.window.partial import BAD, GOOD, HI, LIMB_BITS, LO, N
+from operators.window.partial import BAD, GOOD, HI, LO, N
 from operators.window.series_index import SliceSeries
+from operators.window.sums import LIMB_BITS
 from operators.wire.control import Word
 from operators.wire.evaluator_models import is_evaluator_model
 

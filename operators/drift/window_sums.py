@@ -15,8 +15,9 @@ from operators.drift.user_buckets import Packed, UserBuckets
 from operators.policy.monitors import Offender
 from operators.policy.policy import Policy
 from operators.stats.design_effect import BUCKETS
-from operators.window.partial import LIMB_BITS, MAX, NEG_MIN, Z_UNIT, Partial, feature_rows, sum_by_key, user_rows
+from operators.window.partial import MAX, NEG_MIN, Z_UNIT, Partial, feature_rows, user_rows
 from operators.window.series_index import NOWHERE, SeriesIndex
+from operators.window.sums import LIMB_BITS, sum_by_key
 from operators.window.watermark import END, NEVER
 
 OFFENDERS_MAX = 5  # Of a window, slot, field and reason.

@@ -12,7 +12,7 @@ from operators.fast.words import bits_of
 
 MANTISSA_BITS = 6  # Of a number, with its exponent, that say near which bucket it is.
 CELL_SHIFT = 52 - MANTISSA_BITS
-LIMB_BITS = 31  # As `window/partial.py` has it.
+LIMB_BITS = 31  # As `window/sums.py` has it.
 LOW = (1 << LIMB_BITS) - 1
 MAGNITUDE_BITS = (1 << 63) - 1  # All but the sign.
 

@@ -11,7 +11,8 @@ from operators.ingest.watched_counts import Runs
 from operators.policy.policy import Policy
 from operators.policy.rules import compared
 from operators.window.label_ages import encode, width
-from operators.window.partial import BAD, NEITHER, sum_by_key
+from operators.window.partial import BAD, NEITHER
+from operators.window.sums import sum_by_key
 
 
 def count_ages(columns: Columns, placed: EventTimes, groups: Runs, policy: Policy) -> Ints:

@@ -13,7 +13,7 @@ from operators.ingest.watched_counts import Runs
 from operators.policy.measures import Measure
 from operators.stats import histogram
 from operators.stats.histogram import CODE_BITS, CODE_MIN, codes_of
-from operators.window.partial import split_limbs, sum_by_key
+from operators.window.sums import split_limbs, sum_by_key
 
 
 def measured(columns: Columns, measures: Sequence[Measure], groups: Runs) -> tuple[Ints, Floats, Ints]:

@@ -9,7 +9,7 @@ from operators.ingest.known_series import KnownSeries
 from operators.ingest.numbering import Numbering
 from operators.policy.policy import Policy
 from operators.window.leaf_index import LeafSeries
-from operators.window.partial import number_keys
+from operators.window.sums import number_keys
 from operators.wire.events import Event, Feedback
 from operators.wire.mirrored import Mirrors, is_mirrored, mirrored
 

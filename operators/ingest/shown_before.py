@@ -13,8 +13,8 @@ import numpy as np
 from operators.arrays import Ints, packed_columns, runs_of
 from operators.fast import loading
 from operators.stats.multiple_testing import Bools
-from operators.window.partial import number_keys
 from operators.window.samples import FAILING_MAX, LINEAGE, LINEAGE_MAX
+from operators.window.sums import number_keys
 
 PANES_MAX = 8  # Of late requests none are shown, so few panes are open at once.
 GROUPS_MIN = 1 << 12  # Fewer panes of versions are not worth forgetting.

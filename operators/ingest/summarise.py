@@ -21,7 +21,9 @@ from operators.policy.policy import Policy
 from operators.policy.rules import compared
 from operators.window.chains import Chains
 from operators.window.leaf_index import own_series
-from operators.window.partial import NEITHER, Partial, keep_first, split_rows, sum_by_key
+from operators.window.partial import NEITHER, Partial, keep_first
+from operators.window.splitting import split_rows
+from operators.window.sums import sum_by_key
 
 
 def summarise(columns: Columns, placed: EventTimes, shards: Ints, policy: Policy) -> list[tuple[int, int, Partial]]:

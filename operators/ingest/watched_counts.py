@@ -17,7 +17,8 @@ from operators.policy.policy import Policy
 from operators.profiles.binning import number_bins
 from operators.stats.design_effect import BUCKETS
 from operators.stats.magnitude import standardised
-from operators.window.partial import MAX, NEG_MIN, Z_MAX, Z_UNIT, split_limbs, sum_by_key
+from operators.window.partial import MAX, NEG_MIN, Z_MAX, Z_UNIT
+from operators.window.sums import split_limbs, sum_by_key
 
 T = TypeVar("T")
 

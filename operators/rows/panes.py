@@ -19,8 +19,9 @@ from operators.stats.histogram import GAMMA
 from operators.store.rows import Coded, Column, Ragged, Rows
 from operators.window.pane_lengths import Leftover
 from operators.window.panes import Closed
-from operators.window.partial import BAD, GOOD, HI, LIMB_BITS, LO, MAX, NEG_MIN, NEITHER, N, Partial, cell_rows
+from operators.window.partial import BAD, GOOD, HI, LO, MAX, NEG_MIN, NEITHER, N, Partial, cell_rows
 from operators.window.series_index import described
+from operators.window.sums import LIMB_BITS
 
 DECIMAL_DIGITS = 9  # measure_pane.sum has so many digits after the point.
 

@@ -12,7 +12,7 @@ from operators.rules.arm_values import ArmValues
 from operators.rules.exceeding import Exceeding
 from operators.rules.value_history import BASELINE, NO_VALUES, Bucketed, ValueHistory, summed_each
 from operators.stats.histogram import CODE_BITS, CODE_MIN
-from operators.window.partial import sum_by_key
+from operators.window.sums import sum_by_key
 
 Put = Callable[[Bucketed], None]
 

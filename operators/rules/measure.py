@@ -31,10 +31,11 @@ from operators.saved.registry import Saved, renamed
 from operators.stats.binomial_tails import Flags
 from operators.window.bounds import measure_index, over, total_of
 from operators.window.partial import BAD as BAD_EVENT
-from operators.window.partial import GOOD, HI, LIMB_BITS, LO, N
+from operators.window.partial import GOOD, HI, LO, N
 from operators.window.picked import pick
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
+from operators.window.sums import LIMB_BITS
 from operators.window.watermark import END
 from operators.wire.control import Evidence, Word
 

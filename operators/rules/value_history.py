@@ -13,7 +13,7 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.stats.histogram import CODE_BITS, CODE_MIN
-from operators.window.partial import sum_by_key
+from operators.window.sums import sum_by_key
 
 MINUTE_MS = 60_000
 MINUTES = 60  # How many are kept, of those with values.

@@ -22,7 +22,8 @@ from operators.stats.binomial import lower_bound, upper_bound
 from operators.stats.histogram import ACCURACY
 from operators.window.kept_ranks import kept_ranks
 from operators.window.paged import PagedHistograms
-from operators.window.partial import BAD, GOOD, HI, LIMB_BITS, LO, N
+from operators.window.partial import BAD, GOOD, HI, LO, N
+from operators.window.sums import LIMB_BITS
 
 
 def bounded_rules(policy: Policy, window: Window) -> list[StatisticRule]:

@@ -6,8 +6,10 @@ import numpy as np
 from operators.arrays import Floats, Ints, nth_of_each
 from operators.fast import loading
 from operators.stats.histogram import CODE_BITS
-from operators.window.partial import WIDTH_MAX, Partial, cell_width, sum_by_key
+from operators.window.merging import WIDTH_MAX
+from operators.window.partial import Partial, cell_width
 from operators.window.series_index import Rollup
+from operators.window.sums import sum_by_key
 
 
 class HopCounts(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,8 +18,9 @@ from operators.window.admitted import Admitted, Name, Places
 from operators.window.folded import Folded, Kind, rest_of
 from operators.window.leaf_index import LeafSeries
 from operators.window.pane_lengths import PaneLengths
-from operators.window.partial import OTHER, UNSLICED, Partial, sum_by_key
+from operators.window.partial import OTHER, UNSLICED, Partial
 from operators.window.shards import models_room
+from operators.window.sums import sum_by_key
 from operators.window.waiting_commands import Due
 from operators.window.widening import dimension_places, placed
 from operators.wire.commands import Override, Release

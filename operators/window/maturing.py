@@ -17,8 +17,9 @@ from operators.arrays import Ints
 from operators.policy.policy import CountColumns, Policy
 from operators.policy.sli import by_cohorts
 from operators.window.label_ages import decode
+from operators.window.merging import merge
 from operators.window.packing import pack, unpack
-from operators.window.partial import BAD, GOOD, Partial, merge
+from operators.window.partial import BAD, GOOD, Partial
 from operators.window.widening import Begins, before_begin, widened
 
 PARTS_MAX = 16  # Partials of a cohort before they are merged into one.

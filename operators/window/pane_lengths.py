@@ -15,7 +15,8 @@ import numpy as np
 
 from operators.policy.policy import Policy
 from operators.window.estimating import Estimating
-from operators.window.partial import Partial, take
+from operators.window.partial import Partial
+from operators.window.splitting import take
 from operators.window.watermark import END, NEVER
 
 

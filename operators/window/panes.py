@@ -19,9 +19,11 @@ from operators.window.label_cells import LabelCells
 from operators.window.leaf_index import LEAVES_PANES, LeafIndex, only_used
 from operators.window.limits import Limits, first_past, limit_error_types
 from operators.window.maturing import Maturing
+from operators.window.merging import merge
 from operators.window.packing import pack, unpack
 from operators.window.pane_lengths import Leftover
-from operators.window.partial import Partial, merge, take
+from operators.window.partial import Partial
+from operators.window.splitting import take
 from operators.window.together import together
 from operators.window.waiting_commands import Coming, Due, Obeyed, Waiting
 from operators.window.watched_columns import watched_from

@@ -7,7 +7,8 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.window.leaf_index import NumberedSeries, are_of
-from operators.window.partial import OTHER, Partial, keep_first, merge
+from operators.window.merging import merge
+from operators.window.partial import OTHER, Partial, keep_first
 
 
 def together(parts: Sequence[Partial]) -> Partial:

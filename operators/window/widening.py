@@ -20,7 +20,8 @@ from operators.stats.histogram import CODE_BITS
 from operators.window.chains import Chains
 from operators.window.label_ages import width
 from operators.window.leaf_index import LeafSeries
-from operators.window.partial import LO, UNSLICED, Partial, merge
+from operators.window.merging import merge
+from operators.window.partial import LO, UNSLICED, Partial
 from operators.window.samples import Sample
 from operators.window.watched_columns import rewatched
 from operators.window.watermark import END

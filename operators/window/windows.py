@@ -16,9 +16,10 @@ from operators.policy.policy import Policy
 from operators.window.held_hop import pack_hop
 from operators.window.hops import Hops, TakenHop, Together, few_together
 from operators.window.leaf_index import LEAVES_PANES, LeafIndex
+from operators.window.merging import merge
 from operators.window.pane_lengths import Leftover
 from operators.window.panes import Closed
-from operators.window.partial import Partial, merge
+from operators.window.partial import Partial
 from operators.window.series_index import SeriesIndex
 from operators.window.sliding import RunningWindow, WindowCounts
 from operators.window.tumbling import TumblingWindow

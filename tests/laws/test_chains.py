@@ -16,9 +16,10 @@ from operators.pseudonyms import Pseudonyms
 from operators.rules.pane_counts import Roster
 from operators.stats.e_process import EProcesses
 from operators.window import chains
+from operators.window.merging import merge
 from operators.window.mixing import positive, salts_of
 from operators.window.packing import pack, unpack
-from operators.window.partial import BAD, GOOD, Partial, merge, unwatched
+from operators.window.partial import BAD, GOOD, Partial, unwatched
 from tests.bench.simulate_canary import WORSE_RATIOS
 from tests.dataflows.making import received
 from tests.releasing import BASE, CANARY

@@ -14,8 +14,9 @@ import pytest
 from operators.evaluation import ShardEvaluation
 from operators.evaluation_state import EvaluationState
 from operators.recovery import dumps, loads
+from operators.window.merging import merge
 from operators.window.panes import Closed
-from operators.window.partial import Partial, merge
+from operators.window.partial import Partial
 from operators.window.waiting_commands import Due
 from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Command

@@ -12,8 +12,8 @@ from operators.stats.histogram import codes_of
 from operators.window.bounds import WindowSums, bounds_of, most
 from operators.window.kept_ranks import kept_ranks
 from operators.window.paged import PagedHistograms
-from operators.window.partial import split_limbs
 from operators.window.sliding import WindowCounts
+from operators.window.sums import split_limbs
 from operators.wire.control import Evidence
 from tests.bench.simulate_measure import alarms
 from tests.judged import POLICY, Watch, pane, versions

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.arrays import order_by, runs_of
+from operators.window.merging import merge as merge_parts
 from operators.window.offenders import OFFENDERS_MAX
 from operators.window.packing import pack, unpack
-from operators.window.partial import merge as merge_parts
-from operators.window.partial import number_keys, split_limbs, sum_by_key, take
+from operators.window.splitting import take
+from operators.window.sums import number_keys, split_limbs, sum_by_key
 from tests.fast_kernels import both_ways
 from tests.laws.partials import events, message, partial_of, plain
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.window.leaf_index import LeafIndex, only_used
-from operators.window.partial import Partial, merge
+from operators.window.merging import merge
+from operators.window.partial import Partial
 from operators.window.together import together
 from tests.laws.partials import events, partial_of
 

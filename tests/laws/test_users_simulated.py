@@ -11,7 +11,7 @@ from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
 from operators.rules.pane_counts import Roster
 from operators.rules.recurring import CHAINS_MAX, Recurring, left_out
-from operators.window.partial import merge
+from operators.window.merging import merge
 from tests.bench.simulate_users import EQUAL, WORSE, Case, found
 from tests.dataflows.making import received
 from tests.releasing import BASE, CANARY

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from operators.policy.policy import Policy
 from operators.policy.windows import Window
 from operators.rules.measure import MeasureRule
+from operators.window.merging import merge
 from operators.window.panes import Closed, Panes, ShardInput
-from operators.window.partial import merge, take
 from operators.window.sliding import WindowCounts
+from operators.window.splitting import take
 from operators.window.watermark import PartitionProgress, Watermark
 from operators.window.windows import Windows
 from tests.laws.partials import ANCHOR_MS, PANE_MS, RULES, events, partial_of, plain

@@ -15,9 +15,10 @@ from operators.stats.histogram import CODE_BITS, CODE_MAX, CODE_MIN
 from operators.window.cell_quantiles import cell_quantiles
 from operators.window.held_hop import pack_hop
 from operators.window.hop import HopCounts
+from operators.window.merging import in_groups, merge
 from operators.window.paged import PagedHistograms
 from operators.window.panes import Closed
-from operators.window.partial import Partial, in_groups, merge
+from operators.window.partial import Partial
 from operators.window.series_index import rollup
 from operators.window.windows import Windows
 from tests.fast_kernels import kernels, without

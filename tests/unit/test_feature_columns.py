@@ -17,7 +17,9 @@ from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
 from operators.profiles.binning import bins_of
 from operators.profiles.embedding import nearest
-from operators.window.partial import LIMB_BITS, Z_MAX, Partial, feature_rows, merge
+from operators.window.merging import merge
+from operators.window.partial import Z_MAX, Partial, feature_rows
+from operators.window.sums import LIMB_BITS
 from tests.dataflows.making import POLICY, received
 from tests.monitored import FILES, MONITORS
 

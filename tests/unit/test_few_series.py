@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from operators.rules.threshold_state import FIELDS, ThresholdLimits, compare, count_time, stays, threshold_words
 from operators.window.hop import roll_up
 from operators.window.leaf_index import LeafIndex, LeafSeries
+from operators.window.merging import merge
 from operators.window.outcomes import outcomes_of
 from operators.window.panes import Closed
-from operators.window.partial import Partial, merge, take
+from operators.window.partial import Partial
 from operators.window.rolled_hops import EndedHop, rolled_hops
 from operators.window.series_index import NOWHERE, Rollup, SeriesIndex, rollup
+from operators.window.splitting import take
 from operators.window.watermark import END
 from operators.window.windows import Windows
 from tests.fast_kernels import without

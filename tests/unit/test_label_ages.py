@@ -8,8 +8,10 @@ from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
 from operators.rules.labels import labels_of
 from operators.window.label_ages import LAG_MAX, UNDATED, decode, encode, lags_of, width
+from operators.window.merging import merge
 from operators.window.packing import pack, unpack
-from operators.window.partial import Partial, merge, take, unwatched
+from operators.window.partial import Partial, unwatched
+from operators.window.splitting import take
 from tests.dataflows.making import received
 from tests.policies import refused
 from tests.releasing import BASE, CANARY

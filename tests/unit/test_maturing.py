@@ -10,8 +10,9 @@ from operators.ingest.partition import Partition
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
 from operators.window.maturing import Maturing
+from operators.window.merging import merge
 from operators.window.panes import Closed, Panes
-from operators.window.partial import Partial, merge
+from operators.window.partial import Partial
 from tests.dataflows.making import received
 from tests.policies import base, sli, table
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from operators.rules.measure import MeasureEvaluator, MeasureRule
-from operators.window.partial import split_limbs
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
+from operators.window.sums import split_limbs
 from tests.judged import H, M, Watch, pane, policy, series, versions
 from tests.saving import again
 

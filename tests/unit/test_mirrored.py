@@ -8,7 +8,8 @@ from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
 from operators.release.sentence import sentence
 from operators.rules.pane_counts import Roster
-from operators.window.partial import Partial, merge
+from operators.window.merging import merge
+from operators.window.partial import Partial
 from operators.wire.commands import Release
 from operators.wire.mirrored import mirrored
 from tests.dataflows.making import received

@@ -15,7 +15,8 @@ from operators.drift.monitors import Monitors
 from operators.policy.policy import Policy
 from operators.profiles.build import build
 from operators.window.leaf_index import LeafSeries
-from operators.window.partial import MAX, NEG_MIN, Z_UNIT, Partial, split_limbs
+from operators.window.partial import MAX, NEG_MIN, Z_UNIT, Partial
+from operators.window.sums import split_limbs
 from tests.drifting import START_MS, H, policy_of
 
 PROVE = os.environ.get("ROLLGUARD_PROVE") == "1"

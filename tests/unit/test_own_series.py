@@ -8,8 +8,9 @@ import msgspec
 
 from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
-from operators.window.partial import merge, split_rows
+from operators.window.merging import merge
 from operators.window.samples import Sample
+from operators.window.splitting import split_rows
 from tests.dataflows.making import POLICY, START_MS, event, received
 from tests.fast_kernels import both_ways
 from tests.laws.partials import plain

@@ -8,7 +8,7 @@ import pytest
 from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
 from operators.rules.threshold import Threshold, ThresholdEvaluator
-from operators.window.partial import merge
+from operators.window.merging import merge
 from operators.window.series_index import SliceSeries
 from tests.dataflows.making import received
 from tests.judged import M, Watch, policy, series

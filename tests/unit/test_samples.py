@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.policy_file.toml import parse
+from operators.window.merging import merge
 from operators.window.packing import pack, unpack
-from operators.window.partial import Partial, merge, unwatched
+from operators.window.partial import Partial, unwatched
 from operators.window.samples import FAILING_MAX, LINEAGE, Sample, first_samples
 from tests.dataflows.making import POLICY
 from tests.unit.test_feature_columns import START_MS, closing

@@ -6,8 +6,9 @@ from operators.evaluation import ShardEvaluation
 from operators.ingest.partition import Partition
 from operators.rules.comparison import Comparison
 from operators.rules.recurring import Recurring, by_version
+from operators.window.merging import merge
 from operators.window.panes import Closed
-from operators.window.partial import Partial, merge
+from operators.window.partial import Partial
 from operators.window.windows import PaneWithWindows
 from tests.dataflows.making import received
 from tests.releasing import PANE_MS, RELEASE, START, policy

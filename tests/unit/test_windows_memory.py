@@ -18,13 +18,15 @@ from operators.window import held_hop, hops, ring_quantiles, sliding
 from operators.window import windows as windows_module
 from operators.window.held_hop import PackedHop, pack_hop
 from operators.window.hop import HopCounts, cells_of, roll_up
+from operators.window.merging import merge
 from operators.window.packing import pack, unpack
 from operators.window.paged import INT32_MAX, PagedHistograms
 from operators.window.panes import Closed, ReplayPlan
-from operators.window.partial import N, Partial, cell_rows, merge, take, unwatched
+from operators.window.partial import N, Partial, cell_rows, unwatched
 from operators.window.recall import PaneReplay, RecalledWindows, WindowProgress
 from operators.window.series_index import SeriesIndex, rollup
 from operators.window.sliding import WindowCounts
+from operators.window.splitting import take
 from operators.window.tumbling import TumblingWindow
 from operators.window.windows import Windows
 from tests.bench.loads import Load, policy_of
