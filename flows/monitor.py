@@ -26,7 +26,7 @@ from operators.steps import (
     write_windows,
 )
 from operators.store.rows import Rows
-from operators.window.panes import ShardInput
+from operators.window.pane_items import ShardInput
 from operators.wire.control import ControlEvent
 
 

@@ -34,8 +34,8 @@ from operators.rules.unserved import Rings
 from operators.rules.verdict import Verdict
 from operators.shard_models import Begun, ShardModels
 from operators.store.rows import Column, Rows
+from operators.window.pane_items import Closed
 from operators.window.pane_lengths import PaneLengths
-from operators.window.panes import Closed
 from operators.window.partial import Partial
 from operators.window.sliding import WindowCounts
 from operators.window.waiting_commands import Due

@@ -23,8 +23,8 @@ from operators.release.widening import widen
 from operators.saved.registry import Unreadable
 from operators.window.moved_commands import Moved, MovedCommands, Place, home_in, note_moved, team_for
 from operators.window.pane_lengths import PaneLengths
-from operators.window.panes import SavedPanes
 from operators.window.partial import OTHER
+from operators.window.saved_panes import SavedPanes
 from operators.window.saved_teams import SavedTeams
 from operators.window.team_panes import SavedTeamPanes
 from operators.window.waiting_commands import TakenIn, Unwatched, Waiting

@@ -17,7 +17,7 @@ from operators.saved.decode import from_bytes_of
 from operators.saved.encode import to_bytes_of
 from operators.saved.registry import UNKNOWN, Unreadable
 from operators.saved_names import REGISTRY
-from operators.window.panes import SavedPanes
+from operators.window.saved_panes import SavedPanes
 from operators.window.saved_teams import SavedTeams
 from operators.window.shards import shard_name
 from operators.window.team_panes import SavedTeamPanes, as_first_of_several

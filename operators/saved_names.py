@@ -59,9 +59,9 @@ from operators.window import (
     label_cells,
     leaf_index,
     limits,
-    panes,
     recall,
     samples,
+    saved_panes,
     saved_teams,
     series_index,
     team_panes,
@@ -81,7 +81,7 @@ INPUT = (
     Saved("input.behind", behind_share.BehindShare, version=2, upgrades={1: renamed({"told": "announced"})}),
 )
 PANES = (
-    Saved("panes", panes.SavedPanes),
+    Saved("panes", saved_panes.SavedPanes),
     Saved("panes.watermark", watermark.Watermark),
     Saved("panes.mark", watermark.PartitionProgress),
     Saved("panes.limits", limits.Limits),

@@ -26,9 +26,10 @@ from operators.rows.windows import rows_of_windows
 from operators.store.rows import Rows
 from operators.window.fence import in_order
 from operators.window.going_over import PanesOfAnyLength
+from operators.window.pane_items import Closed, HoldsEnough, PaneItem, ReplayRequest, ShardInput
 from operators.window.pane_lengths import Leftover
-from operators.window.panes import Closed, HoldsEnough, PaneItem, ReplayRequest, SavedPanes, ShardInput
 from operators.window.recall import PaneReplay, PaneStore, RecalledWindows, WindowProgress, held_now
+from operators.window.saved_panes import SavedPanes
 from operators.window.saved_teams import SavedTeams
 from operators.window.team_panes import TeamItem, TeamPanes
 from operators.window.windows import PaneWithWindows

@@ -16,7 +16,8 @@ from operators.policy.worker import SHARDS
 from operators.policy_file.toml import parse
 from operators.profiles.build import build
 from operators.profiles.profile import Profile, to_json
-from operators.window.panes import Closed, Panes
+from operators.window.pane_items import Closed
+from operators.window.panes import Panes
 from operators.window.shards import shard_of
 from operators.window.windows import PaneWithWindows
 from tests.dataflows.making import received

@@ -11,7 +11,7 @@ from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
 from operators.window.label_ages import UNDATED, encode, lags_of, width
 from operators.window.leaf_index import LeafSeries
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.windows import PaneWithWindows
 from operators.wire.control import ControlEvent
 from tests.releasing import BASE, counted

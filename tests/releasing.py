@@ -22,7 +22,7 @@ from operators.rules.verdict import Verdict
 from operators.store.rows import Rows
 from operators.window.label_ages import UNDATED, encode, width
 from operators.window.leaf_index import LeafSeries
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import Partial
 from operators.window.sliding import WindowCounts
 from operators.window.waiting_commands import Due

@@ -22,7 +22,7 @@ from operators.policy.policy import Policy
 from operators.sources.input import Input, InputWatch
 from operators.sources.monitor import MonitorSource
 from operators.steps import close_panes, evaluate_shards, slide_windows
-from operators.window.panes import ShardInput
+from operators.window.pane_items import ShardInput
 from operators.window.team_panes import TeamItem
 
 EPOCH = timedelta(seconds=60)  # Nothing is buffered that had to be written: epochs only cost.

@@ -8,7 +8,7 @@ import numpy as np
 from operators.arrays import Ints
 from operators.policy.policy import Policy
 from operators.window.leaf_index import LeafSeries
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import GOOD, NEITHER, N
 from operators.window.team_panes import TeamItem
 

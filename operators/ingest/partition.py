@@ -35,7 +35,7 @@ from operators.ingest.streams.team_feedback import TeamFeedback, common
 from operators.ingest.streams.team_versions import TeamVersions
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
-from operators.window.panes import ShardInput
+from operators.window.pane_items import ShardInput
 from operators.window.partial import Partial
 from operators.window.shards import home_of
 from operators.window.waiting_commands import Coming

@@ -17,8 +17,8 @@ from operators.rows.small import small_together
 from operators.rows.stacked_parts import stacked_parts
 from operators.stats.histogram import GAMMA
 from operators.store.rows import Coded, Column, Ragged, Rows
+from operators.window.pane_items import Closed
 from operators.window.pane_lengths import Leftover
-from operators.window.panes import Closed
 from operators.window.partial import BAD, GOOD, HI, LO, MAX, NEG_MIN, NEITHER, N, Partial, cell_rows
 from operators.window.series_index import described
 from operators.window.sums import LIMB_BITS

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from operators.policy.policy import Policy
 from operators.store.rows import Column, Rows
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import Partial
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from operators.arrays import Floats, Ints, concatenated
 from operators.window.outcomes import Outcomes
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
 

@@ -15,7 +15,7 @@ from operators.rows.panes import means
 from operators.rows.small import small_together
 from operators.rows.stacked_windows import StackedWindows, stacked
 from operators.store.rows import Coded, Column, Rows
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import BAD, GOOD, MAX, N
 from operators.window.picked import pick
 from operators.window.series_index import series_columns

@@ -26,8 +26,8 @@ from operators.sources.recall import recall
 from operators.sources.source import InputPart, InputSource
 from operators.store.rows import Rows
 from operators.window.fence import NOWHERE, Span
+from operators.window.pane_items import ShardInput
 from operators.window.pane_lengths import PaneLengths
-from operators.window.panes import ShardInput
 
 STALLS_MAX = 2  # In a row, after which a partition that is found empty each time is left out all the same.
 AHEAD_MS_MAX = 60_000  # Event time that a partition may be ahead of the slowest before it waits.

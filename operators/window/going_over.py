@@ -6,8 +6,10 @@ from operators.policy.policy import CountColumns, Policy
 from operators.window.admission import Admission
 from operators.window.estimating import Estimating
 from operators.window.maturing import Maturing
+from operators.window.pane_items import Closed, PaneItem, ShardInput
 from operators.window.pane_lengths import PaneLengths, left_of
-from operators.window.panes import Closed, PaneItem, Panes, SavedPanes, ShardInput
+from operators.window.panes import Panes
+from operators.window.saved_panes import SavedPanes
 from operators.window.watermark import NEVER
 
 
@@ -33,18 +35,16 @@ class PanesOfAnyLength(Panes):
         if self.policy is self._now:
             return []
         lengths = PaneLengths(self.policy.pane_ms, self._now.pane_ms)
-        asked, known = self._recall(), self.closed != NEVER or bool(self.open)
+        asked, known = self.held.recall(self.order), self.closed != NEVER or bool(self.open)
         left = [left_of(pane, self._whole(pane)[0], self.policy, self.estimating) for pane in sorted(self.open)]
         self.closed = lengths.after(max(self.closed, *self.open, NEVER)) - 1 if known else NEVER
         self.policy, labels = self._now, self.estimating.save()
         self.open.clear()
-        self.kept.clear()
         self._admission.settle()
         self.limits.renumber(lengths)
         self._admission = Admission(self.limits)
         self.commands.waiting = [(lengths.pane(pane), coming) for pane, coming in self.commands.waiting]
         self.maturing, self.estimating = Maturing(self.policy, {}), Estimating(self.policy, labels)
-        self.slis, self.measures, self.dimensions, self.fields = {}, {}, {}, {}
-        self.rings = {self.policy.columns.ring: NEVER}
-        self.dropped, self.held = self.closed, self.closed + 1 if known else NEVER
+        self.later.forget()
+        self.held.leave(self.policy, self.closed, self.closed + 1 if known else NEVER)
         return [*asked, *left, *([self._ordered(Closed(pane=self.closed, anew=True))] if known else [])]

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import Partial, unwatched
 from operators.window.rolled_hops import EndedHop, RolledHops, rolled_hops
 from operators.window.series_index import SeriesIndex

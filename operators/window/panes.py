@@ -4,8 +4,7 @@ A pane closes for all its series at once. Late events are kept under the pane th
 when they came in, and leave with it as rows of their own: they never reopen a decision, and wait no longer.
 """
 
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 import msgspec
 import numpy as np
@@ -13,121 +12,25 @@ import numpy as np
 from operators.policy.policy import CountColumns, Policy
 from operators.window.admission import Admission
 from operators.window.estimating import Estimating
-from operators.window.fence import UNKNOWN, Span, SpansSeen
+from operators.window.fence import UNKNOWN, SpansSeen
 from operators.window.folded import Folded
-from operators.window.label_cells import LabelCells
+from operators.window.held_panes import HeldPanes
+from operators.window.later_columns import LaterColumns
 from operators.window.leaf_index import LEAVES_PANES, LeafIndex, only_used
 from operators.window.limits import Limits, first_past, limit_error_types
 from operators.window.maturing import Maturing
 from operators.window.merging import merge
 from operators.window.packing import pack, unpack
-from operators.window.pane_lengths import Leftover
+from operators.window.pane_items import Closed, PaneItem, ShardInput
 from operators.window.partial import Partial
+from operators.window.saved_panes import SavedPanes
 from operators.window.splitting import take
 from operators.window.together import together
-from operators.window.waiting_commands import Coming, Due, Obeyed, Waiting
-from operators.window.watched_columns import watched_from
-from operators.window.watermark import NEVER, PartitionProgress, Watermark
-from operators.window.widening import begins_of, from_begin, unsliced, widened
+from operators.window.waiting_commands import Waiting
+from operators.window.watermark import NEVER, Watermark
+from operators.window.widening import widened
 
 PARTS_MAX = 16  # Partials an open pane may collect before they are merged into one.
-
-
-class ShardInput(msgspec.Struct, frozen=True, kw_only=True):
-    """What one batch of one partition sends to one shard: its mark, partials and commands by closing pane.
-
-    `span` is where the batch stands in its partition; None where nothing is ever resumed. Where several policies share
-    a worker, `teams` has the number of the policy of each partial.
-    """
-
-    shard: int
-    mark: PartitionProgress
-    partitions: tuple[str, ...]
-    partials: Sequence[tuple[int, Partial]] = ()
-    commands: Sequence[tuple[int, Coming]] = ()
-    span: Span | None = None
-    teams: Sequence[int] = ()
-
-
-class Closed(msgspec.Struct, frozen=True, kw_only=True):
-    """Pane number `pane` and all before it are closed; `end` says that no other follows.
-
-    `on_time` and `late` are what came in under this pane, None where nothing did; `commands` take effect with it.
-    `rest` is what came in on time of models past the limit: counted in rows, but not seen by rules. `folded` says what
-    else is past a limit. `begins` has, by number, the first panes of SLIs that began while the shard counted already,
-    `sliced` those of slice dimensions. It is held in the ring of slots of number `ring`; of panes before `held` not all
-    are there for windows that have become longer. `anew`: panes have another length from the next one on; this one is
-    none, and lies ahead of time, so nothing is decided by it.
-    """
-
-    pane: int
-    on_time: Partial | None = None
-    late: Partial | None = None
-    end: bool = False
-    order: int = 0  # Counts what a shard closed: panes may arrive out of order at the windows.
-    commands: tuple[Due, ...] = ()
-    rest: Partial | None = None
-    folded: tuple[Folded, ...] = ()
-    begins: Mapping[int, int] = {}
-    sliced: Mapping[int, int] = {}
-    ring: int = 0
-    held: int = NEVER
-    anew: bool = False
-
-
-class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """After a restart, to the slot that holds a closed pane: send it again (`PaneReplay`)."""
-
-    pane: int
-    ring: int = 0
-
-
-class HoldsEnough(msgspec.Struct, frozen=True, kw_only=True):
-    """To the slot of an earlier ring that holds a closed pane: no window needs it any more."""
-
-    pane: int
-    ring: int
-
-
-class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """After a restart, to the windows: wait for a `PaneReplay` of each of `panes`; `order` is that of the next pane."""
-
-    panes: tuple[int, ...]
-    order: int
-
-
-PaneItem = Closed | ReplayRequest | ReplayPlan | HoldsEnough | Leftover
-
-
-class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of a shard's panes; `kept` are the closed panes that the slots still hold.
-
-    `seen` is the position that each partition was seen up to; None in what was saved before it was kept. `slis`,
-    `measures`, `dimensions` and watched `fields` are those that began while the shard counted already, by number: the
-    first pane that has them in full. `labels` are what SLIs are estimated from. `rings` have, by number, the first pane
-    that each holds, `dropped` is the last one that is held no more, and `held` the first that is for all windows; None
-    in what was saved before there were any. `pane_ms` is how long its panes are, 0: as the policy says of its columns.
-    """
-
-    watermark: Watermark | None
-    open: dict[int, bytes]
-    limits: Limits
-    closed: int
-    order: int
-    kept: tuple[int, ...]
-    commands: tuple[tuple[int, Coming], ...] = ()
-    seen: dict[str, int] | None = None
-    obeyed: Obeyed = msgspec.field(default_factory=Obeyed)
-    slis: dict[int, int] = {}
-    measures: dict[int, int] = {}
-    dimensions: dict[int, int] = {}
-    fields: dict[int, int] = {}
-    maturing: dict[int, bytes] = msgspec.field(default_factory=dict)
-    labels: LabelCells | None = None
-    rings: dict[int, int] | None = None
-    dropped: int | None = None
-    held: int = NEVER
-    pane_ms: int = 0
 
 
 class Panes:
@@ -141,64 +44,35 @@ class Panes:
 
     def __init__(self, policy: Policy, saved: SavedPanes | None = None, had: CountColumns | None = None) -> None:
         self.policy = policy
-        self.slis: dict[int, int] = {}  # Those that began later, each with its first pane; measures; dimensions.
-        self.measures: dict[int, int] = {}
-        self.dimensions: dict[int, int] = {}
-        self.fields: dict[int, int] = {}
-        self._slicing = False  # Whether some dimension is still to begin, as far as is known.
         self.watermark: Watermark | None = None
         self.shard = 0
         self.open: dict[int, list[Partial]] = {}
         self.limits = Limits()
         self.closed = NEVER  # Number of the last pane that closed.
         self.order = 0
-        self.kept: deque[int] = deque()
-        self.rings = {policy.columns.ring: NEVER}
-        self.dropped = self.held = NEVER
+        self.later, self.held = LaterColumns(policy), HeldPanes(policy)
         self.commands = Waiting() if saved is None else Waiting(saved.commands, saved.obeyed)
         self.seen = SpansSeen({})
         self.maturing = Maturing(policy, {} if saved is None else saved.maturing, had)
         self.estimating = Estimating(policy, None if saved is None else saved.labels)
-        self._recalling = saved is not None
         self._leaves, self._leaves_until = LeafIndex(), NEVER
         if saved is not None:
-            self.watermark, self.limits = saved.watermark, saved.limits
-            if self.watermark is not None:
-                self.watermark.disorder_ms = policy.disorder_ms
-            self.closed, self.order = saved.closed, saved.order
-            self.open = {pane: [widened(unpack(part), policy, had)] for pane, part in saved.open.items()}
-            self._begin(saved, policy.columns if had is None else had)
-            self.kept.extend(saved.kept)
-            self._hold(saved, policy.columns if had is None else had)
-            known = saved.watermark.marks if saved.watermark is not None else ()
-            self.seen = SpansSeen(dict.fromkeys(known, UNKNOWN) if saved.seen is None else saved.seen)
+            self._resume(saved, had)
         self._admission = Admission(self.limits)
 
-    def _begin(self, saved: SavedPanes, had: CountColumns) -> None:
-        """Let what is new begin with the first pane that nothing has come of yet."""
-        newest = NEVER if self.watermark is None else self.watermark.newest_ms // self.policy.pane_ms
-        first = max(self.closed, newest, *self.open, NEVER) + 1
-        own = self.policy.columns
-        self.slis = saved.slis | dict.fromkeys(range(had.slis, own.slis), first)
-        self.measures = saved.measures | dict.fromkeys(range(had.measures, own.measures), first)
-        self.dimensions = begins_of(saved.dimensions, had.dimensions, own.dimensions, first)
-        self.fields = begins_of(saved.fields, had.watched, own.watched, first)
-        self._slicing = bool(self.dimensions)
-        self.limits.reslice(had.dimensions, own.dimensions)
-
-    def _hold(self, saved: SavedPanes, had: CountColumns) -> None:
-        """Hold panes from the next one on in the ring of the policy, if it is another one than was used."""
-        self.rings = {had.ring: NEVER} if saved.rings is None else dict(saved.rings)
-        few = self.policy.rings[had.ring] if self.policy.rings else self.policy.slots
-        before = self.closed - few if self.closed != NEVER else NEVER
-        self.dropped, self.held = before if saved.dropped is None else saved.dropped, saved.held
-        ring = self.policy.columns.ring
-        if ring not in self.rings:
-            self.rings[ring] = self.closed + 1
-            self.held = max(self.held, self.dropped + 1)
-
-    def _ring_of(self, pane: int) -> int:
-        return max(ring for ring, first in self.rings.items() if first <= pane)
+    def _resume(self, saved: SavedPanes, had: CountColumns | None) -> None:
+        policy, columns = self.policy, self.policy.columns if had is None else had
+        self.watermark, self.limits = saved.watermark, saved.limits
+        if self.watermark is not None:
+            self.watermark.disorder_ms = policy.disorder_ms
+        self.closed, self.order = saved.closed, saved.order
+        self.open = {pane: [widened(unpack(part), policy, had)] for pane, part in saved.open.items()}
+        newest = NEVER if self.watermark is None else self.watermark.newest_ms // policy.pane_ms
+        self.later.resume(saved, columns, max(self.closed, newest, *self.open, NEVER) + 1)
+        self.limits.reslice(columns.dimensions, policy.columns.dimensions)
+        self.held.resume(saved, policy, columns)
+        known = saved.watermark.marks if saved.watermark is not None else ()
+        self.seen = SpansSeen(dict.fromkeys(known, UNKNOWN) if saved.seen is None else saved.seen)
 
     def save(self) -> SavedPanes:
         """Return all that a restart needs."""
@@ -209,19 +83,19 @@ class Panes:
             limits=self.limits,
             closed=self.closed,
             order=self.order,
-            kept=tuple(self.kept),
+            kept=tuple(self.held.kept),
             commands=tuple(self.commands.waiting),
             seen=self.seen.positions,
             obeyed=self.commands.obeyed,
-            slis=self.slis,
-            measures=self.measures,
-            dimensions=self.dimensions,
-            fields=self.fields,
+            slis=self.later.slis,
+            measures=self.later.measures,
+            dimensions=self.later.dimensions,
+            fields=self.later.fields,
             maturing=self.maturing.save(),
             labels=self.estimating.save(),
-            rings=self.rings,
-            dropped=self.dropped,
-            held=self.held,
+            rings=self.held.rings,
+            dropped=self.held.dropped,
+            held=self.held.first,
             pane_ms=self.policy.pane_ms,
         )
 
@@ -250,14 +124,7 @@ class Panes:
             if len(parts) > PARTS_MAX:
                 self.open[pane] = [merge(parts)]
         self.commands.waiting += item.commands
-        return [*self._recall(), *self._close(self.watermark)]
-
-    def _recall(self) -> list[PaneItem]:
-        if not self._recalling:
-            return []
-        self._recalling = False
-        requests = (ReplayRequest(pane=pane, ring=self._ring_of(pane)) for pane in self.kept)
-        return [ReplayPlan(panes=tuple(self.kept), order=self.order), *requests]
+        return [*self.held.recall(self.order), *self._close(self.watermark)]
 
     def _numbered(self, partial: Partial) -> Partial:
         """Return it with its series numbered as those of all partitions are."""
@@ -297,8 +164,8 @@ class Panes:
             out.append(self._ordered(Closed(pane=last)))
         if watermark.ended:
             out[-1] = msgspec.structs.replace(out[-1], end=True)
-        self.kept.extend(closed.pane for closed in out if closed.on_time is not None)
-        return [*out, *self._drop()]
+        whole = (closed.pane for closed in out if closed.on_time is not None)
+        return [*out, *self.held.keep(whole, self.closed, self.policy.slots)]
 
     def _close_each(self, due: list[int], known: set[int], last: int) -> Iterator[Closed]:
         """Close the panes that are due, in order; add to them those in which only what came in with them counts."""
@@ -310,20 +177,6 @@ class Panes:
                 ripe = sorted(pane for pane in begun - known if pane <= last)
                 known.update(ripe)
                 due[at:] = sorted([*due[at:], *ripe])
-
-    def _drop(self) -> list[PaneItem]:
-        """Let go of the panes that no window needs any more; return what is said to slots of earlier rings."""
-        gone, last = [], self.closed - self.policy.slots
-        while self.kept and self.kept[0] <= last:
-            self.dropped = self.kept.popleft()
-            gone.append(self.dropped)
-        if not gone or len(self.rings) == 1:
-            return []
-        current = max(self.rings)
-        freed = [(pane, self._ring_of(pane)) for pane in gone]
-        oldest = self._ring_of(self.kept[0] if self.kept else self.closed + 1)
-        self.rings = {ring: first for ring, first in self.rings.items() if ring >= oldest}
-        return [HoldsEnough(pane=pane, ring=ring) for pane, ring in freed if ring < current]
 
     def _forget_leaves(self) -> None:
         """Begin to number the finest series anew, once in a while: those that are gone are forgotten."""
@@ -337,24 +190,24 @@ class Panes:
         return msgspec.structs.replace(
             closed,
             order=self.order - 1,
-            begins=self.slis,
-            sliced=self.dimensions,
-            ring=max(self.rings),
-            held=self.held,
+            begins=self.later.slis,
+            sliced=self.later.dimensions,
+            ring=self.held.ring,
+            held=self.held.first,
         )
 
     def _close_one(self, pane: int) -> Closed:
         commands = self.commands.take(pane, self.policy.pane_ms, self.policy.late_horizon_ms)
         self.limits.declare(commands, self.policy)
         if pane not in self.open:
-            ripe = self.maturing.take(pane, None, self.dimensions)
+            ripe = self.maturing.take(pane, None, self.later.dimensions)
             return self._ordered(Closed(pane=pane, on_time=ripe, commands=commands))
         whole, folded = self._whole(pane)
         del self.open[pane]
         late = int(whole.late.searchsorted(1))
         rest = first_past(whole, late)
         on_time = self.estimating.fill(take(whole, 0, rest) if rest else None, pane)
-        ripe = self.maturing.take(pane, on_time, self.dimensions)
+        ripe = self.maturing.take(pane, on_time, self.later.dimensions)
         return self._ordered(
             Closed(
                 pane=pane,
@@ -368,16 +221,8 @@ class Panes:
 
     def _whole(self, pane: int) -> tuple[Partial, list[Folded]]:
         """Return what came in under an open pane as it counts, and what of it is past a limit."""
-        whole = from_begin(together(self.open[pane]), self.slis, self.measures)
-        if self.fields:
-            whole = watched_from(whole, self.policy.watched, self.fields)
-            self.fields = {field: first for field, first in self.fields.items() if pane < first}
-        later = [dimension for dimension, first in self.dimensions.items() if pane < first]
-        if later:
-            names = {name: unsliced(name, later, len(self.policy.dimensions)) for name in whole.series}
-            whole = merge([whole], names)
-        elif self._slicing:  # Those from before it began have places until then.
-            self._slicing = False
+        whole = self.later.counted(together(self.open[pane]), pane)
+        if self.later.begin_slicing(pane):  # Those from before it began have places until then.
             self._admission.settle()
             self._admission.forget()
             self.limits.slice_by(len(self.policy.dimensions))

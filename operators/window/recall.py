@@ -17,8 +17,8 @@ from operators.policy.policy import CountColumns, Policy
 from operators.window.fence import OutOfStep, in_order
 from operators.window.hops import few_together
 from operators.window.packing import pack, unpack
+from operators.window.pane_items import Closed, HoldsEnough, PaneItem, ReplayPlan, ReplayRequest
 from operators.window.pane_lengths import Leftover
-from operators.window.panes import Closed, HoldsEnough, PaneItem, ReplayPlan, ReplayRequest
 from operators.window.partial import Partial, unwatched
 from operators.window.watermark import NEVER
 from operators.window.widening import widened

@@ -15,8 +15,9 @@ from operators.window.fence import SpansSeen
 from operators.window.going_over import PanesOfAnyLength
 from operators.window.limits import Limits
 from operators.window.moved_commands import Moved, is_for_all, model_of, take_moved, team_for
-from operators.window.panes import PaneItem, SavedPanes, ShardInput
+from operators.window.pane_items import PaneItem, ShardInput
 from operators.window.partial import Partial
+from operators.window.saved_panes import SavedPanes
 from operators.window.waiting_commands import Coming, Sent, Waiting
 from operators.window.watermark import NEVER
 from operators.wire.commands import Silence, Unsilence

@@ -17,8 +17,8 @@ from operators.window.held_hop import pack_hop
 from operators.window.hops import Hops, TakenHop, Together, few_together
 from operators.window.leaf_index import LEAVES_PANES, LeafIndex
 from operators.window.merging import merge
+from operators.window.pane_items import Closed
 from operators.window.pane_lengths import Leftover
-from operators.window.panes import Closed
 from operators.window.partial import Partial
 from operators.window.series_index import SeriesIndex
 from operators.window.sliding import RunningWindow, WindowCounts

@@ -23,7 +23,8 @@ from operators.policy.rules import QUANTILES
 from operators.rows.panes import rows_of_stored
 from operators.rows.windows import rows_of_windows
 from operators.window.packing import pack, unpack
-from operators.window.panes import Closed, Panes
+from operators.window.pane_items import Closed
+from operators.window.panes import Panes
 from operators.window.partial import Partial
 from operators.window.recall import RecalledWindows
 from operators.window.windows import Windows

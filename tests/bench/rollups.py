@@ -14,7 +14,8 @@ from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.rules.pane_counts import Roster
 from operators.window import windows
-from operators.window.panes import Closed, Panes
+from operators.window.pane_items import Closed
+from operators.window.panes import Panes
 from operators.window.partial import Partial
 from operators.window.windows import PaneWithWindows, Windows
 from tests.bench.generate import lines

@@ -27,7 +27,8 @@ from operators.rows.windows import window_rows
 from operators.sources.input import Input, InputWatch
 from operators.sources.monitor import MonitorSource
 from operators.store.rows import Coded, Ragged, Rows
-from operators.window.panes import Closed, Panes, ShardInput
+from operators.window.pane_items import Closed, ShardInput
+from operators.window.panes import Panes
 from operators.window.windows import PaneWithWindows, Windows
 from operators.wire.control import ControlEvent
 from tests.dataflows.making import received

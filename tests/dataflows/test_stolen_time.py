@@ -15,7 +15,8 @@ from operators.ingest.partition import Partition
 from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.policy.worker import SHARDS
-from operators.window.panes import Closed, Panes
+from operators.window.pane_items import Closed
+from operators.window.panes import Panes
 from operators.window.shards import shard_of
 from operators.window.windows import PaneWithWindows, Windows
 from tests.dataflows.making import START_MS, received

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from operators.ingest.partition import Partition
 from operators.policy_file.toml import parse
-from operators.window.panes import ShardInput
+from operators.window.pane_items import ShardInput
 from operators.window.partial import Partial, cell_rows, feature_rows, user_rows
 from operators.window.sums import LIMB_BITS
 from tests.dataflows.making import FOLLOWS_ALL, received

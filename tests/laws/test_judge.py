@@ -15,7 +15,7 @@ from operators.evaluation import ShardEvaluation
 from operators.evaluation_state import EvaluationState
 from operators.recovery import dumps, loads
 from operators.window.merging import merge
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import Partial
 from operators.window.waiting_commands import Due
 from operators.window.windows import PaneWithWindows

@@ -11,7 +11,7 @@ from operators.evaluation_state import EvaluationState
 from operators.policy.rules import QUANTILES
 from operators.policy_file.toml import parse
 from operators.recovery import dumps, loads
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.sliding import WindowCounts
 from operators.window.waiting_commands import Due
 from operators.window.windows import PaneWithWindows, Windows

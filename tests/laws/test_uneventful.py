@@ -22,7 +22,7 @@ from operators.release.pane_traffic import PaneTraffic
 from operators.release.uneventful import Uneventful
 from operators.rules.verdict import Verdict
 from operators.window.folded import Folded
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import Partial
 from operators.window.samples import LINEAGE, Sample
 from operators.window.waiting_commands import Due

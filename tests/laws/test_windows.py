@@ -12,7 +12,8 @@ from operators.policy.policy import Policy
 from operators.policy.windows import Window
 from operators.rules.measure import MeasureRule
 from operators.window.merging import merge
-from operators.window.panes import Closed, Panes, ShardInput
+from operators.window.pane_items import Closed, ShardInput
+from operators.window.panes import Panes
 from operators.window.sliding import WindowCounts
 from operators.window.splitting import take
 from operators.window.watermark import PartitionProgress, Watermark

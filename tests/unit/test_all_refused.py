@@ -12,7 +12,8 @@ from operators.ingest.messages import Messages
 from operators.ingest.partition import Partition
 from operators.policy.worker import SHARDS
 from operators.policy_file.toml import parse
-from operators.window.panes import Closed, Panes, ShardInput
+from operators.window.pane_items import Closed, ShardInput
+from operators.window.panes import Panes
 from operators.window.shards import shard_of
 from operators.wire.control import Notice, Refusal
 from tests.dataflows.making import POLICY, START_MS

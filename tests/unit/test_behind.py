@@ -12,7 +12,8 @@ from operators.ingest.partition import Batch, Partition
 from operators.policy.errors import PolicyError
 from operators.policy.worker import SHARDS
 from operators.policy_file.toml import parse
-from operators.window.panes import Closed, Panes, ShardInput
+from operators.window.pane_items import Closed, ShardInput
+from operators.window.panes import Panes
 from operators.wire.control import Notice
 from tests.dataflows.making import POLICY, START_MS
 

@@ -12,7 +12,9 @@ from operators.ingest.partition import Partition
 from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
 from operators.recovery import dumps, loads
-from operators.window.panes import Closed, Panes, SavedPanes, ShardInput
+from operators.window.pane_items import Closed, ShardInput
+from operators.window.panes import Panes
+from operators.window.saved_panes import SavedPanes
 from operators.wire.commands import Details, Release
 from tests.dataflows.making import FOLLOWS_ALL, STARTED_MS
 from tests.dataflows.running import Table, messages_of, run_pure, run_shards

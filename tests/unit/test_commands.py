@@ -9,7 +9,8 @@ from operators.ingest.credentials import Credentials
 from operators.ingest.partition import Partition
 from operators.policy.worker import SHARDS
 from operators.policy_file.toml import parse
-from operators.window.panes import Closed, Panes
+from operators.window.pane_items import Closed
+from operators.window.panes import Panes
 from operators.window.shards import shard_of
 from operators.window.waiting_commands import AtStart
 from operators.window.watermark import NEVER

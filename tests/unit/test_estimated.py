@@ -16,7 +16,8 @@ from operators.release.sentence import sentence
 from operators.stats.calibration import CELLS
 from operators.stats.estimated_accuracy import contradicted, estimate
 from operators.window.label_cells import LABELS_MAX, LabelCells
-from operators.window.panes import Closed, Panes
+from operators.window.pane_items import Closed
+from operators.window.panes import Panes
 from operators.window.partial import BAD, GOOD, NEITHER
 from tests.drifting import START_MS, H, Item, Run, event, policy_of
 from tests.policies import sli, table

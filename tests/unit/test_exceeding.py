@@ -22,7 +22,7 @@ from operators.rules.spreads import NO_SPREADS, Spreads, spreads_of
 from operators.rules.value_history import BASELINE, CANDIDATE
 from operators.stats.histogram import GAMMA, codes_of, values_of
 from operators.window.merging import merge
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import Partial
 from operators.window.sliced_leaves import SlicedLeaves
 from operators.window.windows import PaneWithWindows

@@ -17,7 +17,7 @@ from operators.window.held_hop import pack_hop
 from operators.window.hop import HopCounts
 from operators.window.merging import in_groups, merge
 from operators.window.paged import PagedHistograms
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import Partial
 from operators.window.series_index import rollup
 from operators.window.windows import Windows

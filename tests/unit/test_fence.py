@@ -9,8 +9,10 @@ from operators.model_gauges import ShardGauges
 from operators.policy_file.toml import parse
 from operators.steps import _EvaluationLogic
 from operators.window.fence import NOWHERE, UNKNOWN, OutOfStep, Span, SpansSeen, in_order
-from operators.window.panes import Closed, Panes, ReplayPlan, ReplayRequest, SavedPanes, ShardInput
+from operators.window.pane_items import Closed, ReplayPlan, ReplayRequest, ShardInput
+from operators.window.panes import Panes
 from operators.window.recall import PaneStore, RecalledWindows, WindowProgress
+from operators.window.saved_panes import SavedPanes
 from operators.window.watermark import PartitionProgress
 from operators.window.windows import PaneWithWindows
 from tests.dataflows.making import POLICY

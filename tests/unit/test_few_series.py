@@ -14,7 +14,7 @@ from operators.window.hop import roll_up
 from operators.window.leaf_index import LeafIndex, LeafSeries
 from operators.window.merging import merge
 from operators.window.outcomes import outcomes_of
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import Partial
 from operators.window.rolled_hops import EndedHop, rolled_hops
 from operators.window.series_index import NOWHERE, Rollup, SeriesIndex, rollup

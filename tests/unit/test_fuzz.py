@@ -11,7 +11,8 @@ from operators.policy_file.toml import parse
 from operators.rows.items import dead_letter_rows, feedback_rows
 from operators.rows.panes import pane_rows, stored_rows
 from operators.window.packing import pack, unpack
-from operators.window.panes import Closed, Panes
+from operators.window.pane_items import Closed
+from operators.window.panes import Panes
 from operators.window.partial import Partial, feature_rows
 from tests.dataflows.making import POLICY, received
 from tests.monitored import FILES, MONITORS

@@ -10,7 +10,7 @@ from operators.release.cause import Cause
 from operators.release.model import PaneContext
 from operators.release.phase_states import Left
 from operators.release.proven_well import found_ill, proven_well
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Release
 from operators.wire.control import Affected, ControlEvent, Evidence, Word

@@ -15,7 +15,7 @@ from operators.rules.label_chains import share_of_labels
 from operators.rules.pane_counts import Roster
 from operators.rules.recurring import Recurring
 from operators.window.merging import merge
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import Partial
 from operators.window.windows import PaneWithWindows
 from operators.wire.events import Event, Feedback

@@ -11,7 +11,8 @@ from operators.policy.policy import Policy
 from operators.policy_file.toml import parse
 from operators.window.maturing import Maturing
 from operators.window.merging import merge
-from operators.window.panes import Closed, Panes
+from operators.window.pane_items import Closed
+from operators.window.panes import Panes
 from operators.window.partial import Partial
 from tests.dataflows.making import received
 from tests.policies import base, sli, table

@@ -7,9 +7,11 @@ from operators.policy_file.toml import parse
 from operators.window.fence import NOWHERE, Span
 from operators.window.going_over import PanesOfAnyLength
 from operators.window.packing import pack, unpack
+from operators.window.pane_items import Closed, PaneItem, ReplayPlan, ReplayRequest, ShardInput
 from operators.window.pane_lengths import Leftover
-from operators.window.panes import Closed, PaneItem, Panes, ReplayPlan, ReplayRequest, SavedPanes, ShardInput
+from operators.window.panes import Panes
 from operators.window.recall import PaneReplay, PaneStore, RecalledWindows, WindowProgress, held_now
+from operators.window.saved_panes import SavedPanes
 from operators.window.watermark import PartitionProgress
 from tests.dataflows.making import POLICY
 from tests.laws.partials import ANCHOR_MS, PANE_MS, partial_of, plain

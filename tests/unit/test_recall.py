@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from operators.policy_file.toml import parse
 from operators.window.fence import OutOfStep
 from operators.window.packing import pack, unpack
-from operators.window.panes import Closed, Panes, ReplayPlan, ReplayRequest, ShardInput
+from operators.window.pane_items import Closed, ReplayPlan, ReplayRequest, ShardInput
+from operators.window.panes import Panes
 from operators.window.partial import unwatched
 from operators.window.recall import PaneReplay, PaneStore, RecalledWindows, WindowProgress
 from operators.window.watermark import PartitionProgress

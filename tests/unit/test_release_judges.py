@@ -2,7 +2,7 @@
 
 import pytest
 
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.windows import PaneWithWindows
 from operators.wire.control import ControlEvent
 from tests.releasing import BAD_NEWS, CANARY, OLD, RELEASE, Counts, Story, partial

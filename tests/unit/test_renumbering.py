@@ -10,7 +10,7 @@ from operators.policy.policy import Policy
 from operators.policy.rules import QUANTILES
 from operators.window import windows as windowing
 from operators.window.leaf_index import LeafIndex, LeafSeries
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import Partial
 from operators.window.windows import PaneWithWindows, Windows
 from tests.releasing import CANARY, START, THRESHOLD, Counts, partial, policy

@@ -12,7 +12,7 @@ import pytest
 from operators.policy_file.toml import parse
 from operators.rows.panes import stored_rows
 from operators.window.packing import pack
-from operators.window.panes import Closed, ReplayPlan
+from operators.window.pane_items import Closed, ReplayPlan
 from operators.window.partial import Partial
 from operators.window.recall import PaneReplay, RecalledWindows, WindowProgress
 from tests.dataflows.making import POLICY, STARTED_MS, log

@@ -4,7 +4,7 @@ import numpy as np
 
 from operators.policy.rules import QUANTILES
 from operators.policy_file.toml import parse
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.picked import Picked, pick
 from operators.window.windows import Windows
 from tests.dataflows.making import POLICY

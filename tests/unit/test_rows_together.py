@@ -14,7 +14,7 @@ from operators.rows import small
 from operators.rows.panes import rows_of_stored, stored_rows
 from operators.rows.windows import rows_of_windows, window_rows
 from operators.store.rows import Rows
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import Partial
 from operators.window.sliding import WindowCounts
 from operators.window.windows import Windows

@@ -12,7 +12,7 @@ from operators.evaluation_state import EvaluationState
 from operators.policy_file.toml import parse
 from operators.recovery import dumps, loads
 from operators.rules.value_history import BASELINE, CANDIDATE, MINUTES, ValueHistory
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import Partial
 from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Release

@@ -13,7 +13,7 @@ from operators.sources.input import Input, InputWatch
 from operators.sources.monitor import Item, MonitorSource
 from operators.sources.pace import CATCH_UP
 from operators.sources.polling import ALWAYS_DUE, STALL_S, Polling
-from operators.window.panes import ShardInput
+from operators.window.pane_items import ShardInput
 from tests.dataflows.making import FOLLOWS_ALL, received
 from tests.laws.partials import ANCHOR_MS, message
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from operators.connectors.spill import SpillFile, size_of, spilling
 from operators.window.fence import OutOfStep
 from operators.window.packing import unpack
-from operators.window.panes import Closed, HoldsEnough, ReplayRequest
+from operators.window.pane_items import Closed, HoldsEnough, ReplayRequest
 from operators.window.partial import unwatched
 from operators.window.recall import PaneReplay, PaneStore
 from tests.laws.partials import ANCHOR_MS, PANE_MS, partial_of, plain

@@ -7,7 +7,7 @@ from operators.ingest.partition import Partition
 from operators.rules.comparison import Comparison
 from operators.rules.recurring import Recurring, by_version
 from operators.window.merging import merge
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.partial import Partial
 from operators.window.windows import PaneWithWindows
 from tests.dataflows.making import received

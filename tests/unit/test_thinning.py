@@ -8,7 +8,7 @@ import pytest
 from operators.evaluation import ShardEvaluation
 from operators.policy_file.toml import parse
 from operators.rules.thinning import thinned, thinned_each
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.windows import PaneWithWindows
 from operators.wire.commands import Release
 from tests.releasing import PANE_MS, START

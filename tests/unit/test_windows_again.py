@@ -9,7 +9,7 @@ from operators.policy.rules import QUANTILES
 from operators.rows.windows import window_rows
 from operators.store.rows import Coded, Rows
 from operators.window import sliding
-from operators.window.panes import Closed
+from operators.window.pane_items import Closed
 from operators.window.sliding import WindowCounts
 from operators.window.windows import Windows
 from tests.laws.partials import RULES, partial_of

@@ -21,7 +21,7 @@ from operators.window.hop import HopCounts, cells_of, roll_up
 from operators.window.merging import merge
 from operators.window.packing import pack, unpack
 from operators.window.paged import INT32_MAX, PagedHistograms
-from operators.window.panes import Closed, ReplayPlan
+from operators.window.pane_items import Closed, ReplayPlan
 from operators.window.partial import N, Partial, cell_rows, unwatched
 from operators.window.recall import PaneReplay, RecalledWindows, WindowProgress
 from operators.window.series_index import SeriesIndex, rollup
