@@ -8,7 +8,7 @@ from operators.arrays import Ints
 from operators.policy.policy import Policy
 from operators.policy.tiers import Tier
 from operators.policy_file.toml import parse
-from operators.rules.burn_rate import BurnRate
+from operators.rules.burn_rate_keys import BurnRate
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.verdict import Evaluator, Verdict
 from operators.window.series_index import SliceSeries, described

@@ -1,93 +1,41 @@
 """Burn rate: the error budget of an SLO is being spent too fast, judged in tiers of a long and a short window.
 
-The limit of a tier is factor * (1 - target), a ratio of bad events. A tier
-
-- fires when both windows hold at least that ratio, and the exact one-sided lower bound of the ratio in the long window
-  is above it too, of two failures at least, so that one among few requests is no alarm;
-- stops when the upper bound of the ratio in the short window is below the limit, or when the long window, with enough
-  events to fire on, is below it as it stands: that is how it ends at low traffic, where no short window proves
-  anything. A long window with fewer events stops nothing.
-
-Versions that `targets` names have limits by a target of their own. Of an SLI that is estimated the bounds of the
-estimate must say so, too, before a tier fires or the first OK is said (`estimate_bounds.py`).
-
-BAD while a tier fires; the verdict has the severity of the worst one, and is told again when that changes. OK once no
-tier fires any more, or once each has a window whose upper bound is below the limit; it stays OK while in each the long
-window, with enough events, is below the limit as it stands, or the short one surely. Otherwise INSUFFICIENT.
+`burn_tiers.py` says when a tier fires, and when it stops. BAD while one fires; the verdict has the severity of the
+worst one, and is told again when that changes. OK once no tier fires any more, or once each has a window whose upper
+bound is below the limit; it stays OK while in each the long window, with enough events, is below the limit as it
+stands, or the short one surely. Otherwise INSUFFICIENT.
 
 Sources: B. Beyer and others, "The Site Reliability Workbook" (2018), chapter 5, multiwindow, multi-burn-rate alerts,
-which uses the ratios alone; bounds of Clopper and Pearson, see
-`operators/stats/binomial_tails.py`.
+which uses the ratios alone; bounds of Clopper and Pearson, see `operators/stats/binomial_tails.py`.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
-import msgspec
 import numpy as np
-from msgspec import Meta
 from numpy.typing import NDArray
 
-from operators.arrays import Floats, Ints, any_of_row, put_rows, rows_differ, true_at, union_of
-from operators.policy.fields import As, SliName, WholePanes, Written
-from operators.policy.place import TablePlace
+from operators.arrays import Ints, any_of_row, put_rows, rows_differ, true_at, union_of
 from operators.policy.policy import Policy
-from operators.policy.reading import Confidence, Inner, span
-from operators.policy.rules import Rule
-from operators.policy.tiers import Tier, TierTable, tiers_of
-from operators.rules.burn_windows import BurnWindows, TierSums
+from operators.policy.tiers import Tier
+from operators.rules.burn_rate_keys import SEVERITIES, BurnRate, burns_when, check_burn_rate, detectable_burns
+from operators.rules.burn_tiers import BurnTiers
+from operators.rules.burn_windows import BurnWindows
 from operators.rules.estimate_bounds import estimate_bounds_of, with_estimate_bounds
 from operators.rules.kind import RuleKind
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.recovery import BadRatios, inner
 from operators.rules.rings import Ring
 from operators.rules.series_state import BAD, INSUFFICIENT, OK, SeriesState, bounded
-from operators.rules.targets import (
-    TARGET,
-    HeldToTargets,
-    check_targets,
-    fill_targets,
-    has_targets,
-    targets_in_words,
-)
+from operators.rules.targets import TARGET, HeldToTargets, fill_targets, has_targets
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Saved, renamed
-from operators.stats.binomial_tails import Flags, enough, enough_each, good_most, surely_bad, surely_below
+from operators.stats.binomial_tails import good_most
 from operators.window.series_index import SliceSeries
 from operators.window.sliding import WindowCounts
 from operators.wire.control import Evidence, Word
-from operators.wire.events import Id
 
 Kept = NDArray[Any]  # Rows of `SeriesState`.
-SEVERITIES = ("page", "ticket", "info")  # The worst first.
-
-
-def _tiers(written: Written) -> tuple[Tier, ...]:
-    table, place = written.table, written.place
-    period_ms = place.span("period", table.period_ms)
-    return tiers_of(written.value, f"{place.prefix}.tiers", table.target, period_ms, place.policy.pane_ms)
-
-
-class BurnRate(Rule, frozen=True, kw_only=True):
-    """The error budget of `target` over `period_ms` is being spent too fast, in one of the tiers: each says how bad."""
-
-    unwritten: ClassVar[frozenset[str]] = frozenset({"severity"})
-
-    sli: SliName
-    target: Inner
-    targets: dict[Id, Inner] = msgspec.field(default_factory=dict)
-    release_targets: bool = False
-    period_ms: Annotated[int, WholePanes()] = 30 * 86_400_000
-    tiers: Annotated[tuple[Tier, ...], As(Annotated[list[TierTable], Meta(min_length=1)] | None, _tiers)]
-    confidence: Confidence = 0.99
-
-    @property
-    def sli_names(self) -> tuple[str, ...]:
-        return (self.sli,)
-
-    @property
-    def target_least(self) -> float:
-        return 1.0 - 1.0 / max(tier.factor for tier in self.tiers)
 
 
 class BurnRateEvaluator(HeldToTargets):
@@ -118,10 +66,7 @@ class BurnRateEvaluator(HeldToTargets):
     def _derive(self) -> None:
         """Make what follows from the rule, and from what is saved."""
         self._windows = BurnWindows(self._rings, self._tiers)
-        self._factors = np.array([tier.factor for tier in self._tiers])
-        # Of the rule's target: the limits of tiers, and how many events a window needs to be surely above them.
-        needed = [enough(limit, self.rule.confidence) for limit in self._limits]
-        self._usual = np.array(self._limits), np.array(needed)
+        self._burns = BurnTiers(self.rule, self._tiers, self._limits, self.bounds)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -159,10 +104,10 @@ class BurnRateEvaluator(HeldToTargets):
             return kept, slots
         sums = self._windows.sums(slots)
         fired = any_of_row(kept["fires"])
-        self._step_tiers(kept, slots, sums)
+        self._burns.start_and_stop(kept, slots, sums)
         fires = any_of_row(kept["fires"])
         kept["since"][fires & ~fired] = pane
-        word = np.where(fires, BAD, np.where(fired | self._ok(kept, slots, fires, sums), OK, INSUFFICIENT))
+        word = np.where(fires, BAD, np.where(fired | self._burns.ok(kept, slots, fires, sums), OK, INSUFFICIENT))
         worst = kept["fires"].argmax(axis=1)
         other = self._severities[worst] != self._severities[kept["worst"]]
         changed = slots[(word != kept["word"]) | (fires & other)]
@@ -205,69 +150,8 @@ class BurnRateEvaluator(HeldToTargets):
             bounds.only(slots)
         self._series_state.only(slots)
 
-    def _step_tiers(self, kept: Kept, slots: Ints, sums: TierSums) -> None:
-        """Start and stop tiers of slots, in what is kept of them, by the sums of their windows."""
-        fires, failed = kept["fires"], sums.bad_short > 0
-        if not failed.any() and not fires.any():
-            return
-        limit, confidence = self._limits_of(kept), self.rule.confidence
-        # Ratios first: they leave few series to look at closely.
-        high = (sums.bad > 0) & (sums.bad >= limit * sums.n) & failed & (sums.bad_short >= limit * sums.n_short)
-        starts = (high & ~fires).nonzero()
-        n, bad = sums.n[starts], sums.bad[starts]
-        sure = surely_bad(n - bad, n, 1.0 - _at(limit, starts), confidence)
-        if self.bounds:
-            sure &= self._bounds_of(slots, starts, confidence)[1] < 1.0 - _at(limit, starts)
-        firing = fires.nonzero()
-        if len(firing[0]):
-            n, bad, limits = sums.n[firing], sums.bad[firing], _at(limit, firing)
-            low = surely_below(sums.bad_short[firing], sums.n_short[firing], limits, confidence)
-            over = (n >= _at(self._enough_of(kept), firing)) & (bad < limits * n)
-            fires[firing] = ~(low | over | (limits >= 1.0))
-        fires[tuple(each[sure] for each in starts)] = True
-
-    def _ok(self, kept: Kept, slots: Ints, fires: Flags, sums: TierSums) -> Flags:
-        """Return which of some series, none of whose tiers fires, stay or become OK."""
-        limit, confidence = self._limits_of(kept), self.rule.confidence
-        # Above a limit of 1, by a target that is too low for the tier, nothing can be: whatever comes is well.
-        allowed = (sums.n > 0) & (limit >= 1.0)
-        ok = ~fires & kept["member"] & ~any_of_row((sums.n < self._enough_of(kept)) & ~allowed)
-        if not ok.any():
-            return np.asarray(ok)
-        was = kept["word"][:, None] == OK
-        unsure = (ok[:, None] & ~allowed & ~(was & (sums.bad < limit * sums.n))).nonzero()
-        limits = _at(limit, unsure)
-        sure = surely_below(sums.bad_short[unsure], sums.n_short[unsure], limits, confidence)
-        sure |= surely_below(sums.bad[unsure], sums.n[unsure], limits, confidence)
-        if self.bounds:
-            sure &= self._bounds_of(slots, unsure, confidence)[0] > 1.0 - limits
-        ok[unsure[0][~sure]] = False
-        return np.asarray(ok)
-
     def _compare(self, slots: Ints) -> None:
         self._open = None
-
-    def _limits_of(self, kept: Kept) -> Floats:
-        """Return the ratio of bad events that tiers allow, (T,): of each row, (K, T), where versions have targets."""
-        if not has_targets(self.rule):
-            return self._usual[0]
-        return self._factors * (1.0 - kept["target"][:, None])
-
-    def _enough_of(self, kept: Kept) -> Ints:
-        """Return, like `_limits_of`, how many events a window needs to be surely above the limit of a tier."""
-        if not has_targets(self.rule):
-            return self._usual[1]
-        limits = self._limits_of(kept)
-        return enough_each(limits.ravel(), self.rule.confidence).reshape(limits.shape)
-
-    def _bounds_of(self, slots: Ints, which: tuple[Ints, ...], confidence: float) -> tuple[Floats, Floats]:
-        """Return a lower and an upper bound of the good ratio where it is estimated, of some rows and tiers, (P,)."""
-        rows, tiers = which
-        lower, upper = np.zeros(len(rows)), np.ones(len(rows))
-        for index, tier in enumerate(self._tiers):
-            of_tier = tiers == index
-            lower[of_tier], upper[of_tier] = self.bounds[tier.long_ms].of(slots[rows[of_tier]], confidence)
-        return lower, upper
 
     def _verdicts(self, slots: Ints, names: Sequence[SliceSeries]) -> list[Verdict]:
         kept = self._series_state.kept
@@ -281,7 +165,7 @@ class BurnRateEvaluator(HeldToTargets):
         """Return verdicts with the evidence of one tier."""
         tier, confidence = self._tiers[index], self.rule.confidence
         kept = self._series_state.kept[slots]
-        limits = np.broadcast_to(self._limits_of(kept)[..., index], len(slots))
+        limits = np.broadcast_to(self._burns.limits_of(kept)[..., index], len(slots))
         bad, n, bad_short, n_short = (each[:, index] for each in self._windows.sums(slots))
         needed = n - good_most(n, 1.0 - limits, confidence)
         verdicts = []
@@ -310,11 +194,6 @@ class BurnRateEvaluator(HeldToTargets):
         return verdicts
 
 
-def _at(limits: NDArray[Any], which: tuple[Ints, ...]) -> Any:
-    """Return what `_limits_of` or `_enough_of` says of some rows and tiers, (P,)."""
-    return limits[which] if limits.ndim == 2 else limits[which[1]]
-
-
 def by_tier(rule: BurnRate, evidence: Evidence) -> BadRatios | None:
     """Return the ratio that was found, and what the target of its version allows."""
     if evidence.good is None or evidence.bad is None:
@@ -325,39 +204,14 @@ def by_tier(rule: BurnRate, evidence: Evidence) -> BadRatios | None:
     return BadRatios(inner(evidence.good, evidence.bad), well)
 
 
-def _check(rule: BurnRate, place: TablePlace) -> None:
-    """PolicyError where a tier could never fire by the target of some version."""
-    check_targets(rule, place)
-    for version, target in rule.targets.items():
-        if target <= rule.target_least + 1e-9:
-            factor = max(tier.factor for tier in rule.tiers)
-            allowed = f"must be above {rule.target_least:.4g}: else a tier of {factor:.4g} times the budget never fires"
-            raise place.refuse(f"targets.{version}", allowed, target)
-
-
-def _when(rule: BurnRate) -> str:
-    others = targets_in_words(rule)
-    return f"the {span(rule.period_ms)} budget of {rule.sli} {rule.target:.6g}{others} burns too fast, surely"
-
-
-def _detects(rule: BurnRate) -> Iterator[str]:
-    sizes = np.array([10, 100, 1_000])
-    for tier in rule.tiers:
-        limit = tier.factor * (1.0 - rule.target)
-        fewest = sizes - good_most(sizes, 1.0 - limit, rule.confidence)
-        seen = ", ".join(f"{few} of {n:,}" for few, n in zip(fewest.tolist(), sizes.tolist(), strict=True) if few <= n)
-        windows = f"{span(tier.long_ms)} and {span(tier.short_ms)}"
-        yield f"{tier.severity}: x{tier.factor:.4g}, {limit:.2%} bad in {windows}; {seen or 'nothing below 1,000'}"
-
-
 KIND = RuleKind(
     name="burn_rate",
     rule=BurnRate,
     evaluator=BurnRateEvaluator,
     recovery=by_tier,
-    when=_when,
-    detects=_detects,
-    check=_check,
+    when=burns_when,
+    detects=detectable_burns,
+    check=check_burn_rate,
     saved=(
         Saved("rule.burn_rate", BurnRate),
         Saved("rule.tier", Tier),
@@ -365,7 +219,7 @@ KIND = RuleKind(
             "burn_rate",
             BurnRateEvaluator,
             ("rule", "_tiers", "_limits", "_finest", "_rings", "_severities", "_series_state", "bounds"),
-            derived=("still", "_open", "_declared", "_windows", "_factors", "_usual"),
+            derived=("still", "_open", "_declared", "_windows", "_burns"),
             added={"bounds": dict},
             version=2,
             upgrades={1: renamed({"_standing": "_series_state"})},

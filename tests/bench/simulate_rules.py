@@ -11,7 +11,8 @@ import numpy as np
 
 from operators.arrays import Floats, Ints
 from operators.policy_file.toml import parse
-from operators.rules.burn_rate import BurnRate, BurnRateEvaluator
+from operators.rules.burn_rate import BurnRateEvaluator
+from operators.rules.burn_rate_keys import BurnRate
 from operators.rules.threshold import Threshold, ThresholdEvaluator
 from operators.rules.verdict import Evaluator
 from tests.judged import POLICY, M, pane_of, policy, sre, versions

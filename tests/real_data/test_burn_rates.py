@@ -6,7 +6,8 @@ import pytest
 
 from operators.policy.reading import Duration
 from operators.policy.tiers import TierTable, tiers_of
-from operators.rules.burn_rate import BurnRate, BurnRateEvaluator
+from operators.rules.burn_rate import BurnRateEvaluator
+from operators.rules.burn_rate_keys import BurnRate
 from tests.judged import D, H, Watch, policy
 from tests.real_data.data import read_json
 

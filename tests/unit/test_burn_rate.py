@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from operators.policy_file.toml import parse
-from operators.rules.burn_rate import BurnRate, BurnRateEvaluator, by_tier
+from operators.rules.burn_rate import BurnRateEvaluator, by_tier
+from operators.rules.burn_rate_keys import BurnRate
 from tests.judged import POLICY, H, M, Watch, series, sre
 
 HOUR, DAY = 60, 1_440  # Panes of a minute.

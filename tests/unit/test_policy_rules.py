@@ -9,7 +9,7 @@ from operators.policy.releases import Releases
 from operators.policy.tiers import Tier
 from operators.policy_file.toml import parse
 from operators.rules.absence import Absence
-from operators.rules.burn_rate import BurnRate
+from operators.rules.burn_rate_keys import BurnRate
 from operators.rules.canary_keys import Canary
 from operators.rules.measure import MeasureRule
 from operators.rules.threshold import Threshold
